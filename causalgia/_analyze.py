@@ -7,7 +7,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -21,18 +21,14 @@ from causalgia.analysis import (
     with_fields,
 )
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import first_of
 from causalgia.choices import LEAST_TO_SHRINK
 from causalgia.effects import contrast
 from causalgia.errors import (
-    ContrastError,
-    DecisionError,
+    DataError,
     DegenerateWarning,
     DesignError,
     EstimateError,
     ExploratoryWarning,
-    OutcomesError,
-    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -42,12 +38,9 @@ from causalgia.notes import design_question, notes_of
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.ropes import Rope
 from causalgia.schema import keeps_effects, validate
-from causalgia.stopping import by_sequence, is_monitored
+from causalgia.stopping._confidence_sequence import by_sequence, is_monitored
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Codes
-
-if TYPE_CHECKING:
-    from distributed import Client
+from causalgia.types import Client, Codes
 
 __all__ = [
     "Steps",
@@ -126,13 +119,13 @@ def analyze(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If no analysis is given and none is stored with the outcomes.
-    ContrastError
+    EstimateError
         If the analysis has no control, contrasts or interaction, names an unknown arm,
         or needs other contrasts, another scale or single units where only effects or
         moments were stored.
-    DecisionError
+    EstimateError
         If the analysis has no region of practical equivalence.
     DesignError
         If an analysis and a field are both given, a field is not one of an analysis
@@ -178,15 +171,7 @@ def _of_fields(
     """
     plain: dict[str, Any] = {**given}
     if analysis is not None:
-        name = next(iter(plain))
-        raise DesignError(
-            need=("analyze: ", Setting("analysis"), f" and ``{name}=`` are two plans"),
-            cure=(
-                f"give ``{name}=`` to ``cg.Analysis(...)``, or leave ",
-                Setting("analysis"),
-                " out",
-            ),
-        )
+        raise DesignError(f"analyze: analysis= and {', '.join(plain)}= are both given")
     stored = stored_analysis(outcomes) if isinstance(outcomes, xr.Dataset) else None
     return with_fields(stored, plain, "analyze")
 
@@ -267,9 +252,9 @@ def steps_from(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the analysis asks for contrasts that these estimates are not of.
-    DecisionError
+    EstimateError
         If the analysis has no region of practical equivalence.
 
     Examples
@@ -451,15 +436,8 @@ def _decide_by_posterior(
         estimates, shrink, across=requested.across, client=client, rng=rng
     )
     if isinstance(found, str):
-        why = found or (
-            f"there are fewer than {LEAST_TO_SHRINK} exchangeable contrasts that vary"
-        )
-        raise DecisionError(
-            argument="error",
-            value="posterior",
-            need=f": {why}",
-            cure=("use ", Setting("error", "fdr")),
-        )
+        few = f"fewer than {LEAST_TO_SHRINK} exchangeable contrasts that vary"
+        raise EstimateError(f"error='posterior': {found or few}", argument="error")
     posterior, rows = found
     decisions = decide(estimates, **how, error="each")
     by_posterior = decide(posterior, **{**how, "rope": _ends(decisions, rows)})
@@ -486,24 +464,18 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there is neither.
     """
     stored = stored_analysis(outcomes)
     if analysis is None:
         analysis = stored
     if analysis is None:
-        raise OutcomesError(
-            "these outcomes have no stored analysis; give one: "
-            "``cg.Analysis(control='...', rope=(lower, upper))``, or these fields "
-            "beside the outcomes"
-        )
+        raise DataError("these outcomes have no stored analysis, and analysis=None")
     if not isinstance(analysis, Analysis):
-        raise OutcomesError(
+        raise DataError(
+            f"analysis={quoted(analysis)} is not a cg.Analysis",
             argument="analysis",
-            value=analysis,
-            need="is not a ``cg.Analysis``",
-            cure="for example ``cg.Analysis(control='...', rope=0)``",
         )
     analysis = (
         analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
@@ -520,54 +492,33 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             if name in analysis.differs(of)
         ]
         if differ:
-            raise ContrastError(
+            raise EstimateError(
                 "these are effects already, and the analysis asks for another "
-                f"{' and '.join(differ)}; leave {' and '.join(differ)} as it was, or "
-                "keep the outcomes: ``cg.run(..., keep='outcomes')``"
+                f"{' and '.join(differ)}"
             )
     if not analysis.asks:
-        arms = (
-            first_of(map(quoted, outcomes["arm"].to_numpy().tolist()), 4)
-            if "arm" in outcomes.coords
-            else "none"
-        )
-        raise ContrastError(
-            need=(
-                "the analysis defines no contrasts: say ",
-                Setting("control"),
-                f" (one of {arms}), ",
-                Setting("contrasts"),
-                " or ",
-                Setting("interaction"),
-            )
+        raise EstimateError(
+            "the analysis defines no contrasts: control=, contrasts= and interaction= "
+            "are None"
         )
     return analysis
 
 
 def check_rope(analysis: Analysis) -> None:
-    """Raise DecisionError if an analysis has no region of practical equivalence.
+    """Raise EstimateError if an analysis has no region of practical equivalence.
 
     Examples
     --------
     >>> check_rope(Analysis(control="placebo"))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: a verdict compares an effect with a region of practical equivalence, ...
+    causalgia.errors.EstimateError: rope=None: a verdict compares an effect with a region of practical ...
     """
     if analysis.region is not None and analysis.region.kind == "matched":
-        raise DecisionError(
+        raise EstimateError(
+            "rope='matched' ranks each variant among matched null variants, which "
+            "are not part of the outcomes",
             argument="rope",
-            value="matched",
-            need=(
-                (
-                    "ranks each variant among matched null variants, which are part of "
-                    "the experiment and not of its outcomes: use "
-                    "experiment.analyze(outcomes) of the "
-                    "``cg.experiments.variant_screen(...)`` that ``cg.run`` was given "
-                    "(for a folder: repeat the command that wrote it), or another "
-                ),
-                Setting("rope"),
-            ),
         )
     Rope.parse(analysis.rope)
 
@@ -638,12 +589,12 @@ def estimate_effects(
         # of the argument that the plan has no name for
         if analysis.across is None or error.argument != "task_correlation":
             raise
-        raise error.replace(argument="across", value=analysis.across) from error
+        raise EstimateError(f"across='task': {error}", argument="across") from error
     return effects, estimates
 
 
 def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Dataset:
-    """Return estimates from moments; raise ContrastError for options that need single
+    """Return estimates from moments; raise EstimateError for options that need single
     units.
     """
     known = (
@@ -660,11 +611,10 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
     }
     for name, (value, had) in needs.items():
         if not had:
-            raise ContrastError(
+            raise EstimateError(
+                f"{name}={quoted(value)} needs the values of every unit, and these "
+                "are moments",
                 argument=name,
-                value=value,
-                need="needs the values of every unit, and these are moments",
-                cure="run the trial with ``keep='outcomes'`` or ``keep='effects'``",
             )
     return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
 
@@ -679,17 +629,9 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     ):
         return effects
     if name not in effects.coords or effects[name].dims != ("arm",):
-        own = {"do", "kind", "random"}  # of contrasts and arms both
-        on_arm = [
-            str(c)
-            for c in effects.coords
-            if effects[c].dims in (("arm",), ("contrast",)) and c not in own
-        ]
-        raise ContrastError(
+        raise EstimateError(
+            f"family={quoted(name)} is not a coordinate of the contrasts or arms",
             argument="family",
-            value=name,
-            need="is not a coordinate of the contrasts or arms",
-            cure=f"there are {', '.join(on_arm)}",
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
@@ -701,10 +643,9 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
         effects["contrast"].to_numpy(), levels_by_contrast, strict=True
     ):
         if len(found) != 1:
-            raise ContrastError(
-                f"contrast {contrast_name!s} is of arms with several levels of "
-                f"{quoted(name)} ({', '.join(found)}); give the family of each "
-                "contrast as a coordinate, or leave family out"
+            raise EstimateError(
+                f"contrast {contrast_name} is of arms with several levels of "
+                f"{quoted(name)} ({', '.join(found)})"
             )
     coords = {"contrast": effects["contrast"].to_numpy()}
     return effects.drop_vars(str(name)).assign_coords(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -22,19 +21,16 @@ from causalgia.choices import (
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import (
-    DecisionError,
     DesignError,
+    EstimateError,
     PredictorError,
     quoted,
-    type_in_words,
 )
 from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, Seed, derive
 from causalgia.trial.attributes import load_design
-
-if TYPE_CHECKING:
-    from distributed import Client
+from causalgia.types import Client
 
 RESERVED = "fresh units from parents reserved before the screen"
 SAME = (
@@ -102,13 +98,13 @@ def confirm(
     DesignError
         If a selected name is not an arm or contrast of the screen, or no sequences are
         left for confirmation.
-    DecisionError
+    EstimateError
         If the decisions to select from have no directional verdict.
     PredictorError
         If the predictor is not the screen's.
-    OutcomesError
+    DataError
         If the screen contains no design and none is given.
-    ClusterError
+    StoreError
         As `causalgia.run`.
 
     Notes
@@ -144,29 +140,27 @@ def confirm(
     (['untreated', 'GC'], 'fresh units, drawn independently; selected from the trial ...: GC')
     """
     check_dataset(screen, "outcomes")
-    whole = load_design(screen) if design is None else _check_screen(design, screen)
-    if not isinstance(predictor, Predictor):
-        raise PredictorError(
-            f"``predictor=`` is {type_in_words(predictor)}, not a predictor; give the "
-            "one of the screen"
+    whole = load_design(screen) if design is None else design
+    expected = about(screen, whole.fingerprint).design_fingerprint
+    if design is not None and design.fingerprint != expected:
+        raise DesignError(
+            f"design= has the fingerprint {design.fingerprint}, and the screen was "
+            f"run with {expected}"
         )
     expected = about(screen, predictor.fingerprint).predictor_fingerprint
     if predictor.fingerprint != expected and not other_predictor:
         raise PredictorError(
             f"the predictor {predictor.fingerprint} is not the one of the screen, "
-            f"{expected}; give that one, or say ``other_predictor=True`` for a "
-            "confirmation on another"
+            f"{expected}, and other_predictor=False"
         )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
-    known = (*analysis.weights_by_contrast, *whole.arm_names)
-    controls = _controls(whole, analysis)
-    names = _selected_names(select, [x for x in known if x not in controls])
+    names = _selected_names(select)
     arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh_null_model(whole)
     if whole.blocks not in (None, "parent"):
         raise DesignError(
-            "``blocks=`` of the screen labels its own units; confirm a screen without "
-            "blocks, or by 'parent'"
+            "blocks= of the screen labels its own units; without blocks or by "
+            "'parent' it can be confirmed"
         )
     if n_units is None:
         n_units = min(
@@ -209,56 +203,26 @@ def confirm(
     return outcomes.assign_attrs(confirms=confirms, rng=str(seed))
 
 
-def _check_screen(design: object, screen: xr.Dataset) -> Design:
-    if not isinstance(design, Design):
-        raise DesignError(
-            f"``design={quoted(design)}`` is not a ``cg.Design``; give the one that "
-            "the screen was run with"
-        )
-    if design.fingerprint != about(screen, design.fingerprint).design_fingerprint:
-        raise DesignError(
-            f"``design=`` has the fingerprint {design.fingerprint}, and the screen was "
-            f"run with {about(screen).design_fingerprint}; give that one, or leave "
-            "``design=`` out"
-        )
-    return design
-
-
-def _selected_names(
-    select: str | Iterable[str] | xr.Dataset, known: Sequence[str]
-) -> list[str]:
+def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
     """Return the unique selected names, or the contrasts of decisions that have a
     direction.
     """
     if isinstance(select, xr.Dataset):
         if "verdict" not in select:
-            raise DecisionError(
-                "``select=`` is a Dataset without 'verdict'; give names, or decisions "
-                "from ``cg.analyze``"
-            )
+            raise EstimateError("select= is a Dataset without 'verdict'")
         verdicts = select["verdict"].transpose("contrast", ...).to_numpy().astype(str)
         directional = (
             np.isin(verdicts, DIRECTIONS).reshape(len(verdicts), -1).any(axis=1)
         )
         if not directional.any():
-            raise DecisionError(
-                "``select=`` has no verdict of a direction ('increases', 'decreases', "
-                "'higher', 'lower'), so nothing is left to confirm"
-            )
+            raise EstimateError("select= has no verdict of a direction")
         return [str(name) for name in select["contrast"].to_numpy()[directional]]
-    given = as_names(select)
-    if given is None:
-        raise DesignError(
-            argument="select",
-            value=select,
-            need="is neither names of arms or contrasts nor decisions of "
-            "``cg.analyze``",
-            example=list(known)[:2],
-        )
-    names = list(dict.fromkeys(given))
+    names = list(dict.fromkeys(as_names(select) or ()))
     if not names:
         raise DesignError(
-            "``select=`` names nothing; give names of arms or contrasts, or decisions"
+            f"select={quoted(select)} is neither names of arms or contrasts nor "
+            "decisions",
+            argument="select",
         )
     return names
 
@@ -273,8 +237,8 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
     for name in names:
         if name not in known:
             raise DesignError(
-                f"``select=`` names {quoted(name)}, which is not an arm or contrast of "
-                f"the screen{nearest(name, known)}"
+                f"select={quoted(name)} is not an arm or contrast of the "
+                f"screen{nearest(name, known)}"
             )
         wanted |= (
             {arm for arm, weight in contrasts[name].items() if weight}
@@ -283,11 +247,7 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
         )
     controls = _controls(design, analysis)
     if not wanted - set(controls):
-        others = [name for name in design.arm_names if name not in controls]
-        raise DesignError(
-            f"``select=`` names only controls of the screen ({', '.join(names)}); name "
-            f"arms to confirm, such as {', '.join(map(quoted, others[:2]))}"
-        )
+        raise DesignError(f"select={quoted(names)} names only controls of the screen")
     # placebos identical to a selected motif must not be part of its reference
     # distribution, where 40 remain
     does = {arm.name: str(arm.intervention) for arm in design.named_arms}
@@ -333,8 +293,8 @@ def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
         return design.reserved, RESERVED
     if isinstance(design.null, Genomic):
         raise DesignError(
-            "all sequences were used in the screen, so none is left for confirmation; "
-            "run the screen with Design(reserve=0.25)"
+            "all sequences were used in the screen, so none is left for "
+            "confirmation; Design(reserve=0.25) keeps some"
         )
     return design.null, SAME if isinstance(design.null, FromParents) else INDEPENDENT
 

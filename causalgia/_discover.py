@@ -12,11 +12,15 @@ from importlib.util import find_spec
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia import plot as figures
+from causalgia._reporting import Rows
 from causalgia._reporting.answers import ReportText
 from causalgia._reporting.discovery_answers import (
     discovery_parts,
@@ -29,6 +33,7 @@ from causalgia.attributes import about
 from causalgia.attribution import match
 from causalgia.attribution._propose import (
     N_OF_MAPS,
+    Method,
     propose_in_stages,
     requested_methods,
 )
@@ -54,14 +59,8 @@ from causalgia.attribution.motif_families import (
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.checks import as_count
 from causalgia.choices import requested_parts
-from causalgia.design import (
-    Arm,
-    Design,
-    DinucleotideShuffle,
-    Embed,
-    FixedPlacebo,
-    Untreated,
-)
+from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
+from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.effects import contrast
 from causalgia.errors import (
     DegenerateWarning,
@@ -83,28 +82,23 @@ from causalgia.experiments.kit.joint_effects import (
     joint_effect,
     scales_tried,
 )
-from causalgia.mentions import Wording
-from causalgia.notes import strand_cautions
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate
-from causalgia.sequences import Motif, Sequences, encode, motif
+from causalgia.sequences import Motif, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
-from causalgia.sequences.fasta import Source, as_shuffled, sequence_fingerprints
+from causalgia.sequences.fasta import (
+    Sequences,
+    Source,
+    as_shuffled,
+    sequence_fingerprints,
+)
 from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.archive import place_of
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.outcomes import meter
 from causalgia.trial.stages import Stages
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
-    from causalgia._reporting import Rows
-    from causalgia.attribution._propose import Method
-    from causalgia.plot import Axes
 
 _LEAST_SEQUENCES = 40
 _CONFIRMATION_UNITS = 200
@@ -247,16 +241,16 @@ class Discovery:
         """
         return family_effects(self.confirmed)
 
-    def draw(self) -> Axes:
+    def draw(self) -> figures.Axes:
         """Draw the families: logos of their instances, effects by task, and where their
         sites stand. Save it by `causalgia.plot.save_figure`.
 
         Raises
         ------
-        OutcomesError
+        DataError
             If no motif is confirmed.
         """
-        from causalgia.plot import motif_families
+        from causalgia.plot.motif_panels import motif_families
 
         return motif_families(
             self.families, self.effects_by_task, self.sites, self.logos, self.length
@@ -380,7 +374,7 @@ def discover(
     SequenceError
         If there are fewer than 40 sequences that are not shuffles of one another, or
         motifs cannot be read.
-    AttributionError
+    PredictorError
         If `motifs` has no motif of an expected name.
     MissingExtraError
         If motifs are given and memelite is not installed; or pyjaspar is not, for
@@ -443,15 +437,14 @@ def discover(
     expected_places(expected, named or {})
     if named is not None and find_spec("memelite") is None:
         raise MissingExtraError(
-            f"``motifs=`` needs memelite: {install_command('attribution')}"
+            f"motifs= needs memelite: {install_command('attribution')}"
         )
     if named is not None:
         check_enough_targets(len(named))
     folder = None if store is None else place_of(store)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(
-            f"{folder}: is a file, and proposals and outcomes are kept in a folder; "
-            "give another ``store=``"
+            f"{folder}: is a file, and proposals and outcomes are kept in a folder"
         )
     given = _as_given(sequences, keep_n=keep_n)
     distinct = _without_copies(given)
@@ -565,7 +558,6 @@ def discover(
             apart=apart,
             n_members=len(predictor.models or ()),
         ),
-        *strand_cautions(outcomes),
         *alike,
         *_exact_sentences(answer.decisions, n_fresh),
     ]
@@ -608,11 +600,7 @@ def _keeping(folder: Path, settings: Mapping[str, str | int]) -> Keep:
         ]
         if differ:
             raise StoreError(
-                need=f"{folder}: holds another discovery: {'; '.join(differ)}",
-                cure=(
-                    "give another folder, or these settings again",
-                    Wording("", shell=", or --force to start anew"),
-                ),
+                f"{folder}: holds another discovery: {'; '.join(differ)}",
             )
 
     return stored_in(folder, marked, check)
@@ -727,23 +715,16 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     """
     if len(of) < _LEAST_SEQUENCES:
         raise SequenceError(
-            need=f"too few different sequences ({len(of):,}) to propose on one half "
-            "and test on the other",
-            cure=(
-                f"give {_LEAST_SEQUENCES} or more, or test given motifs: ",
-                Wording(
-                    "``cg.experiments.kmer_screen(motifs=...)``",
-                    shell="causalgia init --experiment kmer_screen screen.toml",
-                ),
-            ),
+            f"{len(of):,} different sequences are too few to propose on one half and "
+            f"test on the other: {_LEAST_SEQUENCES} or more",
         )
     whole = DinucleotideShuffle(of=of, keep_n=of.ambiguous is not None)
     n_parents = len(set(whole.parent_names))
     if n_parents < _LEAST_SEQUENCES:
         raise SequenceError(
-            f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves that "
-            f"are shuffles of one another are not independent; give {_LEAST_SEQUENCES} or more "
-            "unrelated ones"
+            f"the {len(of):,} sequences are shuffles of {n_parents:,}, fewer than "
+            f"{_LEAST_SEQUENCES}: halves that are shuffles of one another are not "
+            "independent"
         )
     one, other = whole.split(0.5)
     if not isinstance(one, DinucleotideShuffle) or not isinstance(

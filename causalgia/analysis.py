@@ -32,9 +32,8 @@ from causalgia.choices import (
 )
 from causalgia.errors import (
     CausalgiaError,
+    DataError,
     DesignError,
-    OutcomesError,
-    Setting,
     quoted,
 )
 from causalgia.expressions import (
@@ -44,7 +43,6 @@ from causalgia.expressions import (
     two_kinds,
     without_patterns,
 )
-from causalgia.former_names import former_fields
 from causalgia.inputs import as_html, parse_json, parse_toml
 from causalgia.notes import design_question, with_notes
 from causalgia.ropes import Rope, RopeLike
@@ -56,17 +54,6 @@ if TYPE_CHECKING:
     from causalgia.variables import Kind
 
 __all__ = ["Analysis", "AnalysisFields", "Contrasts", "with_fields"]
-
-
-_RENAMED = {
-    "adjust": "it is the error rate of verdicts: error = 'fdr', 'fwer' or 'each'",
-    "level": "it is ci_prob, the probability of every interval",
-    "law": "it belongs to shrink: ``cg.Shrinkage(law=)``, or [analysis.shrink]",
-    "prior": "it belongs to shrink: ``cg.Shrinkage(prior=)``, or [analysis.shrink]",
-    "moderate": "it belongs to shrink: ``cg.Shrinkage(moderate=)``, or [analysis.shrink]",
-    "exchangeable": "label the contrasts by a coordinate 'exchangeable' instead",
-}
-"""Keys that a plan had, with what took their place."""
 
 
 class AnalysisFields(TypedDict, total=False):
@@ -92,7 +79,6 @@ class AnalysisFields(TypedDict, total=False):
     shrink: Shrinkage | Shrinking
 
 
-@former_fields(_RENAMED)
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """Analysis plan: contrasts, intervals, families, region of practical equivalence,
@@ -121,8 +107,8 @@ class Analysis:
         mean; ``"*"`` is each task by itself.
     scale
         Scale on which effects are taken: ``"identity"``, ``"log"``, ``"log2"`` or
-        ``"logit"``, applied to every outcome; or a function of means, as in
-        `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
+        ``"logit"``, applied to every outcome; or ``"log_of_means"``, ``"ratio"`` or
+        ``"sd"``, as in `causalgia.contrast`.
     cluster
         Units that vary together. ``"none"`` treats units as independent.
     block, covariates, target, weights
@@ -166,7 +152,7 @@ class Analysis:
     >>> Analysis(control="placebo", rope=(0.1, -0.1))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: Analysis: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
+    causalgia.errors.DesignError: Analysis: rope=(0.1, -0.1) is reversed; the lower end comes first
     """
 
     control: str | None = None
@@ -196,24 +182,20 @@ class Analysis:
             for f in fields(self)
             if plain[f.name] is not None or f.default is not None
         }
-        check_renamed(table, "Analysis")
         for name, value in table.items():
             check_value(
                 value,
                 ANALYSIS,
                 name,
                 given=None if name in WEIGHTS else given[name],
-                places=("Analysis",),
-                in_toml=False,
+                place="Analysis",
             )
         questions = [
             key for key in ("control", "contrasts", "interaction") if key in table
         ]
         if len(questions) > 1:
             raise DesignError(
-                need=f"{' and '.join(questions)} ask different questions",
-                cure="keep one of them",
-                places=("Analysis",),
+                f"Analysis: {' and '.join(questions)} ask different questions",
             )
         self._check_kinds(plain["contrasts"])
         for name, value in plain.items():
@@ -234,13 +216,10 @@ class Analysis:
         found = two_kinds((name, row.values()) for name, row in rows.items())
         if found is not None:
             raise DesignError(
-                places=("Analysis",),
+                "Analysis: error='posterior' treats the effects as draws from one law, "
+                f"and contrasts {quoted(found[0])} and {quoted(found[1])} are of "
+                "different kinds: the weights of their arms differ",
                 argument="error",
-                value="posterior",
-                need="treats the effects as draws from one law, and contrasts "
-                f"{quoted(found[0])} and {quoted(found[1])} are of different kinds: "
-                "the weights of their arms differ",
-                cure=("use ", Setting("error", "fdr")),
             )
 
     def _check_region_of_ratios(self) -> None:
@@ -250,14 +229,9 @@ class Analysis:
         for low, high in self.region.stated_ends:
             if not low <= 1 <= high:
                 raise DesignError(
-                    places=("Analysis",),
+                    f"Analysis: rope={quoted((low, high))} does not contain 1, which "
+                    "is no effect on scale='ratio'",
                     argument="rope",
-                    value=(low, high),
-                    need=(
-                        "does not contain 1, which is no effect on ",
-                        Setting("scale", "ratio"),
-                    ),
-                    example=(0.9, 1.1),
                 )
 
     def _check_prediction(self) -> None:
@@ -266,21 +240,9 @@ class Analysis:
         """
         if self.target == "next predictor" and self.error in ("fwer", "posterior"):
             raise DesignError(
-                places=("Analysis",),
+                f"Analysis: error={quoted(self.error)} does not go with target='next "
+                "predictor', whose interval is a prediction from few networks",
                 argument="error",
-                value=self.error,
-                need=(
-                    "does not go with ",
-                    Setting("target", "next predictor"),
-                    ", whose interval is a prediction from few networks",
-                ),
-                cure=(
-                    "use ",
-                    Setting("error", "fdr"),
-                    " or 'each', or ",
-                    Setting("target", "population x predictors"),
-                    " for their mean",
-                ),
             )
 
     def _check_sharing(self) -> None:
@@ -297,15 +259,9 @@ class Analysis:
         }
         for name in (name for name, fits in others.items() if not fits):
             raise DesignError(
-                places=("Analysis",),
+                f"Analysis: {name}={quoted(getattr(self, name))} does not go with "
+                "across='task', where one law holds for all contrasts in all tasks",
                 argument=name,
-                value=getattr(self, name),
-                need=(
-                    "does not go with ",
-                    Setting("across", "task"),
-                    ", where one law holds for all contrasts in all tasks",
-                ),
-                cure=(f"leave ``{name}=`` or ", Setting("across"), " out"),
             )
 
     def check(
@@ -386,12 +342,11 @@ class Analysis:
                 f", and the contrast of tasks {quoted(dependent)} is a sum of those "
                 "before it: its errors follow from theirs, and nothing is shared with "
                 "it",
-                cure="leave this contrast out, or leave ``across=`` out",
             )
         if self.asks and n < LEAST_TO_SHARE:
             raise _of_tasks(
                 f"takes {LEAST_TO_SHARE} contrasts, from which it learns what tasks "
-                f"share, and there {'is' if n == 1 else 'are'} {n}"
+                f"share, and there are {n}"
             )
 
     def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
@@ -435,13 +390,9 @@ class Analysis:
             n = len(fixed_placebo_contrasts(self.weights_by_contrast, set(placebos)))
         if region.of_placebos and n is not None and n < LEAST_PLACEBOS:
             raise DesignError(
-                places=("Analysis",),
+                f"Analysis: rope={quoted(region.value)} needs contrasts of "
+                f"{LEAST_PLACEBOS} or more placebos, and there are {n}",
                 argument="rope",
-                value=region.value,
-                need=f"needs contrasts of {LEAST_PLACEBOS} or more placebos, and there "
-                f"are {n}",
-                cure="add arms with ``cg.placebos(pattern, at=, "
-                f"n_placebos={LEAST_PLACEBOS})``",
             )
         if tasks is None or region.kind != "by task":
             return
@@ -450,9 +401,7 @@ class Analysis:
         for task in tasks:
             if task not in region.argument:
                 raise DesignError(
-                    need=f"there is no region for the task {quoted(task)}",
-                    cure="give one for each task",
-                    places=("Analysis", "rope"),
+                    f"Analysis: rope: there is no region for the task {quoted(task)}",
                 )
 
     @property
@@ -574,15 +523,10 @@ class Analysis:
         """
         if not isinstance(plain, dict):
             raise DesignError(
-                need=f"an analysis is a table, not {quoted(plain)}",
-                cure='give one such as {"control": "untreated", "rope": [-0.1, 0.1]}',
+                f"an analysis is a table, not {quoted(plain)}",
             )
-        try:
-            check_renamed(plain, "Analysis")
-            check_keys(plain, "[analysis]", ANALYSIS)
-            return cls(**plain)
-        except DesignError as error:
-            raise error.in_file() from error
+        check_keys(plain, "[analysis]", ANALYSIS)
+        return cls(**plain)
 
     @classmethod
     def from_json(cls, text: str) -> Analysis:
@@ -644,7 +588,6 @@ def with_fields(
     ...
     causalgia.errors.DesignError: analyze: there is no argument 'rop'; did you mean 'rope'?
     """
-    check_renamed(fields_, place)
     known = [field.name for field in fields(Analysis)]
     for name in fields_:
         if name not in known:
@@ -655,35 +598,7 @@ def with_fields(
     given = dict(fields_)
     if any(given.get(name) is not None for name in _QUESTIONS):
         given = dict.fromkeys(_QUESTIONS) | given
-    try:
-        return replace(Analysis() if analysis is None else analysis, **given)
-    except DesignError as error:
-        raise error.moved("Analysis", place) from error
-
-
-def check_renamed(table: Mapping[str, Any], place: str) -> None:
-    """Raise DesignError for keys and values of a plan that have another name by now.
-
-    Examples
-    --------
-    >>> check_renamed({"level": 0.9}, "[analysis]")
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DesignError: [analysis]: there is no 'level'; it is ci_prob, the probability of every interval
-    """
-    for key in table:
-        if key in _RENAMED:
-            raise DesignError(
-                need=f"there is no {quoted(key)}", cure=_RENAMED[key], places=(place,)
-            )
-    if isinstance(family := table.get("family"), str) and family == "all":
-        raise DesignError(
-            argument="family",
-            value="all",
-            need="is the default, all rows of the table",
-            cure="leave it out",
-            places=(place,),
-        )
+    return replace(Analysis() if analysis is None else analysis, **given)
 
 
 def fixed_placebo_contrasts(
@@ -717,7 +632,7 @@ def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not text, or is a JSON table but not that of an analysis.
 
     Examples
@@ -738,10 +653,9 @@ def _plan_from_json(text: str) -> Analysis:
     try:
         return Analysis.from_json(text)
     except CausalgiaError as error:
-        raise OutcomesError(
-            f"attrs['analysis'] is {quoted(text)}, and the JSON of a ``cg.Analysis`` "
-            f"is needed ({error}); set it, .assign_attrs(analysis=plan.to_json()), or "
-            "drop it"
+        raise DataError(
+            f"attrs['analysis'] is {quoted(text)}, and the JSON of a cg.Analysis is "
+            f"needed ({error})"
         ) from error
 
 
@@ -838,7 +752,7 @@ def as_result(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not of the schema.
 
     Examples
@@ -866,31 +780,25 @@ def _check_known(
     """
     if name in known:
         return
-    need = f"which {is_not_among(name, known, what)}"
-    if row:
-        raise DesignError(
-            f"{quoted(row)} names {quoted(name)}, {need}", places=("Analysis", field)
-        )
-    if field in ("interaction", "covariates", "rope"):  # one name of several
-        raise DesignError(f"{field} names {quoted(name)}, {need}", places=("Analysis",))
     raise DesignError(
-        places=("Analysis",), argument=field, value=name, need=f", {need}"
+        f"Analysis: {field}: {f'{quoted(row)} names ' if row else ''}{quoted(name)}, "
+        f"which {is_not_among(name, known, what)}",
+        argument="" if row or field in ("interaction", "covariates", "rope") else field,
     )
 
 
 def _too_few_to_shrink(n: int) -> DesignError:
     return DesignError(
-        places=("Analysis",),
+        f"Analysis: error='posterior' takes {LEAST_TO_SHRINK} or more "
+        "exchangeable contrasts, from which the law of effects is learned, and "
+        f"there are {n}",
         argument="error",
-        value="posterior",
-        need=f"takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from which the "
-        f"law of effects is learned, and there {'is' if n == 1 else 'are'} {n}",
-        cure=("use ", Setting("error", "fdr")),
     )
 
 
-def _of_tasks(need: str, cure: str = "leave ``across=`` out") -> DesignError:
+def _of_tasks(need: str) -> DesignError:
     """Return the error of a plan whose tasks cannot share strength."""
     return DesignError(
-        places=("Analysis",), argument="across", value="task", need=need, cure=cure
+        f"Analysis: across='task' {need}",
+        argument="across",
     )

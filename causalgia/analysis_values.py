@@ -16,16 +16,12 @@ from causalgia.checks import (
     check_value,
     is_real,
     nearest,
-    shown,
 )
 from causalgia.choices import LAWS, Law
 from causalgia.errors import (
-    ArgumentError,
     CausalgiaError,
-    DecisionError,
     DesignError,
-    InferenceError,
-    Setting,
+    EstimateError,
     quoted,
 )
 from causalgia.expressions import weights_in_text
@@ -55,7 +51,7 @@ class Prior:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If a scale is not positive, or tau is not one of the four.
 
     References
@@ -69,7 +65,7 @@ class Prior:
     >>> Prior(tau_scale=-1)
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: Prior: tau_scale=-1 must be a positive number; inf is flat
+    causalgia.errors.EstimateError: Prior: tau_scale=-1 must be a positive number; inf is flat
     """
 
     mu_sd: float = 10.0
@@ -85,30 +81,23 @@ class Prior:
                 or (isinstance(value, int) and value >= 2**63)
                 or not float(value) > 0
             ):
-                raise InferenceError(
-                    places=("Prior",),
+                raise EstimateError(
+                    f"Prior: {name}={quoted(value)} must be a positive number; inf is flat",
                     argument=name,
-                    value=value,
-                    need="must be a positive number",
-                    cure="inf is flat",
                 )
             object.__setattr__(self, name, float(value))
         if self.tau not in TAUS:
-            raise InferenceError(
-                places=("Prior",),
+            raise EstimateError(
+                f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}",
                 argument="tau",
-                value=self.tau,
-                need=f"is not one of {', '.join(TAUS)}",
             )
         if np.isinf(self.tau_scale) and self.tau != "uniform":
-            raise InferenceError(
-                places=("Prior",),
+            raise EstimateError(
+                f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' "
+                "can be flat",
                 argument="tau",
-                value=self.tau,
-                need="needs a finite tau_scale",
-                cure=(Setting("tau", "uniform"), " can be flat"),
             )
-        check_flag(self.standardized, "Prior: standardized", error=InferenceError)
+        check_flag(self.standardized, "Prior: standardized", error=EstimateError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
@@ -124,13 +113,13 @@ class Prior:
 
         Raises
         ------
-        InferenceError
+        EstimateError
             If a key is unknown.
         """
         known = list(asdict(cls()))
         for key in plain:
             if key not in known:
-                raise InferenceError(
+                raise EstimateError(
                     f"Prior: there is no {quoted(key)}; it takes {', '.join(known)}"
                 )
         return cls(**plain)
@@ -156,7 +145,7 @@ class Shrinkage:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the law is unknown, or the prior or `moderate` is of another kind.
 
     Examples
@@ -171,25 +160,21 @@ class Shrinkage:
 
     def __post_init__(self) -> None:
         if self.law not in LAWS:
-            raise InferenceError(
-                places=("Shrinkage",),
+            raise EstimateError(
+                f"Shrinkage: law={quoted(self.law)} is not one of {', '.join(LAWS)}{nearest(str(self.law), LAWS)}",
                 argument="law",
-                value=self.law,
-                need=f"is not one of {', '.join(LAWS)}{nearest(str(self.law), LAWS)}",
             )
         if isinstance(self.prior, Mapping):
             object.__setattr__(self, "prior", Prior.from_dict(self.prior))
         if not isinstance(self.prior, Prior | None):
-            raise InferenceError(
-                places=("Shrinkage",),
+            raise EstimateError(
+                f"Shrinkage: prior={quoted(self.prior)} is not a cg.Prior",
                 argument="prior",
-                value=self.prior,
-                need="is not a ``cg.Prior``",
             )
         if self.prior == Prior():
             object.__setattr__(self, "prior", None)
         if self.moderate is not None:
-            check_flag(self.moderate, "Shrinkage: moderate", error=InferenceError)
+            check_flag(self.moderate, "Shrinkage: moderate", error=EstimateError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
@@ -205,22 +190,25 @@ class Shrinkage:
 
         Raises
         ------
-        InferenceError
+        EstimateError
             If a key is unknown.
         """
         known = [field.name for field in fields(cls)]
         for key in plain:
             if key not in known:
-                raise InferenceError(
+                raise EstimateError(
                     f"Shrinkage: there is no {quoted(key)}; it takes {', '.join(known)}"
                 )
         return cls(**plain)
 
 
-Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
-Shrinking: TypeAlias = "Mapping[str, str | bool | Prior | Mapping[str, str | float]]"
+Contrasts: TypeAlias = (
+    Mapping[str, Mapping[str, float]]
+    | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+)
+Shrinking: TypeAlias = Mapping[str, str | bool | Prior | Mapping[str, str | float]]
 """A table of the settings of `Shrinkage`."""
-InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
+InText: TypeAlias = Mapping[str, Mapping[str, float] | str] | Sequence[str] | str
 
 
 WEIGHTS = {"contrasts": "arm", "tasks": "task"}
@@ -250,7 +238,7 @@ def _plain_region(value: Any) -> Any:
     """
     try:
         return Rope.parse(value).to_plain()
-    except DecisionError:
+    except EstimateError:
         if isinstance(value, Mapping):
             return {str(task): _plain_list(ends) for task, ends in value.items()}
         return _plain_list(value)
@@ -283,8 +271,8 @@ def _plain_weights(name: str, value: Any) -> Any:
     }
     if len(rows) < len(value):
         raise DesignError(
-            f"two contrasts have one name once they are text: {shown(list(value))}",
-            places=("Analysis",),
+            "Analysis: two contrasts have one name once they are text: "
+            f"{quoted(list(value))}",
         )
     return rows
 
@@ -307,8 +295,8 @@ def as_frozen(name: str, value: Any) -> Any:
     if name == "shrink":
         try:
             return Shrinkage.from_dict(value)
-        except (InferenceError, ArgumentError) as error:
-            raise error.at("Analysis", "shrink", error=DesignError) from error
+        except (EstimateError, TypeError) as error:
+            raise DesignError(f"Analysis: shrink: {error}") from error
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -330,7 +318,7 @@ def as_field(
     """
     plain = as_plain(name, value)
     if plain is not None:
-        check_value(plain, ANALYSIS, name, in_toml=False, error=error)
+        check_value(plain, ANALYSIS, name, error=error)
     return as_frozen(name, plain)
 
 

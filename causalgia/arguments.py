@@ -29,13 +29,12 @@ from causalgia.checks import (
 from causalgia.choices import (
     ERRORS,
     LAWS,
-    RENAMED_ERRORS,
     ROPE_IN_WORDS,
     SCALES,
     TARGETS,
     Error,
 )
-from causalgia.errors import DecisionError, DesignError, quoted
+from causalgia.errors import DesignError, EstimateError, quoted
 from causalgia.expressions import (
     EMPTY_NAME,
     KEYWORDS,
@@ -91,7 +90,8 @@ def _as_contrasts(value: Any, *, of: str = "arm") -> Any:
     ):
         key = "contrasts" if of == "arm" else "tasks"
         raise DesignError(
-            argument=key, value=value, need=f"must be {ANALYSIS[key].need}"
+            f"{key}={quoted(value)} must be {ANALYSIS[key].need}",
+            argument=key,
         )
     for name, weights in rows.items():
         if not str(name).strip():
@@ -106,18 +106,8 @@ def _is_rare(value: object) -> bool:
 
 
 def _as_error(value: Any) -> Error:
-    """Return an error rate of verdicts; a former name is refused with the one that took
-    its place.
-    """
-    if isinstance(value, str) and value in RENAMED_ERRORS:
-        raise DecisionError(
-            argument="error",
-            value=value,
-            need=f"has another name: {RENAMED_ERRORS[value]}",
-        )
-    check_value(
-        value, {"error": one_of(*ERRORS)}, "error", in_toml=False, error=DecisionError
-    )
+    """Return an error rate of verdicts."""
+    check_value(value, {"error": one_of(*ERRORS)}, "error", error=EstimateError)
     rate: Error = value
     return rate
 
@@ -349,9 +339,8 @@ ANALYSIS: Arguments = {
         *one_of(*SCALES),
         "Scale on which effects are taken.",
         '`"identity"`, `"log"`, `"log2"` or `"logit"`, applied to every outcome; or, '
-        'applied to means: `"log_of_means"`, `"ratio"`, '
-        '`"excess_over_multiplicative"`, `"bpnet"`, `"cooperativity"`; or `"sd"`, '
-        "effects in sd of the control arm of each task.",
+        'applied to means: `"log_of_means"`, `"ratio"`; or `"sd"`, effects in sd of the '
+        "control arm of each task.",
         ("contrast",),
     ),
     "cluster": Argument(

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from causalgia.checks import is_real, is_whole, nearest
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import DataError, quoted
 
 T = TypeVar("T")
 Other = TypeVar("Other")
@@ -105,7 +105,6 @@ def _whole(datasets: str, made_by: str, meaning: str) -> Attribute[int]:
 
 
 _text_or_number = partial(_row, "text or number")
-_texts = partial(_row, "list of texts")
 
 _TRIAL = "outcomes and all results of a trial"
 _RESULTS = "effects and all results"
@@ -125,7 +124,7 @@ class About(Generic[Absent]):
         if value is _MISSING:
             return _raise_missing(row) if self._absent is _MISSING else self._absent
         if not _NEEDS[row.type](value):
-            raise OutcomesError(
+            raise DataError(
                 f"attrs[{quoted(row.name)}] is {quoted(value)}, and {row.need} is "
                 f"needed ({row.meaning}); set it, .assign_attrs({row.name}=...), or "
                 f"take the Dataset from {row.made_by}"
@@ -215,9 +214,6 @@ class About(Generic[Absent]):
     source_predictions = _whole(
         _TRIAL, "cg.run", "number of predictions of source sequences"
     )
-    source_failure = _text(
-        _TRIAL, "cg.run", "why the source sequences could not be predicted"
-    )
     notes = _text(
         "all",
         "every verb",
@@ -281,11 +277,6 @@ class About(Generic[Absent]):
 
     # effects
     contrast_scale = _text(_RESULTS, "cg.contrast", "scale of the effects, in words")
-    contrast_scales = _texts(
-        "interactions on several scales",
-        "cg.estimation.interaction_across_scales",
-        "scales of the effects, in the order of the dim 'scale'",
-    )
     transform = _text(
         _RESULTS, "cg.contrast", "the argument scale=: 'identity', 'log', 'ratio', ..."
     )
@@ -388,9 +379,6 @@ class About(Generic[Absent]):
     hypothesis = _text(
         "joint tests", "cg.estimation.joint_test", "the hypothesis that is tested"
     )
-    interaction = _text(
-        "interactions on several scales", "cg.estimation", "the factors that interact"
-    )
     period = _number("periodicity", "cg.estimation.helical_phase", "period, in bp")
     trend = _text_or_number(
         "periodicity", "cg.estimation.helical_phase", "trend removed from the curve"
@@ -401,7 +389,7 @@ class About(Generic[Absent]):
         "variance components estimated as 0",
     )
     not_identified = _text(
-        "variance components and plans",
+        "variance components",
         "cg.estimation.variance_components",
         "variance components that the design cannot separate",
     )
@@ -434,19 +422,6 @@ class About(Generic[Absent]):
         "estimates, occlusion",
         "cg.adjust, cg.simultaneous",
         "number of random draws",
-    )
-    n_flips = _whole(
-        "estimates", "cg.adjust(method='sign_flip')", "number of sign flips"
-    )
-    skewness = _number(
-        "estimates",
-        "cg.adjust(method='sign_flip')",
-        "largest skewness of the effects of units",
-    )
-    selected = _text(
-        "estimates",
-        "cg.multiplicity.selected_intervals",
-        "which intervals these are, with their false-coverage rate",
     )
     n_placebos = _whole(
         "estimates, regions",
@@ -630,24 +605,6 @@ class About(Generic[Absent]):
         "noise of the bench",
         "cg.mpra.components",
         "1 if one DNA library serves all replicates, 0 if each has its own",
-    )
-    currency = _text("plans of the bench", "cg.mpra.cheapest", "currency of the prices")
-    prices = _text("plans of the bench", "cg.mpra.cheapest", "date of the prices")
-    note = _text("plans of the bench", "cg.mpra.cheapest", "what the prices leave out")
-    goal = _text(
-        "plans of the bench",
-        "cg.mpra.cheapest",
-        "the target, in words: a half width or a power",
-    )
-    limit = _text(
-        "plans of the bench",
-        "cg.mpra.cheapest",
-        "the limit on oligos or cost, in words",
-    )
-    edge = _text(
-        "plans of the bench",
-        "cg.mpra.cheapest",
-        "numbers of the split that are the largest or smallest searched",
     )
 
     # libraries
@@ -1042,7 +999,7 @@ def about(dataset: object, absent: Any = _MISSING) -> About[Any]:
 
     Raises
     ------
-    OutcomesError
+    DataError
         On reading one that is absent, or of another type than in the schema.
 
     Examples
@@ -1054,11 +1011,11 @@ def about(dataset: object, absent: Any = _MISSING) -> About[Any]:
     >>> about(estimates).control
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: attrs['control'] is 3, and text is needed (the arm subtracted; ...); set it, ...
+    causalgia.errors.DataError: attrs['control'] is 3, and text is needed (the arm subtracted; ...); set it, ...
     >>> about(estimates).target
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: there is no attrs['target'] (what the ACE is an average over: ...); ...
+    causalgia.errors.DataError: there is no attrs['target'] (what the ACE is an average over: ...); ...
     """
     attrs = getattr(dataset, "attrs", dataset)
     if absent is _MISSING:
@@ -1067,7 +1024,7 @@ def about(dataset: object, absent: Any = _MISSING) -> About[Any]:
 
 
 def _raise_missing(row: Attribute[Any]) -> NoReturn:
-    raise OutcomesError(
+    raise DataError(
         f"there is no attrs[{quoted(row.name)}] ({row.meaning}); a Dataset from "
         f"{row.made_by} has it, or set it: .assign_attrs({row.name}=...)"
     )

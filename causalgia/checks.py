@@ -16,19 +16,13 @@ from typing import Any, TypeAlias, TypeGuard
 
 from causalgia.errors import (
     CausalgiaError,
-    ContrastError,
     DesignError,
     EstimateError,
-    InferenceError,
     PredictorError,
-    Setting,
-    ShortNumber,
     quoted,
     type_in_words,
     with_article,
 )
-from causalgia.former_names import new_name
-from causalgia.mentions import NOT_GIVEN
 
 Table: TypeAlias = dict[str, Any]
 Takes: TypeAlias = tuple[Callable[[Any], bool], str]
@@ -148,22 +142,24 @@ def is_draws(value: object) -> TypeGuard[int]:
 
 
 def check_draws(n_draws: object, *, usual: int) -> None:
-    """Raise InferenceError unless a value is a number of draws of a posterior; the
+    """Raise EstimateError unless a value is a number of draws of a posterior; the
     message proposes the usual one.
     """
     if not is_draws(n_draws):
-        raise InferenceError(
+        raise EstimateError(
+            f"n_draws={quoted(n_draws)} is not a positive whole number of at most "
+            f"{MOST_DRAWS:,}, such as {quoted(usual)}",
             argument="n_draws",
-            value=n_draws,
-            need=f"is not a positive whole number of at most {MOST_DRAWS:,}",
-            example=usual,
         )
 
 
 def check_flag(value: object, name: str, *, error: type[CausalgiaError]) -> None:
     """Raise an error of the given type unless a value is True or False."""
     if not isinstance(value, bool):
-        raise error(argument=name, value=value, need="is neither True nor False")
+        raise error(
+            f"{name}={quoted(value)} is neither True nor False",
+            argument=name,
+        )
 
 
 def check_text_or_none(
@@ -171,7 +167,10 @@ def check_text_or_none(
 ) -> None:
     """Raise an error of the given type unless a value is text or None."""
     if value is not None and not isinstance(value, str):
-        raise error(argument=name, value=value, need="is neither text nor None")
+        raise error(
+            f"{name}={quoted(value)} is neither text nor None",
+            argument=name,
+        )
 
 
 def is_share(value: object) -> bool:
@@ -224,7 +223,7 @@ def check_table(plain: Table, place: str, keys: Keys) -> Table:
     """
     check_keys(plain, place, keys)
     for key, value in plain.items():
-        check_value(value, keys, key, places=(place,) if place else ())
+        check_value(value, keys, key, place=place)
     return dict(plain)
 
 
@@ -234,11 +233,10 @@ def check_value(
     key: str,
     *,
     given: object = None,
-    places: tuple[str, ...] = (),
-    in_toml: bool = True,
+    place: str = "",
     error: type[CausalgiaError] = DesignError,
 ) -> None:
-    """Raise DesignError if a value is invalid for its key; `places` name the table in
+    """Raise DesignError if a value is invalid for its key; `place` names the table in
     the message. Where the row of the key has a parser, the error is that of the parser.
 
     `given` is the value as the user wrote it, where `value` was made from it.
@@ -246,19 +244,19 @@ def check_value(
     Examples
     --------
     >>> check_value(
-    ...     "holmes", {"adjust": one_of("bh", "holm")}, "adjust", places=("[mpra]",)
+    ...     "holmes", {"adjust": one_of("bh", "holm")}, "adjust", place="[mpra]"
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: [mpra]: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
+    causalgia.errors.DesignError: [mpra]: adjust='holmes' must be one of "bh", "holm"; did you mean 'holm'?
     """
     is_valid, description = keys[key][:2]
+    where = f"{place}: " if place else ""
     if (parse := getattr(keys[key], "parse", None)) is not None:
         try:
             parse(value if given is None else given)
-        except CausalgiaError as found:
-            found = found.replace(places=(*places, *found.places), error=error)
-            raise (found.as_key() if in_toml else found) from None
+        except (CausalgiaError, TypeError) as found:
+            raise error(f"{where}{found}", argument=key) from None
     elif not is_valid(value):
         hint = (
             nearest(value, is_valid.names)
@@ -266,21 +264,18 @@ def check_value(
             else ""
         )
         raise error(
+            f"{where}{key}={quoted(value if given is None else given)} must be "
+            f"{description}{hint}",
             argument=key,
-            value=value if given is None else given,
-            need=f"must be {description}{hint}",
-            example=without_point(value, is_valid),
-            places=places,
-            in_toml=in_toml,
         )
 
 
 def check_key(table: Table, key: str, what: str, keys: Keys | None = None) -> None:
     """Raise DesignError if a table lacks a key; `keys` say what its value is."""
     if key not in table:
-        value = f", {keys[key][1]}" if keys else ""
-        has = ", ".join(table) or "nothing"
-        raise DesignError(f"{what} needs {quoted(key)}{value}; it has {has}")
+        raise DesignError(
+            f"{what} needs {quoted(key)}" + (f", {keys[key][1]}" if keys else "")
+        )
 
 
 def similar_names(
@@ -304,7 +299,7 @@ def nearest(
     then: str = "",
 ) -> str:
     """Return a hint with the nearest known names, or an empty text; `then` follows in
-    either case. Of a former name, the hint is the name that took its place.
+    either case.
 
     Examples
     --------
@@ -315,15 +310,9 @@ def nearest(
     ...     nearest("x", ["GATA1", "SP1"], then="there are 2"),
     ... )
     ("; did you mean 'GATA1'? There are 2", '; there are 2')
-    >>> nearest("word_screen", ["copies", "kmer_screen"])
-    "; 'word_screen' is 'kmer_screen' now"
     """
     names = list(known)
-    if new := new_name(name, names):
-        return f"; {quoted(name)} is {quoted(new)} now" + (f"; {then}" if then else "")
     near = similar_names(name, names, most=most, cutoff=cutoff)
-    if (usual := _VALUES_BY_OTHER_WORDS.get(name.casefold())) in names:
-        near = [str(usual)]
     if not near:
         return f"; {then}" if then else ""
     return f"; did you mean {', '.join(map(quoted, near))}?" + (
@@ -353,26 +342,25 @@ def check_arm(
     role: str,
     of: str = "arm",
     *,
-    then: str = "",
-    error: type[CausalgiaError] = ContrastError,
+    error: type[CausalgiaError] = EstimateError,
 ) -> None:
     """Raise an error of the given type unless a name is one of the arms (or tasks,
-    models); `role` says what names it, and `then` ends the message.
+    models); `role` says what names it.
 
     Examples
     --------
     >>> check_arm("GATA", ["placebo", "GATA1"], "control")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ContrastError: control 'GATA' is not an arm; did you mean 'GATA1'? The arms are 'placebo', 'GATA1'
+    causalgia.errors.EstimateError: control 'GATA' is not an arm; did you mean 'GATA1'? The arms are 'placebo', 'GATA1'
     """
     if arm not in arms:
         unknown = is_not_among(str(arm), arms, of)
-        raise error(f"{role} {quoted(arm)} {unknown}", then=then)
+        raise error(f"{role} {quoted(arm)} {unknown}")
 
 
 def check_another_arm(
-    control: str, arms: Sequence[str], *, error: type[CausalgiaError] = ContrastError
+    control: str, arms: Sequence[str], *, error: type[CausalgiaError] = EstimateError
 ) -> None:
     """Raise an error of the given type if the control is the only arm."""
     if len(arms) < 2:
@@ -387,183 +375,13 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return first_of(map(quoted, names), most)
 
 
-_KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
-    "seed": ("rng",),
-    "seeds": ("rng",),
-    "n_seqs": ("n_units",),
-    "ci_level": ("ci_prob",),
-    "random_state": ("rng",),
-    "alpha": ("level", "fdr", "ci_prob"),
-    "confidence": ("ci_prob",),
-    "n": ("n_units", "n_draws"),
-    "n_samples": ("n_units", "n_draws"),
-    "model": ("predictor",),
-    "network": ("predictor", "module"),
-    "net": ("predictor", "module"),
-    "background": ("null",),
-    "backgrounds": ("null", "n_units"),
-    "null_model": ("null",),
-    "pattern": ("motif", "motifs"),
-    "patterns": ("motifs",),
-    "position": ("at",),
-    "positions": ("at",),
-    "reference": ("genome", "control"),
-    "fasta": ("genome", "sequences", "path", "of"),
-    "names": ("tasks",),
-    "spacings": ("distances",),
-    "gap": ("distances",),
-    "gaps": ("distances",),
-    "threshold": ("rope",),
-    "verbose": ("progress",),
-    "file": ("path",),
-    "filename": ("path",),
-    "fname": ("path",),
-    "folder": ("path",),
-    "genome": ("fasta",),
-    "sequences": ("of",),
-    "seqs": ("sequences", "of"),
-    "window": ("length", "tile_width"),
-    "width": ("length", "tile_width"),
-    "seq_len": ("length",),
-    "input_length": ("length",),
-    "kmers": ("motifs",),
-    "words": ("motifs",),
-    "database": ("motifs",),
-    "motif_db": ("motifs",),
-    "species": ("taxon",),
-    "start": ("at",),
-    "pos": ("at",),
-    "motif": ("pattern", "motifs"),
-    "motif2": ("other",),
-    "second": ("other",),
-    "spacing": ("distances",),
-    "conf_level": ("ci_prob",),
-    "confidence_level": ("ci_prob",),
-    "ci": ("ci_prob",),
-    "level": ("ci_prob",),
-    "equivalence": ("rope",),
-    "margin": ("rope",),
-    "sesoi": ("rope",),
-    "baseline": ("control",),
-    "ref": ("control",),
-    "cuda": ("device",),
-    "gpu": ("device",),
-    "models": ("predictors",),
-    "pwm": ("probabilities", "what"),
-    "reps": ("n_trials", "n_replicates"),
-    "n_reps": ("n_replicates", "n_trials"),
-    "data": ("frame", "dataset", "estimates"),
-    "df": ("frame", "dataset", "estimates", "table"),
-    "y": ("outcome",),
-    "summit": ("center",),
-    "design": ("side_table",),
-    "min_count": ("min_dna",),
-    "min_counts": ("min_dna",),
-    "min_reads": ("min_dna",),
-    "kind": ("name",),
-    "L": ("length",),
-    "kmer": ("k", "motifs"),
-    "kmer_size": ("k",),
-    "target": ("tasks", "task"),
-    "targets": ("tasks",),
-    "power": ("assurance",),
-    "barcodes": ("barcodes_per_oligo",),
-}
-_VALUES_BY_OTHER_WORDS = {
-    "benjamini-hochberg": "bh",
-    "benjamini_hochberg": "bh",
-    "fdr_bh": "bh",
-    "fdr": "bh",
-    "benjamini-yekutieli": "by",
-    "benjamini_yekutieli": "by",
-    "fdr_by": "by",
-    "holm-bonferroni": "holm",
-    "qvalue": "storey",
-    "gaussian": "normal",
-    "t": "student_t",
-    "spike_slab": "spike_and_slab",
-    "deepshap": "deeplift",
-    "deepliftshap": "deeplift",
-    "deep_lift_shap": "deeplift",
-    "saliency": "gradient",
-    "input_x_gradient": "gradient",
-    "gradient_x_input": "gradient",
-    "gradientxinput": "gradient",
-    "ig": "integrated_gradients",
-    "gradientshap": "expected_gradients",
-    "gradient_shap": "expected_gradients",
-    "mutagenesis": "ism",
-    "in_silico_mutagenesis": "ism",
-    "saturation_mutagenesis": "ism",
-}
-"""Methods of adjustment and of maps, and laws, as other packages call them."""
-_NUMBERS_BEGIN = ("n_", "num_", "min_", "max_")
-_LEAST_RATIO_OF_KEYS = 0.7
-_LETTERS_IN_COMMON = 3
-
-
-def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
-    """Return a hint with the known key that has the meaning of another word, else with
-    the nearest, else an empty text; `then` follows in either case.
-
-    Examples
-    --------
-    >>> (
-    ...     nearest_key("seed", ["rng", "reserve"]),
-    ...     nearest_key("reserv", ["rng", "reserve"]),
-    ... )
-    ("; did you mean 'rng'?", "; did you mean 'reserve'?")
-    """
-    names = list(known)
-    meant = []
-    if not new_name(key, names):
-        meant = [one for one in _KEYS_BY_OTHER_WORDS.get(key, ()) if one in names]
-        names = meant or [one for one in names if _may_be_meant(key, one)]
-    return nearest(meant[0] if meant else key, names, cutoff=0.6, then=then)
-
-
-def _may_be_meant(key: str, known: str) -> bool:
-    """Return whether a key that is spelled like another may stand for it: a number for a
-    number only, and neither for words that share some letters by chance.
-
-    Examples
-    --------
-    >>> _may_be_meant("n_motifs", "motifs"), _may_be_meant("counts", "n_units")
-    (False, False)
-    >>> _may_be_meant("distance", "distances"), _may_be_meant("rgn", "rng")
-    (True, True)
-    """
-    if key.startswith(_NUMBERS_BEGIN) and not known.startswith(_NUMBERS_BEGIN):
-        return False
-    name, other = known.casefold(), key.casefold()
-    alike = difflib.SequenceMatcher(None, name, other).ratio()
-    part = len(other) > _LETTERS_IN_COMMON and other in name
-    return (
-        alike >= _LEAST_RATIO_OF_KEYS
-        or part
-        or sorted(name) == sorted(other)
-        or name[:_LETTERS_IN_COMMON] == other[:_LETTERS_IN_COMMON]
-    )
-
-
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
     """Raise DesignError if a table has an unknown key."""
     names = list(known)
     for key in plain:
         if key not in names:
-            where = (
-                f"{place} has no key '{key}'"
-                if place
-                else f"there is no key '{key}' at the top"
-            )
-            raise DesignError(
-                where + (nearest_key(key, names) or f"; it takes {', '.join(names)}")
-            )
-
-
-def shown(value: object) -> str:
-    """Return a value as quoted in messages: escaped, and shortened if long."""
-    return quoted(value)
+            hint = nearest(key, names, cutoff=0.6) or f"; it takes {', '.join(names)}"
+            raise DesignError(f"{place or 'the top'} has no key '{key}'{hint}")
 
 
 Span = tuple[int, int]
@@ -631,20 +449,6 @@ def four_digits(value: float) -> str:
     return f"{float(text):.0f}" if 1e4 <= abs(float(text)) < 1e7 else text
 
 
-def without_point(value: object, is_valid: Callable[[Any], bool]) -> object:
-    """Return the whole number that is written with a point, if it is accepted: the
-    example of an error.
-
-    Examples
-    --------
-    >>> without_point(7.0, is_count), without_point(7.5, is_count)
-    (7, NOT_GIVEN)
-    """
-    if isinstance(value, float) and value.is_integer() and is_valid(int(value)):
-        return int(value)
-    return NOT_GIVEN
-
-
 def as_count(value: object, name: str, *, least: int = 1) -> int:
     """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is
     below 2^32. `least` is the smallest number that the message offers, where the caller
@@ -653,10 +457,9 @@ def as_count(value: object, name: str, *, least: int = 1) -> int:
     most = 32 if name == "length" else 48
     if not is_whole(value) or not 1 <= value < 2**most:
         raise DesignError(
+            f"{name}={quoted(value)} must be a whole number of at least {least} "
+            f"(and below 2^{most})",
             argument=name,
-            value=value,
-            need=f"must be a whole number of at least {least} (and below 2^{most})",
-            example=without_point(value, lambda x: least <= x < 2**most),
         )
     return int(value)
 
@@ -665,24 +468,18 @@ def as_position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise DesignError(
+            f"{name}={quoted(value)} must be a whole number: a 0-based position",
             argument=name,
-            value=value,
-            need="must be a whole number: a 0-based position",
-            example=without_point(value, lambda x: x >= 0),
         )
     if int(value) < 0:
         raise DesignError(
+            f"{name}={quoted(value)} is negative, and positions are counted from 0",
             argument=name,
-            value=value,
-            need="is negative",
-            cure="positions are counted from 0 at the left end",
         )
     if int(value) >= 2**48:
         raise DesignError(
+            f"{name}={quoted(value)} is beyond any sequence; positions are below 2^48",
             argument=name,
-            value=value,
-            need="is beyond any sequence",
-            cure="positions are below 2^48",
         )
     return int(value)
 
@@ -704,9 +501,9 @@ def as_share(value: object, name: str) -> float:
     """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
     if not is_real(value) or not 0 <= value < 1:
         raise DesignError(
+            f"{name}={quoted(value)} must be a share: a number of 0 or more and "
+            "below 1",
             argument=name,
-            value=value,
-            need="must be a share: a number of 0 or more and below 1",
         )
     return float(value)
 
@@ -727,7 +524,7 @@ def as_number(
     >>> as_number(1.5, "recovery", least=0, most=1)
     Traceback (most recent call last):
     ...
-    causalgia.errors.PredictorError: recovery=1.5 must be a number between 0 and 1; 0.25 is 25 per cent
+    causalgia.errors.PredictorError: recovery=1.5 must be a number between 0 and 1
     """
     if not is_real(value) or not math.isfinite(value) or not least <= value <= most:
         limits = (
@@ -736,8 +533,10 @@ def as_number(
             else f"between {least:g} and {most:g}"
         )
         number = "finite number" if least == -math.inf else f"number {limits}"
-        hint = "; 0.25 is 25 per cent" if (least, most) == (0, 1) else ""
-        raise error(argument=name, value=value, need=f"must be a {number}{hint}")
+        raise error(
+            f"{name}={quoted(value)} must be a {number}",
+            argument=name,
+        )
     return float(value)
 
 
@@ -747,7 +546,10 @@ def as_positive(
     """Return a finite number above 0, or raise `error` naming it."""
     number = as_number(value, name, error=error)
     if number <= 0:
-        raise error(argument=name, value=value, need="must be above 0")
+        raise error(
+            f"{name}={quoted(value)} must be above 0",
+            argument=name,
+        )
     return number
 
 
@@ -769,13 +571,10 @@ def as_int(
     causalgia.errors.PredictorError: n_replicates=2.5 must be a whole number of at least 1 (and below 2^48)
     """
     if not is_whole(value) or not least <= value < 2**48:
-        place, _, argument = name.rpartition(": ")
         raise error(
-            places=(place,) if place else (),
-            argument=argument,
-            value=value,
-            need=f"must be a whole number of at least {least} (and below 2^48)",
-            example=without_point(value, lambda x: least <= x < 2**48),
+            f"{name}={quoted(value)} must be a "
+            f"whole number of at least {least} (and below 2^48)",
+            argument=name,
         )
     return int(value)
 
@@ -787,7 +586,7 @@ _LEAST_ERROR = 1e-15
 def as_ci_prob(
     ci_prob: Any,
     *,
-    places: tuple[str, ...] = (),
+    place: str = "",
     error: type[CausalgiaError] = EstimateError,
 ) -> float:
     """Return the probability of an interval as a float: from 0.5 to below 1.
@@ -807,34 +606,19 @@ def as_ci_prob(
     >>> as_ci_prob(95)
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1; for example ci_prob=0.95
+    causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1
     """
-    if is_real(ci_prob) and _LEAST_ERROR < ci_prob < 0.5:
-        raise error(
-            places=places,
-            argument="ci_prob",
-            value=ci_prob,
-            need="is below 0.5",
-            cure=(
-                "it is the probability of the interval, not its error: give ",
-                Setting("ci_prob", ShortNumber(1 - ci_prob)),
-            ),
-        )
+    where = f"{place}: " if place else ""
     if is_real(ci_prob) and 1 - _LEAST_ERROR < float(ci_prob) <= 1 and ci_prob < 1:
         raise error(
-            places=places,
+            f"{where}ci_prob={quoted(ci_prob)} is within {_LEAST_ERROR:g} of 1, "
+            "where intervals have no ends",
             argument="ci_prob",
-            value=ci_prob,
-            need=f"is within {_LEAST_ERROR:g} of 1, where intervals have no ends",
-            example=0.999,
         )
     if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
         raise error(
-            places=places,
+            f"{where}ci_prob={quoted(ci_prob)} is not a number from 0.5 to below 1",
             argument="ci_prob",
-            value=ci_prob,
-            need="is not a number from 0.5 to below 1",
-            example=0.95,
         )
     return float(ci_prob)
 
@@ -843,7 +627,6 @@ def as_probability(
     value: object,
     name: str,
     *,
-    example: float = 0.05,
     error: type[CausalgiaError] = EstimateError,
 ) -> float:
     """Return a probability strictly between 0 and 1, such as an error rate, as a float.
@@ -858,11 +641,12 @@ def as_probability(
     >>> as_probability(5, "alpha")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: alpha=5 is not between 0 and 1; for example alpha=0.05
+    causalgia.errors.EstimateError: alpha=5 is not between 0 and 1
     """
     if not is_real(value) or not 0 < float(value) < 1:
         raise error(
-            argument=name, value=value, need="is not between 0 and 1", example=example
+            f"{name}={quoted(value)} is not between 0 and 1",
+            argument=name,
         )
     return float(value)
 
@@ -931,18 +715,15 @@ def as_texts(
     )
     if not isinstance(found, Iterable):
         raise error(
+            f"{name}={quoted(value)} is neither text nor a list of texts: {what}",
             argument=name,
-            value=value,
-            need=f": give {what} as text, or a list of texts",
-            cure="() for none",
         )
     found = tuple(found)
     for one in found:
         if not isinstance(one, str) or not one:
             raise error(
+                f"{name} has {quoted(one)}, which is not text: {what}",
                 argument=name,
-                need=f"has {quoted(one)}, which is not text",
-                cure=f"give {what} as text, or a list of texts",
             )
     return found
 

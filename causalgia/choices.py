@@ -75,46 +75,23 @@ TARGET_MEANINGS: dict[str, TargetMeaning] = {
 Pointwise = Literal["identity", "log", "log2", "logit"]
 """Scales that transform each outcome."""
 
-OfMeans = Literal[
-    "log_of_means",
-    "ratio",
-    "excess_over_multiplicative",
-    "bpnet",
-    "cooperativity",
-    "bliss",
-    "sd",
-]
+OfMeans = Literal["log_of_means", "ratio", "sd"]
 """Scales that are functions of the arms' means (or of the sd of the control)."""
 
-Stepwise = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
+Stepwise = Literal["bh", "holm"]
 """Adjustments of p-values alone."""
 
-Method = Literal[
-    "bh",
-    "by",
-    "holm",
-    "hochberg",
-    "bonferroni",
-    "storey",
-    "auto",
-    "bootstrap_t",
-    "dunnett",
-    "sign_flip",
-]
+Method = Literal["bh", "holm", "auto", "bootstrap_t", "dunnett"]
 """Multiplicity adjustments (`causalgia.adjust`, which also takes
 ``"hierarchical"``).
 """
 
 METHOD_NAMES = {
     "bh": "Benjamini-Hochberg",
-    "by": "Benjamini-Yekutieli",
     "holm": "Holm",
-    "hochberg": "Hochberg",
     "bonferroni": "Bonferroni",
-    "storey": "Storey's q",
     "bootstrap_t": "bootstrap-t",
     "dunnett": "Dunnett",
-    "sign_flip": "sign flips",
     "sup_t": "sup-t",
     "hierarchical": "Benjamini-Bogomolov",
 }
@@ -163,8 +140,7 @@ LEAST_TO_SHARE = 20
 
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
-# "bliss" needs further arguments
-SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))
+SCALES = (*POINTWISE, *get_args(OfMeans))
 STEPWISE = get_args(Stepwise)
 METHODS = get_args(Method)
 BANDS = get_args(Band)
@@ -181,15 +157,6 @@ VARIANT_SKIPS = (
 INTERVAL_SKIPS = ("N", "edge", "chromosome", "repeated", "summit", "malformed")
 RECORD_SKIPS = ("N", "length", "empty", "repeated")
 VERDICTS = get_args(Verdict)
-RENAMED_ERRORS = {
-    "auto": "leave ``error=`` out, or 'fdr'",
-    "bh": "'fdr'",
-    "holm": "'fwer'",
-    "bootstrap_t": "'fwer'",
-    "local": "'posterior'",
-    "bayes_fdr": "'posterior'",
-}
-"""Names that error rates had, with those that took their place."""
 DIRECTIONS = ("increases", "decreases", "higher", "lower", "larger")
 """Verdicts of effects beyond their region."""
 VOCABULARIES: tuple[tuple[str, ...], ...] = (

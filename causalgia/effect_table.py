@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import about
 from causalgia.checks import as_names, nearest
-from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def selected_tasks(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If a name or pattern is that of no task.
 
     Examples
@@ -164,8 +164,8 @@ def selected_tasks(
     """
     patterns = as_names(task)
     if not patterns:
-        raise ContrastError(
-            f"``{place}{argument}={quoted(task)}`` is not a task; give a name, a "
+        raise EstimateError(
+            f"{place}{argument}={quoted(task)} is not a task; give a name, a "
             'pattern such as "DNASE:*", or a list of them'
         )
     there, found = set(known), dict[str, None]()
@@ -179,9 +179,9 @@ def selected_tasks(
             hint = nearest(
                 pattern,
                 known,
-                then=f"say ``{argument}=`` one of {tasks_for_errors(known)}",
+                then=f"say {argument}= one of {tasks_for_errors(known)}",
             )
-            raise ContrastError(f"{place}task {quoted(pattern)} is not there{hint}")
+            raise EstimateError(f"{place}task {quoted(pattern)} is not there{hint}")
         found |= dict.fromkeys(names)
     return list(found)
 
@@ -355,7 +355,7 @@ def positions_of(curves: xr.Dataset) -> NDArray[Any]:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the dim has no coordinate, or a position appears twice.
 
     Examples
@@ -364,18 +364,13 @@ def positions_of(curves: xr.Dataset) -> NDArray[Any]:
     [-1, 0, 1]
     """
     if "position" not in curves.coords:
-        raise OutcomesError(
-            "the dim 'position' has no coordinate; give it the positions in bp: "
-            ".assign_coords(position=[...])"
-        )
+        raise DataError("the dim 'position' has no coordinate")
     at = curves["position"].to_numpy()
     if at.ndim and len(at) > 1 and not (at[1:] > at[:-1]).all():
         found, counts = np.unique(at, return_counts=True)
         if (counts > 1).any():
-            raise OutcomesError(
-                f"position {found[counts > 1][0]} appears {counts.max()} times; give "
-                "each bin its own place, .assign_coords(position=...), or keep the "
-                "first of each: .drop_duplicates('position')"
+            raise DataError(
+                f"position {found[counts > 1][0]} appears {counts.max()} times"
             )
     return at
 
@@ -386,7 +381,7 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there is no dim task, or a variable has a dim position that is not followed
         by task.
 
@@ -400,7 +395,7 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
     (['a at 0', 'b at 0', 'a at 8', 'b at 8'], array([[0., 1., 2., 3.]]))
     """
     if "task" not in curves.dims:
-        raise OutcomesError(
+        raise DataError(
             "no dim 'task' after 'position': .sel(task=[...]) keeps it where one task "
             "is selected, and .expand_dims(task=['...'], axis=-1) adds it to effects "
             "of your own"
@@ -421,7 +416,7 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
         elif "position" not in variable.dims:
             variables[name] = variable
         elif variable.ndim > 1:
-            raise OutcomesError(
+            raise DataError(
                 f"{quoted(str(name))} has dims {variable.dims}; 'position' is followed "
                 "by 'task'"
             )
@@ -439,7 +434,7 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
 def _folded(name: str, variable: xr.Variable) -> xr.Variable:
     at = variable.dims.index("position")
     if variable.dims[at + 1 : at + 2] != ("task",):
-        raise OutcomesError(
+        raise DataError(
             f"{quoted(name)} has dims {variable.dims}; 'task' follows 'position': "
             "transpose(..., 'position', 'task')"
         )

@@ -26,7 +26,7 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from causalgia.checks import as_names, first_of, is_not_among, is_real, nearest
-from causalgia.errors import ContrastError, DesignError, quoted
+from causalgia.errors import DesignError, EstimateError, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
@@ -38,7 +38,6 @@ _LONGEST_PATTERN = 10_000
 _WILD = re.compile(r"[*?]|\[[^\]]+\]")
 _SPACED_SIGN = re.compile(r"\s[-+*/=]+\s")
 _MULTIPLE = re.compile(r"\s*[\d.]+\s*\*")
-_BARE_PATTERN = re.compile(r"[^\W\d][^\s()`]*?(?:[*?]|\[[^\]\s]+\])[^\s()`]*")
 _WORD = re.compile(r"[^\W\d][\w.]*(?::[\w.]+)*")
 _TOKEN = re.compile(
     r"\s*(?:(?P<quoted>`[^`]*`|\"[^\"]*\"|'[^']*')"
@@ -99,7 +98,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the text is not linear in known names, contains no name, or has a nonfinite
         number. The message gives the position and the nearest name.
 
@@ -112,16 +111,13 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     """
     found = _Parser(text, names, of).hypothesis()
     if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
-        raise ContrastError(
+        raise EstimateError(
             f"{_noun(of)} {quoted(text)} has a number that is not finite; weights of "
             "size 1 say the same"
         )
     if not any(found.terms.values()):
         what = f"every {of} in it cancels" if found.terms else f"it names no {of}"
-        raise ContrastError(
-            f"{_noun(of)} {quoted(text)}: {what}; for example "
-            f"{quoted(_example(names, of))}"
-        )
+        raise EstimateError(f"{_noun(of)} {quoted(text)}: {what}")
     return Linear(
         {name: value for name, value in found.terms.items() if value}, found.constant
     )
@@ -154,7 +150,7 @@ def differences(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If there is only one name, or there are more than 200 to pair.
 
     Examples
@@ -163,12 +159,11 @@ def differences(
     ['b - a', 'c - a', 'c - b']
     """
     if len(names) < 2:
-        raise ContrastError(
-            f"{quoted(which)} compares {of}s, and there is one, {quoted(names[0])}; "
-            f"name a number: '{names[0]} = 0'"
+        raise EstimateError(
+            f"{quoted(which)} compares {of}s, and there is one, {quoted(names[0])}"
         )
     if which == "pairwise" and len(names) > _MOST_PAIRED:
-        raise ContrastError(
+        raise EstimateError(
             f"'pairwise' of {len(names):,} {of}s is "
             f"{len(names) * (len(names) - 1) // 2:,} differences; up to {_MOST_PAIRED} "
             f"{of}s are paired: name those that you compare, "
@@ -303,7 +298,7 @@ def without_patterns(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If a pattern matches nothing, or a sum cancels.
 
     Examples
@@ -330,7 +325,7 @@ def without_patterns(
                     known,
                     then=f"there are {first_of(map(quoted, known), 12)}",
                 )
-                raise ContrastError(
+                raise EstimateError(
                     f"contrast of tasks {quoted(name)}: {quoted(pattern)} is the name "
                     f"or pattern of no task{hint}"
                 )
@@ -343,7 +338,7 @@ def without_patterns(
         for pattern in [one for one in row if one not in there]:
             others = [name for name in by_pattern[pattern] if name not in row]
             if not others:
-                raise ContrastError(
+                raise EstimateError(
                     f"contrast of tasks {quoted(name)}: {quoted(pattern)} matches no "
                     "other task than those that the sum names itself; there are "
                     f"{', '.join(map(quoted, known[:12]))}"
@@ -359,7 +354,7 @@ def without_patterns(
             if abs(weight) > 1e-12 * sum(map(abs, row.values()))
         }
         if not left:
-            raise ContrastError(
+            raise EstimateError(
                 f"contrast of tasks {quoted(name)}: its patterns match the same tasks, "
                 "and all cancel"
             )
@@ -384,12 +379,12 @@ def is_pattern(text: str) -> bool:
 
 
 def check_distinct(rows: dict[str, Linear]) -> None:
-    """Raise ContrastError if a hypothesis is a multiple of another, which would count
+    """Raise EstimateError if a hypothesis is a multiple of another, which would count
     twice in the family.
 
     Raises
     ------
-    ContrastError
+    EstimateError
         With the names of both.
 
     Examples
@@ -399,7 +394,7 @@ def check_distinct(rows: dict[str, Linear]) -> None:
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.ContrastError: hypotheses 'a' and 'b' are one: ...
+    causalgia.errors.EstimateError: hypotheses 'a' and 'b' are one: ...
     """
     known: dict[tuple[tuple[str, str], ...], str] = {}
     for name, row in rows.items():
@@ -410,10 +405,9 @@ def check_distinct(rows: dict[str, Linear]) -> None:
             for n, value in [*terms, ("", row.constant or 0.0)]
         )
         if key in known:
-            raise ContrastError(
+            raise EstimateError(
                 f"hypotheses {quoted(known[key])} and {quoted(name)} are one: the "
-                "second is a multiple of the first, and would count twice in the "
-                "family; leave one out"
+                "second is a multiple of the first, and would count twice in the family"
             )
         known[key] = name
 
@@ -473,10 +467,7 @@ class _Parser:
     def __init__(self, text: str, names: Sequence[str], of: str) -> None:
         self.text, self.names, self.known, self.of = text, names, frozenset(names), of
         if len(text) > _LONGEST_EXPRESSION:
-            raise ContrastError(
-                f"a {_noun(of)} of {len(text):,} letters; give weights by name instead "
-                "of text"
-            )
+            raise EstimateError(f"a {_noun(of)} of {len(text):,} letters")
         self.tokens, self.at, self.depth = self._tokens(), 0, 0
 
     def _tokens(self) -> list[tuple[str, str]]:
@@ -494,23 +485,8 @@ class _Parser:
             at = match.end()
         return [*found, ("end", "")]
 
-    def _error(self, what: str) -> ContrastError:
-        if (
-            self.of == "task"
-            and "`" not in self.text
-            and _BARE_PATTERN.search(self.text)
-        ):
-            marked = _BARE_PATTERN.sub(lambda found: f"`{found[0]}`", self.text)
-            return ContrastError(
-                f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; in a sum a "
-                f"pattern must be in backticks, {quoted(marked[:200])}, and is the "
-                "mean of the tasks that it matches"
-            )
-        return ContrastError(
-            f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example "
-            f"{quoted(_example(self.names, self.of))}, names with spaces or signs in "
-            "backticks"
-        )
+    def _error(self, what: str) -> EstimateError:
+        return EstimateError(f"{_noun(self.of)} {quoted(self.text[:200])}: {what}")
 
     def _next(self, *values: str) -> str:
         """Consume and return the next token if it is one of the signs, else return an
@@ -528,16 +504,6 @@ class _Parser:
             found = found.plus(self._sum(), -1.0)
         kind, value = self.tokens[self.at]
         if kind != "end":
-            if (
-                self.at
-                and self.tokens[self.at - 1][0] == "number"
-                and kind in ("name", "quoted")
-            ):
-                number = self.tokens[self.at - 1][1]
-                raise self._error(
-                    f"{quoted(f'{number} {value}')} lacks a sign; write "
-                    f"{number}*{value}"
-                )
             raise self._error(
                 "it has two '='"
                 if value == "="
@@ -618,42 +584,9 @@ class _Parser:
             return self.names[int(position[1]) - 1]
         if self.of == "task" and kind == "quoted" and matched(name, self.names):
             return name
-        if kind == "name" and (marked := self._with_backticks()):
-            raise ContrastError(
-                f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or "
-                f"signs, and patterns, must be in backticks: {quoted(marked)}"
-            )
-        raise ContrastError(
+        raise EstimateError(
             f"{_noun(self.of)} {quoted(self.text[:200])}: {quoted(name)} "
             f"{is_not_among(name, self.names, self.of)}"
-        )
-
-    def _with_backticks(self) -> str:
-        """Return the text with known names that are no words, and patterns of tasks, in
-        backticks; empty if none is.
-        """
-        if len(self.text) > 1_000 or any(
-            mark in self.text for mark in "`\"'"
-        ):  # the search is quadratic
-            return ""
-        signed = sorted(
-            (name for name in self.names if not _WORD.fullmatch(name)),
-            key=len,
-            reverse=True,
-        )
-        either = "|".join(
-            [
-                *map(re.escape, signed),
-                *([_BARE_PATTERN.pattern] if self.of == "task" else []),
-            ]
-        )
-        found = re.findall(either, self.text) if either else []
-        if not any(matched(one, self.names) for one in found):
-            return ""
-        return re.sub(
-            either,
-            lambda one: f"`{one[0]}`" if matched(one[0], self.names) else one[0],
-            self.text,
         )
 
 
@@ -661,8 +594,6 @@ def fault_of_weights(
     weights: Any,
     *,
     of: str = "arm",
-    example: object = "{'A': 1, 'B': -1}",
-    cure_of_sum: str = "",
 ) -> str:
     """Return what is wrong with the weights of one contrast, whatever the names of arms
     (or tasks) are; nothing if they can be a contrast.
@@ -675,7 +606,7 @@ def fault_of_weights(
     ''
     """
     if not isinstance(weights, Mapping):
-        return f" is {quoted(weights)}, not weights by {of}; for example {example}"
+        return f" is {quoted(weights)}, not weights by {of}"
     for name, value in weights.items():
         if not is_real(value):
             return (
@@ -686,15 +617,12 @@ def fault_of_weights(
     if not math.isfinite(size):
         return f" has a weight that is not finite: {w}"
     if size == 0:
-        return f" has no weight other than 0; name the {of}s it compares"
+        return " has no weight other than 0"
     if any(not 1e-100 < abs(value) < 1e100 for value in w.values() if value):
-        return (
-            f" has weights beyond 1e-100 to 1e100: {w}; weights of size 1 say the same"
-        )
+        return f" has weights beyond 1e-100 to 1e100: {w}"
     if of != "task" and abs(total) > 1e-9 * size:
         return (
             f": the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
-            f"{cure_of_sum}"
         )
     return ""
 
@@ -729,7 +657,7 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
         ]
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
         if twice is not None:
-            raise named_twice(twice, of).at("Analysis", error=DesignError)
+            raise DesignError(f"Analysis: {named_twice(twice, of)}")
         value = dict(zip(names, texts, strict=True))
     if not isinstance(value, Mapping):
         return value
@@ -745,17 +673,17 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
         }
         try:
             check_distinct(sound)
-        except ContrastError as error:
-            raise error.at("Analysis", error=DesignError) from error
+        except EstimateError as error:
+            raise DesignError(f"Analysis: {error}") from error
     return rows
 
 
-def named_twice(name: str, of: str) -> ContrastError:
+def named_twice(name: str, of: str) -> EstimateError:
     """Return the error of a contrast of arms, tasks or models that is named twice."""
-    return ContrastError(
+    return EstimateError(
+        f"{('contrasts' if of == 'arm' else f'{of}s')} names {quoted(name)} twice; "
+        "leave one out",
         argument="contrasts" if of == "arm" else f"{of}s",
-        need=f"names {quoted(name)} twice",
-        cure="leave one out",
     )
 
 
@@ -767,7 +695,7 @@ def weights_of_text(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the text is not a weighted sum of names, or has a right side other than 0.
 
     Examples
@@ -780,15 +708,15 @@ def weights_of_text(
     try:
         known = names_in(text, of=of) if names is None else names
         found = read_hypothesis(text, known, of=of)
-    except ContrastError:
+    except EstimateError:
         if of == "task" and is_pattern(text):
             return {text: 1.0}
         raise
     if found.constant:
-        raise ContrastError(
+        raise EstimateError(
             f"{_noun(of)} {quoted(text)}: {of}s are compared with each other, and the "
             "right side must be 0; a contrast is compared with a number by "
-            "``cg.estimation.hypotheses(estimates, ...)``"
+            "cg.estimation.hypotheses(estimates, ...)"
         )
     return found.terms
 
@@ -796,17 +724,14 @@ def weights_of_text(
 def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
     if text in KEYWORDS and of == "arm":
         raise DesignError(
-            places=("Analysis",),
+            f"Analysis: contrasts={quoted(text)} takes all arms, which are not known "
+            "to an analysis",
             argument="contrasts",
-            value=text,
-            need="takes all arms, which are not known to an analysis",
-            cure="name the contrasts, or give ``cg.contrast(outcomes, "
-            f"contrasts={quoted(text)})``",
         )
     try:
         return weights_of_text(text, of=of)
-    except ContrastError as error:
-        raise error.at("Analysis", error=DesignError) from error
+    except EstimateError as error:
+        raise DesignError(f"Analysis: {error}") from error
 
 
 def two_kinds(

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from causalgia.attributes import about
 from causalgia.checks import first_of, in_list
 from causalgia.choices import BASES, COMPLEMENT
-from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
+from causalgia.errors import NAMES_SHOWN, DataError, quoted
 from causalgia.inputs import inflate, parse_json
-from causalgia.mentions import in_words, plain, with_marked_calls
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,8 +29,6 @@ LONGEST_ATTRIBUTE = 30_000
 """Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of
 attributes.
 """
-OTHER_STRAND = "on the other strand: "
-"""How the note begins on motifs whose reverse complement has a larger effect."""
 Sites: TypeAlias = tuple[tuple[int, int], ...]
 
 _GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
@@ -117,7 +114,7 @@ def edits_from_json(text: str) -> dict[str, tuple[Edit, ...]]:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the text is not valid.
 
     Examples
@@ -127,11 +124,11 @@ def edits_from_json(text: str) -> dict[str, tuple[Edit, ...]]:
     True
     """
     source = "attrs['edits'] of the outcomes"
-    plain = parse_json(text, OutcomesError, source=source)
+    plain = parse_json(text, DataError, source=source)
     try:
         return {arm: tuple(map(_edit_from_plain, done)) for arm, done in plain.items()}
     except (AttributeError, TypeError, ValueError) as error:
-        raise OutcomesError(f"{source} cannot be read ({error}); drop it") from error
+        raise DataError(f"{source} cannot be read ({error})") from error
 
 
 def _edit_from_plain(plain: list[object]) -> Edit:
@@ -465,7 +462,7 @@ def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
 
 def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
     """Return the Dataset with sentences added to ``attrs["notes"]``, each once, one a
-    line, in the words of Python.
+    line.
 
     Verbs pass attrs on to their results, and `causalgia.report` prints each line as
     "Note: ...".
@@ -481,7 +478,7 @@ def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
     """
     known = notes_of(dataset)
     lines = dict.fromkeys(
-        [*known, *(" ".join(plain(sentence).split()) for sentence in sentences)]
+        [*known, *(" ".join(sentence.split()) for sentence in sentences)]
     )
     return dataset.assign_attrs(notes="\n".join(lines)) if lines else dataset
 
@@ -496,37 +493,6 @@ def notes_of(dataset: xr.Dataset) -> list[str]:
     (['10 parents'], [])
     """
     return [line for line in about(dataset, "").notes.split("\n") if line]
-
-
-def notes_to_read(dataset: xr.Dataset) -> list[str]:
-    """Return the notes of a Dataset for who reads them at once: calls are those of
-    Python, or in a command those of the shell.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> notes_to_read(xr.Dataset(attrs={"notes": "repeat it on cg.Genomic(of=...)"}))
-    ['repeat it on cg.Genomic(of=...)']
-    """
-    return [in_words(with_marked_calls(note)) for note in notes_of(dataset)]
-
-
-def strand_cautions(dataset: xr.Dataset) -> list[str]:
-    """Return a sentence if a motif has a larger effect as its reverse complement: the
-    first clause of the note on it.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> note = f"{OTHER_STRAND}TGCATG has a larger effect (3.6 against 0.8); embed it"
-    >>> strand_cautions(xr.Dataset(attrs={"notes": note}))
-    ['Caution: on the other strand: TGCATG has a larger effect (3.6 against 0.8).']
-    """
-    return [
-        f"Caution: {note.partition('; ')[0]}."
-        for note in notes_of(dataset)
-        if note.startswith(OTHER_STRAND)
-    ]
 
 
 def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:
@@ -576,14 +542,14 @@ def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If its bytes are damaged, or unpack to more than 128 MiB and twenty times their
         size.
     """
     if name in dataset.variables:
         return inflate(
             dataset[name].to_numpy().tobytes(),
-            OutcomesError,
+            DataError,
             source=f"the variable {quoted(name)}",
         ).decode()
     text = dataset.attrs.get(name)
@@ -596,7 +562,7 @@ def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the stored design is not a JSON table.
 
     Examples
@@ -607,11 +573,10 @@ def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
     """
     try:
         text = unpack_text(outcomes, "design")
-        contrasts = parse_json(text or "{}", OutcomesError).get("contrasts")
-    except (OutcomesError, AttributeError) as error:
-        raise OutcomesError(
-            f"the design kept with the outcomes cannot be read ({error}); drop "
-            "attrs['design']"
+        contrasts = parse_json(text or "{}", DataError).get("contrasts")
+    except (DataError, AttributeError) as error:
+        raise DataError(
+            f"the design kept with the outcomes cannot be read ({error})"
         ) from error
     if contrasts is None:
         return {}

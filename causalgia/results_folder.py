@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalgia.errors import OutcomesError, StoreError, quoted_path, shell_word
+from causalgia.errors import DataError, StoreError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,17 +34,13 @@ PAGE, REFUTATION = "report.html", "refutation.nc"
 ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
 
 
-def _holds_results(folder: Path) -> bool:
-    return (folder / OUTCOMES).is_file() or (folder / STORE).exists()
-
-
 def load_outcomes(folder: Path) -> xr.Dataset:
     """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects
     or moments.
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the folder has none.
     StoreError
         If its trial on disk is unfinished or damaged.
@@ -54,42 +50,13 @@ def load_outcomes(folder: Path) -> xr.Dataset:
     if not (folder / STORE).exists():
         if not (folder / OUTCOMES).is_file():
             if (folder / LIBRARY).is_file():
-                raise OutcomesError(
-                    f"{folder} holds an oligo library without outcomes; predict them "
-                    "with: causalgia mpra predict trial.toml --design "
-                    f"{shell_word(folder)} --out virtual"
-                )
+                raise DataError(f"{folder} holds an oligo library without outcomes")
             if folder.is_file():
-                raise OutcomesError(
-                    f"{folder} is a file; give the folder of its results, such as: "
-                    f"causalgia run {shell_word(folder)} --out results"
-                    if folder.suffix.lower() == ".toml"
-                    else (
-                        f"{folder} is a file; give the folder "
-                        + (
-                            f"that it lies in, {shell_word(folder.parent)}"
-                            if _holds_results(folder.parent)
-                            else "of results that causalgia run --out made"
-                        )
-                    )
+                raise DataError(
+                    f"{folder} is a file, and a folder of results is needed"
                 )
-            for name, what in (
-                (MOTIFS, "the motifs that a network reads"),
-                (CONCORDANCE, "a comparison of two trials"),
-            ):
-                if (folder / name).is_file():
-                    raise OutcomesError(
-                        f"{folder} holds {what}, and no trial; see it with: causalgia "
-                        f"report {shell_word(folder)}"
-                    )
-            missing = (
-                f"holds no {OUTCOMES} or {STORE}"
-                if folder.is_dir()
-                else "is not a folder"
-            )
-            raise OutcomesError(
-                f"{folder} {missing}; make it with: causalgia run trial.toml --out "
-                f"{shell_word(folder)}"
+            raise DataError(
+                f"{folder} holds no {OUTCOMES} or {STORE}, as causalgia run --out makes"
             )
         return store.load(folder / OUTCOMES, "outcomes")
     from causalgia._run._run import open_store
@@ -137,7 +104,7 @@ class Results:
 
     Raises
     ------
-    OutcomesError
+    DataError
         By an attribute that has no file, with the command that writes it, or if the
         file is damaged.
     StoreError
@@ -165,18 +132,14 @@ class Results:
         """Average causal effects with standard errors."""
         from causalgia import store
 
-        return store.load(
-            self._file(ESTIMATES, f"causalgia estimate {self.folder}"), "estimates"
-        )
+        return store.load(self._file(ESTIMATES), "estimates")
 
     @cached_property
     def decisions(self) -> xr.Dataset:
         """Effects with their verdicts."""
         from causalgia import store
 
-        return store.load(
-            self._file(DECISIONS, f"causalgia analyze {self.folder}"), "decisions"
-        )
+        return store.load(self._file(DECISIONS), "decisions")
 
     @cached_property
     def posterior(self) -> Tree:
@@ -184,20 +147,16 @@ class Results:
         from causalgia import store
         from causalgia.posterior.posterior_tree import as_tree, tree_datasets
 
-        path = self._file(
-            POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws"
-        )
+        path = self._file(POSTERIOR)
         return as_tree(tree_datasets(store.read_tree(path)))
 
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r}): {', '.join(self.contents)}"
 
-    def _file(self, name: str, command: str) -> Path:
+    def _file(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
-            raise OutcomesError(
-                f"{self.folder} holds no {name}; make it with: {command}"
-            )
+            raise DataError(f"{self.folder} holds no {name}")
         return path
 
 
@@ -255,39 +214,13 @@ def open(path: str | os.PathLike[str]) -> Any:
     place = place_of(path)
     with on_disk(place):
         if place.is_file():
-            raise StoreError(f"{place} is a file, {_containing_folder(place)}")
+            raise StoreError(f"{place} is a file, and a trial is opened by its folder")
         results = Results(place)
         if results.contents:
             return results
         if place.is_dir() and not is_store(place):
             raise StoreError(
                 f"{place}: holds no trial on disk, nor any of "
-                f"{', '.join(f for fs in _FILES_OF_RESULT.values() for f in fs)}; "
-                "``cg.run(..., store=)`` makes a trial on disk, and causalgia run "
-                f"trial.toml --out {shell_word(place)} such a folder"
+                f"{', '.join(f for fs in _FILES_OF_RESULT.values() for f in fs)}"
             )
     return open_store(path)
-
-
-def _containing_folder(file: Path) -> str:
-    """Return a hint naming the folder of the trial that contains a file."""
-    from causalgia.trial.archive.manifest import is_store
-
-    for folder in file.parents:
-        if Results(folder).contents or is_store(folder):
-            return f"and a trial is opened by its folder: ``cg.open('{folder}')``"
-    if file.suffix == ".nc":
-        return (
-            "and in no folder of a trial; one file is read by "
-            f"``cg.store.read_netcdf({quoted_path(file)})``"
-        )
-    if file.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz"):
-        return (
-            "and a trial is opened by its folder; unpack the file first, "
-            f"``shutil.unpack_archive({quoted_path(file)}, 'trial.zarr')``, and open "
-            "'trial.zarr'"
-        )
-    return (
-        "and in no folder of a trial; open the folder that ``cg.run(..., store=)`` or "
-        "causalgia run --out made"
-    )

@@ -13,40 +13,15 @@ from causalgia.checks import as_number, four_digits, is_real
 from causalgia.choices import PLACEBO_ROPES
 from causalgia.errors import (
     CausalgiaError,
-    DecisionError,
-    Part,
-    Setting,
-    ShortNumber,
+    EstimateError,
     quoted,
 )
 
-Ends: TypeAlias = "tuple[float, float]"
-RopeLike: TypeAlias = (
-    "Rope | Ends | str | int | Mapping[str, Ends] | tuple[tuple[str, Ends], ...]"
-)
-"""Every form of a region (`Rope.parse`)."""
+Ends: TypeAlias = tuple[float, float]
 Kind: TypeAlias = Literal[
     "numbers", "direction", "by task", "sd", "placebo", "placebo outliers", "matched"
 ]
 
-IN_NUMBERS: tuple[Part, ...] = (
-    "give two numbers, ",
-    Setting("rope", (-0.1, 0.1)),
-    ", the effects too small to matter on the scale of the contrast; or ",
-    Setting("rope", 0),
-    ", the direction alone",
-)
-WAYS: tuple[Part, ...] = (
-    "give ",
-    Setting("rope", (-0.1, 0.1)),
-    ", the effects too small to matter on the scale of the contrast (or ",
-    Setting("rope", "0.2 sd"),
-    " of the control arm's outcomes); ",
-    Setting("rope", "placebo"),
-    ", the central 95 % of 40 or more placebos; or ",
-    Setting("rope", 0),
-    ", the direction alone",
-)
 _IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
 
 
@@ -88,7 +63,7 @@ class Rope:
         null: float = 0.0,
         *,
         fixed: bool = False,
-        error: type[CausalgiaError] = DecisionError,
+        error: type[CausalgiaError] = EstimateError,
     ) -> Rope:
         """Return the region that is asked for.
 
@@ -108,7 +83,7 @@ class Rope:
 
         Raises
         ------
-        DecisionError
+        EstimateError
             If it is none of these (or `error`, of another kind).
 
         Examples
@@ -120,33 +95,29 @@ class Rope:
         >>> Rope.parse((0.1, -0.1))
         Traceback (most recent call last):
         ...
-        causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
+        causalgia.errors.EstimateError: rope=(0.1, -0.1) is reversed; the lower end comes first
         """
         try:
             parsed = cls._parsed(rope, null)
             return parsed.fixed() if fixed else parsed
-        except DecisionError as found:
-            in_numbers = fixed and found.code == "no region"
-            cured = found.replace(cure=IN_NUMBERS) if in_numbers else found
-            raise cured.replace(error=error) from None
+        except EstimateError as found:
+            raise error(str(found), argument="rope") from None
 
     @classmethod
     def _parsed(cls, rope: Any, null: float) -> Rope:
         if isinstance(rope, Rope):  # one that was made by hand may be none
             if cls._parsed(rope.value, null) != rope:
-                raise DecisionError(
+                raise EstimateError(
+                    f"rope={quoted(str(rope))} is not a region of the kind "
+                    f"{quoted(rope.kind)}; make it by cg.Rope.parse(rope)",
                     argument="rope",
-                    value=str(rope),
-                    need=f"is not a region of the kind {quoted(rope.kind)}",
-                    cure="make it by ``cg.Rope.parse(rope)``",
                 )
             return rope
         if rope is None:
-            raise DecisionError(
-                need="a verdict compares an effect with a region of practical "
-                "equivalence, and there is none",
-                cure=WAYS,
-                code="no region",
+            raise EstimateError(
+                "rope=None: a verdict compares an effect with a region of practical "
+                "equivalence: two ends, 0, '0.2 sd' or 'placebo'",
+                argument="rope",
             )
         if isinstance(rope, str):
             rope = _numbers_of(rope)
@@ -154,36 +125,17 @@ class Rope:
             return _of_name(rope)
         if is_real(rope):
             if rope != 0:
-                known = -1e300 < rope < 1e300 and rope != null
-                half = abs(float(rope) - null) if known else 0.1
-                low, high = null - half, null + half
-                if null and rope >= 2 * null:  # a ratio has no end at 0 or below
-                    low, high = sorted((float(rope), null**2 / float(rope)))
-                alone: tuple[Part, ...] = (
-                    "; ",
-                    Setting("rope", 0),
-                    f" asks for the direction alone, about {null:g}",
-                )
-                ends = ShortNumber(low), ShortNumber(high)
-                raise DecisionError(
+                raise EstimateError(
+                    f"rope={quoted(rope)} is one number; give two ends, or 0 for the "
+                    "direction alone",
                     argument="rope",
-                    value=rope,
-                    need="is one number",
-                    cure=(
-                        "a region has two ends: ",
-                        Setting("rope", ends),
-                        *(alone if null else ()),
-                    ),
                 )
             return cls("direction", 0)
         if isinstance(rope, Mapping):
             if not rope:
-                raise DecisionError(
+                raise EstimateError(
+                    f"rope={quoted(rope)} names no task",
                     argument="rope",
-                    value=rope,
-                    need="names no task",
-                    cure=WAYS,
-                    code="no region",
                 )
             return cls("by task", _of_tasks(tuple(rope.items())))
         if isinstance(rope, tuple | list) and rope and all(map(_names_a_task, rope)):
@@ -270,16 +222,14 @@ class Rope:
 
         Raises
         ------
-        DecisionError
+        EstimateError
             If they do, as those of placebos.
         """
         if self.is_fixed:
             return self
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(self.value)} is not fixed beforehand for all effects",
             argument="rope",
-            value=self.value,
-            need="is not fixed beforehand for all effects",
-            cure=IN_NUMBERS,
         )
 
     def ends(self, tasks: list[str], null: float = 0.0) -> list[Ends]:
@@ -288,7 +238,7 @@ class Rope:
 
         Raises
         ------
-        DecisionError
+        EstimateError
             If a task has no region or there is no such task, the region needs data,
             or it does not contain 1 on a scale of ratios.
 
@@ -297,14 +247,14 @@ class Rope:
         >>> Rope.parse(0).ends(["K562"]), Rope.parse((-1, 1)).ends(["K562", "HepG2"])
         ([(0.0, 0.0)], [(-1.0, 1.0), (-1.0, 1.0)])
         """
-        as_number(null, "null", error=DecisionError)
+        as_number(null, "null", error=EstimateError)
         if self.kind == "direction":
             return [(null, null) for _ in tasks]
         if self.kind == "numbers":
             return [rope_ends(self.value, null) for _ in tasks]
         by_task = dict(self.fixed().value)
         if set(by_task) != set(tasks):
-            raise DecisionError(
+            raise EstimateError(
                 f"rope names the tasks {quoted(sorted(by_task))}, and the tasks are "
                 f"{quoted(tasks)}; give a rope for each"
             )
@@ -321,6 +271,12 @@ class Rope:
         return str(self.value)
 
 
+RopeLike: TypeAlias = (
+    Rope | Ends | str | int | Mapping[str, Ends] | tuple[tuple[str, Ends], ...]
+)
+"""Every form of a region (`Rope.parse`)."""
+
+
 def _names_a_task(pair: object) -> bool:
     return (
         isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)
@@ -333,17 +289,16 @@ def _of_tasks(pairs: Sequence[tuple[str, Any]]) -> tuple[tuple[str, Ends], ...]:
     names = [task for task, _ in found]
     for i, task in enumerate(names):
         if not task.strip():
-            raise DecisionError(
+            raise EstimateError(
+                f"rope={quoted(dict(found))} has a region of a task without a name; "
+                "name the task of each",
                 argument="rope",
-                value=dict(found),
-                need="has a region of a task without a name",
-                cure="name the task of each",
             )
         if task in names[:i]:
-            raise DecisionError(
+            raise EstimateError(
+                f"rope names the task {quoted(task)} twice; give one region for each "
+                "task",
                 argument="rope",
-                need=f"names the task {quoted(task)} twice",
-                cure="give one region for each task",
             )
     return tuple(found)
 
@@ -351,9 +306,8 @@ def _of_tasks(pairs: Sequence[tuple[str, Any]]) -> tuple[tuple[str, Ends], ...]:
 def _of_task(task: Any, ends: Any, null: float = 0.0) -> tuple[str, Ends]:
     try:
         return str(task), rope_ends(ends, null)
-    except DecisionError as error:
-        then = "; a region by task is in numbers" if isinstance(ends, str) else ()
-        raise error.at(f"task {task}", then=then) from None
+    except EstimateError as error:
+        raise EstimateError(f"task {task}: {error}") from None
 
 
 def _numbers_of(text: str) -> Any:
@@ -377,25 +331,12 @@ def _of_name(rope: str) -> Rope:
     name = rope.strip()
     if name in PLACEBO_ROPES or name == "matched":
         return Rope(name, name)  # type: ignore[arg-type]  # one of the names
-    if name == "placebo tail":
-        raise DecisionError(
-            argument="rope",
-            value=name,
-            need="is no longer a region",
-            cure=(
-                Setting("rope", "placebo outliers"),
-                " finds motifs beyond the range of random sequences",
-            ),
-            code="no region",
-        )
     found = _IN_SD.fullmatch(rope)
     if found is None or not 0 < float(found[1]) < math.inf:
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope)} is not a region: two numbers, 0, '0.2 sd', 'placebo', "
+            "'placebo outliers' or 'matched'",
             argument="rope",
-            value=rope,
-            need="is not a region",
-            cure=WAYS,
-            code="no region",
         )
     return Rope("sd", rope)
 
@@ -413,7 +354,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If it is not two finite numbers, the lower one first, with something between
         them; or does not contain 1 on a scale of ratios.
 
@@ -424,7 +365,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     >>> rope_ends((0.1, -0.1))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
+    causalgia.errors.EstimateError: rope=(0.1, -0.1) is reversed; the lower end comes first
     """
     try:
         if isinstance(rope, set | frozenset) or any(
@@ -435,44 +376,32 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
             raise TypeError
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError, OverflowError):
-        raise DecisionError(
-            argument="rope", value=rope, need="is not two numbers", example=(-0.1, 0.1)
+        raise EstimateError(
+            f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)",
+            argument="rope",
         ) from None
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope)} has an end that is not a finite number; for "
+            "example rope=(-0.1, 0.1)",
             argument="rope",
-            value=rope,
-            need="has an end that is not a finite number",
-            example=(-0.1, 0.1),
         )
     if low > high:
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope)} is reversed; the lower end comes first",
             argument="rope",
-            value=rope,
-            need="is reversed",
-            cure=(
-                "give the lower end first: ",
-                Setting("rope", (ShortNumber(high), ShortNumber(low))),
-            ),
         )
     if low == high:
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope)} has no width, and no effect is certainly a point; "
+            "widen it, for example rope=(-0.1, 0.1), or give rope=0, the direction "
+            "alone",
             argument="rope",
-            value=rope,
-            need="has no width, and no effect is certainly a point",
-            cure=(
-                "widen it, for example ",
-                Setting("rope", (-0.1, 0.1)),
-                ", or give ",
-                Setting("rope", 0),
-                ", the direction alone",
-            ),
         )
     if null and not low <= null <= high:
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope)} does not contain {null:g}, which is no effect on a "
+            "scale of ratios",
             argument="rope",
-            value=rope,
-            need=f"does not contain {null:g}, which is no effect on a scale of ratios",
-            example=(ShortNumber(null - 0.1), ShortNumber(null + 0.1)),
         )
     return low, high

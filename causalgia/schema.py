@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 from numbers import Number
-from os import PathLike
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
+import xarray as xr
 
 from causalgia.attributes import About, has
 from causalgia.checks import nearest
-from causalgia.errors import OutcomesError, quoted, quoted_path, type_in_words
-from causalgia.lazy_names import naming_arguments, of_module
+from causalgia.errors import DataError, quoted, type_in_words
 from causalgia.numerics.row_blocks import first_where, is_finite
 from causalgia.variables import SCHEMA, Kind, Variable
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = [
     "SCHEMA",
@@ -33,10 +29,6 @@ __all__ = [
     "keeps_effects",
     "validate",
 ]
-
-
-if not TYPE_CHECKING:  # which would take any name
-    __getattr__, __dir__ = of_module(__name__)
 
 
 _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
@@ -59,7 +51,6 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-@naming_arguments
 def validate(
     dataset: xr.Dataset, kind: Kind, *, positions: bool = False, gaps: bool = False
 ) -> xr.Dataset:
@@ -90,7 +81,7 @@ def validate(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the kind is unknown, it is not a Dataset, a variable or dim is absent or of
         another shape or dtype than in the schema, names in a coordinate repeat, or a
         value is not finite. The message names the variable.
@@ -101,7 +92,7 @@ def validate(
     >>> validate(xr.Dataset(), "outcomes")
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: outcomes: no dim 'unit'; a Dataset from cg.run or cg.from_frame has it
+    causalgia.errors.DataError: outcomes: no dim 'unit'
     """
     check_dataset(dataset, kind)
     if kind in _OF_POSITIONS and not positions:
@@ -111,9 +102,7 @@ def validate(
     gaps = _gaps_allowed(dataset, kind, gaps)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
-            raise OutcomesError(
-                f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}"
-            )
+            raise DataError(f"{kind}: no dim {quoted(dim)}")
     for name in (
         "unit",
         "arm",
@@ -129,16 +118,12 @@ def validate(
     if kind == "counts":
         _validate_counts(dataset)
     if kind == "outcomes" and "outcome" not in dataset:
-        raise OutcomesError(
-            "outcomes: no variable "
-            f"'outcome'{_reason_and_cure(dataset, 'outcome', kind)}"
-        )
+        raise DataError("outcomes: no variable 'outcome'")
     if kind == "effects" and not (
         "ice" in dataset or gaps or {"outcome", "assigned"} <= set(dataset.variables)
     ):
-        raise OutcomesError(
-            "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' "
-            "(parallel); use ``cg.contrast``"
+        raise DataError(
+            "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel)"
         )
     for row in SCHEMA:
         if kind not in row.datasets:
@@ -148,10 +133,7 @@ def validate(
             array = array.fillna(0.0) if gaps and row.name == "outcome" else array
             _validate_variable(array, row, kind)
         elif row.required:
-            raise OutcomesError(
-                f"{kind}: no variable {quoted(row.name)} "
-                f"({row.meaning}){_reason_and_cure(dataset, row.name, kind)}"
-            )
+            raise DataError(f"{kind}: no variable {quoted(row.name)} ({row.meaning})")
     if kind not in {"effects", "moments", "estimates", "decisions"}:
         return dataset
     from causalgia.effect_table import as_effect_table
@@ -159,12 +141,7 @@ def validate(
     return as_effect_table(dataset)
 
 
-OF_MAPS = (
-    "these are maps of ``cg.attribute``, and a position of a map has no estimate; "
-    "average them over the instances of a motif, ``cg.attribution.average(maps, "
-    "'TGCATG')``, or test the motifs that they suggest: ``cg.propose(maps, "
-    "predictor=..., rng=0)`` and ``cg.experiments.proposals``"
-)
+OF_MAPS = "these are maps of cg.attribute, and a position of a map has no estimate"
 
 
 def with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
@@ -230,23 +207,19 @@ def with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
 
 
 def check_no_average_map(estimates: object, call: str) -> None:
-    """Raise OutcomesError for the average of maps at the positions of a motif, where
+    """Raise DataError for the average of maps at the positions of a motif, where
     rows would get probabilities.
     """
     attrs = getattr(estimates, "attrs", {})
     if has(attrs).map_method and "motif_position" in getattr(estimates, "coords", {}):
-        raise OutcomesError(
+        raise DataError(
             f"{call}: these are averages of maps, and a position of a motif has an "
-            "interval and no probability (docs/decisions/0022): read lower and upper, "
-            "``cg.simultaneous(average, method='dunnett')`` for all positions "
-            "together, or test the letters of a motif by a trial, "
-            "``cg.experiments.motif_mutagenesis(null, motif=...)``"
+            "interval and no probability"
         )
 
 
-@naming_arguments
 def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
-    """Raise OutcomesError for curves, with a dim position, where one number for each
+    """Raise DataError for curves, with a dim position, where one number for each
     task is needed.
 
     Examples
@@ -255,22 +228,19 @@ def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
     >>> check_no_positions(xr.Dataset({"ace": ("position", [1.0])}), "estimates")
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: estimates: they have a dim 'position', and one number for each task is needed ...
+    causalgia.errors.DataError: estimates: they have a dim 'position', and one number for each task is needed ...
     """
     if {"score", "observed"} <= {*dataset.variables}:
-        raise OutcomesError(f"{kind}: {OF_MAPS}")
+        raise DataError(f"{kind}: {OF_MAPS}")
     if "position" in dataset.dims:
-        raise OutcomesError(
+        raise DataError(
             f"{kind}: they have a dim 'position', and one number for each task is "
-            "needed here; read windows of the track out, ``cg.TorchPredictor(..., "
-            "track=, reduce=[cg.Window('TSS', -50, 50)])``, or take one position, "
-            ".isel(position=...). Curves have ``cg.contrast``, ``cg.estimate``, "
-            "``cg.simultaneous(over='position')`` and ``cg.report``"
+            "needed here"
         )
 
 
 def _gaps_allowed(dataset: xr.Dataset, kind: Kind, gaps: bool) -> bool:
-    """Return whether a Dataset has gaps; raise OutcomesError where every unit is needed
+    """Return whether a Dataset has gaps; raise DataError where every unit is needed
     under every arm.
     """
     if kind not in ("outcomes", "effects"):
@@ -280,117 +250,26 @@ def _gaps_allowed(dataset: xr.Dataset, kind: Kind, gaps: bool) -> bool:
     if not has_gaps(dataset):
         return False
     if not gaps:
-        takes = "``cg.estimate`` takes these effects, and what follows it its estimates"
-        takes = (
-            takes
-            if kind == "effects"
-            else "``cg.contrast`` and ``cg.analyze`` take this table as it is"
-        )
-        raise OutcomesError(
+        raise DataError(
             f"{kind}: {gaps_in_words(dataset)}, so that some units have no individual "
-            f"effects, and here those of every unit are needed; {takes}, or use the "
-            "units with every arm: outcomes.dropna('unit')"
+            "effects, and here those of every unit are needed"
         )
     return True
 
 
-def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
-    """Return why a Dataset lacks a dim or variable, and what to do: it is of another
-    kind, or one name was selected.
-    """
-    if lacking in dataset.coords and not dataset[lacking].dims:
-        return (
-            ", because one was selected; a list keeps it: "
-            f".sel({lacking}=[{quoted(dataset[lacking].item())}])"
-        )
-    contrasted = {"ice", "ice_mean"} & {*dataset.variables} or (
-        "outcome" in dataset and "contrast" in dataset.dims
-    )
-    if kind in ("effects", "outcomes") and "ace" in dataset:
-        return (
-            "; these are estimates already: give them to ``cg.adjust``, ``cg.infer`` "
-            "or ``cg.decide``"
-        )
-    if kind == "outcomes" and contrasted:
-        return (
-            "; these are effects already: give them to ``cg.estimate``. Other "
-            "contrasts of arms or tasks need the outcomes: run the trial without "
-            "``keep=``, or with an analysis that asks for them"
-        )
-    if kind == "effects" and "outcome" in dataset and not contrasted:
-        return (
-            "; these are outcomes: contrast them first, effects = "
-            "``cg.contrast(outcomes, control=...)``"
-        )
-    if kind == "estimates" and (contrasted or "outcome" in dataset):
-        kinds, given = (
-            ("effects", "effects")
-            if contrasted
-            else ("outcomes", "cg.contrast(outcomes, control=...)")
-        )
-        return (
-            f"; these are {kinds}: estimate first, estimates = ``cg.estimate({given})``"
-        )
-    return f"; a Dataset from {_MAKERS[kind]} has it"
-
-
 def check_dataset(dataset: object, kind: Kind) -> None:
-    """Raise OutcomesError if a kind is unknown, or a value is not an xarray Dataset."""
+    """Raise DataError if a kind is unknown, or a value is not an xarray Dataset."""
     import xarray as xr
 
     if kind not in get_args(Kind):
         kinds = list(get_args(Kind))
-        near = (
-            nearest(str(kind), kinds) or f"; use one of {', '.join(map(quoted, kinds))}"
+        raise DataError(
+            f"kind={quoted(kind)} is not one of {', '.join(kinds)}{nearest(str(kind), kinds)}"
         )
-        raise OutcomesError(f"``kind={quoted(kind)}`` is not a kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
-        raise OutcomesError(
-            f"{kind}: not an xarray Dataset but {type_in_words(dataset)}; "
-            f"{_cure_of_other(dataset, kind)}"
-        )
+        raise DataError(f"{kind}: not an xarray Dataset but {type_in_words(dataset)}")
 
 
-def _cure_of_other(given: object, kind: Kind) -> str:
-    """Return how a Dataset is made of what was given in its place: a path, a table."""
-    if isinstance(given, str | PathLike):
-        return (
-            f"read it: causalgia.store.load({quoted_path(given)}, {quoted(kind)}), or "
-            "``cg.open`` for a trial on disk"
-        )
-    if hasattr(given, "columns") and kind in _OF_TABLES:
-        return f"make one of a table with {_OF_TABLES[kind]}"
-    return f"take one from {_MAKERS[kind]}"
-
-
-_MAKERS: dict[Kind, str] = {
-    "sequences": "null.sample",
-    "outcomes": "``cg.run`` or ``cg.from_frame``",
-    "effects": "``cg.contrast``",
-    "moments": '``cg.run(..., keep="moments")``',
-    "estimates": "``cg.estimate`` or ``cg.from_effects``",
-    "decisions": "``cg.decide``",
-    "tipping": "``cg.tipping_point``",
-    "library": "``cg.mpra.library``",
-    "counts": "``cg.mpra.read_counts``",
-    "attributions": "``cg.attribute``",
-    "sites": "``cg.attribution.against_trial``",
-    "proposals": "``cg.propose``",
-    "filters": "``cg.attribution.filters``",
-    "matches": "``cg.attribution.match``",
-    "attention": "``cg.attribution.attention``",
-    "refutations": "``cg.refute``",
-}
-
-
-_OF_TABLES: dict[Kind, str] = {
-    "outcomes": "``cg.from_frame``",
-    "effects": "``cg.from_frame``, and contrast that with ``cg.contrast``",
-    "estimates": "``cg.from_effects``, if it has effects with standard errors",
-}
-
-
-@naming_arguments
 def keeps_effects(dataset: object) -> bool:
     """Return whether a Dataset contains effects or their moments, with or without
     outcomes.
@@ -423,10 +302,9 @@ def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable, with 0 for infinite limits that are marked in ``unbounded``,
     and for hierarchical sizes of rows that are not shrunken.
     """
-    side = name.removesuffix("_tost")
     if name in _HIERARCHICAL and "shrunken" in dataset:
         return dataset[name].where(dataset["shrunken"].notnull(), 0.0)
-    array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(side)
+    array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(name)
     if (
         end is None
         or "unbounded" not in dataset
@@ -445,36 +323,12 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
         dims = tuple(dim for dim in dims if dim != "position")
     if dims not in row.dims:
         wrong = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
-        turned = any(sorted(dims) == sorted(map(str, legal)) for legal in row.dims)
-        own = (
-            "if it is your own, give it another name: "
-            f".rename({row.name}={quoted(f'my_{row.name}')})"
-        )
-        selected = next(
-            (
-                dim
-                for legal in row.dims
-                for dim in legal
-                if dim not in dims
-                and dim in array.coords
-                and not array.coords[dim].ndim
-            ),
-            None,
-        )
-        cure = "transpose or rename them" if turned or row.required else own
-        if selected is not None:
-            name = quoted(array.coords[selected].item())
-            cure = f"one {selected} was selected; a list keeps it: .sel({selected}=[{name}])"
-        raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {wrong}; {cure}")
+        raise DataError(f"{kind}: {quoted(row.name)} has dims {wrong}")
     if row.dtype != "*" and array.dtype.kind not in {"U": "UOT", "i": "iu"}.get(
         row.dtype, row.dtype
     ):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
-        own = f", or, if it is your own, .rename({row.name}={quoted(f'my_{row.name}')})"
-        raise OutcomesError(
-            f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first"
-            f"{'' if row.required else own}"
-        )
+        raise DataError(f"{kind}: {quoted(row.name)} has dtype {dtypes}")
     if kind in ("library", "counts") and row.dtype == "U" and array.dtype.kind == "O":
         odd = next(
             (
@@ -486,9 +340,9 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
         )
         if odd is not None:
             value = array.to_numpy().flat[odd]
-            raise OutcomesError(
-                f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value!s}, and not "
-                "text; fill it in, or leave the row out"
+            raise DataError(
+                f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value}, and not "
+                "text"
             )
     if row.dtype == "f" and not is_finite(array.data):
         value, where = first_where(array.data, lambda block: ~np.isfinite(block))
@@ -498,14 +352,11 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
             else f"{dim} {i}"
             for dim, i in zip(array.dims, where, strict=True)
         )
-        raise OutcomesError(
-            f"{kind}: {quoted(row.name)} has {value!s} at {labels}; repair it where it "
-            "arose"
-        )
+        raise DataError(f"{kind}: {quoted(row.name)} has {value} at {labels}")
 
 
 def _validate_counts(counts: xr.Dataset) -> None:
-    """Raise OutcomesError for reads below 0, or barcodes of absent oligos, as after
+    """Raise DataError for reads below 0, or barcodes of absent oligos, as after
     selecting oligos alone.
     """
     for name in ("dna", "rna", "dna_total", "rna_total"):
@@ -514,17 +365,16 @@ def _validate_counts(counts: xr.Dataset) -> None:
             and counts[name].dtype.kind == "i"
             and (counts[name].to_numpy() < 0).any()
         ):
-            raise OutcomesError(
-                f"``counts``: {quoted(name)} has {counts[name].to_numpy().min()}, and "
-                "reads are counted from 0; give the counts as they were read"
+            raise DataError(
+                f"counts: {quoted(name)} has {counts[name].to_numpy().min()}, and "
+                "reads are counted from 0"
             )
     place = counts["oligo_index"].to_numpy() if "oligo_index" in counts else np.zeros(0)
     if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
-        raise OutcomesError(
-            "``counts``: 'oligo_index' has "
+        raise DataError(
+            "counts: 'oligo_index' has "
             f"{place.max() if place.min() >= 0 else place.min()}, and there are "
-            f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: "
-            "``cg.mpra.filter``, or ``arm_names=``"
+            f"{counts.sizes['oligo']:,} oligos"
         )
 
 
@@ -538,7 +388,7 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
         "oligo",
         "replicate",
     ):
-        raise OutcomesError(
+        raise DataError(
             f"{kind}: no {name} at all; the selection before left none: select at "
             "least one"
         )
@@ -549,9 +399,9 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 
     absent = pd.isna(values) if values.dtype.kind in "fO" else np.zeros(0, dtype=bool)
     if absent.any():
-        raise OutcomesError(
+        raise DataError(
             f"{kind}: {name} {int(absent.argmax())} has no name, but "
-            f"{values[absent][0]!s}; give it one"
+            f"{values[absent][0]}"
         )
     if values.dtype.kind == "O":
         odd = next(
@@ -563,9 +413,9 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
             None,
         )
         if odd is not None:
-            raise OutcomesError(
+            raise DataError(
                 f"{kind}: {name} {odd} is {quoted(values[odd])}, and names are text or "
-                "numbers; rename it"
+                "numbers"
             )
     if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
         return
@@ -579,13 +429,11 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
         values.astype(str) if values.dtype == object else values, return_counts=True
     )
     if (counts > 1).any():
-        raise OutcomesError(
-            f"{kind}: {name} {labels[counts > 1][0]!s} appears {counts.max()} times; "
-            f"make the names of {quoted(name)} unique"
+        raise DataError(
+            f"{kind}: {name} {labels[counts > 1][0]} appears {counts.max()} times"
         )
 
 
-@naming_arguments
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
     for row in SCHEMA:

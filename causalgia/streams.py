@@ -16,10 +16,9 @@ from typing import TypeAlias
 import numpy as np
 
 from causalgia.checks import is_whole
-from causalgia.errors import RandomnessError, quoted
-from causalgia.mentions import Wording
+from causalgia.errors import quoted
 
-RNG: TypeAlias = "int | np.integer | np.random.Generator | np.random.SeedSequence"
+RNG: TypeAlias = int | np.integer | np.random.Generator | np.random.SeedSequence
 
 
 _MOST_DIGITS = 78
@@ -53,7 +52,7 @@ class Seed:
 
         Raises
         ------
-        RandomnessError
+        TypeError
             If it is none of these, such as None or a bool: a seed must be explicit.
 
         Examples
@@ -73,18 +72,9 @@ class Seed:
             sequence = np.random.SeedSequence(int(rng))
             key = int(sequence.generate_state(1, np.uint64)[0])
             return cls(key, str(int(rng)))
-        raise RandomnessError(
-            argument="rng",
-            need=(
-                "takes ",
-                Wording(
-                    "a non-negative int (below 2^256), a numpy Generator or a "
-                    "SeedSequence",
-                    shell="a whole number from 0 to below 2^256",
-                ),
-                f", not {quoted(rng)}",
-            ),
-            example=0,
+        raise TypeError(
+            "rng takes a non-negative int (below 2^256), a numpy Generator or a "
+            f"SeedSequence, not {quoted(rng)}"
         )
 
     @classmethod
@@ -106,7 +96,7 @@ class Seed:
 
 
 def check_seed(rng: object) -> None:
-    """Raise RandomnessError unless a value is None or a seed; a `Generator` is not
+    """Raise TypeError unless a value is None or a seed; a `Generator` is not
     advanced. For calls that draw only in some cases.
     """
     if rng is not None and not isinstance(rng, np.random.Generator):
@@ -121,7 +111,7 @@ def root_key(rng: RNG) -> int:
 
     Raises
     ------
-    RandomnessError
+    TypeError
         If `rng` is anything else, such as None or a bool: a seed must be explicit.
 
     Examples

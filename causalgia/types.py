@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from distributed import Client as Client
 
-    import pandas as pd
-    import xarray as xr
+    Series: TypeAlias = pd.Series[Any]
+    Index: TypeAlias = pd.Index[Any]
+else:  # distributed is loaded where a client is used; pandas' classes take no parameters
+    Series, Index = pd.Series, pd.Index
+
+    class Client(Protocol):
+        """A `distributed.Client`."""
+
+        def submit(self, function: Any, *args: Any) -> Any:
+            """Run a function on a worker."""
+
 
 #: numbers
 Array: TypeAlias = NDArray[np.float64]
@@ -26,9 +38,7 @@ Tokens: TypeAlias = NDArray[np.uint8]
 #: identities of units
 Units: TypeAlias = NDArray[np.uint64]
 #: estimates or effects, or a table with columns ``effect`` and ``se``
-EstimateTable: TypeAlias = "xr.Dataset | pd.DataFrame"
-#: a posterior in groups: that of `causalgia.infer`, or of another sampler
-PosteriorGroups: TypeAlias = "xr.DataTree | HasGroups | Mapping[str, xr.Dataset]"
+EstimateTable: TypeAlias = xr.Dataset | pd.DataFrame
 
 
 class HasGroups(Protocol):
@@ -40,6 +50,10 @@ class HasGroups(Protocol):
         """Return the names of the groups."""
 
     def __getitem__(self, name: str, /) -> Any: ...
+
+
+#: a posterior in groups: that of `causalgia.infer`, or of another sampler
+PosteriorGroups: TypeAlias = xr.DataTree | HasGroups | Mapping[str, xr.Dataset]
 
 
 class HasCoefficients(Protocol):

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from causalgia.lazy_names import naming_arguments
-
 Kind = Literal[
     "sequences",
     "outcomes",
@@ -28,7 +26,6 @@ Kind = Literal[
 ]
 
 
-@naming_arguments
 @dataclass(frozen=True)
 class Variable:
     """One row of the schema: Datasets, dims, type and meaning of a variable."""
@@ -639,28 +636,6 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate("matched_lower", "minus matched_upper"),
     _estimate("matched_upper", "|effect| beyond which p_matched is at most 1 - level"),
-    _estimate(
-        "p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"
-    ),
-    _estimate(
-        "p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"
-    ),
-    _estimate(
-        "differs",
-        "whether the interval at attrs['ci_prob'] excludes no effect",
-        dtype="b",
-    ),
-    _estimate(
-        "selected", "whether the effect was selected in this task (or model)", dtype="b"
-    ),
-    Variable(
-        "fcr_ci_prob",
-        ("estimates",),
-        (("task",), ("task", "model")),
-        "f",
-        "probability of each interval of a selected effect, 1 minus the false-coverage "
-        "rate adjusted for selection",
-    ),
     # decisions
     _decision(
         "verdict",

@@ -30,6 +30,7 @@ from causalgia._check.cost import (
     throughput_of_long,
 )
 from causalgia._check.findings import Check, Finding, measure_incremental_gain
+from causalgia._check.other_strand import oriented_arms, other_strand
 from causalgia._check.probe import (
     AGAINST_EXACT,
     ProbeUnits,
@@ -41,6 +42,7 @@ from causalgia._check.probe import (
     rounding_against_float64,
     strand_asymmetry,
 )
+from causalgia.analysis import Analysis
 from causalgia.attributes import attributes
 from causalgia.design import Design
 from causalgia.design.design import check_design
@@ -51,7 +53,6 @@ from causalgia.errors import (
     PredictorError,
     quoted,
 )
-from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
@@ -66,6 +67,7 @@ from causalgia.trial.outcomes import (
 )
 from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
+from causalgia.trial.turns import Trial
 
 T = TypeVar("T")
 _PROBE_SECONDS = 8.0  # of answers that the probe of a predictor may take
@@ -88,8 +90,9 @@ def check(design: Design, predictor: Predictor) -> Check:
     reliability, and the cost of the trial.
 
     The check covers determinism, independence of batch mates, the numerical floor of
-    effects and strand symmetry; and throughput, memory, best batch size, time of the
-    whole trial and disk space on this machine. It takes seconds, and about half a
+    effects, strand symmetry, and motifs with a larger effect as their reverse
+    complements; and throughput, memory, best batch size, time of the whole trial and
+    disk space on this machine. It takes seconds, and about half a
     minute with a slow predictor, for which fewer units are used (2 to 256).
 
     A predictor that is not fit for a trial gives findings, not an error. The units are
@@ -130,9 +133,8 @@ def check(design: Design, predictor: Predictor) -> Check:
     a further one for the threads; the first line says how many. A network whose edits
     can be recomputed in part takes four more passes.
 
-    Half precision behind a function is found by the digits of the answers, also where
-    these are the mean or the sum of several heads; in a weighted sum not always. A head
-    that is added to one in float32 leaves no trace in them.
+    Half precision behind a function is found by the digits of the answers: they have no
+    more than bfloat16 or float16. A sum or a mean of several heads has more.
 
     Examples
     --------
@@ -224,7 +226,7 @@ class _CheckRun:
         try:
             return measure()
         except PredictorError as error:
-            why = in_words(error.parts)
+            why = str(error)
             reported = why in {finding.text for finding in self.findings}
             not_measured = Finding(
                 name, "note", "not measured: the predictor does not answer, see above"
@@ -262,13 +264,20 @@ class _CheckRun:
             PredictorError
         ) as error:  # a trial does not ask for the other strand: no failure
             self.findings.append(
-                Finding(
-                    "strand symmetry", "note", f"not measured: {in_words(error.parts)}"
-                )
+                Finding("strand symmetry", "note", f"not measured: {error}")
             )
             return
         self.findings.append(findings.strands(asymmetry))
         self.numbers["strand_asymmetry"] = asymmetry
+        self._other_strand(sample.trial)
+
+    def _other_strand(self, trial: Trial) -> None:
+        """Report embedded motifs whose reverse complement has a larger effect."""
+        question = Analysis().asking(trial.design.analysis_fields)
+        arms = oriented_arms(trial.design, trial.predictor, question)
+        text = self._measured("other strand", lambda: other_strand(arms, trial))
+        if text:
+            self.findings.append(Finding("other strand", "warn", text))
 
     def _floor(self, sample: ProbeUnits, *, usable: bool) -> None:
         """Measure rounding, if every sequence has one answer."""

@@ -16,12 +16,8 @@ from causalgia._check.cost import Cost, Throughput
 from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.attributes import about
 from causalgia.errors import FallbackWarning, quoted
-from causalgia.mentions import in_words
 from causalgia.predict._torch_network import torch_network
-from causalgia.predict.answer_digits import (
-    half_precision_in_words,
-    steps_in_words,
-)
+from causalgia.predict.answer_digits import half_precision_in_words
 from causalgia.trial.stages import duration
 from causalgia.workers.clusters import available_cores
 
@@ -151,9 +147,6 @@ class Finding:
     name: str
     state: State
     text: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "text", in_words(self.text))
 
     def __str__(self) -> str:
         return f"{self.state:<4}  {self.name:<23}  {self.text}"
@@ -289,15 +282,12 @@ def answers(constant: str, sample: ProbeUnits) -> Finding:
 
 
 def half_precision(sample: ProbeUnits) -> Finding | None:
-    """Report answers that were rounded to half precision or to steps, whatever their
-    dtype; None if they were not.
+    """Report answers that were rounded to half precision, whatever their dtype; None if
+    they were not.
     """
     predictor = sample.trial.predictor
     name = "" if predictor.precision.itemsize == 2 else predictor.rounded_to
-    if name:
-        return Finding("digits", "warn", half_precision_in_words(name))
-    steps = predictor.answer_steps
-    return Finding("digits", "note", steps_in_words(steps)) if steps else None
+    return Finding("digits", "warn", half_precision_in_words(name)) if name else None
 
 
 def determinism(found: Repeats) -> Finding:
@@ -415,7 +405,7 @@ def strands(found: xr.DataArray) -> Finding:
     return Finding(
         name,
         "note",
-        f"{text}; where the task has no strand, ``rc_average=True`` averages both",
+        f"{text}; where the task has no strand, rc_average=True averages both",
     )
 
 
@@ -457,7 +447,7 @@ def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
         "memory",
         "warn",
         f"{text}, with their units more than this machine has: keep them on disk, "
-        "``cg.run(..., store=)``",
+        "cg.run(..., store=)",
     )
 
 
@@ -469,8 +459,7 @@ def batch_size(found: Throughput) -> Finding:
         return Finding(
             name,
             "ok",
-            "1: above 50 kb sequences go one at a time; ``batch_size=`` puts more "
-            "together",
+            "1: above 50 kb sequences go one at a time; batch_size= puts more together",
         )
     if found.batch_size not in found.by_batch:
         return Finding(
@@ -493,7 +482,7 @@ def batch_size(found: Throughput) -> Finding:
         f"{best:,}, the best {tried}, is {gain:.1f} times as fast as "
         f"{found.batch_size:,}, which is in use"
     )
-    return Finding(name, "note", f"{text}: ``batch_size={best}``")
+    return Finding(name, "note", f"{text}: batch_size={best}")
 
 
 def incremental_path(found: IncrementalGain) -> Finding:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from causalgia._check.cost import LongProbe
 from causalgia.design import Design
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
+from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.answer_comparisons import (
     SAME_TWICE,
     batch_dependence,
+    check_batch_mates,
     rounding_allowed,
 )
 from causalgia.sequences.alphabet import reverse_complement
@@ -149,7 +150,9 @@ class ProbeUnits:
                 f"arm {quoted(arm)}, unit {unit}: {error.detail}"
             ) from error
         except PredictorError as error:
-            raise error.at(f"arm {quoted(arm)} ({tokens.shape[1]} bp)") from error
+            raise type(error)(
+                f"arm {quoted(arm)} ({tokens.shape[1]} bp): {error}"
+            ) from error
 
     def outcomes(self) -> NDArray[np.float64]:
         """Return the answers to the units under each of `arms`, (arms, units, tasks[,

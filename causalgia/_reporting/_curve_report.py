@@ -19,9 +19,9 @@ from causalgia.attributes import about
 from causalgia.checks import first_of, is_whole
 from causalgia.effect_table import has_positions, positions_of
 from causalgia.errors import (
-    ContrastError,
+    DataError,
+    EstimateError,
     MissingExtraError,
-    OutcomesError,
     install_command,
     printable,
     quoted,
@@ -51,7 +51,7 @@ def curve_report(curves: xr.Dataset) -> str:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If they are no estimates.
 
     Examples
@@ -81,7 +81,7 @@ def curve_report(curves: xr.Dataset) -> str:
     """
     curves = validate(curves, "estimates", positions=True)
     if "lower" not in curves:
-        raise OutcomesError(
+        raise DataError(
             "these curves have no intervals, because they are of one unit; draw more "
             "units"
         )
@@ -293,7 +293,7 @@ def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no curves, or the folder is absent.
 
     Examples
@@ -358,10 +358,10 @@ def write_bigwig(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no curves, the column is absent, positions do not increase, or the
         file cannot be written.
-    ContrastError
+    EstimateError
         If the contrast, task or chromosome is unknown, or the curve leaves the
         chromosome.
     MissingExtraError
@@ -370,11 +370,11 @@ def write_bigwig(
     _check_curves(curves)
     if column not in _CURVE_COLUMNS or column not in curves:
         known = ", ".join(quoted(name) for name in _CURVE_COLUMNS if name in curves)
-        raise OutcomesError(
-            f"``column={quoted(column)}`` is not one of the curves' columns: {known}"
+        raise DataError(
+            f"column={quoted(column)} is not one of the curves' columns: {known}"
         )
     if "model" in curves[column].dims:
-        raise OutcomesError(
+        raise DataError(
             "the curves have a dim 'model', and a bigWig file holds one; select it: "
             ".sel(model=...)"
         )
@@ -384,23 +384,23 @@ def write_bigwig(
     if not isinstance(chrom_sizes, Mapping) or not all(
         is_whole(size) and size > 0 for size in chrom_sizes.values()
     ):
-        raise ContrastError(
-            f"``chrom_sizes={quoted(chrom_sizes)}`` is not a mapping of chromosomes to "
+        raise EstimateError(
+            f"chrom_sizes={quoted(chrom_sizes)} is not a mapping of chromosomes to "
             "their lengths, such as {'chr1': 248_956_422}; of a file: dict((c, int(n)) "
             "for c, n in (line.split()[:2] for line in open('hg38.chrom.sizes')))"
         )
     if chromosome not in chrom_sizes:
-        raise ContrastError(
-            f"chromosome {quoted(chromosome)} is not in ``chrom_sizes=``, which has "
+        raise EstimateError(
+            f"chromosome {quoted(chromosome)} is not in chrom_sizes=, which has "
             f"{_few(chrom_sizes)}"
         )
     if not is_whole(origin):
-        raise ContrastError(
-            f"``origin={quoted(origin)}`` is not a base of the chromosome, a whole "
+        raise EstimateError(
+            f"origin={quoted(origin)} is not a base of the chromosome, a whole "
             "number from 0 on"
         )
     if (np.diff(positions_of(curves)) <= 0).any():
-        raise OutcomesError(
+        raise DataError(
             "positions do not increase, as those of a bigWig file do; sort them: "
             ".sortby('position')"
         )
@@ -409,8 +409,8 @@ def write_bigwig(
         int(about(curves, 1).bin),
     )
     if starts[0] < 0 or starts[-1] + width > chrom_sizes[chromosome]:
-        raise ContrastError(
-            f"``origin={origin:,}``: the curve would go from {starts[0]:,} to "
+        raise EstimateError(
+            f"origin={origin:,}: the curve would go from {starts[0]:,} to "
             f"{starts[-1] + width:,}, outside {chromosome} of "
             f"{chrom_sizes[chromosome]:,} bp"
         )
@@ -439,20 +439,20 @@ def write_bigwig(
 
 def _check_curves(curves: xr.Dataset) -> None:
     if not (has_positions(curves) and "ace" in curves):
-        raise OutcomesError(
+        raise DataError(
             "these are not curves: estimates with a dim 'position', from "
-            "``cg.estimate`` or ``cg.simultaneous``"
+            "cg.estimate or cg.simultaneous"
         )
 
 
 def _check_folder(target: Path) -> None:
-    """Raise OutcomesError if a file cannot be made there; pyBigWig ends the process
+    """Raise DataError if a file cannot be made there; pyBigWig ends the process
     instead.
     """
     if target.is_dir() or not os.access(
         target if target.exists() else target.parent, os.W_OK
     ):
-        raise OutcomesError(
+        raise DataError(
             f"{target}: cannot be written; choose a file in a folder that exists"
         )
 
@@ -466,8 +466,8 @@ def _chosen(dim: str, name: str | None, there: list[Any]) -> Any:
             if name is None
             else f"{dim} {quoted(name)} is not there"
         )
-        raise ContrastError(
-            f"{problem}, and a bigWig file holds one curve; say ``{dim}=`` one of "
+        raise EstimateError(
+            f"{problem}, and a bigWig file holds one curve; say {dim}= one of "
             f"{_few(there)}"
         )
     return name

@@ -49,10 +49,10 @@ from causalgia.effect_table import (
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
+from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
-from causalgia.notes import notes_to_read
+from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH
 from causalgia.schema import keeps_effects, validate
 
@@ -164,7 +164,7 @@ def estimand(estimates: xr.Dataset) -> str:
     cautions = about(attrs, "").caution.split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
-        for note in notes_to_read(estimates)
+        for note in notes_of(estimates)
     ]
     sentences += [verdicts, *trial_history(history)]
     sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]
@@ -579,7 +579,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If `outcomes` is not a Dataset of outcomes.
 
     Examples
@@ -664,9 +664,7 @@ def _analysis_text(stored: str | None) -> str | None:
     """
     if stored is None:
         return None
-    plain = parse_json(
-        stored, OutcomesError, source="attrs['analysis'] of the outcomes"
-    )
+    plain = parse_json(stored, DataError, source="attrs['analysis'] of the outcomes")
     return (
         ", ".join(f"{name}={quoted(value)}" for name, value in plain.items())
         if isinstance(plain, dict)
@@ -725,7 +723,7 @@ def check_same_trial(
     *,
     cure: str = "give those of this trial, or leave them out",
 ) -> None:
-    """Raise OutcomesError unless outcomes or checks are of the trial of a result, as
+    """Raise DataError unless outcomes or checks are of the trial of a result, as
     far as both say.
 
     Design, predictor and seed are compared, and outcomes have the units that the
@@ -739,12 +737,12 @@ def check_same_trial(
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: outcomes are of another seed (3) than the effects (4); give those of this trial, ...
+    causalgia.errors.DataError: outcomes are of another seed (3) than the effects (4); give those of this trial, ...
     """
     for key, what in _IDENTITY.items():
         one, other = (str(getattr(x, "attrs", {}).get(key, "")) for x in (part, result))
         if one and other and one != other:
-            raise OutcomesError(
+            raise DataError(
                 f"{name} are of another {what} ({one}) than the effects ({other}); "
                 f"{cure}"
             )
@@ -755,6 +753,6 @@ def check_same_trial(
         else 0
     )
     if there is not None and used > there:
-        raise OutcomesError(
+        raise DataError(
             f"{name} have {there:,} units, and the effects are of {used:,}; {cure}"
         )

@@ -39,7 +39,7 @@ def agreement_parts(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If there is no such task.
 
     Examples

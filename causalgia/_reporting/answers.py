@@ -73,10 +73,10 @@ from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
+from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import wide as wide
-from causalgia.notes import notes_to_read, strand_cautions
+from causalgia.notes import notes_of
 from causalgia.schema import keeps_effects
 
 _ROWS_OF_ANSWER = 20
@@ -425,7 +425,7 @@ def trial_report(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is another Dataset; a posterior goes through `causalgia.decide` first.
 
     Examples
@@ -458,8 +458,8 @@ def trial_report(
         ("order", order, ("size", "file")),
     ):
         if value not in words:
-            raise OutcomesError(
-                f"``{name}={quoted(value)}`` is neither {quoted(words[0])} nor "
+            raise DataError(
+                f"{name}={quoted(value)} is neither {quoted(words[0])} nor "
                 f"{quoted(words[1])}"
             )
     if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
@@ -581,10 +581,9 @@ def foot_lines(
         )
     first = [line for line in first if line]
     left: list[str] = []
-    cautions = strand_cautions(effects)
-    cautions += verdict_cautions(effects) if decided else []
+    cautions = verdict_cautions(effects) if decided else []
     withheld = [
-        f"N{note[1:]}." for note in notes_to_read(effects) if note.startswith(_LACKING)
+        f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)
     ]
     always = [
         *also,
@@ -691,7 +690,7 @@ def note_lines(effects: xr.Dataset) -> list[str]:
     cautions = about(attrs, "").caution.split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
-        for note in notes_to_read(effects)
+        for note in notes_of(effects)
     ]
     return [
         *([f"{facts[0].upper()}{facts[1:]}."] if facts else []),

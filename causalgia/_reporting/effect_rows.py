@@ -31,7 +31,7 @@ from causalgia._reporting.verdict_sentences import (
 from causalgia.attributes import about, has
 from causalgia.choices import VERDICTS, vocabulary
 from causalgia.effect_table import tasks_in_table
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import DataError, quoted
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.schema import validate
@@ -111,7 +111,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If they are neither; a posterior, or its group of draws, has to be decided
         first. If a number or verdict is one that no estimate has.
 
@@ -120,7 +120,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     >>> as_reportable({"posterior": xr.Dataset()})
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
+    causalgia.errors.DataError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
     """
     check_not_draws(estimates)
     estimates = _with_one_contrast_dim(estimates)
@@ -167,15 +167,15 @@ def _with_one_contrast_dim(estimates: Any) -> Any:
 
 
 def _check_numbers(estimates: xr.Dataset) -> None:
-    """Raise OutcomesError for numbers that no estimate has: they were changed by hand,
+    """Raise DataError for numbers that no estimate has: they were changed by hand,
     and would be printed.
     """
     ci_prob = about(estimates, 0.95).ci_prob
     if not 0.5 <= ci_prob < 1:
-        raise OutcomesError(
-            f"``estimates``: attrs['ci_prob'] is {quoted(ci_prob)}, and not a "
-            "probability from 0.5 to below 1; take the Dataset as ``cg.estimate`` or "
-            "``cg.decide`` returned it"
+        raise DataError(
+            f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a "
+            "probability from 0.5 to below 1; take the Dataset as cg.estimate or "
+            "cg.decide returned it"
         )
     wrong = {
         name: (estimates[name] < 0) | (estimates[name] > 1)
@@ -202,15 +202,15 @@ def _check_numbers(estimates: xr.Dataset) -> None:
                 else f"{dim} {i}"
                 for dim, i in zip(where.dims, place, strict=True)
             )
-            raise OutcomesError(
-                f"``estimates``: {quoted(name)} is "
+            raise DataError(
+                f"estimates: {quoted(name)} is "
                 f"{estimates[name].to_numpy()[tuple(place)]!s} at {labels}, which no "
                 f"estimate is ({_MEANT[name]}); repair it where it arose"
             )
 
 
 def check_not_draws(given: Any) -> None:
-    """Raise `OutcomesError` for a posterior and for its group of draws, in either
+    """Raise `DataError` for a posterior and for its group of draws, in either
     generation of ArviZ.
     """
     draws = isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(
@@ -220,9 +220,9 @@ def check_not_draws(given: Any) -> None:
         isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
     )
     if draws or (trees and "posterior" in given):
-        raise OutcomesError(
+        raise DataError(
             "a posterior holds draws, and a report or a figure is of verdicts; decide "
-            "first: ``cg.decide(posterior, rope=(-0.1, 0.1))``"
+            "first: cg.decide(posterior, rope=(-0.1, 0.1))"
         )
 
 
@@ -510,11 +510,10 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
     )
     placebo = is_placebo(estimates)
     if truth is not None and not {"contrast", "task"} <= truth.coords.keys():
-        raise OutcomesError(
+        raise DataError(
+            f"truth={quoted(truth)} has no coordinates 'contrast' and 'task'; name "
+            "its rows as the estimates do",
             argument="truth",
-            value=truth,
-            need="has no coordinates 'contrast' and 'task'",
-            cure="name its rows as the estimates do",
         )
     table = []
     for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from causalgia import mentions
 from causalgia._reporting.answer_sentences import cut, in_words
 from causalgia._reporting.answers import AnswerParts
 from causalgia._reporting.short_answers import LETTERS_SHOWN, short_answer
@@ -264,7 +263,7 @@ def _because(reason: str, cure: str) -> str:
     end = "" if reason.endswith(".") else "."
     answer = f"{reason[:1].upper()}{reason[1:]}{end}"
     answer += f" Remedy: {cure.rstrip('.')}." if cure else ""
-    return mentions.in_words(mentions.with_marked_calls(answer))
+    return answer
 
 
 def _side(name: str, figure: str) -> str:

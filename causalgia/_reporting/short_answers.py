@@ -10,7 +10,7 @@ from causalgia._reporting._trial_report import in_one_line
 from causalgia._reporting.answer_sentences import cut
 from causalgia._reporting.answers import AnswerParts
 from causalgia._reporting.folded_text import fitted_foot
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import DataError, quoted
 
 ROWS_SHOWN = 20
 LETTERS_SHOWN = 40
@@ -120,9 +120,9 @@ def every_row(rows: str) -> bool:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If `rows` is neither ``"summary"`` nor ``"all"``.
     """
     if rows not in ("summary", "all"):
-        raise OutcomesError(f"``rows={quoted(rows)}`` is neither 'summary' nor 'all'")
+        raise DataError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     return rows == "all"

@@ -12,7 +12,7 @@ from causalgia._reporting.answers import AnswerParts, ReportText
 from causalgia._reporting.short_answers import every_row as all_rows, short_answer
 from causalgia._reporting.table_formats import percent
 from causalgia.attributes import about, has
-from causalgia.errors import OutcomesError
+from causalgia.errors import DataError
 
 _HEADING_OF_VARIABLE = {
     "n_units": "units",
@@ -60,7 +60,7 @@ def size_report(found: xr.Dataset, *, rows: str = "summary") -> ReportText:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is another Dataset, or `rows` another word.
 
     Examples
@@ -72,7 +72,7 @@ def size_report(found: xr.Dataset, *, rows: str = "summary") -> ReportText:
     34 units show that an effect of 0.5 differs from none, with a probability of 0.81.
     """
     if not is_size(found):
-        raise OutcomesError("no plan: give the result of ``cg.sample_size(...)``")
+        raise DataError("no plan: give the result of cg.sample_size(...)")
     parts = size_parts(found, every_row=all_rows(rows))
     return ReportText(parts.text(), parts.html())
 

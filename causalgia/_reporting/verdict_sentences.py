@@ -514,10 +514,7 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
             "; the intervals that hold over all looks are look_lower and look_upper of "
             "the outcomes"
         )
-        monitored = (
-            str(about(attrs, None).until).startswith("Decided")
-            and about(attrs, None).error != "sequence"
-        )
+        monitored = about(attrs, None).until and about(attrs, None).error != "sequence"
         lines.append(
             f"Sequential trial: {about(attrs).stopped}{holds if monitored else ''}."
         )

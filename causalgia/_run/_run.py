@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import xarray as xr
 
@@ -48,10 +48,7 @@ from causalgia.trial.setup import (
 )
 from causalgia.trial.turn_plan import outcomes_per_unit
 from causalgia.trial.turns import AllOutcomes
-
-if TYPE_CHECKING:
-    from distributed import Client
-
+from causalgia.types import Client
 
 _LARGEST_MARKS, _MACHINE = 1_000_000, ("threads", "torch")
 
@@ -105,9 +102,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
             return kept_effects.with_summary(raw, state)
         if "ice" not in raw and running_moments.has_moments(state):
             return running_moments.moments_dataset(raw, state)
-    raise StoreError(
-        f"{place}: not finished; the same ``cg.run(..., store=)`` resumes it"
-    )
+    raise StoreError(f"{place}: not finished; the same cg.run(..., store=) resumes it")
 
 
 def protocol_marks(path: Path) -> dict[str, Any] | None:
@@ -128,7 +123,7 @@ def protocol_marks(path: Path) -> dict[str, Any] | None:
         name.startswith("protocol") or name in _MACHINE for name in marks
     )
     if not known or not all(isinstance(value, str | int) for value in marks.values()):
-        raise StoreError(f"{beside}: no marks of a protocol; restore it from a copy")
+        raise StoreError(f"{beside}: no marks of a protocol")
     return marks
 
 
@@ -164,7 +159,7 @@ def run(
     analysis: Analysis | None = None,
     until: Until | None = None,
     progress: bool = True,
-    real: Source | Literal["parents", False] | None = None,
+    real: int | Source | Literal["parents"] | None = None,
 ) -> xr.Dataset:
     """Run a trial: draw units from the null model, apply every arm, and collect the
     predictor's outcomes.
@@ -198,17 +193,16 @@ def run(
     analysis
         The planned analysis, stored with the outcomes. None: that of the design.
     until
-        Stopping rule, `causalgia.Precision` or `causalgia.Decided`, for a crossover in
-        memory of at most ``design.n_units`` units.
+        Stopping rule, `causalgia.Decided`, for a crossover in memory of at most
+        ``design.n_units`` units.
     progress
         Whether to draw a progress bar on a terminal.
     real
-        Natural sequences of the length of the backgrounds, or ``"parents"`` for those
-        of the null model: a note names the tasks in which null model and data hardly
-        overlap (up to 200 of each are predicted). None: a null model that is made of
-        sequences (``of=``) has ten of them predicted, untreated and under up to five
-        arms of its contrasts, and so have the sequences that are given: at most 60
-        predictions. False: none, and no look at the other strand (Notes).
+        How many of the sequences that the null model is made of (``of=``) are
+        predicted beside the units, untreated and under up to five arms of its contrasts
+        (Notes). Or natural sequences of the length of the backgrounds, or ``"parents"``
+        for those of the null model: ten are predicted so, and a note names the tasks in
+        which null model and data hardly overlap (up to 200 of each are predicted).
 
     Returns
     -------
@@ -227,25 +221,25 @@ def run(
         `keep` does not go with the trial.
     PredictorError
         If an answer is not finite, has the wrong shape, or depends on batch mates.
-    ContrastError
+    EstimateError
         If an outcome cannot be put on the scale of the effects or moments.
     EstimateError
         If moments are kept and all units share one parent.
     StoreError
         If the store holds another trial (the message names the difference) or cannot be
         written.
-    ClusterError
+    StoreError
         If the cluster has no workers, or the predictor cannot be sent to them.
-    TrialInterruptedError
+    KeyboardInterrupt
         At Ctrl-C; the answers so far are in the store.
 
     Warns
     -----
     DegenerateWarning
         If the predictor gives one answer for every sequence, or few units are distinct.
-    FewClustersWarning
+    DegenerateWarning
         If moments are kept and units share fewer than 20 parents.
-    DamageWarning
+    FallbackWarning
         If units are predicted again because files of the store are damaged.
 
     Notes
@@ -256,16 +250,11 @@ def run(
 
     Source sequences are drawn by the seed and predicted before the first unit, on which
     they have no influence: ``source_outcome (source_sequence, source_arm, task[,
-    model])``, ``attrs["source_predictions"]``. A note of the estimates says where
-    backgrounds answer unlike them (not with ``keep="moments"``), and where an effect in
-    them lies outside its interval on the backgrounds; the page "What is estimated" has
-    the rule. Contrasts that embed nothing, scales of means and tracks have none. A
+    model])``, ``attrs["source_predictions"]``; effects have ``source_effect`` and
+    ``source_answer``. A note of the estimates says where half or more of them lie
+    outside the central 95 % of the backgrounds (not with ``keep="moments"``). Contrasts
+    that embed nothing, scales of means and tracks have no effects in them. A
     store keeps those that it began with.
-
-    Up to three motifs, strings that the arms of its contrasts embed, are also embedded
-    as their reverse complements in the first 16 units: at most 144 predictions, in
-    trials of ten times as many and more. A note says where the reverse complement has
-    the larger effect, as it may on a network of RNA.
 
     Examples
     --------

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import (
-    TYPE_CHECKING,
     Any,
     Literal,
     Protocol,
@@ -27,10 +26,9 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs, fixed_placebo_contrasts
 from causalgia.attributes import about, attributes, has
+from causalgia.checks import is_whole
 from causalgia.design import Design
 from causalgia.design.design import check_design
-from causalgia.design.null_distributions import Genomic
-from causalgia.design.null_model import FromParents, NullModel
 from causalgia.effects._contrast import floor_of
 from causalgia.effects.contrast_weights import (
     Weights,
@@ -58,7 +56,6 @@ from causalgia.effects.source_effects import first_draws, reference_arm, source_
 from causalgia.errors import (
     DegenerateWarning,
     DesignError,
-    Setting,
     caller_stacklevel,
     quoted,
     type_in_words,
@@ -79,14 +76,10 @@ from causalgia.trial.attributes import (
     task_scale_coordinate,
 )
 from causalgia.trial.design_notes import overlap_notes
-from causalgia.trial.other_strand import oriented_arms
 from causalgia.trial.setup import TrialSetup, set_up_trial
 from causalgia.trial.source_sequences import source_trial
 from causalgia.trial.turns import NamedArrays
-
-if TYPE_CHECKING:
-    from distributed import Client
-
+from causalgia.types import Client
 
 MEASURED = "measured"
 """Attribute of ``source_answer``: the place of its arm among the measured ones."""
@@ -116,7 +109,7 @@ class Look(Protocol):
 
 @runtime_checkable
 class Until(Protocol):
-    """A stopping rule: `causalgia.Precision` or `causalgia.Decided`."""
+    """A stopping rule: `causalgia.Decided`."""
 
     def schedule(self, n_units: int) -> Iterable[int]:
         """Return the increasing numbers of units at which to look; the last is
@@ -139,9 +132,9 @@ class RunRequest:
     DesignError
         If the design, the analysis or the stopping rule is none, or two of them do not
         go together.
-    ContrastError
+    EstimateError
         If the scale of the analysis is impossible for the predictor's answers.
-    DecisionError
+    EstimateError
         If the region of the stopping rule does not contain 1 and the analysis is of
         ratios.
     PredictorError
@@ -154,7 +147,7 @@ class RunRequest:
     keep: Keep
     analysis: Analysis | None
     until: Until | None
-    real: Source | Literal["parents", False] | None
+    real: int | Source | Literal["parents"] | None
     path: Path | None
     same_answers: bool
     client: Client | None
@@ -163,19 +156,17 @@ class RunRequest:
     def __post_init__(self) -> None:
         if not isinstance(self.keep, str) or self.keep not in KEEPS:
             raise DesignError(
+                f"keep={quoted(self.keep)} is not one of {', '.join(map(quoted, KEEPS))}",
                 argument="keep",
-                value=self.keep,
-                need=f"is not one of {', '.join(map(quoted, KEEPS))}",
             )
-        if isinstance(self.real, bool) and self.real:
-            raise DesignError(
-                "``real=True``: source sequences are predicted unasked; give "
-                "sequences, 'parents', or False for none"
+        if not isinstance(self.same_answers, bool | np.bool_):
+            raise TypeError(
+                f"same_answers={quoted(self.same_answers)} must be True or False"
             )
         if self.same_answers and self.path is None:
             raise DesignError(
-                "``same_answers=`` is about the answers that a store keeps; give "
-                "``store=``, or leave it out"
+                "same_answers= is about the answers that a store keeps, and "
+                "there is no store="
             )
         check_design(self.design, self.predictor, "run(design, predictor)")
         check_predictor(self.predictor, "run(design, predictor)")
@@ -187,39 +178,19 @@ class RunRequest:
         if self.analysis is not None:
             if not isinstance(self.analysis, Analysis):
                 raise DesignError(
-                    "``analysis=`` takes a ``cg.Analysis``, not "
-                    f"{type_in_words(self.analysis)}"
+                    f"analysis= takes a cg.Analysis, not {type_in_words(self.analysis)}"
                 )
             if self.until is not None and self.analysis.tasks is not None:
                 raise DesignError(
+                    "until monitors the effect in each task, and the analysis "
+                    "asks for contrasts between tasks",
                     argument="until",
-                    need="monitors the effect in each task, and the analysis asks for "
-                    "contrasts between tasks",
-                    cure=(
-                        "leave ",
-                        Setting("tasks"),
-                        " out of the analysis until the trial has ended, or give ",
-                        Setting("n_units"),
-                        " instead of ",
-                        Setting("until"),
-                    ),
                 )
             if self.until is not None and self.analysis.across is not None:
                 raise DesignError(
+                    "until decides by its confidence sequence, and across='task' "
+                    "by a posterior",
                     argument="until",
-                    need=(
-                        "decides by its confidence sequence, and ",
-                        Setting("across", "task"),
-                        " by a posterior",
-                    ),
-                    cure=(
-                        "leave ",
-                        Setting("across"),
-                        " out of the analysis, or give ",
-                        Setting("n_units"),
-                        " instead of ",
-                        Setting("until"),
-                    ),
                 )
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
@@ -233,20 +204,16 @@ class RunRequest:
         rope = getattr(self.analysis, "rope", None)
         if rope is not None and "position" in self.predictor.dims:
             raise DesignError(
-                places=("Analysis",),
+                f"Analysis: rope={quoted(rope)} is for verdicts on one number for "
+                "each task, and the predictor answers a track",
                 argument="rope",
-                value=rope,
-                need="is for verdicts on one number for each task, and the predictor "
-                "answers a track",
-                cure="leave ``rope=`` out (``cg.simultaneous(over='position')`` gives "
-                "the band of a curve), or read a window: reduce=[``cg.Window(...)``]",
             )
 
     def _check_outcomes(self, analysis: Analysis) -> None:
         """Raise for an analysis of what the predictor's outcomes cannot show."""
         crossover = self.design.assignment == "crossover"
         check_scale_of_means(
-            analysis.scale, None, analysis.interaction, crossover, self.predictor.scale
+            analysis.scale, analysis.interaction, crossover, self.predictor.scale
         )
         if analysis.tasks is not None:
             check_task_scale(analysis.scale)
@@ -257,12 +224,9 @@ class RunRequest:
             check_not_log(analysis.scale, self.predictor.scale)
         if analysis.target in OVER_PREDICTORS and len(self.predictor.models or ()) < 2:
             raise DesignError(
-                places=("Analysis",),
+                f"Analysis: target={quoted(analysis.target)} needs the answers of "
+                "two or more predictors, and there is one",
                 argument="target",
-                value=analysis.target,
-                need="needs the answers of two or more predictors, and there is one",
-                cure="run the trial on ``cg.Ensemble([...])``, or leave ``target=`` "
-                "out",
             )
         if (
             analysis.across is not None
@@ -270,15 +234,9 @@ class RunRequest:
             and self.predictor.models is not None
         ):
             raise DesignError(
-                places=("Analysis",),
+                "Analysis: across='task' of several predictors needs "
+                "target='population x predictors'",
                 argument="across",
-                value="task",
-                need="of several predictors takes their average",
-                cure=(
-                    "say ",
-                    Setting("target", "population x predictors"),
-                    ", or run the trial on one of them",
-                ),
             )
         rope = getattr(self.until, "rope", None)
         if rope is not None:
@@ -292,47 +250,35 @@ class RunRequest:
     def _check_until(self, until: object) -> None:
         if isinstance(until, type) or not isinstance(until, Until):
             raise DesignError(
+                "until takes cg.Decided(rope=), not "
+                f"{(type_in_words(until) if isinstance(until, type) else quoted(until))}",
                 argument="until",
-                need="takes ``cg.Precision(half_width=)`` or ``cg.Decided(rope=)``, not "
-                f"{type_in_words(until) if isinstance(until, type) else quoted(until)}",
             )
         if self.design.assignment != "crossover":
             raise DesignError(
+                "until monitors the individual effects of a crossover",
                 argument="until",
-                need="monitors the individual effects of a crossover",
-                cure="leave it out: a parallel trial runs all units of its design",
             )
         if "position" in self.predictor.dims:
             raise DesignError(
+                "until monitors one number for each task, and the predictor "
+                "answers a track",
                 argument="until",
-                need="monitors one number for each task, and the predictor answers a "
-                "track",
-                cure="watch a window of it: reduce=[``cg.Window(...)``]",
             )
         # which refuses units that are too few to decide anything
         until.schedule(self.design.n_units)
         if self.keep != "outcomes":
             raise DesignError(
+                f"until looks at outcomes as they are made, and keep={quoted(self.keep)} "
+                "does not keep them",
                 argument="until",
-                need=(
-                    "looks at outcomes as they are made, and ",
-                    Setting("keep", self.keep),
-                    " does not keep them",
-                ),
-                cure="leave one out",
             )
         for name, value in (("store", self.path), ("client", self.client)):
             if value is not None:
                 raise DesignError(
+                    "until looks at outcomes as they are made, in memory and in "
+                    f"order, so it cannot be combined with {name}=",
                     argument="until",
-                    need=(
-                        (
-                            "looks at outcomes as they are made, in memory and in order, "
-                            "so it cannot be combined with "
-                        ),
-                        Setting(name),
-                    ),
-                    cure="leave one out",
                 )
 
     def set_up(self) -> TrialSetup:
@@ -357,14 +303,11 @@ class RunRequest:
             lone = int((np.bincount(pd.factorize(parents)[0]) < 2).sum())
             if lone:
                 raise DesignError(
-                    places=("Analysis",),
+                    "Analysis: target='parents' needs two or more units of each parent, "
+                    f"and {lone:,} of them would have one",
                     argument="target",
-                    value="parents",
-                    need="needs two or more units of each parent, and "
-                    f"{lone:,} of them would have one",
-                    cure=f"{_two_of_each(drawn, n)}, or leave ``target=`` out",
                 )
-        given = self.real is not None and self.real is not False
+        given = self.real is not None and not is_whole(self.real)
         if given and (notes := overlap_notes(self.design, self.predictor, self.real)):
             known = [about(setup).notes] if has(setup).notes else []
             setup.attrs.update(attributes(notes="\n".join([*notes, *known])))
@@ -373,27 +316,13 @@ class RunRequest:
         found = source_trial(
             trial.design, trial.predictor, question, self.real, key=trial.key
         )
-        oriented = (
-            ()
-            if self.real is False
-            else oriented_arms(trial.design, trial.predictor, question)
-        )
-        return replace(setup, sources=found, oriented=oriented)
-
-
-def _two_of_each(null: NullModel, n_units: int) -> str:
-    """Return how a null model draws two units of each parent."""
-    if isinstance(null, Genomic):
-        return f"draw each sequence twice (``n_draws=2``, ``n_units={2 * n_units}``)"
-    if isinstance(null, FromParents):
-        return f"draw two of each (``n_units={2 * len(null.parents_given)}``)"
-    return "draw units from given sequences (``null=cg.DinucleotideShuffle(of=...)``)"
+        return replace(setup, sources=found)
 
 
 def as_comparable_tasks(
     analysis: Analysis, predictor: Predictor, known: tuple[str, ...]
 ) -> TaskWeights:
-    """Return the contrasts between tasks; ContrastError if one is of tasks on different
+    """Return the contrasts between tasks; EstimateError if one is of tasks on different
     scales.
     """
     assert analysis.tasks is not None
@@ -478,20 +407,16 @@ def contrast_request(
     DesignError
         If neither names contrasts, the trial is parallel, or the analysis needs the
         outcomes themselves.
-    ContrastError
+    EstimateError
         If the scale is impossible for the predictor's answers.
     """
-    prefix = f"``keep={quoted(keep)}``"
+    prefix = f"keep={quoted(keep)}"
     if design.assignment != "crossover":
-        raise DesignError(
-            f"{prefix}: a parallel trial has no individual effects; leave ``keep=`` "
-            "out: ``cg.run`` then holds one outcome a unit"
-        )
+        raise DesignError(f"{prefix}: a parallel trial has no individual effects")
     request = (analysis or Analysis()).asking(design.analysis_fields)
     if not request.asks:
         raise DesignError(
-            f"{prefix}: the design names no contrasts; make it with ``cg.Design(..., "
-            "contrasts=...)``, or say ``analysis=``"
+            f"{prefix}: the design names no contrasts, and there is no analysis="
         )
     needs_units = {"scale": request.scale in OF_MEANS}
     if keep == "moments":
@@ -503,16 +428,11 @@ def contrast_request(
         }
     for name in (name for name, needed in needs_units.items() if needed):
         raise DesignError(
-            f"{prefix}: ``{name}={quoted(getattr(request, name))}`` of the analysis "
-            "needs the outcomes of all units at once; leave ``keep=`` out, or leave "
-            f"``{name}=`` out of the analysis (of an experiment: "
-            "dataclasses.replace(experiment, analysis=...))"
+            f"{prefix}: {name}={quoted(getattr(request, name))} of the analysis "
+            "needs the outcomes of all units at once"
         )
     if keep == "moments" and design.n_units < 2:
-        raise DesignError(
-            f"{prefix}: one unit gives no standard error; draw more units, or leave "
-            "``keep=`` out"
-        )
+        raise DesignError(f"{prefix}: one unit gives no standard error")
     if request.scale != "identity":
         check_not_log(request.scale, predictor.scale)
     shell, arms = (
@@ -541,15 +461,13 @@ def _task_weights(
         return None
     if "position" in predictor.dims:
         raise DesignError(
-            f"{prefix}: contrasts between tasks of curves are taken of outcomes; leave "
-            "``keep=`` out, or read a window: reduce=[``cg.Window(...)``]"
+            f"{prefix}: contrasts between tasks of curves are taken of outcomes"
         )
     known = known_tasks(predictor)
     if known is None:
         raise DesignError(
-            f"{prefix}: the analysis compares tasks, and those of this predictor have "
-            "no names before its first "
-            'answer; give it ``tasks=["K562", ...]``, or leave ``keep=`` out'
+            f"{prefix}: the analysis compares tasks, and those of this predictor "
+            "have no names before its first answer (tasks= names them)"
         )
     return as_comparable_tasks(analysis, predictor, known)
 
@@ -685,7 +603,7 @@ class ContrastReduction:
 
         Raises
         ------
-        ContrastError
+        EstimateError
             If the scale is impossible for an outcome.
         """
         outcome = self.of_tasks(outcome)
@@ -827,7 +745,7 @@ def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
     DesignError
         If it names no contrasts, is parallel, or its analysis needs the outcomes
         themselves.
-    ContrastError
+    EstimateError
         If the scale is impossible for the predictor's answers.
     """
     question = contrast_request(
@@ -840,7 +758,6 @@ def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
         question,
         sparing=request.keep == "moments",
         sources=setup.sources,
-        oriented=setup.oriented,
     )
 
 

@@ -568,7 +568,7 @@ def shared_parents(
 
     Warns
     -----
-    FewClustersWarning
+    DegenerateWarning
         Below 20 parents.
     """
     if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:

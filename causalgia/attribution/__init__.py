@@ -5,43 +5,14 @@ A map has no p-values: scores away from a site rise where a sequence has one, so
 shuffled maps are no null.
 """
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader as lazy
 
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.attribution._attribute import attribute as attribute
-    from causalgia.attribution._interactions import dfim, interactions
-    from causalgia.attribution._propose import propose as propose
-    from causalgia.attribution.altered_networks import Nullified, randomized
-    from causalgia.attribution.attribution_maps import (
-        against_trial,
-        average,
-        contributions,
-        read_attributions,
-    )
-    from causalgia.attribution.layer_responses import attention, filters, match
-else:
-    _get, __dir__ = on_first_use(__name__)
-
-    def __getattr__(name: str) -> Any:
-        if name in ("Nullified", "randomized"):  # of TorchPredictor alone
-            from causalgia.predict import TorchPredictor  # noqa: F401  # says how to install torch
-        return _get(name)
+_get, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
 
 
-__all__ = [
-    "Nullified",
-    "against_trial",
-    "attention",
-    "average",
-    "contributions",
-    "dfim",
-    "filters",
-    "interactions",
-    "match",
-    "randomized",
-    "read_attributions",
-]
+def __getattr__(name: str) -> Any:
+    if name in ("Nullified", "randomized"):  # of TorchPredictor alone
+        from causalgia.predict import TorchPredictor  # noqa: F401  # says how to install torch
+    return _get(name)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.attribution.map_scores import (
-    TOLERANCE,
     BaselineSums,
     Draw,
     ScoresOverBaselines,
@@ -25,14 +25,12 @@ from causalgia.attribution.map_scores import (
     position_scores_over_baselines,
     shapley,
 )
-from causalgia.checks import as_count, in_list, nearest
+from causalgia.checks import as_count, is_not_among
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
 from causalgia.errors import (
-    AttributionError,
     DegenerateWarning,
     PredictorError,
-    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -44,7 +42,6 @@ from causalgia.sequences.fasta import Sequences, Source
 from causalgia.sequences.random import random_words
 from causalgia.sequences.skipped_inputs import (
     Skip,
-    takes_skip,
 )
 from causalgia.streams import RNG, check_seed, derive, root_key
 from causalgia.trial.outcomes import meter
@@ -52,7 +49,6 @@ from causalgia.types import Tokens
 
 if TYPE_CHECKING:
     import torch
-    import xarray as xr
 
     from causalgia.predict.torch_exports import Differentiable
 
@@ -84,7 +80,6 @@ _HELD = 2**26
 Maps = dict[str, NDArray[Any]]
 
 
-@takes_skip
 def attribute(
     sequences: Source | xr.Dataset,
     predictor: Predictor,
@@ -151,7 +146,7 @@ def attribute(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If a method or null model is unknown, or scores miss the difference that they
         explain (or the standard deviation of the baselines' answers, if that is larger)
         by more than 1 %; names the sequences, ten at most. If a slope is not finite.
@@ -160,7 +155,7 @@ def attribute(
         finite.
     SequenceError
         If there are no sequences, or they differ in length.
-    ContrastError
+    EstimateError
         If a task is not there.
 
     Warns
@@ -199,31 +194,16 @@ def attribute(
     """
     check_predictor(predictor, "attribute(sequences, predictor)")
     check_seed(rng)
-    gives_gradients = hasattr(predictor, "module")
     if method not in get_args(Method):
-        known = [
-            name for name in get_args(Method) if name in _BY_ANSWERS or gives_gradients
-        ]
-        hint = nearest(
-            str(method), known, then=f"use one of {', '.join(map(quoted, known))}"
-        )
-        raise AttributionError(
-            argument="method", value=method, need=f"is not a method{hint}"
+        raise PredictorError(
+            f"method={quoted(method)} "
+            f"{is_not_among(str(method), get_args(Method), 'method')}",
+            argument="method",
         )
     over_baselines = method in _OVER_BASELINES
-    if not over_baselines and baselines is not None:
-        raise AttributionError(
-            argument="method",
-            value=method,
-            need="has no baselines",
-            cure=("leave ", Setting("baselines"), " out"),
-        )
-    if not over_baselines and n_baselines != _USUAL_N:
-        raise AttributionError(
-            argument="method",
-            value=method,
-            need="has no baselines",
-            cure=("leave ", Setting("n_baselines"), " out"),
+    if not over_baselines and (baselines is not None or n_baselines != _USUAL_N):
+        raise PredictorError(
+            f"method={quoted(method)} takes no baselines", argument="method"
         )
     of = as_explained(sequences, skip)
     check_no_track(predictor)
@@ -232,14 +212,12 @@ def attribute(
     n_baselines = as_count(n_baselines, "n_baselines")
     if over_baselines:
         if n_baselines < 2:
-            raise AttributionError(
-                "``n_baselines=1``: one baseline gives no standard error; take 2 or "
-                "more, such as 64"
+            raise PredictorError(
+                f"n_baselines={n_baselines}: a standard error takes 2 baselines or more"
             )
         if rng is None:
-            raise AttributionError(
-                "baselines are drawn at random, and a seed must be explicit: give "
-                "``rng=0``, say"
+            raise PredictorError(
+                "rng=None: baselines are drawn at random, and take a seed"
             )
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
@@ -301,8 +279,8 @@ def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> Non
     warnings.warn(
         DegenerateWarning(
             f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that "
-            f"their scores are 0 whatever the network: {names}{more}; give ``baselines=`` "
-            f"that differ, such as ``cg.Uniform(length={of.length})``"
+            f"their scores are 0 whatever the network: {names}{more}; give baselines= "
+            f"that differ, such as cg.Uniform(length={of.length})"
         ),
         stacklevel=caller_stacklevel(),
     )
@@ -312,9 +290,8 @@ def check_no_track(predictor: Predictor) -> None:
     """Raise PredictorError if the predictor answers along a track."""
     if predictor.dims[0] != "task":
         raise PredictorError(
-            "the predictor answers with a dim position, and a map is of one number for "
-            "each task; read windows of the track out: ``cg.TorchPredictor(..., "
-            "track=, reduce=[cg.Window('TSS', -50, 50)])``"
+            "the predictor answers along a track (the dim position); a map is of one "
+            "number for each task"
         )
 
 
@@ -397,9 +374,8 @@ def _by_gradient(
 ) -> Maps:
     if (network := torch_network(predictor)) is None:
         raise PredictorError(
-            f"{type(predictor).__name__} gives no gradients; ``method='ism'``, "
-            "'occlusion' and 'shapley' need answers alone, and a network in PyTorch is "
-            "wrapped by ``cg.TorchPredictor``"
+            f"{type(predictor).__name__} gives no gradients, which "
+            f"method={quoted(method)} takes"
         )
 
     import torch
@@ -467,15 +443,15 @@ def _by_gradient(
             if isinstance(tasks, slice)
             else [predictor.tasks[k] for k in tasks]
         )
-        raise AttributionError(
-            _of_incomplete(
-                method,
-                incomplete,
-                row + 1,
-                names,
-                unruled,
-                hooked=_with_backward_hooks(network.module),
-            )
+        name, scores = next(iter(incomplete.items()))
+        # a task of constant answers explains nothing, and misses nothing
+        explained = np.where(scores.explained > 0, scores.explained, np.inf)
+        worst = int(np.argmax(np.abs(scores.completeness) / explained))
+        raise PredictorError(
+            f"sequence {quoted(name)}, task {quoted(names[worst])}: the scores of "
+            f"{method} miss the difference of the answers by "
+            f"{scores.completeness[worst]:+.3g}; operations without a rule: "
+            f"{', '.join(unruled) or 'none'}"
         )
     return maps
 
@@ -540,84 +516,6 @@ def _scores_of_one(
         sums.add(weights, tokens, some)
     chosen = answers[:, tasks]
     return sums.scores(tokens, chosen[0], chosen[1:], in_expectation=shares is not None)
-
-
-def _with_backward_hooks(network: Any) -> list[str]:
-    """Return the layers of a network that have backward hooks, by name; the network
-    itself by that of its class.
-    """
-    return [
-        name or type(part).__name__
-        for name, part in network.named_modules()
-        if getattr(part, "_backward_hooks", None)
-        or getattr(part, "_backward_pre_hooks", None)
-    ]
-
-
-def _of_incomplete(
-    method: Method,
-    incomplete: dict[str, ScoresOverBaselines],
-    n_used: int,
-    tasks: Sequence[str],
-    unruled: Sequence[str],
-    *,
-    hooked: Sequence[str] = (),
-) -> str:
-    """Return the message on sequences whose scores do not add up: the first with its
-    numbers, and which others.
-
-    A hook on the gradients of a layer (`hooked`) is named first, since it puts others in
-    their place.
-    """
-    (name, scores), *others = incomplete.items()
-    # a task of constant answers explains nothing, and misses nothing
-    shares = np.abs(scores.completeness) / np.where(
-        scores.explained > 0, scores.explained, np.inf
-    )
-    worst = int(np.argmax(shares))
-    most = f"{100 * TOLERANCE:.0f} % of {scores.explained[worst]:.3g}"
-    difference = scores.answer[worst] - scores.baseline_answer[worst]
-    says = (
-        f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} "
-        f"add up to {difference + scores.completeness[worst]:+.3g}, and the answers "
-        f"differ by {difference:+.3g}: a miss of {scores.completeness[worst]:+.3g}, "
-    )
-    if hooked:
-        named = in_list([quoted(one) for one in hooked])
-        return says + (
-            f"and {most} is the most; the network changes its gradients by backward "
-            f"hooks, on {named}: remove them (handle.remove() of what "
-            "register_full_backward_hook returned), or take ``method='ism'``, which "
-            "needs answers alone"
-        )
-    if scores.completeness_se is not None:
-        why = (
-            f"more than chance over {scores.n_baselines} baselines (standard error "
-            f"{scores.completeness_se[worst]:.2g}): the answer changes on a short part "
-            "of the lines; take ``method='integrated_gradients'``, or more n_baselines"
-        )
-    elif unruled:
-        why = (
-            f"and {most} is the most; operations without a rule of DeepLIFT: "
-            f"{', '.join(unruled)}; take ``method='integrated_gradients'``"
-        )
-    else:
-        points = f" with {_MOST_PATH_POINTS:,} points on each line" * (
-            method == "integrated_gradients"
-        )
-        why = (
-            f"and {most} is the most{points}; take ``method='ism'``, which needs "
-            "answers alone"
-        )
-    if others:
-        listed = ", ".join(quoted(one) for one, _ in others)
-        why += (
-            f", or leave out {quoted(name)}, {listed}: {len(incomplete)} of the first "
-            f"{n_used:,} sequences miss it"
-        )
-    elif n_used > 1:
-        why += f", or leave this one out: of {n_used:,} sequences it alone misses it"
-    return says + why
 
 
 def _dataset(

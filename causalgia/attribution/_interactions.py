@@ -29,17 +29,17 @@ from causalgia.attribution.map_scores import (
 )
 from causalgia.checks import as_count, as_span, is_whole
 from causalgia.design import NullModel
-from causalgia.errors import AttributionError, DesignError, quoted
+from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.numerics.row_blocks import agreement_of_blocks
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
-from causalgia.sequences import Instances, Motif
+from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
+from causalgia.sequences.motif_scores import Instances
 from causalgia.sequences.random import random_words
 from causalgia.sequences.skipped_inputs import (
     Skip,
-    takes_skip,
 )
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import floor_of_one, meter
@@ -51,7 +51,6 @@ _TERMS = 4
 """Sum of the absolute weights of the four means in an interaction."""
 
 
-@takes_skip
 def interactions(
     sequences: Source | xr.Dataset,
     predictor: Predictor,
@@ -112,14 +111,14 @@ def interactions(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If positions or pairs lie outside the sequences, occur twice, or are too many;
         or there is no instance.
     PredictorError
         If it is no predictor, answers along a track, or an answer is not finite.
     SequenceError
         If there are no sequences, or they differ in length.
-    ContrastError
+    EstimateError
         If a task is not there.
 
     Notes
@@ -184,11 +183,9 @@ def interactions(
     )
     n_numbers = len(units.row) * len(table) * len(known) * len(predictor.parts)
     if n_numbers > _MOST_NUMBERS:
-        raise AttributionError(
-            f"{len(units.row):,} units with {len(table):,} pairs, {len(known):,} tasks "
-            f"and {len(predictor.parts)} predictors are {n_numbers:,} interactions, "
-            f"and {_MOST_NUMBERS:,} is the most; give ``tasks=``, fewer "
-            "``positions=``, or fewer sequences"
+        raise PredictorError(
+            f"{n_numbers:,} interactions (units x pairs x tasks x predictors) are "
+            f"more than {_MOST_NUMBERS:,}"
         )
     n_answers = len(units.row) * (1 + 3 * len(names) + 9 * len(table))
     with meter(n_answers * len(predictor.parts), show=progress) as done:
@@ -236,10 +233,7 @@ def _units(of: Sequences, anchor: Any) -> _Units:
         both_strands=True,
     )
     if not len(found):
-        what = quoted(anchor) if isinstance(anchor, str) else "the motif"
-        raise AttributionError(
-            f"no instance of {what} in {n:,} sequences; give sequences that have one"
-        )
+        raise PredictorError(f"no instance of {quoted(anchor)} in {n:,} sequences")
     return _Units(found.row, found.start, found.strand, found.width if by_width else 0)
 
 
@@ -250,15 +244,11 @@ def _requested(
     these, sorted.
     """
     if positions is not None and pairs is not None:
-        raise AttributionError(
-            "``positions=`` asks for all their pairs, and ``pairs=`` for some; give "
-            "one of them"
-        )
+        raise PredictorError("positions= and pairs= are both given")
     if pairs is None:
         if positions is None and not width:
-            raise AttributionError(
-                "starts without ``positions=``; say which, counted from each start: "
-                "range(-10, 20), say"
+            raise PredictorError(
+                "starts without positions=, which are counted from each start"
             )
         names = np.sort(
             _as_whole_numbers(
@@ -267,26 +257,16 @@ def _requested(
         )
         _check_once([(int(name),) for name in names], "positions")
         if len(names) < 2:
-            raise AttributionError(
-                f"``positions={names.tolist()}``: a pair needs two; give two or more"
-            )
+            raise PredictorError(f"positions={names.tolist()}: a pair needs two")
         n_pairs = len(names) * (len(names) - 1) // 2
         _check_number(n_pairs, len(names))
         table = np.stack(np.triu_indices(len(names), 1), axis=1)
         return names, np.asarray(table, np.int64)
-    listed = [
-        tuple(_as_whole_numbers(pair, "pairs").tolist())
-        for pair in _as_list(pairs, "pairs")
-    ]
+    listed = [tuple(_as_whole_numbers(pair, "pairs").tolist()) for pair in pairs]
     if odd := [pair for pair in listed if len(pair) != 2 or pair[0] == pair[1]]:
-        raise AttributionError(
-            f"``pairs``: {odd[0]} is not a pair of two positions; give such as [(8, "
-            "28), (9, 28)]"
-        )
+        raise PredictorError(f"pairs: {odd[0]} is not a pair of two positions")
     if not listed:
-        raise AttributionError(
-            "``pairs=[]`` is empty; give such as [(8, 28), (9, 28)], or ``positions=``"
-        )
+        raise PredictorError("pairs=[] is empty")
     ordered = sorted((min(pair), max(pair)) for pair in listed)
     _check_once(ordered, "pairs")
     names = np.unique(ordered)
@@ -294,21 +274,11 @@ def _requested(
     return names, np.searchsorted(names, np.asarray(ordered, np.int64))
 
 
-def _as_list(values: Any, name: str) -> list[Any]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise AttributionError(
-            f"``{name}={quoted(values)}`` is not a list; give such as [(8, 28)], or "
-            "positions=range(8, 36)"
-        )
-    return list(values)
-
-
 def _as_whole_numbers(values: Any, name: str) -> NDArray[np.int64]:
-    listed = _as_list(values, name)
+    listed = list(values)
     if odd := [value for value in listed if not is_whole(value)]:
-        raise AttributionError(
-            f"``{name}``: {quoted(odd[0])} is not a position; give whole numbers, "
-            "counted from 0"
+        raise PredictorError(
+            f"{name}: {quoted(odd[0])} is not a position, a whole number"
         )
     return np.asarray(listed, np.int64)
 
@@ -317,18 +287,15 @@ def _check_once(pairs: Sequence[tuple[int, ...]], name: str) -> None:
     seen: set[tuple[int, ...]] = set()
     for one in pairs:
         if one in seen:
-            what = str(one[0]) if len(one) == 1 else f"{one} (in either order)"
-            raise AttributionError(f"``{name}``: {what} appears twice; give each once")
+            raise PredictorError(f"{name}: {one} appears twice")
         seen.add(one)
 
 
 def _check_number(n_pairs: int, n_positions: int) -> None:
     if n_pairs > _MOST_PAIRS:
-        raise AttributionError(
-            f"{n_positions:,} positions have {n_pairs:,} pairs, "
-            f"{9 * n_pairs + 3 * n_positions + 1:,} answers for each sequence, and "
-            f"{_MOST_PAIRS:,} pairs are the most; give fewer positions, such as those "
-            "where a map is large: positions=range(100, 200), or ``pairs=``"
+        raise PredictorError(
+            f"{n_positions:,} positions have {n_pairs:,} pairs; {_MOST_PAIRS:,} are "
+            "the most"
         )
 
 
@@ -342,22 +309,10 @@ def _places_in(
     outside = (places < 0) | (places >= of.length)
     if not outside.any():
         return places
-    if (units.start == 0).all() and not minus.any():
-        wrong = names[outside.any(axis=0)]
-        raise AttributionError(
-            f"position {wrong[0]} lies outside of {of.length:,} bp; positions are "
-            f"counted from 0, up to {of.length - 1:,}"
-        )
-    before, after = (
-        np.where(minus[:, 0], of.length - 1 - last[:, 0], units.start),
-        units.start,
-    )
-    after = np.where(minus[:, 0], last[:, 0], of.length - 1 - after)
-    raise AttributionError(
-        f"positions {names[0]} to {names[-1]} leave the sequence at "
-        f"{int(outside.any(axis=1).sum()):,} of {len(units.row):,} places; all have "
-        f"those from {-int(before.min())} to {int(after.min())}: give these, or longer "
-        "sequences"
+    unit, name = np.argwhere(outside)[0]
+    raise PredictorError(
+        f"position {names[name]} lies outside the sequence of {of.length:,} bp at "
+        f"place {unit} of {len(units.row):,}"
     )
 
 
@@ -475,7 +430,6 @@ def _consensus(of: Sequences, units: _Units, first: int, last: int) -> str:
     )
 
 
-@takes_skip
 def dfim(
     sequences: Source | xr.Dataset,
     predictor: Predictor,
@@ -531,10 +485,10 @@ def dfim(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If the source is no position or leaves the sequences, the method is unknown, a
         seed is missing, or as in `causalgia.attribute`.
-    PredictorError, SequenceError, ContrastError
+    PredictorError, SequenceError, EstimateError
         As in `causalgia.attribute`.
 
     Notes
@@ -568,10 +522,9 @@ def dfim(
     width, n_exchanges = stop - start, as_count(n_exchanges, "n_exchanges")
     every = 3**width <= n_exchanges
     if rng is None and not every:
-        raise AttributionError(
-            f"``source=({start}, {stop})`` has {3**width:,} exchanges, of which "
-            f"{n_exchanges:,} are drawn at random, and a seed must be explicit: give "
-            "``rng=0``, say"
+        raise PredictorError(
+            f"source=({start}, {stop}) has {3**width:,} exchanges, of which "
+            f"{n_exchanges:,} are drawn at random, and take a seed: rng=None"
         )
     key = None if rng is None else root_key(rng)
     edits = _edits(
@@ -628,34 +581,20 @@ def dfim(
 
 
 def _as_source(source: object, length: int) -> tuple[int, int]:
-    if (
-        isinstance(source, Sequence | np.ndarray)
-        and not isinstance(source, str)
-        and len(source) != 2
-    ):
-        raise AttributionError(
-            f"``source={quoted(source)}`` has {len(source):,} entries, and a site is "
-            "at one place, the same in all sequences; give a position such as 20, or "
-            "(16, 24): cut sequences around a site that moves, or make one call for "
-            "each place"
-        )
     try:
         start, stop = as_span((source, int(source) + 1) if is_whole(source) else source)
     except DesignError as error:
-        raise error.at(
-            f"``source={quoted(source)}`` is not a site",
-            then="; give a position such as 20, or (16, 24)",
-            error=AttributionError,
+        raise PredictorError(
+            f"source={quoted(source)} is not a site: {error}"
         ) from error
     if stop > length:
-        raise AttributionError(
-            f"``source=({start}, {stop})`` leaves the sequences, which have {length:,} "
-            "bp"
+        raise PredictorError(
+            f"source=({start}, {stop}) leaves the sequences, which have {length:,} bp"
         )
     if stop - start == length:
-        raise AttributionError(
-            f"``source=({start}, {stop})`` is the whole sequence, and no base is left "
-            "to map"
+        raise PredictorError(
+            f"source=({start}, {stop}) is the whole sequence, and no base is left to "
+            "map"
         )
     return start, stop
 

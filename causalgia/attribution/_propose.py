@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
@@ -43,13 +45,7 @@ from causalgia.attribution.stored_patterns import (
 from causalgia.checks import as_count, as_names, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
 from causalgia.design.null_model import as_null_model
-from causalgia.errors import (
-    AttributionError,
-    MissingExtraError,
-    PredictorError,
-    Setting,
-    quoted,
-)
+from causalgia.errors import MissingExtraError, PredictorError, comma_list, quoted
 from causalgia.predict import Predictor
 from causalgia.predict._torch_network import torch_network
 from causalgia.predict.predictor import check_predictor
@@ -60,10 +56,6 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import meter
 from causalgia.trial.stages import Stages
 from causalgia.types import Tokens
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
 
 Method = Literal["seqlets", "kmer", "modisco", "filters"]
 _ALL: tuple[Method, ...] = ("seqlets", "modisco", "filters", "kmer")
@@ -156,7 +148,7 @@ def propose(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If maps and predictor do not belong together, both or neither of `attributions`
         and `sequences` are given, or a setting is impossible, or seqlets leave the
         sequences.
@@ -254,9 +246,8 @@ def propose_in_stages(
     if not called:
         null_share = _NULL_SHARE if null_share is None else null_share
         if not is_real(null_share) or not 0 < null_share < 1:
-            raise AttributionError(
-                f"``null_share={quoted(null_share)}`` must be a share between 0 and 1, "
-                f"such as {_NULL_SHARE}"
+            raise PredictorError(
+                f"null_share={quoted(null_share)} must lie between 0 and 1"
             )
         limits["null_share"] = float(null_share)
     drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
@@ -336,10 +327,10 @@ def propose_in_stages(
     def with_method(name: str, one: str) -> xr.Dataset:
         try:
             ranked = _ranked(listed(one))
-        except (AttributionError, MissingExtraError, PredictorError) as error:
+        except (PredictorError, MissingExtraError) as error:
             if method != "all":
                 raise
-            return patterns_dataset(patterns, f"{one} ({error.replace(cure='')})")
+            return patterns_dataset(patterns, f"{one} ({error})")
         most = min(len(ranked), n_patterns)
         edited = edited_backgrounds()
         with meter(most, show=progress) as done:
@@ -392,23 +383,12 @@ def requested_methods(method: object) -> tuple[str, ...]:
         return _ALL
     names = as_names(method) or ()
     known = list(get_args(Method))
-    if "all" in names:
-        raise AttributionError(
+    unknown = next((one for one in names if one not in known), None)
+    if "all" in names or unknown is not None or not names:
+        raise PredictorError(
+            f"method={quoted(method)}: one or several of {comma_list(known)}, or "
+            f"'all'{nearest(unknown or '', known)}",
             argument="method",
-            value=method,
-            need=": 'all' is not combined with others",
-            cure=("give ", Setting("method", "all")),
-        )
-    wrong = [one for one in names if one not in known]
-    if wrong or not names:
-        listed = ", ".join(map(quoted, known))
-        raise AttributionError(
-            f"``method={quoted(method)}`` is not a method"
-            + nearest(
-                str((wrong or [""])[0]),
-                [*known, "all"],
-                then=f"use one or several of {listed}, or 'all'",
-            )
         )
     return tuple(dict.fromkeys(names))
 
@@ -421,31 +401,25 @@ def _check_settings(
     width: object,
     null_share: object,
 ) -> None:
-    """Raise AttributionError for settings of windows beside seqlets that others
+    """Raise PredictorError for settings of windows beside seqlets that others
     call.
     """
     if seqlets is not None and methods != ("seqlets",):
-        raise AttributionError(
-            f"``seqlets=`` are given, and ``method={quoted(method)}`` calls its own; "
-            "leave one of them out"
+        raise PredictorError(
+            f"seqlets= and method={quoted(method)}, which calls its own, are both given"
         )
     if "modisco" in methods and method != "all":
         check_modisco()
     if seqlets is None and set(_OF_WINDOWS).intersection(methods):
         return
-    who = (
-        "``seqlets=`` are given"
-        if seqlets is not None
-        else f"{quoted(method)} has no null maps"
-    )
     for name, value in (
         ("width", None if methods == ("filters",) else width),
         ("null_share", null_share),
     ):
         if value is not None:
-            raise AttributionError(
-                f"``{name}={quoted(value)}`` is of windows on null maps, and {who}; "
-                f"leave ``{name}=`` out"
+            raise PredictorError(
+                f"{name}={quoted(value)} is of windows on null maps, of which "
+                f"method={quoted(method)} with these seqlets has none"
             )
 
 
@@ -459,7 +433,7 @@ def _of_filters(
     if not networks:
         raise PredictorError(
             f"{type(predictor).__name__} has no layers; leave 'filters' out of "
-            "``method=``, or wrap the network in ``cg.TorchPredictor(...)``"
+            "method=, or wrap the network in cg.TorchPredictor(...)"
         )
     from causalgia.attribution.layers import filter_groups
 
@@ -502,12 +476,11 @@ def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
     """
     score = maps["score"]
     if "base" not in score.dims:
-        raise AttributionError(
+        raise PredictorError(
+            f"method='modisco' compares all four bases, and these maps ({about(maps).method}) "
+            "have only the observed base; give maps of cg.attribute(..., "
+            "method='ism')",
             argument="method",
-            value="modisco",
-            need=f"compares all four bases, and these maps ({about(maps).method}) "
-            "have only the observed base",
-            cure="give maps of ``cg.attribute(..., method='ism')``",
         )
     mean = score.mean("model") if "model" in score.dims else score
     values: NDArray[np.float64] = (
@@ -526,10 +499,9 @@ def _as_maps(
     called: bool,
 ) -> xr.Dataset:
     if (attributions is None) == (sequences is None):
-        raise AttributionError(
-            "give maps, ``cg.propose(attributions, predictor=...)``, or "
-            "``sequences=``, of which maps are made; "
-            f"{'neither is given' if sequences is None else 'both are given'}"
+        raise PredictorError(
+            "attributions and sequences=: one of them is needed, and neither or both "
+            "are given"
         )
     if attributions is None:
         return attribute(sequences, predictor)
@@ -538,46 +510,42 @@ def _as_maps(
         _check_read_maps(maps, predictor, called=called)
         return maps
     if about(maps, None).predictor != predictor.fingerprint:
-        raise AttributionError(
+        raise PredictorError(
             f"the maps are of the predictor {about(maps, '?').predictor}, and "
-            f"``predictor=`` is {predictor.fingerprint}; give the one that was mapped"
+            f"predictor= is {predictor.fingerprint}"
         )
     if about(maps).method == "dfim":
-        raise AttributionError(
+        raise PredictorError(
             "feature interaction maps are of sequences with one site at one place, "
-            "which null sequences do not have; give maps of ``cg.attribute``"
+            "which null sequences do not have"
         )
     if has(maps).baselines_fingerprint and not called:
         default = DinucleotideShuffle(of=_sequences_of(maps))
         if about(maps).baselines_fingerprint != default.fingerprint:
-            raise AttributionError(
+            raise PredictorError(
                 "the maps have baselines from "
-                f"{about(maps, 'a null model').baselines}, and maps of null "
-                "sequences are compared with those over dinucleotide shuffles of each; "
-                "leave ``baselines=`` out of ``cg.attribute``"
+                f"{about(maps, 'a null model').baselines}, and maps of null sequences "
+                "are over dinucleotide shuffles of each"
             )
     return maps
 
 
 def _check_read_maps(maps: xr.Dataset, predictor: Predictor, *, called: bool) -> None:
-    """Raise AttributionError unless maps from a file can propose, and are of tasks of
+    """Raise PredictorError unless maps from a file can propose, and are of tasks of
     the predictor.
     """
     if not called:
-        raise AttributionError(
+        raise PredictorError(
             f"the maps were read from {about(maps, 'a file').source}, and this method "
-            "also needs maps of null sequences by the same program; use "
-            "``method='modisco'``, or ``seqlets=``, or give ``sequences=`` instead of "
-            "maps"
+            "also needs maps of null sequences by the same program"
         )
     others = [
         task for task in maps["task"].to_numpy().tolist() if task not in predictor.tasks
     ]
     if others:
-        raise AttributionError(
+        raise PredictorError(
             f"the maps are of the task {quoted(others[0])}, and the predictor has "
-            f"{quoted(list(predictor.tasks))}; say which by "
-            "``cg.attribution.read_attributions(..., task=)``"
+            f"{quoted(list(predictor.tasks))}"
         )
 
 
@@ -594,10 +562,9 @@ def _as_width(width: object, methods: tuple[str, ...], length: int) -> int:
         min(length, _WIDEST_KMER) if "kmer" in methods else length,
     )
     if not 4 <= number <= most:
-        raise AttributionError(
-            f"``width={number}``: windows have 4 to {most} positions in sequences of "
-            f"{length:,}{' with method=' + quoted('kmer') if 'kmer' in methods else ''}; "
-            "give one of these"
+        raise PredictorError(
+            f"width={number} must be from 4 to {most} in sequences of {length:,} bp "
+            f"by method {quoted(methods)}"
         )
     return number
 
@@ -605,11 +572,11 @@ def _as_width(width: object, methods: tuple[str, ...], length: int) -> int:
 def _as_null(null: object, maps: xr.Dataset) -> NullModel:
     if null is None:
         return DinucleotideShuffle(of=_sequences_of(maps))
-    null = as_null_model(null, other="or leave ``null=`` out", error=AttributionError)
+    null = as_null_model(null, other="or leave null= out", error=PredictorError)
     if null.length != maps.sizes["position"]:
-        raise AttributionError(
-            f"``null=`` draws sequences of {null.length:,} bp, and the maps have "
-            f"{maps.sizes['position']:,}; give a null model of that length"
+        raise PredictorError(
+            f"null= draws sequences of {null.length:,} bp, and the maps have "
+            f"{maps.sizes['position']:,}"
         )
     return null
 

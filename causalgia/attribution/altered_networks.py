@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import nn
 
 from causalgia.attribution.layers import (
@@ -21,8 +22,8 @@ from causalgia.attribution.layers import (
     same_options,
 )
 from causalgia.attribution.map_scores import as_explained, as_torch_predictor
-from causalgia.checks import as_count, is_whole, nearest
-from causalgia.errors import AttributionError, PredictorError, quoted
+from causalgia.checks import as_count, is_not_among, is_whole
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict import Ensemble, Predictor
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.torch_device import copied_network, lock_of
@@ -30,9 +31,6 @@ from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Ablation: TypeAlias = Literal["zero", "mean", "resample"]
 _PRIME = 2**31 - 1
@@ -73,7 +71,7 @@ class Nullified(TorchPredictor):
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If there is no such layer (which lists those that exist) or channel, the layer
         takes no part in the forward pass, or several without weights of its own (an
         activation between different layers), the numbers of names and channels differ,
@@ -106,16 +104,14 @@ class Nullified(TorchPredictor):
         whole = as_torch_predictor(predictor, "Nullified")
         part = as_layer(whole.module, layer, side)
         if ablation not in get_args(Ablation):
-            raise AttributionError(
-                f"``ablation={quoted(ablation)}``; use 'zero', 'mean' or 'resample'"
+            raise PredictorError(
+                f"ablation={quoted(ablation)} is none of 'zero', 'mean' and 'resample'"
             )
         if (ablation == "zero") != (sequences is None):
-            cure = (
-                "leave ``sequences=`` out"
-                if ablation == "zero"
-                else "give ``sequences=``, such as null.sample(200, rng=0)"
+            raise PredictorError(
+                f"ablation={quoted(ablation)}: sequences= are for 'mean' and "
+                "'resample', and only these need them"
             )
-            raise AttributionError(f"``ablation={quoted(ablation)}``: {cure}")
         end = "out" if side == "output" else "in"
         found = [
             vars(part).get(name)
@@ -191,9 +187,9 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
         else []
     )
     if not known:
-        raise AttributionError(
-            f"``names={quoted(names)}``; give one name for each channel in their "
-            'order, "" for none'
+        raise PredictorError(
+            f'names={quoted(names)} is not a list with a name for each channel, "" '
+            "for none"
         )
     _check_names(len(known), n, layer)
     found: list[Any] = []
@@ -205,11 +201,9 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
             number for number, name in enumerate(known) if name == channel and name
         ]
         if not numbers:
-            others = sorted({*known} - {""})
-            hint = nearest(channel, others, most=3) or "."
-            raise AttributionError(
-                f"``channels={quoted(channel)}`` is not the name of a channel{hint} "
-                f"They are {quoted(others)}"
+            raise PredictorError(
+                f"channels={quoted(channel)} "
+                f"{is_not_among(channel, sorted({*known} - {''}), 'channel')}"
             )
         found += numbers
     return found
@@ -217,9 +211,8 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
 
 def _check_names(n_names: int | None, n: int | None, layer: str) -> None:
     if n_names is not None and n is not None and n_names != n:
-        raise AttributionError(
-            f"``names={n_names}`` names; give one name for each channel in their "
-            f'order, "" for none, and {quoted(layer)} has {n}'
+        raise PredictorError(
+            f"names={n_names} names, and {quoted(layer)} has {n} channels"
         )
 
 
@@ -234,24 +227,22 @@ def _listed(channels: Any) -> list[Any]:
 def _as_channels(channels: Any) -> tuple[int, ...]:
     given = _listed(channels)
     if any(isinstance(c, str) for c in given):
-        raise AttributionError(
-            f"``channels={quoted(channels)}`` is a name; give ``names=`` as well, one for "
-            'each channel in their order, "" for none, or give a number'
+        raise PredictorError(
+            f"channels={quoted(channels)} is a name, and names= are not given"
         )
     wrong = [c for c in given if not is_whole(c) or c < 0]
     if wrong or not given or len(set(given)) < len(given):
-        raise AttributionError(
-            f"``channels={quoted(channels)}``; give a channel, 0 or more, or a list of "
-            "different ones, such as [3, 7]"
+        raise PredictorError(
+            f"channels={quoted(channels)}: one channel, 0 or more, or a list of "
+            "different ones"
         )
     return tuple(sorted(int(c) for c in given))
 
 
 def _check_channels(channels: tuple[int, ...], n: int | None, layer: str) -> None:
     if n is not None and channels[-1] >= n:
-        raise AttributionError(
-            f"layer {quoted(layer)} has the channels 0 to {n - 1}, and channel "
-            f"{channels[-1]} is not among them"
+        raise PredictorError(
+            f"layer {quoted(layer)} has no channel {channels[-1]}; it has 0 to {n - 1}"
         )
 
 
@@ -335,10 +326,10 @@ class _WithoutChannels(nn.Module):
             return values.to(by_channel).reshape(1, -1, *[1] * (by_channel.ndim - 2))
         shape = (len(x), len(self.channels), *by_channel.shape[2:])
         if by_channel[0, 0].numel() != values.shape[2]:
-            raise AttributionError(
-                f"``ablation='resample'``: layer {quoted(self.layer)} answers at "
-                f"{by_channel[0, 0].numel()} places, and to ``sequences=`` at "
-                f"{values.shape[2]}; give sequences of the length of the units"
+            raise PredictorError(
+                f"ablation='resample': layer {quoted(self.layer)} answers at "
+                f"{by_channel[0, 0].numel()} places, and to sequences= at "
+                f"{values.shape[2]}"
             )
         tokens = x.argmax(1 if self.layout == "NCL" else 2)
         weights = [pow(48_271, i + 1, _PRIME) for i in range(tokens.shape[1])]
@@ -380,7 +371,7 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If the network has no parameters, or none that a shuffle changes.
     PredictorError
         If the predictor has no layers, or its network cannot be copied.
@@ -423,15 +414,9 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
     if all(
         one.numel() < 2 or bool((one == one.flatten()[0]).all()) for one in parameters
     ):
-        why = (
-            "has no parameters to shuffle"
-            if not parameters
-            else "has no parameter of two different values to shuffle"
-        )
-        raise AttributionError(
-            f"{type(whole.module).__name__} {why}; weights are torch.nn.Parameter (a "
-            "buffer is not shuffled), or compare with a network of your own: "
-            "``cg.Ensemble({'intact': ..., 'other': ...}, differ_by='architectures')``"
+        raise PredictorError(
+            f"{type(whole.module).__name__} has no parameter of two different values "
+            "to shuffle"
         )
     members: dict[str, Predictor] = {"intact": whole}
     for draw in range(1, n_draws + 1):
@@ -453,15 +438,8 @@ def _shuffled(network: nn.Module, key: int) -> nn.Module:
     """Return a copy of a network with the values of each parameter tensor in random
     order.
     """
-    try:
-        with lock_of(network):
-            made = copied_network(network)
-    except PredictorError as error:
-        raise error.at(
-            then="; build it anew and load its weights (``cg.predict.load_weights``); "
-            "of weight normalizations, that of torch.nn.utils.parametrizations can be "
-            "copied, and the older torch.nn.utils.weight_norm cannot"
-        ) from error
+    with lock_of(network):
+        made = copied_network(network)
     with torch.no_grad():
         for (
             name,

@@ -15,15 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_count
-from causalgia.errors import AttributionError, SequenceError, Setting, quoted
+from causalgia.checks import as_count, listed
+from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.estimation import estimate
-from causalgia.former_names import former_arguments
 from causalgia.inputs import check_path, open_regular_file
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
-from causalgia.sequences import Instances, Motif, find_instances
+from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
+from causalgia.sequences.motif_scores import Instances
 from causalgia.sequences.pattern_files import HDF5, opened_hdf5
 from causalgia.sequences.sequence_files import as_letters, load_arrays
 from causalgia.types import Array, Tokens
@@ -78,7 +78,7 @@ def read_attributions(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If there are no scores or sequences, several of unknown name, shapes or
         sequences do not match, or a score is not finite.
     SequenceError
@@ -93,7 +93,7 @@ def read_attributions(
     >>> maps["score"].sel(unit=0, position=1, base="C").item()
     0.5
     """
-    check_path(path, "contributions.h5", AttributionError)
+    check_path(path, "contributions.h5", PredictorError)
     place = Path(path)
     with open_regular_file(place, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
@@ -102,31 +102,29 @@ def read_attributions(
     score = arrays[name]
     where = f"{place}: {name}" if name else str(place)
     if score.dtype.kind not in "fiu" or score.ndim not in (2, 3) or not score.size:
-        raise AttributionError(
+        raise PredictorError(
             f"{where}: an array of {score.dtype} and shape {score.shape}; scores are "
-            "numbers (n, 4, length) or (n, length, 4)"
+            "numbers (n, 4, length), (n, length, 4) or (n, length)"
         )
     if score.shape[1:] == (4, 4):
-        raise AttributionError(
+        raise PredictorError(
             f"{where}: scores of shape {score.shape} fit both (n, 4, length) and (n, "
-            "length, 4); give those of the bases that are there, (n, length)"
+            "length, 4)"
         )
     of = _explained_sequences(sequences, arrays, name, place)
     n, length = of.tokens.shape
     if score.shape == (n, 4, length):
         score = score.transpose(0, 2, 1)
     elif score.shape not in ((n, length, 4), (n, length)):
-        raise AttributionError(
+        raise PredictorError(
             f"{where}: scores of shape {score.shape} beside {n:,} sequences of "
-            f"{length:,} bp; give (n, 4, length) or (n, length, 4) of the same "
-            "sequences, in their order"
+            f"{length:,} bp; (n, 4, length) or (n, length, 4) of the same sequences"
         )
     score = score.astype(np.float64)
     if not np.isfinite(score).all():
         at = tuple(int(k) for k in np.argwhere(~np.isfinite(score))[0])
-        raise AttributionError(
-            f"{where}: sequence {at[0]}, position {at[1]} has the score {score[at]}; "
-            "leave that sequence out"
+        raise PredictorError(
+            f"{where}: sequence {at[0]}, position {at[1]} has the score {score[at]}"
         )
     return _dataset(
         score,
@@ -150,12 +148,10 @@ def _dataset(
             score = np.where(there, score, 0).sum(axis=2)
         elif (np.count_nonzero(score, axis=2) <= 1).all():
             row, at = (int(k) for k in np.argwhere((score != 0) & ~there)[0][:2])
-            raise AttributionError(
-                f"{about(attrs).source}: each position has the score of one base, and "
-                f"in sequence {row}, at position {at}, that base is not the sequence's "
-                f"{'ACGT'[of.tokens[row, at]]}: these maps are of other sequences, or "
-                "in another order; give the sequences that were explained, in the "
-                "order of the maps, as ``sequences=``"
+            raise PredictorError(
+                f"{about(attrs).source}: sequence {row}, position {at} has the score "
+                f"of a base that is not the sequence's {'ACGT'[of.tokens[row, at]]}; "
+                "maps and sequences= must be of the same sequences, in one order"
             )
     dims = (
         ("unit", "position", "base", "task")
@@ -200,8 +196,8 @@ def _hdf5_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path) -> str:
     if key is not None and key not in arrays:
-        raise AttributionError(
-            f"{path}: ``key={quoted(key)}`` is not there; the file has the arrays "
+        raise PredictorError(
+            f"{path}: key={quoted(key)} is not there; the file has the arrays "
             f"{quoted(sorted(arrays))}"
         )
     if key is not None:
@@ -209,12 +205,10 @@ def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path)
     known = next((name for name in _SCORES if name in arrays), None)
     others = [name for name in arrays if name not in _SEQUENCES]
     if known is None and len(others) != 1:
-        what = (
-            f"has the arrays {quoted(sorted(arrays))}; say which are scores by ``key=``"
-            if others
-            else "has no scores"
+        raise PredictorError(
+            f"{path}: key=None, and which of {quoted(sorted(arrays))} are scores is not "
+            "known"
         )
-        raise AttributionError(f"{path}: {what}")
     return others[0] if known is None else known
 
 
@@ -230,22 +224,18 @@ def _explained_sequences(
             _check_same(of, arrays[name], f"{path}: {name}")
         return of
     if name is None:
-        raise AttributionError(
-            f"{path}: has scores and no sequences; give those that were explained, "
-            "``sequences=``"
-        )
+        raise PredictorError(f"{path}: has scores and no sequences, and sequences=None")
     tokens: Tokens = as_letters(arrays[name], None, f"{path}: {name}")
     if (tokens > 3).any():
         row, at = (int(k) for k in np.argwhere(tokens > 3)[0])
-        raise AttributionError(
-            f"{path}: {name}: sequence {row} has no base at position {at}; leave that "
-            "sequence out, or give ``sequences=``"
+        raise PredictorError(
+            f"{path}: {name}: sequence {row} has no base at position {at}"
         )
     return Sequences(tokens, tuple(range(len(tokens))))
 
 
 def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
-    """Raise AttributionError if sequences differ from those of a file, where these have
+    """Raise PredictorError if sequences differ from those of a file, where these have
     a base.
     """
     try:
@@ -257,12 +247,9 @@ def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
     wrong = np.argwhere((tokens <= 3) & (tokens != of.tokens))
     if len(wrong):
         row, at = (int(k) for k in wrong[0])
-        raise AttributionError(
+        raise PredictorError(
             f"{place}: sequence {row} has {'ACGT'[tokens[row, at]]} at position {at}, "
-            f"and ``sequences=`` has {'ACGT'[of.tokens[row, at]]} "
-            f"({len(set(wrong[:, 0].tolist())):,} of {len(tokens):,} sequences "
-            "differ): leave ``sequences=`` out, or give those that were explained, in "
-            "their order"
+            f"and sequences= has {'ACGT'[of.tokens[row, at]]}"
         )
 
 
@@ -285,7 +272,7 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is no Dataset of `causalgia.attribute`.
 
     Examples
@@ -313,7 +300,6 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
 _MOST_SCORES = 2**27
 
 
-@former_arguments
 def average(
     attributions: xr.Dataset,
     anchor: str | Motif | Instances | ArrayLike,
@@ -361,10 +347,10 @@ def average(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If there are fewer than two instances, all are in one parent, starts leave the
         sequence, or an option does not go with `anchor`.
-    OutcomesError
+    DataError
         If it is no Dataset of `causalgia.attribute`.
     SequenceError
         If the string or motif is invalid.
@@ -408,13 +394,9 @@ def average(
         else len(found)
     )
     if len(found) < 2 or n < 2:
-        what = f"{len(found)} instance{'s' * (len(found) != 1)}" + (
-            f" in {n} parent" if len(found) > 1 else ""
-        )
-        raise AttributionError(
-            f"{what} of {_named(anchor)} in {attributions.sizes['unit']:,} sequences; "
-            "an average needs two or more, of different parents: give maps of more "
-            "sequences"
+        raise PredictorError(
+            f"{len(found)} instances of {_named(anchor)} in {n} parents; an average "
+            "needs two or more, of different parents"
         )
     return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(
         ["p", "log_p"]
@@ -433,14 +415,14 @@ def find_aligned(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If they leave the sequences, or an option does not go with them.
     """
     if isinstance(anchor, str | Motif):
         if width is not None:
-            raise AttributionError(
-                f"``width={quoted(width)}`` goes with starts, and {_named(anchor)} has "
-                "its own: leave it out"
+            raise PredictorError(
+                f"width={quoted(width)} goes with starts, and {_named(anchor)} has "
+                "its own"
             )
         return find_instances(
             maps["observed"].to_numpy(),
@@ -449,15 +431,13 @@ def find_aligned(
             both_strands=both_strands,
         )
     if threshold is not None:
-        raise AttributionError(
-            f"``threshold={quoted(threshold)}`` is for a motif's score; leave it out"
-        )
+        raise PredictorError(f"threshold={quoted(threshold)} is for a motif's score")
     n, length = maps.sizes["unit"], maps.sizes["position"]
     if isinstance(anchor, Instances):
         found = anchor
         if width is not None:
-            raise AttributionError(
-                f"``width={quoted(width)}`` goes with starts; instances have width "
+            raise PredictorError(
+                f"width={quoted(width)} goes with starts; instances have width "
                 f"{found.width}"
             )
         if not both_strands:
@@ -472,16 +452,12 @@ def find_aligned(
     else:
         starts = np.asarray(anchor)
         if starts.shape != (n,) or starts.dtype.kind not in "iu":
-            raise AttributionError(
-                f"``anchor=`` is an array of {starts.dtype} and shape {starts.shape}; "
-                f"give a string, a motif, or one whole number for each of {n:,} "
-                "sequences: where it starts"
+            raise PredictorError(
+                f"anchor= is an array of {starts.dtype} and shape {starts.shape}; a "
+                f"string, a motif, or a whole number for each of {n:,} sequences"
             )
         if width is None:
-            raise AttributionError(
-                "starts without ``width=``; say how many bases from each start, such "
-                "as ``width=8``"
-            )
+            raise PredictorError("width=None: starts need a number of bases from each")
         wide = as_count(width, "width")
         _check_starts(starts, wide, length)
         rows = np.arange(n)
@@ -494,33 +470,26 @@ def find_aligned(
     )
     if outside.any():
         k = int(np.argmax(outside))
-        raise AttributionError(
+        raise PredictorError(
             f"instance {k}, row {found.row[k]}, bases {found.start[k]} to "
-            f"{found.start[k] + found.width}, lies outside {n:,} maps of {length:,} "
-            "bp; instances must be of the sequences that were explained"
+            f"{found.start[k] + found.width}, lies outside {n:,} maps of {length:,} bp"
         )
     return found
 
 
 def _check_starts(starts: NDArray[np.integer[Any]], width: int, length: int) -> None:
-    """Raise AttributionError for the first start from which bases lie outside a map."""
+    """Raise PredictorError for the first start from which bases lie outside a map."""
     last = length - width
     if last < 0:
-        raise AttributionError(
+        raise PredictorError(
+            f"width={quoted(width)} is more than the {length:,} bp of the maps",
             argument="width",
-            value=width,
-            need=f"is more than the {length:,} bp of the maps",
-            cure=("give at most ", Setting("width", length)),
         )
     outside = (starts < 0) | (starts > last)
     if outside.any():
         k = int(np.argmax(outside))
-        raise AttributionError(
-            f"``anchor=``: {outside.sum():,} of {len(starts):,} starts lie outside the "
-            f"maps, the first {starts[k]} of sequence {k}; {width} bases of {length:,} "
-            f"start from 0 to {last}: correct them, or leave these sequences out of "
-            f"both: keep = [0 <= x <= {last} for x in starts], "
-            "``maps.isel(unit=keep)`` and numpy.array(starts)[keep]"
+        raise PredictorError(
+            f"anchor=: sequence {k}: start {starts[k]} is not from 0 to {last}"
         )
 
 
@@ -538,9 +507,9 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
     by_base = "base" in score.dims
     each = int(np.prod(score.shape[2:])) * found.width
     if len(found) * each > _MOST_SCORES:
-        raise AttributionError(
+        raise PredictorError(
             f"{len(found):,} instances of {each:,} scores do not fit into memory; "
-            "select tasks, maps.isel(task=[0]), or average fewer sequences"
+            f"{_MOST_SCORES:,} scores are the most"
         )
     offset: NDArray[np.int64] = np.arange(found.width)
     minus = (found.strand == "-")[:, None]
@@ -632,10 +601,10 @@ def against_trial(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If the maps are not by substitutions, there is no site, the contrast is unknown,
         or tasks differ.
-    OutcomesError
+    DataError
         If a Dataset is of another kind.
 
     Notes
@@ -666,35 +635,28 @@ def against_trial(
     validate(attributions, "attributions")
     validate(estimates, "estimates")
     if about(attributions, None).method != "ism":
-        raise AttributionError(
+        raise PredictorError(
             f"maps by {quoted(about(attributions, None).method)} do not say what a "
-            "substitution changes; give those of ``cg.attribute(..., method='ism')``"
+            "substitution changes; those by 'ism' do"
         )
     names = [str(name) for name in estimates["contrast"].to_numpy()]
     if (contrast is None and len(names) != 1) or (
         contrast is not None and contrast not in names
     ):
-        problem = (
-            "the estimates have several contrasts"
-            if contrast is None
-            else f"``contrast={quoted(contrast)}`` is not one"
-        )
-        raise AttributionError(
-            f"{problem}; say ``contrast=`` one of {', '.join(map(quoted, names[:8]))}"
+        raise PredictorError(
+            f"contrast={quoted(contrast)} is not one of {listed(names)}"
         )
     effect = estimates.isel(contrast=0 if contrast is None else names.index(contrast))
     tasks = attributions["task"].to_numpy().tolist()
     if lacking := [
         task for task in tasks if task not in effect["task"].to_numpy().tolist()
     ]:
-        raise AttributionError(
-            f"task {quoted(lacking[0])} of the maps is not in the estimates; run the "
-            "trial on it"
+        raise PredictorError(
+            f"task {quoted(lacking[0])} of the maps is not in the estimates"
         )
     if not {"lower", "upper"} <= set(effect.variables):
-        raise AttributionError(
-            "the estimates have no intervals (one unit, or ``target='units'``); run "
-            "more units"
+        raise PredictorError(
+            "the estimates have no intervals (one unit, or target='units')"
         )
     found = find_aligned(
         attributions,
@@ -704,9 +666,7 @@ def against_trial(
         both_strands=both_strands,
     )
     if not len(found):
-        raise AttributionError(
-            "no site in these sequences; give maps of sequences that have one"
-        )
+        raise PredictorError("no site in these sequences")
     of_position = contributions(attributions).to_numpy()
     dims = ("task", *(("model",) if "model" in attributions["score"].dims else ()))
     ace, lower, upper = (
@@ -762,18 +722,16 @@ def _like_maps(values: xr.DataArray, maps: xr.Dataset, dims: tuple[str, ...]) ->
     of the same name, or one.
     """
     if "model" in values.dims and "model" not in dims:
-        raise AttributionError(
-            "the estimates have the dim 'model' and the maps have one network; take "
-            "one: .isel(model=0)"
+        raise PredictorError(
+            "the estimates have the dim 'model', and the maps have one network"
         )
     if "model" in values.dims:
         known = values["model"].to_numpy().tolist()
         if lacking := [
             name for name in maps["model"].to_numpy().tolist() if name not in known
         ]:
-            raise AttributionError(
-                f"member {quoted(lacking[0])} of the maps is not in the estimates; run "
-                "the same ones"
+            raise PredictorError(
+                f"member {quoted(lacking[0])} of the maps is not in the estimates"
             )
         values = values.sel(model=maps["model"].to_numpy())
     elif "model" in dims:

@@ -26,9 +26,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from causalgia.errors import (
-    AttributionError,
     CausalgiaError,
     MissingExtraError,
+    PredictorError,
     install_command,
 )
 from causalgia.predict.answer_checks import first_line
@@ -42,49 +42,36 @@ from causalgia.predict.torch_exports import Differentiable, answers_to_one_hot
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
 
-NO_GRADIENT = (
-    "no gradient of the answers reaches the sequence: the network, or ``reduce=``, "
-    "detaches it, is quantized, leaves torch or counts letters; take ``method='ism'``, "
-    "which needs answers alone"
-)
+NO_GRADIENT = "no gradient of the answers reaches the sequence"
 
 
 def check_finite_slopes(gradient: torch.Tensor) -> None:
-    """Raise AttributionError if a slope of an answer, (n, length, 4, tasks), is not
+    """Raise PredictorError if a slope of an answer, (n, length, 4, tasks), is not
     finite.
     """
     if not bool(torch.isfinite(gradient).all()):
         row, position, base, task = (
             int(k) for k in (~torch.isfinite(gradient)).nonzero()[0]
         )
-        raise AttributionError(
-            f"the slope of answer {task} in base {'ACGT'[base]} at position {position} "
-            f"is {gradient[row, position, base, task].item()}, such as that of a "
-            "square root, a logarithm or a norm at 0; add a small number such as 1e-6 "
-            "inside of it, or take ``method='ism'``, which needs answers alone"
+        raise PredictorError(
+            f"the slope of answer {task} in base {'ACGT'[base]} at position "
+            f"{position} is {gradient[row, position, base, task].item()}, not a "
+            "finite number"
         )
 
 
 @contextmanager
-def backward_errors(also: str = "") -> Iterator[None]:
-    """Raise AttributionError where torch cannot differentiate a network, as after
+def backward_errors() -> Iterator[None]:
+    """Raise PredictorError where torch cannot differentiate a network, as after
     ``h += x`` on what it kept, or where the network's own code fails on the way back.
     """
     try:
         yield
     except (torch.OutOfMemoryError, CausalgiaError):
         raise
-    except RuntimeError as error:
-        raise AttributionError(
-            f"the network cannot be differentiated as it is: {first_line(error)}; "
-            f"write operations in place, such as h += x, as h = h + x{also}; or take "
-            "``method='ism'``, which needs answers alone"
-        ) from error
     except Exception as error:
-        raise AttributionError(
-            f"the way back through the network failed: {first_line(error)}; correct the "
-            "backward, the hook or the __getattr__ of its own that raises it, or take "
-            "``method='ism'``, which needs answers alone"
+        raise PredictorError(
+            f"the network cannot be differentiated: {first_line(error)}"
         ) from error
 
 
@@ -112,7 +99,7 @@ def slopes(
                 answers[:, k].sum(), x, retain_graph=k < last, allow_unused=True
             )
     if all(part is None for part in parts):
-        raise AttributionError(NO_GRADIENT)
+        raise PredictorError(NO_GRADIENT)
     zeros = torch.zeros_like(x)
     gradient = torch.stack(
         [zeros if part is None else part for part in parts], -1
@@ -485,10 +472,6 @@ _OF_SHAPE = frozenset(
         *("new_full", "new_tensor", "requires_grad", "retain_grad", "register_hook"),
     )
 )
-_IN_FLOAT64 = (
-    ", and x.float() or torch.zeros(8) as x.to(self.weight) or a buffer, since "
-    "DeepLIFT runs a copy in float64; take method='integrated_gradients'"
-)
 _RULED_MODULES = (
     *(
         nn.ReLU,
@@ -726,30 +709,22 @@ class Answers(nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the answers, over both strands where the predictor averages them."""
         (predictor,) = self.predictor
-        with self._mode, backward_errors(_IN_FLOAT64):
+        with self._mode, backward_errors():
             return answers_to_one_hot(predictor, self.network, rows)
 
 
 def _check_open_to_rules(network: nn.Module) -> None:
-    """Raise AttributionError if operations of a network are hidden from rules."""
+    """Raise PredictorError if operations of a network are hidden from rules."""
     if any(".quantized." in type(part).__module__ for part in network.modules()):
-        raise AttributionError(
-            f"a layer of {type(network).__name__} is quantized, and has no gradient; "
-            "give the network in float32, or take ``method='ism'``, which needs "
-            "answers alone"
+        raise PredictorError(
+            f"a layer of {type(network).__name__} is quantized, and has no gradient"
         )
-    made_by = (
-        "TorchScript"
-        if any(isinstance(part, torch.jit.ScriptModule) for part in network.modules())
-        else "torch.export"
-        if is_exported(network)
-        else ""
-    )
-    if made_by:
-        raise AttributionError(
-            f"{type(network).__name__} was made by {made_by}, and DeepLIFT has rules "
-            "for the layers of a torch.nn.Module alone; give the network from which it "
-            "was made, or take ``method='integrated_gradients'``"
+    if is_exported(network) or any(
+        isinstance(part, torch.jit.ScriptModule) for part in network.modules()
+    ):
+        raise PredictorError(
+            f"{type(network).__name__} is exported or scripted, and DeepLIFT has rules "
+            "for the layers of a torch.nn.Module alone"
         )
 
 
@@ -759,9 +734,8 @@ def check_installed() -> None:
         import tangermeme.deep_lift_shap  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
+            f"method='deeplift' needs tangermeme: {install_command('attribution')}",
             argument="method",
-            value="deeplift",
-            need=f"needs tangermeme: {install_command('attribution')}",
         ) from error
 
 
@@ -784,11 +758,11 @@ def multipliers(
 
     rules = {Elementwise: _nonlinear}
     x, references = one_hot(tokens[None], like), one_hot(draws, like)[None]
-    with warnings.catch_warnings(), backward_errors(_IN_FLOAT64):
+    with warnings.catch_warnings(), backward_errors():
         # registers the modules, to which rules then attach
         answers = model(x.clone().requires_grad_(True))
         if not answers.requires_grad:
-            raise AttributionError(NO_GRADIENT)
+            raise PredictorError(NO_GRADIENT)
         # completeness is checked, over all baselines
         warnings.simplefilter("ignore", RuntimeWarning)
         parts = [

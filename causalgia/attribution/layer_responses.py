@@ -11,18 +11,19 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained, as_torch_predictor
 from causalgia.attribution.seqlets import threads_of_torch
-from causalgia.checks import as_names, is_real, nearest
+from causalgia.checks import as_names, is_real, listed, nearest
 from causalgia.choices import BASES
 from causalgia.compiled import caching_if_possible
 from causalgia.errors import (
-    AttributionError,
     MissingExtraError,
+    PredictorError,
     install_command,
     quoted,
     type_in_words,
@@ -39,13 +40,12 @@ from causalgia.sequences.motif_names import (
     named_motifs,
 )
 from causalgia.sequences.motifs import Motif
+from causalgia.types import Tokens
 
 if TYPE_CHECKING:
-    import xarray as xr
     from torch import nn
 
     from causalgia.predict import TorchPredictor
-    from causalgia.types import Tokens
 
 
 def filters(
@@ -92,7 +92,7 @@ def filters(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If there is no such layer (which lists those that exist), it takes no part in
         the forward pass, or several times, or its places read the whole sequence.
     PredictorError
@@ -143,7 +143,7 @@ def filters(
     return as_result(xr.Dataset(variables, coords, attrs), "filters")
 
 
-Motifs: TypeAlias = "xr.Dataset | MotifList"
+Motifs: TypeAlias = xr.Dataset | MotifList
 _LEAST_TARGETS = 50  # motifs; with fewer, those of JASPAR stand beside them
 _RANDOM = 20
 _NAMES_A_MOTIF = 3
@@ -225,7 +225,7 @@ def match(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If there is no motif, two have one name, `trim` is not 0 to 2 bits, or the
         database has no motif of an expected name.
     SequenceError
@@ -253,7 +253,7 @@ def match(
             from memelite import tomtom
     except ImportError as error:
         raise MissingExtraError(
-            f"``cg.attribution.match`` needs memelite: {install_command('attribution')}"
+            f"cg.attribution.match needs memelite: {install_command('attribution')}"
         ) from error
     from scipy.stats import false_discovery_control
 
@@ -265,9 +265,7 @@ def match(
     beside = jaspar_motifs(taxon) if len(targets) < _LEAST_TARGETS else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
-        raise AttributionError(
-            f"``trim={quoted(trim)}``; give bits from 0 up to 2, such as 0.25"
-        )
+        raise PredictorError(f"trim={quoted(trim)} must be bits from 0 to below 2")
     # a column of no information at all has no Tomtom score
     held = [
         np.flatnonzero(one.information > max(trim, 1e-9)) for one in queries.values()
@@ -348,9 +346,9 @@ def check_enough_targets(n: int) -> None:
     """
     if n < _LEAST_TARGETS and find_spec("pyjaspar") is None:
         raise MissingExtraError(
-            f"{n:,} motifs are compared beside those of JASPAR, in pyjaspar, which is not "
-            f"installed: {install_command('jaspar')}, or give a database of "
-            f"{_LEAST_TARGETS} motifs or more"
+            f"{n:,} motifs are compared beside those of JASPAR, in pyjaspar, which is "
+            f"not installed: {install_command('jaspar')}; {_LEAST_TARGETS} motifs or "
+            "more need none beside them"
         )
 
 
@@ -364,7 +362,7 @@ def expected_places(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If a name is that of no target.
 
     Examples
@@ -379,10 +377,7 @@ def expected_places(
         return []
     names = as_names(expected)
     if not names:
-        raise AttributionError(
-            f"``expected={quoted(expected)}``; give names of motifs, such as "
-            "['CTCF', 'ZNF143'], or leave it out"
-        )
+        raise PredictorError(f"expected={quoted(expected)} names no motif")
     spellings = [
         {
             text.casefold()
@@ -404,23 +399,10 @@ def expected_places(
                 k for k, of in enumerate(spellings) if other in map(_plain_name, of)
             ]
         if not own:
-            several = [part for part in re.split(r"[\s,;|+]+", name) if part]
-            if len(several) > 1:
-                raise AttributionError(
-                    f"``expected``: the database has no motif {quoted(name)}; did you "
-                    f"mean a list, ``expected={quoted(several)}``?"
-                )
             known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
-            raise AttributionError(
-                f"``expected``: the database has no motif {quoted(name)}"
-                + nearest(
-                    name,
-                    known,
-                    most=3,
-                    cutoff=0.6,
-                    then=f"it has {len(targets):,} motifs, by names such as "
-                    f"{quoted(next(iter(known)))}; in JASPAR names are gene symbols",
-                )
+            raise PredictorError(
+                f"expected: the database has no motif {quoted(name)}"
+                f"{nearest(name, known, most=3, cutoff=0.6)}"
             )
         found += own
     return list(dict.fromkeys(found))
@@ -551,7 +533,7 @@ def _by_name(
             str(c): Motif(str(c), rows.tolist())
             for c, rows in zip(channels, table, strict=True)
         }
-    return named_motifs(motifs, argument, taxon=taxon, error=AttributionError)
+    return named_motifs(motifs, argument, taxon=taxon, error=PredictorError)
 
 
 def attention(
@@ -587,7 +569,7 @@ def attention(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If the layer has no attention weights (which lists those that have), attends
         from one sequence to another, is not called once, its places read the whole
         sequence, or are not those of the first attention.
@@ -633,24 +615,18 @@ def attention(
     }
     part = as_layer(network.module, layer, "output", of_use=list(known))
     if layer not in known:
-        has = (
-            f"the network's are {', '.join(map(quoted, known))}"
-            if known
-            else "the network has none"
-        )
-        raise AttributionError(
+        raise PredictorError(
             f"layer {quoted(layer)} is {type_in_words(part)}, which has no attention "
-            f"weights; nn.MultiheadAttention has, and {has}"
+            f"weights; nn.MultiheadAttention has: {listed(known) or 'none'}"
         )
     network.predict(of.tokens[:1])  # the network's own errors come with their cures
     first = _first_called(network, known, of.tokens[:1])
     weights = np.concatenate(list(_weights(network, layer, known[layer], of.tokens)))
     n_places = weights.shape[2]
     if weights.shape[1] != n_places:
-        raise AttributionError(
+        raise PredictorError(
             f"layer {quoted(layer)} attends from {weights.shape[1]} places to "
-            f"{n_places} others; take a layer whose queries and keys are the same "
-            "places"
+            f"{n_places} others; queries and keys must be the same places"
         )
     n_first = (
         n_places
@@ -658,21 +634,16 @@ def attention(
         else next(_weights(network, first, known[first], of.tokens[:1])).shape[2]
     )
     if n_first != n_places:
-        raise AttributionError(
+        raise PredictorError(
             f"layer {quoted(layer)} has {n_places} places and the first attention, "
-            f"{quoted(first)}, {n_first}, so that theirs are unknown in the sequence; "
-            f"take {quoted(first)}"
+            f"{quoted(first)}, {n_first}, so that theirs are unknown in the sequence"
         )
     try:
         start, step, width = receptive_field(network, first, "input", of.length)
-    except AttributionError as error:
-        raise AttributionError(
-            need=(
-                f"the attention weights of {quoted(layer)} cannot be assigned to "
-                "positions of the sequence: ",
-                error.replace(cure=""),
-            ),
-            cure="propose pairs by ``cg.attribution.interactions`` alone",
+    except PredictorError as error:
+        raise PredictorError(
+            f"the attention weights of {quoted(layer)} cannot be assigned to "
+            f"positions of the sequence: {error}"
         ) from error
     bases = start + step * np.arange(n_places) + (width - 1) // 2
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})

@@ -22,9 +22,9 @@ from causalgia.attribution.seqlets import (
     window_sums,
     windows_at,
 )
-from causalgia.checks import first_of, nearest
+from causalgia.checks import is_not_among
 from causalgia.design import Uniform
-from causalgia.errors import AttributionError, first_words, quoted, type_in_words
+from causalgia.errors import PredictorError, first_words, quoted
 from causalgia.predict.torch_device import (
     exact_float32,
     in_eval_mode,
@@ -72,48 +72,30 @@ def as_layer(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If the network has no layer of that name, which lists those that it has, or
         `side` is neither of its sides.
     """
     if side not in get_args(Side):
-        raise AttributionError(
-            f"``side={quoted(side)}``; use 'output', or 'input' for what the layer is "
-            "given"
-        )
+        raise PredictorError(f"side={quoted(side)} is neither 'output' nor 'input'")
     _check_has_layers(network)
     known: dict[str, nn.Module] = {
         name: part for name, part in network.named_modules() if name
     }
     if layer not in known:
-        names = list(of_use or known)
-        listed = first_of(map(quoted, names), 40)
-        has = (
-            f"it has {listed}"
-            if known
-            else "it has none: address layers of a network that is made of modules"
-        )
-        raise AttributionError(
-            f"``layer={quoted(layer)}`` is not a layer of "
-            f"{type(network).__name__}{nearest(str(layer), names, then=has)}"
+        raise PredictorError(
+            f"layer={quoted(layer)} "
+            f"{is_not_among(str(layer), list(of_use or known), 'layer')}"
         )
     _check_has_layers(known[layer])
     return known[layer]
 
 
 def _check_has_layers(network: nn.Module) -> None:
-    """Raise AttributionError for a network whose layers torch does not call one by one."""
-    made_by = (
-        "TorchScript"
-        if isinstance(network, torch.jit.ScriptModule)
-        else "torch.export"
-        if is_exported(network)
-        else ""
-    )
-    if made_by:
-        raise AttributionError(
-            f"{type(network).__name__} was made by {made_by}, which calls no layers; give "
-            "the torch.nn.Module from which it was made"
+    """Raise PredictorError for a network whose layers torch does not call one by one."""
+    if is_exported(network) or isinstance(network, torch.jit.ScriptModule):
+        raise PredictorError(
+            f"{type(network).__name__} is exported or scripted, and calls no layers"
         )
 
 
@@ -139,14 +121,9 @@ def met_at(
     def tensor(value: object) -> torch.Tensor:
         if isinstance(value, torch.Tensor) and value.ndim >= 2:
             return value
-        what = (
-            f"a tensor {tuple(value.shape)}"
-            if isinstance(value, torch.Tensor)
-            else type_in_words(value)
-        )
-        raise AttributionError(
-            f"the {side} of the {type(part).__name__} is {what}, not a tensor (n, "
-            "channels[, positions]); take a layer before or after it"
+        raise PredictorError(
+            f"the {side} of the {type(part).__name__} is {quoted(value)}, not a tensor "
+            "(n, channels[, positions])"
         )
 
     def before(
@@ -186,7 +163,7 @@ def activations(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If there is no such layer, it takes no part in the forward pass or several
         times, or has two axes of places.
     """
@@ -218,16 +195,11 @@ def call_network(
 
 
 def check_met(n_calls: int, layer: str) -> None:
-    """Raise AttributionError unless a layer was called once in a forward pass."""
-    if n_calls == 0:
-        raise AttributionError(
-            f"layer {quoted(layer)} takes no part in the forward pass (it is not "
-            "called, or the network is scripted); take a layer that does"
-        )
-    if n_calls > 1:
-        raise AttributionError(
-            f"layer {quoted(layer)} is called {n_calls} times in one forward pass, so "
-            "that its channels have no one answer; take a layer that is called once"
+    """Raise PredictorError unless a layer was called once in a forward pass."""
+    if n_calls != 1:
+        raise PredictorError(
+            f"layer {quoted(layer)} is called {n_calls} times in one forward pass; it "
+            "must be called once"
         )
 
 
@@ -242,9 +214,9 @@ def _by_channel(part: nn.Module, x: torch.Tensor, layer: str) -> torch.Tensor:
     first = x.movedim(channel_axis(part, x), 1)
     long = [size for size in first.shape[2:] if size > 1]
     if len(long) > 1:
-        raise AttributionError(
-            f"layer {quoted(layer)} answers {tuple(x.shape)}, and a sequence has one "
-            "axis of places; take a layer with (n, channels, places)"
+        raise PredictorError(
+            f"layer {quoted(layer)} answers {tuple(x.shape)}; (n, channels, places) "
+            "has one axis of places"
         )
     return first.reshape(len(x), first.shape[1], -1)
 
@@ -262,7 +234,7 @@ def receptive_field(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If places read the whole sequence, windows that do not move along it evenly, or
         windows of which none lies whole inside it.
     """
@@ -287,16 +259,15 @@ def receptive_field(
             )
         return found
 
-    whole = AttributionError(
-        need=f"each position of layer {quoted(layer)} reads the whole sequence "
-        f"({length} bp), so its sites have no width of their own",
-        cure="use a layer nearer to the sequence, such as the first convolution, or "
-        "give longer sequences",
+    whole = PredictorError(
+        f"each position of layer {quoted(layer)} reads the whole sequence ({length} "
+        "bp), so its sites have no width of their own; use a layer nearer to "
+        "the sequence, such as the first convolution, or give longer sequences",
     )
-    cut_off = AttributionError(
-        need=f"no position of layer {quoted(layer)} reads a window that lies whole "
-        f"inside the sequence ({length} bp), so its width is not known",
-        cure="give longer sequences",
+    cut_off = PredictorError(
+        f"no position of layer {quoted(layer)} reads a window that lies whole "
+        f"inside the sequence ({length} bp), so its width is not known; give "
+        "longer sequences",
     )
     bases = np.arange(length)
     if length > _LONGEST_READ_WHOLE:
@@ -339,10 +310,10 @@ def receptive_field(
         raise cut_off
     start = int(starts[0] - step * at_places[0])
     if (starts != start + step * at_places).any():
-        raise AttributionError(
-            need=f"the positions of layer {quoted(layer)} read windows that are not "
-            "evenly spaced along the sequence",
-            cure="use a layer nearer to the sequence, such as the first convolution",
+        raise PredictorError(
+            f"the positions of layer {quoted(layer)} read windows that are not "
+            "evenly spaced along the sequence; use a layer nearer to the sequence, "
+            "such as the first convolution",
         )
     return start, step, int(width.max())
 
@@ -459,7 +430,7 @@ def filter_sites(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         As `causalgia.attribution.filters`.
     """
     start, step, width = receptive_field(network, layer, side, of.length)
@@ -524,7 +495,7 @@ def filter_groups(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If the network has no convolution, or places behind it read the whole sequence.
     """
     layer, side = first_activation(network, of.tokens[:1])
@@ -570,16 +541,13 @@ def _activated(
     try:
         made = np.asarray(activation(block), dtype=np.float64)
     except Exception as error:
-        raise AttributionError(
-            f"``activation=`` fails on an array of shape {block.shape}: "
-            f"{first_words(error)}; give a function of arrays, such as "
-            "``activation=lambda x: np.maximum(x, 0)``"
+        raise PredictorError(
+            f"activation= fails on an array of shape {block.shape}: "
+            f"{first_words(error)}"
         ) from error
     if made.shape != block.shape:
-        raise AttributionError(
-            f"``activation=`` makes of an array of shape {block.shape} one of "
-            f"{made.shape}; give a function of each value, such as "
-            "``activation=lambda x: np.maximum(x, 0)``"
+        raise PredictorError(
+            f"activation= makes of an array of shape {block.shape} one of {made.shape}"
         )
     return made
 
@@ -594,7 +562,7 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If the network calls no convolution.
     """
     called: list[tuple[str, nn.Module, tuple[int, ...], tuple[int, ...]]] = []
@@ -627,9 +595,9 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side
         (k for k, (_, part, _, _) in enumerate(called) if isinstance(part, kinds)), None
     )
     if first is None:
-        raise AttributionError(
+        raise PredictorError(
             f"{type(network.module).__name__} calls no nn.Conv1d or nn.Conv2d, whose "
-            "channels would be filters; leave 'filters' out of ``method=``"
+            "channels would be filters; leave 'filters' out of method="
         )
     at: tuple[str, Side] = (called[first][0], "output")
     channels = called[first][3][:2]

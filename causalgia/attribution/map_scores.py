@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 
 from causalgia.choices import RECORD_SKIPS
 from causalgia.design import DinucleotideShuffle, KletShuffle, NullModel
-from causalgia.errors import AttributionError, PredictorError, SequenceError, quoted
+from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict._torch_network import torch_network
 from causalgia.schema import validate
@@ -344,12 +344,7 @@ def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
     """
     if (network := torch_network(predictor)) is not None:
         return network
-    cure = (
-        f"take one of its members, such as {call}(predictor.members[0], ...)"
-        if isinstance(predictor, Predictor) and predictor.models is not None
-        else "wrap a network in ``cg.TorchPredictor(...)``"
-    )
-    raise PredictorError(f"{call}: {type(predictor).__name__} has no layers; {cure}")
+    raise PredictorError(f"{call}: {type(predictor).__name__} has no layers")
 
 
 def as_explained(sequences: Any, skip: Skip = ()) -> Sequences:
@@ -366,9 +361,8 @@ def as_explained(sequences: Any, skip: Skip = ()) -> Sequences:
     if as_skip(skip, RECORD_SKIPS, what="records"):
         if not isinstance(sequences, str | PathLike):
             raise SequenceError(
-                f"``skip={quoted(skip)}`` leaves records of a file out, and "
-                "``sequences=`` is none; leave those sequences out of what you give, "
-                "or read them from a FASTA file"
+                f"skip={quoted(skip)} leaves records of a file out, and sequences= is "
+                "none"
             )
         return read_fasta(sequences, skip=skip)
     if not isinstance(sequences, xr.Dataset):
@@ -391,35 +385,26 @@ def count_skipped(of: Sequences) -> dict[str, str]:
     return {"skipped": counted} if counted else {}
 
 
-def as_null(baselines: object, of: Sequences) -> NullModel:
+def as_null(baselines: NullModel | None, of: Sequences) -> NullModel:
     """Return the null model of the baselines, by default dinucleotide shuffles of each
     sequence.
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If it is not a null model, or one of another length, or sequences are too short
         for shuffles.
     """
     if baselines is None and of.length < _LEAST_SHUFFLED:
-        raise AttributionError(
-            f"sequences of {of.length} bp have no shuffles, the default baselines; "
-            f"give ``baselines=cg.Uniform(length={of.length})``"
+        raise PredictorError(
+            f"sequences of {of.length} bp have no shuffles, the default of baselines="
         )
     if baselines is None:
         return DinucleotideShuffle(of=of)
-    if not isinstance(baselines, NullModel):
-        raise AttributionError(
-            f"``baselines={quoted(baselines)}`` is not a null model, and a row of "
-            "zeros or of quarters is not a sequence; give one such as "
-            "``cg.DinucleotideShuffle(of=sequences)`` or ``cg.Uniform(length=...)``, "
-            "or leave ``baselines=`` out"
-        )
     if baselines.length != of.length:
-        raise AttributionError(
-            f"``baselines=`` draws sequences of {baselines.length:,} bp, and those to "
-            f"explain have {of.length:,}; they replace each other base by base: give a "
-            "null model of that length"
+        raise PredictorError(
+            f"baselines= draws sequences of {baselines.length:,} bp, and those to "
+            f"explain have {of.length:,}"
         )
     return baselines
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from causalgia.checks import nearest
+from causalgia.checks import is_not_among, nearest
 from causalgia.errors import (
-    AttributionError,
     MissingExtraError,
+    PredictorError,
     install_command,
     quoted,
     type_in_words,
@@ -288,7 +288,7 @@ def windows_of_table(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If it is no such table, or a seqlet leaves the sequences, has fewer than 4
         positions or an unknown task.
 
@@ -311,11 +311,7 @@ def windows_of_table(
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
-        raise AttributionError(
-            f"``seqlets=`` is {type_in_words(table)}; give a DataFrame with "
-            f"{', '.join(_PLACE_COLUMNS)}, such as that of "
-            "tangermeme.seqlet.recursive_seqlets"
-        )
+        raise PredictorError(f"seqlets= is {type_in_words(table)}, not a DataFrame")
     columns = {name: _whole_numbers(table, name) for name in _PLACE_COLUMNS}
     unit, start, end = columns.values()
     n, length = tokens.shape
@@ -327,17 +323,15 @@ def windows_of_table(
     for name, (values, least, most) in limits.items():
         beyond = np.flatnonzero((values < least) | (values > most))
         if len(beyond):
-            raise AttributionError(
-                f"``seqlets=``: row {beyond[0]} has {name} {values[beyond[0]]}, and "
-                f"the maps are of {n:,} sequences of {length:,} bp; give the maps on "
-                "which the seqlets were called, or leave the row out"
+            raise PredictorError(
+                f"seqlets=: row {beyond[0]} has {name} {values[beyond[0]]}, and the "
+                f"maps are of {n:,} sequences of {length:,} bp"
             )
     narrow = np.flatnonzero(end - start < NARROWEST_MOTIF)
     if len(narrow):
-        raise AttributionError(
-            f"``seqlets=``: row {narrow[0]} is from {start[narrow[0]]} to "
-            f"{end[narrow[0]]}, and motifs have {NARROWEST_MOTIF} positions or more; "
-            f"leave it out, seqlets[seqlets.end - seqlets.start >= {NARROWEST_MOTIF}]"
+        raise PredictorError(
+            f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to "
+            f"{end[narrow[0]]}; motifs have {NARROWEST_MOTIF} positions or more"
         )
     places = np.stack([unit, start, end, _task_of_each(table, tasks)], axis=1)
     # a place that is listed twice is one seqlet
@@ -355,17 +349,14 @@ def windows_of_table(
 def _whole_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
     if name not in table.columns:
         have = [str(column) for column in table.columns]
-        raise AttributionError(
-            f"``seqlets=`` has no column {quoted(name)}"
-            f"{nearest(name, have, then=f'it has {quoted(have)}')}. Rename them by "
-            f"seqlets.rename(columns={{...: {quoted(name)}}})"
+        raise PredictorError(
+            f"seqlets= has no column {quoted(name)}{nearest(name, have)}"
         )
     column = table[name].to_numpy()
     if column.dtype.kind not in "iu" and len(column):
-        raise AttributionError(
-            f"``seqlets=``: column {quoted(name)} is of {column.dtype}, and places are "
-            f"whole numbers; see seqlets[{quoted(name)}].head(), and convert it by "
-            ".astype(int)"
+        raise PredictorError(
+            f"seqlets=: column {quoted(name)} is of {column.dtype}, and places are "
+            "whole numbers"
         )
     return column.astype(np.int64)
 
@@ -373,18 +364,15 @@ def _whole_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
 def _task_of_each(table: pd.DataFrame, tasks: list[str]) -> NDArray[np.int64]:
     if "task" not in table.columns:
         if len(tasks) > 1:
-            raise AttributionError(
-                "``seqlets=`` has no column 'task', and the maps have "
-                f"{quoted(tasks)}; say on which the seqlets were called: "
-                f"seqlets.assign(task={quoted(tasks[0])})"
+            raise PredictorError(
+                f"seqlets= has no column 'task', and the maps have {quoted(tasks)}"
             )
         return np.zeros(len(table), dtype=np.int64)
     named = table["task"].astype(str).tolist()
     other = next((task for task in named if task not in tasks), None)
     if other is not None:
-        raise AttributionError(
-            f"``seqlets=``: task {quoted(other)} is not one of the maps"
-            f"{nearest(other, tasks, then=f'they have {quoted(tasks)}')}"
+        raise PredictorError(
+            f"seqlets=: task {quoted(other)} {is_not_among(other, tasks, 'task')}"
         )
     return np.array([tasks.index(task) for task in named], dtype=np.int64)
 
@@ -402,9 +390,8 @@ def check_modisco() -> None:
         import modiscolite  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
+            f"method='modisco' needs modisco-lite: {install_command('modisco')}",
             argument="method",
-            value="modisco",
-            need=f"needs modisco-lite: {install_command('modisco')}",
         ) from error
 
 
@@ -439,15 +426,15 @@ def modisco_groups(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If sequences are too short, or modisco-lite stops on them.
     """
     from modiscolite.tfmodisco import TFMoDISco
 
     if tokens.shape[1] <= _LONGER_THAN:
-        raise AttributionError(
+        raise PredictorError(
             f"patterns of modisco have {_LONGER_THAN} positions, and sequences "
-            f"{tokens.shape[1]}; use ``method='seqlets'``"
+            f"{tokens.shape[1]}; use method='seqlets'"
         )
     one_hot = np.eye(4, dtype=np.float32)[tokens]
     found = []
@@ -462,10 +449,10 @@ def modisco_groups(
                     n_leiden_runs=_RUNS,
                 )
         except Exception as error:  # where all seqlets are alike, or none is left
-            raise AttributionError(
+            raise PredictorError(
                 f"modisco-lite stopped in task {quoted(tasks[task])} ({type(error).__name__}: "
                 f"{error}): it takes contributions of both signs, in windows that are "
-                "not all alike; use ``method='seqlets'``, or give more sequences, which "
+                "not all alike; use method='seqlets', or give more sequences, which "
                 "differ"
             ) from error
         for pattern in [one for patterns in signs for one in patterns or []]:

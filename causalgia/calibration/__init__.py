@@ -6,15 +6,6 @@ design.
 bands of chance.
 """
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from typing import TYPE_CHECKING
-
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.calibration._calibrate import calibrate as calibrate
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__: list[str] = []
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +31,9 @@ from causalgia.design.design import check_design
 from causalgia.effects import contrast
 from causalgia.errors import (
     CausalgiaWarning,
-    ContrastError,
-    ConvergenceError,
+    DataError,
     DesignError,
     EstimateError,
-    InferenceError,
-    OutcomesError,
     PredictorError,
     quoted,
     type_in_words,
@@ -48,11 +45,8 @@ from causalgia.predict import Predictor
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import set_up_trial
 from causalgia.trial.turns import Trial
-from causalgia.types import Array
+from causalgia.types import Array, Client
 from causalgia.workers import mapped
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 LEAST_TRIALS = 2
 RANKED = 99
@@ -123,12 +117,12 @@ def calibrate(
     ------
     EstimateError
         If there are fewer than two trials, or the truth lacks a contrast.
-    DecisionError
+    EstimateError
         If the analysis has a region that these effects have not (by task, and a task is
         missing; of placebos, and there are fewer than 40), or cannot decide on them.
     DesignError
         If `design` is not a design, or the analysis names an arm it lacks.
-    ClusterError
+    StoreError
         If the cluster has no workers, loses them, does not respond within the time
         limit, or the predictor or simulator cannot be sent to them; or the simulator
         fails on a worker (names the trial).
@@ -177,16 +171,13 @@ def calibrate(
     )
     if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
         raise EstimateError(
-            f"``n_trials={quoted(n_trials)}``: {LEAST_TRIALS} or more are needed, and "
+            f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed, and "
             "1,000 give useful bands"
         )
-    alpha = as_probability(alpha, "alpha", example=0.001)
+    alpha = as_probability(alpha, "alpha")
     simulator_of(predictor_or_simulator)  # raises PredictorError
     if not isinstance(analysis, Analysis | None):
-        raise DesignError(
-            f"``analysis={quoted(analysis)}`` is not a ``cg.Analysis``; for example "
-            "``cg.Analysis(control='...', rope=(-0.1, 0.1))``"
-        )
+        raise DesignError(f"analysis={quoted(analysis)} is not a cg.Analysis")
     _check_truth(truth)
     request = (
         analysis
@@ -311,7 +302,7 @@ class _Repetition:
                 contrast=0, drop=True
             )
         except (
-            ContrastError
+            EstimateError
         ):  # a simulator with arms of its own, not those of the design that it is given
             return None
 
@@ -389,7 +380,7 @@ def _posterior_summary(
     law = shrink.law
     try:
         post = infer(estimates, law=law, n_draws=4 * (RANKED + 1), rng=seed, **chosen)
-    except (InferenceError, ConvergenceError) as error:
+    except EstimateError as error:
         return str(error)
     draws = (
         post["posterior"]["ace"]
@@ -423,18 +414,15 @@ def _check_truth(truth: Any) -> None:
             else f"is {type_in_words(truth)}"
         )
         raise EstimateError(
-            f"``truth=`` {what}; give the true ACE as an xarray.DataArray of numbers "
+            f"truth= {what}; give the true ACE as an xarray.DataArray of numbers "
             "with dims and coordinates contrast and task, as "
             "predictor.true_ace(design, control=...) does for the zoo"
         )
     for dim in ("contrast", "task"):
         if dim not in truth.coords:
-            raise EstimateError(f"``truth=`` has no coordinate {dim}; name each {dim}")
+            raise EstimateError(f"truth= has no coordinate {dim}")
     if not np.isfinite(truth.to_numpy()).all():
-        raise EstimateError(
-            "``truth=`` has values that are not finite; leave ``truth=`` out where it "
-            "is not known"
-        )
+        raise EstimateError("truth= has values that are not finite")
 
 
 def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
@@ -444,10 +432,7 @@ def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
             x for x in estimates[dim].to_numpy() if x not in truth[dim].to_numpy()
         ]
         if lacking:
-            raise EstimateError(
-                f"the truth lacks {dim} {lacking[0]!s}; give truth (contrast, task) "
-                "for all of them"
-            )
+            raise EstimateError(f"the truth lacks {dim} {lacking[0]}")
     at = truth.sel(
         contrast=estimates["contrast"].to_numpy(), task=estimates["task"].to_numpy()
     )
@@ -706,7 +691,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         predictor: Predictor = predictor_or_simulator
 
         def trial(design: Design, *, rng: int) -> xr.Dataset:
-            return run(design, predictor, rng=rng, progress=False, real=False)
+            return run(design, predictor, rng=rng, progress=False)
 
         return trial
     if callable(predictor_or_simulator):
@@ -716,7 +701,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         except TypeError as error:
             raise PredictorError(
                 "the simulator is called as simulator(design, rng=seed) and cannot be "
-                f"({error}); define it so"
+                f"({error})"
             ) from error
         except ValueError as error:
             raise PredictorError(
@@ -728,7 +713,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
     raise PredictorError(
         "calibrate(design, predictor_or_simulator): "
         f"{type_in_words(predictor_or_simulator)} is neither a predictor nor a "
-        "function simulator(design, rng=) that returns outcomes as ``cg.run`` does"
+        "function simulator(design, rng=) that returns outcomes as cg.run does"
     )
 
 
@@ -738,9 +723,9 @@ def repeat_trial(
     """Return the outcomes of one repetition, on units of its own."""
     outcomes = simulator(design, rng=derive(key, purpose, trial))
     if not isinstance(outcomes, xr.Dataset):
-        raise OutcomesError(
+        raise DataError(
             f"the simulator returned {type_in_words(outcomes)}; it must return "
-            "outcomes as ``cg.run`` or ``cg.from_frame`` do"
+            "outcomes as cg.run or cg.from_frame do"
         )
     return outcomes
 

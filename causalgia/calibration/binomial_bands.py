@@ -218,7 +218,7 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
         raise EstimateError(
             f"a table needs one or more rows with different names, not {names}"
         )
-    alpha = as_probability(alpha, "alpha", example=0.001)
+    alpha = as_probability(alpha, "alpha")
     each = alpha / len(rows)
     bands = np.array([row.band(each) for row in rows])
     least = np.array(

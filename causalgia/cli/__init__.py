@@ -2,15 +2,6 @@
 verb and prints.
 """
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from typing import TYPE_CHECKING
-
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.cli.commands import app as app, main as main
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__: list[str] = []
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

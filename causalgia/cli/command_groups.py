@@ -10,32 +10,20 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from causalgia.cli.option_groups import with_option_groups
 from causalgia.cli.output import finish_output, fresh_output
-from causalgia.cli.parser_messages import (
-    check_whole,
-    parser_message,
-    system_message,
-)
-from causalgia.cli.shell_words import (
-    in_shell,
-    parts_in_shell,
-    set_commands,
-    set_options,
-)
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
     DesignError,
-    as_message,
+    printable,
     quoted,
 )
-from causalgia.mentions import mentions_written_by
 
 _command: ContextVar[str] = ContextVar("command", default="causalgia")
 
@@ -124,16 +112,15 @@ class OneLineGroup(TyperGroup):
     def _run(self, *args: Any, **extra: Any) -> Any:
         try:
             _command.set("causalgia")
-            set_commands(self.options_of)
-            with _warnings_as_lines(), mentions_written_by(parts_in_shell):
+            with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
             finish_output(_command.get())
-        except StoppedError as error:
-            sys.exit(_print_error(in_shell(error), 130))
         except CausalgiaError as error:
-            code = _print_error(in_shell(error), 2)
+            code = _print_error(str(error), 2)
         except (MemoryError, OSError) as error:
-            code = _print_error(system_message(error), 2)
+            code = _print_error(str(error) or "not enough memory", 2)
+        except StoppedError as error:
+            sys.exit(_print_error(str(error), 130))
         except (KeyboardInterrupt, typer.Abort):
             code = 130
         except Exception as error:
@@ -144,30 +131,16 @@ class OneLineGroup(TyperGroup):
             ):  # its message is the whole help
                 typer.echo(error.format_message())
                 sys.exit(0)
-            context = getattr(error, "ctx", None)
-            path = _command.get() if context is None else context.command_path
-            code = _print_error(parser_message(error, path), 2)
-        if code == 130:
+            code = _print_error(error.format_message(), 2)
+        if code == 130:  # typer takes a KeyboardInterrupt and its message away
             _print_error("interrupted", 130)
         sys.exit(code)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         found = super().resolve_command(ctx, args)
         _command.set(f"{ctx.command_path} {found[0]}")
-        set_options(_options(found[1]))
         _check_given_once(found[1], found[2])
-        _check_whole_numbers(found[1], found[2])
         return found
-
-    def options_of(self, command: str) -> list[str] | None:
-        """Return the options of a command, such as ``"mpra power"``; None if there is
-        none of this name.
-        """
-        name, _, inner = command.partition(" ")
-        found = self.lazy.get(name)
-        if inner:
-            return found.options_of(inner) if isinstance(found, OneLineGroup) else None
-        return None if found is None else _options(found)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for place, arg in enumerate(args):
@@ -175,10 +148,7 @@ class OneLineGroup(TyperGroup):
                 arg.startswith("--") and arg.endswith("=")
             ):  # as a folder: the working folder
                 after = args[place - 1] if place else "causalgia"
-                raise DesignError(
-                    f"there is an empty text after {quoted(after)} on the command "
-                    "line; give a name, or leave it out"
-                )
+                raise DesignError(f"there is an empty text after {quoted(after)}")
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -192,10 +162,6 @@ class OneLineGroup(TyperGroup):
             formatter.write_dl(rows)
 
 
-def _options(command: Any) -> list[str]:
-    return [name for one in getattr(command, "params", ()) for name in one.opts]
-
-
 def _check_given_once(command: Any, args: list[str]) -> None:
     """Raise DesignError for an option of one value that is given twice: only the last
     would be taken.
@@ -206,45 +172,11 @@ def _check_given_once(command: Any, args: list[str]) -> None:
         name = next((x for x in one.opts if names.count(x) > 1), "")
         if not name or getattr(one, "is_flag", True) or one.multiple:
             continue
-        several = "," in (one.metavar or "")  # ARM,...
-        raise DesignError(
-            f"{name} is given {names.count(name)} times; give it once"
-            + (", with commas between its values" if several else "")
-        )
+        raise DesignError(f"{name} is given {names.count(name)} times")
 
 
-def _check_whole_numbers(command: Any, args: list[str]) -> None:
-    """Raise DesignError for a whole number with a point or an exponent, which some
-    versions of the parser read.
-    """
-    words = args[: args.index("--")] if "--" in args else args
-    types = getattr(command.callback, "__annotations__", {})
-    names = {
-        option
-        for one in getattr(command, "params", ())
-        if int in _types_of(types.get(one.name))
-        for option in one.opts
-    }
-    for word, after in zip(words, [*words[1:], ""], strict=False):
-        name, given, value = word.partition("=")
-        if name in names:
-            check_whole(value if given else after, name)
-
-
-def _types_of(annotation: Any) -> set[Any]:
-    """Return the types of which an annotation is made.
-
-    Examples
-    --------
-    >>> from typing import Annotated
-    >>> int in _types_of(Annotated[int | None, "--workers"])
-    True
-    """
-    return {annotation}.union(*map(_types_of, get_args(annotation)[:2]))
-
-
-class StoppedError(CausalgiaError):
-    """Ctrl-C with a message; the message of a plain interrupt is not shown."""
+class StoppedError(Exception):
+    """Ctrl-C with a message, such as how to resume."""
 
 
 class RopeCommand(TyperCommand):
@@ -273,7 +205,7 @@ def _is_number_text(text: str) -> bool:
 
 
 def _print_error(message: str, code: int) -> int:
-    typer.echo(f"error: {' '.join(as_message(message).split())}", err=True)
+    typer.echo(f"error: {' '.join(printable(message).split())}", err=True)
     return code
 
 
@@ -281,8 +213,7 @@ def _print_error(message: str, code: int) -> int:
 def _warnings_as_lines() -> Iterator[None]:
     def show(message: Warning | str, *where: object, **more: object) -> None:
         del where, more
-        shown = message if isinstance(message, CausalgiaWarning) else str(message)
-        typer.echo(f"warning: {' '.join(in_shell(shown).split())}", err=True)
+        typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", CausalgiaWarning)

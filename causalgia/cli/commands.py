@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -17,7 +18,6 @@ from causalgia.cli.command_groups import LazyTyper, RopeCommand
 from causalgia.cli.folder import (
     answer_files,
     check_folder_free,
-    check_link,
     check_usable,
     is_written_by_causalgia,
     load_marked_outcomes,
@@ -69,7 +69,7 @@ from causalgia.cli.trial_commands import (
     run_trial,
     verify_results,
 )
-from causalgia.errors import DesignError, OutcomesError, shell_word
+from causalgia.errors import DataError, DesignError
 from causalgia.inputs import read_text
 from causalgia.results_folder import (
     ANSWER,
@@ -291,18 +291,12 @@ def init(
     from causalgia.trial_file import starter_files
 
     if path.is_dir():
-        raise DesignError(
-            f"{path} is a folder; give the name of a file, such as {path / SPEC}"
-        )
+        raise DesignError(f"{path} is a folder")
     files = starter_files(path, experiment)
     for place, text in files.items():
-        check_link(place)
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
-            raise DesignError(
-                f"{place} exists already; give another name, or --force to write over "
-                "it"
-            )
+            raise DesignError(f"{place} exists already; --force writes over it")
     made = "" if path.parent.exists() else f" in the new folder {path.parent}"
     make_folder(path.parent)
     for place, text in files.items():
@@ -310,7 +304,7 @@ def init(
     example_names = [place.name for place in files if place != path]
     echo(
         f"Wrote {', '.join([str(path), *example_names])}{made}. Next: causalgia run "
-        f"{shell_word(path)} --out results"
+        f"{quote(str(path))} --out results"
     )
 
 
@@ -393,7 +387,7 @@ def estimate(folder: _Folder, *, given: EstimateOptions, printed: Printed) -> No
     _print_and_draw(estimates, folder, printed=printed)
     print_written(folder, ESTIMATES, FOREST, *readable)
     if decided:
-        with suppress(OutcomesError):  # a damaged file is left as it is
+        with suppress(DataError):  # a damaged file is left as it is
             if other := other_analysis(
                 estimates, store.load(folder / DECISIONS, "decisions")
             ):
@@ -403,7 +397,7 @@ def estimate(folder: _Folder, *, given: EstimateOptions, printed: Printed) -> No
                 )
     echo(
         "For verdicts: causalgia analyze "
-        f"{shell_word(folder)}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}"
+        f"{quote(str(folder))}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}"
     )
 
 
@@ -510,14 +504,14 @@ def show(
         _print_tsv(folder, task, all_columns=printed.all_columns)
         return
     if printed.all_columns and not output().as_json:
-        raise OutcomesError("--all-columns is of the table of effects; add --tsv")
+        raise DataError("--all-columns is of the table of effects, --tsv")
     if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
         from causalgia import mpra, report
 
         echo(report(mpra.read_library(folder), task=task))
         echo(
             "\n"
-            f"Next: causalgia mpra predict trial.toml --design {shell_word(folder)} "
+            f"Next: causalgia mpra predict trial.toml --design {quote(str(folder))} "
             "--out virtual"
         )
         return
@@ -528,12 +522,12 @@ def show(
         echo()
         if (folder / FIT).is_file():
             if (folder / ANSWER).is_file():
-                echo(read_text(folder / ANSWER, OutcomesError))
+                echo(read_text(folder / ANSWER, DataError))
             else:
                 echo(f"The verdicts on the elements are in {EFFECTS}.")
             echo(
                 "For the average over elements: causalgia estimate "
-                f"{shell_word(folder)}"
+                f"{quote(str(folder))}"
             )
         else:
             echo(f"No estimates yet. {next_step(stored_analysis(outcomes), folder)}")
@@ -549,7 +543,7 @@ def show(
             f"{folder}: outcomes",
             outcomes,
             part,
-            cure=f"make these anew: causalgia analyze {shell_word(folder)}",
+            cure=f"make these anew: causalgia analyze {quote(str(folder))}",
         )
     estimates = marked_as(outcomes, estimates)
     decisions = None if decisions is None else marked_as(outcomes, decisions)
@@ -572,7 +566,7 @@ def show(
         estimates = decisions
     print_answers(estimates, decisions, printed=printed, command=command)
     if not decided:
-        echo(f"No verdicts yet. Next: causalgia analyze {shell_word(folder)}")
+        echo(f"No verdicts yet. Next: causalgia analyze {quote(str(folder))}")
 
 
 def _print_tsv(folder: Path, task: list[str] | None, *, all_columns: bool) -> None:
@@ -581,26 +575,19 @@ def _print_tsv(folder: Path, task: list[str] | None, *, all_columns: bool) -> No
     from causalgia._reporting._trial_report import check_same_trial
 
     if output().as_json:
-        raise OutcomesError(
-            "--tsv and --json are two forms of output; give one of them"
-        )
+        raise DataError("--tsv and --json are both given")
     outcomes = load_outcomes(folder)
     kind: Literal["decisions", "estimates"] = (
         "decisions" if (folder / DECISIONS).is_file() else "estimates"
     )
     if not (folder / f"{kind}.nc").is_file():
-        cure = (
-            f"the effects of its elements are in {EFFECTS}"
-            if (folder / FIT).is_file()
-            else f"make them with: causalgia analyze {shell_word(folder)}"
-        )
-        raise OutcomesError(f"{folder} holds no {ESTIMATES} or {DECISIONS}; {cure}")
+        raise DataError(f"{folder} holds no {ESTIMATES} or {DECISIONS}")
     effects = store.load(folder / f"{kind}.nc", kind)
     check_same_trial(
         f"{folder}: outcomes",
         outcomes,
         effects,
-        cure=f"make these anew: causalgia analyze {shell_word(folder)}",
+        cure=f"make these anew: causalgia analyze {quote(str(folder))}",
     )
     emit(effects_text(effects, task, all_columns=all_columns).rstrip("\n"))
 
@@ -649,7 +636,7 @@ def _print_and_draw(
 ) -> None:
     """Print effects and verdicts, and draw them even if printing fails."""
     from causalgia.effect_table import select_tasks
-    from causalgia.plot import save_forest
+    from causalgia.plot.forest_plot import save_forest
 
     try:
         print_answers(

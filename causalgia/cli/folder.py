@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from causalgia.attributes import has
-from causalgia.checks import first_of
 from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.option_groups import Printed
 from causalgia.cli.output import echo
@@ -23,20 +23,13 @@ from causalgia.cli.tables import (
     with_sentences,
 )
 from causalgia.errors import (
-    CausalgiaError,
+    DataError,
     DesignError,
-    OutcomesError,
-    StoreError,
-    TrialInterruptedError,
     printable,
-    quoted,
-    shell_word,
 )
 from causalgia.inputs import (
-    check_no_pipe,
     not_written,
     open_regular_file,
-    parse_toml,
     read_bytes,
     to_csv,
 )
@@ -86,23 +79,19 @@ def check_folder_free(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a file to be written is a folder, or exists (without `force`), or as
         `check_usable`.
     """
     check_usable(folder)
     if (folder / STORE).exists():
-        raise OutcomesError(
-            f"{folder} holds {STORE}, a trial on disk; --store resumes it. Or choose "
-            "another --out, or delete it"
+        raise DataError(
+            f"{folder} holds {STORE}, a trial on disk, which --store resumes"
         )
     for name in (OUTCOMES, *of_outcomes(folder), SPEC):
         path = folder / name
         if path.is_dir():
-            raise OutcomesError(
-                f"{path} is a folder; move it away, or choose another --out"
-            )
-        check_no_pipe(path, OutcomesError)
+            raise DataError(f"{path} is a folder")
         if (
             path.exists()
             and not force
@@ -111,8 +100,7 @@ def check_folder_free(
                 and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))
             )
         ):
-            held = "outcomes" if name == OUTCOMES else f"another {name}"
-            raise holds_already(folder, held)
+            raise DataError(f"{path} exists already; --force writes over it")
 
 
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
@@ -121,9 +109,9 @@ def is_written_by_causalgia(path: Path, command: str = "") -> bool:
     """
     mark = (_WRITTEN_BY + command).encode()
     try:
-        with open_regular_file(path, OutcomesError) as file:
+        with open_regular_file(path, DataError) as file:
             return file.read(len(mark)) == mark
-    except OutcomesError:
+    except DataError:
         return False
 
 
@@ -245,7 +233,7 @@ def account_for_skipped(folder: Path, null: object) -> tuple[str, ...]:
     """Print how many sequences of a null model were left out of its file, write which,
     and return the name of that table; nothing where none was.
     """
-    from causalgia.sequences import Sequences
+    from causalgia.sequences.fasta import Sequences
     from causalgia.sequences.skipped_inputs import skip_sentence
 
     of = getattr(null, "of", None)
@@ -293,7 +281,7 @@ def _as_read(path: Path) -> xr.Dataset | None:
     """Return a result in a file; None without one, or if it is damaged."""
     from causalgia import store
 
-    with suppress(OutcomesError):
+    with suppress(DataError):
         return store.read_netcdf(path) if path.is_file() else None
     return None
 
@@ -389,64 +377,9 @@ def other_analysis(estimates: xr.Dataset, decisions: xr.Dataset) -> str:
     )
 
 
-def other_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return which settings of two trials differ, at most four of them, or "".
-
-    Examples
-    --------
-    >>> other_settings(
-    ...     {"--length": 64, "null": {"k": 2}},
-    ...     {"--length": 60, "null": {"k": 2}, "rng": 1},
-    ... )
-    '--length 64 there, 60 now; rng not given there, 1 now'
-    """
-    one, other = _by_path(there), _by_path(now)
-    words = [
-        f"{name} "
-        f"{' there, '.join(quoted(x[name]) if name in x else 'not given' for x in (one, other))} "
-        "now"
-        for name in dict.fromkeys([*one, *other])
-        if (name in one, one.get(name)) != (name in other, other.get(name))
-    ]
-    return first_of(words, 4, sep="; ")
-
-
-def _by_path(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Return the values of nested tables by their paths, ``"null.k"``."""
-    found: dict[str, Any] = {}
-    for name, value in table.items():
-        inner = (
-            _by_path(value, f"{before}{name}.")
-            if isinstance(value, dict)
-            else {f"{before}{name}": value}
-        )
-        found |= inner
-    return found
-
-
-def as_other_trial(
-    error: StoreError,
-    folder: Path,
-    there: Mapping[str, Any],
-    now: Mapping[str, Any],
-    *,
-    cure: str = "",
-) -> CausalgiaError:
-    """Return the error of a folder with the trial of other settings, which it names, as
-    the command line has them; `cure` is one more way out.
-    """
-    differ = other_settings(there, now)
-    if error.code != "other trial" or not differ:
-        return error.renamed({"store": "out"})  # which a run writes its trial into
-    return StoreError(
-        f"{folder} holds a trial with other settings ({differ}); choose another --out, "
-        f"or give the same settings to continue this one{cure}"
-    )
-
-
 def show_all_command(folder: Path) -> str:
     """Return the command that prints every contrast of a folder."""
-    return f"causalgia show {shell_word(folder)} --all"
+    return f"causalgia show {quote(str(folder))} --all"
 
 
 @contextmanager
@@ -464,22 +397,13 @@ def output_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
-def check_link(path: Path) -> None:
-    """Raise OutcomesError if a path is a broken link."""
-    if path.is_symlink() and not path.exists():
-        raise OutcomesError(
-            f"{path} is a link to {path.readlink()}, which is not there; remove it or "
-            "give another path"
-        )
-
-
 def check_usable(folder: Path) -> None:
     """Raise if a folder cannot be created or written to; leaves no trace.
 
     Raises
     ------
-    OutcomesError
-        If a file or a device is at the path, it has the name of a file, its name is too
+    DataError
+        If a file is at the path, it has the name of a file, its name is too
         long, or it is not writable.
 
     Examples
@@ -487,17 +411,15 @@ def check_usable(folder: Path) -> None:
     >>> check_usable(Path("/dev/null"))
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: /dev/null: cannot be made a folder (Not a directory); choose another place
+    causalgia.errors.DataError: /dev/null: no folder to write to (Not a directory)
     """
     from tempfile import TemporaryDirectory
 
     from causalgia.trial.archive.files import FILE_SUFFIXES
 
-    check_link(folder)
     if folder.suffix.lower() in FILE_SUFFIXES and not folder.exists():
-        raise OutcomesError(
-            f"{folder}: results are written to a folder, and {folder.suffix} is the "
-            f"ending of a file; call it {quoted(folder.with_suffix('').name)}"
+        raise DataError(
+            f"{folder} has the ending of a file, and results are written to a folder"
         )
     try:
         there = next(
@@ -506,13 +428,8 @@ def check_usable(folder: Path) -> None:
         with TemporaryDirectory(prefix=".causalgia-", dir=there):
             pass
     except OSError as error:
-        what = (
-            "nothing can be written there"
-            if folder.is_dir()
-            else "cannot be made a folder"
-        )
-        raise OutcomesError(
-            f"{folder}: {what} ({error.strerror}); choose another place"
+        raise DataError(
+            f"{folder}: no folder to write to ({error.strerror})"
         ) from error
 
 
@@ -523,28 +440,12 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def holds_already(
-    folder: Path, held: str, *, force_to: str = "write over it"
-) -> OutcomesError:
-    """Return the error of a folder of results that holds something already.
-
-    Examples
-    --------
-    >>> print(holds_already(Path("out"), "outcomes"))
-    out holds outcomes already; choose another --out, or --force to write over it
-    """
-    return OutcomesError(
-        f"{folder} holds {held} already; choose another --out, or --force to {force_to}"
-    )
-
-
 def write_text(path: Path, text: str | bytes) -> None:
     """Write a text file, from its text or the bytes that were read from it."""
-    check_no_pipe(path, OutcomesError)
     try:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     except OSError as error:
-        raise not_written(path, error, OutcomesError) from error
+        raise not_written(path, error, DataError) from error
 
 
 def _is_same_file(path: Path, other: Path | None) -> bool:
@@ -597,15 +498,15 @@ def check_run_folder(
     ------
     DesignError
         If ``--keep`` or ``--same-answers`` is given without a store.
-    OutcomesError
+    DataError
         If the folder has files that would be overwritten.
     StoreError
         If something else is at the path of the store.
     """
     if not stored and keep is not Keep.outcomes:
-        raise DesignError(f"--keep {keep.value} is for a trial on disk; add --store")
+        raise DesignError(f"--keep {keep.value} is for a trial on disk, --store")
     if not stored and same_answers:
-        raise DesignError("--same-answers is for a trial on disk; add --store")
+        raise DesignError("--same-answers is for a trial on disk, --store")
     if stored:
         from causalgia.trial.archive import Archive
 
@@ -617,15 +518,12 @@ def check_run_folder(
                 name == SPEC
                 and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))
             ):
-                raise OutcomesError(
-                    f"{path} exists already; choose another --out for a trial with "
-                    "--store"
-                )
+                raise DataError(f"{path} exists already")
         for name in (
             of_outcomes(out) if not (out / STORE).exists() and not force else ()
         ):
             if (out / name).exists():
-                raise holds_already(out, f"another {name}", force_to="remove it")
+                raise DataError(f"{out / name} exists already; --force removes it")
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
 
@@ -648,7 +546,8 @@ def run_in_folder(
     Outcomes of a lock keep the locked analysis, whatever the trial file asks.
     """
     from causalgia._run import run
-    from causalgia.protocol import machine_attrs
+    from causalgia.protocol.lock_file import machine_attrs
+    from causalgia.trial.archive.manifest import OtherTrialError
 
     analysis = spec.analysis.asking(spec.design.analysis_fields)
     verb = partial(run, analysis=analysis) if protocol is None else protocol.run
@@ -666,7 +565,7 @@ def run_in_folder(
     if not store.exists():
         remove_outdated(folder, *of_outcomes(folder))
     is_ours = store.exists() and is_written_by_causalgia(trial_file)
-    before = read_bytes(trial_file, OutcomesError) if is_ours else None
+    before = read_bytes(trial_file, DataError) if is_ours else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     try:
         found = verb(
@@ -678,17 +577,12 @@ def run_in_folder(
             keep=keep.value,
             client=client,
         )
-    except TrialInterruptedError as error:
-        raise error.replace(error=StoppedError) from error
-    except StoreError as error:
-        there = spec.to_dict()
+    except KeyboardInterrupt as error:
+        raise StoppedError(str(error) or "interrupted") from error
+    except OtherTrialError:
         if before is not None and spec_files:
             write_text(trial_file, before)  # that of the trial that is there
-            with suppress(
-                OutcomesError, UnicodeDecodeError
-            ):  # damaged: the store says in its own words what differs
-                there = parse_toml(before.decode(), OutcomesError)
-        raise as_other_trial(error, folder, there, spec.to_dict()) from error
+        raise
     marks = () if protocol is None else (MARKS,)
     return found.assign_attrs(
         spec.attrs if protocol is None else words_of_trial(spec)

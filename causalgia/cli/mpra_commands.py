@@ -1,12 +1,11 @@
-"""Commands for MPRA libraries: design, predict, power, cheapest, analyze, calls,
-compare.
-"""
+"""Commands for MPRA libraries: design, predict, power, analyze, calls, compare."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,7 +32,6 @@ from causalgia.cli.mpra_tables import (
     NoiseOptions,
     PilotOptions,
     check_files_free,
-    check_one_treatment,
     concordance_figures,
     counts_question,
     draw_concordance,
@@ -65,7 +63,7 @@ from causalgia.cli.tables import (
     print_parts,
     print_written,
 )
-from causalgia.errors import OutcomesError, shell_word
+from causalgia.errors import DataError
 from causalgia.inputs import to_csv
 from causalgia.results_folder import (
     ANSWER,
@@ -125,7 +123,6 @@ class FitMethod(StrEnum):
 
     hierarchical = "hierarchical"
     two_way = "two_way"
-    nb = "nb"
 
 
 @bench.command()
@@ -149,8 +146,8 @@ def design(spec_file: _Trial, out: OutOption, force: ForceOption = False) -> Non
     echo()
     print_written(out, *(path.name for path in written))
     echo(
-        f"Next: causalgia mpra predict {shell_word(spec_file)} --design "
-        f"{shell_word(out)} --out virtual"
+        f"Next: causalgia mpra predict {quote(str(spec_file))} --design "
+        f"{quote(str(out))} --out virtual"
     )
 
 
@@ -207,7 +204,7 @@ def predict(
     print_written(out, OUTCOMES)
     echo(
         "Next: causalgia mpra analyze counts.tsv --design "
-        f"{shell_word(library_folder)} --out measured"
+        f"{quote(str(library_folder))} --out measured"
     )
 
 
@@ -277,11 +274,11 @@ def power(
         depth = "100"
     found = mpra.power(
         parse_numbers(effect, "--effect"),
-        n_barcodes=parse_numbers(barcodes, "--barcodes", whole=True),
-        n_replicates=parse_numbers(replicates, "--replicates", whole=True),
+        n_barcodes=parse_numbers(barcodes, "--barcodes"),
+        n_replicates=parse_numbers(replicates, "--replicates"),
         n_backgrounds=None
         if backgrounds is None
-        else parse_numbers(backgrounds, "--backgrounds", whole=True),
+        else parse_numbers(backgrounds, "--backgrounds"),
         depth=None if depth is None else parse_numbers(depth, "--depth"),
         contrast=mpra.PlannedContrast(alpha=alpha, q=q),
         noise=noise,
@@ -293,113 +290,6 @@ def power(
         requested=requested_parts(notes=notes),
         every=all_rows,
         pointer="--all",
-        noted="--notes",
-    )
-    print_parts(parts)
-
-
-@bench.command()
-def cheapest(
-    *,
-    half_width: Annotated[
-        float | None,
-        typer.Option(metavar="LOG2", help="Half width of the interval, on log2."),
-    ] = None,
-    effect: Annotated[
-        float | None,
-        typer.Option(
-            metavar="LOG2",
-            help="Instead of --half-width: an effect to detect with 80 % power.",
-        ),
-    ] = None,
-    oligos: Annotated[
-        int | None, typer.Option(metavar="N", help="Largest number of oligos.")
-    ] = None,
-    budget: Annotated[
-        float | None, typer.Option(metavar="COST", help="Largest cost of the library.")
-    ] = None,
-    price: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Price list (TOML); default: placeholder prices."
-        ),
-    ] = None,
-    arms: Annotated[
-        int, typer.Option(metavar="N", min=2, help="Oligos per background.")
-    ] = 2,
-    controls: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=0, help="Constructs beside the arms: scrambles, positives."
-        ),
-    ] = 0,
-    oligo_length: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=1, help="Whole oligo, nt; its price depends on it."
-        ),
-    ] = 200,
-    max_barcodes: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=3,
-            max=10_000,
-            help="Largest number of barcodes per oligo to try.",
-        ),
-    ] = 100,
-    max_replicates: Annotated[
-        int,
-        typer.Option(metavar="N", min=2, help="Largest number of replicates to try."),
-    ] = 6,
-    depth: Annotated[
-        str,
-        typer.Option(
-            metavar="NUMBER,...",
-            help="Mean reads of a barcode in one library: the values to try.",
-        ),
-    ] = "10,20,50,100,200",
-    planned: NoiseOptions,
-    pilot: PilotOptions,
-    notes: NotesOption = False,
-) -> None:
-    """Find the cheapest library for a given precision or power, or the best split of
-    oligos or a budget.
-
-    Example:   causalgia mpra cheapest --half-width 0.1
-
-    Example:   causalgia mpra cheapest --oligos 2000 --sd-barcode 1 --tau 0.7
-
-    Example:   causalgia mpra cheapest --half-width 0.1 --random-barcodes 0.3 --recovery 0.7 --controls 150
-    """
-    from causalgia import mpra
-    from causalgia.mpra.planning.plan_answers import plan_parts
-
-    noise, known = planning_noise(planned, pilot)
-    check_one_treatment(known)
-    found = mpra.cheapest(
-        half_width=half_width,
-        true_effect=effect,
-        max_oligos=oligos,
-        budget=budget,
-        library=mpra.PlannedLibrary(
-            n_controls=controls,
-            oligo_length=oligo_length,
-            prices=price,
-        ),
-        n_barcodes=range(3, max_barcodes + 1),
-        n_replicates=range(2, max_replicates + 1),
-        noise=noise,
-        pilot=known,
-        contrast=mpra.PlannedContrast(weights=(-1.0, 1.0) + (0.0,) * (arms - 2)),
-        depth=parse_numbers(depth, "--depth"),
-    )
-    record(plan=lambda: records(found))
-    options = {"n_barcodes": "--max-barcodes", "n_replicates": "--max-replicates"}
-    parts = plan_parts(
-        found,
-        requested=requested_parts(notes=notes),
-        options=options | {"depth": "--depth"},
         noted="--notes",
     )
     print_parts(parts)
@@ -570,14 +460,14 @@ def analyze(
         write_page(folder / PAGE, page_parts(folder))
         print_written(folder, *written)
         if FIT in tables:
-            compare = f"causalgia mpra compare virtual {shell_word(out)}"
+            compare = f"causalgia mpra compare virtual {quote(str(out))}"
             which = "if the network has several tasks, add --task NAME"
             if Path("virtual").is_dir():
                 echo(f"Next: {compare}; {which}")
             elif library_folder.is_dir():
                 echo(
                     "Next: causalgia mpra predict trial.toml --design "
-                    f"{shell_word(library_folder)} --out virtual, and then {compare}; {which}"
+                    f"{quote(str(library_folder))} --out virtual, and then {compare}; {which}"
                 )
 
 
@@ -703,10 +593,7 @@ def compare(
     from causalgia.mpra.text_reports import concordance_parts
 
     if virtual.resolve() == measured.resolve():
-        raise OutcomesError(
-            f"{virtual} is given for both trials; give the virtual one first, then the "
-            "measured one"
-        )
+        raise DataError(f"{virtual} is given for both trials")
     with nullcontext() if out is None else output_folder(out) as folder:
         of_bench = measured_effects(measured)
         chosen = {name: name for name in contrast} if contrast else None

@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from causalgia.attributes import About, about
-from causalgia.cli.folder import check_usable, holds_already
+from causalgia.cli.folder import check_usable
 from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
-from causalgia.cli.parser_messages import check_whole
 from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
-    CausalgiaError,
-    ContrastError,
-    LibraryError,
-    OutcomesError,
+    DataError,
+    DesignError,
+    EstimateError,
     comma_list,
-    printable,
     quoted,
-    shell_word,
 )
 from causalgia.inputs import from_column, read_text
-from causalgia.results_folder import FIT, OUTCOMES, load_outcomes
+from causalgia.results_folder import FIT, load_outcomes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,20 +40,15 @@ QUALITY_FIGURES = ("barcodes.png", "replicates.png")
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
-def parse_numbers(
-    text: str, option: str, *, whole: bool = False
-) -> list[float] | float:
+def parse_numbers(text: str, option: str) -> list[float] | float:
     """Return one number, or a list of numbers separated by commas."""
     parts = text.replace(",", " ").split()
-    if whole:
-        for part in parts:
-            check_whole(part, option)
     try:
         found = [float(part) for part in parts]
     except ValueError:
         found = []
     if not found:
-        raise OutcomesError(
+        raise DataError(
             f"{option} {quoted(text)} must be a number, or several: 5,10,20"
         )
     return found[0] if len(found) == 1 else found
@@ -67,10 +58,7 @@ def parse_flanks(text: str | None) -> tuple[str, str]:
     """Return the left and right flanks of an insert."""
     parts = (text or ",").split(",")
     if len(parts) != 2:
-        raise LibraryError(
-            f"--flanks {quoted(text)}: give both sides, LEFT,RIGHT; one may be empty: "
-            "ACGT,"
-        )
+        raise DesignError(f"--flanks {quoted(text)} must be LEFT,RIGHT")
     return parts[0].strip(), parts[1].strip()
 
 
@@ -97,16 +85,6 @@ def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
     """Return the library in a folder, or the path of a side table."""
     from causalgia import mpra
 
-    if not place.exists():
-        raise LibraryError(
-            f"--design {place}: no such folder or file; give the folder that `causalgia "
-            "mpra design` wrote, or a side table of the oligos"
-        )
-    if place.suffix.lower() == ".toml":
-        raise LibraryError(
-            f"--design {place}: is a trial file; make its library with: causalgia mpra "
-            f"design {shell_word(place)} --out library"
-        )
     return mpra.read_library(place) if place.is_dir() else place
 
 
@@ -152,7 +130,7 @@ def counts_question(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If there is none, or two are given.
     """
     from causalgia.effects.contrast_weights import as_control, requested_weights
@@ -160,8 +138,8 @@ def counts_question(
     known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
     if contrasts:
         if control is not None or arms is not None:
-            raise ContrastError(
-                "--contrasts names the arms itself; leave --control and --arms out"
+            raise EstimateError(
+                "--contrasts names the arms itself, beside --control or --arms"
             )
         return CountsQuestion(
             contrasts=requested_weights(counts, known, None, contrasts, None)
@@ -187,16 +165,9 @@ def counts_question(
             )
         control = None if analysis.control is None else str(analysis.control)
     if control is None:
-        if len(known) == 1:
-            raise ContrastError(
-                f"there is one arm, {quoted(known[0])}, and nothing to compare it "
-                "with; causalgia mpra calls finds the oligos that are more active than "
-                "the negative controls"
-            )
-        raise ContrastError(
-            f"which arm is the control? give --control, one of {comma_list(known)}; or "
-            "--contrasts; or control, contrasts or interaction in the trial's "
-            "[analysis]"
+        raise EstimateError(
+            f"--control is not given, and the library has none; the arms are "
+            f"{comma_list(known)}"
         )
     control = as_control(control, known)
     if arms is None:
@@ -236,10 +207,8 @@ def _arms_beside_control(
         not beside
         and rows.loc[~rows["group"].isin(CONTROLS), "element"].duplicated().any()
     ):
-        raise ContrastError(
-            f"--control: no element has {quoted(control)} and another arm beside it, "
-            "so nothing can be compared with it; the arms are "
-            f"{comma_list(map(printable, arms))}"
+        raise EstimateError(
+            f"--control: no element has {quoted(control)} and another arm beside it"
         )
     return beside if 0 < len(beside) < len(arms) - 1 else None
 
@@ -265,7 +234,7 @@ def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If some are named and some are not, or two have the same name.
 
     Examples
@@ -290,19 +259,12 @@ def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
         files = named_files(given)
         return next(iter(files.values())) if len(files) == 1 else files
     if len(named) < len(given):
-        lone = next(
-            str(one) for one, (_, sign, _) in zip(given, parts, strict=True) if not sign
-        )
-        raise OutcomesError(
-            f"{lone}: the other files are given as REPLICATE=FILE; name the replicate of "
-            "this one as well, or of none"
-        )
+        raise DataError("some of the files are given as REPLICATE=FILE, and some not")
     found: dict[str, Path] = {}
     for name, place in named:
         if name in found:
-            raise OutcomesError(
-                f"``{name}={place}``: {found[name]} is replicate {quoted(name)} "
-                "already; give each file its own name"
+            raise DataError(
+                f"{name}={place}: {found[name]} is replicate {quoted(name)} already"
             )
         found[name] = Path(place)
     return named_files(found)
@@ -535,46 +497,23 @@ def planning_noise(
         }
         for option, given_for in of_pilot.items():
             if given_for is not None:
-                raise OutcomesError(
-                    f"{option} is about a pilot; give its counts, --pilot"
-                )
+                raise DataError(f"{option} is about a pilot, and --pilot is not given")
         return mpra.NoiseModel(**(_PUBLISHED | given)), None
     if options.library_folder is None or options.control is None:
-        raise OutcomesError(
-            "--pilot needs --design (its library or side table) and --control (an arm "
-            "of it)"
-        )
-    try:
-        side = read_library_or_side_table(options.library_folder)
-        reading = CountsOptions(
-            replicates=options.pilot_replicates,
-            assignment=options.pilot_assignment,
-            conditions=options.pilot_conditions,
-            drop_unknown=options.pilot_drop_unknown,
-        )
-        counts = reading.read(options.pilot, side)
-        known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
-        chosen = split_names(options.pilot_arms, known)
-        _check_arms("--pilot-arms", chosen or [], known)
-        found = mpra.components(counts, control=options.control, arm_names=chosen)
-    except CausalgiaError as error:
-        # --replicates, --arms and others are those of the next library
-        ours = ("replicates", "arms", "assignment", "conditions", "drop_unknown")
-        names = {name: f"pilot_{name}" for name in ours} | {"arm_names": "pilot_arms"}
-        raise error.renamed(names) from error
+        raise DataError("--pilot takes --design and --control")
+    side = read_library_or_side_table(options.library_folder)
+    reading = CountsOptions(
+        replicates=options.pilot_replicates,
+        assignment=options.pilot_assignment,
+        conditions=options.pilot_conditions,
+        drop_unknown=options.pilot_drop_unknown,
+    )
+    counts = reading.read(options.pilot, side)
+    known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+    chosen = split_names(options.pilot_arms, known)
+    _check_arms("--pilot-arms", chosen or [], known)
+    found = mpra.components(counts, control=options.control, arm_names=chosen)
     return mpra.NoiseModel(**given), found
-
-
-def check_one_treatment(pilot: xr.Dataset | None) -> None:
-    """Raise OutcomesError if a pilot has several treatments; a split of oligos is for
-    the noise of one.
-    """
-    if pilot is not None and pilot.sizes.get("contrast", 1) > 1:
-        names = pilot["contrast"].to_numpy().astype(str)
-        raise OutcomesError(
-            f"the pilot has several treatments ({', '.join(map(quoted, names))}); "
-            f"choose one, --pilot-arms {shell_word(names[0])}"
-        )
 
 
 def check_files_free(folder: Path, force: bool, *names: str) -> None:
@@ -582,7 +521,7 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
     check_usable(folder)
     for name in names:
         if (folder / name).exists() and not force:
-            raise holds_already(folder, name)
+            raise DataError(f"{folder / name} exists already; --force writes over it")
 
 
 def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:
@@ -736,18 +675,7 @@ def parallel_answer(
 def _read_effects_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    if not path.exists():
-        raise OutcomesError(
-            f"{path}: no such file or folder; give a folder written by causalgia, or a "
-            "table with the columns element, effect and se"
-        )
-    there = (path.parent / FIT).is_file() or (path.parent / OUTCOMES).is_file()
-    folder = f"give the folder that it lies in, {shell_word(path.parent)}"
-    if there and path.suffix == ".nc":
-        raise OutcomesError(f"{path}: is a file of results; {folder}")
-    text = read_text(path, OutcomesError)
-    if not text.strip():
-        raise OutcomesError(f"{path}: is empty; give columns element effect se")
+    text = read_text(path, DataError)
     try:
         header = next(line for line in text.split("\n") if line.strip())
         separator = max(",\t; |", key=header.count)
@@ -760,10 +688,7 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
             header=None,
         )
     except Exception as error:  # the python engine raises whatever csv does
-        raise OutcomesError(
-            f"{path}: cannot be read as a table ({error}); give columns element effect "
-            "se"
-        ) from error
+        raise DataError(f"{path}: cannot be read as a table ({error})") from error
     # names are text: no number and no missing value
     table = lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)
     table = table.rename(
@@ -771,9 +696,8 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     )
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
-        raise OutcomesError(
+        raise DataError(
             f"{path}: has columns {has}; a table of effects has element, effect and se"
-            + (f"; {folder}" if there else "")
         )
     numbers = [
         name for name in ("effect", "se", "df", "p", "q") if name in table.columns
@@ -786,9 +710,7 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     table = table[used]
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
-        raise OutcomesError(
-            f"{path}: has the column {quoted(twice)} twice; leave one of them out"
-        )
+        raise DataError(f"{path}: has the column {quoted(twice)} twice")
     table[numbers] = table[numbers].mask(table[numbers].isin(_MISSING))
     return table.apply(from_column)
 
@@ -800,10 +722,7 @@ def measured_effects(place: Path) -> xr.Dataset | pd.DataFrame:
     if not place.is_dir():
         return _read_effects_table(place)
     if not (place / FIT).is_file():
-        raise OutcomesError(
-            f"{place} holds no {FIT}: give the folder of the measured trial, which is "
-            "written by: causalgia mpra analyze counts.tsv --design LIB --out measured"
-        )
+        raise DataError(f"{place} holds no {FIT}")
     return store.read_netcdf(place / FIT)
 
 
@@ -824,18 +743,18 @@ def virtual_effects(
 
     if not place.is_dir():
         if control is not None:
-            raise ContrastError(
-                f"{place} has effects, whose control is chosen already; leave "
-                f"--control {control} out"
+            raise EstimateError(
+                f"{place} has effects, whose control is chosen already, and not "
+                f"{quoted(control)}"
             )
         return _read_effects_table(place)
     if (place / FIT).is_file():
         fitted = store.read_netcdf(place / FIT)
         if control not in (None, about(fitted, None).control):
-            raise ContrastError(
+            raise EstimateError(
                 f"{place} has a fit with the control "
-                f"{quoted(about(fitted, 'chosen already').control)}; leave "
-                f"--control {control} out, or run mpra analyze with it on the counts"
+                f"{quoted(about(fitted, 'chosen already').control)}, not "
+                f"{quoted(control)}"
             )
         return fitted
     outcomes = load_outcomes(place)

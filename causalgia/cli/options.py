@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from causalgia.attributes import about
-from causalgia.choices import RENAMED_ERRORS
-from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
+from causalgia.errors import CausalgiaError, DesignError, StoreError, printable
 from causalgia.results_folder import SPEC
 
 if TYPE_CHECKING:
@@ -43,14 +42,8 @@ def folder_analysis(
     from causalgia.notes import design_question
     from causalgia.trial_file import read_analysis
 
-    if (now := RENAMED_ERRORS.get(str(options.get("error")))) is not None:
-        raise DesignError(f"--error {options['error']} has another name: {now}")
-    if options.get("family") == "all":
-        raise DesignError(
-            "--family all is the default, all rows of the table; leave it out"
-        )
     for key, value in options.items():
-        check_value(as_plain(key, value), ANALYSIS, key, in_toml=False)
+        check_value(as_plain(key, value), ANALYSIS, key)
     found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
         found = read_analysis(folder / SPEC, stored=found).asking(
@@ -63,14 +56,11 @@ def folder_analysis(
             for key, value in plain.items()
             if key not in ("contrasts", "interaction")
         }
-    try:
-        found = Analysis(**{**plain, **options})
-    except DesignError as error:
-        raise error.moved("Analysis", "[analysis]") from error
+    found = Analysis(**{**plain, **options})
     if not found.asks:
         raise DesignError(
-            "which arm is the control? give --control NAME, or control = in [analysis] "
-            "of the trial.toml"
+            "the analysis has no control, contrasts or interaction, and --control is "
+            "not given"
         )
     return found
 
@@ -92,9 +82,7 @@ def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
         return rng
     seed = Seed.stored(about(outcomes, "").rng)
     if seed is None:
-        raise DesignError(
-            "the outcomes have no numeric seed; give --rng 0 (or any other)"
-        )
+        raise DesignError("the outcomes have no numeric seed, and --rng is not given")
     return int(seed.words)
 
 
@@ -106,16 +94,13 @@ def dask_client(
 
     Raises
     ------
-    ClusterError
+    StoreError
         If both are given; when entered, if no workers are available.
     MissingExtraError
         When entered, if Dask distributed is not installed.
     """
     if dask is not None and workers is not None:
-        raise ClusterError(
-            "--dask names a cluster with workers of its own, --workers N starts "
-            "workers here; give one"
-        )
+        raise StoreError("--dask and --workers are both given")
     if dask is None and workers is None:
         return nullcontext()
     from causalgia.workers import connected, local_cluster
@@ -136,7 +121,7 @@ def check_tasks(spec: TrialSpec, predictor: Predictor, spec_file: Path) -> None:
             known_tasks(predictor),
         )
     except CausalgiaError as error:
-        raise error.in_file().at(str(spec_file), error=DesignError) from error
+        raise DesignError(f"{spec_file}: {error}") from error
 
 
 def load_spec_predictor(
@@ -165,7 +150,7 @@ def load_predictor_spec(
         try:
             return oracle(predictor_spec.zoo)
         except CausalgiaError as error:
-            raise error.at(f"{spec_file}: [predictor]", error=DesignError) from error
+            raise DesignError(f"{spec_file}: [predictor]: {error}") from error
     from causalgia.predict import Ensemble, load_predictor
 
     weights = predictor_spec.weights

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from causalgia.attributes import about, has
 from causalgia.cli.folder import (
-    check_link,
     load_marked_outcomes,
     marked_as,
     numbered_figures,
@@ -21,7 +21,7 @@ from causalgia.cli.folder import (
 from causalgia.cli.options import folder_experiment
 from causalgia.cli.output import echo, record_files
 from causalgia.cli.tables import stored_sentences
-from causalgia.errors import OutcomesError, shell_word
+from causalgia.errors import DataError
 from causalgia.results_folder import (
     CONCORDANCE,
     DECISIONS,
@@ -116,23 +116,17 @@ def report_folder(
     ]
     chosen = [kind for given, kind in kinds if given]
     if len(chosen) > 1:
-        raise OutcomesError(
-            f"--{chosen[0]} and --{chosen[1]} are two reports; give one at a time"
-        )
+        raise DataError(f"--{chosen[0]} and --{chosen[1]} are both given")
     kind: _Kind = chosen[0] if chosen else "html"
-    if out is not None:
-        check_link(out)
     parts = page_parts(folder, task)
     if kind == "html":
         path = folder / PAGE if out is None else out
         if path.suffix.lower() not in (".html", ".htm"):
-            raise OutcomesError(
-                f"--out {out}: a page ends in .html; for a paper: --markdown or --latex"
-            )
+            raise DataError(f"--out {out}: a page ends in .html")
         record_files(path)
         echo(f"Wrote {write_page(path, parts, task=task)}")
         if has_no_estimate(parts):
-            echo(f"No effects yet. Next: causalgia analyze {shell_word(folder)}")
+            echo(f"No effects yet. Next: causalgia analyze {quote(str(folder))}")
         return
     text = (
         _filled_in(parts, folder, task)
@@ -156,10 +150,7 @@ def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
     from causalgia.paper import checklist
 
     if "noise_ceiling" in parts.result:
-        raise OutcomesError(
-            f"{folder} holds a comparison, and the checklist is of effects; fill it in "
-            "from the folders that were compared: causalgia report DIR --checklist"
-        )
+        raise DataError(f"{folder} holds a comparison, and the checklist is of effects")
     _check_has_effects(parts, folder)
     return checklist(
         select_tasks(as_reportable(parts.result), task, place="report: "),
@@ -169,12 +160,7 @@ def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
 
 def _check_has_effects(parts: PageParts, folder: Path) -> None:
     if "ace" not in parts.result or parts.text:
-        place = shell_word(folder)
-        raise OutcomesError(
-            f"{folder} holds no effects to tabulate; causalgia report {place} --html "
-            f"shows what there is, and of a trial causalgia analyze {place} estimates "
-            "them"
-        )
+        raise DataError(f"{folder} holds no effects to tabulate")
 
 
 def _for_paper(
@@ -222,7 +208,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there is nothing to report in it.
     """
     from causalgia import mpra, report, store
@@ -231,10 +217,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     from causalgia.paper.html_page import ELEMENTS, PageParts
 
     if not folder.is_dir():
-        raise OutcomesError(
-            f"{folder} is not a folder; give one that causalgia run, analyze or mpra "
-            "wrote"
-        )
+        raise DataError(f"{folder} is not a folder")
     there = {
         name
         for name in (OUTCOMES, STORE, DECISIONS, ESTIMATES, FIT, LIBRARY)
@@ -263,10 +246,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         library = mpra.read_library(folder)
         return PageParts(result=library, text=report(library, task=task))
     if not there:
-        raise OutcomesError(
-            f"{folder} holds no results; make them with: causalgia run trial.toml "
-            f"--out {shell_word(folder)}"
-        )
+        raise DataError(f"{folder} holds no results")
     if (folder / LOGOS).is_file():
         from causalgia.cli.sequence_commands import read_discovery
         from causalgia.paper.discovery_page import discovery_page
@@ -287,7 +267,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             "decisions" if DECISIONS in there else "estimates"
         )
         result, text = store.load(folder / f"{kind}.nc", kind), ""
-        again = f"make these anew: causalgia analyze {shell_word(folder)}"
+        again = f"make these anew: causalgia analyze {quote(str(folder))}"
         check_same_trial(f"{folder}: outcomes", outcomes, result, cure=again)
         check_same_trial(
             f"{folder}: the checks in {REFUTATION}",

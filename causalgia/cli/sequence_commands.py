@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from causalgia.checks import first_of, nearest
 from causalgia.choices import (
     ALIGNS,
     LEAST_MATCHED_NULLS,
@@ -23,9 +22,7 @@ from causalgia.choices import (
 from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.folder import (
     SKIPPED,
-    as_other_trial,
     check_usable,
-    holds_already,
     of_analysis,
     output_folder,
     remove_outdated,
@@ -54,16 +51,12 @@ from causalgia.cli.tables import (
 )
 from causalgia.errors import (
     CausalgiaError,
+    DataError,
     DesignError,
-    OutcomesError,
-    StoreError,
-    TrialInterruptedError,
     comma_list,
     quoted,
-    reason_of,
-    shell_word,
 )
-from causalgia.inputs import parse_json, read_bytes, to_csv
+from causalgia.inputs import to_csv
 from causalgia.notes import without_notes
 from causalgia.results_folder import (
     ANSWER,
@@ -221,7 +214,7 @@ def discover_motifs(
     from causalgia.plot import save_figure
     from causalgia.sequences import read_sequences
     from causalgia.sequences.motif_names import is_jaspar
-    from causalgia.sequences.skipped_inputs import skip_sentence, takes_skip
+    from causalgia.sequences.skipped_inputs import skip_sentence
     from causalgia.trial_file import read_predictor_spec
 
     if is_jaspar(str(motifs)):
@@ -259,7 +252,7 @@ def discover_motifs(
         )
         named = None if motifs is None else str(motifs)
         store_at = folder / UNFINISHED
-        found = takes_skip(discover)(  # --skip, as the file is read
+        found = discover(  # --skip, as the file is read
             predictor,
             given,
             n_units=n_units,
@@ -339,7 +332,7 @@ def read_discovery(folder: Path) -> Discovery:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a file is missing or damaged.
     """
     import pandas as pd
@@ -350,21 +343,15 @@ def read_discovery(folder: Path) -> Discovery:
     def table(
         name: str, columns: Sequence[str], numbers: Sequence[str], **settings: Any
     ) -> pd.DataFrame:
-        why: object
         try:
             read: pd.DataFrame = pd.read_csv(
                 folder / name, sep="\t", keep_default_na=False, **settings
             )
-            lacking = [one for one in columns if one not in read]
-            if not lacking:
-                return read.assign(**{one: pd.to_numeric(read[one]) for one in numbers})
-            why = f"it has no column {quoted(lacking[0])}"
+            if lacking := [one for one in columns if one not in read]:
+                raise ValueError(f"no column {quoted(lacking[0])}")
+            return read.assign(**{one: pd.to_numeric(read[one]) for one in numbers})
         except (OSError, ValueError) as error:
-            why = reason_of(error)
-        raise OutcomesError(
-            f"{folder / name}: cannot be read ({why}); make it anew: "
-            f"causalgia discover ... --out {shell_word(folder)} --force"
-        )
+            raise DataError(f"{folder / name}: cannot be read ({error})") from error
 
     logos = store.read_netcdf(folder / LOGOS)
     motifs = table(
@@ -404,7 +391,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _check_files(out: Path, *given: Path | None, force: bool) -> None:
-    """Raise OutcomesError where a file of another run or of the user would be
+    """Raise DataError where a file of another run or of the user would be
     overwritten.
     """
     for name in (MOTIFS, FAMILIES, PAIRS, SITES, PROPOSALS, DECISIONS, LOGOS, PICTURE):
@@ -412,9 +399,9 @@ def _check_files(out: Path, *given: Path | None, force: bool) -> None:
         if path.is_dir() or any(
             path.exists() and file is not None and path.samefile(file) for file in given
         ):
-            raise OutcomesError(f"{path} cannot be written over; choose another --out")
+            raise DataError(f"{path} cannot be written over")
         if path.exists() and not force:
-            raise holds_already(out, f"another {name}")
+            raise DataError(f"{path} exists already; --force writes over it")
 
 
 TABLE, ANNOTATED = "variants.tsv", "variants.vcf"
@@ -427,11 +414,6 @@ _TRIAL_OPTIONS = (
     *("as_json", "quiet", "all_rows", "sentences", "notes"),
 )
 _KINDS = ("variant_screen", "variant_effects")
-_NEEDED = {
-    "genome": "--genome FASTA",
-    "predictor": "--predictor TOML",
-    "length": "--length N",
-}
 
 
 def score_variants(
@@ -635,20 +617,14 @@ def score_variants(
             )
             if given:
                 raise DesignError(
-                    f"{given[0]} beside {calls}: the file defines the variants and their "
-                    "ranking; write it there"
+                    f"{given[0]} beside {calls}, which defines the variants and their "
+                    "ranking"
                 )
             experiment, loaded, calls, schema = _of_trial_file(calls, device)
             vcf = calls
             _check_own_files(place, calls, force=force)
         elif genome is None or predictor is None or length is None:
-            missing = [
-                motifs for name, motifs in _NEEDED.items() if ctx.params[name] is None
-            ]
-            raise DesignError(
-                f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in "
-                "its tables"
-            )
+            raise DesignError(f"{calls}: --genome, --predictor and --length are needed")
         else:
             _check_own_files(out, calls, force=force)
             reasons = _reasons(skip, mismatches=skip_mismatches)
@@ -658,10 +634,7 @@ def score_variants(
                     ctx, ["match", "n_null", "min_nulls", "tail", "rng"]
                 )
             ):
-                raise DesignError(
-                    f"{given[0]} is of null variants, and --null none has none: leave one "
-                    "of them out"
-                )
+                raise DesignError(f"{given[0]} is of null variants, and --null is none")
             settings: dict[str, Any] = {
                 "length": length,
                 "read_out": read_out,
@@ -747,8 +720,7 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Pat
     if spec.experiment is None or spec.experiment.kind not in _KINDS:
         raise DesignError(
             f"{path}: has no [experiment] with kind = "
-            f"{' or '.join(map(json.dumps, _KINDS))}; causalgia run "
-            f"{shell_word(path)} runs other trials"
+            f"{' or '.join(map(json.dumps, _KINDS))}"
         )
     settings = spec.experiment.settings
     loaded = load_predictor_spec(spec.predictor, path, device)
@@ -761,19 +733,17 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Pat
 
 
 def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
-    """Raise OutcomesError where a file of another run or of the user would be
+    """Raise DataError where a file of another run or of the user would be
     overwritten.
     """
     for name in _OUTPUT_FILES:
         path = out / name
         if path.exists() and path.samefile(calls):
-            raise OutcomesError(
-                f"{path} is the list of variants itself; choose another --out"
-            )
+            raise DataError(f"{path} is the list of variants itself")
         if name == SKIPPED and _is_own_list(path):
             continue
         if path.exists() and not force and not (out / STORE).exists():
-            raise holds_already(out, f"another {name}")
+            raise DataError(f"{path} exists already; --force writes over it")
 
 
 def _is_own_list(path: Path) -> bool:
@@ -799,29 +769,19 @@ def _reasons(skip: str, *, mismatches: bool) -> tuple[str, ...]:
 def _variants_of(
     calls: Path, schema: str, genome: Path, *, skip: tuple[str, ...]
 ) -> tuple[Variant, ...]:
-    from causalgia.sequences import read_variants, split_by_genome
-    from causalgia.sequences.allele_mismatches import mismatch_in_words
+    from causalgia.sequences import read_variants
+    from causalgia.sequences.variant_files import split_by_genome
 
     chosen = read_variants(calls, schema=cast("Schema", schema), skip=skip)
     if skip:  # the experiment tells which variants the genome has
         return chosen
     found = split_by_genome(chosen, genome)
-    most = 2 * len(found.mismatched) > len(chosen)
     if found.mismatched:
-        each = (
-            f"{x.name} has {x.reference}, the genome {letters}"
-            for x, letters in found.mismatched
-        )
-        shown = first_of(each, 5, sep="; ")
-        alike = mismatch_in_words(found.mismatched, len(chosen))
-        if ";" in alike and most:
-            raise DesignError(f"{calls}: {alike}")
-        cure = "" if most else " --skip-mismatches leaves them out"
+        first, letters = found.mismatched[0]
         raise DesignError(
             f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have "
-            f"another reference allele than {genome}: {shown}; is it the "
-            "assembly that they are of, and are positions counted as --schema says "
-            f"(bed from 0, the others from 1)?{cure}"
+            f"another reference allele than {genome}: {first.name} has "
+            f"{first.reference}, the genome {letters}"
         )
     return chosen
 
@@ -833,16 +793,13 @@ def _region(rope: str, null: str) -> Rope:
     from causalgia.ropes import Rope
 
     region = Rope.parse(rope)
-    instead = "two numbers, --rope=-0.1,0.1, or --rope '0.2 sd'"
     if region.of_placebos:
         raise DesignError(
-            f"--rope {rope} is the range of placebos, and variants have none; give "
-            f"{instead}" + ("" if null == "none" else ", or --rope matched")
+            f"--rope {rope} is the range of placebos, and variants have none"
         )
     if region.kind == "matched" and null == "none":
         raise DesignError(
-            f"--rope {rope} is the range of null variants, and --null none has none; "
-            f"give {instead}, or --null genome"
+            f"--rope {rope} is the range of null variants, --null is none"
         )
     return region
 
@@ -854,7 +811,6 @@ def _null_model(null: str, match: str, min_nulls: int, rng: int) -> MatchedVaria
         words = (*_NOT_SEQUENCES, "none")
         raise DesignError(
             f"--null {null} is neither a file nor one of {comma_list(words)}"
-            + nearest(null, words)
         )
     keys = tuple(key.strip() for key in match.split(",") if key.strip())
     return MatchedVariants(of=null, match=keys, min_nulls=min_nulls, seed=rng)
@@ -874,6 +830,7 @@ def _answer(
     others can name them. With `force` one of other settings is begun anew.
     """
     from causalgia._run import run
+    from causalgia.trial.archive.manifest import OtherTrialError
 
     settings_file = folder / SETTINGS
     if not (folder / STORE).exists():
@@ -888,9 +845,9 @@ def _answer(
             client=client,
             same_answers=same_answers,
         )
-    except TrialInterruptedError as error:
-        raise error.replace(error=StoppedError) from error
-    except StoreError as error:
+    except KeyboardInterrupt as error:
+        raise StoppedError(str(error) or "interrupted") from error
+    except OtherTrialError:
         if force and (folder / STORE).is_dir():
             shutil.rmtree(folder / STORE)
             return _answer(
@@ -902,19 +859,7 @@ def _answer(
                 same_answers=same_answers,
                 force=False,
             )
-        text = (
-            read_bytes(settings_file, OutcomesError)
-            if settings_file.is_file()
-            else "{}"
-        )
-        there = parse_json(text, OutcomesError, source=str(settings_file))
-        raise as_other_trial(
-            error,
-            folder,
-            there if isinstance(there, dict) else {},
-            settings,
-            cure=", or --force to start anew",
-        ) from error
+        raise
     return experiment.analyze(effects, rng=0)
 
 

@@ -13,12 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
-from causalgia.cli.folder import check_link, make_folder, write_text
+from causalgia.cli.folder import make_folder, write_text
 from causalgia.cli.option_groups import ForceOption
 from causalgia.cli.output import echo, emit, record_files
 from causalgia.errors import (
+    DataError,
     MissingExtraError,
-    OutcomesError,
     install_command,
     quoted,
 )
@@ -55,7 +55,6 @@ _VERBS = (
     "discover",
     "attribute",
     "sample_size",
-    "Precision",
     "tipping_point",
     "from_frame",
     "from_effects",
@@ -133,7 +132,7 @@ def skill_text() -> str:
     )
     text = (files("causalgia.cli") / "skill.md").read_text(encoding="utf-8")
     return text.replace(
-        _PLACE_OF_SIGNATURES, "\n".join(["```text", *lines, "```"]).replace(_KEPT, " ")
+        _PLACE_OF_SIGNATURES, "\n".join(["`text", *lines, "`"]).replace(_KEPT, " ")
     )
 
 
@@ -160,12 +159,8 @@ def write_skill(
         emit(text.rstrip("\n"))
         return
     place = install / "causalgia" / SKILL
-    check_link(place)
     if place.exists() and not force and place.read_bytes() != text.encode():
-        raise OutcomesError(
-            f"{place} exists already, and differs (of another version, or edited); "
-            "write over it with --force"
-        )
+        raise DataError(f"{place} exists already, and differs; --force writes over it")
     make_folder(place.parent)
     write_text(place, text)
     record_files(place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -16,7 +17,6 @@ from causalgia.cli.folder import (
     SameAnswersOption,
     StoreOption,
     account_for_skipped,
-    check_link,
     check_run_folder,
     output_folder,
     results_of_page,
@@ -38,13 +38,11 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import print_parts, print_written
 from causalgia.errors import (
+    DataError,
     DesignError,
-    OutcomesError,
-    ProtocolError,
-    shell_word,
+    StoreError,
 )
 from causalgia.inputs import read_text
 from causalgia.results_folder import (
@@ -60,7 +58,8 @@ from causalgia.results_folder import (
 
 if TYPE_CHECKING:
     from causalgia.analysis import Analysis
-    from causalgia.protocol import Deviation, Protocol
+    from causalgia.protocol import Protocol
+    from causalgia.protocol.lock_file import Deviation
     from causalgia.trial_file import TrialSpec
 
 
@@ -120,19 +119,13 @@ def run_trial(
     from causalgia.trial_file import read_spec
 
     if out is None:
-        raise DesignError(
-            "give --out DIR, a folder for the results, such as --out results"
-        )
+        raise DesignError("--out is not given")
     if spec_file is None and protocol is None:
-        raise DesignError(
-            "give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a "
-            "trial file"
-        )
+        raise DesignError("neither TRIAL.TOML nor --protocol is given")
     locked = None
     if protocol is not None:
-        locked = _read_locked(protocol, spec_file)
+        locked = _read_locked(protocol)
     source = spec_file if spec_file is not None else Path(str(protocol))
-    check_link(source)
     spec = (
         read_spec(source)
         if spec_file is not None or locked is None
@@ -168,29 +161,25 @@ def run_trial(
             answered = write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder)
         print_written(out, *written, *answered)
         return
-    from causalgia.notes import strand_cautions
-
-    for sentence in strand_cautions(outcomes):
-        echo(sentence)
     with output_folder(place) as folder:
         skipped = account_for_skipped(folder, spec.design.null)
     print_written(out, *written, *skipped)
     echo(next_step(spec.analysis, out))
 
 
-def _read_locked(path: Path, trial: Path | None) -> Protocol:
-    """Return a protocol; errors name the trial file that was given with its lock."""
+def _read_locked(path: Path) -> Protocol:
+    """Return a protocol."""
     from causalgia.protocol import Protocol
     from causalgia.protocol.lock_file import read_lock
 
-    read_lock(path, trial)
+    read_lock(path)
     return Protocol.read(path)
 
 
 def next_step(analysis: Analysis | None, folder: Path) -> str:
     """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
     verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
-    return f"Next: causalgia {verb} {shell_word(folder)}"
+    return f"Next: causalgia {verb} {quote(str(folder))}"
 
 
 def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
@@ -199,29 +188,20 @@ def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
 
     Raises
     ------
-    ProtocolError
+    StoreError
         If the lock was written in Python and holds no trial file, or a file of the
         trial is not there.
     """
     from causalgia.trial_file import parse_spec
 
     if protocol.trial is None:
-        raise ProtocolError(
-            f"{path} was locked in Python and holds no trial file; run it there: "
-            "``cg.Protocol.read(path).run(design, predictor)``; or give the trial "
-            f"file, too: causalgia run trial.toml --protocol {shell_word(path)}"
-        )
+        raise StoreError(f"{path} was locked in Python and holds no trial file")
     try:
         return parse_spec(
             protocol.trial, folder=path.resolve().parent, source=f"{path}, [trial]"
         )
     except DesignError as error:
-        raise error.at(
-            then="; files of the trial are looked for from the folder of the lock: "
-            "put them there, or give the trial file, too: causalgia run "
-            f"trial.toml --protocol {shell_word(path)}",
-            error=ProtocolError,
-        ) from error
+        raise StoreError(f"{error}") from error
 
 
 _Trial = Annotated[
@@ -254,11 +234,10 @@ def plan_trial(
     """
     from causalgia.trial_file import read_spec
 
-    check_link(spec_file)
     spec = read_spec(spec_file)
     protocol = _protocol_of(spec, predictor="unknown")
     _print_plan(spec, protocol, all_rows=all_rows, notes=notes)
-    echo(f"Next: causalgia lock {shell_word(spec_file)} --out lock.toml")
+    echo(f"Next: causalgia lock {quote(str(spec_file))} --out lock.toml")
 
 
 def lock_trial(
@@ -284,11 +263,10 @@ def lock_trial(
     """
     import tomli_w
 
-    from causalgia.protocol import check_new
+    from causalgia.protocol.lock_file import check_new
     from causalgia.trial_file import read_spec
 
     check_new(out)
-    check_link(spec_file)
     spec = read_spec(spec_file)
     place = out.absolute()  # a predictor may change the working folder
     predictor = load_spec_predictor(spec, spec_file, device)
@@ -297,7 +275,7 @@ def lock_trial(
     protocol = _protocol_of(spec, predictor).lock(place, trial=text)
     print_parts(protocol.plan_parts(noted="causalgia plan --notes"))
     echo(f"\nWrote {out}, SHA-256 {protocol.sha256}")
-    echo(f"Next: causalgia run --protocol {shell_word(out)} --out results")
+    echo(f"Next: causalgia run --protocol {quote(str(out))} --out results")
 
 
 def verify_results(
@@ -322,15 +300,9 @@ def verify_results(
 
     from causalgia.protocol import verify
 
-    own = folder / "trial.toml"
-    locked = _read_locked(protocol, own if own.is_file() else None)
-    if folder.is_file():
-        load_outcomes(folder)  # names the folder that it lies in
+    locked = _read_locked(protocol)
     if not folder.is_dir():
-        raise OutcomesError(
-            f"{folder} is not a folder; make it with: causalgia run --protocol "
-            f"{shell_word(protocol)} --out {shell_word(folder)}"
-        )
+        raise DataError(f"{folder} is not a folder")
     found = verify(protocol, folder)
     of_file, note = _trial_file_deviations(locked, folder)
     beside = _beside_table(folder)
@@ -368,28 +340,22 @@ def reproduce_trial(folder: _Results, device: DeviceOption = None) -> None:
     """
     from causalgia._run import run
     from causalgia.analysis import stored_analysis
-    from causalgia.protocol import compare_runs, machine_attrs
+    from causalgia.protocol._verify import compare_runs
+    from causalgia.protocol.lock_file import machine_attrs
     from causalgia.trial_file import read_spec
 
     first = load_outcomes(folder)
     if not (folder / SPEC).is_file():
-        raise OutcomesError(
-            f"{folder} holds no {SPEC}, from which its trial is run again; `causalgia "
-            "run` writes both"
-        )
+        raise DataError(f"{folder} holds no {SPEC}, from which its trial is run again")
     spec = read_spec(folder / SPEC)
     if "outcome" not in first:
-        raise OutcomesError(
-            f"{folder} keeps no outcomes but effects or moments; run it with --keep "
-            "outcomes"
-        )
+        raise DataError(f"{folder} keeps no outcomes but effects or moments")
     predictor = load_spec_predictor(spec, folder / SPEC, device)
     again = run(
         spec.design,
         predictor,
         rng=spec.rng,
         analysis=stored_analysis(first),
-        real=False,
     )
     found = compare_runs(first, again.assign_attrs(machine_attrs()))
     record(ok=lambda: bool(found.identical and found.differs is None))
@@ -475,7 +441,7 @@ def _trial_file_deviations(
     except DesignError as error:
         return (
             [],
-            f"{SPEC} cannot be read here and was not compared: {in_shell(error)}. A file "
+            f"{SPEC} cannot be read here and was not compared: {error}. A file "
             "that it names by the path of another machine is found if it lies beside "
             f"{SPEC}.",
         )
@@ -516,14 +482,14 @@ def _absent_results(locked: Protocol, folder: Path) -> str:
     if shown:
         line += (
             f" Nothing here confirms the numbers in {in_words(shown)}: causalgia "
-            f"analyze {shell_word(folder)} makes all anew, from the outcomes."
+            f"analyze {quote(str(folder))} makes all anew, from the outcomes."
         )
     return line
 
 
 def _has_verdicts(table: Path) -> bool:
     """Return whether a table of effects has verdicts."""
-    lines = [line.split("\t") for line in read_text(table, OutcomesError).splitlines()]
+    lines = [line.split("\t") for line in read_text(table, DataError).splitlines()]
     if not lines or "verdict" not in lines[0]:
         return False
     at = lines[0].index("verdict")
@@ -542,7 +508,7 @@ def _table_deviations(folder: Path) -> list[Deviation]:
     from causalgia import store
     from causalgia.cli.tables import effects_text
     from causalgia.effect_table import has_positions
-    from causalgia.protocol import Deviation
+    from causalgia.protocol.lock_file import Deviation
 
     kind = _beside_table(folder)
     if kind is None:
@@ -555,7 +521,7 @@ def _table_deviations(folder: Path) -> list[Deviation]:
         StringIO(effects_text(effects, all_columns=True)), sep="\t", quotechar='"'
     )
     try:
-        here = pd.read_csv(StringIO(read_text(folder / TABLE, OutcomesError)), sep="\t")
+        here = pd.read_csv(StringIO(read_text(folder / TABLE, DataError)), sep="\t")
     except ValueError as error:  # of pandas: no columns, ragged lines
         return [
             Deviation(
@@ -689,10 +655,7 @@ def refute_trial(
     outcomes = load_outcomes(folder)
     spec = folder / SPEC if predictor is None else predictor
     if not spec.is_file():
-        raise OutcomesError(
-            f"{spec} is not a file; give one with the table [predictor]: --predictor "
-            "net.toml"
-        )
+        raise DataError(f"{spec} is not a file with the table [predictor]")
     # a predictor may change the folder
     place, real = folder.absolute(), None if real is None else real.absolute()
     network = load_predictor_spec(read_predictor_spec(spec), spec, device)

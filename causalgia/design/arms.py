@@ -4,7 +4,6 @@ assignment of units to them.
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,28 +13,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import nearest_key
 from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.design.null_model import NullModel, reads
 from causalgia.design.pattern_interventions import Embed, FixedPlacebo, Insert, Placebo
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
-from causalgia.errors import DesignError, SequenceError, message_line, quoted
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.notes import Edit
 from causalgia.streams import derive
 from causalgia.variables import RESERVED
 
 Level: TypeAlias = str | int | float | bool
 Levels: TypeAlias = tuple[tuple[str, Level], ...]
-
-
-def _no_intervention(name: str, given: object) -> DesignError:
-    several = isinstance(given, list | tuple)
-    return DesignError(
-        f"arm {quoted(name)}: {quoted(given)} is not an intervention, such as "
-        "``cg.Embed(...)``" + ("; join several in one arm by +" if several else "")
-    )
 
 
 @dataclass(frozen=True)
@@ -73,12 +63,15 @@ class Arm:
                 f"arm name {quoted(self.name)}: a name is a printable, non-empty string"
             )
         if not isinstance(self.intervention, Intervention):
-            raise _no_intervention(self.name, self.intervention)
+            raise DesignError(
+                f"arm {quoted(self.name)}: {quoted(self.intervention)} is not an "
+                "intervention, such as cg.Embed(...)"
+            )
         try:
             pairs = dict(self.levels)
         except (TypeError, ValueError) as error:
             raise DesignError(
-                f"arm {quoted(self.name)}: ``levels={quoted(self.levels)}`` must be a "
+                f"arm {quoted(self.name)}: levels={quoted(self.levels)} must be a "
                 "mapping factor -> level"
             ) from error
         object.__setattr__(
@@ -94,8 +87,8 @@ class Arm:
                 )
             if not factor.isprintable():
                 raise DesignError(
-                    f"arm {quoted(self.name)}: a factor is called {quoted(factor)}; "
-                    "give it a printable name"
+                    f"arm {quoted(self.name)}: the name of a factor, "
+                    f"{quoted(factor)}, is not printable"
                 )
             if not isinstance(level, str | int | float | bool) or level != level:
                 raise DesignError(
@@ -144,7 +137,7 @@ class Arm:
         try:
             intervention = intervention_from_dict(rest)
         except (DesignError, SequenceError) as error:
-            raise error.at(f"arm {quoted(name)}", error=DesignError) from error
+            raise DesignError(f"arm {quoted(name)}: {error}") from error
         return cls(name, intervention, levels)
 
 
@@ -180,7 +173,7 @@ def factorial(
     """
     if not factors:
         raise DesignError(
-            "factorial: name at least one factor, such as {'A': ``cg.Embed(...)``}"
+            "factorial: name at least one factor, such as {'A': cg.Embed(...)}"
         )
     arms = []
     for levels in product((0, 1), repeat=len(factors)):
@@ -207,22 +200,19 @@ def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]
     else:
         if not isinstance(arms, Iterable):
             raise DesignError(
-                "``arms=`` takes a mapping name -> intervention or a sequence of "
-                f"``cg.Arm``, not {quoted(arms)}"
+                "arms= takes a mapping name -> intervention or a sequence of "
+                f"cg.Arm, not {quoted(arms)}"
             )
         made = tuple(arms)
         for arm in made:
             if not isinstance(arm, Arm):
                 raise DesignError(
-                    "``arms=`` takes a mapping name -> intervention or a sequence of "
-                    f"``cg.Arm``, not {quoted(arm)}"
+                    "arms= takes a mapping name -> intervention or a sequence of "
+                    f"cg.Arm, not {quoted(arm)}"
                 )
     for name, times in Counter(arm.name for arm in made).items():
         if times > 1:
-            raise DesignError(
-                f"arm {quoted(name)}: the name is taken by another arm; arm names are "
-                "unique"
-            )
+            raise DesignError(f"arm {quoted(name)}: the name is taken by another arm")
     return made
 
 
@@ -231,24 +221,18 @@ def check_blocks(labels: NDArray[Any] | None, *, n_units: int, n_arms: int) -> N
     each unit.
     """
     if n_units < n_arms:
-        raise DesignError(
-            f"parallel: {n_units} units cannot fill {n_arms} arms; raise n_units or "
-            "drop arms"
-        )
+        raise DesignError(f"parallel: {n_units} units cannot fill {n_arms} arms")
     if labels is None:
         return
     if labels.shape != (n_units,):
         raise DesignError(
-            f"``blocks=`` must be None, 'parent', or {n_units} labels, one for each "
+            f"blocks= must be None, 'parent', or {n_units} labels, one for each "
             f"unit; not {labels.shape}"
         )
     names, sizes = np.unique(labels, return_counts=True)
     if sizes.min() < n_arms:
         label, size = names[sizes.argmin()], sizes.min()
-        raise DesignError(
-            f"block {label!s} has {size} units for {n_arms} arms; every block must "
-            "hold every arm"
-        )
+        raise DesignError(f"block {label} has {size} units for {n_arms} arms")
 
 
 def assign(blocks: NDArray[Any], *, n_arms: int, key: int) -> NDArray[np.int64]:
@@ -361,8 +345,7 @@ def _sequential(plain: dict[str, Any]) -> Intervention:
     listed = plain.pop("steps")
     if plain:
         raise DesignError(
-            f"steps stand alone; {', '.join(plain)} beside them would be lost: put it "
-            "into a step"
+            f"steps stand alone; {', '.join(plain)} beside them would be lost"
         )
     if not isinstance(listed, list) or not all(
         isinstance(step, dict) for step in listed
@@ -402,37 +385,16 @@ def intervention_from_dict(plain: Any) -> Intervention:
     if not plain:
         return Untreated()
     if len(verbs) != 1:
-        found = " and ".join(verbs) if verbs else f"only {', '.join(plain)}"
-        raise DesignError(f"an arm says one of {', '.join(known)}; here {found}")
+        raise DesignError(
+            f"an arm says one of {', '.join(known)}, not {quoted(verbs or list(plain))}"
+        )
     try:
         read = (
             _sequential if verbs[0] == "steps" else INTERVENTIONS[verbs[0]].from_plain
         )
         return read(dict(plain))
     except TypeError as error:
-        kind = INTERVENTIONS.get(verbs[0], Untreated)
-        raise DesignError(
-            places=(verbs[0],), need=_misfit(error, kind, plain, first=verbs[0])
-        ) from error
-
-
-def _misfit(
-    error: TypeError, kind: type, plain: Mapping[str, Any], first: str = ""
-) -> str:
-    """Return which key of a table an intervention or null model does not take or lacks,
-    and what Python says of it if it is neither; `first` is the key of the first
-    argument, if it has another name.
-    """
-    takes = dict(inspect.signature(kind).parameters)
-    names = [first or next(iter(takes), ""), *list(takes)[1:]]
-    for key in plain:
-        if key not in names:
-            hint = nearest_key(key, names) or f"; it takes {', '.join(names)}"
-            return f"there is no key {quoted(key)}{hint}"
-    for name, one in zip(names, takes.values(), strict=True):
-        if one.default is one.empty and name not in plain:
-            return f"{quoted(name)} is missing; give {name} ="
-    return message_line(error)
+        raise DesignError(f"{verbs[0]}: {error}") from error
 
 
 @reads(NullModel)
@@ -451,20 +413,18 @@ def null_from_dict(plain: Any) -> NullModel:
     """
     if not isinstance(plain, Mapping):
         raise DesignError(
-            places=("null",),
-            need='a table such as {kind = "uniform", length = 200}, not '
+            'null: a table such as {kind = "uniform", length = 200}, not '
             f"{quoted(plain)}",
         )
     kind = plain.get("kind")
     if not isinstance(kind, str) or kind not in NULL_MODELS:
         raise DesignError(
-            places=("null",),
-            need=f"kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}",
+            f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}",
         )
     options = {key: value for key, value in plain.items() if key != "kind"}
     try:
         return NULL_MODELS[kind](**options)
     except TypeError as error:
         raise DesignError(
-            places=(f"null '{kind}'",), need=_misfit(error, NULL_MODELS[kind], options)
+            f"null '{kind}': {error}",
         ) from error

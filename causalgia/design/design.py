@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -20,20 +19,19 @@ from causalgia.checks import (
     as_count,
     as_share,
     check_arm,
-    nearest_key,
+    nearest,
 )
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import Choice, NullModel, as_null_model
 from causalgia.errors import (
-    CausalgiaError,
     DegenerateWarning,
     DesignError,
     caller_stacklevel,
     quoted,
     type_in_words,
 )
-from causalgia.expressions import fault_of_weights, weights_in_text
+from causalgia.expressions import fault_of_weights
 from causalgia.inputs import as_html
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
@@ -110,24 +108,6 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
         return {name: dict(row) for name, row in self.rows}
 
 
-def _by_weights(given: str, arms: Sequence[str]) -> str:
-    """Return the cure of contrasts that are a text and no arm: the weights of a sum of
-    arms, or how another contrast is given.
-    """
-    rows: dict[str, dict[str, float]] = {}
-    if given.strip():
-        with suppress(CausalgiaError):
-            rows = weights_in_text(given)
-    of_arms = [arm for row in rows.values() for arm in row]
-    if len(of_arms) > 1 and set(of_arms) <= set(arms):
-        return f"; give it by weights: ``contrasts={quoted(rows)}``"
-    row = {arm: (1, -1)[i] for i, arm in enumerate(arms[:2])}
-    if len(row) < 2:
-        return ""
-    named = quoted({" - ".join(row): row})
-    return f"; another contrast is given by weights: ``contrasts={named}``"
-
-
 def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
     """Return contrasts from a mapping contrast -> arm -> weight, or from the name of
     the control.
@@ -141,18 +121,16 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
     if isinstance(given, Contrasts):
         given = dict(given)
     if isinstance(given, str):
-        what = "``contrasts``: the control"
-        then = _by_weights(given, arms)
-        check_arm(given, arms, what, then=then, error=DesignError)
+        what = "contrasts: the control"
+        check_arm(given, arms, what, error=DesignError)
         return Contrasts(
             tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given)
         )
     if not isinstance(given, Mapping) or not given:
         raise DesignError(
+            f"contrasts={quoted(given)} must be a mapping contrast -> arm -> "
+            "weight, or the control arm's name",
             argument="contrasts",
-            value=given,
-            need="must be a mapping contrast -> arm -> weight, or the control arm's "
-            "name",
         )
     return Contrasts(
         tuple(_as_contrast_row(name, row, tuple(arms)) for name, row in given.items())
@@ -364,15 +342,14 @@ class Design(Choice):
             labels = np.asarray(self.blocks)
             if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
                 raise DesignError(
-                    f"``blocks={quoted(self.blocks)}`` must be None, 'parent', or a "
+                    f"blocks={quoted(self.blocks)} must be None, 'parent', or a "
                     "label for each unit"
                 )
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
         object.__setattr__(self, "reserve", as_share(self.reserve, "reserve"))
         if len(self.arms) < 2:
             raise DesignError(
-                f"a trial compares at least two arms; this has {len(self.arms)}: add a "
-                "control arm"
+                f"a trial compares at least two arms; this has {len(self.arms)}"
             )
         drawn = self.drawn
         for arm in self.named_arms:
@@ -380,7 +357,7 @@ class Design(Choice):
                 arm.intervention.lay(Layout(self.null.length))
                 arm.intervention.check_units(drawn, self.n_units)
             except DesignError as error:
-                raise error.at(f"arm {quoted(arm.name)}") from error
+                raise type(error)(f"arm {quoted(arm.name)}: {error}") from error
         self._check_assignment()
         if self.contrasts is not None:
             object.__setattr__(
@@ -395,7 +372,7 @@ class Design(Choice):
             "parallel",
         ):
             raise DesignError(
-                f"``assignment={quoted(self.assignment)}`` must be 'crossover' or "
+                f"assignment={quoted(self.assignment)} must be 'crossover' or "
                 "'parallel'"
             )
         if self.assignment == "parallel":
@@ -403,7 +380,7 @@ class Design(Choice):
             return
         if self.blocks is not None:
             raise DesignError(
-                "``blocks=`` is for ``assignment='parallel'``; in a crossover every "
+                "blocks= is for assignment='parallel'; in a crossover every "
                 "unit is its own block"
             )
         seen: dict[Intervention, str] = {}
@@ -412,8 +389,7 @@ class Design(Choice):
                 raise DesignError(
                     f"arms {quoted(seen[arm.intervention])} and {quoted(arm.name)} are "
                     f"the same intervention {arm.intervention}: their individual "
-                    "effects are 0 by construction; for an A/A trial use "
-                    "``assignment='parallel'``"
+                    "effects are 0 by construction"
                 )
             seen[arm.intervention] = arm.name
 
@@ -426,8 +402,7 @@ class Design(Choice):
         if distinct <= 1:
             raise DesignError(
                 f"all {self.n_units:,} units would be one sequence: "
-                f"{self.drawn.describe()} reach no other; use a null model that varies "
-                "(more parents, a smaller k), or ``n_units=1``"
+                f"{self.drawn.describe()} reach no other"
             )
         if distinct < backgrounds / 2:
             warnings.warn(
@@ -557,30 +532,24 @@ class Design(Choice):
             )
         for key in ("null", "arms", "n_units"):
             if key not in plain:
-                raise DesignError(
-                    f"a design needs {quoted(key)}; it has "
-                    f"{', '.join(plain) or 'nothing'}"
-                )
+                raise DesignError(f"a design needs {quoted(key)}")
         known = ["null", "arms", "n_units", *_OPTIONS]
         for key in plain:
             if key not in known:
-                instead = (
-                    nearest_key(str(key), known) or f"; it takes {', '.join(known)}"
+                raise DesignError(
+                    f"a design has no {quoted(key)}{nearest(str(key), known, cutoff=0.6)}"
                 )
-                raise DesignError(f"a design has no {quoted(key)}{instead}")
         if not isinstance(plain["arms"], Mapping):
             raise DesignError(
-                places=("arms",),
-                need=f"a table of arms by name, not {quoted(plain['arms'])}",
+                f"arms: a table of arms by name, not {quoted(plain['arms'])}",
             )
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return Design(null=null_from_dict(plain["null"]), arms=arms, **rest)
 
 
-def check_design(value: object, second: object, call: str) -> None:
-    """Raise DesignError unless the first argument of a call is a design; names the cure
-    if the second one is.
+def check_design(value: object, _second: object, call: str) -> None:
+    """Raise DesignError unless the first argument of a call is a design.
 
     Examples
     --------
@@ -590,12 +559,6 @@ def check_design(value: object, second: object, call: str) -> None:
     causalgia.errors.DesignError: run(design, predictor): the first argument is an int, not a cg.Design
     """
     if not isinstance(value, Design):
-        swapped = (
-            "; the two arguments are swapped: give the design first"
-            if isinstance(second, Design)
-            else ""
-        )
         raise DesignError(
-            f"{call}: the first argument is {type_in_words(value)}, not a "
-            f"``cg.Design``{swapped}"
+            f"{call}: the first argument is {type_in_words(value)}, not a cg.Design"
         )

@@ -13,7 +13,6 @@ from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
-from causalgia.checks import shown
 from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
@@ -56,7 +55,7 @@ class Layout:
         """
         if width > self.length:
             raise DesignError(
-                f"{shown(label)} has {width} bases, more than the {self.length}-bp "
+                f"{quoted(label)} has {width} bases, more than the {self.length}-bp "
                 "background"
             )
         if at + width > self.length:
@@ -97,8 +96,8 @@ class Layout:
         for w in self.written:
             if w.start < at < w.stop:
                 raise DesignError(
-                    f"insert of {quoted(label)} at {at} splits {quoted(w.label)} at "
-                    f"{w.start}; move one of them"
+                    f"insert of {quoted(label)} at {at} splits {quoted(w.label)} "
+                    f"at {w.start}"
                 )
         moved = tuple(
             replace(w, start=w.start + width, stop=w.stop + width)
@@ -125,16 +124,8 @@ class Layout:
     def _check_overlap(self, span: tuple[int, int], what: str) -> None:
         for w in self.written:
             if w.start < span[1] and span[0] < w.stop:
-                needed = w.stop - w.start + span[1] - span[0]
-                cure = (
-                    "move one of them"
-                    if needed <= self.length
-                    else f"the {self.length} bases of the background do not hold "
-                    f"both; use backgrounds of at least {needed}"
-                )
                 raise DesignError(
-                    f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); "
-                    f"{cure}"
+                    f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop})"
                 )
 
 

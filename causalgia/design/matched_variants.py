@@ -26,8 +26,7 @@ from causalgia.design.null_variant_draws import (
     draw_in_finite,
     draw_in_genome,
 )
-from causalgia.errors import ArgumentOf, DesignError, SequenceError, Setting, quoted
-from causalgia.mentions import Wording
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.genome import Genome
@@ -39,7 +38,7 @@ from causalgia.sequences.windowed_variants import (
 )
 from causalgia.streams import derive
 
-Population: TypeAlias = "Source | NullModel | Literal['genome', 'variants']"
+Population: TypeAlias = Source | NullModel | Literal["genome", "variants"]
 MATCH = ("substitution", "context:3", "distance", "length")
 MOST_IN_A_SEQUENCE, SEQUENCES_FOR_SEVERAL = 10, 1_000
 
@@ -118,23 +117,17 @@ class MatchedVariants(Choice):
             try:
                 object.__setattr__(self, "of", Genomic(of=self.of))
             except (DesignError, SequenceError) as error:
-                raise error.at(
-                    ArgumentOf("MatchedVariants", "of"),
-                    then="; or give 'genome', 'variants' or a null model such as "
-                    "``cg.Uniform(...)``",
-                    error=DesignError,
-                ) from error
+                raise DesignError(f"MatchedVariants(of=...): {error}") from error
         object.__setattr__(self, "match", _as_keys(self.match))
         object.__setattr__(self, "min_nulls", as_count(self.min_nulls, "min_nulls"))
         if self.min_nulls < LEAST_MATCHED_NULLS:
             raise DesignError(
-                f"``min_nulls={self.min_nulls}``: a p of .05 takes a stratum of "
-                f"{LEAST_MATCHED_NULLS} null variants; give "
-                f"``min_nulls={LEAST_MATCHED_NULLS}`` or more"
+                f"min_nulls={self.min_nulls} is below {LEAST_MATCHED_NULLS}, the "
+                "null variants that a p of .05 takes"
             )
         if not is_whole(self.seed) or self.seed < 0:
             raise DesignError(
-                f"``seed={quoted(self.seed)}`` is not a whole number of at least 0"
+                f"seed={quoted(self.seed)} is not a whole number of at least 0"
             )
 
     @property
@@ -280,12 +273,9 @@ class MatchedVariants(Choice):
         changes = variant_changes(windows, flank=self.flank)
         length = windows.reference.shape[1]
         if 2 * self.flank + 1 > length:
-            most = length - 1 + length % 2
             raise DesignError(
-                f"``match='context:{2 * self.flank + 1}'`` is wider than the windows "
-                f"of {length} bases; give a context of at most {most}, such as "
-                f"'context:{most}', or longer windows, ``length={2 * self.flank + 1}`` or "
-                "more"
+                f"match='context:{2 * self.flank + 1}' is wider than the windows "
+                f"of {length} bases"
             )
         matched = _variants_to_match(changes, n_null, key)
         wanted = Wanted(changes, matched, self.matched, length, windows.align, key)
@@ -295,19 +285,9 @@ class MatchedVariants(Choice):
             return self._draw_beside(wanted, windows, genome)
         of: Any = self.of
         if of.length < (needed := length + 2 * wanted.beyond):
-            more = (
-                f" and {wanted.beyond} on each side that the longest deletion takes"
-                if wanted.beyond
-                else ""
-            )
             raise DesignError(
-                places=(ArgumentOf("MatchedVariants", "of"),),
-                need=(
-                    f"sequences of {of.length} bases, and windows of {length}{more}: "
-                    f"give sequences of {needed} bases or more, of which the middle is "
-                    "used, or ",
-                    Setting("of", "genome"),
-                ),
+                f"MatchedVariants(of=...): sequences of {of.length} bases; windows of "
+                f"{length}, and what deletions take beyond them, need {needed}"
             )
         if isinstance(of, Genomic):
             given = of.parents_given
@@ -380,14 +360,14 @@ def _as_keys(match: Any) -> tuple[str, ...]:
         )
         if not known:
             raise DesignError(
-                f"``match``: {quoted(one)} is not one of 'substitution', 'context:3' (an "
+                f"match: {quoted(one)} is not one of 'substitution', 'context:3' (an "
                 "odd number of bases, the changed one in their middle), 'distance', "
                 "'length'"
             )
         kinds.append(kind)
     if len(set(kinds)) < len(kinds) or (not given and match is not given):
         raise DesignError(
-            f"``match={quoted(match)}``: name different keys, such as ('substitution', "
+            f"match={quoted(match)}: name different keys, such as ('substitution', "
             "'context:3', 'length')"
         )
     return given
@@ -402,28 +382,9 @@ def _in_a_sequence(n_null: int, n_sequences: int) -> int:
     several = n_sequences >= SEQUENCES_FOR_SEVERAL
     most = n_sequences * (MOST_IN_A_SEQUENCE if several else 1)
     if n_null > most:
-        why = (
-            f"at most {MOST_IN_A_SEQUENCE} in a sequence"
-            if several
-            else (
-                f"one in each, up to {MOST_IN_A_SEQUENCE} only where there are "
-                f"{SEQUENCES_FOR_SEVERAL:,} or more"
-            )
-        )
-        enough = most >= LEAST_MATCHED_NULLS
-        short = "" if enough else f", and a rank needs {LEAST_MATCHED_NULLS}"
-        fewer = (Setting("n_null", most), ", more sequences, or ") if enough else ()
         raise DesignError(
-            need=f"``n_null={n_null:,}`` null variants in {n_sequences:,} sequences: several "
-            f"in a sequence are not independent, so there are {why}{short}",
-            cure=(
-                "give ",
-                *fewer,
-                Wording(
-                    "``of='genome'`` or a null model, which have a sequence for each",
-                    shell="--null genome, which has a sequence for each",
-                ),
-            ),
+            f"n_null={n_null:,} null variants in {n_sequences:,} sequences: at most "
+            f"{most:,} are taken, since several in a sequence are not independent"
         )
     return -(-n_null // n_sequences)
 

@@ -214,14 +214,10 @@ class KletShuffle(FromParents):
         super().__post_init__()
         k = as_count(self.k, "k")
         if k > 10:
-            raise DesignError(
-                f"{type(self).__name__}(k={k}): k is at most 10; longer k-mers leave "
-                "nothing to shuffle"
-            )
+            raise DesignError(f"{type(self).__name__}(k={k}): k is at most 10")
         if k > self.length:
             raise DesignError(
-                f"{type(self).__name__}(k={k}): parents have only {self.length} bp; "
-                "choose k below that"
+                f"{type(self).__name__}(k={k}): parents have only {self.length} bp"
             )
         object.__setattr__(self, "k", k)
 
@@ -425,7 +421,7 @@ class Genomic(FromParents):
         )
         if len(names) != (n := len(self.parents_given)) or not known:
             raise DesignError(
-                f"Genomic: ``parent={quoted(self.parent)}`` must name the parent of "
+                f"Genomic: parent={quoted(self.parent)} must name the parent of "
                 f"each of the {n:,} sequences, in order"
             )
         object.__setattr__(self, "parent", tuple(map(str, names)))
@@ -434,13 +430,11 @@ class Genomic(FromParents):
         if n_units > self.available:
             raise DesignError(
                 f"Genomic: {n_units:,} units from {len(self.parents_given):,} "
-                f"sequences x {self.n_draws} draws: ask for at most "
-                f"{self.available:,} (``n_units={self.available}``), give more "
-                "sequences, or raise ``n_draws=``"
+                f"sequences x {self.n_draws} draws, which have {self.available:,}"
             )
         if n_units % self.n_draws:
             raise DesignError(
-                f"Genomic(n_draws={self.n_draws}): ``n_units={n_units}`` must be a "
+                f"Genomic(n_draws={self.n_draws}): n_units={n_units} must be a "
                 f"multiple of {self.n_draws}"
             )
 

@@ -16,13 +16,13 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_count
 from causalgia.errors import (
-    ArgumentOf,
     CausalgiaError,
     DesignError,
     SequenceError,
@@ -37,8 +37,6 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from causalgia.sequences.samplers import MarkovChain
 
 
@@ -178,8 +176,8 @@ class NullModel(Choice):
             If its units are independent draws, which are always fresh.
         """
         raise DesignError(
-            f"``reserve={reserve}``: {self.describe()} are drawn anew for every trial, "
-            "and have no parents to reserve; leave ``reserve=`` out"
+            f"reserve={reserve}: {self.describe()} are drawn anew for every "
+            "trial, and have no parents to reserve"
         )
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
@@ -228,8 +226,8 @@ class NullModel(Choice):
             tokens = self.draw(units, key=key, n_units=n_units)
         except MemoryError as error:
             raise DesignError(
-                f"``n_units={n_units:,}``: sequences of {self.length:,} bp do not fit "
-                "into memory; draw fewer"
+                f"n_units={n_units:,}: sequences of {self.length:,} bp do not fit "
+                "into memory"
             ) from error
         parents = self.parents(units, key=key, n_units=n_units)
         dataset = xr.Dataset(
@@ -267,8 +265,8 @@ class FromSequences(NullModel):
         try:
             object.__setattr__(self, "of", self._read(self.of))
         except SequenceError as error:
-            place = ArgumentOf(type(self).__name__, "of")
-            raise error.at(place, error=DesignError) from error
+            place = f"{type(self).__name__}(of=...)"
+            raise DesignError(f"{place}: {error}") from error
         object.__setattr__(self, "length", self.parents_given.length)
 
     def _read(self, of: Source) -> Sequences:
@@ -339,9 +337,8 @@ class FromParents(FromSequences):
         n_reserved = round(n * reserve)
         if not 1 <= n_reserved < n:
             raise DesignError(
-                f"``reserve={reserve}`` of {n:,} sequences reserves {n_reserved:,}; "
-                "both the trial and its confirmation need one or more: give more "
-                "sequences, or another share"
+                f"reserve={reserve} of {n:,} sequences reserves {n_reserved:,}; "
+                "both the trial and its confirmation need one or more"
             )
         key = derive(int(self.fingerprint, 16), "reserve")
         order = np.argsort(
@@ -417,8 +414,8 @@ def as_null_model(
     null: object,
     *,
     what: str = "a null model",
-    other: str = "sequences are one as ``cg.Genomic(of=...)``",
-    places: tuple[str, ...] = (),
+    other: str = "sequences are one as cg.Genomic(of=...)",
+    place: str = "",
     error: type[CausalgiaError] = DesignError,
 ) -> NullModel:
     """Return the null model, to be validated before the settings that depend on it, or
@@ -434,13 +431,12 @@ def as_null_model(
     if isinstance(null, NullModel):
         return null
     given = (
-        f"``null={quoted(null)}`` is"
+        f"null={quoted(null)} is"
         if isinstance(null, str | int | float | Choice | None)
-        else f"``null=`` is {type_in_words(null)},"
+        else f"null= is {type_in_words(null)},"
     )
     raise error(
-        f"{given} not {what}, such as ``cg.Uniform(length=200)``; {other}",
-        places=places,
+        f"{place}{': ' * bool(place)}{given} not {what}, such as cg.Uniform(length=200); {other}",
     )
 
 

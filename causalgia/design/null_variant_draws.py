@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from causalgia.choices import BASES, Align
 from causalgia.errors import DesignError
-from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import BASE_LETTERS, encode, reverse_complement
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.windowed_variants import (
@@ -410,15 +409,10 @@ def _with_windows(
     n = len(found.at)
     if len(found.missing):
         change = wanted.changes[wanted.matched[found.missing[0]]]
-        fewer = "fewer (``n_null=``), or " if len(found.missing) < n else ""
         raise DesignError(
-            need=f"{len(found.missing):,} of {n:,} null variants found no place: a window "
-            f"of {wanted.length} bases for a change of {len(change.removed)} to "
+            f"{len(found.missing):,} of {n:,} null variants found no place: a window of "
+            f"{wanted.length} bases for a change of {len(change.removed)} to "
             f"{len(change.added)} bases, without N and off the places taken",
-            cure=(
-                f"give {fewer}more or longer sequences ",
-                Wording("(``of=``)", shell="(--null, a file of them)"),
-            ),
         )
     reference, alternate = (np.zeros((n, wanted.length), np.uint8) for _ in range(2))
     droppable = [key for key in wanted.keys if key != "length"]

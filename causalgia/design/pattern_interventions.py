@@ -22,7 +22,6 @@ from causalgia.choices import BASES
 from causalgia.design.intervention import Intervention, Layout, Untreated
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, quoted
-from causalgia.former_names import former_arguments
 from causalgia.notes import Edit
 from causalgia.sequences.alphabet import (
     IUPAC,
@@ -51,10 +50,10 @@ class Patterned(Intervention):
 
     def __post_init__(self) -> None:
         if not isinstance(self.strand, str) or self.strand not in ("+", "-"):
-            raise DesignError(f"``strand={quoted(self.strand)}`` must be '+' or '-'")
+            raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         if self.instance not in ("sample", "consensus"):
             raise DesignError(
-                f"``instance={quoted(self.instance)}`` must be 'sample' or 'consensus'"
+                f"instance={quoted(self.instance)} must be 'sample' or 'consensus'"
             )
         object.__setattr__(self, "at", as_position(self.at, "at"))
         object.__setattr__(
@@ -252,7 +251,7 @@ class FixedPlacebo(Embed):
 
     Examples
     --------
-    >>> from causalgia.design import FixedPlacebo
+    >>> from causalgia.design.pattern_interventions import FixedPlacebo
     >>> print(FixedPlacebo("GATAAGA", at=5))
     do(x[5:12] = GATAAGA)
     """
@@ -310,7 +309,6 @@ class Placebo(Patterned):
         return overwrite(tokens, self._oriented(motifs), at=self.at)
 
 
-@former_arguments
 def placebos(
     pattern: str | Motif,
     *,
@@ -376,8 +374,8 @@ def placebos(
                 for motif in list(motifs)[:n_placebos]
             }
     raise DesignError(
-        f"placebos of {quoted(source.label)}: {n_placebos:,} distinct rearrangements "
-        f"were not found; give ``n_placebos={len(motifs)}``"
+        f"placebos of {quoted(source.label)}: n_placebos={n_placebos}, and "
+        f"{len(motifs):,} distinct rearrangements were found"
     )
 
 
@@ -473,15 +471,13 @@ def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
     most = len(admissible(motif))
     if most == 0:
         raise DesignError(
-            f"placebo of {quoted(motif)}: every rearrangement reads as the pattern (on "
-            "one strand or the other); use Ablate, or an Embed of another motif, as "
-            "the control"
+            f"placebo of {quoted(motif)}: every rearrangement reads as the "
+            "pattern (on one strand or the other)"
         )
     if n > most:
         raise DesignError(
-            f"placebos of {quoted(motif)}: only {most:,} distinct rearrangements do "
-            f"not carry it, {n:,} were asked for; ask for fewer, or take a longer "
-            "pattern"
+            f"placebos of {quoted(motif)}: only {most:,} distinct rearrangements "
+            f"do not carry it, {n:,} were asked for"
         )
 
 
@@ -512,6 +508,5 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
         if not len(pending):
             return motifs
     raise DesignError(
-        f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it; "
-        "use Ablate instead"
+        f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it"
     )

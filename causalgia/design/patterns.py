@@ -130,18 +130,12 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
         return Pattern(pattern, instance or "sample")
     if not isinstance(pattern, str):
         raise DesignError(
-            f"a pattern is a string or a Motif, not {type_in_words(pattern)}; "
-            "``cg.motif()`` makes a Motif of a table or a path"
+            f"a pattern is a string or a Motif, not {type_in_words(pattern)}"
         )
     try:
         return Pattern(parse_iupac(pattern)[0])
     except SequenceError as error:
-        by_name = (
-            f"; a motif by its name or file is ``cg.motif({quoted(pattern)})``"
-            if pattern
-            else ""
-        )
-        raise error.at(then=by_name, error=DesignError) from error
+        raise DesignError(str(error)) from error
 
 
 def merged_motif(first: str, second: str, distance: int) -> str:
@@ -186,17 +180,15 @@ def merged_motif(first: str, second: str, distance: int) -> str:
     distance = as_position(distance, "distance")
     if distance > len(left):
         raise DesignError(
-            f"{quoted(left)} and {quoted(right)} at distance {distance} do not touch: "
-            f"at most {len(left)} makes one string; embed each of them"
+            f"{quoted(left)} and {quoted(right)} at distance {distance} do not "
+            f"touch: at most {len(left)} makes one string"
         )
     pairs = zip(left[distance:], right, strict=False)
     for offset, (a, b) in enumerate(pairs, start=distance):
         if a.replace("U", "T") != b.replace("U", "T"):
             raise DesignError(
-                places=("sites collide",),
-                need=f"at distance {distance}, {quoted(left)} and {quoted(right)} overlap "
-                f"and have {a} and {b} at base {offset} (counted from 0)",
-                cure=f"at a distance of {len(left)} or more they do not overlap",
+                f"sites collide: at distance {distance}, {quoted(left)} and "
+                f"{quoted(right)} overlap and have {a} and {b} at base {offset}"
             )
     merged = left + right[len(left) - distance :]
     return merged if "T" not in merged else merged.replace("U", "T")
@@ -221,7 +213,7 @@ def pattern_from_plain(plain: object) -> str | Motif:
     try:
         motifs = read_motifs(path)
     except SequenceError as error:
-        raise error.replace(error=DesignError) from error
+        raise DesignError(str(error)) from error
     if name not in motifs:
         raise DesignError(
             f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}"

@@ -18,13 +18,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from causalgia.checks import Span, as_count, as_position, as_span, shown
+from causalgia.checks import Span, as_count, as_position, as_span
 from causalgia.choices import BASES
 from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.null_distributions import Genomic
 from causalgia.design.null_model import NullModel
 from causalgia.design.span_interventions import FILLS, drawn_fill
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences.alphabet import encode
 from causalgia.types import Ints, Tokens, Units
 
@@ -71,26 +71,25 @@ class Sited(Intervention):
         if not isinstance(null, Genomic):
             raise DesignError(
                 f"{self.kind} has a site for each of {rows:,} sequences, and "
-                f"{null.describe()} are others; use ``null=cg.Genomic(of=those "
-                "sequences)``"
+                f"{null.describe()} are others than null=cg.Genomic(of=those "
+                "sequences)"
             )
         given = len(null.parents_given)
         if given != rows:
             raise DesignError(
                 f"{self.kind} has {rows:,} sites and the null model {given:,} "
-                "sequences to draw from; give a site for each sequence, in their "
-                "order, and no ``reserve=``"
+                "sequences to draw from (reserve= takes some away)"
             )
         if null.n_draws != self.n_draws:
             raise DesignError(
-                f"{self.kind} has ``n_draws={self.n_draws}`` and the null model "
-                f"``n_draws={null.n_draws}``; make them equal"
+                f"{self.kind} has n_draws={self.n_draws} and the null model "
+                f"n_draws={null.n_draws}"
             )
         if n_units != rows * self.n_draws:
             raise DesignError(
                 f"{self.kind} is for every sequence in the given order: {rows:,} x "
                 f"{self.n_draws} draws = {rows * self.n_draws:,} units, not "
-                f"``n_units={n_units:,}``"
+                f"n_units={n_units:,}"
             )
 
     def for_draws(self, n_draws: int) -> Intervention:
@@ -103,9 +102,8 @@ class Sited(Intervention):
         rows = (units // np.uint64(self.n_draws)).astype(np.int64)
         if rows.size and rows.max() >= self.n_rows:
             raise DesignError(
-                f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, and "
-                f"unit {int(units.max()):,} is beyond them; give a site for each "
-                "sequence"
+                f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, "
+                f"and unit {int(units.max()):,} is beyond them"
             )
         turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
         starts, stops = self._bounds[rows * self.turns + turn].T
@@ -300,7 +298,7 @@ class EmbedEach(Sited):
             letters = motif.upper().replace("U", "T") if isinstance(motif, str) else ""
             if not letters or not set(letters) <= set(BASES):
                 raise DesignError(
-                    f"embed_each: row {row}: {shown(motif)} is not a string of A, C, "
+                    f"embed_each: row {row}: {quoted(motif)} is not a string of A, C, "
                     "G, T or U"
                 )
             motifs.append(letters)
@@ -314,8 +312,8 @@ class EmbedEach(Sited):
         )
         if len(places) != len(motifs):
             raise DesignError(
-                f"{self.kind}: {len(motifs):,} motifs and {len(places):,} positions in "
-                "``at=``; give one each"
+                f"{self.kind}: {len(motifs):,} motifs and {len(places):,} "
+                "positions in at="
             )
         object.__setattr__(self, "at", places)
 
@@ -367,7 +365,7 @@ def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
         or not len(values)
     ):
         raise DesignError(
-            f"``{name}={shown(values)}`` must be a list with a {one} for each sequence"
+            f"{name}={quoted(values)} must be a list with a {one} for each sequence"
         )
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
@@ -387,13 +385,12 @@ def _spans(listed: list[Any], n_draws: int) -> tuple[Any, ...]:
     turns = {len(one) for one in listed} if all(nested) else set()
     if len(turns) != 1:
         raise DesignError(
-            "spans: some sequences have one span and some several; give each (start, "
-            "stop), or as many"
+            "spans: some sequences have one span (start, stop) and some several"
         )
     if n_draws % (n := turns.pop()):
         raise DesignError(
-            f"spans: each sequence has {n} spans and ``n_draws={n_draws}``; give a "
-            f"multiple of {n} draws"
+            f"spans: each sequence has {n} spans, and n_draws={n_draws} is no "
+            f"multiple of {n}"
         )
     return tuple(
         as_span(one[0]) if n == 1 else tuple(map(as_span, one)) for one in listed
@@ -406,7 +403,7 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     motif = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
     if not motif or not set(motif) <= set(BASES):
         raise DesignError(
-            f"ablate_each: ``fill={shown(fill)}`` must be one of {', '.join(FILLS)}, a "
+            f"ablate_each: fill={quoted(fill)} must be one of {', '.join(FILLS)}, a "
             "base, or a motif of the spans' width"
         )
     other = next(
@@ -415,7 +412,7 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     )
     if len(motif) > 1 and other:
         raise DesignError(
-            f"ablate_each: ``fill={shown(fill)}`` has {len(motif)} bases and span "
+            f"ablate_each: fill={quoted(fill)} has {len(motif)} bases and span "
             f"{other} another width"
         )
     return motif

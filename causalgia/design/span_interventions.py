@@ -107,7 +107,7 @@ class Scramble(_Spanned):
         width = self.span[1] - self.span[0]
         if not is_whole(self.k) or not 1 <= self.k <= min(width, 10):
             raise DesignError(
-                f"scramble of {self._place}: ``k={quoted(self.k)}`` must be a whole "
+                f"scramble of {self._place}: k={quoted(self.k)} must be a whole "
                 f"number from 1 to {min(width, 10)}"
             )
 
@@ -163,7 +163,7 @@ class Ablate(_Spanned):
             return
         width = self.span[1] - self.span[0]
         choices = (
-            f"``fill={quoted(self.fill)}`` must be one of {', '.join(FILLS)}, one "
+            f"fill={quoted(self.fill)} must be one of {', '.join(FILLS)}, one "
             f"base, or a string of {width} bases"
         )
         try:
@@ -242,12 +242,10 @@ class Mutate(Intervention):
         if len(pattern) != len(at):
             raise DesignError(
                 f"mutation: {len(at)} position(s) but {len(pattern)} base(s), "
-                f"``bases={quoted(self.bases)}``; give one each"
+                f"bases={quoted(self.bases)}"
             )
         if len(set(at)) < len(at):
-            raise DesignError(
-                f"mutation: a position is named twice in ``at={at}``; name each once"
-            )
+            raise DesignError(f"mutation: a position is named twice in at={at}")
         pairs = sorted(zip(at, str(pattern.reads), strict=True))
         object.__setattr__(
             self, "at", at[0] if len(at) == 1 else tuple(place for place, _ in pairs)
@@ -337,17 +335,11 @@ class Copy(Intervention):
         object.__setattr__(self, "span", as_span(self.span))
         object.__setattr__(self, "at", as_position(self.at, "at"))
         if self.strand not in ("+", "-"):
-            raise DesignError(f"``strand={quoted(self.strand)}`` must be '+' or '-'")
+            raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         start, stop = self.span
         if self.at < stop and start < self.at + self.width:
             raise DesignError(
-                f"copy of {self._source} to {self._place} overlaps itself; write it at "
-                f"{stop} or later"
-                + (
-                    f", or at {start - self.width} or earlier"
-                    if start >= self.width
-                    else ""
-                )
+                f"copy of {self._source} to {self._place} overlaps itself"
             )
 
     @property

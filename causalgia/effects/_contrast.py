@@ -39,8 +39,9 @@ from causalgia.effects.functions_of_means import (
     effect_variables,
     expand_crossover,
     expand_parallel,
-    function_of_four_means,
     of_four_means,
+    parts_and_slopes,
+    steps,
 )
 from causalgia.effects.pointwise_effects import (
     control_sd,
@@ -51,7 +52,9 @@ from causalgia.effects.pointwise_effects import (
     varying_sd_weights,
 )
 from causalgia.effects.scales import (
+    FUNCTION,
     OF_MEANS,
+    MeansFunction,
     TaskWeights,
     check_task_scale,
     do_coordinate,
@@ -62,7 +65,7 @@ from causalgia.effects.scales import (
     tasks_in_use,
 )
 from causalgia.effects.source_effects import source_answers, source_effects
-from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.expressions import matched, without_patterns
 from causalgia.notes import (
     design_question,
@@ -75,7 +78,6 @@ from causalgia.types import Array
 
 Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
 """Cell -> its arms: neither, second alone, first alone, both."""
-_BY_WEIGHTS = ("log_of_means", "ratio")
 
 
 def contrast(
@@ -85,8 +87,7 @@ def contrast(
     contrasts: Contrasts | None = None,
     interaction: Sequence[str] | None = None,
     tasks: Contrasts | None = None,
-    scale: Scale = "identity",
-    ceiling: float | None = None,
+    scale: Scale | MeansFunction = "identity",
 ) -> xr.Dataset:
     """Compute individual causal effects (ICE): for each unit, a weighted sum of its
     outcomes, on a named scale.
@@ -129,11 +130,11 @@ def contrast(
         The function g, ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``; or
         ``"sd"``, in sd of the control arm of each task (for tasks that are measured on
         different scales); or a function of the means of the arms, ``"log_of_means"`` or
-        ``"ratio"``, and for an interaction of two factors in a crossover
-        ``"excess_over_multiplicative"``, ``"bpnet"``, ``"cooperativity"`` or
-        ``"bliss"``.
-    ceiling
-        For ``scale="bliss"``: the largest possible outcome.
+        ``"ratio"``, or for an interaction of two factors in a crossover a function of
+        your own, ``f(none, first, second, both)`` of the mean outcomes of these arms,
+        which is 0 where there is no interaction. One that divides returns a tuple of
+        numerator and divisor, whose limits are then Fieller's where the divisor may be
+        0. Its gradient is found by differences, to a relative 1e-9 of a smooth function.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def contrast(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If several of `control`, `contrasts` and `interaction` are given, or none and
         none is stored; if an arm or factor is unknown, a text is not linear in the arms
         or repeats a contrast, weights do not sum to zero, a cell of the factorial is
@@ -156,7 +157,7 @@ def contrast(
         names an unknown task, or tasks on different scales (coordinate ``task_scale``);
         or if a table with gaps is to be contrasted on a function of means or between
         tasks, which take whole units.
-    OutcomesError
+    DataError
         If `outcomes` is not a Dataset of outcomes.
 
     Notes
@@ -188,6 +189,21 @@ def contrast(
     >>> effects = contrast(outcomes, control="placebo")
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
+
+    An interaction as in BPNet (Avsec et al. 2021): what B adds to A, less what it adds
+    alone, relative to A:
+
+    >>> def bpnet(none, a, b, both):
+    ...     return (both - a) - (b - none), a
+    >>> y = np.array([[1.0, 2.0, 3.0, 9.0], [1.0, 2.0, 5.0, 11.0]])
+    >>> coords = {"arm": ["0", "B", "A", "AB"], "task": ["K562"]}
+    >>> factors = {"a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords | factors
+    ... )
+    >>> effects = contrast(outcomes, interaction=["a", "b"], scale=bpnet)
+    >>> effects["ice"].mean().item(), effects.attrs["contrast_scale"]
+    (1.25, 'bpnet of mean outcome')
     """
     outcomes = as_outcomes(outcomes)
     question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
@@ -207,7 +223,7 @@ def contrast(
                 task=np.zeros(len(question.tasks.names), int)
             )
             outcomes = first.assign_coords(task=question.tasks.names)
-    effects = _effects(columns, question, by_column, scale, ceiling)
+    effects = _effects(columns, question, by_column, scale)
     return unfolded(effects, outcomes) if curves else effects
 
 
@@ -243,7 +259,7 @@ def _as_question(
     contrasts: Contrasts | None,
     interaction: Sequence[str] | None,
     tasks: Contrasts | None,
-    scale: Scale,
+    scale: Scale | MeansFunction,
 ) -> _Question:
     from_plan, stored = (
         control is None and contrasts is None and interaction is None,
@@ -286,8 +302,7 @@ def _effects(
     outcomes: xr.Dataset,
     question: _Question,
     over: TaskWeights | None,
-    scale: Scale,
-    ceiling: float | None,
+    scale: Scale | MeansFunction,
 ) -> xr.Dataset:
     """Return the effects of outcomes without positions; `over` are the weights of their
     tasks.
@@ -302,7 +317,7 @@ def _effects(
     gaps = has_gaps(outcomes)
     if gaps:
         _check_takes_gaps(outcomes, scale, over)
-    check_scale_of_means(scale, ceiling, interaction, crossover, on)
+    check_scale_of_means(scale, interaction, crossover, on)
     if over is not None:
         check_task_scale(scale)
         outcomes = tasks_in_use(outcomes, over, scale)
@@ -313,14 +328,10 @@ def _effects(
     if gaps:
         parts = _effects_with_gaps(outcomes, sd_of, scale, on)
     elif crossover:
-        parts = _crossover_effects(
-            outcomes, W, sd_of, sds, scale, on, ceiling, cells, over
-        )
+        parts = _crossover_effects(outcomes, W, sd_of, sds, scale, on, cells, over)
     else:
         outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
-    floor = floor_column(
-        outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of
-    )
+    floor = floor_column(outcomes, W, arms, scale, cells, over=over, sd_of=sd_of)
     sentences = [] if as_planned else duplicate_notes(weights)
     sentences += (
         skewed_control_note(outcomes["outcome"], sd_of) if scale == "sd" else []
@@ -381,13 +392,10 @@ def as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     curves = has_positions(outcomes)
     validate(outcomes, "outcomes", positions=curves, gaps=not curves)
     if outcomes.sizes["unit"] == 0:
-        raise OutcomesError(
-            "``outcomes``: no units; the selection before contrast left none"
-        )
+        raise DataError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:
-        raise OutcomesError(
-            "``outcomes``: no dim 'arm'; a Dataset from ``cg.run`` or "
-            "``cg.from_frame`` has it"
+        raise DataError(
+            "outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it"
         )
     outcomes = in_memory(
         outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None
@@ -402,19 +410,16 @@ def _crossover_effects(
     W: sparse.csr_array,
     sd_of: sparse.csr_array,
     untreated_sd: Array | None,
-    scale: str,
+    scale: str | MeansFunction,
     on: str,
-    ceiling: float | None,
     cells: list[str],
     over: TaskWeights | None,
 ) -> dict[str, Any]:
     y, used = outcomes["outcome"], np.union1d(W.indices, sd_of.indices)
     if len(used) < y.sizes["arm"]:
         y = y.isel(arm=used).copy(data=by_block(y.data, np.take, indices=used, axis=1))
-    if scale in OF_MEANS:
-        return expand_crossover(
-            y, W[:, used], sd_of[:, used], scale, on, ceiling, cells, over
-        )
+    if callable(scale) or scale in OF_MEANS:
+        return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, cells, over)
     return effects_of_units(
         y, W[:, used], sd_of[:, used], scale, on, over, untreated_sd=untreated_sd
     )
@@ -423,29 +428,25 @@ def _crossover_effects(
 def _check_takes_gaps(
     outcomes: xr.Dataset, scale: object, over: TaskWeights | None
 ) -> None:
-    """Raise ContrastError where a question takes the outcome of every unit under every
+    """Raise EstimateError where a question takes the outcome of every unit under every
     arm, in every task.
     """
-    whole = "or take the units with every cell: outcomes.dropna('unit')"
     if over is not None:
-        raise ContrastError(
+        raise EstimateError(
+            f"tasks: {gaps_in_words(outcomes)}, and a contrast between tasks is the "
+            "sum of a unit's own outcomes",
             argument="tasks",
-            need=f": {gaps_in_words(outcomes)}, and a contrast between tasks is the sum "
-            "of a unit's own outcomes",
-            cure=f"contrast each task by itself, {whole}",
         )
-    if scale in OF_MEANS:
-        raise ContrastError(
+    if callable(scale) or scale in OF_MEANS:
+        raise EstimateError(
+            f"scale={quoted(scale)}: {gaps_in_words(outcomes)}, and a function of the "
+            "means of the arms needs the same units in each",
             argument="scale",
-            value=scale,
-            need=f": {gaps_in_words(outcomes)}, and a function of the means of the arms "
-            "needs the same units in each",
-            cure=f"use 'identity' or 'log', {whole}",
         )
 
 
 def _effects_with_gaps(
-    outcomes: xr.Dataset, sd_of: sparse.csr_array, scale: str, on: str
+    outcomes: xr.Dataset, sd_of: sparse.csr_array, scale: str | MeansFunction, on: str
 ) -> dict[str, Any]:
     """Return the outcomes on a scale, NaN where they are missing, and the sd of the
     control over units that have it.
@@ -473,22 +474,21 @@ def _parallel_effects(
     W: sparse.csr_array,
     sd_of: sparse.csr_array,
     arms: list[str],
-    scale: str,
+    scale: str | MeansFunction,
     on: str,
     over: TaskWeights | None,
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
-        raise OutcomesError(
-            "``outcomes``: neither a dim 'arm' of the outcome nor a coordinate "
-            "'assigned'; use ``cg.from_frame``"
+        raise DataError(
+            "outcomes: neither a dim 'arm' of the outcome nor a coordinate 'assigned'"
         )
     known = set(arms)
     assigned = outcomes["assigned"].to_numpy().astype(str)
     for i, arm in enumerate(assigned):
         if arm not in known:
-            raise OutcomesError(
-                f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to "
-                f"{quoted(arm)}, which is not an arm"
+            raise DataError(
+                f"unit {outcomes['unit'].to_numpy()[i]} is assigned to {quoted(arm)}, "
+                "which is not an arm"
             )
     if scale != "identity":
         outcomes = outcomes.isel(
@@ -520,18 +520,13 @@ def _parallel_effects(
 
 
 def cell_interactions(
-    outcomes: xr.Dataset,
-    cells: Cells,
-    *,
-    scale: Scale = "identity",
-    ceiling: float | None = None,
+    outcomes: xr.Dataset, cells: Cells, *, scale: Scale | MeansFunction = "identity"
 ) -> xr.Dataset:
     """Return the interaction of two interventions in each of many 2 x 2 factorials,
     which may share arms.
 
     For each cell this is ``cg.contrast(outcomes, interaction=[first, second],
-    scale=scale)``: AB - A - B + 0, or the interaction on a scale of means. A is the
-    first intervention, the divisor of ``"bpnet"``.
+    scale=scale)``.
 
     Parameters
     ----------
@@ -539,18 +534,18 @@ def cell_interactions(
         Of a crossover.
     cells
         Cell -> names of its arms: neither, second alone, first alone, both.
-    scale, ceiling
+    scale
         As in `contrast`.
 
     Returns
     -------
     Dataset
         Effects, as `contrast` gives them, with a contrast for each cell (no ``weight``
-        on the scales of four means).
+        on the scale of a function).
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the scale is impossible for the outcomes, or divides by a mean that is not
         positive.
 
@@ -562,12 +557,12 @@ def cell_interactions(
     ...     coords={"arm": ["0", "B", "A", "AB", "AB far"], "task": ["K562"]},
     ... )
     >>> cells = {"near": ("0", "B", "A", "AB"), "far": ("0", "B", "A", "AB far")}
-    >>> cell_interactions(outcomes, cells, scale="bpnet")["ice"].mean(
-    ...     "unit"
-    ... ).values.ravel()
-    array([2.25, 1.25])
+    >>> cell_interactions(
+    ...     outcomes, cells, scale=lambda none, a, b, both: (both - a - b + none, a)
+    ... )["ice"].mean("unit").values.ravel()
+    array([1.25, 0.25])
     """
-    if scale not in OF_MEANS or scale in _BY_WEIGHTS:
+    if not callable(scale):
         rows = {
             name: {both: 1.0, a: -1.0, b: -1.0, none: 1.0}
             for name, (none, b, a, both) in cells.items()
@@ -575,19 +570,16 @@ def cell_interactions(
         return contrast(outcomes, contrasts=rows, scale=scale)
     validate(outcomes, "outcomes")
     on = measured_on(outcomes)
-    check_scale_of_means(
-        scale, ceiling, ("first", "second"), "arm" in outcomes["outcome"].dims, on
-    )
     names = list(map(str, outcomes["arm"].to_numpy()))
     place = {name: i for i, name in enumerate(names)}
     columns = [[place[arm] for arm in arms] for arms in cells.values()]
     y = outcomes["outcome"].transpose("unit", "arm", ...)
     values, bound = (np.asarray(x)[:, columns] for x in on_scale(y, "identity", on))
     values, bound = (np.moveaxis(x, 2, 0) for x in (values, bound))
-    found = of_four_means(values, bound, function_of_four_means(scale, ceiling), scale)
+    found = of_four_means(values, bound, scale)
     shell = y.isel(arm=np.zeros(len(cells), int)).drop_vars("arm", errors="ignore")
     effects = xr.Dataset(
-        effect_variables(_by_cell(found), shell, OF_MEANS[scale], {}),
+        effect_variables(_by_cell(found), shell, OF_MEANS[FUNCTION], {}),
         attrs=outcomes.attrs,
     )
     coords = {
@@ -648,8 +640,7 @@ def floor_of_means(
     W: sparse.csr_array,
     error: Array,
     mean: Array,
-    scale: str,
-    ceiling: float | None,
+    scale: str | MeansFunction,
     cells: list[int],
 ) -> Array:
     """Return ``sum_a |d theta / d m_a| r`` of functions theta of the arms' means,
@@ -663,19 +654,19 @@ def floor_of_means(
         The largest rounding error of a prediction, ``(tasks[, models])``.
     mean
         Means of the arms, ``(A, tasks[, models])``.
-    scale, ceiling
+    scale
         As in `causalgia.contrast`.
     cells
-        Arms 0, B, A and AB of an interaction, for scales of four means.
+        Arms 0, B, A and AB of an interaction, for a function.
 
     Examples
     --------
     >>> W, mean = sparse.csr_array([[-1.0, 1.0]]), np.array([[2.0], [4.0]])
-    >>> floor_of_means(W, np.array([1e-6]), mean, "log_of_means", None, [])
+    >>> floor_of_means(W, np.array([1e-6]), mean, "log_of_means", [])
     array([[7.5e-07]])
     """
     shape = (W.shape[0], *mean.shape[1:])
-    if scale in ("log_of_means", "ratio"):
+    if not callable(scale):
         used = np.asarray(abs(W).sum(axis=0)).ravel() > 0
         size = np.where(used.reshape(-1, *[1] * (mean.ndim - 1)), np.abs(mean), 1.0)
         relative = (error / size).reshape(len(mean), -1)
@@ -684,20 +675,17 @@ def floor_of_means(
             return floor
         logs = np.log(size).reshape(len(mean), -1)
         return np.asarray(floor * np.exp(np.asarray(W @ logs)).reshape(shape))
-    gradient = function_of_four_means(scale, ceiling)(*(mean[cell] for cell in cells))[
-        1
-    ]
-    return np.array(
-        np.broadcast_to(np.abs(np.stack(gradient)).sum(axis=0) * error, shape)
-    )
+    four = np.stack([mean[cell] for cell in cells])
+    (top, below), slopes, _ = parts_and_slopes(scale, four, steps(four))
+    gradient = (slopes[0] - top / below * slopes[1]) / below
+    return np.array(np.broadcast_to(np.abs(gradient).sum(axis=0) * error, shape))
 
 
 def floor_column(
     outcomes: xr.Dataset,
     W: sparse.csr_array,
     arms: list[str],
-    scale: str,
-    ceiling: float | None,
+    scale: str | MeansFunction,
     cells: list[Any],
     *,
     over: TaskWeights | None = None,
@@ -713,7 +701,6 @@ def floor_column(
     ...     sparse.csr_array([[1.0, -1.0]]),
     ...     ["a", "b"],
     ...     "identity",
-    ...     None,
     ...     [],
     ... )
     {}
@@ -722,7 +709,7 @@ def floor_column(
         return {}
     others = [dim for dim in outcomes["outcome"].dims if dim not in ("unit", "arm")]
     by_scale = outcomes["answer_floor"].transpose("transform", *others)
-    if scale not in OF_MEANS:
+    if not callable(scale) and scale not in OF_MEANS:
         floor = floor_of(W, by_scale, scale)
     elif scale == "sd" and sd_of is not None:
         sd = shared_control_sd(outcomes["outcome"].data, sd_of, scale="identity")
@@ -732,12 +719,8 @@ def floor_column(
             by_scale.sel(transform="identity").to_numpy(),
             _arm_means(outcomes, arms),
         )
-        of_four = (
-            []
-            if scale in ("log_of_means", "ratio")
-            else [arms.index(str(cell)) for cell in cells]
-        )
-        floor = floor_of_means(W, error, mean, scale, ceiling, of_four)
+        of_four = [arms.index(str(cell)) for cell in cells] if callable(scale) else []
+        floor = floor_of_means(W, error, mean, scale, of_four)
     return {
         "floor": (
             ("contrast", *others),

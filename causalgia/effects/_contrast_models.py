@@ -28,7 +28,6 @@ def contrast_models(
     interaction: Sequence[str] | None = None,
     tasks: Contrasts | None = None,
     scale: Scale = "identity",
-    ceiling: float | None = None,
 ) -> xr.Dataset:
     """Compute contrasts between the members of an ensemble: for each unit, the outcome
     of one model minus that of another.
@@ -52,7 +51,7 @@ def contrast_models(
         filters, each of them, and none.
     contrasts, interaction
         Of arms, as in `causalgia.contrast`.
-    tasks, scale, ceiling
+    tasks, scale
         As in `causalgia.contrast`.
 
     Returns
@@ -63,11 +62,11 @@ def contrast_models(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the outcomes are of one predictor or of a parallel trial, `control` and
         `models` are both given or neither is, a model is unknown, weights do not sum to
         zero; or as in `causalgia.contrast`.
-    OutcomesError
+    DataError
         If `outcomes` is not a Dataset of outcomes.
 
     Examples
@@ -100,7 +99,6 @@ def contrast_models(
         contrasts=stacked,
         tasks=tasks,
         scale=scale,
-        ceiling=ceiling,
     )
     what = about(effects).estimand
     if by_arm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,8 +16,8 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import converts_to_float, in_order
 from causalgia.effect_table import INCOMPLETE
-from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted, type_in_words
-from causalgia.inputs import decimal_comma_cure, separator_cure
+from causalgia.errors import DataError, quoted, type_in_words
+from causalgia.inputs import separator_cure
 from causalgia.notes import with_notes
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
@@ -80,7 +80,7 @@ def from_frame(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a column is missing, a name has no value, an outcome or covariate is infinite
         or no real number, a measurement is duplicated, or missing where the trial is
         parallel or there are several models, an arm has no outcome in a task, a unit's
@@ -120,7 +120,7 @@ def from_frame(
         "model": model,
     }
     table = _as_table(frame, named, covariates)
-    taken = check_outcome_column(named)
+    check_outcome_column(named)
     n = len(table)
     units = (
         _axis(table, "unit", unit)
@@ -134,9 +134,7 @@ def from_frame(
     parallel = _is_parallel(units, arms)
     axes = [units, *([] if parallel else [arms]), tasks, *models]
     may_have_gaps = not (parallel or models)
-    y = _as_finite_column(
-        table, outcome, [units, arms, tasks], taken, gaps=may_have_gaps
-    )
+    y = _as_finite_column(table, outcome, [units, arms, tasks], gaps=may_have_gaps)
     cube = _as_cube(y, axes, gaps=may_have_gaps)
     missing = np.isnan(cube)
     assignment = (
@@ -158,7 +156,7 @@ def from_frame(
         if column is not None:
             factorized(table, column)
             values = (
-                _as_finite_column(table, column, [units], [*taken, outcome])
+                _as_finite_column(table, column, [units])
                 if name in covariates
                 else table[column].to_numpy()
             )
@@ -186,33 +184,32 @@ def _as_covariate_columns(
 ) -> tuple[str, ...]:
     names = () if covariates is None else in_order(covariates)
     if names is None:
-        raise OutcomesError(
+        raise DataError(
+            f"covariates takes names of columns, not {type_in_words(covariates)}",
             argument="covariates",
-            need=f"takes names of columns, not {type_in_words(covariates)}",
         )
     for name in names:
         if not isinstance(name, str):
-            raise OutcomesError(
+            raise DataError(
+                "covariates takes the name of a column as text, not "
+                f"{type_in_words(name)}",
                 argument="covariates",
-                need=f"takes the name of a column as text, not {type_in_words(name)}",
             )
         if name in (outcome, arm):
-            raise OutcomesError(
+            raise DataError(
+                f"covariates={quoted(name)} is the column of the outcome or the arm",
                 argument="covariates",
-                value=name,
-                need="is the column of the outcome or the arm",
-                cure="name what came before",
             )
         if name in RESERVED - {"gc"}:
-            raise OutcomesError(
+            raise DataError(
                 f"covariate {quoted(name)}: a Dataset of outcomes means something else "
-                "by that name; rename the column"
+                "by that name"
             )
     return names
 
 
 def check_outcome_column(named: Mapping[str, str | None]) -> list[str]:
-    """Raise OutcomesError if the outcome is the column of another argument; return the
+    """Raise DataError if the outcome is the column of another argument; return the
     columns of the others.
 
     Examples
@@ -222,7 +219,7 @@ def check_outcome_column(named: Mapping[str, str | None]) -> list[str]:
     >>> check_outcome_column({"outcome": "seq", "arm": "dose", "unit": "seq"})
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: outcome='seq' is the column of unit=; name the column of what was measured
+    causalgia.errors.DataError: outcome='seq' is the column of unit=
     """
     others = {
         name: column
@@ -231,11 +228,9 @@ def check_outcome_column(named: Mapping[str, str | None]) -> list[str]:
     }
     for name, column in others.items():
         if column == named["outcome"]:
-            raise OutcomesError(
+            raise DataError(
+                f"outcome={quoted(column)} is the column of {name}=",
                 argument="outcome",
-                value=column,
-                need=f"is the column of ``{name}=``",
-                cure="name the column of what was measured",
             )
     return list(others.values())
 
@@ -251,12 +246,9 @@ def _as_table(
         else None
     )
     if not isinstance(table, pd.DataFrame):
-        raise OutcomesError(
-            f"from_frame takes a table, not {type_in_words(frame)}; make it a pandas "
-            "DataFrame first"
-        )
+        raise DataError(f"from_frame takes a table, not {type_in_words(frame)}")
     if table.empty:
-        raise OutcomesError("from_frame: the table has no rows")
+        raise DataError("from_frame: the table has no rows")
     columns = [
         (name, column)
         for name, column in named.items()
@@ -264,28 +256,27 @@ def _as_table(
     ]
     for name, column in [*columns, *(("covariates", column) for column in covariates)]:
         if not isinstance(column, str):
-            raise OutcomesError(
-                f"``{name}=`` takes the name of a column as text, not "
+            raise DataError(
+                f"{name}= takes the name of a column as text, not "
                 f"{type_in_words(column)}"
             )
         if column not in table.columns:
-            raise OutcomesError(
+            raise DataError(
                 f"no column {quoted(column)}; the columns are "
                 f"{', '.join(map(quoted, table.columns))}"
                 + separator_cure([*table.columns, table.index.name])
             )
         if (table.columns == column).sum() > 1:
-            raise OutcomesError(f"column {quoted(column)} appears twice; rename one")
+            raise DataError(f"column {quoted(column)} appears twice")
     return table
 
 
 def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> _Axis:
-    """Encode a column by order of first appearance; raise OutcomesError for a gap."""
+    """Encode a column by order of first appearance; raise DataError for a gap."""
     absent = table[column].isna().to_numpy()
     if absent.any():
-        raise OutcomesError(
-            f"row {_first_bad_row(table, absent)}: column {quoted(column)} has no "
-            "value; fill it in or drop the row"
+        raise DataError(
+            f"row {_first_bad_row(table, absent)}: column {quoted(column)} has no value"
         )
     codes, uniques = factorized(table, column)
     names = uniques.tolist()
@@ -299,9 +290,8 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
         _check_distinct_labels(names, column)
         odd = next((name for name in names if not name.isprintable()), None)
         if odd is not None and text:
-            raise OutcomesError(
-                f"column {quoted(column)} has {quoted(odd)}, which cannot be printed; "
-                "rename it"
+            raise DataError(
+                f"column {quoted(column)} has {quoted(odd)}, which cannot be printed"
             )
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
 
@@ -311,7 +301,7 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a cell holds a list or a table, or text with half a surrogate pair.
 
     Examples
@@ -319,7 +309,7 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
     >>> factorized(pd.DataFrame({"arm": ["a", ["b"]]}), "arm")
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: row 1: column 'arm' holds ['b']; a cell holds one number or one text ...
+    causalgia.errors.DataError: row 1: column 'arm' holds ['b']; a cell holds one number or one text ...
     """
     try:
         codes, uniques = pd.factorize(table[column])
@@ -333,13 +323,12 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
     except (TypeError, ValueError) as error:
         for row, value in zip(table.index, table[column], strict=True):
             if not isinstance(value, Hashable) or not _has_text(value):
-                raise OutcomesError(
+                raise DataError(
                     f"row {row}: column {quoted(column)} holds {quoted(value)}; a cell "
                     "holds one number or one text that can be printed"
                 ) from error
-        raise OutcomesError(
-            f"column {quoted(column)} holds values that are not names ({error}); give "
-            "text"
+        raise DataError(
+            f"column {quoted(column)} holds values that are not names ({error})"
         ) from error
     return codes, uniques
 
@@ -355,9 +344,9 @@ def _has_text(value: object) -> bool:
 def _check_distinct_labels(names: list[str], column: str) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise OutcomesError(
+        raise DataError(
             f"column {quoted(column)} has {count} values that are all {quoted(name)} "
-            "as text; write them one way"
+            "as text"
         )
 
 
@@ -369,12 +358,11 @@ def _as_finite_column(
     table: pd.DataFrame,
     column: str,
     axes: Sequence[_Axis],
-    taken: Collection[str],
     *,
     gaps: bool = False,
 ) -> npt.NDArray[np.floating]:
     """Return a column as finite floats, NaN where there may be `gaps`; float16 and
-    float32 are kept. The columns `taken` have other meanings.
+    float32 are kept.
     """
     # extension dtypes of pandas and Arrow name their numpy dtype
     dtype: Any = table[column].dtype
@@ -384,9 +372,8 @@ def _as_finite_column(
         else np.dtype(getattr(dtype, "numpy_dtype", object))
     )
     if kind.kind in "cmM":
-        raise OutcomesError(
-            f"column {quoted(column)} is {table[column].dtype}, not real numbers; "
-            f"{_columns_of_numbers(table, taken)}"
+        raise DataError(
+            f"column {quoted(column)} is {table[column].dtype}, not real numbers"
         )
     try:
         values = table[column].to_numpy(
@@ -398,16 +385,15 @@ def _as_finite_column(
         ValueError,
         ArithmeticError,
     ) as error:  # too large for a float, or a signaling NaN
-        raise not_numeric(table, column, error, taken) from error
+        raise not_numeric(table, column, error) from error
     bad = np.isinf(values) if gaps else ~np.isfinite(values)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
         unit, *others = ((axis.dim, axis.names[axis.codes[i]]) for axis in axes)
         where = "".join(f", {dim} '{name}'" for dim, name in others)
-        raise OutcomesError(
+        raise DataError(
             f"row {_first_bad_row(table, bad)} (unit {unit[1]}{where}): "
-            f"{quoted(column)} is {values[i]!s}; repair the value, or drop every row "
-            "of that unit"
+            f"{quoted(column)} is {values[i]}"
         )
     return np.asarray(values)
 
@@ -423,18 +409,17 @@ def not_numeric(
     table: pd.DataFrame,
     column: str,
     error: BaseException,
-    taken: Collection[str] = (),
-) -> OutcomesError:
-    """Return the error of a column that holds a value which is no number: it names the
-    row to leave out, or the columns that hold numbers and are not `taken`.
+) -> DataError:
+    """Return the error of a column that holds a value which is no number, with its
+    row.
 
     Examples
     --------
     >>> table = pd.DataFrame({"y": [0.1, "low"], "name": ["a", "b"], "gc": [0.4, 0.5]})
     >>> print(not_numeric(table, "y", ValueError()))
-    column 'y' is not numeric: row 1 has 'low'; give a number, or leave the row out
+    column 'y' is not numeric: row 1 has 'low'
     >>> print(not_numeric(table, "name", ValueError()))
-    column 'name' is not numeric: row 0 has 'a'; name a column of numbers: 'gc'
+    column 'name' is not numeric: row 0 has 'a'
     """
     bad = [
         (row, value)
@@ -447,40 +432,20 @@ def not_numeric(
         )
     ]
     where = f": row {bad[0][0]} has {quoted(bad[0][1])}" if bad else f" ({error})"
-    cure = decimal_comma_cure(value for _, value in bad) or (
-        "give a number, or leave the row out"
-        if 0 < len(bad) < len(table)
-        else _columns_of_numbers(table, taken)
-    )
-    return OutcomesError(f"column {quoted(column)} is not numeric{where}; {cure}")
-
-
-def _columns_of_numbers(table: pd.DataFrame, taken: Collection[str]) -> str:
-    found = [
-        quoted(name)
-        for name in table.columns
-        if isinstance(name, str)
-        and name not in taken
-        and pd.api.types.is_numeric_dtype(table[name].dtype)
-        and not pd.api.types.is_complex_dtype(table[name].dtype)
-    ]
-    if not found:
-        return "give numbers"
-    return f"name a column of numbers: {' or '.join(found[:NAMES_SHOWN])}"
+    return DataError(f"column {quoted(column)} is not numeric{where}")
 
 
 def _check_arms_measured(
     missing: npt.NDArray[np.bool_], arms: _Axis, tasks: _Axis
 ) -> None:
-    """Raise OutcomesError for an arm without any outcome in a task; `missing` has the
+    """Raise DataError for an arm without any outcome in a task; `missing` has the
     shape (unit, arm, task).
     """
     nowhere = np.argwhere(missing.all(axis=0))
     if len(nowhere):
         arm, task = arms.names[nowhere[0, 0]], tasks.names[nowhere[0, 1]]
-        raise OutcomesError(
-            f"arm {quoted(arm)} has no outcome in any unit of task {quoted(task)}; "
-            "leave that arm or that task out"
+        raise DataError(
+            f"arm {quoted(arm)} has no outcome in any unit of task {quoted(task)}"
         )
 
 
@@ -505,57 +470,37 @@ def _as_cube(
     shape = tuple(len(axis.names) for axis in axes)
     flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape)))
-    for wrong, times, cure in (
-        (
-            counts > 1,
-            "more than once",
-            f"average them (up to {int(counts.max(initial=0)):,} rows a cell), or name "
-            "the column that tells them apart (task=, model=, unit=)",
-        ),
-        ((counts == 0) & (not gaps), "nowhere", _cure_of_a_gap(axes)),
-    ):
-        if wrong.any():
+    for wrong, times in ((counts > 1, "more than once"), (counts == 0, "nowhere")):
+        if wrong.any() and not (gaps and times == "nowhere"):
             where = np.unravel_index(np.flatnonzero(wrong)[0], shape)
             at = ", ".join(
                 f"{axis.dim} '{axis.names[i]}'"
                 for axis, i in zip(axes, where, strict=True)
             )
-            raise OutcomesError(f"{at} is measured {times}; {cure}")
+            raise DataError(f"{at} is measured {times}")
     cube = np.full(len(counts), np.nan, dtype=y.dtype)
     cube[flat] = y
     return cube.reshape(shape)
 
 
-def _cure_of_a_gap(axes: Sequence[_Axis]) -> str:
-    """Return what to do about a missing cell of a table that may have none."""
-    dims = [axis.dim for axis in axes]
-    if "arm" not in dims:
-        return "add the row, drop what is incomplete, or take each task by itself"
-    return (
-        "add the row, drop what is incomplete, or take it as it is: "
-        "cg.estimation.from_incomplete"
-    )
-
-
 def _constant_within_unit(
     values: Labels, column: str, units: _Axis, first: Codes
 ) -> Labels:
-    """Return one value for each unit; raise OutcomesError where a unit has two."""
+    """Return one value for each unit; raise DataError where a unit has two."""
     absent = pd.isna(values)
     if absent.any():
-        raise OutcomesError(
+        raise DataError(
             f"unit {units.names[units.codes[np.argmax(absent)]]}: {quoted(column)} has "
-            "no value; fill it in"
+            "no value"
         )
     one = values[first]
     differs = np.asarray(values != one[units.codes])
     if differs.any():
         i = int(np.flatnonzero(differs)[0])
         name = units.names[units.codes[i]]
-        raise OutcomesError(
-            f"unit {name}: {quoted(column)} is {one[units.codes[i]]!s} in one row and "
-            f"{values[i]!s} in another; it belongs to the unit, so it must be the same "
-            "in all its rows"
+        raise DataError(
+            f"unit {name}: {quoted(column)} is {one[units.codes[i]]} in one row and "
+            f"{values[i]} in another"
         )
     if one.dtype != object:
         return one

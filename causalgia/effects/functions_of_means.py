@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +11,17 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.checks import is_real
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
 from causalgia.effects.scales import (
+    FUNCTION,
     OF_MEANS,
-    check_log2,
+    MeansFunction,
     check_not_log,
     on_scale,
+    scale_name,
 )
 from causalgia.errors import (
-    ContrastError,
-    Setting,
+    EstimateError,
     quoted,
 )
 from causalgia.numerics.row_blocks import agreement
@@ -32,8 +31,10 @@ if TYPE_CHECKING:
     from causalgia.effects.scales import TaskWeights
 
 _EPS = 8 * float(np.finfo(float).eps)
-Parts = tuple[Array, tuple[Array, ...], Array, tuple[Array, ...]]
-"""Value, its gradient, denominator, its gradient; gradients by arm 0, B, A, AB."""
+_STEP = 1e-3
+"""Step of the differences that give a gradient, relative to a mean or its error."""
+_SLOPE = 1e-9
+"""Relative error of such a gradient, of a function that is smooth over the step."""
 
 
 @dataclass(frozen=True)
@@ -240,58 +241,57 @@ def _sums_over_first_axis(W: sparse.csr_array, x: Array) -> Array:
     return np.asarray(W @ x.reshape(len(x), -1)).reshape(W.shape[0], *x.shape[1:])
 
 
-def excess_over_multiplicative(none: Array, b: Array, a: Array, both: Array) -> Parts:
-    """``AB - A B / 0``: 0 where effects multiply."""
-    one, zero = np.ones_like(none), np.zeros_like(none)
-    return (
-        both - a * b / none,
-        (a * b / none**2, -a / none, -b / none, one),
-        none,
-        (one, zero, zero, zero),
-    )
+def parts_and_slopes(
+    function: MeansFunction, mean: Array, step: Array
+) -> tuple[Array, Array, bool]:
+    """Return numerator and divisor of a function of four means, ``(2, ...)``, their
+    slopes by arm, ``(2, 4, ...)``, and whether there is a divisor.
 
+    Slopes are differences over five points, with a relative error of 1e-9 where the
+    function is smooth over twice the step.
 
-def bpnet(none: Array, b: Array, a: Array, both: Array) -> Parts:
-    """``(AB - (B - 0)) / A``: 1 where effects add (Avsec et al. 2021)."""
-    top, one, zero = both - b + none, np.ones_like(none), np.zeros_like(none)
-    return top / a, (1 / a, -1 / a, -top / a**2, 1 / a), a, (zero, zero, one, zero)
+    Parameters
+    ----------
+    function
+        As `causalgia.contrast` takes it.
+    mean, step
+        Of the arms 0, B, A and AB, shape ``(4, ...)`` each.
 
-
-def cooperativity(none: Array, b: Array, a: Array, both: Array) -> Parts:
-    """``2^AB / (2^A + 2^B - 2^0)`` of outcomes in log2: 1 where effects add before the
-    log (de Almeida et al. 2022).
+    Examples
+    --------
+    >>> mean = np.array([1.0, 2.0, 4.0, 10.0])
+    >>> def bpnet(none, a, b, both):
+    ...     return both - a - b + none, a
+    >>> parts, slopes, divides = parts_and_slopes(bpnet, mean, 1e-3 * mean)
+    >>> parts, slopes[0].round(6), divides
+    (array([5., 4.]), array([ 1., -1., -1.,  1.]), True)
     """
-    low, left, right = (np.exp2(x - both) for x in (none, b, a))
-    below, rate = left + right - low, np.log(2.0)
-    by_arm = (-rate * low, rate * left, rate * right, np.zeros_like(low))
-    value = 1 / below
-    gradient = (*(-g / below**2 for g in by_arm[:3]), rate * value)
-    return value, gradient, below, by_arm
+
+    def at(means: Array) -> tuple[Array, bool]:
+        none, b, a, both = means
+        found = function(none, a, b, both)
+        divides = isinstance(found, tuple)
+        top, below = found if divides else (found, np.ones_like(none))
+        parts = [
+            np.broadcast_to(np.asarray(x, float), none.shape) for x in (top, below)
+        ]
+        return np.stack(parts), divides
+
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        parts, divides = at(mean)
+        slopes = np.empty((2, *mean.shape))
+        for k in range(len(mean)):
+            moved = np.zeros_like(mean)
+            moved[k] = step[k]
+            near, far = (
+                at(mean + times * moved)[0] - at(mean - times * moved)[0]
+                for times in (1, 2)
+            )
+            slopes[:, k] = (8 * near - far) / (12 * step[k])
+    return parts, slopes, divides
 
 
-def bliss(none: Array, b: Array, a: Array, both: Array, *, ceiling: float) -> Parts:
-    """``e_AB - e_A - e_B + e_A e_B`` of ``e = (m - m_0) / (ceiling - m_0)``: 0 where A
-    and B act independently.
-    """
-    room = ceiling - none
-    e_b, e_a, e_both = ((m - none) / room for m in (b, a, both))
-    of_none = ((e_both - 1) - (e_a - 1) * (1 - e_b) - (e_b - 1) * (1 - e_a)) / room
-    gradient = (of_none, -(1 - e_a) / room, -(1 - e_b) / room, 1 / room)
-    zero = np.zeros_like(none)
-    return (
-        e_both - e_a - e_b + e_a * e_b,
-        gradient,
-        room,
-        (-np.ones_like(none), zero, zero, zero),
-    )
-
-
-def of_four_means(
-    y: Array,
-    bound: Array,
-    parts: Callable[[Array, Array, Array, Array], Parts],
-    name: str,
-) -> Expansion:
+def of_four_means(y: Array, bound: Array, function: MeansFunction) -> Expansion:
     """Expand a function of the means of a 2 x 2 factorial.
 
     Parameters
@@ -299,124 +299,110 @@ def of_four_means(
     y, bound
         Outcomes of the arms 0, B, A and AB and bounds on their rounding, shape
         ``(4, n, ...)``.
-    parts
-        The function.
-    name
-        Its name.
+    function
+        As `causalgia.contrast` takes it.
 
     Raises
     ------
-    ContrastError
-        If the divisor is not positive.
+    EstimateError
+        If the divisor is not positive, or the value is not finite.
 
     Examples
     --------
     >>> y = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 5.0], [9.0, 11.0]])
-    >>> found = of_four_means(y, np.zeros((4, 2)), bpnet, "bpnet")
-    >>> found.value, found.influence
-    (array([2.25]), array([[ 0.3125, -0.3125]]))
+    >>> def bpnet(none, a, b, both):
+    ...     return both - a - b + none, a
+    >>> found = of_four_means(y, np.zeros((4, 2)), bpnet)
+    >>> found.value, found.influence.round(9)
+    (array([1.25]), array([[ 0.3125, -0.3125]]))
     """
     mean = y[:, 0] + (y - y[:, :1]).mean(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        value, gradient, below, below_gradient = parts(*mean)
-    if not ((below > 0) & np.isfinite(value)).all():
-        raise ContrastError(
-            argument="scale",
-            value=name,
-            need=f"divides by {float(np.min(below)):.4g}, which must be positive",
-            cure="use the additive interaction (``scale='identity'``)",
-        )
     away = y - mean[:, None]
-    slopes = np.stack(gradient)[:, None]
-    moved = (
-        np.abs(slopes)
-        * (bound + bound.mean(axis=1, keepdims=True) + _EPS * np.abs(mean[:, None]))
-    ).sum(axis=0)
-    relative_below = 1 + (np.stack(below_gradient)[:, None] * away).sum(axis=0) / below
+    error = np.sqrt((away**2).mean(axis=1) / y.shape[1])
+    (top, below), slopes_of_parts, divides = parts_and_slopes(
+        function, mean, steps(mean, error)
+    )
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        value = top / below
+        slopes = (slopes_of_parts[0] - value * slopes_of_parts[1]) / below
+    if not ((below > 0) & np.isfinite(value)).all():
+        name = scale_name(function)
+        what = (
+            f"divides by {float(np.min(below)):.4g}, which must be positive"
+            if (below <= 0).any()
+            else "is not finite at the means of the arms"
+        )
+        raise EstimateError(
+            f"scale={quoted(name)} {what}",
+            argument="scale",
+        )
+    size = np.abs(slopes)[:, None]
+    rounding = bound + bound.mean(axis=1, keepdims=True) + _EPS * np.abs(mean[:, None])
+    moved = (size * (rounding + _SLOPE * np.abs(away))).sum(axis=0)
+    change = (slopes_of_parts[1][:, None] * away).sum(axis=0) / below
     return Expansion(
         value[None],
-        (slopes * away).sum(axis=0)[None],
-        relative_below[None],
+        (slopes[:, None] * away).sum(axis=0)[None],
+        (1 + change)[None] if divides else None,
         moved[None],
     )
 
 
-_OF_FOUR = {
-    "excess_over_multiplicative": excess_over_multiplicative,
-    "bpnet": bpnet,
-    "cooperativity": cooperativity,
-}
+def steps(mean: Array, error: Array | float = 0.0) -> Array:
+    """Return the steps of differences about means: a thousandth of a mean, or of its
+    error where that is larger.
+    """
+    least = np.maximum(np.abs(mean), error)
+    return _STEP * np.where(least > 0, least, 1.0)
 
 
 def check_scale_of_means(
     scale: object,
-    ceiling: float | None,
     interaction: Sequence[str] | None,
     crossover: bool,
     measured_on: str,
 ) -> None:
-    """Raise ContrastError where a function of means is not defined for the request.
+    """Raise EstimateError where a function of means is not defined for the request.
 
     Examples
     --------
-    >>> check_scale_of_means("bpnet", None, None, True, "counts")
+    >>> check_scale_of_means(lambda none, a, b, both: both, None, True, "counts")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; name the two in interaction=
+    causalgia.errors.EstimateError: scale='function' is an interaction of two factors
     """
+    if callable(scale):
+        _check_function(scale, interaction, crossover)
+        return
     if not isinstance(scale, str):
-        raise ContrastError(
+        raise EstimateError(
             f"scale {quoted(scale)} is not one of the scales, such as 'identity', "
             "'log' and 'ratio'"
         )
-    if (scale == "bliss") != (ceiling is not None):
-        raise ContrastError(
-            argument="scale",
-            value="bliss",
-            need=(
-                "and ",
-                Setting("ceiling"),
-                " (the largest possible outcome) go together",
-            ),
-            cure="give both",
-        )
-    if scale not in OF_MEANS:
-        return
-    if scale == "sd":
-        pass  # of any outcome
-    elif scale == "cooperativity":
-        if measured_on != "outcome":
-            check_log2(scale, measured_on)
-    else:
+    if scale in ("log_of_means", "ratio"):
         check_not_log(scale, measured_on)
     if scale == "sd" and not crossover:
-        raise ContrastError(
+        raise EstimateError(
+            "scale='sd' needs a crossover, in which the same units give the "
+            "effects and the sd of the control; in a parallel trial use scale='log' "
+            "or 'log_of_means', or give a region in sd: rope='0.2 sd'",
             argument="scale",
-            value="sd",
-            need="needs a crossover, in which the same units give the effects and the "
-            "sd of the control",
-            cure=(
-                "in a parallel trial use ",
-                Setting("scale", "log"),
-                " or 'log_of_means', or give a region in sd: ",
-                Setting("rope", "0.2 sd"),
-            ),
         )
-    if scale in ("sd", "log_of_means", "ratio"):
-        return
+
+
+def _check_function(
+    scale: MeansFunction, interaction: Sequence[str] | None, crossover: bool
+) -> None:
+    name = scale_name(scale)
     if interaction is None or len(interaction) != 2 or isinstance(interaction, str):
-        raise ContrastError(
+        raise EstimateError(
+            f"scale={quoted(name)} is an interaction of two factors",
             argument="scale",
-            value=scale,
-            need="is an interaction of two factors",
-            cure="name the two in ``interaction=``",
         )
     if not crossover:
-        raise ContrastError(
+        raise EstimateError(
+            f"scale={quoted(name)} needs a crossover; in a parallel trial use scale='log_of_means'",
             argument="scale",
-            value=scale,
-            need="needs a crossover",
-            cure=("in a parallel trial use ", Setting("scale", "log_of_means")),
         )
 
 
@@ -424,9 +410,8 @@ def expand_crossover(
     y: xr.DataArray,
     W: sparse.csr_array,
     sd_of: sparse.csr_array,
-    scale: str,
+    scale: str | MeansFunction,
     measured_on: str,
-    ceiling: float | None,
     cells: Sequence[str],
     over: TaskWeights | None = None,
 ) -> dict[str, Any]:
@@ -438,7 +423,7 @@ def expand_crossover(
         Outcomes ``(unit, arm, ...)`` of the A arms that are used.
     W, sd_of
         Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
-    scale, measured_on, ceiling
+    scale, measured_on
         As in `contrast`.
     cells
         The arms of the first contrast in the order of its weights: 0, B, A, AB for an
@@ -450,7 +435,12 @@ def expand_crossover(
     values, bound = (
         np.moveaxis(np.asarray(x), 1, 0) for x in on_scale(y, "identity", measured_on)
     )
-    if scale in ("log_of_means", "ratio"):
+    null = OF_MEANS[FUNCTION if callable(scale) else scale]
+    if callable(scale):
+        arms = [str(a) for a in y["arm"].to_numpy()]
+        order = [arms.index(cell) for cell in cells]
+        found, spread = of_four_means(values[order], bound[order], scale), {}
+    elif scale in ("log_of_means", "ratio"):
         mean, change, moved = (
             np.stack(x) for x in zip(*map(relative, values, bound), strict=True)
         )
@@ -465,21 +455,9 @@ def expand_crossover(
                 over.bounds(moved, 2),
             )
         spread = control_sd(list(change), list(moved), sd_of)
-    elif scale == "sd":
-        found, spread = _in_sd(values, bound, W, sd_of, y, over)
     else:
-        arms = [str(a) for a in y["arm"].to_numpy()]
-        order = [arms.index(cell) for cell in cells]
-        found, spread = (
-            of_four_means(
-                values[order],
-                bound[order],
-                function_of_four_means(scale, ceiling),
-                scale,
-            ),
-            {},
-        )
-    return effect_variables(found, y, OF_MEANS[scale], spread, over)
+        found, spread = _in_sd(values, bound, W, sd_of, y, over)
+    return effect_variables(found, y, null, spread, over)
 
 
 def _in_sd(
@@ -494,12 +472,10 @@ def _in_sd(
     control's sd on that scale.
     """
     if values.shape[1] < 3:
-        raise ContrastError(
-            argument="scale",
-            value="sd",
-            need=": the error of an sd needs three units, and there are "
+        raise EstimateError(
+            "scale='sd': the error of an sd needs three units, and there are "
             f"{values.shape[1]}",
-            cure=("draw more, or use ", Setting("scale", "identity")),
+            argument="scale",
         )
     found, sd = in_control_sd(values, bound, W, sd_of)
     for k, t, *more in np.argwhere(~np.isfinite(found.influence).all(axis=1))[:1]:
@@ -511,12 +487,10 @@ def _in_sd(
         where = (
             "over units" if sd[(k, t, *more)] == 0 else "over units but for one of them"
         )
-        raise ContrastError(
-            argument="scale",
-            value="sd",
-            need=f": task {quoted(task)} does not vary {where} in the control "
+        raise EstimateError(
+            f"scale='sd': task {quoted(task)} does not vary {where} in the control "
             f"({', '.join(arms)}), so its sd cannot serve as the unit",
-            cure=("leave the task out, or use ", Setting("scale", "identity")),
+            argument="scale",
         )
     if over is None:
         return found, {"control_sd": np.ones_like(sd)}
@@ -534,27 +508,8 @@ def _in_sd(
     return found.over_tasks(over), {"control_sd": spread}
 
 
-def function_of_four_means(
-    scale: str, ceiling: float | None
-) -> Callable[[Array, Array, Array, Array], Parts]:
-    """Return the function of the means of arms 0, B, A and AB for a scale."""
-    if scale == "bliss":
-        return partial(bliss, ceiling=_as_ceiling(ceiling))
-    return _OF_FOUR[scale]
-
-
-def _as_ceiling(ceiling: float | None) -> float:
-    """Return the largest outcome as a float, or raise ContrastError."""
-    if not is_real(ceiling) or not np.isfinite(ceiling):
-        raise ContrastError(
-            f"``ceiling={quoted(ceiling)}`` is not a number; give the largest outcome "
-            "there can be"
-        )
-    return float(ceiling)
-
-
 def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:
-    """Raise ContrastError for a mean of 0, or a negative one unless its contrasts are
+    """Raise EstimateError for a mean of 0, or a negative one unless its contrasts are
     ratios of two means.
     """
     plain = is_plain(W) if scale == "ratio" else np.zeros(W.shape[0], dtype=bool)
@@ -563,12 +518,10 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
     bad = (flat == 0) | (strict[:, None] & (flat < 0))
     for a, r in np.argwhere(bad)[:1]:
         need = "positive" if strict[a] else "other than 0"
-        raise ContrastError(
+        raise EstimateError(
+            f"scale={quoted(scale)} needs means {need}, and arm {quoted(arms[a])} has "
+            f"the mean {flat[a, r]:.4g}",
             argument="scale",
-            value=scale,
-            need=f"needs means {need}, and arm {quoted(arms[a])} has the mean "
-            f"{flat[a, r]:.4g}",
-            cure=("use ", Setting("scale", "identity")),
         )
 
 
@@ -668,11 +621,10 @@ def expand_parallel(
     used = np.unique(W.indices)
     empty = [arms[a] for a in used if not len(rows[a])]
     if empty:
-        raise ContrastError(
+        raise EstimateError(
+            f"scale={quoted(scale)}: no unit was given arm {quoted(empty[0])}, so it "
+            "has no mean",
             argument="scale",
-            value=scale,
-            need=f": no unit was given arm {quoted(empty[0])}, so it has no mean",
-            cure="leave it out",
         )
     used = np.array([a for a in np.union1d(used, sd_of.indices) if len(rows[a])])
     mean = np.ones((len(arms), *values.shape[1:]))

@@ -70,7 +70,7 @@ def effects_of_units(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the scale is unknown, or impossible for the outcomes.
 
     Examples

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,7 @@ from causalgia.effects.contrast_weights import (
     weights_as_given,
 )
 from causalgia.errors import (
-    ContrastError,
-    Setting,
+    EstimateError,
     quoted,
 )
 from causalgia.expressions import backticked, without_patterns
@@ -42,16 +41,15 @@ ATTRIBUTE = "task_weights"
 _MOST_ARMS_SHOWN = 8
 _TASK_AXIS = 2  # of outcomes (unit, arm, task, ...)
 
+FUNCTION = "function"
+"""attrs["transform"] of effects on the scale of a function of the user's."""
 #: scale of a function of the arms' means -> null value
-OF_MEANS = {
-    "log_of_means": 0.0,
-    "ratio": 1.0,
-    "excess_over_multiplicative": 0.0,
-    "bpnet": 1.0,
-    "cooperativity": 1.0,
-    "bliss": 0.0,
-    "sd": 0.0,
-}
+OF_MEANS = {"log_of_means": 0.0, "ratio": 1.0, "sd": 0.0, FUNCTION: 0.0}
+
+MeansFunction: TypeAlias = Callable[..., Any]
+"""Interaction of two factors in a crossover, of the means of the arms with neither, the
+first, the second and both: arrays of one shape; 0 where there is none. It returns a value,
+or a tuple of a numerator and of what it is divided by."""
 
 #: scale -> (transform g, |g'|)
 _TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
@@ -68,14 +66,11 @@ _LOG_WORD = re.compile(
     re.IGNORECASE,
 )
 _LOG2_WORD = re.compile(r"(?<![a-z])log2(?![0-9a-z])|(?<![A-Za-z])log2[A-Z]")
-_OTHER_LOG_WORD = re.compile(
-    r"(?<![a-z])(log(10|1p|e)|ln|logits?)(?![a-z])", re.IGNORECASE
-)
 _LOG_PREFIX = re.compile(r"(?<![A-Za-z])log[A-Z]")
 
 
 def on_scale(
-    y: xr.DataArray, scale: str, measured_on: str
+    y: xr.DataArray, scale: str | MeansFunction, measured_on: str
 ) -> tuple[xr.DataArray, Array]:
     """Transform outcomes to a scale in float64, with a bound on the rounding of each.
 
@@ -98,7 +93,7 @@ def on_scale(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the scale is unknown, or impossible for what is measured or for a value.
 
     Examples
@@ -110,8 +105,9 @@ def on_scale(
     >>> bound.round(7)
     array([1.000e-07, 3.125e-02])
     """
-    check_scale(y, scale, measured_on)
-    put, bound = transform_with_bound(y.to_numpy(), scale=scale)
+    name = scale_name(scale)
+    check_scale(y, name, measured_on)
+    put, bound = transform_with_bound(y.to_numpy(), scale=name)
     return y.copy(data=put), bound
 
 
@@ -181,10 +177,10 @@ def transform(
 
 
 def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
-    """Raise ContrastError where a scale is unknown, or impossible for the outcomes."""
+    """Raise EstimateError where a scale is unknown, or impossible for the outcomes."""
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
-        known = [*_TRANSFORMS, *OF_MEANS]
-        raise ContrastError(
+        known = [*_TRANSFORMS, *(name for name in OF_MEANS if name != FUNCTION)]
+        raise EstimateError(
             f"scale {quoted(scale)} is not one of "
             f"{', '.join(known)}{nearest(str(scale), known)}"
         )
@@ -213,55 +209,38 @@ def is_log(measured_on: str) -> bool:
     return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
 
 
-def check_log2(scale: str, measured_on: str) -> None:
-    """Raise ContrastError unless the description of a scale names log2; of a logarithm
-    without its base, the message asks for the base.
+def is_log2(measured_on: str) -> bool:
+    """Return whether the description of a scale names log2.
 
     Examples
     --------
-    >>> check_log2("cooperativity", "log2 counts")
-    >>> check_log2("cooperativity", "log counts")
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.ContrastError: scale='cooperativity' needs log2 outcomes, and these are on 'log counts', ...
+    >>> is_log2("log2 counts"), is_log2("log counts")
+    (True, False)
     """
-    if _LOG2_WORD.search(measured_on):
-        return
-    need = f"needs log2 outcomes, and these are on {quoted(measured_on)}"
-    cure = ""
-    if is_log(measured_on) and not _OTHER_LOG_WORD.search(measured_on):
-        need += ", of which the base is not said"
-        cure = (
-            "if it is 2, say so: outcomes.assign_attrs(scale='log2'); natural logarithms "
-            "are first divided by np.log(2)"
-        )
-    raise ContrastError(argument="scale", value=scale, need=need, cure=cure)
+    return bool(_LOG2_WORD.search(measured_on))
 
 
 def check_not_log(scale: str, measured_on: str) -> None:
-    """Raise ContrastError where the log, logit or ratio of logarithms is requested.
+    """Raise EstimateError where the log, logit or ratio of logarithms is requested.
 
     Examples
     --------
     >>> check_not_log("log", "log counts")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ContrastError: scale='log': the outcomes are already on 'log counts'; use scale='identity', ...
+    causalgia.errors.EstimateError: scale='log': the outcomes are already on 'log counts'
     """
     if not is_log(measured_on):
         return
     if scale == "logit":
-        raise ContrastError(
+        raise EstimateError(
+            f"scale='logit': the outcomes are on {quoted(measured_on)} and not "
+            "probabilities",
             argument="scale",
-            value="logit",
-            need=f": the outcomes are on {quoted(measured_on)} and not probabilities",
-            cure=("use ", Setting("scale", "identity")),
         )
-    raise ContrastError(
+    raise EstimateError(
+        f"scale={quoted(scale)}: the outcomes are already on {quoted(measured_on)}",
         argument="scale",
-        value=scale,
-        need=f": the outcomes are already on {quoted(measured_on)}",
-        cure=("use ", Setting("scale", "identity"), ", which compares logs"),
     )
 
 
@@ -279,11 +258,9 @@ def _check_values(y: xr.DataArray, scale: str) -> None:
         if dim in y.coords
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
-    raise ContrastError(
+    raise EstimateError(
+        f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}",
         argument="scale",
-        value=scale,
-        need=f"needs {need}, and {labels} has {value:g}",
-        cure=("use ", Setting("scale", "identity")),
     )
 
 
@@ -361,12 +338,12 @@ def stored_task_weights(estimates: xr.Dataset) -> dict[str, dict[str, float]]:
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the attribute holds anything else, as in a file changed by hand.
     """
     rows = parse_json(
         str(estimates.attrs.get(ATTRIBUTE, "{}")),
-        ContrastError,
+        EstimateError,
         source=f"attrs['{ATTRIBUTE}']",
     )
     weights = rows if isinstance(rows, dict) else {"": rows}
@@ -374,9 +351,8 @@ def stored_task_weights(estimates: xr.Dataset) -> dict[str, dict[str, float]]:
         if not isinstance(row, dict) or not all(
             type(weight) in (int, float) for weight in row.values()
         ):
-            raise ContrastError(
-                f"attrs['{ATTRIBUTE}'] holds no weights of tasks for {quoted(name)}; "
-                "estimate again (``cg.contrast``)"
+            raise EstimateError(
+                f"attrs['{ATTRIBUTE}'] holds no weights of tasks for {quoted(name)}"
             )
     return weights
 
@@ -386,7 +362,7 @@ def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeight
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If a task is unknown, a pattern matches none, or a row has no weight.
 
     Examples
@@ -403,9 +379,9 @@ def requested_task_weights(tasks: Contrasts, known: Sequence[str]) -> TaskWeight
         if name in names and {
             task: weight for task, weight in row.items() if weight
         } != {name: 1.0}:
-            raise ContrastError(
+            raise EstimateError(
                 f"the contrast {quoted(name)} has the name of a task, and is another "
-                "sum; rename it"
+                "sum"
             )
     return TaskWeights(weights, tuple(names))
 
@@ -428,12 +404,14 @@ def sums_over_axis(V: sparse.csr_array, x: Array, axis: int) -> Array:
     return np.ascontiguousarray(np.moveaxis(found, 0, axis))
 
 
-def tasks_in_use(outcomes: xr.Dataset, over: TaskWeights, scale: str) -> xr.Dataset:
+def tasks_in_use(
+    outcomes: xr.Dataset, over: TaskWeights, scale: str | MeansFunction
+) -> xr.Dataset:
     """Return outcomes of the tasks that have a weight.
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the tasks of a contrast are measured on different scales (coordinate
         ``task_scale``), and `scale` leaves them there.
     """
@@ -457,20 +435,17 @@ def tasks_in_use(outcomes: xr.Dataset, over: TaskWeights, scale: str) -> xr.Data
 
 
 def check_one_task_scale(weights: Weights, scales: Mapping[str, str]) -> None:
-    """Raise ContrastError for a contrast of tasks that are measured on different
+    """Raise EstimateError for a contrast of tasks that are measured on different
     scales.
     """
     for name, row in weights.items():
         first, *others = row
         for task in others:
             if scales[task] != scales[first]:
-                or_log = ", or ``scale='log'`` for positive outcomes"
-                raise ContrastError(
+                raise EstimateError(
                     f"contrast {quoted(name)}: task {quoted(first)} is on "
                     f"{quoted(scales[first])} and task {quoted(task)} on "
-                    f"{quoted(scales[task])}, which cannot be subtracted; use "
-                    "``scale='sd'`` (effects in sd of the control arm of each task)"
-                    f"{'' if any(map(is_log, scales.values())) else or_log}"
+                    f"{quoted(scales[task])}, which cannot be subtracted"
                 )
 
 
@@ -523,51 +498,27 @@ def _sum_in_words(terms: Mapping[str, float], sign: int) -> str:
     return (" - " if sign < 0 else " + ").join(shown)
 
 
-def check_task_scale(scale: str) -> None:
-    """Raise ContrastError for a scale of means that has no weighted sum over tasks.
+def check_task_scale(scale: str | MeansFunction) -> None:
+    """Raise EstimateError for a scale of means that has no weighted sum over tasks.
 
     Examples
     --------
     >>> check_task_scale("ratio")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ContrastError: tasks= with scale='ratio': ratios cannot be added; use scale='log_of_means', ...
+    causalgia.errors.EstimateError: tasks with scale='ratio': ratios cannot be added
     """
     if scale == "ratio":
-        raise ContrastError(
+        raise EstimateError(
+            "tasks with scale='ratio': ratios cannot be added",
             argument="tasks",
-            need=("with ", Setting("scale", "ratio"), ": ratios cannot be added"),
-            cure=(
-                "use ",
-                Setting("scale", "log_of_means"),
-                (
-                    ", whose difference between tasks is the log of the ratio of the "
-                    "two ratios"
-                ),
-            ),
         )
-    if scale in ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss"):
-        raise ContrastError(
+    if callable(scale):
+        raise EstimateError(
+            "tasks with a function as the scale: its interaction is estimated for one "
+            "task at a time",
             argument="tasks",
-            need=(
-                "with ",
-                Setting("scale", scale),
-                ": this interaction is estimated for one task at a time",
-            ),
-            cure=(
-                "leave ",
-                Setting("tasks"),
-                " out, or use ",
-                Setting("scale", "identity"),
-                " or 'log_of_means'",
-            ),
         )
-
-
-_RUN_BOTH_MODELS = (
-    "run the predictors that are compared on the same units: ``cg.run(design, "
-    "cg.Ensemble({'intact': ..., 'without 3': ...}), rng=)``"
-)
 
 
 def requested_model_weights(
@@ -580,48 +531,44 @@ def requested_model_weights(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If there are not two models or more of a crossover,
         control and models are both given, or a model is unknown.
     """
     if "model" not in outcomes["outcome"].dims:
-        raise ContrastError(
-            "these are outcomes of one predictor", cure=_RUN_BOTH_MODELS
+        raise EstimateError(
+            "these are outcomes of one predictor",
         )
     if "arm" not in outcomes["outcome"].dims:
-        raise ContrastError(
+        raise EstimateError(
             "contrasts between models need outcomes of a crossover",
-            cure=("leave ", Setting("assignment", "parallel"), " out of the design"),
         )
     known = [str(name) for name in outcomes["model"].to_numpy()]
     listed = first_of(map(quoted, known), 20)
     if control is not None and models is not None:
-        raise ContrastError(
+        raise EstimateError(
+            "control and models= are given; they ask different questions: give one "
+            "of them",
             argument="control",
-            need=("and ", Setting("models"), " are given"),
-            cure="they ask different questions: give one of them",
         )
     if models is not None:
         return weights_as_given(models, known, of="model")
     if control is None:
-        raise ContrastError(
+        raise EstimateError(
+            "control is missing: it says which model is subtracted; the models are "
+            f"{listed}",
             argument="control",
-            need="is missing: it says which model is subtracted",
-            cure=f"the models are {listed}",
         )
     if str(control) not in known:
         hint = nearest(str(control), known, most=3) or "."
-        raise ContrastError(
+        raise EstimateError(
+            f"control={quoted(control)} is not a model{hint} The models are {listed}",
             argument="control",
-            value=control,
-            need=f"is not a model{hint} The models are {listed}",
         )
     if len(known) < 2:
-        raise ContrastError(
+        raise EstimateError(
+            f"control={quoted(control)} is the only model",
             argument="control",
-            value=control,
-            need="is the only model",
-            cure=_RUN_BOTH_MODELS,
         )
     return {
         f"{model} minus {control}": {model: 1.0, str(control): -1.0}
@@ -718,7 +665,9 @@ def measured_on(outcomes: xr.Dataset) -> str:
     return scale if isinstance(scale, str) else quoted(scale)
 
 
-def do_coordinate(outcomes: xr.Dataset, weights: Weights, scale: str) -> dict[str, Any]:
+def do_coordinate(
+    outcomes: xr.Dataset, weights: Weights, scale: str | MeansFunction
+) -> dict[str, Any]:
     """Return the coordinate ``do (contrast)``, the signed sum (or quotient) of those of
     the arms, if any.
     """
@@ -759,10 +708,24 @@ def _signed_sum(w: dict[str, float], text: Mapping[str, str], *, ratio: bool) ->
     return " ".join([*pieces, *([rest] if more else [])]).removeprefix(f"{plus} ")
 
 
+def scale_name(scale: str | MeansFunction) -> str:
+    """Return the name of a scale, of a function its own.
+
+    Examples
+    --------
+    >>> scale_name("log"), scale_name(lambda none, a, b, both: both - a - b + none)
+    ('log', 'function')
+    """
+    if isinstance(scale, str):
+        return scale
+    name = str(getattr(scale, "__name__", FUNCTION))
+    return name if name.isidentifier() else FUNCTION
+
+
 def effect_attrs(
     on: str,
     weights: Weights,
-    scale: str,
+    scale: str | MeansFunction,
     assignment: str,
     control: Any,
     interaction: Sequence[str] | None,
@@ -771,22 +734,24 @@ def effect_attrs(
     """Return the attrs of effects of outcomes measured `on` a scale: assignment, scale,
     control, estimand, tasks.
     """
-    estimand = _estimand_text(weights, scale, control, interaction)
+    transform = FUNCTION if callable(scale) else scale
+    name = scale_name(scale)
+    estimand = _estimand_text(weights, name, control, interaction)
     if over is not None and not over.selects:
         estimand = f"{task_weights_in_words(over.weights)}, of the {estimand}"
     attrs: dict[str, Any] = {
         **attributes(
             assignment=assignment,
-            contrast_scale=_scale_in_words(scale, on),
-            transform=scale,
+            contrast_scale=_scale_in_words(name, on),
+            transform=transform,
             control="" if control is None else str(control),
             estimand=estimand,
         ),
         **({} if over is None else over.attrs),
     }
-    if scale in OF_MEANS:
+    if transform in OF_MEANS:
         attrs |= attributes(
-            null_value=OF_MEANS[scale],
+            null_value=OF_MEANS[transform],
             ice_is="influence values, whose mean is the effect",
         )
     return attrs
@@ -795,7 +760,7 @@ def effect_attrs(
 def _scale_in_words(scale: str, on: str) -> str:
     if scale == "identity":
         return on
-    if scale not in OF_MEANS:
+    if scale in _TRANSFORMS:
         return f"{scale} of {on}"
     if scale == "sd":
         return f"{on}, in sd of the control arm"
@@ -805,7 +770,7 @@ def _scale_in_words(scale: str, on: str) -> str:
 def _estimand_text(
     weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None
 ) -> str:
-    by_unit = scale not in OF_MEANS or scale == "sd"
+    by_unit = scale in _TRANSFORMS or scale == "sd"
     outcome = "outcome" if by_unit else "mean outcome over units"
     outcome = (
         outcome

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.effects.scales import TaskWeights, check_scale, transform
-from causalgia.errors import ContrastError
+from causalgia.effects.scales import MeansFunction, TaskWeights, check_scale, transform
+from causalgia.errors import EstimateError
 from causalgia.types import Array
 
 QUANTILES = (0.025, 0.5, 0.975)
@@ -24,7 +24,7 @@ def source_effects(
     outcomes: xr.Dataset,
     weights: Mapping[str, Mapping[str, float]],
     *,
-    scale: str,
+    scale: str | MeansFunction,
     measured_on: str,
     over: TaskWeights | None = None,
 ) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def source_effects(
     y = y.isel(source_arm=used)
     try:
         check_scale(y, scale, measured_on)
-    except ContrastError:
+    except EstimateError:
         return {}
     W = np.zeros((len(rows), len(arms)))
     for i, row in enumerate(rows.values()):

@@ -18,11 +18,10 @@ from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, u
 from causalgia.effects import contrast
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
-    ClusterSizeWarning,
     DegenerateWarning,
     EstimateError,
-    Setting,
     caller_stacklevel,
+    quoted,
 )
 from causalgia.estimation._from_effects import (
     as_estimates,
@@ -56,7 +55,6 @@ from causalgia.estimation.request import (
     with_floor,
 )
 from causalgia.estimation.source_notes import source_notes
-from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import (
@@ -74,7 +72,6 @@ from causalgia.types import Array, Codes
 MAX_COVARIANCE = 512
 
 
-@former_arguments
 def estimate(
     effects: xr.Dataset,
     *,
@@ -154,18 +151,18 @@ def estimate(
     EstimateError
         If the data do not identify the requested standard error; the message says what
         is lacking and the remedy. If a `control` is given with effects, which have one.
-    ContrastError
+    EstimateError
         If the `control` is no arm of the outcomes.
 
     Warns
     -----
     DegenerateWarning
         If nothing varies among the units, or there is one unit.
-    ClusterSizeWarning
+    DegenerateWarning
         If the mean ICE of clusters depends on their size (10 or more clusters; false
         alarms in 1 %) and units are weighted equally; ``weights="clusters"`` is the
         remedy.
-    FewClustersWarning
+    DegenerateWarning
         Below 20 clusters; not for drawn blocks, where t on G - 1 is exact arithmetic.
 
     Notes
@@ -227,19 +224,16 @@ def estimate(
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
     if task_correlation and with_positions:
         raise EstimateError(
+            "task_correlation=True: the effects have the dim 'position'",
             argument="task_correlation",
-            value=True,
-            need=": the effects have the dim 'position'",
-            cure="select one, or read a ``cg.Window``",
         )
     if isinstance(covariates, xr.Coordinates):
         covariates = tuple(map(str, covariates))
     names = as_names(covariates) or ()
     if covariates is not None and not names:
         raise EstimateError(
+            f"covariates={quoted(covariates)}: give names of coordinates on the units",
             argument="covariates",
-            value=covariates,
-            need=": give names of coordinates on the units",
         )
     request = Request(cluster, block, names, target, weights, moderate)
     if has_gaps(effects):
@@ -310,7 +304,7 @@ def estimate(
     else:
         estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
-    return with_notes(estimates, *filter(None, [note]), *source_notes(estimates, given))
+    return with_notes(estimates, *filter(None, [note]), *source_notes(given))
 
 
 def _minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
@@ -324,10 +318,9 @@ def _minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
     check_dataset(outcomes, "outcomes")
     if "contrast" in outcomes.dims:
         raise EstimateError(
+            f"control={quoted(control)} is of outcomes, and these are effects of "
+            "contrasts already",
             argument="control",
-            value=control,
-            need="is of outcomes, and these are effects of contrasts already",
-            cure=("leave ", Setting("control"), " out, or give the outcomes"),
         )
     return contrast(outcomes, control=control)
 
@@ -338,12 +331,9 @@ def _estimate_with_gaps(
     """Return the estimates of a table in which some units lack some arms."""
     if task_correlation:
         raise EstimateError(
+            "task_correlation=True needs the units of every task, and each task of a "
+            "table with gaps has a mixed model of its own",
             argument="task_correlation",
-            value=True,
-            need="needs the units of every task, and each task of a table with gaps "
-            "has a mixed model of its own",
-            cure="leave it out, or take the units with every cell: "
-            "outcomes.dropna('unit')",
         )
     columns, attrs, factor, notes = estimate_incomplete(
         effects, with_clusters(effects, request), ci_prob
@@ -369,38 +359,20 @@ def _with_task_columns(
     """
     if "model" in estimates["ace"].dims:
         raise EstimateError(
+            "task_correlation=True: the estimates have the dim 'model'",
             argument="task_correlation",
-            value=True,
-            need=": the estimates have the dim 'model'",
-            cure=(
-                "take one predictor, effects.isel(model=0), or ",
-                Setting("target", "population x predictors"),
-            ),
         )
     if "ice_correlation" in effects and "ice_sum" not in effects:
         raise EstimateError(
+            "task_correlation=True: moments do not keep how tasks vary together",
             argument="task_correlation",
-            value=True,
-            need=": moments do not keep how tasks vary together",
-            cure=(
-                "run the trial with ",
-                Setting("keep", "effects"),
-                ", or leave ",
-                Setting("keep"),
-                " out",
-            ),
         )
     if "outcome" in effects and answer.cluster == "unit":
         if request.target != "population":
             raise EstimateError(
+                f"task_correlation=True: target={quoted(request.target)} of a parallel "
+                "trial has no errors by unit",
                 argument="task_correlation",
-                value=True,
-                need=(
-                    ": ",
-                    Setting("target", request.target),
-                    " of a parallel trial has no errors by unit",
-                ),
-                cure=("use ", Setting("target", "population")),
             )
         each = effects.assign_coords(
             {_EACH: ("unit", np.arange(effects.sizes["unit"]))}
@@ -464,7 +436,7 @@ def _by_the_rule(
 def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from one unit, and warn."""
     # effects on these units need several draws of a random arm
-    or_fixed = "" if uses_random_arms(effects).any() else ", or ask ``target='units'``"
+    or_fixed = "" if uses_random_arms(effects).any() else ", or ask target='units'"
     warnings.warn(
         DegenerateWarning(
             "one unit: the effects have no standard error, p and interval; draw more "
@@ -615,7 +587,7 @@ def covariance(
         If a contrast is unknown, the estimates have no covariance (one unit, errors
         from elsewhere, decisions), or names do not identify the columns of the selected
         contrasts.
-    OutcomesError
+    DataError
         If these are outcomes or effects.
 
     Examples
@@ -641,12 +613,10 @@ def covariance(
         if "se" in as_estimates(estimates):
             raise EstimateError(
                 "the estimates have standard errors alone, and how they vary together "
-                "is not known; take them from ``cg.estimate``, or give their "
-                "covariance: ``cg.from_effects(estimates, covariance=)``"
+                "is not known"
             )
         raise EstimateError(
-            "the estimates have neither 'covariance' nor 'factor': one unit gives "
-            "none; use more units"
+            "the estimates have neither 'covariance' nor 'factor': one unit gives none"
         )
     known = contrast_labels(estimates).tolist()
     names = known if contrast is None else as_contrasts(contrast, known, "contrast")
@@ -800,7 +770,7 @@ def _size_note(effects: xr.Dataset, request: Request) -> str | None:
         f"over units, {over_units:.3g}, and the mean over {name}s, "
         f"{over_clusters:.3g}, are two different estimands, and intervals of the first "
         f"cover less than their nominal level where few {name}s have most of the "
-        'units; ``weights="clusters"`` estimates the second'
+        'units; weights="clusters" estimates the second'
     )
-    warnings.warn(ClusterSizeWarning(sentence), stacklevel=caller_stacklevel())
+    warnings.warn(DegenerateWarning(sentence), stacklevel=caller_stacklevel())
     return sentence

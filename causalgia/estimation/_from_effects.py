@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -14,19 +13,16 @@ import xarray as xr
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob, in_list, why_no_numbers
-from causalgia.effect_table import has_gaps
 from causalgia.errors import (
+    DataError,
     EstimateError,
-    OutcomesError,
     quoted,
-    quoted_path,
     type_in_words,
 )
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import (
     GivenEffects,
     aligned_covariance,
-    columns_to_rename,
     contrast_names,
     shared_labels,
     split_by_task,
@@ -34,15 +30,20 @@ from causalgia.estimation.given_effects import (
     with_effect_columns,
     with_given_correlation,
 )
-from causalgia.former_names import former_arguments
-from causalgia.inputs import as_pandas, decimal_comma_cure, separator_cure
+from causalgia.inputs import as_pandas
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import LEAST_SD
-from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
-from causalgia.types import Array, EstimateTable, HasCoefficients, HasToPandas
+from causalgia.schema import SCHEMA, annotate, validate
+from causalgia.types import (
+    Array,
+    EstimateTable,
+    HasCoefficients,
+    HasToPandas,
+    Index,
+    Series,
+)
 
 TASK = "effect"
-_COLUMN_OF = {"names": "contrast"}
 _NOT_FINITE = "is not finite; leave the contrast out or repair it"
 """Argument -> the column of a table that holds it, where it has another name."""
 
@@ -73,7 +74,6 @@ _NOT_COLUMNS = _ELSEWHERE | {
 }
 
 
-@former_arguments
 def from_effects(
     estimates: npt.ArrayLike
     | pd.DataFrame
@@ -85,8 +85,8 @@ def from_effects(
     df: npt.ArrayLike | None = None,
     names: Sequence[str | float | pd.Timestamp]
     | npt.NDArray[Any]
-    | pd.Index[Any]
-    | pd.Series[Any]
+    | Index
+    | Series
     | None = None,
     *,
     ci_prob: float = 0.95,
@@ -163,8 +163,7 @@ def from_effects(
         beside["task_correlation"] = task_correlation
         if named := [name for name, value in beside.items() if value is not None]:
             raise EstimateError(
-                f"from_effects: ``{named[0]}=`` beside a fitted model, which says it; "
-                "give arrays, or the model alone"
+                f"from_effects: {named[0]}= beside a fitted model, which says it"
             )
         return from_effects(**_coefficients_of(estimates), ci_prob=ci_prob)
     if isinstance(estimates, pd.DataFrame | xr.Dataset):
@@ -172,14 +171,11 @@ def from_effects(
         named = [name for name, value in beside.items() if value is not None]
         if named:
             raise EstimateError(
-                f"from_effects: ``{named[0]}=`` beside a table, whose columns say it; "
-                f"add a column {quoted(_COLUMN_OF.get(named[0], named[0]))}, or give "
-                "arrays"
+                f"from_effects: {named[0]}= beside a table, whose columns say it"
             )
         if isinstance(estimates, xr.Dataset) and "ace" in estimates:
             raise EstimateError(
-                "from_effects: these are estimates already (they have 'ace'); give "
-                "them to the verb itself"
+                "from_effects: these are estimates already (they have 'ace')"
             )
         made = _estimates_of_columns(estimates, as_ci_prob(ci_prob))
         return (
@@ -189,16 +185,10 @@ def from_effects(
         )
     if task_correlation is not None:
         raise EstimateError(
-            "from_effects: ``task_correlation=`` is for a table with several tasks; "
-            "give a DataFrame with the columns contrast, task, effect and se, or a "
-            "Dataset with effect and se (contrast, task)"
+            "from_effects: task_correlation= is for a table with several tasks"
         )
     if estimates is None:
-        raise EstimateError(
-            "from_effects: ``estimates=None``; give the effects and their standard "
-            "errors, from_effects([1.2, 0.1], se=[0.3, 0.2]), or a table with columns "
-            "'effect' and 'se'"
-        )
+        raise EstimateError("from_effects: estimates=None")
     return _estimates_of_tasks(
         {TASK: _as_given_effects(estimates, se, covariance, df, names, {})},
         as_ci_prob(ci_prob),
@@ -228,8 +218,7 @@ def _coefficients_of(fit: Any) -> dict[str, Any]:
     if n < 0 or matrix.ndim != 2 or min(matrix.shape) < n:
         raise EstimateError(
             f"from_effects: the coefficients of this {type(fit).__name__} have shape "
-            f"{values.shape} and their covariance {matrix.shape}; give the effects of "
-            "one equation as arrays, with ``covariance=``"
+            f"{values.shape} and their covariance {matrix.shape}"
         )
     names = (
         params.index
@@ -267,7 +256,7 @@ def _as_given_effects(
     check_none(~np.isfinite(ace), labels, ace, "effect", _NOT_FINITE)
     if se is None and covariance is None:
         raise EstimateError(
-            "give ``se=`` (independent errors) or ``covariance=``; or both, which then "
+            "give se= (independent errors) or covariance=; or both, which then "
             "have to agree"
         )
     matrix = None if covariance is None else _as_covariance(covariance, labels)
@@ -283,9 +272,7 @@ def _as_given_effects(
         )
     )
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
-        raise EstimateError(
-            "df is infinite for some contrasts; give 1e9 for a normal one among others"
-        )
+        raise EstimateError("df is infinite for some contrasts")
     return GivenEffects(labels, ace, errors, freedom, matrix, beside)
 
 
@@ -366,7 +353,7 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not one of these, or violates `causalgia.schema`.
     EstimateError
         As `from_effects`; or if a standard error is negative, df is not positive, or
@@ -401,9 +388,8 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
                     else where[0]
                 )
                 raise EstimateError(
-                    f"contrast {label!s}: {name} "
-                    f"{estimates[name].to_numpy()[where]:g}; se must be at least 0 and "
-                    "df above 0"
+                    f"contrast {label}: {name} {estimates[name].to_numpy()[where]:g}; "
+                    "se must be at least 0 and df above 0"
                 )
         if "covariance" in estimates:
             check_covariance(estimates)
@@ -423,13 +409,11 @@ def check_not_decisions(table: xr.Dataset) -> None:
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: these are decisions, which keep no p-values and no covariance; give the estimates...
+    causalgia.errors.EstimateError: these are decisions, which keep no p-values and no covariance
     """
     if "verdict" in table:
         raise EstimateError(
-            "these are decisions, which keep no p-values and no covariance; give the "
-            "estimates that they were made of, from ``cg.estimate`` or "
-            "``cg.from_effects``"
+            "these are decisions, which keep no p-values and no covariance"
         )
 
 
@@ -553,7 +537,15 @@ def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
 def _read_task(table: Any) -> GivenEffects:
     columns, names, covariance = _read_table(table)
     if "effect" not in columns or ("se" not in columns and covariance is None):
-        raise OutcomesError(f"estimates: {_not_estimates_message(table)}")
+        had = (
+            ", ".join(map(quoted, table))
+            if isinstance(table, pd.DataFrame | xr.Dataset)
+            else type_in_words(table)
+        )
+        raise DataError(
+            "estimates: a table with 'effect' and 'se' (or a covariance) is needed, "
+            f"not {had}"
+        )
     beside = {
         name: _as_text_or_numbers(column)
         for name, column in columns.items()
@@ -609,18 +601,13 @@ def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
             table.set_index(name) if name == "contrast" or (name and unnamed) else table
         )
         if not named.columns.is_unique:
-            raise OutcomesError(
-                "estimates: two columns of the table have one name; rename or drop one"
-            )
+            raise DataError("estimates: two columns of the table have one name")
         return {str(c): named[c].to_numpy() for c in named}, named.index, None
     if not isinstance(table, xr.Dataset) or "effect" not in table:
         return {}, None, None
     dims = table["effect"].dims
     if len(dims) != 1:
-        raise OutcomesError(
-            f"estimates: 'effect' has dims {dims}; give one dim that names the "
-            "contrasts, and 'task' if several"
-        )
+        raise DataError(f"estimates: 'effect' has dims {dims}")
     columns = {
         str(name): v.to_numpy()
         for name, v in table.variables.items()
@@ -645,81 +632,22 @@ def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
     return np.asarray(column.astype(str) if text else column)
 
 
-def _not_estimates_message(table: Any) -> str:
-    """Return how to obtain estimates from the argument."""
-    if isinstance(table, xr.Dataset):
-        if "contrast" in table.dims and (
-            {"ice", "assigned"} & set(table.variables) or has_gaps(table)
-        ):
-            return "these are effects; give estimates = ``cg.estimate(effects)``"
-        if "outcome" in table:
-            return (
-                "these are outcomes; contrast them first: effects = "
-                "``cg.contrast(outcomes, control=...)``, and then estimates = "
-                "``cg.estimate(effects)``"
-            )
-        if {"score", "observed"} <= {*table.variables}:
-            return OF_MAPS
-        if "ice_mean" in table:
-            return (
-                "these are moments of effects; estimate them first: estimates = "
-                "``cg.estimate(moments)``"
-            )
-        described = (
-            f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
-        )
-    elif isinstance(table, pd.DataFrame):
-        known = [*with_effect_columns(table).columns]
-        renamed = columns_to_rename(known)
-        if {*renamed.values(), *known} >= {"effect", "se"}:
-            theirs = " and ".join(map(quoted, renamed))
-            return (
-                "a table with columns 'effect' and 'se' is needed, and this one has "
-                f"{theirs}; rename: ``table.rename(columns={renamed})``"
-            )
-        lacks = " and ".join(
-            quoted(name) for name in ("effect", "se") if name not in known
-        )
-        described = (
-            f"a DataFrame without {lacks}, with "
-            f"{', '.join(quoted(str(name)) for name in table) or 'no columns'}"
-            + separator_cure([*table.columns, table.index.name])
-        )
-    elif isinstance(table, str | os.PathLike):
-        described = (
-            f"a path; read the file: ``pandas.read_csv({quoted_path(os.fspath(table))}, "
-            "index_col=0)``, with ``sep='\\t'`` if tabs separate its columns"
-        )
-    else:
-        described = type_in_words(table)
-    return (
-        "take them from ``cg.estimate`` or ``cg.from_effects``, or give a table with "
-        "columns 'effect' and 'se' ('estimate' and 'std_error' will do, or a "
-        f"covariance), not {described}"
-    )
-
-
 def _as_floats(values: Any, name: str) -> Array:
     if isinstance(values, Mapping):
-        raise EstimateError(
-            f"{name} is a mapping of names to numbers; give a pandas Series of it, whose "
-            "index names the contrasts, or its values with ``names=``"
-        )
+        raise EstimateError(f"{name} is a mapping of names to numbers")
     if np.ma.is_masked(values):
-        raise EstimateError(
-            f"{name} has masked numbers; leave those contrasts out, or fill them in"
-        )
+        raise EstimateError(f"{name} has masked numbers")
     try:
         if np.asarray(values).dtype.kind in "USmMc":
-            cure = decimal_comma_cure(np.ravel(values).tolist()) or "give floats"
-            raise EstimateError(f"{name} does not hold numbers alone; {cure}")
+            raise EstimateError(
+                f"{name} has dtype {np.asarray(values).dtype}, not floats"
+            )
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, EstimateError):
             raise
-        cure = decimal_comma_cure(np.asarray(values, object).ravel()) or "give floats"
         raise EstimateError(
-            f"{name} does not hold numbers alone ({why_no_numbers(values)}); {cure}"
+            f"{name} does not hold numbers alone ({why_no_numbers(values)})"
         ) from error
     return numbers
 
@@ -784,13 +712,12 @@ def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     if least < -1e-9 * n:
         raise EstimateError(
             "the matrix is not a covariance (least eigenvalue of its correlation "
-            f"{least:.2g}); check it, or give ``se=`` alone"
+            f"{least:.2g})"
         )
     if not least > 1e-12 * n:
         raise EstimateError(
             f"the covariance of the {n} effects is singular (least eigenvalue of the "
-            f"correlation {least:.2g}): some contrast is a sum of others; leave it "
-            "out, or give ``se=`` alone"
+            f"correlation {least:.2g}): some contrast is a sum of others"
         )
     return (matrix + matrix.T) / 2
 
@@ -859,8 +786,7 @@ def check_covariance(estimates: xr.Dataset) -> None:
         if least < -_CORRELATION_ROUNDING:
             raise EstimateError(
                 f"the covariance of the {n} effects has negative eigenvalues (least of "
-                f"the correlation {least:.2g}), and no estimates vary like that; take "
-                "it as ``cg.estimate`` gave it, or repair it where it arose"
+                f"the correlation {least:.2g}), and no estimates vary like that"
             )
 
 
@@ -886,8 +812,8 @@ def check_symmetric(correlation: Array, labels: npt.NDArray[Any]) -> None:
     crooked = (np.abs(correlation - correlation.T) > _CORRELATION_ROUNDING).any(axis=1)
     if crooked.any():
         raise EstimateError(
-            f"contrast {labels[int(np.argmax(crooked))]!s}: its covariances are not "
-            "symmetric; give (V + V.T) / 2 if they should be"
+            f"contrast {labels[int(np.argmax(crooked))]}: its covariances are not "
+            "symmetric"
         )
 
 
@@ -897,7 +823,7 @@ def check_none(
     """Raise EstimateError with name and value of the first contrast that is bad."""
     if bad.any():
         k = int(np.argmax(bad))
-        raise EstimateError(f"contrast {labels[k]!s}: {name} {values[k]:g} {why}")
+        raise EstimateError(f"contrast {labels[k]}: {name} {values[k]:g} {why}")
 
 
 def _least_eigenvalue(correlation: Array) -> float:

@@ -161,8 +161,7 @@ def helical_phase(
     n_clusters = len(ice) if groups is None else len(groups.labels)
     if n_clusters < 3:
         raise EstimateError(
-            "the wave of each unit needs 3 or more of them, and there are "
-            f"{n_clusters}; draw more units"
+            f"the wave of each unit needs 3 or more of them, and there are {n_clusters}"
         )
     flat = ice.reshape(*ice.shape[:2], -1)
     mean = centered(flat)[0][0]
@@ -172,8 +171,7 @@ def helical_phase(
             waves[0].append(mean_curve_wave(x, mean[:, r], base, period))
             waves[1].append(unitwise_wave(x, flat[..., r], base, period, codes))
         except EstimateError as error:
-            cure = "; leave it out" if flat.shape[2] > 1 else ""
-            raise error.at(*at, then=cure) from error
+            raise EstimateError(": ".join([*at, str(error)])) from error
     out = _waves_dataset(effects, waves, ice.shape[2:])
     trailing = effects["ice"].dims[2:]
     scan = np.stack(
@@ -210,8 +208,7 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     if "ice" not in effects:
         raise EstimateError(
             "the phase of each unit needs the ICE of a crossover, and in a parallel "
-            "trial each unit shows one arm; "
-            'run the design with ``assignment="crossover"``'
+            "trial each unit shows one arm"
         )
     on_contrast = [
         str(c)
@@ -222,16 +219,14 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     ]
     if distance not in on_contrast:
         raise EstimateError(
-            f"``distance={quoted(distance)}``: no numeric coordinate of that name on "
-            f"the contrasts; there are {', '.join(on_contrast) or 'none'}; give one: "
-            f"effects.assign_coords({distance}=('contrast', [...]))"
+            f"distance={quoted(distance)}: no numeric coordinate of that name on the "
+            f"contrasts; there are {', '.join(on_contrast) or 'none'}"
         )
     x = effects[distance].to_numpy().astype(np.float64)
     if not np.isfinite(x).all():
         k = int(np.argmax(~np.isfinite(x)))
         raise EstimateError(
-            f"contrast {effects['contrast'].to_numpy()[k]!s} has the distance {x[k]}; "
-            "repair it"
+            f"contrast {effects['contrast'].to_numpy()[k]} has the distance {x[k]}"
         )
     order = np.argsort(x, kind="stable")
     return effects["ice"].to_numpy().astype(np.float64)[:, order], x[order]
@@ -284,16 +279,14 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     """
     if trend not in _LEAST_DISTANCES:
         raise EstimateError(
-            f"``trend={quoted(trend)}`` is not one of "
+            f"trend={quoted(trend)} is not one of "
             f"{', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
         )
     points, least = len(np.unique(x)), _LEAST_DISTANCES[trend]
     if points <= least + 2:
-        simpler = [one for one, n in _LEAST_DISTANCES.items() if points > n + 2]
-        cure = f"use ``trend={quoted(simpler[-1])}``, or " if simpler else ""
         raise EstimateError(
-            f"``trend={quoted(trend)}`` with a wave needs {least + 3} or more "
-            f"distances, and there are {points}; {cure}add distances"
+            f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, "
+            f"and there are {points}"
         )
     if trend in _DEGREES:
         return np.column_stack(
@@ -316,9 +309,8 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     Q, R = np.linalg.qr(columns)
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
         raise EstimateError(
-            f"``trend={quoted(trend)}``: {np.ptp(x):g} from the nearest to the "
-            f"farthest distance is too short for a period of {period:g}; use "
-            "``trend='cubic'``, or add distances"
+            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest "
+            f"distance is too short for a period of {period:g}"
         )
     return np.asarray(Q)
 
@@ -341,8 +333,7 @@ def _wave_design(x: Array, base: Array, period: float) -> Array:
     if R.min() < 1e-8 * np.sqrt(len(x)):
         raise EstimateError(
             f"at these {len(x)} distances a wave of period {period:g} is part of the "
-            "trend; use distances that are no multiples of half the period, or another "
-            "period"
+            "trend"
         )
     return X
 

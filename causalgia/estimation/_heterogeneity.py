@@ -16,7 +16,6 @@ from causalgia.checks import as_ci_prob, as_names
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     EstimateError,
-    Setting,
     quoted,
 )
 from causalgia.estimation.crossover import mean_ice
@@ -27,7 +26,6 @@ from causalgia.estimation.crossover_estimates import (
 )
 from causalgia.estimation.request import Request, check_clusters, clusters, unit_name
 from causalgia.estimation.standard_errors import regress
-from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import centered, group_sums, p_and_limits
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
@@ -235,25 +233,21 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     if "ice" not in effects:
         raise EstimateError(
             f"{what} needs the individual effects (ICE) of a crossover, and in a "
-            "parallel trial each unit shows one "
-            'arm; run the design with ``assignment="crossover"``'
+            "parallel trial each unit shows one arm"
         )
     scale = about(effects, None).transform
     if scale in OF_MEANS:
         raise EstimateError(
-            f"{what} needs individual effects, and ``scale={quoted(scale)}`` has "
-            "influence values of a function of means; use ``scale='identity'`` or "
-            "``scale='log'``"
+            f"{what} needs individual effects, and scale={quoted(scale)} has influence "
+            "values of a function of means"
         )
     if effects.sizes["unit"] < 3:
         raise EstimateError(
-            f"{what} needs three or more units, and there are {effects.sizes['unit']}; "
-            "draw more units"
+            f"{what} needs three or more units, and there are {effects.sizes['unit']}"
         )
     return ice_without_rounding(effects)
 
 
-@former_arguments
 def modification(
     effects: xr.Dataset,
     *,
@@ -322,12 +316,9 @@ def modification(
     names = as_names(by)
     if not names or len(set(names)) < len(names):
         raise EstimateError(
+            f"by={quoted(by)}: name one or more different coordinates on the units, "
+            "such as by='gc'",
             argument="by",
-            value=by,
-            need=(
-                ": name one or more different coordinates on the units, such as ",
-                Setting("by", "gc"),
-            ),
         )
     ci_prob = as_ci_prob(ci_prob)
     for name in names:
@@ -344,12 +335,11 @@ def modification(
         )
         if outcome or name in arms or name.lower().startswith(("outcome", "y(")):
             raise EstimateError(
+                f"by={quoted(name)} is an outcome: effects are differences of "
+                "outcomes, so their slope on one of them is coupled to it by "
+                "construction (Y(a) - Y(c) falls with Y(c) even where effects do not "
+                "differ)",
                 argument="by",
-                value=name,
-                need="is an outcome: effects are differences of outcomes, so their "
-                "slope on one of them is coupled to it by construction (Y(a) - "
-                "Y(c) falls with Y(c) even where effects do not differ)",
-                cure="use what was known of the units before, such as 'gc'",
             )
     values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
     x = np.column_stack([centered(v)[1] for v in values])
@@ -468,21 +458,17 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
             if c not in ("parent", "block") and len(np.unique(effects[c])) > 1
         ]
         raise EstimateError(
-            f"``{argument}``: no numeric coordinate of that name on the units; there "
-            f"are {', '.join(offered) or 'none'}; give one: .assign_coords({name}="
-            "('unit', [...])) of the table"
+            f"{argument}: no numeric coordinate of that name on the units; there are "
+            f"{', '.join(offered) or 'none'}"
         )
     values = effects[name].to_numpy().astype(np.float64)
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
         raise EstimateError(
-            f"unit {unit_name(effects, i)}: covariate {quoted(name)} is {values[i]}; "
-            "repair it"
+            f"unit {unit_name(effects, i)}: covariate {quoted(name)} is {values[i]}"
         )
     if (values == values[0]).all():
-        raise EstimateError(
-            f"covariate {quoted(name)} is the same in all units; leave it out"
-        )
+        raise EstimateError(f"covariate {quoted(name)} is the same in all units")
     return values
 
 
@@ -495,18 +481,17 @@ def check_rank(x: Array, names: tuple[str, ...], where: str) -> None:
     >>> check_rank(np.array([[-1.0, -2.0], [1.0, 2.0]]), ("gc", "cpg"), "the units")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: covariate 'cpg' is collinear with gc in the units; leave one out
+    causalgia.errors.EstimateError: covariate 'cpg' is collinear with gc in the units
     """
     R = np.abs(np.diag(np.linalg.qr(x)[1]))
     size = np.sqrt((x**2).sum(axis=0))
     for j, name in enumerate(names):
         if size[j] == 0:
             raise EstimateError(
-                f"covariate {quoted(name)} is the same in all units of {where}; leave "
-                "it out"
+                f"covariate {quoted(name)} is the same in all units of {where}"
             )
         if j >= len(R) or R[j] <= 1e-9 * size[j]:
             raise EstimateError(
                 f"covariate {quoted(name)} is collinear with {', '.join(names[:j])} in "
-                f"{where}; leave one out"
+                f"{where}"
             )

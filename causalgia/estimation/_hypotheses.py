@@ -19,7 +19,7 @@ from causalgia.effect_table import has_gaps
 from causalgia.effects.contrast_weights import as_unique
 from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import ContrastError, EstimateError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.request import check_has_errors, null_value, with_floor
@@ -32,7 +32,6 @@ from causalgia.expressions import (
     hypothesis_name,
     read_hypothesis,
 )
-from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.numerics.row_blocks import by_block, weights_of
@@ -40,13 +39,18 @@ from causalgia.schema import validate
 from causalgia.types import Array, EstimateTable
 
 #: hypotheses as text, as weights by name, or as a matrix
-Hypothesis: TypeAlias = "str | Sequence[str] | Mapping[str, str | Mapping[str, float]] | pd.DataFrame | npt.ArrayLike"
+Hypothesis: TypeAlias = (
+    str
+    | Sequence[str]
+    | Mapping[str, str | Mapping[str, float]]
+    | pd.DataFrame
+    | npt.ArrayLike
+)
 _OF_P = (
     "adjust",
     "adjust_alpha",
     "family",
     "n_draws",
-    "n_flips",
     "seed",
     "band",
     "skewness",
@@ -73,7 +77,6 @@ class System:
     r: Array
 
 
-@former_arguments
 def hypotheses(
     estimates: EstimateTable, hypothesis: Hypothesis, *, ci_prob: float | None = None
 ) -> xr.Dataset:
@@ -115,7 +118,7 @@ def hypotheses(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If a hypothesis names no contrast, is not linear, has numbers that are not
         finite, or is a multiple of another; or the effects are ratios (use
         ``scale="log_of_means"``).
@@ -153,9 +156,8 @@ def hypotheses(
     if _are_effects(estimates):
         if ci_prob is not None:
             raise EstimateError(
+                "ci_prob is for intervals, and effects have none",
                 argument="ci_prob",
-                need="is for intervals, and effects have none",
-                cure="give it to ``cg.estimate`` instead",
             )
         return _combine_effects(validate(estimates, "effects", gaps=True), hypothesis)
     table = as_estimates(estimates)
@@ -163,19 +165,17 @@ def hypotheses(
     target = about(table, "population").target
     if target.startswith(("population x", "next")):
         raise EstimateError(
+            f"target={quoted(target)} draws two populations, and the error of a "
+            "combination needs the units: "
+            f"cg.estimate(cg.estimation.hypotheses(effects, ...), target={quoted(target)})",
             argument="target",
-            value=target,
-            need="draws two populations, and the error of a combination needs the "
-            "units: ``cg.estimate(cg.estimation.hypotheses(effects, ...), "
-            f"target={quoted(target)})``",
         )
     _check_not_ratio(table)
     system = as_system(hypothesis, _distinct_labels(table))
     if len(system.names) > MAX_COVARIANCE:
         raise EstimateError(
             f"{len(system.names)} hypotheses of estimates: a covariance is formed for "
-            f"{MAX_COVARIANCE} at most; test fewer ('reference'), or combine the "
-            "effects: ``cg.estimate(cg.estimation.hypotheses(effects, ...))``"
+            f"{MAX_COVARIANCE} at most"
         )
     return _combine_estimates(
         table, system, about(table, 0.95).ci_prob if ci_prob is None else ci_prob
@@ -194,9 +194,7 @@ def as_system(hypothesis: Hypothesis, names: list[str]) -> System:
     ['0.5*a + 0.5*b']
     """
     if hypothesis is None or (isinstance(hypothesis, Mapping) and not hypothesis):
-        raise ContrastError(
-            f"no hypothesis is given; for example {quoted(_example(names))}"
-        )
+        raise EstimateError("no hypothesis is given")
     if isinstance(hypothesis, Mapping):
         rows = {
             str(name): _parse_row(str(name), row, names)
@@ -230,9 +228,8 @@ def _rows_from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
     rows: dict[str, Linear] = {}
     for text in texts:
         if not isinstance(text, str):
-            raise ContrastError(
-                f"hypothesis {quoted(text)} is not text, while others are; give texts "
-                "alone, or a matrix of numbers"
+            raise EstimateError(
+                f"hypothesis {quoted(text)} is not text, while others are"
             )
         if text in KEYWORDS and text not in names:
             more = {
@@ -243,9 +240,9 @@ def _rows_from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
             more = {hypothesis_name(text): read_hypothesis(text, names)}
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
-            raise ContrastError(
+            raise EstimateError(
                 f"hypothesis {quoted(duplicates[0])} is given twice and would count "
-                "twice in the family; leave one out"
+                "twice in the family"
             )
         rows |= more
     return rows
@@ -255,7 +252,7 @@ def _parse_row(name: str, row: Any, names: list[str]) -> Linear:
     if isinstance(row, str):
         return read_hypothesis(row, names)
     if not isinstance(row, Mapping):
-        raise ContrastError(
+        raise EstimateError(
             f"hypothesis {quoted(name)} is {quoted(row)}, neither text nor weights by "
             "contrast such as {'a': 1}"
         )
@@ -263,12 +260,12 @@ def _parse_row(name: str, row: Any, names: list[str]) -> Linear:
     for contrast, weight in row.items():
         if str(contrast) not in names:
             hint = nearest(str(contrast), names, most=3) or "."
-            raise ContrastError(
+            raise EstimateError(
                 f"hypothesis {quoted(name)}: {quoted(contrast)} is not a "
                 f"contrast{hint} There are {quoted(names[:20])}"
             )
         if not is_real(weight):
-            raise ContrastError(
+            raise EstimateError(
                 f"hypothesis {quoted(name)}: the weight of {quoted(contrast)} is "
                 f"{quoted(weight)}, not a number"
             )
@@ -278,15 +275,11 @@ def _parse_row(name: str, row: Any, names: list[str]) -> Linear:
 
 def _as_row(name: str, row: Linear) -> Linear:
     if not np.isfinite(list(row.terms.values())).all():
-        raise ContrastError(
-            f"hypothesis {quoted(name)} has a weight that is not finite; give finite "
-            "weights"
+        raise EstimateError(
+            f"hypothesis {quoted(name)} has a weight that is not finite"
         )
     if not any(row.terms.values()):
-        raise ContrastError(
-            f"hypothesis {quoted(name)} has no weight other than 0; name the contrasts "
-            "that it combines"
-        )
+        raise EstimateError(f"hypothesis {quoted(name)} has no weight other than 0")
     return Linear(
         {contrast: weight for contrast, weight in row.terms.items() if weight},
         row.constant,
@@ -300,7 +293,7 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
         unknown = [column for column in columns if column not in names]
         if unknown:
             hint = nearest(unknown[0], names, most=3)
-            raise ContrastError(
+            raise EstimateError(
                 f"the matrix has a column {quoted(unknown[0])}, which is not a "
                 f"contrast{hint}"
             )
@@ -314,12 +307,12 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
     try:
         H = np.atleast_2d(np.asarray(matrix, dtype=np.float64))
     except (TypeError, ValueError, OverflowError) as error:
-        raise ContrastError(
+        raise EstimateError(
             f"hypothesis {quoted(matrix)} is neither text, a mapping nor a matrix of "
-            f"numbers; for example {quoted(_example(names))}"
+            "numbers"
         ) from error
     if H.ndim != 2 or H.size == 0 or H.shape[1] != len(names):
-        raise ContrastError(
+        raise EstimateError(
             f"the matrix of hypotheses has shape {H.shape}; give (hypotheses, "
             f"{len(names)} contrasts)"
         )
@@ -331,9 +324,9 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
     written = [_format_weights(row.terms) for row in rows] if labels is None else labels
     if len(set(written)) < len(written):
         j = next(j for j, one in enumerate(written) if one in written[:j])
-        raise ContrastError(
+        raise EstimateError(
             f"rows {written.index(written[j])} and {j} of the matrix of hypotheses are "
-            f"the same; leave row {j} out"
+            "the same"
         )
     return dict(zip(written, rows, strict=True))
 
@@ -374,12 +367,10 @@ def _are_effects(dataset: Any) -> TypeGuard[xr.Dataset]:
 
 def _check_not_ratio(table: xr.Dataset) -> None:
     if null_value(table) != 0:
-        raise ContrastError(
+        raise EstimateError(
             "the effects are ratios "
-            f"(``scale={quoted(about(table, 'ratio').transform)}``), and no effect "
-            "is 1: sums of ratios have no plain limits; take them by "
-            "``cg.contrast(..., scale='log_of_means')``, where ratios of ratios are "
-            "differences"
+            f"(scale={quoted(about(table, 'ratio').transform)}), and no effect is 1: "
+            "sums of ratios have no plain limits"
         )
 
 
@@ -466,9 +457,7 @@ def _hypothesis_covariance(
         raise EstimateError(
             f"hypothesis {quoted(system.names[j])}: the covariance of {quoted(one)} "
             f"and {quoted(other)} is not known, and contrasts of one trial are "
-            "correlated; give it, ``cg.from_effects(effect, covariance=...)``, or "
-            "np.diag(se**2) where errors are independent, or give the effects of "
-            "``cg.contrast``"
+            "correlated"
         )
     return None
 
@@ -487,8 +476,7 @@ def _hypothesis_errors(V: Array | None, se: Array, H: Array, system: System) -> 
         raise EstimateError(
             f"hypothesis {quoted(system.names[j])}: under this covariance its variance "
             "is 0 within rounding, although its contrasts vary: they determine each "
-            "other; leave it out, or combine the effects: "
-            "``cg.estimation.hypotheses(effects, ...)``"
+            "other"
         )
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
@@ -595,10 +583,9 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
     """
     if about(effects, "").transform in OF_MEANS:
         _check_not_ratio(effects)
-        raise ContrastError(
-            f"effects on ``scale={quoted(about(effects).transform)}`` are functions of "
-            "means and have no value for each unit; combine their estimates: "
-            "``cg.estimation.hypotheses(cg.estimate(effects), ...)``"
+        raise EstimateError(
+            f"effects on scale={quoted(about(effects).transform)} are functions of "
+            "means and have no value for each unit"
         )
     system = as_system(hypothesis, _distinct_labels(effects))
     out = effects.drop_dims("contrast")
@@ -606,11 +593,10 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
         out = out.assign(_combined_ice(effects, system))
     elif system.r.any():
         name = system.names[int(np.flatnonzero(system.r)[0])]
-        raise ContrastError(
+        raise EstimateError(
             f"hypothesis {quoted(name)} compares with a number, and "
             f"{'a table with gaps' if has_gaps(effects) else 'a parallel trial'} has "
-            "no effects of units to take it from; combine the estimates: "
-            "``cg.estimation.hypotheses(cg.estimate(effects), ...)``"
+            "no effects of units to take it from"
         )
     out = _with_arm_weights(out.assign_coords(contrast=system.names), effects, system.H)
     if "control_sd" in effects:

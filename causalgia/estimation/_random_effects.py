@@ -14,7 +14,6 @@ from scipy import optimize, special
 
 from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted, type_in_words
-from causalgia.former_names import former_arguments
 from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.types import Array
 
@@ -114,7 +113,6 @@ class _WeightedFit:
         return float((self.w * (1 - self.w * self.leverage)).sum())
 
 
-@former_arguments
 def random_effects(
     effect: npt.ArrayLike,
     variance: npt.ArrayLike | None = None,
@@ -177,9 +175,9 @@ def random_effects(
     """
     if method not in get_args(Method):
         raise EstimateError(
+            f"method={quoted(method)} is not one of "
+            f"{', '.join(map(quoted, get_args(Method)))}",
             argument="method",
-            value=method,
-            need=f"is not one of {', '.join(map(quoted, get_args(Method)))}",
         )
     ci_prob = as_ci_prob(ci_prob)
     y, X = _design_matrix(effect, covariates)
@@ -265,16 +263,7 @@ def _design_matrix(
     effect: npt.ArrayLike, covariates: npt.ArrayLike | None
 ) -> tuple[Array, Array]:
     if isinstance(effect, xr.Dataset | pd.DataFrame):
-        one, name = (
-            ("estimates", "ace")
-            if isinstance(effect, xr.Dataset)
-            else ("table", "effect")
-        )
-        of_task = ".isel(task=0)" if "task" in getattr(effect, "dims", ()) else ""
-        raise EstimateError(
-            f"effect is {type_in_words(effect)}; give numbers, one for each contrast: "
-            f"``random_effects({one}['{name}']{of_task}, {one}['se']{of_task} ** 2)``"
-        )
+        raise EstimateError(f"effect is {type_in_words(effect)}")
     y = as_finite_array(effect, "effect", "leave the contrast out", error=EstimateError)
     if y.ndim != 1:
         raise EstimateError(
@@ -296,15 +285,14 @@ def _design_matrix(
     X = np.column_stack([np.ones(len(y)), columns])
     if len(y) <= X.shape[1]:
         raise EstimateError(
-            f"{len(y)} effects for {X.shape[1]} coefficients leave no spread; give "
-            "more effects"
+            f"{len(y)} effects for {X.shape[1]} coefficients leave no spread"
         )
     size = np.linalg.norm(X, axis=0)
     for j in range(1, X.shape[1]):
         if size[j] == 0 or np.linalg.matrix_rank(X[:, : j + 1] / size[: j + 1]) <= j:
             raise EstimateError(
                 "the covariates are constant or sums of each other, beginning with "
-                f"column {j - 1}; leave it out"
+                f"column {j - 1}"
             )
     return y, X
 
@@ -314,8 +302,7 @@ def _decorrelate(
 ) -> _Decorrelated:
     if (variance is None) == (covariance is None):
         raise EstimateError(
-            "give either ``variance=`` (independent errors) or ``covariance=``, and "
-            "not both"
+            "give either variance= (independent errors) or covariance=, and not both"
         )
     if variance is not None:
         v = as_finite_array(
@@ -328,8 +315,7 @@ def _decorrelate(
             )
         if (v <= 0).any():
             raise EstimateError(
-                f"effect {int(np.argmin(v))}: variance {v.min():g} is not positive; "
-                "leave it out"
+                f"effect {int(np.argmin(v))}: variance {v.min():g} is not positive"
             )
         return _Decorrelated(y, X, v, None)
     V = as_finite_array(
@@ -341,19 +327,16 @@ def _decorrelate(
             f"({len(y)}, {len(y)})"
         )
     if not np.allclose(V, V.T, rtol=1e-8, atol=0):
-        raise EstimateError(
-            "covariance is not symmetric; give (covariance + covariance.T) / 2 if it "
-            "should be"
-        )
+        raise EstimateError("covariance is not symmetric")
     v, U = np.linalg.eigh((V + V.T) / 2)
     if v[0] <= 1e-12 * len(y) * v[-1]:
         what = f"least eigenvalue {v[0]:.2g}"
         raise EstimateError(
-            f"the matrix is not a covariance ({what}); give ``variance=`` alone"
+            f"the matrix is not a covariance ({what}); give variance= alone"
             if v[0] < -1e-9 * len(y) * v[-1]
             else (
                 f"the covariance is singular ({what}): some effect is a sum of others; "
-                "leave it out, or give ``variance=`` alone"
+                "leave it out, or give variance= alone"
             )
         )
     return _Decorrelated(U.T @ y, U.T @ X, v, U)

@@ -14,9 +14,8 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, check_another_arm, check_arm, is_real
 from causalgia.effect_table import positions_of
-from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.estimation.request import Request, check_cluster_name, clusters
-from causalgia.former_names import former_arguments
 from causalgia.numerics.row_blocks import in_memory
 from causalgia.schema import keeps_effects, validate
 from causalgia.types import Array, Codes
@@ -29,7 +28,6 @@ _NO_NULL = (
 )
 
 
-@former_arguments
 def shape_change(
     outcomes: xr.Dataset,
     *,
@@ -74,7 +72,7 @@ def shape_change(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the outcomes have no dim position, are of a parallel trial, or a mean track
         is negative or sums to 0.
     EstimateError
@@ -115,7 +113,7 @@ def shape_change(
     """
     if divergence not in get_args(Divergence):
         raise EstimateError(
-            f"``divergence={quoted(divergence)}`` is not one of "
+            f"divergence={quoted(divergence)} is not one of "
             f"{', '.join(map(quoted, get_args(Divergence)))}"
         )
     ci_prob = as_ci_prob(ci_prob)
@@ -126,9 +124,9 @@ def shape_change(
     whole, out = _jackknife(y, codes, divergence)
     n_clusters = len(out)
     if not np.isfinite(out).all():
-        raise OutcomesError(
+        raise DataError(
             "an arm's track is 0 everywhere but in one cluster, and without it there "
-            "is no shape; draw more units, or choose ``between=`` where all have counts"
+            "is no shape"
         )
     if n_clusters < 5:
         raise EstimateError(
@@ -206,19 +204,19 @@ def _profiles(
     and the names of the others.
     """
     if keeps_effects(outcomes):
-        raise OutcomesError(
+        raise DataError(
             "shape_change needs the tracks of all arms, and these are effects of "
-            "contrasts; run the trial with ``keep='outcomes'``, or leave ``keep=`` out"
+            "contrasts"
         )
     validate(outcomes, "outcomes", positions=True)
     if "position" not in outcomes.dims:
-        raise OutcomesError(
+        raise DataError(
             "shape_change needs outcomes with a dim 'position', of a predictor that "
-            "answers a track: ``cg.TorchPredictor(..., track=cg.Track(...))``, without "
+            "answers a track: cg.TorchPredictor(..., track=cg.Track(...)), without "
             "windows"
         )
     if "arm" not in outcomes["outcome"].dims:
-        raise OutcomesError(
+        raise DataError(
             "shape_change compares arms of the same units; a parallel trial has other "
             "units in each arm"
         )
@@ -230,7 +228,7 @@ def _profiles(
         isinstance(between, tuple | list) and [*map(is_real, between)] == [True] * 2
     ):
         raise EstimateError(
-            f"``between={quoted(between)}``: give the first position and the one after "
+            f"between={quoted(between)}: give the first position and the one after "
             "the last, such as (-50, 50)"
         )
     which = (
@@ -252,10 +250,9 @@ def _profiles(
     means = y.mean(axis=0)
     if (means < 0).any() or (means.sum(axis=1) <= 0).any():
         arm, *_ = np.argwhere((means < 0) | (means.sum(axis=1, keepdims=True) <= 0))[0]
-        raise OutcomesError(
+        raise DataError(
             f"arm {quoted(order[arm])}: the mean track is negative at a position, or "
-            "sums to 0: it has no shape; use a track of counts or probabilities "
-            "(reduce=torch.exp of a network that answers logarithms)"
+            "sums to 0: it has no shape"
         )
     return y, order[1:]
 

@@ -15,7 +15,6 @@ from causalgia.attributes import attributes, of_sequences
 from causalgia.effects import contrast
 from causalgia.errors import (
     EstimateError,
-    Setting,
     quoted,
 )
 from causalgia.estimation.crossover_estimates import ice_without_rounding
@@ -128,29 +127,20 @@ def variance_components(
     if control is not None:
         if "ice" in source or "contrast" in source.dims:
             raise EstimateError(
+                "control goes with outcomes; these are effects already, leave control= "
+                "out",
                 argument="control",
-                need="goes with outcomes",
-                cure=("these are effects already, leave ", Setting("control"), " out"),
             )
         source = contrast(source, control=control)
     if "ace" in source:
-        raise EstimateError(
-            "these are estimates, in which the units are averaged away; give the "
-            "effects of ``cg.contrast`` behind them"
-        )
+        raise EstimateError("these are estimates, in which the units are averaged away")
     if "ice" in source:
         return _components_of_effects(validate(source, "effects"), instance)
     if "contrast" in source.dims:
         validate(source, "effects")
-        raise EstimateError(
-            "a parallel trial has no individual effects; give its outcomes without "
-            "``control=``"
-        )
+        raise EstimateError("a parallel trial has no individual effects")
     if instance is not None:
-        raise EstimateError(
-            f"``instance={quoted(instance)}`` groups effects; give ``control=`` too, "
-            "or the effects"
-        )
+        raise EstimateError(f"instance={quoted(instance)} groups effects")
     outcomes = validate(source, "outcomes")
     _check_units(outcomes)
     return _with_attrs(
@@ -187,9 +177,7 @@ def _components_of_effects(effects: xr.Dataset, instance: str | None) -> xr.Data
 
 def _check_units(dataset: xr.Dataset) -> None:
     if dataset.sizes["unit"] < 2:
-        raise EstimateError(
-            f"{dataset.sizes['unit']} unit gives no variance; draw more units"
-        )
+        raise EstimateError(f"{dataset.sizes['unit']} unit gives no variance")
 
 
 def _parent_codes(dataset: xr.Dataset) -> Codes | None:
@@ -207,8 +195,8 @@ def _instances_by_motif(
         where = np.flatnonzero([value == motif for value in motifs])
         if len(where) < 2:
             raise EstimateError(
-                f"``instance={quoted(instance)}``: {motif!s} has one instance, "
-                f"contrast {labels[where[0]]!s}; leave it out, or add instances"
+                f"instance={quoted(instance)}: {motif} has one instance, contrast "
+                f"{labels[where[0]]}"
             )
         yield motif, where
 
@@ -226,14 +214,12 @@ def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
         for name, values in zip(contrast_labels(effects), motifs, strict=True):
             if len(values) != 1:
                 raise EstimateError(
-                    f"contrast {name!s}: its arms have several {quoted(instance)} "
-                    f"({', '.join(values)}); give each contrast its own: "
-                    f'effects.assign_coords({instance}=("contrast", [...]))'
+                    f"contrast {name}: its arms have several {quoted(instance)} "
+                    f"({', '.join(values)})"
                 )
         return [values[0] for values in motifs]
     raise EstimateError(
-        f"``instance={quoted(instance)}`` is not a coordinate on the contrasts or "
-        f'arms; give one: effects.assign_coords({instance}=("contrast", [...]))'
+        f"instance={quoted(instance)} is not a coordinate on the contrasts or arms"
     )
 
 
@@ -244,7 +230,7 @@ def _components_dataset(
     if (size > 1e150).any() or ((size > 0) & (size < 1e-150)).any():
         raise EstimateError(
             f"effects that spread over {size.max():g} have no variance in double "
-            "precision; rescale them"
+            "precision"
         )
     known = identify(cells)
     variance, se = _reml_variances(cells, known)

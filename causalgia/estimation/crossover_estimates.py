@@ -16,9 +16,8 @@ from causalgia.analysis import analysis_in_attrs
 from causalgia.attributes import about
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
+    DataError,
     EstimateError,
-    OutcomesError,
-    Setting,
     quoted,
 )
 from causalgia.estimation.crossover import (
@@ -43,7 +42,6 @@ from causalgia.estimation.request import (
     check_squares,
     clusters,
     grouping,
-    narrower_claims,
     parents_as_strata,
 )
 from causalgia.estimation.standard_errors import Moderated
@@ -63,7 +61,7 @@ NEXT = "next predictor"
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     """Estimate the ACE of every contrast over the requested target, from ICE."""
-    check_crossover_request(effects, request)
+    check_crossover_request(request)
     if is_unclustered_population(effects, request):
         return _estimate_unclustered(effects)
     ice = ice_without_rounding(effects)
@@ -130,37 +128,21 @@ def _estimate_unclustered(effects: xr.Dataset) -> Answer:
     )
 
 
-def check_crossover_request(effects: xr.Dataset, request: Request) -> None:
+def check_crossover_request(request: Request) -> None:
     """Raise EstimateError where a request names blocks or covariates, which are for
     parallel trials.
     """
     if request.block is not None:
-        is_coordinate = (
-            isinstance(request.block, str)
-            and request.block in effects.coords
-            and effects[request.block].dims == ("unit",)
-        )
-        as_cluster: tuple[str | Setting, ...] = (
-            (
-                f" out or, where units of one {request.block} depend on each other, use ",
-                Setting("cluster", request.block),
-            )
-            if is_coordinate
-            else (" out",)
-        )
         raise EstimateError(
+            f"block={quoted(request.block)} is for parallel trials: in a crossover "
+            "every unit is its own block",
             argument="block",
-            value=request.block,
-            need="is for parallel trials: in a crossover every unit is its own block",
-            cure=("leave ", Setting("block"), *as_cluster),
         )
     if request.covariates:
         raise EstimateError(
+            f"covariates={quoted(request.covariates)} is for parallel trials: in a "
+            "crossover each unit is compared with itself and its covariates cancel",
             argument="covariates",
-            value=request.covariates,
-            need="is for parallel trials: in a crossover each unit is compared with "
-            "itself and its covariates cancel",
-            cure=("leave ", Setting("covariates"), " out"),
         )
 
 
@@ -168,27 +150,15 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
     """Raise EstimateError where a request is impossible with one unit: for crossed
     targets.
     """
-    check_crossover_request(effects, request)
+    check_crossover_request(request)
     clusters(effects, request)
     if request.target == "parents":
         parents_as_strata(effects)
     if request.is_crossed:
         raise EstimateError(
+            f"target={quoted(request.target)} needs two or more units, and there is "
+            "one",
             argument="target",
-            value=request.target,
-            need="needs two or more units, and there is one",
-            cure=(
-                "draw more units",
-                *(
-                    ()
-                    if uses_random_arms(effects).any()
-                    else (
-                        ", or use ",
-                        Setting("target", "units"),
-                        " for the effect on this one",
-                    )
-                ),
-            ),
         )
 
 
@@ -222,14 +192,11 @@ def _replace_constant(
 
 
 def _estimate_population(
-    effects: xr.Dataset, ice: Array, request: Request
+    _: xr.Dataset, ice: Array, request: Request
 ) -> tuple[Estimate, int, str, str]:
     groups = request.groups
     assert groups is not None  # else `_estimate_unclustered` answers
-    fixed = not uses_random_arms(effects).any()
-    check_clusters(
-        groups, len(groups.labels), narrower_claims(groups, fixed_units=fixed)
-    )
+    check_clusters(groups, len(groups.labels))
     n_clusters, name = len(groups.labels), groups.name
     if request.weights == "clusters":
         answer = mean_of_cluster_means(ice, groups.codes)
@@ -265,14 +232,13 @@ def _estimate_parents(
     )
 
 
-def _check_two_units_each(strata: Grouping, why: str, how: str = "") -> None:
+def _check_two_units_each(strata: Grouping, why: str) -> None:
     lone = np.flatnonzero(strata.sizes < 2)
     if lone.size:
         raise EstimateError(
             f"{why} needs the spread within each {strata.name}, and {lone.size} "
             f"{strata.name}s have only one unit (first: "
-            f"{quoted(strata.labels[lone[0]])}); draw two or more units of "
-            f"each{how and f' ({how})'}, or use ``target='population'``"
+            f"{quoted(strata.labels[lone[0]])})"
         )
 
 
@@ -308,22 +274,15 @@ def _estimate_units(
     if about(effects, None).null_kind != "genomic" or "parent" not in effects.coords:
         k = int(np.argmax(random))
         raise EstimateError(
+            f"target='units': contrast {effects['contrast'].to_numpy()[k]} has an arm "
+            "that draws something of its own, which needs two or more draws of every "
+            "unit: null=cg.Genomic(of=..., n_draws=2), or use target='population'",
             argument="target",
-            value="units",
-            need=(
-                (
-                    f": contrast {effects['contrast'].to_numpy()[k]!s} has an arm that "
-                    "draws something of its own, which needs two or more draws of "
-                    "every unit: ``null=cg.Genomic(of=..., n_draws=2)``, or use "
-                ),
-                Setting("target", "population"),
-            ),
         )
     strata = grouping(effects, "parent", "target='units'")
     _check_two_units_each(
         strata,
         "target='units' with an arm that draws something of its own",
-        "cg.Genomic(of=..., n_draws=2)",
     )
     answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
     factor = answer.factor * random.reshape(1, -1, *[1] * (ice.ndim - 2))
@@ -343,23 +302,17 @@ def _estimate_crossed(
         else request.target.removeprefix("population x ")
     )
     if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
-        raise EstimateError(_one_level_message(request.target))
+        raise EstimateError(
+            f"target={quoted(request.target)} needs two or more {levels_noun} on a dim "
+            "'model'"
+        )
     if levels_noun == "predictors":
         check_distinct_predictors(effects, ice)
     if request.target == NEXT and "denominator" in effects:
         raise EstimateError(
+            f"target='next predictor' with scale={quoted(about(effects).transform)}: "
+            "there is no predictive interval for a ratio",
             argument="target",
-            value="next predictor",
-            need=(
-                "with ",
-                Setting("scale", about(effects).transform),
-                ": there is no predictive interval for a ratio",
-            ),
-            cure=(
-                "use ",
-                Setting("scale", "log_of_means"),
-                ", whose limits are those of the logarithm",
-            ),
         )
     by_level, groups = np.moveaxis(ice, -1, 1), request.groups
     by, n_clusters, name, codes = "", len(ice), "unit", None
@@ -385,9 +338,8 @@ def _estimate_crossed(
     )
     if prior is None and request.moderate:
         raise EstimateError(
-            "``moderate=True`` takes three or more predictors and contrasts, and there "
-            f"are {effects.sizes['model']} and {effects.sizes['contrast']}; leave it "
-            "out"
+            "moderate=True takes three or more predictors and contrasts, and there are "
+            f"{effects.sizes['model']} and {effects.sizes['contrast']}"
         )
     moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
@@ -424,19 +376,6 @@ def _prediction_method(
     return (
         f"predictive interval from {n} predictors: {parts}; t on few "
         f"df{moderation}{holds}"
-    )
-
-
-def _one_level_message(target: str) -> str:
-    if target == "population x replicates":
-        return (
-            "one replicate shows no variance between replicates; measure two or more, "
-            "or use ``target='population'`` for this one alone"
-        )
-    return (
-        f"``target={quoted(target)}`` needs the answers of two or more predictors on a "
-        "dim 'model'; run the trial on ``cg.Ensemble([...])``, or use "
-        "``target='population'``"
     )
 
 
@@ -512,7 +451,7 @@ def is_placebo(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     array([False,  True])
     """
     if "placebo_word" in dataset.variables:
-        raise EstimateError("placebo_word is is_placebo now; rename that coordinate")
+        raise EstimateError("placebo_word is is_placebo now")
     if "is_placebo" not in dataset.variables:
         return placebo_contrasts(dataset)
     marked = dataset["is_placebo"]
@@ -546,26 +485,14 @@ def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
     """
     if "ice" in effects and "model" in effects["ice"].dims:
         raise EstimateError(
+            "target='population x placebos' takes one predictor",
             argument="target",
-            value="population x placebos",
-            need="takes one predictor",
-            cure="pick one of the dim 'model' first",
         )
     if about(effects, "").transform in OF_MEANS:
         raise EstimateError(
+            "target='population x placebos' is a mean over placebos, and "
+            f"scale={quoted(about(effects).transform)} is of the arms' means",
             argument="target",
-            value="population x placebos",
-            need=(
-                "is a mean over placebos, and ",
-                Setting("scale", about(effects).transform),
-                " is of the arms' means",
-            ),
-            cure=(
-                "use ",
-                Setting("scale", "identity"),
-                " or ",
-                Setting("scale", "log"),
-            ),
         )
     rows = (
         np.flatnonzero(placebo_contrasts(effects))
@@ -574,17 +501,9 @@ def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
     )
     if len(rows) < LEAST_CROSSED_PLACEBOS:
         raise EstimateError(
+            f"target='population x placebos' needs {LEAST_CROSSED_PLACEBOS} or more "
+            f"contrasts of placebos, and there are {len(rows)}",
             argument="target",
-            value="population x placebos",
-            need=f"needs {LEAST_CROSSED_PLACEBOS} or more contrasts of placebos, and "
-            f"there are {len(rows)}",
-            cure=(
-                (
-                    "add arms with ``cg.placebos(pattern, at=, n_placebos=40)`` to a "
-                    "crossover, or use "
-                ),
-                Setting("target", "population"),
-            ),
         )
     ice = ice_without_rounding(effects)[:, rows]
     by_motif = np.moveaxis(ice, 1, -1)[:, None]
@@ -650,7 +569,7 @@ def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:
             raise EstimateError(
                 f"models {quoted(str(names[i]))} and {quoted(str(names[j]))} gave the "
                 "same numbers in every unit: they are one network, and do not show the "
-                "spread between networks; leave one of them out"
+                "spread between networks"
             )
 
 
@@ -673,7 +592,7 @@ def needs_units_error(what: str) -> EstimateError:
     """Return the error for a request that needs the ICE of every unit."""
     return EstimateError(
         f"{what} needs the ICE of every unit, and these are moments of them; run the "
-        'trial with ``keep="effects"``'
+        'trial with keep="effects"'
     )
 
 
@@ -698,9 +617,8 @@ def estimate_from_moments(
     if "n_units" not in moments or not {"ice_sum", "ice_correlation"} & set(
         moments.variables
     ):
-        raise OutcomesError(
-            "``moments``: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; "
-            "keep all variables"
+        raise DataError(
+            "moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'"
         )
     n, by = (
         int(moments["n_units"].to_numpy().max()),
@@ -737,15 +655,15 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's
     analysis.
     """
-    check_crossover_request(moments, request)
+    check_crossover_request(request)
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
-            raise needs_units_error(f"``{name}={quoted(getattr(request, name))}``")
+            raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
     cluster = analysis_in_attrs(moments.attrs).cluster
     by = about(moments, "unit").cluster
     alone = ("none", "parent") if cluster != "none" else ("none",)
     if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
-        raise needs_units_error(f"``cluster={quoted(request.cluster)}``")
+        raise needs_units_error(f"cluster={quoted(request.cluster)}")
     return replace(
         request, cluster=cluster if request.cluster == "auto" else request.cluster
     )

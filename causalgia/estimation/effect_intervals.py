@@ -141,8 +141,8 @@ def one_sided_p(
             estimates["contrast"].to_numpy()[k] if "contrast" in estimates.coords else k
         )
         raise EstimateError(
-            f"contrast {name!s}: the effect, its error or its distance from the rope "
-            "has a square beyond float64; divide them all by a constant first"
+            f"contrast {name}: the effect, its error or its distance from the rope has "
+            "a square beyond float64"
         )
     working = working_scale_of(estimates, ace, se, df, ci_prob)
     hall = np.where(working.unclear, 0.0, _hall_of_means(estimates))
@@ -585,7 +585,7 @@ def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
             estimates["contrast"].to_numpy()[k] if "contrast" in estimates.coords else k
         )
         raise EstimateError(
-            f"contrast {name!s}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se must "
-            "be at least 0 and df above 0; leave the contrast out"
+            f"contrast {name}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se must be "
+            "at least 0 and df above 0"
         )
     return ace, se, df

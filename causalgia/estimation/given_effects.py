@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.effect_table import INCOMPLETE
-from causalgia.errors import EstimateError, OutcomesError, quoted, type_in_words
+from causalgia.errors import DataError, EstimateError, quoted, type_in_words
 from causalgia.numerics.row_blocks import Rows, row_blocks
 from causalgia.types import Array
 
@@ -100,9 +100,8 @@ def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
                 if a != b
             )
             raise EstimateError(
-                f"{first} and {name} name entry {k} differently, {reference[k]!s} and "
-                f"{labels[k]!s}; bring them into one order (se.reindex(effect.index)), "
-                "or give arrays without names (.to_numpy()) if they are in one"
+                f"{first} and {name} name entry {k} differently, {reference[k]} and "
+                f"{labels[k]}"
             )
     return named[0][1] if named else None
 
@@ -124,31 +123,22 @@ def contrast_names(names: Any, n: int) -> Labels:
         return np.arange(n)
     items = _as_objects(names)
     if items.shape != (n,):
-        raise EstimateError(
-            f"names has shape {items.shape}, and there are {n} effects; give one name "
-            "for each"
-        )
+        raise EstimateError(f"names has shape {items.shape}, and there are {n} effects")
     for k, item in enumerate(items):
         if (
             not np.isscalar(item)
             and not isinstance(item, np.generic | pd.Timestamp | pd.Timedelta)
             and item is not None
         ):
-            raise EstimateError(
-                f"name {k}, {quoted(item)}, is not a single value; join the levels of "
-                "an index: index.map(' '.join)"
-            )
+            raise EstimateError(f"name {k}, {quoted(item)}, is not a single value")
     missing = np.array([item is None or bool(pd.isna(item)) for item in items])
     if missing.any():
-        raise EstimateError(
-            f"name {int(np.argmax(missing))} is missing; give one name for each effect"
-        )
+        raise EstimateError(f"name {int(np.argmax(missing))} is missing")
     labels = np.array(items.tolist())
     unique, counts = np.unique(labels, return_counts=True)
     if (counts > 1).any():
         raise EstimateError(
-            f"the name {unique[counts > 1][0]!s} appears {counts.max()} times; make "
-            "names unique"
+            f"the name {unique[counts > 1][0]} appears {counts.max()} times"
         )
     return labels
 
@@ -182,8 +172,7 @@ def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.Data
         if matrix.sizes[rows] != matrix.sizes[columns]:
             raise EstimateError(
                 f"the covariance is of {matrix.sizes[rows]} by {matrix.sizes[columns]} "
-                "contrasts, and no names on both dims say which; select on both: "
-                f"isel({rows}=..., {columns}=...)"
+                "contrasts, and no names on both dims say which"
             )
         return matrix
     wanted, known = (
@@ -196,8 +185,7 @@ def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.Data
     missing = [name for name in wanted if name not in place]
     if missing:
         raise EstimateError(
-            f"contrast {missing[0]!s} has a row in the covariance and no column; "
-            "select the same on both"
+            f"contrast {missing[0]} has a row in the covariance and no column"
         )
     return matrix.isel({columns: [place[name] for name in wanted]})
 
@@ -300,7 +288,7 @@ def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:
         where = f": {one[row]!s} and {other[row]!s} in row {row}"
     raise EstimateError(
         f"the table has the columns {quoted(theirs)} and {quoted(ours)}, and they "
-        f"differ{where}; drop one of them"
+        f"differ{where}"
     )
 
 
@@ -315,7 +303,7 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a task has no name, or the table has no rows.
 
     Examples
@@ -336,9 +324,7 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
                 if missing.any()
                 else "the table has no rows"
             )
-            raise OutcomesError(
-                f"estimates: {where}; give its name in the column 'task'"
-            )
+            raise DataError(f"estimates: {where}")
         rest, rows = (
             table.drop(columns="task"),
             table.reset_index(drop=True).groupby("task", sort=False).indices,
@@ -359,9 +345,7 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
     )
     tables = {name: table.isel(task=i, drop=True) for i, name in enumerate(names)}
     if len(tables) < table.sizes["task"]:
-        raise OutcomesError(
-            "estimates: a task appears more than once; make the names of 'task' unique"
-        )
+        raise DataError("estimates: a task appears more than once")
     return tables
 
 
@@ -398,15 +382,11 @@ def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
         apart = sorted(set(wanted) ^ set(place), key=str)
         if apart:
             raise EstimateError(
-                f"contrast {apart[0]!s} has an effect in some tasks and none in others "
-                f"(see task {task!s}); give every contrast in every task, or one task "
-                "at a time"
+                f"contrast {apart[0]} has an effect in some tasks and none in others "
+                f"(see task {task})"
             )
         if np.isinf(one.df).any() != np.isinf(first.df).any():
-            raise EstimateError(
-                f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for "
-                "a normal one"
-            )
+            raise EstimateError(f"task {task}: df is infinite there and not elsewhere")
         ordered.append(_reordered(one, [place[name] for name in wanted]))
     matrices = [one.covariance for one in ordered if one.covariance is not None]
     return GivenEffects(
@@ -465,11 +445,9 @@ def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataA
     n, size = factor.shape[1:]
     if 4 * n * size**2 > _MOST_BYTES:
         raise EstimateError(
+            f"task_correlation=True: the correlations between {size:,} tasks of {n:,} "
+            f"contrasts take {4 * n * size**2 / 2**30:.1f} GiB",
             argument="task_correlation",
-            value=True,
-            need=f": the correlations between {size:,} tasks of {n:,} contrasts take "
-            f"{4 * n * size**2 / 2**30:.1f} GiB",
-            cure="take fewer tasks, effects.sel(task=[...]), or contrasts in parts",
         )
     square, total = np.zeros((n, size, size)), np.zeros((size, size))
     for rows in row_blocks(factor):
@@ -530,26 +508,23 @@ def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
     for names in labels_of(given)[-2:]:
         if names.tolist() != tasks:
             raise EstimateError(
+                f"task_correlation names the tasks {', '.join(map(str, names[:4]))} "
+                f"and the effects {', '.join(map(str, tasks[:4]))}",
                 argument="task_correlation",
-                need=f"names the tasks {', '.join(map(str, names[:4]))} and the effects "
-                f"{', '.join(map(str, tasks[:4]))}",
-                cure="give it in the order of the effects' tasks",
             )
     try:
         values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise EstimateError(
+            f"task_correlation is {type_in_words(given)} that does not hold numbers",
             argument="task_correlation",
-            need=f"is {type_in_words(given)} that does not hold numbers",
-            cure="give a matrix",
         ) from None
     if values.shape not in ((size, size), (n, size, size)):
         raise EstimateError(
+            f"task_correlation has shape {values.shape}, and the effects have {n} "
+            f"contrasts in {size} tasks; give ({size}, {size}) for all contrasts "
+            f"alike, or ({n}, {size}, {size})",
             argument="task_correlation",
-            need=f"has shape {values.shape}, and the effects have {n} contrasts in "
-            f"{size} tasks",
-            cure=f"give ({size}, {size}) for all contrasts alike, or ({n}, {size}, "
-            f"{size})",
         )
     stack = values.reshape(-1, size, size)
     check_correlations(
@@ -585,7 +560,7 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
         if not holds.all():
             first = int(np.argwhere(~holds)[0, 0])
             which = "" if contrasts is None else f" of contrast {contrasts[first]!s}"
-            raise EstimateError(f"``task_correlation={which}``: the matrix {why}")
+            raise EstimateError(f"task_correlation={which}: the matrix {why}")
     negative = np.asarray(np.linalg.eigvalsh(stack)[:, 0] < -_SYMMETRIC * size)
     if negative.any():
         which = (
@@ -594,8 +569,8 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
             else f" of contrast {contrasts[int(np.argmax(negative))]!s}"
         )
         raise EstimateError(
-            f"``task_correlation={which}``: the matrix has a negative eigenvalue, and "
-            "no errors correlate like that; estimate it from complete data"
+            f"task_correlation={which}: the matrix has a negative eigenvalue, and no "
+            "errors correlate like that"
         )
 
 
@@ -628,9 +603,7 @@ def task_columns_of(estimates: xr.Dataset) -> dict[str, xr.DataArray]:
         missing = [name for name in wanted if name not in place]
         if missing:
             raise EstimateError(
-                f"task {missing[0]!s} has a row in task_correlation and no column; "
-                "select from the estimates as ``cg.estimate`` gave them, "
-                "estimates.sel(task=[...])"
+                f"task {missing[0]} has a row in task_correlation and no column"
             )
         return {
             name: column.isel(task_=[place[task] for task in wanted])

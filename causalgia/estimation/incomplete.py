@@ -22,9 +22,9 @@ from causalgia.effects._from_frame import (
     not_numeric,
 )
 from causalgia.errors import (
+    DataError,
     DegenerateWarning,
     EstimateError,
-    OutcomesError,
     caller_stacklevel,
     quoted,
 )
@@ -33,7 +33,6 @@ from causalgia.estimation._variance_components import Cells, identify, interacti
 from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import LARGEST_SE
-from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Codes
 
@@ -121,9 +120,7 @@ def crossed_reml(
     """
     for what, codes in (("units", unit), (levels, level), ("parents", parent)):
         if codes is not None and codes.max() == 0:
-            raise EstimateError(
-                f"one {what[:-1]} gives no spread between {what}; measure two or more"
-            )
+            raise EstimateError(f"one {what[:-1]} gives no spread between {what}")
     ice = np.asarray(ice, dtype=np.float64)
     if np.ptp(ice) == 0:
         return CrossedFit(
@@ -141,8 +138,7 @@ def crossed_reml(
     if "level" not in groups or not {"unit", "parent"} & groups.keys():
         raise EstimateError(
             f"no two cells share a unit or no two share a {levels[:-1]}, so that "
-            f"units, {levels} and noise cannot be separated; measure some units by "
-            f"several {levels}"
+            f"units, {levels} and noise cannot be separated"
         )
     fit = reml(ice, fixed, groups)
     return CrossedFit(
@@ -175,7 +171,6 @@ class _ColumnNames:
         ]
 
 
-@former_arguments
 def from_incomplete(
     frame: pd.DataFrame,
     *,
@@ -239,7 +234,7 @@ def from_incomplete(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a column is missing or has gaps, an outcome is not finite, or a cell occurs
         twice.
     EstimateError
@@ -297,7 +292,7 @@ def from_incomplete(
         return _of_arms(frame, columns, control, scale, ci_prob)
     if model is not None and placebos is not None:
         raise EstimateError(
-            "give one of ``model=`` (units by predictors) and ``placebos=`` (units by "
+            "give one of model= (units by predictors) and placebos= (units by "
             "placebos), not both"
         )
     table = _as_cell_table(frame, columns)
@@ -325,10 +320,7 @@ def from_incomplete(
             for dim, i in zip(("contrast", "task"), missing[0], strict=True)
         )
         contrast, name = map(quoted, names)
-        raise EstimateError(
-            f"contrast {contrast} has no cell in task {name}; estimate that task by "
-            "itself"
-        )
+        raise EstimateError(f"contrast {contrast} has no cell in task {name}")
     if out["exact"].any():
         exact = out["exact"]
         warnings.warn(
@@ -387,10 +379,8 @@ def _as_arm_names(names: Any) -> list[str]:
     found = in_order(names)
     if not found:
         raise EstimateError(
+            f"placebos={quoted(names)} is not a list of names of arms",
             argument="placebos",
-            value=names,
-            need="is not a list of names of arms",
-            example=["placebo 1", "placebo 2"],
         )
     return [_as_arm_name(name) for name in found]
 
@@ -403,9 +393,7 @@ def _as_arm_name(name: Any) -> str:
             else str(name)
         )
     except ValueError as error:  # a whole number of more digits than Python writes
-        raise EstimateError(
-            f"{quoted(name)} is not a name of an arm; give text or a number"
-        ) from error
+        raise EstimateError(f"{quoted(name)} is not a name of an arm") from error
 
 
 def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
@@ -413,33 +401,32 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
     named by their roles.
     """
     if not isinstance(frame, pd.DataFrame) or frame.empty:
-        raise OutcomesError(
+        raise DataError(
             "from_incomplete takes a pandas DataFrame with a row for each measurement"
         )
     for name in columns.all:
         if not isinstance(name, str) or list(frame.columns).count(name) != 1:
-            raise OutcomesError(
+            raise DataError(
                 f"no one column {quoted(name)}; the columns are "
                 f"{', '.join(map(quoted, frame.columns))}"
             )
         gaps = frame[name].isna().to_numpy()
         if gaps.any():
-            raise OutcomesError(
+            raise DataError(
                 f"row {frame.index[int(np.argmax(gaps))]}: column {quoted(name)} has "
-                "no value; drop the row, for a missing cell is a row that is not there"
+                "no value"
             )
         if name != columns.outcome:
             factorized(frame, name)
-    taken = check_outcome_column(vars(columns))
+    check_outcome_column(vars(columns))
     try:
         y = frame[columns.outcome].to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise not_numeric(frame, columns.outcome, error, taken) from error
+        raise not_numeric(frame, columns.outcome, error) from error
     if not np.isfinite(y).all():
-        raise OutcomesError(
+        raise DataError(
             f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: "
-            f"{quoted(columns.outcome)} is not finite; drop the row, for a missing cell "
-            "is a row that is not there"
+            f"{quoted(columns.outcome)} is not finite"
         )
     table = pd.DataFrame({"y": y, "unit": frame[columns.unit].to_numpy()})
     table["arm"] = [_as_arm_name(name) for name in frame[columns.arm]]
@@ -461,10 +448,7 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
             for key in keys
             if columns.model is not None or key != "model"
         )
-        raise OutcomesError(
-            f"{where} is measured more than once; average them, or name the column "
-            "that tells them apart"
-        )
+        raise DataError(f"{where} is measured more than once")
     for given, column, singular in (
         (columns.model, "model", "predictor"),
         (columns.parent, "parent", "parent"),
@@ -472,13 +456,12 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
         if given is not None and table[column].nunique() == 1:
             raise EstimateError(
                 f"{quoted(given)} has one {singular}, which gives no spread between "
-                f"{singular}s; measure another, or leave ``{column}=`` out for a claim "
-                f"about this {singular} alone"
+                f"{singular}s"
             )
     if columns.parent is not None:
         several = table.groupby("unit", sort=False)["parent"].nunique() > 1
         if several.any():
-            raise OutcomesError(
+            raise DataError(
                 f"unit {several.idxmax()}: {quoted(columns.parent)} changes between "
                 "its rows; it belongs to the unit"
             )
@@ -489,12 +472,12 @@ def _check_arms(table: pd.DataFrame, control: str, placebos: list[str] | None) -
     arms = list(dict.fromkeys(table["arm"]))
     check_arm(control, arms, "control", error=EstimateError)
     for name in placebos or []:
-        check_arm(name, arms, "``placebos=``", error=EstimateError)
+        check_arm(name, arms, "placebos=", error=EstimateError)
     if placebos is not None and (
         len(set(placebos)) < LEAST_CROSSED_PLACEBOS or control in placebos
     ):
         raise EstimateError(
-            f"``placebos=`` names {len(set(placebos))} "
+            f"placebos= names {len(set(placebos))} "
             f"placebos{' and the control' if control in placebos else ''}; the class "
             f"takes {LEAST_CROSSED_PLACEBOS} or more besides the control"
         )
@@ -510,8 +493,7 @@ def _estimate_task(
     others = [name for name in dict.fromkeys(table["arm"]) if name != control]
     if not others:
         raise EstimateError(
-            f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was "
-            "measured; measure another arm, or drop it"
+            f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was measured"
         )
     arms_of = (
         {name: [name] for name in others}
@@ -524,7 +506,7 @@ def _estimate_task(
         if cells.empty:
             raise EstimateError(
                 f"contrast {quoted(name)}: no cell has both its arm and "
-                f"{quoted(control)}; measure both in a cell"
+                f"{quoted(control)}"
             )
         between = "predictors" if placebos is None else "placebos"
         row, singular = _estimate_contrast(name, cells, ci_prob, between)
@@ -591,7 +573,7 @@ def _estimate_contrast(
     if not np.abs(ice).max() < LARGEST_SE / len(ice):
         raise EstimateError(
             f"contrast {quoted(name)}: the sum of squares of its effects is beyond "
-            "float64; divide the outcomes by a constant first"
+            "float64"
         )
     try:
         fit = crossed_reml(
@@ -602,7 +584,7 @@ def _estimate_contrast(
             levels=between,
         )
     except EstimateError as error:
-        raise error.at(f"contrast {quoted(name)}") from error
+        raise type(error)(f"contrast {quoted(name)}: {error}") from error
     ace, se, df = np.array(fit.ace), np.array(fit.se), np.array(fit.df)
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     n = int(codes["unit"].max()) + 1

@@ -17,7 +17,6 @@ from causalgia.effect_table import gaps_in_words
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
-    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -156,9 +155,7 @@ def contrasts_of_arms(
         if parent is not None and (inside.between.any() or not exact):
             raise EstimateError(
                 "the outcomes of a unit differ by less than 1e-5 of what units differ "
-                "by, which hides how effects vary "
-                "between parents; subtract its mean from each unit, or use "
-                "``cluster='none'``"
+                "by, which hides how effects vary between parents"
             )
         noise = 0.0 if exact else inside.variance
         covariance = noise * inside.inverse + inside.of_levels
@@ -287,9 +284,7 @@ def _groups(
     groups = identify(Cells(y[:, None], fixed, fixed[:, 0], drawn)).groups
     if not {"unit", "parent"} & groups.keys():
         raise EstimateError(
-            "no unit has two arms, so that units and noise cannot be separated; "
-            "measure some units under two arms, or "
-            "give each unit one row and one arm (a parallel trial)"
+            "no unit has two arms, so that units and noise cannot be separated"
         )
     return groups
 
@@ -298,43 +293,27 @@ def check_request(request: Request) -> None:
     """Raise EstimateError where a request needs the effects of single units."""
     if request.target != "population":
         raise EstimateError(
+            f"target={quoted(request.target)} needs the individual effects of every "
+            "unit, and some lack an arm",
             argument="target",
-            value=request.target,
-            need="needs the individual effects of every unit, and some lack an arm",
-            cure=(
-                "leave ",
-                Setting("target"),
-                (
-                    " out (new units), or take the units with every arm: "
-                    "outcomes.dropna('unit')"
-                ),
-            ),
         )
     if request.weights != "units":
         raise EstimateError(
+            f"weights={quoted(request.weights)} needs the individual effects of every "
+            "unit, and some lack an arm",
             argument="weights",
-            value=request.weights,
-            need="needs the individual effects of every unit, and some lack an arm",
-            cure=("leave ", Setting("weights"), " out"),
         )
     if request.block is not None:
         raise EstimateError(
+            f"block={quoted(request.block)} is for parallel trials: here units are "
+            "compared with themselves",
             argument="block",
-            value=request.block,
-            need="is for parallel trials: here units are compared with themselves",
-            cure=(
-                "leave ",
-                Setting("block"),
-                " out; what units that depend on each other share is named by ",
-                Setting("cluster"),
-            ),
         )
     if request.covariates:
         raise EstimateError(
+            f"covariates={quoted(request.covariates)} is for parallel trials: here "
+            "units are compared with themselves",
             argument="covariates",
-            value=request.covariates,
-            need="is for parallel trials: here units are compared with themselves",
-            cure=("leave ", Setting("covariates"), " out"),
         )
 
 
@@ -377,7 +356,7 @@ def estimate_incomplete(
         try:
             one = contrasts_of_arms(y[row, column, t], arm, unit, W[:, used], of_parent)
         except EstimateError as error:
-            raise error.at(f"task {quoted(task)}") from error
+            raise type(error)(f"task {quoted(task)}: {error}") from error
         found.append(one)
         n = int(unit.max()) + 1
         counts.append((n, n if of_parent is None else int(of_parent.max()) + 1))
@@ -429,8 +408,7 @@ def _check_measured(
     if lacking.any():
         arm = str(effects["arm"].to_numpy()[int(np.argmax(lacking))])
         raise EstimateError(
-            f"arm {quoted(arm)} has no outcome in any unit of task {quoted(task)}; "
-            "leave that arm or that task out"
+            f"arm {quoted(arm)} has no outcome in any unit of task {quoted(task)}"
         )
 
 

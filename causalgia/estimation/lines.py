@@ -14,7 +14,6 @@ from scipy import linalg, optimize, special
 
 from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
-from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes
 
@@ -80,7 +79,6 @@ class Line:
     x: Array
 
 
-@former_arguments
 def errors_in_variables(
     x: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -160,8 +158,7 @@ def errors_in_variables(
     if not scatter and points.singular:
         raise EstimateError(
             "y_covariance is singular: some combination of y has no error, and no "
-            "weight follows from that; allow for scatter about the line with "
-            "``scatter=True``"
+            "weight follows from that"
         )
     extra = points.scatter() if scatter else 0.0
     quantile = (
@@ -200,11 +197,9 @@ def _as_coordinates(values: npt.ArrayLike, name: str) -> Array:
     try:
         found = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise EstimateError(f"``{name}={quoted(values)}`` are not numbers") from error
+        raise EstimateError(f"{name}={quoted(values)} are not numbers") from error
     if found.ndim != 1 or not np.isfinite(found).all():
-        raise EstimateError(
-            f"{name} are one list of finite numbers; leave out points that have none"
-        )
+        raise EstimateError(f"{name} are one list of finite numbers")
     return found
 
 
@@ -335,8 +330,7 @@ class _CorrelatedPoints:
         best = int(S.argmin())
         if best in (0, _ANGLES - 1):
             raise EstimateError(
-                "the errors of x leave no slope: the best line is vertical; give "
-                "points farther apart"
+                "the errors of x leave no slope: the best line is vertical"
             )
         slope = self._york_slope(float(np.tan(angles[best])), V0)
         if np.tan(angles[best - 1]) < slope < np.tan(angles[best + 1]):
@@ -496,7 +490,7 @@ def errors_in_both(
     with optional scatter.
 
     The line minimizes ``S = sum_i (y_i - a - b x_i)^2 / (vy_i + scatter^2 + b^2
-    vx_i)``, as `causalgia.estimation.errors_in_variables` does for any covariance, in
+    vx_i)``, as `errors_in_variables` does for any covariance, in
     time and memory linear in n. With `scatter` its variance is the one at which S is
     n - 2 (Paule and Mandel), or 0.
 
@@ -549,8 +543,8 @@ def errors_in_both(
     )
     if not scatter and (points.vy <= 0).any():
         raise EstimateError(
-            f"a measured effect has no error (point {int(np.argmin(points.vy))}), and no "
-            "weight follows from that; leave the point out, or give its se"
+            f"a measured effect has no error (point {int(np.argmin(points.vy))}), and "
+            "no weight follows from that"
         )
     extra = points.scatter() if scatter else 0.0
     slope = points.slope(extra)
@@ -578,10 +572,7 @@ def _cluster_scatter(scores: Array, cluster: Codes) -> tuple[Array, float]:
     sums = group_sums(scores, cluster)
     G = len(sums)
     if G < 3:
-        raise EstimateError(
-            f"{G} parents give no standard error of a line; take elements of three or "
-            "more"
-        )
+        raise EstimateError(f"{G} parents give no standard error of a line")
     return sums.T @ sums * G / (G - 1), G - 1.0
 
 

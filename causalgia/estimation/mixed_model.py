@@ -231,12 +231,8 @@ def maximize(table: Table) -> Array:
         if np.array_equal(new.theta, at.theta):
             return np.asarray(at.theta)
         at = new
-    sizes = {
-        name: Z.shape[1] for name, Z in zip(layout.names, layout.blocks, strict=True)
-    }
     raise EstimateError(
-        f"no maximum of the restricted likelihood after {MOST_STEPS} steps; leave out "
-        f"the grouping with the fewest levels, {quoted(min(sizes, key=sizes.__getitem__))}"
+        f"no maximum of the restricted likelihood after {MOST_STEPS} steps"
     )
 
 
@@ -349,7 +345,7 @@ def reml(
     """
     if ddf not in ("satterthwaite", "kenward_roger"):
         raise EstimateError(
-            f"``ddf={quoted(ddf)}`` is neither 'satterthwaite' nor 'kenward_roger'"
+            f"ddf={quoted(ddf)} is neither 'satterthwaite' nor 'kenward_roger'"
         )
     table = respond(mixed_layout(X, groups), y)
     if table.scale == 0:
@@ -366,10 +362,7 @@ def reml(
         else np.asarray(combinations, dtype=np.float64)
     )
     if L.ndim != 2 or L.shape[1] != n_fixed or not np.isfinite(L).all():
-        raise EstimateError(
-            f"combinations has shape {L.shape} or is not finite; give finite weights "
-            f"(K, {n_fixed})"
-        )
+        raise EstimateError(f"combinations has shape {L.shape} or is not finite")
     inverse: Array = np.asarray(L @ np.linalg.inv(at.layout.R))
     plain, beta = (
         inverse @ at.fixed @ inverse.T,
@@ -453,10 +446,7 @@ def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
     """
     q = len(at.ratio)
     if q > MOST_EXACT:
-        raise EstimateError(
-            f"{q} random effects are too many for ``ddf='kenward_roger'``; use "
-            "``ddf='satterthwaite'``"
-        )
+        raise EstimateError(f"{q} random effects are too many for ddf='kenward_roger'")
     P, Q = _moment_matrices(at)
     traces = _traces(at)
     F = at.fixed
@@ -601,10 +591,7 @@ def mixed_layout(X: Array, groups: Mapping[str, Codes]) -> Layout:
     _check_layout(X, groups)
     Q, R = np.linalg.qr(X)
     if np.abs(np.diagonal(R)).min() <= 1e-10 * np.abs(R).max():
-        raise EstimateError(
-            "the columns of X are not of full rank; leave out those that are sums of "
-            "others"
-        )
+        raise EstimateError("the columns of X are not of full rank")
     n = len(X)
     indicators = [
         sparse.csr_array((np.ones(n), (np.arange(n), codes)))
@@ -643,8 +630,7 @@ def _check_identifiable(layout: Layout) -> None:
     ) > 1e12:
         raise EstimateError(
             f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects "
-            "and the residual cannot be separated by these rows; leave one out or add "
-            "rows"
+            "and the residual cannot be separated by these rows"
         )
 
 
@@ -663,9 +649,7 @@ def respond(layout: Layout, y: Array) -> Table:
             f"y has shape {y.shape} and X has {n} rows; give one value for each row"
         )
     if not np.isfinite(y).all():
-        raise EstimateError(
-            "y has values that are not finite; leave those rows out or repair them"
-        )
+        raise EstimateError("y has values that are not finite")
     shifted = y - y[0]
     residuals = shifted - layout.Q @ (layout.Q.T @ shifted)
     residuals -= layout.Q @ (layout.Q.T @ residuals)
@@ -708,8 +692,7 @@ def _check_layout(X: Array, groups: Mapping[str, Codes]) -> None:
     for one, other in combinations(groups, 2):
         if same_partition(np.asarray(groups[one]), np.asarray(groups[other])):
             raise EstimateError(
-                f"the groupings {quoted(one)} and {quoted(other)} are the same; leave "
-                "one of them out"
+                f"the groupings {quoted(one)} and {quoted(other)} are the same"
             )
 
 
@@ -722,18 +705,15 @@ def _check_grouping(name: str, codes: npt.NDArray[Any], n: int) -> None:
     levels = np.unique(codes)
     if levels[0] != 0 or levels[-1] != len(levels) - 1:
         raise EstimateError(
-            f"grouping {quoted(name)}: the levels are not 0 to {len(levels) - 1}; use "
-            "pandas.factorize"
+            f"grouping {quoted(name)}: the levels are not 0 to {len(levels) - 1}"
         )
     if len(levels) < 2:
         raise EstimateError(
-            f"grouping {quoted(name)} has one level, which gives no variance; leave it "
-            "out or add levels"
+            f"grouping {quoted(name)} has one level, which gives no variance"
         )
     if len(levels) == n:
         raise EstimateError(
-            f"grouping {quoted(name)} has one row for each level: it is the residual; "
-            "leave it out"
+            f"grouping {quoted(name)} has one row for each level: it is the residual"
         )
 
 

@@ -10,7 +10,6 @@ import xarray as xr
 
 from causalgia.errors import (
     EstimateError,
-    Setting,
     quoted,
 )
 from causalgia.estimation._heterogeneity import check_rank, unit_covariate
@@ -32,7 +31,6 @@ from causalgia.estimation.request import (
     check_no_cluster,
     check_two_clusters,
     grouping,
-    narrower_claims,
     parents_as_strata,
 )
 from causalgia.numerics.moments import centered, skewness
@@ -72,23 +70,13 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
     """
     if request.weights == "clusters":
         raise EstimateError(
+            "weights='clusters' needs the ICE of a crossover",
             argument="weights",
-            value="clusters",
-            need="needs the ICE of a crossover",
-            cure=(
-                "leave ",
-                Setting("weights"),
-                " out; in a parallel trial ",
-                Setting("block", "parent"),
-                " weighs each parent once",
-            ),
         )
     if request.is_crossed:
         raise EstimateError(
+            f"target={quoted(request.target)} needs the ICE of a crossover",
             argument="target",
-            value=request.target,
-            need="needs the ICE of a crossover",
-            cure=("use ", Setting("target", "population"), ", 'parents' or 'units'"),
         )
     trial = _read_trial(effects)
     block = _strata(effects, request)
@@ -129,8 +117,7 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
 def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
     if "weight" not in effects:
         raise EstimateError(
-            "effects of a parallel trial have no 'weight (contrast, arm)'; use "
-            "``cg.contrast``"
+            "effects of a parallel trial have no 'weight (contrast, arm)'"
         )
     names = tuple(str(a) for a in effects["arm"].to_numpy())
     column = {name: j for j, name in enumerate(names)}
@@ -188,10 +175,8 @@ def _strata(effects: xr.Dataset, request: Request) -> Grouping | None:
     if request.target == "parents":
         if request.block not in (None, "parent"):
             raise EstimateError(
+                "target='parents' takes parents as blocks",
                 argument="target",
-                value="parents",
-                need="takes parents as blocks",
-                cure=("leave ", Setting("block", request.block), " out"),
             )
         check_no_cluster(
             request, "these parents are fixed, and their units are drawn independently"
@@ -211,15 +196,9 @@ def _estimate_with_blocks(
 ) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
     if request.covariates:
         raise EstimateError(
+            f"covariates={quoted(request.covariates)} with blocks "
+            f"({quoted(block.name)}): both adjust for what was known before",
             argument="covariates",
-            value=request.covariates,
-            need=f"with blocks ({quoted(block.name)}): both adjust for what was known "
-            "before",
-            cure=(
-                "leave ",
-                Setting("covariates"),
-                " out, or drop the block coordinate",
-            ),
         )
     drawn = request.target == "population"
     least = 1 if drawn else 2
@@ -227,15 +206,10 @@ def _estimate_with_blocks(
     np.add.at(counts, (block.codes, trial.arm), 1)
     for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
         arm = trial.names[trial.used[a]]
-        cure = "leave its units out" + (
-            ""
-            if least == 1
-            else ", put more units in it, or use ``target='population'``"
-        )
         raise EstimateError(
             f"{block.name} {quoted(block.labels[b])} has "
-            f"{('no unit', 'one unit')[counts[b, trial.used[a]]]} of arm {quoted(arm)}, "
-            f"and needs {('one', 'two')[least - 1]}; {cure}"
+            f"{('no unit', 'one unit')[counts[b, trial.used[a]]]} of arm "
+            f"{quoted(arm)}, and needs {('one', 'two')[least - 1]}"
         )
     if drawn:
         groups = _clusters_of_blocks(block, request)
@@ -247,7 +221,6 @@ def _estimate_with_blocks(
         require(
             groups,
             len(groups.labels),
-            narrower_claims(groups, fixed_units=True),
         )
         inside = rounded_block_effects(
             trial.Y, trial.arm, block.codes, trial.W, trial.rounding
@@ -302,9 +275,9 @@ def _clusters_of_blocks(block: Grouping, request: Request) -> Grouping:
         return by_block
     raise EstimateError(
         f"{larger.name}s and {block.name}s cross, so {block.name}s are not independent "
-        f"draws: use ``target='units'`` (these {block.name}s), drop the {block.name}s "
+        f"draws: use target='units' (these {block.name}s), drop the {block.name}s "
         f"(drop_vars({quoted(block.name)})) to cluster by {larger.name}, or "
-        f"``cluster='none'`` where {larger.name}s do not matter"
+        f"cluster='none' where {larger.name}s do not matter"
     )
 
 
@@ -367,15 +340,12 @@ def _estimate_with_clusters(
             raise EstimateError(
                 f"all units of arm {quoted(trial.names[a])} share the one "
                 f"{groups.name} {quoted(groups.labels[int(np.argmax(has[a]))])}, so "
-                f"the spread between {groups.name}s is unknown; draw from more of "
-                "them, or use ``target='units'``"
+                f"the spread between {groups.name}s is unknown"
             )
     n_clusters = np.array(
         [has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp
     )
-    check_clusters(
-        groups, int(n_clusters.min()), narrower_claims(groups, fixed_units=True)
-    )
+    check_clusters(groups, int(n_clusters.min()))
     fits = _fit_used_arms(trial, covariates, groups.codes)
     answer = clustered(fits, trial.W, len(groups.labels))
     method = (
@@ -409,8 +379,7 @@ def _covariate_matrix(
         if trial.counts[a] < len(names) + 2:
             raise EstimateError(
                 f"arm {quoted(trial.names[a])} has {trial.counts[a]} units, and "
-                f"{len(names)} covariate(s) need {len(names) + 2} or more; use fewer "
-                "covariates or more units"
+                f"{len(names)} covariate(s) need {len(names) + 2} or more"
             )
         check_rank(
             centered(x[trial.arm == a])[1], names, f"arm {quoted(trial.names[a])}"

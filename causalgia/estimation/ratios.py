@@ -13,10 +13,9 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about
-from causalgia.effects.scales import OF_MEANS
+from causalgia.effects.scales import FUNCTION, OF_MEANS
 from causalgia.errors import (
     EstimateError,
-    Setting,
     quoted,
 )
 from causalgia.estimation.request import Answer, Request, grouping
@@ -41,10 +40,10 @@ def limits_of_means(
 
     Limits of a ratio of means are computed on its logarithm. Where a divisor (or a
     dividend) has ``g = (t se / mean)^2 > 0.1`` the delta method is not reliable: a
-    ratio of two means, and bpnet's, takes Fieller's limits. A ratio of more means is a
-    sum of logarithms, each reliable if its own mean is ``t / sqrt(0.1)`` standard
-    errors from 0 (6.2 with many units); the product may be less clear, as its relative
-    variance is a sum over means.
+    ratio of two means, and a function with a divisor, takes Fieller's limits. A ratio
+    of more means is a sum of logarithms, each reliable if its own mean is ``t /
+    sqrt(0.1)`` standard errors from 0 (6.2 with many units); the product may be less
+    clear, as its relative variance is a sum over means.
 
     Parameters
     ----------
@@ -66,12 +65,12 @@ def limits_of_means(
         gives its distance from 0, and the distance needed.
     """
     scale = about(effects).transform
-    words = scale.replace("_", " ")
     what = {
         "ratio": "ratio of means",
         "log_of_means": "log of means",
         "sd": "effects in sd of the control",
-    }.get(scale, f"{words}, a function of means")
+        FUNCTION: "function of means",
+    }[scale]
     spread = answer.method.removeprefix("mean ICE; ").removeprefix("s^2 / n, ")
     how = "jackknife over units" if scale == "sd" else "delta method"
     answer = replace(answer, method=f"{what}, {how}; {spread}")
@@ -198,7 +197,7 @@ def _is_linear(effects: xr.Dataset) -> Mask:
     (K,).
     """
     if about(effects).transform != "ratio":
-        return np.full(effects.sizes["contrast"], about(effects).transform == "bpnet")
+        return np.full(effects.sizes["contrast"], about(effects).transform == FUNCTION)
     w = effects["weight"].to_numpy()
     return np.asarray(
         (np.abs(w).sum(axis=1) == 2)
@@ -218,16 +217,13 @@ def _check_clear_of_zero(
         away = 1 / np.sqrt(own)
     for k, t, *more in np.argwhere(away < need)[:1]:
         at, scale = (k, t, *more), about(effects).transform
-        what = (
-            "a mean that enters the ratio" if scale == "ratio" else "what it divides by"
-        )
+        what = "a mean that enters the ratio"
         raise EstimateError(
-            f"contrast {effects['contrast'].to_numpy()[k]!s}, task "
-            f"{effects['task'].to_numpy()[t]!s}: {what} is {away[at]:.3g} standard "
+            f"contrast {effects['contrast'].to_numpy()[k]}, task "
+            f"{effects['task'].to_numpy()[t]}: {what} is {away[at]:.3g} standard "
             f"errors from 0, and limits at {ci_prob:.4g} with {df[at]:.3g} degrees of "
-            f"freedom need {need[at]:.3g}, so ``scale={quoted(scale)}`` has no "
-            "trustworthy limits; draw more units, or use ``scale='log_of_means'`` or "
-            "the additive ``scale='identity'``"
+            f"freedom need {need[at]:.3g}, so scale={quoted(scale)} has no trustworthy "
+            "limits"
         )
 
 
@@ -254,19 +250,9 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
     scale = about(effects).transform
     if request.covariates:
         raise EstimateError(
+            f"covariates={quoted(request.covariates)} with scale={quoted(scale)}: "
+            "adjusted means are not the arms' means",
             argument="covariates",
-            value=request.covariates,
-            need=(
-                "with ",
-                Setting("scale", scale),
-                ": adjusted means are not the arms' means",
-            ),
-            cure=(
-                "leave ",
-                Setting("covariates"),
-                " out, or use ",
-                Setting("scale", "identity"),
-            ),
         )
     if "outcome" in effects:
         _check_equal_blocks(effects, request)
@@ -275,17 +261,9 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
         sizes = grouping(effects, by, "weights='clusters'").sizes
         if len(set(sizes.tolist())) > 1:
             raise EstimateError(
+                f"weights='clusters' with scale={quoted(scale)}: {by}s have unequal "
+                "numbers of units, and the function is of the units' means",
                 argument="weights",
-                value="clusters",
-                need=(
-                    "with ",
-                    Setting("scale", scale),
-                    (
-                        f": {by}s have unequal numbers of units, and the function is of "
-                        "the units' means"
-                    ),
-                ),
-                cure=("use ", Setting("weights", "units")),
             )
 
 
@@ -309,14 +287,10 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
         )
         if not np.allclose(counts / max(counts.sum(), 1), expected):
             raise EstimateError(
+                f"scale={quoted(about(effects).transform)}: arm {arm} has "
+                f"{counts.min()} to {counts.max()} units in a {name}, so means over "
+                f"{name}s are not the arms' means",
                 argument="scale",
-                value=about(effects).transform,
-                need=f": arm {arm!s} has {counts.min()} to {counts.max()} units in a "
-                f"{name}, so means over {name}s are not the arms' means",
-                cure=(
-                    f"drop_vars({quoted(name)}), or use ",
-                    Setting("scale", "identity"),
-                ),
             )
 
 

@@ -18,9 +18,8 @@ from causalgia.attributes import about
 from causalgia.checks import check_value, first_of, in_order, is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, Target
 from causalgia.errors import (
+    DegenerateWarning,
     EstimateError,
-    FewClustersWarning,
-    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -48,16 +47,13 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
     >>> check_cluster_name("parent", of_units=False)
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates; give it to
-    cg.estimate, and leave it out here
+    causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates
     """
-    check_value(cluster, ANALYSIS, "cluster", in_toml=False, error=EstimateError)
+    check_value(cluster, ANALYSIS, "cluster", error=EstimateError)
     if not of_units and cluster not in ("auto", "none"):
         raise EstimateError(
+            f"cluster={quoted(cluster)} groups units, and these are estimates",
             argument="cluster",
-            value=cluster,
-            need="groups units, and these are estimates",
-            cure="give it to ``cg.estimate``, and leave it out here",
         )
 
 
@@ -78,18 +74,17 @@ class Request:
     def __post_init__(self) -> None:
         check_cluster_name(self.cluster, of_units=True)
         for name, value in (("target", self.target), ("weights", self.weights)):
-            check_value(value, ANALYSIS, name, in_toml=False, error=EstimateError)
+            check_value(value, ANALYSIS, name, error=EstimateError)
         if self.moderate not in (None, True, False):
             raise EstimateError(
+                f"moderate={quoted(self.moderate)} is neither True nor False (nor None, "
+                "as the target has it)",
                 argument="moderate",
-                value=self.moderate,
-                need="is neither True nor False (nor None, as the target has it)",
             )
         if self.moderate is not None and self.target not in OVER_PREDICTORS:
             raise EstimateError(
-                f"``moderate={self.moderate}`` is of the variance between predictors, "
-                f"which ``target={quoted(self.target)}`` lacks; leave ``moderate=`` "
-                "out, or use ``target='next predictor'``"
+                f"moderate={self.moderate} is of the variance between predictors, "
+                f"which target={quoted(self.target)} lacks"
             )
 
     @property
@@ -171,14 +166,13 @@ def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
     on_unit = [str(c) for c in effects.coords if effects[c].dims == ("unit",)]
     if not isinstance(name, str) or name not in on_unit:
         raise EstimateError(
-            f"``{argument}``: no coordinate {quoted(name)} on the units; there are "
+            f"{argument}: no coordinate {quoted(name)} on the units; there are "
             f"{', '.join(on_unit) or 'none'}"
         )
     codes, labels = pd.factorize(effects[name].to_numpy())
     if (codes < 0).any():
         raise EstimateError(
-            f"unit {unit_name(effects, int(np.argmin(codes)))} has no {quoted(name)}; "
-            "fill it in"
+            f"unit {unit_name(effects, int(np.argmin(codes)))} has no {quoted(name)}"
         )
     _check_names_groups(effects, name, argument, codes, labels)
     return Grouping(name, np.asarray(codes, dtype=np.intp), tuple(map(str, labels)))
@@ -200,10 +194,9 @@ def _check_names_groups(
         first = measured.index(True)
         what = "block" if argument.startswith("block") else "cluster"
         raise EstimateError(
-            f"``{argument}``: unit "
-            f"{unit_name(effects, int(np.argmax(codes == first)))} has {quoted(name)} "
-            f"{float(labels[first]):g}, and a {what} is a group of units; give a "
-            "coordinate of names or whole numbers"
+            f"{argument}: unit {unit_name(effects, int(np.argmax(codes == first)))} "
+            f"has {quoted(name)} {float(labels[first]):g}, and a {what} is a group of "
+            "units"
         )
 
 
@@ -224,22 +217,20 @@ def as_contrasts(
     >>> as_contrasts(["GATA"], ["GATA1", "SP1"], "contrast")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: contrast 'GATA' is not among the estimates; did you mean 'GATA1'? ...
+    causalgia.errors.EstimateError: contrast 'GATA' is not among the estimates; did you mean 'GATA1'?
     """
     names = in_order(value)
     if not names:
         raise EstimateError(
+            f"{argument}={quoted(value)} is not {or_else}one or more names of "
+            "contrasts",
             argument=argument,
-            value=value,
-            need=f"is not {or_else}one or more names of contrasts",
-            example=known[:2],
         )
     unknown = [name for name in names if name not in known]
     if unknown:
         near = nearest(
             str(unknown[0]),
             map(str, known),
-            then="the names are in estimates['contrast']",
         )
         raise EstimateError(
             f"contrast {quoted(unknown[0])} is not among the estimates{near}"
@@ -306,19 +297,12 @@ def with_clusters(effects: xr.Dataset, request: Request) -> Request:
     return replace(request, groups=clusters(effects, request)) if drawn else request
 
 
-_NEW_UNITS = "cluster='none' (new units of this one)"
-
-
-def check_clusters(
-    groups: Grouping, n_clusters: int, narrower: str = _NEW_UNITS
-) -> None:
-    """Raise EstimateError for one cluster, of which `narrower` claims can be made; warn
-    below 20.
-    """
-    check_two_clusters(groups, n_clusters, narrower)
+def check_clusters(groups: Grouping, n_clusters: int) -> None:
+    """Raise EstimateError for one cluster; warn below 20."""
+    check_two_clusters(groups, n_clusters)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
-            FewClustersWarning(
+            DegenerateWarning(
                 f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals "
                 "may cover less than their nominal level when clusters are skewed; draw "
                 "from more of them"
@@ -327,42 +311,15 @@ def check_clusters(
         )
 
 
-def check_two_clusters(
-    groups: Grouping, n_clusters: int, narrower: str = _NEW_UNITS
-) -> None:
+def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
     """Raise EstimateError for one cluster, from which no variance between clusters can
     be estimated.
     """
     if n_clusters < 2:
         raise EstimateError(
-            need=f"all units share the one {groups.name} {quoted(groups.labels[0])}, so "
-            f"the variance between {groups.name}s cannot be estimated",
-            cure=f"draw from more {groups.name}s, or claim less: {narrower}",
+            f"all units share the one {groups.name} {quoted(groups.labels[0])}, so the "
+            f"variance between {groups.name}s cannot be estimated",
         )
-
-
-def narrower_claims(groups: Grouping, *, fixed_units: bool) -> str:
-    """Return the targets that one cluster leaves to `estimate`.
-
-    Parameters
-    ----------
-    groups
-        The clusters.
-    fixed_units
-        Whether the effects on exactly these units can be estimated.
-
-    Examples
-    --------
-    >>> one = Grouping("parent", np.zeros(3, dtype=int), ("p",))
-    >>> narrower_claims(one, fixed_units=False)
-    "target='parents' (new shuffles of this one)"
-    """
-    claims = (
-        ["target='parents' (new shuffles of this one)"]
-        if groups.name == "parent"
-        else []
-    )
-    return " or ".join([*claims, *["target='units'"] * fixed_units]) or _NEW_UNITS
 
 
 def check_no_cluster(request: Request, instead: str) -> None:
@@ -373,14 +330,9 @@ def check_no_cluster(request: Request, instead: str) -> None:
         "parent" if request.target == "parents" else "auto",
     ):
         raise EstimateError(
+            f"cluster={quoted(request.cluster)} does not go with "
+            f"target={quoted(request.target)}: {instead}",
             argument="cluster",
-            value=request.cluster,
-            need=(
-                "does not go with ",
-                Setting("target", request.target),
-                f": {instead}",
-            ),
-            cure=("leave ", Setting("cluster"), " out"),
         )
 
 
@@ -390,10 +342,8 @@ def parents_as_strata(effects: xr.Dataset) -> Grouping:
     """
     if "parent" not in effects.coords:
         raise EstimateError(
+            "target='parents' needs a coordinate 'parent' on the units",
             argument="target",
-            value="parents",
-            need="needs a coordinate 'parent' on the units",
-            cure=("use ", Setting("target", "population")),
         )
     return grouping(effects, "parent", "target='parents'")
 
@@ -413,26 +363,16 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     meaning = TARGET_MEANINGS.get(str(target))
     if meaning is not None and measured and not meaning.of_measurements:
         raise EstimateError(
+            f"target={quoted(target)} is for predictions, and these outcomes were "
+            "measured, with noise of barcodes and replicates: leave target= out "
+            "for the mean over elements, or use cg.mpra.fit for each element's "
+            "effect",
             argument="target",
-            value=target,
-            need=(
-                (
-                    "is for predictions, and these outcomes were measured, with noise of "
-                    "barcodes and replicates: leave "
-                ),
-                Setting("target"),
-                (
-                    " out for the mean over elements, or use ``cg.mpra.fit`` for each "
-                    "element's effect"
-                ),
-            ),
         )
     if meaning is not None and not measured and not meaning.of_predictions:
         raise EstimateError(
+            f"target={quoted(target)} is for measured activities, from cg.mpra.activity",
             argument="target",
-            value=target,
-            need="is for measured activities, from ``cg.mpra.activity``",
-            cure=("leave ", Setting("target"), " out"),
         )
     return target
 
@@ -467,7 +407,7 @@ def check_has_errors(estimates: xr.Dataset) -> None:
     if "se" not in estimates:
         raise EstimateError(
             "the estimates have no standard errors, because one unit gives no standard "
-            "error; use more units"
+            "error"
         )
     if (
         about(estimates, None).target == "units"
@@ -475,12 +415,9 @@ def check_has_errors(estimates: xr.Dataset) -> None:
         and not estimates["se"].any()
     ):
         raise EstimateError(
+            "target='units': the effects on exactly these units are known, and nothing "
+            "is sampled: there is no test, no p and no interval",
             argument="target",
-            value="units",
-            need=": the effects on exactly these units are known, and nothing is "
-            "sampled: there is no test, no p and no interval",
-            cure="use ace as it is, or claim more: ``cg.estimate(effects, "
-            "target='population')``",
         )
 
 
@@ -680,7 +617,6 @@ def check_squares(se: Array, effects: xr.Dataset) -> None:
             effects["task"].to_numpy()[t],
         )
         raise EstimateError(
-            f"contrast {contrast!s}, task {task!s}: the standard error "
-            f"{se[too_large][0]:.3g} has a square beyond float64; divide the outcomes "
-            "by a constant first"
+            f"contrast {contrast}, task {task}: the standard error "
+            f"{se[too_large][0]:.3g} has a square beyond float64"
         )

@@ -133,18 +133,12 @@ def regress(
 
 def _orthonormal(X: Array) -> tuple[Array, Array]:
     if not (X[:, 0] == 1).all():
-        raise EstimateError(
-            "the first column of the design X is not all ones; put the intercept first"
-        )
+        raise EstimateError("the first column of the design X is not all ones")
     scale = np.abs(X).max(axis=0)
     Q, R = np.linalg.qr(X / np.where(scale > 0, scale, 1.0))
     left = np.abs(np.diag(R)) < 1e-10 * np.sqrt(len(X))
     if len(X) < X.shape[1] or left.any():
-        j = int(np.argmax(left)) if left.any() else len(X)
-        raise EstimateError(
-            f"the design X has not full column rank; drop column {j}, which those "
-            "before it determine"
-        )
+        raise EstimateError("the design X has not full column rank")
     return Q, R * scale
 
 
@@ -210,8 +204,7 @@ def bell_mccaffrey_df(delta: Array, loading: Array) -> float:
     trace = delta.sum() - square.sum()
     if trace <= 1e-12:
         raise EstimateError(
-            "one cluster alone determines the coefficient, so its spread is unknown; "
-            "use more clusters"
+            "one cluster alone determines the coefficient, so its spread is unknown"
         )
     return float(
         trace**2 / ((delta**2).sum() - 2 * (delta * square).sum() + (cross**2).sum())
@@ -267,10 +260,8 @@ def wald_htz(ace: Array, covariance: Array, eta: float) -> WaldTest:
             f"{eta:.1f}"
         )
     sd = np.sqrt(np.diag(covariance))
-    if which := dependent_contrast(covariance, sd):
-        raise EstimateError(
-            f"the covariance of the {q} contrasts is singular; drop {which}"
-        )
+    if is_singular(covariance, sd):
+        raise EstimateError(f"the covariance of the {q} contrasts is singular")
     F = (
         float(ace / sd @ np.linalg.solve(covariance / np.outer(sd, sd), ace / sd))
         * (eta - q + 1)
@@ -281,27 +272,21 @@ def wald_htz(ace: Array, covariance: Array, eta: float) -> WaldTest:
     )
 
 
-def dependent_contrast(covariance: Array, sd: Array) -> str:
-    """Return the first contrast without which a singular covariance has a greater rank
-    for its size; "" if it is not singular.
+def is_singular(covariance: Array, sd: Array) -> bool:
+    """Return whether a covariance has less than full rank for its size.
 
     Examples
     --------
     >>> covariance = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
-    >>> dependent_contrast(covariance, np.sqrt(np.diag(covariance)))
-    'contrast 2, which those before it determine'
-    >>> dependent_contrast(np.eye(2), np.ones(2))
-    ''
+    >>> is_singular(covariance, np.sqrt(np.diag(covariance)))
+    True
+    >>> is_singular(np.eye(2), np.ones(2))
+    False
     """
     if (sd == 0).any():
-        return f"contrast {int(np.argmin(sd))}, which has no variance"
+        return True
     R = covariance / np.outer(sd, sd)
-    if np.linalg.matrix_rank(R, hermitian=True) == len(R):
-        return ""
-    for k in range(1, len(R)):
-        if np.linalg.matrix_rank(R[: k + 1, : k + 1], hermitian=True) <= k:
-            return f"contrast {k}, which those before it determine"
-    return f"contrast {len(R) - 1}, which those before it determine"
+    return bool(np.linalg.matrix_rank(R, hermitian=True) < len(R))
 
 
 @dataclass(frozen=True)

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.choices import SIDES
 from causalgia.errors import (
-    ContrastError,
-    DecisionError,
-    OutcomesError,
+    DataError,
+    EstimateError,
     quoted,
     type_in_words,
 )
-from causalgia.former_names import former_arguments
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_dataset, validate
 from causalgia.streams import RNG, Seed
-from causalgia.types import EstimateTable, PosteriorGroups
+from causalgia.types import Client, EstimateTable, PosteriorGroups
 from causalgia.workers import mapped
-
-if TYPE_CHECKING:
-    import xarray as xr
-    from distributed import Client
-
 
 _SIDES_OF_ROPE = ("above", "below", "either")
 
@@ -73,12 +67,12 @@ def across_predictors(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If predictors were run on different experiments (null model, arms) or are on
         different scales, some but not all share units, or there are fewer than two.
-    ContrastError
+    EstimateError
         If a predictor's outcomes lack the contrast.
-    ClusterError
+    StoreError
         If the cluster has no workers, loses them, or does not respond within the time
         limit.
 
@@ -107,7 +101,7 @@ def across_predictors(
 
     tables = _outcomes_by_predictor(outcomes)
     if not tables:
-        raise OutcomesError("there is no predictor; give the outcomes of two or more")
+        raise DataError("there is no predictor; give the outcomes of two or more")
     _check_comparable(tables)
     same_units = _share_units(tables)
     loaded = (
@@ -120,7 +114,7 @@ def across_predictors(
     )
     parts = mapped(work, loaded, what="the contrast", names=names, client=client)
     if sum(part.sizes["contrast"] for part in parts) < 2:
-        raise OutcomesError(
+        raise DataError(
             "there is one predictor with one task, and nothing to compare it with; "
             "give two or more"
         )
@@ -131,7 +125,6 @@ def across_predictors(
     )
 
 
-@former_arguments
 def share_of_predictors(
     found: EstimateTable | PosteriorGroups,
     *,
@@ -181,7 +174,7 @@ def share_of_predictors(
 
     Raises
     ------
-    DecisionError
+    EstimateError
         As `causalgia.decide`; or if the ROPE is 0, or `rng` is missing for estimates.
 
     References
@@ -209,11 +202,10 @@ def share_of_predictors(
         (decisions["rope_lower"] == decisions["rope_upper"]).all()
         for _, decisions in decided
     ):
-        raise DecisionError(
+        raise EstimateError(
+            "rope=0: every effect lies beyond it; give the effects too small to "
+            "matter, (lower, upper)",
             argument="rope",
-            value=0,
-            need=": every effect lies beyond it",
-            cure="give the effects too small to matter, (lower, upper)",
         )
     n = sum(decisions.sizes["contrast"] for _, decisions in decided)
     # contrasts above, below and on either side of the ROPE, (side, sample, task)
@@ -259,7 +251,7 @@ def _decide_predictors(
     """
     import xarray as xr
 
-    from causalgia.estimation import as_estimates
+    from causalgia.estimation._from_effects import as_estimates
     from causalgia.posterior import infer
     from causalgia.verdicts import decide
 
@@ -267,9 +259,9 @@ def _decide_predictors(
         return [_decide_posterior(found, rope, ci_prob)]
     estimates = as_estimates(found)
     if rng is None:
-        raise DecisionError(
+        raise EstimateError(
             "the share among estimates is one among draws of their posterior; give "
-            "``rng=``, such as ``rng=0``"
+            "rng=, such as rng=0"
         )
     se = estimates["se"] if "se" in estimates else xr.ones_like(estimates["ace"])
     exact = (se == 0).all([dim for dim in se.dims if dim != "contrast"]).to_numpy()
@@ -323,7 +315,7 @@ def _outcomes_by_predictor(
     elif isinstance(outcomes, Sequence) and not isinstance(outcomes, str):  # type: ignore[unreachable]  # by any caller
         named = {f"predictor {k}": table for k, table in enumerate(outcomes)}
     else:
-        raise OutcomesError(
+        raise DataError(
             "across_predictors takes {predictor: outcomes}, a list of outcomes, or "
             f"those of an ensemble or of many tasks, not {type_in_words(outcomes)}"
         )
@@ -356,13 +348,13 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
     effects = contrast(outcomes)
     known = [str(c) for c in effects["contrast"].to_numpy()]
     if chosen not in known:
-        raise ContrastError(
+        raise EstimateError(
             f"{name or 'the outcomes'}: there is no contrast "
             f"{quoted(chosen)}{nearest(chosen, known)}"
         )
     validate(effects, "effects")
     if "ice" not in effects:
-        raise OutcomesError(
+        raise DataError(
             f"{name or 'the outcomes'}: a parallel trial has no individual effects; "
             "run a crossover"
         )
@@ -400,7 +392,7 @@ _COPIED_ATTRS = (
 
 
 def _check_comparable(tables: Mapping[str, xr.Dataset]) -> None:
-    """Raise OutcomesError if predictors were run on different experiments (null models
+    """Raise DataError if predictors were run on different experiments (null models
     or arms), or scales.
     """
     (name, first), *others = (
@@ -408,14 +400,14 @@ def _check_comparable(tables: Mapping[str, xr.Dataset]) -> None:
     )
     for other, experiment in others:
         if apart := _experiment_difference(first, experiment):
-            raise OutcomesError(
+            raise DataError(
                 f"{quoted(name)} and {quoted(other)} answered different experiments "
                 f"({apart}), whose effects are not of one kind; run one experiment on "
                 "all predictors"
             )
     scales = {about(table, "").scale for table in tables.values()}
     if len(scales) > 1:
-        raise OutcomesError(
+        raise DataError(
             f"the predictors are on different scales ({', '.join(sorted(scales))}), "
             "and do not compare"
         )
@@ -468,7 +460,7 @@ def _experiment_difference(one: _Experiment, other: _Experiment) -> str:
 
 
 def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
-    """Whether all predictors have the same units; raise OutcomesError if only some
+    """Whether all predictors have the same units; raise DataError if only some
     do.
     """
     first, *others = tables.values()
@@ -493,10 +485,10 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
         if (seed := Seed.stored(about(table, "").rng)) is not None
     ]
     if any(same) or len(set(seeds)) < len(seeds):
-        raise OutcomesError(
+        raise DataError(
             "some predictors share units, or the seed of their units, and others do "
-            "not; run one experiment with one ``rng=`` for all, or each predictor with "
-            "an ``rng=`` of its own"
+            "not; run one experiment with one rng= for all, or each predictor with "
+            "an rng= of its own"
         )
     return False
 
@@ -542,7 +534,7 @@ def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a table lacks a column of effects that another has.
     """
     import xarray as xr
@@ -571,7 +563,7 @@ def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
                 if name not in part.variables
             ]
             if lacks and name not in _IF_LACKING:
-                raise OutcomesError(
+                raise DataError(
                     f"{quoted(lacks[0])} has no {name}, which others have; run all "
                     "predictors in one way"
                 )

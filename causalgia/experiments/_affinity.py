@@ -28,15 +28,14 @@ from causalgia.experiments.kit.site_controls import (
 )
 from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.estimation import Line
-    from causalgia.plot import Axes
+    from causalgia.estimation.lines import Line
+    from causalgia.plot.axes import Axes
 
 ForMotifs: TypeAlias = Sequence[float] | Mapping[str, float]
 """A number for each motif: in the order of the motifs, or motif -> number (a mapping or
@@ -61,7 +60,6 @@ _OF_LINE = (
 _LACK_OF_FIT_LEVEL = 0.05  # of the test that a line fits
 
 
-@former_arguments
 def affinity(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motifs: Sequence[str] = _MOTIFS,
@@ -76,7 +74,7 @@ def affinity(
     """Return the experiment that tests whether effects depend on measured affinities.
 
     Each motif is compared with its `control`, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the effects
-    (`causalgia.estimation.errors_in_variables`). The verdict is on the ``change`` of
+    (`causalgia.estimation.lines.errors_in_variables`). The verdict is on the ``change`` of
     the line from the tightest motif to the weakest, slope times the difference of their
     log10 K_D; the slope is the change of the effect for a tenfold weaker binding. The
     fit has the covariance of the effects, which share backgrounds and control; the
@@ -146,7 +144,7 @@ def affinity(
     )
     if len(set(measured)) == 1:
         raise DesignError(
-            f"``kd``: all motifs have the one K_D {measured[0]:g}, and a line needs "
+            f"kd: all motifs have the one K_D {measured[0]:g}, and a line needs "
             "different ones"
         )
     labels = {"log10_kd": dict(zip(listed, map(math.log10, measured), strict=True))}
@@ -206,7 +204,7 @@ def _as_positive_by_motif(
         if twice:
             alike = [one for one in twice if _as_dna(one) == _as_dna(twice[0])]
             raise DesignError(
-                f"``{name}``: {' and '.join(alike)} are one motif (U is T); name each "
+                f"{name}: {' and '.join(alike)} are one motif (U is T); name each "
                 "motif once"
             )
     listed: list[Any] = []
@@ -304,7 +302,8 @@ def _trend_verdict(line: Line, reach: float, decisions: xr.Dataset) -> str:
 
 def _fit_lines(estimates: xr.Dataset, labels: Labels) -> list[Line]:
     """Return the line of each task (and model)."""
-    from causalgia.estimation import covariance, errors_in_variables
+    from causalgia.estimation import covariance
+    from causalgia.estimation.lines import errors_in_variables
 
     n = estimates.sizes["contrast"]
     errors = None
@@ -360,7 +359,7 @@ def _affinity_sentences(
 
 
 def _draw_affinity(answer: Answer) -> Axes:
-    from causalgia.plot import against
+    from causalgia.plot.curves import against
 
     found = answer.findings["line"].isel(task=0)
     found = found.isel(model=0) if "model" in found.dims else found

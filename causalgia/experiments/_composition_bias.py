@@ -15,7 +15,6 @@ from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
 from causalgia.experiments.kit.sites import as_positions, as_site, as_start
 from causalgia.experiments.kit.variance import DOES, effect_in_words
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 UNTREATED, MOTIF, LETTERS = "untreated", "motif", "composition"
 
 
-@former_arguments
 def composition_bias(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str | Motif = "CAAAUU",

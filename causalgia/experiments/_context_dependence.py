@@ -207,7 +207,7 @@ def context_index(
     >>> found.index, found.verdict.tolist(), found.unbounded.tolist()
     (array([0.99, 0.  ]), ['dependent', 'undecided'], [False, True])
     """
-    from causalgia.estimation import fieller
+    from causalgia.estimation.ratios import fieller
 
     nothing = wild_type == 0
     lower, upper, unbounded = fieller(change, wild_type, variances, df, ci_prob)
@@ -229,7 +229,7 @@ def _change_and_wild_type(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
 
 def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     """Return the index over all sequences, a ratio of two means, (task[, model])."""
-    from causalgia.estimation import mean_ice, stratified_mean
+    from causalgia.estimation.crossover import mean_ice, stratified_mean
 
     pairs, wild = _change_and_wild_type(outcomes)
     parents, codes = np.unique(outcomes["parent"].to_numpy(), return_inverse=True)

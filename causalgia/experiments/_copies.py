@@ -47,7 +47,6 @@ from causalgia.experiments.kit.variance import (
     per_unit,
     rows_by_task,
 )
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -67,7 +66,6 @@ LEAST_GAP = 4
 _MOST_COPIES = 3
 
 
-@former_arguments
 def copies(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str | Motif = "UGCAUG",
@@ -154,7 +152,7 @@ def copies(
             width,
             _MOST_COPIES,
             LEAST_GAP,
-            "two starts in ``at=``" if 2 * width <= null.length else "",
+            "two starts in at=" if 2 * width <= null.length else "",
         )
         places = centered_starts(null.length, width, _MOST_COPIES, gap=LEAST_GAP)
     elif isinstance(at, str) and at == "published":

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_count, shown
+from causalgia.checks import as_count
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.null_model import as_null_model
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments._copies import (
     LEAST_GAP,
     PLACEBOS,
@@ -54,14 +54,14 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
-from causalgia.sequences import Motif, strength_ladder
+from causalgia.sequences import Motif
+from causalgia.sequences.motif_scores import strength_ladder
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 CHANGE, EXCESS = "strength x copies", "excess over single sites"
 TREND = "linear trend of the excess"
@@ -96,7 +96,6 @@ RBFOX1 = Motif.from_counts(
 )
 
 
-@former_arguments
 def dose_response(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str | Motif | None = None,
@@ -202,7 +201,7 @@ def dose_response(
     numbers = tuple(sorted(as_count(n, "copies") for n in listed))
     if not numbers or len(set(numbers)) < len(numbers):
         raise DesignError(
-            f"``copies={shown(copies)}``: give different numbers of copies, each once, "
+            f"copies={quoted(copies)}: give different numbers of copies, each once, "
             f"such as {list(dict.fromkeys(numbers)) or [1, 2, 3]}"
         )
     if at is None:
@@ -213,13 +212,13 @@ def dose_response(
             width,
             max(numbers),
             LEAST_GAP,
-            f"at most {most} in ``copies=``",
+            f"at most {most} in copies=",
         )
         at = centered_starts(null.length, width, max(numbers), gap=LEAST_GAP)
     places = as_positions(at, "at")
     if max(numbers) > len(places):
         raise DesignError(
-            f"``copies={max(numbers)}`` and ``at=`` has {len(places)} places; give a "
+            f"copies={max(numbers)} and at= has {len(places)} places; give a "
             "place for each copy"
         )
     places = places[: max(numbers)]
@@ -493,7 +492,7 @@ def _excess_texts(
 
 
 def _draw_dose_response(answer: Answer) -> Axes:
-    from causalgia.plot import heatmap
+    from causalgia.plot.grids import heatmap
 
     axes = heatmap(mean_over_models(answer.decisions), rows="copies", columns="score")
     axes.set_xlabel("score of the motif (bits)")

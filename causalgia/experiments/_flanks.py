@@ -26,7 +26,6 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     variance_limits,
 )
-from causalgia.former_names import former_arguments
 from causalgia.inputs import rough_percent
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
@@ -36,7 +35,7 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 CONTROL = "untreated"
 PARTS = ("core in flanks", "core", "flanks alone")
@@ -74,7 +73,6 @@ class Flank:
         return self.left + core + self.right
 
 
-@former_arguments
 def flanks(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str | Motif = "UGCAUG",
@@ -155,13 +153,13 @@ def flanks(
     last = null.length - len(core) - width
     if not width <= at <= last:
         cure = (
-            f"``at={width}`` to {last} fit"
+            f"at={width} to {last} fit"
             if width <= last
             else f"take backgrounds of {len(core) + 2 * width:,} bp or more, or a "
-            "smaller ``width=``"
+            "smaller width="
         )
         raise DesignError(
-            f"``at={at}``: the core of {len(core)} bases needs {width} on each side "
+            f"at={at}: the core of {len(core)} bases needs {width} on each side "
             f"for its flanks, and backgrounds have {null.length:,}; {cure}"
         )
     drawn = _sample_flanks(
@@ -210,7 +208,7 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
 
     if n < _FEWEST_FLANKS:
         raise DesignError(
-            f"``n_flanks={n}``: three or more pairs of flanks are needed to say how "
+            f"n_flanks={n}: three or more pairs of flanks are needed to say how "
             "they differ"
         )
     found: dict[Flank, None] = {}
@@ -232,8 +230,8 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
         if len(found) >= n:
             return list(found)[:n]
     raise DesignError(
-        f"``n_flanks={n}``: only {len(found):,} pairs of flanks of {width} bases "
-        f"without another {core} were found; ask for fewer, or a greater ``width=``"
+        f"n_flanks={n}: only {len(found):,} pairs of flanks of {width} bases "
+        f"without another {core} were found; ask for fewer, or a greater width="
     )
 
 
@@ -313,7 +311,7 @@ def _part_components(
     import xarray as xr
     from scipy import special
 
-    from causalgia.estimation import crossed_mean
+    from causalgia.estimation.crossover import crossed_mean
 
     parents, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
     of_unit = None if len(parents) == effects.sizes["unit"] else codes.astype(np.intp)

@@ -17,16 +17,8 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis
 from causalgia.checks import as_position, is_whole
 from causalgia.choices import DIRECTIONS
-from causalgia.design import (
-    Arm,
-    Embed,
-    Intervention,
-    NullModel,
-    Uniform,
-    Untreated,
-    intervention_from_dict,
-)
-from causalgia.design.arms import Level
+from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.arms import Level, intervention_from_dict
 from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
@@ -39,7 +31,6 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import as_string_or_motif, evenly_spaced_starts
 from causalgia.experiments.kit.variance import effect_in_words
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
@@ -70,7 +61,6 @@ _ROMAN = (
 )
 
 
-@former_arguments
 def arrangement_screen(
     null: NullModel = Uniform(length=200),  # noqa: B008 - a frozen value
     motifs: Sequence[Pattern] = ("AGATAAG", "TGACTCA"),
@@ -151,7 +141,7 @@ def arrangement_screen(
     )
     if len(gaps) != 2 or gaps[0] == gaps[1]:
         raise DesignError(
-            f"``spacing={quoted(spacing)}``: give two different numbers of bases "
+            f"spacing={quoted(spacing)}: give two different numbers of bases "
             "between the sites: near, far"
         )
     _check_pair_fits(null, sites, gaps)
@@ -234,7 +224,7 @@ def fractional_factorial(
             raise DesignError(
                 f"the {len(_EXAMPLE)} sites of the example overlap in backgrounds of "
                 f"{null.length} bases; use backgrounds of at least "
-                f"{6 * (len(_EXAMPLE) + 1)}, or give ``factors=``"
+                f"{6 * (len(_EXAMPLE) + 1)}, or give factors="
             )
         factors = {
             name: Embed(word, at=at)
@@ -304,7 +294,7 @@ def _as_two_motifs(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
     )
     if len(listed) != 2:
         raise DesignError(
-            f"``{name}={quoted(patterns)}``: give the two motifs that this site may "
+            f"{name}={quoted(patterns)}: give the two motifs that this site may "
             "be, such as ('GATA', 'CACC')"
         )
     low, high = (as_string_or_motif(pattern, name) for pattern in listed)
@@ -323,7 +313,7 @@ def _check_pair_fits(
     needed = max(map(len, patterns[:2])) + max(map(len, patterns[2:])) + max(gaps)
     if needed > null.length:
         raise DesignError(
-            f"``spacing={gaps}``: two sites and {max(gaps)} bases between them take "
+            f"spacing={gaps}: two sites and {max(gaps)} bases between them take "
             f"{needed} bases, and backgrounds have {null.length}; bring them nearer, "
             "or use longer backgrounds"
         )
@@ -358,8 +348,8 @@ def _grammar_arm(
 def _as_interventions(factors: Any) -> dict[str, Intervention]:
     if not isinstance(factors, Mapping) or not factors:
         raise DesignError(
-            f"``factors={quoted(factors)}``: name at least one, such as {{'A': "
-            "``cg.Embed('GATA', at=10)``}"
+            f"factors={quoted(factors)}: name at least one, such as {{'A': "
+            "cg.Embed('GATA', at=10)}"
         )
     interventions = {
         str(name): intervention_from_dict(value)
@@ -374,8 +364,8 @@ def _as_interventions(factors: Any) -> dict[str, Intervention]:
     ]
     if wrong:
         raise DesignError(
-            f"``factors``: {quoted(wrong[0])} is {quoted(interventions[wrong[0]])}, no "
-            "intervention such as ``cg.Embed('GATA', at=10)``"
+            f"factors: {quoted(wrong[0])} is {quoted(interventions[wrong[0]])}, no "
+            "intervention such as cg.Embed('GATA', at=10)"
         )
     return interventions
 
@@ -633,15 +623,14 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
     """
     if not is_whole(n_factors) or not 1 <= n_factors <= len(LETTERS):
         raise DesignError(
-            f"``n_factors={quoted(n_factors)}`` must be a whole number from 1 to "
+            f"n_factors={quoted(n_factors)} must be a whole number from 1 to "
             f"{len(LETTERS)}"
         )
     if isinstance(generators, str) or not all(
         isinstance(text, str) for text in generators
     ):
         raise DesignError(
-            f"``generators={quoted(generators)}`` must be a list such as ['E=ABC', "
-            "'F=BCD']"
+            f"generators={quoted(generators)} must be a list such as ['E=ABC', 'F=BCD']"
         )
     made = _parse_generators(generators, int(n_factors))
     base = [i for i in range(n_factors) if i not in dict(made)]
@@ -701,9 +690,7 @@ def aliases(
     {'A': (), 'B': (), 'C': (), 'D': (), 'AB': ('CD',), 'AC': ('BD',), 'AD': ('BC',)}
     """
     if not is_whole(order) or order < 1:
-        raise DesignError(
-            f"``order={quoted(order)}`` must be a whole number of at least 1"
-        )
+        raise DesignError(f"order={quoted(order)} must be a whole number of at least 1")
     strings = fraction(n_factors, generators).strings(int(order))
     return {str(effect): tuple(map(str, others)) for effect, others in strings.items()}
 
@@ -735,7 +722,7 @@ def _parse_generators(
     for (factor, word), text in zip(made, generators, strict=True):
         if factors.count(factor) > 1:
             raise DesignError(
-                f"``generators``: {LETTERS[factor]} is generated twice; generate each "
+                f"generators: {LETTERS[factor]} is generated twice; generate each "
                 "factor once"
             )
         circular = sorted(word.factors & set(factors))

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import xarray as xr
 
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, as_count
@@ -16,7 +17,6 @@ from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import (
     DesignError,
-    Setting,
     quoted,
 )
 from causalgia.experiments._necessity import verdict_counts
@@ -38,16 +38,11 @@ from causalgia.experiments.kit.tile_contexts import (
     span_name,
     tile_analysis,
 )
-from causalgia.former_names import former_arguments
+from causalgia.predict import Predictor
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
-
-if TYPE_CHECKING:
-    import xarray as xr
-    from distributed import Client
-
-    from causalgia.predict import Predictor
+from causalgia.types import Client
 
 Goal = Literal["lower", "raise"]
 WILD_TYPE, CHOSEN = "wild type", "chosen shuffled"
@@ -139,7 +134,7 @@ def _candidates(
     left = [span for span in spans if span not in before]
     if not left:
         raise DesignError(
-            f"``chosen``: all {len(spans)} tiles are chosen, and none is left; give "
+            f"chosen: all {len(spans)} tiles are chosen, and none is left; give "
             "more tiles, or stop"
         )
     as_spans_inside([*left, *before], "tiles and chosen", null.length)
@@ -147,7 +142,6 @@ def _candidates(
     return left, before
 
 
-@former_arguments
 def greedy_tiles(
     sequences: Source | Genomic,
     predictor: Predictor,
@@ -207,7 +201,7 @@ def greedy_tiles(
     DesignError
         As for `greedy_round`; if there are fewer tiles than rounds, a single draw, or
         no such task or goal.
-    ClusterError
+    StoreError
         As `causalgia.run`.
 
     References
@@ -242,18 +236,17 @@ def greedy_tiles(
     null = as_tile_sequences(sequences, n_draws, Rope.parse(0))
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
-        raise DesignError(f"``goal={quoted(goal)}`` must be 'lower' or 'raise'")
+        raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
     if as_count(n_rounds, "n_rounds") > len(spans):
         raise DesignError(
-            f"``n_rounds={n_rounds}``: there are {len(spans)} tiles to choose from; "
+            f"n_rounds={n_rounds}: there are {len(spans)} tiles to choose from; "
             "give more tiles"
         )
     if null.n_draws < 2:
         raise DesignError(
+            "n_draws=1: an error over the shuffles of these sequences needs two of "
+            "each; give n_draws=10",
             argument="n_draws",
-            value=1,
-            need=": an error over the shuffles of these sequences needs two of each",
-            cure=("give ", Setting("n_draws", 10)),
         )
     check_task(predictor, task)
     ci_prob = as_ci_prob(ci_prob)

@@ -25,14 +25,13 @@ from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
 from causalgia.experiments.kit.sites import as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 _BASE_PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
 _LEAST_LOOP = 3
@@ -41,7 +40,6 @@ UNTREATED, OPEN, FOLDED, LOOP, STEM = "untreated", "open", "hairpin", "loop", "s
 BESIDE, COMPLEMENT = "open, where the stem was", "complement in the open"
 
 
-@former_arguments
 def hairpin(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str | Motif = "GCUGG",
@@ -211,17 +209,16 @@ class _Fold:
                 else "is too short for a hairpin to turn"
             )
             raise DesignError(
+                f"loop={quoted(self.loop)} {why}; it takes {least} bases or more; for "
+                f"example loop={quoted(least)}",
                 argument="loop",
-                value=self.loop,
-                need=f"{why}; it takes {least} bases or more",
-                example=least,
             )
         stop = self.right + self.stem
         if stop - self.left > length:
             raise DesignError(
                 f"a hairpin with a stem of {self.stem} and a loop of {self.loop} has "
                 f"{2 * self.stem + self.loop} bases, more than the {length}-bp "
-                "background; shorten ``stem=`` or ``loop=``"
+                "background; shorten stem= or loop="
             )
         first, last = self.left + self.stem, self.right - self.width
         inside = first <= self.at <= last
@@ -230,13 +227,13 @@ class _Fold:
         if self.left < 0 or stop > length:
             raise DesignError(
                 f"a hairpin at {self.left} to {stop} leaves the {length}-bp "
-                f"background; ``start=0`` to {last_start} fit with ``at=`` left out, "
-                f"or ``at={self.stem}`` to {last_at} with ``start=`` left out"
+                f"background; start=0 to {last_start} fit with at= left out, "
+                f"or at={self.stem} to {last_at} with start= left out"
             )
         if not inside:
-            cure = f"``at={first}`` to {last} fit"
+            cure = f"at={first} to {last} fit"
             if self.stem <= self.at <= last_at:
-                cure += ", and ``start=None`` puts the loop where the motif is"
+                cure += ", and start=None puts the loop where the motif is"
             raise DesignError(
                 f"{self._name} at {self.at} is not in the loop from {first} to "
                 f"{self.right} of the hairpin that starts at {self.left}; {cure}"
@@ -290,7 +287,7 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     """
     if isinstance(stem, str):
         raise DesignError(
-            f"``stem={quoted(stem)}``: a stem is a number of base pairs, or its two "
+            f"stem={quoted(stem)}: a stem is a number of base pairs, or its two "
             "arms, such as ('GGCGC', 'GCGCC')"
         )
     if not isinstance(stem, Sequence):
@@ -299,12 +296,12 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     for pattern in map(as_pattern, stem):
         if not isinstance(pattern.source, str) or pattern.random:
             raise DesignError(
-                f"``stem``: {quoted(pattern.label)} is not a string of A C G T (U)"
+                f"stem: {quoted(pattern.label)} is not a string of A C G T (U)"
             )
         arms.append(pattern.source)
     if len(arms) != 2:
         raise DesignError(
-            f"``stem={quoted(stem)}``: a stem is a number of base pairs, or its two "
+            f"stem={quoted(stem)}: a stem is a number of base pairs, or its two "
             "arms, such as ('GGCGC', 'GCGCC')"
         )
     if len(arms[0]) != len(arms[1]):

@@ -11,6 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import attributes
@@ -27,13 +28,11 @@ from causalgia.trial.attributes import apply_arm
 from causalgia.types import Ints, Mask, Tokens
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from causalgia.trial.turns import DrawnUnits
 
 #: strings or motifs, by name or not
 Motifs: TypeAlias = (
-    "Sequence[str | Motif] | Mapping[str, str | Motif] | str | PathLike[str] | Motif"
+    Sequence[str | Motif] | Mapping[str, str | Motif] | str | PathLike[str] | Motif
 )
 
 
@@ -113,7 +112,7 @@ def junctions(
     n = design.n_units if n_units is None else as_count(n_units, "n_units")
     if n > design.n_units:
         raise DesignError(
-            f"``n_units={n:,}``: the design has {design.n_units:,} units; ask for at "
+            f"n_units={n:,}: the design has {design.n_units:,} units; ask for at "
             "most so many"
         )
     units = draw_backgrounds(design, 0, n, key=root_key(rng))
@@ -162,8 +161,8 @@ def motifs_with_thresholds(
     )
     if not isinstance(values, Iterable):
         raise DesignError(
-            f"``motifs={quoted(motifs)}`` is not a string, a Motif, or a list or "
-            "mapping of these; for example ``motifs=['AGATAAG']``"
+            f"motifs={quoted(motifs)} is not a string, a Motif, or a list or "
+            "mapping of these; for example motifs=['AGATAAG']"
         )
     patterns = [as_string_or_motif(one, "motifs") for one in values]
     names = (
@@ -172,12 +171,10 @@ def motifs_with_thresholds(
         else [as_pattern(one).label for one in patterns]
     )
     if not names:
-        raise DesignError("``motifs``: there is none; give one or more")
+        raise DesignError("motifs: there is none; give one or more")
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise DesignError(
-            f"``motifs``: {quoted(twice[0])} appears twice; give each once"
-        )
+        raise DesignError(f"motifs: {quoted(twice[0])} appears twice; give each once")
     strings = all(isinstance(pattern, str) for pattern in patterns)
     thresholds = [
         threshold if strings or isinstance(pattern, Motif) else None
@@ -203,8 +200,8 @@ def _junction_shares(
     if len(origin) != after.shape[1]:
         raise DesignError(
             f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases "
-            f"of {length}, and which of them are new is known only for ``cg.Insert`` "
-            "and ``cg.Delete``; leave the arm out"
+            f"of {length}, and which of them are new is known only for cg.Insert "
+            "and cg.Delete; leave the arm out"
         )
     spans = _written_spans(arm.intervention, length, units.ids)
     found = motif_changes(

@@ -13,8 +13,9 @@ from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
-from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
+from causalgia.design import Arm, Embed, NullModel, Uniform
 from causalgia.design.null_model import as_null_model
+from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -25,7 +26,6 @@ from causalgia.experiments.kit.screens import (
 )
 from causalgia.experiments.kit.sites import as_strings, start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
@@ -33,7 +33,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 _USUAL_K = 6
 _LARGEST_K = 8
@@ -45,7 +45,6 @@ _MANY_PLACEBOS = 400
 _MANY_KMERS = 1_000  # screened words from which there are more placebos
 
 
-@former_arguments
 def kmer_screen(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
@@ -191,7 +190,7 @@ def kmer_screen(
 
 def _as_alphabet(letters: object) -> str:
     if letters not in ("ACGU", "ACGT"):
-        raise DesignError(f"``letters={quoted(letters)}`` must be 'ACGU' or 'ACGT'")
+        raise DesignError(f"letters={quoted(letters)} must be 'ACGU' or 'ACGT'")
     return str(letters)
 
 
@@ -206,21 +205,21 @@ def _as_screened_kmers(
         width = width or _USUAL_K
         if width > _LARGEST_K:
             raise DesignError(
-                f"``k={width}``: all {4**width:,} k-mers are too many; k is at most "
-                f"{_LARGEST_K}, or give ``motifs=``"
+                f"k={width}: all {4**width:,} k-mers are too many; k is at most "
+                f"{_LARGEST_K}, or give motifs="
             )
         return tuple(map("".join, product(letters, repeat=width)))
     listed = as_strings(kmers, "motifs")
     widths = sorted({len(kmer) for kmer in listed})
     if len(widths) > 1:
         raise DesignError(
-            f"``motifs``: they have {' and '.join(map(str, widths))} bases, and random "
+            f"motifs: they have {' and '.join(map(str, widths))} bases, and random "
             "sequences are of one width; screen each width by itself"
         )
     if width not in (None, widths[0]):
         raise DesignError(
-            f"``k={width}``, and the k-mers have {widths[0]} bases; leave k out where "
-            "``motifs=`` are given"
+            f"k={width}, and the k-mers have {widths[0]} bases; leave k out where "
+            "motifs= are given"
         )
     return listed
 
@@ -443,7 +442,8 @@ def draw_kmer_screen(answer: Answer) -> Axes:
     """Draw the effects of all k-mers in their order, those beyond random sequences
     named; up to forty as a forest plot above the random sequences.
     """
-    from causalgia.plot import forest, ranked
+    from causalgia.plot import forest
+    from causalgia.plot.verdict_plots import ranked
 
     first = answer.decisions.isel(task=[0])
     placebo = first["is_placebo"].to_numpy()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_position, shown
+from causalgia.checks import as_position
 from causalgia.design import (
     Arm,
     Embed,
@@ -20,7 +20,7 @@ from causalgia.design import (
     Untreated,
 )
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -30,7 +30,6 @@ from causalgia.experiments.kit.sites import (
     check_no_overlap,
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
-from causalgia.former_names import former_arguments
 from causalgia.inputs import rough_percent
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
@@ -64,7 +63,6 @@ class Place:
     threshold: float | None
 
 
-@former_arguments
 def knock_in(
     negatives: Source | NullModel,
     motif: str | Motif,
@@ -178,7 +176,7 @@ def knock_in(
     }
     if more["placebo"] == 1:
         raise DesignError(
-            f"``placebo={shown(placebo)}`` reads as {as_pattern(pattern).label} "
+            f"placebo={quoted(placebo)} reads as {as_pattern(pattern).label} "
             "wherever it is written; give a string without it"
         )
     return replace(
@@ -194,7 +192,7 @@ def _control_intervention(
     letters = as_pattern(placebo)
     if len(letters) != width:
         raise DesignError(
-            f"``placebo={shown(placebo)}`` has {len(letters)} bases and the motif "
+            f"placebo={quoted(placebo)} has {len(letters)} bases and the motif "
             f"{width}; give a string of that width"
         )
     return Embed(letters.source, at=at)

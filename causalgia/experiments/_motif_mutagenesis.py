@@ -27,18 +27,16 @@ from causalgia.experiments.kit.site_controls import (
 )
 from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.variance import DOES, effect_in_words
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 PLACEBO = "placebo"
 
 
-@former_arguments
 def motif_mutagenesis(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str = "UGCAUG",

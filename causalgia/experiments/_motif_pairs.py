@@ -32,7 +32,6 @@ from causalgia.experiments.kit.site_controls import (
     as_site_control,
 )
 from causalgia.experiments.kit.sites import as_positions, as_string_or_motif
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -93,7 +92,6 @@ class _Cell:
         }
 
 
-@former_arguments
 def motif_pair(
     null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
     motif: str | Motif = "AGCCATCA",
@@ -270,7 +268,7 @@ def _as_choices(
     odd = [value for value in chosen if value not in known]
     if odd or not chosen or len(set(chosen)) < len(chosen):
         raise DesignError(
-            f"``{name}={quoted(values)}`` must be different ones of "
+            f"{name}={quoted(values)} must be different ones of "
             f"{', '.join(map(quoted, known))}"
         )
     return chosen
@@ -287,7 +285,7 @@ def _as_distances(
         width = len(as_pattern(upstream))
         if order in orders and min(reach) < width:
             raise DesignError(
-                f"``distances``: {min(reach)} is shorter than the {which} motif "
+                f"distances: {min(reach)} is shorter than the {which} motif "
                 f"({width} bases), which lies upstream in orders = {quoted(order)}: "
                 f"the sites would collide; distances are between starts, {width} or "
                 "more"
@@ -334,12 +332,12 @@ def _check_room(
         if far > room:
             shorter = f"distances of at most {most}, or " if most >= width else ""
             elsewhere = (
-                f"``at={left}`` to {length - right}"
+                f"at={left} to {length - right}"
                 if left + right <= length
-                else f"backgrounds of {left + right:,} bp or more with ``at={left}``"
+                else f"backgrounds of {left + right:,} bp or more with at={left}"
             )
             raise DesignError(
-                f"``distances``: {far} {side} of ``at={center}`` leaves the "
+                f"distances: {far} {side} of at={center} leaves the "
                 f"{length:,}-bp background; use {shorter}{elsewhere}"
             )
 
@@ -354,9 +352,9 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
-                f"``{name}={quoted(pattern.label)}`` reads the same on both strands, "
-                f"so that ``orientations={list(strands)}`` define some cells twice; "
-                f"give ``orientations={once}``"
+                f"{name}={quoted(pattern.label)} reads the same on both strands, "
+                f"so that orientations={list(strands)} define some cells twice; "
+                f"give orientations={once}"
             )
 
 
@@ -456,7 +454,6 @@ def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
     return found
 
 
-@former_arguments
 def motif_pairs(
     null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
     motifs: MotifList = PLURIPOTENCY,
@@ -535,7 +532,7 @@ def motif_pairs(
     longest = len(as_pattern(sites[wide][0]))
     if min(reach) < longest:
         raise DesignError(
-            f"``distances``: {min(reach)} is shorter than {quoted(wide[:-1])} "
+            f"distances: {min(reach)} is shorter than {quoted(wide[:-1])} "
             f"({longest} bases): the sites would collide; distances are between "
             f"starts, {longest} or more"
         )
@@ -604,16 +601,16 @@ def _motifs_on_strands(
         }
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
         raise DesignError(
-            f"``motifs={quoted(motifs)}`` must name two motifs or more, such as "
+            f"motifs={quoted(motifs)} must name two motifs or more, such as "
             "{'Nanog': 'AGCCATCA', 'GATA': 'AGATAAG'}"
         )
     found: dict[str, tuple[str | Motif, Any]] = {}
     for name, given in motifs.items():
         if not isinstance(name, str) or not name.strip():
-            raise DesignError(f"``motifs``: the name {quoted(name)} is empty")
+            raise DesignError(f"motifs: the name {quoted(name)} is empty")
         if name.endswith(("+", "-")):
             raise DesignError(
-                f"``motifs``: the name {quoted(name)} ends in a strand, which is "
+                f"motifs: the name {quoted(name)} ends in a strand, which is "
                 "written behind names; rename it"
             )
         motif = _as_pair_motif(given, f"motifs: {name}")
@@ -633,7 +630,7 @@ def _as_pair_motif(given: object, name: str) -> str | Motif:
     try:
         return as_string_or_motif(given, name)
     except SequenceError as error:
-        raise error.replace(error=DesignError) from error
+        raise DesignError(str(error)) from error
 
 
 MOTIF_PAIR = Entry(

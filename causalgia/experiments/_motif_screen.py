@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from causalgia.attributes import about
 from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
-from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
+from causalgia.design import Arm, Embed, NullModel, Uniform
 from causalgia.design.null_model import as_null_model
+from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
@@ -262,8 +263,7 @@ def _cores(
         try:
             cores[name] = core = motif_core(one, bits=bits)
         except SequenceError as error:
-            where = () if one.name == name else (quoted(name),)
-            errors.append(error.at(*where))
+            errors.append(SequenceError(f"motif {quoted(name)}: {error}"))
             flaws[name] = f"no position of {bits:g} bits"
         else:
             if 4 ** len(core) < LEAST_PLACEBOS or len(core) > length:

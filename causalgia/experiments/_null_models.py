@@ -8,20 +8,20 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from causalgia.attributes import attributes
 from causalgia.design import NullModel
 from causalgia.design.null_model import as_null_model
 from causalgia.errors import (
-    ContrastError,
+    DataError,
+    DegenerateWarning,
     DesignError,
     EstimateError,
-    NullModelWarning,
-    OutcomesError,
     SequenceError,
     caller_stacklevel,
     quoted,
@@ -29,13 +29,8 @@ from causalgia.errors import (
 )
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
-from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    import xarray as xr
-
 
 _ROWS_AT_ONCE = 256
 
@@ -92,12 +87,12 @@ def null_models(
         )
     if not isinstance(nulls, Mapping) or len(nulls) < 2:
         raise DesignError(
-            "``nulls=`` names two null models or more: {'uniform': "
-            "``cg.Uniform(...)``, 'profile': ...}"
+            "nulls= names two null models or more: {'uniform': "
+            "cg.Uniform(...), 'profile': ...}"
         )
     experiments: dict[str, Experiment] = {}
     for name, null in nulls.items():
-        as_null_model(null, places=(f"null {quoted(name)}",))
+        as_null_model(null, place=f"null {quoted(name)}")
         if null.length != experiment.null.length:
             raise DesignError(
                 f"null {quoted(name)} has {null.length} bp, and the experiment "
@@ -106,7 +101,7 @@ def null_models(
         try:
             experiments[str(name)] = replace(experiment, null=null)
         except (DesignError, SequenceError) as error:
-            raise error.at(f"null {quoted(name)}") from error
+            raise type(error)(f"null {quoted(name)}: {error}") from error
     for one, other in combinations(experiments, 2):
         if experiments[one].null == experiments[other].null:
             raise DesignError(
@@ -116,7 +111,6 @@ def null_models(
     return experiments
 
 
-@former_arguments
 def agreement(
     found: Mapping[str, Answer | xr.Dataset],
     *,
@@ -161,10 +155,10 @@ def agreement(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are fewer than two null models, or a value is neither an answer nor
         estimates.
-    ContrastError
+    EstimateError
         If null models have other contrasts or tasks.
     EstimateError
         If there are fewer than three contrasts (without placebos), all effects are
@@ -172,7 +166,7 @@ def agreement(
 
     Warns
     -----
-    NullModelWarning
+    DegenerateWarning
         If a tau is below `min_tau`; the message says whether errors of the estimates
         could explain that.
 
@@ -231,7 +225,7 @@ def agreement(
     for task, row in low.items():
         if row["tau"] < min_tau:
             warnings.warn(
-                NullModelWarning(_agreement_sentence(task, row, min_tau)),
+                DegenerateWarning(_agreement_sentence(task, row, min_tau)),
                 stacklevel=caller_stacklevel(),
             )
     return table
@@ -243,12 +237,12 @@ def _aligned_estimates(
     """Return the estimates under each null model, with contrasts and tasks in the order
     of the first.
     """
-    from causalgia.estimation import as_estimates
+    from causalgia.estimation._from_effects import as_estimates
     from causalgia.estimation.crossover_estimates import is_placebo
     from causalgia.estimation.request import check_has_errors
 
     if not isinstance(found, Mapping) or len(found) < 2:
-        raise OutcomesError(
+        raise DataError(
             "agreement takes two null models or more: {'uniform': answer, 'profile': "
             "answer}"
         )
@@ -264,7 +258,7 @@ def _aligned_estimates(
     for other, table in tables.items():
         check_has_errors(table)
         if "model" in table.dims:
-            raise OutcomesError(
+            raise DataError(
                 f"{quoted(other)} has several predictors on the dim 'model'; select "
                 "one, or their mean"
             )
@@ -274,7 +268,7 @@ def _aligned_estimates(
                 ^ set(map(str, table[dim].to_numpy()))
             )
             if apart:
-                raise ContrastError(
+                raise EstimateError(
                     f"{dim} {quoted(apart[0])} is not under both {quoted(name)} and "
                     f"{quoted(other)}; select the same"
                 )
@@ -385,7 +379,7 @@ def _effect_heterogeneity(
     """
     import xarray as xr
 
-    from causalgia.estimation import random_effects
+    from causalgia.estimation._random_effects import random_effects
 
     ace, se = (
         np.stack(

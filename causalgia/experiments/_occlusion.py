@@ -11,11 +11,11 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_count, in_list, shown
+from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import (
@@ -32,11 +32,10 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     split_in_words,
 )
-from causalgia.former_names import former_arguments
 from causalgia.inputs import rough_percent
 from causalgia.ropes import RopeLike
-from causalgia.sequences import Motif, Sequences
-from causalgia.sequences.fasta import Source
+from causalgia.sequences import Motif
+from causalgia.sequences.fasta import Sequences, Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,7 +44,6 @@ CONTROL = "untreated"
 _LEAST_FOR_DISTRIBUTION = 3  # least number of instances to describe their distribution
 
 
-@former_arguments
 def occlusion(
     sequences: Source | NullModel,
     motif: str | Motif,
@@ -133,8 +131,8 @@ def occlusion(
     n_draws = as_count(n_draws, "n_draws")
     if null.n_draws not in (1, n_draws):
         raise DesignError(
-            f"``sequences``: Genomic(n_draws={null.n_draws}); the draws are of the "
-            f"occlusion: give it ``n_draws={null.n_draws}``"
+            f"sequences: Genomic(n_draws={null.n_draws}); the draws are of the "
+            f"occlusion: give it n_draws={null.n_draws}"
         )
     null = replace(null, n_draws=1)
     listed = (
@@ -146,7 +144,7 @@ def occlusion(
     )
     if not listed or len(set(listed)) < len(listed):
         raise DesignError(
-            f"``fills={shown(fills)}``: name one or more different fills, such as "
+            f"fills={quoted(fills)}: name one or more different fills, such as "
             "['uniform', 'shuffle']"
         )
     fills = tuple(map(str, listed))
@@ -155,10 +153,9 @@ def occlusion(
     region = analysis.region
     if sites.n_with == 1 and region is not None and not region.is_fixed:
         raise DesignError(
+            f"rope={quoted(region.value)}: the untreated outcome of one sequence "
+            "has no sd; give rope=(-0.1, 0.1)",
             argument="rope",
-            value=region.value,
-            need=": the untreated outcome of one sequence has no sd",
-            cure="give ``rope=(-0.1, 0.1)``",
         )
     rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}

@@ -33,7 +33,6 @@ from causalgia.experiments.kit.variance import (
     per_unit,
     rows_by_task,
 )
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -45,7 +44,6 @@ _STARTS = 6
 TREND = "linear trend"
 
 
-@former_arguments
 def position(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str | Motif = "UGCAUG",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.choices import DIRECTIONS, SIDES
-from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel
+from causalgia.design import Arm, Embed, Genomic, NullModel
 from causalgia.design.null_model import FromParents, as_null_model
-from causalgia.errors import DesignError, OutcomesError, quoted
+from causalgia.design.pattern_interventions import FixedPlacebo
+from causalgia.errors import DataError, DesignError, quoted
 from causalgia.experiments._kmer_screen import draw_kmer_screen, read_kmer_screen
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -27,9 +28,6 @@ from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
 from causalgia.streams import Seed, derive
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _USUAL_UNITS = 1_000
 _NARROWEST_CLASS = 6
@@ -98,7 +96,7 @@ def proposals(
     DesignError
         If there is no proposal, the null model has sequences that proposed, or a motif
         leaves the sequence.
-    OutcomesError
+    DataError
         If they are no proposals; or, from ``analyze``, if the trial has drawn
         backgrounds that proposed.
 
@@ -126,7 +124,7 @@ def proposals(
     if not motifs:
         raise DesignError(
             "the proposals have no pattern, and there is nothing to test; propose with "
-            "a larger ``null_share=``"
+            "a larger null_share="
         )
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
@@ -195,15 +193,15 @@ def check_fresh_parents(null: NullModel, looked_at: frozenset[str]) -> None:
     ]
     if same:
         raise DesignError(
-            f"``null=``: {len(same):,} of {len(given):,} sequences proposed the "
+            f"null=: {len(same):,} of {len(given):,} sequences proposed the "
             f"motifs, such as {quoted(same[0])}, and a trial is on fresh ones; propose "
-            "on one part of the sequences and test on the other, as ``cg.discover`` "
+            "on one part of the sequences and test on the other, as cg.discover "
             "does"
         )
 
 
 def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
-    """Raise OutcomesError if a background of the trial proposed: draw them again, where
+    """Raise DataError if a background of the trial proposed: draw them again, where
     the seed is known.
     """
     design, source = (
@@ -219,10 +217,10 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
         )
         same = sum(one in looked_at for one in drawn.tolist())
         if same:
-            raise OutcomesError(
+            raise DataError(
                 f"{same:,} of {design.n_units:,} backgrounds of this trial proposed "
                 "the motifs: the same null model with the same seed draws the same "
-                f"sequences; run it with another one, ``rng={int(seed.words) + 1}``"
+                f"sequences; run it with another one, rng={int(seed.words) + 1}"
             )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
@@ -16,7 +17,7 @@ from causalgia.checks import as_count, nearest
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
 from causalgia.design.null_model import as_null_model
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -39,9 +40,7 @@ from causalgia.schema import validate
 from causalgia.types import Array
 
 if TYPE_CHECKING:
-    import xarray as xr
-
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 _USUAL_UNITS = 500
 _LEAST_STRENGTH_SHARE = 0.2
@@ -113,7 +112,7 @@ def site_pairs(
     DesignError
         If no two sites interact, the null model has sequences that proposed, or a pair
         does not fit.
-    OutcomesError
+    DataError
         If these are no interactions; or, from ``analyze``, if the trial has drawn
         backgrounds that proposed.
 
@@ -151,7 +150,7 @@ def site_pairs(
     } <= set(table.coords):
         raise DesignError(
             "these effects are not of pairs of positions; give those of "
-            "``cg.attribution.interactions``"
+            "cg.attribution.interactions"
         )
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
@@ -234,10 +233,8 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     tasks = table["task"].to_numpy().tolist()
     if task is not None and task not in tasks:
         raise DesignError(
+            f"task={quoted(task)} is not one of the interactions{nearest(str(task), map(str, tasks)) or ''}",
             argument="task",
-            value=task,
-            need="is not one of the "
-            f"interactions{nearest(str(task), map(str, tasks)) or ''}",
         )
     mean = table["ice"].mean(
         [dim for dim in ("unit", "model") if dim in table["ice"].dims]
@@ -284,7 +281,7 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
             "no two sites interact: all interactions are 0, or are between bases of "
             "one site (3 bp or less apart), so that there is nothing to test; give "
             "sequences that have both sites, or test given motifs: "
-            "``cg.experiments.motif_pair``"
+            "cg.experiments.motif_pair"
         )
     return pairs
 

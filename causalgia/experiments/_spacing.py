@@ -14,18 +14,10 @@ import numpy as np
 from causalgia.analysis import Analysis
 from causalgia.checks import as_position, in_list
 from causalgia.choices import DIRECTIONS, Control
-from causalgia.design import (
-    Arm,
-    Embed,
-    Intervention,
-    NullModel,
-    Sequential,
-    Uniform,
-    Untreated,
-    merged_motif,
-)
+from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.intervention import Sequential
 from causalgia.design.null_model import as_null_model
-from causalgia.design.patterns import as_pattern
+from causalgia.design.patterns import as_pattern, merged_motif
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import (
@@ -63,7 +55,6 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
-from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -71,13 +62,12 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 ONE, TREND = "one site", "linear trend"
 _PAIR, _INTERACTION, _PLACEBO = "pair", "interaction", "placebo"
 
 
-@former_arguments
 def spacing(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     motif: str | Motif = "UGCAUG",
@@ -277,7 +267,7 @@ class _SitePair:
             raise DesignError(
                 f"sites overlap at distance {distance}, and no placebo can stand for "
                 "one of them alone; give distances of "
-                f"{len(self.first)} or more, or ``control='untreated'``"
+                f"{len(self.first)} or more, or control='untreated'"
             )
         if distance <= len(self.first):
             self._check_merged(distance)
@@ -294,10 +284,10 @@ class _SitePair:
             for d, left in zip(apart, from_left, strict=True)
         )
         if first <= last:
-            return f"{shorter}``center={first}`` to {last}"
+            return f"{shorter}center={first} to {last}"
         return (
             f"{shorter}backgrounds of {length + first - last:,} bp or more with "
-            f"``center={first}``"
+            f"center={first}"
         )
 
     def _check_merged(self, distance: int) -> None:
@@ -499,7 +489,7 @@ def _sizes_text(found: xr.Dataset) -> str:
 
 
 def _draw_spacing(answer: Answer) -> Axes:
-    from causalgia.plot import profile
+    from causalgia.plot.curves import profile
 
     decisions = answer.decisions
     chosen = [

@@ -133,14 +133,14 @@ def tile_interactions(
     spans = as_spans_inside(tiles, "tiles", null.length, least=2)
     if len(spans) > MOST_TILES:
         raise DesignError(
-            f"``tiles``: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; "
+            f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; "
             f"give {MOST_TILES} or fewer, such as those that "
             "causalgia.experiments.greedy_tiles chose"
         )
     promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)
     if context not in ("own", "shuffled"):
-        raise DesignError(f"``context={quoted(context)}`` must be 'own' or 'shuffled'")
+        raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
     blocks = (
         cut_into_blocks(null.length, [*spans, *promoter])
         if context == "shuffled"

@@ -7,9 +7,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from causalgia.attributes import attributes
 from causalgia.checks import as_count, as_probability
@@ -19,7 +20,6 @@ from causalgia.design.span_interventions import FILLS
 from causalgia.errors import (
     DegenerateWarning,
     DesignError,
-    Setting,
     quoted,
 )
 from causalgia.experiments.kit.tile_contexts import (
@@ -32,15 +32,11 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.predict import Predictor
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
-
-if TYPE_CHECKING:
-    import xarray as xr
-    from distributed import Client
-
-    from causalgia.predict import Predictor
+from causalgia.types import Client
 
 WILD_TYPE = "wild type"
 _TEST_VARIABLES = ("ace", "se", "df", "p", "exact")
@@ -122,7 +118,7 @@ def tile_search(
         If tiles overlap or leave the sequence, `min_width` is too narrow for the fill
         or wider than a tile, there is no such task, or one sequence is given with a
         single draw or a rope in sd.
-    ClusterError
+    StoreError
         As `causalgia.run`.
 
     References
@@ -203,26 +199,25 @@ def _check_search_arguments(
 ) -> None:
     if fill not in FILLS:
         raise DesignError(
-            f"``fill={quoted(fill)}`` must be one of {', '.join(FILLS)}: an error is "
+            f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is "
             "between random replacements"
         )
     if as_count(min_width, "min_width") < _LEAST_WIDTH_OF_FILL[fill]:
         raise DesignError(
-            f"``min_width={min_width}``: ``fill={quoted(fill)}`` changes nothing below "
+            f"min_width={min_width}: fill={quoted(fill)} changes nothing below "
             f"{_LEAST_WIDTH_OF_FILL[fill]} bp; use 'uniform'"
         )
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < min_width:
         raise DesignError(
-            f"tile {span_name(narrow)} is narrower than ``min_width={min_width}``; "
+            f"tile {span_name(narrow)} is narrower than min_width={min_width}; "
             "widen it, or lower min_width"
         )
     if rope.of_placebos:
         raise DesignError(
+            f"rope={quoted(rope.value)} needs placebos, and a search has none; give "
+            "rope=(-0.1, 0.1)",
             argument="rope",
-            value=rope.value,
-            need="needs placebos, and a search has none",
-            cure=("give ", Setting("rope", (-0.1, 0.1))),
         )
 
 
@@ -272,7 +267,6 @@ class _Search:
             rng=rng,
             client=self.client,
             progress=False,
-            real=False,
         )
         if "model" in outcomes.dims:
             outcomes = outcomes.mean("model", keep_attrs=True)
@@ -296,7 +290,7 @@ class _Search:
 
 
 def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:
-    from causalgia.multiplicity import hierarchical_p
+    from causalgia.multiplicity.adjusted_p import hierarchical_p
 
     tested = nodes[: len(p)]
     return hierarchical_p(

@@ -36,21 +36,19 @@ from causalgia.experiments.kit.own_contexts import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
-from causalgia.mentions import Wording
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.listed_variants import ListedVariants
-from causalgia.sequences.skipped_inputs import Skip, takes_skip
+from causalgia.sequences.skipped_inputs import Skip
 from causalgia.sequences.variant_files import Variant
 from causalgia.sequences.windowed_variants import ReadOut, VariantWindows
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 
-@takes_skip
 def variant_effects(
     vcf: str | PathLike[str] | Sequence[Variant],
     fasta: str | PathLike[str],
@@ -197,17 +195,8 @@ def variant_effects(
 def _check_own_contexts(windows: VariantWindows, rope: Rope | None) -> None:
     if len(windows) == 1:
         raise DesignError(
-            need=(
-                f"variant {quoted(windows.names[0])} alone, in its own context, is one "
-                "number: there is nothing to estimate it from"
-            ),
-            cure=(
-                "give more variants, or rank it among matched ones",
-                Wording(
-                    ": ``cg.experiments.variant_screen``",
-                    shell=": leave --null none out",
-                ),
-            ),
+            f"variant {quoted(windows.names[0])} alone, in its own context, is one "
+            "number: there is nothing to estimate it from",
         )
     if (
         len(np.unique(windows.reference, axis=0)) == 1
@@ -215,9 +204,9 @@ def _check_own_contexts(windows: VariantWindows, rope: Rope | None) -> None:
         and rope.kind == "sd"
     ):
         raise DesignError(
-            f"all variants have one reference window, so that ``rope={quoted(rope.value)}`` "
+            f"all variants have one reference window, so that rope={quoted(rope.value)} "
             "of its sd has no width; give the effects that are too small to matter, "
-            "``rope=(-0.1, 0.1)``"
+            "rope=(-0.1, 0.1)"
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from causalgia.analysis import Analysis
 from causalgia.choices import Align, Schema
 from causalgia.design import Genomic, MatchedVariants, NullModel
-from causalgia.errors import DesignError, Setting, quoted
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.listed_rows import list_of_variants
 from causalgia.experiments.kit.matched_trial import MatchedTrial, draw_largest_variants
@@ -27,12 +27,11 @@ from causalgia.experiments.kit.own_contexts import (
 from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Sequences
-from causalgia.sequences.skipped_inputs import Skip, takes_skip
+from causalgia.sequences.skipped_inputs import Skip
 from causalgia.sequences.variant_files import Variant
 from causalgia.sequences.windowed_variants import ReadOut
 
 
-@takes_skip
 def variant_screen(
     vcf: str | PathLike[str] | Sequence[Variant],
     fasta: str | PathLike[str],
@@ -156,13 +155,10 @@ def variant_screen(
     analysis = Analysis(rope=rope, target="units")
     if analysis.has_placebo_region:
         raise DesignError(
+            f"rope={quoted(rope)} is of placebos, which variants have none of: give "
+            "rope='matched', the central 95 % of matched null variants, two "
+            "numbers or '0.2 sd'",
             argument="rope",
-            value=rope,
-            need=(
-                "is of placebos, which variants have none of: give ",
-                Setting("rope", "matched"),
-                ", the central 95 % of matched null variants, two numbers or '0.2 sd'",
-            ),
         )
     own = own_contexts(
         list_of_variants(vcf, schema=schema, skip=skip),
@@ -206,14 +202,14 @@ def _check_null(null: object) -> None:
     if isinstance(null, MatchedVariants):
         return
     other = (
-        "; ``cg.experiments.variants_across_contexts`` averages over sequences of a "
+        "; cg.experiments.variants_across_contexts averages over sequences of a "
         "null model"
         if isinstance(null, NullModel)
         else ""
     )
     raise DesignError(
-        f"``null={quoted(null)}`` is not a null model of variants, such as "
-        f"``cg.MatchedVariants(of='genome')``{other}"
+        f"null={quoted(null)} is not a null model of variants, such as "
+        f"cg.MatchedVariants(of='genome'){other}"
     )
 
 

@@ -53,11 +53,11 @@ def variants(
         *(f"{name}={_in_call(settings[name])}" for name in settings if name in takes),
         *(f"{name}=..." for name in needed),
     ]
-    left = [f"``{name}=``" for name in settings if name not in takes]
+    left = [f"{name}=" for name in settings if name not in takes]
     does_not = f" It has no {in_list(left)}." if left else ""
     raise DesignError(
         "variants is three experiments now: did you mean "
-        f"``cg.experiments.{function.__name__}({', '.join(given)})``?{does_not}"
+        f"cg.experiments.{function.__name__}({', '.join(given)})?{does_not}"
     )
 
 

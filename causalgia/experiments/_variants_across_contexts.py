@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from operator import ne
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,7 @@ from causalgia.inputs import cut_middle
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.listed_variants import ListedVariants
-from causalgia.sequences.skipped_inputs import Skip, takes_skip, ways_out
+from causalgia.sequences.skipped_inputs import Skip
 from causalgia.sequences.variant_files import Variant
 from causalgia.sequences.windowed_variants import allele_width, windows_of_list
 
@@ -56,7 +55,6 @@ _FROM_DECISIONS = {
 }
 
 
-@takes_skip
 def variants_across_contexts(
     vcf: str | PathLike[str] | Sequence[Variant],
     fasta: str | PathLike[str],
@@ -229,18 +227,13 @@ def _check_alleles_fit(
             raise DesignError(
                 f"variant {quoted(variant.name)}: both alleles read "
                 f"{quoted(reference)} with their flanks (an indel in a repeat); "
-                + ways_out(
-                    "give a longer ``flank=``",
-                    "drop it",
-                    skip="unchanged",
-                    n_left=sum(map(ne, references, alternates)),
-                )
+                + "skip='unchanged' leaves it out"
             )
         if len(reference) >= length:
             raise DesignError(
                 f"variant {quoted(variant.name)}: its allele and flanks have "
                 f"{len(reference)} bases, and backgrounds {length}: none of their "
-                "bases is left; give a shorter ``flank=``, or longer backgrounds"
+                "bases is left; give a shorter flank=, or longer backgrounds"
             )
 
 
@@ -284,7 +277,7 @@ def _check_null(null: object) -> None:
         as_null_model(
             null,
             what="a null model of sequences",
-            other="``cg.experiments.variant_screen`` ranks variants among matched ones",
+            other="cg.experiments.variant_screen ranks variants among matched ones",
         )
     as_null_model(null)
 

@@ -15,9 +15,8 @@ from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
 from causalgia.choices import requested_parts
-from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
+from causalgia.errors import DataError, DesignError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
-from causalgia.mentions import in_words
 from causalgia.mpra.counts._quality import (
     counts_in_words as counts_in_words,
     describe_counts as describe_counts,
@@ -30,7 +29,7 @@ from causalgia.mpra.fits.fit_reports import (
     measured_parts as measured_parts,
 )
 from causalgia.mpra.libraries.constructs import data_table
-from causalgia.notes import notes_to_read
+from causalgia.notes import notes_of
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
@@ -71,7 +70,7 @@ def describe_concordance(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not a concordance.
 
     Examples
@@ -118,17 +117,17 @@ def concordance_parts(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not a concordance.
     """
     if "noise_ceiling" not in concordance:
-        raise OutcomesError(
+        raise DataError(
             "no concordance: there is no 'noise_ceiling'; give "
-            "``cg.mpra.concordance(virtual, measured)``"
+            "cg.mpra.concordance(virtual, measured)"
         )
     lost = parse_json(
         str(about(concordance, None).lost),
-        OutcomesError,
+        DataError,
         source="attrs['lost'] of the concordance",
     )
     two = bool(about(concordance, None).of_two_fits)
@@ -203,7 +202,7 @@ def concordance_parts(
             f"{about(concordance).measured_scale}."
         ],
         each=sentences,
-        notes=[*more_notes, *(f"Note: {note}." for note in notes_to_read(concordance))],
+        notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
         requested=requested,
         every_row=every,
         pointers={"noted": noted},
@@ -422,7 +421,7 @@ def describe_library(library: xr.Dataset) -> str:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not a library.
 
     Examples
@@ -439,9 +438,7 @@ def describe_library(library: xr.Dataset) -> str:
     ...
     """
     if not validate(library, "library").sizes["row"]:
-        raise OutcomesError(
-            "the library has no oligo to report; select rows that it has"
-        )
+        raise DataError("the library has no oligo to report; select rows that it has")
     before, after = (
         format_share(library[name].item(), 2) for name in ("gc_proposed", "gc_ordered")
     )
@@ -494,19 +491,15 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     lines = [f"{len(arms):,} oligos of {about(library).oligo_length} nt: {shown}"]
     if "positive" not in groups:
         lines.append(
-            in_words(
-                "no positive control: give sequences that are active in your cells, "
-                "``controls=cg.mpra.Controls(positives=...)``"
-            )
+            "no positive control: give sequences that are active in your cells, "
+            "controls=cg.mpra.Controls(positives=...)"
         )
     if "barcode" not in library:
         lines.append(
-            in_words(
-                "no A/A pair (an oligo twice) and no promoter alone, since barcodes are "
-                "added at random after the synthesis: for an A/A comparison, divide the "
-                "barcodes of each oligo into two (``cg.mpra.split_duplicates`` of the "
-                "counts); for the promoter alone, clone it without an insert"
-            )
+            "no A/A pair (an oligo twice) and no promoter alone, since barcodes are "
+            "added at random after the synthesis: for an A/A comparison, divide the "
+            "barcodes of each oligo into two (cg.mpra.split_duplicates of the "
+            "counts); for the promoter alone, clone it without an insert"
         )
     elif "promoter" not in groups:
         lines.append("no promoter alone: clone it by itself")
@@ -551,9 +544,9 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
             about(attrs, "...").barcodes_per_oligo,
             about(attrs).n_replicates,
         )
-        call = in_words(
-            f"``cg.mpra.power(true_effect, n_barcodes={barcodes}, "
-            f"n_replicates={replicates}, n_backgrounds={n}, ...)``"
+        call = (
+            f"cg.mpra.power(true_effect, n_barcodes={barcodes}, "
+            f"n_replicates={replicates}, n_backgrounds={n}, ...)"
         )
         parts.append(f"{replicates} replicates planned, whose power is that of {call}")
     if has(attrs).max_oligos:
@@ -616,9 +609,7 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
 
 def _rule_names(library: xr.Dataset) -> list[str]:
     source = "attrs['rules'] of the library"
-    return list(
-        parse_json(str(about(library, None).rules), LibraryError, source=source)
-    )
+    return list(parse_json(str(about(library, None).rules), DesignError, source=source))
 
 
 def _uncounted_sites(library: xr.Dataset) -> list[str]:
@@ -643,9 +634,9 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
         if n and not rules & {f"site {enzyme}", f"site {recognized}"}:
             found[enzyme] = n
     return [
-        in_words(
+        (
             f"the adapters carry {', '.join(found)}, and inserts may too: where the "
-            f"protocol cuts there, give ``rules=cg.mpra.OligoRules(avoid={found})``"
+            f"protocol cuts there, give rules=cg.mpra.OligoRules(avoid={found})"
         )
     ] * bool(found)
 

@@ -1,5 +1,4 @@
-"""Adjusted p-values of arrays: stepwise methods, q-values, weighted and hierarchical
-BH, and false coverage.
+"""Adjusted p-values of arrays: stepwise methods, weighted and hierarchical BH.
 
 In every function of false discovery rates a p-value that is NaN is not counted, and its
 result is NaN.
@@ -7,23 +6,16 @@ result is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import as_probability, is_whole, nearest
+from causalgia.checks import as_probability, nearest
 from causalgia.choices import STEPWISE, Stepwise
 from causalgia.errors import EstimateError, quoted
-from causalgia.former_names import former_arguments
 from causalgia.types import Array, Codes
-
-Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
-#: where the share of true null hypotheses is read, as R's qvalue does
-LAMBDA: Array = 0.05 + 0.05 * np.arange(19, dtype=np.float64)
-_SMOOTHER_DF = 3.0
 
 
 def stepwise(p: Array, method: Stepwise) -> Array:
@@ -31,16 +23,14 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     its hypothesis.
 
     Equal to ``statsmodels.stats.multitest.multipletests`` to the bit, without its
-    import time of a second (decision 17).
+    import time of a second.
 
     Parameters
     ----------
     p
         P-values, shape ``(K,)``, without NaN.
     method
-        ``"bonferroni"``, ``"holm"`` and ``"hochberg"`` bound the family-wise error (the
-        last under independence), ``"bh"`` and ``"by"`` the false discovery rate (the
-        last under any dependence).
+        ``"holm"`` bounds the family-wise error, ``"bh"`` the false discovery rate.
 
     Returns
     -------
@@ -54,9 +44,8 @@ def stepwise(p: Array, method: Stepwise) -> Array:
 
     References
     ----------
-    Holm (1979), doi:10.2307/4615733. Hochberg (1988), doi:10.1093/biomet/75.4.800.
-    Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Benjamini &
-    Yekutieli (2001), doi:10.1214/aos/1013699998.
+    Holm (1979), doi:10.2307/4615733. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x.
 
     Examples
     --------
@@ -70,88 +59,15 @@ def stepwise(p: Array, method: Stepwise) -> Array:
             f"method {quoted(method)} is not one of {', '.join(STEPWISE)}{hint}"
         )
     count = len(p)
-    if method == "bonferroni":
-        return np.minimum(p * float(count), 1.0)
     order = np.argsort(p)
-    left = np.arange(count, 0, -1)
-    rank = np.arange(1, count + 1)
     if method == "holm":
-        stepped = np.maximum.accumulate(p[order] * left)
-    elif method == "hochberg":
-        stepped = _reverse_cumulative_min(left * p[order])
+        stepped = np.maximum.accumulate(p[order] * np.arange(count, 0, -1))
     else:
-        share = rank / float(count)
-        stepped = _reverse_cumulative_min(
-            p[order] / (share if method == "bh" else share / np.sum(1.0 / rank))
-        )
+        share = np.arange(1, count + 1) / float(count)
+        stepped = np.minimum.accumulate((p[order] / share)[::-1])[::-1]
     adjusted = np.empty_like(stepped)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def _reverse_cumulative_min(raw: Array) -> Array:
-    """Return the minimum of each value and those after it."""
-    return np.minimum.accumulate(raw[::-1])[::-1]
-
-
-def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]:
-    """Return q-values: Benjamini-Hochberg's adjusted p times the estimated share of
-    true null hypotheses.
-
-    For weakly dependent p-values only: under a shared control pi0 is erratic; use BH
-    there.
-
-    Parameters
-    ----------
-    p
-        P-values of K hypotheses, shape ``(K,)``.
-    pi0
-        The share of true null hypotheses, or how it is estimated from
-        ``#(p >= lambda) / (m (1 - lambda))`` over lambda = .05, ..., .95:
-        ``"bootstrap"``, the one of least mean squared error (by Robinson's closed
-        form); ``"smoother"``, a natural cubic smoothing spline of 3 effective degrees
-        of freedom read at .95; ``"adaptive"``, ``(1 + #(p > .5)) / (m / 2)``, which
-        controls the FDR of independent p-values in finite samples. Where no p is large,
-        so that an estimate is not positive, the adaptive one takes its place.
-
-    Returns
-    -------
-    q, pi0
-        Shape ``(K,)``, between 0 and 1; and the share used.
-
-    Raises
-    ------
-    EstimateError
-        If a p-value is not between 0 and 1, or `pi0` is not one of these.
-
-    References
-    ----------
-    Storey & Tibshirani (2003), doi:10.1073/pnas.1530509100. Storey, Taylor & Siegmund
-    (2004), doi:10.1111/j.1467-9868.2004.00439.x.
-
-    Examples
-    --------
-    >>> storey_q([0.001, 0.02, 0.3, 0.7], pi0=0.5)
-    (array([0.002, 0.02 , 0.2  , 0.35 ]), 0.5)
-    """
-    values = _as_p_values(p)
-    share = _null_share(values[~np.isnan(values)], pi0)
-    return share * _adjust_present(values, "bh"), share
-
-
-def pi0_by_lambda(p: npt.ArrayLike) -> Array:
-    """Return ``#(p >= lambda) / (m (1 - lambda))`` at lambda = .05, .10, ..., .95,
-    shape ``(19,)``.
-
-    Examples
-    --------
-    >>> pi0_by_lambda([0.01, 0.5, 0.6, 0.9])[9].round(3)
-    np.float64(1.5)
-    """
-    values = _as_p_values(p)
-    present = np.sort(values[~np.isnan(values)])
-    at_least = len(present) - np.searchsorted(present, LAMBDA, side="left")
-    return np.asarray(at_least / (len(present) * (1 - LAMBDA)))
 
 
 def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
@@ -183,10 +99,7 @@ def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     """
     values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
     if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
-        raise EstimateError(
-            f"weights of shape {w.shape} for {values.size} p-values; give one number "
-            ">= 0 for each"
-        )
+        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values")
     mean = w[~np.isnan(values)].mean()
     if not mean > 0:
         raise EstimateError("all weights are 0; at least one must be positive")
@@ -268,12 +181,10 @@ def hierarchical_q(
     """
     values, codes = _as_p_values(p), np.asarray(family_codes)
     if within not in ("bh", "holm"):
-        raise EstimateError(f"``within={quoted(within)}`` is neither 'bh' nor 'holm'")
+        raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
     alpha = as_probability(alpha, "alpha")
     if codes.shape != values.shape:
-        raise EstimateError(
-            f"{codes.size} family codes for {values.size} p-values; give one for each"
-        )
+        raise EstimateError(f"{codes.size} family codes for {values.size} p-values")
     if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
         raise EstimateError(
             f"family_codes have dtype {codes.dtype}; give an integer, 0 or more, for "
@@ -298,52 +209,12 @@ def hierarchical_q(
     )
 
 
-@former_arguments
-def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
-    """Return the probability ``1 - R (1 - ci_prob) / m`` that each interval of R
-    selected among m must have.
-
-    Then the expected share of the selected intervals that miss is at most
-    ``1 - ci_prob``, if R is chosen by a simple rule (such as BH) on p-values that are
-    independent or positively dependent.
-
-    Raises
-    ------
-    EstimateError
-        If none is selected, more than there are, or `ci_prob` is not between 0 and 1.
-
-    References
-    ----------
-    Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907.
-
-    Examples
-    --------
-    >>> round(fcr_ci_prob(5, 100), 6)
-    0.9975
-    """
-    ci_prob = as_probability(ci_prob, "ci_prob", example=0.95)
-    if not is_whole(n_tests) or n_tests < 1:
-        raise EstimateError(
-            argument="n_tests",
-            value=n_tests,
-            need="must be a whole number of at least n_selected, 1 or more",
-        )
-    if not is_whole(n_selected) or not 1 <= n_selected <= n_tests:
-        raise EstimateError(
-            f"{quoted(n_selected)} selected of {n_tests}: select from 1 to {n_tests} to "
-            "have intervals for them"
-        )
-    return 1 - n_selected * (1 - ci_prob) / n_tests
-
-
 def _as_p_values(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim != 1 or np.isnan(values).all():
         what = "no number" if np.isnan(values).all() else f"shape {values.shape}"
-        raise EstimateError(
-            f"``p`` has {what}; give a list of p-values, ``p=[0.01, 0.2]``"
-        )
+        raise EstimateError(f"p has {what}; give a list of p-values, p=[0.01, 0.2]")
     if wrong.any():
         raise EstimateError(
             f"p[{int(np.argmax(wrong))}] is {values[wrong][0]:g}, not between 0 and 1"
@@ -367,102 +238,6 @@ def _simes(p: Array) -> float:
         if len(ordered)
         else np.nan
     )
-
-
-def _null_share(p: Array, pi0: Pi0) -> float:
-    if isinstance(pi0, str):
-        if pi0 not in _PI0_METHODS:
-            raise EstimateError(
-                f"``pi0={quoted(pi0)}`` is not one of "
-                f"{', '.join(map(quoted, _PI0_METHODS))}, nor a number"
-            )
-        found = _PI0_METHODS[pi0](p)
-        return min(1.0, found if found > 0 else _pi0_adaptive(p))
-    if isinstance(pi0, bool) or not 0 < pi0 <= 1:
-        raise EstimateError(
-            f"``pi0={quoted(pi0)}`` is not above 0 and at most 1; for example ``pi0=1``"
-        )
-    return float(pi0)
-
-
-def _pi0_bootstrap(p: Array) -> float:
-    by_lambda, m = pi0_by_lambda(p), len(p)
-    count = by_lambda * m * (1 - LAMBDA)
-    variance = count / (m * (1 - LAMBDA)) ** 2 * (1 - count / m)
-    error = variance + (by_lambda - np.quantile(by_lambda, 0.1)) ** 2
-    return float(by_lambda[error == error.min()].min())
-
-
-def _pi0_adaptive(p: Array) -> float:
-    return (1 + int((p > 0.5).sum())) / (len(p) / 2)
-
-
-def _pi0_smoother(p: Array) -> float:
-    return float(smooth_natural_cubic(LAMBDA, pi0_by_lambda(p), df=_SMOOTHER_DF)[-1])
-
-
-_PI0_METHODS: dict[str, Callable[[Array], float]] = {
-    "bootstrap": _pi0_bootstrap,
-    "smoother": _pi0_smoother,
-    "adaptive": _pi0_adaptive,
-}
-
-
-def smooth_natural_cubic(x: Array, y: Array, *, df: float) -> Array:
-    """Return the natural cubic smoothing spline with a given trace of its smoother, at
-    the knots.
-
-    The fit is ``(I + a Q R^-1 Q')^-1 y`` (Reinsch), with a chosen so that the trace is
-    `df`.
-
-    Parameters
-    ----------
-    x
-        Increasing, shape ``(n,)``.
-    y
-        Shape ``(n,)``.
-    df
-        Between 2 (a straight line) and n (interpolation), exclusive.
-
-    References
-    ----------
-    Green & Silverman (1994), Nonparametric Regression and Generalized Linear Models,
-    section 2.3.
-
-    Examples
-    --------
-    >>> x = np.arange(6.0)
-    >>> smooth_natural_cubic(x, 2 * x + 1, df=3.0).round(9)
-    array([ 1.,  3.,  5.,  7.,  9., 11.])
-    """
-    from scipy.optimize import brentq
-
-    values, vectors = np.linalg.eigh(_roughness(x))
-    bend = np.where(values > 1e-9 * values[-1], values, 0.0) / values[-1]
-
-    def excess(log_a: float) -> float:
-        return float((1 / (1 + np.exp(log_a) * bend)).sum()) - df
-
-    a = np.exp(brentq(excess, -40.0, 60.0, xtol=1e-13))
-    return np.asarray(vectors @ ((vectors.T @ y) / (1 + a * bend)))
-
-
-def _roughness(x: Array) -> Array:
-    """Return K with ``f' K f`` the integrated squared second derivative of the natural
-    cubic spline through f.
-    """
-    h, n = np.diff(x), len(x)
-    inner = np.arange(n - 2)
-    q = np.zeros((n, n - 2))
-    q[inner, inner], q[inner + 2, inner] = 1 / h[:-1], 1 / h[1:]
-    q[inner + 1, inner] = -1 / h[:-1] - 1 / h[1:]
-    r = (
-        np.diag((h[:-1] + h[1:]) / 3)
-        + np.diag(h[1:-1] / 6, 1)
-        + np.diag(h[1:-1] / 6, -1)
-    )
-    rough = q @ np.linalg.solve(r, q.T)
-    return np.asarray((rough + rough.T) / 2)
 
 
 def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Array:
@@ -526,8 +301,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
         or not ((above < np.arange(above.size)) & (above >= -1)).all()
     ):
         raise EstimateError(
-            "``parents``: give for each node the number of an earlier one, or -1 for a "
-            "root"
+            "parents: give for each node the number of an earlier one, or -1 for a root"
         )
     above, size = above.astype(np.int64), np.asarray(sizes, dtype=np.float64)
     if above.shape != values.shape[:1] or size.shape != above.shape:

@@ -1,6 +1,4 @@
-"""Simultaneous confidence bands over a family of contrasts, and intervals of selected
-effects.
-"""
+"""Simultaneous confidence bands over a family of contrasts."""
 
 from __future__ import annotations
 
@@ -15,30 +13,23 @@ from scipy import special
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, is_real, nearest
+from causalgia.checks import as_ci_prob, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import (
     EstimateError,
-    RandomnessError,
-    Setting,
     quoted,
 )
-from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
-    as_contrasts,
     at_least_floor,
     check_cluster_name,
 )
-from causalgia.former_names import former_arguments
-from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
     curve_families,
-    estimates_of,
     families,
     family_label,
     has_effects,
@@ -53,14 +44,12 @@ from causalgia.multiplicity.joint_methods import (
     rarity,
     sup_t,
 )
-from causalgia.multiplicity.tost import unbounded_column
 from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, Seed
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
 
-@former_arguments
 def simultaneous(
     estimates: EstimateTable,
     *,
@@ -125,10 +114,10 @@ def simultaneous(
     Raises
     ------
     EstimateError
-        If the method cannot make a band of these data (sign flips never do), naming the
-        cure; of a ratio, where a mean is within about six standard errors of 0; of
-        ``target="units"``, where nothing is sampled.
-    RandomnessError
+        If the method cannot make a band of these data, naming the cure; of a ratio,
+        where a mean is within about six standard errors of 0; of ``target="units"``,
+        where nothing is sampled.
+    TypeError
         If ``"bootstrap_t"`` has no `rng`.
 
     Notes
@@ -259,20 +248,17 @@ def _as_curves(estimates: Any, over: str) -> xr.Dataset | None:
     """
     if over not in ("contrast", "position"):
         raise EstimateError(
-            argument="over", value=over, need="is neither 'contrast' nor 'position'"
+            f"over={quoted(over)} is neither 'contrast' nor 'position'",
+            argument="over",
         )
     if has_positions(estimates) == (over == "position"):
         return estimates if over == "position" else None
     if over == "contrast":
-        raise EstimateError(
-            "these are curves, with a dim 'position'; say ``over='position'`` for the "
-            "band of a curve, or select one position: .isel(position=...)"
-        )
+        raise EstimateError("these are curves, with a dim 'position'")
     raise EstimateError(
+        "over='position' needs effects with a dim 'position', of a predictor "
+        "that answers a track: cg.TorchPredictor(..., track=cg.Track(...))",
         argument="over",
-        value="position",
-        need="needs effects with a dim 'position', of a predictor that answers a "
-        "track: ``cg.TorchPredictor(..., track=cg.Track(...))``",
     )
 
 
@@ -284,25 +270,15 @@ def _choose_band(
     """
     if method == "sup_t" and not curves:
         raise EstimateError(
+            "method='sup_t' is the band of a curve, over='position'",
             argument="method",
-            value="sup_t",
-            need=("is the band of a curve, ", Setting("over", "position")),
-            cure="for contrasts use 'dunnett'",
         )
     if curves and _drawn_predictors(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
+                f"method={quoted(method)} resamples units, and the error of this curve "
+                "comes from the predictors as well",
                 argument="method",
-                value=method,
-                need="resamples units, and the error of this curve comes from the "
-                "predictors as well",
-                cure=(
-                    "leave ",
-                    Setting("method"),
-                    " out (Bonferroni's t), or estimate ",
-                    Setting("target", "population"),
-                    " of one predictor",
-                ),
             )
         why = "band by Bonferroni's t with the fewest degrees of freedom of the curve"
         return (
@@ -312,17 +288,9 @@ def _choose_band(
     if curves and _arms_alone(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
+                f"method={quoted(method)} needs the effects of units, and a parallel "
+                "trial has none",
                 argument="method",
-                value=method,
-                need="needs the effects of units, and a parallel trial has none",
-                cure=(
-                    "leave ",
-                    Setting("method"),
-                    (
-                        " out (Bonferroni's t), or run a crossover: "
-                        "``cg.Design(assignment='crossover')``"
-                    ),
-                ),
             )
         return (
             "bonferroni",
@@ -465,192 +433,19 @@ def seed_of_method(method: str, rng: RNG | None, *, draws: bool) -> Seed:
     >>> seed_of_method("bootstrap_t", None, draws=True)
     Traceback (most recent call last):
     ...
-    causalgia.errors.RandomnessError: method='bootstrap_t' draws at random and needs a seed; for example rng=0
+    TypeError: method='bootstrap_t' draws at random: rng= is needed
     """
     if rng is None and draws:
-        raise RandomnessError(
-            argument="method",
-            value=method,
-            need="draws at random and needs a seed",
-            cure=("for example ", Setting("rng", 0)),
+        raise TypeError(
+            f"method={quoted(method)} draws at random: rng= is needed",
         )
     return replace(Seed.parse(0), words="none") if rng is None else Seed.parse(rng)
 
 
 def _check_band_method(method: str) -> None:
-    if method == "sign_flip":
-        raise EstimateError(
-            argument="method",
-            value="sign_flip",
-            need="gives no band: sign flips test whether all ICE are symmetric about 0, "
-            "and for skewed effects they are not valid at other values",
-            cure=(
-                "use ",
-                Setting("method", "bootstrap_t"),
-                " (or adjust(method='sign_flip') for the test)",
-            ),
-        )
     if method not in BANDS:
         hint = nearest(str(method), BANDS)
         raise EstimateError(
             f"method {quoted(method)} is not one of "
             f"{', '.join(map(quoted, BANDS))}{hint}"
         )
-
-
-@former_arguments
-def selected_intervals(
-    estimates: EstimateTable,
-    *,
-    select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_],
-    ci_prob: float = 0.95,
-) -> xr.Dataset:
-    """Return intervals of selected effects with a false coverage rate of at most
-    ``1 - ci_prob``.
-
-    The winners of a screen are extreme partly by chance, so their ordinary intervals
-    cover less often than stated. With R of m contrasts of a task selected, each
-    interval has the probability ``1 - R (1 - ci_prob) / m``. Where p was adjusted over
-    all tasks together (``family="all"``), R and m count all tasks.
-
-    Parameters
-    ----------
-    estimates
-        From `causalgia.estimate`, or a table with columns ``effect`` and ``se``; or the
-        effects from `causalgia.contrast`, which are estimated first.
-    select
-        A number: the contrasts whose ``p_adjusted`` is at most that (from
-        `causalgia.adjust`); names of contrasts; or a mask, bool, ``(contrast)`` or of
-        the shape of ``ace``. m is the number of contrasts in the estimates.
-    ci_prob
-        Probability of the intervals. 1 minus it is the false-coverage rate.
-
-    Returns
-    -------
-    Dataset
-        The contrasts selected in any task, with ``lower`` and ``upper`` replaced,
-        ``selected`` on the dims of ``ace`` (an effect that is not selected in this task
-        keeps its row), and ``fcr_ci_prob (task[, model])``.
-
-    Raises
-    ------
-    EstimateError
-        If nothing is selected, `select` is not one of these, a name is unknown, or
-        there is no ``p_adjusted``.
-
-    References
-    ----------
-    Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907.
-
-    Examples
-    --------
-    >>> from causalgia.estimation import from_effects
-    >>> screen = from_effects([5.0, 0.1, -0.2, 0.4], 1.0, names=["a", "b", "c", "d"])
-    >>> found = selected_intervals(screen, select=["a"])
-    >>> found["fcr_ci_prob"].values.round(4), found["lower"].values.round(2)
-    (array([0.9875]), array([[2.5]]))
-    """
-    table, ci_prob = estimates_of(estimates), as_ci_prob(ci_prob)
-    mask = _selection_mask(table, select)
-    if not mask.any():
-        raise EstimateError(
-            "no contrast is selected, and no interval needed; select by a larger "
-            "number, or names"
-        )
-    dims, n = table["ace"].dims, mask.shape[0]
-    # p was adjusted over all tasks
-    over_tasks = about(table, None).family == family_label("all", table["ace"])
-    levels = _interval_levels(
-        mask, together=is_real(select) and over_tasks, ci_prob=ci_prob
-    )
-    lower, upper = effect_limits(table, levels)
-    columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(
-        table, lower
-    )
-    out = table.assign(
-        {name: (dims, values) for name, values in columns.items()}
-    ).assign(fcr_ci_prob=(dims[1:], levels))
-    rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
-    selected = {"contrast": rows} | (
-        {"contrast_": rows} if "contrast_" in table.dims else {}
-    )
-    label = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"
-    return annotate(out.isel(selected).assign_attrs(ci_prob=ci_prob, selected=label))
-
-
-def _interval_levels(
-    mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float
-) -> Array:
-    """Return the probability of each interval by task (and model): by the number
-    selected there, or in all tasks.
-    """
-    selected, n = (
-        (np.full(mask.shape[1:], mask.sum()), mask.size)
-        if together
-        else (mask.sum(axis=0), len(mask))
-    )
-    return np.asarray(
-        np.vectorize(lambda r: fcr_ci_prob(max(int(r), 1), n, ci_prob), otypes=[float])(
-            selected
-        )
-    )
-
-
-def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
-    ace = estimates["ace"]
-    if is_real(select):
-        alpha = float(select)
-        if "p_adjusted" not in estimates:
-            raise EstimateError(
-                f"``select={alpha:g}`` asks for p_adjusted, which "
-                "``cg.adjust(estimates, method='bh')`` adds"
-            )
-        if not 0 < alpha < 1:
-            raise EstimateError(f"``select={alpha:g}`` is not between 0 and 1")
-        return np.asarray(
-            estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy()
-            <= alpha
-        )
-    if isinstance(select, xr.DataArray) and select.dtype.kind not in "OUT":
-        if unknown := [str(dim) for dim in select.dims if dim not in ace.dims]:
-            raise EstimateError(
-                argument="select",
-                need=f"has the dim {quoted(unknown[0])}, which the estimates have not",
-                cure="give a mask over " + ", ".join(map(str, ace.dims)),
-            )
-        select = (
-            _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
-        )
-    chosen = np.asarray(select)
-    if chosen.dtype == bool and chosen.ndim > 0:
-        if chosen.shape not in ((len(ace),), ace.shape):
-            raise EstimateError(
-                f"the mask has shape {chosen.shape}, and the effects {ace.shape}; give "
-                "one for each"
-            )
-        wide = (
-            chosen.reshape(len(chosen), *[1] * (ace.ndim - 1))
-            if chosen.ndim == 1
-            else chosen
-        )
-        return np.asarray(np.broadcast_to(wide, ace.shape))
-    names = ace["contrast"].to_numpy()
-    given = as_contrasts(
-        select, names.tolist(), "select", or_else="a number, a mask or "
-    )
-    chosen = np.array([name in given for name in names.tolist()])
-    return np.asarray(
-        np.broadcast_to(chosen.reshape(-1, *[1] * (ace.ndim - 1)), ace.shape)
-    )
-
-
-def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
-    """Return a mask in the order of the effects, matched by name."""
-    named = [dim for dim in mask.dims if dim in mask.coords and dim in ace.coords]
-    try:
-        return mask.sel({dim: ace[dim] for dim in named})
-    except KeyError as error:
-        raise EstimateError(
-            f"the mask does not say whether {error.args[0]} is selected; give one for "
-            "each"
-        ) from error

@@ -14,10 +14,8 @@ from scipy import special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
-from causalgia.former_names import former_arguments
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.maxima import (
-    FLOAT32_SLACK,
     Block,
     MaxT,
     against_maxima,
@@ -60,7 +58,6 @@ class BootstrapT(MaxT):
     rare: npt.NDArray[np.bool_]
 
 
-@former_arguments
 def bootstrap_t_max(
     ice: Array,
     cluster: Codes | None = None,
@@ -160,7 +157,7 @@ def bootstrap_t_max(
     if len(sizes) < MIN_CLUSTERS:
         raise EstimateError(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more "
-            "are needed; draw more, or use ``method='dunnett'``"
+            "are needed"
         )
     observed, sums = _observed_statistics(ice, cluster, len(sizes), ci_prob)
     sums = sums[descending_order(observed.t)]
@@ -175,9 +172,7 @@ def bootstrap_t_max(
         if np.ptp(sizes) == 0
         else _t_of_unequal_clusters(sums, sizes.astype(np.float32), counts)
     )
-    answer = against_maxima(
-        observed.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK
-    )
+    answer = against_maxima(observed.t, blocks, ci_prob=ci_prob)
     return _with_rare_contrasts(answer, observed, n_clusters, ci_prob, curve=curve)
 
 
@@ -252,7 +247,6 @@ def _with_rare_contrasts(
         p_step_down=np.where(rare, joint, np.maximum(answer.p_step_down, p_least)),
         critical=critical,
         maxima=answer.maxima,
-        exact=False,
         half_width=np.where(rare, far, critical * observed.se),
         rare=rare,
     )
@@ -478,7 +472,7 @@ def missed_share(n: float) -> float:
     """
     if not n > 0:
         raise EstimateError(
-            f"``n={quoted(n)}`` backgrounds: the share that they may miss needs at "
+            f"n={quoted(n)} backgrounds: the share that they may miss needs at "
             "least one"
         )
     return min(3 / n, 1.0)
@@ -508,8 +502,7 @@ def missed_share_sentence(share: float) -> str:
     """
     if not 0 < share <= 1:
         raise EstimateError(
-            f"``share={quoted(share)}`` of the backgrounds is not above 0 and at most "
-            "1; for example ``share=0.01``"
+            f"share={quoted(share)} of the backgrounds is not above 0 and at most 1"
         )
     return (
         f"effects on fewer than {rough_percent(share)} of backgrounds could be missed"

@@ -13,15 +13,14 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.attributes import about
-from causalgia.effect_table import INCOMPLETE, has_gaps
+from causalgia.effect_table import has_gaps
 from causalgia.errors import (
     EstimateError,
-    Setting,
     quoted,
 )
-from causalgia.estimation import as_estimates, estimate, mean_ice
-from causalgia.estimation._from_effects import TASK
+from causalgia.estimation import estimate
+from causalgia.estimation._from_effects import TASK, as_estimates
+from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.given_effects import aligned_covariance, is_factor_by_arm
 from causalgia.estimation.ratios import (
@@ -128,9 +127,9 @@ def family_codes(table: xr.Dataset, family: str | None) -> Codes:
     """
     if not isinstance(family, str | None):
         raise EstimateError(
+            f"family={quoted(family)} is neither None, 'all' nor the name of a "
+            "coordinate on contrast",
             argument="family",
-            value=family,
-            need="is neither None, 'all' nor the name of a coordinate on contrast",
         )
     if family is None:
         return np.zeros(table.sizes["contrast"], dtype=np.intp)
@@ -143,8 +142,8 @@ def family_codes(table: xr.Dataset, family: str | None) -> Codes:
     codes = np.asarray(pd.factorize(table[family].to_numpy())[0], dtype=np.intp)
     if (codes < 0).any():
         raise EstimateError(
-            f"contrast {table['contrast'].to_numpy()[np.argmin(codes)]!s} has no "
-            f"{quoted(family)}; fill it in"
+            f"contrast {table['contrast'].to_numpy()[np.argmin(codes)]} has no "
+            f"{quoted(family)}"
         )
     return codes
 
@@ -243,24 +242,9 @@ class JointEstimates:
                 scale_columns(self.units.of(members))[0], self.units.cluster
             ).factor
         if several and ("factor" in e or "covariance" in e):
-            cure = {
-                "parallel": (
-                    "give the estimates whose ``cluster=`` is a coordinate of unit "
-                    "numbers, or "
-                ),
-                INCOMPLETE: "",  # each task has a mixed model of its own
-            }.get(
-                str(about(e, None).assignment),
-                "give the effects of ``cg.contrast``, or ",
-            )
-            known = (
-                "say how tasks correlate within a contrast, and not between contrasts"
-                if "task_correlation" in e
-                else "do not say how tasks (or models) correlate"
-            )
             raise EstimateError(
-                f"the estimates {known}, which one family over them needs; {cure}take each task as a family "
-                "(``family=None``)"
+                "the estimates do not say how tasks (or models) correlate, which one "
+                "family over them needs"
             )
         if "covariance" not in e:
             return None
@@ -303,21 +287,9 @@ def _check_ratios(joint: JointEstimates, ci_prob: float) -> None:
         tuple, np.argwhere(found.unclear & ~open_ended(e, found, ci_prob))[:1]
     ):
         name = e["contrast"].to_numpy()[at[0]] if "contrast" in e.coords else at[0]
-        why = (
-            f"a mean that enters the ratio is within {need[at]:.3g} standard errors of "
-            "0"
-            if found.ace[at] > 0
-            else f"the ratio is {found.ace[at]:.4g}, which has no logarithm"
-        )
         raise EstimateError(
-            f"contrast {name!s}: {why}; its own interval is Fieller's, and there is "
-            "none for a family. Use ``scale='identity'``, leave the contrast out, or "
-            "adjust p: ``cg.adjust(estimates, method='holm')``"
-            + (
-                "; or draw more units, or use ``scale='log_of_means'``"
-                if found.ace[at] > 0
-                else ""
-            )
+            f"contrast {name}: the ratio {found.ace[at]:.4g} is not clear of 0 (within "
+            f"{need[at]:.3g} standard errors), and has no interval in a family"
         )
 
 
@@ -342,8 +314,7 @@ def _as_correlation(covariance: Array) -> Array:
     if not (sd > LEAST_SD).all():
         raise EstimateError(
             f"a variance of the estimates is {sd.min() ** 2:g}, too near the least "
-            "float to tell how they correlate; measure the outcome in a smaller unit, "
-            "or give the effects from ``cg.contrast``"
+            "float to tell how they correlate"
         )
     return np.clip(covariance / sd / sd[:, None], -1.0, 1.0)
 
@@ -421,21 +392,8 @@ def has_effects(given: Any) -> TypeGuard[xr.Dataset]:
 def units_to_resample(joint: JointEstimates, method: str) -> Units:
     """Return the units; the error explains why there are none and what to do."""
     if joint.units is None:
-        why, cure = {
-            "parallel": ("a parallel trial has no ICE", ""),
-            INCOMPLETE: ("units of a table with gaps that lack an arm have none", ""),
-        }.get(
-            str(about(joint.estimates, None).assignment),
-            (
-                "these estimates no longer have them",
-                "give the effects from cg.contrast, or any Dataset with ice (unit, "
-                "contrast, task), or ",
-            ),
-        )
         raise EstimateError(
+            f"method={quoted(method)} resamples the ICE of units, and there are none",
             argument="method",
-            value=method,
-            need=f"resamples the ICE of units, and {why}",
-            cure=(f"{cure}use ", Setting("method", "dunnett")),
         )
     return joint.units

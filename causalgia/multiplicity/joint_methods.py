@@ -1,13 +1,12 @@
-"""Joint p-values and bands of one family or curve, by bootstrap-t, multivariate t, sign
-flips or sup-t.
+"""Joint p-values and bands of one family or curve, by bootstrap-t, multivariate t or
+sup-t.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,41 +16,23 @@ from scipy import special
 from causalgia.attributes import about
 from causalgia.effect_table import hall_coefficient, of_effects
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import EstimateError, SkewnessWarning, caller_stacklevel, quoted
-from causalgia.estimation.joint_tests import all_signs
+from causalgia.errors import EstimateError
 from causalgia.estimation.request import FEW_CLUSTERS
-from causalgia.former_names import former_arguments
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max, missed_share, rare_reach
 from causalgia.multiplicity.families import JointEstimates, Units, families
 from causalgia.multiplicity.maxima import (
-    FLOAT32_SLACK,
-    SLACK,
-    Block,
-    MaxT,
-    against_maxima,
-    as_ice_array,
-    check_count,
     check_enough_draws,
-    column_chunks,
-    descending_order,
     purpose_generator,
     rows_per_block,
-    scale_columns,
 )
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
 from causalgia.numerics.moments import (
     ENOUGH,
-    centered,
-    cluster_sums,
     root_sum_squares,
-    skewness,
 )
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
-Statistic = Literal["studentized", "mean"]
-Alternative = Literal["two-sided", "greater"]
-_ENUMERATED = 14
 FEW = 8
 """Most clusters that make the effect at a position where t is not informative; as
 `too_rare` of 200 contrasts.
@@ -191,29 +172,6 @@ def by_multivariate_t(
     return JointResult(single, down, critical * se, critical)
 
 
-def warn_of_skewness(units: Units) -> float:
-    """Return the largest absolute skewness of any contrast's cluster sums; warn where n
-    < 25 skew^2.
-    """
-    largest = 0.0
-    for chunk in column_chunks(units.ice):
-        columns, _ = scale_columns(units.ice[:, chunk])
-        sums = cluster_sums(columns, units.cluster)
-        _, residuals = centered(sums)
-        largest = max(largest, float(np.abs(skewness(residuals)).max()))
-    if units.n_clusters < ENOUGH * largest**2:
-        warnings.warn(
-            SkewnessWarning(
-                f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint "
-                f"symmetry: with {units.n_clusters} independent units, below {ENOUGH} "
-                f"skew^2 = {ENOUGH * largest**2:.0f}, they reject too often; use "
-                "``method='bootstrap_t'``"
-            ),
-            stacklevel=caller_stacklevel(),
-        )
-    return largest
-
-
 def _adjust_independent(p: Array, method: str) -> Array:
     from statsmodels.stats.multitest import multipletests
 
@@ -258,191 +216,6 @@ def bootstrap_or_bound(
     return bounds, (
         f"{takes}, which assumes that each t-test is valid: {n_clusters} clusters are "
         f"too few to resample ({FEW_CLUSTERS} or more)"
-    )
-
-
-@former_arguments
-def sign_flip_max_t(
-    ice: Array,
-    cluster: Codes | None = None,
-    *,
-    statistic: Statistic = "studentized",
-    alternative: Alternative = "two-sided",
-    n_flips: int = 9_999,
-    ci_prob: float = 0.95,
-    rng: RNG | None = None,
-) -> MaxT:
-    """Test every mean ICE and the largest of them by flipping the signs of whole
-    clusters.
-
-    The test is exact where the vectors of cluster sums are jointly symmetric about 0,
-    which skewed effects are not; it gives no interval. One sign flips all contrasts of
-    a cluster together, which keeps their dependence. ``"studentized"`` is the t of the
-    G cluster sums, which grows with ``|sum_g s_g S_g| / sqrt(sum_g S_g^2)``, the only
-    part that a flip changes; ``"mean"`` is the mean ICE. Contrasts that are 0
-    throughout have p = 1.
-
-    Parameters
-    ----------
-    ice
-        Individual causal effects, shape ``(n, K)``.
-    cluster
-        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
-        each unit is one.
-    statistic
-        ``"studentized"`` or ``"mean"``; with the mean, contrasts of large variance
-        dominate the maximum.
-    alternative
-        ``"two-sided"`` or ``"greater"``.
-    n_flips
-        Flips drawn. All 2^G are enumerated instead where G is at most 14 or 2^G at most
-        `n_flips`.
-    ci_prob
-        Probability of the band.
-    rng
-        Seed (0 is a seed), Generator or SeedSequence. Not needed where all flips are
-        enumerated.
-
-    Returns
-    -------
-    MaxT
-        p by counting, ties included; drawn flips in float32, the largest of each summed
-        in float64.
-
-    Raises
-    ------
-    EstimateError
-        If an option is unknown, the flips are too few for `ci_prob`, ICE are not finite
-        numbers ``(n, K)``, or clusters are not integer codes.
-    RandomnessError
-        If flips are drawn and `rng` is not a source of randomness.
-
-    References
-    ----------
-    Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley. Ge, Dudoit &
-    Speed (2003), doi:10.1007/BF02595811. Hemerik & Goeman (2018),
-    doi:10.1007/s11749-017-0571-1.
-
-    Examples
-    --------
-    >>> ice = np.array([[1.0, 0.5], [2.0, -1.0], [1.5, 0.2], [0.5, 1.0]])
-    >>> sign_flip_max_t(ice).p_step_down
-    array([0.125, 0.75 ])
-    """
-    if statistic not in ("studentized", "mean") or alternative not in (
-        "two-sided",
-        "greater",
-    ):
-        raise EstimateError(
-            f"``statistic={quoted(statistic)}``, "
-            f"``alternative={quoted(alternative)}``: give 'studentized' or 'mean', and "
-            "'two-sided' or 'greater'"
-        )
-    ice, cluster = as_ice_array(ice, cluster)
-    n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
-    exact = enumerates(n_clusters, n_flips)
-    if not exact:
-        check_enough_draws(n_flips, ci_prob, "n_flips")
-    scale, sums = _scaled_cluster_sums(
-        ice, cluster, statistic, np.float64 if exact else np.float32
-    )
-    with_sign = sums.sum(axis=1, dtype=np.float64)
-    observed = np.abs(with_sign) if alternative == "two-sided" else with_sign
-    sums = sums[descending_order(observed)]
-    n_draws = 2**n_clusters if exact else n_flips
-    size = rows_per_block(n_clusters, len(sums), n_draws)
-    signs = (
-        all_signs(n_clusters, size)
-        if exact
-        else _random_signs(n_clusters, n_flips, size, rng)
-    )
-    blocks = _flipped_statistics(sums, signs, alternative)
-    answer = against_maxima(
-        observed,
-        blocks,
-        ci_prob=ci_prob,
-        exact=exact,
-        slack=SLACK if exact else FLOAT32_SLACK,
-    )
-    return _on_statistic_scale(answer, scale, n_clusters, statistic)
-
-
-def enumerates(n_clusters: int, n_flips: int) -> bool:
-    """Return whether all 2^G flips are enumerated.
-
-    Examples
-    --------
-    >>> enumerates(14, 9_999), enumerates(15, 9_999), enumerates(15, 40_000)
-    (True, False, True)
-    """
-    check_count(n_flips, "n_flips")
-    return n_clusters <= max(_ENUMERATED, int(np.log2(n_flips)))
-
-
-def _scaled_cluster_sums(
-    ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DTypeLike
-) -> tuple[float, Block]:
-    """Return the unit of the mean, and cluster sums (K, G) in that unit, or of norm 1
-    each where studentized.
-    """
-    n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
-    sums = np.empty((ice.shape[1], n_clusters), dtype=dtype)
-    peak = max(float(np.abs(ice).max(initial=0.0)), np.finfo(float).tiny)
-    for chunk in column_chunks(ice):
-        columns = (
-            ice[:, chunk] / peak
-            if statistic == "mean"
-            else scale_columns(ice[:, chunk])[0]
-        )
-        part = cluster_sums(columns, cluster)
-        norm = (
-            np.sqrt((part**2).sum(axis=0)) if statistic == "studentized" else np.ones(1)
-        )
-        sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
-    return peak / len(ice), sums
-
-
-def _flipped_statistics(
-    sums: Block, signs: Iterator[Block], alternative: Alternative
-) -> Iterator[Block]:
-    from causalgia.multiplicity.maxima import refine_maxima
-
-    for block in signs:
-        drawn = sums @ block.T
-        refine_maxima(drawn, sums, block, alternative == "two-sided")
-        yield drawn
-
-
-def _random_signs(
-    n_clusters: int, n_flips: int, size: int, rng: RNG | None
-) -> Iterator[Block]:
-    draw, words = purpose_generator(rng, "sign_flip"), -(-n_clusters // 64)
-    for start in range(0, n_flips, size):
-        packed = draw.integers(
-            0, 2**64, size=(min(size, n_flips - start), words), dtype=np.uint64
-        )
-        signs = np.unpackbits(packed.view(np.uint8), axis=1, count=n_clusters).astype(
-            np.float32
-        )
-        signs *= 2
-        signs -= 1
-        yield signs
-
-
-def _on_statistic_scale(
-    answer: MaxT, scale: float, n_clusters: int, statistic: Statistic
-) -> MaxT:
-    def to_scale(u: Array) -> Array:
-        if statistic == "mean":
-            return np.asarray(u * scale)
-        # all sums equal: a large, finite t
-        left = np.maximum(n_clusters - u**2, 1e-12 * n_clusters)
-        return np.asarray(u * np.sqrt((n_clusters - 1) / left))
-
-    maxima = to_scale(answer.maxima)
-    critical = float(to_scale(np.asarray(answer.critical)))
-    return replace(
-        answer, observed=to_scale(answer.observed), critical=critical, maxima=maxima
     )
 
 
@@ -545,8 +318,7 @@ def sup_t(
     if factor is None:
         raise EstimateError(
             "the estimates do not say how positions correlate, which the band of a "
-            "curve needs; give estimates from ``cg.estimate(effects)``, or the effects "
-            "from ``cg.contrast``"
+            "curve needs"
         )
     if vary.any():
         differing[vary] = n_differing(factor)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from causalgia.choices import LEAST_FOR_A_LAW, LEAST_MATCHED_NULLS
 from causalgia.errors import EstimateError, quoted
-from causalgia.multiplicity.adjusted_p import stepwise, storey_q
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.types import Array, Codes, Mask
 
 FEWEST_NULLS = 2_000
@@ -122,13 +122,13 @@ def match_strata(
                 else f"there are {n} nulls"
             )
             pooled = (
-                f", or leave {quoted(names[-1])} out of ``match=``"
+                f", or leave {quoted(names[-1])} out of match="
                 if several and n >= LEAST_MATCHED_NULLS
                 else ""
             )
             raise EstimateError(
                 f"{which}, and ranks with a region need {LEAST_MATCHED_NULLS}: draw more "
-                "nulls (``n_null=``; a genome and null models have any number)"
+                "nulls (n_null=; a genome and null models have any number)"
                 f"{pooled}"
             )
         found.append((mine, codes.shape[1] - 1))
@@ -267,7 +267,7 @@ def local_fdr(p: npt.ArrayLike) -> Array:
     if len(values) < LEAST_FOR_A_LAW:
         raise EstimateError(
             f"a local false discovery rate needs {LEAST_FOR_A_LAW} p-values to "
-            f"estimate their density, and there are {len(values)}; read p or q instead"
+            f"estimate their density, and there are {len(values)}"
         )
     at, count = np.unique(values, return_counts=True)
     x, y = (
@@ -283,7 +283,7 @@ def local_fdr(p: npt.ArrayLike) -> Array:
         corners.append(i)
     slopes = np.diff(y[corners]) / np.diff(x[corners])
     density = slopes[np.searchsorted(x[corners], values, side="left") - 1]
-    pi0 = min(storey_q(values, pi0="adaptive")[1], 1.0)
+    pi0 = min((1 + int((values > 0.5).sum())) / (len(values) / 2), 1.0)
     return np.minimum(pi0 / density, 1.0)
 
 

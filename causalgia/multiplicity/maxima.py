@@ -18,8 +18,10 @@ from causalgia.types import Array, Codes
 Block = npt.NDArray[np.floating]
 
 _BLOCK_BYTES = 2**23
-SLACK = 1e-9
+
+
 FLOAT32_SLACK = 2e-6
+"""Relative difference within which a draw ties with what was observed; ties count."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class MaxT:
         The value that the maximum exceeds with probability ``1 - ci_prob``, on the
         scale of `observed`.
     maxima
-        The maximum of each draw in ascending order, shape ``(B,)``; the observed one is
-        among them when `exact`.
-    exact
-        Whether the draws enumerate the reference distribution; otherwise p is
-        ``(1 + #) / (1 + B)``.
+        The maximum of each draw in ascending order, shape ``(B,)``.
+
+    Notes
+    -----
+    p is ``(1 + #) / (1 + B)``.
     """
 
     observed: Array
@@ -52,7 +54,6 @@ class MaxT:
     p_step_down: Array
     critical: float
     maxima: Array
-    exact: bool
 
 
 def rows_per_block(n_rows: int, n_columns: int, n_draws: int) -> int:
@@ -72,8 +73,6 @@ def against_maxima(
     blocks: Iterable[Block],
     *,
     ci_prob: float,
-    exact: bool,
-    slack: float,
 ) -> MaxT:
     """Count the draws that reach each observed statistic, alone and through successive
     maxima.
@@ -87,11 +86,6 @@ def against_maxima(
         ``(K, b)`` each.
     ci_prob
         Probability of the band. The critical value is read at it.
-    exact
-        Whether the draws enumerate the reference distribution, the observed one
-        included.
-    slack
-        Relative difference within which a draw ties with what was observed; ties count.
 
     Raises
     ------
@@ -107,14 +101,12 @@ def against_maxima(
     Examples
     --------
     >>> draws = np.array([[2.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 2.0]])
-    >>> answer = against_maxima(
-    ...     np.array([2.0, 1.0]), [draws], ci_prob=0.5, exact=True, slack=1e-9
-    ... )
+    >>> answer = against_maxima(np.array([2.0, 1.0]), [draws], ci_prob=0.5)
     >>> answer.p_raw, answer.p_single_step, answer.p_step_down
-    (array([0.25, 0.5 ]), array([0.5, 1. ]), array([0.5, 0.5]))
+    (array([0.4, 0.6]), array([0.6, 1. ]), array([0.6, 0.6]))
     """
     order = descending_order(observed)
-    threshold = observed[order] - slack * np.abs(observed[order])
+    threshold = observed[order] - FLOAT32_SLACK * np.abs(observed[order])
     alone, down = (
         np.zeros(len(order), dtype=np.int64),
         np.zeros(len(order), dtype=np.int64),
@@ -130,22 +122,19 @@ def against_maxima(
     single = len(maxima) - np.searchsorted(
         maxima, threshold.astype(block.dtype), side="left"
     )
-    shares = [
-        (count + (not exact)) / (len(maxima) + (not exact))
-        for count in (alone, single, down)
-    ]
+    shares = [(count + 1) / (len(maxima) + 1) for count in (alone, single, down)]
     shares[2] = np.maximum.accumulate(shares[2])
     back = np.argsort(order)
     p_raw, p_single_step, p_step_down = (share[back] for share in shares)
     n_draws = len(maxima)
-    rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
+    rank = int(np.ceil(ci_prob * (n_draws + 1) * (1 - 1e-12)))
     if rank > n_draws:
         raise EstimateError(
-            f"{n_draws} draws are too few for ``ci_prob={ci_prob:g}``; take "
+            f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take "
             f"{int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
         )
     critical = float(maxima[rank - 1])
-    return MaxT(observed, p_raw, p_single_step, p_step_down, critical, maxima, exact)
+    return MaxT(observed, p_raw, p_single_step, p_step_down, critical, maxima)
 
 
 def descending_order(observed: Array) -> npt.NDArray[np.intp]:
@@ -222,10 +211,7 @@ def as_ice_array(
         )
     if not np.isfinite(values).all():
         unit, k = np.argwhere(~np.isfinite(values))[0]
-        raise EstimateError(
-            f"unit {unit}, contrast {k}: the ICE is {values[unit, k]}; leave the unit "
-            "out or repair it"
-        )
+        raise EstimateError(f"unit {unit}, contrast {k}: the ICE is {values[unit, k]}")
     if cluster is None:
         return values, None
     codes = np.asarray(cluster)
@@ -252,8 +238,7 @@ def _as_floats(values: npt.NDArray[np.generic]) -> Array:
         for place, one in np.ndenumerate(values):
             if values.ndim == 2 and not converts_to_float(one):
                 raise EstimateError(
-                    f"unit {place[0]}, contrast {place[1]}: the ICE is {quoted(one)}; "
-                    "leave the unit out"
+                    f"unit {place[0]}, contrast {place[1]}: the ICE is {quoted(one)}"
                 ) from error
         raise EstimateError(
             f"ice does not hold numbers alone ({why_no_numbers(values)}); give one row "
@@ -279,8 +264,8 @@ def check_count(n_draws: int, argument: str) -> None:
     """Raise unless the number of draws is a whole number from 1 to 10^8."""
     if not is_draws(n_draws):
         raise EstimateError(
-            f"``{argument}={quoted(n_draws)}`` is not a number of draws, 1 to "
-            f"{MOST_DRAWS:,}; for example ``{argument}=9_999``"
+            f"{argument}={quoted(n_draws)} is not a number of draws, 1 to "
+            f"{MOST_DRAWS:,}"
         )
 
 
@@ -292,7 +277,7 @@ def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(
-            f"``{argument}={n_draws}`` is too few for ``ci_prob={ci_prob:g}``; take "
+            f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take "
             f"{needed} or more"
         )
 
@@ -324,39 +309,3 @@ def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
             from_below += most >= limit
         alone[i] += by_itself
         down[i] += from_below
-
-
-@njit(nogil=True)
-def refine_maxima(block: Any, sums: Any, signs: Any, absolute: Any) -> None:
-    """Recompute the largest statistic of each draw in float64, after taking absolute
-    values if `absolute`.
-
-    A product in float32 has a relative error of 1e-6 where a thousand terms cancel, and
-    the maximum is compared with every observed statistic.
-
-    Parameters
-    ----------
-    block
-        Products of sums and signs, (K, b); changed in place.
-    sums, signs
-        The factors of the products, (K, G) and (b, G).
-    absolute
-        Whether the test is two-sided.
-    """
-    most, which = (
-        np.full(block.shape[1], -np.inf, block.dtype),
-        np.zeros(block.shape[1], np.int32),
-    )
-    for i in range(block.shape[0]):
-        row, number = block[i], np.int32(i)
-        for j in range(row.size):
-            value = abs(row[j]) if absolute else row[j]
-            row[j] = value
-            larger = value > most[j]
-            most[j] = value if larger else most[j]
-            which[j] = number if larger else which[j]
-    for j in range(block.shape[1]):
-        terms, sign, total = sums[which[j]], signs[j], 0.0
-        for g in range(sign.size):
-            total += np.float64(terms[g]) * np.float64(sign[g])
-        block[which[j], j] = abs(total) if absolute else total

@@ -13,10 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, special
 
-from causalgia.errors import EstimateError
-from causalgia.former_names import former_arguments
+from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.maxima import (
-    FLOAT32_SLACK,
     Block,
     against_maxima,
     descending_order,
@@ -60,7 +58,6 @@ class MultivariateT:
     how: str
 
 
-@former_arguments
 def multivariate_t_max(
     t: Array,
     factor: Array,
@@ -148,7 +145,6 @@ def multivariate_t_max(
     return MultivariateT(p_raw, single, down, critical, how)
 
 
-@former_arguments
 def equicoordinate(
     correlation: Array,
     df: float = np.inf,
@@ -222,10 +218,7 @@ def correlation_factor(correlation: Array) -> Array:
     if not np.allclose(r, r.T, atol=1e-8) or not np.allclose(
         np.diagonal(r), 1, atol=1e-8
     ):
-        raise EstimateError(
-            "the correlation is not symmetric with 1 on its diagonal; divide a "
-            "covariance by both se"
-        )
+        raise EstimateError("the correlation is not symmetric with 1 on its diagonal")
     values, vectors = np.linalg.eigh((r + r.T) / 2)
     if values[0] < -1e-8 * len(r):
         raise EstimateError(
@@ -279,9 +272,7 @@ def _simulate_maxima(
     blocks = _draw_statistics(
         columns, df, alternative, purpose_generator(rng, "multivariate_t")
     )
-    answer = against_maxima(
-        stat, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK
-    )
+    answer = against_maxima(stat, blocks, ci_prob=ci_prob)
     single, down = (
         np.clip(p, p_raw, np.minimum(len(stat) * p_raw, 1))
         for p in (answer.p_single_step, answer.p_step_down)
@@ -347,9 +338,8 @@ def _solve_critical(
         if found.converged:
             return float(critical)
     raise EstimateError(
-        f"``df={df:g}``: the tails of a t of so few degrees of freedom are too long "
-        f"for its maximum over {n} contrasts to be integrated; draw more units, or use "
-        "``method='bonferroni'``"
+        f"df={df:g}: the tails of a t of so few degrees of freedom are too long for "
+        f"its maximum over {n} contrasts to be integrated"
     )
 
 
@@ -360,24 +350,21 @@ def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:
             f"t has shape {np.shape(t)} and the factor {f.shape}; give (K,) and (G, K)"
         )
     if not (np.isfinite(f).all() and np.isfinite(t).all()):
-        raise EstimateError(
-            "a statistic or its correlation is not finite; leave the contrast out or "
-            "repair it"
-        )
+        raise EstimateError("a statistic or its correlation is not finite")
     if not df > 0:
-        raise EstimateError(argument="df", value=df, need="is not positive", example=20)
+        raise EstimateError(
+            f"df={quoted(df)} is not positive",
+            argument="df",
+        )
     if not 0 < ci_prob < 1:
         raise EstimateError(
+            f"ci_prob={quoted(ci_prob)} is not between 0 and 1",
             argument="ci_prob",
-            value=ci_prob,
-            need="is not between 0 and 1",
-            example=0.95,
         )
     length = root_sum_squares(f)[0]
     if not (length > 0).all():
         raise EstimateError(
-            f"contrast {int(np.argmin(length))} has no variance, so it has no t; leave "
-            "it out"
+            f"contrast {int(np.argmin(length))} has no variance, so it has no t"
         )
     return np.asarray(f / length)
 

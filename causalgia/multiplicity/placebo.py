@@ -31,17 +31,6 @@ _AT_90 = float(ndtri(0.9))
 _ONE_EFFECT = 1e-4
 
 
-def _add_arms(n: int) -> str:
-    """Return how a trial comes to this number of placebos."""
-    return (
-        f"add arms with ``cg.placebos(pattern, at=, n_placebos={n})``, or mark "
-        "contrasts by a bool coordinate is_placebo"
-    )
-
-
-_WIDER = "use more units, or give a rope in numbers"
-
-
 def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
     """Rank each effect among the placebos: a p-value against "no larger than a
     placebo".
@@ -91,8 +80,7 @@ def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
         fewest = min(fewest, int(marked[rows].sum()))
         if fewest < 2:
             raise EstimateError(
-                "a rank among placebos needs two or more, and there are "
-                f"{fewest}; {_add_arms(LEAST_IN_A_REGION)}"
+                f"a rank among placebos needs two or more, and there are {fewest}"
             )
         above[rows], below[rows] = (
             _rank_p_values(sign * ace[rows], marked[rows]) for sign in (1, -1)
@@ -294,9 +282,8 @@ def _placebos_of_one_class(table: xr.Dataset, share: float) -> Mask:
     placebos = is_placebo(table)
     if len(classes := placebo_classes(table)) > 1:
         raise EstimateError(
-            f"the contrasts are of {len(classes)} classes of placebos, and each "
-            "has a region of its own; select those of one, "
-            "estimates.sel(contrast=estimates['placebo_class'] == ...)"
+            f"the contrasts are of {len(classes)} classes of placebos, and each has a "
+            "region of its own"
         )
     _check_n_placebos(int(placebos.sum()), share)
     return placebos
@@ -410,16 +397,12 @@ def _rank_p_values(values: Array, placebos: Mask) -> Array:
 
 def _check_n_placebos(n: int, share: Any) -> None:
     if not is_real(share) or not 0 < float(share) < 1:
-        raise EstimateError(
-            f"``share={quoted(share)}`` is not between 0 and 1; for example "
-            "``share=0.95``"
-        )
+        raise EstimateError(f"share={quoted(share)} is not between 0 and 1")
     needed = max(LEAST_IN_A_REGION, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:
         raise EstimateError(
             f"a region of placebos needs {needed} of them for a share of "
-            f"{float(share):g}, and there are {n}; {_add_arms(needed)}, or rank each effect among them "
-            "with causalgia.multiplicity.placebo_rank"
+            f"{float(share):g}, and there are {n}"
         )
 
 
@@ -459,7 +442,7 @@ def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:
         raise EstimateError(
             f"{_task_label(estimates, where)}: the placebos spread (variance "
             f"{spread[where]:.3g}) no more than their errors explain, so that they set "
-            f"no scale; {_WIDER}"
+            "no scale"
         )
 
 
@@ -468,9 +451,8 @@ def _check_width(lower: Array, upper: Array, estimates: xr.Dataset) -> None:
     if tied.any():
         where = tuple(np.argwhere(tied)[0])
         raise EstimateError(
-            f"{_task_label(estimates, where)}: nearly all placebos have one "
-            f"effect in these units ({lower[where]:.3g}), so that they set no scale; "
-            f"{_WIDER}"
+            f"{_task_label(estimates, where)}: nearly all placebos have one effect in "
+            f"these units ({lower[where]:.3g}), so that they set no scale"
         )
 
 

@@ -76,7 +76,7 @@ def rank_intervals(band: xr.Dataset) -> xr.Dataset:
     if np.isnan(lower).any() or np.isnan(upper).any() or (lower > upper).any():
         raise EstimateError(
             "rank_intervals: an interval has no number, or its lower end above its "
-            "upper one; take the band as ``cg.multiplicity.simultaneous`` returned it"
+            "upper one"
         )
     ranked = np.ones(len(lower), bool)
     if "is_placebo" in band.variables:
@@ -119,7 +119,7 @@ def _check_band(band: Any) -> None:
         )
         raise EstimateError(
             "rank_intervals takes a simultaneous band with 'lower' and 'upper', "
-            f"``cg.multiplicity.simultaneous(effects, rng=0)``, not {what}"
+            f"cg.multiplicity.simultaneous(effects, rng=0), not {what}"
         )
     if "contrast" not in band["lower"].dims:
         raise EstimateError(
@@ -128,8 +128,8 @@ def _check_band(band: Any) -> None:
     if ("ace" in band and not has(band).band) or "verdict" in band:
         raise EstimateError(
             "these are intervals of each effect alone, and ranks need intervals that "
-            "hold together: ``cg.multiplicity.simultaneous(effects, rng=0)``, or with "
-            "``method='dunnett'`` of estimates"
+            "hold together: cg.multiplicity.simultaneous(effects, rng=0), or with "
+            "method='dunnett' of estimates"
         )
 
 

@@ -16,10 +16,9 @@ import xarray as xr
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits
 from causalgia.choices import AGAINST_PLACEBOS
+from causalgia.effects.scales import FUNCTION
 from causalgia.errors import (
-    DecisionError,
     EstimateError,
-    Setting,
     quoted,
 )
 from causalgia.estimation._from_effects import with_aligned_covariance
@@ -31,11 +30,10 @@ from causalgia.multiplicity.placebo import (
     tasks_without_scale,
 )
 from causalgia.notes import with_notes
-from causalgia.ropes import WAYS, Rope
+from causalgia.ropes import Rope
 from causalgia.types import Array, Mask
 
 Words: TypeAlias = npt.NDArray[np.str_]
-_WITHOUT_SD = ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss")
 _FEW_TASKS = 3
 
 
@@ -87,7 +85,7 @@ def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If it is impossible: without 1 on a scale of ratios, or the effects lack what it asks for, such as 40 placebos.
     EstimateError
         If a region of placebos is asked of estimates without standard errors.
@@ -104,12 +102,10 @@ def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     if rope.of_placebos:
         return _placebo_region(effects, rope)
     if rope.kind == "matched":
-        raise DecisionError(
+        raise EstimateError(
+            "rope='matched' is the range of matched null variants, which these "
+            "effects have none of: it belongs to cg.experiments.variant_screen",
             argument="rope",
-            value="matched",
-            need="is the range of matched null variants, which these effects have none "
-            "of: it belongs to ``cg.experiments.variant_screen``",
-            cure=("else ", *WAYS),
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []
     ends = rope.ends(tasks or [""], null)
@@ -127,22 +123,17 @@ def _range_label(low: float, high: float) -> str:
 
 def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
     rope, n_sd = parsed.value, parsed.n_sd
-    numbers = f"give two numbers: ``rope=({null - 0.1:g}, {null + 0.1:g})``"
     if "control_sd" not in effects:
         why, scale = (
-            "which ``cg.contrast`` adds and a table of effects lacks",
+            "which cg.contrast adds and a table of effects lacks",
             about(effects, None).transform,
         )
-        if scale in _WITHOUT_SD:
-            why = (
-                f"and ``scale={quoted(scale)}`` is a function of four means, of which "
-                "none is in sd of an outcome"
-            )
-        raise DecisionError(
+        if scale == FUNCTION:
+            why = "and a function of four means is not in sd of an outcome"
+        raise EstimateError(
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes "
+            f"(control_sd), {why}",
             argument="rope",
-            value=rope,
-            need=f"needs the sd of the control arm's outcomes (control_sd), {why}",
-            cure=numbers,
         )
     arm = about(effects, "the control arm").control_sd_of
     of_tasks = "the contrast of tasks in " if has(effects).task_weights else ""
@@ -155,13 +146,9 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
             if "task" in effects.coords
             else ""
         )
-        raise DecisionError(
-            need=(
-                f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that ",
-                Setting("rope", rope),
-                " has no width",
-            ),
-            cure=f"use more units, or {numbers}",
+        raise EstimateError(
+            f"contrast {name}: {arm}'s outcomes do not vary{task}, so that "
+            f"rope={quoted(rope)} has no width",
         )
     half = n_sd * sd
     of_mean = f" (relative to its mean) about {null:g}" if null else ""
@@ -219,12 +206,15 @@ def placebo_errors(rope: str) -> Iterator[None]:
     ...     raise EstimateError("there are 0 placebos")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: rope='placebo': there are 0 placebos
+    causalgia.errors.EstimateError: rope='placebo': there are 0 placebos
     """
     try:
         yield
     except EstimateError as error:
-        raise DecisionError(argument="rope", value=rope, need=(": ", error)) from None
+        raise EstimateError(
+            f"rope={quoted(rope)}: {error}",
+            argument="rope",
+        ) from None
 
 
 def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
@@ -334,9 +324,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Rope) -> s
         if len(names) == 1
         else f"tasks {', '.join(map(quoted, names))}"
     )
-    them = (
-        "its estimates are kept; for a verdict give two numbers, ``rope=(-0.1, 0.1)``"
-    )
+    them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
     if rope.kind == "placebo outliers":
         why = "all effects there are one"
     elif rope.of_placebos:
@@ -347,7 +335,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Rope) -> s
     else:
         why = "the control's outcomes do not vary there"
     return (
-        f"no verdict on {which}: {why}, so that ``rope={quoted(rope.value)}`` has no "
+        f"no verdict on {which}: {why}, so that rope={quoted(rope.value)} has no "
         f"width; {them}"
     )
 

@@ -3,16 +3,6 @@ each. Files are downloaded once, checked against the sums that their deposits pu
 and cached.
 """
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from typing import TYPE_CHECKING
-
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.networks.deposits import fetch, list
-    from causalgia.networks.published import load
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__ = ["fetch", "list", "load"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -131,9 +131,8 @@ def _file(name: str, file: dict[str, str]) -> Path:
                 raise
     elif not Path(mirror).is_dir():
         raise PredictorError(
-            f"``{MIRROR}={quoted(mirror)}`` is neither a folder nor an address that "
-            f"begins with http; give one that has {name}/{file['file']}, or unset it "
-            "to download from the deposit"
+            f"{MIRROR}={quoted(mirror)} is neither a folder nor an address that "
+            "begins with http"
         )
     elif (path := Path(in_mirror)).is_file():
         _check_sum(path, file["sum"])
@@ -144,23 +143,15 @@ def _file(name: str, file: dict[str, str]) -> Path:
 def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") -> Path:
     """Return the file, downloaded; `lacking` is a mirror that does not have it."""
     path = f"{name}/{file['file']}"
-    without = f"``{MIRROR}={quoted(lacking)}`` has no {path}" if lacking else ""
+    without = f"{MIRROR}={quoted(lacking)} has no {path}" if lacking else ""
     try:
         import pooch
     except ImportError as error:
         raise MissingExtraError(
-            f"{without}; save {url} there, or let pooch download it: "
-            f"{install_command('networks')}"
-            if lacking
-            else f"networks are downloaded by pooch: {install_command('networks')}; or "
-            f"save {url} as {path} in a folder, and set {MIRROR} to it"
+            f"networks are downloaded by pooch: {install_command('networks')}; {MIRROR} "
+            f"names a folder that has {path}"
         ) from error
     begin = f"{without}, and {url}" if lacking else url
-    cure = (
-        f"put the file at {lacking}/{path}"
-        if lacking
-        else f"set {MIRROR} to a folder that has {path}"
-    )
     cache_folder = Path(pooch.os_cache("causalgia")) / "networks" / name
     try:
         return Path(
@@ -170,9 +161,7 @@ def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") ->
         )
     except ValueError as error:  # pooch's own, which removes what it downloaded
         raise PredictorError(
-            f"{begin} is not the published file, whose sum is {file['sum']}; the "
-            "download was cut off, or another file is at this address: try again, or "
-            f"{cure}"
+            f"{begin} is not the published file, whose sum is {file['sum']}"
         ) from error
     except OSError as error:
         known = vars(error)
@@ -180,24 +169,14 @@ def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") ->
             "response" not in known
         ):  # of the disk: what requests raises has one, or None
             why = error.strerror or type(error).__name__
-            places = (cache_folder, *cache_folder.parents)
-            file_there = next((one for one in places if one.is_file()), None)
-            room = (
-                "give write access and space there"
-                if file_there is None
-                else f"move the file {file_there} away"
-            )
             raise PredictorError(
-                f"the cache {cache_folder} cannot be written ({why}); {room}, or {cure}"
+                f"the cache {cache_folder} cannot be written ({why})"
             ) from error
-        why, advice = type(error).__name__, "check the connection"
+        why = type(error).__name__
         if (answer := known["response"]) is not None:
             answer.close()  # pooch leaves its connection open
             why = f"the server answers {answer.status_code} {answer.reason}"
-            advice = "try again later"
-        raise PredictorError(
-            f"{begin} cannot be downloaded ({why}); {advice}, or {cure}"
-        ) from error
+        raise PredictorError(f"{begin} cannot be downloaded ({why})") from error
 
 
 def _check_sum(path: Path, published: str) -> None:
@@ -206,6 +185,5 @@ def _check_sum(path: Path, published: str) -> None:
         found = hashlib.file_digest(stream, kind).hexdigest()
     if found != expected:
         raise PredictorError(
-            f"{path}: its {kind} is {found}, and the published file's is {expected}; "
-            "it is damaged or another version: remove it, and it is downloaded again"
+            f"{path}: its {kind} is {found}, and the published file's is {expected}"
         )

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from causalgia import predict
 from causalgia.errors import MissingExtraError, install_command
 from causalgia.networks.deposits import deposit_of, fetch
-
-if TYPE_CHECKING:
-    import torch
-
-    from causalgia.predict import TorchPredictor
 
 
 def load(
     name: str,
     *,
-    device: str | torch.device = "auto",
+    device: Any = "auto",
     batch_size: int | Literal["auto"] = "auto",
-) -> TorchPredictor:
+) -> predict.TorchPredictor:
     """Return the predictor of a published network, whose files `fetch` provides.
 
     Parameters

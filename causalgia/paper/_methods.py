@@ -8,10 +8,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
+from causalgia import experiments
 from causalgia._reporting._trial_report import (
     count_clause,
     population_text,
@@ -38,15 +39,12 @@ from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes, has
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, vocabulary
 from causalgia.effect_table import select_tasks
-from causalgia.errors import OutcomesError, printable
+from causalgia.errors import DataError, printable
 from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.paper.citations import Work, uses_skewness, works
 from causalgia.streams import Seed
-
-if TYPE_CHECKING:
-    from causalgia.experiments import Answer
 
 _ARMS_WRITTEN_OUT = 6
 _DO_LETTERS = 700
@@ -62,22 +60,7 @@ _NOUNS |= {"within": ("within their range",) * 2}
 _SCALE_WORDS = {
     "ratio": "the ratio of means",
     "log_of_means": "the logarithm of means",
-    "bpnet": (
-        "the ratio (AB − (B − 0)) / A of means, where 0, A, B and AB are the arms with "
-        "neither, one or both"
-    ),
-    "excess_over_multiplicative": (
-        "the excess AB − A B / 0 of means, where 0, A, B and AB are the arms with "
-        "neither, one or both"
-    ),
-    "cooperativity": (
-        "the ratio 2^AB / (2^A + 2^B − 2^0) of means, where 0, A, B and AB are the "
-        "arms with neither, one or both"
-    ),
-    "bliss": (
-        "the excess over Bliss independence, e_AB − e_A − e_B + e_A e_B, where e is "
-        "the share of the range from the arm with neither to the ceiling"
-    ),
+    "function": "a function of the means of the arms with neither, one or both",
     "sd": "the difference of means in sd of the control arm",
 }
 _FITS = {
@@ -85,10 +68,6 @@ _FITS = {
     "hierarchical": (
         "a two-way analysis of each element, in barcodes and replicates, with "
         "variances moderated by a prior that was learned from all elements"
-    ),
-    "nb": (
-        "a negative-binomial regression of RNA reads, with a sandwich variance for "
-        "barcodes and replicates"
     ),
 }
 """Method of `causalgia.mpra.fit` -> how its effects were estimated."""
@@ -153,7 +132,7 @@ _PROSE = (
     (r"^ratio of means, delta method", "the ratio of means, by the delta method"),
     (r"^log of means, delta method", "the logarithms of means, by the delta method"),
     (
-        r"^([\w ]+), a function of means, delta method",
+        r"^function of means, delta method",
         r"this function of means, by the delta method",
     ),
     (
@@ -231,7 +210,7 @@ class Paragraphs:
 
 
 def methods(
-    x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None
+    x: xr.Dataset | experiments.Answer, *, task: str | Sequence[str] | None = None
 ) -> Paragraphs:
     """Return a paragraph of methods and one of results for a paper, with the works to cite.
 
@@ -253,9 +232,9 @@ def methods(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no effects in it; a posterior goes through `causalgia.decide` first.
-    ContrastError
+    EstimateError
         If there is no such task.
 
     Examples
@@ -449,11 +428,7 @@ def _estimand(effects: xr.Dataset) -> list[str]:
     scale = str(about(attrs, None).transform)
     on = scale_text(attrs)
     if scale in _SCALE_WORDS:
-        on, code = (
-            f"{_SCALE_WORDS[scale]}, on {about(attrs, None).scale or 'the outcome'}",
-            f"{scale}(mean outcome over units)",
-        )
-        defined = defined.replace(code, "it") if scale not in _OF_TWO else defined
+        on = f"{_SCALE_WORDS[scale]}, on {about(attrs, None).scale or 'the outcome'}"
     first = (
         "The estimand is the average causal effect (ACE) on "
         f"{on}{population_text(effects)}"
@@ -542,7 +517,7 @@ def _posterior(effects: xr.Dataset) -> list[str]:
     ]
     if law in ("normal", "student_t") and (prior := about(attrs, None).prior):
         given = Prior.from_dict(
-            parse_json(str(prior), OutcomesError, source="attrs['prior']")
+            parse_json(str(prior), DataError, source="attrs['prior']")
         )
         mean = "flat" if math.isinf(given.mu_sd) else f"normal (0, sd {given.mu_sd:g})"
         spread = {

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, overload
 
 import xarray as xr
 
+from causalgia import _check, experiments
 from causalgia._reporting import Rows, curve_report, trial_report
 from causalgia._reporting._trial_report import count_clause
 from causalgia._reporting.agreement_answers import OF_AGREEMENT, agreement_parts
@@ -31,14 +32,12 @@ from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import first_of
 from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
-from causalgia.errors import OutcomesError, printable, quoted, type_in_words
+from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.schema import keeps_effects, with_selected_dims
 
 if TYPE_CHECKING:
-    from causalgia._check.findings import Check
     from causalgia._discover import Discovery
-    from causalgia.experiments import Answer
 
 #: describing function of each kind of Dataset of the bench, and variables that no other
 #: kind has
@@ -49,38 +48,45 @@ _OF_BENCH = {
     "describe_counts": {"oligo_index"},
     "describe_library": {"oligo", "insert"},
     "describe_power": {"half_width", "power", "alpha", "lost"},
-    "describe_plan": {"n_oligos", "n_reads", "price"},
 }
 
 _IN_ROWS = (
     *("describe_fit", "describe_concordance", "describe_quality"),
-    *("describe_power", "describe_plan"),
+    "describe_power",
 )
 _ON_REQUEST = ("arms", "sentences", "notes")
 
 _TAKES = (
-    "report takes outcomes (``cg.run``, ``cg.from_frame``), effects (``cg.contrast``), "
-    "estimates (``cg.estimate``, ``cg.from_effects``), decisions (``cg.decide``) and "
-    "results of ``cg.mpra`` (library, read_counts, filter, quality, fit, concordance, "
-    "power, cheapest)"
+    "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), "
+    "estimates (cg.estimate, cg.from_effects), decisions (cg.decide) and "
+    "results of cg.mpra (library, read_counts, filter, quality, fit, concordance, "
+    "power)"
 )
 _INSTEAD = {
-    "Design": "run it first: outcomes = ``cg.run(design, predictor, rng=0)``",
+    "Design": "run it first: outcomes = cg.run(design, predictor, rng=0)",
     "Experiment": "run it first: print(experiment.analyze(cg.run(experiment, predictor, rng=0)))",
-    "Analysis": "it is a plan: give it to ``cg.run(..., analysis=)``, and report the outcomes",
+    "Analysis": "it is a plan: give it to cg.run(..., analysis=), and report the outcomes",
     "DataFrame": (
-        "make a Dataset of it first: ``cg.from_frame`` for outcomes, "
-        "``cg.from_effects`` for effects with se"
+        "make a Dataset of it first: cg.from_frame for outcomes, "
+        "cg.from_effects for effects with se"
     ),
-    "str": "read the file first: ``cg.open(path)``, or ``cg.store.load(path, 'outcomes')``",
-    "Results": "report one of its parts: ``cg.report(results.outcomes)``",
+    "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
+    "Results": "report one of its parts: cg.report(results.outcomes)",
 }
 """Class of what is no result of a trial -> what to do instead."""
 
 
+class HasReport(Protocol):
+    """A result that reports itself, such as that of `causalgia.discover`."""
+
+    @property
+    def report(self) -> Callable[..., ReportText]:
+        """Return the answer as text."""
+
+
 @overload
 def report(
-    dataset: xr.Dataset | Answer | Discovery | Check,
+    dataset: xr.Dataset | experiments.Answer | Discovery | _check.Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -94,7 +100,7 @@ def report(
 
 @overload
 def report(
-    dataset: xr.Dataset | Answer | Discovery,
+    dataset: xr.Dataset | experiments.Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -106,7 +112,7 @@ def report(
 
 
 def report(
-    dataset: xr.Dataset | Answer | Discovery | Check,
+    dataset: xr.Dataset | experiments.Answer | _check.Check | HasReport,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -184,11 +190,11 @@ def report(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is anything else (a posterior goes through `causalgia.decide` first),
         `path` has another ending or cannot be written, a part of a page is given
         without `path`, or `rows` with it.
-    ContrastError
+    EstimateError
         If there is no such task.
 
     Notes
@@ -226,14 +232,13 @@ def report(
     ]
     if path is not None:
         if requested:
-            raise OutcomesError(
-                f"``{requested[0]}=True`` is for text; a page has all of it: leave it "
-                "out"
+            raise DataError(
+                f"{requested[0]}=True is for text; a page has all of it: leave it out"
             )
         if rows != "summary":
-            raise OutcomesError(
-                f"``rows={quoted(rows)}`` is for text; a page has the summary, and "
-                "``cg.tidy`` every row"
+            raise DataError(
+                f"rows={quoted(rows)} is for text; a page has the summary, and "
+                "cg.tidy every row"
             )
         return _page(
             dataset,
@@ -249,9 +254,9 @@ def report(
         ("diagnostics", diagnostics),
     ):
         if part is not None:
-            raise OutcomesError(
-                f"``{name}=`` is a part of a page; say where to write it: "
-                "``path='report.html'``"
+            raise DataError(
+                f"{name}= is a part of a page; say where to write it: "
+                "path='report.html'"
             )
     more = {"order": order, "arms": arms, "sentences": sentences, "notes": notes}
     text = _text(dataset, rows, task, **more)
@@ -268,11 +273,10 @@ def _text(
         return tipping_report(select_tasks(dataset, task, place="report: "))
     if name is None and {"figure", "status", "cure"} <= variables:
         if task is not None:
-            raise OutcomesError(
+            raise DataError(
+                f"task={quoted(task)} is for effects, and these are checks of a claim; "
+                "leave it out",
                 argument="task",
-                value=task,
-                need="is for effects, and these are checks of a claim",
-                cure="leave it out",
             )
         requested = {key: more.get(key, False) for key in _ON_REQUEST}
         parts = refutation_parts(
@@ -311,22 +315,20 @@ def _text(
             return curve_report(select_tasks(dataset, task, place="report: "))
         return trial_report(dataset, rows=rows, task=task, **more)
     if task is not None:
-        raise OutcomesError(
+        raise DataError(
+            f"task={quoted(task)} is for results of a trial, and this is one of the "
+            "bench; leave it out",
             argument="task",
-            value=task,
-            need="is for results of a trial, and this is one of the bench",
-            cure="leave it out",
         )
     if rows != "summary" and name not in _IN_ROWS:
-        raise OutcomesError(
-            f"``rows={quoted(rows)}`` is for placebos and elements, and this Dataset "
+        raise DataError(
+            f"rows={quoted(rows)} is for placebos and elements, and this Dataset "
             "has none"
         )
     from causalgia.mpra import text_reports
     from causalgia.mpra.planning import plan_answers
 
-    of_plan = name in ("describe_power", "describe_plan")
-    of_bench = plan_answers if of_plan else text_reports
+    of_bench = plan_answers if name == "describe_power" else text_reports
     if name in _IN_ROWS:
         requested = {key: more.get(key, False) for key in _ON_REQUEST}
         text: str = getattr(of_bench, name)(dataset, rows=rows, **requested)
@@ -350,11 +352,9 @@ def _with_selected_outcomes(dataset: xr.Dataset) -> xr.Dataset:
 
 def _check_no_task(task: object, why: str) -> None:
     if task is not None:
-        raise OutcomesError(
+        raise DataError(
+            f"task={quoted(task)} is for effects, and {why}; leave it out",
             argument="task",
-            value=task,
-            need=f"is for effects, and {why}",
-            cure="leave it out",
         )
 
 
@@ -368,14 +368,14 @@ def _page(
     from causalgia.paper.html_page import PageParts, write_page
 
     if not isinstance(path, str | PathLike):
-        raise OutcomesError(
-            f"``path={quoted(path)}`` is not a path; give one that ends in .html: "
-            "``path='report.html'``"
+        raise DataError(
+            f"path={quoted(path)} is not a path; give one that ends in .html: "
+            "path='report.html'"
         )
     page = Path(path)
     if page.suffix.lower() not in (".html", ".htm"):
-        raise OutcomesError(
-            f"``path={quoted(str(path))}``: a page ends in .html; ``cg.table`` writes "
+        raise DataError(
+            f"path={quoted(str(path))}: a page ends in .html; cg.table writes "
             "Markdown, LaTeX and CSV"
         )
     about: dict[str, Any] = {
@@ -387,14 +387,14 @@ def _page(
         keeps_effects(outcomes) or "outcome" in outcomes
     )
     if outcomes is not None and not of_trial:
-        raise OutcomesError(
-            "``outcomes=`` has no outcomes; give those that the effects are of, "
-            "``cg.run(design, predictor, rng=0)``"
+        raise DataError(
+            "outcomes= has no outcomes; give those that the effects are of, "
+            "cg.run(design, predictor, rng=0)"
         )
     if not isinstance(diagnostics, xr.Dataset | None):
-        raise OutcomesError(
-            f"``diagnostics={quoted(diagnostics)}`` is not a Dataset; give "
-            "posterior['diagnostics'] of ``cg.infer(..., engine='nuts')``"
+        raise DataError(
+            f"diagnostics={quoted(diagnostics)} is not a Dataset; give "
+            "posterior['diagnostics'] of cg.infer(..., engine='nuts')"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "details"):
         about |= {
@@ -427,7 +427,7 @@ def _check_reportable(given: Any) -> None:
             if isinstance(given, PathLike)
             else _INSTEAD.get(type(given).__name__, "print it")
         )
-        raise OutcomesError(f"{_TAKES}, and this is {type_in_words(given)}; {instead}")
+        raise DataError(f"{_TAKES}, and this is {type_in_words(given)}; {instead}")
     # one contrast that was selected is a coordinate, and no dim
     effects = "ace" in given and {"contrast", "element"} & {
         *given["ace"].dims,
@@ -438,7 +438,7 @@ def _check_reportable(given: Any) -> None:
             ", ".join(quoted(str(name)) for name in list(given.data_vars)[:4])
             or "nothing"
         )
-        raise OutcomesError(
+        raise DataError(
             f"{_TAKES}, and this is another Dataset, of {names}; print it, which shows "
             "its variables"
         )
@@ -616,7 +616,7 @@ ITEMS = (
     Item(
         "Design",
         "the number of backgrounds, and how it was chosen",
-        "`cg.sample_size`, `cg.Precision`",
+        "`cg.sample_size`, `cg.Decided`",
         _number,
     ),
     Item(
@@ -701,7 +701,9 @@ _REFUTE = Item(
 
 
 def checklist(
-    x: xr.Dataset | Answer | None = None, *, refutation: xr.Dataset | None = None
+    x: xr.Dataset | experiments.Answer | None = None,
+    *,
+    refutation: xr.Dataset | None = None,
 ) -> str:
     """Return the checklist for a paper that claims "the network learned X", as
     Markdown, filled in from a result.
@@ -720,7 +722,7 @@ def checklist(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no effects in it.
 
     References
@@ -770,9 +772,8 @@ def _refuted(refutation: Any) -> list[Item]:
     if not isinstance(refutation, xr.Dataset) or not {"status", "reason"} <= set(
         refutation.variables
     ):
-        raise OutcomesError(
-            "``refutation=`` takes the checks of ``cg.refute(outcomes, predictor, "
-            "rng=0)``"
+        raise DataError(
+            "refutation= takes the checks of cg.refute(outcomes, predictor, rng=0)"
         )
 
     def stated(text: str) -> Callable[[xr.Dataset], str]:

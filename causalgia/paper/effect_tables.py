@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia import experiments
 from causalgia._reporting.answers import ReportText, table_parts
 from causalgia._reporting.effect_rows import Rows, as_reportable
 from causalgia._reporting.table_formats import (
@@ -24,22 +25,18 @@ from causalgia.attributes import about, attributes
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import (
     CausalgiaError,
+    DataError,
     MissingExtraError,
-    OutcomesError,
     install_command,
     quoted,
     type_in_words,
 )
-from causalgia.estimation import as_estimates
+from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas, to_csv
 from causalgia.paper._report import report
 from causalgia.schema import keeps_effects
 from causalgia.types import EstimateTable, HasToPandas, PosteriorGroups
-
-if TYPE_CHECKING:
-    from causalgia.experiments import Answer
-
 
 COLUMNS = (
     "term",
@@ -77,14 +74,14 @@ _FIRST_OF_TABLE = (
 _COLUMN_OF_DIM = {"contrast": "term"}
 _POSTERIOR_LEVEL = 0.95
 _TAKES = (
-    "tidy takes estimates (``cg.estimate``, ``cg.from_effects``), decisions "
-    "(``cg.decide``), a posterior (``cg.infer``), a fit (``cg.mpra.fit``) or the "
+    "tidy takes estimates (cg.estimate, cg.from_effects), decisions "
+    "(cg.decide), a posterior (cg.infer), a fit (cg.mpra.fit) or the "
     "answer of an experiment"
 )
 
 
 def tidy(
-    x: EstimateTable | HasToPandas | Answer | PosteriorGroups,
+    x: EstimateTable | HasToPandas | experiments.Answer | PosteriorGroups,
     *,
     task: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -132,10 +129,10 @@ def tidy(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no effects in it: outcomes and effects of single units have to be
         estimated first.
-    ContrastError
+    EstimateError
         If there is no such task.
 
     Notes
@@ -175,16 +172,16 @@ def tidy(
         return _frame(found, of_draws=True)
     if "ace" not in x:
         first = (
-            "``cg.estimate(x)``"
+            "cg.estimate(x)"
             if keeps_effects(x)
-            else "``cg.estimate(cg.contrast(outcomes, control=...))``"
+            else "cg.estimate(cg.contrast(outcomes, control=...))"
         )
         cure = (
             f"estimate first: {first}"
             if keeps_effects(x) or "outcome" in x
             else "print it: it has no effects"
         )
-        raise OutcomesError(f"{_TAKES}, and this Dataset has no 'ace'; {cure}")
+        raise DataError(f"{_TAKES}, and this Dataset has no 'ace'; {cure}")
     if not has_positions(x):
         x = as_reportable(x)
     return _frame(select_tasks(x, task, place="tidy: "))
@@ -201,7 +198,7 @@ def _summary(posterior: Any) -> xr.Dataset:
         if not (
             isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")
         ):
-            raise OutcomesError(f"{_TAKES}, and this is {type_in_words(posterior)}")
+            raise DataError(f"{_TAKES}, and this is {type_in_words(posterior)}")
         groups = tree_datasets(posterior)
     draws = tree_group(groups, "posterior", "ace")["ace"]
     if "task" not in draws.dims:
@@ -291,7 +288,7 @@ Format = Literal["markdown", "latex", "html", "csv", "great_tables"]
 
 @overload
 def table(
-    x: xr.Dataset | Answer,
+    x: xr.Dataset | experiments.Answer,
     *,
     format: Literal["markdown", "latex", "html", "csv"] = "markdown",
     rows: Rows = "summary",
@@ -301,7 +298,7 @@ def table(
 
 @overload
 def table(
-    x: xr.Dataset | Answer,
+    x: xr.Dataset | experiments.Answer,
     *,
     format: Format,
     rows: Rows = "summary",
@@ -310,7 +307,7 @@ def table(
 
 
 def table(
-    x: xr.Dataset | Answer,
+    x: xr.Dataset | experiments.Answer,
     *,
     format: Format = "markdown",
     rows: Rows = "summary",
@@ -346,9 +343,9 @@ def table(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no effects in it, or the format is unknown.
-    ContrastError
+    EstimateError
         If there is no such task.
     MissingExtraError
         If great_tables is not installed.
@@ -369,12 +366,12 @@ def table(
     Verdict: where the interval lies against ±0.1, if q \<= .05 over these 2 rows.
     """
     if format not in get_args(Format):
-        raise OutcomesError(
-            f"``format={quoted(format)}`` is not one of "
+        raise DataError(
+            f"format={quoted(format)} is not one of "
             f"{', '.join(map(quoted, get_args(Format)))}"
         )
     if rows not in get_args(Rows):
-        raise OutcomesError(f"``rows={quoted(rows)}`` is neither 'summary' nor 'all'")
+        raise DataError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
     if format == "csv":
         return ReportText(to_csv(tidy(effects, task=task), index=False))
@@ -393,7 +390,7 @@ def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -
         from great_tables import GT, html as as_html
     except ImportError as missing:
         raise MissingExtraError(
-            "``format='great_tables'`` needs great_tables: " + install_command("tables")
+            "format='great_tables' needs great_tables: " + install_command("tables")
         ) from missing
     shown = [
         [
@@ -435,7 +432,7 @@ class View:
     2
     """
 
-    effects: xr.Dataset | Answer
+    effects: xr.Dataset | experiments.Answer
 
     def _repr_html_(self) -> str:
         given = self.effects

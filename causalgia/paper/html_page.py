@@ -41,9 +41,9 @@ from causalgia._reporting.verdict_sentences import (
 from causalgia.attributes import about, has, of_sequences
 from causalgia.choices import VERDICTS
 from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.inputs import check_no_pipe, not_written, parse_json
+from causalgia.inputs import not_written, parse_json
 from causalgia.notes import notes_of
 from causalgia.paper._methods import methods
 from causalgia.paper.page_pictures import (
@@ -156,17 +156,16 @@ def write_page(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the page cannot be written, or the refutations are none.
-    ContrastError
+    EstimateError
         If there is no such task.
     """
-    check_no_pipe(path, OutcomesError)
     html = _render(_page(parts, task))
     try:
         path.write_text(html, encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise not_written(path, error, OutcomesError) from error
+        raise not_written(path, error, DataError) from error
     return path
 
 
@@ -566,7 +565,7 @@ def _analysis_in_words(text: str) -> str:
     """Return the settings of a stored analysis, of many contrasts their number;
     provenance has them in full.
     """
-    settings = parse_json(text, OutcomesError, source="attrs['analysis']")
+    settings = parse_json(text, DataError, source="attrs['analysis']")
     if not isinstance(settings, dict):
         return _cut(text)
     words = {
@@ -727,9 +726,9 @@ def _checks(
     if not isinstance(refutations, xr.Dataset) or not {"check", *_CHECK} <= set(
         refutations.variables
     ):
-        raise OutcomesError(
-            f"``refutations=`` are not checks, which have check, {', '.join(_CHECK)}; "
-            "give those of ``cg.refute``"
+        raise DataError(
+            f"refutations= are not checks, which have check, {', '.join(_CHECK)}; "
+            "give those of cg.refute"
         )
     rows = []
     for i, name in enumerate(refutations["check"].to_numpy()):
@@ -740,10 +739,10 @@ def _checks(
         }
         status = str(one["status"])
         if status not in _LIGHTS:
-            raise OutcomesError(
+            raise DataError(
                 f"status {quoted(status)} of the check {quoted(str(name))} is not one "
                 f"of {', '.join(map(quoted, _LIGHTS))}; give the checks of "
-                "``cg.refute``"
+                "cg.refute"
             )
         rows.append(
             {
@@ -787,9 +786,9 @@ def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str
             diagnostics.attrs
         )
         if missing:
-            raise OutcomesError(
+            raise DataError(
                 f"the diagnostics have no {', '.join(sorted(missing))}; give "
-                "posterior['diagnostics'] of ``cg.infer(..., engine='nuts')``"
+                "posterior['diagnostics'] of cg.infer(..., engine='nuts')"
             )
         from causalgia.posterior.posterior_tree import convergence_failures
 

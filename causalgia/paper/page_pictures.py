@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from causalgia.experiments import Answer
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 _TASKS_DRAWN = 4
 _ROWS_NAMED = 40
@@ -283,6 +283,8 @@ def outcome_pictures(
     Of more than 20,000 units the first are drawn, and of more than four tasks the first
     four, and of a table with gaps the units that have every arm; captions say so.
     """
+    from causalgia.plot.distribution_plots import boxes
+
     name = next((name for name in ("outcome", "ice") if name in outcomes), None)
     if name is None or has_positions(outcomes) or "model" in outcomes[name].dims:
         return []
@@ -316,7 +318,7 @@ def outcome_pictures(
     for task in tasks[:_TASKS_DRAWN]:
         if name == "outcome":
             caption = f"{what} of each arm over {unit}s; task {task}{some}."
-            found.append(drawn(plot.boxes(outcomes, task=task), caption))
+            found.append(drawn(boxes(outcomes, task=task), caption))
         if each is not None:
             caption = f"Effect on each {unit} (ICE); task {task}{some}{few}."
             found.append(drawn(plot.raincloud(each, task=task), caption))

@@ -19,12 +19,11 @@ from causalgia.checks import as_ci_prob, as_probability, is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
 from causalgia.errors import (
-    DecisionError,
     EstimateError,
-    Setting,
     quoted,
 )
-from causalgia.estimation import as_estimates, estimate, variance_components
+from causalgia.estimation import estimate, variance_components
+from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.effect_intervals import (
     StillRows,
     effect_limits,
@@ -33,7 +32,6 @@ from causalgia.estimation.effect_intervals import (
 )
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
-from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import rope_region
 from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
@@ -44,7 +42,7 @@ from causalgia.planning.power_functions import (
     least_integer,
     verdict_chances,
 )
-from causalgia.ropes import IN_NUMBERS, Rope, RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
 from causalgia.verdicts.rare_effects import as_rare
@@ -55,7 +53,6 @@ _BOUNDED = 0.95
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
-@former_arguments
 def sample_size(
     pilot: EstimateTable | None = None,
     *,
@@ -122,7 +119,7 @@ def sample_size(
     EstimateError
         If no number of units reaches the target, the question is not one of the three,
         or the pilot is incomplete; the message names the contrast and the remedy.
-    DecisionError
+    EstimateError
         If `rope` is not a region, or one that needs data which the pilot lacks (the sd
         of the control arm, tasks, placebos); or `rare` is neither ``"auto"``,
         ``"none"`` nor between 0 and 1.
@@ -155,23 +152,16 @@ def sample_size(
     """
     if half_width is None and rope is None and true_effect is None:
         raise EstimateError(
-            "no goal is given: say ``half_width=`` (interval), ``rope=`` (verdict) or "
-            "``true_effect=`` (test)"
+            "no goal is given: one of half_width=, rope= and true_effect= is needed"
         )
-    wanted = as_probability(assurance, "assurance", example=0.8)
+    wanted = as_probability(assurance, "assurance")
     if half_width is not None:
         if not (rope is None and true_effect is None):
-            other = (
-                "``true_effect=`` (a test)" if rope is None else "``rope=`` (a verdict)"
-            )
-            raise EstimateError(
-                f"``half_width=`` (an interval) and {other} are two goals; give one of "
-                "them"
-            )
+            raise EstimateError("half_width= beside rope= or true_effect=: two goals")
         if wanted != _USUAL_ASSURANCE or rare != "auto" or n_contrasts is not None:
             raise EstimateError(
-                "``assurance=``, ``rare=`` and ``n_contrasts=`` are of verdicts and "
-                "tests; ``half_width=`` asks for none of them"
+                "assurance=, rare= and n_contrasts= are of verdicts and "
+                "tests; half_width= asks for none of them"
             )
         return _units_for_half_width(
             read_pilot(pilot, sd),
@@ -189,7 +179,6 @@ def sample_size(
     return _units_dataset(plan, clusters, {"assurance": chance}, goal.attrs())
 
 
-@former_arguments
 def power(
     pilot: EstimateTable | None = None,
     *,
@@ -229,7 +218,7 @@ def power(
     ------
     EstimateError
         If the pilot is incomplete, or there are fewer than two units (or clusters).
-    DecisionError
+    EstimateError
         As `sample_size`.
 
     Examples
@@ -248,7 +237,6 @@ def power(
     return plan.dataset(columns, goal.attrs() | {"n_units": int(n_units)})
 
 
-@former_arguments
 def minimal_detectable_effect(
     pilot: EstimateTable | None = None,
     *,
@@ -292,7 +280,7 @@ def minimal_detectable_effect(
     ... ].round(6).item()
     0.660442
     """
-    ci_prob, power = as_ci_prob(ci_prob), as_probability(power, "power", example=0.8)
+    ci_prob, power = as_ci_prob(ci_prob), as_probability(power, "power")
     plan = read_pilot(pilot, sd)
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
@@ -385,7 +373,7 @@ def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.
             never &= plan.floor == 0
             raise EstimateError(
                 f"{plan.name(never)}: a half width of {half_width:g} needs more than "
-                f"{MOST:.0g} clusters; ask for a wider one, on the scale of the effect"
+                f"{MOST:.0g} clusters"
             )
         floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(
             t_quantile(plan.floor_df, 0.5 + ci_prob / 2)
@@ -393,8 +381,7 @@ def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.
         raise EstimateError(
             f"{plan.name(never)}: no number of units reaches a half width of "
             f"{half_width:g}, because {plan.floor_df + 1:g} predictors alone leave "
-            f"{floor:.3g}; train more predictors (``cg.planning.cheapest_split`` says "
-            "how many), or restrict the claim to one of the dim 'model'"
+            f"{floor:.3g}"
         )
     return _units_dataset(
         plan,
@@ -409,9 +396,9 @@ def _as_clusters(plan: Pilot, n_units: int) -> Array:
     if not whole or (n_units < 2 * plan.size).any():
         least = int(np.ceil(2 * plan.size.max()))
         raise EstimateError(
+            f"n_units={quoted(n_units)}: give an integer of at least {least} (two "
+            "clusters as in the pilot)",
             argument="n_units",
-            value=n_units,
-            need=f": give an integer of at least {least} (two clusters as in the pilot)",
         )
     return np.asarray(n_units / plan.size)
 
@@ -488,13 +475,10 @@ def _as_goal(
     at = _as_effect(plan, true_effect)
     if n_contrasts is not None and (not is_whole(n_contrasts) or n_contrasts < 1):
         raise EstimateError(
-            f"``n_contrasts={quoted(n_contrasts)}`` is not a number of rows, 1 or more"
+            f"n_contrasts={quoted(n_contrasts)} is not a number of rows, 1 or more"
         )
     if n_contrasts is not None and rope is None:
-        raise EstimateError(
-            "``n_contrasts=`` is of the q of verdicts; give ``rope=`` too (``rope=0`` "
-            "for directions)"
-        )
+        raise EstimateError("n_contrasts= is of the q of verdicts, and needs rope=")
     source = effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else None
     share = as_rare(rare, xr.Dataset() if source is None else source)
     attrs = {} if source is None else source.attrs
@@ -521,22 +505,13 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     """Return the ends of the region of each effect on the contrast's scale, and its
     description.
     """
-    try:
-        parsed = Rope.parse(rope, plan.null)
-    except DecisionError as error:
-        if plan.source is not None or error.code != "no region":
-            raise
-        raise error.replace(cure=IN_NUMBERS[:-3]) from None
+    parsed = Rope.parse(rope, plan.null)
     if plan.source is None and parsed.kind not in ("numbers", "direction"):
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope)} needs a pilot, which sd= is not: the sd of its "
+            "control arm, its tasks or its placebos; or give two numbers, rope=(-0.1, "
+            "0.1)",
             argument="rope",
-            value=rope,
-            need=(
-                "needs a pilot, which ",
-                Setting("sd"),
-                " is not: the sd of its control arm, its tasks or its placebos",
-            ),
-            cure=("or give two numbers, ", Setting("rope", (-0.1, 0.1))),
         )
     effects = plan.source
     if effects is None:
@@ -547,11 +522,10 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
         for end in (found.lower, found.upper)
     )
     if plan.ratio is not None and not (lower > 0).all():
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope)}: {float(lower.min()):g} is not a ratio of means, "
+            "which is above 0; no effect is 1",
             argument="rope",
-            value=rope,
-            need=f": {float(lower.min()):g} is not a ratio of means, which is above 0",
-            cure="no effect is 1",
         )
     one = (lower == lower.flat[0]).all() and (upper == upper.flat[0]).all()
     plain = one and parsed.is_fixed
@@ -563,18 +537,15 @@ def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
     """Return an effect on the pilot's scale."""
     if true_effect is None and plan.ace is None:
         raise EstimateError(
-            "``sd=`` does not tell the size of the effect; give ``true_effect=`` (to "
-            "plan for) beside ``sd=``, or a pilot instead"
+            "sd= does not tell the size of the effect: true_effect= is missing"
         )
     if true_effect is None:
         return None
     if not is_real(true_effect) or not np.isfinite(float(true_effect)):
-        raise EstimateError(
-            f"``true_effect={quoted(true_effect)}`` is not a finite number"
-        )
+        raise EstimateError(f"true_effect={quoted(true_effect)} is not a finite number")
     if plan.ratio is not None and true_effect <= 0:
         raise EstimateError(
-            f"``true_effect={quoted(true_effect)}``: {true_effect:g} is not a ratio of "
+            f"true_effect={quoted(true_effect)}: {true_effect:g} is not a ratio of "
             "means, which is above 0; no effect is 1"
         )
     return float(plan.put(np.asarray(true_effect, dtype=np.float64)))
@@ -584,31 +555,10 @@ def _check_reached(plan: Pilot, clusters: Array, goal: Goal, assurance: float) -
     never = np.isinf(clusters)
     if not never.any():
         return
-    where, point = plan.name(never), (goal.lower == goal.upper)[never].any()
     lower, upper = (float(end[never][0]) for end in (goal.lower, goal.upper))
-    at_end = goal.at is not None or plan.se is None or (plan.se == 0).any()
-    if (plan.floor > 0)[never].any():
-        cure = "the predictors' own variance leaves it open; train more predictors"
-    elif plan.still[never].any() and not plan.bounded[never].all():
-        cure = (
-            "all units of the pilot answer alike, and it does not show how large an "
-            "individual effect can be; give the effects (``cg.contrast``), or a pilot "
-            "whose units differ"
-        )
-    elif point:
-        cure = (
-            f"the effect is {plan.null:g} (or too near it), which is no effect; plan "
-            "for another ``true_effect=``"
-        )
-    elif at_end:
-        cure = (
-            "the effect lies on (or too near) an end of the region "
-            f"({lower:g}, {upper:g}); move the region or the effect"
-        )
-    else:
-        cure = "ask less assurance"
     raise EstimateError(
-        f"{where}: no number of units gives assurance {assurance:g}: {cure}"
+        f"{plan.name(never)}: no number of units gives assurance {assurance:g} of a "
+        f"verdict on the region ({lower:g}, {upper:g})"
     )
 
 
@@ -770,14 +720,10 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
     array(4.)
     """
     if pilot is None and sd is None:
-        raise EstimateError(
-            "no pilot is given; give effects, estimates, or a table with effect, se "
-            "and n_units, or instead ``sd=`` (the sd of the ICE)"
-        )
+        raise EstimateError("neither a pilot nor sd= is given")
     if pilot is not None and sd is not None:
         raise EstimateError(
-            "a pilot and ``sd=`` are given, and the pilot has an sd of its own; leave "
-            "one of them out"
+            "a pilot and sd= are given, and the pilot has an sd of its own"
         )
     if sd is not None:
         one, variance = np.ones(()), np.asarray(as_variance(sd, "sd"))
@@ -796,10 +742,7 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
         )
     pilot = effects_if_outcomes(pilot)
     if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
-        raise EstimateError(
-            "variance components are a pilot of ``cg.planning.cheapest_split``; here "
-            "give the effects they are of"
-        )
+        raise EstimateError("the pilot is variance components, not effects")
     if isinstance(pilot, xr.Dataset):
         check_no_positions(pilot, "the pilot")
     if isinstance(pilot, xr.Dataset) and (
@@ -825,7 +768,7 @@ def effects_if_outcomes(pilot: Any) -> Any:
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: the pilot is outcomes, and keeps no analysis that says what is contrasted; give ...
+    causalgia.errors.EstimateError: the pilot is outcomes, and keeps no analysis that says what is contrasted
     """
     if (
         not isinstance(pilot, xr.Dataset)
@@ -840,8 +783,7 @@ def effects_if_outcomes(pilot: Any) -> Any:
         and analysis.interaction is None
     ):
         raise EstimateError(
-            "the pilot is outcomes, and keeps no analysis that says what is "
-            "contrasted; give ``cg.contrast(outcomes, control='...')``"
+            "the pilot is outcomes, and keeps no analysis that says what is contrasted"
         )
     return contrast(pilot, **analysis.contrasting)
 
@@ -858,7 +800,7 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
     if (ratio <= 0).any():
         raise EstimateError(
             f"{pilot.name(ratio <= 0)}: the pilot's ratio of means is not above 0, so "
-            "that it has no logarithm to plan on; contrast with ``scale='identity'``"
+            "that it has no logarithm to plan on"
         )
     on_log = replace(
         pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio
@@ -885,9 +827,7 @@ def _with_units(pilot: Any) -> xr.Dataset:
     )
     if units is None:
         raise EstimateError(
-            "the pilot does not say how many units its standard errors rest on; add a "
-            "column n_units (estimates.assign(n_units=500)), or give the effects, or "
-            "``sd=``"
+            "the pilot does not say how many units its standard errors rest on"
         )
     counts = np.broadcast_to(
         np.asarray(units, dtype=np.int64).reshape(-1, 1), estimates["ace"].shape
@@ -898,20 +838,12 @@ def _with_units(pilot: Any) -> xr.Dataset:
 def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     target = about(estimates, "population").target
     if target != "population":
-        cure = (
-            "give the effects"
-            if "predictors" in target
-            else "estimate with ``target='population'``"
-        )
         raise EstimateError(
-            f"a pilot for ``target={quoted(target)}`` does not show the gain from more "
-            f"units; {cure}"
+            f"a pilot for target={quoted(target)} does not show the gain from more "
+            "units"
         )
     if "se" not in estimates:
-        raise EstimateError(
-            "the pilot has no standard errors, because it has one unit; draw two or "
-            "more"
-        )
+        raise EstimateError("the pilot has no standard errors, because it has one unit")
     dims = tuple(map(str, estimates["ace"].dims))
     ace, se = (
         np.asarray(estimates[name].to_numpy(), dtype=np.float64)
@@ -926,9 +858,7 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
         else units
     )
     if not (clusters >= 2).all():
-        raise EstimateError(
-            "the pilot has fewer than two units for some contrast; draw two or more"
-        )
+        raise EstimateError("the pilot has fewer than two units for some contrast")
     df = estimates["df"].to_numpy() if "df" in estimates else np.full(ace.shape, np.inf)
     table = xr.Dataset(coords={d: estimates[d] for d in dims if d in estimates.coords})
     zero, share, size = np.zeros(ace.shape), df / (clusters - 1), units / clusters
@@ -940,8 +870,7 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     if unclear.any():
         raise EstimateError(
             f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, "
-            "so that nothing can be predicted for a larger trial; draw more units, or "
-            "contrast with ``scale='log_of_means'`` or ``scale='identity'``"
+            "so that nothing can be predicted for a larger trial"
         )
     return replace(centered, source=estimates)
 

@@ -13,7 +13,6 @@ from scipy import special
 
 from causalgia.checks import as_ci_prob, is_real
 from causalgia.errors import EstimateError, quoted
-from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import NORMAL, t_quantile, untransformed
 from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
@@ -26,7 +25,6 @@ _DOUBLINGS = 200
 _BISECTIONS = 120
 
 
-@former_arguments
 def t_power(
     true_effect: npt.ArrayLike,
     se: npt.ArrayLike,
@@ -101,7 +99,6 @@ def rejection_probability(
     )[()]
 
 
-@former_arguments
 def verdict_probability(
     center: npt.ArrayLike,
     spread: npt.ArrayLike,
@@ -140,7 +137,7 @@ def verdict_probability(
     ------
     EstimateError
         If `ci_prob` is not a number from 0.5 to below 1.
-    DecisionError
+    EstimateError
         If the region is not in numbers, or reversed.
 
     Notes
@@ -301,7 +298,6 @@ def _noncentral_t_tail(threshold: Array, df: Array, ncp: Array) -> Array:
     return np.clip(np.where(sure, 1.0, np.where(never, 0.0, exact)), 0.0, 1.0)
 
 
-@former_arguments
 def detectable(
     se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, ci_prob: float = 0.95
 ) -> Array:
@@ -322,8 +318,8 @@ def detectable(
     level = as_ci_prob(ci_prob)
     if not 1 - level < power < 1:
         raise EstimateError(
-            f"``power={quoted(power)}`` is not between {1 - level:g} (which no effect "
-            "has) and 1; try ``power=0.8``"
+            f"power={quoted(power)} is not between {1 - level:g} (which no effect has) "
+            "and 1"
         )
     se, df = np.broadcast_arrays(
         np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64)
@@ -403,7 +399,7 @@ def as_positive(value: Any, name: str) -> float:
     """
     number = is_real(value)
     if not number or not 0 < float(value) < np.inf:
-        raise EstimateError(f"``{name}={quoted(value)}`` is not a positive number")
+        raise EstimateError(f"{name}={quoted(value)} is not a positive number")
     return float(value)
 
 
@@ -417,12 +413,9 @@ def as_variance(sd: Any, name: str) -> float:
     >>> as_variance(1e300, "sd")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: sd=1e+300 has a square beyond float64; divide ...
+    causalgia.errors.EstimateError: sd=1e+300 has a square beyond float64
     """
     value = as_positive(sd, name)
     if value >= np.sqrt(np.finfo(float).max):
-        raise EstimateError(
-            f"``{name}={quoted(sd)}`` has a square beyond float64; divide it, and the "
-            "effects beside it, by a constant"
-        )
+        raise EstimateError(f"{name}={quoted(sd)} has a square beyond float64")
     return value**2

@@ -4,14 +4,16 @@ measured against virtual effects.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from scipy import special
 
 from causalgia.attributes import about
-from causalgia.errors import ContrastError, CountsError, OutcomesError, quoted
+from causalgia.checks import listed
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.plot.style import (
     ACCENT,
     AS_IT_IS,
@@ -31,9 +33,6 @@ from causalgia.plot.style import (
 )
 from causalgia.schema import validate
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _BINS = 40
 
@@ -56,7 +55,7 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
 
     Raises
     ------
-    CountsError
+    DataError
         If `quality` is not from `causalgia.mpra.quality`.
 
     Examples
@@ -111,7 +110,7 @@ def replicates(
 
     Raises
     ------
-    CountsError
+    DataError
         If `quality` is not from `causalgia.mpra.quality`, or a replicate does not
         exist.
 
@@ -125,9 +124,8 @@ def replicates(
     _check_quality(quality, "activity", "replicates")
     names = [str(name) for name in quality["replicate"].to_numpy()]
     if len(names) < 2:
-        raise CountsError(
-            "``replicates``: there is one replicate, and two are drawn against each "
-            "other; draw dna_counts"
+        raise DataError(
+            "replicates: there is one replicate, and two are drawn against each other"
         )
     pair = (
         names[0] if first is None else str(first),
@@ -135,9 +133,8 @@ def replicates(
     )
     for name in pair:
         if name not in names:
-            raise CountsError(
-                f"``replicates``: no replicate {quoted(name)}; there are "
-                f"{', '.join(names)}"
+            raise DataError(
+                f"replicates: no replicate {quoted(name)}; there are {listed(names)}"
             )
     axes = axes_or_new(ax, 4.2, 4.2)
     x, y = (quality["activity"].to_numpy()[:, names.index(name)] for name in pair)
@@ -193,7 +190,7 @@ def dna_counts(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If these are not counts.
 
     Examples
@@ -264,15 +261,8 @@ def _draw_histogram(
 
 
 def _check_quality(quality: xr.Dataset, name: str, figure: str) -> None:
-    if (
-        not isinstance(quality, xr.Dataset)
-        or name not in quality
-        or "oligo" not in quality[name].dims
-    ):
-        raise CountsError(
-            f"{figure}: no {quoted(name)} by oligo here; give what "
-            "``cg.mpra.quality(counts)`` returns"
-        )
+    if name not in quality or "oligo" not in quality[name].dims:
+        raise DataError(f"{figure}: no {quoted(name)} by oligo here")
 
 
 def _finish_counts(axes: Axes, x: str, y: str) -> None:
@@ -321,9 +311,9 @@ def concordance(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If `table` is not a concordance.
-    ContrastError
+    EstimateError
         If the contrast does not exist, or is required.
 
     Examples
@@ -344,11 +334,8 @@ def concordance(
     >>> axes.get_ylabel()
     'measured effect on log2'
     """
-    if not isinstance(table, xr.Dataset) or "noise_ceiling" not in table:
-        raise OutcomesError(
-            "concordance: no such table; take one from ``cg.mpra.concordance(virtual, "
-            "measured)``"
-        )
+    if "noise_ceiling" not in table:
+        raise DataError("concordance: the table has no 'noise_ceiling'")
     one = _select_contrast(table, contrast)
     axes = axes_or_new(ax, 5.2, 4.4)
     tail = special.ndtri(0.5 + float(about(table).ci_prob) / 2)
@@ -433,14 +420,8 @@ def _select_contrast(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
     if contrast is None and len(names) == 1:
         return table.isel(contrast=0)
     if contrast not in names:
-        problem = (
-            "several contrasts"
-            if contrast is None
-            else f"contrast {quoted(contrast)} is not there"
-        )
-        raise ContrastError(
-            f"concordance: {problem}; say ``contrast=`` one of "
-            f"{', '.join(map(quoted, names))}"
+        raise EstimateError(
+            f"concordance: contrast={quoted(contrast)} is none of {listed(names)}"
         )
     return table.isel(contrast=names.index(contrast))
 

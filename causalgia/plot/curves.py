@@ -6,17 +6,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from matplotlib.axes import Axes
 
 from causalgia._reporting import Row
 from causalgia._reporting.effect_rows import as_reportable
 from causalgia.attributes import about
+from causalgia.checks import listed
 from causalgia.effect_table import has_positions, positions_of, tasks_in_table
-from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.joint_methods import FEW
 from causalgia.plot.style import (
@@ -51,9 +53,6 @@ from causalgia.plot.style import (
 )
 from causalgia.schema import validate
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MARKERS = ("o", "s", "^", "D")
 _MANY_POINTS = 60
@@ -102,10 +101,10 @@ def profile(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If `along` is not a numeric coordinate of the contrasts, `by` is not a
         coordinate of them, or the task does not exist or is required.
-    OutcomesError
+    DataError
         If `table` is not a Dataset of estimates or decisions.
 
     Examples
@@ -181,9 +180,9 @@ def band(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the contrast or the task does not exist or is required.
-    OutcomesError
+    DataError
         If `curves` are no estimates with a dim position.
 
     Examples
@@ -199,11 +198,7 @@ def band(
     """
     curves = validate(curves, "estimates", positions=True)
     if not has_positions(curves) or "model" in curves["ace"].dims:
-        raise OutcomesError(
-            "band draws estimates (contrast, position, task): of a predictor with "
-            "``track=``, and of one model, .sel(model=...), or ``target='population x "
-            "predictors'``"
-        )
+        raise DataError("band draws estimates (contrast, position, task) of one model")
     task = as_task(curves, task, "band")
     names = [str(name) for name in curves["contrast"].to_numpy()]
     wanted = (
@@ -215,14 +210,8 @@ def band(
     )
     unknown = [name for name in wanted if name not in names]
     if unknown or not 0 < len(wanted) <= len(MODELS):
-        problem = (
-            f"contrast {quoted(unknown[0])} is not there"
-            if unknown
-            else f"{len(wanted)} contrasts are too {'many' if wanted else 'few'}"
-        )
-        raise ContrastError(
-            f"band: {problem}; say ``contrast=`` up to {len(MODELS)} of "
-            f"{', '.join(map(quoted, names[:8]))}"
+        raise EstimateError(
+            f"band: contrast={quoted(contrast)}: 1 to {len(MODELS)} of {listed(names)}"
         )
     axes, at = (
         axes_or_new(ax, PAGE, 3.4),
@@ -397,10 +386,10 @@ def against(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If `x` is not a numeric coordinate of the contrasts, the line is not two finite
         numbers, or the task does not exist or is required.
-    OutcomesError
+    DataError
         If `table` is not a Dataset of estimates or decisions.
 
     Examples
@@ -568,8 +557,8 @@ def _draw_points(
 
 def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
     if len(line) != 2 or not np.isfinite(np.asarray(line, dtype=float)).all():
-        raise ContrastError(
-            f"against: ``line={quoted(line)}`` must be an intercept and a slope, two "
+        raise EstimateError(
+            f"against: line={quoted(line)} must be an intercept and a slope, two "
             "finite numbers"
         )
     ends = np.array([min(places), max(places)])
@@ -670,10 +659,10 @@ def tipping_point(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the contrast or task does not exist or is required, or there are several
         predictors.
-    OutcomesError
+    DataError
         If `found` is no result of `causalgia.tipping_point`.
 
     Examples
@@ -694,21 +683,15 @@ def tipping_point(
     """
     validate(found, "tipping")
     if "model" in found.dims:
-        raise ContrastError(
-            "tipping_point: several predictors; select one, found.isel(model=0)"
+        raise EstimateError(
+            "tipping_point: there are several predictors, and one is drawn"
         )
     task = as_task(found, task, "tipping_point")
     names = [str(name) for name in found["contrast"].to_numpy()]
     contrast = names[0] if contrast is None and len(names) == 1 else contrast
     if contrast not in names:
-        problem = (
-            "several contrasts"
-            if contrast is None
-            else f"contrast {quoted(contrast)} is not there"
-        )
-        raise ContrastError(
-            f"tipping_point: {problem}; say ``contrast=`` one of "
-            f"{', '.join(map(quoted, names[:12]))}"
+        raise EstimateError(
+            f"tipping_point: contrast={quoted(contrast)} is none of {listed(names)}"
         )
     one = found.isel(
         contrast=names.index(contrast), task=tasks_in_table(found).index(task)

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from causalgia.attributes import about, has
-from causalgia.checks import in_order, is_whole
+from causalgia.checks import in_order, is_whole, listed
 from causalgia.effect_table import tasks_in_table
-from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.estimation.request import null_value
-from causalgia.former_names import former_arguments
 from causalgia.plot.style import (
     ACCENT,
     AS_IT_IS,
@@ -41,10 +41,6 @@ from causalgia.plot.style import (
 )
 from causalgia.schema import validate
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 _ROWS_OF_CLOUDS = 24
 _POINTS_A_CLOUD = 400
@@ -85,9 +81,9 @@ def raincloud(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If a contrast or the task does not exist, or the task is required.
-    OutcomesError
+    DataError
         If there are no effects of single units, or those of several models.
 
     Examples
@@ -103,15 +99,10 @@ def raincloud(
     ... )
     ('RBFOX1, n = 50', ['GCATG'])
     """
-    if not isinstance(effects, xr.Dataset) or "ice" not in effects:
-        raise OutcomesError(
-            "raincloud: there are no effects of single units; give those of "
-            "``cg.contrast(outcomes, control=...)``"
-        )
+    if "ice" not in effects:
+        raise DataError("raincloud: there are no effects of single units")
     if "model" in effects["ice"].dims:
-        raise OutcomesError(
-            "raincloud: there are several models; select one: effects.sel(model=...)"
-        )
+        raise DataError("raincloud: there are several models, and one is drawn")
     task = as_task(effects, task, "raincloud")
     one = effects.isel(task=tasks_in_table(effects).index(task))
     names = _chosen(
@@ -192,9 +183,9 @@ def boxes(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If an arm or the task does not exist, or the task is required.
-    OutcomesError
+    DataError
         If these are no outcomes of single units, or those of several models.
 
     Examples
@@ -206,16 +197,11 @@ def boxes(
     >>> axes.get_xlabel(), [tick.get_text() for tick in axes.get_yticklabels()]
     ('prediction on log intensity', ['untreated', 'GCATG'])
     """
-    if not isinstance(outcomes, xr.Dataset) or "outcome" not in outcomes:
-        raise OutcomesError(
-            "boxes: there are no outcomes of single units; give those of "
-            "``cg.run(design, predictor, rng=0)``"
-        )
+    if "outcome" not in outcomes:
+        raise DataError("boxes: there are no outcomes of single units")
     validate(outcomes, "outcomes")
     if "model" in outcomes["outcome"].dims:
-        raise OutcomesError(
-            "boxes: there are several models; select one: outcomes.sel(model=...)"
-        )
+        raise DataError("boxes: there are several models, and one is drawn")
     task = as_task(outcomes, task, "boxes")
     one = outcomes.isel(task=tasks_in_table(outcomes).index(task))
     parallel = "arm" not in one["outcome"].dims
@@ -285,7 +271,7 @@ def power_curve(
     ------
     EstimateError
         If these are no results of `causalgia.planning.power`, or of other questions.
-    ContrastError
+    EstimateError
         If there is no such contrast, or more than six lines.
 
     Examples
@@ -301,17 +287,12 @@ def power_curve(
     if not found or not all(
         isinstance(p, xr.Dataset) and "power" in p and has(p).n_units for p in found
     ):
-        raise EstimateError(
-            "power_curve: give results of ``cg.planning.power``, one for each number "
-            "of units: [``cg.planning.power(pilot, n_units=n)`` for n in (50, 100, "
-            "200)]"
-        )
+        raise EstimateError("power_curve: plans= are not results of cg.planning.power")
     questions = {about(plan, "").question for plan in found}
     if len(questions) > 1:
         raise EstimateError(
-            "power_curve: the plans have "
-            f"{' and '.join(map(quoted, sorted(questions)[:2]))}; draw one question at "
-            "a time"
+            "power_curve: the plans have several questions: "
+            f"{listed(sorted(questions))}"
         )
     found.sort(key=lambda plan: int(about(plan).n_units))
     n_units = np.array([int(about(plan).n_units) for plan in found])
@@ -331,9 +312,9 @@ def power_curve(
         )
     lines = power.to_numpy().reshape(len(n_units), -1)
     if lines.shape[1] > len(MODELS):
-        raise ContrastError(
-            f"power_curve: {lines.shape[1]:,} contrasts and tasks are too many lines; "
-            "select some: pilot.sel(contrast=[...])"
+        raise EstimateError(
+            f"power_curve: {lines.shape[1]:,} contrasts and tasks are more than "
+            f"{len(MODELS)} lines"
         )
     axes = axes_or_new(ax, 5.8, 3.8)
     for i, line in enumerate(lines.T):
@@ -378,22 +359,10 @@ def _chosen(
 ) -> list[str]:
     if given is None:
         return known
-    names = in_order(given)
-    if names is None:
-        raise ContrastError(
-            f"{figure}: ``{what}={quoted(given)}`` is not a list of names"
-        )
-    wanted = list(map(str, names))
-    missing = [name for name in wanted if name not in known]
-    if missing or not wanted:
-        problem = (
-            f"{what} {quoted(missing[0])} is not there"
-            if missing
-            else f"no {what} is given"
-        )
-        raise ContrastError(
-            f"{figure}: {problem}; say ``{what}=`` some of "
-            f"{', '.join(map(quoted, known[:8]))}"
+    wanted = list(map(str, in_order(given) or ()))
+    if not wanted or not set(wanted) <= set(known):
+        raise EstimateError(
+            f"{figure}: {what}={quoted(given)} must be one or several of {listed(known)}"
         )
     return wanted
 
@@ -505,9 +474,9 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If `samples` is no such Dataset.
-    ContrastError
+    EstimateError
         If the task does not exist or is required.
 
     Examples
@@ -531,15 +500,8 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     >>> axes.get_xlabel(), axes.figure.axes[1].get_xlabel()
     ('share in real sequences', 'prediction on log intensity')
     """
-    if not isinstance(samples, xr.Dataset) or not {
-        "kmer_share",
-        "prediction",
-        "auc",
-    } <= set(samples.variables):
-        raise OutcomesError(
-            "null_shift: these are not two samples; give "
-            "``cg.refutation.null_and_real(claim)``"
-        )
+    if not {"kmer_share", "prediction", "auc"} <= set(samples.variables):
+        raise DataError("null_shift: these are not two samples")
     task = as_task(samples, task, "null_shift")
     figure = new_figure(PAGE, 4.0)
     kmers, answers = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
@@ -605,7 +567,6 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     return kmers
 
 
-@former_arguments
 def ranks(
     values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95
 ) -> Axes:
@@ -657,18 +618,17 @@ def ranks(
     found = np.asarray(values)
     if not is_whole(n_draws) or n_draws < 1:
         raise EstimateError(
-            f"ranks: ``n_draws={quoted(n_draws)}`` is not a number of draws; a whole "
-            "number from 1"
+            f"ranks: n_draws={quoted(n_draws)} must be a whole number from 1"
         )
     if found.ndim != 1 or len(found) < _LEAST_RANKS or found.dtype.kind not in "iu":
         raise EstimateError(
-            f"ranks: give the ranks of {_LEAST_RANKS} trials or more as whole numbers in "
-            "one dimension"
+            f"ranks: values= must be {_LEAST_RANKS} whole numbers or more, in one "
+            "dimension"
         )
     if found.min() < 0 or found.max() > n_draws:
         raise EstimateError(
-            f"ranks: a rank among {n_draws:,} draws is from 0 to {n_draws:,}, not "
-            f"{found.max():,}"
+            f"ranks: {found.max():,}: a rank among {n_draws:,} draws is from 0 to "
+            f"{n_draws:,}"
         )
     n, levels = len(found), n_draws + 1
     edges = np.unique(

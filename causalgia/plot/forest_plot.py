@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from causalgia._reporting import Row, placebo_summary, rows
 from causalgia._reporting.effect_rows import as_reportable, largest_tasks
 from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     AS_IT_IS,
@@ -49,9 +50,6 @@ from causalgia.plot.style import (
     task_rows,
     write_heading,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _ROOMY = 20
 # inches of a row
@@ -116,10 +114,10 @@ def forest(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If `task` does not exist, or is required and not given, several make more than
         200 rows, or `sort` is neither.
-    OutcomesError
+    DataError
         If `estimates` is not a Dataset of estimates or decisions; a posterior goes
         through `causalgia.decide` first.
 
@@ -133,8 +131,8 @@ def forest(
     'effect on the outcome'
     """
     if sort not in ("size", "given"):
-        raise ContrastError(
-            f"forest: ``sort={quoted(sort)}`` is neither 'size' nor 'given'"
+        raise EstimateError(
+            f"forest: sort={quoted(sort)} is neither 'size' nor 'given'"
         )
     estimates = as_reportable(estimates)
     if (
@@ -168,18 +166,16 @@ def _rows_of_tasks(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If they are too many.
     """
     table = rows(estimates, truth=truth)
     several = len({row["contrast"] for row in table if not row["is_placebo"]}) > 1
     drawn = sum(not row["is_placebo"] for row in table)
     if drawn > _MOST_ASKED:
-        raise ContrastError(
-            f"forest: {estimates.sizes['task']:,} tasks and "
-            f"{estimates.sizes['contrast']:,} contrasts are {drawn:,} rows, and a "
-            f"picture shows {_MOST_ASKED}; give a narrower pattern as ``task=``, or "
-            "fewer contrasts: estimates.sel(contrast=[...])"
+        raise EstimateError(
+            f"forest: {drawn:,} rows, of tasks and contrasts, are more than "
+            f"{_MOST_ASKED}"
         )
     if not several and drawn:
         heading = (
@@ -216,7 +212,7 @@ def save_forest(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the file cannot be written.
     """
     return save_figure(forest_of_tasks(estimates, truth=truth), path)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from causalgia._reporting import format_effect, format_number
 from causalgia._reporting.effect_rows import as_reportable
-from causalgia.errors import ContrastError, InferenceError, quoted
+from causalgia.checks import listed
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     AS_IT_IS,
@@ -42,7 +44,6 @@ from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array, PosteriorGroups
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
 
@@ -92,11 +93,11 @@ def heatmap(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If a coordinate or the value does not exist or is not finite, two contrasts
         share a cell, there are several models, or the task does not exist or is
         required.
-    OutcomesError
+    DataError
         If `table` is not a Dataset of estimates or decisions.
 
     Examples
@@ -170,10 +171,10 @@ def interaction_map(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If contrasts are no pairs of positions, or the task or member does not exist or
         is required.
-    OutcomesError
+    DataError
         If `table` is not a Dataset of estimates or decisions.
 
     Examples
@@ -191,23 +192,18 @@ def interaction_map(
     if not {"first", "second"} <= set(table.coords) or any(
         table[name].dtype.kind not in "iu" for name in ("first", "second")
     ):
-        raise ContrastError(
-            "interaction_map: the contrasts are not pairs of positions; give "
-            "``cg.estimate(cg.attribution.interactions(sequences, predictor))``"
-        )
+        raise EstimateError("interaction_map: the contrasts are not pairs of positions")
     task = as_task(table, task, "interaction_map")
     if "model" in table["ace"].dims:
         names = table["model"].to_numpy().tolist()
         if model not in names:
-            raise ContrastError(
-                "interaction_map: there are several models; say ``model=`` one of "
-                f"{', '.join(map(quoted, names[:8]))}"
+            raise EstimateError(
+                f"interaction_map: model={quoted(model)} is none of {listed(names)}"
             )
         table = table.sel(model=model)
     elif model is not None:
-        raise ContrastError(
-            f"interaction_map: there is no dim model; leave ``model={quoted(model)}`` "
-            "out"
+        raise EstimateError(
+            f"interaction_map: model={quoted(model)}, and there is no dim model"
         )
     table = table.sel(task=task)
     pairs = np.stack([table["first"].to_numpy(), table["second"].to_numpy()], axis=1)
@@ -290,9 +286,9 @@ def sharing(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If `by` is neither.
-    InferenceError
+    EstimateError
         If the posterior is not one across tasks.
 
     Examples
@@ -308,14 +304,9 @@ def sharing(
     [[1.0, 0.8], [0.8, 1.0]]
     """
     if by not in ("size", "sign"):
-        raise ContrastError(
-            f"sharing: ``by={quoted(by)}`` is neither 'size' nor 'sign'"
-        )
+        raise EstimateError(f"sharing: by={quoted(by)} is neither 'size' nor 'sign'")
     if "sharing" not in (groups := tree_datasets(posterior)) and "posterior" in groups:
-        raise InferenceError(
-            "sharing: this posterior treats each task by itself; give that of "
-            "``cg.infer(estimates, across='task', rng=0)``"
-        )
+        raise EstimateError("sharing: this posterior treats each task by itself")
     found = tree_group(posterior, "sharing", "same_size", "same_sign", "n_either")
     share = found[f"same_{by}"].transpose("task", "task_").to_numpy()
     grid = np.where(
@@ -358,29 +349,25 @@ def _grid_cells(
     for row in task_rows(table, task):
         name = row["contrast"]
         if "model" in row:
-            raise ContrastError(
-                "heatmap: there are several models; select one: table.sel(model=...)"
-            )
+            raise EstimateError("heatmap: there are several models, and one is drawn")
         if name not in down or name not in across:
             continue
         place = down[name], across[name]
         if place in cells:
-            raise ContrastError(
+            raise EstimateError(
                 f"heatmap: two contrasts are at {rows} {place[0]}, {columns} "
-                f"{place[1]} ({quoted(name)} is the second); choose other coordinates, "
-                "or some of the contrasts: table.sel(contrast=[...])"
+                f"{place[1]} ({quoted(name)} is the second)"
             )
         number = row.get(value)
         if isinstance(number, str) or number is None or not np.isfinite(number):
-            raise ContrastError(
-                f"heatmap: ``value={quoted(value)}`` of {quoted(row['contrast'])} is "
-                f"{quoted(number)}, no finite number; choose another variable"
+            raise EstimateError(
+                f"heatmap: value={quoted(value)} of {quoted(row['contrast'])} is "
+                f"{quoted(number)}, no finite number"
             )
         cells[place] = float(number), format_effect(row)[0] if value == "ace" else ""
     if not cells:
-        raise ContrastError(
-            f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}; "
-            "choose other coordinates"
+        raise EstimateError(
+            f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}"
         )
     return cells
 

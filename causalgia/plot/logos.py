@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from scipy.special import stdtrit
 
 from causalgia.attributes import about
-from causalgia.checks import as_ci_prob
+from causalgia.checks import as_ci_prob, listed
 from causalgia.effect_table import tasks_in_table
-from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.former_names import former_arguments
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.plot.style import (
     AS_IT_IS,
@@ -33,10 +33,6 @@ from causalgia.plot.style import (
 )
 from causalgia.schema import validate
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 _COLORS = {
     "A": "#3b7d3a",
@@ -88,9 +84,9 @@ def logo(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not such a Dataset, or a height is infinite.
-    ContrastError
+    EstimateError
         If a base is not one of A C G T U, or the task does not exist or is required.
 
     Examples
@@ -238,36 +234,24 @@ def logo_with_bars(
 
 
 def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
-    if (
-        not isinstance(ace, xr.Dataset)
-        or "ace" not in ace
-        or not {"position", "base"} <= set(ace["ace"].dims)
-    ):
-        raise OutcomesError(
-            "logo: give a Dataset with 'ace' (position, base), such as the logo of a "
-            "motif's mutants"
-        )
+    if "ace" not in ace or not {"position", "base"} <= set(ace["ace"].dims):
+        raise DataError("logo: there is no 'ace' (position, base)")
     if "task" in ace["ace"].dims:
         ace = ace.isel(task=tasks_in_table(ace).index(as_task(ace, task, "logo")))
     more = sorted(
         str(dim) for dim in ace["ace"].dims if dim not in ("position", "base")
     )
     if more:
-        raise OutcomesError(
-            f"logo: 'ace' has the dims {', '.join(more)} too; select one of each"
-        )
+        raise DataError(f"logo: 'ace' has the dims {', '.join(more)} too")
     if np.isinf(ace["ace"].to_numpy()).any():
-        raise OutcomesError("logo: a height is infinite; leave it out as NaN")
+        raise DataError("logo: a height is infinite")
     return ace
 
 
 def _as_bases(table: xr.Dataset) -> list[str]:
     letters = [str(base) for base in table["base"].to_numpy()]
     if odd := [letter for letter in letters if letter not in _COLORS]:
-        raise ContrastError(
-            f"logo: {quoted(odd[0])} is not one of A C G T U; name the bases by a "
-            "coordinate 'base'"
-        )
+        raise EstimateError(f"logo: {quoted(odd[0])} is not one of A C G T U")
     return letters
 
 
@@ -313,7 +297,6 @@ _LOWEST = 1e-3  # bits
 _BASE_ARRAY = np.array(list("ACGT"))
 
 
-@former_arguments
 def map_logo(
     attributions: xr.Dataset,
     *,
@@ -359,10 +342,10 @@ def map_logo(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is no Dataset of `causalgia.attribute`, or the two maps are not of one
         sequence by one method.
-    ContrastError
+    EstimateError
         If a unit, task, member or span does not exist or is required.
 
     Examples
@@ -389,16 +372,11 @@ def map_logo(
             of, unit, task, model if minus_model is None else minus_model, ci_prob
         )
         if not np.array_equal(table["observed"], other["observed"]):
-            raise OutcomesError(
-                "map_logo: ``minus=`` is of another sequence; give maps of the same one"
-            )
+            raise DataError("map_logo: minus= is of another sequence")
         if (what, method) != (theirs := _measured(of)):
-            one, another = (
-                quoted(f"{kind} ({by})") for kind, by in ((what, method), theirs)
-            )
-            raise OutcomesError(
-                f"map_logo: {one} and {another} are different things; take one method "
-                "for both maps"
+            raise DataError(
+                f"map_logo: {what} ({method}) and {theirs[0]} ({theirs[1]}) are "
+                "different things"
             )
         difference = "difference" if what == "contribution" else f"difference of {what}"
         heights, half, label = (
@@ -465,22 +443,15 @@ def average_logo(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it has no coordinates ``motif_position`` and ``base``.
-    ContrastError
+    EstimateError
         If a task or member does not exist or is required.
     """
-    if not isinstance(average, xr.Dataset) or not {
-        "ace",
-        "lower",
-        "upper",
-        "motif_position",
-        "base",
-    } <= set(average.variables):
-        raise OutcomesError(
-            "average_logo: no average of maps by base; give one from "
-            "``cg.attribution.average``, by a method with bases"
-        )
+    if not {"ace", "lower", "upper", "motif_position", "base"} <= set(
+        average.variables
+    ):
+        raise DataError("average_logo: no average of maps by base")
     table = average.isel(
         task=[_place(average, "task", as_task(average, task, "average_logo"))]
     ).isel(task=0)
@@ -579,22 +550,17 @@ def _select(
 ) -> xr.Dataset:
     if dim not in table.dims:
         if name is not None:
-            raise ContrastError(
-                f"{figure}: ``{dim}={quoted(name)}``, and the maps have no dim {dim}; "
-                "leave it out"
+            raise EstimateError(
+                f"{figure}: {dim}={quoted(name)}, and the maps have no dim {dim}"
             )
         return table
     known = table[dim].to_numpy().tolist()
     if name is None and len(known) == 1:
         return table.isel({dim: 0})
-    if name is None or name not in known:
-        lacking = (
-            "several, and one is drawn"
-            if name is None
-            else f"``{dim}={quoted(name)}`` is not there"
+    if name not in known:
+        raise EstimateError(
+            f"{figure}: {dim}={quoted(name)} is none of {listed(map(str, known))}"
         )
-        some = ", ".join(map(quoted, known[:5])) + (", ..." if len(known) > 5 else "")
-        raise ContrastError(f"{figure}: {lacking}; say ``{dim}=`` one of {some}")
     return table.isel({dim: known.index(name)})
 
 
@@ -606,8 +572,7 @@ def _as_span(span: Any, length: int) -> tuple[int, int]:
     except (TypeError, ValueError):
         start, stop = 0, -1
     if not 0 <= start < stop <= length:
-        raise ContrastError(
-            f"map_logo: ``span={quoted(span)}`` is not a range of {length:,} "
-            f"positions; such as (0, {length})"
+        raise EstimateError(
+            f"map_logo: span={quoted(span)} is not a range of {length:,} positions"
         )
     return start, stop

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from causalgia.errors import OutcomesError
+from causalgia.errors import DataError
 from causalgia.plot.logos import draw_information
 from causalgia.plot.style import (
     AS_IT_IS,
@@ -25,7 +26,6 @@ from causalgia.plot.style import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from matplotlib.axes import Axes
 
 _MOST_FAMILIES = 10
 _TASKS_A_PANEL = 4
@@ -62,14 +62,11 @@ def motif_families(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there is no family.
     """
     if not len(families) or logos is None:
-        raise OutcomesError(
-            "no motif is confirmed, and there is no family to draw; see .table for the "
-            "motifs that were tested"
-        )
+        raise DataError("no motif is confirmed, and there is no family to draw")
     shown = families.head(_MOST_FAMILIES)
     rows = [_largest_tasks(effects, str(family)) for family in shown["motif"]]
     several = effects["task"].nunique() > 1

@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from causalgia._reporting import Row, rows
 from causalgia._reporting._trial_report import versus
 from causalgia._reporting.verdict_sentences import is_simultaneous
 from causalgia.attributes import about, has
-from causalgia.checks import nearest
-from causalgia.effect_table import selected_tasks, tasks_for_errors, tasks_in_table
-from causalgia.errors import ContrastError, OutcomesError, printable, quoted
-from causalgia.inputs import check_no_pipe
+from causalgia.checks import is_not_among, listed
+from causalgia.effect_table import selected_tasks, tasks_in_table
+from causalgia.errors import DataError, EstimateError, printable, quoted
 from causalgia.types import Array
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -122,7 +121,7 @@ def use_style(name: Literal["light", "dark"]) -> None:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is neither.
 
     Examples
@@ -132,7 +131,7 @@ def use_style(name: Literal["light", "dark"]) -> None:
     >>> use_style("light")
     """
     if name not in ("light", "dark"):
-        raise OutcomesError(f"use_style: {quoted(name)} is neither 'light' nor 'dark'")
+        raise DataError(f"use_style: {quoted(name)} is neither 'light' nor 'dark'")
     _CHOSEN["style"] = name
 
 
@@ -183,23 +182,17 @@ def as_task(table: xr.Dataset, task: str | Sequence[str] | None, figure: str) ->
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If there are several and none is given, or the given one does not exist or is
         several.
     """
     tasks = tasks_in_table(table)
     if task is None and len(tasks) == 1:
         return tasks[0]
-    if task is None:
-        raise ContrastError(
-            f"{figure}: several tasks; say ``task=`` one of {tasks_for_errors(tasks)}"
-        )
-    found = selected_tasks(tasks, task, place=f"{figure}: ")
-    if len(found) > 1:
-        raise ContrastError(
-            f"{figure}: ``task={quoted(task)}`` is {len(found):,} tasks, "
-            f"{', '.join(map(quoted, found[:2]))}, ..., and this figure is of one; "
-            "name one, or draw several by forest(task=)"
+    found = [] if task is None else selected_tasks(tasks, task, place=f"{figure}: ")
+    if len(found) != 1:
+        raise EstimateError(
+            f"{figure}: task={quoted(task)} must be one of {listed(tasks)}"
         )
     return found[0]
 
@@ -218,7 +211,7 @@ def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the contrasts have no such coordinate, or no values in it.
 
     Examples
@@ -236,9 +229,8 @@ def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
         str(key) for key, coord in table.coords.items() if coord.dims == ("contrast",)
     ]
     if name not in known:
-        hint = nearest(name, known) or f"; there are {', '.join(known)}"
-        raise ContrastError(
-            f"{figure}: the contrasts have no coordinate {quoted(name)}{hint}"
+        raise EstimateError(
+            f"{figure}: {quoted(name)} {is_not_among(name, known, 'coordinate')}"
         )
     contrasts = [str(contrast) for contrast in table["contrast"].to_numpy()]
     found = dict(zip(contrasts, table[name].to_numpy().tolist(), strict=True))
@@ -248,10 +240,7 @@ def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
         if value == value and value not in ("", None)
     }
     if not found:
-        raise ContrastError(
-            f"{figure}: no contrast has a value of {quoted(name)}; choose another "
-            "coordinate"
-        )
+        raise EstimateError(f"{figure}: no contrast has a value of {quoted(name)}")
     return found
 
 
@@ -260,7 +249,7 @@ def numbers_on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str,
 
     Raises
     ------
-    ContrastError
+    EstimateError
         Also if the coordinate has other values than finite numbers.
     """
     found = on_contrasts(table, name, figure)
@@ -268,9 +257,8 @@ def numbers_on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str,
         isinstance(value, int | float) and np.isfinite(value)
         for value in found.values()
     ):
-        raise ContrastError(
-            f"{figure}: {quoted(name)} is not a coordinate of finite numbers; choose "
-            "one that is"
+        raise EstimateError(
+            f"{figure}: {quoted(name)} is not a coordinate of finite numbers"
         )
     return {contrast: float(value) for contrast, value in found.items()}
 
@@ -851,8 +839,8 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
 
     Raises
     ------
-    OutcomesError
-        If the file cannot be written: no such folder, unknown extension, or a pipe.
+    DataError
+        If the file cannot be written: no such folder, unknown extension.
 
     Examples
     --------
@@ -868,8 +856,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
     """
     figure = axes.get_figure(root=True)
     if figure is None:
-        raise OutcomesError("these axes no longer belong to a figure; draw them again")
-    check_no_pipe(path, OutcomesError)
+        raise DataError("these axes no longer belong to a figure")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=_NO_GLYPH)
@@ -877,11 +864,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
                 path, dpi=min(PNG_DPI, _MOST_PIXELS / max(figure.get_size_inches()))
             )
     except (OSError, ValueError) as error:
-        msg = (
-            f"{path}: the figure cannot be written ({error}); choose another place or "
-            "ending"
-        )
-        raise OutcomesError(msg) from error
+        raise DataError(f"{path}: the figure cannot be written ({error})") from error
     return Path(path)
 
 

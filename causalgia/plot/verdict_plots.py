@@ -5,16 +5,17 @@ ROPE.
 from __future__ import annotations
 
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from causalgia._reporting.effect_rows import as_reportable
 from causalgia.attributes import about
 from causalgia.effect_table import tasks_in_table
-from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     ACCENT,
@@ -40,9 +41,6 @@ from causalgia.plot.style import (
 )
 from causalgia.ropes import Rope
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _LARGEST_DRAWN = 2_000
 _EFFECTS_NAMED = 8
@@ -82,9 +80,9 @@ def volcano(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the task does not exist or is required, or there are several models.
-    OutcomesError
+    DataError
         If `table` is not a Dataset of estimates or decisions, or has neither p-values
         nor lfsr.
 
@@ -216,9 +214,9 @@ def ranked(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the task does not exist or is required, or there are several models.
-    OutcomesError
+    DataError
         If `table` is not a Dataset of estimates or decisions.
 
     Examples
@@ -305,9 +303,7 @@ def _around(ace: Array) -> tuple[float, float]:
 
 def _of_one_predictor(table: xr.Dataset, task: str, figure: str) -> xr.Dataset:
     if "model" in table["ace"].dims:
-        raise ContrastError(
-            f"{figure}: there are several models; select one: table.sel(model=...)"
-        )
+        raise EstimateError(f"{figure}: there are several models, and one is drawn")
     return (
         table.isel(task=tasks_in_table(table).index(task))
         if "task" in table.dims
@@ -321,16 +317,13 @@ def _evidence(one: xr.Dataset) -> tuple[Array, Array, str]:
     label = "p of no effect"
     if "log_p" in one:
         height = -one["log_p"].to_numpy() / np.log(10)
-    elif "p" in one and "p_lower" not in one:  # whose p is of equivalence
+    elif "p" in one:
         height = _negative_log10(one["p"].to_numpy())
     elif "lfsr" in one:
         height = _negative_log10(one["lfsr"].to_numpy())
         label = "local false sign rate"
     else:
-        raise OutcomesError(
-            "volcano: there are neither p-values of no effect nor lfsr; give estimates "
-            "of two or more units, from ``cg.estimate`` or ``cg.infer``"
-        )
+        raise DataError("volcano: there are neither p-values of no effect nor lfsr")
     return (
         ace,
         np.where(
@@ -381,8 +374,7 @@ def equivalence(
     Parameters
     ----------
     table
-        From `causalgia.decide` with a rope, or from
-        `causalgia.multiplicity.tost.equivalence`.
+        From `causalgia.decide` with a rope.
     task
         The task; required if there are several.
     ax
@@ -396,17 +388,17 @@ def equivalence(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the task does not exist or is required, or there are several models.
-    OutcomesError
+    DataError
         If there is no rope or no interval.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> from causalgia.multiplicity.tost import equivalence as tost
+    >>> from causalgia.verdicts import decide
     >>> axes = equivalence(
-    ...     tost(from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1))
+    ...     decide(from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1))
     ... )
     >>> [text.get_text() for text in axes.texts]
     ['negligible', 'increases']
@@ -415,10 +407,7 @@ def equivalence(
     task = as_task(table, task, "equivalence")
     one = _of_one_predictor(table, task, "equivalence")
     if "verdict" not in one or "lower" not in one:
-        raise OutcomesError(
-            "equivalence: there are no verdicts with intervals; ``cg.decide(estimates, "
-            "rope=(-0.1, 0.1))`` gives them"
-        )
+        raise DataError("equivalence: there are no verdicts with intervals")
     low, high = _rope_of(one)
     n = one.sizes["contrast"]
     if n > _ROWS_NAMED:
@@ -496,16 +485,12 @@ def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
     else:
         region = Rope.stored(about(one, "").rope)
         if region is None or not region.stated_ends:
-            raise OutcomesError(
-                f"equivalence: ``rope={quoted(about(one, None).rope)}`` is not a "
-                "region; decide with one: ``cg.decide(estimates, rope=(-0.1, 0.1))``"
+            raise DataError(
+                f"equivalence: rope={quoted(about(one, None).rope)} is not a region"
             )
         low, high = (np.full(shape, end) for end in region.stated_ends[0])
     if (low >= high).all():
-        raise OutcomesError(
-            "equivalence: the rope is a point, inside which nothing lies; decide with "
-            "a region: ``cg.decide(estimates, rope=(-0.1, 0.1))``"
-        )
+        raise DataError("equivalence: the rope is a point, inside which nothing lies")
     return low, high
 
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -20,9 +20,8 @@ from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_names, check_draws
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import (
-    InferenceError,
-    PriorConflictWarning,
-    Setting,
+    DegenerateWarning,
+    EstimateError,
     caller_stacklevel,
     quoted,
 )
@@ -69,11 +68,8 @@ from causalgia.posterior.posterior_tree import (
 from causalgia.posterior.shared_effects import infer_across_tasks
 from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
-from causalgia.types import Codes, EstimateTable, HasToPandas
+from causalgia.types import Client, Codes, EstimateTable, HasToPandas
 from causalgia.workers import mapped
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 _LEAST_RATIO, _MOST_RATIO = 1e-100, 1e12  # of standard errors to the scale of the prior
 _MOST_AUTO = 4_000_000  # numbers: 32 MB
@@ -176,23 +172,23 @@ def infer(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If a choice is unknown, contrasts of a family differ in kind, an se is 0 or
         missing, contrasts of a known covariance repeat each other, the scale is a
         ratio, an se is far from the prior's scale, the posterior is improper, or
         ``log_likelihood=True`` has no closed form.
-    ConvergenceError
+    EstimateError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size is below
         400, unless it is accepted.
-    ClusterError
+    StoreError
         If the cluster has no workers, loses them, or does not answer within the time
         limit.
 
     Warns
     -----
-    PriorConflictWarning
+    DegenerateWarning
         If the mean or spread of the effects lies where the prior has less than 1 %.
-    ConvergenceWarning
+    DegenerateWarning
         If draws that have not converged were accepted.
 
     Notes
@@ -224,8 +220,8 @@ def infer(
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
     if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
-        raise InferenceError(
-            f"``log_likelihood={quoted(log_likelihood)}`` is not one of True, False "
+        raise EstimateError(
+            f"log_likelihood={quoted(log_likelihood)} is not one of True, False "
             "and 'auto'"
         )
     check_choice(law, LAWS, "law")
@@ -314,29 +310,19 @@ def infer(
 def _check_estimates(estimates: EstimateTable, prior: object, family: object) -> None:
     check_no_average_map(estimates, "cg.infer")
     if "divergence" in getattr(estimates, "attrs", {}):
-        raise InferenceError(
+        raise EstimateError(
             "these are distances between shapes (shape_change), never negative, and a "
-            "law of effects about a mean does not hold for them; rank them among "
-            "placebos: ``cg.multiplicity.placebo_rank(estimates)``"
+            "law of effects about a mean does not hold for them"
         )
     if not isinstance(prior, Prior):
-        raise InferenceError(
+        raise EstimateError(
+            f"prior={quoted(prior)} is not a prior",
             argument="prior",
-            value=prior,
-            need="is not a prior",
-            cure="give ``prior=cg.Prior(tau_scale=0.5)``, or leave it out",
         )
     if isinstance(family, str) and family in LAWS and family not in estimates:
-        raise InferenceError(
+        raise EstimateError(
+            f"family={quoted(family)} is a law, and family= is a coordinate on contrast",
             argument="family",
-            value=family,
-            need=("is a law, and ", Setting("family"), " is a coordinate on contrast"),
-            cure=(
-                "leave ",
-                Setting("family"),
-                " out, and give ",
-                Setting("law", family),
-            ),
         )
 
 
@@ -345,13 +331,13 @@ def _wants_log_likelihood(
 ) -> bool:
     closed = all(has_log_likelihood(family, law, engine) for family in families)
     if choice is True and not closed:
-        raise InferenceError(
-            "``log_likelihood=True``: leave-one-out needs draws of the law and a "
+        raise EstimateError(
+            "log_likelihood=True: leave-one-out needs draws of the law and a "
             "closed form given the law. Predictors as a level have none, and neither "
             "have the Student-t, or the spike and slab of fewer than 30 effects, where "
-            "shared errors were sampled. Use ``law='two_scales'`` or 'normal' (with "
-            "predictors, first ``cg.estimate(effects, target='population x "
-            "predictors')``), or leave ``log_likelihood=`` out"
+            "shared errors were sampled. Use law='two_scales' or 'normal' (with "
+            "predictors, first cg.estimate(effects, target='population x "
+            "predictors')), or leave log_likelihood= out"
         )
     slow = law == "spike_and_slab" and any(
         q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in families
@@ -463,35 +449,17 @@ def _growing_errors_note(table: xr.Dataset, families: list[FamilyData]) -> list[
 
 def _check_null_value(table: xr.Dataset) -> None:
     if about(table, None).target == "next predictor":
-        raise InferenceError(
+        raise EstimateError(
+            "target='next predictor': its standard errors are those of a prediction "
+            "for one more network, not those of an effect",
             argument="target",
-            value="next predictor",
-            need=": its standard errors are those of a prediction for one more "
-            "network, not those of an effect",
-            cure=(
-                "use ``cg.decide(estimates, ...)``, or estimate ",
-                Setting("target", "population x predictors"),
-                " and then infer",
-            ),
         )
     null = float(about(table, 0.0).null_value)
     if null == 0:
         return
-    scale = about(table, "this scale").transform
-    there = (
-        "contrast on ``scale='log_of_means'``, where no effect is 0, and infer those; "
-        "or "
-        if scale == "ratio"
-        else ""
-    )
-    cure = (
-        f"{there}decide without a hierarchical model: ``cg.decide(estimates, ..., "
-        "error='fdr')`` or, from the effects, ``error='fwer'`` (in an analysis: "
-        "``cg.Analysis(..., error='fdr')``)"
-    )
-    raise InferenceError(
-        f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: "
-        f"{cure}"
+    raise EstimateError(
+        f"on {about(table, 'this scale').transform} no effect is {null:g}, and the "
+        "hierarchical model assumes 0"
     )
 
 
@@ -506,12 +474,9 @@ def _check_magnitude(table: xr.Dataset, families: list[FamilyData], law: str) ->
         scale, se = family.prior.tau_scale, float(np.sqrt(family.noise.marginal.max()))
         if np.isfinite(scale) and not _LEAST_RATIO < se / scale < _MOST_RATIO:
             task = table["task"].to_numpy()[family.task]
-            raise InferenceError(
-                f"task {task!s}: a standard error of {se:.3g} is too far from the "
-                f"scale of the prior (``tau_scale={scale:.3g}`` in its unit); divide "
-                "effects and standard errors by a constant first, or give a prior on "
-                f"their scale: ``prior=cg.Prior(mu_sd={20 * se:.3g}, "
-                f"tau_scale={10 * se:.3g}, standardized=False)``"
+            raise EstimateError(
+                f"task {task}: a standard error of {se:.3g} is too far from the scale "
+                f"of the prior (tau_scale={scale:.3g} in its unit)"
             )
 
 
@@ -521,14 +486,10 @@ def _check_kinds(
     """Raise for families of contrasts that differ in kind: by `exchangeable`, or else
     by their weights.
     """
-    cure = (
-        "``cg.decide(estimates, ...)`` tests each by itself; or give each kind a "
-        "family of its own, ``family='...'``"
-    )
     if exchangeable is False and any(len(members) > 1 for members in rows):
-        raise InferenceError(
-            "``exchangeable=False``: the effects differ in kind, and a law treats them "
-            f"as alike; {cure}"
+        raise EstimateError(
+            "exchangeable=False: the effects differ in kind, and a law treats them as "
+            "alike"
         )
     if exchangeable or "weight" not in table:
         return
@@ -539,11 +500,10 @@ def _check_kinds(
             for k in members
         )
         if pair is not None:
-            raise InferenceError(
+            raise EstimateError(
                 "the effects of a family are treated as draws from one law, and "
                 f"contrasts {quoted(pair[0])} and {quoted(pair[1])} are of different "
-                f"kinds: the weights of their arms differ; {cure}, or say "
-                "``exchangeable=True``"
+                "kinds: the weights of their arms differ"
             )
 
 
@@ -558,23 +518,17 @@ _WITHOUT_SHARING = {
 def _check_across(across: object, requested: dict[str, Any]) -> None:
     """Raise for another dim than task, and for settings of laws within a task."""
     if across != "task":
-        raise InferenceError(
+        raise EstimateError(
+            f"across={quoted(across)}: effects are shared across='task', or not (None)",
             argument="across",
-            value=across,
-            need=(
-                ": effects are shared ",
-                Setting("across", "task"),
-                ", or not (None)",
-            ),
         )
     for name, value in requested.items():
         if value != _WITHOUT_SHARING.get(name) and not (
             name == "engine" and value == "exact"
         ):
-            raise InferenceError(
-                f"``{name}={quoted(value)}`` is for the law of effects in one task, "
-                "and ``across='task'`` has a law of all tasks together; leave "
-                f"``{name}=`` out, or ``across=``"
+            raise EstimateError(
+                f"{name}={quoted(value)} is for the law of effects in one task, and "
+                "across='task' has a law of all tasks together"
             )
 
 
@@ -623,6 +577,6 @@ def _warn_of_conflict(table: xr.Dataset, families: list[FamilyData], law: str) -
         if conflict:
             task = table["task"].to_numpy()[family.task]
             warnings.warn(
-                PriorConflictWarning(f"task {task!s}: {conflict}"),
+                DegenerateWarning(f"task {task!s}: {conflict}"),
                 stacklevel=caller_stacklevel(),
             )

@@ -18,7 +18,7 @@ from scipy import linalg, special
 from causalgia.analysis_values import Prior
 from causalgia.attributes import attributes
 from causalgia.checks import check_draws
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import log_prior_tau
 from causalgia.posterior.labeled_data import (
@@ -87,7 +87,7 @@ def profile(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the coordinate is absent or not numeric, contrasts are too few or too many,
         or a period is not positive.
 
@@ -111,10 +111,7 @@ def profile(
     check_draws(n_draws, usual=4000)
     table = as_labeled_estimates(estimates, [along])
     if "model" in table["ace"].dims:
-        raise InferenceError(
-            "a profile takes one predictor; average the dim 'model', or take one with "
-            "isel(model=0)"
-        )
+        raise EstimateError("a profile takes one predictor")
     positions = covariate_values(table, along)[1]
     assert positions is not None  # `along` names a coordinate
     x = positions[:, 0]
@@ -338,7 +335,7 @@ def gaussian_process(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If there are too few points or more than 300, x has the wrong shape or no
         spread, or a period is not positive.
 
@@ -427,8 +424,8 @@ def _as_periods(periods: npt.ArrayLike | None) -> Array:
         or not grid.size
         or not (np.isfinite(grid) & (grid > 0)).all()
     ):
-        raise InferenceError(
-            f"``periods={quoted(periods)}`` must be positive numbers, such as [9.5, "
+        raise EstimateError(
+            f"periods={quoted(periods)} must be positive numbers, such as [9.5, "
             "10.0, 10.5, 11.0]; None asks for no period"
         )
     return grid.astype(np.float64)
@@ -437,20 +434,18 @@ def _as_periods(periods: npt.ArrayLike | None) -> Array:
 def _as_positions(effect: Array, noise: Noise, x: Array) -> Array:
     points = np.asarray(x, dtype=np.float64)
     if points.shape != effect.shape or noise.marginal.shape != effect.shape:
-        raise InferenceError(
-            f"x has shape {points.shape}, and there are {effect.size} effects; give a "
-            "place to each"
+        raise EstimateError(
+            f"x has shape {points.shape}, and there are {effect.size} effects"
         )
     if not 4 <= effect.size <= MOST_POINTS:
-        raise InferenceError(
-            f"{effect.size} points: an exact smooth profile takes 4 to {MOST_POINTS}; "
-            "use a coarser grid of positions"
+        raise EstimateError(
+            f"{effect.size} points: an exact smooth profile takes 4 to {MOST_POINTS}"
         )
     if not np.isfinite(points).all():
         k = int(np.argmin(np.isfinite(points)))
-        raise InferenceError(f"x[{k}] is {points[k]:g}; leave the contrast out")
+        raise EstimateError(f"x[{k}] is {points[k]:g}")
     if np.ptp(points) == 0:
-        raise InferenceError(
+        raise EstimateError(
             f"x is {points[0]:g} in all {len(points)} contrasts: a profile needs "
             "different positions"
         )

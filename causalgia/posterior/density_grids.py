@@ -15,7 +15,7 @@ from scipy.fft import dct
 from scipy.interpolate import RectBivariateSpline
 from scipy.linalg import eigh_tridiagonal
 
-from causalgia.errors import InferenceError
+from causalgia.errors import EstimateError
 from causalgia.types import Array
 
 __all__ = ["Surface", "gauss_rule", "refine_by_spline", "support_grid"]
@@ -156,7 +156,7 @@ def support_grid(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the density is nowhere finite.
     """
     while True:
@@ -164,7 +164,7 @@ def support_grid(
         heights = np.array([log_density(x) for x in points])
         heights[np.isnan(heights)] = -np.inf
         if not np.isfinite(heights).any():
-            raise InferenceError(
+            raise EstimateError(
                 "the posterior of tau is nowhere finite; are effects, se and prior of "
                 "one scale?"
             )
@@ -357,7 +357,7 @@ def resolve_density(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the density is nowhere finite, or too rough for 16,384 points.
 
     References
@@ -395,7 +395,7 @@ def resolve_density(
         if _has_converged(series, top):
             break
         if n >= _LAST_NODES:
-            raise InferenceError(
+            raise EstimateError(
                 "the posterior of tau is too rough to be integrated; are effects and "
                 "se on one scale?"
             )
@@ -463,7 +463,7 @@ def _narrow_support(
         height = log_v(v)
         height = np.where(np.isfinite(height), height, -np.inf)
         if not np.isfinite(height).any():
-            raise InferenceError(
+            raise EstimateError(
                 "the posterior of tau is nowhere finite; are effects, se and prior of "
                 "one scale?"
             )

@@ -19,8 +19,7 @@ from scipy import special
 from causalgia.analysis_values import Prior
 from causalgia.checks import nearest
 from causalgia.errors import (
-    InferenceError,
-    Setting,
+    EstimateError,
     quoted,
 )
 from causalgia.posterior.error_covariance import Noise, add_variances
@@ -112,12 +111,12 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
     >>> check_choice("normals", ("student_t", "normal"), "law")
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: law='normals' is not one of student_t, normal; did you mean 'normal'?
+    causalgia.errors.EstimateError: law='normals' is not one of student_t, normal; did you mean 'normal'?
     """
     if not isinstance(value, str) or value not in known:
         hint = nearest(quoted(value), known)
-        raise InferenceError(
-            f"``{name}={quoted(value)}`` is not one of {', '.join(known)}{hint}"
+        raise EstimateError(
+            f"{name}={quoted(value)} is not one of {', '.join(known)}{hint}"
         )
 
 
@@ -173,33 +172,20 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If ``engine="exact"`` and there is no exact path.
     """
     if law == "two_scales" and (engine == "nuts" or noise.whole is not None):
-        raise InferenceError(
+        raise EstimateError(
+            "law='two_scales' has the exact engine alone, with independent errors or "
+            "shared factors",
             argument="law",
-            value="two_scales",
-            need="has the exact engine alone, with independent errors or shared "
-            "factors",
-            cure=(
-                "leave ",
-                Setting("engine"),
-                " out, or take ",
-                Setting("law", "normal"),
-                (
-                    " or 'student_t' (with a known covariance of more than one factor, "
-                    "too)"
-                ),
-            ),
         )
     has_exact = law == "normal" or noise.whole is None
     if engine == "exact" and not has_exact:
-        raise InferenceError(
-            f"``engine='exact'``: ``law={quoted(law)}`` has no exact path with a known "
-            "covariance of more than one factor; use ``engine='nuts'``, "
-            "``law='normal'``, or leave the covariance out "
-            "(estimates.drop_vars('covariance')): then errors are taken as independent"
+        raise EstimateError(
+            f"engine='exact': law={quoted(law)} has no exact path with a known "
+            "covariance of more than one factor"
         )
     return ("exact" if has_exact else "nuts") if engine == "auto" else engine
 
@@ -508,10 +494,9 @@ def _fit_family(
     if choose_engine(engine, law, family.noise) == "exact":
         return _fit_exactly(family, law, n_draws=n_draws, key=own)
     if family.by_predictor is not None:
-        raise InferenceError(
-            f"predictors as a level of ``law={quoted(law)}`` need the exact engine, "
-            "which a whole covariance has for ``law='normal'`` alone; use that, or "
-            "``cg.estimate(effects, target='population x predictors')`` first"
+        raise EstimateError(
+            f"predictors as a level of law={quoted(law)} need the exact engine, which "
+            "a whole covariance has for law='normal' alone"
         )
     return fit_by_nuts(family, law, n_draws=n_draws, key=own)
 
@@ -594,7 +579,7 @@ def over_predictors(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the predictors agree exactly.
 
     References
@@ -659,15 +644,13 @@ def _tau_gamma_nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
     k, m = deviation.shape
     df, total = k * (m - 1), float((deviation**2).sum())
     if not total > 0:
-        raise InferenceError(
-            "the predictors agree exactly in every contrast: they are one predictor; "
-            "take one with estimates.isel(model=0)"
+        raise EstimateError(
+            "the predictors agree exactly in every contrast: they are one predictor"
         )
     if has_flat_tau(prior) and df <= 1:
-        raise InferenceError(
+        raise EstimateError(
             "one contrast of two predictors and a flat prior of tau give no proper "
-            "posterior of the spread between predictors; give a prior that ends, such "
-            "as Prior(tau='half_t')"
+            "posterior of the spread between predictors"
         )
     fine = np.sqrt(total / df) * np.geomspace(1e-3, 1e6, _GRID)
     density = _tau_gamma_log_density(fine, df, total, prior)

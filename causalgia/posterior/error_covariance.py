@@ -18,9 +18,9 @@ from scipy import special
 
 from causalgia.attributes import has
 from causalgia.checks import first_of
-from causalgia.errors import InferenceError
+from causalgia.errors import EstimateError
 from causalgia.numerics.moments import density_ratio_at_0, log_sf_t
-from causalgia.types import Array, Mask
+from causalgia.types import Array
 
 # a covariance of K contrasts is used whole from 10 K degrees of freedom on
 _PER_CONTRAST = 10
@@ -66,11 +66,11 @@ def check_effects(effect: Array, noise: Noise) -> None:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If shapes differ, or a number is not finite, or a variance not positive.
     """
     if effect.ndim != 1 or effect.size == 0 or effect.shape != noise.variances.shape:
-        raise InferenceError(
+        raise EstimateError(
             f"effects of shape {effect.shape} and noise of {noise.variances.shape}: "
             "give K of each"
         )
@@ -78,9 +78,8 @@ def check_effects(effect: Array, noise: Noise) -> None:
         bad = ~np.isfinite(values) | ((values <= 0) if name == "variance" else False)
         if bad.any():
             k = int(np.argmax(bad))
-            raise InferenceError(
-                f"contrast {k}: {name} {values[k]:g} is not a usable number; leave the "
-                "contrast out"
+            raise EstimateError(
+                f"contrast {k}: {name} {values[k]:g} is not a usable number"
             )
 
 
@@ -124,7 +123,7 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the degrees of freedom of an effect are not positive.
 
     References
@@ -141,8 +140,8 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     effect, se, df = np.broadcast_arrays(effect, se, df)
     if not (df > 0).all():
         at = tuple(np.argwhere(~(df > 0))[0])
-        raise InferenceError(
-            f"contrast {at[-1]}: df {df[at]:g} is not positive; ``df=None`` is normal"
+        raise EstimateError(
+            f"contrast {at[-1]}: df {df[at]:g} is not positive; df=None is normal"
         )
     t = np.minimum(
         np.abs(effect / se), -special.stdtrit(df, special.ndtr(-_SURE_SCORE))
@@ -328,15 +327,12 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If a standard error is missing or 0, or contrasts of a known covariance are sums
         of others; the message names the contrast.
     """
     if "model" in estimates["ace"].dims:
-        raise InferenceError(
-            "the estimates have the dim 'model'; take one predictor, "
-            "estimates.isel(model=0), or estimate over predictors first"
-        )
+        raise EstimateError("the estimates have the dim 'model'")
     se = as_usable_se(estimates)
     effect = estimates["ace"].transpose("task", "contrast").to_numpy()
     df = (
@@ -386,10 +382,9 @@ def _correlated_noise(
         values, vectors = np.linalg.eigh(correlation)
         if not values[0] > _SINGULAR * len(values):
             culprit = _names(one, "contrast")[int(np.argmax(np.abs(vectors[:, 0])))]
-            raise InferenceError(
-                f"task {task!s}: contrast {culprit!s} is a sum of other contrasts "
-                f"(least eigenvalue of the correlation {values[0]:.2g}): it is "
-                "redundant; leave it out of the family, or infer it by itself"
+            raise EstimateError(
+                f"task {task}: contrast {culprit} is a sum of other contrasts (least "
+                f"eigenvalue of the correlation {values[0]:.2g}): it is redundant"
             )
         known = correlation * np.outer(se, se)
         return (as_one_factor(known) if factors is not None else None) or _whole_noise(
@@ -417,9 +412,7 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
     0, or overflows squared.
     """
     if "se" not in estimates:
-        raise InferenceError(
-            "the estimates have no 'se': one unit gives none; draw more units"
-        )
+        raise EstimateError("the estimates have no 'se': one unit gives none")
     se, effect = (
         estimates[name].transpose("task", "contrast").to_numpy()
         for name in ("se", "ace")
@@ -433,7 +426,7 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
     if large.any() and not (missing | constant | beyond).any():
         t, k = np.argwhere(large)[0]
         in_its_unit = abs(effect[t, k]) / se[t, k] <= 1 / _LEAST_SE
-        raise InferenceError(
+        raise EstimateError(
             f"task {_names(estimates, 'task')[t]!s}: contrast "
             f"{_names(estimates, 'contrast')[k]!s}: effect {effect[t, k]:.3g} with se "
             f"{se[t, k]:.3g}, and no float holds the square of "
@@ -449,9 +442,8 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
     t = int((missing | constant | beyond).any(axis=1).argmax())
     task, names = _names(estimates, "task")[t], _names(estimates, "contrast")
     if missing[t].any():
-        raise InferenceError(
-            f"task {task!s}: {_contrast_list(names[missing[t]])}: no finite effect and "
-            f"se; {_leave_out(missing[t])}"
+        raise EstimateError(
+            f"task {task}: {_contrast_list(names[missing[t]])}: no finite effect and se"
         )
     if not constant[t].any():
         in_one_unit = np.log10(se[t].max()) - np.log10(se[t].min()) <= -np.log10(
@@ -460,33 +452,18 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
         odd = beyond[t]
         if not in_one_unit and odd.all():
             odd = se[t] < _LEAST_SE
-        if in_one_unit:
-            unit, cure = "", "give effects and standard errors in another unit"
-        else:
-            others = dict.fromkeys(
-                f"{limit(se[t][~odd]):.3g}" for limit in (np.min, np.max)
-            )
-            unit = f" in the unit of the others, whose se is {' to '.join(others)}"
-            cure = _leave_out(odd)
-            if beyond[t][~odd].any():
-                cure += ", and give the others in another unit"
-        raise InferenceError(
-            f"task {task!s}: {_contrast_list(names[odd])}: se {se[t][odd][0]:.3g}, and "
-            f"no float holds its square{unit}; {cure}"
+        raise EstimateError(
+            f"task {task}: {_contrast_list(names[odd])}: se {se[t][odd][0]:.3g}, and "
+            "no float holds its square"
         )
-    raise InferenceError(
-        f"task {task!s}: {_contrast_list(names[constant[t]])}: se 0, the same effect "
-        "in every unit. Nothing is left to infer: read the effect as it stands, and "
-        f"{_leave_out(constant[t])} (estimates.sel(contrast=...))"
+    raise EstimateError(
+        f"task {task}: {_contrast_list(names[constant[t]])}: se 0, the same effect in "
+        "every unit"
     )
 
 
-def _leave_out(contrasts: Mask) -> str:
-    return "leave the contrast out" if contrasts.sum() == 1 else "leave them out"
-
-
 def _contrast_list(names: Any, most: int = 5) -> str:
-    return f"contrast{'s' * (len(names) > 1)} {first_of(map(str, names), most)}"
+    return f"contrast {first_of(map(str, names), most)}"
 
 
 def _error_correlation(one: xr.Dataset, se: Array) -> Array:

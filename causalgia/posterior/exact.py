@@ -19,7 +19,7 @@ from scipy.special import gammaln, ndtri
 
 from causalgia.analysis_values import Prior
 from causalgia.checks import check_draws
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.scale_mixture import (
     Components,
@@ -134,7 +134,7 @@ class Exact:
 
         Raises
         ------
-        InferenceError
+        EstimateError
             If n is not a positive whole number.
         """
         check_draws(n, usual=4000)
@@ -150,7 +150,7 @@ class Exact:
 
         Raises
         ------
-        InferenceError
+        EstimateError
             If the probability does not lie strictly between 0 and 1.
 
         References
@@ -158,9 +158,8 @@ class Exact:
         Oliveira & Takahashi (2020), doi:10.1145/3423597.
         """
         if not 0 < probability < 1:
-            raise InferenceError(
-                f"probability {quoted(probability)} does not lie between 0 and 1; for "
-                "example 0.025"
+            raise EstimateError(
+                f"probability {quoted(probability)} does not lie between 0 and 1"
             )
         # Cantelli
         reach = 1.01 * np.sqrt(
@@ -281,23 +280,22 @@ def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Desi
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If a covariate is not finite or constant, some are sums of others, or there are
         as many as effects.
     """
     if covariates is None or covariates.shape[1] == 0:
         return Design(np.ones((n, 1)), np.array([prior.mu_sd]))
     if covariates.shape[0] != n or not np.isfinite(covariates).all():
-        raise InferenceError(
+        raise EstimateError(
             f"covariates of shape {covariates.shape} for {n} effects: give one finite "
             "number for each effect"
         )
     centered = covariates - covariates.mean(axis=0)
     spread = centered.std(axis=0)
     if (spread <= 1e-12 * np.abs(covariates).max(axis=0)).any():
-        raise InferenceError(
-            f"covariate {int(np.argmin(spread))} is constant and carries no "
-            "information; leave it out"
+        raise EstimateError(
+            f"covariate {int(np.argmin(spread))} is constant and carries no information"
         )
     columns = np.column_stack([np.ones(n), centered])
     if (
@@ -306,9 +304,9 @@ def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Desi
         )
         < columns.shape[1]
     ):
-        raise InferenceError(
+        raise EstimateError(
             f"{centered.shape[1]} covariates of {n} effects: some are sums of others, "
-            "or too many; leave some out"
+            "or too many"
         )
     return Design(columns, np.concatenate([[prior.mu_sd], prior.mu_sd / spread]))
 
@@ -319,15 +317,14 @@ def check_proper(n: int, center: Design, prior: Prior) -> None:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If tau is flat and there are too few effects; the error gives the number needed.
     """
     lost = int(np.isinf(center.sd).sum())
     if has_flat_tau(prior) and n - lost <= 1:
-        raise InferenceError(
+        raise EstimateError(
             f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper "
-            f"posterior: it takes {2 + lost} or more; give a prior that ends, such as "
-            "``prior=cg.Prior(tau='half_t')``"
+            f"posterior: it takes {2 + lost} or more"
         )
 
 
@@ -386,14 +383,11 @@ def linear_part(design: Design | None, noise: Noise) -> LinearPart:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the noise is a whole covariance, which has no factors.
     """
     if noise.whole is not None:
-        raise InferenceError(
-            "a whole covariance is exact under ``law='normal'`` alone; take "
-            "``engine='nuts'`` for this law, or ``law='normal'``"
-        )
+        raise EstimateError("a whole covariance is exact under law='normal' alone")
     size = len(noise.variances)
     center = np.empty((size, 0)) if design is None else design.columns
     loadings = np.empty((size, 0)) if noise.loadings is None else noise.loadings
@@ -431,7 +425,7 @@ def shared_mode(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the coefficients have no mode, or rows leave one of them undetermined.
 
     References
@@ -461,9 +455,8 @@ def shared_mode(
                 _log_joint(rows, shared, value) + float(normalizer + spread),
                 peaked,
             )
-    raise InferenceError(
-        f"factor scores or covariates found no mode in {_ASCENT_STEPS} steps; use "
-        "``law='normal'`` or ``engine='nuts'``"
+    raise EstimateError(
+        f"factor scores or covariates found no mode in {_ASCENT_STEPS} steps"
     )
 
 
@@ -566,7 +559,7 @@ def _ascent_step(
             )
         except LinAlgError:
             continue
-    raise InferenceError(
+    raise EstimateError(
         "effects leave a coefficient undetermined: covariates are collinear, or too "
         "many"
     )

@@ -16,7 +16,7 @@ import xarray as xr
 from causalgia.analysis_values import Prior
 from causalgia.attributes import attributes
 from causalgia.checks import as_names, nearest
-from causalgia.errors import InferenceError, Setting, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.crossover_estimates import placebo_contrasts
 from causalgia.posterior.error_covariance import Noise, noises_of
@@ -152,7 +152,7 @@ def family_data(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If a standard error is missing, 0 or its square no float, a known covariance
         singular, or the sd of the control arm 0.
     """
@@ -232,10 +232,8 @@ def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
         return 1.0
     unit = float(np.sqrt((part["control_sd"].to_numpy()[:, task] ** 2).mean()))
     if not unit > 0:
-        raise InferenceError(
-            "control_sd is 0: the control arm does not vary, so the prior has no unit; "
-            "give one on the scale of the effects, such as "
-            "``prior=cg.Prior(tau_scale=1, standardized=False)``"
+        raise EstimateError(
+            "control_sd is 0: the control arm does not vary, so the prior has no unit"
         )
     return unit
 
@@ -254,7 +252,7 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the dim has a single predictor.
 
     Examples
@@ -268,9 +266,9 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     if "model" not in estimates["ace"].dims:
         return estimates
     if estimates.sizes["model"] < 2:
-        raise InferenceError(
+        raise EstimateError(
             "the dim 'model' has one predictor, and how retrainings differ cannot be "
-            "seen; take it by itself with estimates.isel(model=0)"
+            "seen"
         )
     # differs between predictors
     estimates = estimates.drop_vars("below_floor", errors="ignore")
@@ -297,7 +295,7 @@ def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
     Parameters
     ----------
     table
-        As in `causalgia.estimation.as_estimates`.
+        As in `causalgia.estimation._from_effects.as_estimates`.
     names
         Columns of the table that become coordinates on contrast.
 
@@ -330,14 +328,14 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If there is none of that name, or it is not on contrast alone.
     """
     known = [str(n) for n, c in estimates.coords.items() if c.dims == ("contrast",)]
     if not isinstance(name, str) or name not in known:
         hint = nearest(quoted(name), known) or "; add one with estimates.assign_coords"
-        raise InferenceError(
-            f"``{what}={quoted(name)}`` is not a coordinate on contrast; there are "
+        raise EstimateError(
+            f"{what}={quoted(name)} is not a coordinate on contrast; there are "
             f"{', '.join(sorted(known))}{hint}"
         )
     return estimates[name]
@@ -359,15 +357,9 @@ def group_rows(
     (['a', 'b'], [[1], [0, 2]])
     """
     if family == "all":
-        raise InferenceError(
+        raise EstimateError(
+            "family='all': the effects of each task have a law of their own",
             argument="family",
-            value="all",
-            need=": the effects of each task have a law of their own",
-            cure=(
-                "leave ",
-                Setting("family"),
-                " out for all contrasts of a task together",
-            ),
         )
     if family is None:
         return None, [np.arange(estimates.sizes["contrast"])]
@@ -384,7 +376,7 @@ def covariate_values(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If one is absent, not numeric or not finite; the message names the contrast.
 
     Examples
@@ -399,10 +391,10 @@ def covariate_values(
         return (), None
     names = as_names(covariates)
     if not names or len(set(names)) < len(names):
-        raise InferenceError(
+        raise EstimateError(
+            f"covariates={quoted(covariates)}: name each coordinate on contrast "
+            "once, or give None",
             argument="covariates",
-            value=covariates,
-            need=": name each coordinate on contrast once, or give None",
         )
     return names, np.column_stack([_as_covariate(estimates, name) for name in names])
 
@@ -410,22 +402,19 @@ def covariate_values(
 def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
     values = contrast_coordinate(estimates, name, "covariates").to_numpy()
     if values.dtype.kind not in "fiub":
-        raise InferenceError(
-            f"``covariates``: {quoted(name)} holds {values.dtype} and no numbers; give "
-            f"numbers, or ``family={quoted(name)}``"
+        raise EstimateError(
+            f"covariates: {quoted(name)} holds {values.dtype} and no numbers"
         )
     numbers = values.astype(np.float64)
     if not np.isfinite(numbers).all():
         k = int(np.argmax(~np.isfinite(numbers)))
         contrast = estimates["contrast"].to_numpy()[k]
-        raise InferenceError(
-            f"contrast {contrast!s}: covariate {quoted(name)} is {numbers[k]:g}; leave "
-            "the contrast out"
+        raise EstimateError(
+            f"contrast {contrast}: covariate {quoted(name)} is {numbers[k]:g}"
         )
     if len(numbers) > 1 and np.ptp(numbers) <= 1e-12 * np.abs(numbers).max():
-        raise InferenceError(
-            f"covariate {quoted(name)} is constant and carries no information; leave it "
-            "out of ``covariates=``"
+        raise EstimateError(
+            f"covariate {quoted(name)} is constant and carries no information"
         )
     return numbers
 

@@ -21,7 +21,7 @@ from scipy.ndimage import binary_dilation
 from scipy.special import logsumexp
 
 from causalgia.compiled import njit
-from causalgia.errors import InferenceError
+from causalgia.errors import EstimateError
 from causalgia.types import Array
 
 __all__ = [
@@ -348,7 +348,7 @@ def adaptive_cells(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the density is nowhere finite, or 20,000 cells do not resolve it.
 
     Examples
@@ -441,10 +441,8 @@ def _refine_cells(
         if len(points) > _MOST_CELLS:
             break
         table = _halve_cells(density, table, rough, live, cut)
-    raise InferenceError(
-        "the posterior of the law is too irregular to integrate over cells of a grid; "
-        "use ``law='normal'`` or "
-        "``law='student_t'``"
+    raise EstimateError(
+        "the posterior of the law is too irregular to integrate over cells of a grid"
     )
 
 
@@ -524,7 +522,7 @@ def _replace_nonfinite(
 ) -> tuple[Array, Array, Array]:
     fine = np.isfinite(height) & np.isfinite(slope).all(axis=1)
     if not fine.any():
-        raise InferenceError(
+        raise EstimateError(
             "the posterior of the law is nowhere finite; are effects and se on one "
             "scale?"
         )

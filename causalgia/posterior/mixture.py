@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from causalgia.analysis_values import Prior
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.error_covariance import (
     Noise,
@@ -116,7 +116,7 @@ def mixture(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the noise is a whole covariance, an effect or variance is not usable, or
         scales or counts do not fit.
 
@@ -147,13 +147,10 @@ def mixture(
     ):
         sd = scales / unit
     else:
-        raise InferenceError(
-            f"scales {scales.tolist()} do not ascend from 0 or above; for example [0, "
-            "0.1, 0.3, 1]"
-        )
+        raise EstimateError(f"scales {scales.tolist()} do not ascend from 0 or above")
     counts = null_biased_counts(sd) if prior_count is None else prior_count
     if counts.shape != sd.shape:
-        raise InferenceError(
+        raise EstimateError(
             f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count "
             "for each scale"
         )
@@ -274,9 +271,7 @@ def _center_design(
     n: int, mode: str, covariates: Array | None, prior: Prior
 ) -> Design | None:
     if mode not in ("zero", "estimate"):
-        raise InferenceError(
-            f"``mode={quoted(mode)}`` is neither 'zero' nor 'estimate'"
-        )
+        raise EstimateError(f"mode={quoted(mode)} is neither 'zero' nor 'estimate'")
     whole = fixed_effects_design(n, covariates, prior)
     if mode == "estimate":
         return whole
@@ -349,16 +344,14 @@ def _alternate_maxima(
         height = weights.penalized - _coefficient_penalty(coefficients, shared)
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
             if not mode.peaked:
-                raise InferenceError(
+                raise EstimateError(
                     "the effects do not settle the center or a factor score: its "
-                    "posterior is not peaked; use ``law='normal'`` or "
-                    "``engine='nuts'``"
+                    "posterior is not peaked"
                 )
             return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
-    raise InferenceError(
-        f"weights and center did not converge in {_EM_ROUNDS:,} iterations; use "
-        "``law='normal'`` or ``engine='nuts'``"
+    raise EstimateError(
+        f"weights and center did not converge in {_EM_ROUNDS:,} iterations"
     )
 
 
@@ -565,7 +558,7 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If a prior count is below 1: the problem is then not convex.
 
     References
@@ -581,8 +574,8 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     (array([0.7083, 0.2917]), True)
     """
     if not (prior_count >= 1).all():
-        raise InferenceError(
-            f"``prior_count={prior_count.tolist()}`` holds a count below 1; 1 leaves a "
+        raise EstimateError(
+            f"prior_count={prior_count.tolist()} holds a count below 1; 1 leaves a "
             "weight alone"
         )
     row_top = log_density.max(axis=1)

@@ -4,28 +4,19 @@ estimates are exchangeable.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import special
 
 from causalgia.analysis_values import Prior
-from causalgia.checks import check_draws
 from causalgia.choices import LEAST_FOR_A_LAW
-from causalgia.errors import InferenceError
-from causalgia.posterior.engines import draw_errors
+from causalgia.errors import EstimateError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.labeled_data import (
-    FamilyData,
-    as_labeled_estimates,
-    family_data,
-)
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Array, EstimateTable, PosteriorGroups
+from causalgia.types import Array, PosteriorGroups
 
 _RARE = 0.01
 _NODES = 400
@@ -40,7 +31,7 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the prior is flat and has none.
 
     Examples
@@ -49,10 +40,7 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
     array([1.])
     """
     if np.isinf(prior.tau_scale):
-        raise InferenceError(
-            "a flat prior of tau cannot be drawn from; give one that ends: "
-            "Prior(tau='half_t')"
-        )
+        raise EstimateError("a flat prior of tau cannot be drawn from")
     if prior.tau == "uniform":
         return prior.tau_scale * probability
     from scipy import stats
@@ -136,7 +124,7 @@ def prior_conflict(
 def _spread_sentence(of: str, prior: Prior, cure: float) -> str:
     return (
         f"the spread of the {of}, lies where the prior gives less than 1 % "
-        f"(Prior(tau_scale={prior.tau_scale:.3g}): ``tau_scale={cure:.1g}`` would not)"
+        f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={cure:.1g} would not)"
     )
 
 
@@ -194,108 +182,6 @@ def _off_diagonal_squares(noise: Noise) -> float:
     return float((gram**2).sum() - ((noise.loadings**2).sum(axis=1) ** 2).sum())
 
 
-def prior_predictive(
-    estimates: EstimateTable,
-    *,
-    prior: Prior = Prior(),  # noqa: B008
-    n_draws: int = 1_000,
-    rng: RNG,
-) -> Tree:
-    """Draw effects and estimates from the prior, to check that they have a plausible
-    size.
-
-    ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal
-    law), and ``effect`` about them with the noise of the estimates.
-
-    Parameters
-    ----------
-    estimates
-        As in `infer`; only their errors are used.
-    prior
-        As in `infer`; it cannot be flat.
-    n_draws
-        Independent draws.
-    rng
-        Seed (0 is a seed), Generator or SeedSequence.
-
-    Returns
-    -------
-    DataTree
-        ``prior``: ``mu, tau (chain, draw, task)``,
-        ``ace (chain, draw, contrast, task)``; ``prior_predictive``:
-        ``effect (chain, draw, contrast, task)``; ``observed_data``: ``effect``. All on
-        the contrast scale.
-
-    Raises
-    ------
-    InferenceError
-        If the prior is flat in mu or tau, or `n_draws` is not a positive whole number.
-
-    References
-    ----------
-    Gabry et al. (2019), doi:10.1111/rssa.12378.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> drawn = prior_predictive(
-    ...     pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5]}), rng=0
-    ... )
-    >>> drawn["prior_predictive"]["effect"].sizes["draw"]
-    1000
-    """
-    check_draws(n_draws, usual=1000)
-    table = as_labeled_estimates(estimates, [])
-    if np.isinf(prior.mu_sd):
-        raise InferenceError(
-            "a flat prior of mu cannot be drawn from; give mu_sd a number, such as "
-            "``prior=cg.Prior(mu_sd=10)``"
-        )
-    key = root_key(rng)
-    families = list(
-        family_data(table, [np.arange(table.sizes["contrast"])], None, prior)
-    )
-    drawn = [
-        _draw_from_prior(
-            q, n_draws, np.random.default_rng(derive(key, "prior predictive", q.task))
-        )
-        for q in families
-    ]
-    mu, tau, ace, effect = (
-        np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True)
-    )
-    labels = {"contrast": table["contrast"], "task": table["task"]}
-    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(n_draws), **labels}
-    wide = ("chain", "draw", "contrast", "task")
-    short = {
-        "mu": (("chain", "draw", "task"), mu),
-        "tau": (("chain", "draw", "task"), tau),
-    }
-    observed = (
-        table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
-    )
-    return as_tree(
-        {
-            "prior": xr.Dataset(short | {"ace": (wide, ace)}, coords),
-            "prior_predictive": xr.Dataset({"effect": (wide, effect)}, coords),
-            "observed_data": xr.Dataset(
-                {"effect": (("contrast", "task"), observed.to_numpy())}, labels
-            ),
-        }
-    )
-
-
-def _draw_from_prior(
-    family: FamilyData, n_draws: int, generator: np.random.Generator
-) -> tuple[Array, Array, Array, Array]:
-    mu = generator.normal(0, family.prior.mu_sd, n_draws)
-    tau = tau_quantile(family.prior, generator.random(n_draws))
-    ace = mu[:, None] + tau[:, None] * generator.normal(
-        size=(n_draws, len(family.effect))
-    )
-    return mu, tau, ace, ace + draw_errors(family.noise, n_draws, generator)
-
-
 def posterior_predictive(posterior: PosteriorGroups, *, rng: RNG) -> Tree:
     """Add replicated estimates: each draw of the effects, measured again with the
     standard errors that were used.
@@ -318,7 +204,7 @@ def posterior_predictive(posterior: PosteriorGroups, *, rng: RNG) -> Tree:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the tree lacks one of the two.
 
     References

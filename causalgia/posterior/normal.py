@@ -401,7 +401,7 @@ def normal(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the posterior is improper (a flat tau with too few effects), an effect is not
         finite, or shapes differ.
 

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import special
 
 from causalgia.analysis_values import Prior
-from causalgia.errors import InferenceError
+from causalgia.errors import EstimateError
 from causalgia.posterior.error_covariance import Noise, noise_unit, rescale_noise
 from causalgia.posterior.exact import (
     Design,
@@ -605,9 +605,8 @@ def sample_slab(
         conditional moments given the scores.
     """
     if has_flat_tau(prior):
-        raise InferenceError(
-            "a slab with a flat prior of tau has no posterior: it may be empty; give "
-            "one that ends, such as ``prior=cg.Prior(tau='half_t')``"
+        raise EstimateError(
+            "a slab with a flat prior of tau has no posterior: it may be empty"
         )
     split, unit = as_factors(noise), noise_unit(noise)
     assert split.loadings is not None  # for mypy: `as_factors` made them

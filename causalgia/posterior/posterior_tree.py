@@ -25,9 +25,8 @@ import xarray as xr
 from causalgia.attributes import about, attributes
 from causalgia.checks import first_of
 from causalgia.errors import (
-    ConvergenceError,
-    ConvergenceWarning,
-    InferenceError,
+    DegenerateWarning,
+    EstimateError,
     quoted,
     type_in_words,
 )
@@ -71,7 +70,7 @@ def as_arviz(posterior: PosteriorGroups) -> Any:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If it is not a posterior.
 
     Examples
@@ -148,7 +147,7 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If it is not one of these.
 
     Examples
@@ -158,7 +157,7 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
     >>> tree_datasets([1.0])
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: a posterior is an xarray DataTree or an arviz InferenceData, not a list; ...
+    causalgia.errors.EstimateError: a posterior is an xarray DataTree or an arviz InferenceData, not a list
     """
     if isinstance(tree, xr.DataTree):
         return {str(name): child.to_dataset() for name, child in tree.children.items()}
@@ -168,9 +167,9 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
         return {str(name): group for name, group in tree.items()}
     if hasattr(tree, "groups") and hasattr(tree, "add_groups"):
         return {name: tree[name] for name in tree.groups()}
-    raise InferenceError(
+    raise EstimateError(
         "a posterior is an xarray DataTree or an arviz InferenceData, not "
-        f"{type_in_words(tree)}; take one from ``cg.infer``"
+        f"{type_in_words(tree)}"
     )
 
 
@@ -179,7 +178,7 @@ def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the group or one of the variables is absent.
 
     Examples
@@ -187,20 +186,19 @@ def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
     >>> tree_group({"prior": xr.Dataset()}, "posterior", "ace")
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: the tree has no group 'posterior', only prior; take one from cg.infer
+    causalgia.errors.EstimateError: the tree has no group 'posterior', only prior
     """
     found = tree_datasets(tree)
     if group not in found:
-        raise InferenceError(
+        raise EstimateError(
             f"the tree has no group {quoted(group)}, only "
-            f"{', '.join(sorted(found)) or 'nothing'}; take one from ``cg.infer``"
+            f"{', '.join(sorted(found)) or 'nothing'}"
         )
     for name in names:
         if name not in found[group]:
-            raise InferenceError(
+            raise EstimateError(
                 f"the group {quoted(group)} has no variable {quoted(name)}, only "
-                f"{', '.join(map(str, found[group].data_vars))}; take one from "
-                f"``cg.infer``, or rename yours to {quoted(name)}"
+                f"{', '.join(map(str, found[group].data_vars))}"
             )
     return found[group]
 
@@ -209,11 +207,6 @@ MAX_RHAT = 1.01
 MIN_ESS = 400
 _LISTED = 5
 _LIMITS = {"rhat": "above 1.01", "ess_bulk": "below 400", "ess_tail": "below 400"}
-_CURES = (
-    "ask for more ``n_draws=``, a narrower prior (``prior=cg.Prior(tau_scale=...)``), "
-    "``engine='exact'`` where it exists, or ``accept_unconverged=True`` to see them as "
-    "they are"
-)
 
 
 def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
@@ -345,13 +338,12 @@ def check_n_draws(n_draws: int, accepted: bool) -> None:
 
     Raises
     ------
-    ConvergenceError
+    EstimateError
         If there are too few draws and unconverged ones are not accepted.
     """
     if n_draws < MIN_ESS and not accepted:
-        raise ConvergenceError(
-            f"``n_draws={n_draws}`` cannot give an effective sample size of {MIN_ESS}; "
-            "ask for ``n_draws=4000`` (the default), or ``accept_unconverged=True``"
+        raise EstimateError(
+            f"n_draws={n_draws} cannot give an effective sample size of {MIN_ESS}"
         )
 
 
@@ -363,13 +355,13 @@ def check_convergence(
 
     Raises
     ------
-    ConvergenceError
+    EstimateError
         If there are divergences, an R-hat above 1.01 or an effective sample size below
         400, and it was not accepted.
 
     Warns
     -----
-    ConvergenceWarning
+    DegenerateWarning
         The same, accepted.
 
     References
@@ -385,14 +377,14 @@ def check_convergence(
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.ConvergenceError: the draws have not converged: rhat of mu above 1.01: 1.2; ask for ...
+    causalgia.errors.EstimateError: the draws have not converged: rhat of mu above 1.01: 1.2
     """
     failures = convergence_failures(diagnostics)
     if failures:
         text = "the draws have not converged: " + "; ".join(failures)
         if not accepted:
-            raise ConvergenceError(f"{text}; {_CURES}")
-        warnings.warn(ConvergenceWarning(text), stacklevel=stacklevel + 1)
+            raise EstimateError(f"{text}")
+        warnings.warn(DegenerateWarning(text), stacklevel=stacklevel + 1)
     return dict(diagnostics.attrs) | {
         "converged": "no" if failures else "yes",
         "unconverged": "; ".join(failures),

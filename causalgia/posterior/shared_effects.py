@@ -20,8 +20,7 @@ from causalgia.analysis_values import Prior
 from causalgia.attributes import attributes
 from causalgia.choices import LEAST_TO_SHARE
 from causalgia.errors import (
-    InferenceError,
-    Setting,
+    EstimateError,
 )
 from causalgia.notes import with_notes
 from causalgia.posterior.averaged_weights import RARE, averaged_weights, visible_counts
@@ -109,7 +108,7 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If there are fewer than 20 contrasts, or fewer than 2 or more than 1,000 tasks,
         several predictors, more draws than memory is for, or as
         `causalgia.posterior.task_covariances.task_errors`.
@@ -149,51 +148,38 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
 
 def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
     if "model" in estimates["ace"].dims:
-        raise InferenceError(
+        raise EstimateError(
+            "across='task': the estimates have the dim 'model'",
             argument="across",
-            value="task",
-            need=": the estimates have the dim 'model'",
-            cure="take one predictor, estimates.isel(model=0), or estimate over "
-            "predictors: ``cg.estimate(effects, target='population x predictors', "
-            "task_correlation=True)``",
         )
     n, size = estimates.sizes["contrast"], estimates.sizes["task"]
     if size < 2:
-        raise InferenceError(
+        raise EstimateError(
+            "across='task': there is one task and nothing to share",
             argument="across",
-            value="task",
-            need=": there is one task and nothing to share",
-            cure=("leave ", Setting("across"), " out"),
         )
     if n < LEAST_TO_SHARE:
-        raise InferenceError(
+        raise EstimateError(
+            f"across='task': {n} contrast{'s' * (n != 1)} cannot show which effects "
+            f"tasks share; {LEAST_TO_SHARE} or more are needed. Without it, "
+            "cg.infer(estimates, ...) and cg.decide(estimates, ...) treat each "
+            "task by itself",
             argument="across",
-            value="task",
-            need=f": {n} contrast{'s' * (n != 1)} cannot show which effects tasks share",
-            cure=f"{LEAST_TO_SHARE} or more are needed. Without it, ``cg.infer(estimates, "
-            "...)`` and ``cg.decide(estimates, ...)`` treat each task by itself",
         )
     if size > MOST_TASKS:
-        raise InferenceError(
+        raise EstimateError(
+            f"across='task': {size:,} tasks, and {MOST_TASKS:,} are possible: each "
+            "contrast needs the eigenvectors of a matrix of tasks by tasks, and "
+            "the time grows with the cube of their number. Choose tasks, "
+            "estimates.sel(task=[...]), or average similar ones before cg.contrast; "
+            "without across= each task is treated by itself, and any number is "
+            "possible",
             argument="across",
-            value="task",
-            need=f": {size:,} tasks, and {MOST_TASKS:,} are possible: each contrast "
-            "needs the eigenvectors of a matrix of tasks by tasks, and the time "
-            "grows with the cube of their number. Choose tasks, "
-            "estimates.sel(task=[...]), or average similar ones before ``cg.contrast``",
-            cure=(
-                "without ",
-                Setting("across"),
-                " each task is treated by itself, and any number is possible",
-            ),
         )
     if n_draws * n * size > _MOST_DRAWN:
-        fit = _MOST_DRAWN // (n * size) // CHAINS * CHAINS
-        cure = f"``n_draws={fit}``" if fit >= CHAINS else "fewer contrasts at a time"
-        raise InferenceError(
-            f"``n_draws={n_draws:,}`` of {n * size:,} effects take "
-            f"{8 * n_draws * n * size / 2**30:.0f} GiB; give {cure} (means, standard "
-            "deviations and lfsr are exact and need no draws)"
+        raise EstimateError(
+            f"n_draws={n_draws:,} of {n * size:,} effects take "
+            f"{8 * n_draws * n * size / 2**30:.0f} GiB"
         )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import betaln, expit, logsumexp
 
 from causalgia.analysis_values import Prior
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.density_grids import Surface, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import (
@@ -87,7 +87,7 @@ def spike_and_slab(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the noise is whole or of more factors, the prior of tau is flat, a weight is
         below 1, or a number is not usable.
 
@@ -107,18 +107,16 @@ def spike_and_slab(
     if noise.whole is not None or (
         noise.loadings is not None and noise.loadings.shape[1] > MOST_FACTORS
     ):
-        raise InferenceError(
-            f"spike_and_slab takes independent noise or at most {MOST_FACTORS} "
-            "loadings; for others take ``engine='nuts'``, or normal"
+        raise EstimateError(
+            f"spike_and_slab takes independent noise or at most {MOST_FACTORS} loadings"
         )
     if has_flat_tau(prior):
-        raise InferenceError(
-            "a slab with a flat prior of tau has no posterior: it may be empty; give "
-            "one that ends, such as ``prior=cg.Prior(tau='half_t')``"
+        raise EstimateError(
+            "a slab with a flat prior of tau has no posterior: it may be empty"
         )
     if not (np.isfinite(weight).all() and min(weight) >= 1):
-        raise InferenceError(
-            f"``weight={quoted(weight)}``: both parameters of the Beta prior are at "
+        raise EstimateError(
+            f"weight={quoted(weight)}: both parameters of the Beta prior are at "
             "least 1; (1, 1) is flat"
         )
     unit = noise_unit(noise)

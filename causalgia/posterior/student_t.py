@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from causalgia.analysis_values import Prior
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.density_grids import (
     Surface,
@@ -99,7 +99,7 @@ def student(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the noise is a whole covariance, the posterior is improper (a flat tau with
         too few effects), or an effect, a variance or nu is not usable.
 
@@ -118,10 +118,7 @@ def student(
     """
     check_effects(effect, noise)
     if not (np.isfinite(nu) and nu > 0):
-        raise InferenceError(
-            f"``nu={quoted(nu)}`` is not a number of degrees of freedom; try ``nu=4``, "
-            "or ``law='normal'``"
-        )
+        raise EstimateError(f"nu={quoted(nu)} is not a number of degrees of freedom")
     unit = noise_unit(noise)
     here, prior_here = rescale_noise(noise, unit), rescale_prior(prior, unit)
     center = fixed_effects_design(len(effect), covariates, prior_here)
@@ -474,7 +471,7 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the coefficients have no single peak, or mu has no end.
     """
     if len(model.shared.precision) == 1 and len(model.effect) <= _FEW_EFFECTS:
@@ -506,17 +503,15 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
                 s > _FLAT and not mode.peaked
                 for s, mode in zip(share, modes, strict=True)
             ):
-                raise InferenceError(
+                raise EstimateError(
                     "the effects do not settle a coefficient or factor score: its "
-                    "posterior is not peaked; use ``law='normal'`` or "
-                    "``engine='nuts'``"
+                    "posterior is not peaked"
                 )
         if density[:, [0, -1]].max() < density.max() - _EDGE_NATS:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
-    raise InferenceError(
-        "the posterior of mu has no end: give a prior of mu that ends, such as "
-        "``mu_sd=10``"
+    raise EstimateError(
+        "the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10"
     )
 
 

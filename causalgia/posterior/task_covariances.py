@@ -26,8 +26,7 @@ import xarray as xr
 from causalgia.attributes import about
 from causalgia.effects.scales import stored_task_weights
 from causalgia.errors import (
-    InferenceError,
-    Setting,
+    EstimateError,
     quoted,
 )
 from causalgia.estimation.given_effects import task_columns_of
@@ -479,7 +478,7 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the correlation between tasks is not known, tasks repeat each other, or a
         standard error is missing or 0.
     """
@@ -490,14 +489,13 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
     unit = float(2.0 ** np.round(np.log2(np.median(se))))
     columns = task_columns_of(estimates)
     if not columns:
-        raise InferenceError(
+        raise EstimateError(
+            "across='task': the correlation of the errors between tasks is not "
+            "known, and treating them as independent would give false signs. From "
+            "units: cg.estimate(effects, task_correlation=True); from elsewhere: "
+            "cg.from_effects(table, task_correlation=...), a matrix over tasks "
+            "(np.eye(T) says that they are independent)",
             argument="across",
-            value="task",
-            need=": the correlation of the errors between tasks is not known, and "
-            "treating them as independent would give false signs. From units: "
-            "``cg.estimate(effects, task_correlation=True)``",
-            cure="from elsewhere: ``cg.from_effects(table, task_correlation=...)``, a "
-            "matrix over tasks (np.eye(T) says that they are independent)",
         )
     names = [
         d
@@ -549,15 +547,10 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
             ]
             if values.min() <= _SINGULAR:
                 name = estimates["contrast"].to_numpy()[rows[int(values.argmin())]]
-                raise InferenceError(
+                raise EstimateError(
+                    f"across='task': contrast {name}: task_correlation= is singular "
+                    f"(least eigenvalue {values.min():.1g})",
                     argument="across",
-                    value="task",
-                    need=(
-                        f": contrast {name!s}: ",
-                        Setting("task_correlation"),
-                        f" is singular (least eigenvalue {values.min():.1g})",
-                    ),
-                    cure="give a mean over contrasts, (T, T), or leave a task out",
                 )
     if not _exceeds_sampling_error(shared, mean, least, known):
         shared = np.zeros(mean.shape)
@@ -610,19 +603,17 @@ def _check_tasks_differ(correlation: Array, names: npt.NDArray[np.str_]) -> None
     if value[0] > _SINGULAR:
         return
     first, second = np.argsort(-np.abs(vector[:, 0]), kind="stable")[:2]
-    raise InferenceError(
+    raise EstimateError(
+        f"across='task': the errors of task {names[first]} follow from those of other "
+        f"tasks, such as {names[second]} (correlation "
+        f"{correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the task "
+        "is redundant",
         argument="across",
-        value="task",
-        need=f": the errors of task {names[first]!s} follow from those of other tasks, "
-        f"such as {names[second]!s} (correlation "
-        f"{correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the "
-        "task is redundant",
-        cure="leave it out, estimates.drop_sel(task=[...])",
     )
 
 
 def _check_independent(estimates: xr.Dataset, correlation: Array, df: float) -> None:
-    """Raise InferenceError for contrasts between tasks, or tasks, of which one is a
+    """Raise EstimateError for contrasts between tasks, or tasks, of which one is a
     weighted sum of others.
 
     Its error is then 0 given the others. The mean correlation hides this, since every
@@ -640,12 +631,10 @@ def _check_independent(estimates: xr.Dataset, correlation: Array, df: float) -> 
     if dependent is None:
         vectors = np.linalg.eigh(few[0])[1]
         dependent = names[int(np.abs(vectors[:, 0]).argmax())]
-    raise InferenceError(
+    raise EstimateError(
+        f"across='task': the task {quoted(dependent)} is a weighted sum of other "
+        "tasks, so its errors follow from theirs and it adds no information",
         argument="across",
-        value="task",
-        need=f": the task {quoted(dependent)} is a weighted sum of other tasks, so its "
-        "errors follow from theirs and it adds no information",
-        cure=f"leave it out, estimates.drop_sel(task={quoted(dependent)})",
     )
 
 

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from causalgia.analysis_values import Prior
 from causalgia.compiled import njit
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.row_blocks import SMALL_BLOCK
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
 from causalgia.posterior.exact import (
@@ -97,7 +97,7 @@ def two_scales(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the noise is a whole covariance, or an effect, a variance or the unit is not
         usable.
 
@@ -122,10 +122,7 @@ def two_scales(
     check_effects(effect, noise)
     unit = median_se(noise) if unit is None else unit
     if not (np.isfinite(unit) and unit > 0):
-        raise InferenceError(
-            f"``unit={quoted(unit)}`` is not a positive number; leave it out for the "
-            "median standard error"
-        )
+        raise EstimateError(f"unit={quoted(unit)} is not a positive number")
     center = fixed_effects_design(
         len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1)
     )

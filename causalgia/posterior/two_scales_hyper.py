@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from causalgia.compiled import njit
-from causalgia.errors import InferenceError
+from causalgia.errors import EstimateError
 from causalgia.posterior.exact import LinearPart
 from causalgia.posterior.lattice import (
     Cells,
@@ -280,7 +280,7 @@ def integrate_share(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the effects leave a coefficient undetermined.
     """
     narrow, wide, _ = scales_at(points, one=one)
@@ -303,7 +303,7 @@ def integrate_share(
     )
     _integrate_share_kernel(*data, one, state, value, root, logit, out, done)
     if (done < 0).all():
-        raise InferenceError(
+        raise EstimateError(
             "effects leave a coefficient undetermined: covariates are collinear, or "
             "too many"
         )
@@ -336,7 +336,7 @@ def posterior_parts(
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If the density is too rough, or a coefficient undetermined.
     """
     # two starting states, (2, 1 + m): the median, and the coefficients under one scale

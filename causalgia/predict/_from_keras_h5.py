@@ -20,19 +20,16 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import (
-    OutcomesError,
     PredictorError,
     one_line,
     quoted,
-    quoted_path,
 )
-from causalgia.inputs import no_network, no_text, open_regular_file, read_bytes
+from causalgia.inputs import open_regular_file, read_bytes
 from causalgia.predict.keras_layers import (
     MERGES,
     OWN_ACTIVATION,
     PLAIN,
     SAME,
-    SAVE_AGAIN,
     WEIGHTED,
     KerasGraph,
     KerasLayer,
@@ -52,10 +49,6 @@ from causalgia.predict.track import Reduce, Track
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _ARCHIVED = ("config.json", "model.weights.h5")
 _MOST_CONFIG = 2**26
-_INNER = (
-    "is a network inside the network with several inputs or outputs, or a layer used "
-    "twice: save one flat network"
-)
 
 
 def from_keras_h5(
@@ -183,21 +176,16 @@ def read_keras_h5(
     if start.startswith(_ZIP):
         return _read_archive(place, config)
     if not start.startswith(_HDF5):
-        if why := no_network(start):
-            raise PredictorError(f"{place}: is not an HDF5 file: it {why}")
-        raise PredictorError(
-            f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}"
-        )
-    from causalgia.store import check_hdf5, check_hdf5_installed
+        raise PredictorError(f"{place}: is not an HDF5 file")
+    from causalgia.store import as_damage_error, check_hdf5_installed
 
     check_hdf5_installed()
     import h5py
 
-    try:
-        check_hdf5(place)
-    except OutcomesError as error:
-        raise error.replace(error=PredictorError) from error
-    with h5py.File(place, "r") as file:
+    with (
+        as_damage_error(place, "HDF5", PredictorError),
+        h5py.File(place, "r") as file,
+    ):
         given = _text_of_graph(file, place, config)
         if config is not None and "layers" in file:  # as Keras 3 writes weights alone
             graph = graph_of(given, Path(config) if _is_path(config) else place)
@@ -221,25 +209,20 @@ def _read_archive(
     nothing else in it is opened.
     """
     if config is not None:
-        raise PredictorError(
-            f"{place}: a .keras archive has its own graph; leave ``config=`` out"
-        )
-    from causalgia.store import check_hdf5
+        raise PredictorError(f"{place}: a .keras archive has its own graph")
+    from causalgia.store import as_damage_error
 
     try:
         with zipfile.ZipFile(place) as archive, tempfile.TemporaryDirectory() as folder:
             members = {one.filename: one for one in archive.infolist()}
             if any(name.endswith("data.pkl") for name in members):
                 raise PredictorError(
-                    f"{place}: was written by torch.save, not by Keras; give it to the "
-                    "code of its network: ``cg.load_predictor('my_net.py:load', "
-                    f"weights={quoted_path(place)})``"
+                    f"{place}: was written by torch.save, not by Keras"
                 )
             missing = [name for name in _ARCHIVED if name not in members]
             if missing:
                 raise PredictorError(
-                    f"{place}: is not a .keras archive (it lacks {missing[0]}); "
-                    f"{SAVE_AGAIN}"
+                    f"{place}: is not a .keras archive (it lacks {missing[0]})"
                 )
             graph, weights = (members[name] for name in _ARCHIVED)
             if (
@@ -247,22 +230,18 @@ def _read_archive(
                 or weights.file_size > place.stat().st_size
             ):
                 raise PredictorError(
-                    f"{place}: its weights are compressed, as Keras does not write "
-                    f"them; {SAVE_AGAIN}"
+                    f"{place}: its weights are compressed, as Keras does not write them"
                 )
             if graph.file_size > _MOST_CONFIG:
                 raise PredictorError(
-                    f"{place}: {graph.filename} has more than {_MOST_CONFIG:,} bytes; "
-                    f"{SAVE_AGAIN}"
+                    f"{place}: {graph.filename} has more than {_MOST_CONFIG:,} bytes"
                 )
             text = archive.read(graph).decode("utf-8", "replace")
             copy = Path(folder) / "weights.h5"
             with archive.open(weights) as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target)
-            check_hdf5(copy)
-            return _of_archive(graph_of(text, place), copy)
-    except OutcomesError as error:
-        raise error.at(str(place), error=PredictorError) from error
+            with as_damage_error(place, "HDF5", PredictorError):
+                return _of_archive(graph_of(text, place), copy)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -270,9 +249,7 @@ def _read_archive(
         EOFError,
         OSError,
     ) as error:
-        raise PredictorError(
-            f"{place}: is a damaged archive ({error}); {SAVE_AGAIN}"
-        ) from error
+        raise PredictorError(f"{place}: is a damaged archive ({error})") from error
 
 
 def _of_archive(
@@ -373,16 +350,9 @@ def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None)
     if config is None:
         found = file.attrs.get("model_config")
         if found is None:
-            newer = "layers" in file or "_layer_checkpoint_dependencies" in file
-            what = (
-                "the weights of Keras 3 alone (.weights.h5)"
-                if newer
-                else "weights alone"
-            )
-            cure = "give ``config=``, the JSON file of the network's graph"
             raise PredictorError(
-                f"{path}: holds {what}, without the graph of layers; {cure}, "
-                f"{SAVE_AGAIN}"
+                f"{path}: holds weights without the graph of layers, and config= is "
+                "not given"
             )
         return (
             found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
@@ -390,17 +360,10 @@ def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None)
     if isinstance(config, str) and config.lstrip().startswith("{"):
         return config
     if not isinstance(config, str | os.PathLike):
-        raise PredictorError(
-            f"``config={quoted(config)}`` is neither JSON text nor a path; give "
-            "json.dumps(config)"
-        )
+        raise PredictorError(f"config={quoted(config)} is neither JSON text nor a path")
     content = read_bytes(config, PredictorError, most=_MOST_CONFIG)
-    if why := no_text(content[:512]):
-        raise PredictorError(f"{config}: {why}")
     if not content.strip():
-        raise PredictorError(
-            f"{config}: is empty; write it by model.to_json() in Keras"
-        )
+        raise PredictorError(f"{config}: is empty")
     return content.decode("utf-8", "replace")
 
 
@@ -449,16 +412,10 @@ def _input_order(config: dict[str, Any], source: Path) -> tuple[int, ...]:
         )
     ]
     if len(orders) != 1:
-        why = (
-            "its positions could be any of several axes"
-            if orders
-            else "that is no image of one-hot sequences"
-        )
         raise PredictorError(
-            f"{source}: input {quoted(config.get('name'))} has shape {quoted(shape)}: "
-            f"{why}. An image of sequences has one axis of positions, one of the 4 "
-            "bases and one of size 1, such as (null, 4, 1): say it in the graph, "
-            "``config=``, or wrap Keras' own predict in ``cg.FunctionPredictor``"
+            f"{source}: input {quoted(config.get('name'))} has shape {quoted(shape)}; an "
+            "image of sequences has one axis of positions, one of the 4 bases and one of "
+            "size 1, such as (null, 4, 1)"
         )
     return orders[0]
 
@@ -479,8 +436,7 @@ class KerasNetwork(torch.nn.Module):
             raise PredictorError(
                 f"{source}: has {len(graph.inputs)} inputs, "
                 f"{', '.join(map(quoted, graph.inputs[:4]))}; a network of one "
-                "sequence is read: fix the others in Keras, or wrap its predict in "
-                "``cg.FunctionPredictor``"
+                "sequence is read"
             )
         self._source, self._graph = source, graph
         known = {*SAME, *MERGES, *PLAIN, *WEIGHTED, "InputLayer", "Concatenate"}
@@ -488,25 +444,14 @@ class KerasNetwork(torch.nn.Module):
             (layer for layer in graph.layers.values() if layer.kind not in known), None
         )
         if odd is not None:
-            why = {
-                "Lambda": (
-                    "holds code, which is never opened: replace it in Keras by layers "
-                    "that do the same"
-                ),
-                **dict.fromkeys(("Model", "Functional", "Sequential"), _INNER),
-            }.get(
-                odd.kind,
-                "is not among the layers that can be read: rebuild it in PyTorch and "
-                "load its arrays",
-            )
             raise PredictorError(
-                f"{source}: layer {quoted(odd.name)} ({quoted(odd.kind)}) {why}, or "
-                "wrap Keras' own predict in ``cg.FunctionPredictor``"
+                f"{source}: layer {quoted(odd.name)} ({quoted(odd.kind)}) is not among the "
+                "layers that can be read"
             )
         if (first := graph.layers.get(graph.inputs[0])) is None:
             raise PredictorError(
-                f"{source}: its input, {quoted(graph.inputs[0])}, is not one of its "
-                "layers: the graph is damaged; save it again"
+                f"{source}: its input, {quoted(graph.inputs[0])}, is not one of "
+                "its layers: the graph is damaged"
             )
         self._input = _input_order(first.config, source)
         self._order = self._in_order()
@@ -547,8 +492,7 @@ class KerasNetwork(torch.nn.Module):
                 or (layer.kind != "InputLayer" and call >= len(calls))
             ):
                 raise PredictorError(
-                    f"{self._source}: the graph around layer {quoted(name)} is "
-                    "damaged; save it again"
+                    f"{self._source}: the graph around layer {quoted(name)} is damaged"
                 )
             open_.add((name, call))
             left.append(((name, call), True))
@@ -564,9 +508,8 @@ class KerasNetwork(torch.nn.Module):
             return KerasStep(layer, arrays)
         except UnreadSettingError as error:
             raise PredictorError(
-                f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be "
-                f"read: {error}; rebuild it in PyTorch and load its arrays, or wrap "
-                "Keras' own predict in ``cg.FunctionPredictor``"
+                f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) "
+                f"cannot be read: {error}"
             ) from error
         except (
             LookupError,
@@ -577,8 +520,7 @@ class KerasNetwork(torch.nn.Module):
         ) as error:
             raise PredictorError(
                 f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be "
-                f"read ({one_line(error)}); is this the graph "
-                "of these weights?"
+                f"read ({one_line(error)})"
             ) from error
 
     def forward(self, x: Tensor) -> Any:
@@ -621,9 +563,7 @@ class KerasStep(torch.nn.Module):
         if axes is not None and self.kind not in SAME and xs[0].ndim != axes:
             raise PredictorError(
                 f"layer {quoted(self.config.get('name'))} ({self.kind}) is given "
-                f"{xs[0].ndim} axes, not {axes}: does the file say the shape of its "
-                "input? Give ``config=``, the JSON of model.to_json() of a built "
-                "network"
+                f"{xs[0].ndim} axes, not {axes}"
             )
         return self._layer()(xs)
 

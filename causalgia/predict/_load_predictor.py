@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import inspect
 import os
-import re
 import sys
 import time
 import warnings
@@ -18,11 +17,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from pickle import UnpicklingError
-from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Literal, NoReturn
-from zipfile import ZipFile, is_zipfile
 
 from causalgia.checks import is_installed
 from causalgia.errors import (
@@ -33,15 +29,11 @@ from causalgia.errors import (
     caller_stacklevel,
     install_command,
     quoted,
-    quoted_path,
     type_in_words,
 )
-from causalgia.inputs import HEAD_BYTES, no_network, no_text, open_regular_file
 from causalgia.predict.answer_checks import (
-    cure_of_names,
     first_line,
     one_line,
-    what_instead_of_network,
 )
 from causalgia.predict.function_predictor import FunctionPredictor, build_once
 from causalgia.predict.onnx import OnnxPredictor, available_providers
@@ -149,43 +141,37 @@ class _LoadRequest:
         return made
 
     def _again(self, fingerprint: str) -> Predictor:
-        cure = (
-            "every machine must see the same files; or give "
-            "``cg.predict.PredictorFactory(a function they have installed)``"
-        )
         try:
             made = load_predictor(**vars(self), announce=_ignore_line)
         except PredictorError as error:
-            msg = f"loading the predictor again, in another process: {error}. {cure}"
-            raise PredictorError(msg) from error
+            raise PredictorError(
+                f"loading the predictor again, in another process: {error}"
+            ) from error
         if made.fingerprint != fingerprint:
-            msg = (
-                f"{self.factory}: loaded again, it is another predictor: the file or "
-                f"its weights changed; {cure}"
+            raise PredictorError(
+                f"{self.factory}: loaded again, it is another predictor: the file "
+                "or its weights changed"
             )
-            raise PredictorError(msg)
         return made
 
     def load_onnx(self) -> Predictor:
         """Open a network in an ONNX file."""
         if self.weights is not None:
-            msg = (
-                f"{self.factory} holds its weights, and "
-                f"``weights={quoted(str(self.weights))}`` were given; leave them out"
+            raise PredictorError(
+                f"{self.factory} holds its weights, and weights={quoted(str(self.weights))} "
+                "were given"
             )
-            raise PredictorError(msg)
         if self.device not in _ONNX_PROVIDERS:
-            msg = (
-                f"{self.factory}: ``device={quoted(self.device)}`` is not for ONNX "
-                f"Runtime; use {', '.join(_ONNX_PROVIDERS)}"
+            raise PredictorError(
+                f"{self.factory}: device={quoted(self.device)} must be one of "
+                f"{', '.join(_ONNX_PROVIDERS)} for ONNX Runtime"
             )
-            raise PredictorError(msg)
         providers = _ONNX_PROVIDERS[self.device]
         available = available_providers()
         if providers is not None and providers[0] not in available:
             raise PredictorError(
-                f"{self.factory}: ``device={quoted(self.device)}`` is not there for "
-                f"ONNX Runtime ({', '.join(available)}); use ``device='cpu'``"
+                f"{self.factory}: device={quoted(self.device)} is not there for "
+                f"ONNX Runtime ({', '.join(available)})"
             )
         return OnnxPredictor(
             self.factory,
@@ -248,14 +234,10 @@ class _LoadRequest:
                 batch_size=self.batch_size,
                 alphabet=order,
             )
-        instead = what_instead_of_network(made) if isinstance(made, Mapping) else ""
-        what = (
-            f"{instead}, and return net"
-            if "build the network" in instead
-            else f"{type_in_words(made)}; return a torch module, a predictor or a "
-            "callable"
+        raise PredictorError(
+            f"{self.factory} returned {type_in_words(made)}, not a torch module, "
+            "a predictor or a callable"
         )
-        raise PredictorError(f"{self.factory} returned {what}")
 
 
 def _ignore_line(line: str) -> None:
@@ -274,60 +256,43 @@ def _make(
 ) -> Any:
     # say whether a function takes the path of the weights
     if _is_torch_module(function):
-        msg = (
-            f"{where} is a network, not a function that returns one; write a function: "
-            f"def load(): return {where.rpartition(':')[2]}"
-        )
-        raise PredictorError(msg)
+        raise PredictorError(f"{where} is a network, not a function that returns one")
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError) as error:
-        name = where.rpartition(":")[2]
-        msg = (
-            f"{where} is {quoted(function)}, whose arguments cannot be seen; write a "
-            f"function: def {name}(path): ..."
-        )
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"{where} is {quoted(function)}, whose arguments cannot be seen"
+        ) from error
     takes = [p for p in parameters if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
     needs = [
         p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL
     ]
     if weights is None and needs:
-        msg = (
-            f"{where} takes {quoted(needs[0].name)} and no weights were given; give "
-            "``weights='net.safetensors'``"
+        raise PredictorError(
+            f"{where} takes {quoted(needs[0].name)} and no weights= were given"
         )
-        raise PredictorError(msg)
     if len(needs) > 1:
-        msg = (
-            f"{where} takes {len(needs)} arguments; it may take one, the path of the "
-            "weights"
+        raise PredictorError(
+            f"{where} takes {len(needs)} arguments; it may take one, the path of "
+            "the weights"
         )
-        raise PredictorError(msg)
     if weights is not None and not Path(weights).is_file():
-        msg = (
-            f"``weights={quoted(str(weights))}``: no such file (looked in "
-            f"{Path.cwd()}); check the path"
+        raise PredictorError(
+            f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()})"
         )
-        raise PredictorError(msg)
     # what the class of a network may take is its own: its size, say
     takes_path = needs if _is_class_of_networks(function) else takes
     by_path, place = (
         weights is not None and bool(takes_path),
         None if weights is None else Path(weights).absolute(),
     )
-    if place is not None:  # a pointer or a web page is named before the network's code
-        with open_regular_file(place, PredictorError):
-            pass
     began = time.perf_counter()
     made = call_factory(function, where, weights if by_path else None)
     seconds = time.perf_counter() - began
     if isinstance(made, type):
-        msg = (
-            f"{where} returned the class {quoted(made.__name__)}, not a network; end it "
-            f"with return {made.__name__}()"
+        raise PredictorError(
+            f"{where} returned the class {quoted(made.__name__)}, not a network"
         )
-        raise PredictorError(msg)
     networks = [] if say is _ignore_line else _networks_of(made)
     for i, network in enumerate(networks):
 
@@ -344,11 +309,10 @@ def _make(
     if place is None or by_path:
         return made
     if not _is_torch_module(made):
-        msg = (
+        raise PredictorError(
             f"{where} takes no argument and returned {type_in_words(made)}: "
-            f"``weights={quoted(str(weights))}`` has no use; leave ``weights=`` out"
+            f"weights={quoted(str(weights))} has no use"
         )
-        raise PredictorError(msg)
     from causalgia.predict.torch_exports import load_weights
 
     load_weights(made, place)
@@ -482,17 +446,14 @@ def _as_ready_predictor(
             plain = as_scale(wanted, None if tasks is None else tuple(tasks))
             own = made.scale if made.task_scales is None else made.task_scales
         if own is None:
-            msg = (
-                f"{factory} returned {quoted(made)}, which has no use for "
-                f"``{name}={quoted(plain)}``; leave it out, or say it there"
+            raise PredictorError(
+                f"{factory} returned {quoted(made)}, which has no use for {name}={quoted(plain)}"
             )
-            raise PredictorError(msg)
         if plain != own and not (name == "device" and plain == own.partition(":")[0]):
-            msg = (
-                f"{factory} returned a predictor with ``{name}={quoted(own)}``, and "
-                f"``{name}={quoted(plain)}`` was asked for; use one"
+            raise PredictorError(
+                f"{factory} returned a predictor with {name}={quoted(own)}, and "
+                f"{name}={quoted(plain)} was asked for"
             )
-            raise PredictorError(msg)
     return made
 
 
@@ -528,8 +489,9 @@ def _constant_tasks(
     try:
         names = as_distinct_names(module.TASKS, "task")
     except PredictorError as error:
-        msg = f"{path}: TASKS = {quoted(module.TASKS)}: {error}"
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"{path}: TASKS = {quoted(module.TASKS)}: {error}"
+        ) from error
     say(f"predictor: tasks {', '.join(names)} (TASKS of {path.name})")
     return names
 
@@ -544,17 +506,14 @@ def _channel_order(
     if own is None:
         return alphabet
     if not isinstance(own, str):
-        msg = (
-            f"{path}: ALPHABET = {quoted(own)} must be four letters in the order of "
-            "the one-hot rows, such as 'ACGT'"
+        raise PredictorError(
+            f"{path}: ALPHABET = {quoted(own)} must be four letters in the order "
+            "of the one-hot rows, such as 'ACGT'"
         )
-        raise PredictorError(msg)
     if alphabet is not None and alphabet != own:
-        msg = (
-            f"``alphabet={quoted(alphabet)}``, but {path} says ALPHABET = "
-            f"{quoted(own)}; find out which is true and correct the other"
+        raise PredictorError(
+            f"alphabet={quoted(alphabet)}, but {path} says ALPHABET = {quoted(own)}"
         )
-        raise PredictorError(msg)
     say(f"predictor: one-hot rows {own} (ALPHABET of {path.name})")
     return own
 
@@ -573,41 +532,6 @@ def is_onnx(factory: object) -> bool:
     return isinstance(factory, str | os.PathLike) and str(factory).endswith(".onnx")
 
 
-def _instead_of(text: str | None) -> str:
-    """Return what to write instead of a text that is no function of a file."""
-    suffix = Path(text or "").suffix.casefold()
-    if suffix in (".h5", ".hdf5", ".keras"):
-        return (
-            "a file of Keras is read by ``cg.predict.from_keras_h5("
-            f"{quoted_path(text)})``, which needs no factory"
-        )
-    if suffix == ".pt2":
-        return (
-            "an exported program is returned by a function of yours, def load(): "
-            f"return torch.export.load({quoted_path(text)}).module(), as "
-            "``factory='my_net.py:load'``"
-        )
-    if suffix in (".pt", ".pth") and _is_torch_script(Path(text or "")):
-        return (
-            "a network of TorchScript is returned by a function of yours, def load(): "
-            f"return torch.jit.load({quoted_path(text)}), as ``factory='my_net.py:load'``"
-        )
-    if suffix in (".pt", ".pth", ".ckpt", ".bin", ".safetensors"):
-        return (
-            "weights need the code of their network: write "
-            f"``factory='my_net.py:load'``, ``weights={quoted_path(text)}``"
-        )
-    return "write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
-
-
-def _is_torch_script(path: Path) -> bool:
-    """Return whether a file is an archive with the code of a network in it."""
-    if not is_zipfile(path):
-        return False
-    with ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
-
-
 def split_factory(factory: object) -> tuple[Path, str]:
     """Return the file and the name of the function in "file.py:function".
 
@@ -619,21 +543,15 @@ def split_factory(factory: object) -> tuple[Path, str]:
     text = os.fspath(factory) if isinstance(factory, str | os.PathLike) else None
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not file or not name.isidentifier():
-        msg = f"``factory={quoted(factory)}``; {_instead_of(text)}"
-        raise PredictorError(msg)
+        raise PredictorError(
+            f"factory={quoted(factory)} is neither 'file.py:function' nor 'net.onnx'"
+        )
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":
-        meant = path.with_name(f"{path.name}.py")
-        cure = (
-            f"did you mean {quoted_path(f'{meant}:{name}')}?"
-            if meant.is_file()
-            else "check the path"
+        raise PredictorError(
+            f"factory={quoted(str(factory))}: there is no Python file {path} "
+            f"(looked in {Path.cwd()})"
         )
-        msg = (
-            f"``factory={quoted(str(factory))}``: there is no Python file {path} "
-            f"(looked in {Path.cwd()}); {cure}"
-        )
-        raise PredictorError(msg)
     return path, name
 
 
@@ -697,18 +615,13 @@ def import_file(path: Path) -> ModuleType:
     MissingExtraError
         If it needs torch, which is not installed.
     """
-    with open_regular_file(path, PredictorError) as file:
-        head = file.read(512)
-    if why := no_text(head):
-        raise PredictorError(f"{path}: {why}")
     place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
     name = f"causalgia_user_{path.stem}_{place}"
     spec = importlib.util.spec_from_file_location(
         name, loader=_FreshLoader(name, str(path.resolve()))
     )
     if spec is None or spec.loader is None:
-        msg = f"{path} cannot be imported as Python; check the file"
-        raise PredictorError(msg)
+        raise PredictorError(f"{path} cannot be imported as Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
@@ -717,13 +630,9 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[spec.name]
         _raise_if_torch_missing(error, str(path))
         line = _failing_line(error, path.name)
-        cure = (
-            f"install it here, or put the folder that holds {error.name} on PYTHONPATH"
-            if isinstance(error, ModuleNotFoundError) and error.name
-            else "run it alone to see why"
-        )
-        msg = f"{path}: importing it failed{line}: {first_line(error)}; {cure}"
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"{path}: importing it failed{line}: {first_line(error)}"
+        ) from error
     return module
 
 
@@ -733,19 +642,12 @@ def find_function(module: ModuleType, name: str, path: Path) -> Callable[..., An
     Raises
     ------
     PredictorError
-        If there is none; lists the functions of the file.
+        If there is none.
     """
     found = getattr(module, name, None)
     if callable(found):
         return found  # type: ignore[no-any-return]
-    own = [
-        key
-        for key, item in vars(module).items()
-        if getattr(item, "__module__", None) == module.__name__
-    ]
-    listed = ", ".join(key for key in own if callable(getattr(module, key))) or "none"
-    msg = f"{path} has no function {quoted(name)}; it has: {listed}"
-    raise PredictorError(msg)
+    raise PredictorError(f"{path} has no function {quoted(name)}")
 
 
 def call_factory(
@@ -767,58 +669,9 @@ def call_factory(
         _raise_if_torch_missing(error, where)
         if isinstance(error, CausalgiaError):
             raise
-        if weights is not None and _is_unread(error) and (why := _no_weights(weights)):
-            raise PredictorError(f"{weights}: {why}") from error
         line = _failing_line(error, where.rpartition(":")[0])
-        cure = (
-            "correct that function"
-            if weights is None
-            else _cure_of_weights(error)
-            or f"correct that function, or is {weights} another's?"
-        )
-        msg = f"{where} raised {one_line(error)}{line}; {cure}"
-        raise PredictorError(msg) from error
-
-
-def _cure_of_weights(error: BaseException) -> str:
-    """Return the cure of weights that torch loaded and a network refused, or that it
-    did not load as weights; "" if it is not known.
-    """
-    text = str(error)
-    if isinstance(error, UnpicklingError) and "Weights only" in text:
-        return (
-            "the file holds more of Python than weights: save them alone, "
-            "torch.save(net.state_dict(), path), or, if you trust it, return "
-            "torch.load(path, weights_only=False)"
-        )
-    found = [
-        re.findall(r'"([^"]+)"', part[1])
-        for what in ("Missing", "Unexpected")
-        if (part := re.search(rf"{what} key\(s\) in state_dict: (.*)", text))
-    ]
-    return cure_of_names(*found) if len(found) == 2 else ""
-
-
-def _is_unread(error: BaseException) -> bool:
-    """Return whether pickle or torch.load could not read a file: of bytes of another kind
-    torch raises whatever these lead to.
-    """
-    frames = walk_tb(error.__traceback__)
-    return isinstance(error, UnpicklingError | EOFError) or any(
-        frame.f_globals.get("__name__") == "torch.serialization" for frame, _ in frames
-    )
-
-
-def _no_weights(path: str | Path) -> str:
-    """Return what a file that torch.load could not read is, with the cure; empty if it
-    may be torch's.
-    """
-    with open_regular_file(path, PredictorError) as file:
-        head = file.read(HEAD_BYTES)
-    may_be = head.startswith((b"PK\3\4", b"\x80"))
-    return no_network(head) or (
-        "" if may_be else "is no file that torch.save wrote; give the file of weights"
-    )
+        of = "" if weights is None else f" with weights={quoted(str(weights))}"
+        raise PredictorError(f"{where} raised {one_line(error)}{line}{of}") from error
 
 
 def _raise_if_torch_missing(error: BaseException, where: str) -> None:
@@ -826,11 +679,10 @@ def _raise_if_torch_missing(error: BaseException, where: str) -> None:
     if isinstance(error, MissingExtraError):
         raise MissingExtraError(f"{where}: {error}") from error
     if isinstance(error, ModuleNotFoundError) and error.name in _BROUGHT_BY_TORCH:
-        msg = (
+        raise MissingExtraError(
             f"{where} imports {error.name}, which is not installed: "
             + install_command("torch")
-        )
-        raise MissingExtraError(msg) from error
+        ) from error
 
 
 def _failing_line(error: BaseException, file: str) -> str:

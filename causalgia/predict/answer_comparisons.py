@@ -35,7 +35,7 @@ bits.
 SAME_TWICE = (
     "answers the same batch differently when asked twice: something random is left on. "
     "Turn dropout off (F.dropout(..., training=self.training), never "
-    "``training=True``) or fix the predictor's own random numbers"
+    "training=True) or fix the predictor's own random numbers"
 )
 MIDWAY = (
     "answers the same batch differently when asked twice: its answers changed midway. "
@@ -43,14 +43,14 @@ MIDWAY = (
 )
 _DEPENDS = (
     "the answer depends on its batch mates. Put batch norm into eval mode "
-    "(``track_running_stats=True``, no .train() in forward), and take out any mean, "
+    "(track_running_stats=True, no .train() in forward), and take out any mean, "
     "softmax or scaling over the batch"
 )
 MATES = "answers a sequence differently {how}: " + _DEPENDS
 DYNAMIC = (
     "the network is quantized dynamically, so that each batch is scaled by its own "
     "largest value, and answers depend on batch mates. Give the network in float32, or "
-    "quantize it statically; ``batch_size=1`` leaves its rounding alone"
+    "quantize it statically; batch_size=1 leaves its rounding alone"
 )
 CHANGED = (
     "answers otherwise than when the trial began: outcomes from before and after the "
@@ -217,9 +217,6 @@ def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
     try:
         return predictor.predict(some[:1])
     except PredictorError as error:
-        if error.code == "batch norm":  # in training mode
-            how = "alone and among others (alone it fails)"
-            raise error.at(f"the predictor {MATES.format(how=how)}. It says") from error
         call_failed = error.__cause__ is not None or isinstance(error, NonFiniteError)
         if not call_failed or len(some) < 2 or some.shape[1] > LONG:
             raise
@@ -411,11 +408,10 @@ def _difference(
     if isinstance(second, NonFiniteError):
         return f"task {quoted(second.task)}: a finite answer, then {second.value}"
     if first.shape != second.shape:
-        msg = (
-            f"the predictor answers with shape {first.shape}, then {second.shape}; its "
-            "outputs depend on the batch"
+        raise PredictorError(
+            f"the predictor answers with shape {first.shape}, then {second.shape}; "
+            "its outputs depend on the batch"
         )
-        raise PredictorError(msg)
     gap = np.abs(first.astype(np.float64) - second.astype(np.float64))
     if gap.max() <= limit:
         return ""
@@ -514,11 +510,10 @@ def contrast_deviation(
         check_predictor(given, "contrast_deviation(predictor, reference)")
     sizes = {name: len(as_token_rows(tokens)) for name, tokens in tokens_by_arm.items()}
     if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
-        msg = (
-            f"``arms=`` has units by arm {sizes}; give two arms or more, the control "
-            "first, of the same units"
+        raise EstimateError(
+            f"arms= has units by arm {sizes}; two arms or more of the same units "
+            "are needed, the control first"
         )
-        raise EstimateError(msg)
     differences = []
     for one in (predictor, reference):
         answers: list[NDArray[Any]] = [
@@ -528,21 +523,18 @@ def contrast_deviation(
         differences.append(np.stack([answer - answers[0] for answer in answers[1:]]))
     fast, exact = differences
     if fast.shape != exact.shape:
-        msg = (
-            f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; "
-            "give both the same tasks"
+        raise PredictorError(
+            f"the predictors give contrasts of shape {fast.shape} and {exact.shape}"
         )
-        raise PredictorError(msg)
     names = tuple(tokens_by_arm)[1:]
     sd: Array = exact.std(axis=1, ddof=1)
     at = np.argwhere(sd == 0)
     if at.size:
-        msg = (
-            f"the contrast {quoted(names[int(at[0][0])])} is the same for all units "
-            f"(task {int(at[0][1])}), so there is no spread to measure a deviation in; "
-            "give more units, or an arm that the predictor answers to"
+        raise EstimateError(
+            f"the contrast {quoted(names[int(at[0][0])])} is the same for all "
+            f"units (task {int(at[0][1])}), so there is no spread to measure a "
+            "deviation in"
         )
-        raise EstimateError(msg)
     error = (fast - exact) / sd[:, None]
     bias = error.mean(axis=1)
     return ContrastDeviation(

@@ -79,38 +79,30 @@ class Ensemble(Predictor):
         differ_by: Members = "seeds",
     ) -> None:
         if differ_by not in get_args(Members):
-            msg = (
-                f"``differ_by={quoted(differ_by)}`` is not one of "
-                f"{', '.join(map(quoted, get_args(Members)))}: say what another member "
-                "would be"
+            raise PredictorError(
+                f"differ_by={quoted(differ_by)} is not one of "
+                f"{', '.join(map(quoted, get_args(Members)))}: say what another "
+                "member would be"
             )
-            raise PredictorError(msg)
         if isinstance(predictors, str | PathLike):
             raise PredictorError(
-                f"an Ensemble takes predictors, and {quoted(str(predictors))} is a "
-                "path; make one of each file, ``cg.Ensemble({path.stem: load(path) for "
-                "path in sorted(folder.glob('*'))})``, where load builds the network "
-                "and gives it the weights of the file"
+                f"an Ensemble takes predictors, and {quoted(str(predictors))} is a path"
             )
         self.differ_by: Members = differ_by
         self.members, names = _as_members(predictors, names)
         if len(self.members) < 2:
-            msg = (
+            raise PredictorError(
                 f"an Ensemble has at least two predictors, not {len(self.members)}: "
-                "one cannot show how networks differ; use a single one as it is, or "
-                "train another"
+                "one cannot show how networks differ"
             )
-            raise PredictorError(msg)
         given = (
             [f"model {i}" for i in range(len(self.members))] if names is None else names
         )
         self.models = as_distinct_names(given, "model")
         if len(self.models) != len(self.members):
-            msg = (
-                f"{len(self.models)} names for {len(self.members)} predictors; give "
-                "each one name"
+            raise PredictorError(
+                f"{len(self.models)} names for {len(self.members)} predictors"
             )
-            raise PredictorError(msg)
         for name, member in zip(self.models, self.members, strict=True):
             _check_member(name, member)
         self.scale, self.task_scales = (
@@ -273,13 +265,12 @@ class Ensemble(Predictor):
                 position=error.position,
             ) from error
         except PredictorError as error:
-            raise error.at(f"model {quoted(name)}") from error
+            raise type(error)(f"model {quoted(name)}: {error}") from error
 
     def _one_twice(self, i: int, j: int, why: str) -> PredictorError:
         return PredictorError(
             f"models {quoted(self.models[i])} and {quoted(self.models[j])} {why}: they "
-            "are one network, which would count as two that agree; leave one of them "
-            "out, or give each its own weights"
+            "are one network, which would count as two that agree"
         )
 
     def _check_positions(self, name: str, member: Predictor) -> None:
@@ -291,36 +282,25 @@ class Ensemble(Predictor):
                 return
         raise PredictorError(
             f"model {quoted(name)} answers {_track_in_words(member)}, "
-            f"{quoted(self.models[0])} {_track_in_words(first)}; give all members the "
-            "same ``track=``"
+            f"{quoted(self.models[0])} {_track_in_words(first)}"
         )
 
     def _check_agreement(self) -> None:
         tasks: tuple[str, ...] | None = None
         for name, member in zip(self.models, self.members, strict=True):
             if (member.scale, member.task_scales) != (self.scale, self.task_scales):
-                msg = (
+                raise PredictorError(
                     f"model {quoted(name)} answers on scale {quoted(member.scale)}, "
-                    f"{quoted(self.models[0])} on {quoted(self.scale)}; use one"
+                    f"{quoted(self.models[0])} on {quoted(self.scale)}"
                 )
-                raise PredictorError(msg)
             self._check_positions(name, member)
             own = _known(member, "tasks")
             tasks = own if tasks is None else tasks
             if own is not None and own != tasks:
-                first = list(tasks or ())
-                cure = "give all the same"
-                if sorted(own) == sorted(first):
-                    order = [own.index(task) for task in first]
-                    cure = (
-                        "give it its columns in that order, reduce=lambda y: "
-                        f"y[:, {order}], and then ``tasks={quoted(first)}``"
-                    )
-                msg = (
+                raise PredictorError(
                     f"model {quoted(name)} has tasks {quoted(list(own))}, the one "
-                    f"before it {quoted(first)}; {cure}"
+                    f"before it {quoted(list(tasks or ()))}"
                 )
-                raise PredictorError(msg)
 
 
 def _as_members(
@@ -331,39 +311,26 @@ def _as_members(
     """
     if isinstance(predictors, Mapping):
         if names is not None:
-            msg = (
-                f"``names={quoted(list(names))}`` and the dict's own keys "
-                f"{quoted(list(predictors))} both name the models; give one of them"
+            raise PredictorError(
+                f"names={quoted(list(names))} and the dict's own keys "
+                f"{quoted(list(predictors))} both name the models"
             )
-            raise PredictorError(msg)
         return tuple(predictors.values()), list(predictors)
     if isinstance(predictors, Iterable):
         return tuple(predictors), names
-    cure = (
-        "use a single one as it is"
-        if isinstance(predictors, Predictor)
-        else "wrap each in ``cg.FunctionPredictor``"
-    )
-    msg = (
+    raise PredictorError(
         "an Ensemble takes a list of predictors, at least two, not "
-        f"{type_in_words(predictors)}; {cure}"
+        f"{type_in_words(predictors)}"
     )
-    raise PredictorError(msg)
 
 
 def _check_member(name: str, member: object) -> None:
     if not isinstance(member, Predictor):
-        msg = (
-            f"model {quoted(name)} is {type_in_words(member)}, not a predictor; wrap "
-            "it in TorchPredictor or FunctionPredictor first"
+        raise PredictorError(
+            f"model {quoted(name)} is {type_in_words(member)}, not a predictor"
         )
-        raise PredictorError(msg)
     if member.models is not None:
-        msg = (
-            f"model {quoted(name)} is an ensemble itself; put its members into this "
-            "one: Ensemble([*inner.members, ...])"
-        )
-        raise PredictorError(msg)
+        raise PredictorError(f"model {quoted(name)} is an ensemble itself")
 
 
 def _known(member: Predictor, name: str) -> Any:

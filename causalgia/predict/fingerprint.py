@@ -1,19 +1,19 @@
-"""Digests of callables from code, constants and state, the same in every process.
+"""Digests of callables from source text and state, the same in every process.
 
 Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is
-its bytecode, constants, names, defaults, closure and the globals that it reads; an
-object is its class and its attributes; an array is its bytes. Installed modules (the
-standard library, numpy, torch, ...) are named, not read. Unreadable values (a C object,
-an open file) are named by their class; the fingerprint then ends in ``~``: it covers
-the code, not that state.
+its source text, defaults, closure and the globals that it names; an object is its class
+and its attributes; an array is its bytes. Installed modules (the standard library,
+numpy, torch, ...) are named, not read. What cannot be read (a function without source,
+one of several lambdas of a line, a C object, an open file) is named; the fingerprint
+then ends in ``~``, and a trial that is resumed compares answers.
 """
 
 from __future__ import annotations
 
-import dis
 import enum
 import functools
 import hashlib
+import inspect
 import io
 import operator
 import re
@@ -105,8 +105,7 @@ def fingerprint_of(value: object) -> str:
 
 
 def parts_of(value: object) -> dict[str, str]:
-    """Return digests of a callable's code (with its constants and its structure), and
-    of its arrays.
+    """Return digests of a callable's code (with its structure), and of its arrays.
 
     Examples
     --------
@@ -306,7 +305,7 @@ class _Reader:
             yield _qualified_name(value)
             return
         yield b"function"
-        yield self.read(value.__code__)
+        yield from self._source(value)
         yield self.read((value.__defaults__, value.__kwdefaults__))
         for name, cell in zip(
             value.__code__.co_freevars, value.__closure__ or (), strict=True
@@ -317,28 +316,25 @@ class _Reader:
                 held = None
             yield name.encode()
             yield self.read(held)
-        for name in sorted(_globals_read(value.__code__)):
+        for name in sorted(_names_of(value.__code__)):
             if name in value.__globals__:
                 yield name.encode()
                 yield self.read(value.__globals__[name])
 
-    def _code(self, value: Any) -> Iterator[bytes]:
-        yield b"code"
-        yield value.co_code
-        yield getattr(value, "co_exceptiontable", b"")
-        counts = (
-            value.co_argcount,
-            value.co_posonlyargcount,
-            value.co_kwonlyargcount,
-            value.co_flags,
-        )
-        names = (
-            value.co_names,
-            value.co_varnames,
-            value.co_freevars,
-            value.co_cellvars,
-        )
-        yield self.read((counts, names, value.co_consts))
+    def _source(self, value: Any) -> Iterator[bytes]:
+        """Yield the source text of a function, or its name if there is none."""
+        code = value.__code__
+        try:
+            text = inspect.getsource(code)
+        except (OSError, TypeError):
+            yield from self._unread(value)
+            return
+        last = max((line for *_, line in code.co_lines() if line), default=0)
+        if value.__name__ == "<lambda>" and (
+            text.count("lambda") > 1 or last >= code.co_firstlineno + text.count("\n")
+        ):  # the text of a lambda is that of its lines, and the first ones alone
+            self.unread.append("lambda")
+        yield inspect.cleandoc(text).encode("utf-8", "surrogatepass")
 
     def _class(self, value: Any) -> Iterator[bytes]:
         if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(
@@ -356,7 +352,8 @@ class _Reader:
 
     def _unread(self, value: object) -> Iterator[bytes]:
         self.unread.append(type(value).__qualname__)
-        yield b"unread" + _qualified_name(type(value))
+        named = value if isinstance(value, types.FunctionType) else type(value)
+        yield b"unread" + _qualified_name(named)
 
     def _object(self, value: object) -> Iterator[bytes]:
         state = _state(value)
@@ -397,7 +394,6 @@ _KINDS: tuple[
         types.MethodType,
         lambda r, x: (b"method", r.read(x.__self__), r.read(x.__func__)),
     ),
-    (types.CodeType, _Reader._code),
     (types.ModuleType, _Reader._module),
     (_ROUTINES, _Reader._routine),
     (
@@ -455,19 +451,10 @@ def _qualified_name(value: Any) -> bytes:
     return f"{getattr(value, '__module__', None)}.{name}".encode()
 
 
-def _globals_read(code: types.CodeType) -> set[str]:
-    """Return the names of globals that a function and the functions inside it read."""
-    own = {
-        str(step.argval)
-        for step in dis.get_instructions(code)
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
-    inner = (
-        _globals_read(item)
-        for item in code.co_consts
-        if isinstance(item, types.CodeType)
-    )
-    return own.union(*inner)
+def _names_of(code: types.CodeType) -> set[str]:
+    """Return the names of globals and attributes in a function and those inside it."""
+    inner = (item for item in code.co_consts if isinstance(item, types.CodeType))
+    return set(code.co_names).union(*map(_names_of, inner))
 
 
 def _state(value: object) -> dict[str, object] | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -18,11 +17,8 @@ from causalgia.predict.answer_checks import (
     as_answers,
     as_numbers,
     check_not_constant,
-    code_of_failure,
-    cure_of_failure,
     first_line,
     one_line,
-    what_instead_of_network,
 )
 from causalgia.predict.fingerprint import UNREAD, digest, fingerprint_of, parts_of
 from causalgia.predict.predictor import (
@@ -35,7 +31,6 @@ from causalgia.predict.predictor import (
     SinglePredictor,
     as_batch_size,
     as_version_name,
-    shape_in_words,
 )
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
@@ -83,10 +78,11 @@ class FunctionPredictor(SinglePredictor):
         The axis of the output that runs along the sequence, a `causalgia.Track`:
         outcomes then have a dim position.
     fingerprint
-        Name of this version of `fn`. By default code, constants, defaults, closure and
-        the globals it uses are hashed when the predictor is made; if some state is
-        unreadable (a C extension, an open session) the fingerprint ends in ``~`` and
-        covers the code alone: name the version here.
+        Name of this version of `fn`. By default its source text, defaults, closure and
+        the globals that it names are hashed when the predictor is made. If some of it
+        is unreadable (no source text, a C extension, an open session) the fingerprint
+        ends in ``~``: name the version here, or a trial that is resumed predicts one of
+        its stored turns again and compares.
 
     Raises
     ------
@@ -137,16 +133,11 @@ class FunctionPredictor(SinglePredictor):
         try:
             chosen = np.dtype(dtype)
         except TypeError as error:
-            msg = (
-                f"``dtype={quoted(dtype)}`` is not a dtype; use 'float32' or 'float64'"
-            )
-            raise PredictorError(msg) from error
+            raise PredictorError(f"dtype={quoted(dtype)} is not a dtype") from error
         if chosen.kind not in "fiub":
-            msg = (
-                f"``dtype={quoted(dtype)}`` cannot hold a one-hot array; use 'float32' "
-                "or 'float64'"
+            raise PredictorError(
+                f"dtype={quoted(dtype)} cannot hold a one-hot array, as 'float32' does"
             )
-            raise PredictorError(msg)
         self.dtype = chosen
         identity = (
             fingerprint_of(fn)
@@ -168,7 +159,6 @@ class FunctionPredictor(SinglePredictor):
         )
 
     _reduced_before = False
-    _answered_before = False
 
     @property
     def fingerprint(self) -> str:
@@ -238,7 +228,6 @@ class FunctionPredictor(SinglePredictor):
         x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
         try:
             answer = self.fn(x)
-            self._answered_before = True
             if self._function is not None or self.rc_average:
                 self._raw_digits.add(answer)
             if self._function is None:
@@ -254,36 +243,14 @@ class FunctionPredictor(SinglePredictor):
         except CausalgiaError:
             raise
         except MemoryError as error:
-            msg = (
-                f"the callable ran out of memory on an input of shape {x.shape}; give "
-                f"it fewer sequences at once: ``batch_size={max(1, len(batch) // 2)}`` "
-                f"(now {self.resolve_batch_size(batch.shape[1])})"
-            )
-            raise PredictorError(msg) from error
+            raise PredictorError(
+                f"the callable ran out of memory on an input of shape {x.shape}"
+            ) from error
         except (Exception, SystemExit) as error:
-            known = self._other_layout(x) or cure_of_failure(
-                error, of_function=not hasattr(self.fn, "forward")
-            )
-            msg = (
+            raise PredictorError(
                 f"the callable failed on an input of shape {x.shape} ({self.layout}, "
-                f"{x.dtype}): {first_line(error)}. The library gives 4 channels "
-                f"{shape_in_words(self.layout)}. "
-                f"{known or 'Check the length of the sequences, layout= and dtype='}"
-            )
-            raise PredictorError(msg, code=code_of_failure(error)) from error
-
-    def _other_layout(self, x: NDArray[Any]) -> str:
-        """Return the cure if the callable, which never answered, takes the channels in
-        the other place; else "".
-        """
-        if self._answered_before:
-            return ""
-        other: Layout = "NLC" if self.layout == "NCL" else "NCL"
-        try:
-            self.fn(np.ascontiguousarray(x[:1].transpose(0, 2, 1)))
-        except (Exception, SystemExit):
-            return ""
-        return f"It takes {shape_in_words(other)}: give ``layout={quoted(other)}``"
+                f"{x.dtype}): {first_line(error)}"
+            ) from error
 
 
 _MADE: dict[str, Predictor] = {}
@@ -384,26 +351,22 @@ class PredictorFactory(Predictor):
         except CausalgiaError:
             raise
         except Exception as error:
-            msg = (
+            raise PredictorError(
                 f"{quoted(self)}: the function raised {one_line(error)}; it must "
                 "return a predictor on every machine"
-            )
-            raise PredictorError(msg) from error
+            ) from error
         if not isinstance(made, Predictor):
-            msg = (
-                f"{quoted(self)}: the function returned {type_in_words(made)}; "
-                "return ``cg.TorchPredictor(...)`` or the like"
+            raise PredictorError(
+                f"{quoted(self)}: the function returned {type_in_words(made)}, "
+                "not a predictor"
             )
-            raise PredictorError(msg)
         # before any prediction: a network may count its calls
         fingerprint = made.fingerprint
         if self._expected and fingerprint != self._expected:
-            msg = (
-                f"{quoted(self)}: the function makes another predictor here "
-                f"({fingerprint}) than where it was sent from ({self._expected}); give "
-                "every machine the same files, and the same code"
+            raise PredictorError(
+                f"{quoted(self)}: the function makes another predictor here ({fingerprint}) "
+                f"than where it was sent from ({self._expected})"
             )
-            raise PredictorError(msg)
         self._expected = fingerprint
         for earlier in [key for key in _MADE if key.startswith(f"{self._key} ")]:
             del _MADE[earlier]
@@ -493,8 +456,4 @@ class PredictorFactory(Predictor):
 
 def _check_callable(value: object, takes: str) -> None:
     if not callable(value):
-        network = isinstance(value, Mapping | str | PathLike)
-        raise PredictorError(
-            f"{takes}, not "
-            f"{what_instead_of_network(value) if network else quoted(value)}"
-        )
+        raise PredictorError(f"{takes}, not {quoted(value)}")

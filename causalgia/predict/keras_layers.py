@@ -150,9 +150,7 @@ def _two_pads(length: int, width: int, stride: int, padding: str) -> tuple[int, 
 
 def _check_channels_last(config: dict[str, Any]) -> None:
     if config.get("data_format", "channels_last") not in ("channels_last", None):
-        raise UnreadSettingError(
-            "data_format is channels_first; save the network as channels_last"
-        )
+        raise UnreadSettingError("data_format is channels_first")
 
 
 def _conv(
@@ -292,10 +290,7 @@ def _channel_norm(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], 
 
     def layer(x: Tensor) -> Tensor:
         if axis not in (-1, x.ndim - 1):
-            raise PredictorError(
-                f"batch normalization over axis {axis} is not read; rebuild it over "
-                "the channels"
-            )
+            raise PredictorError(f"batch normalization over axis {axis} is not read")
         return functional.batch_norm(x, mean, variance, gamma, beta, False, 0.0, eps)
 
     return layer
@@ -310,8 +305,8 @@ def _layer_norm(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Te
     def layer(x: Tensor) -> Tensor:
         if axis(x) != 1:
             raise PredictorError(
-                f"{quoted(config.get('name'))} normalizes over axis {config['axis']}, "
-                "which is not the channels; rebuild it in PyTorch"
+                f"{quoted(config.get('name'))} normalizes over axis "
+                f"{config['axis']}, which is not the channels"
             )
         last = as_keras(x)
         return as_torch(functional.layer_norm(last, last.shape[-1:], gamma, beta, eps))
@@ -446,9 +441,7 @@ def _relu(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
         config.get("threshold"),
     )
     if slope or least:
-        raise UnreadSettingError(
-            "a ReLU with a slope or a threshold is not read; use LeakyReLU"
-        )
+        raise UnreadSettingError("a ReLU with a slope or a threshold is not read")
     return functional.relu if most is None else (lambda x: x.clamp(0, float(most)))
 
 
@@ -492,10 +485,6 @@ WEIGHTED: dict[str, Callable[[dict[str, Any], Weight], Callable[[Tensor], Tensor
 OWN_ACTIVATION = {"LSTM", "GRU", "Bidirectional"}
 
 
-SAVE_AGAIN = (
-    "in Keras 3 model.save('net.keras'), in Keras 2 model.save('net.h5'); or "
-    "model.to_json() for ``config=`` and model.save_weights('net.weights.h5')"
-)
 _MOST_LAYERS = 10_000
 _NESTED = ("Sequential", "Model", "Functional")
 _LINEAR = {"activation": "linear"}
@@ -555,24 +544,21 @@ def graph_of(text: str, source: Path) -> KerasGraph:
     ) as error:
         why = f"{type(error).__name__} {error}"
         raise PredictorError(
-            f"{source}: is not the graph of a Keras network ({why[:80]}); {SAVE_AGAIN}"
+            f"{source}: is not the graph of a Keras network ({why[:80]})"
         ) from error
 
 
 def _graph(kind: Any, config: Any, source: Path) -> KerasGraph:
     rows = config["layers"] if isinstance(config, dict) else config
     if not isinstance(rows, list) or not 0 < len(rows) <= _MOST_LAYERS:
-        raise PredictorError(
-            f"{source}: has no layers, or more than {_MOST_LAYERS:,}; {SAVE_AGAIN}"
-        )
+        raise PredictorError(f"{source}: has no layers, or more than {_MOST_LAYERS:,}")
     if kind == "Sequential":
         built = config.get("build_input_shape") if isinstance(config, dict) else None
         return _inlined(_chain(rows, built), source)
     if kind not in _NESTED:
         raise PredictorError(
             f"{source}: is a {quoted(kind)}, a class of its own whose code is not "
-            "read; only Sequential and functional networks can be: rebuild it from "
-            "layers in Keras, or wrap its predict in ``cg.FunctionPredictor``"
+            "read; only Sequential and functional networks can be"
         )
     layers = {
         row["config"].get("name", row.get("name")): KerasLayer(

@@ -4,13 +4,11 @@ networks to such files.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +22,7 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
-from causalgia.inputs import no_network, not_written, read_bytes
+from causalgia.inputs import read_bytes
 from causalgia.predict.answer_checks import (
     as_answers,
     first_line,
@@ -34,7 +32,6 @@ from causalgia.predict.answer_checks import (
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.predictor import (
     Layout,
-    Predictor,
     Scale,
     SinglePredictor,
     as_batch_size,
@@ -44,11 +41,6 @@ from causalgia.predict.predictor import (
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
-
-if TYPE_CHECKING:
-    import torch
-
-    from causalgia.predict.torch_predictor import TorchPredictor
 
 _POSITIONS = 2**13
 """Positions in a batch beyond which larger ones were not faster, for networks of 41 to
@@ -61,10 +53,10 @@ def _import_onnxruntime() -> Any:
     try:
         import onnxruntime  # type: ignore[import-untyped]
     except ImportError as error:
-        msg = f"networks in ONNX files need onnxruntime ({error}): " + install_command(
-            "onnx"
-        )
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError(
+            f"networks in ONNX files need onnxruntime ({error}): "
+            + install_command("onnx")
+        ) from error
     return onnxruntime
 
 
@@ -77,7 +69,7 @@ class OnnxPredictor(SinglePredictor):
     """A network in an ONNX file as a predictor, run by ONNX Runtime.
 
     For networks from Keras, JAX and others (tf2onnx, jax2onnx), and for PyTorch
-    networks on a CPU, where ONNX Runtime fuses layers (see `export_onnx`). Only the
+    networks on a CPU, where ONNX Runtime fuses layers. Only the
     graph in the file is run. The dtype of the one-hot input and, where it can be seen,
     the layout are read from the graph; a graph with a fixed batch gets whole batches,
     the last one padded with copies. A pickled predictor includes the file's bytes.
@@ -200,8 +192,8 @@ class OnnxPredictor(SinglePredictor):
         requested, rows = as_batch_size(batch_size), self.graph.rows
         if rows is not None and requested not in ("auto", rows):
             raise PredictorError(
-                f"``batch_size={requested}``, but {self.graph.name} takes {rows} "
-                "sequences at once; leave ``batch_size=`` out"
+                f"batch_size={requested}, but {self.graph.name} takes {rows} "
+                "sequences at once"
             )
         self.batch_size = rows or requested
         identity = (
@@ -280,39 +272,22 @@ class OnnxPredictor(SinglePredictor):
         onnxruntime, available = _import_onnxruntime(), available_providers()
         absent = [provider for provider in self.providers if provider not in available]
         if absent:
-            msg = (
-                f"``providers={quoted(list(self.providers))}``: {absent[0]} is not "
+            raise PredictorError(
+                f"providers={quoted(list(self.providers))}: {absent[0]} is not "
                 f"there; available: {', '.join(available)}"
             )
-            raise PredictorError(msg)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
         chosen = [(provider, _EXACT.get(provider, {})) for provider in self.providers]
-        if b"data.pkl" in self._bytes[:512] or self._bytes.startswith(b"\x80"):
-            raise PredictorError(
-                f"{self._path} is no ONNX network: it was written by "
-                "torch.save; load its weights into the network, and write that "
-                "with ``cg.predict.export_onnx(net, 'net.onnx', length=...)``"
-            )
-        if why := no_network(self._bytes[:512]):
-            raise PredictorError(f"{self._path}: {why}")
         try:
             return onnxruntime.InferenceSession(self._bytes, options, providers=chosen)
         except Exception as error:
-            message, name = one_line(error), self._path.name
-            msg = (
-                f"{name} cannot be opened as an ONNX network ({message}); export it "
-                "again"
-            )
-            if "external" in message.lower() or "model_path" in message:
-                msg = (
-                    f"{name} keeps its weights in another file, and a predictor is one "
-                    f"file ({message}); put them together: onnx.save(onnx.load(old), "
-                    "new, save_as_external_data=False)"
-                )
-            raise PredictorError(msg) from error
+            raise PredictorError(
+                f"{self._path.name} cannot be opened as an ONNX network "
+                f"({one_line(error)})"
+            ) from error
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
         graph = self.graph
@@ -370,11 +345,10 @@ class OnnxPredictor(SinglePredictor):
         else:
             if self.heads is not None:
                 outputs_there = _list_outputs(value)
-                msg = (
-                    "``heads=`` names the columns of one output, and there are "
-                    f"{outputs_there}; pick outputs with ``tasks=``"
+                raise PredictorError(
+                    "heads= names the columns of one output, and there are "
+                    f"{outputs_there}: tasks= picks outputs"
                 )
-                raise PredictorError(msg)
             names = self._tasks or tuple(map(str, value))
             table = np.concatenate(
                 [_task_column(value, name, n_rows) for name in names], axis=1
@@ -390,12 +364,11 @@ class OnnxPredictor(SinglePredictor):
         except CausalgiaError:
             raise
         except Exception as error:
-            msg = (
-                f"{self._path.name} failed on an input of shape {x.shape} "
-                f"({self.layout}, {x.dtype}): {first_line(error)}. Its input is "
-                f"{self.graph.described}; check their length and ``layout=``"
-            )
-            raise PredictorError(msg) from error
+            raise PredictorError(
+                f"{self._path.name} failed on an input of shape {x.shape} ({self.layout}, "
+                f"{x.dtype}): {first_line(error)}. Its input is "
+                f"{self.graph.described}"
+            ) from error
         return dict(zip(self.graph.outputs, answers, strict=True))
 
     def _what(self) -> str:
@@ -404,11 +377,10 @@ class OnnxPredictor(SinglePredictor):
 
 def _as_n_threads(n_threads: object) -> int:
     if not is_whole(n_threads) or n_threads < 1:
-        msg = (
-            f"``n_threads={quoted(n_threads)}``; give a whole number of at least 1, or "
-            "None for ONNX Runtime's own choice"
+        raise PredictorError(
+            f"n_threads={quoted(n_threads)} must be a whole number of at least 1, "
+            "or None"
         )
-        raise PredictorError(msg)
     return int(n_threads)
 
 
@@ -421,30 +393,23 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
     except CausalgiaError:
         raise
     except Exception as error:
-        what = (
-            _list_outputs(output)
-            if isinstance(output, Mapping)
-            else _shape_or_type(output)
-        )
-        msg = f"``reduce=`` failed on the network's output, {what}: {first_line(error)}"
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"reduce= failed on the network's output: {first_line(error)}"
+        ) from error
 
 
 def _task_column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
     if name not in value:
-        msg = (
-            f"the network has no output {quoted(name)}; it has {_list_outputs(value)}, "
-            "and ``tasks=`` picks outputs by name"
+        raise PredictorError(
+            f"the network has no output {quoted(name)}; it has "
+            f"{_list_outputs(value)}, and tasks= picks outputs by name"
         )
-        raise PredictorError(msg)
     column = _as_task_table(value[name], n_rows, f"the network's output {quoted(name)}")
     if column.shape[1] != 1:
-        msg = (
-            f"the network's output {quoted(name)} has {column.shape[1]} columns and an "
-            "output is one task; give ``reduce=``, for example reduce=lambda y: "
-            f"y[{quoted(name)}] and name its columns in ``tasks=``"
+        raise PredictorError(
+            f"the network's output {quoted(name)} has {column.shape[1]} columns, "
+            "and a task is one number: reduce= makes (n, tasks)"
         )
-        raise PredictorError(msg)
     return column
 
 
@@ -456,12 +421,10 @@ def _as_task_table(value: object, n_rows: int, what: str) -> NDArray[Any]:
         and value.size
     ):
         return value.reshape(n_rows, -1)
-    msg = (
-        f"{what} for {n_rows} sequences is {_shape_or_type(value)}, not ({n_rows},) or "
-        f"({n_rows}, tasks); give ``reduce=``, for example reduce=lambda y: y.sum(-1) "
-        "for total counts of a profile"
+    raise PredictorError(
+        f"{what} for {n_rows} sequences is {_shape_or_type(value)}, not ({n_rows},) "
+        f"or ({n_rows}, tasks)"
     )
-    raise PredictorError(msg)
 
 
 def _list_outputs(value: Mapping[Any, Any]) -> str:
@@ -513,11 +476,10 @@ def read_graph(
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 3:
         found = ", ".join(f"{given.name} {_sides(given.shape)}" for given in inputs)
-        msg = (
+        raise PredictorError(
             f"{name} takes {found}; a predictor takes one input, one-hot (n, 4, "
             "length) or (n, length, 4)"
         )
-        raise PredictorError(msg)
     given = inputs[0]
     described = f"{given.name} {_sides(given.shape)} {given.type}"
     rows, first, second = (
@@ -526,22 +488,15 @@ def read_graph(
     chosen = _layout(first, second, layout, f"{name}: its input is {described}")
     description = f"{name}: its input is {described}"
     if given.type not in _DTYPES:
-        raise PredictorError(
-            f"{description}, not one-hot floating numbers; export a network that takes "
-            "float32"
-        )
+        raise PredictorError(f"{description}, not one-hot floating numbers")
     own = _DTYPES[given.type]
     if own == "float16" and dtype != own:
-        msg = (
-            f"{description}: rounding errors of half precision do not cancel in a "
-            "contrast, and no number of units removes them; export it in float32, or "
-            "accept it with ``dtype='float16'``"
-        )
-        raise PredictorError(msg)
-    if dtype not in (None, own):
         raise PredictorError(
-            f"{description}, and ``dtype={quoted(dtype)}`` was asked for; leave it out"
+            f"{description}: rounding errors of half precision do not cancel in a "
+            "contrast; dtype='float16' accepts them"
         )
+    if dtype not in (None, own):
+        raise PredictorError(f"{description}, and dtype={quoted(dtype)} was asked for")
     return Graph(
         name=name,
         input=given.name,
@@ -567,8 +522,7 @@ def _layout(
     """Return the layout as given, or the one that the shape of the input implies."""
     if requested not in ("NCL", "NLC", "auto"):
         raise PredictorError(
-            f"``layout={quoted(requested)}`` is not a choice; use 'NCL', 'NLC' or "
-            "'auto'"
+            f"layout={quoted(requested)} must be 'NCL', 'NLC' or 'auto'"
         )
     sides: dict[Layout, int | None] = {"NCL": first, "NLC": second}
     possible: list[Layout] = [
@@ -583,160 +537,6 @@ def _layout(
         return sure[0]
     if requested == "auto" and possible:
         raise PredictorError(
-            f"{description}, which may be either layout; give ``layout='NCL'`` (n, 4, "
-            "length) or 'NLC'"
+            f"{description}, which may be either layout='NCL' (n, 4, length) or 'NLC'"
         )
-    cure = (
-        "has no side of 4 letters; export a network of one-hot sequences"
-        if not possible
-        else "give the other layout"
-    )
-    raise PredictorError(f"{description} and ``layout={quoted(requested)}``: {cure}")
-
-
-_SEQUENCES_COMPARED = 12
-_SEQUENCES_TRACED = 4
-"""Rows that the exporter sees; values that it wrongly takes for constants show in the
-other rows.
-"""
-_TOLERATED = {4: 1e-4, 8: 1e-9}
-"""Largest difference, relative to the largest answer, by the size of the floating dtype
-in bytes.
-"""
-
-
-def export_onnx(
-    network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
-) -> OnnxPredictor:
-    """Write a PyTorch network to an ONNX file of any batch size, and return it as a
-    predictor.
-
-    The file holds the network and `reduce`. The names, the scale, the alphabet and the
-    other options of a `TorchPredictor` go to the returned predictor (give them again
-    when the file is opened later). Before the file gets its name it must reproduce the
-    network's answers to 12 random sequences, in batches of 5.
-
-    Parameters
-    ----------
-    network
-        A predictor, or a module that takes one-hot (n, 4, length).
-    path
-        The file; weights are inside.
-    length
-        Length of sequence; the file accepts this length only.
-
-    Raises
-    ------
-    PredictorError
-        If torch cannot export the network, the file cannot be written, or its answers
-        differ from the network's by more than 1e-4 (float32) or 1e-9 (float64) of the
-        largest answer.
-    MissingExtraError
-        If torch, onnx, onnxscript or onnxruntime is not installed.
-
-    Examples
-    --------
-    >>> import numpy as np, tempfile, torch
-    >>> net = torch.nn.Sequential(
-    ...     torch.nn.Conv1d(4, 2, 3), torch.nn.Flatten(), torch.nn.Linear(12, 1)
-    ... )
-    >>> predictor = export_onnx(net, tempfile.mkdtemp() + "/net.onnx", length=8)
-    >>> predictor.predict(np.zeros((3, 8), np.uint8)).shape
-    (3, 1)
-    """
-    absent = []
-    for name in ("torch", "onnx", "onnxscript", "onnxruntime"):
-        try:
-            absent += [name] if importlib.util.find_spec(name) is None else []
-        except (ImportError, ValueError):  # a module that only claims to be there
-            absent.append(name)
-    if absent:
-        msg = f"export_onnx needs {', '.join(absent)}: {install_command('torch,onnx')}"
-        raise MissingExtraError(msg)
-    from causalgia.predict.torch_exports import write_onnx
-    from causalgia.predict.torch_predictor import TorchPredictor
-
-    if not is_whole(length) or length < 1:
-        raise PredictorError(
-            f"``length={quoted(length)}``; give the letters of a sequence, a whole "
-            "number of at least 1"
-        )
-    if isinstance(network, Predictor) and not isinstance(network, TorchPredictor):
-        raise PredictorError(
-            f"export_onnx writes a PyTorch network, and {type_in_words(network)} has "
-            "none that it can see; give the network itself, or a ``cg.TorchPredictor``"
-        )
-    predictor = (
-        network
-        if isinstance(network, TorchPredictor)
-        else TorchPredictor(network, device="cpu")
-    )
-    tokens = np.random.default_rng(0).integers(
-        0, 4, (_SEQUENCES_COMPARED, length), dtype=np.uint8
-    )
-    truth = predictor.predict(tokens)
-    target = Path(path)
-    if not target.name or "\0" in target.name:
-        raise PredictorError(
-            f"``path={quoted(str(path))}`` is not a name of a file; give a path such as "
-            "net.onnx"
-        )
-    draft = target.with_name(f".{target.name}.draft")
-    try:
-        write_onnx(predictor, draft, tokens[:_SEQUENCES_TRACED])
-        _compare(
-            _answers_of_file(_open_exported(draft, predictor), tokens, target),
-            truth,
-            target,
-        )
-        draft.replace(target)
-    except OSError as error:
-        raise not_written(target, error, PredictorError) from error
-    finally:
-        with suppress(OSError):  # nothing was written, such as for a name too long
-            draft.unlink(missing_ok=True)
-    return _open_exported(target, predictor)
-
-
-def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
-    return OnnxPredictor(
-        path,
-        tasks=predictor._tasks if predictor.track is None else predictor._given_tasks,
-        scale=predictor._given_scale,
-        layout=predictor.layout,
-        alphabet=predictor.alphabet,
-        heads=predictor.heads,
-        rc_average=predictor.rc_average,
-        track=predictor.track,
-        reduce=None
-        if predictor.track is None or callable(predictor.reduce)
-        else predictor.reduce,
-    )
-
-
-def _answers_of_file(
-    written: OnnxPredictor, tokens: Tokens, target: Path
-) -> NDArray[Any]:
-    written.fix_batches({tokens.shape[1]: 5})
-    try:
-        if written.graph.rows is None:
-            return written.predict(tokens)
-        reason = f"it takes {written.graph.rows} sequences at once and no others"
-    except PredictorError as error:
-        reason = str(error)
-    raise PredictorError(
-        f"{target}: the exported file is of no use: {reason}. Keep the network a "
-        "TorchPredictor"
-    )
-
-
-def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
-    limit = _TOLERATED[truth.dtype.itemsize] * float(np.abs(truth).max())
-    gap = float(np.abs(answers.astype(np.float64) - truth).max())
-    if gap > limit:
-        msg = (
-            f"{target}: the exported file answers otherwise than the network, by up to "
-            f"{gap:.3g} where the largest answer is {np.abs(truth).max():.3g}; it was "
-            "not kept. Keep the network a TorchPredictor"
-        )
-        raise PredictorError(msg)
+    raise PredictorError(f"{description}, which is not layout={quoted(requested)}")

@@ -4,7 +4,6 @@ every answer.
 
 from __future__ import annotations
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -14,12 +13,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_names, first_of, is_whole, nearest
+from causalgia.checks import as_names, first_of, is_whole
 from causalgia.errors import (
     PredictorError,
     SequenceError,
     quoted,
-    quoted_path,
     type_in_words,
 )
 from causalgia.predict.answer_checks import (
@@ -193,14 +191,6 @@ class Predictor(ABC):
         return next(filter(None, found), "")
 
     @property
-    def answer_steps(self) -> str:
-        """How coarse the answers so far are, in words (decimals, digits, steps), if they
-        are no half precision; else "".
-        """
-        found = (part.answer_steps for part in self.parts if part is not self)
-        return next(filter(None, found), "")
-
-    @property
     def is_quantized_dynamically(self) -> bool:
         """Whether its activations are rounded to integers by a scale of each batch, so
         that answers depend on batch mates.
@@ -307,12 +297,9 @@ class SinglePredictor(Predictor):
     ) -> None:
         if is_whole(heads):
             raise PredictorError(
+                f"heads={quoted(heads)} is a number, and heads are the names of all "
+                "columns of the network's output, in order",
                 argument="heads",
-                value=heads,
-                need="is a number, and heads are the names of all columns of the "
-                "network's output, in order",
-                cure=f"``reduce=lambda y: y[{heads}]`` takes one of several outputs, "
-                f"``reduce=lambda y: y[:, {heads}]`` one column",
             )
         self.heads = None if heads is None else as_distinct_names(heads, "head")
         self._given_tasks = (
@@ -341,20 +328,17 @@ class SinglePredictor(Predictor):
         self.layout: Layout = layout
         self.rc_average = rc_average
         if layout not in ("NCL", "NLC"):
-            msg = (
-                f"``layout={quoted(layout)}`` is not a choice; use 'NCL' for (n, 4, "
-                "length) or 'NLC' for (n, length, 4)"
+            raise PredictorError(
+                f"layout={quoted(layout)} must be 'NCL' for (n, 4, length) or "
+                "'NLC' for (n, length, 4)"
             )
-            raise PredictorError(msg)
         try:
             self._order = channel_order(alphabet)
         except (SequenceError, AttributeError) as error:
-            msg = (
-                f"``alphabet={quoted(alphabet)}`` is not the network's channel order; "
-                "give the four letters in the order of its input rows, such as 'ACGT' "
-                "or 'ACTG'"
-            )
-            raise PredictorError(msg) from error
+            raise PredictorError(
+                f"alphabet={quoted(alphabet)} must be the four letters in the "
+                "order of the network's input rows, such as 'ACGT'"
+            ) from error
         # whether answers have half precision; known after the first
         self._half: bool | None = None
         self._digits, self._raw_digits = AnswerDigits(), AnswerDigits()
@@ -377,11 +361,9 @@ class SinglePredictor(Predictor):
             If no names were given and nothing has been predicted yet.
         """
         if self._tasks is None:
-            msg = (
-                "the outputs have no names before the first answer; give ``tasks=``, "
-                "or predict a sequence first"
+            raise PredictorError(
+                "the outputs have no names before the first answer (tasks= names them)"
             )
-            raise PredictorError(msg)
         return self._tasks
 
     @property
@@ -485,11 +467,6 @@ class SinglePredictor(Predictor):
         """Format that has all digits of the answers so far, if it is half precision."""
         return self._raw_digits.format or self._digits.format
 
-    @property
-    def answer_steps(self) -> str:
-        """How coarse the answers so far are, in words."""
-        return "" if self.rounded_to else self._raw_digits.steps or self._digits.steps
-
     def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
         """Return a table of answers with the axes of `dims`."""
         return (
@@ -535,8 +512,7 @@ def check_same_dtype(
     """
     if dtype != before:
         raise PredictorError(
-            f"{who} answers in {dtype} after {before}; a trial has one precision: let "
-            f"it always answer in {np.result_type(dtype, before)}"
+            f"{who} answers in {dtype} after {before}; a trial has one precision"
         )
 
 
@@ -550,32 +526,26 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     """
     given = as_names(names)
     if not given or not all(map(str.strip, given)):
-        msg = (
-            f"{what}s are one or more names, none of them empty, in the order of the "
-            f"answers, such as ['K562', 'HepG2'], not {quoted(names)}"
+        raise PredictorError(
+            f"{what}s are one or more names, none of them empty, in the order of "
+            f"the answers, such as ['K562', 'HepG2'], not {quoted(names)}"
         )
-        raise PredictorError(msg)
     half = next((name for name in given if _HALF_PAIR.search(name)), None)
     if half is not None:
-        msg = (
-            f"{what} {quoted(half)} holds half a surrogate pair, which cannot be "
-            "stored; rename it"
+        raise PredictorError(
+            f"{what} {quoted(half)} holds half a surrogate pair, which cannot be stored"
         )
-        raise PredictorError(msg)
     unprintable = next((name for name in given if not name.isprintable()), None)
     if unprintable is not None:
-        msg = (
-            f"{what} {quoted(unprintable)} holds a line end or another character that "
-            "cannot be printed; rename it"
+        raise PredictorError(
+            f"{what} {quoted(unprintable)} holds a line end or another character "
+            "that cannot be printed"
         )
-        raise PredictorError(msg)
     twice = next((name for name, n in Counter(given).items() if n > 1), None)
     if twice is not None:
-        msg = (
-            f"{what} {quoted(twice)} is named twice in {quoted(list(given))}; give "
-            f"each {what} a name of its own"
+        raise PredictorError(
+            f"{what} {quoted(twice)} is named twice in {quoted(list(given))}"
         )
-        raise PredictorError(msg)
     return given
 
 
@@ -588,8 +558,9 @@ def as_nonempty_text(value: object, name: str, meaning: str) -> str:
         If it is not text, or blank.
     """
     if not isinstance(value, str) or not value.strip():
-        msg = f"``{name}={quoted(value)}`` must be a text that is not empty: {meaning}"
-        raise PredictorError(msg)
+        raise PredictorError(
+            f"{name}={quoted(value)} must be a text that is not empty: {meaning}"
+        )
     return value
 
 
@@ -604,11 +575,10 @@ def as_scale_in_words(value: object, name: str, meaning: str) -> str:
     """
     text = as_nonempty_text(value, name, meaning)
     if not text.isprintable():
-        msg = (
-            f"``{name}={quoted(text)}`` holds a line end or another character that "
-            "cannot be printed; leave it out"
+        raise PredictorError(
+            f"{name}={quoted(text)} holds a line end or another character that "
+            "cannot be printed"
         )
-        raise PredictorError(msg)
     return text
 
 
@@ -642,34 +612,28 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         return as_scale_in_words(scale, "scale", meaning)
     if tasks is None:
         raise PredictorError(
+            f"scale={quoted(scale)} differs between tasks, whose names (tasks=) "
+            "are not given",
             argument="scale",
-            value=scale,
-            need="differs between tasks, and their names are not given",
-            cure="give them, ``tasks=['K562', ...]``, or one scale for all",
         )
     if isinstance(scale, Mapping):
         unknown = [
             task for task in scale if not isinstance(task, str) or task not in tasks
         ]
         if unknown:
-            listed = ", ".join(map(quoted, tasks))
             raise PredictorError(
-                f"``scale``: {quoted(unknown[0])} is not a "
-                f"task{nearest(str(unknown[0]), tasks) or f'; the tasks are {listed}'}"
+                f"scale: {quoted(unknown[0])} is not a task; the tasks are "
+                f"{quoted(list(tasks))}"
             )
         missing = [task for task in tasks if task not in scale]
         if missing:
-            raise PredictorError(
-                f"``scale``: task {quoted(missing[0])} has none; give one for each "
-                "task, or one text for all of them"
-            )
+            raise PredictorError(f"scale: task {quoted(missing[0])} has none")
         scale = [scale[task] for task in tasks]
     if len(scale) != len(tasks):
         raise PredictorError(
+            f"scale={quoted(scale)}: {len(scale)} for {len(tasks)} tasks; one for "
+            "each, or one text for all, is taken",
             argument="scale",
-            value=scale,
-            need=f": {len(scale)} for {len(tasks)} tasks",
-            cure="give one for each, or one text for all",
         )
     texts = tuple(
         as_scale_in_words(one, f"scale of task {quoted(task)}", meaning)
@@ -716,26 +680,11 @@ def as_batch_size(value: object) -> int | Literal["auto"]:
     if isinstance(value, str) and value == "auto":
         return "auto"
     if not is_whole(value) or value < 1:
-        msg = (
-            f"``batch_size={quoted(value)}``; give a whole number of at least 1, or "
+        raise PredictorError(
+            f"batch_size={quoted(value)} must be a whole number of at least 1, or "
             "'auto'"
         )
-        raise PredictorError(msg)
     return int(value)
-
-
-def shape_in_words(layout: Layout) -> str:
-    """Return the shape of one-hot input, as text.
-
-    Examples
-    --------
-    >>> shape_in_words("NLC")
-    '(n, length, 4)'
-    """
-    return "(n, 4, length)" if layout == "NCL" else "(n, length, 4)"
-
-
-_IS_FILE = re.compile(r"\.\w{2,11}(:\w+)?$")  # net.pt, my_net.py:load
 
 
 def check_predictor(value: object, call: str) -> None:
@@ -747,30 +696,10 @@ def check_predictor(value: object, call: str) -> None:
     >>> check_predictor(print, "run(design, predictor)")
     Traceback (most recent call last):
     ...
-    causalgia.errors.PredictorError: run(design, predictor): a function is not a predictor; wrap ...
+    causalgia.errors.PredictorError: run(design, predictor): a function is not a predictor
     """
     if not isinstance(value, Predictor):
-        cure = (
-            f"``cg.load_predictor({quoted_path(value)})`` reads one from a file"
-            if isinstance(value, str | os.PathLike) and _IS_FILE.search(str(value))
-            else "several are an ensemble: ``cg.Ensemble([...])``"
-            if _are_predictors(value)
-            else "wrap a network in ``cg.TorchPredictor(...)``, any other callable in "
-            "``cg.FunctionPredictor(...)``"
-        )
-        raise PredictorError(
-            f"{call}: {type_in_words(value)} is not a predictor; {cure}"
-        )
-
-
-def _are_predictors(value: object) -> bool:
-    """Return whether a value is a list or a dict of predictors."""
-    members = list(value.values()) if isinstance(value, dict) else value
-    return (
-        isinstance(members, list | tuple)
-        and len(members) > 1
-        and all(isinstance(one, Predictor) for one in members)
-    )
+        raise PredictorError(f"{call}: {type_in_words(value)} is not a predictor")
 
 
 def as_token_rows(tokens: NDArray[Any]) -> Tokens:
@@ -784,13 +713,12 @@ def as_token_rows(tokens: NDArray[Any]) -> Tokens:
     try:
         rows = as_token_array(tokens)
     except SequenceError as error:
-        raise error.replace(error=PredictorError) from error
+        raise PredictorError(str(error)) from error
     if rows.ndim != 2 or not rows.size:
-        msg = (
+        raise PredictorError(
             "a predictor takes tokens (n, length) with at least one row and one "
             f"position, not {rows.shape}"
         )
-        raise PredictorError(msg)
     return rows
 
 
@@ -835,8 +763,7 @@ def non_finite(
     where = "" if position is None else f", position {position}"
     detail = (
         f"task {quoted(task)}{where}: {who} answered {value}, from which no effect can "
-        "be computed; look for a logarithm of zero or less (a window of 'log sum' "
-        "needs a positive track), an overflow or damaged weights"
+        "be computed"
     )
     return NonFiniteError(
         f"sequence {row}, {detail}",

@@ -22,14 +22,11 @@ from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
     PredictorError,
-    as_message,
     caller_stacklevel,
     quoted,
     type_in_words,
 )
 from causalgia.predict.answer_checks import (
-    code_of_failure,
-    cure_of_shape,
     first_line,
     place_columns,
 )
@@ -129,16 +126,10 @@ class BatchSizes:
             If it was a single sequence.
         """
         if size == 1:
-            cure = (
-                "take shorter ones"
-                if self._device.type == "cpu"
-                else "use ``device='cpu'``"
-            )
-            msg = (
+            raise PredictorError(
                 f"one sequence of length {length} does not fit into the memory of "
-                f"{self._device}; {cure}"
+                f"{self._device}"
             )
-            raise PredictorError(msg)
         self._known[length] = size // 2
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -213,10 +204,14 @@ class _Sizes(OperationWatch):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an exception means that a device ran out of memory."""
-    from_torch = isinstance(error, RuntimeError)
+    """Say whether an exception means that a device ran out of memory, for which torch
+    has a type on some devices alone.
+    """
     return isinstance(error, MemoryError) or (
-        from_torch and code_of_failure(error) == "memory"
+        isinstance(error, RuntimeError)
+        and any(
+            words in str(error) for words in ("out of memory", "can't allocate memory")
+        )
     )
 
 
@@ -226,9 +221,9 @@ _LENGTHS_COMPILED = 8
 runs eagerly.
 """
 _NO_COMPILER = (
-    "``compile=True`` needs a C++ compiler on a CPU and none was found (looked for "
+    "compile=True needs a C++ compiler on a CPU and none was found (looked for "
     "{}); install one (apt install g++, or conda install cxx-compiler), name it in the "
-    "environment variable CXX, or leave ``compile=`` out"
+    "environment variable CXX, or leave compile= out"
 )
 
 
@@ -247,11 +242,10 @@ def forward_pass(
         If both options are given, or no compiler is available.
     """
     if channels_last and compiled:
-        msg = (
-            "``channels_last=True`` and ``compile=True`` exclude each other: a "
-            "compiler lays memory out itself; choose one"
+        raise PredictorError(
+            "channels_last=True and compile=True exclude each other: a compiler "
+            "lays memory out itself"
         )
-        raise PredictorError(msg)
     if compiled:
         return Compiled(module, device)
     return ChannelsLast(module) if channels_last else module
@@ -276,12 +270,11 @@ class ChannelsLast:
         with turning:
             answer = self.module(x)
         if not turning.convolutions:
-            msg = (
-                "``channels_last=True`` found no one-dimensional convolution in the "
-                "forward pass that it could run in that layout (a scripted network "
-                "hides its own); leave it out"
+            raise PredictorError(
+                "channels_last=True found no one-dimensional convolution in the "
+                "forward pass that it could run in that layout (a scripted "
+                "network hides its own)"
             )
-            raise PredictorError(msg)
         return answer
 
 
@@ -303,11 +296,10 @@ class Compiled:
         """Answer for one-hot x; PredictorError if the network cannot be compiled."""
         self._shapes.add(x.shape)
         if len(self._shapes) > _LENGTHS_COMPILED:
-            msg = (
-                f"``compile=True`` serves {_LENGTHS_COMPILED} lengths of sequence, one "
-                "compilation each; leave it out for more"
+            raise PredictorError(
+                f"compile=True serves {_LENGTHS_COMPILED} lengths of sequence, "
+                "one compilation each"
             )
-            raise PredictorError(msg)
         try:
             with warnings.catch_warnings():
                 # tf32= decides, and is off by default: its rounding does not cancel
@@ -320,11 +312,9 @@ class Compiled:
                 ("torch._dynamo", "torch._inductor")
             ):
                 raise
-            msg = (
-                "``compile=True``: torch.compile cannot compile this network "
-                f"({first_line(error)}); leave ``compile=`` out"
-            )
-            raise PredictorError(msg) from error
+            raise PredictorError(
+                f"compile=True: torch.compile cannot compile this network ({first_line(error)})"
+            ) from error
 
 
 class _LayersIn2d(TorchFunctionMode):
@@ -471,19 +461,18 @@ def read_columns(
     if isinstance(value, Mapping):
         if heads is not None:
             raise PredictorError(
-                "``heads=`` names the columns of a tensor, but the network returns "
-                f"{describe_output(value)}; pick keys with ``tasks=``"
+                "heads= names the columns of a tensor, but the network returns "
+                f"{describe_output(value)}: tasks= picks keys"
             )
         names = as_distinct_names(list(value), "key") if tasks is None else tasks
         missing = [name for name in names if name not in value]
         if missing:
-            msg = (
-                f"the network's output has no key {quoted(missing[0])}; it returns "
-                f"{describe_output(value)}. ``tasks=`` names keys; a number that is "
-                "read out of one is given by ``reduce=``, such as reduce=lambda y: "
-                f"y[{quoted(next(iter(value)))}].flatten(1).sum(1)"
+            raise PredictorError(
+                f"the network's output has no key {quoted(missing[0])}; it "
+                f"returns {describe_output(value)}. tasks= names keys; a number "
+                "that is read out of one is given by reduce=, such as "
+                f"reduce=lambda y: y[{quoted(next(iter(value)))}].flatten(1).sum(1)"
             )
-            raise PredictorError(msg)
         return torch.cat(
             [_one_column(value[name], n_rows, name) for name in names], dim=1
         ), names
@@ -502,42 +491,32 @@ def reduced_output(
         reduced = output if reduce is None else reduce(output)
         if not isinstance(reduced, np.ndarray):
             return reduced
-        what = "``reduce=`` gives" if reduce is not None else "the network's output is"
-        given = "" if reduce is not None else "give reduce=torch.from_numpy, or "
         raise PredictorError(
-            f"{what} a numpy array {reduced.shape}, and TorchPredictor reads tensors; "
-            f"{given}return the tensor itself, without .numpy()"
+            f"the output (after reduce=) is a numpy array {reduced.shape}, and "
+            "TorchPredictor reads tensors"
         )
     except CausalgiaError:
         raise
     except Exception as error:
-        msg = (
-            f"``reduce=`` failed on the network's output, {describe_output(output)}: "
+        raise PredictorError(
+            f"reduce= failed on the network's output, {describe_output(output)}: "
             f"{first_line(error)}"
-        )
-        raise PredictorError(msg) from error
+        ) from error
 
 
 def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
     column = _as_table(value, n_rows, f"the network's output {quoted(key)}")
     if column.shape[1] != 1:
-        msg = (
-            f"the network's output {quoted(key)} has {column.shape[1]} columns and a "
-            f"key is one task; give reduce=lambda y: y[{quoted(key)}], whose columns "
-            "are the tasks then, or one number of them: reduce=lambda y: "
-            f"{{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
+        raise PredictorError(
+            f"the network's output {quoted(key)} has {column.shape[1]} columns, "
+            "and a task is one number: reduce= makes (n, tasks)"
         )
-        raise PredictorError(msg)
     return column
 
 
 def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
     if isinstance(value, torch.Tensor) and value.layout is not torch.strided:
-        msg = (
-            f"{what} is a sparse tensor ({value.layout}); give ``reduce=``, for "
-            "example reduce=lambda y: y.to_dense()"
-        )
-        raise PredictorError(msg)
+        raise PredictorError(f"{what} is a sparse tensor ({value.layout})")
     if (
         isinstance(value, torch.Tensor)
         and value.ndim in (1, 2)
@@ -545,26 +524,9 @@ def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
         and value.numel()
     ):
         return value.reshape(n_rows, -1)
-    parts = value if isinstance(value, tuple | list) else ()
-    shapes = [
-        tuple(part.shape) if isinstance(part, torch.Tensor) else () for part in parts
-    ]
-    cure = cure_of_shape(
-        tuple(value.shape) if isinstance(value, torch.Tensor) else None, shapes, n_rows
-    )
-    held = [
-        name
-        for name, item in getattr(value, "__dict__", {}).items()
-        if isinstance(item, torch.Tensor)
-    ]
-    if value is None:
-        cure = "end forward() with a return"
-    elif held and not isinstance(value, torch.Tensor | tuple | list):
-        cure = f"give reduce=lambda y: y.{held[0]}"
-    sequences = "one sequence" if n_rows == 1 else f"{n_rows} sequences"
     raise PredictorError(
-        f"{what} for {sequences} is {as_message(describe_output(value))}, not a tensor "
-        f"({n_rows},) or ({n_rows}, tasks); {cure}"
+        f"{what} for {n_rows} sequences is {describe_output(value)}, not a tensor "
+        f"({n_rows},) or ({n_rows}, tasks), as reduce= can make one"
     )
 
 

@@ -85,11 +85,10 @@ def choose_device(
         chosen = _worker_device(torch.device(device))
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        msg = (
-            f"``device={quoted(str(device))}`` cannot be used here; available: "
-            f"{', '.join(_available())} (or ``device='auto'``)"
-        )
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"device={quoted(str(device))} cannot be used here; available: "
+            f"{', '.join(_available())} (or device='auto')"
+        ) from error
     return chosen
 
 
@@ -109,8 +108,7 @@ def device_of_worker(k: int, n_devices: int) -> str:
     """
     if n_devices < 1:
         raise PredictorError(
-            "``device='cuda'`` cannot be used here, on a machine without a GPU; use "
-            "``device='cpu'``"
+            "device='cuda' cannot be used here, on a machine without a GPU"
         )
     if k < 0:
         raise PredictorError(f"there is no worker {k}; count workers from 0")
@@ -135,11 +133,10 @@ def worker_number() -> int | None:
             return None
         return int(name) if name.isdecimal() else None
     if not value.isdecimal():
-        msg = (
-            f"``CAUSALGIA_WORKER={quoted(value)}`` must be a worker's number, counted "
+        raise PredictorError(
+            f"CAUSALGIA_WORKER={quoted(value)} must be a worker's number, counted "
             "from 0"
         )
-        raise PredictorError(msg)
     return int(value)
 
 
@@ -175,25 +172,6 @@ def weights_dtype(module: torch.nn.Module) -> torch.dtype:
         return next(floats, torch.float32)
 
 
-def cure_of_dtype(module: torch.nn.Module, given: torch.dtype) -> str:
-    """Return the cure of a call that failed where the weights have another dtype than
-    the input; "" where they have the same.
-
-    Examples
-    --------
-    >>> cure_of_dtype(torch.nn.Linear(4, 1), torch.float64)
-    'Its weights are float32: leave ``dtype=`` out, or convert them, net.double()'
-    """
-    own = weights_dtype(module)
-    if own is given:
-        return ""
-    name = str(given).removeprefix("torch.")
-    calls = {"float64": "double", "float32": "float", "float16": "half"}
-    convert = f"convert them, net.{calls.get(name, name)}()"
-    ways = convert if own in HALF else f"leave ``dtype=`` out, or {convert}"
-    return f"Its weights are {str(own).removeprefix('torch.')}: {ways}"
-
-
 def input_dtype(
     module: torch.nn.Module, dtype: torch.dtype | str | None
 ) -> torch.dtype:
@@ -209,19 +187,17 @@ def input_dtype(
     if dtype is not None:
         found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
         if not isinstance(found, torch.dtype) or not found.is_floating_point:
-            msg = (
-                f"``dtype={quoted(dtype)}`` is not a floating torch dtype; use "
-                "'float32' or 'float64'"
+            raise PredictorError(
+                f"dtype={quoted(dtype)} is not a floating torch dtype, such as "
+                "'float32'"
             )
-            raise PredictorError(msg)
         return found
     own = weights_dtype(module)
     if own in HALF:
-        msg = (
-            f"the network's weights are {own}: {NOT_CANCELLED}; use module.float(), or "
-            f"accept it with ``dtype={quoted(str(own).removeprefix('torch.'))}``"
+        raise PredictorError(
+            f"the network's weights are {own}: {NOT_CANCELLED}; dtype={quoted(str(own).removeprefix('torch.'))} "
+            "accepts them"
         )
-        raise PredictorError(msg)
     return own
 
 
@@ -270,11 +246,9 @@ class _Switches:
     def enter(self, *, tf32: bool) -> None:
         with self._turning:
             if threading.get_ident() in self._inside and tf32 != self._tf32:
-                msg = (
-                    f"a network with ``tf32={self._tf32}`` asks one with "
-                    f"``tf32={tf32}``; give both the same"
+                raise PredictorError(
+                    f"a network with tf32={self._tf32} asks one with tf32={tf32}"
                 )
-                raise PredictorError(msg)
             self._turning.wait_for(lambda: not self._inside or tf32 == self._tf32)
             if not self._inside:
                 name, values, places = _tf32_switches()
@@ -331,12 +305,10 @@ def in_full_precision(forward: Callable[[], Value]) -> Value:
         value = forward()
     if watch.half is not None:
         name = str(watch.half).removeprefix("torch.")
-        msg = (
-            f"the network computes in {name} inside its forward pass (autocast, or "
-            f".to({name})): {NOT_CANCELLED}; take that out, or accept it with "
-            "``dtype='float32'`` (the dtype of its input) given explicitly"
+        raise PredictorError(
+            f"the network computes in {name} inside its forward pass: "
+            f"{NOT_CANCELLED}; dtype='float32' accepts them"
         )
-        raise PredictorError(msg)
     return value
 
 
@@ -450,13 +422,6 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
         return lock
 
 
-_COPY = (
-    "what it holds beside tensors and layers (a lock, a file, a hook) it must make "
-    "anew in __deepcopy__(self, memo), or build in forward; a trial and "
-    "``method='ism'`` need no copy"
-)
-
-
 def copied_network(
     network: torch.nn.Module,
     *,
@@ -487,10 +452,9 @@ def copied_network(
         raise
     except BaseException as error:  # a network's own way of copying may raise anything
         raise PredictorError(
-            f"{what}: {error if type(error) is PredictorError else first_line(error)}; "
-            f"{_COPY}"
+            f"{what}: {error if type(error) is PredictorError else first_line(error)}"
         ) from error
-    raise PredictorError(f"{what}: its copy is itself; {_COPY}")
+    raise PredictorError(f"{what}: its copy is itself")
 
 
 @contextmanager
@@ -526,7 +490,7 @@ def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
         if id(held) in originals:
             raise PredictorError(
                 "a hook or another function uses a part of it, and would use the "
-                "original's; make it a method"
+                "original's"
             )
         if id(held) not in seen:
             seen.add(id(held))

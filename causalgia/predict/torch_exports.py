@@ -1,5 +1,5 @@
-"""PyTorch networks as differentiable functions, files of weights and ONNX files;
-imported on demand, for torch.
+"""PyTorch networks as differentiable functions and files of weights; imported on demand,
+for torch.
 
 Files of weights are opened without unpickling code.
 """
@@ -25,17 +25,14 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
-from causalgia.inputs import no_network, open_regular_file
-from causalgia.predict.answer_checks import cure_of_names, first_line
+from causalgia.inputs import open_regular_file
+from causalgia.predict.answer_checks import first_line
 from causalgia.predict.torch_device import (
-    copied_network,
     exact_float32,
     in_eval_mode,
     without_autocast,
 )
 from causalgia.predict.torch_predictor import TorchPredictor
-from causalgia.sequences.alphabet import one_hot
-from causalgia.types import Tokens
 
 Differentiable: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
@@ -61,9 +58,8 @@ def differentiable(predictor: TorchPredictor) -> Iterator[Differentiable]:
     """
     if predictor.dims != ("task",):
         raise PredictorError(
-            "the predictor answers with a dim position, and a map is of one number for "
-            "each task; read windows of the track out: ``cg.TorchPredictor(..., "
-            "track=, reduce=[cg.Window('TSS', -50, 50)])``"
+            "the predictor answers with a dim position, and a map is of one "
+            "number for each task"
         )
 
     def answers(one_hot: torch.Tensor) -> torch.Tensor:
@@ -110,10 +106,6 @@ def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.
 
 _MOST_HEADER = 10**8
 """Most bytes of the header of a safetensors file, as that package has it."""
-_CONVERT = (
-    "load it where you trust it and keep the tensors alone: "
-    "causalgia.predict.save_weights(module, 'net.safetensors')"
-)
 
 
 def load_weights(module: torch.nn.Module, path: str | Path) -> None:
@@ -138,26 +130,20 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
         sorted(state.keys() - wanted.keys()),
     )
     if missing or unexpected:
-        cure = "is it this network's file? Rename the tensors if it is"
-        if own := cure_of_names(missing, unexpected):
-            cure = f"let the function take the path, load the file, and {own}"
-        msg = (
-            f"{path}: {len(missing)} tensors of the network are missing "
-            f"({_some(missing)}) and {len(unexpected)} are unexpected "
-            f"({_some(unexpected)}); {cure}"
+        raise PredictorError(
+            f"{path}: {len(missing)} tensors of the network are missing ({_some(missing)}) "
+            f"and {len(unexpected)} are unexpected ({_some(unexpected)})"
         )
-        raise PredictorError(msg)
     for name, tensor in state.items():
         shape = tuple(wanted[name].shape)
         if tuple(tensor.shape) != shape and (shape, tensor.shape) != (
             (),
             (1,),
         ):  # torch takes (1,) for a scalar
-            msg = (
-                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's has "
-                f"{shape}; is it this network's file?"
+            raise PredictorError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's "
+                f"has {shape}"
             )
-            raise PredictorError(msg)
     module.load_state_dict(dict(state))
 
 
@@ -316,11 +302,7 @@ def save_weights(module: torch.nn.Module, path: str | Path) -> None:
     """
     target = Path(path)
     if target.suffix != ".safetensors":
-        msg = (
-            f"{path}: weights are written as safetensors; call it "
-            f"{quoted(target.with_suffix('.safetensors').name)}"
-        )
-        raise PredictorError(msg)
+        raise PredictorError(f"{path}: weights are written as .safetensors")
     state = {
         name: tensor.detach().cpu().contiguous().clone()
         for name, tensor in module.state_dict().items()
@@ -328,24 +310,24 @@ def save_weights(module: torch.nn.Module, path: str | Path) -> None:
     try:
         _safetensors().save_file(state, str(target))
     except Exception as error:
-        msg = f"{path}: cannot be written ({first_line(error)})"
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"{path}: cannot be written ({first_line(error)})"
+        ) from error
 
 
 def _safetensors() -> Any:
     try:
         import safetensors.torch
     except ModuleNotFoundError as error:
-        msg = f"weights in safetensors need that package: {install_command('torch')}"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError(
+            f"weights in safetensors need that package: {install_command('torch')}"
+        ) from error
     return safetensors.torch
 
 
 def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
     with open_regular_file(path, PredictorError) as file:
         head = file.read(512)
-    if why := no_network(head):
-        raise PredictorError(f"{path}: {why}")
     known = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
     is_pickle = head.startswith((b"PK\3\4", b"\x80"))
     is_safetensors = (
@@ -356,30 +338,22 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
         try:
             state: Mapping[str, torch.Tensor] = package.load_file(str(path))
         except Exception as error:
-            msg = (
-                f"{path}: not a safetensors file ({first_line(error)}); write it anew "
-                "with save_weights"
-            )
-            raise PredictorError(msg) from error
+            raise PredictorError(
+                f"{path}: not a safetensors file ({first_line(error)})"
+            ) from error
         return state
     if path.suffix in known and not is_pickle and path.suffix != ".safetensors":
-        raise PredictorError(
-            f"{path}: does not begin as a file that torch.save writes; is it damaged? "
-            "Fetch it again, or write it anew: torch.save(module.state_dict(), "
-            f"{quoted(path.name)})"
-        )
+        raise PredictorError(f"{path}: does not begin as a file that torch.save writes")
     if path.suffix in known and is_pickle:
         return _read_state_dict(path)
     if path.suffix == ".safetensors":
         raise PredictorError(
-            f"{path}: not a safetensors file (it does not begin as one); write it anew "
-            "with save_weights"
+            f"{path}: not a safetensors file (it does not begin as one)"
         )
-    msg = (
-        f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not "
-        f"{quoted(path.suffix)}; {_CONVERT}"
+    raise PredictorError(
+        f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), "
+        f"not {quoted(path.suffix)}"
     )
-    raise PredictorError(msg)
 
 
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
@@ -391,27 +365,19 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
             with path.open("rb") as file:
                 state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        msg = (
-            f"{path}: holds more than tensors, and a stranger's pickle is never "
-            f"opened; {_CONVERT}"
-        )
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"{path}: holds more than tensors, and a stranger's pickle is never opened"
+        ) from error
     except Exception as error:
-        msg = f"{path}: not a state dict ({first_line(error)}); {_CONVERT}"
-        raise PredictorError(msg) from error
+        raise PredictorError(
+            f"{path}: not a state dict ({first_line(error)})"
+        ) from error
     if not isinstance(state, Mapping) or not all(
         isinstance(item, torch.Tensor) for item in state.values()
     ):
-        held = (
-            f"the entries {_some(map(str, state))}"
-            if isinstance(state, Mapping)
-            else type_in_words(state)
+        raise PredictorError(
+            f"{path}: holds {type_in_words(state)}, not a state dict of tensors"
         )
-        msg = (
-            f"{path}: holds {held}, not a state dict of tensors; save "
-            f"module.state_dict() alone, or {_CONVERT}"
-        )
-        raise PredictorError(msg)
     return state
 
 
@@ -420,74 +386,3 @@ def _some(names: Iterable[str]) -> str:
     return (
         ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
     )
-
-
-class _ReducedNetwork(torch.nn.Module):
-    """A network followed by `reduce`."""
-
-    def __init__(
-        self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None
-    ) -> None:
-        super().__init__()
-        self.module = module
-        self.reduce = reduce
-
-    def forward(self, x: torch.Tensor) -> Any:
-        """Return the reduced output for one-hot x."""
-        output = self.module(x)
-        return output if self.reduce is None else self.reduce(output)
-
-
-def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
-    """Write the network and the read-out of a predictor to a file; see
-    `causalgia.predict.export_onnx`.
-    """
-    if isinstance(predictor.module, torch.jit.ScriptModule):
-        raise PredictorError(
-            f"{type(predictor.module).__name__} was made by TorchScript, which torch does "
-            "not export to ONNX; give the torch.nn.Module from which it was made, or keep "
-            "it a TorchPredictor"
-        )
-    with in_eval_mode(predictor.module):
-        whole = _ReducedNetwork(
-            copied_network(predictor.module).cpu(), predictor._function
-        ).eval()
-    letters = one_hot(
-        tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout
-    )
-    x = torch.from_numpy(letters).to(predictor.dtype)
-    with torch.inference_mode():
-        output = whole(x)
-        if isinstance(output, Mapping):
-            names = [str(name) for name in output]
-        else:
-            parts = output if isinstance(output, tuple | list) else (output,)
-            names = (
-                ["outcome"]
-                if len(parts) == 1
-                else [f"output {i}" for i in range(len(parts))]
-            )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own, about its exporter
-            torch.onnx.export(
-                whole,
-                (x.clone(),),
-                str(draft),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-                input_names=["sequence"],
-                output_names=names,
-                dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
-            )
-    except CausalgiaError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno:
-            raise  # of the place, not of the network
-        msg = (
-            f"torch cannot export this network to ONNX ({first_line(error)}); keep it "
-            "a TorchPredictor"
-        )
-        raise PredictorError(msg) from error

@@ -13,14 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
-from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.errors import CausalgiaError, PredictorError, quoted, type_in_words
 from causalgia.predict.answer_checks import (
-    causes_of_failure,
     check_not_constant,
-    code_of_failure,
-    cure_of_failure,
     first_line,
-    what_instead_of_network,
 )
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.incremental import Incremental
@@ -32,7 +28,6 @@ from causalgia.predict.predictor import (
     as_batch_size,
     as_token_rows,
     as_version_name,
-    shape_in_words,
 )
 from causalgia.predict.torch_batch import (
     BatchSizes,
@@ -47,7 +42,6 @@ from causalgia.predict.torch_device import (
     PendingCopy,
     choose_device,
     copied_network,
-    cure_of_dtype,
     exact_float32,
     in_eval_mode,
     in_full_precision,
@@ -187,19 +181,15 @@ class TorchPredictor(SinglePredictor):
         tensors = [*module.named_parameters(), *module.named_buffers()]
         lazy = [name for name, tensor in tensors if is_lazy(tensor)]
         if lazy:
-            msg = (
-                f"the network's {lazy[0]} has no shape yet (a lazy layer); send one "
-                "batch through it, or load its weights, before it is wrapped"
+            raise PredictorError(
+                f"the network's {lazy[0]} has no shape yet (a lazy layer)"
             )
-            raise PredictorError(msg)
         absent = [name for name, tensor in tensors if tensor.is_meta]
         if absent:
-            msg = (
-                f"the network's {absent[0]} has a shape but no values (device 'meta', "
-                f"{len(absent)} of {len(tensors)} tensors); load them by "
-                "net.load_state_dict(weights, assign=True)"
+            raise PredictorError(
+                f"the network's {absent[0]} has a shape but no values (device "
+                f"'meta', {len(absent)} of {len(tensors)} tensors)"
             )
-            raise PredictorError(msg)
         super().__init__(
             tasks=tasks,
             scale=scale,
@@ -218,8 +208,7 @@ class TorchPredictor(SinglePredictor):
         if missing:
             known = quoted(list(self.heads or ()))
             raise PredictorError(
-                f"task {quoted(missing[0])} is not among ``heads={known}``; ``tasks=`` "
-                "picks heads by name"
+                f"task {quoted(missing[0])} is not among heads={known}"
             )
         self.module = module
         self.dtype = input_dtype(module, dtype)
@@ -435,9 +424,8 @@ class TorchPredictor(SinglePredictor):
             True for _ in self.module.parameters()
         ):
             raise PredictorError(
-                "the network was frozen by TorchScript: its weights are constants of "
-                "its code; give the one that was frozen (torch.jit.freeze returns "
-                "another)"
+                "the network was frozen by TorchScript: its weights are "
+                "constants of its code"
             )
         with lock_of(self.module):
             exact = copied_network(self.module, double=True)
@@ -628,16 +616,10 @@ class TorchPredictor(SinglePredictor):
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
-            known = cure_of_failure(error, self.module.modules())
-            if "dtype" in causes_of_failure(error):
-                known = cure_of_dtype(self.module, self.dtype) or known
-            msg = (
-                f"the network refused an input of shape {tuple(x.shape)} "
-                f"({self.layout}, {x.dtype}): {first_line(error)}. The library gives 4 "
-                f"channels {shape_in_words(self.layout)}. "
-                f"{self._other_layout(x) or known or 'Check the length of the sequences and layout='}"
-            )
-            raise PredictorError(msg, code=code_of_failure(error)) from error
+            raise PredictorError(
+                f"the network refused an input of shape {tuple(x.shape)} ({self.layout}, "
+                f"{x.dtype}): {first_line(error)}"
+            ) from error
         if (
             not self._met
             and self._function is not None
@@ -647,19 +629,6 @@ class TorchPredictor(SinglePredictor):
                 self._function, output, lambda other: torch.from_numpy(other).to(output)
             )
         return output
-
-    def _other_layout(self, x: torch.Tensor) -> str:
-        """Return the cure if the network, which was not met before, takes the channels
-        in the other place; else "".
-        """
-        other: Layout = "NLC" if self.layout == "NCL" else "NCL"
-        if self._met:
-            return ""
-        try:
-            self.module(x[:1].transpose(1, 2).contiguous())
-        except (Exception, SystemExit):
-            return ""
-        return f"It takes {shape_in_words(other)}: give ``layout={quoted(other)}``"
 
     def _one_hot(self, tokens: torch.Tensor) -> torch.Tensor:
         order = torch.tensor(self._order, dtype=torch.uint8, device=tokens.device)
@@ -696,19 +665,14 @@ class TorchPredictor(SinglePredictor):
 def _check_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
         raise PredictorError(
-            "TorchPredictor takes a torch.nn.Module, not "
-            f"{what_instead_of_network(module)}"
+            f"TorchPredictor takes a torch.nn.Module, not {type_in_words(module)}"
         )
     try:
         list(module.modules())
     except Exception as error:  # a set of them is made, which calls what classes define
-        msg = (
+        raise PredictorError(
             f"the layers of {type(module).__name__} cannot be listed: "
             f"{first_line(error)}"
-        )
-        raise PredictorError(
-            f"{msg}; a layer that defines __eq__ needs __hash__ = "
-            "torch.nn.Module.__hash__"
         ) from error
 
 
@@ -734,12 +698,11 @@ class DeviceEdits:
         tokens = as_token_rows(edited)
         base = self._base
         if tokens.shape[1] != base.shape[1] or np.shape(rows) != (len(tokens),):
-            msg = (
-                f"edited tokens {tokens.shape} and the backgrounds {np.shape(rows)} "
-                f"they came from do not fit backgrounds {base.shape}; give one row of "
-                "the backgrounds for each, of the same length"
+            raise PredictorError(
+                f"edited tokens {tokens.shape} and the backgrounds "
+                f"{np.shape(rows)} they came from do not fit backgrounds "
+                f"{base.shape}"
             )
-            raise PredictorError(msg)
         if np.min(rows) < 0 or np.max(rows) >= len(base):
             raise PredictorError(
                 f"there are {len(base)} backgrounds; rows go from {np.min(rows)} to "

@@ -13,15 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
-from causalgia.errors import PredictorError, quoted, type_in_words
-from causalgia.predict.answer_checks import cure_of_track, name_tasks, place_columns
+from causalgia.errors import PredictorError, quoted
+from causalgia.predict.answer_checks import name_tasks, place_columns
 
 Reduction: TypeAlias = Literal["sum", "mean", "log sum", "max"]
 _AXES = {1: 1, -2: 1, 2: 2, -1: 2}
-_OTHER_LENGTH = (
-    "cut the output to the positions of the sequence by ``reduce=``, a function of what "
-    "the network returns"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,13 +162,12 @@ class Window:
             is_whole(self.start) and is_whole(self.stop) and self.start < self.stop
         ):
             raise PredictorError(
-                f"window {quoted(self.name)}: ``start={quoted(self.start)}``, "
-                f"``stop={quoted(self.stop)}``; give two whole numbers of bp, the "
-                "first position and the one after the last"
+                f"window {quoted(self.name)}: start={quoted(self.start)}, stop={quoted(self.stop)} "
+                "must be whole numbers of bp, start below stop"
             )
         if self.reduce not in get_args(Reduction):
             raise PredictorError(
-                f"window {quoted(self.name)}: ``reduce={quoted(self.reduce)}`` is not "
+                f"window {quoted(self.name)}: reduce={quoted(self.reduce)} is not "
                 f"one of {', '.join(map(quoted, get_args(Reduction)))}"
             )
 
@@ -187,18 +182,17 @@ class Window:
         first, last = -track.origin, n * track.bin - track.origin
         if self.start < first or self.stop > last:
             raise PredictorError(
-                f"window {quoted(self.name)}: {self.start} to {self.stop} bp leaves "
-                f"the track, which has positions {first} to {last} "
-                f"(``origin={track.origin}``, {n:,} bins of {track.bin} bp); move the "
-                "window, or say where position 0 is: Track(origin=)"
+                f"window {quoted(self.name)}: {self.start} to {self.stop} bp "
+                f"leaves the track, which has positions {first} to {last} (origin={track.origin}, "
+                f"{n:,} bins of {track.bin} bp)"
             )
         for end in (self.start, self.stop):
             if (end + track.origin) % track.bin:
                 below = (end + track.origin) // track.bin * track.bin - track.origin
                 raise PredictorError(
                     f"window {quoted(self.name)}: {end} bp is inside a bin of "
-                    f"{track.bin} bp, whose edges are {below} and {below + track.bin}; "
-                    "use one of these"
+                    f"{track.bin} bp, whose edges are {below} and "
+                    f"{below + track.bin}"
                 )
         return slice(
             (self.start + track.origin) // track.bin,
@@ -221,10 +215,7 @@ def split_reduce(
         several reductions.
     """
     if track is not None and not isinstance(track, Track):
-        raise PredictorError(
-            f"``track={quoted(track)}`` is not a Track; write "
-            "``track=cg.Track(axis=-1, origin=0, bin=1)``"
-        )
+        raise PredictorError(f"track={quoted(track)} is not a cg.Track")
     if isinstance(reduce, Window):
         reduce = (reduce,)
     if reduce is None or callable(reduce):
@@ -235,28 +226,24 @@ def split_reduce(
         or not all(isinstance(one, Window) for one in reduce)
     ):
         raise PredictorError(
-            f"``reduce={quoted(reduce)}`` is neither a function of the network's "
-            "output nor windows of a track, such as reduce=[``cg.Window('TSS', -50, "
-            "50, reduce='log sum')``]"
+            f"reduce={quoted(reduce)} is neither a function of the network's "
+            "output nor windows of a track, such as reduce=[cg.Window('TSS', -50, "
+            "50, reduce='log sum')]"
         )
     windows = tuple(reduce)
     if track is None:
         raise PredictorError(
-            f"window {quoted(windows[0].name)} reads a track, and the predictor has "
-            "none; say which axis of the output it is: ``track=cg.Track(axis=-1, "
-            "origin=...)``"
+            f"window {quoted(windows[0].name)} reads a track, and the predictor "
+            "has none (track=)"
         )
     names = [window.name for window in windows]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise PredictorError(
-            f"two windows are named {quoted(twice)}; give each a name of its own"
-        )
+        raise PredictorError(f"two windows are named {quoted(twice)}")
     if len({window.reduce for window in windows}) > 1:
         raise PredictorError(
-            "the windows have several reductions "
-            f"({', '.join(sorted({w.reduce for w in windows}))}), and the answers of a "
-            "predictor have one scale; make a predictor for each reduction"
+            f"the windows have several reductions ({', '.join(sorted({w.reduce for w in windows}))}), "
+            "and the answers of a predictor have one scale"
         )
     return reduce if callable(reduce) else None, windows
 
@@ -315,8 +302,7 @@ class TrackAnswers:
         """
         if self.n_positions is None:
             raise PredictorError(
-                "the positions of a track are not known before the first answer; "
-                "predict a sequence"
+                "the positions of a track are not known before the first answer"
             )
         return self.track.positions(self.n_positions)
 
@@ -330,12 +316,10 @@ class TrackAnswers:
         """
         shape = tuple(getattr(value, "shape", ()))
         if len(shape) not in (2, 3) or shape[0] != n_rows or 0 in shape:
-            what = f"has shape {shape}" if shape else f"is {type_in_words(value)}"
             raise PredictorError(
-                f"the network's output for {n_rows} sequences {what}; a track is "
+                f"the network's output for {n_rows} sequences has shape {shape}; a track is "
                 f"({n_rows}, tasks, positions), ({n_rows}, positions, tasks) with "
-                f"Track(axis=1), or ({n_rows}, positions): "
-                f"{cure_of_track(value, n_rows)}"
+                f"Track(axis=1), or ({n_rows}, positions)"
             )
         if len(shape) == 2:
             cube = value.reshape(n_rows, shape[1], 1)
@@ -345,24 +329,20 @@ class TrackAnswers:
         wanted = self.heads or self.tasks
         if len(shape) == 2 and wanted is not None and 1 < len(wanted) == n_positions:
             raise PredictorError(
-                f"the network's output for {n_rows} sequences has shape {shape}, one "
-                f"number for each of the {n_positions} tasks and no positions; leave "
-                "``track=`` out, or take out the ``reduce=`` that sums over them"
+                f"the network's output for {n_rows} sequences has shape {shape}, "
+                f"one number for each of the {n_positions} tasks, and track= "
+                "needs positions"
             )
         if wanted is not None and len(wanted) != n_tasks and len(wanted) == n_positions:
-            other = 1 if _AXES[self.track.axis] == 2 else -1
             raise PredictorError(
                 f"the track has {n_positions} positions and {n_tasks} tasks by "
-                f"Track(axis={self.track.axis}), and {len(wanted)} tasks are named; "
-                f"the other axis is that of positions: Track(axis={other})"
+                f"Track(axis={self.track.axis}), and {len(wanted)} tasks are named"
             )
         places, names = place_columns(n_tasks, self.tasks, self.heads)
         if self.n_positions not in (None, n_positions):
             raise PredictorError(
                 f"the network answers a track of {n_positions} positions after one of "
-                f"{self.n_positions}; the arms of a trial need tracks of one length: "
-                "use interventions that keep the length (``cg.Embed``, not "
-                "``cg.Insert``)"
+                f"{self.n_positions}; the arms of a trial need tracks of one length"
             )
         if self.tasks is None:
             self._check_opposite(names)
@@ -373,9 +353,8 @@ class TrackAnswers:
             )
             if whole and self.n_positions is None and abs(cube.sum(1) - 1).max() < 1e-4:
                 raise PredictorError(
-                    f"window {quoted(window.name)} is the whole track, which adds up "
-                    "to 1 for every sequence (a softmax over positions); take a part "
-                    "of it, or have the network return counts"
+                    f"window {quoted(window.name)} is the whole track, which adds "
+                    "up to 1 for every sequence (a softmax over positions)"
                 )
         self.n_positions, self.tasks = n_positions, names
         chosen = cube if places == list(range(n_tasks)) else cube[:, :, places]
@@ -388,16 +367,9 @@ class TrackAnswers:
         n, width = self.n_positions, self.track.bin
         if n is None or n * width <= length:
             return
-        other, tasks = 1 if _AXES[self.track.axis] == 2 else -1, self.tasks or ()
-        cures = []
-        unnamed = tasks == name_tasks(len(tasks))
-        if unnamed and 1 < len(tasks) <= length // width:
-            cures.append(f"positions may be the other axis, Track(axis={other})")
-        if 0 < length // n < width:
-            cures.append(f"bins smaller, Track(bin={length // n})")
         raise PredictorError(
             f"the track has {n:,} positions of {width} bp, more than the {length:,} bp "
-            f"of a sequence; {', or '.join(cures) or _OTHER_LENGTH}"
+            "of a sequence (track=Track(axis=, bin=))"
         )
 
     def answers(self, table: Any, *, reverse: bool = False) -> Any:

@@ -15,20 +15,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 import causalgia
-from causalgia._reporting.answers import ReportText
+from causalgia._reporting import Rows
+from causalgia._reporting.answers import AnswerParts, ReportText
 from causalgia._reporting.short_answers import every_row as all_rows, short_answer
 from causalgia._run import run
 from causalgia._run._run import protocol_marks, write_protocol_marks
+from causalgia._run.request import Keep
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import as_plain
 from causalgia.attributes import about
-from causalgia.checks import is_whole, shown
+from causalgia.checks import is_whole
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.design.plan_text import arm_rows, design_foot, plan_sentence
@@ -39,13 +41,10 @@ from causalgia.errors import (
     DesignError,
     ExploratoryWarning,
     PredictorError,
-    ProtocolError,
-    RandomnessError,
-    Setting,
+    StoreError,
     caller_stacklevel,
     comma_list,
     quoted,
-    type_in_words,
 )
 from causalgia.predict import Predictor
 from causalgia.protocol.lock_file import (
@@ -58,18 +57,12 @@ from causalgia.protocol.lock_file import (
     read_lock,
     write_lock,
 )
-from causalgia.stopping import Decided, Precision
+from causalgia.stopping import Decided
 from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.trial.archive import Archive
 from causalgia.trial.archive.files import place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
-
-if TYPE_CHECKING:
-    from distributed import Client
-
-    from causalgia._reporting import Rows
-    from causalgia._reporting.answers import AnswerParts
-    from causalgia._run.request import Keep
+from causalgia.types import Client
 
 _UNITS_AT_ONCE = 65_536
 _ARGUMENTS = {stored: name for name, stored in STORED_NAMES.items()}
@@ -98,7 +91,7 @@ class Protocol:
         Seed, a whole number. From 0 to below 2^63; None: derived from everything else
         that is fixed, so that nobody chose it.
     until
-        Stopping rule of `causalgia.run`: `causalgia.Precision` or `causalgia.Decided`.
+        Stopping rule of `causalgia.run`: `causalgia.Decided`.
 
     Attributes
     ----------
@@ -128,7 +121,7 @@ class Protocol:
         the design, or `until` is not a stopping rule of the library.
     PredictorError
         If the predictor is neither a predictor nor a fingerprint.
-    RandomnessError
+    TypeError
         If the seed is no whole number from 0 to below 2^63.
 
     References
@@ -185,23 +178,17 @@ class Protocol:
         *,
         predictor: Predictor | str,
         rng: int | None = None,
-        until: Precision | Decided | None = None,
+        until: Decided | None = None,
     ) -> None:
         check_design(design, predictor, "Protocol(design, analysis, predictor=)")
         planned = design.planned() if analysis is None else analysis
-        if not isinstance(planned, Analysis):
-            what = (
-                "none was given" if planned is None else f"not {type_in_words(planned)}"
-            )
-            raise DesignError(
-                f"Protocol(design, analysis): {what}: give a ``cg.Analysis(control=, "
-                "rope=)``"
-            )
+        if planned is None:
+            raise DesignError("analysis=None: a protocol takes a cg.Analysis")
         requested = planned.asking(design.analysis_fields)
         if not requested.asks:
             raise DesignError(
-                "the analysis of a protocol asks for no contrasts: give ``control=``, "
-                "``contrasts=`` or ``interaction=``"
+                "the analysis of a protocol asks for no contrasts: control=, "
+                "contrasts= and interaction= are None"
             )
         facts = _predictor_facts(predictor)
         check_analysis(requested, design, facts["tasks"])
@@ -274,7 +261,7 @@ class Protocol:
 
         Raises
         ------
-        ProtocolError
+        StoreError
             If the file exists or cannot be written.
         """
         locked = utc_now()
@@ -289,7 +276,7 @@ class Protocol:
 
         Raises
         ------
-        ProtocolError
+        StoreError
             If there is no such file, it is not a lock, or it is damaged; names the
             values that are not those locked.
         """
@@ -301,11 +288,7 @@ class Protocol:
                 raise DesignError("[analysis] asks for no contrasts")
             _rule_of_text(design.get("until"))
         except CausalgiaError as error:
-            raise error.at(
-                str(path),
-                then="; take the copy that was registered",
-                error=ProtocolError,
-            ) from error
+            raise StoreError(f"{path}: {error}") from error
         made = object.__new__(cls)
         made._set(
             n_units=design["n_units"],
@@ -371,7 +354,7 @@ class Protocol:
 
         Raises
         ------
-        ProtocolError
+        StoreError
             If the protocol is not locked yet, its lock is of a later time than this
             clock has, or the store holds a trial that was begun without this lock.
         DesignError
@@ -385,16 +368,12 @@ class Protocol:
             differs.
         """
         if self.locked is None:
-            raise ProtocolError(
-                "this protocol is not locked: protocol = protocol.lock('lock.toml'), "
-                "then run it"
-            )
+            raise StoreError("this protocol is not locked")
         started = utc_now()
         if started < self.locked:
-            raise ProtocolError(
+            raise StoreError(
                 f"the protocol was locked at {self.locked}, and it is {started} by "
-                "this clock, so that no run can be shown to be later; set the clock "
-                "right"
+                "this clock"
             )
         seed = self.rng if rng is None else rng
         here = Protocol(
@@ -458,18 +437,14 @@ class Protocol:
 
         Raises
         ------
-        ProtocolError
+        StoreError
             If it was begun without this lock.
         """
         if not Archive.exists(place):
             return None
         there = protocol_marks(place)
         if there is None or there.get("protocol") != self.sha256:
-            how = "without a lock" if there is None else "under another lock"
-            raise ProtocolError(
-                f"{place} holds a trial that was begun {how}, so that nothing shows "
-                "which came first; choose another store"
-            )
+            raise StoreError(f"{place} holds a trial that was begun without this lock")
         return there
 
     def differences(self, other: Protocol, where: str = "run") -> list[Deviation]:
@@ -515,7 +490,7 @@ class Protocol:
             "until": self.until,
         }
 
-    def stopping_rule(self) -> Precision | Decided | None:
+    def stopping_rule(self) -> Decided | None:
         """Return the stopping rule as a value, for `causalgia.run`; None if there is
         none.
         """
@@ -749,26 +724,17 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _predictor_facts(predictor: object) -> dict[str, Any]:
+def _predictor_facts(predictor: Predictor | str) -> dict[str, Any]:
     """Return the fields of a protocol that are about the predictor."""
     if isinstance(predictor, str):
         if not (predictor.removesuffix("~").isalnum() and predictor.isascii()):
-            raise PredictorError(
-                f"``predictor={quoted(predictor)}`` is not a fingerprint: give "
-                "predictor.fingerprint, or the predictor itself"
-            )
+            raise PredictorError(f"predictor={quoted(predictor)} is not a fingerprint")
         unknown: dict[str, Any] = {
             "predictor_parts": (),
             "tasks": None,
             "predictor_scale": None,
         }
         return {"predictor_fingerprint": predictor, **unknown}
-    if not isinstance(predictor, Predictor):
-        raise PredictorError(
-            f"``predictor={shown(predictor)}`` is not a predictor: wrap it, such as "
-            "``cg.FunctionPredictor(f, tasks=[...], scale=...)``, or give the "
-            "fingerprint of one"
-        )
     return {
         "predictor_fingerprint": predictor.fingerprint,
         "predictor_parts": tuple(predictor.fingerprint_parts.items()),
@@ -792,17 +758,8 @@ def _as_seed(rng: object, fixed: tuple[Any, ...]) -> int:
     if rng is None:
         return int(hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:8], 16)
     if not is_whole(rng) or not 0 <= rng < 2**63:
-        raise RandomnessError(
-            argument="rng",
-            value=rng,
-            need=(
-                (
-                    ": a protocol takes a seed that can be written down, a whole number "
-                    "from 0 to below 2^63, such as "
-                ),
-                Setting("rng", 0),
-            ),
-            cure="or leave it out",
+        raise TypeError(
+            f"rng={quoted(rng)} must be a whole number from 0 to below 2^63"
         )
     return int(rng)
 
@@ -810,30 +767,26 @@ def _as_seed(rng: object, fixed: tuple[Any, ...]) -> int:
 def _as_rule_text(until: object) -> str | None:
     if until is None:
         return None
-    if not isinstance(until, Precision | Decided):
+    if not isinstance(until, Decided):
         raise DesignError(
+            f"until={quoted(until)} is not a cg.Decided",
             argument="until",
-            need="takes ``cg.Precision(half_width=)`` or ``cg.Decided(rope=)``, not "
-            f"{quoted(until)}",
         )
     text = until.stored_text()
     _rule_of_text(text)
     return text
 
 
-def _rule_of_text(text: str | None) -> Precision | Decided | None:
+def _rule_of_text(text: str | None) -> Decided | None:
     """Return the stopping rule of a stored text, reading literals alone."""
     if text is None:
         return None
-    rules: dict[str, type[Precision | Decided]] = {
-        "Precision": Precision,
-        "Decided": Decided,
-    }
     try:
         call = ast.parse(text, mode="eval").body
         if not (
             isinstance(call, ast.Call)
             and isinstance(call.func, ast.Name)
+            and call.func.id == "Decided"
             and not call.args
         ):
             raise ValueError("no call")
@@ -842,7 +795,7 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
             for keyword in call.keywords
         }
         given = {_ARGUMENTS.get(name, name): value for name, value in given.items()}
-        return rules[call.func.id](**given)
+        return Decided(**given)
     except (
         SyntaxError,
         ValueError,
@@ -851,6 +804,4 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
         RecursionError,
         MemoryError,
     ) as error:
-        raise ProtocolError(
-            f"until = {quoted(text)} is not a stopping rule that can be written down"
-        ) from error
+        raise StoreError(f"until = {quoted(text)} is not a stopping rule") from error

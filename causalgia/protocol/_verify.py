@@ -26,10 +26,8 @@ from causalgia.design import Design
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
-    OutcomesError,
-    ProtocolError,
-    shell_word,
-    type_in_words,
+    DataError,
+    StoreError,
 )
 from causalgia.inputs import parse_json
 from causalgia.notes import unpack_text
@@ -146,12 +144,6 @@ _UNSEEN = (
 )
 
 
-def _lock_in(*given: object) -> str:
-    """Return the path among arguments in whole, as Python writes it."""
-    paths = (str(x) for x in given if isinstance(x, str | os.PathLike))
-    return f"'{next(paths, 'lock.toml')}'"
-
-
 def verify(
     path: str | os.PathLike[str] | Protocol,
     results: xr.Dataset | str | os.PathLike[str],
@@ -178,9 +170,9 @@ def verify(
 
     Raises
     ------
-    ProtocolError
+    StoreError
         If the lock cannot be read or is damaged, or the protocol is not locked.
-    OutcomesError
+    DataError
         If the results are none of a trial, or the folder holds none.
 
     Notes
@@ -223,35 +215,15 @@ def verify(
     - outcomes: values: locked ..., here ...
     Exploratory: n_units, values.
     """
-    lock: object = path
-    if not isinstance(lock, Protocol | str | os.PathLike):
-        swapped = (
-            "; the two arguments are swapped"
-            if isinstance(results, Protocol | str | os.PathLike)
-            else ""
-        )
-        raise ProtocolError(
-            "verify takes the lock first, as a path or a locked ``cg.Protocol``, not "
-            f"{type_in_words(lock)}{swapped}: ``cg.verify({_lock_in(lock, results)}, "
-            "outcomes)``"
-        )
     protocol = path if isinstance(path, Protocol) else Protocol.read(path)
     if protocol.locked is None:
-        raise ProtocolError(
-            "this protocol is not locked: give protocol.lock('lock.toml'), or the path "
-            "of a lock"
-        )
+        raise StoreError("this protocol is not locked")
     if isinstance(results, xr.Dataset):
         kind = _kind_of(results)
         return Verification(
             protocol=protocol,
             compared=(kind,),
             deviations=tuple(_of_dataset(protocol, results, kind)),
-        )
-    if not isinstance(results, str | os.PathLike):
-        raise OutcomesError(
-            "verify takes a Dataset of a trial or the folder of its results, not "
-            f"{type_in_words(results)}: ``cg.verify({_lock_in(lock)}, outcomes)``"
         )
     folder = Path(results)
     found: dict[str, xr.Dataset] = {}
@@ -264,11 +236,7 @@ def verify(
             else store.load(folder / name, kind)  # type: ignore[arg-type]
         )
     if "outcomes" not in found:
-        lock_file = "lock.toml" if isinstance(path, Protocol) else path
-        raise OutcomesError(
-            f"{folder} holds no outcomes of a trial; make them with: causalgia run "
-            f"--protocol {shell_word(lock_file)} --out {shell_word(folder)}"
-        )
+        raise DataError(f"{folder} holds no outcomes of a trial")
     rows = [
         row
         for kind, dataset in found.items()
@@ -289,9 +257,9 @@ def _kind_of(results: xr.Dataset) -> str:
     for name, kind in kinds.items():
         if name in results:
             return kind
-    raise OutcomesError(
-        f"this Dataset has {', '.join(map(str, results.data_vars)) or 'nothing'}, and "
-        "verify takes outcomes, effects, estimates or decisions of a trial"
+    raise DataError(
+        f"the Dataset has {', '.join(map(str, results.data_vars))}, and no outcomes, "
+        "effects, estimates or decisions of a trial"
     )
 
 
@@ -378,7 +346,7 @@ def _design_differences(
     elif about(attrs, None).design_fingerprint != protocol.design_fingerprint:
         plain = parse_json(
             unpack_text(results, "design") or "{}",
-            OutcomesError,
+            DataError,
             source="the design kept with the outcomes",
         )
         names = ("n_units", "reserve")
@@ -434,7 +402,7 @@ def _stored_design(
     text = unpack_text(results, "design")
     if text is None:
         return
-    plain = parse_json(text, OutcomesError, source="the design kept with the outcomes")
+    plain = parse_json(text, DataError, source="the design kept with the outcomes")
     if not isinstance(plain, dict):
         yield Deviation(
             where=where,
@@ -713,7 +681,7 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If one of them has no outcomes.
 
     Examples
@@ -732,7 +700,7 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
     """
     for outcomes in (first, second):
         if "outcome" not in outcomes:
-            raise OutcomesError(
+            raise DataError(
                 "bits of outcomes are compared, and these results have no variable "
                 "'outcome'"
             )

@@ -1,4 +1,5 @@
 """Lock files: TOML whose first line is the SHA-256 of the lines below it; deviations
+from shlex import quote
 from what was locked.
 """
 
@@ -31,13 +32,11 @@ from causalgia.checks import (
 )
 from causalgia.errors import (
     CausalgiaError,
-    ProtocolError,
+    StoreError,
     comma_list,
     quoted,
-    shell_word,
 )
-from causalgia.inputs import check_no_pipe, not_written, parse_toml, read_text
-from causalgia.mentions import Wording
+from causalgia.inputs import not_written, parse_toml, read_text
 
 FORMAT = 1
 _CHECKSUM_LINE = re.compile(r'sha256 = "([0-9a-f]{64})"')
@@ -107,13 +106,13 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
 
     Raises
     ------
-    ProtocolError
+    StoreError
         If there is a file already, it cannot be written, or a name in it has a control
         character.
     """
     place, text = Path(path), lock_text(content)
     check_new(place)
-    parse_toml(text, ProtocolError, source=str(place))  # what could not be read again
+    parse_toml(text, StoreError, source=str(place))  # what could not be read again
     try:
         with place.open("x", encoding="utf-8", newline="\n") as file:
             try:
@@ -125,67 +124,47 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
                     place.unlink()
                 raise
     except (OSError, ValueError) as error:
-        raise not_written(place, error, ProtocolError) from error
+        raise not_written(place, error, StoreError) from error
     return _sha256(text.partition("\n")[2])
 
 
 def check_new(path: Path) -> None:
-    """Raise ProtocolError if the path of a new lock exists."""
-    check_no_pipe(path, ProtocolError)
-    if path.exists() or path.is_symlink():
-        raise ProtocolError(
+    """Raise StoreError if the path of a new lock exists."""
+    if path.exists():
+        raise StoreError(
             f"{path} exists already, and a lock is never overwritten; choose another "
             "name for this one"
         )
 
 
-def read_lock(
-    path: str | os.PathLike[str], trial: str | os.PathLike[str] | None = None
-) -> tuple[dict[str, Any], str]:
-    """Return the content of a lock and its SHA-256; errors name the trial file, where
-    it is known.
+def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
+    """Return the content of a lock and its SHA-256.
 
     Raises
     ------
-    ProtocolError
+    StoreError
         If there is no such file, it is not a lock, or it was changed after locking;
         names the values that changed.
     """
-    text = read_text(path, ProtocolError)
+    text = read_text(path, StoreError)
     first, _, body = text.partition("\n")
     found = _CHECKSUM_LINE.fullmatch(first)
     if found is None:
-        raise ProtocolError(
-            need=f"{path}: the first line of a lock is sha256 = and 64 hexadecimal "
-            f"digits, not {quoted(first)}: it is not a lock, or this line was changed",
-            cure=_lock_cure(path, trial),
+        raise StoreError(
+            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal "
+            f"digits, not {quoted(first)}: it is not a lock, or this line was "
+            "changed",
         )
     if found[1] != _sha256(body):
-        raise ProtocolError(
-            need=f"{path}: {_damage(body)}", cure=_lock_cure(path, trial)
+        raise StoreError(
+            f"{path}: {_damage(body)}",
         )
-    content = parse_toml(body, ProtocolError, source=str(path))
+    content = parse_toml(body, StoreError, source=str(path))
     try:
         check_content(content)
     except CausalgiaError as error:
-        raise error.at(
-            str(path), then=("; ", *_lock_cure(path, trial)), error=ProtocolError
-        ) from error
+        raise StoreError(f"{path!s}: {error}") from error
     return content, found[1]
-
-
-def _lock_cure(
-    path: str | os.PathLike[str], trial: str | os.PathLike[str] | None
-) -> tuple[str, ...]:
-    new = Path(path).with_name(f"new_{Path(path).name}")
-    of = "trial.toml" if trial is None else trial
-    return (
-        "take the copy that was registered, or write a new lock with ",
-        Wording(
-            "`causalgia lock` or ``cg.Protocol(...).lock(path)``",
-            shell=f"causalgia lock {shell_word(of)} --out {shell_word(new)}",
-        ),
-    )
 
 
 def check_content(content: Table) -> None:
@@ -195,7 +174,7 @@ def check_content(content: Table) -> None:
         content["protocol"].get("format") if is_table(content["protocol"]) else None
     )
     if version != FORMAT:
-        raise ProtocolError(
+        raise StoreError(
             f"a lock of format {quoted(version)}; this version of causalgia reads "
             f"format {FORMAT}"
         )
@@ -203,24 +182,24 @@ def check_content(content: Table) -> None:
     for table, keys in _TABLES.items():
         check_key(content, table, "a lock")
         if not is_table(content[table]):
-            raise ProtocolError(f"{table} = {quoted(content[table])} must be a table")
+            raise StoreError(f"{table} = {quoted(content[table])} must be a table")
         for key, (fits, what) in keys.items():
             check_key(content[table], key, f"[{table}]")
             if not fits(content[table][key]):
-                raise ProtocolError(
+                raise StoreError(
                     f"[{table}]: {key} = {quoted(content[table][key])} must be {what}"
                 )
         for key, (fits, what) in _OPTIONAL.get(table, {}).items():
             if key in content[table] and not fits(content[table][key]):
-                raise ProtocolError(
+                raise StoreError(
                     f"[{table}]: {key} = {quoted(content[table][key])} must be {what}"
                 )
     if len(content["design"]["arms"]) != len(content["design"]["do"]):
-        raise ProtocolError("[design]: arms and do must be of one length")
+        raise StoreError("[design]: arms and do must be of one length")
     if content["digests"] != _digests(
         {name: rows for name, rows in content.items() if name != "digests"}
     ):
-        raise ProtocolError("[digests] are not those of the other tables")
+        raise StoreError("[digests] are not those of the other tables")
 
 
 def _sha256(text: str) -> str:
@@ -257,8 +236,8 @@ def _sorted(value: Any, *, name: str = "") -> Any:
 def _damage(body: str) -> str:
     """Return what is damaged in a lock whose hash is not that of its content."""
     try:
-        content = parse_toml(body, ProtocolError)
-    except ProtocolError as error:
+        content = parse_toml(body, StoreError)
+    except StoreError as error:
         return f"the lock is damaged: {error}"
     digests = content.pop("digests", None)
     if not isinstance(digests, dict) or not all(

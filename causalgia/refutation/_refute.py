@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,10 +15,10 @@ from scipy import spatial
 from causalgia._run import run
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
-from causalgia.checks import in_order, nearest
+from causalgia.checks import in_order, is_not_among
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Contrasts
-from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
+from causalgia.errors import CausalgiaError, DataError, DesignError, quoted
 from causalgia.experiments._junctions import Motifs
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import Claim, NeededPredictions, NotApplicableError
@@ -59,11 +59,8 @@ from causalgia.refutation.unit_faults import (
     subset_of_units,
 )
 from causalgia.sequences.fasta import Source
+from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
-
-if TYPE_CHECKING:
-    from causalgia.sequences.motifs import Motif
-
 
 CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
     "positive_control": positive_control,
@@ -199,11 +196,11 @@ def refute(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no outcomes, or they are curves.
     DesignError
         If a check is unknown, or real sequences have another length.
-    ContrastError
+    EstimateError
         If there is no contrast to check; name a control.
     PredictorError
         If the predictor is not that of the trial.
@@ -238,18 +235,8 @@ def refute(
     key, names = root_key(rng), _as_checks(checks)
     if isinstance(outcomes, Design):
         if predictor is None:
-            raise DesignError(
-                "a design is run first, which takes a predictor; give one, or the "
-                "outcomes of a trial"
-            )
-        outcomes = run(
-            outcomes, predictor, rng=derive(key, "trial"), progress=False, real=False
-        )
-    elif isinstance(predictor, xr.Dataset):
-        raise OutcomesError(
-            "refute(outcomes, predictor): the two arguments are swapped: give the "
-            "outcomes first"
-        )
+            raise DesignError("predictor=None: a design is run first, which takes one")
+        outcomes = run(outcomes, predictor, rng=derive(key, "trial"), progress=False)
     claim = Claim(
         outcomes,
         predictor,
@@ -276,20 +263,14 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     """Return names of checks; DesignError for an unknown one."""
     if checks is None:
         return list(CHECKS)
-    given = in_order(checks)
-    if given is None:
-        raise DesignError(
-            f"``checks={quoted(checks)}`` is not a list of names; give one, such as "
-            "['beyond_placebos']"
-        )
-    names = list(map(_function_of, given))
+    names = list(map(_function_of, in_order(checks) or ()))
     for name in names:
-        if not isinstance(name, str) or name not in CHECKS:
-            known = list(CHECKS)
-            near = nearest(str(name), known) or f"; use one of {', '.join(known)}"
-            raise DesignError(f"``checks={quoted(name)}`` is not a check{near}")
+        if name not in CHECKS:
+            raise DesignError(
+                f"checks={quoted(name)} {is_not_among(str(name), list(CHECKS), 'check')}"
+            )
     if not names:
-        raise DesignError("``checks=`` names no check; leave it out for all")
+        raise DesignError(f"checks={quoted(checks)} names no check")
     return list(dict.fromkeys(names))
 
 
@@ -355,7 +336,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there are no real sequences, the units are real sequences themselves, or
         there are too few of either sample.
 
@@ -383,7 +364,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     try:
         samples, answers = two_samples(claim), untreated_predictions(claim)
     except NotApplicableError as error:
-        raise OutcomesError(f"null_and_real: {error}") from error
+        raise DataError(f"null_and_real: {error}") from error
     auc, n, m = classifier_auc(claim, samples)
     low, high = auc_limits(auc, n, m, alpha=0.05)
     shares = np.stack(

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -27,25 +27,22 @@ from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
+    DataError,
     DesignError,
-    OutcomesError,
     PredictorError,
     quoted,
 )
 from causalgia.estimation import estimate
 from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
-from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.schema import check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source
+from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, Seed, derive, root_key
 from causalgia.trial.attributes import apply_arm, load_design
 from causalgia.trial.source_sequences import as_real_sequences
 from causalgia.trial.turns import DrawnUnits, draw_backgrounds
 from causalgia.types import Array, Tokens
-
-if TYPE_CHECKING:
-    from causalgia.sequences.motifs import Motif
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 FAIL_LEVEL = 0.0025
@@ -64,9 +61,6 @@ none.
 
 class NotApplicableError(Exception):
     """A check that has nothing to say about a claim; the message is the reason."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(in_words(message))
 
 
 class NeededPredictions(Exception):  # noqa: N818 - an answer, by which a check stops before it predicts
@@ -129,9 +123,9 @@ class Claim:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the outcomes are none, or curves with a dim position.
-    ContrastError
+    EstimateError
         If there is no contrast to check.
     PredictorError
         If the predictor is none, or not the one of the trial.
@@ -171,16 +165,7 @@ class Claim:
         validate(self.outcomes, "outcomes", positions=True)
         check_no_positions(self.outcomes, "outcomes")
         if self.outcomes.sizes["unit"] < 2:
-            raise OutcomesError(
-                "the trial has 1 unit, whose effect has no standard error; run it with "
-                "more, ``n_units=100``"
-            )
-        if self.predictor is not None and not isinstance(self.predictor, Predictor):
-            raise PredictorError(
-                f"``predictor={quoted(self.predictor)}`` is not a predictor; give the "
-                "one of the trial, such as a ``cg.TorchPredictor``, or None for the "
-                "checks that predict nothing"
-            )
+            raise DataError("the trial has 1 unit, whose effect has no standard error")
         expected = about(self.outcomes, None).predictor_fingerprint
         if self.predictor is not None and expected not in (
             None,
@@ -188,8 +173,7 @@ class Claim:
         ):
             raise PredictorError(
                 f"the predictor {self.predictor.fingerprint} is not the one of the "
-                f"outcomes, {expected}; give that one, or run the trial again with "
-                "this one"
+                f"outcomes, {expected}"
             )
         object.__setattr__(self, "key", root_key(self.rng))
         self._check_sites()
@@ -203,7 +187,7 @@ class Claim:
             if self.motifs is not None:
                 motifs_with_thresholds(self.motifs, None)
         except CausalgiaError as error:
-            raise error.at("``motifs=...``", error=DesignError) from error
+            raise DesignError(f"motifs=...: {error}") from error
         if self.positive is None:
             return
         try:
@@ -215,12 +199,7 @@ class Claim:
                 )
             check_rearrangeable(known, n=N_PLACEBOS)
         except CausalgiaError as error:
-            cure = f"name a motif with {N_PLACEBOS} other orders of its letters"
-            raise error.at(
-                f"``positive={quoted(self.positive)}``",
-                then=f"; {cure}",
-                error=DesignError,
-            ) from error
+            raise DesignError(f"positive={quoted(self.positive)}: {error}") from error
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -344,7 +323,7 @@ class Claim:
         """The design of the trial; None for outcomes of another origin."""
         try:
             return load_design(self.outcomes)
-        except OutcomesError:
+        except DataError:
             return None
 
     def check_design(self) -> Design:
@@ -388,7 +367,7 @@ class Claim:
             raise NotApplicableError(
                 f"it takes {least * a_unit:,} predictions, beyond its "
                 f"{100 * share:.0f} % of the trial's {self.budget:,}; ask for it by "
-                "name: ``checks=[...]``"
+                "name: checks=[...]"
             )
         if self.shared.get("only needed"):
             raise NeededPredictions(n * a_unit)
@@ -423,7 +402,7 @@ class Claim:
         if self.units is None:
             raise NotApplicableError(
                 "the units of the trial cannot be drawn again from its seed; run it "
-                "with ``rng=`` a whole number"
+                "with rng= a whole number"
             )
         return self.units
 
@@ -465,7 +444,6 @@ class Claim:
                     predictor,
                     rng=derive(self.key, purpose),
                     progress=False,
-                    real=False,
                 )
             )
 

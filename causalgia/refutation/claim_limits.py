@@ -21,7 +21,7 @@ from causalgia.design import (
     Uniform,
 )
 from causalgia.errors import CausalgiaError, CausalgiaWarning
-from causalgia.estimation import random_effects
+from causalgia.estimation._random_effects import random_effects
 from causalgia.experiments import agreement
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
@@ -384,7 +384,7 @@ def _other_nulls(claim: Claim, design: Design) -> dict[str, NullModel]:
     real = claim.real_sequences
     if real is None:
         raise NotApplicableError(
-            "no real sequences were given to make other null models of: ``real=``"
+            "no real sequences were given to make other null models of: real="
         )
     made: dict[str, Any] = {
         "dinucleotide shuffles": lambda: DinucleotideShuffle(of=real),

@@ -106,12 +106,11 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
     if isinstance(design.null, Genomic) and claim.real is None:
         raise NotApplicableError(
             "the units are real sequences themselves; give others to compare them "
-            "with: ``real=``"
+            "with: real="
         )
     if claim.real_sequences is None:
         raise NotApplicableError(
-            "no real sequences were given, and the null model is not made of any: "
-            "``real=``"
+            "no real sequences were given, and the null model is not made of any: real="
         )
     key = derive(claim.key, "null-model shift")
     rng = np.random.default_rng(key)

@@ -622,7 +622,7 @@ def _clearest_again(claim: Claim) -> list[Finding]:
     if not name:
         raise NotApplicableError(
             "no claimed contrast is a written motif minus a control; name a motif: "
-            "``positive=``"
+            "positive="
         )
     arm, control = trial.pairs[name]
     before, se_before, _ = row_of(claim.estimates, name, task)

@@ -365,8 +365,7 @@ def _beside_copies(claim: Claim) -> list[Finding]:
     claimed, predictor = claim.check_claimed(), claim.check_predictor()
     if torch_network(predictor) is None:
         raise NotApplicableError(
-            "it shuffles the parameters of one network of layers, a "
-            "``cg.TorchPredictor``"
+            "it shuffles the parameters of one network of layers, a cg.TorchPredictor"
         )
     from causalgia.attribution import randomized
 
@@ -474,7 +473,7 @@ def _members(claim: Claim) -> list[Finding]:
 
     if "model" not in claim.outcomes["outcome"].dims:
         raise NotApplicableError(
-            "there is one predictor; run the trial on a ``cg.Ensemble`` of retrained "
+            "there is one predictor; run the trial on a cg.Ensemble of retrained "
             "networks"
         )
     claimed = claim.check_claimed()

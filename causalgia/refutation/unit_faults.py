@@ -563,7 +563,7 @@ def _touched_units(claim: Claim) -> dict[str, Mask]:
         if not motifs:
             raise NotApplicableError(
                 "the arms write no motif, and no motifs were given; name them: "
-                "``motifs=[...]``"
+                "motifs=[...]"
             )
     searched = motifs_with_thresholds(motifs, None)
     found: dict[str, Mask] = {}
@@ -572,7 +572,7 @@ def _touched_units(claim: Claim) -> dict[str, Mask]:
         if after.shape[1] != units.tokens.shape[1]:
             raise NotApplicableError(
                 f"arm {quoted(arm.name)} changes the length; "
-                "``cg.experiments.junctions`` says where sites arise"
+                "cg.experiments.junctions says where sites arise"
             )
         spans = _written_spans(arm.intervention, units.tokens.shape[1], units.ids)
         changes = [

@@ -19,15 +19,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from causalgia.choices import BASES
 from causalgia.errors import (
-    Parts,
     SequenceError,
-    Setting,
     quoted,
     quoted_path,
     type_in_words,
 )
-from causalgia.mentions import Wording
-from causalgia.sequences.skipped_inputs import or_left_out
 from causalgia.streams import RNG, check_seed, derive, root_key
 from causalgia.types import Tokens
 
@@ -44,7 +40,6 @@ IUPAC: dict[str, str] = {
 """Each letter of the IUPAC code and the bases that it admits."""
 
 _AMBIGUOUS = "".join(letter for letter, bases in IUPAC.items() if len(bases) > 1)
-_OF_PROTEINS = frozenset("EFILPQ")
 _IS_PATH = re.compile(r"[/\\]|\.\w+$")  # data/peaks.fa
 _UNKNOWN = 255
 _IUPAC_COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
@@ -116,19 +111,19 @@ def encode(
     given: object = strings
     if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray):
         raise SequenceError(
-            f"``strings={quoted(strings)}`` is not a sequence; give one string such as "
+            f"strings={quoted(strings)} is not a sequence; give one string such as "
             "'ACGT', or a list of such"
         )
     if isinstance(given, Mapping) or hasattr(given, "columns"):
         column = "one column of it" if hasattr(given, "columns") else "list(x.values())"
         raise SequenceError(
-            f"``strings=`` takes a list of strings, not {type_in_words(given)}; give "
+            f"strings= takes a list of strings, not {type_in_words(given)}; give "
             f"{column}"
         )
     if isinstance(strings, str) and _IS_PATH.search(strings):
         raise SequenceError(
-            f"``strings={quoted(strings)}`` is a path and no sequence; read the file: "
-            f"``cg.read_sequences({quoted_path(strings)})``, which has .tokens"
+            f"strings={quoted(strings)} is a path and no sequence; read the file: "
+            f"cg.read_sequences({quoted_path(strings)}), which has .tokens"
         )
     records = [strings] if isinstance(strings, str) else list(strings)
     labels: Sequence[str | int] = range(len(records)) if names is None else names
@@ -180,19 +175,8 @@ def stack_letters(
         raise SequenceError(msg)
     if odd:
         raise SequenceError(
-            need=f"{_source_prefix(source)}record {quoted(names[odd])} has "
-            f"{lengths[odd]} letters and record {quoted(names[0])} has {first}",
-            cure=(
-                "cut all to one length: ",
-                Setting("length", int(lengths.min())),
-                " takes the middle of each",
-                Wording(
-                    " (read_fasta, ``cg.sequences.middle_windows``), or give windows "
-                    "of a genome (from_bed)",
-                    shell="",
-                ),
-                or_left_out("length") if source else "",
-            ),
+            f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} "
+            f"letters and record {quoted(names[0])} has {first}",
         )
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
 
@@ -215,9 +199,7 @@ def letter_tokens(
         If letters are to be drawn and `rng` is missing.
     """
     if ambiguous not in ("refuse", "draw"):
-        msg = (
-            f"``ambiguous={quoted(ambiguous)}`` is not a choice; use 'refuse' or 'draw'"
-        )
+        msg = f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse' or 'draw'"
         raise SequenceError(msg)
     check_seed(rng)
     key = root_key(rng) if ambiguous == "draw" else None  # type: ignore[arg-type]  # None is root_key's to refuse
@@ -232,7 +214,6 @@ def letter_tokens(
             chr(letters[row, position]),
             position,
             f"{_source_prefix(source)}record {quoted(names[row])}",
-            or_left_out("N") if source and (codes <= last).all(1).any() else "",
         )
     if key is not None:
         # replace ambiguous codes in place, each record from a stream of its own
@@ -252,32 +233,17 @@ def _is_iupac(letter: str) -> bool:
     return letter.isascii() and letter.upper() in IUPAC
 
 
-def _raise_letter_error(
-    letter: str, position: int, record: str, last_cure: str = ""
-) -> None:
-    cure: Parts = "sequences are made of A, C, G, T or U: remove it, or drop the record"
-    if letter.upper() in _OF_PROTEINS:
-        cure = "it is of an amino acid: give the DNA of a protein, or drop the record"
-    is_ambiguous = _is_iupac(letter)
-    if is_ambiguous:
-        cure = (
-            "drop the record, or choose ",
-            Wording(
-                "``ambiguous='draw'`` with ``rng=`` (in encode, ``cg.read_sequences`` "
-                "or from_bed; in a trial file of = {file = 'x.fa', ambiguous = "
-                "'draw'}; --ambiguous draw)",
-                shell="--ambiguous draw (in a trial file of = {file = 'x.fa', "
-                "ambiguous = 'draw'})",
-            ),
-            f" to draw it uniformly from {IUPAC[letter.upper()]}",
-            last_cure,
-        )
-    raise SequenceError(
-        places=(record,),
-        need=f"letter {quoted(letter)} at position {position} (counted from 0) is not "
-        "a base",
-        cure=cure,
-        code="ambiguous letter" if is_ambiguous else "",
+class AmbiguousLetterError(SequenceError):
+    """A letter of the IUPAC code that stands for several bases."""
+
+
+def _raise_letter_error(letter: str, position: int, record: str) -> None:
+    ambiguous = letter.isascii() and letter.upper() in IUPAC
+    kind = AmbiguousLetterError if ambiguous else SequenceError
+    ways = "; ambiguous='draw' draws one, skip='N' drops such records"
+    raise kind(
+        f"{record}: letter {quoted(letter)} at position {position} (counted "
+        f"from 0) is not a base{ways * ambiguous}",
     )
 
 
@@ -353,7 +319,7 @@ def check_not_one_hot(array: NDArray[np.generic]) -> None:
     layout = f", layout={quoted('NLC')}" if last else ""
     raise SequenceError(
         f"an array of shape {array.shape} and type {array.dtype} looks one-hot; give "
-        f"tokens (n, length): ``cg.sequences.tokens({given}{layout})`` makes them"
+        f"tokens (n, length): cg.sequences.tokens({given}{layout}) makes them"
     )
 
 
@@ -361,7 +327,7 @@ def or_other_layout(array: NDArray[np.generic], layout: object) -> str:
     """Return the cure of a one-hot array whose channels lie on the other axis."""
     other, axis = ("NLC", -1) if layout == "NCL" else ("NCL", -2)
     there = array.ndim in (2, 3) and array.shape[axis] == 4
-    return f"; give ``layout={quoted(other)}``" if there else ""
+    return f"; give layout={quoted(other)}" if there else ""
 
 
 def channel_order(alphabet: str) -> tuple[int, int, int, int]:
@@ -380,7 +346,7 @@ def channel_order(alphabet: str) -> tuple[int, int, int, int]:
     letters = alphabet.upper().replace("U", "T")
     if sorted(letters) != sorted(BASES):
         msg = (
-            f"``alphabet={quoted(alphabet)}`` is not an arrangement of the four "
+            f"alphabet={quoted(alphabet)} is not an arrangement of the four "
             "letters A, C, G, T (or U)"
         )
         raise SequenceError(msg)
@@ -425,10 +391,8 @@ def one_hot(
         kind = np.dtype(dtype)
     except (TypeError, ValueError) as error:
         raise SequenceError(
+            f"dtype={quoted(dtype)} is no type of numbers; for example dtype='float32'",
             argument="dtype",
-            value=dtype,
-            need="is no type of numbers",
-            example="float32",
         ) from error
     return np.equal(np.expand_dims(array, axis), channels).astype(kind)
 
@@ -460,7 +424,7 @@ def tokens(
     if array.ndim not in (2, 3) or array.shape[axis] != 4:
         msg = (
             f"one-hot of shape {array.shape} has no 4 channels where "
-            f"``layout={quoted(layout)}`` puts them{or_other_layout(array, layout)}"
+            f"layout={quoted(layout)} puts them{or_other_layout(array, layout)}"
         )
         raise SequenceError(msg)
     hot = array == 1
@@ -480,7 +444,7 @@ def tokens(
 def _channel_axis(layout: str) -> int:
     if layout not in ("NCL", "NLC"):
         msg = (
-            f"``layout={quoted(layout)}`` is not a choice; use 'NCL' for (n, 4, "
+            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, "
             "length) or 'NLC' for (n, length, 4)"
         )
         raise SequenceError(msg)

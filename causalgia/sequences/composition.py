@@ -174,7 +174,7 @@ def gc_extremes(
     (array([0.]), array([1.]))
     """
     if width < 1:
-        raise SequenceError(f"``width={width}``: a window has at least one base")
+        raise SequenceError(f"width={width}: a window has at least one base")
     rows = as_tokens(tokens)
     low, high = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
     bases = min(width, rows.shape[1])

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_int, first_of, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
-from causalgia.errors import SequenceError, Setting, quoted, type_in_words
+from causalgia.errors import SequenceError, quoted, type_in_words
 from causalgia.inputs import check_path
-from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import (
     CODES,
     COMPLEMENT_CODES,
     IUPAC,
+    AmbiguousLetterError,
     ReadAmbiguous,
     as_token_array,
     check_not_one_hot,
@@ -42,9 +42,6 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
-    of_inputs,
-    takes_skip,
-    ways_out,
 )
 from causalgia.sequences.text_files import read_text
 from causalgia.streams import RNG
@@ -52,9 +49,6 @@ from causalgia.types import Mask, Tokens
 
 Name: TypeAlias = str | int
 FilePath: TypeAlias = str | PathLike[str]
-Source: TypeAlias = (
-    "Sequences | FilePath | Mapping[Name, str] | Iterable[str] | NDArray[np.integer]"
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -181,6 +175,11 @@ class Sequences:
         return f"<Sequences: {len(self)} of {self.length} bp, {shown}{origin}>"
 
 
+Source: TypeAlias = (
+    Sequences | FilePath | Mapping[Name, str] | Iterable[str] | NDArray[np.integer]
+)
+
+
 def sequence_fingerprints(tokens: Tokens) -> NDArray[np.str_]:
     """Return a fingerprint of each sequence (n, length), equal for a sequence and its
     reverse complement: (n,).
@@ -251,9 +250,7 @@ def _check_unique_names(
         differing = Counter(head[0] for head in heads if head)
         if any(differing[str(name).encode()] > 1 for name in twice):
             alike = " (a name ends at the first space of its line)"
-        cure = (
-            ways_out("rename or drop", skip="repeated") if place else "rename or drop"
-        )
+        cure = "skip='repeated' leaves it out" if place else "rename or drop"
         msg = (
             f"{place}names are given to more than one sequence: {shown}{alike}; "
             f"names tell parents apart: {cure}"
@@ -293,7 +290,7 @@ def as_sequences(of: Source) -> Sequences:
             at = int((of.ambiguous > 0).any(axis=1).argmax())
             raise SequenceError(
                 f"sequence {quoted(of.names[at])} has letters that are not bases, "
-                "which only shuffles and discover accept, with ``keep_n=True``"
+                "which only shuffles and discover accept, with keep_n=True"
             )
         return of
     if isinstance(of, str):
@@ -317,7 +314,7 @@ def as_sequences(of: Source) -> Sequences:
             return _from_strings(array.tolist())
         if array.ndim == 2 and array.dtype.kind in "UO":
             raise SequenceError(
-                f"``of=`` is a table of shape {array.shape}; give its column of "
+                f"of= is a table of shape {array.shape}; give its column of "
                 "sequences alone"
             )
         check_not_one_hot(array)
@@ -328,7 +325,7 @@ def as_sequences(of: Source) -> Sequences:
     ):
         return _from_strings(list(of))
     msg = (
-        f"``of=`` cannot be {type_in_words(of)}; give strings, the path of a FASTA "
+        f"of= cannot be {type_in_words(of)}; give strings, the path of a FASTA "
         "file, or an array of tokens (n, length)"
     )
     raise SequenceError(msg)
@@ -390,13 +387,8 @@ def as_shuffled(of: Source, *, keep_n: bool) -> Sequences:
         return with_ambiguous_letters(of)
     try:
         return as_sequences(of)
-    except SequenceError as error:
-        if error.code != "ambiguous letter":
-            raise
-        keep = Setting("keep_n", True)
-        shell = "--ambiguous keep (in a trial file keep_n = true)"
-        then = (", or ", Wording(str(keep), shell), " to keep its place")
-        raise error.at(then=then) from error
+    except AmbiguousLetterError as error:
+        raise SequenceError(f"{error}; keep_n=True keeps its place") from error
 
 
 def read_letters(
@@ -426,7 +418,7 @@ def read_letters(
     """
     if ambiguous not in get_args(ReadAmbiguous):
         raise SequenceError(
-            f"``ambiguous={quoted(ambiguous)}`` is not a choice; use 'refuse', 'draw' "
+            f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse', 'draw' "
             "or 'keep'"
         )
     keep = ambiguous == "keep"
@@ -478,7 +470,6 @@ def _from_strings(
     return Sequences(_set_read_only(encode(strings, names=labels)), labels)
 
 
-@takes_skip
 def read_fasta(
     path: FilePath,
     *,
@@ -601,7 +592,7 @@ def middle_windows(of: Source, length: int) -> Sequences:
     odd = next((x for x in strings if not isinstance(x, str)), None)
     if odd is not None:
         raise SequenceError(
-            f"``of=`` has {quoted(odd)}, which is not a string; give strings, a "
+            f"of= has {quoted(odd)}, which is not a string; give strings, a "
             "mapping from names to strings, or the path of a FASTA file"
         )
     labels = range(len(strings)) if names is None else names
@@ -617,14 +608,9 @@ def _middles(
     """Return the middle of each record."""
     short = next((i for i, x in enumerate(records) if len(x) < length), None)
     if short is not None:
-        shortest = min(map(len, records))
-        fits = f"``length={shortest}`` fits all" if shortest else ""
-        n_left = sum(len(x) >= length for x in records)
-        drop = "leave it out" if n_left or not fits else ""
-        cure = ways_out(*filter(None, (fits, drop)), skip="length", n_left=n_left)
         raise SequenceError(
             f"{place}record {quoted(names[short])} has {len(records[short]):,} "
-            f"letters, and ``length=`` is {length:,}; {cure}"
+            f"letters, and length= is {length:,}; skip='length' leaves it out"
         )
     return [x[(at := len(x) // 2 - length // 2) : at + length] for x in records]
 
@@ -706,7 +692,6 @@ def flaw_of_letters(letters: bytes, ambiguous: ReadAmbiguous) -> str:
     return f"letter {quoted(chr(letters[at]))} at position {at} (counted from 0)"
 
 
-@takes_skip
 def from_bed(
     bed: FilePath,
     fasta: FilePath,
@@ -787,8 +772,7 @@ def from_bed(
             if flaw in reasons:
                 skipped.append(Skipped(w.name, flaw, detail, w.line))
                 continue
-            with of_inputs(given, letters_in):
-                letters_of = letters_in(w)
+            letters_of = letters_in(w)
             if "N" in reasons and (flaw := flaw_of_letters(letters_of, ambiguous)):
                 skipped.append(Skipped(w.name, "N", flaw, w.line))
                 continue
@@ -843,7 +827,7 @@ def parse_fasta(
     ):
         raise SequenceError(
             f"{source}: line 1: record {quoted(names[0])} has numbers, as a motif has; "
-            "``cg.read_patterns(path)`` reads motifs"
+            "cg.read_patterns(path) reads motifs"
         )
     for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
         if not empty and not (name and letter):
@@ -853,11 +837,9 @@ def parse_fasta(
                 if name
                 else "record has no name after '>'"
             )
-            cure = "complete or drop it" if len(names) > 1 else "complete it"
-            n_left = sum(bool(x and y) for x, y in zip(names, letters, strict=True))
-            cure = ways_out(cure, skip="empty", n_left=n_left)
-            msg = f"{source}: line {line}: {flaw}; {cure}"
-            raise SequenceError(msg)
+            raise SequenceError(
+                f"{source}: line {line}: {flaw}; skip='empty' leaves it out"
+            )
     return names, letters
 
 
@@ -871,16 +853,15 @@ def _raise_no_header(lead: bytes, source: str) -> NoReturn:
     )
     if len(words) >= 3 and words[1].isdigit() and words[2].isdigit():
         what = (
-            "looks like BED: ``cg.read_sequences(path, genome=, length=)`` cuts its "
-            "windows"
+            "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
         )
     elif re.match(rb"@(HD|SQ|RG|PG|CO)\t", line):
         what = "looks like SAM: 'samtools fasta' converts it"
     else:
         begins = {
             b"@": "looks like FASTQ: convert it to FASTA",
-            b"MEME": "looks like motifs: ``cg.read_patterns(path)`` reads them",
-            b"##fileformat=VCF": "looks like VCF: ``cg.sequences.read_variants`` reads "
+            b"MEME": "looks like motifs: cg.read_patterns(path) reads them",
+            b"##fileformat=VCF": "looks like VCF: cg.sequences.read_variants reads "
             "variants",
         }
         what = next(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,11 +19,10 @@ from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import BYTES_A_READ, CHANGED, open_regular_file, parse_int
 from causalgia.sequences.skipped_inputs import (
+    NoSummitError,
     Skipped,
     check_any_left,
-    of_inputs,
     parsed_or_left_out,
-    ways_out,
 )
 from causalgia.sequences.text_files import (
     check_not_fasta,
@@ -179,16 +177,9 @@ class Genome:
         """
         record = self._record(chromosome, place)
         if start < 0 or stop > record.length:
-            # a shorter window has the same middle
-            cure = (
-                "ask for a shorter length"
-                if 0 <= (start + stop) // 2 < record.length
-                else "use the genome to which the coordinates refer"
-            )
             msg = (
                 f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, "
-                f"which has {record.length} bases; "
-                + ways_out("drop it", cure, skip="edge")
+                f"which has {record.length} bases; skip='edge' leaves it out"
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
@@ -207,40 +198,15 @@ class Genome:
     def _record(self, chromosome: str, place: str) -> _Record | TwoBitRecord:
         record = self._records.get(chromosome)
         if record is None:
-            near = [
-                name
-                for name in self._records
-                if _chromosome(name) == _chromosome(chromosome)
-            ][:3]
             shown = ", ".join(map(quoted, list(self._records)[:3])) + (
                 ", ..." if len(self._records) > 3 else ""
             )
-            cure = f"its records are {shown}: use the genome to which the coordinates refer"
-            if near:
-                meant = " or ".join(map(quoted, near))
-                cure = (
-                    f"did you mean {meant}? Rename one file's chromosomes to match the "
-                    "other's"
-                )
             msg = (
-                f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; "
-                f"{ways_out(cure, skip='chromosome')}"
+                f"{place}: chromosome {quoted(chromosome)} is not in {self.path}, whose "
+                f"records are {shown}; skip='chromosome' leaves it out"
             )
             raise SequenceError(msg)
         return record
-
-
-def _chromosome(name: str) -> str:
-    """Return what names of one chromosome have in common: "16" of chr16, 16 and
-    NC_000016.10, "MT" of chrM.
-
-    Other names that look alike are of other chromosomes: chr1 is not chr16.
-    """
-    short = name.casefold().removeprefix("chr").removeprefix("chromosome")
-    if found := re.fullmatch(r"nc_0000(\d\d)\.\d+", short):
-        number = int(found[1])
-        return {23: "x", 24: "y"}.get(number, str(number))
-    return "mt" if short in ("m", "mt", "nc_012920.1") else short.lstrip("_")
 
 
 @dataclass(frozen=True)
@@ -469,12 +435,12 @@ def read_bed(
     """
     if not is_whole(length) or not 1 <= length < 2**62:
         msg = (
-            f"``length={quoted(length)}``: windows have a whole number of bases, at "
+            f"length={quoted(length)}: windows have a whole number of bases, at "
             "least 1 and at most a chromosome's"
         )
         raise SequenceError(msg)
     if center not in ("middle", "summit"):
-        msg = f"``center={quoted(center)}`` is not a choice; use 'middle' or 'summit'"
+        msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"
         raise SequenceError(msg)
     text = read_text(path)
     check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
@@ -497,10 +463,9 @@ def read_bed(
             left_out.append(Skipped(name, "summit", "peak is -1: not called", number))
             continue
         place = f"{path}: line {number}"
-        with of_inputs(rows, lambda row: cut(row[1], row[0])):
-            window = parsed_or_left_out(
-                partial(cut, line, number), place, number, skip, left_out
-            )
+        window = parsed_or_left_out(
+            partial(cut, line, number), place, number, skip, left_out
+        )
         if window is not None:
             windows.append(window)
     check_any_left(len(windows), left_out, str(path), "intervals")
@@ -517,16 +482,9 @@ def read_bed(
             detail = f"the window of line {first}"
             left_out.append(Skipped(window.name, "repeated", detail, window.line))
         else:
-            two = {summits[first], summits[window.line]}
-            cure = (
-                "drop one, or give ``center='summit'`` if they are several summits of "
-                "one peak"
-                if center == "middle" and len(two) == 2 and "-1" not in two
-                else "drop one"
-            )
             msg = (
                 f"{path}: lines {first} and {window.line} give the same window "
-                f"{window.name}; {ways_out(cure, skip='repeated')}"
+                f"{window.name}; skip='repeated' leaves it out"
             )
             raise SequenceError(msg)
     return once
@@ -627,16 +585,14 @@ def _summit(columns: list[str], width: int) -> int:
     if len(columns) < 10:
         msg = (
             f"{len(columns)} columns, so no summit (column 10 of narrowPeak); "
-            "use ``center='middle'``"
+            "use center='middle'"
         )
         raise SequenceError(msg)
     summit = parse_int(columns[9], SequenceError, source="summit")
     if not 0 <= summit < width:
-        raise SequenceError(
-            need=f"summit {summit} is outside the interval of {width} bases (-1: not "
+        raise NoSummitError(
+            f"summit {summit} is outside the interval of {width} bases (-1: not "
             "called)",
-            cure=ways_out("use ``center='middle'``", skip="summit"),
-            code="summit",
         )
     return summit
 
@@ -648,7 +604,6 @@ def _strand(columns: list[str]) -> Literal["+", "-"]:
     if strand == "-":
         return "-"
     msg = (
-        f"strand {quoted(strand)} is neither '+' nor '-' (column 6); use "
-        "``stranded=False``"
+        f"strand {quoted(strand)} is neither '+' nor '-' (column 6); use stranded=False"
     )
     raise SequenceError(msg)

@@ -25,7 +25,6 @@ from causalgia.errors import (
     type_in_words,
 )
 from causalgia.inputs import is_file
-from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
 
@@ -34,11 +33,11 @@ _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
 
 #: what `motif` takes
 MotifLike: TypeAlias = (
-    "str | PathLike[str] | Motif | ArrayLike | Mapping[str, Sequence[float]]"
+    str | PathLike[str] | Motif | ArrayLike | Mapping[str, Sequence[float]]
 )
 #: a file, a mapping name -> motif, a list, or "JASPAR"
 MotifList: TypeAlias = (
-    "str | PathLike[str] | Mapping[str, MotifLike] | Iterable[MotifLike]"
+    str | PathLike[str] | Mapping[str, MotifLike] | Iterable[MotifLike]
 )
 
 
@@ -178,7 +177,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
             if name is None
             else f"{len(chosen)} motifs called {quoted(name)}"
         )
-        msg = f"{path}: has {flaw}; choose one with ``name=``: {shown}"
+        msg = f"{path}: has {flaw}; choose one with name=: {shown}"
         raise SequenceError(msg)
     return chosen[0]
 
@@ -186,7 +185,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
 def _check_no_name(name: str | None, what: str) -> None:
     if name is not None:
         msg = (
-            f"``name={quoted(name)}`` chooses a motif of a file, or names a table's; "
+            f"name={quoted(name)} chooses a motif of a file, or names a table's; "
             f"{what} is neither: leave it out"
         )
         raise SequenceError(msg)
@@ -370,7 +369,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
     )
     if taxon is not None and taxon not in known:
         msg = (
-            f"``taxon={quoted(taxon)}``; {release} has {', '.join(known)}; None "
+            f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None "
             "searches them all"
         )
         raise SequenceError(msg)
@@ -387,7 +386,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
             shown = ", ".join(x.identifier for x in versions)
             msg = (
                 f"{quoted(what)} is not in {release}, which has {shown}; give one of "
-                "them, or another ``release=``"
+                "them, or another release="
             )
             raise SequenceError(msg)
         return found[0]
@@ -400,7 +399,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
         names = ", ".join(x.place for x in found)
         raise SequenceError(
             f"{quoted(what)} names factors of several taxa: {names}; give one "
-            "identifier, or ``taxon=``"
+            "identifier, or taxon="
         )
     return found[0] if found else None  # that of the lowest accession
 
@@ -413,9 +412,7 @@ def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoRetur
     among = "" if taxon is None else f" among {taxon}"
     near = _near(what, taxon, release, widely=not elsewhere)
     known = (
-        [f"it names {elsewhere}: give an identifier, or ``taxon=``"]
-        if elsewhere
-        else []
+        [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
     )
     cure = (
         "; ".join([*known, *([f"did you mean {near}?"] if near else [])])
@@ -583,19 +580,19 @@ def named_motifs(
         return of_file
     if _is_one_motif(motifs):
         raise error(
-            f"``{argument}=`` is one motif, and a list of motifs is needed: give it "
-            f"with a name, ``{argument}={{'motif 1': motif}}``"
+            f"{argument}= is one motif, and a list of motifs is needed: give it "
+            f"with a name, {argument}={{'motif 1': motif}}"
         )
     if isinstance(motifs, str) or not isinstance(motifs, Iterable):
         alone = (
             "; of JASPAR the newest release is read"
             if isinstance(motifs, str) and motifs.upper().startswith("JASPAR")
-            else f"; one motif is given as ``{argument}=[{quoted(motifs)}]``"
+            else f"; one motif is given as {argument}=[{quoted(motifs)}]"
             if isinstance(motifs, str) and motifs
             else ""
         )
         raise error(
-            f"``{argument}={quoted(motifs)}`` is no list of motifs; give a file, a "
+            f"{argument}={quoted(motifs)} is no list of motifs; give a file, a "
             f"mapping name -> motif, a list, or 'JASPAR'{alone}"
         )
     if isinstance(motifs, Mapping):
@@ -604,19 +601,19 @@ def named_motifs(
             try:
                 named[str(name)] = motif(of, taxon=taxon)
             except SequenceError as flaw:
-                raise flaw.at(f"``{argument}=``: {quoted(str(name))}") from flaw
+                raise type(flaw)(f"{argument}=: {quoted(str(name))}: {flaw}") from flaw
     else:
         made = [motif(one, taxon=taxon) for one in motifs]
         names = [one.name for one in made]
         twice = next((x for i, x in enumerate(names) if x in names[:i]), None)
         if twice is not None:
             raise error(
-                f"``{argument}``: two motifs are called {quoted(twice)}; give a "
+                f"{argument}: two motifs are called {quoted(twice)}; give a "
                 "mapping name -> motif, with names of your own"
             )
         named = dict(zip(names, made, strict=True))
     if not named:
-        raise error(f"``{argument}=`` has no motif; give one or more")
+        raise error(f"{argument}= has no motif; give one or more")
     return named
 
 
@@ -699,24 +696,9 @@ def _pyjaspar(what: str = "") -> Any:
     try:
         import pyjaspar
     except ImportError as error:
-        is_string = what.isascii() and what and set(what.upper()) <= set(IUPAC)
-        instead: str | Wording = (
-            "as a string of IUPAC letters it is "
-            f"``cg.sequences.Motif.from_iupac({quoted(what)})``"
-            if is_string
-            else Wording(
-                "a motif can also be a string, ``cg.motif('AGATAAG')``, or a file, "
-                "``cg.motif('gata1.meme')``",
-                shell='a motif can also be a string, "AGATAAG", or one of a file, '
-                '{file = "motifs.meme", motif = "GATA1"}',
-            )
-            if what
-            else "or give a file of motifs, such as motifs.meme"
-        )
         raise MissingExtraError(
-            need=f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, "
-            "which is not installed",
-            cure=(f"{install_command('jaspar')}; ", instead),
+            f"{(quoted(what) if what else 'JASPAR')} is looked up in pyjaspar, which "
+            f"is not installed: {install_command('jaspar')}",
         ) from error
     return pyjaspar
 
@@ -740,7 +722,7 @@ def as_release(release: str | None, what: str = "") -> str:
         return str(pyjaspar.JASPAR_LATEST_RELEASE)
     if release not in pyjaspar.jaspar_releases:
         msg = (
-            f"``release={quoted(release)}``; pyjaspar {pyjaspar.__version__} has "
+            f"release={quoted(release)}; pyjaspar {pyjaspar.__version__} has "
             f"{', '.join(pyjaspar.jaspar_releases)}"
         )
         raise SequenceError(msg)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import is_real, is_whole, shown
+from causalgia.checks import is_real, is_whole
 from causalgia.choices import BASES
 from causalgia.errors import SequenceError, quoted, type_in_words
 from causalgia.sequences.alphabet import parse_iupac
@@ -77,13 +77,13 @@ def strength_ladder(
         raise SequenceError(msg)
     if not is_whole(n_steps) or n_steps < 2:
         msg = (
-            f"``n_steps={quoted(n_steps)}``; a ladder has a whole number of strings, "
+            f"n_steps={quoted(n_steps)}; a ladder has a whole number of strings, "
             "at least 2"
         )
         raise SequenceError(msg)
     if not np.isfinite(weakest) or weakest * PER_BIT >= best:
         msg = (
-            f"motif {quoted(motif.name)}: ``weakest={quoted(weakest)}`` bits, and its "
+            f"motif {quoted(motif.name)}: weakest={quoted(weakest)} bits, and its "
             f"consensus has {best / PER_BIT:g}; give a number below that"
         )
         raise SequenceError(msg)
@@ -119,8 +119,8 @@ def strength_ladder(
             if reached is None
             else "give "
             + " and ".join(
-                [f"``n_steps={reached[0]}``"] * (reached[0] != n_steps)
-                + [f"``weakest={quoted(reached[1])}``"] * (reached[1] != weakest)
+                [f"n_steps={reached[0]}"] * (reached[0] != n_steps)
+                + [f"weakest={quoted(reached[1])}"] * (reached[1] != weakest)
             )
             + ", or a matrix, whose strings have more different scores"
             * (reached[0] != n_steps)
@@ -267,7 +267,7 @@ def cutoff(motif: Motif, threshold: float) -> int:
     """
     if not is_real(threshold) or not 0 < threshold < 1:
         msg = (
-            f"``threshold={quoted(threshold)}`` is a p-value, above 0 and below 1, "
+            f"threshold={quoted(threshold)} is a p-value, above 0 and below 1, "
             "such as 1e-4"
         )
         raise SequenceError(msg)
@@ -279,13 +279,13 @@ def cutoff(motif: Motif, threshold: float) -> int:
         unit = 10.0 ** (math.floor(math.log10(least)) - 1)
         met = math.ceil(least / unit) * unit
         cure = (
-            f"give ``threshold={met:.2g}``, or scan for its string "
+            f"give threshold={met:.2g}, or scan for its string "
             f"{quoted(motif.consensus)}"
             if met < 1
             else "it does not tell strings apart: give a motif with bases that differ"
         )
         msg = (
-            f"motif {quoted(motif.name)} is too short for ``threshold={threshold:g}``: "
+            f"motif {quoted(motif.name)} is too short for threshold={threshold:g}: "
             f"its best string has p-value {least:.3g}; {cure}"
         )
         raise SequenceError(msg)
@@ -401,7 +401,7 @@ def find_instances(
     width = len(steps)
     if width > rows.shape[1]:
         label = (
-            f"string {shown(motif)}"
+            f"string {quoted(motif)}"
             if isinstance(motif, str)
             else f"motif {quoted(motif.name)}"
         )
@@ -431,7 +431,7 @@ def _iupac_scoring(
     """
     if threshold is not None:
         msg = (
-            f"``threshold={quoted(threshold)}`` is for a motif's score; the string "
+            f"threshold={quoted(threshold)} is for a motif's score; the string "
             f"{quoted(letters)} is found exactly: leave it out"
         )
         raise SequenceError(msg)

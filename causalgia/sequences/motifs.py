@@ -21,7 +21,6 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.checks import check_text_or_none, in_list, why_no_numbers
 from causalgia.choices import BASES
 from causalgia.errors import CausalgiaWarning, SequenceError, caller_stacklevel, quoted
-from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import IUPAC, parse_iupac
 from causalgia.sequences.plain_matrices import with_points, without_plain_names
 from causalgia.sequences.text_files import numbered_lines, read_text
@@ -142,10 +141,9 @@ class Motif:
             check_text_or_none(getattr(self, what), what, error=SequenceError)
         if self.seqlets is not None and not isinstance(self.seqlets, Seqlets):
             raise SequenceError(
+                f"seqlets={quoted(self.seqlets)} are not the seqlets of a motif; leave "
+                "them out, or take them from cg.read_patterns",
                 argument="seqlets",
-                value=self.seqlets,
-                need="are not the seqlets of a motif",
-                cure="leave them out, or take them from ``cg.read_patterns``",
             )
         rows = _as_motif_table(
             self.probabilities, f"motif {quoted(self.name)}: probabilities"
@@ -187,11 +185,9 @@ class Motif:
         if not usable.all():
             at = int(np.argmin(usable))
             values = " ".join(f"{x:g}" for x in table[at])
-            pseudocounts = ", or give ``pseudocount=``, such as 0.8"
             raise SequenceError(
-                need=f"motif {quoted(name)}: counts are finite and not negative, and "
-                f"each position has some, but position {at} has {values}",
-                cure=f"correct the matrix{'' if table[at].any() else pseudocounts}",
+                f"motif {quoted(name)}: counts are finite and not negative, and each "
+                f"position has some, but position {at} has {values}",
             )
         return cls(name, ((table + pseudocount) / totals).tolist(), identifier, source)
 
@@ -223,7 +219,7 @@ class Motif:
         """
         if not (math.isfinite(base) and base > 1):
             msg = (
-                f"motif {quoted(name)}: ``base={quoted(base)}``; log-odds have a base "
+                f"motif {quoted(name)}: base={quoted(base)}; log-odds have a base "
                 "above 1, such as 2 (bits) or math.e (nats)"
             )
             raise SequenceError(msg)
@@ -346,7 +342,7 @@ class Motif:
             at = int(np.argwhere(smoothed <= 0)[0, 0])
             msg = (
                 f"motif {quoted(self.name)}: a base has probability 0 at position "
-                f"{at}; give ``pseudocount=``, such as 0.01"
+                f"{at}; give pseudocount=, such as 0.01"
             )
             raise SequenceError(msg)
         scores: NDArray[np.float64] = np.log2(smoothed / prior)
@@ -445,23 +441,14 @@ def _as_probabilities(
     place: str,
     *,
     within: float = _SUM_TOLERANCE,
-    counts: str = "from_counts() takes counts",
 ) -> Row:
-    """Return four probabilities that sum to 1; `place` begins the error's message, and
-    `counts` says what becomes of numbers that have another sum.
-    """
+    """Return four probabilities that sum to 1; `place` begins the error's message."""
     total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
     if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= within + 1e-9:
         shown = " ".join(f"{x:g}" for x in row)
-        cure = "correct them"
-        if len(row) == 4 and min(row) < 0:
-            cure = "from_pwm() takes log-odds"
-        elif len(row) == 4 and total > 0:
-            cure = counts
         raise SequenceError(
-            need=f"{place}: {shown} are not four probabilities that sum to 1 (within "
+            f"{place}: {shown} are not four probabilities that sum to 1 (within "
             f"{within})",
-            cure=cure,
         )
     a, c, g, t = row if abs(total - 1) <= _SUM_ROUNDING else [x / total for x in row]
     return a, c, g, t
@@ -470,7 +457,7 @@ def _as_probabilities(
 def _check_pseudocount(pseudocount: float) -> None:
     if not (math.isfinite(pseudocount) and pseudocount >= 0):
         msg = (
-            f"``pseudocount={quoted(pseudocount)}``; give a finite number that is not "
+            f"pseudocount={quoted(pseudocount)}; give a finite number that is not "
             "negative"
         )
         raise SequenceError(msg)
@@ -487,10 +474,10 @@ def _log_odds_cure(scores: NDArray[np.float64], prior: NDArray[np.float64]) -> s
         return "correct the matrix"
     for base, value in (("2", 2.0), ("math.e", math.e), ("10", 10.0)):
         if _sum_to_one(prior * value**scores).all():
-            return f"give ``base={base}``"
+            return f"give base={base}"
     if scores.min() >= 0:
         return "Motif() takes probabilities, from_counts() counts"
-    return "give the ``base=`` and the ``background=`` that they were made with"
+    return "give the base= and the background= that they were made with"
 
 
 def _background(background: Sequence[float]) -> NDArray[np.float64]:
@@ -498,7 +485,6 @@ def _background(background: Sequence[float]) -> NDArray[np.float64]:
         _as_probabilities(
             [float(x) for x in background],
             "background",
-            counts="divide each by their sum",
         )
     )
     if row.min() <= 0:
@@ -588,15 +574,11 @@ def _from_matrix(matrix: Matrix, path: str) -> Motif:
             tf_family=matrix.tf_family,
         )
     except SequenceError as error:
-        # of an argument that a file does not have
-        cure = "correct the matrix, or drop the motif"
-        raise error.replace(cure=cure).at(
-            path, f"matrix at line {matrix.line}"
-        ) from error
+        raise SequenceError(f"{path}: matrix at line {matrix.line}: {error}") from error
 
 
 Line: TypeAlias = tuple[int, str]
-Rows: TypeAlias = "tuple[tuple[float, ...], ...]"
+Rows: TypeAlias = tuple[tuple[float, ...], ...]
 
 ROUNDED = 0.02
 """How far from 1 the sum of probabilities may be that a file rounds to two digits."""
@@ -941,11 +923,7 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
         place = f"{path}: line {number}: {quoted(head)} "
         if _are_letters(rows):
             raise SequenceError(
-                need=f"{place}is followed by a sequence, and motifs are read here",
-                cure=Wording(
-                    "read sequences by ``cg.read_sequences(path)``",
-                    shell="give a file of motifs, such as motifs.meme",
-                ),
+                f"{place}is followed by a sequence, and motifs are read here",
             )
         if rows and all(
             len(_parse_numbers(text)) == _PAIRS_OF_BASES for _, text in rows
@@ -1313,7 +1291,7 @@ def _of_log_odds(rows: Rows, place: str) -> Rows:
         f"{place} has negative numbers, as log-odds do, but they do not give "
         "probabilities: with equal base frequencies, those of a position sum to 1 "
         "neither in nats nor in bits; give counts or probabilities (HOCOMOCO's pcm, "
-        "say), or ``cg.sequences.Motif.from_pwm(name, rows, background=, base=)``"
+        "say), or cg.sequences.Motif.from_pwm(name, rows, background=, base=)"
     )
 
 

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from causalgia.checks import is_real
 from causalgia.errors import (
     MissingExtraError,
-    OutcomesError,
     SequenceError,
-    first_words,
     install_command,
     quoted,
 )
@@ -121,22 +119,22 @@ def read_patterns(
     check_path(path, "modisco.h5", SequenceError)
     if trim is not None and (not is_real(trim) or not 0 <= trim <= 1):
         raise SequenceError(
-            f"``trim={quoted(trim)}`` is not a share of the largest contribution, from "
+            f"trim={quoted(trim)} is not a share of the largest contribution, from "
             "0 to 1; such as 0.3"
         )
     with open_regular_file(path, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
     if not is_hdf5 and trim is not None:
         raise SequenceError(
-            f"{path}: ``trim={quoted(trim)}`` goes with tfmodisco's HDF5, which has "
+            f"{path}: trim={quoted(trim)} goes with tfmodisco's HDF5, which has "
             "contributions, and this is text; leave it out, and cut a motif by "
-            "``cg.sequences.Motif(motif.name, motif.probabilities[1:-1])``"
+            "cg.sequences.Motif(motif.name, motif.probabilities[1:-1])"
         )
     if not is_hdf5 and is_hit_table(path):
         if (genome is None) == (regions is None):
             raise SequenceError(
-                f"{path}: hits have places and no bases; give ``genome=`` (a FASTA "
-                "or .2bit file) or ``regions=`` (FiNeMo's "
+                f"{path}: hits have places and no bases; give genome= (a FASTA "
+                "or .2bit file) or regions= (FiNeMo's "
                 f"regions.npz){', not both' if genome is not None else ''}"
             )
         return hit_motifs(path, genome=genome, regions=regions)
@@ -145,10 +143,10 @@ def read_patterns(
     for name, value in (("genome", genome), ("regions", regions)):
         if value is not None:
             raise SequenceError(
-                f"{path}: ``{name}=`` goes with FiNeMo's hits, and "
+                f"{path}: {name}= goes with FiNeMo's hits, and "
                 f"{'this is HDF5' if is_hdf5 else 'these are none'}: hits.tsv names "
                 "its columns chr, start, end, motif_name, strand, and hits.bed has six "
-                f"and no header; leave ``{name}=`` out for motifs"
+                f"and no header; leave {name}= out for motifs"
             )
     return (
         _read_modisco(Path(path), 0.3 if trim is None else float(trim))
@@ -192,7 +190,7 @@ def _what_else(names: list[str]) -> str:
     if "obs" in names and "var" in names:
         return (
             "is an AnnData file, which holds regions and no motifs; write them as BED "
-            "for ``cg.read_sequences``"
+            "for cg.read_sequences"
         )
     if names and {"shap", "raw"} & set(names):
         return "holds contributions; run tfmodisco on them, and give the file it writes"
@@ -204,50 +202,39 @@ def _what_else(names: list[str]) -> str:
 
 @contextmanager
 def opened_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open a file after a child process has read it within limits: damaged ones hang
-    HDF5, or end the process.
-    """
-    from causalgia.store import check_hdf5_installed
+    """Open an HDF5 file; what h5py raises in the block is an error that names it."""
+    from causalgia.store import as_damage_error, check_hdf5_installed
 
     check_hdf5_installed()
     import h5py
 
-    try:
-        _check_with_filters(path)
-        with h5py.File(path, "r") as file:
-            yield file
-    except (SequenceError, MissingExtraError):
-        raise
-    except Exception as error:  # damaged files raise any exception
-        if isinstance(error, OutcomesError):  # which names the file and the cure
-            raise error.replace(error=SequenceError) from error
-        raise SequenceError(
-            f"{path}: cannot be read ({first_words(error)}); it is damaged or was cut "
-            "short; copy or make it anew"
-        ) from error
+    with as_damage_error(path, "HDF5", SequenceError), h5py.File(path, "r") as file:
+        if file.visititems(_needs_absent_filter):
+            _load_filters(path)
+        yield file
 
 
-def _check_with_filters(path: Path) -> None:
-    """Check a file; where it needs filters that HDF5 itself lacks, as those of
-    ChromBPNet do, they are loaded.
+def _needs_absent_filter(_: str, found: Any) -> bool | None:
+    """Return True for an array that was written through a filter that HDF5 lacks, as
+    those of ChromBPNet are; else None, which goes on to the next.
     """
-    from causalgia.store import check_hdf5
+    import h5py
 
+    if not isinstance(found, h5py.Dataset):
+        return None
+    made = found.id.get_create_plist()
+    numbers = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+    return None if all(map(h5py.h5z.filter_avail, numbers)) else True
+
+
+def _load_filters(path: Path) -> None:
     try:
-        check_hdf5(path)
-    except OutcomesError as error:
-        if error.code != "filter":
-            raise
-        try:
-            import hdf5plugin  # noqa: F401  # h5py has its filters from then on
-        except ImportError:
-            raise MissingExtraError(
-                places=(str(path),),
-                need="is compressed as ChromBPNet does it (Blosc), or by another plugin, "
-                "which needs hdf5plugin",
-                cure=install_command("attribution"),
-            ) from error
-        check_hdf5(path)
+        import hdf5plugin  # noqa: F401  # h5py has its filters from then on
+    except ImportError:
+        raise MissingExtraError(
+            f"{path!s}: is compressed as ChromBPNet does it (Blosc), or by "
+            f"another plugin, which needs hdf5plugin: {install_command('attribution')}",
+        ) from None
 
 
 def _member(group: h5py.Group, name: str, path: Path) -> Any:
@@ -531,7 +518,7 @@ def _in_genome(
             if hit.chromosome in _NO_CHROMOSOME:
                 raise SequenceError(
                     f"{place}: the hit has no chromosome (FiNeMo was given no peaks); "
-                    "give ``regions=``, its regions.npz"
+                    "give regions=, its regions.npz"
                 )
             if hit.stop > (size := records.length(hit.chromosome, place=place)):
                 raise SequenceError(
@@ -620,7 +607,7 @@ class _Regions:
                 )
                 raise SequenceError(
                     f"{place}: {what} {self.path}; give hits.tsv with its own regions, "
-                    "or ``genome=``"
+                    "or genome="
                 )
             row = self.rows[hit.region]
             placed = hit.chromosome not in _NO_CHROMOSOME
@@ -628,7 +615,7 @@ class _Regions:
                 raise SequenceError(
                     f"{place}: is a place on {quoted(hit.chromosome)}, and {self.path} "
                     "does not say where its regions begin (start); make them with the "
-                    "peaks, or give ``genome=``"
+                    "peaks, or give genome="
                 )
             first = hit.start - (
                 int(self.starts[row]) if placed and self.starts is not None else 0

@@ -347,7 +347,7 @@ def as_parents(
     rows = np.arange(n_units) if parent is None else np.asarray(parent)
     if parent is None and n_units != n_parents:
         msg = (
-            f"{n_units} units but {n_parents} sequences; give ``parent=``, the row of "
+            f"{n_units} units but {n_parents} sequences; give parent=, the row of "
             "each unit"
         )
         raise SequenceError(msg)
@@ -442,7 +442,7 @@ def over_rows(
     """
     if threads is not None and threads < 1:
         msg = (
-            f"``threads={threads}``: at least one thread does the work; leave it out "
+            f"threads={threads}: at least one thread does the work; leave it out "
             "to use every core"
         )
         raise SequenceError(msg)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, first_words, quoted
-from causalgia.inputs import LARGEST, check_path, no_text, open_regular_file
+from causalgia.inputs import LARGEST, check_path, open_regular_file
 from causalgia.sequences.alphabet import Layout, ReadAmbiguous, or_other_layout
 from causalgia.sequences.fasta import (
     FilePath,
@@ -30,7 +30,6 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
-    takes_skip,
 )
 from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
@@ -41,7 +40,6 @@ _FREE_ZIP_BYTES = 2**28
 _ZIP_RATIO = 200
 _LONGEST_HEADER = 1 << 16  # of an array, in bytes
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
-_BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 _LETTER_OF_TOKEN = np.frombuffer(b"ACGTN", np.uint8)
 REGION_STARTS = ("start", "peak_region_start")
 """Where each region begins, as FiNeMo's files of regions and its tables of peaks name
@@ -50,7 +48,6 @@ it.
 _OF_FINEMO = "sequences"
 
 
-@takes_skip
 def read_sequences(
     path: FilePath,
     *,
@@ -156,11 +153,11 @@ def read_sequences(
                 and _kind_of_file(genome, with_genome=False) == "BED"
             ):
                 raise SequenceError(
-                    f"{path}: this is FASTA, and ``genome={quoted(str(genome))}`` is "
+                    f"{path}: this is FASTA, and genome={quoted(str(genome))} is "
                     "BED; swap the two"
                 )
             raise SequenceError(
-                f"{path}: ``{given[0]}=`` is for {_SAID[file]}, and this is "
+                f"{path}: {given[0]}= is for {_SAID[file]}, and this is "
                 f"{_SAID[kind]}; leave it out"
             )
     if kind == "FASTA":
@@ -187,8 +184,8 @@ def read_sequences(
         )
         return Sequences(read, names, None, skipped, spelled)
     arguments = {
-        "genome": "``genome=`` (its FASTA or .2bit file)",
-        "length": "``length=`` (that of the network's input)",
+        "genome": "genome= (its FASTA or .2bit file)",
+        "length": "length= (that of the network's input)",
     }
     missing = [words for name, words in arguments.items() if of_bed[name] is None]
     if genome is None or length is None:
@@ -222,15 +219,10 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
         head = file.read(8)
     if head.startswith((_NPY, _ZIP)):
         return "arrays"
-    if head[:4] in _BIGWIG:
-        raise SequenceError(
-            f"{path}: is a bigWig, which holds signal and no sequences; call intervals "
-            "in it, and read these as BED with a genome"
-        )
     if head == _HDF5:
         raise SequenceError(
             f"{path}: is HDF5, which has no one layout for sequences; "
-            "``cg.read_patterns`` reads the patterns of tfmodisco; of other files take "
+            "cg.read_patterns reads the patterns of tfmodisco; of other files take "
             "the array (h5py.File(path)[name][:]) and give its tokens"
         )
     text = text_head(path).lstrip()
@@ -238,8 +230,8 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
         return "arrays"
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
-            f"{path}: is VCF; ``cg.sequences.read_variants`` reads variants, and "
-            "``cg.experiments.variant_screen`` ranks them"
+            f"{path}: is VCF; cg.sequences.read_variants reads variants, and "
+            "cg.experiments.variant_screen ranks them"
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
     first = next(
@@ -264,10 +256,10 @@ def _array_name(
         held = (
             f"the arrays {quoted(sorted(arrays))}"
             if "" not in arrays
-            else "one array without a name: leave ``key=`` out"
+            else "one array without a name: leave key= out"
         )
         raise SequenceError(
-            f"{path}: ``key={quoted(key)}`` is not there; the file has {held}"
+            f"{path}: key={quoted(key)} is not there; the file has {held}"
         )
     if key is not None:
         return key
@@ -276,7 +268,7 @@ def _array_name(
     if _OF_FINEMO in arrays:
         return _OF_FINEMO
     raise SequenceError(
-        f"{path}: has the arrays {quoted(sorted(arrays))}; say which by ``key=``"
+        f"{path}: has the arrays {quoted(sorted(arrays))}; say which by key="
     )
 
 
@@ -321,14 +313,14 @@ def as_letters(
         return array.astype(np.uint8)
     if layout not in (None, "NCL", "NLC"):
         raise SequenceError(
-            f"``layout={quoted(layout)}`` is not a choice; use 'NCL' for (n, 4, "
+            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, "
             "length), 'NLC' for (n, length, 4)"
         )
     axis = {"NCL": 1, "NLC": 2}.get(str(layout)) or _channel_axis(array.shape, place)
     if array.shape[axis] != 4:
         raise SequenceError(
             f"{place}: shape {array.shape} has no 4 channels where "
-            f"``layout={quoted(layout)}`` puts them{or_other_layout(array, layout)}"
+            f"layout={quoted(layout)} puts them{or_other_layout(array, layout)}"
         )
     hot = np.moveaxis(array, axis, 2)
     tokens = np.full(hot.shape[:2], 4, dtype=np.uint8)
@@ -354,7 +346,7 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
     if len(found) == 1:
         return found[0]
     why = (
-        "fits both layouts; say ``layout='NCL'`` or ``layout='NLC'``"
+        "fits both layouts; say layout='NCL' or layout='NLC'"
         if found
         else "has no axis of 4 channels (A, C, G, T)"
     )
@@ -418,8 +410,6 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                     f"{path}: is empty; write arrays by np.save or np.savez"
                 )
             if first[:4] != _ZIP and first != _NPY:
-                if why := no_text(head):
-                    raise SequenceError(f"{path}: {why}")
                 raise SequenceError(
                     f"{path}: is not a file of NumPy arrays, it begins with "
                     f"{quoted(first.decode('latin-1'))}; write arrays by np.save or "
@@ -455,14 +445,9 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                 None,
             )
             if other is not None or not arrays:
-                why = no_text(head) if other == "[Content_Types].xml" else ""
                 raise SequenceError(
-                    f"{path}: "
-                    + (
-                        why
-                        or f"a zip file with {quoted(other or 'nothing')} in it, which "
-                        "is not a NumPy array; unpack it, and give the file in it"
-                    )
+                    f"{path}: a zip file with {quoted(other or 'nothing')} in it, which "
+                    "is not a NumPy array; unpack it, and give the file in it"
                 )
             return arrays
         except SequenceError:

@@ -273,7 +273,7 @@ def _shuffle_klets(
 
 def _as_k(k: int) -> int:
     if not 1 <= k <= _LARGEST_KLET:
-        msg = f"``k={k}``: a k-let here has 1 to {_LARGEST_KLET} letters"
+        msg = f"k={k}: a k-let here has 1 to {_LARGEST_KLET} letters"
         raise SequenceError(msg)
     return int(k)
 

@@ -4,7 +4,6 @@ reason.
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from causalgia.errors import SequenceError, quoted
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-Skip: TypeAlias = "str | Sequence[str]"
+Skip: TypeAlias = str | Sequence[str]
 """Reasons for which lines are left out: one, several, or ``"all"``."""
 
 
@@ -79,109 +78,14 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
             near = nearest(str(reason), known)
             words = ", ".join(map(quoted, known))
             raise SequenceError(
-                f"``skip={quoted(reason)}`` is no reason to leave {what} out"
+                f"skip={quoted(reason)} is no reason to leave {what} out"
                 f"{near or f'; there are {words}'}"
             )
     return frozenset(known if everything else chosen)
 
 
-def _no_skip() -> bool:
-    return False
-
-
-_TAKES_SKIP: ContextVar[Callable[[], bool]] = ContextVar("takes", default=_no_skip)
-"""Whether ``skip=`` is a way out of an error."""
-
-
-def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make the errors of a function, and of what it calls, name its ``skip=`` as a way
-    out.
-    """
-
-    @functools.wraps(function)
-    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        token = _TAKES_SKIP.set(lambda: True)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            _TAKES_SKIP.reset(token)
-
-    return call
-
-
-@contextmanager
-def of_inputs(
-    inputs: Iterable[Input], read: Callable[[Input], object]
-) -> Iterator[None]:
-    """Make the errors of the body name ``skip=`` only if one of the inputs is read
-    without an error, so that something is left without those that it leaves out.
-
-    Parameters
-    ----------
-    inputs
-        The lines of a file, or what was made of them.
-    read
-        Raises SequenceError for one that is flawed, and returns nothing (None, an empty
-        list) for one that is left out.
-
-    Examples
-    --------
-    >>> @takes_skip
-    ... def cure_of(lines, *, skip=()):
-    ...     with of_inputs(lines, lambda line: line != "?"):
-    ...         return ways_out("correct it", skip="malformed")
-    >>> cure_of(["?", "?"])
-    'correct it'
-    >>> cure_of(["?", "chr1"])
-    "correct it, or leave such lines out by ``skip='malformed'``"
-    """
-    takes = _TAKES_SKIP.get()
-
-    def is_whole(one: Input) -> bool:
-        try:
-            return bool(read(one))
-        except SequenceError:
-            return False
-
-    def any_left() -> bool:
-        within = _TAKES_SKIP.set(_no_skip)
-        try:
-            return any(map(is_whole, inputs))
-        finally:
-            _TAKES_SKIP.reset(within)
-
-    token = _TAKES_SKIP.set(lambda: takes() and any_left())
-    try:
-        yield
-    finally:
-        _TAKES_SKIP.reset(token)
-
-
-def ways_out(*cures: str, skip: str, what: str = "lines", n_left: int = 1) -> str:
-    """Return cures in words; the last leaves such lines out, where the function that was
-    called can, and `n_left` others are left then.
-
-    Examples
-    --------
-    >>> ways_out("drop it", "give a shorter length=", skip="edge")
-    'drop it, or give a shorter length='
-    >>> @takes_skip
-    ... def read(path, *, skip=()):
-    ...     return ways_out("drop it", skip="edge")
-    >>> read("peaks.bed")
-    "drop it, or leave such lines out by ``skip='edge'``"
-    """
-    if n_left and (left_out := or_left_out(skip, what)):
-        return ", ".join(cures) + left_out
-    return ", or ".join(filter(None, (", ".join(cures[:-1]), cures[-1])))
-
-
-def or_left_out(reason: str, what: str = "lines") -> str:
-    """Return the last of several ways out, which leaves such lines (or rows of a table)
-    out, where the function that was called can.
-    """
-    there = _TAKES_SKIP.get()()
-    return f", or leave such {what} out by ``skip={quoted(reason)}``" if there else ""
+class NoSummitError(SequenceError):
+    """A line of narrowPeak whose summit was not called."""
 
 
 def parsed_or_left_out(
@@ -190,25 +94,23 @@ def parsed_or_left_out(
     number: int,
     reasons: frozenset[str],
     skipped: list[Skipped],
-    what: str = "lines",
 ) -> Parsed | None:
-    """Return what a line says; None if it cannot be parsed and ``"malformed"``, or the
-    code of the error, is among the reasons, for which it is left out.
+    """Return what a line says; None if it cannot be parsed and ``"malformed"`` (or
+    ``"summit"``, of one without) is among the reasons, for which it is left out.
 
     Raises
     ------
     SequenceError
-        As `parse`, with the place and the cure.
+        As `parse`, with the place.
     """
     try:
         return parse()
     except SequenceError as error:
-        reason = error.code if error.code in reasons else "malformed"
+        no_summit = isinstance(error, NoSummitError) and "summit" in reasons
+        reason = "summit" if no_summit else "malformed"
         if reason not in reasons:
-            cure = "" if error.code else or_left_out("malformed", what)
-            raise error.at(place, then=cure) from error
-        detail = SequenceError(need=error.need) if error.cure else error
-        skipped.append(Skipped(f"line {number}", reason, detail.text(), number))
+            raise SequenceError(f"{place}: {error}") from error
+        skipped.append(Skipped(f"line {number}", reason, str(error), number))
         return None
 
 

@@ -419,13 +419,13 @@ def check_distance(length: int, min_distance: int, distance: str) -> None:
     """Raise SequenceError unless the distance is possible for strings of a length."""
     if distance not in KINDS:
         raise SequenceError(
-            f"``distance={quoted(distance)}`` is not a choice; use one of "
+            f"distance={quoted(distance)} is not a choice; use one of "
             f"{', '.join(map(quoted, KINDS))}"
         )
     most = largest_distance(length, distance)
     if not 1 <= min_distance <= most:
         raise SequenceError(
-            f"``min_distance={min_distance}`` is not between 1 and {most}, the most of "
+            f"min_distance={min_distance} is not between 1 and {most}, the most of "
             f"{length} letters"
         )
     if length > LONGEST:

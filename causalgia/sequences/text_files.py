@@ -11,9 +11,7 @@ from os import PathLike
 
 from causalgia.errors import SequenceError
 from causalgia.inputs import (
-    HEAD_BYTES,
     check_size,
-    no_text,
     open_regular_file,
     read_bytes,
 )
@@ -84,11 +82,7 @@ def check_not_fasta(text: bytes, path: str | PathLike[str], cure: str) -> None:
 
 
 def check_text(data: bytes, path: str | PathLike[str]) -> None:
-    """Raise SequenceError if the file is not text, which its first bytes or a NUL byte
-    tell.
-    """
-    if why := no_text(data[:HEAD_BYTES]):
-        raise SequenceError(f"{path}: {why}")
+    """Raise SequenceError if the file is not text, which a NUL byte tells."""
     if b"\0" in data:
         raise SequenceError(
             f"{path}: has a NUL byte, as binary files do and text does not; give the text "

@@ -24,11 +24,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
-    of_inputs,
-    or_left_out,
     parsed_or_left_out,
-    takes_skip,
-    ways_out,
 )
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
 
@@ -71,14 +67,14 @@ class Variant:
     def __post_init__(self) -> None:
         if not isinstance(self.chromosome, str) or not self.chromosome.strip():
             msg = (
-                f"``chromosome={quoted(self.chromosome)}``; give its name in the "
+                f"chromosome={quoted(self.chromosome)}; give its name in the "
                 "genome, such as 'chr1'"
             )
             raise SequenceError(msg)
         at = self.position
         if (type(at) is not int and not is_whole(at)) or at < 0:
             msg = (
-                f"``position={quoted(at)}`` on {self.chromosome}; give a whole number, "
+                f"position={quoted(at)} on {self.chromosome}; give a whole number, "
                 "counted from 0 (POS - 1 of a VCF)"
             )
             raise SequenceError(msg)
@@ -146,7 +142,6 @@ class VariantList(tuple[Variant, ...]):
         return VariantList.of, (tuple(self), self.skipped, self.lines)
 
 
-@takes_skip
 def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
     r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
 
@@ -193,12 +188,11 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         return [*_variants(line, f"{path}: line {number}", number, reasons, skipped)]
 
     try:
-        with of_inputs(rows, lambda row: variants_of(*row, [])):
-            found = [
-                (number, variant)
-                for number, line in rows
-                for variant in variants_of(number, line, skipped)
-            ]
+        found = [
+            (number, variant)
+            for number, line in rows
+            for variant in variants_of(number, line, skipped)
+        ]
         check_any_left(len(found), skipped, str(path))
     except SequenceError:
         _check_is_vcf(text, path)
@@ -220,7 +214,7 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         anew = "" if written else f"write {_column_names('bed')}, and "
         raise SequenceError(
             f"{path}: ID is the end of each variant, as in a BED file, which counts "
-            f"from 0; {anew}give ``schema='bed'`` (``cg.sequences.read_variants``)"
+            f"from 0; {anew}give schema='bed' (cg.sequences.read_variants)"
         )
     return _each_once(found, skipped, reasons, path)
 
@@ -246,7 +240,7 @@ def _check_is_vcf(text: bytes, path: str | PathLike[str]) -> None:
     if schemas and not any(_has_variant(line, "original") for _, line in rows):
         raise SequenceError(
             f"{path}: not a VCF file: the columns are {_column_names(schemas[0])}; "
-            f"give ``schema={quoted(schemas[0])}`` (``cg.sequences.read_variants``)"
+            f"give schema={quoted(schemas[0])} (cg.sequences.read_variants)"
         )
     columns = {_not_of_vcf(line) for _, line in rows}
     if len(rows) > 1 and len(columns) == 1 and (column := columns.pop()):
@@ -259,8 +253,8 @@ def _check_is_vcf(text: bytes, path: str | PathLike[str]) -> None:
         raise SequenceError(
             f"{path}: no line has {column} of a VCF file in column "
             f"{_VCF_COLUMNS.index(column) + 1} ({quoted(cell)} in line {number}); "
-            "which schema has the file? Give it as ``schema=`` "
-            "(``cg.sequences.read_variants``), or first write the columns of one: "
+            "which schema has the file? Give it as schema= "
+            "(cg.sequences.read_variants), or first write the columns of one: "
             f"{listed}"
         )
 
@@ -317,7 +311,7 @@ def _each_once(
         else:
             raise SequenceError(
                 f"{path}: lines {seen[variant.written]} and {number} give the same "
-                f"variant {variant.written}; {ways_out('drop one', skip='repeated')}"
+                f"variant {variant.written}; skip='repeated' leaves it out"
             )
     shared = Counter(variant.name for variant in once)
     return VariantList.of(
@@ -433,8 +427,7 @@ def _of_alternates(
         try:
             yield Variant(chromosome, position, reference, alternate, name)
         except SequenceError as error:
-            cure = or_left_out(flaw) if flaw else ""
-            raise error.at(place, then=cure) from error
+            raise type(error)(f"{place}: {error}") from error
 
 
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -443,7 +436,7 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     odd = [x for x in chosen if not isinstance(x, Variant)]
     if not chosen or odd:
         msg = (
-            "``variants=`` takes a VCF file, or what cg.sequences.read_variants gives, "
+            "variants= takes a VCF file, or what cg.sequences.read_variants gives, "
             "values such as cg.sequences.Variant('chr1', 1000, 'A', 'G'), at least "
             f"one, not {quoted(odd[0] if odd else chosen)}"
         )
@@ -469,7 +462,6 @@ _COLUMNS_OF_SCHEMA: dict[str, tuple[str, ...]] = {
 }
 
 
-@takes_skip
 def read_variants(
     path: str | PathLike[str], *, schema: Schema = "vcf", skip: Skip = ()
 ) -> VariantList:
@@ -526,7 +518,7 @@ def read_variants(
     if schema not in SCHEMAS:
         known = ", ".join(map(quoted, SCHEMAS))
         raise SequenceError(
-            f"``schema={quoted(schema)}`` is not one of {known}; it names the columns "
+            f"schema={quoted(schema)} is not one of {known}; it names the columns "
             "of the file"
         )
     if schema == "vcf":
@@ -548,19 +540,18 @@ def read_variants(
         return [*_variants_of_row(line, schema, place, number, reasons, skipped)]
 
     try:
-        with of_inputs(rows, lambda row: variants_of(*row, [])):
-            found = [
-                (number, variant)
-                for number, line in rows
-                for variant in variants_of(number, line, skipped)
-            ]
+        found = [
+            (number, variant)
+            for number, line in rows
+            for variant in variants_of(number, line, skipped)
+        ]
         check_any_left(len(found), skipped, str(path))
     except SequenceError:
         _check_has_schema(text, path, schema)
         raise
     if not found:
         raise SequenceError(
-            f"{path}: no variants; ``schema={quoted(schema)}`` has the columns "
+            f"{path}: no variants; schema={quoted(schema)} has the columns "
             f"{_column_names(schema)}"
         )
     return _each_once(found, skipped, reasons, path)
@@ -576,8 +567,8 @@ def _check_has_schema(text: bytes, path: str | PathLike[str], schema: str) -> No
         return
     if any(line.startswith(("##fileformat=VCF", "#CHROM")) for line in lines):
         raise SequenceError(
-            f"{path}: this is a VCF file, and ``schema={quoted(schema)}`` has the "
-            f"columns {_column_names(schema)}; give ``schema='vcf'``"
+            f"{path}: this is a VCF file, and schema={quoted(schema)} has the "
+            f"columns {_column_names(schema)}; give schema='vcf'"
         )
     fitting = [
         other
@@ -587,8 +578,8 @@ def _check_has_schema(text: bytes, path: str | PathLike[str], schema: str) -> No
     if fitting:
         raise SequenceError(
             f"{path}: the columns are {_column_names(fitting[0])}, and those of "
-            f"``schema={quoted(schema)}`` {_column_names(schema)}; give "
-            f"``schema={quoted(fitting[0])}``"
+            f"schema={quoted(schema)} {_column_names(schema)}; give "
+            f"schema={quoted(fitting[0])}"
         )
 
 
@@ -617,7 +608,7 @@ def _schema_row(line: str, schema: str) -> tuple[str, int, str, str, str]:
     if len(cells) != len(_COLUMNS_OF_SCHEMA[schema]):
         raise SequenceError(
             f"{len(cells)} columns separated by tabs, and "
-            f"``schema={quoted(schema)}`` has {len(_COLUMNS_OF_SCHEMA[schema])}: "
+            f"schema={quoted(schema)} has {len(_COLUMNS_OF_SCHEMA[schema])}: "
             f"{_column_names(schema)}; give the schema that the file has"
         )
     row = dict(zip(_COLUMNS_OF_SCHEMA[schema], cells, strict=True))
@@ -625,7 +616,7 @@ def _schema_row(line: str, schema: str) -> tuple[str, int, str, str, str]:
     position = parse_int(row["position"], SequenceError, source="position")
     if position < first:
         raise SequenceError(
-            f"position {position}; ``schema={quoted(schema)}`` counts from {first}"
+            f"position {position}; schema={quoted(schema)} counts from {first}"
         )
     if "end" in row:
         end = parse_int(row["end"], SequenceError, source="end")
@@ -769,7 +760,7 @@ def check_alleles(
         cure = (
             "it has all alleles one base to the right, as where positions are counted "
             "from 0 and were taken as counted from 1; add 1 to each, or give a table "
-            "with ``schema='bed'``, which counts from 0"
+            "with schema='bed', which counts from 0"
             if right
             else "it has all alleles one base to the left, as where positions are counted "
             "from 1 and were taken as counted from 0; subtract 1 from each, or give "
@@ -780,11 +771,7 @@ def check_alleles(
         f"variant {quoted(variant.name)}: its reference allele at {place} is "
         f"{quoted(variant.reference)}, but {fasta} has {quoted(found)} there "
         f"({len(wrong)} of {len(variants)} variants differ): {cure}"
-        + (
-            f"; {ways_out('drop them', skip='mismatch')}"
-            if 2 * len(wrong) <= len(variants)
-            else ""
-        )
+        + ("; skip='mismatch' leaves it out" if 2 * len(wrong) <= len(variants) else "")
     )
     raise SequenceError(msg)
 

@@ -22,7 +22,6 @@ from causalgia.inputs import cut_middle
 from causalgia.sequences.alphabet import decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
-from causalgia.sequences.skipped_inputs import of_inputs, ways_out
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.variant_files import (
     Variant,
@@ -184,7 +183,7 @@ def variant_windows(
     _check_windows_fit(chosen, length)
     if align not in ALIGNS:
         msg = (
-            f"``align={quoted(align)}`` is neither 'left' nor 'right', the side of an "
+            f"align={quoted(align)} is neither 'left' nor 'right', the side of an "
             "indel that keeps its place, nor 'read_out', the side of the window's "
             "middle"
         )
@@ -213,9 +212,8 @@ def variant_windows(
             )
 
         places = [*zip(chosen, spans, strict=True)]
-        with of_inputs(places, letters_at):
-            _check_inside(genome, chosen, spans, length)
-            stretches = [letters_at(place) for place in places]
+        _check_inside(genome, chosen, spans, length)
+        stretches = [letters_at(place) for place in places]
     before = [
         x.position - start - first
         for x, start, (first, _) in zip(chosen, at, spans, strict=True)
@@ -232,9 +230,8 @@ def variant_windows(
             for letters, more, start in zip(stretches, before, at, strict=True)
         ],
     )
-    with of_inputs(stretches, set(BASES).issuperset):
-        for variant, letters in zip(chosen, stretches, strict=True):
-            _check_letters(variant, letters, fasta)
+    for variant, letters in zip(chosen, stretches, strict=True):
+        _check_letters(variant, letters, fasta)
     pairs = []
     for x, letters, more, start, side in zip(
         chosen, stretches, before, at, sides, strict=True
@@ -425,23 +422,16 @@ def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
     _check_length(length)
     long = next((x for x in chosen if allele_width(x) > length), None)
     if long is not None:
-        msg = (
-            f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; "
-            + ways_out(
-                "give ``length=`` of at least that",
-                "drop it",
-                skip="long",
-                n_left=sum(allele_width(x) <= length for x in chosen),
-            )
+        raise SequenceError(
+            f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases, "
+            f"more than length={length}; skip='long' leaves it out"
         )
-        raise SequenceError(msg)
 
 
 def _check_length(length: int) -> None:
     if not is_whole(length) or length < 1:
         msg = (
-            f"``length={quoted(length)}``: windows have a whole number of bases, at "
-            "least 1"
+            f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         )
         raise SequenceError(msg)
 
@@ -498,12 +488,7 @@ def _check_inside(
         msg = (
             f"{len(outside):,} of {len(variants):,} variants lie so near an end of "
             f"their chromosome that a window of {length:,} bases leaves it: {shown}; "
-            + ways_out(
-                *["drop them"] * (len(outside) < len(variants)),
-                "give a shorter ``length=``",
-                skip="edge",
-                n_left=len(variants) - len(outside),
-            )
+            + "skip='edge' leaves it out"
         )
         raise SequenceError(msg)
 
@@ -514,7 +499,7 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
         msg = (
             f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, "
             f"which is not a base, {odd} bases after the start of its window; "
-            + ways_out("ask for a shorter length", "drop the variant", skip="N")
+            + "skip='N' leaves it out"
         )
         raise SequenceError(msg)
 
@@ -688,7 +673,7 @@ def changed_windows(
     return wide[:, offset : offset + length].copy(), alternate
 
 
-ReadOut: TypeAlias = "str | PathLike[str] | Mapping[str, Sequence[int] | Sequence[str]]"
+ReadOut: TypeAlias = str | PathLike[str] | Mapping[str, Sequence[int] | Sequence[str]]
 """Sites in a BED or narrowPeak file, or a table with the columns ``position`` and, if
 need be, ``strand``.
 """
@@ -777,12 +762,7 @@ def _placed(
             f"{len(outside):,} of {len(variants):,} variants lie outside of the window "
             f"of {length} bases around their read-out "
             f"({far}{', ...' if len(outside) > 5 else ''}); "
-            + ways_out(
-                "leave them out",
-                "give sites nearer to them (``read_out=``) or a longer ``length=``",
-                skip="read_out",
-                n_left=len(variants) - len(outside),
-            )
+            + "skip='read_out' leaves it out"
         )
     return Placed(starts, minus)
 
@@ -809,12 +789,7 @@ def _nearest_sites(
             raise SequenceError(
                 f"{path}: no site on chromosome {quoted(variant.chromosome)} of "
                 f"variant {quoted(variant.name)}; its chromosomes are {shown}: "
-                + ways_out(
-                    "add sites",
-                    "leave the variant out",
-                    skip="read_out",
-                    n_left=sum(x.chromosome in sites for x in variants),
-                )
+                + "skip='read_out' leaves it out"
             )
         nearest = int(np.abs(starts[variant.chromosome] - variant.position).argmin())
         site = sites[variant.chromosome][nearest]
@@ -855,13 +830,13 @@ def _of_table(table: Any, n: int) -> tuple[NDArray[np.int64], Mask]:
     )
     if columns is None:
         raise SequenceError(
-            f"``read_out={quoted(table)}`` is neither a file nor a table: give a BED "
+            f"read_out={quoted(table)} is neither a file nor a table: give a BED "
             "file of sites, or a table with the columns 'position' (counted from 0) "
             "and 'strand', a row for each variant"
         )
     if "position" not in columns:
         raise SequenceError(
-            "``read_out=`` has no column 'position', the site of each variant counted "
+            "read_out= has no column 'position', the site of each variant counted "
             f"from 0; its columns are {', '.join(map(quoted, columns)) or 'none'}: "
             "rename the one that has it"
         )
@@ -869,19 +844,18 @@ def _of_table(table: Any, n: int) -> tuple[NDArray[np.int64], Mask]:
     strands = list(table["strand"]) if "strand" in columns else ["+"] * len(positions)
     if len(positions) != n or len(strands) != n:
         raise SequenceError(
-            f"``read_out=`` has {len(positions):,} rows, and there are {n:,} variants; "
+            f"read_out= has {len(positions):,} rows, and there are {n:,} variants; "
             "give each variant its row, in their order"
         )
     for row, (position, strand) in enumerate(zip(positions, strands, strict=True)):
         if not is_whole(position) or position < 0:
             raise SequenceError(
-                f"``read_out=``, row {row}: ``position={quoted(position)}`` is not a "
+                f"read_out=, row {row}: position={quoted(position)} is not a "
                 "whole number, counted from 0"
             )
         if strand not in ("+", "-"):
             raise SequenceError(
-                f"``read_out=``, row {row}: ``strand={quoted(strand)}`` is neither '+' "
-                "nor '-'"
+                f"read_out=, row {row}: strand={quoted(strand)} is neither '+' nor '-'"
             )
     return np.array([int(x) for x in positions], np.int64), np.array(
         [x == "-" for x in strands], bool

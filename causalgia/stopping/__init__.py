@@ -1,27 +1,10 @@
-"""Stopping rules of sequential trials, for ``cg.run(design, predictor, rng=, until=)``,
-and their confidence sequences.
+"""The stopping rule of sequential trials, ``cg.run(design, predictor, rng=, until=)``,
+and its confidence sequences.
 
-`causalgia.Precision` stops once intervals are short, `causalgia.Decided` once verdicts
-are clear; do not combine them. `confidence_sequence` is a function of arrays.
+`causalgia.Decided` stops once verdicts are clear. `confidence_sequence` is a function
+of arrays.
 """
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from typing import TYPE_CHECKING
-
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.stopping._confidence_sequence import (
-        by_sequence as by_sequence,
-        confidence_sequence,
-        is_monitored as is_monitored,
-    )
-    from causalgia.stopping.stopping_rules import (
-        Decided as Decided,
-        Precision as Precision,
-    )
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__ = ["confidence_sequence"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

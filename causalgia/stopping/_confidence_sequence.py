@@ -11,7 +11,6 @@ import xarray as xr
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
-from causalgia.former_names import former_arguments
 from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import annotate
@@ -59,21 +58,18 @@ def sequence_critical(
     """
     size = _as_finite(n_clusters, "n_clusters")
     if not 0 < alpha < 1:
-        raise EstimateError(f"``alpha={quoted(alpha)}`` must lie between 0 and 1")
+        raise EstimateError(f"alpha={quoted(alpha)} must lie between 0 and 1")
     if not min_clusters >= 1:
-        raise EstimateError(
-            f"``min_clusters={quoted(min_clusters)}`` must be 1 or more"
-        )
+        raise EstimateError(f"min_clusters={quoted(min_clusters)} must be 1 or more")
     if not (size >= 1).all():
         raise EstimateError(
-            f"``n_clusters={quoted(n_clusters)}``: each look must have 1 cluster or more"
+            f"n_clusters={quoted(n_clusters)}: each look must have 1 cluster or more"
         )
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
     r = size / min_clusters * spread
     return np.asarray(np.sqrt(2 * (r + 1) / r * (0.5 * np.log1p(r) - np.log(alpha))))
 
 
-@former_arguments
 def confidence_sequence(
     mean: npt.ArrayLike,
     sd: npt.ArrayLike,
@@ -126,13 +122,13 @@ def confidence_sequence(
     )
     spread, more = _as_finite(sd, "sd"), _as_finite(unseen, "unseen")
     if (spread < 0).any():
-        raise EstimateError(f"``sd={quoted(sd)}``: a standard deviation is 0 or more")
+        raise EstimateError(f"sd={quoted(sd)}: a standard deviation is 0 or more")
     try:
         np.broadcast_shapes(center.shape, spread.shape, critical.shape, more.shape)
     except ValueError as error:
         raise EstimateError(
             f"mean has shape {center.shape}, sd {spread.shape} and n_clusters "
-            f"{critical.shape}; give each one number, or one for each look"
+            f"{critical.shape}; each is one number, or one for each look"
         ) from error
     half = spread / np.sqrt(n_clusters) * critical + more
     return center - half, center + half
@@ -190,7 +186,7 @@ def clusters_for_rare(rare: float, *, alpha: float) -> int:
     if not 0 < rare < 1 or not 0 < alpha < 1:
         raise EstimateError(
             "clusters_for_rare takes rare and alpha between 0 and 1, not "
-            f"``rare={quoted(rare)}``, ``alpha={quoted(alpha)}``"
+            f"rare={quoted(rare)}, alpha={quoted(alpha)}"
         )
     return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
 

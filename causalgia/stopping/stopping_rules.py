@@ -1,8 +1,7 @@
-"""Stopping rules: `Precision` (short intervals) and `Decided` (clear verdicts)."""
+"""The stopping rule `Decided`: clear verdicts."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -17,20 +16,16 @@ from causalgia.attributes import about
 from causalgia.checks import as_ci_prob, as_count, first_of, is_real, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import (
-    CausalgiaWarning,
-    DecisionError,
     DesignError,
     EstimateError,
-    Setting,
-    ShortNumber,
+    quoted,
 )
-from causalgia.estimation import estimate, mean_ice
+from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     placebo_contrasts,
 )
 from causalgia.estimation.request import Request, clusters
-from causalgia.former_names import former_fields
 from causalgia.inputs import rough_percent
 from causalgia.numerics.moments import centered, group_sums, skewness
 from causalgia.ropes import Rope, RopeLike
@@ -63,214 +58,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Rule:
-    """Settings of both rules: the monitored contrasts and the schedule of looks.
-
-    Parameters
-    ----------
-    control, contrasts
-        Contrasts to monitor; by default those of the analysis stored with the outcomes
-        (``cg.run(..., analysis=)``), or without one every arm minus the first arm of
-        the design. The rule does not wait for fixed placebos.
-    min_clusters
-        Independent clusters (parents, where units share them) before a look may stop
-        the trial; 100 or more.
-    every
-        Units between looks; None: each look has a quarter more units than the one
-        before.
-    """
-
-    control: str | None = None
-    contrasts: Contrasts | InText | None = None
-    min_clusters: int = START
-    every: int | None = None
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        try:
-            analysis = Analysis(control=self.control, contrasts=self.contrasts)
-        except DesignError as error:
-            raise error.moved("Analysis", name, error=EstimateError) from error
-        object.__setattr__(self, "contrasts", analysis.contrasts)
-        if not is_whole(self.min_clusters) or self.min_clusters < START:
-            raise EstimateError(
-                places=(name,),
-                argument="min_clusters",
-                value=self.min_clusters,
-                need=f"must be {START} clusters or more",
-                cure="earlier looks inflate the error rate",
-            )
-        if self.every is not None and (not is_whole(self.every) or self.every < 1):
-            raise EstimateError(
-                places=(name,),
-                argument="every",
-                value=self.every,
-                need="must be a number of units, or None",
-            )
-
-    def schedule(self, n_units: int) -> list[int]:
-        """Return the numbers of units at which to look, the last of them all there can
-        be.
-
-        Examples
-        --------
-        >>> Precision(half_width=0.1).schedule(200)
-        [100, 125, 157, 197, 200]
-        """
-        n_units = as_count(n_units, "n_units")
-        looks, n = [], self._first_look
-        while n < n_units:
-            looks.append(n)
-            n = int(np.ceil(n * _GROWTH)) if self.every is None else n + self.every
-        return [*looks, n_units]
-
-    @property
-    def _first_look(self) -> int:
-        return self.min_clusters
-
-    def _interim(self, outcomes: xr.Dataset) -> Interim:
-        contrasts = Analysis(contrasts=self.contrasts).weights_by_contrast or None
-        return interim_estimates(outcomes, control=self.control, contrasts=contrasts)
-
-    def _clusters_needed(self, now: Interim, *, min_clusters: int) -> int:
-        """Return the number of clusters that the most skewed effect needs."""
-        return int(
-            np.ceil(
-                least_clusters(now.skewness, min_clusters=min_clusters)[
-                    now.awaited
-                ].max()
-            )
-        )
-
-    def __repr__(self) -> str:
-        return self._as_text({})
-
-    def stored_text(self) -> str:
-        """Return the rule as it is stored with outcomes and in a lock.
-
-        Examples
-        --------
-        >>> Precision(half_width=0.1, min_clusters=200).stored_text()
-        'Precision(start=200, half_width=0.1)'
-        """
-        return self._as_text(STORED_NAMES)
-
-    def _as_text(self, names: Mapping[str, str]) -> str:
-        """Return the call that makes this rule, with other names of some arguments."""
-        given = {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if getattr(self, f.name) != f.default
-        }
-        arguments = ", ".join(
-            f"{names.get(name, name)}={plain!r}"
-            for name, value in given.items()
-            for plain in (value.item() if isinstance(value, np.generic) else value,)
-        )
-        return f"{type(self).__name__}({arguments})"
-
-
-@former_fields(
-    {"level": "it is ci_prob, the probability of every interval"}, EstimateError
-)
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Precision(Rule):
-    """Stop once every interval is short: fixed-width stopping on the ordinary interval.
-
-    The trial ends at the first look at which the interval of `causalgia.estimate`
-    reaches at most `half_width` to either side of every contrast and task, from
-    `min_clusters` independent clusters on. Report that ordinary interval: the rule
-    depends on its width, not on its position. Do not use the rule for verdicts.
-
-    Parameters
-    ----------
-    half_width
-        Half the width of the longest interval, on the scale of the contrasts.
-    ci_prob
-        Probability of the intervals.
-    control, contrasts
-        Contrasts to monitor; by default those of the analysis stored with the outcomes
-        (``cg.run(..., analysis=)``), or without one every arm minus the first arm of
-        the design. The rule does not wait for fixed placebos.
-    min_clusters
-        Independent clusters (parents, where units share them) before a look may stop
-        the trial; 100 or more.
-    every
-        Units between looks; None: each look has a quarter more units than the one
-        before.
-
-    Raises
-    ------
-    EstimateError
-        If `half_width` is not positive, or `min_clusters` is below 100.
-
-    Notes
-    -----
-    Coverage tends to `ci_prob` as the half_width shrinks; slowly where effects are
-    skewed, since an underestimated spread ends the trial early (.80 for an effect that
-    3 % of units have, stopped at 170 units); ``attrs["stopped"]`` says so.
-
-    References
-    ----------
-    Chow & Robbins (1965), doi:10.1214/aoms/1177700156.
-
-    Examples
-    --------
-    >>> Precision(half_width=0.05)
-    Precision(half_width=0.05)
-    """
-
-    half_width: float
-    ci_prob: float = 0.95
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not is_real(self.half_width) or not 0 < self.half_width < np.inf:
-            raise EstimateError(
-                places=("Precision",),
-                argument="half_width",
-                value=self.half_width,
-                need="must be a positive number, on the outcome's scale",
-            )
-        as_ci_prob(self.ci_prob, places=("Precision",))
-
-    def look(self, outcomes: xr.Dataset) -> Look:
-        """Look at the outcomes of the units so far."""
-        now = self._interim(outcomes)
-        lower, upper = now.limits(self.ci_prob)
-        half = np.maximum(now.ace - lower, upper - now.ace)
-        record = now.record(lower, upper)
-        if now.n_clusters < self.min_clusters:
-            return Look(
-                False,
-                f"undecided: {now.n_clusters:,} clusters of the {self.min_clusters:,} "
-                "needed",
-                record,
-            )
-        if (wide := (half > self.half_width) & now.awaited).any():
-            return Look(
-                False,
-                f"intervals are still wider than {self.half_width:g} to each side: "
-                f"{now.named(wide)}",
-                record,
-            )
-        reason = (
-            f"every interval {now.control_phrase}is at most {self.half_width:g} to "
-            "each side"
-        )
-        if now.n_clusters < self._clusters_needed(now, min_clusters=self.min_clusters):
-            reason += (
-                "; effects are so skewed that intervals of this many clusters may "
-                "cover less than they say"
-            )
-        return Look(True, reason, record)
-
-
-@former_fields(
-    {"level": "it is ci_prob, the probability of every interval"}, EstimateError
-)
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Decided(Rule):
+class Decided:
     """Stop once every verdict is clear: a confidence sequence, which holds at all looks
     together.
 
@@ -301,7 +89,9 @@ class Decided(Rule):
         or less than the largest observed: the largest observed in any contrast of the
         task.
     control, contrasts
-        Contrasts to monitor, as in `Precision`.
+        Contrasts to monitor; by default those of the analysis stored with the outcomes
+        (``cg.run(..., analysis=)``), or without one every arm minus the first arm of
+        the design. The rule does not wait for fixed placebos.
     min_clusters
         Independent clusters before a look may stop the trial: 100 or more, and in any
         case what `rare` and the skewness of the sums over clusters ask.
@@ -311,7 +101,7 @@ class Decided(Rule):
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If the ROPE is none, reversed, or known only from the outcomes themselves
         (``"placebo"``, sd); or `rare` is not between 0 and 1.
     EstimateError
@@ -358,37 +148,44 @@ class Decided(Rule):
     [368, 460, 575, 719, 899, 1000]
     """
 
+    control: str | None = None
+    contrasts: Contrasts | InText | None = None
+    min_clusters: int = START
+    every: int | None = None
     rope: RopeLike
     ci_prob: float = 0.95
     rare: float = 0.01
     largest: float | None = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         try:
-            rope = Rope.parse(self.rope, fixed=True)
-        except DecisionError as error:
-            raise error.at("Decided") from None
+            analysis = Analysis(control=self.control, contrasts=self.contrasts)
+        except DesignError as error:
+            raise EstimateError(f"Decided: {error}") from error
+        object.__setattr__(self, "contrasts", analysis.contrasts)
+        if not is_whole(self.min_clusters) or self.min_clusters < START:
+            raise EstimateError(
+                f"Decided: min_clusters={quoted(self.min_clusters)} must be a whole "
+                f"number of at least {START}",
+                argument="min_clusters",
+            )
+        if self.every is not None and (not is_whole(self.every) or self.every < 1):
+            raise EstimateError(
+                f"Decided: every={quoted(self.every)} must be a number of units, or "
+                "None",
+                argument="every",
+            )
+        rope = Rope.parse(self.rope, fixed=True)
         object.__setattr__(self, "rope", rope.value)
-        level = as_ci_prob(self.ci_prob, places=("Decided",))
+        level = as_ci_prob(self.ci_prob, place="Decided")
         object.__setattr__(self, "ci_prob", level)
         if not is_real(self.rare) or not 0 < self.rare < 1:
-            raise DecisionError(
-                places=("Decided",),
+            raise EstimateError(
+                f"Decided: rare={quoted(self.rare)} must lie between 0 and 1",
                 argument="rare",
-                value=self.rare,
-                need="is not between 0 and 1",
-                cure=(
-                    "for example ",
-                    Setting("rare", 0.01),
-                    ", which takes 368 clusters or more",
-                ),
             )
         object.__setattr__(self, "rare", float(self.rare))
-        try:
-            largest = as_field("largest", self.largest, error=EstimateError)
-        except EstimateError as error:
-            raise error.at("Decided") from None
+        largest = as_field("largest", self.largest, error=EstimateError)
         object.__setattr__(self, "largest", largest)
 
     def schedule(self, n_units: int) -> list[int]:
@@ -397,7 +194,7 @@ class Decided(Rule):
 
         Raises
         ------
-        DecisionError
+        EstimateError
             If these units are too few for any verdict, whatever they answer.
 
         Examples
@@ -407,39 +204,34 @@ class Decided(Rule):
         """
         n_units = as_count(n_units, "n_units", least=self._first_look)
         if n_units < self._first_look:
-            raise DecisionError(
-                need=(
-                    f"Decided: no verdict is possible with {n_units:,} units: ",
-                    Setting("rare", ShortNumber(self.rare)),
-                    " at ",
-                    Setting("ci_prob", ShortNumber(self.ci_prob)),
-                    (
-                        f" takes {self._first_look:,} clusters, and looks start at "
-                        f"{self.min_clusters}"
-                    ),
-                ),
-                cure=(
-                    f"plan {self._first_look:,} units or more",
-                    *self._larger_share(n_units),
-                ),
+            raise EstimateError(
+                f"Decided: n_units={n_units:,} is below {self._first_look:,} "
+                "clusters, before which no verdict is possible"
             )
-        return super().schedule(n_units)
-
-    def _larger_share(self, n_units: int) -> tuple[str | Setting, ...]:
-        """Return the smallest share that so many units can show, rounded up; nothing
-        if another limit keeps them from a verdict.
-        """
-        if n_units < self.min_clusters:
-            return ()
-        least = 1 - ((1 - self.ci_prob) / 2) ** (1 / n_units)
-        step = 10 ** (np.floor(np.log10(least)) - 1)
-        share = float(f"{np.ceil(least / step) * step:.2g}")
-        return ", or give a larger share, ", Setting("rare", share)
+        looks, n = [], self._first_look
+        while n < n_units:
+            looks.append(n)
+            n = int(np.ceil(n * _GROWTH)) if self.every is None else n + self.every
+        return [*looks, n_units]
 
     @property
     def _first_look(self) -> int:
         return max(
             self.min_clusters, clusters_for_rare(self.rare, alpha=1 - self.ci_prob)
+        )
+
+    def _interim(self, outcomes: xr.Dataset) -> Interim:
+        contrasts = Analysis(contrasts=self.contrasts).weights_by_contrast or None
+        return interim_estimates(outcomes, control=self.control, contrasts=contrasts)
+
+    def _clusters_needed(self, now: Interim, *, min_clusters: int) -> int:
+        """Return the number of clusters that the most skewed effect needs."""
+        return int(
+            np.ceil(
+                least_clusters(now.skewness, min_clusters=min_clusters)[
+                    now.awaited
+                ].max()
+            )
         )
 
     def look(self, outcomes: xr.Dataset) -> Look:
@@ -498,6 +290,33 @@ class Decided(Rule):
         )
         return Look(True, reason, record)
 
+    def __repr__(self) -> str:
+        return self._as_text({})
+
+    def stored_text(self) -> str:
+        """Return the rule as it is stored with outcomes and in a lock.
+
+        Examples
+        --------
+        >>> Decided(rope=(-0.1, 0.1), min_clusters=200).stored_text()
+        'Decided(start=200, rope=(-0.1, 0.1))'
+        """
+        return self._as_text(STORED_NAMES)
+
+    def _as_text(self, names: Mapping[str, str]) -> str:
+        """Return the call that makes this rule, with other names of some arguments."""
+        given = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
+        }
+        arguments = ", ".join(
+            f"{names.get(name, name)}={plain!r}"
+            for name, value in given.items()
+            for plain in (value.item() if isinstance(value, np.generic) else value,)
+        )
+        return f"Decided({arguments})"
+
 
 @dataclass(frozen=True)
 class Interim:
@@ -524,8 +343,6 @@ class Interim:
         "minus 'placebo' " (ratios: divided by), or empty without a single control.
     labels
         An empty Dataset with the coordinates contrast, task (and model).
-    effects, cluster
-        The individual effects, and how `causalgia.estimate` clusters them.
     """
 
     ace: Array
@@ -540,21 +357,6 @@ class Interim:
     null_value: float
     control_phrase: str
     labels: xr.Dataset
-    effects: xr.Dataset
-    cluster: str
-
-    def limits(self, ci_prob: float) -> tuple[Array, Array]:
-        """Return the limits of the intervals that `causalgia.estimate` gives, ``(K,
-        ...)``.
-        """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CausalgiaWarning)
-            found = estimate(self.effects, cluster=self.cluster, ci_prob=ci_prob)
-        dims = tuple(self.labels.sizes)
-        lower, upper = (
-            found[side].transpose(*dims).to_numpy() for side in ("lower", "upper")
-        )
-        return lower, upper
 
     def named(self, which: npt.NDArray[np.bool_]) -> str:
         """Return the names of the contrasts with any of these effects."""
@@ -612,10 +414,9 @@ def interim_estimates(
     codes = np.arange(n) if groups is None else groups.codes
     if codes.max() == 0:
         raise EstimateError(
-            argument="until",
-            need=": all units so far share one cluster, so the variance between "
+            "until: all units so far share one cluster, so the variance between "
             "clusters cannot be estimated",
-            cure="draw more parents",
+            argument="until",
         )
     found = mean_ice(ice, None if groups is None else codes)
     first = np.unique(codes, return_index=True)[1]
@@ -650,8 +451,6 @@ def interim_estimates(
         if about(effects, None).control
         else "",
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
-        effects=effects,
-        cluster=arguments["cluster"],
     )
 
 

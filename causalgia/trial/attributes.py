@@ -19,14 +19,12 @@ from causalgia.attributes import about
 from causalgia.design import Arm, Design
 from causalgia.errors import (
     CausalgiaError,
+    DataError,
     DesignError,
-    OutcomesError,
     PredictorError,
     SequenceError,
-    Setting,
     quoted,
 )
-from causalgia.mentions import Wording
 from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
 from causalgia.streams import Seed
@@ -44,10 +42,7 @@ def apply_arm(
     try:
         return arm.intervention.apply(tokens, units=ids, key=key)
     except (DesignError, SequenceError) as error:
-        place = f"arm '{arm.name}'"
-        if place in error.places:
-            raise
-        raise error.at(place) from error
+        raise type(error)(f"arm {quoted(arm.name)}: {error}") from error
 
 
 def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
@@ -150,28 +145,23 @@ def load_design(outcomes: xr.Dataset) -> Design:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If there is none, it cannot be read any more, or it is not the design that was
         run.
     """
     text = unpack_text(outcomes, "design")
     if text is None:
-        raise OutcomesError(
-            "these outcomes carry no design; give the design of the screen as "
-            "``design=``"
-        )
+        raise DataError("these outcomes carry no design, and design= is not given")
     try:
         design = Design.from_json(text)
     except CausalgiaError as error:
-        raise OutcomesError(
-            f"the design kept with the outcomes cannot be read ({error}); give it as "
-            "``design=``"
+        raise DataError(
+            f"the design kept with the outcomes cannot be read ({error})"
         ) from error
     if design.fingerprint != about(outcomes, design.fingerprint).design_fingerprint:
-        raise OutcomesError(
-            "the design kept with the outcomes is not the one that was run: a file of "
-            "sequences that it names has changed; give the design of the screen as "
-            "``design=``"
+        raise DataError(
+            "the design kept with the outcomes is not the one that was run: a "
+            "file of sequences that it names has changed"
         )
     return design
 
@@ -189,15 +179,8 @@ def _check_factorial(factors: Sequence[str], arms: Sequence[Arm]) -> None:
         )
         if len(levels) != 2:
             raise DesignError(
-                need=f"factor {quoted(factor)} has the levels {quoted(levels)}, and two "
-                "are needed",
-                cure=(
-                    "give levels to every arm of the factorial, ",
-                    Wording(f"{{'{factor}': 0}}", shell=f"{{{factor} = 0}}"),
-                    " to those without it, or write the weights of the arms as "
-                    "contrasts",
-                ),
-                places=("Analysis", "interaction"),
+                f"Analysis: interaction: factor {quoted(factor)} has the levels "
+                f"{quoted(levels)}, and two are needed",
             )
         crossed.append(levels)
     for cell in product(*crossed):
@@ -207,20 +190,10 @@ def _check_factorial(factors: Sequence[str], arms: Sequence[Arm]) -> None:
             if all(arm.factors.get(f) == x for f, x in zip(factors, cell, strict=True))
         ]
         if len(there) != 1:
-            what = (
-                f"arms {quoted(there[0])} and {quoted(there[1])} both have"
-                if there
-                else "no arm has"
-            )
-            of_cell = ", ".join(
-                f"{factor} = {level}"
-                for factor, level in zip(factors, cell, strict=True)
-            )
             raise DesignError(
-                need=f"{what} the levels {of_cell}",
-                cure="a factorial has one arm for each combination of levels, "
-                f"2^{len(factors)} in all",
-                places=("Analysis", "interaction"),
+                f"Analysis: interaction: the levels {dict(zip(factors, cell, strict=True))} "
+                f"are those of the arms {there}, and a factorial has one arm for each "
+                "combination of levels"
             )
 
 
@@ -247,12 +220,9 @@ def check_matched_region(analysis: Analysis, design: Design) -> None:
     if region is None or region.kind != "matched" or hasattr(design, "matched"):
         return
     raise DesignError(
-        places=("Analysis",),
+        "Analysis: rope='matched' is the range of matched null variants, which "
+        "this design has none of: it belongs to cg.experiments.variant_screen",
         argument="rope",
-        value="matched",
-        need="is the range of matched null variants, which this design has none of: it "
-        "belongs to ``cg.experiments.variant_screen``",
-        cure="give two numbers, '0.2 sd' or 0",
     )
 
 
@@ -286,7 +256,7 @@ def check_analysis(
     >>> check_analysis(cg.Analysis(control="untreated", cluster="chromosome"), design)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: Analysis: cluster='chromosome', which is not a coordinate of the units; ...
+    causalgia.errors.DesignError: Analysis: cluster: 'chromosome', which is not a coordinate of the units; the ...
     """
     blocks = () if design.blocks is None else ("block",)
     placebos = [
@@ -306,18 +276,14 @@ def check_analysis(
     for name in ("block", "covariates"):
         if design.assignment == "crossover" and getattr(analysis, name):
             raise DesignError(
-                places=("Analysis",),
+                f"Analysis: {name} is for assignment='parallel'; in a crossover each "
+                "unit is compared with itself: leave it out",
                 argument=name,
-                need=("is for ", Setting("assignment", "parallel")),
-                cure="in a crossover each unit is compared with itself: leave it out",
             )
     for name in ("cluster", "block"):
         if getattr(analysis, name) == "gc":
             raise DesignError(
-                places=("Analysis",),
+                f"Analysis: {name}='gc' is a share of each unit's letters, and a "
+                f"{name} is a coordinate of names or whole numbers",
                 argument=name,
-                value="gc",
-                need=f"is a share of each unit's letters, and a {name} is a group of "
-                "units",
-                cure="give a coordinate of names or whole numbers",
             )

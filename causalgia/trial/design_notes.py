@@ -393,10 +393,7 @@ def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
     """Return up to 200 real sequences, evenly spread."""
     if isinstance(real, str) and real == "parents":
         if not isinstance(design.null, FromSequences):
-            raise DesignError(
-                f"``real='parents'``: {design.null.describe()} have none; give "
-                "sequences: ``real=[...]``"
-            )
+            raise DesignError(f"real='parents': {design.null.describe()} have none")
         given: Sequences = design.null.parents_given
     else:
         given = as_real_sequences(design, real)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from causalgia.errors import ClusterError, first_line, quoted
+from causalgia.errors import StoreError, first_line, quoted
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import (
     Advance,
@@ -19,7 +19,6 @@ from causalgia.trial.turns import (
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import check_client
 from causalgia.workers.jobs import (
-    FACTORY,
     Origin,
     can_pickle,
     pickle_with_code,
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Job: TypeAlias = tuple[int, int | None]
-_VALUES = (
-    "keep open files, locks and sessions out of it: give it values, or functions that "
-    "make them"
-)
 
 
 def run_on_cluster(
@@ -69,7 +64,7 @@ def run_on_cluster(
 
     Raises
     ------
-    ClusterError
+    StoreError
         As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
         As `causalgia.trial.outcomes.run_here`; errors of workers are raised here.
@@ -87,7 +82,7 @@ def run_on_cluster(
         data = pickle_with_code(work)
     except Exception as error:
         check_picklable(trial)
-        raise ClusterError(
+        raise StoreError(
             "what is kept of the outcomes cannot be sent to workers "
             f"({first_line(error)})"
         ) from error
@@ -158,12 +153,12 @@ class TrialWork:
 
 
 def check_picklable(trial: Trial) -> None:
-    """Raise ClusterError if a trial cannot be sent to workers; nothing is predicted.
+    """Raise StoreError if a trial cannot be sent to workers; nothing is predicted.
 
     Raises
     ------
-    ClusterError
-        Names the part that cannot be pickled, with the cure.
+    StoreError
+        Names the part that cannot be pickled.
     """
     try:
         pickle_with_code(trial)
@@ -172,23 +167,18 @@ def check_picklable(trial: Trial) -> None:
             raise _unsendable_trial_part(trial, error) from error
 
 
-def _unsendable_trial_part(trial: Trial, error: Exception) -> ClusterError:
-    design, cure = trial.design, _VALUES
-    arms = [(f"arm '{arm.name}'", arm.intervention) for arm in design.named_arms]
-    parts: Sequence[tuple[str, object]] = [
+def _unsendable_trial_part(trial: Trial, error: Exception) -> StoreError:
+    design, predictor = trial.design, trial.predictor
+    members = zip(predictor.models or (), predictor.parts, strict=False)
+    parts: list[tuple[str, object]] = [
+        *((f"model {quoted(name)}", part) for name, part in members),
+        ("the predictor", predictor),
         ("the null model", design.null),
-        *arms,
+        *((f"arm {quoted(arm.name)}", arm.intervention) for arm in design.named_arms),
         ("the design", design),
     ]
-    if not can_pickle(trial.predictor):
-        members = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
-        parts, cure = (
-            [(f"model {quoted(name)}", part) for name, part in members],
-            FACTORY,
-        )
-        parts = parts or [("the predictor", trial.predictor)]
     name, part = next((one for one in parts if not can_pickle(one[1])), parts[-1])
-    return ClusterError(
+    return StoreError(
         f"{name}{unpicklable_attribute(part)} cannot be sent to workers "
-        f"({first_line(error)}); {cure}"
+        f"({first_line(error)})"
     )

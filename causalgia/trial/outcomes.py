@@ -532,8 +532,7 @@ def _check_one_shape(
     raise PredictorError(
         f"arm {quoted(changed.arm.name)} changes the length from {length:,} to "
         f"{changed.tokens.shape[1]:,}, and the arms of a trial need tracks of one "
-        "length: use interventions that keep the length (``cg.Embed``, not "
-        "``cg.Insert``)"
+        "length"
     )
 
 
@@ -564,9 +563,8 @@ def _predict_places(trial: Trial, row: _ArmRows, places: Sequence[int]) -> NDArr
         ) from error
     except PredictorError as error:
         length = row.tokens.shape[1]
-        cure = trial.cure_of_length(length)
-        raise error.at(
-            f"arm {quoted(row.arm.name)} ({length} bp)", then=cure
+        raise type(error)(
+            f"arm {quoted(row.arm.name)} ({length} bp): {error}"
         ) from error
 
 

@@ -26,9 +26,7 @@ from causalgia.errors import (
     CausalgiaWarning,
     DegenerateWarning,
     DesignError,
-    Setting,
     StoreError,
-    TrialInterruptedError,
     caller_stacklevel,
     quoted,
     quoted_apart,
@@ -36,6 +34,7 @@ from causalgia.errors import (
 from causalgia.notes import LONGEST_ATTRIBUTE, edits_to_json, notes_of
 from causalgia.predict import Predictor
 from causalgia.predict.answer_digits import half_precision_in_words
+from causalgia.predict.fingerprint import UNREAD
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
 from causalgia.streams import RNG, Seed
@@ -48,7 +47,6 @@ from causalgia.trial.attributes import (
     trial_attributes,
 )
 from causalgia.trial.design_notes import notes_of_design
-from causalgia.trial.other_strand import OrientedArms, other_strand_notes
 from causalgia.trial.outcomes import TRANSFORMS, announce_cost, answer_floor
 from causalgia.trial.source_sequences import SourceTrial
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
@@ -70,15 +68,12 @@ class TrialSetup:
         Attributes of its outcomes.
     sources
         Source sequences that are predicted beside its units, if any.
-    oriented
-        Arms whose motif is looked at on the other strand, if any.
     """
 
     trial: Trial
     attrs: dict[str, Any]
     _: KW_ONLY
     sources: SourceTrial | None = None
-    oriented: tuple[OrientedArms, ...] = ()
 
     def identity(self, reduction: TurnReduction) -> dict[str, str]:
         """Return the identity of the trial; a store with another identity is
@@ -142,8 +137,6 @@ class TrialSetup:
             self._note_half_precision()
         if self.sources is not None and not resumed:
             self.sources.predict(self.trial)
-        if not resumed:
-            self._add_notes(*other_strand_notes(self.oriented, self.trial))
         return plan
 
     def _add_notes(self, *notes: str) -> None:
@@ -207,7 +200,7 @@ def set_up_trial(
 
     Raises
     ------
-    ClusterError
+    StoreError
         If a client is given that has no workers, or the predictor cannot be sent to
         them.
     """
@@ -273,10 +266,9 @@ def _bytes_needed(design: Design, tasks: int) -> int:
 def _memory_error(design: Design, tasks: int) -> DesignError:
     n, gib = design.n_units, _bytes_needed(design, tasks) / 2**30
     return DesignError(
-        f"``n_units={n:,}``: units of {design.null.length:,} bp and their outcomes "
-        f"would take {gib:,.1f} GiB, more than this machine's memory; keep them on "
-        "disk with ``store=``, or ask for fewer units: the standard error shrinks only "
-        "with the square root of n_units"
+        f"n_units={n:,}: units of {design.null.length:,} bp and their outcomes "
+        f"would take {gib:,.1f} GiB, more than this machine's memory (store= keeps "
+        "them on disk)"
     )
 
 
@@ -313,11 +305,9 @@ def check_distinct(trial: Trial) -> None:
     if distinct >= max(2, most / 2) or np.isfinite(design.drawn.log_reachable(most)):
         return
     if distinct == 1:
-        all_ = "all" if most == design.n_units else "the first"
         raise DesignError(
-            need=f"{all_} {most:,} units are the same sequence: "
-            f"{design.drawn.describe()} hardly vary",
-            cure=("use a null model whose sequences vary, or ", Setting("n_units", 1)),
+            f"{most:,} units are the same sequence: "
+            f"{design.drawn.describe()} hardly vary"
         )
     text = (
         f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are "
@@ -368,14 +358,15 @@ def open_or_create(
         )
         if list(archive.grid.turn_ends) != plan.ends.tolist():
             raise StoreError(
-                need=f"{archive.path}: was made for other units "
-                f"({archive.grid.n_units:,}) than the trial has ({plan})",
-                cure=("give another path as ", Setting("store")),
+                f"{archive.path}: was made for other units ({archive.grid.n_units:,}) "
+                f"than the trial has ({plan})"
             )
         other = archive.identity != identity
         if archive.missing or other:
             setup.probe(resumed=not other)
             _check_fields(archive, store_fields(setup, reduction))
+            if not other and identity["predictor"].endswith(UNREAD):
+                _compare_one_turn(setup, reduction, archive, plan)
         if other:
             note = take_over_answers(setup, reduction, archive, plan)
             attrs = attributes(predictor_fingerprint=about(setup).predictor_fingerprint)
@@ -399,7 +390,7 @@ def _as_part_settings(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
             return parts
     raise StoreError(
         f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} "
-        "predictors; move the store away, and run the trial anew"
+        "predictors"
     )
 
 
@@ -440,24 +431,16 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
     if differ:
         there, now = quoted_apart(theirs.get(differ[0]), mine.get(differ[0]))
         raise StoreError(
-            need=f"{archive.path}: was made for other answers than the predictor gives: "
-            f"{quoted(differ[0])} has dims, shape {there} there, {now} now",
-            cure=("give another path as ", Setting("store")),
+            f"{archive.path}: was made for other answers than the predictor "
+            f"gives: {quoted(differ[0])} has dims, shape {there} there, {now} now"
         )
     held = {field.name: field.dtype for field in archive.grid.fields}
     for field in fields if archive.missing else ():
         if not np.can_cast(field.dtype, held[field.name], "safe"):
             raise StoreError(
-                need=f"{archive.path}: keeps {quoted(field.name)} as "
+                f"{archive.path}: keeps {quoted(field.name)} as "
                 f"{np.dtype(held[field.name])}, which cannot hold the predictor's "
-                f"{np.dtype(field.dtype)}",
-                cure=(
-                    (
-                        f"let it answer in {np.dtype(held[field.name])}, or give another "
-                        "path as "
-                    ),
-                    Setting("store"),
-                ),
+                f"{np.dtype(field.dtype)}"
             )
 
 
@@ -490,7 +473,7 @@ def flush_on_interrupt(archive: Archive) -> Iterator[None]:
     except KeyboardInterrupt as error:
         archive.flush()
         n = archive.grid.n_units
-        raise TrialInterruptedError(
+        raise KeyboardInterrupt(
             f"{archive.path}: interrupted with {n - n_missing(archive):,} of {n:,} "
             "units kept; the same call (or command) continues from there"
         ) from error
@@ -544,24 +527,16 @@ def take_over_answers(
     """
     if isinstance(reduction, RunningSums):
         raise StoreError(
-            need=f"{archive.path}: keeps sums, not predictions that could be "
-            "compared with those of this predictor",
-            cure=(
-                "give another path as ",
-                Setting("store"),
-                " (``keep='outcomes'`` and ",
-                Setting("keep", "effects"),
-                " can be continued with another predictor)",
-            ),
+            f"{archive.path}: keeps sums, not predictions that could be compared "
+            "with those of this predictor"
         )
     _check_frames(setup, archive)
     lacking = set(archive.missing)
     turns = [turn for turn in range(len(plan)) if turn not in lacking]
     if not turns:
         raise StoreError(
-            need=f"{archive.path}: has no complete block of predictions yet that could be "
-            "compared",
-            cure=("give another path as ", Setting("store")),
+            f"{archive.path}: has no complete block of predictions yet that could "
+            "be compared"
         )
     chosen = [
         turns[int(i)]
@@ -605,17 +580,34 @@ def _check_frames(setup: TrialSetup, archive: Archive) -> None:
         )
         if one != other:
             raise StoreError(
-                need=f"{archive.path}: has answers of the {name.replace('_', ' ')}s "
-                f"{other}, not {one}",
-                cure=("give another path as ", Setting("store")),
+                f"{archive.path}: has answers of the {name.replace('_', ' ')}s "
+                f"{other}, not {one}"
             )
     if about(mine).scale != about(theirs, None).scale:
         raise StoreError(
-            need=f"{archive.path}: has answers on the scale "
-            f"{quoted(about(theirs, None).scale)}, not "
-            f"{quoted(about(mine).scale)}",
-            cure=("give another path as ", Setting("store")),
+            f"{archive.path}: has answers on the scale "
+            f"{quoted(about(theirs, None).scale)}, not {quoted(about(mine).scale)}"
         )
+
+
+def _compare_one_turn(
+    setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan
+) -> None:
+    """Predict the first stored turn again, where a fingerprint does not tell whether
+    the predictor is the same; a store of sums has none to compare with.
+
+    Raises
+    ------
+    StoreError
+        If an answer differs by more than 4 times the predictor's own rounding.
+    """
+    stored = [turn for turn in range(len(plan)) if turn not in set(archive.missing)]
+    if isinstance(reduction, RunningSums) or not stored:
+        return
+    first, last = plan.bounds(stored[0])
+    setup.trial.floor = answer_floor(setup.trial)
+    _compare_turn(setup, reduction, archive, plan, stored[0], last - first)
+    setup.trial.floor = None
 
 
 def _compare_turn(
@@ -645,8 +637,7 @@ def _compare_turn(
             )
         elif not np.array_equal(here, values):
             raise StoreError(
-                f"{archive.path}: {name} of units {first:,} to {first + n - 1:,} "
-                "differ; give another path"
+                f"{archive.path}: {name} of units {first:,} to {first + n - 1:,} differ"
             )
     return n
 
@@ -677,8 +668,7 @@ def _check_close(
         for dim, i in zip(dims[1:], at[1:], strict=True)
     ]
     raise StoreError(
-        need=f"{archive.path}: the predictor does not give the answers that are kept: "
+        f"{archive.path}: the predictor does not give the answers that are kept: "
         f"{', '.join(where)}: {before[at]:.9g} there, {now[at]:.9g} now, and its "
-        f"own rounding is {allowed[at] / _TIMES:.1g}",
-        cure=("give another path as ", Setting("store"), ", and run the trial anew"),
+        f"own rounding is {allowed[at] / _TIMES:.1g}"
     )

@@ -1,8 +1,8 @@
-"""Source sequences of a null model: ten of them, predicted beside the trial.
+"""Source sequences of a null model, predicted beside the trial.
 
-An average over shuffles says nothing of the sequences that were shuffled. A trial whose
-null model is made of sequences therefore predicts ten of them, untreated and under up
-to five arms of its contrasts: at most 60 predictions, which change no unit.
+An average over shuffles says nothing of the sequences that were shuffled. A trial can
+therefore predict some of them, untreated and under up to five arms of its contrasts,
+which changes no unit.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.attributes import attributes
+from causalgia.checks import is_whole
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import steps_of
 from causalgia.design.null_model import FromSequences, random_order
-from causalgia.errors import CausalgiaError, DesignError, SequenceError, message_line
+from causalgia.errors import DesignError, SequenceError
 from causalgia.predict import Predictor
 from causalgia.sequences.fasta import Sequences, as_sequences
 from causalgia.streams import derive
@@ -50,8 +51,7 @@ class SourceTrial:
         Their arms; the first is untreated.
     outcomes
         ``source_outcome (source_sequence, source_arm, task[, model])``, once predicted,
-        and attributes; or why there is none. Where arms draw, a sequence has several
-        rows, one for each draw.
+        and attributes. Where arms draw, a sequence has several rows, one for each draw.
     """
 
     sequences: Sequences
@@ -60,19 +60,8 @@ class SourceTrial:
     outcomes: xr.Dataset | None = field(default=None, repr=False)
 
     def predict(self, trial: Trial) -> None:
-        """Predict every distinct sequence once.
-
-        A failure becomes an attribute, and the trial goes on without.
-        """
-        try:
-            outcome, n = self._answers(trial)
-        except CausalgiaError as error:
-            text = (
-                f"{self.population} could not be predicted beside the trial: "
-                f"{message_line(error)}"
-            )
-            self.outcomes = xr.Dataset(attrs=attributes(source_failure=text))
-            return
+        """Predict every distinct sequence once."""
+        outcome, n = self._answers(trial)
         dims = ("source_sequence", "source_arm", *trial.predictor.dims)
         names = np.asarray(list(map(str, self.sequences.names)))
         coords = {
@@ -120,10 +109,8 @@ def source_trial(
 ) -> SourceTrial | None:
     """Return the source sequences that a trial predicts beside its units, if any.
 
-    There are none for a null model of letters or of the sequences themselves unless
-    `real` gives some, for tracks (a dim ``position``), below three sequences or units,
-    and with ``real=False``. Reserved sequences are never among them. More than ten are
-    drawn by the seed, and equal ones count once.
+    Reserved sequences are never among them. If there are more than are asked for (or
+    than ten that were given) they are drawn by the seed, and equal ones count once.
 
     Parameters
     ----------
@@ -139,19 +126,34 @@ def source_trial(
     Raises
     ------
     DesignError
-        If `real` is no sequences, or they have another length than the backgrounds.
+        If `real` is no sequences, or they have another length than the backgrounds; or
+        a number of source sequences, and there are none or the predictor answers a
+        track.
     """
-    if real is False or "position" in predictor.dims:
+    if real is None:
         return None
-    own = real is None or (isinstance(real, str) and real == "parents")
-    if own:
-        null = design.drawn
-        if isinstance(null, Genomic) or not isinstance(null, FromSequences):
+    asked = is_whole(real)
+    null = design.drawn
+    has_own = isinstance(null, FromSequences) and not isinstance(null, Genomic)
+    if asked and (real < LEAST_SEQUENCES or not has_own):
+        raise DesignError(
+            f"real={real}: the number of source sequences, at least {LEAST_SEQUENCES}, "
+            "of a null model that is made of sequences"
+        )
+    if "position" in predictor.dims:
+        if not asked:
             return None
-        given = null.parents_given
-    else:
-        given = as_real_sequences(design, real)
-    rows = _distinct_rows(given, min(MOST_SEQUENCES, design.n_units), key)
+        raise DesignError(f"real={real}: the predictor answers a track")
+    own = asked or (isinstance(real, str) and real == "parents")
+    if own and not has_own:
+        return None
+    given = (
+        null.parents_given  # type: ignore[attr-defined]  # has_own says so
+        if own
+        else as_real_sequences(design, real)
+    )
+    most = int(real) if asked else MOST_SEQUENCES
+    rows = _distinct_rows(given, min(most, design.n_units), key)
     if len(rows) < LEAST_SEQUENCES:
         return None
     names = tuple(str(given.names[row]) for row in rows)
@@ -176,11 +178,11 @@ def as_real_sequences(design: Design | None, real: Any) -> Sequences:
     try:
         given = as_sequences(real)
     except SequenceError as error:
-        raise error.at("``real=...``", error=DesignError) from error
+        raise DesignError(f"real=...: {error}") from error
     if design is not None and given.length != design.null.length:
         raise DesignError(
-            f"``real=`` has sequences of {given.length} bp and the backgrounds have "
-            f"{design.null.length}; cut them alike"
+            f"real= has sequences of {given.length} bp and the backgrounds have "
+            f"{design.null.length}"
         )
     return given
 

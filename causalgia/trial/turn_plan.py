@@ -128,9 +128,8 @@ def plan_turns(
     turn = min(turn, design.n_units)
     if design.n_units > _MOST_TURNS * turn:
         raise DesignError(
-            f"``n_units={design.n_units:,}``: at {turn:,} units a turn, a trial has at "
-            f"most {_MOST_TURNS * turn:,} units; ask for fewer: the standard error "
-            "shrinks only with the square root of n_units"
+            f"n_units={design.n_units:,}: at {turn:,} units a turn, a trial has "
+            f"at most {_MOST_TURNS * turn:,} units"
         )
     return TurnPlan(
         design.n_units, turn, max(1, _CHUNK_BYTES // (4 * turn * rows * n_tasks))

@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import Design, assign
+from causalgia.design import Design
+from causalgia.design.arms import assign
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError, quoted
@@ -353,9 +354,8 @@ class Trial:
                 try:
                     part.resolve_batch_size(length)
                 except PredictorError as error:
-                    cure = self.cure_of_length(length)
-                    raise error.at(
-                        f"arm {quoted(arm)} ({length} bp)", then=cure
+                    raise type(error)(
+                        f"arm {quoted(arm)} ({length} bp): {error}"
                     ) from error
         length = self.design.null.length
         incremental = [
@@ -368,19 +368,6 @@ class Trial:
             if (distinct := turn.distinct.get(length)) is not None:
                 for part in incremental:
                     part.settle(turn.units.tokens, distinct.tokens, distinct.units)
-
-    def cure_of_length(self, length: int) -> str:
-        """Return what to do about an arm that a network of fixed length refuses; ""
-        where it keeps the length.
-        """
-        own = self.design.null.length
-        if length == own:
-            return ""
-        return (
-            f". This arm changes the length from {own:,} to {length:,}: a network of "
-            "one length needs ``cg.Embed``, which overwrites, or a ``cg.Delete`` added "
-            "to a ``cg.Insert``"
-        )
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -575,8 +562,7 @@ class _SequenceQueries:
             ) from error
         except PredictorError as error:
             length = self.distinct.tokens.shape[1]
-            cure = self.trial.cure_of_length(length)
-            raise error.at(f"arm {quoted(arm)} ({length} bp)", then=cure) from error
+            raise type(error)(f"arm {quoted(arm)} ({length} bp): {error}") from error
 
     def part(
         self, number: int, part: Predictor, advance: Advance | None

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from importlib import resources
 from inspect import Parameter
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from causalgia import experiments
 from causalgia.design import MatchedVariants, NullModel, Uniform
-from causalgia.errors import shell_word
 from causalgia.experiments import entries
 from causalgia.trial_file.trial_tables import experiment_parameters, toml_key
 
@@ -123,7 +123,7 @@ def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
     text = starter(experiment)
     for verb in ("run", "mpra design"):
         text = text.replace(
-            f"causalgia {verb} trial.toml", f"causalgia {verb} {shell_word(path.name)}"
+            f"causalgia {verb} trial.toml", f"causalgia {verb} {quote(str(path.name))}"
         )
     found = {}
     for name, content in example_files(experiment).items():

@@ -12,20 +12,13 @@ from typing import Any, Literal
 from causalgia.analysis import Analysis
 from causalgia.arguments import PREDICTOR, TOP
 from causalgia.checks import Table, as_names, check_key, check_table
-from causalgia.design import (
-    Arm,
-    Design,
-    MatchedVariants,
-    NullModel,
-    null_from_dict,
-    placebos,
-)
+from causalgia.design import Arm, Design, MatchedVariants, NullModel, placebos
+from causalgia.design.arms import null_from_dict
 from causalgia.design.patterns import pattern_from_plain
-from causalgia.errors import ArgumentOf, CausalgiaError, DesignError, quoted, shell_word
+from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment
-from causalgia.inputs import is_file, parse_toml, read_text
+from causalgia.inputs import parse_toml, read_text
 from causalgia.sequences import read_fasta
-from causalgia.sequences.skipped_inputs import takes_skip
 from causalgia.trial.attributes import (
     analysis_json,
     check_analysis,
@@ -35,7 +28,6 @@ from causalgia.trial_file.trial_tables import (
     ExperimentSpec,
     LibrarySpec,
     check_tables,
-    check_top,
     is_file_table,
     library_options,
     place_of,
@@ -92,7 +84,7 @@ class TrialSpec:
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: [analysis]: control = 'none', which is not an arm; the arms are 'untreated', 'GATA'
+    causalgia.errors.DesignError: Analysis: control: 'none', which is not an arm; the arms are 'untreated', 'GATA'
     """
 
     name: str
@@ -104,11 +96,8 @@ class TrialSpec:
     mpra: Table = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        try:
-            check_analysis(self.analysis, self.design)
-            check_matched_region(self.analysis, self.design)
-        except DesignError as error:
-            raise error.in_file() from error
+        check_analysis(self.analysis, self.design)
+        check_matched_region(self.analysis, self.design)
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -185,9 +174,9 @@ def read_spec(path: str | Path) -> TrialSpec:
     >>> read_spec(path)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: ...trial.toml: there is no key 'rgn' at the top; did you mean 'rng'?
+    causalgia.errors.DesignError: /tmp/tmpbd9p5wir/trial.toml: the top has no key 'rgn'; did you mean 'rng'?
     """
-    text = _read_file(path)
+    text = read_text(path, DesignError)
     return parse_spec(text, folder=Path(path).resolve().parent, source=str(path))
 
 
@@ -216,23 +205,7 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
             mpra=table.get("mpra", {}),
         )
     except CausalgiaError as error:
-        raise error.at(str(source), error=DesignError) from error
-
-
-def _read_file(path: str | Path) -> str:
-    try:
-        return read_text(path, DesignError)
-    except DesignError as error:
-        if is_file(inside := Path(path) / "trial.toml"):
-            raise DesignError(
-                f"{path}: is a folder; give the trial file in it, {shell_word(inside)}"
-            ) from error
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise DesignError(
-                f"{path}: no such file; `causalgia init {shell_word(path)}` writes one "
-                "to begin with"
-            ) from error
-        raise
+        raise DesignError(f"{source}: {error}") from error
 
 
 def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None]:
@@ -261,7 +234,7 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
                 pattern, at=given["at"], n_placebos=given["n"], strand=strand
             )
         except DesignError as error:
-            raise error.at("[placebos]") from error
+            raise type(error)(f"[placebos]: {error}") from error
         arms += [Arm(name, one) for name, one in made.items()]
     return (
         Design(null=null, arms=arms, n_units=table["n_units"], **rest),
@@ -270,7 +243,6 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
     )
 
 
-@takes_skip
 def _read_null(table: Table, rng: int) -> NullModel:
     with _errors_of_null():
         rest = {name: value for name, value in table.items() if name != "skip"}
@@ -295,14 +267,11 @@ def _read_null_of_experiment(table: Table) -> NullModel | MatchedVariants | None
 
 @contextmanager
 def _errors_of_null() -> Iterator[None]:
-    """Name the key of [null] in an error, in place of the class and its argument."""
+    """Name the table in an error of a null model."""
     try:
         yield
     except CausalgiaError as error:
-        places = error.places
-        if places and isinstance(places[0], ArgumentOf):
-            places = ("[null]", places[0].argument, *places[1:])
-        raise error.replace(places=places, error=DesignError) from error
+        raise DesignError(f"[null]: {error}") from error
 
 
 def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analysis:
@@ -322,9 +291,9 @@ def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analys
     DesignError
         If the file cannot be read, is not TOML, or its [analysis] is invalid.
     """
-    plain = parse_toml(_read_file(path), DesignError, source=str(path))
+    plain = parse_toml(read_text(path, DesignError), DesignError, source=str(path))
     try:
-        check_top(plain)
+        check_table(plain, "", TOP)
         table = plain.get("analysis", {})
         if stored is not None and "experiment" in plain:
             # an experiment's region of practical equivalence may stand there
@@ -336,7 +305,7 @@ def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analys
             }
         return Analysis.from_dict(table)
     except CausalgiaError as error:
-        raise error.at(str(path), error=DesignError) from error
+        raise DesignError(f"{path}: {error}") from error
 
 
 def read_experiment_design(path: str | Path) -> Experiment | None:
@@ -348,7 +317,7 @@ def read_experiment_design(path: str | Path) -> Experiment | None:
     DesignError
         As `read_spec`.
     """
-    plain = parse_toml(_read_file(path), DesignError, source=str(path))
+    plain = parse_toml(read_text(path, DesignError), DesignError, source=str(path))
     if "experiment" not in plain:
         return None
     try:
@@ -356,7 +325,7 @@ def read_experiment_design(path: str | Path) -> Experiment | None:
         table = with_absolute_paths(plain, Path(path).resolve().parent)
         return read_experiment(table, _read_null_of_experiment(table)).build()
     except CausalgiaError as error:
-        raise error.at(str(path), error=DesignError) from error
+        raise DesignError(f"{path}: {error}") from error
 
 
 def read_library_spec(path: str | Path) -> LibrarySpec:
@@ -376,10 +345,10 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     >>> read_library_spec(path)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters', a construct such as ...; it has oligo_length
+    causalgia.errors.DesignError: /tmp/tmp_dr9dcr8/trial.toml: [mpra] needs 'adapters', a construct such as ...
     """
     plain, folder = (
-        parse_toml(_read_file(path), DesignError, source=str(path)),
+        parse_toml(read_text(path, DesignError), DesignError, source=str(path)),
         Path(path).resolve().parent,
     )
     try:
@@ -389,7 +358,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
         design, analysis, _ = _build_design(with_absolute_paths(plain, folder))
         check_analysis(analysis, design)
     except CausalgiaError as error:
-        raise error.in_file().at(str(path), error=DesignError) from error
+        raise DesignError(f"{path}: {error}") from error
     name = plain.get("name", "trial")
     return LibrarySpec(
         name=name, design=design, rng=plain["rng"], analysis=analysis, options=options
@@ -414,26 +383,23 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
     >>> read_predictor_spec(path)
     PredictorSpec(zoo='gata1_like', factory=None, weights=None, alphabet=None, tasks=None, scale=None, ...)
     """
-    plain = parse_toml(_read_file(path), DesignError, source=str(path))
+    plain = parse_toml(read_text(path, DesignError), DesignError, source=str(path))
     try:
-        check_top(plain)
+        check_table(plain, "", TOP)
         check_key(plain, "predictor", "a file for --predictor", TOP)
         return _read_predictor(plain["predictor"], Path(path).resolve().parent)
     except CausalgiaError as error:
-        raise error.at(str(path), error=DesignError) from error
+        raise DesignError(f"{path}: {error}") from error
 
 
 def _read_predictor(plain: Table, folder: Path) -> PredictorSpec:
     table = check_table(plain, "[predictor]", PREDICTOR)
     if ("zoo" in table) == ("factory" in table):
-        raise DesignError(
-            '[predictor]: say either zoo = "..." or factory = "my_net.py:load"'
-        )
+        raise DesignError("[predictor]: either zoo or factory must be given")
     for key in table:
         if "zoo" in table and key not in ("zoo", "device"):
             raise DesignError(
-                f"[predictor]: {quoted(key)} is for a factory; a predictor of the zoo "
-                "needs only its name"
+                f"[predictor]: {quoted(key)} is for a factory, not for the zoo"
             )
     if "tasks" in table:
         table["tasks"] = as_names(table["tasks"])
@@ -445,8 +411,8 @@ def _read_predictor(plain: Table, folder: Path) -> PredictorSpec:
             file, colon, name = text.rpartition(":")
             if not colon or not file.endswith(".py") or not name.isidentifier():
                 raise DesignError(
-                    f"[predictor]: factory = {quoted(text)} must be a file and a "
-                    "function, such as 'my_net.py:load', or 'net.onnx'"
+                    f"[predictor]: factory = {quoted(text)} must be such as "
+                    "'my_net.py:load' or 'net.onnx'"
                 )
         table["factory"] = f"{_existing(folder, 'factory', file)}{text[len(file) :]}"
     if isinstance(weights := table.get("weights"), list):
@@ -459,14 +425,8 @@ def _read_predictor(plain: Table, folder: Path) -> PredictorSpec:
 def _existing(folder: Path, key: str, file: str) -> str:
     path = place_of(folder, file)
     if not path.is_file():
-        beside = (
-            f"put {path.name} beside the trial file, in {folder}, or "
-            if Path(file).is_absolute() and path.parent != folder
-            else ""
-        )
         raise DesignError(
-            f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; "
-            f"{beside}correct the path"
+            f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}"
         )
     return str(path)
 
@@ -550,13 +510,13 @@ def check_device(device: str, *, zoo: bool, label: str) -> None:
     >>> check_device("mps", zoo=True, label="--device")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: --device 'mps': a predictor of the zoo runs on the CPU; say cpu or auto
+    causalgia.errors.DesignError: --device 'mps': a predictor of the zoo runs on the CPU
     """
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
-        cure = "say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps"
-        raise DesignError(f"{label} {quoted(device)} is not a device; {cure}")
+        raise DesignError(
+            f"{label} {quoted(device)} must be auto, cpu, cuda, cuda:1 or mps"
+        )
     if zoo and device not in ("auto", "cpu"):
         raise DesignError(
-            f"{label} {quoted(device)}: a predictor of the zoo runs on the CPU; say "
-            "cpu or auto"
+            f"{label} {quoted(device)}: a predictor of the zoo runs on the CPU"
         )

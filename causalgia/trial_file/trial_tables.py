@@ -14,7 +14,7 @@ from typing import Any
 
 from causalgia import experiments
 from causalgia.analysis import Analysis
-from causalgia.arguments import MPRA, PLACEBOS, TABLES, TOP
+from causalgia.arguments import MPRA, PLACEBOS, TOP
 from causalgia.checks import (
     NAME,
     Keys,
@@ -24,20 +24,18 @@ from causalgia.checks import (
     check_table,
     is_count,
     is_int64,
+    is_not_among,
     is_table,
     nearest,
-    nearest_key,
     one_of,
-    shown,
 )
 from causalgia.design import Design, NullModel
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.matched_variants import MatchedVariants
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
-from causalgia.experiments import Experiment, build
-from causalgia.experiments.kit.experiment import check_experiment_name
-from causalgia.former_names import FORMER_EXPERIMENTS
+from causalgia.experiments import Experiment
+from causalgia.experiments.kit.experiment import build, check_experiment_name
 from causalgia.inputs import is_file
 from causalgia.sequences import read_sequences
 
@@ -94,11 +92,7 @@ def library_options(plain: Table | None, folder: Path) -> dict[str, Any]:
     {'oligo_length': 230, 'adapters': 'lentimpra'}
     """
     if plain is None:
-        raise DesignError(
-            "there is no [mpra] table; add one: [mpra], oligo_length = 230, adapters = "
-            '"lentimpra", and further keys '
-            f"of {', '.join(MPRA)}"
-        )
+        raise DesignError("there is no [mpra] table")
     table = check_table(plain, "[mpra]", MPRA)
     for key in ("oligo_length", "adapters"):
         check_key(table, key, "[mpra]", MPRA)
@@ -110,8 +104,7 @@ def library_options(plain: Table | None, folder: Path) -> dict[str, Any]:
         path = place_of(folder, table[key])
         if not path.is_file():
             raise DesignError(
-                f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}; "
-                "give a FASTA file"
+                f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}"
             )
         options[key] = str(path)
     from causalgia.mpra import BarcodeRules, Controls, OligoRules
@@ -135,27 +128,6 @@ _ENDINGS = re.compile(
 )
 
 
-def check_top(plain: Table) -> None:
-    """Raise DesignError if a key at the top of a trial file is unknown, or one of a
-    table, or has a value of the wrong type.
-
-    Examples
-    --------
-    >>> check_top({"zoo": "gata1_like"})
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DesignError: there is no key 'zoo' at the top; it is a key of [predictor]: write it below that line
-    """
-    for key in plain:
-        tables = [name for name, keys in TABLES.items() if name and key in keys]
-        if key not in TOP and tables:
-            raise DesignError(
-                f"there is no key {quoted(key)} at the top; it is a key of "
-                f"{' and of '.join(tables)}: write it below that line"
-            )
-    check_table(plain, "", TOP)
-
-
 def check_tables(plain: Table) -> None:
     """Raise DesignError if a trial file has an unknown key or a value of the wrong
     type, in any table but two.
@@ -163,7 +135,7 @@ def check_tables(plain: Table) -> None:
     The table [analysis] is checked when the analysis is made, and [predictor] when the
     predictor is specified, since either may be read without the other tables.
     """
-    check_top(plain)
+    check_table(plain, "", TOP)
     if "placebos" in plain:
         check_table(plain["placebos"], "[placebos]", PLACEBOS)
         for key in ("of", "at", "n"):
@@ -172,8 +144,6 @@ def check_tables(plain: Table) -> None:
         check_table(plain["mpra"], "[mpra]", MPRA)
     if "experiment" in plain:
         check_key(plain["experiment"], "kind", "[experiment]")
-        if str(plain["experiment"]["kind"]) in FORMER_EXPERIMENTS:
-            check_experiment_name(plain["experiment"]["kind"])
     if "null" in plain:
         experiment = plain.get("experiment", {}).get("kind")
         if (
@@ -181,9 +151,8 @@ def check_tables(plain: Table) -> None:
             and experiment != "variant_screen"
         ):
             raise DesignError(
-                f"[null]: kind = {quoted(MatchedVariants.kind)} is the null model of "
-                "variants: it needs [experiment] "
-                'with kind = "variant_screen", vcf, fasta and length'
+                f"[null]: kind = {quoted(MatchedVariants.kind)} needs [experiment] "
+                'with kind = "variant_screen"'
             )
         check_null(plain["null"])
     for name, arm in plain.get("arms", {}).items():
@@ -200,18 +169,14 @@ def check_null(plain: Table, place: str = "[null]") -> None:
     if place == "[null]":
         kinds[MatchedVariants.kind] = MatchedVariants
     if not isinstance(kind, str) or kind not in kinds:
-        hint = nearest(str(kind), kinds, then=f"there are {', '.join(kinds)}")
-        raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{hint}")
+        raise DesignError(
+            f"{place}: kind = {quoted(kind)} "
+            f"{is_not_among(str(kind), list(kinds), 'null model')}"
+        )
     options = [field for field in fields(kinds[kind]) if field.init]
     names = [option.name for option in options]
     of_file = kind != MatchedVariants.kind and isinstance(plain.get("of"), str)
     known = ["kind", *names, *(["skip"] if of_file else [])]
-    for key in (key for key in plain if of_file and key in _OF_FILE):
-        if key not in known:
-            raise DesignError(
-                f"{place}: {key} is an option of the file; write of = {{file = "
-                f"{quoted(plain['of'])}, {key} = {shown(plain[key])}}}"
-            )
     check_keys(plain, place, known)
     for option in options:
         if option.default is MISSING:
@@ -239,37 +204,18 @@ def check_arm(plain: object, place: str) -> Table:
     """Return the table of an arm after checking its keys; values are checked when the
     arm is created.
     """
-    if plain == "untreated":
-        raise DesignError(
-            f"{place}: {quoted(plain)} is the arm of an empty table; write {{}} for it"
-        )
     if not isinstance(plain, dict):
-        raise DesignError(
-            f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at '
-            "= 1000}"
-        )
+        raise DesignError(f"{place}: {quoted(plain)} is not a table")
     allowed = [*_arm_keys(plain), "levels"]
-    verbs = [key for key in plain if key in INTERVENTIONS or key == "steps"]
-    if any(verb not in allowed for verb in verbs):
-        steps = ", ".join(f"{{{verb} = ...}}" for verb in verbs if verb != "steps")
-        cure = (
-            f"put {steps} among its steps"
-            if "steps" in verbs
-            else f"combine them with steps = [{steps}]"
-        )
-        raise DesignError(
-            f"{place} has {' and '.join(verbs)}: one intervention an arm; {cure}"
-        )
     check_keys(plain, place, allowed)
     if not isinstance(plain.get("levels", {}), dict):
         raise DesignError(
-            f"{place}: levels = {shown(plain['levels'])} must be a table such as "
-            "{distance = 10}"
+            f"{place}: levels = {quoted(plain['levels'])} must be a table"
         )
     if "steps" in plain:
         if not isinstance(plain["steps"], list):
             raise DesignError(
-                f"{place}: steps = {shown(plain['steps'])} must be a list of tables"
+                f"{place}: steps = {quoted(plain['steps'])} must be a list of tables"
             )
         for number, step in enumerate(plain["steps"], start=1):
             check_arm(step, f"{place}, step {number}")
@@ -530,12 +476,11 @@ class ExperimentSpec:
         ]
         try:
             experiment = build(self.kind, *arguments, settings=settings)
-        except CausalgiaError as error:
-            raise error.in_file() from error
+        except CausalgiaError:
+            raise
         except (TypeError, ValueError, AttributeError) as error:
             raise DesignError(
-                f"[experiment]: a setting is of the wrong type ({error}); `causalgia "
-                f"experiments {self.kind}` says what they take"
+                f"[experiment]: a setting is of the wrong type ({error})"
             ) from error
         if self.reserve is not None:
             experiment = replace(experiment, reserve=self.reserve)
@@ -627,18 +572,17 @@ def _check_other_tables(
     for key in ("arms", "placebos", "blocks", "contrasts"):
         if key in table:
             raise DesignError(
-                f"[experiment] makes its own arms and contrasts: leave {key} out, or "
-                "[experiment]"
+                f"[experiment] makes its own arms and contrasts, and {key} is given"
             )
     if table.get("assignment", "crossover") != "crossover":
         raise DesignError(
-            f"experiment '{kind}' gives every unit every arm: leave assignment out"
+            f"experiment '{kind}' gives every unit every arm, and takes no assignment"
         )
     for key in _FIXED_KEYS:
         if key in analysis:
             raise DesignError(
                 f"[analysis]: {key} is not for an experiment, whose contrasts are its "
-                "own; leave it out, or write the trial with [arms]"
+                "own"
             )
     for key in ("null", "rng", *_TOP_KEYS):
         if key in settings:
@@ -649,19 +593,12 @@ def _check_other_tables(
     if "rope" in settings and settings["rope"] != analysis.get(
         "rope", settings["rope"]
     ):
-        raise DesignError(
-            "rope is in [experiment] and another one is in [analysis]; keep one of them"
-        )
+        raise DesignError("rope is in [experiment] and another one is in [analysis]")
     if "n_units" in table and "n_units" not in takes:
-        several = " and its draws" if "n_draws" in takes else ""
-        raise DesignError(
-            f"``n_units``: experiment '{kind}' has the units of its "
-            f"sequences{several}; leave n_units out"
-        )
+        raise DesignError(f"n_units: experiment '{kind}' takes the units given")
     if table.get("n_units", 2) < 2:
         raise DesignError(
-            f"n_units = {table['n_units']}: the answer needs standard errors, and "
-            "these 2 units or more"
+            f"n_units = {table['n_units']}: standard errors take 2 units or more"
         )
 
 
@@ -675,8 +612,7 @@ def _check_settings(
     if null is not None and standing_in == "vcf":
         raise DesignError(
             f"experiment '{kind}' is of variants in their own contexts and takes no "
-            "[null]: leave it out, or give kind = 'variant_screen' (with null variants) "
-            "or 'variants_across_contexts' (with sequences)"
+            "[null]"
         )
     if null is not None and standing_in in settings:
         raise DesignError(
@@ -685,16 +621,15 @@ def _check_settings(
     for key in settings:
         if key not in takes:
             known = [name for name in takes if name not in ("null", "n_units")]
-            hint = nearest_key(key, known, then=f"it takes {', '.join(known)}")
-            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{hint}")
+            raise DesignError(
+                f"experiment '{kind}' has no {quoted(key)}"
+                f"{nearest(key, known, cutoff=0.6)}"
+            )
     for name, parameter in takes.items():
         given = name in settings or (name == standing_in and null is not None)
         if parameter.default is Parameter.empty and not given:
             where = "a table [null]" if name == "null" else f"'{name}' in [experiment]"
-            raise DesignError(
-                f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` "
-                "lists its settings"
-            )
+            raise DesignError(f"experiment '{kind}' needs {where}")
 
 
 def _null_parameter(takes: Mapping[str, Parameter]) -> str:

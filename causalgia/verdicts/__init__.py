@@ -6,17 +6,6 @@
 function of arrays, is `causalgia.verdicts.verdict_rule.rule`.
 """
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from typing import TYPE_CHECKING
-
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.verdicts._decide import decide as decide
-    from causalgia.verdicts._heterogeneity import heterogeneity
-    from causalgia.verdicts._tipping_point import tipping_point as tipping_point
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__ = ["heterogeneity"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

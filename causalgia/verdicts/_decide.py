@@ -20,13 +20,11 @@ from causalgia.choices import (
     Error,
 )
 from causalgia.errors import (
-    DecisionError,
-    Setting,
+    EstimateError,
 )
 from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.estimation.ratios import open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, check_cluster_name, null_value
-from causalgia.former_names import former_arguments
 from causalgia.multiplicity.bands import band_limits
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -63,7 +61,6 @@ from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 _N_DRAWS = 9_999
 
 
-@former_arguments
 def decide(
     x: EstimateTable | HasToPandas | PosteriorGroups,
     *,
@@ -149,14 +146,14 @@ def decide(
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If there is no ROPE or an impossible one (too few placebos, say), `error`,
         `rare`, `largest`, `shrink` or `ci_prob` is impossible or does not go with `x`,
         a posterior has fewer than 10 effects or too few draws, or its groups are of
         different effects.
-    InferenceError
+    EstimateError
         If a posterior lacks ``ace``.
-    ConvergenceError
+    EstimateError
         If draws that did not come from `causalgia.infer` have divergent transitions, or
         chains that disagree.
     EstimateError
@@ -323,14 +320,13 @@ def decide_posterior(tree: Any, request: Request) -> xr.Dataset:
     posterior = summarize_posterior(tree, request.rope, ci_prob=ci_prob)
     effects = posterior.effects
     if has(effects).law and effects.sizes["contrast"] < LEAST_TO_SHRINK:
-        raise DecisionError(
+        raise EstimateError(
+            f"error='posterior' takes {LEAST_TO_SHRINK} or more exchangeable "
+            "contrasts, from which the law of effects is learned, and there "
+            f"{('is' if effects.sizes['contrast'] == 1 else 'are')} "
+            f"{effects.sizes['contrast']}; decide by tests: cg.decide(estimates, "
+            "...)",
             argument="error",
-            value="posterior",
-            need=f"takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from which "
-            "the law of effects is learned, and there "
-            f"{'is' if effects.sizes['contrast'] == 1 else 'are'} "
-            f"{effects.sizes['contrast']}",
-            cure="decide by tests: ``cg.decide(estimates, ...)``",
         )
     share = as_rare(request.rare, effects)
     errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)
@@ -405,13 +401,10 @@ def _by_band(
     effects.
     """
     if rng is None:
-        raise DecisionError(
+        raise EstimateError(
+            "error='fwer' resamples clusters for one simultaneous band, and needs "
+            "a seed: rng=0",
             argument="error",
-            value="fwer",
-            need=(
-                "resamples clusters for one simultaneous band, and needs a seed: ",
-                Setting("rng", 0),
-            ),
         )
     units, seed = units_to_resample(joint, "bootstrap_t"), Seed.parse(rng)
     ci_prob = request.ci_prob

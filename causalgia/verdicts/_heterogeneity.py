@@ -20,13 +20,11 @@ from causalgia.estimation._heterogeneity import (
     share_of,
 )
 from causalgia.estimation.request import Request, check_clusters, clusters, null_value
-from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import rope_region
 from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
 
 
-@former_arguments
 def heterogeneity(
     effects: xr.Dataset,
     *,
@@ -175,8 +173,8 @@ def _as_probabilities(values: Any) -> Array:
         probs = np.asarray([float(p) for p in values])
     except (TypeError, ValueError, OverflowError):
         raise EstimateError(
-            f"``quantiles={quoted(values)}`` are not probabilities; for example "
-            "``quantiles=(0.05, 0.5, 0.95)``"
+            f"quantiles={quoted(values)} are not probabilities; for example "
+            "quantiles=(0.05, 0.5, 0.95)"
         ) from None
     if (
         not len(probs)
@@ -184,7 +182,7 @@ def _as_probabilities(values: Any) -> Array:
         or len(set(probs.tolist())) < len(probs)
     ):
         raise EstimateError(
-            f"``quantiles={quoted(values)}``: give different numbers between 0 and 1; "
+            f"quantiles={quoted(values)}: give different numbers between 0 and 1; "
             "for example 0.95"
         )
     return probs

@@ -19,11 +19,8 @@ from causalgia.checks import as_names
 from causalgia.choices import Error, Scale
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import (
-    ContrastError,
-    DecisionError,
+    DataError,
     EstimateError,
-    OutcomesError,
-    Setting,
     quoted,
 )
 from causalgia.estimation._estimate import estimate
@@ -37,7 +34,6 @@ from causalgia.estimation.request import (
     null_value,
     unit_name,
 )
-from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import Region, in_words_of, rope_region
 from causalgia.numerics.moments import group_sums
 from causalgia.ropes import Rope, RopeLike
@@ -45,7 +41,7 @@ from causalgia.schema import keeps_effects
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
 
-By: TypeAlias = "str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike"
+By: TypeAlias = str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike
 
 LEAST_EFFECTIVE = 50
 """Effective number of independent units below which nothing is said about a tilted null
@@ -56,16 +52,11 @@ STEP, FURTHEST = 0.05, 3.0
 _SHIFT_SIDES = ("down", "up")
 _TILT = "tilt_step"
 _CARRIED = ("largest_ice", "outcome_range", "exact", "control_sd", "floor")
-_BY = (
-    "give the name of a coordinate on the units, such as 'gc', or an array of that "
-    "length"
-)
 _SHIFT_TOLERANCE = 1e-11
 _MOST_BISECTIONS = 1_000
 _HALF = 0.5
 
 
-@former_arguments
 def tipping_point(
     outcomes: xr.Dataset,
     *,
@@ -135,12 +126,12 @@ def tipping_point(
         If `by` is not one finite number for each unit that varies, there are fewer than
         50 (effective) independent units, the trial is parallel, or the contrast is a
         function of means, which has no effects of single units.
-    DecisionError
+    EstimateError
         If no ROPE is given or stored, or it is that of placebos and differs
         between members of an ensemble.
-    ContrastError
+    EstimateError
         If there is no such contrast.
-    OutcomesError
+    DataError
         If estimates are given, which have no units.
 
     Notes
@@ -271,10 +262,10 @@ def _requested_effects(
         and "ace" in outcomes
         and "unit" not in outcomes.dims
     ):
-        raise OutcomesError(
+        raise DataError(
             "tipping_point weights the units again, and these are estimates, which "
-            "have none: give the outcomes of ``cg.run`` (or the effects of "
-            "``cg.contrast``) that they were made from"
+            "have none: give the outcomes of cg.run (or the effects of "
+            "cg.contrast) that they were made from"
         )
     if (
         isinstance(outcomes, xr.Dataset)
@@ -282,11 +273,10 @@ def _requested_effects(
         and "outcome" not in outcomes
     ):
         if control is not None:
-            raise ContrastError(
+            raise EstimateError(
+                f"control={quoted(control)}: these are effects, whose contrasts are "
+                "fixed; leave control= out, or give the outcomes",
                 argument="control",
-                value=control,
-                need=": these are effects, whose contrasts are fixed",
-                cure=("leave ", Setting("control"), " out, or give the outcomes"),
             )
         return _selected(outcomes, requested)
     if control is not None:
@@ -296,7 +286,7 @@ def _requested_effects(
     if names := as_names(requested):
         try:
             stored = contrasted(outcomes, scale=scale)
-        except ContrastError:  # none is stored
+        except EstimateError:  # none is stored
             return contrasted(outcomes, contrasts=requested, scale=scale)
         if set(names) <= set(map(str, stored["contrast"].to_numpy())):
             return stored.sel(contrast=list(names))
@@ -314,11 +304,10 @@ def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
         return effects
     names = as_names(requested)
     if names is None or not set(names) <= set(there):
-        raise ContrastError(
+        raise EstimateError(
+            f"contrast={quoted(requested)} is not one of these effects, of the "
+            f"contrasts {quoted(there[:20])}; name those",
             argument="contrast",
-            value=requested,
-            need=f"is not one of these effects, of the contrasts {quoted(there[:20])}",
-            cure="name those",
         )
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
@@ -330,11 +319,10 @@ def _region_in_numbers(
     stay along the curve.
     """
     if "model" in whole["ace"].dims:
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope.value)} differs between the members of an ensemble; "
+            "give rope=(-0.1, 0.1), or the outcomes of one member",
             argument="rope",
-            value=rope.value,
-            need="differs between the members of an ensemble",
-            cure="give ``rope=(-0.1, 0.1)``, or the outcomes of one member",
         )
     found = rope_region(rope, whole, null_value(whole))
     names = whole["contrast"].to_numpy().astype(str).tolist()
@@ -345,11 +333,10 @@ def _region_in_numbers(
     ] or [0]
     lower, upper = found.lower[rows], found.upper[rows]
     if not ((lower == lower[0]).all() and (upper == upper[0]).all()):
-        raise DecisionError(
+        raise EstimateError(
+            f"rope={quoted(rope.value)} differs between contrasts of motifs of "
+            "other widths; name contrasts of one width",
             argument="rope",
-            value=rope.value,
-            need="differs between contrasts of motifs of other widths",
-            cure="name contrasts of one width",
         )
     tasks = map(str, whole["task"].to_numpy())
     ends = zip(lower[0].tolist(), upper[0].tolist(), strict=True)
@@ -364,16 +351,8 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
         called = by(outcomes) if callable(by) else by
     except KeyError as error:
         raise EstimateError(
+            f"by asks for {error}, which these outcomes do not have",
             argument="by",
-            need=(
-                "asks for ",
-                error,
-                (
-                    f", which these {'outcomes' if 'outcome' in outcomes else 'effects'} "
-                    "do not "
-                    f"have{'' if 'outcome' in outcomes else '; give the outcomes, from cg.run or cg.from_frame'}"
-                ),
-            ),
         ) from error
     label = str(
         getattr(by, "__name__", "") if callable(by) else getattr(by, "name", None) or ""
@@ -383,35 +362,33 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
     )
     if _has_other_units(called, outcomes):
         raise EstimateError(
+            "by has other units than the outcomes, or another order; select or "
+            "reindex them alike",
             argument="by",
-            need="has other units than the outcomes, or another order",
-            cure="select or reindex them alike",
         )
     try:
         values = np.asarray(called, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
+            f"by is not one number for each unit ({error})",
             argument="by",
-            need=("is not one number for each unit (", error, ")"),
-            cure=_BY,
         ) from error
     n = outcomes.sizes["unit"]
     if values.shape != (n,):
         raise EstimateError(
+            f"by has shape {values.shape}, and there are {n} units",
             argument="by",
-            need=f"has shape {values.shape}, and there are {n} units",
-            cure=_BY,
         )
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
         raise EstimateError(
-            f"unit {unit_name(outcomes, i)}: ``by=`` is {values[i]}; repair it"
+            f"unit {unit_name(outcomes, i)}: by= is {values[i]}; repair it"
         )
     if (values == values[0]).all():
         raise EstimateError(
+            "by is the same in all units, so that no weights move it; choose what "
+            "varies between them",
             argument="by",
-            need="is the same in all units, so that no weights move it",
-            cure="choose what varies between them",
         )
     return values, label
 
@@ -762,7 +739,7 @@ def tilted_mean(
     is :math:`w_u (Y_u - \hat\theta - \beta (z_u - s)) + \beta (z_u + s (z_u^2 - 1) / 2)
     / n`, with :math:`\beta` the weighted slope of Y on z. Influences are summed by
     cluster and scaled as CR2 does for a weighted mean, with Satterthwaite degrees of
-    freedom: at s = 0 this is `causalgia.estimation.mean_ice`.
+    freedom: at s = 0 this is `causalgia.estimation.crossover.mean_ice`.
 
     Parameters
     ----------

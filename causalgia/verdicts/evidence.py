@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import DecisionError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import (
     effect_limits,
@@ -123,7 +123,7 @@ def from_estimates(
 
 
 def check_largest(largest: Any, estimates: xr.Dataset) -> None:
-    """Raise DecisionError if a bound on individual effects is less than an effect that
+    """Raise EstimateError if a bound on individual effects is less than an effect that
     was seen.
 
     Examples
@@ -135,7 +135,7 @@ def check_largest(largest: Any, estimates: xr.Dataset) -> None:
     >>> check_largest(5.0, seen)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: largest=5.0 is less than an individual effect that was seen: 6 (GATA1); ...
+    causalgia.errors.EstimateError: largest=5.0 is less than an individual effect that was seen: 6 (GATA1); ...
     """
     seen = estimates["largest_ice" if "largest_ice" in estimates else "ace"]
     seen = seen.copy(data=np.abs(seen.to_numpy()))
@@ -147,10 +147,10 @@ def check_largest(largest: Any, estimates: xr.Dataset) -> None:
         str(seen[dim].to_numpy()[i]) if dim in seen.coords else str(i)
         for dim, i in coordinates.items()
     ]
-    raise DecisionError(
-        f"``largest={quoted(largest)}`` is less than an individual effect that was "
+    raise EstimateError(
+        f"largest={quoted(largest)} is less than an individual effect that was "
         f"seen: {float(seen.max()):.4g} ({', '.join(names)}); state a bound that holds "
-        "for every background, or leave ``largest=`` out"
+        "for every background, or leave largest= out"
     )
 
 
@@ -170,7 +170,7 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If `family` is neither.
 
     Examples
@@ -203,11 +203,10 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
             named = f"the rows of each {family}"
         else:
             whole = "; None is the whole table" if str(family) == "all" else ""
-            raise DecisionError(
+            raise EstimateError(
+                f"family={quoted(family)} is neither 'task' nor a coordinate on "
+                f"contrast ({', '.join(on_contrast)}){whole}",
                 argument="family",
-                value=family,
-                need="is neither 'task' nor a coordinate on contrast "
-                f"({', '.join(on_contrast)}){whole}",
             )
         codes = np.broadcast_to(values, ace.shape)
         named += " without placebos" if mixed else ""

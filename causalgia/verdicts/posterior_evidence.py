@@ -16,7 +16,7 @@ from scipy import special
 
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
-from causalgia.errors import ConvergenceError, DecisionError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
@@ -72,12 +72,12 @@ def summarize_posterior(tree: Any, rope: Rope, *, ci_prob: float) -> Shrunken:
 
     Raises
     ------
-    InferenceError
+    EstimateError
         If there is no group ``posterior`` with a variable ``ace``.
-    DecisionError
+    EstimateError
         If ace has other dims, a draw is not finite, the draws are too few for
         `ci_prob`, or another group has other effects.
-    ConvergenceError
+    EstimateError
         If draws from another sampler have not converged.
 
     Examples
@@ -106,7 +106,7 @@ def summarize_posterior(tree: Any, rope: Rope, *, ci_prob: float) -> Shrunken:
         names = [
             draws[dim].to_numpy()[i] if dim in draws.coords else i for dim, i in at
         ]
-        raise DecisionError(
+        raise EstimateError(
             f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; "
             "sample it again"
         )
@@ -250,7 +250,7 @@ def _as_draws(ace: xr.DataArray, ci_prob: float) -> xr.DataArray:
         <= dims
         <= {"chain", "draw", "contrast", "task"}
     ):
-        raise DecisionError(
+        raise EstimateError(
             f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, "
             "contrast[, task]); rename the dim of your effects to 'contrast', and pick "
             "one of every other"
@@ -262,22 +262,22 @@ def _as_draws(ace: xr.DataArray, ci_prob: float) -> xr.DataArray:
             else ace.expand_dims(task=[_NO_TASK])
         )
     if ace.size == 0:
-        raise DecisionError(
+        raise EstimateError(
             "the posterior has no draws or no effects; the selection before "
-            "``cg.decide`` left none"
+            "cg.decide left none"
         )
     n = ace.sizes["chain"] * ace.sizes["draw"]
     if n * (1 - ci_prob) < 1:
         enough = (
-            f"give ``ci_prob={np.floor(1000 * (1 - 10 / n)) / 1000:g}`` or less, or "
+            f"give ci_prob={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or "
             if n > _FEW_DRAWS
             else "give "
         )
         # ten of them in error
         needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - ci_prob) - 1e-6)))
-        raise DecisionError(
+        raise EstimateError(
             f"{n:,} draws cannot resolve an error of {1 - ci_prob:.2g}; {enough}more "
-            f"draws: ``cg.infer(..., n_draws={needed})``"
+            f"draws: cg.infer(..., n_draws={needed})"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 
@@ -353,22 +353,18 @@ def _aligned_groups(
     groups: Mapping[str, xr.Dataset], draws: xr.DataArray
 ) -> list[xr.Dataset]:
     """Return the other groups of a posterior aligned with the draws; raise
-    DecisionError with all those that do not match them.
+    EstimateError with all those that do not match them.
     """
     aligned, odd = list[xr.Dataset](), dict[str, list[str]]()
-    cures = dict[str, None]()
     for name in _OTHER_GROUPS:
         try:
             aligned.append(_aligned(groups.get(name, xr.Dataset()), draws))
-        except DecisionError as flaw:
-            why, cure = ("".join(map(str, part)) for part in (flaw.need, flaw.cure))
-            odd.setdefault(why, []).append(quoted(name))
-            cures[cure] = None
+        except EstimateError as flaw:
+            odd.setdefault(str(flaw), []).append(quoted(name))
     if odd:
         listed = ", ".join(f"{in_list(names)} ({why})" for why, names in odd.items())
-        raise DecisionError(
-            f"these groups do not match the effects in the posterior: {listed}; "
-            f"{' and '.join(cures)} in all, or leave them out"
+        raise EstimateError(
+            f"these groups do not match the effects in the posterior: {listed}"
         )
     return aligned
 
@@ -388,10 +384,9 @@ def _aligned(group: xr.Dataset, draws: xr.DataArray) -> xr.Dataset:
         if dim in draws.coords and dim in group.coords and labels[0] != _NO_TASK:
             group = _select_labels(group, dim, labels)
         if group.sizes[dim] != len(labels):
-            raise DecisionError(
-                need=f"{group.sizes[dim]} on {quoted(dim)} for the {len(labels)} of "
-                "ace, without names to match them",
-                cure="select the same",
+            raise EstimateError(
+                f"{group.sizes[dim]} on {quoted(dim)} for the {len(labels)} of ace, "
+                "without names to match them; select the same",
             )
     return group
 
@@ -402,11 +397,8 @@ def _select_labels(group: xr.Dataset, dim: str, labels: pd.Index[Any]) -> xr.Dat
         return group
     absent = [label for label in labels if label not in own]
     if absent or not own.is_unique:
-        raise DecisionError(
-            need=f"no {dim} {absent[0]!s}"
-            if absent
-            else f"several effects of one name on {quoted(dim)}, in another order",
-            cure="use the same names" if absent else "give each a name of its own",
+        raise EstimateError(
+            f"no {dim} {absent[0]}" if absent else f"two effects of one {dim}"
         )
     group = group.sel({dim: labels})
     return (
@@ -528,7 +520,7 @@ def check_draws_converged(
 
     Raises
     ------
-    ConvergenceError
+    EstimateError
         Naming the effects, worst first.
 
     References
@@ -545,7 +537,7 @@ def check_draws_converged(
     >>> check_draws_converged({"posterior": xr.Dataset({"ace": ace})}, ace)
     Traceback (most recent call last):
     ...
-    causalgia.errors.ConvergenceError: the draws have not converged: R-hat of contrast 0, task 0 is ...
+    causalgia.errors.EstimateError: the draws have not converged: R-hat of contrast 0, task 0 is ...
     """
     attrs = groups["posterior"].attrs
     if has(attrs).converged or has(attrs).engine:
@@ -556,7 +548,7 @@ def check_draws_converged(
     )
     if divergent:
         plural = "s" if divergent > 1 else ""
-        raise ConvergenceError(
+        raise EstimateError(
             f"the draws have not converged: {divergent:,} divergent "
             f"transition{plural}; {_CONVERGENCE_CURE}"
         )
@@ -573,7 +565,7 @@ def check_draws_converged(
             f"R-hat of {_effect_label(draws, shape, i)} is {rhat[i]:.3g}" for i in worst
         ]
         shown = first_of(each, 3, sep="; ", n=len(bad))
-        raise ConvergenceError(
+        raise EstimateError(
             f"the draws have not converged: {shown} (above {MAX_RHAT}); {_CONVERGENCE_CURE}"
         )
 

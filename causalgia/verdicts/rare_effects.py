@@ -11,7 +11,7 @@ import xarray as xr
 from causalgia.analysis_values import as_field
 from causalgia.attributes import about, has
 from causalgia.choices import TARGET_MEANINGS
-from causalgia.errors import DecisionError
+from causalgia.errors import EstimateError
 from causalgia.estimation.effect_intervals import independent_units
 
 RARE = 0.01
@@ -29,7 +29,7 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If it is neither ``"auto"``, ``"none"`` (or None) nor a number between 0 and 1.
 
     Examples
@@ -42,7 +42,7 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     ... )
     (0.01, None, 0.02)
     """
-    share = as_field("rare", rare, error=DecisionError)
+    share = as_field("rare", rare, error=EstimateError)
     if share == "none":
         return None
     if share == "auto":

@@ -16,9 +16,7 @@ from causalgia.attributes import about
 from causalgia.choices import LEAST_TO_SHARE, LEAST_TO_SHRINK
 from causalgia.errors import (
     CausalgiaWarning,
-    ConvergenceError,
-    DecisionError,
-    InferenceError,
+    EstimateError,
 )
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
@@ -78,7 +76,7 @@ def shrink_effects(
     tree, rows = found
     try:
         summary = summarize_posterior(tree, Rope.parse(0), ci_prob=ci_prob).columns
-    except DecisionError as error:  # too few draws for so high a probability
+    except EstimateError as error:  # too few draws for so high a probability
         return {}, f"no hierarchical effect sizes: {error}"
     return spread_over(estimates, rows, summary), ""
 
@@ -141,7 +139,7 @@ def infer_exchangeable(
     if across is not None:
         if len(rows) < LEAST_TO_SHARE or estimates.sizes["task"] < 2:
             return (
-                f"``across='task'`` takes {LEAST_TO_SHARE} exchangeable contrasts in "
+                f"across='task' takes {LEAST_TO_SHARE} exchangeable contrasts in "
                 "two tasks or more"
             )
         how = {"across": across}
@@ -156,7 +154,7 @@ def infer_exchangeable(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             return infer(part, **how, exchangeable=True, rng=rng), rows
-    except (InferenceError, ConvergenceError) as error:
+    except EstimateError as error:
         return f"no hierarchical effect sizes: {error}"
 
 

@@ -16,8 +16,8 @@ from causalgia.analysis_values import Shrinkage, as_field
 from causalgia.attributes import about
 from causalgia.checks import as_ci_prob
 from causalgia.choices import Error
-from causalgia.errors import DecisionError, quoted, type_in_words
-from causalgia.estimation import as_estimates
+from causalgia.errors import EstimateError, quoted, type_in_words
+from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas
 from causalgia.multiplicity.families import has_effects
@@ -55,7 +55,7 @@ def as_evidence(x: Any) -> Given:
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If it is none of them.
     EstimateError
         If a table holds no estimates.
@@ -80,10 +80,10 @@ def as_evidence(x: Any) -> Given:
         or (isinstance(data, Mapping) and len(data))
     ):
         is_shown = data is None or isinstance(data, Mapping)
-        raise DecisionError(
-            "``cg.decide`` takes estimates (of ``cg.estimate`` or ``cg.from_effects``, "
-            "or a table with columns 'effect' and 'se'), a posterior (of ``cg.infer``) "
-            "or effects (of ``cg.contrast``), not "
+        raise EstimateError(
+            "cg.decide takes estimates (of cg.estimate or cg.from_effects, "
+            "or a table with columns 'effect' and 'se'), a posterior (of cg.infer) "
+            "or effects (of cg.contrast), not "
             f"{quoted(data) if is_shown else type_in_words(data)}"
         )
     return Given("posterior", data)
@@ -137,7 +137,7 @@ def as_request(
 
     Raises
     ------
-    DecisionError
+    EstimateError
         If one is invalid, or does not go with the kind of evidence.
 
     Examples
@@ -154,9 +154,9 @@ def as_request(
         error=rate,
         ci_prob=given.ci_prob
         if ci_prob is None
-        else as_ci_prob(ci_prob, error=DecisionError),
-        rare=as_field("rare", rare, error=DecisionError),
-        largest=as_field("largest", largest, error=DecisionError),
+        else as_ci_prob(ci_prob, error=EstimateError),
+        rare=as_field("rare", rare, error=EstimateError),
+        largest=as_field("largest", largest, error=EstimateError),
         family=family,
         shrink=shrink,
     )
@@ -168,52 +168,48 @@ def _as_error(error: Any, kind: str) -> Any:
     """
     if error is None:
         return "posterior" if kind == "posterior" else "fdr"
-    error = as_field("error", error, error=DecisionError)
+    error = as_field("error", error, error=EstimateError)
     if kind == "posterior" and error != "posterior":
-        raise DecisionError(
+        raise EstimateError(
+            f"error={quoted(error)} is of tests, and this is a posterior; leave "
+            f"error= out, or give the estimates: cg.decide(estimates, error={quoted(error)})",
             argument="error",
-            value=error,
-            need="is of tests, and this is a posterior",
-            cure="leave ``error=`` out, or give the estimates: "
-            f"``cg.decide(estimates, error={quoted(error)})``",
         )
     if kind != "posterior" and error == "posterior":
-        raise DecisionError(
+        raise EstimateError(
+            "error='posterior' takes a posterior: cg.decide(cg.infer(estimates, "
+            "rng=0), ...), or cg.Analysis(error='posterior')",
             argument="error",
-            value="posterior",
-            need="takes a posterior: ``cg.decide(cg.infer(estimates, rng=0), ...)``, or "
-            "``cg.Analysis(error='posterior')``",
         )
     return error
 
 
 def _check_shrinkage(shrink: Any, kind: str) -> None:
-    """Raise DecisionError if `shrink` is no `Shrinkage`, or has settings that decisions
+    """Raise EstimateError if `shrink` is no `Shrinkage`, or has settings that decisions
     cannot follow.
     """
     if not isinstance(shrink, Shrinkage | None):
-        raise DecisionError(
+        raise EstimateError(
+            f"shrink={quoted(shrink)} is not a cg.Shrinkage; for example "
+            "shrink=cg.Shrinkage(law='normal'), or None for no hierarchical effect "
+            "sizes",
             argument="shrink",
-            value=shrink,
-            need="is not a ``cg.Shrinkage``",
-            cure="for example ``shrink=cg.Shrinkage(law='normal')``, or None for no "
-            "hierarchical effect sizes",
         )
     if shrink is not None and shrink.moderate is not None:
         named = f"moderate={shrink.moderate}"
-        raise DecisionError(
-            f"``shrink=cg.Shrinkage({named})`` is of the variances between "
-            "predictors, which are estimated already; give ``cg.estimate(effects, "
-            f"target='next predictor', {named})`` without ``shrink=``, or "
-            "``cg.analyze(outcomes, ..., target='next predictor', "
-            f"shrink=cg.Shrinkage({named}))``"
+        raise EstimateError(
+            f"shrink=cg.Shrinkage({named}) is of the variances between "
+            "predictors, which are estimated already; give cg.estimate(effects, "
+            f"target='next predictor', {named}) without shrink=, or "
+            "cg.analyze(outcomes, ..., target='next predictor', "
+            f"shrink=cg.Shrinkage({named}))"
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
         settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
         settings += [f"prior=cg.{shrink.prior}"] if shrink.prior is not None else []
-        raise DecisionError(
+        raise EstimateError(
+            f"shrink={quoted(shrink)} is of estimates, and this is a posterior, "
+            f"which has its law and prior: cg.infer(estimates, {', '.join(settings)}, "
+            "rng=0)",
             argument="shrink",
-            value=shrink,
-            need="is of estimates, and this is a posterior, which has its law and "
-            f"prior: ``cg.infer(estimates, {', '.join(settings)}, rng=0)``",
         )

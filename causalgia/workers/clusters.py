@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import is_whole
 from causalgia.errors import (
-    ClusterError,
     MissingExtraError,
+    StoreError,
     install_command,
     quoted,
     type_in_words,
 )
-from causalgia.mentions import Wording
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -32,18 +31,6 @@ TO_COME = 60.0
 _TO_CONNECT = 10.0
 _ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+(/.*)?|inproc://\S+")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-GO_ON = (
-    "the same call (or command) with a running cluster does it again; turns that a "
-    "store holds stay there"
-)
-_WORKERS = (
-    "start some (",
-    Wording(
-        "`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: "
-        "client=distributed.Client(n_workers=4)",
-        shell="`dask worker ADDRESS`), or use this machine's cores: --workers N",
-    ),
-)
 
 
 def import_distributed() -> ModuleType:
@@ -65,7 +52,7 @@ def import_distributed() -> ModuleType:
 
 
 def check_client(client: object) -> None:
-    """Raise ClusterError unless a value is the client of a running cluster with at
+    """Raise StoreError unless a value is the client of a running cluster with at
     least one worker.
 
     Parameters
@@ -75,7 +62,7 @@ def check_client(client: object) -> None:
 
     Raises
     ------
-    ClusterError
+    StoreError
         If it is not a client, asynchronous or closed, or there is no worker and none
         starts on request.
     MissingExtraError
@@ -86,37 +73,20 @@ def check_client(client: object) -> None:
     >>> check_client("tcp://127.0.0.1:8786")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ClusterError: client= takes a distributed.Client, not a str; ...
+    causalgia.errors.StoreError: client= takes a distributed.Client, not a str
     """
     distributed = import_distributed()
     if not isinstance(client, distributed.Client):
-        raise ClusterError(
-            f"``client=`` takes a distributed.Client, not {type_in_words(client)}; "
-            f"give client=distributed.Client({_address_of(client)})"
+        raise StoreError(
+            f"client= takes a distributed.Client, not {type_in_words(client)}"
         )
     if client.asynchronous:
-        raise ClusterError(
-            "``client=`` is asynchronous; give one made by "
-            "distributed.Client(address), outside a coroutine"
+        raise StoreError(
+            "client= is asynchronous, and a synchronous distributed.Client is needed"
         )
     if client.status != "running":
-        raise ClusterError(
-            f"``client=`` is {client.status}, not connected to a cluster; make a new "
-            "distributed.Client"
-        )
+        raise StoreError(f"client= is {client.status}, not connected to a cluster")
     _check_workers(client)
-
-
-def _address_of(value: object) -> str:
-    """Return the argument of a Client that connects to what was given in its place: an
-    address, a number of workers, a cluster.
-    """
-    if isinstance(value, str):
-        return quoted(value)
-    if is_whole(value) and value > 0:
-        return f"n_workers={value}"
-    address = getattr(value, "scheduler_address", "")
-    return quoted(address or "tcp://scheduler:8786")
 
 
 def _check_workers(client: Any) -> None:
@@ -128,20 +98,7 @@ def _check_workers(client: Any) -> None:
     while not threads_by_worker(client):
         planned = len(getattr(client.cluster, "plan", ()))
         if time.monotonic() - start > (TO_COME if planned else TO_START):
-            awaited = (
-                f"; {planned} are planned, and none has come within {TO_COME:.0f} s"
-                if planned
-                else ""
-            )
-            address = (
-                "an unknown address"
-                if client.scheduler is None
-                else client.scheduler.address
-            )
-            raise ClusterError(
-                need=f"the cluster at {address} has no workers{awaited}",
-                cure=_WORKERS,
-            )
+            raise StoreError(f"the cluster has no workers ({planned} are planned)")
         time.sleep(0.1)
     wanted.release()
 
@@ -151,7 +108,7 @@ def threads_by_worker(client: Any) -> dict[str, int]:
 
     Raises
     ------
-    ClusterError
+    StoreError
         If the cluster cannot be reached.
     """
     if client.status == "running":
@@ -162,9 +119,9 @@ def threads_by_worker(client: Any) -> dict[str, int]:
     raise lost_cluster_error()
 
 
-def lost_cluster_error() -> ClusterError:
+def lost_cluster_error() -> StoreError:
     """Return the error for a cluster that was lost during use."""
-    return ClusterError(f"the connection to the Dask scheduler is lost; {GO_ON}")
+    return StoreError("the connection to the Dask scheduler is lost")
 
 
 @contextmanager
@@ -184,7 +141,7 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
 
     Raises
     ------
-    ClusterError
+    StoreError
         If `n_workers` is not a valid number of workers.
     MissingExtraError
         If Dask distributed is not installed.
@@ -195,12 +152,10 @@ def local_cluster(n_workers: int) -> Iterator[Client]:
     ...     pass
     Traceback (most recent call last):
     ...
-    causalgia.errors.ClusterError: 0 workers answer nothing; ask for at least 1
+    causalgia.errors.StoreError: 0 workers: at least 1 is needed
     """
     if not is_whole(n_workers) or n_workers < 1:
-        raise ClusterError(
-            f"{quoted(n_workers)} workers answer nothing; ask for at least 1"
-        )
+        raise StoreError(f"{quoted(n_workers)} workers: at least 1 is needed")
     distributed = import_distributed()
     from dask import config
 
@@ -242,27 +197,21 @@ def connected(address: str) -> Iterator[Client]:
 
     Raises
     ------
-    ClusterError
+    StoreError
         If no scheduler answers there.
     MissingExtraError
         If Dask distributed is not installed.
     """
     distributed = import_distributed()
     if not _ADDRESS.fullmatch(address):
-        raise ClusterError(
+        raise StoreError(
             f"no Dask scheduler answers at {quoted(address)}, which is not an address "
             "such as tcp://10.0.0.1:8786"
         )
     try:
         client = distributed.Client(address, timeout=_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        cure = (
-            "start one with `dask scheduler`, and check the address that it prints "
-            "(tcp://host:8786)"
-        )
-        raise ClusterError(
-            f"no Dask scheduler answers at {quoted(address)}; {cure}"
-        ) from error
+        raise StoreError(f"no Dask scheduler answers at {quoted(address)}") from error
     with client:
         yield client
 

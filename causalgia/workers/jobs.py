@@ -24,15 +24,13 @@ from causalgia.checks import is_installed
 from causalgia.errors import (
     NAMES_SHOWN,
     CausalgiaError,
-    ClusterError,
+    StoreError,
     caller_stacklevel,
     one_line,
     quoted,
     type_in_words,
 )
-from causalgia.mentions import Wording
 from causalgia.workers.clusters import (
-    GO_ON,
     TO_COME,
     keep_freed_memory,
     lost_cluster_error,
@@ -44,11 +42,6 @@ if TYPE_CHECKING:
 
 
 _USER_MODULE = "causalgia_user_"
-FACTORY = (
-    "give a factory, which builds it once on each worker: "
-    "``cg.predict.PredictorFactory(build)``, where build() opens what it needs and "
-    "returns the predictor"
-)
 
 
 class Work(Protocol):
@@ -182,14 +175,6 @@ TIME_LIMIT = "causalgia.time-limit"
 """Key of Dask's configuration: time limit of a job, such as "10 minutes";
 DASK_CAUSALGIA__TIME_LIMIT.
 """
-_RAISED = Wording(
-    f"dask.config.set({{'{TIME_LIMIT}': '1 hour'}})",
-    shell="DASK_CAUSALGIA__TIME_LIMIT='1 hour'",
-)
-_ROOM = (
-    "give workers more memory (fewer of them on a machine), or the predictor a smaller "
-    "``batch_size=``"
-)
 
 
 def run_jobs(
@@ -223,7 +208,7 @@ def run_jobs(
 
     Raises
     ------
-    ClusterError
+    StoreError
         If all workers are lost and none comes back within a minute, the scheduler is
         lost, a job kills every worker that takes it, raises something that is not an
         `Exception` or cannot be sent back, the work cannot be loaded, or nothing came
@@ -350,15 +335,9 @@ class _JobQueue:
                 waiting = "; ".join(
                     self._named(*job) for job in list(self._jobs.values())[:NAMES_SHOWN]
                 )
-                raise ClusterError(
-                    need=f"nothing came back within the {self._limit:g} s of "
-                    f"{TIME_LIMIT}; waiting for {waiting}: it hangs there, or takes "
-                    "longer",
-                    cure=(
-                        "restart the workers, or raise the limit, ",
-                        _RAISED,
-                        f"; {GO_ON}",
-                    ),
+                raise StoreError(
+                    f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; waiting "
+                    f"for {waiting}: it hangs there, or takes longer",
                 )
 
     def _look(self) -> None:
@@ -376,9 +355,8 @@ class _JobQueue:
         if threads:
             self._alive = now
         elif now - self._alive > TO_COME:
-            raise ClusterError(
-                f"all workers are lost, and none came back within {TO_COME:.0f} s; "
-                f"{GO_ON}"
+            raise StoreError(
+                f"all workers are lost, and none came back within {TO_COME:.0f} s"
             )
 
     def end(self) -> None:
@@ -402,7 +380,7 @@ def _time_limit() -> float:
 
     Raises
     ------
-    ClusterError
+    StoreError
         If the setting is not a time.
     """
     from dask import config
@@ -416,9 +394,9 @@ def _time_limit() -> float:
     except (TypeError, ValueError, KeyError, AttributeError):
         limit = float("nan")
     if not limit > 0:
-        raise ClusterError(
-            f"``{TIME_LIMIT}={quoted(setting)}`` in Dask's configuration is not a "
-            "time; for example '10 minutes'"
+        raise StoreError(
+            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is not a "
+            "time, such as '10 minutes'"
         )
     return limit
 
@@ -429,7 +407,7 @@ def _echo_bytes(data: bytes) -> bytes:
 
 @contextmanager
 def _explain_failures(client: Client, name: str) -> Iterator[None]:
-    """Turn failures of the cluster into a ClusterError; errors of our own code on a
+    """Turn failures of the cluster into a StoreError; errors of our own code on a
     worker pass unchanged.
     """
     from distributed import KilledWorker
@@ -440,25 +418,21 @@ def _explain_failures(client: Client, name: str) -> Iterator[None]:
     except (CausalgiaError, TimeoutError):
         raise
     except RaisedError as error:
-        raise ClusterError(f"{name}: {error}") from error
+        raise StoreError(f"{name}: {error}") from error
     except KilledWorker as error:
-        raise ClusterError(
+        raise StoreError(
             f"{name}: every worker that took it died ({error.allowed_failures + 1} in "
-            f"all); most likely memory was too small: {_ROOM}; {GO_ON}"
+            "all); most likely memory was too small"
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise lost_cluster_error() from error
     except MemoryError as error:
-        raise ClusterError(
-            f"{name}: a worker ran out of memory ({one_line(error)}); {_ROOM}"
+        raise StoreError(
+            f"{name}: a worker ran out of memory ({one_line(error)})"
         ) from error
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "causalgia":
-            msg = (
-                "causalgia cannot be imported on the workers; install there the "
-                "version that is here"
-            )
-            raise ClusterError(msg) from error
+            raise StoreError("causalgia cannot be imported on the workers") from error
         if client.status != "running":
             raise lost_cluster_error() from error
         raise
@@ -474,10 +448,6 @@ prepared meanwhile.
 """
 
 
-_ENDED = ", which ends a program; let it raise an Exception, which says what is wrong"
-_UNSENT = "; the same call without ``client=`` raises it here"
-
-
 class RaisedError(Exception):
     """An error of a worker, as text: Dask hangs on errors that are not an `Exception`
     or cannot be pickled.
@@ -491,7 +461,7 @@ def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
     ------
     CausalgiaError
         As the work raises.
-    ClusterError
+    StoreError
         If the work cannot be loaded here.
     RaisedError
         If the work ends the program (`SystemExit`), or raises another `BaseException`,
@@ -538,8 +508,7 @@ def _as_sendable_error(error: BaseException) -> Exception:
                 return error
     if isinstance(error, CausalgiaError):
         return type(error)(str(error))
-    cure = _UNSENT if isinstance(error, Exception) else _ENDED
-    return RaisedError(f"{one_line(error)}, raised on a worker{cure}")
+    return RaisedError(f"{one_line(error)}, raised on a worker")
 
 
 def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -573,7 +542,7 @@ def _cached_work(data: bytes, origin: Origin) -> Work:
         work = _LOADED[origin.run] = _load_work(data, origin)
     if origin.run in _OVER:
         _LOADED.pop(origin.run, None)
-        raise ClusterError("the call that this belongs to is over")
+        raise StoreError("the call that this belongs to is over")
     return work
 
 
@@ -585,10 +554,9 @@ def _load_work(data: bytes, origin: Origin) -> Work:
         strict=True,
     ):
         if there != mine:
-            same = "answers are the same numbers only from the same versions"
-            raise ClusterError(
-                f"a worker has {name} {mine}, this process {there}: {same}; install "
-                f"{there} there"
+            raise StoreError(
+                f"a worker has {name} {mine}, this process {there}, and answers "
+                "are the same numbers only from the same versions"
             )
     keep_freed_memory()
     try:
@@ -596,12 +564,8 @@ def _load_work(data: bytes, origin: Origin) -> Work:
     except CausalgiaError:
         raise
     except Exception as error:
-        cure = (
-            "install there what it needs, or give a factory that finds it: "
-            "``cg.predict.PredictorFactory(build)``"
-        )
-        raise ClusterError(
-            f"a worker could not load {origin.what} ({one_line(error)}); {cure}"
+        raise StoreError(
+            f"a worker could not load {origin.what} ({one_line(error)})"
         ) from error
 
 

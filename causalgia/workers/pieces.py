@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import CausalgiaError, ClusterError, first_line, one_line
+from causalgia.errors import CausalgiaError, StoreError, first_line, one_line
 from causalgia.workers.jobs import (
-    FACTORY,
     Origin,
     cloudpickle_bytes,
     shipping_user_code,
@@ -76,7 +75,7 @@ def mapped(
     ------
     CausalgiaError
         As `work` raises, with a note that names the piece.
-    ClusterError
+    StoreError
         If a worker raises anything else (names the piece), `work` cannot be sent, or as
         `causalgia.workers.jobs.run_jobs`.
 
@@ -103,11 +102,9 @@ def mapped(
         try:
             data = cloudpickle_bytes(_Pieces(work))
         except Exception as error:
-            msg = (
-                f"{what}{unpicklable_attribute(work)} cannot be sent to workers "
-                f"({first_line(error)}); {FACTORY}"
-            )
-            raise ClusterError(msg) from error
+            raise StoreError(
+                f"{what}{unpicklable_attribute(work)} cannot be sent to workers ({first_line(error)})"
+            ) from error
         with closing(
             run_jobs(client, data, Origin.of(what), bundles.jobs(), named=bundles.named)
         ) as sent:
@@ -205,11 +202,7 @@ class _Pieces:
             raise
         except BaseException as error:
             name, raised = error.__notes__[-1], one_line(error)
-            msg = (
-                f"{name}: {raised}, raised on a worker; the same call without "
-                "``client=`` raises it here"
-            )
-            raise ClusterError(msg) from error
+            raise StoreError(f"{name}: {raised}, raised on a worker") from error
         return _Packed.of(found), time.perf_counter() - start
 
 

@@ -31,14 +31,14 @@ from causalgia.design import (
     Placebo,
     Profile,
     Scramble,
-    Sequential,
     Uniform,
     Untreated,
 )
 from causalgia.design.design import Contrasts, check_design, contrasts_of
+from causalgia.design.intervention import Sequential
 from causalgia.design.pattern_interventions import Patterned, admissible, count_orders
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import ContrastError, DesignError, PredictorError, quoted
+from causalgia.errors import DesignError, EstimateError, PredictorError, quoted
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
@@ -97,7 +97,7 @@ def true_ace(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the design has no arm of a name, weights do not sum to 0, or both a control
         and contrasts are given.
     DesignError
@@ -130,9 +130,8 @@ def true_ace(
     check_design(design, oracle, "true_ace(design, oracle)")
     if not hasattr(oracle, "true_ace"):
         raise PredictorError(
-            f"true_ace(design, oracle): the effects of {type(oracle).__name__} have no "
-            "closed form here; give a ``cg.zoo.Oracle``, such as "
-            "``cg.zoo.oracle('gata1_like')``"
+            f"true_ace(design, oracle): the effects of {type(oracle).__name__}, "
+            "which is no cg.zoo.Oracle, have no closed form here"
         )
     request = requested_contrasts(design, control, contrasts)
     n_units = as_int(n_units, "n_units", least=2)
@@ -197,8 +196,8 @@ def requested_contrasts(
     contrasts: Mapping[str, Mapping[str, float]] | None,
 ) -> ContrastRequest:
     if control is not None and contrasts is not None:
-        raise ContrastError(
-            "give ``control=`` or ``contrasts=``, not both: contrasts name the arms "
+        raise EstimateError(
+            "give control= or contrasts=, not both: contrasts name the arms "
             "that they subtract"
         )
     if control is not None:
@@ -207,7 +206,7 @@ def requested_contrasts(
         try:
             return ContrastRequest(contrasts_of(contrasts, design.arm_names))
         except DesignError as error:
-            raise error.replace(error=ContrastError) from error
+            raise EstimateError(str(error)) from error
     if design.named_contrasts is None:
         untreated = [
             arm.name

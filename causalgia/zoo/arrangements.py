@@ -104,7 +104,7 @@ class Pair(Term):
             )
         if self.direction not in ("either", "forward"):
             raise PredictorError(
-                f"{self._label}: ``direction={quoted(self.direction)}`` must be "
+                f"{self._label}: direction={quoted(self.direction)} must be "
                 "'either' or 'forward'"
             )
 
@@ -128,9 +128,9 @@ class Pair(Term):
             or any(a >= b for a, b in pairwise(ends))
         ):
             raise PredictorError(
-                f"{self._label}: ``clash={quoted(self.clash)}`` must be a number, or "
+                f"{self._label}: clash={quoted(self.clash)} must be a number, or "
                 "(distance, effect) by rising distance, all below "
-                f"``min_distance={self.min_distance}``"
+                f"min_distance={self.min_distance}"
             )
         label = f"{self._label}: clash"
         return tuple(
@@ -288,7 +288,7 @@ class Hairpin(Term):
         )
         if not self.loops or len(set(self.loops)) < len(self.loops):
             raise PredictorError(
-                f"{label}: ``loop={quoted(self.loop)}`` must be one length or several "
+                f"{label}: loop={quoted(self.loop)} must be one length or several "
                 "different ones"
             )
 

@@ -68,7 +68,7 @@ class Site:
         """
         if strand not in ("+", "-", "both"):
             raise PredictorError(
-                f"motif {quoted(motif)}: ``strand={quoted(strand)}`` must be '+', '-' "
+                f"motif {quoted(motif)}: strand={quoted(strand)} must be '+', '-' "
                 "or 'both'"
             )
         forward, backward = (

@@ -7,12 +7,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_number
+from causalgia.design import Design
 from causalgia.errors import (
     MissingExtraError,
     PredictorError,
@@ -28,6 +30,7 @@ from causalgia.predict.predictor import (
     as_token_rows,
     check_finite,
 )
+from causalgia.streams import RNG
 from causalgia.types import Array, Ints, Tokens
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.automaton import (
@@ -39,13 +42,6 @@ from causalgia.zoo.automaton import (
     total,
 )
 from causalgia.zoo.terms import EndGC, Gate, Linear, Saturating, Term
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from causalgia.design import Design
-    from causalgia.streams import RNG
-    from causalgia.zoo.torch_networks import Twin
 
 _BASES_A_BATCH = 2**20
 
@@ -119,9 +115,8 @@ class Oracle(Predictor):
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
         if len(rows) != len(names):
             raise PredictorError(
+                f"weights has {len(rows)} rows for {len(names)} tasks",
                 argument="weights",
-                need=f"has {len(rows)} rows for {len(names)} tasks",
-                cure="give one row for each task",
             )
         given: tuple[object, ...] = terms
         odd = [term for term in given if not isinstance(term, Term)]
@@ -151,7 +146,7 @@ class Oracle(Predictor):
             "length": None if length is None else as_int(length, "length"),
         }
         if link not in ("identity", "exp"):
-            raise PredictorError(f"``link={quoted(link)}`` must be 'identity' or 'exp'")
+            raise PredictorError(f"link={quoted(link)} must be 'identity' or 'exp'")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -261,8 +256,8 @@ class Oracle(Predictor):
             design, self, control, contrasts=contrasts, n_units=n_units, rng=rng
         )
 
-    def module(self) -> Twin:
-        """Return the same function as a PyTorch network on one-hot (n, 4, length), in
+    def module(self) -> Any:
+        """Return the same function as a ``torch.nn.Module`` on one-hot (n, 4, length), in
         the dtype of its input.
 
         Raises
@@ -335,8 +330,7 @@ def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
     if not isinstance(oracle, Oracle):
         raise PredictorError(
             "read_by takes a zoo.Oracle, whose terms are known, not "
-            f"{type_in_words(oracle)}; of a network give the oracle that it "
-            "was trained on"
+            f"{type_in_words(oracle)}"
         )
     rows = as_token_rows(tokens)
     oracle.check(rows.shape[1])

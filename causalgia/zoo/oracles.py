@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_number, is_whole, nearest
+from causalgia.checks import as_number, is_whole
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.errors import PredictorError, quoted
@@ -334,11 +334,9 @@ def oracle(name: str) -> Oracle:
     ('K562', 'HepG2')
     """
     if not isinstance(name, str) or name not in _ORACLE_OF_NAME:
-        hint = (
-            nearest(quoted(name), _ORACLE_OF_NAME, most=2)
-            or f"; there are {', '.join(_ORACLE_OF_NAME)}"
+        raise PredictorError(
+            f"zoo has no oracle {quoted(name)}, only {', '.join(_ORACLE_OF_NAME)}"
         )
-        raise PredictorError(f"zoo has no oracle {quoted(name)}{hint}")
     return _ORACLE_OF_NAME[name]()
 
 
@@ -388,15 +386,11 @@ class Imprint:
             as_number(height, "Imprint: heights") for height in self.heights
         )
         if not heights:
-            raise PredictorError(
-                f"the imprint of {quoted(self.motif)} has no heights; give one for "
-                "each position"
-            )
+            raise PredictorError(f"the imprint of {quoted(self.motif)} has no heights")
         object.__setattr__(self, "heights", heights)
         if not is_whole(self.flank):
             raise PredictorError(
-                f"Imprint: ``flank={quoted(self.flank)}`` is not a whole number of "
-                "bases"
+                f"Imprint: flank={quoted(self.flank)} is not a whole number of bases"
             )
 
     def turned(self, task: str) -> Imprint:
@@ -491,8 +485,7 @@ class ProfileOracle(Predictor):
         )
         if self.track.bin != 1:
             raise PredictorError(
-                f"a profile oracle answers single bases, not bins of {self.track.bin}; "
-                "leave ``bin=`` out"
+                f"a profile oracle answers single bases, not bins of {self.track.bin}"
             )
         self.baseline = as_number(baseline, "baseline")
         self._tasks = as_distinct_names(
@@ -517,8 +510,7 @@ class ProfileOracle(Predictor):
         """The position of each base; PredictorError before the first answer."""
         if self._length is None:
             raise PredictorError(
-                "the positions of a track are not known before the first answer; "
-                "predict a sequence"
+                "the positions of a track are not known before the first answer"
             )
         return self.track.positions(self._length)
 
@@ -632,9 +624,7 @@ class ProfileOracle(Predictor):
         if not np.allclose(share, 1):
             name = design.arm_names[int(np.argmin(share))]
             raise PredictorError(
-                f"arm {quoted(name)} on {design.null.describe()} has no closed form; "
-                "use a null model of independent positions, "
-                "``cg.Uniform(length=...)``, and fixed motifs"
+                f"arm {quoted(name)} on {design.null.describe()} has no closed form"
             )
         return means, request
 

@@ -120,10 +120,9 @@ class MotifCount(Linear):
         )
         if self.gain is not None and not isinstance(self.gain, Gain):
             raise PredictorError(
+                f"gain={quoted(self.gain)} of motif {quoted(self.motif)} must be "
+                "a zoo.Slope, zoo.Peak or another factor of its windows",
                 argument="gain",
-                value=self.gain,
-                need=f"of motif {quoted(self.motif)} is no factor of its windows",
-                cure="give a zoo.Slope, zoo.Peak or another, or leave it out",
             )
 
     def site(self) -> Site:
@@ -353,8 +352,7 @@ class Gate(Term):
         )
         if self.logic not in ("and", "or"):
             raise PredictorError(
-                f"gate {self.motifs}: ``logic={quoted(self.logic)}`` must be 'and' or "
-                "'or'"
+                f"gate {self.motifs}: logic={quoted(self.logic)} must be 'and' or 'or'"
             )
         self.sites()
 

@@ -138,11 +138,10 @@ NETWORKS: dict[str, type[nn.Module]] = {
 
 def _check_length(x: Tensor) -> None:
     if x.shape[1:] != (4, LENGTH):
-        msg = (
+        raise PredictorError(
             f"the zoo's trained networks take one-hot (n, 4, {LENGTH}), not "
-            f"{tuple(x.shape)}; give sequences of {LENGTH} bases"
+            f"{tuple(x.shape)}"
         )
-        raise PredictorError(msg)
 
 
 class Twin(nn.Module):
@@ -242,9 +241,7 @@ def _term_score(term: Term, x: Tensor) -> Tensor:
             return term.bonus * torch.stack(
                 [_hairpin_score(term, x, motif, loop) for loop in term.loops]
             ).sum(dim=0)
-    raise PredictorError(
-        f"{type(term).__name__} has no PyTorch twin; use a term of causalgia.zoo"
-    )
+    raise PredictorError(f"{type(term).__name__} has no PyTorch twin")
 
 
 def _pair_score(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
@@ -280,7 +277,4 @@ def _apply_response(response: Response, score: Tensor) -> Tensor:
         return answer
     if isinstance(response, Exponential):
         return response.top * -torch.expm1(-score / response.scale)
-    raise PredictorError(
-        f"{type(response).__name__} has no PyTorch twin; use a response of "
-        "causalgia.zoo"
-    )
+    raise PredictorError(f"{type(response).__name__} has no PyTorch twin")

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
+from typing import Any, Literal, SupportsIndex, TypeAlias, overload
 
-from causalgia.checks import nearest
+from causalgia import predict
 from causalgia.errors import PredictorError, quoted
+from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.oracles import names as oracle_names, oracle
-
-if TYPE_CHECKING:
-    from causalgia.predict import Ensemble, TorchPredictor
-    from causalgia.zoo.grammar import Oracle
 
 Architecture: TypeAlias = Literal["residual", "exponential"]
 
@@ -124,17 +121,17 @@ def load(
     *,
     member: SupportsIndex = ...,
     architecture: Architecture = ...,
-) -> TorchPredictor: ...
+) -> predict.TorchPredictor: ...
 @overload
 def load(
     name: str,
     *,
     member: SupportsIndex = ...,
     architecture: Architecture = ...,
-) -> TorchPredictor | Oracle: ...
+) -> predict.TorchPredictor | Oracle: ...
 def load(
     name: str, *, member: SupportsIndex = 0, architecture: Architecture = "residual"
-) -> TorchPredictor | Oracle:
+) -> predict.TorchPredictor | Oracle:
     """Return one network as a predictor of 41-nt sequences, trained on labels from the
     `oracle` of that name; or the oracle itself, where no network was trained on it.
 
@@ -184,9 +181,8 @@ def load(
         }
         for argument in (argument for argument, given in requested.items() if given):
             raise PredictorError(
-                f"no networks were trained on {quoted(name)}: its oracle is one "
-                f"predictor; leave ``{argument}=`` out, or load one of "
-                f"{', '.join(map(quoted, STORIES))}"
+                f"no networks were trained on {quoted(name)}, only on "
+                f"{', '.join(map(quoted, STORIES))}: {argument}= has no meaning"
             )
         return oracle(name)
     if name not in STORIES:
@@ -199,8 +195,7 @@ def load(
         which = -1
     if which not in range(MEMBERS):
         raise PredictorError(
-            f"``member={quoted(member)}`` must be a whole number from 0 to "
-            f"{MEMBERS - 1}"
+            f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}"
         )
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS
@@ -211,16 +206,15 @@ def load(
         NETWORKS[architecture](),
     )
     if not path.is_file() or file_digest(path) != known.digests[which]:
-        msg = (
-            f"{path} is absent or not the file that was trained (its SHA-256 is in the "
-            "card); install causalgia anew"
+        raise PredictorError(
+            f"{path} is absent or not the file that was trained (its SHA-256 is "
+            "in the card)"
         )
-        raise PredictorError(msg)
     load_weights(made, path)
     return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
 
 
-def ensemble(name: str, *, architecture: Architecture = "residual") -> Ensemble:
+def ensemble(name: str, *, architecture: Architecture = "residual") -> predict.Ensemble:
     """Return the five trained networks of a name as an ensemble, with members "member
     0" to "member 4".
 
@@ -275,7 +269,5 @@ def file_digest(path: Path) -> str:
 
 
 def _check_known(name: object, known: tuple[str, ...], what: str) -> None:
-    if name in known:
-        return
-    hint = nearest(str(name), known, then=f"there are {', '.join(known)}")
-    raise PredictorError(f"zoo has {what} {quoted(name)}{hint}")
+    if name not in known:
+        raise PredictorError(f"zoo has {what} {quoted(name)}, only {', '.join(known)}")

@@ -10,28 +10,25 @@ from functools import partial
 from itertools import product
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
+from causalgia import plot as figures
+from causalgia._reporting import Rows
+from causalgia._reporting.answers import ReportText
 from causalgia.attributes import about
 from causalgia.choices import requested_parts
-from causalgia.errors import OutcomesError, quoted
-from causalgia.inputs import check_no_pipe, not_written, to_csv
+from causalgia.errors import DataError, quoted
+from causalgia.inputs import not_written, to_csv
 from causalgia.sequences.variant_files import (
     InfoField,
     Variant,
     annotated_vcf,
     info_name,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
-    from causalgia._reporting import Rows
-    from causalgia._reporting.answers import ReportText
-    from causalgia.plot import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,7 @@ class Answer:
     findings: Mapping[str, xr.Dataset]
     sentences: tuple[str, ...]
     details: tuple[str, ...] = ()
-    figure: Callable[[Answer], Axes] | None = None
+    figure: Callable[[Answer], figures.Axes] | None = None
     name: str = ""
 
     def __str__(self) -> str:
@@ -151,7 +148,7 @@ class Answer:
             )
         ]
 
-    def draw(self, *, task: str | Sequence[str] | None = None) -> Axes:
+    def draw(self, *, task: str | Sequence[str] | None = None) -> figures.Axes:
         """Draw the figure of the experiment for one task; by default a forest plot of
         its contrasts.
 
@@ -163,7 +160,7 @@ class Answer:
 
         Raises
         ------
-        ContrastError
+        EstimateError
             If there is no such task.
         """
         from causalgia.effect_table import selected_tasks
@@ -214,9 +211,9 @@ class Answer:
 
         Raises
         ------
-        ContrastError
+        EstimateError
             If there is no such task.
-        OutcomesError
+        DataError
             If the file cannot be written.
         """
         from causalgia.plot import save_figure
@@ -296,9 +293,11 @@ def _select_task(dataset: xr.Dataset, task: str) -> xr.Dataset:
     )
 
 
-def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Axes]:
+def profile_along(
+    along: str, *, by: str | None = None
+) -> Callable[[Answer], figures.Axes]:
     """Return a function that draws the contrasts of one task along a coordinate, by
-    `causalgia.plot.profile`.
+    `causalgia.plot.curves.profile`.
 
     Examples
     --------
@@ -308,8 +307,8 @@ def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Ax
     return partial(_draw_profile, along=along, by=by)
 
 
-def _draw_profile(answer: Answer, *, along: str, by: str | None) -> Axes:
-    from causalgia.plot import profile
+def _draw_profile(answer: Answer, *, along: str, by: str | None) -> figures.Axes:
+    from causalgia.plot.curves import profile
 
     return profile(answer.decisions, along=along, by=by)
 
@@ -398,15 +397,15 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the answer has no rows for variants: it is of another experiment, or only
         moments were kept.
     """
     if "variants" not in answer.findings:
-        raise OutcomesError(
+        raise DataError(
             "the answer has no finding 'variants': it is that of "
-            "``cg.experiments.variant_effects``, variant_screen and "
-            "variants_across_contexts with ``keep='outcomes'`` or 'effects'"
+            "cg.experiments.variant_effects, variant_screen and "
+            "variants_across_contexts with keep='outcomes' or 'effects'"
         )
     table = answer.findings["variants"]
     frame = table.to_dataframe().reset_index()
@@ -440,7 +439,7 @@ def write_variants(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the ending is not one of these, the answer has no rows for variants, or the
         file cannot be written.
 
@@ -470,13 +469,13 @@ def write_variants(
     target = Path(path)
     ending = target.suffix.lower()
     if ending not in (".tsv", ".csv", ".vcf"):
-        raise OutcomesError(
+        raise DataError(
             f"{target}: {quoted(ending)} is not an extension of a file of variants; "
             "say .tsv, .csv or .vcf"
         )
     if like is not None and ending != ".vcf":
-        raise OutcomesError(
-            f"``like={quoted(str(like))}`` is for a VCF file, and {target} is a table; "
+        raise DataError(
+            f"like={quoted(str(like))} is for a VCF file, and {target} is a table; "
             "leave it out"
         )
     frame = variant_frame(answer)
@@ -486,11 +485,10 @@ def write_variants(
         )
     else:
         text = to_csv(frame, index=False, tabs=ending == ".tsv")
-    check_no_pipe(target, OutcomesError)
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise not_written(target, error, OutcomesError) from error
+        raise not_written(target, error, DataError) from error
     return target
 
 

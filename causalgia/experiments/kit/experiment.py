@@ -14,7 +14,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+import xarray as xr
 
+from causalgia import plot as figures
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
@@ -22,27 +24,23 @@ from causalgia.design import Design, Genomic
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
+    DataError,
     DegenerateWarning,
     DesignError,
-    OutcomesError,
     quoted,
 )
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.listed_rows import skipped_finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.former_names import FORMER_EXPERIMENTS
 from causalgia.inputs import as_html
 from causalgia.ropes import Rope
 from causalgia.schema import check_dataset
-from causalgia.sequences import Sequences
+from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.skipped_inputs import skip_sentence
 from causalgia.streams import RNG, Seed, derive, root_key
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from causalgia._analyze import Steps
-    from causalgia.plot import Axes
 
 Labels: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Coordinate -> contrast -> value."""
@@ -130,7 +128,7 @@ class Entry:
     estimand: str
     doi: str
     read: Callable[[TrialResults], Finding] = contrasts_only
-    draw: Callable[[Answer], Axes] | None = None
+    draw: Callable[[Answer], figures.Axes] | None = None
     zoo: str = "rbfox1_like"
     claims: Claims = "confirmatory"
 
@@ -168,18 +166,20 @@ class Experiment(Design):
         super().__post_init__()
         if self.named_contrasts is None:
             raise DesignError(
-                f"experiment {quoted(self.entry.name)}: give ``contrasts=`` that "
+                f"experiment {quoted(self.entry.name)}: give contrasts= that "
                 "answer its question"
             )
         if self.analysis.asks:
             raise DesignError(
                 f"experiment {quoted(self.entry.name)}: its contrasts are its own; "
-                "leave control, contrasts and interaction out of ``analysis=``"
+                "leave control, contrasts and interaction out of analysis="
             )
         try:
             Rope.parse(self.analysis.rope, error=DesignError)
         except DesignError as error:
-            raise error.at(f"experiment {quoted(self.entry.name)}") from None
+            raise type(error)(
+                f"experiment {quoted(self.entry.name)}: {error}"
+            ) from None
         check_analysis(self.analysis.asking(self.analysis_fields), self)
         check_matched_region(self.analysis, self)
         between = self.analysis.target not in (
@@ -202,7 +202,7 @@ class Experiment(Design):
             more = not isinstance(drawn, Genomic) or drawn.available > 1
             raise DesignError(
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two "
-                f"or more; give ``{'n_units' if more else 'n_draws'}=2`` or more"
+                f"or more; give {'n_units' if more else 'n_draws'}=2 or more"
             )
 
     @property
@@ -254,7 +254,7 @@ class Experiment(Design):
 
         Raises
         ------
-        OutcomesError
+        DataError
             If the outcomes are of another design, or no `rng` is given and the trial's
             seed was not a number.
         """
@@ -264,7 +264,7 @@ class Experiment(Design):
         if rng is None:
             stored = Seed.stored(about(outcomes, "").rng)
             if stored is None:
-                raise OutcomesError(
+                raise DataError(
                     "these outcomes have no numeric seed; give one: analyze(outcomes, "
                     "rng=0)"
                 )
@@ -323,11 +323,11 @@ class Experiment(Design):
         )
 
     def check_outcomes(self, outcomes: xr.Dataset) -> None:
-        """Raise OutcomesError if the outcomes are of another design."""
+        """Raise DataError if the outcomes are of another design."""
         check_dataset(outcomes, "outcomes")
         fingerprint = about(outcomes, self.fingerprint).design_fingerprint
         if fingerprint != self.fingerprint:
-            raise OutcomesError(
+            raise DataError(
                 f"these outcomes are of the design {fingerprint}, not of this "
                 f"experiment ({self.fingerprint}); analyze them with the experiment "
                 "that was run"
@@ -604,8 +604,7 @@ def check_experiment_name(name: object) -> None:
     if isinstance(name, str) and name in _EXPERIMENT_NAMES:
         return
     hint = (
-        FORMER_EXPERIMENTS.get(str(name))
-        or nearest(str(name), _EXPERIMENT_NAMES)
+        nearest(str(name), _EXPERIMENT_NAMES)
         or f"; there are {', '.join(_EXPERIMENT_NAMES)}"
     )
     raise DesignError(f"there is no experiment {quoted(name)}{hint}")

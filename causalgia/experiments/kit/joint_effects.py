@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.attributes import about
 from causalgia.checks import in_list
-from causalgia.errors import ContrastError, EstimateError
+from causalgia.errors import EstimateError
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 
 if TYPE_CHECKING:
@@ -388,7 +388,7 @@ def scales_tried(
     for scale in _JOINT_SCALES:
         try:
             tables[scale] = estimate(contrast(outcomes, contrasts=weights, scale=scale))
-        except (ContrastError, EstimateError):  # a scale that the outcomes do not allow
+        except EstimateError:  # a scale that the outcomes do not allow
             continue
     if not tables:
         return None

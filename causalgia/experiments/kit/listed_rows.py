@@ -60,7 +60,7 @@ def list_of_variants(
     """
     if schema != "vcf" and not isinstance(vcf, str | PathLike):
         raise DesignError(
-            f"``schema={quoted(schema)}`` is for a file, and variants were given: "
+            f"schema={quoted(schema)} is for a file, and variants were given: "
             "leave it out"
         )
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")

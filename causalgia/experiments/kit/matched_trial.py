@@ -18,7 +18,7 @@ from causalgia.attributes import attributes
 from causalgia.checks import in_list
 from causalgia.choices import LEAST_FOR_A_LAW, vocabulary
 from causalgia.design import MatchedVariants
-from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError
+from causalgia.errors import NAMES_SHOWN, DataError, EstimateError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.experiments.kit.listed_rows import (
@@ -46,7 +46,7 @@ from causalgia.streams import RNG
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.plot.axes import Axes
 
 OWN_CONTEXT = "own context: alternate minus reference allele, exact for this predictor"
 OVER_CONTEXTS = (
@@ -149,7 +149,7 @@ class MatchedTrial(Experiment):
 
         Raises
         ------
-        OutcomesError
+        DataError
             If the outcomes are of another design, units were left out or reordered, or
             only moments were kept.
         EstimateError
@@ -157,9 +157,9 @@ class MatchedTrial(Experiment):
         """
         self.check_outcomes(outcomes)
         if "ice" not in outcomes and "outcome" not in outcomes:
-            raise OutcomesError(
+            raise DataError(
                 "these are moments, and each variant is ranked by its own effect; keep "
-                "the effects: ``cg.run(..., keep='effects')``"
+                "the effects: cg.run(..., keep='effects')"
             )
         from causalgia.effects import contrast
 
@@ -217,10 +217,10 @@ class MatchedTrial(Experiment):
         needed = ceil(round(1 / self._alpha, 9)) - 1
         if fewest < needed:
             raise EstimateError(
-                f"``ci_prob={self.analysis.ci_prob:g}`` needs {needed:,} null variants "
+                f"ci_prob={self.analysis.ci_prob:g} needs {needed:,} null variants "
                 f"in each stratum, so that a p of {self._alpha:g} is possible, and one "
-                f"has {fewest:,}: draw more (``n_null=``), or give "
-                f"``ci_prob={floor(1000 * (1 - 1 / (fewest + 1)) + 1e-9) / 1000:g}`` "
+                f"has {fewest:,}: draw more (n_null=), or give "
+                f"ci_prob={floor(1000 * (1 - 1 / (fewest + 1)) + 1e-9) / 1000:g} "
                 "or less"
             )
 
@@ -415,13 +415,13 @@ def _how_many(k: int, n: int) -> str:
 
 
 def check_every_variant(effects: xr.Dataset, n: int) -> None:
-    """Raise OutcomesError unless the units are all n, in their order: each is a
+    """Raise DataError unless the units are all n, in their order: each is a
     variant, known by its place.
     """
     if not np.array_equal(effects["unit"].to_numpy(), np.arange(n)):
-        raise OutcomesError(
+        raise DataError(
             f"{effects.sizes['unit']:,} units that are not the {n:,} of the experiment "
-            "in their order, and each is a variant: analyze the outcomes as ``cg.run`` "
+            "in their order, and each is a variant: analyze the outcomes as cg.run "
             "gave them, and select variants from the answer"
         )
 

@@ -16,7 +16,6 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.listed_rows import ListOfVariants
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.listed_variants import ListedVariants
-from causalgia.sequences.skipped_inputs import ways_out
 from causalgia.sequences.windowed_variants import (
     ReadOut,
     VariantWindows,
@@ -100,13 +99,7 @@ def _check_changed(windows: VariantWindows) -> None:
         raise DesignError(
             f"variant {quoted(name)}: both alleles give one window of "
             f"{windows.reference.shape[1]} bases (an indel in a repeat that reaches the "
-            "window's end); "
-            + ways_out(
-                "give a longer ``length=``, or another ``align=``",
-                "drop it",
-                skip="unchanged",
-                n_left=int((~same).sum()),
-            )
+            "window's end); " + "skip='unchanged' leaves it out"
         )
 
 

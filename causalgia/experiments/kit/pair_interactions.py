@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from causalgia._reporting import p_clause
 from causalgia.attributes import about
 from causalgia.checks import first_of, in_list
-from causalgia.errors import ContrastError, EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
 from causalgia.experiments.kit.joint_effects import (
@@ -42,19 +42,53 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot import Axes
+    from causalgia.effects.scales import MeansFunction
+    from causalgia.plot.axes import Axes
+    from causalgia.types import Array
 
 
 ORDERS = ("downstream", "upstream")
-SCALES = (
-    "identity",
-    "log_of_means",
-    "logit",
-    "excess_over_multiplicative",
-    "bpnet",
-    "cooperativity",
-)
-"""Scales of an interaction that need no further parameter."""
+SCALES = ("identity", "log_of_means", "logit")
+
+
+class _OfFourMeans(NamedTuple):
+    """A function of the means of four arms, relative to what it is without interaction.
+
+    Parameters
+    ----------
+    function
+        As `causalgia.contrast` takes it.
+    none
+        What is added for its usual form.
+    of_log2
+        Whether it is of outcomes in log2; of others, it is of none in logarithms.
+    linear
+        Whether it is a quotient of two sums, which has limits wherever its divisor may
+        be 0.
+    """
+
+    function: MeansFunction
+    none: float
+    of_log2: bool = False
+    linear: bool = False
+
+
+def _cooperativity(none: Array, a: Array, b: Array, both: Array) -> tuple[Array, Array]:
+    below = np.exp2(a - both) + np.exp2(b - both) - np.exp2(none - both)
+    return 1 - below, below
+
+
+OF_FOUR_MEANS = {
+    "excess_over_multiplicative": _OfFourMeans(
+        lambda none, a, b, both: (both * none - a * b, none), 0.0
+    ),
+    "bpnet": _OfFourMeans(
+        lambda none, a, b, both: (both - a - b + none, a), 1.0, linear=True
+    ),
+    "cooperativity": _OfFourMeans(_cooperativity, 1.0, of_log2=True),
+}
+"""Interactions of other papers: AB - A B / 0; (AB - (B - 0)) / A (Avsec et al. 2021);
+2^AB / (2^A + 2^B - 2^0) (de Almeida et al. 2022)."""
 TURN = 10.5
 _TREND: Literal["decay"] = "decay"
 _LEAST_DISTANCES, _LEAST_SPAN, _MOST_DISTANCES = 12, 2 * TURN, 300
@@ -76,6 +110,7 @@ _MOST_ON_SCALES = 5_000
 """Interactions, at most, that are tried on further scales where all pairs of many
 motifs are asked."""
 _ESTIMATE_COLUMNS = ["ace", "se", "df", "p", "lower", "upper"]
+_ENDS = ("ace", "lower", "upper")
 
 
 def read_pair(found: TrialResults) -> Finding:
@@ -129,7 +164,9 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     import xarray as xr
 
     from causalgia.effects._contrast import cell_interactions
+    from causalgia.effects.scales import measured_on
     from causalgia.estimation import estimate
+    from causalgia.estimation.ratios import clear_from
 
     by_scale, left_out = {}, []
     asks = experiment.labels["asks"]
@@ -139,25 +176,62 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
         if asks[name] == "interaction":
             both, first, second, none = row
             cells[name] = (none, second, first, both)
-    for scale in SCALES:
+    functions = {name: one.function for name, one in OF_FOUR_MEANS.items()}
+    for scale, given in ({one: one for one in SCALES} | functions).items():
+        if why := _not_on(scale, measured_on(outcomes)):
+            left_out.append(why)
+            continue
         try:
-            by_scale[scale] = estimate(cell_interactions(outcomes, cells, scale=scale))  # type: ignore[arg-type]  # scales
-        except (
-            ContrastError,
-            EstimateError,
-        ) as error:  # a ratio whose denominator may be 0 has no limits
+            found = estimate(cell_interactions(outcomes, cells, scale=given))  # type: ignore[arg-type]  # scales
+        except EstimateError as error:
             left_out.append(str(error))
-    nulls = [float(about(e, 0.0).null_value) for e in by_scale.values()]
-    tables = [
-        e[_ESTIMATE_COLUMNS].reset_coords(drop=True).drop_attrs()
-        for e in by_scale.values()
+            continue
+        if scale in functions and not OF_FOUR_MEANS[scale].linear:
+            # a quotient of products whose divisor may be 0 has no limits
+            unclear = (
+                found["divisor_variance"]
+                * clear_from(found["df"].to_numpy(), 0.95) ** 2
+            )
+            if bool(((unclear > 1) & (found["se"] > 0)).any()):
+                left_out.append(f"{scale}: what it divides by may be 0")
+                continue
+        by_scale[scale] = found
+    nulls = [
+        OF_FOUR_MEANS[name].none
+        if name in functions
+        else float(about(e, 0.0).null_value)
+        for name, e in by_scale.items()
     ]
+    tables = []
+    for name, e in by_scale.items():
+        table = e[_ESTIMATE_COLUMNS].reset_coords(drop=True).drop_attrs()
+        if name in functions:
+            usual = {end: table[end] + OF_FOUR_MEANS[name].none for end in _ENDS}
+            table = table.assign(usual)
+        tables.append(table)
     out = xr.concat(tables, dim="scale").assign_coords(
         scale=list(by_scale), null_value=("scale", nulls)
     )
     survives = same_side(list(by_scale.values()))
     out["survives"] = (survives.dims, survives.to_numpy())
     return experiment.label(out).assign_attrs(left_out="; ".join(left_out))
+
+
+def _not_on(scale: str, measured_on: str) -> str:
+    """Return why outcomes measured on a scale have no function of four means; "" if they
+    have.
+    """
+    from causalgia.effects.scales import is_log, is_log2
+
+    if scale in SCALES:
+        return ""
+    of_log2 = OF_FOUR_MEANS[scale].of_log2
+    if measured_on == "outcome" or (
+        is_log2(measured_on) if of_log2 else not is_log(measured_on)
+    ):
+        return ""
+    needed = "log2 outcomes" if of_log2 else "outcomes that are no logarithms"
+    return f"{scale} needs {needed}, and these are on {quoted(measured_on)}"
 
 
 @dataclass(frozen=True)
@@ -565,7 +639,7 @@ def draw_pair(answer: Answer) -> Axes:
     """Draw interactions by distance, downstream beside upstream, in the orientation
     with the largest one.
     """
-    from causalgia.plot import profile
+    from causalgia.plot.curves import profile
 
     table = answer.decisions
     cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
@@ -631,7 +705,7 @@ def draw_pairs(answer: Answer) -> Axes:
     """Draw the largest interaction of each pair of motifs, upstream by downstream, for
     one task.
     """
-    from causalgia.plot import heatmap
+    from causalgia.plot.grids import heatmap
 
     best = (
         mean_over_models(answer.findings["strongest"])

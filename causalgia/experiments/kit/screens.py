@@ -10,7 +10,8 @@ import numpy as np
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count
 from causalgia.choices import LEAST_PLACEBOS
-from causalgia.design import Arm, FixedPlacebo, NullModel, Untreated
+from causalgia.design import Arm, NullModel, Untreated
+from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.ropes import RopeLike
@@ -94,7 +95,7 @@ def random_placebos(
         )
     if n < LEAST_PLACEBOS or n > left:
         raise DesignError(
-            f"``n_placebos={n}``: give {LEAST_PLACEBOS} or more, and at most {others}"
+            f"n_placebos={n}: give {LEAST_PLACEBOS} or more, and at most {others}"
         )
     found: dict[str, None] = {}
     attempt, spelling, lengths = (

@@ -19,7 +19,7 @@ from causalgia.design import (
     Untreated,
 )
 from causalgia.design.intervention import steps_of
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry
 
 UNTREATED = "untreated"
@@ -86,7 +86,7 @@ class SiteControl:
                     site.pattern, at=site.at, strand=site.strand, instance=site.instance
                 )
             except DesignError as error:
-                raise error.at(then="; or give ``control='untreated'``") from error
+                raise type(error)(f"{error}") from error
         return done
 
     def present(self, sites: Sequence[Embed], which: Collection[int]) -> Intervention:
@@ -142,11 +142,10 @@ def as_site_control(control: object, null: NullModel) -> SiteControl:
         if isinstance(control, str) and control == kind:
             return SiteControl(kind)
     raise DesignError(
+        f"control={quoted(control)} must be 'placebo' (a rearrangement of the "
+        "site in its place), 'untreated' (the background as it was drawn), or "
+        "None: by the null model",
         argument="control",
-        value=control,
-        need="must be 'placebo' (a rearrangement of the site in its place), "
-        "'untreated' (the background as it was drawn), or None: by the null "
-        "model",
     )
 
 

@@ -18,11 +18,12 @@ from causalgia.design import AblateEach, Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.sequences import Instances, Motif, find_instances, motif as motif_of
+from causalgia.sequences import Motif, find_instances, motif as motif_of
 from causalgia.sequences.alphabet import decode, parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motif_scores import (
     PER_BIT,
+    Instances,
     cutoff,
     step_scores,
     tail_probabilities,
@@ -41,7 +42,7 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     """
     if isinstance(values, str):
         raise DesignError(
-            f"``{name}={quoted(values)}`` is text; give "
+            f"{name}={quoted(values)} is text; give "
             + ("a position counted from 0, or a list" if least == 1 else "positions")
             + " such as [4, 12]"
         )
@@ -49,14 +50,14 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     places = tuple(as_position(value, name) for value in listed)
     if len(set(places)) < least:
         raise DesignError(
-            f"``{name}={quoted(values)}``: give "
+            f"{name}={quoted(values)}: give "
             + ("1 position" if least == 1 else f"{least} different positions")
             + " or more"
         )
     if len(set(places)) < len(places):
         raise DesignError(
-            f"``{name}={quoted(values)}`` names a position twice; give each once: "
-            f"``{name}={list(dict.fromkeys(places))}``"
+            f"{name}={quoted(values)} names a position twice; give each once: "
+            f"{name}={list(dict.fromkeys(places))}"
         )
     return places
 
@@ -147,7 +148,7 @@ def start_of_widest(
     start = as_start(at, "at", null.length, width)
     if start + width > null.length:
         cure = (
-            f"give ``at={null.length - width}`` at most, or take backgrounds of "
+            f"give at={null.length - width} at most, or take backgrounds of "
             f"{start + width:,} bp or more"
             if width <= null.length
             else f"take backgrounds of {width:,} bp or more"
@@ -180,7 +181,7 @@ def as_site(value: Any, name: str) -> str | Motif:
             return as_pattern(pattern_from_plain(value)).source
         return as_pattern(value).source if _is_pattern(value) else motif_of(value)
     except (DesignError, SequenceError) as error:
-        raise error.at(name, error=DesignError) from error
+        raise DesignError(f"{name}: {error}") from error
 
 
 def _is_pattern(value: object) -> bool:
@@ -201,7 +202,7 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
     ('UGCAUG', 'AGCAUG')
     """
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
-        raise DesignError(f"``{name}={quoted(values)}`` is not a list of strings")
+        raise DesignError(f"{name}={quoted(values)} is not a list of strings")
     patterns = []
     for value in [values] if isinstance(values, str) else values:
         if (
@@ -210,20 +211,18 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
             or not set(value.upper()) <= {*BASES, "U"}
         ):
             shown = value.name if isinstance(value, Motif) else value
-            raise DesignError(
-                f"``{name}``: {quoted(shown)} is not a string of A C G T (U)"
-            )
+            raise DesignError(f"{name}: {quoted(shown)} is not a string of A C G T (U)")
         patterns.append(as_pattern(value))
     if len(patterns) < least:
         raise DesignError(
-            f"``{name}={quoted(values)}``: {least} strings or more are needed"
+            f"{name}={quoted(values)}: {least} strings or more are needed"
         )
     count = Counter(pattern.reads for pattern in patterns)
     twice = [pattern for pattern in patterns if count[pattern.reads] > 1]
     if twice:
         label, n = twice[0].label, count[twice[0].reads]
         raise DesignError(
-            f"``{name}``: {label} is given {'twice' if n == 2 else f'{n} times'}; name "
+            f"{name}: {label} is given {'twice' if n == 2 else f'{n} times'}; name "
             "each string once"
         )
     return tuple(pattern.label for pattern in patterns)
@@ -328,13 +327,13 @@ def motif_sites(
             tokens, names, pattern, P_VALUE if threshold is None else threshold
         )
         raise DesignError(
-            f"``motif``: none of {len(tokens):,} sequences has an instance of {label}: "
+            f"motif: none of {len(tokens):,} sequences has an instance of {label}: "
             f"{near}"
         )
     sequence = tuple(str(names[row]) for row in found.row.tolist())
     if len(found) == 1:
         raise DesignError(
-            f"``motif``: there is one instance of {label}, in {quoted(sequence[0])}, "
+            f"motif: there is one instance of {label}, in {quoted(sequence[0])}, "
             f"among {len(tokens):,} sequences, and an average needs two or more; give "
             f"more sequences{_threshold_advice(pattern, 'higher')}"
         )
@@ -352,7 +351,7 @@ def motif_sites(
     )
     if full is not None:
         raise DesignError(
-            f"``motif``: sequence {quoted(full)} has no {found.width} bases without an "
+            f"motif: sequence {quoted(full)} has no {found.width} bases without an "
             f"instance of {label}, for a placebo span; drop it, or take longer "
             f"sequences{_threshold_advice(pattern, 'lower')}"
         )
@@ -376,7 +375,7 @@ def motif_sites(
 
 
 def _threshold_advice(pattern: str | Motif, how: str) -> str:
-    return "" if isinstance(pattern, str) else f", or a {how} ``threshold=``"
+    return "" if isinstance(pattern, str) else f", or a {how} threshold="
 
 
 def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
@@ -556,13 +555,13 @@ def as_genomic(sequences: Any, name: str) -> Genomic:
         return sequences
     if isinstance(sequences, NullModel):
         raise DesignError(
-            f"``{name}``: {sequences.describe()} are not real sequences; give these (a "
-            "FASTA file, strings, tokens), or ``cg.Genomic(of=...)``"
+            f"{name}: {sequences.describe()} are not real sequences; give these (a "
+            "FASTA file, strings, tokens), or cg.Genomic(of=...)"
         )
     try:
         return Genomic(of=as_sequences(sequences))
     except SequenceError as error:
-        raise error.at(name, error=DesignError) from error
+        raise DesignError(f"{name}: {error}") from error
 
 
 def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
@@ -595,7 +594,7 @@ def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
     if shared:
         (first, of), n = shared[0], len({row for row, _ in shared})
         raise DesignError(
-            f"``negatives``: {n:,} of {len(negative):,} overlap the positives: the "
+            f"negatives: {n:,} of {len(negative):,} overlap the positives: the "
             f"first, {quoted(negative.names[first])}, has the letters of "
             f"{quoted(positive.names[of])} (read on either strand); take them out of "
             "one of the two sets"
@@ -640,7 +639,7 @@ def as_string_or_motif(value: Any, name: str) -> str | Motif:
     try:
         found = motif_of(value)
     except SequenceError as error:
-        raise error.at(name) from error
+        raise type(error)(f"{name}: {error}") from error
     is_string = (
         isinstance(value, str) and found.identifier is None and found.source is None
     )
@@ -686,7 +685,7 @@ def nearest_window(
     needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
     return (
         f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of "
-        f"``threshold={threshold:g}``"
+        f"threshold={threshold:g}"
     )
 
 

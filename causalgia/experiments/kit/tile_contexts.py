@@ -62,14 +62,14 @@ def as_tile_sequences(
         return null
     if null.n_draws == 1:
         raise DesignError(
-            "one sequence and ``n_draws=1``: an error needs two shuffles of it or "
-            "more; give ``n_draws=10``"
+            "one sequence and n_draws=1: an error needs two shuffles of it or "
+            "more; give n_draws=10"
         )
     if fixed_control and rope.kind == "sd":
         raise DesignError(
             "one sequence: its own outcome is one number, so that "
-            f"``rope={quoted(rope.value)}`` of its sd has no width; give the effects that "
-            "are too small to matter, ``rope=(-0.1, 0.1)``"
+            f"rope={quoted(rope.value)} of its sd has no width; give the effects that "
+            "are too small to matter, rope=(-0.1, 0.1)"
         )
     return null
 
@@ -134,15 +134,15 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
             value.tolist() if isinstance(value, np.ndarray) else value
         )
     except DesignError as error:
-        raise error.at(name) from error
+        raise type(error)(f"{name}: {error}") from error
     if stop > length:
         raise DesignError(
-            f"``{name}={start}``-{stop} leaves the sequence of {length:,} bp; the last "
+            f"{name}={start}-{stop} leaves the sequence of {length:,} bp; the last "
             f"valid stop is {length}"
         )
     if stop - start == length:
         raise DesignError(
-            f"``{name}={start}``-{stop} is the whole sequence, and leaves no context; "
+            f"{name}={start}-{stop} is the whole sequence, and leaves no context; "
             "give a part of it"
         )
     return start, stop
@@ -159,17 +159,15 @@ def as_spans_inside(
     ((0, 10), (20, 30))
     """
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise DesignError(
-            f"``{name}={quoted(values)}`` must be a list of (start, stop)"
-        )
+        raise DesignError(f"{name}={quoted(values)} must be a list of (start, stop)")
     spans = tuple(as_span_inside(value, name, length) for value in values)
     if len(spans) < least:
         raise DesignError(
-            f"``{name}``: {least} or more are needed, and there are {len(spans)}"
+            f"{name}: {least} or more are needed, and there are {len(spans)}"
         )
     for first, second in pairwise(sorted(spans)):
         _check_disjoint(
-            first, second, f"``{name}``: {span_name(first)} and {span_name(second)}"
+            first, second, f"{name}: {span_name(first)} and {span_name(second)}"
         )
     return spans
 
@@ -192,8 +190,7 @@ def as_protected_spans(
         _check_disjoint(
             span,
             promoter,
-            f"``{name}``: {span_name(span)} and the protected "
-            f"tss={span_name(promoter)}",
+            f"{name}: {span_name(span)} and the protected tss={span_name(promoter)}",
         )
     return (promoter,)
 
@@ -241,7 +238,7 @@ def as_tiles_and_protected(
     width = published if tile_width is None else as_count(tile_width, "tile_width")
     if width >= length:
         raise DesignError(
-            f"``tile_width={width:,}`` is the whole sequence of {length:,} bp or more; "
+            f"tile_width={width:,} is the whole sequence of {length:,} bp or more; "
             "give a narrower tile"
         )
     pieces = (
@@ -289,7 +286,7 @@ def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
     do(x[0:10] ~ scrambled (k = 2), x[20:30] ~ scrambled (k = 2))
     """
     if as_count(k, "k") > 10:
-        raise DesignError(f"``k={k}`` must be a whole number from 1 to 10")
+        raise DesignError(f"k={k} must be a whole number from 1 to 10")
     shuffles: Intervention = Untreated()
     for start, stop in spans:
         shuffles = shuffles + Scramble((start, stop), k=min(k, stop - start))
@@ -313,7 +310,7 @@ def check_shufflable(spans: Iterable[Span], k: int) -> None:
             raise DesignError(
                 f"{span_name(span)} has {width} bp: a shuffle that keeps its {k}-let "
                 f"counts leaves it as it is; widen it to {2 * k} bp or more by another "
-                "width or ``tiles=``" + (", or give a smaller k" if k > 1 else "")
+                "width or tiles=" + (", or give a smaller k" if k > 1 else "")
             )
 
 
@@ -348,8 +345,8 @@ def check_task(predictor: object, task: str | None) -> None:
         name = quoted(predictor) if isinstance(predictor, str) else "'gata1_like'"
         raise PredictorError(
             f"{type_in_words(predictor)} is not a predictor; one of the zoo is "
-            f"``cg.zoo.oracle({name})``, wrap a network in ``cg.TorchPredictor(...)``, "
-            "any other callable in ``cg.FunctionPredictor(...)``"
+            f"cg.zoo.oracle({name}), wrap a network in cg.TorchPredictor(...), "
+            "any other callable in cg.FunctionPredictor(...)"
         )
     try:
         tasks = predictor.tasks
@@ -371,10 +368,9 @@ def as_task(tasks: Iterable[Any], task: str | None) -> str:
         return names[0]
     if task not in names:
         raise DesignError(
+            f"task={quoted(task)}: choose the task whose outcome is searched, one "
+            f"of {', '.join(names)}",
             argument="task",
-            value=task,
-            need=": choose the task whose outcome is searched, one of "
-            f"{', '.join(names)}",
         )
     return str(task)
 
@@ -457,8 +453,7 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
     own = as_span_inside(tile, "tile", null.length)
     if tss is None:
         raise DesignError(
-            "``tss``: give the (start, stop) that the tile acts on; it is kept in "
-            "every arm"
+            "tss: give the (start, stop) that the tile acts on; it is kept in every arm"
         )
     check_shufflable([own], k)
     listed, width = as_positions(at, "at", least=2), own[1] - own[0]
@@ -470,8 +465,8 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
     for first, second in pairwise(apart):
         if second[0] < first[1]:
             raise DesignError(
-                f"``at``: a copy of {width} bp at {second[0]} overlaps "
-                f"{span_name(first)} (another copy, or ``tile={span_name(own)}`` "
+                f"at: a copy of {width} bp at {second[0]} overlaps "
+                f"{span_name(first)} (another copy, or tile={span_name(own)} "
                 f"itself); keep places {width} bp or more apart, so that all arms "
                 "share their context"
             )

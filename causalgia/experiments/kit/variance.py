@@ -5,19 +5,16 @@ and components.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes
 from causalgia.design import Design
 from causalgia.errors import DesignError, EstimateError
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    import xarray as xr
-
 
 #: verdict -> what a site does, in a sentence
 DOES = {
@@ -185,7 +182,7 @@ def _fit_components(
     """Return variances and their standard errors, (components, responses) each; None
     where no fit converges.
     """
-    from causalgia.estimation import fit_variances, mixed_layout, respond
+    from causalgia.estimation.mixed_model import fit_variances, mixed_layout, respond
 
     if not groups:
         variance = rows.var(axis=0, ddof=1)[None]
@@ -387,7 +384,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
         raise DesignError(
             "pairing is of the named contrasts of a crossover; give its design, with "
-            "``contrasts=``"
+            "contrasts="
         )
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
     outcomes = _of_planned_tasks(outcomes)

@@ -23,14 +23,13 @@ from causalgia.errors import (
     printable,
     quoted,
 )
-from causalgia.estimation import fieller
 from causalgia.estimation.lines import (
     FittedLine,
     NoSlopeError,
     errors_in_both,
     weighted_line,
 )
-from causalgia.former_names import former_arguments
+from causalgia.estimation.ratios import fieller
 from causalgia.mpra.comparisons.sides import (
     MatchedEffects,
     effects_by_element,
@@ -39,7 +38,7 @@ from causalgia.mpra.comparisons.sides import (
     one_sided_contrasts,
     side_without_spread,
 )
-from causalgia.multiplicity import weighted_bh
+from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import group_sums, satterthwaite
 from causalgia.types import Array, Codes, EstimateTable, Mask
@@ -52,7 +51,6 @@ _TWO_FITS = (
 )
 
 
-@former_arguments
 def concordance(
     virtual: EstimateTable,
     measured: EstimateTable,
@@ -116,9 +114,9 @@ def concordance(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If a side is not a table of effects, or fewer than ten elements are on both.
-    ContrastError
+    EstimateError
         If contrasts or the task do not match.
     EstimateError
         If measured effects have no standard errors, effects do not vary (beyond their
@@ -159,7 +157,7 @@ def concordance(
     ci_prob, alpha = as_ci_prob(ci_prob), as_probability(alpha, "alpha")
     if alpha >= 0.5:
         raise EstimateError(
-            f"``alpha={alpha:g}`` is an error rate of 0.5 or more; ``alpha=0.05`` goes "
+            f"alpha={alpha:g} is an error rate of 0.5 or more; alpha=0.05 goes "
             "with a level of 0.95"
         )
     n_bins = as_int(n_bins, "n_bins", error=EstimateError)
@@ -185,7 +183,7 @@ def concordance(
         except NoSlopeError as error:
             imprecise[name] = str(error)
         except EstimateError as error:
-            raise error.at(f"contrast {quoted(name)}") from error
+            raise type(error)(f"contrast {quoted(name)}: {error}") from error
     left_out = _contrasts_without_spread(
         still, imprecise, called[0], named=pairs is not None, others=bool(parts)
     )
@@ -249,7 +247,7 @@ def _contrasts_without_spread(
     """
     if named or not others:
         cure = (
-            "name the others: ``pairs={...}``"
+            "name the others: pairs={...}"
             if others
             else "compare elements that do differ"
         )
@@ -398,7 +396,7 @@ def _concat_contrasts(parts: Mapping[str, xr.Dataset]) -> xr.Dataset:
             raise EstimateError(
                 f"the contrasts are of different elements ({quoted(name)} has "
                 f"{part.sizes['element']:,}, {len(common):,} are in every contrast); "
-                f"compare one at a time: ``pairs={{{quoted(name)}: '...'}}``"
+                f"compare one at a time: pairs={{{quoted(name)}: '...'}}"
             )
     most = max(part.sizes["bin"] for part in parts.values())
     whole = {

@@ -19,13 +19,11 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob
 from causalgia.errors import (
-    ContrastError,
+    DataError,
     EstimateError,
-    OutcomesError,
     quoted,
     type_in_words,
 )
-from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.prediction_powered_means import (
     PoweredMean,
     SharedNoise,
@@ -57,7 +55,6 @@ from causalgia.types import Array, Codes, Mask
 TASK = "measured"
 
 
-@former_arguments
 def prediction_powered(
     virtual: xr.Dataset,
     measured: xr.Dataset,
@@ -128,9 +125,9 @@ def prediction_powered(
     ------
     EstimateError
         If a condition fails, or too few units are measured or predicted.
-    OutcomesError
+    DataError
         If a side has no effects by unit, or a measured unit was not predicted.
-    ContrastError
+    EstimateError
         If contrasts or the task do not match.
 
     Notes
@@ -168,9 +165,9 @@ def prediction_powered(
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
     if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
-        raise OutcomesError(
-            "``virtual``: no effects of units (ice); give ``cg.contrast(outcomes, "
-            "control=...)``"
+        raise DataError(
+            "virtual: no effects of units (ice); give cg.contrast(outcomes, "
+            "control=...)"
         )
     ice = select_task(validate(virtual, "effects"), task)["ice"]
     f = ice.mean("model") if "model" in ice.dims else ice
@@ -198,7 +195,7 @@ def prediction_powered(
     for side, values in (("virtual", predicted), ("measured", y.to_numpy())):
         largest = float(np.abs(values).max(initial=0.0))
         if largest > LARGEST or 0 < largest < 1 / LARGEST:
-            raise OutcomesError(
+            raise DataError(
                 f"{side}: effects of up to {largest:g} have squares beyond float64; "
                 "divide them all by a constant first"
             )
@@ -263,9 +260,8 @@ def _measured_effects(measured: Any) -> xr.DataArray:
     if isinstance(measured, xr.Dataset) and "ice" in measured:
         ice = validate(measured, "effects")["ice"]
         if ice.sizes["task"] != 1:
-            raise ContrastError(
-                "``measured``: there are several tasks; give one: "
-                "measured.sel(task=[...])"
+            raise EstimateError(
+                "measured: there are several tasks; give one: measured.sel(task=[...])"
             )
         ice = ice.isel(task=0, drop=True)
         found = ice if "model" in ice.dims else ice.expand_dims("model")
@@ -280,13 +276,13 @@ def _measured_effects(measured: Any) -> xr.DataArray:
             .expand_dims("model")
         )
     else:
-        raise OutcomesError(
-            "``measured``: no effects of units; give ``cg.contrast`` of activities, or "
-            "a fit (``cg.mpra.fit``)"
+        raise DataError(
+            "measured: no effects of units; give cg.contrast of activities, or "
+            "a fit (cg.mpra.fit)"
         )
     if not np.isfinite(found.to_numpy()).all():
-        raise OutcomesError(
-            "``measured``: an effect is not finite; leave the unit out, or repair it "
+        raise DataError(
+            "measured: an effect is not finite; leave the unit out, or repair it "
             "where it arose"
         )
     return found
@@ -302,18 +298,18 @@ def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
         pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y)
     )
     if (twice := names.duplicated()).any():
-        raise OutcomesError(
+        raise DataError(
             f"measured: unit {quoted(names[twice][0])} appears twice; leave one of "
             "them out"
         )
     places = predicted.get_indexer(names)
     if (places < 0).any():
         other = other_library(str(names[places < 0][0]), predicted)
-        raise OutcomesError(
+        raise DataError(
             f"{int((places < 0).sum()):,} of {len(names):,} measured units were not "
             f"predicted (such as {quoted(names[places < 0][0])}{other}); the virtual "
             "trial has to have them too, by the same names (its first unit is "
-            f"{quoted(predicted[0])}): ``cg.mpra.virtual_trial``"
+            f"{quoted(predicted[0])}): cg.mpra.virtual_trial"
         )
     if not len(names):
         raise EstimateError(
@@ -501,7 +497,7 @@ def check_training(trained: bool | None) -> str:
             "condition 'predictor not trained on them': a predictor is too good on "
             "units that it was trained on, and the others are not corrected for that; "
             "measure units that it has not seen, or give the classical interval: "
-            "``cg.estimate``"
+            "cg.estimate"
         )
     if trained is None:
         return "not stated: whether the predictor was trained on the measured units"
@@ -526,8 +522,8 @@ def check_population(
     """
     if library is not None and not isinstance(library, xr.Dataset):
         raise EstimateError(
-            f"``library=`` is {type_in_words(library)}; give what was ordered, from "
-            "``cg.mpra.library``"
+            f"library= is {type_in_words(library)}; give what was ordered, from "
+            "cg.mpra.library"
         )
     null = about(virtual, None).null_fingerprint
     for name, other in (("library", library), ("measured effects", measured)):
@@ -549,7 +545,7 @@ def check_population(
             f"condition 'same constraints': {format_share(redrawn, 1)} of the "
             "library's units were redrawn to meet its rules, and the units of the "
             "virtual trial met other rules or none; make a larger library by the same "
-            "rules, predict all of it (``cg.mpra.virtual_trial``), and order units of "
+            "rules, predict all of it (cg.mpra.virtual_trial), and order units of "
             "it at random"
         )
     if not null or not has(library).null_fingerprint:
@@ -573,10 +569,10 @@ def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
     if ours[0] and theirs[0] and ours[0] != theirs[0] and ours[1] != theirs[1]:
         raise EstimateError(
             "condition 'the same units': the virtual trial is of a library drawn with "
-            f"``rng={ours[1]}``, and what was ordered was drawn with "
-            f"``rng={theirs[1]}``, so that units of one name are other sequences; "
+            f"rng={ours[1]}, and what was ordered was drawn with "
+            f"rng={theirs[1]}, so that units of one name are other sequences; "
             "predict the library that the ordered one is a part of: "
-            "``cg.mpra.virtual_trial``"
+            "cg.mpra.virtual_trial"
         )
 
 

@@ -15,8 +15,8 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.design.arms import Arm
 from causalgia.errors import (
-    LibraryError,
-    OutcomesError,
+    DataError,
+    DesignError,
     PredictorError,
     SequenceError,
     quoted,
@@ -24,7 +24,8 @@ from causalgia.errors import (
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.notes import unpack_text
-from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
+from causalgia.predict import NonFiniteError, Predictor
+from causalgia.predict.answer_comparisons import check_batch_mates
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
@@ -79,9 +80,9 @@ def virtual_trial(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is not a library.
-    LibraryError
+    DesignError
         If there are no test oligos, an element has two inserts in an arm or lacks one,
         or other inserts than those of which its name has the fingerprint, or flanks are
         not bases.
@@ -112,7 +113,7 @@ def virtual_trial(
     test = np.flatnonzero(library["group"].to_numpy().astype(str) == "test")
     names = library["oligo_name"].to_numpy().astype(str)[test]
     if not test.size:
-        raise LibraryError(
+        raise DesignError(
             "the library has no oligo of group 'test'; a virtual trial asks for those"
         )
     rows = test[np.sort(np.unique(names, return_index=True)[1])]
@@ -132,7 +133,7 @@ def virtual_trial(
         times = np.zeros((len(elements), len(arms)), np.int64)
         np.add.at(times, (element, arm), 1)
         odd, at = np.argwhere(times != 1)[0]
-        raise LibraryError(
+        raise DesignError(
             f"element {quoted(elements[odd])} has {times[odd, at]} inserts in arm "
             f"{quoted(arms[at].name)}; in a crossover every element has one in every "
             "arm: leave the element out, or correct its rows"
@@ -180,20 +181,19 @@ def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the library carries no design.
     """
     text = unpack_text(library, "design")
     if text is None:
-        raise OutcomesError(
+        raise DataError(
             "the library carries no design, so its arms are not known; take it from "
-            "``cg.mpra.library``"
+            "cg.mpra.library"
         )
-    plain = parse_json(text, OutcomesError, source="the library's design")
+    plain = parse_json(text, DataError, source="the library's design")
     if not isinstance(plain, dict) or not isinstance(plain.get("arms"), dict):
-        raise OutcomesError(
-            "the library's design names no arms; take the library from "
-            "``cg.mpra.library``"
+        raise DataError(
+            "the library's design names no arms; take the library from cg.mpra.library"
         )
     return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
 
@@ -212,7 +212,7 @@ def _element_and_arm_codes(
     place = {name: i for i, name in enumerate(arms)}
     unknown = [name for name in of_arm.tolist() if name not in place]
     if unknown:
-        raise LibraryError(
+        raise DesignError(
             f"arm {quoted(unknown[0])} is not one of the design's: {', '.join(arms)}; "
             "correct the arm, or leave its rows out"
         )
@@ -225,8 +225,8 @@ def _element_and_arm_codes(
 
 def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     if isinstance(flanks, str):
-        raise LibraryError(
-            f"``flanks={quoted(flanks)}``: give two, the letters to the left and to "
+        raise DesignError(
+            f"flanks={quoted(flanks)}: give two, the letters to the left and to "
             "the right: ('ACGT', 'ACGT')"
         )
     try:
@@ -236,8 +236,8 @@ def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
         tokens = encode(inserts.tolist())
     except (SequenceError, TypeError, ValueError) as error:
         odd = {letter for text in (*flanks, *inserts) for letter in str(text).upper()}
-        raise LibraryError(
-            f"``flanks={quoted(flanks)}`` and inserts are letters A, C, G, T, and "
+        raise DesignError(
+            f"flanks={quoted(flanks)} and inserts are letters A, C, G, T, and "
             f"there is {', '.join(map(quoted, sorted(odd - set('ACGT'))))}; write one "
             "of the four there"
         ) from error
@@ -260,6 +260,8 @@ def _predict_inserts(
             f"oligo {quoted(names[fresh[error.row]])}: {error.detail}"
         ) from error
     except PredictorError as error:
-        raise error.at(f"inserts with flanks of {tokens.shape[1]} bp") from error
+        raise type(error)(
+            f"inserts with flanks of {tokens.shape[1]} bp: {error}"
+        ) from error
     every: NDArray[Any] = predicted[numbers]
     return every

@@ -17,20 +17,18 @@ from scipy import special
 from causalgia.attributes import about, has
 from causalgia.checks import nearest
 from causalgia.errors import (
-    ContrastError,
+    DataError,
     EstimateError,
-    OutcomesError,
     comma_list,
     quoted,
     type_in_words,
 )
-from causalgia.mentions import Wording
 from causalgia.mpra.comparisons.prediction_powered_means import (
     SharedNoise,
     excess_replicate_noise,
 )
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
-from causalgia.multiplicity import weighted_bh
+from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -67,10 +65,10 @@ def effects_by_element(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If it is of another kind, a column is absent, a value is not finite, or an
         element appears twice.
-    ContrastError
+    EstimateError
         If the task is unknown, given for a table, or not given where there are several.
     EstimateError
         If measured effects have no standard errors.
@@ -84,9 +82,9 @@ def effects_by_element(
     check_not_parallel(source, side)
     of_trial = isinstance(source, xr.Dataset) and "ice" in source
     if task is not None and not of_trial:
-        raise ContrastError(
+        raise EstimateError(
             f"{side}: these effects by element are of one task already; leave "
-            f"``task={quoted(task)}`` out"
+            f"task={quoted(task)} out"
         )
     if of_trial:
         check_named(source["unit"].to_numpy(), f"{side}: unit {{}} has no name")
@@ -114,16 +112,16 @@ def effects_by_element(
     elif isinstance(source, pd.DataFrame):
         table = _frame_table(source, side)
     else:
-        raise OutcomesError(
+        raise DataError(
             f"{side}: {type_in_words(source)} has no effects by element; give effects "
-            "of a trial (``cg.contrast``), a fit (``cg.mpra.fit``), or a DataFrame "
+            "of a trial (cg.contrast), a fit (cg.mpra.fit), or a DataFrame "
             "with columns element, effect and se"
         )
     return _as_valid_table(table, side)
 
 
 def check_not_parallel(effects: Any, side: Side) -> None:
-    """Raise OutcomesError for a parallel trial, whose units have no effects of their
+    """Raise DataError for a parallel trial, whose units have no effects of their
     own.
 
     Examples
@@ -135,9 +133,9 @@ def check_not_parallel(effects: Any, side: Side) -> None:
         and "ice" not in effects
         and "assigned" in effects
     ):
-        raise OutcomesError(
+        raise DataError(
             f"{side}: in a parallel trial each unit is under one arm, so that none has "
-            "an effect of its own; compare the averages (``cg.estimate`` of both "
+            "an effect of its own; compare the averages (cg.estimate of both "
             "sides), or order and predict a crossover"
         )
 
@@ -146,8 +144,8 @@ def _trial_table(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFr
     if side == "measured":
         raise EstimateError(
             "measured: effects of units have no standard errors of their own, and "
-            "replicates share their barcodes; take them from ``cg.mpra.fit(counts, "
-            "control=)``"
+            "replicates share their barcodes; take them from cg.mpra.fit(counts, "
+            "control=)"
         )
     effects = select_task(validate(effects, "effects"), task)
     ice = effects["ice"]
@@ -174,13 +172,13 @@ def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
         else ["0"]
     )
     if task is None and len(tasks) > 1:
-        raise ContrastError(
+        raise EstimateError(
             f"virtual: there are the tasks {', '.join(tasks)}; say which one was "
-            "measured: ``task=``"
+            "measured: task="
         )
     if task is not None and str(task) not in tasks:
         hint = nearest(str(task), tasks, then=f"it has {', '.join(tasks)}")
-        raise ContrastError(f"virtual: there is no task {quoted(task)}{hint}")
+        raise EstimateError(f"virtual: there is no task {quoted(task)}{hint}")
     return effects.isel(
         task=tasks.index(str(task)) if task is not None else 0, drop=True
     )
@@ -191,11 +189,11 @@ def with_contrast_dim(fit: xr.Dataset) -> xr.Dataset:
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If the selected contrast has lost its name.
     """
     if "contrast" not in fit.coords:
-        raise ContrastError(
+        raise EstimateError(
             "measured: the fit does not name its contrasts; select without drop: "
             "fit.sel(contrast=[...])"
         )
@@ -222,16 +220,16 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
         set(fit["replicate_shift"].dims) != {"contrast", "replicate"}
         or not has(fit).replicate_df
     ):
-        raise OutcomesError(
+        raise DataError(
             "measured: the fit was changed (its 'replicate_shift' has other dims than "
             "contrast and replicate, or attrs['replicate_df'] is absent), so the noise "
             "that replicates share is not known; fit all counts together, or use each "
-            "fit as ``cg.mpra.fit`` returned it"
+            "fit as cg.mpra.fit returned it"
         )
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = fit["replicate_within"].to_numpy(), float(about(fit).replicate_df)
     if not np.isfinite([*shift.ravel(), *within.ravel(), df]).all():
-        raise OutcomesError(
+        raise DataError(
             "measured: 'replicate_shift' or 'replicate_within' of the fit is not "
             "finite; fit anew"
         )
@@ -266,7 +264,7 @@ def _long_table(
 
 
 def check_named(names: Any, message: str) -> None:
-    """Raise OutcomesError where a name is empty or missing; `message` has a place for
+    """Raise DataError where a name is empty or missing; `message` has a place for
     its number, counted from 1.
 
     Examples
@@ -274,12 +272,12 @@ def check_named(names: Any, message: str) -> None:
     >>> check_named(["a", ""], "virtual: element {} has no name")
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: virtual: element 2 has no name; effects are matched by name: name it, ...it out
+    causalgia.errors.DataError: virtual: element 2 has no name; effects are matched by name: name it, ...it out
     """
     absent = [bool(pd.isna(name)) or str(name) == "" for name in names]
     if any(absent):
         where = message.format(absent.index(True) + 1)
-        raise OutcomesError(
+        raise DataError(
             f"{where}; effects are matched by name: name it, or leave it out"
         )
 
@@ -296,7 +294,7 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     )
     for column in ("element", "effect"):
         if column not in table.columns:
-            raise OutcomesError(
+            raise DataError(
                 f"{side}: no column {quoted(column)}, only "
                 f"{', '.join(map(str, table.columns))}; rename it"
             )
@@ -320,7 +318,7 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     ]
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
-        raise OutcomesError(
+        raise DataError(
             f"{side}: the table has the column {quoted(twice)} twice; leave one of "
             "them out"
         )
@@ -333,7 +331,7 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
 
 def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     if table.empty:
-        raise OutcomesError(
+        raise DataError(
             f"{side}: the table has no rows; give effects of ten elements or more"
         )
     if (
@@ -343,7 +341,7 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         ).any()
     ):
         row = table[absent].iloc[0]
-        raise OutcomesError(
+        raise DataError(
             f"{side}: the parent of element {quoted(row['element'])} is empty; name "
             "it, or drop the column"
         )
@@ -356,7 +354,7 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     )
     for column in ("effect", "se"):
         if table[column].dtype.kind == "c":
-            raise OutcomesError(
+            raise DataError(
                 f"{side}: column {quoted(column)} holds complex numbers; give real ones"
             )
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
@@ -365,7 +363,7 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
             bad |= (values < 0) | ((values > 0) & (values < 1 / LARGEST))
         if bad.any():
             row = table.iloc[int(np.argmax(bad))]
-            raise OutcomesError(
+            raise DataError(
                 f"{side}: {column} of element {quoted(row['element'])} in contrast "
                 f"{quoted(row['contrast'])} is {row[column]}; leave the element out, "
                 "or repair it where it arose"
@@ -373,7 +371,7 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     twice = table.duplicated(["contrast", "element"])
     if twice.any():
         row = table[twice].iloc[0]
-        raise OutcomesError(
+        raise DataError(
             f"{side}: element {quoted(row['element'])} appears twice in contrast "
             f"{quoted(row['contrast'])}; leave one of its rows out"
         )
@@ -390,7 +388,7 @@ def _as_numeric_column(
         bad |= numbers <= 0
     if bad.any():
         row = table[bad].iloc[0]
-        raise OutcomesError(
+        raise DataError(
             f"{side}: {column} of element {quoted(row['element'])} is {row[column]}; "
             "correct it"
         )
@@ -453,7 +451,7 @@ def match_contrasts(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If a name is unknown, or none are shared.
 
     Examples
@@ -467,25 +465,23 @@ def match_contrasts(
     )
     for side, found in (("virtual", of_virtual), ("measured", of_measured)):
         if not found:
-            raise ContrastError(
+            raise EstimateError(
                 f"{side}: there is no contrast; the selection before left none: select "
                 "at least one"
             )
     if pairs is not None:
         if not isinstance(pairs, Mapping) or not pairs:
-            raise ContrastError(
+            raise EstimateError(
+                f"pairs={quoted(pairs)} names none; give measured name -> virtual name: "
+                f"{{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}",
                 argument="pairs",
-                value=pairs,
-                need="names none",
-                cure=f"give measured name -> virtual name: {{{quoted(of_measured[0])}: "
-                f"{quoted(of_virtual[0])}}}",
             )
         for name, known, side in (
             *((str(m), of_measured, "measured") for m in pairs),
             *((str(v), of_virtual, "virtual") for v in pairs.values()),
         ):
             if name not in known:
-                raise ContrastError(
+                raise EstimateError(
                     f"{side}: there is no contrast {quoted(name)}"
                     + nearest(name, known, then=f"it has {comma_list(known)}")
                 )
@@ -496,12 +492,10 @@ def match_contrasts(
     if len(of_virtual) == len(of_measured) == 1:
         return {of_measured[0]: of_virtual[0]}
     pair = f"pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
-    raise ContrastError(
-        need=(
-            f"virtual contrasts {', '.join(of_virtual)} and measured contrasts "
-            f"{', '.join(of_measured)} share no name; name them alike",
-            Wording(f", or say which belong together: {pair}"),
-        )
+    raise EstimateError(
+        f"virtual contrasts {', '.join(of_virtual)} and measured contrasts "
+        f"{', '.join(of_measured)} share no name; name them alike, or say which "
+        f"belong together: {pair}",
     )
 
 
@@ -570,7 +564,7 @@ def match_elements(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If fewer than ten elements are on both sides.
     """
     df = (
@@ -611,8 +605,8 @@ def _check_probabilities(values: Array, name: str, measured: pd.DataFrame) -> No
     good = (values >= 0) & (values <= 1)
     if not good.all():
         i = int(np.argmin(good))
-        raise OutcomesError(
-            f"``measured``: {name} of element {quoted(measured['element'].iloc[i])} is "
+        raise DataError(
+            f"measured: {name} of element {quoted(measured['element'].iloc[i])} is "
             f"{values[i]}, no probability"
         )
 
@@ -623,7 +617,7 @@ def _check_enough_elements(
     if len(both) < LEAST:
         for side, some in (("virtual", virtual), ("measured", measured)):
             if not len(some):
-                raise OutcomesError(
+                raise DataError(
                     f"{side}: every element is a control of the bench (group "
                     f"{comma_list(CONTROLS)}); give effects of test elements"
                 )
@@ -634,18 +628,17 @@ def _check_enough_elements(
         known = set(virtual["element"])
         absent = next((one for one in measured["element"] if one not in known), None)
         if absent is None:
-            raise OutcomesError(
-                need=f"{len(both)} elements are both virtual and measured, and {LEAST} "
-                "are needed",
-                cure="order a library of more backgrounds, which has more elements",
+            raise DataError(
+                f"{len(both)} elements are both virtual and measured, and {LEAST} are "
+                "needed; order a library of more backgrounds, which has more elements",
             )
         if other := other_library(absent, virtual["element"]):
-            raise OutcomesError(
+            raise DataError(
                 f"{len(both)} elements are both virtual and measured; measured element "
                 f"{quoted(absent)} is not in the virtual trial{other}. Predict the "
-                "library that was measured: ``cg.mpra.virtual_trial``"
+                "library that was measured: cg.mpra.virtual_trial"
             )
-        raise OutcomesError(
+        raise DataError(
             f"{len(both)} elements are both virtual (first: {quoted(names[0])}) and "
             f"measured (first: {quoted(names[1])}), and {LEAST} are needed; the units "
             "of the virtual trial have to have the names of the measured elements"

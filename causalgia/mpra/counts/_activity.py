@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import DataError, quoted
 from causalgia.mpra.counts.barcodes import (
     as_arms,
     cell_ratios,
@@ -55,7 +55,7 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the Dataset is not of kind ``counts``.
 
     Examples
@@ -100,10 +100,10 @@ def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.i
     it, both ``(n_oligos, R)``.
     """
     if method not in METHODS:
-        raise CountsError(
+        raise DataError(
+            f"method={quoted(method)} is neither 'barcodes' (each counts once) nor "
+            "'sums'",
             argument="method",
-            value=method,
-            need="is neither 'barcodes' (each counts once) nor 'sums'",
         )
     if method == "sums":
         sums = aggregate(counts)
@@ -118,7 +118,7 @@ def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.i
 def check_oligos_observed(
     counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]
 ) -> None:
-    """Raise CountsError where an oligo (place) has no barcode with DNA in some
+    """Raise DataError where an oligo (place) has no barcode with DNA in some
     replicate.
     """
     empty = n[oligos] == 0
@@ -131,10 +131,10 @@ def check_oligos_observed(
     replicate = counts["replicate"].to_numpy()[r]
     more = int(empty.any(axis=-1).sum()) - 1
     as_in = f", as in {more:,} more oligo{'s' * (more != 1)}" if more else ""
-    raise CountsError(
+    raise DataError(
         f"element {quoted(element)}, arm {quoted(arm)}: no barcode with DNA in "
         f"replicate {replicate}{as_in}; leave such elements out, in every arm: "
-        "``cg.mpra.filter(counts, min_barcodes=1)``"
+        "cg.mpra.filter(counts, min_barcodes=1)"
     )
 
 
@@ -207,7 +207,7 @@ def activity(
 
     Raises
     ------
-    CountsError
+    DataError
         If an element lacks some of the arms, has two oligos in one, or an oligo has no
         barcode with DNA in some replicate.
 
@@ -354,7 +354,7 @@ def _select_oligos(
     twice = side.duplicated(["element", "arm"])
     if twice.any():
         row = side[twice].iloc[0]
-        raise CountsError(
+        raise DataError(
             f"element {quoted(row['element'])} has two oligos in arm "
             f"{quoted(row['arm'])}; make them two elements"
         )
@@ -370,21 +370,21 @@ def _select_oligos(
         if len(ragged):
             row = ragged.iloc[0]
             absent = [name for name in names if row[name] < 0]
-            raise CountsError(
+            raise DataError(
                 f"element {quoted(row.name)} has no oligo in arm "
                 f"{', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} more "
                 "elements lack some arm; say which are compared: "
-                f"``arm_names={quoted([n for n in names if n not in absent])}``"
+                f"arm_names={quoted([n for n in names if n not in absent])}"
             )
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
     complete &= ~control | ~(complete & ~control).any()
     if has.max(initial=0) < 2 <= len(names):
-        raise CountsError(no_element_with_two(names))
+        raise DataError(no_element_with_two(names))
     if not complete.any():
-        raise CountsError(
+        raise DataError(
             f"no element has an oligo under every one of {', '.join(names)}; ask for "
-            f"fewer: ``arm_names={quoted(_arms_together(wide >= 0))}``"
+            f"fewer: arm_names={quoted(_arms_together(wide >= 0))}"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
@@ -424,7 +424,7 @@ def no_element_with_two(names: Sequence[str]) -> str:
     return (
         f"no element has oligos under two of {', '.join(names)}, so that none has an "
         "effect. Where arms share their backgrounds, let the side table give those one "
-        "name of an element. ``cg.mpra.calls(counts)`` says which oligos are more "
+        "name of an element. cg.mpra.calls(counts) says which oligos are more "
         "active than the negative controls (group 'negative' of the side table)"
     )
 

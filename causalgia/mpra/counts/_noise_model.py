@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import as_int, as_number, is_text, is_whole
-from causalgia.errors import CountsError, EstimateError, quoted, type_in_words
+from causalgia.errors import DataError, EstimateError, quoted, type_in_words
 from causalgia.mpra.counts.counts_table import counts_of
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Ints
@@ -20,10 +20,10 @@ from causalgia.types import Array, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseModel:
-    """Noise and losses of a reporter assay, for `simulate`, `power` and `cheapest`.
+    """Noise and losses of a reporter assay, for `simulate` and `power`.
 
     Standard deviations are of log2 unless another scale is named. None leaves a value
-    to the verb: `power` and `cheapest` take it from the pilot and refuse to plan where
+    to the verb: `power` takes it from the pilot and refuses to plan where
     there is none; `simulate` takes a typical value.
 
     Attributes
@@ -114,27 +114,27 @@ class NoiseModel:
             as_number(value, name, least=0, error=EstimateError)
         if self.p_silent >= 1:
             raise EstimateError(
-                f"``p_silent={quoted(self.p_silent)}`` is not a probability below 1"
+                f"p_silent={quoted(self.p_silent)} is not a probability below 1"
             )
         if self.missing is not None and self.missing >= 1:
             raise EstimateError(
-                f"``missing={quoted(self.missing)}`` is not a probability below 1"
+                f"missing={quoted(self.missing)} is not a probability below 1"
             )
         if not 0 < self.recovery <= 1:
             raise EstimateError(
-                f"``recovery={quoted(self.recovery)}`` is not a share above 0 and at "
-                "most 1; for example ``recovery=0.8``"
+                f"recovery={quoted(self.recovery)} is not a share above 0 and at "
+                "most 1; for example recovery=0.8"
             )
         if self.plasmid is not None and not isinstance(self.plasmid, bool | np.bool_):
             raise EstimateError(
-                f"``plasmid={quoted(self.plasmid)}``: True where one DNA library "
+                f"plasmid={quoted(self.plasmid)}: True where one DNA library "
                 "serves all replicates, else False"
             )
         if self.sd_count is not None and (beside := self.counting_values()):
             raise EstimateError(
-                f"``sd_count={quoted(self.sd_count)}`` is the whole counting noise, so "
+                f"sd_count={quoted(self.sd_count)} is the whole counting noise, so "
                 f"{', '.join(beside)} would have no effect; leave sd_count out and "
-                "give ``depth=``, or leave the others out"
+                "give depth=, or leave the others out"
             )
 
     def counting_values(self) -> dict[str, float]:
@@ -161,13 +161,13 @@ def as_noise(noise: object, *, with_pilot: bool) -> NoiseModel:
         return NoiseModel()
     if not isinstance(noise, NoiseModel):
         pilot = (
-            "components of a pilot are given as ``pilot=``"
+            "components of a pilot are given as pilot="
             if with_pilot
             else "write the sds of a pilot there"
         )
         raise EstimateError(
-            f"``noise=`` is {type_in_words(noise)}; give "
-            f"``cg.mpra.NoiseModel(sd_barcode=...)``; {pilot}"
+            f"noise= is {type_in_words(noise)}; give "
+            f"cg.mpra.NoiseModel(sd_barcode=...); {pilot}"
         )
     return noise
 
@@ -247,7 +247,7 @@ def simulate(
 
     Raises
     ------
-    CountsError
+    DataError
         If `activity` lacks a column or has an oligo twice, a setting is out of range,
         or the noise has a field that is for planning.
 
@@ -269,11 +269,11 @@ def simulate(
     array([1.])
     """
     settings = _SimulationSettings(
-        n_replicates=as_int(n_replicates, "n_replicates", error=CountsError),
-        depth_dna=as_number(depth_dna, "depth_dna", least=0, error=CountsError),
-        depth_rna=as_number(depth_rna, "depth_rna", least=0, error=CountsError),
-        sd_depth=as_number(sd_depth, "sd_depth", least=0, error=CountsError),
-        p_missing=as_number(p_missing, "p_missing", least=0, most=1, error=CountsError),
+        n_replicates=as_int(n_replicates, "n_replicates", error=DataError),
+        depth_dna=as_number(depth_dna, "depth_dna", least=0, error=DataError),
+        depth_rna=as_number(depth_rna, "depth_rna", least=0, error=DataError),
+        sd_depth=as_number(sd_depth, "sd_depth", least=0, error=DataError),
+        p_missing=as_number(p_missing, "p_missing", least=0, most=1, error=DataError),
         noise=_as_simulated_noise(as_noise(noise, with_pilot=False)),
     )
     key = root_key(rng)
@@ -324,19 +324,19 @@ class _SimulationSettings:
 
 
 def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
-    """Return the noise with typical values where it has none, or raise CountsError for
+    """Return the noise with typical values where it has none, or raise DataError for
     fields of planning.
     """
     of_planning = ("sd_count", "tau", "sd_common", "recovery", "barcode_dispersion")
     if noise.missing is not None:
-        raise CountsError(
-            f"``missing={quoted(noise.missing)}`` of the noise is for planning; give "
-            "``p_missing=`` of simulate"
+        raise DataError(
+            f"missing={quoted(noise.missing)} of the noise is for planning; give "
+            "p_missing= of simulate"
         )
     for name in of_planning:
         if getattr(noise, name) != NoiseModel.__dataclass_fields__[name].default:
-            raise CountsError(
-                f"``{name}={quoted(getattr(noise, name))}`` is for planning; leave it "
+            raise DataError(
+                f"{name}={quoted(getattr(noise, name))} is for planning; leave it "
                 "out of simulated noise"
             )
     return replace(
@@ -436,7 +436,7 @@ def _side_table_and_barcodes(
     barcodes.
     """
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
-        raise CountsError(
+        raise DataError(
             "activity is not a table with rows; give a DataFrame, a row an oligo: "
             f"element, arm and log2{_TABLE_OF.get(_kind_of(activity), '')}"
         )
@@ -444,7 +444,7 @@ def _side_table_and_barcodes(
         name for name in ("element", "arm", "log2") if name not in activity.columns
     ]
     if absent:
-        raise CountsError(
+        raise DataError(
             f"activity has no column {', '.join(map(quoted, absent))}; it needs "
             "element, arm and log2"
         )
@@ -452,8 +452,8 @@ def _side_table_and_barcodes(
     for name in ("element", "arm"):
         for one in table[name]:
             if not is_text(one) and not is_whole(one):
-                raise CountsError(
-                    f"``activity``: {name} {quoted(one)} is not text; name each {name}"
+                raise DataError(
+                    f"activity: {name} {quoted(one)} is not text; name each {name}"
                 )
     if "oligo_name" not in table.columns:
         table = table.assign(
@@ -463,7 +463,7 @@ def _side_table_and_barcodes(
     fit_for = np.abs(log2) <= MOST_LOG2
     if not fit_for.all():
         name = table["oligo_name"][int(np.argmin(fit_for))]
-        raise CountsError(
+        raise DataError(
             f"oligo {quoted(name)}: its log2 is not a number between -{MOST_LOG2} and "
             f"{MOST_LOG2}"
         )
@@ -476,7 +476,7 @@ def _side_table_and_barcodes(
             != first["log2"].to_numpy(np.float64)[place]
         )
         if other.any():
-            raise CountsError(
+            raise DataError(
                 f"oligo {quoted(names[place[int(np.argmax(other))]])} has two "
                 "activities; give its rows one log2"
             )
@@ -487,7 +487,7 @@ def _side_table_and_barcodes(
         )
     twice = table["oligo_name"].duplicated()
     if twice.any():
-        raise CountsError(
+        raise DataError(
             f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give "
             "each a name of its own in a column oligo_name"
         )
@@ -495,8 +495,8 @@ def _side_table_and_barcodes(
         n_barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n"))
     )
     if not n.any():
-        raise CountsError(
-            f"``n_barcodes={quoted(n_barcodes)}`` leaves no oligo a barcode; give 1 or "
+        raise DataError(
+            f"n_barcodes={quoted(n_barcodes)} leaves no oligo a barcode; give 1 or "
             "more to some oligo"
         )
     letters = _random_barcodes(
@@ -513,18 +513,18 @@ def _barcode_numbers(
     except (TypeError, ValueError, OverflowError):
         mean = np.array(np.nan)
     if mean.shape not in ((), (n,)) or not np.isfinite(mean).all() or (mean < 0).any():
-        raise CountsError(
-            "``n_barcodes=`` takes one number above 0, for example ``n_barcodes=10``, "
+        raise DataError(
+            "n_barcodes= takes one number above 0, for example n_barcodes=10, "
             f"or one for each of the {n} oligos, 0 or more"
         )
     mean = np.broadcast_to(mean, n)
     if least is not None:
         return np.maximum(
-            as_int(least, "min_barcodes", least=0, error=CountsError), rng.poisson(mean)
+            as_int(least, "min_barcodes", least=0, error=DataError), rng.poisson(mean)
         )
     if (mean != np.floor(mean)).any():
-        raise CountsError(
-            "``n_barcodes=`` holds fractions; with ``min_barcodes=`` it is the mean of "
+        raise DataError(
+            "n_barcodes= holds fractions; with min_barcodes= it is the mean of "
             "a Poisson draw"
         )
     return mean.astype(np.int64)

@@ -18,7 +18,7 @@ from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_number
 from causalgia.choices import requested_parts
-from causalgia.errors import CountsError
+from causalgia.errors import DataError
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.barcodes import (
@@ -90,9 +90,9 @@ def quality(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If the Dataset is not of kind ``counts``.
-    CountsError
+    DataError
         If an option is not a number of at least 0.
 
     Examples
@@ -105,8 +105,8 @@ def quality(
     0.83
     """
     validate(counts, "counts")
-    as_number(min_dna, "min_dna", least=0, error=CountsError)
-    as_number(outlier, "outlier", least=0, error=CountsError)
+    as_number(min_dna, "min_dna", least=0, error=DataError)
+    as_number(outlier, "outlier", least=0, error=DataError)
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)
@@ -331,7 +331,7 @@ def describe_quality(
     """
     verdicts = parse_json(
         about(quality).verdicts,
-        CountsError,
+        DataError,
         source="attrs['verdicts'] of a look at counts",
     )
     any_wrong = any(found["verdict"] not in CAUTIONS for found in verdicts)
@@ -395,7 +395,7 @@ def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> st
     """
     verdicts = parse_json(
         about(quality).verdicts,
-        CountsError,
+        DataError,
         source="attrs['verdicts'] of a look at counts",
     )
     n = quality.sizes["replicate"]

@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError, Setting, quoted
+from causalgia.errors import DataError, quoted
 from causalgia.inputs import from_cell
 from causalgia.mpra.counts.count_formats import (
     EMPTY,
@@ -148,7 +148,7 @@ def read_counts(
 
     Raises
     ------
-    CountsError
+    DataError
         If the table has no rows, unknown columns or several that may be the barcode or
         oligo, lines of another number of cells, a barcode twice or with letters other
         than ACGTN, an oligo that the side table lacks, a replicate without its DNA or
@@ -189,7 +189,7 @@ def read_counts(
         blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
         if blank.any():
             i = int(np.argmax(blank))
-            raise CountsError(
+            raise DataError(
                 f"{file_line(lines, i)}: replicate of oligo "
                 f"{quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
             )
@@ -300,7 +300,7 @@ def _has_row_names(text: bytes, header: Sequence[str]) -> bool:
 
 def _with_letters(table: pd.DataFrame, read: CountTable) -> pd.DataFrame:
     """Return the table with barcodes of the letters ACGTN, or with the numbers or names
-    that a table has in their place; raise CountsError if some are of letters.
+    that a table has in their place; raise DataError if some are of letters.
     """
     barcodes = table["barcode"].to_numpy(dtype=object)
     wrong = _wrong_letters(barcodes)
@@ -447,7 +447,7 @@ class _CountRows:
 
 
 def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColumns:
-    """Return the count columns by replicate, or raise CountsError."""
+    """Return the count columns by replicate, or raise DataError."""
     at = f"{path}, line {path.header if isinstance(path, Lines) else 1}"
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     is_long = "replicate" in header
@@ -457,13 +457,13 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
         match = _COUNT.fullmatch(name)
         assert match is not None, "other columns are left out or refused before"
         if is_long and match[2] is not None:
-            raise CountsError(
+            raise DataError(
                 f"{at}: the replicate is named by the column 'replicate' and by "
                 f"{quoted(name)}; rename the latter {match[1]}_count, or leave "
                 "'replicate' out"
             )
         if (match[2] or "") in found[match[1]]:
-            raise CountsError(
+            raise DataError(
                 f"{at}: two columns of {match[1]} for one replicate; leave "
                 f"{quoted(name)} out"
             )
@@ -471,7 +471,7 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
     dna, rna = found["dna"], found["rna"]
     for kind, other in (("dna", "rna"), ("rna", "dna")):
         if not found[kind]:
-            raise CountsError(
+            raise DataError(
                 f"{at}: no column {kind}_count_<replicate> beside those of "
                 f"{other}; add them"
             )
@@ -480,7 +480,7 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
         return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
     of_dna, of_rna = sorted(set(dna) - set(rna)), sorted(set(rna) - set(dna))
     if of_dna and of_rna:
-        raise CountsError(
+        raise DataError(
             f"{at}: replicate {quoted(of_dna[0])} has no column of rna, and "
             f"{quoted(of_rna[0])} none of dna; if they are one replicate, give it one "
             f"name in both columns, else add rna_count_{of_dna[0]} and "
@@ -488,7 +488,7 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
         )
     for kind, lone in (("rna", of_dna), ("dna", of_rna)):
         if lone:
-            raise CountsError(
+            raise DataError(
                 f"{at}: replicate {quoted(lone[0])} has no column of "
                 f"{kind}; add {kind}_count_{lone[0]}, or leave the replicate out "
                 "(one DNA column in all is a plasmid pool, which serves every "
@@ -505,7 +505,7 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
 def _select_replicates(
     names: list[str], chosen: Sequence[str] | None, path: Path | Lines
 ) -> list[str]:
-    """Return the replicates to read; several kinds of names raise CountsError unless
+    """Return the replicates to read; several kinds of names raise DataError unless
     they were given.
     """
     if chosen is None:
@@ -519,18 +519,16 @@ def _select_replicates(
             if absent
             else "give a list of different replicates"
         )
-        raise CountsError(
-            places=(str(path),),
+        raise DataError(
+            f"{path!s}: replicates={quoted(chosen)}: {what}; there are "
+            f"{', '.join(names)}",
             argument="replicates",
-            value=chosen,
-            need=f": {what}",
-            cure=f"there are {', '.join(names)}",
         )
     return wanted
 
 
 def _check_one_kind(names: list[str], path: Path | Lines) -> None:
-    """Raise CountsError where names differ in more than their number: cell types are
+    """Raise DataError where names differ in more than their number: cell types are
     not replicates.
     """
     by_name: dict[str, list[str]] = {}
@@ -544,22 +542,18 @@ def _check_one_kind(names: list[str], path: Path | Lines) -> None:
     if len(kinds) > 1:
         listed = "; ".join(map(", ".join, kinds))
         first = kinds[0]
-        raise CountsError(
-            places=(str(path),),
-            need=f"the columns are of {len(kinds)} kinds ({listed}), and cell types "
-            "or conditions are not replicates of one another",
-            cure=(
-                "read one at a time, ",
-                Setting("replicates", first),
-                ", or, if they are replicates all the same, name them all there",
-            ),
+        raise DataError(
+            f"{path!s}: the columns are of {len(kinds)} kinds ({listed}), and "
+            "cell types or conditions are not replicates of one another; read one "
+            f"at a time, replicates={quoted(first)}, or, if they are replicates all "
+            "the same, name them all there",
         )
 
 
 def _check_one_cell_type(
     names: list[str], conditions: Mapping[str, str], path: Path | Lines
 ) -> None:
-    """Raise CountsError where the table of conditions gives replicates several cell
+    """Raise DataError where the table of conditions gives replicates several cell
     types.
     """
     by_type: dict[str, list[str]] = {}
@@ -569,10 +563,10 @@ def _check_one_cell_type(
     if len(by_type) > 1:
         kinds = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in by_type.items())
         first = next(iter(by_type.values()))
-        raise CountsError(
-            f"{path}: ``conditions=`` gives the columns {len(by_type)} cell types "
+        raise DataError(
+            f"{path}: conditions= gives the columns {len(by_type)} cell types "
             f"({kinds}), which are not replicates of one another; read one at a time, "
-            f"``replicates={quoted(first)}``"
+            f"replicates={quoted(first)}"
         )
 
 
@@ -641,7 +635,7 @@ def _check_letters(barcodes: NDArray[np.object_], path: Lines) -> None:
     wrong = _wrong_letters(barcodes)
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise CountsError(
+        raise DataError(
             f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the "
             "letters A, C, G, T (or N); correct it"
         )
@@ -655,7 +649,7 @@ def _check_counts(
         wrong = ~((x >= 0) & (x == np.floor(x)) & (x < MOST_READS) | np.isnan(x))
         if wrong.any():
             i = int(np.argmax(wrong))
-            raise CountsError(
+            raise DataError(
                 f"{file_line(path, i)}: {name} of oligo "
                 f"{quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
                 "they were counted (whole, at least 0, below 2^53), not normalized"
@@ -672,17 +666,13 @@ def _check_oligos_known(
         i = int(np.argmax(which))
         name = str(table["oligo_name"].iloc[i])
         if n := several_variants(name):
-            raise CountsError(
-                need=(
-                    f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} carries "
-                    f"{n} variants, {quoted(name)}, and {int(which.sum()) - 1:,} more "
-                    "rows are of oligos that the side table lacks. Effects of variants "
-                    "that share barcodes need an additive model, which comes later; "
-                    "today, leave such barcodes out (",
-                    Setting("drop_unknown", True),
-                    "), so that barcodes with one variant are compared with those of "
-                    "the reference",
-                )
+            raise DataError(
+                f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} carries {n} "
+                f"variants, {quoted(name)}, and {int(which.sum()) - 1:,} more rows are of "
+                "oligos that the side table lacks. Effects of variants that share "
+                "barcodes need an additive model, which comes later; today, leave such "
+                "barcodes out (drop_unknown=True), so that barcodes with one variant "
+                "are compared with those of the reference",
             )
         spelling = other_spelling(name, side["oligo_name"])
         other = (
@@ -690,24 +680,11 @@ def _check_oligos_known(
             if spelling
             else other_library(name, side["oligo_name"])
         )
-        cure: tuple[str | Setting, ...] = (
-            ("write the names of the oligos alike in both tables",)
-            if spelling
-            else ("give the side table of the library that was measured",)
-            if other or unknown.all()
-            else (
-                "add its row there, or leave such rows out (",
-                Setting("drop_unknown", True),
-                ")",
-            )
-        )
         n = int(which.sum()) - 1
         nor = f", nor {'are those' if n > 1 else 'is that'} of {n:,} more row"
         more = f"{nor}{'s' * (n > 1)}" if n else ""
-        raise CountsError(
-            need=f"{file_line(path, i)}: oligo {quoted(name)} is not in the side "
-            f"table{more}{other}",
-            cure=cure,
+        raise DataError(
+            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table{more}{other}",
         )
 
 
@@ -745,7 +722,7 @@ _MOST_ASSIGNED_TWICE = 0.5
 def _check_unique_cells(
     table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Lines
 ) -> None:
-    """Raise CountsError for a barcode of two oligos, or a cell that appears twice."""
+    """Raise DataError for a barcode of two oligos, or a cell that appears twice."""
     of = table["oligo_name"].cat.codes.to_numpy()
     wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
     if wrong.any():
@@ -766,11 +743,11 @@ def _check_unique_cells(
             "most barcodes are of two oligos or more, as where conditions (cells, "
             "treatments) are rows of one table. Each is a library of its own: write "
             "a table of each, fit it by itself, and compare the fits: "
-            "``cg.mpra.concordance(fit, fit)``"
+            "cg.mpra.concordance(fit, fit)"
             if len(elsewhere) > _MOST_ASSIGNED_TWICE * len(first)
             else "drop the barcodes that are assigned twice"
         )
-        raise CountsError(
+        raise DataError(
             f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first "
             f"in line {path.line(j).rpartition(' ')[2]}){more}; {cure}"
         )
@@ -787,7 +764,7 @@ def _header_cells(text: bytes) -> list[str]:
 
 
 def parse_header(text: bytes, path: Path) -> list[str]:
-    """Return the column names; raise CountsError if barcodes or oligos are missing or a
+    """Return the column names; raise DataError if barcodes or oligos are missing or a
     name appears twice.
     """
     names = _header_cells(text)
@@ -797,14 +774,14 @@ def parse_header(text: bytes, path: Path) -> list[str]:
             f", line 1: no column {' and '.join(map(quoted, absent))} among "
             f"{', '.join(names)[:200]}"
         )
-        raise CountsError(
+        raise DataError(
             f"{path}{found if any(names) else ': line 1 is empty'}; the table is "
             "tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 "
             "..."
         )
     twice = next((name for name, n in Counter(names).items() if n > 1), None)
     if twice is not None:
-        raise CountsError(
+        raise DataError(
             f"{path}, line 1: column {quoted(twice)} appears twice; leave one of them "
             "out"
         )
@@ -829,7 +806,7 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
         "skiprows": 1,
     }
     if not text.partition(b"\n")[2].strip(b"\r\n"):
-        raise CountsError(
+        raise DataError(
             f"{path}: no row below the header; give the table of barcode counts"
         )
     named = dict.fromkeys(("oligo_name", "replicate"), "category")
@@ -854,24 +831,24 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
 
 def _text_cell_error(
     cells: pd.DataFrame, counts: Sequence[str], path: Path
-) -> CountsError:
+) -> DataError:
     for name in counts:
         wrong = (
             pd.to_numeric(cells[name], errors="coerce").isna() & cells[name].notna()
         ).to_numpy()
         if wrong.any():
             i = int(np.argmax(wrong))
-            return CountsError(
+            return DataError(
                 f"{file_line(path, i)}: {name} of oligo "
                 f"{quoted(cells['oligo_name'].iloc[i])} is "
                 f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell "
                 "without one is empty"
             )
-    return CountsError(f"{path}: some cell is neither a count nor empty")
+    return DataError(f"{path}: some cell is neither a count nor empty")
 
 
 def _check_cells(text: bytes, n: int, path: Path) -> None:
-    """Raise CountsError for a line with fewer or more cells than the header (stripped
+    """Raise DataError for a line with fewer or more cells than the header (stripped
     tabs).
     """
     letters = np.frombuffer(text, dtype=np.uint8)
@@ -889,8 +866,8 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
         i = first + int(np.argmax(wrong))
         found = text[starts[i] :].partition(b"\n")[0].count(b"\t") + 1
         if not text[starts[i] :].partition(b"\n")[0].strip():
-            raise CountsError(f"{file_line(path, i - 1)} is blank; leave it out")
-        raise CountsError(
+            raise DataError(f"{file_line(path, i - 1)} is blank; leave it out")
+        raise DataError(
             f"{file_line(path, i - 1)}: {found} cells under a header of {n}; tabs at "
             "the end of a line are empty cells, so write the table again without "
             "stripping its lines"

@@ -10,8 +10,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.checks import similar_names
-from causalgia.errors import CountsError, Setting, quoted
+from causalgia.errors import DataError, quoted
 from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.mpra.counts._activity import (
     MAD_TO_SD,
@@ -82,7 +81,7 @@ def calls(
 
     Raises
     ------
-    CountsError
+    DataError
         If there are fewer than 3 negative elements, they do not differ, or an oligo has
         no barcode with DNA in some replicate.
 
@@ -113,9 +112,8 @@ def calls(
     Name: q, dtype: float64
     """
     if tail not in get_args(Tail):
-        raise CountsError(
-            f"``tail={quoted(tail)}`` is neither 'rank' (the law of the negatives) nor "
-            "'t'"
+        raise DataError(
+            f"tail={quoted(tail)} is neither 'rank' (the law of the negatives) nor 't'"
         )
     by_replicate, n = oligo_activity(validate(counts, "counts"), method)
     check_oligos_observed(counts, n, np.arange(len(n)))
@@ -184,24 +182,12 @@ def _check_negatives(
     if n < LEAST_NEGATIVES:
         sizes = Counter(map(str, counts["group"].to_numpy().tolist()))
         groups = ", ".join(f"{group} ({size:,})" for group, size in sizes.items())
-        enough = [
-            name
-            for name, size in sizes.items()
-            if name not in (negative, "test", "positive") and size >= LEAST_NEGATIVES
-        ]
-        near = similar_names(negative, enough) or sorted(enough, key=sizes.__getitem__)
-        raise CountsError(
-            need=f"{n} oligos of group {quoted(negative)}, and {LEAST_NEGATIVES} are "
-            f"the least; the groups are {groups}",
-            cure=(
-                "name that of the negative controls, for example ",
-                Setting("negative", near[0]),
-            )
-            if near
-            else "measure negative controls, and give them that group in the side table",
+        raise DataError(
+            f"{n} oligos of group {quoted(negative)}, and {LEAST_NEGATIVES} are the "
+            f"least; the groups are {groups}",
         )
     if elements < LEAST_NEGATIVES:
-        raise CountsError(
+        raise DataError(
             f"the {n} oligos of group {quoted(negative)} are "
             f"{elements} element{'s' * (elements != 1)}, and how negatives differ shows "
             f"in {LEAST_NEGATIVES} or more; give each sequence a name of its own as "
@@ -209,7 +195,7 @@ def _check_negatives(
         )
     own = activity[null]
     if np.median(np.abs(own - np.median(own))) == 0:
-        raise CountsError(
+        raise DataError(
             f"the {n} oligos of group {quoted(negative)} have one activity, so nothing "
             "measures others"
         )

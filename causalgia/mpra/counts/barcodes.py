@@ -17,7 +17,7 @@ from causalgia._reporting import format_share
 from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_int, as_names, as_positive, check_arm, listed
-from causalgia.errors import CausalgiaError, CountsError, quoted
+from causalgia.errors import CausalgiaError, DataError, quoted
 from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
 from causalgia.inputs import parse_json
 from causalgia.schema import validate
@@ -406,7 +406,7 @@ def filter(
 
     Raises
     ------
-    CountsError
+    DataError
         If no rule is given, a value is not a positive number, an arm is unknown,
         `arm_names` is given without `min_barcodes`, or nothing is left.
 
@@ -421,14 +421,13 @@ def filter(
     """
     validate(counts, "counts")
     if min_dna is None and outliers is None and min_barcodes is None:
-        raise CountsError(
-            "no rule; give ``min_dna=``, ``outliers=`` or ``min_barcodes=``, for "
-            "example ``min_dna=10``"
+        raise DataError(
+            "no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10"
         )
     if arm_names is not None and min_barcodes is None:
-        raise CountsError(
-            f"``arm_names={quoted(arm_names)}`` names the arms that ``min_barcodes=`` "
-            "checks; give it, such as ``min_barcodes=5``, or leave ``arm_names=`` out"
+        raise DataError(
+            f"arm_names={quoted(arm_names)} names the arms that min_barcodes= "
+            "checks; give it, such as min_barcodes=5, or leave arm_names= out"
         )
     rules: dict[str, Any] = {
         "min_dna": min_dna,
@@ -437,7 +436,7 @@ def filter(
     }
     for name, value in rules.items():
         if value is not None:
-            as_positive(value, name, error=CountsError)
+            as_positive(value, name, error=DataError)
     if min_dna is not None:
         observed = dna_observed(counts)
         n = observed.sum(axis=1)
@@ -453,7 +452,7 @@ def filter(
             counts,
             ~(below | unknown),
             {"rule": "min_dna", "value": min_dna, **lost},
-            cure=f"give ``min_dna={int(mean[n > 0].max(initial=0))}`` or less",
+            cure=f"give min_dna={int(mean[n > 0].max(initial=0))} or less",
         )
     if outliers is not None:
         outlying = np.abs(barcode_z(counts)) > outliers
@@ -497,7 +496,7 @@ _ARMS_NAMED = 3
 
 
 def as_arms(
-    arm_names: Any, known: list[str], *, error: type[CausalgiaError] = CountsError
+    arm_names: Any, known: list[str], *, error: type[CausalgiaError] = DataError
 ) -> list[str]:
     """Return the arms that are compared, or raise `error` if one is no arm or is named
     twice.
@@ -509,18 +508,17 @@ def as_arms(
     >>> as_arms(["GATA"], ["control", "GATA1"])
     Traceback (most recent call last):
     ...
-    causalgia.errors.CountsError: arm_names= 'GATA' is not an arm; did you mean 'GATA1'? The arms are 'control', 'GATA1'
+    causalgia.errors.DataError: arm_names= 'GATA' is not an arm; did you mean 'GATA1'? The arms are 'control', 'GATA1'
     """
     names = as_names(arm_names)
     if not names or len(set(names)) < len(names):
         raise error(
+            f"arm_names={quoted(arm_names)} is no list of different arms; the arms "
+            f"are {listed(known)}",
             argument="arm_names",
-            value=arm_names,
-            need="is no list of different arms",
-            cure=f"the arms are {listed(known)}",
         )
     for name in names:
-        check_arm(name, known, "``arm_names=``", error=error)
+        check_arm(name, known, "arm_names=", error=error)
     return list(names)
 
 
@@ -542,13 +540,13 @@ def _filter_few_barcodes(
         rest = arm[compared & (n >= least)].tolist()
         arms = (
             f"; or compare the {len(rest):,} of {int(compared.sum()):,} arms that have "
-            f"{least}: ``arm_names=[{', '.join(map(quoted, rest[:_ARMS_NAMED]))}"
-            f"{', ...' if len(rest) > _ARMS_NAMED else ''}]``"
+            f"{least}: arm_names=[{', '.join(map(quoted, rest[:_ARMS_NAMED]))}"
+            f"{', ...' if len(rest) > _ARMS_NAMED else ''}]"
             if len(each) == 1 and len(rest) > 1
             else ""
         )
-        raise CountsError(
-            f"``min_barcodes={least}`` leaves no element: "
+        raise DataError(
+            f"min_barcodes={least} leaves no element: "
             f"{_lower(int(each.max(initial=0)), 'min_barcodes')}{arms}"
         )
     barcodes = dropped[counts["oligo_index"].to_numpy()]
@@ -571,9 +569,7 @@ def _lower(most: int, name: str) -> str:
             "none has a barcode that was observed; check the barcodes and the columns of "
             "counts with causalgia.mpra.quality"
         )
-    return (
-        f"the arm with the fewest has {most} at most; give ``{name}={most}`` or fewer"
-    )
+    return f"the arm with the fewest has {most} at most; give {name}={most} or fewer"
 
 
 def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
@@ -581,7 +577,7 @@ def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
 
     Raises
     ------
-    CountsError
+    DataError
         If attrs["filters"] is not JSON.
 
     Examples
@@ -590,7 +586,7 @@ def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
     []
     """
     source = "attrs['filters'] of the counts"
-    return list(parse_json(about(counts, "[]").filters, CountsError, source=source))
+    return list(parse_json(about(counts, "[]").filters, DataError, source=source))
 
 
 def _keep_barcodes(
@@ -605,8 +601,8 @@ def _keep_barcodes(
     attrs.
     """
     if not barcodes.any():
-        raise CountsError(
-            f"``{rule['rule']}={rule['value']}`` leaves no barcode at all; "
+        raise DataError(
+            f"{rule['rule']}={rule['value']} leaves no barcode at all; "
             f"{cure or 'give a larger ' + rule['rule']}, or check by "
             "causalgia.mpra.quality that the columns are counts of these barcodes"
         )
@@ -672,7 +668,7 @@ def split_duplicates(
 
     Raises
     ------
-    CountsError
+    DataError
         If an option is not a whole number, or fewer than `n_oligos` oligos have enough
         barcodes.
 
@@ -690,24 +686,22 @@ def split_duplicates(
     True
     """
     validate(counts, "counts")
-    as_int(min_barcodes, "min_barcodes", error=CountsError)
+    as_int(min_barcodes, "min_barcodes", error=DataError)
     tests = np.flatnonzero(counts["group"].to_numpy().astype(str) == "test")
     of = counts["oligo_index"].to_numpy()
     size = np.bincount(of, minlength=counts.sizes["oligo"])
     enough = tests[size[tests] >= 2 * min_barcodes]
     if n_oligos is not None:
-        as_int(n_oligos, "n_oligos", error=CountsError)
+        as_int(n_oligos, "n_oligos", error=DataError)
     if not len(enough) or (n_oligos is not None and n_oligos > len(enough)):
-        wanted = (
-            "" if n_oligos is None else f", and ``n_oligos={n_oligos}`` are asked for"
-        )
+        wanted = "" if n_oligos is None else f", and n_oligos={n_oligos} are asked for"
         largest = np.sort(size[tests])[::-1]
         wide_enough = largest[(n_oligos or 1) - 1 :][:1].tolist()
         cures = [f"ask for {len(enough)} at most"] * bool(len(enough))
         if wide_enough and wide_enough[0] >= 2:
-            cures.append(f"give smaller halves, ``min_barcodes={wide_enough[0] // 2}``")
+            cures.append(f"give smaller halves, min_barcodes={wide_enough[0] // 2}")
         cure = ", or ".join(cures) or "count two barcodes or more of an oligo"
-        raise CountsError(
+        raise DataError(
             f"{len(enough)} of {len(tests)} test oligos have the {2 * min_barcodes} "
             f"barcodes of two halves of {min_barcodes}{wanted}; {cure}"
         )

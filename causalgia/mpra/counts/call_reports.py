@@ -8,8 +8,8 @@ import xarray as xr
 
 from causalgia._reporting.text_tables import laid_out
 from causalgia.attributes import about
-from causalgia.errors import OutcomesError, quoted
-from causalgia.notes import notes_to_read
+from causalgia.errors import DataError, quoted
+from causalgia.notes import notes_of
 
 _ROWS = 20
 _DEFAULT_Q = 0.05
@@ -57,7 +57,7 @@ def describe_calls(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If q is not between 0 and 1.
 
     Examples
@@ -68,9 +68,7 @@ def describe_calls(
     None of 40 oligos is more active than the 20 negative controls (q <= 0
     """
     if not 0 < q < 1:
-        raise OutcomesError(
-            f"``q={quoted(q)}`` is a false discovery rate, between 0 and 1"
-        )
+        raise DataError(f"q={quoted(q)} is a false discovery rate, between 0 and 1")
     table = calls_table(found)
     called = (table["q"] <= q).to_numpy()
     n, n_tested = int(called.sum()), int(table["q"].notna().sum())
@@ -96,7 +94,7 @@ def describe_calls(
         text += ["", *laid_out([_HEADER, *lines], words)]
     if n > len(shown):
         text.append(f"Not shown: {n - len(shown):,} more; {pointer} shows every oligo.")
-    own = notes_to_read(found)
+    own = notes_of(found)
     text += [
         "",
         "Activity: mean log2(RNA/DNA) over replicates; SE: of other barcodes of the "

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import DataError, quoted
 from causalgia.types import Array, Ints
 
 _BARCODE_IN_NAME = re.compile(r"[ACGTNacgtn]{6,}")
@@ -30,7 +30,7 @@ def check_arms_of_one_library(
     compared: Sequence[Ints],
     oligos: Ints,
 ) -> None:
-    """Raise CountsError where the two arms of a contrast have the same barcodes.
+    """Raise DataError where the two arms of a contrast have the same barcodes.
 
     A barcode names one oligo of a pool, so that two oligos in one library never have
     the same barcodes. Where they do, the arms are conditions (cells, treatments) of
@@ -62,7 +62,7 @@ def check_arms_of_one_library(
 
     Raises
     ------
-    CountsError
+    DataError
         If two arms of a contrast have the same barcodes.
     """
     pairs = {(int(c[0]), int(c[1])) for c in compared if len(c) == 2}
@@ -78,25 +78,25 @@ def check_arms_of_one_library(
             what = "the same DNA counts in every element"
         names = f"{quoted(arms[first])} and {quoted(arms[second])}"
         if what:
-            raise CountsError(
+            raise DataError(
                 f"arms {names} share {what}, as two conditions of the same oligos do; "
                 "each is a library of its own, and the difference between the "
                 "libraries would be added to every effect. Fit each condition alone "
                 "(its own counts, arms by allele or motif), and compare the fits: "
-                "``cg.mpra.concordance(fit, fit)``. A contrast of four arms, (b in B - "
+                "cg.mpra.concordance(fit, fit). A contrast of four arms, (b in B - "
                 "a in B) - (b in A - a in A), is free of it"
             )
         if apart := _depths_apart(
             counts, oligos[:, first], oligos[:, second], len(pairs)
         ):
             one, other, change, error = apart
-            raise CountsError(
+            raise DataError(
                 f"arms {names} are separate libraries: from replicate {one} to {other} "
                 f"the ratio of their DNA changes by a factor of {2**change:.2f} (log2 "
                 f"{change:.2f}, standard error {error:.2f}), and in one library it "
                 "would stay the same. The difference between the libraries would be "
                 "added to every effect. Fit each by itself, with arms by allele or "
-                "motif, and compare the fits: ``cg.mpra.concordance(fit, fit)``"
+                "motif, and compare the fits: cg.mpra.concordance(fit, fit)"
             )
 
 

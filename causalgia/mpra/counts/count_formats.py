@@ -18,8 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from causalgia.checks import in_list
-from causalgia.errors import CountsError, quoted, type_in_words
-from causalgia.inputs import no_text, read_bytes
+from causalgia.errors import DataError, quoted, type_in_words
+from causalgia.inputs import read_bytes
 from causalgia.mpra.counts.column_kinds import (
     is_count_word,
     is_matrix_of_barcodes,
@@ -154,21 +154,19 @@ def read_table_bytes(path: Path) -> bytes:
     """Return the bytes of a file, decompressed if it is gzip, without blank lines at
     its end.
     """
-    text = read_bytes(path, CountsError, unpack=True)
+    text = read_bytes(path, DataError, unpack=True)
     if text.startswith(b"\x80"):
-        raise CountsError(
+        raise DataError(
             f"{path}: is a pickle of Python, as MPRAflow and esMPRA keep the barcodes "
             "of oligos, and is not read, because it may run code. If you trust it, "
-            "write it as text, and give that as ``assignment=``: "
+            "write it as text, and give that as assignment=: "
             f"{_UNPICKLED.format(path=shlex.quote(str(path)))}"
         )
-    if why := no_text(text[:512]):
-        raise CountsError(f"{path}: {why}")
     try:
         _ = text if text.isascii() else text.decode()
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
-        raise CountsError(
+        raise DataError(
             f"{path}, line {line}: letters that are not UTF-8; save the table as UTF-8 "
             "text"
         ) from error
@@ -203,7 +201,7 @@ def read_cells(text: bytes, path: Path) -> Cells:
 
     Raises
     ------
-    CountsError
+    DataError
         If the first line has none of them, or lines differ in their cells.
     """
     # each end of a line is one, as for the reader of cells: rows have the number of theirs
@@ -214,7 +212,7 @@ def read_cells(text: bytes, path: Path) -> Cells:
     separator = separator_of(first)
     if separator is None:
         what = "is empty" if not first.strip() else "has one cell"
-        raise CountsError(
+        raise DataError(
             f"{path}: line {numbers[0]} {what}; the table is tab-separated (or has "
             "commas or semicolons between cells), with a header barcode oligo_name "
             "dna_count_1 rna_count_1 ..."
@@ -222,7 +220,7 @@ def read_cells(text: bytes, path: Path) -> Cells:
     try:
         rows = list(csv.reader(io.StringIO(read.text, newline=""), delimiter=separator))
     except csv.Error as error:
-        raise CountsError(
+        raise DataError(
             f"{path}: it cannot be read as a table with {SEPARATORS[separator]} "
             f"between cells ({error}); look for a quotation mark that is not closed"
         ) from error
@@ -234,14 +232,14 @@ def read_cells(text: bytes, path: Path) -> Cells:
         if len(row) == n:
             continue
         if not row or (len(row) == 1 and not row[0].strip()):
-            raise CountsError(f"{path}, line {numbers[i]} is blank; leave it out")
+            raise DataError(f"{path}, line {numbers[i]} is blank; leave it out")
         cure = (
             "names of rows stand before it: write the table without them "
             "(write.table(..., row.names = FALSE))"
             if i == 1 and len(row) == n + 1
             else f"write each line with as many {SEPARATORS[separator]} as the header"
         )
-        raise CountsError(
+        raise DataError(
             f"{path}, line {numbers[i]}: {len(row)} cells under a header of {n}; {cure}"
         )
     details = [
@@ -280,11 +278,11 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
 
     Raises
     ------
-    CountsError
+    DataError
         If it has no such columns, or a barcode is assigned to two oligos.
     """
     if isinstance(table, pd.DataFrame):
-        where, names = "``assignment=``", [str(name) for name in table.columns]
+        where, names = "assignment=", [str(name) for name in table.columns]
         rows = table.astype(str).to_numpy().tolist()
     elif isinstance(table, str | Path):
         where = str(table)
@@ -299,8 +297,8 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
             if _BARCODE_NAME.fullmatch(first) and len(names) > 1:
                 names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
     else:
-        raise CountsError(
-            f"``assignment=`` is {type_in_words(table)}; give a path or a DataFrame "
+        raise DataError(
+            f"assignment= is {type_in_words(table)}; give a path or a DataFrame "
             "with the columns barcode and oligo_name"
         )
     places = [
@@ -308,7 +306,7 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
         for known in (BARCODE_COLUMNS, OLIGO_COLUMNS)
     ]
     if [len(one) for one in places] != [1, 1]:
-        raise CountsError(
+        raise DataError(
             f"{where}: its columns are {', '.join(names)[:200]}; an assignment has one "
             "of barcodes and one of oligos: barcode oligo_name (or two columns without "
             "a header)"
@@ -333,14 +331,14 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
     twice = pairs["barcode"].duplicated(keep=False).to_numpy()
     if twice.any():
         some = pairs[twice].sort_values("barcode")
-        raise CountsError(
+        raise DataError(
             f"{where}: barcode {some['barcode'].iloc[0]} is of oligos "
             f"{quoted(some['oligo'].iloc[0])} and {quoted(some['oligo'].iloc[1])}, and "
             f"{some['barcode'].nunique() - 1:,} more barcodes are of several; drop the "
             "barcodes that are assigned twice"
         )
     if both := sorted(set(taken_for) & set(pairs["barcode"])):
-        raise CountsError(
+        raise DataError(
             f"{where}: barcode {both[0]} has a line of its own, and in another is "
             f"taken for {taken_for[both[0]]}; drop one of these lines"
         )
@@ -369,8 +367,8 @@ def read_conditions(
         if isinstance(conditions, pd.DataFrame):
             rows = conditions.astype(str).to_numpy().tolist()
         elif not isinstance(conditions, str | Path):
-            raise CountsError(
-                f"``conditions=`` is {type_in_words(conditions)}; give a path, a "
+            raise DataError(
+                f"conditions= is {type_in_words(conditions)}; give a path, a "
                 "DataFrame of two columns, or a mapping of columns to DNA or their "
                 "cell type"
             )
@@ -380,8 +378,8 @@ def read_conditions(
         if rows and rows[0][0] == "":
             del rows[0]  # names of the columns, as R writes them
         if any(len(row) != 2 for row in rows):
-            raise CountsError(
-                f"``conditions=`` has {len(rows[0])} columns; it has two: a column of "
+            raise DataError(
+                f"conditions= has {len(rows[0])} columns; it has two: a column of "
                 "the counts, and DNA or the cell type of its RNA"
             )
         known = {str(name): str(what) for name, what in rows}
@@ -391,8 +389,8 @@ def read_conditions(
     }
     if "DNA" not in known.values() or set(known.values()) == {"DNA"}:
         lone = "DNA" if "DNA" in known.values() else in_list(sorted({*known.values()}))
-        raise CountsError(
-            f"``conditions=``: all columns are of {lone}; mark those of the plasmids "
+        raise DataError(
+            f"conditions=: all columns are of {lone}; mark those of the plasmids "
             "with DNA, and the others with their cell type"
         )
     return known
@@ -409,7 +407,7 @@ def read_any_table(
 
     Raises
     ------
-    CountsError
+    DataError
         If a column is of no known kind, or two may be the same; if there are neither
         barcodes nor oligos, or barcodes without an assignment to oligos.
     """
@@ -423,14 +421,14 @@ def read_any_table(
     if not has_header:
         return _without_header(read, path, assignment)
     if is_barcode(rows[0][0]) and any(map(_WHOLE.fullmatch, rows[0])):
-        raise CountsError(
+        raise DataError(
             f"{at}: {', '.join(rows[0])[:100]} is a row of counts, not a header; write "
             "a line with the names of the columns above it, such as barcode oligo_name "
             "dna_count_1 rna_count_1"
         )
     header, body = [name.strip() for name in rows[0]], rows[1:]
     if not body:
-        raise CountsError(
+        raise DataError(
             f"{path}: no row below the header; give the table of barcode counts"
         )
     row_names = header[0] == "" and "" not in header[1:]
@@ -448,7 +446,7 @@ def read_any_table(
             "row names read as names of oligos" if of_oligos else "row names not used"
         )
     if roles.barcode is None and roles.oligo is None:
-        raise CountsError(
+        raise DataError(
             f"{at}: no column {quoted('barcode')} and {quoted('oligo_name')} "
             f"among {', '.join(header)[:200]}; the table is tab-separated, with a "
             "header barcode oligo_name dna_count_1 rna_count_1 ..., or, of sums, "
@@ -460,10 +458,10 @@ def read_any_table(
     if roles.oligo is not None:
         cells["oligo_name"] = np.array(columns[roles.oligo], dtype=object)
     elif assignment is None:
-        raise CountsError(
+        raise DataError(
             f"{at}: no column of oligos among {', '.join(header)[:200]}; "
             "name it oligo_name, or give the table of barcodes and their oligos, "
-            "``assignment=``"
+            "assignment="
         )
     if roles.replicate is not None:
         cells["replicate"] = np.array(columns[roles.replicate], dtype=object)
@@ -504,18 +502,18 @@ def _without_header(
     """
     rows = read.rows
     if len(rows[0]) == 2:
-        raise CountsError(f"{path}: barcodes and one count, without a header; {_APART}")
+        raise DataError(f"{path}: barcodes and one count, without a header; {_APART}")
     if len(rows[0]) != 3:
-        raise CountsError(
+        raise DataError(
             f"{path}: no header, and {len(rows[0])} columns; without one a table has "
             "three, barcode DNA RNA, of one replicate: write a line with the names of "
             "the columns"
         )
     if assignment is None:
-        raise CountsError(
+        raise DataError(
             f"{path}: barcode, DNA and RNA without a header, as MPRAflow writes them, "
             "say nothing of oligos; give the table of barcodes and their oligos, "
-            "``assignment=``"
+            "assignment="
         )
     lines = _lines_of(path, read, first=1)
     barcode, dna, rna = map(list, zip(*rows, strict=True))
@@ -541,15 +539,15 @@ def named_oligos(table: CountTable, assignment: Assignment | None) -> CountTable
 
     Raises
     ------
-    CountsError
+    DataError
         If there is no assignment, or none of the barcodes is in it.
     """
     if "oligo_name" in table.cells:
         return _typed(table)
     if assignment is None:
-        raise CountsError(
+        raise DataError(
             f"{table.lines}: there are barcodes and no names of oligos; give the table "
-            "of barcodes and their oligos, ``assignment=``"
+            "of barcodes and their oligos, assignment="
         )
     return _typed(_assigned(table, assignment))
 
@@ -566,7 +564,7 @@ def _assigned(table: CountTable, assignment: Assignment) -> CountTable:
     oligo = cells["barcode"].map(assignment.oligos)
     lone = oligo.isna().to_numpy()
     if lone.all():
-        raise CountsError(
+        raise DataError(
             f"{table.lines}: none of its {len(cells):,} barcodes, such as "
             f"{quoted(cells['barcode'].iloc[0])}, is in the assignment, whose barcodes "
             f"are like {quoted(assignment.oligos.index[0])}: give the assignment of this "
@@ -639,7 +637,7 @@ def _roles_of(
     taken = {roles.barcode, roles.oligo, roles.replicate, *roles.left_out}
     others = [name for name in header if name not in taken]
     if roles.barcode is None and is_matrix_of_barcodes(others):
-        raise CountsError(
+        raise DataError(
             f"{at}: columns such as {quoted(others[0])} are the barcodes of a matrix of "
             "MPRAnalyze, which fills oligos of few barcodes up with zeros, so that it "
             "does not say which barcodes there are; give the table that it was made "
@@ -654,8 +652,8 @@ def _roles_of(
             elif is_no_count(name):
                 roles.left_out.append(name)
             else:
-                raise CountsError(
-                    f"{at}: column {quoted(name)} is not in ``conditions=``, which has "
+                raise DataError(
+                    f"{at}: column {quoted(name)} is not in conditions=, which has "
                     f"{', '.join(conditions)[:200]}; add it there, or leave it out of "
                     "the table"
                 )
@@ -667,8 +665,8 @@ def _roles_of(
             )
     absent = [name for name in conditions or () if name not in header]
     if absent:
-        raise CountsError(
-            f"{at}: ``conditions=`` has {quoted(absent[0])}, which is no column; there "
+        raise DataError(
+            f"{at}: conditions= has {quoted(absent[0])}, which is no column; there "
             f"are {', '.join(header)[:200]}"
         )
     if conditions is None:
@@ -692,7 +690,7 @@ def is_no_count(name: str) -> bool:
 
 
 def _set_names(header: Sequence[str], at: str, roles: _Roles) -> None:
-    """Set the columns of barcodes, oligos and replicates; raise CountsError where two
+    """Set the columns of barcodes, oligos and replicates; raise DataError where two
     may be one of these.
     """
     twice = next((name for name in header if header.count(name) > 1), None)
@@ -702,7 +700,7 @@ def _set_names(header: Sequence[str], at: str, roles: _Roles) -> None:
             if kind_of_column(twice)
             else "leave one of them out"
         )
-        raise CountsError(f"{at}: column {quoted(twice)} appears twice; {cure}")
+        raise DataError(f"{at}: column {quoted(twice)} appears twice; {cure}")
     for role, known, exact in (
         ("barcode", BARCODE_COLUMNS, "barcode"),
         ("oligo", OLIGO_COLUMNS, "oligo_name"),
@@ -711,7 +709,7 @@ def _set_names(header: Sequence[str], at: str, roles: _Roles) -> None:
         some = [name for name in header if plain_column(name) in known]
         named = [name for name in some if plain_column(name) == exact]
         if len(some) > 1 and len(named) != 1:
-            raise CountsError(
+            raise DataError(
                 f"{at}: columns {in_list([quoted(one) for one in some])} may each be "
                 f"that of {role}s; rename the one that is to {exact}, and leave the "
                 "other out"
@@ -730,26 +728,26 @@ def _kind_and_replicate(
         return place
     kinds = {one[0] for other in columns if (one := kind_of_column(other))}
     if is_count_word(name) and not kinds:
-        raise CountsError(
+        raise DataError(
             f"{at}: column {quoted(name)} does not say whether it is DNA or RNA; {_APART}"
         )
     if "rna" not in kinds:
         what = "RNA" if kinds else "DNA or RNA"
-        raise CountsError(
+        raise DataError(
             f"{at}: no column says {what} (one is {quoted(name)}); give "
-            "``conditions=``, a table that says of each column whether it is DNA, or "
+            "conditions=, a table that says of each column whether it is DNA, or "
             "its cell type (MPRAmodel's condition table), or rename columns "
             "dna_count_<replicate> and rna_count_<replicate>"
         )
     if not oligos_known:
-        raise CountsError(
+        raise DataError(
             f"{at}: column {quoted(name)} is not a count of DNA or RNA, and no column is "
             "called oligo_name; if it names the oligo of each row, rename it oligo_name, "
             "if its barcode, barcode; otherwise leave it out"
         )
-    raise CountsError(
+    raise DataError(
         f"{at}: column {quoted(name)} is not a count of DNA or RNA; leave it out or "
-        "rename it, or say in ``conditions=`` which columns are DNA"
+        "rename it, or say in conditions= which columns are DNA"
     )
 
 
@@ -758,7 +756,7 @@ def _check_counts_known(roles: _Roles, at: str) -> None:
     for name, place in roles.counts.items():
         if place in places:
             of = f" of replicate {place[1]}" if place[1] else ""
-            raise CountsError(
+            raise DataError(
                 f"{at}: columns {quoted(places[place])} and {quoted(name)} "
                 f"are both {place[0].upper()}{of}; leave one of them out"
             )
@@ -771,7 +769,7 @@ def _check_counts_known(roles: _Roles, at: str) -> None:
                 if derived
                 else ""
             )
-            raise CountsError(
+            raise DataError(
                 f"{at}: no column {kind}_count_<replicate> beside those of "
                 f"{other}{instead}; add them"
             )
@@ -793,7 +791,7 @@ def as_numbers(
     if wrong.any():
         i = int(np.argmax(wrong))
         of = cells.get("oligo_name", cells.get("barcode"))
-        raise CountsError(
+        raise DataError(
             f"{lines.line(i)}: {name} of {quoted(of[i]) if of is not None else 'a row'} "
             f"is {quoted(column[i])}; a count is a whole number, and a cell without "
             "one is empty"
@@ -848,7 +846,7 @@ def _check_one_row(table: pd.DataFrame, lines: Lines) -> None:
         row = table.iloc[i]
         of = f" in replicate {row['replicate']}" if "replicate" in table else ""
         first = int(np.argmax((table[keys] == row[keys]).all(axis=1).to_numpy()))
-        raise CountsError(
+        raise DataError(
             f"{lines.line(i)}: oligo {quoted(row['oligo_name'])} has a second row{of} "
             f"(the first in line {first + lines.first}), and there is no column of "
             "barcodes; give the sum of each oligo, or name the column barcode"
@@ -903,7 +901,7 @@ def clean_barcodes(
 
     Raises
     ------
-    CountsError
+    DataError
         If there are several such suffixes: barcodes of several samples.
     """
     text = pd.Series(barcodes, dtype=object).astype(str)
@@ -913,7 +911,7 @@ def clean_barcodes(
     wells = upper.str.extract(_WELL, expand=False)
     if wells.notna().any() and wells.isna().any():
         first = int(wells.notna().to_numpy().argmax())
-        raise CountsError(
+        raise DataError(
             f"{table.lines}: {int(wells.notna().sum()):,} of {len(wells):,} barcodes, such "
             f"as {quoted(str(text.iloc[first]))}, end in the number of a sample (10x "
             "Genomics) and the others do not; write all with it, or all without"
@@ -921,7 +919,7 @@ def clean_barcodes(
     if wells.notna().all() and len(wells):
         several = sorted(wells.unique().tolist())
         if len(several) > 1:
-            raise CountsError(
+            raise DataError(
                 f"{table.lines}: barcodes end in {in_list(several)}, which number "
                 "samples (10x Genomics); give a table for each sample, or one column "
                 "of counts for each"
@@ -936,14 +934,14 @@ def joined(tables: Mapping[str, CountTable]) -> CountTable:
 
     Raises
     ------
-    CountsError
+    DataError
         If a table has several replicates.
     """
     parts, starts, rows, n = [], [], [], 0
     for replicate, table in tables.items():
         counts = [str(name) for name in table.cells if name not in NAMES]
         if [name[:9] for name in sorted(counts)] != ["dna_count", "rna_count"]:
-            raise CountsError(
+            raise DataError(
                 f"{table.lines}: a file for each replicate has one column of DNA and "
                 f"one of RNA, and this has {', '.join(counts)[:200]}; give a "
                 "table of several replicates by itself"

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_names
-from causalgia.errors import CountsError, LibraryError, quoted, type_in_words
-from causalgia.inputs import from_column, no_text, parse_json, read_bytes
+from causalgia.errors import DataError, DesignError, quoted, type_in_words
+from causalgia.inputs import from_column, parse_json, read_bytes
 from causalgia.mpra.counts.comment_lines import without_comments
 from causalgia.mpra.counts.side_formats import (
     SIDE_FORMAT_COLUMNS,
@@ -57,7 +57,7 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
 
     Raises
     ------
-    CountsError
+    DataError
         If a column is absent, a cell is empty, an oligo has two rows, or is of an
         element of another library.
 
@@ -79,9 +79,7 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         side, where = side_table, "the side table"
     elif isinstance(side_table, str | Path):
         path = Path(side_table)
-        data = read_bytes(path, CountsError, unpack=True)
-        if why := no_text(data[:512]):
-            raise CountsError(f"{path}: {why}")
+        data = read_bytes(path, DataError, unpack=True)
         if is_variant_file(text := data.decode("utf-8-sig", errors="replace")):
             where = f"the side table {side_table}"
             return _side_columns(side_table_of_variants(text, where), where)
@@ -100,7 +98,7 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
                 encoding="utf-8-sig",
             )
         except ValueError as error:  # malformed table, or not UTF-8
-            raise CountsError(
+            raise DataError(
                 f"the side table {path} cannot be read ({error}); it is tab-separated "
                 "UTF-8 text"
             ) from error
@@ -114,8 +112,8 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         used = [low in known for low in lower_names(names)]
         side = side.loc[:, used].apply(from_column)
     else:
-        raise CountsError(
-            f"``side_table=`` is {type_in_words(side_table)}; give a path, a "
+        raise DataError(
+            f"side_table= is {type_in_words(side_table)}; give a path, a "
             "DataFrame, or a library"
         )
     return _side_columns(side, where)
@@ -200,7 +198,7 @@ def insert_fingerprint(inserts: Sequence[str]) -> str:
 
 
 def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
-    """Raise LibraryError where a unit or control has other inserts than those whose
+    """Raise DesignError where a unit or control has other inserts than those whose
     fingerprint is in its name.
 
     Counts, fits and virtual trials are matched by names, so that a changed unit under
@@ -216,7 +214,7 @@ def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
 
     Raises
     ------
-    LibraryError
+    DesignError
         With the element and the name that would be right.
     """
     every = pd.DataFrame(
@@ -246,7 +244,7 @@ def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
 def _check_fingerprint(name: str, inserts: Sequence[str]) -> None:
     printed, found = _PRINTED.fullmatch(name), insert_fingerprint(inserts)
     if printed is not None and not printed["arm"] and found != printed["print"]:
-        raise LibraryError(
+        raise DesignError(
             f"element {quoted(name)} has other inserts than those that its name is the "
             "fingerprint of; effects are matched by name, and this is another "
             "sequence: give the element and its oligos another name, such as "
@@ -272,14 +270,14 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
         if side.columns.tolist().count(name) > 1
     ]
     if twice:
-        raise CountsError(
+        raise DataError(
             f"{where} has the column {quoted(twice[0])} twice; leave one of them out"
         )
     if is_sequence_design(side.columns):
         side = side_table_from_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
     if absent:
-        raise CountsError(
+        raise DataError(
             f"{where} has no column {' and '.join(map(quoted, absent))}; it is "
             "tab-separated, with the columns oligo_name element arm and, if there is "
             "one, group; or IGVF's reporter_sequence_design, BCalm's ID REF ALT, "
@@ -292,7 +290,7 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
     if empty.to_numpy().any():
         i = int(empty.any(axis=1).to_numpy().argmax())
         name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
-        raise CountsError(
+        raise DataError(
             f"{where}, row {i + 1} (oligo {quoted(side['oligo_name'].iloc[i])}): "
             f"{name} is empty; fill it in"
         )
@@ -304,7 +302,7 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
             f"({row.element}, {row.arm}, {row.group})"
             for row in rows.iloc[:2].itertuples()
         )
-        raise CountsError(
+        raise DataError(
             f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; "
             "an oligo is of one element and arm: leave one row out, or give two "
             "constructs two names"
@@ -314,7 +312,7 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
         if of_oligo and of_element and of_oligo["stem"] == of_element["stem"]:
             prints = of_oligo["print"], of_element["print"]
             if prints[0] != prints[1] and not any(map(str.isdigit, prints)):
-                raise CountsError(
+                raise DataError(
                     f"{where}: oligo {quoted(name)} is of element {quoted(element)}, "
                     "which is another sequence: these are two libraries; give the side "
                     "table of the library that was measured"
@@ -375,7 +373,7 @@ def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
 
     Raises
     ------
-    CountsError
+    DataError
         If a class is unknown, an oligo carries several variants, or two names become
         one.
 
@@ -407,7 +405,7 @@ def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     first: dict[str, str] = {}
     for (name, *_), original in zip(side, design["name"].astype(str), strict=True):
         if first.setdefault(name, original) != original:
-            raise CountsError(
+            raise DataError(
                 f"{where}: oligos {quoted(first[name])} and {quoted(original)} are "
                 f"both {quoted(name)} in counts; rename one"
             )
@@ -420,7 +418,7 @@ def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]
     """Return element, arm and group of a row."""
     name, category, kind, spdi, allele, info = row
     if str(kind) not in _GROUP_OF_KIND:
-        raise CountsError(
+        raise DataError(
             f"{where}: oligo {quoted(name)} is of class '{kind}'; there are "
             f"{', '.join(_GROUP_OF_KIND)}"
         )
@@ -439,7 +437,7 @@ def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]
             group,
         )
     if len(variants) > 1 or len(alleles) != 1:
-        raise CountsError(
+        raise DataError(
             f"{where}: oligo {quoted(name)} carries {len(variants)} variants and "
             f"{len(alleles)} alleles; a side table has one element an oligo: write one "
             "(oligo_name element arm group) for the variants that are compared"
@@ -452,8 +450,8 @@ def _labels_from_info(info: Any) -> tuple[str, str, str] | None:
     None.
     """
     try:
-        known = parse_json(str(info), CountsError)
-    except CountsError:
+        known = parse_json(str(info), DataError)
+    except DataError:
         return None
     if not isinstance(known, dict) or not all(
         isinstance(known.get(x), str) for x in ("element", "arm", "group")
@@ -469,12 +467,12 @@ def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
     if str(cell) in ("NA", ""):
         return []
     try:
-        found = parse_json(str(cell), CountsError)
-    except CountsError:
+        found = parse_json(str(cell), DataError)
+    except DataError:
         found = None
     if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
         cell = quoted(str(cell)[:40])
-        raise CountsError(
+        raise DataError(
             f"{where}: oligo {quoted(name)}: {cell} is neither a JSON array of texts "
             "nor NA; correct it"
         )
@@ -482,7 +480,7 @@ def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
 
 
 def _labels(values: Any, name: str, what: str) -> NDArray[Any]:
-    """Return names as texts, or raise CountsError; whole numbers are names, too."""
+    """Return names as texts, or raise DataError; whole numbers are names, too."""
     try:
         labels = np.asarray(values)
     except (TypeError, ValueError):  # ragged, or a Dataset
@@ -491,8 +489,9 @@ def _labels(values: Any, name: str, what: str) -> NDArray[Any]:
         return labels.astype(str)
     found = None if isinstance(values, str) else as_names(values)
     if found is None:
-        raise CountsError(
-            argument=name, value=values, need="is no list of texts", cure=f"give {what}"
+        raise DataError(
+            f"{name}={quoted(values)} is no list of texts; give {what}",
+            argument=name,
         )
     return np.array(found, dtype=str)
 
@@ -542,7 +541,7 @@ def counts_of(
 
     Raises
     ------
-    CountsError
+    DataError
         If there is no barcode, a barcode has an unknown oligo or appears twice, a count
         is negative or fractional, shapes disagree, or a library (DNA or RNA of a
         replicate) has no reads.
@@ -566,7 +565,7 @@ def counts_of(
     letters = _labels(barcodes, "barcodes", "the letters of each barcode")
     oligos = _labels(oligos, "oligos", "the oligo of each barcode")
     if len(letters) == 0 or len(oligos) != len(letters):
-        raise CountsError(
+        raise DataError(
             f"{len(letters)} barcodes and {len(oligos)} names of oligos; give one "
             "oligo to each barcode"
         )
@@ -575,7 +574,7 @@ def counts_of(
     if (places < 0).any():
         i = int(np.argmax(places[of] < 0))
         hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
-        raise CountsError(
+        raise DataError(
             f"barcode {letters[i]}: its oligo {quoted(oligos[i])} is not in the side "
             f"table{hint}"
         )
@@ -586,7 +585,7 @@ def counts_of(
         rna_cells.shape,
         rna_cells.shape[:1],
     ):
-        raise CountsError(
+        raise DataError(
             f"dna has shape {dna_cells.shape} and rna {rna_cells.shape}; give both "
             "(n_barcodes, n_replicates), or dna (n_barcodes,) where one plasmid pool "
             "serves all replicates"
@@ -598,11 +597,10 @@ def counts_of(
         else _labels(replicates, "replicates", "the name of each replicate").tolist()
     )
     if len(names) != rna_cells.shape[1]:
-        raise CountsError(
+        raise DataError(
+            f"replicates={quoted(names)} names {len(names)}, and rna has "
+            f"{rna_cells.shape[1]} columns; name each replicate once",
             argument="replicates",
-            value=names,
-            need=f"names {len(names)}, and rna has {rna_cells.shape[1]} columns",
-            cure="name each replicate once",
         )
     counts = xr.Dataset(
         {
@@ -633,7 +631,7 @@ def counts_of(
                 if total.ndim
                 else "the plasmid pool"
             )
-            raise CountsError(
+            raise DataError(
                 f"{name.upper()} of {whole} has no read at all; leave the replicate "
                 "out, or correct its column"
             )
@@ -648,17 +646,17 @@ def _as_count_cells(
     """
     cells = np.asarray(values)
     if cells.dtype.kind not in "iuf":
-        raise CountsError(
+        raise DataError(
             f"{name} is of dtype {cells.dtype}, and counts are numbers; cast it"
         )
     if cells.ndim == 0 or len(cells) != len(barcodes):
-        raise CountsError(
+        raise DataError(
             f"{name} has shape {cells.shape} for {len(barcodes)} barcodes; give a row "
             "to each barcode"
         )
     present = (cells == cells) if observed is None else np.asarray(observed, bool)
     if present.shape != cells.shape:
-        raise CountsError(
+        raise DataError(
             f"{name}_observed has shape {present.shape}, not {cells.shape} as {name} "
             "has"
         )
@@ -668,7 +666,7 @@ def _as_count_cells(
         wrong |= ~np.isfinite(cells) | (cells != np.floor(cells))
     if wrong.any():
         i = tuple(np.argwhere(wrong)[0])
-        raise CountsError(
+        raise DataError(
             f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they "
             "were counted (whole, at least 0, below 2^53), not normalized"
         )

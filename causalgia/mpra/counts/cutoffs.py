@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia._reporting import format_share
-from causalgia.errors import CountsError
+from causalgia.errors import DataError
 from causalgia.mpra.counts.barcodes import dna_observed, filter
 from causalgia.types import Array, Mask
 
@@ -144,7 +144,7 @@ def check_cutoff(counts: xr.Dataset, *, of_logs: bool = False) -> list[str]:
 
     Raises
     ------
-    CountsError
+    DataError
         If effects shrink by a tenth or more.
     """
     found = cutoff(counts)
@@ -154,7 +154,7 @@ def check_cutoff(counts: xr.Dataset, *, of_logs: bool = False) -> list[str]:
     if 1 - found.slope < most:
         return [cutoff_in_words(found)]
     more = " or less, since these are means of log ratios" if of_logs else ""
-    raise CountsError(
+    raise DataError(
         f"{cutoff_in_words(found)}{more}. Give a table that has a 0 where DNA was read "
         f"and RNA was not{_floor_that_helps(counts, most)}"
     )
@@ -167,7 +167,7 @@ def _floor_that_helps(counts: xr.Dataset, most: float) -> str:
     for floor in _FLOORS:
         try:
             deeper = filter(counts, min_dna=floor)
-        except CountsError:
+        except DataError:
             return ""
         if deeper.sizes["barcode"] < 0.1 * counts.sizes["barcode"]:
             return ""
@@ -176,7 +176,7 @@ def _floor_that_helps(counts: xr.Dataset, most: float) -> str:
             left = format_share(deeper.sizes["barcode"] / counts.sizes["barcode"])
             return (
                 ", or keep the barcodes with DNA enough, of which few are lost: "
-                f"``cg.mpra.filter(counts, min_dna={floor})`` leaves {left} of the "
+                f"cg.mpra.filter(counts, min_dna={floor}) leaves {left} of the "
                 "barcodes"
             )
     return ""

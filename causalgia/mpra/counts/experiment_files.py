@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from causalgia.checks import in_list
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import DataError, quoted
 from causalgia.inputs import is_file, open_regular_file
 from causalgia.mpra.counts.column_kinds import is_count_word, kind_of_column
 from causalgia.mpra.counts.comment_lines import SEPARATORS, separator_of
@@ -80,7 +80,7 @@ class Experiment:
 
         Raises
         ------
-        CountsError
+        DataError
             If a file is absent.
         """
         row, at = self.rows[replicate]
@@ -96,10 +96,10 @@ def read_experiment(path: Path) -> Experiment | None:
 
     Raises
     ------
-    CountsError
+    DataError
         If the file cannot be read, or two lines are of one condition and replicate.
     """
-    with open_regular_file(path, CountsError) as file:
+    with open_regular_file(path, DataError) as file:
         head = file.read(4096).lower()
     if not all(key.encode() in head for key in _KEYS):
         return None
@@ -121,7 +121,7 @@ def read_experiment(path: Path) -> Experiment | None:
         condition, replicate = (row[key].strip() for key in _KEYS)
         name = f"{condition}_{replicate}" if len(conditions) > 1 else replicate
         if name in found:
-            raise CountsError(
+            raise DataError(
                 f"{at}: replicate {quoted(replicate)} of condition {quoted(condition)} "
                 "has a line already; number the replicates"
             )
@@ -154,7 +154,7 @@ def _files_of(
     if all(there) and not any(".f" in one.name.lower() for one in files):
         return CountFiles(dna=files[0], rna=files[1])
     if len(files) == 1:
-        raise CountsError(
+        raise DataError(
             f"{at}: there is no file {files[0]}; put it there, or write its path from "
             f"the folder of {path.name} on"
         )
@@ -169,7 +169,7 @@ def _files_of(
     if known is not None:
         return CountFiles(both=known)
     cells = in_list([quoted(row[column].strip()) for column in columns])
-    raise CountsError(
+    raise DataError(
         f"{at}: {cells} are no tables of counts in {path.parent}, and {name}.gz, the "
         f"counts of such reads, is neither there nor in {Path(condition) / replicate}; "
         "count the reads with MPRAflow, and put its tables beside this file, or give "
@@ -183,7 +183,7 @@ def read_pair(files: CountFiles, assignment: Assignment | None) -> CountTable:
 
     Raises
     ------
-    CountsError
+    DataError
         If a file has no barcodes, or not one column of counts.
     """
     assert files.dna is not None
@@ -197,7 +197,7 @@ def read_pair(files: CountFiles, assignment: Assignment | None) -> CountTable:
         twice = one.cells["barcode"].duplicated().to_numpy()
         if twice.any():
             i = int(np.argmax(twice))
-            raise CountsError(
+            raise DataError(
                 f"{one.lines.line(i)}: barcode {one.cells['barcode'].iloc[i]} has a "
                 "second row; write its reads in one"
             )
@@ -228,7 +228,7 @@ def _read_one_kind(path: Path, kind: str) -> CountTable:
     data = read_table_bytes(path)
     first = data.partition(b"\n")[0].decode(errors="replace")
     if separator_of(first) is None:
-        raise CountsError(
+        raise DataError(
             f"{path}: line 1 has one cell; give a barcode and its count a line, with "
             f"{in_list([*SEPARATORS.values()])} between them"
         )
@@ -256,7 +256,7 @@ def _read_one_kind(path: Path, kind: str) -> CountTable:
         and (is_count_word(name) or (kind_of_column(name) or ("", ""))[0] == kind)
     ]
     if places["barcode"] is None or len(counts) != 1:
-        raise CountsError(
+        raise DataError(
             f"{path}, line {read.numbers[0]}: its columns are "
             f"{', '.join(read.rows[0])[:200]}; a file of {kind.upper()} alone has a "
             "column barcode and one of counts (or these two without a header)"

@@ -16,7 +16,6 @@ from scipy import fft, special
 from causalgia._reporting import format_share
 from causalgia.checks import in_list
 from causalgia.errors import NAMES_SHOWN, quoted
-from causalgia.mentions import in_words
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.scaled_parts import ScaledPart, scaled_part
@@ -546,10 +545,10 @@ def find_oligos_without_rna(counts: xr.Dataset, sums: xr.Dataset) -> list[Findin
         "are far from all others and move an average; see whether "
         f"{'they were' if n > 1 else 'it was'} cloned whole, and leave "
         f"{'their elements' if n > 1 else 'its element'} out of the side table "
-        "(``drop_unknown=True``) if not"
+        "(drop_unknown=True) if not"
     )
     all_replicates = tuple(counts["replicate"].to_numpy().astype(str))
-    return [Finding("no_rna", all_replicates, in_words(says))]
+    return [Finding("no_rna", all_replicates, says)]
 
 
 def _below_a_gap(activity: Array, low: Mask, some: Mask) -> Mask:

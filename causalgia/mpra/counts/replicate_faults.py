@@ -13,7 +13,6 @@ from scipy import special
 
 from causalgia._reporting import format_share
 from causalgia.checks import in_list
-from causalgia.mentions import in_words
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
 from causalgia.mpra.counts.depths import shallow_replicates
@@ -483,10 +482,10 @@ def find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
         f"replicates {first} and replicates {second} are two groups: activities "
         f"correlate (by rank) at least {within:.2f} within each and at most "
         f"{between:.2f} between them; if these are two cell types or conditions, read "
-        "one at a time (``replicates=``), and else check which samples the columns are "
+        "one at a time (replicates=), and else check which samples the columns are "
         "of"
     )
-    return [Finding("disagree", tuple(names), in_words(says))]
+    return [Finding("disagree", tuple(names), says)]
 
 
 def repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:

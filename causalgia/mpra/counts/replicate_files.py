@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from causalgia.errors import CountsError, quoted, type_in_words
+from causalgia.errors import DataError, quoted, type_in_words
 
 _ENDS = re.compile(r"(\.(gz|bz2|xz|zst|tsv|csv|txt|tab))+$", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
@@ -26,7 +26,7 @@ def named_files(
 
     Raises
     ------
-    CountsError
+    DataError
         If there is no file, something else than a path, a file twice, or two files
         whose names differ in nothing but punctuation.
 
@@ -47,19 +47,19 @@ def named_files(
         named = {}
     wrong = next((one for one in given if not isinstance(one, str | Path)), None)
     if not given:
-        raise CountsError(
+        raise DataError(
             "no files of counts are given; give one for each replicate, such as "
             "['rep1_counts.tsv', 'rep2_counts.tsv']"
         )
     if wrong is not None:
-        raise CountsError(
+        raise DataError(
             f"read_counts reads files, not {type_in_words(wrong)}; for arrays of counts use "
-            "``cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)``"
+            "cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)"
         )
     paths = [Path(one) for one in given]
     twice = next((one for i, one in enumerate(paths) if one in paths[:i]), None)
     if twice is not None:
-        raise CountsError(
+        raise DataError(
             f"{twice}: the file is given for two replicates; give each its own"
         )
     if named:
@@ -72,7 +72,7 @@ def named_files(
     first: dict[str, Path] = {}
     for name, one in zip(names, paths, strict=True):
         if name in first:
-            raise CountsError(
+            raise DataError(
                 f"{first[name]} and {one}: nothing in the names of these files tells "
                 f"replicates apart (both are {quoted(name)}); name them, "
                 '{"1": file, "2": file} (on the command line 1=FILE 2=FILE)'

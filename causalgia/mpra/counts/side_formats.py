@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import DataError, quoted
 
 #: columns that these formats are read by, in lower case
 SIDE_FORMAT_COLUMNS = (
@@ -114,7 +114,7 @@ def from_labels(rows: Sequence[Sequence[str]], where: str) -> pd.DataFrame:
 
     Raises
     ------
-    CountsError
+    DataError
         If the first column holds barcodes, or a label says control and not which.
 
     Examples
@@ -125,10 +125,10 @@ def from_labels(rows: Sequence[Sequence[str]], where: str) -> pd.DataFrame:
     1         o2      o2  scrambled  negative
     """
     if rows and all(_BARCODE.fullmatch(str(row[0])) for row in rows[:20]):
-        raise CountsError(
+        raise DataError(
             f"{where} begins with barcodes, as {quoted(rows[0][0])}: it says which "
             "oligo a barcode is of, and not what an oligo is; give it as "
-            "``assignment=``, and a table oligo_name element arm as ``side_table=``"
+            "assignment=, and a table oligo_name element arm as side_table="
         )
     labels = {str(row[1]) for row in rows}
     group = {label: _group_of(label, where) for label in labels}
@@ -144,7 +144,7 @@ def _group_of(label: str, where: str) -> str:
     if (negative and positive) or (
         _CONTROL.search(label) and not negative and not positive
     ):
-        raise CountsError(
+        raise DataError(
             f"{where}: label {quoted(label)} may be of negative or of positive "
             "controls; write negative_control or positive_control"
         )
@@ -164,7 +164,7 @@ def _from_variant_map(side: pd.DataFrame, where: str) -> pd.DataFrame:
     of_reference: dict[str, list[tuple[str, str]]] = {}
     for i, (variant, ref, alt) in enumerate(rows):
         if "" in (variant, ref, alt) or "nan" in (ref, alt):
-            raise CountsError(
+            raise DataError(
                 f"{where}, row {i + 1}: variant {quoted(variant)} has no oligo of one "
                 "allele; fill it in, or leave the row out"
             )
@@ -193,7 +193,7 @@ def _from_attributes(side: pd.DataFrame, where: str) -> pd.DataFrame:
             continue
         allele = _ALLELES.get(row["allele"].lower())
         if allele is None:
-            raise CountsError(
+            raise DataError(
                 f"{where}, row {i + 1}: allele of oligo {quoted(row['id'])} is "
                 f"{quoted(row['allele'])}; it is ref or alt, or NA without a variant"
             )

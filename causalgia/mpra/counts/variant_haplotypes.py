@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import DataError, quoted
 
 #: barcodes with commas between them were taken for one, read with errors
 _BARCODES = re.compile(r"[ACGTN]{4,}(,[ACGTN]{4,})*", re.IGNORECASE)
@@ -56,7 +56,7 @@ def read_haplotypes(text: str, where: str) -> list[tuple[str, str]]:
 
     Raises
     ------
-    CountsError
+    DataError
         If a line has something else than a barcode and variants, or variants are of
         several regions.
 
@@ -75,7 +75,7 @@ def read_haplotypes(text: str, where: str) -> list[tuple[str, str]]:
         for variant in variants:
             found = _VARIANT.fullmatch(variant)
             if found is None or not _BARCODES.fullmatch(barcode):
-                raise CountsError(
+                raise DataError(
                     f"{where}, line {i + 1}: {quoted(line.strip())} is no barcode with "
                     "variants, as in AAAAAACTAATACCA TERT:104:A>G TERT:408:G>A"
                 )
@@ -83,7 +83,7 @@ def read_haplotypes(text: str, where: str) -> list[tuple[str, str]]:
         rows.append((barcode, variants))
     if len(regions) > 1:
         first, second = list(regions)[:2]
-        raise CountsError(
+        raise DataError(
             f"{where}: variants are of several regions ({quoted(regions[first])}, "
             f"{quoted(regions[second])}), so that a barcode without a variant may be of "
             "either; give a file for each region"
@@ -131,7 +131,7 @@ def side_table_of_variants(text: str, where: str) -> pd.DataFrame:
 
     Raises
     ------
-    CountsError
+    DataError
         As `read_haplotypes`; or if no barcode is of the reference, or none carries a
         variant alone.
 
@@ -159,7 +159,7 @@ def side_table_of_variants(text: str, where: str) -> pd.DataFrame:
             if arms[:1] != [REFERENCE]
             else "no barcode carries a variant alone"
         )
-        raise CountsError(
+        raise DataError(
             f"{where}: {what}; effects of variants that share all their barcodes need "
             "an additive model, which comes later"
         )

@@ -1,15 +1,5 @@
 """Fits of barcode counts: effects of arms in every element, and their averages."""
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from typing import TYPE_CHECKING
-
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.mpra.fits._average import average
-    from causalgia.mpra.fits._fit import fit
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__ = ["average", "fit"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, first_of
-from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError, quoted
-from causalgia.estimation import random_effects
+from causalgia.errors import NAMES_SHOWN, DataError, EstimateError, quoted
 from causalgia.estimation._from_effects import with_contrast_dim
+from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation.shared_error import df_with_shared_noise
-from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS
@@ -32,7 +31,6 @@ _LARGEST_ACTIVITY = 1e100
 _MUCH_WIDER = 1.5
 
 
-@former_arguments
 def average(
     fitted: xr.Dataset,
     *,
@@ -90,7 +88,7 @@ def average(
 
     Raises
     ------
-    OutcomesError
+    DataError
         If `fitted` has no effects by element, or no such coordinate.
     EstimateError
         If a group has one element, an effect is not finite or its error not above 0,
@@ -120,9 +118,9 @@ def average(
     """
     if method not in get_args(Method):
         raise EstimateError(
+            f"method={quoted(method)} is not one of "
+            f"{', '.join(map(quoted, get_args(Method)))}",
             argument="method",
-            value=method,
-            need=f"is not one of {', '.join(map(quoted, get_args(Method)))}",
         )
     ci_prob = as_ci_prob(ci_prob)
     fitted, left_out = _without_controls(fitted, by)
@@ -146,7 +144,7 @@ def average(
             f"average: element {_element_name(fitted, i)}, contrast "
             f"{quoted(fitted['contrast'].to_numpy()[k])} has the effect "
             f"{effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element "
-            "out, or take the fit as ``cg.mpra.fit`` returned it"
+            "out, or take the fit as cg.mpra.fit returned it"
         )
     ace, error, df, tau = (
         _plain_means(effect, se, codes)
@@ -243,7 +241,7 @@ def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:
         return fitted, []
     if of_bench.all():
         raise EstimateError(
-            "average: all elements are control oligos; ``by='group'`` averages each "
+            "average: all elements are control oligos; by='group' averages each "
             "kind of them"
         )
     names, n = np.unique(groups[of_bench], return_counts=True)
@@ -268,9 +266,9 @@ def _element_groups(
         or "se" not in fitted
         or "element" not in fitted["se"].dims
     ):
-        raise OutcomesError(
-            "average: no effects of elements; take them from ``cg.mpra.fit(counts, "
-            "control=...)``"
+        raise DataError(
+            "average: no effects of elements; take them from cg.mpra.fit(counts, "
+            "control=...)"
         )
     known = sorted(
         str(n)
@@ -278,8 +276,8 @@ def _element_groups(
         if c.dims == ("element",) and n not in _OWN_COORDINATES
     )
     if by is not None and by not in known:
-        raise OutcomesError(
-            f"average: ``by={quoted(by)}`` is not a coordinate on element; there are "
+        raise DataError(
+            f"average: by={quoted(by)} is not a coordinate on element; there are "
             f"{', '.join(known) or 'none'}; add one with "
             "fitted.assign_coords(motif=('element', names))"
         )
@@ -292,7 +290,7 @@ def _element_groups(
         np.full(fitted.sizes["element"], "all") if by is None else fitted[by].to_numpy()
     )
     if (absent := pd.isna(labels)).any():
-        raise OutcomesError(
+        raise DataError(
             f"average: element {_element_name(fitted, int(absent.argmax()))} has no "
             f"{by}, but {labels[absent.argmax()]}; give it one, or leave the element "
             "out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
@@ -13,11 +13,10 @@ from causalgia.checks import as_ci_prob
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
-    CountsError,
+    DataError,
     EstimateError,
     quoted,
 )
-from causalgia.former_names import REMOVED, former_arguments
 from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.barcodes import (
     NOTED_SILENCE,
@@ -39,20 +38,16 @@ from causalgia.mpra.fits.element_effects import (
     two_way,
 )
 from causalgia.mpra.fits.library_links import level_loadings, level_notes
-from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
+from causalgia.types import Client
 from causalgia.workers import check_client
 
-if TYPE_CHECKING:
-    from distributed import Client
-
-Method: TypeAlias = Literal["hierarchical", "two_way", "nb"]
+Method: TypeAlias = Literal["hierarchical", "two_way"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
-@former_arguments
 def fit(
     counts: xr.Dataset,
     *,
@@ -79,26 +74,20 @@ def fit(
     ================ ======================================== ===================== ===================
     ``hierarchical`` both layers, sizes shared by elements    0.95, 0.95            0.19, 0.38
     ``two_way``      both layers, closed form                 0.95, 0.96            0.19, 0.46
-    ``nb``           both layers, negative binomial           0.96, 0.95            0.19, 0.42
     ================ ======================================== ===================== ===================
 
-    ``nb`` compares *mean* reads: its effect is log2 of the ratio of the barcodes' mean
-    activities, and read noise may differ between arms. Where the activities of one
-    arm's barcodes spread more than another's, this is not the difference of mean log2
-    activities, and ``nb`` raises an error. The other methods compare mean log2 ratios,
-    which fall where reads are few and dispersed: where the reads of one arm are several
-    times as dispersed as those of the other they give false positives, and ``nb`` is
-    the method to use.
+    Both compare mean log2 ratios, which fall where reads are few and dispersed: where
+    the reads of one arm are several times as dispersed as those of the other they give
+    false positives.
 
     Barcodes that fall silent pull mean log ratios towards each other: of a true 2.00,
     ``two_way`` found 1.95, 1.79 and 1.63 with 5, 10 and 20 % of cells silent, and says
-    so in its notes; the other methods found 1.99 to 2.03.
+    so in its notes; ``hierarchical`` found 1.99 to 2.03.
 
-    Use ``hierarchical`` unless one of these holds. ``two_way``: there are fewer than 20
-    elements and one arm may be noisier than the other, or the replicates of one arm
-    vary more; each element then has its own variances. ``nb``: the *reads* of one arm
-    are several times as dispersed as those of the other, in 20 elements or more. Of
-    one sum an oligo, ``hierarchical`` alone has an answer, for these barcodes.
+    Use ``hierarchical``, or ``two_way`` where there are fewer than 20 elements and one
+    arm may be noisier than the other, or the replicates of one arm vary more; each
+    element then has its own variances. Of one sum an oligo, ``hierarchical`` alone has
+    an answer, for these barcodes.
 
     Parameters
     ----------
@@ -119,11 +108,11 @@ def fit(
     client
         A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
         workers fit blocks of elements; the result is the same, bit for bit on equal
-        hardware, for any number of workers. ``"nb"`` is parallel as a whole,
-        ``"hierarchical"`` for what is by element, half of its time at 5 barcodes an
-        oligo and a quarter at 50 (the shares of silent cells and barcodes, and the
-        prior of the noise, are learned from all elements at once); the other methods
-        are faster than the transfer and run in this process.
+        hardware, for any number of workers. ``"hierarchical"`` is parallel for what is
+        by element, half of its time at 5 barcodes an oligo and a quarter at 50 (the
+        shares of silent cells and barcodes, and the prior of the noise, are learned
+        from all elements at once); ``"two_way"`` is faster than the transfer and runs
+        in this process.
 
     Returns
     -------
@@ -145,30 +134,23 @@ def fit(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If an arm is unknown, weights do not sum to 0, each element has one arm (a
         parallel library; use `activity`), or elements differ in their arms and
         `arm_names` is not given.
-    OutcomesError
+    DataError
         If the Dataset is not of kind ``counts``.
-    CountsError
+    DataError
         If an element has two oligos in an arm, an oligo has no barcode with DNA, a
         library has no reads, two arms of a contrast were read in replicates that no
         oligo links, or the table keeps barcodes only where RNA was seen and so few
         reads were that effects shrink by a tenth.
     EstimateError
-        If the method is unknown, there are too few barcodes or replicates to estimate
-        noise, or, with ``"nb"``, the barcodes of one arm spread more than those of
-        another.
-    ClusterError
+        If the method is unknown, or there are too few barcodes or replicates to
+        estimate noise.
+    StoreError
         If the cluster has no workers, loses them, or does not respond within the time
         limit.
-
-    Warns
-    -----
-    BarcodeNoiseWarning
-        For ``"nb"`` with fewer than 20 elements, too few to detect that barcodes of one
-        arm spread more than those of another.
 
     References
     ----------
@@ -193,11 +175,9 @@ def fit(
     (array([1.9, 0.1]), array([ True, False]))
     """
     if method not in _FIT_METHODS:
-        removed = REMOVED.get(f"causalgia.mpra.fit(method={quoted(method)})")
         raise EstimateError(
-            f"``method={quoted(method)}`` is not one of "
+            f"method={quoted(method)} is not one of "
             f"{', '.join(map(quoted, get_args(Method)))}"
-            + (f"; {removed}" if removed else "")
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
@@ -209,7 +189,7 @@ def fit(
                 if counts[name].dims
                 else "every replicate"
             )
-            raise CountsError(
+            raise DataError(
                 f"{name[:3].upper()} library of replicate {which}: no read at all; "
                 "leave the replicate out: counts.sel(replicate=[...])"
             )
@@ -231,8 +211,8 @@ def fit(
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
     left_out = [
         f"{one}: it is left out, because method={quoted(method)} weights replicates "
-        "alike and intervals would be wider with it; 'hierarchical' and 'nb' weight "
-        "reads, and keep it"
+        "alike and intervals would be wider with it; 'hierarchical' weights reads, and "
+        "keeps it"
         for one in shallow
     ]
     silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
@@ -343,8 +323,7 @@ def _fit_dataset(
 
 _SHRUNK = (
     "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
-    "'hierarchical' tells them apart, and the mean reads that 'nb' compares do not "
-    "shrink"
+    "'hierarchical' tells them apart"
 )
 _SILENT_OLIGOS = (
     "count as inactive; by chance all barcodes of an oligo may be silent, and where "
@@ -356,5 +335,4 @@ _FIT_METHODS: dict[str, _Method] = {
     "two_way": lambda counts, request, _: two_way(
         ratio_cells(counts, request), request.weights
     ),
-    "nb": negative_binomial,
 }

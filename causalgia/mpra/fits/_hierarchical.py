@@ -15,7 +15,7 @@ from scipy import optimize
 from scipy.special import fdtri, ndtr, ndtri, stdtrit
 
 from causalgia.attributes import attributes
-from causalgia.errors import CountsError
+from causalgia.errors import DataError
 from causalgia.mpra.counts.barcodes import oligo_means
 from causalgia.mpra.fits.count_responses import (
     PSEUDO,
@@ -101,7 +101,7 @@ def hierarchical(
 
     Raises
     ------
-    CountsError
+    DataError
         If each oligo has one barcode in one replicate.
 
     Notes
@@ -121,7 +121,7 @@ def hierarchical(
         int(cells.used.any(axis=0).sum()) > 1,
     )
     if not barcodes and not replicates:
-        raise CountsError(
+        raise DataError(
             "one barcode an oligo in one replicate: nothing repeats, so no noise can "
             "be measured; give more barcodes or more replicates"
         )

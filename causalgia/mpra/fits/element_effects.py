@@ -21,12 +21,11 @@ from causalgia.effects.contrast_weights import (
     weights_as_given,
 )
 from causalgia.errors import (
-    ContrastError,
-    CountsError,
+    DataError,
     EstimateError,
     quoted,
 )
-from causalgia.estimation import moderate_unequal
+from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.mpra.counts._activity import (
     no_element_with_two,
     parallel_oligos,
@@ -88,8 +87,8 @@ class FitRequest:
 
 _ONE_ARM = (
     "an effect compares two arms; verdicts on the activity of a single arm come later. "
-    "Today, ``cg.mpra.calls(counts)`` says which oligos are more active than the "
-    "negative controls, and ``cg.mpra.activity(counts)`` gives the log2(RNA/DNA) of "
+    "Today, cg.mpra.calls(counts) says which oligos are more active than the "
+    "negative controls, and cg.mpra.activity(counts) gives the log2(RNA/DNA) of "
     "each element"
 )
 
@@ -111,11 +110,11 @@ def fit_request(
 
     Raises
     ------
-    ContrastError
+    EstimateError
         If an arm is unknown, the weights of a contrast do not sum to 0, each element
         has one arm (a parallel library), or the elements have different arms and
         `arm_names` is not given.
-    CountsError
+    DataError
         If an element has two oligos in an arm, an oligo has no barcode with DNA left,
         the barcodes of most oligos have the same counts (sums that were repeated), two
         arms of a contrast were read in different replicates that no oligo links,
@@ -123,12 +122,12 @@ def fit_request(
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if len(known) == 1:
-        raise ContrastError(f"the counts have one arm, {quoted(known[0])}; {_ONE_ARM}")
+        raise EstimateError(f"the counts have one arm, {quoted(known[0])}; {_ONE_ARM}")
     if parallel_oligos(counts) is not None:
-        raise ContrastError(
+        raise EstimateError(
             "each element has one arm, as in a parallel library, so that no element "
             "has an effect of its own; the average over elements is "
-            "``cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...))``. "
+            "cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). "
             "Where arms share their backgrounds, let the side table give those one "
             "name of an element"
         )
@@ -149,14 +148,14 @@ def fit_request(
             first = places[some].iloc[0]
             absent = [name for name in names if first[name] < 0]
             there = [name for name in names[1:] if name not in absent]
-            raise ContrastError(
+            raise EstimateError(
                 f"element {quoted(first.name)} has no oligo in arm "
                 f"{', '.join(map(quoted, absent))}, and {int(some.sum()) - 1:,} more "
                 "elements lack some arm; say which are compared: "
-                f"``arm_names={quoted(there)}``"
+                f"arm_names={quoted(there)}"
             )
     if int((places >= 0).sum(axis=1).max()) < 2 <= len(names):
-        raise ContrastError(no_element_with_two(names))
+        raise EstimateError(no_element_with_two(names))
     if not complete.any():
         n_elements = {
             name: int((places[[a for a in row if row[a]]] >= 0).all(axis=1).sum())
@@ -167,10 +166,10 @@ def fit_request(
             fewer = "and no contrast is of arms that one element has"
         elif contrasts is None:
             treated = [a for a in weights[name] if a != control]
-            fewer = f"ask for fewer: ``arm_names={quoted(treated)}``"
+            fewer = f"ask for fewer: arm_names={quoted(treated)}"
         else:
             fewer = f"ask for fewer contrasts, such as {quoted(name)} alone"
-        raise ContrastError(
+        raise EstimateError(
             f"no element has an oligo under every one of {', '.join(names)}; {fewer}"
         )
     elements, oligos = (
@@ -212,20 +211,19 @@ def _contrast_weights(
     known: list[str], control: Any, arms: Any, contrasts: Any
 ) -> dict[str, dict[str, float]]:
     if (control is None) == (contrasts is None):
-        raise ContrastError(
-            f"give ``control=`` (one of {', '.join(known)}) or ``contrasts=``, and not "
-            "both"
+        raise EstimateError(
+            f"give control= (one of {', '.join(known)}) or contrasts=, and not both"
         )
     if contrasts is not None:
         if arms is not None:
-            raise ContrastError(
-                "``contrasts=`` names the arms itself; leave ``arm_names=`` out"
+            raise EstimateError(
+                "contrasts= names the arms itself; leave arm_names= out"
             )
         return weights_as_given(contrasts, known)
-    compared = known if arms is None else as_arms(arms, known, error=ContrastError)
+    compared = known if arms is None else as_arms(arms, known, error=EstimateError)
     weights = {a: {control: -1.0, a: 1.0} for a in compared if a != control}
     if not weights:
-        raise ContrastError(
+        raise EstimateError(
             f"no arm beside the control {quoted(control)}; the arms are "
             f"{', '.join(known)}; {_ONE_ARM}"
         )
@@ -249,7 +247,7 @@ def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     twice = table.duplicated(["element", "arm"])
     if twice.any():
         row = table[twice].iloc[0]
-        raise CountsError(
+        raise DataError(
             f"element {quoted(row['element'])} has two oligos in arm "
             f"{quoted(row['arm'])}; give them elements of their own"
         )
@@ -262,22 +260,22 @@ def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
 
 
 def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
-    """Raise CountsError where an oligo has no barcode with DNA."""
+    """Raise DataError where an oligo has no barcode with DNA."""
     n = n_barcodes(counts)[request.oligos]
     if n.all():
         return
     e, a = np.argwhere(n == 0)[0]
     more = int((n == 0).sum()) - 1
     as_in = f", as in {more:,} more oligo{'s' * (more != 1)}" if more else ""
-    raise CountsError(
+    raise DataError(
         f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no "
         f"barcode with DNA is left{as_in}; leave such elements out, in every arm: "
-        "``cg.mpra.filter(counts, min_barcodes=1)``"
+        "cg.mpra.filter(counts, min_barcodes=1)"
     )
 
 
 def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
-    """Raise CountsError where the barcodes of most oligos have the same counts in all
+    """Raise DataError where the barcodes of most oligos have the same counts in all
     columns, many of them.
 
     These are sums of the oligo that stand in a row for each of its barcodes, and their
@@ -301,7 +299,7 @@ def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
     if equal.sum() < least:
         return
     first = int(equal.argmax())
-    raise CountsError(
+    raise DataError(
         f"the {size[first]} barcodes of oligo {quoted(counts['oligo'].to_numpy()[first])} "
         f"have the same counts in every column, as in {int(equal.sum()) - 1:,} more "
         "oligos: they are sums of the oligo, repeated for each barcode. Give the counts "
@@ -310,7 +308,7 @@ def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
 
 
 def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
-    """Raise CountsError where arms of a contrast were read in replicates whose levels
+    """Raise DataError where arms of a contrast were read in replicates whose levels
     nothing compares.
 
     A log ratio is the activity of an oligo plus the level of its replicate's library,
@@ -348,7 +346,7 @@ def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
                 for i in (0, other)
             )
             more = int(apart.sum()) - 1
-            raise CountsError(
+            raise DataError(
                 f"element {quoted(request.elements[e])}: {here}, and {there}; no oligo "
                 "was read in both, so that a difference between these arms cannot be "
                 "distinguished from one between their libraries"
@@ -540,7 +538,7 @@ def combine_layers(
     if not all(layer.df.any() for layer in barcode):
         raise EstimateError(
             "no element has two barcodes in an arm, and one barcode has no spread; use "
-            "more barcodes, or ``method='hierarchical'``, which fits sums of oligos "
+            "more barcodes, or method='hierarchical', which fits sums of oligos "
             "for these barcodes"
         )
     if not replicate.df.any():

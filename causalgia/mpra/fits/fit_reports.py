@@ -38,8 +38,8 @@ from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
-from causalgia.multiplicity import weighted_bh
-from causalgia.notes import notes_to_read
+from causalgia.multiplicity.adjusted_p import weighted_bh
+from causalgia.notes import notes_of
 from causalgia.types import Array, Mask
 
 _FIT_FDR = 0.05
@@ -49,7 +49,7 @@ _NOISE = {
     "sd_cell": "of single cells",
     "sd_residual": "of single cells",
 }
-_METHOD_WORDS = {"two_way": "two-way", "nb": "negative binomial"}
+_METHOD_WORDS = {"two_way": "two-way"}
 _ARMS_LISTED = 3
 _OF_EFFECT = ("ace", "se", "lower", "upper")
 _UP, _DOWN = ("increases", "higher"), ("decreases", "lower")
@@ -377,7 +377,7 @@ def notes_of_fit(fit: xr.Dataset) -> list[str]:
             for arm in by_arm["arm"].to_numpy()
         )
         lines.append(f"Cells counted as silent, not as weak: {shares}.")
-    return [*lines, *(f"Note: {note}." for note in notes_to_read(fit))]
+    return [*lines, *(f"Note: {note}." for note in notes_of(fit))]
 
 
 def _compared(fit: xr.Dataset) -> list[str]:

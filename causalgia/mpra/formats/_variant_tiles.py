@@ -20,7 +20,7 @@ from causalgia.attributes import about
 from causalgia.checks import as_int, is_whole
 from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
-from causalgia.errors import LibraryError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.own_contexts import replaced_strings, window_loci
 from causalgia.inputs import to_csv
 from causalgia.mpra.formats.text_tables import write_text
@@ -34,13 +34,9 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
-    of_inputs,
-    or_left_out,
     parsed_or_left_out,
     skip_sentence,
     skipped_table,
-    takes_skip,
-    ways_out,
 )
 from causalgia.sequences.variant_files import (
     Variant,
@@ -163,12 +159,12 @@ class VariantTiles(Design):
 
         Raises
         ------
-        LibraryError
+        DesignError
             If the library is of another design.
         """
         known = about(library, self.fingerprint).design_fingerprint
         if known != self.fingerprint:
-            raise LibraryError(
+            raise DesignError(
                 f"the library is of design {known}, the tiles are {self.fingerprint}: "
                 "annotate the library that was made from them"
             )
@@ -204,7 +200,6 @@ class VariantTiles(Design):
         }
 
 
-@takes_skip
 def variant_tiles(
     variants: str | PathLike[str] | pd.DataFrame | Sequence[Variant],
     fasta: str | PathLike[str],
@@ -265,7 +260,7 @@ def variant_tiles(
         If a file cannot be read, a variant is malformed, or the genome lacks its
         chromosome or place or has another reference allele there; the message names the
         variant.
-    LibraryError
+    DesignError
         If an option has the wrong type, an allele leaves its window, or both alleles
         give the same window (an indel in a repeat that reaches the end); the message
         names the variant and the cure.
@@ -318,13 +313,12 @@ def variant_tiles(
         usable = listed.haplotypes
         with Genome(fasta) as genome:
             letters_of = partial(_genome_letters, genome=genome)
-            with of_inputs(usable, letters_of):
-                check_alleles(usable, [*map(letters_of, usable)], genome.path)
+            check_alleles(usable, [*map(letters_of, usable)], genome.path)
             spdi = [canonical_spdi(x, genome, assembly=assembly) for x in usable]
     except SequenceError as error:
         if not isinstance(variants, str | PathLike):
             raise
-        raise error.at(str(variants)) from error
+        raise type(error)(f"{variants!s}: {error}") from error
     _check_alleles_fit(usable, insert_length, offsets)
     pairs = [
         (x, s, offset) for x, s in zip(usable, spdi, strict=True) for offset in offsets
@@ -385,18 +379,18 @@ def _check_options(
     chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]
 ) -> None:
     if not chosen:
-        raise LibraryError("variants: there are none; give at least one")
-    as_int(insert_length, "insert_length", error=LibraryError)
+        raise DesignError("variants: there are none; give at least one")
+    as_int(insert_length, "insert_length", error=DesignError)
     if not isinstance(offsets, Sequence | np.ndarray) or not all(
         map(is_whole, offsets)
     ):
-        raise LibraryError(
-            f"``offsets={quoted(offsets)}``: give whole numbers of bases in a list; "
+        raise DesignError(
+            f"offsets={quoted(offsets)}: give whole numbers of bases in a list; "
             "(0,) is the middle"
         )
     if not len(offsets) or len(set(offsets)) < len(offsets):
-        raise LibraryError(
-            f"``offsets={quoted(tuple(offsets))}``: give at least one, each once; (0,) "
+        raise DesignError(
+            f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) "
             "is the middle"
         )
 
@@ -411,18 +405,11 @@ def _check_alleles_fit(
     for variant in chosen:
         for offset in offsets:
             if not fits(variant, offset):
-                nearer = offset and allele_width(variant) <= insert_length
-                raise LibraryError(
+                offset and allele_width(variant) <= insert_length
+                raise DesignError(
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
                     f"of {allele_width(variant)} bases reaches beyond the insert of "
-                    f"{insert_length}; "
-                    + ways_out(
-                        "give longer inserts" + ", smaller ``offsets=``" * bool(nearer),
-                        "drop it",
-                        skip="long",
-                        n_left=sum(all(fits(x, at) for at in offsets) for x in chosen),
-                        what="variants",
-                    )
+                    f"{insert_length}; " + "skip='long' leaves it out"
                 )
 
 
@@ -452,7 +439,7 @@ def _cut_windows(
     begins = [tile.variant.position - tile.start for tile in tiles]
     for tile, begin in zip(tiles, begins, strict=True):
         if begin > insert_length - allele_width(tile.variant):
-            raise LibraryError(
+            raise DesignError(
                 f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have "
                 "its window, and moved aside it leaves the insert; drop some of the "
                 "alternates of its place"
@@ -460,17 +447,10 @@ def _cut_windows(
     windows = variant_windows(named, fasta, length=insert_length, starts=begins)
     if (same := windows.unchanged).any():
         tile = tiles[int(np.argmax(same))]
-        raise LibraryError(
+        raise DesignError(
             f"variant {quoted(tile.variant.name)}: both alleles give one insert at "
             f"offset {tile.offset:+d} (an indel in a repeat that reaches the insert's "
-            "end); "
-            + ways_out(
-                "give other ``offsets=``, longer inserts",
-                "drop it",
-                skip="unchanged",
-                what="variants",
-                n_left=int((~same).sum()),
-            )
+            "end); " + "skip='unchanged' leaves it out"
         )
     return windows
 
@@ -488,7 +468,7 @@ def read_variants(
     ------
     SequenceError
         If the file cannot be read, or a line of it or a row of the table is malformed.
-    LibraryError
+    DesignError
         If the table lacks a column.
     """
     if isinstance(given, str | PathLike):
@@ -497,15 +477,15 @@ def read_variants(
         variants = tuple(given) if isinstance(given, Iterable) else (given,)
         odd = next((x for x in variants if not isinstance(x, Variant)), None)
         if odd is not None or any(x is None for x in variants):
-            raise LibraryError(
-                f"variants: {quoted(odd)} is not a ``cg.sequences.Variant``; give "
+            raise DesignError(
+                f"variants: {quoted(odd)} is not a cg.sequences.Variant; give "
                 "these, a VCF file or a table"
             )
         return variants
     table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
-            raise LibraryError(
+            raise DesignError(
                 f"variants: no column {quoted(name)}; a table has chrom, pos (counted "
                 "from 1), ref, alt, maybe id"
             )
@@ -530,7 +510,7 @@ def read_variants(
             return None
         place = f"variants: row {number} ({chromosome}:{position})"
         begin = parsed_or_left_out(
-            partial(_position_in_row, position), place, number, skip, skipped, "rows"
+            partial(_position_in_row, position), place, number, skip, skipped
         )
         if begin is None:
             return None
@@ -538,23 +518,19 @@ def read_variants(
         try:
             return Variant(str(chromosome), begin, reference, alternate, own)
         except SequenceError as error:
-            cure = or_left_out(flaw, "rows") if flaw else ""
-            raise error.at(place, then=cure) from error
+            raise type(error)(f"{place}: {error}") from error
 
     found, lines, skipped = list[Variant](), dict[str, int](), list[Skipped]()
-    with of_inputs(rows, lambda row: variant_of(*row, [])):
-        for number, row in rows:
-            variant = variant_of(number, row, skipped)
-            if variant is None:
-                continue
-            if "repeated" in skip and variant.written in lines:
-                detail = f"the variant of row {lines[variant.written]}"
-                skipped.append(
-                    skipped_variant(variant, "repeated", detail, line=number)
-                )
-                continue
-            lines.setdefault(variant.written, number)
-            found.append(variant)
+    for number, row in rows:
+        variant = variant_of(number, row, skipped)
+        if variant is None:
+            continue
+        if "repeated" in skip and variant.written in lines:
+            detail = f"the variant of row {lines[variant.written]}"
+            skipped.append(skipped_variant(variant, "repeated", detail, line=number))
+            continue
+        lines.setdefault(variant.written, number)
+        found.append(variant)
     check_any_left(len(found), skipped, "variants", "rows")
     at = lines.values() if len(lines) == len(found) else ()
     return VariantList.of(found, skipped, at)
@@ -625,7 +601,7 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the assembly or the chromosome is not in the table.
 
     Examples
@@ -647,9 +623,9 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
     )
     name = chromosome if chromosome in rows else f"chr{chromosome}"
     if name not in rows:
-        raise LibraryError(
+        raise DesignError(
             f"chromosome {quoted(chromosome)} has no accession in {assembly}; leave "
-            "``assembly=`` out to keep chromosomes' names"
+            "assembly= out to keep chromosomes' names"
         )
     return str(rows[name])
 

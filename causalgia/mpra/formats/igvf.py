@@ -16,7 +16,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about
-from causalgia.errors import CountsError, LibraryError, quoted
+from causalgia.errors import DataError, DesignError, quoted
 from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.active_calls import calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
@@ -77,7 +77,7 @@ def igvf_table(
 
     Raises
     ------
-    LibraryError, CountsError
+    DesignError, DataError
         If the format is unknown, something that it needs is not given, or the data do
         not fit it.
 
@@ -98,17 +98,17 @@ def igvf_table(
         return _OF_COUNTS[format](data)
     if library is None or (counts is None and format != "reporter_genomic_element"):
         needed = (
-            "``library=``"
+            "library="
             if format == "reporter_genomic_element"
-            else "``counts=`` and ``library=``"
+            else "counts= and library="
         )
-        raise CountsError(
+        raise DataError(
             f"{format} needs {needed}: the library of variant tiles that was ordered, "
             "annotated"
         )
     if format == "reporter_genomic_element":
         if "SPDI" not in library:
-            raise LibraryError(
+            raise DesignError(
                 "the library does not say where its oligos lie on the genome: "
                 "tiles.annotate(library) does"
             )
@@ -128,9 +128,9 @@ def igvf_table(
     assert counts is not None
     known = data["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
-        raise CountsError(
+        raise DataError(
             f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say "
-            "``contrast=``"
+            "contrast="
         )
     table = variants(
         data, counts, library, contrast=str(known[0]) if contrast is None else contrast
@@ -180,7 +180,7 @@ def to_igvf(
 
     Raises
     ------
-    LibraryError, CountsError
+    DesignError, DataError
         As `igvf_table`; or if a cell does not match the format, or the file exists.
 
     Examples
@@ -224,7 +224,7 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
 
     Raises
     ------
-    LibraryError, CountsError
+    DesignError, DataError
         If the file cannot be read, or does not match the format; the message names
         file, line, column and cure.
 
@@ -333,7 +333,7 @@ def _source_names(rows: pd.DataFrame) -> pd.Series[str]:
 def _decoded_name(name: str) -> str:
     try:
         return given_name(name)
-    except LibraryError:  # not written by vendor_name: used as it is
+    except DesignError:  # not written by vendor_name: used as it is
         return name
 
 
@@ -363,12 +363,12 @@ def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the oligos carry no barcodes; random ones need association sequencing.
     """
     validate(library, "library")
     if "barcode" not in library:
-        raise LibraryError(
+        raise DesignError(
             "the oligos carry no barcodes: random ones are known only from association "
             "sequencing. Write the inserts to map reads to: to_fasta(library, path, "
             "sequence='insert')"
@@ -492,7 +492,7 @@ def elements(counts: xr.Dataset) -> pd.DataFrame:
 
     Raises
     ------
-    CountsError
+    DataError
         If there are too few negative controls, or an oligo has no barcode with DNA in
         some replicate.
     """
@@ -534,16 +534,16 @@ def variants(
 
     Raises
     ------
-    CountsError
+    DataError
         If the contrast is absent, or no element of the fit is a variant of the library.
     """
     if contrast not in fit["contrast"]:
         known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
-        raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
+        raise DataError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
     one = fit.sel(contrast=contrast)
     names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
     if "SPDI" not in library:
-        raise CountsError(
+        raise DataError(
             "the library does not say which variants its oligos carry: "
             "tiles.annotate(library) does"
         )
@@ -559,7 +559,7 @@ def variants(
         element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index]
     )
     if not one.sizes["element"]:
-        raise CountsError(
+        raise DataError(
             "no element of the fit is a variant of the library; annotate it: "
             "tiles.annotate(library)"
         )

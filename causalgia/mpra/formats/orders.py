@@ -16,14 +16,11 @@ import xarray as xr
 from causalgia import store
 from causalgia.attributes import attributes
 from causalgia.errors import (
-    LibraryError,
-    OutcomesError,
+    DataError,
+    DesignError,
     quoted,
-    quoted_path,
     reason_of,
-    shell_word,
 )
-from causalgia.mentions import Wording
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
@@ -69,7 +66,7 @@ def to_fasta(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a name is invalid (see `causalgia.mpra.vendor_name`), two sequences are equal
         or reverse complements of each other without being declared duplicates, two
         oligos share a barcode (the message names them), one is more than a tenth
@@ -87,8 +84,8 @@ def to_fasta(
         names, sequences = _names_and_oligos(library, path)
     else:
         if sequence != "insert":
-            raise LibraryError(
-                f"``sequence={quoted(sequence)}``: a FASTA is of 'oligo' (to order) or "
+            raise DesignError(
+                f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or "
                 "'insert' (to map reads to)"
             )
         rows = construct_table(library, str(path))
@@ -117,7 +114,7 @@ def to_csv(
 
     Raises
     ------
-    LibraryError
+    DesignError
         As `to_fasta`.
 
     Examples
@@ -134,12 +131,12 @@ def to_csv(
 
 
 def check_orderable(library: xr.Dataset, place: str) -> None:
-    """Raise LibraryError for a library that cannot be ordered or whose reads could not
+    """Raise DesignError for a library that cannot be ordered or whose reads could not
     be distinguished.
 
     Raises
     ------
-    LibraryError
+    DesignError
         As `to_fasta`, for oligos and inserts; or if an oligo does not contain its
         insert and its barcode, or a unit has other inserts than those of which its name
         has the fingerprint.
@@ -154,7 +151,7 @@ def check_orderable(library: xr.Dataset, place: str) -> None:
             (i for i, letters in enumerate(carried) if letters not in oligos[i]), None
         )
         if lacks is not None:
-            raise LibraryError(
+            raise DesignError(
                 f"{place}: oligo {quoted(names[lacks])} does not carry its {part} "
                 f"{carried[lacks]}; a row that is changed by hand is changed in "
                 "insert, barcode and oligo alike"
@@ -173,14 +170,14 @@ def _names_and_oligos(
         oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path)
     )
     if not names:
-        raise LibraryError(f"{path}: the library has no oligo; select rows that it has")
+        raise DesignError(f"{path}: the library has no oligo; select rows that it has")
     place = str(path)
     shortest, longest = (
         min(range(len(oligos)), key=lambda i: len(oligos[i])),
         max(map(len, oligos)),
     )
     if len(oligos[shortest]) < _LEAST_LENGTH_SHARE * longest:
-        raise LibraryError(
+        raise DesignError(
             f"{place}: {quoted(names[shortest])} has {len(oligos[shortest])} nt in a "
             f"pool whose longest oligo has {longest}: PCR prefers the short ones; "
             "order each length as a pool of its own, or put a filler in"
@@ -196,11 +193,11 @@ def _names_and_oligos(
         again = np.flatnonzero(first < np.arange(len(names)))
         if again.size:
             one, other = names[first[again[0]]], names[again[0]]
-            raise LibraryError(
+            raise DesignError(
                 f"{path}: {quoted(one)} and {quoted(other)} have one barcode, "
                 f"{barcodes[again[0]]} ({again.size:,} are given again): their counts "
                 "cannot be distinguished. Give each oligo its own barcode; "
-                "``cg.mpra.library`` assigns them"
+                "cg.mpra.library assigns them"
             )
     return names, oligos
 
@@ -261,7 +258,7 @@ def write_library(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a file exists, or the library cannot be ordered (see `to_fasta`).
 
     Examples
@@ -279,7 +276,7 @@ def write_library(
     try:
         place.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise LibraryError(
+        raise DesignError(
             f"{place}: cannot be made a folder ({reason_of(error)}); choose another "
             "place"
         ) from error
@@ -291,8 +288,8 @@ def write_library(
     written = [_WRITERS[name](library, place / name) for name in names]
     try:
         return (*written, store.save(library, place / LIBRARY))
-    except OutcomesError as error:
-        raise error.replace(error=LibraryError) from error
+    except DataError as error:
+        raise DesignError(str(error)) from error
 
 
 def read_library(folder: str | PathLike[str]) -> xr.Dataset:
@@ -310,7 +307,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If it is absent or damaged, or a table.
     """
     place = Path(folder)
@@ -318,33 +315,22 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         path = place / LIBRARY if place.is_dir() else place
         there = path.exists()
     except OSError as error:  # name too long, or no permission
-        raise LibraryError(
+        raise DesignError(
             f"{place}: cannot be read ({error.strerror}); check the path and its "
             "permissions"
         ) from error
     if not there:
-        raise LibraryError(
-            need=f"{path}: no such file",
-            cure=Wording(
-                "``cg.mpra.write_library(library, folder)`` writes it",
-                shell="make the library with: causalgia mpra design trial.toml --out "
-                f"{'library' if place.is_dir() else shell_word(place)}",
-            ),
+        raise DesignError(
+            f"{path}: no such file",
         )
     if path.name != LIBRARY and path.suffix in _TEXT:
-        raise LibraryError(
-            need=f"{path}: is a table, and a library is read from its folder",
-            cure=f"give the folder that it lies in, {quoted_path(path.parent)}"
-            if (path.parent / LIBRARY).is_file()
-            else Wording(
-                "give the one that ``cg.mpra.write_library(library, folder)`` wrote",
-                shell="give the one that causalgia mpra design wrote",
-            ),
+        raise DesignError(
+            f"{path}: is a table, and a library is read from its folder",
         )
     try:
         return store.load(path, "library")
-    except OutcomesError as error:
-        raise error.replace(error=LibraryError) from error
+    except DataError as error:
+        raise DesignError(str(error)) from error
 
 
 def two_arms() -> xr.Dataset:

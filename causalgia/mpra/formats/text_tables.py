@@ -26,8 +26,8 @@ from causalgia.choices import COMPLEMENT
 from causalgia.errors import (
     NAMES_SHOWN,
     CausalgiaError,
-    CountsError,
-    LibraryError,
+    DataError,
+    DesignError,
     SequenceError,
     quoted,
 )
@@ -39,26 +39,26 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Raise LibraryError for names that vendors or mappers do not accept, or that
+    """Raise DesignError for names that vendors or mappers do not accept, or that
     appear twice.
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a name does not begin with a letter, has another character than letters,
         digits and ``+ = _ . : -``, or is shared.
     """
     odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
     if odd:
-        raise LibraryError(
+        raise DesignError(
             f"{place}: {first_of(map(quoted, odd), NAMES_SHOWN)}: a name "
             "begins with a letter and has letters, digits and + = _ . : - only; rename "
-            "(``cg.mpra.vendor_name`` writes other characters as =HH)"
+            "(cg.mpra.vendor_name writes other characters as =HH)"
         )
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise LibraryError(
+        raise DesignError(
             f"{place}: {quoted(twice)} names two sequences; names are unique: rename "
             "one"
         )
@@ -92,7 +92,7 @@ def given_name(name: str) -> str:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the name is not one of `vendor_name`.
     """
     body = name.removeprefix("n==")
@@ -104,7 +104,7 @@ def given_name(name: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise LibraryError(
+        raise DesignError(
             f"{quoted(name)} is not a name that vendor_name() wrote ({error.reason}); "
             "it is as it was given"
         ) from error
@@ -113,7 +113,7 @@ def given_name(name: str) -> str:
 def check_distinguishable(
     sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str
 ) -> None:
-    """Raise LibraryError for sequences that are equal or reverse complements of each
+    """Raise DesignError for sequences that are equal or reverse complements of each
     other.
 
     Parameters
@@ -128,7 +128,7 @@ def check_distinguishable(
 
     Raises
     ------
-    LibraryError
+    DesignError
         With the names of the pairs.
     """
     seen: dict[str, str] = {}
@@ -148,7 +148,7 @@ def check_distinguishable(
             seen.setdefault(letters, name)
     if clashes:
         shown = first_of(clashes, NAMES_SHOWN, sep="; ", thing="pair")
-        raise LibraryError(
+        raise DesignError(
             f"{place}: {shown}: their reads cannot be "
             "distinguished. Drop the unit in every arm, draw its background anew, or "
             "declare the copies duplicates (group 'duplicate')"
@@ -166,7 +166,7 @@ def write_text(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the file exists (without `overwrite`), its folder is absent, or it cannot be
         written.
     """
@@ -183,7 +183,7 @@ def write_text(
         temporary.write_bytes(data)
         temporary.replace(target)
     except OSError as error:
-        raise not_written(target, error, LibraryError) from error
+        raise not_written(target, error, DesignError) from error
     finally:
         with suppress(OSError):  # nothing was written, such as for a name too long
             temporary.unlink(missing_ok=True)
@@ -191,16 +191,18 @@ def write_text(
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
-    """Raise LibraryError where a file exists already, or cannot be created."""
+    """Raise DesignError where a file exists already, or cannot be created."""
+    if not isinstance(overwrite, bool | np.bool_):
+        raise TypeError(f"overwrite={quoted(overwrite)} must be True or False")
     if path.is_dir():
-        raise LibraryError(f"{path} is a folder; give the path of a file")
+        raise DesignError(f"{path} is a folder; give the path of a file")
     if path.exists() and not overwrite:
-        raise LibraryError(
-            f"{path} exists already; choose another place, or ``overwrite=True`` to "
+        raise DesignError(
+            f"{path} exists already; choose another place, or overwrite=True to "
             "write over it"
         )
     if not path.parent.is_dir():
-        raise LibraryError(
+        raise DesignError(
             f"{path.parent} is not a folder; make it first, or choose another place"
         )
 
@@ -215,7 +217,7 @@ def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a construct's oligos differ in more than their barcode, a name is invalid, or
         two inserts that are not declared duplicates cannot be distinguished.
     """
@@ -253,7 +255,7 @@ def _check_same_construct(
         differs = values != values[first][of]
         if differs.any():
             name = library["oligo_name"].to_numpy()[int(differs.argmax())]
-            raise LibraryError(
+            raise DesignError(
                 f"{place}: oligos of {quoted(name)} differ in their {column}; only the "
                 "barcode may: give them constructs of their own"
             )
@@ -263,10 +265,10 @@ _DTYPES: dict[Any, type[Any]] = {int: np.int64, float: np.float64}
 
 
 def layout_of(format: Format) -> Layout:
-    """Return the layout of a format, or raise LibraryError with the nearest name."""
+    """Return the layout of a format, or raise DesignError with the nearest name."""
     if not isinstance(format, str) or format not in LAYOUTS:
         hint = nearest(quoted(format), LAYOUTS) or f"; there are {', '.join(LAYOUTS)}"
-        raise LibraryError(f"no format {quoted(format)}{hint}")
+        raise DesignError(f"no format {quoted(format)}{hint}")
     return LAYOUTS[format]
 
 
@@ -284,7 +286,7 @@ def write_table(
 
     Raises
     ------
-    LibraryError, CountsError
+    DesignError, DataError
         If a column is missing or unknown, a cell does not match the format, or the file
         exists.
     """
@@ -312,7 +314,7 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
 
     Raises
     ------
-    LibraryError, CountsError
+    DesignError, DataError
         If the file cannot be read, or a line or cell does not match the format; the
         message names file, line, column and cure.
     """
@@ -594,7 +596,7 @@ class Layout:
     optional: frozenset[str] = frozenset()
     repeated: tuple[tuple[str, CellKind], ...] = ()
     unique: str | None = None
-    error: type[CausalgiaError] = LibraryError
+    error: type[CausalgiaError] = DesignError
 
     def kind_of(self, column: str) -> CellKind | None:
         """Return the kind of a column; None if the format does not have it."""
@@ -670,7 +672,7 @@ LAYOUTS: dict[str, Layout] = {
         {"barcode": LETTERS, "oligo_name": TEXT},
         repeated=(("dna_count_", CELL), ("rna_count_", CELL)),
         unique="barcode",
-        error=CountsError,
+        error=DataError,
     ),
     "reporter_experiment": Layout(
         {
@@ -683,15 +685,15 @@ LAYOUTS: dict[str, Layout] = {
             "log2FoldChange": NUMBER,
             "n_bc": COUNT,
         },
-        error=CountsError,
+        error=DataError,
     ),
-    "reporter_element": Layout({"oligo_name": TEXT, **_ELEMENT}, error=CountsError),
-    "reporter_variant": Layout({"variant_id": SPDI, **_VARIANT}, error=CountsError),
+    "reporter_element": Layout({"oligo_name": TEXT, **_ELEMENT}, error=DataError),
+    "reporter_variant": Layout({"variant_id": SPDI, **_VARIANT}, error=DataError),
     "reporter_genomic_element": Layout(
-        {**_BED, **_ELEMENT}, header=False, error=CountsError
+        {**_BED, **_ELEMENT}, header=False, error=DataError
     ),
     "reporter_genomic_variant": Layout(
-        {**_BED, **_VARIANT}, header=False, error=CountsError
+        {**_BED, **_VARIANT}, header=False, error=DataError
     ),
     "labels": Layout(
         {"oligo_name": TEXT, "label": TEXT}, header=False, unique="oligo_name"

@@ -20,7 +20,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_int
 from causalgia.design import Design
-from causalgia.errors import LibraryError, quoted, type_in_words
+from causalgia.errors import DesignError, quoted, type_in_words
 from causalgia.mpra.counts.counts_table import insert_fingerprint
 from causalgia.mpra.libraries.barcode_sets import (
     PRIMER_END,
@@ -163,12 +163,12 @@ def library(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If lengths do not add up, an adapter contains a site, no background meets the
         rules (with the rule, the arm and how often), a control breaks a rule or has a
         reserved name, the order exceeds `max_oligos` or the vendor's limits, or an
         option has the wrong type.
-    RandomnessError
+    TypeError
         If `rng` is not a source of randomness.
 
     Warns
@@ -193,8 +193,8 @@ def library(
     (200, ['u0.488e39_GATA1', 'u0.488e39_untreated'], 230)
     """
     if not isinstance(design, Design):
-        raise LibraryError(
-            f"a library is made from a ``cg.Design``, not from {type_in_words(design)}"
+        raise DesignError(
+            f"a library is made from a cg.Design, not from {type_in_words(design)}"
         )
     rules = as_instance(OligoRules() if rules is None else rules, OligoRules, "rules")
     controls = as_instance(
@@ -205,14 +205,14 @@ def library(
     n_barcodes = (
         0
         if barcodes_per_oligo is None
-        else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=LibraryError)
+        else as_int(barcodes_per_oligo, "barcodes_per_oligo", error=DesignError)
     )
     synthesized = n_barcodes > 0
     check_barcode_kind(of, synthesized=synthesized)
     if barcode_rules is not None and not synthesized:
-        raise LibraryError(
-            "``barcode_rules=`` are of synthesized barcodes, and those of this library "
-            "are random; leave ``barcode_rules=`` out"
+        raise DesignError(
+            "barcode_rules= are of synthesized barcodes, and those of this library "
+            "are random; leave barcode_rules= out"
         )
     oligo_rules = rules.of_construct(of)
     tag_rules = _tag_rules(barcode_rules, of, oligo_rules) if synthesized else None
@@ -250,7 +250,7 @@ def library(
         checker,
         numbers,
         key,
-        as_int(n_redraws, "n_redraws", least=0, error=LibraryError),
+        as_int(n_redraws, "n_redraws", least=0, error=DesignError),
     )
     blocks, listed, broken = request.draw_inserts(plus, minus)
     alone = (
@@ -262,7 +262,7 @@ def library(
         None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
     )
     if n_replicates is not None:
-        n_replicates = as_int(n_replicates, "n_replicates", error=LibraryError)
+        n_replicates = as_int(n_replicates, "n_replicates", error=DesignError)
     order = {
         "n_replicates": n_replicates,
         "max_oligos": max_oligos,
@@ -291,18 +291,18 @@ def library(
 
 
 def as_instance(value: object, kind: type[T], name: str) -> T:
-    """Return a value of this class, or raise LibraryError naming the argument.
+    """Return a value of this class, or raise DesignError naming the argument.
 
     Examples
     --------
     >>> as_instance(100, Controls, "controls")
     Traceback (most recent call last):
     ...
-    causalgia.errors.LibraryError: controls=100 is an int; give cg.mpra.Controls(...)
+    causalgia.errors.DesignError: controls=100 is an int; give cg.mpra.Controls(...)
     """
     if not isinstance(value, kind):
-        what = f"``{name}={quoted(value)}`` is {type_in_words(value)}"
-        raise LibraryError(f"{what}; give ``cg.mpra``.{kind.__name__}(...)")
+        what = f"{name}={quoted(value)} is {type_in_words(value)}"
+        raise DesignError(f"{what}; give cg.mpra.{kind.__name__}(...)")
     return value
 
 
@@ -317,8 +317,8 @@ def _tag_rules(
         default if given is None else given, BarcodeRules, "barcode_rules"
     )
     if any(given.flanks):
-        raise LibraryError(
-            f"``barcode_rules=`` has ``flanks={given.flanks}``, but the letters beside "
+        raise DesignError(
+            f"barcode_rules= has flanks={given.flanks}, but the letters beside "
             "a barcode are those of the oligo; leave flanks out"
         )
     sites = [rule.enzyme for rule in oligo_rules if isinstance(rule, SiteCount)]
@@ -446,7 +446,7 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If two oligos would have the same name.
     """
     rows, flagged = _row_variables(drawn)
@@ -632,7 +632,7 @@ def _check_unique_names(names: Names) -> None:
     seen: set[str] = set()
     for name in names.tolist():
         if name in seen:
-            raise LibraryError(
+            raise DesignError(
                 f"two oligos would be called {quoted(name)}; controls cannot have the "
                 "names of units (u0.3fa2c1_...), scrambles, duplicates "
                 "(aa0.6380f7_...), the promoter, or each other: rename the control"

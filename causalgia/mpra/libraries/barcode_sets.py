@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_texts
-from causalgia.errors import LibraryError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
 from causalgia.mpra.libraries.rules import OLIGOS_A_BLOCK, RuleChecker, as_share_range
@@ -50,7 +50,7 @@ class BarcodeRules:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a field is invalid, or no barcode can meet all fields.
     """
 
@@ -67,33 +67,32 @@ class BarcodeRules:
 
     def __post_init__(self) -> None:
         for name in ("length", "min_distance", "homopolymer"):
-            as_int(getattr(self, name), name, error=LibraryError)
+            as_int(getattr(self, name), name, error=DesignError)
         if not 4 <= self.length <= LONGEST:
-            raise LibraryError(
-                f"barcodes of ``length={self.length}``: they have 4 to {LONGEST} "
-                "letters"
+            raise DesignError(
+                f"barcodes of length={self.length}: they have 4 to {LONGEST} letters"
             )
         if not isinstance(self.all_four_bases, bool | np.bool_):
-            raise LibraryError(
-                f"``all_four_bases={quoted(self.all_four_bases)}`` is neither True nor "
+            raise DesignError(
+                f"all_four_bases={quoted(self.all_four_bases)} is neither True nor "
                 "False"
             )
         if not isinstance(self.distance, str) or self.distance not in KINDS:
-            raise LibraryError(
-                f"``distance={quoted(self.distance)}`` is not a choice; use one of "
+            raise DesignError(
+                f"distance={quoted(self.distance)} is not a choice; use one of "
                 f"{', '.join(map(quoted, KINDS))}"
             )
         most = largest_distance(self.length, self.distance)
         if self.min_distance > most:
-            raise LibraryError(
-                f"``min_distance={self.min_distance}`` is not between 1 and {most}, "
-                f"the most for {self.length} nt; make barcodes longer (``length=``)"
+            raise DesignError(
+                f"min_distance={self.min_distance} is not between 1 and {most}, "
+                f"the most for {self.length} nt; make barcodes longer (length=)"
             )
         if not isinstance(self.flanks, tuple | list) or [
             isinstance(x, str) for x in self.flanks
         ] != [True, True]:
-            raise LibraryError(
-                f"``flanks={quoted(self.flanks)}`` is not a pair; give the letters "
+            raise DesignError(
+                f"flanks={quoted(self.flanks)} is not a pair; give the letters "
                 "before and after each barcode"
             )
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
@@ -105,12 +104,12 @@ class BarcodeRules:
             object.__setattr__(
                 self,
                 name,
-                as_texts(getattr(self, name), name, what, error=LibraryError),
+                as_texts(getattr(self, name), name, what, error=DesignError),
             )
         fewest, most = self.gc_counts
         if fewest > most:
-            raise LibraryError(
-                f"``gc={self.gc}``: no barcode of {self.length} nt has such a share; "
+            raise DesignError(
+                f"gc={self.gc}: no barcode of {self.length} nt has such a share; "
                 "widen it"
             )
 
@@ -169,15 +168,11 @@ class BarcodeRules:
 
 
 def _as_bases(text: str, where: str) -> str:
-    """Return A, C, G and T in capitals, or raise LibraryError."""
+    """Return A, C, G and T in capitals, or raise DesignError."""
     try:
         return decode(encode(text))[0]
     except SequenceError as error:
-        raise error.replace(
-            error=LibraryError,
-            places=(f"``{where}=`` has {quoted(text)}",),
-            cure="write it in A, C, G and T",
-        ) from error
+        raise DesignError(f"{where}= has {quoted(text)}: {error}") from error
 
 
 def _mirna_seed(text: str) -> str:
@@ -186,8 +181,8 @@ def _mirna_seed(text: str) -> str:
     if len(letters) in _SEED_LENGTHS:
         return letters
     if len(letters) < _SEED_LENGTHS.start:
-        raise LibraryError(
-            f"``seeds=`` has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', "
+        raise DesignError(
+            f"seeds= has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', "
             "or the whole miRNA"
         )
     return letters[_MIRNA_SEED]
@@ -267,7 +262,7 @@ def barcodes(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a rule is invalid, or fewer than n are found; the message gives the number,
         and the strings refused by each rule.
 
@@ -306,14 +301,14 @@ def barcodes(
         min_distance=min_distance,
         distance=distance,
         avoid=as_texts(
-            avoid, "avoid", "enzymes or letters of sites", error=LibraryError
+            avoid, "avoid", "enzymes or letters of sites", error=DesignError
         ),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
         flanks=flanks,
-        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds", error=LibraryError),
-        primers=as_texts(primers, "primers", "primers", error=LibraryError),
+        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds", error=DesignError),
+        primers=as_texts(primers, "primers", "primers", error=DesignError),
     )
     return decode(draw_barcodes(n_barcodes, rules, rng=rng)[0])
 
@@ -326,7 +321,7 @@ def draw_barcodes(
 
     Raises
     ------
-    LibraryError
+    DesignError
         As `barcodes`.
 
     Examples
@@ -335,7 +330,7 @@ def draw_barcodes(
     >>> tokens.shape, list(refused)
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
-    as_int(n, "n_barcodes", error=LibraryError)
+    as_int(n, "n_barcodes", error=DesignError)
     found, failed, passed = distant_strings(
         n,
         rules.length,
@@ -353,7 +348,7 @@ def draw_barcodes(
     ):
         refused[name] = refused.get(name, 0) + int(count)
     if len(found) < n:
-        raise LibraryError(_too_few_message(n, len(found), passed, rules, refused))
+        raise DesignError(_too_few_message(n, len(found), passed, rules, refused))
     return found, refused
 
 
@@ -371,8 +366,8 @@ def _too_few_message(
     return (
         f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} "
         f"distance {rules.min_distance} were found; {every} {passed:,} strings tried, "
-        f"refused for {reasons}; make barcodes longer (``length={longer}``), "
-        "ask for a smaller ``min_distance=``, or relax the rule that refused most"
+        f"refused for {reasons}; make barcodes longer (length={longer}), "
+        "ask for a smaller min_distance=, or relax the rule that refused most"
     )
 
 
@@ -419,7 +414,7 @@ def barcode_balance(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If there is not one arm and one block for each barcode, or `n_permutations` is
         below 1.
 
@@ -440,18 +435,17 @@ def barcode_balance(
     """
     tokens, arm, block = as_token_array(tokens), np.asarray(arm), np.asarray(block)
     if tokens.ndim != 2 or arm.shape != (len(tokens),) or block.shape != arm.shape:
-        raise LibraryError(
+        raise DesignError(
             f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give "
             "one arm and one block a barcode"
         )
     if arm.dtype.kind not in "iu" or arm.min(initial=0) < 0:
-        raise LibraryError(
+        raise DesignError(
+            f"arm={quoted(arm)} holds no numbers of arms (0, 1, ...), one a barcode; "
+            "number the arms by pandas.factorize(names)[0]",
             argument="arm",
-            value=arm,
-            need="holds no numbers of arms (0, 1, ...), one a barcode",
-            cure="number the arms by pandas.factorize(names)[0]",
         )
-    as_int(n_permutations, "n_permutations", error=LibraryError)
+    as_int(n_permutations, "n_permutations", error=DesignError)
     order = np.argsort(block, kind="stable")
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
     counts = np.stack(
@@ -573,7 +567,7 @@ def exchange_barcodes(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If too few barcodes keep the rules.
     """
     mine, used = mine.copy(), 0
@@ -584,11 +578,11 @@ def exchange_barcodes(
         bad = bad[broken.any(axis=0)]
         if used + bad.size > left.size:
             rule = checker.rules[int(counts.argmax())]
-            raise LibraryError(
+            raise DesignError(
                 f"{used + bad.size:,} of {len(row) + used:,} barcodes break a rule in "
                 f"their oligo, most often: {rule.name}. {rule.cure.capitalize()}; or "
-                "put other letters between insert and barcode: ``adapters=(left, "
-                "junction, right)``"
+                "put other letters between insert and barcode: adapters=(left, "
+                "junction, right)"
             )
         mine[bad] = left[used : used + bad.size]
         used += bad.size
@@ -661,7 +655,7 @@ def tag_oligos(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If too few barcodes keep the rules in their oligos.
     """
     n = len(listed) * per_oligo

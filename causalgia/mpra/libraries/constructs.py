@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_texts, similar_names
-from causalgia.errors import LibraryError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import IUPAC, encode, parse_iupac
 from causalgia.sequences.composition import iupac_hits
 from causalgia.types import Tokens
-
-Adapters: TypeAlias = "str | tuple[str, str] | tuple[str, str, str] | Construct"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +103,7 @@ class Construct:
 
         Raises
         ------
-        LibraryError
+        DesignError
             If no base is left.
         """
         around = (
@@ -115,8 +113,8 @@ class Construct:
         )
         if around >= oligo_length:
             what = "adapters, junction and barcode" if barcode_length else "adapters"
-            raise LibraryError(
-                f"``oligo_length={oligo_length}`` leaves no insert: the {what} take "
+            raise DesignError(
+                f"oligo_length={oligo_length} leaves no insert: the {what} take "
                 f"{around} bases; order longer oligos"
             )
         return oligo_length - around
@@ -201,6 +199,9 @@ class Construct:
         return tokens
 
 
+Adapters: TypeAlias = str | tuple[str, str] | tuple[str, str, str] | Construct
+
+
 def construct(adapters: Adapters) -> Construct:
     """Return a construct by name, or from custom adapters.
 
@@ -213,7 +214,7 @@ def construct(adapters: Adapters) -> Construct:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the name or its adapters are unknown, or letters are not bases.
 
     Examples
@@ -226,11 +227,11 @@ def construct(adapters: Adapters) -> Construct:
     if isinstance(adapters, str):
         constructs, vendors = data_table("constructs"), data_table("vendors")
         if adapters.lower() in vendors:
-            raise LibraryError(
-                f"``adapters={quoted(adapters)}``: a vendor has no adapters; they are "
+            raise DesignError(
+                f"adapters={quoted(adapters)}: a vendor has no adapters; they are "
                 f"those of the construct of your assay ({', '.join(constructs)}), or "
                 "(left, right) as letters. Any vendor takes the file; "
-                f"``vendor={quoted(adapters.lower())}`` checks its limits"
+                f"vendor={quoted(adapters.lower())} checks its limits"
             )
         known, row = find_row(
             constructs,
@@ -239,7 +240,7 @@ def construct(adapters: Adapters) -> Construct:
             cure="give (left, right) as letters",
         )
         if "left" not in row:
-            raise LibraryError(
+            raise DesignError(
                 f"the adapters of {row['title']} are not in the table ({row['note']}); "
                 "give them as letters"
             )
@@ -257,8 +258,8 @@ def construct(adapters: Adapters) -> Construct:
         )
     parts = list(adapters) if isinstance(adapters, tuple | list) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
-        raise LibraryError(
-            f"``adapters={quoted(adapters)}``: give the name of a construct, (left, "
+        raise DesignError(
+            f"adapters={quoted(adapters)}: give the name of a construct, (left, "
             "right) or (left, junction, right) as letters"
         )
     left, *junction, right = map(_as_adapter, parts)
@@ -274,11 +275,7 @@ def _as_adapter(letters: str) -> str:
     try:
         encode(letters)
     except SequenceError as error:
-        raise error.replace(
-            error=LibraryError,
-            places=(f"adapter {quoted(letters)}",),
-            cure="write it in A, C, G and T",
-        ) from error
+        raise DesignError(f"adapter {quoted(letters)}: {error}") from error
     return letters.upper().replace("U", "T")
 
 
@@ -359,7 +356,7 @@ def site(name_or_letters: str) -> Site:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If it is neither; the message names the nearest enzyme.
 
     Examples
@@ -368,8 +365,8 @@ def site(name_or_letters: str) -> Site:
     (Site(name='EcoRI', letters='GAATTC'), 'GGTCTC')
     """
     if not isinstance(name_or_letters, str) or not name_or_letters:
-        raise LibraryError(
-            f"``avoid=`` has {quoted(name_or_letters)}; a site is an enzyme such as "
+        raise DesignError(
+            f"avoid= has {quoted(name_or_letters)}; a site is an enzyme such as "
             "'EcoRI' or letters such as 'GAATTC'"
         )
     if all(letter.upper() in IUPAC for letter in name_or_letters):
@@ -388,7 +385,7 @@ def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If one is neither a known enzyme nor IUPAC letters.
 
     Examples
@@ -401,7 +398,7 @@ def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
             map(
                 site,
                 as_texts(
-                    avoid, "avoid", "enzymes or letters of sites", error=LibraryError
+                    avoid, "avoid", "enzymes or letters of sites", error=DesignError
                 ),
             )
         )
@@ -413,7 +410,7 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a site is unknown, or a number is not a whole number of at least 0.
 
     Examples
@@ -422,10 +419,10 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
     {'KpnI': 1, 'EcoRI': 0}
     """
     meant = avoid if isinstance(avoid, Mapping) else {}
-    names = as_texts(avoid, "avoid", "enzymes or letters of sites", error=LibraryError)
+    names = as_texts(avoid, "avoid", "enzymes or letters of sites", error=DesignError)
     return {
         site(name): as_int(
-            meant.get(name, 0), f"avoid[{quoted(name)}]", least=0, error=LibraryError
+            meant.get(name, 0), f"avoid[{quoted(name)}]", least=0, error=DesignError
         )
         for name in names
     }
@@ -448,11 +445,11 @@ def find_row(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If there is none; the message gives the nearest name and the cure.
     """
     if not isinstance(name, str):
-        raise LibraryError(
+        raise DesignError(
             f"{quoted(name)} is no {what}; give the name of one ({', '.join(rows)}), "
             f"or {cure}"
         )
@@ -466,7 +463,7 @@ def find_row(
             if near
             else f"known are {', '.join(rows)}; or"
         )
-        raise LibraryError(
+        raise DesignError(
             f"there is no {what} {quoted(name)} in the table; {known} {cure}"
         )
     return found, rows[found]
@@ -509,7 +506,7 @@ def vendor(name: str) -> Vendor:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the table has no vendor of that name.
 
     Examples
@@ -550,7 +547,7 @@ def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the oligos are too long or too many for the vendor; the message gives the
         source of the limit.
 
@@ -564,12 +561,12 @@ def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
         f"{'verified' if of.verified else 'not verified: ask the vendor'}"
     )
     if of.longest is not None and longest > of.longest:
-        raise LibraryError(
+        raise DesignError(
             f"oligos of {longest} nt are longer than those of {of.title} ({of.longest} "
             f"nt; {known}); order shorter inserts or choose another vendor"
         )
     if of.sizes and n_oligos > of.sizes[-1] and not of.larger:
-        raise LibraryError(
+        raise DesignError(
             f"{n_oligos:,} oligos are more than the largest pool of {of.title} "
             f"({of.sizes[-1]:,}; {known}); split the order or use fewer barcodes an "
             "oligo"

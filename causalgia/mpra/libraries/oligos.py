@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import Design, Genomic, assign
+from causalgia.design import Design, Genomic
+from causalgia.design.arms import assign
 from causalgia.design.null_model import gc_content
-from causalgia.errors import LibraryError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.mpra.counts.counts_table import insert_fingerprint
 from causalgia.mpra.libraries.order_plan import Blocks
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
@@ -257,7 +258,7 @@ def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If they cannot be read, have another length than the inserts, or an invalid
         name.
     """
@@ -270,21 +271,21 @@ def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
     try:
         read = as_sequences(source)
     except SequenceError as error:
-        raise error.at(f"{what} controls", error=LibraryError) from error
+        raise DesignError(f"{what} controls: {error}") from error
     printed = with_fingerprints([f"{what}{name}" for name in read.names], read.tokens)
     names = tuple(
         name if isinstance(name, str) else own
         for name, own in zip(read.names, printed, strict=True)
     )
     if read.length != length:
-        raise LibraryError(
+        raise DesignError(
             f"{what} control {quoted(names[0])} has {read.length} bp and every insert "
             f"{length}: oligos of one pool have one length, or PCR prefers the short "
             "ones; cut or extend the controls"
         )
     for name in names:
         if not _NAME.fullmatch(name):
-            raise LibraryError(
+            raise DesignError(
                 f"{what} control {quoted(name)}: names begin with a letter and "
                 "continue with letters, digits or + = _ . : -, which every vendor's "
                 "sheet takes; rename it"
@@ -332,7 +333,7 @@ def draw_scrambles(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If no draw of a scramble meets the rules.
     """
     inserts = np.empty((n, backgrounds.shape[1]), np.uint8)
@@ -367,11 +368,11 @@ def draw_scrambles(
         if not bad.size:
             return inserts, counts
     worst = max(counts, key=lambda rule: counts[rule])
-    raise LibraryError(
+    raise DesignError(
         f"scramble {bad[0]}: not one of {n_redraws + 1} dinucleotide shuffles of "
         f"backgrounds was good; broken most often: {worst}. Relax the rule, or give "
-        "negative controls of your own: ``controls=cg.mpra.Controls(n_scrambles=0, "
-        "negatives=...)``"
+        "negative controls of your own: controls=cg.mpra.Controls(n_scrambles=0, "
+        "negatives=...)"
     )
 
 
@@ -380,13 +381,13 @@ def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If there are fewer.
     """
     if n > n_oligos:
-        raise LibraryError(
-            f"``n_duplicates={n}``: the design has {n_oligos} oligos to order twice; "
-            "ask for at most that many, or for none: ``n_duplicates=0``"
+        raise DesignError(
+            f"n_duplicates={n}: the design has {n_oligos} oligos to order twice; "
+            "ask for at most that many, or for none: n_duplicates=0"
         )
     words = random_words(
         derive(key, "duplicate"), np.arange(n_oligos, dtype=np.uint64), 1
@@ -397,7 +398,7 @@ def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
 def check_own_names(
     controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]
 ) -> None:
-    """Raise LibraryError where a control has the name of a unit, or an arm that of a
+    """Raise DesignError where a control has the name of a unit, or an arm that of a
     kind of control.
 
     Parameters
@@ -411,19 +412,19 @@ def check_own_names(
 
     Raises
     ------
-    LibraryError
+    DesignError
         With the first such name.
     """
     for name in controls:
         if _ELEMENT.fullmatch(name):
-            raise LibraryError(
+            raise DesignError(
                 f"control {quoted(name)} has the name of an element of the library's "
                 "own (units u0.3fa2c1, ...; scramble0, ...; aa0, ...; promoter): both "
                 "would be one element; rename the control"
             )
     for arm in arms:
         if ordered.get(arm):
-            raise LibraryError(
+            raise DesignError(
                 f"arm {quoted(arm)} has the name under which {ordered[arm]:,} controls "
                 "are ordered: both would be one arm; rename the arm, or order none of "
                 "those"
@@ -431,18 +432,18 @@ def check_own_names(
 
 
 def check_distinct_controls(tokens: Tokens, names: Sequence[str]) -> None:
-    """Raise LibraryError where two controls are one sequence, in either orientation.
+    """Raise DesignError where two controls are one sequence, in either orientation.
 
     Raises
     ------
-    LibraryError
+    DesignError
         With both names.
     """
     first = first_duplicates(tokens)
     again = np.flatnonzero(first < np.arange(len(tokens)))
     if again.size:
         one, other = names[first[again[0]]], names[again[0]]
-        raise LibraryError(
+        raise DesignError(
             f"controls {quoted(one)} and {quoted(other)} are one sequence (or its "
             "reverse complement), which reads cannot tell apart; leave one out"
         )

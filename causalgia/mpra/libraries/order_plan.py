@@ -27,7 +27,7 @@ from causalgia.design.intervention import Layout
 from causalgia.design.null_model import FromParents
 from causalgia.errors import (
     CausalgiaWarning,
-    LibraryError,
+    DesignError,
     caller_stacklevel,
     comma_list,
     quoted,
@@ -74,7 +74,7 @@ class Controls:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a number is not a whole number of at least 0, or controls of your own are
         neither strings nor a path.
 
@@ -93,14 +93,14 @@ class Controls:
     def __post_init__(self) -> None:
         for name in ("n_scrambles", "n_duplicates", "n_promoter_only"):
             if (value := getattr(self, name)) is not None or name == "n_scrambles":
-                as_int(value, name, least=0, error=LibraryError)
+                as_int(value, name, least=0, error=DesignError)
         for name in ("positives", "negatives"):
             value = getattr(self, name)
             if not isinstance(value, str | PathLike | Iterable) or isinstance(
                 value, bytes
             ):
-                raise LibraryError(
-                    f"``{name}={quoted(value)}`` are not sequences; give strings, "
+                raise DesignError(
+                    f"{name}={quoted(value)} are not sequences; give strings, "
                     "names -> strings, or the path of a FASTA file; () for none"
                 )
 
@@ -170,39 +170,39 @@ class OrderNumbers:
 
 
 def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
-    """Raise LibraryError for synthesized barcodes with a construct of random ones, or
+    """Raise DesignError for synthesized barcodes with a construct of random ones, or
     the reverse.
 
     Raises
     ------
-    LibraryError
+    DesignError
         With the kind of barcodes of the construct.
     """
     if synthesized and of.barcodes == "random":
-        raise LibraryError(
-            f"``barcodes_per_oligo=`` with ``adapters={quoted(of.name)}``: its "
+        raise DesignError(
+            f"barcodes_per_oligo= with adapters={quoted(of.name)}: its "
             "barcodes are random and added by PCR; a synthesized one would be next to "
             "the insert, with no site to put the reporter between them; leave "
-            "``barcodes_per_oligo=`` out, or choose a construct of synthesized "
+            "barcodes_per_oligo= out, or choose a construct of synthesized "
             "barcodes, 'melnikov'"
             if of.name
             else (
-                "``barcodes_per_oligo=`` with ``adapters=(left, right)``: the reporter "
+                "barcodes_per_oligo= with adapters=(left, right): the reporter "
                 "is put between insert and barcode; give the letters between them, "
-                "``adapters=(left, junction, right)`` ('' where insert and barcode are "
+                "adapters=(left, junction, right) ('' where insert and barcode are "
                 "transcribed together)"
             )
         )
     if not synthesized and of.barcodes == "synthesized":
         named = (
-            f"``adapters={quoted(of.name)}``"
+            f"adapters={quoted(of.name)}"
             if of.name
-            else "``adapters=(left, junction, right)``"
+            else "adapters=(left, junction, right)"
         )
-        raise LibraryError(
+        raise DesignError(
             f"{named}: its barcodes are synthesized with the oligo; say how many of "
-            "each insert, ``barcodes_per_oligo=10``, or choose ``adapters=(left, "
-            "right)``, whose barcodes are added later"
+            "each insert, barcodes_per_oligo=10, or choose adapters=(left, "
+            "right), whose barcodes are added later"
         )
 
 
@@ -230,15 +230,15 @@ def order_numbers(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the promoter alone would be a short oligo, or A/A pairs were asked for
         without synthesized barcodes.
     """
     if controls.n_duplicates and not barcodes:
-        raise LibraryError(
-            f"``n_duplicates={controls.n_duplicates}``: an oligo under two names needs "
-            "synthesized barcodes to tell them apart; leave ``n_duplicates=`` out, and "
-            "split the barcodes of the counts at random (``cg.mpra.split_duplicates``)"
+        raise DesignError(
+            f"n_duplicates={controls.n_duplicates}: an oligo under two names needs "
+            "synthesized barcodes to tell them apart; leave n_duplicates= out, and "
+            "split the barcodes of the counts at random (cg.mpra.split_duplicates)"
         )
     most = _PROMOTER_TIMES * barcodes if fillable else 0
     promoter = (
@@ -247,18 +247,18 @@ def order_numbers(
     if promoter and not fillable:
         cure = (
             "it is ordered where the junction carries two cloning sites, between which "
-            "a filler is cut out: name them, ``rules=cg.mpra.OligoRules(avoid={'KpnI': "
-            "1, 'XbaI': 1})``"
+            "a filler is cut out: name them, rules=cg.mpra.OligoRules(avoid={'KpnI': "
+            "1, 'XbaI': 1})"
             if barcodes
             else (
                 "this construct adds barcodes by PCR, so no promoter-only oligo is "
                 "ordered"
             )
         )
-        raise LibraryError(
-            f"``n_promoter_only={promoter}``: an oligo without insert is so short that "
+        raise DesignError(
+            f"n_promoter_only={promoter}: an oligo without insert is so short that "
             "PCR prefers it. Clone the promoter alone by itself, "
-            f"``controls=cg.mpra.Controls(n_promoter_only=0)``; {cure}"
+            f"controls=cg.mpra.Controls(n_promoter_only=0); {cure}"
         )
     test = design.n_units * (
         len(design.named_arms) if design.assignment == "crossover" else 1
@@ -287,11 +287,11 @@ def fit_insert_length(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If they differ; with the sum, and the arm.
     """
     left = of.insert_length(
-        as_int(oligo_length, "oligo_length", error=LibraryError),
+        as_int(oligo_length, "oligo_length", error=DesignError),
         barcode_length=barcode_length,
     )
     taken = [f"{len(of.left)} left adapter", f"{len(of.right)} right adapter"]
@@ -300,24 +300,24 @@ def fit_insert_length(
     for arm in design.named_arms:
         length = arm.intervention.lay(Layout(design.null.length)).length
         if length != design.null.length:
-            raise LibraryError(
+            raise DesignError(
                 f"arm {quoted(arm.name)} makes inserts of {length} bp from backgrounds "
                 f"of {design.null.length}: oligos of one pool have one length, or PCR "
                 "prefers the short ones; keep the length in the arm, as "
-                "``cg.Delete(...)`` + ``cg.Insert(filler, at=...)`` does, or use "
-                "``cg.Ablate`` or ``cg.Scramble``"
+                "cg.Delete(...) + cg.Insert(filler, at=...) does, or use "
+                "cg.Ablate or cg.Scramble"
             )
     if design.null.length != left:
-        raise LibraryError(
-            f"``oligo_length={oligo_length}`` leaves {left} bp for the insert "
+        raise DesignError(
+            f"oligo_length={oligo_length} leaves {left} bp for the insert "
             f"({oligo_length} - {' - '.join(taken)}), and the design's backgrounds "
             f"have {design.null.length}; use length {left}, or "
-            f"``oligo_length={oligo_length - left + design.null.length}``"
+            f"oligo_length={oligo_length - left + design.null.length}"
         )
     if isinstance(design.drawn, Genomic) and design.drawn.n_draws > 1:
-        raise LibraryError(
+        raise DesignError(
             f"Genomic(n_draws={design.drawn.n_draws}): arms that draw nothing would be "
-            "one oligo for all draws of a sequence; use ``n_draws=1``"
+            "one oligo for all draws of a sequence; use n_draws=1"
         )
     return left
 
@@ -334,14 +334,14 @@ def check_order_limits(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If the oligos are too long or too many for the vendor, or more than
         `max_oligos`; with what would fit.
     """
     most = (
         None
         if max_oligos is None
-        else as_int(max_oligos, "max_oligos", error=LibraryError)
+        else as_int(max_oligos, "max_oligos", error=DesignError)
     )
     if most is not None and numbers.oligos > most:
         rest = numbers.oligos - numbers.test * max(numbers.barcodes, 1)
@@ -355,9 +355,9 @@ def check_order_limits(
                 "barcodes for each"
             )
         )
-        raise LibraryError(
+        raise DesignError(
             f"{numbers.oligos:,} oligos ({numbers.words}) are more than "
-            f"``max_oligos={most:,}``: {fits}"
+            f"max_oligos={most:,}: {fits}"
         )
     return (
         None
@@ -430,7 +430,7 @@ def draw_units(
 
     Raises
     ------
-    LibraryError
+    DesignError
         If no draw of a unit meets the rules; names the rule, the arm, and how often.
 
     Warns
@@ -453,7 +453,7 @@ def draw_units(
         text = (
             f"{len(blocks.dropped):,} of {design.n_units:,} units are in no arm of the "
             f"library: no draw of them met the rules. Unit {unit}: {why}. "
-            "``cg.report`` names the others, and the shift from the null model"
+            "cg.report names the others, and the shift from the null model"
         )
         warnings.warn(CausalgiaWarning(text), stacklevel=caller_stacklevel())
     return blocks
@@ -563,7 +563,7 @@ class _Drawing:
             self._counted.update({(rule, arm): n for arm, n in times if n})
 
     def give_up(self, units: Ints) -> None:
-        """Drop units with parents in every arm; raise LibraryError where all units are
+        """Drop units with parents in every arm; raise DesignError where all units are
         draws of one population.
         """
         if not units.size:
@@ -593,7 +593,7 @@ class _Drawing:
             )
         self._in[units] = False
 
-    def _never_good(self, unit: int, n_units: int) -> LibraryError:
+    def _never_good(self, unit: int, n_units: int) -> DesignError:
         """Return the error with the rules that the draws of a unit broke, in which arms
         and how often.
         """
@@ -638,7 +638,7 @@ class _Drawing:
             named[0][0],
             "ask for fewer units, or use arms that differ in every background",
         )
-        return LibraryError(
+        return DesignError(
             f"unit {first_of([str(unit)], 1, n=n_units)}: no background met the rules. Broken: "
             f"{reasons}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; "
             f"{cure}"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_number, as_texts, is_real
-from causalgia.errors import LibraryError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_iupac, reverse_complement
 from causalgia.sequences.composition import (
@@ -68,7 +68,7 @@ class SiteCount:
     letters: str
     intended: int = 0
     cure: str = (
-        "let another enzyme cut, which ``rules=cg.mpra.OligoRules(avoid=...)`` names, or "
+        "let another enzyme cut, which rules=cg.mpra.OligoRules(avoid=...) names, or "
         "allow other backgrounds"
     )
 
@@ -105,7 +105,7 @@ class BlockedSite:
     strings: tuple[str, ...]
     cure: str = (
         "put other letters beside the site, or let another enzyme cut, which "
-        "``rules=cg.mpra.OligoRules(avoid=...)`` names"
+        "rules=cg.mpra.OligoRules(avoid=...) names"
     )
 
     @property
@@ -127,7 +127,7 @@ class Homopolymers:
 
     longest: int = 10
     cure: str = (
-        "allow longer runs, ``rules=cg.mpra.OligoRules(homopolymer=...)``, or choose a "
+        "allow longer runs, rules=cg.mpra.OligoRules(homopolymer=...), or choose a "
         "null model with fewer"
     )
 
@@ -146,7 +146,7 @@ class GCContent:
     low: float = 0.25
     high: float = 0.65
     cure: str = (
-        "widen ``rules=cg.mpra.OligoRules(gc=...)``, or choose a null model of another GC "
+        "widen rules=cg.mpra.OligoRules(gc=...), or choose a null model of another GC "
         "content"
     )
 
@@ -191,7 +191,7 @@ class SimpleRepeats:
 
     share: float = 0.25
     cure: str = (
-        "allow more, ``rules=cg.mpra.OligoRules(repeats=...)``, or mask repeats in the "
+        "allow more, rules=cg.mpra.OligoRules(repeats=...), or mask repeats in the "
         "sequences of the backgrounds"
     )
 
@@ -275,7 +275,7 @@ class OligoRules:
 
     Raises
     ------
-    LibraryError
+    DesignError
         If a site is unknown, `gc` or `repeats` are not shares, or `homopolymer` or
         `motifs` have the wrong type.
 
@@ -297,12 +297,12 @@ class OligoRules:
         intended_sites(self.avoid)
         if isinstance(self.avoid, str) or not isinstance(self.avoid, Mapping):
             avoid = as_texts(
-                self.avoid, "avoid", "enzymes or letters of sites", error=LibraryError
+                self.avoid, "avoid", "enzymes or letters of sites", error=DesignError
             )
             object.__setattr__(self, "avoid", avoid)
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
-        as_int(self.homopolymer, "homopolymer", error=LibraryError)
-        as_number(self.repeats, "repeats", least=0, most=1, error=LibraryError)
+        as_int(self.homopolymer, "homopolymer", error=DesignError)
+        as_number(self.repeats, "repeats", least=0, most=1, error=DesignError)
         object.__setattr__(self, "motifs", _as_strings_or_motifs(self.motifs))
 
     def of_construct(self, construct: Construct) -> tuple[Rule, ...]:
@@ -345,7 +345,7 @@ class OligoRules:
 
 
 def as_share_range(pair: Any, name: str) -> tuple[float, float]:
-    """Return a lowest and a highest share, or raise LibraryError naming the argument.
+    """Return a lowest and a highest share, or raise DesignError naming the argument.
 
     Examples
     --------
@@ -360,8 +360,8 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
         low, high = map(float, pair)
         if 0 <= low <= high <= 1:
             return low, high
-    raise LibraryError(
-        f"``{name}={quoted(pair)}`` is not a pair of shares: two numbers between 0 and "
+    raise DesignError(
+        f"{name}={quoted(pair)} is not a pair of shares: two numbers between 0 and "
         "1, the lowest first; 0.25 is 25 per cent"
     )
 
@@ -373,26 +373,22 @@ def _as_strings_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
         motifs = tuple(motifs.values())
     given = (motifs,) if isinstance(motifs, str | Motif) else motifs
     if not isinstance(given, Iterable) or isinstance(given, bytes):
-        raise LibraryError(
-            f"``motifs={quoted(motifs)}``: give strings or motifs as text, or a list "
+        raise DesignError(
+            f"motifs={quoted(motifs)}: give strings or motifs as text, or a list "
             "of such; () for none"
         )
     found = tuple(given)
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
-            raise LibraryError(
-                f"``motifs=`` has {quoted(one)}, neither a string nor a Motif; give "
+            raise DesignError(
+                f"motifs= has {quoted(one)}, neither a string nor a Motif; give "
                 "strings such as 'CACGTG'"
             )
         if isinstance(one, str):
             try:
                 parse_iupac(one)
             except SequenceError as error:
-                raise error.at(
-                    f"``motifs=`` has {quoted(one)}",
-                    then="; give strings such as 'CACGTG'",
-                    error=LibraryError,
-                ) from error
+                raise DesignError(f"motifs= has {quoted(one)}: {error}") from error
     return found
 
 
@@ -411,7 +407,7 @@ def broken_by(oligos: Oligos, rules: Sequence[Rule]) -> Mask:
 
 
 def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> None:
-    """Raise LibraryError where the constant parts of a construct break a rule by
+    """Raise DesignError where the constant parts of a construct break a rule by
     themselves.
 
     Parameters
@@ -425,7 +421,7 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
 
     Raises
     ------
-    LibraryError
+    DesignError
         With the part, the site, the position and the cure.
     """
     parts = {part: x for part, x in of.parts.items() if barcoded or part != "junction"}
@@ -438,7 +434,7 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
                     iupac_hits(encode(letters), recognized)[0][0]
                     for recognized in rule.strings
                 ):
-                    raise LibraryError(
+                    raise DesignError(
                         f"the {part} {letters} breaks a rule by itself: {rule.name}; "
                         f"{rule.cure}"
                     )
@@ -446,10 +442,10 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
             for part, letters in parts.items():
                 run = int(longest_runs(encode(letters))[0])
                 if run > rule.longest:
-                    raise LibraryError(
+                    raise DesignError(
                         f"the {part} {letters} has a run of {run} of one base; "
                         "allow such runs, "
-                        f"``rules=cg.mpra.OligoRules(homopolymer={run})``, or choose "
+                        f"rules=cg.mpra.OligoRules(homopolymer={run}), or choose "
                         f"another {part}"
                     )
 
@@ -464,19 +460,19 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         part, at = next(
             (part, int(first[0])) for part, (_, first) in found.items() if first[0] >= 0
         )
-        raise LibraryError(
+        raise DesignError(
             f"the {part} {parts[part]} carries {rule.enzyme} ({rule.letters}) at {at} "
             f"itself ({total} in the constant parts, {rule.intended} intended), so "
             "every oligo would be cut there; choose another enzyme or another adapter; "
             "if it is meant to be cut there, "
-            f"``rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})``"
+            f"rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})"
         )
     if total < rule.intended:
-        raise LibraryError(
-            f"``avoid=`` expects {rule.intended} site{'s' * (rule.intended != 1)} of "
+        raise DesignError(
+            f"avoid= expects {rule.intended} site{'s' * (rule.intended != 1)} of "
             f"{rule.enzyme} ({rule.letters}) in the constant parts, and they have "
             f"{total}; correct the adapters, or give the number that is there, "
-            f"``rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})``"
+            f"rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})"
         )
 
 
@@ -567,7 +563,7 @@ class RuleChecker:
 
         Raises
         ------
-        LibraryError
+        DesignError
             If no filler meets the rules.
         """
         before, after = halves
@@ -583,11 +579,11 @@ class RuleChecker:
         good = np.flatnonzero(~broken.any(axis=0))
         if not good.size:
             rule = self.rules[int(broken.sum(axis=1).argmax())]
-            raise LibraryError(
-                f"``n_promoter_only=``: not one of {_FILLERS} fillers of {length} "
+            raise DesignError(
+                f"n_promoter_only=: not one of {_FILLERS} fillers of {length} "
                 f"bases between {before} and {after} was good; broken most often: "
                 f"{rule.name}. Order no promoter alone, "
-                f"``controls=cg.mpra.Controls(n_promoter_only=0)``, or {rule.cure}"
+                f"controls=cg.mpra.Controls(n_promoter_only=0), or {rule.cure}"
             )
         filled = replace(
             self.construct, junction=before + decode(fillers[good[0]])[0] + after
@@ -598,12 +594,12 @@ class RuleChecker:
         )
 
     def check_given(self, tokens: Tokens, names: Sequence[str], what: str) -> None:
-        """Raise LibraryError for given sequences that break a rule, since they cannot
+        """Raise DesignError for given sequences that break a rule, since they cannot
         be redrawn.
 
         Raises
         ------
-        LibraryError
+        DesignError
             With the first of them, its rule and the cure.
         """
         broken = self.broken(tokens)
@@ -614,7 +610,7 @@ class RuleChecker:
                 int(broken.any(axis=0).sum()),
             )
             others = f" ({n} of {len(names)} break one)" if n > 1 else ""
-            raise LibraryError(
+            raise DesignError(
                 f"{what} {quoted(names[i])} breaks a rule: {rule.name}{others}; leave "
                 f"it out, or {rule.cure}"
             )

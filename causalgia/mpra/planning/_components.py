@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes, has
-from causalgia.errors import CountsError, EstimateError, quoted
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
@@ -42,8 +42,8 @@ def check_pilot(pilot: Any) -> None:
         or not set(_OF_PILOT) <= set(pilot.variables)
     ):
         raise EstimateError(
-            "``pilot``: no variance components; give ``cg.mpra.components(counts, "
-            "control=...)``"
+            "pilot: no variance components; give cg.mpra.components(counts, "
+            "control=...)"
         )
 
 
@@ -62,7 +62,7 @@ def _noise_with(names: list[str], noise: NoiseModel) -> str:
     Examples
     --------
     >>> _noise_with(["tau"], NoiseModel(sd_barcode=0.4))
-    '``noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)``'
+    'noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)'
     """
     given = [
         f"{field.name}={quoted(getattr(noise, field.name))}"
@@ -70,7 +70,7 @@ def _noise_with(names: list[str], noise: NoiseModel) -> str:
         if getattr(noise, field.name) != field.default
     ]
     lacking = [f"{name}=..." for name in names]
-    return f"``noise=cg.mpra.NoiseModel({', '.join([*given, *lacking])})``"
+    return f"noise=cg.mpra.NoiseModel({', '.join([*given, *lacking])})"
 
 
 def check_noise_known(
@@ -106,7 +106,7 @@ def check_noise_known(
         if getattr(noise, name) is None and (average or name != "tau")
     ]
     uncounted = noise.sd_count is None and not counted
-    depth = "``depth=`` (mean reads per barcode)"
+    depth = "depth= (mean reads per barcode)"
     if not lacking:
         if uncounted:
             raise EstimateError(
@@ -121,7 +121,7 @@ def check_noise_known(
     them = "them" if more or uncounted else "it"
     raise EstimateError(
         f"{need}{', nor the counting noise' if uncounted else ''}; take {them} from a "
-        "pilot, ``pilot=cg.mpra.components(counts, control=...)``, or give "
+        "pilot, pilot=cg.mpra.components(counts, control=...), or give "
         f"{_noise_with(lacking, noise)}{f' and {depth}' if uncounted else ''}"
     )
 
@@ -149,8 +149,8 @@ def layers_at_depth(
         if beside := noise.counting_values():
             name, value = next(iter(beside.items()))
             raise EstimateError(
-                f"``noise=cg.mpra.NoiseModel({name}={quoted(value)})`` gives the "
-                f"counting noise, as does ``pilot=``; leave {name} out"
+                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) gives the "
+                f"counting noise, as does pilot=; leave {name} out"
             )
     plasmid = (
         bool(about(pilot).plasmid)
@@ -194,17 +194,15 @@ def as_weights(weights: Any) -> tuple[float, ...]:
     numbers = np.asarray(weights)
     if numbers.dtype.kind not in "iuf" or numbers.ndim != 1:
         raise EstimateError(
+            f"weights={quoted(weights)}: give numbers that sum to 0; weights=(-1, "
+            "1) is a difference of two arms",
             argument="weights",
-            value=weights,
-            need=": give numbers that sum to 0",
-            cure="``weights=(-1, 1)`` is a difference of two arms",
         )
     if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
         raise EstimateError(
+            f"weights={quoted(weights)} do not sum to 0; weights=(-1, 1) is a "
+            "difference of two arms",
             argument="weights",
-            value=weights,
-            need="do not sum to 0",
-            cure="``weights=(-1, 1)`` is a difference of two arms",
         )
     return tuple(numbers.tolist())
 
@@ -227,8 +225,8 @@ def _counting_variances(
     if noise.sd_count is not None:
         if depth is not None:
             raise EstimateError(
-                f"``noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)})`` "
-                "gives the counting noise, and so does ``depth=``; give one of them"
+                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) "
+                "gives the counting noise, and so does depth=; give one of them"
             )
         return float(noise.sd_count) ** 2, 0.0
     if pilot is not None:
@@ -251,7 +249,7 @@ def _counting_variances(
     )
 
 
-Values: TypeAlias = "float | xr.DataArray"
+Values: TypeAlias = float | xr.DataArray
 LN2 = float(np.log(2.0))
 
 
@@ -588,10 +586,10 @@ def components(
 
     Raises
     ------
-    CountsError
+    DataError
         If there is one replicate, or no oligo has two barcodes that two replicates
         share.
-    ContrastError
+    EstimateError
         As `causalgia.mpra.fit`.
 
     Notes
@@ -632,7 +630,7 @@ def components(
     """
     validate(counts, "counts")
     if counts.sizes["replicate"] < 2:
-        raise CountsError(
+        raise DataError(
             "one replicate cannot separate its noise from that of barcodes; components "
             "needs two or more"
         )
@@ -646,7 +644,7 @@ def components(
     ]
     df = sum(float(np.maximum(p.n - 1, 0).sum()) for p in pairs)
     if df < 1:
-        raise CountsError(
+        raise DataError(
             "no oligo has two barcodes that two replicates share; a pilot needs several"
         )
     cell = sum(float(p.within.sum()) for p in pairs) / (2 * df)

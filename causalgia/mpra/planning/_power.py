@@ -12,8 +12,7 @@ from scipy import special
 
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, as_number, as_probability
-from causalgia.errors import EstimateError, Setting, quoted, type_in_words
-from causalgia.former_names import former_fields
+from causalgia.errors import EstimateError, quoted, type_in_words
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import (
     Layers,
@@ -30,23 +29,18 @@ from causalgia.planning.power_functions import (
 from causalgia.schema import check_dataset
 from causalgia.types import Array
 
-Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
+Grid: TypeAlias = float | Sequence[float] | np.ndarray[Any, Any]
 
 
-@former_fields(
-    {"level": "it is ci_prob, the probability of every interval"}, EstimateError
-)
 @dataclass(frozen=True, kw_only=True)
 class PlannedContrast:
     """Contrast of arms that a library will measure, with its test and interval, for
-    `power` and `cheapest`.
+    `power`.
 
     Attributes
     ----------
     weights
-        Weights of the arms, which sum to 0: ``(1, -1, -1, 1)`` is an interaction. For
-        `cheapest` one for each arm of a background; an arm that is ordered but not
-        compared has 0.
+        Weights of the arms, which sum to 0: ``(1, -1, -1, 1)`` is an interaction.
     alpha
         Error rate of the two-sided test; None: 0.05, unless `q` is given.
     q, share_true
@@ -80,10 +74,9 @@ class PlannedContrast:
                 object.__setattr__(self, name, as_probability(value, name))
         if self.q is not None and self.alpha is not None:
             raise EstimateError(
+                f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two error rates "
+                "of one test; leave alpha= or q= out",
                 argument="alpha",
-                value=self.alpha,
-                need=("and ", Setting("q", self.q), " are two error rates of one test"),
-                cure="leave ``alpha=`` or ``q=`` out",
             )
 
     @property
@@ -108,9 +101,9 @@ def as_contrast(contrast: object) -> PlannedContrast:
         return PlannedContrast()
     if not isinstance(contrast, PlannedContrast):
         raise EstimateError(
+            f"contrast is {type_in_words(contrast)}; give "
+            "contrast=cg.mpra.PlannedContrast(alpha=0.05)",
             argument="contrast",
-            need=f"is {type_in_words(contrast)}",
-            cure="give ``contrast=cg.mpra.PlannedContrast(alpha=0.05)``",
         )
     return contrast
 
@@ -226,8 +219,8 @@ def power(
     contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
     if (true_effect is None) == (virtual is None):
         raise EstimateError(
-            "give ``true_effect=`` (on log2) or ``virtual=`` (effects of a virtual "
-            "trial, with ``slope=``)"
+            "give true_effect= (on log2) or virtual= (effects of a virtual "
+            "trial, with slope=)"
         )
     spread = None
     if virtual is not None:
@@ -260,7 +253,7 @@ def power(
         )
         if (n < 2).any():
             raise EstimateError(
-                f"``n_backgrounds={quoted(n_backgrounds)}``: {float(n.min()):.2g} of "
+                f"n_backgrounds={quoted(n_backgrounds)}: {float(n.min()):.2g} of "
                 "them would keep two barcodes in every arm, and an average needs 2; "
                 "plan more backgrounds, or more barcodes"
             )
@@ -339,15 +332,15 @@ def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
         or not np.isfinite(numbers).all()
     ):
         raise EstimateError(
-            f"``{name}={quoted(value)}``: give a number, or a list of numbers"
+            f"{name}={quoted(value)}: give a number, or a list of numbers"
         )
     whole = numbers.dtype.kind in "iu" or (numbers == np.round(numbers)).all()
     if name in _WHOLE and not (whole and (numbers >= least).all()):
         raise EstimateError(
-            f"``{name}={quoted(value)}``: give whole numbers of at least {least:g}"
+            f"{name}={quoted(value)}: give whole numbers of at least {least:g}"
         )
     if (numbers <= least).any() and name not in _WHOLE:
-        raise EstimateError(f"``{name}={quoted(value)}``: give numbers above {least:g}")
+        raise EstimateError(f"{name}={quoted(value)}: give numbers above {least:g}")
     numbers = numbers.astype(np.float64)
     return (
         xr.DataArray(numbers)
@@ -440,7 +433,7 @@ def mean_inverse_barcodes(
         total = share[enough].sum()
         if total == 0:
             raise EstimateError(
-                f"``n_barcodes={n:g}`` with ``recovery={recovery:g}``: no oligo has "
+                f"n_barcodes={n:g} with recovery={recovery:g}: no oligo has "
                 f"the {LEAST} barcodes that it needs; plan more of them"
             )
         inverse[i], lost[i] = (
@@ -518,11 +511,6 @@ class StandardError:
             for half in (every[: len(self.parts)], every[len(self.parts) :])
         ]
         return every[0].copy(data=satterthwaite(*stacked))
-
-    def known(self) -> StandardError:
-        """Return the error of tests and intervals that know it."""
-        dfs = [xr.full_like(df, np.inf) for df in self.dfs]
-        return StandardError(self.parts, dfs, [(1.0, self.se())])
 
 
 def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
@@ -648,8 +636,8 @@ def virtual_effects(
     check_dataset(pilot, "effects")
     if slope is None:
         raise EstimateError(
-            "``slope=`` is missing: the measured log2 effect for one unit of the "
-            "virtual one; take it from ``cg.mpra.concordance`` of an earlier library, "
+            "slope= is missing: the measured log2 effect for one unit of the "
+            "virtual one; take it from cg.mpra.concordance of an earlier library, "
             "or give 1 where the predictor's outcome is log2 activity"
         )
     slope = as_number(slope, "slope", error=EstimateError)
@@ -669,7 +657,7 @@ def virtual_effects(
         )
     raise EstimateError(
         "the virtual pilot has no ice, and no ace with se and n_units; give effects "
-        "from ``cg.contrast``"
+        "from cg.contrast"
     )
 
 

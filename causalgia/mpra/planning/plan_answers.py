@@ -1,6 +1,4 @@
-"""The power of a library and the cheapest split as text: one or two sentences, one
-table and a short foot.
-"""
+"""The power of a library as text: one or two sentences, one table and a short foot."""
 
 from __future__ import annotations
 
@@ -26,34 +24,24 @@ _RANGES_LISTED = 3
 _LEAST_LOST = 0.005  # of smaller shares 0 % is printed
 _SETTINGS = {
     "n_backgrounds": ("background", "backgrounds"),
-    "n_elements": ("element", "elements"),
     "n_barcodes": ("barcode of each oligo", "barcodes of each oligo"),
     "n_replicates": ("replicate", "replicates"),
     "depth": ("read of a barcode", "reads of a barcode"),
 }
 _HEADING_OF_COLUMN = {
     "n_backgrounds": "backgrounds",
-    "n_elements": "elements",
     "n_barcodes": "barcodes",
     "n_replicates": "replicates",
     "depth": "reads a barcode",
-    "n_oligos": "oligos",
-    "n_reads": "reads",
     "lost": "lost",
     "se": "SE",
     "half_width": "half width",
     "power": "power",
-    "price": "price",
 }
 _LAYERS = {
     "sd_barcode": "barcodes",
     "sd_replicate": "replicates",
     "sd_count": "counting",
-}
-_OPTIONS = {
-    "n_barcodes": "n_barcodes=",
-    "n_replicates": "n_replicates=",
-    "depth": "depth=",
 }
 
 
@@ -312,115 +300,3 @@ def _value(one: xr.Dataset, dim: str) -> str:
 def _number(one: xr.Dataset, name: str) -> str:
     value = float(one[name])
     return format_share(value) if name == "lost" else f"{value:.3g}"
-
-
-def describe_plan(
-    plan: xr.Dataset,
-    *,
-    rows: str = "summary",
-    arms: bool = False,
-    sentences: bool = False,
-    notes: bool = False,
-) -> ReportText:
-    """Return a text report of the cheapest library, or of the best split of a limit.
-
-    Parameters
-    ----------
-    plan
-        From `causalgia.mpra.cheapest`.
-    rows, arms, sentences, notes
-        As in `causalgia.report`; there is nothing besides.
-
-    Examples
-    --------
-    >>> from causalgia.mpra.planning import cheapest
-    >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5)
-    >>> print(describe_plan(cheapest(half_width=0.2, noise=noise)))
-    The cheapest library with a half width of 0.2 for the average effect has 141 backgrounds, 3 ...
-    """
-    every_row(rows)
-    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
-    parts = plan_parts(plan, requested=requested)
-    return ReportText(parts.text(), parts.html())
-
-
-def plan_parts(
-    plan: xr.Dataset,
-    *,
-    requested: Sequence[str] = (),
-    options: Mapping[str, str] = _OPTIONS,
-    noted: str = "notes=True",
-) -> AnswerParts:
-    """Return the parts of the text of the cheapest library.
-
-    Parameters
-    ----------
-    plan
-        From `causalgia.mpra.cheapest`.
-    requested
-        What is printed besides.
-    options, noted
-        How to try more of a setting, and to see notes.
-    """
-    attrs = plan.attrs
-    settings = [
-        _counted(name, plan[name].item())
-        for name in ("n_backgrounds", "n_elements", "n_barcodes", "n_replicates")
-        if name in plan
-    ]
-    of = "the effect in each element" if "n_elements" in plan else "the average effect"
-    price = (
-        f"{plan['n_oligos'].item():,} oligos, about {_rounded(plan['price'].item())}"
-    )
-    price += f" {about(attrs).currency}"
-    goal, limit = about(attrs, "").goal, about(attrs, "").limit
-    within = f" and {limit}" if goal and limit else ""
-    answer = (
-        f"The cheapest library with {goal} for {of}{within} has {in_list(settings)}: "
-        f"{price}."
-        if goal
-        else f"With {limit or 'these limits'}, the {of.removeprefix('the ')} is known "
-        f"best, to ±{plan['half_width'].item():.2g}, from {in_list(settings)}: {price}."
-    )
-    columns = [
-        x
-        for x in _HEADING_OF_COLUMN
-        if x in plan and (x != "lost" or plan[x].item() >= _LEAST_LOST)
-    ]
-    values = [plan[name].item() for name in columns]
-    cells = [
-        format_share(value)
-        if name == "lost"
-        else f"{value:,}"
-        if isinstance(value, int)
-        else f"{value:,.4g}"
-        for name, value in zip(columns, values, strict=True)
-    ]
-    header = [
-        f"price, {about(attrs).currency}" if x == "price" else _HEADING_OF_COLUMN[x]
-        for x in columns
-    ]
-    edges = [
-        f"{_SETTINGS[name][1]} ({options[name]})"
-        for name in about(attrs, "").edge.split()
-    ]
-    assumed = about(attrs, "").assumed
-    foot = [f"Assumed: {assumed}."] if assumed else []
-    foot.append(f"Prices of {about(attrs).prices}: {about(attrs).note.rstrip('.')}.")
-    foot += ["Lost: backgrounds that lose an arm."] if "lost" in columns else []
-    beyond = [
-        f"A better one may lie beyond the largest numbers tried: {', '.join(edges)}."
-    ]
-    return short_answer(
-        [answer, *(beyond if edges else ())],
-        header,
-        [cells],
-        foot=foot,
-        requested=requested,
-        pointers={"noted": noted},
-    )
-
-
-def _rounded(price: float) -> str:
-    """Return a price to two significant digits."""
-    return f"{float(f'{price:.2g}'):,.0f}" if price >= 10 else f"{price:.2g}"

@@ -2,16 +2,6 @@
 rest from the control pass.
 """
 
-from typing import TYPE_CHECKING
+import lazy_loader as lazy
 
-from causalgia.lazy_names import on_first_use
-
-if TYPE_CHECKING:
-    from causalgia.predict.incremental.incremental_session import (
-        Incremental,
-        WidthResult,
-    )
-else:
-    __getattr__, __dir__ = on_first_use(__name__)
-
-__all__ = ["Incremental", "WidthResult"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

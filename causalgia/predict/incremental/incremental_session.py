@@ -230,7 +230,7 @@ class Incremental:
             return runner.units * max(1, _UNITS_A_SESSION // runner.units)
         if self._warned != runner:
             text = (
-                "``incremental=True``: edits are predicted by full passes, because "
+                "incremental=True: edits are predicted by full passes, because "
                 f"{runner}"
             )
             warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())

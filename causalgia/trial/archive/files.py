@@ -1,8 +1,5 @@
 """Files written atomically (to a temporary name, made durable, then renamed), and their
 hashes.
-
-No link inside a store is followed: a store may come from anybody, and nothing must be
-written elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ import io
 import json
 import os
 import re
-import stat
 import warnings
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,32 +20,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import Parts, Setting, StoreError, quoted
+from causalgia.errors import StoreError, quoted
 from causalgia.inputs import check_depth
 
 Data: TypeAlias = "bytes | memoryview"
 
-_RESUMABLE = "what was committed before is kept, and the same call continues from there"
-_FULL = f"free some space, or raise the quota: {_RESUMABLE}"
-_CLOSED: Parts = (
-    "make it readable and writable (to read it alone, ``cg.open``), or give another "
-    "path as ",
-    Setting("store"),
-)
-_ELSEWHERE: Parts = ("give another path as ", Setting("store"))
-_CURES: dict[int, Parts] = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
-    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
-    **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), _ELSEWHERE),
-    errno.EISDIR: (
-        "a folder stands where the store has a file: move it away, and the same call "
-        "makes the file again"
-    ),
-    errno.ELOOP: (
-        "it is a link, which is not followed; put the file itself into its place, or "
-        "move the store away"
-    ),
-}
 FILE_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{64}", re.ASCII)
 _LARGEST_WHOLE_FILE = 2**30
 """Largest size of a file that is read whole; a store's own files of this kind have a
@@ -98,8 +73,7 @@ FILE_SUFFIXES = frozenset(
     ]
 )
 """Suffixes that name a file, which a folder is not called by intent."""
-_OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-_READ = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_OPEN = getattr(os, "O_CLOEXEC", 0)
 
 
 def place_of(store: object) -> Path:
@@ -126,9 +100,9 @@ def place_of(store: object) -> Path:
         or "\0" in given
     ):
         raise StoreError(
+            f"store={quoted(store)}: a trial is stored in a folder on this machine, "
+            "such as 'trial.zarr'",
             argument="store",
-            value=store,
-            need=": a trial is stored in a folder on this machine, such as 'trial.zarr'",
         )
     try:
         path = Path(given).expanduser().absolute()
@@ -142,25 +116,15 @@ def place_of(store: object) -> Path:
         why = (
             getattr(error, "strerror", None) or getattr(error, "reason", None) or error
         )
-        cure = (
-            "give a shorter path"
-            if getattr(error, "errno", None) == errno.ENAMETOOLONG
-            else "give an absolute path"
-        )
         raise StoreError(
+            f"store={quoted(store)}: is not a valid path on this machine ({why})",
             argument="store",
-            value=store,
-            need=f": is not a valid path on this machine ({why})",
-            cure=cure,
         ) from error
     if not there and path.suffix.lower() in FILE_SUFFIXES:
         raise StoreError(
+            f"store={quoted(store)}: a trial is stored in a folder, and "
+            f"{path.suffix} is the ending of a file",
             argument="store",
-            value=store,
-            need=f": a trial is stored in a folder, and {path.suffix} is the ending of "
-            "a file",
-            cure=f"call it {quoted(path.stem.removesuffix('.zarr') + '.zarr')} "
-            "(shutil.make_archive packs the folder of a finished trial)",
         )
     return path
 
@@ -175,42 +139,11 @@ def on_disk(path: Path) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as error:
-        cure = _CURES.get(error.errno or 0, f"see to the disk: {_RESUMABLE}")
         where = error.filename2 or error.filename or path
         named = where if str(where).startswith(str(path)) else f"{path} ({where})"
         raise StoreError(
-            places=(str(named),),
-            need=f"cannot be used ({error.strerror or error})",
-            cure=cure,
+            f"{named}: cannot be used ({error.strerror or error})"
         ) from error
-
-
-def check_no_links(path: Path) -> None:
-    """Raise StoreError if an entry of a store is a link, or neither file nor folder.
-    The store itself may be a link.
-
-    Raises
-    ------
-    StoreError
-        Names the entry.
-    """
-    folders = [str(path)]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                elif not entry.is_file(follow_symlinks=False):
-                    what = (
-                        "a link, which is not followed"
-                        if entry.is_symlink()
-                        else "neither a file nor a folder"
-                    )
-                    raise StoreError(
-                        f"{path}: {os.path.relpath(entry.path, path)} is {what}; a "
-                        "store holds files alone: put the file itself into its place, "
-                        "or move the store away, and run the trial anew"
-                    )
 
 
 def check_no_folders(path: Path, names: Iterable[str]) -> None:
@@ -252,32 +185,20 @@ def new_file(path: Path) -> int:
 
 
 def file_to_append(path: Path, flags: int = os.O_WRONLY | os.O_APPEND) -> int:
-    """Open a file to append to; links are refused."""
+    """Open a file to append to."""
     return os.open(path, flags | _OPEN, 0o666)
 
 
 def file_to_read(path: Path) -> io.FileIO:
-    """Open a regular file to read; links, pipes and devices are refused."""
-    number = os.open(path, _READ)
-    try:
-        if stat.S_ISDIR(os.fstat(number).st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, "neither a file nor a folder", str(path))
-        return io.FileIO(number, "rb")
-    except BaseException:
-        os.close(number)
-        raise
+    """Open a file to read."""
+    return io.FileIO(path, "rb")
 
 
 def read_small_file(path: Path) -> bytes:
     """Return the bytes of a file whose size does not grow with the units."""
     with file_to_read(path) as file:
         if os.fstat(file.fileno()).st_size > _LARGEST_WHOLE_FILE:
-            raise StoreError(
-                f"{path}: longer than any file of its kind; move the store away, and "
-                "run the trial anew"
-            )
+            raise StoreError(f"{path}: longer than any file of its kind")
         return file.readall()
 
 
@@ -426,8 +347,8 @@ def encode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
             )
         except UnicodeEncodeError as error:
             raise StoreError(
-                f"{quoted(error.object)} holds half a surrogate pair, which cannot be "
-                "stored; rename it"
+                f"{quoted(error.object)} holds half a surrogate pair, which "
+                "cannot be stored"
             ) from error
     return (
         np.ascontiguousarray(values, values.dtype.newbyteorder("<"))

@@ -244,9 +244,8 @@ def state_of_trial(store: object) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, StoreError) as error:
-        why = f"the saved sums do not belong to this trial ({error})"
         raise StoreError(
-            f"{store}: {why}; move the store away, and run the trial anew"
+            f"{store}: the saved sums do not belong to this trial ({error})"
         ) from error
 
 
@@ -386,10 +385,7 @@ def _load_values(
         else decode_values(data, dtype, own.values_a_file(grid.units_a_chunk))
     )
     if values is None:
-        raise StoreError(
-            f"{file}: damaged while the trial was running; the same call continues "
-            "from the intact part"
-        )
+        raise StoreError(f"{file}: damaged while the trial was running")
     return values.reshape(shape)
 
 
@@ -407,9 +403,9 @@ def _as_file_values(
     given = np.asarray(values[own.name])
     if given.dtype != own.dtype and not np.can_cast(given.dtype, own.dtype, "safe"):
         raise StoreError(
-            f"{quoted(own.name)} is {given.dtype} here and was {np.dtype(own.dtype)} "
-            "in the first turn, which the store was made for; let the predictor answer "
-            "in one dtype"
+            f"{quoted(own.name)} is {given.dtype} here and was "
+            f"{np.dtype(own.dtype)} in the first turn, which the store was made "
+            "for"
         )
     if (
         model is not None

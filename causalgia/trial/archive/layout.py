@@ -45,14 +45,12 @@ def node(name: object) -> str:
     'motif%20%2F%20strand'
     """
     if str(name) in _TAKEN:
-        raise StoreError(
-            f"a variable cannot be stored as {quoted(str(name))}; rename the factor"
-        )
+        raise StoreError(f"a variable cannot be stored as {quoted(str(name))}")
     try:
         return quote(str(name), safe="")
     except UnicodeEncodeError as error:  # half a surrogate pair
         raise StoreError(
-            f"a variable cannot be stored as {quoted(str(name))}; rename the factor"
+            f"a variable cannot be stored as {quoted(str(name))}"
         ) from error
 
 
@@ -111,8 +109,10 @@ class Field:
     def __post_init__(self) -> None:
         node(self.name)
         if self.dims[:1] != ("unit",) or len(self.dims) != len(self.shape) + 1:
-            sizes = f"dims {quoted(self.dims)} and shape {quoted(self.shape)}"
-            raise StoreError(f"field {quoted(self.name)}: {sizes}; 'unit' comes first")
+            raise StoreError(
+                f"field {quoted(self.name)}: dims {quoted(self.dims)} and shape "
+                f"{quoted(self.shape)}; 'unit' comes first"
+            )
         if "model" in self.dims[:-1]:
             raise StoreError(
                 f"field {quoted(self.name)}: dims {quoted(self.dims)}; 'model' comes "
@@ -173,23 +173,16 @@ class Grid:
             or (np.diff(ends, prepend=0) <= 0).any()
             or self.turns_a_chunk < 1
         ):
-            raise StoreError(
-                "turn_ends must increase, and a chunk has a turn or more; make the "
-                "plan of the trial anew"
-            )
+            raise StoreError("turn_ends must increase, and a chunk has a turn or more")
         whole = ends[self.turns_a_chunk - 1 :: self.turns_a_chunk][: self.n_chunks - 1]
         if (
             np.diff(whole, prepend=0) != self.units_a_chunk
         ).any() or self.n_units > self.n_chunks * self.units_a_chunk:
             raise StoreError(
-                "chunks of unequal numbers of units; zarr needs equal ones: make the "
-                "plan of equal turns"
+                "chunks of unequal numbers of units; zarr needs equal ones"
             )
         if self.n_slabs > _MOST_SLABS:
-            raise StoreError(
-                f"more than {_MOST_SLABS:,} files of a variable; make larger turns, or "
-                "use fewer models"
-            )
+            raise StoreError(f"more than {_MOST_SLABS:,} files of a variable")
 
     @property
     def n_units(self) -> int:
@@ -215,10 +208,10 @@ class Grid:
         found = {field.shape[-1] for field in self.fields if field.by_model}
         if len(found) > 1:
             raise StoreError(
-                f"fields of {sorted(found)} models; give all of them the same models"
+                f"fields of {sorted(found)} models, and all must have the same"
             )
         if max(found, default=0) > _MOST_SLABS:
-            raise StoreError(f"fields of more than {_MOST_SLABS:,} models; ask fewer")
+            raise StoreError(f"fields of more than {_MOST_SLABS:,} models")
         shared: list[int | None] = (
             [None] if any(not field.by_model for field in self.fields) else []
         )
@@ -590,8 +583,8 @@ def _unit_array_metadata(field: Field, grid: Grid) -> dict[str, Any]:
 def _kind(dtype: np.dtype[Any], name: object) -> np.dtype[Any]:
     if dtype.kind not in "biufU" or (dtype.itemsize > 8 and dtype.kind != "U"):
         raise StoreError(
-            f"{quoted(name)} has dtype {dtype}, which cannot be stored; make it text "
-            "or numbers"
+            f"{quoted(name)} has dtype {dtype}, which cannot be stored (text and "
+            "numbers can)"
         )
     return dtype
 
@@ -633,7 +626,8 @@ def _plain_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
             isinstance(plain, str | bool | int)
             or (isinstance(plain, float) and math.isfinite(plain))
         ):
-            what = "attributes are text or finite numbers: convert it"
-            raise StoreError(f"attrs[{quoted(name)}] is {quoted(value)}; {what}")
+            raise StoreError(
+                f"attrs[{quoted(name)}] is {quoted(value)}, not text or a finite number"
+            )
         found[str(name)] = plain
     return found

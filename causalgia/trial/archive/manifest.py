@@ -23,12 +23,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.checks import first_of
-from causalgia.errors import Setting, StoreError, quoted, quoted_apart
+from causalgia.errors import StoreError, quoted, quoted_apart
 from causalgia.schema import annotate
 from causalgia.trial.archive.files import (
     FILE_MARK,
     check_no_folders,
-    check_no_links,
     chunk_mark_at,
     decode_values,
     mark_of,
@@ -65,6 +64,10 @@ from causalgia.trial.archive.layout import (
 
 _NAME, _COPY = "manifest.json", "copy"
 _KIND = "causalgia trial"
+
+
+class OtherTrialError(StoreError):
+    """A store that holds another trial than the one that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,7 @@ class Manifest:
         if content["version"] != FORMAT:
             raise StoreError(
                 f"{path}: written in version {quoted(content['version'])} of the "
-                f"layout, this library reads version {FORMAT}; use the library that "
-                "wrote it, or give another path as ``store=``"
+                f"layout, this library reads version {FORMAT}"
             )
         if mark != content_hash(content):
             return None
@@ -130,8 +132,7 @@ class Manifest:
             return cls._of(content)
         except StoreError as error:
             raise StoreError(
-                f"{path}: the manifest was not written by this library ({error}); move "
-                "the store away, and run the trial anew"
+                f"{path}: the manifest was not written by this library ({error})"
             ) from error
 
     @classmethod
@@ -172,16 +173,13 @@ class Manifest:
         *,
         but: Collection[str] = (),
     ) -> None:
-        """Raise StoreError if the trial is another one; says which parts differ, and
+        """Raise OtherTrialError if the trial is another one; says which parts differ, and
         how. Names in `but` may differ.
         """
         if strange := self.identity.keys() - identity.keys():
-            raise StoreError(
-                places=(str(path),),
-                need=f"holds another trial, which has {quoted(min(strange))} and this "
-                "one has not",
-                cure=("give another path as ", Setting("store")),
-                code="other trial",
+            raise OtherTrialError(
+                f"{path}: holds another trial, which has {quoted(min(strange))} "
+                "and this one has not"
             )
         allowed = self.identity.keys() & but
         differ = [
@@ -195,22 +193,9 @@ class Manifest:
                 for name in differ
             )
             moved = self.moved(parts) if "predictor" in differ else ""
-            cure = (
-                _SAME_ANSWERS
-                if differ == ["predictor"] and "predictor" in self.identity
-                else ""
-            )
-            raise StoreError(
-                places=(str(path),),
-                need=f"holds another trial: the {' and the '.join(differ)} "
-                f"differ{'s' * (len(differ) == 1)} "
-                f"({differences}{moved and '; '}{moved})",
-                cure=(
-                    "give another path as ",
-                    Setting("store"),
-                    f", or the same {' and '.join(differ)} to continue this one{cure}",
-                ),
-                code="other trial",
+            raise OtherTrialError(
+                f"{path}: holds another trial, which differs in {', '.join(differ)} "
+                f"({differences}{moved and '; '}{moved})"
             )
 
     def moved(self, parts: Mapping[str, str]) -> str:
@@ -237,12 +222,6 @@ class Manifest:
                 ),
             ]
         )
-
-
-_SAME_ANSWERS = (
-    "; if the predictor gives the same answers, ``same_answers=True`` checks some "
-    "stored answers and continues the trial"
-)
 
 
 def _name_list(names: Sequence[str]) -> str:
@@ -286,10 +265,7 @@ def read_manifest(path: Path) -> Manifest:
     found = Manifest.from_bytes(read_or_none(control(path) / _NAME), path)
     found = found or Manifest.from_bytes(_copies(path).get(_NAME), path)
     if found is None:
-        raise StoreError(
-            f"{path}: the manifest and its copy are damaged; move the store away, and "
-            "run the trial anew"
-        )
+        raise StoreError(f"{path}: the manifest and its copy are damaged")
     return found
 
 
@@ -329,9 +305,7 @@ def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
     try:
         return read_frame(manifest.grid, intact_static(path, manifest), manifest.texts)
     except StoreError as error:
-        raise error.at(
-            str(path), then="; move the store away, and run the trial anew"
-        ) from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def repair_static(path: Path, manifest: Manifest) -> list[str]:
@@ -363,10 +337,7 @@ def check_has_copies(path: Path, manifest: Manifest, hurt: list[str]) -> None:
     copies = _copies(path)
     for name in sorted(manifest.static.keys() & set(hurt)):
         if name not in copies or mark_of(copies[name]) != manifest.static[name]:
-            raise StoreError(
-                f"{path / name}: damaged, as is its copy; move the store away, and run "
-                "the trial anew"
-            )
+            raise StoreError(f"{path / name}: damaged, as is its copy")
 
 
 def _copies(path: Path) -> dict[str, bytes]:
@@ -392,9 +363,6 @@ def _there_and_now(there: str | None, now: str | None) -> str:
     return "{} there, {} now".format(*quoted_apart(there, now))
 
 
-_REPAIR = "the same ``cg.run(..., store=)`` makes again what is damaged, and that alone"
-
-
 def open_archive(path: str | Path) -> xr.Dataset:
     """Open a finished store: variables with units lazily (dask), a chunk for each file,
     all others in memory.
@@ -415,7 +383,7 @@ def open_archive(path: str | Path) -> xr.Dataset:
     >>> open_archive("nowhere.zarr")
     Traceback (most recent call last):
     ...
-    causalgia.errors.StoreError: nowhere.zarr: no trial is stored there; cg.run(..., store=) makes one
+    causalgia.errors.StoreError: nowhere.zarr: no trial is stored there
     """
     place = Path(path)
     with on_disk(place):
@@ -434,7 +402,7 @@ def open_archive(path: str | Path) -> xr.Dataset:
         check_no_folders(place, hurt)
         check_has_copies(place, manifest, hurt)
         if hurt:
-            raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_REPAIR}")
+            raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])})")
         grid, frame = manifest.grid, frame_of_store(place, manifest)
         growing = {
             field.name: _lazy_variable(place, grid, field, marks)
@@ -489,10 +457,7 @@ def verify(path: str | Path) -> tuple[str, ...]:
 def _read_manifest_and_log(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
     """Return the manifest and the newest record of each slab."""
     if not is_store(path):
-        raise StoreError(
-            f"{path}: no trial is stored there; ``cg.run(..., store=)`` makes one"
-        )
-    check_no_links(path)
+        raise StoreError(f"{path}: no trial is stored there")
     manifest, log = read_manifest(path), control(path) / "log"
     read = read_log(log, manifest.grid, manifest.origin) if log.exists() else {}
     return manifest, {slab: records[-1] for slab, records in read.items()}
@@ -514,7 +479,7 @@ def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     n = sum(grid.n_units_of(chunk, turns) for chunk, turns in shared.items())
     raise StoreError(
         f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same "
-        "``cg.run(..., store=)`` resumes it"
+        "cg.run(..., store=) resumes it"
     )
 
 
@@ -561,9 +526,7 @@ def _read_chunk(
         else decode_values(data, np.dtype(field.dtype), field.values_a_file(units))
     )
     if values is None:
-        raise StoreError(
-            f"{file}: damaged, not the bytes that the trial wrote; {_REPAIR}"
-        )
+        raise StoreError(f"{file}: damaged, not the bytes that the trial wrote")
     return values.astype(field.dtype, copy=False).reshape(units, *field.of_a_file)[:n]
 
 

@@ -20,14 +20,12 @@ from numpy.typing import NDArray
 
 from causalgia.checks import first_of
 from causalgia.errors import (
-    DamageWarning,
-    Setting,
+    FallbackWarning,
     StoreError,
     caller_stacklevel,
 )
 from causalgia.trial.archive.files import (
     check_no_folders,
-    check_no_links,
     file_to_append,
     mark_of,
     new_file,
@@ -195,10 +193,7 @@ class Archive:
             lock = Lock(place)
             try:
                 if _store_exists(place):
-                    raise StoreError(
-                        need=f"{place}: holds a trial already",
-                        cure=("resume it, or give another path as ", Setting("store")),
-                    )
+                    raise StoreError(f"{place}: holds a trial already")
                 marks = {name: mark_of(data) for name, data in static.items()}
                 texts, origin = texts_of(frame), content_hash(identity)
                 manifest = Manifest(
@@ -246,13 +241,13 @@ class Archive:
 
         Warns
         -----
-        DamageWarning
+        FallbackWarning
             If files are damaged; says which, and how many units are predicted again.
         """
         place = Path(path)
         with on_disk(place):
             if not _store_exists(place):
-                raise StoreError(f"{place}: no trial was begun there; create it")
+                raise StoreError(f"{place}: no trial was begun there")
             lock = Lock(place)
             try:
                 manifest = read_manifest(place)
@@ -433,7 +428,7 @@ class Archive:
 
         Warns
         -----
-        DamageWarning
+        FallbackWarning
             If the newest sums are damaged; the previous ones are returned.
         """
         with on_disk(self.path):
@@ -447,8 +442,7 @@ class Archive:
             _warn_damaged(self.path, damaged, self.grid.n_units - first)
         if state is not None and state[0] > self.grid.n_turns:
             raise StoreError(
-                f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}; "
-                "move the store away, and run the trial anew"
+                f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}"
             )
         return state
 
@@ -548,28 +542,13 @@ class Archive:
 
 def _store_exists(path: Path) -> bool:
     """Say whether there is a store; raise if the path cannot hold one."""
-    if os.path.lexists(control(path)):
-        check_no_links(path)
     if is_store(path):
         return True
     if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
-        raise StoreError(
-            need=f"{path}: a folder with other things in it",
-            cure=("give the path of a new one as ", Setting("store")),
-        )
-    for place in (path, *path.absolute().parents):
-        if place.is_symlink() and not place.exists():
-            raise StoreError(
-                need=f"{place}: is a link to {place.readlink()}, which does not exist",
-                cure=("make that folder, or give another path as ", Setting("store")),
-            )
+        raise StoreError(f"{path}: a folder with other things in it")
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
     if not there.is_dir():
-        named = path if there == path else f"{path}: {there}"
-        raise StoreError(
-            need=f"{named} is a file",
-            cure=("a store is a folder: give another path as ", Setting("store")),
-        )
+        raise StoreError(f"{path}: {there} is a file, and store= is a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
     return False
@@ -643,7 +622,7 @@ def _warn_damaged(path: Path, damaged: Sequence[str], n_units: int) -> None:
         f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units "
         "are made again"
     )
-    warnings.warn(DamageWarning(text), stacklevel=caller_stacklevel())
+    warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
 
 
 class Lock:
@@ -678,13 +657,9 @@ def _lock_file(file: int, path: Path) -> None:
         import fcntl
     except ImportError as error:
         raise StoreError(
-            need=f"{path}: a store is written on Linux or macOS only",
-            cure=("leave out ", Setting("store")),
+            f"{path}: a store is written on Linux or macOS only"
         ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise StoreError(
-            need=f"{path}: is being written by another run",
-            cure=("wait until it ends, or give another path as ", Setting("store")),
-        ) from error
+        raise StoreError(f"{path}: is being written by another run") from error

@@ -1,9 +1,9 @@
 """Effects of embedded motifs on the other strand, on a few units of a trial.
 
 A network of an RNA, or of one strand of DNA, reads a motif in one orientation. Whoever
-embeds the reverse complement finds a small effect, and nothing says why. A trial of
-embedded motifs therefore predicts their reverse complements on its first units, and a
-note says where one of them has a larger effect.
+embeds the reverse complement finds a small effect, and nothing says why. A check of a
+trial of embedded motifs therefore predicts their reverse complements on a few units,
+and says where one of them has a larger effect.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from scipy.special import stdtr
 
 from causalgia.analysis import Analysis
 from causalgia.checks import first_of
-from causalgia.design import Arm, Design, Embed, FixedPlacebo, Insert
+from causalgia.design import Arm, Design, Embed, Insert
 from causalgia.design.intervention import Sequential, steps_of
-from causalgia.errors import CausalgiaError, message_line, quoted
-from causalgia.notes import OTHER_STRAND
+from causalgia.design.pattern_interventions import FixedPlacebo
+from causalgia.errors import quoted
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -29,10 +29,8 @@ from causalgia.trial.source_sequences import named_contrasts
 from causalgia.trial.turns import Trial
 from causalgia.types import Array
 
-N_UNITS, SHARE = 16, 10
-"""Units that are looked at, and how many times their predictions the trial makes
-itself, at least.
-"""
+N_UNITS = 16
+"""Units that are looked at."""
 MOTIFS_NAMED = 3
 _ANSWER_RATIO = 2.0  # of the larger difference to the mean
 _SDS_OF_CONTROL = 0.5
@@ -88,8 +86,7 @@ def oriented_arms(
     One of their steps embeds a fixed string, which is no palindrome and whose reverse
     complement no arm embeds. Each is compared with the other arm of its contrast; where
     no contrast of two arms has it, with the first arm that embeds nothing. There are
-    none in a trial of a track, of long sequences, or of fewer predictions than ten times
-    those that this takes.
+    none in a trial of a track or of long sequences.
 
     Examples
     --------
@@ -137,10 +134,6 @@ def oriented_arms(
             steps[0] if len(steps) == 1 else Sequential(tuple(steps)),
         )
         found.setdefault(spelled, OrientedArms(control, motif, other, label))
-    n_needed = (2 * len(found) + len({x.control for x in found.values()})) * N_UNITS
-    n_own = design.n_units * (len(arms) if design.assignment == "crossover" else 1)
-    if n_own < SHARE * n_needed:
-        return ()
     return tuple(found.values())
 
 
@@ -174,39 +167,30 @@ def _string_of(step: Embed | Insert) -> str:
     return letters
 
 
-def other_strand_notes(arms: tuple[OrientedArms, ...], trial: Trial) -> tuple[str, ...]:
-    """Return a note on the motifs whose reverse complement has a larger effect, if any,
-    and one on each that could not be predicted.
+def other_strand(arms: tuple[OrientedArms, ...], trial: Trial) -> str:
+    """Return a sentence on the motifs whose reverse complement has a larger effect;
+    empty if there are none.
 
-    It is noted where, in the first units, its mean effect is at least twice as large
+    It is said where, in the first units, its mean effect is at least twice as large
     and at least half of a standard deviation of the control's answers, and larger by a
     one-sided paired t test at .01 over all motifs and tasks.
     """
-    if not arms:
-        return ()
     n = min(N_UNITS, trial.design.n_units)
+    if n < 3:
+        return ""
     units = trial.draw(0, n)
     controls = dict[Arm, Array]()
-    notes, larger = list[str](), list[_Larger]()
+    larger = list[_Larger]()
     for each in arms:
-        try:
-            if each.control not in controls:
-                (controls[each.control],) = _answers([each.control], trial, units)
-            motif, other = _answers([each.motif, each.other], trial, units)
-        except CausalgiaError as error:
-            notes.append(
-                f"{quoted(each.spelled)} could not be predicted on the other strand: "
-                f"{message_line(error)}"
-            )
-            continue
+        if each.control not in controls:
+            (controls[each.control],) = _answers([each.control], trial, units)
+        motif, other = _answers([each.motif, each.other], trial, units)
         control = controls[each.control]
         if sizes := _larger_on_the_other(control, motif, other, len(arms)):
             larger.append(_Larger(each, sizes))
     if len(larger) > 1:
-        notes.append(_note_of_several(larger, len(arms), trial.predictor.tasks, n))
-    else:
-        notes += [_note(x, trial.predictor.tasks, n) for x in larger]
-    return tuple(notes)
+        return _of_several(larger, len(arms), trial.predictor.tasks, n)
+    return _of_one(larger[0], trial.predictor.tasks, n) if larger else ""
 
 
 def _answers(arms: list[Arm], trial: Trial, units: Any) -> list[Array]:
@@ -255,20 +239,20 @@ def _larger_on_the_other(
     }
 
 
-def _note(found: _Larger, tasks: tuple[str, ...], n: int) -> str:
+def _of_one(found: _Larger, tasks: tuple[str, ...], n: int) -> str:
     more = (
         f" and in {len(found.sizes) - 1:,} other tasks" if len(found.sizes) > 1 else ""
     )
     each = found.arms
     return (
-        f"{OTHER_STRAND}the reverse complement of {each.spelled}, {each.reversed}, has a "
+        f"the reverse complement of {each.spelled}, {each.reversed}, has a "
         f"larger effect ({found.in_words} in task {tasks[found.task]}{more}, on the "
         f"first {n} units); the answer of arm {quoted(each.motif.name)} depends on the "
         "strand: if the motif was written for the other one, embed it with strand='-'"
     )
 
 
-def _note_of_several(
+def _of_several(
     found: list[_Larger], n_motifs: int, tasks: tuple[str, ...], n: int
 ) -> str:
     named = sorted(found, key=lambda x: -x.gain)
@@ -279,7 +263,7 @@ def _note_of_several(
     ]
     shown = first_of(each, MOTIFS_NAMED, sep="; ")
     return (
-        f"{OTHER_STRAND}{len(found):,} of {n_motifs:,} motifs have a larger effect as "
+        f"{len(found):,} of {n_motifs:,} motifs have a larger effect as "
         f"their reverse complement, on the first {n} units; {shown}: "
         "answers of these arms depend on the "
         "strand; embed those that were written for the other one with strand='-'"

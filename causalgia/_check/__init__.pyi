@@ -1,0 +1,2 @@
+from ._check import check as check
+from .findings import Check as Check

@@ -1,0 +1,1 @@
+from ._calibrate import calibrate as calibrate

@@ -1,0 +1,47 @@
+from ._across_predictors import (
+    across_predictors as across_predictors,
+    share_of_predictors as share_of_predictors,
+)
+from ._affinity import affinity as affinity
+from ._composition_bias import composition_bias as composition_bias
+from ._context_dependence import context_dependence as context_dependence
+from ._copies import copies as copies
+from ._dose_response import dose_response as dose_response
+from ._flanks import flanks as flanks
+from ._fractional_factorial import (
+    arrangement_screen as arrangement_screen,
+    fractional_factorial as fractional_factorial,
+)
+from ._greedy_tiles import greedy_round as greedy_round, greedy_tiles as greedy_tiles
+from ._hairpin import hairpin as hairpin
+from ._junctions import junctions as junctions
+from ._kmer_screen import kmer_screen as kmer_screen
+from ._knock_in import knock_in as knock_in
+from ._motif_mutagenesis import motif_mutagenesis as motif_mutagenesis
+from ._motif_pairs import motif_pair as motif_pair, motif_pairs as motif_pairs
+from ._motif_screen import motif_screen as motif_screen
+from ._necessity import necessity as necessity, sufficiency as sufficiency
+from ._null_models import agreement as agreement, null_models as null_models
+from ._occlusion import occlusion as occlusion
+from ._position import position as position
+from ._proposals import proposals as proposals
+from ._site_pairs import site_pairs as site_pairs
+from ._spacing import spacing as spacing
+from ._tile_copies import tile_copies as tile_copies
+from ._tile_interactions import tile_interactions as tile_interactions
+from ._tile_placement import tile_placement as tile_placement
+from ._tile_search import tile_search as tile_search
+from ._variant_effects import variant_effects as variant_effects
+from ._variant_screen import variant_screen as variant_screen
+from ._variants_across_contexts import (
+    variants_across_contexts as variants_across_contexts,
+)
+from .kit.answer import (
+    Answer as Answer,
+    Finding as Finding,
+    variant_frame as variant_frame,
+    write_variants as write_variants,
+)
+from .kit.experiment import Entry as Entry, Experiment as Experiment, entries as entries
+from .kit.joint_effects import joint_effect as joint_effect
+from .kit.variance import pairing_gain as pairing_gain

@@ -1,0 +1,39 @@
+from .comparisons import (
+    concordance as concordance,
+    prediction_powered as prediction_powered,
+    virtual_trial as virtual_trial,
+)
+from .counts import (
+    NoiseModel as NoiseModel,
+    activity as activity,
+    calls as calls,
+    counts_of as counts_of,
+    filter as filter,
+    quality as quality,
+    read_counts as read_counts,
+    simulate as simulate,
+    split_duplicates as split_duplicates,
+)
+from .fits import average as average, fit as fit
+from .formats import (
+    igvf_table as igvf_table,
+    read_igvf as read_igvf,
+    read_library as read_library,
+    to_fasta as to_fasta,
+    to_igvf as to_igvf,
+    variant_tiles as variant_tiles,
+    vendor_name as vendor_name,
+    write_library as write_library,
+)
+from .libraries import library as library
+from .libraries.barcode_sets import (
+    BarcodeRules as BarcodeRules,
+    barcode_balance as barcode_balance,
+)
+from .libraries.order_plan import Controls as Controls
+from .libraries.rules import OligoRules as OligoRules
+from .planning import (
+    PlannedContrast as PlannedContrast,
+    components as components,
+    power as power,
+)

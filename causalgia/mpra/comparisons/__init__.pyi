@@ -1,0 +1,3 @@
+from ._concordance import concordance as concordance
+from ._prediction_powered import prediction_powered as prediction_powered
+from ._virtual_trial import virtual_trial as virtual_trial

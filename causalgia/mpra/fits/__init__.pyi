@@ -1,0 +1,2 @@
+from ._average import average as average
+from ._fit import fit as fit

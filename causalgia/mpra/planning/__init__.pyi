@@ -1,0 +1,2 @@
+from ._components import components as components
+from ._power import PlannedContrast as PlannedContrast, power as power

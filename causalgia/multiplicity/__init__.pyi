@@ -1,0 +1,6 @@
+from ._adjust import adjust as adjust
+from .bands import (
+    simultaneous as simultaneous,
+)
+from .placebo import placebo_rank as placebo_rank
+from .rank_sets import rank_intervals as rank_intervals

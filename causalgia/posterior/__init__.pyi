@@ -1,0 +1,6 @@
+from ._infer import infer as infer
+from ._profile import profile as profile
+from .model_checks import (
+    posterior_predictive as posterior_predictive,
+)
+from .posterior_tree import as_arviz as as_arviz

@@ -1,0 +1,1 @@
+from .incremental_session import Incremental as Incremental, WidthResult as WidthResult

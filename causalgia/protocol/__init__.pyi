@@ -1,0 +1,2 @@
+from ._protocol import Protocol as Protocol
+from ._verify import verify as verify

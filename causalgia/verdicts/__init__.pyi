@@ -1,0 +1,3 @@
+from ._decide import decide as decide
+from ._heterogeneity import heterogeneity as heterogeneity
+from ._tipping_point import tipping_point as tipping_point
