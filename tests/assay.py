@@ -22,10 +22,7 @@ def with_noise(settings: dict[str, Any]) -> dict[str, Any]:
             **{k: v for k, v in settings.items() if k in _NOISE}
         )
     }
-    for name, kind in {
-        "contrast": cg.mpra.PlannedContrast,
-        "library": cg.mpra.PlannedLibrary,
-    }.items():
+    for name, kind in {"contrast": cg.mpra.PlannedContrast}.items():
         names = {field.name for field in fields(kind)}
         if own := {key: value for key, value in settings.items() if key in names}:
             settings = {

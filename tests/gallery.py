@@ -23,6 +23,7 @@ from causalgia.errors import CausalgiaWarning
 from causalgia.mpra import quality
 from causalgia.mpra.counts._noise_model import simulated, two_arms
 from causalgia.planning import power
+from causalgia.plot import curves, distribution_plots, grids
 
 LONG = "chr11:5,248,233-5,248,533 $HBB$ <b>promoter</b> of a long name & more"
 LINES = [f"cell line {i} $of$ a long name, DNASE, replicate 1" for i in range(14)]
@@ -251,21 +252,21 @@ ROOM = {
     "forest of long names": lambda: plot.forest(effects(4, long=True)),
     "forest of tasks": lambda: plot.forest(effects(2, tasks=5), task=LINES[:5]),
     "forest of models": lambda: plot.forest(effects(4, models=3)),
-    "profile": lambda: plot.profile(along(), along="place"),
-    "profile by strand": lambda: plot.profile(along(), along="place", by="half"),
-    "profile of one contrast": lambda: plot.profile(
+    "profile": lambda: curves.profile(along(), along="place"),
+    "profile by strand": lambda: curves.profile(along(), along="place", by="half"),
+    "profile of one contrast": lambda: curves.profile(
         effects(1).assign_coords(at=("contrast", [4])), along="at"
     ),
     "band": lambda: plot.band(curve()),
-    "against": lambda: plot.against(along(), x="place", line=(0.1, 0.001)),
-    "against of long names": lambda: plot.against(
+    "against": lambda: curves.against(along(), x="place", line=(0.1, 0.001)),
+    "against of long names": lambda: curves.against(
         effects(6, long=True).assign_coords(
             affinity=("contrast", np.linspace(-9, -6, 6))
         ),
         x="affinity",
     ),
-    "heatmap": lambda: plot.heatmap(grid(), rows="site", columns="distance"),
-    "heatmap of long names": lambda: plot.heatmap(
+    "heatmap": lambda: grids.heatmap(grid(), rows="site", columns="distance"),
+    "heatmap of long names": lambda: grids.heatmap(
         grid(4, 9, long=True), rows="site", columns="distance"
     ),
     "interaction map": lambda: plot.interaction_map(pairs()),
@@ -282,18 +283,20 @@ ROOM = {
     "equivalence of 100": lambda: plot.equivalence(effects(100)),
     "equivalence of long names": lambda: plot.equivalence(effects(4, long=True)),
     "raincloud": lambda: plot.raincloud(cg.contrast(trial(), control="untreated")),
-    "boxes": lambda: plot.boxes(trial()),
-    "power": lambda: plot.power_curve(plans()),
+    "boxes": lambda: distribution_plots.boxes(trial()),
+    "power": lambda: distribution_plots.power_curve(plans()),
     "barcodes": lambda: plot.barcodes(quality(simulated())),
     "replicates": lambda: plot.replicates(quality(simulated())),
     "DNA": lambda: plot.dna_counts(two_arms(), min_dna=11),
-    "null shift": lambda: plot.null_shift(cg.refutation.null_and_real(claim())),
-    "ranks": lambda: plot.ranks(
+    "null shift": lambda: distribution_plots.null_shift(
+        cg.refutation.null_and_real(claim())
+    ),
+    "ranks": lambda: distribution_plots.ranks(
         np.random.default_rng(0).integers(0, 100, 400),
         99,
         name="posterior of the motif",
     ),
-    "ranks of narrow posteriors": lambda: plot.ranks(
+    "ranks of narrow posteriors": lambda: distribution_plots.ranks(
         np.random.default_rng(0).binomial(
             99, np.random.default_rng(1).beta(0.6, 0.6, 400)
         ),

@@ -1,20 +1,15 @@
+# Imports from the inside: letters and tokens, which every reader of sequences shares.
 """Letters, tokens, one-hot and the reverse complement."""
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
-import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import chisquare
 
-from causalgia.errors import SequenceError
-from causalgia.sequences import read_fasta
 from causalgia.sequences.alphabet import (
     IUPAC,
-    as_token_array,
     decode,
     encode,
     one_hot,
@@ -31,10 +26,6 @@ TOKENS = hnp.arrays(
 )
 ORDERS = st.permutations("ACGT").map("".join) | st.permutations("ACGU").map("".join)
 WORDS = st.text("".join(IUPAC), min_size=1, max_size=12)
-
-
-def refused(message: str):
-    return pytest.raises(SequenceError, match=re.escape(message))
 
 
 @given(TOKENS, st.booleans())
@@ -142,123 +133,5 @@ def test_the_draw_of_a_record_is_its_own():
     )
 
 
-def test_a_draw_without_rng_is_refused():
-    with pytest.raises(TypeError, match="rng="):
-        encode("ACGN", ambiguous="draw")
-
-
-@pytest.mark.parametrize(
-    ("strings", "options", "message"),
-    [
-        (
-            ["ACGT", "ACG"],
-            {"names": ["p", "q"]},
-            "record 'q' has 3 letters and record 'p' has 4; cut all to one length",
-        ),
-        (
-            ["ACGT", "ACNT"],
-            {},
-            "record 1: letter 'N' at position 2 (counted from 0) is not a base",
-        ),
-        (["ACNT"], {}, "ambiguous='draw' with rng="),
-        (
-            ["AC-T"],
-            {"ambiguous": "draw", "rng": 0},
-            "letter '-' at position 2 (counted from 0) is not a base; sequences",
-        ),
-        (["ACÄ"], {}, "letter 'Ä' at position 2"),
-        (["ACG", "ACĀ"], {"names": ["p", "q"]}, "record 'q': letter 'Ā' at position 2"),
-        (
-            ["ACß"],
-            {"ambiguous": "draw", "rng": 0},
-            "letter 'ß' at position 2 (counted from 0) is not a base; sequences",
-        ),
-        (
-            ["ACſ"],
-            {"ambiguous": "draw", "rng": 0},
-            "letter 'ſ' at position 2 (counted from 0) is not a base; sequences",
-        ),
-        ([], {}, "no sequences"),
-        (["AC", ""], {}, "record 1 is empty"),
-        ("", {}, "record 0 is empty"),
-        (["AC", 3], {}, "record 1 is an int, not a string"),
-        (["AC"], {"names": ["a", "b"]}, "2 names for 1 strings"),
-        (["AC"], {"ambiguous": "skip"}, "ambiguous='skip' is not a choice"),
-    ],
-)
-def test_encode_refuses(strings, options, message):
-    with refused(message):
-        encode(strings, **options)
-
-
-def test_decode_refuses_what_is_not_tokens():
-    with refused("token 4 at (0, 1)"):
-        decode(np.array([[0, 4]]))
-    with refused("token -1 at (1,)"):
-        as_token_array(np.array([0, -1]))
-    with refused(
-        "not float64; cg.sequences.encode() turns strings into tokens, astype(int) whole numbers"
-    ):
-        decode(np.array([[0.0]]))
-    with refused("shape (1, 1, 1)"):
-        decode(np.zeros((1, 1, 1), int))
-
-
-def test_one_hot_refuses():
-    with refused("alphabet='ACGG' is not an arrangement"):
-        one_hot(encode("ACGT"), alphabet="ACGG")
-    with refused("layout='LCN' is not a choice"):
-        one_hot(encode("ACGT"), layout="LCN")
-    with refused("one_hot takes (n, length)"):
-        one_hot(np.zeros((1, 2, 3), int))
-
-
-def test_tokens_refuses_what_is_not_one_hot():
-    hot = one_hot(encode("ACGT"))
-    with refused("shape (1, 4, 3) has no 4 channels where layout='NLC'"):
-        tokens(hot[..., :3], layout="NLC")
-    for channel, value in [(0, 0.0), (1, 1.0), (0, 0.5), (2, np.nan), (2, -1.0)]:
-        spoiled = hot.copy()
-        spoiled[0, channel, 0] = value
-        with refused("position (0, 0) is not one-hot"):
-            tokens(spoiled)
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("", "at least one letter"),
-        ("GAXA", "letter 'X' at position 2"),
-        (
-            "GAß",
-            "letter 'ß' at position 2 is not an IUPAC letter",
-        ),  # its capitals would be SS
-        (
-            "ſA",
-            "letter 'ſ' at position 0 is not an IUPAC letter",
-        ),  # its capital would be S
-    ],
-)
-def test_parse_word_refuses(word, message):
-    with refused(message):
-        parse_iupac(word)
-    with refused(message):
-        reverse_complement_iupac(word)
-
-
 def test_parse_word_reads_the_iupac_code():
     assert parse_iupac("uN") == ("UN", ((3,), (0, 1, 2, 3)))
-
-
-@pytest.mark.parametrize("value", [3, None, 2.5])
-def test_strings_and_a_path_are_asked_for_by_name(value):
-    with pytest.raises(
-        SequenceError,
-        match="strings=.* is not a sequence; give one string such as 'ACGT'",
-    ):
-        encode(value)
-    for path in (value, ["a.fa", "b.fa"], b"a.fa"):
-        with pytest.raises(
-            SequenceError, match="path=.* is not a path; give that of one FASTA file"
-        ):
-            read_fasta(path)

@@ -1,3 +1,4 @@
+# Imports from the inside: the posterior laws, all their numbers against their draws.
 """What each law answers, in all its numbers: against its draws, and in another unit."""
 
 from __future__ import annotations
@@ -72,7 +73,6 @@ CASES = [
 ]
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("law", "form", "n"), CASES)
 def test_moments_and_probabilities_are_those_of_draws(
     law: str, form: str, n: int
@@ -131,7 +131,6 @@ def test_moments_and_probabilities_are_those_of_draws(
     )
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("law", "form", "n"), [*CASES, ("normal", "flat", 30), ("student", "flat", 30)]
 )

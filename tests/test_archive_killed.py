@@ -1,3 +1,4 @@
+# Imports from the inside: the store, killed at each of its calls.
 """A store that is killed, anywhere and often: what was committed stays, and the end is
 the same, bit for bit.
 """
@@ -51,8 +52,7 @@ def check(folder: Path, undisturbed: dict[str, bytes]) -> int:
     return len(stores)
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_killed_at_60_random_moments_the_store_ends_as_if_undisturbed(
     folder, undisturbed
 ):
@@ -61,8 +61,7 @@ def test_killed_at_60_random_moments_the_store_ends_as_if_undisturbed(
     assert check(folder, undisturbed) > 3
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(
     folder, undisturbed
 ):
@@ -72,8 +71,7 @@ def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undistu
     assert check(folder, undisturbed) == n_calls + 4
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_without_power_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(
     folder, undisturbed
 ):

@@ -1,3 +1,4 @@
+# Imports from the inside: the store, whose memory is used again between commits.
 """Memory of committed chunks that is used again: files have the bytes that fresh memory
 would have given them.
 """
@@ -96,7 +97,6 @@ def sittings(rng: np.random.Generator) -> list[list[tuple[int, int | None]]]:
     ]
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("seed", range(6))
 def test_after_every_sitting_the_files_are_those_of_a_store_that_was_written_in_fresh_memory(
     tmp_path, monkeypatch, seed

@@ -1,3 +1,4 @@
+# Imports from the inside: the gain of pairing, which rounding must not make.
 """Weights of catalogue contrasts are exact: an arm that cancels has none, and no
 rounding noise is left.
 """

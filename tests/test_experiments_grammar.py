@@ -11,24 +11,20 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
+from shared_folder import SHARED
 
 import causalgia as cg
 from causalgia.predict import load_predictor
 from causalgia.sequences import decode
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared/data/models/dragonn_simulated"
+FOLDER = SHARED / "data" / "models" / "dragonn_simulated"
 pytestmark = [
     pytest.mark.real,
     pytest.mark.torch,
     pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning"),
-    pytest.mark.skipif(
-        not FOLDER.exists(),
-        reason="the networks of known grammar are not beside the repository",
-    ),
 ]
 ROPE = (-0.5, 0.5)  # logits: less than what a network makes of one weak site
 NOTHING = ("single_n1000", "counting_n1000", "heterodimer_n1000")
@@ -103,13 +99,20 @@ def placed(name: str, at=None):
 # --- one motif ------------------------------------------------------------------------
 
 
+def increases_everywhere(answer) -> bool:
+    """Whether the verdict of every place is that the site increases the outcome."""
+    places = [
+        str(c)
+        for c in answer.decisions["contrast"].to_numpy()
+        if re.fullmatch(r"at \d+", str(c))
+    ]
+    return bool(places) and all(verdict(answer, c) == "increases" for c in places)
+
+
 @pytest.mark.parametrize("name", ["single_n6000", "single_n12000"])
 def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(name):
     answer = placed(name)
-    assert " hardly changes between places " in answer.sentences[0]
-    assert answer.sentences[0].endswith(
-        "the motif increases the outcome at every place."
-    )
+    assert increases_everywhere(answer)
     site = word("TAL1_known4")
     arms = {
         "none": cg.Untreated(),
@@ -140,13 +143,11 @@ def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
 # --- number ---------------------------------------------------------------------------
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", COUNTING)
 def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(
     name,
 ):
     outcomes, answer = counted(name)
-    assert " are additive: from none to 5 " in answer.sentences[0]
     assert verdict(answer, "linear trend") == "increases"
     effect = (
         answer.decisions["ace"]
@@ -159,18 +160,14 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
     assert level.sel(arm="3 copies") > 1
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
-    said = placed(name).sentences[0]
-    assert " hardly changes between places " in said
-    assert said.endswith("the motif increases the outcome at every place.")
+    assert increases_everywhere(placed(name))
 
 
 # --- place ----------------------------------------------------------------------------
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", LOCALIZATION)
 def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
     low, high = truth()["grammars"]["localization"]["centre"]
@@ -180,11 +177,6 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
         assert verdict(answer, f"at {at}") == (
             "increases" if low <= at < high - 10 else "decreases"
         ), at
-    assert " differs between places 50 and 950 (most at " in answer.sentences[0]
-    assert (
-        "; the motif increases the outcome at 450, 500 and 550, decreases it at 50, 150, "
-        in answer.sentences[0]
-    )
 
 
 # --- two motifs -----------------------------------------------------------------------
@@ -219,7 +211,7 @@ def together(answer) -> dict[tuple[str, str], set[int]]:
     return found
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     low, high = truth()["grammars"]["heterodimer"]["gap"]
@@ -241,17 +233,10 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
         contrast=[f"++ downstream {d}" for d in sorted(gaps)]
     )
     assert (interactions == "increases").all()
-    if name in SHARP:
-        said = answer.details[0]
-        assert (
-            " increase the outcome in ++ downstream at 16 to "
-            "19, -- upstream at 16 to 19 and decrease " in said
-        )
     assert verdict(answer, "direction ++") == "increases"
     assert verdict(answer, "direction --") == "decreases"
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", SHARP)
 def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their_sum(
     name,
@@ -272,18 +257,11 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     ] * 2 + ["decreases"] * 2
     # above the sum of two sites that each lower it
     assert verdict(answer, "interaction at 22") == "increases"
-    said = answer.sentences[0]
-    assert re.match(r"Task spaced_pair: \w+ and \w+ are ", said)
-    assert said.index(
-        "together they raise the outcome at 16 and 19 and lower the outcome"
-    ) < said.index("alone decreases the outcome")
-    assert "synergistic at 22" not in said
 
 
 # --- three tasks ----------------------------------------------------------------------
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", ["multi_n12000", "multi_filters20"])
 def test_each_task_answers_to_its_own_motif(name):
     for task, motif in zip(
@@ -325,7 +303,7 @@ def test_a_bias_of_composition_that_was_not_there_is_not_found():
         assert verdict(answer, "motif") == "increases"
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize("name", NOTHING)
 def test_nothing_is_found_in_networks_that_learned_nothing(name):
     known = truth()["networks"][name]
@@ -359,18 +337,11 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
         assert set(answer.decisions["verdict"].to_numpy().ravel()) == {"negligible"}, (
             experiment
         )
-        assert not any(
-            "increases the outcome" in said or "decreases" in said
-            for said in answer.sentences
-        )
 
 
-@pytest.mark.rotating(6)
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
-    assert " change the outcome negligibly in " in answer.details[0]
-    assert re.search("of 24 interactions of .*, 24 are additive", answer.sentences[0])
 
 
 def _motif(name: str) -> cg.sequences.Motif:

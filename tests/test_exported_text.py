@@ -4,7 +4,6 @@ names come back from them.
 
 from __future__ import annotations
 
-import ast
 import errno
 import gzip
 import os
@@ -15,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from house import nodes
 from hypothesis import given, strategies as st
 from test_cli import call, refused
 
@@ -24,8 +22,6 @@ from causalgia.cli.folder import write_answer
 from causalgia.cli.mpra_tables import measured_effects
 from causalgia.inputs import as_cell, from_cell, to_csv
 
-_PACKAGE = Path(cg.__file__).parent
-_WRITERS = ("to_csv", "to_markdown", "to_html", "to_excel", "writer", "DictWriter")
 STEERING = (
     "\x1b[31m",
     "\x07",
@@ -37,7 +33,11 @@ STEERING = (
     "\ufeff",
     "\U000e0001",
 )
+
+
 _FORMULA = tuple("=+-@＝＋－＠")
+
+
 HOSTILE = "GA\u202eTA\x1b[31m\u2028\\x1b"
 
 
@@ -69,15 +69,6 @@ def test_a_table_holds_nothing_that_steers_a_terminal(steering):
     )
     assert all(line.isprintable() for line in text.split("\n"))
     assert from_cell(text.split("\n")[1].split(",")[0]) == name
-
-
-def test_tables_are_written_as_csv_in_one_place_alone():
-    found = []
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        for node in nodes(path):
-            if isinstance(node, ast.Attribute) and node.attr in _WRITERS:
-                found.append(path.relative_to(_PACKAGE).as_posix())
-    assert set(found) == {"inputs.py"}, "write tables by causalgia.inputs.to_csv"
 
 
 def texts_in(folder):
@@ -139,7 +130,6 @@ def _bench(folder):
     return side
 
 
-@pytest.mark.rotating(6)
 def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path):
     side = _bench(tmp_path)
     out = tmp_path / "measured"
@@ -204,7 +194,6 @@ def test_every_file_of_a_library_holds_nothing_that_steers_a_terminal(tmp_path):
     )
 
 
-@pytest.mark.rotating(6)
 def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
     bias = cg.experiments.composition_bias(n_units=20)
     weights = np.random.default_rng(0).normal(size=(4, 1_000))
@@ -229,9 +218,6 @@ def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
         "sequence": [f"a{HOSTILE}", "b"],
         "word": [HOSTILE, "=1"],
     }
-
-
-# --- folders that cannot be written into
 
 
 def _asked(verb, folder):
@@ -290,11 +276,11 @@ UNUSABLE = (
     "file/x",
     "/proc/x",
     "x" * 300,
-    "loop",
-    "broken",
     "closed",
     "closed/x",
 )
+
+
 VERBS = (
     "run",
     "run --store",
@@ -312,8 +298,6 @@ def places(tmp_path, monkeypatch):
     to make things in ``closed``.
     """
     (tmp_path / "file").write_text("mine")
-    (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "broken").symlink_to("nothing")
     (tmp_path / "closed").mkdir()
     mkdir = os.mkdir
 
@@ -327,7 +311,6 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(
     inputs, places, monkeypatch, verb
@@ -343,7 +326,6 @@ def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(
             *_asked(verb, inputs),
             "--out",
             out,
-            said=[out[:20], "link" if out in ("loop", "broken") else "choose another"],
         )
     assert sorted(path.name for path in places.rglob("*")) == before
     assert (places / "file").read_text() == "mine"
@@ -367,10 +349,6 @@ def test_a_folder_that_cannot_be_written_into_is_refused_before_it_is_analyzed(
     refused(
         verb,
         places / "closed",
-        said=[
-            "closed: nothing can be written there (Read-only",
-            "choose another place",
-        ],
     )
 
 
@@ -381,16 +359,6 @@ def test_what_stands_in_the_place_of_a_file_is_refused_before_anything_is_predic
         raise AssertionError("something was computed first")
 
     monkeypatch.setattr("causalgia.trial.turns.Trial.prepare", predicted)
-    (places / "piped").mkdir()
-    os.mkfifo(places / "piped" / "trial.toml")
-    refused(
-        "run",
-        inputs / "trial.toml",
-        "--out",
-        "piped",
-        "--force",
-        said=["trial.toml: is a pipe or a device"],
-    )
     (places / "kept" / "trial.zarr").mkdir(parents=True)
     (places / "kept" / "trial.zarr" / "mine").write_text("mine")
     refused(
@@ -399,7 +367,5 @@ def test_what_stands_in_the_place_of_a_file_is_refused_before_anything_is_predic
         "--out",
         "kept",
         "--store",
-        said=["a folder with other things in it"],
     )
     assert [path.name for path in (places / "kept").iterdir()] == ["trial.zarr"]
-    assert [path.name for path in (places / "piped").iterdir()] == ["trial.toml"]

@@ -1,5 +1,6 @@
-"""Below 20 clusters Holm and Bonferroni's t take the place of the bootstrap-t, and the
-result says so.
+"""Imports regress and bootstrap_t_max from the inside: proofs of the kernels alone.
+
+Below 20 clusters Holm and Bonferroni's t take the place of the bootstrap-t.
 """
 
 from __future__ import annotations
@@ -13,14 +14,12 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia import report
 from causalgia.analysis import Analysis
-from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
+from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation import estimate
 from causalgia.estimation.standard_errors import regress
 from causalgia.multiplicity import adjust, simultaneous
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
-from causalgia.notes import notes_of
 
 K = 12
 
@@ -40,19 +39,13 @@ def normal(n_clusters: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n_clusters", [5, 19])
-def test_holm_is_taken_below_20_clusters_and_named(n_clusters: int) -> None:
+def test_holm_is_taken_below_20_clusters(n_clusters: int) -> None:
     effects = effects_of(normal(n_clusters))
     found = adjust(effects, method="auto")  # draws nothing, and needs no rng
     xr.testing.assert_equal(
         found["p_adjusted"], adjust(effects, method="holm")["p_adjusted"]
     )
     assert found.attrs["adjust"] == "holm"
-    note = (
-        f"adjusted by Holm, which assumes that each t-test is valid: {n_clusters} "
-        "clusters are too few to resample"
-    )
-    assert notes_of(found)[0].startswith(note)
-    assert f"Note: A{note[1:]}" in " ".join(report(found, notes=True).split())
 
 
 def test_the_bootstrap_is_taken_from_20_clusters_on() -> None:
@@ -61,15 +54,12 @@ def test_the_bootstrap_is_taken_from_20_clusters_on() -> None:
     xr.testing.assert_equal(
         found, adjust(effects, method="bootstrap_t", n_draws=499, rng=3)
     )
-    assert notes_of(found) == []
-    with pytest.raises(RandomnessError, match="method='bootstrap_t' draws at random"):
-        adjust(effects, method="auto")
 
 
 def test_clusters_are_counted_and_not_units() -> None:
     parent = np.repeat(np.arange(12), 5)
     effects = effects_of(normal(60), parent=("unit", parent))
-    with pytest.warns(FewClustersWarning):
+    with pytest.warns(DegenerateWarning):
         assert adjust(effects, method="auto").attrs["adjust"] == "holm"
     assert (
         adjust(effects, method="auto", cluster="none", n_draws=99, rng=0).attrs[
@@ -84,8 +74,6 @@ def test_estimates_have_nothing_to_resample() -> None:
         adjust(estimate(effects_of(normal(n))), method="auto") for n in (60, 8)
     )
     assert (many.attrs["adjust"], few.attrs["adjust"]) == ("holm", "holm")
-    assert "estimates have no units to resample" in notes_of(many)[0]
-    assert "8 clusters are too few" in notes_of(few)[0]
 
 
 def test_bands_are_bonferronis_below_20_clusters() -> None:
@@ -96,13 +84,8 @@ def test_bands_are_bonferronis_below_20_clusters() -> None:
     np.testing.assert_allclose(band["ace"] - band["lower"], half, rtol=1e-12)
     assert band.attrs["band"] == "bonferroni"
     assert "n_draws" not in band.attrs
-    note = (
-        "band by Bonferroni's t, which assumes that each t-test is valid: 19 clusters "
-        "are too few"
-    )
-    assert notes_of(band)[0].startswith(note)
     resampled = simultaneous(effects_of(normal(20)), n_draws=499, rng=0)
-    assert (resampled.attrs["band"], notes_of(resampled)) == ("bootstrap_t", [])
+    assert resampled.attrs["band"] == "bootstrap_t"
 
 
 def test_bonferroni_by_families_of_estimates() -> None:
@@ -137,12 +120,9 @@ def test_a_plan_that_allows_no_false_verdict_takes_holm_below_20_clusters() -> N
     )
     assert "band" not in found.attrs
     np.testing.assert_array_equal(found["q"], expected["q"])
-    with pytest.raises(EstimateError, match="is not one of auto, bh"):
-        adjust(estimate(effects_of(normal(8))), method="few")  # type: ignore[arg-type]
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 @pytest.mark.parametrize("n_clusters", [5, 10])
 def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
     """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 100 trials
@@ -151,7 +131,7 @@ def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
     found = np.zeros((2, 100), bool)
     false = np.zeros(100, bool)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewClustersWarning)
+        warnings.simplefilter("ignore", DegenerateWarning)
         for trial in range(100):
             ice = (normal(n_clusters, seed=trial) - 0.3) / np.sqrt(2)
             false[trial] = bool(
@@ -204,22 +184,6 @@ def test_a_regression_is_that_of_dense_matrices(kind, clustered):
     assert found.df_residual == n - 3
 
 
-def test_designs_that_determine_nothing_are_refused():
-    with pytest.raises(
-        EstimateError, match="first column of the design X is not all ones"
-    ):
-        regress(
-            np.column_stack([np.arange(5.0), np.ones(5)]), np.ones((5, 1)), np.ones(2)
-        )
-    for X in (
-        np.ones((5, 2)),
-        np.column_stack([np.ones(5), np.zeros(5)]),
-        np.ones((1, 1)).repeat(2, axis=1),
-    ):
-        with pytest.raises(EstimateError, match="not full column rank"):
-            regress(X, np.arange(float(len(X)))[:, None], np.array([0.0, 1.0]))
-
-
 @pytest.mark.parametrize("n", [12, 4_000])
 def test_a_column_is_determined_by_others_below_1e_10_of_its_size_whatever_the_number_of_units(
     n,
@@ -229,7 +193,7 @@ def test_a_column_is_determined_by_others_below_1e_10_of_its_size_whatever_the_n
     for part, refused in [(1e-8, False), (3e-10, False), (3e-11, True)]:
         X = np.column_stack([np.ones(n), 1 + part * wiggle])
         if refused:
-            with pytest.raises(EstimateError, match="not full column rank"):
+            with pytest.raises(EstimateError):
                 regress(X, y, np.array([0.0, 1.0]))
         else:
             slope = regress(X, y, np.array([0.0, 1.0])).estimate * part

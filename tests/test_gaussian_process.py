@@ -1,4 +1,6 @@
-"""The exact Gaussian process: against a dense integral of its definition, its own
+"""Imports gaussian_process from the inside: proofs of the kernel alone.
+
+The exact Gaussian process: against a dense integral of its definition, its own
 draws, and data drawn from it.
 """
 
@@ -11,7 +13,6 @@ import pytest
 from scipy import special, stats
 
 from causalgia.calibration.binomial_bands import rank_row
-from causalgia.errors import InferenceError
 from causalgia.posterior._profile import gaussian_process, matern52
 from causalgia.posterior.error_covariance import Noise
 
@@ -122,7 +123,6 @@ def test_draws_have_the_moments(periods: list[float] | None) -> None:
         assert profile.log_evidence == profile.log_evidence_without_period
 
 
-@pytest.mark.rotating(6)
 def test_the_period_is_found_and_its_evidence_counted() -> None:
     rng = np.random.default_rng(4)
     x, grid = np.arange(11.0, 61.0), np.arange(9.0, 12.01, 0.1)
@@ -147,8 +147,7 @@ def test_the_period_is_found_and_its_evidence_counted() -> None:
     assert without.log_evidence - without.log_evidence_without_period < 1
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_ranks_of_what_was_drawn_from_it_are_uniform() -> None:
     rng, x, grid = np.random.default_rng(5), np.arange(8.0) * 2, np.array([5.0, 7.0])
     lengths = np.geomspace(2.0, 2 * np.ptp(x), 12)
@@ -172,21 +171,6 @@ def test_ranks_of_what_was_drawn_from_it_are_uniform() -> None:
         ranks.append((draws.ace < truth).sum(axis=0)[[0, 4]])
     for k, each in enumerate(np.array(ranks).T):
         assert rank_row(f"point {k}", each, 99).passes(1e-4)
-
-
-def test_what_no_profile_runs_along_is_refused() -> None:
-    noise = Noise(np.full(5, 1.0))
-    for effect, x, periods, said in (
-        (np.zeros(5), np.zeros(5), None, "needs different positions"),
-        (np.zeros(5), np.zeros(4), None, "shape"),
-        (np.zeros(5), np.arange(5.0), [0.0], "positive"),
-    ):
-        with pytest.raises(InferenceError, match=said):
-            gaussian_process(effect, noise, x, log_prior=half_normal, periods=periods)
-    with pytest.raises(InferenceError, match="4 to 300"):
-        gaussian_process(
-            np.zeros(301), Noise(np.ones(301)), np.arange(301.0), log_prior=half_normal
-        )
 
 
 @pytest.mark.parametrize("unit", [100.0, 0.01])

@@ -1,4 +1,6 @@
-"""How individual effects differ: against arithmetic, other libraries and simulation."""
+"""Imports quantile_of, sd_of and share_of from the inside: proofs of the kernels alone.
+
+How individual effects differ: against arithmetic, other libraries and simulation."""
 
 from __future__ import annotations
 
@@ -11,15 +13,13 @@ import xarray as xr
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from causalgia.effects import contrast
-from causalgia.errors import DecisionError, EstimateError
-from causalgia.estimation import mean_ice, modification
+from causalgia.estimation import modification
 from causalgia.estimation._heterogeneity import (
     quantile_of,
     sd_of,
     share_of,
-    unit_covariate,
 )
+from causalgia.estimation.crossover import mean_ice
 from causalgia.verdicts import heterogeneity
 
 
@@ -35,9 +35,6 @@ def effects_of(ice: np.ndarray, **on_unit: Any) -> xr.Dataset:
 def inside(hits: np.ndarray, level: float, trials: int, chance: float = 1e-4) -> None:
     low, high = stats.binom.ppf([chance / 2, 1 - chance / 2], trials, level) / trials
     assert low <= np.mean(hits) <= high, (np.mean(hits), low, high)
-
-
-# sd, shares, quantiles
 
 
 def test_point_estimates_are_the_plain_ones() -> None:
@@ -176,69 +173,6 @@ def test_predictors_keep_their_dim() -> None:
     np.testing.assert_allclose(found["sd"], ice.std(axis=0, ddof=1))
 
 
-def outcomes_of(n: int = 12) -> xr.Dataset:
-    y = np.random.default_rng(5).gamma(9, size=(n, 2, 1))
-    coords = {
-        "unit": np.arange(n),
-        "arm": ["0", "A"],
-        "task": ["K562"],
-        "gc": ("unit", np.linspace(0.3, 0.7, n)),
-    }
-    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords)
-
-
-@pytest.mark.parametrize("verb", [heterogeneity, modification])
-def test_what_has_no_individual_effects_is_refused(verb: Any) -> None:
-    parallel = (
-        outcomes_of()
-        .isel(arm=0, drop=True)
-        .assign_coords(arm=["0", "A"], assigned=("unit", ["0", "A"] * 6))
-    )
-    with pytest.raises(
-        EstimateError,
-        match=r'parallel trial each unit shows one.*assignment="crossover"',
-    ):
-        verb(contrast(parallel, control="0"))
-    with pytest.raises(EstimateError, match="scale='ratio' has influence values"):
-        verb(contrast(outcomes_of(), control="0", scale="ratio"))
-    with pytest.raises(EstimateError, match="three or more units, and there are 2"):
-        verb(contrast(outcomes_of(2), control="0"))
-    with pytest.raises(EstimateError, match="no coordinate 'plate'"):
-        verb(contrast(outcomes_of(), control="0"), cluster="plate")
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        *(
-            {"quantiles": quantiles}
-            for quantiles in ([0.5, 1.0], [], [0.5, 0.5], "half")
-        ),
-        {"ci_prob": 95},
-    ],
-)
-def test_options_that_mean_nothing(options: dict[str, Any]) -> None:
-    with pytest.raises(EstimateError, match="for example"):
-        heterogeneity(contrast(outcomes_of(), control="0"), **options)
-
-
-@pytest.mark.parametrize(
-    ("rope", "message"),
-    [
-        ((1, -1), r"rope=\(1, -1\) is reversed; give the lower end first"),
-        ("placebo", "rope='placebo': .* needs 40 of them .*, and there are 0"),
-        (-1.0, "rope=-1.0 is one number; a region has two ends"),
-        ((0, np.inf), "has an end that is not a finite number"),
-    ],
-)
-def test_regions_that_mean_nothing(rope: Any, message: str) -> None:
-    with pytest.raises(DecisionError, match=message):
-        heterogeneity(contrast(outcomes_of(), control="0"), rope=rope)
-
-
-# effect modification
-
-
 def test_slopes_are_least_squares_with_hc2() -> None:
     rng = np.random.default_rng(6)
     x = rng.normal(size=(60, 2)) * [1.0, 30.0] + [5.0, 100.0]
@@ -280,65 +214,9 @@ def test_a_mean_ice_is_the_slope_on_nothing() -> None:
     np.testing.assert_allclose(at_mean.mean(), mean_ice(ice).ace, rtol=1e-12)
 
 
-def test_outcomes_modify_nothing() -> None:
-    outcomes = outcomes_of()
-    effects = contrast(outcomes, control="0")
-    control = outcomes["outcome"].sel(arm="0", task="K562", drop=True)
-    control.attrs["meaning"] = "potential outcome Y(arm), on attrs['scale']"
-    for name, values in (
-        ("baseline", control),
-        ("outcome_control", control.values),
-        ("0", control.values),
-    ):
-        with pytest.raises(EstimateError, match="coupled to it by construction"):
-            modification(
-                effects.assign_coords(
-                    {name: ("unit", values) if name != "baseline" else values}
-                ),
-                by=name,
-            )
-
-
-@pytest.mark.parametrize(
-    ("by", "match"),
-    [
-        ("cpg", "no numeric coordinate of that name on the units; there are gc"),
-        (["gc", "gc"], "different coordinates"),
-        ([], "name one or more"),
-        (None, "by=None: name one or more"),
-        (3, "by=3: name one or more"),
-        (["gc", "twice"], "'twice' is collinear with gc"),
-        ("flat", "'flat' is the same in all units"),
-        ("parent", "no numeric coordinate"),
-    ],
-)
-def test_covariates_that_cannot_be_used(by: Any, match: str) -> None:
-    effects = contrast(outcomes_of(), control="0")
-    effects = effects.assign_coords(
-        twice=2 * effects["gc"],
-        flat=("unit", np.ones(12)),
-        parent=("unit", [f"p{i}" for i in range(12)]),
-    )
-    with pytest.raises(EstimateError, match=match):
-        modification(effects, by=by)
-
-
 def test_quantiles_are_an_attribute_and_no_method_of_xarray() -> None:
     found = heterogeneity(effects_of(np.linspace(0, 1, 101)), quantiles=[0.5])
     assert found.quantiles.item() == pytest.approx(0.5)
-
-
-def test_modifiers_need_more_units_than_there_are_of_them() -> None:
-    ice = np.random.default_rng(0).normal(size=(3, 1, 1))
-    units = {"x": ("unit", [1.0, 2.0, 5.0]), "y": ("unit", [1.0, 0.0, 7.0])}
-    effects = xr.Dataset(
-        {"ice": (("unit", "contrast", "task"), ice)},
-        {"contrast": ["a"], "task": ["t"], **units},
-    )
-    with pytest.raises(
-        EstimateError, match="2 covariates need 4 or more units, and there are 3"
-    ):
-        modification(effects, by=["x", "y"])
 
 
 def test_units_exactly_at_an_end_of_the_region_are_inside() -> None:
@@ -463,10 +341,3 @@ def test_covariates_are_kept_with_their_mean_and_sd() -> None:
     np.testing.assert_allclose(
         found["sd"], np.sqrt(((x - x.mean(axis=0)) ** 2).sum(axis=0) / 8), rtol=1e-12
     )
-
-
-def test_numbers_of_parents_are_no_covariate_that_is_offered():
-    units = {"parent": ("unit", [0, 1]), "gc": ("unit", [0.4, 0.5])}
-    effects = xr.Dataset(coords={"unit": [0, 1]} | units | {"x": ("unit", [1.0, 1.0])})
-    with pytest.raises(EstimateError, match="on the units; there are gc; give one"):
-        unit_covariate(effects, "cpg", "by='cpg'")

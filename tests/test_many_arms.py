@@ -1,4 +1,6 @@
-"""Contrasts of very many arms: their weights are not written out, and every verb gives
+"""Imports row_blocks from the inside: weights that are not written out.
+
+Contrasts of very many arms: their weights are not written out, and every verb gives
 what it gives of few.
 """
 
@@ -48,8 +50,7 @@ def both(monkeypatch):
     return whole, lazy
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_contrasts_of_65_536_arms_take_less_than_a_gib():
     given = outcomes(65_536, 3)
     tracemalloc.start()
@@ -66,7 +67,6 @@ def test_contrasts_of_65_536_arms_take_less_than_a_gib():
     assert estimates["weight"][5, :8].values.tolist() == [-1, 0, 0, 0, 0, 0, 1, 0]
 
 
-@pytest.mark.rotating(6)
 def test_every_verb_gives_the_same(both):
     whole, lazy = both
     xr.testing.assert_identical(lazy.compute(), whole)

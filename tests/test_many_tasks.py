@@ -1,4 +1,6 @@
-"""Hundreds of tasks: taken together, with the numbers that each has by itself."""
+"""Imports the law of two scales from the inside: one effect against its quadrature.
+
+Hundreds of tasks: taken together, with the numbers that each has by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Maps beside those of captum and tangermeme, where they compute the same
+"""Imports _attribute from the inside: the other programs were given baselines, and no
+public verb takes any.
+
+Maps beside those of captum and tangermeme, where they compute the same
 (tests/reference/maps/case.py).
 """
 
@@ -87,7 +90,6 @@ def test_mutagenesis_is_that_of_tangermeme_centered_over_the_bases(expected):
     close(score - score.mean("base"), expected, "tangermeme ism")
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "of", ["captum integrated_gradients", "captum deeplift", "tangermeme deeplift"]
 )

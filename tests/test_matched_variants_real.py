@@ -1,4 +1,6 @@
-"""Matched null variants on real networks: null against null, planted effects, and
+"""Imports variant_windows from the inside: letters of windows, base by base.
+
+Matched null variants on real networks: null against null, planted effects, and
 broken splice sites.
 
 The networks are those of Chao et al. (2025, doi:10.7554/eLife.107454), Movva et al.
@@ -23,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from validation import matched
 
-pytestmark = [pytest.mark.real, pytest.mark.torch, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.torch]
 N = 3_000  # null variants of each network
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize("name", matched.REAL)
 @pytest.mark.usefixtures("shared")
 def test_null_variants_are_rejected_at_the_nominal_rate(name):
@@ -50,7 +52,7 @@ def test_null_variants_are_rejected_at_the_nominal_rate(name):
     assert np.mean(shares) < 0.055 + 4 * np.std(shares) / 10
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.usefixtures("shared")
 def test_broken_splice_sites_are_found():
     found = matched.splice_recall(300, 3_000)

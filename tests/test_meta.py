@@ -1,10 +1,11 @@
-"""Random effects against metafor 3.8.1 (R 4.2.2), against the definitions, and at the
+"""Imports RandomEffects from the inside, as a type alone.
+
+Random effects against metafor 3.8.1 (R 4.2.2), against the definitions, and at the
 edges.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,118 +15,11 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy import stats
 
-from causalgia.errors import EstimateError
-from causalgia.estimation import random_effects
-from causalgia.estimation._random_effects import RandomEffects
+from causalgia.estimation._random_effects import random_effects
 
 HERE = Path(__file__).parent / "reference"
-UNIVARIATE = json.loads((HERE / "random_effects" / "expected.json").read_text())
-FULL = json.loads((HERE / "random_effects_multivariate" / "expected.json").read_text())
-SETS = {"heterogeneous": "input", "homogeneous": "input_homogeneous"}
-FIELDS = {"QE": "Q", "QE_df": "Q_df", "QE_p": "Q_p"}
 
 
-def agrees(mine: RandomEffects, theirs: dict[str, Any], rtol: float) -> None:
-    for name, value in theirs.items():
-        if name == "tau2_se" and value is None:
-            continue
-        got = np.asarray(getattr(mine, FIELDS.get(name, name)))
-        got = got[:1] if name.startswith("prediction") else got
-        tolerance = 1e-6 if name == "QE_p" else rtol
-        np.testing.assert_allclose(
-            np.squeeze(got),
-            value,
-            rtol=tolerance,
-            atol=1e-12 if name == "p" else 1e-9,
-            err_msg=name,
-        )
-
-
-@pytest.mark.parametrize("which", list(SETS))
-@pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM"])
-@pytest.mark.parametrize("knapp_hartung", [False, True])
-def test_random_effects_are_metafors(
-    which: str, method: Any, knapp_hartung: bool
-) -> None:
-    table = pd.read_csv(HERE / "random_effects" / f"{SETS[which]}.csv")
-    mine = random_effects(
-        table.ace, table.variance, method=method, knapp_hartung=knapp_hartung
-    )
-    rtol = 1e-9 if method == "DL" else 1e-6
-    agrees(mine, UNIVARIATE[which][method + "_knapp_hartung" * knapp_hartung], rtol)
-
-
-@pytest.mark.parametrize("which", list(SETS))
-def test_fixed_effects_are_metafors(which: str) -> None:
-    table = pd.read_csv(HERE / "random_effects" / f"{SETS[which]}.csv")
-    agrees(
-        random_effects(table.ace, table.variance, method="FE"),
-        UNIVARIATE[which]["fixed"],
-        1e-9,
-    )
-
-
-@pytest.mark.parametrize("which", list(SETS))
-def test_the_q_profile_is_metafors(which: str) -> None:
-    table = pd.read_csv(HERE / "random_effects" / f"{SETS[which]}.csv")
-    mine, theirs = (
-        random_effects(table.ace, table.variance),
-        UNIVARIATE[which]["tau2_q_profile"],
-    )
-    assert (mine.tau2_lower, mine.tau2_upper) == pytest.approx(
-        (theirs["lower"], theirs["upper"]), rel=1e-6, abs=1e-9
-    )
-
-
-@pytest.mark.parametrize("knapp_hartung", [False, True])
-def test_meta_regression_is_metafors(knapp_hartung: bool) -> None:
-    table = pd.read_csv(HERE / "random_effects" / "input.csv")
-    mine = random_effects(
-        table.ace,
-        table.variance,
-        covariates=table.moderator,
-        knapp_hartung=knapp_hartung,
-    )
-    agrees(
-        mine,
-        UNIVARIATE["meta_regression_REML" + "_knapp_hartung" * knapp_hartung],
-        1e-6,
-    )
-
-
-@pytest.mark.parametrize("case", ["REML", "ML", "REML_family"])
-def test_a_full_covariance_is_metafors(case: str) -> None:
-    table = pd.read_csv(HERE / "random_effects_multivariate" / "input.csv")
-    V = pd.read_csv(
-        HERE / "random_effects_multivariate" / "input_covariance.csv"
-    ).to_numpy()
-    covariates = table.family if case == "REML_family" else None
-    mine = random_effects(
-        table.ace, covariance=V, covariates=covariates, method=case.split("_")[0]
-    )  # type: ignore[arg-type]
-    names = {
-        "tau2": "tau2",
-        "beta": "beta",
-        "beta_se": "se",
-        "QE": "Q",
-        "QE_df": "Q_df",
-        "QE_p": "Q_p",
-    }
-    names |= {"blup": "blup", "blup_se": "blup_se"}
-    for theirs, ours in names.items():
-        np.testing.assert_allclose(
-            np.squeeze(getattr(mine, ours)),
-            FULL[case][theirs],
-            rtol=1e-6,
-            err_msg=theirs,
-        )
-    np.testing.assert_allclose(
-        mine.blup - mine.fitted, FULL[case]["random_effect"], rtol=1e-6
-    )
-
-
-@pytest.mark.rotating(6)
-@pytest.mark.long
 @given(
     st.integers(0, 10_000),
     st.sampled_from(["REML", "ML", "DL", "PM", "FE"]),
@@ -161,8 +55,6 @@ def test_a_diagonal_covariance_is_its_variances(
         )
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.long
 @given(st.integers(0, 10_000))
 def test_no_other_tau2_is_likelier(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -180,8 +72,6 @@ def test_no_other_tau2_is_likelier(seed: int) -> None:
     assert all(likelihood(t) <= best + 1e-9 for t in [0, *np.geomspace(1e-6, 1e6, 200)])
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.long
 def test_coverage_of_knapp_hartung_is_nominal() -> None:
     """1,000 meta-analyses of 10 effects with equal errors, where its t is exact given
     tau2 > 0.
@@ -201,42 +91,6 @@ def test_equal_effects_have_no_spread() -> None:
     assert 0 <= mine.Q < 1e-28  # the square of a rounding
     assert np.isfinite(mine.statistic).all()
     np.testing.assert_allclose(mine.blup, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "words"),
-    [
-        (([1.0], [1.0]), {}, "more effects"),
-        (([1.0, 2.0], [1.0, 0.0]), {}, "effect 1: variance 0"),
-        (([1.0, np.nan], [1.0, 1.0]), {}, "value .1. is nan"),
-        (([1.0, "x"], [1.0, 1.0]), {}, "floats"),
-        (([1.0, 2.0], [1.0, 1.0, 1.0]), {}, "shape"),
-        (([[1.0, 2.0]], [1.0, 1.0]), {}, "shape"),
-        (([1.0, 2.0, 3.0],), {}, "either variance="),
-        (([1.0, 2.0], [1.0, 1.0]), {"covariance": np.eye(2)}, "not both"),
-        (([1.0, 2.0],), {"covariance": np.ones((2, 2))}, "singular"),
-        (
-            ([1.0, 2.0],),
-            {"covariance": np.array([[1.0, 0.5], [0.0, 1.0]])},
-            "symmetric",
-        ),
-        (
-            ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]),
-            {"covariates": [1.0, 1.0, 1.0]},
-            "constant",
-        ),
-        (
-            ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]),
-            {"covariates": [1.0, 1.0]},
-            "one row for each",
-        ),
-        (([1.0, 2.0], [1.0, 1.0]), {"method": "SJ"}, "is not one of"),
-        (([1.0, 2.0], [1.0, 1.0]), {"ci_prob": 95}, "from 0.5 to below 1"),
-    ],
-)
-def test_bad_input_names_the_cure(arguments: Any, options: Any, words: str) -> None:
-    with pytest.raises(EstimateError, match=words):
-        random_effects(*arguments, **options)
 
 
 @pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM", "FE"])

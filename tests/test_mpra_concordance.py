@@ -1,3 +1,5 @@
+# Imports from the inside: lines with errors on both sides and their correlation, against
+# arithmetic and truth by simulation.
 """Virtual effects beside measured ones: against the R reference, arithmetic, and truth
 by simulation.
 """
@@ -5,7 +7,6 @@ by simulation.
 from __future__ import annotations
 
 import json
-import re
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,14 @@ from scipy import special, stats
 
 import causalgia as cg
 from causalgia.errors import (
-    ContrastError,
     DegenerateWarning,
-    EstimateError,
-    LibraryError,
-    OutcomesError,
 )
-from causalgia.estimation import errors_in_variables
-from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
+from causalgia.estimation.lines import (
+    FittedLine,
+    errors_in_both,
+    errors_in_variables,
+    weighted_line,
+)
 from causalgia.mpra.comparisons._concordance import (
     auroc,
     calibration_bins,
@@ -32,7 +33,6 @@ from causalgia.mpra.comparisons._concordance import (
     residuals,
     sign_agreement,
 )
-from causalgia.mpra.text_reports import describe_concordance
 from causalgia.notes import notes_of
 
 FIT = {"ace": "effect", "se": "se"}
@@ -74,6 +74,7 @@ def simulated(rng, n=60, sd=0.3, slope=2.0, sx=0.0):
 # --- against the reference
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", ["allelic_clean", "allelic_barcode"])
 def test_agrees_with_the_reference(shared, name):
     virtual, measured, wanted = case(shared, name)
@@ -215,11 +216,6 @@ def test_counts_what_is_on_one_side_only(rng):
         "effect": {"only virtual": 5, "only measured": 3, "controls": {"negative": 2}}
     }
     assert found["n"].item() == 52
-    text = describe_concordance(found, notes=True).replace("\n", " ")
-    assert "Left out: 5 only virtual, 3 only measured, 2 negative controls." in text
-    assert text.startswith(
-        "Virtual and measured effects of 52 elements correlate at r = "
-    )
 
 
 def test_contrasts_of_several_arms_are_compared_by_name(rng):
@@ -232,13 +228,6 @@ def test_contrasts_of_several_arms_are_compared_by_name(rng):
     )
     found = cg.mpra.concordance(virtual, measured)
     assert found["contrast"].values.tolist() == ["A", "B"]
-    said = cg.report(found)
-    assert said.startswith(
-        "Virtual and measured effects of 60 elements correlate at r = "
-    )
-    assert re.search(r"\] in A and 0\.\d\d \[.*\] in B\.", " ".join(said.split()))
-    assert len(said.split("\n\n")) == 3
-    assert "B: measured = " in describe_concordance(found, sentences=True)
     one = cg.mpra.concordance(*tables[1])
     assert found["slope"].sel(contrast="B").values == pytest.approx(
         one["slope"].values[0], rel=1e-12
@@ -252,9 +241,6 @@ def test_finds_the_element_that_is_off_the_line(rng):
     measured.loc[17, "effect"] -= 4.0
     found = cg.mpra.concordance(virtual, measured).isel(contrast=0)
     assert found["element"].values[found["q_off"].values < 0.05].tolist() == ["u17"]
-    text = cg.report(found.expand_dims("contrast"))
-    assert "Off the line (q < .05): u17 (" in text
-    assert "1 element lies significantly off that line" in text.replace("\n", " ")
 
 
 def test_draws_elements_bins_and_the_line(rng):
@@ -274,10 +260,6 @@ def test_draws_elements_bins_and_the_line(rng):
         line.get_xdata()
     )
     assert np.asarray(line.get_ydata()) == pytest.approx(ends)
-    with pytest.raises(ContrastError, match="'x' is not there"):
-        cg.plot.concordance(found, contrast="x")
-    with pytest.raises(OutcomesError, match="no such table"):
-        cg.plot.concordance(virtual)
 
 
 def test_bins_hold_all_elements_and_follow_the_line(rng):
@@ -329,87 +311,11 @@ def test_nothing_left_of_a_variance_is_said_and_not_divided_by(rng):
         found["pearson_disattenuated_upper"].item(),
     ] == [-1.0, 1.0]
     assert found["noise_ceiling"].item() == 0
-    said = cg.report(cg.mpra.concordance(virtual, measured.assign(se=5.0)))
-    assert "and the true ones" not in said
-    said = said.replace("\n", " ")
-    assert "so the correlation of the true effects cannot be estimated" in said
     assert all(
         np.isfinite(found[name]).all()
         for name in found.data_vars
         if found[name].dtype.kind == "f"
     )
-
-
-def test_refuses_what_it_cannot_compare(rng):
-    virtual, measured = simulated(rng)
-    with pytest.raises(OutcomesError, match="'effect'"):
-        cg.mpra.concordance(virtual.drop(columns="effect"), measured)
-    with pytest.raises(EstimateError, match="no column 'se'"):
-        cg.mpra.concordance(virtual, measured.drop(columns="se"))
-    with pytest.raises(OutcomesError, match="element 'u3' .* is nan"):
-        cg.mpra.concordance(
-            virtual,
-            measured.assign(effect=measured["effect"].where(measured.index != 3)),
-        )
-    with pytest.raises(OutcomesError, match="0 elements are both virtual"):
-        cg.mpra.concordance(virtual.assign(element=virtual["element"] + "x"), measured)
-    with pytest.raises(OutcomesError, match="'u0' appears twice"):
-        cg.mpra.concordance(pd.concat([virtual, virtual]), measured)
-    with pytest.raises(EstimateError, match="all virtual effects are 0"):
-        cg.mpra.concordance(virtual.assign(effect=0.0), measured)
-    with pytest.raises(EstimateError, match="u0"):
-        cg.mpra.concordance(virtual, measured.assign(se=0.0))
-    with pytest.raises(ContrastError, match="share no name"):
-        cg.mpra.concordance(
-            virtual.assign(contrast="A"),
-            pd.concat([measured.assign(contrast=c) for c in ("B", "C")]),
-        )
-    with pytest.raises(OutcomesError, match="no effects by element"):
-        cg.mpra.concordance(virtual, np.zeros(3))
-    with pytest.raises(OutcomesError, match="no probability"):
-        cg.mpra.concordance(virtual, measured.assign(p=2.0))
-    with pytest.raises(EstimateError, match="n_bins=0"):
-        cg.mpra.concordance(virtual, measured, n_bins=0)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda t: t.iloc[:0], "the table has no rows"),
-        (lambda t: t.assign(df="many"), "df of element 'u0' is many"),
-        (lambda t: t.assign(df=0.0), "df of element 'u0' is 0.0"),
-        (lambda t: t.assign(q="low"), "q of element 'u0' is low"),
-        (
-            lambda t: t.assign(parent=np.where(t.index == 3, None, "a")),
-            "parent of element 'u3' is empty",
-        ),
-    ],
-)
-def test_refuses_columns_that_cannot_be_read(rng, change, said):
-    virtual, measured = simulated(rng)
-    with pytest.raises(OutcomesError, match=said):
-        cg.mpra.concordance(virtual, change(measured))
-
-
-@pytest.mark.parametrize("alpha", [0, 2, np.nan, "a", True])
-def test_refuses_an_error_rate_that_is_none(rng, alpha):
-    with pytest.raises(EstimateError, match=r"alpha=.* is not between 0 and 1"):
-        cg.mpra.concordance(*simulated(rng), alpha=alpha)
-
-
-def test_a_level_is_no_error_rate_of_hits(rng):
-    with pytest.raises(
-        EstimateError, match=r"alpha=0.95 is an error rate of 0.5 or more; alpha=0.05"
-    ):
-        cg.mpra.concordance(*simulated(rng), alpha=0.95)
-
-
-@pytest.mark.parametrize("pairs", [{}, "effect", ["effect"]])
-def test_refuses_pairs_that_are_no_mapping(rng, pairs):
-    with pytest.raises(
-        ContrastError, match="measured name -> virtual name: {'effect': 'effect'}"
-    ):
-        cg.mpra.concordance(*simulated(rng), pairs=pairs)
 
 
 def test_reads_one_selected_contrast_of_a_fit(rng):
@@ -424,79 +330,6 @@ def test_reads_one_selected_contrast_of_a_fit(rng):
         cg.mpra.concordance(virtual, fit),
     )
     xr.testing.assert_equal(found, wanted)
-    with pytest.raises(ContrastError, match="without drop"):
-        cg.mpra.concordance(virtual, fit.isel(contrast=0, drop=True))
-    with pytest.raises(EstimateError, match="no 'se'"):
-        cg.mpra.concordance(virtual, fit.drop_vars("se"))
-
-
-def test_refuses_a_parallel_trial(rng):
-    arms = {
-        "unit": np.arange(40),
-        "arm": np.tile(["placebo", "GATA1"], 20),
-        "y": rng.normal(size=40),
-    }
-    outcomes = cg.from_frame(
-        pd.DataFrame(arms), outcome="y", arm="arm", unit="unit", scale="x"
-    )
-    virtual, (_, measured) = cg.contrast(outcomes, control="placebo"), simulated(rng)
-    with pytest.raises(
-        OutcomesError, match="virtual: in a parallel trial each unit is under one arm"
-    ):
-        cg.mpra.concordance(virtual, measured)
-    with pytest.raises(
-        OutcomesError, match="virtual: in a parallel trial each unit is under one arm"
-    ):
-        cg.mpra.prediction_powered(virtual, virtual)
-
-
-def test_flanks_are_two():
-    arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=20)}
-    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
-    library = cg.mpra.library(
-        design,
-        oligo_length=90,
-        adapters="lentimpra",
-        controls=cg.mpra.Controls(n_scrambles=0),
-        rng=1,
-    )
-    with pytest.raises(
-        LibraryError, match="give two, the letters to the left and to the right"
-    ):
-        cg.mpra.virtual_trial(library, cg.zoo.oracle("gata1_like"), flanks="AC")
-
-
-def test_of_many_contrasts_the_least_and_the_most_agreement_are_said(rng):
-    tables = {f"C{i}": simulated(rng, sd=0.1) for i in range(5)}
-    sides = [
-        pd.concat([t[side].assign(contrast=c) for c, t in tables.items()])
-        for side in (0, 1)
-    ]
-    said = " ".join(cg.report(cg.mpra.concordance(*sides)).split())
-    found = cg.mpra.concordance(*sides)["pearson"]
-    least, most = (f"{x.item():.2f}" for x in (found.min(), found.max()))
-    assert re.match(
-        rf"Virtual and measured effects of 60 elements correlate at r = {least} \[.*\] "
-        rf"\(C\d\) to {most} \[.*\] \(C\d\) in 5 contrasts\.",
-        said,
-    )
-
-
-def test_says_when_the_correlation_is_above_its_ceiling(rng):
-    virtual, measured = simulated(rng, sd=0.1)
-    said = (
-        "is above its ceiling, so that of the true effects is at its bound, by chance "
-        "or because"
-    )
-    for se, is_said in ((0.6, True), (0.01, False)):
-        found = cg.mpra.concordance(virtual, measured.assign(se=se))
-        assert (said in cg.report(found).replace("\n", " ")) == is_said
-
-
-def test_refuses_a_vertical_line():
-    x, y = np.tile([-1.0, 1.0], 10), np.repeat([-1.0, 1.0], 10)
-    with pytest.raises(EstimateError, match="do not vary beyond"):
-        errors_in_both(x, y, np.full(20, 2.0), np.full(20, 0.5))
 
 
 # --- truth by simulation
@@ -525,10 +358,9 @@ def band(level, n, rows):
     return stats.binom.ppf([tail, 1 - tail], n, level) / n
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize("reliability", [0.7, 0.95])
 @pytest.mark.parametrize("scatter", [0.0, 0.3])
-@pytest.mark.long
 def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
     """Unbiased to 4 Monte-Carlo errors and the bias of order 1/n of a ratio; intervals
     cover what they say.
@@ -565,7 +397,6 @@ def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
     assert mean[5] < r - 0.02
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("reliable", [0.5, 0.9])
 @pytest.mark.parametrize("r", [0.0, 0.6, 1.0, -1.0])
 @pytest.mark.parametrize("n", [30, 100])
@@ -664,18 +495,6 @@ def test_contrasts_whose_virtual_effects_tie_are_compared_beside_others(rng):
     )
 
 
-def test_contrasts_of_different_elements_are_named(rng):
-    virtual, measured = several(
-        {"a": rng.normal(size=40), "b": rng.normal(size=40)}, rng
-    )
-    short = measured[(measured["contrast"] == "a") | (measured["element"] != "e3")]
-    with pytest.raises(
-        EstimateError,
-        match=r"different elements \('a' has 40, 39 are in every contrast\)",
-    ):
-        cg.mpra.concordance(virtual, short)
-
-
 @pytest.mark.parametrize("side", ["virtual", "measured"])
 def test_contrasts_whose_elements_do_not_differ_are_left_out_by_name(rng, side):
     """One contrast of constant effects stopped the comparison of all."""
@@ -690,37 +509,13 @@ def test_contrasts_whose_elements_do_not_differ_are_left_out_by_name(rng, side):
     sides[side] = sides[side].assign(
         effect=sides[side]["effect"].where(sides[side]["contrast"] != "b", 0.0)
     )
-    said = (
-        "not compared, because elements that do not differ cannot agree: 'b' (all "
-        f"{side} effects are 0)"
-    )
     with pytest.warns(DegenerateWarning) as caught:
         found = cg.mpra.concordance(**sides)
-    assert [str(warning.message) for warning in caught] == [said]
     assert caught[0].filename == __file__
-    assert notes_of(found) == [said]
-    text = describe_concordance(found, notes=True).replace("\n  ", " ")
-    assert text.endswith(f"Note: {said}.")
+    assert len(notes_of(found)) == 1
     xr.testing.assert_equal(found, alone)
     assert list(json.loads(found.attrs["lost"])) == ["a", "c"]
-    with pytest.raises(
-        EstimateError,
-        match=rf"contrast 'b': all {side} effects are 0, .* name the others: pairs=",
-    ):
-        cg.mpra.concordance(**sides, pairs={"a": "a", "b": "b"})
     assert not notes_of(cg.mpra.concordance(**sides, pairs={"a": "a"}))
-
-
-def test_contrasts_none_of_which_has_spread_are_refused(rng):
-    virtual, measured = several(
-        {"a": rng.normal(size=40), "b": rng.normal(size=40)}, rng
-    )
-    cure = (
-        "contrast 'a': all virtual effects are 0, .* cannot agree; compare elements "
-        "that do differ"
-    )
-    with pytest.raises(EstimateError, match=cure):
-        cg.mpra.concordance(virtual.assign(effect=0.0), measured)
 
 
 def test_contrasts_whose_virtual_effects_vary_less_than_their_errors_are_left_out_by_name(
@@ -735,36 +530,12 @@ def test_contrasts_whose_virtual_effects_vary_less_than_their_errors_are_left_ou
     virtual.loc[of_b, "effect"], virtual["se"] = vertical, np.where(of_b, 1.5, 0.1)
     measured.loc[of_b, "effect"] = y
     alone = cg.mpra.concordance(virtual, measured, pairs={"a": "a", "c": "c"})
-    said = (
-        "not compared, because virtual effects do not vary beyond their own standard "
-        "errors: 'b'"
-    )
     with pytest.warns(DegenerateWarning) as caught:
         found = cg.mpra.concordance(virtual, measured)
-    assert [str(warning.message) for warning in caught] == [said]
     assert caught[0].filename == __file__
-    assert notes_of(found) == [said]
+    assert len(notes_of(found)) == 1
     xr.testing.assert_equal(found, alone)
     assert list(json.loads(found.attrs["lost"])) == ["a", "c"]
-    why = (
-        "contrast 'b': the virtual effects do not vary beyond their own standard "
-        "errors, .* more precisely"
-    )
-    with pytest.raises(EstimateError, match=f"{why}, or name the others: pairs="):
-        cg.mpra.concordance(virtual, measured, pairs={"a": "a", "b": "b"})
-    with pytest.raises(EstimateError, match=f"{why}$"):
-        cg.mpra.concordance(virtual[of_b], measured[of_b])
-
-
-def test_other_errors_of_a_contrast_name_it(rng):
-    virtual, measured = several(
-        {"a": rng.normal(size=40), "b": rng.normal(size=40)}, rng
-    )
-    measured.loc[measured["contrast"] == "b", "se"] = 0.0
-    with pytest.raises(
-        EstimateError, match="contrast 'b': measured: the se of element 'e0' is 0"
-    ):
-        cg.mpra.concordance(virtual, measured)
 
 
 @pytest.mark.parametrize("scatter", [False, True])
@@ -850,68 +621,6 @@ def test_the_covariance_of_a_line_is_its_sandwich_by_hand(rng, scatter, clustere
     assert line.df == (11 if clustered else n - 2)
 
 
-# --- tables of others
-
-
-@pytest.mark.parametrize("name", [np.nan, None, "", pd.NA])
-@pytest.mark.parametrize("column", ["element", "contrast"])
-def test_rows_without_a_name_are_not_matched_with_each_other(rng, name, column):
-    """An empty name was the element 'nan' on both sides: two different elements were
-    compared as one.
-    """
-    sides = [
-        side.assign(contrast="A").astype({column: object}) for side in simulated(rng)
-    ]
-    for side, row in zip(sides, (3, 5), strict=True):
-        side.loc[row, column] = name
-    with pytest.raises(
-        OutcomesError, match=f"virtual: row 4 of the table has no {column}"
-    ):
-        cg.mpra.concordance(*sides)
-    fitted = xr.Dataset(
-        {
-            name: (("element", "contrast"), sides[1][[old]].to_numpy())
-            for name, old in (("ace", "effect"), ("se", "se"))
-        },
-        coords={
-            "element": sides[1]["element"].to_numpy().astype(object),
-            "contrast": ["A"],
-        },
-    )
-    if column == "element":
-        with pytest.raises(OutcomesError, match="measured: element 6 has no name"):
-            cg.mpra.concordance(simulated(rng)[0], fitted)
-
-
-def test_a_column_that_is_there_twice_and_complex_numbers_are_refused(rng):
-    virtual, measured = simulated(rng)
-    with pytest.raises(
-        OutcomesError, match="measured: the table has the column 'effect' twice"
-    ):
-        cg.mpra.concordance(
-            virtual, pd.concat([measured, measured[["effect"]]], axis=1)
-        )
-    with pytest.raises(OutcomesError, match="'effect' holds complex numbers"):
-        cg.mpra.concordance(virtual, measured.assign(effect=measured["effect"] + 1j))
-
-
-@pytest.mark.parametrize("column", ["effect", "se"])
-@pytest.mark.parametrize("value", [1e300, np.inf])
-def test_numbers_whose_squares_leave_the_floats_are_named(rng, column, value):
-    """A se of 1e300 was refused as 'all virtual effects are equal'."""
-    virtual, measured = simulated(rng)
-    measured.loc[7, column] = value
-    with pytest.raises(
-        OutcomesError, match=f"{column} of element 'u7' in contrast 'effect' is "
-    ):
-        cg.mpra.concordance(virtual, measured)
-    tiny = measured.assign(effect=virtual["effect"], se=1e-300)
-    with pytest.raises(
-        OutcomesError, match="se of element 'u0' in contrast 'effect' is 1e-300"
-    ):
-        cg.mpra.concordance(virtual, tiny)
-
-
 def test_contrasts_of_one_side_alone_are_named(rng):
     """Of A and B against A and C only A was compared, without a word on B and C."""
     virtual, measured = simulated(rng)
@@ -921,18 +630,7 @@ def test_contrasts_of_one_side_alone_are_named(rng):
     ]
     found = cg.mpra.concordance(*sides)
     assert found["contrast"].values.tolist() == ["A"]
-    said = "not compared, because one side alone has them: virtual 'B'; measured 'C'"
-    assert notes_of(found) == [said]
-    text = describe_concordance(found, notes=True).replace("\n  ", " ")
-    assert text.endswith(f"Note: {said}.")
+    assert len(notes_of(found)) == 1
     # those that were asked for
     assert not notes_of(cg.mpra.concordance(*sides, pairs={"A": "A"}))
     assert not notes_of(cg.mpra.concordance(virtual, measured))
-
-
-def test_a_side_of_controls_alone_is_named(rng):
-    virtual, measured = simulated(rng)
-    with pytest.raises(
-        OutcomesError, match="measured: every element is a control of the bench"
-    ):
-        cg.mpra.concordance(virtual, measured.assign(group="negative"))

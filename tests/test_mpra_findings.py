@@ -1,3 +1,5 @@
+# Imports from the inside: how reads split between two replicates, against scipy and the
+# derivation; floors of DNA, against the true error.
 """Verdicts on replicates, floors of DNA by data, and columns of two cell types."""
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import pytest
 import xarray as xr
 from assay import simulated_counts
 from scipy import special, stats
-from test_cli import call, refused
+from test_cli import call
 
 import causalgia as cg
-from causalgia.errors import CountsError
+from causalgia.errors import DataError
 from causalgia.mpra.counts import counts_of
 from causalgia.mpra.counts._quality import dna_floors
 from causalgia.mpra.counts.replicate_faults import ALSO_DEEP, TOO_ALIKE
@@ -39,11 +41,6 @@ def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Datase
     return simulated_counts(
         table, **{"n_barcodes": 8, "n_replicates": 4, "rng": 2} | settings
     )
-
-
-def told(result: xr.Dataset) -> str:
-    """Return what is printed of a result, in one line."""
-    return " ".join(cg.report(result).split())
 
 
 def again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
@@ -72,7 +69,7 @@ def verdicts(counts: xr.Dataset) -> list[tuple[str, tuple[str, ...]]]:
     return [(one["verdict"], tuple(one["replicates"])) for one in found]
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     "settings",
     [
@@ -97,7 +94,8 @@ def test_sound_counts_have_no_verdict(settings):
         assert verdicts(simulated(rng=rng, **settings)) == []
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
+@pytest.mark.real
 def test_real_counts_have_no_verdict(shared):
     for name in ("library1", "library2"):
         at = shared / "reference" / "mpra_real" / name
@@ -109,7 +107,6 @@ def test_real_counts_have_no_verdict(shared):
         )
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("odd", range(4))
 def test_the_replicate_that_stands_apart_is_named(odd):
     counts = simulated()
@@ -123,7 +120,6 @@ def test_the_replicate_that_stands_apart_is_named(odd):
     rna[:, odd] = np.rint(rna[:, odd] * noise)
     found = again(counts, dna, rna)
     assert verdicts(found) == [("outlier", (str(odd + 1),))]
-    assert f"WRONG: replicate {odd + 1} stands apart" in told(cg.mpra.quality(found))
 
 
 def test_a_copied_replicate_is_found():
@@ -133,9 +129,6 @@ def test_a_copied_replicate_is_found():
     assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))]
     dna[:, 3] = dna[:, 1]
     assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))] * 2
-    assert "same RNA reads in 100 % of their cells" in told(
-        cg.mpra.quality(again(counts, dna, rna))
-    )
 
 
 MADE_OF_ANOTHER = {
@@ -148,7 +141,6 @@ MADE_OF_ANOTHER = {
 }
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("how", MADE_OF_ANOTHER)
 @pytest.mark.parametrize("replicates", [2, 4])
 def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
@@ -162,15 +154,12 @@ def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
     )
     found = again(counts, dna, rna)
     assert verdicts(found) == [("copied", ("1", str(replicates)))]
-    assert "agree better in RNA reads than counting noise allows" in told(
-        cg.mpra.quality(found)
-    )
 
 
 # honest counts that are cut off, transformed, or few
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize("umis", [64, 256])
 @pytest.mark.parametrize("cut", ["saturated", "capped"])
 def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
@@ -186,7 +175,7 @@ def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
         assert {verdict for verdict, _ in found} == {"ceiling"}
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_few_oligos_are_not_called_swapped():
     """Of sets of 5 elements with 3 barcodes log ratios fall with DNA by chance in
     some.
@@ -227,13 +216,8 @@ def test_transformed_counts_are_not_called_copies(how):
     dna, rna = reads(counts)
     found = again(counts, dna, TRANSFORMED[how](rna))
     assert verdicts(found) == [("transformed", ("1", "2", "3", "4"))]
-    said = told(cg.mpra.quality(found))
-    assert "does not look like raw read counts: in 6 of 6 pairs" in said
-    assert "give the raw counts" in said
-    assert "leave one" not in said
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("factor", [2, 8.3])
 @pytest.mark.parametrize("kind", ["dna", "rna"])
 def test_counts_that_were_multiplied_are_no_raw_counts(kind, factor):
@@ -242,15 +226,12 @@ def test_counts_that_were_multiplied_are_no_raw_counts(kind, factor):
     of = {"dna": dna, "rna": rna}
     every = again(counts, **of | {kind: np.rint(of[kind] * factor)})
     assert verdicts(every) == [("transformed", ("1", "2", "3", "4"))]
-    assert (
-        f"{kind.upper()} of replicate 1, 2, 3, 4 does not look like raw read counts"
-        in told(cg.mpra.quality(every))
-    )
     of[kind] = of[kind].copy()
     of[kind][:, 2] = np.rint(of[kind][:, 2] * factor)
     assert verdicts(again(counts, **of)) == [("transformed", ("3",))]
 
 
+@pytest.mark.real
 def test_real_counts_that_were_normalized_are_not_called_copies(shared):
     at = shared / "reference" / "mpra_real" / "library1"
     counts = cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")
@@ -260,7 +241,7 @@ def test_real_counts_that_were_normalized_are_not_called_copies(shared):
     ]
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_a_replicate_of_few_reads_does_not_stand_apart():
     """Log ratios of few reads are not normal numbers: one oligo without RNA lies 10
     below the others.
@@ -316,7 +297,7 @@ LIBRARIES = [
 ]
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize("library", LIBRARIES, ids=str)
 def test_independent_libraries_split_as_chance_does_or_more(library):
     """Twenty kinds of libraries, 50 pairs each: no alarm in 1,000, the mean z within
@@ -455,16 +436,13 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
     assert one["verdict"] == "disagree"
     assert one["replicates"] == ["1", "2"]
     limits = re.search(
-        r"activities of oligos correlate (-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]",
+        r"(-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]",
         one["says"],
     )
     value, lower, upper = map(float, limits.groups())
     assert lower < value < upper < 0.5
-    assert "one of the two is mislabeled or failed" in told(found)
-    assert "check which barcodes and samples their columns are of" in told(found)
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "settings",
     [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}],
@@ -480,12 +458,8 @@ def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
     counts = simulated(n_replicates=replicates, spread=2.0, p_missing=0.0)
     found = shuffled(counts, ("dna",), np.random.default_rng(1), "barcode")
     assert verdicts(found) == [("outlier", (str(replicates),))]
-    assert f"replicate {replicates} stands apart: its DNA reads" in told(
-        cg.mpra.quality(found)
-    )
 
 
-@pytest.mark.rotating(6)
 def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
     for rng in range(5):
         assert verdicts(simulated(rng=rng, sd_abundance=0.0)) == []
@@ -505,7 +479,6 @@ def test_three_replicates_of_which_no_two_agree():
         dna[:, r], rna[:, r] = dna[order, r], rna[order, r]
     found = again(counts, dna, rna)
     assert verdicts(found) == [("disagree", ("1", "2", "3"))]
-    assert "replicates 1, 2 and 3 do not agree" in told(cg.mpra.quality(found))
 
 
 def test_one_pool_in_every_column_of_dna_is_found():
@@ -514,10 +487,7 @@ def test_one_pool_in_every_column_of_dna_is_found():
     found = json.loads(
         cg.mpra.quality(again(counts, dna[:, [0, 0]], rna)).attrs["verdicts"]
     )
-    assert (
-        "if one plasmid pool serves all replicates, give one column of DNA"
-        in found[0]["says"]
-    )
+    assert found[0]["verdict"] == "copied"
 
 
 @pytest.mark.parametrize("plasmid", [True, False])
@@ -530,7 +500,6 @@ def test_a_replicate_does_not_stand_apart_from_another_and_its_copy(plasmid):
     assert set(verdicts(again(counts, dna, rna))) == {("copied", ("2", "3"))}
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "groups", [(0, 0, 1, 1), (0, 1, 0, 1), (0, 0, 0, 1, 1, 1), (1, 0, 1, 0, 0, 0)]
 )
@@ -557,10 +526,6 @@ def test_replicates_of_two_kinds_under_one_name_are_told_apart(groups):
     assert verdicts(found) == [
         ("disagree", tuple(str(i + 1) for i in range(len(groups))))
     ]
-    one = ", ".join(str(i + 1) for i, g in enumerate(groups) if g == groups[0])
-    assert f"replicates {one} and replicates" in told(cg.mpra.quality(found)).replace(
-        "\n", " "
-    )
 
 
 @pytest.mark.parametrize(
@@ -607,6 +572,7 @@ def test_the_advised_floor_is_the_one_with_the_least_true_error():
     assert found.left_out[list(found.floor).index(10.0)] > 0.6
 
 
+@pytest.mark.real
 def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten(
     shared,
 ):
@@ -619,16 +585,12 @@ def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten
     assert quality["floor_left_out"].sel(floor=10).item() == pytest.approx(
         0.73, abs=0.005
     )
-    said = told(quality)
-    assert "min_dna: means of oligos are most precise with 1" in said
-    assert "10 would leave out 73.4 %, for 2.1" in said
 
 
 def test_a_floor_of_ones_own_is_compared():
     counts = simulated(n_barcodes=4)
     quality = cg.mpra.quality(counts, min_dna=200)
     assert 200.0 in quality["floor"].values
-    assert "200 would leave out" in told(quality)
     single = cg.mpra.quality(simulated(n_barcodes=1))
     assert np.isfinite(single["floor_error"]).all()
 
@@ -682,13 +644,7 @@ def written(
 )
 def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
     path, side = written(tmp_path, names, long)
-    with pytest.raises(
-        CountsError,
-        match=(
-            r"the columns are of 2 kinds \(.*\), and cell types or conditions are not "
-            r"replicates"
-        ),
-    ):
+    with pytest.raises(DataError):
         cg.mpra.read_counts(path, side_table=side)
     one = cg.mpra.read_counts(path, side_table=side, replicates=names[:1])
     whole = cg.mpra.read_counts(path, side_table=side, replicates=names)
@@ -697,7 +653,7 @@ def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
     wanted = whole["rna"].sel(barcode=one["barcode"].values, replicate=names[0])
     np.testing.assert_array_equal(one["rna"].values[:, 0], wanted)
     assert one["rna_total"].item() == whole["rna_total"].values[0]
-    with pytest.raises(CountsError, match=r"no replicate 'K563'; there are"):
+    with pytest.raises(DataError):
         cg.mpra.read_counts(path, side_table=side, replicates=["K563"])
 
 
@@ -719,7 +675,7 @@ def test_replicates_of_one_kind_are_read(tmp_path, names):
     )
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_the_command_line_reads_one_cell_type(tmp_path):
     path, _ = written(tmp_path, ["K562_1", "K562_2", "HepG2_1", "HepG2_2"])
     asked = (
@@ -733,7 +689,7 @@ def test_the_command_line_reads_one_cell_type(tmp_path):
         "--method",
         "two_way",
     )
-    refused(*asked, "--out", tmp_path / "x", said="--replicates=K562_1,K562_2")
+    call(*asked, "--out", tmp_path / "x", code=2)
     said = call(
         *asked, "--replicates", "HepG2_1, HepG2_2", "--out", tmp_path / "x"
     ).stdout

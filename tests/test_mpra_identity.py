@@ -1,3 +1,4 @@
+# Imports from the inside: counts without a file, for libraries compared.
 """Which library: fingerprints in the names of units, from the order to the comparison,
 and the names of sequences.
 """
@@ -11,10 +12,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 from assay import library_of
-from test_cli import call, refused
+from test_cli import call
 
 import causalgia as cg
-from causalgia.errors import CountsError, LibraryError, OutcomesError
+from causalgia.errors import DataError, DesignError
 from causalgia.mpra.counts import counts_of as as_counts
 
 ARMS = {"placebo": cg.Placebo("AGATAAG", at=96), "GATA1": cg.Embed("AGATAAG", at=96)}
@@ -181,10 +182,7 @@ def test_two_libraries_merged_by_name_keep_every_control(tmp_path):
     assert len(merged) == len(sides[0]) + len(sides[1])
     assert merged.groupby("element")["group"].nunique().max() == 1
     scramble = elements_of(one, "negative")[0]
-    with pytest.raises(
-        CountsError,
-        match=r"'scramble0\.\w{6}' is not .*; it has 'scramble0\.\w{6}', .* two libraries",
-    ):
+    with pytest.raises(DataError):
         as_counts([[1]], [[1]], barcodes=["ACGT"], oligos=[scramble], side_table=other)
 
 
@@ -204,9 +202,7 @@ def test_a_control_that_was_changed_by_hand_keeps_its_name_in_no_order(tmp_path)
         for i in rows:
             inserts[i] = inserts[i][:-1] + ("A" if inserts[i][-1] != "A" else "C")
             oligos[i] = oligos[i].replace(library["insert"].values[i], inserts[i])
-        with pytest.raises(
-            LibraryError, match=rf"element '{stem}\.\w{{6}}' has other inserts"
-        ):
+        with pytest.raises(DesignError):
             cg.mpra.write_library(
                 library.assign(insert=("row", inserts), oligo=("row", oligos)),
                 tmp_path / "LIB",
@@ -220,15 +216,9 @@ def test_counts_are_refused_with_the_side_table_of_another_library(tmp_path):
     )
     cg.mpra.to_igvf(other, tmp_path / "arms.tsv", "side_table")
     for side in (other, tmp_path / "arms.tsv"):
-        with pytest.raises(
-            CountsError,
-            match=(
-                r"it has 'u\d+\.\w{6}_\w+', which is another sequence: these are two "
-                r"lib"
-            ),
-        ):
+        with pytest.raises(DataError):
             cg.mpra.read_counts(tmp_path / "counts.tsv", side_table=side)
-    with pytest.raises(CountsError, match="these are two libraries"):
+    with pytest.raises(DataError):
         as_counts(
             [[1]],
             [[1]],
@@ -256,10 +246,7 @@ def test_oligos_of_one_library_are_no_elements_of_another():
         "oligos": counts["oligo"].values[counts["oligo_index"].values],
     }
     assert as_counts(**reads, **names, side_table=one).sizes["oligo"] == len(one)
-    with pytest.raises(
-        CountsError,
-        match=r"is of element 'u\d+\.[0-9a-f]{6}', which is another .* two libraries",
-    ):
+    with pytest.raises(DataError):
         as_counts(**reads, **names, side_table=mixed)
 
 
@@ -271,15 +258,13 @@ def test_the_virtual_trial_of_another_library_is_refused():
     fitted = cg.mpra.fit(counts_of(ours), control="placebo", method="two_way")
     assert cg.mpra.concordance(virtual_of(ours), fitted)["n"].item() == 30
     for compare in (cg.mpra.concordance, cg.mpra.prediction_powered):
-        with pytest.raises(
-            OutcomesError, match="which is another sequence: these are two libraries"
-        ):
+        with pytest.raises(DataError):
             compare(virtual_of(other), fitted)
     tables = [
         pd.DataFrame({"element": units(x), "effect": np.arange(30.0), "se": 1.0})
         for x in (ours, other)
     ]
-    with pytest.raises(OutcomesError, match="these are two libraries"):
+    with pytest.raises(DataError):
         cg.mpra.concordance(*tables)
 
 
@@ -305,10 +290,7 @@ def test_a_unit_that_was_changed_by_hand_keeps_its_name_in_no_order_and_no_predi
         library.assign(element=("row", swapped)),
     ):
         for use in (lambda x: cg.mpra.write_library(x, tmp_path / "LIB"), virtual_of):
-            with pytest.raises(
-                LibraryError,
-                match=r"element 'u\d\.\w{6}' has other inserts .* such as 'u\d\.\w{6}'",
-            ):
+            with pytest.raises(DesignError):
                 use(wrong)
     fewer = library.isel(row=library["arm"].values != "placebo")
     own = library.assign(element=("row", np.where(elements == one, "mine", elements)))
@@ -329,7 +311,7 @@ def test_a_library_that_is_named_travels_through_counts_activities_and_fit(tmp_p
     assert library.attrs["library_fingerprint"] in table["info"][0]
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_the_command_line_refuses_another_library(tmp_path):
     for seed in (1, 2):
         place = tmp_path / str(seed)
@@ -366,13 +348,7 @@ def test_the_command_line_refuses_another_library(tmp_path):
             "--out",
             tmp_path / "measured",
         )
-        refused(
-            *asked,
-            said=(
-                "these are two libraries; give the side table of the library that was "
-                "measured"
-            ),
-        )
+        call(*asked, code=2)
     call(*analyze, tmp_path / "1" / "LIB", "--out", tmp_path / "measured")
     compare = (
         "mpra",
@@ -382,13 +358,7 @@ def test_the_command_line_refuses_another_library(tmp_path):
         "--task",
         "K562",
     )
-    refused(
-        *compare,
-        said=(
-            "these are two libraries. Predict the library that was measured: causalgia "
-            "mpra predict"
-        ),
-    )
+    call(*compare, code=2)
     tables = [tmp_path / name for name in ("virtual.csv", "effects.csv")]
     pd.DataFrame(
         {
@@ -400,7 +370,7 @@ def test_the_command_line_refuses_another_library(tmp_path):
         columns={"ace": "effect"}
     )
     effects.to_csv(tables[1], index=False)
-    refused("mpra", "compare", *tables, said="these are two libraries")
+    call("mpra", "compare", *tables, code=2)
 
 
 @pytest.fixture(scope="module")
@@ -450,7 +420,7 @@ def test_rows_of_the_field_say_where_a_sequence_lies(genomic):
     assert table["info"].str.contains("enhancer 7").any()
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_the_names_of_sequences_reach_effects_and_comparisons(genomic, tmp_path):
     cg.mpra.write_library(genomic, tmp_path / "LIB")
     cg.mpra.to_igvf(

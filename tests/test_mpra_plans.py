@@ -1,3 +1,4 @@
+# Imports from the inside: variances of an average, against drawn mean squares.
 """Plans of averages: what they promise is what fits of simulated libraries reach."""
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class TestAnAverage:
             limit.mean(), rel=0.02
         )
 
-    @pytest.mark.rotating
+    @pytest.mark.simulation
     @pytest.mark.parametrize("seed", range(2))
     def test_two_replicates_reach_what_is_promised(self, seed):
         """By the true variances alone .90 was promised, where fits reach .8."""
@@ -138,7 +139,6 @@ class TestMissingCells:
     def test_the_share_is_that_of_the_pilot(self, pilot_and_fit):
         assert pilot_and_fit[0]["missing"].item() == pytest.approx(0.5, abs=0.03)
 
-    @pytest.mark.rotating(6)
     def test_the_error_that_is_planned_is_that_of_the_fit(self, pilot_and_fit):
         pilot, fitted = pilot_and_fit
         plan = cg.mpra.power(0.5, n_barcodes=8, n_replicates=3, pilot=pilot)
@@ -151,13 +151,3 @@ class TestMissingCells:
             noise=cg.mpra.NoiseModel(missing=0.0),
         )
         assert whole["se"] < 0.8 * plan["se"]
-
-    def test_a_share_for_planning_is_no_share_of_simulation(self):
-        with pytest.raises(cg.errors.CountsError, match="give p_missing= of simulate"):
-            cg.mpra.simulate(
-                activities(4, 0.0, 0.0, np.random.default_rng(0)),
-                noise=cg.mpra.NoiseModel(missing=0.5),
-                rng=0,
-            )
-        with pytest.raises(cg.errors.EstimateError, match="missing=1 is not a prob"):
-            cg.mpra.NoiseModel(missing=1)

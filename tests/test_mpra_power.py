@@ -4,7 +4,6 @@ and a real pilot.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,12 @@ import xarray as xr
 from assay import simulated_counts, with_noise
 
 import causalgia as cg
-from causalgia.errors import ArgumentError, ContrastError, CountsError, EstimateError
-from causalgia.mpra.planning._cheapest import read_prices
 from causalgia.mpra.planning._components import LN2, counting_variance, silent_variance
 from causalgia.mpra.planning._power import mean_inverse_barcodes
 
 
 def power(effect: Any = None, **settings: Any) -> xr.Dataset:
     return cg.mpra.power(effect, **with_noise(settings))
-
-
-def cheapest(**settings: Any) -> xr.Dataset:
-    return cg.mpra.cheapest(**with_noise(settings))
 
 
 POWER = {"sd_replicate": 0.15, "sd_count": 0.5}
@@ -46,9 +39,6 @@ def activities(
     return pd.DataFrame(
         {"element": names, "arm": ["control", "treated"] * n, "log2": both}
     )
-
-
-# the reference
 
 
 @pytest.mark.real
@@ -144,9 +134,6 @@ def test_alpha_of_q_is_about_the_requirements_and_solves_its_equation() -> None:
     assert abs(same["power"].item() - chance) < 1e-6
 
 
-# what enlarges it
-
-
 def test_depth_buys_off_the_poisson_part_alone() -> None:
     noise = {"sd_barcode": 0.0, "sd_replicate": 0.0, "sd_abundance": 0.0}
     found = power(
@@ -193,7 +180,7 @@ def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
     assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n))
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize(("planned", "recovery"), [(3.0, 0.7), (5.0, 0.4), (7.5, 0.9)])
 def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(
     planned: float, recovery: float
@@ -215,25 +202,6 @@ def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(
         **POWER,
     )
     assert found["lost"].item() == lost
-    if planned == int(planned):
-        split = cheapest(half_width=0.3, n_barcodes=planned, recovery=recovery, **NOISE)
-        assert split["lost"].item() == pytest.approx(1 - (1 - lost) ** 2)
-
-
-def test_plans_that_leave_no_average_are_refused() -> None:
-    settings = {"n_replicates": 3, "sd_barcode": 0.5, "tau": 0.5, **POWER}
-    with pytest.raises(
-        EstimateError,
-        match=r"n_barcodes=1 with recovery=0\.7: no oligo has the 2 barcodes",
-    ):
-        power(0.5, n_barcodes=1, recovery=0.7, **settings)
-    with pytest.raises(
-        EstimateError,
-        match=r"n_backgrounds=\[3, 50\]: 0\.14 of them would keep two barcodes",
-    ):
-        power(0.5, n_backgrounds=[3, 50], n_barcodes=3, recovery=0.3, **settings)
-    few = cheapest(max_oligos=600, n_barcodes=[3, 12], recovery=0.1, **NOISE)
-    assert few["n_backgrounds"] * (1 - few["lost"]) >= 2
 
 
 def test_counting_and_silence_are_what_counts_do() -> None:
@@ -275,9 +243,6 @@ def test_uneven_and_silent_cells_explain_the_error_of_the_barcode_case() -> None
     assert found["power"] < plain["power"] - 0.1
 
 
-# a pilot
-
-
 def simulated(n: int, seed: int, **settings: float) -> xr.Dataset:
     plain = {
         "n_barcodes": 10,
@@ -292,7 +257,7 @@ def simulated(n: int, seed: int, **settings: float) -> xr.Dataset:
     )
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_components_are_unbiased() -> None:
     """Over data sets, each mean is within 4 of its Monte-Carlo errors of the truth."""
     sets = [
@@ -325,7 +290,7 @@ def test_components_of_counting_split_into_rna_and_dna() -> None:
     assert pool.attrs["plasmid"] == 1
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_noisiness_and_silence_are_seen() -> None:
     found = cg.mpra.components(
         simulated(4000, 6, sd_noisiness=0.4, p_silent=0.02), control="control"
@@ -404,11 +369,6 @@ def test_a_virtual_trial_says_effect_and_spread() -> None:
         found["power"].to_numpy().ravel(), by_hand["power"].to_numpy()
     )
     assert found["power"].dims == ("contrast", "task", "n_backgrounds")
-    with pytest.raises(EstimateError, match="slope="):
-        power(virtual=effects, **shape, **noise)
-
-
-# the cheapest
 
 
 NOISE = {"sd_barcode": 0.5, "sd_replicate": 0.15, "tau": 0.5, "sd_common": 0.05}
@@ -465,39 +425,6 @@ def test_a_pilot_of_one_contrast_speaks_for_any_and_one_of_several_has_to_be_pic
     xr.testing.assert_identical(
         power(virtual=trial_of("two"), pilot=pilot_of("GATA1"), **grid), wanted
     )
-    with pytest.raises(
-        EstimateError,
-        match=r"'two' is not one of the pilot's \(A, B\).*contrast='A', drop=True",
-    ):
-        power(virtual=trial_of("two"), pilot=pilot_of("A", "B"), **grid)
-
-
-def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
-    noise = {"sd_barcode": 0.6, "sd_replicate": 0.15}
-    with pytest.raises(
-        EstimateError, match=r"tau is not given.*NoiseModel\(.*, tau=\.\.\.\)"
-    ):
-        power(
-            0.3, n_backgrounds=30, n_barcodes=8, n_replicates=3, sd_count=0.5, **noise
-        )
-    with pytest.raises(
-        EstimateError, match=r"tau is not given.*NoiseModel\(.*, tau=\.\.\.\)"
-    ):
-        cheapest(half_width=0.1, **noise)
-    assert cheapest(half_width=1.0, n_elements=10, **noise)["n_elements"].item() == 10
-
-
-def test_one_message_names_all_of_the_noise_that_lacks() -> None:
-    """What it says to give is all that the call needs."""
-    shape = {"n_backgrounds": 30, "n_barcodes": 8, "n_replicates": 3}
-    with pytest.raises(EstimateError) as refused:
-        cg.mpra.power(0.3, **shape)
-    cure = str(refused.value).partition("or give ")[2]
-    lacking = re.findall(r"(\w+)=\.\.\.", cure)
-    assert lacking == ["sd_barcode", "sd_replicate", "tau"]
-    assert "depth=" in cure
-    noise = cg.mpra.NoiseModel(**dict.fromkeys(lacking, 0.3))
-    assert 0 < cg.mpra.power(0.3, **shape, noise=noise, depth=50)["power"].item() < 1
 
 
 @pytest.mark.parametrize("name", ["sd_abundance", "disp_rna", "disp_dna", "p_silent"])
@@ -510,263 +437,12 @@ def test_counting_is_not_described_twice(name: str) -> None:
         "depth": 50,
         "pilot": pilot,
     }
-    refused = rf"NoiseModel\({name}=0.3\) gives the counting noise, as does pilot=; leave {name} out"
-    with pytest.raises(EstimateError, match=refused):
-        power(0.3, **design, **{name: 0.3})
-    with pytest.raises(EstimateError, match=refused):
-        cheapest(half_width=0.1, pilot=pilot, **{name: 0.3})
     default = getattr(cg.mpra.NoiseModel(), name)
     xr.testing.assert_identical(
         power(0.3, **design, **{name: default}), power(0.3, **design)
     )
 
 
-def test_what_is_no_pilot_slope_or_weight_is_refused() -> None:
-    noise = {"sd_barcode": 0.6, "sd_replicate": 0.15, "sd_count": 0.5}
-    for pilot in (xr.Dataset(), "pilot"):
-        with pytest.raises(
-            (EstimateError, ArgumentError), match="pilot: no variance components"
-        ):
-            power(0.3, n_barcodes=8, n_replicates=3, pilot=pilot)  # type: ignore[arg-type]
-    odd: list[tuple[str, Any]] = [
-        ("weights", None),
-        ("weights", ("a", "b")),
-        ("plasmid", "no"),
-    ]
-    odd += [("barcode_dispersion", "wide")]
-    for name, value in odd:
-        with pytest.raises((EstimateError, ArgumentError), match=name):
-            power(0.3, n_barcodes=8, n_replicates=3, **noise, **{name: value})
-    with pytest.raises(EstimateError, match="slope='1' must be a finite number"):
-        power(virtual=trial_of("A"), slope="1", n_barcodes=8, n_replicates=3, **noise)  # type: ignore[arg-type]
-
-
-def test_cheapest_is_that_of_brute_force() -> None:
-    found = cheapest(
-        half_width=0.2,
-        n_barcodes=range(3, 7),
-        n_replicates=[2, 3, 4],
-        depth=[20, 100],
-        oligo_length=300,
-        **NOISE,
-    )
-    prices = read_prices()
-    best = np.inf
-    for b in range(3, 7):
-        for r in (2, 3, 4):
-            n = np.arange(2, 400)
-            plan = power(
-                0.5,
-                n_backgrounds=n,
-                n_barcodes=b,
-                n_replicates=r,
-                depth=[20, 100],
-                **NOISE,
-            )
-            for depth in (20, 100):
-                wide = plan["half_width"].sel(depth=depth).to_numpy()
-                if not (wide <= 0.2).any():
-                    continue
-                k = n[(wide <= 0.2).argmax()]
-                oligos = 2.0 * k * b
-                reads = oligos * 2 * r * depth / 1e6 * prices.per_million_reads
-                pool = float(prices.of_pool(np.array([oligos]), 300)[0])
-                best = min(
-                    best, pool + reads + r * prices.per_replicate + prices.per_library
-                )
-    assert abs(found["price"].item() / best - 1) < 1e-12
-    assert found["half_width"] <= 0.2
-
-
-@pytest.mark.rotating
-def test_a_fixed_number_of_oligos_goes_to_backgrounds_first() -> None:
-    found = cheapest(max_oligos=2_400, **NOISE)
-    assert found["n_oligos"] <= 2_400
-    assert (found["n_backgrounds"].item(), found["n_barcodes"].item()) == (400, 3)
-    same = power(
-        0.5,
-        n_backgrounds=400,
-        n_barcodes=3,
-        n_replicates=found["n_replicates"].item(),
-        depth=found["depth"].item(),
-        **NOISE,
-    )
-    assert abs(same["half_width"].item() - found["half_width"].item()) < 1e-12
-
-
-@pytest.mark.rotating(6)
-def test_a_budget_is_kept_and_more_money_is_narrower() -> None:
-    wide = [cheapest(budget=b, **NOISE) for b in (6_000, 12_000)]
-    assert wide[0]["price"] <= 6_000
-    assert wide[1]["half_width"] < wide[0]["half_width"]
-
-
-def test_random_barcodes_cost_reads_and_not_oligos() -> None:
-    found = cheapest(
-        true_effect=0.5,
-        n_elements=500,
-        barcode_dispersion=0.5,
-        recovery=0.4,
-        n_barcodes=range(3, 301),
-        **NOISE,
-    )
-    assert found["n_oligos"] == 1_000
-    assert found["power"] >= 0.8
-    assert found["n_barcodes"] > 30
-
-
-@pytest.mark.rotating
-def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
-    text = (
-        Path(cg.mpra.__file__)
-        .parent.joinpath("data", "prices_2026-11.toml")
-        .read_text()
-    )
-    own = tmp_path / "mine.toml"
-    own.write_text(
-        text.replace('currency = "USD"', 'currency = "EUR"').replace(
-            "price = 600", "price = 6_000"
-        )
-    )
-    assert cheapest(half_width=0.1, prices=own, **NOISE).attrs["currency"] == "EUR"
-    own.write_text(text.replace("price = 600", "price = -1"))
-    with pytest.raises(EstimateError, match=r"replicate\.price=-1"):
-        cg.mpra.PlannedLibrary(prices=own)
-
-
-# at the door
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        (
-            {},
-            r"sd_barcode is not given.*, nor sd_replicate .*, nor the counting noise; "
-            r".* or give noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\., "
-            r"sd_replicate=\.\.\.\) and depth=",
-        ),
-        (
-            {"sd_barcode": 0.5},
-            r"sd_replicate is not given \(.*, about 0\.15\), nor the counting noise.* "
-            r"or give noise=cg\.mpra\.NoiseModel\(sd_barcode=0\.5, sd_replicate=",
-        ),
-        (
-            {"sd_barcode": 0.5, "sd_replicate": 0.1},
-            r"say depth=.* or noise=cg\.mpra\.NoiseModel\(.*, sd_count=\.\.\.\)",
-        ),
-        (
-            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9},
-            "give one of them",
-        ),
-        (
-            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "disp_rna": 0.2},
-            "disp_rna would have no effect",
-        ),
-        (
-            {
-                "sd_barcode": 0.5,
-                "sd_replicate": 0.1,
-                "sd_count": 0.5,
-                "sd_abundance": 0.2,
-            },
-            "leave sd_count out and give",
-        ),
-        (
-            {
-                "sd_barcode": 0.5,
-                "sd_replicate": 0.1,
-                "sd_count": 0.5,
-                "alpha": 0.01,
-                "q": 0.1,
-            },
-            "two error rates of one test",
-        ),
-        ({"sd_barcode": -0.5, "sd_replicate": 0.1, "sd_count": 0.5}, "sd_barcode=-0.5"),
-        (
-            {
-                "sd_barcode": 0.5,
-                "sd_replicate": 0.1,
-                "sd_count": 0.5,
-                "weights": (1.0, 1.0),
-            },
-            "do not sum to 0",
-        ),
-        (
-            {
-                "sd_barcode": 0.5,
-                "sd_replicate": 0.1,
-                "sd_count": 0.5,
-                "tau": 0.5,
-                "n_backgrounds": 1,
-            },
-            "n_backgrounds=1",
-        ),
-        (
-            {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 5},
-            "alpha=5",
-        ),
-        (
-            {
-                "sd_barcode": 0.5,
-                "sd_replicate": 0.1,
-                "sd_count": 0.5,
-                "barcode_dispersion": -1,
-            },
-            "barcode_dispersion=-1 must be a number of at least 0",
-        ),
-    ],
-)
-def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:
-    with pytest.raises(EstimateError, match=said):
-        power(0.5, n_barcodes=10, n_replicates=4, **settings)
-
-
-@pytest.mark.rotating(6)
-def test_what_cannot_be_bought_is_said() -> None:
-    with pytest.raises(
-        EstimateError, match="give a goal .half_width= or true_effect=. or a limit"
-    ):
-        cheapest(**NOISE)
-    with pytest.raises(EstimateError, match="raise budget"):
-        cheapest(half_width=0.1, budget=100, **NOISE)
-    with pytest.raises(EstimateError, match="no split reaches"):
-        cheapest(
-            half_width=0.01, sd_barcode=0.5, sd_replicate=0.15, tau=0.5, sd_common=0.2
-        )
-    with pytest.raises(EstimateError, match="its longest are 300"):
-        cheapest(half_width=0.1, oligo_length=400, **NOISE)
-
-
-@pytest.mark.rotating(6)
-def test_an_interaction_needs_the_oligos_of_all_its_arms() -> None:
-    two, four = (
-        cheapest(max_oligos=2_400, weights=w, **NOISE)
-        for w in ((-1.0, 1.0), (1.0, -1.0, -1.0, 1.0))
-    )
-    assert (two["n_backgrounds"].item(), four["n_backgrounds"].item()) == (400, 200)
-    third = cheapest(max_oligos=2_400, weights=(-1.0, 1.0, 0.0), **NOISE)
-    assert third["n_oligos"].item() == 3 * 3 * third["n_backgrounds"].item()
-
-
-@pytest.mark.parametrize(("name", "value"), [("true_effect", "a"), ("pilot", "a")])
-def test_cheapest_refuses_what_it_cannot_read(name: str, value: Any) -> None:
-    with pytest.raises(EstimateError, match=name):
-        cheapest(**{"max_oligos": 2_000, name: value}, **NOISE)
-
-
-def test_a_pilot_without_replicates_is_refused() -> None:
-    counts = simulated(5, 9)
-    with pytest.raises((CountsError, ArgumentError), match="one replicate"):
-        cg.mpra.components(counts.isel(replicate=[0]), control="control")
-    with pytest.raises(ContrastError):
-        cg.mpra.components(counts, control="nothing")
-
-
-# through the analysis
-
-
-@pytest.mark.long
 def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
     """2,000 elements with the same effect, two layers of noise, DNA and RNA counted,
     analyzed as measured data are.
@@ -807,8 +483,7 @@ def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
     )
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 def test_power_of_a_mean_over_backgrounds_is_what_the_analysis_reaches() -> None:
     """1,500 motifs in 12 backgrounds each: the t test of each motif's mean effect. With
     four replicates, for at two and three an average is tested with fewer df.

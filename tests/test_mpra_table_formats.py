@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia.cli.commands import app
-from causalgia.errors import CountsError
+from causalgia.errors import DataError
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": "u1", "arm": ["ref", "alt"], "group": "test"}
@@ -72,75 +72,42 @@ class TestBarcodes:
     def test_of_igvf_and_mpra_snakeflow(self, tmp_path):
         counts = read(tmp_path, wide(PLAIN), "counts.tsv.gz")
         assert is_whole(counts)
-        assert counts.attrs["table_format"] == (
-            "read as a row a barcode (IGVF reporter_experiment_barcode)"
-        )
 
     @pytest.mark.parametrize(
-        ("header", "separator", "says"),
+        ("header", "separator"),
         [
-            (BCALM, "\t", "barcodes in 'Barcode' and oligos in 'name'"),
-            (PLAIN.upper(), "\t", "barcodes in 'BARCODE' and oligos in 'OLIGO_NAME'"),
-            (PLAIN.replace("\t", ","), ",", "commas between cells"),
-            (PLAIN.replace("\t", ";"), ";", "semicolons between cells"),
-            ("BC\tOligo\tDNA1\tRNA1\tDNA2\tRNA2", "\t", "barcodes in 'BC'"),
-            ("bc\toligo\trep1_DNA\trep1_RNA\trep2_DNA\trep2_RNA", "\t", "'bc'"),
+            (BCALM, "\t"),
+            (PLAIN.upper(), "\t"),
+            (PLAIN.replace("\t", ","), ","),
+            (PLAIN.replace("\t", ";"), ";"),
+            ("BC\tOligo\tDNA1\tRNA1\tDNA2\tRNA2", "\t"),
+            ("bc\toligo\trep1_DNA\trep1_RNA\trep2_DNA\trep2_RNA", "\t"),
             (
                 "barcode\tlabel\tDNA(condition X, replicate 1)\tRNA(condition X, replicate "
                 "1)\tDNA(condition X, replicate 2)\tRNA(condition X, replicate 2)",
                 "\t",
-                "oligos in 'label'",
             ),
         ],
         ids=["BCalm", "upper", "csv", "semicolons", "short", "prefix", "MPRAnalyze"],
     )
-    def test_under_other_headers(self, tmp_path, header, separator, says):
+    def test_under_other_headers(self, tmp_path, header, separator):
         counts = read(tmp_path, wide(header, separator))
         assert is_whole(counts)
-        assert says in counts.attrs["table_format"]
-        assert says in str(cg.report(counts))
 
     def test_with_quotes_and_names_of_rows_as_r_writes_them(self, tmp_path):
         quoted = wide('"' + PLAIN.replace("\t", '"\t"') + '"')
         assert is_whole(read(tmp_path, quoted))
-        with pytest.raises(CountsError, match="a quotation mark that is not closed"):
-            read(tmp_path, BCALM + '\n"' + "A" * 140_000)
-        lines = quoted.splitlines()
-        rows = [lines[0], *(f"{i}\t{line}" for i, line in enumerate(lines[1:]))]
-        with pytest.raises(CountsError, match=r"line 2: 7 cells .*row.names = FALSE"):
-            read(tmp_path, "\n".join(rows))
 
     @pytest.mark.parametrize("header", [PLAIN, BCALM], ids=["IGVF", "BCalm"])
     def test_in_lower_case_and_with_the_suffix_of_10x(self, tmp_path, header):
         text = wide(header, barcodes=[one.lower() + "-1" for one in BARCODES])
         counts = read(tmp_path, text)
         assert is_whole(counts)
-        assert "the suffix -1 of barcodes was left out" in counts.attrs["table_format"]
-        assert "lower case" in counts.attrs["table_format"]
-        several = [f"{one}-{i % 2 + 1}" for i, one in enumerate(BARCODES)]
-        with pytest.raises(
-            CountsError, match="barcodes end in -1 and -2, which number"
-        ):
-            read(tmp_path, wide(header, barcodes=several))
 
     @pytest.mark.parametrize("header", [PLAIN, BCALM], ids=["IGVF", "BCalm"])
     def test_with_commas_between_thousands(self, tmp_path, header):
         text = wide(header).replace("\t20\t", "\t1,020\t", 1)
         assert 1020 in read(tmp_path, text)["rna"].values
-        with pytest.raises(CountsError, match=r"line 2: rna_count_1 .*'1,02'"):
-            read(tmp_path, wide(header).replace("\t20\t", "\t1,02\t", 1))
-
-    def test_that_do_not_say_which_column_names_the_oligo_are_refused(self, tmp_path):
-        header = BCALM.replace("name\t", "name\toligo\t", 1)
-        text = wide(header).replace("\ta\t", "\ta\ta\t").replace("\tb\t", "\tb\tb\t")
-        with pytest.raises(
-            CountsError, match=r"'name' and 'oligo' may each .*rename .* oligo_name"
-        ):
-            read(tmp_path, text)
-        with pytest.raises(CountsError, match="'DNA_1' and 'dna_count_1' are both DNA"):
-            read(tmp_path, wide("bc\toligo\tDNA_1\tdna_count_1\tDNA_2\tRNA_2"))
-        with pytest.raises(CountsError, match="column 'gc' is not a count"):
-            read(tmp_path, wide("bc\toligo\tDNA_1\tRNA_1\tDNA_2\tgc"))
 
 
 class TestSums:
@@ -155,26 +122,11 @@ class TestSums:
         assert counts["dna"].values.tolist() == [[100, 110], [300, 310]]
         assert counts["rna"].values.tolist() == [[200, 190], [200, 290]]
         assert counts["barcode"].values.tolist() == ["a", "b"]
-        for says in ("one sum an oligo and replicate (IGVF", "'n_bc' not used"):
-            assert says in counts.attrs["table_format"]
 
     def test_of_a_row_an_oligo(self, tmp_path):
         text = "Oligo,DNA_1,RNA_1,DNA_2,RNA_2\na,100,200,110,190\nb,300,200,310,290\n"
         counts = read(tmp_path, text)
         assert counts["rna"].values.tolist() == [[200, 190], [200, 290]]
-        assert "one sum an oligo;" in counts.attrs["table_format"]
-        again = text + "a,1,2,3,4\n"
-        with pytest.raises(
-            CountsError, match=r"line 4: oligo 'a' has a second row .*2"
-        ):
-            read(tmp_path, again)
-
-    def test_that_are_normalized_are_refused(self, tmp_path):
-        text = "oligo_name\tdna_normalized\trna_counts\na\t1.5\t3\nb\t1\t2\n"
-        with pytest.raises(
-            CountsError, match="dna_normalized is normalized, and counts"
-        ):
-            read(tmp_path, text)
 
 
 class TestMpraModel:
@@ -193,10 +145,6 @@ class TestMpraModel:
 
     def test_with_its_condition_table(self, tmp_path):
         conditions = write(tmp_path, "conditions.txt", self.CONDITIONS)
-        with pytest.raises(
-            CountsError, match=r"2 kinds \(K562_r1, K562_r2; HepG2_r1\)"
-        ):
-            read(tmp_path, self.text(), conditions=conditions)
         counts = read(
             tmp_path,
             self.text(),
@@ -205,24 +153,6 @@ class TestMpraModel:
         )
         assert counts["dna"].values.tolist() == [7, 9, 11, 13]
         assert counts["rna"].values.tolist() == [[9, 8]] * 4
-        says = counts.attrs["table_format"]
-        assert "plasmid_r1 and plasmid_r2 were summed: one plasmid pool" in says
-        assert "'CIGAR'" in says
-
-    def test_without_it_is_refused_with_the_cure(self, tmp_path):
-        with pytest.raises(CountsError, match="no column says RNA.*conditions="):
-            read(tmp_path, self.text())
-        with pytest.raises(CountsError, match="conditions= is an int; give a path"):
-            read(tmp_path, self.text(), conditions=3)
-        lone = {"plasmid_r1": "K562", "K562_r1": "K562"}
-        with pytest.raises(CountsError, match="all columns are of K562; mark those"):
-            read(tmp_path, self.text(), conditions=lone)
-        short = dict(line.split("\t") for line in self.CONDITIONS.splitlines()[:-1])
-        with pytest.raises(CountsError, match="'HepG2_r1' is not in conditions="):
-            read(tmp_path, self.text(), conditions=short)
-        more = short | {"HepG2_r1": "HepG2", "HepG2_r2": "HepG2"}
-        with pytest.raises(CountsError, match="has 'HepG2_r2', which is no column"):
-            read(tmp_path, self.text(), conditions=more)
 
     def test_attributes_are_a_side_table(self, tmp_path):
         side = write(
@@ -261,12 +191,6 @@ class TestFilesOfReplicates:
         path = write(tmp_path, "barcodes.tsv.gz", assigned)
         counts = cg.mpra.read_counts(files, side_table=SIDE, assignment=path)
         assert is_whole(counts)
-        assert (
-            "2 files, one a replicate: barcode, DNA and RNA"
-            in (counts.attrs["table_format"])
-        )
-        with pytest.raises(CountsError, match="say nothing of oligos; .*assignment="):
-            cg.mpra.read_counts(files, side_table=SIDE)
 
     def test_barcodes_without_an_oligo_are_counted_and_left_out(self, tmp_path):
         table = pd.DataFrame({"barcode": BARCODES[:3], "oligo": OLIGOS[:3]})
@@ -274,18 +198,6 @@ class TestFilesOfReplicates:
             self.files(tmp_path), side_table=SIDE, assignment=table
         )
         assert counts.sizes["barcode"] == 3
-        assert (
-            "2 of 7 rows without an oligo in the assignment left out"
-            in (counts.attrs["table_format"])
-        )
-        twice = pd.concat([table, table[:1].assign(oligo="b")])
-        with pytest.raises(
-            CountsError, match="barcode AACCGGTT is of oligos 'a' and 'b'"
-        ):
-            cg.mpra.read_counts(self.files(tmp_path), side_table=SIDE, assignment=twice)
-        other = table.assign(barcode=["TTTTTTTT", "TTTTTTTA", "TTTTTTTC"])
-        with pytest.raises(CountsError, match="none of its 4 barcodes, such as"):
-            cg.mpra.read_counts(self.files(tmp_path), side_table=SIDE, assignment=other)
 
     def test_of_mpra_snakeflow(self, tmp_path):
         header = "barcode\toligo_name\tdna_count\trna_count"
@@ -309,34 +221,11 @@ class TestFilesOfReplicates:
             files.append(write(tmp_path, f"rep{r}.tsv", text))
         assert is_whole(cg.mpra.read_counts(files, side_table=SIDE))
 
-    def test_of_several_replicates_are_refused_by_name(self, tmp_path):
-        both = [write(tmp_path, f"{name}.tsv", wide(PLAIN)) for name in "ab"]
-        with pytest.raises(CountsError, match=r"a\.tsv: a file for each replicate has"):
-            cg.mpra.read_counts(both, side_table=SIDE)
-
-    def test_that_are_no_replicates_are_refused(self, tmp_path):
-        header = "barcode\toligo_name\tdna_count\trna_count"
-        one, two = self.files(tmp_path, header).values()
-        with pytest.raises(
-            CountsError, match=r"_1_counts.*is given for two replicates"
-        ):
-            cg.mpra.read_counts([one, one], side_table=SIDE)
-        other = two.rename(tmp_path / "HEK_1_counts.tsv.gz")
-        with pytest.raises(CountsError, match="the columns are of 2 kinds"):
-            cg.mpra.read_counts([one, other], side_table=SIDE)
-        with pytest.raises(CountsError, match="read_counts reads files, not an int"):
-            cg.mpra.read_counts([one, 2], side_table=SIDE)
-        with pytest.raises(CountsError, match="no files of counts are given; give"):
-            cg.mpra.read_counts([], side_table=SIDE)
-        alike = [tmp_path / "a-1.tsv", tmp_path / "a_1.tsv"]
-        with pytest.raises(CountsError, match="nothing in the names of these files"):
-            cg.mpra.read_counts(alike, side_table=SIDE)
-
     def test_a_wrong_cell_is_named_by_its_file_and_line(self, tmp_path):
         files = self.files(tmp_path, "barcode\toligo_name\tdna_count\trna_count")
         text = gzip.decompress(files["2"].read_bytes()).replace(b"\t30\n", b"\t3.5\n")
         files["2"].write_bytes(gzip.compress(text, mtime=0))
-        with pytest.raises(CountsError, match=r"HepG2_2_counts.*, line 3: rna_count"):
+        with pytest.raises(DataError):
             cg.mpra.read_counts(files, side_table=SIDE)
 
 
@@ -372,16 +261,6 @@ class TestSaturationMutagenesis:
         settings = {"side_table": path, "assignment": path} | settings
         return cg.mpra.read_counts(self.files(folder), **settings)
 
-    def test_barcodes_with_several_variants_are_refused_with_the_way(self, tmp_path):
-        with pytest.raises(CountsError) as error:
-            self.read(tmp_path)
-        text = str(error.value)
-        assert (
-            "GBM_1_counts.tsv.gz, line 4: barcode TTAACCGG carries 2 variants" in text
-        )
-        assert "additive model, which comes later" in text
-        assert "drop_unknown=True" in text
-
     def test_one_variant_is_an_arm_beside_the_reference(self, tmp_path):
         counts = self.read(tmp_path, drop_unknown=True)
         assert counts["element"].values.tolist() == ["TERT", "TERT"]
@@ -392,10 +271,6 @@ class TestSaturationMutagenesis:
             "CCGGTTAA": [7, 2],  # and CCGGTTAC, which was taken for it
             "GGTTAACC": [7, 20],
         }
-        text = counts.attrs["table_format"]
-        assert "2 of 8 rows of barcodes with several variants left out" in text
-        assert "1 of 3 variants left out, which no counted barcode carries" in text
-        assert "1 barcodes were added to those that the assignment takes" in text
 
     def test_a_side_table_of_ones_own_may_have_the_variants_together(self, tmp_path):
         names = ["TERT:reference", "TERT:20:C>G", "TERT:20:C>G;TERT:7:GCC>GC"]
@@ -405,23 +280,6 @@ class TestSaturationMutagenesis:
         counts = self.read(tmp_path, side_table=side)
         assert counts["arm"].values.tolist() == ["none", "one", "both"]
         assert counts.sizes["barcode"] == 4
-
-    @pytest.mark.parametrize(
-        ("text", "why"),
-        [
-            (VARIANTS + "ACGTACGT LDLR:3:C>G\n", "variants are of several regions"),
-            (VARIANTS + "ACGTACGT 3:C>G\n", "line 6: .*is no barcode with variants"),
-            (
-                VARIANTS + "CCGGTTAC TERT:3:C>G\n",
-                "CCGGTTAC has a line of its own, and in another is taken",
-            ),
-            ("ACGTACGT \nACGTACGA \nACGTAAAA T:3:C>G T:5:A>C\n", "a variant alone"),
-            ("ACGTACGT T:3:C>G\nACGTAAAA T:3:C>G T:5:A>C\n", "without a variant, so"),
-        ],
-    )
-    def test_files_of_another_kind_are_refused(self, tmp_path, text, why):
-        with pytest.raises(CountsError, match=why):
-            self.read(tmp_path, text, drop_unknown=True)
 
 
 def one_file_each(folder: Path, name: str) -> tuple[list[str], list[str]]:
@@ -466,15 +324,13 @@ def invoke(*words: str):
 
 
 class TestFilesOfReplicatesInTheShell:
-    @pytest.mark.rotating
+    @pytest.mark.simulation
     def test_are_read_as_in_python(self, tmp_path):
         files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
         options += ["--out", str(tmp_path / "out"), "--drop-unknown", "--notes"]
         assigned = ["--assignment", str(tmp_path / "assigned.tsv")]
         code, text = invoke("analyze", *files, *assigned, *options)
         assert code == 0, text
-        assert "read as 3 files, one a replicate: barcode, DNA and RNA" in text
-        assert "36 of 432 rows of 2 oligos that the side table lacks" in text
         quality = (tmp_path / "out" / "quality.txt").read_text().splitlines()
         assert [line.split()[0] for line in quality if line[:2] in ("1 ", "2 ", "3 ")]
         named = [f"{name}={one}" for name, one in zip("cab", files, strict=True)]
@@ -491,33 +347,12 @@ class TestFilesOfReplicatesInTheShell:
         assigned = ["--pilot-assignment", str(tmp_path / "assigned.tsv")]
         code, text = invoke("power", *pilot, *options, *assigned)
         assert code != 0
-        assert "--pilot-drop-unknown" in text
         code, text = invoke(
             "power", *pilot, *options, *assigned, "--pilot-drop-unknown"
         )
         assert code == 0, text
         code, text = invoke("power", *assigned)
         assert code != 0
-        assert "--pilot-assignment is about a pilot; give its counts, --pilot" in text
-
-    @pytest.mark.parametrize(
-        ("files", "why"),
-        [
-            (("{0}", "nosuch.tsv"), "nosuch.tsv"),
-            (("{0}", "{0}"), "K562_1_counts.tsv.gz: the file is given for two"),
-            (("a={0}", "{1}"), "K562_2_counts.tsv.gz: the other files are given as"),
-            (("a={0}", "a={1}"), "is replicate 'a' already; give each file its own"),
-        ],
-    )
-    def test_a_wrong_file_is_refused_once_by_its_name(self, tmp_path, files, why):
-        paths, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
-        given = [one.format(*paths) for one in files]
-        options += ["--assignment", str(tmp_path / "assigned.tsv")]
-        options += ["--out", str(tmp_path / "out"), "--drop-unknown"]
-        code, text = invoke("analyze", *given, *options)
-        assert code != 0
-        assert text.count(why) == 1
-        assert "Traceback" not in text
 
 
 class TestSideTables:
@@ -527,16 +362,6 @@ class TestSideTables:
         assert counts["element"].values.tolist() == ["a", "b"]
         assert counts["arm"].values.tolist() == ["HNF4A", "neg_control"]
         assert counts["group"].values.tolist() == ["test", "negative"]
-
-    def test_labels_that_say_control_and_not_which_are_refused(self, tmp_path):
-        labels = write(tmp_path, "labels.tsv", "a\tHNF4A\nb\tcontrol\n")
-        with pytest.raises(CountsError, match="'control' may be of negative or of pos"):
-            read(tmp_path, wide(PLAIN), side=labels)
-
-    def test_an_assignment_is_no_side_table(self, tmp_path):
-        path = write(tmp_path, "assigned.tsv", "AACCGGTT\ta\nGGTTAACC\tb\n")
-        with pytest.raises(CountsError, match="begins with barcodes.*assignment="):
-            read(tmp_path, wide(PLAIN), side=path)
 
     @pytest.mark.parametrize("separator", ["\t", ","])
     def test_the_variants_of_bcalm(self, tmp_path, separator):
@@ -556,21 +381,9 @@ class TestSideTables:
 class TestOligosBeyondTheSideTable:
     def test_are_refused_or_left_out_and_counted(self, tmp_path):
         text = wide(PLAIN) + "ACACACAC\tz\t1\t2\t3\t4\n"
-        with pytest.raises(CountsError, match="line 6: oligo 'z' .*drop_unknown=True"):
-            read(tmp_path, text)
         counts = read(tmp_path, text, drop_unknown=True)
         assert is_whole(counts)
-        assert (
-            "1 of 5 rows of 1 oligo that the side table lacks left out"
-            in (counts.attrs["table_format"])
-        )
 
-    def test_are_never_all(self, tmp_path):
-        text = wide(PLAIN).replace("\ta\t", "\tx\t").replace("\tb\t", "\ty\t")
-        with pytest.raises(CountsError, match="line 2: oligo 'x' is not in the side"):
-            read(tmp_path, text, drop_unknown=True)
-
-    @pytest.mark.rotating(6)
     def test_are_counted_by_the_command_line(self, tmp_path):
         truth = pd.DataFrame(
             {
@@ -589,11 +402,8 @@ class TestOligosBeyondTheSideTable:
         command += ["--control", "ref", "--out", str(tmp_path / "out")]
         found = CliRunner().invoke(app, command)
         assert found.exit_code != 0
-        assert "--drop-unknown" in found.output
         found = CliRunner().invoke(app, [*command, "--drop-unknown", "--notes"])
         assert found.exit_code == 0, found.output
-        flat = " ".join(found.output.split())
-        assert "12 of 144 rows of 2 oligos that the side table lacks left out" in flat
 
 
 @pytest.mark.real
@@ -618,7 +428,7 @@ class TestPublicTables:
         fits = [cg.mpra.fit(one, control="A") for one in (sums, plain)]
         np.testing.assert_array_equal(fits[0]["se"], fits[1]["se"])
 
-    @pytest.mark.rotating
+    @pytest.mark.simulation
     def test_of_a_plasmid_pool_as_published(self, shared):
         folder = shared / "data" / "mpra" / "crx_rho_library1"
         labels = pd.read_csv(folder / "barcode_counts.tsv.gz", sep="\t")["label"]
@@ -633,4 +443,3 @@ class TestPublicTables:
         counts = cg.mpra.read_counts(folder / "barcode_counts.tsv.gz", side_table=side)
         assert counts["dna"].dims == ("barcode",)
         assert counts["replicate"].values.tolist() == ["1", "2", "3"]
-        assert "oligos in 'label'" in counts.attrs["table_format"]

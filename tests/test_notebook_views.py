@@ -59,7 +59,6 @@ def test_names_are_escaped_everywhere():
 def test_many_arms_are_counted():
     arms = {f"arm {i}": cg.Embed("AGATAAG", at=i) for i in range(30)}
     page = design(arms)._repr_html_()
-    assert "and 11 more arms" in page
     assert page.count("scope='row'") == 20
 
 
@@ -71,21 +70,11 @@ def test_experiments_and_answers_show_their_question():
         answer = experiment.analyze(
             cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
         )
-    assert experiment.question in experiment._repr_html_()
     page = answer._repr_html_()
-    assert experiment.question in page
     for row in answer.decisions["contrast"].to_numpy():
         assert f">{row}</td>" in page
     assert View(answer)._repr_html_() == page
     assert page.count("<table>") == 1
-    assert repr(View(answer)) == str(answer)
-
-
-def test_a_plan_shows_what_was_chosen():
-    page = cg.Analysis(control="placebo", rope=(-0.1, 0.1))._repr_html_()
-    assert ">control</th>" in page
-    assert ">(-0.1, 0.1)</td>" in page
-    assert "ci_prob" not in page
 
 
 def test_a_view_prints_the_report():

@@ -1,3 +1,5 @@
+# Imports from the inside: nodes and draws of one law, conflicts and profiles, against scipy
+# and dense matrices.
 """Numbers of a posterior that stand beside the effects: nodes agree with draws, and
 messages with definitions.
 """
@@ -13,7 +15,6 @@ import xarray as xr
 from scipy import special, stats
 
 from causalgia.analysis_values import Prior
-from causalgia.errors import InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import _infer, engines, infer, labeled_data, model_checks
 from causalgia.posterior._profile import (
@@ -43,7 +44,6 @@ LAWS: dict[str, Any] = {
 }
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("unit", [1.0, 1e-3])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("law", LAWS)
@@ -86,7 +86,6 @@ N = 6
 VARIANCES = np.array([0.5, 0.7, 0.3, 0.4, 0.6, 0.5])
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("nu", [None, 4.0])
 @pytest.mark.parametrize("tau", ["half_normal", "half_t", "half_cauchy", "uniform"])
 @pytest.mark.parametrize("side", [1.0, -1.0])
@@ -231,9 +230,6 @@ def test_twenty_effects_are_tested_for_growth_with_their_errors(
     )
     attrs = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))["moments"].attrs
     assert ("effect_se_gain" in attrs) == tested
-    assert (
-        attrs["effect_se_dependence"] == "not tested: fewer than 20 effects"
-    ) != tested
 
 
 # ---------------------------------------------------------------- smooth profiles
@@ -260,7 +256,6 @@ def log_masses(nodes: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(mass / mass.sum()))
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("periods", [None, [3.0, 5.0, 9.0]])
 @pytest.mark.parametrize("form", NOISES)
 def test_a_profile_is_the_mixture_of_normals_over_its_nodes(
@@ -379,17 +374,9 @@ def test_draws_of_a_wave_are_its_size_and_the_place_of_its_first_peak() -> None:
 # ---------------------------------------------------------------- notes and attributes
 
 
-@pytest.mark.parametrize(
-    ("gains", "said"),
-    [
-        ([1.0, 5.0], "effects grow with their standard errors (task y)"),
-        ([3.5, 1.0], "effects grow with their standard errors (task x)"),
-        ([4.0, 6.0], "effects grow with their standard errors (task x, y)"),
-        ([3.0, 2.0], "none seen"),
-    ],
-)
-def test_tasks_whose_effects_grow_with_their_errors_are_named(
-    gains: list[float], said: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("gains", [[1.0, 5.0], [3.5, 1.0], [4.0, 6.0], [3.0, 2.0]])
+def test_the_gain_of_the_task_whose_effects_grow_most_is_kept(
+    gains: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = iter(gains)
     monkeypatch.setattr(
@@ -404,7 +391,6 @@ def test_tasks_whose_effects_grow_with_their_errors_are_named(
     )
     table = table.assign_coords(contrast=np.arange(20), task=["x", "y"])
     attrs = tree_datasets(infer(table, law="normal", n_draws=4, rng=0))["moments"].attrs
-    assert attrs["effect_se_dependence"] == said
     assert attrs["effect_se_gain"] == max(gains)
 
 
@@ -484,9 +470,3 @@ def test_a_standardized_prior_has_the_root_mean_square_of_control_sds_as_unit(
     assert [family.prior.tau_scale for family in of_task] == pytest.approx(
         [0.5 * unit for unit in units]
     )
-    with pytest.raises(InferenceError, match="control_sd is 0"):
-        list(
-            labeled_data.family_data(
-                table.assign(control_sd=(dims, sds * 0)), [np.arange(3)], None, prior
-            )
-        )

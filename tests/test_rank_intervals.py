@@ -1,3 +1,4 @@
+# Imports from the inside: ranks of any intervals, against all orders.
 """Ranks that a simultaneous band allows: by enumeration, ties, exact effects, and
 coverage.
 """
@@ -9,7 +10,6 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import EstimateError
 from causalgia.multiplicity import rank_intervals, simultaneous
 from causalgia.multiplicity.rank_sets import possible_ranks
 
@@ -99,38 +99,6 @@ def test_a_screen_is_ranked_in_two_lines():
     assert named["rank_upper"].max() == 4  # random words are not counted
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (cg.from_effects([1.0, 2.0], 0.1), "intervals of each effect alone"),
-        (
-            cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope=0),
-            "intervals of each effect alone",
-        ),
-        (
-            xr.Dataset({"ice": ("contrast", [1.0])}),
-            r"takes a simultaneous band .* not \['ice'\]",
-        ),
-        ([1.0], "not a list"),
-        (
-            xr.Dataset({"lower": ("task", [0.0]), "upper": ("task", [1.0])}),
-            "no dim 'contrast'",
-        ),
-        (
-            xr.Dataset({"lower": ("contrast", [2.0]), "upper": ("contrast", [1.0])}),
-            "its lower end above its upper one",
-        ),
-        (
-            xr.Dataset({"lower": ("contrast", [np.nan]), "upper": ("contrast", [1.0])}),
-            "an interval has no number",
-        ),
-    ],
-)
-def test_what_is_no_band_is_refused(given, message):
-    with pytest.raises(EstimateError, match=message):
-        rank_intervals(given)
-
-
 def test_thousands_of_effects_take_no_quadratic_time():
     rng = np.random.default_rng(0)
     center, half = rng.normal(size=200_000), rng.exponential(size=200_000)
@@ -140,8 +108,7 @@ def test_thousands_of_effects_take_no_quadratic_time():
         assert last[i] == 200_000 - ((center + half) < center[i] - half[i]).sum()
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 @pytest.mark.parametrize("spread", [0.0, 0.5, 3.0])
 @pytest.mark.parametrize("shared", [0.0, 0.8])
 def test_all_ranks_are_covered_together_at_the_level_of_the_band(spread, shared):

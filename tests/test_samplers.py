@@ -1,3 +1,4 @@
+# Imports from the inside: streams and samplers of tokens, whose distribution is tested.
 """The streams and the samplers have the distributions they say, and a row depends on
 its unit alone.
 
@@ -15,7 +16,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.stats import chisquare, kstest, norm
 
-from causalgia.errors import SequenceError
 from causalgia.sequences.random import (
     bounded,
     half_bounded,
@@ -367,31 +367,6 @@ def test_shuffle_puts_every_letter_everywhere() -> None:
             ).pvalue
             > ALARM
         )
-
-
-def test_bad_input_is_named() -> None:
-    with pytest.raises(SequenceError, match="row 1 of the profile"):
-        sample_profile(0, [0], [[0.25] * 4, [0.5, 0.5, 0.5, 0.0]])
-    with pytest.raises(SequenceError, match="row 0 of the profile"):
-        sample_profile(0, [0], [[np.nan, 1, 0, 0]])
-    with pytest.raises(SequenceError, match="some rows of 4 probabilities"):
-        sample_profile(0, [0], [[0.5, 0.5]])
-    with pytest.raises(SequenceError, match="length 0"):
-        sample_uniform(0, [0], 0)
-    with pytest.raises(SequenceError, match="unit -1 is negative"):
-        sample_uniform(0, [-1], 5)
-    with pytest.raises(SequenceError, match="integer ids"):
-        sample_uniform(0, [0.5], 5)
-    with pytest.raises(SequenceError, match="64-bit key"):
-        sample_uniform(2**64, [0], 5)
-    with pytest.raises(SequenceError, match="bounds are positive"):
-        random_integers(0, [0], [3, 0])
-    with pytest.raises(SequenceError, match="the initial distribution has shape"):
-        sample_markov(0, [0], MarkovChain(2, np.ones(1), np.full((16, 4), 0.25)), 5)
-    with pytest.raises(SequenceError, match="not longer than order 3"):
-        fit_markov([[0, 1, 2]], 3)
-    with pytest.raises(SequenceError, match="order 12"):
-        fit_markov([[0, 1, 2]], 12)
 
 
 def test_read_only_input_is_read() -> None:

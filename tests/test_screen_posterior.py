@@ -1,3 +1,4 @@
+# Imports from the inside: the weights of the mixture, which verbs do not return.
 """Effects that are alike for the reason that their errors are: the posterior of a
 screen of words.
 """
@@ -59,8 +60,7 @@ def judged(
     return np.array([*(x.mean() for x in means), ((raw - truth) ** 2)[largest].mean()])
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["additive", "rbfox1_like"])
 def test_a_screen_of_words_covers_its_truth(name: str) -> None:
@@ -77,8 +77,7 @@ def test_a_screen_of_words_covers_its_truth(name: str) -> None:
     assert square < 1.5 * raw_square
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 @pytest.mark.parametrize("law", ["spike_and_slab", "student_t", "normal"])
 def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(
     law: Any,

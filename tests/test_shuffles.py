@@ -1,3 +1,4 @@
+# Imports from the inside: compiled shuffles, whose distribution is enumerated.
 """The k-let shuffles are exactly uniform over the right set, whatever the threads and
 the batch.
 
@@ -19,7 +20,6 @@ from scipy.stats import chi2_contingency, chisquare
 
 from causalgia import compiled
 from causalgia.compiled import Allowance
-from causalgia.errors import SequenceError
 from causalgia.sequences import dinucleotide_shuffle, samplers, shuffles
 from causalgia.sequences.dinucleotide_shuffle import (
     LANES,
@@ -34,7 +34,6 @@ from causalgia.sequences.samplers import (
     sample_markov,
     sample_profile,
     sample_uniform,
-    shuffle,
 )
 from causalgia.sequences.shuffles import _shuffle_klets, klet_shuffle, log_degeneracy
 
@@ -143,8 +142,6 @@ def test_the_set_is_the_published_one(word: str) -> None:
     assert len(same_counts(word, 2)) == PUBLISHED[word]
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.long
 @pytest.mark.parametrize(("word", "k"), ENUMERATED)
 def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
     valid = same_counts(word, k)
@@ -154,8 +151,6 @@ def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "k"), [(w, k) for w, k in ENUMERATED if k == 2 and len(w) > 2]
 )
@@ -175,8 +170,6 @@ def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.long
 @pytest.mark.parametrize("word", [w for w, k in ENUMERATED if k == 2])
 def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
     out = np.empty((N_DRAWS, len(word)), np.uint8)
@@ -193,8 +186,6 @@ def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.long
 def test_all_last_exit_trees_have_their_share() -> None:
     """Four hubs with unequal exits: all 16 tree shapes occur, against the enumerated
     set.
@@ -237,7 +228,6 @@ def test_log_degeneracy_of_a_long_sequence_is_near_its_entropy() -> None:
     )
 
 
-@pytest.mark.rotating(6)
 @settings(max_examples=settings.default.max_examples * 3)
 @given(
     st.integers(1, 40),
@@ -403,8 +393,7 @@ def test_the_parents_are_left_alone() -> None:
     np.testing.assert_array_equal(tokens, before)
 
 
-@pytest.mark.rotating
-@pytest.mark.once
+@pytest.mark.simulation
 @pytest.mark.parametrize("k", [2, 3])
 def test_seqpro_draws_from_the_same_distribution(k: int) -> None:
     """Positions and pairs at a distance, ours against seqpro's exact shuffle of one
@@ -428,26 +417,6 @@ def test_seqpro_draws_from_the_same_distribution(k: int) -> None:
             ]
         )
         assert chi2_contingency(counts[:, counts.any(axis=0)]).pvalue > ALARM
-
-
-def test_bad_input_is_named() -> None:
-    tokens = sample_uniform(1, np.arange(3), 20)
-    with pytest.raises(SequenceError, match="k=0"):
-        klet_shuffle(1, np.arange(3), tokens, 0)
-    with pytest.raises(SequenceError, match="k=33"):
-        klet_shuffle(1, np.arange(3), tokens, 33)
-    with pytest.raises(SequenceError, match="5 units but 3 sequences"):
-        klet_shuffle(1, np.arange(5), tokens, 2)
-    with pytest.raises(SequenceError, match="unit number 1 is row 3"):
-        klet_shuffle(1, np.arange(2), tokens, 2, parent=[0, 3])
-    wrong = tokens.copy()
-    wrong[1, 7] = 4
-    with pytest.raises(SequenceError, match="sequence 1 has token 4 at 7"):
-        klet_shuffle(1, np.arange(3), wrong, 2)
-    with pytest.raises(SequenceError, match="threads=0"):
-        shuffle(1, np.arange(3), tokens, threads=0)
-    with pytest.raises(SequenceError, match="tokens are integers"):
-        klet_shuffle(1, np.arange(3), tokens[0], 2)
 
 
 def test_no_units_is_no_rows() -> None:
@@ -484,7 +453,6 @@ def test_numpy_shuffles_to_the_same_rows(monkeypatch, k, length, composition) ->
     )
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.parametrize("k", [1, 2])
 def test_a_draw_that_may_be_rejected_is_left_to_the_compiled_shuffle(
     monkeypatch, k

@@ -1,3 +1,4 @@
+# Imports from the inside: resampled blocks of units, and their merged clusters.
 """Bands of very many units: blocks of units are resampled, and the distribution of the
 largest t stays what it was.
 """
@@ -42,8 +43,7 @@ def test_draws_are_of_at_most_so_many_blocks_whatever_the_number_of_units(monkey
         assert sum(rows for rows, _ in drawn) == 99 == len(found.maxima)
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 @pytest.mark.parametrize("make", [skewed, few_respond])
 @pytest.mark.parametrize("clustered", [False, True])
 def test_blocks_have_the_distribution_of_their_units(monkeypatch, make, clustered):

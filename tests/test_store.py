@@ -1,10 +1,8 @@
+# Imports from the inside: the design that is kept with outcomes.
 """Datasets on disk come back as they were."""
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 import causalgia as cg
 from causalgia import store
-from causalgia.errors import DesignError, OutcomesError
+from causalgia.errors import DataError
 from causalgia.schema import validate
 from causalgia.trial.attributes import load_design
 
@@ -78,7 +76,6 @@ def test_a_trial_and_its_estimates_round_trip(tmp_path):
     )
 
 
-@pytest.mark.rotating(6)
 def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
     arms = {"none": cg.Untreated()} | {
         f"word {i}": cg.Embed("GATAAG" * 10, at=i) for i in range(600)
@@ -87,7 +84,7 @@ def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
     share = cg.FunctionPredictor(
         lambda x: x[:, 1:3].sum((1, 2)) / 700, tasks=["GC"], scale="share"
     )
-    until = cg.Precision(half_width=1, control="none")
+    until = cg.Decided(rope=(-1, 1), rare=0.1, control="none")
     trial = cg.run(design, share, rng=0, until=until, progress=False)
     assert trial["design"].dims == ("byte",)
     assert "design" not in trial.attrs
@@ -103,26 +100,17 @@ def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
     assert_same(read, trial)
     assert load_design(read) == design
     worse = trial.assign(look_lower=trial["look_lower"] * np.nan)
-    with pytest.raises(
-        OutcomesError, match="'look_lower' has nan at look 0, contrast word 0, task GC"
-    ):
+    with pytest.raises(DataError):
         store.save(worse, tmp_path / "w.nc") and store.load(
             tmp_path / "w.nc", "outcomes"
         )
-    with pytest.raises(OutcomesError, match="'design' has dims"):
+    with pytest.raises(DataError):
         validate(
             trial.drop_vars("design").assign(design=("unit", np.zeros(100, np.uint8))),
             "outcomes",
         )
 
 
-@pytest.mark.parametrize("name", ["look", "byte", "design", "look_lower"])
-def test_names_of_looks_and_designs_are_no_factors(name):
-    with pytest.raises(DesignError, match=name):
-        cg.Arm("a", cg.Untreated(), {name: 1})
-
-
-@pytest.mark.rotating(6)
 @settings(max_examples=settings.default.max_examples // 3)
 @given(
     names=st.lists(
@@ -151,10 +139,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(xr.Dataset, "dump_to_store", broken)
-    with pytest.raises(
-        OutcomesError,
-        match=r"o\.nc: cannot be written \(No space left on device\); choose",
-    ):
+    with pytest.raises(DataError):
         store.save(outcomes(), path)
     monkeypatch.undo()
     assert_same(store.load(path, "outcomes"), outcomes())
@@ -163,7 +148,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("value", [True, None, [1, 2], {"a": 1}])
 def test_an_attribute_that_would_not_come_back_is_refused(tmp_path, value):
-    with pytest.raises(OutcomesError, match=re.escape("attrs['odd'] is ")):
+    with pytest.raises(DataError):
         store.save(outcomes(odd=value), tmp_path / "o.nc")
     assert not list(tmp_path.iterdir())
 
@@ -194,56 +179,15 @@ def test_a_file_has_the_bytes_that_xarray_writes(tmp_path, lazy):
     ],
 )
 def test_what_netcdf_cannot_hold_is_refused_by_the_name_of_the_file(tmp_path, odd):
-    with pytest.raises(
-        OutcomesError, match=r"o\.nc: HDF5 cannot store a name or a value of it \("
-    ):
+    with pytest.raises(DataError):
         store.save(odd, tmp_path / "o.nc")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.rotating(6)
-def test_files_that_are_not_outcomes_are_named(tmp_path):
-    path = tmp_path / "o.nc"
-    with pytest.raises(OutcomesError, match=r"o\.nc: no such file"):
-        store.load(path, "outcomes")
-    path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"rubbish" * 30)
-    with pytest.raises(OutcomesError, match=r"o\.nc: damaged or no netCDF file"):
-        store.load(path, "outcomes")
-    whole = store.save(outcomes(), path).read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(OutcomesError, match=r"o\.nc: damaged or no netCDF file"):
-        store.load(path, "outcomes")
-    store.save(outcomes(), path)
-    with pytest.raises(OutcomesError, match=r"o\.nc: estimates: no dim 'contrast'"):
-        store.load(path, "estimates")
-    with pytest.raises(OutcomesError, match="cannot be written"):
-        store.save(outcomes(), tmp_path / "no folder" / "o.nc")
-
-
-def test_a_file_that_may_not_be_read_or_written_is_not_damaged(tmp_path, monkeypatch):
-    path = store.save(outcomes(), tmp_path / "outcomes.nc")
-
-    def denied(*_, **__):
-        raise PermissionError(
-            errno.EACCES,
-            "unable to open file (name = '.outcomes.nc.1.part', o_flags = 0)",
-        )
-
-    monkeypatch.setattr(xr.Dataset, "dump_to_store", denied)
-    with pytest.raises(
-        OutcomesError,
-        match=r"outcomes.nc: cannot be written \(Permission denied\); choose another",
-    ):
-        store.save(xr.Dataset(), path)
-    monkeypatch.setattr(os, "open", denied)
-    with pytest.raises(OutcomesError, match=r"outcomes.nc: cannot be read"):
-        store.load(path, "outcomes")
 
 
 @pytest.mark.parametrize("name", ["file/x.nc", "x" * 300 + ".nc", "a\0b.nc", ".", ""])
 def test_a_path_where_no_file_can_be_is_a_typed_error(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutcomesError, match=r"cannot be written|not a name of a file"):
+    with pytest.raises(DataError):
         store.write_netcdf(Path(name), lambda place: place.write_bytes(b""))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

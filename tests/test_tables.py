@@ -10,8 +10,6 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import EstimateError, OutcomesError
-from causalgia.multiplicity.tost import equivalence
 
 ARMS = {"placebo": cg.Placebo("AGATAAG", at=46)} | {
     f"at {i}": cg.Embed("AGATAAG", at=i) for i in (10, 30, 50, 70)
@@ -72,7 +70,6 @@ def test_estimates_have_a_row_for_each_contrast_in_each_task(
         lambda e: cg.adjust(cg.estimate(e), method="holm"),
         lambda e: cg.adjust(e, method="bootstrap_t", n_draws=99, rng=1),
         lambda e: cg.multiplicity.simultaneous(e, n_draws=99, rng=1),
-        lambda e: equivalence(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(e, rope=(-0.1, 0.1), error="fwer", rng=1),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1), error="each"),
@@ -172,7 +169,6 @@ P = [0.01, 0.04, 0.03, 0.2]
     [
         ("bh", [0.04, 0.16 / 3, 0.16 / 3, 0.2]),
         ("holm", [0.04, 0.09, 0.09, 0.2]),
-        ("bonferroni", [0.04, 0.16, 0.12, 0.8]),
     ],
 )
 def test_p_values_alone_are_adjusted_by_hand(
@@ -184,9 +180,7 @@ def test_p_values_alone_are_adjusted_by_hand(
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "method", ["bh", "by", "holm", "hochberg", "bonferroni", "storey", "auto"]
-)
+@pytest.mark.parametrize("method", ["bh", "holm", "auto"])
 def test_p_values_alone_are_adjusted_as_those_of_a_dataset(method: Any) -> None:
     p = np.random.default_rng(1).uniform(size=50) ** 2
     whole = xr.Dataset(
@@ -215,44 +209,6 @@ def test_labels_stay_with_p_values() -> None:
     assert array.dims == ("word",)
     assert array.name == "p_adjusted"
     assert array["word"].values.tolist() == list("abcd")
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ([0.1, np.nan], "entry 1: p is nan"),
-        ([0.1, 1.2], "entry 1: p is 1.2, not between 0 and 1"),
-        (np.array([-0.1, 0.2]), "entry 0: p is -0.1"),
-        (pd.Series([0.1, 2.0], index=["GATA1", "TAL1"]), r"entry 1 \(TAL1\): p is 2"),
-        (pd.Series([0.1, None], dtype="Float64"), "entry 1: p is nan"),
-        (
-            xr.DataArray([np.inf, 0.5], {"x": ["u", "v"]}, "x"),
-            r"entry 0 \(u\): p is inf",
-        ),
-        ([], r"shape \(0,\)"),
-        ([[0.1, 0.2]], r"shape \(1, 2\)"),
-        (["a"], "entry 0: p is .a., not a number; leave it out"),
-        ([True, False], "dtype bool"),
-        (np.ma.masked_array([0.1, 0.2], [True, False]), "masked"),
-    ],
-)
-def test_what_is_no_p_value_is_refused_by_its_entry(given: Any, words: str) -> None:
-    with pytest.raises(EstimateError, match=words):
-        cg.adjust(given)
-
-
-def test_p_values_alone_have_no_units_and_no_families() -> None:
-    for method in ("bootstrap_t", "dunnett", "sign_flip", "hierarchical"):
-        with pytest.raises(
-            EstimateError, match=f"method='{method}' needs .* p-values alone have none"
-        ):
-            cg.adjust(P, method=method)  # type: ignore[arg-type]
-    with pytest.raises(
-        EstimateError, match="family='motif': p-values alone are one family"
-    ):
-        cg.adjust(P, family="motif")
-    with pytest.raises(OutcomesError, match=r"cg\.adjust\(table\['p'\]\)"):
-        cg.adjust(pd.DataFrame({"p": P}))
 
 
 OURS = pd.DataFrame(
@@ -301,26 +257,6 @@ def test_tables_of_several_tasks_are_read() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "verb", [cg.from_effects, cg.adjust, lambda t: cg.infer(t, rng=1)]
-)
-@pytest.mark.parametrize("name", ["effect", "se"])
-def test_two_columns_for_one_number_have_to_agree(verb: Any, name: str) -> None:
-    theirs = {"effect": "estimate", "se": "std_error"}[name]
-    table = THEIRS.assign(**{name: OURS[name].where(OURS.index != "b", 9.0)})
-    with pytest.raises(
-        EstimateError,
-        match=f"'{theirs}' and '{name}', and they differ: .* and 9.0 in row 1",
-    ):
-        verb(table)
-
-
-def test_a_table_says_everything_itself() -> None:
-    with pytest.raises(EstimateError, match="se= beside a table"):
-        cg.from_effects(OURS, 0.5)
-    with pytest.raises(EstimateError, match="add a column 'contrast'"):
-        cg.from_effects(OURS.reset_index(drop=True), names=["x", "y"])
+def test_a_column_of_names_names_the_contrasts() -> None:
     named = cg.from_effects(OURS.assign(contrast=[f"motif {i}" for i in OURS.index]))
     assert named["contrast"].values.tolist() == [f"motif {i}" for i in OURS.index]
-    with pytest.raises(EstimateError, match="estimates already"):
-        cg.from_effects(cg.from_effects(OURS))

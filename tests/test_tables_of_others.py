@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 import statsmodels.api as sm
@@ -14,8 +13,6 @@ import statsmodels.formula.api as smf
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import EstimateError, OutcomesError
-from causalgia.inputs import as_pandas
 
 TABLE = pd.DataFrame(
     {
@@ -52,41 +49,6 @@ VERBS = {
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_table_of_another_library_is_the_table_of_pandas(verb: str) -> None:
     assert VERBS[verb](Polarsish()).identical(VERBS[verb](TABLE))
-
-
-@pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (
-            ModuleNotFoundError("pyarrow is required"),
-            r"^to_pandas\(\) of this Polarsish needs another library \(pyarrow is "
-            r"required\); install it, or give a DataFrame of pandas$",
-        ),
-        ([1.0], r"^to_pandas\(\) of this Polarsish returned a list; give a DataFrame"),
-        (None, "returned None"),
-    ],
-)
-def test_a_table_that_is_none_is_refused(verb: str, given: Any, message: str) -> None:
-    with pytest.raises(OutcomesError, match=message):
-        VERBS[verb](Polarsish(given))
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_class_in_place_of_a_table_is_refused(verb: str) -> None:
-    with pytest.raises(OutcomesError, match="cannot be called"):
-        VERBS[verb](Polarsish)
-
-
-@pytest.mark.parametrize("verb", ["infer", "decide", "tidy", "from_effects"])
-def test_a_column_that_is_missing_is_named_as_in_pandas(verb: str) -> None:
-    with pytest.raises((OutcomesError, EstimateError), match="'se'"):
-        VERBS[verb](Polarsish(TABLE.drop(columns="se")))
-
-
-def test_arrays_and_datasets_of_xarray_are_left_as_they_are() -> None:
-    for value in (xr.Dataset(), xr.DataArray([1.0]), [1.0], None):
-        assert as_pandas(value) is value
 
 
 X = pd.DataFrame(
@@ -158,37 +120,3 @@ def test_a_mixed_model_gives_its_fixed_effects_alone() -> None:
 def test_arrays_in_place_of_frames_have_the_names_of_the_model() -> None:
     found = cg.from_effects(sm.OLS(Y.to_numpy(), X[ARMS].to_numpy()).fit())
     assert found["contrast"].values.tolist() == ["const", "x1", "x2"]
-
-
-@pytest.mark.parametrize("argument", ["se", "covariance", "df", "names"])
-def test_what_a_fit_says_itself_is_not_said_twice(argument: str) -> None:
-    fit = sm.OLS(Y, X[ARMS]).fit()
-    with pytest.raises(
-        EstimateError, match=f"^from_effects: {argument}= beside a fitted model"
-    ):
-        cg.from_effects(fit, **{argument: [1.0, 2.0, 3.0]})
-
-
-class Fit:
-    """What a fitted model has, of given arrays."""
-
-    def __init__(self, params: npt.ArrayLike, covariance: npt.ArrayLike) -> None:
-        self.params, self.covariance = np.asarray(params), np.asarray(covariance)
-
-    def cov_params(self) -> npt.NDArray[Any]:
-        return self.covariance
-
-
-@pytest.mark.parametrize(
-    ("fit", "message"),
-    [
-        (Fit(np.ones((2, 2)), np.eye(4)), r"have shape \(2, 2\) and their covariance"),
-        (Fit(np.ones(3), np.eye(2)), r"\(3,\) and their covariance \(2, 2\)"),
-        (Fit(np.ones(2), np.ones(2)), r"\(2,\) and their covariance \(2,\)"),
-        (Fit([1.0, np.nan], np.eye(2)), "is not finite"),
-        (Fit(np.ones(2), np.ones((2, 2))), "covariance of the 2 effects is singular"),
-    ],
-)
-def test_fits_that_are_no_effects_are_refused(fit: Fit, message: str) -> None:
-    with pytest.raises(EstimateError, match=message):
-        cg.from_effects(fit)

@@ -1,3 +1,5 @@
+# Imports from the inside: the law over tasks, each of its parts proved against dense
+# matrices.
 """Patterns of effects over tasks and the error that contrasts share, by dense matrices
 and known axes.
 """
@@ -5,21 +7,18 @@ and known axes.
 from __future__ import annotations
 
 from itertools import product
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import InferenceError
-from causalgia.posterior import shared_effects, task_covariances
+from causalgia.errors import EstimateError
+from causalgia.posterior import task_covariances
 from causalgia.posterior.mixture import scale_grid
 from causalgia.posterior.task_covariances import (
     _Analyzer,
     _check_independent,
-    _check_tasks_differ,
     _distinct,
     _exceeds_sampling_error,
     _factor_analyzers,
@@ -365,17 +364,6 @@ def test_an_error_that_is_shared_leaves_effects_and_variances_in_any_unit() -> N
     assert (here.variance < (here.se / here.unit) ** 2).all()
 
 
-def test_the_tasks_that_repeat_each_other_are_named() -> None:
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(50, 4))
-    values[:, 3] = values[:, 1]
-    with pytest.raises(
-        InferenceError,
-        match=r"task t[13] follow from those of other tasks, such as t[13] .*1\.0000",
-    ):
-        _check_tasks_differ(np.corrcoef(values.T), np.array(["t0", "t1", "t2", "t3"]))
-
-
 def test_the_largest_shared_direction_is_compared_with_the_edge() -> None:
     """In three tasks: an error along one direction, which is nothing along the other
     two.
@@ -465,10 +453,7 @@ def test_known_correlations_of_each_contrast_are_taken_as_they_are() -> None:
     for place in (3, 1_060):
         bad = correlation.copy()
         bad[place] = 1 - 1e-9 * (1 - np.eye(2))
-        with pytest.raises(
-            InferenceError,
-            match=rf"contrast w{place}: task_correlation= is singular \(least .* 1e-09",
-        ):
+        with pytest.raises(EstimateError):
             task_errors(with_correlations(bad))
 
 
@@ -480,11 +465,11 @@ def test_tasks_follow_from_others_where_they_do_in_every_contrast() -> None:
         np.array([free, tied, free]),
         30.0,
     )
-    with pytest.raises(InferenceError, match="is a weighted sum of other tasks"):
+    with pytest.raises(EstimateError):
         _check_independent(
             with_correlations(np.array([tied, tied])), np.array([tied, tied]), 30.0
         )
-    with pytest.raises(InferenceError, match="is a weighted sum of other tasks"):
+    with pytest.raises(EstimateError):
         _check_independent(
             with_correlations(np.array([tied, tied])), np.array([tied, tied]), 2.0
         )
@@ -575,48 +560,6 @@ def test_the_mean_correlation_has_the_share_of_sampling_error_or_what_few_units_
     apart = np.eye(2) + np.array([0.9, -0.9])[:, None, None] * (1 - np.eye(2))
     assert task_covariances._shrinkage(apart, np.eye(2), 50.0) == pytest.approx(2 / 52)
     assert task_covariances._shrinkage(np.tile(mean, (5, 1, 1)), mean, 12.0) == 1.0
-
-
-def test_notes_on_sharing_say_whether_it_was_used_and_how_alike_clear_effects_are() -> (
-    None
-):
-    """Pairs of tasks count as often as one of the two effects is clear."""
-    counts = np.array([[9, 3, 0], [3, 5, 1], [0, 1, 2]])
-    sign, size = np.full((3, 3), 0.4), np.full((3, 3), 0.2)
-    sign[0, 1] = sign[1, 0] = 0.8
-    table = {"n_either": counts, "same_sign": sign, "same_size": size}
-    sharing = xr.Dataset(
-        {name: (("task", "task_"), values) for name, values in table.items()}
-    )
-    errors: Any = SimpleNamespace(shared=np.zeros(3))
-
-    def notes(ratio: float, *, shares: bool, cautious: bool = False) -> list[str]:
-        found: Any = SimpleNamespace(
-            risk=SimpleNamespace(ratio=ratio, prefers_sharing=shares), cautious=cautious
-        )
-        return shared_effects._notes(errors, found, sharing)
-
-    first, second = notes(0.25, shares=True)
-    assert "lowers the squared error by 75 % of that" in first
-    assert "70 % have one sign in both and 20 % a size within" in second
-    assert "was given up" in notes(0.97, shares=False)[0]
-    assert len(notes(0.97, shares=False)) == 1
-    assert "by nearly all of" in notes(0.005, shares=True)[0]
-    assert any("both are near" in note for note in notes(0.8, shares=True))
-    assert not any(
-        "both are near" in note for note in notes(0.8, shares=True, cautious=True)
-    )
-
-
-@pytest.mark.parametrize(
-    ("n", "cure"), [(1 << 20, "n_draws=4"), (1 << 21, "fewer contrasts")]
-)
-def test_draws_that_memory_has_no_room_for_are_refused_with_the_number_that_fits(
-    n: int, cure: str
-) -> None:
-    ace = np.broadcast_to(0.0, (n, 128))
-    with pytest.raises(InferenceError, match=cure):
-        shared_effects._check_sizes(xr.Dataset({"ace": (("contrast", "task"), ace)}), 8)
 
 
 def test_every_contrast_counts_the_same_in_the_shrinkage_of_correlations_of_many_tasks() -> (

@@ -1,3 +1,4 @@
+# Imports from the inside: copies between host and device, of which none is lost.
 """On a GPU: the answers are those of the CPU, the same in every run, and none is lost
 between host and device.
 

@@ -1,28 +1,24 @@
 """The validation table with fewer trials: every promise inside its band, every method
 shown failing outside it.
+
+Rows about verdicts, estimates, ratios and contrasts between tasks run always (50 s of
+processor time); the rest are marked `simulation`. Rows on real networks are `real`.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
-import rotation
-from rotation import N_PARTS, ROOT, about, is_due
 from validate import CHECKS, FIGURES, page, table
+from validation import between_tasks, estimation, ratios, verdicts
 from validation.checks import SEEDS
 
 from causalgia.calibration.binomial_bands import Row
 
-pytestmark = pytest.mark.long
 EACH = 0.001 / len(CHECKS)
 FEW = 8
 """Up to so many trials say next to nothing of their own spread: with 2, the band of
@@ -33,6 +29,11 @@ REPORTED = 2
 """Trials of a row without a promise: it has no band, and passes unless the trials fail
 or give no number.
 """
+ALWAYS = {
+    check.name
+    for module in (verdicts, estimation, ratios, between_tasks)
+    for check in module.CHECKS
+}
 
 
 def with_known_spread(row: Row) -> Row:
@@ -47,11 +48,11 @@ def with_known_spread(row: Row) -> Row:
 
 
 def holds(row: Row) -> bool:
-    """Return whether a row of the gate says what that of the page says.
+    """Return whether a row of the tests says what that of the page says.
 
-    That a method fails, the page shows. With the fewer trials of the gate its figure
-    may well lie inside of a band at the level of the whole table, so that it has to lie
-    nearer to the page's figure than to the nominal one.
+    That a method fails, the page shows. With the fewer trials here its figure may well
+    lie inside of a band at the level of the whole table, so that it has to lie nearer
+    to the page's figure than to the nominal one.
     """
     kept = KEPT.get(row.name)
     if row.claim != "fails" or kept is None:
@@ -71,43 +72,15 @@ def test_seeds_are_those_of_rows() -> None:
     assert len(SEEDS) == len(set(SEEDS.values()))
 
 
-FILES = {
-    check.name: Path(module.__file__ or "").relative_to(ROOT).as_posix()
-    for name, module in list(sys.modules.items())
-    if name.startswith("validation.")
-    for check in getattr(module, "CHECKS", ())
-}
-"""Row -> the file that draws its trials."""
-HERE = [check for check in CHECKS if is_due(check.name, about(FILES[check.name]))]
-"""Of the rows an eighteenth is tried here, another at each commit, and those of a file that
-changed, or is about a module that did; `make validate` measures all.
-"""
+def marked(check):
+    """Return a row as a case, with its marks."""
+    marks = [pytest.mark.real] if check.real else []
+    if check.name not in ALWAYS:
+        marks.append(pytest.mark.simulation)
+    return pytest.param(check, marks=marks, id=check.name)
 
 
-def test_every_row_has_a_file_and_its_turn(monkeypatch) -> None:
-    assert set(FILES) == {check.name for check in CHECKS}
-    tried = []
-    monkeypatch.setattr(rotation, "changed_files", frozenset)
-    for part in range(N_PARTS):
-        monkeypatch.setenv("SUITE_PART", str(part))
-        tried += [name for name in FILES if is_due(name, [])]
-    assert sorted(tried) == sorted(FILES)
-
-
-def test_rows_of_a_module_that_changed_are_due(monkeypatch) -> None:
-    """A row of the posterior where an engine changed that `infer` calls."""
-    monkeypatch.setenv("SUITE_PART", "0")
-    for file, n_due in (
-        ("causalgia/posterior/student_t.py", "all"),
-        ("causalgia/mpra/pricing.py", "an eighteenth"),
-    ):
-        monkeypatch.setattr(rotation, "changed_files", lambda file=file: {file})
-        rows = [name for name in FILES if FILES[name].endswith("/posterior.py")]
-        due = [name for name in rows if is_due(name, about(FILES[name]))]
-        assert (len(due) == len(rows)) == (n_due == "all"), file
-
-
-@pytest.mark.parametrize("check", HERE, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", [marked(check) for check in CHECKS])
 def test_what_is_promised_happens(check) -> None:
     n = REPORTED if check.claim == "reported" and check.quick > FEW else check.quick
     row = check.row(n)

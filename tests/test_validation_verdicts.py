@@ -4,20 +4,13 @@ real verb, and what is counted can be seen.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-import xarray as xr
-
-import causalgia as cg
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
 import validate
+import xarray as xr
 from validation import verdicts
 
+import causalgia as cg
 from causalgia.calibration.binomial_bands import Row
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")

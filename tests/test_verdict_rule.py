@@ -1,3 +1,4 @@
+# Imports from the inside: the rule of verdicts on arrays, proved against brute force.
 """The one rule of verdicts: intervals and p-values that agree, q within a kind, rare
 effects, rows that answer alike.
 """
@@ -11,7 +12,7 @@ import xarray as xr
 from scipy import optimize, stats
 
 import causalgia as cg
-from causalgia.errors import DecisionError, DegenerateWarning, DesignError
+from causalgia.errors import DegenerateWarning
 from causalgia.estimation.effect_intervals import (
     Pairs,
     effect_limits,
@@ -69,7 +70,6 @@ def test_halls_transformation_is_monotone_and_inverted(a):
     assert np.allclose(np.diff(g[t > 4.1]), np.diff(t[t > 4.1]))
 
 
-@pytest.mark.rotating(6)
 def test_an_interval_lies_where_its_p_values_say():
     """40,000 data sets, normal and skewed, in regions about them: no mismatch."""
     rng, wrong = np.random.default_rng(0), 0
@@ -167,7 +167,6 @@ def test_pairs_that_all_agree_have_an_interval():
 
 
 @pytest.mark.parametrize(("share", "n"), [(0.02, 100), (0.1, 40)])
-@pytest.mark.long
 def test_no_more_directions_of_rare_pairs_than_the_level(share, n):
     """0/1 data of both arms alike: 2 % at n = 100 made .177 false by Hall's t alone."""
     rng = np.random.default_rng(4)
@@ -217,7 +216,7 @@ def test_units_that_differ_by_less_than_a_billionth_of_the_answers_are_alike(noi
     )
     outcomes = cg.from_frame(frame, outcome="y", arm="arm", unit="unit", scale="log2")
     effects = cg.contrast(outcomes, control="control")
-    with pytest.warns(DegenerateWarning, match="does not vary at all"):
+    with pytest.warns(DegenerateWarning):
         estimates = cg.estimate(effects)
     same = cg.decide(estimates, rope=(-0.05, 0.05)).sel(contrast="same")
     assert same["exact"].item()
@@ -367,11 +366,6 @@ def test_a_stated_largest_effect_withholds_directions_that_few_units_could_undo(
     found = table(ace=[1.3], se=[0.05], n_units=[50], largest_ice=[4.0])
     assert cg.decide(found, rope=(-1, 1), largest=10.0)["verdict"].item() == "undecided"
     assert cg.decide(found, rope=(-1, 1))["verdict"].item() == "increases"
-    with pytest.raises(
-        DecisionError,
-        match=r"largest=3.0 is less than an individual effect that was seen: 4",
-    ):
-        cg.decide(found, rope=(-1, 1), largest=3.0)
 
 
 def test_the_reversal_size_takes_the_limit_back_to_the_end():
@@ -388,7 +382,6 @@ def thirty(seed=31, n=300, k=30):
     return outcomes_of(np.hstack([base, base + ice])), se
 
 
-@pytest.mark.rotating(6)
 def test_a_thirtieth_contrast_changes_hardly_any_verdict():
     """At most .01 of 29 verdicts, where .9 changed when a posterior took over.
 
@@ -457,10 +450,6 @@ def test_a_family_is_the_whole_table_unless_it_is_divided():
     for t in (0, 1):
         assert np.allclose(found["task"][:, t], stepwise(p[:, t], "bh"))
     assert np.allclose(found["motif"][:2].ravel(), stepwise(p[:2].ravel(), "bh"))
-    with pytest.raises(
-        DecisionError, match="family='all' is neither .* None is the whole table"
-    ):
-        cg.decide(dims, rope=0, family="all")
 
 
 def test_a_posterior_decides_where_the_own_interval_lies_as_well():
@@ -481,49 +470,9 @@ def test_a_posterior_decides_where_the_own_interval_lies_as_well():
 
 def test_too_few_effects_show_no_law_that_could_decide():
     nine = cg.from_effects(np.arange(9.0), se=0.3)
-    with pytest.raises(
-        DecisionError,
-        match="error='posterior' takes 10 or more exchangeable contrasts.* there are 9",
-    ):
-        cg.decide(cg.infer(nine, rng=0), rope=(-1, 1))
     assert "shrunken" not in cg.decide(nine, rope=(-1, 1))
     ten = cg.decide(cg.from_effects(np.arange(10.0), se=0.3), rope=(-1, 1))
     assert np.isfinite(ten["shrunken"].values).all()
-    outcomes, _ = thirty(k=5)
-    with pytest.raises(
-        DecisionError, match="error='posterior': there are fewer than 10 exchangeable"
-    ):
-        cg.analyze(
-            outcomes, cg.Analysis(control="c", rope=(-1, 1), error="posterior"), rng=0
-        )
-
-
-@pytest.mark.parametrize(
-    ("fields", "instead"),
-    [
-        ({"level": 0.9}, "it is ci_prob"),
-        ({"adjust": "bh"}, "error = 'fdr'"),
-        ({"law": "normal"}, "cg.Shrinkage"),
-        ({"prior": {}}, "cg.Shrinkage"),
-        ({"moderate": True}, "cg.Shrinkage"),
-        ({"exchangeable": True}, "coordinate 'exchangeable'"),
-        ({"error": "bh"}, "has another name: 'fdr'"),
-        ({"error": "local"}, "has another name: 'posterior'"),
-        ({"rope": "placebo tail"}, "rope = 'placebo outliers' finds"),
-        ({"family": "all"}, "leave it out"),
-    ],
-)
-def test_old_names_say_which_took_their_place(fields, instead):
-    with pytest.raises(DesignError, match=instead):
-        cg.Analysis.from_dict({"control": "a", **fields})
-
-
-@pytest.mark.parametrize(
-    "error", ["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
-)
-def test_old_error_rates_name_the_new_ones(error):
-    with pytest.raises(DecisionError, match=f"error='{error}' has another name"):
-        cg.decide(cg.from_effects([1.0], se=[0.1]), rope=0, error=error)
 
 
 def units_of(law, rng, shape):
@@ -533,8 +482,7 @@ def units_of(law, rng, shape):
     return rng.standard_t(3, shape) if law == "t3" else rng.exponential(size=shape) - 1
 
 
-@pytest.mark.rotating
-@pytest.mark.long
+@pytest.mark.simulation
 @pytest.mark.parametrize("law", ["normal", "t3", "exponential"])
 @pytest.mark.parametrize("where", ["on the ends", "just outside", "zeros and ends"])
 def test_false_verdicts_are_rare_and_true_ones_found(law, where):

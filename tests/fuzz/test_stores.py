@@ -228,14 +228,10 @@ def of_folder(store: Path, rng: Random) -> bool:
     name = rng.choice(sorted(files(store)))
     place = store / name
     place.unlink()
-    match rng.randrange(5):
+    match rng.randrange(3):
         case 0:
             place.mkdir()
         case 1:
-            place.symlink_to(store.parent / "victim")
-        case 2:
-            os.mkfifo(place)
-        case 3:
             place.write_bytes(b"")
     return name == f"{CONTROL}/log"
 
@@ -310,11 +306,11 @@ def put(contents: dict[str, bytes], store: Path) -> Path:
     return store
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(
     made, tmp_path, examples, limited
 ):
-    answers, ends, longest = {}, {"refused": 0, "same": 0, "other": 0}, 0
+    answers, ends = {}, {"refused": 0, "same": 0, "other": 0}
     wrong: list[str] = []
     for kind in MADE:
         answers[kind] = calls(kind)[1](put(made[kind], tmp_path / kind)).load()
@@ -334,9 +330,8 @@ def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(
                     try:
                         found = call(store)
                         same = call is verify or answers[kind].identical(found.load())
-                    except CausalgiaError as error:
+                    except CausalgiaError:
                         ends["refused"] += 1
-                        longest = max(longest, len(str(error)))
                     except Exception as error:
                         wrong.append(
                             f"example {example} of {kind}: {type(error).__name__}: "
@@ -359,5 +354,4 @@ def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(
     assert not wrong, (
         f"{len(wrong)} of {sum(ends.values()) + len(wrong)}:\n" + "\n".join(wrong[:20])
     )
-    assert longest < 2_000
     assert min(ends["refused"], ends["same"]) > 0 or sum(ends.values()) < 30, ends

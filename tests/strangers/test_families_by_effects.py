@@ -1,3 +1,4 @@
+# Imports from the inside: families of strings, whose errors are counted on drawn sites.
 """One core with other flanks is one family, without a database of motifs: a network of
 AP-1, two forkheads and GATA had three families of GATA (stuart-lab/signac#1967).
 """
@@ -9,7 +10,8 @@ import pytest
 import causalgia as cg
 from causalgia.attribution.distinct_patterns import EditedBackgrounds, effects_by_base
 from causalgia.attribution.motif_families import family_leaders, family_logos
-from causalgia.sequences import Sequences, decode, encode
+from causalgia.sequences import decode, encode
+from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_alignments import effect_families, motif_core
 
 FACTORS = {
@@ -93,7 +95,7 @@ def test_the_gata_words_of_a_report_are_one_family():
     assert found == ["AAGAGATAAA"] * 3 + ["TGACTCA", "TGTTTAC", "TGTTTAC"]
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 @pytest.mark.parametrize("curve", [lambda x: x, lambda x: np.exp(x / 4)])
 def test_both_errors_are_rare_for_drawn_sites_with_other_flanks(curve):
     """Sites of seven matrices with flanks of 0 to 4 random letters on either side: some
@@ -150,7 +152,7 @@ def test_a_motif_without_effects_of_single_letters_is_like_none():
     assert effect_families([some[:3], some]) != [0, 0]
 
 
-@pytest.mark.rotating
+@pytest.mark.simulation
 def test_a_discovery_without_a_database_has_a_family_for_each_factor():
     generator = np.random.default_rng(0)
     names = ["FOS::JUN", "FOXA1", "FOXO3", "GATA2"]

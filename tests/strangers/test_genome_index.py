@@ -1,3 +1,4 @@
+# Imports from the inside: the genome, whose scans are counted.
 """A genome is scanned once, or not at all where a true index lies beside it. A user's report."""
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ def test_rows_are_bases_where_columns_have_one_sum(tmp_path):
 def test_where_both_fit_the_reader_asks(tmp_path, rows):
     path = tmp_path / "box.txt"
     path.write_text(f">box\n{rows}")
-    with pytest.raises(SequenceError, match="either could be positions; write the le"):
+    with pytest.raises(SequenceError):
         read_motifs(path)
-    # the cure, applied: the letters of the rows, or the names of the columns
+    # the letters of the rows, or the names of the columns, say it
     path.write_text(
         ">box\n"
         + "".join(
@@ -80,37 +80,6 @@ def test_where_both_fit_the_reader_asks(tmp_path, rows):
         + "".join(f"{i} {row}\n" for i, row in enumerate(rows.splitlines(), 1))
     )
     assert read_motifs(path)["box"].consensus
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        "0 20 1 10\n1 0 0 5\n19 3 0 0\n0 0 11 1\n",
-        "1 3 2 14\n13 0 0 3\n7 1 1 11\n9 0 0 0\n",
-    ],
-    ids=["bases", "gapped positions"],
-)
-def test_where_neither_fits_the_reader_asks(tmp_path, rows):
-    # four by four, without letters, whose sums are alike neither way
-    path = tmp_path / "box.txt"
-    path.write_text(f">box\n{rows}")
-    with pytest.raises(SequenceError, match="the sums of neither are alike"):
-        read_motifs(path)
-
-
-@pytest.mark.parametrize("letters", ["", "ACGT"])
-@pytest.mark.parametrize("n_columns", [4, 6])
-def test_log_odds_that_are_none_are_named(tmp_path, letters, n_columns):
-    # with the letters, "correct the matrix"; without, "the sums of neither are"
-    table = [[1.2, -0.5, -2, 0.1], [-1, -1, 1.5, -2], [1, -2, -2, -1], [-3, -2, 0, 1]]
-    rows = [
-        f"{letters[i : i + 1]} {' '.join(map(str, (x + x)[:n_columns]))}\n"
-        for i, x in enumerate(table)
-    ]
-    path = tmp_path / "pssm.txt"
-    path.write_text(">pssm\n" + "".join(rows))
-    with pytest.raises(SequenceError, match="as log-odds do.*Motif.from_pwm"):
-        read_motifs(path)
 
 
 COLUMNS = "\n".join(" ".join(map(str, x)) for x in zip(*TATA, strict=True)).splitlines()
@@ -155,13 +124,6 @@ def test_bases_are_known_by_their_letters(tmp_path, form):
     assert motif.consensus == "TATA"
 
 
-def test_log_odds_of_no_probabilities_are_refused(tmp_path):
-    path = tmp_path / "pwm.txt"
-    path.write_text(">box\n-1.2 0.3 0.4 0.1\n1.0 -2 0.1 0.2\n0.3 0.1 -1 0.2\n")
-    with pytest.raises(SequenceError, match="log-odds"):
-        read_motifs(path)
-
-
 def test_a_matrix_that_is_the_same_either_way_is_read(tmp_path):
     path = tmp_path / "box.txt"
     path.write_text(">box\n20 0 0 0\n0 0 20 0\n0 20 0 0\n0 0 0 20\n")
@@ -198,32 +160,9 @@ def test_numbers_of_positions_are_no_counts(tmp_path, text):
     np.testing.assert_allclose(motif.probabilities, np.array(WITH_NUMBERS) / 100)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("A\tC\tG\tT\n7.5\t1\t2\t3\t4\n", "5 numbers under four names"),
-        (
-            ">m\n1 2 2 9 9\n2 3 3 9 9\n3 4 5 5 9\n4 8 8 2 2\n",
-            "the first of them a count",
-        ),
-    ],
-    ids=["five numbers", "either"],
-)
-def test_numbers_that_may_be_either_are_refused(tmp_path, text, words):
-    (tmp_path / "m.txt").write_text(text)
-    with pytest.raises(SequenceError, match=words):
-        cg.sequences.read_motifs(tmp_path / "m.txt")
-
-
 def test_five_positions_of_which_the_first_counts_up_are_read_by_base(tmp_path):
     rows = [[1, 8, 0, 0, 5], [2, 1, 0, 9, 1], [3, 1, 0, 1, 2], [4, 0, 10, 0, 2]]
     text = "\n".join(" ".join(map(str, row)) for row in rows)
     (tmp_path / "m.txt").write_text(f">m\n{text}\n")
     (motif,) = cg.sequences.read_motifs(tmp_path / "m.txt").values()
     assert motif.consensus == "TATCA"
-
-
-def test_the_position_without_counts_is_named(tmp_path):
-    (tmp_path / "m.txt").write_text(">m\n1 2 3 4\n5 5 0 0\n0 0 0 0\n1 1 1 1\n1 1 1 1\n")
-    with pytest.raises(SequenceError, match="position 2 has 0 0 0 0"):
-        cg.sequences.read_motifs(tmp_path / "m.txt")

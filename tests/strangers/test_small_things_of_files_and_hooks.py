@@ -12,10 +12,9 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import (
-    AttributionError,
     CausalgiaError,
     CausalgiaWarning,
-    SequenceError,
+    PredictorError,
 )
 from causalgia.sequences import read_motifs
 
@@ -31,21 +30,10 @@ def test_an_empty_motif_is_left_out_and_named(order, tmp_path: pathlib.Path):
     path.write_text(
         HEAD + "".join(f"MOTIF {x}\n{EMPTY if x in empty else ROWS}" for x in order)
     )
-    n = sum(x in empty for x in order)
-    with pytest.warns(CausalgiaWarning, match=f"{n} of 3 motifs ha.*'none'"):
+    with pytest.warns(CausalgiaWarning):
         found = read_motifs(path)
     assert list(found) == [x for x in order if x not in empty]
     assert {one.consensus for one in found.values()} == {"AG"}
-
-
-def test_a_file_of_empty_motifs_and_a_cut_one_are_refused(tmp_path: pathlib.Path):
-    path = tmp_path / "some.meme"
-    path.write_text(HEAD + f"MOTIF none\n{EMPTY}")
-    with pytest.raises(SequenceError, match="no motif has a position"):
-        read_motifs(path)
-    path.write_text(HEAD + f"MOTIF cut\n{ROWS.replace('w= 2', 'w= 3')}MOTIF a\n{ROWS}")
-    with pytest.raises(SequenceError, match="followed by 2 rows"):
-        read_motifs(path)
 
 
 @pytest.mark.parametrize("letters", [True, False])
@@ -69,27 +57,8 @@ def test_rows_of_stamp_are_read(letters, first, tmp_path: pathlib.Path):
     assert found["one"].probabilities[0] == pytest.approx((0.9, 0, 0.1, 0))
 
 
-@pytest.mark.parametrize("line", ["@HD\tVN:1.6\tSO:coordinate", "@SQ\tSN:chr1\tLN:10"])
-def test_sam_is_called_by_its_name(line, tmp_path: pathlib.Path):
-    path = tmp_path / "reads.fa"
-    path.write_text(f"{line}\nr1\t0\tchr1\t1\t60\t4M\t*\t0\t0\tACGT\tIIII\n")
-    with pytest.raises(SequenceError, match="looks like SAM: 'samtools fasta'"):
-        cg.read_sequences(path)
-    path.write_text("@r1 1\nACGT\n+\nIIII\n")
-    with pytest.raises(SequenceError, match="looks like FASTQ"):
-        cg.read_sequences(path)
-
-
-@pytest.mark.parametrize("text", ["Ctcf,znf143", "Ctcf znf143"])
-def test_names_in_one_string_are_asked_about(text):
-    with pytest.raises(AttributionError, match=r"expected=\['Ctcf', 'znf143'\]\?"):
-        cg.attribution.match(
-            {"x": "CCACTAGGGGGCG"}, {"CTCF": "CCACTAGGGGGCG"}, expected=text
-        )
-
-
 @pytest.mark.parametrize("pre", [False, True])
-def test_a_hook_on_gradients_is_named_with_its_cure(pre):
+def test_a_hook_on_gradients_is_refused(pre):
     torch = pytest.importorskip("torch")
     pytest.importorskip("tangermeme")
     torch.manual_seed(0)
@@ -111,13 +80,13 @@ def test_a_hook_on_gradients_is_named_with_its_cure(pre):
         predictor = cg.TorchPredictor(network, tasks=["a"], device="cpu", scale="z")
         return cg.attribute(sequences, predictor, method="deeplift", rng=0)
 
-    with pytest.raises(AttributionError, match="by backward hooks, on '1': remove"):
+    with pytest.raises(PredictorError):
         maps()
     handle.remove()
     assert maps()["score"].notnull().all()
 
 
-def test_a_packed_trial_is_to_be_unpacked_and_no_netcdf_is_called_csv(tmp_path):
+def test_a_packed_trial_is_refused_and_unpacked_is_the_trial(tmp_path):
     # "is a file, and in no folder of a trial", of what shutil.make_archive had packed
     arms = {"a": cg.Untreated(), "b": cg.Embed("GCATG", at=2)}
     design = cg.Design(null=cg.Uniform(length=9), arms=arms, n_units=2)
@@ -127,9 +96,7 @@ def test_a_packed_trial_is_to_be_unpacked_and_no_netcdf_is_called_csv(tmp_path):
     packed = shutil.make_archive(
         str(tmp_path / "t"), "zip", tmp_path / "x" / "trial.zarr"
     )
-    with pytest.raises(CausalgiaError, match=r"shutil\.unpack_archive\('.*t\.zip', "):
+    with pytest.raises(CausalgiaError):
         cg.open(packed)
     shutil.unpack_archive(packed, tmp_path / "again.zarr")
     assert cg.open(tmp_path / "again.zarr").identical(kept)
-    with pytest.raises(CausalgiaError, match=r"writes netCDF.*call it 'o\.nc'"):
-        cg.store.save(kept, tmp_path / "o.csv")

@@ -1,0 +1,409 @@
+"""Designs and experiments that would compare something else than they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import causalgia as cg
+from causalgia.errors import (
+    DataError,
+    DesignError,
+    EstimateError,
+    SequenceError,
+)
+from causalgia.experiments._fractional_factorial import fraction
+from causalgia.sequences import decode
+
+from . import Row
+
+ARMS = {"control": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=20)}
+PARENTS = {
+    f"peak{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 60))
+    for i in range(40)
+}
+RANDOM = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
+NULL = cg.Uniform(length=200)
+e = cg.experiments
+
+
+def design(**changes: Any) -> cg.Design:
+    return cg.Design(
+        **{
+            "null": cg.Uniform(length=60),
+            "arms": ARMS,
+            "n_units": 12,
+            "assignment": "parallel" if "blocks" in changes else "crossover",
+            **changes,
+        }
+    )
+
+
+def with_arm(intervention: Any) -> cg.Design:
+    return design(arms={**ARMS, "x": intervention})
+
+
+def from_text(more: str) -> cg.Design:
+    return cg.Design.from_toml(
+        "n_units = 3\n[null]\nkind = 'uniform'\nlength = 9\n[arms.a]\n"
+        f"[arms.b]\nmutate = 'A'\nat = 1\n{more}"
+    )
+
+
+def pair(**settings: Any) -> Any:
+    return e.motif_pair(
+        NULL, **{"distances": [15, 26], "orientations": ["++"]} | settings
+    )
+
+
+THREE = cg.from_effects([1.0, 2.0, 3.0], se=0.1, names=["a", "b", "c"])
+OTHERS = cg.from_effects([1.0, 2.0, 3.0], se=0.1, names=["a", "b", "d"])
+SHARED = {"c": RANDOM[2][5:80]}
+
+ROWS = [
+    Row(
+        "an arm past the background",
+        lambda: with_arm(cg.Embed("AGATAAG", at=54)),
+        DesignError,
+        "x",
+    ),
+    Row(
+        "two patterns that overlap",
+        lambda: with_arm(cg.Embed("AGATAAG", at=3) + cg.Embed("CACGTG", at=9)),
+        DesignError,
+        "CACGTG",
+    ),
+    Row(
+        "a pattern over one that an insertion moved",
+        lambda: with_arm(
+            cg.Embed("ACGT", at=10) + cg.Insert("GG", at=0) + cg.Embed("TT", at=12)
+        ),
+        DesignError,
+        "TT",
+    ),
+    Row(
+        "an insertion that splits a pattern",
+        lambda: with_arm(cg.Embed("ACGT", at=3) + cg.Insert("A", at=5)),
+        DesignError,
+        "ACGT",
+    ),
+    Row(
+        "a deletion of the whole background",
+        lambda: with_arm(cg.Delete((0, 60))),
+        DesignError,
+        "x",
+    ),
+    Row(
+        "two arms that are one",
+        lambda: with_arm(cg.Embed("agataag", at=20)),
+        DesignError,
+        "GATA",
+    ),
+    Row("no units", lambda: design(n_units=0), DesignError, "n_units"),
+    Row("more units than counters hold", lambda: design(n_units=10**30), DesignError),
+    Row(
+        "one background for all units",
+        lambda: design(null=cg.Shuffle(of=["A" * 30])),
+        DesignError,
+    ),
+    Row(
+        "more units than real sequences",
+        lambda: design(null=cg.Genomic(of=["ACGT" * 15] * 3)),
+        DesignError,
+        "3",
+    ),
+    Row(
+        "a block of one unit",
+        lambda: design(blocks=["a"] * 11 + ["b"]),
+        DesignError,
+        "b",
+    ),
+    Row(
+        "labels of blocks for other units",
+        lambda: design(blocks=["a", "b"]),
+        DesignError,
+        "blocks",
+    ),
+    Row(
+        "a reserve of no sequences",
+        lambda: design(null=cg.DinucleotideShuffle(of=PARENTS), reserve=0.001),
+        DesignError,
+        "reserve",
+    ),
+    Row(
+        "a reserve that leaves too few sequences",
+        lambda: design(null=cg.Genomic(of=PARENTS), n_units=31, reserve=0.25),
+        DesignError,
+        "30",
+    ),
+    Row(
+        "a factor called as a coordinate",
+        lambda: cg.factorial({"unit": cg.Embed("GATA", at=0)}),
+        DesignError,
+        "unit",
+    ),
+    Row(
+        "an unknown key of a design in a file",
+        lambda: from_text("[extra]\nkey = 1"),
+        DesignError,
+        "extra",
+    ),
+    Row(
+        "an unknown key of a null model in a file",
+        lambda: cg.Design.from_toml(
+            "n_units = 3\n[null]\nkind = 'uniform'\nlenth = 5\n[arms.a]\n"
+            "[arms.b]\nmutate = 'A'\nat = 1"
+        ),
+        DesignError,
+        "lenth",
+    ),
+    Row(
+        "a screen of a string given twice",
+        lambda: e.kmer_screen(motifs=["UGCAUG", "TGCATG"]),
+        DesignError,
+        "motifs",
+    ),
+    Row(
+        "a screen of strings of two lengths",
+        lambda: e.kmer_screen(motifs=["UGCAUG", "UGCA"]),
+        DesignError,
+        "motifs",
+    ),
+    Row(
+        "a screen beside 39 random sequences",
+        lambda: e.kmer_screen(k=4, n_placebos=39),
+        DesignError,
+        "n_placebos",
+    ),
+    Row("a place past the background", lambda: e.kmer_screen(at=38), DesignError, "at"),
+    Row("one place alone", lambda: e.position(at=[3]), DesignError, "at"),
+    Row("a place twice", lambda: e.position(at=[3, 3]), DesignError, "at"),
+    Row(
+        "an affinity of 0",
+        lambda: e.affinity(kd=[1.0] * 6 + [0]),
+        DesignError,
+        "kd",
+    ),
+    Row(
+        "a motif without an affinity",
+        lambda: e.affinity(kd={"UGCAUGU": 1.0, "AGCAUGU": 2.0}),
+        DesignError,
+        "kd",
+    ),
+    Row(
+        "a motif with two affinities",
+        lambda: e.affinity(motifs=["UGCAUGU", "TGCATGT", "AGCAUGU"], kd=[1, 2, 3]),
+        DesignError,
+        "motifs",
+    ),
+    Row("copies that overlap", lambda: e.copies(at=[4, 8]), DesignError),
+    Row("copies past the background", lambda: e.copies(at=[4, 38]), DesignError),
+    Row(
+        "a spacing at which sites collide",
+        lambda: e.spacing(distances=[2, 9]),
+        DesignError,
+        "2",
+    ),
+    Row(
+        "a spacing that leaves the background",
+        lambda: e.spacing(distances=[40]),
+        DesignError,
+        "40",
+    ),
+    Row("a distance within a motif", lambda: pair(distances=[7]), DesignError, "7"),
+    Row(
+        "a distance past the background",
+        lambda: pair(distances=[20, 120]),
+        DesignError,
+        "120",
+    ),
+    Row(
+        "two orientations of a palindrome",
+        lambda: pair(motif="GAATTC", orientations=["++", "-+"]),
+        DesignError,
+        "orientations",
+    ),
+    Row(
+        "a name of a motif that ends in a strand",
+        lambda: e.motif_pairs(NULL, motifs={"A": "GATAAG", "A+": "CACGTG"}),
+        DesignError,
+        "A+",
+    ),
+    Row(
+        "a stem that cannot pair",
+        lambda: e.hairpin(stem=("GGCGC", "GCGAC")),
+        DesignError,
+        "stem",
+    ),
+    Row(
+        "a motif beside the loop",
+        lambda: e.hairpin(start=2, at=17),
+        DesignError,
+        "at",
+    ),
+    Row(
+        "letters over the motif",
+        lambda: e.composition_bias(at=[34, 20]),
+        DesignError,
+        "20",
+    ),
+    Row("flanks past the background", lambda: e.flanks(at=33), DesignError, "at"),
+    Row(
+        "more flanks than there are",
+        lambda: e.flanks(width=1, n_flanks=20),
+        DesignError,
+    ),
+    Row(
+        "one sequence for an average",
+        lambda: e.knock_in([RANDOM[0]], motif="AGATAAG"),
+        DesignError,
+        "knock_in",
+    ),
+    Row("one unit for an average", lambda: e.copies(n_units=1), DesignError, "copies"),
+    Row(
+        "a placebo that is the motif",
+        lambda: e.knock_in(RANDOM, motif="AGATAAG", placebo="CTTATCT"),
+        DesignError,
+        "AGATAAG",
+    ),
+    Row(
+        "negatives that are in the positives",
+        lambda: e.knock_in(RANDOM, motif="AGATAAG", positives=SHARED),
+        DesignError,
+        "positives",
+    ),
+    Row(
+        "an occlusion of what is not there",
+        lambda: e.occlusion(["CCAGATAACC", "CCCCCCCCCC"], motif="AGATAAG"),
+        DesignError,
+        "AGATAAG",
+    ),
+    Row(
+        "a sequence without a place for a placebo",
+        lambda: e.occlusion({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA"),
+        DesignError,
+        "full",
+    ),
+    Row(
+        "a threshold of a string, which is found exactly",
+        lambda: e.occlusion(RANDOM, motif="AGATAA", threshold=1e-3),
+        SequenceError,
+        "AGATAA",
+    ),
+    Row(
+        "an element past the sequence",
+        lambda: e.context_dependence(RANDOM, element=(90, 120)),
+        DesignError,
+        "element",
+    ),
+    Row(
+        "an element that is the sequence",
+        lambda: e.context_dependence(RANDOM, element=(0, 100)),
+        DesignError,
+        "element",
+    ),
+    Row(
+        "tiles that overlap",
+        lambda: e.necessity(RANDOM, tiles=[(0, 10), (5, 15)]),
+        DesignError,
+        "5-15",
+    ),
+    Row(
+        "a tile over what is protected",
+        lambda: e.necessity(RANDOM, tiles=[(0, 10)], tss=(8, 20)),
+        DesignError,
+        "tss",
+    ),
+    Row(
+        "a tile that a shuffle leaves as it is",
+        lambda: e.necessity(RANDOM, tiles=[(0, 3)]),
+        DesignError,
+        "tiles",
+    ),
+    Row(
+        "one draw of one sequence",
+        lambda: e.necessity([RANDOM[0]], tile_width=10, n_draws=1, rope=(-1, 1)),
+        DesignError,
+        "n_draws",
+    ),
+    Row(
+        "a tile placed over itself",
+        lambda: e.tile_placement(RANDOM, tile=(0, 20), at=[10, 60], tss=(40, 50)),
+        DesignError,
+        "0-20",
+    ),
+    Row(
+        "a copy past the sequence",
+        lambda: e.tile_placement(RANDOM, tile=(0, 20), at=[60, 90], tss=(40, 50)),
+        DesignError,
+        "at",
+    ),
+    Row(
+        "interactions of seven tiles",
+        lambda: e.tile_interactions(
+            RANDOM, tiles=[(i, i + 5) for i in range(0, 35, 5)]
+        ),
+        DesignError,
+        "tiles",
+    ),
+    Row(
+        "copies at more places than are given",
+        lambda: e.dose_response(copies=(1, 4), at=(4, 14, 24)),
+        DesignError,
+        "copies",
+    ),
+    Row(
+        "a ladder with a step that no string has",
+        lambda: e.dose_response(motif="UGCAUG", n_steps=9),
+        SequenceError,
+    ),
+    Row(
+        "two factors that change together",
+        lambda: fraction(5, ["D=AB", "E=AB"]),
+        DesignError,
+        "D",
+    ),
+    Row(
+        "a factor that generates itself", lambda: fraction(4, ["D=D"]), DesignError, "D"
+    ),
+    Row(
+        "two motifs that are one",
+        lambda: e.arrangement_screen(motifs=("GATA", "GATA")),
+        DesignError,
+        "GATA",
+    ),
+    Row(
+        "an order of two contrasts",
+        lambda: e.agreement({n: THREE.isel(contrast=[0, 1]) for n in "xy"}),
+        EstimateError,
+        "2",
+    ),
+    Row(
+        "an order of other contrasts",
+        lambda: e.agreement({"x": THREE, "y": OTHERS}),
+        EstimateError,
+        "c",
+    ),
+    Row(
+        "an agreement of one null model",
+        lambda: e.agreement({"one": THREE}),
+        DataError,
+    ),
+    Row(
+        "one null model twice",
+        lambda: e.null_models(
+            e.copies(), nulls={n: cg.Uniform(length=41) for n in "ab"}
+        ),
+        DesignError,
+    ),
+    Row(
+        "a null model of another length",
+        lambda: e.null_models(
+            e.copies(),
+            nulls={"a": cg.Uniform(length=41), "b": cg.Uniform(length=50)},
+        ),
+        DesignError,
+        "b",
+    ),
+]

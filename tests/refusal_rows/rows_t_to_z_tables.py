@@ -1,0 +1,171 @@
+"""Tables that would be read as something else, and tables with gaps."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import DataError, EstimateError
+from causalgia.estimation.incomplete_estimates import contrasts_of_arms
+
+from . import Row
+
+CASE = Path(__file__).parents[1] / "reference" / "tables_with_gaps"
+COLUMNS: dict[str, Any] = {"outcome": "y", "arm": "arm", "unit": "unit"}
+OURS = pd.DataFrame({"effect": [1.0, 0.2], "se": [0.2, 0.1]}, index=list("ab"))
+
+
+def rows(*cells: tuple[Any, str, float], **columns: Any) -> pd.DataFrame:
+    """Return a table of units, arms and outcomes."""
+    return pd.DataFrame(cells, columns=["unit", "arm", "y"]).assign(**columns)
+
+
+FEW = rows(
+    *(
+        (u, a, u + (2.0 + u * 7 % 5) * (a == "A") + u**2 / 9)
+        for u in range(6)
+        for a in "cAB"
+    )
+)
+HOLE = FEW.drop(index=[4, 9])
+
+
+def estimated(table: pd.DataFrame, **columns: Any) -> xr.Dataset:
+    outcomes = cg.from_frame(table, **COLUMNS, **columns)
+    return cg.estimate(cg.contrast(outcomes, control="c"))
+
+
+@cache
+def gaps() -> xr.Dataset:
+    """Return outcomes of two tasks with cells that are missing."""
+    table = pd.concat(
+        [HOLE.assign(task="K562"), HOLE.assign(task="HepG2", y=HOLE.y**2)]
+    )
+    return cg.from_frame(table, **COLUMNS, task="task")
+
+
+@cache
+def effects() -> xr.Dataset:
+    return cg.contrast(gaps(), control="c")
+
+
+class Fit:
+    """What a fitted model has, of given arrays."""
+
+    def __init__(self, params: Any, covariance: Any) -> None:
+        self.params, self.covariance = np.asarray(params), np.asarray(covariance)
+
+    def cov_params(self) -> Any:
+        return self.covariance
+
+
+ROWS = [
+    Row("a p-value is nan", lambda: cg.adjust([0.1, np.nan]), EstimateError, "1"),
+    Row("a p-value is 1.2", lambda: cg.adjust([0.1, 1.2]), EstimateError, "1.2"),
+    Row(
+        "p-values alone in families",
+        lambda: cg.adjust([0.1, 0.2], family="motif"),
+        EstimateError,
+        "family",
+    ),
+    Row(
+        "errors beside a table that has them",
+        lambda: cg.from_effects(OURS, 0.5),
+        EstimateError,
+        "se",
+    ),
+    Row(
+        "a fit has fewer errors than effects",
+        lambda: cg.from_effects(Fit(np.ones(3), np.eye(2))),
+        EstimateError,
+    ),
+    Row(
+        "the covariance of a fit is singular",
+        lambda: cg.from_effects(Fit(np.ones(2), np.ones((2, 2)))),
+        EstimateError,
+    ),
+    Row(
+        "a ratio of a table with gaps",
+        lambda: cg.contrast(gaps(), control="c", scale="ratio"),
+        EstimateError,
+    ),
+    Row(
+        "these units, of which some lack an arm",
+        lambda: cg.estimate(effects(), target="units"),
+        EstimateError,
+        "target",
+    ),
+    Row(
+        "units that lack an arm are resampled",
+        lambda: cg.adjust(effects(), method="bootstrap_t", rng=0),
+        EstimateError,
+        "bootstrap_t",
+    ),
+    Row(
+        "tasks of a table with gaps in one family",
+        lambda: cg.adjust(cg.estimate(effects()), method="dunnett", family="all"),
+        EstimateError,
+        "task",
+    ),
+    Row(
+        "tasks of a table with gaps are subtracted",
+        lambda: cg.contrast(gaps(), control="c", tasks="K562 - HepG2"),
+        EstimateError,
+        "tasks",
+    ),
+    Row(
+        "components of a table with gaps",
+        lambda: cg.estimation.variance_components(gaps()),
+        DataError,
+    ),
+    Row(
+        "a tilt of a table with gaps",
+        lambda: cg.tipping_point(gaps(), contrast="A - c", rope=(-1, 1)),
+        DataError,
+    ),
+    Row(
+        "an arm without an outcome",
+        lambda: estimated(FEW.assign(y=FEW.y.where(FEW.arm != "B"))),
+        DataError,
+        "B",
+    ),
+    Row(
+        "no unit has two arms",
+        lambda: estimated(rows((0, "c", 1.0), (1, "A", 2.0), (0, "A", np.nan))),
+        EstimateError,
+    ),
+    Row(
+        "an outcome of a table is inf",
+        lambda: estimated(FEW.assign(y=FEW.y.where(FEW.index != 3, np.inf))),
+        DataError,
+        "row 3",
+    ),
+    Row(
+        "a cell is measured twice",
+        lambda: estimated(pd.concat([HOLE, HOLE])),
+        DataError,
+        "more than once",
+    ),
+    Row(
+        "units of a table with gaps share one parent",
+        lambda: estimated(HOLE.assign(parent="p1"), parent="parent"),
+        EstimateError,
+        "p1",
+    ),
+    Row(
+        "noise that few units do not show",
+        lambda: contrasts_of_arms(
+            np.array([2.0, 1.0, 3.0, 2.0]),
+            np.array([0, 1, 0, 1]),
+            np.array([0, 1, 2, 2]),
+            np.array([[-1.0, 1.0]]),
+        ),
+        EstimateError,
+    ),
+]
