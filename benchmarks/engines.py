@@ -30,7 +30,6 @@ from torch.overrides import TorchFunctionMode
 import causalgia as cg
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import contrast_deviation
-from causalgia.predict.onnx import export_onnx
 
 WORD = np.array([2, 1, 3, 2, 0, 1, 2, 3, 1, 0], np.uint8)
 
@@ -68,7 +67,15 @@ class InTf32(torch.nn.Module):
 def engines(size: Sized, folder: Path, *, compiled: bool) -> dict[str, Predictor]:
     """Return the same network, by the way in which it is run."""
     net = size.load()
-    export_onnx(net, folder / "net.onnx", length=size.length)
+    torch.onnx.export(
+        net.eval(),
+        (torch.zeros(2, 4, size.length),),
+        str(folder / "net.onnx"),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+        dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+    )
     ways: dict[str, Predictor] = {
         "eager": cg.TorchPredictor(net, device="cpu"),
         "channels_last": cg.TorchPredictor(net, device="cpu", channels_last=True),

@@ -1,5 +1,4 @@
-"""Closed forms and regressions of barcode counts: against one pass over the cells, and
-statsmodels; and their memory.
+"""Closed forms of barcode counts: against one pass over the cells; and their memory.
 
 Run `python benchmarks/fits.py` (`--quick` for a smaller one) with OMP_NUM_THREADS=1 and
 OPENBLAS_NUM_THREADS=1. 10,000 elements x 2 arms x 50 barcodes x 4 replicates are 4
@@ -11,9 +10,7 @@ one float64 a cell.
 from __future__ import annotations
 
 import argparse
-import time
 import tracemalloc
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,14 +18,13 @@ from hierarchical import ARMS, library
 from timing import interleaved, ratio, tell, tell_ratios
 
 import causalgia as cg
-from causalgia.errors import BarcodeNoiseWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import xarray as xr
 
-METHODS = ("two_way", "nb")
+METHODS = ("two_way",)
 
 
 def one_pass(counts: xr.Dataset) -> Callable[[int], object]:
@@ -53,29 +49,6 @@ def peak_arrays(counts: xr.Dataset, method: str) -> float:
     return peak / (8 * counts["rna"].size)
 
 
-def statsmodels_seconds(counts: xr.Dataset, n: int = 20) -> float:
-    """Return what the same regression of every element by statsmodels would take, from
-    the first few.
-    """
-    from statsmodels.discrete.discrete_model import NegativeBinomial
-
-    element = counts["oligo_index"].to_numpy() // len(ARMS)
-    start = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for e in range(n):
-            of_element = counts.isel(barcode=element == e)
-            dna, rna = (of_element[name].to_numpy() for name in ("dna", "rna"))
-            barcode, replicate = np.nonzero(dna > 0)
-            treated = of_element["oligo_index"].to_numpy()[barcode] % len(ARMS)
-            X = np.column_stack([np.eye(rna.shape[1])[replicate], treated])
-            offset = np.log(dna[barcode, replicate])
-            NegativeBinomial(rna[barcode, replicate], X, offset=offset).fit(
-                disp=False, maxiter=200
-            )
-    return (time.process_time() - start) * (element.max() + 1) / n
-
-
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
     parser = argparse.ArgumentParser(
@@ -85,7 +58,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         "--quick", action="store_true", help="200 elements instead of 10,000"
     )
     n_elements, repeats = (200, 1) if parser.parse_args(argv).quick else (10_000, 3)
-    warnings.simplefilter("ignore", BarcodeNoiseWarning)
     counts = library(n_elements)
     contestants = {
         method: lambda _, method=method: cg.mpra.fit(
@@ -97,9 +69,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     found = {
         f"{method} / one pass": ratio(times, method, "one pass") for method in METHODS
     }
-    found["statsmodels, one element at a time / nb"] = statsmodels_seconds(
-        counts
-    ) / float(np.median(times["nb"]))
     found["arrays of one number a cell at the peak"] = max(
         peak_arrays(counts, method) for method in METHODS
     )

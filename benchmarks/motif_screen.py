@@ -10,8 +10,8 @@ both.
 
     python benchmarks/motif_screen.py [--quick] [--units 500]
 
-The network is DeepSTARR's, of ``../shared/data/models/deepstarr``; ``--quick`` has one
-of random weights, and 20 random motifs.
+The network is DeepSTARR's, of the folder that ``CAUSALGIA_SHARED`` names; ``--quick``
+has one of random weights, and 20 random motifs.
 """
 
 from __future__ import annotations
@@ -22,27 +22,25 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from marginalize import fastest, forwards
 from networks import SIZES
+from shared_folder import SHARED
 from torch import nn
 
 import causalgia as cg
 from causalgia.sequences import one_hot
 from causalgia.sequences.motif_names import core_motifs
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data/models/deepstarr"
+FOLDER = SHARED / "data" / "models" / "deepstarr"
 LONGEST = 60
 """Seconds of processor time that are promised."""
 
 
 def fly_network() -> nn.Module:
     """Return the network of fly enhancers with its published weights."""
-    if not FOLDER.is_dir():
-        raise SystemExit(f"motif_screen needs the network of {FOLDER}")
     spec = importlib.util.spec_from_file_location("arch", FOLDER / "arch.py")
     assert spec is not None
     assert spec.loader is not None

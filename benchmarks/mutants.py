@@ -796,13 +796,12 @@ def main() -> None:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         # what another commit's tests detect is detected
-        "ROTATING": os.environ.get("ROTATING", "all"),
     }
     sys.path.insert(0, str(ROOT))
     doctests = sorted({f"causalgia/{mutant.module}" for mutant in made})
     with tempfile.TemporaryDirectory(prefix="mutants_") as folder:
         campaign = Campaign(made, given, Path(folder))
-        options = ["-q", "-s", "-p", "no:cacheprovider", "-m", "not long"]
+        options = ["-q", "-s", "-p", "no:cacheprovider"]
         options += ["--doctest-modules"] if doctests else []
         raise SystemExit(
             pytest.main([*options, *given.tests, *doctests], plugins=[campaign])

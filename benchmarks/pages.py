@@ -84,11 +84,7 @@ def main(argv: list[str]) -> None:
 
 
 def copied(folder: Path) -> Path:
-    """Copy what the scripts read and write into a folder, beside the real networks
-    where there are any, and return where it is.
-    """
-    if (ROOT.parent / "shared").exists():
-        (folder / "shared").symlink_to(ROOT.parent / "shared")
+    """Copy what the scripts read and write into a folder, and return where it is."""
     for name in ("benchmarks", "docs"):
         shutil.copytree(
             ROOT / name,

@@ -3,8 +3,8 @@ docs/paper.md: `python benchmarks/paper.py`.
 
 Results are stored in `benchmarks/published/results.json`, so that a part can be run
 again by itself (``--only``) and the page be written from them (``--write``). ``--data``
-names the folder of real networks and sequences (`../shared/data` if it is there), whose
-parts are left as they are without it.
+names the folder of real networks and sequences (by default ``data`` in the folder that
+``CAUSALGIA_SHARED`` names), whose parts are left as they are without it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from published import measured, page
+from shared_folder import IS_NAMED, SHARED
 
 import causalgia as cg
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "paper.md"
 RESULTS = Path(__file__).resolve().parent / "published" / "results.json"
-DATA = ROOT.parent / "shared" / "data"
+DATA = SHARED / "data" if IS_NAMED else None
 Results = dict[str, Any]
 
 
@@ -99,7 +100,7 @@ def main(argv: list[str]) -> None:
     arguments.add_argument(
         "--write", action="store_true", help="write the page from the stored results"
     )
-    arguments.add_argument("--data", type=Path, default=DATA if DATA.is_dir() else None)
+    arguments.add_argument("--data", type=Path, default=DATA)
     given = arguments.parse_args(argv)
     known = parts(given.data)
     wanted = [] if given.write else known if given.only is None else given.only

@@ -14,7 +14,11 @@ def main(argv: list[str]) -> None:
     """Run those that are named, or all."""
     options = [word for word in argv if word.startswith("--")]
     named = [word for word in argv if word not in options]
-    for name in named or [*measurable(), "engines", "posterior"]:
+    for name in named or [
+        *measurable(quick="--quick" in options),
+        "engines",
+        "posterior",
+    ]:
         module = import_module(name)
         what = " ".join((module.__doc__ or "").split("\n\n")[0].split())
         print(f"\n== {name}: {what}", flush=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
-import os
 import re
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from causalgia.errors import MissingExtraError, PredictorError
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "ten_minutes"
-MIRROR = ROOT.parent / "shared" / "data" / "networks"
 NAMES = ("biologist", "statistician", "referee", "lab", "cluster")
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 _BLOCK = re.compile(r"```python\n(?!>>>)(.*?)```\n+```text\n(.*?)```", re.DOTALL)
@@ -65,8 +63,6 @@ def run_page(name: str) -> int:
 
 def main(names: list[str]) -> int:
     """Time the pages, each in a process of its own."""
-    if MIRROR.is_dir():
-        os.environ.setdefault("CAUSALGIA_NETWORKS", str(MIRROR))
     failed = 0
     for name in names:
         started = time.perf_counter()

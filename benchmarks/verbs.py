@@ -115,12 +115,6 @@ def counts(n: int) -> xr.Dataset:
     return mpra.simulate(pd.DataFrame(arms), n_barcodes=10, n_replicates=4, rng=1)
 
 
-def elements(n: int, seed: int, client: Client | None) -> object:
-    """Fit n elements by negative binomial regressions."""
-    del seed
-    return mpra.fit(counts(n), control="scramble", method="nb", client=client)
-
-
 def elements_together(n: int, seed: int, client: Client | None) -> object:
     """Fit n elements by the hierarchical model."""
     del seed
@@ -131,7 +125,6 @@ VERBS: dict[str, tuple[Verb, int]] = {
     "calibrate, trials": (trials, 100),
     "infer, tasks": (tasks, 100),
     "across_predictors, predictors": (predictors, 160),
-    "mpra.fit nb, elements": (elements, 20_000),
     "mpra.fit hierarchical, elements": (elements_together, 1_500),
 }
 

@@ -14,7 +14,8 @@ import causalgia as cg
 from causalgia.errors import MissingExtraError
 
 FOLDER = Path(__file__).parent / "api"
-ROOMS = sorted(set(dir(cg)) - set(cg.__all__))
+ROOT = {name: getattr(cg, name) for name in cg.__all__}
+ROOMS = [name for name, value in ROOT.items() if inspect.ismodule(value)]
 _ROOT = """\
 From the null model to the report, these names need no more than ``import causalgia as cg``. The verbs of a trial, in
 order, are `check`, `run`, `contrast`, `estimate`, `infer`, `adjust`, `decide` and `report`; `analyze` is all of them at
@@ -33,7 +34,7 @@ def pages() -> dict[str, str]:
     >>> pages()["plot"].splitlines()[0]
     'plot'
     """
-    root = {name: getattr(cg, name) for name in cg.__all__}
+    root = {name: value for name, value in ROOT.items() if name not in ROOMS}
     found = {"causalgia": _page("causalgia", _ROOT, root, "")}
     for room in ROOMS:
         module = importlib.import_module(f"causalgia.{room}")
@@ -55,8 +56,8 @@ def pages() -> dict[str, str]:
 
 
 def exports(room: str) -> dict[str, object]:
-    """Return the classes and functions that a room exports; aliases of types are left
-    out.
+    """Return the classes and functions that a room exports and the root does not;
+    aliases of types are left out.
     """
     module = importlib.import_module(f"causalgia.{room}")
     names = getattr(
@@ -69,7 +70,8 @@ def exports(room: str) -> dict[str, object]:
             value = getattr(module, name)
         except MissingExtraError:  # the pages are built where torch is
             continue
-        if getattr(value, "__module__", "").startswith(home):
+        ours = getattr(value, "__module__", "").startswith(home)
+        if ours and value is not ROOT.get(name):
             values[name] = value
     return values
 

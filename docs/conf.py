@@ -52,10 +52,6 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
-# where a mirror of published networks is beside the repository, notebooks take them from there
-MIRROR = HERE.parents[1] / "shared" / "data" / "networks"
-if MIRROR.is_dir():
-    os.environ.setdefault("CAUSALGIA_NETWORKS", str(MIRROR))
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 1500  # a cell shares four cores with the tests in the gate

@@ -20,6 +20,7 @@
 
 # %%
 # %matplotlib inline
+import os
 import warnings
 from pathlib import Path
 
@@ -180,8 +181,9 @@ figure
 # ([doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060)), or takes it from
 # the mirror that `CAUSALGIA_NETWORKS` names. Where neither is reached, a network of the
 # zoo takes its place. The ten example enhancers of the paper are at
-# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR);
-# without them, ten random sequences are shuffled. The text describes DeepSTARR and the
+# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR),
+# and are read from the folder that `CAUSALGIA_SHARED` names; without it, ten random
+# sequences are shuffled. The text describes DeepSTARR and the
 # enhancers.
 
 # %%
@@ -192,8 +194,8 @@ except (cg.errors.PredictorError, cg.errors.MissingExtraError) as error:
     print(error)
     predictor, length, at = cg.zoo.load("rbfox1_like"), 41, 16
     motifs = {"RBFOX1": "TGCATG", "weaker site": "AGAATG"}
-fasta = Path("shared/data/sequences/fly_249/enhancers.fasta.gz")
-fasta = next((p / fasta for p in Path.cwd().parents if (p / fasta).is_file()), None)
+copies = os.environ.get("CAUSALGIA_SHARED")
+fasta = Path(copies, "data/sequences/fly_249/enhancers.fasta.gz") if copies else None
 sources = cg.Uniform(length=length).sample(10, rng=0)["sequence"]
 origin = "ten random ones"
 if fasta and length == 249:

@@ -29,11 +29,11 @@
 # [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR),
 # the two other networks at
 # [github.com/aszymik/deep-starr](https://github.com/aszymik/deep-starr) (the channels
-# of their one-hot input are A C T G). Copies of these are read from a folder `shared`
-# beside the repository, where `SOURCE.md` files state the commit, the license and how
+# of their one-hot input are A C T G). Copies of these are read from the folder that
+# `CAUSALGIA_SHARED` names, where `SOURCE.md` files state the commit, the license and how
 # each was converted.
 #
-# Where any of them is absent, nothing is downloaded, and three oracles of the zoo take
+# Without that folder, nothing is downloaded, and three oracles of the zoo take
 # the place of the networks, with ten random sequences for the enhancers. The rules of
 # the oracles are the three claims, with weights that differ as those of retrained
 # networks do, so that each estimate can be compared with the true effect. What the text
@@ -42,6 +42,7 @@
 # %%
 # %matplotlib inline
 import gzip
+import os
 import tempfile
 import warnings
 from dataclasses import replace
@@ -54,7 +55,7 @@ from matplotlib.figure import Figure
 import causalgia as cg
 
 # ten parents, three networks: see the text below
-warnings.simplefilter("ignore", cg.errors.FewClustersWarning)
+warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
 NETWORKS = {
     "published": "deepstarr",
     "retrained 1": "deepstarr_retrained_1",
@@ -64,14 +65,8 @@ MOTIFS = {"AP-1": "ATGACTCAT", "GATA": "AGATAAGA", "Dref": "TATCGATA"}
 TASKS = ["dev", "hk"]
 COLORS = dict(zip(NETWORKS, ["#1f4e79", "#c55a11", "#548235"], strict=True))
 
-folder = next(
-    (
-        p / "shared" / "data"
-        for p in Path.cwd().parents
-        if (p / "shared" / "data" / "models" / "deepstarr_retrained_1").is_dir()
-    ),
-    None,
-)
+copies = os.environ.get("CAUSALGIA_SHARED")
+folder = Path(copies) / "data" if copies else None
 published = None
 if folder:
     try:

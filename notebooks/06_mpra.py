@@ -20,6 +20,7 @@
 
 # %%
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -276,18 +277,12 @@ print(planned["half_width"].squeeze(drop=True).to_pandas().round(3))
 # CRX sites, with three barcodes per oligo. On average the sites have a small effect:
 
 # %%
-real = next(
-    (
-        p / "shared" / "reference"
-        for p in Path.cwd().parents
-        if (p / "shared" / "reference").is_dir()
-    ),
-    None,
-)
+copies = os.environ.get("CAUSALGIA_SHARED")
+real = Path(copies) / "reference" if copies else None
 print(
-    "the real library was found"
+    "the real library is read"
     if real
-    else "the folder 'shared' is absent: a simulated library stands in for it"
+    else "CAUSALGIA_SHARED names no folder: a simulated library stands in for it"
 )
 PAIR = ["WT", "MUT-allCrxSites"]
 if real:

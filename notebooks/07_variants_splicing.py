@@ -23,15 +23,16 @@
 #
 # The weights are public at
 # [github.com/Kuanhao-Chao/OpenSpliceAI](https://github.com/Kuanhao-Chao/OpenSpliceAI)
-# under GPL-3.0 and are not part of causalgia: copies as safetensors are read from a
-# folder `shared` beside the repository. If that folder is absent, five oracles of the
-# zoo take their place: one rule of splice sites, whose weights differ from seed to seed
+# under GPL-3.0 and are not part of causalgia: copies as safetensors are read from
+# the folder that `CAUSALGIA_SHARED` names. Without that folder, five oracles of the zoo
+# take their place: one rule of splice sites, whose weights differ from seed to seed
 # as those of retrained networks do. What the text says of OpenSpliceAI by name holds
 # for that network; all else holds for both.
 
 # %%
 # %matplotlib inline
 import importlib.util
+import os
 import tempfile
 from pathlib import Path
 
@@ -42,10 +43,8 @@ from matplotlib.figure import Figure
 import causalgia as cg
 
 SEEDS = (10, 11, 12, 13, 14)
-weights = Path("shared/data/models/openspliceai_mane_80")
-weights = next(
-    (p / weights for p in Path.cwd().parents if (p / weights).is_dir()), None
-)
+copies = os.environ.get("CAUSALGIA_SHARED")
+weights = Path(copies, "data/models/openspliceai_mane_80") if copies else None
 print(
     "OpenSpliceAI found: five retrainings"
     if weights

@@ -19,24 +19,19 @@
 
 # %%
 # %matplotlib inline
+import os
 from pathlib import Path
 
 import numpy as np
 
 import causalgia as cg
 
-folder = next(
-    (
-        p / "shared" / "data"
-        for p in Path.cwd().parents
-        if (p / "shared" / "data").is_dir()
-    ),
-    None,
-)
+copies = os.environ.get("CAUSALGIA_SHARED")
+folder = Path(copies) / "data" if copies else None
 print(
-    "published networks found"
+    "the published network is read"
     if folder
-    else "the folder 'shared' is absent: a small rule takes the place of the network"
+    else "CAUSALGIA_SHARED names no folder: a small rule takes the place of the network"
 )
 
 # %% [markdown]
@@ -90,7 +85,7 @@ inside.all("position").to_series()
 # %%
 try:
     cg.decide(cg.estimate(effects), rope=0)
-except cg.errors.OutcomesError as error:
+except cg.errors.DataError as error:
     print(error)
 
 # %%
@@ -163,8 +158,8 @@ print(
 # predict this, and is the effect *specific* to the brain?
 #
 # The network is public (MIT, `gagneurlab/MMSplice_MTSplice` on GitHub) and not part of
-# causalgia: a copy is read from a folder `shared` beside the repository. If that folder
-# is absent, a rule of eight tissues and four variations takes its place, in which TGCATG
+# causalgia: a copy is read from the folder that `CAUSALGIA_SHARED` names. Without that
+# folder, a rule of eight tissues and four variations takes its place, in which TGCATG
 # acts in brain and muscle; the text describes the network.
 
 # %%

@@ -24,12 +24,14 @@
 # ([doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060)), or is taken from
 # the mirror that `CAUSALGIA_NETWORKS` names. Where neither is reached, the same is done
 # with a network of the zoo and the RBFOX1 motif. The ten enhancers are at
-# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR);
-# without them, ten random sequences take their place. The text describes DeepSTARR and
+# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR),
+# and are read from the folder that `CAUSALGIA_SHARED` names; without it, ten random
+# sequences take their place. The text describes DeepSTARR and
 # the enhancers.
 
 # %%
 # %matplotlib inline
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -39,7 +41,7 @@ from IPython.display import HTML, display
 import causalgia as cg
 
 # ten parents: see the report
-warnings.simplefilter("ignore", cg.errors.FewClustersWarning)
+warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
 try:
     network, WORD, FALSE_WORD = cg.networks.load("deepstarr"), "TGACTCA", "GTACGCA"
     length, at = 249, 120
@@ -47,8 +49,8 @@ except (cg.errors.PredictorError, cg.errors.MissingExtraError) as error:
     print(error)
     network, WORD, FALSE_WORD = cg.zoo.load("rbfox1_like"), "TGCATG", "GTCAGT"
     length, at = 41, 17
-fasta = Path("shared/data/sequences/fly_249/enhancers.fasta.gz")
-fasta = next((p / fasta for p in Path.cwd().parents if (p / fasta).is_file()), None)
+copies = os.environ.get("CAUSALGIA_SHARED")
+fasta = Path(copies, "data/sequences/fly_249/enhancers.fasta.gz") if copies else None
 if fasta and length == 249:
     enhancers, origin = cg.read_sequences(fasta), fasta.name
 else:

@@ -19,11 +19,12 @@
 # the R package mpra
 # ([github.com/hansenlab/mpra](https://github.com/hansenlab/mpra), `mpraSetAllelicExample`,
 # Artistic-2.0), one sum of reads for each oligo and replicate. The 60 variants used here
-# are read from a folder `shared` beside the repository, with what mpralm found in the
-# whole library. If that folder is absent, counts of sixty variants are simulated instead,
+# are read from the folder that `CAUSALGIA_SHARED` names, with what mpralm found in the
+# whole library. Without that folder, counts of sixty variants are simulated instead,
 # twelve of which double activity; the text describes the published ones.
 
 # %%
+import os
 import tempfile
 from pathlib import Path
 
@@ -32,18 +33,12 @@ import pandas as pd
 
 import causalgia as cg
 
-folder = next(
-    (
-        p / "shared" / "data" / "mpra_public"
-        for p in Path.cwd().parents
-        if (p / "shared" / "data" / "mpra_public").is_dir()
-    ),
-    None,
-)
+copies = os.environ.get("CAUSALGIA_SHARED")
+folder = Path(copies) / "data" / "mpra_public" if copies else None
 print(
-    "published counts found"
+    "the published counts are read"
     if folder
-    else "the folder 'shared' is absent: simulated counts of 60 variants take their place"
+    else "CAUSALGIA_SHARED names no folder: simulated counts of 60 variants take their place"
 )
 
 # %% [markdown]

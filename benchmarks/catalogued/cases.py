@@ -16,7 +16,8 @@ import numpy as np
 import xarray as xr
 
 import causalgia as cg
-from causalgia.experiments import Experiment, build
+from causalgia.experiments import Experiment
+from causalgia.experiments.kit.experiment import build
 from causalgia.sequences import decode
 from causalgia.trial_file import read_spec, starter
 from causalgia.trial_file._starter import example_files

@@ -165,7 +165,7 @@ def nulls(n_units: int) -> Results:
     warned = [
         str(one.message)
         for one in said
-        if issubclass(one.category, cg.errors.NullModelWarning)
+        if issubclass(one.category, cg.errors.DegenerateWarning)
     ]
     tau = table["tau"].isel(task=0)
     return {

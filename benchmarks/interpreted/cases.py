@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_count
-from causalgia.errors import AttributionError, quoted
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict.predictor import as_token_rows
 from causalgia.sequences.alphabet import encode, reverse_complement_iupac
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Tokens
-from causalgia.zoo import EndGC, Linear, Oracle, Saturating, Term, load, oracle, read_by
+from causalgia.zoo import EndGC, Oracle, Saturating, load, oracle, read_by
+from causalgia.zoo.terms import Linear, Term
 from causalgia.zoo.trained import MEMBERS, Architecture
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Case:
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If shapes differ, a sequence differs from its background beside its sites, a
         site leaves it, or a predictor is no `causalgia.TorchPredictor` with one task.
     """
@@ -100,13 +101,13 @@ class Case:
             if values.shape != rows.shape or (
                 name != "backgrounds" and values.dtype != bool
             ):
-                raise AttributionError(
+                raise PredictorError(
                     f"{label}: {name}= is {values.dtype} {values.shape}; give one of "
                     "the shape of sequences=, "
                     f"{rows.shape}{'' if name == 'backgrounds' else ', of bool'}"
                 )
         if len(rows) < FEWEST:
-            raise AttributionError(
+            raise PredictorError(
                 f"{label}: {len(rows)} sequences are too few; give {FEWEST} or more"
             )
         planted = np.zeros(rows.shape, dtype=bool)
@@ -115,24 +116,24 @@ class Case:
                 0 <= site.unit < len(rows)
                 and 0 <= site.start < site.stop <= rows.shape[1]
             ):
-                raise AttributionError(
+                raise PredictorError(
                     f"{label}: {site} is not in sequences of {rows.shape}"
                 )
             planted[site.unit, site.start : site.stop] = True
         differs = ((rows != bare) & ~planted).any(1)
         if differs.any():
-            raise AttributionError(
+            raise PredictorError(
                 f"{label}: sequence {differs.argmax()} differs from its background "
                 "where no site is; give the same sequence without its sites, or all of "
                 "its sites"
             )
         most = max(Counter(site.unit for site in self.sites).values(), default=0)
         if most > _MOST_SITES:
-            raise AttributionError(
+            raise PredictorError(
                 f"{label}: a sequence has {most} sites; {_MOST_SITES} is the most"
             )
         if not self.predictors:
-            raise AttributionError(
+            raise PredictorError(
                 f"{label}: predictors= is empty; give one or more, such as "
                 "{'network': predictor}"
             )
@@ -185,10 +186,10 @@ def _check_network(predictor: object, label: str, rows: Tokens) -> None:
     from causalgia.predict import TorchPredictor
 
     if not isinstance(predictor, TorchPredictor):
-        raise AttributionError(f"{label} is {quoted(type(predictor).__name__)}; {cure}")
+        raise PredictorError(f"{label} is {quoted(type(predictor).__name__)}; {cure}")
     answer = predictor.predict(rows[:1])
     if answer.shape != (1, 1):
-        raise AttributionError(
+        raise PredictorError(
             f"{label} answers a sequence with {answer.shape[1:]}; {cure}"
         )
 
@@ -215,7 +216,7 @@ def cases(*, n_sequences: int = 60, rng: RNG = 0) -> tuple[Case, ...]:
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If there are fewer than 40 sequences.
 
     Examples
@@ -225,7 +226,7 @@ def cases(*, n_sequences: int = 60, rng: RNG = 0) -> tuple[Case, ...]:
     """
     n, key = as_count(n_sequences, "n_sequences", least=FEWEST), root_key(rng)
     if n < FEWEST:
-        raise AttributionError(
+        raise PredictorError(
             f"n_sequences={n} is too few for methods that split them; give {FEWEST} or "
             "more"
         )
@@ -264,7 +265,7 @@ def planted_case(
     drawn = generator.integers(0, 4, (64 * n, length), dtype=np.uint8)
     backgrounds = drawn[~read_by(strong, drawn).to_numpy().any((1, 2))][:n]
     if len(backgrounds) < n:
-        raise AttributionError(
+        raise PredictorError(
             f"case {quoted(name)}: the oracle reads nearly every background of "
             f"{length} bp"
         )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from causalgia.attribution import contributions
-from causalgia.errors import AttributionError, CausalgiaError, quoted
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.predict.answer_checks import first_line
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -160,7 +160,7 @@ def interpretation(
 
     Raises
     ------
-    AttributionError
+    PredictorError
         If `method` is no function, or returns no finite map of these sequences, or an
         interaction that is not finite, has a negative standard error, or is of what is
         neither a string of A, C, G and T or U nor the name of a site.
@@ -189,7 +189,7 @@ def interpretation(
     import pandas as pd
 
     if not callable(method):
-        raise AttributionError(
+        raise PredictorError(
             argument="method",
             value=method,
             need="is not a function of a predictor and tokens",
@@ -198,17 +198,17 @@ def interpretation(
         )
     key = root_key(rng)
     if isinstance(cases, Case):
-        raise AttributionError(
+        raise PredictorError(
             f"cases={quoted(cases)} is one case; give a list, cases=[case]"
         )
     known = cases_of_the_zoo(rng=rng) if cases is None else tuple(cases)
     for case in known:
         if not isinstance(case, Case):
-            raise AttributionError(
+            raise PredictorError(
                 f"cases= has {quoted(case)}, which is not a Case; make one of it"
             )
     if not known or len({case.name for case in known}) < len(known):
-        raise AttributionError("cases= must be one or more, of different names")
+        raise PredictorError("cases= must be one or more, of different names")
     refused: dict[tuple[str, str], str] = {}
     widths = sorted({site.stop - site.start for case in known for site in case.sites})
     scales: Scales = {}
@@ -338,23 +338,23 @@ def _as_scores(
         ValueError,
         RuntimeError,
     ) as error:  # torch raises the last one, of tensors with a gradient
-        raise AttributionError(
+        raise PredictorError(
             "the method returned what is no array of scores, or no pairs {(motif, "
             f"motif): (interaction, standard error)}}: {first_line(error)}; return a "
             "numpy array, or a tuple of one and a dict"
         ) from error
     if scores.shape not in (tokens.shape, (*tokens.shape, 4)):
-        raise AttributionError(
+        raise PredictorError(
             f"the method returned scores of shape {scores.shape} for sequences "
             f"{tokens.shape}; return (unit, position) or (unit, position, base)"
         )
     if not np.isfinite(scores).all():
-        raise AttributionError(
+        raise PredictorError(
             "the method returned scores that are NaN or infinite; return finite ones"
         )
     for motifs, (value, se) in pairs.items():
         if not (np.isfinite(value) and np.isfinite(se) and se >= 0):
-            raise AttributionError(
+            raise PredictorError(
                 f"the method returned an interaction of {motifs[0]} and {motifs[1]} of "
                 f"{value} with standard error {se}; return a finite one with a "
                 "standard error of 0 or more, or leave the pair out"
@@ -517,7 +517,7 @@ def _interactions(
     names_of_sites = {site.name for site in case.sites}
     for motif in (motif for pair in found.pairs for motif in pair):
         if motif not in names_of_sites and (not motif or set(motif) - set("ACGTU")):
-            raise AttributionError(
+            raise PredictorError(
                 f"the method returned an interaction of {quoted(motif)}, which is not "
                 "a motif of A, C, G and T or U, nor a site of case "
                 f"{quoted(case.name)}; name the two motifs by their letters"

@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from shutil import which
 
+from shared_folder import IS_NAMED
+
 AT_LEAST, AT_MOST = ">=", "<="
 
 
@@ -146,38 +148,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "shuffle": _shuffles(),
-    "maxt": (
-        Target(
-            "max-T, 1,000 x 4,096 x 10,000 flips",
-            "float32 product of that size",
-            "sign flips / bare product",
-            AT_MOST,
-            1.3,
-        ),
-        Target(
-            "max-T, 1,000 x 4,096 x 10,000 flips",
-            "`scipy.stats.permutation_test`",
-            "scipy / sign flips",
-            AT_LEAST,
-            100,
-        ),
-        Target(
-            "its largest t",
-            "the same in float64",
-            "largest relative difference from float64",
-            AT_MOST,
-            1e-6,
-            "relative",
-        ),
-        Target(
-            "its memory",
-            "beyond the effects",
-            "sign flips, extra MB",
-            AT_MOST,
-            64,
-            "MB",
-        ),
-    ),
     "covariance": (
         Target(
             "covariance of 4,096 contrasts, streamed",
@@ -464,13 +434,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             60,
         ),
         Target(
-            "negative binomial fit with a two-layer error, 4 million cells",
-            "`statsmodels`, the regression alone",
-            "statsmodels, one element at a time / nb",
-            AT_LEAST,
-            3,
-        ),
-        Target(
             "memory of these fits",
             "one number a cell",
             "arrays of one number a cell at the peak",
@@ -560,7 +523,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "calibrate, trials",
             "infer, tasks",
             "across_predictors, predictors",
-            "mpra.fit nb, elements",
         )
     ),
     "accelerator": (
@@ -586,15 +548,18 @@ figures by name.
 """
 
 
-def measurable() -> list[str]:
-    """Return the benchmarks that this machine can run: without a GPU, all but that of
+def measurable(*, quick: bool = False) -> list[str]:
+    """Return the benchmarks that can run here: without a GPU, all but that of one;
+    without a folder of real networks, all but that on one of them, unless it is a quick
     one.
     """
     import torch
 
-    return [
-        name for name in PARTS if name != "accelerator" or torch.cuda.is_available()
-    ]
+    can_run = {
+        "accelerator": torch.cuda.is_available(),
+        "motif_screen": quick or IS_NAMED,
+    }
+    return [name for name in PARTS if can_run.get(name, True)]
 
 
 def _is_absent(peer: str) -> bool:

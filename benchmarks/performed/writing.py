@@ -53,7 +53,7 @@ def page(results: dict[str, Any]) -> str:
 
 def missed(results: dict[str, Any]) -> dict[str, Target]:
     """Return the targets that are not reached, by the benchmark and the name of the
-    figure ("maxt: scipy / flips").
+    figure ("fits: two_way / one pass").
     """
     asked = {
         f"{name}: {t.key}": (t, results[name]["found"][t.key])

@@ -161,7 +161,7 @@ def noisier(
     sd_barcode: float,
     replicates: int,
     *,
-    method: str = "nb",
+    method: str,
 ) -> Trials:
     """Whether p < .05 in counts without effects, reads of one arm more dispersed;
     barcodes of both arms alike.
@@ -316,7 +316,6 @@ _PRINTED = (
 _ANALYZED = (
     "Default of `mpra analyze`: hierarchical fit, Benjamini-Hochberg at .05, no ROPE"
 )
-_NOISY = "Negative binomial fits of counts without effects: p below .05"
 _NOISY_LOGS = (
     "Fits by mean log ratios of counts without effects, reads of one arm more "
     "dispersed: p below .05"
@@ -352,25 +351,6 @@ CHECKS = [
         )
         for library in LIBRARIES
         for m, measure in enumerate(OF_ANALYZE)
-    ),
-    *(
-        Check(
-            _NOISY,
-            f"dispersion {one:g} and {other:g}, barcodes with sd {sd:g}, {R} "
-            "replicates",
-            noisier((one, other), sd, R),
-            0.07 if sd else 0.06,
-            "at most",
-            full=6_000,
-            quick=600,
-        )
-        for one, other, sd in (
-            (0.1, 0.1, 0.0),
-            (0.1, 0.2, 0.0),
-            (0.1, 0.4, 0.0),
-            (0.4, 0.1, 0.5),
-        )
-        for R in (3, 4, 6)
     ),
     *(
         Check(

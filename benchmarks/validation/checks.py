@@ -31,7 +31,8 @@ class Check:
 
     `trials(rng, n)` returns what happened in n independent trials: whether (bool, a
     share), how much (float, a mean), or the rank of the truth among `n_draws` draws
-    (int). `full` and `quick` are the trials of the page and of CI.
+    (int). `full` and `quick` are the trials of the page and of the tests. Those of `real`
+    need the networks in the folder of `shared_folder`.
     """
 
     section: str
@@ -42,6 +43,7 @@ class Check:
     full: int = 10_000
     quick: int = 1_000
     n_draws: int = 0
+    real: bool = False
 
     def row(self, n: int) -> Row:
         """Return the row of n trials, the same in every process."""

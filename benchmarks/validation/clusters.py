@@ -12,9 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from causalgia.estimation import mean_ice
 from causalgia.estimation._estimate import LEVEL, size_dependence
-from causalgia.estimation.crossover import Estimate, mean_of_cluster_means
+from causalgia.estimation.crossover import Estimate, mean_ice, mean_of_cluster_means
 from causalgia.numerics.moments import p_and_limits
 from validation.checks import Check
 from validation.draws import Draw, Rng, exponential, normal, rare

@@ -1,5 +1,5 @@
-"""Answers printed to a few digits, quantized, or rounded before a read-out: whether
-`causalgia.check` notes them, and whether it notes answers that have all digits.
+"""Answers rounded to 8 bits: whether `causalgia.check` notes them, and whether it notes
+answers that have all digits.
 """
 
 from __future__ import annotations
@@ -57,19 +57,11 @@ def _float8(y: np.ndarray, n_bits: int, least: int) -> np.ndarray:
     return (np.rint(y / step) * step).astype(np.float32)
 
 
-COARSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "printed to 2 decimals": lambda y: np.round(y, 2),
-    "printed to 3 significant digits": lambda y: np.array(
-        [float(f"{v:.2e}") for v in y]
-    ),
-    "quantized to steps of .0137": lambda y: _in_levels(y, 0.0137),
-    "rounded to bfloat16 before a sigmoid": lambda y: (
-        1 / (1 + np.exp(-_bfloat16(y))).astype(np.float32)
-    ),
-}
 #: as torch.float8_e4m3fn and torch.float8_e5m2 are
-COARSE["rounded to float8 (e4m3)"] = lambda y: _float8(y, 3, -6)
-COARSE["rounded to float8 (e5m2)"] = lambda y: _float8(y, 2, -14)
+COARSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "rounded to float8 (e4m3)": lambda y: _float8(y, 3, -6),
+    "rounded to float8 (e5m2)": lambda y: _float8(y, 2, -14),
+}
 #: the finest steps are at 0, and with larger answers too few of 256 lie near it
 SPREADS = {"sd .25 to 1": (-2.0, 0.0), "sd 1 to 4": (0.0, 2.0)}
 
@@ -100,12 +92,12 @@ _ORACLES = ("gata1_like", "additive", "saturating", "pairs_like", "gated")
 
 def noted(predictor: cg.predict.Predictor, rng: Rng) -> bool:
     """Return whether the answers to 256 sequences are such that `causalgia.check` has
-    a remark on their digits: half precision, decimals, significant digits or steps.
+    a remark on their digits.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
         cg.run(_DESIGN, predictor, rng=int(rng.integers(2**31)), progress=False)
-    return bool(predictor.rounded_to or predictor.answer_steps)
+    return bool(predictor.rounded_to)
 
 
 def of_function(answers: Answers) -> cg.FunctionPredictor:
@@ -120,61 +112,6 @@ def coarse(name: str, spread: str) -> Callable[[Rng, int], np.ndarray]:
         for _ in range(n_trials):
             of = network(rng, SPREADS[spread])
             rows.append(noted(of_function(lambda x, of=of: COARSE[name](of(x))), rng))
-        return np.array(rows, dtype=bool)
-
-    return trials
-
-
-def heads(spread: str) -> Callable[[Rng, int], np.ndarray]:
-    """Whether the mean in float32 of 2 to 8 heads in bfloat16 is noted."""
-
-    def trials(rng: Rng, n_trials: int) -> np.ndarray:
-        rows = []
-        for _ in range(n_trials):
-            scale = SPREADS[spread]
-            one = float(rng.uniform(*scale))
-            some = [network(rng, (one, one)) for _ in range(int(rng.integers(2, 9)))]
-
-            def mean(x: np.ndarray, some: list[Answers] = some) -> np.ndarray:
-                return np.mean([_bfloat16(of(x)) for of in some], axis=0)
-
-            rows.append(noted(of_function(mean), rng))
-        return np.array(rows, dtype=bool)
-
-    return trials
-
-
-#: format -> rounding of a head
-HEADS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "bfloat16": _bfloat16,
-    "float16": lambda y: y.astype(np.float16).astype(np.float32),
-    "float8 (e4m3)": lambda y: _float8(y, 3, -6),
-}
-
-
-def positive_heads(name: str) -> Callable[[Rng, int], np.ndarray]:
-    """Whether the sum or mean in float32 of 2 to 8 heads, whose answers have a mean of
-    1 to 10 and an sd of a tenth to a half of that, is noted: most answers of a head are
-    of one or two binades.
-    """
-
-    def trials(rng: Rng, n_trials: int) -> np.ndarray:
-        rows = []
-        for i in range(n_trials):
-            center = float(10 ** rng.uniform(0, 1))
-            one = float(np.log2(center) + rng.uniform(-3.32, -1))
-            some = [network(rng, (one, one)) for _ in range(int(rng.integers(2, 9)))]
-
-            def both(
-                x: np.ndarray,
-                some: list[Answers] = some,
-                center: float = center,
-                take: Callable[..., np.ndarray] = (np.sum, np.mean)[i % 2],
-            ) -> np.ndarray:
-                heads = [HEADS[name](of(x) + np.float32(center)) for of in some]
-                return take(heads, axis=0)
-
-            rows.append(noted(of_function(both), rng))
         return np.array(rows, dtype=bool)
 
     return trials
@@ -230,36 +167,12 @@ CHECKS = [
             f"networks of random weights, {spread}, {name}: noted",
             coarse(name, spread),
             0.95,
-            "reported" if "sigmoid" in name and spread == "sd 1 to 4" else "at least",
-            full=100,
-            quick=20,
-        )
-        for spread in SPREADS
-        for name in COARSE
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"means of 2 to 8 networks in bfloat16, {spread}: noted",
-            heads(spread),
-            0.95,
             "at least",
             full=100,
             quick=20,
         )
         for spread in SPREADS
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"sums and means of 2 to 8 positive heads in {name}: noted",
-            positive_heads(name),
-            0.95,
-            "reported" if "float8" in name else "at least",
-            full=100,
-            quick=20,
-        )
-        for name in HEADS
+        for name in COARSE
     ),
     *(
         Check(

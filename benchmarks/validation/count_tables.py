@@ -18,7 +18,7 @@ import xarray as xr
 from scipy import special
 
 import causalgia as cg
-from causalgia.errors import CausalgiaWarning, CountsError, EstimateError
+from causalgia.errors import CausalgiaWarning, DataError, EstimateError
 from causalgia.mpra.counts import counts_of
 from causalgia.mpra.counts.saturation import saturation
 from causalgia.mpra.fits.element_effects import fit_request
@@ -497,7 +497,7 @@ def of_cut_off(mean: float, n_trials: int) -> np.ndarray:
         counts = counted(dna, rna, of, (dna > 0) & (rna > 0))
         try:
             fitted = cg.mpra.fit(counts, control="ref")
-        except CountsError:
+        except DataError:
             found.append((1.0, 0.0))
         else:
             found.append((0.0, cg.mpra.average(fitted)["ace"].item() - 1))
@@ -523,7 +523,7 @@ def of_cut_rows(mean: float, n_trials: int) -> np.ndarray:
             counts = counted(dna, rna, of, there[:, None] & np.ones_like(dna, bool))
             try:
                 fitted = cg.mpra.fit(counts, control="ref")
-            except CountsError:
+            except DataError:
                 row += [1.0, 1.0]
                 errors.append(0.0)
             else:
@@ -671,7 +671,7 @@ def of_arms_apart(n_trials: int) -> np.ndarray:
         for there in (apart, np.ones_like(apart)):
             try:
                 cg.mpra.fit(counted(dna, rna, of, there), control="ref")
-            except CountsError:
+            except DataError:
                 refused.append(1.0)
             else:
                 refused.append(0.0)
@@ -705,7 +705,7 @@ def of_own_libraries(R: int, n_trials: int) -> np.ndarray:
             try:
                 fit_request(counted(dna, rna, of), control="ref")
                 refused.append(0.0)
-            except CountsError:
+            except DataError:
                 refused.append(1.0)
         found.append(refused)
     return np.array(found)

@@ -13,8 +13,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from causalgia.estimation import crossed_mean, mean_ice, stratified_mean
-from causalgia.estimation.crossover import Estimate, mean_of_cluster_means
+from causalgia.estimation.crossover import (
+    Estimate,
+    crossed_mean,
+    mean_ice,
+    mean_of_cluster_means,
+    stratified_mean,
+)
 from causalgia.estimation.parallel import (
     add_covariate_sampling,
     clustered,

@@ -17,6 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from shared_folder import SHARED
+
 import causalgia as cg
 from causalgia.multiplicity.matched_ranks import (
     Strata,
@@ -30,7 +32,7 @@ from causalgia.sequences.windowed_variants import variant_windows
 from validation.checks import Check
 from validation.draws import Rng
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = SHARED / "data"
 M = 10_000
 DONOR, ACCEPTOR = "CAGGTAAGT", "TTTTCTTTTCTTTCTTTTGCAGG"
 GENOME_SITES = 8_000  # bases of the splicing genome for each splice site
@@ -193,7 +195,7 @@ def strongest_site(arch: object, reach: int = 20) -> Callable[[object], object]:
 def network(name: str, member: int = 10) -> cg.TorchPredictor:
     """Return one of the three real networks."""
     folder = (
-        SHARED
+        DATA
         / "models"
         / {"splicing": "openspliceai_mane_80", "MPRA": "mpra_dragonn"}.get(
             name, "deepstarr"
@@ -224,11 +226,9 @@ def population(name: str) -> tuple[cg.MatchedVariants, int]:
     if name == "splicing":
         return cg.MatchedVariants(of="genome"), 181
     if name == "MPRA":
-        elements = read_fasta(
-            SHARED / "sequences/human_lentimpra_200/sequences.fasta.gz"
-        )
+        elements = read_fasta(DATA / "sequences/human_lentimpra_200/sequences.fasta.gz")
         return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=elements)), 145
-    shuffles = read_fasta(SHARED / "sequences/fly_249/enhancers.fasta.gz")
+    shuffles = read_fasta(DATA / "sequences/fly_249/enhancers.fasta.gz")
     return cg.MatchedVariants(of=cg.DinucleotideShuffle(of=shuffles)), 249
 
 

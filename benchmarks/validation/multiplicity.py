@@ -1,6 +1,4 @@
-"""Many questions: how often any band misses, how often discoveries are false, and what
-fails under skew.
-"""
+"""Many questions: how often any band misses, and how often discoveries are false."""
 
 from __future__ import annotations
 
@@ -9,11 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from causalgia.estimation import mean_ice
-from causalgia.multiplicity import hierarchical_q
-from causalgia.multiplicity.adjusted_p import storey_q
+from causalgia.estimation.crossover import mean_ice
+from causalgia.multiplicity.adjusted_p import hierarchical_q
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
-from causalgia.multiplicity.joint_methods import sign_flip_max_t
 from causalgia.multiplicity.multivariate_t import equicoordinate
 from validation.checks import Check
 from validation.draws import (
@@ -83,16 +79,6 @@ def as_if_independent(n: int) -> float:
     return float(stats.t.isf((1 - (1 - LEVEL) ** (1 / K)) / 2, n - 1))
 
 
-def flips_find(draw: Draw, n: int, k: int = K) -> Trials:
-    """All effects are 0; whether sign flips find any."""
-
-    def one(rng: Rng) -> bool:
-        answer = sign_flip_max_t(draw(rng, (n, k)), n_flips=DRAWS, rng=rng)
-        return bool((answer.p_single_step <= LEVEL).any())
-
-    return each(one)
-
-
 def p_values(
     rng: Rng, *, shared: bool, n: int = 200, true: int = 40, size: float = 0.35
 ) -> np.ndarray:
@@ -117,14 +103,6 @@ def bh(p: np.ndarray) -> np.ndarray:
     return np.asarray(stats.false_discovery_control(p))
 
 
-def by(p: np.ndarray) -> np.ndarray:
-    return np.asarray(stats.false_discovery_control(p, method="by"))
-
-
-def storey(p: np.ndarray) -> np.ndarray:
-    return np.asarray(storey_q(p)[0])
-
-
 def hierarchical(rng: Rng) -> float:
     """Ten families of twenty, effects in two of them: mean FDP over the selected
     families.
@@ -142,26 +120,7 @@ def proportion_in(found: np.ndarray, family: int) -> float:
     return 0.0 if family < 2 else float(found.any())
 
 
-def tost_at_the_bound(n: int = 50) -> Trials:
-    """The effect is the upper end of the region: whether two one-sided tests at 5 %
-    call it negligible.
-    """
-
-    def trials(rng: Rng, n_trials: int) -> np.ndarray:
-        answer = mean_ice(normal(rng, (n, n_trials)) + 1.0)
-        t_low, t_high = (answer.ace + 1) / answer.se, (answer.ace - 1) / answer.se
-        return np.asarray(
-            np.maximum(stats.t.sf(t_low, n - 1), stats.t.cdf(t_high, n - 1)) <= LEVEL
-        )
-
-    return trials
-
-
-_BAND, _FLIP, _FDR = (
-    "Family-wise error of 95 % bands",
-    "Sign-flip tests, which assume symmetric effects: family-wise error at 5 %",
-    "False discovery rate at 5 %",
-)
+_BAND, _FDR = "Family-wise error of 95 % bands", "False discovery rate at 5 %"
 _DRAWS = {
     "normal": normal,
     "exponential": exponential,
@@ -235,43 +194,10 @@ CHECKS = [
         quick=4_000,
     ),
     Check(
-        _FLIP, "normal, n = 100", flips_find(normal, 100), LEVEL, "at most", quick=150
-    ),
-    *(
-        Check(
-            _FLIP,
-            f"{name}, n = 100",
-            flips_find(draw, 100),
-            LEVEL,
-            "fails",
-            full=2_000,
-            quick=100,
-        )
-        for name, draw in list(_DRAWS.items())[1:]
-    ),
-    Check(
         _FDR, "BH, independent", false_discoveries(bh, shared=False), LEVEL, "at most"
     ),
     Check(
         _FDR, "BH, one control", false_discoveries(bh, shared=True), LEVEL, "at most"
-    ),
-    Check(
-        _FDR, "BY, one control", false_discoveries(by, shared=True), LEVEL, "at most"
-    ),
-    Check(
-        _FDR,
-        "Storey q, independent",
-        false_discoveries(storey, shared=False),
-        LEVEL,
-        "reported",
-    ),
-    Check(
-        _FDR,
-        "Storey q, one control (not allowed)",
-        false_discoveries(storey, shared=True),
-        LEVEL,
-        "fails",
-        quick=2_000,
     ),
     Check(
         _FDR,
@@ -279,13 +205,5 @@ CHECKS = [
         each(hierarchical),
         LEVEL,
         "at most",
-    ),
-    Check(
-        "Equivalence tests",
-        "TOST at the bound, level 5 %",
-        tost_at_the_bound(),
-        LEVEL,
-        "at most",
-        quick=5_000,
     ),
 ]

@@ -6,20 +6,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
 import numpy as np
 from scipy import stats
+from shared_folder import SHARED
 
 import causalgia as cg
 from causalgia.estimation.crossover import between_levels, next_level
 from validation.checks import Check, Rng
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "models"
+FOLDER = SHARED / "data" / "models"
 SERIES = {"human": "openspliceai_mane_80", "mouse": "openspliceai_mouse_80"}
 WORDS = {
     "CAGGTAAGT": (44, 84, 88, 92),
@@ -369,65 +371,61 @@ CHECKS += [
     )
     for J in (2, 3, 5)
 ]
-if find_spec("torch") is not None and all(
-    (FOLDER / folder).is_dir() for folder in SERIES.values()
-):
-    for _J in (2, 3, 4):
-        CHECKS += _covering(_REAL, f"{_J} seeds", splicing, _J)
-        CHECKS.append(
-            Check(
-                _REAL,
-                f"{_J} seeds, part for networks alone",
-                given_units(_J),
-                0.87,
-                "at least",
-            )
+_ON_REAL = []
+for _J in (2, 3, 4):
+    _ON_REAL += _covering(_REAL, f"{_J} seeds", splicing, _J)
+    _ON_REAL.append(
+        Check(
+            _REAL,
+            f"{_J} seeds, part for networks alone",
+            given_units(_J),
+            0.87,
+            "at least",
         )
-    for _J, _most in ((3, 0.75), (4, 0.85)):
-        _name = f"{_J} seeds, moderated sd"
-        CHECKS.append(
-            Check(
-                _REAL,
-                _name,
-                printed(splicing, _J, moderated=True),
-                0.86,
-                "at least",
-                10_000,
-                300,
-            )
-        )
-        _widest = printed(splicing, _J, moderated=True, widest=True)
-        CHECKS.append(
-            Check(
-                _REAL,
-                f"{_name}: the fifth of contrasts with the largest sd",
-                _widest,
-                0.9,
-                "reported",
-                10_000,
-                300,
-            )
-        )
-        _less = narrower(splicing, _J)
-        CHECKS.append(
-            Check(
-                _REAL,
-                f"{_name}: width relative to the unmoderated interval",
-                _less,
-                _most,
-                "at most",
-                1_000,
-                100,
-            )
-        )
-    CHECKS += _covering(
-        _OTHERS, "DeepSTARR, 2 of 3 trainings", lambda: [deepstarr()], 2
     )
-if find_spec("torch") is not None:
-    for _J in (2, 3, 4):
-        CHECKS += _covering(
-            _OTHERS,
-            f"RBFOX1-like, {_J} of 5 seeds",
-            lambda: [small("residual"), small("exponential")],
-            _J,
+for _J, _most in ((3, 0.75), (4, 0.85)):
+    _name = f"{_J} seeds, moderated sd"
+    _ON_REAL.append(
+        Check(
+            _REAL,
+            _name,
+            printed(splicing, _J, moderated=True),
+            0.86,
+            "at least",
+            10_000,
+            300,
         )
+    )
+    _widest = printed(splicing, _J, moderated=True, widest=True)
+    _ON_REAL.append(
+        Check(
+            _REAL,
+            f"{_name}: the fifth of contrasts with the largest sd",
+            _widest,
+            0.9,
+            "reported",
+            10_000,
+            300,
+        )
+    )
+    _less = narrower(splicing, _J)
+    _ON_REAL.append(
+        Check(
+            _REAL,
+            f"{_name}: width relative to the unmoderated interval",
+            _less,
+            _most,
+            "at most",
+            1_000,
+            100,
+        )
+    )
+_ON_REAL += _covering(_OTHERS, "DeepSTARR, 2 of 3 trainings", lambda: [deepstarr()], 2)
+CHECKS += [replace(check, real=True) for check in _ON_REAL]
+for _J in (2, 3, 4):
+    CHECKS += _covering(
+        _OTHERS,
+        f"RBFOX1-like, {_J} of 5 seeds",
+        lambda: [small("residual"), small("exponential")],
+        _J,
+    )

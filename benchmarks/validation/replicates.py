@@ -5,7 +5,6 @@ verdicts on what is wrong.
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +13,7 @@ import pandas as pd
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import BarcodeNoiseWarning, EstimateError
 from causalgia.mpra.counts import counts_of
-from validation.bench import dispersed
 from validation.checks import Check, Rng
 
 Trials = Callable[[Rng, int], np.ndarray]
@@ -159,46 +156,12 @@ def _swapped(dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, _rng: Rng) -> No
     dna[:, odd[0]], rna[:, odd[0]] = rna[:, odd[0]], dna[:, odd[0]].copy()
 
 
-# --- nb of few elements
-
-
-def unseen(n: int) -> Trials:
-    """Whether nb takes arms whose barcodes spread by .3 and .6 of log2 for arms that
-    spread alike.
-    """
-
-    def one(rng: Rng) -> bool:
-        counts = dispersed(rng, (0.1, 0.1), 0.3, 4, n=n)
-        arm = counts["oligo_index"].to_numpy() % 2
-        more = np.exp2(
-            np.where(arm == 1, rng.normal(0, np.sqrt(0.6**2 - 0.3**2), len(arm)), 0.0)
-        )
-        rna = rng.poisson(counts["rna"].to_numpy() * more[:, None])
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", BarcodeNoiseWarning)
-                cg.mpra.fit(
-                    counts.assign(rna=(counts["rna"].dims, rna)),
-                    control="mutant",
-                    method="nb",
-                )
-        except EstimateError:
-            return False
-        return True
-
-    return _each(one)
-
-
 _AVERAGE = (
     "Averages of measured effects over elements: coverage of 95 % intervals, 4 "
     "replicates"
 )
 _QUALITY = (
     "Faults of replicates, from their counts: 60 elements, 8 barcodes, 4 replicates"
-)
-_FEW = (
-    "Negative binomial fits of few elements: unequal variances of barcodes that are "
-    "not detected"
 )
 CHECKS = [
     *(
@@ -308,17 +271,5 @@ CHECKS = [
         "at least",
         full=200,
         quick=20,
-    ),
-    *(
-        Check(
-            _FEW,
-            f"{n} elements, sd .3 and .6 (log2): taken as equal",
-            unseen(n),
-            0.1,
-            claim,
-            full=200,
-            quick=20,
-        )
-        for n, claim in ((8, "fails"), (20, "at most"))
     ),
 ]

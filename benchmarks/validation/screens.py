@@ -103,7 +103,7 @@ def _decided(
     known = {} if np.isinf(df) else {"df": df}
     table = cg.from_effects(estimate, se=se, **known)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", cg.errors.PriorConflictWarning)
+        warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
         post = cg.infer(table, law=law, n_draws=2_000, rng=int(rng.integers(2**62)))
     found = cg.decide(post, rope=(-region, region), ci_prob=_LEVEL).isel(task=0)
     return {str(name): found[name].to_numpy() for name in found.data_vars}
