@@ -23,7 +23,11 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 import causalgia as cg  # noqa: E402
-from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
+from causalgia.errors import (  # noqa: E402
+    CausalgiaWarning,
+    FallbackWarning,
+    PredictorError,
+)
 from causalgia.predict.incremental import (  # noqa: E402
     Incremental,
     incremental_session,
@@ -1401,7 +1405,7 @@ def test_full_passes_of_a_session_are_halved(error, batch_size):
     base = tokens(40, 41)
     edited = written(base, 20, 26)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FallbackWarning)
+        warnings.simplefilter("ignore", CausalgiaWarning)
         answers = predictor.edits(base).answers(edited, np.arange(40))
     np.testing.assert_array_equal(answers, predictor.predict(edited))
     assert predictor.batches()[41] <= 5 < max(sizes)
