@@ -103,7 +103,7 @@ def read_netcdf(path: str | Path) -> xr.Dataset:
     >>> read_netcdf(path)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DataError: /tmp/tmp7v_3027p/x.nc: damaged: its bytes are not those that were written
+    causalgia.errors.DataError: ...x.nc: damaged: its bytes are not those that were written
     """
     place = Path(path)
     check_file(place)

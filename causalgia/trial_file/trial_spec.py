@@ -174,7 +174,7 @@ def read_spec(path: str | Path) -> TrialSpec:
     >>> read_spec(path)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: /tmp/tmpbd9p5wir/trial.toml: the top has no key 'rgn'; did you mean 'rng'?
+    causalgia.errors.DesignError: ...trial.toml: the top has no key 'rgn'; did you mean 'rng'?
     """
     text = read_text(path, DesignError)
     return parse_spec(text, folder=Path(path).resolve().parent, source=str(path))
@@ -345,7 +345,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     >>> read_library_spec(path)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: /tmp/tmp_dr9dcr8/trial.toml: [mpra] needs 'adapters', a construct such as ...
+    causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters', a construct such as ...
     """
     plain, folder = (
         parse_toml(read_text(path, DesignError), DesignError, source=str(path)),
