@@ -133,7 +133,7 @@ def test_a_trial_file_that_deviates_is_run_and_labeled(own):
     call("analyze", out)
     found = call("verify", out, "--protocol", lock, code=1).output
     assert {one.what for one in cg.verify(lock, out).deviations} == {"n_units", "rope"}
-    assert found.count("[-0.4, 0.4]") == 2
+    assert found.count("[-0.4, 0.4]") == 3
 
 
 def _other_weights(own):
