@@ -19,6 +19,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from itertools import takewhile
@@ -43,7 +44,7 @@ NAMES_SHOWN = 3
 _QUOTED_LETTERS = 80
 _LETTERS_BEFORE_CHANGE = 24  # shown of two texts that begin alike
 _LONGEST_PATH = 4_096  # of Linux
-_AFTER_AN = __import__("re").compile(r"(?i)(?!uni|use)[aeioux]|ndarray")
+_AFTER_AN = re.compile(r"(?i)(?!uni|use)[aeioux]|ndarray")
 _TYPES_IN_WORDS = {
     "NoneType": "None",
     "builtin_function_or_method": "a function",

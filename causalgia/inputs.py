@@ -123,24 +123,6 @@ def not_written(
     return error(f"{path}: cannot be written ({reason_of(why)})")
 
 
-def decimal_comma_cure(values: Iterable[Any]) -> str:
-    """Return how to read numbers that are texts with a decimal comma; empty if none of
-    the values is.
-
-    Examples
-    --------
-    >>> decimal_comma_cure(["1,81"]), decimal_comma_cure(["high", 1.0])
-    ("read decimal commas with pandas.read_csv(path, decimal=',')", '')
-    """
-    if any(
-        isinstance(value, str)
-        and re.fullmatch(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*", value)
-        for value in values
-    ):
-        return "read decimal commas with pandas.read_csv(path, decimal=',')"
-    return ""
-
-
 def separator_cure(names: Iterable[Any]) -> str:
     r"""Return how to read a file whose columns were not separated, as a clause to
     append; empty if no name of a column holds a tab or a semicolon.

@@ -75,7 +75,7 @@ class Rope:
             ``"placebo outliers"``; ``"matched"``; a `Rope`; or numbers in a text, as on
             a command line: ``"-0.1,0.1"``, ``"0"``, ``"K562=-0.1,0.1;HepG2=-1,1"``.
         null
-            No effect, for the cure of an error: 1 for ratios.
+            No effect: 1 for ratios.
         fixed
             Whether the region has to be in numbers, which need no data.
         error

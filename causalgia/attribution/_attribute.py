@@ -69,7 +69,6 @@ _OVER_BASELINES = (
     "occlusion",
 )
 _BY_POSITION = ("shapley", "occlusion")
-_BY_ANSWERS = ("ism", *_BY_POSITION)
 _OCCLUSION_WIDTH = 5
 _USUAL_N = 64
 _LEAST_PATH_POINTS = 16

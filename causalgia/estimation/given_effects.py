@@ -4,7 +4,7 @@ correlation of estimates between tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,18 +27,6 @@ _OTHER_NAMES = {
     "std.error": "se",
     "ace": "effect",
 }
-#: headers of other packages, their letters alone -> name here; what they are on is the
-#: user's to know, so that they are offered and not taken
-_HEADERS_ELSEWHERE = dict.fromkeys(
-    (
-        *("effect", "effectsize", "estimate", "coef", "coefficient", "beta"),
-        *("logfc", "log2fc", "lfc", "logfoldchange", "log2foldchange"),
-    ),
-    "effect",
-) | dict.fromkeys(
-    ("se", "lfcse", "logfcse", "stderr", "stderror", "standarderror", "bse", "secoef"),
-    "se",
-)
 _MOST_BYTES = 2**31
 _SYMMETRIC = 1e-6
 
@@ -246,29 +234,6 @@ def with_effect_columns(table: Any) -> Any:
                 else table.rename({theirs: ours})
             )
     return table
-
-
-def columns_to_rename(names: Iterable[Any]) -> dict[str, str]:
-    """Return the columns of a table of another package that are probably ``effect`` and
-    ``se``; none where two would be the same.
-
-    Examples
-    --------
-    >>> columns_to_rename(["baseMean", "log2FoldChange", "lfcSE", "pvalue"])
-    {'log2FoldChange': 'effect', 'lfcSE': 'se'}
-    >>> columns_to_rename(["coef", "beta", "std err"])
-    {'std err': 'se'}
-    """
-    texts = [name for name in names if isinstance(name, str)]
-    meant = {
-        name: _HEADERS_ELSEWHERE[letters]
-        for name in texts
-        if (letters := "".join(filter(str.isalnum, name.lower()))) in _HEADERS_ELSEWHERE
-    }
-    ours = list(meant.values())
-    return {
-        name: to for name, to in meant.items() if ours.count(to) == 1 and name != to
-    }
 
 
 def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:

@@ -14,7 +14,6 @@ from scipy import special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
-from causalgia.inputs import rough_percent
 from causalgia.multiplicity.maxima import (
     Block,
     MaxT,
@@ -476,34 +475,3 @@ def missed_share(n: float) -> float:
             "least one"
         )
     return min(3 / n, 1.0)
-
-
-def missed_share_sentence(share: float) -> str:
-    """Return the sentence on rare effects that belongs to "negligible" and to effects
-    without spread.
-
-    Parameters
-    ----------
-    share
-        Share of backgrounds, from 0 to 1: the `rare` of a decision, or `missed_share`
-        of the number of clusters.
-
-    Raises
-    ------
-    EstimateError
-        If `share` is not above 0 and at most 1.
-
-    Examples
-    --------
-    >>> missed_share_sentence(0.01)
-    'effects on fewer than 1 % of backgrounds could be missed'
-    >>> missed_share_sentence(missed_share(2_000))
-    'effects on fewer than 0.15 % of backgrounds could be missed'
-    """
-    if not 0 < share <= 1:
-        raise EstimateError(
-            f"share={quoted(share)} of the backgrounds is not above 0 and at most 1"
-        )
-    return (
-        f"effects on fewer than {rough_percent(share)} of backgrounds could be missed"
-    )

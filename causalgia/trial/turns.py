@@ -318,10 +318,7 @@ class Trial:
             if self._reference is not None:
                 check_unchanged(self.predictor, *self._reference)
         except PredictorError as changed:
-            return PredictorError(
-                f"{named}{error.detail.partition(', from which no effect')[0]}; "
-                f"{changed}"
-            )
+            return PredictorError(f"{named}{error.detail}; {changed}")
         return PredictorError(named + error.detail)
 
     def plan(self) -> TurnPlan:

@@ -81,12 +81,9 @@ class SiteControl:
         """
         done: Intervention = Untreated()
         for site in sites if self.placebos else ():
-            try:
-                done = done + Placebo(
-                    site.pattern, at=site.at, strand=site.strand, instance=site.instance
-                )
-            except DesignError as error:
-                raise type(error)(f"{error}") from error
+            done = done + Placebo(
+                site.pattern, at=site.at, strand=site.strand, instance=site.instance
+            )
         return done
 
     def present(self, sites: Sequence[Embed], which: Collection[int]) -> Intervention:
