@@ -201,7 +201,7 @@ def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
             protocol.trial, folder=path.resolve().parent, source=f"{path}, [trial]"
         )
     except DesignError as error:
-        raise StoreError(f"{error}") from error
+        raise StoreError(str(error)) from error
 
 
 _Trial = Annotated[

@@ -141,7 +141,6 @@ def weights_as_given(
             if is_empty
             else f"is {type_in_words(contrasts)}, not a mapping or text"
         )
-        _difference(known)
         raise EstimateError(f"{argument}= {what}")
     names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
@@ -158,11 +157,6 @@ def weights_as_given(
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
     return found
-
-
-def _difference(known: Sequence[str]) -> dict[str, int]:
-    """Return the difference of the last of some names and the first, as an example."""
-    return {known[-1]: 1} | {one: -1 for one in known[:1] if len(known) > 1}
 
 
 def duplicate_notes(weights: Weights) -> list[str]:

@@ -450,8 +450,6 @@ def is_placebo(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     ... )
     array([False,  True])
     """
-    if "placebo_word" in dataset.variables:
-        raise EstimateError("placebo_word is is_placebo now")
     if "is_placebo" not in dataset.variables:
         return placebo_contrasts(dataset)
     marked = dataset["is_placebo"]

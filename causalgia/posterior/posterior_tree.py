@@ -383,7 +383,7 @@ def check_convergence(
     if failures:
         text = "the draws have not converged: " + "; ".join(failures)
         if not accepted:
-            raise EstimateError(f"{text}")
+            raise EstimateError(text)
         warnings.warn(DegenerateWarning(text), stacklevel=stacklevel + 1)
     return dict(diagnostics.attrs) | {
         "converged": "no" if failures else "yes",

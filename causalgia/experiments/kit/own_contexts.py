@@ -99,7 +99,7 @@ def _check_changed(windows: VariantWindows) -> None:
         raise DesignError(
             f"variant {quoted(name)}: both alleles give one window of "
             f"{windows.reference.shape[1]} bases (an indel in a repeat that reaches the "
-            "window's end); " + "skip='unchanged' leaves it out"
+            "window's end); skip='unchanged' leaves it out"
         )
 
 

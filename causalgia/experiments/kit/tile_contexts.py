@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from causalgia.errors import DesignError, PredictorError, quoted, type_in_words
 from causalgia.experiments.kit.sites import as_positions
 from causalgia.predict import Predictor
 from causalgia.ropes import Rope
-
-if TYPE_CHECKING:
-    pass
 
 _PUBLISHED_WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 _SHUFFLED = 4  # least bases that a dinucleotide shuffle can change

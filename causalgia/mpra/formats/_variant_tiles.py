@@ -405,11 +405,10 @@ def _check_alleles_fit(
     for variant in chosen:
         for offset in offsets:
             if not fits(variant, offset):
-                offset and allele_width(variant) <= insert_length
                 raise DesignError(
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
                     f"of {allele_width(variant)} bases reaches beyond the insert of "
-                    f"{insert_length}; " + "skip='long' leaves it out"
+                    f"{insert_length}; skip='long' leaves it out"
                 )
 
 
@@ -450,7 +449,7 @@ def _cut_windows(
         raise DesignError(
             f"variant {quoted(tile.variant.name)}: both alleles give one insert at "
             f"offset {tile.offset:+d} (an indel in a repeat that reaches the insert's "
-            "end); " + "skip='unchanged' leaves it out"
+            "end); skip='unchanged' leaves it out"
         )
     return windows
 
