@@ -12,7 +12,7 @@ EXAMPLES = --doctest-modules --doctest-glob='*.md' causalgia README.md docs benc
 OF_OTHERS = $(if $(CAUSALGIA_SHARED),CAUSALGIA_SHARED=$(abspath $(CAUSALGIA_SHARED)) CAUSALGIA_NETWORKS=$(abspath $(CAUSALGIA_SHARED))/data/networks)
 unexport CAUSALGIA_SHARED PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test lint docs validate bench clean test-real test-browser test-other test-lowest test-wheel constraints-lowest
+.PHONY: setup demo test lint docs validate bench clean test-golden test-real test-browser test-other test-lowest test-wheel constraints-lowest
 
 setup: $(VENV)/.installed
 
@@ -46,7 +46,11 @@ bench: setup
 clean:
 	rm -rf .venv .venv-other .venv-lowest .venv-wheel dist docs/_build demo
 
-# The other legs of .ci/run. Networks and data of others: CAUSALGIA_SHARED names their folder, or it is ../shared
+# the numbers of the library are those that were recorded: tests/golden/README.md
+test-golden: setup
+	$(BIN)/python tests/golden/golden.py compare --across-processors
+
+# Networks and data of others: CAUSALGIA_SHARED names their folder, or it is ../shared
 test-real: CAUSALGIA_SHARED := $(or $(CAUSALGIA_SHARED),../shared)
 test-real: setup
 	$(ONE_THREAD) $(OF_OTHERS) $(BIN)/python $(PYTEST) -m 'real and not simulation' tests

@@ -221,6 +221,7 @@ def hyper_by_grid(effect: Array, se: float, prior: Prior) -> tuple[float, float,
     )
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("effect", "se", "prior"),
     [
@@ -302,6 +303,7 @@ def test_factor_scores_against_quadrature() -> None:
     assert answer.log_evidence == pytest.approx(evidence, abs=0.02)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("n", [12, 200])
 def test_draws_are_those_of_the_posterior(n: int) -> None:
     effect, se = heavy(n, 6)

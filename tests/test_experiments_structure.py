@@ -566,6 +566,7 @@ def test_noise_is_said_to_be_noise() -> None:
     assert table["clear"].sel(null="a", null_="b").item() < 0.2
 
 
+@pytest.mark.simulation
 def test_limits_of_tau_hold_the_true_tau() -> None:
     """The interval is simultaneous over pairs: it misses at most 5 % of the time (here,
     next to never).

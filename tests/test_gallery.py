@@ -176,6 +176,7 @@ def test_a_null_shift_has_the_numbers_of_the_checks():
     )
 
 
+@pytest.mark.simulation
 def test_the_band_of_ranks_holds_all_uniform_ones_as_often_as_it_says():
     at = np.arange(1, 100) / 100
     low, high = simultaneous_limits(400, at, 0.95)

@@ -72,6 +72,7 @@ def test_no_other_tau2_is_likelier(seed: int) -> None:
     assert all(likelihood(t) <= best + 1e-9 for t in [0, *np.geomspace(1e-6, 1e6, 200)])
 
 
+@pytest.mark.simulation
 def test_coverage_of_knapp_hartung_is_nominal() -> None:
     """1,000 meta-analyses of 10 effects with equal errors, where its t is exact given
     tau2 > 0.

@@ -45,26 +45,16 @@ TABLE = "cg.from_effects([1.0, 2.0], se=[0.1, 0.1])"
 # call
 CASES = {
     "cg.TorchPredictor": ("torch", "", "cg.TorchPredictor"),
-    "cg.zoo.load": ("torch", "", "cg.zoo.load('rbfox1_like')"),
-    "cg.zoo.ensemble": ("torch", "", "cg.zoo.ensemble('rbfox1_like')"),
-    "cg.networks.load": ("torch", "", "cg.networks.load('deepstarr')"),
-    "cg.predict.from_keras_h5": ("torch", "", "cg.predict.from_keras_h5('net.h5')"),
     "cg.predict.load_weights": (
         "torch safetensors",
         "",
         "cg.predict.load_weights(None, 'net.safetensors')",
-    ),
-    "cg.load_predictor": (
-        "torch",
-        "(folder / 'net.py').write_text('import torch\\ndef load(): pass\\n')",
-        "cg.load_predictor(f\"{folder / 'net.py'}:load\", tasks=['a'], announce=len)",
     ),
     "cg.networks.fetch": (
         "pooch",
         "import os; os.environ.pop('CAUSALGIA_NETWORKS', None)",
         "cg.networks.fetch('deepstarr')",
     ),
-    'cg.motif("GATA1")': ("pyjaspar", "", "cg.motif('GATA1')"),
     'cg.experiments.motif_screen("JASPAR")': (
         "pyjaspar",
         "",
@@ -77,11 +67,6 @@ CASES = {
         "cg.attribute(words, net, method='deeplift', rng=0)",
     ),
     "cg.attribution.match": ("memelite", "", "cg.attribution.match({'a': 'TGACTCA'})"),
-    "cg.discover(motifs=)": (
-        "memelite",
-        "",
-        "cg.discover(oracle, words, motifs={'a': 'TGCATG'}, rng=0)",
-    ),
     "cg.attribution.read_attributions": (
         "hdf5plugin",
         "",

@@ -397,6 +397,7 @@ def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
     assert mean[5] < r - 0.02
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("reliable", [0.5, 0.9])
 @pytest.mark.parametrize("r", [0.0, 0.6, 1.0, -1.0])
 @pytest.mark.parametrize("n", [30, 100])

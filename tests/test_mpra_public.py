@@ -124,6 +124,7 @@ class TestOneSumAnOligo:
             float(fitted["se"].median()), rel=0.1
         )
 
+    @pytest.mark.simulation
     def test_no_effect_of_half_a_unit_is_missed(self):
         found = cg.mpra.fit(
             counts_of(**sums(effect=0.5, n=60), barcodes=codes(120)),

@@ -158,6 +158,7 @@ def test_the_half_width_is_that_of_its_two_parts():
     np.testing.assert_allclose((found.factor**2).sum(axis=0), found.se**2)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("J", "most"), [(2, 0.926), (3, 0.918), (4, 0.914)])
 def test_units_that_networks_answer_differently_do_not_count_twice(J, most):
     """As much between networks in each unit as between units: .979, .963 and .956 when
@@ -176,6 +177,7 @@ def test_units_that_networks_answer_differently_do_not_count_twice(J, most):
     )
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("J", [2, 3, 4])
 @pytest.mark.parametrize("between", [0.0, 0.1, 0.6])
 def test_it_covers_the_next_network_over_the_population(J, between):
@@ -283,6 +285,7 @@ def test_ratios_have_no_predictive_interval(outcomes):
     assert (cg.estimate(logs, target="next predictor")["se"] > 0).all()
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("sd", [0.2, 0.5, 0.8])
 def test_false_verdicts_about_the_next_network(sd):
     """Directions <= .025 a side, and "negligible" <= .05 although the next network may

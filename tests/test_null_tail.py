@@ -60,6 +60,7 @@ def test_anderson_and_darling_s_statistic_is_that_of_scipy():
     assert anderson_darling(x / x.mean()) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.simulation
 def test_a_law_that_holds_is_refused_in_one_of_twenty():
     rng = np.random.default_rng(1)
     refused = [

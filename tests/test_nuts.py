@@ -531,6 +531,7 @@ def test_few_effects_under_a_whole_covariance_are_a_spike_and_a_slab() -> None:
     )
 
 
+@pytest.mark.simulation
 def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
     effect, prior = (
         np.array([1.2, 2.5, -0.3]),

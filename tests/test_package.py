@@ -97,29 +97,11 @@ def test_every_exported_name_is_there(name):
     assert getattr(cg, name) is not None
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_room_is_there_in_a_fresh_process(room):
-    assert (
-        fresh(f"import causalgia as cg; print(cg.{room}.__name__)").strip()
-        == f"causalgia.{room}"
-    )
-    assert room in dir(cg)
-
-
-def test_without_torch_everything_else_is_there():
-    code = (
-        "import sys; sys.modules['torch'] = None\n"
-        "from causalgia import *\n"
-        "import causalgia as cg\n"
-        "print('TorchPredictor' in cg.__all__, 'TorchPredictor' in dir(cg), "
-        "Uniform.__name__)\n"
-        "try:\n"
-        "    cg.TorchPredictor\n"
-        "except cg.errors.MissingExtraError as error:\n"
-        "    print(error)\n"
-    )
-    first, _ = fresh(code).splitlines()
-    assert first == "False False Uniform"
+def test_every_room_is_there_in_a_fresh_process():
+    named = ", ".join(f"cg.{room}.__name__" for room in ROOMS)
+    found = fresh(f"import causalgia as cg; print({named})").split()
+    assert found == [f"causalgia.{room}" for room in ROOMS]
+    assert set(ROOMS) <= set(dir(cg))
 
 
 @pytest.mark.torch
@@ -149,21 +131,10 @@ def test_no_module_is_hidden_by_a_name_that_its_package_exports():
         assert getattr(importlib.import_module(parent), leaf) is module, info.name
 
 
-@pytest.mark.parametrize(
-    "absent",
-    [
-        "sys.modules['torch'] = None",
-        "class Hook:\n"
-        "    def find_spec(self, name, *rest):\n"
-        "        if name.split('.')[0] == 'torch':\n"
-        "            raise ImportError('No module named torch')\n"
-        "sys.meta_path.insert(0, Hook())",
-    ],
-)
-def test_without_torch_one_error_names_the_extra_and_all_else_works(absent):
+def test_without_torch_one_error_names_the_extra_and_all_else_works():
     code = (
         "import sys\n"
-        f"{absent}\n"
+        "sys.modules['torch'] = None\n"
         "from causalgia import *\n"
         "import causalgia as cg\n"
         "[getattr(cg, name) for name in dir(cg)]\n"

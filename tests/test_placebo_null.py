@@ -102,6 +102,7 @@ TRUTHS = {
 }
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("n_placebos", [40, 100])
 @pytest.mark.parametrize("name", TRUTHS)
 def test_a_new_word_is_outside_as_often_as_said(name: str, n_placebos: int) -> None:
@@ -353,6 +354,7 @@ def test_a_fence_is_the_outermost_word_where_answers_are_rounded(
     assert fences["lower"].item() == words["ace"].values.min()
 
 
+@pytest.mark.simulation
 def test_a_new_word_lies_beyond_the_outermost_of_100_once_in_101() -> None:
     """Placebos that seldom act: 5 % have an effect, 95 % none."""
     rng, shares = np.random.default_rng(2), []

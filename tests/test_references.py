@@ -341,6 +341,7 @@ def test_draws_of_eight_schools() -> None:
             assert abs((values <= q).mean() - p) < 4 * np.sqrt(p * (1 - p) / n)
 
 
+@pytest.mark.simulation
 def test_eight_schools_by_nuts() -> None:
     theirs = expected("eight_schools")["mu_flat_tau_half_cauchy"]
     prior = PRIORS["mu_flat_tau_half_cauchy"]

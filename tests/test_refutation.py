@@ -213,6 +213,7 @@ def test_limits_of_an_area_cover_it():
     assert stats.binom.cdf(sum(hits), 400, 0.95) > 5e-4
 
 
+@pytest.mark.simulation
 def test_the_discrepancy_is_that_of_its_definition_and_its_p_is_uniform():
     rng = np.random.default_rng(4)
     x, second = rng.normal(size=(12, 2)), np.repeat([0.0, 1.0], [5, 7])

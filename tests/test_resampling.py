@@ -60,6 +60,7 @@ def test_one_normal_contrast_is_students_t() -> None:
     assert abs(answer.critical - stats.t.ppf(0.975, 399)) < 0.06
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     "kind", ["exponential", "lognormal", "rare binary", "rare exponential", "clustered"]
 )

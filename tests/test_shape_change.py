@@ -38,6 +38,7 @@ def design(
     )
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("name", WORDS)
 def test_true_curves_are_what_many_units_show(name):
     made = oracle(name)

@@ -151,6 +151,7 @@ def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("word", "k"), [(w, k) for w, k in ENUMERATED if k == 2 and len(w) > 2]
 )
@@ -170,6 +171,7 @@ def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("word", [w for w, k in ENUMERATED if k == 2])
 def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
     out = np.empty((N_DRAWS, len(word)), np.uint8)

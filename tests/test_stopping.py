@@ -119,6 +119,7 @@ def draws(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.nda
     return rng.standard_normal(shape)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("kind", ["normal", "exponential", "lognormal", "rare"])
 def test_decided_raises_no_more_false_alarms_than_nominal(kind):
     """An effect of 0, of which the direction alone is asked, up to 4,000 clusters;
@@ -135,6 +136,7 @@ def test_decided_raises_no_more_false_alarms_than_nominal(kind):
 # the rules
 
 
+@pytest.mark.simulation
 def test_looks_on_units_of_shared_parents_count_the_parents():
     """120 parents that differ, 20 units of each: who counts units is sure of the mean
     of these parents.

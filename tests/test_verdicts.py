@@ -133,6 +133,7 @@ def test_thousands_of_effects_are_small() -> None:
 # stated errors against truth
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("spike", [0.0, 0.6])
 def test_an_lfsr_is_the_chance_of_a_wrong_sign(spike: float) -> None:
     truth, draws = conjugate(np.random.default_rng(12), 8000, spike=spike)

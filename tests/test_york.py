@@ -216,6 +216,7 @@ def test_the_known_errors_alone_hold_too_rarely_where_points_scatter():
     assert held < 0.85 * 300
 
 
+@pytest.mark.simulation
 def test_the_test_of_fit_has_its_level_and_finds_scatter():
     rng = np.random.default_rng(2)
     xi, Vy, Vx = np.linspace(0, 4, 8), np.full(8, 0.04), np.full(8, 0.0025)

@@ -131,6 +131,7 @@ def test_all_weights_together_are_less_than_five_megabytes_and_those_of_the_card
     }
 
 
+@pytest.mark.simulation
 @ALL
 def test_the_cards_r2_comes_out_on_sequences_simulated_anew(
     name: str, network: str
@@ -191,6 +192,7 @@ def test_copies_add(network: str) -> None:
     assert (np.abs(three - 3 * one) < 0.1 * three).all()
 
 
+@pytest.mark.simulation
 @BOTH
 @pytest.mark.parametrize(
     ("places", "crowded"),
