@@ -454,8 +454,6 @@ def test_analyze_infers_and_keeps_draws_where_asked(trial, tmp_path):
     [
         (["--rope=-0.2,0.3"], "-0.2 to 0.3"),
         (["--rope", "-0.2", "0.3"], "-0.2 to 0.3"),
-        (["--rope", "-0.2 0.3"], "-0.2 to 0.3"),
-        (["--rope", "0"], "0"),
         (
             ["--rope", "K562=-0.2,0.2; HepG2=-0.1,0.1"],
             "-0.2 to 0.2 (K562); -0.1 to 0.1 (HepG2)",
