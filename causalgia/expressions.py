@@ -1,12 +1,5 @@
-"""Parser of linear hypotheses such as ``"2*a - b = 0.5"`` over names of arms or
-contrasts.
-
-::
-
-    hypothesis = sum ["=" sum]
-    sum        = ["+" | "-"] product {("+" | "-") product}
-    product    = factor {("*" | "/") factor}
-    factor     = number | name | "(" sum ")" | ("+" | "-") factor
+"""Linear hypotheses such as ``"2*a - b = 0.5"`` over names of arms or contrasts, read by
+Python's own parser.
 
 A name is a word of letters, digits, dots and underscores that does not begin with a
 digit, such words joined by colons (``DNASE:K562``), or any text in backticks or quotes.
@@ -16,6 +9,7 @@ linear in the names.
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,24 +20,20 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from causalgia.checks import as_names, first_of, is_not_among, is_real, nearest
-from causalgia.errors import DesignError, EstimateError, quoted
+from causalgia.errors import DesignError, EstimateError, first_line, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
 EMPTY_NAME = "a contrast has an empty name; give each a name, by which it is printed"
 _LONGEST_EXPRESSION = 10_000
-_MOST_BRACKETS = 50
 _MOST_PAIRED = 200  # names; their 19,900 pairs are dense rows of weights
 _LONGEST_PATTERN = 10_000
 _WILD = re.compile(r"[*?]|\[[^\]]+\]")
 _SPACED_SIGN = re.compile(r"\s[-+*/=]+\s")
 _MULTIPLE = re.compile(r"\s*[\d.]+\s*\*")
 _WORD = re.compile(r"[^\W\d][\w.]*(?::[\w.]+)*")
-_TOKEN = re.compile(
-    r"\s*(?:(?P<quoted>`[^`]*`|\"[^\"]*\"|'[^']*')"
-    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])"
-    r"|(?P<name>[^\W\d][\w.]*(?::[\w.]+)*)"
-    r"|(?P<sign>==|[-+*/()=]))"
+_NAME = re.compile(
+    r"`([^`]*)`|\"([^\"]*)\"|'([^']*)'|(?<![\w.])([^\W\d][\w.]*(?::[\w.]+)*)"
 )
 
 
@@ -100,7 +90,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     ------
     EstimateError
         If the text is not linear in known names, contains no name, or has a nonfinite
-        number. The message gives the position and the nearest name.
+        number.
 
     Examples
     --------
@@ -109,7 +99,24 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     >>> read_hypothesis("`GATA1 + TAL1` = b1", ["GATA1", "GATA1 + TAL1"]).terms
     {'GATA1 + TAL1': 1.0, 'GATA1': -1.0}
     """
-    found = _Parser(text, names, of).hypothesis()
+    plain, named = _with_stand_ins(text, of)
+    of_stand_in = {key: _known(one, text, names, of) for key, one in named.items()}
+    sides = plain.replace("==", "=").split("=")
+    if len(sides) > 2:
+        raise EstimateError(f"{_noun(of)} {quoted(text)}: it has two '='")
+    try:
+        left, *right = [
+            _linear(ast.parse(side.strip(), mode="eval").body) for side in sides
+        ]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise EstimateError(
+            f"{_noun(of)} {quoted(text)}: not linear in names ({first_line(error)}); such "
+            f"as {quoted(_example(names, of))}"
+        ) from error
+    whole = left.plus(right[0], -1.0) if right else left
+    found = Linear({}, whole.constant)
+    for key, value in whole.terms.items():
+        found = found.plus(Linear({of_stand_in[key]: value}, 0.0))
     if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
         raise EstimateError(
             f"{_noun(of)} {quoted(text)} has a number that is not finite; weights of "
@@ -131,12 +138,7 @@ def names_in(text: str, *, of: str = "arm") -> list[str]:
     >>> names_in("2 * `GATA1 x TAL1` - GATA1 = GATA1")
     ['GATA1 x TAL1', 'GATA1']
     """
-    tokens = _Parser(text, ["a", "b"], of).tokens
-    return list(
-        dict.fromkeys(
-            value.strip("`\"'") for kind, value in tokens if kind in ("name", "quoted")
-        )
-    )
+    return list(dict.fromkeys(map(_unquoted, _with_stand_ins(text, of)[1].values())))
 
 
 def differences(
@@ -461,133 +463,71 @@ def _noun(of: str) -> str:
     return {"arm": "contrast", "task": "contrast of tasks"}.get(of, "hypothesis")
 
 
-class _Parser:
-    """Recursive-descent parser of one hypothesis."""
+def _with_stand_ins(text: str, of: str) -> tuple[str, dict[str, str]]:
+    """Return a text with a word of Python in place of each name, and what was there."""
+    if len(text) > _LONGEST_EXPRESSION:
+        raise EstimateError(f"a {_noun(of)} of {len(text):,} letters")
+    named: dict[str, str] = {}
 
-    def __init__(self, text: str, names: Sequence[str], of: str) -> None:
-        self.text, self.names, self.known, self.of = text, names, frozenset(names), of
-        if len(text) > _LONGEST_EXPRESSION:
-            raise EstimateError(f"a {_noun(of)} of {len(text):,} letters")
-        self.tokens, self.at, self.depth = self._tokens(), 0, 0
+    def stand_in(found: re.Match[str]) -> str:
+        named[key := f"_{len(named)}"] = found[0]
+        return f" {key} "
 
-    def _tokens(self) -> list[tuple[str, str]]:
-        found, at, text = [], 0, self.text.rstrip().replace("\N{MINUS SIGN}", "-")
-        while at < len(text):
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise self._error(
-                    f"{quoted(text[at:].strip()[:20])} is neither a number, a name nor "
-                    "one of + - * / ( ) ="
-                )
-            kind = str(match.lastgroup)
-            value = match[kind]
-            found.append((kind, "=" if value == "==" else value))
-            at = match.end()
-        return [*found, ("end", "")]
+    plain = _NAME.sub(stand_in, text.replace("\N{MINUS SIGN}", "-"))
+    return " ".join(plain.split()), named
 
-    def _error(self, what: str) -> EstimateError:
-        return EstimateError(f"{_noun(self.of)} {quoted(self.text[:200])}: {what}")
 
-    def _next(self, *values: str) -> str:
-        """Consume and return the next token if it is one of the signs, else return an
-        empty text.
-        """
-        kind, value = self.tokens[self.at]
-        if kind != "sign" or value not in values:
-            return ""
-        self.at += 1
-        return value
+def _unquoted(there: str) -> str:
+    return there[1:-1] if there[0] in "`\"'" else there
 
-    def hypothesis(self) -> Linear:
-        found = self._sum()
-        if self._next("="):
-            found = found.plus(self._sum(), -1.0)
-        kind, value = self.tokens[self.at]
-        if kind != "end":
-            raise self._error(
-                "it has two '='"
-                if value == "="
-                else f"{quoted(value)} is not expected there"
-            )
+
+def _known(there: str, text: str, names: Sequence[str], of: str) -> str:
+    """Return the name that a text has, which may be in quotes."""
+    name = _unquoted(there)
+    if name in names:
+        return name
+    position = re.fullmatch(r"b([1-9]\d{0,6})", there)
+    if position and int(position[1]) <= len(names):
+        return names[int(position[1]) - 1]
+    if of == "task" and name != there and matched(name, names):
+        return name
+    raise EstimateError(
+        f"{_noun(of)} {quoted(text[:200])}: {quoted(name)} {is_not_among(name, names, of)}"
+    )
+
+
+def _linear(node: ast.expr) -> Linear:
+    """Return an expression as a sum of names; raises ValueError if it is none."""
+    later: list[tuple[ast.expr, float]] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        later.append((node.right, 1.0 if isinstance(node.op, ast.Add) else -1.0))
+        node = node.left
+    if later:
+        found = _linear(node)
+        for one, sign in reversed(later):
+            found = found.plus(_linear(one), sign)
         return found
-
-    def _sum(self) -> Linear:
-        found = self._product()
-        while sign := self._next("+", "-"):
-            found = found.plus(self._product(), 1.0 if sign == "+" else -1.0)
-        return found
-
-    def _product(self) -> Linear:
-        found = self._factor()
-        while sign := self._next("*", "/"):
-            other = self._factor()
-            if sign == "/":
-                found = self._divided(found, other)
-            elif found.terms and other.terms:
-                raise self._error(f"a product of two {self.of}s is not linear")
-            else:
-                found = (
-                    found.scaled(other.constant)
-                    if found.terms
-                    else other.scaled(found.constant)
-                )
-        return found
-
-    def _divided(self, one: Linear, other: Linear) -> Linear:
-        if other.terms:
-            raise self._error(
-                f"a division by {quoted(next(iter(other.terms)))} is not linear"
-            )
-        if other.constant == 0:
-            raise self._error("it divides by 0")
-        return Linear(
-            {name: value / other.constant for name, value in one.terms.items()},
-            one.constant / other.constant,
-        )
-
-    def _factor(self) -> Linear:
-        self.depth += 1
-        if self.depth > _MOST_BRACKETS:
-            raise self._error(
-                f"more than {_MOST_BRACKETS} brackets or signs inside each other"
-            )
-        found = self._one()
-        self.depth -= 1
-        return found
-
-    def _one(self) -> Linear:
-        if sign := self._next("+", "-"):
-            return self._factor().scaled(1.0 if sign == "+" else -1.0)
-        if self._next("("):
-            inner = self._sum()
-            if not self._next(")"):
-                raise self._error("a bracket is not closed")
-            return inner
-        kind, value = self.tokens[self.at]
-        self.at += 1
-        if kind == "number":
+    match node:
+        case ast.Constant(value=int() | float() as value):
             return Linear({}, float(value))
-        if kind in ("name", "quoted"):
-            return Linear({self._name(value, kind): 1.0}, 0.0)
-        if not self.text.strip():
-            raise self._error("the text is empty")
-        raise self._error(
-            f"{quoted(value)} is not expected there" if value else "it ends too early"
-        )
-
-    def _name(self, value: str, kind: str) -> str:
-        name = value[1:-1] if kind == "quoted" else value
-        if name in self.known:
-            return name
-        position = re.fullmatch(r"b([1-9]\d{0,6})", value)
-        if position and int(position[1]) <= len(self.names):
-            return self.names[int(position[1]) - 1]
-        if self.of == "task" and kind == "quoted" and matched(name, self.names):
-            return name
-        raise EstimateError(
-            f"{_noun(self.of)} {quoted(self.text[:200])}: {quoted(name)} "
-            f"{is_not_among(name, self.names, self.of)}"
-        )
+        case ast.Name(id=name):
+            return Linear({name: 1.0}, 0.0)
+        case ast.UnaryOp(op=ast.UAdd() | ast.USub() as op, operand=one):
+            return _linear(one).scaled(1.0 if isinstance(op, ast.UAdd) else -1.0)
+        case ast.BinOp(left=a, op=ast.Mult(), right=b):
+            first, second = _linear(a), _linear(b)
+            if first.terms and second.terms:
+                raise ValueError("a product of names")
+            if first.terms:
+                return first.scaled(second.constant)
+            return second.scaled(first.constant)
+        case ast.BinOp(left=a, op=ast.Div(), right=b):
+            first, second = _linear(a), _linear(b)
+            if second.terms or second.constant == 0:
+                raise ValueError("a division by a name or by 0")
+            terms = {k: v / second.constant for k, v in first.terms.items()}
+            return Linear(terms, first.constant / second.constant)
+    raise ValueError("only + - * / of names and numbers")
 
 
 def fault_of_weights(
