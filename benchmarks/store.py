@@ -25,6 +25,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.trial.archive import Archive, Field
+from causalgia.trial.turn_plan import TurnPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,13 +71,12 @@ def write_store(trial: Trial) -> None:
         Field("gc", ("unit",), (), "float64"),
         Field("parent", ("unit",), (), "int64"),
     ]
-    ends = [*range(UNITS_A_TURN, n, UNITS_A_TURN), n]
     frame = xr.Dataset(
         coords={"arm": [f"word {i}" for i in range(N_ARMS)], "task": ["task"]}
     )
-    plan = {"turn_ends": ends, "turns_a_chunk": TURNS_A_CHUNK}
+    plan = TurnPlan(n, UNITS_A_TURN, TURNS_A_CHUNK)
     with Archive.create(
-        trial.store, identity=IDENTITY, fields=fields, frame=frame, **plan
+        trial.store, identity=IDENTITY, fields=fields, frame=frame, plan=plan
     ) as archive:
         for turn, answers in enumerate(trial.turns()):
             units = np.arange(len(answers)) + turn * UNITS_A_TURN

@@ -207,9 +207,7 @@ def open(path: str | os.PathLike[str]) -> Any:
     True
     """
     from causalgia._run._run import open_store
-    from causalgia.trial.archive import place_of
-    from causalgia.trial.archive.files import on_disk
-    from causalgia.trial.archive.manifest import is_store
+    from causalgia.trial.archive import is_store, on_disk, place_of
 
     place = place_of(path)
     with on_disk(place):

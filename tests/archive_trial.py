@@ -11,10 +11,9 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +21,11 @@ import numpy as np
 import xarray as xr
 
 from causalgia.schema import annotate
-from causalgia.trial.archive import Archive, Field
+from causalgia.trial.archive import Archive, Field, open_archive
+from causalgia.trial.turn_plan import TurnPlan
 
-N, ENDS, TURNS_A_CHUNK, N_MODELS = 11, (4, 8, 11), 2, 2
+N, N_MODELS = 11, 2
+PLAN = TurnPlan(N, turn=4, chunk=2)
 IDENTITY = {"design": "d0", "predictor": "p0", "seed": "7"}
 FIELDS = (
     Field("outcome", ("unit", "arm", "task", "model"), (2, 1, N_MODELS), "float32"),
@@ -67,15 +68,14 @@ FRAME = WHOLE.drop_dims("unit")
 CALL = {
     "identity": IDENTITY,
     "fields": FIELDS,
-    "turn_ends": ENDS,
-    "turns_a_chunk": TURNS_A_CHUNK,
+    "plan": PLAN,
     "frame": FRAME,
 }
 
 
 def values(turn: int, model: int | None = None) -> dict[str, np.ndarray]:
     """Return what a turn gives, of one model or of all."""
-    rows = slice((0, *ENDS)[turn], ENDS[turn])
+    rows = slice(*PLAN.bounds(turn))
     parts = {field.name: WHOLE[field.name].to_numpy()[rows].copy() for field in FIELDS}
     return (
         parts if model is None else {**parts, "outcome": parts["outcome"][..., model]}
@@ -132,109 +132,6 @@ def files(path: Path) -> dict[str, bytes]:
         for file in sorted(path.rglob("*"))
         if file.is_file()
     }
-
-
-@contextmanager
-def at_call(
-    stop: int, act: Callable[[Callable[..., object], tuple[object, ...]], object]
-) -> Iterator[list[str]]:
-    """Do something else in place of the stop-th call that changes the disk; yields the
-    names of those before.
-    """
-    places = [
-        (os, "write"),
-        (os, "fsync"),
-        (os, "open"),
-        (Path, "replace"),
-        (Path, "mkdir"),
-        (Path, "unlink"),
-    ]
-    real, seen, one = (
-        [getattr(where, name) for where, name in places],
-        list[str](),
-        threading.Lock(),
-    )
-
-    def watched(name: str, do: Callable[..., object]) -> Callable[..., object]:
-        def call(*args: object, **options: object) -> object:
-            if name == "open" and not int(str(args[1])) & (os.O_WRONLY | os.O_RDWR):
-                return do(*args, **options)
-            with one:
-                seen.append(name)
-                now = len(seen) - 1 == stop
-            return act(do, args) if now else do(*args, **options)
-
-        return call
-
-    for (where, name), do in zip(places, real, strict=True):
-        setattr(where, name, watched(name, do))
-    try:
-        yield seen
-    finally:
-        for (where, name), do in zip(places, real, strict=True):
-            setattr(where, name, do)
-
-
-def torn(do: Callable[..., object], args: tuple[object, ...]) -> None:
-    """Write half of what was to be written, and die."""
-    if len(args) == 2 and isinstance(args[1], bytes | memoryview):
-        do(args[0], args[1][: len(args[1]) // 2])
-    os._exit(9)
-
-
-class Unsynced:
-    """The files that are written, and how much of each the disk has: what a power cut
-    leaves of them.
-
-    Folders are taken to be on the disk; a file that was written and not synced since is
-    cut to what was synced.
-    """
-
-    def __init__(self) -> None:
-        self._open, self._write, self._fsync = os.open, os.write, os.fsync
-        self._kept, self._one = dict[int, int](), threading.Lock()
-
-    def __enter__(self) -> Unsynced:
-        os.open, os.write, os.fsync = self.opened, self.written, self.synced
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        os.open, os.write, os.fsync = self._open, self._write, self._fsync
-
-    def opened(self, path: object, flags: int, *more: object, **options: object) -> int:
-        file = self._open(path, flags, *more, **options)
-        if flags & (os.O_WRONLY | os.O_RDWR):
-            with self._one:
-                there = os.fstat(file)
-                self._kept.setdefault(there.st_ino, there.st_size)
-        return file
-
-    def written(self, file: int, data: object) -> int:
-        with self._one:
-            return self._write(file, data)
-
-    def synced(self, file: int) -> None:
-        with self._one:
-            self._fsync(file)
-            there = os.fstat(file)
-            if there.st_ino in self._kept:
-                self._kept[there.st_ino] = there.st_size
-
-    def cut(
-        self, folder: Path, do: Callable[..., object], args: tuple[object, ...]
-    ) -> None:
-        """Lose what is not on the disk, and die; other threads wait, and die too."""
-        with self._one:
-            for path in folder.rglob("*"):
-                with suppress(
-                    FileNotFoundError
-                ):  # moved by another thread, which synced it before
-                    there = path.stat()
-                    if path.is_file() and there.st_size > self._kept.get(
-                        there.st_ino, there.st_size
-                    ):
-                        os.truncate(path, self._kept[there.st_ino])
-            os._exit(9)
 
 
 def child(work: Callable[[int], None]) -> tuple[int, int]:
@@ -325,81 +222,11 @@ def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
         if status == 0:
             number, committed = number + 1, set()
     carry_out(folder / f"{number}.zarr")
+    for path in folder.glob("*.zarr"):
+        if not open_archive(path).load().identical(WHOLE):
+            raise SystemExit(f"{path} holds other answers")
     print(f"{kills} kills, {number + 1} stores")
 
 
-def die_at_every_call(folder: Path) -> None:
-    """Die in every single call that changes the disk, before it or in the midst of it,
-    and go on.
-
-    Of the calls that begin a store, most of which are one like the other, it is every
-    fourth.
-    """
-    warnings.simplefilter("error")
-    undisturbed(folder)
-    with at_call(-1, torn) as seen:
-        begun(folder / "begun.zarr").close()
-    carry_out(folder / "begun.zarr")
-    stop, died, stores = 0, True, 0
-    while died:
-        path = folder / f"{stop}.zarr"
-
-        def work(pipe: int, path: Path = path, stop: int = stop) -> None:
-            with at_call(stop, torn):
-                carry_out(path)
-
-        status, _ = ended(*child(work))
-        died = status == 9
-        carry_out(path)
-        stop, stores = stop + (4 if stop < len(seen) - 16 else 1), stores + 1
-    print(f"{stores - 1} calls")
-
-
-def lose_power_at_every_call(folder: Path) -> None:
-    """Cut the power in every call that changes the disk, once the store is begun, and
-    go on.
-
-    Where every turn is committed, and so on the disk, none that was put is missing
-    again. Nothing is ever damaged.
-    """
-    undisturbed(folder)
-    stores = 0
-    for seconds in (0.0, 60.0):
-        stop, died = 0, True
-        while died:
-            path = folder / f"{seconds:.0f} {stop}.zarr"
-            begun(path).close()
-
-            def work(
-                pipe: int, path: Path = path, stop: int = stop, seconds: float = seconds
-            ) -> None:
-                with Unsynced() as unsynced, at_call(stop, partial(unsynced.cut, path)):
-                    carry_out(path, seconds=seconds, told=partial(tell, pipe))
-
-            status, lines = ended(*child(work))
-            died = status == 9
-            committed = {
-                line.removeprefix("put ")
-                for line in lines
-                if line.startswith("put ") and not seconds
-            }
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                with begun(path) as archive:
-                    lost = committed & set(map(str, archive.missing))
-            if lost:
-                raise SystemExit(
-                    f"{path}: turns {lost} were committed, and are missing"
-                )
-            carry_out(path)
-            stop, stores = stop + 1, stores + 1
-    print(f"{stores - 2} calls")
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "random":
-        kill_at_random(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
-    elif sys.argv[1] == "power":
-        lose_power_at_every_call(Path(sys.argv[2]))
-    else:
-        die_at_every_call(Path(sys.argv[2]))
+    kill_at_random(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -414,8 +414,8 @@ def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
     path, (predictor, _) = tmp_path / "trial.zarr", frail(40)
     with pytest.raises(PredictorError):
         kept(design_of(), predictor, "effects", path)
-    for state in path.glob("causalgia-trial/state-*"):
-        state.write_bytes(state.read_bytes()[:-1] + b"?")
+    sums = path / "causalgia" / "sums.npz"
+    sums.write_bytes(sums.read_bytes()[:-1])
     with pytest.warns(FallbackWarning):
         found = kept(design_of(), predictor, "effects", path)
     xr.testing.assert_identical(found.load(), kept(design_of(), predictor, "effects"))

@@ -157,7 +157,7 @@ def test_a_store_keeps_every_long_unit_as_it_is_answered(tmp_path):
     net.rows.clear()
     net.forward = dies
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("causalgia.trial.archive.writer.Archive.seconds", 0.0)
+        patch.setattr("causalgia.trial.archive.Archive.seconds", 0.0)
         with pytest.raises(Killed):
             cg.run(
                 design(n_units=6),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foreign_store import manifest_of, put_manifest
 from typer.testing import CliRunner
 
 import causalgia as cg
@@ -168,16 +167,6 @@ def test_what_is_neither_true_nor_false_takes_over_nothing(tmp_path, said):
     assert not (tmp_path / "trial.zarr").exists()
 
 
-def test_a_manifest_without_a_predictor_cannot_be_taken_over(tmp_path):
-    path = tmp_path / "trial.zarr"
-    interrupted(path)
-    content = manifest_of(path)
-    del content["identity"]["predictor"]
-    put_manifest(path, content)
-    with pytest.raises(StoreError):
-        cg.run(DESIGN, predictor(mended), rng=3, store=path, same_answers=True)
-
-
 def test_a_store_of_the_same_predictor_is_gone_on_with(tmp_path):
     interrupted(tmp_path / "trial.zarr")
     one = predictor(share, fingerprint="faulty")
@@ -219,38 +208,22 @@ def test_turns_that_some_members_answered_are_counted(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         cg.run(DESIGN, ensemble(until_ctrl_c(mended)), rng=3, store=path)
-    with Archive.resume(path, identity=manifest_of(path)["identity"]) as archive:
-        turn, grid = archive.missing[0], archive.grid
-        first, last = grid.units(turn)
+    with Archive(path) as archive:
+        turn, plan = archive.missing[0], archive.plan
+        first, last = plan.bounds(turn)
         archive.put(
             turn,
             {
-                f.name: np.zeros((last - first, *f.of_a_file), f.dtype)
-                for f in grid.fields
+                f.name: np.zeros(
+                    (last - first, *(f.shape[:-1] if f.by_model else f.shape)), f.dtype
+                )
+                for f in archive.fields
             },
             model=0,
         )
-        whole = grid.n_units - sum(b - a for a, b in map(grid.units, archive.missing))
+        whole = plan.n_units - sum(b - a for a, b in map(plan.bounds, archive.missing))
     found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
     assert f"{whole + last - first:,} of 6,000 " in found.attrs["notes"]
-
-
-def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(
-    tmp_path, monkeypatch
-):
-    path = tmp_path / "trial.zarr"
-    cg.run(DESIGN, predictor(share), rng=3, store=path)
-
-    def torn(place: Path, data: bytes) -> None:
-        raise OSError(f"torn at {place.name}")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("causalgia.trial.archive.writer.replace", torn)
-        with pytest.raises(StoreError):
-            cg.run(DESIGN, predictor(mended), rng=3, store=path, same_answers=True)
-    with pytest.warns(cg.errors.FallbackWarning):
-        found = cg.run(DESIGN, predictor(mended), rng=3, store=path)
-    assert "6,000 of 6,000 " in found.attrs["notes"]
 
 
 TRIAL = """

@@ -230,7 +230,7 @@ def store_bytes(setup: TrialSetup) -> dict[str, int]:
         field.name: int(np.prod(field.shape)) * np.dtype(field.dtype).itemsize
         for field in fields
     }
-    of_units = 8 + sum(sizes.values()) - sizes["outcome"]
+    of_units = sum(sizes.values()) - sizes["outcome"]
     found = {"outcomes": design.n_units * (sizes["outcome"] + of_units)}
     if design.assignment != "crossover":
         return found
@@ -258,9 +258,7 @@ def _answers_per_sequence(predictor: Predictor) -> int:
 
 
 def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
-    """Return the bytes of running moments, which are stored twice, and of the final
-    moments.
-    """
+    """Return the bytes of running moments, and of the final moments."""
     columns_ = n_contrasts * answers
     if type(design.drawn).parents is not NullModel.parents:
         rows = min(
@@ -275,7 +273,7 @@ def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
         )
     together = 8 * columns_ * rows
     sketch = 8 * columns_ * (2 * bins_within(columns_) + 1)
-    return 2 * (together + sketch) + together + 8 * columns_ * len(QUANTILES)
+    return together + sketch + together + 8 * columns_ * len(QUANTILES)
 
 
 _MAPPED_FROM = 2**25

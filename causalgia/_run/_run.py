@@ -25,10 +25,13 @@ from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG
-from causalgia.trial.archive import open_archive, place_of
-from causalgia.trial.archive.files import replace
-from causalgia.trial.archive.journal import state_of_trial
-from causalgia.trial.archive.manifest import saved_sums
+from causalgia.trial.archive import (
+    open_archive,
+    place_of,
+    replace,
+    saved_sums,
+    state_of_trial,
+)
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcomes import (
     OutcomeBuffer,

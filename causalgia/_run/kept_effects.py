@@ -32,8 +32,7 @@ from causalgia.effects.source_effects import MOST_BACKGROUNDS, background_quanti
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import annotate, validate
-from causalgia.trial.archive import Archive, open_archive
-from causalgia.trial.archive.journal import state_of_trial
+from causalgia.trial.archive import Archive, open_archive, state_of_trial
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcomes import OutcomeBuffer, meter, outcomes_dataset, run_turns
 from causalgia.trial.setup import (
@@ -408,9 +407,7 @@ def _restore_ranges(
     state = archive.state()
     if state is None:
         return 0, tuple(range(len(plan))), {}
-    shape = next(
-        (field.shape for field in archive.grid.fields if field.name == "ice"), ()
-    )
+    shape = next((field.shape for field in archive.fields if field.name == "ice"), ())
     with state_of_trial(archive.path):
         ranges.restore(state[1], of=shape)
     return (

@@ -35,8 +35,7 @@ from causalgia.estimation.request import Grouping, check_clusters
 from causalgia.numerics.running_sums import Moments, Products, Sketch, Sums, bins_within
 from causalgia.schema import annotate
 from causalgia.streams import derive
-from causalgia.trial.archive import Archive, open_archive
-from causalgia.trial.archive.journal import state_of_trial
+from causalgia.trial.archive import Archive, open_archive, state_of_trial
 from causalgia.trial.outcomes import meter, run_turns
 from causalgia.trial.setup import flush_on_interrupt, open_or_create
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit

@@ -415,12 +415,6 @@ def check_usable(folder: Path) -> None:
     """
     from tempfile import TemporaryDirectory
 
-    from causalgia.trial.archive.files import FILE_SUFFIXES
-
-    if folder.suffix.lower() in FILE_SUFFIXES and not folder.exists():
-        raise DataError(
-            f"{folder} has the ending of a file, and results are written to a folder"
-        )
     try:
         there = next(
             place for place in (folder, *folder.absolute().parents) if place.exists()
@@ -547,7 +541,7 @@ def run_in_folder(
     """
     from causalgia._run import run
     from causalgia.protocol.lock_file import machine_attrs
-    from causalgia.trial.archive.manifest import OtherTrialError
+    from causalgia.trial.archive import OtherTrialError
 
     analysis = spec.analysis.asking(spec.design.analysis_fields)
     verb = partial(run, analysis=analysis) if protocol is None else protocol.run

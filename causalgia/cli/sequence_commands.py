@@ -830,7 +830,7 @@ def _answer(
     others can name them. With `force` one of other settings is begun anew.
     """
     from causalgia._run import run
-    from causalgia.trial.archive.manifest import OtherTrialError
+    from causalgia.trial.archive import OtherTrialError
 
     settings_file = folder / SETTINGS
     if not (folder / STORE).exists():

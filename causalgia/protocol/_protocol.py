@@ -59,8 +59,7 @@ from causalgia.protocol.lock_file import (
 )
 from causalgia.stopping import Decided
 from causalgia.stopping.stopping_rules import STORED_NAMES
-from causalgia.trial.archive import Archive
-from causalgia.trial.archive.files import place_of
+from causalgia.trial.archive import Archive, place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
 from causalgia.types import Client
 

@@ -38,7 +38,7 @@ from causalgia.predict.fingerprint import UNREAD
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
 from causalgia.streams import RNG, Seed
-from causalgia.trial.archive import UNIT, Archive, Field
+from causalgia.trial.archive import Archive, Field
 from causalgia.trial.attributes import (
     analysis_json,
     arm_coordinates,
@@ -332,15 +332,12 @@ def open_or_create(
     identity, parts = setup.identity(reduction), setup.parts
     if not Archive.exists(path):
         plan = setup.probe()
-        ends = plan.ends.tolist()
-        fields, frame = store_fields(setup, reduction), setup.frame
         return Archive.create(
             path,
             identity=identity,
-            fields=fields,
-            turn_ends=ends,
-            turns_a_chunk=plan.chunk,
-            frame=frame,
+            fields=store_fields(setup, reduction),
+            plan=plan,
+            frame=setup.frame,
             settled=setup.trial.settings,
             parts=parts,
         ), plan
@@ -351,15 +348,11 @@ def open_or_create(
         setup.trial.apply_settings(
             _as_part_settings(archive, len(setup.trial.predictor.parts))
         )
-        plan = TurnPlan(
-            setup.trial.design.n_units,
-            archive.grid.turn_ends[0],
-            archive.grid.turns_a_chunk,
-        )
-        if list(archive.grid.turn_ends) != plan.ends.tolist():
+        plan = archive.plan
+        if plan.n_units != setup.trial.design.n_units:
             raise StoreError(
-                f"{archive.path}: was made for other units ({archive.grid.n_units:,}) "
-                f"than the trial has ({plan})"
+                f"{archive.path}: was made for {plan.n_units:,} units, and the trial has "
+                f"{setup.trial.design.n_units:,}"
             )
         other = archive.identity != identity
         if archive.missing or other:
@@ -418,11 +411,7 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
     narrower dtype.
     """
     mine = {field.name: (field.dims, field.shape) for field in fields}
-    theirs = {
-        field.name: (field.dims, field.shape)
-        for field in archive.grid.fields
-        if field != UNIT
-    }
+    theirs = {field.name: (field.dims, field.shape) for field in archive.fields}
     differ = sorted(
         name
         for name in mine.keys() | theirs.keys()
@@ -434,7 +423,7 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
             f"{archive.path}: was made for other answers than the predictor "
             f"gives: {quoted(differ[0])} has dims, shape {there} there, {now} now"
         )
-    held = {field.name: field.dtype for field in archive.grid.fields}
+    held = {field.name: field.dtype for field in archive.fields}
     for field in fields if archive.missing else ():
         if not np.can_cast(field.dtype, held[field.name], "safe"):
             raise StoreError(
@@ -472,7 +461,7 @@ def flush_on_interrupt(archive: Archive) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         archive.flush()
-        n = archive.grid.n_units
+        n = archive.plan.n_units
         raise KeyboardInterrupt(
             f"{archive.path}: interrupted with {n - n_missing(archive):,} of {n:,} "
             "units kept; the same call (or command) continues from there"
@@ -481,12 +470,12 @@ def flush_on_interrupt(archive: Archive) -> Iterator[None]:
 
 def n_missing(archive: Archive) -> int:
     """Return the number of units whose outcomes (or sums) the store lacks."""
-    grid = archive.grid
-    if grid.fields:
-        return sum(last - first for first, last in map(grid.units, archive.missing))
+    plan = archive.plan
+    if archive.fields:
+        return sum(last - first for first, last in map(plan.bounds, archive.missing))
     state = archive.state()
-    return grid.n_units - (
-        grid.turn_ends[state[0] - 1] if state is not None and state[0] else 0
+    return plan.n_units - (
+        plan.bounds(state[0] - 1)[1] if state is not None and state[0] else 0
     )
 
 
@@ -555,7 +544,7 @@ def take_over_answers(
         )
         for turn in chosen
     )
-    members = [model for model in archive.grid.models if model is not None]
+    members = [model for model in archive.models if model is not None]
     by_model = [
         turn
         for turn in lacking

@@ -2,8 +2,6 @@
 on the way.
 """
 
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -21,20 +19,6 @@ def test_errors_of_few_df_are_widened():
     widened = moments["constant_data"]["se"].to_numpy().ravel()
     assert (widened > 0.2).all()
     assert widened.argmax() == 11  # the clearest
-
-
-def test_a_store_needs_no_other_package_and_warns_of_none():
-    code = """
-import sys
-sys.modules["google_crc32c"] = None
-from causalgia.trial.archive import files
-files._vlen()
-assert "numcodecs.checksum32" in sys.modules
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
 
 
 def test_files_of_another_machine_are_found_beside_the_trial_file(tmp_path):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia.cli.commands import app
-from causalgia.errors import CausalgiaError, StoreError
+from causalgia.errors import CausalgiaError
 from causalgia.trial_file import read_spec
 
 TRIAL = """\
@@ -56,35 +56,6 @@ def test_letters_are_drawn_in_a_trial_file(folder):
     assert (found.design.null.parents_given.tokens == wanted.tokens).all()
     other = spec_of(folder, '{file = "x.fa", ambiguous = "draw", rng = 7}')
     assert (other.design.null.parents_given.tokens != wanted.tokens).any()
-
-
-@pytest.mark.parametrize(
-    "name", ["o.zip", "o.csv", "o.nc", "o.html", "o.md", "o.png", "o.onnx"]
-)
-def test_a_folder_of_results_is_not_called_as_a_file(tmp_path, name):
-    (tmp_path / "t.toml").write_text(
-        "rng = 0\nn_units = 4\n[null]\nkind = 'uniform'\nlength = 20\n[arms]\n"
-        "none = {}\nmotif = {embed = 'GA', at = 1}\n[predictor]\nzoo = 'gata1_like'\n"
-    )
-    given = ["run", str(tmp_path / "t.toml"), "--out", str(tmp_path / name)]
-    refused = CliRunner().invoke(app, given)
-    assert refused.exit_code != 0
-    assert not (tmp_path / name).exists()
-
-
-def test_a_store_is_not_called_as_a_file(tmp_path):
-    design = cg.Design(
-        null=cg.Uniform(length=30),
-        arms={"p": cg.Placebo("AGATAAG", at=9), "w": cg.Embed("AGATAAG", at=9)},
-        n_units=4,
-    )
-    oracle = cg.zoo.oracle("gata1_like")
-    for name in ("t.zip", "t.nc", "t.h5", "t.zarr.zip"):
-        with pytest.raises(StoreError):
-            cg.run(design, oracle, rng=0, store=tmp_path / name, progress=False)
-        assert not (tmp_path / name).exists()
-    cg.run(design, oracle, rng=0, store=tmp_path / "t.zarr", progress=False)
-    assert (tmp_path / "t.zarr").is_dir()
 
 
 def test_force_takes_changed_settings(tmp_path):
