@@ -35,6 +35,7 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.estimation.request import check_has_errors
 from causalgia.notes import design_question, notes_of
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.ropes import Rope
 from causalgia.schema import keeps_effects, validate
@@ -72,6 +73,7 @@ class Steps:
     decisions: xr.Dataset
 
 
+@usual_errors
 def analyze(
     outcomes: xr.Dataset,
     analysis: Analysis | None = None,

@@ -26,6 +26,7 @@ from causalgia.errors import (
     PredictorError,
     quoted,
 )
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, Seed, derive
@@ -43,6 +44,7 @@ CONTROLS = ("untreated", "placebo")
 """Kinds of arms that serve as controls if the analysis of the screen names none."""
 
 
+@usual_errors
 def confirm(
     screen: xr.Dataset,
     *,

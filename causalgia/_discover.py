@@ -82,6 +82,7 @@ from causalgia.experiments.kit.joint_effects import (
     joint_effect,
     scales_tried,
 )
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate
@@ -297,6 +298,7 @@ class Discovery:
         return f"<Discovery: {held:,} of {n_motifs:,} proposed motifs confirmed>"
 
 
+@usual_errors
 def discover(
     predictor: Predictor,
     sequences: Source | xr.Dataset,

@@ -374,12 +374,12 @@ class ExploratoryWarning(CausalgiaWarning):
 
 
 def caller_stacklevel() -> int:
-    """Return the stack level of the first caller outside this package, torch and
-    xarray's pipe, for warnings.
+    """Return the stack level of the first caller outside this package, torch, xarray's
+    pipe and numpy's errstate, for warnings.
     """
     level, frame = 2, sys._getframe(2)
     while frame.f_back is not None and str(
         frame.f_globals.get("__name__", "")
-    ).startswith(("causalgia.", "xarray.", "torch.")):
+    ).startswith(("causalgia.", "numpy.", "xarray.", "torch.")):
         level, frame = level + 1, frame.f_back
     return level

@@ -548,10 +548,12 @@ def as_pandas(table: Any) -> Any:
     name = type(table).__name__
     try:
         found = table.to_pandas()
-    except ImportError as error:
-        raise DataError(
-            f"to_pandas() of this {name} needs another library ({error})"
-        ) from error
+    except ImportError as error:  # polars without pyarrow
+        if not hasattr(table, "to_dict"):
+            raise DataError(
+                f"to_pandas() of this {name} needs another library ({error})"
+            ) from error
+        found = pd.DataFrame(table.to_dict(as_series=False))
     except TypeError as error:  # the class, and not a table
         raise DataError(
             f"to_pandas() of this {name} cannot be called ({error})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -43,16 +44,20 @@ _READING: dict[str, Any] = {
 }
 
 
-def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
+def write_netcdf(
+    path: Path, fill: Callable[[Any], object], *, in_memory: bool = True
+) -> Path:
     """Write a netCDF file with a checksum at its end, atomically (by a temporary file
-    in the same folder).
+    in the same folder), and first in memory: HDF5 does not survive a full disk.
 
     Parameters
     ----------
     path
         Target file, in an existing folder.
     fill
-        Function that writes the netCDF file at a given path.
+        Function that writes the netCDF file into a given file, or to a path.
+    in_memory
+        False for what does not fit into it, and is written to the disk at once.
 
     Raises
     ------
@@ -64,7 +69,12 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
         raise DataError(f"{quoted(str(path))} is not a name of a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        fill(temporary)
+        if in_memory:
+            made = io.BytesIO()
+            fill(made)
+            temporary.write_bytes(made.getbuffer())
+        else:
+            fill(temporary)
         with temporary.open("r+b") as file:
             digest = _digest(file, temporary.stat().st_size)
             file.seek(0, os.SEEK_END)
@@ -252,14 +262,17 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         plain = dataset.rename(
             {name: quote(str(name), safe="") for name in _all_names(dataset)}
         )
-        return write_netcdf(target, lambda place: _fill_netcdf(plain, place))
+        lazy = any(is_lazy(variable) for variable in plain.variables.values())
+        return write_netcdf(
+            target, lambda place: _fill_netcdf(plain, place), in_memory=not lazy
+        )
     except (CausalgiaError, OSError, MemoryError):
         raise
     except Exception as error:  # xarray, h5netcdf and h5py each have kinds of their own
         raise _storage_error(target, error) from error
 
 
-def _fill_netcdf(dataset: xr.Dataset, path: Path) -> None:
+def _fill_netcdf(dataset: xr.Dataset, path: Any) -> None:
     """Write what ``to_netcdf`` does, without loading `distributed` for a lock that
     numbers in memory do not need.
     """

@@ -53,6 +53,7 @@ from causalgia.errors import (
     PredictorError,
     quoted,
 )
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
@@ -85,6 +86,7 @@ batches; else one more.
 """
 
 
+@usual_errors
 def check(design: Design, predictor: Predictor) -> Check:
     """Check a predictor on some units of a design before a trial: its numerical
     reliability, and the cost of the trial.

@@ -21,6 +21,7 @@ from causalgia.attributes import attributes
 from causalgia.design import Design
 from causalgia.errors import StoreError
 from causalgia.inputs import not_written, parse_json, read_text
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Source
@@ -150,6 +151,7 @@ def _marks_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.protocol.json")
 
 
+@usual_errors
 def run(
     design: Design,
     predictor: Predictor,

@@ -34,6 +34,7 @@ from causalgia.errors import (
     caller_stacklevel,
     quoted,
 )
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.predict._torch_network import torch_network
 from causalgia.predict.answer_comparisons import check_same_twice
@@ -79,6 +80,7 @@ _HELD = 2**26
 Maps = dict[str, NDArray[Any]]
 
 
+@usual_errors
 def attribute(
     sequences: Source | xr.Dataset,
     predictor: Predictor,

@@ -30,6 +30,7 @@ from causalgia.attribution.map_scores import (
 from causalgia.checks import as_count, as_span, is_whole
 from causalgia.design import NullModel
 from causalgia.errors import DesignError, PredictorError, quoted
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import observed_scores
 from causalgia.numerics.row_blocks import agreement_of_blocks
 from causalgia.predict import Predictor
@@ -51,6 +52,7 @@ _TERMS = 4
 """Sum of the absolute weights of the four means in an interaction."""
 
 
+@usual_errors
 def interactions(
     sequences: Source | xr.Dataset,
     predictor: Predictor,
@@ -430,6 +432,7 @@ def _consensus(of: Sequences, units: _Units, first: int, last: int) -> str:
     )
 
 
+@usual_errors
 def dfim(
     sequences: Source | xr.Dataset,
     predictor: Predictor,

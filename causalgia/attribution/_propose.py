@@ -46,6 +46,7 @@ from causalgia.checks import as_count, as_names, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
 from causalgia.design.null_model import as_null_model
 from causalgia.errors import MissingExtraError, PredictorError, comma_list, quoted
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.predict._torch_network import torch_network
 from causalgia.predict.predictor import check_predictor
@@ -67,6 +68,7 @@ _WIDEST_KMER = 8
 _SAME_STRANDS = 0.9
 
 
+@usual_errors
 def propose(
     attributions: xr.Dataset | None = None,
     *,

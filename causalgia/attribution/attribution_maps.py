@@ -19,6 +19,7 @@ from causalgia.checks import as_count, listed
 from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.estimation import estimate
 from causalgia.inputs import check_path, open_regular_file
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
 from causalgia.sequences import Motif, find_instances
@@ -253,6 +254,7 @@ def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
         )
 
 
+@usual_errors
 def contributions(attributions: xr.Dataset) -> xr.DataArray:
     """Return the contribution of the observed base at each position: one number for
     each position of a map.
@@ -300,6 +302,7 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
 _MOST_SCORES = 2**27
 
 
+@usual_errors
 def average(
     attributions: xr.Dataset,
     anchor: str | Motif | Instances | ArrayLike,
@@ -560,6 +563,7 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
 SATURATED, REDUNDANT = 0.25, 0.05
 
 
+@usual_errors
 def against_trial(
     attributions: xr.Dataset,
     estimates: xr.Dataset,

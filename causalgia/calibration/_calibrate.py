@@ -41,6 +41,7 @@ from causalgia.errors import (
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
 from causalgia.multiplicity.adjusted_p import stepwise
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import set_up_trial
@@ -55,6 +56,7 @@ _NU = 4.0  # degrees of freedom of the Student t law of effects
 _TRIAL, _SAME_ARMS = "trial", "same arms"
 
 
+@usual_errors
 def calibrate(
     design: Design,
     predictor_or_simulator: Predictor | Simulator,

@@ -7,6 +7,8 @@ import gc
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -457,7 +459,9 @@ def analyze(
         store.save(found.decisions, folder / DECISIONS)
     write_effects(folder, found.decisions, all_columns=printed.all_columns)
     if draws is not None:
-        store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
+        store.write_netcdf(
+            folder / POSTERIOR, partial(draws.to_netcdf, engine="h5netcdf")
+        )
     if shares:
         save_figure(sharing(found.posterior), folder / SHARING)
     _print_and_draw(
@@ -622,7 +626,9 @@ def main() -> None:
     """
     gc.set_threshold(*gc.get_threshold()[:2], 200)
     atexit.register(gc.freeze)
-    sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
+    # a daemon closes them
+    out, err = sys.stdout or StringIO(), sys.stderr or StringIO()
+    sys.stdout, sys.stderr = patient(out), patient(err)
     app()
 
 

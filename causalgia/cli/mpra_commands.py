@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -379,8 +380,6 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
-    from functools import partial
-
     from causalgia import Analysis, contrast, decide, estimate, infer, mpra, store
     from causalgia.cli.report_command import page_parts
     from causalgia.mpra.text_reports import fit_question
@@ -624,6 +623,8 @@ def compare(
                 folder, *numbered_figures(folder, "concordance"), rewritten=figures
             )
             write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
-            store.write_netcdf(folder / CONCORDANCE, found.to_netcdf)
+            store.write_netcdf(
+                folder / CONCORDANCE, partial(found.to_netcdf, engine="h5netcdf")
+            )
         draw_concordance(found, folder)
         print_written(folder, COMPARISON, CONCORDANCE, *figures)

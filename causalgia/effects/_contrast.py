@@ -72,6 +72,7 @@ from causalgia.notes import (
     edits_from_json,
     notes_of_controls,
 )
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
 from causalgia.schema import validate
 from causalgia.types import Array
@@ -80,6 +81,7 @@ Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
 """Cell -> its arms: neither, second alone, first alone, both."""
 
 
+@usual_errors
 def contrast(
     outcomes: xr.Dataset,
     *,

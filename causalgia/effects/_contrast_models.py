@@ -17,8 +17,10 @@ from causalgia.effects.scales import (
     stacked_weights,
 )
 from causalgia.errors import quoted
+from causalgia.numerics.float_errors import usual_errors
 
 
+@usual_errors
 def contrast_models(
     outcomes: xr.Dataset,
     *,

@@ -17,14 +17,16 @@ from causalgia.attributes import attributes
 from causalgia.checks import converts_to_float, in_order
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import DataError, quoted, type_in_words
-from causalgia.inputs import separator_cure
+from causalgia.inputs import as_pandas, separator_cure
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
 
 Labels: TypeAlias = npt.NDArray[Any]
 
 
+@usual_errors
 def from_frame(
     frame: pd.DataFrame | HasToPandas,
     *,
@@ -48,7 +50,8 @@ def from_frame(
     Parameters
     ----------
     frame
-        A pandas DataFrame, or anything with ``to_pandas()``.
+        A pandas DataFrame, or anything with ``to_pandas()``; levels of its index are
+        columns.
     outcome, arm
         Columns of the measurement and of the arm's name (0 becomes ``"0"``). A
         measurement without a value (NaN) is a gap, as a row that is not there; a note
@@ -238,15 +241,12 @@ def check_outcome_column(named: Mapping[str, str | None]) -> list[str]:
 def _as_table(
     frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]
 ) -> pd.DataFrame:
-    table = (
-        frame
-        if isinstance(frame, pd.DataFrame)
-        else frame.to_pandas()
-        if hasattr(frame, "to_pandas")
-        else None
-    )
+    table = as_pandas(frame)
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"from_frame takes a table, not {type_in_words(frame)}")
+    levels = [name for name in table.index.names if name is not None]
+    if levels and not set(levels) & set(table.columns):
+        table = table.reset_index()
     if table.empty:
         raise DataError("from_frame: the table has no rows")
     columns = [

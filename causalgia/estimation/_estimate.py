@@ -56,6 +56,7 @@ from causalgia.estimation.request import (
 )
 from causalgia.estimation.source_notes import source_notes
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import (
     HELD,
@@ -72,6 +73,7 @@ from causalgia.types import Array, Codes
 MAX_COVARIANCE = 512
 
 
+@usual_errors
 def estimate(
     effects: xr.Dataset,
     *,
@@ -563,6 +565,7 @@ def _labeled(
     return with_floor(as_result(estimates, "estimates"), effects)
 
 
+@usual_errors
 def covariance(
     estimates: xr.Dataset, contrast: str | Sequence[str] | None = None
 ) -> xr.DataArray:

@@ -31,6 +31,7 @@ from causalgia.estimation.given_effects import (
     with_given_correlation,
 )
 from causalgia.inputs import as_pandas
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import LEAST_SD
 from causalgia.schema import SCHEMA, annotate, validate
@@ -74,6 +75,7 @@ _NOT_COLUMNS = _ELSEWHERE | {
 }
 
 
+@usual_errors
 def from_effects(
     estimates: npt.ArrayLike
     | pd.DataFrame

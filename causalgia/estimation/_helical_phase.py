@@ -19,6 +19,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.request import Request, check_clusters, clusters
 from causalgia.estimation.standard_errors import wald_htz
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import centered
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
@@ -65,6 +66,7 @@ class Wave:
     covariance: Array
 
 
+@usual_errors
 def helical_phase(
     effects: xr.Dataset,
     *,

@@ -26,6 +26,7 @@ from causalgia.estimation.crossover_estimates import (
 )
 from causalgia.estimation.request import Request, check_clusters, clusters, unit_name
 from causalgia.estimation.standard_errors import regress
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import centered, group_sums, p_and_limits
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
@@ -248,6 +249,7 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     return ice_without_rounding(effects)
 
 
+@usual_errors
 def modification(
     effects: xr.Dataset,
     *,

@@ -32,6 +32,7 @@ from causalgia.expressions import (
     hypothesis_name,
     read_hypothesis,
 )
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.numerics.row_blocks import by_block, weights_of
@@ -77,6 +78,7 @@ class System:
     r: Array
 
 
+@usual_errors
 def hypotheses(
     estimates: EstimateTable, hypothesis: Hypothesis, *, ci_prob: float | None = None
 ) -> xr.Dataset:

@@ -16,6 +16,7 @@ from causalgia.checks import as_ci_prob, check_another_arm, check_arm, is_real
 from causalgia.effect_table import positions_of
 from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.estimation.request import Request, check_cluster_name, clusters
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import in_memory
 from causalgia.schema import keeps_effects, validate
 from causalgia.types import Array, Codes
@@ -28,6 +29,7 @@ _NO_NULL = (
 )
 
 
+@usual_errors
 def shape_change(
     outcomes: xr.Dataset,
     *,

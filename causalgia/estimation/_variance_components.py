@@ -25,6 +25,7 @@ from causalgia.estimation.mixed_model import (
     same_partition,
 )
 from causalgia.estimation.request import contrast_labels, parents_if_shared
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import group_sums
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import check_dataset, validate
@@ -44,6 +45,7 @@ _REMEDY_OF_TABLE = _REMEDY | {
 """For a table of one's own, whose units need not be sequences."""
 
 
+@usual_errors
 def variance_components(
     outcomes_or_effects: xr.Dataset,
     *,

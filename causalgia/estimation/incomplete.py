@@ -33,6 +33,7 @@ from causalgia.estimation._variance_components import Cells, identify, interacti
 from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import LARGEST_SE
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Codes
 
@@ -171,6 +172,7 @@ class _ColumnNames:
         ]
 
 
+@usual_errors
 def from_incomplete(
     frame: pd.DataFrame,
     *,

@@ -14,9 +14,11 @@ from causalgia.estimation._estimate import covariance
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.request import check_has_errors, contrast_labels, null_value
 from causalgia.estimation.standard_errors import is_singular, wald_htz
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.types import Array, EstimateTable
 
 
+@usual_errors
 def joint_test(
     estimates: EstimateTable, contrast: Sequence[str] | None = None
 ) -> xr.Dataset:

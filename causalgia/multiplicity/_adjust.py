@@ -51,6 +51,7 @@ from causalgia.multiplicity.joint_methods import (
     by_multivariate_t,
 )
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import annotate, check_dataset, check_no_positions, validate
 from causalgia.streams import RNG, check_seed
 from causalgia.types import Array, Codes, HasToPandas, Series
@@ -93,6 +94,7 @@ def adjust(
     cluster: str = ...,
     rng: RNG | None = ...,
 ) -> xr.Dataset: ...
+@usual_errors
 def adjust(
     estimates: xr.Dataset
     | pd.DataFrame

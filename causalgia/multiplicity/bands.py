@@ -45,11 +45,13 @@ from causalgia.multiplicity.joint_methods import (
     sup_t,
 )
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import annotate
 from causalgia.streams import RNG, Seed
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
 
+@usual_errors
 def simultaneous(
     estimates: EstimateTable,
     *,

@@ -21,6 +21,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.families import estimates_of
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
 LEAST_IN_A_REGION = 40
@@ -31,6 +32,7 @@ _AT_90 = float(ndtri(0.9))
 _ONE_EFFECT = 1e-4
 
 
+@usual_errors
 def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
     """Rank each effect among the placebos: a p-value against "no larger than a
     placebo".

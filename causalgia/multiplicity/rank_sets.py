@@ -10,12 +10,14 @@ import xarray as xr
 
 from causalgia.attributes import has
 from causalgia.errors import EstimateError, quoted, type_in_words
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import annotate
 from causalgia.types import Array
 
 Ranks = npt.NDArray[np.int64]
 
 
+@usual_errors
 def rank_intervals(band: xr.Dataset) -> xr.Dataset:
     """Return the ranks that each effect may have, from the largest (rank 1) to the
     least.

@@ -43,6 +43,7 @@ from causalgia.errors import DataError, printable
 from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.paper.citations import Work, uses_skewness, works
 from causalgia.streams import Seed
 
@@ -209,6 +210,7 @@ class Paragraphs:
     __repr__ = __str__
 
 
+@usual_errors
 def methods(
     x: xr.Dataset | experiments.Answer, *, task: str | Sequence[str] | None = None
 ) -> Paragraphs:

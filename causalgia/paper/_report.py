@@ -34,6 +34,7 @@ from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import keeps_effects, with_selected_dims
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def report(
 ) -> Path: ...
 
 
+@usual_errors
 def report(
     dataset: xr.Dataset | experiments.Answer | _check.Check | HasReport,
     *,

@@ -34,6 +34,7 @@ from causalgia.errors import (
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas, to_csv
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.paper._report import report
 from causalgia.schema import keeps_effects
 from causalgia.types import EstimateTable, HasToPandas, PosteriorGroups
@@ -80,6 +81,7 @@ _TAKES = (
 )
 
 
+@usual_errors
 def tidy(
     x: EstimateTable | HasToPandas | experiments.Answer | PosteriorGroups,
     *,
@@ -306,6 +308,7 @@ def table(
 ) -> Any: ...
 
 
+@usual_errors
 def table(
     x: xr.Dataset | experiments.Answer,
     *,

@@ -33,6 +33,7 @@ from causalgia.estimation.effect_intervals import (
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
 from causalgia.multiplicity.regions import rope_region
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
     MOST,
@@ -53,6 +54,7 @@ _BOUNDED = 0.95
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
+@usual_errors
 def sample_size(
     pilot: EstimateTable | None = None,
     *,
@@ -179,6 +181,7 @@ def sample_size(
     return _units_dataset(plan, clusters, {"assurance": chance}, goal.attrs())
 
 
+@usual_errors
 def power(
     pilot: EstimateTable | None = None,
     *,
@@ -237,6 +240,7 @@ def power(
     return plan.dataset(columns, goal.attrs() | {"n_units": int(n_units)})
 
 
+@usual_errors
 def minimal_detectable_effect(
     pilot: EstimateTable | None = None,
     *,

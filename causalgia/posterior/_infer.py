@@ -29,6 +29,7 @@ from causalgia.estimation._from_effects import typical_df
 from causalgia.expressions import two_kinds
 from causalgia.inputs import as_pandas
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.posterior.engines import (
     ENGINES,
@@ -81,6 +82,7 @@ _PREDICTORS = (
 )
 
 
+@usual_errors
 def infer(
     estimates: EstimateTable | HasToPandas,
     *,

@@ -19,6 +19,7 @@ from causalgia.analysis_values import Prior
 from causalgia.attributes import attributes
 from causalgia.checks import check_draws
 from causalgia.errors import EstimateError, quoted
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import log_prior_tau
 from causalgia.posterior.labeled_data import (
@@ -39,6 +40,7 @@ from causalgia.types import Array, EstimateTable
 _BARE = ("chain", "draw")
 
 
+@usual_errors
 def profile(
     estimates: EstimateTable,
     *,

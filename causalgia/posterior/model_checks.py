@@ -12,6 +12,7 @@ from scipy import special
 from causalgia.analysis_values import Prior
 from causalgia.choices import LEAST_FOR_A_LAW
 from causalgia.errors import EstimateError
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
@@ -182,6 +183,7 @@ def _off_diagonal_squares(noise: Noise) -> float:
     return float((gram**2).sum() - ((noise.loadings**2).sum(axis=1) ** 2).sum())
 
 
+@usual_errors
 def posterior_predictive(posterior: PosteriorGroups, *, rng: RNG) -> Tree:
     """Add replicated estimates: each draw of the effects, measured again with the
     standard errors that were used.

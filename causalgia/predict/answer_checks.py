@@ -112,6 +112,8 @@ def as_numbers(values: object) -> NDArray[Any]:
         )
     if answers.dtype.kind in "iub":
         return answers.astype(np.float64)
+    if answers.dtype.name == "bfloat16":  # of JAX, by ml_dtypes
+        return answers.astype(np.float32)
     if answers.dtype.kind != "f":
         raise PredictorError(
             f"the answer, {type_in_words(values)}, holds {answers.dtype}, not "

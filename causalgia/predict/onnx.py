@@ -65,6 +65,32 @@ def available_providers() -> list[str]:
     return list(_import_onnxruntime().get_available_providers())
 
 
+def _whole_network(path: Path) -> bytes:
+    """Return the bytes of a network, with the weights that stand in a file of their own,
+    as torch writes them from 2.9 on (n.onnx.data beside n.onnx).
+    """
+    plain = read_bytes(path, PredictorError)
+    if b"location" not in plain:  # as each reference to another file names it
+        return plain
+    try:
+        import onnx
+        from onnx.external_data_helper import convert_model_from_external_data
+
+        model = onnx.load(path)
+        convert_model_from_external_data(model)
+        whole: bytes = model.SerializeToString()
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path}: its weights stand in another file, which needs onnx: "
+            f"{install_command('onnx')}"
+        ) from error
+    except Exception as error:  # of the file, or of one that is absent beside it
+        raise PredictorError(
+            f"{path.name} cannot be read with the file of its weights ({one_line(error)})"
+        ) from error
+    return whole
+
+
 class OnnxPredictor(SinglePredictor):
     """A network in an ONNX file as a predictor, run by ONNX Runtime.
 
@@ -168,7 +194,7 @@ class OnnxPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         self._path = Path(path)
-        self._bytes = read_bytes(self._path, PredictorError)
+        self._bytes = _whole_network(self._path)
         self.threads = None if n_threads is None else _as_n_threads(n_threads)
         self.providers = (
             ("CPUExecutionProvider",)
@@ -227,7 +253,9 @@ class OnnxPredictor(SinglePredictor):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the file's bytes, and of all options."""
+        """Digest of the file's bytes, with those of a file of weights beside it, and of
+        all options.
+        """
         return self._fingerprint
 
     @property

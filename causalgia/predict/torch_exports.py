@@ -76,7 +76,8 @@ def differentiable(predictor: TorchPredictor) -> Iterator[Differentiable]:
         exact_float32(predictor.device, tf32=False),
         without_autocast(predictor.device),
     )
-    with in_eval_mode(predictor.module), torch.enable_grad(), exact, whole:
+    kept = torch.inference_mode(False), torch.enable_grad()  # whatever a user set
+    with in_eval_mode(predictor.module), kept[0], kept[1], exact, whole:
         yield answers
 
 

@@ -20,6 +20,7 @@ from causalgia.design import Design
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CausalgiaError, DataError, DesignError, quoted
 from causalgia.experiments._junctions import Motifs
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import Claim, NeededPredictions, NotApplicableError
 from causalgia.refutation.claim_limits import (
@@ -138,6 +139,7 @@ def predictions_needed(claim: Claim) -> dict[str, int]:
     return needed
 
 
+@usual_errors
 def refute(
     outcomes: xr.Dataset | Design,
     predictor: Predictor | None,

@@ -12,6 +12,7 @@ from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.finite_arrays import as_finite_array
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import annotate
 from causalgia.types import Array
@@ -70,6 +71,7 @@ def sequence_critical(
     return np.asarray(np.sqrt(2 * (r + 1) / r * (0.5 * np.log1p(r) - np.log(alpha))))
 
 
+@usual_errors
 def confidence_sequence(
     mean: npt.ArrayLike,
     sd: npt.ArrayLike,

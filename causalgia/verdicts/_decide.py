@@ -36,6 +36,7 @@ from causalgia.multiplicity.joint_methods import bootstrap_by_family
 from causalgia.multiplicity.placebo import resolution_note
 from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
 from causalgia.streams import RNG, Seed, check_seed
@@ -61,6 +62,7 @@ from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 _N_DRAWS = 9_999
 
 
+@usual_errors
 def decide(
     x: EstimateTable | HasToPandas | PosteriorGroups,
     *,

@@ -21,10 +21,12 @@ from causalgia.estimation._heterogeneity import (
 )
 from causalgia.estimation.request import Request, check_clusters, clusters, null_value
 from causalgia.multiplicity.regions import rope_region
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
 
 
+@usual_errors
 def heterogeneity(
     effects: xr.Dataset,
     *,

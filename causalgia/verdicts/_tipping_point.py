@@ -35,6 +35,7 @@ from causalgia.estimation.request import (
     unit_name,
 )
 from causalgia.multiplicity.regions import Region, in_words_of, rope_region
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import group_sums
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import keeps_effects
@@ -57,6 +58,7 @@ _MOST_BISECTIONS = 1_000
 _HALF = 0.5
 
 
+@usual_errors
 def tipping_point(
     outcomes: xr.Dataset,
     *,

@@ -33,6 +33,7 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.listed_rows import skipped_finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.ropes import Rope
 from causalgia.schema import check_dataset
 from causalgia.sequences.fasta import Sequences
@@ -231,6 +232,7 @@ class Experiment(Design):
         """Return the analysis that is stored with the outcomes of every run."""
         return self.analysis
 
+    @usual_errors
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
         """Answer the question: contrast, estimate and decide, then derive the
         findings.

@@ -40,6 +40,7 @@ from causalgia.mpra.comparisons.sides import (
 )
 from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import group_sums, satterthwaite
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
@@ -51,6 +52,7 @@ _TWO_FITS = (
 )
 
 
+@usual_errors
 def concordance(
     virtual: EstimateTable,
     measured: EstimateTable,

@@ -48,6 +48,7 @@ from causalgia.mpra.comparisons.sides import (
 )
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
 from causalgia.types import Array, Codes, Mask
@@ -55,6 +56,7 @@ from causalgia.types import Array, Codes, Mask
 TASK = "measured"
 
 
+@usual_errors
 def prediction_powered(
     virtual: xr.Dataset,
     measured: xr.Dataset,

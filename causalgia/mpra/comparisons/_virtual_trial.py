@@ -24,6 +24,7 @@ from causalgia.errors import (
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.notes import unpack_text
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.answer_comparisons import check_batch_mates
 from causalgia.predict.predictor import check_predictor
@@ -48,6 +49,7 @@ _OF_DESIGN = (
 )
 
 
+@usual_errors
 def virtual_trial(
     library: xr.Dataset, predictor: Predictor, *, flanks: tuple[str, str] = ("", "")
 ) -> xr.Dataset:

@@ -25,6 +25,7 @@ from causalgia.mpra.counts.barcodes import (
     silence_notes,
 )
 from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array, Ints
 
@@ -151,6 +152,7 @@ _FIXED_ATTRS = {
 }
 
 
+@usual_errors
 def activity(
     counts: xr.Dataset,
     *,

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.checks import as_int, as_number, is_text, is_whole
 from causalgia.errors import DataError, EstimateError, quoted, type_in_words
 from causalgia.mpra.counts.counts_table import counts_of
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Ints
 
@@ -176,6 +177,7 @@ BARCODE_LENGTH = 15
 MOST_LOG2 = 30
 
 
+@usual_errors
 def simulate(
     activity: pd.DataFrame,
     *,

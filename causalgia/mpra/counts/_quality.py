@@ -30,6 +30,7 @@ from causalgia.mpra.counts.barcodes import (
     read_filters,
 )
 from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
@@ -42,6 +43,7 @@ AGREE = 0.7
 NEAR_CEILING = 0.8
 
 
+@usual_errors
 def quality(
     counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLIER
 ) -> xr.Dataset:

@@ -26,6 +26,7 @@ from causalgia.mpra.counts.barcodes import (
 )
 from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array, Mask
 
@@ -39,6 +40,7 @@ _LAWS_A_BLOCK = 500
 _MASS = 0.999
 
 
+@usual_errors
 def calls(
     counts: xr.Dataset,
     *,

@@ -21,6 +21,7 @@ from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits.element_effects import FitRequest, ratio_cells
 from causalgia.notes import notes_of
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array
 
@@ -31,6 +32,7 @@ _LARGEST_ACTIVITY = 1e100
 _MUCH_WIDER = 1.5
 
 
+@usual_errors
 def average(
     fitted: xr.Dataset,
     *,

@@ -39,6 +39,7 @@ from causalgia.mpra.fits.element_effects import (
 )
 from causalgia.mpra.fits.library_links import level_loadings, level_notes
 from causalgia.notes import with_notes
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
 from causalgia.types import Client
@@ -48,6 +49,7 @@ Method: TypeAlias = Literal["hierarchical", "two_way"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
+@usual_errors
 def fit(
     counts: xr.Dataset,
     *,

@@ -18,6 +18,7 @@ from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -541,6 +542,7 @@ class ReplicatePair:
     """Sum of products of the two about their means."""
 
 
+@usual_errors
 def components(
     counts: xr.Dataset,
     *,

@@ -22,6 +22,7 @@ from causalgia.mpra.planning._components import (
 )
 from causalgia.mpra.planning.average_tests import AverageVariances
 from causalgia.mpra.planning.plan_answers import noise_in_words
+from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
     rejection_probability,
@@ -112,6 +113,7 @@ _WHOLE = ("n_replicates", "n_backgrounds")
 """Settings of a plan that are whole numbers; barcodes have a mean."""
 
 
+@usual_errors
 def power(
     true_effect: Grid | None = None,
     *,
