@@ -457,7 +457,7 @@ def read_columns(
         If the output is not (n,) or (n, outputs) after `reduce`, or its columns do not
         match the names.
     """
-    value = reduced_output(output, reduce)
+    value = _without_none(reduced_output(output, reduce))
     if isinstance(value, Mapping):
         if heads is not None:
             raise PredictorError(
@@ -469,9 +469,8 @@ def read_columns(
         if missing:
             raise PredictorError(
                 f"the network's output has no key {quoted(missing[0])}; it "
-                f"returns {describe_output(value)}. tasks= names keys; a number "
-                "that is read out of one is given by reduce=, such as "
-                f"reduce=lambda y: y[{quoted(next(iter(value)))}].flatten(1).sum(1)"
+                f"returns {describe_output(value)}: tasks= names keys, and reduce= "
+                "reads numbers out of one"
             )
         return torch.cat(
             [_one_column(value[name], n_rows, name) for name in names], dim=1
@@ -479,6 +478,16 @@ def read_columns(
     table = _as_table(value, n_rows, "the network's output")
     places, names = place_columns(table.shape[1], tasks, heads)
     return (table if places == list(range(table.shape[1])) else table[:, places]), names
+
+
+def _without_none(value: object) -> object:
+    """Return an output without what is None in it, such as the loss of no labels."""
+    if isinstance(value, Mapping):
+        return {key: one for key, one in value.items() if one is not None}
+    if isinstance(value, tuple | list):
+        held = [one for one in value if one is not None]
+        return held[0] if len(held) == 1 < len(value) else value
+    return value
 
 
 def reduced_output(
