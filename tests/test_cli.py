@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import causalgia as cg
 from causalgia import cli, store
 from causalgia.analysis import Analysis
-from causalgia.cli.folder import results_of_page
+from causalgia.cli.folder import only_writer, results_of_page
 from causalgia.errors import DataError, ExploratoryWarning, StoreError
 from causalgia.protocol import lock_file
 from causalgia.trial_file import read_spec
@@ -786,3 +786,11 @@ def test_a_folder_of_nothing_is_not_opened(tmp_path):
     (tmp_path / "posterior.nc").write_text("no netCDF")
     with pytest.raises(DataError):
         cg.open(tmp_path).posterior  # noqa: B018
+
+
+def test_a_second_run_into_the_same_folder_is_refused_while_the_first_runs(tmp_path):
+    with only_writer(tmp_path), pytest.raises(StoreError), only_writer(tmp_path):
+        pass
+    with only_writer(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -25,6 +25,7 @@ from causalgia.cli.tables import (
 from causalgia.errors import (
     DataError,
     DesignError,
+    StoreError,
     printable,
 )
 from causalgia.inputs import (
@@ -520,6 +521,29 @@ def check_run_folder(
                 raise DataError(f"{out / name} exists already; --force removes it")
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep a second run out of a folder while the first writes to it.
+
+    Raises
+    ------
+    StoreError
+        If another run has it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise StoreError(f"{folder}: another run writes to it") from error
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def run_in_folder(

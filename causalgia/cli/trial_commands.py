@@ -18,6 +18,7 @@ from causalgia.cli.folder import (
     StoreOption,
     account_for_skipped,
     check_run_folder,
+    only_writer,
     output_folder,
     results_of_page,
     run_in_folder,
@@ -138,7 +139,11 @@ def run_trial(
     place, origin = out.absolute(), source.absolute()
     predictor = load_spec_predictor(spec, source, device)
     check_tasks(spec, predictor, source)
-    with output_folder(place) as folder, dask_client(dask, workers) as client:
+    with (
+        output_folder(place) as folder,
+        only_writer(folder),
+        dask_client(dask, workers) as client,
+    ):
         outcomes, written = run_in_folder(
             folder,
             spec,

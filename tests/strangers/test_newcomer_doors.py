@@ -2,7 +2,6 @@
 on the way.
 """
 
-
 import numpy as np
 import pandas as pd
 import pytest
