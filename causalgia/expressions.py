@@ -20,7 +20,7 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from causalgia.checks import as_names, first_of, is_not_among, is_real, nearest
-from causalgia.errors import DesignError, EstimateError, first_line, quoted
+from causalgia.errors import DesignError, EstimateError, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
@@ -110,8 +110,8 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
         ]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise EstimateError(
-            f"{_noun(of)} {quoted(text)}: not linear in names ({first_line(error)}); such "
-            f"as {quoted(_example(names, of))}"
+            f"{_noun(of)} {quoted(text)}: not a weighted sum of names, such as "
+            f"{quoted(_example(names, of))}; a name of other letters stands in backticks"
         ) from error
     whole = left.plus(right[0], -1.0) if right else left
     found = Linear({}, whole.constant)

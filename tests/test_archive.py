@@ -415,3 +415,37 @@ def test_the_last_sums_are_kept_and_damaged_ones_are_none(tmp_path):
 def test_units_are_counted(tmp_path):
     carry_out(tmp_path / "a.zarr")
     assert open_archive(tmp_path / "a.zarr")["unit"].to_numpy().tolist() == [*range(N)]
+
+
+def test_a_chunk_that_goes_after_opening_is_no_number(store):
+    opened = open_archive(store)
+    damage(store / "parent/c/1", "gone")
+    damage(store / "outcome/c/0/0/0/1", "gone")
+    assert opened["parent"][:4].load().size == 4
+    for lazy in (opened["parent"], opened["outcome"], opened["parent"][-1]):
+        with pytest.raises(StoreError):
+            lazy.load()
+
+
+def test_a_store_is_begun_in_a_folder_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    carry_out(Path())
+    assert is_whole(tmp_path)
+
+
+def test_what_a_kill_left_before_the_store_was_one_is_begun_anew(tmp_path):
+    path = tmp_path / "a.zarr"
+    (path / "causalgia").mkdir(parents=True)
+    (path / "causalgia" / "lock").touch()
+    zarr.open_group(path, mode="a").create_array("arm", shape=(3,), dtype="f8")
+    carry_out(path)
+    assert is_whole(path)
+
+
+def test_of_those_that_begin_at_once_one_has_the_store(tmp_path):
+    with begun(tmp_path / "a.zarr") as archive:
+        archive.put(0, values(0))
+        with pytest.raises(StoreError):
+            Archive.create(tmp_path / "a.zarr", **CALL)
+    carry_out(tmp_path / "a.zarr")
+    assert is_whole(tmp_path / "a.zarr")

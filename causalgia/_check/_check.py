@@ -48,7 +48,6 @@ from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
 from causalgia.errors import (
-    CausalgiaWarning,
     FallbackWarning,
     PredictorError,
     quoted,
@@ -134,9 +133,6 @@ def check(design: Design, predictor: Predictor) -> Check:
     if a pass takes less than half a second), of which those in float64 take longer, and
     a further one for the threads; the first line says how many. A network whose edits
     can be recomputed in part takes four more passes.
-
-    Half precision behind a function is found by the digits of the answers: they have no
-    more than bfloat16 or float16. A sum or a mean of several heads has more.
 
     Examples
     --------
@@ -242,8 +238,6 @@ class _CheckRun:
         """Check the answers."""
         if self._measured("answers", sample.outcomes) is not None:
             self.findings.append(findings.answers(_constant_task(sample), sample))
-            if (digits := findings.half_precision(sample)) is not None:
-                self.findings.append(digits)
         repeats = self._measured(
             "determinism", lambda: measure_repeats(sample, refused=self.refused)
         )
@@ -392,11 +386,7 @@ def _open_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
     trial = setup.trial
     try:
         if not slow:
-            with warnings.catch_warnings():  # a finding says so
-                warnings.filterwarnings(
-                    "ignore", "the answers have no more digits", CausalgiaWarning
-                )
-                return setup.probe(), ""
+            return setup.probe(), ""
         check_distinct(trial)
         refused = ""
     except PredictorError as error:

@@ -17,7 +17,6 @@ from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.attributes import about
 from causalgia.errors import FallbackWarning, quoted
 from causalgia.predict._torch_network import torch_network
-from causalgia.predict.answer_digits import half_precision_in_words
 from causalgia.trial.stages import duration
 from causalgia.workers.clusters import available_cores
 
@@ -279,15 +278,6 @@ def answers(constant: str, sample: ProbeUnits) -> Finding:
             f"{text}, but one and the same for every sequence ({constant})",
         )
     return Finding("answers", "ok", text)
-
-
-def half_precision(sample: ProbeUnits) -> Finding | None:
-    """Report answers that were rounded to half precision, whatever their dtype; None if
-    they were not.
-    """
-    predictor = sample.trial.predictor
-    name = "" if predictor.precision.itemsize == 2 else predictor.rounded_to
-    return Finding("digits", "warn", half_precision_in_words(name)) if name else None
 
 
 def determinism(found: Repeats) -> Finding:

@@ -77,6 +77,10 @@ class FunctionPredictor(SinglePredictor):
     track
         The axis of the output that runs along the sequence, a `causalgia.Track`:
         outcomes then have a dim position.
+    rounded_to
+        ``"float16"`` or ``"bfloat16"`` where `fn` computes in it and answers in a longer
+        dtype, as under autocast: what the rounding of such answers makes of an effect is
+        taken into account.
     fingerprint
         Name of this version of `fn`. By default its source text, defaults, closure and
         the globals that it names are hashed when the predictor is made. If some of it
@@ -113,6 +117,7 @@ class FunctionPredictor(SinglePredictor):
         reduce: Reduce = None,
         rc_average: bool = False,
         track: Track | None = None,
+        rounded_to: Literal["float16", "bfloat16"] | None = None,
         fingerprint: str | None = None,
     ) -> None:
         super().__init__(
@@ -139,6 +144,11 @@ class FunctionPredictor(SinglePredictor):
                 f"dtype={quoted(dtype)} cannot hold a one-hot array, as 'float32' does"
             )
         self.dtype = chosen
+        if rounded_to not in (None, "float16", "bfloat16"):
+            raise PredictorError(
+                f"rounded_to={quoted(rounded_to)} is neither 'float16' nor 'bfloat16'"
+            )
+        self._rounded_to = rounded_to or ""
         identity = (
             fingerprint_of(fn)
             if fingerprint is None
@@ -152,6 +162,7 @@ class FunctionPredictor(SinglePredictor):
             layout,
             self.dtype.str,
             rc_average,
+            *([rounded_to] if rounded_to else []),
         )
         self._choices = (*options, *self._track_choices)
         self._fingerprint = digest(
@@ -159,6 +170,11 @@ class FunctionPredictor(SinglePredictor):
         )
 
     _reduced_before = False
+
+    @property
+    def rounded_to(self) -> str:
+        """The half precision that was given; "" for none."""
+        return self._rounded_to
 
     @property
     def fingerprint(self) -> str:
@@ -228,8 +244,6 @@ class FunctionPredictor(SinglePredictor):
         x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
         try:
             answer = self.fn(x)
-            if self._function is not None or self.rc_average:
-                self._raw_digits.add(answer)
             if self._function is None:
                 return answer
             if not self._reduced_before:

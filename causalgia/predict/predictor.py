@@ -29,7 +29,6 @@ from causalgia.predict.answer_checks import (
     name_tasks,
     one_line as one_line,
 )
-from causalgia.predict.answer_digits import AnswerDigits
 from causalgia.predict.track import Reduce, Track, TrackAnswers, split_reduce
 from causalgia.sequences.alphabet import as_token_array, channel_order
 from causalgia.types import Tokens
@@ -184,8 +183,8 @@ class Predictor(ABC):
 
     @property
     def rounded_to(self) -> str:
-        """``"bfloat16"`` or ``"float16"`` if the answers so far have no more digits than
-        that, whatever their dtype; else "".
+        """The half precision in which the network computes, where its user said so and
+        the dtype of its answers does not; else "".
         """
         found = (part.rounded_to for part in self.parts if part is not self)
         return next(filter(None, found), "")
@@ -341,7 +340,6 @@ class SinglePredictor(Predictor):
             ) from error
         # whether answers have half precision; known after the first
         self._half: bool | None = None
-        self._digits, self._raw_digits = AnswerDigits(), AnswerDigits()
 
     def __repr__(self) -> str:
         tasks = "" if self._tasks is None else f", tasks={abridged(self._tasks)}"
@@ -448,7 +446,6 @@ class SinglePredictor(Predictor):
             if half and self._half is False:
                 check_same_dtype(answer.dtype, np.dtype(np.float32))
             self._half = self._half or half
-            self._digits.add(answer)
             answer = as_storable(answer)
             check_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
@@ -461,11 +458,6 @@ class SinglePredictor(Predictor):
             if progress is not None:
                 progress(n_rows)
         return np.concatenate(parts)
-
-    @property
-    def rounded_to(self) -> str:
-        """Format that has all digits of the answers so far, if it is half precision."""
-        return self._raw_digits.format or self._digits.format
 
     def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
         """Return a table of answers with the axes of `dims`."""

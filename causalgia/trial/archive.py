@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import product
@@ -105,8 +106,8 @@ class Archive:
     seconds = 1.0
     """Seconds between two times that turns are declared done."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self._lock = path, _locked(path)
+    def __init__(self, path: Path, lock: Any = None) -> None:
+        self.path, self._lock = path, lock or _locked(path)
         try:
             self._store = _Store(path, "r+")
             try:
@@ -168,7 +169,8 @@ class Archive:
         with on_disk(place):
             if is_store(place):
                 return True
-            if place.is_dir() and any(place.iterdir()):
+            begun = (place / _OWN).is_dir()  # and killed before it was a store
+            if place.is_dir() and any(place.iterdir()) and not begun:
                 raise StoreError(f"{place}: a folder with other things in it")
             there = next(p for p in (place, *place.absolute().parents) if p.exists())
             if not there.is_dir():
@@ -189,7 +191,7 @@ class Archive:
         settled: Any = None,
         parts: Mapping[str, str] | None = None,
     ) -> Archive:
-        """Begin a store: it is made beside its place, and moved there whole.
+        """Begin a store, in a folder that is locked; what describes it is written last.
 
         Parameters
         ----------
@@ -218,9 +220,6 @@ class Archive:
             cannot be stored.
         """
         place = Path(path)
-        if cls.exists(place):
-            raise StoreError(f"{place}: holds a trial already")
-        made = place.with_name(f".{place.name}.{os.getpid()}.part")
         about = {
             "format": FORMAT,
             "identity": dict(identity),
@@ -230,17 +229,24 @@ class Archive:
             "parts": dict(parts or {}),
             "dtypes": {str(k): v.dtype.str for k, v in frame.variables.items()},
         }
+        there = place.exists()
+        cls.exists(place)
         with on_disk(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
+            (place / _OWN).mkdir(parents=True, exist_ok=True)
+            lock = _locked(place)
             try:
-                _write_new(made, frame, about, fields, plan)
-                if place.exists():
-                    place.rmdir()
-                made.rename(place)
-                _sync(place.parent)
-            finally:
-                shutil.rmtree(made, ignore_errors=True)
-            return cls(place)
+                if is_store(place):
+                    raise StoreError(f"{place}: holds a trial already")
+                _empty(place)
+                _write_new(place, frame, about, fields, plan)
+                return cls(place, lock)
+            except BaseException:
+                if not is_store(place):
+                    _empty(place)
+                lock.release()
+                if not there and not is_store(place):
+                    shutil.rmtree(place, ignore_errors=True)
+                raise
 
     @classmethod
     def resume(
@@ -381,7 +387,7 @@ class Archive:
             If values are absent, of another shape or of a wider dtype than the store
             was made for, or the disk refuses.
         """
-        chunk = turn // self.plan.chunk
+        chunk, fitting = turn // self.plan.chunk, dict[int, dict[str, NDArray[Any]]]()
         for slab, m in enumerate(self.models):
             own = self._store.fields_of(m)
             asked = m == model or model is None
@@ -389,7 +395,8 @@ class Archive:
                 asked = any(field.name in values for field in own)
             if not asked or self._put[turn, slab]:
                 continue
-            rows = {f.name: self._values(turn, values, f, m) for f in own}
+            fitting[slab] = {f.name: self._values(turn, values, f, m) for f in own}
+        for slab, rows in fitting.items():
             held = self._open.setdefault((chunk, slab), {})
             held[turn], self._put[turn, slab] = rows, True
             if len(held) == len(self._turns(chunk)):
@@ -554,7 +561,9 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, StoreError):
+        if isinstance(error, StoreError):  # of a disk that is full, or of lost workers
+            with suppress(StoreError):
+                self.flush()
             self.release()
         else:
             self.close()
@@ -577,7 +586,7 @@ class _Store:
             about = json.loads(self.group.attrs[_ABOUT])  # type: ignore[arg-type]
             if about["format"] != FORMAT:
                 raise _version_error(path, about["format"])
-            if about.pop("digest") != self._digest(about, self.attrs):
+            if about.pop("digest") != _digest(path, about, dict(self.group.attrs)):
                 raise StoreError(
                     f"{path}: damaged: its description is not what was written"
                 )
@@ -593,26 +602,10 @@ class _Store:
         own = (_ABOUT, "coordinates")
         return {k: v for k, v in self.group.attrs.items() if k not in own}
 
-    def _digest(self, about: Mapping[str, Any], attrs: Mapping[str, Any]) -> str:
-        """Digest of all that does not grow: attrs, descriptions, variables without
-        units.
-        """
-        files = [*self.path.glob("*/zarr.json")]
-        for name in about["dtypes"]:
-            values = self.path / node(name) / "c"
-            files += [f for f in (values, *values.rglob("*")) if f.is_file()]
-        found = hashlib.blake2b(digest_size=16)
-        found.update(json.dumps([about, attrs], sort_keys=True).encode())
-        for file in sorted(files):
-            found.update(file.read_bytes())
-        return found.hexdigest()
-
     def describe(self, about: dict[str, Any], attrs: Mapping[str, Any]) -> None:
         """Write what the store says about itself, and more attrs."""
         self.about = about
-        digest = self._digest(about, {**self.attrs, **attrs})
-        text = json.dumps(about | {"digest": digest}, sort_keys=True)
-        self.group.attrs.update({_ABOUT: text, **attrs})
+        _describe(self.path, self.group, about, attrs)
 
     @cached_property
     def models(self) -> tuple[int | None, ...]:
@@ -655,6 +648,24 @@ class _Store:
         except Exception:  # what a damaged chunk raises is not documented
             return False
         return True
+
+    def check_there(self, own: Field, rows: Any) -> None:
+        """Raise StoreError if a chunk of these units is gone: zarr would answer NaN, 0 or
+        nothing for it.
+        """
+        asked = range(self.plan.n_units)[rows] if isinstance(rows, slice) else rows
+        if not np.size(asked):
+            return
+        first, last = (
+            sorted((asked[0], asked[-1]))
+            if isinstance(asked, range)
+            else (np.min(asked), np.max(asked))
+        )
+        n = self.plan.turn * self.plan.chunk
+        models = [m for m in self.models if own.by_model == (m is not None)]
+        for chunk, model in product(range(int(first) // n, int(last) // n + 1), models):
+            if not self.file(own, chunk, model).is_file():
+                raise StoreError(f"{self.file(own, chunk, model)}: is gone")
 
     def values(self, own: Field, rows: Any) -> NDArray[Any]:
         with _readable(self.path):
@@ -703,6 +714,32 @@ class _Store:
         return annotate(xr.Dataset({own.name: (own.dims, array)}))[own.name].variable
 
 
+def _describe(
+    path: Path, group: Any, about: Mapping[str, Any], attrs: Mapping[str, Any]
+) -> None:
+    """Write what a store says about itself, and more attrs, with the digest of both."""
+    digest = _digest(path, about, {**group.attrs, **attrs})
+    text = json.dumps({**about, "digest": digest}, sort_keys=True)
+    group.attrs.update({_ABOUT: text, **attrs})
+    _sync(path / "zarr.json")
+
+
+def _digest(path: Path, about: Mapping[str, Any], attrs: Mapping[str, Any]) -> str:
+    """Digest of all that does not grow: attrs, descriptions, variables without units."""
+    files = [path / node(field["name"]) / "zarr.json" for field in about["fields"]]
+    files += [path / "done" / "zarr.json"] if files else []
+    for name in about["dtypes"]:
+        files.append(path / node(name) / "zarr.json")
+        values = path / node(name) / "c"
+        files += [f for f in (values, *values.rglob("*")) if f.is_file()]
+    of_user = {k: v for k, v in attrs.items() if k != _ABOUT}
+    found = hashlib.blake2b(digest_size=16)
+    found.update(json.dumps([about, of_user], sort_keys=True).encode())
+    for file in sorted(files):
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
 class _Chunks:
     """What dask reads of a variable: chunks that are there and intact, in its dtype."""
 
@@ -712,6 +749,7 @@ class _Chunks:
         self.dtype, self.ndim = np.dtype(own.dtype), len(own.dims)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
+        self._store.check_there(self._own, key[0] if isinstance(key, tuple) else key)
         return self._store.values(self._own, key)
 
 
@@ -726,7 +764,7 @@ def _write_new(
     import zarr
     from zarr.codecs import Crc32cCodec
 
-    group = zarr.open_group(path, mode="w-", zarr_format=3)
+    group = zarr.open_group(path, mode="a", zarr_format=3)
     made: dict[str, Any] = {
         "compressors": [Crc32cCodec()],
         "config": {"write_empty_chunks": True},
@@ -777,12 +815,17 @@ def _write_new(
             dimension_names=["turn", "slab"],
             **made,
         )[:] = False
-    group.create_group(_OWN)
-    store = object.__new__(_Store)
-    store.path, store.group = path, group
-    store.describe(about, {})
+    group.require_group(_OWN)
     for file in path.rglob("*"):
         _sync(file)
+    _describe(path, group, about, {})
+
+
+def _empty(path: Path) -> None:
+    """Remove all but the lock."""
+    for one in path.iterdir():
+        if one.name != _OWN:
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
@@ -790,7 +833,8 @@ def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
         str(k): v.item() if isinstance(v, np.generic) else v for k, v in attrs.items()
     }
     for name, value in found.items():
-        if not isinstance(value, str | bool | int | float) or value != value:
+        plain = isinstance(value, str | bool | int | float) and name != "coordinates"
+        if not plain or (isinstance(value, float) and not math.isfinite(value)):
             raise StoreError(
                 f"attrs[{quoted(name)}] is {quoted(value)}, not text or a finite number"
             )
@@ -818,7 +862,7 @@ def is_store(path: Path) -> bool:
     StoreError
         If it is one of an earlier version.
     """
-    if (path / _OLD).is_dir():
+    if (path / _OLD / "manifest.json").is_file():
         raise _version_error(path, "3 or earlier")
     file = path / "zarr.json"
     return file.is_file() and _ABOUT.encode() in file.read_bytes()

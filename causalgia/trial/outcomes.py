@@ -37,7 +37,6 @@ from causalgia.errors import (
 )
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
-from causalgia.predict.answer_digits import rounding_of_format
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
@@ -665,7 +664,7 @@ def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
     """Return the relative spacing of the numbers in which the answers are computed."""
     dtype = min(predictor.precision, answers[0].dtype, key=lambda dtype: dtype.itemsize)
     if name := predictor.rounded_to:
-        return rounding_of_format(name)
+        return {"float16": 2.0**-11, "bfloat16": 2.0**-8}[name]
     with np.errstate(over="ignore"):
         single = all(np.array_equal(y, y.astype(np.float32)) for y in answers)
     return float(np.finfo(np.float32 if single and dtype.itemsize == 8 else dtype).eps)

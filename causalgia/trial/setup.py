@@ -23,7 +23,6 @@ from causalgia.attributes import about, attributes
 from causalgia.design import Design
 from causalgia.design.arms import edits_of_arms
 from causalgia.errors import (
-    CausalgiaWarning,
     DegenerateWarning,
     DesignError,
     StoreError,
@@ -33,7 +32,6 @@ from causalgia.errors import (
 )
 from causalgia.notes import LONGEST_ATTRIBUTE, edits_to_json, notes_of
 from causalgia.predict import Predictor
-from causalgia.predict.answer_digits import half_precision_in_words
 from causalgia.predict.fingerprint import UNREAD
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
@@ -133,25 +131,9 @@ class TrialSetup:
             announce_cost(self.trial)
         plan = self.trial.plan()
         self.trial.floor = None if resumed else answer_floor(self.trial)
-        if not resumed:
-            self._note_half_precision()
         if self.sources is not None and not resumed:
             self.sources.predict(self.trial)
         return plan
-
-    def _add_notes(self, *notes: str) -> None:
-        known = [about(self).notes] if about(self, None).notes else []
-        if notes:
-            self.attrs.update(attributes(notes="\n".join([*known, *notes])))
-
-    def _note_half_precision(self) -> None:
-        """Add a note, and warn, if the answers were rounded to half precision."""
-        predictor = self.trial.predictor
-        name = "" if predictor.precision.itemsize == 2 else predictor.rounded_to
-        if name:
-            note = half_precision_in_words(name)
-            self._add_notes(note)
-            warnings.warn(CausalgiaWarning(note), stacklevel=caller_stacklevel())
 
     @property
     def frame(self) -> xr.Dataset:
@@ -382,8 +364,7 @@ def _as_part_settings(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
         case [*parts] if len(parts) == n_parts and all(map(_is_part_settings, parts)):
             return parts
     raise StoreError(
-        f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} "
-        "predictors"
+        f"{archive.path}: it has no batch sizes and choices of {n_parts} predictors"
     )
 
 
