@@ -3,7 +3,7 @@ Python's own parser.
 
 A name is a word of letters, digits, dots and underscores that does not begin with a
 digit, such words joined by colons (``DNASE:K562``), or any text in backticks or quotes.
-``b2`` is the second name, unless something else has that name. Expressions must be
+Among contrasts ``b2`` is the second, unless another has that name. Expressions must be
 linear in the names.
 """
 
@@ -487,7 +487,7 @@ def _known(there: str, text: str, names: Sequence[str], of: str) -> str:
     if name in names:
         return name
     position = re.fullmatch(r"b([1-9]\d{0,6})", there)
-    if position and int(position[1]) <= len(names):
+    if position and of == "contrast" and int(position[1]) <= len(names):
         return names[int(position[1]) - 1]
     if of == "task" and name != there and matched(name, names):
         return name

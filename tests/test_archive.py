@@ -404,11 +404,11 @@ def test_the_last_sums_are_kept_and_damaged_ones_are_none(tmp_path):
         }
         for how in DAMAGES:
             archive.put_state(sums(2), turns=2)
-            damage(path / "causalgia" / "sums.npz", how)
+            damage(path / "causalgia-store" / "sums.npz", how)
             if how != "longer":  # a zip has its content, whatever follows it
                 with pytest.warns(FallbackWarning):
                     assert archive.state() is None
-        damage(path / "causalgia" / "sums.npz", "gone")
+        damage(path / "causalgia-store" / "sums.npz", "gone")
         assert archive.state() is None
 
 
@@ -435,8 +435,8 @@ def test_a_store_is_begun_in_a_folder_that_is_there(tmp_path, monkeypatch):
 
 def test_what_a_kill_left_before_the_store_was_one_is_begun_anew(tmp_path):
     path = tmp_path / "a.zarr"
-    (path / "causalgia").mkdir(parents=True)
-    (path / "causalgia" / "lock").touch()
+    (path / "causalgia-store").mkdir(parents=True)
+    (path / "causalgia-store" / "lock").touch()
     zarr.open_group(path, mode="a").create_array("arm", shape=(3,), dtype="f8")
     carry_out(path)
     assert is_whole(path)

@@ -414,7 +414,7 @@ def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
     path, (predictor, _) = tmp_path / "trial.zarr", frail(40)
     with pytest.raises(PredictorError):
         kept(design_of(), predictor, "effects", path)
-    sums = path / "causalgia" / "sums.npz"
+    sums = path / "causalgia-store" / "sums.npz"
     sums.write_bytes(sums.read_bytes()[:-1])
     with pytest.warns(FallbackWarning):
         found = kept(design_of(), predictor, "effects", path)

@@ -24,6 +24,11 @@ _WAITS = (
 REASONS: dict[str, str] = {
     "accelerator: run / bare forwards on the GPU, DeepSTARR": _WAITS,
     "accelerator: share of the time in which the GPU idles, DeepSTARR": _WAITS,
+    "store: store / raw": (
+        "zarr writes through an event loop of its own and checks each chunk: .115 s for "
+        "ten million outcomes, which take a network ten seconds or more "
+        "(docs/decisions/0029-a-store-is-a-zarr-group.md)"
+    ),
     "startup: show": (
         "reading one file of the trial with xarray takes 0.8 s by itself: most of "
         "`import xarray` is pandas, and if dask is installed, xarray also loads "

@@ -49,8 +49,10 @@ writes.
 """
 _ABOUT = "causalgia_store"
 """The attribute in which a store describes itself."""
-_OWN = "causalgia"
-"""The folder of the lock and the sums; an empty group to zarr."""
+_OWN = "causalgia-store"
+"""The folder of the lock, the sums, and the mark of a store that was begun whole; an
+empty group to zarr.
+"""
 _TAKEN = ("", ".", "..", "zarr.json", "done", _OWN)
 _OLD = "causalgia-trial"
 """The folder that stores of earlier versions have."""
@@ -169,8 +171,10 @@ class Archive:
         with on_disk(place):
             if is_store(place):
                 return True
-            begun = (place / _OWN).is_dir()  # and killed before it was a store
-            if place.is_dir() and any(place.iterdir()) and not begun:
+            names = {one.name for one in place.iterdir()} if place.is_dir() else set()
+            # ours that was begun, and killed before it was a store
+            begun = names == {_OWN} or (place / _OWN / "lock").is_file()
+            if names and not begun:
                 raise StoreError(f"{place}: a folder with other things in it")
             there = next(p for p in (place, *place.absolute().parents) if p.exists())
             if not there.is_dir():
@@ -819,6 +823,7 @@ def _write_new(
     for file in path.rglob("*"):
         _sync(file)
     _describe(path, group, about, {})
+    replace(path / _OWN / "made", b"a trial was begun here\n")
 
 
 def _empty(path: Path) -> None:
@@ -864,8 +869,10 @@ def is_store(path: Path) -> bool:
     """
     if (path / _OLD / "manifest.json").is_file():
         raise _version_error(path, "3 or earlier")
-    file = path / "zarr.json"
-    return file.is_file() and _ABOUT.encode() in file.read_bytes()
+    if (path / _OWN / "made").is_file():
+        return True
+    about = path / "zarr.json"
+    return about.is_file() and _ABOUT.encode() in about.read_bytes()
 
 
 def _version_error(path: Path, version: object) -> StoreError:

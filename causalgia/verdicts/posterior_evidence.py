@@ -494,7 +494,8 @@ def _summarize_block(
     x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
     above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
     lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
-    mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # of infinite draws, which are refused by name
+        mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
     tail = (1 - ci_prob) / 2
     lower, upper = np.quantile(x, [tail, 1 - tail], axis=1, overwrite_input=True)
     return np.stack([mean, sd, lower, upper, above, below, lfsr])

@@ -71,10 +71,7 @@ def of_draws(values: Any, rope: Any = 0, **options: Any) -> xr.Dataset:
     values = np.asarray(values, float)[None, ..., None]
     ace = xr.DataArray(values, dims=("chain", "draw", *EFFECT))
     named = ace.assign_coords(contrast=["c0", "c1"][: values.shape[2]], task=["K562"])
-    with np.errstate(invalid="ignore"):
-        return cg.decide(
-            {"posterior": xr.Dataset({"ace": named})}, rope=rope, **options
-        )
+    return cg.decide({"posterior": xr.Dataset({"ace": named})}, rope=rope, **options)
 
 
 DRAWS = np.random.default_rng(0).normal(size=(400, 2))
