@@ -150,7 +150,7 @@ def test_motifs_are_aligned_with_their_leader(motif, start, turned):
     assert found == (start, turned)
 
 
-@pytest.mark.parametrize("n_tasks", [1, 3, 7])
+@pytest.mark.parametrize("n_tasks", [1, 7])
 def test_the_picture_of_many_families_has_room_for_its_texts(n_tasks):
     spelled = ["TGACTCA", "CACGTG", "AGATAAG", "TTTGCAT", "GGGGCGGGG", "CCGGAAGT"]
     spelled += ["GCCCGGGC", "ATTTAAAT", "CAGCTG", "TCTCTCTC", "AACCGGTT", "CGCATGCG"]
