@@ -340,6 +340,16 @@ ROWS = [
         "target",
     ),
     Row(
+        "a tipping point of measurements",
+        lambda: cg.tipping_point(
+            crossover().assign_attrs(model_is="replicates"),
+            contrast="arm1",
+            rope=(-1, 1),
+        ),
+        EstimateError,
+        "measured",
+    ),
+    Row(
         "a target of measurements for predictions",
         lambda: cg.estimate(crossover(), target="population x replicates"),
         EstimateError,
