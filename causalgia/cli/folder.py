@@ -25,7 +25,6 @@ from causalgia.cli.tables import (
 from causalgia.errors import (
     DataError,
     DesignError,
-    StoreError,
     printable,
 )
 from causalgia.inputs import (
@@ -532,13 +531,9 @@ def only_writer(folder: Path) -> Iterator[None]:
     StoreError
         If another run has it.
     """
-    from filelock import FileLock, Timeout
+    from causalgia.trial.archive import locked
 
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise StoreError(f"{folder}: another run writes to it") from error
+    lock = locked(folder, ".lock")
     try:
         yield
     finally:

@@ -172,11 +172,6 @@ class FunctionPredictor(SinglePredictor):
     _reduced_before = False
 
     @property
-    def rounded_to(self) -> str:
-        """The half precision that was given; "" for none."""
-        return self._rounded_to
-
-    @property
     def fingerprint(self) -> str:
         """Digest of the callable's code and state, and of all options."""
         return self._fingerprint
@@ -244,6 +239,8 @@ class FunctionPredictor(SinglePredictor):
         x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
         try:
             answer = self.fn(x)
+            if str(getattr(answer, "dtype", "")) == "bfloat16":
+                self._rounded_to = "bfloat16"
             if self._function is None:
                 return answer
             if not self._reduced_before:

@@ -65,12 +65,16 @@ def available_providers() -> list[str]:
     return list(_import_onnxruntime().get_available_providers())
 
 
+_REFERENCE = b"\n\x08location\x12"
+"""The key of a tensor's entry that names another file, as protobuf writes it."""
+
+
 def _whole_network(path: Path) -> bytes:
     """Return the bytes of a network, with the weights that stand in a file of their own,
     as torch writes them from 2.9 on (n.onnx.data beside n.onnx).
     """
     plain = read_bytes(path, PredictorError)
-    if b"location" not in plain:  # as each reference to another file names it
+    if _REFERENCE not in plain:
         return plain
     try:
         import onnx

@@ -340,6 +340,7 @@ class SinglePredictor(Predictor):
             ) from error
         # whether answers have half precision; known after the first
         self._half: bool | None = None
+        self._rounded_to = ""
 
     def __repr__(self) -> str:
         tasks = "" if self._tasks is None else f", tasks={abridged(self._tasks)}"
@@ -458,6 +459,11 @@ class SinglePredictor(Predictor):
             if progress is not None:
                 progress(n_rows)
         return np.concatenate(parts)
+
+    @property
+    def rounded_to(self) -> str:
+        """The half precision that was given, or that answers had; "" for none."""
+        return self._rounded_to
 
     def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
         """Return a table of answers with the axes of `dims`."""

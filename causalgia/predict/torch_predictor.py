@@ -656,6 +656,8 @@ class TorchPredictor(SinglePredictor):
     def _to_host(self, answer: PendingCopy) -> object:
         host = answer.arrived()
         self._half = self._half or host.dtype.itemsize == 2
+        if host.dtype is torch.bfloat16:
+            self._rounded_to = "bfloat16"
         return (host.float() if host.dtype is torch.bfloat16 else host).numpy()
 
     def _what(self) -> str:

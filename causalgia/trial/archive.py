@@ -109,7 +109,7 @@ class Archive:
     """Seconds between two times that turns are declared done."""
 
     def __init__(self, path: Path, lock: Any = None) -> None:
-        self.path, self._lock = path, lock or _locked(path)
+        self.path, self._lock = path, lock or locked(path, _OWN, "lock")
         try:
             self._store = _Store(path, "r+")
             try:
@@ -237,7 +237,7 @@ class Archive:
         cls.exists(place)
         with on_disk(place):
             (place / _OWN).mkdir(parents=True, exist_ok=True)
-            lock = _locked(place)
+            lock = locked(place, _OWN, "lock")
             try:
                 if is_store(place):
                     raise StoreError(f"{place}: holds a trial already")
@@ -1051,13 +1051,13 @@ def _sync(path: Path) -> None:
         os.close(file)
 
 
-def _locked(path: Path) -> Any:
-    """Return the exclusive right to write a store, held until it is released or the
-    process ends in any way.
+def locked(path: Path, *file: str) -> Any:
+    """Return the exclusive right to write to a folder, by a file in it, held until it is
+    released or the process ends in any way.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path / _OWN / "lock", timeout=0, thread_local=False)
+    lock = FileLock(path.joinpath(*file), timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout as error:
