@@ -1034,6 +1034,7 @@ def test_tests_decide_and_shrunken_sizes_share_across_tasks():
     assert length["shared"] < 0.95 * length["alone"]
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("n", "every"),
     [

@@ -131,9 +131,7 @@ def test_moments_and_probabilities_are_those_of_draws(
     )
 
 
-@pytest.mark.parametrize(
-    ("law", "form", "n"), [*CASES, ("normal", "flat", 30), ("student", "flat", 30)]
-)
+@pytest.mark.parametrize(("law", "form", "n"), [*CASES[::2], ("student", "flat", 30)])
 def test_another_unit_and_sign_change_nothing_else(law: str, form: str, n: int) -> None:
     """A factor of -1/16 takes errors from above 1 to below it, and turns all signs."""
     here, there, size = build(law, form, n), build(law, form, n, -1 / 16), 1 / 16

@@ -56,6 +56,7 @@ def test_benchmarks_run_by_name():
     assert "== fits" in said
 
 
+@pytest.mark.simulation
 @pytest.mark.torch
 def test_every_benchmark_is_there_to_be_run():
     code = (

@@ -160,6 +160,7 @@ def test_trials_without_a_posterior_are_counted() -> None:
     assert 0 < table.attrs["without_posterior"] < 8
 
 
+@pytest.mark.simulation
 def test_the_same_seed_gives_the_same_table() -> None:
     one, two = (cg.calibrate(DESIGN, simulator, n_trials=8, rng=5) for _ in range(2))
     xr.testing.assert_identical(one, two)

@@ -260,6 +260,7 @@ def test_estimate_gives_what_the_verbs_give(results):
     call("estimate", results, "--notes")
 
 
+@pytest.mark.simulation
 def test_options_win_over_the_file(results):
     call(
         "estimate",
@@ -320,6 +321,7 @@ def test_a_page_of_other_results_is_moved_aside_and_one_of_the_same_results_kept
     assert (results / "report.1.html").read_bytes() == page
 
 
+@pytest.mark.simulation
 def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written(
     results,
 ):
@@ -393,6 +395,7 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     assert "exploratory" not in verdicts(out).attrs
 
 
+@pytest.mark.simulation
 def test_a_pattern_takes_a_plan_of_a_contrast_of_tasks_back_to_each(trial, tmp_path):
     trial.write_text(QUICK + 'tasks = "K562 - HepG2"\n')
     out = tmp_path / "between"
@@ -424,6 +427,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     assert "increases" in shown
 
 
+@pytest.mark.simulation
 def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
     trial.write_text(QUICK + 'error = "fwer"\n')
     call("run", trial, "--out", tmp_path / "out")

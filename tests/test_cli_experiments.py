@@ -181,6 +181,7 @@ def load():
 """
 
 
+@pytest.mark.simulation
 def test_every_task_has_its_figure(tmp_path):
     (tmp_path / "net.py").write_text(NET)
     text = starter("copies").replace(
@@ -217,6 +218,7 @@ def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_pa
     assert "site" in call("estimate", tmp_path / "results").stdout
 
 
+@pytest.mark.simulation
 def test_very_many_contrasts_are_not_all_printed(tmp_path):
     arms = "".join(f'[arms."{i}"]\nembed = "AGATAAG"\nat = {i}\n' for i in range(104))
     (tmp_path / "trial.toml").write_text(

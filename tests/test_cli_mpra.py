@@ -180,6 +180,7 @@ def test_the_average_is_near_its_truth(folder):
     assert abs(found["ace"].item() - mean) < 4 * found["se"].item()
 
 
+@pytest.mark.simulation
 def test_a_contrast_without_spread_does_not_stop_the_others(tmp_path):
     effects = pd.DataFrame(
         {"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5}
@@ -635,6 +636,7 @@ def test_a_control_that_is_no_arm_is_named(folder, tmp_path):
     )
 
 
+@pytest.mark.simulation
 def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
     (tmp_path / "trial.toml").write_text(
         TRIAL.replace("rng = 7", 'rng = 7\nassignment = "parallel"')

@@ -51,6 +51,7 @@ def test_every_column_of_tidy_on_request(results):
     assert set(found) == {*tidy, *EFFECT_COLUMNS}
 
 
+@pytest.mark.simulation
 def test_estimates_have_a_table_until_there_are_verdicts(results):
     call("estimate", results)
     assert table(results / "effects.tsv")["verdict"].isna().all()
@@ -153,6 +154,7 @@ def test_a_mistake_is_one_line_with_json_as_well(results):
     refused("analyze", results, "--json", "--control", "zzz")
 
 
+@pytest.mark.simulation
 def test_a_quiet_command_prints_nothing_and_writes_the_same(results):
     said = call("analyze", results, "-q")
     assert (said.stdout, said.stderr) == ("", "")

@@ -469,6 +469,7 @@ def test_a_pair_among_many_is_that_pair_alone():
     )
 
 
+@pytest.mark.simulation
 def test_the_figures(tmp_path):
     experiment = small(n_units=30, orientations=["+-", "++"], rope=(-0.1, 0.1))
     answer = experiment.analyze(

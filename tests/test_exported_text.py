@@ -130,6 +130,7 @@ def _bench(folder):
     return side
 
 
+@pytest.mark.simulation
 def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path):
     side = _bench(tmp_path)
     out = tmp_path / "measured"

@@ -25,7 +25,6 @@ NAMES = {
     "long": [f"{LONG}{i}" for i in range(6)],
     "wide": [f"{'転写因子結合部位' * 25}{i}" for i in range(6)],
     "right to left": [f"{'موقع الربط ' * 18}{i}" for i in range(6)],
-    "capitals": [f"{'MW' * 100}{i}" for i in range(6)],
     "marks": ["e\u0301" * 100 + str(i) for i in range(6)],
 }
 
@@ -139,7 +138,7 @@ def test_names_of_two_hundred_letters_collide_nowhere(kind):
     assert not faults(first.figure)
     assert not faults(for_phones(table).figure)
     assert all(len(tick.get_text()) < 90 for tick in first.get_yticklabels())
-    if kind in ("long", "wide"):  # the widest, and the ones that need a cut
+    if kind == "wide":
         one = table.isel(task=[0], contrast=slice(6))
         for axes in (
             plot.equivalence(one),
@@ -238,6 +237,7 @@ def names_on_lines(axes):
     return found
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("n", [40])
 @pytest.mark.parametrize(
     "law", ["one size", "all up", "both ways", "all down", "one far"]
@@ -259,6 +259,7 @@ def test_the_names_of_a_ranked_plot_lie_on_no_line(n, law):
     assert not faults(axes.figure)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("dpi", [50, 72, 80, 100])
 def test_the_label_of_an_axis_fits_whatever_the_resolution(dpi):
     table = decided([f"at {i}" for i in range(5)]).assign_attrs(

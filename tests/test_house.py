@@ -37,8 +37,9 @@ def statements(module: ast.Module) -> Iterator[ast.AST]:
     left: list[ast.AST] = [module]
     while left:
         node = left.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
+        match node:
+            case ast.If(test=ast.Name("TYPE_CHECKING")):
+                continue
         yield node
         left += [
             child

@@ -1461,9 +1461,17 @@ def held_by(module):
     return [*own, Keeping.of_all, *Keeping.kept_of_all, LAST, *KEPT.values()]
 
 
-@pytest.mark.parametrize("where", ["container", "class", "global", "before it fails"])
+@pytest.mark.parametrize(
+    ("where", "incremental"),
+    [
+        ("container", True),
+        ("class", True),
+        ("class", False),
+        ("global", True),
+        ("before it fails", True),
+    ],
+)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
-@pytest.mark.parametrize("incremental", [False, True])
 def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(
     where, incremental, monkeypatch
 ):

@@ -571,13 +571,11 @@ def _auroc(scores, truth):
     ("method", "or_gate", "means"),
     [
         ("ism", 0.5, {"AND": 2.0, "OR": 0.0, "sum": 1.0, "alone": 2.0}),
-        ("gradient", 0.5, {"OR": 0.0}),
         (
             "integrated_gradients",
             1.0,
             {"AND": 0.125, "OR": 0.125, "sum": 0.125, "alone": 0.25},
         ),
-        ("occlusion", 0.5, {"OR": 0.0}),
     ],
 )
 def test_maps_of_an_or_gate_are_blind_or_cannot_tell_it_from_and(

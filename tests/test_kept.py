@@ -62,14 +62,6 @@ POSITIVE = cg.zoo.Oracle(
 )
 
 
-POSITIVE_TOO = cg.zoo.Oracle(
-    cg.zoo.MotifCount("TGCATG", 2.0),
-    cg.zoo.MotifCount("AC", 0.1),
-    link="exp",
-    scale="counts",
-)
-
-
 TASKS = [
     cg.zoo.Oracle(
         *(cg.zoo.MotifCount(w) for w in ("GA", "TGC")),
@@ -169,11 +161,6 @@ CASES = {
     "parents": (design_of(null=few_parents()), ORACLE, "identity"),
     "control": (design_of(contrasts="c"), RICH, "identity"),
     "ensemble": (design_of(), cg.Ensemble(TASKS), "identity"),
-    "ensemble of one task": (
-        design_of(),
-        cg.Ensemble({"few": POSITIVE, "more": POSITIVE_TOO}),
-        "identity",
-    ),
     "tasks": (design_of(), TASKS[0], "identity"),
     "logs": (planned("log2"), POSITIVE, "log2"),
     "float32": (design_of(), COUNTS, "identity"),
@@ -421,7 +408,7 @@ def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
     xr.testing.assert_identical(found.load(), kept(design_of(), predictor, "effects"))
 
 
-@pytest.mark.parametrize("name", ["crossover", "ensemble", "parents"])
+@pytest.mark.parametrize("name", ["ensemble", "parents"])
 def test_workers_keep_the_same(name, client, tmp_path):
     design, predictor, _ = CASES[name]
     for keep in ("effects", "moments"):

@@ -579,6 +579,7 @@ def test_words_and_factors_match_themselves():
     np.testing.assert_allclose(np.log10(few["match_p"][0]), of_all, rtol=0.05)
 
 
+@pytest.mark.simulation
 def test_filters_of_no_motif_match_none():
     """Weak columns match the gaps of the 34-bp motifs of CTCF: Tomtom alone names
     nearly all of these filters.

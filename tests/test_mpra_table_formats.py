@@ -384,6 +384,7 @@ class TestOligosBeyondTheSideTable:
         counts = read(tmp_path, text, drop_unknown=True)
         assert is_whole(counts)
 
+    @pytest.mark.simulation
     def test_are_counted_by_the_command_line(self, tmp_path):
         truth = pd.DataFrame(
             {

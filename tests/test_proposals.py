@@ -892,6 +892,7 @@ def test_a_task_that_answers_nothing_has_no_rows():
     assert set(found.pairs["task"]) <= {"live"}
 
 
+@pytest.mark.simulation
 def test_a_word_holds_in_most_members_of_an_ensemble():
     """Two of three read TGCATG, one with half the effect: effect, interval and q are
     those of the second.
@@ -1013,6 +1014,7 @@ def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
     ]
 
 
+@pytest.mark.simulation
 def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of_words_that_hold():
     """The second task reads whole motifs alone, the third nothing."""
     one, other = reader(0, 1.0, 1.0), reader(1, 1.0, 1.0, weakly=0.0)

@@ -270,6 +270,7 @@ def test_an_experiment_verifies_after_its_run(name, tmp_path):
     call("verify", out, "--protocol", lock)
 
 
+@pytest.mark.simulation
 def test_an_edited_table_beside_the_verdicts_is_found(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)
@@ -285,6 +286,7 @@ def test_an_edited_table_beside_the_verdicts_is_found(own):
     call("verify", out, "--protocol", lock)
 
 
+@pytest.mark.simulation
 def test_a_table_is_not_compared_with_verdicts_that_deviate(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)

@@ -339,7 +339,7 @@ def test_numbers_beside_names_from_right_to_left_keep_their_order():
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(("n", "rows"), [(1, 20), (12, 3), (919, 3)])
+@pytest.mark.parametrize(("n", "rows"), [(1, 20), (919, 3)])
 def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
     table = of_tasks(n, [f"motif {i}" for i in range(rows)])
     page = Page(written(table, tmp_path))
@@ -498,6 +498,7 @@ def test_every_result_has_a_page(kind, tmp_path):
     assert bool(page.all("figure")) == (kind != "library")
 
 
+@pytest.mark.simulation
 def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
     arms = {
         "untreated": cg.Untreated(),

@@ -312,11 +312,10 @@ def check_equal(found: xr.Dataset, expected: xr.Dataset, rtol: float = 1e-9) -> 
 @EVERY
 def test_a_task_has_the_answer_that_it_has_alone(kind: str, name: str) -> None:
     whole = ask(kind, name)
-    for task in ("WTC11", "HepG2"):
-        alone = ask(kind, name, lambda y, task=task: y.sel(task=[task]))
-        # those that are selected
-        rows = {"contrast": alone["contrast"]} if "contrast" in alone.dims else {}
-        check_equal(alone, whole.sel(task=[task], **rows))
+    alone = ask(kind, name, lambda y: y.sel(task=["WTC11"]))
+    # those that are selected
+    rows = {"contrast": alone["contrast"]} if "contrast" in alone.dims else {}
+    check_equal(alone, whole.sel(task=["WTC11"], **rows))
 
 
 @EVERY

@@ -696,6 +696,7 @@ def test_a_worker_killed_during_the_run_changes_no_bit(
     require_same(found, begun)
 
 
+@pytest.mark.simulation
 def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
     """Two workers are at work, and nothing ends until the third is."""
     begun = trial(held(tmp_path))

@@ -77,6 +77,7 @@ def call(home: Path, *args: str, code: int = 0) -> str:
     return found.output
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     "options",
     [

@@ -225,7 +225,7 @@ class TrialMachine(RuleBasedStateMachine):
 TestTrialMachine = TrialMachine.TestCase
 TestTrialMachine.settings = settings(
     settings(),
-    max_examples=max(1, int(os.environ.get("FUZZ_EXAMPLES", "600")) // 100),
+    max_examples=max(1, int(os.environ.get("FUZZ_EXAMPLES", "600")) // 200),
     stateful_step_count=8,
     deadline=None,
     # a machine that failed is long to shrink, and short to read

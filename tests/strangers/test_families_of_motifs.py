@@ -150,6 +150,7 @@ def test_motifs_are_aligned_with_their_leader(motif, start, turned):
     assert found == (start, turned)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("n_tasks", [1, 7])
 def test_the_picture_of_many_families_has_room_for_its_texts(n_tasks):
     spelled = ["TGACTCA", "CACGTG", "AGATAAG", "TTTGCAT", "GGGGCGGGG", "CCGGAAGT"]

@@ -232,6 +232,7 @@ def test_an_error_that_cannot_be_written_is_named_by_its_type():
         cg.run(DESIGN, predictor, rng=0, progress=False)
 
 
+@pytest.mark.simulation
 def test_a_class_that_raises_another_error_for_attributes_is_checked():
     predictor = cg.TorchPredictor(AnyAttributeIsAKey(), tasks=["a", "b"], device="cpu")
     whole = cg.TorchPredictor(Whole(), tasks=["a", "b"], device="cpu")

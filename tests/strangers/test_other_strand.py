@@ -34,7 +34,6 @@ def test_motifs_among_other_edits_are_looked_at():
         ("GAATTC", RNA),  # a palindrome
         ("CATRCA", RNA),  # drawn letters
         ("AGATAAG", cg.zoo.oracle("gata1_like")),  # both strands alike
-        ("CTTATCT", cg.zoo.oracle("gata1_like")),
     ],
 )
 def test_nothing_is_found_where_nothing_is_the_matter(motif, predictor):

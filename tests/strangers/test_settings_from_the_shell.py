@@ -58,6 +58,7 @@ def test_letters_are_drawn_in_a_trial_file(folder):
     assert (other.design.null.parents_given.tokens != wanted.tokens).any()
 
 
+@pytest.mark.simulation
 def test_force_takes_changed_settings(tmp_path):
     letters = "ACGTTGCATGACCAGTTAGACATTGACAGGATACCAGATTAGACCAGATTTAGACGGATAC" * 3
     (tmp_path / "g.fa").write_text(f">chr1\n{letters}\n")

@@ -198,6 +198,7 @@ class TestExperimentFiles:
         counts = cg.mpra.read_counts(path, side_table=SIDE, assignment=ASSIGNMENT)
         assert first_row(counts) == ([10], [20])
 
+    @pytest.mark.simulation
     def test_from_the_shell(self, tmp_path):
         rng = np.random.default_rng(0)
         names = [f"{e}{arm}" for e in range(20) for arm in "ra"]
