@@ -127,9 +127,9 @@ shape[["ace", "lower", "upper", "p_placebo_above"]].sel(contrast="GATA1").to_dat
 # %% [markdown]
 # ## Two strands
 #
-# Transcription starts belong to a strand. The promoter oracle predicts both strands;
-# `opposite=` of its track states which task is the other strand, so that averaging over
-# strands reverses the profile and exchanges the two tasks.
+# Transcription starts belong to a strand. The promoter oracle predicts both strands. A
+# network of yours that is averaged over strands is told which tasks change places:
+# `cg.TorchPredictor(net, rc_average=True, opposite=[("plus", "minus")], ...)`.
 
 # %%
 promoter = cg.zoo.promoter("TATAAA")

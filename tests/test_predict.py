@@ -622,3 +622,38 @@ def test_a_callable_may_write_every_answer_into_one_array(rc_average):
     options = {"rc_average": rc_average, "batch_size": 8}
     fresh = FunctionPredictor(a_and_c, **options).predict(TOKENS)
     assert np.array_equal(FunctionPredictor(fn, **options).predict(TOKENS), fresh)
+
+
+def strands(x):
+    """Activity of either strand: of AC, and of GT."""
+    pairs = (x[:, 0, :-1] * x[:, 1, 1:], x[:, 2, :-1] * x[:, 3, 1:])
+    return np.stack([pair.sum(1) for pair in pairs], 1)
+
+
+def test_opposite_strands_change_places_where_both_are_averaged():
+    pairs = {"tasks": ["plus", "minus"], "opposite": [("plus", "minus")]}
+    plain = FunctionPredictor(strands, tasks=pairs["tasks"]).predict(TOKENS)
+    both = FunctionPredictor(strands, rc_average=True, **pairs)
+    # AC on one strand is GT on the other: each strand's own answer is right already
+    np.testing.assert_array_equal(both.predict(TOKENS), plain)
+    mixed = FunctionPredictor(strands, rc_average=True, tasks=pairs["tasks"])
+    np.testing.assert_array_equal(
+        mixed.predict(TOKENS), np.repeat(plain.mean(1, keepdims=True), 2, axis=1)
+    )
+    assert both.fingerprint != mixed.fingerprint
+
+
+@pytest.mark.parametrize("pairs", [[("plus", "other")], [("plus", "plus")], ["plus"]])
+def test_opposite_strands_are_two_of_the_tasks(pairs):
+    with pytest.raises(PredictorError):
+        FunctionPredictor(strands, tasks=["plus", "minus"], opposite=pairs)
+
+
+def test_sequences_of_another_length_than_the_network_was_trained_on_are_refused():
+    whole = TOKENS.shape[1]
+    made = FunctionPredictor(strands, length=whole)
+    assert made.predict(TOKENS).shape == (len(TOKENS), 2)
+    with pytest.raises(PredictorError):
+        made.predict(TOKENS[:, 1:])
+    with pytest.raises(PredictorError):
+        FunctionPredictor(strands, length=0)

@@ -28,11 +28,13 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 
+from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from causalgia.predict import torch_device  # noqa: E402
 from causalgia.predict.torch_batch import BatchSizes, added_by_a_row  # noqa: E402
 from causalgia.predict.torch_device import input_dtype  # noqa: E402
+from causalgia.predict.torch_exports import differentiable  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -803,6 +805,53 @@ def test_weights_go_out_and_in(tmp_path, name, save):
     assert (
         cg.TorchPredictor(source).fingerprint == cg.TorchPredictor(target).fingerprint
     )
+
+
+def test_a_folder_holds_the_parts_of_a_network(tmp_path):
+    source, target = small_net(1), small_net(2)
+    tensors = source.state_dict()
+    names = sorted(tensors)
+    parts = {"a.safetensors": names[:1], "b.safetensors": names[1:]}
+    for file, held in parts.items():
+        save_file({name: tensors[name] for name in held}, tmp_path / file)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "training_args.bin").write_bytes(b"no weights")
+    load_weights(target, tmp_path)
+    assert (
+        cg.TorchPredictor(source).fingerprint == cg.TorchPredictor(target).fingerprint
+    )
+    save_file(tensors, tmp_path / "again.safetensors")
+    with pytest.raises(PredictorError):
+        load_weights(target, tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PredictorError):
+        load_weights(target, tmp_path / "empty")
+
+
+def strands(x):
+    return torch.stack([(x[:, a, :-1] * x[:, b, 1:]).sum(1) for a, b in PAIRS], 1)
+
+
+PAIRS = (0, 1), (2, 3)  # AC, which is GT on the other strand
+
+
+class Strands(nn.Module):
+    def forward(self, x):
+        return strands(x)
+
+
+def test_opposite_strands_change_places_in_answers_and_maps():
+    options = {"tasks": ["plus", "minus"], "device": "cpu"}
+    plain = cg.TorchPredictor(Strands(), **options)
+    both = cg.TorchPredictor(
+        Strands(), rc_average=True, opposite=[("minus", "plus")], **options
+    )
+    np.testing.assert_array_equal(both.predict(TOKENS), plain.predict(TOKENS))
+    x = nn.functional.one_hot(torch.from_numpy(TOKENS).long(), 4).mT.float()
+    with differentiable(both) as answers:
+        np.testing.assert_array_equal(
+            answers(x).detach().numpy(), plain.predict(TOKENS)
+        )
 
 
 class Bomb:

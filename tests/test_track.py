@@ -44,9 +44,7 @@ def predictor(
     tasks=("a", "b"),
     **options,
 ):
-    track = cg.Track(
-        axis=axis, origin=origin, bin=bin, opposite=options.pop("opposite", ())
-    )
+    track = cg.Track(axis=axis, origin=origin, bin=bin)
     return cg.FunctionPredictor(fn, track=track, tasks=tasks, **options)
 
 

@@ -58,6 +58,8 @@ def same_options(whole: TorchPredictor) -> dict[str, Any]:
         "reduce": whole.reduce,
         "rc_average": whole.rc_average,
         "track": whole.track,
+        "opposite": whole.opposite,
+        "length": whole.length,
         "dtype": whole.dtype if whole._half_accepted else None,
         "tf32": whole.tf32,
         "channels_last": whole.channels_last,

@@ -276,9 +276,9 @@ def _make(
             f"{where} takes {len(needs)} arguments; it may take one, the path of "
             "the weights"
         )
-    if weights is not None and not Path(weights).is_file():
+    if weights is not None and not Path(weights).exists():
         raise PredictorError(
-            f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()})"
+            f"weights={quoted(str(weights))}: no such file or folder (looked in {Path.cwd()})"
         )
     # what the class of a network may take is its own: its size, say
     takes_path = needs if _is_class_of_networks(function) else takes

@@ -77,6 +77,12 @@ class FunctionPredictor(SinglePredictor):
     track
         The axis of the output that runs along the sequence, a `causalgia.Track`:
         outcomes then have a dim position.
+    opposite
+        Pairs of tasks that change places on the reverse complement, such as ``[("plus",
+        "minus")]``, for `rc_average`.
+    length
+        Bases of the sequences that the network was trained on, where it takes others
+        without a word; others are then refused.
     rounded_to
         ``"float16"`` or ``"bfloat16"`` where `fn` computes in it and answers in a longer
         dtype, as under autocast: what the rounding of such answers makes of an effect is
@@ -117,6 +123,8 @@ class FunctionPredictor(SinglePredictor):
         reduce: Reduce = None,
         rc_average: bool = False,
         track: Track | None = None,
+        opposite: Sequence[tuple[str, str]] = (),
+        length: int | None = None,
         rounded_to: Literal["float16", "bfloat16"] | None = None,
         fingerprint: str | None = None,
     ) -> None:
@@ -128,6 +136,8 @@ class FunctionPredictor(SinglePredictor):
             rc_average=rc_average,
             reduce=reduce,
             track=track,
+            opposite=opposite,
+            length=length,
         )
         _check_callable(
             fn,
@@ -221,7 +231,7 @@ class FunctionPredictor(SinglePredictor):
         forward, backward = (
             as_answers(answer, n_rows=len(batch), tasks=wanted) for answer in answers
         )
-        return forward / 2 + backward / 2
+        return forward / 2 + self._exchanged(backward) / 2
 
     def _one_strand(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
         """Return the numbers of one call, copied: a callable may write every answer

@@ -137,6 +137,9 @@ class OnnxPredictor(SinglePredictor):
     track
         The axis of the output that runs along the sequence, a `causalgia.Track`:
         outcomes then have a dim position.
+    opposite
+        Pairs of tasks that change places on the reverse complement, such as ``[("plus",
+        "minus")]``, for `rc_average`.
     n_threads
         Number of threads; None is ONNX Runtime's default, a thread on each core.
     providers
@@ -192,6 +195,7 @@ class OnnxPredictor(SinglePredictor):
         reduce: Reduce = None,
         rc_average: bool = False,
         track: Track | None = None,
+        opposite: Sequence[tuple[str, str]] = (),
         n_threads: int | None = None,
         providers: Sequence[str] | None = None,
         dtype: str | None = None,
@@ -218,6 +222,7 @@ class OnnxPredictor(SinglePredictor):
             heads=heads,
             reduce=reduce,
             track=track,
+            opposite=opposite,
         )
         requested, rows = as_batch_size(batch_size), self.graph.rows
         if rows is not None and requested not in ("auto", rows):
@@ -344,7 +349,7 @@ class OnnxPredictor(SinglePredictor):
         forward, backward = (
             as_answers(columns, n_rows=len(batch), tasks=wanted) for columns in strands
         )
-        return forward / 2 + backward / 2
+        return forward / 2 + self._exchanged(backward) / 2
 
     def _columns(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
         # a graph of a fixed batch size is given copies of the first row besides

@@ -293,6 +293,8 @@ class SinglePredictor(Predictor):
         heads: Sequence[str] | None = None,
         reduce: Reduce = None,
         track: Track | None = None,
+        opposite: Sequence[tuple[str, str]] = (),
+        length: int | None = None,
     ) -> None:
         if is_whole(heads):
             raise PredictorError(
@@ -306,11 +308,21 @@ class SinglePredictor(Predictor):
         )
         self._given_scale = as_scale(scale, self._given_tasks)
         self.reduce, self.track = reduce, track
+        self.opposite = _as_pairs(opposite)
+        if self._given_tasks is not None:
+            self._other_strand(self._given_tasks)
+        if length is not None and (not is_whole(length) or length < 1):
+            raise PredictorError(
+                f"length={quoted(length)} is no number of bases", argument="length"
+            )
+        self.length = length
         self._function, windows = split_reduce(reduce, track)
         self._on_track = (
             None
             if track is None
-            else TrackAnswers(track, windows, self._given_tasks, self.heads)
+            else TrackAnswers(
+                track, windows, self._given_tasks, self.heads, self._other_strand
+            )
         )
         self._tasks = (
             self._given_tasks if self._on_track is None else self._on_track.names
@@ -400,11 +412,34 @@ class SinglePredictor(Predictor):
 
     @property
     def _track_choices(self) -> tuple[str, ...]:
-        """The track and its windows, as parts of a fingerprint; empty without a
-        track.
+        """The track, its windows and the pairs of strands, as parts of a fingerprint;
+        empty without them.
         """
         on = self._on_track
-        return () if on is None else (str(on.track), str(on.windows))
+        pairs = (str(self.opposite),) if self.opposite else ()
+        return (() if on is None else (str(on.track), str(on.windows))) + pairs
+
+    def _other_strand(self, tasks: Sequence[str]) -> list[int]:
+        """Return the place of each task on the reverse complement: that of its opposite,
+        or its own.
+        """
+        other = dict([*self.opposite, *((b, a) for a, b in self.opposite)])
+        absent = [name for name in other if name not in tasks]
+        if absent:
+            raise PredictorError(
+                f"opposite= names task {quoted(absent[0])}, which is not among "
+                f"{quoted(list(tasks))}; both tasks of a pair must be asked for"
+            )
+        return [list(tasks).index(other.get(task, task)) for task in tasks]
+
+    def _exchanged(self, answers: Any) -> Any:
+        """Return answers (n, tasks) to reverse complements with opposite tasks
+        exchanged; those of a track are by then.
+        """
+        if not self.opposite or self._on_track is not None:
+            return answers
+        names = self._tasks or name_tasks(answers.shape[1])
+        return answers[:, self._other_strand(names)]
 
     def predict(
         self, tokens: Tokens, *, progress: Progress | None = None
@@ -426,6 +461,11 @@ class SinglePredictor(Predictor):
             the first such row and task).
         """
         rows = as_token_rows(tokens)
+        if self.length not in (None, rows.shape[1]):
+            raise PredictorError(
+                f"sequences of {rows.shape[1]:,} letters, and the network was trained "
+                f"on length={self.length:,}"
+            )
         answers = self._collected(self._answers(rows), progress)
         if self._on_track is not None:
             self._on_track.check_length(rows.shape[1])
@@ -490,6 +530,24 @@ class SinglePredictor(Predictor):
         """Yield, batch by batch in order, the number of rows and the network's
         output.
         """
+
+
+def _as_pairs(opposite: Any) -> tuple[tuple[str, str], ...]:
+    try:
+        pairs = tuple((str(one), str(other)) for one, other in opposite)
+    except (TypeError, ValueError) as error:
+        raise PredictorError(
+            f"opposite={quoted(opposite)}: give pairs of tasks, such as "
+            "[('plus', 'minus')]",
+            argument="opposite",
+        ) from error
+    names = [name for pair in pairs for name in pair]
+    if len(set(names)) < len(names):
+        raise PredictorError(
+            f"opposite={quoted(opposite)}: a task is in two pairs, or twice in one",
+            argument="opposite",
+        )
+    return pairs
 
 
 def check_same_dtype(

@@ -90,11 +90,14 @@ def answers_to_one_hot(
     The network may be another than the predictor's own, such as a changed copy.
     """
 
-    def columns(rows: torch.Tensor) -> torch.Tensor:
-        return predictor.read_out(network(as_network_input(predictor, rows)), len(rows))
+    def answers(rows: torch.Tensor, *, reverse: bool = False) -> torch.Tensor:
+        output = network(as_network_input(predictor, rows))
+        return predictor.read_out(output, len(rows), reverse=reverse)
 
-    made = columns(one_hot)
-    return (made + columns(one_hot.flip(1, 2))) / 2 if predictor.rc_average else made
+    made = answers(one_hot)
+    if not predictor.rc_average:
+        return made
+    return (made + answers(one_hot.flip(1, 2), reverse=True)) / 2
 
 
 def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.Tensor:
@@ -105,6 +108,7 @@ def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.
     return x if predictor.layout == "NCL" else x.transpose(1, 2)
 
 
+_KNOWN = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _MOST_HEADER = 10**8
 """Most bytes of the header of a safetensors file, as that package has it."""
 
@@ -114,13 +118,14 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     by ``weights_only=True``.
 
     A pickle can run any code when it is opened, so other kinds of files are refused.
-    The network is unchanged if the file does not match it.
+    The network is unchanged if the file does not match it. A folder holds the parts of
+    one set of weights; where some are safetensors, these are read.
 
     Raises
     ------
     PredictorError
         If the file is absent, is not a plain state dict, or its names or shapes differ
-        from the network's.
+        from the network's; if a folder holds no weights, or a tensor twice.
     MissingExtraError
         If safetensors is not installed.
     """
@@ -327,14 +332,15 @@ def _safetensors() -> Any:
 
 
 def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
+    if path.is_dir():
+        return _read_weights_folder(path)
     with open_regular_file(path, PredictorError) as file:
         head = file.read(512)
-    known = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
     is_pickle = head.startswith((b"PK\3\4", b"\x80"))
     is_safetensors = (
         head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _MOST_HEADER
     )
-    if path.suffix in known and is_safetensors:
+    if path.suffix in _KNOWN and is_safetensors:
         package = _safetensors()
         try:
             state: Mapping[str, torch.Tensor] = package.load_file(str(path))
@@ -343,9 +349,9 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
                 f"{path}: not a safetensors file ({first_line(error)})"
             ) from error
         return state
-    if path.suffix in known and not is_pickle and path.suffix != ".safetensors":
+    if path.suffix in _KNOWN and not is_pickle and path.suffix != ".safetensors":
         raise PredictorError(f"{path}: does not begin as a file that torch.save writes")
-    if path.suffix in known and is_pickle:
+    if path.suffix in _KNOWN and is_pickle:
         return _read_state_dict(path)
     if path.suffix == ".safetensors":
         raise PredictorError(
@@ -355,6 +361,23 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
         f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), "
         f"not {quoted(path.suffix)}"
     )
+
+
+def _read_weights_folder(folder: Path) -> Mapping[str, torch.Tensor]:
+    files = [file for file in sorted(folder.iterdir()) if file.suffix in _KNOWN]
+    files = [file for file in files if file.suffix == ".safetensors"] or files
+    if not files:
+        raise PredictorError(f"{folder}: no file ends in {', '.join(_KNOWN)}")
+    state: dict[str, torch.Tensor] = {}
+    for file in files:
+        part = _read_weights_file(file)
+        twice = sorted(state.keys() & part.keys())
+        if twice:
+            raise PredictorError(
+                f"{file}: tensor {twice[0]} is in another file of the folder too"
+            )
+        state |= part
+    return state
 
 
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:

@@ -110,6 +110,12 @@ class TorchPredictor(SinglePredictor):
     track
         The axis of the output that runs along the sequence, a `causalgia.Track`:
         outcomes then have a dim position.
+    opposite
+        Pairs of tasks that change places on the reverse complement, such as ``[("plus",
+        "minus")]``, for `rc_average`.
+    length
+        Bases of the sequences that the network was trained on, where it takes others
+        without a word; others are then refused.
     dtype
         The dtype of the one-hot input; by default that of the module's parameters.
         Giving it accepts half precision.
@@ -170,6 +176,8 @@ class TorchPredictor(SinglePredictor):
         reduce: Reduce = None,
         rc_average: bool = False,
         track: Track | None = None,
+        opposite: Sequence[tuple[str, str]] = (),
+        length: int | None = None,
         dtype: torch.dtype | str | None = None,
         tf32: bool = False,
         channels_last: bool = False,
@@ -199,6 +207,8 @@ class TorchPredictor(SinglePredictor):
             heads=heads,
             reduce=reduce,
             track=track,
+            opposite=opposite,
+            length=length,
         )
         missing = (
             []
@@ -441,6 +451,8 @@ class TorchPredictor(SinglePredictor):
             reduce=self.reduce,
             rc_average=self.rc_average,
             track=self.track,
+            opposite=self.opposite,
+            length=self.length,
             dtype=torch.float64,
         )
         made._met = True  # this predictor's output was looked at
@@ -557,7 +569,7 @@ class TorchPredictor(SinglePredictor):
         `reverse`, or read by windows.
         """
         if self._on_track is None:
-            return table
+            return self._exchanged(table) if reverse else table
         made: torch.Tensor = self._on_track.answers(table, reverse=reverse)
         return made
 
@@ -583,11 +595,13 @@ class TorchPredictor(SinglePredictor):
         """The letter, 0 1 2 3 = A C G T, of each one-hot row of the network."""
         return self._order
 
-    def read_out(self, output: object, n_rows: int) -> torch.Tensor:
-        """Return an output of the network as answers (n_rows, tasks), on the device;
-        PredictorError if it is none.
+    def read_out(
+        self, output: object, n_rows: int, *, reverse: bool = False
+    ) -> torch.Tensor:
+        """Return an output of the network, to reverse complements if `reverse`, as
+        answers (n_rows, tasks), on the device; PredictorError if it is none.
         """
-        return self.answers_of(self._read(output, n_rows)[0])
+        return self.answers_of(self._read(output, n_rows)[0], reverse=reverse)
 
     def _read(
         self, output: object, n_rows: int

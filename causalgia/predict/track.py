@@ -42,11 +42,6 @@ class Track:
         center of 1,000 bases.
     bin
         Bases in a bin.
-    opposite
-        Pairs of tasks that change places on the reverse complement, such as
-        ``[("plus", "minus")]``. Only ``rc_average=True`` reads it: the answers to the
-        reverse complement are turned around, and these tasks exchanged, before the two
-        are averaged.
 
     Raises
     ------
@@ -67,7 +62,6 @@ class Track:
     axis: int = -1
     origin: int = 0
     bin: int = 1
-    opposite: Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
         if not is_whole(self.axis) or self.axis not in _AXES:
@@ -86,20 +80,6 @@ class Track:
                 f"Track(origin={quoted(self.origin)}): give the base of the track that "
                 "is position 0, a whole number"
             )
-        try:
-            pairs = tuple((str(one), str(other)) for one, other in self.opposite)
-        except (TypeError, ValueError) as error:
-            raise PredictorError(
-                f"Track(opposite={quoted(self.opposite)}): give pairs of tasks, such "
-                "as [('plus', 'minus')]"
-            ) from error
-        names = [name for pair in pairs for name in pair]
-        if len(set(names)) < len(names):
-            raise PredictorError(
-                f"Track(opposite={quoted(self.opposite)}): a task is in two pairs, or "
-                "twice in one"
-            )
-        object.__setattr__(self, "opposite", pairs)
 
     def positions(self, n: int) -> NDArray[np.int64]:
         """Return the position of the first base of each of n bins."""
@@ -261,6 +241,8 @@ class TrackAnswers:
         What the user said.
     tasks, heads
         The tasks wanted, and the names of all in the output; None where not said.
+    other_strand
+        Gives the places of tasks on the other strand.
     """
 
     def __init__(
@@ -269,11 +251,11 @@ class TrackAnswers:
         windows: tuple[Window, ...],
         tasks: tuple[str, ...] | None,
         heads: tuple[str, ...] | None,
+        other_strand: Callable[[Sequence[str]], list[int]],
     ) -> None:
         self.track, self.windows, self.tasks, self.heads = track, windows, tasks, heads
+        self._other_strand = other_strand
         self.n_positions: int | None = None
-        if tasks is not None:
-            self._check_opposite(tasks)
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -344,8 +326,6 @@ class TrackAnswers:
                 f"the network answers a track of {n_positions} positions after one of "
                 f"{self.n_positions}; the arms of a trial need tracks of one length"
             )
-        if self.tasks is None:
-            self._check_opposite(names)
         for window in self.windows:
             whole = (
                 window.bins(self.track, n_positions) == slice(0, n_positions)
@@ -381,11 +361,8 @@ class TrackAnswers:
         assert self.tasks is not None
         cube = table.reshape(len(table), self.n_positions, len(self.tasks))
         if reverse:
-            other = dict(
-                [*self.track.opposite, *((b, a) for a, b in self.track.opposite)]
-            )
-            exchanged = [self.tasks.index(other.get(task, task)) for task in self.tasks]
-            cube = cube[:, list(range(cube.shape[1]))[::-1]][:, :, exchanged]
+            turned = list(range(cube.shape[1]))[::-1]
+            cube = cube[:, turned][:, :, self._other_strand(self.tasks)]
         if not self.windows:
             return cube.reshape(len(table), -1)
         parts = [
@@ -395,16 +372,6 @@ class TrackAnswers:
         if isinstance(parts[0], np.ndarray):
             return np.concatenate(parts, axis=1)
         return sys.modules["torch"].cat(parts, dim=1)
-
-    def _check_opposite(self, tasks: tuple[str, ...]) -> None:
-        absent = [
-            name for pair in self.track.opposite for name in pair if name not in tasks
-        ]
-        if absent:
-            raise PredictorError(
-                f"Track(opposite=) names task {quoted(absent[0])}, which is not among "
-                f"{quoted(list(tasks))}; both tasks of a pair must be asked for"
-            )
 
     def __repr__(self) -> str:
         return f"TrackAnswers({self.track!r}, {self.windows!r})"

@@ -698,5 +698,5 @@ def promoter(
         28,
         flank_gain=0.2,
     )
-    track = Track(origin=length // 2, opposite=[("plus", "minus")])
+    track = Track(origin=length // 2)
     return ProfileOracle(forward, forward.turned("minus"), baseline=1.0, track=track)
