@@ -57,7 +57,11 @@ from .design import (
     factorial as factorial,
     placebos as placebos,
 )
-from .effects import contrast as contrast, contrast_models as contrast_models
+from .effects import (
+    contrast as contrast,
+    contrast_models as contrast_models,
+    transform as transform,
+)
 from .effects._from_frame import from_frame as from_frame
 from .estimation import estimate as estimate, from_effects as from_effects
 from .multiplicity import adjust as adjust, simultaneous as simultaneous

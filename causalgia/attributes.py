@@ -147,6 +147,11 @@ class About(Generic[Absent]):
         "cg.run, cg.from_frame, cg.attribute, cg.mpra.fit",
         "scale of the outcomes",
     )
+    first_unit = _text(
+        "outcomes",
+        "cg.run, cg.from_frame, cg.transform",
+        "the unit of first_outcome",
+    )
     null = _text(
         _DRAWN,
         "null.sample, cg.run, cg.mpra.library",

@@ -130,7 +130,8 @@ def validate(
             continue
         if row.name in dataset.variables:
             array = _with_finite_limits(dataset, row.name)
-            array = array.fillna(0.0) if gaps and row.name == "outcome" else array
+            if gaps and row.name in ("outcome", "first_outcome"):
+                array = array.fillna(0.0)
             _validate_variable(array, row, kind)
         elif row.required:
             raise DataError(f"{kind}: no variable {quoted(row.name)} ({row.meaning})")

@@ -290,6 +290,13 @@ SCHEMA: tuple[Variable, ...] = (
         "whether that one number may be 0 (crossover)",
     ),
     Variable(
+        "first_outcome",
+        ("outcomes",),
+        (*_with_models("arm", "task"), *_with_models("task")),
+        "f",
+        "outcomes of the unit attrs['first_unit'] as they were measured",
+    ),
+    Variable(
         "answer_floor",
         ("outcomes",),
         _with_models("transform", "task"),

@@ -22,6 +22,7 @@ from causalgia.design import Design
 from causalgia.errors import StoreError
 from causalgia.inputs import not_written, parse_json, read_text
 from causalgia.numerics.float_errors import usual_errors
+from causalgia.outcome_values import with_first_unit
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Source
@@ -97,7 +98,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     place = place_of(path)
     raw = annotate(open_archive(place)).assign_attrs(protocol_marks(place) or {})
     if "outcome" in raw:
-        return raw
+        return annotate(with_first_unit(raw))
     state = saved_sums(place)
     from causalgia._run import running_moments
 
@@ -401,4 +402,4 @@ def _store_outcomes(
         )
         for turn, model, parts in answers:
             archive.put(turn, parts, model=model)
-    return annotate(open_archive(request.path))
+    return annotate(with_first_unit(open_archive(request.path)))

@@ -74,6 +74,7 @@ from causalgia.notes import (
 )
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
+from causalgia.outcome_values import as_measured
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -400,7 +401,7 @@ def as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
             "outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it"
         )
     outcomes = in_memory(
-        outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None
+        as_measured(outcomes), but="unit" if "arm" in outcomes["outcome"].dims else None
     )
     return outcomes.set_coords(
         [name for name in ("assigned", "parent", "block") if name in outcomes]

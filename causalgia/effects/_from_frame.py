@@ -20,6 +20,7 @@ from causalgia.errors import DataError, quoted, type_in_words
 from causalgia.inputs import as_pandas, separator_cure
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
+from causalgia.outcome_values import with_first_unit
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
 
@@ -170,7 +171,7 @@ def from_frame(
         outcomes = outcomes.assign_coords(
             assigned=("unit", [arms.names[code] for code in arms.codes[first]])
         )
-    return as_result(outcomes, "outcomes", gaps=True)
+    return as_result(with_first_unit(outcomes), "outcomes", gaps=True)
 
 
 @dataclass(frozen=True)

@@ -349,7 +349,8 @@ class OnnxPredictor(SinglePredictor):
         forward, backward = (
             as_answers(columns, n_rows=len(batch), tasks=wanted) for columns in strands
         )
-        return forward / 2 + self._exchanged(backward) / 2
+        averaged: NDArray[Any] = forward / 2 + self._exchanged(backward) / 2
+        return averaged
 
     def _columns(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
         # a graph of a fixed batch size is given copies of the first row besides

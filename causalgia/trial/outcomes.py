@@ -35,6 +35,7 @@ from causalgia.errors import (
     caller_stacklevel,
     quoted,
 )
+from causalgia.outcome_values import with_first_unit
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
@@ -160,7 +161,8 @@ def outcomes_dataset(
     found = {name: (dims, parts[name]) for name, dims in reduction.dims.items()}
     units = {name: ("unit", part) for name, part in parts.items() if name not in found}
     n = len(next(iter(parts.values())))
-    return annotate(frame.assign(found).assign_coords({"unit": np.arange(n), **units}))
+    made = frame.assign(found).assign_coords({"unit": np.arange(n), **units})
+    return annotate(with_first_unit(made) if "outcome" in made else made)
 
 
 class OutcomeBuffer:

@@ -1,0 +1,101 @@
+"""Outcomes that a user changed are on no known scale, unless he says on which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import DataError
+
+ARMS = {
+    "none": cg.Untreated(),
+    "placebo": cg.Placebo("AGATAAG", at=20),
+    "GATA1": cg.Embed("AGATAAG", at=20),
+}
+ORACLE = cg.zoo.oracle("gata1_like")
+
+
+def outcomes(assignment="crossover", store=None) -> xr.Dataset:
+    design = cg.Design(
+        null=cg.Uniform(length=41),
+        arms=ARMS,
+        n_units=60,
+        contrasts="none",
+        assignment=assignment,
+    )
+    return cg.run(design, ORACLE, rng=0, store=store, progress=False)
+
+
+def scale_of(changed: xr.Dataset) -> str:
+    return cg.contrast(changed, control="none").attrs["contrast_scale"]
+
+
+def doubled(found: xr.Dataset) -> xr.Dataset:
+    with xr.set_options(keep_attrs=True):
+        return found.assign(outcome=2 * found["outcome"])
+
+
+@pytest.mark.parametrize(
+    "selected",
+    [
+        {},
+        {"unit": slice(7)},
+        {"unit": [5, 3, 0]},
+        {"task": [1]},
+        {"arm": [2, 0]},
+        {"arm": [0, 2], "task": [0], "unit": slice(30)},
+    ],
+)
+def test_a_selection_keeps_the_scale_and_arithmetic_does_not(selected) -> None:
+    found = outcomes().isel(selected)
+    assert scale_of(found) == "log2 activity"
+    changed = cg.contrast(doubled(found), control="none")
+    assert "log2" not in changed.attrs["contrast_scale"]
+    assert "floor" not in changed
+    np.testing.assert_allclose(
+        changed["ice"], 2 * cg.contrast(found, control="none")["ice"]
+    )
+
+
+def test_it_is_seen_in_parallel_arms_on_disk_and_in_files(tmp_path: Path) -> None:
+    for found in (
+        outcomes(assignment="parallel"),
+        outcomes(store=tmp_path / "trial.zarr"),
+        cg.open(tmp_path / "trial.zarr"),
+        cg.store.load(cg.store.save(outcomes(), tmp_path / "outcomes.nc"), "outcomes"),
+    ):
+        assert scale_of(found) == "log2 activity"
+        assert "log2" not in scale_of(doubled(found))
+
+
+def test_a_table_is_measured_on_what_its_user_says() -> None:
+    table = pd.DataFrame(
+        {"unit": [0, 0, 1, 1, 2, 2], "arm": ["a", "b"] * 3, "y": [1.0, 3, 2, 4, 3, 9]}
+    )
+    found = cg.from_frame(table, outcome="y", arm="arm", unit="unit", scale="mmHg")
+    assert cg.contrast(found, control="a").attrs["contrast_scale"] == "mmHg"
+    changed = found.assign(outcome=found["outcome"] ** 2)
+    assert cg.contrast(changed, control="a").attrs["contrast_scale"] != "mmHg"
+
+
+def test_transformed_outcomes_have_the_scale_that_is_said() -> None:
+    found = outcomes()
+    activity = cg.transform(found, np.exp2, scale="activity")
+    assert scale_of(activity) == "activity"
+    np.testing.assert_array_equal(activity["outcome"], np.exp2(found["outcome"]))
+    again = cg.transform(activity, np.log2, scale="log2 activity")
+    np.testing.assert_allclose(again["outcome"], found["outcome"], atol=1e-12)
+    assert "activity" not in scale_of(doubled(activity))
+
+
+@pytest.mark.parametrize(
+    "fn", [np.log, lambda y: y.mean("task"), lambda _: 3, lambda y: y * np.inf]
+)
+def test_a_function_without_a_number_for_each_outcome_is_refused(fn) -> None:
+    with np.errstate(all="ignore"), pytest.raises(DataError):
+        cg.transform(outcomes(), fn, scale="x")
