@@ -6,14 +6,17 @@ strings.
 
 from __future__ import annotations
 
+import io
 import itertools
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import causalgia as cg
 from causalgia.errors import MissingExtraError, SequenceError
 from causalgia.sequences import Motif, motif, motif_names
 from causalgia.sequences.motif_names import (
@@ -361,3 +364,31 @@ def test_a_ladder_of_the_other_strand_is_the_ladder_reversed_in_score(gata1):
     assert plus[-1][0] == "".join(
         "TGCA"["ACGT".index(x)] for x in reversed(minus[-1][0])
     )
+
+
+def test_motifs_of_biopython_and_tensors_are_motifs():
+    # "a motif cannot be made of a Motif (motif indices must be slices); give ... a Motif"
+    from Bio import motifs
+
+    made = motifs.create(["TGATAAG", "TGATAAG", "AGATAAG"])
+    made.name = "GATA"
+    assert (motif(made).name, motif(made).consensus) == ("GATA", "TGATAAG")
+    assert motif(made.reverse_complement()).consensus == "CTTATCA"
+    null = cg.Uniform(length=60)
+    screen = cg.experiments.motif_screen({"one": made, "two": "CCACACCC"}, null)
+    assert {"one", "two"} <= {arm.name for arm in screen.named_arms}
+    torch = pytest.importorskip("torch")
+    table = torch.tensor(np.eye(4)[[3, 2, 0, 3, 0]], requires_grad=True)
+    assert motif(table).consensus == "TGATA"
+
+
+def test_a_table_that_pandas_reads_is_a_motif():
+    # CIS-BP, and a spreadsheet with decimal commas and columns in another order
+    cisbp = "Pos\tA\tC\tG\tT\n1\t.1\t.2\t.6\t.1\n2\t.7\t.1\t.1\t.1\n"
+    sheet = "T;G;C;A\n0,1;0,6;0,2;0,1\n0,1;0,1;0,1;0,7\n"
+    for table in (
+        pd.read_csv(io.StringIO(cisbp), sep="\t", index_col=0),
+        pd.read_csv(io.StringIO(sheet), sep=";", decimal=","),
+    ):
+        found = motif(table, name="m")
+        assert found.probabilities == ((0.1, 0.2, 0.6, 0.1), (0.7, 0.1, 0.1, 0.1))

@@ -1,6 +1,6 @@
 """Imports the alphabet from the inside: complements of every letter.
 
-Motifs as values, their instances, and MEME and JASPAR text."""
+Motifs as values, their instances, and their files."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import tomli_w
 from hypothesis import given, strategies as st
 from scipy.stats import chisquare, entropy
 
+import causalgia as cg
 from causalgia.errors import SequenceError
 from causalgia.sequences import Motif, decode, read_motifs
 from causalgia.sequences.alphabet import (
@@ -380,33 +381,42 @@ def test_motifs_of_homer(tmp_path):
         written(tmp_path / "m", text + text.replace(">SC", ">AC").replace(">GA", ">CA"))
     )
     assert list(twice) == ["GATA", "SCCTCAG", "CATA", "ACCTCAG"]
-    for rows in ("0.5 0.5\n", "A 0.1 0.2 0.3 0.4\n"):
+
+
+TATA = ((1, 3, 2, 14), (13, 0, 0, 7), (7, 1, 1, 11), (20, 0, 0, 0))
+LINES = "".join(" ".join(map(str, row)) + "\n" for row in TATA)
+PLAIN = f">box\n{LINES}"
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("m.cb", None), ("m.pcm.gz", None), ("m.txt", "clusterbuster")],
+)
+def test_rows_of_cluster_buster_are_positions(tmp_path, name, format):
+    found = read_motifs(written(tmp_path / name, PLAIN), format=format)
+    np.testing.assert_allclose(found["box"].probabilities, np.array(TATA) / 20)
+    assert found == cg.read_patterns(tmp_path / name, format=format)
+
+
+@pytest.mark.parametrize(("name", "format"), [("m.jaspar", None), ("m.txt", "jaspar")])
+def test_rows_of_jaspar_are_bases(tmp_path, name, format):
+    counts = np.array(TATA).T
+    found = read_motifs(written(tmp_path / name, PLAIN), format=format)
+    np.testing.assert_allclose(
+        np.array(found["box"].probabilities), counts / counts.sum(1, keepdims=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["m.txt", "m.pfm", "m"])
+def test_numbers_alone_do_not_say_what_their_rows_are(tmp_path, name):
+    # the four rows of four of TATA have one sum by row; others have it both ways
+    for text in (PLAIN, LINES, ">x\n1 2 3\n4 5 6\n7 8 9\n1 1 1\n"):
         with pytest.raises(SequenceError):
-            read_motifs(written(tmp_path / "m", OF_HOMER + rows))
-    with pytest.raises(SequenceError):
-        read_motifs(written(tmp_path / "m", OF_HOMER + "1 1 1 1\n"))
+            read_motifs(written(tmp_path / name, text))
 
 
-@pytest.mark.parametrize("head", [OF_HOMER, ""])
-def test_a_square_matrix_of_homer_is_not_taken_for_jaspar(tmp_path, head):
-    path = tmp_path / "m"
-    if not head:
-        # each row sums to 1, and no column does: rows are positions
-        (motif,) = read_motifs(written(path, SQUARE)).values()
-        assert motif.probabilities == tuple(
-            tuple(map(float, row.split())) for row in SQUARE.splitlines()
-        )
-    labeled = "".join(
-        f"{base} {line}\n"
-        for base, line in zip("ACGT", SQUARE.split("\n"), strict=False)
-    )
-    by_column = (
-        "0.7 0.7 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.85 0.1\n"
-    )
-    both = "1 0 0 0\n0 0 1 0\n0 1 0 0\n0 0 0 1\n"
-    for text, consensus in [(labeled, "ATTG"), (by_column, "AATA"), (both, "AGCT")]:
-        (motif,) = read_motifs(written(path, head + text)).values()
-        assert motif.consensus == consensus
+def test_the_line_that_says_the_format_stands_above_the_ending(tmp_path):
+    assert next(iter(read_motifs(written(tmp_path / "m.jaspar", MEME)))) == "ONE"
 
 
 def test_a_jaspar_name_is_all_that_follows_the_identifier(tmp_path):
@@ -420,7 +430,12 @@ def test_a_jaspar_name_is_all_that_follows_the_identifier(tmp_path):
 @pytest.mark.parametrize("name", ["m.jaspar", "m.jaspar.gz"])
 @pytest.mark.parametrize(
     "text",
-    [JASPAR, JASPAR.replace("T  [", "U  ["), JASPAR.replace("[", "|").replace("]", "")],
+    [
+        JASPAR,
+        JASPAR.replace("\n", "\r\n"),
+        f"\ufeff# of JASPAR\n{JASPAR}",
+        JASPAR.replace("A  [ 1 10 ]\nC  [ 2 0 ]", "C  [ 2 0 ]\nA  [ 1 10 ]"),
+    ],
 )
 def test_read_jaspar(tmp_path, name, text):
     found = read_motifs(written(tmp_path / name, text))
@@ -435,7 +450,7 @@ def test_read_jaspar(tmp_path, name, text):
     "text", ["1 0\n1 0\n1 5\n1 0\n", "A [1 0]\nC [1 0]\nG [1 5]\nT [1 0]\n"]
 )
 def test_a_bare_jaspar_matrix_is_named_after_its_file(tmp_path, text):
-    found = read_motifs(written(tmp_path / "SPI1.pfm.gz", text))
+    found = read_motifs(written(tmp_path / "SPI1.jaspar.gz", text))
     assert found["SPI1"].probabilities == (
         (0.25, 0.25, 0.25, 0.25),
         (0.0, 0.0, 1.0, 0.0),
@@ -449,92 +464,113 @@ def test_motifs_that_share_a_name_are_keyed_by_identifier(tmp_path):
     assert [motif.name for motif in found.values()] == ["ONE", "ONE", "TWO"]
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("", ""),
-        ("# nothing\n\n", ""),
-        ("hello\n", "line 1"),
-        ("MEME version 4\n", ""),
-        (
-            MEME.replace("version 4", "version 3"),
-            "line 2",
-        ),
-        (
-            MEME.replace("= ACGT", "= ACDEFGHIKLMNPQRSTVWY"),
-            "line 4",
-        ),
-        (
-            MEME.replace("ALPHABET= ACGT", 'ALPHABET "mDNA" DNA-LIKE'),
-            "line 4",
-        ),
-        (
-            MEME.replace("alength= 4 w= 2", "alength= 20 w= 2"),
-            "line 12",
-        ),
-        (
-            MEME.replace("w= 2", "w= 3"),
-            "",
-        ),
-        (
-            MEME.replace(" 1.0 0.0 0.0 0.0", " 1.0 0.0 0.0"),
-            "line 14",
-        ),
-        (
-            MEME.replace(" 1.0 0.0 0.0 0.0", " 1.0 x 0.0 0.0"),
-            "line 14",
-        ),
-        (
-            MEME.replace(" 1.0 0.0 0.0 0.0", " 9 0 0 0"),
-            "line 12",
-        ),
-        (
-            MEME.replace("MOTIF MA2.1", "MOTIF"),
-            "line 17",
-        ),
-        (
-            MEME + "MOTIF X Y\n",
-            "line 28",
-        ),
-        (
-            JASPAR.replace("5\n5\n5\n5", "5\n5\n5"),
-            "line 7",
-        ),
-        (JASPAR.replace(">MA2.1", ">"), "line 7"),
-        (
-            JASPAR.replace("C  [ 2 0 ]", "C  [ 2 x ]"),
-            "line 3",
-        ),
-        (
-            JASPAR.replace("C  [", "G  ["),
-            "line 3",
-        ),
-        (
-            JASPAR.replace("C  [ 2 0 ]", "C  [ ]"),
-            "line 3",
-        ),
-        (
-            JASPAR.replace("[ 2 0 ]", "[ 2 ]"),
-            "line 1",
-        ),
-        (
-            JASPAR.replace("10", "0"),
-            "line 1",
-        ),
-        (
-            JASPAR.replace("10", "-10"),
-            "line 1",
-        ),
-        (
-            JASPAR + JASPAR,
-            "",
-        ),
-    ],
+TRANSFAC = (
+    "VV  of a test\nXX\n//\nAC M1\nXX\nID one\nXX\nDE M1 one ; From JASPAR\n"
+    "PO\tA\tC\tG\tT\n01\t1\t2\t3\t4\n02\t10\t0\t0\t0\nXX\n"
+    "CC tf_family:C4; C4; GATA\nXX\n//\nAC M2\nNA two\n"
+    "HP  T00001; Basic domain.\nHC  T00204; Jun.\nHC  T00999; Fos.\n"
+    "P0      A      C      G      T\n01      0      0      9      0      G\nXX\n//\n"
 )
-def test_read_motifs_refuses(tmp_path, text, place):
+
+
+def test_read_transfac(tmp_path):
+    found = read_motifs(written(tmp_path / "m", TRANSFAC))
+    assert list(found) == ["one", "two"]
+    assert found["one"] == Motif(
+        "one", ((0.1, 0.2, 0.3, 0.4), (1.0, 0.0, 0.0, 0.0)), "M1"
+    )
+    assert found["one"].tf_family == "C4::GATA"
+    assert (found["two"].identifier, found["two"].consensus) == ("M2", "G")
+    assert (found["two"].tf_class, found["two"].tf_family) == (
+        "Basic domain",
+        "Jun::Fos",
+    )
+
+
+DAMAGED = {
+    "nothing": ("", ""),
+    "a comment": ("# nothing\n\n", ""),
+    "words": ("hello\n", ""),
+    "meme, no motif": ("MEME version 4\n", ""),
+    "meme, old": (MEME.replace("version 4", "version 3"), ""),
+    "meme, protein": (MEME.replace("= ACGT", "= ACDEFGHIKLMNPQRSTVWY"), "line 4"),
+    "meme, own letters": (
+        MEME.replace("ALPHABET= ACGT", 'ALPHABET "mDNA" DNA-LIKE'),
+        "line 4",
+    ),
+    "meme, 20 letters": (
+        MEME.replace("alength= 4 w= 2", "alength= 20 w= 2"),
+        "line 12",
+    ),
+    "meme, a row less": (MEME.replace(" 1.0 0.0 0.0 0.0\n", ""), "line 12"),
+    "meme, a number less": (MEME.replace("1.0 0.0 0.0 0.0", "1.0 0.0 0.0"), "line 12"),
+    "meme, five numbers": (
+        MEME.replace("0.25\t0.25\t0.25\t0.25", "0.25 0.25 0.25 0.25 0"),
+        "line 18",
+    ),
+    "meme, no number": (MEME.replace("1.0 0.0 0.0 0.0", "1.0 x 0.0 0.0"), "line 12"),
+    "meme, decimal comma": (MEME.replace("0.1 0.2", "0,1 0,2"), "line 12"),
+    "meme, counts": (MEME.replace("1.0 0.0 0.0 0.0", "9 0 0 0"), "line 12"),
+    "meme, a zero row": (MEME.replace("1.0 0.0 0.0 0.0", "0 0 0 0"), "line 12"),
+    "meme, negative": (MEME.replace("0.1 0.2 0.3", "-0.1 0.4 0.3"), "line 12"),
+    "meme, no name": (MEME.replace("MOTIF MA2.1", "MOTIF"), "line 18"),
+    "meme, no matrix": (MEME + "MOTIF X Y\n", "line 28"),
+    "meme, a lost MOTIF": (MEME.replace("MOTIF MA2.1", ""), "line 11"),
+    "meme, no position": (
+        MEME + "MOTIF X\nletter-probability matrix: alength= 4 w= 0\n",
+        "line 28",
+    ),
+    "jaspar, a row less": (JASPAR.replace("5\n5\n5\n5", "5\n5\n5"), "line 7"),
+    "jaspar, a row too many": (JASPAR + "5\n", "line 7"),
+    "jaspar, a name alone": (JASPAR + ">MA3.1 THREE\n", "line 12"),
+    "jaspar, rows of the next": (
+        JASPAR.replace("T  [ 4 0 ]\n", "").replace("5\n5", "5\n5\n5"),
+        "line 1",
+    ),
+    "jaspar, no name": (JASPAR.replace(">MA2.1", ">"), "line 7"),
+    "jaspar, no number": (JASPAR.replace("C  [ 2 0 ]", "C  [ 2 x ]"), "line 3"),
+    "jaspar, decimal comma": (JASPAR.replace("[ 2 0 ]", "[ 2,5 0 ]"), "line 3"),
+    "jaspar, G twice": (JASPAR.replace("C  [", "G  ["), "line 5"),
+    "jaspar, no positions": (JASPAR.replace("C  [ 2 0 ]", "C  [ ]"), "line 5"),
+    "jaspar, unequal rows": (JASPAR.replace("[ 2 0 ]", "[ 2 ]"), "line 5"),
+    "jaspar, a zero column": (JASPAR.replace("10", "0"), "line 1"),
+    "jaspar, negative": (JASPAR.replace("10", "-10"), "line 1"),
+    "jaspar, not finite": (JASPAR.replace("10", "nan"), "line 1"),
+    "jaspar, twice": (JASPAR + JASPAR, ""),
+    "homer, two numbers": (f"{OF_HOMER}0.5 0.5\n", "line 1"),
+    "homer, letters": (f"{OF_HOMER}A 0.1 0.2 0.3 0.4\n", "line 1"),
+    "homer, counts": (f"{OF_HOMER}1 1 1 1\n", "line 1"),
+    "homer, a sequence": (f"{OF_HOMER}ccTGATAAGgg\n", "line 1"),
+    "homer, no position": (OF_HOMER + SQUARE + OF_HOMER, "line 6"),
+    "transfac, cut": (TRANSFAC[:-3], "line 16"),
+    "transfac, a row cut": (TRANSFAC.replace("\t10\t0\t0\t0", ""), "line 4"),
+    "transfac, three numbers": (TRANSFAC.replace("3\t4\n", "3\n"), "line 10"),
+    "transfac, other order": (TRANSFAC.replace("A\tC\tG\tT", "T\tC\tG\tA"), "line 9"),
+    "transfac, no matrix": (TRANSFAC + "AC M3\nNA x\nXX\n//\n", "line 25"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_damaged_and_foreign_files_are_refused(tmp_path, what):
+    text, place = DAMAGED[what]
     with pytest.raises(SequenceError) as caught:
         read_motifs(written(tmp_path / "m", text))
     assert place in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", [f"{PLAIN}1 2 3 4 5\n", PLAIN + ">y\n", ">y\nACGT\n", ">y\n-1 .2 .3 .1\n"]
+)
+def test_no_row_of_cluster_buster_is_passed_over(tmp_path, text):
+    with pytest.raises(SequenceError):
+        read_motifs(written(tmp_path / "m.cb", text))
+
+
+def test_probabilities_of_meme_keep_their_digits(tmp_path):
+    # Bio.motifs rounds them to counts of nsites=20
+    text = MEME.replace("0.1 0.2 0.3 0.4", "0.123456 0.200001 0.300003 0.37654")
+    found = read_motifs(written(tmp_path / "m", text.replace("nsites= 10", "")))
+    assert found["ONE"].probabilities[0] == (0.123456, 0.200001, 0.300003, 0.37654)
 
 
 @pytest.mark.real

@@ -207,7 +207,7 @@ def pattern_from_plain(plain: object) -> str | Motif:
             'a pattern is a string, or {file = "motifs.meme", motif = "GATA1"}, not '
             f"{quoted(plain)}"
         )
-    from causalgia.sequences.motifs import read_motifs
+    from causalgia.sequences.motif_files import read_motifs
 
     path, name = plain["file"], plain["motif"]
     try:

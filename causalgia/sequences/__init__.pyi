@@ -9,9 +9,10 @@ from .fasta import (
     middle_windows as middle_windows,
     read_fasta as read_fasta,
 )
+from .motif_files import read_motifs as read_motifs
 from .motif_names import motif as motif
 from .motif_scores import find_instances as find_instances
-from .motifs import Motif as Motif, read_motifs as read_motifs
+from .motifs import Motif as Motif
 from .pattern_files import read_patterns as read_patterns
 from .sequence_files import read_sequences as read_sequences
 from .variant_files import Variant as Variant, read_variants as read_variants

@@ -26,7 +26,8 @@ from causalgia.errors import (
 )
 from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import IUPAC
-from causalgia.sequences.motifs import Motif, read_motifs
+from causalgia.sequences.motif_files import read_motifs
+from causalgia.sequences.motifs import Motif
 
 _PLAIN = frozenset((*BASES, "U"))
 _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")

@@ -1,6 +1,4 @@
-"""Motifs from the files of motif discovery: tfmodisco HDF5, FiNeMo's hits, MEME and
-JASPAR text.
-"""
+"""Motifs from the files of motif discovery: tfmodisco HDF5, FiNeMo's hits, and text."""
 
 from __future__ import annotations
 
@@ -24,7 +22,8 @@ from causalgia.errors import (
 from causalgia.inputs import check_path, open_regular_file, parse_int
 from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
+from causalgia.sequences.motif_files import read_motifs
+from causalgia.sequences.motifs import Motif, Seqlets
 from causalgia.sequences.sequence_files import (
     REGION_STARTS,
     as_letters,
@@ -48,23 +47,26 @@ _MOST_PATTERNS = 100_000
 def read_patterns(
     path: str | PathLike[str],
     *,
+    format: str | None = None,
     trim: float | None = None,
     genome: str | PathLike[str] | None = None,
     regions: str | PathLike[str] | None = None,
 ) -> dict[str, Motif]:
-    r"""Read motifs, or patterns found by motif discovery, from a file in any common
-    format.
+    r"""Read patterns found by motif discovery, or motifs of a text file.
 
-    The format is known by its content: HDF5 of tfmodisco-lite, ``hits.tsv`` or
-    ``hits.bed`` of FiNeMo, MEME (version 4 or 5), JASPAR or HOMER text. Each pattern is
-    a `causalgia.sequences.Motif`, which every intervention takes; those of tfmodisco
-    and FiNeMo carry their seqlets (``motif.seqlets``): how many there were, and their
-    contributions.
+    HDF5 of tfmodisco-lite and FiNeMo's ``hits.tsv`` or ``hits.bed`` are known by their
+    content; the text of MEME, JASPAR, HOMER, TRANSFAC and Cluster-Buster is read by
+    `causalgia.sequences.read_motifs`. Each pattern is a `causalgia.sequences.Motif`,
+    which every intervention takes; those of tfmodisco and FiNeMo carry their seqlets
+    (``motif.seqlets``): how many there were, and their contributions.
 
     Parameters
     ----------
     path
         The file, text plain or gzip-compressed.
+    format
+        Text of motifs: its format, as in `causalgia.sequences.read_motifs`, if neither
+        a line nor the ending of the file says it.
     trim
         tfmodisco: outer positions whose sum of \|contribution\| is below this share of
         the largest (by default 0.3) are cut off; 0 keeps all. The whole pattern stays
@@ -124,35 +126,28 @@ def read_patterns(
         )
     with open_regular_file(path, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
-    if not is_hdf5 and trim is not None:
+    is_table = not is_hdf5 and format is None and is_hit_table(path)
+    of = "HDF5" if is_hdf5 else "a table of hits" if is_table else "text of motifs"
+    for name, value, goes in (
+        ("trim", trim, is_hdf5),
+        ("format", format, not is_hdf5),
+        ("genome", genome, is_table),
+        ("regions", regions, is_table),
+    ):
+        if value is not None and not goes:
+            raise SequenceError(
+                f"{path}: {name}={quoted(value)} has no meaning for {of}", argument=name
+            )
+    if is_hdf5:
+        return _read_modisco(Path(path), 0.3 if trim is None else float(trim))
+    if not is_table:
+        return read_motifs(path, format=format)
+    if (genome is None) == (regions is None):
         raise SequenceError(
-            f"{path}: trim={quoted(trim)} goes with tfmodisco's HDF5, which has "
-            "contributions, and this is text; leave it out, and cut a motif by "
-            "cg.sequences.Motif(motif.name, motif.probabilities[1:-1])"
+            f"{path}: hits have places and no bases; give either genome= (a FASTA or "
+            ".2bit file) or regions= (FiNeMo's regions.npz)"
         )
-    if not is_hdf5 and is_hit_table(path):
-        if (genome is None) == (regions is None):
-            raise SequenceError(
-                f"{path}: hits have places and no bases; give genome= (a FASTA "
-                "or .2bit file) or regions= (FiNeMo's "
-                f"regions.npz){', not both' if genome is not None else ''}"
-            )
-        return hit_motifs(path, genome=genome, regions=regions)
-    if not is_hdf5:
-        _check_not_other_hits(path)
-    for name, value in (("genome", genome), ("regions", regions)):
-        if value is not None:
-            raise SequenceError(
-                f"{path}: {name}= goes with FiNeMo's hits, and "
-                f"{'this is HDF5' if is_hdf5 else 'these are none'}: hits.tsv names "
-                "its columns chr, start, end, motif_name, strand, and hits.bed has six "
-                f"and no header; leave {name}= out for motifs"
-            )
-    return (
-        _read_modisco(Path(path), 0.3 if trim is None else float(trim))
-        if is_hdf5
-        else read_motifs(path)
-    )
+    return hit_motifs(path, genome=genome, regions=regions)
 
 
 def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
@@ -398,30 +393,6 @@ def is_hit_table(path: str | PathLike[str]) -> bool:
 def _first_line(path: str | PathLike[str]) -> str:
     lines = (line for _, line in numbered_lines(text_head(path)))
     return next((line for line in lines if not line.startswith("#")), "")
-
-
-def _check_not_other_hits(path: str | PathLike[str]) -> None:
-    """Raise SequenceError if a file has intervals, but not as FiNeMo writes its hits."""
-    first = _first_line(path)
-    words = [x.strip().strip('"') for x in re.split(r"[\t,; ]+", first)]
-    named = {x.lower() for x in words}
-    is_named = {"start", "end"} <= named and named & {"chr", "chrom"}
-    is_bed = re.match(r"\w{2,}[\t ]\d+[\t ]\d+[\t ][^\d.]", first)
-    if not is_named and not is_bed:
-        return
-    cure = "write it as one of them"
-    if named.issuperset(_NEEDED):
-        cure = " and ".join(
-            [
-                *["write the names in lower case"] * (not set(_NEEDED) <= set(words)),
-                *["separate the columns by tabs"] * ("\t" not in first),
-            ]
-        )
-    raise SequenceError(
-        f"{path}: this is a table of intervals, but not one of FiNeMo's hits: hits.tsv "
-        f"names its columns {', '.join(_NEEDED)}, separated by tabs, and hits.bed has "
-        f"six columns and no header; {cure}"
-    )
 
 
 def hit_motifs(

@@ -443,6 +443,12 @@ PATTERNS = [
         "trim",
     ),
     Row(
+        "a format of text for patterns",
+        lambda: cg.read_patterns(modisco(), format="meme"),
+        SequenceError,
+        "format",
+    ),
+    Row(
         "a genome for patterns",
         lambda: cg.read_patterns(modisco(), genome=genome()),
         SequenceError,

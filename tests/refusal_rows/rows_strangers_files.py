@@ -16,7 +16,6 @@ from refusal_rows import Row
 FOLDER = tempfile.TemporaryDirectory(prefix="causalgia-rows-")
 GENOME = "".join(np.random.default_rng(3).choice(list("ACGT"), 220))
 NULL = cg.Uniform(length=41)
-NUMBERS = "1 2 2 9 9\n2 3 3 9 9\n3 4 5 5 9\n4 8 8 2 2\n"
 MEME = "MEME version 4\n\nALPHABET= ACGT\n\n"
 
 
@@ -27,8 +26,8 @@ def written(content: str | bytes, name: str) -> Path:
     return path
 
 
-def motifs(text: str) -> Any:
-    return read_motifs(written(text, "box.txt"))
+def motifs(text: str, name: str = "box.txt") -> Any:
+    return read_motifs(written(text, name))
 
 
 def genome() -> Path:
@@ -67,35 +66,28 @@ def screen(listed: Any, **more: Any) -> Any:
 
 
 ROWS = [
-    Row("motifs of no position", lambda: motifs(">x\n"), SequenceError, "box.txt"),
+    Row("motifs of no position", lambda: motifs(">x\n", "x.cb"), SequenceError, "x.cb"),
     Row(
-        "four rows and columns that may be either",
+        "rows of numbers that do not say what they are",
         lambda: motifs(">box\n0 20 0 0\n0 0 20 0\n0 0 0 20\n20 0 0 0\n"),
         SequenceError,
+        "box.txt",
     ),
     Row(
-        "four rows and columns of unlike sums",
-        lambda: motifs(">box\n0 20 1 10\n1 0 0 5\n19 3 0 0\n0 0 11 1\n"),
+        "log-odds",
+        lambda: motifs(">box\n-1.2 .3 .4 .1\n1 -2 .1 .2\n.3 .1 -1 .2\n", "x.cb"),
         SequenceError,
+        "-1.2",
     ),
     Row(
-        "log-odds of no probabilities",
-        lambda: motifs(">box\n-1.2 .3 .4 .1\n1 -2 .1 .2\n.3 .1 -1 .2\n"),
+        "rows of other lengths",
+        lambda: motifs(">box\n1 2 3 4\n7.5 1 2 3 4\n", "x.cb"),
         SequenceError,
-    ),
-    Row(
-        "five numbers under four names",
-        lambda: motifs("A\tC\tG\tT\n7.5\t1\t2\t3\t4\n"),
-        SequenceError,
-    ),
-    Row(
-        "numbers of positions or counts",
-        lambda: motifs(f">m\n{NUMBERS}"),
-        SequenceError,
+        "x.cb",
     ),
     Row(
         "a position without counts",
-        lambda: motifs(">m\n1 2 3 4\n5 5 0 0\n0 0 0 0\n1 1 1 1\n1 1 1 1\n"),
+        lambda: motifs(">m\n1 2 3 4\n5 5 0 0\n0 0 0 0\n1 1 1 1\n", "x.pcm"),
         SequenceError,
         "2",
     ),
@@ -103,16 +95,13 @@ ROWS = [
         "a sequence after the name of a motif",
         lambda: motifs(">MA0035.4\tGATA1\t1\ncccTGATAAGggg\n"),
         SequenceError,
+        "box.txt",
     ),
     Row(
-        "a matrix of dinucleotides",
-        lambda: motifs(">GATA1.H11DI\n" + "\t".join(["6.25"] * 16) + "\n"),
-        SequenceError,
-    ),
-    Row(
-        "a decimal comma among points",
+        "a decimal comma",
         lambda: motifs(">x\nA [ 1,5 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\nT [ 8 2 ]\n"),
         SequenceError,
+        "1,5",
     ),
     Row(
         "a matrix that is cut",
@@ -124,10 +113,16 @@ ROWS = [
         "2",
     ),
     Row(
-        "a table of other columns",
+        "a table of numbers",
         lambda: motifs("x,y,z,w\n1,2,3,4\n5,6,7,8\n"),
         SequenceError,
         "box.txt",
+    ),
+    Row(
+        "a format that is not read",
+        lambda: read_motifs(written(">x\n1 2 3 4\n", "x.txt"), format="uniprobe"),
+        SequenceError,
+        "format",
     ),
     Row(
         "a matrix that is turned",

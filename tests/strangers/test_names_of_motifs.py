@@ -60,13 +60,6 @@ def test_a_file_has_classes_and_families_of_its_own(tmp_path):
         "three": FactorClass("", ""),
         "four": FactorClass("Other C4 zinc finger-type factors", "C4-GATA-related"),
     }
-    path.write_text(
-        "TF\tT1\nTF Name\tone\nMotif\tM1\nFamily\tC2H2 ZF\nSpecies\tx\n"
-        f"Pos\tA\tC\tG\tT\n{ROWS}\n\n"
-        f"TF\tT2\nTF Name\ttwo\nMotif\tM2\nPos\tA\tC\tG\tT\n{ROWS}"
-    )
-    families = {one.identifier: one.tf_family for one in read_motifs(path).values()}
-    assert families == {"M1": "C2H2 ZF", "M2": ""}
 
 
 def test_motifs_of_a_file_are_named_by_its_families(tmp_path):

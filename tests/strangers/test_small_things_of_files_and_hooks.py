@@ -1,10 +1,7 @@
-"""Files that a program writes beside what it should: a MEME file with an empty motif, STAMP's rows
-without the names of columns, SAM for FASTA; names in one string; hooks on gradients. A user's report.
-"""
+"""SAM for FASTA; names in one string; hooks on gradients. A user's report."""
 
 from __future__ import annotations
 
-import pathlib
 import shutil
 from typing import Any
 
@@ -13,48 +10,8 @@ import pytest
 import causalgia as cg
 from causalgia.errors import (
     CausalgiaError,
-    CausalgiaWarning,
     PredictorError,
 )
-from causalgia.sequences import read_motifs
-
-HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
-ROWS = "letter-probability matrix: alength= 4 w= 2\n1 0 0 0\n0 0 1 0\n\n"
-EMPTY = "letter-probability matrix: alength= 4 w= 0 nsites= 0\n\n"
-
-
-@pytest.mark.parametrize("order", [("a", "none", "b"), ("none", "a", "other")])
-def test_an_empty_motif_is_left_out_and_named(order, tmp_path: pathlib.Path):
-    path = tmp_path / "some.meme"
-    empty = {"none", "other"}
-    path.write_text(
-        HEAD + "".join(f"MOTIF {x}\n{EMPTY if x in empty else ROWS}" for x in order)
-    )
-    with pytest.warns(CausalgiaWarning):
-        found = read_motifs(path)
-    assert list(found) == [x for x in order if x not in empty]
-    assert {one.consensus for one in found.values()} == {"AG"}
-
-
-@pytest.mark.parametrize("letters", [True, False])
-@pytest.mark.parametrize("first", [0, 1])
-def test_rows_of_stamp_are_read(letters, first, tmp_path: pathlib.Path):
-    rows = [(9, 0, 1, 0), (0, 0, 10, 0), (0, 1, 0, 9)]
-    text = "".join(
-        f"DE\t{name}\n"
-        + "".join(
-            "\t".join(map(str, (i, *row))) + ("\tN" if letters else "") + "\n"
-            for i, row in enumerate(rows, first)
-        )
-        + "XX\n"
-        for name in ("one", "two")
-    )
-    path = tmp_path / "stamp.txt"
-    path.write_text(text)
-    found = read_motifs(path)
-    assert list(found) == ["one", "two"]
-    assert [one.consensus for one in found.values()] == ["AGT", "AGT"]
-    assert found["one"].probabilities[0] == pytest.approx((0.9, 0, 0.1, 0))
 
 
 @pytest.mark.parametrize("pre", [False, True])
