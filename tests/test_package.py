@@ -356,7 +356,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     def modules(lines: list[str]) -> set[str]:
         names = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines}
         names -= {"causalgia"}  # an extra that has another's
-        return {"modiscolite" if name == "modisco_lite" else name for name in names}
+        as_imported = {"modisco_lite": "modiscolite", "biopython": "Bio"}
+        return {as_imported.get(name, name) for name in names}
 
     brought = {"pytensor"}  # by pymc, of whose models it is the language
     by_name = {"h5netcdf"}  # an engine of xarray
