@@ -72,7 +72,7 @@ def motif(
     Parameters
     ----------
     what
-        A string as above; a path to MEME or JASPAR text; a motif, which is returned; or
+        A string as above; a path, as `causalgia.read_patterns` takes it; a motif, which is returned; or
         a table, w rows of A, C, G, T, of counts or of probabilities (rows that sum to
         1), or a motif of Biopython. A table with labels is read by them: a mapping
         letter -> numbers, a DataFrame or DataArray of which one axis is labeled with A,

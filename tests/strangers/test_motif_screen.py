@@ -157,7 +157,7 @@ def test_jaspar_is_its_name_in_any_case(tmp_path, monkeypatch):
     arms = cg.experiments.motif_screen("jaspar", NULL, taxon="nematodes").named_arms
     assert len(arms) > 100
     (tmp_path / "jaspar").write_text(
-        ">one\nA 9 0 0 1\nC 0 9 0 0\nG 0 0 9 0\nT 0 0 0 8\n"
+        ">one\nA [9 0 0 1]\nC [0 9 0 0]\nG [0 0 9 0]\nT [0 0 0 8]\n"
     )
     arms = cg.experiments.motif_screen("jaspar", NULL).named_arms
     assert [arm.name for arm in arms][1] == "one"
