@@ -72,8 +72,9 @@ def motif(
     Parameters
     ----------
     what
-        A string as above; a path, as `causalgia.read_patterns` takes it; a motif, which is returned; or
-        a table, w rows of A, C, G, T, of counts or of probabilities (rows that sum to
+        A string as above; a path of a text file, as `causalgia.sequences.read_motifs`
+        takes it; a motif, which is returned; or a table, w rows of A, C, G, T, of
+        counts or of probabilities (rows that sum to
         1), or a motif of Biopython. A table with labels is read by them: a mapping
         letter -> numbers, a DataFrame or DataArray of which one axis is labeled with A,
         C, G and T (or U), in any order.
