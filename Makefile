@@ -77,7 +77,7 @@ test-wheel:
 	.venv-wheel/bin/python $(INSTALL) --no-compile -c constraints.txt dist/*.whl
 	cp tests/smoke.py .venv-wheel && cd .venv-wheel && $(ONE_THREAD) bin/python -I smoke.py
 
-LOWEST_EXTRAS = bigwig dask jaspar modisco networks nutpie onnx tables
+LOWEST_EXTRAS = bigwig dask genome jaspar modisco networks nutpie onnx tables
 constraints-lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python $(INSTALL) --upgrade uv

@@ -92,6 +92,7 @@ _PACKAGES = {
     "jaspar": "pyjaspar",
     "attribution": "pyjaspar hdf5plugin memelite tangermeme",
     "modisco": "modisco-lite",
+    "genome": "pysam",
     "bigwig": "pyBigWig",
     "tables": "great_tables",
     "dask": "cloudpickle distributed",

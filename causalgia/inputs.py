@@ -46,7 +46,6 @@ LARGEST_TEXT = 2**26
 """Most bytes of TOML or JSON: 64 MiB."""
 BYTES_A_READ = 2**24
 """Bytes read at a time from a file that may not fit in memory: 16 MiB."""
-CHANGED = "was written to while it was read"
 _FREE_BYTES = 2**27  # that packed data may unpack to, however few they are
 _UNPACKED_RATIO = 20
 _BYTES_UNPACKED_AT_ONCE = 2**22
@@ -195,7 +194,7 @@ def read_bytes(
             size = check_size(file, path, error, most)
             data = file.read()
             if size and len(data) != size:
-                raise error(f"{path}: {CHANGED}")
+                raise error(f"{path}: was written to while it was read")
         return (
             _gunzip(data, path, error, most)
             if unpack and data.startswith(_GZIP)

@@ -19,7 +19,8 @@ from hypothesis import given, strategies as st
 from causalgia.errors import SequenceError
 from causalgia.sequences import decode, encode, from_bed, read_fasta
 from causalgia.sequences.alphabet import reverse_complement
-from causalgia.sequences.fasta import Sequences, as_sequences, parse_fasta
+from causalgia.sequences.fasta import Sequences, as_sequences
+from causalgia.sequences.fasta_records import parse_fasta
 from causalgia.sequences.genome import Genome
 
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import AnyStr, Literal, NoReturn, TypeAlias, get_args
+from typing import AnyStr, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,9 @@ from causalgia.sequences.alphabet import (
     reverse_complement,
     stack_letters,
 )
-from causalgia.sequences.genome import Genome, Window, read_bed
+from causalgia.sequences.fasta_records import parse_fasta
+from causalgia.sequences.genome import Genome
+from causalgia.sequences.intervals import Window, read_bed
 from causalgia.sequences.skipped_inputs import (
     Skip,
     Skipped,
@@ -715,10 +716,9 @@ def from_bed(
 
     Ambiguous letters are refused, drawn or kept, as in `read_fasta`.
 
-    The genome may be a .2bit file, of which the windows alone are read.
-    A plain FASTA is indexed in memory by one scan and only the windows are read; a
-    gzip-compressed one is read whole. No file is written, and an index beside the FASTA
-    is ignored.
+    The genome may be a .2bit file, of which the windows alone are read. So they are of
+    FASTA where pysam is installed (the extra ``genome``), by the index beside it, if it
+    is true; else FASTA is read whole. No file is written.
 
     Intervals are left out, and listed in ``skipped`` of what is returned, instead of
     refused for the reasons in `skip`: ``"edge"`` (the window leaves its chromosome),
@@ -792,84 +792,3 @@ def from_bed(
     )
     # the genome holds more than these windows: a saved design contains them in full
     return Sequences(tokens, names, None, tuple(skipped), spelled)
-
-
-def parse_fasta(
-    text: bytes, *, source: str, empty: bool = False
-) -> tuple[tuple[str, ...], list[bytes]]:
-    """Return the names and the letters of the records of a FASTA text, without their
-    line ends; `empty` says whether a record may lack letters or a name.
-
-    Raises
-    ------
-    SequenceError
-        If there is no record, or one lacks a name or letters.
-    """
-    chunks = (b"\n" + text).split(b"\n>")
-    if chunks[0].strip():
-        _raise_no_header(chunks[0], source)
-    if len(chunks) == 1:
-        msg = (
-            f"{source}: the file is empty; a FASTA has records: a line '>name', then "
-            "letters"
-        )
-        raise SequenceError(msg)
-    heads, _, bodies = zip(
-        *(chunk.partition(b"\n") for chunk in chunks[1:]), strict=True
-    )
-    names = tuple(
-        next(iter(head.decode("utf-8", "replace").split(maxsplit=1)), "")
-        for head in heads
-    )
-    letters = [body.translate(None, b"\n\t ") for body in bodies]
-    if re.fullmatch(
-        rb"(ACGT)?(?!.*[ACGT]{2})(?=\D*\d)[]ACGT[\d.:|-]+", letters[0][:200]
-    ):
-        raise SequenceError(
-            f"{source}: line 1: record {quoted(names[0])} has numbers, as a motif has; "
-            "cg.read_patterns(path) reads motifs"
-        )
-    for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
-        if not empty and not (name and letter):
-            line = sum(chunk.count(b"\n") + 1 for chunk in chunks[: i + 1])
-            flaw = (
-                f"record {quoted(name)} has no letters"
-                if name
-                else "record has no name after '>'"
-            )
-            raise SequenceError(
-                f"{source}: line {line}: {flaw}; skip='empty' leaves it out"
-            )
-    return names, letters
-
-
-def _raise_no_header(lead: bytes, source: str) -> NoReturn:
-    lines = [(i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip()]
-    number, line = lines[0]
-    # BED may begin with comments and with lines for a browser
-    words = next(
-        (x.split() for _, x in lines if not x.startswith((b"#", b"track", b"browser"))),
-        line.split(),
-    )
-    if len(words) >= 3 and words[1].isdigit() and words[2].isdigit():
-        what = (
-            "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
-        )
-    elif re.match(rb"@(HD|SQ|RG|PG|CO)\t", line):
-        what = "looks like SAM: 'samtools fasta' converts it"
-    else:
-        begins = {
-            b"@": "looks like FASTQ: convert it to FASTA",
-            b"MEME": "looks like motifs: cg.read_patterns(path) reads them",
-            b"##fileformat=VCF": "looks like VCF: cg.sequences.read_variants reads "
-            "variants",
-        }
-        what = next(
-            (kind for head, kind in begins.items() if line.startswith(head)),
-            "a FASTA begins with a line '>name'",
-        )
-    msg = (
-        f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} "
-        f"before any header; {what}"
-    )
-    raise SequenceError(msg)

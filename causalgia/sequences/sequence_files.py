@@ -24,7 +24,7 @@ from causalgia.sequences.fasta import (
     read_fasta,
     read_letters,
 )
-from causalgia.sequences.genome import is_bed_header
+from causalgia.sequences.intervals import is_bed_header
 from causalgia.sequences.skipped_inputs import (
     Skip,
     Skipped,

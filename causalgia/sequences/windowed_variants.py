@@ -20,7 +20,8 @@ from causalgia.choices import ALIGNS, BASES, COMPLEMENT, Align
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import cut_middle
 from causalgia.sequences.alphabet import decode, encode, reverse_complement
-from causalgia.sequences.genome import Genome, Window, read_bed
+from causalgia.sequences.genome import Genome
+from causalgia.sequences.intervals import Window, read_bed
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.variant_files import (

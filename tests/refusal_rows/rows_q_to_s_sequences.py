@@ -165,7 +165,7 @@ ROWS = [
         "reads of FASTQ",
         lambda: fasta("@r1 1\nACGT\n+\nIIII\n"),
         SequenceError,
-        "FASTQ",
+        "line 1",
     ),
     Row("a genome that is empty", lambda: Genome(genome("")), SequenceError, "g.fa"),
     Row(
