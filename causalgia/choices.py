@@ -111,9 +111,6 @@ Control = Literal["placebo", "untreated"]
 
 Scale: TypeAlias = Pointwise | OfMeans
 
-Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
-"""Columns of a file of variants (`causalgia.sequences.read_variants`)."""
-
 Verdict = Literal[
     "increases",
     "decreases",
@@ -147,7 +144,6 @@ BANDS = get_args(Band)
 LAWS = get_args(Law)
 ERRORS = get_args(Error)
 CONTROLS = get_args(Control)
-SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
 #: reasons for which lines of a file may be left out (``skip=``)
 VARIANT_SKIPS = (

@@ -98,9 +98,9 @@ def own_windows(genome, variant, length=LENGTH):
 
 
 def read(files):
-    from causalgia.sequences.variant_files import read_vcf
+    from causalgia.sequences import read_variants
 
-    return read_vcf(files[0])
+    return read_variants(files[0])
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

@@ -38,9 +38,8 @@ from causalgia.inputs import (
     to_csv,
 )
 from causalgia.notes import pack_text, unpack_text
-from causalgia.sequences import from_bed, read_fasta, read_motifs
+from causalgia.sequences import from_bed, read_fasta, read_motifs, read_variants
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.variant_files import read_vcf
 from causalgia.trial_file import read_spec
 from causalgia.trial_file.trial_spec import parse_spec
 
@@ -52,7 +51,7 @@ READERS = {
     "motifs": read_motifs,
     "patterns": cg.read_patterns,
     "sequences": cg.read_sequences,
-    "vcf": read_vcf,
+    "vcf": read_variants,
     "bed": lambda path: from_bed(path, path, length=4),
     "counts": lambda path: mpra.read_counts(path, side_table=SIDE),
     "side": lambda path: mpra.read_counts(path, side_table=path),
@@ -307,7 +306,7 @@ def test_a_cell_that_is_no_whole_number_of_64_bits_is_refused(tmp_path, text):
         from_bed(path, genome, length=4)
     path.write_text(f"chr1\t{text}\t.\tA\tC\n")
     with pytest.raises(SequenceError):
-        read_vcf(path)
+        read_variants(path)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,11 @@ CASES = {
         "(folder / 'net.onnx').write_bytes(b'')",
         "cg.OnnxPredictor(folder / 'net.onnx', tasks=['a'])",
     ),
+    "cg.sequences.read_variants": (
+        "pysam",
+        "(folder / 'x.bcf').write_bytes(b'BCF')",
+        "cg.sequences.read_variants(folder / 'x.bcf')",
+    ),
     "cg.paper.write_bigwig": (
         "pyBigWig",
         "band = cg.simultaneous(cg.estimate(cg.contrast(cg.run(design, "

@@ -11,12 +11,11 @@ import pytest
 from test_cli import call
 
 import causalgia as cg
-from causalgia.sequences import Variant, decode
+from causalgia.sequences import Variant, decode, read_variants
 from causalgia.sequences.variant_files import (
     InfoField,
     annotated_vcf,
     info_name,
-    read_vcf,
 )
 
 LENGTH = 60
@@ -96,7 +95,7 @@ def test_the_command_writes_tables_and_a_vcf(scored, folder):
         "n_matched",
         "verdict",
     } <= set(table)
-    first = read_vcf(folder / "calls.vcf")[0]
+    first = read_variants(folder / "calls.vcf")[0]
     assert table["position"][0] == first.position + 1
     estimates = cg.open(out).estimates
     np.testing.assert_allclose(
@@ -126,7 +125,7 @@ def test_the_vcf_keeps_what_it_was_given(scored, folder):
     }
     used = {part.split("=")[0] for row in rows for part in row[7].split(";")}
     assert used <= declared
-    assert len(read_vcf(out / "variants.vcf")) == 41
+    assert len(read_variants(out / "variants.vcf")) == 41
 
 
 def test_the_same_command_resumes_and_says_the_same(scored, folder):

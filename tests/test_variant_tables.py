@@ -1,89 +1,144 @@
-# Imports from the inside: windows of variants, in each schema.
-"""Lists of variants in the schemas of variant-scorer, and what is refused in them."""
+# Imports from the inside: windows of variants.
+"""Tables of variants, BCF, and files that end too early."""
 
 from __future__ import annotations
 
+import gzip
+import sys
+
+import pandas as pd
 import pytest
 
-from causalgia.errors import SequenceError
+from causalgia.errors import MissingExtraError, SequenceError
 from causalgia.sequences import Variant, read_variants
+from causalgia.sequences.variant_files import InfoField, annotated_vcf
 from causalgia.sequences.windowed_variants import variant_windows
 
-ROWS = [("chr1", 41, "rs1", "A", "G"), ("chr2", 9, "rs2", "CA", "C")]
-# columns as kundajelab/variant-scorer reads them: `bed` counts from 0, the others from
-# 1
-WRITTEN = {
-    "original": lambda c, at, name, ref, alt: (c, at + 1, name, ref, alt),
-    "bed": lambda c, at, name, ref, alt: (c, at, at + len(ref), ref, alt, name),
-    "plink": lambda c, at, name, ref, alt: (c, name, 0, at + 1, ref, alt),
-    "plink2": lambda c, at, name, ref, alt: (c, name, at + 1, ref, alt),
-    "chrombpnet": lambda c, at, name, ref, alt: (c, at + 1, ref, alt, name),
-    "vcf": lambda c, at, name, ref, alt: (c, at + 1, name, ref, alt, ".", "PASS", "."),
+VARIANTS = (Variant("1", 41, "A", "G", "rs1"), Variant("X", 9, "CA", "C"))
+ROWS = [("1", 42, "rs1", "A", "G"), ("X", 10, ".", "CA", "C")]
+HEADER = (
+    "##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=X>\n"
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+
+
+def lines(*rows):
+    return "".join("\t".join(map(str, row)) + "\n" for row in rows)
+
+
+VCF = HEADER + lines(*((*row, ".", "PASS", ".") for row in ROWS))
+TABLES = {
+    "named": lines(("chrom", "pos", "ref", "alt", "id"))
+    + lines(*((c, at, ref, alt, name) for c, at, name, ref, alt in ROWS)),
+    "capitals": lines(("ID", "REF", "ALT", "beta", "CHROM", "POS"))
+    + lines(*((name, ref, alt, 0.1, c, at) for c, at, name, ref, alt in ROWS)),
+    "a hash": "# a list\n" + lines(("#chrom", "pos", "id", "ref", "alt"), *ROWS),
+    "headless": lines(*ROWS),
+    "blanks": "chrom pos id ref alt\n" + lines(*ROWS).replace("\t", " "),
+    "vcf": VCF,
+    "windows": VCF.replace("\n", "\r\n"),
 }
 
 
-def write(tmp_path, *rows):
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_table_gives_the_same_variants(tmp_path, table, packed):
+    data = TABLES[table].encode()
     path = tmp_path / "variants.tsv"
-    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
-    return path
+    path.write_bytes(gzip.compress(data, mtime=0) if packed else data)
+    assert read_variants(path) == VARIANTS
 
 
-@pytest.mark.parametrize("schema", WRITTEN)
-def test_every_schema_gives_the_same_variants(tmp_path, schema):
-    path = write(tmp_path, *(WRITTEN[schema](*row) for row in ROWS))
-    expected = tuple(Variant(c, at, ref, alt, name) for c, at, name, ref, alt in ROWS)
-    assert read_variants(path, schema=schema) == expected
+@pytest.mark.parametrize("positions", [[42, 10], [42.0, 10.0], ["42", "10"]])
+def test_a_data_frame_is_a_table(positions):
+    table = pd.DataFrame(
+        {
+            "#CHROM": ["1", "X"],
+            "pos": positions,
+            "ref": ["A", "CA"],
+            "alt": ["G", "C"],
+            "id": ["rs1", None],
+        }
+    )
+    assert read_variants(table) == VARIANTS
+    table.loc[2] = ["X", type(positions[0])(7), "A", "*", "rs3"]
+    with pytest.raises(SequenceError):
+        read_variants(table)
+    found = read_variants(table, skip="symbolic")
+    assert found == VARIANTS
+    assert [(x.name, x.reason, x.line) for x in found.skipped] == [
+        ("rs3", "symbolic", 3)
+    ]
 
 
 def test_alternates_of_one_row_and_shared_names(tmp_path):
-    path = write(tmp_path, ("1", 42, "A", "G,T", "rs1"), ("1", 50, "A", "G", "."))
-    assert [x.name for x in read_variants(path, schema="chrombpnet")] == [
-        "1:42:A>G",
-        "1:42:A>T",
-        "1:50:A>G",
-    ]
+    path = tmp_path / "variants.tsv"
+    path.write_text(lines(("1", 42, "rs1", "A", "G,T"), ("1", 50, ".", "A", "G")))
+    assert [x.name for x in read_variants(path)] == ["1:42:A>G", "1:42:A>T", "1:50:A>G"]
 
 
 def test_names_of_variants_may_be_numbers(tmp_path):
-    numbers = write(
-        tmp_path,
-        ("chr1", 42, 43, "A", "G", ".", "PASS", "."),
-        ("chr1", 50, 7, "A", "G", ".", "PASS", "."),
-    )
-    assert [variant.name for variant in read_variants(numbers)] == ["43", "7"]
+    path = tmp_path / "variants.vcf"
+    path.write_text(lines(("chr1", 42, 43, "A", "G"), ("chr1", 50, 7, "A", "G")))
+    assert [variant.name for variant in read_variants(path)] == ["43", "7"]
 
 
-def test_a_header_is_left_out_where_it_is_a_comment(tmp_path):
-    path = write(
-        tmp_path,
-        ("chr", "pos", "variant_id", "allele1", "allele2"),
-        WRITTEN["original"](*ROWS[0]),
-    )
-    path.write_text("#" + path.read_text())
-    assert len(read_variants(path, schema="original")) == 1
-
-
-@pytest.mark.parametrize(("schema", "off"), [("bed", 1), ("original", -1)])
-def test_positions_counted_from_another_number_are_refused(tmp_path, schema, off):
+@pytest.mark.parametrize("off", [1, -1])
+def test_positions_counted_from_another_number_are_refused(tmp_path, off):
     letters = "ACGTTGCA" * 20
     (tmp_path / "genome.fa").write_text(f">chr1\n{letters}\n")
     rows = [
-        ("chr1", at + off, f"v{at}", letters[at], "A" if letters[at] != "A" else "C")
+        ("chr1", at + 1, f"v{at}", letters[at], "A" if letters[at] != "A" else "C")
         for at in (65, 74, 82)
     ]
-    variants = read_variants(
-        write(tmp_path, *(WRITTEN[schema](*row) for row in rows)), schema=schema
-    )
+    path = tmp_path / "variants.tsv"
+    path.write_text(lines(*((c, at + off, *row) for c, at, *row in rows)))
     with pytest.raises(SequenceError):
-        variant_windows(variants, tmp_path / "genome.fa", length=20)
-    right = read_variants(
-        write(
-            tmp_path,
-            *(
-                WRITTEN[schema](c, at - off, name, ref, alt)
-                for c, at, name, ref, alt in rows
-            ),
-        ),
-        schema=schema,
-    )
-    assert len(variant_windows(right, tmp_path / "genome.fa", length=20)) == 3
+        variant_windows(path, tmp_path / "genome.fa", length=20)
+    path.write_text(lines(*rows))
+    assert len(variant_windows(path, tmp_path / "genome.fa", length=20)) == 3
+
+
+@pytest.fixture
+def bcf(tmp_path):
+    pysam = pytest.importorskip("pysam")
+    path = tmp_path / "x.bcf"
+    (tmp_path / "x.vcf").write_text(VCF)
+    with (
+        pysam.VariantFile(str(tmp_path / "x.vcf")) as text,
+        pysam.VariantFile(str(path), "wb", header=text.header) as file,
+    ):
+        for record in text:
+            file.write(record)
+    return path
+
+
+def test_bcf_is_read_as_its_text_is(bcf):
+    assert read_variants(bcf) == VARIANTS
+    effect = InfoField("effect", "Float", "", [1.0, 2.0])
+    text = annotated_vcf(VARIANTS, [effect], like=bcf)
+    assert [row.split("\t")[7] for row in text.splitlines()[-2:]] == [
+        "effect=1",
+        "effect=2",
+    ]
+
+
+def test_bcf_needs_pysam(bcf, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pysam", None)
+    with pytest.raises(MissingExtraError):
+        read_variants(bcf)
+
+
+@pytest.mark.parametrize("kind", ["bcf", "vcf.gz"])
+def test_a_file_of_bgzip_that_ends_with_a_block_is_cut_short(bcf, tmp_path, kind):
+    import pysam
+
+    if kind == "vcf.gz":
+        bcf = tmp_path / "x.vcf.gz"
+        pysam.tabix_compress(str(tmp_path / "x.vcf"), str(bcf))
+        assert read_variants(bcf) == VARIANTS
+    whole = bcf.read_bytes()
+    for n in (28, 40):  # the last block, which is empty
+        bcf.write_bytes(whole[:-n])
+        with pytest.raises(SequenceError):
+            read_variants(bcf)

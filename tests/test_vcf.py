@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import Variant, decode
-from causalgia.sequences.variant_files import read_vcf
+from causalgia.sequences import Variant, decode, read_variants
 from causalgia.sequences.windowed_variants import variant_windows
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -60,7 +59,7 @@ def test_a_vcf_is_read_in_its_order(vcf, name, header, ends):
     )
     if ends != "\n" and not name.endswith("gz"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert read_vcf(path) == (
+    assert read_variants(path) == (
         Variant("chr2", 4, "A", "G", "rs2"),
         Variant("chr1", 0, "AC", "A", "chr1:1:AC>A"),
     )
@@ -72,7 +71,7 @@ def test_lines_of_several_alternates_are_split_and_shared_names_replaced(vcf):
         line("1", 9, "rs9", "G", "T"),
         line("1", 10, "rs9", "G", "T"),
     )
-    assert [(v.name, v.alternate) for v in read_vcf(path)] == [
+    assert [(v.name, v.alternate) for v in read_variants(path)] == [
         ("1:7:A>C", "C"),
         ("1:7:A>AT", "AT"),
         ("1:9:G>T", "T"),
@@ -81,7 +80,7 @@ def test_lines_of_several_alternates_are_split_and_shared_names_replaced(vcf):
 
 
 def test_columns_may_be_five_and_separated_by_blanks(vcf):
-    assert read_vcf(vcf("1 7 rs1 A C\n"))[0] == Variant("1", 6, "A", "C", "rs1")
+    assert read_variants(vcf("1 7 rs1 A C\n"))[0] == Variant("1", 6, "A", "C", "rs1")
 
 
 def test_a_variant_is_a_value():
@@ -122,7 +121,7 @@ def test_windows_of_a_file_are_those_of_its_variants(genome, vcf, path_type):
     path = vcf(line("chr1", 16, "x", "G", "T"))
     found, wanted = (
         variant_windows(path_type(path), genome, length=9),
-        variant_windows(read_vcf(path), genome, length=9),
+        variant_windows(read_variants(path), genome, length=9),
     )
     assert found.variants == wanted.variants
     np.testing.assert_array_equal(found.alternate, wanted.alternate)

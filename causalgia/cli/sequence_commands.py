@@ -15,7 +15,6 @@ from causalgia.choices import (
     ALIGNS,
     LEAST_MATCHED_NULLS,
     RECORD_SKIPS,
-    SCHEMAS,
     VARIANT_SKIPS,
     requested_parts,
 )
@@ -70,7 +69,6 @@ from causalgia.results_folder import (
 
 if TYPE_CHECKING:
     from causalgia._discover import Discovery
-    from causalgia.choices import Schema
     from causalgia.design import MatchedVariants
     from causalgia.experiments import Answer, Experiment
     from causalgia.ropes import Rope
@@ -422,7 +420,7 @@ def score_variants(
         Path,
         typer.Argument(
             metavar="CALLS",
-            help="Variants: a VCF file, or a table (--schema); or a trial.toml of them.",
+            help="Variants: a VCF file, or a table with the columns chrom pos ref alt; or a trial.toml of them.",
         ),
     ],
     out: OutOption,
@@ -449,16 +447,6 @@ def score_variants(
             help="Bases of a window: the input length of the network.",
         ),
     ] = None,
-    schema: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=(
-                f"Columns of CALLS: {', '.join(SCHEMAS)}; tables are tab-separated, "
-                "without header."
-            ),
-        ),
-    ] = SCHEMAS[0],
     null: Annotated[
         str,
         typer.Option(
@@ -584,12 +572,13 @@ def score_variants(
 
     Example:   causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
-    Example:   causalgia variants snps.bed --schema bed --genome hg38.fa --predictor net.toml --length 200 --out scored
+    Example:   causalgia variants snps.tsv --genome hg38.fa --predictor net.toml --length 200 --out scored
 
     Example:   causalgia variants trial.toml --out scored
     """
     from causalgia.experiments import variant_effects, variant_screen
     from causalgia.experiments.kit.matched_trial import listed_of
+    from causalgia.sequences.variant_files import is_vcf
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -620,7 +609,7 @@ def score_variants(
                     f"{given[0]} beside {calls}, which defines the variants and their "
                     "ranking"
                 )
-            experiment, loaded, calls, schema = _of_trial_file(calls, device)
+            experiment, loaded, calls = _of_trial_file(calls, device)
             vcf = calls
             _check_own_files(place, calls, force=force)
         elif genome is None or predictor is None or length is None:
@@ -628,7 +617,7 @@ def score_variants(
         else:
             _check_own_files(out, calls, force=force)
             reasons = _reasons(skip, mismatches=skip_mismatches)
-            chosen = _variants_of(calls, schema, genome, skip=reasons)
+            chosen = _variants_of(calls, genome, skip=reasons)
             if null == "none" and (
                 given := _options_set(
                     ctx, ["match", "n_null", "min_nulls", "tail", "rng"]
@@ -676,7 +665,7 @@ def score_variants(
             written = _write(
                 answer,
                 folder,
-                vcf if schema == "vcf" else None,
+                vcf if is_vcf(vcf) else None,
                 experiment.notes,
                 Printed(all_rows=all_rows, sentences=sentences, notes=notes),
             )
@@ -710,9 +699,9 @@ def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in given]
 
 
-def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path, str]:
+def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path]:
     """Return the experiment of a trial file, its predictor, and the file of its
-    variants with its schema.
+    variants.
     """
     from causalgia.trial_file import read_spec
 
@@ -728,7 +717,6 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Pat
         cast("Experiment", spec.design),
         loaded,
         Path(settings["vcf"]),
-        settings.get("schema", "vcf"),
     )
 
 
@@ -767,12 +755,12 @@ def _reasons(skip: str, *, mismatches: bool) -> tuple[str, ...]:
 
 
 def _variants_of(
-    calls: Path, schema: str, genome: Path, *, skip: tuple[str, ...]
+    calls: Path, genome: Path, *, skip: tuple[str, ...]
 ) -> tuple[Variant, ...]:
     from causalgia.sequences import read_variants
     from causalgia.sequences.variant_files import split_by_genome
 
-    chosen = read_variants(calls, schema=cast("Schema", schema), skip=skip)
+    chosen = read_variants(calls, skip=skip)
     if skip:  # the experiment tells which variants the genome has
         return chosen
     found = split_by_genome(chosen, genome)

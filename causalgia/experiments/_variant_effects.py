@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.choices import Align, Schema
+from causalgia.choices import Align
 from causalgia.design import Genomic
 from causalgia.errors import NAMES_SHOWN, DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
@@ -40,7 +40,7 @@ from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.skipped_inputs import Skip
-from causalgia.sequences.variant_files import Variant
+from causalgia.sequences.variant_files import Variant, VariantTable
 from causalgia.sequences.windowed_variants import ReadOut, VariantWindows
 
 if TYPE_CHECKING:
@@ -50,11 +50,10 @@ if TYPE_CHECKING:
 
 
 def variant_effects(
-    vcf: str | PathLike[str] | Sequence[Variant],
+    vcf: VariantTable | Sequence[Variant],
     fasta: str | PathLike[str],
     *,
     length: int,
-    schema: Schema = "vcf",
     read_out: ReadOut | None = None,
     align: Align | None = None,
     rope: RopeLike = "0.2 sd",
@@ -80,14 +79,12 @@ def variant_effects(
     Parameters
     ----------
     vcf
-        A VCF file or another table (`schema`), plain or gzip-compressed, or variants as
-        `causalgia.sequences.read_variants` gives them.
+        A VCF file or a table of variants, as `causalgia.sequences.read_variants` reads
+        it, or what that gives.
     fasta
         The reference genome, FASTA or .2bit; case is ignored.
     length
         Bases of each window, the predictor's input.
-    schema
-        Columns of the file (`causalgia.sequences.read_variants`).
     read_out
         Where the network reads: the site that stands in the middle of each window. By
         default the variant itself. A BED file of sites (transcription start sites,
@@ -169,7 +166,7 @@ def variant_effects(
     rs2            60         A         G  negligible
     """
     own = own_contexts(
-        list_of_variants(vcf, schema=schema, skip=skip),
+        list_of_variants(vcf, skip=skip),
         fasta,
         length=length,
         read_out=read_out,

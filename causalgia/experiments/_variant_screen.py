@@ -11,7 +11,7 @@ from os import PathLike
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.choices import Align, Schema
+from causalgia.choices import Align
 from causalgia.design import Genomic, MatchedVariants, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
@@ -28,19 +28,18 @@ from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.skipped_inputs import Skip
-from causalgia.sequences.variant_files import Variant
+from causalgia.sequences.variant_files import Variant, VariantTable
 from causalgia.sequences.windowed_variants import ReadOut
 
 
 def variant_screen(
-    vcf: str | PathLike[str] | Sequence[Variant],
+    vcf: VariantTable | Sequence[Variant],
     fasta: str | PathLike[str],
     *,
     length: int,
     null: MatchedVariants = MatchedVariants(of="genome"),  # noqa: B008 - frozen
     n_null: int = 10_000,
     tail: bool = False,
-    schema: Schema = "vcf",
     read_out: ReadOut | None = None,
     align: Align | None = None,
     rope: RopeLike = "matched",
@@ -59,8 +58,8 @@ def variant_screen(
     Parameters
     ----------
     vcf
-        A VCF file or another table (`schema`), plain or gzip-compressed, or variants as
-        `causalgia.sequences.read_variants` gives them.
+        A VCF file or a table of variants, as `causalgia.sequences.read_variants` reads
+        it, or what that gives.
     fasta
         The reference genome, FASTA or .2bit; case is ignored.
     length
@@ -75,8 +74,6 @@ def variant_screen(
         Whether p-values below ``1 / (m + 1)`` are extrapolated from the largest null
         effects of the stratum (2,000 or more), as ``tail_p`` beside ``p_matched``: a
         model of their tail, where ranks assume none. Verdicts stay those of the ranks.
-    schema
-        Columns of the file (`causalgia.sequences.read_variants`).
     read_out
         Where the network reads: the site that stands in the middle of each window. By
         default the variant itself. A BED file of sites (transcription start sites,
@@ -161,7 +158,7 @@ def variant_screen(
             argument="rope",
         )
     own = own_contexts(
-        list_of_variants(vcf, schema=schema, skip=skip),
+        list_of_variants(vcf, skip=skip),
         fasta,
         length=length,
         read_out=read_out,

@@ -14,7 +14,6 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_position
-from causalgia.choices import Schema
 from causalgia.design import Arm, Embed, Genomic, MatchedVariants, NullModel
 from causalgia.design.null_model import as_null_model
 from causalgia.errors import NAMES_SHOWN, DesignError, quoted
@@ -37,7 +36,7 @@ from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.skipped_inputs import Skip
-from causalgia.sequences.variant_files import Variant
+from causalgia.sequences.variant_files import Variant, VariantTable
 from causalgia.sequences.windowed_variants import allele_width, windows_of_list
 
 if TYPE_CHECKING:
@@ -56,13 +55,12 @@ _FROM_DECISIONS = {
 
 
 def variants_across_contexts(
-    vcf: str | PathLike[str] | Sequence[Variant],
+    vcf: VariantTable | Sequence[Variant],
     fasta: str | PathLike[str],
     *,
     null: NullModel,
     flank: int = 10,
     n_units: int | None = None,
-    schema: Schema = "vcf",
     rope: RopeLike = "0.2 sd",
     skip: Skip = (),
 ) -> Experiment:
@@ -77,8 +75,8 @@ def variants_across_contexts(
     Parameters
     ----------
     vcf
-        A VCF file or another table (`schema`), plain or gzip-compressed, or variants as
-        `causalgia.sequences.read_variants` gives them.
+        A VCF file or a table of variants, as `causalgia.sequences.read_variants` reads
+        it, or what that gives.
     fasta
         The reference genome, FASTA or .2bit; case is ignored.
     null
@@ -87,8 +85,6 @@ def variants_across_contexts(
         Bases of the genome on each side of the longer allele.
     n_units
         Backgrounds, by default 1,000 (or all real sequences).
-    schema
-        Columns of the file (`causalgia.sequences.read_variants`).
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
         reads. By default ``"0.2 sd"`` of the reference alleles' outcomes.
@@ -140,7 +136,7 @@ def variants_across_contexts(
     {'rs1 alternate': 1.0, 'rs1 reference': -1.0}
     """
     _check_null(null)
-    chosen, reasons = list_of_variants(vcf, schema=schema, skip=skip)
+    chosen, reasons = list_of_variants(vcf, skip=skip)
     flank = as_position(flank, "flank")
     most = null.length - 2 * flank - 1
     listed, references, alternates = _allele_strings(

@@ -32,7 +32,11 @@ def read_text(path: str | PathLike[str]) -> bytes:
         If the file is missing, unreadable, no regular file, too large (see
         `causalgia.inputs.read_bytes`), cut short, or not text.
     """
-    data = read_bytes(path, SequenceError, unpack=True)
+    return as_text(read_bytes(path, SequenceError, unpack=True), path)
+
+
+def as_text(data: bytes, path: str | PathLike[str]) -> bytes:
+    """Return the bytes of a text file as `read_text` does."""
     check_text(data, path)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -10,12 +10,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import pandas as pd
 
 from causalgia.checks import check_text_or_none, is_whole
-from causalgia.choices import SCHEMAS, VARIANT_SKIPS, Schema
-from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import parse_int
+from causalgia.choices import VARIANT_SKIPS
+from causalgia.errors import (
+    MissingExtraError,
+    SequenceError,
+    first_words,
+    install_command,
+    quoted,
+)
+from causalgia.inputs import parse_int, read_bytes
 from causalgia.sequences.allele_mismatches import mismatch_in_words
 from causalgia.sequences.alphabet import BASE_LETTERS
 from causalgia.sequences.genome import Genome
@@ -26,7 +34,7 @@ from causalgia.sequences.skipped_inputs import (
     check_any_left,
     parsed_or_left_out,
 )
-from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
+from causalgia.sequences.text_files import as_text, check_not_fasta, numbered_lines
 
 
 @dataclass(frozen=True)
@@ -142,30 +150,46 @@ class VariantList(tuple[Variant, ...]):
         return VariantList.of, (tuple(self), self.skipped, self.lines)
 
 
-def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
-    r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
+VariantTable: TypeAlias = str | PathLike[str] | pd.DataFrame
+"""A VCF file or a table of variants."""
+_COLUMNS = ("chrom", "pos", "id", "ref", "alt")
 
-    A line with several alternate alleles gives a variant for each. A variant is named
-    by its ID; one without, or whose ID is shared, is named
-    ``chromosome:POS:reference>alternate``. The first five columns are read: QUAL,
-    FILTER and genotypes are not looked at, so filter the file first. Columns are
-    separated by tabs, or by blanks on lines without tabs; the header may be missing.
+
+def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
+    r"""Read variants from a VCF file or a table, in its order.
+
+    Files are plain, or compressed by gzip or bgzip; BCF is read where pysam is installed
+    (the extra ``genome``). A table is a file separated by tabs (or by blanks on lines
+    without tabs) or a DataFrame, whose header has the columns ``chrom``, ``pos`` (counted
+    from 1), ``ref``, ``alt`` and perhaps ``id``, in either case. Without a header the
+    columns are those of a VCF file. Others are not looked at (QUAL, FILTER, genotypes),
+    so filter the file first.
+
+    Several alternates in one cell, separated by commas, are a variant each. Chromosomes
+    keep their spelling. A variant is named by its ID; one without (``.``), or whose ID is
+    shared, is named ``chromosome:POS:reference>alternate``. The genome tells whether
+    reference alleles are right (`causalgia.experiments.variant_effects`).
 
     Parameters
     ----------
-    path
-        The file.
+    source
+        The file, or the table.
     skip
-        Reasons for which an alternate is left out instead of refused, as in
-        `read_variants`.
+        Reasons for which an alternate is left out, and listed in ``skipped`` of what is
+        returned, instead of refused: ``"symbolic"`` (``<DEL>``, breakends, ``*``,
+        ``.``), ``"N"`` (other letters than A, C, G, T), ``"unchanged"`` (both alleles
+        are equal), ``"repeated"``, ``"malformed"`` (a line that cannot be parsed), or
+        ``"all"`` of these. Those that a genome tells
+        (`causalgia.experiments.variant_effects`) are accepted and mean nothing here.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or has no variants, a line is malformed, an allele is
-        not a string of A, C, G, T (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or
-        a variant is repeated, and `skip` does not leave it out. The message names file
-        and line.
+        If the file cannot be read or has no variants, a column is not there, a line is
+        malformed, an allele is not a string of A, C, G, T, or a variant is repeated, and
+        `skip` does not leave it out; or nothing is left. The message names file and line.
+    MissingExtraError
+        If the file is BCF and pysam is not installed.
 
     Examples
     --------
@@ -174,118 +198,104 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
     >>> _ = path.write_text(
     ...     "chr1\t42\trs1\tA\tG\t.\tPASS\t.\nchr1\t50\t.\tCA\tC\t.\tPASS\t.\n"
     ... )
-    >>> [(v.name, v.position) for v in read_vcf(path)]
+    >>> [(v.name, v.position) for v in read_variants(path)]
     [('rs1', 41), ('chr1:50:CA>C', 49)]
+    >>> import pandas as pd
+    >>> read_variants(pd.DataFrame({"chrom": [1], "pos": 9, "ref": "A", "alt": "T"}))[
+    ...     0
+    ... ].name
+    '1:9:A>T'
     """
-    text = read_text(path)
-    check_not_fasta(
-        text, path, "give the VCF file first, then the FASTA file of the genome"
-    )
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
-    rows = [row for row in numbered_lines(text) if not row[1].startswith("#")]
-
-    def variants_of(number: int, line: str, skipped: list[Skipped]) -> list[Variant]:
-        return [*_variants(line, f"{path}: line {number}", number, reasons, skipped)]
-
-    try:
-        found = [
-            (number, variant)
-            for number, line in rows
-            for variant in variants_of(number, line, skipped)
-        ]
-        check_any_left(len(found), skipped, str(path))
-    except SequenceError:
-        _check_is_vcf(text, path)
-        raise
+    place, names, rows = _cells_of(source)
+    where = f"{place}: {'line' if place != _TABLE else 'row'}"
+    if missing := [x for x in _COLUMNS if x not in names and x != "id"]:
+        raise SequenceError(
+            f"{place}: no column {missing[0]} among {quoted(names)}; a table of variants "
+            "has chrom, pos (counted from 1), ref, alt, and maybe id"
+        )
+    at = [names.index(x) if x in names else -1 for x in _COLUMNS]
+    found = [
+        (number, variant)
+        for number, row in rows
+        for variant in _variants(row, at, f"{where} {number}", number, reasons, skipped)
+    ]
+    check_any_left(len(found), skipped, place)
     if not found:
-        msg = (
-            f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, "
-            "separated by tabs"
-        )
-        raise SequenceError(msg)
-    # a name that is the end of an interval whose start was read as a position counted
-    # from 1
-    if all(
-        x.name in (str(x.position + 2), str(x.position + 1 + len(x.reference)))
-        for _, x in found
-    ):
-        columns = _COLUMNS_OF_SCHEMA["bed"]
-        written = all(line.count("\t") + 1 == len(columns) for _, line in rows)
-        anew = "" if written else f"write {_column_names('bed')}, and "
-        raise SequenceError(
-            f"{path}: ID is the end of each variant, as in a BED file, which counts "
-            f"from 0; {anew}give schema='bed' (cg.sequences.read_variants)"
-        )
-    return _each_once(found, skipped, reasons, path)
+        raise SequenceError(f"{place}: no variants")
+    return _each_once(found, skipped, reasons, where)
 
 
-def _check_is_vcf(text: bytes, path: str | PathLike[str]) -> None:
-    """Raise SequenceError if lines without the header of a VCF file have columns of
-    another order: those of a schema, or all of them no allele or position in a column
-    of it.
+_TABLE = "variants"
+
+
+def _cells_of(
+    source: VariantTable,
+) -> tuple[str, list[str], list[tuple[int, list[str]]]]:
+    """Return the place, the names of the columns and the cells of each line."""
+    if not isinstance(source, str | PathLike):
+        table = source.convert_dtypes().astype(object)
+        values = table.where(table.notna(), ".").to_numpy().tolist()
+        names = [str(x).lower().removeprefix("#") for x in table.columns]
+        return _TABLE, names, [*enumerate(([str(x) for x in row] for row in values), 1)]
+    text = vcf_text(source)
+    check_not_fasta(
+        text, source, "give the variants first, then the FASTA file of the genome"
+    )
+    names, rows = list[str](), list[tuple[int, list[str]]]()
+    for number, line in numbered_lines(text):
+        cells, is_comment = _cells(line), line.startswith("#")
+        if not names and (
+            line.lower().startswith("#chrom")
+            or not (is_comment or any(map(str.isdecimal, cells)))
+        ):
+            names = [x.lower().removeprefix("#") for x in cells]
+        elif not is_comment:
+            names = names or list(_COLUMNS)
+            rows.append((number, cells))
+    return str(source), names or list(_COLUMNS), rows
+
+
+def vcf_text(path: str | PathLike[str]) -> bytes:
+    """Return the text of a VCF file, plain or compressed; of BCF, as VCF.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read, or is cut short.
+    MissingExtraError
+        If it is BCF and pysam is not installed.
     """
-    lines = list(numbered_lines(text))
-    if any(line.startswith(("##", "#CHROM")) for _, line in lines):
-        return
-    rows = [
-        (number, line)
-        for number, line in lines
-        if not line.startswith("#") and not _is_header(line)
-    ]
-    schemas = [
-        schema
-        for schema in _COLUMNS_OF_SCHEMA
-        if rows and all(_has_variant(line, schema) for _, line in rows)
-    ]
-    if schemas and not any(_has_variant(line, "original") for _, line in rows):
-        raise SequenceError(
-            f"{path}: not a VCF file: the columns are {_column_names(schemas[0])}; "
-            f"give schema={quoted(schemas[0])} (cg.sequences.read_variants)"
-        )
-    columns = {_not_of_vcf(line) for _, line in rows}
-    if len(rows) > 1 and len(columns) == 1 and (column := columns.pop()):
-        number, line = rows[0]
-        cell = _cells(line)[_VCF_COLUMNS.index(column)]
-        listed = "; ".join(
-            f"{quoted(schema)}: {_column_names(schema)}"
-            for schema in _COLUMNS_OF_SCHEMA
-        )
-        raise SequenceError(
-            f"{path}: no line has {column} of a VCF file in column "
-            f"{_VCF_COLUMNS.index(column) + 1} ({quoted(cell)} in line {number}); "
-            "which schema has the file? Give it as schema= "
-            "(cg.sequences.read_variants), or first write the columns of one: "
-            f"{listed}"
-        )
-
-
-def _is_header(line: str) -> bool:
-    return bool({"chr", "chrom", "pos", "start"} & set(line.lower().split()))
-
-
-def _has_variant(line: str, schema: str) -> bool:
-    """Return whether a line is read as a variant of letters by a schema."""
+    data = read_bytes(path, SequenceError, unpack=True)
+    if not data.startswith(b"BCF"):
+        return as_text(data, path)
     try:
-        row = _schema_row(line, schema)
-    except SequenceError:
-        return False
-    return all(not flaw_of_alleles(row[2], one) for one in row[4].split(","))
+        import pysam
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path}: BCF is read by pysam: {install_command('genome')}"
+        ) from error
+    said = pysam.set_verbosity(0)
+    try:
+        with pysam.VariantFile(str(path)) as file:
+            return (str(file.header) + "".join(map(str, file))).encode()
+    except (OSError, ValueError) as error:
+        raise SequenceError(
+            f"{path}: BCF cannot be read ({first_words(error)})"
+        ) from error
+    finally:
+        pysam.set_verbosity(said)
 
 
-def _not_of_vcf(line: str) -> str:
-    """Return the first column of a VCF file that a line has something else in; empty if
-    there is none.
-    """
-    cells = dict(zip(_VCF_COLUMNS, _cells(line), strict=False))
-    if "ALT" not in cells:
-        return ""
-    if not cells["POS"].isdecimal():
-        return "POS"
-    if not cells["REF"].isalpha():
-        return "REF"
-    alternates = cells["ALT"].split(",")
-    is_allele = any(one.isalpha() or set(one) & set("<[]*.") for one in alternates)
-    return "" if is_allele else "ALT"
+def is_vcf(path: str | PathLike[str]) -> bool:
+    """Say whether the columns of a file are those of VCF, under its header or none."""
+    for _, line in numbered_lines(vcf_text(path)):
+        cells = _cells(line.lower())
+        if cells[0] == "#chrom":
+            return cells[1:5] == list(_COLUMNS[1:])
+        if not line.startswith("#"):
+            return any(map(str.isdecimal, cells))
+    return False
 
 
 def _cells(line: str) -> list[str]:
@@ -296,7 +306,7 @@ def _each_once(
     found: Sequence[tuple[int, Variant]],
     skipped: list[Skipped],
     reasons: frozenset[str],
-    path: str | PathLike[str],
+    where: str,
 ) -> VariantList:
     """Return variants that are listed once, under names of their own."""
     seen: dict[str, int] = {}
@@ -310,8 +320,8 @@ def _each_once(
             skipped.append(skipped_variant(variant, "repeated", detail, line=number))
         else:
             raise SequenceError(
-                f"{path}: lines {seen[variant.written]} and {number} give the same "
-                f"variant {variant.written}; skip='repeated' leaves it out"
+                f"{where} {number}: variant {variant.written} is that of "
+                f"{seen[variant.written]}; skip='repeated' leaves it out"
             )
     shared = Counter(variant.name for variant in once)
     return VariantList.of(
@@ -358,60 +368,26 @@ def _allele(letters: str, place: str) -> str:
     allele = letters.upper() if isinstance(letters, str) else ""
     if allele and set(allele) <= BASE_LETTERS:
         return allele
-    symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
-    ambiguous = isinstance(letters, str) and letters.isalpha()
-    why = "alleles are strings of A, C, G, T" if ambiguous else symbolic
-    cure = "drop the variant, or write the allele out"
-    if letters in ("", "-"):
-        why = "an allele has at least one base"
-        cure = "write both with the base before them, as GA and G of a deleted A"
-    msg = f"{place} is {quoted(letters)}; {why}: {cure}"
-    raise SequenceError(msg)
+    raise SequenceError(
+        f"{place} is {quoted(letters)}; an allele is a string of A, C, G, T"
+    )
 
 
 def _variants(
-    line: str,
-    place: str,
-    number: int,
-    reasons: frozenset[str],
-    skipped: list[Skipped],
-) -> Iterator[Variant]:
-    row = parsed_or_left_out(lambda: _vcf_row(line), place, number, reasons, skipped)
-    if row is not None:
-        yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
-
-
-def _vcf_row(line: str) -> tuple[str, int, str, str, str]:
-    """Return chromosome, position from 0, reference, name and alternates of a line."""
-    columns = _cells(line)
-    if len(columns) < 5:
-        msg = (
-            f"{len(columns)} columns; a VCF line has CHROM, POS, ID, REF and "
-            "ALT, separated by tabs"
-        )
-        raise SequenceError(msg)
-    chromosome, at, identifier, reference, alternates = columns[:5]
-    position = parse_int(at, SequenceError, source="POS")
-    if position < 1:
-        msg = (
-            f"POS {quoted(at)} is not a whole number of at least 1 (a VCF "
-            "counts from 1); correct or drop the line"
-        )
-        raise SequenceError(msg)
-    name = "" if identifier in (".", "") else identifier
-    return chromosome, position - 1, reference, name, alternates
-
-
-def _of_alternates(
-    row: tuple[str, int, str, str],
-    alternates: str,
+    cells: list[str],
+    at: Sequence[int],
     place: str,
     number: int,
     reasons: frozenset[str],
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
     """Yield a variant for each alternate of a line that is not left out."""
-    chromosome, position, reference, name = row
+    row = parsed_or_left_out(
+        lambda: _parsed(cells, at), place, number, reasons, skipped
+    )
+    if row is None:
+        return
+    chromosome, position, name, reference, alternates = row
     for alternate in alternates.split(","):
         flaw = flaw_of_alleles(reference, alternate)
         if flaw and flaw in reasons:
@@ -430,15 +406,27 @@ def _of_alternates(
             raise type(error)(f"{place}: {error}") from error
 
 
+def _parsed(cells: list[str], at: Sequence[int]) -> tuple[str, int, str, str, str]:
+    """Return chromosome, position from 0, name, reference and alternates of a line."""
+    if len(cells) <= max(at):
+        raise SequenceError(f"{len(cells)} columns, fewer than the header has")
+    chromosome, pos, name, reference, alternates = (
+        cells[i] if i >= 0 else "." for i in at
+    )
+    position = parse_int(pos, SequenceError, source="POS")
+    if position < 1:
+        raise SequenceError(f"POS {quoted(pos)} is below 1; positions count from 1")
+    return chromosome, position - 1, "" if name == "." else name, reference, alternates
+
+
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     """Return variants as a tuple: at least one, with different names."""
     chosen = tuple(variants) if isinstance(variants, Iterable) else (variants,)
     odd = [x for x in chosen if not isinstance(x, Variant)]
     if not chosen or odd:
         msg = (
-            "variants= takes a VCF file, or what cg.sequences.read_variants gives, "
-            "values such as cg.sequences.Variant('chr1', 1000, 'A', 'G'), at least "
-            f"one, not {quoted(odd[0] if odd else chosen)}"
+            "variants= are values such as cg.sequences.Variant('chr1', 1000, 'A', 'G'), "
+            f"at least one, not {quoted(odd[0] if odd else chosen)}"
         )
         raise SequenceError(msg)
     twice = [
@@ -451,189 +439,6 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
         )
         raise SequenceError(msg)
     return chosen
-
-
-_COLUMNS_OF_SCHEMA: dict[str, tuple[str, ...]] = {
-    "original": ("chromosome", "position", "name", "reference", "alternate"),
-    "bed": ("chromosome", "position", "end", "reference", "alternate", "name"),
-    "plink": ("chromosome", "name", "", "position", "reference", "alternate"),
-    "plink2": ("chromosome", "name", "position", "reference", "alternate"),
-    "chrombpnet": ("chromosome", "position", "reference", "alternate", "name"),
-}
-
-
-def read_variants(
-    path: str | PathLike[str], *, schema: Schema = "vcf", skip: Skip = ()
-) -> VariantList:
-    r"""Read variants from a VCF file or a tab-separated table, plain or
-    gzip-compressed, in its order.
-
-    Use it for lists of variants of other tools. The tables are those of variant-scorer
-    and have no header:
-
-    ==============  ====================================================================
-    ``original``    chromosome, position, name, allele 1, allele 2
-    ``bed``         chromosome, start, end, allele 1, allele 2, name; **counted from 0**
-    ``plink``       chromosome, name, (ignored), position, allele 1, allele 2
-    ``plink2``      chromosome, name, position, allele 1, allele 2
-    ``chrombpnet``  chromosome, position, allele 1, allele 2, name
-    ==============  ====================================================================
-
-    Positions are counted from 1 but in ``bed``. Allele 1 is the reference and allele 2
-    the alternate, as variant-scorer has it: the genome tells whether that is so
-    (`variant_windows`). Several alternates in one cell, separated by commas, are a
-    variant each. Chromosomes keep their spelling. A variant without a name (``.``), or
-    that shares one, is named ``chromosome:POS:reference>alternate``.
-
-    Parameters
-    ----------
-    path
-        The file.
-    schema
-        ``"vcf"``, or one of the five above.
-    skip
-        Reasons for which an alternate is left out, and listed in ``skipped`` of what is
-        returned, instead of refused: ``"symbolic"`` (``<DEL>``, breakends, ``*``,
-        ``.``), ``"N"`` (other letters than A, C, G, T), ``"unchanged"`` (both alleles
-        are equal), ``"repeated"``, ``"malformed"`` (a line that cannot be parsed), or
-        ``"all"`` of these. Those that a genome tells
-        (`causalgia.experiments.variant_effects`) are accepted and mean nothing here.
-
-    Raises
-    ------
-    SequenceError
-        If there is no such schema, the file cannot be read or has no variants, a line
-        has other columns than the schema or a malformed value, an allele is not a
-        string of A, C, G, T, or a variant is repeated, and `skip` does not leave it
-        out; or nothing is left. The message names file and line.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "two.bed"
-    >>> _ = path.write_text("chr1\t41\t42\tA\tG\trs1\nchr1\t49\t51\tCA\tC\t.\n")
-    >>> [(v.name, v.position) for v in read_variants(path, schema="bed")]
-    [('rs1', 41), ('chr1:50:CA>C', 49)]
-    """
-    if schema not in SCHEMAS:
-        known = ", ".join(map(quoted, SCHEMAS))
-        raise SequenceError(
-            f"schema={quoted(schema)} is not one of {known}; it names the columns "
-            "of the file"
-        )
-    if schema == "vcf":
-        return read_vcf(path, skip=skip)
-    text = read_text(path)
-    check_not_fasta(
-        text, path, "give the file of variants first, then the FASTA file of the genome"
-    )
-    reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
-    rows = [row for row in numbered_lines(text) if not row[1].startswith("#")]
-    if rows and _is_header(rows[0][1]):
-        raise SequenceError(
-            f"{path}: line {rows[0][0]} is a header, and the schemas have none; drop "
-            "it, or begin it with #"
-        )
-
-    def variants_of(number: int, line: str, skipped: list[Skipped]) -> list[Variant]:
-        place = f"{path}: line {number}"
-        return [*_variants_of_row(line, schema, place, number, reasons, skipped)]
-
-    try:
-        found = [
-            (number, variant)
-            for number, line in rows
-            for variant in variants_of(number, line, skipped)
-        ]
-        check_any_left(len(found), skipped, str(path))
-    except SequenceError:
-        _check_has_schema(text, path, schema)
-        raise
-    if not found:
-        raise SequenceError(
-            f"{path}: no variants; schema={quoted(schema)} has the columns "
-            f"{_column_names(schema)}"
-        )
-    return _each_once(found, skipped, reasons, path)
-
-
-def _check_has_schema(text: bytes, path: str | PathLike[str], schema: str) -> None:
-    """Raise SequenceError if no line is read as a variant by this schema, and the file
-    is a VCF file or all lines are read by another schema.
-    """
-    lines = [line for _, line in numbered_lines(text)]
-    rows = [line for line in lines if not line.startswith("#")]
-    if any(_has_variant(line, schema) for line in rows):
-        return
-    if any(line.startswith(("##fileformat=VCF", "#CHROM")) for line in lines):
-        raise SequenceError(
-            f"{path}: this is a VCF file, and schema={quoted(schema)} has the "
-            f"columns {_column_names(schema)}; give schema='vcf'"
-        )
-    fitting = [
-        other
-        for other in _COLUMNS_OF_SCHEMA
-        if all(_has_variant(line, other) for line in rows)
-    ]
-    if fitting:
-        raise SequenceError(
-            f"{path}: the columns are {_column_names(fitting[0])}, and those of "
-            f"schema={quoted(schema)} {_column_names(schema)}; give "
-            f"schema={quoted(fitting[0])}"
-        )
-
-
-def _column_names(schema: str) -> str:
-    return ", ".join(name or "(ignored)" for name in _COLUMNS_OF_SCHEMA[schema])
-
-
-def _variants_of_row(
-    line: str,
-    schema: str,
-    place: str,
-    number: int,
-    reasons: frozenset[str],
-    skipped: list[Skipped],
-) -> Iterator[Variant]:
-    row = parsed_or_left_out(
-        lambda: _schema_row(line, schema), place, number, reasons, skipped
-    )
-    if row is not None:
-        yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
-
-
-def _schema_row(line: str, schema: str) -> tuple[str, int, str, str, str]:
-    """Return chromosome, position from 0, reference, name and alternates of a row."""
-    cells = [cell.strip() for cell in line.split("\t")]
-    if len(cells) != len(_COLUMNS_OF_SCHEMA[schema]):
-        raise SequenceError(
-            f"{len(cells)} columns separated by tabs, and "
-            f"schema={quoted(schema)} has {len(_COLUMNS_OF_SCHEMA[schema])}: "
-            f"{_column_names(schema)}; give the schema that the file has"
-        )
-    row = dict(zip(_COLUMNS_OF_SCHEMA[schema], cells, strict=True))
-    first = 0 if schema == "bed" else 1
-    position = parse_int(row["position"], SequenceError, source="position")
-    if position < first:
-        raise SequenceError(
-            f"position {position}; schema={quoted(schema)} counts from {first}"
-        )
-    if "end" in row:
-        end = parse_int(row["end"], SequenceError, source="end")
-        if end not in (position + 1, position + len(row["reference"])):
-            raise SequenceError(
-                f"[{position}, {end}) has {end - position} bases and allele 1 "
-                f"{quoted(row['reference'])} {len(row['reference'])}; a BED counts its "
-                "start from 0 and excludes its end"
-            )
-    name = "" if row["name"] in (".", "") else row["name"]
-    return (
-        row["chromosome"],
-        position - first,
-        row["reference"],
-        name,
-        row["alternate"],
-    )
 
 
 class OfGenome(NamedTuple):
@@ -759,12 +564,10 @@ def check_alleles(
     if len(wrong) > 2 and 2 * len(wrong) > len(variants) and (right or left):
         cure = (
             "it has all alleles one base to the right, as where positions are counted "
-            "from 0 and were taken as counted from 1; add 1 to each, or give a table "
-            "with schema='bed', which counts from 0"
+            "from 0 and were taken as counted from 1; add 1 to each"
             if right
             else "it has all alleles one base to the left, as where positions are counted "
-            "from 1 and were taken as counted from 0; subtract 1 from each, or give "
-            "another schema than 'bed', which counts from 0"
+            "from 1 and were taken as counted from 0; subtract 1 from each"
         )
     place = f"{variant.chromosome}:{variant.position} (counted from 0)"
     msg = (
@@ -914,8 +717,10 @@ def annotated_vcf(
                     ".",
                 ]
             )
+    elif not is_vcf(like):
+        raise SequenceError(f"{like}: is a table, and like= is a VCF file")
     else:
-        lines = [line for _, line in numbered_lines(read_text(like))]
+        lines = [line for _, line in numbered_lines(vcf_text(like))]
         head = [line for line in lines if line.startswith("#")]
         cells = [
             line.split("\t") if "\t" in line else line.split()

@@ -28,7 +28,7 @@ from causalgia.sequences.variant_files import (
     Variant,
     as_variants,
     check_alleles,
-    read_vcf,
+    read_variants,
 )
 from causalgia.types import Mask, Tokens
 
@@ -136,7 +136,7 @@ def variant_windows(
     Parameters
     ----------
     variants
-        A VCF file, or its variants as `read_vcf` gives them: at least one, with
+        A VCF file, or its variants as `read_variants` gives them: at least one, with
         different names.
     fasta
         The genome: FASTA, plain or gzip-compressed, or .2bit.
@@ -179,7 +179,7 @@ def variant_windows(
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
     chosen = as_variants(
-        read_vcf(variants) if isinstance(variants, str | PathLike) else variants
+        read_variants(variants) if isinstance(variants, str | PathLike) else variants
     )
     _check_windows_fit(chosen, length)
     if align not in ALIGNS:

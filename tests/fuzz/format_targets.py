@@ -33,11 +33,8 @@ GENOME = (
 VARIANTS = {
     "vcf": b'##fileformat=VCFv4.2\n##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n'
     b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t6\trs1\tC\tG,T\t.\tPASS\tAF=0.1,0.2;CG_effect=1\nchr2\t4\t.\tAT\tA\t.\t.\t.\n",
-    "original": b"chr1\t6\trs1\tC\tG\nchr2\t4\t.\tAT\tA\n",
-    "bed": b"#chrom\tstart\nchr1\t5\t6\tC\tG,T\trs1\nchr2\t3\t5\tAT\tA\t.\n",
-    "plink": b"chr1\trs1\t0\t6\tC\tG\nchr2\trs2\t0\t4\tAT\tA\n",
-    "plink2": b"chr1\trs1\t6\tC\tG\nchr2\t.\t4\tAT\tA\n",
-    "chrombpnet": b"chr1\t6\tC\tG\trs1\nchr2\t4\tAT\tA\t.\n",
+    "table": b"chrom\tpos\tref\talt\tid\nchr1\t6\tC\tG,T\trs1\nchr2\t4\tAT\tA\t.\n",
+    "headless": b"chr1\t6\trs1\tC\tG\nchr2\t4\t.\tAT\tA\n",
 }
 MEME = (
     b"MEME version 5\n\nALPHABET= ACGT\n\nMOTIF MA0035.4 GATA1\nletter-probability matrix: alength= 4 w= 3 nsites= 20\n"
@@ -75,17 +72,16 @@ def _one_worse(rng: Random, *texts: bytes) -> list[bytes]:
 
 
 def variants(rng: Random, folder: Path) -> None:
-    schema: Any = rng.choice(list(VARIANTS))
-    table, genome = _one_worse(rng, VARIANTS[schema], GENOME)
+    kind = rng.choice(list(VARIANTS))
+    table, genome = _one_worse(rng, VARIANTS[kind], GENOME)
     path, fasta = _file(folder, "x.tsv", table), _file(folder, "g.fa", genome)
-    asked: Any = rng.choice(list(VARIANTS)) if rng.random() < 0.1 else schema
-    if schema == "vcf" and rng.random() < 0.2:
+    if kind == "vcf" and rng.random() < 0.2:
         annotated_vcf([], [], like=path)
-    found = read_variants(path, schema=asked)
+    found = read_variants(path)
     effect = InfoField("CG_effect", "Float", 'of "K562"', [0.5] * len(found))
     text = str(rng.choice([x for x in mutation.PLAIN if not isinstance(x, int)]))[:50]
     odd = InfoField(info_name(text), "String", text, [text] * len(found))
-    annotated_vcf(found, [effect, odd], like=path if asked == "vcf" else None)
+    annotated_vcf(found, [effect, odd], like=path if kind == "vcf" else None)
     kept = split_by_genome(found, fasta).matched
     variant_windows(kept, fasta, length=rng.choice((6, 10, 10**12)))
 

@@ -28,8 +28,7 @@ from causalgia.mpra.counts.counts_table import as_side_table
 from causalgia.mpra.formats.orders import two_arms as library_of_two
 from causalgia.protocol.lock_file import lock_text
 from causalgia.schema import validate
-from causalgia.sequences import from_bed, read_fasta, read_motifs
-from causalgia.sequences.variant_files import read_vcf
+from causalgia.sequences import from_bed, read_fasta, read_motifs, read_variants
 from causalgia.sequences.windowed_variants import variant_windows
 from causalgia.trial_file._starter import starter, starter_files
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis, read_library_spec
@@ -173,7 +172,7 @@ def vcf(rng: Random, folder: Path) -> None:
         if rng.random() < 0.7
         else (mutation.of_lines(FASTA, rng), VCF)
     )
-    variants = read_vcf(_file(folder, "x.vcf", found))
+    variants = read_variants(_file(folder, "x.vcf", found))
     variant_windows(
         variants, _file(folder, "g.fa", genome), length=rng.choice((6, 10, 10**12))
     )

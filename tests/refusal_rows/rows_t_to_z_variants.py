@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import causalgia as cg
 from causalgia.errors import DesignError, SequenceError
 from causalgia.experiments import junctions, kmer_screen, knock_in, motif_pair
 from causalgia.sequences import Variant, read_variants
-from causalgia.sequences.variant_files import InfoField, annotated_vcf, read_vcf
+from causalgia.sequences.variant_files import InfoField, annotated_vcf
 from causalgia.sequences.windowed_variants import variant_windows
 
 from . import Row
@@ -30,12 +32,12 @@ def of_file(read: Callable[..., Any], text: str, name: str, **options: Any) -> A
 
 
 def vcf(text: str) -> Any:
-    return of_file(read_vcf, HEADER + text, "x.vcf")
+    return of_file(read_variants, HEADER + text, "x.vcf")
 
 
-def listed(schema: str, *rows: str) -> Any:
+def listed(*rows: str) -> Any:
     text = "".join(row.replace(" ", "\t") + "\n" for row in rows)
-    return of_file(read_variants, text, "x.tsv", schema=schema)
+    return of_file(read_variants, text, "x.tsv")
 
 
 def windows(*variants: Variant, length: int = 5) -> Any:
@@ -66,11 +68,11 @@ ROWS = [
         "a variant twice in a VCF",
         lambda: vcf("1\t7\tx\tA\tC\n1\t7\ty\tA\tc\n"),
         SequenceError,
-        "lines 3 and 4",
+        "line 4",
     ),
     Row(
         "a binary VCF",
-        lambda: of_file(read_vcf, "BCF\0\0", "x.bcf"),
+        lambda: of_file(read_variants, "BCF\0\0", "x.bcf"),
         SequenceError,
         "x.bcf",
     ),
@@ -83,48 +85,50 @@ ROWS = [
         "FASTA",
     ),
     Row(
-        "a list lacks a column",
-        lambda: listed("original", "1 5 x A"),
+        "a table lacks a cell",
+        lambda: listed("chrom pos ref alt", "1 5 A"),
         SequenceError,
-        "line 1",
+        "line 2",
     ),
     Row(
-        "a list of another schema",
-        lambda: listed("original", "1 x 5 A G"),
+        "a table that counts from 0",
+        lambda: listed("chrom pos ref alt", "1 0 A G"),
         SequenceError,
-        "schema",
+        "line 2",
     ),
     Row(
-        "a list that counts from 0",
-        lambda: listed("original", "1 0 x A G"),
+        "a variant twice in a table",
+        lambda: listed("chrom pos ref alt", "1 5 A G", "1 5 A G"),
         SequenceError,
-        "position 0",
+        "line 3",
     ),
     Row(
-        "a BED of no bases",
-        lambda: listed("bed", "1 5 5 A G x"),
+        "the columns of a genome-wide association study",
+        lambda: listed("SNP CHR BP A1 A2 BETA", "rs1 1 5 A G 0.1"),
         SequenceError,
-        "[5, 5)",
+        "'bp'",
     ),
     Row(
-        "a variant twice in a list",
-        lambda: listed("original", "1 5 x A G", "1 5 y A G"),
+        "a list of variant-scorer",
+        lambda: listed("chr pos variant_id allele1 allele2", "chr1 42 rs1 A G"),
         SequenceError,
-        "lines 1 and 2",
+        "'allele1'",
     ),
     Row(
-        "a BED in the place of a VCF",
-        lambda: listed("vcf", "chr1 41 42 A G . PASS .", "chr2 9 11 CA C . PASS ."),
+        "a DataFrame of other columns",
+        lambda: read_variants(pd.DataFrame({"chrom": ["1"], "position": [4]})),
         SequenceError,
-        "bed",
+        "'position'",
     ),
     Row(
-        "a list with a header",
-        lambda: listed(
-            "original", "chr pos variant_id allele1 allele2", "chr1 42 rs1 A G"
+        "a table in the place of a VCF to annotate",
+        lambda: of_file(
+            lambda path: annotated_vcf([], [], like=path),
+            "chrom\tpos\tref\talt\n1\t5\tA\tG\n",
+            "x.tsv",
         ),
         SequenceError,
-        "line 1",
+        "x.tsv",
     ),
     Row(
         "another reference than the genome's",

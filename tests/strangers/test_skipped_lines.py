@@ -12,7 +12,6 @@ import causalgia as cg
 from causalgia.errors import CausalgiaError, SequenceError
 from causalgia.sequences import read_fasta, read_sequences, read_variants
 from causalgia.sequences.fasta import from_bed
-from causalgia.sequences.variant_files import read_vcf
 from causalgia.trial_file import read_spec
 
 BASES = np.random.default_rng(3).choice(list("ACGT"), 220)
@@ -170,9 +169,9 @@ def test_a_line_that_cannot_be_parsed(folder, row):
     path = vcf(folder / "v.vcf", enumerate(GOOD))
     path.write_text(path.read_text() + f"{row}\n")
     with pytest.raises(CausalgiaError):
-        read_vcf(path)
+        read_variants(path)
     for reasons in ("malformed", "all", ["all", "N"]):
-        found = read_vcf(path, skip=reasons)
+        found = read_variants(path, skip=reasons)
         assert len(found) == len(GOOD)
         assert [(x.line, x.reason) for x in found.skipped] == [(13, "malformed")]
     experiment = cg.experiments.variant_effects(
@@ -197,7 +196,7 @@ def test_intervals_and_tables_that_cannot_be_parsed(folder):
     assert [x.line for x in found.skipped] == [2, 3, 4, 5]
     table = folder / "t.tsv"
     table.write_text("c\t60\trs1\tA\tG\nc\t?\trs2\tA\tG\nc\t70\n")
-    rows = read_variants(table, schema="original", skip="malformed")
+    rows = read_variants(table, skip="malformed")
     assert [x.name for x in rows] == ["rs1"]
     assert [x.line for x in rows.skipped] == [2, 3]
 

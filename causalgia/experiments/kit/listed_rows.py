@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from causalgia.choices import VARIANT_SKIPS, Schema
-from causalgia.errors import DesignError, quoted
+from causalgia.choices import VARIANT_SKIPS
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.skipped_inputs import (
     Skip,
@@ -20,7 +19,7 @@ from causalgia.sequences.skipped_inputs import (
     skip_sentence,
     skipped_table,
 )
-from causalgia.sequences.variant_files import Variant, read_variants
+from causalgia.sequences.variant_files import Variant, VariantTable, read_variants
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,31 +41,24 @@ class ListOfVariants(NamedTuple):
 
 
 def list_of_variants(
-    vcf: str | PathLike[str] | Sequence[Variant], *, schema: Schema, skip: Skip
+    vcf: VariantTable | Sequence[Variant], *, skip: Skip
 ) -> ListOfVariants:
-    """Return the variants of a file or a sequence, and the reasons of `skip`.
+    """Return the variants of a file, a table or a sequence, and the reasons of `skip`.
 
     Raises
     ------
-    DesignError
-        If `schema` is given for variants that are of no file.
     SequenceError
         As `causalgia.sequences.read_variants`.
 
     Examples
     --------
-    >>> list_of_variants([Variant("1", 4, "A", "G")], schema="vcf", skip="N").skip
+    >>> list_of_variants([Variant("1", 4, "A", "G")], skip="N").skip
     frozenset({'N'})
     """
-    if schema != "vcf" and not isinstance(vcf, str | PathLike):
-        raise DesignError(
-            f"schema={quoted(schema)} is for a file, and variants were given: "
-            "leave it out"
-        )
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
     given: Any = vcf
-    if isinstance(vcf, str | PathLike):
-        given = read_variants(vcf, schema=schema, skip=skip)
+    if isinstance(vcf, str | PathLike) or hasattr(vcf, "columns"):
+        given = read_variants(given, skip=skip)
     if not isinstance(given, tuple):  # that of a file knows what was left out
         given = tuple(given) if isinstance(given, Iterable) else (given,)
     return ListOfVariants(given, reasons)

@@ -4,13 +4,11 @@ alternate allele.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from causalgia.checks import as_int, is_whole
 from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.experiments.kit.listed_rows import list_of_variants
 from causalgia.experiments.kit.own_contexts import replaced_strings, window_loci
 from causalgia.inputs import to_csv
 from causalgia.mpra.formats.text_tables import write_text
@@ -31,20 +30,13 @@ from causalgia.sequences.genome import Genome
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
 from causalgia.sequences.skipped_inputs import (
     Skip,
-    Skipped,
     as_skip,
-    check_any_left,
-    parsed_or_left_out,
     skip_sentence,
     skipped_table,
 )
 from causalgia.sequences.variant_files import (
     Variant,
-    VariantList,
     check_alleles,
-    flaw_of_alleles,
-    read_vcf,
-    skipped_variant,
 )
 from causalgia.sequences.windowed_variants import (
     VariantWindows,
@@ -231,7 +223,7 @@ def variant_tiles(
     variants
         A VCF file, plain or gzip-compressed; a table with VCF columns
         ``chrom pos ref alt`` and optionally ``id``, `pos` counted from 1; or variants
-        as from `causalgia.sequences.variant_files.read_vcf`.
+        as from `causalgia.sequences.read_variants`.
     fasta
         The genome, FASTA or .2bit; lower case is read as upper case.
     insert_length
@@ -289,7 +281,7 @@ def variant_tiles(
     (['ref', 'alt'], 4)
     """
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
-    chosen = read_variants(variants, skip=reasons)
+    chosen = list_of_variants(variants, skip=skip).chosen
     _check_options(chosen, insert_length, offsets)
     lowest, highest = min(offsets), max(offsets)
 
@@ -452,101 +444,6 @@ def _cut_windows(
             "end); skip='unchanged' leaves it out"
         )
     return windows
-
-
-def read_variants(
-    given: str | PathLike[str] | pd.DataFrame | Sequence[Variant],
-    *,
-    skip: frozenset[str] = frozenset(),
-) -> tuple[Variant, ...]:
-    """Read variants: a VCF file, a table with its columns, or variants as they are.
-
-    Lines of a file, and rows of a table, are left out for the reasons in `skip`.
-
-    Raises
-    ------
-    SequenceError
-        If the file cannot be read, or a line of it or a row of the table is malformed.
-    DesignError
-        If the table lacks a column.
-    """
-    if isinstance(given, str | PathLike):
-        return read_vcf(given, skip=tuple(skip))
-    if not isinstance(given, pd.DataFrame):
-        variants = tuple(given) if isinstance(given, Iterable) else (given,)
-        odd = next((x for x in variants if not isinstance(x, Variant)), None)
-        if odd is not None or any(x is None for x in variants):
-            raise DesignError(
-                f"variants: {quoted(odd)} is not a cg.sequences.Variant; give "
-                "these, a VCF file or a table"
-            )
-        return variants
-    table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
-    for name in ("chrom", "pos", "ref", "alt"):
-        if name not in table.columns:
-            raise DesignError(
-                f"variants: no column {quoted(name)}; a table has chrom, pos (counted "
-                "from 1), ref, alt, maybe id"
-            )
-    ids = (
-        table["id"].where(table["id"].notna(), ".").astype(str)
-        if "id" in table.columns
-        else ["."] * len(table)
-    )
-    shared = Counter(ids)
-    columns = (table[name] for name in ("chrom", "pos", "ref", "alt"))
-    rows = [*enumerate(zip(*columns, ids, strict=True), 1)]
-
-    def variant_of(
-        number: int, row: tuple[Any, ...], skipped: list[Skipped]
-    ) -> Variant | None:
-        chromosome, position, reference, alternate, name = row
-        flaw = flaw_of_alleles(str(reference), str(alternate))
-        if flaw in skip:
-            detail = f"alleles {quoted(reference)} and {quoted(alternate)}"
-            columns = (str(chromosome), str(position), str(reference), str(alternate))
-            skipped.append(Skipped(str(name), flaw, detail, number, *columns))
-            return None
-        place = f"variants: row {number} ({chromosome}:{position})"
-        begin = parsed_or_left_out(
-            partial(_position_in_row, position), place, number, skip, skipped
-        )
-        if begin is None:
-            return None
-        own = "" if name == "." or shared[name] > 1 else name
-        try:
-            return Variant(str(chromosome), begin, reference, alternate, own)
-        except SequenceError as error:
-            raise type(error)(f"{place}: {error}") from error
-
-    found, lines, skipped = list[Variant](), dict[str, int](), list[Skipped]()
-    for number, row in rows:
-        variant = variant_of(number, row, skipped)
-        if variant is None:
-            continue
-        if "repeated" in skip and variant.written in lines:
-            detail = f"the variant of row {lines[variant.written]}"
-            skipped.append(skipped_variant(variant, "repeated", detail, line=number))
-            continue
-        lines.setdefault(variant.written, number)
-        found.append(variant)
-    check_any_left(len(found), skipped, "variants", "rows")
-    at = lines.values() if len(lines) == len(found) else ()
-    return VariantList.of(found, skipped, at)
-
-
-def _position_in_row(position: Any) -> int:
-    """Return the position from 0 of a row of a table, which counts from 1."""
-    try:
-        at = int(position) if int(position) == float(position) else 0
-    except (TypeError, ValueError, OverflowError):
-        at = 0
-    if at < 1:
-        raise SequenceError(
-            f"pos {quoted(position)} is not a whole number from 1 on; correct it, or "
-            "drop the row"
-        )
-    return at - 1
 
 
 def _genome_letters(variant: Variant, genome: Genome) -> str:
