@@ -242,7 +242,7 @@ def _cells_of(
     check_not_fasta(
         text, source, "give the variants first, then the FASTA file of the genome"
     )
-    names, rows = list[str](), list[tuple[int, list[str]]]()
+    names, rows, most = list[str](), list[tuple[int, list[str]]](), 0
     for number, line in numbered_lines(text):
         cells, is_comment = _cells(line), line.startswith("#")
         if not names and (
@@ -252,7 +252,8 @@ def _cells_of(
             names = [x.lower().removeprefix("#") for x in cells]
         elif not is_comment:
             names = names or list(_COLUMNS)
-            rows.append((number, cells))
+            most = most or 1 + max(map(names.index, {*_COLUMNS} & {*names}), default=-1)
+            rows.append((number, cells[:most]))  # without genotypes
     return str(source), names or list(_COLUMNS), rows
 
 
