@@ -86,6 +86,7 @@ def reason_of(error: BaseException) -> object:
 
 _PACKAGES = {
     "torch": "torch safetensors",
+    "keras": "keras torch",
     "nutpie": "nutpie",
     "onnx": "onnx onnxruntime onnxscript",
     "networks": "pooch",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from causalgia import predict
-from causalgia.errors import MissingExtraError, install_command
 from causalgia.networks.deposits import deposit_of, fetch
 
 
@@ -34,7 +33,8 @@ def load(
     PredictorError
         As `causalgia.networks.fetch`.
     MissingExtraError
-        If torch is not installed, or pooch where a file must be downloaded.
+        If torch is not installed, keras where the deposit is a Keras network, or pooch
+        where a file must be downloaded.
 
     Examples
     --------
@@ -44,14 +44,9 @@ def load(
     ('dev', 'hk')
     """
     one = deposit_of(name)
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtraError(
-            f"the network {name} needs PyTorch: {install_command('torch')}"
-        ) from error
-    from causalgia.predict import TorchPredictor, from_keras_h5
-
+    is_keras = any(file["file"].endswith(".json") for file in one["files"])
+    # an extra that is absent is named before anything is downloaded
+    make: Any = predict.from_keras if is_keras else predict.TorchPredictor
     files = fetch(name)
     settings: dict[str, Any] = {
         "tasks": one["tasks"],
@@ -59,12 +54,16 @@ def load(
         "device": device,
         "batch_size": batch_size,
     }
-    graphs = [path for path in files.values() if path.suffix == ".json"]
-    if graphs:
-        (weights,) = (path for path in files.values() if path not in graphs)
-        return from_keras_h5(weights, config=graphs[0], **settings)
+    made: predict.TorchPredictor
+    if is_keras:
+        graph, weights = sorted(files.values(), key=lambda path: path.suffix != ".json")
+        made = make(graph, weights=weights, **settings)
+        return made
+    import torch
+
     from causalgia.networks.torch_networks import explainn
 
     (weights,) = files.values()
     state = torch.load(weights, map_location="cpu", weights_only=True)
-    return TorchPredictor(explainn(state), **settings)
+    made = make(explainn(state), **settings)
+    return made

@@ -1,10 +1,10 @@
-from ._from_keras_h5 import from_keras_h5 as from_keras_h5
 from ._load_predictor import load_predictor as load_predictor
 from .ensemble import Ensemble as Ensemble
 from .function_predictor import (
     FunctionPredictor as FunctionPredictor,
     PredictorFactory as PredictorFactory,
 )
+from .keras_network import from_keras as from_keras
 from .onnx import OnnxPredictor as OnnxPredictor
 from .predictor import NonFiniteError as NonFiniteError, Predictor as Predictor
 from .torch_exports import load_weights as load_weights, save_weights as save_weights
