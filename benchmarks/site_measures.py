@@ -25,7 +25,7 @@ ANY_TYPE = frozenset(
         "causalgia.OnnxPredictor(reduce)",
         "causalgia.TorchPredictor(reduce)",
         "causalgia.load_predictor(**settings)",
-        "causalgia.predict.from_keras_h5(scale, alphabet, device, batch_size, reduce, "
+        "causalgia.predict.from_keras(scale, alphabet, device, batch_size, reduce, "
         "rc_average, track)",
     }
 )

@@ -50,6 +50,7 @@ CASES = {
         "",
         "cg.predict.load_weights(None, 'net.safetensors')",
     ),
+    "cg.predict.from_keras": ("keras", "", "cg.predict.from_keras('net.keras')"),
     "cg.networks.fetch": (
         "pooch",
         "import os; os.environ.pop('CAUSALGIA_NETWORKS', None)",
