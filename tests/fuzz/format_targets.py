@@ -1,5 +1,5 @@
-"""Fuzzed files of other tools: lists of variants, patterns, sequences, Keras networks,
-tables of tasks.
+"""Fuzzed files of other tools: lists of variants, patterns, sequences, tables of
+tasks.
 """
 
 from __future__ import annotations
