@@ -42,6 +42,8 @@ def from_keras(
     reduce: Reduce = None,
     rc_average: bool = False,
     track: Track | None = None,
+    opposite: Sequence[tuple[str, str]] = (),
+    length: int | None = None,
 ) -> TorchPredictor:
     """Return the predictor of a Keras network, which Keras 3 runs on PyTorch.
 
@@ -64,7 +66,7 @@ def from_keras(
     tasks
         A name for each output. By default those of several output layers, else as for
         `TorchPredictor`.
-    scale, alphabet, device, batch_size, reduce, rc_average, track
+    scale, alphabet, device, batch_size, reduce, rc_average, track, opposite, length
         As for `TorchPredictor`. Keras has positions before tasks:
         ``track=cg.Track(axis=1)``.
 
@@ -128,6 +130,8 @@ def from_keras(
         reduce=reduce,
         rc_average=rc_average,
         track=track,
+        opposite=opposite,
+        length=length,
     )
 
 
