@@ -572,7 +572,7 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side
     def after(name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
         def hook(part: nn.Module, args: tuple[object, ...], output: object) -> None:
             tensors = (
-                one if isinstance(one, torch.Tensor) else torch.empty(0)
+                one if isinstance(one, torch.Tensor) else torch.empty(0, device="cpu")
                 for one in (*args[:1], output)
             )
             shapes = [tuple(one.shape) for one in tensors]

@@ -157,7 +157,7 @@ def raise_malloc_limits() -> None:
     factor of 1.7 on a convolutional network at any batch size. Without glibc this does
     nothing.
     """
-    torch.empty(_MAPPED_FROM - 16_384, dtype=torch.uint8)
+    torch.empty(_MAPPED_FROM - 16_384, dtype=torch.uint8, device="cpu")
 
 
 def added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:

@@ -378,7 +378,7 @@ class HostDeviceCopier:
         return PendingCopy(host, arrival)
 
     def _page(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        return torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
+        return torch.empty(shape, dtype=dtype, device="cpu", pin_memory=self._pinned)
 
 
 @dataclass(frozen=True, eq=False)

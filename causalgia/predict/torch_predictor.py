@@ -328,7 +328,8 @@ class TorchPredictor(SinglePredictor):
         answer was.
         """
         half = bool(self._half) or self.dtype.itemsize == 2
-        return torch.empty(0, dtype=torch.float16 if half else self.dtype).numpy().dtype
+        dtype = torch.float16 if half else self.dtype
+        return torch.empty(0, dtype=dtype, device="cpu").numpy().dtype
 
     @property
     def is_quantized_dynamically(self) -> bool:

@@ -169,10 +169,11 @@ class Twin(nn.Module):
         super().__init__()
         self.oracle = oracle
         self.register_buffer(
-            "weights", torch.tensor(oracle.weights, dtype=torch.float64).T
+            "weights", torch.tensor(oracle.weights, dtype=torch.float64, device="cpu").T
         )
         self.register_buffer(
-            "intercepts", torch.tensor(oracle.intercepts, dtype=torch.float64)
+            "intercepts",
+            torch.tensor(oracle.intercepts, dtype=torch.float64, device="cpu"),
         )
 
     def extra_repr(self) -> str:

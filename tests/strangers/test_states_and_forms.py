@@ -182,3 +182,40 @@ def test_weights_beside_an_onnx_network_belong_to_it(tmp_path):
     (tmp_path / "apart.data").unlink()
     with pytest.raises(cg.errors.PredictorError):
         cg.OnnxPredictor(apart, tasks=["a"])
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("state", ["dtype", "device"])
+def test_a_default_of_torch_changes_no_answer(state):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv1d(4, 3, 5), torch.nn.ReLU(), torch.nn.Flatten()]
+    net = torch.nn.Sequential(*layers, torch.nn.Linear(48, 1)).eval()
+
+    def answers():
+        for incremental in (False, True):
+            ask = cg.TorchPredictor(
+                net, tasks=["a"], device="cpu", incremental=incremental
+            )
+            yield cg.run(DESIGN_20, ask, rng=0, progress=False)
+        yield cg.attribute(["ACGGACTTACATACGTACGT"], predictor=ask, method="gradient")
+
+    right = [*answers()]
+    try:
+        if state == "dtype":
+            torch.set_default_dtype(torch.float64)
+        else:
+            torch.set_default_device("meta")
+        found = [*answers()]
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert all(one.identical(other) for one, other in zip(found, right, strict=True))
+
+
+DESIGN_20 = cg.Design(
+    null=cg.Uniform(length=20),
+    arms={"none": cg.Untreated(), "TGACT": cg.Embed("TGACT", at=8)},
+    n_units=30,
+    contrasts="none",
+)

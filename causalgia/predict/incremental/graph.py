@@ -275,7 +275,9 @@ def _window_weights(
     """Return the factor of each window's sum: the layer's answer to ones, divided by
     the window's size.
     """
-    ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
+    ones = laid.original(
+        torch.ones(laid.length, 1, laid.channels, dtype=dtype, device="cpu")
+    )
     if call.module is not None:
         pooled = call.module.forward(ones)
     else:
@@ -597,7 +599,7 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     flat = None if value is None else value.laid
     order = flat.order if isinstance(flat, FlatLayout) else None
     if isinstance(flat, TensorLayout) and flat.rest == ():
-        order = torch.arange(flat.length)
+        order = torch.arange(flat.length, device="cpu")
     if order is None or value is None:
         raise NotLocalError("it mixes positions in parts")
     with_layout = torch.empty_like(weight.t())

@@ -614,7 +614,7 @@ def layout_after(
     ... )
     LayoutSlice(laid=TensorLayout(axis=1, length=5, rest=(2,)), offset=2, first_channel=1)
     """
-    numbers = torch.arange(2 * prod(laid.shape)).view(2, *laid.shape)
+    numbers = torch.arange(2 * prod(laid.shape), device="cpu").view(2, *laid.shape)
     moved = change(numbers)
     if (
         not isinstance(moved, torch.Tensor)
@@ -631,8 +631,8 @@ def layout_after(
     if moved.ndim != 2 or moved.shape[1] != before[:, 0].numel():
         raise NotLocalError("positions are mixed with channels, or some are left out")
     first = before[:, 0].reshape(-1)
-    place = torch.empty(len(first), dtype=torch.int64)
-    place[first] = torch.arange(len(first))
+    place = torch.empty(len(first), dtype=torch.int64, device="cpu")
+    place[first] = torch.arange(len(first), device="cpu")
     if int(moved[0].max()) >= len(first) or not torch.equal(
         moved[1] - moved[0], torch.full_like(moved[0], len(first))
     ):

@@ -170,7 +170,7 @@ class Linear(Step):
         made = torch.empty(
             (self.length, x.shape[1], self.channels), dtype=x.dtype, device=x.device
         )
-        made.copy_(torch.as_tensor(self.constant()))
+        made.copy_(torch.as_tensor(self.constant(), device=x.device))
         self.add(Stretch(made, (0, self.length)), sources)
         return made
 
