@@ -13,12 +13,14 @@ CHANGED = "unknown scale (outcomes changed)"
 
 
 def with_first_unit(outcomes: xr.Dataset) -> xr.Dataset:
-    """Return outcomes with those of the first unit beside them, and its name."""
-    own = outcomes["outcome"].variable.isel(unit=0)
+    """Return outcomes with those of the first unit beside them, and its name; as a
+    coordinate, which arithmetic leaves alone.
+    """
+    own = outcomes["outcome"].variable.isel(unit=0).copy()
     name = str(outcomes["unit"].to_numpy()[0])
-    return outcomes.assign(first_outcome=xr.Variable(own.dims, own.data)).assign_attrs(
-        attributes(first_unit=name)
-    )
+    return outcomes.assign_coords(
+        first_outcome=xr.Variable(own.dims, own.data)
+    ).assign_attrs(attributes(first_unit=name))
 
 
 def as_measured(outcomes: xr.Dataset) -> xr.Dataset:

@@ -62,6 +62,17 @@ def test_a_selection_keeps_the_scale_and_arithmetic_does_not(selected) -> None:
     )
 
 
+def test_it_is_seen_however_it_was_done() -> None:
+    whole, place, where = outcomes(), outcomes(), outcomes()
+    with xr.set_options(keep_attrs=True):
+        whole = 2 * whole
+        mapped = outcomes().map(np.exp2)
+    place["outcome"].values[...] += 1
+    where["outcome"] = where["outcome"].clip(max=0.5)
+    for changed in (whole, mapped, place, where):
+        assert "log2" not in scale_of(changed)
+
+
 def test_it_is_seen_in_parallel_arms_on_disk_and_in_files(tmp_path: Path) -> None:
     for found in (
         outcomes(assignment="parallel"),
