@@ -292,6 +292,7 @@ def test_an_array_by_substitution_is_read_as_the_dataset_is(zoo):
     assert got["attenuation"] == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.simulation
 @pytest.mark.torch
 def test_retrainings_agree_as_their_maps_correlate(zoo):
     case = zoo["rbfox1_like, exponential"]

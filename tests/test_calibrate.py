@@ -185,6 +185,7 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
     assert rank_row("r", np.zeros(200, int), 99).value < 1e-10
 
 
+@pytest.mark.simulation
 def test_a_control_that_does_not_vary_in_one_trial_has_no_prior_to_rank_in() -> None:
     """Few backgrounds have a site of their own: in some trials the untreated arm is
     constant.

@@ -605,6 +605,7 @@ def test_half_precision_does_not_cancel(torch):
     # and says of the recomputed control pass that it rounds otherwise
 
 
+@pytest.mark.simulation
 @pytest.mark.torch
 def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked_at):
     used = cg.check(
@@ -633,6 +634,7 @@ def test_says_which_layer_is_not_local(torch):
     assert found.incremental is False
 
 
+@pytest.mark.simulation
 @pytest.mark.torch
 def test_members_of_an_ensemble_of_networks(torch):
     pair = cg.Ensemble(

@@ -252,6 +252,7 @@ def test_results_do_not_depend_on_workers(
         require_same(VERBS[verb](client), here)
 
 
+@pytest.mark.simulation
 def test_pieces_come_back_in_their_order_whatever_their_number(two: Any) -> None:
     assert mapped(
         abs, range(-500, 0), what="abs", names=[str(i) for i in range(500)], client=two

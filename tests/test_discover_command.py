@@ -210,6 +210,7 @@ def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monke
     refused(*options, tmp_path / "motifs")
 
 
+@pytest.mark.simulation
 def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
     network, peaks = given
     options = (

@@ -284,6 +284,7 @@ def test_many_degrees_of_freedom_are_the_normal_family(
     )
 
 
+@pytest.mark.simulation
 def test_factor_scores_against_quadrature() -> None:
     effect, se = heavy(60, 4)
     generator = np.random.default_rng(5)

@@ -146,6 +146,7 @@ def test_the_ends_that_the_message_names_fit() -> None:
 # ---------------------------------------------------------------- hairpin: the effects
 
 
+@pytest.mark.simulation
 def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
     answer = assert_recovers(hairpin(), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
@@ -193,6 +194,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     )
 
 
+@pytest.mark.simulation
 def test_a_scrambled_word_works_nowhere() -> None:
     answer = assert_recovers(hairpin(motif="GUGCG"), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()

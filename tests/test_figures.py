@@ -339,6 +339,7 @@ def test_verdicts_and_lines_differ_for_readers_who_lack_a_cone(reader):
         assert lightness < 65
 
 
+@pytest.mark.simulation
 def test_vector_formats_keep_their_texts_apart(tmp_path):
     axes = plot.forest(decided(["GATA1", "GATA1, core broken"], do=True, placebos=9))
     for ending in ("pdf", "svg"):

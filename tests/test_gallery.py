@@ -137,6 +137,7 @@ def test_a_picture_looks_as_it_did(name):
         )
 
 
+@pytest.mark.simulation
 def test_pictures_of_other_effects_look_different():
     with rc_context(DEFAULT):
         kept = {

@@ -442,8 +442,8 @@ def test_two_scales_have_a_unit_of_their_own_and_need_no_control_that_varies() -
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(
     "effect",
-    [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)],
-    ids=["one", "all equal", "ten thousand zeros"],
+    [np.array([2.0]), np.full(12, 1.5), np.zeros(2_000)],
+    ids=["one", "all equal", "two thousand zeros"],
 )
 def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
     posterior = infer(

@@ -246,6 +246,7 @@ def test_moments_say_how_effects_spread():
     assert quantiles.sel(quantile=[0.025, 0.07, 0.5]).sizes["quantile"] == 3
 
 
+@pytest.mark.simulation
 def test_beyond_512_contrasts():
     design = words_of(60)
     whole, found = (

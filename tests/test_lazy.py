@@ -308,6 +308,7 @@ def test_numbers_near_the_ends_of_floats() -> None:
         ask(estimates_of, far)
 
 
+@pytest.mark.simulation
 def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("causalgia.estimation._estimate.MAX_COVARIANCE", 20)
     outcomes = crossover(placebos=40, tasks=1)

@@ -19,6 +19,7 @@ def test_an_effect_that_one_unit_carries_is_undecided() -> None:
     assert cg.estimate(whole)["leverage"].values[0, 0] > 0.98
 
 
+@pytest.mark.simulation
 def test_skewed_rows_of_a_long_table_take_more_units() -> None:
     """Of 1,000 verdicts the first is decided further in the tail than of 10."""
     rng = np.random.default_rng(1)

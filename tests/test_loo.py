@@ -160,6 +160,7 @@ def test_given_the_effect_itself_pareto_k_is_high() -> None:
     assert (plain > 0.7).mean() > 0.5
 
 
+@pytest.mark.simulation
 def test_loo_prefers_the_law_that_the_effects_have() -> None:
     rng = np.random.default_rng(4)
     truth = np.where(
@@ -367,6 +368,7 @@ def _by_effects(
     return zip(*out, strict=True)
 
 
+@pytest.mark.simulation
 def test_weights_are_drawn_from_their_posterior() -> None:
     """Of components known apart but for their shares the posterior is Dirichlet."""
     counts, n = np.array([2.0, 1.0, 1.0]), np.array([20, 10, 0])

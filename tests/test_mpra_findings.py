@@ -460,6 +460,7 @@ def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
     assert verdicts(found) == [("outlier", (str(replicates),))]
 
 
+@pytest.mark.simulation
 def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
     for rng in range(5):
         assert verdicts(simulated(rng=rng, sd_abundance=0.0)) == []

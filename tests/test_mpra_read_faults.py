@@ -263,6 +263,7 @@ def test_an_oligo_without_rna_moves_an_average_and_the_cure_moves_it_back(tmp_pa
     assert cured == pytest.approx(1.0, abs=0.25)
 
 
+@pytest.mark.simulation
 def test_few_counts_that_were_counted_twice_are_found_by_their_divisor():
     found = Counter()
     for seed in range(N_TABLES):

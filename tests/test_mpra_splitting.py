@@ -80,6 +80,7 @@ def test_the_split_depends_on_the_seed_alone():
     assert half_of(counts, 1) != half_of(counts, 2)
 
 
+@pytest.mark.simulation
 def test_each_barcode_is_as_often_in_either_half():
     counts = counts_for(2, n_barcodes=8)
     first = np.zeros(32)
@@ -100,6 +101,7 @@ def test_oligos_with_few_barcodes_are_counted():
     }
 
 
+@pytest.mark.simulation
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 def test_halves_of_an_oligo_differ_as_often_as_chance_would_have_it():
     halves = cg.mpra.split_duplicates(

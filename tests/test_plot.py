@@ -91,6 +91,7 @@ def open_ratio():
     return found
 
 
+@pytest.mark.simulation
 @pytest.mark.filterwarnings("error")
 def test_open_intervals_end_in_arrows_and_ratios_stand_about_1(tmp_path):
     found = open_ratio()

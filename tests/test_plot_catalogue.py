@@ -200,6 +200,7 @@ def grid(**more):
     return table((1.0, 2.0, -3.0, 7.0), **{**at, **more})
 
 
+@pytest.mark.simulation
 def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     axes = grids.heatmap(grid(), rows="first", columns="step")
     shown = np.ma.filled(axes.images[0].get_array(), np.nan)

@@ -83,6 +83,7 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
     call("verify", out, "--protocol", lock, code=1)
 
 
+@pytest.mark.simulation
 def test_outcomes_that_were_given_a_new_digest_are_found_by_their_network_alone(own):
     """As the pages on locks and for referees say: a lock binds the plan."""
     lock, out = own / "locks" / "lock.toml", own / "results"

@@ -272,6 +272,7 @@ def test_definitions_sentences_and_placebos_are_folded(starter_page):
     assert not any(word in seen for word in words)
 
 
+@pytest.mark.simulation
 def test_the_finding_has_one_figure_that_nothing_repeats(starter_page, tmp_path):
     """A forest, an equivalence plot and a volcano showed the same four effects."""
     page = Page(starter_page)
@@ -347,6 +348,7 @@ def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
     assert (f"{n} tasks" in label) == (n > 1)
 
 
+@pytest.mark.simulation
 def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
     outcomes = trial()
     html = written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes)
@@ -538,6 +540,7 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     assert "<pre>" in cg.paper.View(band)._repr_html_()
 
 
+@pytest.mark.simulation
 def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=120)

@@ -63,6 +63,7 @@ def test_blocks_have_the_distribution_of_their_units(monkeypatch, make, clustere
         assert abs(share - level) < 4.5 * np.sqrt(2 * level * (1 - level) / 4_999)
 
 
+@pytest.mark.simulation
 def test_contrasts_that_move_together_keep_their_band(monkeypatch):
     one = np.random.default_rng(0).exponential(size=(9_000, 1))
     twice = bootstrap_t_max(np.hstack([one, one]), n_draws=4_999, rng=1)

@@ -418,6 +418,7 @@ def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothi
     assert false == 0
 
 
+@pytest.mark.simulation
 def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
     rng, kinds = np.random.default_rng(2), ["embed"] * 36 + ["fixed_placebo"] * 400
     names = ["control", *(f"a{i}" for i in range(35)), *(f"p{i}" for i in range(400))]

@@ -530,6 +530,7 @@ def test_a_selection_is_a_name_a_pattern_or_several():
     assert two[at].count("[") == 2
 
 
+@pytest.mark.simulation
 def test_a_picture_takes_several_tasks():
     decisions = many(n_contrasts=2)
     axes = cg.plot.forest(decisions, task="DNASE:cell ?")

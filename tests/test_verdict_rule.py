@@ -382,6 +382,7 @@ def thirty(seed=31, n=300, k=30):
     return outcomes_of(np.hstack([base, base + ice])), se
 
 
+@pytest.mark.simulation
 def test_a_thirtieth_contrast_changes_hardly_any_verdict():
     """At most .01 of 29 verdicts, where .9 changed when a posterior took over.
 

@@ -533,6 +533,7 @@ def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> 
         RELEASED.set()
 
 
+@pytest.mark.simulation
 @pytest.mark.skipif(
     not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here"
 )
@@ -763,6 +764,7 @@ def test_a_cluster_that_disappears() -> None:
         through(client, trial(weighted()))
 
 
+@pytest.mark.simulation
 def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
     """A scheduler in a process of its own, as on a cluster of machines."""
     file = tmp_path / "address"
@@ -795,6 +797,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.simulation
 def test_workers_end_with_a_process_that_is_killed() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT],

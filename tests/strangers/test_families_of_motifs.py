@@ -191,6 +191,7 @@ def test_the_picture_of_many_families_has_room_for_its_texts(n_tasks):
     assert sum(bool(text) for text in texts) == 10  # and two more in words
 
 
+@pytest.mark.simulation
 def test_three_forkheads_of_two_strands_are_one_of_each_pair():
     """Two of them are reverse complements of each other; the network reads one strand."""
     words = {"TGTTTAC": 2.0, "GTAAACA": 1.9, "TGTTTAT": 1.8, "CACGTGA": 1.0}

@@ -68,6 +68,7 @@ def _apart(of, n_linking):
     return read
 
 
+@pytest.mark.simulation
 def test_levels_known_from_few_oligos_are_in_the_intervals():
     inside, inside_without = 0, 0
     for seed in range(12):

@@ -162,6 +162,7 @@ def test_q_is_over_the_database_for_each_motif(monkeypatch):
     assert listed["label"].values.tolist()[1:] == ["c", "", "d"]
 
 
+@pytest.mark.simulation
 def test_an_expected_name_is_corrected_over_the_expected_alone(monkeypatch):
     pytest.importorskip("memelite")
     monkeypatch.setattr("memelite.tomtom", fake_tomtom)

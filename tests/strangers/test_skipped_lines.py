@@ -141,6 +141,7 @@ def test_records_of_fasta_and_rows_of_arrays(folder):
     assert rows.skipped[0].name == "1"
 
 
+@pytest.mark.simulation
 def test_from_the_shell_and_in_a_trial_file(folder):
     path = vcf(folder / "v.vcf", enumerate([*GOOD, BAD["symbolic"], BAD["edge"]]))
     (folder / "net.toml").write_text('[predictor]\nzoo = "gata1_like"\n')

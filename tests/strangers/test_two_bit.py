@@ -128,6 +128,7 @@ def test_windows_and_variants_are_those_of_fasta(both, tmp_path):
     np.testing.assert_array_equal(*effects)
 
 
+@pytest.mark.simulation
 def test_the_shell_reads_it(tmp_path):
     both = tmp_path / "g.fa", tmp_path / "g.2bit"
     both[0].write_text("".join(f">{x}\n{y}\n" for x, y in chromosomes().items()))
