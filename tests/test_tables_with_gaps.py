@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ def test_a_complete_table_stays_a_crossover() -> None:
     np.testing.assert_array_equal(
         again["se"].sel(contrast=found["contrast"]), found["se"]
     )
+
+
+def test_the_note_counts_missing_cells_and_whole_units() -> None:
+    rows = [(u, arm, u + len(arm)) for u in range(5) for arm in ("wt", "A")]
+    long = pd.DataFrame(rows, columns=["unit", "arm", "y"]).drop(index=[1, 4])
+    note = cg.from_frame(long, **NAMES).attrs["notes"]
+    assert re.findall(r"\d+", note) == ["2", "10", "3", "5"]
 
 
 def test_two_arms_without_gaps_are_paired_differences() -> None:

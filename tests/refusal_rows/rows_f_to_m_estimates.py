@@ -337,6 +337,7 @@ OF_EFFECTS: list[tuple[str, Callable[[], object], str]] = [
 ]
 OF_TEXT: list[tuple[str, Callable[[], object], str]] = [
     ("an unknown contrast", lambda: hypotheses(TWO, "kozac - scrambled"), "kozac"),
+    ("no hypothesis", lambda: hypotheses(TWO, {}), ""),
     ("a product of contrasts", lambda: hypotheses(TWO, "kozak * scrambled"), ""),
     ("two equal signs", lambda: hypotheses(TWO, "kozak = scrambled = 0"), ""),
     ("a weight that is no number", lambda: hypotheses(TWO, [[np.nan, 1]]), ""),

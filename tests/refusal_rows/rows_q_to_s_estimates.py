@@ -195,7 +195,7 @@ def curve_of_one_unit() -> xr.Dataset:
     return curves().where(xr.DataArray(np.arange(30), dims="unit") == 3, 0.0)
 
 
-def parallel_curves() -> Any:
+def outcomes_of_parallel_curves() -> Any:
     trial = cg.Design(
         null=cg.Uniform(length=200),
         arms={"control": cg.Untreated(), "site": cg.Embed("AGATAAG", at=90)},
@@ -203,7 +203,11 @@ def parallel_curves() -> Any:
         assignment="parallel",
         contrasts="control",
     )
-    return shape_change(cg.run(trial, cg.zoo.footprint(), rng=0), control="control")
+    return cg.run(trial, cg.zoo.footprint(), rng=0)
+
+
+def parallel_curves() -> Any:
+    return shape_change(outcomes_of_parallel_curves(), control="control")
 
 
 def one_unit() -> Any:
@@ -371,6 +375,17 @@ ROWS = [
         "a bootstrap of estimates",
         lambda: simultaneous(cg.estimate(NORMAL), rng=0),
         EstimateError,
+    ),
+    Row(
+        "draws of units for a band of parallel arms",
+        lambda: simultaneous(
+            cg.contrast(outcomes_of_parallel_curves()),
+            over="position",
+            method="sup_t",
+            rng=0,
+        ),
+        EstimateError,
+        "method",
     ),
     Row(
         "a bootstrap of four clusters",
