@@ -105,8 +105,21 @@ def test_transformed_outcomes_have_the_scale_that_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "fn", [np.log, lambda y: y.mean("task"), lambda _: 3, lambda y: y * np.inf]
+    "fn",
+    [
+        np.log,
+        lambda y: y.mean("task"),
+        lambda _: 3,
+        lambda y: y * np.inf,
+        lambda y: y.isel(arm=[1, 0, 2]),
+        lambda y: y[::-1],
+    ],
 )
 def test_a_function_without_a_number_for_each_outcome_is_refused(fn) -> None:
     with np.errstate(all="ignore"), pytest.raises(DataError):
         cg.transform(outcomes(), fn, scale="x")
+
+
+def test_a_scale_is_a_text() -> None:
+    with pytest.raises(DataError):
+        cg.transform(outcomes(), np.exp2, scale=" ")

@@ -59,11 +59,13 @@ def transform(
     validate(outcomes, "outcomes", positions=True, gaps=True)
     before = outcomes["outcome"]
     after = fn(before)
-    if not isinstance(after, xr.DataArray) or after.sizes != before.sizes:
+    if not isinstance(after, xr.DataArray) or not after.coords.equals(before.coords):
         raise DataError(
             f"fn={quoted(fn)} returns no number for each of the outcomes "
-            f"{dict(before.sizes)}"
+            f"{dict(before.sizes)}, in their order"
         )
+    if not isinstance(scale, str) or not scale.strip():
+        raise DataError(f"scale={quoted(scale)} is no text", argument="scale")
     values = before.to_numpy()
     bad = np.isfinite(values) & ~np.isfinite(after.transpose(*before.dims).to_numpy())
     if bad.any():

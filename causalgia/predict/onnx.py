@@ -140,6 +140,9 @@ class OnnxPredictor(SinglePredictor):
     opposite
         Pairs of tasks that change places on the reverse complement, such as ``[("plus",
         "minus")]``, for `rc_average`.
+    length
+        Bases of the sequences that the network was trained on, where its graph takes
+        others; others are then refused.
     n_threads
         Number of threads; None is ONNX Runtime's default, a thread on each core.
     providers
@@ -196,6 +199,7 @@ class OnnxPredictor(SinglePredictor):
         rc_average: bool = False,
         track: Track | None = None,
         opposite: Sequence[tuple[str, str]] = (),
+        length: int | None = None,
         n_threads: int | None = None,
         providers: Sequence[str] | None = None,
         dtype: str | None = None,
@@ -223,6 +227,7 @@ class OnnxPredictor(SinglePredictor):
             reduce=reduce,
             track=track,
             opposite=opposite,
+            length=length,
         )
         requested, rows = as_batch_size(batch_size), self.graph.rows
         if rows is not None and requested not in ("auto", rows):
