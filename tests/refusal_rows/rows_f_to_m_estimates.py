@@ -605,6 +605,11 @@ META: list[tuple[str, Callable[[], object], str]] = [
         "variance",
     ),
     (
+        "a table of effects",
+        lambda: random_effects(np.ones((2, 2)), np.ones((2, 2))),
+        "",
+    ),
+    (
         "an effect that is no number",
         lambda: random_effects([1.0, np.nan], [1.0, 1.0]),
         "",
