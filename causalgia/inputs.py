@@ -52,7 +52,7 @@ _BYTES_UNPACKED_AT_ONCE = 2**22
 _DEEPEST = 100
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs):/")
 _GZIP = b"\x1f\x8b"
-_BGZIP_END = b"BC\2\0\x1b\0\3\0\0\0\0\0\0\0\0\0"
+BGZIP_END = b"BC\2\0\x1b\0\3\0\0\0\0\0\0\0\0\0"
 _PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _DOTTED = re.compile(rf"(?:{_PART}){{8,}}+")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
@@ -383,7 +383,7 @@ def _gunzip(
         0,
         [],
     )
-    if data[3:4] + data[12:16] == b"\4BC\2\0" and not data.endswith(_BGZIP_END):
+    if data[3:4] + data[12:16] == b"\4BC\2\0" and not data.endswith(BGZIP_END):
         raise error(f"{path}: is cut short: a file of bgzip ends with an empty block")
     try:
         with GzipFile(fileobj=BytesIO(data)) as file:

@@ -125,6 +125,49 @@ def test_a_genome_of_bgzip_is_read_by_its_indexes_unless_they_are_older(tmp_path
     assert read() == chromosome[70_001:190_000].encode()
 
 
+def pack(path: Path) -> Path:
+    """Compress a file by bgzip, with both indexes."""
+    pysam = pytest.importorskip("pysam")
+    packed = Path(f"{path}.gz")
+    pysam.tabix_compress(str(path), str(packed), force=True)
+    pysam.faidx(str(packed))
+    return packed
+
+
+@pytest.mark.parametrize("end", [".fai", ".gzi"])
+@pytest.mark.parametrize("flaw", ["of another genome", "empty", "text"])
+def test_an_index_of_bgzip_that_is_not_true_is_left_alone(place, end, flaw, capfd):
+    packed = pack(place)
+    rng = np.random.default_rng(1)
+    other = place.with_name("other.fa")
+    body = "".join(rng.choice(list("ACGT"), 200_000))
+    other.write_text(f">chr1\n{body}\n>chr2\nACGTACGT\n")
+    index = Path(f"{pack(other)}{end}").read_bytes()
+    given = {"of another genome": index, "empty": b"", "text": b"an index\n"}[flaw]
+    Path(f"{packed}{end}").write_bytes(given)
+    assert letters(packed) == WANTED
+    assert capfd.readouterr().err == ""
+
+
+def test_a_blank_within_a_line_of_bgzip_shifts_no_letter(place):
+    place.write_text(">chr1\nACGT ACGTAC\nTTTTTGGGGGC\nCCCC\n")
+    with Genome(pack(place)) as genome:
+        assert genome.letters("chr1", 0, 16, place="x") == b"ACGTACGTACTTTTTG"
+
+
+def test_bgzip_whose_indexes_cannot_tell_its_flaw_is_refused(place):
+    packed = pack(place)
+    packed.write_bytes(packed.read_bytes()[:-28])
+    pack_time = packed.stat().st_mtime_ns
+    for end in (".fai", ".gzi"):  # as if they were made of the file that is cut
+        os.utime(f"{packed}{end}", ns=(pack_time, pack_time))
+    with pytest.raises(SequenceError):
+        Genome(packed)
+    place.write_text(LINES.replace("chr2", "chr1"))
+    with pytest.raises(SequenceError):
+        Genome(pack(place))
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "ACGT\n", ">c\nAC\n>c\nAG\n", ">a\nAC\n>\nAG\n", "\0", ">a\nAC\0T\nACGT\n"],
