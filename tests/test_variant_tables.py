@@ -33,6 +33,9 @@ TABLES = {
     "capitals": lines(("ID", "REF", "ALT", "beta", "CHROM", "POS"))
     + lines(*((name, ref, alt, 0.1, c, at) for c, at, name, ref, alt in ROWS)),
     "a hash": "# a list\n" + lines(("#chrom", "pos", "id", "ref", "alt"), *ROWS),
+    "a hash and a blank": lines(("# chrom", "pos", "id", "ref", "alt"), *ROWS),
+    "a sample called by a number": lines(("chrom", "pos", "ref", "alt", "1000", "id"))
+    + lines(*((c, at, ref, alt, 1, name) for c, at, name, ref, alt in ROWS)),
     "headless": lines(*ROWS),
     "blanks": "chrom pos id ref alt\n" + lines(*ROWS).replace("\t", " "),
     "vcf": VCF,
@@ -69,6 +72,53 @@ def test_a_data_frame_is_a_table(positions):
     assert [(x.name, x.reason, x.line) for x in found.skipped] == [
         ("rs3", "symbolic", 3)
     ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("#chr", "pos(1-based)", "ref", "alt", "aaref"),
+        ("#chr pos ref alt aaref",),
+        ("chr", "pos", "ref", "alt", "1000"),
+        ("chrom", "pos", "ref", "alt", "ref"),
+    ],
+)
+def test_a_header_that_does_not_tell_the_columns_is_no_comment(tmp_path, header):
+    path = tmp_path / "variants.tsv"
+    row = ("1", 42, "A", "G", "T")
+    path.write_text(lines(header, row).replace("\t", " " if len(header) < 2 else "\t"))
+    with pytest.raises(SequenceError):
+        read_variants(path, skip="all")
+    effect = InfoField("e", "Float", "x", [0.5])
+    with pytest.raises(SequenceError):
+        annotated_vcf(VARIANTS[:1], [effect], like=path)
+
+
+def test_a_table_of_polars_is_a_table():
+    polars = pytest.importorskip("polars")
+    table = polars.DataFrame(
+        ROWS, schema=["chrom", "pos", "id", "ref", "alt"], orient="row"
+    )
+    assert read_variants(table) == VARIANTS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        None,
+        list(VARIANTS),
+        {"chrom": ["1"]},
+        pd.DataFrame({"chrom": ["1", None], "pos": 9, "ref": "A", "alt": "G"}),
+        pd.DataFrame(
+            [["1", 9, "A", "G", "T"]], columns=["chrom", "pos", "ref", "alt", "ref"]
+        ),
+    ],
+)
+def test_what_is_no_table_of_variants_is_refused(source):
+    with pytest.raises(SequenceError):
+        read_variants(source)
+    with pytest.raises(SequenceError):
+        annotated_vcf(VARIANTS, [], like=source if source is not None else 5)
 
 
 def test_alternates_of_one_row_and_shared_names(tmp_path):
@@ -127,6 +177,13 @@ def test_bcf_needs_pysam(bcf, monkeypatch):
     monkeypatch.setitem(sys.modules, "pysam", None)
     with pytest.raises(MissingExtraError):
         read_variants(bcf)
+
+
+def test_bcf_in_plain_gzip_is_refused(bcf, tmp_path):
+    path = tmp_path / "y.bcf"
+    path.write_bytes(gzip.compress(gzip.decompress(bcf.read_bytes())))
+    with pytest.raises(SequenceError):
+        read_variants(path)
 
 
 @pytest.mark.parametrize("kind", ["bcf", "vcf.gz"])

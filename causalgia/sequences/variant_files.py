@@ -23,10 +23,10 @@ from causalgia.errors import (
     install_command,
     quoted,
 )
-from causalgia.inputs import parse_int, read_bytes
+from causalgia.inputs import as_pandas, parse_int, read_bytes
 from causalgia.sequences.allele_mismatches import mismatch_in_words
 from causalgia.sequences.alphabet import BASE_LETTERS
-from causalgia.sequences.genome import Genome
+from causalgia.sequences.genome import Genome, htslib_is_silent
 from causalgia.sequences.skipped_inputs import (
     Skip,
     Skipped,
@@ -161,9 +161,9 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     Files are plain, or compressed by gzip or bgzip; BCF is read where pysam is installed
     (the extra ``genome``). A table is a file separated by tabs (or by blanks on lines
     without tabs) or a DataFrame, whose header has the columns ``chrom``, ``pos`` (counted
-    from 1), ``ref``, ``alt`` and perhaps ``id``, in either case. Without a header the
-    columns are those of a VCF file. Others are not looked at (QUAL, FILTER, genotypes),
-    so filter the file first.
+    from 1), ``ref``, ``alt`` and perhaps ``id``, in either case, perhaps after a ``#``.
+    Without a header the columns are those of a VCF file. Others are not looked at (QUAL,
+    FILTER, genotypes), so filter the file first.
 
     Several alternates in one cell, separated by commas, are a variant each. Chromosomes
     keep their spelling. A variant is named by its ID; one without (``.``), or whose ID is
@@ -207,13 +207,15 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     '1:9:A>T'
     """
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
-    place, names, rows = _cells_of(source)
-    where = f"{place}: {'line' if place != _TABLE else 'row'}"
+    place, unit, names, rows = _cells_of(source)
+    where = f"{place}: {unit}"
     if missing := [x for x in _COLUMNS if x not in names and x != "id"]:
         raise SequenceError(
             f"{place}: no column {missing[0]} among {quoted(names)}; a table of variants "
             "has chrom, pos (counted from 1), ref, alt, and maybe id"
         )
+    if twice := [x for x in _COLUMNS if names.count(x) > 1]:
+        raise SequenceError(f"{place}: {names.count(twice[0])} columns {twice[0]}")
     at = [names.index(x) if x in names else -1 for x in _COLUMNS]
     found = [
         (number, variant)
@@ -226,35 +228,66 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     return _each_once(found, skipped, reasons, where)
 
 
-_TABLE = "variants"
-
-
 def _cells_of(
     source: VariantTable,
-) -> tuple[str, list[str], list[tuple[int, list[str]]]]:
-    """Return the place, the names of the columns and the cells of each line."""
+) -> tuple[str, str, list[str], list[tuple[int, list[str]]]]:
+    """Return the place, what its rows are called, the names of the columns and the
+    cells of each row.
+    """
     if not isinstance(source, str | PathLike):
-        table = source.convert_dtypes().astype(object)
+        table = as_pandas(source)
+        if not isinstance(table, pd.DataFrame):
+            raise SequenceError(
+                f"variants are {quoted(source)}; give a VCF file, a table or a DataFrame"
+            )
+        table = table.convert_dtypes().astype(object)
         values = table.where(table.notna(), ".").to_numpy().tolist()
         names = [str(x).lower().removeprefix("#") for x in table.columns]
-        return _TABLE, names, [*enumerate(([str(x) for x in row] for row in values), 1)]
+        cells = enumerate(([str(x) for x in row] for row in values), 1)
+        return "variants", "row", names, [*cells]
     text = vcf_text(source)
     check_not_fasta(
         text, source, "give the variants first, then the FASTA file of the genome"
     )
-    names, rows, most = list[str](), list[tuple[int, list[str]]](), 0
+    header, names = _header(text, source)
+    most = 1 + max(map(names.index, {*_COLUMNS} & {*names}), default=-1)
+    rows = [
+        (number, _cells(line)[:most])  # without genotypes
+        for number, line in numbered_lines(text)
+        if not line.startswith("#") and number != header
+    ]
+    return str(source), "line", names, rows
+
+
+def _header(text: bytes, place: str | PathLike[str]) -> tuple[int, list[str]]:
+    """Return the line of a header, 0 if there is none, and the names of the columns,
+    those of VCF if there is none.
+
+    Raises
+    ------
+    SequenceError
+        If a comment above the first row has cells as a header has, and is none.
+    """
+    comments = list[tuple[int, str]]()
     for number, line in numbered_lines(text):
-        cells, is_comment = _cells(line), line.startswith("#")
-        if not names and (
-            line.lower().startswith("#chrom")
-            or not (is_comment or any(map(str.isdecimal, cells)))
-        ):
-            names = [x.lower().removeprefix("#") for x in cells]
-        elif not is_comment:
-            names = names or list(_COLUMNS)
-            most = most or 1 + max(map(names.index, {*_COLUMNS} & {*names}), default=-1)
-            rows.append((number, cells[:most]))  # without genotypes
-    return str(source), names or list(_COLUMNS), rows
+        if line.startswith("##"):
+            continue
+        names = _cells(line.lower().lstrip("# "))
+        if {"chrom", "pos", "ref", "alt"}.issubset(names):
+            return number, names
+        if line.startswith("#"):
+            comments.append((number, line))
+            continue
+        if not re.match(r"[-+]?\d", "".join(names[1:2])):
+            return number, names  # a header, and not of variants
+        for at, comment in comments:
+            if "\t" in comment or len(_cells(comment[1:])) == len(names):
+                raise SequenceError(
+                    f"{place}: line {at}: {quoted(comment)} is above the rows, and does "
+                    "not name the columns chrom, pos, ref, alt; name them so, or drop it"
+                )
+        break
+    return 0, list(_COLUMNS)
 
 
 def vcf_text(path: str | PathLike[str]) -> bytes:
@@ -276,27 +309,24 @@ def vcf_text(path: str | PathLike[str]) -> bytes:
         raise MissingExtraError(
             f"{path}: BCF is read by pysam: {install_command('genome')}"
         ) from error
-    said = pysam.set_verbosity(0)
     try:
-        with pysam.VariantFile(str(path)) as file:
+        with htslib_is_silent(), pysam.VariantFile(str(path)) as file:
             return (str(file.header) + "".join(map(str, file))).encode()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:
         raise SequenceError(
             f"{path}: BCF cannot be read ({first_words(error)})"
         ) from error
-    finally:
-        pysam.set_verbosity(said)
 
 
 def is_vcf(path: str | PathLike[str]) -> bool:
     """Say whether the columns of a file are those of VCF, under its header or none."""
-    for _, line in numbered_lines(vcf_text(path)):
-        cells = _cells(line.lower())
-        if cells[0] == "#chrom":
-            return cells[1:5] == list(_COLUMNS[1:])
-        if not line.startswith("#"):
-            return any(map(str.isdecimal, cells))
-    return False
+    text = vcf_text(path)
+    header, names = _header(text, path)
+    of_table = any(
+        number == header and not line.startswith("#")
+        for number, line in numbered_lines(text)
+    )
+    return names[:5] == list(_COLUMNS) and not of_table
 
 
 def _cells(line: str) -> list[str]:
@@ -415,6 +445,8 @@ def _parsed(cells: list[str], at: Sequence[int]) -> tuple[str, int, str, str, st
         cells[i] if i >= 0 else "." for i in at
     )
     position = parse_int(pos, SequenceError, source="POS")
+    if chromosome in ("", "."):
+        raise SequenceError("has no chromosome")
     if position < 1:
         raise SequenceError(f"POS {quoted(pos)} is below 1; positions count from 1")
     return chromosome, position - 1, "" if name == "." else name, reference, alternates
@@ -718,6 +750,8 @@ def annotated_vcf(
                     ".",
                 ]
             )
+    elif not isinstance(like, str | PathLike):
+        raise SequenceError(f"like={quoted(like)} is not the path of a VCF file")
     elif not is_vcf(like):
         raise SequenceError(f"{like}: is a table, and like= is a VCF file")
     else:
