@@ -232,7 +232,7 @@ def test_paths_by_suffix_slash_or_existence(tmp_path, two, monkeypatch):
     (tmp_path / "GATA1").write_text("not a motif")
     assert motif("mine").consensus == motif("./mine").consensus == "AG"
     assert motif("GATA1").name == "GATA1"  # the database comes first
-    for missing in ("mnie.meme", "folder/mine"):
+    for missing in ("mnie.meme", "mnie.pcm", "folder/mine"):
         with pytest.raises(SequenceError):
             motif(missing)
 
@@ -288,6 +288,15 @@ def test_labels_that_do_not_say_it_are_refused():
             motif(pd.DataFrame(counts, **labels))
     with pytest.raises(SequenceError):
         motif(pd.DataFrame(counts, index=list("ACGT"), columns=list("TGCA")))
+
+
+@pytest.mark.parametrize("value", ["0,7", pd.NA])
+def test_the_cell_of_a_table_that_is_no_number_is_named(value):
+    table = pd.DataFrame({"A": [1, 2], "C": [1, value], "G": [1, 2], "T": [1, 2]})
+    for given in (table, table.astype("string")):
+        with pytest.raises(SequenceError) as caught:
+            motif(given)
+        assert "column C, row 2" in str(caught.value)
 
 
 # --- ladders --------------------------------------------------------------------------

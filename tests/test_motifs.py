@@ -487,6 +487,7 @@ def test_read_transfac(tmp_path):
     )
 
 
+OF_MEME = "MEME version 4\nMOTIF X\nletter-probability matrix: nsites= 9\n1 0 0 0\n"
 DAMAGED = {
     "nothing": ("", ""),
     "a comment": ("# nothing\n\n", ""),
@@ -503,13 +504,17 @@ DAMAGED = {
         "line 12",
     ),
     "meme, a row less": (MEME.replace(" 1.0 0.0 0.0 0.0\n", ""), "line 12"),
-    "meme, a number less": (MEME.replace("1.0 0.0 0.0 0.0", "1.0 0.0 0.0"), "line 12"),
+    "meme, a number less": (MEME.replace("1.0 0.0 0.0 0.0", "1.0 0.0 0.0"), "line 14"),
     "meme, five numbers": (
         MEME.replace("0.25\t0.25\t0.25\t0.25", "0.25 0.25 0.25 0.25 0"),
-        "line 18",
+        "line 19",
     ),
-    "meme, no number": (MEME.replace("1.0 0.0 0.0 0.0", "1.0 x 0.0 0.0"), "line 12"),
-    "meme, decimal comma": (MEME.replace("0.1 0.2", "0,1 0,2"), "line 12"),
+    "meme, no number": (MEME.replace("1.0 0.0 0.0 0.0", "1.0 x 0.0 0.0"), "line 14"),
+    "meme, decimal comma": (MEME.replace("0.1 0.2", "0,1 0,2"), "line 13"),
+    "meme without w, a row that is none": (f"{OF_MEME}NA 0 0 0\n1 0 0 0\n", "line 5"),
+    "meme without w, nan": (f"{OF_MEME}nan 0 0 0\n1 0 0 0\n", "line 3"),
+    "meme without w, a note": (f"{OF_MEME} # end\n1 0 0 0\n", "line 5"),
+    "meme without w, a row below": (f"{OF_MEME}\n\nx\n1 0 0 0\n", "line 7"),
     "meme, counts": (MEME.replace("1.0 0.0 0.0 0.0", "9 0 0 0"), "line 12"),
     "meme, a zero row": (MEME.replace("1.0 0.0 0.0 0.0", "0 0 0 0"), "line 12"),
     "meme, negative": (MEME.replace("0.1 0.2 0.3", "-0.1 0.4 0.3"), "line 12"),
@@ -518,7 +523,7 @@ DAMAGED = {
     "meme, a lost MOTIF": (MEME.replace("MOTIF MA2.1", ""), "line 11"),
     "meme, no position": (
         MEME + "MOTIF X\nletter-probability matrix: alength= 4 w= 0\n",
-        "line 28",
+        "line 29",
     ),
     "jaspar, a row less": (JASPAR.replace("5\n5\n5\n5", "5\n5\n5"), "line 7"),
     "jaspar, a row too many": (JASPAR + "5\n", "line 7"),
@@ -537,10 +542,10 @@ DAMAGED = {
     "jaspar, negative": (JASPAR.replace("10", "-10"), "line 1"),
     "jaspar, not finite": (JASPAR.replace("10", "nan"), "line 1"),
     "jaspar, twice": (JASPAR + JASPAR, ""),
-    "homer, two numbers": (f"{OF_HOMER}0.5 0.5\n", "line 1"),
-    "homer, letters": (f"{OF_HOMER}A 0.1 0.2 0.3 0.4\n", "line 1"),
+    "homer, two numbers": (f"{OF_HOMER}0.5 0.5\n", "line 2"),
+    "homer, letters": (f"{OF_HOMER}A 0.1 0.2 0.3 0.4\n", "line 2"),
     "homer, counts": (f"{OF_HOMER}1 1 1 1\n", "line 1"),
-    "homer, a sequence": (f"{OF_HOMER}ccTGATAAGgg\n", "line 1"),
+    "homer, a sequence": (f"{OF_HOMER}ccTGATAAGgg\n", "line 2"),
     "homer, no position": (OF_HOMER + SQUARE + OF_HOMER, "line 6"),
     "transfac, cut": (TRANSFAC[:-3], "line 16"),
     "transfac, a row cut": (TRANSFAC.replace("\t10\t0\t0\t0", ""), "line 4"),

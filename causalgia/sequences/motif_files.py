@@ -32,6 +32,8 @@ _BEGINS = {
     "clusterbuster": r"^(?=>)",
 }
 """Where a motif begins in the text of each format."""
+_AFTER_MATRIX = r"^\s*(?=URL\b|Time\b|---|\*\*\*)"
+"""What MEME, DREME and STREME write below the matrix of a motif."""
 _SAYS = {
     "meme": r"^MEME version",
     "transfac": r"^P[0O]\s+[ACGT]\s",
@@ -129,7 +131,7 @@ def _format_of(text: str, path: str | PathLike[str]) -> str:
         return _ENDINGS[ending]
     raise SequenceError(
         f"{path}: neither a line nor the ending of the file says the format of its "
-        f"motifs; format= is one of {', '.join(_BEGINS)}"
+        f"motifs; read_patterns(format=) is one of {', '.join(_BEGINS)}"
     )
 
 
@@ -154,37 +156,52 @@ def _of_meme(block: str, path: str, line: int) -> list[Motif]:
     """Return the motif of MEME's text from one line MOTIF to the next; none of the text
     above the first.
     """
-    found = list(
-        re.finditer(
-            r"^\s*letter-probability matrix:(.*)((?:\n\s*[-+.]?\d.*)*)", block, re.M
-        )
-    )
+    found = list(re.finditer(r"^\s*letter-probability matrix:(.*)", block, re.M))
     if not block.startswith("MOTIF") and not found:
         return []
-    if not block.startswith("MOTIF") or len(found) != 1 or not found[0][2]:
+    if not block.startswith("MOTIF") or len(found) != 1:
         raise SequenceError(
             f"{path}: line {line}: {len(found)} letter-probability matrices; a line MOTIF "
-            "has one, of one position or more"
+            "has one"
         )
     matrix = found[0]
-    place = f"{path}: line {line + block.count(chr(10), 0, matrix.start(1))}"
-    try:
-        rows = np.loadtxt(matrix[2].split("\n"), ndmin=2)
-    except ValueError as error:
-        raise SequenceError(f"{place}: {error}") from error
+    at = line + block.count("\n", 0, matrix.start(1))
+    place = f"{path}: line {at}"
+    below = re.split(_AFTER_MATRIX, block[matrix.end() :], maxsplit=1, flags=re.M)[0]
+    rows = np.array(
+        [
+            _four_numbers(text, f"{path}: line {number}")
+            for number, text in enumerate(below.split("\n"), at)
+            if text.strip()
+        ]
+    ).reshape(-1, 4)
     stated = {"alength": 4, "w": len(rows)} | {
         key: int(value)
         for key, value in re.findall(r"\b(alength|w)\s*=\s*(\d+)", matrix[1])
     }
-    if not rows.shape == (stated["w"], stated["alength"]) == (len(rows), 4):
+    if not len(rows) or (stated["w"], stated["alength"]) != rows.shape:
         raise SequenceError(
-            f"{place}: {len(rows)} rows of {rows.shape[1]} numbers under "
+            f"{place}: {len(rows)} rows of 4 numbers under "
             f"{quoted(matrix[1].strip())}; rows are positions, of four"
         )
     identifier, *names = block.partition("\n")[0].split()[1:] or [""]
     # what MEME prints: "MOTIF AGATAA MEME-1 width = 6", and "MOTIF 1 width = 6" of old
     name = names[0] if names and names[:2] != ["width", "="] else identifier
     return [_motif(name, identifier, rows, path, place, are_counts=False)]
+
+
+def _four_numbers(text: str, place: str) -> list[float]:
+    """Return the numbers of a row of a matrix whose rows are positions."""
+    try:
+        numbers = [float(x) for x in text.split()]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(BASES):
+        raise SequenceError(
+            f"{place}: {quoted(text.strip())} is no row of the matrix; a position is four "
+            "numbers, of A, C, G and T"
+        )
+    return numbers
 
 
 def _of_bio(block: str, kind: str, path: str, line: int) -> list[Motif]:
@@ -194,6 +211,10 @@ def _of_bio(block: str, kind: str, path: str, line: int) -> list[Motif]:
     from Bio import motifs
 
     of_transfac = kind == "transfac"
+    if kind in ("homer", "clusterbuster"):
+        for number, text in enumerate(block.split("\n"), line):
+            if text.strip() and not text.startswith(">"):
+                _four_numbers(text, f"{path}: line {number}")
     handle = io.StringIO(block)
     try:
         found: list[Any] = motifs.parse(  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import first_of, similar_names, why_no_numbers
+from causalgia.checks import converts_to_float, first_of, similar_names, why_no_numbers
 from causalgia.choices import BASES
 from causalgia.errors import (
     CausalgiaError,
@@ -30,7 +30,7 @@ from causalgia.sequences.motif_files import read_motifs
 from causalgia.sequences.motifs import Motif
 
 _PLAIN = frozenset((*BASES, "U"))
-_SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
+_SUFFIXES = (".meme", ".jaspar", ".cb", ".pcm", ".pfm", ".txt", ".gz")
 
 #: what `motif` takes
 MotifLike: TypeAlias = (
@@ -53,7 +53,7 @@ def motif(
 
     A string is looked up in this order; the first match counts:
 
-    1. a path, if it ends in .meme, .jaspar, .pfm, .txt or .gz;
+    1. a path, if it ends in .meme, .jaspar, .cb, .pcm, .pfm, .txt or .gz;
     2. a matrix identifier of JASPAR, ``"MA0035.4"``, or an accession, ``"MA0035"``, for
        its newest version;
     3. a name of the CORE collection within `taxon`, in any case: database names come
@@ -205,7 +205,7 @@ def _from_table(table: Any, name: str | None) -> Motif:
         )
         why = "" if numbers.ndim else f": {quoted(table)} is no table"
     except (TypeError, ValueError, OverflowError):
-        why = f" ({why_no_numbers(table)})"
+        why = f" ({_odd_cell(table) or why_no_numbers(table)})"
     if why:
         what = "this" if why[0] == ":" else type_in_words(table)
         raise SequenceError(
@@ -244,6 +244,21 @@ def _from_table(table: Any, name: str | None) -> Motif:
     made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
     return (
         made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
+    )
+
+
+def _odd_cell(table: Any) -> str:
+    """Return which cell of a DataFrame is no number; empty for what is no DataFrame."""
+    columns = getattr(table, "columns", ())
+    cells = np.asarray(table, dtype=object).T if len(columns) else ()
+    return next(
+        (
+            f"column {name}, row {i}: {quoted(value)} is not a number"
+            for name, column in zip(columns, cells, strict=True)
+            for i, value in enumerate(column, 1)
+            if not converts_to_float(value)
+        ),
+        "",
     )
 
 
@@ -667,7 +682,7 @@ def _is_one_motif(what: object) -> bool:
 def motifs_of_file(what: object) -> dict[str, Motif] | None:
     """Return the motifs of a file by name; None for what is no path.
 
-    A text is a path if it ends in .meme, .jaspar, .pfm, .txt or .gz, has a ``/``, or is
+    A text is a path if it ends in .meme, .jaspar, .cb, .pcm, .pfm, .txt or .gz, has a ``/``, or is
     the name of a file and no string of IUPAC letters.
 
     Examples
