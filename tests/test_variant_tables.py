@@ -94,6 +94,26 @@ def test_a_header_that_does_not_tell_the_columns_is_no_comment(tmp_path, header)
         annotated_vcf(VARIANTS[:1], [effect], like=path)
 
 
+def test_a_second_header_of_other_columns_is_refused(tmp_path):
+    path = tmp_path / "variants.tsv"
+    path.write_text(VCF + VCF)
+    assert read_variants(path, skip="repeated") == VARIANTS
+    other = lines(("#chrom", "pos", "ref", "alt", "x"), ("1", 50, "A", "G", "T"))
+    path.write_text(VCF + other)
+    with pytest.raises(SequenceError):
+        read_variants(path, skip="all")
+
+
+def test_a_comment_is_no_header_of_the_vcf_that_is_written(tmp_path):
+    path = tmp_path / "some.vcf"
+    path.write_text("# a list\n" + lines(*ROWS))
+    effect = InfoField("effect", "Float", "", [1.0, 2.0])
+    text = annotated_vcf(VARIANTS, [effect], like=path)
+    path.write_text(text)
+    assert read_variants(path) == VARIANTS
+    assert text.splitlines()[-3].startswith("#CHROM\tPOS")
+
+
 def test_a_table_of_polars_is_a_table():
     polars = pytest.importorskip("polars")
     table = polars.DataFrame(

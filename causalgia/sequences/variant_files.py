@@ -153,6 +153,7 @@ class VariantList(tuple[Variant, ...]):
 VariantTable: TypeAlias = str | PathLike[str] | pd.DataFrame
 """A VCF file or a table of variants."""
 _COLUMNS = ("chrom", "pos", "id", "ref", "alt")
+_NEEDED = {*_COLUMNS} - {"id"}
 
 
 def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
@@ -209,7 +210,7 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
     place, unit, names, rows = _cells_of(source)
     where = f"{place}: {unit}"
-    if missing := [x for x in _COLUMNS if x not in names and x != "id"]:
+    if missing := [x for x in _COLUMNS if x in _NEEDED and x not in names]:
         raise SequenceError(
             f"{place}: no column {missing[0]} among {quoted(names)}; a table of variants "
             "has chrom, pos (counted from 1), ref, alt, and maybe id"
@@ -251,6 +252,10 @@ def _cells_of(
     )
     header, names = _header(text, source)
     most = 1 + max(map(names.index, {*_COLUMNS} & {*names}), default=-1)
+    for number, line in numbered_lines(text):
+        again = _names(line) if number > header and line.startswith("#") else []
+        if _NEEDED.issubset(again) and again[:most] != names[:most]:
+            raise SequenceError(f"{source}: line {number}: a header of other columns")
     rows = [
         (number, _cells(line)[:most])  # without genotypes
         for number, line in numbered_lines(text)
@@ -272,8 +277,8 @@ def _header(text: bytes, place: str | PathLike[str]) -> tuple[int, list[str]]:
     for number, line in numbered_lines(text):
         if line.startswith("##"):
             continue
-        names = _cells(line.lower().lstrip("# "))
-        if {"chrom", "pos", "ref", "alt"}.issubset(names):
+        names = _names(line)
+        if _NEEDED.issubset(names):
             return number, names
         if line.startswith("#"):
             comments.append((number, line))
@@ -327,6 +332,11 @@ def is_vcf(path: str | PathLike[str]) -> bool:
         for number, line in numbered_lines(text)
     )
     return names[:5] == list(_COLUMNS) and not of_table
+
+
+def _names(line: str) -> list[str]:
+    """Return the names of columns that a line has if it is a header."""
+    return _cells(line.lower().lstrip("# "))
 
 
 def _cells(line: str) -> list[str]:
@@ -774,7 +784,8 @@ def annotated_vcf(
     if not any(line.startswith("##fileformat=") for line in meta):
         meta.insert(0, "##fileformat=VCFv4.3")
     columns = next(
-        (line for line in head if not line.startswith("##")), "\t".join(_VCF_COLUMNS)
+        (line for line in head if _NEEDED.issubset(_names(line))),
+        "\t".join(_VCF_COLUMNS),
     )
     body = [
         _with_info(row, place, fields, of)
