@@ -304,6 +304,151 @@ def test_a_sequential_of_keras_2_has_its_shape_in_the_first_layer(tmp_path):
         np.testing.assert_allclose(made.predict(TOKENS), expected, atol=1e-5)
 
 
+def test_average_pooling_leaves_its_padding_out(tmp_path):
+    model = built(lambda x: L.Flatten()(L.AveragePooling1D(4, 3, padding="same")(x)))
+    for path, weights in saved(model, tmp_path):
+        made = cg.predict.from_keras(path, weights=weights, device="cpu")
+        padded = np.full((5, LENGTH + 3, 4), np.nan)
+        padded[:, 1 : LENGTH + 1] = ONE_HOT  # 14 windows; 1 is padded before, 2 after
+        rows = [padded[:, 3 * i : 3 * i + 4] for i in range(14)]
+        expected = np.stack([np.nanmean(row, axis=1) for row in rows], 1)
+        np.testing.assert_allclose(
+            made.predict(TOKENS), expected.reshape(5, -1), atol=1e-6
+        )
+        np.testing.assert_allclose(
+            pickle.loads(pickle.dumps(made)).predict(TOKENS), made.predict(TOKENS)
+        )
+
+
+def lstm_of(x, kernel, recurrent, bias, gate):
+    state = carry = np.zeros((len(x), recurrent.shape[0]))
+    for step in x.transpose(1, 0, 2):
+        i, f, c, o = np.split(step @ kernel + state @ recurrent + bias, 4, axis=1)
+        carry = gate(f) * carry + gate(i) * np.tanh(c)
+        state = gate(o) * np.tanh(carry)
+    return state
+
+
+@pytest.mark.parametrize("version", ["2.2.4", "2.15.0"])
+def test_a_recurrent_network_of_keras_2_and_its_hard_sigmoid(tmp_path, version):
+    """`time_major`, and initializers with a dtype, which Keras 3 lacks; a slope of 1/5,
+    which in Keras 3 is 1/6.
+    """
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(size=shape) for shape in ((4, 12), (3, 12), (12,))]
+    graph, weights = as_keras_2(
+        [
+            (
+                "LSTM",
+                {
+                    "name": "lstm",
+                    "units": 3,
+                    "time_major": False,
+                    "implementation": 2,
+                    "dtype": {"class_name": "Policy", "config": {"name": "float32"}},
+                    "recurrent_activation": "hard_sigmoid",
+                    "bias_initializer": {
+                        "class_name": "Zeros",
+                        "config": {"dtype": "float32"},
+                    },
+                    "batch_input_shape": [None, LENGTH, 4],
+                },
+            ),
+        ],
+        lstm=dict(zip(("kernel", "recurrent_kernel", "bias"), arrays, strict=True)),
+    )
+    if version == "2.2.4":
+        graph["config"] = graph["config"]["layers"]
+    path = write_keras_2(tmp_path / "net.h5", graph, weights)
+    with h5py.File(path, "a") as file:
+        file.attrs["keras_version"] = version
+    made = cg.predict.from_keras(path, device="cpu")
+    gate = lambda x: np.clip(0.2 * x + 0.5, 0, 1)  # noqa: E731
+    expected = lstm_of(ONE_HOT, *arrays, gate)
+    np.testing.assert_allclose(made.predict(TOKENS), expected, atol=1e-5)
+    again = pickle.loads(pickle.dumps(made))
+    np.testing.assert_array_equal(again.predict(TOKENS), made.predict(TOKENS))
+    assert made.reference().predict(TOKENS).dtype == np.float64
+
+
+def test_a_functional_network_of_keras_2_with_a_network_in_it(tmp_path):
+    """It counted the calls of the inner network from 1."""
+    conv = {"name": "scan", "filters": 2, "kernel_size": [1], "use_bias": False}
+    at_input = {"batch_input_shape": [None, LENGTH, 4], "sparse": False}
+    inner = {
+        "class_name": "Sequential",
+        "name": "inner",
+        "config": {
+            "name": "inner",
+            "layers": [
+                {"class_name": "InputLayer", "config": {"name": "i", **at_input}},
+                {"class_name": "Conv1D", "config": conv},
+            ],
+        },
+        "inbound_nodes": [[["x", 0, 0, {}]]],
+    }
+    layers = [
+        {
+            "class_name": "InputLayer",
+            "name": "x",
+            "config": {"name": "x", "ragged": False, **at_input},
+            "inbound_nodes": [],
+        },
+        inner,
+        {
+            "class_name": "GlobalMaxPooling1D",
+            "name": "best",
+            "config": {"name": "best"},
+            "inbound_nodes": [[["inner", 1, 0, {}]]],
+        },
+    ]
+    graph = {
+        "class_name": "Functional",
+        "config": {
+            "name": "model",
+            "layers": layers,
+            "input_layers": [["x", 0, 0]],
+            "output_layers": [["best", 0, 0]],
+        },
+    }
+    kernel = np.random.default_rng(0).normal(size=(1, 4, 2))
+    path = write_keras_2(tmp_path / "net.h5", graph, {"inner": {"kernel": kernel}})
+    np.testing.assert_allclose(
+        cg.predict.from_keras(path).predict(TOKENS),
+        (ONE_HOT @ kernel[0]).max(axis=1),
+        atol=1e-6,
+    )
+    layers[2]["class_name"] = "ThresholdedReLU"
+    write_keras_2(path, graph, {"inner": {"kernel": kernel}})
+    with pytest.raises(PredictorError):
+        cg.predict.from_keras(path)
+
+
+def test_weights_of_other_layers_are_refused(tmp_path):
+    def two(one, other):
+        return built(
+            lambda x: [L.Dense(1, name=n)(L.Flatten()(x)) for n in (one, other)]
+        )
+
+    _, (whole, _), (_, weights), _ = saved(two("dev", "hk"), tmp_path)
+    built_with = cg.predict.from_keras
+    for path in (weights, whole):
+        fewer = built(lambda x: L.Dense(1, name="dev")(L.Flatten()(x)))
+        with pytest.raises(PredictorError):
+            built_with(fewer, weights=path)
+        same = built_with(two("dev", "hk"), weights=path).predict(TOKENS)
+        np.testing.assert_array_equal(same, built_with(whole).predict(TOKENS))
+    with pytest.raises(PredictorError):
+        built_with(two("hk", "dev"), weights=weights)
+    swapped = built_with(two("hk", "dev"), weights=whole)  # which has names to go by
+    np.testing.assert_array_equal(swapped.predict(TOKENS), same[:, ::-1])
+
+
+def test_a_network_built_twice_has_one_fingerprint():
+    one, other = (cg.predict.from_keras(built(dilated)) for _ in range(2))
+    assert one.fingerprint == other.fingerprint
+
+
 def lambdas(folder):
     model = built(lambda x: L.Flatten()(L.Lambda(lambda x: 2 * x, name="code")(x)))
     return saved(model, folder)
@@ -378,9 +523,18 @@ def two_inputs():
     [
         two_inputs,
         lambda: keras.Sequential([L.Flatten(), L.Dense(1)]),
+        lambda: None,
+        lambda: torch.nn.Linear(4, 1),
+        lambda: built(lambda x: [[L.Flatten()(x)], L.Flatten()(x)]),
         *(
             lambda shape=shape: built(L.Flatten(), shape)
-            for shape in ((4, 4, 1), (1, 4, 1), (LENGTH, 4, 2), (1, LENGTH, 4, 1))
+            for shape in (
+                (LENGTH, 5),
+                (4, 4, 1),
+                (1, 4, 1),
+                (LENGTH, 4, 2),
+                (1, LENGTH, 4, 1),
+            )
         ),
     ],
 )
