@@ -629,6 +629,7 @@ def test_results_do_not_depend_on_the_unit_of_the_effects():
     np.testing.assert_allclose(other["lfsr"], one["lfsr"], rtol=1e-9)
 
 
+@pytest.mark.simulation
 def test_a_posterior_across_tasks_is_decided_reported_drawn_and_stored(tmp_path):
     _, estimates = estimates_of("equal", n=60)
     posterior = cg.infer(estimates, across="task", rng=1)

@@ -121,6 +121,7 @@ def test_tasks_read_what_they_weigh():
 # --- scores of maps ---
 
 
+@pytest.mark.simulation
 def test_ranks_are_those_of_all_pairs_and_all_orders_of_ties():
     rng = np.random.default_rng(1)
     for _ in range(30):

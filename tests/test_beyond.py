@@ -167,6 +167,7 @@ def decided(kept: dict, **asked) -> str | None:
     return marked(cg.decide(estimates, **asked))
 
 
+@pytest.mark.simulation
 def test_verdicts_are_marked_by_what_they_were_asked():
     rope = {"rope": (-0.1, 0.1)}
     assert decided(rope, **rope) is None

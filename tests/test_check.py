@@ -379,6 +379,7 @@ def test_says_where_memory_does_not_hold_a_trial():
 # kinds of trials and predictors
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     "trial",
     [
@@ -616,6 +617,7 @@ def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked
         assert found.speedup is not None
 
 
+@pytest.mark.simulation
 @pytest.mark.torch
 def test_says_which_layer_is_not_local(torch):
     class Recurrent(torch.nn.Module):

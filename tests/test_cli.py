@@ -412,6 +412,7 @@ def verdicts(folder):
     return store.load(folder / "decisions.nc", "decisions")
 
 
+@pytest.mark.simulation
 def test_analyze_gives_what_the_verb_gives(results):
     call("analyze", results, "--error", "each")
     outcomes = store.load(results / "outcomes.nc", "outcomes")
@@ -575,6 +576,7 @@ def test_the_users_own_file_is_named_before_it_is_imported(trial, tmp_path):
     )
 
 
+@pytest.mark.simulation
 def test_warnings_are_lines(trial, tmp_path):
     trial.write_text(
         QUICK.replace("n_units = 300", "n_units = 1").replace(

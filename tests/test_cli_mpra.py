@@ -232,6 +232,7 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
     assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
 
 
+@pytest.mark.simulation
 def test_virtual_and_measured_are_compared(folder, tmp_path):
     said = call(
         *(

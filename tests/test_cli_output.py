@@ -34,6 +34,7 @@ def analyzed(once_run, tmp_path_factory):
     return folder
 
 
+@pytest.mark.simulation
 def test_analyze_writes_its_effects_and_its_answer_for_the_shell(analyzed):
     decisions = cg.open(analyzed).decisions
     found, tidy = table(analyzed / "effects.tsv"), cg.tidy(decisions)
@@ -44,6 +45,7 @@ def test_analyze_writes_its_effects_and_its_answer_for_the_shell(analyzed):
         np.testing.assert_allclose(found[name], tidy[name], rtol=1e-12)
 
 
+@pytest.mark.simulation
 def test_every_column_of_tidy_on_request(results):
     call("analyze", results, "--all-columns")
     found, tidy = table(results / "effects.tsv"), cg.tidy(cg.open(results).decisions)
@@ -78,6 +80,7 @@ def test_curves_and_several_networks_keep_what_a_row_is_of():
     assert list(effects_frame(both))[:4] == ["term", "task", "model", "estimate"]
 
 
+@pytest.mark.simulation
 def test_show_prints_the_table_alone(analyzed):
     text = call("show", analyzed, "--tsv").stdout
     assert text == (analyzed / "effects.tsv").read_text()

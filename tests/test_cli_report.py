@@ -75,6 +75,7 @@ def test_the_convergence_of_kept_draws_is_on_the_page(tmp_path):
     assert "posterior" in page(folder).text()
 
 
+@pytest.mark.simulation
 def test_text_for_a_paper_is_printed_or_written(folder, tmp_path):
     call("analyze", folder)
     decisions = cg.open(folder).decisions

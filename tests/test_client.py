@@ -362,6 +362,7 @@ def odd(piece: int) -> int:
     return piece
 
 
+@pytest.mark.simulation
 def test_our_errors_arrive_as_they_are_and_name_the_piece(one: Any, two: Any) -> None:
     names = [f"task T{i}" for i in range(4)]
     for client in (None, one, two):

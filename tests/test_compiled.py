@@ -166,6 +166,7 @@ def kernel(tmp_path, monkeypatch):
     return compiled
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("verb", ["_save_index", "_save_data"])
 @pytest.mark.parametrize(
     "number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=errno.errorcode.get

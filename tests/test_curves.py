@@ -384,6 +384,7 @@ def test_a_band_names_positions_that_few_units_carry():
         xr.testing.assert_identical(other["few_units"], band["few_units"])
 
 
+@pytest.mark.simulation
 def test_moments_name_the_positions_that_few_units_carry():
     found = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="moments")
     effects = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="effects")

@@ -277,6 +277,7 @@ def test_sequences_that_do_not_serve_are_refused_with_a_cure(given, tmp_path, ro
     assert not (tmp_path / "motifs").exists()
 
 
+@pytest.mark.simulation
 def test_the_middles_of_longer_sequences_are_taken(given, tmp_path):
     network, peaks = given
     longer = [f"{'GT' * (k % 4 + 1)}{row}{'CA' * 4}" for k, row in enumerate(letters())]

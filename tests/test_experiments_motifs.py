@@ -56,6 +56,7 @@ def test_screen_recovers_known_words(oracle):
     assert answer.findings["shrunken"].sizes["contrast"] == len(words)
 
 
+@pytest.mark.simulation
 def test_screen_of_all_words_puts_the_known_one_first(screen):
     experiment, outcomes = screen
     assert len(experiment.named_arms) == 256 + 100 + 1
@@ -188,6 +189,7 @@ def test_two_units_decide_nothing():
     assert (answer.decisions["verdict"].to_numpy()[exact] == "undecided").all()
 
 
+@pytest.mark.simulation
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     experiment, outcomes = screen
     shrunken = experiment.analyze(outcomes, rng=0).findings["shrunken"].squeeze()
@@ -630,6 +632,7 @@ ALL = {
 }
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("name", ALL)
 def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
     asked = experiment.build(name, settings={**ALL[name], "n_units": 120})

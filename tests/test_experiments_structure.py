@@ -171,6 +171,7 @@ def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
     ) == {"decreases"}
 
 
+@pytest.mark.simulation
 def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: motifs that
     add have no structure.
@@ -462,6 +463,7 @@ def answers_under(
     }
 
 
+@pytest.mark.simulation
 def test_copies_come_out_alike_under_every_null_model() -> None:
     answers = answers_under(
         copies(n_units=400), cg.zoo.oracle("rbfox1_like"), given_nulls()

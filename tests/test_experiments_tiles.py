@@ -270,6 +270,7 @@ def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     ]
 
 
+@pytest.mark.simulation
 def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() -> None:
     oracle, given = gate("and"), sequences()
     experiment = sufficiency(
@@ -397,6 +398,7 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
     assert found["3 copies"] == found["linear trend"] == "increases"
 
 
+@pytest.mark.simulation
 def test_moebius_terms_of_gates_and_sums() -> None:
     every_order = Saturating(
         (MotifCount("CAC", 1.0), MotifCount("TTG", 1.0)), Hill(top=2.0, half=5.0)

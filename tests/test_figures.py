@@ -190,6 +190,7 @@ def test_tasks_share_names_titles_and_one_legend():
     assert seen.count("GATA1") == 1
 
 
+@pytest.mark.simulation
 def test_rows_keep_their_distance_whatever_they_carry():
     for do in (False, True):
         distances = []

@@ -1465,9 +1465,7 @@ def held_by(module):
     ("where", "incremental"),
     [
         ("container", True),
-        ("class", True),
         ("class", False),
-        ("global", True),
         ("before it fails", True),
     ],
 )

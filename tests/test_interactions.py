@@ -540,6 +540,7 @@ def _outcomes():
     )
 
 
+@pytest.mark.simulation
 def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     found = interactions(
         _with_sites(25), _noisy_gate(), positions=[15, 17, 20, 38, 41, 50]

@@ -158,6 +158,7 @@ def test_the_change_from_none_to_all_copies_is_the_measured_one():
     assert measured < 1 < line
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("n", "sign", "power", "word"),
     [

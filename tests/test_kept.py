@@ -173,7 +173,7 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=[*CASES][::2])
 def case(request: pytest.FixtureRequest) -> tuple[cg.Design, cg.Predictor, str]:
     return CASES[request.param]
 

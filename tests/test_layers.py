@@ -631,6 +631,7 @@ def test_matches_leave_torch_its_threads():
         torch.set_num_threads(before)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("convolution", "padded", "short", "width"),
     [

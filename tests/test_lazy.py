@@ -501,6 +501,7 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
     name: str,

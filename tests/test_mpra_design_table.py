@@ -107,6 +107,7 @@ def test_a_foreign_design_is_a_side_table(tmp_path, as_table):
     assert found[["oligo", "element", "arm", "group"]].to_numpy().tolist() == SIDE
 
 
+@pytest.mark.simulation
 def test_our_design_gives_the_arms_of_the_library_and_the_same_effects(tmp_path):
     arms = {"untreated": cg.Untreated(), "GATA + 1": cg.Embed("AGATAAG", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=12)

@@ -443,6 +443,7 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
     assert lower < value < upper < 0.5
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     "settings",
     [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}],

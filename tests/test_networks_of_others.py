@@ -353,6 +353,7 @@ def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():
         ).backgrounds_at_once(30)
 
 
+@pytest.mark.simulation
 def test_a_tensor_that_a_hook_leaves_outside_the_network_is_predicted_by_full_passes():
     class Hooked(torch.nn.Module):
         def __init__(self):

@@ -217,6 +217,7 @@ def test_a_loaded_predictor_is_loaded_again_elsewhere(tmp_path, file, by, monkey
     ]
 
 
+@pytest.mark.simulation
 def test_a_file_that_is_absent_or_another_elsewhere_is_said(tmp_path, file):
     predictor = load_predictor(f"{file}:load", announce=None)
     sent = tmp_path / "sent.pkl"

@@ -62,6 +62,7 @@ def test_a_profile_with_periods_is_decided_by_its_moments() -> None:
     np.testing.assert_array_equal(decisions["lfsr"], found["moments"]["lfsr"])
 
 
+@pytest.mark.simulation
 def test_every_task_has_its_own_curve() -> None:
     rng = np.random.default_rng(2)
     up, flat = table(rng), table(rng, amplitude=0.0)

@@ -77,6 +77,7 @@ def test_planted_words_are_proposed_each_by_itself(proposed):
     assert (proposed["n_units"] == proposed["proposed"].sum("unit")).all()
 
 
+@pytest.mark.simulation
 def test_words_are_proposed_by_their_mean_contribution_as_well():
     found = cg.propose(
         sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0
@@ -285,6 +286,7 @@ def counting(word, least=None):
     return cg.FunctionPredictor(count, tasks=["activity"])
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("method", "least"), [("seqlets", 9)])
 def test_a_word_longer_than_a_window_is_proposed_whole(method, least):
     """Letters beside the eight of a window were added once, two on each side."""
@@ -710,6 +712,7 @@ def test_near_copies_are_so_in_both_orders(one, other, near):
     )
 
 
+@pytest.mark.simulation
 def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     """Every sequence has the motif, and hardly any of their shuffles; of the other
     sequences half have it.

@@ -204,6 +204,7 @@ def of_tasks(n, names=("GATA1", "GATA1, core broken", "untreated")):
 LONG = ("W" * 200, "転写因子" * 50, "عامل النسخ " * 20, "a\u0301" * 100)
 
 
+@pytest.mark.simulation
 def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_path):
     outcomes = trial()
     html = written(
@@ -339,6 +340,7 @@ def test_numbers_beside_names_from_right_to_left_keep_their_order():
     assert "<bdi>عامل النسخ</bdi>: 2.67 [2.01, 3.33] &lt;b&gt;" in text
 
 
+@pytest.mark.simulation
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("n", "rows"), [(1, 20), (919, 3)])
 def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):

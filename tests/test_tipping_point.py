@@ -671,6 +671,7 @@ def test_a_function_without_a_name_has_a_label() -> None:
     assert found.attrs["covariate"] == "depth"
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("dpi", [60, 80, 200])
 def test_the_picture_has_its_labels_whole(dpi, tmp_path):
     found = cg.tipping_point(

@@ -238,6 +238,7 @@ def test_files_of_others_are_not_overwritten(folder, tmp_path):
     assert (tmp_path / "variants.tsv").read_text() == "mine"
 
 
+@pytest.mark.simulation
 def test_own_contexts_alone(folder, tmp_path):
     call(
         *(
@@ -299,6 +300,7 @@ def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp
     call("analyze", tmp_path / "run", "--ci-prob", "0.9")
 
 
+@pytest.mark.simulation
 def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
     text = TRIAL.replace(
         'of = "genome"', 'of = {kind = "uniform", length = 70}'

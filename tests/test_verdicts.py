@@ -121,6 +121,7 @@ def test_a_spike_counts_as_no_sign() -> None:
     assert (found["lower"].item(), found["upper"].item()) == (-0.5, 0.5)
 
 
+@pytest.mark.simulation
 def test_thousands_of_effects_are_small() -> None:
     draws = np.random.default_rng(0).normal(size=(4000, 3_000))
     tracemalloc.start()

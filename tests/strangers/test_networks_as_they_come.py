@@ -291,6 +291,7 @@ def test_a_network_without_values_is_refused_and_runs_once_loaded():
     assert (first["outcome"] == second["outcome"]).all()
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("make", [lambda y: y.argmax(1, True), lambda y: y > 0])
 def test_a_network_of_whole_numbers_or_flags_is_checked(make):
     # "data type int64 not inexact", of the comparison with the incremental path

@@ -75,6 +75,7 @@ def test_a_killed_run_goes_on_from_the_last_method(given, tmp_path, monkeypatch)
     assert again.table.equals(whole.table)
 
 
+@pytest.mark.simulation
 def test_stored_proposals_predict_nothing_again(given, tmp_path, monkeypatch):
     first = discover(given, store=tmp_path / "kept")
     for name in ("with_others", "distinct_patterns", "attribute", "EditedBackgrounds"):
