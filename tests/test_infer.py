@@ -25,7 +25,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive
-from causalgia.posterior._infer import _check_magnitude
+from causalgia.posterior._infer import _check_magnitude, _law_note
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, noises_of, spiked_noise
 from causalgia.posterior.labeled_data import (
@@ -1127,3 +1127,13 @@ def test_labels_of_a_contrast_in_a_task_of_a_predictor_stay_and_those_of_other_d
     kept = result_coordinates(estimates, None, ())
     assert set(kept) == {"whole", "site"}
     np.testing.assert_array_equal(kept["whole"], label)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [((5, 400), True), ((30, 400), False), ((29, 29), True), ((1, 40), True)],
+)
+def test_the_smallest_family_says_whether_effects_show_their_law(
+    sizes: tuple[int, int], said: bool
+) -> None:
+    assert bool(_law_note("normal", "normal", [np.arange(n) for n in sizes])) == said
