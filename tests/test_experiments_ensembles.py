@@ -140,7 +140,13 @@ def made(name: str, folder: Path) -> cg.experiments.Experiment:
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
-@pytest.mark.parametrize("name", [*AT_41][::9])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.simulation] if i % 9 else [])
+        for i, name in enumerate(AT_41)
+    ],
+)
 def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(
     name: str, tmp_path: Path
 ) -> None:

@@ -19,7 +19,8 @@ def transform(
 ) -> xr.Dataset:
     """Return outcomes ``fn(outcome)`` on another scale, value by value.
 
-    Arithmetic on outcomes leaves them on no known scale; here the new one is said. The
+    Arithmetic on outcomes leaves them on no known scale, which is seen at the first unit
+    of the trial where it is among them; here the new scale is said. The
     rounding error of the answers is not carried over, so that effects of its size are
     not marked.
 
@@ -66,10 +67,9 @@ def transform(
         )
     if not isinstance(scale, str) or not scale.strip():
         raise DataError(f"scale={quoted(scale)} is no text", argument="scale")
-    values = before.to_numpy()
-    bad = np.isfinite(values) & ~np.isfinite(after.transpose(*before.dims).to_numpy())
+    bad = before.notnull() & ~(abs(after) < np.inf)  # in parts, where they lie on disk
     if bad.any():
-        value = values[tuple(np.argwhere(bad)[0])]
+        value = float(before.where(bad).min())
         raise DataError(f"fn={quoted(fn)} has no finite value at {value:g}")
     stale = ["answer_floor", "task_scale", "first_outcome"]
     made = outcomes.drop_vars(stale, errors="ignore").assign(

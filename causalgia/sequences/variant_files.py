@@ -226,7 +226,7 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     check_any_left(len(found), skipped, place)
     if not found:
         raise SequenceError(f"{place}: no variants")
-    return _each_once(found, skipped, reasons, where)
+    return _each_once(found, skipped, reasons, place, unit)
 
 
 def _cells_of(
@@ -347,7 +347,8 @@ def _each_once(
     found: Sequence[tuple[int, Variant]],
     skipped: list[Skipped],
     reasons: frozenset[str],
-    where: str,
+    place: str,
+    unit: str,
 ) -> VariantList:
     """Return variants that are listed once, under names of their own."""
     seen: dict[str, int] = {}
@@ -357,11 +358,11 @@ def _each_once(
             seen[variant.written] = number
             once.append(variant)
         elif "repeated" in reasons:
-            detail = f"the variant of line {seen[variant.written]}"
+            detail = f"the variant of {unit} {seen[variant.written]}"
             skipped.append(skipped_variant(variant, "repeated", detail, line=number))
         else:
             raise SequenceError(
-                f"{where} {number}: variant {variant.written} is that of "
+                f"{place}: {unit} {number}: variant {variant.written} is that of {unit} "
                 f"{seen[variant.written]}; skip='repeated' leaves it out"
             )
     shared = Counter(variant.name for variant in once)
