@@ -159,9 +159,7 @@ GATED = cg.FunctionPredictor(
 CASES = {
     "crossover": (design_of(), ORACLE, "identity"),
     "parents": (design_of(null=few_parents()), ORACLE, "identity"),
-    "control": (design_of(contrasts="c"), RICH, "identity"),
     "ensemble": (design_of(), cg.Ensemble(TASKS), "identity"),
-    "tasks": (design_of(), TASKS[0], "identity"),
     "logs": (planned("log2"), POSITIVE, "log2"),
     "float32": (design_of(), COUNTS, "identity"),
     "flat arm": (
@@ -169,13 +167,10 @@ CASES = {
         GATED,
         "identity",
     ),
-    "one turn": (design_of(7), ORACLE, "identity"),
 }
 
 
-@pytest.fixture(
-    params=["crossover", "parents", "ensemble", "logs", "float32", "flat arm"]
-)
+@pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest) -> tuple[cg.Design, cg.Predictor, str]:
     return CASES[request.param]
 
