@@ -374,7 +374,6 @@ def _posterior_and_decisions(
     how: dict[str, Any] = {
         "rope": requested.region,
         "ci_prob": requested.ci_prob,
-        "rare": requested.rare,
     }
     how |= {"family": requested.family, "largest": requested.largest, "shrink": None}
     if requested.error == "posterior":

@@ -74,8 +74,7 @@ class AnalysisFields(TypedDict, total=False):
     across: Literal["task"] | None
     rope: RopeLike | None
     error: Error
-    rare: float | str | None
-    largest: float | None
+    largest: float | Mapping[str, float] | None
     shrink: Shrinkage | Shrinking
 
 
@@ -130,11 +129,9 @@ class Analysis:
         Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``,
         ``"each"``; or ``"posterior"``, declared beforehand for a screen of 10 or more
         exchangeable effects.
-    rare
-        Share of the backgrounds on which an effect must not be missed, as in
-        `causalgia.decide`.
     largest
-        Bound on the effect on any background, as in `causalgia.decide`.
+        Bound on the effect on any background, as in `causalgia.decide`; one number, or
+        one for each task.
     shrink
         Law and prior of the hierarchical effect sizes, and moderated variances: a
         `causalgia.Shrinkage`.
@@ -170,8 +167,7 @@ class Analysis:
     across: Literal["task"] | None = None
     rope: RopeLike | None = None
     error: Error = "fdr"
-    rare: float | str | None = "auto"
-    largest: float | None = None
+    largest: float | Mapping[str, float] | None = None
     shrink: Shrinkage | Shrinking = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from causalgia.effect_table import (
     gaps_in_words,
     has_gaps,
     has_positions,
+    is_folded,
     tasks_in_table,
     unfolded,
 )
@@ -424,7 +425,14 @@ def _crossover_effects(
     if callable(scale) or scale in OF_MEANS:
         return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, cells, over)
     return effects_of_units(
-        y, W[:, used], sd_of[:, used], scale, on, over, untreated_sd=untreated_sd
+        y,
+        W[:, used],
+        sd_of[:, used],
+        scale,
+        on,
+        over,
+        untreated_sd=untreated_sd,
+        two_valued=not is_folded(outcomes),
     )
 
 

@@ -4,13 +4,13 @@ decisions carry of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.effect_table import of_effects
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import (
@@ -24,11 +24,12 @@ from causalgia.multiplicity.placebo import rank_errors
 from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.ropes import Rope
 from causalgia.types import Array, Codes
-from causalgia.verdicts.verdict_rule import Rows, with_largest, with_rare
+from causalgia.verdicts.verdict_rule import Rows, with_largest
 
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
     *("df", "skewness", "leverage", "floor", "below_floor", "largest_ice"),
+    "n_smallest_arm",
 )
 _OF_DECISIONS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr", "p_zero")
 """Columns that decisions write themselves, so that none of that name is carried
@@ -52,16 +53,12 @@ class Evidence:
         What the rule of verdicts reads.
     p
         Two-sided p of no effect, of the shape of ``ace``.
-    rare
-        Share of the backgrounds on which an effect must not be missed, None where no
-        rare effects are assumed.
     """
 
     effects: xr.Dataset
     region: Region
     rows: Rows
     p: Array
-    rare: float | None = None
 
 
 def from_estimates(
@@ -69,8 +66,7 @@ def from_estimates(
     rope: Rope,
     *,
     ci_prob: float,
-    rare: float | None = None,
-    largest: float | None = None,
+    largest: float | tuple[tuple[str, float], ...] | None = None,
 ) -> Evidence:
     """Return the evidence of estimates: the interval of each effect, and its p-values
     against the ends of its region.
@@ -96,62 +92,75 @@ def from_estimates(
     tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob)
     lower, upper = effect_limits(estimates, ci_prob)
     unbounded = np.isinf(lower) | np.isinf(upper)
-    above, below = np.minimum(2 * tests.above, 1.0), np.minimum(2 * tests.below, 1.0)
+    up = tests.above <= tests.below
+    p_direction = 2 * np.where(up, tests.above, tests.below)
+    needed = np.where(up, tests.above + tests.not_below, tests.below + tests.not_above)
     if found.by_rank:
-        above, below = (
-            np.maximum(p, q)
-            for p, q in zip((above, below), rank_errors(estimates), strict=True)
-        )
-    direction = np.where(unbounded, 1.0, np.minimum(above, below))
-    inside = np.where(unbounded, 1.0, np.minimum(2 * tests.inside, 1.0))
-    n = independent_draws(estimates)
+        by_rank = np.where(up, *rank_errors(estimates))
+        p_direction, needed = (np.maximum(x, by_rank) for x in (p_direction, needed))
     low, high = (
         np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper)
     )
-    negligible = with_rare(inside, n, rare)
     rows = Rows(
-        lower, upper, direction, negligible, low, high, ~unbounded, found.by_rank
+        lower,
+        upper,
+        *(
+            np.where(unbounded, 1.0, np.minimum(p, 1.0))
+            for p in (p_direction, 2 * tests.inside, needed, tests.inside)
+        ),
+        low,
+        high,
+        ~unbounded,
+        found.by_rank,
     )
     if largest is not None:
-        check_largest(largest, estimates)
-        rows = replace(rows, p_direction=with_largest(rows, n, largest))
+        bound = _largest_of_rows(largest, estimates)
+        rows = with_largest(rows, independent_draws(estimates), bound)
     p = np.where(unbounded, 1.0, two_sided_p(estimates, null, ci_prob))
     carried = carry_effects(estimates, estimates["ace"])
     if unbounded.any():
         carried = carried.assign(unbounded=(carried["ace"].dims, unbounded))
-    return Evidence(carried, found, rows, p, rare)
+    return Evidence(carried, found, rows, p)
 
 
-def check_largest(largest: Any, estimates: xr.Dataset) -> None:
-    """Raise EstimateError if a bound on individual effects is less than an effect that
-    was seen.
+def _largest_of_rows(
+    largest: float | tuple[tuple[str, float], ...], estimates: xr.Dataset
+) -> Array:
+    """Return the bound on individual effects of each row, which is stated once or by
+    task.
 
-    Examples
-    --------
-    >>> seen = xr.Dataset(
-    ...     {"ace": ("contrast", [1.0]), "largest_ice": ("contrast", [6.0])},
-    ...     {"contrast": ["GATA1"]},
-    ... )
-    >>> check_largest(5.0, seen)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: largest=5.0 is less than an individual effect that was seen: 6 (GATA1); ...
+    Raises
+    ------
+    EstimateError
+        If a task has none, or a larger effect was seen.
     """
-    seen = estimates["largest_ice" if "largest_ice" in estimates else "ace"]
-    seen = seen.copy(data=np.abs(seen.to_numpy()))
-    if float(seen.max()) <= largest * (1 + 1e-9):
-        return
-    at = np.unravel_index(int(np.argmax(seen.to_numpy())), seen.shape)
-    coordinates = {str(dim): i for dim, i in zip(seen.dims, at, strict=True)}
-    names = [
-        str(seen[dim].to_numpy()[i]) if dim in seen.coords else str(i)
-        for dim, i in coordinates.items()
-    ]
-    raise EstimateError(
-        f"largest={quoted(largest)} is less than an individual effect that was "
-        f"seen: {float(seen.max()):.4g} ({', '.join(names)}); state a bound that holds "
-        "for every background, or leave largest= out"
-    )
+    ace = estimates["ace"]
+    bound = np.full(ace.shape, largest if isinstance(largest, float) else np.nan)
+    if isinstance(largest, tuple):
+        stated = dict(largest)
+        tasks = estimates["task"].to_numpy().astype(str)
+        for t, task in enumerate(tasks):
+            if task not in stated:
+                raise EstimateError(
+                    f"largest={quoted(stated)} states no size for the task "
+                    f"{quoted(task)}",
+                    argument="largest",
+                )
+            bound[:, t] = stated[task]
+    name = "largest_ice" if "largest_ice" in estimates else "ace"
+    seen = np.abs(of_effects(estimates, name))
+    if (beyond := seen > bound * (1 + 1e-9)).any():
+        at = tuple(np.argwhere(beyond)[np.argmax(seen[beyond])])
+        names = [
+            str(ace[dim].to_numpy()[i]) if dim in ace.coords else str(i)
+            for dim, i in zip(ace.dims, at, strict=True)
+        ]
+        raise EstimateError(
+            f"largest={bound[at]:.4g} is less than an individual effect that was seen: "
+            f"{seen[at]:.4g} ({', '.join(names)})",
+            argument="largest",
+        )
+    return bound
 
 
 def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], str]:
