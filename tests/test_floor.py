@@ -69,7 +69,7 @@ def test_an_interaction_that_no_window_sees_is_zero_and_a_main_effect_is_not(
     assert not one["below_floor"].any()
     assert (one["p"] < (1e-10 if word == WORDS[0] else 0.2)).all()
     for rope in (0, (-1e-16, 1e-16), (-1e-3, 1e-3)):
-        verdict = cg.decide(estimates, rope=rope, rare=None)["verdict"]
+        verdict = cg.decide(estimates, rope=rope)["verdict"]
         found = verdict.sel(contrast="interaction").values
         # sequences that all answer alike leave what others could add (exact below 1e-9)
         small = rope == (-1e-3, 1e-3)

@@ -1,5 +1,5 @@
 # Imports from the inside: regions, ranks among placebos and tilts, against brute force.
-"""Regions of verdicts by task, class of words and predictor, rare backgrounds, and
+"""Regions of verdicts by task, class of words and predictor, and
 where a tilted verdict turns.
 """
 
@@ -30,7 +30,6 @@ from causalgia.multiplicity.regions import (
 from causalgia.ropes import Rope
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
-from causalgia.verdicts.rare_effects import as_rare
 
 EFFECT = ("contrast", "task")
 
@@ -211,7 +210,7 @@ def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
         table = cg.from_effects(np.r_[effects, words], 0.05)
         table = table.assign(n_units=(EFFECT, np.full((k + 45, 1), 500)))
         table = table.assign_coords(is_placebo=("contrast", np.arange(k + 45) >= k))
-        return decide(table, rope="placebo", rare="none", shrink=None)
+        return decide(table, rope="placebo", shrink=None)
 
     upper = of(9.0, 0.0)["rope_upper"].values[0, 0]
     found = of(9.0, upper)  # the second lies on the end
@@ -232,86 +231,6 @@ def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
     assert alone["verdict"].values[0, 0] == "higher"
     assert alone["q"].values[0, 0] == pytest.approx(2 / 46)
     assert "notes" not in alone.attrs
-
-
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_simultaneous_band_against_placebos_has_their_words(sign: float) -> None:
-    """Of effects with their units: a verdict is where the band lies against the region
-    of 79 placebos.
-    """
-    rng = np.random.default_rng(2)
-    true = np.r_[16.0, -16.0, 0.0, rng.normal(size=79)]
-    ice = sign * (true + rng.normal(0.0, 0.5, (60, 82)))[:, :, None]
-    effects = xr.Dataset(
-        {"ice": (("unit", *EFFECT), ice)},
-        coords={
-            "contrast": ["up", "down", "none", *(f"random {i}" for i in range(79))],
-            "task": ["K562"],
-            "is_placebo": ("contrast", np.arange(82) > 2),
-        },
-    )
-    ask: dict[str, Any] = {"error": "fwer", "rng": 0, "rare": "none", "shrink": None}
-    found = decide(effects, rope="placebo outliers", **ask)
-    region = placebo_fences(cg.estimate(effects))
-    assert float(found["rope_upper"][0, 0]) == region["upper"].item()
-    assert float(found["rope_lower"][0, 0]) == region["lower"].item()
-    expected = ["higher", "lower", "within"]
-    if sign < 0:
-        expected = ["lower", "higher", "within"]
-    assert found["verdict"].values[:3, 0].tolist() == expected
-    # of the effects that are asked for: placebos have a band of their own
-    asked = effects.sel(contrast=["up", "down", "none"])
-    band = cg.multiplicity.simultaneous(asked, family="all", rng=0)
-    np.testing.assert_array_equal(found["lower"][:3], band["lower"])
-    np.testing.assert_array_equal(found["upper"][:3], band["upper"])
-    lower, upper = found["lower"].to_numpy(), found["upper"].to_numpy()
-    low, high = region["lower"].item(), region["upper"].item()
-    words = [lower > high, upper < low, (low <= lower) & (upper <= high)]
-    said = np.select(words, ["higher", "lower", "within"], "undecided")
-    np.testing.assert_array_equal(found["verdict"], said)
-    assert found.attrs["band"] == "bootstrap_t"
-    # directions beyond the central 95 % of placebos need ranks, which no band has
-    ranked = decide(effects, rope="placebo", **ask)
-    assert "band" not in ranked.attrs
-    of_estimates = {name: x for name, x in ask.items() if name != "rng"}
-    by_holm = decide(cg.estimate(effects), rope="placebo", **of_estimates)
-    np.testing.assert_array_equal(ranked["verdict"], by_holm["verdict"])
-    in_numbers = decide(effects, rope=(low, high), **ask)
-    np.testing.assert_array_equal(
-        in_numbers["verdict"].values[:3, 0],
-        ["increases", "decreases", "negligible"]
-        if sign > 0
-        else ["decreases", "increases", "negligible"],
-    )
-
-
-# rare effects
-
-
-@pytest.mark.parametrize(
-    ("attrs", "share"),
-    [
-        ({}, None),
-        ({"predictor_fingerprint": "1"}, 0.01),
-        ({"predictor_fingerprint": "1", "target": "population"}, 0.01),
-        ({"predictor_fingerprint": "1", "target": "next predictor"}, 0.01),
-        ({"predictor_fingerprint": "1", "target": "units"}, None),
-        ({"target": "population"}, None),
-        ({"predictor_fingerprint": "1", "effect_on": "activity"}, None),
-        ({"predictor_fingerprint": "1", "null_kind": "genomic"}, None),
-        ({"predictor_fingerprint": "1", "null_kind": "uniform"}, 0.01),
-    ],
-)
-def test_rare_effects_are_those_of_a_predictor_over_a_population(
-    attrs: dict[str, str], share: float | None
-) -> None:
-    table = xr.Dataset(
-        {"ace": (EFFECT, [[0.0]]), "n_units": (EFFECT, [[200]])}, attrs=attrs
-    )
-    assert as_rare("auto", table) == share
-    assert as_rare("none", table) is None
-    assert as_rare(None, table) is None
-    assert as_rare(0.2, table) == 0.2
 
 
 # tilted null models
@@ -369,9 +288,7 @@ def test_the_curve_is_the_mean_of_units_weighted_by_a_tilt(clustered: bool) -> N
 
 
 def test_where_it_turns_and_leaves_is_where_the_curve_does() -> None:
-    found = cg.tipping_point(
-        trial(), control="none", by="x", rope=(-0.3, 0.7), rare="none"
-    )
+    found = cg.tipping_point(trial(), control="none", by="x", rope=(-0.3, 0.7))
     shift = found["shift"].to_numpy()
     start = int(np.flatnonzero(shift == 0)[0])
     verdict, ace = found["tilted_verdict"].to_numpy(), found["tilted_ace"].to_numpy()
@@ -430,39 +347,6 @@ def test_the_other_sign_of_the_covariate_exchanges_the_sides() -> None:
         1 / turned["tipping_odds"], one["tipping_odds"], rtol=1e-6
     )
     np.testing.assert_allclose(other["tilted_se"][::-1], one["tilted_se"], rtol=1e-7)
-
-
-@pytest.mark.parametrize("clustered", [False, True])
-def test_a_tilted_negligible_effect_takes_as_many_effective_units_as_any(
-    clustered: bool,
-) -> None:
-    """With 500 draws and rare = .01 it takes 300: as the share of effective ones falls,
-    "negligible" ends there.
-    """
-    size = (
-        np.random.default_rng(3).integers(1, 4, 500)
-        if clustered
-        else np.ones(500, dtype=int)
-    )
-    parent = np.repeat(np.arange(500), size)
-    rng = np.random.default_rng(4)
-    y = np.zeros((len(parent), 2, 1))
-    y[:, 1, 0] = rng.normal(0, 0.01, len(parent))
-    coords = {
-        "unit": np.arange(len(parent)),
-        "arm": ["none", "a"],
-        "task": ["t"],
-        "parent": ("unit", parent),
-    }
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords)
-    x = rng.normal(size=len(parent))
-    found = cg.tipping_point(outcomes, control="none", by=x, rope=(-1, 1), rare=0.01)
-    effective = 500 * found["ess"] / found["ess"].sel(shift=0)
-    enough = (np.rint(effective) >= 300).to_numpy()
-    assert 3 < enough.sum() < len(enough) - 3
-    np.testing.assert_array_equal(
-        (found["tilted_verdict"] == "negligible").to_numpy().ravel(), enough
-    )
 
 
 def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:
