@@ -253,7 +253,6 @@ def test_draws_below_the_floor_are_negligible_where_the_floor_lies_inside(
     decided = cg.decide(
         tree,
         rope=tuple(sorted(side * end for end in rope)) if rope else 0,
-        rare=None,
     )
     assert decided["verdict"].item() == expected
     assert decided["below_floor"].item()

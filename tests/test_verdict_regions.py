@@ -16,7 +16,6 @@ from scipy import optimize
 
 import causalgia as cg
 from causalgia.multiplicity.placebo import (
-    placebo_fences,
     placebo_region,
     placebos_needed,
     rank_errors,
