@@ -71,6 +71,7 @@ class AnalysisFields(TypedDict, total=False):
     ci_prob: float
     weights: Literal["units", "clusters"]
     family: str | None
+    question: Sequence[str] | str | None
     across: Literal["task"] | None
     rope: RopeLike | None
     error: Error
@@ -120,6 +121,10 @@ class Analysis:
         Rows among which an error rate holds. None: all rows of the table; ``"task"``:
         those of one task; or a coordinate of the contrasts (for a factor of the arms,
         each contrast has the level of its treatment arm).
+    question
+        Names of the contrasts that answer the question, or patterns of them
+        (``"interaction at *"``): these are the family, and every other contrast is
+        judged by itself. None: every contrast answers it.
     across
         Whether tasks borrow strength from each other: ``"task"``, as in
         `causalgia.infer`; for 20 contrasts or more in two tasks or more.
@@ -167,6 +172,7 @@ class Analysis:
     ci_prob: float = 0.95
     weights: Literal["units", "clusters"] = "units"
     family: str | None = None
+    question: Sequence[str] | str | None = None
     across: Literal["task"] | None = None
     rope: RopeLike | None = None
     error: Error = "fdr"
@@ -301,6 +307,11 @@ class Analysis:
                 _check_known(arm, arms, "arm", "contrasts", name)
         for factor in self.interaction or ():
             _check_known(factor, factors, "factor", "interaction")
+        if self.contrasts is not None:
+            rows_of_question(self.question, list(self.weights_by_contrast))
+        elif self.control is not None:
+            others = [arm for arm in arms if arm != self.control]
+            rows_of_question(self.question, others)
         if self.family not in (None, "task", "arm"):
             _check_known(str(self.family), factors, "factor", "family")
         self._check_units(units)
@@ -599,6 +610,38 @@ def with_fields(
     if any(given.get(name) is not None for name in _QUESTIONS):
         given = dict.fromkeys(_QUESTIONS) | given
     return replace(Analysis() if analysis is None else analysis, **given)
+
+
+def rows_of_question(
+    question: Sequence[str] | None,
+    contrasts: Sequence[str],
+    *,
+    error: type[CausalgiaError] = DesignError,
+) -> list[bool]:
+    """Return whether each contrast is one that a question names; None names all.
+
+    Raises
+    ------
+    DesignError
+        If a name, or a pattern, is that of no contrast (or `error`, of another kind).
+
+    Examples
+    --------
+    >>> rows_of_question(("interaction at *",), ["pair at 4", "interaction at 4"])
+    [False, True]
+    """
+    if question is None:
+        return [True] * len(contrasts)
+    asked = set[str]()
+    for name in question:
+        found = matched(name, contrasts)
+        if not found:
+            raise error(
+                f"question: {quoted(name)} {is_not_among(name, contrasts, 'contrast')}",
+                argument="question",
+            )
+        asked.update(found)
+    return [name in asked for name in contrasts]
 
 
 def fixed_placebo_contrasts(
