@@ -296,7 +296,7 @@ def with_question(table: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     if analysis.question is None:
         return table
     names = [str(name) for name in table["contrast"].to_numpy()]
-    asked = rows_of_question(analysis.question, names, error=EstimateError)  # type: ignore[arg-type]  # frozen as a tuple
+    asked = rows_of_question(analysis.question, names, error=EstimateError)
     return table.assign_coords(of_question=("contrast", asked))
 
 

@@ -310,8 +310,8 @@ class Analysis:
         if self.contrasts is not None:
             rows_of_question(self.question, list(self.weights_by_contrast))
         elif self.control is not None:
-            others = [arm for arm in arms if arm != self.control]
-            rows_of_question(self.question, others)
+            treated = [arm for arm in arms if arm != self.control]
+            rows_of_question(self.question, treated)
         if self.family not in (None, "task", "arm"):
             _check_known(str(self.family), factors, "factor", "family")
         self._check_units(units)
