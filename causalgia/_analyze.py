@@ -506,9 +506,9 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             f"analysis={quoted(analysis)} is not a cg.Analysis",
             argument="analysis",
         )
-    analysis = (
-        analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
-    )
+    if not analysis.asks:
+        asked = {"question": None if stored is None else stored.question}
+        analysis = analysis.asking({**asked, **_stored_question(outcomes)})
     if keeps_effects(outcomes):
         of = (
             stored

@@ -440,14 +440,17 @@ class Analysis:
 
     def asking(self, question: Mapping[str, Any]) -> Analysis:
         """Return the analysis, with a design's ``{"control": ...}`` or
-        ``{"contrasts": ...}`` if it has none.
+        ``{"contrasts": ...}`` if it has none, and with the rows of its question.
 
         Examples
         --------
         >>> Analysis(rope=0).asking({"control": "placebo"})
         Analysis(control='placebo', rope=0)
         """
-        return self if self.asks else replace(self, **question)
+        if self.asks:
+            return self
+        own = {} if self.question is None else {"question": self.question}
+        return replace(self, **{**question, **own})
 
     @property
     def contrasting(self) -> dict[str, Any]:
@@ -608,7 +611,7 @@ def with_fields(
             )
     given = dict(fields_)
     if any(given.get(name) is not None for name in _QUESTIONS):
-        given = dict.fromkeys(_QUESTIONS) | given
+        given = dict.fromkeys((*_QUESTIONS, "question")) | given
     return replace(Analysis() if analysis is None else analysis, **given)
 
 

@@ -175,9 +175,6 @@ class Experiment(Design):
                 f"experiment {quoted(self.entry.name)}: give contrasts= that "
                 "answer its question"
             )
-        if self.asked and self.analysis.question is None:
-            whole = replace(self.analysis, question=tuple(self.asked))
-            object.__setattr__(self, "analysis", whole)
         if self.analysis.asks:
             raise DesignError(
                 f"experiment {quoted(self.entry.name)}: its contrasts are its own; "
@@ -213,6 +210,11 @@ class Experiment(Design):
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two "
                 f"or more; give {'n_units' if more else 'n_draws'}=2 or more"
             )
+
+    @property
+    def analysis_fields(self) -> dict[str, Any]:
+        """The contrasts, and those of its question, as fields of an `Analysis`."""
+        return {**super().analysis_fields, "question": tuple(self.asked) or None}
 
     @property
     def notes(self) -> tuple[str, ...]:
