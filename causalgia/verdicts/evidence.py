@@ -161,8 +161,8 @@ def row_families(
     """Return the rows of each family of verdicts, as flat positions in (contrast,
     task[, model]), and what they share.
 
-    A family is the rows of the question. Every other row is a family of its own, and
-    placebos are one.
+    A family is the rows of the question, and placebos are another. Rows in no family
+    are judged each by itself.
 
     Parameters
     ----------
@@ -194,22 +194,22 @@ def row_families(
     by_contrast = (-1, *[1] * (ace.ndim - 1))
     codes = _family_codes(table, family, asked)
     alone = ~(asked | placebo)
-    # rows of the question, placebos, and every other row by itself
     kinds = np.broadcast_to((placebo + 2 * alone).reshape(by_contrast), ace.shape)
-    single = np.where(kinds == 2, np.arange(ace.size).reshape(ace.shape) + 1, 0)
-    keys = np.stack([np.broadcast_to(codes, ace.shape), kinds, single])
-    _, of_row = np.unique(keys.reshape(3, -1), axis=1, return_inverse=True)
-    ends = np.cumsum(np.bincount(of_row))[:-1]
-    families = np.split(np.argsort(of_row, kind="stable"), ends)
+    of_row = np.where(kinds == 2, -1, 2 * codes + kinds).ravel()
+    order = np.argsort(of_row, kind="stable")[int((of_row < 0).sum()) :]
+    families = np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1)
     counts = kinds == (1 if placebo.all() else 0)
     n = int((counts if counted is None else counts & counted).sum())
-    named = f"these {n:,} rows" if n > 1 else ""
     if family is not None:
-        named = f"the rows of each {family}"
+        named = f"the rows of each {family}{' in the question' if alone.any() else ''}"
+    elif n > 1:
+        named = (
+            f"the {n:,} rows of the question" if alone.any() else f"these {n:,} rows"
+        )
+    else:
+        return families, ""
     if alone.any():
-        of = "the rows of" if family is None else f"the rows of each {family} in"
-        of = f"the {n:,} rows of" if named and family is None else of
-        named = f"{of} the question, each helper by itself" if named else ""
+        named += ", each helper by itself"
     elif placebo.any() and not placebo.all():
         named += " without placebos"
     return families, named
