@@ -17,6 +17,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia.errors import CausalgiaError, DesignError, EstimateError
 from causalgia.estimation import from_effects
+from causalgia.trial_file.trial_spec import read_spec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -285,3 +286,28 @@ def test_strong_helpers_buy_no_false_rows_of_the_question(n_helpers):
     )
     verdict = together["verdict"].transpose(*dims).to_numpy()[:10]
     assert (verdict != "undecided").any(axis=0).mean() > 0.15  # what it keeps out
+
+
+def test_a_trial_file_names_the_rows_of_its_question(tmp_path):
+    text = """
+n_units = 40
+rng = 0
+[experiment]
+kind = "spacing"
+distances = [6, 9]
+[predictor]
+zoo = "rbfox1_like"
+"""
+    path = tmp_path / "trial.toml"
+    asked = {
+        "": ("interaction at 6", "interaction at 9"),
+        '[analysis]\nquestion = ["pair at *"]\n': ("pair at *",),
+    }
+    for added, question in asked.items():
+        path.write_text(text + added, encoding="utf-8")
+        spec = read_spec(path)
+        whole = spec.analysis.asking(spec.design.analysis_fields)
+        assert whole.question == question
+    path.write_text(text + '[analysis]\nquestion = ["pair on 6"]\n', encoding="utf-8")
+    with pytest.raises(DesignError):
+        read_spec(path)
