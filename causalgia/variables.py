@@ -592,6 +592,14 @@ SCHEMA: tuple[Variable, ...] = (
         "`weight` and `kind` tell",
     ),
     Variable(
+        "of_question",
+        ("effects", "moments", "estimates", "decisions"),
+        (("contrast",),),
+        "*",
+        "bool: whether the contrast is one of the question, over which q is; any other "
+        "is judged by itself. Without it all are",
+    ),
+    Variable(
         "placebo_class",
         ("moments", "estimates", "decisions"),
         (("contrast",),),
