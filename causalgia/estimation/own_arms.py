@@ -129,60 +129,66 @@ def own_arms(
     group = np.arange(n) if parent is None else parent
     bound = bound_of_alike(Y, np.zeros_like(Y) if rounding is None else rounding)
     shape, n_groups = (len(W), n_tasks), int(group.max()) + 1
-    real = {name: np.zeros(shape) for name in ("ace", "se", "df", "skewness")}
-    real |= {name: np.zeros(shape) for name in ("leverage", "largest")}
-    whole = {name: np.zeros(shape, np.intp) for name in ("n_units", "n_clusters", "n")}
-    factor, known = np.zeros((n_groups, *shape)), np.zeros(shape, dtype=bool)
+    ace, df, largest = np.zeros((3, *shape))
+    n_units, n_clusters, least = np.zeros((3, *shape), dtype=np.intp)
+    factor = np.zeros((n_groups, *shape))
     for k, row in enumerate(W):
         own = np.flatnonzero(row)
-        y, w = Y[:, own], row[own]
-        there = np.isfinite(y)
+        y, w, within = Y[:, own], row[own], bound[:, own]
         gaps = []
         for t in range(n_tasks):
-            units = np.flatnonzero(there[:, :, t].any(axis=1))
-            has = there[units][:, :, t]
-            codes = np.unique(group[units], return_inverse=True)[1]
-            in_arm = np.zeros((codes.max() + 1, len(own)), dtype=bool)
+            units = np.flatnonzero(np.isfinite(y[:, :, t]).any(axis=1))
+            cells = y[units, :, t]
+            has = np.isfinite(cells)
+            groups, codes = np.unique(group[units], return_inverse=True)
+            in_arm = np.zeros((len(groups), len(own)), dtype=bool)
             np.logical_or.at(in_arm, codes, has)
-            whole["n_units"][k, t], whole["n_clusters"][k, t] = (
-                has.shape[0],
-                len(in_arm),
-            )
-            whole["n"][k, t] = in_arm.sum(axis=0).min()
-            known[k, t] = whole["n"][k, t] >= 2
-            cells = y[units][:, :, t]
+            least[k, t] = in_arm.sum(axis=0).min()
+            n_units[k, t], n_clusters[k, t] = len(units), len(groups)
             ice = _weighted(cells[has.all(axis=1)], w)
-            real["largest"][k, t] = (
+            largest[k, t] = (
                 np.abs(ice).max(initial=0.0)
                 if (has.sum(axis=1) > 1).any()
                 else np.nanmax(cells) - np.nanmin(cells)
             )
-            one: tuple[float, Array, float] | None = None
-            if not known[k, t]:
-                one = _unknown(cells, has, w, in_arm, codes)
+            if least[k, t] < 2:
+                found = _unknown(cells, w, in_arm)
             elif has.all():
-                within = _weighted(bound[units][:, own, t], np.abs(w))
-                one = _mean(ice, within, None if parent is None else codes)
+                found = _mean(
+                    ice,
+                    _weighted(within[units, :, t], np.abs(w)),
+                    None if parent is None else codes,
+                )
             else:
                 gaps.append(t)
-            if one is not None:
-                (
-                    real["ace"][k, t],
-                    factor[np.unique(group[units]), k, t],
-                    real["df"][k, t],
-                ) = one
+                continue
+            ace[k, t], factor[groups, k, t], df[k, t] = found
         if gaps:
-            real["ace"][k, gaps], factor[:, k, gaps], real["df"][k, gaps] = _gls(
+            ace[k, gaps], factor[:, k, gaps], df[k, gaps] = _gls(
                 y[:, :, gaps],
                 w,
                 group,
-                bound[:, own][:, :, gaps],
+                within[:, :, gaps],
                 independent=parent is None,
             )
-    real["se"], real["leverage"] = root_sum_squares(factor)
-    alike = skewness(factor) * np.sqrt(whole["n_clusters"] / n_groups)
-    real["skewness"] = np.where(known, alike, 0.0)
-    return OwnArms(**real, **whole, factor=factor, known=known)
+    se, leverage = root_sum_squares(factor)
+    known = least >= 2
+    return OwnArms(
+        ace=ace,
+        se=se,
+        df=df,
+        factor=factor,
+        # of the rows that belong to the contrast, not of all
+        skewness=np.where(
+            known, skewness(factor) * np.sqrt(n_clusters / n_groups), 0.0
+        ),
+        leverage=leverage,
+        largest=largest,
+        n_units=n_units,
+        n_clusters=n_clusters,
+        n=least,
+        known=known,
+    )
 
 
 def _weighted(cells: Array, w: Array) -> Array:
@@ -202,17 +208,14 @@ def _mean(ice: Array, bound: Array, codes: Codes | None) -> tuple[float, Array, 
     return float(found.ace), found.factor, float(found.df)
 
 
-def _unknown(
-    cells: Array, has: Mask, w: Array, in_arm: Mask, codes: Codes
-) -> tuple[float, Array, float]:
+def _unknown(cells: Array, w: Array, in_arm: Mask) -> tuple[float, Array, float]:
     """Return the difference of the arms' means, of which one is of a single independent
     unit; the range of the outcomes stands for its error.
     """
-    means = np.where(has, cells, 0.0).sum(axis=0) / has.sum(axis=0)
-    alone = int(np.argmax(in_arm[:, int(np.argmin(in_arm.sum(axis=0)))]))
-    psi = np.zeros(len(in_arm))
-    psi[alone] = np.nanmax(cells) - np.nanmin(cells)
-    return float(w @ means), psi, 1.0
+    few = int(in_arm.sum(axis=0).argmin())
+    psi = np.where(np.cumsum(in_arm[:, few]) == 1, in_arm[:, few], 0.0)
+    psi = psi * (np.nanmax(cells) - np.nanmin(cells))
+    return float(w @ np.nanmean(cells, axis=0)), psi, 1.0
 
 
 def _gls(
@@ -301,7 +304,7 @@ class _Cells:
     @classmethod
     def of(cls, y: Array) -> _Cells:
         """Return those of outcomes with gaps, shape ``(n, m, T)``."""
-        n, m, n_tasks = y.shape
+        m, n_tasks = y.shape[1:]
         there = np.isfinite(y)
         x, k = there.astype(np.float64), there.sum(axis=1)
         sizes = np.arange(1, m + 1)
