@@ -15,7 +15,6 @@ from scipy import linalg, optimize, stats
 
 import causalgia as cg
 from causalgia.errors import DegenerateWarning, EstimateError
-from causalgia.estimation import from_incomplete
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.own_arms import own_arms
 from causalgia.estimation.parallel import clustered, fit_arms, welch
@@ -44,7 +43,6 @@ def test_a_complete_table_stays_a_crossover() -> None:
     wide = whole.pivot(index="unit", columns="arm", values="y")
     paired = stats.ttest_rel(wide["A"], wide["wt"])
     assert found["p"].sel(contrast="A").item() == pytest.approx(paired.pvalue, rel=1e-9)
-    xr.testing.assert_identical(from_incomplete(whole, **NAMES, control="wt"), found)
     # what is left of a table with gaps is one as well
     left = cg.from_frame(long, **NAMES).dropna("unit")
     again = cg.estimate(cg.contrast(left, control="wt"))
@@ -59,16 +57,6 @@ def test_the_note_counts_missing_cells_and_whole_units() -> None:
     long = pd.DataFrame(rows, columns=["unit", "arm", "y"]).drop(index=[1, 4])
     note = cg.from_frame(long, **NAMES).attrs["notes"]
     assert re.findall(r"\d+", note) == ["2", "10", "3", "5"]
-
-
-def test_from_incomplete_takes_a_table_without_models() -> None:
-    long = table("heavy_gaps")
-    xr.testing.assert_identical(
-        from_incomplete(long, **NAMES, control="wt"), estimated(long)
-    )
-    wide = from_incomplete(long, **NAMES, control="wt", ci_prob=0.99)
-    assert wide.attrs["ci_prob"] == 0.99
-    assert (wide["lower"] < estimated(long)["lower"]).all()
 
 
 def test_a_row_without_a_value_is_a_gap() -> None:

@@ -214,7 +214,8 @@ def fixed_blocks(
     (array([[5.25]]), array([[1.1456]]), array([[1.6154]]))
     """
     cells, cell = np.unique(np.column_stack([block, arm]), axis=0, return_inverse=True)
-    cell, sizes = cell.ravel(), np.bincount(cell.ravel())[:, None]
+    cell = cell.ravel()
+    sizes: Array = np.bincount(cell)[:, None].astype(np.float64)
     means, away = centered(Y, cell)
     bound = np.zeros_like(Y) if rounding is None else rounding
     spread = np.sqrt(group_sums(bound**2, cell) / sizes)[cell]
@@ -222,7 +223,7 @@ def fixed_blocks(
         own = arm == a
         flat = (np.abs(away[own]) <= (bound + spread)[own]).all(axis=0)
         away[own] = np.where(flat, 0.0, away[own])
-    squares = away**2 / (sizes * np.maximum(sizes - 1.0, 1.0))[cell]
+    squares = away**2 / (sizes * np.maximum(sizes - 1, 1))[cell]
     variance, peak = group_sums(squares, cell), np.zeros_like(means)
     np.maximum.at(peak, cell, squares)
     reach = group_sums(bound, cell) / sizes
@@ -235,7 +236,7 @@ def fixed_blocks(
         share = w[cells[own, 1]] * of_block[cells[own, 0]] / sizes[own].sum()
         factor[own, k] = share[:, None] * np.sqrt(variance[own])
         ace[k], within[k] = share @ means[own], np.abs(share) @ reach[own]
-        df[k] = satterthwaite(factor[own, k] ** 2, sizes[own] - 1.0)
+        df[k] = satterthwaite(factor[own, k] ** 2, sizes[own] - 1)
         leverage[k] = (share[:, None] ** 2 * peak[own]).max(axis=0)
     answer = from_factor(ace, factor, df)
     se = answer.se
