@@ -315,10 +315,10 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "rounding",
         ("effects",),
-        _with_models("unit", "task"),
+        (*_with_models("unit", "task"), ("unit", "arm", "task")),
         "f",
         "bound on the rounding error of one outcome, from its dtype; a spread within "
-        "it is none (parallel trials)",
+        "it is none (parallel trials, tables with gaps)",
     ),
     Variable(
         "denominator",

@@ -486,7 +486,10 @@ def _effects_with_gaps(
     ]
     found = [control_sd(*each, sd_of) for each in of_arms]
     sds = np.stack([sd["control_sd"] for sd in found], axis=1) if all(found) else None
-    parts: dict[str, Any] = {"outcome": y.copy(data=np.where(measured, values, np.nan))}
+    parts: dict[str, Any] = {
+        "outcome": y.copy(data=np.where(measured, values, np.nan)),
+        "rounding": (y.dims, np.where(measured, bound, 0.0)),
+    }
     return parts if sds is None else parts | {"control_sd": (("contrast", "task"), sds)}
 
 
