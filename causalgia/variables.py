@@ -315,10 +315,10 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "rounding",
         ("effects",),
-        _with_models("unit", "task"),
+        (*_with_models("unit", "task"), ("unit", "arm", "task")),
         "f",
         "bound on the rounding error of one outcome, from its dtype; a spread within "
-        "it is none (parallel trials)",
+        "it is none (parallel trials, tables with gaps)",
     ),
     Variable(
         "denominator",
@@ -590,6 +590,14 @@ SCHEMA: tuple[Variable, ...] = (
         "*",
         "bool: whether the contrast is one fixed placebo, given by hand; else "
         "`weight` and `kind` tell",
+    ),
+    Variable(
+        "of_question",
+        ("effects", "moments", "estimates", "decisions"),
+        (("contrast",),),
+        "*",
+        "bool: whether the contrast is one of the question, over which q is; any other "
+        "is judged by itself. Without it all are",
     ),
     Variable(
         "placebo_class",

@@ -16,7 +16,6 @@ eight_schools,         quantiles of tau, mu and each effect without the error of
 random_effects_...
 fdr_hierarchical       Simes' p of families, selected families, Holm within them
 helical_phase          the wave itself; `experiments.spacing` needs a predictor for it
-mixed_model            the REML criterion, Kenward and Roger's df, tables of outcomes
 moderated_t            moderated variances (of predictors, in `cg.estimate`)
 power                  one-sided and normal power, and two one-sided tests
 ppi                    weights of the predictions that are given
@@ -47,7 +46,6 @@ from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation._random_effects import RandomEffects, random_effects
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.joint_tests import joint_test
-from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.standard_errors import moderate, regress
 from causalgia.mpra.comparisons.prediction_powered_means import (
     power_tuning,
@@ -444,52 +442,6 @@ def test_the_scan_over_periods() -> None:
     np.testing.assert_allclose(found["period"], theirs["period"], rtol=1e-12)
     np.testing.assert_allclose(found["rss"], theirs["rss"], rtol=1e-8)
     np.testing.assert_allclose(found["best_period"].item(), theirs["best"])
-
-
-# ---- mixed_model: lme4, lmerTest, pbkrtest
-
-
-def problem(
-    file: str, model: str
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    long = table("mixed_model", f"input_{file}")
-    if model == "ice_crossed":
-        wide = long.pivot_table(
-            index=["unit", "model"], columns="arm", values="y"
-        ).reset_index()
-        groups = {"unit": codes(wide["unit"]), "model": codes(wide["model"])}
-        ice = (wide["treated"] - wide["control"]).to_numpy()
-        return ice, np.ones((len(wide), 1)), groups
-    X = np.column_stack([np.ones(len(long)), long["arm"] == "treated"]).astype(float)
-    groups = {"unit": codes(long["unit"]), "model": codes(long["model"])}
-    if model == "outcome_arm_specific":
-        groups |= {
-            "unit_by_arm": codes(long["unit"], long["arm"]),
-            "model_by_arm": codes(long["model"], long["arm"]),
-        }
-    return long["y"].to_numpy(), X, groups
-
-
-@pytest.mark.parametrize("file", ["balanced", "unbalanced"])
-@pytest.mark.parametrize(
-    "model", ["ice_crossed", "outcome_arm_specific", "outcome_random_intercepts"]
-)
-@pytest.mark.parametrize(
-    ("df", "df_tol"), [("satterthwaite", 1e-3), ("kenward_roger", 1e-4)]
-)
-def test_reml_is_lme4(file: str, model: str, df: Any, df_tol: float) -> None:
-    fit = reml(*problem(file, model), ddf=df)
-    theirs = expected("mixed_model")[file][model]
-    assert fit.beta[-1] == pytest.approx(theirs[df]["estimate"], rel=1e-6)
-    assert fit.se[-1] == pytest.approx(theirs[df]["se"], rel=1e-6)
-    assert fit.df[-1] == pytest.approx(theirs[df]["df"], abs=df_tol)
-    assert fit.criterion == pytest.approx(theirs["reml_criterion"], rel=1e-9)
-    assert fit.singular is theirs["singular"]
-    mine = dict(zip(fit.names, fit.variance, strict=True))
-    for name, value in theirs["variance"].items():
-        assert mine[name.replace("Residual", "residual")] == pytest.approx(
-            value, rel=1e-5
-        )
 
 
 # ---- moderated_t: limma's squeezeVar

@@ -83,8 +83,8 @@ _LAWS = {
 }
 _PROSE = (
     (
-        r"^mixed model \(outcome ~ arm[,;] ([^)]*) random\)",
-        r"a linear mixed model of all arms with \1 as random effects",
+        r"^GLS over the contrast's own arms",
+        "generalized least squares with a random unit over the arms of each contrast",
     ),
     (
         r"^mean ICE; s\^2 / n, t with n - 1 df",

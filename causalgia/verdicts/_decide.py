@@ -238,7 +238,7 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     ci_prob, largest = request.ci_prob, request.largest
     error: Any = request.error  # of tests
     found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)
-    members, words = row_families(estimates, request.family)
+    members, words = row_families(estimates, request.family, found.rows.counted)
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
     attrs = attributes(
         error=error,

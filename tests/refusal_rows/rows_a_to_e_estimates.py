@@ -464,11 +464,6 @@ ROWS = [
         EstimateError,
     ),
     Row(
-        "a mixed model asked for combinations of more coefficients",
-        lambda: reml(Y, X, {"u": U}, combinations=np.eye(9)),
-        EstimateError,
-    ),
-    Row(
         "a mixed model of two groupings that are one",
         lambda: reml(Y, X, {"u": U, "v": 2 - U}),
         EstimateError,
