@@ -161,10 +161,6 @@ CROSSOVER: dict[str, Verb] = {
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
         for m in ("fdr", "fwer", "each")
     },
-    "decide bootstrap_t": (
-        cg.decide,
-        {"rope": ROPE, "error": "fwer", "rng": 0, **BY_TASK},
-    ),
     "decide in sd": (decide, {"rope": "0.4 sd", **BY_TASK}),
     "decide direction": (decide, {"rope": 0, **BY_TASK}),
     "decide rare": (decide, {"rope": ROPE, "rare": 0.1, **BY_TASK}),

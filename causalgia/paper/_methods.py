@@ -450,8 +450,7 @@ def _method_in_words(effects: xr.Dataset) -> str:
         return _FITS[fit[1]]
     for pattern, prose in _PROSE:
         method = re.sub(pattern, prose, method)
-    elsewhere = is_simultaneous(effects) or about(attrs, None).error == "sequence"
-    if elsewhere and is_decided(effects):
+    if about(attrs, None).error == "sequence" and is_decided(effects):
         method = re.sub(r"; t (?:has|on) [^;]*", "", method)
     return method
 
@@ -555,14 +554,10 @@ def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
         )
         return [f"{directions}."]
     if about(attrs, None).error == "fwer":
-        by = (
-            "a simultaneous bootstrap-t band"
-            if is_simultaneous(effects)
-            else "Holm's method"
-        )
         alpha = 1 - float(about(attrs, 0.95).ci_prob)
         return [
-            f"The probability of any false verdict is at most {alpha:.3g}, by {by}."
+            f"The probability of any false verdict is at most {alpha:.3g}, by Holm's "
+            "method over both p of all rows."
         ]
     return []
 

@@ -398,5 +398,5 @@ def _error_rate(effects: xr.Dataset, *, matched: bool) -> str:
     if matched:
         return _BY_ADJUSTMENT["bh"]
     if about(attrs, None).error == "fwer":
-        return _BY_ADJUSTMENT["bootstrap_t" if is_simultaneous(effects) else "holm"]
+        return _BY_ADJUSTMENT["holm"]
     return _BY_ADJUSTMENT.get(str(about(attrs, None).error), "")

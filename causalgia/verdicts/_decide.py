@@ -4,7 +4,6 @@ region of practical equivalence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,26 +22,17 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation.effect_intervals import independent_draws
-from causalgia.estimation.ratios import open_ended
-from causalgia.estimation.request import FEW_CLUSTERS, check_cluster_name, null_value
-from causalgia.multiplicity.bands import band_limits
-from causalgia.multiplicity.families import (
-    JointEstimates,
-    Units,
-    as_joint_estimates,
-    units_to_resample,
-)
-from causalgia.multiplicity.joint_methods import bootstrap_by_family
+from causalgia.estimation.request import check_cluster_name
+from causalgia.multiplicity.families import estimates_of
 from causalgia.multiplicity.placebo import resolution_note
-from causalgia.multiplicity.regions import Region, in_words_of
+from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
-from causalgia.streams import RNG, Seed, check_seed
+from causalgia.streams import RNG, check_seed
 from causalgia.types import (
     Array,
-    Codes,
     EstimateTable,
     HasToPandas,
     PosteriorGroups,
@@ -58,8 +48,6 @@ from causalgia.verdicts.rare_effects import as_rare
 from causalgia.verdicts.shrinkage import shrink_effects
 from causalgia.verdicts.verdict_request import Request, as_evidence, as_request
 from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
-
-_N_DRAWS = 9_999
 
 
 @usual_errors
@@ -103,11 +91,10 @@ def decide(
         The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share
         of false directions among the directions of a family, and of false negligibles
         among its negligibles. ``"fwer"``: the probability of any false verdict in a
-        family, by one simultaneous band of effects in 20 clusters or more, else by
-        Holm. ``"each"``: of each verdict by itself. ``"posterior"``, of a posterior
-        alone: the probability that an effect of the prior's law lies elsewhere; the
-        interval of the effect has to lie in the region as well. None: ``"posterior"``
-        of a posterior, else ``"fdr"``.
+        family, by Holm over both p of all its rows. ``"each"``: of each verdict by
+        itself. ``"posterior"``, of a posterior alone: the probability that an effect of
+        the prior's law lies elsewhere; the interval of the effect has to lie in the
+        region as well. None: ``"posterior"`` of a posterior, else ``"fdr"``.
     ci_prob
         Probability of the intervals. None: that of the estimates, else .95.
     rare
@@ -128,11 +115,10 @@ def decide(
         Law and prior of the hierarchical effect sizes that stand beside estimates of 10
         or more exchangeable contrasts of a task; None leaves them out.
     cluster
-        Units that vary together. For effects: these are resampled together, as in
-        `causalgia.estimate`.
+        Units that vary together, of effects, as in `causalgia.estimate`.
     rng
-        Seed (0 is a seed), Generator or SeedSequence. For effects: that of a
-        simultaneous band.
+        Seed (0 is a seed), Generator or SeedSequence, as of other verbs. Verdicts draw
+        nothing at random and are the same for any.
 
     Returns
     -------
@@ -175,8 +161,8 @@ def decide(
     ----------
     Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987),
     doi:10.1007/BF01068419. Benjamini & Hochberg (1995),
-    doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992),
-    doi:10.1111/j.2517-6161.1992.tb01872.x: skewness.
+    doi:10.1111/j.2517-6161.1995.tb02031.x. Holm (1979), www.jstor.org/stable/4615733.
+    Hall (1992), doi:10.1111/j.2517-6161.1992.tb01872.x: skewness.
 
     Examples
     --------
@@ -202,37 +188,12 @@ def decide(
         shrink=shrink,
     )
     if given.kind == "effects":
-        out = decide_effects(given.data, request, cluster, rng)
+        out = decide_estimates(estimates_of(given.data, cluster), request)
     elif given.kind == "estimates":
         out = decide_estimates(given.data, request)
     else:
         out = decide_posterior(given.data, request)
     return as_result(out, "decisions", settings=request.settings)
-
-
-def decide_effects(
-    effects: xr.Dataset, request: Request, cluster: str, rng: RNG | None
-) -> xr.Dataset:
-    """Return decisions on effects of units, which are estimated first; of a family by
-    one simultaneous band where clusters are enough to resample.
-
-    Examples
-    --------
-    >>> ice = np.random.default_rng(0).normal(1.0, 1.0, size=(40, 1, 1))
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
-    >>> request = as_request(as_evidence(effects), rope=0, error="fwer")
-    >>> decide_effects(effects, request, "auto", 0)["verdict"].item()
-    'increases'
-    """
-    joint = as_joint_estimates(effects, cluster, request.ci_prob)
-    out = decide_estimates(joint.estimates, request)
-    banded = (
-        request.error == "fwer"
-        and joint.units is not None
-        and joint.units.n_clusters >= FEW_CLUSTERS
-        and request.rope.kind != "placebo"  # whose directions need ranks
-    )
-    return _by_band(out, joint, request, rng) if banded else out
 
 
 def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
@@ -393,73 +354,6 @@ def _own_evidence(
     return Evidence(posterior.effects, posterior.region, rows, p, rare)
 
 
-def _by_band(
-    out: xr.Dataset,
-    joint: JointEstimates,
-    request: Request,
-    rng: RNG | None,
-) -> xr.Dataset:
-    """Return decisions by one simultaneous band in place of the intervals of single
-    effects.
-    """
-    if rng is None:
-        raise EstimateError(
-            "error='fwer' resamples clusters for one simultaneous band, and needs "
-            "a seed: rng=0",
-            argument="error",
-        )
-    units, seed = units_to_resample(joint, "bootstrap_t"), Seed.parse(rng)
-    ci_prob = request.ci_prob
-    over = row_families(joint.estimates, request.family)[0]
-    tested = bootstrap_by_family(
-        joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=seed.key
-    )
-    lower, upper, open_ends = band_limits(
-        joint.estimates, joint.working_scale(ci_prob), tested.half_width, ci_prob
-    )
-    dims = out["ace"].dims
-    low, high = (
-        out[f"rope_{side}"].transpose(*dims).to_numpy() for side in ("lower", "upper")
-    )
-    p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
-    label = about(out).rope
-    region = Region(low, high, label, of_placebos=request.rope.of_placebos)
-    q = band_error(joint, region, ci_prob=ci_prob, family=over, key=seed.key)
-    still = joint.numbers("se").reshape(lower.shape) == 0
-    for name, limit in (
-        ("lower", lower),
-        ("upper", upper),
-    ):  # a band has no width where nothing varies
-        limit[still] = out[name].transpose(*dims).to_numpy()[still]
-    rows = Rows(
-        lower, upper, np.ones(lower.shape), np.ones(lower.shape), low, high, ~open_ends
-    )
-    # effects that no unit showed have p-values of their own
-    q = np.where(
-        still | rows.inside,
-        np.maximum(q, np.where(p_verdict > 1 - ci_prob, p_verdict, 0.0)),
-        q,
-    )
-    verdict = np.where(
-        rows.counted & (q <= (1 - ci_prob) * (1 + RELATIVE_ROUNDING)),
-        rows.named,
-        UNDECIDED,
-    )
-    share = None if about(out).rare == "none" else float(about(out).rare)
-    more = _units_still_needed(
-        Evidence(out, region, rows, p_verdict, share),
-        Verdicts(verdict, p_verdict, q),
-        ci_prob,
-        tested.critical.reshape(lower.shape),
-    )
-    verdict = in_words_of(region, verdict)
-    columns = {"lower": lower, "upper": upper, "q": q, "verdict": verdict}
-    columns["more_units"] = more
-    return out.assign(
-        {name: (dims, values) for name, values in columns.items()}
-    ).assign_attrs(band="bootstrap_t", seed=str(seed), n_draws=_N_DRAWS)
-
-
 def _decisions_dataset(
     found: Evidence, verdicts: Verdicts, attrs: dict[str, Any]
 ) -> xr.Dataset:
@@ -504,7 +398,7 @@ def _decisions_dataset(
 
 
 def _units_still_needed(
-    found: Evidence, verdicts: Verdicts, ci_prob: float, z: Array | float
+    found: Evidence, verdicts: Verdicts, ci_prob: float, z: float
 ) -> Any:
     """Return how many further units would decide each undecided effect with even odds,
     if a verdict needs z standard errors; -1 where that is unknown.
@@ -537,76 +431,3 @@ def _units_still_needed(
     beyond = found.rows.above | found.rows.below
     more = np.where(beyond, -1, more)
     return np.where(undecided, more, -1).astype(np.int64)
-
-
-def band_error(
-    joint: JointEstimates,
-    region: Region,
-    *,
-    ci_prob: float,
-    family: Sequence[Codes],
-    key: int,
-) -> Array:
-    """Return the least ``1 - ci_prob`` at which the band of
-    `causalgia.multiplicity.simultaneous` decides each effect.
-
-    That is the single-step p of the largest |t| of ICE minus the nearest end of the
-    region, since the band lies on one side of that end where
-    ``|ace - end| > critical * se``. Deciding where it is at most ``1 - ci_prob`` bounds
-    the probability of any wrong verdict in a family. It is 1 where an interval is
-    unbounded.
-
-    Parameters
-    ----------
-    joint
-        Effects with their units.
-    region
-        On the scale of the contrast.
-    ci_prob
-        Probability of the band.
-    family
-        Flat positions of the rows of each family.
-    key
-        Key of the resamples of the band.
-
-    Returns
-    -------
-    array
-        Of the shape of the effects.
-
-    References
-    ----------
-    Romano & Wolf (2005), doi:10.1198/016214504000000539: the single step.
-
-    Examples
-    --------
-    >>> ice = np.random.default_rng(0).normal([0.0, 1.0], 1.0, size=(50, 2))[..., None]
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
-    >>> region = Region(np.full((2, 1), -0.5), np.full((2, 1), 0.5), "-0.5 to 0.5")
-    >>> band_error(
-    ...     as_joint_estimates(effects, "none"),
-    ...     region,
-    ...     ci_prob=0.95,
-    ...     family=[np.arange(2)],
-    ...     key=0,
-    ... ).ravel() <= 0.05
-    array([ True,  True])
-    """
-    units, working = (
-        units_to_resample(joint, "bootstrap_t"),
-        joint.working_scale(ci_prob),
-    )
-    lower, upper = working.put(region.lower), working.put(region.upper)
-    nearest = np.where(
-        np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper
-    )
-    from_end = Units(
-        units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(),
-        units.cluster,
-    )
-    tested = bootstrap_by_family(
-        joint, from_end, family, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
-    )
-    return np.where(
-        open_ended(joint.estimates, working, ci_prob), 1.0, tested.p_single_step
-    )

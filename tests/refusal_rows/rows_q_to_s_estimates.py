@@ -377,11 +377,6 @@ ROWS = [
         EstimateError,
     ),
     Row(
-        "verdicts by one band without a seed",
-        lambda: cg.decide(NORMAL, rope=(-1, 1), error="fwer"),
-        EstimateError,
-    ),
-    Row(
         "draws of units for a band of parallel arms",
         lambda: simultaneous(
             cg.contrast(outcomes_of_parallel_curves()),
