@@ -77,12 +77,6 @@ def test_an_interaction_that_no_window_sees_is_zero_and_a_main_effect_is_not(
         assert (found == np.where(decided, "negligible", "undecided")).all()
     band = cg.decide(effects, rope=0, error="fwer")["verdict"]
     assert set(band.sel(contrast="interaction").values) == {"undecided"}
-    assert (
-        cg.adjust(effects, method="bootstrap_t", rng=0)["p_adjusted"]
-        .sel(contrast="interaction")
-        .min()
-        == 1
-    )
     assert (pair["below_floor"] | (pair["ace"] == 0)).all()
 
 

@@ -147,11 +147,6 @@ CROSSOVER: dict[str, Verb] = {
     "clusters": (cg.estimate, {"weights": "clusters"}),
     "heterogeneity": (heterogeneity, {"rope": ROPE}),
     "modification": (modification, {}),
-    **{f"adjust {m}": (cg.adjust, {"method": m}) for m in ("bh", "holm")},
-    "adjust bootstrap_t": (
-        cg.adjust,
-        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
-    ),
     "band bootstrap_t": (
         simultaneous,
         {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
@@ -167,7 +162,6 @@ CROSSOVER: dict[str, Verb] = {
 }
 OF_EITHER = (
     "estimate",
-    "adjust holm",
     "band bonferroni",
     "decide fdr",
     "decide in sd",

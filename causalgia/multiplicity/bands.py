@@ -26,6 +26,7 @@ from causalgia.estimation.request import (
     at_least_floor,
     check_cluster_name,
 )
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -37,9 +38,7 @@ from causalgia.multiplicity.families import (
 )
 from causalgia.multiplicity.joint_methods import (
     Rarity,
-    bootstrap_or_bound,
-    by_bootstrap,
-    by_multivariate_t,
+    dunnett,
     rare_in_arms,
     rarity,
     sup_t,
@@ -308,8 +307,12 @@ def _choose_band(
         )
     if method == "auto":
         n_clusters = units_to_resample(joint, "bootstrap_t").n_clusters
-        return bootstrap_or_bound(
-            n_clusters, bounds="bonferroni", takes="band by Bonferroni's t"
+        if n_clusters >= FEW_CLUSTERS:
+            return "bootstrap_t", None
+        # a resample of few often consists of two or three of them, whose t is unbounded
+        return "bonferroni", (
+            "band by Bonferroni's t, which assumes that each t-test is valid: "
+            f"{n_clusters} clusters are too few to resample ({FEW_CLUSTERS} or more)"
         )
     if method == "bootstrap_t":
         units_to_resample(joint, method)
@@ -380,20 +383,22 @@ def _band_half_width(
         return critical * se, critical
     if method == "sup_t":
         return sup_t(joint, members, ci_prob=ci_prob, n_draws=n_draws, key=key)
-    if method == "bootstrap_t":
-        units = units_to_resample(joint, method)
-        result = by_bootstrap(
-            units,
-            members,
-            se=se,
-            ci_prob=ci_prob,
-            n_draws=n_draws,
-            key=key,
-            curve=curve,
-        )
-    else:
-        result = by_multivariate_t(joint, members, ci_prob=ci_prob, key=key)
-    return result.half_width, result.critical
+    if method == "dunnett":
+        critical = dunnett(joint, members, ci_prob=ci_prob, key=key)
+        return critical * se, critical
+    units = units_to_resample(joint, method)
+    found = bootstrap_t_max(
+        units.of(members),
+        units.cluster,
+        n_draws=n_draws,
+        ci_prob=ci_prob,
+        rng=key,
+        curve=curve,
+    )
+    critical = np.full(len(se), found.critical)
+    own = found.rare & (se > 0)
+    critical[own] = found.half_width[own] / se[own]
+    return found.half_width, critical
 
 
 def band_limits(

@@ -234,7 +234,7 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     out = xr.Dataset({"ace": ace, **columns.data_vars}).assign_coords(coords)
     if "is_placebo" in source.data_vars:
         out = out.assign_coords(is_placebo=source["is_placebo"])
-    stale = {"adjust", "family", "rope", "band"}
+    stale = {"family", "rope", "band"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
