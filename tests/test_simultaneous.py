@@ -20,6 +20,7 @@ from causalgia.errors import (
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity.families import band_families
 from causalgia.multiplicity.multivariate_t import (
     correlation_factor,
     equicoordinate,
@@ -129,7 +130,7 @@ def test_the_band_is_estimates_with_wider_limits(method: str) -> None:
     assert len(np.unique(band["critical"])) == 1
     said = {
         "band": method,
-        "family": "the contrasts of one task",
+        "family": f"these {effects['ice'][0].size} rows",
         "ci_prob": 0.95,
         "seed": "3",
     }
@@ -148,35 +149,68 @@ def test_a_seed_is_a_seed() -> None:
     )
 
 
-def test_families() -> None:
+def test_a_family_is_all_rows_and_a_coordinate_divides_it() -> None:
     two = np.stack([NULL, NULL**2], axis=2)
     motif = ("contrast", ["a", "a", "a", "b", "b", "c"])
-    whole = simultaneous(effects_of(two, motif=motif), family="all", rng=0)
-    alone = simultaneous(effects_of(two, motif=motif), rng=0)
-    by_motif = simultaneous(effects_of(two, motif=motif), family="motif", rng=0)
-    assert len(np.unique(whole["critical"])) == 1
-    assert len(np.unique(alone["critical"])) == 2
-    assert len(np.unique(by_motif["critical"])) == 6
-    assert (whole["critical"] >= alone["critical"].max()).all()
-    assert (by_motif["critical"] < alone["critical"]).all()
-    one_task = simultaneous(effects_of(NULL[:, :3]), rng=0)
-    np.testing.assert_allclose(by_motif["critical"][:3, 0], one_task["critical"][:, 0])
-    assert by_motif.attrs["family"] == "the contrasts of one task with the same 'motif'"
-    assert (
-        simultaneous(effects_of(two), method="dunnett", family="all")["critical"].std()
-        < 1e-12
+    effects = effects_of(two, motif=motif)
+    whole, by_task, by_motif = (
+        simultaneous(effects, family=f, rng=0) for f in (None, "task", "motif")
     )
-    with pytest.raises(EstimateError):
-        simultaneous(estimate(effects_of(two)), method="dunnett", family="all")
+    for band, n in ((whole, 1), (by_task, 2), (by_motif, 3)):
+        assert len(np.unique(band["critical"])) == n
+    assert (whole["critical"] >= by_task["critical"].max()).all()
+    assert (by_motif["critical"] <= whole["critical"]).all()
+    one_task = simultaneous(effects_of(NULL), rng=0)
+    np.testing.assert_array_equal(by_task["critical"][:, 0], one_task["critical"][:, 0])
+    said = [band.attrs["family"] for band in (whole, by_task, by_motif, one_task)]
+    assert said == [
+        "these 12 rows",
+        "the rows of each task",
+        "the rows of each motif",
+        "these 6 rows",
+    ]
 
 
-def test_models_are_families_of_their_own() -> None:
-    both = effects_of(np.stack([NULL[:, :, None], NULL[:, :, None] ** 2], axis=3))
+def test_placebos_and_helper_rows_are_not_of_the_family() -> None:
+    """Placebos are a family, and each helper row is one by itself."""
+    table = xr.Dataset(
+        {"ace": (("contrast", "task"), np.zeros((5, 2)))},
+        {
+            "contrast": list("abcde"),
+            "is_placebo": ("contrast", [False, False, False, True, True]),
+            "of_question": ("contrast", [True, True, False, True, True]),
+        },
+    )
+    sets, words = band_families(table, None)
+    assert [x.tolist() for x in sets] == [[0, 1, 2, 3], [6, 7, 8, 9], [4], [5]]
+    assert words == "the 4 rows of the question, each helper by itself"
+
+
+def test_tasks_of_which_it_is_not_known_how_they_correlate_share_the_error() -> None:
+    """Of estimates with a covariance of contrasts: each task has a band of its own, at
+    1 - .05 / 2.
+    """
+    two = effects_of(np.stack([NULL, NULL**2], axis=2))
+    found = simultaneous(estimate(two), method="dunnett")
+    for task in range(2):
+        alone = estimate(two.isel(task=[task]))
+        expected = simultaneous(alone, method="dunnett", ci_prob=0.975)
+        np.testing.assert_allclose(
+            found["critical"][:, task], expected["critical"][:, 0], rtol=1e-9
+        )
+    of_units = simultaneous(two, method="dunnett")  # which tell it
+    assert (of_units["critical"] < found["critical"].max()).all()
+
+
+def test_what_was_not_drawn_is_no_larger_than_what_its_own_task_shows() -> None:
+    """A task in other units widens no band of rare effects of the first."""
+    ice = np.zeros((60, 3, 1))
+    ice[:2] = [[1.0], [2.0], [1.5]]
+    both = effects_of(np.concatenate([ice, 1_000 * ice], axis=2))
     band = simultaneous(both, rng=0)
-    assert band["critical"].dims == ("contrast", "task", "model")
-    np.testing.assert_allclose(
-        band["critical"][:, :, 0], simultaneous(effects_of(NULL), rng=0)["critical"]
-    )
+    half = ((band["upper"] - band["lower"]) / 2).to_numpy()
+    np.testing.assert_allclose(half[:, 1], 1_000 * half[:, 0], rtol=1e-9)
+    assert half[:, 0].max() < 0.5
 
 
 def test_parents_are_resampled_whole() -> None:

@@ -149,9 +149,9 @@ CROSSOVER: dict[str, Verb] = {
     "modification": (modification, {}),
     "band bootstrap_t": (
         simultaneous,
-        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
+        {"method": "bootstrap_t", "n_draws": 999, "rng": 0, **BY_TASK},
     ),
-    "band bonferroni": (simultaneous, {"method": "bonferroni"}),
+    "band bonferroni": (simultaneous, {"method": "bonferroni", **BY_TASK}),
     **{
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
         for m in ("fdr", "fwer", "each")
@@ -168,7 +168,7 @@ OF_EITHER = (
 )
 PARALLEL: dict[str, Verb] = {name: CROSSOVER[name] for name in OF_EITHER} | {
     "covariates": (cg.estimate, {"covariates": "gc"}),
-    "band dunnett": (simultaneous, {"method": "dunnett"}),
+    "band dunnett": (simultaneous, {"method": "dunnett", **BY_TASK}),
 }
 WORDS: dict[str, Verb] = {
     "rank": (placebo_rank, {}),

@@ -399,11 +399,6 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
         f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows "
         f"all, {some} those of a name."
     )
-    if about(table, None).family == "the contrasts of one task":
-        line += (
-            ' Each task is a family of its own: family="all" adjusts for the number of '
-            "tasks."
-        )
     if "verdict" not in table:
         return line
     verdicts = table["verdict"].isel(contrast=~is_placebo(table)).to_numpy()

@@ -19,6 +19,7 @@ from causalgia.multiplicity.maxima import (
     as_ice_array,
     check_enough_draws,
     column_chunks,
+    largest_among,
     purpose_generator,
     quantile_of_maxima,
     rows_per_block,
@@ -69,6 +70,7 @@ def bootstrap_t_max(
     ci_prob: float = 0.95,
     rng: RNG,
     curve: bool = False,
+    scale: Codes | None = None,
 ) -> BootstrapT:
     r"""Return the simultaneous band of mean ICE, by the largest ``|t|`` of resampled
     clusters.
@@ -104,6 +106,9 @@ def bootstrap_t_max(
         Whether the contrasts are positions of curves, most of which an edit may not
         reach: those at which no cluster differs are then not counted as rare for
         Bonferroni's bound (see Notes).
+    scale
+        Number of the scale (a task) of each contrast, shape ``(K,)``: effects that were
+        not drawn are no larger than those of that scale. Without it all have one.
 
     Returns
     -------
@@ -135,7 +140,7 @@ def bootstrap_t_max(
     their number of hits, and Bonferroni's t bounds them as well.
 
     How large an effect that was not drawn may be is an assumption, the largest
-    deviation observed in the family; no data can improve on it. A family of near-normal
+    deviation observed in the family, on the same scale; no data can improve on it. A family of near-normal
     contrasts and one whose effect is rare and ten times their size (3 % of 100 units,
     so that 5 % of trials draw none) misses in 10 to 12 % of its 95 % bands; a family
     whose contrasts have effects of one size keeps its level. Give a contrast of another
@@ -162,7 +167,7 @@ def bootstrap_t_max(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more "
             "are needed"
         )
-    observed, sums = _observed_statistics(ice, cluster, len(sizes), ci_prob)
+    observed, sums = _observed_statistics(ice, cluster, scale, len(sizes), ci_prob)
     draw = purpose_generator(rng, "bootstrap_t")
     n_clusters = len(sizes)
     if n_clusters > MOST_RESAMPLED:
@@ -198,12 +203,16 @@ class _Observed:
     common: Array
     n_differing: Codes
     rare: npt.NDArray[np.bool_]
-    reach: float
+    reach: Array
     df: float
 
 
 def _observed_statistics(
-    ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float
+    ice: Array,
+    cluster: Codes | None,
+    scale: Codes | None,
+    n_clusters: int,
+    ci_prob: float,
 ) -> tuple[_Observed, Float32]:
     """Return statistics, and sums over clusters of the ICE minus their mean, (K, G), of
     mean square 1; 0 where rare.
@@ -230,10 +239,15 @@ def _observed_statistics(
         part = cluster_sums(residuals, cluster)
         norm = np.sqrt((part**2).mean(axis=0))
         sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
+    reach = (
+        np.full_like(reach, reach.max())
+        if scale is None
+        else largest_among(reach, scale)
+    )
     rare = too_rare(n_differing, n_clusters, len(se), ci_prob=ci_prob) | (se == 0)
     sums[rare] = 0.0
     return _Observed(
-        ace, se, common, n_differing, rare, float(reach.max()), float(estimate.df[0])
+        ace, se, common, n_differing, rare, reach, float(estimate.df[0])
     ), sums
 
 
@@ -353,7 +367,7 @@ def too_rare(
 
 
 def rare_reach(
-    reach: float,
+    reach: Array | float,
     n_differing: Codes,
     n_clusters: int,
     n_contrasts: int,

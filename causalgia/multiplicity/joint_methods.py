@@ -18,6 +18,7 @@ from causalgia.multiplicity.bootstrap_t import missed_share, rare_reach
 from causalgia.multiplicity.families import JointEstimates
 from causalgia.multiplicity.maxima import (
     check_enough_draws,
+    largest_among,
     purpose_generator,
     rows_per_block,
 )
@@ -44,8 +45,21 @@ def dunnett(
     correlation; with different df that of z, mapped to each t.
 
     Independent errors share no scale either: their maximum is Sidak's. Members without
-    spread have the value of one t.
+    spread have the value of one t. Where it is not known how tasks correlate, each
+    takes an equal part of the error.
     """
+    if not joint.tells_columns_together(members):
+        column = members % joint.n_columns
+        tasks = np.unique(column)
+        critical = np.empty(len(members))
+        for one in tasks:
+            critical[column == one] = dunnett(
+                joint,
+                members[column == one],
+                ci_prob=1 - (1 - ci_prob) / len(tasks),
+                key=key,
+            )
+        return critical
     _, se, df = (x[members] for x in joint.tested(ci_prob))
     vary = se > 0
     critical = np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
@@ -144,10 +158,16 @@ def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
 
 
 def sup_t(
-    joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int, key: int
+    joint: JointEstimates,
+    members: Codes,
+    curve: Codes,
+    *,
+    ci_prob: float,
+    n_draws: int,
+    key: int,
 ) -> tuple[Array, Array]:
-    """Return half-widths of the band of a curve, and the same in standard errors (those
-    of one t where it is exact).
+    """Return half-widths of the band of curves, and the same in standard errors (those
+    of one t where it is exact); `curve` numbers the curve of each member.
 
     Where eight or fewer of 20 or more clusters differ from the others, the effect has
     no t, and is bounded by its rarity: that number gives an upper limit of the share of
@@ -178,7 +198,7 @@ def sup_t(
         half[common] = critical[common] * se[common]
     if rare.any():
         reach, u, n = (
-            float(joint.numbers("largest_ice")[members].max()),
+            largest_among(joint.numbers("largest_ice")[members], curve)[rare],
             differing[rare],
             int(n_clusters[rare][0]),
         )
@@ -189,8 +209,10 @@ def sup_t(
     return half, critical
 
 
-def rare_in_arms(joint: JointEstimates, members: Codes, *, ci_prob: float) -> Array:
-    """Return the rule-of-three half-widths of a parallel trial's curve: 0 where more
+def rare_in_arms(
+    joint: JointEstimates, members: Codes, curve: Codes, *, ci_prob: float
+) -> Array:
+    """Return the rule-of-three half-widths of a parallel trial's curves: 0 where more
     than eight units differ.
 
     The effects of units are not known, and how many differ follows from the skewness:
@@ -204,7 +226,7 @@ def rare_in_arms(joint: JointEstimates, members: Codes, *, ci_prob: float) -> Ar
     u = np.where(still, 0, np.rint(1 / np.maximum(a, _SMALL) ** 2)).astype(np.intp)
     rare, half = (u <= FEW) & (n >= FEW_CLUSTERS / 2), np.zeros(len(members))
     if rare.any():
-        reach = float(joint.numbers("largest_ice")[members].max())
+        reach = largest_among(joint.numbers("largest_ice")[members], curve)[rare]
         limit = rare_reach(
             reach, u[rare], int(n[rare].min()), len(members), ci_prob=ci_prob
         )

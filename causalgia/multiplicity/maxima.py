@@ -62,6 +62,19 @@ def quantile_of_maxima(blocks: Iterable[Block], ci_prob: float) -> tuple[float, 
     return float(maxima[rank - 1]), maxima
 
 
+def largest_among(values: Array, group: Codes) -> Array:
+    """Return the largest value of the group of each.
+
+    Examples
+    --------
+    >>> largest_among(np.array([1.0, 3.0, 2.0]), np.array([0, 0, 1]))
+    array([3., 3., 2.])
+    """
+    largest = np.full(int(group.max()) + 1, -np.inf)
+    np.maximum.at(largest, group, values)
+    return largest[group]
+
+
 _CHUNK_BYTES = 2**22
 
 

@@ -252,10 +252,10 @@ OF_EFFECTS: list[tuple[str, Callable[[], object], str]] = [
         "name",
     ),
     (
-        "a contrast without a family",
+        "a family that no contrast has",
         lambda: cg.simultaneous(
             cg.from_effects([1.0, 2.0], se=1.0).assign_coords(
-                motif=("contrast", np.array(["x", None], object))
+                motif=("contrast", np.array([None, None], object))
             ),
             method="dunnett",
             family="motif",
