@@ -49,7 +49,7 @@ def quantile_of_maxima(blocks: Iterable[Block], ci_prob: float) -> tuple[float, 
     --------
     >>> draws = np.array([[2.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 2.0]])
     >>> quantile_of_maxima([draws], 0.5)
-    (1.0, array([1., 1., 2., 2.]))
+    (2.0, array([1., 1., 2., 2.]))
     """
     tops = [block.max(axis=0).astype(np.float64) for block in blocks]
     maxima = np.sort(np.concatenate(tops))
