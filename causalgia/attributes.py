@@ -406,26 +406,18 @@ class About(Generic[Absent]):
     )
 
     # many questions at once
-    adjust = _text("estimates", "cg.adjust", "method of the adjusted p-values")
-    adjust_alpha = _number(
-        "estimates",
-        "cg.adjust(method='hierarchical')",
-        "bound on the false discovery rate",
-    )
     family = _text(
-        "estimates",
-        "cg.adjust, cg.simultaneous",
-        "rows among which the error rate holds",
+        "estimates", "cg.simultaneous", "rows of which the intervals hold together"
     )
     band = _text(
         "estimates, decisions",
         "cg.simultaneous",
         "method of the simultaneous intervals",
     )
-    seed = _text("estimates", "cg.adjust, cg.simultaneous", "seed of the resampling")
+    seed = _text("estimates", "cg.simultaneous", "seed of the resampling")
     n_draws = _whole(
         "estimates, occlusion",
-        "cg.adjust, cg.simultaneous",
+        "cg.simultaneous",
         "number of random draws",
     )
     n_placebos = _whole(

@@ -69,7 +69,7 @@ def test_a_trial_and_its_estimates_round_trip(tmp_path):
         assignment="parallel",
     )
     trial = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0)
-    estimates = cg.adjust(cg.estimate(cg.contrast(trial, control="a")))
+    estimates = cg.estimate(cg.contrast(trial, control="a"))
     assert_same(store.load(store.save(trial, tmp_path / "o.nc"), "outcomes"), trial)
     assert_same(
         store.load(store.save(estimates, tmp_path / "e.nc"), "estimates"), estimates

@@ -40,7 +40,6 @@ class Polarsish:
 VERBS = {
     "infer": lambda x: cg.infer(x, law="normal", rng=0)["moments"].to_dataset(),
     "decide": lambda x: cg.decide(x, rope=(-0.5, 0.5)),
-    "adjust": lambda x: cg.adjust(x, method="holm"),
     "tidy": lambda x: cg.tidy(x).to_xarray(),
     "from_effects": cg.from_effects,
 }

@@ -16,7 +16,6 @@ from scipy import optimize
 
 import causalgia as cg
 from causalgia.multiplicity.placebo import (
-    placebo_fences,
     placebo_region,
     placebos_needed,
     rank_errors,
@@ -232,57 +231,6 @@ def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
     assert alone["verdict"].values[0, 0] == "higher"
     assert alone["q"].values[0, 0] == pytest.approx(2 / 46)
     assert "notes" not in alone.attrs
-
-
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_simultaneous_band_against_placebos_has_their_words(sign: float) -> None:
-    """Of effects with their units: a verdict is where the band lies against the region
-    of 79 placebos.
-    """
-    rng = np.random.default_rng(2)
-    true = np.r_[16.0, -16.0, 0.0, rng.normal(size=79)]
-    ice = sign * (true + rng.normal(0.0, 0.5, (60, 82)))[:, :, None]
-    effects = xr.Dataset(
-        {"ice": (("unit", *EFFECT), ice)},
-        coords={
-            "contrast": ["up", "down", "none", *(f"random {i}" for i in range(79))],
-            "task": ["K562"],
-            "is_placebo": ("contrast", np.arange(82) > 2),
-        },
-    )
-    ask: dict[str, Any] = {"error": "fwer", "rng": 0, "rare": "none", "shrink": None}
-    found = decide(effects, rope="placebo outliers", **ask)
-    region = placebo_fences(cg.estimate(effects))
-    assert float(found["rope_upper"][0, 0]) == region["upper"].item()
-    assert float(found["rope_lower"][0, 0]) == region["lower"].item()
-    expected = ["higher", "lower", "within"]
-    if sign < 0:
-        expected = ["lower", "higher", "within"]
-    assert found["verdict"].values[:3, 0].tolist() == expected
-    # of the effects that are asked for: placebos have a band of their own
-    asked = effects.sel(contrast=["up", "down", "none"])
-    band = cg.multiplicity.simultaneous(asked, family="all", rng=0)
-    np.testing.assert_array_equal(found["lower"][:3], band["lower"])
-    np.testing.assert_array_equal(found["upper"][:3], band["upper"])
-    lower, upper = found["lower"].to_numpy(), found["upper"].to_numpy()
-    low, high = region["lower"].item(), region["upper"].item()
-    words = [lower > high, upper < low, (low <= lower) & (upper <= high)]
-    said = np.select(words, ["higher", "lower", "within"], "undecided")
-    np.testing.assert_array_equal(found["verdict"], said)
-    assert found.attrs["band"] == "bootstrap_t"
-    # directions beyond the central 95 % of placebos need ranks, which no band has
-    ranked = decide(effects, rope="placebo", **ask)
-    assert "band" not in ranked.attrs
-    of_estimates = {name: x for name, x in ask.items() if name != "rng"}
-    by_holm = decide(cg.estimate(effects), rope="placebo", **of_estimates)
-    np.testing.assert_array_equal(ranked["verdict"], by_holm["verdict"])
-    in_numbers = decide(effects, rope=(low, high), **ask)
-    np.testing.assert_array_equal(
-        in_numbers["verdict"].values[:3, 0],
-        ["increases", "decreases", "negligible"]
-        if sign > 0
-        else ["decreases", "increases", "negligible"],
-    )
 
 
 # rare effects

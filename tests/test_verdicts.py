@@ -20,15 +20,12 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import (
-    DegenerateWarning,
     EstimateError,
 )
 from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.multiplicity.adjusted_p import stepwise
-from causalgia.multiplicity.families import as_joint_estimates
 from causalgia.multiplicity.placebo import placebo_region, resolution_note
 from causalgia.multiplicity.regions import (
-    Region,
     rope_region,
     select_tasks,
     tasks_that_vary,
@@ -37,7 +34,6 @@ from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.ropes import Rope
 from causalgia.schema import validate
 from causalgia.verdicts import decide
-from causalgia.verdicts._decide import band_error
 from causalgia.verdicts.evidence import more_units
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
 from causalgia.verdicts.rare_effects import few_real_sequences
@@ -237,7 +233,7 @@ def test_the_draws_of_a_ratio_have_their_sign_about_1() -> None:
     np.testing.assert_allclose(found["q"], found["lfsr"], atol=1e-12)
 
 
-def test_the_ratio_of_a_band_is_decided_about_1() -> None:
+def test_a_ratio_is_decided_about_1() -> None:
     rng = np.random.default_rng(0)
     control = rng.gamma(9, size=(60, 1)) + 5
     outcome = np.hstack([control, control * [1.0, 1.5] + rng.normal(size=(60, 2))])[
@@ -246,7 +242,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     names = {"unit": np.arange(60), "arm": ["0", "same", "more"], "task": ["y"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), outcome)}, coords=names)
     effects = cg.contrast(outcomes, control="0", scale="ratio")
-    assert verdicts(decide(effects, rope=0, error="fwer", rng=0)) == [
+    assert verdicts(decide(effects, rope=0, error="fwer")) == [
         "undecided",
         "increases",
     ]
@@ -393,7 +389,7 @@ def test_a_ratio_without_bounds_is_undecided() -> None:
     validate(found, "decisions")
 
 
-def test_an_open_ratio_is_undecided_by_the_band() -> None:
+def test_an_open_ratio_is_undecided() -> None:
     rng = np.random.default_rng(4)
     y = np.stack([rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30)], axis=1)[
         :, :, None
@@ -402,7 +398,7 @@ def test_an_open_ratio_is_undecided_by_the_band() -> None:
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=names)
     effects = cg.contrast(outcomes, control="0", scale="ratio")
     wide = (-1e9, 1e9)
-    assert verdicts(decide(effects, rope=wide, error="fwer", rng=0)) == ["undecided"]
+    assert verdicts(decide(effects, rope=wide, error="fwer")) == ["undecided"]
     assert verdicts(decide(cg.estimate(effects), rope=wide)) == ["undecided"]
 
 
@@ -613,93 +609,28 @@ def test_saved_decisions_come_back(tmp_path: Path) -> None:
     ]
 
 
-def clustered_effects(k: int = 4) -> xr.Dataset:
-    rng = np.random.default_rng(0)
-    ice = (
-        rng.exponential(size=(80, k, 2))
-        - 1
-        + np.linspace(-1, 1, k)[:, None]
-        + np.repeat(rng.normal(size=40), 2)[:, None, None] * 0.3
-    )
-    names = {"contrast": [f"c{i}" for i in range(k)], "task": ["x", "y"]}
-    parent = ("unit", np.repeat(np.arange(40), 2))
-    return xr.Dataset(
-        {"ice": (("unit", *EFFECT), ice)}, coords={**names, "parent": parent}
-    ).assign_coords(motif=("contrast", np.arange(k) % 2))
-
-
-def test_the_band_decides() -> None:
-    effects = clustered_effects()
-    for choice, over in (
-        ({}, "all"),
-        ({"cluster": "none"}, "all"),
-        ({"family": "task"}, None),
-        ({"family": "motif"}, "motif"),
-    ):
-        band = cg.multiplicity.simultaneous(
-            effects,
-            ci_prob=0.9,
-            rng=3,
-            family=over,
-            cluster=choice.get("cluster", "auto"),
-        )
-        found = decide(
-            effects, rope=(-0.3, 0.3), ci_prob=0.9, error="fwer", rng=3, **choice
-        )
-        if over == "motif":  # the rows of a motif in all tasks: wider than in each
-            assert (found["lower"] < band["lower"]).all()
-            assert (found["upper"] > band["upper"]).all()
-            band = found
-        for name in ("lower", "upper", "se", "ace"):
-            np.testing.assert_array_equal(found[name], band[name])
-        said = found["verdict"]
-        assert ((said == "increases") == (band["lower"] > 0.3)).all()
-        assert ((said == "decreases") == (band["upper"] < -0.3)).all()
-        assert (
-            (said == "negligible") == ((band["lower"] > -0.3) & (band["upper"] < 0.3))
-        ).all()
-        assert {"increases", "decreases", "undecided"} <= set(verdicts(found))
-        undecided = (said == "undecided").values
-        assert (found["more_units"].values[undecided] > 0).all()
-        assert (found["more_units"].values[~undecided] == -1).all()
-        np.testing.assert_array_equal(said != "undecided", found["q"] <= 0.1)
-        assert (found.attrs["band"], found.attrs["error"]) == ("bootstrap_t", "fwer")
-    assert "caution" in decide(effects, rope=0, error="fwer", rng=0).attrs
-
-
-def test_more_units_are_those_of_the_band_that_decides() -> None:
-    """60 effects, of which the band leaves some undecided that their own intervals
-    decide: each needs the band's half width, which falls with the root of the units.
+def test_fwer_is_holm_over_both_p_of_all_rows_for_effects_as_for_estimates() -> None:
+    """Of units in clusters, too: one estimate, the intervals of each effect, one
+    warning; and no draws, whatever the seed.
     """
-    rng = np.random.default_rng(0)
-    ice = rng.normal(np.linspace(-1, 1, 60), 1.0, (60, 60))[:, :, None]
-    effects = xr.Dataset({"ice": (("unit", *EFFECT), ice)})
-    found = decide(effects, rope=(-0.3, 0.3), error="fwer", rng=0, shrink=None)
-    undecided = found["verdict"].values == "undecided"
-    half = (found["upper"] - found["lower"]).values / 2
-    distance = np.abs(np.abs(found["ace"].values) - 0.3)
-    more = np.ceil(60 * ((half / distance) ** 2 - 1))
-    assert undecided.sum() > 20
-    np.testing.assert_array_equal(
-        found["more_units"].values, np.where(undecided & (more > 1), more, -1)
+    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None]
+    effects = xr.Dataset(
+        {"ice": (("unit", *EFFECT), ice - 1.0)},
+        coords={"parent": ("unit", np.arange(60) // 3)},
     )
-    one_by_one = decide(cg.estimate(effects), rope=(-0.3, 0.3), shrink=None)
-    assert (one_by_one["verdict"].values[undecided] != "undecided").any()
-
-
-def test_a_band_decides_where_q_is_at_most_its_error_even_at_that_very_level() -> None:
-    """At level 1 - q the band just touches the region: q and verdict say the same,
-    whatever the rounding.
-    """
-    effects = clustered_effects()
-    q = decide(effects, rope=0, error="fwer", rng=3)["q"].to_numpy().ravel()
-    for level in 1 - q[(q > 0) & (q < 0.45)]:
-        again = decide(effects, rope=0, ci_prob=level, error="fwer", rng=3)
-        np.testing.assert_array_equal(
-            again["verdict"] != "undecided", again["q"] <= (1 - level) * (1 + 1e-9)
-        )
-        outside = (again["lower"] > 0) | (again["upper"] < 0)
-        np.testing.assert_array_equal(again["verdict"] != "undecided", outside)
+    estimates = cg.estimate(effects)
+    found, seeded = (
+        decide(effects, rope=(-0.2, 0.2), error="fwer", rng=r) for r in (None, 3)
+    )
+    of_estimates = decide(estimates, rope=(-0.2, 0.2), error="fwer")
+    for name in ("verdict", "q", "p_verdict", "lower", "upper"):
+        np.testing.assert_array_equal(found[name], of_estimates[name])
+        np.testing.assert_array_equal(found[name], seeded[name])
+    np.testing.assert_array_equal(found["lower"], estimates["lower"])
+    assert "band" not in found.attrs
+    direction = decide(estimates, rope=0, error="fwer")
+    p = np.r_[estimates["p"].values.ravel(), np.ones(3)]
+    np.testing.assert_allclose(direction["q"].values.ravel(), stepwise(p, "holm")[:3])
 
 
 def test_a_family_is_decided_by_itself() -> None:
@@ -857,23 +788,6 @@ def test_rhat_beyond_its_limit_is_as_rare_by_chance_as_it_says() -> None:
     rhat = split_rhat(np.random.default_rng(0).normal(size=(1, 100, 20_000)))
     beyond = (rhat > _rhat_by_chance(2, 50, 0.01)).mean()  # type: ignore[arg-type]
     assert abs(beyond - 0.01) < 4 * np.sqrt(0.01 * 0.99 / 20_000)
-
-
-def test_a_band_is_held_against_a_region_about_the_value_of_no_effect() -> None:
-    ice = np.random.default_rng(0).normal([0.0, 0.4], 1.0, size=(50, 2))[..., None]
-    about_0 = xr.Dataset({"ice": (("unit", *EFFECT), ice)})
-    about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
-    one, other = (
-        band_error(
-            as_joint_estimates(e, "none"),
-            Region(np.full((2, 1), at - 0.5), np.full((2, 1), at + 0.5), ""),
-            ci_prob=0.95,
-            family=[np.arange(2)],
-            key=0,
-        )
-        for e, at in ((about_0, 0.0), (about_1, 1.0))
-    )
-    np.testing.assert_allclose(one, other, atol=0.01)
 
 
 def test_a_region_in_numbers_needs_no_control_that_varies() -> None:
@@ -1155,63 +1069,6 @@ def test_a_floor_as_wide_as_the_region_leaves_no_room(
         drawn = decide(tree, rope=rope)
         assert verdicts(drawn) == verdicts(tested)
         assert drawn["lfsr"].item() == 1
-
-
-def test_effects_are_estimated_once_for_their_band_and_its_error() -> None:
-    """A warning of the estimates comes once, and a Generator goes on as after one draw
-    of a key; fewer than 20 clusters have no band, but Holm's p.
-    """
-    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None]
-    effects = xr.Dataset(
-        {"ice": (("unit", *EFFECT), ice)},
-        coords={"parent": ("unit", np.arange(60) // 3)},
-    )
-    rng, other = np.random.default_rng(3), np.random.default_rng(3)
-    found = decide(effects, rope=(-0.2, 0.2), error="fwer", rng=rng)
-    band = cg.multiplicity.simultaneous(effects, family="all", rng=other)
-    assert rng.integers(2**40) == other.integers(2**40)
-    np.testing.assert_array_equal(found["lower"], band["lower"])
-    np.testing.assert_array_equal(found["upper"], band["upper"])
-    few = effects.assign_coords(parent=("unit", np.arange(60) // 4))
-    with pytest.warns(DegenerateWarning) as caught:
-        held = decide(few, rope=(-0.2, 0.2), error="fwer")
-    assert len(caught) == 1
-    assert "band" not in held.attrs
-    with pytest.warns(DegenerateWarning):
-        estimates = cg.estimate(few)
-    np.testing.assert_array_equal(held["lower"], estimates["lower"])
-    tested = decide(estimates, rope=(-0.2, 0.2), error="fwer")
-    for name in ("verdict", "q", "p_verdict"):
-        np.testing.assert_array_equal(held[name], tested[name])
-
-
-def test_both_signs_of_the_nearest_end_give_a_band_its_error() -> None:
-    """Mirrored effects have mirrored regions and one error each: what lies above one
-    end lies below the other.
-    """
-    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None] - [
-        [0.2],
-        [1.0],
-        [2.2],
-    ]
-    one, other = (
-        band_error(
-            as_joint_estimates(
-                xr.Dataset({"ice": (("unit", *EFFECT), sign * ice)}), "none"
-            ),
-            Region(
-                np.full((3, 1), min(sign * -0.3, sign * 0.9)),
-                np.full((3, 1), max(sign * -0.3, sign * 0.9)),
-                "",
-            ),
-            ci_prob=0.95,
-            family=[np.arange(3)],
-            key=3,
-        )
-        for sign in (1, -1)
-    )
-    np.testing.assert_allclose(one, other, atol=1e-12)
-    assert len(np.unique(one.round(3))) > 1
 
 
 def test_a_task_varies_where_the_control_of_any_contrast_does() -> None:

@@ -124,7 +124,7 @@ def estimand(estimates: xr.Dataset) -> str:
             f"given{on}."
         )
     decided = is_decided(estimates)
-    together = is_simultaneous(estimates) and not decided
+    together = is_simultaneous(estimates)
     method = (
         f"{about(attrs).method} (SE and p)"
         if together and has(attrs).method
@@ -458,8 +458,6 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
 
 
 def _skewness_line(estimates: xr.Dataset) -> str:
-    if is_decided(estimates) and is_simultaneous(estimates):  # by a band that allows it
-        return ""
     placebo = is_placebo(estimates)
     if not placebo.all():  # which are one line of the table
         estimates = estimates.isel(contrast=np.flatnonzero(~placebo))

@@ -28,7 +28,7 @@ from causalgia._reporting.verdict_sentences import (
     is_simultaneous,
     verdict_cell,
 )
-from causalgia.attributes import about, has
+from causalgia.attributes import about
 from causalgia.choices import VERDICTS, vocabulary
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import DataError, quoted
@@ -40,7 +40,7 @@ Row: TypeAlias = dict[str, Any]
 Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
-_LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
+_LIMITS = ("ace", "se", "df", "lower", "upper", "p")
 _NUMBER_COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
 _OF_VERDICTS = (
     "verdict",
@@ -97,7 +97,6 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
 
 _MEANT = {
     "p": "a probability",
-    "p_adjusted": "a probability",
     "q": "a probability",
     "se": "at least 0",
     "lower": "at most 'upper'",
@@ -179,7 +178,7 @@ def _check_numbers(estimates: xr.Dataset) -> None:
         )
     wrong = {
         name: (estimates[name] < 0) | (estimates[name] > 1)
-        for name in ("p", "p_adjusted", "q")
+        for name in ("p", "q")
         if name in estimates
     }
     wrong |= {"se": estimates["se"] < 0} if "se" in estimates else {}
@@ -400,11 +399,6 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
         f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows "
         f"all, {some} those of a name."
     )
-    if about(table, None).family == "the contrasts of one task":
-        line += (
-            ' Each task is a family of its own: family="all" adjusts for the number of '
-            "tasks."
-        )
     if "verdict" not in table:
         return line
     verdicts = table["verdict"].isel(contrast=~is_placebo(table)).to_numpy()
@@ -546,9 +540,6 @@ def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
 
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
     """Return cell -> heading, in the order of the table: size first, p last."""
-    adjustment = (
-        f"p ({about(estimates).adjust})" if has(estimates).adjust else "p adjusted"
-    )
     kind = "simultaneous interval" if is_simultaneous(estimates) else "interval"
     level = percent(float(about(estimates, 0.95).ci_prob))
     # without intervals, that of the placebos' estimates
@@ -566,10 +557,9 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         "n": "n",
     }
     last = {"truth": "truth", "exact": "units"}
-    p_values = {"p": "p", "p_adjusted": adjustment}
     if is_decided(estimates):
         return {**first, **verdict, **last}
-    return {**first, **last, **p_values}
+    return {**first, **last, "p": "p"}
 
 
 def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str]:
@@ -588,11 +578,9 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
     exact = bool(row.get("exact"))
     # else the column of p says it
     line["exact"] = "exact" if exact and row.get("p") != 0 else ""
-    return line | {
-        name: format_p(row[name], exact=exact)
-        for name in ("p", "p_adjusted")
-        if name in row
-    }
+    if "p" in row:
+        line["p"] = format_p(row["p"], exact=exact)
+    return line
 
 
 def _verdict_cells(

@@ -54,12 +54,10 @@ def is_decided(dataset: xr.Dataset) -> bool:
 
 
 def is_simultaneous(dataset: xr.Dataset) -> bool:
-    """Return whether the intervals are one band: of
-    `causalgia.multiplicity.simultaneous`, or of verdicts by it.
+    """Return whether the intervals are a band of
+    `causalgia.multiplicity.simultaneous`; those of verdicts never are.
     """
-    if is_decided(dataset):
-        return has(dataset).band and about(dataset, None).error == "fwer"
-    return has(dataset).band
+    return has(dataset).band and not is_decided(dataset)
 
 
 def verdict_method(decisions: xr.Dataset) -> str:
@@ -243,15 +241,12 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
             f"against {region_in_words(decisions)}; beyond it if q of the rank among "
             f"{among} of them is <= {alpha}"
         )
-    interval = "simultaneous interval" if is_simultaneous(decisions) else "interval"
     rope = about(attrs, "").rope
     if _is_point(rope):
-        where = f"the side of {rope} on which the {interval} lies"
+        where = f"the side of {rope} on which the interval lies"
     else:
-        where = f"where the {interval} lies against {region_in_words(decisions)}"
+        where = f"where the interval lies against {region_in_words(decisions)}"
     error = about(attrs, None).error
-    if is_simultaneous(decisions):
-        return f"{where}, in one simultaneous band{over}"
     if error == "sequence":
         return (
             f"{where}; the intervals are of the confidence sequence that monitored the "

@@ -104,7 +104,7 @@ def estimate(
     The ACE is ``E_u[ICE_u]`` over the population that `target` names. The estimator
     follows from the trial: a crossover averages the ICE, a parallel trial compares the
     means of the arms, a table with gaps takes generalized least squares, and units that
-    share a parent are clustered. `causalgia.report`, `adjust`, `infer` or `decide`
+    share a parent are clustered. `causalgia.report`, `infer` or `decide`
     follow.
 
     Parameters

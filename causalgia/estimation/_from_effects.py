@@ -97,7 +97,7 @@ def from_effects(
     """Make estimates from effects and standard errors (or their covariance) obtained
     elsewhere.
 
-    Use it to adjust, shrink or decide effects that another program estimated.
+    Use it to shrink or decide effects that another program estimated.
 
     Parameters
     ----------

@@ -450,8 +450,7 @@ def _method_in_words(effects: xr.Dataset) -> str:
         return _FITS[fit[1]]
     for pattern, prose in _PROSE:
         method = re.sub(pattern, prose, method)
-    elsewhere = is_simultaneous(effects) or about(attrs, None).error == "sequence"
-    if elsewhere and is_decided(effects):
+    if about(attrs, None).error == "sequence" and is_decided(effects):
         method = re.sub(r"; t (?:has|on) [^;]*", "", method)
     return method
 
@@ -483,19 +482,13 @@ def _inference(effects: xr.Dataset) -> list[str]:
             f"Intervals are simultaneous at {level} ({band}, "
             f"{about(attrs).family}){tests}{alone}."
         ]
-    by = METHOD_NAMES.get(
-        str(about(attrs, None).adjust), str(about(attrs, None).adjust)
-    )
-    adjusted = (
-        f", adjusted over {about(attrs).family} ({by})" if has(attrs).adjust else ""
-    )
     what = (
         "Prediction intervals"
         if about(attrs, None).target == "next predictor"
         else "Intervals"
     )
     return [
-        f"{what} are at {level}, each by itself{tests}{adjusted}.",
+        f"{what} are at {level}, each by itself{tests}.",
         *_intervals_in_words(effects),
     ]
 
@@ -555,14 +548,10 @@ def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
         )
         return [f"{directions}."]
     if about(attrs, None).error == "fwer":
-        by = (
-            "a simultaneous bootstrap-t band"
-            if is_simultaneous(effects)
-            else "Holm's method"
-        )
         alpha = 1 - float(about(attrs, 0.95).ci_prob)
         return [
-            f"The probability of any false verdict is at most {alpha:.3g}, by {by}."
+            f"The probability of any false verdict is at most {alpha:.3g}, by Holm's "
+            "method over both p of all rows."
         ]
     return []
 
@@ -659,12 +648,7 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
         size += f", shrunken {' '.join(shrunken_effect(row))}"
     claim = f"; {verdict_in_words(row, attrs)}" if is_decided(effects) else ""
     if not claim and "p" in row:
-        name = "p_adjusted" if "p_adjusted" in row else "p"
-        clause = p_clause(
-            row[name],
-            name="adjusted p" if name == "p_adjusted" else "p",
-            exact=bool(row.get("exact")),
-        )
+        clause = p_clause(row["p"], exact=bool(row.get("exact")))
         claim = f"; {clause}" if clause else ""
     return f"{row['contrast']}{control}{where}: {size}{claim}."
 

@@ -142,7 +142,7 @@ def report(
     ----------
     dataset
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from
-        `causalgia.estimate`, with or without `causalgia.adjust`; decisions from
+        `causalgia.estimate`; decisions from
         `causalgia.decide`; from `causalgia.tipping_point`; or from `causalgia.refute`:
         a line for each check, with its reason and cure.
         The `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`
@@ -513,7 +513,7 @@ def _multiplicity(effects: xr.Dataset) -> str:
             f"{1 - float(about(attrs, 0.95).ci_prob):.3g}"
             f"{f', over {families}' if families else ''}"
         )
-    return f"{about(attrs).adjust}, {about(attrs).family}" if has(attrs).adjust else ""
+    return ""
 
 
 def _sizes(effects: xr.Dataset) -> str:
@@ -654,7 +654,7 @@ ITEMS = (
     Item(
         "Analysis",
         "the error rate, and the family that it holds for",
-        "`cg.decide`, `cg.adjust`",
+        "`cg.decide`",
         _multiplicity,
     ),
     Item(

@@ -218,16 +218,6 @@ _WORKS = [
         "10.1080/01621459.1961.10482090",
     ),
     _article(
-        "benjamini2014selective",
-        "Benjamini, Yoav and Bogomolov, Marina",
-        "Selective inference on multiple families of hypotheses",
-        "Journal of the Royal Statistical Society: Series B",
-        2014,
-        "76",
-        "297--318",
-        "10.1111/rssb.12028",
-    ),
-    _article(
         "romano2005exact",
         "Romano, Joseph P. and Wolf, Michael",
         "Exact and approximate stepdown methods for multiple hypothesis testing",
@@ -316,7 +306,6 @@ _BY_ADJUSTMENT = {
     "bh": "benjamini1995controlling",
     "holm": "holm1979simple",
     "bonferroni": "dunn1961multiple",
-    "hierarchical": "benjamini2014selective",
     "bootstrap_t": "romano2005exact",
     "dunnett": "dunnett1955multiple",
     "fdr": "benjamini1995controlling",
@@ -389,14 +378,12 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
 
 
 def _error_rate(effects: xr.Dataset, *, matched: bool) -> str:
-    """Return the work of the error rate of verdicts, or of adjusted p-values; empty for
-    none.
-    """
+    """Return the work of the error rate of verdicts; empty for none."""
     attrs = effects.attrs
     if not is_decided(effects):
-        return _BY_ADJUSTMENT.get(str(about(attrs, None).adjust), "")
+        return ""
     if matched:
         return _BY_ADJUSTMENT["bh"]
     if about(attrs, None).error == "fwer":
-        return _BY_ADJUSTMENT["bootstrap_t" if is_simultaneous(effects) else "holm"]
+        return _BY_ADJUSTMENT["holm"]
     return _BY_ADJUSTMENT.get(str(about(attrs, None).error), "")

@@ -65,7 +65,6 @@ _FIRST_OF_TABLE = (
     "verdict",
     "q",
     "p_verdict",
-    "p_adjusted",
     "shrunken",
     "shrunken_low",
     "shrunken_high",
@@ -121,8 +120,8 @@ def tidy(
         - ``verdict`` with its error rate ``q`` and ``p_verdict``; ``shrunken``, the
           hierarchical effect size, with ``shrunken_low, shrunken_high`` and ``lfsr``;
           ``n``, the number of independent units (100, where 1,000 are shuffles of 100
-          parents); ``p_adjusted`` and the other variables on the dims of an effect,
-          where known, under the names of `causalgia.schema`;
+          parents); and the other variables on the dims of an effect, where known,
+          under the names of `causalgia.schema`;
         - ``exploratory``, what was decided after the outcomes were seen; no such column
           where nothing was.
 

@@ -365,6 +365,5 @@ ROWS = [
         ),
         DesignError,
     ),
-    Row("curves are adjusted", lambda: cg.adjust(curves()), DataError),
     Row("curves are decided", lambda: cg.decide(curves(), rope=0), DataError),
 ]
