@@ -26,7 +26,6 @@ from causalgia._reporting._trial_report import (
     shape_lines,
     task_contrast_text,
     versus,
-    without_missed_share,
 )
 from causalgia._reporting.answer_sentences import answer_sentences, cut, cut_apart
 from causalgia._reporting.effect_rows import (
@@ -63,7 +62,7 @@ from causalgia._reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
     is_decided,
     is_simultaneous,
-    rule_sentences,
+    rule_sentence,
     trial_history,
     usual_range_note,
     verdict_cautions,
@@ -568,9 +567,8 @@ def foot_lines(
     how: dict[str, Any] = {"pointer": pointer, "in_one_line": True}
     setting = _setting(effects)
     first = [setting or _as_given(effects)]
-    shorter = rule_sentences(effects) if decided else []
     if decided:
-        first.append(shorter[0][0])
+        first.append(rule_sentence(effects))
     elif is_simultaneous(effects):
         level = percent(float(about(attrs).ci_prob))
         band = about(attrs).band.replace("_", "-")
@@ -580,7 +578,6 @@ def foot_lines(
             "alone."
         )
     first = [line for line in first if line]
-    left: list[str] = []
     cautions = verdict_cautions(effects) if decided else []
     withheld = [
         f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)
@@ -593,17 +590,6 @@ def foot_lines(
             if _is_always_printed(text)
         ),
     ]
-    for rule, left_out in shorter if pointer else ():
-        first[-1], left = rule, left_out
-        if fits(
-            fitted_foot(
-                first, always, n_notes=others + len(left), always=always, **how
-            )[0]
-        ):
-            break
-    history = dict(attrs)
-    if " could be missed." in " ".join(first) and has(attrs).stopped:
-        history["stopped"] = without_missed_share(about(attrs).stopped)
     names = [str(name) for name in effects["contrast"].to_numpy()]
     of_shown = effects.isel(
         contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
@@ -612,17 +598,17 @@ def foot_lines(
         *also,
         *shape_lines(of_shown),
         *cautions,
-        *trial_history(history),
+        *trial_history(attrs),
         *withheld,
     ]
-    how |= {"n_notes": others + len(left), "always": always}
+    how |= {"n_notes": others, "always": always}
     under_table, no_room = fitted_foot(first, last, **how)
     for longer in _longer_settings(setting, effects):  # where there is room
         spelled, as_before = fitted_foot([longer, *first[1:]], last, **how)
         if as_before == no_room and (fits(spelled) or not pointer):
             under_table = spelled
             break
-    return under_table, [*left, *no_room]
+    return under_table, no_room
 
 
 def _longer_settings(setting: str, effects: xr.Dataset) -> list[str]:

@@ -18,7 +18,6 @@ from causalgia._reporting._trial_report import (
     population_text,
     scale_text,
     versus,
-    without_missed_share,
 )
 from causalgia._reporting.effect_rows import Row, as_reportable, rows as rows_of
 from causalgia._reporting.table_formats import (
@@ -36,7 +35,7 @@ from causalgia._reporting.verdict_sentences import (
     verdict_method,
 )
 from causalgia.analysis_values import Prior
-from causalgia.attributes import about, attributes, has
+from causalgia.attributes import about, has
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, vocabulary
 from causalgia.effect_table import select_tasks
 from causalgia.errors import DataError, printable
@@ -253,16 +252,12 @@ def methods(
     ):  # of an answer
         x = decisions
     effects = select_tasks(as_reportable(x), task, place="methods: ")
-    attrs = dict(effects.attrs)
-    inference = _inference(effects)
-    if has(attrs).stopped and any("could be missed." in line for line in inference):
-        attrs.update(attributes(stopped=without_missed_share(about(attrs).stopped)))
     notes = list(map(_without_advice, notes_of(effects)))
     parts = [
         *_design(effects),
         *_estimand(effects),
-        *inference,
-        *trial_history(attrs),
+        *_inference(effects),
+        *trial_history(effects.attrs),
         *(f"{note[:1].upper()}{note[1:]}." for note in notes if note),
         *_software(effects.attrs),
     ]
