@@ -74,13 +74,19 @@ def answer_sentences(
     undecided = [row for row in rows if row["verdict"] == "undecided"]
     inside = [row for row in rows if row["verdict"] not in (*DIRECTIONS, "undecided")]
     null = float(about(effects, 0.0).null_value)
-    directions.sort(key=lambda row: -abs(row["ace"] - null))
+    directions.sort(key=lambda row: -_size(row, null))
     parts = [
         _directions_in_words(directions, rows, several, effects.attrs, scale),
         _negligible_in_words(inside, rows, several, effects.attrs, directions),
         _undecided_in_words(undecided, rows, several, effects.attrs),
     ]
     return [printable(part) for part in parts if part]
+
+
+def _size(row: Row, null: float) -> float:
+    """Return the distance from no effect, of the shrunken effect where there is one."""
+    shrunken = row.get("shrunken", math.nan)
+    return float(abs((row["ace"] if math.isnan(shrunken) else shrunken) - null))
 
 
 def in_words(names: Sequence[str]) -> str:

@@ -513,10 +513,19 @@ def error_text(
     row: Mapping[str, Any], attrs: Mapping[Any, Any], *, clause: bool = False
 ) -> str:
     """Return the error of a row's verdict for a cell, or as a clause; empty where a
-    confidence sequence bounds that of all.
+    confidence sequence bounds that of all. An undecided row has none, and a dash,
+    unless its interval lies in a region.
+
+    Examples
+    --------
+    >>> row = {"lower": 0.0, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
+    >>> error_text(row | {"verdict": "undecided", "q": 0.3}, {"error": "fdr"})
+    '–'
     """
     if row.get("q") is None:
         return ""
+    if row["verdict"] == _UNDECIDED and not side_of_region(row):
+        return "" if clause else "–"
     below = (
         1 / about(attrs).n_draws
         if about(attrs, None).error == "posterior" and about(attrs, None).n_draws

@@ -19,7 +19,12 @@ from causalgia._reporting._trial_report import (
     scale_text,
     versus,
 )
-from causalgia._reporting.effect_rows import Row, as_reportable, rows as rows_of
+from causalgia._reporting.effect_rows import (
+    Row,
+    as_reportable,
+    reading_order,
+    rows as rows_of,
+)
 from causalgia._reporting.table_formats import (
     format_effect,
     p_clause,
@@ -594,13 +599,13 @@ def _software(attrs: Mapping[Any, Any]) -> list[str]:
 
 
 def _results_paragraph(effects: xr.Dataset) -> str:
-    table = [row for row in rows_of(effects) if not row["is_placebo"]]
-    null = null_value(effects)
-    shown = (
-        table
-        if len(table) <= _ARMS_WRITTEN_OUT
-        else sorted(table, key=lambda row: -abs(row["ace"] - null))[:_ARMS_WRITTEN_OUT]
-    )
+    every = rows_of(effects)
+    in_order = [every[i] for i in reading_order(effects)]
+    in_order = [row for row in in_order if not row["is_placebo"]]
+    shown = in_order[:_ARMS_WRITTEN_OUT]
+    table = [row for row in every if not row["is_placebo"]]
+    if len(shown) == len(table):
+        shown = table
     sentences = [_sentence(effects, row) for row in shown]
     if not is_decided(effects):
         more = len(table) - len(shown)
@@ -626,8 +631,8 @@ def _results_paragraph(effects: xr.Dataset) -> str:
         f"Of {len(table):,} effect{'s' if len(table) != 1 else ''}, "
         f"{', '.join(counts)}."
     )
-    largest = ["The largest:"] if len(shown) < len(table) else []
-    return " ".join([first, *largest, *sentences])
+    begins = ["The first of the table:"] if len(shown) < len(table) else []
+    return " ".join([first, *begins, *sentences])
 
 
 def _sentence(effects: xr.Dataset, row: Row) -> str:
