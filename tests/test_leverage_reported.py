@@ -16,4 +16,3 @@ def test_an_effect_that_one_unit_carries_is_undecided() -> None:
     found = cg.decide(whole, rope=(-0.02, 0.02))
     assert found["verdict"].values.ravel().tolist() == ["undecided", "negligible"]
     assert cg.estimate(whole)["leverage"].values[0, 0] > 0.98
-

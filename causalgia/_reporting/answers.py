@@ -855,7 +855,8 @@ def _shown_lines(
                 made.append((row, cells_))
         return made
 
-    if 1 < effects.sizes["task"] <= width // _LEAST_OF_TASK:
+    by_task = None
+    if 1 < effects.sizes["task"] <= max(width // _LEAST_OF_TASK, most):
         names = list(dict.fromkeys(of.tolist()))
         chosen = asked if merges else asked[np.isin(of, names[:most])]
         keep = first(chosen, beside=True)
@@ -865,7 +866,9 @@ def _shown_lines(
         )
         if by_task is not None and _beside_within(by_task, width) is not None:
             return keep, by_task
-    return first(asked if merges else asked[:most], beside=False), None
+    # a wider text may have room for them
+    by_task = by_task if len(asked) <= most else None
+    return first(asked if merges else asked[:most], beside=False), by_task
 
 
 def _placebo_rows(effects: xr.Dataset) -> npt.NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from causalgia._reporting.table_formats import (
     p_clause,
 )
 from causalgia.analysis import NOTHING_PLANNED
-from causalgia.attributes import about, has
+from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import four_digits
 from causalgia.effect_table import of_effects
 from causalgia.errors import printable
@@ -355,9 +355,10 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
     n, ci_prob = independent_draws(decisions)[at], about(decisions, 0.95).ci_prob
     share = rough_percent(float(missed_share_of(np.asarray(n), float(ci_prob))))
+    noun = "sequences" if of_sequences(decisions.attrs) else "units"
     return (
         f"To undo the weakest ({effect_name(decisions, at)}), effects on {share} of "
-        f"{_unit_noun(decisions.attrs)} would have to reach {_two_digits(size[at])}; "
+        f"{noun} would have to reach {_two_digits(size[at])}; "
         f"the largest seen is {_two_digits(seen[at])}."
     )
 

@@ -167,7 +167,11 @@ def _rows_in_order(
     estimates: xr.Dataset, truth: xr.DataArray | None, sort: str = "size"
 ) -> list[Row]:
     table = rows(estimates, truth=truth)
-    return [table[i] for i in reading_order(estimates)] if sort == "size" else table
+    placebos = [row for row in table if row["is_placebo"]]
+    in_order = (
+        table if sort == "given" else [table[i] for i in reading_order(estimates)]
+    )
+    return [*(row for row in in_order if not row["is_placebo"]), *placebos]
 
 
 def _check_few_enough(estimates: xr.Dataset) -> None:
