@@ -503,7 +503,7 @@ def test_verdicts_of_a_posterior_say_that_they_are():
     estimates = cg.from_effects(np.random.default_rng(0).normal(size=12), se=0.1)
     found = cg.decide(cg.infer(estimates, law="normal", rng=0), rope=(-0.5, 0.5))
     assert cells(found)[0] == [
-        "contrast", "ACE", "95 % interval", "verdict", "q", "shrunken"
+        "contrast", "effect", "95 % interval", "verdict", "q", "shrunken"
     ]  # fmt: skip
     assert rows(found)[0]["ace"] == float(estimates["ace"][0, 0])
 

@@ -29,6 +29,7 @@ from causalgia._reporting.table_formats import (
     shrunken_effect,
 )
 from causalgia._reporting.verdict_sentences import (
+    effect_heading,
     effect_name,
     exact_in_words,
     is_decided,
@@ -214,8 +215,9 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
         if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
             units += f" in {row['n_clusters']:,} clusters"
         verdict = f"; {verdict_in_words(row, attrs)}{units}"
+    name = effect_heading(attrs)
     claim = (
-        f"ACE on {scale_text(attrs)}{where}, "
+        f"{name[0].upper()}{name[1:]} on {scale_text(attrs)}{where}, "
         f"{quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
     )
     return f"{claim}: {size}{exact}{verdict}."

@@ -59,6 +59,7 @@ from causalgia._reporting.text_tables import (
 )
 from causalgia._reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
+    effect_heading,
     is_decided,
     is_simultaneous,
     rule_sentence,
@@ -91,7 +92,7 @@ _ACE = "ACE: average causal effect."
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
-_NOT_BESIDE = ("contrast", "task", "n", "ACE")
+_NOT_BESIDE = ("contrast", "task", "n")
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 _ASSIGNED = {
     "crossover": "every arm on each",
@@ -317,7 +318,8 @@ def answer_parts(
         + len(further),
         foot,
     )
-    if not any(_ACE in line for line in under_table):
+    of_trial = effect_heading(effects.attrs) == "ACE"
+    if of_trial and not any(_ACE in line for line in under_table):
         of_effects = [_ACE, *of_effects]
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
@@ -593,7 +595,7 @@ def _longer_settings(setting: str, effects: xr.Dataset) -> list[str]:
     """Return the sentence on what effects are with ACE spelt out, and an example of the
     controls where each arm has its own; the most telling first.
     """
-    if not setting:
+    if not setting or effect_heading(effects.attrs) != "ACE":
         return []
     example = ""
     if _OWN_CONTROL in setting:
@@ -917,16 +919,19 @@ def _sites_in_one_line(table: list[_Line], effects: xr.Dataset) -> list[_Line]:
             made.append((row, line))
         elif group[0][0] is row:
             label = f"{key[0]} alone, {len(group)} places"
-            made.append(_range_of_lines(label, group))
+            name = effect_heading(effects.attrs)
+            made.append(_range_of_lines(label, group, name))
     return made
 
 
-def _range_of_lines(label: str, group: list[_Line]) -> tuple[Row, dict[str, str]]:
+def _range_of_lines(
+    label: str, group: list[_Line], effect: str
+) -> tuple[Row, dict[str, str]]:
     """Return one line for several effects: the range of the estimates."""
     by_ace = sorted(group, key=lambda line: line[0]["ace"])
     first, line = by_ace[0][0], by_ace[0][1]
-    interval = next((name for name in line if name.endswith(_INTERVALS)), "ACE")
-    ends = f"{line['ACE']} to {by_ace[-1][1]['ACE']}"
+    interval = next((name for name in line if name.endswith(_INTERVALS)), effect)
+    ends = f"{line[effect]} to {by_ace[-1][1][effect]}"
     verdicts = {line.get("verdict", "") for _, line in group}
     cells_: dict[str, str] = {
         name: line[name] for name in ("task", "model") if name in line
@@ -982,11 +987,13 @@ def _tasks_beside(
         return None
     tasks = [str(name) for name in effects["task"].to_numpy()]
     interval = next((name for name in header if name.endswith(_INTERVALS)), "")
-    both = f"ACE [{interval}]" if interval else "ACE"
-    columns = [both, *(x for x in header if x not in (*_NOT_BESIDE, interval))]
+    effect = effect_heading(effects.attrs)
+    both = f"{effect} [{interval}]" if interval else effect
+    said = (*_NOT_BESIDE, effect, interval)
+    columns = [both, *(x for x in header if x not in said)]
     cells_of: dict[str, dict[str, dict[str, str]]] = {}
     for row, line in table:
-        joined = f"{line.get('ACE', '')} {line.get(interval, '')}".strip()
+        joined = f"{line.get(effect, '')} {line.get(interval, '')}".strip()
         of_task = cells_of.setdefault(row["label"], {})
         spread = (row["summary"] or row.get("spread")) and interval in line
         of_task[row["task"]] = line | {both: line[interval] if spread else joined}

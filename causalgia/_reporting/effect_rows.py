@@ -22,6 +22,7 @@ from causalgia._reporting.table_formats import (
     shrunken_effect,
 )
 from causalgia._reporting.verdict_sentences import (
+    effect_heading,
     error_heading,
     error_text,
     has_shrunken,
@@ -570,7 +571,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     # without intervals, that of the placebos' estimates
     interval = f"{level} {kind}" if "lower" in estimates else "range"
     first = {name: name for name in ("contrast", "task", "model")}
-    first |= {"ace": "ACE", "se": "SE", "interval": interval}
+    first |= {"ace": effect_heading(estimates.attrs), "se": "SE", "interval": interval}
     verdict = {
         "verdict": "verdict",
         "p_matched": "p matched",

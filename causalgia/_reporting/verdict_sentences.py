@@ -59,6 +59,17 @@ def is_simultaneous(dataset: xr.Dataset) -> bool:
     return has(dataset).band
 
 
+def effect_heading(attrs: Mapping[Any, Any]) -> str:
+    """Return "ACE", and "effect" for effects that nobody may have randomized.
+
+    Examples
+    --------
+    >>> effect_heading({}), effect_heading({"effects_are": "coefficients"})
+    ('ACE', 'effect')
+    """
+    return "effect" if about(attrs, None).effects_are else "ACE"
+
+
 def verdict_method(decisions: xr.Dataset) -> str:
     """Return in words how verdicts were reached, and what the data could not show.
 
@@ -99,6 +110,7 @@ def verdict_cautions(decisions: xr.Dataset) -> list[str]:
     lines = [
         weakest_verdict(decisions),
         *_withheld_verdicts(decisions),
+        _independence_note(decisions),
         _shrunken_note(decisions),
         _count_note(decisions),
         f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
@@ -415,6 +427,15 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
             verb = has_ if withheld == 1 else have
             lines.append(f"{n:,} {lie} {where}; {withheld:,} of them {verb} {what}.")
     return lines
+
+
+def _independence_note(decisions: xr.Dataset) -> str:
+    here = about(decisions, None)
+    if here.errors_together != "independent" or here.error == "posterior":
+        return ""  # of a posterior, a note says it
+    if decisions["verdict"].size == 1:
+        return ""
+    return "The errors of these rows were taken as independent."
 
 
 def has_shrunken(effects: xr.Dataset) -> bool:

@@ -32,6 +32,7 @@ from causalgia._reporting.table_formats import (
     shrunken_effect,
 )
 from causalgia._reporting.verdict_sentences import (
+    effect_heading,
     has_shrunken,
     is_decided,
     is_simultaneous,
@@ -249,7 +250,7 @@ def methods(
     >>> from causalgia.verdicts import decide
     >>> decided = decide(from_effects([1.4], se=[0.1], names=["GATA1"]), rope=(-0.1, 0.1))
     >>> print(methods(decided).results)
-    Of 1 effect, 1 is an increase. GATA1: ACE 1.40 (95 % interval [1.20, 1.60]); increases, above the ROPE ±0.1 \
+    Of 1 effect, 1 is an increase. GATA1: effect 1.40 (95 % interval [1.20, 1.60]); increases, above the ROPE ±0.1 \
 (q < 1e-4).
     """
     if isinstance(
@@ -336,11 +337,8 @@ def _table_of_others(effects: xr.Dataset, counts: str | None) -> list[str]:
     """
     attrs = effects.attrs
     if not has(attrs).method and not has(attrs).estimand:
-        what = (
-            "Effects (ACE) and their standard errors were given"
-            if "se" in effects
-            else "Effects (ACE) were given"
-        )
+        what = "Effects" if effect_heading(attrs) == "effect" else "Effects (ACE)"
+        what += f"{' and their standard errors' * ('se' in effects)} were given"
         scale = about(attrs, None).contrast_scale or about(attrs, None).scale
         return [
             f"{what}{f', on {scale}' if scale else ''}{f' ({counts})' if counts else ''}."
@@ -510,7 +508,7 @@ def _posterior(effects: xr.Dataset) -> list[str]:
     )
     how = f", computed by {by}" if by else ""
     n = f" ({int(about(attrs).n_draws):,} draws)" if about(attrs, None).n_draws else ""
-    what = "Shrunken effects are" if has_shrunken(effects) else "ACE is"
+    what = "Shrunken effects are" if has_shrunken(effects) else "The effect is"
     level = percent(float(about(attrs, 0.95).ci_prob))
     lines = [
         f"{what} the posterior mean of a hierarchical model"
@@ -646,7 +644,7 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
         f" {versus(attrs)} {about(attrs).control}" if about(attrs, None).control else ""
     )
     ace, interval = format_effect(row)
-    size = f"ACE {ace}"
+    size = f"{effect_heading(attrs)} {ace}"
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
         among = p_clause(row["p_matched"])
         size += f", exactly ({among} among {row['n_matched']:,} matched variants)"

@@ -159,7 +159,7 @@ def report(
         hits, and the elements off the line).
     rows
         ``"summary"``: of effects at most 20 contrasts, one line for the placebos, of
-        more than 30 tasks the 20 with the largest effects; ``"all"``: a line for each
+        more than 30 tasks the first 20 rows; ``"all"``: a line for each
         contrast, placebo and task, of a fit also the table of its elements.
     task
         Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
