@@ -296,9 +296,9 @@ def answer_parts(
     effects = select_tasks(whole, task, place="report: ")
     keep, by_task = _shown_lines(effects, rows, order, truth, width)
     header, lines = _cells_shown(effects, keep)
-    tasks = {row["task"] for row, _ in keep}
-    of_tasks = [i for i, name in enumerate(tasks_in_table(effects)) if name in tasks]
-    shown = effects.isel(task=of_tasks)
+    of = {row["task"] for row, _ in keep}
+    places = [i for i, name in enumerate(tasks_in_table(effects)) if name in of]
+    shown = effects.isel(task=places)
     of_effects = note_lines(effects)
     every_task = tasks_in_table(whole)
     above, further = first_sentences(answer or (), effects, every_task)

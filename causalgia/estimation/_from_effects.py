@@ -164,9 +164,9 @@ def from_effects(
     """
     estimates = as_pandas(estimates)
     if _is_fitted_model(estimates):
-        beside = {"se": se, "covariance": covariance, "df": df}
-        beside["task_correlation"] = task_correlation
-        if named := [name for name, value in beside.items() if value is not None]:
+        given = (se, covariance, df, task_correlation)
+        of = ("se", "covariance", "df", "task_correlation")
+        if named := [name for name, x in zip(of, given, strict=True) if x is not None]:
             raise EstimateError(
                 f"from_effects: {named[0]}= beside a fitted model, which says it"
             )
