@@ -66,6 +66,7 @@ from causalgia._reporting.verdict_sentences import (
     trial_history,
     usual_range_note,
     verdict_cautions,
+    verdict_facts,
 )
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import in_list
@@ -525,9 +526,10 @@ def foot_lines(
     others: int = 0,
     also: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
-    """Return what stands under a table, at most three lines of 100 columns: what the
-    effects are, how verdicts were reached and what could be missed, and what a reader
-    has to know of these rows; and what did not find room, which is for the notes.
+    """Return what stands under a table: what the effects are, how verdicts were reached
+    and what would undo the weakest; in three lines of 100 columns also what else a
+    reader has to know of these rows, or else where it is; and what did not find room,
+    which is for the notes.
 
     Parameters
     ----------
@@ -558,12 +560,14 @@ def foot_lines(
             "alone."
         )
     first = [line for line in first if line]
+    facts = verdict_facts(effects) if decided else []
     cautions = verdict_cautions(effects) if decided else []
     withheld = [
         f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)
     ]
     always = [
         *also,
+        *facts,
         *(
             text
             for text in (*cautions, *trial_history(attrs), *withheld)
@@ -576,6 +580,7 @@ def foot_lines(
     )
     last = [
         *also,
+        *facts,
         *shape_lines(of_shown),
         *cautions,
         *trial_history(attrs),

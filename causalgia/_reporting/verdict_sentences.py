@@ -90,11 +90,8 @@ def verdict_method(decisions: xr.Dataset) -> str:
     >>> print(verdict_method(decide(estimates, rope=(-0.1, 0.1))).splitlines()[0])
     Verdict: where the interval lies against ±0.1, if q <= .05 over these 2 rows.
     """
-    return "\n".join(
-        line
-        for line in (rule_sentence(decisions), *verdict_cautions(decisions))
-        if line
-    )
+    further = (*verdict_facts(decisions), *verdict_cautions(decisions))
+    return "\n".join([rule_sentence(decisions), *further])
 
 
 def rule_sentence(decisions: xr.Dataset) -> str:
@@ -102,15 +99,22 @@ def rule_sentence(decisions: xr.Dataset) -> str:
     return f"Verdict: {_rule_in_words(decisions)}."
 
 
-def verdict_cautions(decisions: xr.Dataset) -> list[str]:
-    """Return sentences on what limits these verdicts: what would undo the weakest, rows
-    without a verdict, cautions.
+def verdict_facts(decisions: xr.Dataset) -> list[str]:
+    """Return the sentences that stand under every table of these verdicts: what would
+    undo the weakest, rows without a verdict, independent errors.
     """
-    attrs = decisions.attrs
     lines = [
         weakest_verdict(decisions),
         *_withheld_verdicts(decisions),
         _independence_note(decisions),
+    ]
+    return [line for line in lines if line]
+
+
+def verdict_cautions(decisions: xr.Dataset) -> list[str]:
+    """Return sentences on what limits these verdicts."""
+    attrs = decisions.attrs
+    lines = [
         _shrunken_note(decisions),
         _count_note(decisions),
         f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
