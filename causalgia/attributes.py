@@ -365,6 +365,16 @@ class About(Generic[Absent]):
         "cg.from_effects",
         "'estimated' if standard errors have degrees of freedom, else 'known'",
     )
+    effects_are = _text(
+        "estimates, decisions",
+        "cg.from_effects",
+        "'given' as numbers, or 'coefficients' of a regression: headed effect, not ACE",
+    )
+    errors_together = _text(
+        "estimates, decisions",
+        "cg.from_effects",
+        "'covariance' if it was given, 'independent' if errors were taken as that",
+    )
     task_correlation_df = _number(
         "estimates", "cg.estimate", "degrees of freedom of task_correlation"
     )

@@ -436,6 +436,10 @@ SCHEMA: tuple[Variable, ...] = (
         decisions=True,
     ),
     _estimate(
+        "p_t",
+        "two-sided p of no effect by Student's t alone, from ace, se and df",
+    ),
+    _estimate(
         "log_p",
         "natural logarithm of p, also where p is below the least float; the lowest "
         "float where exact",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import causalgia
 from causalgia._reporting.verdict_sentences import (
-    could_miss,
     is_decided,
     is_simultaneous,
+    weakest_verdict,
 )
 from causalgia.attributes import about, has
 from causalgia.effect_table import hall_coefficient
@@ -368,7 +368,7 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
     if decided:
         keys.append("kruschke2018rejecting")
         keys.append("bates2023testing" if matched else "schuirmann1987comparison")
-        keys += ["hanley1983nothing"] if could_miss(effects) else []
+        keys += ["hanley1983nothing"] if weakest_verdict(effects) else []
     if "lfsr" in effects:
         keys.append("stephens2017false")
     keys += ["urbut2019flexible"] if has(attrs).across else []
