@@ -574,6 +574,9 @@ class About(Generic[Absent]):
     )
     answer = _text("decisions", "the command line", "the answer, one sentence a line")
     n_contrasts = _whole("plans", "cg.planning", "number of contrasts in one family")
+    least_clusters = _whole(
+        "plans", "cg.planning", "clusters that a plan has at least, drawn backgrounds"
+    )
     power = _number("plans", "cg.planning", "probability that a verdict is reached")
     n_elements = _whole(
         "plans of the bench", "cg.mpra.components", "number of elements"
