@@ -17,7 +17,6 @@ from causalgia._reporting.table_formats import (
     _LEAST_P,
     format_effect,
     format_p,
-    format_share,
     p_clause,
 )
 from causalgia.analysis import NOTHING_PLANNED
@@ -853,24 +852,17 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
 
 
 def _too_few(one: xr.Dataset, row: int) -> str:
-    """Return why a verdict is undecided although its interval lies inside the ROPE:
-    rare effects could be missed.
+    """Return why a verdict is undecided although its interval lies beyond the ROPE or
+    inside.
     """
     lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
     inside = one["rope_lower"].item() < lower and upper < one["rope_upper"].item()
     outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
-    rare = about(one).rare
-    if one["tilted_verdict"].to_numpy()[row] != "undecided":
+    undecided = one["tilted_verdict"].to_numpy()[row] == "undecided"
+    if not undecided or not (inside or outside):
         return ""
-    if outside:
-        alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
-        return f", where its q is above {alpha} among the contrasts asked for"
-    if not inside or rare == "none":
-        return ""
-    return (
-        ", too few to rule out effects on "
-        f"{format_share(float(rare), 1).replace('.0', '')} of backgrounds"
-    )
+    alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
+    return f", where its q is above {alpha} among the contrasts asked for"
 
 
 def _effect(one: xr.Dataset, row: int) -> str:

@@ -67,7 +67,6 @@ def tipping_point(
     by: By = "gc",
     rope: RopeLike | None = None,
     ci_prob: float | None = None,
-    rare: float | str | None = None,
     cluster: str | None = None,
     scale: Scale | None = None,
 ) -> xr.Dataset:
@@ -103,8 +102,6 @@ def tipping_point(
         placebos, it is that of the null model that was run, all along the curve.
     ci_prob
         Probability of the intervals. None: that of the stored analysis.
-    rare
-        As in `causalgia.decide`; None: that of the stored analysis.
     cluster
         Units that vary together. None: those of the stored analysis.
     scale
@@ -150,8 +147,7 @@ def tipping_point(
     mean and sd of x, summed by cluster (CR2), with Satterthwaite degrees of freedom and
     Hall's correction for skewness; at s = 0 it is that of `causalgia.estimate` for the
     population of units, each counting once. Each shift is a table of the contrasts that
-    were asked for, and its verdicts are those of `causalgia.decide` on estimates, with
-    the effective number of units in the rule on rare effects. 95 %
+    were asked for, and its verdicts are those of `causalgia.decide` on estimates. 95 %
     intervals cover .94 to .96 where the effect is linear in x or does not depend on it,
     and .92 where it grows exponentially, down to 50 effective units (the page
     "Validation").
@@ -216,7 +212,6 @@ def tipping_point(
         rope=request,
         ci_prob=stored.ci_prob if ci_prob is None else ci_prob,
         error=rule,
-        rare=stored.rare if rare is None else rare,
         largest=stored.largest,
     )
     if region is not None:
@@ -593,7 +588,7 @@ def _tipping_dataset(
         coords={**coords, "shift": shifts, "side": list(_SHIFT_SIDES)},
         attrs=base.attrs,
     )
-    settings = {name: decisions.attrs[name] for name in ("error", "rope", "rare")}
+    settings = {name: decisions.attrs[name] for name in ("error", "rope")}
     of_tilts = {
         "covariate": label,
         "covariate_at_0": mean,
