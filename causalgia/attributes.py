@@ -256,16 +256,6 @@ class About(Generic[Absent]):
         "cg.run(until=cg.Decided(...))",
         "probability of the confidence sequences",
     )
-    until_missed = _number(
-        "outcomes",
-        "cg.run(until=cg.Decided(...))",
-        "share of backgrounds whose effects the first look could miss",
-    )
-    missed = _number(
-        "interim estimates",
-        "cg.Decided",
-        "share of backgrounds whose effects the first look could miss",
-    )
     protocol = _text(_TRIAL, "Protocol.run", "SHA-256 of the lock")
     protocol_locked = _text(_TRIAL, "Protocol.run", "time at which it was locked")
     protocol_started = _text(_TRIAL, "Protocol.run", "time at which the trial began")
