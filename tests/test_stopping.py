@@ -340,6 +340,7 @@ def one_in_64() -> tuple[cg.Design, cg.Predictor]:
 
 
 @pytest.mark.simulation
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_trials_of_a_predictor_seldom_call_a_rare_effect_negligible():
     """Whole trials: by 100 units the effect on 1 of 64 backgrounds is unseen in .21 of
     them, by 300 in .009.
