@@ -256,16 +256,6 @@ class About(Generic[Absent]):
         "cg.run(until=cg.Decided(...))",
         "probability of the confidence sequences",
     )
-    until_missed = _number(
-        "outcomes",
-        "cg.run(until=cg.Decided(...))",
-        "share of backgrounds whose effects the first look could miss",
-    )
-    missed = _number(
-        "interim estimates",
-        "cg.Decided",
-        "share of backgrounds whose effects the first look could miss",
-    )
     protocol = _text(_TRIAL, "Protocol.run", "SHA-256 of the lock")
     protocol_locked = _text(_TRIAL, "Protocol.run", "time at which it was locked")
     protocol_started = _text(_TRIAL, "Protocol.run", "time at which the trial began")
@@ -571,6 +561,9 @@ class About(Generic[Absent]):
     )
     answer = _text("decisions", "the command line", "the answer, one sentence a line")
     n_contrasts = _whole("plans", "cg.planning", "number of contrasts in one family")
+    least_clusters = _whole(
+        "plans", "cg.planning", "clusters that a plan has at least, drawn backgrounds"
+    )
     power = _number("plans", "cg.planning", "probability that a verdict is reached")
     n_elements = _whole(
         "plans of the bench", "cg.mpra.components", "number of elements"

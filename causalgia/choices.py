@@ -211,6 +211,22 @@ the estimates.
 
 LEAST_PLACEBOS = 40
 
+
+def placebos_for_ranks(n_contrasts: int) -> int:
+    """Return the number of placebos that `n_contrasts` take for verdicts by ranks among
+    them.
+
+    With M placebos p is at least ``2 / (M + 1)``, and one of K contrasts is found alone
+    if that is at most ``.05 / K``.
+
+    Examples
+    --------
+    >>> [placebos_for_ranks(n) for n in (1, 2, 3)]
+    [40, 79, 119]
+    """
+    return max(LEAST_PLACEBOS, LEAST_PLACEBOS * n_contrasts - 1)
+
+
 LEAST_MATCHED_NULLS = 19
 """Fewest null variants of a stratum: with 19 an effect beyond all of them has p =
 .05.

@@ -14,8 +14,8 @@ import causalgia as cg
 from causalgia import _reporting
 
 UNTIL = [
-    cg.Decided(rope=(-9, 9), control="pl", rare=0.1),
-    cg.Decided(rope=(-0.1, 0.1), control="pl", rare=0.05),
+    cg.Decided(rope=(-9, 9), control="pl", min_clusters=100),
+    cg.Decided(rope=(-0.1, 0.1), control="pl", min_clusters=100),
 ]
 
 
@@ -50,7 +50,7 @@ def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm
         design,
         cg.zoo.oracle("gata1_like"),
         rng=1,
-        until=cg.Decided(rope=(-0.1, 0.1), rare=0.05),
+        until=cg.Decided(rope=(-0.1, 0.1), min_clusters=100),
     )
     assert cg.report(outcomes).splitlines()[-3:] == [
         "  a   do()",

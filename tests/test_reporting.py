@@ -343,7 +343,8 @@ def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
 
 
 def decided(**choice):
-    few = estimates(40).drop_vars("p")
+    n_placebos = 79 if choice.get("rope") == "placebo" else 40
+    few = estimates(n_placebos).drop_vars("p")
     few["ace"][1] = 0.098
     few["lower"][1], few["upper"][1] = 0.089, 0.107
     return cg.decide(few, **{"rope": (-0.1, 0.1), **choice})

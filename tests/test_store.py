@@ -84,7 +84,7 @@ def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
     share = cg.FunctionPredictor(
         lambda x: x[:, 1:3].sum((1, 2)) / 700, tasks=["GC"], scale="share"
     )
-    until = cg.Decided(rope=(-1, 1), rare=0.1, control="none")
+    until = cg.Decided(rope=(-1, 1), min_clusters=100, control="none")
     trial = cg.run(design, share, rng=0, until=until, progress=False)
     assert trial["design"].dims == ("byte",)
     assert "design" not in trial.attrs

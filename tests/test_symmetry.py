@@ -273,7 +273,7 @@ def ask(
         given = given | {"rope": tuple(sorted(size * end for end in ROPE))}
     if kind == "draws":
         return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
-    n_arms, n_models = 44 if kind == "words" else 5, 4 if kind == "ensemble" else 0
+    n_arms, n_models = 84 if kind == "words" else 5, 4 if kind == "ensemble" else 0
     outcomes = change(
         trial(parallel=kind == "parallel", n_arms=n_arms, n_models=n_models)
     )

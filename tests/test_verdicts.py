@@ -24,7 +24,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.multiplicity.adjusted_p import stepwise
-from causalgia.multiplicity.placebo import placebo_region, resolution_note
+from causalgia.multiplicity.placebo import placebo_region
 from causalgia.multiplicity.regions import (
     rope_region,
     select_tasks,
@@ -315,8 +315,8 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
 def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
     """Words are no rows of the table: q of the others is that without them."""
     rng = np.random.default_rng(5)
-    effect = np.r_[rng.normal(0, 2.5, size=60), rng.normal(0, 1.0, size=300)]
-    word = np.arange(360) >= 60
+    effect = np.r_[rng.normal(0, 2.5, size=20), rng.normal(0, 1.0, size=799)]
+    word = np.arange(819) >= 20
     estimates = cg.from_effects(effect, 0.4).assign_coords(
         is_placebo=("contrast", word)
     )
@@ -324,20 +324,20 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
     region = (whole["rope_lower"].values[0, 0], whole["rope_upper"].values[0, 0])
     ours = estimates.isel(contrast=~word)
     alone = decide(ours, rope=region, shrink=None)
-    inside = (whole["verdict"] == "within").values[:60]
-    assert inside.sum() > 10
+    inside = (whole["verdict"] == "within").values[:20]
+    assert inside.sum() > 3
     np.testing.assert_allclose(
-        whole["q"].values[:60][inside], alone["q"].values[inside]
+        whole["q"].values[:20][inside], alone["q"].values[inside]
     )
     placebos = decide(estimates.isel(contrast=word), rope=region, shrink=None)
-    within = (whole["verdict"] == "within").values[60:]
+    within = (whole["verdict"] == "within").values[20:]
     assert within.sum() > 10
     np.testing.assert_allclose(
-        whole["q"].values[60:][within], placebos["q"].values[within]
+        whole["q"].values[20:][within], placebos["q"].values[within]
     )
     # as effects like any other they would change it
     together = decide(estimates.drop_vars("is_placebo"), rope=region, shrink=None)
-    assert (together["q"].values[:60][inside] != alone["q"].values[inside]).any()
+    assert (together["q"].values[:20][inside] != alone["q"].values[inside]).any()
 
 
 def test_a_rope_for_each_task() -> None:
@@ -683,25 +683,21 @@ def test_new_placebo_words_are_not_discovered(se: float) -> None:
     """
     rng, false = np.random.default_rng(0), 0
     for _ in range(40):
-        effect = 0.3 * rng.standard_t(4, 300) + se * rng.normal(size=300)
+        effect = 0.3 * rng.standard_t(4, 409) + se * rng.normal(size=409)
         table = cg.from_effects(effect, se).assign_coords(
-            is_placebo=("contrast", np.arange(300) < 200)
+            is_placebo=("contrast", np.arange(409) < 399)
         )
         found = decide(table, rope="placebo", shrink=None)
-        false += bool(np.isin(verdicts(found)[200:], ["higher", "lower"]).any())
+        false += bool(np.isin(verdicts(found)[399:], ["higher", "lower"]).any())
     assert false <= stats.binom.ppf(0.999, 40, 0.05)
 
 
-def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
-    """Five of ten rows: 2 / (M + 1) times 10 / 5 is at most .05 from 79 words on."""
+def test_planted_effects_are_told_from_words() -> None:
+    """Five of ten rows: of 399 words 2 / 400 times 10 / 5."""
     planted = np.array([4.0] * 5 + [0.0] * 5)
-    few = decide(screen_of_kmers(40, planted), rope="placebo", shrink=None)
-    assert set(verdicts(few)[40:45]) == {"undecided"}
-    np.testing.assert_allclose(few["q"].values[40:45], 2 * 2 / 41)
-    assert {"40", "0.049", "79"} <= numbers(few.attrs["notes"])
-    enough = decide(screen_of_kmers(79, planted), rope="placebo", shrink=None)
-    assert set(verdicts(enough)[79:84]) == {"higher"}
-    assert "notes" not in enough.attrs
+    found = decide(screen_of_kmers(399, planted), rope="placebo", shrink=None)
+    assert set(verdicts(found)[399:404]) == {"higher"}
+    np.testing.assert_allclose(found["q"].values[399:404], 2 * 2 / 400)
 
 
 @pytest.mark.parametrize(("k", "big"), [(300, 10.0), (12, 8.0)])
@@ -862,24 +858,6 @@ def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
     )
     found = rope_region(Rope.parse("0.2 sd", 1.0), effects.isel(contrast=[0]), 1.0)
     np.testing.assert_allclose([found.lower, found.upper], [[[0.8, 0.9]], [[1.2, 1.1]]])
-
-
-def test_words_that_are_just_enough_need_no_note() -> None:
-    """Two of eight rows beyond the region, at .05: 2 / (M + 1) <= .05 * 2 / 8 takes
-    159 words.
-    """
-    for m, noted in ((159, False), (158, True)):
-        word = np.arange(m + 4) >= 4
-        table = xr.Dataset({"ace": (EFFECT, np.zeros((m + 4, 2)))}).assign_coords(
-            is_placebo=("contrast", word)
-        )
-        could_be = np.zeros((m + 4, 2), dtype=bool)
-        could_be[:2, 1] = could_be[4:, 0] = True  # words themselves do not count
-        said = resolution_note(table, could_be, 0.05)
-        assert (said is not None) == noted
-    assert said is not None
-    assert {"2", "8", "158", "0.013", "159"} <= numbers(said)
-    assert resolution_note(table, np.zeros_like(could_be), 0.05) is None
 
 
 def test_an_atom_without_estimates_beside_it_stays_a_point() -> None:

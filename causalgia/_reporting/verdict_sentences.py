@@ -838,10 +838,14 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
 
 
 def _too_few(one: xr.Dataset, row: int) -> str:
-    """Return why a verdict is undecided although its interval lies beyond the ROPE."""
+    """Return why a verdict is undecided although its interval lies beyond the ROPE or
+    inside.
+    """
     lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
     outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
-    if one["tilted_verdict"].to_numpy()[row] != "undecided" or not outside:
+    inside = one["rope_lower"].item() <= lower and upper <= one["rope_upper"].item()
+    undecided = one["tilted_verdict"].to_numpy()[row] == "undecided"
+    if not undecided or not (inside or outside):
         return ""
     alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
     return f", where its q is above {alpha} among the contrasts asked for"

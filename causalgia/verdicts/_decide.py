@@ -28,7 +28,6 @@ from causalgia.estimation.effect_intervals import (
 )
 from causalgia.estimation.request import check_cluster_name
 from causalgia.multiplicity.families import estimates_of
-from causalgia.multiplicity.placebo import resolution_note
 from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
@@ -92,10 +91,10 @@ def decide(
         reads. ``(lower, upper)`` is on the scale of the contrasts, as is a mapping of
         these by task; a region of one side, ``(-inf, upper)``, asks for
         non-inferiority; ``"0.2 sd"`` is of the control arm's outcomes, on both sides of
-        no effect; ``"placebo"``, the central 95 % of 40 or more placebos; ``"placebo
-        outliers"``, within five standard deviations of their median by a normal law of
-        their central 80 %, or within the outermost on a side where these have one
-        effect; 0, the direction alone.
+        no effect; ``"placebo"``, the central 95 % of placebos, 40 for each other
+        contrast less one (119 for three); ``"placebo outliers"``, within five standard
+        deviations of their median by a normal law of their central 80 %, or within the
+        outermost on a side where these have one effect; 0, the direction alone.
     error
         The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share
         of false directions among the directions of a family, and of false negligibles
@@ -233,17 +232,6 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     )
     if unsized := _without_units(estimates, request):
         out = with_notes(out, unsized)
-    if found.region.by_rank:
-        beyond = found.rows.above | found.rows.below
-        note = resolution_note(
-            estimates,
-            beyond & (verdicts.verdict == UNDECIDED),
-            1 - ci_prob,
-            families=members,
-            open_to=found.rows.counted,
-            error=error,
-        )
-        out = with_notes(out, note) if note else out
     if request.shrink is None:
         return out
     columns, note = shrink_effects(estimates, request.shrink, ci_prob=ci_prob)
