@@ -407,20 +407,7 @@ def _posterior_and_decisions(
         return _decide_by_posterior(
             estimates, requested, how, derive(key, "infer"), client
         )
-    if (
-        requested.error == "fwer"
-        and effects is not None
-        and _resamples_units(requested)
-    ):
-        decisions = decide(
-            effects,
-            **how,
-            error="fwer",
-            cluster=requested.cluster,
-            rng=derive(key, "decide"),
-        )
-    else:
-        decisions = decide(estimates, **how, error=requested.error)
+    decisions = decide(estimates, **how, error=requested.error)
     if requested.error == "fdr" and is_monitored(stored, estimates):
         decisions = by_sequence(decisions, stored)
     if shrinks:
@@ -436,14 +423,6 @@ def _posterior_and_decisions(
             decisions.assign(columns), "decisions", *([why] if why else [])
         )
     return None, decisions
-
-
-def _resamples_units(requested: Analysis) -> bool:
-    """Return whether one simultaneous band of units holds for the target."""
-    return (requested.target, requested.weights) == (
-        "population",
-        "units",
-    ) and requested.shrink.moderate is None  # type: ignore[union-attr]
 
 
 def _decide_by_posterior(

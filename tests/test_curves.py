@@ -134,25 +134,40 @@ def test_the_band_by_multipliers_is_that_of_the_multivariate_t():
     assert (bonferroni["critical"] > 1.02 * by_t["critical"]).all()
 
 
-def test_each_curve_is_a_family_of_its_own():
+def test_a_band_holds_over_all_curves_or_over_each():
     rng = np.random.default_rng(3)
     ice = np.stack([smooth(80, rng), rng.normal(size=(80, 40))], axis=1)[..., None]
-    both = cg.simultaneous(curves(ice), over="position", method="sup_t", rng=0)
-    assert both["critical"].std("position").max() < 1e-12
-    assert (both["critical"][0] < both["critical"][1]).all()
-    alone = cg.simultaneous(curves(ice[:, 1:]), over="position", method="sup_t", rng=0)
+    ask = {"over": "position", "method": "sup_t", "rng": 0}
+    together = cg.simultaneous(curves(ice), **ask)
+    each = cg.simultaneous(curves(ice), family="contrast", **ask)
+    assert each["critical"].std("position").max() < 1e-12
+    assert (each["critical"][0] < each["critical"][1]).all()
+    alone = cg.simultaneous(curves(ice[:, 1:]), **ask)
     assert (
-        abs(float(alone["critical"][0, 0, 0]) - float(both["critical"][1, 0, 0])) < 0.05
+        abs(float(alone["critical"][0, 0, 0]) - float(each["critical"][1, 0, 0])) < 0.05
     )
-    together = cg.simultaneous(
-        curves(ice), over="position", method="sup_t", rng=0, family="all"
-    )
-    assert (together["critical"] > both["critical"]).all()
+    assert together["critical"].std() < 1e-12
+    assert (together["critical"] > each["critical"]).all()
+    assert [x.attrs["family"] for x in (together, alone)] == [
+        "all positions of these 2 rows",
+        "all positions",
+    ]
     named = curves(ice).assign_coords(motif=("contrast", ["x", "x"]))
-    by_name = cg.simultaneous(
-        named, over="position", method="sup_t", rng=0, family="motif"
-    )
+    by_name = cg.simultaneous(named, family="motif", **ask)
     np.testing.assert_allclose(by_name["critical"], together["critical"])
+
+
+def test_rare_effects_of_a_curve_are_bounded_by_its_own_size():
+    """Of two tasks in other units, each has the band of rare effects that it has
+    alone, but for the number of positions.
+    """
+    ice = np.zeros((80, 1, 40, 1))
+    ice[:3] = 1.0
+    both = np.concatenate([ice, 1_000 * ice], axis=3)
+    effects = curves(both).assign_coords(task=["a", "b"])
+    found = cg.simultaneous(effects, over="position", method="sup_t", rng=0)
+    half = ((found["upper"] - found["lower"]) / 2).isel(contrast=0).to_numpy()
+    np.testing.assert_allclose(half[:, 1], 1_000 * half[:, 0], rtol=1e-9)
 
 
 def test_estimates_and_effects_have_the_same_band():

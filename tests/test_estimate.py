@@ -114,6 +114,7 @@ def test_the_table_has_every_column_and_says_what_it_is() -> None:
         "exact",
         "largest_ice",
         "n_units",
+        "p_t",
         "n_clusters",
         "covariance",
         "weight",
@@ -142,6 +143,7 @@ def test_the_interval_is_the_union_of_the_t_interval_and_halls() -> None:
     theirs = stats.ttest_1samp(ice, 0)
     p, low, high = of_t(estimates, 0.9)
     np.testing.assert_allclose(p, theirs.pvalue, rtol=1e-9)
+    np.testing.assert_allclose(estimates["p_t"], theirs.pvalue, rtol=1e-9)
     np.testing.assert_allclose(low, theirs.confidence_interval(0.9).low, rtol=1e-9)
     np.testing.assert_allclose(estimates["skewness"], stats.skew(ice), rtol=1e-9)
     # Hall's limits: t solves g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6 = -+q

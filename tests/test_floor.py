@@ -75,14 +75,8 @@ def test_an_interaction_that_no_window_sees_is_zero_and_a_main_effect_is_not(
         small = rope == (-1e-3, 1e-3)
         decided = small & ~pair["exact"].values
         assert (found == np.where(decided, "negligible", "undecided")).all()
-    band = cg.decide(effects, rope=0, error="fwer", rng=0)["verdict"]
+    band = cg.decide(effects, rope=0, error="fwer")["verdict"]
     assert set(band.sel(contrast="interaction").values) == {"undecided"}
-    assert (
-        cg.adjust(effects, method="bootstrap_t", rng=0)["p_adjusted"]
-        .sel(contrast="interaction")
-        .min()
-        == 1
-    )
     assert (pair["below_floor"] | (pair["ace"] == 0)).all()
 
 

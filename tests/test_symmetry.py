@@ -148,35 +148,28 @@ CROSSOVER: dict[str, Verb] = {
     "clusters": (cg.estimate, {"weights": "clusters"}),
     "heterogeneity": (heterogeneity, {"rope": ROPE}),
     "modification": (modification, {}),
-    **{f"adjust {m}": (cg.adjust, {"method": m}) for m in ("bh", "holm")},
-    "adjust bootstrap_t": (
-        cg.adjust,
-        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
-    ),
     "band bootstrap_t": (
         simultaneous,
-        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
+        {"method": "bootstrap_t", "n_draws": 999, "rng": 0, **BY_TASK},
     ),
-    "band bonferroni": (simultaneous, {"method": "bonferroni"}),
+    "band bonferroni": (simultaneous, {"method": "bonferroni", **BY_TASK}),
     **{
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
         for m in ("fdr", "fwer", "each")
     },
-    "decide effects": (cg.decide, {"rope": ROPE, "error": "fwer", **BY_TASK}),
     "decide in sd": (decide, {"rope": "0.4 sd", **BY_TASK}),
     "decide direction": (decide, {"rope": 0, **BY_TASK}),
     "decide largest": (decide, {"rope": ROPE, "largest": LARGEST, **BY_TASK}),
 }
 OF_EITHER = (
     "estimate",
-    "adjust holm",
     "band bonferroni",
     "decide fdr",
     "decide in sd",
 )
 PARALLEL: dict[str, Verb] = {name: CROSSOVER[name] for name in OF_EITHER} | {
     "covariates": (cg.estimate, {"covariates": "gc"}),
-    "band dunnett": (simultaneous, {"method": "dunnett"}),
+    "band dunnett": (simultaneous, {"method": "dunnett", **BY_TASK}),
 }
 WORDS: dict[str, Verb] = {
     "rank": (placebo_rank, {}),
@@ -285,7 +278,7 @@ def ask(
         given = given | {"largest": abs(size) * LARGEST}
     if kind == "draws":
         return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
-    n_arms, n_models = 44 if kind == "words" else 5, 4 if kind == "ensemble" else 0
+    n_arms, n_models = 84 if kind == "words" else 5, 4 if kind == "ensemble" else 0
     outcomes = change(
         trial(parallel=kind == "parallel", n_arms=n_arms, n_models=n_models)
     )

@@ -17,9 +17,7 @@ from scipy import optimize
 import causalgia as cg
 from causalgia.multiplicity.placebo import (
     placebo_region,
-    placebos_needed,
     rank_errors,
-    resolution_note,
 )
 from causalgia.multiplicity.regions import (
     rope_region,
@@ -70,12 +68,17 @@ def words_of(n: int, wide: np.ndarray | None = None, se: float = 0.1) -> xr.Data
 
 
 def test_the_class_with_fewest_words_is_counted() -> None:
-    """Of each ten contrasts nine are words: 45 of 6 bases and 63 of 8, in either
+    """All but the first of 50 contrasts of 6 bases and 70 of 8 are words, in either
     order.
     """
-    for wide in (np.repeat([6, 8], [50, 70]), np.repeat([8, 6], [70, 50])):
-        found = rope_region(Rope.parse("placebo"), words_of(120, wide), 0.0)
-        assert " 45 " in found.label
+    word = ("contrast", np.arange(120) > 0)
+    for wide, fewest in (
+        (np.repeat([6, 8], [50, 70]), 49),
+        (np.repeat([8, 6], [70, 50]), 50),
+    ):
+        table = words_of(120, wide).assign_coords(is_placebo=word)
+        found = rope_region(Rope.parse("placebo"), table, 0.0)
+        assert f" {fewest} " in found.label
         assert (found.of_placebos, found.by_rank) == (True, True)
     fences = rope_region(Rope.parse(" placebo outliers "), words_of(100), 0.0)
     assert (fences.of_placebos, fences.by_rank) == (True, False)
@@ -87,6 +90,7 @@ def test_words_of_a_posterior_have_the_errors_of_their_covariance() -> None:
     diagonal.
     """
     table = words_of(60, se=0.4)
+    table = table.assign_coords(is_placebo=("contrast", np.arange(60) > 0))
     matrix = np.stack([0.16 * np.eye(60), 0.09 * np.eye(60)], axis=-1)
     given = table.assign(
         se=0 * table["se"] + 9, covariance=(("contrast", "contrast_", "task"), matrix)
@@ -128,17 +132,6 @@ def test_tasks_without_a_scale_are_left_out_unless_all_are() -> None:
 # placebos
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.1])
-def test_words_that_are_needed_are_the_first_number_whose_least_p_is_small_enough(
-    alpha: float,
-) -> None:
-    for k, r in itertools.product((1, 4, 7, 30), (1, 3)):
-        brute = next(
-            m for m in itertools.count(1) if 2 / (m + 1) <= alpha * r / k * (1 + 1e-9)
-        )
-        assert placebos_needed(k, r, alpha) == brute
-
-
 def test_ranks_are_of_the_words_of_one_class_in_one_task() -> None:
     rng = np.random.default_rng(1)
     wide = np.tile([6, 8, 8], 40)
@@ -166,70 +159,6 @@ def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     )
     assert above[0, 0] == 2 * 2 / 81
     assert above[1, 0] <= 2 / 81
-
-
-def numbers(text: str) -> set[str]:
-    return {word.strip(".,;") for word in text.split()}
-
-
-def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_rows_of_a_family() -> (
-    None
-):
-    table = words_of(100, np.repeat([6, 8], [40, 60]))  # 36 and 54 words, 10 effects
-    could_be = np.zeros((100, 2), dtype=bool)
-    could_be[[0, 10, 20], 0] = could_be[[0, 30], 1] = True
-    could_be[1:9] = True  # words
-    said = resolution_note(table, could_be, 0.05)
-    assert said is not None
-    needed = f"{placebos_needed(20, 5, 0.05):,}"
-    assert {"5", "20", "36", "0.054", needed} <= numbers(said)
-    tasks = [np.arange(0, 200, 2), np.arange(1, 200, 2)]
-    by_task = resolution_note(table, could_be, 0.05, families=tasks)
-    assert by_task is not None  # the second takes more
-    assert f"{placebos_needed(10, 2, 0.05):,}" in numbers(by_task)
-    near = could_be.copy()
-    near[40] = True
-    opened = resolution_note(table, could_be, 0.05, open_to=near)
-    assert opened is not None
-    assert f"{placebos_needed(7, 5, 0.05):,}" in numbers(opened)
-    holm = resolution_note(table, could_be, 0.05, error="fwer")
-    assert holm is not None  # 2 / (M + 1) <= .05 / 40
-    assert "1,599" in numbers(holm)
-    each = resolution_note(table, could_be, 0.05, error="each")
-    assert each is not None
-    assert "39" in numbers(each)
-
-
-def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
-    """A p of 2/46 is not at most .05/2 of two rows."""
-    words = 0.6 * np.random.default_rng(0).normal(size=45)
-
-    def of(*effects: float) -> xr.Dataset:
-        k = len(effects)
-        table = cg.from_effects(np.r_[effects, words], 0.05)
-        table = table.assign(n_units=(EFFECT, np.full((k + 45, 1), 500)))
-        table = table.assign_coords(is_placebo=("contrast", np.arange(k + 45) >= k))
-        return decide(table, rope="placebo", shrink=None)
-
-    upper = of(9.0, 0.0)["rope_upper"].values[0, 0]
-    found = of(9.0, upper)  # the second lies on the end
-    verdict, more = found["verdict"].values.ravel(), found["more_units"].values.ravel()
-    assert verdict[:2].tolist() == ["undecided"] * 2
-    assert found["p_verdict"].values[0, 0] == pytest.approx(2 / 46)
-    assert found["q"].values[0, 0] == pytest.approx(2 * 2 / 46)
-    assert more[0] == -1
-    assert "79" in numbers(found.attrs["notes"])
-    beyond = (found["lower"] > found["rope_upper"]) | (
-        found["upper"] < found["rope_lower"]
-    )
-    near = (verdict == "undecided") & ~beyond.values.ravel()
-    near[1] = False  # no number of units tells an effect from the end that it is on
-    assert near.any()
-    assert (more[near] > 0).all()
-    alone = of(9.0)
-    assert alone["verdict"].values[0, 0] == "higher"
-    assert alone["q"].values[0, 0] == pytest.approx(2 / 46)
-    assert "notes" not in alone.attrs
 
 
 # tilted null models

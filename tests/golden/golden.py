@@ -354,9 +354,7 @@ def estimates():
     for method in ("bh", "holm"):
         keep(
             f"adjusted/{method}",
-            lambda: {
-                "q": numbers(door("adjust", "multiplicity.adjust")(p, method=method))
-            },
+            lambda: {"q": numbers(door("multiplicity.adjusted_p.stepwise")(p, method))},
         )
     keep(
         "band of four",
