@@ -182,7 +182,6 @@ def test_verdicts_are_marked_by_what_they_were_asked():
     assert decided({**rope, "error": "posterior"}, **rope) == "error"
     assert decided(rope, **rope, error="fdr") is None
     assert decided(rope, **rope, error="fwer") == "error"
-    assert decided(rope, **rope, rare="none") == "rare"
     assert decided(rope, **rope, largest=50.0) == "largest"
     assert decided({**rope, "largest": 50.0}, **rope, largest=50.0) is None
 

@@ -140,8 +140,7 @@ FORMS: dict[str, list[Any]] = {
     "error": ["fdr", "fwer", "each"],
     "tasks": ["K562 - HepG2", ["K562 - HepG2"], {"d": {"K562": 1, "HepG2": -1}}],
     "covariates": [["gc"], ("gc",), np.array(["gc"])],
-    "rare": ["auto", "none", 0.01, np.float32(0.5)],
-    "largest": [3, 0.5, np.float64(2)],
+    "largest": [3, 0.5, np.float64(2), {"K562": 3, "HepG2": np.float64(0.5)}],
     "across": ["task"],
 }
 

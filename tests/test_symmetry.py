@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 ROPE = (-0.5, 1.0)
+LARGEST = 40.0
 EFFECT = ("contrast", "task")
 
 
@@ -156,9 +157,10 @@ CROSSOVER: dict[str, Verb] = {
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
         for m in ("fdr", "fwer", "each")
     },
+    "decide effects": (cg.decide, {"rope": ROPE, "error": "fwer", **BY_TASK}),
     "decide in sd": (decide, {"rope": "0.4 sd", **BY_TASK}),
     "decide direction": (decide, {"rope": 0, **BY_TASK}),
-    "decide rare": (decide, {"rope": ROPE, "rare": 0.1, **BY_TASK}),
+    "decide largest": (decide, {"rope": ROPE, "largest": LARGEST, **BY_TASK}),
 }
 OF_EITHER = (
     "estimate",
@@ -180,7 +182,7 @@ DRAWS: dict[str, Verb] = {
     "posterior": (cg.decide, {"rope": ROPE, **BY_TASK}),
     "at .8": (cg.decide, {"rope": ROPE, "ci_prob": 0.8, **BY_TASK}),
     "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6, **BY_TASK}),
-    "rare": (cg.decide, {"rope": ROPE, "rare": 0.1, **BY_TASK}),
+    "largest": (cg.decide, {"rope": ROPE, "largest": LARGEST, **BY_TASK}),
 }
 ENSEMBLE: dict[str, Verb] = {
     "each predictor": (cg.estimate, {}),
@@ -218,6 +220,8 @@ MEASURED = {
         "upper",
         "control_sd",
         "largest_ice",
+        "reversal",
+        "se_pooled",
         "sd",
         "sd_se",
         "sd_lower",
@@ -236,7 +240,7 @@ MEASURED = {
         "mean",
     ),
 }
-TURNED = {"ace", "shrunken", "skewness", "slope", "mean", "quantiles"}
+TURNED = {"ace", "shrunken", "skewness", "slope", "mean", "quantiles", "reversal"}
 SIDES = [
     *(
         ("lower", "upper"),
@@ -271,6 +275,8 @@ def ask(
     verb, given = TABLES[kind][name]
     if given.get("rope") == ROPE:
         given = given | {"rope": tuple(sorted(size * end for end in ROPE))}
+    if "largest" in given:
+        given = given | {"largest": abs(size) * LARGEST}
     if kind == "draws":
         return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
     n_arms, n_models = 84 if kind == "words" else 5, 4 if kind == "ensemble" else 0

@@ -1,5 +1,5 @@
 # Imports from the inside: regions, ranks among placebos and tilts, against brute force.
-"""Regions of verdicts by task, class of words and predictor, rare backgrounds, and
+"""Regions of verdicts by task, class of words and predictor, and
 where a tilted verdict turns.
 """
 

@@ -36,7 +36,6 @@ from causalgia.schema import validate
 from causalgia.verdicts import decide
 from causalgia.verdicts.evidence import more_units
 from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
-from causalgia.verdicts.rare_effects import few_real_sequences
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -167,8 +166,10 @@ def test_decisions_are_of_their_kind() -> None:
     inside = 2 * stats.norm.sf(0.1 / 0.02)
     own = found["p_verdict"].values.ravel()
     np.testing.assert_allclose(own, [beyond[0], inside, beyond[2]], rtol=1e-9)
-    # "up" and "open" are open to a direction, "none" and "open" to negligible
-    q = [min(2 * beyond[0], beyond[2]), 2 * inside, beyond[2]]
+    # "up" and "open" are open to a direction, "none" and "open" to negligible; a false
+    # direction of a wide region lies on one side, as does a false negligible
+    other = stats.norm.sf((effect + 0.1) / se)
+    q = [2 * (beyond[0] / 2 + other[0]), inside, beyond[2] / 2 + other[2]]
     np.testing.assert_allclose(found["q"].values.ravel(), q, rtol=1e-9)
     # three effects are too few for a law
     assert not {"shrunken", "lfsr"} & set(found)
@@ -233,7 +234,7 @@ def test_the_draws_of_a_ratio_have_their_sign_about_1() -> None:
     np.testing.assert_allclose(found["q"], found["lfsr"], atol=1e-12)
 
 
-def test_a_ratio_is_decided_about_1() -> None:
+def test_a_ratio_by_holm_is_decided_about_1() -> None:
     rng = np.random.default_rng(0)
     control = rng.gamma(9, size=(60, 1)) + 5
     outcome = np.hstack([control, control * [1.0, 1.5] + rng.normal(size=(60, 2))])[
@@ -242,10 +243,8 @@ def test_a_ratio_is_decided_about_1() -> None:
     names = {"unit": np.arange(60), "arm": ["0", "same", "more"], "task": ["y"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), outcome)}, coords=names)
     effects = cg.contrast(outcomes, control="0", scale="ratio")
-    assert verdicts(decide(effects, rope=0, error="fwer")) == [
-        "undecided",
-        "increases",
-    ]
+    # Holm's of the larger of two p, .02 to .05, is that p
+    assert verdicts(decide(effects, rope=0, error="fwer")) == ["decreases", "increases"]
     in_sd = decide(cg.estimate(effects), rope="0.2 sd")
     half = 0.2 * (control.std(ddof=1) / control.mean())
     np.testing.assert_allclose(in_sd["rope_lower"], 1 - half)
@@ -352,8 +351,8 @@ def test_a_rope_for_each_task() -> None:
 
 
 def test_an_exact_effect_is_decided_by_its_point() -> None:
-    """Of a table without units; the end of the region belongs to it. Units that answer
-    alike may all have missed what others of their population do.
+    """The end of the region belongs to it. Units that answer alike may all have missed
+    what others of their population do, and a column says how large that would be.
     """
     ace = np.array([[2.0], [0.0], [0.1], [-0.2]])
     exact = xr.Dataset(
@@ -368,15 +367,18 @@ def test_an_exact_effect_is_decided_by_its_point() -> None:
     assert (found["p_verdict"] == 0).all()
     np.testing.assert_array_equal(found["lower"], ace)
     np.testing.assert_array_equal(found["upper"], ace)
+    assert found["reversal"].isnull().all()
     units = exact.assign(n_units=(EFFECT, np.full((4, 1), 100)))
-    assert verdicts(decide(units, rope=(-0.1, 0.1))) == ["undecided"] * 4
-    largest = units.assign(largest_ice=(EFFECT, np.abs(ace)))
-    sampled = decide(largest, rope=(-0.1, 0.1))
+    sampled = decide(units, rope=(-0.1, 0.1))
+    assert verdicts(sampled) == verdicts(found)
+    np.testing.assert_array_equal(sampled["lower"], ace)
     s0 = 1 - 0.05 ** (1 / 100)
-    np.testing.assert_allclose(sampled["lower"], ace - s0 * (2 + np.abs(ace)))
-    assert verdicts(sampled) == ["increases", "negligible", "undecided", "decreases"]
+    size = [2 - 1.9 / s0, 0.1 / s0, 0.1, -0.2 + 0.1 / s0]
+    np.testing.assert_allclose(sampled["reversal"].values.ravel(), size)
+    stated = decide(units, rope=(-0.1, 0.1), largest=2.0)
+    assert verdicts(stated) == ["increases", "negligible", "undecided", "decreases"]
     p = [1 - (2 - 0.1) / 4, 1 - 0.1 / 2, 1, 1 - 0.1 / 2.2]
-    np.testing.assert_allclose(sampled["p_verdict"].values.ravel(), np.power(p, 100))
+    np.testing.assert_allclose(stated["p_verdict"].values.ravel(), np.power(p, 100))
     with pytest.raises(EstimateError):
         decide(units.assign_attrs(target="units"), rope=(-0.1, 0.1))
 
@@ -389,7 +391,7 @@ def test_a_ratio_without_bounds_is_undecided() -> None:
     validate(found, "decisions")
 
 
-def test_an_open_ratio_is_undecided() -> None:
+def test_an_open_ratio_is_undecided_by_holm() -> None:
     rng = np.random.default_rng(4)
     y = np.stack([rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30)], axis=1)[
         :, :, None
@@ -596,7 +598,7 @@ def test_models_are_rows_of_one_table() -> None:
     )
     found = decide(two, rope=(-1, 1))
     assert verdicts(found) == ["negligible", "increases", "increases"]
-    p = 2 * stats.norm.sf([20.0, 2.1])
+    p = stats.norm.sf([20.0, 2.1]) + stats.norm.sf([40.0, 22.1])
     np.testing.assert_allclose(found["q"].values.ravel()[1:], stepwise(p, "bh"))
 
 
@@ -609,28 +611,37 @@ def test_saved_decisions_come_back(tmp_path: Path) -> None:
     ]
 
 
-def test_fwer_is_holm_over_both_p_of_all_rows_for_effects_as_for_estimates() -> None:
-    """Of units in clusters, too: one estimate, the intervals of each effect, one
-    warning; and no draws, whatever the seed.
-    """
-    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None]
-    effects = xr.Dataset(
-        {"ice": (("unit", *EFFECT), ice - 1.0)},
-        coords={"parent": ("unit", np.arange(60) // 3)},
+def clustered_effects(k: int = 4) -> xr.Dataset:
+    rng = np.random.default_rng(0)
+    ice = (
+        rng.exponential(size=(80, k, 2))
+        - 1
+        + np.linspace(-1, 1, k)[:, None]
+        + np.repeat(rng.normal(size=40), 2)[:, None, None] * 0.3
     )
-    estimates = cg.estimate(effects)
-    found, seeded = (
-        decide(effects, rope=(-0.2, 0.2), error="fwer", rng=r) for r in (None, 3)
-    )
-    of_estimates = decide(estimates, rope=(-0.2, 0.2), error="fwer")
-    for name in ("verdict", "q", "p_verdict", "lower", "upper"):
-        np.testing.assert_array_equal(found[name], of_estimates[name])
-        np.testing.assert_array_equal(found[name], seeded[name])
-    np.testing.assert_array_equal(found["lower"], estimates["lower"])
-    assert "band" not in found.attrs
-    direction = decide(estimates, rope=0, error="fwer")
-    p = np.r_[estimates["p"].values.ravel(), np.ones(3)]
-    np.testing.assert_allclose(direction["q"].values.ravel(), stepwise(p, "holm")[:3])
+    names = {"contrast": [f"c{i}" for i in range(k)], "task": ["x", "y"]}
+    parent = ("unit", np.repeat(np.arange(40), 2))
+    return xr.Dataset(
+        {"ice": (("unit", *EFFECT), ice)}, coords={**names, "parent": parent}
+    ).assign_coords(motif=("contrast", np.arange(k) % 2))
+
+
+@pytest.mark.parametrize(
+    "ask", [{}, {"cluster": "none"}, {"family": "task"}, {"family": "motif"}]
+)
+def test_effects_are_decided_by_holm_as_their_estimates_are(
+    ask: dict[str, str],
+) -> None:
+    """Any direction or negligible of a family, over both p of each of its rows."""
+    effects, of = clustered_effects(), {"rope": (-0.3, 0.3), "error": "fwer"}
+    found = decide(effects, ci_prob=0.9, **of, **ask)  # type: ignore[arg-type]
+    cluster = ask.get("cluster", "auto")
+    estimates = cg.estimate(effects, ci_prob=0.9, cluster=cluster)
+    family = {key: x for key, x in ask.items() if key != "cluster"}
+    xr.testing.assert_identical(found, decide(estimates, **of, **family))  # type: ignore[arg-type]
+    for name in ("lower", "upper"):  # no other row is in an interval
+        np.testing.assert_array_equal(found[name], estimates[name])
+    assert {"increases", "decreases", "undecided"} <= set(verdicts(found))
 
 
 def test_a_family_is_decided_by_itself() -> None:
@@ -751,15 +762,6 @@ def test_an_atom_of_draws_alone_gives_way_to_the_quantiles_of_the_others() -> No
     )
 
 
-def test_three_hundred_real_sequences_are_enough_to_speak_of_rare_ones() -> None:
-    for n, few in ((299, 299), (300, 0)):
-        taken = xr.Dataset(
-            {"ace": ("contrast", [1.0]), "n_units": ("contrast", [n])},
-            attrs={"null_kind": "genomic"},
-        )
-        assert few_real_sequences(taken) == few
-
-
 def test_a_task_of_which_one_predictor_stands_still_has_no_rope_in_sd() -> None:
     sd = xr.DataArray(
         [[[1.0, 0.0], [1.0, 1.0]]],
@@ -830,24 +832,26 @@ def test_one_chain_and_three_draws_have_nothing_to_disagree_with() -> None:
         decide(tree(drift[None]) | {"sample_stats": diverging}, rope=0)
 
 
-def test_half_of_the_units_of_a_parallel_trial_have_the_treatment() -> None:
-    table = {
-        "ace": ("contrast", [1.0, 2.0]),
-        "n_units": ("contrast", [600, 90]),
-        "n_clusters": ("contrast", [60, 9]),
-    }
-    parallel = xr.Dataset(table, attrs={"assignment": "parallel, blocked"})
-    assert independent_draws(parallel).tolist() == [30, 4.5]
-    assert independent_draws(parallel.drop_vars("n_clusters")).tolist() == [300, 45]
-    assert independent_draws(
-        parallel.assign_attrs(assignment="crossover")
-    ).tolist() == [60, 9]
-    # log .05 / log .99 = 298.07 backgrounds with the treatment
-    for assignment, n in (("parallel", 597), ("crossover", 299)):
-        for units, verdict in ((n, "negligible"), (n - 1, "undecided")):
-            one = cg.from_effects([0.0], 0.1).assign(n_units=(EFFECT, [[units]]))
-            one = one.assign_attrs(assignment=assignment)
-            assert verdicts(decide(one, rope=(-1, 1), rare=0.01)) == [verdict]
+def test_draws_are_those_of_the_smallest_arm() -> None:
+    """Where units do not have every arm; else all, and units of a parent are one."""
+    table = xr.Dataset(
+        {
+            "ace": ("contrast", [1.0, 2.0]),
+            "n_units": ("contrast", [600, 90]),
+            "n_clusters": ("contrast", [60, 9]),
+            "n_smallest_arm": ("contrast", [20, 4]),
+        }
+    )
+    assert independent_draws(table).tolist() == [20, 4]
+    crossed = table.drop_vars("n_smallest_arm")
+    assert independent_draws(crossed).tolist() == [60, 9]
+    assert independent_draws(crossed.drop_vars("n_clusters")).tolist() == [600, 90]
+    # a bound of 9 and an interval that ends .804 from that of the region: 36 draws
+    assert np.ceil(np.log(0.05) / np.log1p(-0.804 / 8.804)) == 32
+    for n, verdict in ((32, "negligible"), (31, "undecided")):
+        one = cg.from_effects([0.0], 0.1).assign(n_smallest_arm=(EFFECT, [[n]]))
+        found = decide(one, rope=(-1, 1), largest=9.0)
+        assert verdicts(found) == [verdict]
 
 
 def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
@@ -1047,6 +1051,18 @@ def test_a_floor_as_wide_as_the_region_leaves_no_room(
         drawn = decide(tree, rope=rope)
         assert verdicts(drawn) == verdicts(tested)
         assert drawn["lfsr"].item() == 1
+
+
+def test_effects_are_estimated_once() -> None:
+    """A warning of the estimates comes once."""
+    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None]
+    effects = xr.Dataset(
+        {"ice": (("unit", *EFFECT), ice)},
+        coords={"parent": ("unit", np.arange(60) // 4)},
+    )
+    with pytest.warns(DegenerateWarning) as caught:
+        decide(effects, rope=(-0.2, 0.2), error="fwer")
+    assert len(caught) == 1
 
 
 def test_a_task_varies_where_the_control_of_any_contrast_does() -> None:

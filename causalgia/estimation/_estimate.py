@@ -469,6 +469,9 @@ def _by_the_rule(
     columns = of_own_arms(effects, request) if "outcome" in effects else effects
     found = [name for name in OF_OWN_ARMS if name in columns]
     estimates = estimates.assign({name: columns[name].variable for name in found})
+    if "se_pooled" in estimates:  # what rounding leaves is no spread
+        varies = estimates["se"] > 0
+        estimates["se_pooled"] = estimates["se_pooled"].where(varies, 0.0)
     columns = by_the_rule(estimates, ci_prob)
     return annotate(
         estimates.assign({name: (dims, values) for name, values in columns.items()})
