@@ -1053,18 +1053,6 @@ def test_a_floor_as_wide_as_the_region_leaves_no_room(
         assert drawn["lfsr"].item() == 1
 
 
-def test_effects_are_estimated_once() -> None:
-    """A warning of the estimates comes once."""
-    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None]
-    effects = xr.Dataset(
-        {"ice": (("unit", *EFFECT), ice)},
-        coords={"parent": ("unit", np.arange(60) // 4)},
-    )
-    with pytest.warns(DegenerateWarning) as caught:
-        decide(effects, rope=(-0.2, 0.2), error="fwer")
-    assert len(caught) == 1
-
-
 def test_a_task_varies_where_the_control_of_any_contrast_does() -> None:
     sd = xr.DataArray(
         [[0.0, 0.0], [1.0, 0.0]], dims=EFFECT, coords={"task": ["K562", "HepG2"]}
