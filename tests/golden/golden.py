@@ -40,6 +40,7 @@ import pandas as pd
 
 warnings.simplefilter("ignore")
 import causalgia as cg  # noqa: E402
+from causalgia.multiplicity.adjusted_p import stepwise  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 # tables of others, for the group `public`
