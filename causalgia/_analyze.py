@@ -364,7 +364,7 @@ def infer_and_decide(
     tasks = tasks_that_vary(estimates, rope)
     note = left_out_sentence(estimates, tasks, rope)
     posterior, decisions = _posterior_and_decisions(
-        stored, effects, estimates, tasks, requested, key, client, shrinks=shrinks
+        stored, estimates, tasks, requested, key, client, shrinks=shrinks
     )
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
@@ -380,7 +380,6 @@ def infer_and_decide(
 
 def _posterior_and_decisions(
     stored: xr.Dataset,
-    effects: xr.Dataset | None,
     estimates: xr.Dataset,
     tasks: list[Any],
     requested: Analysis,
@@ -394,10 +393,7 @@ def _posterior_and_decisions(
     from causalgia.verdicts import decide
     from causalgia.verdicts.shrinkage import shrink_effects
 
-    effects, estimates = (
-        None if effects is None else select_tasks(effects, tasks),
-        select_tasks(estimates, tasks),
-    )
+    estimates = select_tasks(estimates, tasks)
     how: dict[str, Any] = {
         "rope": requested.region,
         "ci_prob": requested.ci_prob,

@@ -187,20 +187,15 @@ def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=derive(key, purpose)))
 
 
-def check_count(n_draws: int, argument: str) -> None:
-    """Raise unless the number of draws is a whole number from 1 to 10^8."""
+def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
+    """Raise unless the number of draws is a positive integer large enough for
+    `ci_prob`.
+    """
     if not is_draws(n_draws):
         raise EstimateError(
             f"{argument}={quoted(n_draws)} is not a number of draws, 1 to "
             f"{MOST_DRAWS:,}"
         )
-
-
-def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
-    """Raise unless the number of draws is a positive integer large enough for
-    `ci_prob`.
-    """
-    check_count(n_draws, argument)
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(
