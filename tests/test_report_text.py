@@ -106,15 +106,14 @@ def test_an_exact_effect_has_no_p_value():
     assert (header[-2:], line[-2:]) == (["q", "n"], ["exact", "2"])
 
 
-def test_units_that_all_answer_alike_have_an_interval_of_the_share_that_was_missed():
+def test_units_that_all_answer_alike_have_their_value_as_the_interval():
     found = one_effect(
         ace=1.0, se=0.0, largest_ice=1.0, exact=True, n_units=1_000, n_clusters=1_000
     )
     decided = cg.decide(found, rope=(-0.1, 0.1))
     header, (line,) = _reporting.cells(decided)
-    assert dict(zip(header, line, strict=True))["units"] == "same effect"
-    text = cg.report(decided, sentences=True)
-    assert "1.0000 [0.9940, 1.0060]" in text
+    assert dict(zip(header, line, strict=True))["q"] == "exact"
+    assert "1.000 [1.000, 1.000]" in cg.report(decided, sentences=True)
 
 
 def test_p_values_have_two_digits():

@@ -658,7 +658,7 @@ META: list[tuple[str, Callable[[], object], str]] = [
 ]
 DECISIONS: list[tuple[str, Callable[[], object], str]] = [
     ("a region that is reversed", lambda: cg.decide(TWO, rope=(1, -1)), "rope"),
-    ("a region that is infinite", lambda: cg.decide(TWO, rope=(0, np.inf)), "rope"),
+    ("a region without ends", lambda: cg.decide(TWO, rope=(-np.inf, np.inf)), "rope"),
     (
         "a region of placebos that are not there",
         lambda: heterogeneity(contrasts(), rope="placebo"),

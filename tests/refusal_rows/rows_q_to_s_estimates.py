@@ -568,8 +568,8 @@ ROWS = [
         "quantiles",
     ),
     Row(
-        "a region to infinity",
-        lambda: heterogeneity(MODIFIED, rope=(0.0, np.inf)),
+        "a region without ends",
+        lambda: heterogeneity(MODIFIED, rope=(-np.inf, np.inf)),
         EstimateError,
         "rope",
     ),
