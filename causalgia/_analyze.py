@@ -17,6 +17,7 @@ from causalgia.analysis import (
     Analysis,
     AnalysisFields,
     as_result,
+    rows_of_question,
     stored_analysis,
     with_fields,
 )
@@ -275,6 +276,30 @@ def steps_from(
     )
 
 
+def with_question(table: xr.Dataset, analysis: Analysis) -> xr.Dataset:
+    """Return effects or estimates marked with the contrasts that the question of an
+    analysis names.
+
+    Raises
+    ------
+    EstimateError
+        If it names one that there is not.
+
+    Examples
+    --------
+    >>> table = xr.Dataset(coords={"contrast": ["pair", "interaction"]})
+    >>> ask = Analysis(question="interaction")
+    >>> with_question(table, ask)["of_question"].values.tolist()
+    [False, True]
+    """
+    table = table.drop_vars("of_question", errors="ignore")
+    if analysis.question is None:
+        return table
+    names = [str(name) for name in table["contrast"].to_numpy()]
+    asked = rows_of_question(analysis.question, names, error=EstimateError)
+    return table.assign_coords(of_question=("contrast", asked))
+
+
 def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
     """Return the contrasts of the design stored with outcomes or effects; without a
     design, those of the effects.
@@ -333,6 +358,8 @@ def infer_and_decide(
         with_note,
     )
 
+    estimates = with_question(estimates, requested)
+    effects = None if effects is None else with_question(effects, requested)
     rope = Rope.parse(requested.region)
     tasks = tasks_that_vary(estimates, rope)
     note = left_out_sentence(estimates, tasks, rope)
@@ -374,7 +401,6 @@ def _posterior_and_decisions(
     how: dict[str, Any] = {
         "rope": requested.region,
         "ci_prob": requested.ci_prob,
-        "rare": requested.rare,
     }
     how |= {"family": requested.family, "largest": requested.largest, "shrink": None}
     if requested.error == "posterior":
@@ -479,9 +505,9 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             f"analysis={quoted(analysis)} is not a cg.Analysis",
             argument="analysis",
         )
-    analysis = (
-        analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
-    )
+    if not analysis.asks:
+        asked = {"question": None if stored is None else stored.question}
+        analysis = analysis.asking({**asked, **_stored_question(outcomes)})
     if keeps_effects(outcomes):
         of = (
             stored

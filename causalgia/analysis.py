@@ -71,11 +71,11 @@ class AnalysisFields(TypedDict, total=False):
     ci_prob: float
     weights: Literal["units", "clusters"]
     family: str | None
+    question: Sequence[str] | str | None
     across: Literal["task"] | None
     rope: RopeLike | None
     error: Error
-    rare: float | str | None
-    largest: float | None
+    largest: float | Mapping[str, float] | None
     shrink: Shrinkage | Shrinking
 
 
@@ -120,6 +120,10 @@ class Analysis:
         Rows among which an error rate holds. None: all rows of the table; ``"task"``:
         those of one task; or a coordinate of the contrasts (for a factor of the arms,
         each contrast has the level of its treatment arm).
+    question
+        Names of the contrasts that answer the question, or patterns of them
+        (``"interaction at *"``): these are the family, and every other contrast is
+        judged by itself. None: every contrast answers it.
     across
         Whether tasks borrow strength from each other: ``"task"``, as in
         `causalgia.infer`; for 20 contrasts or more in two tasks or more.
@@ -130,11 +134,9 @@ class Analysis:
         Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``,
         ``"each"``; or ``"posterior"``, declared beforehand for a screen of 10 or more
         exchangeable effects.
-    rare
-        Share of the backgrounds on which an effect must not be missed, as in
-        `causalgia.decide`.
     largest
-        Bound on the effect on any background, as in `causalgia.decide`.
+        Bound on the effect on any background, as in `causalgia.decide`; one number, or
+        one for each task.
     shrink
         Law and prior of the hierarchical effect sizes, and moderated variances: a
         `causalgia.Shrinkage`.
@@ -167,11 +169,11 @@ class Analysis:
     ci_prob: float = 0.95
     weights: Literal["units", "clusters"] = "units"
     family: str | None = None
+    question: Sequence[str] | str | None = None
     across: Literal["task"] | None = None
     rope: RopeLike | None = None
     error: Error = "fdr"
-    rare: float | str | None = "auto"
-    largest: float | None = None
+    largest: float | Mapping[str, float] | None = None
     shrink: Shrinkage | Shrinking = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
@@ -301,6 +303,11 @@ class Analysis:
                 _check_known(arm, arms, "arm", "contrasts", name)
         for factor in self.interaction or ():
             _check_known(factor, factors, "factor", "interaction")
+        if self.contrasts is not None:
+            rows_of_question(self.question, list(self.weights_by_contrast))
+        elif self.control is not None:
+            treated = [arm for arm in arms if arm != self.control]
+            rows_of_question(self.question, treated)
         if self.family not in (None, "task", "arm"):
             _check_known(str(self.family), factors, "factor", "family")
         self._check_units(units)
@@ -429,14 +436,17 @@ class Analysis:
 
     def asking(self, question: Mapping[str, Any]) -> Analysis:
         """Return the analysis, with a design's ``{"control": ...}`` or
-        ``{"contrasts": ...}`` if it has none.
+        ``{"contrasts": ...}`` if it has none, and with the rows of its question.
 
         Examples
         --------
         >>> Analysis(rope=0).asking({"control": "placebo"})
         Analysis(control='placebo', rope=0)
         """
-        return self if self.asks else replace(self, **question)
+        if self.asks:
+            return self
+        own = {} if self.question is None else {"question": self.question}
+        return replace(self, **{**question, **own})
 
     @property
     def contrasting(self) -> dict[str, Any]:
@@ -597,8 +607,40 @@ def with_fields(
             )
     given = dict(fields_)
     if any(given.get(name) is not None for name in _QUESTIONS):
-        given = dict.fromkeys(_QUESTIONS) | given
+        given = dict.fromkeys((*_QUESTIONS, "question")) | given
     return replace(Analysis() if analysis is None else analysis, **given)
+
+
+def rows_of_question(
+    question: Sequence[str] | None,
+    contrasts: Sequence[str],
+    *,
+    error: type[CausalgiaError] = DesignError,
+) -> list[bool]:
+    """Return whether each contrast is one that a question names; None names all.
+
+    Raises
+    ------
+    DesignError
+        If a name, or a pattern, is that of no contrast (or `error`, of another kind).
+
+    Examples
+    --------
+    >>> rows_of_question(("interaction at *",), ["pair at 4", "interaction at 4"])
+    [False, True]
+    """
+    if question is None:
+        return [True] * len(contrasts)
+    asked = set[str]()
+    for name in question:
+        found = matched(name, contrasts)
+        if not found:
+            raise error(
+                f"question: {quoted(name)} {is_not_among(name, contrasts, 'contrast')}",
+                argument="question",
+            )
+        asked.update(found)
+    return [name in asked for name in contrasts]
 
 
 def fixed_placebo_contrasts(

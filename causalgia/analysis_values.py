@@ -217,17 +217,17 @@ WEIGHTS = {"contrasts": "arm", "tasks": "task"}
 
 def as_plain(name: str, value: Any) -> Any:
     """Return the value of a field in TOML types: lists, tables, Python numbers."""
-    if name == "rare" and value is None:
-        return "none"
     if value is None:
         return None
     if name == "rope":
         return _plain_region(value)
+    if name == "largest" and isinstance(value, Mapping | tuple):
+        return {str(task): _as_python_number(x) for task, x in dict(value).items()}
     if name == "shrink":
         return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
         return _plain_weights(name, value)
-    if name in ("interaction", "covariates") and isinstance(value, str):
+    if name in ("interaction", "covariates", "question") and isinstance(value, str):
         return [value]
     return _plain_list(value)
 
@@ -286,9 +286,9 @@ def as_frozen(name: str, value: Any) -> Any:
             (k, tuple((arm, float(w)) for arm, w in row.items()))
             for k, row in value.items()
         )
-    if name in ("largest", "ci_prob") or (
-        name == "rare" and not isinstance(value, str)
-    ):
+    if name == "largest" and isinstance(value, Mapping):
+        return tuple((str(task), float(size)) for task, size in value.items())
+    if name in ("largest", "ci_prob"):
         return float(value)
     if name == "rope":
         return Rope.parse(value).value
@@ -313,8 +313,8 @@ def as_field(
 
     Examples
     --------
-    >>> as_field("rare", None), as_field("largest", 3), as_field("error", "fwer")
-    ('none', 3.0, 'fwer')
+    >>> as_field("largest", {"K562": 3}), as_field("error", "fwer")
+    ((('K562', 3.0),), 'fwer')
     """
     plain = as_plain(name, value)
     if plain is not None:
@@ -340,7 +340,7 @@ def as_comparable(name: str, value: Any) -> Any:
             contrast: {weighted: w for weighted, w in row if w}
             for contrast, row in frozen or ()
         }
-    if name in ("interaction", "covariates"):
+    if name in ("interaction", "covariates", "question"):
         return frozenset(frozen or ())
     if name == "rope" and plain is not None:
         return Rope.parse(plain).argument

@@ -101,8 +101,9 @@ def _as_contrasts(value: Any, *, of: str = "arm") -> Any:
     return rows
 
 
-def _is_rare(value: object) -> bool:
-    return value in ("auto", "none") if isinstance(value, str) else is_share(value)
+def _is_largest(value: object) -> bool:
+    sizes = list(value.values()) if isinstance(value, dict) else [value]
+    return bool(sizes) and all(is_number(size) and size > 0 for size in sizes)
 
 
 def _as_error(value: Any) -> Error:
@@ -394,6 +395,13 @@ ANALYSIS: Arguments = {
         ("decide",),
         Option(help="Rows that share q: task, or a factor of the arms; default: all."),
     ),
+    "question": Argument(
+        are_texts,
+        "a list of names of contrasts, or of patterns of them",
+        "Contrasts that answer the question.",
+        'names, or patterns such as `"interaction at *"`, over which q is; every other '
+        "contrast is judged by itself. If left out, every contrast answers it.",
+    ),
     "across": Argument(
         *one_of("task"),
         "Whether tasks borrow strength from each other.",
@@ -429,26 +437,13 @@ ANALYSIS: Arguments = {
         Option("RATE", help=f"Error of verdicts: {', '.join(ERRORS)}."),
         _as_error,
     ),
-    "rare": Argument(
-        _is_rare,
-        'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"',
-        "Share of the backgrounds on which an effect must not be missed.",
-        "the smallest on which an effect must be detectable before a verdict of "
-        '"negligible"; `"auto"` (0.01 for a population of backgrounds on a predictor) '
-        'or `"none"`.',
-        ("decide",),
-        Option(
-            "SHARE",
-            help="Smallest share of backgrounds on which an effect must be detectable "
-            "(0.01), or none.",
-        ),
-    ),
     "largest": Argument(
-        lambda value: is_number(value) and value > 0,
-        "a positive number, the largest effect on any background",
+        _is_largest,
+        "a positive number, the largest effect on any background, or one for each task",
         "Bound on the effect on any background.",
-        "On the scale of the contrasts; a direction then requires enough backgrounds "
-        "to show that those that could have been missed are too few to undo it.",
+        "On the scale of the contrasts, or a table of these by task; a verdict then "
+        "requires enough backgrounds to show that those that could have been missed are "
+        "too few to undo it.",
         ("decide",),
         Option("SIZE", float, "Largest effect that any background can have."),
     ),

@@ -532,12 +532,7 @@ class About(Generic[Absent]):
     )
     families = _text("decisions", "cg.decide", "rows among which the error rate holds")
     rope = _text("decisions", "cg.decide", "region of practical equivalence, in words")
-    rare = _text_or_number(
-        "decisions",
-        "cg.decide",
-        "share of backgrounds whose effects the trial must not miss, or 'none'",
-    )
-    largest = _number(
+    largest = _text_or_number(
         "decisions", "cg.decide", "largest effect that any single background may have"
     )
     caution = _text(

@@ -70,8 +70,9 @@ class Rope:
         Parameters
         ----------
         rope
-            Region of practical equivalence. Two numbers, the lower first; 0, the
-            direction alone; for each task two numbers; ``"0.2 sd"``; ``"placebo"``,
+            Region of practical equivalence. Two numbers, the lower first, of which
+            one may be infinite (``(-inf, 0.5)``: is the effect above 0.5, or at most
+            that?); 0, the direction alone; for each task two numbers; ``"0.2 sd"``; ``"placebo"``,
             ``"placebo outliers"``; ``"matched"``; a `Rope`; or numbers in a text, as on
             a command line: ``"-0.1,0.1"``, ``"0"``, ``"K562=-0.1,0.1;HepG2=-1,1"``.
         null
@@ -355,13 +356,13 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     Raises
     ------
     EstimateError
-        If it is not two finite numbers, the lower one first, with something between
-        them; or does not contain 1 on a scale of ratios.
+        If it is not two numbers, the lower one first, with something between them, of
+        which one may be infinite; or does not contain 1 on a scale of ratios.
 
     Examples
     --------
-    >>> rope_ends((-0.1, 0.2))
-    (-0.1, 0.2)
+    >>> rope_ends((-0.1, 0.2)), rope_ends((-float("inf"), 0.5))
+    ((-0.1, 0.2), (-inf, 0.5))
     >>> rope_ends((0.1, -0.1))
     Traceback (most recent call last):
     ...
@@ -380,10 +381,13 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
             f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)",
             argument="rope",
         ) from None
-    if not (math.isfinite(low) and math.isfinite(high)):
+    one_sided = (low == -math.inf) != (high == math.inf)
+    if not (math.isfinite(low) and math.isfinite(high)) and not (
+        one_sided and math.isfinite(high if low == -math.inf else low)
+    ):
         raise EstimateError(
-            f"rope={quoted(rope)} has an end that is not a finite number; for "
-            "example rope=(-0.1, 0.1)",
+            f"rope={quoted(rope)}: two finite ends, or one of one side, such as "
+            "(-inf, 0.5)",
             argument="rope",
         )
     if low > high:

@@ -301,10 +301,15 @@ _HIERARCHICAL = (
 
 def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable, with 0 for infinite limits that are marked in ``unbounded``,
-    and for hierarchical sizes of rows that are not shrunken.
+    for hierarchical sizes of rows that are not shrunken, and for rows without a
+    verdict to undo.
     """
     if name in _HIERARCHICAL and "shrunken" in dataset:
         return dataset[name].where(dataset["shrunken"].notnull(), 0.0)
+    if name == "reversal":  # of verdicts alone
+        return dataset[name].fillna(0.0)
+    if name in ("rope_lower", "rope_upper"):  # of a region of one side
+        return dataset[name].where(~np.isinf(dataset[name]), 0.0)
     array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(name)
     if (
         end is None

@@ -452,36 +452,44 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate(
         "largest_ice",
-        "bound on |ICE| over all units and contrasts of the task; in parallel the "
-        "outcomes' range",
+        "largest |ICE| of any unit; where units do not have every arm, the range of "
+        "the outcomes of the contrast's own arms",
         decisions=True,
     ),
-    Variable(
-        "outcome_range",
-        ("effects", "estimates"),
-        (("task",), ("task", "model"), ()),
-        "f",
-        "largest less least outcome of the task, in any arm; only where no arm has any "
-        "effect in some task",
-    ),
-    Variable(
-        "binary",
-        ("effects",),
-        _EFFECT,
-        "b",
-        "whether the effect is the difference of two arms whose outcomes are all 0 or "
-        "1",
+    *(
+        Variable(
+            name,
+            ("effects", "estimates"),
+            tuple((*dims, *of_arms) for dims in _EFFECT),
+            dtype,
+            meaning,
+        )
+        for name, of_arms, dtype, meaning in (
+            (
+                "two_valued_weight",
+                ("own",),
+                "f",
+                "weight of each own arm of a contrast times the distance of the two "
+                "values that its outcomes take; 0 where they take others",
+            ),
+            (
+                "two_valued_counts",
+                ("own", "own_", "cell"),
+                "i",
+                "units that show the larger value under both of two own arms, under the "
+                "first alone, the second alone and neither",
+            ),
+        )
     ),
     _estimate(
-        "n_up",
-        "units of paired 0/1 outcomes with 1 in the treated arm alone; -1 for others",
+        "n_smallest_arm",
+        "independent units of the contrast's smallest arm, where units do not have "
+        "every arm",
         dtype="i",
+        decisions=True,
     ),
-    _estimate(
-        "n_down",
-        "units of paired 0/1 outcomes with 1 in the control alone; -1 for others",
-        dtype="i",
-    ),
+    _estimate("se_pooled", "standard error by the pooled variance of independent arms"),
+    _estimate("df_pooled", "degrees of freedom of se_pooled"),
     _estimate(
         "leverage",
         "largest share of one cluster in the variance of the ACE",
@@ -582,6 +590,14 @@ SCHEMA: tuple[Variable, ...] = (
         "*",
         "bool: whether the contrast is one fixed placebo, given by hand; else "
         "`weight` and `kind` tell",
+    ),
+    Variable(
+        "of_question",
+        ("effects", "moments", "estimates", "decisions"),
+        (("contrast",),),
+        "*",
+        "bool: whether the contrast is one of the question, over which q is; any other "
+        "is judged by itself. Without it all are",
     ),
     Variable(
         "placebo_class",
@@ -689,6 +705,11 @@ SCHEMA: tuple[Variable, ...] = (
     _decision(
         "rope_upper",
         "upper end of the region of practical equivalence, on attrs['contrast_scale']",
+    ),
+    _decision(
+        "reversal",
+        "effect that the backgrounds missed by chance would need to undo the verdict; "
+        "NaN where undecided",
     ),
     _decision(
         "more_units",

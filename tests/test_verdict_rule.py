@@ -1,6 +1,6 @@
 # Imports from the inside: the rule of verdicts on arrays, proved against brute force.
-"""The one rule of verdicts: intervals and p-values that agree, q within a kind, rare
-effects, rows that answer alike.
+"""The one rule of verdicts: intervals and p-values that agree, q within a kind,
+outcomes of two values, small arms, rows that answer alike, effects that were missed.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import optimize, stats
+from scipy import sparse, stats
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning
+from causalgia.effects.two_values import count_two_values
 from causalgia.estimation.effect_intervals import (
-    Pairs,
     effect_limits,
     missed_share_of,
     one_sided_p,
-    two_sided_p,
 )
+from causalgia.estimation.proportions import Proportions
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.numerics.moments import transformed, untransformed
 from causalgia.verdicts.verdict_rule import (
@@ -27,7 +27,6 @@ from causalgia.verdicts.verdict_rule import (
     reversal_size,
     rule,
     with_largest,
-    with_rare,
 )
 
 DIMS = ("contrast", "task")
@@ -102,145 +101,197 @@ def test_the_interval_is_the_union_of_both_and_p_the_larger():
     assert (found["p"].values >= p_t - 1e-12).all()
 
 
-def brute_score_z(up, down, n, d):
-    """Return Tango's z by maximizing the trinomial likelihood at a difference d."""
-
-    def loglik(q):
-        p = q + d
-        rest = 1 - p - q
-        parts = [(up, p), (down, q), (n - up - down, rest)]
-        return -sum(k * np.log(max(x, 1e-300)) for k, x in parts if k)
-
-    low, high = max(0.0, -d), (1 - d) / 2
-    q = optimize.minimize_scalar(
-        loglik, bounds=(low, high), method="bounded", options={"xatol": 1e-12}
-    ).x
-    return (up - down - n * d) / np.sqrt(n * (2 * q + d * (1 - d)))
+def proportions_of(y, w):
+    """Return the effect and its proportions, from 0/1 outcomes (n, m), NaN for none."""
+    y = np.asarray(y, float)
+    found = count_two_values(
+        y[:, :, None], lambda: iter([y[:, :, None]]), sparse.csr_array([w])
+    )
+    table_of = xr.Dataset(found.columns(DIMS)).assign(
+        ace=(DIMS, [[np.nanmean(y, axis=0) @ np.asarray(w)]])
+    )
+    return table_of["ace"].values, Proportions.of(table_of)
 
 
 @pytest.mark.parametrize(
-    ("up", "down", "n"), [(3, 0, 100), (12, 5, 40), (1, 9, 30), (7, 7, 25)]
+    ("a", "m", "b", "n"),
+    [(1, 5, 0, 9), (0, 15, 0, 60), (8, 20, 8, 200), (40, 40, 33, 41)],
 )
-def test_tangos_score_test_is_that_of_the_constrained_likelihood(up, down, n):
-    found = table(ace=(up - down) / n, n_up=up, n_down=down, n_units=n)
-    pairs = Pairs.of(found)
-    for d in (-0.3, -0.05, 0.04, 0.2):
-        own = pairs.one_sided_p(d, -1 if d > 0 else 1).item()
-        z = brute_score_z(up, down, n, d)
-        exact = stats.binomtest(up, up + down).pvalue
-        assert own == pytest.approx(
-            stats.norm.cdf(z) if d > 0 else stats.norm.sf(z), abs=1e-5
-        ) or (own <= exact)
+def test_limits_of_two_independent_arms_are_newcombes(a, m, b, n):
+    y = np.full((m + n, 2), np.nan)
+    y[:m, 0], y[m:, 1] = np.arange(m) < a, np.arange(n) < b
+    ace, found = proportions_of(y, [1.0, -1.0])
+    lower, upper = found.limits(ace, 0.95)
+    expected = confint_proportions_2indep(a, m, b, n, method="newcomb")
+    assert (lower.item(), upper.item()) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_limits_of_pairs_invert_their_test():
-    rng = np.random.default_rng(3)
-    n = rng.integers(10, 200, 300)
-    up = rng.binomial(n, 0.2)
-    down = rng.binomial(n - up, 0.1)
-    pairs = Pairs.of(table(ace=(up - down) / n, n_up=up, n_down=down, n_units=n))
-    lower, upper = pairs.limits(0.95)
-    eps = 1e-6
-    assert (pairs.one_sided_p(lower - eps, 1) <= 0.025 + 1e-4).all()
-    assert (pairs.one_sided_p(lower + eps, 1) >= 0.025 - 1e-4).all()
-    assert (pairs.one_sided_p(upper + eps, -1) <= 0.025 + 1e-4).all()
-    assert (lower <= (up - down)[:, None] / n[:, None]).all()
+def by_hand(y, w, z):
+    """Return MOVER limits of a weighted sum of proportions, arm by arm."""
+    sides = []
+    for side in (-1, 1):
+        m = []
+        for a, weight in enumerate(w):
+            have = y[np.isfinite(y[:, a]), a]
+            n, p = len(have), have.mean()
+            middle = (p + z**2 / 2 / n) / (1 + z**2 / n)
+            half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / 4 / n**2)
+            to = middle + half if side * weight > 0 else middle - half
+            m.append(abs(weight * (to - p)))
+        total = 0.0
+        for a in range(len(w)):
+            for b in range(len(w)):
+                r = 1.0
+                if a != b:
+                    both = np.isfinite(y[:, [a, b]]).all(axis=1)
+                    x = y[both]
+                    cells = np.array(
+                        [
+                            ((x[:, a] == i) & (x[:, b] == j)).sum()
+                            for i in (1, 0)
+                            for j in (1, 0)
+                        ]
+                    )
+                    cells = cells + np.array([0, z**2 / 2, z**2 / 2, 0])
+                    t, u, v, o = cells
+                    phi = (t * o - u * v) / np.sqrt(
+                        (t + u) * (v + o) * (t + v) * (u + o)
+                    )
+                    sizes = [np.isfinite(y[:, i]).sum() for i in (a, b)]
+                    r = (
+                        phi * both.sum() / np.sqrt(np.prod(sizes))
+                        if both.any()
+                        else 0.0
+                    )
+                total += np.sign(w[a] * w[b]) * r * m[a] * m[b]
+        sides.append(np.nanmean(y, axis=0) @ w + side * np.sqrt(max(total, 0)))
+    return tuple(sides)
+
+
+@pytest.mark.parametrize(
+    "w", [(1, -1), (1, -0.5, -0.5), (1, -1, -1, 1), (1, *[-0.1] * 10)]
+)
+@pytest.mark.parametrize("gaps", [False, True])
+def test_limits_by_arm_combined_are_the_formula_and_invert_their_p(w, gaps):
+    rng, w = np.random.default_rng(3), np.array(w, float)
+    y = (rng.random((40, len(w))) < rng.uniform(0.02, 0.6, len(w))).astype(float)
+    y[:2] = [[1.0], [0.0]]
+    if gaps:
+        y[rng.random(y.shape) < 0.2] = np.nan
+    ace, found = proportions_of(y, w)
+    z = stats.norm.ppf(0.975)
+    lower, upper = found.limits(ace, 0.95)
+    assert (lower.item(), upper.item()) == pytest.approx(by_hand(y, w, z), abs=1e-12)
+    assert found.one_sided_p(ace, lower, 1).item() == pytest.approx(0.025, abs=1e-9)
+    assert found.one_sided_p(ace, upper, -1).item() == pytest.approx(0.025, abs=1e-9)
+    beyond = found.one_sided_p(ace, ace - 0.2, 1) + found.one_sided_p(
+        ace, ace - 0.2, -1
+    )
+    assert beyond.item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("coding", [(0, 1), (0, 100), (1, 2), (-3.0, 1e-3)])
+@pytest.mark.parametrize("layout", ["crossed", "gaps", "parallel"])
+def test_the_coding_of_two_values_is_irrelevant(coding, layout):
+    low, high = coding
+    y = np.zeros((60, 2))
+    y[:7, 1] = y[3:5, 0] = 1
+    if layout == "gaps":
+        y[50:55, 0] = np.nan
+    if layout == "parallel":
+        y[:30, 0], y[30:, 1] = np.nan, np.nan
+    rng = np.random.default_rng(0)
+
+    def told(y):
+        rows = pd.DataFrame(y, columns=["c", "w"]).reset_index().melt("index")
+        outcomes = cg.from_frame(
+            rows.dropna(), outcome="value", arm="variable", unit="index", scale="log2"
+        )
+        return cg.decide(cg.estimate(cg.contrast(outcomes, control="c")), rope=0)
+
+    one, other = told(y), told(low + (high - low) * y)
+    jittered = told(y + 1e-8 * rng.normal(size=y.shape))
+    assert other["p"].item() == pytest.approx(one["p"].item(), rel=1e-6)
+    assert jittered["p"].item() == pytest.approx(one["p"].item(), rel=1e-5)
+    assert other["lower"].item() == pytest.approx(
+        (high - low) * one["lower"].item(), rel=1e-6
+    )
 
 
 def test_three_of_a_hundred_decide_no_direction():
-    """The exact conditional test has p = .25."""
     y = np.zeros((100, 2))
     y[:3, 1] = 1
     estimates = cg.estimate(cg.contrast(outcomes_of(y), control="c"))
-    assert estimates["p"].item() == pytest.approx(0.25)
+    assert estimates["p"].item() > 0.05
     assert estimates["lower"].item() < 0 < estimates["upper"].item()
     assert cg.decide(estimates, rope=0)["verdict"].item() == "undecided"
-
-
-def test_pairs_that_all_agree_have_an_interval():
-    with pytest.warns(cg.errors.DegenerateWarning):
-        found = cg.estimate(cg.contrast(outcomes_of(np.zeros((24, 2))), control="c"))
-    limit = stats.chi2.ppf(0.95, 1) / (24 + stats.chi2.ppf(0.95, 1))
-    assert found["upper"].item() == pytest.approx(limit, abs=1e-9)
-    assert found["lower"].item() == pytest.approx(-limit, abs=1e-9)
-    assert found["p"].item() == 1
 
 
 @pytest.mark.parametrize(("share", "n"), [(0.02, 100), (0.1, 40)])
 def test_no_more_directions_of_rare_pairs_than_the_level(share, n):
     """0/1 data of both arms alike: 2 % at n = 100 made .177 false by Hall's t alone."""
     rng = np.random.default_rng(4)
-    false = 0
-    for _ in range(40):
-        both = rng.random((50, n, 2)) < share
-        up = (both[..., 1] & ~both[..., 0]).sum(1)
-        down = (both[..., 0] & ~both[..., 1]).sum(1)
-        found = table(ace=(up - down) / n, n_up=up, n_down=down, n_units=np.full(50, n))
-        ice = both[..., 1].astype(float) - both[..., 0]
-        se = ice.std(axis=1, ddof=1) / np.sqrt(n)
-        found = found.assign(
-            se=(DIMS, se[:, None]), df=(DIMS, np.full((50, 1), n - 1.0))
-        )
-        false += int((two_sided_p(found, 0.0) <= 0.05).sum())
-    assert false / 2000 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 2000)
-
-
-@pytest.mark.parametrize("n", [20, 59, 400])
-def test_units_that_answer_alike_bound_what_others_could_do(n):
-    """c +- s0 (L + |c|), and p (1 - d / (L + |c|))^n."""
-    columns = {"ace": [2.0, 0.5], "se": [0.0, 0.3], "largest_ice": [3.0, 3.0]}
-    found = table(**columns, n_units=[n, n], df=[n - 1.0, n - 1.0])
-    lower, upper = effect_limits(found, 0.95)
-    s0 = 1 - 0.05 ** (1 / n)
-    assert (upper - lower)[0].item() == pytest.approx(2 * s0 * 5.0)
-    p = 2 * one_sided_p(found, -1.0, 1.0).beyond[0].item()
-    assert p == pytest.approx((1 - 1.0 / 5.0) ** n)
-    assert (p <= 0.05) == (lower[0].item() > 1.0)
-
-
-@pytest.mark.parametrize("noise", [1e-16, 1e-13, 1e-11])
-def test_units_that_differ_by_less_than_a_billionth_of_the_answers_are_alike(noise):
-    rng = np.random.default_rng(5)
-    control = 1 + rng.uniform(size=50)
-    arms = [
-        control,
-        control + noise * rng.normal(size=50),
-        control + rng.normal(size=50),
-    ]
-    frame = pd.DataFrame(
+    y = (rng.random((2, 2000, n)) < share).astype(float)
+    frame = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), np.moveaxis(y, (0, 1, 2), (1, 2, 0)))},
         {
-            "y": np.concatenate(arms),
-            "arm": np.repeat(["control", "same", "other"], 50),
-            "unit": np.tile(np.arange(50), 3),
-        }
+            "unit": np.arange(n),
+            "arm": ["c", "w"],
+            "task": [f"t{i}" for i in range(2000)],
+        },
+        {"scale": "log2"},
     )
-    outcomes = cg.from_frame(frame, outcome="y", arm="arm", unit="unit", scale="log2")
-    effects = cg.contrast(outcomes, control="control")
-    with pytest.warns(DegenerateWarning):
-        estimates = cg.estimate(effects)
-    same = cg.decide(estimates, rope=(-0.05, 0.05)).sel(contrast="same")
-    assert same["exact"].item()
-    largest = abs(effects["ice"].sel(contrast="other")).max().item()
-    assert same["upper"].item() == pytest.approx((1 - 0.05 ** (1 / 50)) * largest)
-    assert same["verdict"].item() == "undecided"
+    with pytest.warns(cg.errors.DegenerateWarning):
+        found = cg.estimate(cg.contrast(frame, control="c"))
+    assert (found["p"].values <= 0.05).mean() <= 0.05
 
 
-def test_rows_that_answer_alike_without_any_size_known_have_no_verdict():
-    found = table(ace=0.0, se=0.0, n_units=50, largest_ice=0.0)
-    decided = cg.decide(found, rope=(-1, 1))
-    assert decided["verdict"].item() == "undecided"
-    assert np.isinf(decided["upper"].item())
-    assert decided["p_verdict"].item() == 1
+def test_independent_arms_also_have_the_t_of_their_pooled_variance():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(0, 3, 30), rng.normal(0.5, 0.2, 6)
+    rows = pd.DataFrame(
+        {"y": np.r_[a, b], "arm": ["c"] * 30 + ["w"] * 6, "unit": np.arange(36)}
+    )
+    outcomes = cg.from_frame(rows, outcome="y", arm="arm", unit="unit", scale="log2")
+    found = cg.estimate(cg.contrast(outcomes, control="c"))
+    pooled = stats.ttest_ind(b, a).confidence_interval()
+    assert found["lower"].item() == pytest.approx(pooled.low)
+    assert found["upper"].item() == pytest.approx(pooled.high)
+    welch = stats.ttest_ind(b, a, equal_var=False)
+    assert found["se"].item() == pytest.approx(
+        abs(found["ace"] / welch.statistic).item()
+    )
+    assert found["df"].item() == pytest.approx(welch.df)
+    assert found["n_smallest_arm"].item() == 6
+
+
+@pytest.mark.filterwarnings("ignore:2 of 2 contrasts do not vary")
+@pytest.mark.parametrize("jitter", [0, 1e-12, 1e-8, 1e-3])
+def test_units_that_answer_alike_have_one_verdict_whatever_the_rounding(jitter):
+    rng = np.random.default_rng(5)
+    control = rng.normal(size=(60, 1))
+    effect = np.array([0.0, 1.0]) + jitter * rng.normal(size=(60, 2))
+    outcomes = outcomes_of(np.hstack([control, control + effect]))
+    found = cg.decide(cg.estimate(cg.contrast(outcomes, control="c")), rope=(-0.2, 0.2))
+    assert found["verdict"].values.ravel().tolist() == ["negligible", "increases"]
+    width = (found["upper"] - found["lower"]).max().item()
+    assert width <= 2 * jitter
+    s0 = 1 - 0.05 ** (1 / 60)
+    size = found["reversal"].values.ravel()
+    assert np.abs(size) == pytest.approx([0.2 / s0, 0.8 / s0 - 1], rel=0.05)
 
 
 def rows_of(lower, upper, low=-1.0, high=1.0, **p):
     shape = np.shape(lower)
-    full = {"p_direction": np.ones(shape), "p_negligible": np.ones(shape)} | p
+    names = ("p_direction", "p_negligible", "needed_direction", "needed_negligible")
+    full = {name: np.ones(shape) for name in names} | p
+    for name in names[2:]:
+        if name not in p:
+            full[name] = full[name.replace("needed", "p")] / 2
     return Rows(
         np.asarray(lower, float),
         np.asarray(upper, float),
-        full["p_direction"],
-        full["p_negligible"],
+        *(full[name] for name in names),
         np.full(shape, low),
         np.full(shape, high),
         np.full(shape, True),
@@ -260,8 +311,8 @@ def test_q_is_benjamini_hochberg_over_the_rows_still_open_to_the_kind():
     found = rule(rows, [np.arange(k)], error="fdr", ci_prob=0.95)
     beyond, inside = rows.above | rows.below, rows.inside
     by_direction, by_negligible = np.ones(k), np.ones(k)
-    by_direction[~inside] = stepwise(rows.p_direction[~inside], "bh")
-    by_negligible[~beyond] = stepwise(rows.p_negligible[~beyond], "bh")
+    by_direction[~inside] = stepwise(rows.needed_direction[~inside], "bh")
+    by_negligible[~beyond] = stepwise(rows.needed_negligible[~beyond], "bh")
     assert np.allclose(found.q[beyond], by_direction[beyond])
     assert np.allclose(found.q[inside], by_negligible[inside])
     either = ~beyond & ~inside
@@ -296,16 +347,55 @@ def test_error_rates_are_holms_and_none():
         np.array([1.1, 2.0, -0.5]),
         np.array([3.0, 3.0, 0.5]),
         p_direction=np.array([0.04, 0.001, 1.0]),
-        p_negligible=np.array([1.0, 1.0, 0.02]),
+        p_negligible=np.array([1.0, 1.0, 0.03]),
     )
     members = [np.arange(3)]
     each = rule(rows, members, error="each", ci_prob=0.95)
-    assert each.q.tolist() == each.p_verdict.tolist() == [0.04, 0.001, 0.02]
+    assert each.q.tolist() == each.p_verdict.tolist() == [0.04, 0.001, 0.03]
     holm = rule(rows, members, error="fwer", ci_prob=0.95)
-    both = np.r_[rows.p_direction, rows.p_negligible]
+    both = np.r_[rows.needed_direction, rows.needed_negligible]
     expected = stepwise(both, "holm")
     assert np.allclose(holm.q, [expected[0], expected[1], expected[5]])
     assert holm.verdict.tolist() == ["undecided", "increases", "undecided"]
+
+
+@pytest.mark.parametrize("error", ["fdr", "fwer", "each"])
+@pytest.mark.parametrize("rope", [0, (-1, 1), (-np.inf, 1), (-0.1, np.inf)])
+def test_of_one_row_the_interval_is_all(error, rope):
+    for ace in np.linspace(-3, 3, 61):
+        one = cg.from_effects([ace], se=[0.4], df=[12])
+        found = cg.decide(one, rope=rope, error=error, shrink=None)
+        low, high = (0.0, 0.0) if rope == 0 else rope
+        lower, upper = found["lower"].item(), found["upper"].item()
+        where = "increases" if lower > high else "decreases" if upper < low else ""
+        where = where or (
+            "negligible" if low <= lower and upper <= high else "undecided"
+        )
+        assert found["verdict"].item() == where
+        by_p = found["p_verdict"].item() <= 0.05
+        assert by_p == (where != "undecided")
+
+
+def test_at_rope_0_q_is_rs_p_adjust():
+    p = np.random.default_rng(0).beta(0.4, 2, 40)
+    ace = stats.norm.isf(p / 2)
+    for error, method in (("fdr", "bh"), ("fwer", "holm")):
+        found = cg.decide(
+            cg.from_effects(ace, se=np.ones(40)), rope=0, error=error, shrink=None
+        )
+        assert np.allclose(found["q"].values.ravel(), stepwise(p, method), atol=1e-12)
+
+
+def test_p_of_a_direction_counts_both_ends_of_a_narrow_region():
+    """Twice one side at 0, one side where the region is wide."""
+    for half, factor in ((1e-9, 2.0), (5.0, 1.0)):
+        rows = cg.decide(
+            cg.from_effects([half + 2.5], se=[1.0]), rope=(-half, half), shrink=None
+        )
+        assert rows["p_verdict"].item() == pytest.approx(
+            2 * stats.norm.sf(2.5), rel=1e-6
+        )
+        assert rows["q"].item() == pytest.approx(factor * stats.norm.sf(2.5), rel=1e-6)
 
 
 def test_ends_belong_to_the_region():
@@ -319,59 +409,48 @@ def test_ends_belong_to_the_region():
     assert found.verdict.tolist() == ["undecided", "negligible"]
 
 
-def test_rare_effects_enter_as_a_p():
-    p = with_rare(np.full(3, 1e-6), np.array([0, 298, 299]), 0.01)
-    assert p[0] == 1e-6
-    assert p[1] > 0.05 >= p[2]
-    assert with_rare(np.full(1, 0.2), np.array([10_000]), 0.01).item() == 0.2
-    ask = {"rope": (-1, 1), "rare": 0.01, "shrink": None}
-    for k, n in ((1, 299), (29, 634)):
-        for more, verdict in ((0, "negligible"), (-1, "undecided")):
-            columns = {"ace": np.zeros(k), "se": np.full(k, 0.01)}
-            units = np.full(k, n + more)
-            alone = np.r_[0.0, np.full(k - 1, 0.9)]  # one of them is near to 0
-            columns["ace"] = alone
-            columns["se"] = np.r_[0.01, np.full(k - 1, 0.06)]
-            found = cg.decide(table(**columns, n_units=units), **ask)
-            assert found["verdict"].values[0].item() == verdict, (k, n + more)
-
-
-def test_more_units_are_as_many_as_rare_effects_need():
-    """At 299 of .01 an undecided effect near to zero is negligible: 298 need one more,
-    150 need 149.
-    """
-    for n, more in ((298, -1), (150, 149), (100, 199)):
-        found = cg.decide(
-            table(ace=[0.0], se=[0.01], n_units=[n]),
-            rope=(-1, 1),
-            rare=0.01,
-            shrink=None,
-        )
-        assert found["verdict"].item() == "undecided"
-        assert found["more_units"].item() == more, n
-
-
-def test_a_stated_largest_effect_withholds_directions_that_few_units_could_undo():
-    rows = rows_of(
-        np.array([1.2, 3.0]), np.array([1.4, 3.2]), p_direction=np.full(2, 1e-9)
+def test_a_stated_largest_effect_withholds_verdicts_that_few_units_could_undo():
+    limits = np.array([1.2, 3.0, -0.3]), np.array([1.4, 3.2, 0.5])
+    names = ("p_direction", "p_negligible", "needed_direction", "needed_negligible")
+    rows = rows_of(*limits, **{name: np.full(3, 1e-9) for name in names})
+    n = np.array([50, 50, 50])
+    of_direction = (limits[0][:2] - 1) / (limits[0][:2] + 10)
+    inside = (1 - limits[1][2]) / (10 - limits[1][2])  # the nearer end
+    found = with_largest(rows, n, 10.0)
+    for name in ("p_direction", "needed_direction"):
+        assert np.allclose(getattr(found, name), [*(1 - of_direction) ** 50, 1e-9])
+    for name in ("p_negligible", "needed_negligible"):
+        assert np.allclose(getattr(found, name), [1e-9, 1e-9, (1 - inside) ** 50])
+    mirrored = rows_of(
+        -rows.upper, -rows.lower, **{name: np.full(3, 1e-9) for name in names}
     )
-    n = np.array([50, 50])
-    share = (np.array([1.2, 3.0]) - 1) / (np.array([1.2, 3.0]) + 10)
-    assert np.allclose(with_largest(rows, n, 10.0), (1 - share) ** n)
-    mirrored = rows_of(-rows.upper, -rows.lower, p_direction=np.full(2, 1e-9))
-    assert np.allclose(with_largest(mirrored, n, 10.0), (1 - share) ** n)
-    assert (with_largest(rows, n, None) == 1e-9).all()
+    assert np.allclose(with_largest(mirrored, n, 10.0).p_direction, found.p_direction)
     # no units, no limit by their number
-    assert (with_largest(rows, np.zeros(2, int), 10.0) == 1e-9).all()
-    found = table(ace=[1.3], se=[0.05], n_units=[50], largest_ice=[4.0])
-    assert cg.decide(found, rope=(-1, 1), largest=10.0)["verdict"].item() == "undecided"
-    assert cg.decide(found, rope=(-1, 1))["verdict"].item() == "increases"
+    unknown = with_largest(rows, np.zeros(3, int), 10.0)
+    assert (unknown.p_direction == 1e-9).all()
+    one = table(ace=[1.3], se=[0.05], n_units=[50], largest_ice=[4.0])
+    one = one.assign_coords(task=["K562"])
+    for largest in (10.0, {"K562": 10.0}):
+        asked = cg.decide(one, rope=(-1, 1), largest=largest)
+        assert asked["verdict"].item() == "undecided"
+    assert cg.decide(one, rope=(-1, 1))["verdict"].item() == "increases"
+    for largest in (3.0, {"K562": 3.0}, {"HepG2": 10.0}):
+        with pytest.raises(cg.errors.EstimateError):
+            cg.decide(one, rope=(-1, 1), largest=largest)
 
 
-def test_the_reversal_size_takes_the_limit_back_to_the_end():
-    limit, end, s0 = 1.05, 0.1, missed_share_of(300, 0.95)
-    size = reversal_size(limit, end, s0)
-    assert (1 - s0) * limit + s0 * size == pytest.approx(end)
+@pytest.mark.parametrize(
+    ("lower", "upper", "end"),
+    [(1.2, 1.4, 1.0), (-1.4, -1.2, -1.0), (0.1, 0.7, 1.0), (-0.7, -0.1, -1.0)],
+)
+def test_the_reversal_size_takes_the_limit_back_to_the_end(lower, upper, end):
+    s0 = missed_share_of(300, 0.95)
+    size = reversal_size(rows_of(np.array([lower]), np.array([upper])), s0).item()
+    limit = lower if abs(lower - end) < abs(upper - end) else upper
+    if abs(end) > abs(limit):  # of a negligible the effect comes on top
+        assert limit + s0 * (size - limit) == pytest.approx(end)
+    else:
+        assert (1 - s0) * limit + s0 * size == pytest.approx(end)
 
 
 def thirty(seed=31, n=300, k=30):

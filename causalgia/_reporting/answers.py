@@ -36,6 +36,8 @@ from causalgia._reporting.effect_rows import (
     cell_rows,
     cells,
     first_sentences,
+    helper_contrasts,
+    helpers_apart,
     largest_tasks,
     left_out_tasks,
     placebo_count,
@@ -305,6 +307,8 @@ def answer_parts(
         if most is not None:
             lines_ = _sites_in_one_line(table, shown)
             keep, not_shown = _first_contrasts(lines_, every, most)
+        if order == "size":
+            keep = helpers_apart(keep, shown)
         header, lines = cells(shown, rows=rows, truth=truth, table=keep)
         for name in _columns_in_foot(effects):
             header, lines = _without_column(name, header, lines)
@@ -866,7 +870,7 @@ def _by_size(
     """
     null = float(about(effects, 0.0).null_value)
     rank: dict[str, tuple[int, float]] = {}
-    interactions = _interactions_of(effects)
+    helpers = helper_contrasts(effects)
     first: dict[str, int] = {}
     for row, _ in table:
         if row["summary"]:
@@ -884,20 +888,10 @@ def _by_size(
         if row["summary"]:
             return (2, 0, 0, 0.0)
         name = row["contrast"]
-        is_other = int(bool(interactions) and name not in interactions)
-        return (int(row["is_placebo"]), is_other, *rank[name], first[name])
+        is_helper = int(name in helpers)
+        return (int(row["is_placebo"]), is_helper, *rank[name], first[name])
 
     return sorted(table, key=place)
-
-
-def _interactions_of(effects: xr.Dataset) -> set[str]:
-    """Return the contrasts that are interactions of two sites, of which an experiment
-    on pairs asks.
-    """
-    if "asks" not in effects.coords or effects["asks"].dims != ("contrast",):
-        return set()
-    of_pairs = effects["asks"].to_numpy() == "interaction"
-    return set(effects["contrast"].to_numpy()[of_pairs].astype(str).tolist())
 
 
 def _sites_in_one_line(

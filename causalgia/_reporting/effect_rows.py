@@ -660,3 +660,41 @@ def placebo_rounding_unit(found: Row) -> float:
     about its standard deviation.
     """
     return float((found["highest"] - found["lowest"]) / 4 or abs(found["mean"]) / 100)
+
+
+_HELPERS = "helpers, each by itself:"
+
+
+def helper_contrasts(effects: xr.Dataset) -> set[str]:
+    """Return the contrasts that are none of the question's rows."""
+    if "of_question" not in effects.variables:
+        return set()
+    helper = ~effects["of_question"].to_numpy()
+    return set(effects["contrast"].to_numpy()[helper].astype(str).tolist())
+
+
+def helpers_apart(
+    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
+) -> list[tuple[Row, dict[str, str]]]:
+    """Return the lines of a table, helpers last, with one above the first of them.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5], [0.1]])},
+    ...     {
+    ...         "contrast": ["interaction", "pair"],
+    ...         "task": ["K562"],
+    ...         "of_question": ("contrast", [True, False]),
+    ...     },
+    ... )
+    >>> lines = helpers_apart(cell_rows(effects), effects)
+    >>> [row["label"] for row, _ in lines]
+    ['interaction', 'helpers, each by itself:', 'pair']
+    """
+    helpers = helper_contrasts(effects)
+    for i, (row, _) in enumerate(table):
+        if not row["summary"] and row.get("members", [row["contrast"]])[0] in helpers:
+            above = row | {"contrast": _HELPERS, "label": _HELPERS, "summary": True}
+            return [*table[:i], (above, {"contrast": _HELPERS}), *table[i:]]
+    return table

@@ -31,7 +31,6 @@ from causalgia.estimation.effect_intervals import independent_draws, missed_shar
 from causalgia.inputs import rough_percent
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
-from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.verdict_rule import reversal_size
 
 _UNDECIDED = "undecided"
@@ -333,7 +332,7 @@ def missed_effects(decisions: xr.Dataset) -> str:
     if not could_miss(decisions):
         return ""
     share = _missed_share(decisions)
-    of_few = few_real_sequences(decisions)
+    of_few = 0
     noun = "such sequences" if of_few else _unit_noun(decisions.attrs)
     if about(decisions, None).target == "parents":
         noun = "such draws"  # of the same sequences

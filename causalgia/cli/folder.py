@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 _OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, ANSWER, TABLE)
 SKIPPED = "skipped.tsv"
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE, SKIPPED)
-_OF_VERDICTS = ("rope", "rare", "error", "largest", "ci_prob", "shrink")
+_OF_VERDICTS = ("rope", "error", "largest", "ci_prob", "shrink")
 _WRITTEN_BY = "# Written by `causalgia "
 
 

@@ -115,8 +115,8 @@ class AnalysisOptions(OptionGroup, dict[str, Any]):
 
     Examples
     --------
-    >>> AnalysisOptions(control="placebo", rare="0.01", law="normal", rope=None)
-    {'control': 'placebo', 'rare': 0.01, 'shrink': {'law': 'normal'}}
+    >>> AnalysisOptions(control="placebo", largest=3.0, law="normal", rope=None)
+    {'control': 'placebo', 'largest': 3.0, 'shrink': {'law': 'normal'}}
     >>> [parameter.name for parameter in EstimateOptions.parameters()]
     ['control', 'tasks', 'cluster', 'target', 'ci_prob', 'family']
     """
@@ -128,8 +128,6 @@ class AnalysisOptions(OptionGroup, dict[str, Any]):
         given = {name: value for name, value in given.items() if value is not None}
         if "law" in given:
             given["shrink"] = {"law": given.pop("law")}
-        if "rare" in given:
-            given["rare"] = _number_or_word(given["rare"])
         super().__init__(given)
 
     @classmethod
@@ -166,20 +164,6 @@ def _parameter(name: str, option: Option, text: str) -> Parameter:
         default=None,
         annotation=Annotated[option.type | None, made],
     )
-
-
-def _number_or_word(text: str) -> float | str:
-    """Return what an option means that takes a number or a word, as in a trial file.
-
-    Examples
-    --------
-    >>> _number_or_word("0.01"), _number_or_word("none")
-    (0.01, 'none')
-    """
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 @dataclass(frozen=True, kw_only=True)

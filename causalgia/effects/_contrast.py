@@ -11,7 +11,12 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, analysis_in_attrs, as_result
+from causalgia.analysis import (
+    Analysis,
+    analysis_in_attrs,
+    as_result,
+    rows_of_question,
+)
 from causalgia.attributes import About, has
 from causalgia.checks import as_names
 from causalgia.choices import Scale
@@ -21,6 +26,7 @@ from causalgia.effect_table import (
     gaps_in_words,
     has_gaps,
     has_positions,
+    is_folded,
     tasks_in_table,
     unfolded,
 )
@@ -254,6 +260,7 @@ class _Question(NamedTuple):
     tasks: TaskWeights | None
     as_planned: bool
     settings: dict[str, Any]
+    asked: Sequence[str] | None
 
 
 def _as_question(
@@ -298,7 +305,8 @@ def _as_question(
         else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
     )
     settings = requested | {"tasks": _tasks_for_plan(plan, over), "scale": scale}
-    return _Question(control, interaction, weights, over, as_planned, settings)
+    asked = plan.question if as_planned else None
+    return _Question(control, interaction, weights, over, as_planned, settings, asked)
 
 
 def _effects(
@@ -310,7 +318,7 @@ def _effects(
     """Return the effects of outcomes without positions; `over` are the weights of their
     tasks.
     """
-    control, interaction, weights, of_tasks, as_planned, settings = question
+    control, interaction, weights, of_tasks, as_planned, settings, asked = question
     arms, on, crossover = (
         names_of_arms(outcomes),
         measured_on(outcomes),
@@ -352,6 +360,9 @@ def _effects(
     effects = effects.assign(floor).assign_coords(
         contrast=list(weights), arm=arms, **do
     )
+    if asked is not None:
+        of = rows_of_question(asked, list(weights), error=EstimateError)
+        effects = effects.assign_coords(of_question=("contrast", of))
     edits = str(effects.attrs.pop(About.edits.name, ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
@@ -424,7 +435,14 @@ def _crossover_effects(
     if callable(scale) or scale in OF_MEANS:
         return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, cells, over)
     return effects_of_units(
-        y, W[:, used], sd_of[:, used], scale, on, over, untreated_sd=untreated_sd
+        y,
+        W[:, used],
+        sd_of[:, used],
+        scale,
+        on,
+        over,
+        untreated_sd=untreated_sd,
+        two_valued=not is_folded(outcomes),
     )
 
 

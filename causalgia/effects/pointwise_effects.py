@@ -5,7 +5,7 @@ control, their unit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from causalgia.effects.scales import (
     transform,
     transform_with_bound,
 )
+from causalgia.effects.two_values import AT_FIRST, count_two_values
 from causalgia.errors import quoted
 from causalgia.numerics.moments import column_moments
 from causalgia.numerics.row_blocks import (
@@ -49,6 +50,7 @@ def effects_of_units(
     over: TaskWeights | None = None,
     *,
     untreated_sd: Array | None = None,
+    two_valued: bool = True,
 ) -> dict[str, Any]:
     """Return the variables of effects of a crossover: ICE, where they do not vary, and
     the sd of the control.
@@ -67,6 +69,8 @@ def effects_of_units(
         Contrasts between tasks, which replace the tasks.
     untreated_sd
         From `varying_sd_weights`, if known: spares lazy outcomes a second reading.
+    two_valued
+        Whether outcomes of two values are counted, which curves do without.
 
     Raises
     ------
@@ -86,56 +90,27 @@ def effects_of_units(
         sd["control_sd"] = pooled_sd(untreated_sd, sd_of[:, np.unique(sd_of.indices)])
     elif y.sizes["unit"] > 1:
         sd["control_sd"] = shared_control_sd(y.data, sd_of, scale=scale, over=over)
-    pairs = _is_pair(W)
-    zero_or_one = np.full(
-        y.shape[2:], scale == "identity" and over is None and bool(pairs.any())
-    )
-
-    def look_for_others(block: Array) -> None:
-        if zero_or_one.any():
-            zero_or_one[...] &= ((block == 0) | (block == 1)).all(axis=(0, 1))
-
-    ice, constant, zero = weighted_sums(
-        y.data, W, scale=scale, over=over, on_block=look_for_others
-    )
+    ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over)
     columns: dict[str, Array | Mask] = {"constant": constant, "zero": zero, **sd}
-    if zero_or_one.any():
-        columns["binary"] = pairs.reshape(-1, *[1] * zero_or_one.ndim) & zero_or_one
     others = y.dims[2:]
+    two = (
+        count_two_values(
+            transform(np.asarray(y.data[:AT_FIRST]), scale=scale, over=over),
+            lambda: (
+                transform(block, scale=scale, over=over) for block in row_blocks(y.data)
+            ),
+            W,
+        )
+        if two_valued
+        else None
+    )
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     coords |= {} if over is None else {"task": np.asarray(over.names)}
-    of_task = {}
-    if over is None and zero.all(axis=0).any():
-        of_task["outcome_range"] = (others, _outcome_range(y.data, scale))
     return {
         "ice": xr.DataArray(ice, dims=("unit", "contrast", *others), coords=coords),
         **{name: (("contrast", *others), values) for name, values in columns.items()},
-        **of_task,
+        **({} if two is None else two.columns(("contrast", *others))),
     }
-
-
-def _is_pair(W: sparse.csr_array) -> Mask:
-    """Return which contrasts, of shape ``(K,)``, are one arm minus another."""
-    size = abs(W)
-    return np.asarray(
-        (size.sum(axis=1) == 2)
-        & (size.max(axis=1).toarray().ravel() == 1)
-        & (np.diff(W.indptr) == 2)
-    )
-
-
-def _outcome_range(y: Rows, scale: str) -> Array:
-    """Return the largest outcome less the least one of each task (and model), over all
-    units and arms.
-    """
-    low, high = np.full(y.shape[2:], np.inf), np.full(y.shape[2:], -np.inf)
-    for block in row_blocks(y, math.prod(y.shape[1:])):
-        values = transform(block, scale=scale)
-        low, high = (
-            np.minimum(low, values.min(axis=(0, 1))),
-            np.maximum(high, values.max(axis=(0, 1))),
-        )
-    return high - low
 
 
 def weighted_sums(
@@ -144,7 +119,6 @@ def weighted_sums(
     *,
     scale: str,
     over: TaskWeights | None = None,
-    on_block: Callable[[Array], None] | None = None,
 ) -> tuple[Rows, Mask, Mask]:
     """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant,
     or may be 0, within rounding.
@@ -160,9 +134,6 @@ def weighted_sums(
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g.
     over
         Contrasts between tasks, which replace the tasks.
-    on_block
-        Called with every block of outcomes as it is read, so that lazy ones are read
-        once for all that is looked for.
 
     Returns
     -------
@@ -191,8 +162,6 @@ def weighted_sums(
     def sums_of_blocks() -> Iterator[tuple[Array, Array]]:
         start = 0
         for block in row_blocks(y, math.prod(shape)):
-            if on_block is not None:
-                on_block(block)
             values, bound = transform_with_bound(block, scale=scale, over=over)
             bound = bound_of_alike(values, bound)
             sums, within = (

@@ -35,6 +35,7 @@ from causalgia.estimation._from_effects import (
     check_not_decisions,
     with_aligned_covariance,
 )
+from causalgia.estimation.arm_columns import OF_OWN_ARMS, of_own_arms
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.crossover_estimates import (
     check_crossover_request,
@@ -460,25 +461,9 @@ def _by_the_rule(
     (`causalgia.estimation.effect_intervals`).
     """
     dims = estimates["ace"].dims
-    if "outcome_range" in effects:
-        over = [dim for dim in effects["outcome_range"].dims if dim not in dims]
-        estimates["outcome_range"] = effects["outcome_range"].max(over)
-    if (
-        "binary" in effects
-        and request.target == "population"
-        and request.groups is None
-        and effects.sizes["unit"]
-    ):
-        ice, known = effects["ice"], effects["binary"]
-        for name, differs in (("n_up", ice > 0.5), ("n_down", ice < -0.5)):
-            count = (
-                differs.sum("unit")
-                .where(known, -1)
-                .compute()
-                .transpose(*dims)
-                .to_numpy()
-            )
-            estimates[name] = (dims, count.astype(np.int64))
+    columns = of_own_arms(effects, request) if "outcome" in effects else effects
+    found = [name for name in OF_OWN_ARMS if name in columns]
+    estimates = estimates.assign({name: columns[name].variable for name in found})
     columns = by_the_rule(estimates, ci_prob)
     return annotate(
         estimates.assign({name: (dims, values) for name, values in columns.items()})
@@ -536,7 +521,7 @@ def _answer_columns(
     if not (answer.by_definition and exact.all()):
         columns |= {"df": e.df, "p": p, "lower": lower, "upper": upper, **others}
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
-    columns["largest_ice"] = np.broadcast_to(answer.reach.max(axis=0), e.ace.shape)
+    columns["largest_ice"] = np.broadcast_to(answer.reach, e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = _by_effect(count, e.ace).astype(np.int64)
     return columns, {"cluster": answer.cluster, "method": answer.method}

@@ -319,7 +319,7 @@ def _estimates_of_tasks(
         ci_prob=ci_prob, errors="estimated" if "df" in columns else "known"
     )
     made = xr.Dataset(data, coords=coords, attrs=attrs)
-    if {"skewness", "n_up"} & set(data):  # a table that `estimate` wrote
+    if {"skewness", "se_pooled"} & set(data):  # a table that `estimate` wrote
         made = made.assign(
             {
                 n: (("contrast", "task"), x)

@@ -13,6 +13,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.choices import SIDES
+from causalgia.effects.two_values import COUNTS, WEIGHT
 from causalgia.errors import (
     DataError,
     EstimateError,
@@ -370,13 +371,11 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
     turned = (
         one.assign_coords(contrast=names)
         .expand_dims(task=[chosen])
-        .transpose("unit", "contrast", "task")
+        .transpose("unit", "contrast", "task", ...)
     )
     turned.attrs = {
         key: effects.attrs[key] for key in _COPIED_ATTRS if key in effects.attrs
     }
-    if "outcome_range" in turned:
-        turned["outcome_range"] = turned["outcome_range"].max("contrast")
     return as_result(turned, "effects")
 
 
@@ -522,8 +521,8 @@ def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
     ).assign_coords(coords)
 
 
-_IF_LACKING: dict[Hashable, Any] = {"binary": False, "n_up": -1, "n_down": -1}
-"""Columns that only tables of 0/1 outcomes have, and their values in others."""
+_IF_LACKING = (WEIGHT, COUNTS)
+"""Columns that only tables of two-valued outcomes have; 0 in others."""
 
 
 def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
@@ -570,18 +569,11 @@ def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
             blocks = [
                 part.variables[name].data
                 if name in part.variables
-                else np.full([part.sizes[dim] for dim in one.dims], _IF_LACKING[name])
+                else np.zeros([({**one.sizes, **part.sizes})[dim] for dim in one.dims])
                 for part in parts
             ]
             values = np.concatenate(blocks, axis=one.dims.index("contrast"))
             columns[name] = xr.Variable(one.dims, values, one.attrs)
-    ranges = [
-        part.variables["outcome_range"] for part in parts if "outcome_range" in part
-    ]
-    if ranges:
-        columns["outcome_range"] = ranges[0].copy(
-            data=np.max([one.data for one in ranges], axis=0)
-        )
     coords = {
         name: columns.pop(name)
         for name in list(columns)

@@ -46,8 +46,6 @@ from causalgia.planning.power_functions import (
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
-from causalgia.verdicts.rare_effects import as_rare
-from causalgia.verdicts.verdict_rule import with_rare
 
 _USUAL_ASSURANCE = 0.8
 _BOUNDED = 0.95
@@ -342,7 +340,7 @@ class Goal:
         """Return whether so many clusters would show an effect on a share `rare` of the
         backgrounds.
         """
-        missed = with_rare(np.zeros(clusters.shape), clusters * self.draws, self.rare)
+        missed = np.zeros(clusters.shape)
         return np.asarray(missed <= self.alpha * (1 + 1e-9))
 
     def attrs(self) -> dict[str, Any]:
@@ -484,7 +482,7 @@ def _as_goal(
     if n_contrasts is not None and rope is None:
         raise EstimateError("n_contrasts= is of the q of verdicts, and needs rope=")
     source = effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else None
-    share = as_rare(rare, xr.Dataset() if source is None else source)
+    share = None
     attrs = {} if source is None else source.attrs
     halves = about(attrs, "").assignment.startswith("parallel")
     shape = plan.per_cluster.shape

@@ -18,6 +18,7 @@ from causalgia.attributes import attributes
 from causalgia.checks import as_names, nearest
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation.arm_columns import OF_OWN_ARMS
 from causalgia.estimation.crossover_estimates import placebo_contrasts
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.exact import rescale_prior
@@ -79,7 +80,7 @@ _OBSERVED_VARIABLES = (
         "leverage",
         "floor",
     ),
-    *("outcome_range", "n_up", "n_down"),
+    *OF_OWN_ARMS,
 )
 _MOST_WITH_COVARIANCE = 512
 _CLEAR_GAIN = 3.0

@@ -4,7 +4,7 @@ region of practical equivalence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,27 +22,23 @@ from causalgia.choices import (
 from causalgia.errors import (
     EstimateError,
 )
-from causalgia.estimation.effect_intervals import independent_draws
-from causalgia.estimation.ratios import open_ended
-from causalgia.estimation.request import FEW_CLUSTERS, check_cluster_name, null_value
-from causalgia.multiplicity.bands import band_limits
-from causalgia.multiplicity.families import (
-    JointEstimates,
-    Units,
-    as_joint_estimates,
-    units_to_resample,
+from causalgia.estimation.effect_intervals import (
+    independent_draws,
+    missed_share_of,
 )
-from causalgia.multiplicity.joint_methods import bootstrap_by_family
+from causalgia.estimation.request import check_cluster_name
+from causalgia.multiplicity.families import (
+    as_joint_estimates,
+)
 from causalgia.multiplicity.placebo import resolution_note
-from causalgia.multiplicity.regions import Region, in_words_of
+from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
-from causalgia.streams import RNG, Seed, check_seed
+from causalgia.streams import RNG, check_seed
 from causalgia.types import (
     Array,
-    Codes,
     EstimateTable,
     HasToPandas,
     PosteriorGroups,
@@ -54,10 +50,15 @@ from causalgia.verdicts.evidence import (
     row_families,
 )
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
-from causalgia.verdicts.rare_effects import as_rare
 from causalgia.verdicts.shrinkage import shrink_effects
 from causalgia.verdicts.verdict_request import Request, as_evidence, as_request
-from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
+from causalgia.verdicts.verdict_rule import (
+    UNDECIDED,
+    Rows,
+    Verdicts,
+    reversal_size,
+    rule,
+)
 
 _N_DRAWS = 9_999
 
@@ -69,8 +70,7 @@ def decide(
     rope: RopeLike | None = None,
     error: Error | None = None,
     ci_prob: float | None = None,
-    rare: float | str | None = "auto",
-    largest: float | None = None,
+    largest: float | Mapping[str, float] | None = None,
     family: str | None = None,
     shrink: Shrinkage | None = Shrinkage(),  # noqa: B008 - frozen
     cluster: str = "auto",
@@ -94,7 +94,8 @@ def decide(
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
         reads. ``(lower, upper)`` is on the scale of the contrasts, as is a mapping of
-        these by task; ``"0.2 sd"`` is of the control arm's outcomes, on both sides of
+        these by task; a region of one side, ``(-inf, upper)``, asks for
+        non-inferiority; ``"0.2 sd"`` is of the control arm's outcomes, on both sides of
         no effect; ``"placebo"``, the central 95 % of 40 or more placebos; ``"placebo
         outliers"``, within five standard deviations of their median by a normal law of
         their central 80 %, or within the outermost on a side where these have one
@@ -103,23 +104,19 @@ def decide(
         The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share
         of false directions among the directions of a family, and of false negligibles
         among its negligibles. ``"fwer"``: the probability of any false verdict in a
-        family, by one simultaneous band of effects in 20 clusters or more, else by
-        Holm. ``"each"``: of each verdict by itself. ``"posterior"``, of a posterior
+        family, by Holm. ``"each"``: of each verdict by itself. ``"posterior"``, of a posterior
         alone: the probability that an effect of the prior's law lies elsewhere; the
         interval of the effect has to lie in the region as well. None: ``"posterior"``
         of a posterior, else ``"fdr"``.
     ci_prob
         Probability of the intervals. None: that of the estimates, else .95.
-    rare
-        Share of the backgrounds on which an effect must not be missed: no effect is
-        negligible where n independent backgrounds all miss it with a probability
-        ``(1 - rare)^n`` above ``1 - ci_prob`` (299 for .01). ``"none"``: rare, large
-        effects are assumed not to exist. ``"auto"``: .01 for claims about a predictor
-        over a population of backgrounds, else ``"none"``.
     largest
-        Bound on the effect on any background, if one was stated beforehand: a direction
-        then takes as many backgrounds as show that too few were missed to undo it.
-        None: no direction is withheld.
+        Bound on the effect on any background (or one by task), if one was stated
+        beforehand: every p is then at least ``(1 - s)^n``, s the share of backgrounds
+        that could undo the verdict at that size and n the independent units of the
+        smallest arm. None: nothing is withheld, an effect on a share r of the
+        backgrounds is missed by all of them with probability ``(1 - r)^n``, and
+        ``reversal`` says what size it would need.
     family
         Rows among which an error rate holds. None: all rows of the table (contrasts by
         tasks, without placebos); ``"task"``: those of one task; a coordinate on
@@ -142,7 +139,9 @@ def decide(
         direction, negligible) that is nearer, and its ``q``;
         ``rope_lower, rope_upper``; ``shrunken, shrunken_lower, shrunken_upper`` and the
         local false sign rate ``lfsr`` of hierarchical effect sizes, NaN for rows that
-        are not shrunken; ``more_units`` for even odds of a verdict in a new trial (-1
+        are not shrunken; ``reversal``, the effect that the largest share of backgrounds
+        missed by chance, ``s0 = 1 - (1 - ci_prob)^(1/n)``, would need to undo a verdict
+        (NaN for other rows); ``more_units`` for even odds of a verdict in a new trial (-1
         if decided or unknown). attrs["exploratory"] names settings that differ from the
         stored analysis.
 
@@ -150,7 +149,7 @@ def decide(
     ------
     EstimateError
         If there is no ROPE or an impossible one (too few placebos, say), `error`,
-        `rare`, `largest`, `shrink` or `ci_prob` is impossible or does not go with `x`,
+        `largest`, `shrink` or `ci_prob` is impossible or does not go with `x`,
         a posterior has fewer than 10 effects or too few draws, or its groups are of
         different effects.
     EstimateError
@@ -196,13 +195,12 @@ def decide(
         rope=rope,
         error=error,
         ci_prob=ci_prob,
-        rare=rare,
         largest=largest,
         family=family,
         shrink=shrink,
     )
     if given.kind == "effects":
-        out = decide_effects(given.data, request, cluster, rng)
+        out = decide_effects(given.data, request, cluster)
     elif given.kind == "estimates":
         out = decide_estimates(given.data, request)
     else:
@@ -210,29 +208,19 @@ def decide(
     return as_result(out, "decisions", settings=request.settings)
 
 
-def decide_effects(
-    effects: xr.Dataset, request: Request, cluster: str, rng: RNG | None
-) -> xr.Dataset:
-    """Return decisions on effects of units, which are estimated first; of a family by
-    one simultaneous band where clusters are enough to resample.
+def decide_effects(effects: xr.Dataset, request: Request, cluster: str) -> xr.Dataset:
+    """Return decisions on effects of units, which are estimated first.
 
     Examples
     --------
     >>> ice = np.random.default_rng(0).normal(1.0, 1.0, size=(40, 1, 1))
     >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
     >>> request = as_request(as_evidence(effects), rope=0, error="fwer")
-    >>> decide_effects(effects, request, "auto", 0)["verdict"].item()
+    >>> decide_effects(effects, request, "auto")["verdict"].item()
     'increases'
     """
     joint = as_joint_estimates(effects, cluster, request.ci_prob)
-    out = decide_estimates(joint.estimates, request)
-    banded = (
-        request.error == "fwer"
-        and joint.units is not None
-        and joint.units.n_clusters >= FEW_CLUSTERS
-        and request.rope.kind != "placebo"  # whose directions need ranks
-    )
-    return _by_band(out, joint, request, rng) if banded else out
+    return decide_estimates(joint.estimates, request)
 
 
 def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
@@ -249,22 +237,19 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     """
     ci_prob, largest = request.ci_prob, request.largest
     error: Any = request.error  # of tests
-    share = as_rare(request.rare, estimates)
-    found = from_estimates(
-        estimates, request.rope, ci_prob=ci_prob, rare=share, largest=largest
-    )
-    members, words = row_families(estimates, request.family)
+    found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)
+    members, words = row_families(estimates, request.family, found.rows.counted)
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
     attrs = attributes(
         error=error,
         ci_prob=ci_prob,
         families=words,
-        rare="none" if share is None else share,
     )
+    stated = largest if isinstance(largest, float) else str(dict(largest or ()))
     out = _decisions_dataset(
         found,
         verdicts,
-        attrs | ({} if largest is None else {"largest": largest}),
+        attrs | ({} if largest is None else {"largest": stated}),
     )
     if unsized := _without_units(estimates, request):
         out = with_notes(out, unsized)
@@ -289,17 +274,11 @@ def _without_units(estimates: xr.Dataset, request: Request) -> str:
     """Return a note that bounds on effects of single units need the number of these,
     where it is not known; "" for none.
     """
-    given = [
-        f"{name}={value:g}"
-        for name, value in (("rare", request.rare), ("largest", request.largest))
-        if isinstance(value, float)
-    ]
-    if not given or (independent_draws(estimates) > 0).any():
+    if request.largest is None or (independent_draws(estimates) > 0).any():
         return ""
-    of = "changes" if len(given) == 1 else "change"
     return (
-        f"{' and '.join(given)} {of} no verdict here: it takes the number of independent "
-        "units, which these effects lack (a column n_units of a table)"
+        "largest= changes no verdict here: it takes the number of independent units, "
+        "which these effects lack (a column n_units of a table)"
     )
 
 
@@ -330,24 +309,17 @@ def decide_posterior(tree: Any, request: Request) -> xr.Dataset:
             "...)",
             argument="error",
         )
-    share = as_rare(request.rare, effects)
     errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)
     elsewhere = np.clip(posterior.above + posterior.below, 0.0, 1.0)
-    found = _own_evidence(posterior, request, share, errors, elsewhere)
+    found = _own_evidence(posterior, request, errors, elsewhere)
     # the interval says where an effect lies, and the posterior how sure that is
-    rows = replace(
-        found.rows,
-        p_direction=np.maximum(errors, _of_unseen(found.rows.p_direction, ci_prob)),
-        p_negligible=np.maximum(
-            elsewhere, _of_unseen(found.rows.p_negligible, ci_prob)
-        ),
-    )
+    direction = np.maximum(errors, _of_unseen(found.rows.p_direction, ci_prob))
+    negligible = np.maximum(elsewhere, _of_unseen(found.rows.p_negligible, ci_prob))
+    rows = replace(found.rows, p_direction=direction, p_negligible=negligible)
     _, words = row_families(effects, request.family)
     verdicts = rule(rows, [], error="each", ci_prob=ci_prob)
     attrs = attributes(error="posterior", ci_prob=ci_prob, families=words)
-    out = _decisions_dataset(
-        found, verdicts, attrs | {"rare": "none" if share is None else share}
-    )
+    out = _decisions_dataset(found, verdicts, attrs)
     if about(effects, None).predictors:  # units do not make them agree
         out["more_units"] = xr.full_like(out["more_units"], -1)
     dims = out["ace"].dims
@@ -366,7 +338,6 @@ def _of_unseen(p: Array, ci_prob: float) -> Array:
 def _own_evidence(
     posterior: Shrunken,
     request: Request,
-    rare: float | None,
     errors: Array,
     elsewhere: Array,
 ) -> Evidence:
@@ -378,7 +349,6 @@ def _own_evidence(
             posterior.effects,
             request.rope,
             ci_prob=request.ci_prob,
-            rare=rare,
             largest=request.largest,
         )
     low, high = (
@@ -388,76 +358,10 @@ def _own_evidence(
     lower, upper = (
         posterior.columns[f"shrunken_{side}"] for side in ("lower", "upper")
     )
-    rows = Rows(lower, upper, errors, elsewhere, low, high, np.full(errors.shape, True))
+    both = errors, elsewhere
+    rows = Rows(lower, upper, *both, *both, low, high, np.full(errors.shape, True))
     p = np.minimum(2 * posterior.columns["lfsr"], 1.0)
-    return Evidence(posterior.effects, posterior.region, rows, p, rare)
-
-
-def _by_band(
-    out: xr.Dataset,
-    joint: JointEstimates,
-    request: Request,
-    rng: RNG | None,
-) -> xr.Dataset:
-    """Return decisions by one simultaneous band in place of the intervals of single
-    effects.
-    """
-    if rng is None:
-        raise EstimateError(
-            "error='fwer' resamples clusters for one simultaneous band, and needs "
-            "a seed: rng=0",
-            argument="error",
-        )
-    units, seed = units_to_resample(joint, "bootstrap_t"), Seed.parse(rng)
-    ci_prob = request.ci_prob
-    over = row_families(joint.estimates, request.family)[0]
-    tested = bootstrap_by_family(
-        joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=seed.key
-    )
-    lower, upper, open_ends = band_limits(
-        joint.estimates, joint.working_scale(ci_prob), tested.half_width, ci_prob
-    )
-    dims = out["ace"].dims
-    low, high = (
-        out[f"rope_{side}"].transpose(*dims).to_numpy() for side in ("lower", "upper")
-    )
-    p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
-    label = about(out).rope
-    region = Region(low, high, label, of_placebos=request.rope.of_placebos)
-    q = band_error(joint, region, ci_prob=ci_prob, family=over, key=seed.key)
-    still = joint.numbers("se").reshape(lower.shape) == 0
-    for name, limit in (
-        ("lower", lower),
-        ("upper", upper),
-    ):  # a band has no width where nothing varies
-        limit[still] = out[name].transpose(*dims).to_numpy()[still]
-    rows = Rows(
-        lower, upper, np.ones(lower.shape), np.ones(lower.shape), low, high, ~open_ends
-    )
-    # effects that no unit showed have p-values of their own
-    q = np.where(
-        still | rows.inside,
-        np.maximum(q, np.where(p_verdict > 1 - ci_prob, p_verdict, 0.0)),
-        q,
-    )
-    verdict = np.where(
-        rows.counted & (q <= (1 - ci_prob) * (1 + RELATIVE_ROUNDING)),
-        rows.named,
-        UNDECIDED,
-    )
-    share = None if about(out).rare == "none" else float(about(out).rare)
-    more = _units_still_needed(
-        Evidence(out, region, rows, p_verdict, share),
-        Verdicts(verdict, p_verdict, q),
-        ci_prob,
-        tested.critical.reshape(lower.shape),
-    )
-    verdict = in_words_of(region, verdict)
-    columns = {"lower": lower, "upper": upper, "q": q, "verdict": verdict}
-    columns["more_units"] = more
-    return out.assign(
-        {name: (dims, values) for name, values in columns.items()}
-    ).assign_attrs(band="bootstrap_t", seed=str(seed), n_draws=_N_DRAWS)
+    return Evidence(posterior.effects, posterior.region, rows, p)
 
 
 def _decisions_dataset(
@@ -475,6 +379,12 @@ def _decisions_dataset(
         "rope_lower": found.rows.region_lower,
         "rope_upper": found.rows.region_upper,
     }
+    n = independent_draws(found.effects)
+    missed = np.where(
+        n > 0, missed_share_of(np.maximum(n, 1), about(attrs).ci_prob), np.nan
+    )
+    named = verdicts.verdict != UNDECIDED
+    columns["reversal"] = np.where(named, reversal_size(found.rows, missed), np.nan)
     ace = found.effects["ace"]
     out = found.effects.assign(
         {name: (ace.dims, np.array(values)) for name, values in columns.items()}
@@ -484,7 +394,6 @@ def _decisions_dataset(
         _units_still_needed(
             found,
             verdicts,
-            about(attrs).ci_prob,
             float(ndtri(0.5 + about(attrs).ci_prob / 2)),
         ),
     )
@@ -503,9 +412,7 @@ def _decisions_dataset(
     return out.assign_attrs(attrs, rope=found.region.label)
 
 
-def _units_still_needed(
-    found: Evidence, verdicts: Verdicts, ci_prob: float, z: Array | float
-) -> Any:
+def _units_still_needed(found: Evidence, verdicts: Verdicts, z: Array | float) -> Any:
     """Return how many further units would decide each undecided effect with even odds,
     if a verdict needs z standard errors; -1 where that is unknown.
     """
@@ -521,14 +428,6 @@ def _units_still_needed(
     )
     distance = np.minimum(np.abs(ace - low), np.abs(ace - high))
     more = more_units(distance, se, n.astype(np.int64), z)
-    within = (low < ace) & (ace < high)
-    if found.rare is not None:
-        draws = np.maximum(independent_draws(effects), 1)
-        needed = np.ceil(np.log1p(-ci_prob) / np.log1p(-found.rare) - RELATIVE_ROUNDING)
-        of_rare = np.ceil(n * np.maximum(needed / draws - 1, 0.0) - RELATIVE_ROUNDING)
-        more = np.where(
-            within & (found.rows.inside | (more >= 0)), np.maximum(more, of_rare), more
-        )
     # 1: by its error this trial would decide; it does not, for few df, skewness or the
     # company of other rows
     more = np.where((more == 0) | (more == 1), -1, more)
@@ -537,76 +436,3 @@ def _units_still_needed(
     beyond = found.rows.above | found.rows.below
     more = np.where(beyond, -1, more)
     return np.where(undecided, more, -1).astype(np.int64)
-
-
-def band_error(
-    joint: JointEstimates,
-    region: Region,
-    *,
-    ci_prob: float,
-    family: Sequence[Codes],
-    key: int,
-) -> Array:
-    """Return the least ``1 - ci_prob`` at which the band of
-    `causalgia.multiplicity.simultaneous` decides each effect.
-
-    That is the single-step p of the largest |t| of ICE minus the nearest end of the
-    region, since the band lies on one side of that end where
-    ``|ace - end| > critical * se``. Deciding where it is at most ``1 - ci_prob`` bounds
-    the probability of any wrong verdict in a family. It is 1 where an interval is
-    unbounded.
-
-    Parameters
-    ----------
-    joint
-        Effects with their units.
-    region
-        On the scale of the contrast.
-    ci_prob
-        Probability of the band.
-    family
-        Flat positions of the rows of each family.
-    key
-        Key of the resamples of the band.
-
-    Returns
-    -------
-    array
-        Of the shape of the effects.
-
-    References
-    ----------
-    Romano & Wolf (2005), doi:10.1198/016214504000000539: the single step.
-
-    Examples
-    --------
-    >>> ice = np.random.default_rng(0).normal([0.0, 1.0], 1.0, size=(50, 2))[..., None]
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
-    >>> region = Region(np.full((2, 1), -0.5), np.full((2, 1), 0.5), "-0.5 to 0.5")
-    >>> band_error(
-    ...     as_joint_estimates(effects, "none"),
-    ...     region,
-    ...     ci_prob=0.95,
-    ...     family=[np.arange(2)],
-    ...     key=0,
-    ... ).ravel() <= 0.05
-    array([ True,  True])
-    """
-    units, working = (
-        units_to_resample(joint, "bootstrap_t"),
-        joint.working_scale(ci_prob),
-    )
-    lower, upper = working.put(region.lower), working.put(region.upper)
-    nearest = np.where(
-        np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper
-    )
-    from_end = Units(
-        units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(),
-        units.cluster,
-    )
-    tested = bootstrap_by_family(
-        joint, from_end, family, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
-    )
-    return np.where(
-        open_ended(joint.estimates, working, ci_prob), 1.0, tested.p_single_step
-    )

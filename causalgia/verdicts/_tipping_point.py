@@ -18,6 +18,7 @@ from causalgia.attributes import about, attributes
 from causalgia.checks import as_names
 from causalgia.choices import Error, Scale
 from causalgia.effects._contrast import contrast as contrasted
+from causalgia.effects.two_values import COUNTS, WEIGHT
 from causalgia.errors import (
     DataError,
     EstimateError,
@@ -26,7 +27,7 @@ from causalgia.errors import (
 from causalgia.estimation._estimate import estimate
 from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
-from causalgia.estimation.effect_intervals import Pairs, effect_limits
+from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.request import (
     Request,
     clusters,
@@ -52,10 +53,9 @@ STEP, FURTHEST = 0.05, 3.0
 """Grid of shifts, in sd of the covariate."""
 _SHIFT_SIDES = ("down", "up")
 _TILT = "tilt_step"
-_CARRIED = ("largest_ice", "outcome_range", "exact", "control_sd", "floor")
+_CARRIED = ("largest_ice", "exact", "control_sd", "floor", WEIGHT, COUNTS)
 _SHIFT_TOLERANCE = 1e-11
 _MOST_BISECTIONS = 1_000
-_HALF = 0.5
 
 
 @usual_errors
@@ -67,7 +67,6 @@ def tipping_point(
     by: By = "gc",
     rope: RopeLike | None = None,
     ci_prob: float | None = None,
-    rare: float | str | None = None,
     cluster: str | None = None,
     scale: Scale | None = None,
 ) -> xr.Dataset:
@@ -103,8 +102,6 @@ def tipping_point(
         placebos, it is that of the null model that was run, all along the curve.
     ci_prob
         Probability of the intervals. None: that of the stored analysis.
-    rare
-        As in `causalgia.decide`; None: that of the stored analysis.
     cluster
         Units that vary together. None: those of the stored analysis.
     scale
@@ -216,7 +213,6 @@ def tipping_point(
         rope=request,
         ci_prob=stored.ci_prob if ci_prob is None else ci_prob,
         error=rule,
-        rare=stored.rare if rare is None else rare,
         largest=stored.largest,
     )
     if region is not None:
@@ -464,21 +460,11 @@ def _curve(
         name: (dims, data["n_clusters"][1].astype(np.int64))
         for name in ("n_clusters", "n_units")
     }
-    pairs = Pairs.of(base)
-    if pairs is not None:
-        # 0/1 outcomes: the effective numbers in which one arm alone answers 1
-        for name, differs in (("n_up", ice > _HALF), ("n_down", ice < -_HALF)):
-            parts = [
-                np.where(
-                    pairs.known, n * np.tensordot(tilted.weights, differs, axes=1), -1.0
-                )
-                for n, tilted in zip(counts, tilts, strict=True)
-            ]
-            data[name] = (dims, np.rint(np.concatenate(parts)).astype(np.int64))
     for name in _CARRIED:
         if name in base:
-            values = base[name].transpose(*dims).to_numpy()
-            data[name] = (dims, np.concatenate([values] * len(tilts)))
+            column = base[name].transpose(*dims, ...)
+            values = np.concatenate([column.to_numpy()] * len(tilts))
+            data[name] = (tuple(map(str, column.dims)), values)
     steps = np.repeat(np.arange(len(tilts)), K)
     names = [
         f"{step}|{name}"
@@ -593,7 +579,7 @@ def _tipping_dataset(
         coords={**coords, "shift": shifts, "side": list(_SHIFT_SIDES)},
         attrs=base.attrs,
     )
-    settings = {name: decisions.attrs[name] for name in ("error", "rope", "rare")}
+    settings = {name: decisions.attrs[name] for name in ("error", "rope")}
     of_tilts = {
         "covariate": label,
         "covariate_at_0": mean,

@@ -4,13 +4,14 @@ decisions carry of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
+from causalgia.effect_table import of_effects
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import (
@@ -24,11 +25,12 @@ from causalgia.multiplicity.placebo import rank_errors
 from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.ropes import Rope
 from causalgia.types import Array, Codes
-from causalgia.verdicts.verdict_rule import Rows, with_largest, with_rare
+from causalgia.verdicts.verdict_rule import Rows, with_largest
 
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
     *("df", "skewness", "leverage", "floor", "below_floor", "largest_ice"),
+    "n_smallest_arm",
 )
 _OF_DECISIONS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr", "p_zero")
 """Columns that decisions write themselves, so that none of that name is carried
@@ -52,16 +54,12 @@ class Evidence:
         What the rule of verdicts reads.
     p
         Two-sided p of no effect, of the shape of ``ace``.
-    rare
-        Share of the backgrounds on which an effect must not be missed, None where no
-        rare effects are assumed.
     """
 
     effects: xr.Dataset
     region: Region
     rows: Rows
     p: Array
-    rare: float | None = None
 
 
 def from_estimates(
@@ -69,8 +67,7 @@ def from_estimates(
     rope: Rope,
     *,
     ci_prob: float,
-    rare: float | None = None,
-    largest: float | None = None,
+    largest: float | tuple[tuple[str, float], ...] | None = None,
 ) -> Evidence:
     """Return the evidence of estimates: the interval of each effect, and its p-values
     against the ends of its region.
@@ -96,82 +93,102 @@ def from_estimates(
     tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob)
     lower, upper = effect_limits(estimates, ci_prob)
     unbounded = np.isinf(lower) | np.isinf(upper)
-    above, below = np.minimum(2 * tests.above, 1.0), np.minimum(2 * tests.below, 1.0)
+    up = tests.above <= tests.below
+    p_direction = 2 * np.where(up, tests.above, tests.below)
+    needed = np.where(up, tests.above + tests.not_below, tests.below + tests.not_above)
     if found.by_rank:
-        above, below = (
-            np.maximum(p, q)
-            for p, q in zip((above, below), rank_errors(estimates), strict=True)
-        )
-    direction = np.where(unbounded, 1.0, np.minimum(above, below))
-    inside = np.where(unbounded, 1.0, np.minimum(2 * tests.inside, 1.0))
-    n = independent_draws(estimates)
+        by_rank = np.where(up, *rank_errors(estimates))
+        p_direction, needed = (np.maximum(x, by_rank) for x in (p_direction, needed))
     low, high = (
         np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper)
     )
-    negligible = with_rare(inside, n, rare)
     rows = Rows(
-        lower, upper, direction, negligible, low, high, ~unbounded, found.by_rank
+        lower,
+        upper,
+        *(
+            np.where(unbounded, 1.0, np.minimum(p, 1.0))
+            for p in (p_direction, 2 * tests.inside, needed, tests.inside)
+        ),
+        low,
+        high,
+        ~unbounded,
+        found.by_rank,
     )
     if largest is not None:
-        check_largest(largest, estimates)
-        rows = replace(rows, p_direction=with_largest(rows, n, largest))
+        bound = _largest_of_rows(largest, estimates)
+        rows = with_largest(rows, independent_draws(estimates), bound)
     p = np.where(unbounded, 1.0, two_sided_p(estimates, null, ci_prob))
     carried = carry_effects(estimates, estimates["ace"])
     if unbounded.any():
         carried = carried.assign(unbounded=(carried["ace"].dims, unbounded))
-    return Evidence(carried, found, rows, p, rare)
+    return Evidence(carried, found, rows, p)
 
 
-def check_largest(largest: Any, estimates: xr.Dataset) -> None:
-    """Raise EstimateError if a bound on individual effects is less than an effect that
-    was seen.
-
-    Examples
-    --------
-    >>> seen = xr.Dataset(
-    ...     {"ace": ("contrast", [1.0]), "largest_ice": ("contrast", [6.0])},
-    ...     {"contrast": ["GATA1"]},
-    ... )
-    >>> check_largest(5.0, seen)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: largest=5.0 is less than an individual effect that was seen: 6 (GATA1); ...
-    """
-    seen = estimates["largest_ice" if "largest_ice" in estimates else "ace"]
-    seen = seen.copy(data=np.abs(seen.to_numpy()))
-    if float(seen.max()) <= largest * (1 + 1e-9):
-        return
-    at = np.unravel_index(int(np.argmax(seen.to_numpy())), seen.shape)
-    coordinates = {str(dim): i for dim, i in zip(seen.dims, at, strict=True)}
-    names = [
-        str(seen[dim].to_numpy()[i]) if dim in seen.coords else str(i)
-        for dim, i in coordinates.items()
-    ]
-    raise EstimateError(
-        f"largest={quoted(largest)} is less than an individual effect that was "
-        f"seen: {float(seen.max()):.4g} ({', '.join(names)}); state a bound that holds "
-        "for every background, or leave largest= out"
-    )
-
-
-def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], str]:
-    """Return the rows of each family of verdicts, as flat positions in (contrast,
-    task[, model]), and what they share.
-
-    Placebos are families of their own.
-
-    Parameters
-    ----------
-    table
-        With ``ace``.
-    family
-        None: all rows of the table; ``"task"``: those of one task; or a coordinate on
-        contrast: those that share its value.
+def _largest_of_rows(
+    largest: float | tuple[tuple[str, float], ...], estimates: xr.Dataset
+) -> Array:
+    """Return the bound on individual effects of each row, which is stated once or by
+    task.
 
     Raises
     ------
     EstimateError
-        If `family` is neither.
+        If a task has none, or a larger effect was seen.
+    """
+    ace = estimates["ace"]
+    bound = np.full(ace.shape, largest if isinstance(largest, float) else np.nan)
+    if isinstance(largest, tuple):
+        stated = dict(largest)
+        tasks = estimates["task"].to_numpy().astype(str)
+        for t, task in enumerate(tasks):
+            if task not in stated:
+                raise EstimateError(
+                    f"largest={quoted(stated)} states no size for the task "
+                    f"{quoted(task)}",
+                    argument="largest",
+                )
+            bound[:, t] = stated[task]
+    name = "largest_ice" if "largest_ice" in estimates else "ace"
+    seen = np.abs(of_effects(estimates, name))
+    if (beyond := seen > bound * (1 + 1e-9)).any():
+        at = tuple(np.argwhere(beyond)[np.argmax(seen[beyond])])
+        names = [
+            str(ace[dim].to_numpy()[i]) if dim in ace.coords else str(i)
+            for dim, i in zip(ace.dims, at, strict=True)
+        ]
+        raise EstimateError(
+            f"largest={bound[at]:.4g} is less than an individual effect that was seen: "
+            f"{seen[at]:.4g} ({', '.join(names)})",
+            argument="largest",
+        )
+    return bound
+
+
+def row_families(
+    table: xr.Dataset, family: str | None, counted: npt.NDArray[np.bool_] | None = None
+) -> tuple[list[Codes], str]:
+    """Return the rows of each family of verdicts, as flat positions in (contrast,
+    task[, model]), and what they share.
+
+    A family is the rows of the question, and placebos are another. Rows in no family
+    are judged each by itself.
+
+    Parameters
+    ----------
+    table
+        With ``ace``; the bool coordinate ``of_question (contrast)`` names the rows of
+        the question, without it all.
+    family
+        None: all rows of the question; ``"task"``: those of one task; or a coordinate
+        on contrast: those that share its value.
+    counted
+        Which rows have a p, of the shape of ``ace``; None: all.
+
+    Raises
+    ------
+    EstimateError
+        If `family` is neither, or no row of the question has its coordinate, or there
+        is no such row.
 
     Examples
     --------
@@ -182,36 +199,71 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
     >>> [members.tolist() for members in row_families(table, "task")[0]]
     [[0, 2], [1, 3]]
     """
-    ace = table["ace"]
-    codes = np.zeros(ace.shape, dtype=np.intp)
-    placebo = np.broadcast_to(
-        is_placebo(table).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape
-    )
-    mixed = placebo.any() and not placebo.all()
-    n = int((~placebo).sum()) if mixed else ace.size
-    named = f"these {n:,} rows" if n > 1 else ""
+    ace, placebo, asked = table["ace"], is_placebo(table), _of_question(table)
+    by_contrast = (-1, *[1] * (ace.ndim - 1))
+    codes = _family_codes(table, family, asked)
+    alone = ~(asked | placebo)
+    kinds = np.broadcast_to((placebo + 2 * alone).reshape(by_contrast), ace.shape)
+    of_row = np.where(kinds == 2, -1, 2 * codes + kinds).ravel()
+    order = np.argsort(of_row, kind="stable")[int((of_row < 0).sum()) :]
+    families = np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1)
+    counts = kinds == (1 if placebo.all() else 0)
+    n = int((counts if counted is None else counts & counted).sum())
     if family is not None:
-        on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
-        if isinstance(family, str) and family == "task" and "task" in ace.dims:
-            values = np.arange(ace.sizes["task"]).reshape(1, -1, *[1] * (ace.ndim - 2))
-            named = "the rows of each task"
-        elif isinstance(family, str) and family in on_contrast:
-            labels = table[family].to_numpy().astype(str)
-            values = np.unique(labels, return_inverse=True)[1].reshape(
-                -1, *[1] * (ace.ndim - 1)
-            )
-            named = f"the rows of each {family}"
-        else:
-            whole = "; None is the whole table" if str(family) == "all" else ""
-            raise EstimateError(
-                f"family={quoted(family)} is neither 'task' nor a coordinate on "
-                f"contrast ({', '.join(on_contrast)}){whole}",
-                argument="family",
-            )
-        codes = np.broadcast_to(values, ace.shape)
-        named += " without placebos" if mixed else ""
-    both = (2 * codes + placebo).ravel()
-    return [np.flatnonzero(both == code) for code in np.unique(both)], named
+        named = f"the rows of each {family}{' in the question' if alone.any() else ''}"
+    elif n > 1:
+        named = (
+            f"the {n:,} rows of the question" if alone.any() else f"these {n:,} rows"
+        )
+    else:
+        return families, ""
+    if alone.any():
+        named += ", each helper by itself"
+    elif placebo.any() and not placebo.all():
+        named += " without placebos"
+    return families, named
+
+
+def _of_question(table: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return whether each contrast is one of the question, shape ``(contrast,)``."""
+    if "of_question" not in table.variables:
+        return np.full(table["ace"].shape[0], True)
+    marked = table["of_question"]
+    if marked.dims != ("contrast",) or marked.dtype != bool:
+        raise EstimateError(
+            f"of_question has dims {marked.dims} and dtype {marked.dtype}, not bool on "
+            "contrast"
+        )
+    if not marked.any():
+        raise EstimateError("of_question is False for every contrast: no row is asked")
+    return np.asarray(marked.to_numpy())
+
+
+def _family_codes(
+    table: xr.Dataset, family: str | None, asked: npt.NDArray[np.bool_]
+) -> Codes:
+    """Return the number of the family of each row, which spreads over ``ace``."""
+    ace = table["ace"]
+    if family is None:
+        return np.zeros([1] * ace.ndim, dtype=np.intp)
+    if isinstance(family, str) and family == "task" and "task" in ace.dims:
+        return np.arange(ace.sizes["task"]).reshape(1, -1, *[1] * (ace.ndim - 2))
+    on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
+    if not isinstance(family, str) or family not in on_contrast:
+        whole = "; None is the whole table" if str(family) == "all" else ""
+        raise EstimateError(
+            f"family={quoted(family)} is neither 'task' nor a coordinate on "
+            f"contrast ({', '.join(on_contrast)}){whole}",
+            argument="family",
+        )
+    labels = table[family].to_numpy()
+    if not (pd.notna(labels) & (labels != ""))[asked].any():
+        raise EstimateError(
+            f"family={quoted(family)}: no row of the question has that coordinate",
+            argument="family",
+        )
+    codes = np.unique(labels.astype(str), return_inverse=True)[1]
+    return codes.reshape(-1, *[1] * (ace.ndim - 1))
 
 
 def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
@@ -232,8 +284,9 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     for variable in (*columns.variables.values(), ace.variable):
         variable.attrs = {}
     out = xr.Dataset({"ace": ace, **columns.data_vars}).assign_coords(coords)
-    if "is_placebo" in source.data_vars:
-        out = out.assign_coords(is_placebo=source["is_placebo"])
+    for name in ("is_placebo", "of_question"):
+        if name in source.data_vars:
+            out = out.assign_coords({name: source[name]})
     stale = {"adjust", "family", "rope", "band"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 

@@ -17,6 +17,7 @@ from scipy import special
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.arm_columns import OF_OWN_ARMS
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
@@ -343,7 +344,7 @@ def _over_predictors(effects: xr.Dataset, each: xr.DataArray) -> xr.Dataset:
         "df": np.divide(total**2, spread, out=df.astype(float), where=spread > 0),
     }
     # of units alone
-    effects = effects.drop_vars(["skewness", "n_up", "n_down"], errors="ignore")
+    effects = effects.drop_vars(["skewness", *OF_OWN_ARMS], errors="ignore")
     return effects.assign(
         {name: (("contrast", "task"), column) for name, column in columns.items()}
     )

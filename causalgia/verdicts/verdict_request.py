@@ -73,7 +73,7 @@ def as_evidence(x: Any) -> Given:
     if has_effects(data):
         return Given("effects", data)
     if isinstance(data, xr.Dataset | pd.DataFrame):
-        return Given("estimates", _with_placebos(as_estimates(data), data))
+        return Given("estimates", _with_marks(as_estimates(data), data))
     if not (
         isinstance(data, xr.DataTree)
         or hasattr(data, "groups")
@@ -89,12 +89,17 @@ def as_evidence(x: Any) -> Given:
     return Given("posterior", data)
 
 
-def _with_placebos(estimates: xr.Dataset, table: Any) -> xr.Dataset:
-    """Return estimates with the column of a table that names its placebos."""
-    if "is_placebo" not in table or "is_placebo" in estimates.variables:
-        return estimates
+def _with_marks(estimates: xr.Dataset, table: Any) -> xr.Dataset:
+    """Return estimates with the columns of a table that name its placebos and the rows
+    of its question.
+    """
+    marks = [name for name in ("is_placebo", "of_question") if name in table]
     return estimates.assign_coords(
-        is_placebo=("contrast", np.asarray(table["is_placebo"]))
+        {
+            name: ("contrast", np.asarray(table[name]))
+            for name in marks
+            if name not in estimates.variables
+        }
     )
 
 
@@ -102,23 +107,19 @@ def _with_placebos(estimates: xr.Dataset, table: Any) -> xr.Dataset:
 class Request:
     """What is to be decided, each part parsed; as the arguments of
     `causalgia.decide`.
-
-    `rare` may be ``"auto"``, which the evidence settles
-    (`causalgia.verdicts.rare_effects.as_rare`).
     """
 
     rope: Rope
     error: Error
     ci_prob: float
-    rare: float | str
-    largest: float | None
+    largest: float | tuple[tuple[str, float], ...] | None
     family: str | None
     shrink: Shrinkage | None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The fields of an `Analysis` among them."""
-        names = ("rare", "family", "error", "largest", "ci_prob")
+        names = ("family", "error", "largest", "ci_prob")
         return {"rope": self.rope.value} | {name: getattr(self, name) for name in names}
 
 
@@ -128,7 +129,6 @@ def as_request(
     rope: Any,
     error: Any = None,
     ci_prob: Any = None,
-    rare: Any = "auto",
     largest: Any = None,
     family: Any = None,
     shrink: Any = None,
@@ -143,9 +143,9 @@ def as_request(
     Examples
     --------
     >>> one = as_evidence(pd.DataFrame({"effect": [1.0], "se": [0.1]}))
-    >>> request = as_request(one, rope="-0.1,0.1", rare=None)
-    >>> request.rope.value, request.error, request.ci_prob, request.rare
-    ((-0.1, 0.1), 'fdr', 0.95, 'none')
+    >>> request = as_request(one, rope="-0.1,0.1")
+    >>> request.rope.value, request.error, request.ci_prob
+    ((-0.1, 0.1), 'fdr', 0.95)
     """
     rate = _as_error(error, given.kind)
     _check_shrinkage(shrink, given.kind)
@@ -155,7 +155,6 @@ def as_request(
         ci_prob=given.ci_prob
         if ci_prob is None
         else as_ci_prob(ci_prob, error=EstimateError),
-        rare=as_field("rare", rare, error=EstimateError),
         largest=as_field("largest", largest, error=EstimateError),
         family=family,
         shrink=shrink,

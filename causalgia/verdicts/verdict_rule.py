@@ -5,7 +5,7 @@ within the kind of verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -35,10 +35,16 @@ class Rows:
         Twice the one-sided p of the direction in which the effect lies beyond its
         region: at most ``1 - ci_prob`` where the interval lies beyond it.
     p_negligible
-        Twice the p of two one-sided tests that the effect lies inside: at most
+        Twice the p of two one-sided tests (TOST) that the effect lies inside: at most
         ``1 - ci_prob`` where the interval lies inside.
+    needed_direction, needed_negligible
+        The p of which q is made. Of a direction the sum of its one-sided p against both
+        ends, since a false one may lie on either side: `p_direction` where the ends are
+        equal, half of it where the region is wide. Of a negligible the p of TOST, since
+        a false one lies on one side.
     region_lower, region_upper
-        Ends of its region; equal where a direction alone is asked for.
+        Ends of its region; equal where a direction alone is asked for, one of them
+        infinite where the region has one side.
     counted
         Which rows are tested: False of rows without a p.
     by_rank
@@ -51,10 +57,17 @@ class Rows:
     upper: Array
     p_direction: Array
     p_negligible: Array
+    needed_direction: Array
+    needed_negligible: Array
     region_lower: Array
     region_upper: Array
     counted: Mask
     by_rank: bool = False
+
+    @property
+    def alone(self) -> Mask:
+        """Of which rows the direction alone is asked."""
+        return np.asarray(self.region_lower == self.region_upper)
 
     @property
     def above(self) -> Mask:
@@ -114,13 +127,17 @@ def rule(
     r"""Return the verdict on each effect: where its interval lies, if the error rate of
     its kind allows it.
 
-    A direction needs the interval beyond the region, "negligible" the interval inside;
-    and ``q <= 1 - ci_prob``. Of ``"fdr"``, q is Benjamini-Hochberg's within a family
-    *and* a kind, over the rows still open to that kind: a direction among the rows
-    whose own interval does not lie inside their region, a negligible among those whose
-    own interval does not lie beyond it. So at most a share ``1 - ci_prob`` of the
-    directions is false on average, and of the negligibles; rows that are plainly of one
-    kind neither help nor hinder verdicts of the other. Where p of a direction is a rank
+    A direction needs the interval beyond the region, "negligible" the interval inside.
+    One row needs no more: its p, twice the one-sided p of the direction or twice that
+    of TOST, is at most ``1 - ci_prob`` exactly there. Of several rows q is at most
+    ``1 - ci_prob`` as well. Of ``"fdr"``, q is Benjamini-Hochberg's within a family
+    *and* a kind, over the rows still open to it (a direction among the rows whose own
+    interval does not lie inside their region, a negligible among those whose own
+    interval does not lie beyond it), of the p that the kind needs: TOST's, not doubled,
+    since a false negligible lies on one side; and the sum of the one-sided p of a
+    direction against both ends. So on average at most a share ``1 - ci_prob`` of the
+    directions is false, and of the negligibles; rows that are plainly of one kind
+    neither help nor hinder verdicts of the other. Where p of a direction is a rank
     among random sequences, all rows are open to one. Of ``"fwer"`` q is Holm's over
     both p of all rows of a family; of ``"each"`` it is p.
 
@@ -138,50 +155,50 @@ def rule(
     References
     ----------
     Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Holm (1979),
-    www.jstor.org/stable/4615733.
+    www.jstor.org/stable/4615733. Schuirmann (1987), doi:10.1007/BF01068419: TOST.
 
     Examples
     --------
     >>> one = np.array([0.0, 1.0])
     >>> rows = Rows(
-    ...     one - 0.2,
-    ...     one + 0.2,
-    ...     np.array([1.0, 1e-4]),
-    ...     np.array([1e-3, 1.0]),
-    ...     one * 0 - 0.5,
-    ...     one * 0 + 0.5,
-    ...     one < 2,
+    ...     lower=one - 0.2,
+    ...     upper=one + 0.2,
+    ...     p_direction=np.array([1.0, 2e-4]),
+    ...     p_negligible=np.array([2e-3, 1.0]),
+    ...     needed_direction=np.array([1.0, 1e-4]),
+    ...     needed_negligible=np.array([1e-3, 1.0]),
+    ...     region_lower=one * 0 - 0.5,
+    ...     region_upper=one * 0 + 0.5,
+    ...     counted=one < 2,
     ... )
-    >>> rule(rows, [np.arange(2)], error="fdr", ci_prob=0.95).verdict.tolist()
-    ['negligible', 'increases']
+    >>> found = rule(rows, [np.arange(2)], error="fdr", ci_prob=0.95)
+    >>> found.verdict.tolist(), found.p_verdict.tolist(), found.q.tolist()
+    (['negligible', 'increases'], [0.002, 0.0002], [0.001, 0.0001])
     """
     shape = rows.lower.shape
     beyond, inside = (rows.above | rows.below).ravel(), rows.inside.ravel()
-    p = np.stack(
-        [
-            np.minimum(rows.p_direction, 1.0).ravel(),
-            np.minimum(rows.p_negligible, 1.0).ravel(),
-        ]
+    alone, counted = rows.alone.ravel(), rows.counted.ravel()
+    p, needed = (
+        np.minimum(np.stack([x.ravel() for x in both]), 1.0)
+        for both in (
+            (rows.p_direction, rows.p_negligible),
+            (rows.needed_direction, rows.needed_negligible),
+        )
     )
-    # a direction alone is asked for
-    alone = (rows.region_lower == rows.region_upper).ravel()
-    p[1, alone] = 1.0
-    counted = rows.counted.ravel()
-    open_to = np.stack([~inside | rows.by_rank, ~beyond & ~alone]) & counted
+    p[1, alone] = needed[1, alone] = 1.0
+    tested = np.stack([counted, counted & ~alone])
+    open_to = tested & np.stack([~inside | rows.by_rank, ~beyond])
     q = p.copy()
     for members in families if error != "each" else []:
         if error == "fwer":
-            both = members[counted[members]]
-            q[:, both] = (
-                stepwise(p[:, both].ravel(), "holm").reshape(2, -1)
-                if len(both)
-                else 1.0
-            )
+            kind, at = np.nonzero(tested[:, members])
+            if len(at):
+                q[kind, members[at]] = stepwise(needed[kind, members[at]], "holm")
             continue
         for kind in (0, 1):
             at = members[open_to[kind, members]]
             if len(at):
-                q[kind, at] = stepwise(p[kind, at], "bh")
+                q[kind, at] = stepwise(needed[kind, at], "bh")
     negligible = np.where(beyond, False, np.where(inside, True, p[1] < p[0]))
     p_verdict, q_verdict = (np.where(negligible, x[1], x[0]) for x in (p, q))
     p_verdict, q_verdict = (
@@ -196,22 +213,25 @@ def rule(
     return Verdicts(*(x.reshape(shape) for x in (verdict, p_verdict, q_verdict)))
 
 
-def with_rare(p_negligible: Array, n: Array, rare: float | None) -> Array:
-    r"""Return the p of "negligible" that also covers an effect on a share `rare` of the
-    backgrounds.
+def with_largest(rows: Rows, n: Array, largest: Array | float) -> Rows:
+    r"""Return rows whose p also cover backgrounds with effects of at most `largest`
+    that were not drawn.
 
-    ``max(p, (1 - rare)^n)``: n independent backgrounds all miss such an effect with
-    that probability.
+    Every p of a row, also those of q, is ``max(p, (1 - s)^n)``, s the share of the
+    backgrounds that could undo the verdict if each of them had an effect of that size:
+    ``(lower - end) / (lower + largest)`` of an increase,
+    ``(end - upper) / (largest - upper)`` or its mirror, the smaller one, of a
+    negligible.
 
     Parameters
     ----------
-    p_negligible
-        P of the tests, any shape.
+    rows
+        Intervals, p-values and regions.
     n
-        Independent backgrounds, of that shape; 0 where they are not known, and p is
-        left as it is.
-    rare
-        The share; None where no rare effects are assumed.
+        Independent backgrounds of the smallest arm, of the shape of the effects; 0
+        where they are not known.
+    largest
+        Bound on any individual effect, on the scale of the contrast.
 
     References
     ----------
@@ -219,82 +239,73 @@ def with_rare(p_negligible: Array, n: Array, rare: float | None) -> Array:
 
     Examples
     --------
-    >>> with_rare(np.array([0.001, 0.001]), np.array([298, 299]), 0.01).round(4)
-    array([0.05  , 0.0495])
+    >>> one = np.array([1.0])
+    >>> ends = one * -0.1, one * 0.1
+    >>> p = one * 1e-9, one, one * 1e-9, one
+    >>> rows = Rows(one * 0.9, one * 1.1, *p, *ends, one > 0)
+    >>> with_largest(rows, np.array([100]), 6.0).p_direction.round(7)
+    array([4.4e-06])
     """
-    if rare is None:
-        return p_negligible
-    missed = np.where(n > 0, np.exp(np.where(n > 0, n, 1) * np.log1p(-rare)), 0.0)
-    return np.maximum(p_negligible, missed)
+    end = np.where(rows.above, rows.region_upper, rows.region_lower)
+    near = np.where(rows.above, rows.lower - end, end - rows.upper)
+    limit = np.where(rows.above, rows.lower, -rows.upper)
+    to_upper = rows.region_upper - rows.upper, largest - rows.upper
+    to_lower = rows.lower - rows.region_lower, largest + rows.lower
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_direction = near / (limit + largest)
+        of_inside = np.minimum(
+            *(
+                np.where((span > 0) & np.isfinite(room), room / span, 1.0)
+                for room, span in (to_upper, to_lower)
+            )
+        )
+
+    def missed(share: Array) -> Array:
+        p = (1 - np.clip(share, 0.0, 1.0)) ** np.maximum(n, 1)
+        return np.where(n > 0, p, 0.0)
+
+    beyond = np.where(rows.above | rows.below, missed(of_direction), 0.0)
+    inside = np.where(rows.inside, missed(of_inside), 0.0)
+    return replace(
+        rows,
+        p_direction=np.maximum(rows.p_direction, beyond),
+        needed_direction=np.maximum(rows.needed_direction, beyond),
+        p_negligible=np.maximum(rows.p_negligible, inside),
+        needed_negligible=np.maximum(rows.needed_negligible, inside),
+    )
 
 
-def with_largest(rows: Rows, n: Array, largest: Array | float | None) -> Array:
-    r"""Return the p of a direction that also covers backgrounds with effects of at most
-    `largest` that were not drawn.
+def reversal_size(rows: Rows, missed: Array) -> Array:
+    r"""Return the effect that a missed share of backgrounds would need to undo where
+    each interval lies; NaN where it lies neither beyond nor inside its region.
 
-    ``max(p, (1 - s)^n)`` with ``s = (lower - end) / (lower + largest)``: the share of
-    the backgrounds that could undo a direction whose limit is `lower` beyond an end of
-    its region, if each of them had an effect of ``-largest``.
+    If a share `missed` of the backgrounds, the largest that was missed by chance, had
+    this effect, the average would fall back to the end of the region:
+    ``lower - (lower - end) / s0`` for an increase, ``upper + (end - upper) / s0`` or its
+    mirror, the nearer to 0, for a negligible.
 
     Parameters
     ----------
     rows
         Intervals and regions.
-    n
-        Independent backgrounds, of the shape of the effects.
-    largest
-        Bound on any individual effect, on the scale of the contrast; None where none is
-        stated.
-
-    Examples
-    --------
-    >>> one = np.array([1.0])
-    >>> rows = Rows(
-    ...     one * 0.9, one * 1.1, one * 1e-6, one, one * -0.1, one * 0.1, one > 0
-    ... )
-    >>> with_largest(rows, np.array([100]), 6.0).round(6)
-    array([4.e-06])
-    """
-    if largest is None:
-        return rows.p_direction
-    up, down = rows.lower - rows.region_upper, rows.region_lower - rows.upper
-    room, limit = np.maximum(up, down), np.where(up >= down, rows.lower, -rows.upper)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where((room > 0) & np.isfinite(room), room / (limit + largest), 0.0)
-    return np.where(
-        n > 0,
-        np.maximum(rows.p_direction, (1 - np.clip(share, 0.0, 1.0)) ** n),
-        rows.p_direction,
-    )
-
-
-def reversal_size(limit: Array, end: Array, missed: Array) -> Array:
-    r"""Return the effect that a missed share of backgrounds would need to undo a
-    direction.
-
-    ``limit - (limit - end) / s0``: if a share `missed` of the backgrounds, the largest
-    that was missed by chance, had this effect, the average would fall back to the end
-    of the region.
-
-    Parameters
-    ----------
-    limit
-        The limit of the interval that is nearest to the region.
-    end
-        The end of the region that it lies beyond.
     missed
         ``s0 = 1 - (1 - ci_prob)^(1/n)``
-        (`causalgia.estimation.effect_intervals.missed_share_of`).
+        (`causalgia.estimation.effect_intervals.missed_share_of`); NaN where n is not
+        known.
 
     Examples
     --------
-    >>> reversal_size(np.array([1.05]), np.array([0.1]), np.array([0.003])).round(0)
-    array([-316.])
-
-    An interval without a limit has none:
-
-    >>> reversal_size(np.array([-np.inf]), np.array([0.1]), np.array([0.003]))
-    array([nan])
+    >>> lower, upper = np.array([1.05, -0.02]), np.array([1.07, 0.06])
+    >>> end = np.full(2, 0.1)
+    >>> rows = Rows(lower, upper, end, end, end, end, -end, end, end > 0)
+    >>> reversal_size(rows, np.array([0.003, 0.003])).round(1)
+    array([-315.6,   13.4])
     """
-    limit = np.where(np.isfinite(limit), limit, np.nan)
-    return np.asarray(limit - (limit - end) / missed)
+    with np.errstate(invalid="ignore"):
+        up = rows.lower - (rows.lower - rows.region_upper) / missed
+        down = rows.upper - (rows.upper - rows.region_lower) / missed
+        to_upper = rows.upper + (rows.region_upper - rows.upper) / missed
+        to_lower = rows.lower - (rows.lower - rows.region_lower) / missed
+    nearer = np.where(np.abs(to_upper) <= np.abs(to_lower), to_upper, to_lower)
+    found = np.select([rows.above, rows.below, rows.inside], [up, down, nearer], np.nan)
+    return np.where(np.isfinite(found), found, np.nan)

@@ -1,0 +1,93 @@
+"""What estimates keep of the own arms of a contrast, where units do not have every arm:
+independent units, the pooled error, and outcomes of two values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from scipy import sparse
+
+from causalgia.effects.two_values import AT_FIRST, COUNTS, WEIGHT, count_two_values
+from causalgia.estimation.pooled_error import pooled_error
+from causalgia.estimation.request import Request
+from causalgia.types import Array, Codes, Mask
+
+OF_OWN_ARMS = (WEIGHT, COUNTS, "n_smallest_arm", "se_pooled", "df_pooled")
+"""Variables of estimates that the rule of verdicts reads, beside effect and error."""
+_ROWS = 4096
+
+
+def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
+    """Return `OF_OWN_ARMS` of effects that hold the outcomes of units: a parallel
+    trial, or a table with gaps.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset(
+    ...     {
+    ...         "outcome": (("unit", "task"), [[0.0], [1.0], [0.0], [0.0], [0.0]]),
+    ...         "weight": (("contrast", "arm"), [[-1.0, 1.0]]),
+    ...     },
+    ...     {"arm": ["c", "w"], "assigned": ("unit", ["c", "w", "w", "c", "c"])},
+    ... )
+    >>> found = of_own_arms(effects, Request("auto", None, (), "population", "units"))
+    >>> found["n_smallest_arm"].values, found["se_pooled"].values.round(3)
+    (array([[2]]), array([[0.373]]))
+    >>> found["two_valued_counts"].values[0, 0, 0, 0], found.two_valued_weight.values
+    (array([0, 0, 0, 3]), array([[[-1.,  1.]]]))
+    """
+    W = effects["weight"].to_numpy().astype(np.float64)
+    y = effects["outcome"]
+    dims = ("contrast", *(dim for dim in y.dims if dim not in ("unit", "arm")))
+    groups = None if request.groups is None else request.groups.codes
+    parallel = "arm" not in y.dims
+    values = y.to_numpy() if parallel else y.transpose("unit", "arm", ...).to_numpy()
+    values = values.astype(np.float64)
+    if parallel:
+        has = effects["assigned"].to_numpy().astype(str)[:, None] == effects[
+            "arm"
+        ].to_numpy().astype(str)
+        there = has.reshape(*has.shape, *[1] * (values.ndim - 1))
+    else:
+        has = there = np.isfinite(values)
+    counts = _independent(there, groups)
+    smallest = np.stack([counts[w != 0].min(axis=0) for w in W])
+    shape = (len(W), *values.shape[1 if parallel else 2 :])
+    columns: dict[str, tuple[tuple[str, ...], Array]] = {
+        "n_smallest_arm": (dims, np.broadcast_to(smallest, shape).astype(np.int64))
+    }
+    alone = groups is None and request.block is None and not request.covariates
+    if parallel and alone and "block" not in effects.coords:
+        flat = values.reshape(len(values), -1)
+        errors = pooled_error(flat, np.argmax(has, axis=1), W)
+        for name, of in zip(("se_pooled", "df_pooled"), errors, strict=True):
+            columns[name] = (dims, of.reshape(shape))
+    if request.target == "population":
+
+        def table(rows: slice) -> Array:
+            if not parallel:
+                return values[rows]
+            return np.where(there[rows], values[rows][:, None], np.nan)
+
+        def blocks() -> Iterator[Array]:
+            for start in range(0, len(values), _ROWS):
+                yield table(slice(start, start + _ROWS))
+
+        # the first units that have each arm
+        first = np.unique(np.argsort(~has, axis=0, kind="stable")[:AT_FIRST].ravel())
+        two = count_two_values(table(first), blocks, sparse.csr_array(W))
+        if two is not None:
+            columns |= two.columns(dims)
+    return xr.Dataset(columns)
+
+
+def _independent(there: Mask, groups: Codes | None) -> Array:
+    """Return the number of independent units that have each arm, ``(A, ...)``."""
+    if groups is None:
+        return there.sum(axis=0)
+    shared = np.zeros((int(groups.max()) + 1, *there.shape[1:]), dtype=bool)
+    np.logical_or.at(shared, groups, there)
+    return shared.sum(axis=0)
