@@ -234,8 +234,9 @@ def _gls(
             if agreement(y[own, a], bound[own, a])[0]:
                 pieces[:, a] = 0.0
         if parent is None:
-            df = satterthwaite((pieces**2).sum(axis=0), there.sum(axis=0) - 1.0)
-    return ace, np.bincount(codes, pieces.sum(axis=1)), float(df)
+            df = float(satterthwaite((pieces**2).sum(axis=0), there.sum(axis=0) - 1.0))
+    psi: Array = np.asarray(np.bincount(codes, pieces.sum(axis=1)), dtype=np.float64)
+    return ace, psi, df
 
 
 @dataclass(frozen=True)
