@@ -161,8 +161,6 @@ def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     assert above[1, 0] <= 2 / 81
 
 
-
-
 # tilted null models
 
 

@@ -60,8 +60,7 @@ def row_families(
     Raises
     ------
     EstimateError
-        If `family` is neither, or no row of the question has its coordinate, or there
-        is no such row.
+        If `family` is neither, or no row of the question has its coordinate.
 
     Examples
     --------
@@ -107,8 +106,8 @@ def _of_question(table: xr.Dataset) -> npt.NDArray[np.bool_]:
             f"of_question has dims {marked.dims} and dtype {marked.dtype}, not bool on "
             "contrast"
         )
-    if not marked.any():
-        raise EstimateError("of_question is False for every contrast: no row is asked")
+    if not marked.any():  # helpers alone were selected: they are what is asked now
+        return np.full(len(marked), True)
     return np.asarray(marked.to_numpy())
 
 
