@@ -106,8 +106,6 @@ def _of_question(table: xr.Dataset) -> npt.NDArray[np.bool_]:
             f"of_question has dims {marked.dims} and dtype {marked.dtype}, not bool on "
             "contrast"
         )
-    if not marked.any():  # helpers alone were selected: they are what is asked now
-        return np.full(len(marked), True)
     return np.asarray(marked.to_numpy())
 
 
@@ -168,6 +166,8 @@ def band_families(
     if n_positions > 1:
         shape = (len(ace), ace.shape[1] // n_positions, *ace.shape[2:])
         table = table.drop_dims("task").assign(ace=(ace.dims, np.zeros(shape)))
+    if not _of_question(table).any():  # a band of helpers that were selected
+        table = table.drop_vars("of_question")
     found, words = row_families(table, family)
     together = np.concatenate(found) if found else np.zeros(0, dtype=np.intp)
     alone = np.setdiff1d(np.arange(table["ace"].size), together)
