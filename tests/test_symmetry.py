@@ -157,7 +157,6 @@ CROSSOVER: dict[str, Verb] = {
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
         for m in ("fdr", "fwer", "each")
     },
-    "decide effects": (cg.decide, {"rope": ROPE, "error": "fwer", **BY_TASK}),
     "decide in sd": (decide, {"rope": "0.4 sd", **BY_TASK}),
     "decide direction": (decide, {"rope": 0, **BY_TASK}),
     "decide largest": (decide, {"rope": ROPE, "largest": LARGEST, **BY_TASK}),

@@ -234,7 +234,7 @@ def test_the_draws_of_a_ratio_have_their_sign_about_1() -> None:
     np.testing.assert_allclose(found["q"], found["lfsr"], atol=1e-12)
 
 
-def test_a_ratio_by_holm_is_decided_about_1() -> None:
+def test_a_ratio_is_decided_about_1() -> None:
     rng = np.random.default_rng(0)
     control = rng.gamma(9, size=(60, 1)) + 5
     outcome = np.hstack([control, control * [1.0, 1.5] + rng.normal(size=(60, 2))])[
@@ -391,7 +391,7 @@ def test_a_ratio_without_bounds_is_undecided() -> None:
     validate(found, "decisions")
 
 
-def test_an_open_ratio_is_undecided_by_holm() -> None:
+def test_an_open_ratio_is_undecided() -> None:
     rng = np.random.default_rng(4)
     y = np.stack([rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30)], axis=1)[
         :, :, None
@@ -642,6 +642,30 @@ def test_effects_are_decided_by_holm_as_their_estimates_are(
     for name in ("lower", "upper"):  # no other row is in an interval
         np.testing.assert_array_equal(found[name], estimates[name])
     assert {"increases", "decreases", "undecided"} <= set(verdicts(found))
+
+
+def test_fwer_is_holm_over_both_p_of_all_rows_for_effects_as_for_estimates() -> None:
+    """Of units in clusters, too: one estimate, the intervals of each effect, one
+    warning; and no draws, whatever the seed.
+    """
+    ice = np.random.default_rng(4).exponential(1.0, (60, 3))[..., None]
+    effects = xr.Dataset(
+        {"ice": (("unit", *EFFECT), ice - 1.0)},
+        coords={"parent": ("unit", np.arange(60) // 3)},
+    )
+    estimates = cg.estimate(effects)
+    found, seeded = (
+        decide(effects, rope=(-0.2, 0.2), error="fwer", rng=r) for r in (None, 3)
+    )
+    of_estimates = decide(estimates, rope=(-0.2, 0.2), error="fwer")
+    for name in ("verdict", "q", "p_verdict", "lower", "upper"):
+        np.testing.assert_array_equal(found[name], of_estimates[name])
+        np.testing.assert_array_equal(found[name], seeded[name])
+    np.testing.assert_array_equal(found["lower"], estimates["lower"])
+    assert "band" not in found.attrs
+    direction = decide(estimates, rope=0, error="fwer")
+    p = estimates["p"].values.ravel()  # no other is asked for
+    np.testing.assert_allclose(direction["q"].values.ravel(), stepwise(p, "holm"))
 
 
 def test_a_family_is_decided_by_itself() -> None:
