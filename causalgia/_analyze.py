@@ -364,7 +364,7 @@ def infer_and_decide(
     tasks = tasks_that_vary(estimates, rope)
     note = left_out_sentence(estimates, tasks, rope)
     posterior, decisions = _posterior_and_decisions(
-        stored, effects, estimates, tasks, requested, key, client, shrinks=shrinks
+        stored, estimates, tasks, requested, key, client, shrinks=shrinks
     )
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
@@ -380,7 +380,6 @@ def infer_and_decide(
 
 def _posterior_and_decisions(
     stored: xr.Dataset,
-    effects: xr.Dataset | None,
     estimates: xr.Dataset,
     tasks: list[Any],
     requested: Analysis,
@@ -394,10 +393,7 @@ def _posterior_and_decisions(
     from causalgia.verdicts import decide
     from causalgia.verdicts.shrinkage import shrink_effects
 
-    effects, estimates = (
-        None if effects is None else select_tasks(effects, tasks),
-        select_tasks(estimates, tasks),
-    )
+    estimates = select_tasks(estimates, tasks)
     how: dict[str, Any] = {
         "rope": requested.region,
         "ci_prob": requested.ci_prob,
@@ -407,20 +403,7 @@ def _posterior_and_decisions(
         return _decide_by_posterior(
             estimates, requested, how, derive(key, "infer"), client
         )
-    if (
-        requested.error == "fwer"
-        and effects is not None
-        and _resamples_units(requested)
-    ):
-        decisions = decide(
-            effects,
-            **how,
-            error="fwer",
-            cluster=requested.cluster,
-            rng=derive(key, "decide"),
-        )
-    else:
-        decisions = decide(estimates, **how, error=requested.error)
+    decisions = decide(estimates, **how, error=requested.error)
     if requested.error == "fdr" and is_monitored(stored, estimates):
         decisions = by_sequence(decisions, stored)
     if shrinks:
@@ -436,14 +419,6 @@ def _posterior_and_decisions(
             decisions.assign(columns), "decisions", *([why] if why else [])
         )
     return None, decisions
-
-
-def _resamples_units(requested: Analysis) -> bool:
-    """Return whether one simultaneous band of units holds for the target."""
-    return (requested.target, requested.weights) == (
-        "population",
-        "units",
-    ) and requested.shrink.moderate is None  # type: ignore[union-attr]
 
 
 def _decide_by_posterior(

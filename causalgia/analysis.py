@@ -29,6 +29,7 @@ from causalgia.choices import (
     Error,
     Scale,
     Target,
+    placebos_for_ranks,
 )
 from causalgia.errors import (
     CausalgiaError,
@@ -318,7 +319,7 @@ class Analysis:
                 if not matched(task, tasks or ()):
                     _check_known(task, tasks or (), "task", "tasks", name)
         names = self._names_of_tasks(tasks)
-        self._check_rope(placebos, names)
+        self._check_rope(arms, placebos, names)
         if self.across is not None:
             self._check_number(arms, names, tasks)
         if self.error == "posterior" and self.control is not None:
@@ -385,22 +386,16 @@ class Analysis:
                 _check_known(name, known, "coordinate of the units", field)
 
     def _check_rope(
-        self, placebos: Sequence[str] | None, tasks: Sequence[str] | None
+        self,
+        arms: Sequence[str],
+        placebos: Sequence[str] | None,
+        tasks: Sequence[str] | None,
     ) -> None:
         region = self.region
         if region is None:
             return
-        n = None  # the number of contrasts of a single placebo
-        if placebos is not None and self.contrasts is None and self.interaction is None:
-            n = len(set(placebos) - {str(self.control)})
-        elif placebos is not None:
-            n = len(fixed_placebo_contrasts(self.weights_by_contrast, set(placebos)))
-        if region.of_placebos and n is not None and n < LEAST_PLACEBOS:
-            raise DesignError(
-                f"Analysis: rope={quoted(region.value)} needs contrasts of "
-                f"{LEAST_PLACEBOS} or more placebos, and there are {n}",
-                argument="rope",
-            )
+        if region.of_placebos and placebos is not None:
+            self._check_placebos(region, arms, placebos)
         if tasks is None or region.kind != "by task":
             return
         for task in region.argument:
@@ -410,6 +405,28 @@ class Analysis:
                 raise DesignError(
                     f"Analysis: rope: there is no region for the task {quoted(task)}",
                 )
+
+    def _check_placebos(
+        self, region: Rope, arms: Sequence[str], placebos: Sequence[str]
+    ) -> None:
+        """Raise DesignError where a region of placebos has too few of them."""
+        contrasts = [arm for arm in arms if arm != str(self.control)]
+        of_placebos = [arm for arm in contrasts if arm in set(placebos)]
+        if self.contrasts is not None or self.interaction is not None:
+            contrasts = list(self.weights_by_contrast)
+            of_placebos = fixed_placebo_contrasts(
+                self.weights_by_contrast, set(placebos)
+            )
+        asked = rows_of_question(self.question, contrasts)
+        of_question = {one for one, it in zip(contrasts, asked, strict=True) if it}
+        n, k = len(of_placebos), len(of_question - set(of_placebos))
+        needed = placebos_for_ranks(k) if region.kind == "placebo" else LEAST_PLACEBOS
+        if n < needed:
+            raise DesignError(
+                f"Analysis: rope={quoted(region.value)} needs {needed:,} placebos for "
+                f"{k:,} contrast{'s' * (k != 1)}, and there are {n:,}",
+                argument="rope",
+            )
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:

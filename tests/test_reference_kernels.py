@@ -14,13 +14,13 @@ dose_response,         joint tests of several contrasts
 factorial_2x2x2
 eight_schools,         quantiles of tau, mu and each effect without the error of draws
 random_effects_...
-fdr_hierarchical       Simes' p of families, selected families, Holm within them
 helical_phase          the wave itself; `experiments.spacing` needs a predictor for it
 moderated_t            moderated variances (of predictors, in `cg.estimate`)
+p_adjust, stats_turn4  Holm; p that are missing, or 0
 power                  one-sided and normal power, and two one-sided tests
 ppi                    weights of the predictions that are given
 random_effects         all that `cg.mpra.average` leaves out of metafor's answer
-shared_control         one-sided maxima
+shared_control         critical values of a given correlation
 shared_effects         patterns that are given, where `cg.infer` learns them
 =====================  ===============================================================
 
@@ -51,8 +51,8 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     power_tuning,
     powered_mean,
 )
-from causalgia.multiplicity.adjusted_p import hierarchical_q
-from causalgia.multiplicity.multivariate_t import correlation_factor, multivariate_t_max
+from causalgia.multiplicity.adjusted_p import stepwise
+from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from causalgia.planning.power_functions import (
     _inside_probability,
     detectable,
@@ -377,21 +377,6 @@ def test_effects_with_a_known_covariance() -> None:
     posterior_agrees(post, tau, theirs, theirs, 1e-5)
 
 
-# ---- fdr_hierarchical: Benjamini and Bogomolov
-
-
-@pytest.mark.parametrize(("within", "suffix"), [("bh", ""), ("holm", "_holm")])
-def test_families_are_selected_as_in_the_paper(within: Any, suffix: str) -> None:
-    d, r = table("fdr_hierarchical"), expected("fdr_hierarchical")
-    found = hierarchical_q(d["p"], codes(d["family"]), alpha=r["q"], within=within)
-    np.testing.assert_allclose(found.simes, r["simes"], rtol=1e-12)
-    np.testing.assert_allclose(found.simes_adjusted, r["simes_bh"], rtol=1e-12)
-    assert found.selected.tolist() == r["selected"]
-    theirs = [1.0 if q is None else q for q in r["q_bb" + suffix]]
-    np.testing.assert_allclose(found.q, theirs, rtol=1e-12)
-    assert (found.q <= r["q"]).tolist() == r["rejected" + suffix]
-
-
 # ---- helical_phase
 
 WAVE = ("cos", "sin", "amplitude", "amplitude_se", "phase_bp", "phase_bp_se")
@@ -462,6 +447,29 @@ def test_moderated_variances() -> None:
         np.testing.assert_allclose(
             found[name][:, 0], theirs[name], rtol=1e-6, atol=1e-12, err_msg=name
         )
+
+
+# ---- p_adjust, stats_turn4: p.adjust
+
+
+@pytest.mark.parametrize("method", ["BH", "holm"])
+def test_adjusted_p(method: str) -> None:
+    """With p that are missing, or 0, which no estimate has."""
+    found = stepwise(table("p_adjust")["p"].to_numpy(float), method.lower())  # type: ignore[arg-type]
+    theirs = np.array(expected("p_adjust")["adjusted"][method], dtype=float)
+    np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", [False, True])
+def test_holm_by_family(family: bool) -> None:
+    """q of `decide(error="fwer")` is Holm's over both p of each row."""
+    d = table("stats_turn4", "p_values")
+    of = d["family"] if family else np.zeros(len(d))
+    found = d.groupby(of)["p"].transform(lambda p: stepwise(p.to_numpy(), "holm"))
+    case = "p.adjust holm by family" if family else "p.adjust holm"
+    frame = pd.read_csv(HERE / "stats_turn4" / "expected.tsv", sep="\t", comment="#")
+    theirs = frame[frame["case"] == case]
+    np.testing.assert_allclose(found, theirs["value"].astype(float), rtol=1e-12)
 
 
 # ---- power: pwr
@@ -636,28 +644,18 @@ def test_random_effects_of_a_full_covariance(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "critical", "p"),
-    [("crossover", 5e-4, 1e-4), ("parallel_dunnett", 1e-6, 1e-6)],
+    ("case", "critical"),
+    [("crossover", 5e-4), ("parallel_dunnett", 1e-6)],
     ids=["qmc", "quadrature"],
 )
-@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
-def test_maxima_of_a_multivariate_t(
-    case: str, critical: float, p: float, alternative: Any
-) -> None:
+def test_maxima_of_a_multivariate_t(case: str, critical: float) -> None:
     theirs = expected("shared_control")[case]
-    mine = multivariate_t_max(
-        np.array(theirs["t"]),
-        correlation_factor(np.array(theirs["correlation"])),
-        theirs["df"],
-        alternative=alternative,
+    mine = equicoordinate(
+        correlation_factor(np.array(theirs["correlation"])), theirs["df"]
     )
-    end, side = ("", "two") if alternative == "two-sided" else ("_greater", "one")
-    for ours, name, atol in (
-        (mine.critical, f"critical_{side}_sided", critical),
-        (mine.p_single_step, f"p_single_step{end}", p),
-        (mine.p_step_down, f"p_step_down{end}", p),
-    ):
-        np.testing.assert_allclose(ours, theirs[name], rtol=0, atol=atol, err_msg=name)
+    np.testing.assert_allclose(
+        mine, theirs["critical_two_sided"], rtol=0, atol=critical
+    )
 
 
 # ---- shared_effects: mash by mixsqp and mvtnorm

@@ -12,11 +12,10 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import _reporting
-from causalgia.errors import DegenerateWarning
 
 UNTIL = [
-    cg.Decided(rope=(-9, 9), control="pl", rare=0.1),
-    cg.Decided(rope=(-0.1, 0.1), control="pl", rare=0.05),
+    cg.Decided(rope=(-9, 9), control="pl", min_clusters=100),
+    cg.Decided(rope=(-0.1, 0.1), control="pl", min_clusters=100),
 ]
 
 
@@ -51,7 +50,7 @@ def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm
         design,
         cg.zoo.oracle("gata1_like"),
         rng=1,
-        until=cg.Decided(rope=(-0.1, 0.1), rare=0.05),
+        until=cg.Decided(rope=(-0.1, 0.1), min_clusters=100),
     )
     assert cg.report(outcomes).splitlines()[-3:] == [
         "  a   do()",
@@ -178,20 +177,6 @@ def test_a_ratio_is_described_as_a_quotient():
         .item()
         .endswith("= AGATAAG) / do()^0.5 / do(x[9:16] ~ rearranged AGATAAG)^0.5")
     )
-
-
-def test_two_units_leave_part_of_the_population_unseen():
-    wrote = cg.FunctionPredictor(
-        lambda x: 1.0 * (x[:, 0, 9:12].sum(1) == 3), tasks=["A"], scale="s"
-    )
-    arms = {"a": cg.Embed("CCC", at=9), "A": cg.Embed("AAA", at=9)}
-    two = cg.run(
-        cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=2), wrote, rng=1
-    )
-    with pytest.warns(DegenerateWarning):
-        found = cg.estimate(cg.contrast(two, control="a"))
-    text = cg.report(cg.decide(found, rope=(-1.1, 1.1)), sentences=True)
-    assert f" {100 * (1 - 0.05**0.5):.2g} % " in text
 
 
 def test_outcomes_name_the_predictor_and_the_analysis():

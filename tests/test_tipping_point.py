@@ -510,7 +510,7 @@ def test_q_withholds_a_verdict_beyond_the_interval() -> None:
 
 
 def test_at_a_shift_of_0_everything_is_that_of_decide() -> None:
-    """Also of pairs of 0/1 outcomes, whose interval is of the numbers that differ."""
+    """Also of 0/1 outcomes, whose interval is of the proportions of each arm."""
     rng = np.random.default_rng(11)
     y = (rng.random((300, 3, 2)) < np.array([0.1, 0.2, 0.11])[:, None]).astype(float)
     coords = {
@@ -525,7 +525,7 @@ def test_at_a_shift_of_0_everything_is_that_of_decide() -> None:
         found = cg.tipping_point(planned).sel(shift=0)
         estimates = cg.estimate(cg.contrast(planned))
         decided = cg.decide(estimates, rope=(-0.08, 0.08), family=family, shrink=None)
-        assert "n_up" in estimates
+        assert "two_valued_counts" in estimates
         for name in ("ace", "lower", "upper"):
             np.testing.assert_allclose(
                 found[f"tilted_{name}"], decided[name], rtol=1e-9, atol=1e-12

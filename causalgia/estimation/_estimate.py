@@ -61,6 +61,7 @@ from causalgia.estimation.request import (
     check_clusters,
     check_two_clusters,
     contrast_labels,
+    null_value,
     rescale,
     undo_rescale,
     with_clusters,
@@ -104,7 +105,7 @@ def estimate(
     The ACE is ``E_u[ICE_u]`` over the population that `target` names. The estimator
     follows from the trial: a crossover averages the ICE, a parallel trial compares the
     means of the arms, a table with gaps takes generalized least squares, and units that
-    share a parent are clustered. `causalgia.report`, `adjust`, `infer` or `decide`
+    share a parent are clustered. `causalgia.report`, `infer` or `decide`
     follow.
 
     Parameters
@@ -181,11 +182,11 @@ def estimate(
 
     Notes
     -----
-    If nothing varies beyond the rounding of the outcomes, ``exact`` is true; interval
-    and p say what units that were not drawn could add, if they answered as far from the
-    others as any did in that task. Curves over positions have t intervals alone, and
+    If nothing varies beyond the rounding of the outcomes, ``exact`` is true and
+    the interval is that value. Curves over positions have t intervals alone, and
     `causalgia.multiplicity.simultaneous` gives their bands. ``log_p`` is the natural
-    logarithm of p, also where p underflows. One unit gives ``ace`` alone, and so does
+    logarithm of p, also where p underflows. ``p_t`` is the p of Student's t alone, as R
+    prints it from ``ace, se, df``. One unit gives ``ace`` alone, and so does
     the target ``"units"`` of a crossover without random arms, with se 0. For
     ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
     scale of means, p tests attrs["null_value"]; limits of a ratio are those of its
@@ -298,7 +299,11 @@ def estimate(
         estimates = _labeled(
             effects,
             *_answer_columns(
-                answer, limits, curves=with_positions, parallel="assigned" in effects
+                answer,
+                limits,
+                null_value(effects),
+                curves=with_positions,
+                parallel="assigned" in effects,
             ),
             request,
             ci_prob,
@@ -464,6 +469,9 @@ def _by_the_rule(
     columns = of_own_arms(effects, request) if "outcome" in effects else effects
     found = [name for name in OF_OWN_ARMS if name in columns]
     estimates = estimates.assign({name: columns[name].variable for name in found})
+    if "se_pooled" in estimates:  # what rounding leaves is no spread
+        varies = estimates["se"] > 0
+        estimates["se_pooled"] = estimates["se_pooled"].where(varies, 0.0)
     columns = by_the_rule(estimates, ci_prob)
     return annotate(
         estimates.assign({name: (dims, values) for name, values in columns.items()})
@@ -489,7 +497,7 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _answer_columns(
-    answer: Answer, limits: Limits, *, curves: bool, parallel: bool
+    answer: Answer, limits: Limits, null: float, *, curves: bool, parallel: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from an answer and its p and limits."""
     e = answer.estimate
@@ -520,6 +528,8 @@ def _answer_columns(
     columns: dict[str, Any] = {"ace": e.ace, "se": e.se}
     if not (answer.by_definition and exact.all()):
         columns |= {"df": e.df, "p": p, "lower": lower, "upper": upper, **others}
+        if not curves:
+            columns["p_t"] = p_and_limits(e.ace - null, e.se, e.df, ci_prob=0.95)[0]
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
     columns["largest_ice"] = np.broadcast_to(answer.reach, e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):

@@ -249,7 +249,7 @@ def check_analysis(
     DesignError
         If it names an arm, factor, task or coordinate of the units that there is not,
         asks for an interaction without one arm for each combination of two levels,
-        groups units by their GC content, has a region of placebos without 40 of
+        groups units by their GC content, has a region of placebos with too few of
         them, or in a crossover asks for blocks or covariates.
 
     Examples

@@ -63,14 +63,6 @@ class Fit:
 
 
 ROWS = [
-    Row("a p-value is nan", lambda: cg.adjust([0.1, np.nan]), EstimateError, "1"),
-    Row("a p-value is 1.2", lambda: cg.adjust([0.1, 1.2]), EstimateError, "1.2"),
-    Row(
-        "p-values alone in families",
-        lambda: cg.adjust([0.1, 0.2], family="motif"),
-        EstimateError,
-        "family",
-    ),
     Row(
         "errors beside a table that has them",
         lambda: cg.from_effects(OURS, 0.5),
@@ -100,7 +92,7 @@ ROWS = [
     ),
     Row(
         "units that lack an arm are resampled",
-        lambda: cg.adjust(effects(), method="bootstrap_t", rng=0),
+        lambda: cg.simultaneous(effects(), method="bootstrap_t", rng=0),
         EstimateError,
         "bootstrap_t",
     ),
