@@ -28,6 +28,7 @@ import xarray as xr
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from shared_folder import IS_NAMED
 from validation import (
+    arms,
     bench,
     between_tasks,
     claims,
@@ -66,6 +67,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
 CHECKS: list[Check] = [
     *verdicts.CHECKS,
+    *arms.CHECKS,
     *claims.CHECKS,
     *placebo.CHECKS,
     *matched.CHECKS,
@@ -317,7 +319,7 @@ def _not_yet(have: set[str]) -> str:
     left = [check for check in CHECKS if check.name not in have]
     if not left:
         return ""
-    of_rule = sum(check in verdicts.CHECKS for check in left)
+    of_rule = sum(check in (*verdicts.CHECKS, *arms.CHECKS) for check in left)
     return _NOT_YET.format(
         left=len(left),
         of_rule=f", {of_rule:,} of them about the rule of verdicts" if of_rule else "",

@@ -417,7 +417,9 @@ class Analysis:
             of_placebos = fixed_placebo_contrasts(
                 self.weights_by_contrast, set(placebos)
             )
-        n, k = len(of_placebos), len(set(contrasts) - set(of_placebos))
+        asked = rows_of_question(self.question, contrasts)
+        of_question = {one for one, it in zip(contrasts, asked, strict=True) if it}
+        n, k = len(of_placebos), len(of_question - set(of_placebos))
         needed = placebos_for_ranks(k) if region.kind == "placebo" else LEAST_PLACEBOS
         if n < needed:
             raise DesignError(

@@ -383,9 +383,9 @@ def test_a_ratio_is_planned_about_1_as_its_logarithm_is_about_0(kind: str) -> No
         mine, theirs = (
             power(ratio, n_units=90, **asked),
             power(log, n_units=90, **on_log),
-        )  # type: ignore[arg-type]
+        )
         np.testing.assert_allclose(mine["power"], theirs["power"], rtol=1e-6)
-        mine, theirs = sample_size(ratio, **asked), sample_size(log, **on_log)  # type: ignore[arg-type]
+        mine, theirs = sample_size(ratio, **asked), sample_size(log, **on_log)
         assert mine["n_units"].item() == theirs["n_units"].item()
     mine, theirs = (minimal_detectable_effect(x, n_units=90) for x in (ratio, log))
     np.testing.assert_allclose(
@@ -413,7 +413,7 @@ def test_a_difference_about_1_is_planned_about_1() -> None:
         mine, theirs = (
             power(pilot, n_units=20, **asked),
             power(plain, n_units=20, **about_0),
-        )  # type: ignore[arg-type]
+        )
         np.testing.assert_allclose(mine["power"], theirs["power"], rtol=1e-9)
     mine, theirs = (minimal_detectable_effect(x, n_units=20) for x in (pilot, plain))
     np.testing.assert_allclose(

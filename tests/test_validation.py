@@ -1,8 +1,8 @@
 """The validation table with fewer trials: every promise inside its band, every method
 shown failing outside it.
 
-Every second row about verdicts, estimates, ratios and contrasts between tasks runs
-always; the rest are marked `simulation`. Rows on real networks are `real`.
+Every second row about company of verdicts, estimates, ratios and contrasts between tasks
+runs always; the rest are marked `simulation`. Rows on real networks are `real`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ ALWAYS = {
     check.name
     for module in (verdicts, estimation, ratios, between_tasks)
     for check in module.CHECKS
+    if module is not verdicts or check.section == verdicts.COMPANY
 }
 
 

@@ -39,16 +39,40 @@ def test_shifted_estimates_are_those_of_shifted_effects() -> None:
     assert (ours["verdict"] == theirs["verdict"]).all()
 
 
-def test_rows_with_the_same_counts_have_the_estimate_of_their_outcomes() -> None:
-    effect = np.array([[0.0, 0.3], [-0.3, 0.1]])
-    made = verdicts.pairs(0.1, effect, 50, np.random.default_rng(1))
-    up, down = made["n_up"], made["n_down"]
-    np.testing.assert_allclose(made["ace"], (up - down) / 50)
-    unit = np.arange(50)[:, None, None]
-    ice = (unit < up) * 1.0 - ((unit >= up) & (unit < up + down))
-    real = estimated(ice)
-    for name in ("ace", "se", "df", "skewness"):
-        np.testing.assert_allclose(made[name], real[name], err_msg=name)
+def test_tables_of_pairs_are_those_that_decide_makes_of_their_outcomes() -> None:
+    rng, effect = (
+        np.random.default_rng(1),
+        np.array([[0.0, 0.3, 0.0], [-0.3, 0.1, 0.5]]),
+    )
+    made = verdicts.pairs(0.1, effect, 50, rng)
+    found = made.estimates
+    np.testing.assert_allclose(
+        found["ace"].to_numpy()[0][made.which], effect, atol=0.25
+    )
+    columns = {
+        name: x.isel(contrast=0).isel(task=made.which.T.ravel())
+        for name, x in found.data_vars.items()
+        if x.dims[:2] == verdicts.EFFECT and "contrast_" not in x.dims
+    }
+    for table in range(3):  # a table as one of its own
+        own = xr.Dataset(
+            {
+                name: x.isel(task=slice(2 * table, 2 * table + 2))
+                .drop_vars(["task", "contrast"], errors="ignore")
+                .rename(task="contrast")
+                .expand_dims("task", axis=1)
+                for name, x in columns.items()
+            },
+            {"contrast": ["a", "b"], "task": ["t"]},
+            attrs=found.attrs,
+        )
+        for rope in (0, (-0.15, 0.15)):
+            ours = verdicts.decided_on_pairs(made, rope).isel(task=table)
+            theirs = verdicts.decided(own, rope).isel(task=0)
+            for name in ("verdict", "q", "p", "p_verdict", "lower", "upper"):
+                assert (
+                    ours[name].to_numpy().tolist() == theirs[name].to_numpy().tolist()
+                )
 
 
 def test_tables_of_a_cell_are_the_same_with_every_number_of_rows() -> None:

@@ -204,29 +204,22 @@ def wide_and_narrow(rng: Rng, k: int, n: int) -> np.ndarray:
     )
 
 
-def one_sided(rng: Rng, k: int, n: int) -> np.ndarray:
-    return 2 * rng.exponential(size=(k, n))
-
-
 TRUTHS: dict[str, tuple[Truth, float]] = {
-    "N(0, .5), ROPE 3": (normal(0.5), 3.0),
     "N(0, 2), ROPE 4": (normal(2.0), 4.0),
-    "on the bounds of 1": (at_the_bound, 1.0),
-    "on the bounds of 4": (lambda rng, k, n: 4 * at_the_bound(rng, k, n), 4.0),
+    "all at +-1, ROPE 1": (at_the_bound, 1.0),
+    "all at +-4, ROPE 4": (lambda rng, k, n: 4 * at_the_bound(rng, k, n), 4.0),
     "a sixth at 50, the rest +-1.5, ROPE 1": (one_sixth_large, 1.0),
     "10 % N(0, 4), the rest N(0, .3), ROPE 3": (wide_and_narrow, 3.0),
-    "exponential, mean 2, ROPE 1": (one_sided, 1.0),
-}
-_LABELS = {
-    "on the bounds of 1": "all at +-1, ROPE 1",
-    "on the bounds of 4": "all at +-4, ROPE 4",
 }
 LAWS: dict[str, draws.Draw] = {
     "normal": draws.normal,
     "exponential": draws.exponential,
     "lognormal": draws.lognormal,
 }
-_TABLE = "Default analysis of tables: K effects with standard error 1 under one control"
+_TABLE = (
+    "Default analysis of tables: K effects with a known standard error of 1, correlated "
+    "by r"
+)
 _POSTERIOR = 'Tables of 30 or more independent effects, declared error="posterior"'
 _POSTERIOR_UNITS = 'Units: 30 or more arms, one control, declared error="posterior"'
 _RARE_OR_SKEWED = "Default analysis of units: 40 arms with rare or skewed effects"
@@ -242,9 +235,9 @@ _UNITS = (
 
 
 @cache
-def _of_table(name: str, k: int, n: int) -> Printed:
-    truth, rope = TRUTHS[name]
-    return from_table(truth, k, rope, n, seed=zlib.crc32(f"{name}, {k}".encode()))
+def _of_table(name: str, k: int, shared: float, n: int) -> Printed:
+    (truth, rope), seed = TRUTHS[name], zlib.crc32(f"{name}, {k}".encode())
+    return from_table(truth, k, rope, n, seed, shared=shared)
 
 
 @cache
@@ -307,11 +300,11 @@ def _rows(
     ]
 
 
-def _table_rows(name: str, k: int) -> list[Check]:
+def _table_rows(name: str, k: int, shared: float) -> list[Check]:
     return _rows(
         _TABLE,
-        f"K = {k}, {_LABELS.get(name, name)}",
-        lambda n: _of_table(name, k, n),
+        f"K = {k}, r = {shared:g}, {name}",
+        lambda n: _of_table(name, k, shared, n),
         covers=0.94,
         false="at most",
         full=2_000,
@@ -457,7 +450,13 @@ _SHARED = Check(
 
 
 CHECKS = [
-    *(row for k in (1, 6, 29, 40) for name in TRUTHS for row in _table_rows(name, k)),
+    *(
+        row
+        for shared in (0.0, 0.5)
+        for k in (1, 29, 100)
+        for name in TRUTHS
+        for row in _table_rows(name, k, shared)
+    ),
     *(row for k in (30, 100, 400) for name in SPREADS for row in _spread_rows(name, k)),
     _SHARED,
     *(

@@ -32,7 +32,8 @@ from causalgia.types import Array, Codes, Mask
 _RATIOS = np.append(0.0, np.logspace(-4, 10, 29))
 """Ratios of the variances (units over rest) between which the likelihood's maximum is
 looked for. Beyond the last, units without a pair have no weight to speak of."""
-_HALVINGS = 48
+_PASSES = 9
+"""Each divides what lies between two ratios in 29."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,6 @@ class OwnArms:
         Units with any own arm, and the independent ones (parents) among them.
     n
         Independent units of the contrast's smallest arm, shape ``(K, T)``.
-    known
-        Whether each own arm has two independent units. Where not, `se` is the range of
-        the outcomes and says nothing.
     """
 
     ace: Array
@@ -73,7 +71,13 @@ class OwnArms:
     n_units: Codes
     n_clusters: Codes
     n: Codes
-    known: Mask
+
+    @property
+    def known(self) -> Mask:
+        """Whether each own arm has two independent units, shape ``(K, T)``. Where not,
+        `se` is the range of the outcomes and says nothing.
+        """
+        return np.asarray(self.n >= 2)
 
 
 def own_arms(
@@ -134,45 +138,32 @@ def own_arms(
     factor = np.zeros((n_groups, *shape))
     for k, row in enumerate(W):
         own = np.flatnonzero(row)
-        y, w, within = Y[:, own], row[own], bound[:, own]
-        gaps = []
+        w = row[own]
         for t in range(n_tasks):
-            units = np.flatnonzero(np.isfinite(y[:, :, t]).any(axis=1))
-            cells = y[units, :, t]
-            has = np.isfinite(cells)
+            y = Y[:, own, t]
+            units = np.flatnonzero(np.isfinite(y).any(axis=1))
+            y, within = y[units], bound[:, own, t][units]
+            there = np.isfinite(y)
             groups, codes = np.unique(group[units], return_inverse=True)
             in_arm = np.zeros((len(groups), len(own)), dtype=bool)
-            np.logical_or.at(in_arm, codes, has)
+            np.logical_or.at(in_arm, codes, there)
             least[k, t] = in_arm.sum(axis=0).min()
             n_units[k, t], n_clusters[k, t] = len(units), len(groups)
-            ice = _weighted(cells[has.all(axis=1)], w)
+            ice = _weighted(y[there.all(axis=1)], w)
             largest[k, t] = (
                 np.abs(ice).max(initial=0.0)
-                if (has.sum(axis=1) > 1).any()
-                else np.nanmax(cells) - np.nanmin(cells)
+                if (there.sum(axis=1) > 1).any()
+                else np.nanmax(y) - np.nanmin(y)
             )
+            clusters = None if parent is None else codes
             if least[k, t] < 2:
-                found = _unknown(cells, w, in_arm)
-            elif has.all():
-                found = _mean(
-                    ice,
-                    _weighted(within[units, :, t], np.abs(w)),
-                    None if parent is None else codes,
-                )
+                found = _unknown(y, w, in_arm)
+            elif there.all():
+                found = _mean(ice, _weighted(within, np.abs(w)), clusters)
             else:
-                gaps.append(t)
-                continue
+                found = _gls(y, w, np.where(there, within, 0.0), clusters)
             ace[k, t], factor[groups, k, t], df[k, t] = found
-        if gaps:
-            ace[k, gaps], factor[:, k, gaps], df[k, gaps] = _gls(
-                y[:, :, gaps],
-                w,
-                group,
-                within[:, :, gaps],
-                independent=parent is None,
-            )
     se, leverage = root_sum_squares(factor)
-    known = least >= 2
     return OwnArms(
         ace=ace,
         se=se,
@@ -180,14 +171,13 @@ def own_arms(
         factor=factor,
         # of the rows that belong to the contrast, not of all
         skewness=np.where(
-            known, skewness(factor) * np.sqrt(n_clusters / n_groups), 0.0
+            least >= 2, skewness(factor) * np.sqrt(n_clusters / n_groups), 0.0
         ),
         leverage=leverage,
         largest=largest,
         n_units=n_units,
         n_clusters=n_clusters,
         n=least,
-        known=known,
     )
 
 
@@ -219,44 +209,39 @@ def _unknown(cells: Array, w: Array, in_arm: Mask) -> tuple[float, Array, float]
 
 
 def _gls(
-    y: Array, w: Array, group: Codes, bound: Array, *, independent: bool
-) -> tuple[Array, Array, Array]:
-    """Return ACE ``(T,)``, contributions ``(G, T)`` and df ``(T,)`` of a contrast with
-    gaps.
-    """
-    cells, n_tasks = _Cells.of(y), y.shape[2]
-    ratio = cells.ratio()
-    H, v, scale = cells.equations(ratio)
-    ace, df = np.zeros((2, n_tasks))
-    psi = np.zeros((int(group.max()) + 1, n_tasks))
-    for t in range(n_tasks):
-        there, B = cells.there[:, :, t], cells.basis[t] * scale[t]
-        levels = cells.center[t] + B @ np.linalg.solve(H[t], v[t])
-        ace[t] = w @ levels
-        size = np.where(there, bound[:, :, t], 0.0)
-        inside = cells.joined[t] and np.abs(
-            w @ cells.basis[t][:, cells.null[t]]
-        ).max() < (1e-9 * np.abs(w).max())
-        if cells.alike(t, size, inside=inside):
-            within = np.abs(w) @ (size.sum(axis=0) / there.sum(axis=0))
-            ace[t] = 0.0 if np.abs(ace[t]) <= within else ace[t]
-            df[t] = max(len(np.unique(group[there.sum(axis=1) > 1])) - 1.0, 1.0)
-            continue
-        weight, df[t] = _weights_of_cells(there, ratio[t], H[t], B, w, group)
-        pieces = weight * np.where(there, y[:, :, t] - levels, 0.0)
-        if not cells.joined[t]:
-            for a in range(len(w)):
-                if agreement(y[there[:, a], a, t], size[there[:, a], a])[0]:
-                    pieces[:, a] = 0.0
-            if independent:
-                df[t] = satterthwaite((pieces**2).sum(axis=0), there.sum(axis=0) - 1.0)
-        np.add.at(psi[:, t], group, pieces.sum(axis=1))
+    y: Array, w: Array, bound: Array, parent: Codes | None
+) -> tuple[float, Array, float]:
+    """Return ACE, contributions and df of a contrast of which some units lack an arm."""
+    cells = _Cells.of(y)
+    there, joined = cells.there, cells.sizes[-1] > 1
+    codes = np.arange(len(y)) if parent is None else parent
+    ratio = cells.ratio() if joined else 0.0
+    (H,), (v,), (scale,) = cells.equations(np.array([ratio]))
+    basis = cells.basis * scale
+    levels = cells.center + basis @ np.linalg.solve(H, v)
+    ace = float(w @ levels)
+    across = np.abs(w @ cells.basis[:, cells.null]).max() > 1e-9 * np.abs(w).max()
+    if cells.alike(2 * bound.max(axis=1, keepdims=True), inside=joined and not across):
+        within = np.abs(w) @ (bound.sum(axis=0) / there.sum(axis=0))
+        pairs = len(np.unique(codes[there.sum(axis=1) > 1]))
+        zero = np.zeros(int(codes.max()) + 1)
+        return 0.0 if abs(ace) <= within else ace, zero, max(pairs - 1.0, 1.0)
+    weight, df = _weights_of_cells(there, ratio, H, basis, w, codes)
+    pieces = weight * np.where(there, y - levels, 0.0)
+    if not joined:
+        for a in range(len(w)):
+            own = there[:, a]
+            if agreement(y[own, a], bound[own, a])[0]:
+                pieces[:, a] = 0.0
+        if parent is None:
+            df = float(satterthwaite((pieces**2).sum(axis=0), there.sum(axis=0) - 1.0))
+    psi: Array = np.asarray(np.bincount(codes, pieces.sum(axis=1)), dtype=np.float64)
     return ace, psi, df
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells of a contrast's m own arms in T tasks, as what the likelihood needs.
+    """The cells of a contrast's m own arms, as what the likelihood needs.
 
     Outcomes are taken from the arms' levels by least squares with fixed units, so that
     neither an offset nor large differences between units cost digits. In ``basis``,
@@ -266,31 +251,26 @@ class _Cells:
     Attributes
     ----------
     there
-        Shape ``(n, m, T)``.
-    joined
-        Whether any unit has two own arms, shape ``(T,)``.
+        Shape ``(n, m)``; every unit has an arm.
     center
-        Levels of the arms that were subtracted, shape ``(T, m)``.
-    away
-        Outcomes without these and without the level of their unit, shape ``(n, m, T)``,
-        and those levels with it: ``levels (n, T)``.
+        Levels of the arms that were subtracted, shape ``(m,)``.
+    off
+        Outcomes without these, 0 where missing, shape ``(n, m)``.
     basis, null
-        Shapes ``(T, m, m)`` and ``(T, m)``.
+        Shapes ``(m, m)`` and ``(m,)``.
     inside
-        Information of differences inside units, shape ``(T, m, m)``.
+        Information of differences inside units, shape ``(m, m)``, in the basis.
     sizes
         The numbers k of own arms that units have, shape ``(J,)``; by them, sums over
         units of ``x x' / k``, ``x S / k``, ``S^2 / k`` and 1, with S a unit's total:
-        ``of_levels (T, J, m, m)``, ``totals (T, J, m)``, ``squares, counts (T, J)``.
+        ``of_levels (J, m, m)``, ``totals (J, m)``, ``squares, counts (J,)``.
     rest
-        Sum of squares inside units, shape ``(T,)``.
+        Sum of squares inside units.
     """
 
     there: Mask
-    joined: Mask
     center: Array
-    away: Array
-    levels: Array
+    off: Array
     basis: Array
     null: Mask
     inside: Array
@@ -299,165 +279,122 @@ class _Cells:
     totals: Array
     squares: Array
     counts: Array
-    rest: Array
+    rest: float
 
     @classmethod
     def of(cls, y: Array) -> _Cells:
-        """Return those of outcomes with gaps, shape ``(n, m, T)``."""
-        m, n_tasks = y.shape[1:]
+        """Return those of outcomes with gaps, shape ``(n, m)``."""
         there = np.isfinite(y)
         x, k = there.astype(np.float64), there.sum(axis=1)
-        sizes = np.arange(1, m + 1)
-        per_unit = 1 / np.maximum(k, 1)
-        N = x.sum(axis=0).T  # (T, m)
-        by_size = np.zeros((n_tasks, m, m, m))
-        for j in range(m):
-            z = x * (k == sizes[j])[:, None]
-            by_size[:, j] = np.einsum("uat,ubt->tab", z, z, optimize=True) / sizes[j]
-        inside = N[:, :, None] * np.eye(m) - by_size.sum(axis=1)
-        basis, null = np.zeros((n_tasks, m, m)), np.zeros((n_tasks, m), dtype=bool)
-        for t in range(n_tasks):
-            together = by_size[t, 1:].sum(axis=0) > 0
-            n_parts, part = connected_components(sparse.csr_array(together), False)
-            parts = np.eye(n_parts)[part] / np.sqrt(np.bincount(part))
-            basis[t] = np.linalg.qr(parts, mode="complete")[0]
-            basis[t][:, :n_parts] = parts
-            null[t, :n_parts] = True
-        inside = _rotated(basis, inside)
-        inside[null[:, :, None] | null[:, None, :]] = 0.0
+        sizes = np.unique(k)
+        by_size = [x[k == size] for size in sizes]
+        of_levels = np.stack(
+            [z.T @ z / size for z, size in zip(by_size, sizes, strict=True)]
+        )
+        n_cells = x.sum(axis=0)
+        together = of_levels[sizes > 1].sum(axis=0) > 0
+        n_parts, part = connected_components(sparse.csr_array(together), False)
+        parts = np.eye(n_parts)[part] / np.sqrt(np.bincount(part))
+        basis = np.linalg.qr(parts, mode="complete")[0]
+        basis[:, :n_parts] = parts
+        null = np.arange(len(part)) < n_parts
+        inside = basis.T @ (np.diag(n_cells) - of_levels.sum(axis=0)) @ basis
+        inside[null] = inside[:, null] = 0.0
         # from the arms' means, then by least squares with a level for each unit, then
         # from the mean of each part
-        filled = np.where(there, y, 0.0)
-        first = np.array(
-            [
-                [filled[there[:, a, t], a, t][0] for a in range(m)]
-                for t in range(n_tasks)
-            ]
-        )
-        center = first + np.where(there, y - first.T, 0.0).sum(axis=0).T / N
-        off = np.where(there, y - center.T, 0.0)
-        away = np.where(there, off - (off.sum(axis=1) * per_unit)[:, None], 0.0)
-        side = np.einsum("tab,at->tb", basis, away.sum(axis=0))
-        side = np.where(null, 0.0, side)
-        beta = np.linalg.solve(inside + null[:, :, None] * np.eye(m), side[..., None])
-        moved = (basis @ beta)[..., 0]
-        off = np.where(there, off - moved.T, 0.0)
-        center = center + moved
-        sums = off.sum(axis=0).T
-        on = np.where(null[:, None, :], basis, 0.0) != 0
-        level = np.einsum(
-            "tap,tap->tp", on, np.broadcast_to(sums[:, :, None], on.shape)
-        )
-        level = level / np.maximum(np.einsum("tap,ta->tp", on, N), 1.0)
-        moved = np.einsum("tap,tp->ta", on.astype(float), level)
-        off = np.where(there, off - moved.T, 0.0)
-        center = center + moved
-        total = off.sum(axis=1)
-        away = np.where(there, off - (total * per_unit)[:, None], 0.0)
-        totals, squares, counts = (
-            np.zeros((n_tasks, m, *more)) for more in ((m,), (), ())
-        )
-        for j in range(m):
-            chosen = k == sizes[j]
-            share = np.where(chosen, total, 0.0) / sizes[j]
-            totals[:, j] = np.einsum("uat,ut->ta", x, share)
-            squares[:, j] = (share * total).sum(axis=0)
-            counts[:, j] = chosen.sum(axis=0)
+        center = np.where(there, y, 0.0).sum(axis=0) / n_cells
+        off = np.where(there, y - center, 0.0)
+        side = np.where(null, 0.0, basis.T @ _inside_units(off, there).sum(axis=0))
+        moved = basis @ np.linalg.solve(inside + np.diag(null), side)
+        center, off = center + moved, off - moved * x
+        means = np.bincount(part, off.sum(axis=0)) / np.bincount(part, n_cells)
+        center, off = center + means[part], off - means[part] * x
+        sums = [
+            (z, off[k == size].sum(axis=1))
+            for z, size in zip(by_size, sizes, strict=True)
+        ]
         return cls(
             there=there,
-            joined=(k > 1).any(axis=0),
             center=center,
-            away=away,
-            levels=total * per_unit,
+            off=off,
             basis=basis,
             null=null,
             inside=inside,
             sizes=sizes,
-            of_levels=_rotated(basis[:, None], by_size),
-            totals=np.einsum("tab,tja->tjb", basis, totals),
-            squares=squares,
-            counts=counts,
-            rest=(away**2).sum(axis=(0, 1)),
+            of_levels=basis.T @ of_levels @ basis,
+            totals=np.stack([total @ z for z, total in sums]) @ basis / sizes[:, None],
+            squares=np.array([total @ total for _, total in sums]) / sizes,
+            counts=np.array([len(z) for z in by_size]),
+            rest=float((_inside_units(off, there) ** 2).sum()),
         )
 
     def equations(self, ratio: Array) -> tuple[Array, Array, Array]:
-        """Return ``X' V^-1 X``, ``X' V^-1 y`` and the scale of the basis, in which they
-        stand, for ratios of the variances, shape ``(T,)``.
+        """Return ``X' V^-1 X``, ``X' V^-1 y`` and the scale of the basis in which they
+        stand, for ratios of the variances, shape ``(r,)``.
         """
         tau = 1 + ratio[:, None] * self.sizes
         scale = np.where(self.null, np.sqrt(1 + ratio)[:, None], 1.0)
-        H = self.inside + np.einsum("tjab,tj->tab", self.of_levels, 1 / tau)
-        v = np.einsum("tja,tj->ta", self.totals, 1 / tau)
-        return scale[:, :, None] * H * scale[:, None, :], scale * v, scale
+        H = self.inside + np.tensordot(1 / tau, self.of_levels, axes=1)
+        return (
+            scale[:, :, None] * H * scale[:, None, :],
+            scale * ((1 / tau) @ self.totals),
+            scale,
+        )
 
     def deviance_and_slope(self, ratio: Array) -> tuple[Array, Array]:
         """Return minus twice the restricted log likelihood at ratios of the variances,
-        maximized over the rest, and its derivative in the ratio, shape ``(T,)``.
+        maximized over the rest, and its derivative in the ratio, shape ``(r,)``.
         """
         (H, v, scale), k = self.equations(ratio), self.sizes
-        tau = 1 + ratio[:, None] * k
-        inverse = np.linalg.inv(H)
-        beta = np.einsum("tab,tb->ta", inverse, v)
+        tau, inverse = 1 + ratio[:, None] * k, np.linalg.inv(H)
+        beta = (inverse @ v[:, :, None])[:, :, 0]
         rest = self.rest + (self.squares / tau).sum(axis=1) - (v * beta).sum(axis=1)
         rest = np.maximum(rest, np.finfo(float).tiny)
-        df = self.there.sum(axis=(0, 1)) - H.shape[1]
+        df, b = self.there.sum() - v.shape[1], scale * beta
         deviance = (
             df * np.log(rest)
-            + (self.counts * np.log(tau)).sum(axis=1)
+            + np.log(tau) @ self.counts
             + np.linalg.slogdet(H)[1]
-            - self.null.sum(axis=1) * np.log1p(ratio)
+            - self.null.sum() * np.log1p(ratio)
         )
-        b = scale * beta
-        by_level = self.of_levels * scale[:, None, :, None] * scale[:, None, None, :]
-        trace = np.einsum("tab,tjab->tj", inverse, by_level)
-        between = (
-            self.squares
-            - 2 * np.einsum("tja,ta->tj", self.totals, b)
-            + np.einsum("ta,tjab,tb->tj", b, self.of_levels, b)
-        )
-        each = self.counts * k / tau - k / tau**2 * (
+        inverse *= scale[:, :, None] * scale[:, None, :]
+        trace = np.tensordot(inverse, self.of_levels, axes=([1, 2], [1, 2]))
+        squares = ((b @ self.of_levels) * b).sum(axis=2).T
+        between = self.squares - 2 * b @ self.totals.T + squares
+        slope = self.counts * k / tau - k / tau**2 * (
             trace + between * (df / rest)[:, None]
         )
-        return deviance, each.sum(axis=1)
+        return deviance, slope.sum(axis=1)
 
-    def ratio(self) -> Array:
-        """Return the variance of units over that of the rest by REML, shape ``(T,)``; 0
-        where no unit has two own arms.
-        """
-        n_tasks = len(self.joined)
-        deviance = np.stack(
-            [self.deviance_and_slope(np.full(n_tasks, r))[0] for r in _RATIOS]
-        )
-        best = deviance.argmin(axis=0)
-        low = _RATIOS[np.maximum(best - 1, 0)]
-        high = _RATIOS[np.minimum(best + 1, len(_RATIOS) - 1)]
-        shift = _RATIOS[1]
-        for _ in range(_HALVINGS):
-            middle = np.sqrt((low + shift) * (high + shift)) - shift
-            rises = self.deviance_and_slope(middle)[1] > 0
-            low, high = np.where(rises, low, middle), np.where(rises, middle, high)
-        return np.where(self.joined & (high > 1e-12), high, 0.0)
+    def ratio(self) -> float:
+        """Return the variance of units over that of the rest, by REML."""
+        best = int(self.deviance_and_slope(_RATIOS)[0].argmin())
+        low, high = _RATIOS[max(best - 1, 0)], _RATIOS[min(best + 1, len(_RATIOS) - 1)]
+        for _ in range(_PASSES):
+            between = np.linspace(low, high, len(_RATIOS))
+            rises = self.deviance_and_slope(between)[1] > 0
+            at = int(rises.argmax()) if rises.any() else len(between) - 1
+            low, high = between[max(at - 1, 0)], between[at]
+        return float(high)
 
-    def alike(self, t: int, bound: Array, *, inside: bool) -> bool:
+    def alike(self, bound: Array, *, inside: bool) -> bool:
         """Return whether rounding explains all that a contrast varies by: of one
         `inside` units what differs inside them, else every outcome.
         """
-        k = self.there[:, :, t].sum(axis=1)
-        size = 2 * bound.max(axis=1, keepdims=True)
-        if inside and k.sum() > len(k[k > 0]) + (~self.null[t]).sum():
-            return bool((np.abs(self.away[:, :, t]) <= size).all())
-        whole = np.where(
-            self.there[:, :, t], self.away[:, :, t] + self.levels[:, t][:, None], 0.0
-        )
-        return bool((np.abs(whole) <= size).all())
+        n, m = self.there.shape
+        if inside and self.there.sum() > n + m - self.null.sum():
+            return bool((np.abs(_inside_units(self.off, self.there)) <= bound).all())
+        return bool((np.abs(self.off) <= bound).all())
 
 
-def _rotated(basis: Array, matrix: Array) -> Array:
-    return np.asarray(np.swapaxes(basis, -1, -2) @ matrix @ basis)
+def _inside_units(off: Array, there: Mask) -> Array:
+    """Return outcomes without the mean of their unit, 0 where missing."""
+    means = off.sum(axis=1) / there.sum(axis=1)
+    return np.where(there, off - means[:, None], 0.0)
 
 
 def _weights_of_cells(
-    there: Mask, ratio: float, H: Array, basis: Array, w: Array, group: Codes
+    there: Mask, ratio: float, H: Array, basis: Array, w: Array, codes: Codes
 ) -> tuple[Array, float]:
     """Return the weight of each cell's residual in the contribution of its unit or
     parent, shape ``(n, m)``, and Satterthwaite's df.
@@ -466,9 +403,7 @@ def _weights_of_cells(
     belong the mean over its arms and the differences, whose variances are ``1 + k
     ratio`` and 1.
     """
-    used = np.flatnonzero(there.any(axis=1))
-    has, codes = there[used], np.unique(group[used], return_inverse=True)[1]
-    patterns, of_unit = np.unique(has, axis=0, return_inverse=True)
+    patterns, of_unit = np.unique(there, axis=0, return_inverse=True)
     of_unit, frames = of_unit.ravel(), [_frame(row) for row in patterns]
     if codes.max() + 1 == len(codes):
         kinds, kind = np.eye(len(patterns), dtype=np.intp), of_unit[np.argsort(codes)]
@@ -510,9 +445,7 @@ def _weights_of_cells(
             own = np.append(level, rest[start : start + sizes[p] - 1])
             of_pattern[i, p] = own @ frames[p] / np.sqrt(kinds[i, p])
             start += sizes[p] - 1
-    weight = np.zeros(there.shape)
-    weight[used] = of_pattern[kind[codes], of_unit]
-    return weight, df
+    return of_pattern[kind[codes], of_unit], df
 
 
 def _frame(has: Mask) -> Array:

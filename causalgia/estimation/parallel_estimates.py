@@ -35,7 +35,7 @@ from causalgia.estimation.request import (
 )
 from causalgia.numerics.moments import centered, skewness
 from causalgia.numerics.row_blocks import agreement
-from causalgia.types import Array, Codes, Mask
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,8 @@ def _estimate_with_blocks(
     # fixed blocks are of a contrast's own arms; drawn ones have an effect each
     for w in [(trial.W != 0).any(axis=0)] if drawn else trial.W:
         own = np.flatnonzero(w)
-        lacking: Mask = np.asarray(counts[:, own] < least)
-        if not drawn:
-            lacking &= (counts[:, own] > 0).any(axis=1)[:, None]
+        there = counts[:, own].any(axis=1, keepdims=True)
+        lacking = (counts[:, own] < least) & (there | drawn)
         for b, a in np.argwhere(lacking)[:1]:
             raise EstimateError(
                 f"{block.name} {quoted(block.labels[b])} has "

@@ -603,7 +603,10 @@ def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answe
     with np.errstate(over="ignore"):
         ace, se, factor = (np.ldexp(x, power) for x in (e.ace, e.se, e.factor))
     check_squares(se, effects)
-    return replace(answer, estimate=replace(e, ace=ace, se=se, factor=factor))
+    reach = np.ldexp(answer.reach, power)
+    return replace(
+        answer, estimate=replace(e, ace=ace, se=se, factor=factor), reach=reach
+    )
 
 
 def check_squares(se: Array, effects: xr.Dataset) -> None:

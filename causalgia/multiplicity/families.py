@@ -60,8 +60,7 @@ def row_families(
     Raises
     ------
     EstimateError
-        If `family` is neither, or no row of the question has its coordinate, or there
-        is no such row.
+        If `family` is neither, or no row of the question has its coordinate.
 
     Examples
     --------
@@ -107,8 +106,6 @@ def _of_question(table: xr.Dataset) -> npt.NDArray[np.bool_]:
             f"of_question has dims {marked.dims} and dtype {marked.dtype}, not bool on "
             "contrast"
         )
-    if not marked.any():
-        raise EstimateError("of_question is False for every contrast: no row is asked")
     return np.asarray(marked.to_numpy())
 
 
@@ -169,6 +166,8 @@ def band_families(
     if n_positions > 1:
         shape = (len(ace), ace.shape[1] // n_positions, *ace.shape[2:])
         table = table.drop_dims("task").assign(ace=(ace.dims, np.zeros(shape)))
+    if not _of_question(table).any():  # a band of helpers that were selected
+        table = table.drop_vars("of_question")
     found, words = row_families(table, family)
     together = np.concatenate(found) if found else np.zeros(0, dtype=np.intp)
     alone = np.setdiff1d(np.arange(table["ace"].size), together)

@@ -27,6 +27,7 @@ from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
+from causalgia.multiplicity.families import row_families
 from causalgia.multiplicity.regions import rope_region
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile
@@ -41,7 +42,6 @@ from causalgia.planning.power_functions import (
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
-from causalgia.verdicts.evidence import row_families
 
 _USUAL_ASSURANCE = 0.8
 #: backgrounds that miss effects on 1 % of all with a probability of .05

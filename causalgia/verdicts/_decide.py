@@ -27,7 +27,7 @@ from causalgia.estimation.effect_intervals import (
     missed_share_of,
 )
 from causalgia.estimation.request import check_cluster_name
-from causalgia.multiplicity.families import estimates_of
+from causalgia.multiplicity.families import estimates_of, row_families
 from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
@@ -44,7 +44,6 @@ from causalgia.verdicts.evidence import (
     Evidence,
     from_estimates,
     more_units,
-    row_families,
 )
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
 from causalgia.verdicts.shrinkage import shrink_effects

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from causalgia.effect_table import of_effects
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import (
     effect_limits,
     independent_draws,
@@ -24,7 +22,7 @@ from causalgia.estimation.request import null_value
 from causalgia.multiplicity.placebo import rank_errors
 from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.ropes import Rope
-from causalgia.types import Array, Codes
+from causalgia.types import Array
 from causalgia.verdicts.verdict_rule import Rows, with_largest
 
 _CARRIED = (
@@ -162,108 +160,6 @@ def _largest_of_rows(
             argument="largest",
         )
     return bound
-
-
-def row_families(
-    table: xr.Dataset, family: str | None, counted: npt.NDArray[np.bool_] | None = None
-) -> tuple[list[Codes], str]:
-    """Return the rows of each family of verdicts, as flat positions in (contrast,
-    task[, model]), and what they share.
-
-    A family is the rows of the question, and placebos are another. Rows in no family
-    are judged each by itself.
-
-    Parameters
-    ----------
-    table
-        With ``ace``; the bool coordinate ``of_question (contrast)`` names the rows of
-        the question, without it all.
-    family
-        None: all rows of the question; ``"task"``: those of one task; or a coordinate
-        on contrast: those that share its value.
-    counted
-        Which rows have a p, of the shape of ``ace``; None: all.
-
-    Raises
-    ------
-    EstimateError
-        If `family` is neither, or no row of the question has its coordinate, or there
-        is no such row.
-
-    Examples
-    --------
-    >>> table = xr.Dataset(
-    ...     {"ace": (("contrast", "task"), np.zeros((2, 2)))},
-    ...     coords={"contrast": ["a", "b"]},
-    ... )
-    >>> [members.tolist() for members in row_families(table, "task")[0]]
-    [[0, 2], [1, 3]]
-    """
-    ace, placebo, asked = table["ace"], is_placebo(table), _of_question(table)
-    by_contrast = (-1, *[1] * (ace.ndim - 1))
-    codes = _family_codes(table, family, asked)
-    alone = ~(asked | placebo)
-    kinds = np.broadcast_to((placebo + 2 * alone).reshape(by_contrast), ace.shape)
-    of_row = np.where(kinds == 2, -1, 2 * codes + kinds).ravel()
-    order = np.argsort(of_row, kind="stable")[int((of_row < 0).sum()) :]
-    families = np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1)
-    counts = kinds == (1 if placebo.all() else 0)
-    n = int((counts if counted is None else counts & counted).sum())
-    if family is not None:
-        named = f"the rows of each {family}{' in the question' if alone.any() else ''}"
-    elif n > 1:
-        named = (
-            f"the {n:,} rows of the question" if alone.any() else f"these {n:,} rows"
-        )
-    else:
-        return families, ""
-    if alone.any():
-        named += ", each helper by itself"
-    elif placebo.any() and not placebo.all():
-        named += " without placebos"
-    return families, named
-
-
-def _of_question(table: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast is one of the question, shape ``(contrast,)``."""
-    if "of_question" not in table.variables:
-        return np.full(table["ace"].shape[0], True)
-    marked = table["of_question"]
-    if marked.dims != ("contrast",) or marked.dtype != bool:
-        raise EstimateError(
-            f"of_question has dims {marked.dims} and dtype {marked.dtype}, not bool on "
-            "contrast"
-        )
-    if not marked.any():
-        raise EstimateError("of_question is False for every contrast: no row is asked")
-    return np.asarray(marked.to_numpy())
-
-
-def _family_codes(
-    table: xr.Dataset, family: str | None, asked: npt.NDArray[np.bool_]
-) -> Codes:
-    """Return the number of the family of each row, which spreads over ``ace``."""
-    ace = table["ace"]
-    if family is None:
-        return np.zeros([1] * ace.ndim, dtype=np.intp)
-    if isinstance(family, str) and family == "task" and "task" in ace.dims:
-        return np.arange(ace.sizes["task"]).reshape(1, -1, *[1] * (ace.ndim - 2))
-    on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
-    if not isinstance(family, str) or family not in on_contrast:
-        whole = "; None is the whole table" if str(family) == "all" else ""
-        raise EstimateError(
-            f"family={quoted(family)} is neither 'task' nor a coordinate on "
-            f"contrast ({', '.join(on_contrast)}){whole}",
-            argument="family",
-        )
-    labels = table[family].to_numpy()
-    if not (pd.notna(labels) & (labels != ""))[asked].any():
-        raise EstimateError(
-            f"family={quoted(family)}: no row of the question has that coordinate",
-            argument="family",
-        )
-    codes = np.unique(labels.astype(str), return_inverse=True)[1]
-    return codes.reshape(-1, *[1] * (ace.ndim - 1))
 
 
 def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
