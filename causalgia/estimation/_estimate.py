@@ -466,9 +466,9 @@ def _by_the_rule(
     (`causalgia.estimation.effect_intervals`).
     """
     dims = estimates["ace"].dims
-    columns = of_own_arms(effects, request) if "outcome" in effects else effects
-    found = [name for name in OF_OWN_ARMS if name in columns]
-    estimates = estimates.assign({name: columns[name].variable for name in found})
+    of_arms = of_own_arms(effects, request) if "outcome" in effects else effects
+    found = [name for name in OF_OWN_ARMS if name in of_arms]
+    estimates = estimates.assign({name: of_arms[name].variable for name in found})
     if "se_pooled" in estimates:  # what rounding leaves is no spread
         varies = estimates["se"] > 0
         estimates["se_pooled"] = estimates["se_pooled"].where(varies, 0.0)

@@ -4,7 +4,7 @@ independent units, the pooled error, and outcomes of two values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 import xarray as xr
@@ -41,7 +41,10 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
     """
     W = effects["weight"].to_numpy().astype(np.float64)
     y = effects["outcome"]
-    dims = ("contrast", *(dim for dim in y.dims if dim not in ("unit", "arm")))
+    dims: tuple[Hashable, ...] = (
+        "contrast",
+        *(dim for dim in y.dims if dim not in ("unit", "arm")),
+    )
     groups = None if request.groups is None else request.groups.codes
     parallel = "arm" not in y.dims
     values = y.to_numpy() if parallel else y.transpose("unit", "arm", ...).to_numpy()
@@ -56,7 +59,7 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
     counts = _independent(there, groups)
     smallest = np.stack([counts[w != 0].min(axis=0) for w in W])
     shape = (len(W), *values.shape[1 if parallel else 2 :])
-    columns: dict[str, tuple[tuple[str, ...], Array]] = {
+    columns: dict[str, tuple[tuple[Hashable, ...], Array | Codes]] = {
         "n_smallest_arm": (dims, np.broadcast_to(smallest, shape).astype(np.int64))
     }
     alone = groups is None and request.block is None and not request.covariates
@@ -71,7 +74,7 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
             columns[name] = (dims, of.reshape(shape))
     if request.target == "population":
 
-        def table(rows: slice) -> Array:
+        def table(rows: slice | Codes) -> Array:
             if not parallel:
                 return values[rows]
             return np.where(there[rows], values[rows][:, None], np.nan)
@@ -108,7 +111,7 @@ def _pooled_of_gaps(values: Array, W: Array) -> tuple[Array, Array]:
 def _independent(there: Mask, groups: Codes | None) -> Array:
     """Return the number of independent units that have each arm, ``(A, ...)``."""
     if groups is None:
-        return there.sum(axis=0)
+        return np.asarray(there.sum(axis=0))
     shared = np.zeros((int(groups.max()) + 1, *there.shape[1:]), dtype=bool)
     np.logical_or.at(shared, groups, there)
-    return shared.sum(axis=0)
+    return np.asarray(shared.sum(axis=0))

@@ -100,17 +100,21 @@ def from_estimates(
     low, high = (
         np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper)
     )
+    p_direction, p_negligible, needed, inside = (
+        np.where(unbounded, 1.0, np.minimum(p, 1.0))
+        for p in (p_direction, 2 * tests.inside, needed, tests.inside)
+    )
     rows = Rows(
-        lower,
-        upper,
-        *(
-            np.where(unbounded, 1.0, np.minimum(p, 1.0))
-            for p in (p_direction, 2 * tests.inside, needed, tests.inside)
-        ),
-        low,
-        high,
-        ~unbounded,
-        found.by_rank,
+        lower=lower,
+        upper=upper,
+        p_direction=p_direction,
+        p_negligible=p_negligible,
+        needed_direction=needed,
+        needed_negligible=inside,
+        region_lower=low,
+        region_upper=high,
+        counted=~unbounded,
+        by_rank=found.by_rank,
     )
     if largest is not None:
         bound = _largest_of_rows(largest, estimates)
