@@ -75,7 +75,7 @@ def count_two_values(
     (array([-100.,  100.]), array([1, 0, 1, 1]))
     """
     own: list[Codes] = [
-        W.indices[start:stop]
+        W.indices[start:stop].astype(np.intp)
         for start, stop in zip(W.indptr[:-1], W.indptr[1:], strict=True)
     ]
     low, high = _extremes(first)
