@@ -20,6 +20,38 @@ OF_OWN_ARMS = (WEIGHT, COUNTS, "n_smallest_arm", "se_pooled", "df_pooled")
 _ROWS = 4096
 
 
+def has_lone_arm(effects: xr.Dataset, request: Request) -> bool:
+    """Return whether an arm of a parallel trial has fewer than two independent units,
+    and the trial can be read as a table with gaps.
+    """
+    plain = request.target == "population" and "block" not in effects.coords
+    alone = plain and not request.covariates and request.block is None
+    if not alone or request.weights != "units" or "model" in effects["outcome"].dims:
+        return False
+    groups = None if request.groups is None else request.groups.codes
+    used = (effects["weight"].to_numpy() != 0).any(axis=0)
+    return bool((_independent(_assigned(effects), groups)[used] < 2).any())
+
+
+def as_table_with_gaps(effects: xr.Dataset) -> xr.Dataset:
+    """Return a parallel trial with a dim arm, and a gap for every arm that a unit
+    lacks.
+    """
+    has = xr.DataArray(_assigned(effects), dims=("unit", "arm"))
+    wide = {
+        name: effects[name].where(has).transpose("unit", "arm", ...)
+        for name in ("outcome", "rounding")
+        if name in effects
+    }
+    return effects.drop_vars("assigned").assign(wide)
+
+
+def _assigned(effects: xr.Dataset) -> Mask:
+    """Return whether each unit of a parallel trial has each arm, ``(n, A)``."""
+    assigned = effects["assigned"].to_numpy().astype(str)
+    return np.asarray(assigned[:, None] == effects["arm"].to_numpy().astype(str))
+
+
 def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
     """Return `OF_OWN_ARMS` of effects that hold the outcomes of units: a parallel
     trial, or a table with gaps.
@@ -50,9 +82,7 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
     values = y.to_numpy() if parallel else y.transpose("unit", "arm", ...).to_numpy()
     values = values.astype(np.float64)
     if parallel:
-        has = effects["assigned"].to_numpy().astype(str)[:, None] == effects[
-            "arm"
-        ].to_numpy().astype(str)
+        has = _assigned(effects)
         there = has.reshape(*has.shape, *[1] * (values.ndim - 1))
     else:
         has = there = np.isfinite(values)
