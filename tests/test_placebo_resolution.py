@@ -46,16 +46,17 @@ def test_p_of_at_most_five_percent_is_beyond_the_region(m):
     assert region["upper"].item() == np.sort(words)[-r]
 
 
-def test_verdicts_on_random_sequences_have_words_of_their_own():
+def test_effects_inside_of_random_sequences_are_within_not_negligible():
     rng = np.random.default_rng(1)
     table = _table(rng.normal(size=159), [40.0, -40.0, 0.0, 2.2])
     for rope in ("placebo", "placebo outliers"):
         found = cg.decide(table, rope=rope)
         verdicts = found["verdict"].values[159:, 0].tolist()
-        assert verdicts[:3] == ["higher", "lower", "within"]
+        assert verdicts[:3] == ["increases", "decreases", "within"]
+        assert found.attrs["rope_kind"] == rope
         assert set(found["verdict"].values.ravel()) <= {
-            "higher",
-            "lower",
+            "increases",
+            "decreases",
             "within",
             "undecided",
         }
@@ -69,7 +70,7 @@ def test_one_effect_alone_can_be_found_with_the_placebos_that_are_asked(k):
     words = np.random.default_rng(0).normal(size=needed)
     effects = np.r_[50.0, np.zeros(k - 1)]
     found = cg.decide(_table(words, effects), rope="placebo", shrink=None)
-    assert found["verdict"].values[needed, 0] == "higher"
+    assert found["verdict"].values[needed, 0] == "increases"
     assert found["q"].values[needed, 0] == pytest.approx(k * 2 / (needed + 1))
     with pytest.raises(EstimateError):
         cg.decide(_table(words[1:], effects), rope="placebo", shrink=None)
