@@ -8,6 +8,8 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia._reporting.effect_rows import as_reportable, rows
+from causalgia._reporting.verdict_sentences import noun_of_region, verdict_in_words
 from causalgia.choices import placebos_for_ranks
 from causalgia.errors import DesignError, EstimateError
 from causalgia.multiplicity.placebo import placebo_rank, placebo_region
@@ -105,3 +107,18 @@ def test_a_trial_with_too_few_placebos_is_refused_before_it_runs():
     assert cg.experiments.kmer_screen(
         motifs=["GGATAA", "TTATCC", "CACGTG"], rope="placebo", n_placebos=119
     )
+
+
+def test_the_name_of_a_task_does_not_make_a_region_of_placebos_or_variants():
+    task = "the central 95 % of 40 placebos, matched variants"
+    table = _table([], [1.0]).assign_coords(task=[task])
+    found = cg.decide(table, rope={task: (-0.1, 0.1)})
+    assert task in found.attrs["rope"]
+    assert found.attrs["rope_kind"] == "stated"
+    assert noun_of_region(found.attrs) == "the ROPE"
+    assert verdict_in_words(rows(found)[0], found.attrs).startswith("increases, above")
+
+
+def test_the_words_of_a_table_without_attributes_tell_its_region():
+    found = cg.decide(_table(np.linspace(-1, 1, 159), [40.0]), rope="placebo")
+    assert as_reportable(found.drop_attrs()).attrs == {"rope_kind": "placebo"}
