@@ -187,7 +187,7 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     for name in ("is_placebo", "of_question"):
         if name in source.data_vars:
             out = out.assign_coords({name: source[name]})
-    stale = {"family", "rope", "band"}
+    stale = {"family", "rope", "rope_kind", "band"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
