@@ -184,14 +184,20 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     )
 
 
-def test_two_units_decide_nothing():
+def test_two_units_that_answer_alike_have_their_value_and_a_size_that_undoes_it():
     experiment = cg.experiments.copies(n_units=2, rope=(-0.1, 0.1))
     answer = experiment.analyze(
         cg.run(experiment, SATURATING, rng=0, progress=False), rng=0
     )
     exact = answer.estimates["se"].to_numpy() == 0
     assert exact.any()
-    assert (answer.decisions["verdict"].to_numpy()[exact] == "undecided").all()
+    decided = answer.decisions
+    assert (decided["lower"] == decided["upper"]).to_numpy()[exact].all()
+    named = decided["verdict"].to_numpy() != "undecided"
+    assert named[exact].all()
+    assert np.isfinite(decided["reversal"].to_numpy()[named]).all()
+    varying = decided["verdict"].to_numpy()[~exact]
+    assert (varying == "undecided").all()
 
 
 @pytest.mark.simulation

@@ -533,21 +533,21 @@ def test_a_search_in_one_sequence_and_one_that_finds_nothing() -> None:
     assert nothing.sizes["contrast"] == 1
 
 
-def test_draws_that_agree_exactly_say_what_others_could_add() -> None:
-    """Of n draws that all answer 2: p against 0.5 is ``(1 - 1.5 / (2 + 2))^n``."""
+def test_draws_that_agree_exactly_have_the_p_of_their_signs() -> None:
+    """Of n draws that all answer 2: p against 0.5 is ``2^(1 - n)``."""
     given = "ACGT" * 10 + FIRST + "CCAG" * 13
     oracle = Oracle(MotifCount(FIRST, 2.0))
     few, more = (
         tile_search([given], oracle, rng=0, n_draws=n, rope=(-0.5, 0.5)).isel(task=0)
-        for n in (6, 8)
+        for n in (5, 8)
     )
-    for found, n in ((few, 6), (more, 8)):
+    for found, n in ((few, 5), (more, 8)):
         root = found.isel(contrast=0)
         assert root["exact"].item()
-        np.testing.assert_allclose(root["p"].item(), (1 - 1.5 / 4) ** n, rtol=1e-9)
-    # six draws cannot find the root, and eight find what is in its halves
+        np.testing.assert_allclose(root["p"].item(), 2.0 ** (1 - n), rtol=1e-9)
+    # five draws cannot find the root, and eight find what is in its halves
     assert few.sizes["contrast"] == 1
-    assert more.sizes["contrast"] == 5
+    assert more.sizes["contrast"] == 7
 
 
 def test_spans_may_be_arrays() -> None:

@@ -402,7 +402,7 @@ def average(
             "needs two or more, of different parents"
         )
     return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(
-        ["p", "log_p"]
+        ["p", "log_p", "p_t"]
     )
 
 

@@ -90,12 +90,13 @@ def effects_of_units(
         sd["control_sd"] = pooled_sd(untreated_sd, sd_of[:, np.unique(sd_of.indices)])
     elif y.sizes["unit"] > 1:
         sd["control_sd"] = shared_control_sd(y.data, sd_of, scale=scale, over=over)
-    ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over)
+    first: list[Array] = []
+    ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over, first=first)
     columns: dict[str, Array | Mask] = {"constant": constant, "zero": zero, **sd}
     others = y.dims[2:]
     two = (
         count_two_values(
-            transform(np.asarray(y.data[:AT_FIRST]), scale=scale, over=over),
+            first[0],
             lambda: (
                 transform(block, scale=scale, over=over) for block in row_blocks(y.data)
             ),
@@ -119,6 +120,7 @@ def weighted_sums(
     *,
     scale: str,
     over: TaskWeights | None = None,
+    first: list[Array] | None = None,
 ) -> tuple[Rows, Mask, Mask]:
     """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant,
     or may be 0, within rounding.
@@ -134,6 +136,9 @@ def weighted_sums(
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g.
     over
         Contrasts between tasks, which replace the tasks.
+    first
+        A list to which the values of the first units are added, so that lazy ones are
+        read once.
 
     Returns
     -------
@@ -163,6 +168,8 @@ def weighted_sums(
         start = 0
         for block in row_blocks(y, math.prod(shape)):
             values, bound = transform_with_bound(block, scale=scale, over=over)
+            if first is not None and not start:
+                first.append(values[:AT_FIRST].copy())
             bound = bound_of_alike(values, bound)
             sums, within = (
                 np.moveaxis(sums_over_arms(w, x), 0, 1)
