@@ -64,7 +64,7 @@ from .effects import (
 )
 from .effects._from_frame import from_frame as from_frame
 from .estimation import estimate as estimate, from_effects as from_effects
-from .multiplicity import adjust as adjust, simultaneous as simultaneous
+from .multiplicity import simultaneous as simultaneous
 from .paper import methods as methods, report as report, table as table, tidy as tidy
 from .planning import sample_size as sample_size
 from .posterior import infer as infer

@@ -17,6 +17,7 @@ from causalgia.analysis import (
     Analysis,
     AnalysisFields,
     as_result,
+    rows_of_question,
     stored_analysis,
     with_fields,
 )
@@ -275,6 +276,30 @@ def steps_from(
     )
 
 
+def with_question(table: xr.Dataset, analysis: Analysis) -> xr.Dataset:
+    """Return effects or estimates marked with the contrasts that the question of an
+    analysis names.
+
+    Raises
+    ------
+    EstimateError
+        If it names one that there is not.
+
+    Examples
+    --------
+    >>> table = xr.Dataset(coords={"contrast": ["pair", "interaction"]})
+    >>> ask = Analysis(question="interaction")
+    >>> with_question(table, ask)["of_question"].values.tolist()
+    [False, True]
+    """
+    table = table.drop_vars("of_question", errors="ignore")
+    if analysis.question is None:
+        return table
+    names = [str(name) for name in table["contrast"].to_numpy()]
+    asked = rows_of_question(analysis.question, names, error=EstimateError)
+    return table.assign_coords(of_question=("contrast", asked))
+
+
 def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
     """Return the contrasts of the design stored with outcomes or effects; without a
     design, those of the effects.
@@ -333,11 +358,13 @@ def infer_and_decide(
         with_note,
     )
 
+    estimates = with_question(estimates, requested)
+    effects = None if effects is None else with_question(effects, requested)
     rope = Rope.parse(requested.region)
     tasks = tasks_that_vary(estimates, rope)
     note = left_out_sentence(estimates, tasks, rope)
     posterior, decisions = _posterior_and_decisions(
-        stored, effects, estimates, tasks, requested, key, client, shrinks=shrinks
+        stored, estimates, tasks, requested, key, client, shrinks=shrinks
     )
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
@@ -353,7 +380,6 @@ def infer_and_decide(
 
 def _posterior_and_decisions(
     stored: xr.Dataset,
-    effects: xr.Dataset | None,
     estimates: xr.Dataset,
     tasks: list[Any],
     requested: Analysis,
@@ -367,10 +393,7 @@ def _posterior_and_decisions(
     from causalgia.verdicts import decide
     from causalgia.verdicts.shrinkage import shrink_effects
 
-    effects, estimates = (
-        None if effects is None else select_tasks(effects, tasks),
-        select_tasks(estimates, tasks),
-    )
+    estimates = select_tasks(estimates, tasks)
     how: dict[str, Any] = {
         "rope": requested.region,
         "ci_prob": requested.ci_prob,
@@ -380,20 +403,7 @@ def _posterior_and_decisions(
         return _decide_by_posterior(
             estimates, requested, how, derive(key, "infer"), client
         )
-    if (
-        requested.error == "fwer"
-        and effects is not None
-        and _resamples_units(requested)
-    ):
-        decisions = decide(
-            effects,
-            **how,
-            error="fwer",
-            cluster=requested.cluster,
-            rng=derive(key, "decide"),
-        )
-    else:
-        decisions = decide(estimates, **how, error=requested.error)
+    decisions = decide(estimates, **how, error=requested.error)
     if requested.error == "fdr" and is_monitored(stored, estimates):
         decisions = by_sequence(decisions, stored)
     if shrinks:
@@ -409,14 +419,6 @@ def _posterior_and_decisions(
             decisions.assign(columns), "decisions", *([why] if why else [])
         )
     return None, decisions
-
-
-def _resamples_units(requested: Analysis) -> bool:
-    """Return whether one simultaneous band of units holds for the target."""
-    return (requested.target, requested.weights) == (
-        "population",
-        "units",
-    ) and requested.shrink.moderate is None  # type: ignore[union-attr]
 
 
 def _decide_by_posterior(
@@ -478,9 +480,9 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             f"analysis={quoted(analysis)} is not a cg.Analysis",
             argument="analysis",
         )
-    analysis = (
-        analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
-    )
+    if not analysis.asks:
+        asked = {"question": None if stored is None else stored.question}
+        analysis = analysis.asking({**asked, **_stored_question(outcomes)})
     if keeps_effects(outcomes):
         of = (
             stored

@@ -17,6 +17,7 @@ from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
     LEAST_TO_SHRINK,
+    placebos_for_ranks,
 )
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
@@ -251,7 +252,7 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
     if not wanted - set(controls):
         raise DesignError(f"select={quoted(names)} names only controls of the screen")
     # placebos identical to a selected motif must not be part of its reference
-    # distribution, where 40 remain
+    # distribution, where enough remain
     does = {arm.name: str(arm.intervention) for arm in design.named_arms}
     selected = {does[name] for name in wanted}
     placebos = [
@@ -260,7 +261,10 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
         if arm.intervention.kind == "fixed_placebo"
     ]
     twins = {name for name in placebos if does[name] in selected and name not in wanted}
-    if len(placebos) - len(twins) < LEAST_PLACEBOS:
+    by_rank = analysis.region is not None and analysis.region.kind == "placebo"
+    n = len(wanted - set(controls))
+    needed = placebos_for_ranks(n) if by_rank else LEAST_PLACEBOS
+    if len(placebos) - len(twins) < needed:
         twins = set()
     wanted |= set(controls)
     return [name for name in design.arm_names if name in wanted and name not in twins]

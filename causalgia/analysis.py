@@ -29,6 +29,7 @@ from causalgia.choices import (
     Error,
     Scale,
     Target,
+    placebos_for_ranks,
 )
 from causalgia.errors import (
     CausalgiaError,
@@ -71,6 +72,7 @@ class AnalysisFields(TypedDict, total=False):
     ci_prob: float
     weights: Literal["units", "clusters"]
     family: str | None
+    question: Sequence[str] | str | None
     across: Literal["task"] | None
     rope: RopeLike | None
     error: Error
@@ -119,6 +121,10 @@ class Analysis:
         Rows among which an error rate holds. None: all rows of the table; ``"task"``:
         those of one task; or a coordinate of the contrasts (for a factor of the arms,
         each contrast has the level of its treatment arm).
+    question
+        Names of the contrasts that answer the question, or patterns of them
+        (``"interaction at *"``): these are the family, and every other contrast is
+        judged by itself. None: every contrast answers it.
     across
         Whether tasks borrow strength from each other: ``"task"``, as in
         `causalgia.infer`; for 20 contrasts or more in two tasks or more.
@@ -164,6 +170,7 @@ class Analysis:
     ci_prob: float = 0.95
     weights: Literal["units", "clusters"] = "units"
     family: str | None = None
+    question: Sequence[str] | str | None = None
     across: Literal["task"] | None = None
     rope: RopeLike | None = None
     error: Error = "fdr"
@@ -297,6 +304,11 @@ class Analysis:
                 _check_known(arm, arms, "arm", "contrasts", name)
         for factor in self.interaction or ():
             _check_known(factor, factors, "factor", "interaction")
+        if self.contrasts is not None:
+            rows_of_question(self.question, list(self.weights_by_contrast))
+        elif self.control is not None:
+            treated = [arm for arm in arms if arm != self.control]
+            rows_of_question(self.question, treated)
         if self.family not in (None, "task", "arm"):
             _check_known(str(self.family), factors, "factor", "family")
         self._check_units(units)
@@ -307,7 +319,7 @@ class Analysis:
                 if not matched(task, tasks or ()):
                     _check_known(task, tasks or (), "task", "tasks", name)
         names = self._names_of_tasks(tasks)
-        self._check_rope(placebos, names)
+        self._check_rope(arms, placebos, names)
         if self.across is not None:
             self._check_number(arms, names, tasks)
         if self.error == "posterior" and self.control is not None:
@@ -374,22 +386,16 @@ class Analysis:
                 _check_known(name, known, "coordinate of the units", field)
 
     def _check_rope(
-        self, placebos: Sequence[str] | None, tasks: Sequence[str] | None
+        self,
+        arms: Sequence[str],
+        placebos: Sequence[str] | None,
+        tasks: Sequence[str] | None,
     ) -> None:
         region = self.region
         if region is None:
             return
-        n = None  # the number of contrasts of a single placebo
-        if placebos is not None and self.contrasts is None and self.interaction is None:
-            n = len(set(placebos) - {str(self.control)})
-        elif placebos is not None:
-            n = len(fixed_placebo_contrasts(self.weights_by_contrast, set(placebos)))
-        if region.of_placebos and n is not None and n < LEAST_PLACEBOS:
-            raise DesignError(
-                f"Analysis: rope={quoted(region.value)} needs contrasts of "
-                f"{LEAST_PLACEBOS} or more placebos, and there are {n}",
-                argument="rope",
-            )
+        if region.of_placebos and placebos is not None:
+            self._check_placebos(region, arms, placebos)
         if tasks is None or region.kind != "by task":
             return
         for task in region.argument:
@@ -399,6 +405,28 @@ class Analysis:
                 raise DesignError(
                     f"Analysis: rope: there is no region for the task {quoted(task)}",
                 )
+
+    def _check_placebos(
+        self, region: Rope, arms: Sequence[str], placebos: Sequence[str]
+    ) -> None:
+        """Raise DesignError where a region of placebos has too few of them."""
+        contrasts = [arm for arm in arms if arm != str(self.control)]
+        of_placebos = [arm for arm in contrasts if arm in set(placebos)]
+        if self.contrasts is not None or self.interaction is not None:
+            contrasts = list(self.weights_by_contrast)
+            of_placebos = fixed_placebo_contrasts(
+                self.weights_by_contrast, set(placebos)
+            )
+        asked = rows_of_question(self.question, contrasts)
+        of_question = {one for one, it in zip(contrasts, asked, strict=True) if it}
+        n, k = len(of_placebos), len(of_question - set(of_placebos))
+        needed = placebos_for_ranks(k) if region.kind == "placebo" else LEAST_PLACEBOS
+        if n < needed:
+            raise DesignError(
+                f"Analysis: rope={quoted(region.value)} needs {needed:,} placebos for "
+                f"{k:,} contrast{'s' * (k != 1)}, and there are {n:,}",
+                argument="rope",
+            )
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
@@ -425,14 +453,17 @@ class Analysis:
 
     def asking(self, question: Mapping[str, Any]) -> Analysis:
         """Return the analysis, with a design's ``{"control": ...}`` or
-        ``{"contrasts": ...}`` if it has none.
+        ``{"contrasts": ...}`` if it has none, and with the rows of its question.
 
         Examples
         --------
         >>> Analysis(rope=0).asking({"control": "placebo"})
         Analysis(control='placebo', rope=0)
         """
-        return self if self.asks else replace(self, **question)
+        if self.asks:
+            return self
+        own = {} if self.question is None else {"question": self.question}
+        return replace(self, **{**question, **own})
 
     @property
     def contrasting(self) -> dict[str, Any]:
@@ -593,8 +624,40 @@ def with_fields(
             )
     given = dict(fields_)
     if any(given.get(name) is not None for name in _QUESTIONS):
-        given = dict.fromkeys(_QUESTIONS) | given
+        given = dict.fromkeys((*_QUESTIONS, "question")) | given
     return replace(Analysis() if analysis is None else analysis, **given)
+
+
+def rows_of_question(
+    question: Sequence[str] | None,
+    contrasts: Sequence[str],
+    *,
+    error: type[CausalgiaError] = DesignError,
+) -> list[bool]:
+    """Return whether each contrast is one that a question names; None names all.
+
+    Raises
+    ------
+    DesignError
+        If a name, or a pattern, is that of no contrast (or `error`, of another kind).
+
+    Examples
+    --------
+    >>> rows_of_question(("interaction at *",), ["pair at 4", "interaction at 4"])
+    [False, True]
+    """
+    if question is None:
+        return [True] * len(contrasts)
+    asked = set[str]()
+    for name in question:
+        found = matched(name, contrasts)
+        if not found:
+            raise error(
+                f"question: {quoted(name)} {is_not_among(name, contrasts, 'contrast')}",
+                argument="question",
+            )
+        asked.update(found)
+    return [name in asked for name in contrasts]
 
 
 def fixed_placebo_contrasts(

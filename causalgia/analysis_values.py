@@ -227,7 +227,7 @@ def as_plain(name: str, value: Any) -> Any:
         return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
         return _plain_weights(name, value)
-    if name in ("interaction", "covariates") and isinstance(value, str):
+    if name in ("interaction", "covariates", "question") and isinstance(value, str):
         return [value]
     return _plain_list(value)
 
@@ -340,7 +340,7 @@ def as_comparable(name: str, value: Any) -> Any:
             contrast: {weighted: w for weighted, w in row if w}
             for contrast, row in frozen or ()
         }
-    if name in ("interaction", "covariates"):
+    if name in ("interaction", "covariates", "question"):
         return frozenset(frozen or ())
     if name == "rope" and plain is not None:
         return Rope.parse(plain).argument

@@ -395,6 +395,13 @@ ANALYSIS: Arguments = {
         ("decide",),
         Option(help="Rows that share q: task, or a factor of the arms; default: all."),
     ),
+    "question": Argument(
+        are_texts,
+        "a list of names of contrasts, or of patterns of them",
+        "Contrasts that answer the question.",
+        'names, or patterns such as `"interaction at *"`, over which q is; every other '
+        "contrast is judged by itself. If left out, every contrast answers it.",
+    ),
     "across": Argument(
         *one_of("task"),
         "Whether tasks borrow strength from each other.",

@@ -256,16 +256,6 @@ class About(Generic[Absent]):
         "cg.run(until=cg.Decided(...))",
         "probability of the confidence sequences",
     )
-    until_missed = _number(
-        "outcomes",
-        "cg.run(until=cg.Decided(...))",
-        "share of backgrounds whose effects the first look could miss",
-    )
-    missed = _number(
-        "interim estimates",
-        "cg.Decided",
-        "share of backgrounds whose effects the first look could miss",
-    )
     protocol = _text(_TRIAL, "Protocol.run", "SHA-256 of the lock")
     protocol_locked = _text(_TRIAL, "Protocol.run", "time at which it was locked")
     protocol_started = _text(_TRIAL, "Protocol.run", "time at which the trial began")
@@ -365,6 +355,16 @@ class About(Generic[Absent]):
         "cg.from_effects",
         "'estimated' if standard errors have degrees of freedom, else 'known'",
     )
+    effects_are = _text(
+        "estimates, decisions",
+        "cg.from_effects",
+        "'given' as numbers, or 'coefficients' of a regression: headed effect, not ACE",
+    )
+    errors_together = _text(
+        "estimates, decisions",
+        "cg.from_effects",
+        "'covariance' if it was given, 'independent' if errors were taken as that",
+    )
     task_correlation_df = _number(
         "estimates", "cg.estimate", "degrees of freedom of task_correlation"
     )
@@ -406,26 +406,18 @@ class About(Generic[Absent]):
     )
 
     # many questions at once
-    adjust = _text("estimates", "cg.adjust", "method of the adjusted p-values")
-    adjust_alpha = _number(
-        "estimates",
-        "cg.adjust(method='hierarchical')",
-        "bound on the false discovery rate",
-    )
     family = _text(
-        "estimates",
-        "cg.adjust, cg.simultaneous",
-        "rows among which the error rate holds",
+        "estimates", "cg.simultaneous", "rows of which the intervals hold together"
     )
     band = _text(
         "estimates, decisions",
         "cg.simultaneous",
         "method of the simultaneous intervals",
     )
-    seed = _text("estimates", "cg.adjust, cg.simultaneous", "seed of the resampling")
+    seed = _text("estimates", "cg.simultaneous", "seed of the resampling")
     n_draws = _whole(
         "estimates, occlusion",
-        "cg.adjust, cg.simultaneous",
+        "cg.simultaneous",
         "number of random draws",
     )
     n_placebos = _whole(
@@ -569,6 +561,9 @@ class About(Generic[Absent]):
     )
     answer = _text("decisions", "the command line", "the answer, one sentence a line")
     n_contrasts = _whole("plans", "cg.planning", "number of contrasts in one family")
+    least_clusters = _whole(
+        "plans", "cg.planning", "clusters that a plan has at least, drawn backgrounds"
+    )
     power = _number("plans", "cg.planning", "probability that a verdict is reached")
     n_elements = _whole(
         "plans of the bench", "cg.mpra.components", "number of elements"

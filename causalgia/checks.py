@@ -243,12 +243,10 @@ def check_value(
 
     Examples
     --------
-    >>> check_value(
-    ...     "holmes", {"adjust": one_of("bh", "holm")}, "adjust", place="[mpra]"
-    ... )
+    >>> check_value("fdrs", {"error": one_of("fdr", "each")}, "error", place="[mpra]")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: [mpra]: adjust='holmes' must be one of "bh", "holm"; did you mean 'holm'?
+    causalgia.errors.DesignError: [mpra]: error='fdrs' must be one of "fdr", "each"; did you mean 'fdr'?
     """
     is_valid, description = keys[key][:2]
     where = f"{place}: " if place else ""

@@ -81,21 +81,13 @@ OfMeans = Literal["log_of_means", "ratio", "sd"]
 Stepwise = Literal["bh", "holm"]
 """Adjustments of p-values alone."""
 
-Method = Literal["bh", "holm", "auto", "bootstrap_t", "dunnett"]
-"""Multiplicity adjustments (`causalgia.adjust`, which also takes
-``"hierarchical"``).
-"""
-
 METHOD_NAMES = {
-    "bh": "Benjamini-Hochberg",
-    "holm": "Holm",
     "bonferroni": "Bonferroni",
     "bootstrap_t": "bootstrap-t",
     "dunnett": "Dunnett",
     "sup_t": "sup-t",
-    "hierarchical": "Benjamini-Bogomolov",
 }
-"""Adjustments and bands as a methods section calls them."""
+"""Bands as a methods section calls them."""
 
 Band = Literal["auto", "bootstrap_t", "dunnett", "sup_t", "bonferroni"]
 """Simultaneous bands (`causalgia.multiplicity.simultaneous`)."""
@@ -139,7 +131,6 @@ TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
 SCALES = (*POINTWISE, *get_args(OfMeans))
 STEPWISE = get_args(Stepwise)
-METHODS = get_args(Method)
 BANDS = get_args(Band)
 LAWS = get_args(Law)
 ERRORS = get_args(Error)
@@ -219,6 +210,22 @@ the estimates.
 """
 
 LEAST_PLACEBOS = 40
+
+
+def placebos_for_ranks(n_contrasts: int) -> int:
+    """Return the number of placebos that `n_contrasts` take for verdicts by ranks among
+    them.
+
+    With M placebos p is at least ``2 / (M + 1)``, and one of K contrasts is found alone
+    if that is at most ``.05 / K``.
+
+    Examples
+    --------
+    >>> [placebos_for_ranks(n) for n in (1, 2, 3)]
+    [40, 79, 119]
+    """
+    return max(LEAST_PLACEBOS, LEAST_PLACEBOS * n_contrasts - 1)
+
 
 LEAST_MATCHED_NULLS = 19
 """Fewest null variants of a stratum: with 19 an effect beyond all of them has p =

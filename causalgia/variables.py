@@ -315,10 +315,10 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "rounding",
         ("effects",),
-        _with_models("unit", "task"),
+        (*_with_models("unit", "task"), ("unit", "arm", "task")),
         "f",
         "bound on the rounding error of one outcome, from its dtype; a spread within "
-        "it is none (parallel trials)",
+        "it is none (parallel trials, tables with gaps)",
     ),
     Variable(
         "denominator",
@@ -436,13 +436,16 @@ SCHEMA: tuple[Variable, ...] = (
         decisions=True,
     ),
     _estimate(
+        "p_t",
+        "two-sided p of no effect by Student's t alone, from ace, se and df",
+    ),
+    _estimate(
         "log_p",
         "natural logarithm of p, also where p is below the least float; the lowest "
         "float where exact",
     ),
     _estimate("lower", "lower limit at attrs['ci_prob']", decisions=True),
     _estimate("upper", "upper limit at attrs['ci_prob']", decisions=True),
-    _estimate("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
     _estimate(
         "skewness",
         "skewness of the independent contributions (ICE of units, sums by cluster, "
@@ -592,6 +595,14 @@ SCHEMA: tuple[Variable, ...] = (
         "`weight` and `kind` tell",
     ),
     Variable(
+        "of_question",
+        ("effects", "moments", "estimates", "decisions"),
+        (("contrast",),),
+        "*",
+        "bool: whether the contrast is one of the question, over which q is; any other "
+        "is judged by itself. Without it all are",
+    ),
+    Variable(
         "placebo_class",
         ("moments", "estimates", "decisions"),
         (("contrast",),),
@@ -600,11 +611,6 @@ SCHEMA: tuple[Variable, ...] = (
         "with; without it they are one",
     ),
     # multiplicity
-    _estimate(
-        "p_step_down",
-        "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has "
-        "no band",
-    ),
     _estimate(
         "p_placebo", "two-sided p-value by the effect's rank among the placebos'"
     ),

@@ -18,7 +18,7 @@ ROOT = {name: getattr(cg, name) for name in cg.__all__}
 ROOMS = [name for name, value in ROOT.items() if inspect.ismodule(value)]
 _ROOT = """\
 From the null model to the report, these names need no more than ``import causalgia as cg``. The verbs of a trial, in
-order, are `check`, `run`, `contrast`, `estimate`, `infer`, `adjust`, `decide` and `report`; `analyze` is all of them at
+order, are `check`, `run`, `contrast`, `estimate`, `infer`, `decide` and `report`; `analyze` is all of them at
 once."""
 
 

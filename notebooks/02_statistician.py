@@ -94,13 +94,11 @@ screen = pd.DataFrame(
     index=[f"row {i}" for i in range(n)],
 )
 
-by_p = cg.adjust(
-    cg.from_effects(screen["effect"], screen["se"], names=screen.index), method="bh"
-)
+by_p = cg.decide(screen, rope=0, shrink=None)
 mixture = cg.infer(screen, rng=1)
 lfsr = mixture["moments"]["lfsr"].values.ravel()
 found = {
-    "BH, q < .05": by_p["p_adjusted"].values.ravel() < 0.05,
+    "BH, q < .05": by_p["q"].values.ravel() < 0.05,
     "lfsr < .05": lfsr < 0.05,
 }
 pd.DataFrame(

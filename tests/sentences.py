@@ -253,7 +253,6 @@ OTHERS: dict[str, Callable[[], str]] = {
         cg.estimate(exact(), target="units")
     ),
     "estimate, parallel": lambda: reported(cg.estimate(parallel())),
-    "adjust": lambda: reported(cg.adjust(estimates(), method="holm")),
     "simultaneous": lambda: reported(cg.simultaneous(cg.contrast(outcomes()), rng=0)),
     "decide": lambda: reported(cg.decide(estimates(), rope=(-0.2, 0.2))),
     "decide, one by one": lambda: reported(
@@ -289,7 +288,6 @@ OTHERS: dict[str, Callable[[], str]] = {
     "tipping_point": lambda: reported(cg.tipping_point(gated())),
     "verify": verified,
     "sample_size": lambda: reported(cg.sample_size(sd=1.3, true_effect=0.4)),
-    "adjust, few clusters": lambda: reported(cg.adjust(few(), method="auto")),
     "simultaneous, few clusters": lambda: reported(cg.simultaneous(few())),
     "from_incomplete": lambda: reported(incomplete()),
     "mpra.fit": lambda: reported(cg.mpra.fit(counts(), control="wt", method="two_way")),

@@ -19,14 +19,12 @@ from causalgia.analysis import Analysis, AnalysisFields, exploratory_attrs
 from causalgia.choices import (
     ERRORS,
     LAWS,
-    LEAST_PLACEBOS,
     SCALES,
     TARGETS,
 )
 from causalgia.errors import (
     ExploratoryWarning,
 )
-from causalgia.multiplicity.placebo import LEAST_IN_A_REGION
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8
@@ -158,7 +156,6 @@ def test_contrasts_are_weights_by_arm():
 
 
 def test_as_many_placebo_words_as_the_verb_wants():
-    assert LEAST_PLACEBOS == LEAST_IN_A_REGION
     words = [f"w{i}" for i in range(40)]
     Analysis(control="c", rope="placebo").check(["c", *words], [], placebos=words)
     rows = {w: {w: 1, "c": -1} for w in words}

@@ -207,13 +207,3 @@ def test_twenty_of_many_contrasts_are_shown():
     assert len(lines) == 1 + 20 + 1
     assert lines[1].startswith("m29 ")
     assert len(table_of(cg.report(decided(ace), rows="all"))) == 41
-
-
-def test_the_contrast_that_the_sentences_name_is_in_the_table() -> None:
-    rng = np.random.default_rng(0)
-    se = np.full(60, 0.2)
-    effects = rng.normal(0, 0.12, 60)
-    se[37], effects[37] = 0.03, 0.0
-    decisions = cg.decide(cg.from_effects(effects, se=se), rope=(-0.3, 0.3))
-    lines = str(cg.report(decisions)).splitlines()
-    assert any(line.startswith("37 ") and "negligible" in line for line in lines[3:])

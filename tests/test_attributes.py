@@ -44,7 +44,6 @@ def results(trial):
         "ratios": cg.estimate(
             cg.contrast(positive, control="untreated", scale="ratio")
         ),
-        "adjusted": cg.adjust(estimates, method="holm"),
         "band": cg.simultaneous(effects, method="bootstrap_t", rng=0, n_draws=99),
         "decisions": cg.decide(estimates, rope=(-0.1, 0.1)),
         "posterior": posterior["posterior"].to_dataset(),

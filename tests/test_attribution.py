@@ -741,7 +741,7 @@ def test_nothing_of_this_room_returns_a_p_value(drawn):
     )
     mean = cg.attribution.average(maps, [0, 1, 2], width=4)
     for made in (maps, mean):
-        assert not {"p", "log_p", "q", "p_adjusted"} & set(made.variables)
+        assert not {"p", "log_p", "q"} & set(made.variables)
 
 
 def test_a_sequence_that_no_baseline_differs_from_has_scores_of_nothing():

@@ -276,7 +276,6 @@ def test_options_win_over_the_file(results):
     written = store.load(results / "estimates.nc", "estimates")
     assert written.attrs["control"] == "untreated"
     assert written.attrs["ci_prob"] == 0.5
-    assert "p_adjusted" not in written
     assert "placebo AAGTAAG" not in call("estimate", results).stdout
     assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
 

@@ -16,8 +16,6 @@ from causalgia.estimation import variance_components
 from causalgia.estimation._variance_components import Cells, identify
 from causalgia.estimation.mixed_model import (
     Point,
-    _moment_matrices,
-    _traces,
     _variance_slopes,
     fit_variances,
     mixed_layout,
@@ -98,13 +96,11 @@ def test_reml_keeps_the_score_at_zero_against_the_dense_likelihood() -> None:
         )
         return float(logs + r @ W @ r)
 
-    assert deviance(fit.variance) == pytest.approx(fit.criterion, rel=1e-12)
     for j in range(3):
         for move in (0.999, 1.001):
-            assert (
-                deviance(np.where(np.arange(3) == j, move * fit.variance, fit.variance))
-                > fit.criterion
-            )
+            assert deviance(
+                np.where(np.arange(3) == j, move * fit.variance, fit.variance)
+            ) > deviance(fit.variance)
 
 
 def test_ten_arms_and_five_predictors_on_a_thousand_units() -> None:
@@ -321,20 +317,7 @@ def test_a_point_of_the_restricted_likelihood_is_that_of_dense_matrices(
         atol=1e-12,
     )
     np.testing.assert_allclose(at.inverse_times(X), W @ X, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(
-        _traces(at),
-        [[np.trace(W @ a @ W @ b) for b in parts] for a in parts],
-        rtol=1e-9,
-    )
     assert at.at_bound.tolist() == [t == 0 for t in theta]
-    x = W @ table.layout.Q
-    first, second = _moment_matrices(at)
-    for i, a in enumerate(parts):
-        np.testing.assert_allclose(first[i], x.T @ a @ x, rtol=1e-8, atol=1e-11)
-        for j, b in enumerate(parts):
-            np.testing.assert_allclose(
-                second[i][j], x.T @ a @ W @ b @ x, rtol=1e-8, atol=1e-11
-            )
     slopes, inverse = (
         _variance_slopes(at, np.linalg.inv(table.layout.R)),
         np.linalg.inv(table.layout.R),
@@ -364,32 +347,8 @@ def test_a_response_in_another_unit_has_variances_in_that_unit(unit: float) -> N
     y = rng.normal(size=20) + rng.normal(0, 2, 5)[code]
     here, there = (reml(u * y, X, {"unit": code}) for u in (1.0, unit))
     np.testing.assert_allclose(there.variance, here.variance * unit**2, rtol=1e-7)
-    np.testing.assert_allclose(there.variance_se, here.variance_se * unit**2, rtol=1e-5)
     np.testing.assert_allclose(there.se, here.se * unit, rtol=1e-7)
     np.testing.assert_allclose(there.df, here.df, rtol=1e-5)
-    n = len(y) - 2
-    assert there.criterion - here.criterion == pytest.approx(
-        2 * n * np.log(unit), rel=1e-9
-    )
-
-
-def test_the_criterion_is_the_restricted_likelihood_with_its_constants() -> None:
-    rng = np.random.default_rng(6)
-    code = np.arange(15) // 3
-    X = np.column_stack([np.ones(15), 3 * rng.normal(size=15)])
-    y = rng.normal(size=15) + rng.normal(0, 1, 5)[code]
-    found = reml(y, X, {"unit": code})
-    Z = np.eye(5)[code]
-    V = found.variance[0] * Z @ Z.T + found.variance[1] * np.eye(15)
-    W = np.linalg.inv(V)
-    left = y - X @ found.beta
-    value = (
-        np.linalg.slogdet(V)[1]
-        + np.linalg.slogdet(X.T @ W @ X)[1]
-        + left @ W @ left
-        + 13 * np.log(2 * np.pi)
-    )
-    assert found.criterion == pytest.approx(value, rel=1e-9)
 
 
 @pytest.mark.parametrize("assigned", [False, True])

@@ -227,7 +227,7 @@ def test_without_an_analysis_controls_are_known_by_what_they_are():
 
 
 def test_placebo_words_come_along_where_they_judge():
-    words = cg.placebos("AGATAAG", at=20, n_placebos=40)
+    words = cg.placebos("AGATAAGC", at=20, n_placebos=119)
     judged = screen(
         cg.Analysis(control="placebo", rope="placebo"), arms={**ARMS, **words}
     )

@@ -134,25 +134,40 @@ def test_the_band_by_multipliers_is_that_of_the_multivariate_t():
     assert (bonferroni["critical"] > 1.02 * by_t["critical"]).all()
 
 
-def test_each_curve_is_a_family_of_its_own():
+def test_a_band_holds_over_all_curves_or_over_each():
     rng = np.random.default_rng(3)
     ice = np.stack([smooth(80, rng), rng.normal(size=(80, 40))], axis=1)[..., None]
-    both = cg.simultaneous(curves(ice), over="position", method="sup_t", rng=0)
-    assert both["critical"].std("position").max() < 1e-12
-    assert (both["critical"][0] < both["critical"][1]).all()
-    alone = cg.simultaneous(curves(ice[:, 1:]), over="position", method="sup_t", rng=0)
+    ask = {"over": "position", "method": "sup_t", "rng": 0}
+    together = cg.simultaneous(curves(ice), **ask)
+    each = cg.simultaneous(curves(ice), family="contrast", **ask)
+    assert each["critical"].std("position").max() < 1e-12
+    assert (each["critical"][0] < each["critical"][1]).all()
+    alone = cg.simultaneous(curves(ice[:, 1:]), **ask)
     assert (
-        abs(float(alone["critical"][0, 0, 0]) - float(both["critical"][1, 0, 0])) < 0.05
+        abs(float(alone["critical"][0, 0, 0]) - float(each["critical"][1, 0, 0])) < 0.05
     )
-    together = cg.simultaneous(
-        curves(ice), over="position", method="sup_t", rng=0, family="all"
-    )
-    assert (together["critical"] > both["critical"]).all()
+    assert together["critical"].std() < 1e-12
+    assert (together["critical"] > each["critical"]).all()
+    assert [x.attrs["family"] for x in (together, alone)] == [
+        "all positions of these 2 rows",
+        "all positions",
+    ]
     named = curves(ice).assign_coords(motif=("contrast", ["x", "x"]))
-    by_name = cg.simultaneous(
-        named, over="position", method="sup_t", rng=0, family="motif"
-    )
+    by_name = cg.simultaneous(named, family="motif", **ask)
     np.testing.assert_allclose(by_name["critical"], together["critical"])
+
+
+def test_rare_effects_of_a_curve_are_bounded_by_its_own_size():
+    """Of two tasks in other units, each has the band of rare effects that it has
+    alone, but for the number of positions.
+    """
+    ice = np.zeros((80, 1, 40, 1))
+    ice[:3] = 1.0
+    both = np.concatenate([ice, 1_000 * ice], axis=3)
+    effects = curves(both).assign_coords(task=["a", "b"])
+    found = cg.simultaneous(effects, over="position", method="sup_t", rng=0)
+    half = ((found["upper"] - found["lower"]) / 2).isel(contrast=0).to_numpy()
+    np.testing.assert_allclose(half[:, 1], 1_000 * half[:, 0], rtol=1e-9)
 
 
 def test_estimates_and_effects_have_the_same_band():
@@ -375,9 +390,11 @@ def test_a_band_names_positions_that_few_units_carry():
         [200, 0],
         [200, 0],
     ]
-    # 3 / n of the largest effect in any contrast of the task; nothing where the rule of
-    # three is the band
-    np.testing.assert_allclose(band["unseen"].isel(position=slice(0, 38)), 60 * 3 / 200)
+    # 3 / n of the largest effect of the curve; nothing where the rule of three is the
+    # band
+    largest = np.abs(outlying()["ice"]).max(("unit", "position")) * 3 / 200
+    vary = band["unseen"].isel(position=slice(0, 38))
+    xr.testing.assert_allclose(*xr.broadcast(vary, largest))
     assert (band["unseen"].isel(position=slice(38, 40)) == 0).all()
     for method in ("bootstrap_t", "bonferroni"):
         other = cg.simultaneous(outlying(), over="position", method=method, rng=0)
@@ -427,9 +444,8 @@ def test_limits_by_the_rule_of_three_are_dotted_and_do_not_set_the_scale():
     axes = cg.plot.band(band, contrast="c0")
     dotted = [line for line in axes.lines if line.get_label() == "_rule of three"]
     assert len(dotted) == 2
-    assert np.nanmax(dotted[1].get_ydata()) == float(
-        band["upper"].sel(contrast="c0").isel(position=39).item()
-    )
+    still = band["upper"].sel(contrast="c0").isel(position=39).item()
+    assert dotted[1].get_ydata()[-1] == still
     shown = band.sel(contrast="c0").isel(position=slice(0, 38))
     assert axes.get_ylim()[1] < 1.2 * float(shown["upper"].max())
     marked = cg.plot.band(band, contrast="c1")

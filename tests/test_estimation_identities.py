@@ -430,14 +430,11 @@ def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(
     )
 
 
-@pytest.mark.parametrize("df", ["satterthwaite", "kenward_roger"])
 @pytest.mark.parametrize("unit", [1.0, 1e-3, 1e6])
-def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least_squares(
-    unit: float, df: Any
+def test_fixed_effects_of_a_mixed_model_are_those_of_generalized_least_squares(
+    unit: float,
 ) -> None:
-    """At the variances that were found, by dense matrices; Kenward and Roger's is
-    larger, and its roots are the se.
-    """
+    """At the variances that were found, by dense matrices."""
     rng = np.random.default_rng(2)
     unit_of, level_of = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
     X = np.column_stack([np.ones(24), rng.normal(size=24)])
@@ -447,7 +444,7 @@ def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least
         + rng.normal(size=4)[level_of]
         + rng.normal(size=24)
     )
-    fit = reml(y, X, {"unit": unit_of, "level": level_of}, ddf=df)
+    fit = reml(y, X, {"unit": unit_of, "level": level_of})
     blocks = [np.equal.outer(codes, codes) for codes in (unit_of, level_of)]
     V = sum(
         v * block for v, block in zip(fit.variance, [*blocks, np.eye(24)], strict=True)
@@ -456,20 +453,10 @@ def test_fixed_effects_of_a_mixed_model_have_the_covariance_of_generalized_least
     np.testing.assert_allclose(
         fit.beta, np.linalg.solve(precision, X.T @ np.linalg.solve(V, y)), rtol=1e-7
     )
-    np.testing.assert_allclose(np.sqrt(np.diag(fit.covariance)), fit.se, rtol=1e-9)
-    if df == "satterthwaite":
-        np.testing.assert_allclose(fit.covariance, np.linalg.inv(precision), rtol=1e-7)
-    else:
-        assert (
-            np.diag(fit.covariance) > np.diag(np.linalg.inv(precision)) * (1 - 1e-9)
-        ).all()
-    one = reml(y / unit, X, {"unit": unit_of, "level": level_of}, ddf=df)
-    np.testing.assert_allclose(fit.covariance, one.covariance * unit**2, rtol=1e-6)
-    np.testing.assert_allclose(fit.variance_se, one.variance_se * unit**2, rtol=1e-6)
+    se = np.sqrt(np.diag(np.linalg.inv(precision)))
+    np.testing.assert_allclose(fit.se, se, rtol=1e-7)
+    one = reml(y / unit, X, {"unit": unit_of, "level": level_of})
     np.testing.assert_allclose(fit.df, one.df, rtol=1e-6)
-    assert fit.criterion == pytest.approx(
-        one.criterion + 22 * 2 * np.log(unit), rel=1e-6
-    )
 
 
 @pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])

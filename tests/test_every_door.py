@@ -140,8 +140,7 @@ FORMS: dict[str, list[Any]] = {
     "error": ["fdr", "fwer", "each"],
     "tasks": ["K562 - HepG2", ["K562 - HepG2"], {"d": {"K562": 1, "HepG2": -1}}],
     "covariates": [["gc"], ("gc",), np.array(["gc"])],
-    "rare": ["auto", "none", 0.01, np.float32(0.5)],
-    "largest": [3, 0.5, np.float64(2)],
+    "largest": [3, 0.5, np.float64(2), {"K562": 3, "HepG2": np.float64(0.5)}],
     "across": ["task"],
 }
 
@@ -180,7 +179,6 @@ SEEDS: dict[str, Callable[[Any], Any]] = {
     "sample": lambda r: cg.Uniform(length=20).sample(3, rng=r),
     "infer": lambda r: cg.infer(LABELED, law="normal", n_draws=400, rng=r),
     "simultaneous": lambda r: cg.simultaneous(EFFECTS, n_draws=99, rng=r),
-    "adjust": lambda r: cg.adjust(EFFECTS, method="bootstrap_t", n_draws=99, rng=r),
     "analyze": lambda r: cg.analyze(OUTCOMES, control="ctrl", rope=0, rng=r),
 }
 
@@ -189,7 +187,6 @@ ONE_SEED = [7, np.int64(7), np.uint8(7), Seed.parse(7)]
 
 
 WITHOUT_DRAWS: dict[str, Callable[[Any], Any]] = {
-    "adjust": lambda r: cg.adjust(ESTIMATES, method="holm", rng=r),
     "decide": lambda r: cg.decide(ESTIMATES, rope=0, rng=r),
     "attribute": lambda r: cg.attribute(["ACGTACGT"], SHARE, method="ism", rng=r),
     "encode": lambda r: cg.sequences.encode(["ACGT"], rng=r),

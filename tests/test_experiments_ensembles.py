@@ -403,9 +403,9 @@ def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_a_predictor_without_an_effect_has_the_range_of_its_outcomes() -> None:
-    """An oracle that reads none of the arms beside one that does: the range, by which
-    units that were not drawn are bounded, is of the task, whichever predictor has it.
+def test_a_predictor_without_an_effect_has_the_limits_of_its_own_outcomes() -> None:
+    """An oracle that reads none of the arms, beside one that does: its outcomes are 0
+    and 1, and the same under each arm.
     """
     experiment = cg.experiments.composition_bias(motif="A" * 6, n_units=60)
     sizes = {"none": 0.0, "some": 1.0}
@@ -422,11 +422,11 @@ def test_a_predictor_without_an_effect_has_the_range_of_its_outcomes() -> None:
         for name, size in sizes.items()
     }
     found = across_predictors(outcomes, contrast="composition")
-    assert found["outcome_range"].dims == ("task",)
-    assert found["outcome_range"].item() == 1.0
     none = found.sel(contrast="none").squeeze()
     assert none["se"].item() == 0
-    assert none["lower"].item() < 0 < none["upper"].item()
+    alone = cg.estimate(cg.contrast(outcomes["none"])).sel(contrast="composition")
+    np.testing.assert_allclose(none["lower"], alone["lower"].item(), rtol=1e-12)
+    assert none["lower"].item() == -none["upper"].item() < 0
 
 
 # ---------------------------------------------------------------- agreement of null models

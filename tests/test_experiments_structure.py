@@ -515,7 +515,7 @@ def motif_experiment(n_units: int) -> cg.experiments.Experiment:
         w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")
     }
     base = copies(n_units=n_units)
-    return replace(base, arms=arms, contrasts="untreated", labels={})
+    return replace(base, arms=arms, contrasts="untreated", labels={}, asked=())
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

@@ -5,7 +5,6 @@ Below 20 clusters Holm and Bonferroni's t take the place of the bootstrap-t.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,10 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.analysis import Analysis
-from causalgia.errors import DegenerateWarning, EstimateError
+from causalgia.errors import EstimateError
 from causalgia.estimation import estimate
 from causalgia.estimation.standard_errors import regress
-from causalgia.multiplicity import adjust, simultaneous
-from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity import simultaneous
 
 K = 12
 
@@ -36,44 +34,6 @@ def normal(n_clusters: int, seed: int = 0) -> np.ndarray:
     return np.asarray(
         rng.normal(size=(n_clusters, K)) + rng.normal(size=(n_clusters, 1)) + 0.3
     )
-
-
-@pytest.mark.parametrize("n_clusters", [5, 19])
-def test_holm_is_taken_below_20_clusters(n_clusters: int) -> None:
-    effects = effects_of(normal(n_clusters))
-    found = adjust(effects, method="auto")  # draws nothing, and needs no rng
-    xr.testing.assert_equal(
-        found["p_adjusted"], adjust(effects, method="holm")["p_adjusted"]
-    )
-    assert found.attrs["adjust"] == "holm"
-
-
-def test_the_bootstrap_is_taken_from_20_clusters_on() -> None:
-    effects = effects_of(normal(20))
-    found = adjust(effects, method="auto", n_draws=499, rng=3)
-    xr.testing.assert_equal(
-        found, adjust(effects, method="bootstrap_t", n_draws=499, rng=3)
-    )
-
-
-def test_clusters_are_counted_and_not_units() -> None:
-    parent = np.repeat(np.arange(12), 5)
-    effects = effects_of(normal(60), parent=("unit", parent))
-    with pytest.warns(DegenerateWarning):
-        assert adjust(effects, method="auto").attrs["adjust"] == "holm"
-    assert (
-        adjust(effects, method="auto", cluster="none", n_draws=99, rng=0).attrs[
-            "adjust"
-        ]
-        == "bootstrap_t"
-    )
-
-
-def test_estimates_have_nothing_to_resample() -> None:
-    many, few = (
-        adjust(estimate(effects_of(normal(n))), method="auto") for n in (60, 8)
-    )
-    assert (many.attrs["adjust"], few.attrs["adjust"]) == ("holm", "holm")
 
 
 def test_bands_are_bonferronis_below_20_clusters() -> None:
@@ -120,32 +80,6 @@ def test_a_plan_that_allows_no_false_verdict_takes_holm_below_20_clusters() -> N
     )
     assert "band" not in found.attrs
     np.testing.assert_array_equal(found["q"], expected["q"])
-
-
-@pytest.mark.simulation
-@pytest.mark.parametrize("n_clusters", [5, 10])
-def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
-    """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 100 trials
-    and its power above.
-    """
-    found = np.zeros((2, 100), bool)
-    false = np.zeros(100, bool)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateWarning)
-        for trial in range(100):
-            ice = (normal(n_clusters, seed=trial) - 0.3) / np.sqrt(2)
-            false[trial] = bool(
-                (adjust(effects_of(ice), method="auto")["p_adjusted"] <= 0.05).any()
-            )
-            ice[:, 0] += 1.5
-            found[0, trial] = (
-                adjust(effects_of(ice), method="auto")["p_adjusted"][0, 0] <= 0.05
-            )
-            found[1, trial] = (
-                bootstrap_t_max(ice, n_draws=199, rng=trial).p_single_step[0] <= 0.05
-            )
-    assert false.sum() <= stats.binom.ppf(0.999, 100, 0.05)
-    assert found[0].mean() - found[1].mean() > 0.1
 
 
 @pytest.mark.parametrize("kind", ["CR0", "CR1", "CR2", "CR3"])

@@ -1,4 +1,4 @@
-"""Imports sign_flip_max_t, multivariate_t_max and log_p from the inside: numbers that no verb shows alone.
+"""Imports bootstrap_t_max, equicoordinate and log_p from the inside: numbers that no verb shows alone.
 
 Estimates obtained elsewhere: names, and selections with their covariance.
 """
@@ -22,7 +22,7 @@ from causalgia.estimation import covariance, from_effects, joint_test
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
-from causalgia.multiplicity.multivariate_t import multivariate_t_max
+from causalgia.multiplicity.multivariate_t import equicoordinate
 from causalgia.numerics.moments import log_p
 
 V = np.array([[1.0, 0.5, 0.1], [0.5, 4.0, 0.2], [0.1, 0.2, 9.0]])
@@ -90,13 +90,10 @@ def test_columns_of_a_table_travel_as_coordinates() -> None:
         {"motif": ("w", list("xyyx"))},
     )
     for table in (frame, dataset):
-        found = cg.adjust(table, method="holm", family="motif")
+        found = cg.decide(table, rope=0, family="motif")
         for members in ([0, 3], [1, 2]):
-            low, high = np.sort(found["p"].values.ravel()[members])
-            adjusted = np.sort(found["p_adjusted"].values.ravel()[members])
-            np.testing.assert_allclose(
-                adjusted, np.maximum.accumulate(np.minimum([2 * low, high], 1))
-            )
+            p, q = (found[x].values.ravel()[members] for x in ("p", "q"))
+            np.testing.assert_allclose(q, stats.false_discovery_control(p))
         assert found["motif"].dims == ("contrast",)
         assert (
             len(
@@ -193,16 +190,13 @@ ICE = np.random.default_rng(0).normal(size=(30, 2))
 def test_resampling_takes_lists() -> None:
     mine = bootstrap_t_max(ICE.tolist(), [0, 1, 2, 3, 4] * 6, rng=0)  # type: ignore[arg-type]
     np.testing.assert_array_equal(
-        mine.p_raw, bootstrap_t_max(ICE, np.arange(30) % 5, rng=0).p_raw
+        mine.half_width, bootstrap_t_max(ICE, np.arange(30) % 5, rng=0).half_width
     )
 
 
 def test_the_size_of_a_factor_does_not_matter() -> None:
     factor = np.random.default_rng(1).normal(size=(10, 3))
-    same = [
-        multivariate_t_max(np.array([2.0, 1.0, 0.5]), factor * size, 9.0).p_single_step
-        for size in (1.0, 1e-200)
-    ]
+    same = [equicoordinate(factor * size, 9.0) for size in (1.0, 1e-200)]
     np.testing.assert_allclose(*same, rtol=1e-6)
 
 
@@ -255,18 +249,6 @@ def test_verbs_of_estimates_take_effects() -> None:
         **{"is_placebo": ("contrast", [False] + [True] * 3)},
     )
     xr.testing.assert_allclose(placebo_rank(wide), placebo_rank(cg.estimate(wide)))
-
-
-def test_nothing_stale_is_kept() -> None:
-    effects = effects_of(ICE)
-    first = cg.adjust(effects, method="bootstrap_t", n_draws=199, rng=0)
-    again = cg.adjust(first, method="bh")
-    assert "p_step_down" not in again
-    assert not {"n_draws", "seed"} & set(again.attrs)
-    band = cg.adjust(
-        cg.multiplicity.simultaneous(effects, n_draws=199, rng=0), method="bh"
-    )
-    assert band.attrs["n_draws"] == 199  # of its limits
 
 
 def test_probabilities_and_ropes_at_the_door() -> None:
@@ -404,11 +386,6 @@ def test_a_table_of_decisions_by_tests_is_read_back_as_estimates(form: Any) -> N
         cg.infer(table, rng=0)["moments"]["mean"],
         cg.infer(SCREEN, rng=0)["moments"]["mean"],
         rtol=1e-12,
-    )
-    np.testing.assert_allclose(
-        cg.adjust(table, method="bh")["p_adjusted"],
-        cg.adjust(SCREEN)["p_adjusted"],
-        rtol=1e-9,
     )
 
 

@@ -240,7 +240,6 @@ def test_the_largest_t_over_pairs_is_that_of_draws_in_numpy():
     f = _random_function(length, seed=4, tasks=("a",))
     pairs = list(combinations(range(length), 2))
     ice = np.array([[_by_loop(f, row, i, j)[0] for i, j in pairs] for row in letters])
-    t = ice.mean(axis=0) / (ice.std(axis=0, ddof=1) / n**0.5)
     root = np.linalg.svd(
         (ice - ice.mean(axis=0)) / ice.std(axis=0, ddof=1) / (n - 1) ** 0.5,
         full_matrices=False,
@@ -249,15 +248,8 @@ def test_the_largest_t_over_pairs_is_that_of_draws_in_numpy():
     largest = (
         abs(normal) / np.sqrt(rng.chisquare(n - 1, n_draws) / (n - 1))[:, None]
     ).max(axis=1)
-    expected = (largest[:, None] >= abs(t)).mean(axis=0)
-    assert expected.min() < 0.2 < 0.8 < expected.max()
 
     found = interactions(letters, f)
-    p = cg.adjust(found, method="dunnett", rng=0)["p_adjusted"].values[:, 0]
-    assert (
-        abs(p - expected)
-        <= 4 * np.sqrt(expected * (1 - expected) * (1 / n_draws + 1 / 65_535)) + 1e-4
-    ).all()
     band = cg.simultaneous(found, method="dunnett", rng=0)
     half = (
         (band["upper"] - band["lower"]).values[:, 0]
@@ -294,7 +286,8 @@ def test_the_largest_t_keeps_the_familywise_error_without_interactions(threshold
             answers, tasks=["y"], scale="y", fingerprint=f"{trial} {threshold}"
         )
         found = interactions(rng.integers(0, 4, (40, 8)).astype(np.uint8), predictor)
-        false += bool((cg.adjust(found, method="dunnett")["p_adjusted"] <= 0.05).any())
+        band = cg.simultaneous(found, method="dunnett")
+        false += bool(((band["lower"] > 0) | (band["upper"] < 0)).any())
     assert false / n_trials <= 0.05 + 3 * (0.05 * 0.95 / n_trials) ** 0.5
 
 

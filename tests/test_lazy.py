@@ -359,13 +359,9 @@ def test_the_order_of_memory_changes_nothing() -> None:
 ANALYSIS = cg.Analysis(control="0", rope=(-0.2, 0.2))
 
 VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
-    "adjust by units": lambda o: cg.adjust(
-        effects_of(o), method="bootstrap_t", n_draws=99, rng=0
+    "simultaneous by clusters": lambda o: cg.simultaneous(
+        effects_of(o), n_draws=99, cluster="lane", rng=0
     ),
-    "adjust by clusters": lambda o: cg.adjust(
-        effects_of(o), method="bootstrap_t", n_draws=99, cluster="lane", rng=0
-    ),
-    "adjust": lambda o: cg.adjust(estimates_of(o), method="holm"),
     "simultaneous by units": lambda o: cg.multiplicity.simultaneous(
         effects_of(o), n_draws=99, rng=0
     ),
@@ -376,7 +372,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "decide": lambda o: cg.decide(estimates_of(o), rope=(-0.2, 0.2)),
     "decide by sd": lambda o: cg.decide(estimates_of(o), rope="0.2 sd"),
     "decide by units": lambda o: cg.decide(
-        effects_of(o), rope=(-0.2, 0.2), error="fwer", rng=0
+        effects_of(o), rope=(-0.2, 0.2), error="fwer"
     ),
     "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,

@@ -55,9 +55,7 @@ def test_contrasts_of_65_536_arms_take_less_than_a_gib():
     given = outcomes(65_536, 3)
     tracemalloc.start()
     try:
-        estimates = cg.adjust(
-            cg.estimate(cg.contrast(given, control="a0")), method="bh"
-        )
+        estimates = cg.estimate(cg.contrast(given, control="a0"))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -73,9 +71,6 @@ def test_every_verb_gives_the_same(both):
     one, other = cg.estimate(whole), cg.estimate(lazy)
     assert is_lazy(other["weight"])
     xr.testing.assert_identical(other.compute(), one)
-    xr.testing.assert_identical(
-        cg.adjust(lazy, method="bh").compute(), cg.adjust(whole, method="bh")
-    )
     for error in ("fdr", "posterior"):
         evidence = [
             e if error == "fdr" else cg.infer(e, rng=0, n_draws=400)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from assay import simulated_counts
-from scipy import special
+from scipy import special, stats
 from test_cli import call
 
 import causalgia as cg
@@ -460,9 +460,8 @@ def test_what_is_told_of_a_fit_is_what_was_found():
         fitted = cg.mpra.fit(counts, control="c", method=method)
         said = cg.report(fitted)
         mean = cg.mpra.average(fitted.isel(element=fitted["group"].values == "test"))
-        hits = (cg.adjust(fitted, method="bh")["p_adjusted"].values.ravel() < 0.05) & (
-            fitted["group"].values == "test"
-        )
+        q = stats.false_discovery_control(fitted["p"].values.ravel())
+        hits = (q < 0.05) & (fitted["group"].values == "test")
         flat = " ".join(said.split())
         assert f"{hits.sum()} of 20 elements" in flat
         assert f"{mean['ace'].item():.2f} [{mean['lower'].item():.2f}, " in flat

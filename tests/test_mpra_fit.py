@@ -312,9 +312,10 @@ def test_elements_become_contrasts_and_contrasts_tasks(fitted):
 def test_one_contrast_that_was_selected_is_read_as_well(fitted):
     one = fitted.sel(contrast="b")
     assert as_estimates(one)["task"].values.tolist() == ["b"]
+    ask = {"rope": 0, "shrink": None}
     np.testing.assert_array_equal(
-        cg.adjust(one)["p_adjusted"][:, 0],
-        cg.adjust(fitted, family="task")["p_adjusted"].sel(task="b"),
+        cg.decide(one, **ask)["q"][:, 0],
+        cg.decide(fitted, family="task", **ask)["q"].sel(task="b"),
     )
     np.testing.assert_array_equal(
         average(one)["ace"][:, 0], average(fitted)["ace"].sel(task="b")
@@ -322,17 +323,17 @@ def test_one_contrast_that_was_selected_is_read_as_well(fitted):
     assert cg.report(one) == cg.report(fitted.sel(contrast=["b"]))
 
 
-def test_adjusting_a_fit_counts_elements_and_contrasts(fitted):
-    whole = cg.adjust(fitted)["p_adjusted"]
+def test_q_of_a_fit_counts_elements_and_contrasts(fitted):
+    whole = cg.decide(fitted, rope=0, shrink=None)["q"]
     np.testing.assert_allclose(
         whole.values.ravel(), stats.false_discovery_control(fitted["p"].values.ravel())
     )
-    found = cg.adjust(fitted, family="task")
+    found = cg.decide(fitted, rope=0, family="task", shrink=None)
     for k in range(2):
         np.testing.assert_allclose(
-            found["p_adjusted"][:, k], stats.false_discovery_control(fitted["p"][:, k])
+            found["q"][:, k], stats.false_discovery_control(fitted["p"][:, k])
         )
-    assert ((found["p_adjusted"].sel(task="b") < 0.05).values[:15]).mean() > 0.9
+    assert ((found["q"].sel(task="b") < 0.05).values[:15]).mean() > 0.9
 
 
 def test_deciding_and_inferring_from_a_fit(fitted):

@@ -8,7 +8,10 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.multiplicity.placebo import placebo_rank, placebo_region, resolution_note
+from causalgia.choices import placebos_for_ranks
+from causalgia.errors import DesignError, EstimateError
+from causalgia.multiplicity.placebo import placebo_rank, placebo_region
+from causalgia.trial.attributes import check_analysis
 
 
 def _table(words, effects, se=0.01):
@@ -45,10 +48,10 @@ def test_p_of_at_most_five_percent_is_beyond_the_region(m):
 
 def test_verdicts_on_random_sequences_have_words_of_their_own():
     rng = np.random.default_rng(1)
-    table = _table(rng.normal(size=100), [40.0, -40.0, 0.0, 2.2])
+    table = _table(rng.normal(size=159), [40.0, -40.0, 0.0, 2.2])
     for rope in ("placebo", "placebo outliers"):
         found = cg.decide(table, rope=rope)
-        verdicts = found["verdict"].values[100:, 0].tolist()
+        verdicts = found["verdict"].values[159:, 0].tolist()
         assert verdicts[:3] == ["higher", "lower", "within"]
         assert set(found["verdict"].values.ravel()) <= {
             "higher",
@@ -58,18 +61,46 @@ def test_verdicts_on_random_sequences_have_words_of_their_own():
         }
 
 
-@pytest.mark.parametrize("n_placebos", [38, 39, 79, 80])
-def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_placebos):
-    """Two effects beyond every word, of two or of four: with M words the least p is 2 /
-    (M + 1).
-    """
-    for n_effects in (2, 4):
-        table = _table(
-            np.linspace(-1, 1, n_placebos), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)]
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_one_effect_alone_can_be_found_with_the_placebos_that_are_asked(k):
+    """The others lie within; with one placebo fewer p of 2 / (M + 1) is too large."""
+    needed = placebos_for_ranks(k)
+    assert needed == {1: 40, 2: 79, 3: 119}[k]
+    words = np.random.default_rng(0).normal(size=needed)
+    effects = np.r_[50.0, np.zeros(k - 1)]
+    found = cg.decide(_table(words, effects), rope="placebo", shrink=None)
+    assert found["verdict"].values[needed, 0] == "higher"
+    assert found["q"].values[needed, 0] == pytest.approx(k * 2 / (needed + 1))
+    with pytest.raises(EstimateError):
+        cg.decide(_table(words[1:], effects), rope="placebo", shrink=None)
+    assert cg.decide(_table(words[:40], effects), rope="placebo outliers") is not None
+
+
+def test_contrasts_that_are_not_of_the_question_take_no_placebos():
+    words = np.random.default_rng(0).normal(size=40)
+    table = _table(words, [50.0, 0.0, 0.0])
+    asked = np.arange(43) <= 40
+    marked = table.assign_coords(of_question=("contrast", asked))
+    assert cg.decide(marked, rope="placebo", shrink=None).sizes["contrast"] == 43
+
+
+def test_a_trial_with_too_few_placebos_is_refused_before_it_runs():
+    arms = {"none": cg.Untreated(), "a": cg.Embed("GATA", at=5)}
+    arms |= cg.placebos("GATAAGCC", at=5, n_placebos=40)
+    design = cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=4)
+    ask = cg.Analysis(control="none", rope="placebo")
+    check_analysis(ask, design)
+    arms["b"] = cg.Embed("GGTA", at=5)
+    more = cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=4)
+    with pytest.raises(DesignError):
+        check_analysis(ask, more)
+    check_analysis(cg.Analysis(control="none", rope="placebo outliers"), more)
+    of_one = {n: {n: 1, "none": -1} for n in arms if n not in ("none", "b")}
+    check_analysis(cg.Analysis(contrasts=of_one, rope="placebo"), more)
+    with pytest.raises(DesignError):
+        cg.experiments.kmer_screen(
+            motifs=["GGATAA", "TTATCC", "CACGTG"], rope="placebo"
         )
-        could_be = (table["ace"].to_numpy() > 40) & ~table["is_placebo"].to_numpy()[
-            :, None
-        ]
-        enough = 2 / (n_placebos + 1) <= 0.05 * 2 / n_effects
-        assert (resolution_note(table, could_be, 0.05) is None) == enough
-        assert resolution_note(table, could_be & False, 0.05) is None
+    assert cg.experiments.kmer_screen(
+        motifs=["GGATAA", "TTATCC", "CACGTG"], rope="placebo", n_placebos=119
+    )

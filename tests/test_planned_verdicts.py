@@ -44,7 +44,7 @@ def test_an_error_rate_that_was_stored_is_the_planned_one() -> None:
         assert marked(planned(n, error="posterior"), error="fdr") == ["error"]
     assert marked(planned(40), family="task") == ["family"]
     assert marked(planned(40, family="task"), family="task") == []
-    assert marked(planned(40), ci_prob=0.9, rare=0.02) == ["rare", "ci_prob"]
+    assert marked(planned(40), ci_prob=0.9) == ["ci_prob"]
     assert marked(planned(40, ci_prob=0.9), ci_prob=0.9) == []
     assert marked(planned(40), largest=9.0) == ["largest"]
     assert marked(planned(40, largest=9.0), largest=9.0) == []

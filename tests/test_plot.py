@@ -264,8 +264,8 @@ def test_matplotlib_is_left_as_it_was():
     assert dict(mpl.rcParams) == before
 
 
-def decided(**choice):
-    found = cg.decide(estimates(40), **{"rope": (-0.02, 0.02), **choice})
+def decided(n_placebos=40, **choice):
+    found = cg.decide(estimates(n_placebos), **{"rope": (-0.02, 0.02), **choice})
     beside = {"shrunken": 0.1, "shrunken_lower": 0.05, "shrunken_upper": 0.2}
     return found.assign({name: found["ace"] + by for name, by in beside.items()})
 
@@ -305,7 +305,9 @@ def test_contrasts_that_are_not_shrunken_have_no_mark_beside():
 
 
 def test_the_rope_of_placebo_words_takes_the_place_of_their_band():
-    labels = [patch.get_label() for patch in forest(decided(rope="placebo")).patches]
+    labels = [
+        patch.get_label() for patch in forest(decided(79, rope="placebo")).patches
+    ]
     assert labels == ["ROPE"]
     assert not [p for p in forest(decided(rope=0)).patches if p.get_label() == "ROPE"]
 

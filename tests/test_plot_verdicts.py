@@ -137,7 +137,7 @@ def test_an_equivalence_plot_has_intervals_in_rows():
 
 def test_an_equivalence_plot_of_many_says_so():
     axes = plot.equivalence(decided(np.linspace(-1, 1, 100)))
-    assert axes.get_title("left").startswith("60 of 100 ")
+    assert axes.get_title("left").startswith("the first 60 of 100 ")
 
 
 @pytest.fixture(scope="module")

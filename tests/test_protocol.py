@@ -136,7 +136,7 @@ def test_decisions_on_fewer_units_deviate_and_say_that_their_outcomes_are_unseen
 
 
 def test_a_stopping_rule_is_locked_and_run(tmp_path):
-    until = cg.Decided(rope=(-9, 9), rare=0.1)
+    until = cg.Decided(rope=(-9, 9), min_clusters=100)
     design = dataclasses.replace(DESIGN, n_units=400)
     protocol = cg.Protocol(design, ASK, predictor=net(), rng=7, until=until).lock(
         tmp_path / "lock.toml"
@@ -146,7 +146,7 @@ def test_a_stopping_rule_is_locked_and_run(tmp_path):
     assert outcomes.sizes["unit"] < 400
     assert what(
         cg.verify(
-            protocol, outcomes.assign_attrs(until="Decided(rope=(-8, 8), rare=0.1)")
+            protocol, outcomes.assign_attrs(until="Decided(start=100, rope=(-8, 8))")
         )
     ) == ["until"]
 
@@ -155,13 +155,13 @@ def test_the_least_number_of_clusters_keeps_its_name_in_files(tmp_path):
     """A seed is made of the text of the rule, so that a renamed argument must not
     change the text.
     """
-    until = cg.Decided(rope=(-9, 9), rare=0.1, min_clusters=150)
+    until = cg.Decided(rope=(-9, 9), min_clusters=150)
     design = dataclasses.replace(DESIGN, n_units=400)
     protocol = cg.Protocol(design, ASK, predictor=net(), until=until).lock(
         tmp_path / "lock.toml"
     )
     locked = cg.Protocol.read(tmp_path / "lock.toml")
-    text = "Decided(start=150, rope=(-9.0, 9.0), rare=0.1)"
+    text = "Decided(start=150, rope=(-9.0, 9.0))"
     assert protocol.until == locked.until == text
     assert (locked.stopping_rule(), locked.rng) == (until, protocol.rng)
     outcomes = locked.run(design, net())
@@ -437,7 +437,7 @@ def test_edited_results_in_a_folder_are_found(locked, tmp_path, tampering):
     folder.mkdir()
     cg.store.save(outcomes, folder / "outcomes.nc")
     effects = cg.contrast(outcomes, control="placebo")
-    cg.store.save(cg.adjust(cg.estimate(effects), rng=7), folder / "estimates.nc")
+    cg.store.save(cg.estimate(effects), folder / "estimates.nc")
     cg.store.save(cg.analyze(outcomes, rng=7), folder / "decisions.nc")
     assert cg.verify(path, folder).ok, cg.verify(path, folder)
     name, edit, expected = EDITED[tampering]

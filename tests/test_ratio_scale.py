@@ -71,7 +71,7 @@ def test_verdicts_on_ratios_are_those_on_their_logarithms() -> None:
 
 
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
-def test_bands_and_joint_p_of_ratios_are_those_of_their_logarithms(method: Any) -> None:
+def test_bands_of_ratios_are_those_of_their_logarithms(method: Any) -> None:
     rng = np.random.default_rng(0)
     y = np.array([50.0, 2.0, 2.4, 50.5]) * rng.gamma(25, 1 / 25, size=(12, 4))
     coords = {"unit": np.arange(12), "arm": ["c", "x", "y", "z"], "task": ["y"]}
@@ -86,11 +86,6 @@ def test_bands_and_joint_p_of_ratios_are_those_of_their_logarithms(method: Any) 
     )
     np.testing.assert_allclose(mine["upper"], np.exp(theirs["upper"]), rtol=1e-8)
     assert (mine["lower"] > 0).all()
-    mine, theirs = (
-        cg.adjust(x, method=method, n_draws=999, rng=0) for x in (ratio, log)
-    )
-    np.testing.assert_allclose(mine["p_adjusted"], theirs["p_adjusted"], rtol=1e-6)
-    assert (mine["p_adjusted"] >= mine["p"] * (1 - 1e-6)).all()
 
 
 def test_dunnett_of_parallel_ratios_is_that_of_their_logarithms() -> None:
@@ -99,8 +94,6 @@ def test_dunnett_of_parallel_ratios_is_that_of_their_logarithms() -> None:
         for s in ("ratio", "log_of_means")
     )
     np.testing.assert_allclose(ratio["lower"], np.exp(log["lower"]), rtol=1e-8)
-    p = cg.adjust(cg.estimate(clear("ratio")), method="dunnett")
-    assert (p["p_adjusted"] >= p["p"] * (1 - 1e-6)).all()
 
 
 @pytest.mark.parametrize("end", [0.7, 1.3, 2.5])
@@ -130,8 +123,3 @@ def test_there_is_no_band_of_unclear_ratios(method: Any) -> None:
     effects = unclear()
     with pytest.raises(EstimateError):
         cg.multiplicity.simultaneous(effects, method=method, rng=0)
-    with pytest.raises(EstimateError):
-        cg.adjust(effects, method=method, rng=0)
-    assert (
-        cg.adjust(effects, method="holm")["p_adjusted"] >= cg.estimate(effects)["p"]
-    ).all()

@@ -14,14 +14,13 @@ dose_response,         joint tests of several contrasts
 factorial_2x2x2
 eight_schools,         quantiles of tau, mu and each effect without the error of draws
 random_effects_...
-fdr_hierarchical       Simes' p of families, selected families, Holm within them
 helical_phase          the wave itself; `experiments.spacing` needs a predictor for it
-mixed_model            the REML criterion, Kenward and Roger's df, tables of outcomes
 moderated_t            moderated variances (of predictors, in `cg.estimate`)
+p_adjust, stats_turn4  Holm; p that are missing, or 0
 power                  one-sided and normal power, and two one-sided tests
 ppi                    weights of the predictions that are given
 random_effects         all that `cg.mpra.average` leaves out of metafor's answer
-shared_control         one-sided maxima
+shared_control         critical values of a given correlation
 shared_effects         patterns that are given, where `cg.infer` learns them
 =====================  ===============================================================
 
@@ -47,14 +46,13 @@ from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation._random_effects import RandomEffects, random_effects
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.joint_tests import joint_test
-from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.standard_errors import moderate, regress
 from causalgia.mpra.comparisons.prediction_powered_means import (
     power_tuning,
     powered_mean,
 )
-from causalgia.multiplicity.adjusted_p import hierarchical_q
-from causalgia.multiplicity.multivariate_t import correlation_factor, multivariate_t_max
+from causalgia.multiplicity.adjusted_p import stepwise
+from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from causalgia.planning.power_functions import (
     _inside_probability,
     detectable,
@@ -379,21 +377,6 @@ def test_effects_with_a_known_covariance() -> None:
     posterior_agrees(post, tau, theirs, theirs, 1e-5)
 
 
-# ---- fdr_hierarchical: Benjamini and Bogomolov
-
-
-@pytest.mark.parametrize(("within", "suffix"), [("bh", ""), ("holm", "_holm")])
-def test_families_are_selected_as_in_the_paper(within: Any, suffix: str) -> None:
-    d, r = table("fdr_hierarchical"), expected("fdr_hierarchical")
-    found = hierarchical_q(d["p"], codes(d["family"]), alpha=r["q"], within=within)
-    np.testing.assert_allclose(found.simes, r["simes"], rtol=1e-12)
-    np.testing.assert_allclose(found.simes_adjusted, r["simes_bh"], rtol=1e-12)
-    assert found.selected.tolist() == r["selected"]
-    theirs = [1.0 if q is None else q for q in r["q_bb" + suffix]]
-    np.testing.assert_allclose(found.q, theirs, rtol=1e-12)
-    assert (found.q <= r["q"]).tolist() == r["rejected" + suffix]
-
-
 # ---- helical_phase
 
 WAVE = ("cos", "sin", "amplitude", "amplitude_se", "phase_bp", "phase_bp_se")
@@ -446,52 +429,6 @@ def test_the_scan_over_periods() -> None:
     np.testing.assert_allclose(found["best_period"].item(), theirs["best"])
 
 
-# ---- mixed_model: lme4, lmerTest, pbkrtest
-
-
-def problem(
-    file: str, model: str
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    long = table("mixed_model", f"input_{file}")
-    if model == "ice_crossed":
-        wide = long.pivot_table(
-            index=["unit", "model"], columns="arm", values="y"
-        ).reset_index()
-        groups = {"unit": codes(wide["unit"]), "model": codes(wide["model"])}
-        ice = (wide["treated"] - wide["control"]).to_numpy()
-        return ice, np.ones((len(wide), 1)), groups
-    X = np.column_stack([np.ones(len(long)), long["arm"] == "treated"]).astype(float)
-    groups = {"unit": codes(long["unit"]), "model": codes(long["model"])}
-    if model == "outcome_arm_specific":
-        groups |= {
-            "unit_by_arm": codes(long["unit"], long["arm"]),
-            "model_by_arm": codes(long["model"], long["arm"]),
-        }
-    return long["y"].to_numpy(), X, groups
-
-
-@pytest.mark.parametrize("file", ["balanced", "unbalanced"])
-@pytest.mark.parametrize(
-    "model", ["ice_crossed", "outcome_arm_specific", "outcome_random_intercepts"]
-)
-@pytest.mark.parametrize(
-    ("df", "df_tol"), [("satterthwaite", 1e-3), ("kenward_roger", 1e-4)]
-)
-def test_reml_is_lme4(file: str, model: str, df: Any, df_tol: float) -> None:
-    fit = reml(*problem(file, model), ddf=df)
-    theirs = expected("mixed_model")[file][model]
-    assert fit.beta[-1] == pytest.approx(theirs[df]["estimate"], rel=1e-6)
-    assert fit.se[-1] == pytest.approx(theirs[df]["se"], rel=1e-6)
-    assert fit.df[-1] == pytest.approx(theirs[df]["df"], abs=df_tol)
-    assert fit.criterion == pytest.approx(theirs["reml_criterion"], rel=1e-9)
-    assert fit.singular is theirs["singular"]
-    mine = dict(zip(fit.names, fit.variance, strict=True))
-    for name, value in theirs["variance"].items():
-        assert mine[name.replace("Residual", "residual")] == pytest.approx(
-            value, rel=1e-5
-        )
-
-
 # ---- moderated_t: limma's squeezeVar
 
 
@@ -510,6 +447,29 @@ def test_moderated_variances() -> None:
         np.testing.assert_allclose(
             found[name][:, 0], theirs[name], rtol=1e-6, atol=1e-12, err_msg=name
         )
+
+
+# ---- p_adjust, stats_turn4: p.adjust
+
+
+@pytest.mark.parametrize("method", ["BH", "holm"])
+def test_adjusted_p(method: str) -> None:
+    """With p that are missing, or 0, which no estimate has."""
+    found = stepwise(table("p_adjust")["p"].to_numpy(float), method.lower())  # type: ignore[arg-type]
+    theirs = np.array(expected("p_adjust")["adjusted"][method], dtype=float)
+    np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", [False, True])
+def test_holm_by_family(family: bool) -> None:
+    """q of `decide(error="fwer")` is Holm's over both p of each row."""
+    d = table("stats_turn4", "p_values")
+    of = d["family"] if family else np.zeros(len(d))
+    found = d.groupby(of)["p"].transform(lambda p: stepwise(p.to_numpy(), "holm"))
+    case = "p.adjust holm by family" if family else "p.adjust holm"
+    frame = pd.read_csv(HERE / "stats_turn4" / "expected.tsv", sep="\t", comment="#")
+    theirs = frame[frame["case"] == case]
+    np.testing.assert_allclose(found, theirs["value"].astype(float), rtol=1e-12)
 
 
 # ---- power: pwr
@@ -684,28 +644,18 @@ def test_random_effects_of_a_full_covariance(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "critical", "p"),
-    [("crossover", 5e-4, 1e-4), ("parallel_dunnett", 1e-6, 1e-6)],
+    ("case", "critical"),
+    [("crossover", 5e-4), ("parallel_dunnett", 1e-6)],
     ids=["qmc", "quadrature"],
 )
-@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
-def test_maxima_of_a_multivariate_t(
-    case: str, critical: float, p: float, alternative: Any
-) -> None:
+def test_maxima_of_a_multivariate_t(case: str, critical: float) -> None:
     theirs = expected("shared_control")[case]
-    mine = multivariate_t_max(
-        np.array(theirs["t"]),
-        correlation_factor(np.array(theirs["correlation"])),
-        theirs["df"],
-        alternative=alternative,
+    mine = equicoordinate(
+        correlation_factor(np.array(theirs["correlation"])), theirs["df"]
     )
-    end, side = ("", "two") if alternative == "two-sided" else ("_greater", "one")
-    for ours, name, atol in (
-        (mine.critical, f"critical_{side}_sided", critical),
-        (mine.p_single_step, f"p_single_step{end}", p),
-        (mine.p_step_down, f"p_step_down{end}", p),
-    ):
-        np.testing.assert_allclose(ours, theirs[name], rtol=0, atol=atol, err_msg=name)
+    np.testing.assert_allclose(
+        mine, theirs["critical_two_sided"], rtol=0, atol=critical
+    )
 
 
 # ---- shared_effects: mash by mixsqp and mvtnorm

@@ -404,7 +404,7 @@ def test_the_rows_are_those_of_the_table(tmp_path):
     html = written(table := decided(), tmp_path)
     found = rows_of(html)
     markdown = cg.table(table).splitlines()[2:5]
-    assert found["columns"][:3] == ["contrast", "ACE", "95 % interval"]
+    assert found["columns"][:3] == ["contrast", "effect", "95 % interval"]
     for row, line in zip(found["rows"], markdown, strict=True):
         assert [cell.strip() for cell in line.split("|")[1:-1]] == row
     shown = [data for tag, data in Page(html).texts if tag in ("td", "th")]

@@ -126,7 +126,7 @@ def test_each_task_is_monitored_against_its_own_region() -> None:
 
     def look(region: tuple[float, float]) -> Any:
         ends = {"a": (-1.0, 1.0), "b": region}
-        return cg.Decided(rope=ends, control="none", rare=0.05).look(measured)
+        return cg.Decided(rope=ends, control="none", min_clusters=100).look(measured)
 
     assert look((-1.0, 1.0)).stop
     assert look((-0.1, 0.1)).stop

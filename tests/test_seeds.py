@@ -1912,8 +1912,8 @@ def test_82_several_sequences_against_noise():
     assert table["se"].values[0, 0] == pytest.approx(
         each[:, 0].std(ddof=1) / np.sqrt(80), rel=1e-9
     )
-    p = cg.adjust(table, method="holm")["p_adjusted"].values.ravel()
-    assert p[0] > 0.05 > 1e-3 > p[1]
+    q = cg.decide(table, rope=0, error="fwer")["q"].values.ravel()
+    assert q[0] > 0.05 > 1e-3 > q[1]
     assert each[:, 1] == pytest.approx(2)
 
 

@@ -18,12 +18,12 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation import estimate, from_effects
-from causalgia.multiplicity import adjust, simultaneous
+from causalgia.multiplicity import simultaneous
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity.families import band_families
 from causalgia.multiplicity.multivariate_t import (
     correlation_factor,
     equicoordinate,
-    multivariate_t_max,
     product_probability,
 )
 
@@ -50,12 +50,6 @@ def test_one_contrast_is_its_own_t() -> None:
     assert equicoordinate(np.eye(1), 7.0) == pytest.approx(
         stats.t.ppf(0.975, 7), abs=1e-9
     )
-    one = multivariate_t_max(np.array([2.0]), np.ones((1, 1)), 7.0)
-    assert (
-        one.p_single_step[0]
-        == one.p_raw[0]
-        == pytest.approx(2 * stats.t.sf(2, 7), abs=1e-9)
-    )
 
 
 def test_independent_and_identical_statistics() -> None:
@@ -70,31 +64,11 @@ def test_independent_and_identical_statistics() -> None:
 def test_many_contrasts_are_simulated() -> None:
     rng = np.random.default_rng(0)
     factor = rng.normal(size=(40, 300)) + 0.5
-    mine = multivariate_t_max(np.full(300, 3.5), factor, 60.0)
-    assert mine.how == "simulation"
+    critical = equicoordinate(factor, 60.0)
     unit = factor / np.sqrt((factor**2).sum(axis=0))
     scale = np.sqrt(rng.chisquare(60, 20_000) / 60)
     maxima = np.abs(rng.normal(size=(20_000, 40)) @ unit).max(axis=1) / scale
-    assert abs((maxima > mine.critical).mean() - 0.05) < 4.5 * np.sqrt(
-        0.05 * 0.95 / 20_000
-    )
-    p = (maxima >= 3.5).mean()
-    assert abs(mine.p_single_step[0] - p) < 4.5 * np.sqrt(p / 20_000)
-
-
-def test_up_to_24_contrasts_are_integrated_and_more_are_simulated() -> None:
-    factor = np.random.default_rng(0).normal(size=(60, 25))
-    for n, how in ((24, "quasi-Monte-Carlo"), (25, "simulation")):
-        assert multivariate_t_max(np.full(n, 2.5), factor[:, :n], 10.0).how == how
-
-
-def test_deep_p_stay_within_bonferroni() -> None:
-    t = np.array([30.0, 3.0, 0.1, 0.0])
-    for correlation in (np.full((4, 4), 0.5) + 0.5 * np.eye(4), np.full((4, 4), 1.0)):
-        answer = multivariate_t_max(t, correlation_factor(correlation))
-        assert (answer.p_single_step >= answer.p_raw).all()
-        assert (answer.p_single_step <= np.minimum(4 * answer.p_raw, 1)).all()
-    assert answer.p_raw[0] > 0
+    assert abs((maxima > critical).mean() - 0.05) < 4.5 * np.sqrt(0.05 * 0.95 / 20_000)
 
 
 # ---- one control for 200 contrasts
@@ -156,15 +130,12 @@ def test_the_band_is_estimates_with_wider_limits(method: str) -> None:
     assert len(np.unique(band["critical"])) == 1
     said = {
         "band": method,
-        "family": "the contrasts of one task",
+        "family": f"these {effects['ice'][0].size} rows",
         "ci_prob": 0.95,
         "seed": "3",
     }
     assert said.items() <= band.attrs.items()
     assert band.attrs.get("n_draws") == (9_999 if method == "bootstrap_t" else None)
-    adjusted = adjust(effects, method=method, rng=3)  # type: ignore[arg-type]
-    outside = ((band["lower"] > 0) | (band["upper"] < 0)).to_numpy()
-    np.testing.assert_array_equal(outside, adjusted["p_adjusted"] < 0.05)
 
 
 def test_a_seed_is_a_seed() -> None:
@@ -178,35 +149,68 @@ def test_a_seed_is_a_seed() -> None:
     )
 
 
-def test_families() -> None:
+def test_a_family_is_all_rows_and_a_coordinate_divides_it() -> None:
     two = np.stack([NULL, NULL**2], axis=2)
     motif = ("contrast", ["a", "a", "a", "b", "b", "c"])
-    whole = simultaneous(effects_of(two, motif=motif), family="all", rng=0)
-    alone = simultaneous(effects_of(two, motif=motif), rng=0)
-    by_motif = simultaneous(effects_of(two, motif=motif), family="motif", rng=0)
-    assert len(np.unique(whole["critical"])) == 1
-    assert len(np.unique(alone["critical"])) == 2
-    assert len(np.unique(by_motif["critical"])) == 6
-    assert (whole["critical"] >= alone["critical"].max()).all()
-    assert (by_motif["critical"] < alone["critical"]).all()
-    one_task = simultaneous(effects_of(NULL[:, :3]), rng=0)
-    np.testing.assert_allclose(by_motif["critical"][:3, 0], one_task["critical"][:, 0])
-    assert by_motif.attrs["family"] == "the contrasts of one task with the same 'motif'"
-    assert (
-        simultaneous(effects_of(two), method="dunnett", family="all")["critical"].std()
-        < 1e-12
+    effects = effects_of(two, motif=motif)
+    whole, by_task, by_motif = (
+        simultaneous(effects, family=f, rng=0) for f in (None, "task", "motif")
     )
-    with pytest.raises(EstimateError):
-        simultaneous(estimate(effects_of(two)), method="dunnett", family="all")
+    for band, n in ((whole, 1), (by_task, 2), (by_motif, 3)):
+        assert len(np.unique(band["critical"])) == n
+    assert (whole["critical"] >= by_task["critical"].max()).all()
+    assert (by_motif["critical"] <= whole["critical"]).all()
+    one_task = simultaneous(effects_of(NULL), rng=0)
+    np.testing.assert_array_equal(by_task["critical"][:, 0], one_task["critical"][:, 0])
+    said = [band.attrs["family"] for band in (whole, by_task, by_motif, one_task)]
+    assert said == [
+        "these 12 rows",
+        "the rows of each task",
+        "the rows of each motif",
+        "these 6 rows",
+    ]
 
 
-def test_models_are_families_of_their_own() -> None:
-    both = effects_of(np.stack([NULL[:, :, None], NULL[:, :, None] ** 2], axis=3))
+def test_placebos_and_helper_rows_are_not_of_the_family() -> None:
+    """Placebos are a family, and each helper row is one by itself."""
+    table = xr.Dataset(
+        {"ace": (("contrast", "task"), np.zeros((5, 2)))},
+        {
+            "contrast": list("abcde"),
+            "is_placebo": ("contrast", [False, False, False, True, True]),
+            "of_question": ("contrast", [True, True, False, True, True]),
+        },
+    )
+    sets, words = band_families(table, None)
+    assert [x.tolist() for x in sets] == [[0, 1, 2, 3], [6, 7, 8, 9], [4], [5]]
+    assert words == "the 4 rows of the question, each helper by itself"
+
+
+def test_tasks_of_which_it_is_not_known_how_they_correlate_share_the_error() -> None:
+    """Of estimates with a covariance of contrasts: each task has a band of its own, at
+    1 - .05 / 2.
+    """
+    two = effects_of(np.stack([NULL, NULL**2], axis=2))
+    found = simultaneous(estimate(two), method="dunnett")
+    for task in range(2):
+        alone = estimate(two.isel(task=[task]))
+        expected = simultaneous(alone, method="dunnett", ci_prob=0.975)
+        np.testing.assert_allclose(
+            found["critical"][:, task], expected["critical"][:, 0], rtol=1e-9
+        )
+    of_units = simultaneous(two, method="dunnett")  # which tell it
+    assert (of_units["critical"] < found["critical"].max()).all()
+
+
+def test_what_was_not_drawn_is_no_larger_than_what_its_own_task_shows() -> None:
+    """A task in other units widens no band of rare effects of the first."""
+    ice = np.zeros((60, 3, 1))
+    ice[:2] = [[1.0], [2.0], [1.5]]
+    both = effects_of(np.concatenate([ice, 1_000 * ice], axis=2))
     band = simultaneous(both, rng=0)
-    assert band["critical"].dims == ("contrast", "task", "model")
-    np.testing.assert_allclose(
-        band["critical"][:, :, 0], simultaneous(effects_of(NULL), rng=0)["critical"]
-    )
+    half = ((band["upper"] - band["lower"]) / 2).to_numpy()
+    np.testing.assert_allclose(half[:, 1], 1_000 * half[:, 0], rtol=1e-9)
+    assert half[:, 0].max() < 0.5
 
 
 def test_parents_are_resampled_whole() -> None:
@@ -240,7 +244,7 @@ def test_tables_of_anybody() -> None:
     mapped = from_effects(
         [1.0, 2.0], covariance=np.array([[1.0, 0.6], [0.6, 1.0]]), df=[5.0, 50.0]
     )
-    z = equicoordinate(np.array([[1.0, 0.6], [0.6, 1.0]]))
+    z = equicoordinate(correlation_factor(np.array([[1.0, 0.6], [0.6, 1.0]])))
     critical = simultaneous(mapped, method="dunnett")["critical"][:, 0]
     np.testing.assert_allclose(
         critical, stats.t.ppf(stats.norm.cdf(z), [5, 50]), rtol=1e-6
@@ -310,17 +314,7 @@ def ratios(k: int = 4, *, scale: Any = "ratio", seed: int = 3) -> xr.Dataset:
 
 
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
-def test_joint_tests_of_ratios_ask_about_1(method: Any) -> None:
-    effects = ratios()
-    found = adjust(effects, method=method, n_draws=999, rng=1)
-    assert (found["p_adjusted"] > 0.05)[:3].all()
-    assert found["p_adjusted"][3, 0] <= 0.002
-    same = adjust(ratios(scale="log_of_means"), method=method, n_draws=999, rng=1)
-    np.testing.assert_allclose(found["p_adjusted"], same["p_adjusted"], atol=1e-9)
-
-
-@pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
-def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(
+def test_bands_of_ratios_lie_about_the_ratio_and_no_other_than_its_logarithm(
     method: Any,
 ) -> None:
     effects = ratios(6)
@@ -332,26 +326,9 @@ def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(
         np.testing.assert_allclose(band[name], np.exp(on_log[name]), rtol=1e-9)
     np.testing.assert_allclose(band["critical"], on_log["critical"], rtol=1e-9)
     np.testing.assert_array_equal(band["ace"], estimate(effects)["ace"])
-    p = adjust(effects, method=method, n_draws=999, rng=1)["p_adjusted"]
-    np.testing.assert_array_equal(p < 0.05, (band["lower"] > 1) | (band["upper"] < 1))
-    assert (p < 0.05).any()
 
 
-@pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
-def test_an_exact_ratio_of_1_is_no_effect(method: Any) -> None:
-    wide = np.linspace(1, 3, 40)[:, None] * np.array([1.0, 1.0, 2.0])
-    outcomes = xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), wide[:, :, None])},
-        coords={"unit": np.arange(40), "arm": ["0", "same", "double"], "task": ["y"]},
-    )
-    effects = contrast(outcomes, control="0", scale="ratio")
-    with pytest.warns(DegenerateWarning):
-        found = adjust(effects, method=method, n_draws=999, rng=0)
-    assert found["p_adjusted"][0, 0] == 1
-    assert found["p_adjusted"][1, 0] <= 0.001
-
-
-def test_an_open_ratio_has_an_open_band_and_no_small_p() -> None:
+def test_an_open_ratio_has_an_open_band() -> None:
     rng = np.random.default_rng(4)
     y = np.stack(
         [
@@ -374,27 +351,6 @@ def test_an_open_ratio_has_an_open_band_and_no_small_p() -> None:
     assert band["unbounded"].values.ravel().tolist() == [True, False]
     assert [band["lower"][0, 0], band["upper"][0, 0]] == [-np.inf, np.inf]
     assert np.isfinite(band["upper"][1, 0])
-    for method in ("bootstrap_t", "dunnett"):
-        assert (
-            adjust(effects, method=method, n_draws=999, rng=0)["p_adjusted"][0, 0] == 1
-        )  # type: ignore[arg-type]
-
-
-def test_joint_tests_ask_about_the_value_of_no_effect() -> None:
-    """ICE about 1 on a scale on which 1 is no effect have the p that ICE about 0 have
-    where 0 is none.
-    """
-    ice = np.random.default_rng(0).normal(size=(40, 3, 1))
-    about_0 = xr.Dataset(
-        {"ice": (("unit", "contrast", "task"), ice)},
-        {"contrast": list("abc"), "task": ["t"]},
-    )
-    about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
-    one, other = (
-        adjust(e, method="bootstrap_t", n_draws=999, rng=0)["p_adjusted"]
-        for e in (about_0, about_1)
-    )
-    np.testing.assert_allclose(one, other, atol=0.01)
 
 
 @pytest.mark.parametrize("r", [0.6, -0.6])
@@ -403,15 +359,12 @@ def test_two_of_three_that_go_together_are_integrated_by_quadrature(r: float) ->
     the sign of the pair.
     """
     correlation = np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    found = multivariate_t_max(
-        np.array([2.0, 1.0, 0.5]), correlation_factor(correlation), np.inf
-    )
     pair = stats.multivariate_normal(np.zeros(2), correlation[:2, :2])
     inside = float(pair.cdf([2.0, 2.0], lower_limit=[-2.0, -2.0])) * float(
         stats.chi2.cdf(4.0, 1)
     )
-    assert found.how == "quadrature"
-    assert found.p_single_step[0] == pytest.approx(1 - inside, abs=1e-8)
+    found = equicoordinate(correlation_factor(correlation), ci_prob=inside)
+    assert found == pytest.approx(2.0, abs=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -453,15 +406,6 @@ def test_fewer_df_are_refused_and_bonferroni_takes_them() -> None:
     assert (band["upper"] > stats.t.ppf(0.975, 0.05)).all()
 
 
-def test_opposite_statistics_have_bonferronis_bound() -> None:
-    """Of T and nearly -T one is large where the other is small: the bound is all but
-    that of t at half the error.
-    """
-    opposite = np.array([[1.0, -0.99], [-0.99, 1.0]])
-    found = equicoordinate(opposite, 10.0, alternative="greater")
-    assert found == pytest.approx(stats.t.ppf(0.975, 10), rel=1e-6)
-
-
 def test_resampled_maxima_do_not_depend_on_where_effects_lie() -> None:
     ice = np.random.default_rng(0).normal(size=(60, 3))
     here, there = (
@@ -496,7 +440,8 @@ def test_two_statistics_that_are_nearly_one_are_integrated_as_well(r: float) -> 
         )
         return pair * (2 * float(stats.norm.cdf(c)) - 1)
 
-    found = equicoordinate(np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+    correlation = np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    found = equicoordinate(correlation_factor(correlation))
     assert inside(found) == pytest.approx(0.95, abs=1e-5)
 
 
@@ -505,13 +450,13 @@ def test_a_statistic_that_is_nearly_the_common_one_beside_an_independent_one(
     loading: float,
 ) -> None:
     """Of loadings l and 0 the correlation is 0: the probability is a product."""
-    found = product_probability(2.0, np.array([loading, 0.0]), np.inf, True)
+    found = product_probability(2.0, np.array([loading, 0.0]), np.inf)
     assert found == pytest.approx((2 * stats.norm.cdf(2.0) - 1) ** 2, rel=1e-12)
 
 
 def test_estimates_of_unequal_df_meet_at_their_normal_scores() -> None:
-    """Without correlation the band is Sidak's: each t quantile at one tail probability,
-    and so are the p.
+    """Without correlation the band is Sidak's: each t quantile at one tail
+    probability.
     """
     df, t = np.array([4.0, 30.0]), np.array([3.0, -1.5])
     table = from_effects(t * [0.5, 2.0], covariance=np.diag([0.25, 4.0])).assign(
@@ -527,6 +472,3 @@ def test_estimates_of_unequal_df_meet_at_their_normal_scores() -> None:
         (t + stats.t.isf(tail, df)) * [0.5, 2.0],
         rtol=1e-6,
     )
-    p = 2 * stats.t.sf(np.abs(t), df)
-    adjusted = adjust(table, method="dunnett")["p_adjusted"].values.ravel()
-    np.testing.assert_allclose(adjusted, 1 - (1 - p) ** 2, rtol=1e-6)

@@ -115,7 +115,6 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ("\nn = 40 ", "\nn = 4 "),
         ("ci_prob = 0.95", "ci_prob = 0.9"),
         ('# error = "fdr"  ', 'error = "fwer"  '),
-        ("# rare = 0.01", "rare = 0.02"),
         ("# largest = 6.0", "largest = 6.0"),
         ("# [analysis.shrink]", "[analysis.shrink]"),
         ('# law = "student_t"', 'law = "student_t"'),
@@ -140,7 +139,6 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         error="fwer",
         ci_prob=0.9,
         shrink=cg.Shrinkage(law="student_t", prior=cg.Prior(tau_scale=1)),
-        rare=0.02,
         largest=6,
     )
     assert spec.design.named_arms[-5].factors == {"site": 100}

@@ -42,3 +42,13 @@ def test_adjusting_loads_no_statistics_package():
         "assert not {'statsmodels', 'scipy.stats'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_missing_is_no_question() -> None:
+    p = np.array([0.001, np.nan, 0.2, 0.9])
+    for method in STEPWISE:
+        whole = stepwise(p, method)
+        assert np.isnan(whole[1])
+        np.testing.assert_array_equal(
+            np.delete(whole, 1), stepwise(np.delete(p, 1), method)
+        )

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 ROPE = (-0.5, 1.0)
+LARGEST = 40.0
 EFFECT = ("contrast", "task")
 
 
@@ -147,38 +148,28 @@ CROSSOVER: dict[str, Verb] = {
     "clusters": (cg.estimate, {"weights": "clusters"}),
     "heterogeneity": (heterogeneity, {"rope": ROPE}),
     "modification": (modification, {}),
-    **{f"adjust {m}": (cg.adjust, {"method": m}) for m in ("bh", "holm")},
-    "adjust bootstrap_t": (
-        cg.adjust,
-        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
-    ),
     "band bootstrap_t": (
         simultaneous,
-        {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
+        {"method": "bootstrap_t", "n_draws": 999, "rng": 0, **BY_TASK},
     ),
-    "band bonferroni": (simultaneous, {"method": "bonferroni"}),
+    "band bonferroni": (simultaneous, {"method": "bonferroni", **BY_TASK}),
     **{
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
         for m in ("fdr", "fwer", "each")
     },
-    "decide bootstrap_t": (
-        cg.decide,
-        {"rope": ROPE, "error": "fwer", "rng": 0, **BY_TASK},
-    ),
     "decide in sd": (decide, {"rope": "0.4 sd", **BY_TASK}),
     "decide direction": (decide, {"rope": 0, **BY_TASK}),
-    "decide rare": (decide, {"rope": ROPE, "rare": 0.1, **BY_TASK}),
+    "decide largest": (decide, {"rope": ROPE, "largest": LARGEST, **BY_TASK}),
 }
 OF_EITHER = (
     "estimate",
-    "adjust holm",
     "band bonferroni",
     "decide fdr",
     "decide in sd",
 )
 PARALLEL: dict[str, Verb] = {name: CROSSOVER[name] for name in OF_EITHER} | {
     "covariates": (cg.estimate, {"covariates": "gc"}),
-    "band dunnett": (simultaneous, {"method": "dunnett"}),
+    "band dunnett": (simultaneous, {"method": "dunnett", **BY_TASK}),
 }
 WORDS: dict[str, Verb] = {
     "rank": (placebo_rank, {}),
@@ -190,7 +181,7 @@ DRAWS: dict[str, Verb] = {
     "posterior": (cg.decide, {"rope": ROPE, **BY_TASK}),
     "at .8": (cg.decide, {"rope": ROPE, "ci_prob": 0.8, **BY_TASK}),
     "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6, **BY_TASK}),
-    "rare": (cg.decide, {"rope": ROPE, "rare": 0.1, **BY_TASK}),
+    "largest": (cg.decide, {"rope": ROPE, "largest": LARGEST, **BY_TASK}),
 }
 ENSEMBLE: dict[str, Verb] = {
     "each predictor": (cg.estimate, {}),
@@ -228,6 +219,8 @@ MEASURED = {
         "upper",
         "control_sd",
         "largest_ice",
+        "reversal",
+        "se_pooled",
         "sd",
         "sd_se",
         "sd_lower",
@@ -246,7 +239,7 @@ MEASURED = {
         "mean",
     ),
 }
-TURNED = {"ace", "shrunken", "skewness", "slope", "mean", "quantiles"}
+TURNED = {"ace", "shrunken", "skewness", "slope", "mean", "quantiles", "reversal"}
 SIDES = [
     *(
         ("lower", "upper"),
@@ -281,9 +274,11 @@ def ask(
     verb, given = TABLES[kind][name]
     if given.get("rope") == ROPE:
         given = given | {"rope": tuple(sorted(size * end for end in ROPE))}
+    if "largest" in given:
+        given = given | {"largest": abs(size) * LARGEST}
     if kind == "draws":
         return verb(drawn_from(cg.estimate(effects(change(trial()))), size), **given)
-    n_arms, n_models = 44 if kind == "words" else 5, 4 if kind == "ensemble" else 0
+    n_arms, n_models = 84 if kind == "words" else 5, 4 if kind == "ensemble" else 0
     outcomes = change(
         trial(parallel=kind == "parallel", n_arms=n_arms, n_models=n_models)
     )

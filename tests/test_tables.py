@@ -67,11 +67,9 @@ def test_estimates_have_a_row_for_each_contrast_in_each_task(
 @pytest.mark.parametrize(
     "verb",
     [
-        lambda e: cg.adjust(cg.estimate(e), method="holm"),
-        lambda e: cg.adjust(e, method="bootstrap_t", n_draws=99, rng=1),
         lambda e: cg.multiplicity.simultaneous(e, n_draws=99, rng=1),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1)),
-        lambda e: cg.decide(e, rope=(-0.1, 0.1), error="fwer", rng=1),
+        lambda e: cg.decide(e, rope=(-0.1, 0.1), error="fwer"),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1), error="each"),
         lambda e: cg.estimate(e).sel(contrast=["at 70", "at 10"]),
         lambda e: cg.estimate(e).isel(task=0),
@@ -135,7 +133,7 @@ def test_rows_are_the_same_after_a_file(effects: xr.Dataset, tmp_path: Any) -> N
         estimates.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf")
         or tmp_path / "plain.nc"
     )
-    one_row_an_effect(cg.adjust(plain, method="holm"))
+    one_row_an_effect(cg.decide(plain, rope=0))
     np.testing.assert_array_equal(
         cg.estimation.covariance(plain), cg.estimation.covariance(estimates)
     )
@@ -161,56 +159,6 @@ def test_the_order_of_levels_is_free(effects: xr.Dataset) -> None:
 # ---- in
 
 
-P = [0.01, 0.04, 0.03, 0.2]
-
-
-@pytest.mark.parametrize(
-    ("method", "expected"),
-    [
-        ("bh", [0.04, 0.16 / 3, 0.16 / 3, 0.2]),
-        ("holm", [0.04, 0.09, 0.09, 0.2]),
-    ],
-)
-def test_p_values_alone_are_adjusted_by_hand(
-    method: Any, expected: list[float]
-) -> None:
-    for given in (P, tuple(P), np.array(P)):
-        found = cg.adjust(given, method=method)
-        assert isinstance(found, np.ndarray)
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("method", ["bh", "holm", "auto"])
-def test_p_values_alone_are_adjusted_as_those_of_a_dataset(method: Any) -> None:
-    p = np.random.default_rng(1).uniform(size=50) ** 2
-    whole = xr.Dataset(
-        {
-            "ace": (("contrast", "task"), p[:, None]),
-            "p": (("contrast", "task"), p[:, None]),
-        }
-    )
-    theirs = cg.adjust(
-        whole.assign_coords(contrast=np.arange(50), task=["t"]), method=method
-    )["p_adjusted"]
-    np.testing.assert_array_equal(
-        cg.adjust(p, method=method), theirs.to_numpy().ravel()
-    )
-
-
-def test_labels_stay_with_p_values() -> None:
-    column = pd.DataFrame({"p.value": P}, index=list("abcd"))["p.value"]
-    series, array = (
-        cg.adjust(column),
-        cg.adjust(xr.DataArray(P, {"word": list("abcd")}, "word")),
-    )
-    pd.testing.assert_series_equal(
-        series, pd.Series(cg.adjust(P), list("abcd"), name="p_adjusted")
-    )
-    assert array.dims == ("word",)
-    assert array.name == "p_adjusted"
-    assert array["word"].values.tolist() == list("abcd")
-
-
 OURS = pd.DataFrame(
     {"effect": [1.0, 0.2, -0.6], "se": [0.2, 0.1, 0.2], "motif": list("xyx")},
     index=list("abc"),
@@ -233,7 +181,6 @@ def test_tables_of_others_are_read_as_ours(
     given = table.rename_axis("contrast").to_xarray() if as_dataset else table
     for verb in (
         cg.from_effects,
-        lambda t: cg.adjust(t, method="holm"),
         lambda t: cg.decide(t, rope=(-0.5, 0.5)),
         lambda t: cg.infer(t, n_draws=400, rng=1)["moments"],
     ):

@@ -40,7 +40,6 @@ class Polarsish:
 VERBS = {
     "infer": lambda x: cg.infer(x, law="normal", rng=0)["moments"].to_dataset(),
     "decide": lambda x: cg.decide(x, rope=(-0.5, 0.5)),
-    "adjust": lambda x: cg.adjust(x, method="holm"),
     "tidy": lambda x: cg.tidy(x).to_xarray(),
     "from_effects": cg.from_effects,
 }
@@ -69,9 +68,14 @@ ARMS = ["const", "GATA1", "TAL1"]
 
 
 def check_as_fitted(fit: Any, n: int = 3) -> xr.Dataset:
-    """Assert that the effects are the coefficients of a fit, and return them."""
-    found = cg.from_effects(fit)
+    """Assert that the effects are the coefficients of a fit, without the intercept
+    unless it is named, and return all.
+    """
     params = getattr(fit, "fe_params", fit.params)
+    found = cg.from_effects(fit, names=params.index)
+    slopes = cg.from_effects(fit)
+    assert slopes.identical(cg.from_effects(fit, names=params.index[1:]))
+    np.testing.assert_array_equal(slopes["contrast"], params.index[1:])
     np.testing.assert_array_equal(found["contrast"], params.index)
     np.testing.assert_allclose(found["ace"].squeeze(), params, rtol=1e-12)
     np.testing.assert_allclose(found["se"].squeeze(), fit.bse[:n], rtol=1e-9)
@@ -119,4 +123,19 @@ def test_a_mixed_model_gives_its_fixed_effects_alone() -> None:
 
 def test_arrays_in_place_of_frames_have_the_names_of_the_model() -> None:
     found = cg.from_effects(sm.OLS(Y.to_numpy(), X[ARMS].to_numpy()).fit())
-    assert found["contrast"].values.tolist() == ["const", "x1", "x2"]
+    assert found["contrast"].values.tolist() == ["x1", "x2"]
+
+
+def test_a_fit_without_slopes_gives_its_mean() -> None:
+    found = cg.from_effects(smf.ols("y ~ 1", X.assign(y=Y)).fit())
+    assert found["contrast"].values.tolist() == ["Intercept"]
+
+
+def test_effects_that_nobody_randomized_are_no_ace() -> None:
+    fit = sm.OLS(Y, X[ARMS]).fit()
+    found = cg.decide(cg.from_effects(fit), rope=0)
+    texts = (cg.report(found, notes=True, sentences=True), str(cg.methods(found)))
+    texts = (*texts, cg.table(found), cg.report(cg.from_effects(fit), notes=True))
+    assert not any("ACE" in text or "causal effect" in text for text in texts)
+    assert "taken as independent" not in texts[0]
+    assert "taken as independent" in cg.report(cg.decide(TABLE, rope=0))

@@ -1,5 +1,5 @@
 # Imports from the inside: regions, ranks among placebos and tilts, against brute force.
-"""Regions of verdicts by task, class of words and predictor, rare backgrounds, and
+"""Regions of verdicts by task, class of words and predictor, and
 where a tilted verdict turns.
 """
 
@@ -16,11 +16,8 @@ from scipy import optimize
 
 import causalgia as cg
 from causalgia.multiplicity.placebo import (
-    placebo_fences,
     placebo_region,
-    placebos_needed,
     rank_errors,
-    resolution_note,
 )
 from causalgia.multiplicity.regions import (
     rope_region,
@@ -30,7 +27,6 @@ from causalgia.multiplicity.regions import (
 from causalgia.ropes import Rope
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
-from causalgia.verdicts.rare_effects import as_rare
 
 EFFECT = ("contrast", "task")
 
@@ -72,12 +68,17 @@ def words_of(n: int, wide: np.ndarray | None = None, se: float = 0.1) -> xr.Data
 
 
 def test_the_class_with_fewest_words_is_counted() -> None:
-    """Of each ten contrasts nine are words: 45 of 6 bases and 63 of 8, in either
+    """All but the first of 50 contrasts of 6 bases and 70 of 8 are words, in either
     order.
     """
-    for wide in (np.repeat([6, 8], [50, 70]), np.repeat([8, 6], [70, 50])):
-        found = rope_region(Rope.parse("placebo"), words_of(120, wide), 0.0)
-        assert " 45 " in found.label
+    word = ("contrast", np.arange(120) > 0)
+    for wide, fewest in (
+        (np.repeat([6, 8], [50, 70]), 49),
+        (np.repeat([8, 6], [70, 50]), 50),
+    ):
+        table = words_of(120, wide).assign_coords(is_placebo=word)
+        found = rope_region(Rope.parse("placebo"), table, 0.0)
+        assert f" {fewest} " in found.label
         assert (found.of_placebos, found.by_rank) == (True, True)
     fences = rope_region(Rope.parse(" placebo outliers "), words_of(100), 0.0)
     assert (fences.of_placebos, fences.by_rank) == (True, False)
@@ -89,6 +90,7 @@ def test_words_of_a_posterior_have_the_errors_of_their_covariance() -> None:
     diagonal.
     """
     table = words_of(60, se=0.4)
+    table = table.assign_coords(is_placebo=("contrast", np.arange(60) > 0))
     matrix = np.stack([0.16 * np.eye(60), 0.09 * np.eye(60)], axis=-1)
     given = table.assign(
         se=0 * table["se"] + 9, covariance=(("contrast", "contrast_", "task"), matrix)
@@ -130,17 +132,6 @@ def test_tasks_without_a_scale_are_left_out_unless_all_are() -> None:
 # placebos
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.1])
-def test_words_that_are_needed_are_the_first_number_whose_least_p_is_small_enough(
-    alpha: float,
-) -> None:
-    for k, r in itertools.product((1, 4, 7, 30), (1, 3)):
-        brute = next(
-            m for m in itertools.count(1) if 2 / (m + 1) <= alpha * r / k * (1 + 1e-9)
-        )
-        assert placebos_needed(k, r, alpha) == brute
-
-
 def test_ranks_are_of_the_words_of_one_class_in_one_task() -> None:
     rng = np.random.default_rng(1)
     wide = np.tile([6, 8, 8], 40)
@@ -168,150 +159,6 @@ def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     )
     assert above[0, 0] == 2 * 2 / 81
     assert above[1, 0] <= 2 / 81
-
-
-def numbers(text: str) -> set[str]:
-    return {word.strip(".,;") for word in text.split()}
-
-
-def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_rows_of_a_family() -> (
-    None
-):
-    table = words_of(100, np.repeat([6, 8], [40, 60]))  # 36 and 54 words, 10 effects
-    could_be = np.zeros((100, 2), dtype=bool)
-    could_be[[0, 10, 20], 0] = could_be[[0, 30], 1] = True
-    could_be[1:9] = True  # words
-    said = resolution_note(table, could_be, 0.05)
-    assert said is not None
-    needed = f"{placebos_needed(20, 5, 0.05):,}"
-    assert {"5", "20", "36", "0.054", needed} <= numbers(said)
-    tasks = [np.arange(0, 200, 2), np.arange(1, 200, 2)]
-    by_task = resolution_note(table, could_be, 0.05, families=tasks)
-    assert by_task is not None  # the second takes more
-    assert f"{placebos_needed(10, 2, 0.05):,}" in numbers(by_task)
-    near = could_be.copy()
-    near[40] = True
-    opened = resolution_note(table, could_be, 0.05, open_to=near)
-    assert opened is not None
-    assert f"{placebos_needed(7, 5, 0.05):,}" in numbers(opened)
-    holm = resolution_note(table, could_be, 0.05, error="fwer")
-    assert holm is not None  # 2 / (M + 1) <= .05 / 40
-    assert "1,599" in numbers(holm)
-    each = resolution_note(table, could_be, 0.05, error="each")
-    assert each is not None
-    assert "39" in numbers(each)
-
-
-def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
-    """A p of 2/46 is not at most .05/2 of two rows."""
-    words = 0.6 * np.random.default_rng(0).normal(size=45)
-
-    def of(*effects: float) -> xr.Dataset:
-        k = len(effects)
-        table = cg.from_effects(np.r_[effects, words], 0.05)
-        table = table.assign(n_units=(EFFECT, np.full((k + 45, 1), 500)))
-        table = table.assign_coords(is_placebo=("contrast", np.arange(k + 45) >= k))
-        return decide(table, rope="placebo", rare="none", shrink=None)
-
-    upper = of(9.0, 0.0)["rope_upper"].values[0, 0]
-    found = of(9.0, upper)  # the second lies on the end
-    verdict, more = found["verdict"].values.ravel(), found["more_units"].values.ravel()
-    assert verdict[:2].tolist() == ["undecided"] * 2
-    assert found["p_verdict"].values[0, 0] == pytest.approx(2 / 46)
-    assert found["q"].values[0, 0] == pytest.approx(2 * 2 / 46)
-    assert more[0] == -1
-    assert "79" in numbers(found.attrs["notes"])
-    beyond = (found["lower"] > found["rope_upper"]) | (
-        found["upper"] < found["rope_lower"]
-    )
-    near = (verdict == "undecided") & ~beyond.values.ravel()
-    near[1] = False  # no number of units tells an effect from the end that it is on
-    assert near.any()
-    assert (more[near] > 0).all()
-    alone = of(9.0)
-    assert alone["verdict"].values[0, 0] == "higher"
-    assert alone["q"].values[0, 0] == pytest.approx(2 / 46)
-    assert "notes" not in alone.attrs
-
-
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_simultaneous_band_against_placebos_has_their_words(sign: float) -> None:
-    """Of effects with their units: a verdict is where the band lies against the region
-    of 79 placebos.
-    """
-    rng = np.random.default_rng(2)
-    true = np.r_[16.0, -16.0, 0.0, rng.normal(size=79)]
-    ice = sign * (true + rng.normal(0.0, 0.5, (60, 82)))[:, :, None]
-    effects = xr.Dataset(
-        {"ice": (("unit", *EFFECT), ice)},
-        coords={
-            "contrast": ["up", "down", "none", *(f"random {i}" for i in range(79))],
-            "task": ["K562"],
-            "is_placebo": ("contrast", np.arange(82) > 2),
-        },
-    )
-    ask: dict[str, Any] = {"error": "fwer", "rng": 0, "rare": "none", "shrink": None}
-    found = decide(effects, rope="placebo outliers", **ask)
-    region = placebo_fences(cg.estimate(effects))
-    assert float(found["rope_upper"][0, 0]) == region["upper"].item()
-    assert float(found["rope_lower"][0, 0]) == region["lower"].item()
-    expected = ["higher", "lower", "within"]
-    if sign < 0:
-        expected = ["lower", "higher", "within"]
-    assert found["verdict"].values[:3, 0].tolist() == expected
-    # of the effects that are asked for: placebos have a band of their own
-    asked = effects.sel(contrast=["up", "down", "none"])
-    band = cg.multiplicity.simultaneous(asked, family="all", rng=0)
-    np.testing.assert_array_equal(found["lower"][:3], band["lower"])
-    np.testing.assert_array_equal(found["upper"][:3], band["upper"])
-    lower, upper = found["lower"].to_numpy(), found["upper"].to_numpy()
-    low, high = region["lower"].item(), region["upper"].item()
-    words = [lower > high, upper < low, (low <= lower) & (upper <= high)]
-    said = np.select(words, ["higher", "lower", "within"], "undecided")
-    np.testing.assert_array_equal(found["verdict"], said)
-    assert found.attrs["band"] == "bootstrap_t"
-    # directions beyond the central 95 % of placebos need ranks, which no band has
-    ranked = decide(effects, rope="placebo", **ask)
-    assert "band" not in ranked.attrs
-    of_estimates = {name: x for name, x in ask.items() if name != "rng"}
-    by_holm = decide(cg.estimate(effects), rope="placebo", **of_estimates)
-    np.testing.assert_array_equal(ranked["verdict"], by_holm["verdict"])
-    in_numbers = decide(effects, rope=(low, high), **ask)
-    np.testing.assert_array_equal(
-        in_numbers["verdict"].values[:3, 0],
-        ["increases", "decreases", "negligible"]
-        if sign > 0
-        else ["decreases", "increases", "negligible"],
-    )
-
-
-# rare effects
-
-
-@pytest.mark.parametrize(
-    ("attrs", "share"),
-    [
-        ({}, None),
-        ({"predictor_fingerprint": "1"}, 0.01),
-        ({"predictor_fingerprint": "1", "target": "population"}, 0.01),
-        ({"predictor_fingerprint": "1", "target": "next predictor"}, 0.01),
-        ({"predictor_fingerprint": "1", "target": "units"}, None),
-        ({"target": "population"}, None),
-        ({"predictor_fingerprint": "1", "effect_on": "activity"}, None),
-        ({"predictor_fingerprint": "1", "null_kind": "genomic"}, None),
-        ({"predictor_fingerprint": "1", "null_kind": "uniform"}, 0.01),
-    ],
-)
-def test_rare_effects_are_those_of_a_predictor_over_a_population(
-    attrs: dict[str, str], share: float | None
-) -> None:
-    table = xr.Dataset(
-        {"ace": (EFFECT, [[0.0]]), "n_units": (EFFECT, [[200]])}, attrs=attrs
-    )
-    assert as_rare("auto", table) == share
-    assert as_rare("none", table) is None
-    assert as_rare(None, table) is None
-    assert as_rare(0.2, table) == 0.2
 
 
 # tilted null models
@@ -369,9 +216,7 @@ def test_the_curve_is_the_mean_of_units_weighted_by_a_tilt(clustered: bool) -> N
 
 
 def test_where_it_turns_and_leaves_is_where_the_curve_does() -> None:
-    found = cg.tipping_point(
-        trial(), control="none", by="x", rope=(-0.3, 0.7), rare="none"
-    )
+    found = cg.tipping_point(trial(), control="none", by="x", rope=(-0.3, 0.7))
     shift = found["shift"].to_numpy()
     start = int(np.flatnonzero(shift == 0)[0])
     verdict, ace = found["tilted_verdict"].to_numpy(), found["tilted_ace"].to_numpy()
@@ -430,39 +275,6 @@ def test_the_other_sign_of_the_covariate_exchanges_the_sides() -> None:
         1 / turned["tipping_odds"], one["tipping_odds"], rtol=1e-6
     )
     np.testing.assert_allclose(other["tilted_se"][::-1], one["tilted_se"], rtol=1e-7)
-
-
-@pytest.mark.parametrize("clustered", [False, True])
-def test_a_tilted_negligible_effect_takes_as_many_effective_units_as_any(
-    clustered: bool,
-) -> None:
-    """With 500 draws and rare = .01 it takes 300: as the share of effective ones falls,
-    "negligible" ends there.
-    """
-    size = (
-        np.random.default_rng(3).integers(1, 4, 500)
-        if clustered
-        else np.ones(500, dtype=int)
-    )
-    parent = np.repeat(np.arange(500), size)
-    rng = np.random.default_rng(4)
-    y = np.zeros((len(parent), 2, 1))
-    y[:, 1, 0] = rng.normal(0, 0.01, len(parent))
-    coords = {
-        "unit": np.arange(len(parent)),
-        "arm": ["none", "a"],
-        "task": ["t"],
-        "parent": ("unit", parent),
-    }
-    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords)
-    x = rng.normal(size=len(parent))
-    found = cg.tipping_point(outcomes, control="none", by=x, rope=(-1, 1), rare=0.01)
-    effective = 500 * found["ess"] / found["ess"].sel(shift=0)
-    enough = (np.rint(effective) >= 300).to_numpy()
-    assert 3 < enough.sum() < len(enough) - 3
-    np.testing.assert_array_equal(
-        (found["tilted_verdict"] == "negligible").to_numpy().ravel(), enough
-    )
 
 
 def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:

@@ -24,7 +24,7 @@ from causalgia.estimation.parallel import (
     add_covariate_sampling,
     clustered,
     fit_arms,
-    fit_arms_by_stratum,
+    fixed_blocks,
     residual_df,
     welch,
 )
@@ -134,7 +134,7 @@ def blocks(draw: Draw, n_blocks: int, *, naive: bool = False) -> Trials:
         )
         y += (arm == 1)[:, None] * 1.5 * draw(rng, (n_blocks, n_trials))[block]
         if naive:
-            return covered(residual_df(fit_arms_by_stratum(y, arm, [0, 1], block), W))
+            return covered(fixed_blocks(y, arm, block, W))
         return covered(mean_ice(block_effects(y, arm, block, W)))
 
     return trials

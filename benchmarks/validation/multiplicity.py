@@ -8,9 +8,8 @@ import numpy as np
 from scipy import stats
 
 from causalgia.estimation.crossover import mean_ice
-from causalgia.multiplicity.adjusted_p import hierarchical_q
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
-from causalgia.multiplicity.multivariate_t import equicoordinate
+from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from validation.checks import Check
 from validation.draws import (
     Draw,
@@ -70,9 +69,8 @@ def dunnett(n: int) -> float:
     """Return the critical value at the correlation of contrasts with one control, one
     half.
     """
-    return equicoordinate(
-        np.full((K, K), 0.5) + 0.5 * np.eye(K), n - 1.0, ci_prob=1 - LEVEL
-    )
+    factor = correlation_factor(np.full((K, K), 0.5) + 0.5 * np.eye(K))
+    return equicoordinate(factor, n - 1.0, ci_prob=1 - LEVEL)
 
 
 def as_if_independent(n: int) -> float:
@@ -101,23 +99,6 @@ def false_discoveries(
 
 def bh(p: np.ndarray) -> np.ndarray:
     return np.asarray(stats.false_discovery_control(p))
-
-
-def hierarchical(rng: Rng) -> float:
-    """Ten families of twenty, effects in two of them: mean FDP over the selected
-    families.
-    """
-    family = np.repeat(np.arange(10), 20)
-    answer = hierarchical_q(p_values(rng, shared=False), family, alpha=LEVEL)
-    found = answer.q <= LEVEL
-    chosen = [
-        proportion_in(found[family == f], f) for f in range(10) if answer.selected[f]
-    ]
-    return float(np.mean(chosen)) if chosen else 0.0
-
-
-def proportion_in(found: np.ndarray, family: int) -> float:
-    return 0.0 if family < 2 else float(found.any())
 
 
 _BAND, _FDR = "Family-wise error of 95 % bands", "False discovery rate at 5 %"
@@ -198,12 +179,5 @@ CHECKS = [
     ),
     Check(
         _FDR, "BH, one control", false_discoveries(bh, shared=True), LEVEL, "at most"
-    ),
-    Check(
-        _FDR,
-        "Benjamini-Bogomolov over selected families",
-        each(hierarchical),
-        LEVEL,
-        "at most",
     ),
 ]

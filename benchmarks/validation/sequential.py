@@ -19,7 +19,6 @@ from causalgia.calibration.binomial_bands import Row
 from causalgia.numerics.moments import skewness as skewness_of
 from causalgia.stopping import Decided, confidence_sequence
 from causalgia.stopping._confidence_sequence import (
-    clusters_for_rare,
     least_clusters,
     unseen_share,
 )
@@ -76,22 +75,18 @@ def interim(ice: Array, looks: Sequence[int]) -> Interim:
     )
 
 
-def by_rule(rule: Decided, *, rare: bool = True) -> Limits:
-    """Return the intervals of a rule and whether each look counts; without `rare`, by
-    the skewness of units alone.
+def by_rule(rule: Decided, *, unseen: bool = True) -> Limits:
+    """Return the intervals of a rule and whether each look counts; without `unseen`,
+    not widened by what backgrounds that were not drawn could add.
     """
 
     def limits(now: Interim) -> tuple[Array, Array, Array]:
         alpha = (1 - rule.ci_prob) / now.mean.shape[-1]
-        start = (
-            max(rule.min_clusters, clusters_for_rare(rule.rare, alpha=alpha))
-            if rare
-            else rule.min_clusters
-        )
+        start = rule.min_clusters
         largest = np.maximum(
             now.largest.max(axis=-1, keepdims=True), rule.largest or 0.0
         )
-        unseen = unseen_share(now.n, alpha=alpha) * largest if rare else 0.0
+        more = unseen_share(now.n, alpha=alpha) * largest if unseen else 0.0
         n = np.maximum(now.n, start)  # the clock, whose first looks do not count
         lower, upper = confidence_sequence(
             now.mean,
@@ -99,7 +94,7 @@ def by_rule(rule: Decided, *, rare: bool = True) -> Limits:
             n,
             ci_prob=1 - alpha,
             min_clusters=start,
-            unseen=unseen,
+            unseen=more,
         )
         return (
             lower,
@@ -312,7 +307,7 @@ def clustered_limits(
     mean, groups = ice.mean(axis=0), len(sums)
     residuals = sums - sizes[:, None] * mean
     se = np.sqrt((residuals**2 / (1 - sizes / n)[:, None]).sum(axis=0)) / n  # CR2
-    start = max(rule.min_clusters, clusters_for_rare(rule.rare, alpha=alpha))
+    start = rule.min_clusters
     clock = max(n / min(start, n), 1.0) * start
     largest = np.maximum(np.abs(ice).max(axis=0), np.abs(sums).max(axis=0) * groups / n)
     unseen = unseen_share(groups, alpha=alpha) * largest
@@ -334,7 +329,8 @@ def clustered_limits(
 # the rows
 
 RULE = Decided(rope=0, ci_prob=LEVEL)
-LOOKS, EARLY = RULE.schedule(MOST), Decided(rope=0, rare=0.1).schedule(MOST)
+FROM_100 = Decided(rope=0, ci_prob=LEVEL, min_clusters=100)
+LOOKS, EARLY = RULE.schedule(MOST), FROM_100.schedule(MOST)
 LOGNORMAL_SD = 2.1612
 ON_THE_BOUND: dict[str, Setting] = {
     "normal": on_the_bound(normal, 1.0),
@@ -347,7 +343,7 @@ ON_THE_BOUND: dict[str, Setting] = {
 }
 METHODS: dict[str, tuple[Limits, Sequence[int]]] = {
     "95 % interval at each look": (by_t, EARLY),
-    "sequence from 100 clusters": (by_rule(RULE, rare=False), EARLY),
+    "sequence from 100 clusters": (by_rule(FROM_100, unseen=False), EARLY),
     "Decided": (by_rule(RULE), LOOKS),
 }
 _BELOW = "on 0.5 % of backgrounds"

@@ -75,7 +75,7 @@ def curve_report(curves: xr.Dataset) -> str:
     ... )
     >>> print(curve_report(band))
     Effect: ACE on counts, each arm minus placebo.
-    4 positions, -1 to 2 bp; 95 % band over all positions of a curve (sup-t).
+    4 positions, -1 to 2 bp; 95 % band over all positions (sup-t).
     <BLANKLINE>
     GATA1: differs at 2 of 4 positions, above at 0 to 1; largest change 3.00 [2.50, 3.50] at 1.
     """
@@ -172,7 +172,7 @@ def _heading(curves: xr.Dataset) -> str:
     )
     method = about(curves, "").band.replace("_", "-")
     bounds = (
-        f"{level:.4g} % band over all positions of a curve ({method})"
+        f"{level:.4g} % band over {about(curves, 'all positions').family} ({method})"
         if banded
         else (
             f"{level:.4g} % intervals of one position each; cg.simultaneous(..., "

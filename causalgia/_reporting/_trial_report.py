@@ -26,10 +26,10 @@ from causalgia._reporting.table_formats import (
     format_number,
     format_share,
     is_large,
-    percent,
     shrunken_effect,
 )
 from causalgia._reporting.verdict_sentences import (
+    effect_heading,
     effect_name,
     exact_in_words,
     is_decided,
@@ -43,9 +43,7 @@ from causalgia.checks import in_list
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import (
     gaps_in_words,
-    hall_coefficient,
     has_gaps,
-    of_effects,
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
@@ -53,7 +51,6 @@ from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
-from causalgia.numerics.moments import ENOUGH
 from causalgia.schema import keeps_effects, validate
 
 if TYPE_CHECKING:
@@ -124,7 +121,7 @@ def estimand(estimates: xr.Dataset) -> str:
             f"given{on}."
         )
     decided = is_decided(estimates)
-    together = is_simultaneous(estimates) and not decided
+    together = is_simultaneous(estimates)
     method = (
         f"{about(attrs).method} (SE and p)"
         if together and has(attrs).method
@@ -156,17 +153,12 @@ def estimand(estimates: xr.Dataset) -> str:
             "contrast alone."
         )
     verdicts = verdict_method(estimates) if decided else ""
-    history = dict(attrs)
-    if (
-        " could be missed." in verdicts and has(attrs).stopped
-    ):  # the share of the verdicts, not of the stopping rule
-        history["stopped"] = without_missed_share(about(attrs).stopped)
     cautions = about(attrs, "").caution.split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
         for note in notes_of(estimates)
     ]
-    sentences += [verdicts, *trial_history(history)]
+    sentences += [verdicts, *trial_history(attrs)]
     sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]
     return "\n".join(part for part in sentences if part)
 
@@ -223,8 +215,9 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
         if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
             units += f" in {row['n_clusters']:,} clusters"
         verdict = f"; {verdict_in_words(row, attrs)}{units}"
+    name = effect_heading(attrs)
     claim = (
-        f"ACE on {scale_text(attrs)}{where}, "
+        f"{name[0].upper()}{name[1:]} on {scale_text(attrs)}{where}, "
         f"{quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
     )
     return f"{claim}: {size}{exact}{verdict}."
@@ -420,98 +413,23 @@ def _count_range(counts: NDArray[np.int64]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-_MISSED = re.compile(
-    r"; (?:effects on|this trial could miss an effect present in) fewer than "
-    r"\S+ % of backgrounds(?: could be missed)?"
-)
 _HALF = 0.5
-_ENOUGH_ROWS = 100
-
-
-def without_missed_share(stopped: str) -> str:
-    """Return why a trial stopped without the share of backgrounds that could be missed,
-    which its verdicts say.
-    """
-    return _MISSED.sub("", str(stopped))
 
 
 def shape_lines(estimates: xr.Dataset) -> list[str]:
-    """Return lines on effects with ``n < 25 skewness^2`` (more in a table of more than
-    100 verdicts), and on those with half the variance from one unit.
+    """Return the line on effects with half the variance from one unit, if any.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> columns = {"ace": 0.3, "skewness": 6.0, "leverage": 0.99, "n_units": 100}
+    >>> columns = {"ace": 0.3, "leverage": 0.99, "n_units": 100}
     >>> table = xr.Dataset(
     ...     {name: (("contrast", "task"), [[x]]) for name, x in columns.items()}
     ... )
-    >>> named = table.assign_coords(contrast=["GATA1"], task=["K562"])
-    >>> for line in shape_lines(named):
-    ...     print(line)
-    GATA1 is skewed; with 100 units its interval may cover less than 95 % (about 900 would do).
-    One unit carries 99 % of the variance of GATA1.
+    >>> shape_lines(table.assign_coords(contrast=["GATA1"], task=["K562"]))
+    ['One unit carries 99 % of the variance of GATA1.']
     """
-    return [
-        line for line in (_skewness_line(estimates), _leverage_line(estimates)) if line
-    ]
-
-
-def _skewness_line(estimates: xr.Dataset) -> str:
-    if is_decided(estimates) and is_simultaneous(estimates):  # by a band that allows it
-        return ""
-    placebo = is_placebo(estimates)
-    if not placebo.all():  # which are one line of the table
-        estimates = estimates.isel(contrast=np.flatnonzero(~placebo))
-    a = hall_coefficient(estimates)
-    worst = np.unravel_index(np.argmax(np.abs(a)), a.shape)
-    enough_skew = ENOUGH * (
-        _tail_factor(_rows_together(estimates)) if is_decided(estimates) else 1.0
-    )
-    skewed = enough_skew * a**2 > 1
-    if not skewed[worst]:
-        return ""
-    counts = "n_clusters" if "n_clusters" in estimates else "n_units"
-    n = int(of_effects(estimates, counts)[worst])
-    enough = math.ceil(enough_skew * n * float(a[worst]) ** 2)
-    level = percent(float(about(estimates, 0.95).ci_prob))
-    one = np.count_nonzero(skewed) == 1
-    if is_simultaneous(estimates) and about(estimates).band == "bootstrap_t":
-        beware = f"p, by a t, is less exact for {'it' if one else 'them'}"
-    else:
-        what = "its interval" if one else "their intervals"
-        beware = f"{what} may cover less than {level}"
-    return (
-        f"{_largest_effects(estimates, skewed, a)} {'is' if one else 'are'} skewed; "
-        f"with {n:,} {_independent_noun(estimates)} {beware} (about {enough:,} would "
-        "do)."
-    )
-
-
-def _rows_together(decisions: xr.Dataset) -> int:
-    """Return how many rows q is over, of which these may be a part."""
-    counted = re.findall(r"\d[\d,]*", about(decisions, "").families)
-    return max([decisions["ace"].size, *(int(n.replace(",", "")) for n in counted)])
-
-
-def _tail_factor(n_rows: int) -> float:
-    """Return how many times ``25 skewness^2`` units the verdicts of a table take.
-
-    The first of K verdicts is decided at a p of about .05 / K, which is further in the
-    tail: at the quantile z of it the error of an interval with Hall's correction grows
-    as ``skewness^2 z^3 / n``. At ``25 skewness^2`` the share of false directions was
-    .04 for K = 29 and .07 (+- .013) for K = 100, so that K up to 100 takes this, and
-    1,000 take 1.6 times as many.
-
-    Examples
-    --------
-    >>> [round(_tail_factor(n), 2) for n in (1, 100, 1_000)]
-    [1.0, 1.0, 1.58]
-    """
-    from scipy.special import ndtri
-
-    z = ndtri(0.05 / (2 * np.array([_ENOUGH_ROWS, max(n_rows, _ENOUGH_ROWS)])))
-    return float((z[1] / z[0]) ** 3)
+    return [line] if (line := _leverage_line(estimates)) else []
 
 
 def _leverage_line(estimates: xr.Dataset) -> str:

@@ -74,13 +74,19 @@ def answer_sentences(
     undecided = [row for row in rows if row["verdict"] == "undecided"]
     inside = [row for row in rows if row["verdict"] not in (*DIRECTIONS, "undecided")]
     null = float(about(effects, 0.0).null_value)
-    directions.sort(key=lambda row: -abs(row["ace"] - null))
+    directions.sort(key=lambda row: -_size(row, null))
     parts = [
         _directions_in_words(directions, rows, several, effects.attrs, scale),
         _negligible_in_words(inside, rows, several, effects.attrs, directions),
         _undecided_in_words(undecided, rows, several, effects.attrs),
     ]
     return [printable(part) for part in parts if part]
+
+
+def _size(row: Row, null: float) -> float:
+    """Return the distance from no effect, of the shrunken effect where there is one."""
+    shrunken = row.get("shrunken", math.nan)
+    return float(abs((row["ace"] if math.isnan(shrunken) else shrunken) - null))
 
 
 def in_words(names: Sequence[str]) -> str:
@@ -173,6 +179,9 @@ def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> st
     'beyond ±0.1'
     >>> region_words([{"rope_lower": 0.0, "rope_upper": 0.0}], {}, "above")
     'above 0'
+    >>> one_sided = [{"rope_lower": -math.inf, "rope_upper": 0.5}]
+    >>> region_words(one_sided, {}, "above"), region_words(one_sided, {}, "within")
+    ('above 0.5', 'at most 0.5')
     """
     ends = {(four_digits(r["rope_lower"]), four_digits(r["rope_upper"])) for r in rows}
     noun = noun_of_region(attrs)
@@ -180,6 +189,10 @@ def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> st
     if len(ends) > 1:
         return f"{kind} {noun if named else 'the ROPE of the task'}"
     low, high = next(iter(ends))
+    if "inf" in (low.lstrip("-"), high):
+        side, end = ("above", high) if high != "inf" else ("below", low)
+        opposite = "at most" if side == "above" else "at least"
+        return f"{opposite if kind == 'within' else side} {end}"
     symmetric = f"-{high}" == low
     if low == high:
         return {

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,6 @@ from causalgia._reporting._trial_report import (
     shape_lines,
     task_contrast_text,
     versus,
-    without_missed_share,
 )
 from causalgia._reporting.answer_sentences import answer_sentences, cut, cut_apart
 from causalgia._reporting.effect_rows import (
@@ -36,9 +35,9 @@ from causalgia._reporting.effect_rows import (
     cell_rows,
     cells,
     first_sentences,
-    largest_tasks,
-    left_out_tasks,
+    helpers_apart,
     placebo_count,
+    reading_order,
     rows as every_row_of,
     sentences_on_tasks,
     task_and_heading,
@@ -61,27 +60,31 @@ from causalgia._reporting.text_tables import (
 )
 from causalgia._reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
+    effect_heading,
     is_decided,
     is_simultaneous,
-    rule_sentences,
+    rule_sentence,
     trial_history,
     usual_range_note,
     verdict_cautions,
+    verdict_facts,
 )
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import in_list
-from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
+from causalgia.choices import TARGET_MEANINGS, requested_parts, vocabulary
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
+from causalgia.errors import DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import wide as wide
 from causalgia.notes import notes_of
 from causalgia.schema import keeps_effects
 
+_Line: TypeAlias = tuple[Row, dict[str, str]]
 _ROWS_OF_ANSWER = 20
-_MOST_COUNTED = 20_000
-"""Effects whose verdicts the sentences count; of more, those of the tasks shown."""
+_TASKS_OF_TABLE = 30
+_LEAST_OF_TASK = 8
+"""Columns of a terminal that a task takes beside others, at least."""
 _FEW_PLACES = 2
 _FEW_CONTROLS, _MOST_WEIGHTS = 2, 2_000_000
 _OWN_CONTROL = "its own control"
@@ -91,7 +94,7 @@ _ACE = "ACE: average causal effect."
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
-_NOT_BESIDE = ("contrast", "task", "n", "ACE")
+_NOT_BESIDE = ("contrast", "task", "n")
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 _ASSIGNED = {
     "crossover": "every arm on each",
@@ -262,7 +265,6 @@ def answer_parts(
     truth: xr.DataArray | None = None,
     width: int = WIDTH,
     every: str = 'rows="all"',
-    some: str = 'task="..."',
     noted: str = "notes=True",
     foot: Sequence[str] = (),
     notes: Sequence[str] = (),
@@ -287,31 +289,18 @@ def answer_parts(
     width
         Columns of the text: tasks that do not stand beside each other in them take more
         lines, so that fewer contrasts are shown.
-    every, some, noted
-        How to see all rows, those of some tasks, and the notes.
+    every, noted
+        How to see all rows, and the notes.
     foot, notes
         What else stands under the table, and what else is noted.
     """
     whole = as_reportable(dataset)
     effects = select_tasks(whole, task, place="report: ")
-    shown = effects if rows == "all" else largest_tasks(effects)
-    table = cell_rows(shown, rows=rows, truth=truth)
-    if order == "size":
-        table = _by_size(table, shown)
-    n_effects = sum(not row["summary"] for row, _ in table)
-    beside_each_other = _ROWS_OF_ANSWER, max(_ROWS_OF_ANSWER // shown.sizes["task"], 1)
-    for most in beside_each_other if rows != "all" else (None,):
-        keep, not_shown = table, ""
-        if most is not None:
-            lines_ = _sites_in_one_line(table, shown)
-            keep, not_shown = _first_contrasts(lines_, every, most)
-        header, lines = cells(shown, rows=rows, truth=truth, table=keep)
-        for name in _columns_in_foot(effects):
-            header, lines = _without_column(name, header, lines)
-        by_task = _tasks_beside(keep, shown, header) if n_effects else None
-        if by_task is not None and _beside_within(by_task, width) is not None:
-            break
-    left = left_out_tasks(effects, shown, every, some)
+    keep, by_task = _shown_lines(effects, rows, order, truth, width)
+    header, lines = _cells_shown(effects, keep)
+    of = {row["task"] for row, _ in keep}
+    places = [i for i, name in enumerate(tasks_in_table(effects)) if name in of]
+    shown = effects.isel(task=places)
     of_effects = note_lines(effects)
     every_task = tasks_in_table(whole)
     above, further = first_sentences(answer or (), effects, every_task)
@@ -324,22 +313,16 @@ def answer_parts(
         above = (*above, f"On {cut(tasks)}: {noted}.")
     under_table, left_over = foot_lines(
         effects,
-        {row["contrast"] for row, _ in keep},
+        set(_contrasts_of(keep)),
         "" if "notes" in requested else noted,
         sum(line.startswith("Note: ") for line in of_effects)
         + len(notes)
         + len(further),
         foot,
     )
-    if not any(_ACE in line for line in under_table):
+    of_trial = effect_heading(effects.attrs) == "ACE"
+    if of_trial and not any(_ACE in line for line in under_table):
         of_effects = [_ACE, *of_effects]
-    counted_effects, effect_rows = (
-        shown,
-        [row for row, _ in table if not row["summary"]],
-    )
-    if left and answer is None and effects["ace"].size <= _MOST_COUNTED:
-        counted_effects, effect_rows = effects, every_row_of(effects)
-        left = left.split(" Verdicts of all ")[0]  # which the sentences count
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
         tasks = task_contrast_text(effects)[0].removeprefix(", ")
@@ -347,19 +330,16 @@ def answer_parts(
     answer_lines = above
     if answer is None:
         answer_lines = tuple(
-            answer_sentences(counted_effects, effect_rows, scale=scale)
+            answer_sentences(effects, every_row_of(effects), scale=scale)
         )
-        if left and counted_effects is shown:
-            tasks = f"the {shown.sizes['task']} tasks with the largest effects"
-            answer_lines = (f"Of {tasks} alone:", *answer_lines)
     return AnswerParts(
         sentences=answer_lines,
         header=header,
         lines=lines,
         by_task=by_task,
         summaries=tuple(row["summary"] for row, _ in keep),
-        placebos=_placebos_in_words(shown) if n_effects else "",
-        more=" ".join(part for part in (not_shown, left) if part),
+        placebos=_placebos_in_words(effects) if _counts_effects(keep) else "",
+        more=_not_shown(effects, keep, every) if rows != "all" else "",
         contrasts=_contrasts_of(keep),
         foot=tuple(under_table),
         arms=tuple(
@@ -388,10 +368,7 @@ def all_lines(
     [['GATA1', '1.40'], ['mutant', '0.10']]
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
-    header, lines = cells(effects, table=_by_size(cell_rows(effects), effects))
-    for name in _columns_in_foot(effects):
-        header, lines = _without_column(name, header, lines)
-    return header, lines
+    return _cells_shown(effects, cell_rows(effects, at=reading_order(effects)))
 
 
 def trial_report(
@@ -412,13 +389,14 @@ def trial_report(
     dataset
         Outcomes, estimates or decisions.
     rows
-        ``"summary"``: at most 20 contrasts, one line for the placebos; ``"all"``: a
-        line for each contrast, each placebo, and each of more than 30 tasks.
+        ``"summary"``: at most 20 lines (contrasts, where tasks stand side by side), one
+        for the placebos; ``"all"``: a line for each contrast and each placebo.
     task
         Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
     order
-        ``"size"``: directions first, the largest on top, then undecided, then
-        negligible effects; ``"file"``: as they stand in the Dataset.
+        ``"size"``: directions of all tasks first, the largest on top, then undecided
+        effects, those whose interval nearly excludes no effect first, then negligible
+        ones; ``"file"``: as they stand in the Dataset.
     arms, sentences, notes
         Whether to print also the definition of each arm, a sentence for each effect,
         and the notes on method and data.
@@ -490,10 +468,13 @@ def table_parts(
         As in `trial_report`.
     """
     effects = select_tasks(as_reportable(dataset), task, place="table: ")
-    shown = effects if rows == "all" else largest_tasks(effects)
-    table = _by_size(cell_rows(shown, rows=rows), shown)
-    header, lines = cells(shown, rows=rows, table=table)
-    left_out = left_out_tasks(effects, shown, 'rows="all"', 'task="..."')
+    at, left_out = reading_order(effects), ""
+    if rows != "all" and effects.sizes["task"] > _TASKS_OF_TABLE:
+        at = at[:_ROWS_OF_ANSWER]
+    table = cell_rows(effects, rows=rows, at=at)
+    header, lines = cells(effects, rows=rows, table=table)
+    if rows != "all":
+        left_out = _not_shown(effects, table, 'rows="all"')
     foot, _ = foot_lines(effects, {row["contrast"] for row, _ in table})
     notes = [printable(line) for line in (left_out, *foot) if line]
     return (
@@ -546,9 +527,10 @@ def foot_lines(
     others: int = 0,
     also: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
-    """Return what stands under a table, at most three lines of 100 columns: what the
-    effects are, how verdicts were reached and what could be missed, and what a reader
-    has to know of these rows; and what did not find room, which is for the notes.
+    """Return what stands under a table: what the effects are, how verdicts were reached
+    and what would undo the weakest; in three lines of 100 columns also what else a
+    reader has to know of these rows, or else where it is; and what did not find room,
+    which is for the notes.
 
     Parameters
     ----------
@@ -568,9 +550,8 @@ def foot_lines(
     how: dict[str, Any] = {"pointer": pointer, "in_one_line": True}
     setting = _setting(effects)
     first = [setting or _as_given(effects)]
-    shorter = rule_sentences(effects) if decided else []
     if decided:
-        first.append(shorter[0][0])
+        first.append(rule_sentence(effects))
     elif is_simultaneous(effects):
         level = percent(float(about(attrs).ci_prob))
         band = about(attrs).band.replace("_", "-")
@@ -580,56 +561,47 @@ def foot_lines(
             "alone."
         )
     first = [line for line in first if line]
-    left: list[str] = []
+    facts = verdict_facts(effects) if decided else []
     cautions = verdict_cautions(effects) if decided else []
     withheld = [
         f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)
     ]
     always = [
         *also,
+        *facts,
         *(
             text
             for text in (*cautions, *trial_history(attrs), *withheld)
             if _is_always_printed(text)
         ),
     ]
-    for rule, left_out in shorter if pointer else ():
-        first[-1], left = rule, left_out
-        if fits(
-            fitted_foot(
-                first, always, n_notes=others + len(left), always=always, **how
-            )[0]
-        ):
-            break
-    history = dict(attrs)
-    if " could be missed." in " ".join(first) and has(attrs).stopped:
-        history["stopped"] = without_missed_share(about(attrs).stopped)
     names = [str(name) for name in effects["contrast"].to_numpy()]
     of_shown = effects.isel(
         contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
     )
     last = [
         *also,
+        *facts,
         *shape_lines(of_shown),
         *cautions,
-        *trial_history(history),
+        *trial_history(attrs),
         *withheld,
     ]
-    how |= {"n_notes": others + len(left), "always": always}
+    how |= {"n_notes": others, "always": always}
     under_table, no_room = fitted_foot(first, last, **how)
     for longer in _longer_settings(setting, effects):  # where there is room
         spelled, as_before = fitted_foot([longer, *first[1:]], last, **how)
         if as_before == no_room and (fits(spelled) or not pointer):
             under_table = spelled
             break
-    return under_table, [*left, *no_room]
+    return under_table, no_room
 
 
 def _longer_settings(setting: str, effects: xr.Dataset) -> list[str]:
     """Return the sentence on what effects are with ACE spelt out, and an example of the
     controls where each arm has its own; the most telling first.
     """
-    if not setting:
+    if not setting or effect_heading(effects.attrs) != "ACE":
         return []
     example = ""
     if _OWN_CONTROL in setting:
@@ -858,51 +830,82 @@ def _without_column(
     return [header[i] for i in keep], [[line[i] for i in keep] for line in lines]
 
 
-def _by_size(
-    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
-) -> list[tuple[Row, dict[str, str]]]:
-    """Return the lines of a table with directions first, the largest on top, then
-    undecided, then negligible ones; the lines of a contrast, and placebos, together.
+def _shown_lines(
+    effects: xr.Dataset, rows: Rows, order: str, truth: xr.DataArray | None, width: int
+) -> tuple[list[_Line], tuple[list[str], list[str], list[list[str]]] | None]:
+    """Return the lines of a table, and the same with the tasks beside each other where
+    they have room: the first 20 contrasts; else the first 20 rows over all tasks.
     """
-    null = float(about(effects, 0.0).null_value)
-    rank: dict[str, tuple[int, float]] = {}
-    interactions = _interactions_of(effects)
-    first: dict[str, int] = {}
-    for row, _ in table:
-        if row["summary"]:
-            continue
-        first.setdefault(row["contrast"], len(first))
-        verdict = str(row.get("verdict", ""))
-        kind = 0 if not verdict or verdict in DIRECTIONS else 1
-        kind = 2 if verdict in ("negligible", "within") else kind
-        size = abs(row["ace"] - null)
-        key = (kind, -size if math.isfinite(size) else math.inf)
-        rank[row["contrast"]] = min(rank.get(row["contrast"], (3, 0.0)), key)
+    at = np.arange(effects["ace"].size)
+    if order == "size":
+        at = reading_order(effects)
+    placebo = _placebo_rows(effects)[at]
+    asked, placebos = (at, at[:0]) if rows == "all" else (at[~placebo], at[placebo])
+    of = np.unravel_index(asked, effects["ace"].shape)[
+        effects["ace"].dims.index("contrast")
+    ]
+    most = len(asked) if rows == "all" else _ROWS_OF_ANSWER
+    merges = "site" in effects.coords  # several rows to a line
 
-    def place(line: tuple[Row, dict[str, str]]) -> tuple[Any, ...]:
-        row = line[0]
-        if row["summary"]:
-            return (2, 0, 0, 0.0)
-        name = row["contrast"]
-        is_other = int(bool(interactions) and name not in interactions)
-        return (int(row["is_placebo"]), is_other, *rank[name], first[name])
+    def first(chosen: npt.NDArray[np.int64], beside: bool) -> list[_Line]:
+        of_tasks = beside or effects.sizes["task"] <= _ROWS_OF_ANSWER
+        both = np.concatenate([chosen, placebos if of_tasks else placebos[:0]])
+        lines = cell_rows(effects, rows=rows, truth=truth, at=both)
+        apart = helpers_apart if order == "size" else _as_they_are
+        if rows == "all":
+            return apart(lines, effects)
+        lines = apart(_sites_in_one_line(lines, effects), effects)
+        named = [row["label"] for row, _ in lines if not row["summary"]]
+        labels = set(list(dict.fromkeys(named))[:most])
+        made, n = [], 0
+        for row, cells_ in lines:
+            n += not row["summary"]
+            if row["summary"] or (row["label"] in labels if beside else n <= most):
+                made.append((row, cells_))
+        return made
 
-    return sorted(table, key=place)
+    by_task = None
+    if 1 < effects.sizes["task"] <= max(width // _LEAST_OF_TASK, most):
+        names = list(dict.fromkeys(of.tolist()))
+        chosen = asked if merges else asked[np.isin(of, names[:most])]
+        keep = first(chosen, beside=True)
+        header, _ = _cells_shown(effects, keep)
+        by_task = (
+            _tasks_beside(keep, effects, header) if _counts_effects(keep) else None
+        )
+        if by_task is not None and _beside_within(by_task, width) is not None:
+            return keep, by_task
+    # a wider text may have room for them
+    by_task = by_task if len(asked) <= most else None
+    return first(asked if merges else asked[:most], beside=False), by_task
 
 
-def _interactions_of(effects: xr.Dataset) -> set[str]:
-    """Return the contrasts that are interactions of two sites, of which an experiment
-    on pairs asks.
-    """
-    if "asks" not in effects.coords or effects["asks"].dims != ("contrast",):
-        return set()
-    of_pairs = effects["asks"].to_numpy() == "interaction"
-    return set(effects["contrast"].to_numpy()[of_pairs].astype(str).tolist())
+def _as_they_are(lines: list[_Line], _: xr.Dataset) -> list[_Line]:
+    return lines
 
 
-def _sites_in_one_line(
-    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
-) -> list[tuple[Row, dict[str, str]]]:
+def _placebo_rows(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which rows are of placebos, flat."""
+    ace = effects["ace"]
+    flat = is_placebo(effects).reshape(-1, *[1] * (ace.ndim - 1))
+    return np.broadcast_to(flat, ace.shape).ravel()
+
+
+def _counts_effects(table: list[_Line]) -> bool:
+    return any(not row["summary"] for row, _ in table)
+
+
+def _cells_shown(
+    effects: xr.Dataset, table: list[_Line]
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and cells without the columns that the foot says."""
+    header, lines = cells(effects, table=table)
+    for name in _columns_in_foot(effects):
+        header, lines = _without_column(name, header, lines)
+    return header, lines
+
+
+def _sites_in_one_line(table: list[_Line], effects: xr.Dataset) -> list[_Line]:
     """Return the lines of a table with one line for a site alone at more than two
     places: the range of its effects, and its verdict where they share it.
     """
@@ -910,7 +913,7 @@ def _sites_in_one_line(
         return table
     names = effects["contrast"].to_numpy().astype(str).tolist()
     site_of = dict(zip(names, effects["site"].to_numpy().astype(str), strict=True))
-    groups: dict[tuple[str, ...], list[tuple[Row, dict[str, str]]]] = {}
+    groups: dict[tuple[str, ...], list[_Line]] = {}
     for row, line in table:
         if site := site_of.get(row["contrast"], ""):
             key = (site, row.get("task", ""), row.get("model", ""))
@@ -927,18 +930,19 @@ def _sites_in_one_line(
             made.append((row, line))
         elif group[0][0] is row:
             label = f"{key[0]} alone, {len(group)} places"
-            made.append(_range_of_lines(label, group))
+            name = effect_heading(effects.attrs)
+            made.append(_range_of_lines(label, group, name))
     return made
 
 
 def _range_of_lines(
-    label: str, group: list[tuple[Row, dict[str, str]]]
+    label: str, group: list[_Line], effect: str
 ) -> tuple[Row, dict[str, str]]:
     """Return one line for several effects: the range of the estimates."""
     by_ace = sorted(group, key=lambda line: line[0]["ace"])
     first, line = by_ace[0][0], by_ace[0][1]
-    interval = next((name for name in line if name.endswith(_INTERVALS)), "ACE")
-    ends = f"{line['ACE']} to {by_ace[-1][1]['ACE']}"
+    interval = next((name for name in line if name.endswith(_INTERVALS)), effect)
+    ends = f"{line[effect]} to {by_ace[-1][1][effect]}"
     verdicts = {line.get("verdict", "") for _, line in group}
     cells_: dict[str, str] = {
         name: line[name] for name in ("task", "model") if name in line
@@ -951,7 +955,7 @@ def _range_of_lines(
     return first | merged, cells_
 
 
-def _contrasts_of(table: list[tuple[Row, dict[str, str]]]) -> tuple[str, ...]:
+def _contrasts_of(table: list[_Line]) -> tuple[str, ...]:
     """Return the contrasts of lines, with those that share one."""
     names = (
         name
@@ -962,43 +966,30 @@ def _contrasts_of(table: list[tuple[Row, dict[str, str]]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _first_contrasts(
-    table: list[tuple[Row, dict[str, str]]], every: str, most: int
-) -> tuple[list[tuple[Row, dict[str, str]]], str]:
-    """Return the lines of the first contrasts, and a line on the others with their
-    verdicts.
-
-    The few contrasts of a verdict, which the sentences name, are among the first.
+def _not_shown(effects: xr.Dataset, table: list[_Line], every: str) -> str:
+    """Return a line on the rows that a table leaves out, with their verdicts: "18
+    negligible, 2 undecided: --all."; empty where it has all.
     """
-    names = list(
-        dict.fromkeys(row["contrast"] for row, _ in table if not row["summary"])
-    )
-    by_verdict: dict[str, set[str]] = {}
-    for row, _ in table:
-        if not row["summary"]:
-            by_verdict.setdefault(str(row.get("verdict")), set()).add(row["contrast"])
-    named = {
-        name for few in by_verdict.values() if len(few) <= NAMES_SHOWN for name in few
-    }
-    first = set(sorted(names, key=lambda name: name not in named)[:most])
-    shown = [
-        line for line in table if line[0]["summary"] or line[0]["contrast"] in first
-    ]
-    left = [line[0] for line in table if line not in shown]
-    if not left:
-        return shown, ""
-    words = Counter(
+    of_effects = ~_placebo_rows(effects)
+    shown = Counter(
         word
-        for row in left
+        for row, _ in table
+        if not row["summary"] and not row["is_placebo"]
         for word in row.get("verdicts", [str(row.get("verdict", "more"))])
     )
-    counts = ", ".join(f"{n:,} {word}" for word, n in words.items())
-    rest = f"{len(left):,} more" if "more" in words else f"Not shown: {counts}"
-    return shown, f"{rest}; {every} shows all."
+    if "verdict" not in effects:
+        left = int(of_effects.sum()) - sum(shown.values())
+        return f"{left:,} more: {every}." if left else ""
+    verdict = effects["verdict"].transpose(*effects["ace"].dims).to_numpy()
+    count = Counter(verdict.ravel()[of_effects].astype(str).tolist())
+    count.subtract(shown)
+    left_of = [(count[word], word) for word in vocabulary(count) if count[word]]
+    counts = ", ".join(f"{n:,} {word}" for n, word in left_of)
+    return f"{counts}: {every}." if counts else ""
 
 
 def _tasks_beside(
-    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset, header: list[str]
+    table: list[_Line], effects: xr.Dataset, header: list[str]
 ) -> tuple[list[str], list[str], list[list[str]]] | None:
     """Return tasks, columns of each, and lines of cells with the tasks beside each
     other; None where there is one task, or several models.
@@ -1007,11 +998,13 @@ def _tasks_beside(
         return None
     tasks = [str(name) for name in effects["task"].to_numpy()]
     interval = next((name for name in header if name.endswith(_INTERVALS)), "")
-    both = f"ACE [{interval}]" if interval else "ACE"
-    columns = [both, *(x for x in header if x not in (*_NOT_BESIDE, interval))]
+    effect = effect_heading(effects.attrs)
+    both = f"{effect} [{interval}]" if interval else effect
+    said = (*_NOT_BESIDE, effect, interval)
+    columns = [both, *(x for x in header if x not in said)]
     cells_of: dict[str, dict[str, dict[str, str]]] = {}
     for row, line in table:
-        joined = f"{line.get('ACE', '')} {line.get(interval, '')}".strip()
+        joined = f"{line.get(effect, '')} {line.get(interval, '')}".strip()
         of_task = cells_of.setdefault(row["label"], {})
         spread = (row["summary"] or row.get("spread")) and interval in line
         of_task[row["task"]] = line | {both: line[interval] if spread else joined}

@@ -146,7 +146,7 @@ def _motif_lines(found: Found) -> tuple[list[str], list[list[str]]]:
             str(row["task"]) if several else "",
             str(row["verdict"]),
             *_effect(row),
-            format_p(float(row["q"])),
+            "–" if row["verdict"] == "undecided" else format_p(float(row["q"])),
             f"{row['members']} of {n_networks}" if n_networks > 1 else "",
             f"{row['sequences']:,} of {found.n_proposing:,}",
             str(row["variant_of"]),

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia._reporting.table_formats import (
@@ -21,6 +22,7 @@ from causalgia._reporting.table_formats import (
     shrunken_effect,
 )
 from causalgia._reporting.verdict_sentences import (
+    effect_heading,
     error_heading,
     error_text,
     has_shrunken,
@@ -28,9 +30,9 @@ from causalgia._reporting.verdict_sentences import (
     is_simultaneous,
     verdict_cell,
 )
-from causalgia.attributes import about, has
-from causalgia.choices import VERDICTS, vocabulary
-from causalgia.effect_table import tasks_in_table
+from causalgia.attributes import about
+from causalgia.choices import DIRECTIONS, VERDICTS
+from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError, quoted
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -40,7 +42,7 @@ Row: TypeAlias = dict[str, Any]
 Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
-_LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
+_LIMITS = ("ace", "se", "df", "lower", "upper", "p")
 _NUMBER_COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
 _OF_VERDICTS = (
     "verdict",
@@ -97,7 +99,6 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
 
 _MEANT = {
     "p": "a probability",
-    "p_adjusted": "a probability",
     "q": "a probability",
     "se": "at least 0",
     "lower": "at most 'upper'",
@@ -179,7 +180,7 @@ def _check_numbers(estimates: xr.Dataset) -> None:
         )
     wrong = {
         name: (estimates[name] < 0) | (estimates[name] > 1)
-        for name in ("p", "p_adjusted", "q")
+        for name in ("p", "q")
         if name in estimates
     }
     wrong |= {"se": estimates["se"] < 0} if "se" in estimates else {}
@@ -265,13 +266,17 @@ def cells(
     header = [
         name
         for name in _headings(estimates).values()
-        if any(line.get(name) for line in lines)
+        if any(line.get(name, "") not in ("", "–") for line in lines)
     ]
     return header, [[line.get(name, "") for name in header] for line in lines]
 
 
 def cell_rows(
-    estimates: xr.Dataset, *, rows: Rows = "summary", truth: xr.DataArray | None = None
+    estimates: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    truth: xr.DataArray | None = None,
+    at: npt.NDArray[np.int64] | None = None,
 ) -> list[tuple[Row, dict[str, str]]]:
     """Return each line of a report's table: the row with its numbers, and heading ->
     cell.
@@ -283,6 +288,8 @@ def cell_rows(
     ----------
     estimates, rows, truth
         As in `cells`.
+    at
+        Flat positions of the rows that are asked for, in their order; None: all.
 
     Examples
     --------
@@ -293,7 +300,7 @@ def cell_rows(
     >>> [(row["label"], line["ACE"]) for row, line in cell_rows(estimates)]
     [('GATA1', '1.500')]
     """
-    table = _table_rows(estimates, truth)
+    table = _table_rows(estimates, truth, at)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     headings = _headings(estimates)
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
@@ -344,75 +351,72 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
     return {**summary, "central": central}
 
 
-_TASKS_OF_TABLE = 30
-_SHOWN_TASKS = 20
-_SHOWN_ROWS = 60
+def reading_order(effects: xr.Dataset) -> npt.NDArray[np.int64]:
+    """Return the flat positions of the rows of ``ace`` in the order in which they are
+    read: directions, undecided rows, negligible ones; placebos last.
 
-
-def largest_tasks(table: xr.Dataset, *, most: int = _TASKS_OF_TABLE) -> xr.Dataset:
-    """Return the tasks with the largest effects, the largest first; a table of few
-    tasks is returned unchanged.
-
-    Parameters
-    ----------
-    table
-        Estimates or decisions. The size of a task is the largest distance of its
-        effects from no effect, without those of placebos.
-    most
-        Tables of up to this many tasks are returned unchanged; of longer ones 20 are
-        kept, or fewer (three at least) where many contrasts would make more than 60
-        rows.
+    Directions and negligible rows are ordered by ``|shrunken - null|``, or
+    ``|ace - null|`` where they are not shrunken, the largest first. Undecided rows are
+    ordered by the end of their interval that is nearer to leaving no effect,
+    ``max(lower - null, null - upper)``, the largest first: a row whose interval nearly
+    excludes no effect comes before one that is only noisy. Estimates without verdicts
+    are ordered by size.
 
     Examples
     --------
-    >>> names = {"contrast": ["GATA1"], "task": ["a", "b", "c", "d"]}
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> effects = from_effects([0.0, 3.0, 0.3, 1.0], se=[0.01, 9.0, 0.12, 0.1])
+    >>> reading_order(decide(effects, rope=(-0.1, 0.1))).tolist()
+    [3, 2, 1, 0]
+    """
+    null = float(about(effects, 0.0).null_value)
+    dims = effects["ace"].dims
+    size = np.abs(of_effects(effects, "ace") - null)
+    if "shrunken" in effects:
+        shrunken = np.abs(of_effects(effects, "shrunken") - null)
+        size = np.where(np.isfinite(shrunken), shrunken, size)
+    kind = np.zeros(size.shape)
+    if "verdict" in effects:
+        verdict = effects["verdict"].transpose(*dims).to_numpy()
+        undecided = verdict == "undecided"
+        kind = np.select([np.isin(verdict, DIRECTIONS), undecided], [0, 1], 2)
+        if {"lower", "upper"} <= {*effects.variables}:
+            lower, upper = (of_effects(effects, name) for name in ("lower", "upper"))
+            nearer = np.maximum(lower - null, null - upper)
+            size = np.where(undecided, nearer, size)
+    size = np.where(np.isfinite(size), size, -np.inf)
+    by_contrast = (-1, *[1] * (size.ndim - 1))
+    placebo = np.broadcast_to(is_placebo(effects).reshape(by_contrast), size.shape)
+    helper = np.broadcast_to(_beside(effects).reshape(by_contrast), size.shape)
+    keys = (-size, kind, helper, placebo)
+    return np.lexsort([key.ravel() for key in keys]).astype(np.int64)
+
+
+def _beside(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which contrasts are helpers: not of the question."""
+    if "of_question" not in effects.variables:
+        return np.zeros(effects.sizes["contrast"], dtype=bool)
+    return np.asarray(~effects["of_question"].to_numpy())
+
+
+def first_of(effects: xr.Dataset, dim: str, most: int) -> npt.NDArray[np.int64]:
+    """Return the positions of the first so many contrasts, or tasks, in the order in
+    which their rows are read.
+
+    Examples
+    --------
+    >>> names = {"contrast": ["GATA1"], "task": ["a", "b", "c"]}
     >>> table = xr.Dataset(
-    ...     {"ace": (("contrast", "task"), [[0.1, -2.0, 1.0, 0.3]])}, coords=names
+    ...     {"ace": (("contrast", "task"), [[0.1, -2.0, 1.0]])}, coords=names
     ... )
-    >>> largest_tasks(table, most=3)["task"].values.tolist()
-    ['b', 'c', 'd', 'a']
+    >>> first_of(table, "task", 2).tolist()
+    [1, 2]
     """
-    if table.sizes.get("task", 1) <= most:
-        return table
-    size = abs(table["ace"] - float(about(table, 0.0).null_value))
-    placebos = is_placebo(table)
-    size = size if placebos.all() else size.isel(contrast=~placebos)
-    by_task = size.max([dim for dim in size.dims if dim != "task"]).to_numpy()
-    n = min(_SHOWN_TASKS, max(3, _SHOWN_ROWS // max(1, size.sizes["contrast"])))
-    return table.isel(task=np.argsort(-by_task, kind="stable")[:n])
-
-
-def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) -> str:
-    """Return a line on the tasks of a table that are not shown, with the verdicts of
-    all; empty where all are.
-
-    Parameters
-    ----------
-    table, shown
-        Estimates or decisions, and those of `largest_tasks`.
-    every, some
-        How to see all tasks, and some.
-    """
-    n, few = table.sizes.get("task", 1), shown.sizes.get("task", 1)
-    if n == few:
-        return ""
-    line = (
-        f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows "
-        f"all, {some} those of a name."
-    )
-    if about(table, None).family == "the contrasts of one task":
-        line += (
-            ' Each task is a family of its own: family="all" adjusts for the number of '
-            "tasks."
-        )
-    if "verdict" not in table:
-        return line
-    verdicts = table["verdict"].isel(contrast=~is_placebo(table)).to_numpy()
-    counts = ", ".join(
-        f"{int((verdicts == placebo).sum()):,} {placebo}"
-        for placebo in vocabulary(verdicts.ravel())
-    )
-    return f"{line} Verdicts of all {verdicts.size:,} effects: {counts}."
+    at = np.unravel_index(reading_order(effects), effects["ace"].shape)
+    of_dim = at[effects["ace"].dims.index(dim)]
+    _, first = np.unique(of_dim, return_index=True)
+    return of_dim[np.sort(first)][:most]
 
 
 OVER_PREDICTORS = ", over predictors like these "
@@ -425,8 +429,8 @@ def first_sentences(
     found: Sequence[str], effects: xr.Dataset, every: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the sentences of an answer that stand above the table, and the others: of
-    many tasks the three with the largest effects have one there, and of an ensemble
-    three predictors and the mean over all.
+    many tasks the first three have one there, and of an ensemble three predictors and
+    the mean over all.
 
     Parameters
     ----------
@@ -438,8 +442,10 @@ def first_sentences(
         The names of all tasks.
     """
     shown = sentences_on_tasks(found, tasks_in_table(effects), every)
-    largest = tasks_in_table(largest_tasks(effects, most=_MOST_SENTENCES))
-    first = sentences_on_tasks(shown, largest[:_MOST_SENTENCES], every)
+    tasks = tasks_in_table(effects)
+    if len(tasks) > _MOST_SENTENCES:
+        tasks = [tasks[i] for i in first_of(effects, "task", _MOST_SENTENCES)]
+    first = sentences_on_tasks(shown, tasks, every)
     heads = {
         text: task_and_heading(text, every)[1]
         for text in first
@@ -491,15 +497,20 @@ def task_and_heading(text: str, tasks: Sequence[str]) -> tuple[str | None, str]:
     return None, ""
 
 
-def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
+def _table_rows(
+    estimates: xr.Dataset,
+    truth: xr.DataArray | None = None,
+    at: npt.NDArray[np.int64] | None = None,
+) -> list[Row]:
     dims = estimates["ace"].dims
+    at = np.arange(estimates["ace"].size) if at is None else at
     columns = [
         name
         for name in (*_NUMBER_COLUMNS, *_OF_VERDICTS, *_OF_MATCHED)
         if name in estimates.variables
     ]
     values = {
-        name: estimates[name].transpose(*dims).to_numpy().ravel().tolist()
+        name: estimates[name].transpose(*dims).to_numpy().ravel()[at].tolist()
         for name in columns
     }
     names = {dim: [str(x) for x in estimates[dim].to_numpy().tolist()] for dim in dims}
@@ -516,7 +527,8 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
             argument="truth",
         )
     table = []
-    for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
+    places = np.array(np.unravel_index(at, estimates["ace"].shape)).T.tolist()
+    for flat, where in enumerate(places):
         row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
         row |= {"do": do[where[0]], "is_placebo": bool(placebo[where[0]])}
         row |= {name: values[name][flat] for name in columns}
@@ -546,15 +558,12 @@ def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
 
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
     """Return cell -> heading, in the order of the table: size first, p last."""
-    adjustment = (
-        f"p ({about(estimates).adjust})" if has(estimates).adjust else "p adjusted"
-    )
     kind = "simultaneous interval" if is_simultaneous(estimates) else "interval"
     level = percent(float(about(estimates, 0.95).ci_prob))
     # without intervals, that of the placebos' estimates
     interval = f"{level} {kind}" if "lower" in estimates else "range"
     first = {name: name for name in ("contrast", "task", "model")}
-    first |= {"ace": "ACE", "se": "SE", "interval": interval}
+    first |= {"ace": effect_heading(estimates.attrs), "se": "SE", "interval": interval}
     verdict = {
         "verdict": "verdict",
         "p_matched": "p matched",
@@ -566,10 +575,9 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         "n": "n",
     }
     last = {"truth": "truth", "exact": "units"}
-    p_values = {"p": "p", "p_adjusted": adjustment}
     if is_decided(estimates):
         return {**first, **verdict, **last}
-    return {**first, **last, **p_values}
+    return {**first, **last, "p": "p"}
 
 
 def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str]:
@@ -588,11 +596,9 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
     exact = bool(row.get("exact"))
     # else the column of p says it
     line["exact"] = "exact" if exact and row.get("p") != 0 else ""
-    return line | {
-        name: format_p(row[name], exact=exact)
-        for name in ("p", "p_adjusted")
-        if name in row
-    }
+    if "p" in row:
+        line["p"] = format_p(row["p"], exact=exact)
+    return line
 
 
 def _verdict_cells(
@@ -660,3 +666,34 @@ def placebo_rounding_unit(found: Row) -> float:
     about its standard deviation.
     """
     return float((found["highest"] - found["lowest"]) / 4 or abs(found["mean"]) / 100)
+
+
+_HELPERS = "helpers, each by itself:"
+
+
+def helpers_apart(
+    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
+) -> list[tuple[Row, dict[str, str]]]:
+    """Return the lines of a table, helpers last, with one above the first of them.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5], [0.1]])},
+    ...     {
+    ...         "contrast": ["interaction", "pair"],
+    ...         "task": ["K562"],
+    ...         "of_question": ("contrast", [True, False]),
+    ...     },
+    ... )
+    >>> lines = helpers_apart(cell_rows(effects), effects)
+    >>> [row["label"] for row, _ in lines]
+    ['interaction', 'helpers, each by itself:', 'pair']
+    """
+    names = effects["contrast"].to_numpy().astype(str)
+    helpers = set(names[_beside(effects)].tolist())
+    for i, (row, _) in enumerate(table):
+        if not row["summary"] and row.get("members", [row["contrast"]])[0] in helpers:
+            above = row | {"contrast": _HELPERS, "label": _HELPERS, "summary": True}
+            return [*table[:i], (above, {"contrast": _HELPERS}), *table[i:]]
+    return table

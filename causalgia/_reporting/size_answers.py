@@ -129,7 +129,7 @@ def size_parts(
         header if several else [],
         lines if several else [],
         words=[dims[i] for i in shown],
-        foot=_foot(found),
+        foot=_foot(found, hardest),
         every_row=every_row,
         requested=requested,
     )
@@ -170,9 +170,16 @@ def _answer(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
     return f"{units} show that {size} differs from none{among}, {likely}."
 
 
-def _foot(found: xr.Dataset) -> list[str]:
+def _foot(found: xr.Dataset, hardest: xr.Dataset) -> list[str]:
     averaged = "averaged over" in about(found, "").question
-    return ["Averaged over the uncertainty of the pilot."] if averaged else []
+    foot = ["Averaged over the uncertainty of the pilot."] if averaged else []
+    least = about(found, 0).least_clusters
+    if least and int(hardest["n_clusters"]) == least:
+        foot.append(
+            f"No fewer than {least:,} backgrounds are planned: these miss an effect on "
+            f"1 % of all with a probability of {0.99**least:.2f}."
+        )
+    return foot
 
 
 def _chance(value: float) -> str:

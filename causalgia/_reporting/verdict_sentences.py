@@ -17,13 +17,11 @@ from causalgia._reporting.table_formats import (
     _LEAST_P,
     format_effect,
     format_p,
-    format_share,
     p_clause,
 )
 from causalgia.analysis import NOTHING_PLANNED
-from causalgia.attributes import about, has
+from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import four_digits
-from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
 from causalgia.effect_table import of_effects
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -31,7 +29,6 @@ from causalgia.estimation.effect_intervals import independent_draws, missed_shar
 from causalgia.inputs import rough_percent
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
-from causalgia.verdicts.verdict_rule import reversal_size
 
 _UNDECIDED = "undecided"
 _FEW_TASKS = 3
@@ -54,20 +51,29 @@ def is_decided(dataset: xr.Dataset) -> bool:
 
 
 def is_simultaneous(dataset: xr.Dataset) -> bool:
-    """Return whether the intervals are one band: of
-    `causalgia.multiplicity.simultaneous`, or of verdicts by it.
+    """Return whether the intervals are a band of
+    `causalgia.multiplicity.simultaneous`; those of verdicts never are.
     """
-    if is_decided(dataset):
-        return has(dataset).band and about(dataset, None).error == "fwer"
-    return has(dataset).band
+    return has(dataset).band and not is_decided(dataset)
+
+
+def effect_heading(attrs: Mapping[Any, Any]) -> str:
+    """Return "ACE", and "effect" for effects that nobody may have randomized.
+
+    Examples
+    --------
+    >>> effect_heading({}), effect_heading({"effects_are": "coefficients"})
+    ('ACE', 'effect')
+    """
+    return "effect" if about(attrs, None).effects_are else "ACE"
 
 
 def verdict_method(decisions: xr.Dataset) -> str:
     """Return in words how verdicts were reached, and what the data could not show.
 
     The first line has the region with its name, and the error rate. Further lines say
-    which rare effects could be missed, what would undo the weakest direction, how many
-    rows lie in a region without a verdict, and cautions.
+    what would undo the weakest verdict, how many rows lie in a region without a
+    verdict, and cautions.
 
     Parameters
     ----------
@@ -79,36 +85,34 @@ def verdict_method(decisions: xr.Dataset) -> str:
     >>> from causalgia.estimation import from_effects
     >>> from causalgia.verdicts import decide
     >>> estimates = from_effects([1.4, 0.0], se=[0.1, 0.01])
-    >>> estimates["n_units"] = estimates["ace"].dims, np.full((2, 1), 30)
-    >>> print(verdict_method(decide(estimates, rope=(-0.1, 0.1))))
-    Verdict: where the interval lies ... Effects present in fewer than 9.5 % of units could be missed.
+    >>> print(verdict_method(decide(estimates, rope=(-0.1, 0.1))).splitlines()[0])
+    Verdict: where the interval lies against ±0.1, if q <= .05 over these 2 rows.
     """
-    return "\n".join(
-        line
-        for line in (rule_sentences(decisions)[0][0], *verdict_cautions(decisions))
-        if line
-    )
+    further = (*verdict_facts(decisions), *verdict_cautions(decisions))
+    return "\n".join([rule_sentence(decisions), *further])
 
 
-def rule_sentences(decisions: xr.Dataset) -> list[tuple[str, list[str]]]:
-    """Return how verdicts were reached, with region and error rate, which rare effects
-    could be missed, and which would undo the weakest direction: the whole, and shorter
-    ones, each with the sentences that it leaves out.
+def rule_sentence(decisions: xr.Dataset) -> str:
+    """Return how verdicts were reached, with region and error rate."""
+    return f"Verdict: {_rule_in_words(decisions)}."
+
+
+def verdict_facts(decisions: xr.Dataset) -> list[str]:
+    """Return the sentences that stand under every table of these verdicts: what would
+    undo the weakest, rows without a verdict, independent errors.
     """
-    rule = f"Verdict: {_rule_in_words(decisions)}."
-    missed, undone = missed_effects(decisions), reversal_sentence(decisions)
-    whole = _rare_sentence(decisions)
-    of = [(whole, []), (missed, [undone]), ("", [whole])]
-    return [
-        (f"{rule} {text}".strip(), [line for line in left if line]) for text, left in of
+    lines = [
+        weakest_verdict(decisions),
+        *_withheld_verdicts(decisions),
+        _independence_note(decisions),
     ]
+    return [line for line in lines if line]
 
 
 def verdict_cautions(decisions: xr.Dataset) -> list[str]:
-    """Return sentences on what limits these verdicts: rows without a verdict, cautions."""
+    """Return sentences on what limits these verdicts."""
     attrs = decisions.attrs
     lines = [
-        _withheld_verdicts(decisions),
         _shrunken_note(decisions),
         _count_note(decisions),
         f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
@@ -178,7 +182,7 @@ def region_in_words(decisions: xr.Dataset) -> str:
         if (low == -high).all():
             ends = f"±{upper.replace(' to ', ' to ±')}"
     # numbers alone, of one task or of each: the ends say them
-    stated = r"(±|-?)[\d.e+-]+( to -?[\d.e+-]+)? \(.*\)"
+    stated = r"(±|-?|at most -?|at least -?)[\d.e+-]+( to -?[\d.e+-]+)? \(.*\)"
     if label.replace("; ", ", ") == ends or all(
         re.fullmatch(stated, part) for part in label.split("; ")
     ):
@@ -189,30 +193,42 @@ def region_in_words(decisions: xr.Dataset) -> str:
 def _ends_in_words(decisions: xr.Dataset) -> str:
     """Return "±0.1" where all regions are alike, else empty."""
     ends = [decisions[f"rope_{side}"].to_numpy() for side in ("lower", "upper")]
-    if any(np.ptp(x) > 0 for x in ends):
+    if any((x != x.flat[0]).any() for x in ends):
         return ""
     return region_of(*(float(x.flat[0]) for x in ends))
 
 
 def plus_minus(label: str) -> str:
-    """Return the name of a region with "±0.1" for "-0.1 to 0.1".
+    """Return the name of a region with "±0.1" for "-0.1 to 0.1", and "at most 0.5" for
+    "-inf to 0.5".
 
     Examples
     --------
     >>> plus_minus("-0.1 to 0.1 (K562); -1 to 2 (HepG2)")
     '±0.1 (K562); -1 to 2 (HepG2)'
+    >>> plus_minus("-inf to 0.5"), plus_minus("-0.5 to inf")
+    ('at most 0.5', 'at least -0.5')
     """
+    label = re.sub(r"(?<!\S)-inf to (-?[\d.e+-]+)", r"at most \1", label)
+    label = re.sub(r"(?<!\S)(-?[\d.e+-]+) to inf\b", r"at least \1", label)
     return re.sub(r"(?<!\S)-([\d.e+-]+) to \1(?![\d.e])", r"±\1", label)
 
 
 def region_of(lower: float, upper: float) -> str:
-    """Return the ends of a region: "±0.1" where it is symmetric about 0.
+    """Return the ends of a region: "±0.1" where it is symmetric about 0, "at most 0.5"
+    and "at least -0.5" where it has one end.
 
     Examples
     --------
     >>> region_of(-0.1, 0.1), region_of(-0.1, 0.25), region_of(0.0, 0.0)
     ('±0.1', '-0.1 to 0.25', '0 to 0')
+    >>> region_of(-math.inf, 0.5), region_of(-0.5, math.inf)
+    ('at most 0.5', 'at least -0.5')
     """
+    if math.isinf(lower):
+        return f"at most {four_digits(upper)}"
+    if math.isinf(upper):
+        return f"at least {four_digits(lower)}"
     low, high = four_digits(lower), four_digits(upper)
     return f"±{high}" if low == f"-{high}" else f"{low} to {high}"
 
@@ -243,15 +259,19 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
             f"against {region_in_words(decisions)}; beyond it if q of the rank among "
             f"{among} of them is <= {alpha}"
         )
-    interval = "simultaneous interval" if is_simultaneous(decisions) else "interval"
     rope = about(attrs, "").rope
+    one_sided = _one_sided(decisions)
     if _is_point(rope):
-        where = f"the side of {rope} on which the {interval} lies"
+        where = f"the side of {rope} on which the interval lies"
+    elif one_sided:
+        side, end = one_sided
+        where = (
+            f"where the interval lies, {side} {end} or not {side} {end} "
+            "(non-inferiority)"
+        )
     else:
-        where = f"where the {interval} lies against {region_in_words(decisions)}"
+        where = f"where the interval lies against {region_in_words(decisions)}"
     error = about(attrs, None).error
-    if is_simultaneous(decisions):
-        return f"{where}, in one simultaneous band{over}"
     if error == "sequence":
         return (
             f"{where}; the intervals are of the confidence sequence that monitored the "
@@ -272,6 +292,19 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
         )
     by_holm = " (Holm)" if error == "fwer" else ""
     return f"{where}, if q <= {alpha}{over}{by_holm}"
+
+
+def _one_sided(decisions: xr.Dataset) -> tuple[str, str] | None:
+    """Return ("above", "0.5") for a region without a lower end that all rows share, and
+    ("below", "-0.5") for one without an upper end.
+    """
+    if "rope_lower" not in decisions:
+        return None
+    low, high = (decisions[f"rope_{end}"].to_numpy() for end in ("lower", "upper"))
+    for side, end, open_end in (("above", high, low), ("below", low, high)):
+        if np.isinf(open_end).all() and (end == end.flat[0]).all():
+            return side, four_digits(float(end.flat[0]))
+    return None
 
 
 def _families_in_words(decisions: xr.Dataset) -> str:
@@ -299,108 +332,50 @@ def _unit_noun(attrs: Mapping[Any, Any]) -> str:
     return "backgrounds" if _of_predictor(attrs) else "units"
 
 
-def _missed_share(decisions: xr.Dataset) -> float:
-    """Return the largest share of a population that the units of a row could have
-    missed; 0 where that says nothing.
+def weakest_verdict(decisions: xr.Dataset) -> str:
+    """Return what would undo the verdict that effects of unseen units undo first;
+    empty where decisions have no ``reversal``.
+
+    Units of a share ``s0 = 1 - (1 - ci_prob)^(1/n)`` may be missed by chance, and
+    ``reversal`` is the effect on these that would undo a verdict. The weakest is the
+    verdict whose ``|reversal| / largest_ice`` is smallest.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> decided = decide(
+    ...     from_effects([1.4, 0.8], se=[0.1, 0.1], names=["GATA1", "TAL1"]), rope=0
+    ... )
+    >>> columns = {"n_units": 1000, "reversal": -68.1, "largest_ice": 0.4}
+    >>> weakest_verdict(
+    ...     decided.assign(
+    ...         {name: xr.full_like(decided["ace"], x) for name, x in columns.items()}
+    ...     )
+    ... )
+    'To undo the weakest (GATA1), effects on 0.3 % of units would have to reach -68; the largest seen is 0.4.'
     """
-    attrs = decisions.attrs
-    target = TARGET_MEANINGS.get(about(attrs, "population").target)
-    if not has(attrs).rare or about(attrs, None).effect_on or "ace" not in decisions:
-        return 0.0
-    if target is None or not target.of_backgrounds:
-        return 0.0
-    n = independent_draws(decisions)
-    return (
-        float(missed_share_of(n.min(), float(about(attrs, 0.95).ci_prob)))
-        if n.min() > 0
-        else 0.0
-    )
-
-
-def could_miss(decisions: xr.Dataset) -> bool:
-    """Return whether decisions are of a sample of units that could miss rare effects,
-    which matter to them.
-    """
-    of_direction = _is_point(about(decisions, "").rope)
-    return bool(_missed_share(decisions)) and not of_direction
-
-
-def missed_effects(decisions: xr.Dataset) -> str:
-    """Return the sentence on effects in too few backgrounds to be seen; empty where
-    there could be none.
-    """
-    if not could_miss(decisions):
+    if not {"reversal", "largest_ice"} <= {*decisions.variables}:
         return ""
-    share = _missed_share(decisions)
-    of_few = 0
-    noun = "such sequences" if of_few else _unit_noun(decisions.attrs)
-    if about(decisions, None).target == "parents":
-        noun = "such draws"  # of the same sequences
-    return f"Effects present in fewer than {rough_percent(share)} of {noun} could be missed."
-
-
-def _rare_sentence(decisions: xr.Dataset) -> str:
-    """Return the sentence on which rare effects could be missed and which would undo
-    the weakest direction; empty where there are neither.
-    """
-    missed, undone = missed_effects(decisions), _weakest_direction(decisions)
-    if undone is None or not missed or f" {undone[0]} of" not in missed:
-        return f"{missed} {reversal_sentence(decisions)}".strip()
-    _, size, name, seen = undone
-    return (
-        f"{missed.removesuffix('.')}; to overturn the direction of {name}, they would "
-        f"have to reach {_three_digits(size)} (the largest seen is "
-        f"{_three_digits(seen)})."
-    )
-
-
-def reversal_sentence(decisions: xr.Dataset) -> str:
-    """Return which rare effects would undo the weakest direction; empty where there is
-    none, or directions were tested against that.
-    """
-    undone = _weakest_direction(decisions)
-    if undone is None:
-        return ""
-    share, size, name, seen = undone
-    return (
-        f"Effects of {_three_digits(size)} on {share} of "
-        f"{_unit_noun(decisions.attrs)} would overturn a direction ({name}, the "
-        f"weakest; the largest seen is {_three_digits(seen)})."
-    )
-
-
-def _weakest_direction(decisions: xr.Dataset) -> tuple[str, float, str, float] | None:
-    """Return the direction that rare effects would undo first: their share of units in
-    per cent, their size, the name of the effect, and the largest that was seen; None
-    where directions were tested against that.
-    """
-    attrs = decisions.attrs
-    claims = about(attrs, "none").rare != "none" and not has(attrs).largest
-    if not claims or "largest_ice" not in decisions:
-        return None
-    dims = decisions["ace"].dims
-    lower, upper, low, high, seen = (
-        of_effects(decisions, name)
-        for name in ("lower", "upper", "rope_lower", "rope_upper", "largest_ice")
-    )
-    verdict = decisions["verdict"].transpose(*dims).to_numpy()
-    named = np.isin(verdict, DIRECTIONS) & (seen > 0)
-    named &= ~is_placebo(decisions).reshape(-1, *[1] * (len(dims) - 1))
+    size, seen = (of_effects(decisions, name) for name in ("reversal", "largest_ice"))
+    placebo = is_placebo(decisions).reshape(-1, *[1] * (size.ndim - 1))
+    named = np.isfinite(size) & (seen > 0) & ~placebo
     if not named.any():
-        return None
-    missed = missed_share_of(
-        np.maximum(independent_draws(decisions), 1.0), float(about(attrs).ci_prob)
-    )
-    up = lower > high
-    size = reversal_size(np.where(up, lower, upper), np.where(up, high, low), missed)
-    ratio = np.where(named, np.abs(size) / np.where(seen > 0, seen, 1.0), np.inf)
+        return ""
+    ratio = np.where(named, np.abs(size) / np.where(named, seen, 1.0), np.inf)
     at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
-    share = rough_percent(float(missed[at]))
-    return share, float(size[at]), effect_name(decisions, at), float(seen[at])
+    n, ci_prob = independent_draws(decisions)[at], about(decisions, 0.95).ci_prob
+    share = rough_percent(float(missed_share_of(np.asarray(n), float(ci_prob))))
+    noun = "sequences" if of_sequences(decisions.attrs) else "units"
+    return (
+        f"To undo the weakest ({effect_name(decisions, at)}), effects on {share} of "
+        f"{noun} would have to reach {_two_digits(size[at])}; "
+        f"the largest seen is {_two_digits(seen[at])}."
+    )
 
 
-def _three_digits(x: float) -> str:
-    return f"{float(f'{x:.3g}'):,.10g}"
+def _two_digits(x: float) -> str:
+    return f"{float(f'{x:.2g}'):,.10g}"
 
 
 def effect_name(
@@ -426,27 +401,40 @@ def effect_name(
     return " in ".join([name, *where])
 
 
-def _withheld_verdicts(decisions: xr.Dataset) -> str:
-    """Return the sentence on rows whose interval lies in a region, and whose q is too
-    large for a verdict.
+def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
+    """Return how many rows have their interval in a region, and how many of these have
+    a q that is too large for a verdict; nothing where none has.
     """
     if not is_decided(decisions) or "q" not in decisions or "lower" not in decisions:
-        return ""
+        return []
     table = decisions.isel(contrast=~is_placebo(decisions))
     lower, upper, low, high = (
         table[name] for name in ("lower", "upper", "rope_lower", "rope_upper")
     )
-    inside = (low < high) & (low <= lower) & (upper <= high)
-    lies = inside | (lower > high) | (upper < low)
-    n = int((lies & (table["verdict"] == _UNDECIDED)).sum())
-    if not n:
-        return ""
+    undecided = table["verdict"] == _UNDECIDED
     name, alpha = _name_of_error(decisions.attrs), _short_alpha(decisions.attrs)
-    rows, have, are = ("row", "has", "is") if n == 1 else ("rows", "have", "are")
-    return (
-        f"{n:,} {rows} whose interval lies in a region {have} {name} > {alpha} and "
-        f"{are} undecided."
-    )
+    more = f"more {_unit_noun(decisions.attrs)} for {name} <= {alpha}"
+    lines = []
+    for where, lies, has_, have in (
+        ("inside", (low < high) & (low <= lower) & (upper <= high), "needs", "need"),
+        ("beyond", (lower > high) | (upper < low), "has", "have"),
+    ):
+        n, withheld = int(lies.sum()), int((lies & undecided).sum())
+        if withheld:
+            lie = "row lies" if n == 1 else "rows lie"
+            what = more if where == "inside" else f"{name} > {alpha}"
+            verb = has_ if withheld == 1 else have
+            lines.append(f"{n:,} {lie} {where}; {withheld:,} of them {verb} {what}.")
+    return lines
+
+
+def _independence_note(decisions: xr.Dataset) -> str:
+    here = about(decisions, None)
+    if here.errors_together != "independent" or here.error == "posterior":
+        return ""  # of a posterior, a note says it
+    if decisions["verdict"].size == 1:
+        return ""
+    return "The errors of these rows were taken as independent."
 
 
 def has_shrunken(effects: xr.Dataset) -> bool:
@@ -546,10 +534,19 @@ def error_text(
     row: Mapping[str, Any], attrs: Mapping[Any, Any], *, clause: bool = False
 ) -> str:
     """Return the error of a row's verdict for a cell, or as a clause; empty where a
-    confidence sequence bounds that of all.
+    confidence sequence bounds that of all. An undecided row has none, and a dash,
+    unless its interval lies in a region.
+
+    Examples
+    --------
+    >>> row = {"lower": 0.0, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
+    >>> error_text(row | {"verdict": "undecided", "q": 0.3}, {"error": "fdr"})
+    '–'
     """
     if row.get("q") is None:
         return ""
+    if row["verdict"] == _UNDECIDED and not side_of_region(row):
+        return "" if clause else "–"
     below = (
         1 / about(attrs).n_draws
         if about(attrs, None).error == "posterior" and about(attrs, None).n_draws
@@ -616,20 +613,24 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     ... }
     >>> verdict_in_words(row, {"error": "fdr"})
     'undecided relative to the ROPE ±0.1; about 400 units would be needed'
+    >>> one_sided = {"rope_lower": -math.inf, "rope_upper": 0.5, "q": 0.01}
+    >>> verdict_in_words(one_sided | {"verdict": "negligible"}, {"error": "fdr"})
+    'negligible, at most 0.5 (q = 0.010)'
     """
     verdict = str(row["verdict"])
-    direction_only = row["rope_lower"] == row["rope_upper"]
-    ends = region_of(row["rope_lower"], row["rope_upper"])
-    region = f"{noun_of_region(attrs)} {ends}"
+    low, high = row["rope_lower"], row["rope_upper"]
+    direction_only, one_sided = low == high, math.isinf(high - low)
+    region = f"{noun_of_region(attrs)} {region_of(low, high)}"
+    end = four_digits(low if math.isinf(high) else high)
     if verdict == _UNDECIDED:
-        what = "in direction" if direction_only else f"relative to {region}"
+        what = f"relative to {end if one_sided else region}"
+        what = "in direction" if direction_only else what
         return f"undecided {what}{why_undecided(row, attrs)}"
     error = error_text(row, attrs, clause=True)
-    return (
-        f"{verdict}, {_SIDE[verdict]} "
-        f"{four_digits(row['rope_lower']) if direction_only else region}"
-        f"{error and f' ({error})'}"
-    )
+    where = f"{_SIDE[verdict]} {end if direction_only or one_sided else region}"
+    if one_sided and _SIDE[verdict] == "inside":
+        where = region_of(low, high)
+    return f"{verdict}, {where}{error and f' ({error})'}"
 
 
 def noun_of_region(attrs: Mapping[Any, Any]) -> str:
@@ -652,25 +653,10 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     if not side:
         return _more_units_clause(row, attrs)
     q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
-    alpha, rare = _alpha(attrs) * (1 + RELATIVE_ROUNDING), about(attrs, "none").rare
+    alpha = _alpha(attrs) * (1 + RELATIVE_ROUNDING)
     what = "it" if row.get("p_matched") is not None else "its interval"
     if row.get("p_verdict", 0.0) <= alpha:
         return f"; {what} lies {side}, but {q}"
-    if side == "inside" and rare != "none":
-        needed = math.ceil(math.log(_alpha(attrs)) / math.log1p(-float(rare)))
-        n_units, more = row.get("n_units", 0), row.get("more_units", -1)
-        total = n_units + more if more is not None and more > 0 else needed
-        noun = independent = _unit_noun(attrs)
-        if about(attrs, None).null_kind == "genomic":
-            noun = independent = "such sequences"
-        n = row.get("n_clusters", n_units)
-        if n < n_units:  # units of one parent are one draw
-            independent = f"{cluster_noun(attrs)}s"
-            total = math.ceil(total * n / n_units)
-        return (
-            f"; inside; effects on {rough_percent(float(rare))} of {noun} could be "
-            f"missed: {max(total, needed):,} {independent} would be needed"
-        )
     if has(attrs).largest:
         return (
             f"; its interval lies {side}; {_unit_noun(attrs)} that were not drawn, "
@@ -852,24 +838,17 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
 
 
 def _too_few(one: xr.Dataset, row: int) -> str:
-    """Return why a verdict is undecided although its interval lies inside the ROPE:
-    rare effects could be missed.
+    """Return why a verdict is undecided although its interval lies beyond the ROPE or
+    inside.
     """
     lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
-    inside = one["rope_lower"].item() < lower and upper < one["rope_upper"].item()
     outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
-    rare = about(one).rare
-    if one["tilted_verdict"].to_numpy()[row] != "undecided":
+    inside = one["rope_lower"].item() <= lower and upper <= one["rope_upper"].item()
+    undecided = one["tilted_verdict"].to_numpy()[row] == "undecided"
+    if not undecided or not (inside or outside):
         return ""
-    if outside:
-        alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
-        return f", where its q is above {alpha} among the contrasts asked for"
-    if not inside or rare == "none":
-        return ""
-    return (
-        ", too few to rule out effects on "
-        f"{format_share(float(rare), 1).replace('.0', '')} of backgrounds"
-    )
+    alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
+    return f", where its q is above {alpha} among the contrasts asked for"
 
 
 def _effect(one: xr.Dataset, row: int) -> str:

@@ -24,7 +24,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia.analysis import Analysis, exploratory_attrs, fixed_placebo_contrasts
+from causalgia.analysis import (
+    Analysis,
+    analysis_in_attrs,
+    exploratory_attrs,
+    fixed_placebo_contrasts,
+    rows_of_question,
+)
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import is_whole
 from causalgia.design import Design
@@ -519,6 +525,8 @@ def effect_labels(
         ),
         **do_coordinate(outcomes, weights, question.scale),
     }
+    if (asked := analysis_in_attrs(attrs).question) is not None:
+        coords["of_question"] = ("contrast", rows_of_question(asked, list(weights)))
     names = xr.Dataset(
         coords=coords,
         attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale),

@@ -107,9 +107,8 @@ def interactions(
         a contrast ``"8:28"`` for each pair and its coordinates ``first`` and
         ``second``, first < second. Units keep ``parent``; aligned ones have ``start``
         and ``strand``. `causalgia.estimate` averages over units with errors clustered
-        by parent, `causalgia.adjust` and `causalgia.simultaneous`, by
-        ``method="dunnett"``, account for the number of pairs by the largest t, and
-        `causalgia.decide` gives verdicts.
+        by parent, `causalgia.simultaneous`, by ``method="dunnett"``, accounts for the
+        number of pairs by the largest t, and `causalgia.decide` gives verdicts.
 
     Raises
     ------

@@ -40,13 +40,14 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
-from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import set_up_trial
 from causalgia.trial.turns import Trial
 from causalgia.types import Array, Client
+from causalgia.verdicts import decide
+from causalgia.verdicts.verdict_rule import UNDECIDED
 from causalgia.workers import mapped
 
 LEAST_TRIALS = 2
@@ -140,8 +141,8 @@ def calibrate(
     ``"missed: effects of 2 bounds or more"``, of which at most .05 may be where they
     lie 8 standard errors or more beyond the region, and ``"missed: effects of 0"``
     (those whose standard error is below a fifth of the bound). If some truths are 0:
-    ``"FDR"`` of the p of no effect, and the 95th percentile of the false-discovery
-    proportion. With `posterior`: ``"lfsr - wrong signs"`` and
+    ``"FDR"`` of the directions that ``decide(rope=0)`` names, and the 95th percentile
+    of their false-discovery proportion. With `posterior`: ``"lfsr - wrong signs"`` and
     ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates
     simulated with each trial's errors, or for the simulator's own truths. Intervals and
     p-values are those of `causalgia.estimation.effect_intervals`: the coverage is at
@@ -320,8 +321,14 @@ class _Repetition:
         own = outcomes["truth"] if "truth" in outcomes.variables else None
         true = own if own is not None else self.known
         at = None if true is None else _truth_of_estimates(true, estimates)
-        p = estimates["p"].transpose("contrast", "task").to_numpy()
-        discovered = stepwise(p.ravel(), "bh").reshape(p.shape) <= 1 - analysis.ci_prob
+        directions = decide(
+            estimates,
+            rope=0,
+            ci_prob=analysis.ci_prob,
+            family=analysis.family,
+            shrink=None,
+        )["verdict"].transpose("contrast", "task")
+        discovered = directions.to_numpy() != UNDECIDED
         band = _simultaneous_band(effects, estimates, analysis, rng)[["lower", "upper"]]
         found = _TrialResult(
             estimates[["ace", "lower", "upper"]], band, discovered.astype(float), at

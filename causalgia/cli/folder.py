@@ -317,12 +317,8 @@ def _moved_aside(page: Path) -> Path:
     return page.rename(aside)
 
 
-EVERY_ROW, SOME_TASKS, NOTED = (
-    "causalgia show --all",
-    "--task ...",
-    "causalgia show --notes",
-)
-"""How answer.txt, which is read beside a shell, points to all rows, tasks and notes."""
+EVERY_ROW, NOTED = f"causalgia show --all, {TABLE}", "causalgia show --notes"
+"""How answer.txt, which is read beside a shell, points to all rows and notes."""
 
 
 def write_effects(
@@ -349,7 +345,6 @@ def write_effects(
             answer=stored_sentences(effects, "answer") or None,
             details=stored_sentences(effects, "details"),
             every=EVERY_ROW,
-            some=SOME_TASKS,
             noted=NOTED,
         )
         text = of_effects.text()
@@ -378,8 +373,8 @@ def other_analysis(estimates: xr.Dataset, decisions: xr.Dataset) -> str:
 
 
 def show_all_command(folder: Path) -> str:
-    """Return the command that prints every contrast of a folder."""
-    return f"causalgia show {quote(str(folder))} --all"
+    """Return the command that prints every row of a folder, and the file that has it."""
+    return f"causalgia show {quote(str(folder))} --all, {TABLE}"
 
 
 @contextmanager

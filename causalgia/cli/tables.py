@@ -40,8 +40,8 @@ def print_answers(
     """Print the answer, one table and a foot of at most three lines; definitions of
     arms, sentences on each effect and notes on request.
 
-    The table shows verdicts if there are decisions, else effects. Of many contrasts or
-    tasks the largest are shown, with the `command` that prints all.
+    The table shows verdicts if there are decisions, else effects. Of many rows the
+    first 20 are shown, with the `command` that prints all.
     """
     from causalgia._reporting.answers import answer_parts
     from causalgia.effect_table import select_tasks
@@ -69,7 +69,6 @@ def print_answers(
         details=stored_sentences(shown, "details"),
         truth=truth,
         every=command or "--all",
-        some="--task 'NAME*'",
         noted="--notes",
     )
     print_parts(parts)

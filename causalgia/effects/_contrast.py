@@ -11,7 +11,12 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, analysis_in_attrs, as_result
+from causalgia.analysis import (
+    Analysis,
+    analysis_in_attrs,
+    as_result,
+    rows_of_question,
+)
 from causalgia.attributes import About, has
 from causalgia.checks import as_names
 from causalgia.choices import Scale
@@ -255,6 +260,7 @@ class _Question(NamedTuple):
     tasks: TaskWeights | None
     as_planned: bool
     settings: dict[str, Any]
+    asked: Sequence[str] | None
 
 
 def _as_question(
@@ -299,7 +305,8 @@ def _as_question(
         else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
     )
     settings = requested | {"tasks": _tasks_for_plan(plan, over), "scale": scale}
-    return _Question(control, interaction, weights, over, as_planned, settings)
+    asked = plan.question if as_planned else None
+    return _Question(control, interaction, weights, over, as_planned, settings, asked)
 
 
 def _effects(
@@ -311,7 +318,7 @@ def _effects(
     """Return the effects of outcomes without positions; `over` are the weights of their
     tasks.
     """
-    control, interaction, weights, of_tasks, as_planned, settings = question
+    control, interaction, weights, of_tasks, as_planned, settings, asked = question
     arms, on, crossover = (
         names_of_arms(outcomes),
         measured_on(outcomes),
@@ -353,6 +360,9 @@ def _effects(
     effects = effects.assign(floor).assign_coords(
         contrast=list(weights), arm=arms, **do
     )
+    if asked is not None:
+        of = rows_of_question(asked, list(weights), error=EstimateError)
+        effects = effects.assign_coords(of_question=("contrast", of))
     edits = str(effects.attrs.pop(About.edits.name, ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
@@ -476,7 +486,10 @@ def _effects_with_gaps(
     ]
     found = [control_sd(*each, sd_of) for each in of_arms]
     sds = np.stack([sd["control_sd"] for sd in found], axis=1) if all(found) else None
-    parts: dict[str, Any] = {"outcome": y.copy(data=np.where(measured, values, np.nan))}
+    parts: dict[str, Any] = {
+        "outcome": y.copy(data=np.where(measured, values, np.nan)),
+        "rounding": (y.dims, np.where(measured, bound, 0.0)),
+    }
     return parts if sds is None else parts | {"control_sd": (("contrast", "task"), sds)}
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.types import Array, Mask
 
 WEIGHT, COUNTS = "two_valued_weight", "two_valued_counts"
@@ -127,10 +128,16 @@ def _ends_of_contrasts(
         np.stack([take(x[arms], axis=0) for arms in own])
         for take, x in ((np.fmin.reduce, low), (np.fmax.reduce, high))
     )
-    one_arm = np.stack([(low[arms] == high[arms]).all(axis=0) for arms in own])
-    plain = (
-        one_arm & np.isin(least, (0.0, 1.0)) & np.isin(most, (0.0, 1.0))
-    )  # arms of nothing but 0, or but 1
+    size = np.fmax(np.abs(least), np.abs(most))
+    equal = np.fmax(_EQUAL * (most - least), RELATIVE_ROUNDING * size)
+    one_arm = np.stack(
+        [
+            (high[arms] - low[arms] <= near).all(axis=0)
+            for arms, near in zip(own, equal, strict=True)
+        ]
+    )
+    of_0_or_1 = (np.fmin(np.abs(x), np.abs(x - 1)) <= _EQUAL for x in (least, most))
+    plain = one_arm & np.logical_and(*of_0_or_1)  # arms of nothing but 0, or but 1
     least, most = np.where(plain, 0.0, least), np.where(plain, 1.0, most)
     return least, np.where(one_arm & ~plain, least, most)
 

@@ -1,10 +1,10 @@
 """Design-based estimation of average causal effects, with standard errors, tests and
 intervals.
 
-Functions of arrays are in modules: `crossover` and `parallel` (means and their
-variances), `standard_errors` (regression, small-sample tests, moderated variances),
-`incomplete_estimates` (tables with gaps), `mixed_model` (variance components),
-`joint_tests` and `lines`.
+Functions of arrays are in modules: `own_arms` (one estimator for every layout), its
+closed forms `crossover` and `parallel`, `standard_errors` (regression, small-sample
+tests, moderated variances), `mixed_model` (variance components), `joint_tests` and
+`lines`.
 """
 
 import lazy_loader as lazy

@@ -14,7 +14,14 @@ from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, as_names
 from causalgia.choices import Target
-from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
+from causalgia.effect_table import (
+    folded,
+    has_gaps,
+    has_positions,
+    is_folded,
+    tasks_in_table,
+    unfolded,
+)
 from causalgia.effects import contrast
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
@@ -29,7 +36,9 @@ from causalgia.estimation._from_effects import (
     with_aligned_covariance,
 )
 from causalgia.estimation.arm_columns import OF_OWN_ARMS, of_own_arms
+from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.crossover_estimates import (
+    check_crossover_request,
     check_one_unit,
     estimate_crossover,
     estimate_from_moments,
@@ -41,7 +50,7 @@ from causalgia.estimation.crossover_estimates import (
 )
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import task_columns
-from causalgia.estimation.incomplete_estimates import estimate_incomplete
+from causalgia.estimation.own_arms import own_arms
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
 from causalgia.estimation.request import (
@@ -49,7 +58,10 @@ from causalgia.estimation.request import (
     Request,
     as_contrasts,
     as_target,
+    check_clusters,
+    check_two_clusters,
     contrast_labels,
+    null_value,
     rescale,
     undo_rescale,
     with_clusters,
@@ -92,8 +104,8 @@ def estimate(
 
     The ACE is ``E_u[ICE_u]`` over the population that `target` names. The estimator
     follows from the trial: a crossover averages the ICE, a parallel trial compares the
-    means of the arms, a table with gaps is fitted by a mixed model, and units that
-    share a parent are clustered. `causalgia.report`, `adjust`, `infer` or `decide`
+    means of the arms, a table with gaps takes generalized least squares, and units that
+    share a parent are clustered. `causalgia.report`, `infer` or `decide`
     follow.
 
     Parameters
@@ -170,21 +182,21 @@ def estimate(
 
     Notes
     -----
-    If nothing varies beyond the rounding of the outcomes, ``exact`` is true; interval
-    and p say what units that were not drawn could add, if they answered as far from the
-    others as any did in that task. Curves over positions have t intervals alone, and
+    If nothing varies beyond the rounding of the outcomes, ``exact`` is true and
+    the interval is that value. Curves over positions have t intervals alone, and
     `causalgia.multiplicity.simultaneous` gives their bands. ``log_p`` is the natural
-    logarithm of p, also where p underflows. One unit gives ``ace`` alone, and so does
+    logarithm of p, also where p underflows. ``p_t`` is the p of Student's t alone, as R
+    prints it from ``ace, se, df``. One unit gives ``ace`` alone, and so does
     the target ``"units"`` of a crossover without random arms, with se 0. For
     ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
     scale of means, p tests attrs["null_value"]; limits of a ratio are those of its
     logarithm, or Fieller's, infinite where ``unbounded``.
 
-    A table with gaps has one mixed model a task
-    (`causalgia.estimation.incomplete_estimates.contrasts_of_arms`), ``outcome ~ arm`` with random units, by
-    REML, with Satterthwaite's df and the covariance of all contrasts; attrs["method"]
-    says how many cells are missing. It estimates for the target ``"population"``, and
-    has no skewness and leverage of units.
+    Of a table with gaps each contrast is estimated from the cells of its own arms
+    (`causalgia.estimation.own_arms.own_arms`): generalized least squares with a random
+    unit, CR2 over independent units; where none of these is missing it is the mean ICE.
+    Such tables are estimated for the target ``"population"``. An arm with fewer than two
+    independent units leaves its contrasts ``unbounded``, with p 1.
 
     Lazy ICE are streamed for the population without clusters (memory does not grow with
     the number of units).
@@ -239,10 +251,6 @@ def estimate(
             argument="covariates",
         )
     request = Request(cluster, block, names, target, weights, moderate)
-    if has_gaps(effects):
-        return _estimate_with_gaps(
-            effects, request, ci_prob, task_correlation=task_correlation
-        )
     answer, limits, note, of_means = (
         None,
         None,
@@ -252,7 +260,7 @@ def estimate(
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
     else:
-        crossover = "ice" in effects
+        crossover, gaps = "ice" in effects, has_gaps(effects)
         if of_means:
             check_means_are_units(effects, request)
         if target == "population x placebos":
@@ -270,7 +278,13 @@ def estimate(
             )
             effects = in_memory(effects) if held else in_memory(effects, but="unit")
             rescaled, exponents = rescale(effects)
-            estimator = estimate_crossover if crossover else estimate_parallel
+            estimator = (
+                estimate_with_gaps
+                if gaps
+                else estimate_crossover
+                if crossover
+                else estimate_parallel
+            )
             answer = undo_rescale(estimator(rescaled, request), exponents, effects)
             if of_means:
                 answer, limits = limits_of_means(
@@ -285,7 +299,11 @@ def estimate(
         estimates = _labeled(
             effects,
             *_answer_columns(
-                answer, limits, curves=with_positions, parallel="outcome" in effects
+                answer,
+                limits,
+                null_value(effects),
+                curves=with_positions,
+                parallel="assigned" in effects,
             ),
             request,
             ci_prob,
@@ -328,22 +346,59 @@ def _minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
     return contrast(outcomes, control=control)
 
 
-def _estimate_with_gaps(
-    effects: xr.Dataset, request: Request, ci_prob: float, *, task_correlation: bool
-) -> xr.Dataset:
-    """Return the estimates of a table in which some units lack some arms."""
-    if task_correlation:
+def estimate_with_gaps(effects: xr.Dataset, request: Request) -> Answer:
+    """Estimate the ACE of every contrast and task from the cells of its own arms
+    (`causalgia.estimation.own_arms`).
+    """
+    for name, value, default in (
+        ("target", request.target, "population"),
+        ("weights", request.weights, "units"),
+    ):
+        if value != default:
+            raise EstimateError(
+                f"{name}={quoted(value)} needs the individual effects of every unit, "
+                "and some lack an arm",
+                argument=name,
+            )
+    check_crossover_request(request)
+    groups, tasks = request.groups, tasks_in_table(effects)
+    if groups is not None:
+        check_two_clusters(groups, len(groups.labels))
+    dims = ("unit", "arm", "task")
+    Y = effects["outcome"].transpose(*dims).to_numpy().astype(np.float64)
+    W = effects["weight"].to_numpy().astype(np.float64)
+    arms = effects["arm"].to_numpy()
+    lacking = ((W != 0).any(axis=0)[:, None]) & ~np.isfinite(Y).any(axis=0)
+    for a, t in np.argwhere(lacking)[:1]:
         raise EstimateError(
-            "task_correlation=True needs the units of every task, and each task of a "
-            "table with gaps has a mixed model of its own",
-            argument="task_correlation",
+            f"arm {quoted(str(arms[a]))} has no outcome in any unit of task "
+            f"{quoted(tasks[t])}"
         )
-    columns, attrs, factor, notes = estimate_incomplete(
-        effects, with_clusters(effects, request), ci_prob
+    rounding = (
+        effects["rounding"].transpose(*dims).to_numpy()
+        if "rounding" in effects
+        else None
     )
-    estimates = _labeled(effects, columns, attrs, request, ci_prob)
-    return with_notes(
-        annotate(_with_covariance(estimates, factor, curves=False)), *notes
+    found = own_arms(Y, W, None if groups is None else groups.codes, rounding=rounding)
+    by = "unit" if groups is None else groups.name
+    if not found.known.any():
+        own = np.flatnonzero(W[0])
+        few = own[np.isfinite(Y[:, own, 0]).sum(axis=0).argmin()]
+        raise EstimateError(
+            f"arm {quoted(str(arms[few]))} has fewer than two independent units "
+            f"({by}s) in task {quoted(tasks[0])}, and a spread needs two"
+        )
+    if groups is not None:
+        check_clusters(groups, int(found.n_clusters[found.known].min()))
+    return Answer(
+        estimate=Estimate(found.ace, found.se, found.df, found.factor, found.leverage),
+        skewness=found.skewness,
+        reach=found.largest,
+        n_units=found.n_units,
+        n_clusters=found.n_clusters,
+        method=f"GLS over the contrast's own arms, CR2 by {by}, Satterthwaite df",
+        cluster=by,
+        unbounded=~found.known,
     )
 
 
@@ -370,7 +425,7 @@ def _with_task_columns(
             "task_correlation=True: moments do not keep how tasks vary together",
             argument="task_correlation",
         )
-    if "outcome" in effects and answer.cluster == "unit":
+    if "assigned" in effects and answer.cluster == "unit":
         if request.target != "population":
             raise EstimateError(
                 f"task_correlation=True: target={quoted(request.target)} of a parallel "
@@ -414,6 +469,9 @@ def _by_the_rule(
     columns = of_own_arms(effects, request) if "outcome" in effects else effects
     found = [name for name in OF_OWN_ARMS if name in columns]
     estimates = estimates.assign({name: columns[name].variable for name in found})
+    if "se_pooled" in estimates:  # what rounding leaves is no spread
+        varies = estimates["se"] > 0
+        estimates["se_pooled"] = estimates["se_pooled"].where(varies, 0.0)
     columns = by_the_rule(estimates, ci_prob)
     return annotate(
         estimates.assign({name: (dims, values) for name, values in columns.items()})
@@ -439,18 +497,21 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _answer_columns(
-    answer: Answer, limits: Limits, *, curves: bool, parallel: bool
+    answer: Answer, limits: Limits, null: float, *, curves: bool, parallel: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from an answer and its p and limits."""
     e = answer.estimate
     (p, lower, upper, others), exact = limits, e.se == 0
+    if answer.unbounded is not None and answer.unbounded.any():
+        others, exact = (
+            others | {"unbounded": answer.unbounded},
+            exact & ~answer.unbounded,
+        )
     if (exact.all() if curves else exact.any()) and not answer.by_definition:
         of_what = (
             "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
         )
-        counts = np.broadcast_to(
-            answer.n_clusters.reshape(-1, *[1] * (e.ace.ndim - 1)), exact.shape
-        )[exact]
+        counts = _by_effect(answer.n_clusters, e.ace)[exact]
         n, n_exact = int(counts.min()), int(exact.sum())
         over = f"{n} or more" if counts.max() > n else n
         do = "does" if n_exact == 1 else "do"
@@ -464,17 +525,22 @@ def _answer_columns(
             ),
             stacklevel=caller_stacklevel(),
         )
-    trailing = [1] * (e.ace.ndim - 1)
     columns: dict[str, Any] = {"ace": e.ace, "se": e.se}
     if not (answer.by_definition and exact.all()):
         columns |= {"df": e.df, "p": p, "lower": lower, "upper": upper, **others}
+        if not curves:
+            columns["p_t"] = p_and_limits(e.ace - null, e.se, e.df, ci_prob=0.95)[0]
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
     columns["largest_ice"] = np.broadcast_to(answer.reach, e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
-        columns[name] = np.broadcast_to(
-            count.reshape(-1, *trailing), e.ace.shape
-        ).astype(np.int64)
+        columns[name] = _by_effect(count, e.ace).astype(np.int64)
     return columns, {"cluster": answer.cluster, "method": answer.method}
+
+
+def _by_effect(count: Codes, ace: Array) -> Codes:
+    """Return counts by contrast, or by effect, in the shape of the effects."""
+    trailing = [1] * (ace.ndim - count.ndim)
+    return np.broadcast_to(count.reshape(*count.shape, *trailing), ace.shape)
 
 
 def _with_covariance(

@@ -97,7 +97,7 @@ def from_effects(
     """Make estimates from effects and standard errors (or their covariance) obtained
     elsewhere.
 
-    Use it to adjust, shrink or decide effects that another program estimated.
+    Use it to shrink or decide effects that another program estimated.
 
     Parameters
     ----------
@@ -109,9 +109,10 @@ def from_effects(
         ``to_pandas()``; then only `ci_prob` and `task_correlation` may be given as
         well. Contrasts have the names of its column ``contrast`` or ``term`` or of its
         index; of a table without these, those of its only column of text that differs
-        in each row, with a note. Or the fit of a model in statsmodels: its coefficients, by their names,
-        with their covariance, and its residual degrees of freedom where it has t tests;
-        then only `ci_prob` may be given as well.
+        in each row, with a note. Or the fit of a model in statsmodels: its coefficients without the
+        intercept, by their names, with their covariance, and its residual degrees of
+        freedom where it has t tests; then only `names` and `ci_prob` may be given as
+        well.
     se
         Their standard errors, shape ``(K,)`` or one number; the errors are independent,
         unless there is a covariance.
@@ -122,7 +123,9 @@ def from_effects(
         Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None:
         normal.
     names
-        K names; None: those of the arguments, else numbers from 0.
+        K names; None: those of the arguments, else numbers from 0. Of a fit: the
+        coefficients that are asked for, such as ``["Intercept", "dose"]``; None: all
+        but the intercept.
     ci_prob
         Probability of the intervals.
     task_correlation
@@ -161,13 +164,15 @@ def from_effects(
     """
     estimates = as_pandas(estimates)
     if _is_fitted_model(estimates):
-        beside = {"se": se, "covariance": covariance, "df": df, "names": names}
-        beside["task_correlation"] = task_correlation
-        if named := [name for name, value in beside.items() if value is not None]:
+        given = (se, covariance, df, task_correlation)
+        of = ("se", "covariance", "df", "task_correlation")
+        if named := [name for name, x in zip(of, given, strict=True) if x is not None]:
             raise EstimateError(
                 f"from_effects: {named[0]}= beside a fitted model, which says it"
             )
-        return from_effects(**_coefficients_of(estimates), ci_prob=ci_prob)
+        found = _coefficients_of(estimates, None if names is None else list(names))
+        made = from_effects(**found, ci_prob=ci_prob)
+        return made.assign_attrs(attributes(effects_are="coefficients"))
     if isinstance(estimates, pd.DataFrame | xr.Dataset):
         beside = {"se": se, "covariance": covariance, "df": df, "names": names}
         named = [name for name, value in beside.items() if value is not None]
@@ -203,14 +208,16 @@ def _is_fitted_model(given: object) -> TypeGuard[HasCoefficients]:
     return hasattr(given, "params") and callable(getattr(given, "cov_params", None))
 
 
-def _coefficients_of(fit: Any) -> dict[str, Any]:
+def _coefficients_of(fit: Any, asked: list[Any] | None) -> dict[str, Any]:
     """Return the coefficients of a fitted model with their names, covariance and
-    degrees of freedom, as arguments of `from_effects`.
+    degrees of freedom, as arguments of `from_effects`: those asked for, else all but
+    the intercept.
 
     Raises
     ------
     EstimateError
-        If it has several equations, or as many covariances as other parameters.
+        If it has several equations, as many covariances as other parameters, or no
+        coefficient of a name asked for.
     """
     # a mixed model has variances among its parameters
     params = getattr(fit, "fe_params", fit.params)
@@ -232,11 +239,24 @@ def _coefficients_of(fit: Any) -> dict[str, Any]:
         # of clusters where errors were clustered
         df = getattr(fit, "df_resid_inference", None)
         df = getattr(fit, "df_resid", None) if df is None else df
+    labels = list(range(n) if names is None else names)[:n]
+    if asked is None:
+        design = getattr(getattr(fit, "model", None), "data", None)
+        intercept = getattr(design, "const_idx", None)
+        keep = [i for i in range(n) if i != intercept] or [*range(n)]
+    else:
+        if unknown := [name for name in asked if name not in labels]:
+            raise EstimateError(
+                f"from_effects: names={quoted(unknown[0])} is no coefficient of this "
+                f"{type(fit).__name__}, which has {in_list([quoted(x) for x in labels])}",
+                argument="names",
+            )
+        keep = [labels.index(name) for name in asked]
     return {
-        "estimates": values,
-        "covariance": matrix[:n, :n],
+        "estimates": values[keep],
+        "covariance": matrix[np.ix_(keep, keep)],
         "df": df,
-        "names": None if names is None else list(names)[:n],
+        "names": None if names is None else [labels[i] for i in keep],
     }
 
 
@@ -316,7 +336,10 @@ def _estimates_of_tasks(
         else:
             coords[name] = (("contrast", "task")[: column.ndim], column)
     attrs = attributes(
-        ci_prob=ci_prob, errors="estimated" if "df" in columns else "known"
+        ci_prob=ci_prob,
+        errors="estimated" if "df" in columns else "known",
+        effects_are="given",
+        errors_together="independent" if effects.covariance is None else "covariance",
     )
     made = xr.Dataset(data, coords=coords, attrs=attrs)
     if {"skewness", "se_pooled"} & set(data):  # a table that `estimate` wrote

@@ -48,8 +48,6 @@ Hypothesis: TypeAlias = (
     | npt.ArrayLike
 )
 _OF_P = (
-    "adjust",
-    "adjust_alpha",
     "family",
     "n_draws",
     "seed",

@@ -60,9 +60,13 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
         "n_smallest_arm": (dims, np.broadcast_to(smallest, shape).astype(np.int64))
     }
     alone = groups is None and request.block is None and not request.covariates
-    if parallel and alone and "block" not in effects.coords:
+    if alone and "block" not in effects.coords:
         flat = values.reshape(len(values), -1)
-        errors = pooled_error(flat, np.argmax(has, axis=1), W)
+        errors = (
+            pooled_error(flat, np.argmax(has, axis=1), W)
+            if parallel
+            else _pooled_of_gaps(values, W)
+        )
         for name, of in zip(("se_pooled", "df_pooled"), errors, strict=True):
             columns[name] = (dims, of.reshape(shape))
     if request.target == "population":
@@ -82,6 +86,23 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
         if two is not None:
             columns |= two.columns(dims)
     return xr.Dataset(columns)
+
+
+def _pooled_of_gaps(values: Array, W: Array) -> tuple[Array, Array]:
+    """Return `pooled_error` of the contrasts no unit of which has two arms, in a table
+    ``(n, A, R)`` with gaps; se 0 of others.
+    """
+    there = np.isfinite(values)
+    se, df = np.zeros((len(W), values.shape[2])), np.ones((len(W), values.shape[2]))
+    for k, w in enumerate(W):
+        own = np.flatnonzero(w)
+        per_unit = there[:, own].sum(axis=1)
+        for t in np.flatnonzero((per_unit <= 1).all(axis=0)):
+            units, place = np.nonzero(there[:, own, t])
+            y = values[units, own[place], t, None]
+            found = pooled_error(y, place, w[None, own])
+            se[k, t], df[k, t] = (x.item() for x in found)
+    return se, df
 
 
 def _independent(there: Mask, groups: Codes | None) -> Array:

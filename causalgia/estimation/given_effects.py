@@ -14,7 +14,6 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.attributes import about
-from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import DataError, EstimateError, quoted, type_in_words
 from causalgia.numerics.row_blocks import Rows, row_blocks
 from causalgia.types import Array
@@ -590,8 +589,7 @@ def is_factor_by_arm(estimates: xr.Dataset) -> bool:
     """Return whether a row of the factor is an arm, and so says nothing of two tasks.
 
     Independent units of a parallel trial have a row of standard deviations for each
-    arm, in each task by itself, and the mixed model of a table with gaps has rows of
-    each task by itself.
+    arm, in each task by itself.
 
     Examples
     --------
@@ -600,7 +598,5 @@ def is_factor_by_arm(estimates: xr.Dataset) -> bool:
     ... )
     True
     """
-    assignment = about(estimates, None).assignment
-    return assignment == INCOMPLETE or (
-        assignment == "parallel" and about(estimates, None).cluster == "unit"
-    )
+    known = about(estimates, None)
+    return known.assignment == "parallel" and known.cluster == "unit"

@@ -1,4 +1,4 @@
-"""ACE from tables with missing cells: units by arms, by predictors or by placebos."""
+"""ACE from tables of units by predictors or by placebos with missing cells."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ import xarray as xr
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, check_another_arm, check_arm, in_order
-from causalgia.effects import contrast
 from causalgia.effects._from_frame import (
     check_outcome_column,
     factorized,
-    from_frame,
     not_numeric,
 )
 from causalgia.errors import (
@@ -28,7 +26,6 @@ from causalgia.errors import (
     caller_stacklevel,
     quoted,
 )
-from causalgia.estimation._estimate import estimate
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
@@ -187,29 +184,26 @@ def from_incomplete(
     scale: str = "outcome",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate ACEs from a long table of units by arms, by predictors or by placebos,
-    with missing cells.
+    """Estimate ACEs from a long table of units by predictors or by placebos, with
+    missing cells.
 
-    Of units by arms this is ``cg.estimate(cg.contrast(cg.from_frame(...),
-    control=...))``, which fits a mixed model if cells are missing. With several
-    predictors `from_frame` refuses such a table, because values are not imputed. Here
-    each pair of unit and predictor (or placebo) with both arms gives one ICE, and
-    `crossed_reml` estimates from these. The claim is then about new units and new
-    predictors (placebos): ``target="population x predictors"``
-    (``"population x placebos"``).
+    With several predictors `from_frame` refuses such a table, because values are not
+    imputed (units by arms with missing cells it takes). Here each pair of unit and
+    predictor (or placebo) with both arms gives one ICE, and `crossed_reml` estimates
+    from these. The claim is then about new units and new predictors (placebos):
+    ``target="population x predictors"`` (``"population x placebos"``).
 
     Parameters
     ----------
     frame
-        A row for each measurement. A missing cell is a row that is not there; of units
-        by arms also one without an outcome.
+        A row for each measurement. A missing cell is a row that is not there.
     outcome, arm, unit
         Columns of the measurement, of the arm's name and of the unit.
     control
         The arm subtracted from every other arm.
     model
-        Column of the predictor (retraining, replicate), if there are several; every arm
-        other than the control is a contrast.
+        Column of the predictor (retraining, replicate); every arm other than the
+        control is a contrast.
     placebos
         Instead of `model`: names of 20 or more arms that are placebos of one class;
         their mean effect is one contrast, ``"placebos"``. Other arms are not used,
@@ -228,9 +222,8 @@ def from_incomplete(
     -------
     Dataset
         Estimates as `estimate` gives them, ``ace, se, df, p, log_p, lower, upper,
-        exact, n_units, n_clusters, control_sd (contrast, task)``. Of units by arms with
-        their covariance; with predictors or placebos each contrast by itself: their
-        covariance is not known. Notes give the number of missing cells, of rows without
+        exact, n_units, n_clusters, control_sd (contrast, task)``, each contrast by
+        itself: their covariance is not known. Notes give the number of missing cells, of rows without
         a partner (not used), and where the variance between units or levels was
         estimated as 0.
 
@@ -240,7 +233,7 @@ def from_incomplete(
         If a column is missing or has gaps, an outcome is not finite, or a cell occurs
         twice.
     EstimateError
-        If both of `model` and `placebos` are given, an arm is unknown, there are fewer
+        If both or neither of `model` and `placebos` are given, an arm is unknown, there are fewer
         than 20 placebos, or the cells of a contrast do not identify its error.
 
     Warns
@@ -278,24 +271,12 @@ def from_incomplete(
     ...     bool(found["df"] < 4),
     ... )
     (['GATA1'], 29, True)
-    >>> of_one = from_incomplete(
-    ...     table[table["net"] == 0].iloc[7:],
-    ...     outcome="y",
-    ...     arm="arm",
-    ...     unit="unit",
-    ...     control="placebo",
-    ... )
-    >>> of_one.attrs["method"]
-    'mixed model (outcome ~ arm, units random), REML, Satterthwaite df; 1 of 54 cells is missing'
     """
     ci_prob = as_ci_prob(ci_prob)
     columns = _ColumnNames(outcome, arm, unit, model, parent, task)
-    if model is None and placebos is None:
-        return _of_arms(frame, columns, control, scale, ci_prob)
-    if model is not None and placebos is not None:
+    if (model is None) == (placebos is None):
         raise EstimateError(
-            "give one of model= (units by predictors) and placebos= (units by "
-            "placebos), not both"
+            "give one of model= (units by predictors) and placebos= (units by placebos)"
         )
     table = _as_cell_table(frame, columns)
     control, listed = (
@@ -355,26 +336,6 @@ def from_incomplete(
     )
     notes = dict.fromkeys(note for _, found in blocks for note in found)
     return as_result(out, "estimates", *notes)
-
-
-def _of_arms(
-    frame: Any, columns: _ColumnNames, control: str | float, scale: str, ci_prob: float
-) -> xr.Dataset:
-    """Return the estimates of a table of units by arms; a complete one is a crossover
-    or a parallel trial.
-    """
-    of_rows: dict[str, Any] = {
-        "parent": columns.parent,
-        "task": columns.task,
-        "scale": scale,
-    }
-    outcomes = from_frame(
-        frame, outcome=columns.outcome, arm=columns.arm, unit=columns.unit, **of_rows
-    )
-    control, arms = _as_arm_name(control), outcomes["arm"].to_numpy().tolist()
-    check_arm(control, arms, "control", error=EstimateError)
-    check_another_arm(control, arms, error=EstimateError)
-    return estimate(contrast(outcomes, control=control), ci_prob=ci_prob)
 
 
 def _as_arm_names(names: Any) -> list[str]:

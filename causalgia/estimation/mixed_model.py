@@ -28,7 +28,6 @@ from causalgia.types import Array, Codes
 FLOOR = 1e-10
 STEP = 1e-20
 MOST_STEPS = 200
-MOST_EXACT = 3_000  # random effects of a fit with Kenward and Roger's df
 
 
 @dataclass(frozen=True)
@@ -255,44 +254,21 @@ class MixedFit:
     ----------
     names
         The J groupings in their order, then ``"residual"``.
-    variance, variance_se
-        Variances and their standard errors, shape ``(J + 1,)``, on the squared scale of
-        the data. With Satterthwaite's degrees of freedom a variance at its bound counts
-        as known, with standard error 0.
-    singular
-        Whether a variance is at its bound, 0.
+    variance
+        Their variances, shape ``(J + 1,)``, on the squared scale of the data.
     beta, se, df
-        Fixed effects, shape ``(p,)``, with standard errors and degrees of freedom of
-        their t; or the K combinations of them that were asked for.
-    covariance
-        Covariance of `beta`, shape ``(p, p)``, adjusted where `method` is
-        ``"kenward_roger"``.
-    criterion
-        Minus twice the restricted log likelihood.
-    method
-        ``"satterthwaite"`` or ``"kenward_roger"``.
+        Fixed effects, shape ``(p,)``, with standard errors and Satterthwaite's degrees
+        of freedom; a variance at its bound counts as known.
     """
 
     names: tuple[str, ...]
     variance: Array
-    variance_se: Array
-    singular: bool
     beta: Array
     se: Array
     df: Array
-    covariance: Array
-    criterion: float
-    method: str
 
 
-def reml(
-    y: Array,
-    X: Array,
-    groups: Mapping[str, Codes],
-    *,
-    ddf: Literal["satterthwaite", "kenward_roger"] = "satterthwaite",
-    combinations: Array | None = None,
-) -> MixedFit:
+def reml(y: Array, X: Array, groups: Mapping[str, Codes]) -> MixedFit:
     """Fit crossed or nested random intercepts by restricted maximum likelihood (REML),
     bounded at 0.
 
@@ -304,13 +280,6 @@ def reml(
         Fixed effects, shape ``(N, p)``, of full rank.
     groups
         Grouping name -> level of each row, 0 to q_j - 1, shape ``(N,)``.
-    ddf
-        Method for the degrees of freedom (and standard errors) of the fixed effects.
-        ``"kenward_roger"`` forms dense matrices of the size of the random effects,
-        3,000 at most.
-    combinations
-        Weights L of the fixed effects, shape ``(K, p)``: ``L beta`` and its errors are
-        then returned. None: each fixed effect.
 
     Raises
     ------
@@ -323,16 +292,14 @@ def reml(
     Starting values are MINQUE with weights 0 (analysis of variance for a balanced
     table), followed by projected average-information steps with exact scores by complex
     differentiation. Satterthwaite's degrees of freedom use the observed information
-    about the variances; Kenward and Roger's use the expected one, and their adjusted
-    covariance.
+    about the variances.
 
     References
     ----------
     Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Gilmour, Thompson & Cullis
     (1995), doi:10.2307/2533274. Squire & Trapp (1998), doi:10.1137/S003614459631241X.
     Rao (1971), doi:10.1016/0047-259X(71)90001-7. Bertsekas (1982), doi:10.1137/0320018.
-    Kenward & Roger (1997), doi:10.2307/2533558. Giesbrecht & Burns (1985),
-    doi:10.2307/2530872.
+    Giesbrecht & Burns (1985), doi:10.2307/2530872.
 
     Examples
     --------
@@ -343,10 +310,6 @@ def reml(
     >>> fit.beta.round(4), fit.se.round(4), fit.df.round(4)
     (array([3.8333]), array([1.6415]), array([2.]))
     """
-    if ddf not in ("satterthwaite", "kenward_roger"):
-        raise EstimateError(
-            f"ddf={quoted(ddf)} is neither 'satterthwaite' nor 'kenward_roger'"
-        )
     table = respond(mixed_layout(X, groups), y)
     if table.scale == 0:
         raise EstimateError(
@@ -355,50 +318,21 @@ def reml(
         )
     theta = maximize(table)
     at = Point(table, theta)
-    n_fixed = at.layout.R.shape[0]
-    L = (
-        np.eye(n_fixed)
-        if combinations is None
-        else np.asarray(combinations, dtype=np.float64)
-    )
-    if L.ndim != 2 or L.shape[1] != n_fixed or not np.isfinite(L).all():
-        raise EstimateError(f"combinations has shape {L.shape} or is not finite")
-    inverse: Array = np.asarray(L @ np.linalg.inv(at.layout.R))
-    plain, beta = (
-        inverse @ at.fixed @ inverse.T,
-        L @ table.start + table.scale * (inverse @ at.shift),
-    )
-    covariance, spread = (
-        (plain, _observed_covariance(at))
-        if ddf == "satterthwaite"
-        else _kenward_roger(at, inverse)
-    )
-    slopes = _variance_slopes(at, inverse)
-    dfs = 2 * np.diagonal(plain) ** 2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes)
-    units, n = table.scale**2, len(table.y) - n_fixed
-    criterion = float(
-        at.criterion
-        + 2 * np.log(np.abs(np.diagonal(at.layout.R))).sum()
-        + n * np.log(2 * np.pi * units)
-    )
-    zero = at.at_bound
+    inverse: Array = np.asarray(np.linalg.inv(at.layout.R), dtype=np.float64)
+    variance = np.diagonal(inverse @ at.fixed @ inverse.T)
+    spread, slopes = _observed_covariance(at), _variance_slopes(at, inverse)
     return MixedFit(
         names=(*at.layout.names, "residual"),
-        variance=np.where(zero, 0.0, theta) * units,
-        variance_se=np.sqrt(np.diagonal(spread)) * units,
-        singular=bool(zero.any()),
-        beta=beta,
-        se=np.sqrt(np.diagonal(covariance)) * table.scale,
-        df=dfs,
-        covariance=covariance * units,
-        criterion=criterion,
-        method=ddf,
+        variance=np.where(at.at_bound, 0.0, theta) * table.scale**2,
+        beta=table.start + table.scale * (inverse @ at.shift),
+        se=np.sqrt(variance) * table.scale,
+        df=2 * variance**2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes),
     )
 
 
 def _variance_slopes(at: Point, inverse: Array) -> Array:
-    """Return the derivative of each combination's variance in each variance component,
-    shape ``(K, J + 1)``.
+    """Return the derivative of each fixed effect's variance in each variance component,
+    shape ``(p, J + 1)``.
     """
     x = at.inverse_times(at.layout.Q) @ at.fixed @ inverse.T
     parts = [(np.asarray(Z.T @ x) ** 2).sum(axis=0) for Z in at.layout.blocks]
@@ -438,57 +372,6 @@ def _observed_covariance(at: Point) -> Array:
         at.not_exact[-1] and np.linalg.eigvalsh(inner / np.abs(inner).max())[0] > 0
     )
     return inverse_information(hessian if definite else at.average_information, free)
-
-
-def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
-    """Return the fixed effects' adjusted covariance, and the variances' covariance by
-    the expected information.
-    """
-    q = len(at.ratio)
-    if q > MOST_EXACT:
-        raise EstimateError(f"{q} random effects are too many for ddf='kenward_roger'")
-    P, Q = _moment_matrices(at)
-    traces = _traces(at)
-    F = at.fixed
-    J = len(P)
-    corrected = np.array(
-        [[Q[i][j] - P[i] @ F @ P[j] for j in range(J)] for i in range(J)]
-    )
-    fixed_part = [
-        [2 * np.trace(F @ Q[i][j]) - np.trace(F @ P[i] @ F @ P[j]) for j in range(J)]
-        for i in range(J)
-    ]
-    W = inverse_information((traces - np.array(fixed_part)) / 2, at.not_exact)
-    adjusted = F + 2 * F @ np.einsum("ij,ijab->ab", W, corrected) @ F
-    return inverse @ adjusted @ inverse.T, W
-
-
-def _moment_matrices(at: Point) -> tuple[list[Array], list[list[Array]]]:
-    """Return ``X'V^-1 V_i V^-1 X`` (Kenward and Roger's P_i, negated) and
-    ``X'V^-1 V_i V^-1 V_j V^-1 X``.
-    """
-    x = at.inverse_times(at.layout.Q)
-    parts = [*(Z @ (Z.T @ x) for Z in at.layout.blocks), x]
-    solved = [at.inverse_times(part) for part in parts]
-    return [x.T @ part for part in parts], [
-        [part.T @ other for other in solved] for part in parts
-    ]
-
-
-def _traces(at: Point) -> Array:
-    """Return ``tr(V^-1 V_i V^-1 V_j)``, shape ``(J + 1, J + 1)``."""
-    owner, A = at.layout.owner, at.layout.cross.toarray()
-    K = np.eye(len(owner)) - at.ratio[:, None] * at.lu.solve(A)
-    pairs, alone = (A @ K) ** 2, np.diagonal(K.T @ A @ K)
-    J = len(at.layout.names)
-    out = np.empty((J + 1, J + 1))
-    out[:J, :J] = [
-        [pairs[np.ix_(owner == i, owner == j)].sum() for j in range(J)]
-        for i in range(J)
-    ]
-    out[:J, J] = out[J, :J] = [alone[owner == j].sum() for j in range(J)]
-    out[J, J] = len(at.table.y) - len(owner) + (K * K.T).sum()
-    return np.asarray(out / at.residual**2)
 
 
 @dataclass(frozen=True)

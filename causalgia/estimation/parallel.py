@@ -1,9 +1,10 @@
 """Estimators for a parallel trial, in which each unit receives one arm: functions of
 arrays.
 
-Each arm is fitted by itself, and a contrast is ``sum_a w_a mean_a``. Arms have in
-common only clusters, the mean of the covariates and the sizes of fixed blocks; without
-these, adding an arm changes no other contrast.
+Each arm is fitted by itself, and a contrast is ``sum_a w_a mean_a``: the closed form of
+`causalgia.estimation.own_arms` where no unit has two arms. Arms have in common only
+clusters and the mean of the covariates; without these, adding an arm changes no other
+contrast.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from causalgia.estimation.crossover import (
     Estimate,
     from_factor,
     mean_ice,
-    stratified_mean,
 )
 from causalgia.estimation.standard_errors import Regression, bell_mccaffrey_df, regress
 from causalgia.numerics.moments import (
@@ -171,16 +171,15 @@ def _rounding_bounds(
     return flat, np.abs(np.linalg.solve(R, Q.T)) @ bound
 
 
-def fit_arms_by_stratum(
-    Y: Array,
-    arm: Codes,
-    arm_codes: Sequence[int],
-    stratum: Codes,
-    *,
-    rounding: Array | None = None,
-) -> Fits:
-    """Average the stratum means of each arm with weights ``n_b / n``, the strata fixed
-    (Neyman by block).
+def fixed_blocks(
+    Y: Array, arm: Codes, block: Codes, W: Array, *, rounding: Array | None = None
+) -> Estimate:
+    """Contrast arms inside fixed blocks, weighted by the units of the contrast's own
+    arms.
+
+    ``sum_b n_b / n sum_a w_a mean_ab`` with ``n_b`` the units of its arms in block b;
+    ``se^2 = sum_ab (w_a n_b / n)^2 s_ab^2 / n_ab`` (Neyman by block) on Satterthwaite's
+    df over blocks and arms. A block without any of its arms is left out.
 
     Parameters
     ----------
@@ -188,49 +187,63 @@ def fit_arms_by_stratum(
         Outcomes, shape ``(n, R)``.
     arm
         Arm of each unit, shape ``(n,)``.
-    arm_codes
-        The arms to fit; each has at least two units in every stratum.
-    stratum
-        Block of each unit, 0 to B - 1, shape ``(n,)``; n_b counts the units of all
-        arms.
+    block
+        Block of each unit, shape ``(n,)``. Where it has one own arm of a contrast, it
+        has two units of each.
+    W
+        Weights of K contrasts over all arms, shape ``(K, A)``.
     rounding
         As in `fit_arms`.
 
+    Returns
+    -------
+    Estimate
+        Shape ``(K, R)``; its factor has one row per block and arm.
+
     References
     ----------
-    Neyman (1923/1990), doi:10.1214/ss/1177012031.
+    Neyman (1923/1990), doi:10.1214/ss/1177012031. Satterthwaite (1946),
+    doi:10.2307/3002019.
 
     Examples
     --------
-    >>> y = np.array([[1.0], [3.0], [5.0], [9.0]])
-    >>> fit_arms_by_stratum(y, np.array([0, 0, 0, 0]), [0], np.array([0, 0, 1, 1]))[
-    ...     0
-    ... ].mean
-    array([4.5])
+    >>> y = np.array([[1.0], [3.0], [5.0], [9.0], [2.0], [2.0], [7.0], [8.0]])
+    >>> arm, block = np.array([0, 0, 1, 1] * 2), np.repeat([0, 1], 4)
+    >>> found = fixed_blocks(y, arm, block, np.array([[-1.0, 1.0]]))
+    >>> found.ace, found.se.round(4), found.df.round(4)
+    (array([[5.25]]), array([[1.1456]]), array([[1.6154]]))
     """
-    weights = np.bincount(stratum) / len(stratum)
+    cells, cell = np.unique(np.column_stack([block, arm]), axis=0, return_inverse=True)
+    cell = cell.ravel()
+    sizes: Array = np.bincount(cell)[:, None].astype(np.float64)
+    means, away = centered(Y, cell)
     bound = np.zeros_like(Y) if rounding is None else rounding
-    rows = {a: np.flatnonzero(arm == a) for a in arm_codes}
-    return {
-        a: _stratified_arm(Y[i], stratum[i], weights, i, bound[i])
-        for a, i in rows.items()
-    }
-
-
-def _stratified_arm(
-    Y: Array, stratum: Codes, weights: Array, units: Codes, bound: Array
-) -> ArmFit:
-    fit = stratified_mean(Y, stratum, weights)
-    sizes = np.bincount(stratum)[:, None]
-    spread = np.sqrt(group_sums(bound**2, stratum) / sizes)[stratum]
-    flat = (np.abs(centered(Y, stratum)[1]) <= bound + spread).all(axis=0)
-    nothing, rounding = (
-        np.empty((0, Y.shape[1])),
-        weights @ (group_sums(bound, stratum) / sizes),
-    )
-    influence, df = np.where(flat, 0.0, fit.factor), len(Y) - len(weights)
-    return ArmFit(
-        fit.ace, nothing, units, influence, nothing[:, 0], nothing, df, rounding[None]
+    spread = np.sqrt(group_sums(bound**2, cell) / sizes)[cell]
+    for a in np.unique(arm):
+        own = arm == a
+        flat = (np.abs(away[own]) <= (bound + spread)[own]).all(axis=0)
+        away[own] = np.where(flat, 0.0, away[own])
+    squares = away**2 / (sizes * np.maximum(sizes - 1, 1))[cell]
+    variance, peak = group_sums(squares, cell), np.zeros_like(means)
+    np.maximum.at(peak, cell, squares)
+    reach = group_sums(bound, cell) / sizes
+    shape = len(W), Y.shape[1]
+    ace, df, leverage, within = np.zeros((4, *shape))
+    factor = np.zeros((len(cells), *shape))
+    for k, w in enumerate(W):
+        own = np.flatnonzero(w[cells[:, 1]])
+        of_block = np.bincount(cells[own, 0], weights=sizes[own, 0])
+        share = w[cells[own, 1]] * of_block[cells[own, 0]] / sizes[own].sum()
+        factor[own, k] = share[:, None] * np.sqrt(variance[own])
+        ace[k], within[k] = share @ means[own], np.abs(share) @ reach[own]
+        df[k] = satterthwaite(factor[own, k] ** 2, sizes[own] - 1)
+        leverage[k] = (share[:, None] ** 2 * peak[own]).max(axis=0)
+    answer = from_factor(ace, factor, df)
+    se = answer.se
+    return replace(
+        answer,
+        ace=np.where((se == 0) & (np.abs(ace) <= within), 0.0, ace),
+        leverage=np.divide(leverage, se**2, out=np.zeros(shape), where=se > 0),
     )
 
 
@@ -281,13 +294,13 @@ def residual_df(fits: Fits, W: Array) -> Estimate:
     """Contrast arms with independent units on the residual degrees of freedom of the
     arms that a contrast uses.
 
-    With covariates this is Lin's regression with HC2 on ``n - A (p + 1)``; with strata
-    Neyman by block on ``n - A B``, for the A arms of the contrast and their n units.
+    This is Lin's regression with HC2 on ``n - A (p + 1)``, for the A arms of the
+    contrast and their n units.
 
     Parameters
     ----------
     fits
-        From `fit_arms` without clusters, or `fit_arms_by_stratum`.
+        From `fit_arms` without clusters.
     W
         Weights of K contrasts over all arms, shape ``(K, A)``.
 

@@ -19,7 +19,7 @@ from causalgia.estimation.parallel import (
     add_covariate_sampling,
     clustered,
     fit_arms,
-    fit_arms_by_stratum,
+    fixed_blocks,
     residual_df,
     welch,
 )
@@ -204,13 +204,18 @@ def _estimate_with_blocks(
     least = 1 if drawn else 2
     counts = np.zeros((len(block.labels), len(trial.names)), dtype=np.intp)
     np.add.at(counts, (block.codes, trial.arm), 1)
-    for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
-        arm = trial.names[trial.used[a]]
-        raise EstimateError(
-            f"{block.name} {quoted(block.labels[b])} has "
-            f"{('no unit', 'one unit')[counts[b, trial.used[a]]]} of arm "
-            f"{quoted(arm)}, and needs {('one', 'two')[least - 1]}"
-        )
+    # fixed blocks are of a contrast's own arms; drawn ones have an effect each
+    for w in [(trial.W != 0).any(axis=0)] if drawn else trial.W:
+        own = np.flatnonzero(w)
+        there = counts[:, own].any(axis=1, keepdims=True)
+        lacking = (counts[:, own] < least) & (there | drawn)
+        for b, a in np.argwhere(lacking)[:1]:
+            raise EstimateError(
+                f"{block.name} {quoted(block.labels[b])} has "
+                f"{('no unit', 'one unit')[counts[b, own[a]]]} of arm "
+                f"{quoted(trial.names[own[a]])}, and needs "
+                f"{('one', 'two')[least - 1]}"
+            )
     if drawn:
         groups = _clusters_of_blocks(block, request)
         require = (
@@ -237,13 +242,12 @@ def _estimate_with_blocks(
         )
         return answer, np.full(len(trial.W), len(groups.labels)), groups.name, method
     check_no_cluster(request, "units were randomized one by one inside fixed blocks")
-    fits = fit_arms_by_stratum(
-        trial.Y, trial.arm, trial.used.tolist(), block.codes, rounding=trial.rounding
+    answer = fixed_blocks(
+        trial.Y, trial.arm, block.codes, trial.W, rounding=trial.rounding
     )
-    answer = residual_df(fits, trial.W)
     method = (
         f"difference in means weighted by {block.name} size, {block.name}s fixed; "
-        f"Neyman by {block.name}, df n - A B"
+        f"Neyman by {block.name}, Satterthwaite df"
     )
     return answer, (trial.W != 0) @ trial.counts, "unit", method
 

@@ -40,12 +40,15 @@ def pooled_error(Y: Array, arm: Codes, W: Array) -> tuple[Array, Array]:
     counts = np.bincount(arm, minlength=W.shape[1])
     used = np.flatnonzero((W != 0).any(axis=0))
     squares = np.zeros((W.shape[1], Y.shape[1]))
+    # squares of 1e-200 are no floats; powers of two cost no digit
+    exponent = np.frexp(np.abs(Y).max(axis=0, initial=0.0))[1]
     for a in used:
-        squares[a] = (centered(Y[arm == a])[1] ** 2).sum(axis=0)
+        rest = np.ldexp(centered(Y[arm == a])[1], -exponent)
+        squares[a] = (rest**2).sum(axis=0)
     own = (W != 0).astype(np.float64)
     df = own @ np.maximum(counts - 1, 0)
     share = (W[:, used] ** 2 / np.maximum(counts[used], 1)).sum(axis=1)
     variance = (own @ squares) / np.maximum(df, 1)[:, None]
-    return np.sqrt(variance * share[:, None]), np.broadcast_to(
+    return np.ldexp(np.sqrt(variance * share[:, None]), exponent), np.broadcast_to(
         np.maximum(df, 1)[:, None], variance.shape
     ).astype(np.float64)

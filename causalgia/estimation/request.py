@@ -17,6 +17,7 @@ from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
 from causalgia.checks import check_value, first_of, in_order, is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, Target
+from causalgia.effect_table import has_gaps
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
@@ -133,12 +134,15 @@ class Answer:
     reach
         Bound on |ICE| over the units, shape ``(K, ...)``.
     n_units, n_clusters
-        Shape ``(K,)``.
+        Shape ``(K,)``, or that of the estimates.
     method, cluster
         The estimator in words, and the coordinate that names the independent clusters.
     by_definition
         Whether a standard error of 0 follows from the target, not from a lack of
         spread.
+    unbounded
+        Which effects have no standard error, of the shape of the estimates; None: all
+        have one.
     """
 
     estimate: Estimate
@@ -149,6 +153,7 @@ class Answer:
     method: str
     cluster: str
     by_definition: bool = False
+    unbounded: Mask | None = None
 
 
 def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
@@ -567,7 +572,8 @@ def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     (array([666,   0]), array([[0.98, 2.  ]]))
     """
     name = "ice" if "ice" in effects else "outcome"
-    low, high = extremes(effects[name].data)
+    there = effects[name].fillna(0.0) if has_gaps(effects) else effects[name]
+    low, high = extremes(there.data)
     others = tuple(i for i, dim in enumerate(effects[name].dims[1:]) if dim != "task")
     peak = np.maximum(high.max(axis=others), -low.min(axis=others)).astype(np.float64)
     exponents = np.where(
@@ -597,7 +603,10 @@ def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answe
     with np.errstate(over="ignore"):
         ace, se, factor = (np.ldexp(x, power) for x in (e.ace, e.se, e.factor))
     check_squares(se, effects)
-    return replace(answer, estimate=replace(e, ace=ace, se=se, factor=factor))
+    reach = np.ldexp(answer.reach, power)
+    return replace(
+        answer, estimate=replace(e, ace=ace, se=se, factor=factor), reach=reach
+    )
 
 
 def check_squares(se: Array, effects: xr.Dataset) -> None:

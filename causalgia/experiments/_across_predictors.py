@@ -569,7 +569,9 @@ def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
             blocks = [
                 part.variables[name].data
                 if name in part.variables
-                else np.zeros([({**one.sizes, **part.sizes})[dim] for dim in one.dims])
+                else np.zeros(
+                    [({**one.sizes, **part.sizes})[dim] for dim in one.dims], one.dtype
+                )
                 for part in parts
             ]
             values = np.concatenate(blocks, axis=one.dims.index("contrast"))

@@ -140,6 +140,7 @@ def composition_bias(
         contrasts=rows,
         entry=COMPOSITION_BIAS,
         analysis=Analysis(rope=rope),
+        asked=[*names.values(), *map(_interaction_name, names.values())],
         labels={
             "place": {**{name: place for place, name in names.items()}, MOTIF: start},
             "written": {

@@ -187,6 +187,7 @@ def copies(
             "sum of single sites among placebos, over the null model.",
         ),
         analysis=Analysis(rope=rope),
+        asked=(BEYOND_FIRST, EXCESS),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
     )
 

@@ -244,6 +244,7 @@ def dose_response(
         if number
     }
     none = beside.arm(PLACEBOS)
+    rows = _dose_contrasts(ladder, numbers, places, control=none)
     return Experiment(
         null=null,
         arms=[
@@ -253,7 +254,7 @@ def dose_response(
             *([Arm(PLACEBOS, written.none)] if beside.placebos else []),
         ],
         n_units=n_units,
-        contrasts=_dose_contrasts(ladder, numbers, places, control=none),
+        contrasts=rows,
         entry=beside.entry(
             DOSE_RESPONSE,
             "E[Y(n copies of a motif, placebos at the other places) - Y(placebos at "
@@ -262,6 +263,7 @@ def dose_response(
             "among placebos, over the null model.",
         ),
         analysis=Analysis(rope=rope),
+        asked=[f"{_WEAK_TO_STRONG}*", *([CHANGE] if CHANGE in rows else [])],
         labels={
             k: {arm.name: arm.factors[k] for arm in grid.values()}
             for k in ("score", "copies")

@@ -195,6 +195,7 @@ def flanks(
         contrasts=rows,
         entry=replace(FLANKS, read=partial(_read_flanks, core)),
         analysis=Analysis(rope=rope),
+        asked=("core", "core, *", "flanks alone, *"),
         labels=labels,
     )
 

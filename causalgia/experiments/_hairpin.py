@@ -155,6 +155,7 @@ def hairpin(
         contrasts=_hairpin_contrasts(fold),
         entry=HAIRPIN,
         analysis=Analysis(rope=rope),
+        asked=_IN_STEM + _WITHOUT_STEM if fold.holds_motif else _WITHOUT_STEM,
     )
 
 
@@ -345,6 +346,8 @@ def _hairpin_arms(fold: _Fold) -> list[Arm]:
 
 
 _MOTIF = {place: f"motif in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
+_WITHOUT_STEM = (_MOTIF[OPEN], _MOTIF[LOOP], "motif x loop")
+_IN_STEM = (_MOTIF[STEM], "motif x stem")
 
 
 def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:

@@ -166,6 +166,7 @@ def knock_in(
         },
         entry=KNOCK_IN,
         analysis=Analysis(rope=rope),
+        asked=(NET,),
     )
     place = Place(pattern, at, threshold)
     more = {

@@ -136,6 +136,7 @@ def motif_mutagenesis(
             "every single-base change, over the null model.",
         ),
         analysis=Analysis(rope=rope),
+        asked=("change *",),
         labels={
             "position": {name: i for name, (i, _) in mutants.items()},
             "base": {name: base for name, (_, base) in mutants.items()},

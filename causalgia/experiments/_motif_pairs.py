@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from glob import escape
 from itertools import product
 from typing import Any
 
@@ -248,6 +249,7 @@ def motif_pair(
             "sites, over the null model.",
         ),
         analysis=Analysis(rope=rope),
+        asked=[f"{strand} *" for strand in strands],
         labels={
             "distance": {name: cell.distance for name, cell in of_cell},
             "orientation": {name: cell.orientation for name, cell in of_cell}
@@ -576,6 +578,7 @@ def motif_pairs(
             "pair at each distance, with placebos for absent sites.",
         ),
         analysis=Analysis(rope=rope),
+        asked=[f"{escape(name)} *[+-] [0-9]*" for name in sites],
         labels={
             key: {name: cell[i] for name, cell in cells.items()}
             for key, i in parts.items()

@@ -192,6 +192,7 @@ def occlusion(
         contrasts=contrasts,
         entry=replace(OCCLUSION, read=partial(_read_occlusion, sites)),
         analysis=analysis,
+        asked=[_net_name(fill) for fill in fills],
         labels=labels,
     )
 

@@ -159,6 +159,7 @@ def position(
             "slope of these, over the null model.",
         ),
         analysis=Analysis(rope=rope),
+        asked=(TREND, "at * minus mean"),
         labels={"place": named},
     )
 

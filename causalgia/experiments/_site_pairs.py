@@ -202,6 +202,7 @@ def site_pairs(
         contrasts=contrasts,
         entry=replace(entry, read=partial(_read_pairs, looked_at=looked_at)),
         analysis=Analysis(rope=rope),
+        asked=[pair.name for pair in pairs],
         labels={
             "asks": {
                 name: name.split(",")[0] if "," in name else "interaction"

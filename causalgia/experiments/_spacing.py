@@ -215,6 +215,7 @@ def spacing(
             "null model.",
         ),
         analysis=Analysis(rope=rope),
+        asked=[f"{_INTERACTION} at {d}" for d in apart],
         labels={
             "distance": {
                 f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart

@@ -8,7 +8,13 @@ from functools import partial
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
-from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
+from causalgia.experiments._copies import (
+    BEYOND_FIRST,
+    EXCESS,
+    copies_in_words,
+    copy_contrasts,
+    read_copies,
+)
 from causalgia.experiments.kit.answer import profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.tile_contexts import (
@@ -113,6 +119,7 @@ def tile_copies(
         contrasts=copy_contrasts(context.at, control=CONTEXT),
         entry=TILE_COPIES,
         analysis=tile_analysis(null, region),
+        asked=(BEYOND_FIRST, EXCESS),
         labels={
             "copies": {copies_in_words(n): n for n in range(1, len(context.at) + 1)}
         },

@@ -167,6 +167,7 @@ def tile_interactions(
         contrasts={**terms, TOGETHER: {_intact_tiles_name(spans): 1.0, NONE: -1.0}},
         entry=TILE_INTERACTIONS,
         analysis=tile_analysis(null, region),
+        asked=("* x *",),
         labels={"order": {_term_name(some): len(some) for some in sets if some}},
     )
 

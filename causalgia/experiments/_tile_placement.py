@@ -140,13 +140,15 @@ def tile_placement(
         for at, name in turned.items()
     ]
     places = {name: at for names in (forward, turned) for at, name in names.items()}
+    rows = _placement_contrasts(context, forward, turned)
     return Experiment(
         null=null,
         arms=arms,
         n_units=null.available,
-        contrasts=_placement_contrasts(context, forward, turned),
+        contrasts=rows,
         entry=TILE_PLACEMENT,
         analysis=tile_analysis(null, region),
+        asked=[name for name in rows if name not in places],
         labels={
             "place": places,
             "distance": {name: context.distance(at) for name, at in places.items()},

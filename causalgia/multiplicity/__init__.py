@@ -1,4 +1,4 @@
-"""Multiple testing: adjusted p-values and simultaneous bands within declared families."""
+"""Simultaneous bands, ranks and regions from placebos; the adjustments behind verdicts."""
 
 import lazy_loader as lazy
 

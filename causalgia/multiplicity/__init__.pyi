@@ -1,4 +1,3 @@
-from ._adjust import adjust as adjust
 from .bands import (
     simultaneous as simultaneous,
 )

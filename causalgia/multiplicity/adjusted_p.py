@@ -1,18 +1,11 @@
-"""Adjusted p-values of arrays: stepwise methods, weighted and hierarchical BH.
-
-In every function of false discovery rates a p-value that is NaN is not counted, and its
-result is NaN.
-"""
+"""Adjusted p-values of arrays: Benjamini-Hochberg, Holm, and trees of hypotheses."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import as_probability, nearest
+from causalgia.checks import nearest
 from causalgia.choices import STEPWISE, Stepwise
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Codes
@@ -28,7 +21,7 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     Parameters
     ----------
     p
-        P-values, shape ``(K,)``, without NaN.
+        P-values, shape ``(K,)``. NaN is not counted, and stays NaN.
     method
         ``"holm"`` bounds the family-wise error, ``"bh"`` the false discovery rate.
 
@@ -58,186 +51,17 @@ def stepwise(p: Array, method: Stepwise) -> Array:
         raise EstimateError(
             f"method {quoted(method)} is not one of {', '.join(STEPWISE)}{hint}"
         )
-    count = len(p)
-    order = np.argsort(p)
+    adjusted = np.full(p.shape, np.nan)
+    present = np.flatnonzero(~np.isnan(p))
+    count = len(present)
+    order = present[np.argsort(p[present])]
     if method == "holm":
         stepped = np.maximum.accumulate(p[order] * np.arange(count, 0, -1))
     else:
         share = np.arange(1, count + 1) / float(count)
         stepped = np.minimum.accumulate((p[order] / share)[::-1])[::-1]
-    adjusted = np.empty_like(stepped)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1:
-    unequal prior weights.
-
-    Parameters
-    ----------
-    p
-        P-values, shape ``(K,)``.
-    weights
-        Not negative, fixed before p was seen, shape ``(K,)``; a hypothesis of weight 0
-        gets 1.
-
-    Raises
-    ------
-    EstimateError
-        If a p-value is not between 0 and 1, or the weights are negative, not finite, of
-        another length or all 0.
-
-    References
-    ----------
-    Genovese, Roeder & Wasserman (2006), doi:10.1093/biomet/93.3.509.
-
-    Examples
-    --------
-    >>> weighted_bh([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
-    array([0.03, 0.03, 1.  ])
-    """
-    values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
-    if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
-        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values")
-    mean = w[~np.isnan(values)].mean()
-    if not mean > 0:
-        raise EstimateError("all weights are 0; at least one must be positive")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weighted = np.where(
-            w == 0,
-            np.where(np.isnan(values), np.nan, 1.0),
-            np.minimum(1.0, values / (w / mean)),
-        )
-    return _adjust_present(weighted, "bh")
-
-
-@dataclass(frozen=True)
-class Hierarchical:
-    """Hypotheses in families, tested family first.
-
-    Attributes
-    ----------
-    q
-        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= alpha``; 1
-        in families not selected.
-    simes
-        Simes' p of each of F families, shape ``(F,)``; NaN for a family without a
-        p-value.
-    simes_adjusted
-        The same adjusted by Benjamini-Hochberg over families, shape ``(F,)``.
-    selected
-        Whether the family was selected, shape ``(F,)``.
-    """
-
-    q: Array
-    simes: Array
-    simes_adjusted: Array
-    selected: npt.NDArray[np.bool_]
-
-
-def hierarchical_q(
-    p: npt.ArrayLike,
-    family_codes: Codes,
-    *,
-    alpha: float = 0.05,
-    within: Literal["bh", "holm"] = "bh",
-) -> Hierarchical:
-    """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each
-    selected family.
-
-    With R of m families selected, a hypothesis is tested inside its family at
-    ``alpha R / m``, which bounds the expected average, over the selected families, of
-    the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
-
-    Parameters
-    ----------
-    p
-        P-values, shape ``(K,)``.
-    family_codes
-        Family of each hypothesis, 0 to F - 1, shape ``(K,)``.
-    alpha
-        Error rate of both steps. The selection depends on it, so q holds for this rate
-        alone.
-    within
-        Adjustment inside a family.
-
-    Raises
-    ------
-    EstimateError
-        If a p-value or `alpha` is not between 0 and 1, there is not one code (an
-        integer) for each, or `within` is unknown.
-
-    References
-    ----------
-    Benjamini & Bogomolov (2014), doi:10.1111/rssb.12028. Simes (1986),
-    doi:10.1093/biomet/73.3.751.
-
-    Examples
-    --------
-    >>> found = hierarchical_q([0.001, 0.2, 0.6, 0.7], np.array([0, 0, 1, 1]))
-    >>> found.selected, found.q
-    (array([ True, False]), array([0.004, 0.4  , 1.   , 1.   ]))
-    """
-    values, codes = _as_p_values(p), np.asarray(family_codes)
-    if within not in ("bh", "holm"):
-        raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
-    alpha = as_probability(alpha, "alpha")
-    if codes.shape != values.shape:
-        raise EstimateError(f"{codes.size} family codes for {values.size} p-values")
-    if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
-        raise EstimateError(
-            f"family_codes have dtype {codes.dtype}; give an integer, 0 or more, for "
-            "each: pandas.factorize(names)[0]"
-        )
-    families = [codes == family for family in range(codes.max(initial=-1) + 1)]
-    simes = np.array([_simes(values[mine]) for mine in families])
-    simes_adjusted = _adjust_present(simes, "bh")
-    selected = simes_adjusted <= alpha
-    n = int((~np.isnan(simes)).sum())
-    q = np.where(np.isnan(values), np.nan, 1.0)
-    for mine in (
-        family
-        for family, is_selected in zip(families, selected, strict=True)
-        if is_selected
-    ):
-        q[mine] = np.minimum(
-            1.0, _adjust_present(values[mine], within) * n / selected.sum()
-        )
-    return Hierarchical(
-        q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected
-    )
-
-
-def _as_p_values(p: npt.ArrayLike) -> Array:
-    values = np.asarray(p, dtype=np.float64)
-    wrong = (values < 0) | (values > 1)
-    if values.ndim != 1 or np.isnan(values).all():
-        what = "no number" if np.isnan(values).all() else f"shape {values.shape}"
-        raise EstimateError(f"p has {what}; give a list of p-values, p=[0.01, 0.2]")
-    if wrong.any():
-        raise EstimateError(
-            f"p[{int(np.argmax(wrong))}] is {values[wrong][0]:g}, not between 0 and 1"
-        )
-    return values
-
-
-def _adjust_present(p: Array, method: Stepwise) -> Array:
-    """Adjust the p-values that are not NaN."""
-    present = ~np.isnan(p)
-    out = np.full_like(p, np.nan)
-    if present.any():
-        out[present] = stepwise(p[present], method)
-    return out
-
-
-def _simes(p: Array) -> float:
-    ordered = np.sort(p[~np.isnan(p)])
-    return (
-        float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min())
-        if len(ordered)
-        else np.nan
-    )
 
 
 def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Array:

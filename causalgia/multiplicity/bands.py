@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -26,24 +25,22 @@ from causalgia.estimation.request import (
     at_least_floor,
     check_cluster_name,
 )
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
-    curve_families,
-    families,
-    family_label,
+    band_families,
     has_effects,
     units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import (
     Rarity,
-    bootstrap_or_bound,
-    by_bootstrap,
-    by_multivariate_t,
+    dunnett,
     rare_in_arms,
     rarity,
     sup_t,
 )
+from causalgia.multiplicity.maxima import largest_among
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import annotate
@@ -63,16 +60,17 @@ def simultaneous(
     cluster: str = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
-    """Return intervals that hold for all contrasts of a family together, with
-    probability `ci_prob`.
+    """Return intervals that hold for all rows of a family together, with probability
+    `ci_prob`.
 
-    Also the band of a curve: ``over="position"`` returns intervals that hold at all
-    positions of a profile together. The interval is ``ace -+ critical * se`` with one
+    Also the band of curves: ``over="position"`` returns intervals that hold at all
+    positions of profiles together. The interval is ``ace -+ critical * se`` with one
     critical value for a family, the quantile of the largest ``|t|``. ``"bootstrap_t"``
     finds it by resampling clusters and holds for skewed effects; ``"dunnett"`` uses the
     multivariate t of the estimates' covariance, for near-normal effects, parallel
     trials and estimates from elsewhere. Both account for the correlation through a
-    shared control and shared units.
+    shared control and shared units; where the estimates do not say how tasks correlate,
+    each takes an equal part of the error.
 
     Parameters
     ----------
@@ -87,14 +85,14 @@ def simultaneous(
     ci_prob
         Probability of the intervals. All of a family hold together with it.
     over
-        ``"contrast"``: a family is the contrasts of one task. ``"position"``: it is the
-        positions of one curve, a contrast in one task, of effects (or estimates) with a
-        dim ``position``. `method` may then be ``"sup_t"``, too, which ``"auto"``
-        chooses from 20 clusters on.
+        ``"position"``: a band of curves, of effects (or estimates) with a dim
+        ``position``. `method` may then be ``"sup_t"``, too, which ``"auto"`` chooses
+        from 20 clusters on.
     family
-        None: all contrasts of one task (and model), or one curve; the name of a
-        coordinate on contrast, whose values are the families inside one task;
-        ``"all"``: every estimate of the Dataset.
+        The rows that hold together, as in `causalgia.decide`. None: all rows of the
+        question (contrasts by tasks, without placebos), of curves at all positions;
+        ``"task"``: those of one task; a coordinate on contrast (or ``"contrast"``):
+        those that share its value. A helper row is one by itself.
     n_draws
         Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``. No other method uses it:
         ``"dunnett"`` integrates, or simulates 65,535 draws.
@@ -156,8 +154,8 @@ def simultaneous(
     An exact contrast (its ICE do not vary) gets the point from ``"dunnett"`` and
     ``"bonferroni"``, and from ``"bootstrap_t"`` the rule-of-three band: about
     ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G clusters) times the
-    largest deviation of an ICE in its family, which is the point only where nothing in
-    the family varies. Where too few clusters differ from a common ICE for a t, their
+    largest deviation of an ICE of its task in the family, which is the point only where
+    nothing there varies. Where too few clusters differ from a common ICE for a t, their
     number gives the band (`bootstrap_t_max`). An effect that was not drawn is assumed
     to be at most the family's largest deviation: a contrast with a rare effect many
     times larger than all others belongs in a family of its own, else its band may be
@@ -179,7 +177,7 @@ def simultaneous(
     ... )
     >>> band = simultaneous(effects, rng=0)
     >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
-    (array([False,  True]), 'bootstrap_t', 'the contrasts of one task')
+    (array([False,  True]), 'bootstrap_t', 'these 2 rows')
     """
     curves = _as_curves(estimates, over)
     effects = estimates if curves is None else folded(curves)
@@ -190,16 +188,11 @@ def simultaneous(
     used, why = _choose_band(joint, method, curves=curves is not None)
     seed = seed_of_method(used, rng, draws=used == "bootstrap_t")
     table = joint.estimates
-    if curves is not None:
-        sets, label = (
-            curve_families(table, family, curves.sizes["position"]),
-            _CURVES.get(family, _CURVES_SHARING),
-        )
-    else:
-        sets, label = (
-            families(table, family, table["ace"].shape),
-            family_label(family, table["ace"]),
-        )
+    n_positions = 1 if curves is None else curves.sizes["position"]
+    sets, label = band_families(table, family, n_positions)
+    column = np.arange(table["ace"].size) % (joint.n_columns // n_positions)
+    # what has one scale: a task, and of curves each by itself
+    own = column if curves is None else _curve_of(joint, column)
     working = joint.working_scale(ci_prob)
     se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
@@ -207,6 +200,7 @@ def simultaneous(
         half[members], critical[members] = _band_half_width(
             joint,
             members,
+            own[members],
             used,
             se[members],
             ci_prob,
@@ -214,7 +208,7 @@ def simultaneous(
             seed.key,
             curve=curves is not None,
         )
-    rarity = {} if curves is None else _rarity_columns(joint, sets)
+    rarity = {} if curves is None else _rarity_columns(joint, own)
     ace = table["ace"]
     lower, upper, open_ends = band_limits(
         table, working, half.reshape(ace.shape), ci_prob
@@ -229,10 +223,7 @@ def simultaneous(
     out.attrs |= attributes(band=used, family=label, ci_prob=ci_prob, seed=str(seed))
     out.attrs |= attributes(n_draws=n_draws) if used in ("bootstrap_t", "sup_t") else {}
     out.attrs |= (
-        # the families of an analysis: None is the whole table, "task" those of a band
-        exploratory_attrs(
-            out.attrs, family={None: "task", "all": None}.get(family, family)
-        )
+        exploratory_attrs(out.attrs, family=family)
         if curves is None
         else attributes(over="position")
     )
@@ -240,8 +231,10 @@ def simultaneous(
     return with_notes(out, why) if why else out
 
 
-_CURVES = {None: "the positions of one curve", "all": "the positions of all curves"}
-_CURVES_SHARING = "the positions of the curves of one family"
+def _curve_of(joint: JointEstimates, column: Codes) -> Codes:
+    """Return the number of the curve, a contrast in one task, of each estimate."""
+    contrast = np.arange(len(column)) // joint.n_columns
+    return np.asarray(contrast * (int(column.max()) + 1) + column)
 
 
 def _as_curves(estimates: Any, over: str) -> xr.Dataset | None:
@@ -308,8 +301,12 @@ def _choose_band(
         )
     if method == "auto":
         n_clusters = units_to_resample(joint, "bootstrap_t").n_clusters
-        return bootstrap_or_bound(
-            n_clusters, bounds="bonferroni", takes="band by Bonferroni's t"
+        if n_clusters >= FEW_CLUSTERS:
+            return "bootstrap_t", None
+        # a resample of few often consists of two or three of them, whose t is unbounded
+        return "bonferroni", (
+            "band by Bonferroni's t, which assumes that each t-test is valid: "
+            f"{n_clusters} clusters are too few to resample ({FEW_CLUSTERS} or more)"
         )
     if method == "bootstrap_t":
         units_to_resample(joint, method)
@@ -333,13 +330,12 @@ def _arms_alone(joint: JointEstimates) -> bool:
     )
 
 
-def _rarity_columns(
-    joint: JointEstimates, sets: Sequence[Codes]
-) -> dict[str, npt.NDArray[Any]]:
+def _rarity_columns(joint: JointEstimates, curve: Codes) -> dict[str, npt.NDArray[Any]]:
     """Return what the units of each curve say about rare effects, in the shape of
     ``ace``; nothing if unknown.
     """
     ace = joint.estimates["ace"]
+    sets = [np.flatnonzero(curve == one) for one in np.unique(curve)]
     found = [] if _arms_alone(joint) else [rarity(joint, members) for members in sets]
     if not found or any(one is None for one in found):
         return {}
@@ -355,6 +351,7 @@ def _rarity_columns(
 def _band_half_width(
     joint: JointEstimates,
     members: Codes,
+    scale: Codes,
     method: str,
     se: Array,
     ci_prob: float,
@@ -363,37 +360,42 @@ def _band_half_width(
     *,
     curve: bool,
 ) -> tuple[Array, Array]:
-    """Return half-widths of a family's intervals, and the same in standard errors."""
+    """Return half-widths of a family's intervals, and the same in standard errors;
+    `scale` numbers the task, or the curve, of each member.
+    """
     if method == "bonferroni":
         df = joint.working_scale(ci_prob).df.ravel()[members]
         if curve and _drawn_predictors(
             joint
         ):  # by chance predictors agree at some positions
-            df = np.full_like(df, df.min())
+            df = -largest_among(-df, scale)
         critical = np.asarray(
             -special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float
         )
         if curve and _arms_alone(joint):
             return np.maximum(
-                critical * se, rare_in_arms(joint, members, ci_prob=ci_prob)
+                critical * se, rare_in_arms(joint, members, scale, ci_prob=ci_prob)
             ), critical
         return critical * se, critical
     if method == "sup_t":
-        return sup_t(joint, members, ci_prob=ci_prob, n_draws=n_draws, key=key)
-    if method == "bootstrap_t":
-        units = units_to_resample(joint, method)
-        result = by_bootstrap(
-            units,
-            members,
-            se=se,
-            ci_prob=ci_prob,
-            n_draws=n_draws,
-            key=key,
-            curve=curve,
-        )
-    else:
-        result = by_multivariate_t(joint, members, ci_prob=ci_prob, key=key)
-    return result.half_width, result.critical
+        return sup_t(joint, members, scale, ci_prob=ci_prob, n_draws=n_draws, key=key)
+    if method == "dunnett":
+        critical = dunnett(joint, members, ci_prob=ci_prob, key=key)
+        return critical * se, critical
+    units = units_to_resample(joint, method)
+    found = bootstrap_t_max(
+        units.of(members),
+        units.cluster,
+        n_draws=n_draws,
+        ci_prob=ci_prob,
+        rng=key,
+        curve=curve,
+        scale=scale,
+    )
+    critical = np.full(len(se), found.critical)
+    own = found.rare & (se > 0)
+    critical[own] = found.half_width[own] / se[own]
+    return found.half_width, critical
 
 
 def band_limits(

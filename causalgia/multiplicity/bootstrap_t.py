@@ -16,13 +16,12 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
 from causalgia.multiplicity.maxima import (
     Block,
-    MaxT,
-    against_maxima,
     as_ice_array,
     check_enough_draws,
     column_chunks,
-    descending_order,
+    largest_among,
     purpose_generator,
+    quantile_of_maxima,
     rows_per_block,
     scale_columns,
 )
@@ -41,11 +40,15 @@ _NO_SPREAD = np.float32(1e-5)
 
 
 @dataclass(frozen=True)
-class BootstrapT(MaxT):
-    """A `MaxT` with the simultaneous band.
+class BootstrapT:
+    """Mean ICE with a simultaneous band.
 
     Attributes
     ----------
+    critical
+        The value that the largest ``|t|`` exceeds with probability ``1 - ci_prob``.
+    maxima
+        The largest ``|t|`` of each draw in ascending order, shape ``(B,)``.
     half_width
         Half-width of the band around each ACE, on the scale of the ICE, shape ``(K,)``.
     rare
@@ -53,6 +56,8 @@ class BootstrapT(MaxT):
         number, shape ``(K,)``.
     """
 
+    critical: float
+    maxima: Array
     half_width: Array
     rare: npt.NDArray[np.bool_]
 
@@ -65,9 +70,10 @@ def bootstrap_t_max(
     ci_prob: float = 0.95,
     rng: RNG,
     curve: bool = False,
+    scale: Codes | None = None,
 ) -> BootstrapT:
-    r"""Test every mean ICE against the largest ``|t|`` of resampled clusters, with a
-    simultaneous band.
+    r"""Return the simultaneous band of mean ICE, by the largest ``|t|`` of resampled
+    clusters.
 
     G clusters are drawn with replacement, cluster g ``w_g`` times. With ``S_g`` the sum
     over cluster g of the ICE minus their mean, ``n_g`` its units and
@@ -100,11 +106,14 @@ def bootstrap_t_max(
         Whether the contrasts are positions of curves, most of which an edit may not
         reach: those at which no cluster differs are then not counted as rare for
         Bonferroni's bound (see Notes).
+    scale
+        Number of the scale (a task) of each contrast, shape ``(K,)``: effects that were
+        not drawn are no larger than those of that scale. Without it all have one.
 
     Returns
     -------
     BootstrapT
-        Two-sided; the statistic is ``|mean ICE| / se`` of `mean_ice`.
+        Two-sided; the error is that of `mean_ice`.
 
     Raises
     ------
@@ -125,13 +134,13 @@ def bootstrap_t_max(
     **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8
     for 200 contrasts), resamples often have no spread, and the tail of ``t*`` is not
     informative. Such a contrast, and one that does not vary at all, is left out of the
-    maximum: its statistic is 0, its p is `rare_p`, its band `rare_reach`. Single
+    maximum: its band is `rare_reach`. Single
     resamples without spread (below 1e-5 of the mean square) are not counted for that
     contrast. Where more than half of a family is rare, the others were selected by
     their number of hits, and Bonferroni's t bounds them as well.
 
     How large an effect that was not drawn may be is an assumption, the largest
-    deviation observed in the family; no data can improve on it. A family of near-normal
+    deviation observed in the family, on the same scale; no data can improve on it. A family of near-normal
     contrasts and one whose effect is rare and ten times their size (3 % of 100 units,
     so that 5 % of trials draw none) misses in 10 to 12 % of its 95 % bands; a family
     whose contrasts have effects of one size keeps its level. Give a contrast of another
@@ -147,7 +156,7 @@ def bootstrap_t_max(
     --------
     >>> ice = np.random.default_rng(0).exponential(size=(60, 3)) - [1.0, 1.0, 0.2]
     >>> answer = bootstrap_t_max(ice, n_draws=999, rng=1)
-    >>> answer.p_single_step < 0.05
+    >>> np.abs(ice.mean(axis=0)) > answer.half_width
     array([False, False,  True])
     """
     ice, cluster = as_ice_array(ice, cluster)
@@ -158,8 +167,7 @@ def bootstrap_t_max(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more "
             "are needed"
         )
-    observed, sums = _observed_statistics(ice, cluster, len(sizes), ci_prob)
-    sums = sums[descending_order(observed.t)]
+    observed, sums = _observed_statistics(ice, cluster, scale, len(sizes), ci_prob)
     draw = purpose_generator(rng, "bootstrap_t")
     n_clusters = len(sizes)
     if n_clusters > MOST_RESAMPLED:
@@ -171,28 +179,40 @@ def bootstrap_t_max(
         if np.ptp(sizes) == 0
         else _t_of_unequal_clusters(sums, sizes.astype(np.float32), counts)
     )
-    answer = against_maxima(observed.t, blocks, ci_prob=ci_prob)
-    return _with_rare_contrasts(answer, observed, n_clusters, ci_prob, curve=curve)
+    critical, maxima = quantile_of_maxima(blocks, ci_prob)
+    critical = max(critical, _bonferroni(observed, ci_prob, curve=curve))
+    far = rare_reach(
+        observed.reach,
+        observed.n_differing,
+        n_clusters,
+        len(observed.se),
+        ci_prob=ci_prob,
+    ) + np.abs(observed.ace - observed.common)
+    half_width = np.where(observed.rare, far, critical * observed.se)
+    return BootstrapT(critical, maxima, half_width, observed.rare)
 
 
 @dataclass(frozen=True)
 class _Observed:
-    """ACE, se, ``|t|`` (0 where rare), common ICE, number of clusters that differ,
-    whether it is small; each (K,).
+    """ACE, se, common ICE, number of clusters that differ, whether it is small; each
+    (K,).
     """
 
     ace: Array
     se: Array
-    t: Array
     common: Array
     n_differing: Codes
     rare: npt.NDArray[np.bool_]
-    reach: float
+    reach: Array
     df: float
 
 
 def _observed_statistics(
-    ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float
+    ice: Array,
+    cluster: Codes | None,
+    scale: Codes | None,
+    n_clusters: int,
+    ci_prob: float,
 ) -> tuple[_Observed, Float32]:
     """Return statistics, and sums over clusters of the ICE minus their mean, (K, G), of
     mean square 1; 0 where rare.
@@ -219,56 +239,32 @@ def _observed_statistics(
         part = cluster_sums(residuals, cluster)
         norm = np.sqrt((part**2).mean(axis=0))
         sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
+    reach = (
+        np.full_like(reach, reach.max())
+        if scale is None
+        else largest_among(reach, scale)
+    )
     rare = too_rare(n_differing, n_clusters, len(se), ci_prob=ci_prob) | (se == 0)
     sums[rare] = 0.0
-    t = np.divide(np.abs(ace), se, out=np.zeros_like(se), where=~rare)
     return _Observed(
-        ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0])
+        ace, se, common, n_differing, rare, reach, float(estimate.df[0])
     ), sums
 
 
-def _with_rare_contrasts(
-    answer: MaxT, observed: _Observed, n_clusters: int, ci_prob: float, *, curve: bool
-) -> BootstrapT:
-    k, rare, u = len(observed.t), observed.rare, observed.n_differing
-    least, p_least = _bonferroni(observed, ci_prob, curve=curve)
-    critical = max(answer.critical, least)
-    alone, joint = (
-        rare_p(observed.common, observed.reach, u, n_clusters, m) for m in (1, k)
-    )
-    far = rare_reach(observed.reach, u, n_clusters, k, ci_prob=ci_prob) + np.abs(
-        observed.ace - observed.common
-    )
-    return BootstrapT(
-        observed=answer.observed,
-        p_raw=np.where(rare, alone, answer.p_raw),
-        p_single_step=np.where(rare, joint, np.maximum(answer.p_single_step, p_least)),
-        p_step_down=np.where(rare, joint, np.maximum(answer.p_step_down, p_least)),
-        critical=critical,
-        maxima=answer.maxima,
-        half_width=np.where(rare, far, critical * observed.se),
-        rare=rare,
-    )
-
-
-def _bonferroni(
-    observed: _Observed, ci_prob: float, *, curve: bool
-) -> tuple[float, Array]:
-    """Return Bonferroni's critical value and p by t where most of the family is rare,
-    else 0.
+def _bonferroni(observed: _Observed, ci_prob: float, *, curve: bool) -> float:
+    """Return Bonferroni's critical value by t where most of the family is rare, else 0.
 
     The few contrasts that vary enough are then extremes of many, which a maximum over
     the few does not account for.
     """
-    alive = observed.n_differing > 0 if curve else np.ones(len(observed.t), dtype=bool)
+    alive = observed.n_differing > 0 if curve else np.ones(len(observed.se), dtype=bool)
     k, n_rare = (
         int(np.count_nonzero(alive)),
         int(np.count_nonzero(observed.rare & alive)),
     )
     if not k / 2 < n_rare < k:
-        return 0.0, np.zeros(len(observed.t))
-    p = np.minimum(2 * k * special.stdtr(observed.df, -observed.t), 1.0)
-    return float(-special.stdtrit(observed.df, (1 - ci_prob) / 2 / k)), p
+        return 0.0
+    return float(-special.stdtrit(observed.df, (1 - ci_prob) / 2 / k))
 
 
 def _merge_clusters(
@@ -370,25 +366,23 @@ def too_rare(
     )
 
 
-def rare_p(
-    common: Array,
-    reach: float,
+def rare_reach(
+    reach: Array | float,
     n_differing: Codes,
     n_clusters: int,
-    n_contrasts: int = 1,
+    n_contrasts: int,
+    *,
+    ci_prob: float,
 ) -> Array:
-    """Return p of ACE = 0 where u of G clusters differ from a common ICE, adjusted for
-    K contrasts by Bonferroni.
+    """Return the largest distance of the ACE from the common ICE where u of G clusters
+    differ from it.
 
-    Were a share pi of the population to differ, by at most `reach`, an ACE of 0 needs
-    ``pi >= |common| / reach``, and u or fewer among G have probability
-    ``P(Bin(G, pi) <= u)``. It is 1 where the common ICE is 0, and 0 where it is beyond
-    `reach`.
+    `reach` times the Clopper-Pearson upper limit, at ``(1 - ci_prob) / K``, of the
+    share that differs; without any that differ and for one contrast about
+    ``reach * 3 / G``, the rule of three.
 
     Parameters
     ----------
-    common
-        The common ICE, shape ``(K,)``.
     reach
         Assumed bound on the deviation of an ICE: the largest deviation observed in the
         family.
@@ -396,40 +390,13 @@ def rare_p(
         Clusters in which any unit differs, shape ``(K,)``.
     n_clusters, n_contrasts
         Independent clusters G, and contrasts of the family.
+    ci_prob
+        Probability of the band.
 
     References
     ----------
     Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031. Clopper &
     Pearson (1934), doi:10.1093/biomet/26.4.404.
-
-    Examples
-    --------
-    >>> rare_p(np.array([0.0, 0.03, 2.0]), 1.0, np.zeros(3, dtype=int), 100).round(4)
-    array([1.    , 0.0476, 0.    ])
-    """
-    size = np.abs(common)
-    share = np.divide(size, reach, out=np.where(size > 0, 1.0, 0.0), where=reach > size)
-    return np.minimum(
-        n_contrasts
-        * special.bdtr(np.minimum(n_differing, n_clusters - 1), n_clusters, share),
-        1.0,
-    )
-
-
-def rare_reach(
-    reach: float,
-    n_differing: Codes,
-    n_clusters: int,
-    n_contrasts: int,
-    *,
-    ci_prob: float,
-) -> Array:
-    """Return the largest distance of the ACE from the common ICE: the confidence limit
-    that inverts `rare_p`.
-
-    `reach` times the Clopper-Pearson upper limit, at ``(1 - ci_prob) / K``, of the
-    share that differs; without any that differ and for one contrast about
-    ``reach * 3 / G``, the rule of three.
 
     Examples
     --------

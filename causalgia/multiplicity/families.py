@@ -4,11 +4,11 @@ tests need.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -21,7 +21,7 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.estimation._from_effects import TASK, as_estimates
 from causalgia.estimation.crossover import mean_ice
-from causalgia.estimation.crossover_estimates import ice_without_rounding
+from causalgia.estimation.crossover_estimates import ice_without_rounding, is_placebo
 from causalgia.estimation.given_effects import aligned_covariance, is_factor_by_arm
 from causalgia.estimation.ratios import (
     WorkingScale,
@@ -37,66 +37,120 @@ from causalgia.schema import check_no_positions
 from causalgia.types import Array, Codes, EstimateTable
 
 
-def families(
-    table: xr.Dataset, family: str | None, shape: Sequence[int]
-) -> list[Codes]:
-    """Return the members of each family as flat positions in an array (contrast, ...)
-    of `shape`.
+def row_families(
+    table: xr.Dataset, family: str | None, counted: npt.NDArray[np.bool_] | None = None
+) -> tuple[list[Codes], str]:
+    """Return the rows of each family of verdicts, as flat positions in (contrast,
+    task[, model]), and what they share.
+
+    A family is the rows of the question, and placebos are another. Rows in no family
+    are judged each by itself.
 
     Parameters
     ----------
     table
-        Has the dim contrast, and the coordinate that is named.
+        With ``ace``; the bool coordinate ``of_question (contrast)`` names the rows of
+        the question, without it all.
     family
-        None: the contrasts of one task (and model); ``"all"``: every number; or the
-        name of a coordinate on contrast, whose values are the families inside one task.
-    shape
-        Of the numbers, contrast first.
+        None: all rows of the question; ``"task"``: those of one task; or a coordinate
+        on contrast: those that share its value.
+    counted
+        Which rows have a p, of the shape of ``ace``; None: all.
 
     Raises
     ------
     EstimateError
-        If `family` names no coordinate on contrast, or a contrast has none.
+        If `family` is neither, or no row of the question has its coordinate.
 
     Examples
     --------
     >>> table = xr.Dataset(
-    ...     coords={"contrast": ["a", "b", "c"], "motif": ("contrast", ["x", "y", "x"])}
+    ...     {"ace": (("contrast", "task"), np.zeros((2, 2)))},
+    ...     coords={"contrast": ["a", "b"]},
     ... )
-    >>> [list(map(int, members)) for members in families(table, "motif", (3, 2))]
-    [[0, 4], [2], [1, 5], [3]]
+    >>> [members.tolist() for members in row_families(table, "task")[0]]
+    [[0, 2], [1, 3]]
     """
-    positions = np.arange(int(np.prod(shape)), dtype=np.intp).reshape(shape[0], -1)
-    if family == "all":
-        return [positions.ravel()]
-    codes = family_codes(table, family)
-    return [
-        column[codes == f] for column in positions.T for f in range(codes.max() + 1)
-    ]
+    ace, placebo, asked = table["ace"], is_placebo(table), _of_question(table)
+    by_contrast = (-1, *[1] * (ace.ndim - 1))
+    codes = _family_codes(table, family, asked)
+    alone = ~(asked | placebo)
+    kinds = np.broadcast_to((placebo + 2 * alone).reshape(by_contrast), ace.shape)
+    of_row = np.where(kinds == 2, -1, 2 * codes + kinds).ravel()
+    order = np.argsort(of_row, kind="stable")[int((of_row < 0).sum()) :]
+    families = np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1)
+    counts = kinds == (1 if placebo.all() else 0)
+    n = int((counts if counted is None else counts & counted).sum())
+    if family is not None:
+        named = f"the rows of each {family}{' in the question' if alone.any() else ''}"
+    elif n > 1:
+        named = (
+            f"the {n:,} rows of the question" if alone.any() else f"these {n:,} rows"
+        )
+    else:
+        return families, ""
+    if alone.any():
+        named += ", each helper by itself"
+    elif placebo.any() and not placebo.all():
+        named += " without placebos"
+    return families, named
 
 
-def curve_families(
-    table: xr.Dataset, family: str | None, n_positions: int
-) -> list[Codes]:
-    """Return the members of the family of each curve, as flat positions in an array
-    (contrast, columns[, model]).
+def _of_question(table: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return whether each contrast is one of the question, shape ``(contrast,)``."""
+    if "of_question" not in table.variables:
+        return np.full(table["ace"].shape[0], True)
+    marked = table["of_question"]
+    if marked.dims != ("contrast",) or marked.dtype != bool:
+        raise EstimateError(
+            f"of_question has dims {marked.dims} and dtype {marked.dtype}, not bool on "
+            "contrast"
+        )
+    return np.asarray(marked.to_numpy())
+
+
+def _family_codes(
+    table: xr.Dataset, family: str | None, asked: npt.NDArray[np.bool_]
+) -> Codes:
+    """Return the number of the family of each row, which spreads over ``ace``."""
+    ace = table["ace"]
+    if family is None:
+        return np.zeros([1] * ace.ndim, dtype=np.intp)
+    if isinstance(family, str) and family == "task" and "task" in ace.dims:
+        return np.arange(ace.sizes["task"]).reshape(1, -1, *[1] * (ace.ndim - 2))
+    on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
+    if not isinstance(family, str) or family not in on_contrast:
+        whole = "; None is the whole table" if str(family) == "all" else ""
+        raise EstimateError(
+            f"family={quoted(family)} is neither 'task' nor a coordinate on "
+            f"contrast ({', '.join(on_contrast)}){whole}",
+            argument="family",
+        )
+    labels = table[family].to_numpy()
+    if not (pd.notna(labels) & (labels != ""))[asked].any():
+        raise EstimateError(
+            f"family={quoted(family)}: no row of the question has that coordinate",
+            argument="family",
+        )
+    codes = np.unique(labels.astype(str), return_inverse=True)[1]
+    return codes.reshape(-1, *[1] * (ace.ndim - 1))
+
+
+def band_families(
+    table: xr.Dataset, family: str | None, n_positions: int = 1
+) -> tuple[list[Codes], str]:
+    """Return the families of `row_families`, of curves with all positions of each row,
+    and what they share; a helper row is a family by itself.
 
     Parameters
     ----------
     table
-        Estimates of curves, as `causalgia.effect_table.folded` gives them: a column for
+        Estimates; of curves as `causalgia.effect_table.folded` gives them: a column for
         each position and task.
     family
-        None: each curve is a family, of one contrast in one task (and model); the name
-        of a coordinate on contrast: the curves of one task that share its value;
-        ``"all"``: all curves.
+        As in `row_families`.
     n_positions
-        Positions of a curve.
-
-    Raises
-    ------
-    EstimateError
-        As `families`.
+        Positions of a curve; 1: of no curves.
 
     Examples
     --------
@@ -104,58 +158,26 @@ def curve_families(
     ...     {"ace": (("contrast", "task"), np.zeros((2, 4)))},
     ...     coords={"contrast": ["a", "b"]},
     ... )
-    >>> [members.tolist() for members in curve_families(table, None, 2)]
-    [[0, 2], [1, 3], [4, 6], [5, 7]]
+    >>> [members.tolist() for members in band_families(table, "contrast", 2)[0]]
+    [[0, 1, 2, 3], [4, 5, 6, 7]]
     """
-    shape = table["ace"].shape
-    places = np.arange(table["ace"].size, dtype=np.intp).reshape(
-        shape[0], n_positions, -1
-    )
-    if family == "all":
-        return [places.ravel()]
-    codes = np.arange(shape[0]) if family is None else family_codes(table, family)
-    return [
-        places[codes == f, :, column].ravel()
-        for f in range(codes.max() + 1)
-        for column in range(places.shape[2])
+    ace = table["ace"]
+    places = np.arange(ace.size, dtype=np.intp).reshape(len(ace), n_positions, -1)
+    if n_positions > 1:
+        shape = (len(ace), ace.shape[1] // n_positions, *ace.shape[2:])
+        table = table.drop_dims("task").assign(ace=(ace.dims, np.zeros(shape)))
+    if not _of_question(table).any():  # a band of helpers that were selected
+        table = table.drop_vars("of_question")
+    found, words = row_families(table, family)
+    together = np.concatenate(found) if found else np.zeros(0, dtype=np.intp)
+    alone = np.setdiff1d(np.arange(table["ace"].size), together)
+    sets = [
+        np.sort(np.moveaxis(places, 1, 2).reshape(-1, n_positions)[rows].ravel())
+        for rows in [*found, *alone[:, None]]
     ]
-
-
-def family_codes(table: xr.Dataset, family: str | None) -> Codes:
-    """Return the family of each contrast within one task, 0 to F - 1; all 0 for
-    None.
-    """
-    if not isinstance(family, str | None):
-        raise EstimateError(
-            f"family={quoted(family)} is neither None, 'all' nor the name of a "
-            "coordinate on contrast",
-            argument="family",
-        )
-    if family is None:
-        return np.zeros(table.sizes["contrast"], dtype=np.intp)
-    on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
-    if family not in on_contrast:
-        raise EstimateError(
-            f"family {quoted(family)} is neither 'all' nor a coordinate on contrast "
-            f"({', '.join(on_contrast)})"
-        )
-    codes = np.asarray(pd.factorize(table[family].to_numpy())[0], dtype=np.intp)
-    if (codes < 0).any():
-        raise EstimateError(
-            f"contrast {table['contrast'].to_numpy()[np.argmin(codes)]} has no "
-            f"{quoted(family)}"
-        )
-    return codes
-
-
-def family_label(family: str | None, numbers: xr.DataArray) -> str:
-    """Return the description of a family for attrs."""
-    if family == "all":
-        return "all p-values of the table"
-    within = " and ".join(str(dim) for dim in numbers.dims if dim != "contrast")
-    return f"the contrasts of {f'one {within}' if within else 'the table'}" + (
-        "" if family is None else f" with the same '{family}'"
-    )
+    if n_positions > 1:
+        return sets, f"all positions of {words}" if words else "all positions"
+    return sets, words or "this row"
 
 
 @dataclass(frozen=True)
@@ -226,14 +248,29 @@ class JointEstimates:
             return np.full(self.estimates["ace"].size, np.inf)
         return np.asarray(self.estimates[name].to_numpy(), dtype=np.float64).ravel()
 
+    @property
+    def n_columns(self) -> int:
+        """Tasks (times models)."""
+        return int(np.prod(self.estimates["ace"].shape[1:]))
+
+    def tells_columns_together(self, members: Codes) -> bool:
+        """Return whether it is known how these estimates correlate, or that they do
+        not: of several tasks a covariance of contrasts does not say it.
+        """
+        e = self.estimates
+        if self.units is not None or not np.ptp(members % self.n_columns):
+            return True
+        if "factor" in e:
+            return not is_factor_by_arm(e)
+        return "covariance" not in e
+
     def factor_of(self, members: Codes) -> Array | None:
         """Return a factor (G, m) of the correlation of estimates with se > 0; None
         where errors are independent.
         """
-        e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
-        row, column = np.divmod(members, n_columns)
-        several = bool((column != column[:1]).any())
-        if "factor" in e and not (several and is_factor_by_arm(e)):
+        e = self.estimates
+        row, column = np.divmod(members, self.n_columns)
+        if "factor" in e and not (np.ptp(column) and is_factor_by_arm(e)):
             return np.ascontiguousarray(e["factor"].to_numpy()).reshape(
                 e.sizes["cluster"], -1
             )[:, members]
@@ -241,11 +278,6 @@ class JointEstimates:
             return mean_ice(
                 scale_columns(self.units.of(members))[0], self.units.cluster
             ).factor
-        if several and ("factor" in e or "covariance" in e):
-            raise EstimateError(
-                "the estimates do not say how tasks (or models) correlate, which one "
-                "family over them needs"
-            )
         if "covariance" not in e:
             return None
         matrix = aligned_covariance(e["covariance"], "contrast", "contrast_").to_numpy()

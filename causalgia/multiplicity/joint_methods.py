@@ -1,11 +1,7 @@
-"""Joint p-values and bands of one family or curve, by bootstrap-t, multivariate t or
-sup-t.
-"""
+"""Bands of one family or curve, by multivariate t or sup-t, and its rare effects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +14,15 @@ from causalgia.effect_table import hall_coefficient, of_effects
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.request import FEW_CLUSTERS
-from causalgia.multiplicity.bootstrap_t import bootstrap_t_max, missed_share, rare_reach
-from causalgia.multiplicity.families import JointEstimates, Units, families
+from causalgia.multiplicity.bootstrap_t import missed_share, rare_reach
+from causalgia.multiplicity.families import JointEstimates
 from causalgia.multiplicity.maxima import (
     check_enough_draws,
+    largest_among,
     purpose_generator,
     rows_per_block,
 )
-from causalgia.multiplicity.multivariate_t import multivariate_t_max
+from causalgia.multiplicity.multivariate_t import equicoordinate
 from causalgia.numerics.moments import (
     ENOUGH,
     root_sum_squares,
@@ -41,182 +38,42 @@ _SMALL = 1e-6
 _CHANCE = 4.5
 
 
-@dataclass(frozen=True)
-class JointResult:
-    """P-values and band of the m members of a family, each of shape ``(m,)``.
-
-    Attributes
-    ----------
-    p_single_step, p_step_down
-        Adjusted p of no effect: the first is below ``1 - ci_prob`` where the band
-        excludes it.
-    half_width
-        Of the simultaneous band, on the scale of the ACE; for a ratio on that of its
-        logarithm.
-    critical
-        The same in standard errors; for members without spread the critical value of
-        the others.
-    """
-
-    p_single_step: Array
-    p_step_down: Array
-    half_width: Array
-    critical: Array
-
-
-def by_bootstrap(
-    units: Units,
-    members: Codes,
-    *,
-    se: Array,
-    ci_prob: float,
-    n_draws: int,
-    key: int,
-    curve: bool = False,
-) -> JointResult:
-    """Test a family by the bootstrap-t of the largest ``|t|``."""
-    found = bootstrap_t_max(
-        units.of(members),
-        units.cluster,
-        n_draws=n_draws,
-        ci_prob=ci_prob,
-        rng=key,
-        curve=curve,
-    )
-    own = found.rare & (se > 0)
-    critical = np.divide(
-        found.half_width, se, out=np.full(len(se), found.critical), where=own
-    )
-    return JointResult(
-        found.p_single_step, found.p_step_down, found.half_width, critical
-    )
-
-
-def bootstrap_by_family(
-    joint: JointEstimates,
-    units: Units,
-    family: str | Sequence[Codes] | None,
-    *,
-    ci_prob: float,
-    n_draws: int,
-    key: int,
-) -> JointResult:
-    """Test every family of the estimates by the bootstrap-t of their units; each array
-    in the shape of ``ace``. `family` names families, or gives the rows of each.
-    """
-    se = joint.working_scale(ci_prob).error
-    flat = np.empty((4, se.size))
-    rows: Iterable[Codes] = (
-        families(joint.estimates, family, se.shape)
-        if family is None or isinstance(family, str)
-        else family
-    )
-    for members in rows:
-        found = by_bootstrap(
-            units,
-            members,
-            se=se.ravel()[members],
-            ci_prob=ci_prob,
-            n_draws=n_draws,
-            key=key,
-        )
-        flat[:, members] = (
-            found.p_single_step,
-            found.p_step_down,
-            found.half_width,
-            found.critical,
-        )
-    return JointResult(*flat.reshape(4, *se.shape))
-
-
-def by_multivariate_t(
+def dunnett(
     joint: JointEstimates, members: Codes, *, ci_prob: float, key: int
-) -> JointResult:
-    """Test a family by the multivariate t of the estimates' correlation; t of different
-    df are each mapped to z.
+) -> Array:
+    """Return the critical values of a family by the multivariate t of the estimates'
+    correlation; with different df that of z, mapped to each t.
 
-    Independent errors share no scale either: their maximum is Sidak's.
+    Independent errors share no scale either: their maximum is Sidak's. Members without
+    spread have the value of one t. Where it is not known how tasks correlate, each
+    takes an equal part of the error.
     """
-    effect, se, df = (x[members] for x in joint.tested(ci_prob))
+    if not joint.tells_columns_together(members):
+        column = members % joint.n_columns
+        tasks = np.unique(column)
+        critical = np.empty(len(members))
+        for one in tasks:
+            critical[column == one] = dunnett(
+                joint,
+                members[column == one],
+                ci_prob=1 - (1 - ci_prob) / len(tasks),
+                key=key,
+            )
+        return critical
+    _, se, df = (x[members] for x in joint.tested(ci_prob))
     vary = se > 0
-    p = np.where(effect == 0, 1.0, 0.0)
-    single, down, critical = (
-        p.copy(),
-        p,
-        np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64),
-    )
-    if vary.any():
-        with np.errstate(over="ignore"):
-            t = np.minimum(np.abs(effect[vary]) / se[vary], 1e100)
-        factor = joint.factor_of(members[vary])
-        if factor is None:
-            p_raw = 2 * special.stdtr(df[vary], -t)
-            single[vary], down[vary] = (
-                _adjust_independent(p_raw, "sidak"),
-                _adjust_independent(p_raw, "holm-sidak"),
-            )
-            critical[vary] = special.stdtrit(
-                df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2
-            )
-        elif not np.allclose(df[vary], df[vary][0], rtol=1e-9):
-            z = -special.ndtri(np.maximum(special.stdtr(df[vary], -t), 1e-300))
-            max_t = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
-            critical[vary] = -special.stdtrit(df[vary], special.ndtr(-max_t.critical))
-            single[vary], down[vary] = max_t.p_single_step, max_t.p_step_down
-        else:
-            max_t = multivariate_t_max(
-                t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key
-            )
-            critical[vary] = max_t.critical
-            single[vary], down[vary] = max_t.p_single_step, max_t.p_step_down
-    return JointResult(single, down, critical * se, critical)
-
-
-def _adjust_independent(p: Array, method: str) -> Array:
-    from statsmodels.stats.multitest import multipletests
-
-    return np.asarray(
-        multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1]
-    )
-
-
-def bootstrap_or_bound(
-    n_clusters: int | None, *, bounds: str, takes: str
-) -> tuple[str, str | None]:
-    """Return ``"bootstrap_t"`` with 20 clusters or more to resample, else a bound that
-    needs none, and the reason.
-
-    A resample of few clusters often consists of two or three of them, whose t is
-    unbounded: the critical value for 12 normal contrasts is 18.5 of 5 clusters, where
-    Bonferroni's t has 5.9, 4.5 and 3.8 of 10, 3.3 and 3.3 of 20.
-
-    Parameters
-    ----------
-    n_clusters
-        Clusters to resample; None where there are estimates only.
-    bounds, takes
-        The method used instead (``"holm"``), and its description in the note ("adjusted
-        by Holm").
-
-    Examples
-    --------
-    >>> bootstrap_or_bound(20, bounds="holm", takes="adjusted by Holm")
-    ('bootstrap_t', None)
-    >>> bootstrap_or_bound(11, bounds="holm", takes="adjusted by Holm")[1]
-    'adjusted by Holm, which assumes that each t-test is valid: 11 clusters are too few to resample (20 or more)'
-    """
-    if n_clusters is None:
-        return (
-            bounds,
-            f"{takes}, which assumes that each t-test is valid: estimates have no "
-            "units to resample",
-        )
-    if n_clusters >= FEW_CLUSTERS:
-        return "bootstrap_t", None
-    return bounds, (
-        f"{takes}, which assumes that each t-test is valid: {n_clusters} clusters are "
-        f"too few to resample ({FEW_CLUSTERS} or more)"
-    )
+    critical = np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
+    if not vary.any():
+        return critical
+    factor, of = joint.factor_of(members[vary]), df[vary]
+    if factor is None:
+        critical[vary] = special.stdtrit(of, 0.5 + ci_prob ** (1 / len(of)) / 2)
+    elif not np.allclose(of, of[0], rtol=1e-9):
+        z = equicoordinate(factor, ci_prob=ci_prob, rng=key)
+        critical[vary] = -special.stdtrit(of, special.ndtr(-z))
+    else:
+        critical[vary] = equicoordinate(factor, float(of[0]), ci_prob=ci_prob, rng=key)
+    return critical
 
 
 class Rarity(NamedTuple):
@@ -301,10 +158,16 @@ def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
 
 
 def sup_t(
-    joint: JointEstimates, members: Codes, *, ci_prob: float, n_draws: int, key: int
+    joint: JointEstimates,
+    members: Codes,
+    curve: Codes,
+    *,
+    ci_prob: float,
+    n_draws: int,
+    key: int,
 ) -> tuple[Array, Array]:
-    """Return half-widths of the band of a curve, and the same in standard errors (those
-    of one t where it is exact).
+    """Return half-widths of the band of curves, and the same in standard errors (those
+    of one t where it is exact); `curve` numbers the curve of each member.
 
     Where eight or fewer of 20 or more clusters differ from the others, the effect has
     no t, and is bounded by its rarity: that number gives an upper limit of the share of
@@ -335,7 +198,7 @@ def sup_t(
         half[common] = critical[common] * se[common]
     if rare.any():
         reach, u, n = (
-            float(joint.numbers("largest_ice")[members].max()),
+            largest_among(joint.numbers("largest_ice")[members], curve)[rare],
             differing[rare],
             int(n_clusters[rare][0]),
         )
@@ -346,8 +209,10 @@ def sup_t(
     return half, critical
 
 
-def rare_in_arms(joint: JointEstimates, members: Codes, *, ci_prob: float) -> Array:
-    """Return the rule-of-three half-widths of a parallel trial's curve: 0 where more
+def rare_in_arms(
+    joint: JointEstimates, members: Codes, curve: Codes, *, ci_prob: float
+) -> Array:
+    """Return the rule-of-three half-widths of a parallel trial's curves: 0 where more
     than eight units differ.
 
     The effects of units are not known, and how many differ follows from the skewness:
@@ -361,7 +226,7 @@ def rare_in_arms(joint: JointEstimates, members: Codes, *, ci_prob: float) -> Ar
     u = np.where(still, 0, np.rint(1 / np.maximum(a, _SMALL) ** 2)).astype(np.intp)
     rare, half = (u <= FEW) & (n >= FEW_CLUSTERS / 2), np.zeros(len(members))
     if rare.any():
-        reach = float(joint.numbers("largest_ice")[members].max())
+        reach = largest_among(joint.numbers("largest_ice")[members], curve)[rare]
         limit = rare_reach(
             reach, u[rare], int(n[rare].min()), len(members), ci_prob=ci_prob
         )

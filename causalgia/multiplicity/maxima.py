@@ -1,16 +1,13 @@
-"""Maximum statistics: single-step and step-down p-values from blocks of draws."""
+"""Maximum statistics: critical values from blocks of draws."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from causalgia.checks import MOST_DRAWS, converts_to_float, is_draws, why_no_numbers
-from causalgia.compiled import njit
 from causalgia.errors import EstimateError, quoted
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Codes
@@ -18,42 +15,6 @@ from causalgia.types import Array, Codes
 Block = npt.NDArray[np.floating]
 
 _BLOCK_BYTES = 2**23
-
-
-FLOAT32_SLACK = 2e-6
-"""Relative difference within which a draw ties with what was observed; ties count."""
-
-
-@dataclass(frozen=True)
-class MaxT:
-    """Contrasts tested against the maximum over all of them, by draws from a reference
-    distribution.
-
-    Attributes
-    ----------
-    observed
-        The statistic of each contrast (absolute where the test is two-sided), shape
-        ``(K,)``.
-    p_raw, p_single_step, p_step_down
-        p of each contrast by itself; against the maximum over all; against the maximum
-        over those no larger (Westfall & Young), made monotone. Shape ``(K,)``.
-    critical
-        The value that the maximum exceeds with probability ``1 - ci_prob``, on the
-        scale of `observed`.
-    maxima
-        The maximum of each draw in ascending order, shape ``(B,)``.
-
-    Notes
-    -----
-    p is ``(1 + #) / (1 + B)``.
-    """
-
-    observed: Array
-    p_raw: Array
-    p_single_step: Array
-    p_step_down: Array
-    critical: float
-    maxima: Array
 
 
 def rows_per_block(n_rows: int, n_columns: int, n_draws: int) -> int:
@@ -68,84 +29,50 @@ def rows_per_block(n_rows: int, n_columns: int, n_draws: int) -> int:
     return int(min(max(16, min(fit, 1024)), n_draws))
 
 
-def against_maxima(
-    observed: Array,
-    blocks: Iterable[Block],
-    *,
-    ci_prob: float,
-) -> MaxT:
-    """Count the draws that reach each observed statistic, alone and through successive
-    maxima.
+def quantile_of_maxima(blocks: Iterable[Block], ci_prob: float) -> tuple[float, Array]:
+    """Return the value that the maximum over rows exceeds with probability
+    ``1 - ci_prob``, and the maximum of each draw in ascending order.
 
     Parameters
     ----------
-    observed
-        Statistics, shape ``(K,)``.
     blocks
-        Draws of the same statistics in the order of `descending_order`, shape
-        ``(K, b)`` each.
+        Draws of K statistics, shape ``(K, b)`` each.
     ci_prob
-        Probability of the band. The critical value is read at it.
+        The probability.
 
     Raises
     ------
     EstimateError
         If there are too few draws for `ci_prob`.
 
-    References
-    ----------
-    Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley. Ge, Dudoit &
-    Speed (2003), doi:10.1007/BF02595811. Phipson & Smyth (2010),
-    doi:10.2202/1544-6115.1585.
-
     Examples
     --------
     >>> draws = np.array([[2.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 2.0]])
-    >>> answer = against_maxima(np.array([2.0, 1.0]), [draws], ci_prob=0.5)
-    >>> answer.p_raw, answer.p_single_step, answer.p_step_down
-    (array([0.4, 0.6]), array([0.6, 1. ]), array([0.6, 0.6]))
+    >>> quantile_of_maxima([draws], 0.5)
+    (2.0, array([1., 1., 2., 2.]))
     """
-    order = descending_order(observed)
-    threshold = observed[order] - FLOAT32_SLACK * np.abs(observed[order])
-    alone, down = (
-        np.zeros(len(order), dtype=np.int64),
-        np.zeros(len(order), dtype=np.int64),
-    )
-    tops = []
-    for block in blocks:
-        top = np.empty(block.shape[1], block.dtype)
-        tally(
-            np.ascontiguousarray(block), threshold.astype(block.dtype), alone, down, top
-        )
-        tops.append(top.astype(np.float64))
+    tops = [block.max(axis=0).astype(np.float64) for block in blocks]
     maxima = np.sort(np.concatenate(tops))
-    single = len(maxima) - np.searchsorted(
-        maxima, threshold.astype(block.dtype), side="left"
-    )
-    shares = [(count + 1) / (len(maxima) + 1) for count in (alone, single, down)]
-    shares[2] = np.maximum.accumulate(shares[2])
-    back = np.argsort(order)
-    p_raw, p_single_step, p_step_down = (share[back] for share in shares)
-    n_draws = len(maxima)
-    rank = int(np.ceil(ci_prob * (n_draws + 1) * (1 - 1e-12)))
-    if rank > n_draws:
+    rank = int(np.ceil(ci_prob * (len(maxima) + 1) * (1 - 1e-12)))
+    if rank > len(maxima):
         raise EstimateError(
-            f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take "
+            f"{len(maxima)} draws are too few for ci_prob={ci_prob:g}; take "
             f"{int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
         )
-    critical = float(maxima[rank - 1])
-    return MaxT(observed, p_raw, p_single_step, p_step_down, critical, maxima)
+    return float(maxima[rank - 1]), maxima
 
 
-def descending_order(observed: Array) -> npt.NDArray[np.intp]:
-    """Return the order of the statistics from the largest down, ties as they come.
+def largest_among(values: Array, group: Codes) -> Array:
+    """Return the largest value of the group of each.
 
     Examples
     --------
-    >>> descending_order(np.array([1.0, 3.0, 1.0]))
-    array([1, 0, 2])
+    >>> largest_among(np.array([1.0, 3.0, 2.0]), np.array([0, 0, 1]))
+    array([3., 3., 2.])
     """
-    return np.argsort(-observed, kind="stable")
+    largest = np.full(int(group.max()) + 1, -np.inf)
+    np.maximum.at(largest, group, values)
+    return largest[group]
 
 
 _CHUNK_BYTES = 2**22
@@ -260,52 +187,18 @@ def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=derive(key, purpose)))
 
 
-def check_count(n_draws: int, argument: str) -> None:
-    """Raise unless the number of draws is a whole number from 1 to 10^8."""
+def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
+    """Raise unless the number of draws is a positive integer large enough for
+    `ci_prob`.
+    """
     if not is_draws(n_draws):
         raise EstimateError(
             f"{argument}={quoted(n_draws)} is not a number of draws, 1 to "
             f"{MOST_DRAWS:,}"
         )
-
-
-def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
-    """Raise unless the number of draws is a positive integer large enough for
-    `ci_prob`.
-    """
-    check_count(n_draws, argument)
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(
             f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take "
             f"{needed} or more"
         )
-
-
-@njit(nogil=True)
-def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
-    """Count the draws that reach the bar of each row: each row `alone`, and the maximum
-    over rows from it (`down`).
-
-    Parameters
-    ----------
-    block
-        Draws of statistics, (K, b), the largest observed one first.
-    bar
-        Threshold of each row, (K,), of the same type.
-    alone, down
-        Counts so far, (K,) int64.
-    top
-        Output: the maximum of each draw over all rows, (b,).
-    """
-    top[:] = -np.inf
-    for i in range(block.shape[0] - 1, -1, -1):
-        row, limit, by_itself, from_below = block[i], bar[i], 0, 0
-        for j in range(row.size):
-            value, most = row[j], top[j]
-            most = value if value > most else most
-            top[j] = most
-            by_itself += value >= limit
-            from_below += most >= limit
-        alone[i] += by_itself
-        down[i] += from_below

@@ -1,110 +1,68 @@
-"""Maximum of a multivariate t: single-step and step-down p-values, and critical
-values.
-"""
+"""Maximum of a multivariate t: critical values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy import linalg, special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.maxima import (
     Block,
-    against_maxima,
-    descending_order,
     purpose_generator,
+    quantile_of_maxima,
     rows_per_block,
 )
 from causalgia.numerics.moments import root_sum_squares
 from causalgia.streams import RNG
 from causalgia.types import Array
 
-Alternative: TypeAlias = Literal["two-sided", "greater"]
-
 N_SIMULATED = 2**16 - 1
 _LARGEST_MATRIX = 1_000
 _MANY_LOADINGS, _FEW_LOADINGS = 64, 8
-_INTEGRATION_ERROR = 1e-6
 _LEAST_DF = 0.1  # below, s = sqrt(chi2 / df) has quantiles that no float holds
 _WIDEST_PANEL = 1.5  # of log s
 
 
-@dataclass(frozen=True)
-class MultivariateT:
-    """Contrasts tested against the distribution of the largest ``|t|`` under their
-    correlation and df.
-
-    Attributes
-    ----------
-    p_raw, p_single_step, p_step_down
-        p of each contrast by itself; against the maximum over all; free step-down:
-        against the maximum over those no larger, made monotone. Shape ``(K,)``.
-    critical
-        The c with ``P(max <= c) = ci_prob``.
-    how
-        ``"quadrature"``, ``"quasi-Monte-Carlo"`` or ``"simulation"``.
-    """
-
-    p_raw: Array
-    p_single_step: Array
-    p_step_down: Array
-    critical: float
-    how: str
-
-
-def multivariate_t_max(
-    t: Array,
-    factor: Array,
-    df: float = np.inf,
-    *,
-    ci_prob: float = 0.95,
-    alternative: Alternative = "two-sided",
-    rng: RNG = 0,
-) -> MultivariateT:
-    """Test t statistics against the maximum of a multivariate t with their correlation.
+def equicoordinate(
+    factor: Array, df: float = np.inf, *, ci_prob: float = 0.95, rng: RNG = 0
+) -> float:
+    """Return the c that the largest ``|t|`` of K correlated t statistics stays below
+    with probability `ci_prob`.
 
     T is correlated normals over one common ``sqrt(chi2_df / df)``, the usual
     approximation where each t has its own variance. With one control and independent
-    arms this is Dunnett's test, and exact.
+    arms c is Dunnett's, and exact.
 
     Parameters
     ----------
-    t
-        Statistics, shape ``(K,)``.
     factor
         Factor of their correlation, shape ``(G, K)``: ``R = factor' factor`` after its
         columns are scaled to length 1. `correlation_factor` factors a matrix.
     df
         Degrees of freedom of the common scale; infinite: normal.
     ci_prob
-        Probability of the band.
-    alternative
-        ``"two-sided"`` or ``"greater"``.
+        Probability of the intervals.
     rng
         Seed (0 is a seed), Generator or SeedSequence. For quasi-random points and
         simulation.
 
     Returns
     -------
-    MultivariateT
+    float
         By quadrature, to about 1e-9, where R is a product ``l_i l_j`` of at most 64
         contrasts (1,000 where they have 8 different l or fewer); to about 2e-5 by
         Genz's transformation for other positive definite R of at most 24 contrasts;
-        else by 65,535 simulated maxima, with p = (1 + #) / (1 + B). A p is never
-        outside Bonferroni's bounds, from p_raw to K p_raw.
+        else by 65,535 simulated maxima.
 
     Raises
     ------
     EstimateError
-        If shapes differ, a number is not finite, a column of the factor is 0, df or
-        ci_prob is out of range, or df is so small that the critical value cannot be
-        integrated: below about .1 for 2 contrasts, .2 for 4, .5 for 30.
+        If the factor is not one of K numbers with a variance each, df or ci_prob is out
+        of range, or df is so small that the value cannot be integrated: below about .1
+        for 2 contrasts, .2 for 4, .5 for 30.
 
     References
     ----------
@@ -113,85 +71,16 @@ def multivariate_t_max(
 
     Examples
     --------
-    >>> factor = correlation_factor(np.full((3, 3), 0.5) + 0.5 * np.eye(3))
-    >>> answer = multivariate_t_max(np.array([3.0, 1.0, -2.2]), factor, 20.0)
-    >>> (
-    ...     answer.p_single_step.round(4),
-    ...     answer.p_step_down.round(4),
-    ...     round(answer.critical, 4),
-    ... )
-    (array([0.0188, 0.6327, 0.0984]), array([0.0188, 0.3293, 0.0716]), 2.5403)
-    """
-    unit = _unit_columns(t, factor, df, ci_prob)
-    stat = np.abs(t) if alternative == "two-sided" else np.asarray(t, dtype=float)
-    one = special.ndtr(-stat) if np.isinf(df) else special.stdtr(df, -stat)
-    p_raw = np.asarray(2 * one if alternative == "two-sided" else one)
-    inside, how = _max_distribution(unit, df, alternative, rng)
-    if inside is None:
-        return _simulate_maxima(stat, p_raw, unit, df, ci_prob, alternative, rng)
-    order, everything = descending_order(stat), np.arange(len(stat))
-    critical = _solve_critical(
-        lambda c: inside(c, everything), len(order), df, ci_prob, alternative
-    )
-    single, down = np.empty_like(p_raw), np.empty_like(p_raw)
-    for rank, k in enumerate(order):
-        single[k] = _within_bonferroni(
-            1 - inside(stat[k], everything), p_raw[k], len(order)
-        )
-        down[k] = _within_bonferroni(
-            1 - inside(stat[k], order[rank:]), p_raw[k], len(order) - rank
-        )
-    down[order] = np.maximum.accumulate(down[order])
-    return MultivariateT(p_raw, single, down, critical, how)
-
-
-def equicoordinate(
-    correlation: Array,
-    df: float = np.inf,
-    *,
-    ci_prob: float = 0.95,
-    alternative: Alternative = "two-sided",
-    rng: RNG = 0,
-) -> float:
-    """Return the c that the largest of K correlated t statistics stays below with
-    probability `ci_prob`.
-
-    Parameters
-    ----------
-    correlation
-        Their correlation, shape ``(K, K)``.
-    df, alternative
-        As in `multivariate_t_max`, whose `critical` this is.
-    ci_prob
-        Probability of the intervals.
-    rng
-        Seed (0 is a seed), Generator or SeedSequence.
-
-    Raises
-    ------
-    EstimateError
-        If the matrix is not a correlation, or df or ci_prob is out of range.
-
-    References
-    ----------
-    Dunnett (1955), doi:10.1080/01621459.1955.10501294.
-
-    Examples
-    --------
     >>> round(equicoordinate(np.eye(2)), 4), round(equicoordinate(np.eye(1), 10.0), 4)
     (2.2365, 2.2281)
     """
-    factor = correlation_factor(correlation)
-    unit = _unit_columns(np.zeros(factor.shape[1]), factor, df, ci_prob)
-    inside, _ = _max_distribution(unit, df, alternative, rng)
-    n = unit.shape[1]
+    unit = _unit_columns(factor, df, ci_prob)
+    inside = _max_distribution(unit, df, rng)
     if inside is None:
-        zeros = np.zeros(n)
-        return _simulate_maxima(
-            zeros, zeros + 1, unit, df, ci_prob, alternative, rng
-        ).critical
-    everything = np.arange(n)
-    return _solve_critical(lambda c: inside(c, everything), n, df, ci_prob, alternative)
+        columns = np.ascontiguousarray(unit.T, dtype=np.float32)
+        draw = purpose_generator(rng, "multivariate_t")
+        return quantile_of_maxima(_draw_statistics(columns, df, draw), ci_prob)[0]
+    return _solve_critical(inside, unit.shape[1], df, ci_prob)
 
 
 def correlation_factor(correlation: Array) -> Array:
@@ -229,59 +118,28 @@ def correlation_factor(correlation: Array) -> Array:
     return np.asarray((vectors[:, positive] * np.sqrt(values[positive])).T)
 
 
-_MaxDistribution: TypeAlias = Callable[[float, npt.NDArray[np.intp]], float]
-
-
 def _max_distribution(
-    unit: Array, df: float, alternative: Alternative, rng: RNG
-) -> tuple[_MaxDistribution | None, str]:
-    """Return P(maximum over a subset <= c) as a function of (c, subset), and the
-    method; None where it is simulated.
-    """
-    n, two_sided = unit.shape[1], alternative == "two-sided"
+    unit: Array, df: float, rng: RNG
+) -> Callable[[float], float] | None:
+    """Return P(maximum <= c) as a function of c; None where it is simulated."""
+    n = unit.shape[1]
     if n > _LARGEST_MATRIX:
-        return None, "simulation"
+        return None
     correlation = unit.T @ unit
     np.fill_diagonal(correlation, 1.0)
     loadings = product_loadings(correlation)
     if loadings is not None and (
         n <= _MANY_LOADINGS or len(np.unique(loadings)) <= _FEW_LOADINGS
     ):
-        return lambda c, which: product_probability(
-            c, loadings[which], df, two_sided
-        ), "quadrature"
+        return lambda c: product_probability(c, loadings, df)
     if n > MAX_GENZ or np.linalg.eigvalsh(correlation)[0] < 1e-6:
-        return None, "simulation"
-
+        return None
     points = cube_points(n, purpose_generator(rng, "genz"))
-    return lambda c, which: genz_probability(
-        c, correlation[np.ix_(which, which)], df, two_sided, points
-    ), "quasi-Monte-Carlo"
-
-
-def _simulate_maxima(
-    stat: Array,
-    p_raw: Array,
-    unit: Array,
-    df: float,
-    ci_prob: float,
-    alternative: Alternative,
-    rng: RNG,
-) -> MultivariateT:
-    columns = np.ascontiguousarray(unit[:, descending_order(stat)].T, dtype=np.float32)
-    blocks = _draw_statistics(
-        columns, df, alternative, purpose_generator(rng, "multivariate_t")
-    )
-    answer = against_maxima(stat, blocks, ci_prob=ci_prob)
-    single, down = (
-        np.clip(p, p_raw, np.minimum(len(stat) * p_raw, 1))
-        for p in (answer.p_single_step, answer.p_step_down)
-    )
-    return MultivariateT(p_raw, single, down, answer.critical, "simulation")
+    return lambda c: genz_probability(c, correlation, df, points)
 
 
 def _draw_statistics(
-    columns: Block, df: float, alternative: Alternative, draw: np.random.Generator
+    columns: Block, df: float, draw: np.random.Generator
 ) -> Iterator[Block]:
     n, size = (
         columns.shape[1],
@@ -295,15 +153,7 @@ def _draw_statistics(
                 :, None
             ]
         drawn = columns @ normals.T
-        yield np.abs(drawn, out=drawn) if alternative == "two-sided" else drawn
-
-
-def _within_bonferroni(p: float, alone: float, n_contrasts: int) -> float:
-    """Clip p to Bonferroni's bounds; below the error of integration return the upper
-    bound.
-    """
-    most = min(n_contrasts * alone, 1.0)
-    return most if most <= _INTEGRATION_ERROR else float(np.clip(p, alone, most))
+        yield np.abs(drawn, out=drawn)
 
 
 def _tail_quantile(tail: float, df: float) -> float:
@@ -315,10 +165,9 @@ def _solve_critical(
     n: int,
     df: float,
     ci_prob: float,
-    alternative: Alternative,
 ) -> float:
     """Find the critical value between that of one contrast and Bonferroni's."""
-    tail = (1 - ci_prob) / (2 if alternative == "two-sided" else 1)
+    tail = (1 - ci_prob) / 2
     low, high = _tail_quantile(tail, df), _tail_quantile(tail / n, df)
     if n == 1:
         return low
@@ -343,14 +192,12 @@ def _solve_critical(
     )
 
 
-def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:
+def _unit_columns(factor: Array, df: float, ci_prob: float) -> Array:
     f = np.asarray(factor, dtype=float)
-    if f.ndim != 2 or f.shape[1] == 0 or np.shape(t) != (f.shape[1],):
+    if f.ndim != 2 or f.shape[1] == 0 or not np.isfinite(f).all():
         raise EstimateError(
-            f"t has shape {np.shape(t)} and the factor {f.shape}; give (K,) and (G, K)"
+            f"the factor has shape {f.shape} or is not finite; give numbers (G, K)"
         )
-    if not (np.isfinite(f).all() and np.isfinite(t).all()):
-        raise EstimateError("a statistic or its correlation is not finite")
     if not df > 0:
         raise EstimateError(
             f"df={quoted(df)} is not positive",
@@ -414,9 +261,9 @@ def product_loadings(correlation: Array) -> Array | None:
     )
 
 
-def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -> float:
-    """Return ``P(max_k |T_k| <= c)``, or of ``max_k T_k``, for T multivariate t with
-    correlation ``l_i l_j``.
+def product_probability(c: float, loadings: Array, df: float) -> float:
+    """Return ``P(max_k |T_k| <= c)`` for T multivariate t with correlation
+    ``l_i l_j``.
 
     ``T_k = (sqrt(1 - l_k^2) e_k - l_k z) / s`` with one normal z and one s in common:
     given both, the T are independent, and Gauss-Legendre panels integrate over the two.
@@ -428,7 +275,7 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
     Examples
     --------
     >>> (
-    ...     round(product_probability(2.0, np.zeros(2), np.inf, True), 6),
+    ...     round(product_probability(2.0, np.zeros(2), np.inf), 6),
     ...     round(0.9544997361**2, 6),
     ... )
     (0.91107, 0.91107)
@@ -441,8 +288,7 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
         spread = np.sqrt(1 - loading**2)
         upper = (loading * z[:, None] + c * scale) / spread
         one = special.ndtr(upper)
-        if two_sided:
-            one -= special.ndtr((loading * z[:, None] - c * scale) / spread)
+        one -= special.ndtr((loading * z[:, None] - c * scale) / spread)
         inside *= one**times
     normal = weight * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     return float(normal @ inside @ density)
@@ -494,9 +340,7 @@ def cube_points(n_dims: int, generator: np.random.Generator) -> Array:
     )
 
 
-def genz_probability(
-    c: float, correlation: Array, df: float, two_sided: bool, points: Array
-) -> float:
+def genz_probability(c: float, correlation: Array, df: float, points: Array) -> float:
     """Return the probability of `product_probability` for any positive definite
     correlation.
 
@@ -511,8 +355,6 @@ def genz_probability(
         Positive definite, shape ``(K, K)``.
     df
         Degrees of freedom of the common scale; infinite: normal.
-    two_sided
-        Whether ``|T|`` is bounded, or T.
     points
         Points of the unit cube, K columns or more.
 
@@ -528,11 +370,9 @@ def genz_probability(
     Examples
     --------
     >>> half = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
-    >>> exact = product_probability(2.0, np.full(3, np.sqrt(0.5)), 10.0, True)
+    >>> exact = product_probability(2.0, np.full(3, np.sqrt(0.5)), 10.0)
     >>> abs(
-    ...     genz_probability(
-    ...         2.0, half, 10.0, True, cube_points(3, np.random.default_rng(0))
-    ...     )
+    ...     genz_probability(2.0, half, 10.0, cube_points(3, np.random.default_rng(0)))
     ...     - exact
     ... ) < 1e-4
     True
@@ -546,7 +386,7 @@ def genz_probability(
     inside = np.ones(len(points))
     for k in range(n):
         middle = root[k, :k] @ before[:k]
-        low = special.ndtr((-limit - middle) / root[k, k]) if two_sided else 0.0
+        low = special.ndtr((-limit - middle) / root[k, k])
         width = special.ndtr((limit - middle) / root[k, k]) - low
         inside *= width
         if k + 1 < n:

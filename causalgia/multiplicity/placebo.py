@@ -8,7 +8,6 @@ sequences.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,14 +16,14 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.checks import is_real
+from causalgia.choices import LEAST_PLACEBOS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.families import estimates_of
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.types import Array, Codes, EstimateTable, Mask
+from causalgia.types import Array, EstimateTable, Mask
 
-LEAST_IN_A_REGION = 40
 _FENCES = 5.0
 _CENTRAL_SHARE = 0.95
 _AT_90 = float(ndtri(0.9))
@@ -400,7 +399,7 @@ def _rank_p_values(values: Array, placebos: Mask) -> Array:
 def _check_n_placebos(n: int, share: Any) -> None:
     if not is_real(share) or not 0 < float(share) < 1:
         raise EstimateError(f"share={quoted(share)} is not between 0 and 1")
-    needed = max(LEAST_IN_A_REGION, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
+    needed = max(LEAST_PLACEBOS, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:
         raise EstimateError(
             f"a region of placebos needs {needed} of them for a share of "
@@ -498,75 +497,3 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
         for side in ("above", "below")
     )
     return np.minimum(2 * above, 1.0), np.minimum(2 * below, 1.0)
-
-
-def placebos_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
-    """Return the number of placebos needed to distinguish R of K effects that lie
-    beyond every placebo.
-
-    The least doubled p among M placebos is ``2 / (M + 1)``, and R of K effects have to
-    be at ``alpha R / K``.
-
-    Examples
-    --------
-    >>> (
-    ...     placebos_needed(1, 1, 0.05),
-    ...     placebos_needed(10, 1, 0.05),
-    ...     placebos_needed(10, 5, 0.05),
-    ... )
-    (39, 399, 79)
-    """
-    return math.ceil(round(2 * n_effects / (alpha * n_beyond), 6)) - 1
-
-
-def resolution_note(
-    estimates: xr.Dataset,
-    could_be: Mask,
-    alpha: float,
-    *,
-    families: Sequence[Codes] | None = None,
-    open_to: Mask | None = None,
-    error: str = "fdr",
-) -> str | None:
-    """Return a note where effects lie beyond the region but the placebos are too few to
-    distinguish them.
-
-    Parameters
-    ----------
-    estimates
-        Estimates with placebos.
-    could_be
-        Which effects lie beyond the region by tests and have no verdict, of the shape
-        of ``ace``.
-    alpha
-        Error rate of the directions.
-    families
-        Flat positions of the rows of each family; None: all rows are one.
-    open_to
-        Which rows are open to a direction, among which q is taken, of the shape of
-        ``ace``; None: all.
-    error
-        ``"fdr"``, ``"fwer"`` (Holm's, over both p of each row) or ``"each"``.
-    """
-    classes, placebo = placebo_classes(estimates), is_placebo(estimates)
-    m = min(int(placebo[rows].sum()) for rows in classes)
-    counted = np.repeat(~placebo, could_be[0].size)
-    lacking = counted & could_be.ravel()
-    opened = counted & (True if open_to is None else open_to.ravel())
-    needed, beyond, k = 0, 0, 0
-    for rows in [np.arange(could_be.size)] if families is None else families:
-        n, tested = int(lacking[rows].sum()), int(opened[rows].sum())
-        if error == "fwer":
-            tested = int(counted[rows].sum())
-        if n:
-            by_rate = {"fdr": (tested, n), "fwer": (2 * tested, 1), "each": (1, 1)}
-            words = placebos_needed(*by_rate[error], alpha)
-            needed, beyond, k = max((needed, beyond, k), (words, n, tested))
-    if m >= needed:
-        return None
-    return (
-        f"{beyond} of {k:,} effects lie beyond the region of placebos and are "
-        f"undecided: with {m} placebos no p-value of a direction is below "
-        f"{2 / (m + 1):.2g}; {needed:,} placebos are needed to find {beyond} of {k:,} "
-        "effects"
-    )

@@ -15,13 +15,14 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits
-from causalgia.choices import AGAINST_PLACEBOS
+from causalgia.choices import AGAINST_PLACEBOS, placebos_for_ranks
 from causalgia.effects.scales import FUNCTION
 from causalgia.errors import (
     EstimateError,
     quoted,
 )
 from causalgia.estimation._from_effects import with_aligned_covariance
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.placebo import (
     placebo_classes,
@@ -31,7 +32,7 @@ from causalgia.multiplicity.placebo import (
 )
 from causalgia.notes import with_notes
 from causalgia.ropes import Rope
-from causalgia.types import Array, Mask
+from causalgia.types import Array, Codes, Mask
 
 Words: TypeAlias = npt.NDArray[np.str_]
 _FEW_TASKS = 3
@@ -237,6 +238,8 @@ def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
         placebo_classes(effects),
         parsed.kind == "placebo outliers",
     )
+    if not outliers:
+        _check_ranks(effects, classes)
     for rows in classes:
         own = effects.isel(contrast=rows)
         with placebo_errors(parsed.value):
@@ -256,6 +259,23 @@ def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
         return Region(lower, upper, label, of_placebos=True)
     label = f"the central 95 % of {placebos}"
     return Region(lower, upper, label, of_placebos=True, by_rank=True)
+
+
+def _check_ranks(effects: xr.Dataset, classes: list[Codes]) -> None:
+    """Raise EstimateError where no contrast of the question could be found by its rank
+    among the placebos of its class.
+    """
+    placebo = is_placebo(effects)
+    asked = ~placebo
+    if "of_question" in effects.variables:
+        asked &= effects["of_question"].to_numpy()
+    k, m = int(asked.sum()), min(int(placebo[rows].sum()) for rows in classes)
+    if m < (needed := placebos_for_ranks(k)):
+        raise EstimateError(
+            f"rope='placebo' needs {needed:,} placebos for {k:,} "
+            f"contrast{'s' * (k != 1)}, and there are {m:,}",
+            argument="rope",
+        )
 
 
 def tasks_that_vary(estimates: xr.Dataset, rope: Rope) -> list[Any]:

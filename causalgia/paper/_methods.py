@@ -18,9 +18,13 @@ from causalgia._reporting._trial_report import (
     population_text,
     scale_text,
     versus,
-    without_missed_share,
 )
-from causalgia._reporting.effect_rows import Row, as_reportable, rows as rows_of
+from causalgia._reporting.effect_rows import (
+    Row,
+    as_reportable,
+    reading_order,
+    rows as rows_of,
+)
 from causalgia._reporting.table_formats import (
     format_effect,
     p_clause,
@@ -28,6 +32,7 @@ from causalgia._reporting.table_formats import (
     shrunken_effect,
 )
 from causalgia._reporting.verdict_sentences import (
+    effect_heading,
     has_shrunken,
     is_decided,
     is_simultaneous,
@@ -36,7 +41,7 @@ from causalgia._reporting.verdict_sentences import (
     verdict_method,
 )
 from causalgia.analysis_values import Prior
-from causalgia.attributes import about, attributes, has
+from causalgia.attributes import about, has
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, vocabulary
 from causalgia.effect_table import select_tasks
 from causalgia.errors import DataError, printable
@@ -83,8 +88,8 @@ _LAWS = {
 }
 _PROSE = (
     (
-        r"^mixed model \(outcome ~ arm[,;] ([^)]*) random\)",
-        r"a linear mixed model of all arms with \1 as random effects",
+        r"^GLS over the contrast's own arms",
+        "generalized least squares with a random unit over the arms of each contrast",
     ),
     (
         r"^mean ICE; s\^2 / n, t with n - 1 df",
@@ -245,7 +250,7 @@ def methods(
     >>> from causalgia.verdicts import decide
     >>> decided = decide(from_effects([1.4], se=[0.1], names=["GATA1"]), rope=(-0.1, 0.1))
     >>> print(methods(decided).results)
-    Of 1 effect, 1 is an increase. GATA1: ACE 1.40 (95 % interval [1.20, 1.60]); increases, above the ROPE ±0.1 \
+    Of 1 effect, 1 is an increase. GATA1: effect 1.40 (95 % interval [1.20, 1.60]); increases, above the ROPE ±0.1 \
 (q < 1e-4).
     """
     if isinstance(
@@ -253,16 +258,12 @@ def methods(
     ):  # of an answer
         x = decisions
     effects = select_tasks(as_reportable(x), task, place="methods: ")
-    attrs = dict(effects.attrs)
-    inference = _inference(effects)
-    if has(attrs).stopped and any("could be missed." in line for line in inference):
-        attrs.update(attributes(stopped=without_missed_share(about(attrs).stopped)))
     notes = list(map(_without_advice, notes_of(effects)))
     parts = [
         *_design(effects),
         *_estimand(effects),
-        *inference,
-        *trial_history(attrs),
+        *_inference(effects),
+        *trial_history(effects.attrs),
         *(f"{note[:1].upper()}{note[1:]}." for note in notes if note),
         *_software(effects.attrs),
     ]
@@ -336,11 +337,8 @@ def _table_of_others(effects: xr.Dataset, counts: str | None) -> list[str]:
     """
     attrs = effects.attrs
     if not has(attrs).method and not has(attrs).estimand:
-        what = (
-            "Effects (ACE) and their standard errors were given"
-            if "se" in effects
-            else "Effects (ACE) were given"
-        )
+        what = "Effects" if effect_heading(attrs) == "effect" else "Effects (ACE)"
+        what += f"{' and their standard errors' * ('se' in effects)} were given"
         scale = about(attrs, None).contrast_scale or about(attrs, None).scale
         return [
             f"{what}{f', on {scale}' if scale else ''}{f' ({counts})' if counts else ''}."
@@ -450,8 +448,7 @@ def _method_in_words(effects: xr.Dataset) -> str:
         return _FITS[fit[1]]
     for pattern, prose in _PROSE:
         method = re.sub(pattern, prose, method)
-    elsewhere = is_simultaneous(effects) or about(attrs, None).error == "sequence"
-    if elsewhere and is_decided(effects):
+    if about(attrs, None).error == "sequence" and is_decided(effects):
         method = re.sub(r"; t (?:has|on) [^;]*", "", method)
     return method
 
@@ -483,19 +480,13 @@ def _inference(effects: xr.Dataset) -> list[str]:
             f"Intervals are simultaneous at {level} ({band}, "
             f"{about(attrs).family}){tests}{alone}."
         ]
-    by = METHOD_NAMES.get(
-        str(about(attrs, None).adjust), str(about(attrs, None).adjust)
-    )
-    adjusted = (
-        f", adjusted over {about(attrs).family} ({by})" if has(attrs).adjust else ""
-    )
     what = (
         "Prediction intervals"
         if about(attrs, None).target == "next predictor"
         else "Intervals"
     )
     return [
-        f"{what} are at {level}, each by itself{tests}{adjusted}.",
+        f"{what} are at {level}, each by itself{tests}.",
         *_intervals_in_words(effects),
     ]
 
@@ -510,7 +501,7 @@ def _posterior(effects: xr.Dataset) -> list[str]:
     )
     how = f", computed by {by}" if by else ""
     n = f" ({int(about(attrs).n_draws):,} draws)" if about(attrs, None).n_draws else ""
-    what = "Shrunken effects are" if has_shrunken(effects) else "ACE is"
+    what = "Shrunken effects are" if has_shrunken(effects) else "The effect is"
     level = percent(float(about(attrs, 0.95).ci_prob))
     lines = [
         f"{what} the posterior mean of a hierarchical model"
@@ -555,14 +546,10 @@ def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
         )
         return [f"{directions}."]
     if about(attrs, None).error == "fwer":
-        by = (
-            "a simultaneous bootstrap-t band"
-            if is_simultaneous(effects)
-            else "Holm's method"
-        )
         alpha = 1 - float(about(attrs, 0.95).ci_prob)
         return [
-            f"The probability of any false verdict is at most {alpha:.3g}, by {by}."
+            f"The probability of any false verdict is at most {alpha:.3g}, by Holm's "
+            "method over both p of all rows."
         ]
     return []
 
@@ -599,13 +586,13 @@ def _software(attrs: Mapping[Any, Any]) -> list[str]:
 
 
 def _results_paragraph(effects: xr.Dataset) -> str:
-    table = [row for row in rows_of(effects) if not row["is_placebo"]]
-    null = null_value(effects)
-    shown = (
-        table
-        if len(table) <= _ARMS_WRITTEN_OUT
-        else sorted(table, key=lambda row: -abs(row["ace"] - null))[:_ARMS_WRITTEN_OUT]
-    )
+    every = rows_of(effects)
+    in_order = [every[i] for i in reading_order(effects)]
+    in_order = [row for row in in_order if not row["is_placebo"]]
+    shown = in_order[:_ARMS_WRITTEN_OUT]
+    table = [row for row in every if not row["is_placebo"]]
+    if len(shown) == len(table):
+        shown = table
     sentences = [_sentence(effects, row) for row in shown]
     if not is_decided(effects):
         more = len(table) - len(shown)
@@ -631,8 +618,8 @@ def _results_paragraph(effects: xr.Dataset) -> str:
         f"Of {len(table):,} effect{'s' if len(table) != 1 else ''}, "
         f"{', '.join(counts)}."
     )
-    largest = ["The largest:"] if len(shown) < len(table) else []
-    return " ".join([first, *largest, *sentences])
+    begins = ["The first of the table:"] if len(shown) < len(table) else []
+    return " ".join([first, *begins, *sentences])
 
 
 def _sentence(effects: xr.Dataset, row: Row) -> str:
@@ -646,7 +633,7 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
         f" {versus(attrs)} {about(attrs).control}" if about(attrs, None).control else ""
     )
     ace, interval = format_effect(row)
-    size = f"ACE {ace}"
+    size = f"{effect_heading(attrs)} {ace}"
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
         among = p_clause(row["p_matched"])
         size += f", exactly ({among} among {row['n_matched']:,} matched variants)"
@@ -659,12 +646,7 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
         size += f", shrunken {' '.join(shrunken_effect(row))}"
     claim = f"; {verdict_in_words(row, attrs)}" if is_decided(effects) else ""
     if not claim and "p" in row:
-        name = "p_adjusted" if "p_adjusted" in row else "p"
-        clause = p_clause(
-            row[name],
-            name="adjusted p" if name == "p_adjusted" else "p",
-            exact=bool(row.get("exact")),
-        )
+        clause = p_clause(row["p"], exact=bool(row.get("exact")))
         claim = f"; {clause}" if clause else ""
     return f"{row['contrast']}{control}{where}: {size}{claim}."
 

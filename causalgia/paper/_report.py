@@ -24,9 +24,9 @@ from causalgia._reporting.size_answers import is_size, size_report
 from causalgia._reporting.table_formats import markdown_table
 from causalgia._reporting.verdict_sentences import (
     is_decided,
-    missed_effects,
     region_in_words,
     tipping_report,
+    weakest_verdict,
 )
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import first_of
@@ -142,7 +142,7 @@ def report(
     ----------
     dataset
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from
-        `causalgia.estimate`, with or without `causalgia.adjust`; decisions from
+        `causalgia.estimate`; decisions from
         `causalgia.decide`; from `causalgia.tipping_point`; or from `causalgia.refute`:
         a line for each check, with its reason and cure.
         The `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`
@@ -159,7 +159,7 @@ def report(
         hits, and the elements off the line).
     rows
         ``"summary"``: of effects at most 20 contrasts, one line for the placebos, of
-        more than 30 tasks the 20 with the largest effects; ``"all"``: a line for each
+        more than 30 tasks the first 20 rows; ``"all"``: a line for each
         contrast, placebo and task, of a fit also the table of its elements.
     task
         Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
@@ -513,7 +513,7 @@ def _multiplicity(effects: xr.Dataset) -> str:
             f"{1 - float(about(attrs, 0.95).ci_prob):.3g}"
             f"{f', over {families}' if families else ''}"
         )
-    return f"{about(attrs).adjust}, {about(attrs).family}" if has(attrs).adjust else ""
+    return ""
 
 
 def _sizes(effects: xr.Dataset) -> str:
@@ -546,7 +546,7 @@ def _rare(effects: xr.Dataset) -> str:
         parts.append(
             f"one {whose} carries up to {most:.0f} % of the variance of an effect"
         )
-    parts += [missed] if (missed := missed_effects(effects)) else []
+    parts += [weakest] if (weakest := weakest_verdict(effects)) else []
     return "; ".join(parts)
 
 
@@ -654,7 +654,7 @@ ITEMS = (
     Item(
         "Analysis",
         "the error rate, and the family that it holds for",
-        "`cg.decide`, `cg.adjust`",
+        "`cg.decide`",
         _multiplicity,
     ),
     Item(
@@ -671,7 +671,7 @@ ITEMS = (
     ),
     Item(
         "Results",
-        "effects that few backgrounds carry, and those that could be missed",
+        "effects that few backgrounds carry, and what unseen ones would have to do",
         "`cg.report`",
         _rare,
     ),

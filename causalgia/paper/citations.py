@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import causalgia
 from causalgia._reporting.verdict_sentences import (
-    could_miss,
     is_decided,
     is_simultaneous,
+    weakest_verdict,
 )
 from causalgia.attributes import about, has
 from causalgia.effect_table import hall_coefficient
@@ -218,16 +218,6 @@ _WORKS = [
         "10.1080/01621459.1961.10482090",
     ),
     _article(
-        "benjamini2014selective",
-        "Benjamini, Yoav and Bogomolov, Marina",
-        "Selective inference on multiple families of hypotheses",
-        "Journal of the Royal Statistical Society: Series B",
-        2014,
-        "76",
-        "297--318",
-        "10.1111/rssb.12028",
-    ),
-    _article(
         "romano2005exact",
         "Romano, Joseph P. and Wolf, Michael",
         "Exact and approximate stepdown methods for multiple hypothesis testing",
@@ -316,7 +306,6 @@ _BY_ADJUSTMENT = {
     "bh": "benjamini1995controlling",
     "holm": "holm1979simple",
     "bonferroni": "dunn1961multiple",
-    "hierarchical": "benjamini2014selective",
     "bootstrap_t": "romano2005exact",
     "dunnett": "dunnett1955multiple",
     "fdr": "benjamini1995controlling",
@@ -379,7 +368,7 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
     if decided:
         keys.append("kruschke2018rejecting")
         keys.append("bates2023testing" if matched else "schuirmann1987comparison")
-        keys += ["hanley1983nothing"] if could_miss(effects) else []
+        keys += ["hanley1983nothing"] if weakest_verdict(effects) else []
     if "lfsr" in effects:
         keys.append("stephens2017false")
     keys += ["urbut2019flexible"] if has(attrs).across else []
@@ -389,14 +378,12 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
 
 
 def _error_rate(effects: xr.Dataset, *, matched: bool) -> str:
-    """Return the work of the error rate of verdicts, or of adjusted p-values; empty for
-    none.
-    """
+    """Return the work of the error rate of verdicts; empty for none."""
     attrs = effects.attrs
     if not is_decided(effects):
-        return _BY_ADJUSTMENT.get(str(about(attrs, None).adjust), "")
+        return ""
     if matched:
         return _BY_ADJUSTMENT["bh"]
     if about(attrs, None).error == "fwer":
-        return _BY_ADJUSTMENT["bootstrap_t" if is_simultaneous(effects) else "holm"]
+        return _BY_ADJUSTMENT["holm"]
     return _BY_ADJUSTMENT.get(str(about(attrs, None).error), "")

@@ -65,7 +65,6 @@ _FIRST_OF_TABLE = (
     "verdict",
     "q",
     "p_verdict",
-    "p_adjusted",
     "shrunken",
     "shrunken_low",
     "shrunken_high",
@@ -121,8 +120,8 @@ def tidy(
         - ``verdict`` with its error rate ``q`` and ``p_verdict``; ``shrunken``, the
           hierarchical effect size, with ``shrunken_low, shrunken_high`` and ``lfsr``;
           ``n``, the number of independent units (100, where 1,000 are shuffles of 100
-          parents); ``p_adjusted`` and the other variables on the dims of an effect,
-          where known, under the names of `causalgia.schema`;
+          parents); and the other variables on the dims of an effect, where known,
+          under the names of `causalgia.schema`;
         - ``exploratory``, what was decided after the outcomes were seen; no such column
           where nothing was.
 
@@ -333,8 +332,8 @@ def table(
         `causalgia.tidy`, with every digit; ``"great_tables"`` is a ``great_tables.GT``
         to be styled further (the extra ``tables``).
     rows
-        ``"summary"``, or ``"all"`` for a row for each placebo, and for each of
-        more than 30 tasks (else the 20 with the largest effects, which a note says).
+        ``"summary"``, or ``"all"`` for a row for each placebo, and for every effect in
+        more than 30 tasks (else the first 20, which a note says).
     task
         Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
 
@@ -358,10 +357,12 @@ def table(
     >>> from causalgia.estimation import from_effects
     >>> from causalgia.verdicts import decide
     >>> estimates = from_effects(
-    ...     [1.38, -0.51], se=[0.02, 0.02], names=["GATA1", "TAL1_a"]
+    ...     [1.38, -0.51],
+    ...     covariance=[[4e-4, 1e-4], [1e-4, 4e-4]],
+    ...     names=["GATA1", "TAL1_a"],
     ... )
     >>> print(table(decide(estimates, rope=(-0.1, 0.1))))
-    | contrast | ACE | 95 % interval | verdict | q |
+    | contrast | effect | 95 % interval | verdict | q |
     | :-- | --: | --: | :-- | --: |
     | GATA1 | 1.380 | [1.341, 1.419] | increases | <1e-4 |
     | TAL1\_a | −0.510 | [−0.549, −0.471] | decreases | <1e-4 |

@@ -271,7 +271,6 @@ def _of_effects(
         answer=parts.sentences or None,
         details=parts.details,
         every="All rows",
-        some="the filter",
         noted="under Method",
     )
     figure = finding_figure(

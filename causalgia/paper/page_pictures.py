@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia import plot
-from causalgia._reporting.effect_rows import largest_tasks
+from causalgia._reporting.effect_rows import first_of
 from causalgia.attributes import about, has
 from causalgia.effect_table import has_gaps, has_positions, tasks_in_table
 from causalgia.errors import printable
@@ -127,8 +127,8 @@ def finding_figure(
     contrasts
         Those in the table beside it, which a forest plot shows.
     answer
-        The answer of an experiment, whose own figure is drawn for up to four tasks with
-        the largest effects.
+        The answer of an experiment, whose own figure is drawn for up to four tasks, the
+        first of the table.
     saved
         The figures of an experiment that were drawn before: caption -> PNG.
     """
@@ -142,7 +142,7 @@ def finding_figure(
     shown.attrs = {k: v for k, v in shown.attrs.items() if k not in _SAID_ABOVE}
     n = len(tasks_in_table(effects))
     what = "Effects with intervals" if interval_label(effects) else "Effects"
-    caption = f"{what}, from the highest to the lowest{few}."
+    caption = f"{what}, in the order of the table{few}."
     if n > 1:
         caption = f"{caption[:-1]}; {n:,} tasks."
     wide = forest_of_tasks(shown, rows_within=_ROWS_WIDE)
@@ -151,11 +151,11 @@ def finding_figure(
 
 
 def _figure_of_answer(answer: Answer, effects: xr.Dataset) -> Figure:
-    """Return the figure of an experiment for each task, of more than four for those
-    with the largest effects.
+    """Return the figure of an experiment for each task, of more than four for the
+    first in the order of the table.
     """
     every = tasks_in_table(effects)
-    shown = tasks_in_table(largest_tasks(effects, most=1))[:_TASKS_DRAWN]
+    shown = [every[i] for i in first_of(effects, "task", _TASKS_DRAWN)]
     attrs = {k: v for k, v in answer.decisions.attrs.items() if k not in _SAID_ABOVE}
     decisions = answer.decisions.drop_attrs(deep=False).assign_attrs(attrs)
     plain = replace(answer, question="", name="", decisions=decisions)
@@ -165,7 +165,7 @@ def _figure_of_answer(answer: Answer, effects: xr.Dataset) -> Figure:
         pictures.append(drawn(plain.draw(task=task), f"{answer.question}{of}"))
     few = len(shown) < len(every)
     caption = (
-        f"The {len(shown)} tasks with the largest effects, of {len(every):,}."
+        f"{len(shown)} tasks of {len(every):,}, in the order of the table."
         if few
         else ""
     )
@@ -200,7 +200,7 @@ def screen_pictures(effects: xr.Dataset) -> list[Picture]:
     n, tasks = named.sizes["contrast"], tasks_in_table(named)
     if n <= _ROWS_NAMED or not tested or "model" in named["ace"].dims:
         return []
-    largest = tasks_in_table(largest_tasks(named, most=1))[:_TASKS_DRAWN]
+    largest = [tasks[i] for i in first_of(named, "task", _TASKS_DRAWN)]
     found = []
     for task in largest:
         of = "" if tasks == [UNNAMED_TASK] else f"; task {task}"

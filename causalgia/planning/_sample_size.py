@@ -14,7 +14,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import analysis_in_attrs
-from causalgia.attributes import about, attributes
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob, as_probability, is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
@@ -24,14 +24,10 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, variance_components
 from causalgia.estimation._from_effects import as_estimates
-from causalgia.estimation.effect_intervals import (
-    StillRows,
-    effect_limits,
-    missed_share_of,
-    one_sided_p,
-)
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
+from causalgia.multiplicity.families import row_families
 from causalgia.multiplicity.regions import rope_region
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile
@@ -48,7 +44,8 @@ from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
 
 _USUAL_ASSURANCE = 0.8
-_BOUNDED = 0.95
+#: backgrounds that miss effects on 1 % of all with a probability of .05
+_LEAST_DRAWN = 300
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -63,7 +60,6 @@ def sample_size(
     assurance: float = 0.8,
     ci_prob: float = 0.95,
     n_contrasts: int | None = None,
-    rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Find the number of units of a new trial for an interval of given half width, a
     verdict, or a test.
@@ -98,15 +94,11 @@ def sample_size(
         Probability of the intervals. Verdicts and tests have the error rate ``1 -
         ci_prob``.
     n_contrasts
-        Rows (contrasts times tasks) of the table among which ``q`` of a verdict is
-        taken. The plan is for the verdict that is the only one of its kind, which needs
+        Rows (contrasts times tasks) among which ``q`` of a verdict is taken. The plan
+        is for the verdict that is the only one of its kind among them, which needs
         ``p <= (1 - ci_prob) / n_contrasts``; where others have verdicts, it is more
-        likely than planned. None: a verdict on one row, whose q is its p.
-    rare
-        Share of the backgrounds on which an effect must not be missed, as in
-        `causalgia.decide`: no effect is negligible where n clusters all miss it with a
-        probability ``(1 - rare)^n`` above ``1 - ci_prob`` (299 clusters for .01).
-        ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
+        likely than planned. None: those of the pilot's question, without placebos; of
+        `sd` one.
 
     Returns
     -------
@@ -121,20 +113,23 @@ def sample_size(
         or the pilot is incomplete; the message names the contrast and the remedy.
     EstimateError
         If `rope` is not a region, or one that needs data which the pilot lacks (the sd
-        of the control arm, tasks, placebos); or `rare` is neither ``"auto"``,
-        ``"none"`` nor between 0 and 1.
+        of the control arm, tasks, placebos).
 
     Notes
     -----
     The standard error at n follows from the pilot's variances. A verdict is planned by
     the rule of `causalgia.decide`: the interval at `ci_prob` lies beyond the region, or
-    inside; individual effects are taken as normal. Where they are skewed, or outcomes
-    are 0 or 1, intervals are wider and verdicts fewer. The test of ``true_effect=``
-    alone is the classical t test. The uncertainty of
-    the pilot is that of the effect and its sd under the reference prior: a t
-    distribution about the pilot's estimate. Where all units of the pilot answer alike,
-    those of the new trial are taken to do so, too, and the number is that with which
-    what was not drawn could not change the verdict.
+    inside, and q among `n_contrasts` rows is at most ``1 - ci_prob`` although all of
+    them are open to its kind and no other is named; individual effects are taken as
+    normal. Where they are skewed, or outcomes are 0 or 1, intervals are wider and
+    verdicts fewer. The test of ``true_effect=`` alone is the classical t test, of one
+    row. The uncertainty of the pilot is that of the effect and its sd under the
+    reference prior: a t distribution about the pilot's estimate. Where all units of the
+    pilot answer alike, those of the new trial are taken to do so, too.
+
+    A verdict on a predictor whose backgrounds can be drawn is planned with 300 units
+    (or parents) at least: fewer miss an effect on 1 % of the backgrounds altogether
+    with a probability above .05, and the pilot cannot show how large that is.
 
     References
     ----------
@@ -158,10 +153,10 @@ def sample_size(
     if half_width is not None:
         if not (rope is None and true_effect is None):
             raise EstimateError("half_width= beside rope= or true_effect=: two goals")
-        if wanted != _USUAL_ASSURANCE or rare != "auto" or n_contrasts is not None:
+        if wanted != _USUAL_ASSURANCE or n_contrasts is not None:
             raise EstimateError(
-                "assurance=, rare= and n_contrasts= are of verdicts and "
-                "tests; half_width= asks for none of them"
+                "assurance= and n_contrasts= are of verdicts and tests; half_width= "
+                "asks for none of them"
             )
         return _units_for_half_width(
             read_pilot(pilot, sd),
@@ -169,14 +164,16 @@ def sample_size(
             as_ci_prob(ci_prob),
         )
     plan = read_pilot(pilot, sd)
-    goal = _as_goal(plan, pilot, true_effect, rope, ci_prob, n_contrasts, rare)
+    goal = _as_goal(plan, true_effect, rope, ci_prob, n_contrasts)
+    least = _LEAST_DRAWN if goal.label and plan.of_drawn else 2
     clusters = least_integer(
         lambda g: _verdict_chance(plan, g, goal) >= wanted,
-        np.full(plan.per_cluster.shape, 2.0),
+        np.full(plan.per_cluster.shape, float(least)),
     )
     _check_reached(plan, clusters, goal, wanted)
     chance = _verdict_chance(plan, clusters, goal)
-    return _units_dataset(plan, clusters, {"assurance": chance}, goal.attrs())
+    attrs = goal.attrs() | ({"least_clusters": least} if least > 2 else {})
+    return _units_dataset(plan, clusters, {"assurance": chance}, attrs)
 
 
 @usual_errors
@@ -189,7 +186,6 @@ def power(
     rope: RopeLike | None = None,
     ci_prob: float = 0.95,
     n_contrasts: int | None = None,
-    rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Return the probability that a new trial of `n_units` reaches a verdict (`rope`),
     or rejects no effect.
@@ -200,7 +196,7 @@ def power(
 
     Parameters
     ----------
-    pilot, sd, true_effect, n_contrasts, rare
+    pilot, sd, true_effect, n_contrasts
         As in `sample_size`.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
@@ -228,7 +224,7 @@ def power(
     0.564504
     """
     plan = read_pilot(pilot, sd)
-    goal = _as_goal(plan, pilot, true_effect, rope, ci_prob, n_contrasts, rare)
+    goal = _as_goal(plan, true_effect, rope, ci_prob, n_contrasts)
     clusters = _as_clusters(plan, n_units)
     columns = {
         "power": _verdict_chance(plan, clusters, goal),
@@ -266,9 +262,7 @@ def minimal_detectable_effect(
     Dataset
         ``minimal_detectable_effect, se (contrast, task)``. It is the distance from no
         effect, attrs["null_value"]; for a ratio of means the excess over 1 of the ratio
-        or of its inverse. Where all units of the pilot answer alike, it is the effect
-        that units which were not drawn could just not undo, infinite if no size of
-        individual effects is known.
+        or of its inverse.
 
     Raises
     ------
@@ -288,10 +282,6 @@ def minimal_detectable_effect(
     se, df = plan.error(clusters)
     least = detectable(se, df, power=power, ci_prob=ci_prob)
     least = least if plan.ratio is None else np.expm1(least)
-    if plan.source is not None and plan.still.any():
-        missed, rows = missed_share_of(clusters, ci_prob), StillRows.of(plan.source)
-        bound = np.where(rows.largest > 0, rows.largest, np.inf)
-        least = np.where(plan.still, missed * bound / (1 - missed), least)
     columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
     return plan.dataset(
         columns, {"ci_prob": ci_prob, "power": power, "n_units": int(n_units)}
@@ -313,12 +303,10 @@ class Goal:
         without a rope both are no effect.
     label
         Description of the region; "" of a test.
-    ci_prob, n_contrasts
-        Probability of the intervals, and rows among which q is taken.
-    rare
-        Share of backgrounds on which an effect must not be missed.
-    draws
-        Independent draws for each cluster: one half in a parallel trial.
+    ci_prob
+        Probability of the intervals.
+    n_rows
+        Rows among which the q of each effect is taken, of the shape of the pilot.
     """
 
     at: float | None
@@ -327,29 +315,16 @@ class Goal:
     upper: Array
     label: str
     ci_prob: float
-    n_contrasts: int
-    rare: float | None
-    draws: float
-
-    @property
-    def alpha(self) -> float:
-        """The p that gives the verdict if no other row has one of its kind."""
-        return (1 - self.ci_prob) / self.n_contrasts
-
-    def may_be_negligible(self, clusters: Array) -> npt.NDArray[np.bool_]:
-        """Return whether so many clusters would show an effect on a share `rare` of the
-        backgrounds.
-        """
-        missed = np.zeros(clusters.shape)
-        return np.asarray(missed <= self.alpha * (1 + 1e-9))
+    n_rows: Array
 
     def attrs(self) -> dict[str, Any]:
         """Return the attrs of a plan: the question in words, and its numbers."""
         what = "test of no effect"
         if self.label:
             what = f"verdict about {self.label}"
-        if self.n_contrasts > 1:
-            what += f" as one of {self.n_contrasts:,} rows"
+        n_contrasts = int(self.n_rows.max())
+        if n_contrasts > 1:
+            what += f" as one of {n_contrasts:,} rows"
         at = (
             "averaged over the pilot's uncertainty"
             if self.true_effect is None
@@ -357,7 +332,7 @@ class Goal:
         )
         return {
             "ci_prob": self.ci_prob,
-            "n_contrasts": self.n_contrasts,
+            "n_contrasts": n_contrasts,
             "question": f"{what}, {at}",
         }
 
@@ -416,16 +391,13 @@ def _units_dataset(
 
 def _verdict_chance(plan: Pilot, clusters: Array, goal: Goal) -> Array:
     """Return the probability of a verdict (without a rope, of rejection)."""
-    (se, df), level = plan.error(clusters), 1 - goal.alpha
-    enough = goal.may_be_negligible(clusters)
+    se, df = plan.error(clusters)
     ends = (plan.put(goal.lower), plan.put(goal.upper))
     # a test is the classical one; intervals of means alone are unions with Hall's
     n = clusters if goal.label and plan.of_units else np.full_like(clusters, np.inf)
+    how: dict[str, Any] = {"ci_prob": goal.ci_prob, "n_rows": goal.n_rows, "n": n}
     if goal.at is not None:
-        chance = verdict_chances(
-            goal.at, se, se, df, ends, ci_prob=level, negligible=enough, n=n
-        )
-        return _with_still(plan, clusters, goal, np.asarray(chance))
+        return np.asarray(verdict_chances(goal.at, se, se, df, ends, **how))
     assert plan.ace is not None  # _as_effect
     assert plan.se is not None
     assert plan.df is not None
@@ -440,37 +412,16 @@ def _verdict_chance(plan: Pilot, clusters: Array, goal: Goal) -> Array:
         _WEIGHTS / 2,
     )
     spread = np.sqrt(plan.se**2 + se**2) * scale
-    chance = verdict_chances(
-        *(plan.ace, spread, se * scale, df, ends),
-        ci_prob=level,
-        negligible=enough,
-        n=n,
-    )
-    mean = np.asarray((weight.reshape(axes) * chance).sum(axis=0))
-    return _with_still(plan, clusters, goal, mean)
-
-
-def _with_still(plan: Pilot, clusters: Array, goal: Goal, chance: Array) -> Array:
-    """Return the probabilities with those of effects that do not vary, 0 or 1: by what
-    units that were not drawn could do.
-    """
-    if not plan.still.any():
-        return chance
-    estimates = plan.estimates_at(clusters, goal.true_effect)
-    p = one_sided_p(estimates, goal.lower, goal.upper, ci_prob=goal.ci_prob)
-    wide = goal.lower < goal.upper
-    inside = wide & (2 * p.inside <= goal.alpha) & goal.may_be_negligible(clusters)
-    return np.where(plan.still, (2 * p.beyond <= goal.alpha) | inside, chance)
+    chance = verdict_chances(plan.ace, spread, se * scale, df, ends, **how)
+    return np.asarray((weight.reshape(axes) * chance).sum(axis=0))
 
 
 def _as_goal(
     plan: Pilot,
-    pilot: Any,
     true_effect: float | None,
     rope: Any,
     ci_prob: float,
     n_contrasts: int | None,
-    rare: float | str | None,
 ) -> Goal:
     """Return a verdict or a test as it is planned."""
     ci_prob = as_ci_prob(ci_prob)
@@ -481,26 +432,14 @@ def _as_goal(
         )
     if n_contrasts is not None and rope is None:
         raise EstimateError("n_contrasts= is of the q of verdicts, and needs rope=")
-    source = effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else None
-    share = None
-    attrs = {} if source is None else source.attrs
-    halves = about(attrs, "").assignment.startswith("parallel")
     shape = plan.per_cluster.shape
     lower = upper = np.full(shape, plan.null)
-    label = ""
+    label, n_rows = "", np.ones(shape)
     if rope is not None:
         lower, upper, label = _as_region(plan, rope)
-    return Goal(
-        at,
-        None if at is None else float(true_effect),  # type: ignore[arg-type]
-        lower,
-        upper,
-        label,
-        ci_prob,
-        1 if n_contrasts is None else int(n_contrasts),
-        share,
-        0.5 if halves else 1.0,
-    )
+        n_rows = plan.n_rows if n_contrasts is None else n_rows * n_contrasts
+    stated = None if at is None else float(true_effect)  # type: ignore[arg-type]
+    return Goal(at, stated, lower, upper, label, ci_prob, n_rows)
 
 
 def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
@@ -621,12 +560,24 @@ class Pilot:
         return np.asarray(value - self.null if self.ratio is None else np.log(value))
 
     @property
-    def still(self) -> npt.NDArray[np.bool_]:
-        """Which effects do not vary between the units of the pilot."""
-        none = np.zeros(self.per_cluster.shape, dtype=bool)
-        return (
-            none if self.source is None else (self.per_cluster == 0) & (self.floor == 0)
-        )
+    def n_rows(self) -> Array:
+        """Rows among which the q of each effect is taken; 1 of placebos, which are not
+        counted.
+        """
+        n = np.ones(self.per_cluster.shape)
+        if self.source is not None:
+            for members in row_families(self.source, None)[0]:
+                n.flat[members] = len(members)
+            n[is_placebo(self.source)] = 1
+        return n
+
+    @property
+    def of_drawn(self) -> bool:
+        """Whether it is of a predictor, over backgrounds of which more can be drawn."""
+        attrs = {} if self.source is None else self.source.attrs
+        kind = about(attrs, "").null_kind
+        predicted = has(attrs).predictor_fingerprint and not about(attrs, "").effect_on
+        return bool(predicted and kind and kind != "genomic")
 
     @property
     def of_units(self) -> bool:
@@ -635,38 +586,12 @@ class Pilot:
             return True
         return "skewness" in self.source and not (self.floor > 0).any()
 
-    @property
-    def bounded(self) -> npt.NDArray[np.bool_]:
-        """Which of these have an interval: the size of individual effects is known."""
-        lower, _ = effect_limits(self.estimates_at(np.asarray(100.0)), _BOUNDED)
-        return np.isfinite(lower)
-
-    def estimates_at(self, clusters: Array, effect: float | None = None) -> xr.Dataset:
-        """Return the estimates of a trial with a number of clusters whose effects do
-        not vary as those of the pilot.
-        """
-        assert self.source is not None
-        ace = self.source["ace"]
-        n = np.broadcast_to(np.minimum(clusters, MOST), ace.shape)
-        columns = {"n_units": n * self.size, "n_clusters": n}
-        before = self.source["n_units"].broadcast_like(ace).transpose(*ace.dims)
-        for name in ("n_up", "n_down"):  # of pairs of 0/1 outcomes
-            if name in self.source:
-                counts = self.source[name].broadcast_like(ace).transpose(*ace.dims)
-                columns[name] = counts.to_numpy() * n / before.to_numpy()
-        found = self.source.assign({k: (ace.dims, v) for k, v in columns.items()})
-        return found if effect is None else found.assign(ace=ace * 0 + effect)
-
     def half_width(self, clusters: Array, ci_prob: float) -> Array:
         """Return the half width of intervals of a trial with a number of clusters, on
         the contrast's scale.
         """
         se, df = self.error(clusters)
-        half = self.size_of(np.asarray(t_quantile(df, 0.5 + ci_prob / 2) * se))
-        if not self.still.any():
-            return half
-        lower, upper = effect_limits(self.estimates_at(clusters), ci_prob)
-        return np.where(self.still, (upper - lower) / 2, half)
+        return self.size_of(np.asarray(t_quantile(df, 0.5 + ci_prob / 2) * se))
 
     def size_of(self, spread: Array) -> Array:
         """Return standard errors or half widths on the contrast's scale, at the ratio

@@ -23,6 +23,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 _OF_SKEWNESS = tuple(x.tolist() for x in np.polynomial.legendre.leggauss(4))
 _DOUBLINGS = 200
 _BISECTIONS = 120
+_OF_A_CRITICAL = 30
 
 
 def t_power(
@@ -107,16 +108,16 @@ def verdict_probability(
     *,
     rope: RopeLike,
     ci_prob: float = 0.95,
-    negligible: npt.ArrayLike = True,
+    n_rows: int = 1,
     n: npt.ArrayLike = np.inf,
 ) -> Array:
     r"""Return the probability of any verdict: increases, decreases or negligible.
 
-    Verdicts are those of `causalgia.decide` on one effect: its interval at `ci_prob`
-    lies above, below or inside the region. The estimate is ``N(center, spread^2)`` with
+    Verdicts are those of `causalgia.decide` on one effect among `n_rows`: its interval
+    at `ci_prob` lies above, below or inside the region, and its q allows it although no
+    other row has a verdict of its kind. The estimate is ``N(center, spread^2)`` with
     estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
-    effect, and is larger for an uncertain one. Where `negligible` is False that verdict
-    is excluded.
+    effect, and is larger for an uncertain one.
 
     Parameters
     ----------
@@ -126,8 +127,8 @@ def verdict_probability(
         Region of practical equivalence. It is in numbers, or 0 for a direction alone.
     ci_prob
         Probability of the intervals.
-    negligible
-        Whether the verdict "negligible" may be given.
+    n_rows
+        Rows among which q is taken.
     n
         Independent contributions to a mean (units, or clusters), of which decisions
         take the union of the t interval and Hall's, which is wider; infinite: the t
@@ -142,6 +143,12 @@ def verdict_probability(
 
     Notes
     -----
+    With :math:`\alpha = 1 - ci\_prob` and K rows, the interval needs a one-sided p of
+    at most :math:`\alpha / 2` at the nearest end. The first step of
+    Benjamini-Hochberg's needs :math:`\alpha / K`: for a negligible of the larger of
+    the two one-sided p, for a direction of the sum of its p against both ends, which is
+    twice one of them where a direction alone is asked for.
+
     Contributions are taken as normal. Their sample skewness :math:`g_1` is then
     independent of mean and sd, with mean 0 and
     variance :math:`6 (n - 2) / ((n + 1) (n + 3))`; the probability is averaged over it,
@@ -149,7 +156,8 @@ def verdict_probability(
 
     References
     ----------
-    Schuirmann (1987), doi:10.1007/BF01068419. Hall (1992),
+    Schuirmann (1987), doi:10.1007/BF01068419. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992),
     doi:10.1111/j.2517-6161.1992.tb01872.x. Cramer (1946), Mathematical Methods of
     Statistics, section 29.3: the moments of the sample skewness.
 
@@ -162,7 +170,7 @@ def verdict_probability(
     ((low, high),) = region.ends(["effect"])
     ends = np.asarray(low), np.asarray(high)
     return verdict_chances(
-        center, spread, se, df, ends, ci_prob=level, negligible=negligible, n=n
+        center, spread, se, df, ends, ci_prob=level, n_rows=n_rows, n=n
     )
 
 
@@ -174,25 +182,26 @@ def verdict_chances(
     ends: tuple[Array, Array],
     *,
     ci_prob: float,
-    negligible: npt.ArrayLike,
+    n_rows: npt.ArrayLike,
     n: npt.ArrayLike,
 ) -> Array:
-    """Return what `verdict_probability` returns, of a region for each effect: the two
-    `ends`, equal for a direction alone.
+    """Return what `verdict_probability` returns, of a region and a number of rows for
+    each effect: the two `ends`, equal for a direction alone.
 
     Examples
     --------
     >>> ends = np.array([-0.2, 0.0]), np.array([0.2, 0.0])
     >>> verdict_chances(
-    ...     0.4, 0.1, 0.1, 99, ends, ci_prob=0.95, negligible=True, n=np.inf
+    ...     0.4, 0.1, 0.1, 99, ends, ci_prob=0.95, n_rows=1, n=np.inf
     ... ).round(4)
     array([0.5082, 0.9773])
     """
-    arrays = np.broadcast_arrays(
-        *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df, *ends, n))
-    )
-    center, spread, se, df, low, high, n = arrays
-    critical = t_quantile(df, (1 + ci_prob) / 2)
+    given = (center, spread, se, df, *ends, n_rows, n)
+    arrays = (np.asarray(x, dtype=np.float64) for x in given)
+    center, spread, se, df, low, high, rows, n = np.broadcast_arrays(*arrays)
+    own, alone = t_quantile(df, (1 + ci_prob) / 2), (1 - ci_prob) / rows
+    to_direction = np.maximum(own, _direction_critical(alone, df, se, high - low))
+    to_negligible = np.maximum(own, t_quantile(df, 1 - alone))
     ratio = np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
     above, below = (
         _noncentrality(center - high, spread),
@@ -200,16 +209,41 @@ def verdict_chances(
     )
     chance = np.zeros_like(se)
     for a, weight in _hall_coefficients(n):
-        # standard errors from the estimate to its lower and its upper limit
-        to_lower = np.maximum(critical, untransformed(critical, a))
-        to_upper = np.maximum(critical, -untransformed(-critical, a))
+        to_lower, to_upper = _reach(to_direction, a)
         beyond = _noncentral_t_tail(to_lower * ratio, df, above)
         beyond = beyond + _noncentral_t_tail(to_upper * ratio, df, below)
         inside = _inside_probability(
-            center, spread, se, df, (low, high), (to_lower, to_upper)
+            center, spread, se, df, (low, high), _reach(to_negligible, a)
         )
-        chance = chance + weight * (beyond + np.where(negligible, inside, 0.0))
+        chance = chance + weight * (beyond + inside)
     return np.asarray(chance)[()]
+
+
+def _reach(critical: Array, a: Array) -> tuple[Array, Array]:
+    """Return the standard errors from the estimate to the lower and to the upper limit
+    of the union with Hall's interval.
+    """
+    return (
+        np.maximum(critical, untransformed(critical, a)),
+        np.maximum(critical, -untransformed(-critical, a)),
+    )
+
+
+def _direction_critical(alone: Array, df: Array, se: Array, width: Array) -> Array:
+    """Return the t from the nearest end at which the one-sided p against both ends of a
+    region add up to `alone`, by bisection.
+    """
+    apart = np.divide(width, se, out=np.full_like(se, np.inf), where=se > 0)
+    apart = np.where(width > 0, apart, 0.0)
+    low, high = t_quantile(df, 1 - alone), t_quantile(df, 1 - alone / 2)
+    for _ in range(_OF_A_CRITICAL):
+        middle = (low + high) / 2
+        both = special.stdtr(df, -middle) + special.stdtr(df, -middle - apart)
+        low, high = (
+            np.where(both > alone, middle, low),
+            np.where(both > alone, high, middle),
+        )
+    return high
 
 
 def _hall_coefficients(n: Array) -> list[tuple[Array, float]]:

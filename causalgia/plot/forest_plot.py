@@ -14,10 +14,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from causalgia._reporting import Row, placebo_summary, rows
-from causalgia._reporting.effect_rows import as_reportable, largest_tasks
+from causalgia._reporting.effect_rows import as_reportable, reading_order
 from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     AS_IT_IS,
@@ -63,6 +64,7 @@ _PANEL_INCHES = 1.75
 _PANELS_ACROSS = 3
 _MOST_PANELS = 12
 _ROWS_A_PICTURE = 100  # of a picture: each has its name
+_ROWS_OF_TASKS = 20  # of many tasks in one picture, as in a report
 _MOST_ASKED = 200
 
 
@@ -74,8 +76,8 @@ def forest(
     sort: Literal["size", "given"] = "size",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects with intervals, largest first, with the line of no effect, the ROPE
-    and the placebos.
+    """Draw effects with intervals in the order of a report, with the line of no effect,
+    the ROPE and the placebos.
 
     The line of no effect is at 0, for ratios at 1. Unbounded intervals end in an arrow.
 
@@ -100,12 +102,12 @@ def forest(
     truth
         True ACE ``(contrast, task)`` if known, drawn as hollow diamonds.
     sort
-        ``"size"``: the largest effect first; ``"given"``: in the order of the
-        contrasts.
+        ``"size"``: as in a report, directions first, then undecided and negligible
+        effects, each by size; ``"given"``: in the order of the contrasts.
     ax
         Axes to draw into; by default those of a new figure, ``axes.figure``, whose
-        height grows with the rows. Of more than 100 rows those with the largest effects
-        are drawn, as the heading says.
+        height grows with the rows. Of more than 100 rows the first are drawn, as the
+        heading says.
 
     Returns
     -------
@@ -143,13 +145,16 @@ def forest(
         > 1
     ):
         estimates = select_tasks(estimates, found)
-        table = _rows_of_tasks(estimates, truth, f"{len(found)} tasks")
+        _check_few_enough(estimates)
+        table = _rows_of_tasks(
+            _rows_in_order(estimates, truth, sort), f"{len(found)} tasks"
+        )
     else:
         name = as_task(estimates, task, "forest")
         estimates = select_tasks(estimates, [name])
-        table = task_rows(estimates, name, truth)
-    table, estimates = _largest_rows(table, estimates, _ROWS_A_PICTURE)
-    places = _row_of_contrasts(table, by_size=sort == "size")
+        table = _rows_in_order(estimates, truth, sort)
+    table, estimates = _first_rows(table, estimates, _ROWS_A_PICTURE)
+    places = _row_of_contrasts(table)
     axes = axes_or_new(ax, _ONE_PANEL, 1.3 + _inches(table, places))
     _draw_forest(table, estimates, axes, places)
     _finish_forest(axes, table, estimates)
@@ -158,30 +163,35 @@ def forest(
     return axes
 
 
-def _rows_of_tasks(
-    estimates: xr.Dataset, truth: xr.DataArray | None, heading: str
+def _rows_in_order(
+    estimates: xr.Dataset, truth: xr.DataArray | None, sort: str = "size"
 ) -> list[Row]:
-    """Return the rows of several tasks as rows of one picture, named by task, and by
-    contrast where there are several.
-
-    Raises
-    ------
-    EstimateError
-        If they are too many.
-    """
     table = rows(estimates, truth=truth)
-    several = len({row["contrast"] for row in table if not row["is_placebo"]}) > 1
-    drawn = sum(not row["is_placebo"] for row in table)
+    placebos = [row for row in table if row["is_placebo"]]
+    in_order = (
+        table if sort == "given" else [table[i] for i in reading_order(estimates)]
+    )
+    return [*(row for row in in_order if not row["is_placebo"]), *placebos]
+
+
+def _check_few_enough(estimates: xr.Dataset) -> None:
+    """Raise EstimateError where several tasks make too many rows."""
+    drawn = (~is_placebo(estimates)).sum() * estimates["ace"][0].size
     if drawn > _MOST_ASKED:
         raise EstimateError(
             f"forest: {drawn:,} rows, of tasks and contrasts, are more than "
             f"{_MOST_ASKED}"
         )
-    if not several and drawn:
-        heading = (
-            f"{next(row['contrast'] for row in table if not row['is_placebo'])}, "
-            f"{heading}"
-        )
+
+
+def _rows_of_tasks(table: list[Row], heading: str) -> list[Row]:
+    """Return the rows of several tasks as rows of one picture, named by task, and by
+    contrast where there are several.
+    """
+    names = {row["contrast"] for row in table if not row["is_placebo"]}
+    several = len(names) > 1
+    if len(names) == 1:
+        heading = f"{next(iter(names))}, {heading}"
     return [
         {
             **row,
@@ -200,7 +210,7 @@ def save_forest(
     """Save forest plots of all tasks, side by side, to a file (PNG, PDF or SVG by its
     name).
 
-    Of more than 12 tasks, those with the largest effects share one plot, as in
+    Of more than 12 tasks, the first 20 rows of a report share one plot, as in
     ``forest(task=[...])``.
 
     Parameters
@@ -228,7 +238,7 @@ def forest_of_tasks(
     """Return the first panel of a figure of all tasks, side by side: they share the
     names of the rows, one legend and the name of what is drawn.
 
-    Of more than 12 tasks, those with the largest effects share one plot.
+    Of more than 12 tasks, the first 20 rows of a report share one plot.
 
     Parameters
     ----------
@@ -239,7 +249,7 @@ def forest_of_tasks(
         cut to fewer letters.
     rows_within
         Inches that the rows of all panels may take together: of more contrasts the
-        largest are drawn, at least three, as the heading says. None: up to 100 rows.
+        first are drawn, at least three, as the heading says. None: up to 100 rows.
 
     Examples
     --------
@@ -252,12 +262,12 @@ def forest_of_tasks(
     estimates = as_reportable(estimates)
     tasks = tasks_in_table(estimates)
     if len(tasks) > _MOST_PANELS:
-        return _largest_of_tasks(estimates, truth, width, rows_within)
+        return _first_of_tasks(estimates, truth, width, rows_within)
     if len(tasks) > 1:
         return _draw_panels(estimates, truth, width, rows_within)
-    table = task_rows(estimates, tasks[0], truth)
+    table = _rows_in_order(estimates, truth)
     most = _ROWS_A_PICTURE if rows_within is None else _rows_in(rows_within)
-    return _draw_alone(*_largest_rows(table, estimates, most), width)
+    return _draw_alone(*_first_rows(table, estimates, most), width)
 
 
 def _rows_in(inches: float, lines: int = 1) -> int:
@@ -285,27 +295,22 @@ def _draw_alone(table: list[Row], estimates: xr.Dataset, width: float) -> Axes:
     return axes
 
 
-def _largest_of_tasks(
+def _first_of_tasks(
     estimates: xr.Dataset,
     truth: xr.DataArray | None,
     width: float,
     rows_within: float | None,
 ) -> Axes:
-    """Draw the largest effects of the tasks with the largest, as rows of one plot."""
-    most = _ROWS_A_PICTURE if rows_within is None else _rows_in(rows_within)
-    shown = largest_tasks(estimates, most=_MOST_PANELS)
-    shown = shown.isel(task=slice(most))
-    at = range(min(shown.sizes["contrast"], max(1, most // shown.sizes["task"])))
-    if len(at) < shown.sizes["contrast"]:
-        size = abs(shown["ace"] - null_value(shown)).max(
-            [dim for dim in shown["ace"].dims if dim != "contrast"]
-        )
-        shown = shown.isel(
-            contrast=np.argsort(-size.to_numpy(), kind="stable")[: len(at)]
-        )
-    n, few = len(tasks_in_table(estimates)), shown.sizes["task"]
-    table = _rows_of_tasks(shown, truth, f"largest in {few} of {n:,} tasks")
-    return _draw_alone(table, shown, width)
+    """Draw the first rows over all tasks as rows of one plot."""
+    most = _ROWS_OF_TASKS if rows_within is None else _rows_in(rows_within)
+    table = _rows_in_order(estimates, truth)
+    first = [row for row in table if not row["is_placebo"]][:most]
+    tasks = tasks_in_table(estimates)
+    of_first = {row["task"] for row in first}
+    placebos = [row for row in table if row["is_placebo"] and row["task"] in of_first]
+    drawn = _rows_of_tasks([*first, *placebos], f"first rows of {len(tasks):,} tasks")
+    at = [i for i, name in enumerate(tasks) if name in of_first]
+    return _draw_alone(drawn, estimates.isel(task=at), width)
 
 
 def _draw_panels(
@@ -318,7 +323,7 @@ def _draw_panels(
     from matplotlib.ticker import MaxNLocator
 
     tasks = tasks_in_table(estimates)
-    every = rows(estimates, truth=truth)
+    every = _rows_in_order(estimates, truth)
     letters = _letters(page)
     names = {shortened(row["contrast"], letters) for row in every}
     wide = INCHES_A_LETTER * max(map(letters_wide, names)) + 0.3
@@ -328,7 +333,7 @@ def _draw_panels(
     most = max(_ROWS_A_PICTURE // lines, 8)
     if rows_within is not None:
         most = _rows_in(rows_within, lines)
-    every, estimates = _largest_rows(every, estimates, most)
+    every, estimates = _first_rows(every, estimates, most)
     places = _row_of_contrasts(every)
     tables = [task_rows(estimates, task, truth) for task in tasks]
     tall = _inches(every, places)
@@ -380,21 +385,17 @@ def _draw_panels(
     return panels[0]
 
 
-def _largest_rows(
+def _first_rows(
     table: list[Row], estimates: xr.Dataset, most: int
 ) -> tuple[list[Row], xr.Dataset]:
-    """Return the placebos and the rows of the contrasts with the largest effects, and
-    the Dataset that says so.
+    """Return the placebos and the rows of the first contrasts, and the Dataset that
+    says so.
     """
-    size: dict[str, float] = {}
-    for row in table:
-        if not row["is_placebo"]:
-            away = abs(row["ace"] - null_value(estimates))
-            size[row["contrast"]] = max(size.get(row["contrast"], 0.0), away)
-    if len(size) <= most:
+    of_effects = _row_of_contrasts(table)
+    if len(of_effects) <= most:
         return table, estimates
-    drawn = set(sorted(size, key=lambda name: -size[name])[:most])
-    words = f"the {most} largest of {len(size):,} effects"
+    drawn = set(list(of_effects)[:most])
+    words = f"the first {most} of {len(of_effects):,} effects"
     before = about(estimates, "").shown
     cut = [row for row in table if row["is_placebo"] or row["contrast"] in drawn]
     names = [str(name) for name in estimates["contrast"].to_numpy()]
@@ -446,7 +447,8 @@ def _draw_forest(
 ) -> None:
     placebos = [row for row in table if row["is_placebo"]]
     effects = [row for row in table if not row["is_placebo"]]
-    rope = _draw_rope(axes, effects, places)
+    edge = reach(table, null_value(estimates))
+    rope = _draw_rope(axes, effects, places, edge)
     _draw_placebos(
         axes,
         placebos,
@@ -454,7 +456,6 @@ def _draw_forest(
         banded="placebo" not in str(about(estimates, None).rope),
         rope=rope,
     )
-    edge = reach(table, null_value(estimates))
     _draw_shrunken(axes, effects, places, edge)
     _draw_effects(axes, effects, places, edge)
     add_verdicts_to_legend(axes, estimates)
@@ -504,24 +505,14 @@ def _headed(estimates: xr.Dataset, task: str) -> str:
     return ": ".join(filter(None, (above, part_shown(estimates))))
 
 
-def _row_of_contrasts(table: list[Row], *, by_size: bool = True) -> dict[str, int]:
-    """Return the row of each contrast, with the largest effect (mean over tasks and
-    models) in row 0, at the top.
-    """
-    totals: dict[str, list[float]] = {}
-    for row in table:
-        if not row["is_placebo"]:
-            totals.setdefault(row["contrast"], []).append(row["ace"])
-    largest_first = sorted(
-        totals, key=lambda name: -sum(totals[name]) / len(totals[name])
-    )
-    return {
-        name: place for place, name in enumerate(largest_first if by_size else totals)
-    }
+def _row_of_contrasts(table: list[Row]) -> dict[str, int]:
+    """Return the row of each contrast, the first at the top."""
+    names = dict.fromkeys(row["contrast"] for row in table if not row["is_placebo"])
+    return {name: place for place, name in enumerate(names)}
 
 
 def _draw_rope(
-    axes: Axes, effects: list[Row], places: dict[str, int]
+    axes: Axes, effects: list[Row], places: dict[str, int], edge: tuple[float, float]
 ) -> tuple[float, float]:
     """Shade the region of practical equivalence: one band, or a bar for each effect
     where they differ.
@@ -532,7 +523,7 @@ def _draw_rope(
         Ends of the intersection of all regions; (0, 0) if there are none.
     """
     ends = {
-        row["contrast"]: (row["rope_lower"], row["rope_upper"])
+        row["contrast"]: tuple(np.clip([row["rope_lower"], row["rope_upper"]], *edge))
         for row in effects
         if "rope_lower" in row
     }

@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from causalgia._reporting.effect_rows import as_reportable
+from causalgia._reporting.effect_rows import as_reportable, first_of
 from causalgia.attributes import about
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import DataError, EstimateError, quoted
@@ -111,7 +111,7 @@ def volcano(
     y = np.where(beyond, top, height)
     center = null_value(table)
     if "rope_lower" in one:
-        low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
+        low, high = _within(ace, one["rope_lower"], one["rope_upper"])
         several = np.ptp(low) > 0 or np.ptp(high) > 0
         if low.max() < high.min():
             shared = "ROPE that all contrasts share" if several else "ROPE"
@@ -240,7 +240,8 @@ def ranked(
     rank = np.arange(1, n + 1)
     axes = axes_or_new(ax, 6.4, 4.2)
     if "rope_lower" in one:
-        low, high = (float(one[f"rope_{end}"].median()) for end in ("lower", "upper"))
+        ends = _within(ace, one["rope_lower"], one["rope_upper"])
+        low, high = (float(np.median(end)) for end in ends)
         if low < high:
             axes.axhspan(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
     verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(n, "")
@@ -294,6 +295,13 @@ def ranked(
     )
     axes.set_xticks([at for at in axes.get_xticks() if 1 <= at <= n])
     return axes
+
+
+def _within(ace: Array, low: xr.DataArray, high: xr.DataArray) -> tuple[Array, Array]:
+    """Return the ends of regions, those at infinity at the edge of the picture."""
+    ends = (low.to_numpy(), high.to_numpy())
+    edge = _around(np.concatenate([ace, *(end[np.isfinite(end)] for end in ends)]))
+    return np.clip(ends[0], *edge), np.clip(ends[1], *edge)
 
 
 def _around(ace: Array) -> tuple[float, float]:
@@ -384,7 +392,7 @@ def equivalence(
     -------
     Axes
         Rows in the order of the contrasts, with verdicts in color and in words; of more
-        than 60 contrasts the 60 with the largest effects, which the heading says.
+        than 60 contrasts the first 60 of a report, which the heading says.
 
     Raises
     ------
@@ -411,12 +419,8 @@ def equivalence(
     low, high = _rope_of(one)
     n = one.sizes["contrast"]
     if n > _ROWS_NAMED:
-        largest = np.sort(
-            np.argsort(
-                -np.abs(one["ace"].to_numpy() - null_value(table)), kind="stable"
-            )[:_ROWS_NAMED]
-        )
-        one, low, high = one.isel(contrast=largest), low[largest], high[largest]
+        first = first_of(one, "contrast", _ROWS_NAMED)
+        one, low, high = one.isel(contrast=first), low[first], high[first]
     ace, lower, upper, verdict = (
         one[name].to_numpy() for name in ("ace", "lower", "upper", "verdict")
     )
@@ -424,6 +428,7 @@ def equivalence(
     pad = 0.1 * (ends.max() - ends.min()) or 1.0
     edge = (ends.min() - pad, ends.max() + pad)
     axes, y = axes_or_new(ax, 6.8, min(1.5 + 0.3 * len(ace), 16.0)), np.arange(len(ace))
+    low, high = np.clip(low, *edge), np.clip(high, *edge)
     axes.barh(
         y, high - low, left=low, height=1.0, color=ROPE, lw=0, zorder=0.5, label="ROPE"
     )
@@ -471,7 +476,7 @@ def equivalence(
     axes.set_xlim(edge[0] - pad / 4, edge[1] + pad / 4)
     axes.set_xlabel(fill(axis_label(table.attrs), 60), fontsize=9.5, **AS_IT_IS)
     _finish(
-        axes, one, f"{len(y)} of {n:,} effects, the largest" if n > len(y) else "", task
+        axes, one, f"the first {len(y)} of {n:,} effects" if n > len(y) else "", task
     )
     legend_below(axes, columns=2)
     return axes

@@ -128,7 +128,6 @@ _NUMBERS = (
     "se",
     "df",
     "p",
-    "p_adjusted",
     "q",
     "lfsr",
     "lower",

@@ -156,55 +156,6 @@ def least_clusters(skewness: npt.ArrayLike, *, min_clusters: float = START) -> A
     )
 
 
-def clusters_for_rare(rare: float, *, alpha: float) -> int:
-    """Return how many clusters all miss an effect on a share `rare` of backgrounds with
-    probability alpha / 2.
-
-    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. No statistic of
-    the drawn units can replace this number, since what was not drawn does not show in
-    their skewness. The other half of alpha is that of the confidence sequence on the
-    side on which "negligible" is false.
-
-    Parameters
-    ----------
-    rare
-        Share of the backgrounds, between 0 and 1.
-    alpha
-        Error of the verdict on one effect.
-
-    References
-    ----------
-    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031.
-
-    Examples
-    --------
-    >>> (
-    ...     clusters_for_rare(0.01, alpha=0.05),
-    ...     clusters_for_rare(0.05, alpha=0.05),
-    ...     clusters_for_rare(0.01, alpha=0.005),
-    ... )
-    (368, 72, 597)
-    """
-    if not 0 < rare < 1 or not 0 < alpha < 1:
-        raise EstimateError(
-            "clusters_for_rare takes rare and alpha between 0 and 1, not "
-            f"rare={quoted(rare)}, alpha={quoted(alpha)}"
-        )
-    return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
-
-
-def missed_by(n: float, *, alpha: float) -> float:
-    """Return the share of backgrounds that n clusters all miss with probability alpha /
-    2 (see `clusters_for_rare`).
-
-    Examples
-    --------
-    >>> round(missed_by(368, alpha=0.05), 4)
-    0.01
-    """
-    return float(-np.expm1(np.log(alpha / 2) / n))
-
-
 def unseen_share(n_clusters: npt.ArrayLike, *, alpha: float) -> Array:
     """Return the share of backgrounds that n clusters may all have missed at error
     alpha: ``-log(alpha) / n``.
@@ -316,7 +267,6 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
     attrs = attributes(
         error="sequence",
         ci_prob=float(about(outcomes).until_ci_prob),
-        rare=float(about(outcomes).until_missed),
         families="",
     )
     return annotate(

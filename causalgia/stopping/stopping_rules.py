@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import Contrasts, InText, as_field
 from causalgia.attributes import about
-from causalgia.checks import as_ci_prob, as_count, first_of, is_real, is_whole
+from causalgia.checks import as_ci_prob, as_count, first_of, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import (
     DesignError,
@@ -25,21 +25,22 @@ from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     placebo_contrasts,
 )
+from causalgia.estimation.effect_intervals import missed_share_of
 from causalgia.estimation.request import Request, clusters
 from causalgia.inputs import rough_percent
 from causalgia.numerics.moments import centered, group_sums, skewness
 from causalgia.ropes import Rope, RopeLike
 from causalgia.stopping._confidence_sequence import (
     START,
-    clusters_for_rare,
     least_clusters,
-    missed_by,
     sequence_critical,
     unseen_share,
 )
 from causalgia.types import Array
 
 _GROWTH = 1.25
+#: clusters that all miss an effect on 1 % of backgrounds with a probability of .05
+FIRST_LOOK = 300
 
 #: argument of a rule -> its name in the text that outcomes and locks store, which
 #: fingerprints and seeds are made of
@@ -79,10 +80,6 @@ class Decided:
     ci_prob
         Probability of the intervals. All hold at all looks together with it: 1 minus
         the bound on the chance of a false verdict.
-    rare
-        The share of backgrounds on which an effect must not be missed, between 0 and 1.
-        The first look that may stop the trial has about ``3.7 / rare`` clusters: 368
-        for 1 %, 37 (so 100) for 10 %.
     largest
         The largest effect on any one background, as a distance from no effect on the
         scale of the contrasts, where a bound is known; it widens the intervals. None,
@@ -94,7 +91,9 @@ class Decided:
         the design. The rule does not wait for fixed placebos.
     min_clusters
         Independent clusters before a look may stop the trial: 100 or more, and in any
-        case what `rare` and the skewness of the sums over clusters ask.
+        case what the skewness of the sums over clusters asks. An effect on a share r of
+        the backgrounds is absent from all of these with probability
+        ``(1 - r)^min_clusters``: 1 % from 300 with .05.
     every
         Units between looks; None: each look has a quarter more units than the one
         before.
@@ -103,7 +102,7 @@ class Decided:
     ------
     EstimateError
         If the ROPE is none, reversed, or known only from the outcomes themselves
-        (``"placebo"``, sd); or `rare` is not between 0 and 1.
+        (``"placebo"``, sd).
     EstimateError
         If `ci_prob` is not between 0.5 and 1, `largest` is not positive, or
         `min_clusters` is below 100.
@@ -111,24 +110,20 @@ class Decided:
     Notes
     -----
     The sampled units do not show how rare or how large effects on other backgrounds
-    are. No verdict is therefore given before an effect on a share `rare` of backgrounds
-    would have been observed, and each interval is widened by what backgrounds that were
-    not drawn could add. Effects on fewer backgrounds can be missed;
-    ``attrs["stopped"]`` and the report say so. The error is divided equally among
-    contrasts and tasks.
+    are. No verdict is therefore given before `min_clusters` of them, and each interval
+    is widened by what backgrounds that were not drawn could add. Effects on fewer
+    backgrounds can be missed; ``attrs["stopped"]`` and the report say so. The error is
+    divided equally among contrasts and tasks.
 
     For K effects that are waited for (contrasts times tasks), ``a = (1 - ci_prob) /
     K`` and G clusters, the interval is ``ace -+ (c se + L (-log a) / G)``: c is
     `causalgia.stopping._confidence_sequence.sequence_critical` at error a, from the first look that counts
     on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at
-    .95. The first look has ``max(min_clusters, 25 skewness^2, log(a / 2) / log(1 -
-    rare))`` clusters: an effect on a share `rare` is then absent from all of them with
-    probability a / 2. The other half of a is the sequence's on the side on which a
-    verdict is false. A false "negligible" has a probability above a where the effect is
-    on fewer backgrounds than `rare`. Where sizes differ much, the large effects, which
-    make the mean, are on fewer backgrounds than all effects together: with exponential
-    sizes on 1 % of backgrounds .09 of verdicts are false, and none with ``largest=``
-    four times their mean.
+    .95. The first look has ``max(min_clusters, 25 skewness^2)`` clusters. A false
+    "negligible" has a probability above ``1 - ci_prob`` where the effect is on fewer
+    backgrounds than 1 in 100. Where sizes differ much, the large effects, which make
+    the mean, are on fewer backgrounds than all effects together: ``largest=`` bounds
+    them.
 
     The intervals are 1.55 to 1.65 times the t interval's (for one contrast) and what L
     adds; they are the ones to report (``look_lower, look_upper`` of the last look). An
@@ -145,16 +140,15 @@ class Decided:
     >>> Decided(rope=(-0.1, 0.1), control="placebo")
     Decided(control='placebo', rope=(-0.1, 0.1))
     >>> Decided(rope=(-0.1, 0.1)).schedule(1_000)
-    [368, 460, 575, 719, 899, 1000]
+    [300, 375, 469, 587, 734, 918, 1000]
     """
 
     control: str | None = None
     contrasts: Contrasts | InText | None = None
-    min_clusters: int = START
+    min_clusters: int = FIRST_LOOK
     every: int | None = None
     rope: RopeLike
     ci_prob: float = 0.95
-    rare: float = 0.01
     largest: float | None = None
 
     def __post_init__(self) -> None:
@@ -179,12 +173,6 @@ class Decided:
         object.__setattr__(self, "rope", rope.value)
         level = as_ci_prob(self.ci_prob, place="Decided")
         object.__setattr__(self, "ci_prob", level)
-        if not is_real(self.rare) or not 0 < self.rare < 1:
-            raise EstimateError(
-                f"Decided: rare={quoted(self.rare)} must lie between 0 and 1",
-                argument="rare",
-            )
-        object.__setattr__(self, "rare", float(self.rare))
         largest = as_field("largest", self.largest, error=EstimateError)
         object.__setattr__(self, "largest", largest)
 
@@ -199,46 +187,35 @@ class Decided:
 
         Examples
         --------
-        >>> Decided(rope=(-0.1, 0.1), rare=0.05).schedule(200)
+        >>> Decided(rope=(-0.1, 0.1), min_clusters=100).schedule(200)
         [100, 125, 157, 197, 200]
         """
-        n_units = as_count(n_units, "n_units", least=self._first_look)
-        if n_units < self._first_look:
+        n_units = as_count(n_units, "n_units", least=self.min_clusters)
+        if n_units < self.min_clusters:
             raise EstimateError(
-                f"Decided: n_units={n_units:,} is below {self._first_look:,} "
+                f"Decided: n_units={n_units:,} is below {self.min_clusters:,} "
                 "clusters, before which no verdict is possible"
             )
-        looks, n = [], self._first_look
+        looks, n = [], self.min_clusters
         while n < n_units:
             looks.append(n)
             n = int(np.ceil(n * _GROWTH)) if self.every is None else n + self.every
         return [*looks, n_units]
 
-    @property
-    def _first_look(self) -> int:
-        return max(
-            self.min_clusters, clusters_for_rare(self.rare, alpha=1 - self.ci_prob)
-        )
-
     def _interim(self, outcomes: xr.Dataset) -> Interim:
         contrasts = Analysis(contrasts=self.contrasts).weights_by_contrast or None
         return interim_estimates(outcomes, control=self.control, contrasts=contrasts)
 
-    def _clusters_needed(self, now: Interim, *, min_clusters: int) -> int:
+    def _clusters_needed(self, now: Interim) -> int:
         """Return the number of clusters that the most skewed effect needs."""
-        return int(
-            np.ceil(
-                least_clusters(now.skewness, min_clusters=min_clusters)[
-                    now.awaited
-                ].max()
-            )
-        )
+        least = least_clusters(now.skewness, min_clusters=self.min_clusters)
+        return int(np.ceil(least[now.awaited].max()))
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
         now = self._interim(outcomes)
         alpha = (1 - self.ci_prob) / int(now.awaited.sum())
-        min_clusters = max(self.min_clusters, clusters_for_rare(self.rare, alpha=alpha))
+        min_clusters = self.min_clusters
         # time in units, from the number that contains `min_clusters` clusters:
         # information on a mean of clusters grows at most as fast as the units, and a
         # faster clock only widens the interval
@@ -261,21 +238,13 @@ class Decided:
         low, high = np.array(ends).T.reshape(2, 1, -1, *[1] * (lower.ndim - 2))
         inside = (low < high) & (lower >= low) & (upper <= high)
         clear = (lower > high) | (upper < low) | inside
-        needed, missed = (
-            self._clusters_needed(now, min_clusters=min_clusters),
-            missed_by(min_clusters, alpha=alpha),
-        )
+        needed = self._clusters_needed(now)
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
-        record = record.assign_attrs(ci_prob=self.ci_prob, missed=missed)
+        record = record.assign_attrs(ci_prob=self.ci_prob)
         if now.n_clusters < needed:
             why = "needed"
             if needed > min_clusters:
                 why = f"needed because of the skewness of {now.most_skewed()}"
-            elif min_clusters != self.min_clusters:
-                why = (
-                    f"needed to see an effect on {rough_percent(self.rare)} of "
-                    "backgrounds"
-                )
             return Look(
                 False,
                 f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}",
@@ -283,6 +252,7 @@ class Decided:
             )
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
+        missed = float(missed_share_of(min_clusters, self.ci_prob))
         reason = (
             f"every contrast {now.control_phrase}is above, below or inside the ROPE; "
             "this trial could miss an effect present in fewer than "

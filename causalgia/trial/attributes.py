@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,11 @@ def analysis_json(analysis: Analysis, design: Design) -> str:
     """Return the analysis as JSON, completed by the design's own contrasts if that is
     not too long.
     """
-    whole = analysis.asking(design.analysis_fields).to_json()
-    return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
+    whole = analysis.asking(design.analysis_fields)
+    text = whole.to_json()
+    if len(text) <= LONGEST_ATTRIBUTE:
+        return text
+    return replace(analysis, question=whole.question).to_json()
 
 
 def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
@@ -245,7 +249,7 @@ def check_analysis(
     DesignError
         If it names an arm, factor, task or coordinate of the units that there is not,
         asks for an interaction without one arm for each combination of two levels,
-        groups units by their GC content, has a region of placebos without 40 of
+        groups units by their GC content, has a region of placebos with too few of
         them, or in a crossover asks for blocks or covariates.
 
     Examples

@@ -28,7 +28,6 @@ _FACTORY = """\
 """
 _ANALYSIS = """\
 # error = "fdr"            # false verdicts of each kind among those given; "fwer": no false one; "each": row by row
-# rare = 0.01              # nothing is "negligible" while effects on this share of backgrounds could be missed
 # ci_prob = 0.95           # probability of every interval; verdicts have the error rate 1 - ci_prob
 """
 

@@ -27,10 +27,7 @@ from causalgia.estimation.effect_intervals import (
     missed_share_of,
 )
 from causalgia.estimation.request import check_cluster_name
-from causalgia.multiplicity.families import (
-    as_joint_estimates,
-)
-from causalgia.multiplicity.placebo import resolution_note
+from causalgia.multiplicity.families import estimates_of, row_families
 from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
@@ -47,7 +44,6 @@ from causalgia.verdicts.evidence import (
     Evidence,
     from_estimates,
     more_units,
-    row_families,
 )
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
 from causalgia.verdicts.shrinkage import shrink_effects
@@ -59,8 +55,6 @@ from causalgia.verdicts.verdict_rule import (
     reversal_size,
     rule,
 )
-
-_N_DRAWS = 9_999
 
 
 @usual_errors
@@ -96,18 +90,18 @@ def decide(
         reads. ``(lower, upper)`` is on the scale of the contrasts, as is a mapping of
         these by task; a region of one side, ``(-inf, upper)``, asks for
         non-inferiority; ``"0.2 sd"`` is of the control arm's outcomes, on both sides of
-        no effect; ``"placebo"``, the central 95 % of 40 or more placebos; ``"placebo
-        outliers"``, within five standard deviations of their median by a normal law of
-        their central 80 %, or within the outermost on a side where these have one
-        effect; 0, the direction alone.
+        no effect; ``"placebo"``, the central 95 % of placebos, 40 for each other
+        contrast less one (119 for three); ``"placebo outliers"``, within five standard
+        deviations of their median by a normal law of their central 80 %, or within the
+        outermost on a side where these have one effect; 0, the direction alone.
     error
         The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share
         of false directions among the directions of a family, and of false negligibles
         among its negligibles. ``"fwer"``: the probability of any false verdict in a
-        family, by Holm. ``"each"``: of each verdict by itself. ``"posterior"``, of a posterior
-        alone: the probability that an effect of the prior's law lies elsewhere; the
-        interval of the effect has to lie in the region as well. None: ``"posterior"``
-        of a posterior, else ``"fdr"``.
+        family, by Holm over both p of all its rows. ``"each"``: of each verdict by
+        itself. ``"posterior"``, of a posterior alone: the probability that an effect of
+        the prior's law lies elsewhere; the interval of the effect has to lie in the
+        region as well. None: ``"posterior"`` of a posterior, else ``"fdr"``.
     ci_prob
         Probability of the intervals. None: that of the estimates, else .95.
     largest
@@ -125,11 +119,10 @@ def decide(
         Law and prior of the hierarchical effect sizes that stand beside estimates of 10
         or more exchangeable contrasts of a task; None leaves them out.
     cluster
-        Units that vary together. For effects: these are resampled together, as in
-        `causalgia.estimate`.
+        Units that vary together, of effects, as in `causalgia.estimate`.
     rng
-        Seed (0 is a seed), Generator or SeedSequence. For effects: that of a
-        simultaneous band.
+        Seed (0 is a seed), Generator or SeedSequence, as of other verbs. Verdicts draw
+        nothing at random and are the same for any.
 
     Returns
     -------
@@ -174,8 +167,8 @@ def decide(
     ----------
     Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987),
     doi:10.1007/BF01068419. Benjamini & Hochberg (1995),
-    doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992),
-    doi:10.1111/j.2517-6161.1992.tb01872.x: skewness.
+    doi:10.1111/j.2517-6161.1995.tb02031.x. Holm (1979), www.jstor.org/stable/4615733.
+    Hall (1992), doi:10.1111/j.2517-6161.1992.tb01872.x: skewness.
 
     Examples
     --------
@@ -200,27 +193,12 @@ def decide(
         shrink=shrink,
     )
     if given.kind == "effects":
-        out = decide_effects(given.data, request, cluster)
+        out = decide_estimates(estimates_of(given.data, cluster), request)
     elif given.kind == "estimates":
         out = decide_estimates(given.data, request)
     else:
         out = decide_posterior(given.data, request)
     return as_result(out, "decisions", settings=request.settings)
-
-
-def decide_effects(effects: xr.Dataset, request: Request, cluster: str) -> xr.Dataset:
-    """Return decisions on effects of units, which are estimated first.
-
-    Examples
-    --------
-    >>> ice = np.random.default_rng(0).normal(1.0, 1.0, size=(40, 1, 1))
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
-    >>> request = as_request(as_evidence(effects), rope=0, error="fwer")
-    >>> decide_effects(effects, request, "auto")["verdict"].item()
-    'increases'
-    """
-    joint = as_joint_estimates(effects, cluster, request.ci_prob)
-    return decide_estimates(joint.estimates, request)
 
 
 def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
@@ -238,7 +216,7 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     ci_prob, largest = request.ci_prob, request.largest
     error: Any = request.error  # of tests
     found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)
-    members, words = row_families(estimates, request.family)
+    members, words = row_families(estimates, request.family, found.rows.counted)
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
     attrs = attributes(
         error=error,
@@ -253,17 +231,6 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     )
     if unsized := _without_units(estimates, request):
         out = with_notes(out, unsized)
-    if found.region.by_rank:
-        beyond = found.rows.above | found.rows.below
-        note = resolution_note(
-            estimates,
-            beyond & (verdicts.verdict == UNDECIDED),
-            1 - ci_prob,
-            families=members,
-            open_to=found.rows.counted,
-            error=error,
-        )
-        out = with_notes(out, note) if note else out
     if request.shrink is None:
         return out
     columns, note = shrink_effects(estimates, request.shrink, ci_prob=ci_prob)

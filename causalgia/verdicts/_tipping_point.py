@@ -147,8 +147,7 @@ def tipping_point(
     mean and sd of x, summed by cluster (CR2), with Satterthwaite degrees of freedom and
     Hall's correction for skewness; at s = 0 it is that of `causalgia.estimate` for the
     population of units, each counting once. Each shift is a table of the contrasts that
-    were asked for, and its verdicts are those of `causalgia.decide` on estimates, with
-    the effective number of units in the rule on rare effects. 95 %
+    were asked for, and its verdicts are those of `causalgia.decide` on estimates. 95 %
     intervals cover .94 to .96 where the effect is linear in x or does not depend on it,
     and .92 where it grows exponentially, down to 50 effective units (the page
     "Validation").

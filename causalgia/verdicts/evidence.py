@@ -12,7 +12,6 @@ import xarray as xr
 
 from causalgia.effect_table import of_effects
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import (
     effect_limits,
     independent_draws,
@@ -23,7 +22,7 @@ from causalgia.estimation.request import null_value
 from causalgia.multiplicity.placebo import rank_errors
 from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.ropes import Rope
-from causalgia.types import Array, Codes
+from causalgia.types import Array
 from causalgia.verdicts.verdict_rule import Rows, with_largest
 
 _CARRIED = (
@@ -163,66 +162,6 @@ def _largest_of_rows(
     return bound
 
 
-def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], str]:
-    """Return the rows of each family of verdicts, as flat positions in (contrast,
-    task[, model]), and what they share.
-
-    Placebos are families of their own.
-
-    Parameters
-    ----------
-    table
-        With ``ace``.
-    family
-        None: all rows of the table; ``"task"``: those of one task; or a coordinate on
-        contrast: those that share its value.
-
-    Raises
-    ------
-    EstimateError
-        If `family` is neither.
-
-    Examples
-    --------
-    >>> table = xr.Dataset(
-    ...     {"ace": (("contrast", "task"), np.zeros((2, 2)))},
-    ...     coords={"contrast": ["a", "b"]},
-    ... )
-    >>> [members.tolist() for members in row_families(table, "task")[0]]
-    [[0, 2], [1, 3]]
-    """
-    ace = table["ace"]
-    codes = np.zeros(ace.shape, dtype=np.intp)
-    placebo = np.broadcast_to(
-        is_placebo(table).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape
-    )
-    mixed = placebo.any() and not placebo.all()
-    n = int((~placebo).sum()) if mixed else ace.size
-    named = f"these {n:,} rows" if n > 1 else ""
-    if family is not None:
-        on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
-        if isinstance(family, str) and family == "task" and "task" in ace.dims:
-            values = np.arange(ace.sizes["task"]).reshape(1, -1, *[1] * (ace.ndim - 2))
-            named = "the rows of each task"
-        elif isinstance(family, str) and family in on_contrast:
-            labels = table[family].to_numpy().astype(str)
-            values = np.unique(labels, return_inverse=True)[1].reshape(
-                -1, *[1] * (ace.ndim - 1)
-            )
-            named = f"the rows of each {family}"
-        else:
-            whole = "; None is the whole table" if str(family) == "all" else ""
-            raise EstimateError(
-                f"family={quoted(family)} is neither 'task' nor a coordinate on "
-                f"contrast ({', '.join(on_contrast)}){whole}",
-                argument="family",
-            )
-        codes = np.broadcast_to(values, ace.shape)
-        named += " without placebos" if mixed else ""
-    both = (2 * codes + placebo).ravel()
-    return [np.flatnonzero(both == code) for code in np.unique(both)], named
-
-
 def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that
     decisions keep.
@@ -241,9 +180,10 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     for variable in (*columns.variables.values(), ace.variable):
         variable.attrs = {}
     out = xr.Dataset({"ace": ace, **columns.data_vars}).assign_coords(coords)
-    if "is_placebo" in source.data_vars:
-        out = out.assign_coords(is_placebo=source["is_placebo"])
-    stale = {"adjust", "family", "rope", "band"}
+    for name in ("is_placebo", "of_question"):
+        if name in source.data_vars:
+            out = out.assign_coords({name: source[name]})
+    stale = {"family", "rope", "band"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 

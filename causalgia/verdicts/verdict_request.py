@@ -73,7 +73,7 @@ def as_evidence(x: Any) -> Given:
     if has_effects(data):
         return Given("effects", data)
     if isinstance(data, xr.Dataset | pd.DataFrame):
-        return Given("estimates", _with_placebos(as_estimates(data), data))
+        return Given("estimates", _with_marks(as_estimates(data), data))
     if not (
         isinstance(data, xr.DataTree)
         or hasattr(data, "groups")
@@ -89,12 +89,17 @@ def as_evidence(x: Any) -> Given:
     return Given("posterior", data)
 
 
-def _with_placebos(estimates: xr.Dataset, table: Any) -> xr.Dataset:
-    """Return estimates with the column of a table that names its placebos."""
-    if "is_placebo" not in table or "is_placebo" in estimates.variables:
-        return estimates
+def _with_marks(estimates: xr.Dataset, table: Any) -> xr.Dataset:
+    """Return estimates with the columns of a table that name its placebos and the rows
+    of its question.
+    """
+    marks = [name for name in ("is_placebo", "of_question") if name in table]
     return estimates.assign_coords(
-        is_placebo=("contrast", np.asarray(table["is_placebo"]))
+        {
+            name: ("contrast", np.asarray(table[name]))
+            for name in marks
+            if name not in estimates.variables
+        }
     )
 
 

@@ -40,6 +40,7 @@ import pandas as pd
 
 warnings.simplefilter("ignore")
 import causalgia as cg  # noqa: E402
+from causalgia.multiplicity.adjusted_p import stepwise  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 # tables of others, for the group `public`
@@ -354,9 +355,7 @@ def estimates():
     for method in ("bh", "holm"):
         keep(
             f"adjusted/{method}",
-            lambda: {
-                "q": numbers(door("adjust", "multiplicity.adjust")(p, method=method))
-            },
+            lambda: {"q": numbers(stepwise(p, method))},
         )
     keep(
         "band of four",
@@ -967,6 +966,7 @@ READER = '''
 import os
 import numpy as np
 import causalgia as cg
+from causalgia.multiplicity.adjusted_p import stepwise
 
 CALLS = [0]
 TABLE = np.round(np.random.default_rng(11).integers(0, 1000, (4, 400)).astype(float))

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 import causalgia as cg
@@ -94,24 +93,6 @@ def confirmed(outcomes: xr.Dataset | None = None, **how: Any) -> Any:
 def mean_of_the_batch(x: np.ndarray) -> np.ndarray:
     adenines = x[:, 0].mean(1)
     return adenines - adenines.mean()
-
-
-def with_gaps() -> Any:
-    y = np.random.default_rng(0).normal(size=(8, 21, 2))
-    y[0, 3] = np.nan
-    arms = ["control", *(f"arm {k}" for k in range(20))]
-    rows = [
-        (unit, arm, task, y[unit, a, t])
-        for unit in range(8)
-        for a, arm in enumerate(arms)
-        for t, task in enumerate(["K562", "HepG2"])
-        if np.isfinite(y[unit, a, t])
-    ]
-    frame = pd.DataFrame(rows, columns=["unit", "arm", "task", "outcome"])
-    outcomes = cg.from_frame(
-        frame, unit="unit", arm="arm", task="task", outcome="outcome"
-    )
-    return cg.analyze(outcomes, control="control", rope=(-1, 1), across="task", rng=0)
 
 
 def of_trials(design: cg.Design, *, rng: int) -> xr.Dataset:
@@ -201,7 +182,6 @@ ROWS = [
         DesignError,
         "rope",
     ),
-    Row("a table with gaps, shared across tasks", with_gaps, EstimateError, "across"),
     Row(
         "a predictor whose answers depend on the batch",
         lambda: cg.run(

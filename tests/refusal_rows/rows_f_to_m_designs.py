@@ -329,13 +329,10 @@ ROWS = [
         PredictorError,
         "ism",
     ),
-    *(
-        Row(
-            f"{verb.__name__} of a map",
-            lambda verb=verb: verb(maps(SITES, "ism")),
-            errors.DataError,
-        )
-        for verb in (cg.estimate, cg.adjust)
+    Row(
+        "estimate of a map",
+        lambda: cg.estimate(maps(SITES, "ism")),
+        errors.DataError,
     ),
     Row(
         "counts where shares are taken",

@@ -241,23 +241,32 @@ OF_EFFECTS: list[tuple[str, Callable[[], object], str]] = [
     ),
     ("a covariance that is not symmetric", lambda: infer(altered(0, 1, 1e3)), ""),
     ("a variance that is no square of se", lambda: infer(altered(1, 1, 1e3)), "se"),
-    ("a contrast that one task lacks", lambda: cg.adjust(long_table()[:-1]), "task"),
+    (
+        "a contrast that one task lacks",
+        lambda: cg.decide(long_table()[:-1], rope=0),
+        "task",
+    ),
     (
         "a contrast twice in a task",
-        lambda: cg.adjust(pd.concat([long_table(), long_table()])),
+        lambda: cg.decide(pd.concat([long_table(), long_table()]), rope=0),
         "name",
     ),
     (
-        "a contrast without a family",
-        lambda: cg.adjust(
+        "a family that no contrast has",
+        lambda: cg.simultaneous(
             cg.from_effects([1.0, 2.0], se=1.0).assign_coords(
-                motif=("contrast", np.array(["x", None], object))
+                motif=("contrast", np.array([None, None], object))
             ),
+            method="dunnett",
             family="motif",
         ),
         "motif",
     ),
-    ("p where nothing is sampled", lambda: cg.adjust(known()), "target"),
+    (
+        "a band where nothing is sampled",
+        lambda: cg.simultaneous(known(), method="dunnett"),
+        "target",
+    ),
     (
         "verdicts where nothing is sampled",
         lambda: cg.decide(known(), rope=(-1, 1)),
@@ -382,7 +391,7 @@ OF_TEXT: list[tuple[str, Callable[[], object], str]] = [
 TABLES: list[tuple[str, Callable[[], object], str]] = [
     (
         "an effect that is no number, resampled",
-        lambda: cg.adjust(
+        lambda: cg.simultaneous(
             effects(np.where(np.arange(60).reshape(30, 2) == 5, np.nan, ICE)),
             method="bootstrap_t",
             rng=0,
@@ -472,10 +481,10 @@ TABLES: list[tuple[str, Callable[[], object], str]] = [
     ),
     ("outcomes where estimates are taken", lambda: infer(outcomes()), ""),
     ("effects where estimates are taken", lambda: infer(effects()), ""),
-    ("a Dataset of something else", lambda: cg.adjust(xr.Dataset({"y": 1})), ""),
+    ("a Dataset of something else", lambda: infer(xr.Dataset({"y": 1})), ""),
     (
         "a task twice",
-        lambda: cg.adjust(
+        lambda: infer(
             xr.Dataset(
                 {x: (("contrast", "task"), np.ones((2, 2))) for x in ("effect", "se")},
                 {"task": ["y", "y"]},
@@ -649,7 +658,7 @@ META: list[tuple[str, Callable[[], object], str]] = [
 ]
 DECISIONS: list[tuple[str, Callable[[], object], str]] = [
     ("a region that is reversed", lambda: cg.decide(TWO, rope=(1, -1)), "rope"),
-    ("a region that is infinite", lambda: cg.decide(TWO, rope=(0, np.inf)), "rope"),
+    ("a region without ends", lambda: cg.decide(TWO, rope=(-np.inf, np.inf)), "rope"),
     (
         "a region of placebos that are not there",
         lambda: heterogeneity(contrasts(), rope="placebo"),
@@ -685,7 +694,7 @@ ROWS = [
     ),
     Row(
         "resampling without a generator",
-        lambda: cg.adjust(effects(), method="bootstrap_t"),
+        lambda: cg.simultaneous(effects(), method="bootstrap_t"),
         TypeError,
         "rng",
     ),

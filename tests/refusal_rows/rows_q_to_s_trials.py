@@ -23,7 +23,7 @@ from causalgia.errors import (
     StoreError,
 )
 from causalgia.stopping import confidence_sequence
-from causalgia.stopping._confidence_sequence import clusters_for_rare, sequence_critical
+from causalgia.stopping._confidence_sequence import sequence_critical
 from causalgia.zoo.oracles import Imprint, ProfileOracle
 from refusal_rows import Row
 
@@ -177,7 +177,7 @@ def of_another_trial() -> Any:
     return page(found, outcomes=outcomes.assign_attrs(design_fingerprint="another"))
 
 
-OUTSIDE = cg.Decided(rope=(-9, 9), rare=0.1)
+OUTSIDE = cg.Decided(rope=(-9, 9), min_clusters=100)
 ROWS = [
     # plans that no outcomes could answer: nothing is predicted
     Row(
@@ -215,12 +215,12 @@ ROWS = [
     Row(
         "units that can decide nothing",
         lambda: run(
-            design(n_units=300),
+            design(n_units=299),
             never,
-            until=cg.Decided(rope=(-1, 1), rare=0.01),
+            until=cg.Decided(rope=(-1, 1)),
         ),
         EstimateError,
-        "368",
+        "300",
     ),
     Row(
         "a parallel trial with a rule",
@@ -229,14 +229,16 @@ ROWS = [
     ),
     Row(
         "a rule about an arm that is not there",
-        lambda: run(until=cg.Decided(rope=(-9, 9), rare=0.1, control="TAL1")),
+        lambda: run(until=cg.Decided(rope=(-9, 9), min_clusters=100, control="TAL1")),
         EstimateError,
         "TAL1",
     ),
     Row(
         "a rule without a region for each task",
         lambda: run(
-            until=cg.Decided(rope={"K562": (-0.1, 0.1)}, rare=0.1, control="none")
+            until=cg.Decided(
+                rope={"K562": (-0.1, 0.1)}, min_clusters=100, control="none"
+            )
         ),
         EstimateError,
         "GC",
@@ -284,24 +286,11 @@ ROWS = [
         EstimateError,
         "rope",
     ),
-    Row("a rare share of 0", lambda: cg.Decided(rope=0, rare=0), EstimateError, "rare"),
-    Row(
-        "a rare share that is nan",
-        lambda: cg.Decided(rope=0, rare=np.nan),
-        EstimateError,
-        "rare",
-    ),
     Row(
         "a largest effect of 0, as a rule",
         lambda: cg.Decided(rope=0, largest=0),
         EstimateError,
         "largest",
-    ),
-    Row(
-        "clusters for a share of 1",
-        lambda: clusters_for_rare(1.0, alpha=0.05),
-        EstimateError,
-        "rare",
     ),
     Row(
         "a look at no cluster", lambda: sequence_critical(0, alpha=0.05), EstimateError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,9 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import DataError, EstimateError
-from causalgia.estimation.incomplete_estimates import contrasts_of_arms
 
 from . import Row
 
-CASE = Path(__file__).parents[1] / "reference" / "tables_with_gaps"
 COLUMNS: dict[str, Any] = {"outcome": "y", "arm": "arm", "unit": "unit"}
 OURS = pd.DataFrame({"effect": [1.0, 0.2], "se": [0.2, 0.1]}, index=list("ab"))
 
@@ -28,7 +25,7 @@ def rows(*cells: tuple[Any, str, float], **columns: Any) -> pd.DataFrame:
 
 FEW = rows(
     *(
-        (u, a, u + (2.0 + u * 7 % 5) * (a == "A") + u**2 / 9)
+        (u, a, u + (2.0 + u * 7 % 5) * (a == "A") + (a == "B") * (u % 4) + u**2 / 9)
         for u in range(6)
         for a in "cAB"
     )
@@ -66,14 +63,6 @@ class Fit:
 
 
 ROWS = [
-    Row("a p-value is nan", lambda: cg.adjust([0.1, np.nan]), EstimateError, "1"),
-    Row("a p-value is 1.2", lambda: cg.adjust([0.1, 1.2]), EstimateError, "1.2"),
-    Row(
-        "p-values alone in families",
-        lambda: cg.adjust([0.1, 0.2], family="motif"),
-        EstimateError,
-        "family",
-    ),
     Row(
         "errors beside a table that has them",
         lambda: cg.from_effects(OURS, 0.5),
@@ -103,15 +92,9 @@ ROWS = [
     ),
     Row(
         "units that lack an arm are resampled",
-        lambda: cg.adjust(effects(), method="bootstrap_t", rng=0),
+        lambda: cg.simultaneous(effects(), method="bootstrap_t", rng=0),
         EstimateError,
         "bootstrap_t",
-    ),
-    Row(
-        "tasks of a table with gaps in one family",
-        lambda: cg.adjust(cg.estimate(effects()), method="dunnett", family="all"),
-        EstimateError,
-        "task",
     ),
     Row(
         "tasks of a table with gaps are subtracted",
@@ -157,15 +140,5 @@ ROWS = [
         lambda: estimated(HOLE.assign(parent="p1"), parent="parent"),
         EstimateError,
         "p1",
-    ),
-    Row(
-        "noise that few units do not show",
-        lambda: contrasts_of_arms(
-            np.array([2.0, 1.0, 3.0, 2.0]),
-            np.array([0, 1, 0, 1]),
-            np.array([0, 1, 2, 2]),
-            np.array([[-1.0, 1.0]]),
-        ),
-        EstimateError,
     ),
 ]

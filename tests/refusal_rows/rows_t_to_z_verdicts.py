@@ -164,10 +164,10 @@ ROWS = [
     ),
     Row("a verdict on one unit", of_one_unit, EstimateError, "unit"),
     Row(
-        "a share of rare effects of 1.5",
-        lambda: cg.decide(ONE, rope=0, rare=1.5),
+        "a largest effect is stated of some tasks",
+        lambda: cg.decide(TWO, rope=0, largest={"x": 9.0}),
         EstimateError,
-        "rare",
+        "largest",
     ),
     Row(
         "a verdict at the level 1",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import ModuleType
@@ -153,10 +153,15 @@ class Experiment(Design):
     labels
         Coordinates of the contrasts: coordinate -> contrast -> value, such as the
         distance of each contrast.
+    asked
+        Contrasts that answer the question, by name or pattern: the ``question`` of an
+        analysis that names none. Every other contrast is judged by itself. Empty: every
+        contrast answers it.
     """
 
     entry: Entry = field(compare=False)
     analysis: Analysis
+    asked: Sequence[str] = field(default=(), compare=False)
     labels: Labels = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -205,6 +210,11 @@ class Experiment(Design):
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two "
                 f"or more; give {'n_units' if more else 'n_draws'}=2 or more"
             )
+
+    @property
+    def analysis_fields(self) -> dict[str, Any]:
+        """The contrasts, and those of its question, as fields of an `Analysis`."""
+        return {**super().analysis_fields, "question": tuple(self.asked) or None}
 
     @property
     def notes(self) -> tuple[str, ...]:

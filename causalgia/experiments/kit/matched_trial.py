@@ -349,9 +349,7 @@ class MatchedTrial(Experiment):
             q=q,
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
-        attrs = attributes(
-            error="fdr", ci_prob=self.analysis.ci_prob, rare="none", rope=label
-        )
+        attrs = attributes(error="fdr", ci_prob=self.analysis.ci_prob, rope=label)
         attrs |= attributes(families=self._family, analysis=self.analysis.to_json())
         return as_result(out.assign_attrs(attrs), "decisions")
 

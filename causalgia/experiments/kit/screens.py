@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -9,12 +10,12 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count
-from causalgia.choices import LEAST_PLACEBOS
+from causalgia.choices import LEAST_PLACEBOS, placebos_for_ranks
 from causalgia.design import Arm, NullModel, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.experiment import Entry, Experiment
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.streams import derive
 
 CONTROL, PLACEBO = "untreated", "placebo "
@@ -34,7 +35,22 @@ def screen_of_arms(
 ) -> Experiment:
     """Return the experiment that compares each arm with the untreated one; arms of a
     fixed placebo are the random sequences.
+
+    Raises
+    ------
+    DesignError
+        If verdicts are by ranks, and the random sequences of a class are too few.
     """
+    placebos = [arm.name for arm in arms if isinstance(arm.intervention, FixedPlacebo)]
+    classes = labels.get("placebo_class", {})
+    fewest = min(Counter(classes.get(name) for name in placebos).values(), default=0)
+    needed = placebos_for_ranks(len(arms) - len(placebos))
+    if Rope.parse(rope).kind == "placebo" and fewest < needed:
+        raise DesignError(
+            f"rope='placebo' needs {needed:,} random sequences of each width for "
+            f"{len(arms) - len(placebos):,} arms, and there are {fewest:,}",
+            argument="rope",
+        )
     return Experiment(
         null=null,
         arms=[Arm(CONTROL, Untreated()), *arms],

@@ -38,7 +38,7 @@ from causalgia.mpra.comparisons.sides import (
     one_sided_contrasts,
     side_without_spread,
 )
-from causalgia.multiplicity.adjusted_p import weighted_bh
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import group_sums, satterthwaite
@@ -744,9 +744,7 @@ def residuals(
     half = special.stdtrit(freedom, 0.5 + ci_prob / 2) * np.sqrt(
         vy + error + line.scatter**2
     )
-    return Residuals(
-        predicted, z, p, weighted_bh(p, np.ones_like(p)), np.abs(gap) <= half
-    )
+    return Residuals(predicted, z, p, stepwise(p, "bh"), np.abs(gap) <= half)
 
 
 @dataclass(frozen=True)

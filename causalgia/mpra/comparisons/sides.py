@@ -28,7 +28,7 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     excess_replicate_noise,
 )
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
-from causalgia.multiplicity.adjusted_p import weighted_bh
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -582,11 +582,7 @@ def match_elements(
         )
         p = 2 * special.stdtr(np.where(np.isfinite(df), df, 1e12), -t)
     _check_probabilities(p, "p", measured)
-    q = (
-        measured["q"].to_numpy(float)
-        if "q" in measured
-        else weighted_bh(p, np.ones_like(p))
-    )
+    q = measured["q"].to_numpy(float) if "q" in measured else stepwise(p, "bh")
     _check_probabilities(q, "q", measured)
     of_all = measured.assign(df=df, p=p, q=q)
     virtual, _ = drop_controls(virtual)

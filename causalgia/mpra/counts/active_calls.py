@@ -24,7 +24,7 @@ from causalgia.mpra.counts.barcodes import (
     oligo_means,
     oligo_variances,
 )
-from causalgia.multiplicity.adjusted_p import weighted_bh
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
@@ -134,7 +134,7 @@ def calls(
         else _student_p(activity, se, own, error, center, scale)
     )
     q = np.full(len(p), np.nan)
-    q[~null] = weighted_bh(p[~null], np.ones(int((~null).sum())))
+    q[~null] = stepwise(p[~null], "bh")
     columns = {"activity": activity, "se": se, "z": z, "p": p, "q": q}
     found = xr.Dataset(
         {name: ("oligo", x) for name, x in columns.items()},

@@ -130,7 +130,7 @@ def fit(
         and shared by elements; and variables of the method. Attributes count what was left out:
         ``n_left_out`` elements that lack an arm, ``arms_left_out``, ``n_not_fitted``
         elements without an estimate. `report` summarizes it, `average` averages over
-        backgrounds, and `causalgia.adjust`, `infer`, `decide`, `report` and
+        backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
 

@@ -38,7 +38,7 @@ from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
-from causalgia.multiplicity.adjusted_p import weighted_bh
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.notes import notes_of
 from causalgia.types import Array, Mask
 
@@ -234,9 +234,7 @@ def _q_of_table(fit: xr.Dataset) -> Array:
     """
     p, test = fit["p"].to_numpy(), _test_elements(fit)
     q = np.ones_like(p)
-    q[test] = weighted_bh(p[test].ravel(), np.ones(p[test].size)).reshape(
-        -1, p.shape[1]
-    )
+    q[test] = stepwise(p[test].ravel(), "bh").reshape(-1, p.shape[1])
     return q
 
 
