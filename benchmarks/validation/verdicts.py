@@ -441,11 +441,20 @@ def power(law: str, n: int, k: int, tables: int) -> dict[int, np.ndarray]:
         return _power_of_pairs(law, n, distance, tables, rng)
     se = _se(law, n, k * tables)
     bound = REGION_OF_POWER * se
-    effect = np.where(distance > 0, bound + distance * se, 0.0)[:, None]
+    away = _spread_at(law, n, bound, distance) if law in COUNTS else se
+    effect = np.where(distance > 0, bound + distance * away, 0.0)[:, None]
     found = _decided_at(law, n, effect * np.ones(tables), (-bound, bound), rng)
     right = np.where(distance > 0, "increases", "negligible")[:, None]
     right = verdicts_of(found) == right
     return {d: right[distance == d].mean(axis=0) for d in (*_DISTANCES, 0)}
+
+
+def _spread_at(law: str, n: int, bound: float, distance: np.ndarray) -> np.ndarray:
+    """Return the standard errors of effects on counts so many of these beyond a bound:
+    s of ``n s^2 = 2 mean + bound + distance s``.
+    """
+    least = 2 * COUNTS[law] + bound
+    return (distance + np.sqrt(distance**2 + 4 * n * least)) / (2 * n)
 
 
 def _power_of_pairs(
@@ -784,6 +793,8 @@ def _written_out(rng: Rng) -> float:
         [(r.lower, r.upper, r.p, *s[1:]) for r, s in zip(rows, said, strict=True)]
     )
     theirs = np.stack([found[name].to_numpy() for name in _NUMBERS], axis=1)
+    for numbers in (ours, theirs):  # the side of an effect of exactly 0 is rounding
+        numbers[:, -1] = np.abs(numbers[:, -1])
     equal = np.isclose(theirs, ours, rtol=1e-8, atol=1e-10, equal_nan=True).all(axis=1)
     equal &= found["verdict"].to_numpy() == np.array([s[0] for s in said])
     return float((~equal).mean())
