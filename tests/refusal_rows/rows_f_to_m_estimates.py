@@ -93,11 +93,6 @@ def crossed(**changed: object) -> pd.DataFrame:
     return pd.DataFrame(columns | changed)
 
 
-def incomplete(table: pd.DataFrame, **more: object) -> xr.Dataset:
-    asked = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "control"}
-    return cg.estimation.from_incomplete(table, **asked | {"model": "model"} | more)
-
-
 def at(values: np.ndarray, where: int, value: object) -> np.ndarray:
     """The values, of which one is another."""
     values = np.array(values, dtype=object if isinstance(value, str) else None)
@@ -469,16 +464,6 @@ TABLES: list[tuple[str, Callable[[], object], str]] = [
         ),
         "",
     ),
-    (
-        "a crossed cell measured twice",
-        lambda: incomplete(pd.concat([crossed(), crossed()[:1]])),
-        "",
-    ),
-    (
-        "a crossed cell without a value",
-        lambda: incomplete(crossed(y=at(np.arange(48.0), 0, np.nan))),
-        "",
-    ),
     ("outcomes where estimates are taken", lambda: infer(outcomes()), ""),
     ("effects where estimates are taken", lambda: infer(effects()), ""),
     ("a Dataset of something else", lambda: infer(xr.Dataset({"y": 1})), ""),
@@ -493,24 +478,6 @@ TABLES: list[tuple[str, Callable[[], object], str]] = [
         "task",
     ),
     ("no contrast at all", lambda: infer(eight().isel(contrast=[])), "contrast"),
-]
-INCOMPLETE: list[tuple[str, Callable[[], object], str]] = [
-    ("a control that is no arm", lambda: incomplete(crossed(), control="mock"), "mock"),
-    (
-        "one predictor",
-        lambda: incomplete(crossed().query("model == 'm1'")),
-        "model",
-    ),
-    (
-        "units and predictors that cannot be separated",
-        lambda: incomplete(crossed().query("unit.str[1:] == model.str[1:]")),
-        "",
-    ),
-    (
-        "placebo words beside models",
-        lambda: incomplete(crossed(), placebos=["treated"]),
-        "",
-    ),
 ]
 POSTERIORS: list[tuple[str, Callable[[], object], str]] = [
     ("a posterior of ratios", lambda: infer(cg.estimate(contrasts("ratio"))), ""),
@@ -675,10 +642,6 @@ ROWS = [
         for name, call, argument in OF_EFFECTS
     ),
     *(Row(name, call, errors.EstimateError, argument) for name, call, argument in META),
-    *(
-        Row(name, call, errors.EstimateError, argument)
-        for name, call, argument in INCOMPLETE
-    ),
     *(
         Row(name, call, errors.EstimateError, argument)
         for name, call, argument in OF_TEXT

@@ -47,14 +47,6 @@ FRAME = pd.DataFrame(
         "gc": 0.5,
     }
 )
-CELLS = pd.DataFrame(
-    {
-        "unit": np.repeat(range(8), 2),
-        "arm": ["c", "A"] * 8,
-        "model": [0, 0, 1, 1] * 4,
-        "y": np.arange(16.0) % 5,
-    }
-)
 ESTIMATES = from_effects([0.1, 0.4, -0.3, 0.2], se=0.2, names=["a", "b", "c", "d"])
 RATIOS = ESTIMATES.assign(ace=ESTIMATES["ace"] + 1).assign_attrs(
     transform="ratio", null_value=1.0
@@ -74,26 +66,6 @@ def with_one(value: float, n: int = 4) -> np.ndarray:
 def of_frame(frame: pd.DataFrame = FRAME, **given: Any) -> xr.Dataset:
     return cg.from_frame(
         frame, **({"outcome": "y", "arm": "arm", "unit": "seq"} | given)
-    )
-
-
-def of_cells(frame: Any = CELLS, **given: Any) -> xr.Dataset:
-    columns = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "c"}
-    return cg.estimation.from_incomplete(
-        frame, **(columns | {"model": "model"} | given)
-    )
-
-
-def one_task_each() -> pd.DataFrame:
-    """Return cells of six units by three predictors, of two tasks; arm B has the first
-    task alone.
-    """
-    rows = [(u, m, arm) for u in range(6) for m in range(3) for arm in ("c", "A")]
-    cells = pd.DataFrame(rows, columns=["unit", "model", "arm"])
-    cells["y"] = np.random.default_rng(0).normal(size=len(cells))
-    both = pd.concat([cells.assign(task="x"), cells.assign(task="y")])
-    return pd.concat(
-        [both, cells[cells["arm"] == "A"].assign(arm="B", task="x")], ignore_index=True
     )
 
 
@@ -245,42 +217,6 @@ ROWS = [
         lambda: of_frame(FRAME.assign(arm=[(0, []), 1, (0, []), 1])),
         DataError,
         "arm",
-    ),
-    Row(
-        "a cell that is inf",
-        lambda: of_cells(CELLS.assign(y=with_one(np.inf, 16))),
-        DataError,
-        "row 2",
-    ),
-    Row(
-        "a cell without an arm",
-        lambda: of_cells(CELLS.assign(arm=["c", "A", None, *["c", "A"] * 6, "A"])),
-        DataError,
-        "row 2",
-    ),
-    Row(
-        "a cell of words",
-        lambda: of_cells(CELLS.assign(y="high")),
-        DataError,
-        "y",
-    ),
-    Row(
-        "a table without an arm but the control",
-        lambda: of_cells(CELLS[CELLS["arm"] == "c"]),
-        EstimateError,
-        "c",
-    ),
-    Row(
-        "a contrast without a cell in one task",
-        lambda: of_cells(one_task_each(), task="task"),
-        EstimateError,
-        "B",
-    ),
-    Row(
-        "a unit of two parents",
-        lambda: of_cells(CELLS.assign(source=["p", "q", *["r"] * 14]), parent="source"),
-        DataError,
-        "source",
     ),
     Row(
         "effects of two columns that differ",
@@ -674,12 +610,6 @@ ROWS = [
         lambda: cg.contrast(of_frame(), control="B"),
         EstimateError,
         "B",
-    ),
-    Row(
-        "placebos in no order",
-        lambda: of_cells(model=None, placebos={"A", "B"}),
-        EstimateError,
-        "placebos",
     ),
     Row(
         "a control that is a number",
