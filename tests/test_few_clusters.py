@@ -1,7 +1,4 @@
-"""Imports regress and bootstrap_t_max from the inside: proofs of the kernels alone.
-
-Below 20 clusters Holm and Bonferroni's t take the place of the bootstrap-t.
-"""
+"""Imports regress from the inside: proofs of the kernel alone."""
 
 from __future__ import annotations
 
@@ -34,18 +31,6 @@ def normal(n_clusters: int, seed: int = 0) -> np.ndarray:
     return np.asarray(
         rng.normal(size=(n_clusters, K)) + rng.normal(size=(n_clusters, 1)) + 0.3
     )
-
-
-def test_bands_are_bonferronis_below_20_clusters() -> None:
-    effects = effects_of(normal(19))
-    band = simultaneous(effects)
-    half = stats.t.isf(0.025 / K, 18) * estimate(effects)["se"]
-    np.testing.assert_allclose(band["upper"] - band["ace"], half, rtol=1e-12)
-    np.testing.assert_allclose(band["ace"] - band["lower"], half, rtol=1e-12)
-    assert band.attrs["band"] == "bonferroni"
-    assert "n_draws" not in band.attrs
-    resampled = simultaneous(effects_of(normal(20)), n_draws=499, rng=0)
-    assert resampled.attrs["band"] == "bootstrap_t"
 
 
 def test_bonferroni_by_families_of_estimates() -> None:

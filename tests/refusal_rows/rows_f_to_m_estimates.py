@@ -385,11 +385,9 @@ OF_TEXT: list[tuple[str, Callable[[], object], str]] = [
 ]
 TABLES: list[tuple[str, Callable[[], object], str]] = [
     (
-        "an effect that is no number, resampled",
+        "an effect that is no number, in a band",
         lambda: cg.simultaneous(
             effects(np.where(np.arange(60).reshape(30, 2) == 5, np.nan, ICE)),
-            method="bootstrap_t",
-            rng=0,
         ),
         "unit 2",
     ),
@@ -654,12 +652,6 @@ ROWS = [
     *(
         Row(name, call, errors.EstimateError, argument)
         for name, call, argument in DECISIONS
-    ),
-    Row(
-        "resampling without a generator",
-        lambda: cg.simultaneous(effects(), method="bootstrap_t"),
-        TypeError,
-        "rng",
     ),
     Row(
         "a posterior without a seed", lambda: infer(eight(), rng=None), TypeError, "rng"

@@ -23,7 +23,6 @@ from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation.lines import errors_in_variables
 from causalgia.multiplicity import rank_intervals, simultaneous
 from causalgia.multiplicity.adjusted_p import hierarchical_p
-from causalgia.multiplicity.bootstrap_t import bootstrap_t_max, missed_share
 from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import sample_size
@@ -297,11 +296,6 @@ ROWS = [
         "ci_prob",
     ),
     Row(
-        "a bootstrap of estimates",
-        lambda: simultaneous(cg.estimate(NORMAL), rng=0),
-        EstimateError,
-    ),
-    Row(
         "draws of units for a band of parallel arms",
         lambda: simultaneous(
             cg.contrast(outcomes_of_parallel_curves()),
@@ -311,17 +305,6 @@ ROWS = [
         ),
         EstimateError,
         "method",
-    ),
-    Row(
-        "a bootstrap of four clusters",
-        lambda: bootstrap_t_max(np.ones((4, 2)), rng=0),
-        EstimateError,
-    ),
-    Row(
-        "a bootstrap of 18 draws",
-        lambda: bootstrap_t_max(np.ones((30, 2)), n_draws=18, rng=0),
-        EstimateError,
-        "n_draws",
     ),
     Row("a band of one unit", one_unit, EstimateError),
     Row(
@@ -341,7 +324,6 @@ ROWS = [
         lambda: band(np.nan, 1.0),
         EstimateError,
     ),
-    Row("a share of 0 that could be missed", lambda: missed_share(0.0), EstimateError),
     # scales
     Row(
         "a divisor below 0",
