@@ -414,7 +414,7 @@ class About(Generic[Absent]):
         "cg.simultaneous",
         "method of the simultaneous intervals",
     )
-    seed = _text("estimates", "cg.simultaneous", "seed of the resampling")
+    seed = _text("estimates", "cg.simultaneous", "seed of the band")
     n_draws = _whole(
         "estimates, occlusion",
         "cg.simultaneous",

@@ -82,13 +82,12 @@ Stepwise = Literal["bh", "holm"]
 
 METHOD_NAMES = {
     "bonferroni": "Bonferroni",
-    "bootstrap_t": "bootstrap-t",
     "dunnett": "Dunnett",
     "sup_t": "sup-t",
 }
 """Bands as a methods section calls them."""
 
-Band = Literal["auto", "bootstrap_t", "dunnett", "sup_t", "bonferroni"]
+Band = Literal["auto", "dunnett", "sup_t", "bonferroni"]
 """Simultaneous bands (`causalgia.multiplicity.simultaneous`)."""
 
 Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]

@@ -236,16 +236,6 @@ def few() -> xr.Dataset:
     return xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords)
 
 
-def incomplete() -> xr.Dataset:
-    """Effects on a table of units and predictors that lacks some cells."""
-    unit, model, arm = (x.ravel() for x in np.indices((12, 4, 2)))
-    y = np.random.default_rng(1).normal(size=96) + unit + (1 + 0.2 * model) * arm
-    names = {"unit": unit, "model": model, "arm": np.array(["c", "t"])[arm], "y": y}
-    asked = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "c"}
-    table = pd.DataFrame(names).drop(index=[0, 1, 30, 31, 56, 57, 92])
-    return cg.estimation.from_incomplete(table, **asked, model="model")
-
-
 OTHERS: dict[str, Callable[[], str]] = {
     "estimate": lambda: reported(estimates()),
     "estimate, in sentences": lambda: str(cg.report(estimates(), sentences=True)),
@@ -289,7 +279,6 @@ OTHERS: dict[str, Callable[[], str]] = {
     "verify": verified,
     "sample_size": lambda: reported(cg.sample_size(sd=1.3, true_effect=0.4)),
     "simultaneous, few clusters": lambda: reported(cg.simultaneous(few())),
-    "from_incomplete": lambda: reported(incomplete()),
     "mpra.fit": lambda: reported(cg.mpra.fit(counts(), control="wt", method="two_way")),
     "mpra.average": lambda: reported(
         cg.mpra.average(cg.mpra.fit(counts(), control="wt", method="two_way"))

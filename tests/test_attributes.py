@@ -44,7 +44,7 @@ def results(trial):
         "ratios": cg.estimate(
             cg.contrast(positive, control="untreated", scale="ratio")
         ),
-        "band": cg.simultaneous(effects, method="bootstrap_t", rng=0, n_draws=99),
+        "band": cg.simultaneous(effects, rng=0),
         "decisions": cg.decide(estimates, rope=(-0.1, 0.1)),
         "posterior": posterior["posterior"].to_dataset(),
         "moments": posterior["moments"].to_dataset(),

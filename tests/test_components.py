@@ -16,10 +16,8 @@ from causalgia.estimation import variance_components
 from causalgia.estimation._variance_components import Cells, identify
 from causalgia.estimation.mixed_model import (
     Point,
-    _variance_slopes,
     fit_variances,
     mixed_layout,
-    reml,
     respond,
 )
 
@@ -64,43 +62,6 @@ def test_a_balanced_table_is_its_analysis_of_variance() -> None:
         "variance"
     ].values.ravel()
     np.testing.assert_allclose(mine, [unit, predictor, error], rtol=1e-8)
-
-
-def test_reml_keeps_the_score_at_zero_against_the_dense_likelihood() -> None:
-    """Unbalanced and nested: no small move of any variance raises the likelihood
-    computed the long way.
-    """
-    rng = np.random.default_rng(8)
-    parent = np.repeat(np.arange(12), rng.integers(1, 6, 12))
-    unit = np.repeat(np.arange(len(parent)), rng.integers(2, 4, len(parent)))
-    groups = {"parent": parent[unit], "unit": unit}
-    y = (
-        rng.normal(size=12)[parent[unit]]
-        + rng.normal(size=len(parent))[unit]
-        + rng.normal(size=len(unit))
-    )
-    X = np.column_stack([np.ones(len(unit)), rng.normal(size=len(unit))])
-    fit = reml(y, X, groups)
-
-    def deviance(theta: np.ndarray) -> float:
-        V = theta[-1] * np.eye(len(y))
-        for s, g in zip(theta, groups.values(), strict=False):
-            V += s * (g[:, None] == g[None, :])
-        W = np.linalg.inv(V)
-        A = X.T @ W @ X
-        r = y - X @ np.linalg.solve(A, X.T @ W @ y)
-        logs = (
-            np.linalg.slogdet(V)[1]
-            + np.linalg.slogdet(A)[1]
-            + (len(y) - 2) * np.log(2 * np.pi)
-        )
-        return float(logs + r @ W @ r)
-
-    for j in range(3):
-        for move in (0.999, 1.001):
-            assert deviance(
-                np.where(np.arange(3) == j, move * fit.variance, fit.variance)
-            ) > deviance(fit.variance)
 
 
 def test_ten_arms_and_five_predictors_on_a_thousand_units() -> None:
@@ -318,37 +279,6 @@ def test_a_point_of_the_restricted_likelihood_is_that_of_dense_matrices(
     )
     np.testing.assert_allclose(at.inverse_times(X), W @ X, rtol=1e-9, atol=1e-12)
     assert at.at_bound.tolist() == [t == 0 for t in theta]
-    slopes, inverse = (
-        _variance_slopes(at, np.linalg.inv(table.layout.R)),
-        np.linalg.inv(table.layout.R),
-    )
-    for j in range(3):
-        step = 1e-6 * np.eye(3)[j]
-        up, down = (
-            np.diagonal(
-                inverse
-                @ np.linalg.inv(
-                    table.layout.Q.T @ dense(at.theta + s)[2] @ table.layout.Q
-                )
-                @ inverse.T
-            )
-            for s in (step, -step)
-        )
-        np.testing.assert_allclose(
-            slopes[:, j], (up - down) / 2e-6, rtol=1e-5, atol=1e-8
-        )
-
-
-@pytest.mark.parametrize("unit", [1e-30, 1e30])
-def test_a_response_in_another_unit_has_variances_in_that_unit(unit: float) -> None:
-    rng = np.random.default_rng(5)
-    code = np.arange(20) // 4
-    X = np.column_stack([np.ones(20), rng.normal(size=20)])
-    y = rng.normal(size=20) + rng.normal(0, 2, 5)[code]
-    here, there = (reml(u * y, X, {"unit": code}) for u in (1.0, unit))
-    np.testing.assert_allclose(there.variance, here.variance * unit**2, rtol=1e-7)
-    np.testing.assert_allclose(there.se, here.se * unit, rtol=1e-7)
-    np.testing.assert_allclose(there.df, here.df, rtol=1e-5)
 
 
 @pytest.mark.parametrize("assigned", [False, True])

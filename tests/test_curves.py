@@ -183,30 +183,24 @@ def test_clusters_are_resampled_whole():
     parent = np.repeat(np.arange(40), 5)
     ice = smooth(40, RNG)[parent] + 0.1 * RNG.normal(size=(200, 40))
     effects = curves(ice).assign_coords(parent=("unit", parent))
-    for method in ("bootstrap_t", "sup_t"):
-        band = cg.simultaneous(effects, over="position", method=method, rng=0)
-        wide = (band["upper"] - band["lower"]).mean()
-        unaware = cg.simultaneous(
-            effects, over="position", method=method, rng=0, cluster="none"
-        )
-        assert wide > 1.8 * (unaware["upper"] - unaware["lower"]).mean()
+    band = cg.simultaneous(effects, over="position", rng=0)
+    wide = (band["upper"] - band["lower"]).mean()
+    unaware = cg.simultaneous(effects, over="position", rng=0, cluster="none")
+    assert wide > 1.8 * (unaware["upper"] - unaware["lower"]).mean()
 
 
 def test_where_few_units_differ_the_rule_of_three_bounds():
     ice = np.zeros((400, 30))
     ice[:, 10:20] = smooth(400, RNG, 10) + 2
     ice[:3, 25] = 4.0
-    for method in ("bootstrap_t", "sup_t"):
-        band = cg.simultaneous(
-            curves(ice), over="position", method=method, rng=0
-        ).squeeze()
-        half = ((band["upper"] - band["lower"]) / 2).to_numpy()
-        largest = np.abs(ice).max()
-        unseen = largest * -np.expm1(np.log(0.05 / 30) / 400)
-        assert 0.8 * unseen < half[0] < 1.5 * unseen
-        assert half[25] > half[0]
-        assert (np.abs(band["ace"]) < half)[25]
-        assert (band["lower"][10:20] > 0).all()
+    band = cg.simultaneous(curves(ice), over="position", rng=0).squeeze()
+    half = ((band["upper"] - band["lower"]) / 2).to_numpy()
+    largest = np.abs(ice).max()
+    unseen = largest * -np.expm1(np.log(0.05 / 30) / 400)
+    assert 0.8 * unseen < half[0] < 1.5 * unseen
+    assert half[25] > half[0]
+    assert (np.abs(band["ace"]) < half)[25]
+    assert (band["lower"][10:20] > 0).all()
     # the curve's own positions are not widened by those that nothing reaches
     narrow = cg.simultaneous(curves(ice[:, 10:20]), over="position", rng=0)[
         "critical"
@@ -251,9 +245,8 @@ def test_moments_have_the_estimates_and_the_band_of_all_units():
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("method", ["bootstrap_t", "sup_t"])
 @pytest.mark.parametrize("clustered", [False, True])
-def test_bands_cover_whole_curves(method, clustered):
+def test_bands_cover_whole_curves(clustered):
     n_trials, hits = 100, 0
     x = np.arange(60)
     peak = np.exp(-0.5 * ((x - 30) / 5) ** 2)
@@ -269,9 +262,7 @@ def test_bands_cover_whole_curves(method, clustered):
         effects = curves(ice).assign_coords(
             parent=("unit", parent if clustered else np.arange(120))
         )
-        band = cg.simultaneous(
-            effects, over="position", method=method, n_draws=499, rng=rng
-        ).squeeze()
+        band = cg.simultaneous(effects, over="position", n_draws=499, rng=rng).squeeze()
         hits += bool(((band["lower"] <= truth) & (truth <= band["upper"])).all())
     low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials
     assert low <= hits / n_trials <= high
@@ -396,9 +387,8 @@ def test_a_band_names_positions_that_few_units_carry():
     vary = band["unseen"].isel(position=slice(0, 38))
     xr.testing.assert_allclose(*xr.broadcast(vary, largest))
     assert (band["unseen"].isel(position=slice(38, 40)) == 0).all()
-    for method in ("bootstrap_t", "bonferroni"):
-        other = cg.simultaneous(outlying(), over="position", method=method, rng=0)
-        xr.testing.assert_identical(other["few_units"], band["few_units"])
+    other = cg.simultaneous(outlying(), over="position", method="bonferroni")
+    xr.testing.assert_identical(other["few_units"], band["few_units"])
 
 
 @pytest.mark.simulation

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
@@ -18,7 +17,6 @@ from causalgia.estimation import from_effects, joint_test
 from causalgia.estimation._from_effects import as_estimates, estimates_of_elements
 from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
-from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import check_has_errors, rescale
 
 ROWS = np.random.default_rng(5)
@@ -430,35 +428,6 @@ def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(
     )
 
 
-@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e6])
-def test_fixed_effects_of_a_mixed_model_are_those_of_generalized_least_squares(
-    unit: float,
-) -> None:
-    """At the variances that were found, by dense matrices."""
-    rng = np.random.default_rng(2)
-    unit_of, level_of = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
-    X = np.column_stack([np.ones(24), rng.normal(size=24)])
-    y = unit * (
-        X @ [1.0, -2.0]
-        + rng.normal(size=6)[unit_of]
-        + rng.normal(size=4)[level_of]
-        + rng.normal(size=24)
-    )
-    fit = reml(y, X, {"unit": unit_of, "level": level_of})
-    blocks = [np.equal.outer(codes, codes) for codes in (unit_of, level_of)]
-    V = sum(
-        v * block for v, block in zip(fit.variance, [*blocks, np.eye(24)], strict=True)
-    )
-    precision = X.T @ np.linalg.solve(V, X)
-    np.testing.assert_allclose(
-        fit.beta, np.linalg.solve(precision, X.T @ np.linalg.solve(V, y)), rtol=1e-7
-    )
-    se = np.sqrt(np.diag(np.linalg.inv(precision)))
-    np.testing.assert_allclose(fit.se, se, rtol=1e-7)
-    one = reml(y / unit, X, {"unit": unit_of, "level": level_of})
-    np.testing.assert_allclose(fit.df, one.df, rtol=1e-6)
-
-
 @pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
 def test_the_change_of_a_shape_does_not_depend_on_sizes_order_or_which_is_the_control(
     divergence: Any,
@@ -514,63 +483,3 @@ def test_the_change_of_a_shape_does_not_depend_on_sizes_order_or_which_is_the_co
     np.testing.assert_allclose(
         part["ace"], found(outcomes.isel(position=slice(2, 7)))["ace"], rtol=1e-12
     )
-
-
-@pytest.mark.parametrize("parents", [False, True])
-def test_an_incomplete_table_may_have_its_rows_in_any_order_unit_and_sign(
-    parents: bool,
-) -> None:
-    rng = np.random.default_rng(6)
-    unit, net, arm = (x.ravel() for x in np.indices((12, 4, 3)))
-    y = (
-        rng.normal(size=12)[unit]
-        + (arm > 0) * (arm + rng.normal(size=4)[net])
-        + rng.normal(size=len(unit))
-    )
-    y = y + (arm > 0) * rng.normal(size=4)[unit % 4]
-    table = pd.DataFrame(
-        {
-            "unit": unit,
-            "net": net,
-            "arm": np.array(["c", "A", "B"])[arm],
-            "y": y,
-            "source": unit % 4,
-        }
-    )
-    table = table.drop(index=[3, 17, 40, 77, 100])
-
-    def found(of: pd.DataFrame, **given: Any) -> xr.Dataset:
-        given |= {"parent": "source"} if parents else {}
-        return cg.estimation.from_incomplete(
-            of, outcome="y", arm="arm", unit="unit", model="net", control="c", **given
-        )
-
-    here = found(table)
-    mixed = found(table.iloc[rng.permutation(len(table))]).sel(
-        contrast=here["contrast"]
-    )
-    renamed = found(
-        table.assign(
-            unit=[f"u{(7 * u) % 12}" for u in table["unit"]],
-            net=["wxyz"[n] for n in table["net"]],
-        )
-    )
-    for other, size in (
-        (mixed, 1.0),
-        (renamed, 1.0),
-        (found(table.assign(y=1e3 * table["y"])), 1e3),
-    ):
-        for name in ("ace", "se", "lower", "upper", "control_sd"):
-            np.testing.assert_allclose(
-                other[name], size * here[name], rtol=1e-6, err_msg=name
-            )
-        for name in ("df", "p", "n_units", "n_clusters"):
-            np.testing.assert_allclose(other[name], here[name], rtol=1e-5, err_msg=name)
-    mirrored = found(table.assign(y=-table["y"]))
-    np.testing.assert_allclose(mirrored["ace"], -here["ace"], rtol=1e-6)
-    np.testing.assert_allclose(mirrored["lower"], -here["upper"], rtol=1e-6)
-    assert here["n_clusters"].values.ravel().tolist() == (
-        [4, 4] if parents else [12, 12]
-    )
-    by_net = table[table["arm"] == "c"].groupby("net")["y"].var(ddof=1)
-    np.testing.assert_allclose(here["control_sd"], np.sqrt(by_net.mean()), rtol=1e-9)

@@ -1,4 +1,4 @@
-"""Imports bootstrap_t_max, equicoordinate and log_p from the inside: numbers that no verb shows alone.
+"""Imports equicoordinate and log_p from the inside: numbers that no verb shows alone.
 
 Estimates obtained elsewhere: names, and selections with their covariance.
 """
@@ -21,7 +21,6 @@ from causalgia.errors import (
 from causalgia.estimation import covariance, from_effects, joint_test
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.multiplicity import placebo_rank
-from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.multivariate_t import equicoordinate
 from causalgia.numerics.moments import log_p
 
@@ -185,13 +184,6 @@ def test_log_p_goes_on_where_p_is_0() -> None:
 
 
 ICE = np.random.default_rng(0).normal(size=(30, 2))
-
-
-def test_resampling_takes_lists() -> None:
-    mine = bootstrap_t_max(ICE.tolist(), [0, 1, 2, 3, 4] * 6, rng=0)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(
-        mine.half_width, bootstrap_t_max(ICE, np.arange(30) % 5, rng=0).half_width
-    )
 
 
 def test_the_size_of_a_factor_does_not_matter() -> None:

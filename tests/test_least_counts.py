@@ -32,7 +32,6 @@ from causalgia.estimation.lines import (
     errors_in_variables,
     weighted_line,
 )
-from causalgia.estimation.mixed_model import reml
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.engines import over_predictors
 from causalgia.posterior.error_covariance import Noise
@@ -194,20 +193,6 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
             cluster=groups_of(n),
         ),
         3,
-        EstimateError,
-    ),
-    "rows of a mixed model": (
-        lambda n: reml(
-            numbers(n),
-            np.column_stack([np.ones(n), np.arange(n)]),
-            {"unit": np.arange(n) // 2},
-        ),
-        4,
-        EstimateError,
-    ),
-    "levels of a grouping": (
-        lambda n: reml(numbers(4 * n), np.ones((4 * n, 1)), {"unit": groups_of(n, 4)}),
-        2,
         EstimateError,
     ),
     "effects of a mean": (

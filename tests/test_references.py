@@ -678,23 +678,6 @@ def test_predictors_crossed_with_units() -> None:
         np.testing.assert_allclose(found[name], theirs[name], rtol=1e-3, err_msg=name)
 
 
-@pytest.mark.parametrize("file", ["balanced", "unbalanced"])
-def test_missing_cells_of_units_and_predictors(file: str) -> None:
-    columns = {"outcome": "y", "arm": "arm", "unit": "unit", "model": "model"}
-    found = cg.estimation.from_incomplete(networks(file), control="control", **columns)
-    theirs, row = expected("mixed_model")[file], found.isel(contrast=0, task=0)
-    of_lmer(row, theirs["ice_crossed"]["satterthwaite"])
-    for name, atol in (("df", 1e-3), ("lower", 1e-3), ("upper", 1e-3), ("p", 1e-5)):
-        np.testing.assert_allclose(
-            row[name],
-            theirs["ice_crossed"]["satterthwaite"][name],
-            rtol=0,
-            atol=atol,
-            err_msg=name,
-        )
-    assert row["n_units"].item() == theirs["n_units"]
-
-
 def test_components_of_effects() -> None:
     outcomes = outcomes_of(networks("balanced"), model="model")
     found = cg.estimation.variance_components(outcomes, control="control")

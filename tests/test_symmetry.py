@@ -148,10 +148,6 @@ CROSSOVER: dict[str, Verb] = {
     "clusters": (cg.estimate, {"weights": "clusters"}),
     "heterogeneity": (heterogeneity, {"rope": ROPE}),
     "modification": (modification, {}),
-    "band bootstrap_t": (
-        simultaneous,
-        {"method": "bootstrap_t", "n_draws": 999, "rng": 0, **BY_TASK},
-    ),
     "band bonferroni": (simultaneous, {"method": "bonferroni", **BY_TASK}),
     **{
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
@@ -350,10 +346,7 @@ def test_outcomes_of_the_other_sign_have_effects_of_the_other_sign(
 
 
 BY_UNITS = [
-    (kind, name)
-    for kind, table in TABLES.items()
-    for name in table
-    if "bootstrap_t" not in name and kind != "draws"
+    (kind, name) for kind, table in TABLES.items() for name in table if kind != "draws"
 ]
 
 

@@ -8,43 +8,18 @@ import numpy as np
 from scipy import stats
 
 from causalgia.estimation.crossover import mean_ice
-from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from validation.checks import Check
-from validation.draws import (
-    Draw,
-    Rng,
-    clustered,
-    exponential,
-    lognormal,
-    normal,
-    parents_of,
-    rare,
-)
+from validation.draws import Rng, normal
 
 Trials = Callable[[Rng, int], np.ndarray]
 K = 200
 LEVEL = 0.05
-DRAWS = 999
 
 
 def each(one: Callable[[Rng], float]) -> Trials:
     """Return the trials of a function that carries out one."""
     return lambda rng, n: np.array([one(rng) for _ in range(n)])
-
-
-def band_misses(
-    draw: Draw, n: int, parents: list[int] | None = None, k: int = K
-) -> Trials:
-    """All effects are 0; whether the bootstrap-t band misses any."""
-    parent = None if parents is None else parents_of(parents)
-
-    def one(rng: Rng) -> bool:
-        ice = draw(rng, (n, k)) if parent is None else clustered(rng, parent, draw, k)
-        answer = bootstrap_t_max(ice, parent, n_draws=DRAWS, rng=rng)
-        return bool((np.abs(ice.mean(axis=0)) > answer.half_width).any())
-
-    return each(one)
 
 
 def with_one_control(rng: Rng, n: int) -> np.ndarray:
@@ -102,55 +77,7 @@ def bh(p: np.ndarray) -> np.ndarray:
 
 
 _BAND, _FDR = "Family-wise error of 95 % bands", "False discovery rate at 5 %"
-_DRAWS = {
-    "normal": normal,
-    "exponential": exponential,
-    "lognormal": lognormal,
-    "3 % rare": rare,
-}
 CHECKS = [
-    *(
-        Check(
-            _BAND,
-            f"bootstrap-t, {name}, n = 100, 200 contrasts",
-            band_misses(draw, 100),
-            LEVEL,
-            "at most",
-            quick=150,
-        )
-        for name, draw in _DRAWS.items()
-    ),
-    *(
-        Check(
-            _BAND,
-            f"bootstrap-t, {name}, n = 1,000, 200 contrasts",
-            band_misses(draw, 1000),
-            LEVEL,
-            "at most",
-            quick=40,
-        )
-        for name, draw in _DRAWS.items()
-    ),
-    *(
-        Check(
-            _BAND,
-            f"bootstrap-t, {name}, n = 6,000 in 4,096 blocks, 10 contrasts",
-            band_misses(draw, 6_000, k=10),
-            LEVEL,
-            "at most",
-            full=600,
-            quick=20,
-        )
-        for name, draw in _DRAWS.items()
-    ),
-    Check(
-        _BAND,
-        "bootstrap-t, 40 unequal parents, exponential units",
-        band_misses(exponential, 0, [3, 5, 7, 9] * 10),
-        LEVEL,
-        "at most",
-        quick=150,
-    ),
     Check(
         _BAND,
         "multivariate t, one control, n = 1,000",

@@ -107,7 +107,7 @@ def interactions(
         a contrast ``"8:28"`` for each pair and its coordinates ``first`` and
         ``second``, first < second. Units keep ``parent``; aligned ones have ``start``
         and ``strand``. `causalgia.estimate` averages over units with errors clustered
-        by parent, `causalgia.simultaneous`, by ``method="dunnett"``, accounts for the
+        by parent, `causalgia.simultaneous` accounts for the
         number of pairs by the largest t, and `causalgia.decide` gives verdicts.
 
     Raises
@@ -141,11 +141,6 @@ def interactions(
     the predictor, because no base is there more often than it is exchanged for. Where
     sequences or pairs were chosen by their interactions, the average is too large: test
     on other sequences.
-
-    Many pairs interact in a few sequences alone. The one critical value of
-    ``"bootstrap_t"`` follows the most skewed of them, and was above 1,300 for the 1,770
-    pairs of a trained network in 20 to 50 sequences, that of ``"dunnett"`` 4.4 to 4.5;
-    both keep the family-wise error (validation).
 
     L positions take ``9 L (L - 1) / 2 + 3 L + 1`` answers for each sequence. Double
     mutants are asked for as single substitutions of single mutants, recomputed in part

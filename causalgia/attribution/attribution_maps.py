@@ -318,7 +318,7 @@ def average(
     One map describes one sequence; the average over instances is an estimate, with an
     interval for new sequences from the same population. With ``method="ism"`` it is the
     average causal effect of a base at that position, against the mean of the four.
-    ``cg.simultaneous(..., method="dunnett")`` gives intervals that hold over all
+    ``cg.simultaneous`` gives intervals that hold over all
     positions and bases together, and `causalgia.plot.average_logo` draws them.
 
     Parameters

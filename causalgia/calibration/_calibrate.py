@@ -365,10 +365,9 @@ def _simultaneous_band(
     effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int
 ) -> xr.Dataset:
     if effects is None or "ice" not in effects:
-        return simultaneous(estimates, method="dunnett", ci_prob=analysis.ci_prob)
-    cluster = analysis.cluster
+        return simultaneous(estimates, ci_prob=analysis.ci_prob, rng=rng)
     return simultaneous(
-        effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng
+        effects, ci_prob=analysis.ci_prob, cluster=analysis.cluster, rng=rng
     )
 
 

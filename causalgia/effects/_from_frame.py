@@ -91,11 +91,6 @@ def from_frame(
         parent, block or covariate changes, or two names are the same as text (0 and
         ``"0"``). The message names the unit, the arm and the task.
 
-    See Also
-    --------
-    causalgia.estimation.from_incomplete : Tables of units by predictors, or by
-        placebos, with missing cells.
-
     Examples
     --------
     >>> frame = pd.DataFrame(

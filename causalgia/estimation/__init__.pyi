@@ -6,7 +6,6 @@ from ._heterogeneity import modification as modification
 from ._hypotheses import hypotheses as hypotheses
 from ._shape_change import shape_change as shape_change
 from ._variance_components import variance_components as variance_components
-from .incomplete import from_incomplete as from_incomplete
 from .joint_tests import (
     joint_test as joint_test,
 )

@@ -13,7 +13,6 @@ from causalgia.errors import EstimateError
 from causalgia.estimation.shared_error import MOST_WIDE, df_with_shared_noise
 from causalgia.estimation.standard_errors import (
     LEAST_VARIANCES,
-    Kind,
     Moderated,
     bell_mccaffrey_df,
     moderate,
@@ -76,16 +75,13 @@ def from_factor(ace: Array, factor: Array, df: Array | float) -> Estimate:
     )
 
 
-def mean_ice(
-    ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2"
-) -> Estimate:
+def mean_ice(ice: Array, cluster: Codes | None = None) -> Estimate:
     """Estimate the ACE by the mean ICE, each unit counting once, with a cluster-robust
     variance.
 
-    The influence of cluster g is ``sum_{i in g} e_i / n`` times 1 (CR0),
-    ``sqrt(G / (G - 1))`` (CR1), ``1 / sqrt(1 - n_g / n)`` (CR2) or
-    ``1 / (1 - n_g / n)`` (CR3). Without clusters CR2 is the paired t: ``s^2 / n`` on
-    n - 1 degrees of freedom.
+    The influence of cluster g is ``sum_{i in g} e_i / n`` times ``1 / sqrt(1 - n_g / n)``
+    (CR2), on Satterthwaite's (Bell-McCaffrey) degrees of freedom. Without clusters that
+    is the paired t: ``s^2 / n`` on n - 1.
 
     Parameters
     ----------
@@ -94,9 +90,6 @@ def mean_ice(
     cluster
         Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
         each unit is one.
-    kind
-        ``"CR0"`` to ``"CR3"``; the df are Satterthwaite's (Bell-McCaffrey) for that
-        kind.
 
     Raises
     ------
@@ -124,14 +117,12 @@ def mean_ice(
             "needed"
         )
     if cluster is None:
-        return mean_of_rows(ice, column_moments(ice), kind=kind)
+        return mean_of_rows(ice, column_moments(ice))
     means, residuals = centered(ice)
-    return mean_of_sums(
-        means[0], group_sums(residuals, cluster), np.bincount(cluster), kind=kind
-    )
+    return mean_of_sums(means[0], group_sums(residuals, cluster), np.bincount(cluster))
 
 
-def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Estimate:
+def mean_of_rows(ice: Rows, found: ColumnMoments) -> Estimate:
     """Estimate the ACE as `mean_ice` does without clusters, from the moments of the
     ICE.
 
@@ -142,8 +133,6 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
         they are.
     found
         Their moments.
-    kind
-        As in `mean_ice`; the df are n - 1 for each.
 
     Examples
     --------
@@ -151,7 +140,7 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     >>> mean_of_rows(ice, column_moments(ice)).se.round(4)
     np.float64(1.7795)
     """
-    scale = float(_cluster_scale(np.full(1, 1 / found.n), found.n, kind)[0]) / found.n
+    scale = float(_cluster_scale(np.full(1, 1 / found.n))[0]) / found.n
     factor = by_block(
         ice, shifted_rows, first=found.first, shift=found.shift, scale=scale
     )
@@ -162,9 +151,7 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     )
 
 
-def mean_of_sums(
-    mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind = "CR2"
-) -> Estimate:
+def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes) -> Estimate:
     """Estimate the ACE as `mean_ice` does, from sums by cluster.
 
     Parameters
@@ -175,8 +162,6 @@ def mean_of_sums(
         Sum over the units of each cluster of ICE minus that mean, shape ``(G, ...)``.
     sizes
         Units of each cluster, shape ``(G,)``.
-    kind
-        As in `mean_ice`.
 
     Examples
     --------
@@ -186,20 +171,14 @@ def mean_of_sums(
     np.float64(2.5)
     """
     n = sizes.sum()
-    scale = _cluster_scale(sizes / n, len(sizes), kind) / n
+    scale = _cluster_scale(sizes / n) / n
     factor = sums * scale.reshape(-1, *[1] * (sums.ndim - 1))
     df = bell_mccaffrey_df(sizes * scale**2, (sizes * scale / np.sqrt(n))[:, None])
     return from_factor(mean, factor, df)
 
 
-def _cluster_scale(share: Array, n_clusters: int, kind: Kind) -> Array:
-    if kind == "CR2":
-        return np.asarray((1 - share) ** -0.5)
-    if kind == "CR3":
-        return np.asarray((1 - share) ** -1.0)
-    return np.full(
-        len(share), np.sqrt(n_clusters / (n_clusters - 1)) if kind == "CR1" else 1.0
-    )
+def _cluster_scale(share: Array) -> Array:
+    return np.asarray((1 - share) ** -0.5)
 
 
 def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:

@@ -1,11 +1,10 @@
-"""Standard errors that are robust to clusters (least squares with CR0 to CR3), or
-moderated by empirical Bayes.
+"""Standard errors that are robust to clusters (least squares with CR2), or moderated by
+empirical Bayes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import scipy
@@ -14,9 +13,6 @@ from causalgia.errors import EstimateError
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes
 
-Kind = Literal["CR0", "CR1", "CR2", "CR3"]
-
-_POWER: dict[Kind, float] = {"CR0": 0.0, "CR1": 0.0, "CR2": -0.5, "CR3": -1.0}
 LEAST_VARIANCES = 3
 
 
@@ -42,8 +38,6 @@ class Regression:
         Satterthwaite (Bell-McCaffrey) degrees of freedom, the same for all responses.
     df_residual
         n - q.
-    classical_se
-        Standard error under one error variance, shape ``(R,)``.
     """
 
     estimate: Array
@@ -53,7 +47,6 @@ class Regression:
     loading: Array
     df: float
     df_residual: int
-    classical_se: Array
 
     @property
     def se(self) -> Array:
@@ -61,13 +54,11 @@ class Regression:
         return np.asarray(np.sqrt((self.influence**2).sum(axis=0)))
 
 
-def regress(
-    X: Array, Y: Array, c: Array, cluster: Codes | None = None, *, kind: Kind = "CR2"
-) -> Regression:
+def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None) -> Regression:
     """Fit Y on X by least squares and take the cluster-robust variance of ``c' beta``.
 
     CR2 multiplies the residuals of cluster g by ``(I - H_gg)^(-1/2)``, the symmetric
-    pseudo-inverse root. With every unit its own cluster, CR2 is HC2 and CR3 is HC3.
+    pseudo-inverse root. With every unit its own cluster, CR2 is HC2.
 
     Parameters
     ----------
@@ -79,8 +70,6 @@ def regress(
         Weights of the coefficients, shape ``(q,)``.
     cluster
         Cluster of each unit, 0 to G - 1, shape ``(n,)``. Without it each unit is one.
-    kind
-        ``"CR0"``, ``"CR1"`` (CR0 times G / (G - 1)), ``"CR2"`` or ``"CR3"``.
 
     Raises
     ------
@@ -109,25 +98,20 @@ def regress(
     beta[0] += Y[0]
     direction: Array = np.asarray(np.linalg.solve(R.T, c), dtype=np.float64)
     if cluster is None:
-        # HC0, HC2, HC3
-        score = (Q @ direction) * _leverage_power(1 - (Q**2).sum(axis=1), kind)
+        score = (Q @ direction) * _leverage_root(1 - (Q**2).sum(axis=1))
         delta, loading = score**2, Q * score[:, None]
         influence = score[:, None] * residuals
     else:
-        score, delta, loading = _cluster_scores(Q, direction, cluster, kind)
+        score, delta, loading = _cluster_scores(Q, direction, cluster)
         influence = group_sums(score[:, None] * residuals, cluster)
-    G = len(influence)
-    finite_sample = float(np.sqrt(G / max(G - 1, 1))) if kind == "CR1" else 1.0
-    sigma2 = (residuals**2).sum(axis=0) / max(n - q, 1)
     return Regression(
         estimate=c @ beta,
         beta=beta,
-        influence=influence * finite_sample,
+        influence=influence,
         delta=delta,
         loading=loading,
         df=bell_mccaffrey_df(delta, loading),
         df_residual=n - q,
-        classical_se=np.sqrt(sigma2 * (direction @ direction)),
     )
 
 
@@ -143,16 +127,16 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
 
 
 def _cluster_scores(
-    Q: Array, direction: Array, codes: Codes, kind: Kind
+    Q: Array, direction: Array, codes: Codes
 ) -> tuple[Array, Array, Array]:
     """Return the weight of each unit's residual, and delta and loading of each
     cluster.
     """
     gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
-    share, vectors = np.linalg.eigh(gram)  # of (I - Q_g' Q_g)^power for each cluster
-    scaled: Array = (
-        vectors * _leverage_power(1 - share, kind)[:, None, :]
-    ) @ np.swapaxes(vectors, 1, 2)
+    share, vectors = np.linalg.eigh(gram)  # of (I - Q_g' Q_g)^(-1/2) for each cluster
+    scaled: Array = (vectors * _leverage_root(1 - share)[:, None, :]) @ np.swapaxes(
+        vectors, 1, 2
+    )
     v = scaled @ direction
     loading = np.einsum("gqr,gr->gq", gram, v)
     return (
@@ -162,12 +146,9 @@ def _cluster_scores(
     )
 
 
-def _leverage_power(rest: Array, kind: Kind) -> Array:
-    """Return ``rest`` to the power of the kind; 0 where a cluster alone determines a
-    coefficient.
-    """
-    power = _POWER[kind]
-    return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** power, float(power == 0))
+def _leverage_root(rest: Array) -> Array:
+    """Return ``rest^(-1/2)``; 0 where a cluster alone determines a coefficient."""
+    return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** -0.5, 0.0)
 
 
 def bell_mccaffrey_df(delta: Array, loading: Array) -> float:

@@ -199,16 +199,12 @@ def _read_position(found: TrialResults) -> Finding:
 
 
 def _simultaneous_band(found: TrialResults, names: list[str]) -> xr.Dataset:
-    """Return simultaneous intervals of all places: by resampling, or by a multivariate
-    t for moments.
-    """
+    """Return simultaneous intervals of all places."""
     from causalgia.multiplicity import simultaneous
 
-    if found.steps.effects is None:
-        return simultaneous(found.steps.estimates.sel(contrast=names), method="dunnett")
-    return simultaneous(
-        found.steps.effects.sel(contrast=names), rng=derive(found.key, "band")
-    )
+    steps = found.steps
+    of_units = steps.estimates if steps.effects is None else steps.effects
+    return simultaneous(of_units.sel(contrast=names), rng=derive(found.key, "band"))
 
 
 _DIRECTION_PHRASES = {

@@ -25,13 +25,11 @@ from causalgia.estimation.request import (
     at_least_floor,
     check_cluster_name,
 )
-from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
     band_families,
     has_effects,
-    units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import (
     Rarity,
@@ -65,43 +63,39 @@ def simultaneous(
 
     Also the band of curves: ``over="position"`` returns intervals that hold at all
     positions of profiles together. The interval is ``ace -+ critical * se`` with one
-    critical value for a family, the quantile of the largest ``|t|``. ``"bootstrap_t"``
-    finds it by resampling clusters and holds for skewed effects; ``"dunnett"`` uses the
-    multivariate t of the estimates' covariance, for near-normal effects, parallel
-    trials and estimates from elsewhere. Both account for the correlation through a
-    shared control and shared units; where the estimates do not say how tasks correlate,
-    each takes an equal part of the error.
+    critical value for a family, the quantile of the largest ``|t|`` of a multivariate t
+    with the estimates' correlation, through a shared control and shared units; where
+    the estimates do not say how tasks correlate, each takes an equal part of the error.
+    It does not allow for skewed effects, as the verdicts of `causalgia.decide` do, of
+    which ``error="fwer"`` holds for a family together.
 
     Parameters
     ----------
     estimates
         Effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``,
-        estimated first; for ``"dunnett"`` and ``"bonferroni"`` also estimates, or a
-        table with columns ``effect`` and ``se`` (for ``"dunnett"`` then independent).
+        estimated first; estimates; or a table with columns ``effect`` and ``se``
+        (independent).
     method
-        ``"bootstrap_t"``, ``"dunnett"``, ``"bonferroni"``, or ``"auto"``:
-        ``"bootstrap_t"`` of 20 clusters or more, else ``"bonferroni"``, and a note of
-        the result says so.
+        ``"dunnett"`` (``"auto"``) or ``"bonferroni"``; of curves ``"auto"`` is
+        ``"sup_t"`` from 20 clusters on, else ``"bonferroni"``, and a note of the result
+        says so.
     ci_prob
         Probability of the intervals. All of a family hold together with it.
     over
         ``"position"``: a band of curves, of effects (or estimates) with a dim
-        ``position``. `method` may then be ``"sup_t"``, too, which ``"auto"`` chooses
-        from 20 clusters on.
+        ``position``.
     family
         The rows that hold together, as in `causalgia.decide`. None: all rows of the
         question (contrasts by tasks, without placebos), of curves at all positions;
         ``"task"``: those of one task; a coordinate on contrast (or ``"contrast"``):
         those that share its value. A helper row is one by itself.
     n_draws
-        Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``. No other method uses it:
-        ``"dunnett"`` integrates, or simulates 65,535 draws.
+        Draws of ``"sup_t"``. No other method uses it: ``"dunnett"`` integrates, or
+        simulates 65,535 draws.
     cluster
-        Units that vary together. For effects: these are resampled together.
+        Units that vary together.
     rng
-        Seed (0 is a seed), Generator or SeedSequence. Needed by ``"bootstrap_t"``, and
-        so by ``"auto"`` from 20 clusters on. ``"dunnett"`` integrates with a fixed seed
-        without it.
+        Seed (0 is a seed), Generator or SeedSequence; without it a fixed one.
 
     Returns
     -------
@@ -117,16 +111,12 @@ def simultaneous(
         If the method cannot make a band of these data, naming the cure; of a ratio,
         where a mean is within about six standard errors of 0; of ``target="units"``,
         where nothing is sampled.
-    TypeError
-        If ``"bootstrap_t"`` has no `rng`.
 
     Notes
     -----
-    ``"bonferroni"`` divides the error of a t interval by the number of contrasts.
-    ``"auto"`` uses it below 20 clusters, where resamples are too alike for the
-    bootstrap-t (with 200 normal contrasts of 5 clusters its critical value is about
-    200, Bonferroni's 12). The band of a ratio is that of its logarithm,
-    ``exp(log ace -+ critical * se / ace)``.
+    ``"bonferroni"`` divides the error of a t interval by the number of contrasts. An
+    exact contrast (its ICE do not vary) gets the point. The band of a ratio is that of
+    its logarithm, ``exp(log ace -+ critical * se / ace)``.
 
     ``"sup_t"`` is the band of Montiel Olea & Plagborg-Moller: the quantile of the
     largest ``|t|`` of a Gaussian multiplier bootstrap of the clusters, `n_draws` times,
@@ -138,9 +128,7 @@ def simultaneous(
     degrees of freedom at any of its positions, because a handful of predictors agree by
     chance at some of them; and so has the curve of a parallel trial of independent
     units, with the degrees of freedom of each position, and no less than the rule of
-    three where the arms do not vary. ``"bootstrap_t"`` allows for skewed effects, and
-    its one critical value then follows the most skewed position, so that the band may
-    be twice as wide everywhere; on curves the two cover alike (validation).
+    three where the arms do not vary.
 
     **Rare effects on a curve.** ``few_units`` is true at positions at which few units
     carry the effect: ``n < 25 skewness^2``, or eight or fewer clusters differ
@@ -151,20 +139,9 @@ def simultaneous(
     add: ``lower - unseen`` to ``upper + unseen`` holds unless rare effects are larger
     than all that were seen. It is several times wider, and shrinks with n.
 
-    An exact contrast (its ICE do not vary) gets the point from ``"dunnett"`` and
-    ``"bonferroni"``, and from ``"bootstrap_t"`` the rule-of-three band: about
-    ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G clusters) times the
-    largest deviation of an ICE of its task in the family, which is the point only where
-    nothing there varies. Where too few clusters differ from a common ICE for a t, their
-    number gives the band (`bootstrap_t_max`). An effect that was not drawn is assumed
-    to be at most the family's largest deviation: a contrast with a rare effect many
-    times larger than all others belongs in a family of its own, else its band may be
-    too narrow.
-
     References
     ----------
-    Romano & Wolf (2005), doi:10.1198/016214504000000539. Dunnett (1955),
-    doi:10.1080/01621459.1955.10501294. Hothorn, Bretz & Westfall (2008),
+    Dunnett (1955), doi:10.1080/01621459.1955.10501294. Hothorn, Bretz & Westfall (2008),
     doi:10.1002/bimj.200810425. Montiel Olea & Plagborg-Moller (2019),
     doi:10.1002/jae.2656.
 
@@ -175,9 +152,9 @@ def simultaneous(
     ...     {"ice": (("unit", "contrast", "task"), ice)},
     ...     coords={"contrast": ["null", "GATA1"], "task": ["K562"]},
     ... )
-    >>> band = simultaneous(effects, rng=0)
+    >>> band = simultaneous(effects)
     >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
-    (array([False,  True]), 'bootstrap_t', 'these 2 rows')
+    (array([False,  True]), 'dunnett', 'these 2 rows')
     """
     curves = _as_curves(estimates, over)
     effects = estimates if curves is None else folded(curves)
@@ -186,7 +163,7 @@ def simultaneous(
     check_cluster_name(cluster, of_units=has_effects(effects))
     joint = as_joint_estimates(effects, cluster, ci_prob)
     used, why = _choose_band(joint, method, curves=curves is not None)
-    seed = seed_of_method(used, rng, draws=used == "bootstrap_t")
+    seed = replace(Seed.parse(0), words="none") if rng is None else Seed.parse(rng)
     table = joint.estimates
     n_positions = 1 if curves is None else curves.sizes["position"]
     sets, label = band_families(table, family, n_positions)
@@ -221,7 +198,7 @@ def simultaneous(
     columns |= ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
     out = table.assign({name: (ace.dims, values) for name, values in columns.items()})
     out.attrs |= attributes(band=used, family=label, ci_prob=ci_prob, seed=str(seed))
-    out.attrs |= attributes(n_draws=n_draws) if used in ("bootstrap_t", "sup_t") else {}
+    out.attrs |= attributes(n_draws=n_draws) if used == "sup_t" else {}
     out.attrs |= (
         exploratory_attrs(out.attrs, family=family)
         if curves is None
@@ -271,7 +248,7 @@ def _choose_band(
     if curves and _drawn_predictors(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
-                f"method={quoted(method)} resamples units, and the error of this curve "
+                f"method={quoted(method)} is of units, and the error of this curve "
                 "comes from the predictors as well",
                 argument="method",
             )
@@ -299,18 +276,7 @@ def _choose_band(
             if few
             else ("sup_t", None)
         )
-    if method == "auto":
-        n_clusters = units_to_resample(joint, "bootstrap_t").n_clusters
-        if n_clusters >= FEW_CLUSTERS:
-            return "bootstrap_t", None
-        # a resample of few often consists of two or three of them, whose t is unbounded
-        return "bonferroni", (
-            "band by Bonferroni's t, which assumes that each t-test is valid: "
-            f"{n_clusters} clusters are too few to resample ({FEW_CLUSTERS} or more)"
-        )
-    if method == "bootstrap_t":
-        units_to_resample(joint, method)
-    return method, None
+    return "dunnett" if method == "auto" else method, None
 
 
 def _drawn_predictors(joint: JointEstimates) -> bool:
@@ -379,23 +345,8 @@ def _band_half_width(
         return critical * se, critical
     if method == "sup_t":
         return sup_t(joint, members, scale, ci_prob=ci_prob, n_draws=n_draws, key=key)
-    if method == "dunnett":
-        critical = dunnett(joint, members, ci_prob=ci_prob, key=key)
-        return critical * se, critical
-    units = units_to_resample(joint, method)
-    found = bootstrap_t_max(
-        units.of(members),
-        units.cluster,
-        n_draws=n_draws,
-        ci_prob=ci_prob,
-        rng=key,
-        curve=curve,
-        scale=scale,
-    )
-    critical = np.full(len(se), found.critical)
-    own = found.rare & (se > 0)
-    critical[own] = found.half_width[own] / se[own]
-    return found.half_width, critical
+    critical = dunnett(joint, members, ci_prob=ci_prob, key=key)
+    return critical * se, critical
 
 
 def band_limits(
@@ -423,27 +374,6 @@ def band_limits(
         np.where(open_ends, np.inf, upper),
         open_ends,
     )
-
-
-def seed_of_method(method: str, rng: RNG | None, *, draws: bool) -> Seed:
-    """Return the seed of a method; one that draws at random needs one.
-
-    Examples
-    --------
-    >>> str(seed_of_method("bootstrap_t", 0, draws=True))
-    '0'
-    >>> str(seed_of_method("dunnett", None, draws=False))
-    'none'
-    >>> seed_of_method("bootstrap_t", None, draws=True)
-    Traceback (most recent call last):
-    ...
-    TypeError: method='bootstrap_t' draws at random: rng= is needed
-    """
-    if rng is None and draws:
-        raise TypeError(
-            f"method={quoted(method)} draws at random: rng= is needed",
-        )
-    return replace(Seed.parse(0), words="none") if rng is None else Seed.parse(rng)
 
 
 def _check_band_method(method: str) -> None:

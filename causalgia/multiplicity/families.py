@@ -182,7 +182,7 @@ def band_families(
 
 @dataclass(frozen=True)
 class Units:
-    """ICE that can be resampled.
+    """ICE of units, which tell how estimates vary together.
 
     Attributes
     ----------
@@ -195,11 +195,6 @@ class Units:
 
     ice: Array
     cluster: Codes | None
-
-    @property
-    def n_clusters(self) -> int:
-        """Independent clusters."""
-        return len(self.ice) if self.cluster is None else int(self.cluster.max()) + 1
 
     def of(self, members: Codes) -> Array:
         """ICE of some contrasts, shape ``(n, m)``."""
@@ -419,13 +414,3 @@ def has_effects(given: Any) -> TypeGuard[xr.Dataset]:
         return False
     of_arms = {"outcome", "assigned"} <= set(given.variables) or has_gaps(given)
     return "ice" in given or ("contrast" in given.dims and of_arms)
-
-
-def units_to_resample(joint: JointEstimates, method: str) -> Units:
-    """Return the units; the error explains why there are none and what to do."""
-    if joint.units is None:
-        raise EstimateError(
-            f"method={quoted(method)} resamples the ICE of units, and there are none",
-            argument="method",
-        )
-    return joint.units

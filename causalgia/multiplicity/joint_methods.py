@@ -14,7 +14,6 @@ from causalgia.effect_table import hall_coefficient, of_effects
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.request import FEW_CLUSTERS
-from causalgia.multiplicity.bootstrap_t import missed_share, rare_reach
 from causalgia.multiplicity.families import JointEstimates
 from causalgia.multiplicity.maxima import (
     check_enough_draws,
@@ -31,9 +30,7 @@ from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
 FEW = 8
-"""Most clusters that make the effect at a position where t is not informative; as
-`too_rare` of 200 contrasts.
-"""
+"""Most clusters that make the effect at a position where t is not informative."""
 _SMALL = 1e-6
 _CHANCE = 4.5
 
@@ -153,7 +150,7 @@ def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
     )
     few = vary & (skewed | (differing <= FEW))
     return Rarity(
-        differing, few, np.where(differing > FEW, missed_share(draws) * reach, 0.0)
+        differing, few, np.where(differing > FEW, min(3 / draws, 1.0) * reach, 0.0)
     )
 
 
@@ -315,4 +312,48 @@ def critical_values(
         return np.full(len(df), critical)
     return np.where(
         np.isfinite(df), -special.stdtrit(df, special.ndtr(-critical)), critical
+    )
+
+
+def rare_reach(
+    reach: Array | float,
+    n_differing: Codes,
+    n_clusters: int,
+    n_contrasts: int,
+    *,
+    ci_prob: float,
+) -> Array:
+    """Return the largest distance of the ACE from the common ICE where u of G clusters
+    differ from it.
+
+    `reach` times the Clopper-Pearson upper limit, at ``(1 - ci_prob) / K``, of the
+    share that differs; without any that differ and for one contrast about
+    ``reach * 3 / G``, the rule of three.
+
+    Parameters
+    ----------
+    reach
+        Assumed bound on the deviation of an ICE: the largest deviation observed in the
+        family.
+    n_differing
+        Clusters in which any unit differs, shape ``(K,)``.
+    n_clusters, n_contrasts
+        Independent clusters G, and contrasts of the family.
+    ci_prob
+        Probability of the band.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031. Clopper &
+    Pearson (1934), doi:10.1093/biomet/26.4.404.
+
+    Examples
+    --------
+    >>> rare_reach(1.0, np.array([0, 3]), 100, 1, ci_prob=0.95).round(4)
+    array([0.0295, 0.0757])
+    """
+    u = np.minimum(n_differing, n_clusters - 1)
+    return np.asarray(
+        reach
+        * special.betaincinv(u + 1, n_clusters - u, 1 - (1 - ci_prob) / n_contrasts)
     )

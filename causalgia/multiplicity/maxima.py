@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import MOST_DRAWS, converts_to_float, is_draws, why_no_numbers
+from causalgia.checks import MOST_DRAWS, is_draws
 from causalgia.errors import EstimateError, quoted
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Codes
@@ -75,23 +75,6 @@ def largest_among(values: Array, group: Codes) -> Array:
     return largest[group]
 
 
-_CHUNK_BYTES = 2**22
-
-
-def column_chunks(ice: Array) -> Iterator[slice]:
-    """Yield slices of the columns of an array ``(n, K)`` that hold 4 MB of doubles at
-    most.
-
-    Examples
-    --------
-    >>> [s.stop for s in column_chunks(np.zeros((1_000, 1_200)))]
-    [524, 1048, 1572]
-    """
-    wide = max(1, _CHUNK_BYTES // (8 * max(len(ice), 1)))
-    for start in range(0, ice.shape[1], wide):
-        yield slice(start, start + wide)
-
-
 def scale_columns(ice: Array) -> tuple[Array, Array]:
     """Divide each column by the power of 2 above its largest magnitude: squares do not
     overflow, no digit is lost.
@@ -111,75 +94,13 @@ def scale_columns(ice: Array) -> tuple[Array, Array]:
     return np.ldexp(np.asarray(ice, dtype=np.float64), -exponents), exponents
 
 
-def as_ice_array(
-    ice: npt.ArrayLike, cluster: npt.ArrayLike | None
-) -> tuple[Array, Codes | None]:
-    """Return ICE ``(n, K)`` and the cluster of each unit as arrays.
-
-    Raises
-    ------
-    EstimateError
-        If ICE are not finite numbers of two dims, or clusters are not the integers 0 to
-        G - 1, all of them present.
-
-    Examples
-    --------
-    >>> as_ice_array([1.0, 2.0], None)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: ice has shape (2,); give (units, contrasts): ice[:, None] for one contrast
-    """
-    raw = np.asarray(ice)
-    values: Array = raw if raw.dtype.kind == "f" else _as_floats(raw)
-    if values.ndim != 2 or values.size == 0:
-        raise EstimateError(
-            f"ice has shape {values.shape}; give (units, contrasts): ice[:, None] for "
-            "one contrast"
-        )
-    if not np.isfinite(values).all():
-        unit, k = np.argwhere(~np.isfinite(values))[0]
-        raise EstimateError(f"unit {unit}, contrast {k}: the ICE is {values[unit, k]}")
-    if cluster is None:
-        return values, None
-    codes = np.asarray(cluster)
-    if (
-        codes.shape != (len(values),)
-        or codes.dtype.kind not in "iu"
-        or codes.min() < 0
-        or not np.bincount(codes).all()
-    ):
-        raise EstimateError(
-            f"cluster has shape {codes.shape} and dtype {codes.dtype}; give an integer "
-            f"0 to G - 1 for each of {len(values)} units, none left out: "
-            "pandas.factorize(names)[0]"
-        )
-    return values, codes.astype(np.intp, copy=False)
-
-
-def _as_floats(values: npt.NDArray[np.generic]) -> Array:
-    if values.dtype.kind not in "biuO":
-        raise EstimateError(f"ice has dtype {values.dtype}; give floats")
-    try:
-        return values.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        for place, one in np.ndenumerate(values):
-            if values.ndim == 2 and not converts_to_float(one):
-                raise EstimateError(
-                    f"unit {place[0]}, contrast {place[1]}: the ICE is {quoted(one)}"
-                ) from error
-        raise EstimateError(
-            f"ice does not hold numbers alone ({why_no_numbers(values)}); give one row "
-            "of floats for each unit"
-        ) from error
-
-
 def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
     """Return the random generator of a named purpose under `rng`.
 
     Examples
     --------
-    >>> purpose_generator(0, "bootstrap_t").integers(10) == purpose_generator(
-    ...     0, "bootstrap_t"
+    >>> purpose_generator(0, "sup_t").integers(10) == purpose_generator(
+    ...     0, "sup_t"
     ... ).integers(10)
     np.True_
     """

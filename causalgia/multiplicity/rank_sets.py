@@ -121,7 +121,7 @@ def _check_band(band: Any) -> None:
         )
         raise EstimateError(
             "rank_intervals takes a simultaneous band with 'lower' and 'upper', "
-            f"cg.multiplicity.simultaneous(effects, rng=0), not {what}"
+            f"cg.multiplicity.simultaneous(effects), not {what}"
         )
     if "contrast" not in band["lower"].dims:
         raise EstimateError(
@@ -130,8 +130,7 @@ def _check_band(band: Any) -> None:
     if ("ace" in band and not has(band).band) or "verdict" in band:
         raise EstimateError(
             "these are intervals of each effect alone, and ranks need intervals that "
-            "hold together: cg.multiplicity.simultaneous(effects, rng=0), or with "
-            "method='dunnett' of estimates"
+            "hold together: cg.multiplicity.simultaneous(effects)"
         )
 
 

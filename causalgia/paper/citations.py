@@ -218,16 +218,6 @@ _WORKS = [
         "10.1080/01621459.1961.10482090",
     ),
     _article(
-        "romano2005exact",
-        "Romano, Joseph P. and Wolf, Michael",
-        "Exact and approximate stepdown methods for multiple hypothesis testing",
-        "Journal of the American Statistical Association",
-        2005,
-        "100",
-        "94--108",
-        "10.1198/016214504000000539",
-    ),
-    _article(
         "dunnett1955multiple",
         "Dunnett, Charles W.",
         "A multiple comparison procedure for comparing several treatments with a "
@@ -306,7 +296,6 @@ _BY_ADJUSTMENT = {
     "bh": "benjamini1995controlling",
     "holm": "holm1979simple",
     "bonferroni": "dunn1961multiple",
-    "bootstrap_t": "romano2005exact",
     "dunnett": "dunnett1955multiple",
     "fdr": "benjamini1995controlling",
     "sequence": "waudbysmith2024time",

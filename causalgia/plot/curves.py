@@ -269,10 +269,7 @@ def _bounded(curve: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return where the limits of a curve's band are those of the rule of three and not
     of a t.
     """
-    if (
-        about(curve, None).band not in ("sup_t", "bootstrap_t")
-        or "n_differing" not in curve
-    ):
+    if about(curve, None).band != "sup_t" or "n_differing" not in curve:
         return np.zeros(curve["ace"].shape, dtype=bool)
     return np.asarray(
         (curve["n_differing"].to_numpy() <= FEW)

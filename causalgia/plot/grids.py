@@ -151,7 +151,7 @@ def interaction_map(
     Rows are the first position of a pair and columns the second. Blue pairs need each
     other, brown ones replace each other, and white ones add up; pairs that were not
     measured are gray. A dot marks a pair whose interval excludes 0: give intervals that
-    hold for all pairs, ``cg.simultaneous(interactions, method="dunnett")``. One
+    hold for all pairs, ``cg.simultaneous(interactions)``. One
     sequence has none.
 
     Parameters

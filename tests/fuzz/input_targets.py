@@ -20,7 +20,6 @@ import xarray as xr
 import causalgia as cg
 from causalgia import mpra, store
 from causalgia.cli.mpra_tables import measured_effects
-from causalgia.estimation import from_incomplete
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.mpra.counts import _read_counts as counting
 from causalgia.mpra.counts._noise_model import two_arms as counts_of_two
@@ -119,13 +118,6 @@ FRAME = pd.DataFrame(
         "gc": [0.5, 0.5, 0.4, 0.4, 0.6, 0.6],
     }
 )
-
-
-CELLS = pd.DataFrame(
-    [(f"s{u}", arm, f"m{m}", u + m / 2 + (arm == "GATA1") * (1 + u * m / 9), f"p{u // 2}", "K562")
-     for u in range(4) for arm in ("none", "GATA1") for m in range(3)][1:],
-    columns=["unit", "arm", "model", "y", "parent", "task"],
-)  # fmt: skip
 
 
 ARMS = {
@@ -341,17 +333,6 @@ def lock(rng: Random, folder: Path) -> None:
 
 
 def frame(rng: Random, folder: Path) -> None:
-    if rng.random() < 0.2:
-        given: dict[str, Any] = {
-            "outcome": "y",
-            "arm": "arm",
-            "unit": "unit",
-            "model": "model",
-            "control": "none",
-        }
-        given |= {name: name for name in ("parent", "task") if rng.random() < 0.4}
-        cg.report(from_incomplete(_changed_table(CELLS, rng), **given))
-        return
     table = _changed_table(FRAME, rng)
     columns = {"outcome": "y", "arm": "arm", "unit": "unit"}
     for name in ("task", "parent", "model", "block"):

@@ -20,7 +20,6 @@ from causalgia.estimation import (
     joint_test,
     variance_components,
 )
-from causalgia.estimation.mixed_model import reml
 from causalgia.multiplicity.adjusted_p import hierarchical_p
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import mixture
@@ -440,27 +439,6 @@ ROWS = [
         ),
         EstimateError,
         "B",
-    ),
-    Row(
-        "a mixed model of a nan",
-        lambda: reml(np.where(Y == 3, np.nan, Y), X, {"u": U}),
-        EstimateError,
-    ),
-    Row(
-        "a mixed model of two groupings that are one",
-        lambda: reml(Y, X, {"u": U, "v": 2 - U}),
-        EstimateError,
-        "u",
-    ),
-    Row(
-        "a mixed model that fits exactly",
-        lambda: reml(0.1 + 0.3 * Y, np.column_stack([X, Y]), {"u": U}),
-        EstimateError,
-    ),
-    Row(
-        "a mixed model whose fixed effects repeat each other",
-        lambda: reml(Y, np.ones((6, 2)), {"u": U}),
-        EstimateError,
     ),
     Row(
         "a wave whose sine is part of the trend",

@@ -93,11 +93,6 @@ def crossed(**changed: object) -> pd.DataFrame:
     return pd.DataFrame(columns | changed)
 
 
-def incomplete(table: pd.DataFrame, **more: object) -> xr.Dataset:
-    asked = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "control"}
-    return cg.estimation.from_incomplete(table, **asked | {"model": "model"} | more)
-
-
 def at(values: np.ndarray, where: int, value: object) -> np.ndarray:
     """The values, of which one is another."""
     values = np.array(values, dtype=object if isinstance(value, str) else None)
@@ -390,11 +385,9 @@ OF_TEXT: list[tuple[str, Callable[[], object], str]] = [
 ]
 TABLES: list[tuple[str, Callable[[], object], str]] = [
     (
-        "an effect that is no number, resampled",
+        "an effect that is no number, in a band",
         lambda: cg.simultaneous(
             effects(np.where(np.arange(60).reshape(30, 2) == 5, np.nan, ICE)),
-            method="bootstrap_t",
-            rng=0,
         ),
         "unit 2",
     ),
@@ -469,16 +462,6 @@ TABLES: list[tuple[str, Callable[[], object], str]] = [
         ),
         "",
     ),
-    (
-        "a crossed cell measured twice",
-        lambda: incomplete(pd.concat([crossed(), crossed()[:1]])),
-        "",
-    ),
-    (
-        "a crossed cell without a value",
-        lambda: incomplete(crossed(y=at(np.arange(48.0), 0, np.nan))),
-        "",
-    ),
     ("outcomes where estimates are taken", lambda: infer(outcomes()), ""),
     ("effects where estimates are taken", lambda: infer(effects()), ""),
     ("a Dataset of something else", lambda: infer(xr.Dataset({"y": 1})), ""),
@@ -493,24 +476,6 @@ TABLES: list[tuple[str, Callable[[], object], str]] = [
         "task",
     ),
     ("no contrast at all", lambda: infer(eight().isel(contrast=[])), "contrast"),
-]
-INCOMPLETE: list[tuple[str, Callable[[], object], str]] = [
-    ("a control that is no arm", lambda: incomplete(crossed(), control="mock"), "mock"),
-    (
-        "one predictor",
-        lambda: incomplete(crossed().query("model == 'm1'")),
-        "model",
-    ),
-    (
-        "units and predictors that cannot be separated",
-        lambda: incomplete(crossed().query("unit.str[1:] == model.str[1:]")),
-        "",
-    ),
-    (
-        "placebo words beside models",
-        lambda: incomplete(crossed(), placebos=["treated"]),
-        "",
-    ),
 ]
 POSTERIORS: list[tuple[str, Callable[[], object], str]] = [
     ("a posterior of ratios", lambda: infer(cg.estimate(contrasts("ratio"))), ""),
@@ -677,10 +642,6 @@ ROWS = [
     *(Row(name, call, errors.EstimateError, argument) for name, call, argument in META),
     *(
         Row(name, call, errors.EstimateError, argument)
-        for name, call, argument in INCOMPLETE
-    ),
-    *(
-        Row(name, call, errors.EstimateError, argument)
         for name, call, argument in OF_TEXT
     ),
     *(Row(name, call, errors.DataError, argument) for name, call, argument in TABLES),
@@ -691,12 +652,6 @@ ROWS = [
     *(
         Row(name, call, errors.EstimateError, argument)
         for name, call, argument in DECISIONS
-    ),
-    Row(
-        "resampling without a generator",
-        lambda: cg.simultaneous(effects(), method="bootstrap_t"),
-        TypeError,
-        "rng",
     ),
     Row(
         "a posterior without a seed", lambda: infer(eight(), rng=None), TypeError, "rng"

@@ -23,7 +23,6 @@ from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation.lines import errors_in_variables
 from causalgia.multiplicity import rank_intervals, simultaneous
 from causalgia.multiplicity.adjusted_p import hierarchical_p
-from causalgia.multiplicity.bootstrap_t import bootstrap_t_max, missed_share
 from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import sample_size
@@ -47,14 +46,6 @@ FRAME = pd.DataFrame(
         "gc": 0.5,
     }
 )
-CELLS = pd.DataFrame(
-    {
-        "unit": np.repeat(range(8), 2),
-        "arm": ["c", "A"] * 8,
-        "model": [0, 0, 1, 1] * 4,
-        "y": np.arange(16.0) % 5,
-    }
-)
 ESTIMATES = from_effects([0.1, 0.4, -0.3, 0.2], se=0.2, names=["a", "b", "c", "d"])
 RATIOS = ESTIMATES.assign(ace=ESTIMATES["ace"] + 1).assign_attrs(
     transform="ratio", null_value=1.0
@@ -74,26 +65,6 @@ def with_one(value: float, n: int = 4) -> np.ndarray:
 def of_frame(frame: pd.DataFrame = FRAME, **given: Any) -> xr.Dataset:
     return cg.from_frame(
         frame, **({"outcome": "y", "arm": "arm", "unit": "seq"} | given)
-    )
-
-
-def of_cells(frame: Any = CELLS, **given: Any) -> xr.Dataset:
-    columns = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "c"}
-    return cg.estimation.from_incomplete(
-        frame, **(columns | {"model": "model"} | given)
-    )
-
-
-def one_task_each() -> pd.DataFrame:
-    """Return cells of six units by three predictors, of two tasks; arm B has the first
-    task alone.
-    """
-    rows = [(u, m, arm) for u in range(6) for m in range(3) for arm in ("c", "A")]
-    cells = pd.DataFrame(rows, columns=["unit", "model", "arm"])
-    cells["y"] = np.random.default_rng(0).normal(size=len(cells))
-    both = pd.concat([cells.assign(task="x"), cells.assign(task="y")])
-    return pd.concat(
-        [both, cells[cells["arm"] == "A"].assign(arm="B", task="x")], ignore_index=True
     )
 
 
@@ -247,42 +218,6 @@ ROWS = [
         "arm",
     ),
     Row(
-        "a cell that is inf",
-        lambda: of_cells(CELLS.assign(y=with_one(np.inf, 16))),
-        DataError,
-        "row 2",
-    ),
-    Row(
-        "a cell without an arm",
-        lambda: of_cells(CELLS.assign(arm=["c", "A", None, *["c", "A"] * 6, "A"])),
-        DataError,
-        "row 2",
-    ),
-    Row(
-        "a cell of words",
-        lambda: of_cells(CELLS.assign(y="high")),
-        DataError,
-        "y",
-    ),
-    Row(
-        "a table without an arm but the control",
-        lambda: of_cells(CELLS[CELLS["arm"] == "c"]),
-        EstimateError,
-        "c",
-    ),
-    Row(
-        "a contrast without a cell in one task",
-        lambda: of_cells(one_task_each(), task="task"),
-        EstimateError,
-        "B",
-    ),
-    Row(
-        "a unit of two parents",
-        lambda: of_cells(CELLS.assign(source=["p", "q", *["r"] * 14]), parent="source"),
-        DataError,
-        "source",
-    ),
-    Row(
         "effects of two columns that differ",
         lambda: from_effects(
             pd.DataFrame({"estimate": SOME, "effect": with_one(9.0), "se": 1.0})
@@ -361,11 +296,6 @@ ROWS = [
         "ci_prob",
     ),
     Row(
-        "a bootstrap of estimates",
-        lambda: simultaneous(cg.estimate(NORMAL), rng=0),
-        EstimateError,
-    ),
-    Row(
         "draws of units for a band of parallel arms",
         lambda: simultaneous(
             cg.contrast(outcomes_of_parallel_curves()),
@@ -375,17 +305,6 @@ ROWS = [
         ),
         EstimateError,
         "method",
-    ),
-    Row(
-        "a bootstrap of four clusters",
-        lambda: bootstrap_t_max(np.ones((4, 2)), rng=0),
-        EstimateError,
-    ),
-    Row(
-        "a bootstrap of 18 draws",
-        lambda: bootstrap_t_max(np.ones((30, 2)), n_draws=18, rng=0),
-        EstimateError,
-        "n_draws",
     ),
     Row("a band of one unit", one_unit, EstimateError),
     Row(
@@ -405,7 +324,6 @@ ROWS = [
         lambda: band(np.nan, 1.0),
         EstimateError,
     ),
-    Row("a share of 0 that could be missed", lambda: missed_share(0.0), EstimateError),
     # scales
     Row(
         "a divisor below 0",
@@ -674,12 +592,6 @@ ROWS = [
         lambda: cg.contrast(of_frame(), control="B"),
         EstimateError,
         "B",
-    ),
-    Row(
-        "placebos in no order",
-        lambda: of_cells(model=None, placebos={"A", "B"}),
-        EstimateError,
-        "placebos",
     ),
     Row(
         "a control that is a number",

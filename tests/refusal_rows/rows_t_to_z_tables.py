@@ -91,12 +91,6 @@ ROWS = [
         "target",
     ),
     Row(
-        "units that lack an arm are resampled",
-        lambda: cg.simultaneous(effects(), method="bootstrap_t", rng=0),
-        EstimateError,
-        "bootstrap_t",
-    ),
-    Row(
         "tasks of a table with gaps are subtracted",
         lambda: cg.contrast(gaps(), control="c", tasks="K562 - HepG2"),
         EstimateError,
