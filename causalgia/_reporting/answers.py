@@ -99,6 +99,7 @@ _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic"
 _ASSIGNED = {
     "crossover": "every arm on each",
     "parallel": "each arm on {units} of its own",
+    "incomplete": "not every arm on each",
 }
 
 

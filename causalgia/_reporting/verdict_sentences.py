@@ -441,7 +441,10 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
                 where = "on one side"
             what = more if where == "inside" else f"{name} > {alpha}"
             verb = has_ if withheld == 1 else have
-            lines.append(f"{n:,} {lie} {where}; {withheld:,} of them {verb} {what}.")
+            which = (
+                f"{withheld:,} of them" if withheld < n else "all" if n > 1 else "it"
+            )
+            lines.append(f"{n:,} {lie} {where}; {which} {verb} {what}.")
     return lines
 
 
