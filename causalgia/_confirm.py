@@ -71,7 +71,7 @@ def confirm(
         `causalgia.analyze`.
     select
         Names of arms or contrasts; or decisions, of which those with a direction are
-        taken: "increases" or "decreases"; "higher" or "lower" than random sequences.
+        taken: "increases" or "decreases".
     predictor
         The predictor of the screen.
     rng

@@ -50,7 +50,6 @@ from causalgia.attribution.layer_responses import (
 )
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.motif_families import (
-    DIRECTED,
     family_effects,
     family_leaders,
     family_logos,
@@ -58,7 +57,7 @@ from causalgia.attribution.motif_families import (
 )
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.checks import as_count
-from causalgia.choices import requested_parts
+from causalgia.choices import DIRECTIONS, requested_parts
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.effects import contrast
@@ -219,8 +218,8 @@ class Discovery:
 
     @property
     def confirmed(self) -> pd.DataFrame:
-        """The rows of the table with a verdict "higher" or "lower"."""
-        return self.table[self.table["verdict"].isin(DIRECTED)]
+        """The rows of the table with a verdict "increases" or "decreases"."""
+        return self.table[self.table["verdict"].isin(DIRECTIONS)]
 
     @property
     def families(self) -> pd.DataFrame:
@@ -427,7 +426,7 @@ def discover(
     >>> peaks = [row[:9] + "TGCATG" + row[15:25] + "AGAATG" + row[31:] for row in drawn]
     >>> found = cg.discover(cg.zoo.oracle("additive"), peaks, rng=0)
     >>> found.confirmed[["consensus", "verdict"]].values.tolist()[0]
-    ['TGCATG', 'higher']
+    ['TGCATG', 'increases']
     >>> found.pairs["interaction"].tolist()[0]
     0.0
     """
@@ -548,7 +547,7 @@ def discover(
     sites = _sites(
         [proposing.parents_given, fresh.parents_given], table, both_strands=both_strands
     )
-    held = table[table["verdict"].isin(DIRECTED)]
+    held = table[table["verdict"].isin(DIRECTIONS)]
     alike, places = _pair_sentences(pairs, fresh.length, largest)
     foot = [
         *foot_of_discovery(
@@ -650,7 +649,7 @@ def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
 
 def _other_motifs(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     """Return a sentence on motifs that are confirmed in no task; none if all are."""
-    held = set(table[table["verdict"].isin(DIRECTED)]["consensus"])
+    held = set(table[table["verdict"].isin(DIRECTIONS)]["consensus"])
     others = [
         letters for letters in dict.fromkeys(table["consensus"]) if letters not in held
     ]
@@ -776,7 +775,9 @@ def _sites(
     import pandas as pd
 
     rows = []
-    for consensus in dict.fromkeys(table[table["verdict"].isin(DIRECTED)]["consensus"]):
+    for consensus in dict.fromkeys(
+        table[table["verdict"].isin(DIRECTIONS)]["consensus"]
+    ):
         spelled = {"+": consensus}
         if both_strands and (other := reverse_complement_iupac(consensus)) != consensus:
             spelled["-"] = other
@@ -853,13 +854,19 @@ def _table(decisions: xr.Dataset, proposed: xr.Dataset) -> pd.DataFrame:
             row = each.sel(contrast=letters, task=task)
             labels = row["verdict"].to_numpy().tolist()
             verdict = next(
-                (one for one in (*DIRECTED, "within") if labels.count(one) >= majority),
+                (
+                    one
+                    for one in (*DIRECTIONS, "within")
+                    if labels.count(one) >= majority
+                ),
                 "",
             )
             median = {
                 name: _median(row[name].to_numpy(), verdict) for name in _EFFECT_COLUMNS
             }
-            if verdict in DIRECTED and (median["ace"] > 0) != (verdict == "higher"):
+            if verdict in DIRECTIONS and (median["ace"] > 0) != (
+                verdict == "increases"
+            ):
                 verdict = ""  # beyond random sequences that act more than it does
             rows.append(
                 {
@@ -868,13 +875,13 @@ def _table(decisions: xr.Dataset, proposed: xr.Dataset) -> pd.DataFrame:
                     **median,
                     "q": float(np.sort(row["q"].to_numpy())[majority - 1]),
                     "verdict": verdict or "undecided",
-                    "members": max(labels.count(one) for one in DIRECTED),
+                    "members": max(labels.count(one) for one in DIRECTIONS),
                     "sequences": counts[letters],
                     "methods": methods[letters],
                 }
             )
     table = pd.DataFrame(rows)
-    order = np.lexsort((-table["ace"].abs(), ~table["verdict"].isin(DIRECTED)))
+    order = np.lexsort((-table["ace"].abs(), ~table["verdict"].isin(DIRECTIONS)))
     return table.iloc[order].reset_index(drop=True)
 
 
@@ -886,13 +893,13 @@ def _median(values: NDArray[np.float64], verdict: str) -> float:
 
     Examples
     --------
-    >>> _median(np.array([3.0, 1.0, 2.0, 0.5]), "higher"), _median(np.zeros(3), "")
+    >>> _median(np.array([3.0, 1.0, 2.0, 0.5]), "increases"), _median(np.zeros(3), "")
     (1.0, 0.0)
     """
     lower, upper = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]].tolist()
-    if verdict not in DIRECTED:
+    if verdict not in DIRECTIONS:
         return float(min(lower, upper, key=abs))
-    return float(lower if verdict == "higher" else upper)
+    return float(lower if verdict == "increases" else upper)
 
 
 def _effects_by_base(
@@ -909,7 +916,7 @@ def _effects_by_base(
     """
     import xarray as xr
 
-    largest = table[table["verdict"].isin(DIRECTED)].drop_duplicates("consensus")
+    largest = table[table["verdict"].isin(DIRECTIONS)].drop_duplicates("consensus")
     strings = largest["consensus"].tolist()
     if not strings:
         return {}
@@ -951,7 +958,7 @@ def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
         same = (
             one
             for one in others
-            if verdict in DIRECTED
+            if verdict in DIRECTIONS
             and is_variant(letters, one, both_strands=both_strands)
         )
         found.append(next(same, ""))
@@ -974,7 +981,7 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
     """
     largest: list[str] = []
     copies, variants, relatives = list[str](), list[str](), list[str]()
-    held = table[table["verdict"].isin(DIRECTED)]
+    held = table[table["verdict"].isin(DIRECTIONS)]
     families = dict(zip(held["consensus"], held["family"], strict=True))
     stands_for: dict[str, str] = {}
     for letters in dict.fromkeys(held["consensus"]):
@@ -1069,7 +1076,7 @@ def _pairs(
         found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
         tried = scales_tried(outcomes, {name: contrasts[name] for name in of_pairs})
     held = set(
-        table.loc[table["verdict"].isin(DIRECTED), ["consensus", "task"]].itertuples(
+        table.loc[table["verdict"].isin(DIRECTIONS), ["consensus", "task"]].itertuples(
             index=False, name=None
         )
     )

@@ -101,7 +101,7 @@ def _as_contrasts(value: Any, *, of: str = "arm") -> Any:
     return rows
 
 
-def _is_largest(value: object) -> bool:
+def _is_largest(value: Any) -> bool:
     sizes = list(value.values()) if isinstance(value, dict) else [value]
     return bool(sizes) and all(is_number(size) and size > 0 for size in sizes)
 

@@ -524,6 +524,12 @@ class About(Generic[Absent]):
     )
     families = _text("decisions", "cg.decide", "rows among which the error rate holds")
     rope = _text("decisions", "cg.decide", "region of practical equivalence, in words")
+    rope_kind = _text(
+        "decisions",
+        "cg.decide",
+        "kind of this region: 'stated', 'direction', 'sd' (of the control), 'placebo', "
+        "'placebo outliers' or 'matched'",
+    )
     largest = _text_or_number(
         "decisions", "cg.decide", "largest effect that any single background may have"
     )

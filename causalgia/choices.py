@@ -4,7 +4,6 @@ regions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 #: letters of tokens 0 to 3
@@ -103,19 +102,15 @@ Control = Literal["placebo", "untreated"]
 
 Scale: TypeAlias = Pointwise | OfMeans
 
-Verdict = Literal[
-    "increases",
-    "decreases",
-    "negligible",
-    "undecided",
-    "higher",
-    "lower",
-    "larger",
-    "within",
-]
-"""Verdicts on an effect (`causalgia.decide`): of stated regions, of random sequences
-and of matched variants.
+Verdict = Literal["increases", "decreases", "negligible", "within", "undecided"]
+"""Verdicts on an effect (`causalgia.decide`): inside of a stated region "negligible",
+of the range of random sequences or of matched variants "within".
 """
+
+RegionKind = Literal[
+    "stated", "direction", "sd", "placebo", "placebo outliers", "matched"
+]
+"""Kinds of regions that verdicts compare effects with."""
 
 Align = Literal["left", "right", "read_out"]
 """Side of an indel whose bases keep their place in its window; ``"read_out"``: the one
@@ -144,38 +139,10 @@ VARIANT_SKIPS = (
 INTERVAL_SKIPS = ("N", "edge", "chromosome", "repeated", "summit", "malformed")
 RECORD_SKIPS = ("N", "length", "empty", "repeated")
 VERDICTS = get_args(Verdict)
-DIRECTIONS = ("increases", "decreases", "higher", "lower", "larger")
-"""Verdicts of effects beyond their region."""
-VOCABULARIES: tuple[tuple[str, ...], ...] = (
-    ("increases", "decreases", "negligible", "undecided"),
-    ("higher", "lower", "within", "undecided"),
-    ("larger", "within", "undecided"),
-)
-"""Verdicts on stated regions, on the range of random sequences, and on that of matched
-variants.
-"""
-AGAINST_PLACEBOS = {
-    "increases": "higher",
-    "decreases": "lower",
-    "negligible": "within",
-    "undecided": "undecided",
-}
-"""Verdict of a stated region -> the same against random sequences."""
-SIDES = (("increases", "higher"), ("decreases", "lower"))
+DIRECTIONS = ("increases", "decreases")
+"""Verdicts of effects beyond their region, above and below."""
 INSIDE = ("negligible", "within")
-
-
-def vocabulary(verdicts: Iterable[str]) -> tuple[str, ...]:
-    """Return the verdicts that could have been given where these were.
-
-    Examples
-    --------
-    >>> vocabulary(["undecided", "larger"]), vocabulary(["undecided"])[0]
-    (('larger', 'within', 'undecided'), 'increases')
-    """
-    given = set(map(str, verdicts))
-    fits = (words for words in VOCABULARIES if given <= set(words))
-    return next(fits, VERDICTS)
+"""Verdicts of effects inside of a stated region, and of one from data."""
 
 
 LEAST_FOR_A_LAW = 30
@@ -233,6 +200,8 @@ LEAST_MATCHED_NULLS = 19
 """
 
 PLACEBO_ROPES = ("placebo", "placebo outliers")
+ROPES_OF_DATA = (*PLACEBO_ROPES, "matched")
+"""Kinds of regions that data make, in which most effects of these data lie."""
 ROPE_IN_WORDS = (
     'two numbers, the lower first (or by task), "placebo", "placebo outliers", sd of '
     'the control arm such as "0.2 sd", or 0'

@@ -143,27 +143,6 @@ class Rope:
             return cls("by task", _of_tasks(rope))
         return cls("numbers", rope_ends(rope))
 
-    @classmethod
-    def stored(cls, words: str) -> Rope | None:
-        """Return the region whose words a result stores, if they say its two ends or
-        are of placebos; else None.
-
-        Examples
-        --------
-        >>> Rope.stored("-0.1 to 0.1"), Rope.stored("the central 95 % of 40 placebos")
-        (Rope(kind='numbers', value=(-0.1, 0.1)), Rope(kind='placebo', value='placebo'))
-        >>> Rope.stored("0.2 sd of untreated = ±0.12") is None
-        True
-        """
-        if "placebos" in words:
-            by_rank = words.startswith("the central")
-            return cls.parse("placebo" if by_rank else "placebo outliers")
-        try:
-            low, high = map(float, words.split(" to "))
-        except ValueError:
-            return None
-        return cls("numbers", (low, high))
-
     @property
     def is_fixed(self) -> bool:
         """Whether its ends need no data."""

@@ -660,9 +660,8 @@ SCHEMA: tuple[Variable, ...] = (
     # decisions
     _decision(
         "verdict",
-        "increases, decreases, negligible or undecided; against random sequences "
-        "higher, lower, within or undecided; against matched variants larger, within "
-        "or undecided",
+        "increases, decreases or undecided; inside of a stated region negligible, of "
+        "the range of random sequences or of matched variants within",
         dtype="U",
         required=True,
     ),

@@ -115,7 +115,7 @@ answer.draw().figure
 
 # %%
 verdicts = answer.decisions.isel(task=0)
-holding = verdicts.sel(contrast=verdicts["verdict"].isin(["higher", "lower"]))
+holding = verdicts.sel(contrast=verdicts["verdict"].isin(["increases", "decreases"]))
 columns = ["ace", "lower", "upper", "q", "verdict"]
 print(holding[columns].to_dataframe()[columns].sort_values("ace").round(3).to_string())
 

@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.choices import vocabulary
+from causalgia.choices import DIRECTIONS, INSIDE
 
 _CLEAR = 5.0  # standard errors from a bound at which a verdict may not be wrong
 _FAR = 8.0  # standard errors beyond a bound at which a verdict may not be missed
@@ -104,9 +104,9 @@ def assert_verdicts(answer: cg.experiments.Answer, truth: xr.DataArray) -> None:
                 assert row["verdict"].item() != "undecided", said
             if min(abs(value - low), abs(value - high)) <= _CLEAR * se:
                 continue
-            words = vocabulary(decisions["verdict"].to_numpy().ravel().tolist())
-            right = words[0] if value > high else words[1] if value < low else words[-2]
-            assert row["verdict"].item() in (right, "undecided"), said
+            right = DIRECTIONS[:1] if value > high else DIRECTIONS[1:]
+            right = right if value > high or value < low else INSIDE
+            assert row["verdict"].item() in (*right, "undecided"), said
 
 
 def due(value: float, low: float, high: float, ace: float, se: float) -> bool:

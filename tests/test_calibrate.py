@@ -257,7 +257,7 @@ def test_words_against_random_sequences_are_verdicts_and_placebos_are_not_counte
     None
 ):
     truth = np.array([0.0, 0.5, 0.6, -2.0])[None, :, None]
-    found = decided(["within", "higher", "higher", "undecided"])
+    found = decided(["within", "increases", "increases", "undecided"])
     found = found.assign_coords(is_placebo=("contrast", [False, True, False, False]))
     rows, _ = verdict_rows([found], truth, random=False)
     value = {row.name: row.value for row in rows}

@@ -45,7 +45,7 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     out = tmp_path / "motifs"
     call("discover", network, "--sequences", peaks, "--out", out, "--n-units", 100)
     table = pd.read_csv(out / "motifs.tsv", sep="\t")
-    held = set(table[table["verdict"].isin(["higher", "lower"])]["consensus"])
+    held = set(table[table["verdict"].isin(["increases", "decreases"])]["consensus"])
     assert {"TGCATG", "AGAATG"} <= held
     # those that do not hold are there, too
     assert len(set(table["consensus"])) > len(held)

@@ -52,7 +52,7 @@ def test_screen_recovers_known_words(oracle):
     answer = assert_recovers(
         cg.experiments.kmer_screen(motifs=words, n_units=400), oracle
     )
-    assert _verdict(answer, "UGCAUG") == "higher"
+    assert _verdict(answer, "UGCAUG") == "increases"
     assert answer.findings["shrunken"].sizes["contrast"] == len(words)
 
 
@@ -68,10 +68,13 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     assert (
         shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
     )
-    beyond = answer.decisions["verdict"].isin(["higher", "lower"])
+    beyond = answer.decisions["verdict"].isin(["increases", "decreases"])
     above = truth.transpose(*beyond.dims) > answer.decisions["rope_upper"]
     assert bool((above | ~beyond).all())  # and so the truth is
-    assert [_verdict(answer, word) for word in ("UGCA", "GGGG")] == ["higher", "higher"]
+    assert [_verdict(answer, word) for word in ("UGCA", "GGGG")] == [
+        "increases",
+        "increases",
+    ]
 
 
 def test_shrinkage_takes_back_what_selection_added():
@@ -106,7 +109,7 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     placebo = answer.decisions["is_placebo"].to_numpy()
     assert (answer.estimates["p"].to_numpy()[placebo] < 0.05).mean() > 0.8
     directed = np.isin(
-        answer.decisions["verdict"].to_numpy()[~placebo], ["higher", "lower"]
+        answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"]
     )
     assert directed.mean() < 0.15
 
@@ -135,7 +138,7 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
         decisions["verdict"].to_numpy(),
     )
     low, high = np.quantile(truth[placebo], [0.025, 0.975])
-    up, down = verdict == "higher", verdict == "lower"
+    up, down = verdict == "increases", verdict == "decreases"
     false = ~placebo & ((up & (truth <= high)) | (down & (truth >= low)))
     assert false.sum() <= 0.05 * (up | down)[~placebo].sum()
     assert (up | down)[placebo].sum() <= 5
@@ -147,7 +150,9 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
         rng=0,
         n_units=300,
     )
-    assert cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "higher"
+    assert (
+        cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "increases"
+    )
 
 
 def test_the_sentence_of_a_screen_is_on_one_scale():
@@ -201,7 +206,7 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     oracle = Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
     again = cg.analyze(fresh, rng=0)
-    assert again["verdict"].sel(contrast="UGCA").item() == "higher"
+    assert again["verdict"].sel(contrast="UGCA").item() == "increases"
     assert fresh.sizes["arm"] < 200
     assert not np.array_equal(fresh["gc"], outcomes["gc"])
     moments = cg.run(experiment, oracle, rng=1, progress=False, keep="moments")
@@ -209,7 +214,7 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     kept = cg.confirm(
         chosen, select="UGCA", design=experiment, predictor=oracle, rng=0, n_units=100
     )
-    assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "higher"
+    assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "increases"
 
 
 def test_placebo_words_are_a_choice_of_the_design():

@@ -87,7 +87,7 @@ def test_a_pair_is_named_by_the_signs_of_its_parts(truth, said):
     [
         (["increases", "undecided"], "increases", "increases", "more than the sum"),
         (["undecided", "undecided"], "decreases", "decreases", "less than the sum"),
-        (["higher", "higher"], "lower", "higher", "saturating"),
+        (["increases", "within"], "within", "increases", "additive"),
         (["increases"] * 4, "decreases", "increases", "saturating"),
         (["increases", "negligible", "increases"], "increases", "", "synergistic"),
         (["increases", "decreases", "increases"], "increases", "", "weakening"),

@@ -335,10 +335,10 @@ def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() ->
         contrast=slice(100, None)
     )
     assert found["verdict"].values.ravel().tolist() == [
-        "higher",
+        "increases",
         "within",
         "undecided",
-        "lower",
+        "decreases",
     ]
 
 
@@ -377,9 +377,9 @@ def test_fences_of_words_of_one_effect_are_that_effect() -> None:
     assert (fences["lower"].item(), fences["upper"].item()) == (0.1, 0.1)
     found = cg.decide(table, rope="placebo outliers", ci_prob=0.9)
     assert found["verdict"].values.ravel()[100:].tolist() == [
-        "higher",
+        "increases",
         "undecided",
-        "lower",
+        "decreases",
     ]
     assert "caution" not in found.attrs
     with pytest.raises(EstimateError):

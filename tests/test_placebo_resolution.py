@@ -8,6 +8,8 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia._reporting.effect_rows import as_reportable, rows
+from causalgia._reporting.verdict_sentences import noun_of_region, verdict_in_words
 from causalgia.choices import placebos_for_ranks
 from causalgia.errors import DesignError, EstimateError
 from causalgia.multiplicity.placebo import placebo_rank, placebo_region
@@ -46,16 +48,17 @@ def test_p_of_at_most_five_percent_is_beyond_the_region(m):
     assert region["upper"].item() == np.sort(words)[-r]
 
 
-def test_verdicts_on_random_sequences_have_words_of_their_own():
+def test_effects_inside_of_random_sequences_are_within_not_negligible():
     rng = np.random.default_rng(1)
     table = _table(rng.normal(size=159), [40.0, -40.0, 0.0, 2.2])
     for rope in ("placebo", "placebo outliers"):
         found = cg.decide(table, rope=rope)
         verdicts = found["verdict"].values[159:, 0].tolist()
-        assert verdicts[:3] == ["higher", "lower", "within"]
+        assert verdicts[:3] == ["increases", "decreases", "within"]
+        assert found.attrs["rope_kind"] == rope
         assert set(found["verdict"].values.ravel()) <= {
-            "higher",
-            "lower",
+            "increases",
+            "decreases",
             "within",
             "undecided",
         }
@@ -69,7 +72,7 @@ def test_one_effect_alone_can_be_found_with_the_placebos_that_are_asked(k):
     words = np.random.default_rng(0).normal(size=needed)
     effects = np.r_[50.0, np.zeros(k - 1)]
     found = cg.decide(_table(words, effects), rope="placebo", shrink=None)
-    assert found["verdict"].values[needed, 0] == "higher"
+    assert found["verdict"].values[needed, 0] == "increases"
     assert found["q"].values[needed, 0] == pytest.approx(k * 2 / (needed + 1))
     with pytest.raises(EstimateError):
         cg.decide(_table(words[1:], effects), rope="placebo", shrink=None)
@@ -104,3 +107,18 @@ def test_a_trial_with_too_few_placebos_is_refused_before_it_runs():
     assert cg.experiments.kmer_screen(
         motifs=["GGATAA", "TTATCC", "CACGTG"], rope="placebo", n_placebos=119
     )
+
+
+def test_the_name_of_a_task_does_not_make_a_region_of_placebos_or_variants():
+    task = "the central 95 % of 40 placebos, matched variants"
+    table = _table([], [1.0]).assign_coords(task=[task])
+    found = cg.decide(table, rope={task: (-0.1, 0.1)})
+    assert task in found.attrs["rope"]
+    assert found.attrs["rope_kind"] == "stated"
+    assert noun_of_region(found.attrs) == "the ROPE"
+    assert verdict_in_words(rows(found)[0], found.attrs).startswith("increases, above")
+
+
+def test_the_words_of_a_table_without_attributes_tell_its_region():
+    found = cg.decide(_table(np.linspace(-1, 1, 159), [40.0]), rope="placebo")
+    assert as_reportable(found.drop_attrs()).attrs == {"rope_kind": "placebo"}

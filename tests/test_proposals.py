@@ -125,7 +125,7 @@ def test_seqlets_that_others_called_are_proposals():
     decisions = trial.analyze(cg.run(trial, rbfox1, rng=1)).decisions.sel(
         contrast=["TGCATG", "AGAATG"]
     )
-    assert (decisions["verdict"] == "higher").all()
+    assert (decisions["verdict"] == "increases").all()
 
 
 @pytest.mark.simulation
@@ -411,7 +411,7 @@ def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(propos
     trial = cg.experiments.proposals(proposed, null, n_units=300)
     decisions = trial.analyze(cg.run(trial, rbfox1, rng=3)).decisions.sel(task="RBFOX1")
     words = decisions.sel(contrast=list(WORDS))
-    assert (words["verdict"] == "higher").all()
+    assert (words["verdict"] == "increases").all()
     design = cg.Design(null=null, arms=list(trial.named_arms), n_units=300)
     truth = true_ace(design, rbfox1, control="untreated").sel(
         contrast=list(WORDS), task="RBFOX1"
@@ -502,7 +502,11 @@ def test_a_word_holds_where_no_placebo_word_has_an_effect():
         network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0
     )
     best, others = found.confirmed.iloc[0], found.confirmed.iloc[1:]
-    assert best[["consensus", "ace", "verdict"]].tolist() == ["TGACTCA", 2.0, "higher"]
+    assert best[["consensus", "ace", "verdict"]].tolist() == [
+        "TGACTCA",
+        2.0,
+        "increases",
+    ]
     # the outermost random sequence holds a part of it
     assert found.decisions["rope_upper"].max() < 0.2
     # a background in 64 completes them
@@ -523,7 +527,7 @@ def test_placebo_words_that_would_hold_are_counted(word, n):
         contrast=found.decisions["is_placebo"], task="outcome"
     )
     held = placebos["contrast"].values[
-        np.isin(placebos["verdict"].values, ["higher", "lower"])
+        np.isin(placebos["verdict"].values, ["increases", "decreases"])
     ]
     assert len(held) == n
     assert all(word in one for one in held)
@@ -550,7 +554,7 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         trial = cg.experiments.proposals(found, null, n_units=40)
         answer = trial.analyze(cg.run(trial, reads, rng=1))
         word = answer.decisions.sel(contrast="TGACTCA", task="outcome")
-        assert word["verdict"].item() == "higher"
+        assert word["verdict"].item() == "increases"
         assert (word["ace"].item() == 0) == bool(n)
 
 
@@ -649,7 +653,7 @@ def test_near_copies_are_left_out_of_pairs_and_named():
     table = pd.DataFrame(
         {
             "consensus": words,
-            "verdict": ["higher"] * 7 + ["undecided"],
+            "verdict": ["increases"] * 7 + ["undecided"],
             "variant_of": "",
             "family": words,
         }
@@ -684,12 +688,12 @@ def test_variants_are_named_and_left_out_of_pairs():
 
 def test_a_variant_is_one_of_the_same_verdict_and_task():
     rows = [
-        ("TTTGCAT", "a", "higher"),
-        ("TTTACAT", "a", "lower"),
-        ("ATGTAAA", "a", "higher"),
-        ("TTTACAT", "b", "higher"),
+        ("TTTGCAT", "a", "increases"),
+        ("TTTACAT", "a", "decreases"),
+        ("ATGTAAA", "a", "increases"),
+        ("TTTACAT", "b", "increases"),
         ("TTTGCAT", "b", "undecided"),
-        ("CTTTGCAT", "a", "higher"),
+        ("CTTTGCAT", "a", "increases"),
     ]
     table = pd.DataFrame(rows, columns=["consensus", "task", "verdict"])
     assert _variants(table, both_strands=True) == ["", "", "TTTGCAT", "", "", "ATGTAAA"]
@@ -983,7 +987,7 @@ def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
         cg.Ensemble(members), tokens, n_units=60, method="seqlets", rng=0
     )
     assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [
-        ["GATTACA", "higher", 3]
+        ["GATTACA", "increases", 3]
     ]
     assert found.table.set_index("consensus").loc[
         "CCGTAAC", ["verdict", "members"]
@@ -997,7 +1001,7 @@ def test_motifs_of_one_effect_in_all_units_of_few_sequences_are_found():
     assert few.table.loc[0, ["consensus", "ace", "verdict"]].tolist() == [
         "TGACTCAT",
         2.0,
-        "higher",
+        "increases",
     ]
 
 
@@ -1073,8 +1077,8 @@ def test_a_word_that_most_members_agree_on_has_the_effect_of_their_median():
     assert each.mean() > 0
     assert rows.loc["TGCATG", "ace"] == np.sort(each)[1] < 0
     assert rows.loc["TGCATG", "upper"] < 0
-    assert rows.loc["TGCATG", ["verdict", "members"]].tolist() == ["lower", 2]
-    assert rows.loc["AGAATG", "verdict"] == "higher"
+    assert rows.loc["TGCATG", ["verdict", "members"]].tolist() == ["decreases", 2]
+    assert rows.loc["AGAATG", "verdict"] == "increases"
 
 
 @pytest.mark.parametrize(

@@ -368,7 +368,7 @@ def test_no_task_is_without_fences(error):
     ).normal(size=60)
     found = cg.analyze(outcomes.assign(outcome=read), ask, rng=0)
     dead = found.sel(task="dead")
-    assert dead["verdict"].sel(contrast="a0") == "higher"
+    assert dead["verdict"].sel(contrast="a0") == "increases"
     assert (dead["verdict"].drop_sel(contrast="a0") == "undecided").all()
     assert not np.isnan(found[["ace", "lower", "upper", "q"]].to_array()).any()
     live = cg.analyze(outcomes.sel(task=["live"]), ask, rng=0)
@@ -428,7 +428,7 @@ def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
         called = (
             found["verdict"]
             .isel(contrast=slice(10), task=0)
-            .isin(["higher", "lower"])
+            .isin(["increases", "decreases"])
             .values
         )
         assert called[:5].all()

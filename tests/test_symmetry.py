@@ -254,12 +254,7 @@ SIDES = [
     *((f"below{end}", f"above{end}") for end in ("", "_se", "_lower", "_upper")),
 ]
 OTHER_SIDE = dict(SIDES) | {above: below for below, above in SIDES}
-OTHER_VERDICT = {
-    "increases": "decreases",
-    "decreases": "increases",
-    "higher": "lower",
-    "lower": "higher",
-}
+OTHER_VERDICT = {"increases": "decreases", "decreases": "increases"}
 
 
 def ask(

@@ -455,7 +455,7 @@ def test_placebo_words_give_a_region_that_stays() -> None:
     assert (
         found["tilted_verdict"].sel(shift=0).item()
         == decisions["verdict"].item()
-        == "higher"
+        == "increases"
     )
 
 

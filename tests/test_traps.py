@@ -351,8 +351,8 @@ def test_a_thousand_units_make_everything_significant():
     assert (p[placebo] < 0.05).mean() > 0.8
     assert (p[~placebo] < 0.05).mean() > 0.8
     said = answer.decisions["verdict"].to_numpy()[~placebo]
-    assert set(said.ravel()) <= {"higher", "lower", "within", "undecided"}
-    assert np.isin(said, ["higher", "lower"]).mean() <= 0.1
+    assert set(said.ravel()) <= {"increases", "decreases", "within", "undecided"}
+    assert np.isin(said, ["increases", "decreases"]).mean() <= 0.1
 
 
 def test_no_multiplicity():

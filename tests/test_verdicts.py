@@ -289,7 +289,7 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     found = decide(estimates, rope="placebo")
     region = placebo_region(estimates)
     assert found["rope_lower"].values[0] == region["lower"].item()
-    assert verdicts(found)[:2] == ["higher", "within"]
+    assert verdicts(found)[:2] == ["increases", "within"]
     assert found["q"].values[0, 0] == pytest.approx(2 * 2 / 81)
     draws = posterior(effect + 0.1 * rng.normal(size=(400, 82)))
     names = {"contrast": estimates["contrast"], "task": ["K562"]}
@@ -305,7 +305,7 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     )
     drawn = decide(draws, rope="placebo")
     np.testing.assert_allclose(drawn["rope_upper"], found["rope_upper"])
-    assert verdicts(drawn)[:2] == ["higher", "within"]
+    assert verdicts(drawn)[:2] == ["increases", "within"]
     assert drawn["ace"].values.ravel().tolist() == effect.tolist()
     for name in ("lower", "upper", "p"):
         np.testing.assert_allclose(drawn[name], found[name])
@@ -723,7 +723,7 @@ def test_new_placebo_words_are_not_discovered(se: float) -> None:
             is_placebo=("contrast", np.arange(409) < 399)
         )
         found = decide(table, rope="placebo", shrink=None)
-        false += bool(np.isin(verdicts(found)[399:], ["higher", "lower"]).any())
+        false += bool(np.isin(verdicts(found)[399:], ["increases", "decreases"]).any())
     assert false <= stats.binom.ppf(0.999, 40, 0.05)
 
 
@@ -731,7 +731,7 @@ def test_planted_effects_are_told_from_words() -> None:
     """Five of ten rows: of 399 words 2 / 400 times 10 / 5."""
     planted = np.array([4.0] * 5 + [0.0] * 5)
     found = decide(screen_of_kmers(399, planted), rope="placebo", shrink=None)
-    assert set(verdicts(found)[399:404]) == {"higher"}
+    assert set(verdicts(found)[399:404]) == {"increases"}
     np.testing.assert_allclose(found["q"].values[399:404], 2 * 2 / 400)
 
 

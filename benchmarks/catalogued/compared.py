@@ -128,12 +128,9 @@ def judged(decisions: xr.Dataset, truth: np.ndarray, se: np.ndarray) -> tuple[in
         decisions[name].to_numpy() for name in ("rope_lower", "rope_upper", "verdict")
     )
     clear = np.minimum(np.abs(truth - low), np.abs(truth - high)) > CLEAR * se
-    up, down, inside = "increases", "decreases", "negligible"
-    if "larger" in word:  # among matched variants, which ask for no direction
-        up, down, inside = "larger", "larger", "within"
-    elif np.isin(word, ("higher", "lower", "within")).any():
-        up, down, inside = "higher", "lower", "within"
-    right = np.where(truth > high, up, np.where(truth < low, down, inside))
+    inside = "within" if (word == "within").any() else "negligible"
+    beyond = np.where(truth < low, "decreases", inside)
+    right = np.where(truth > high, "increases", beyond)
     return int((clear & (word != right) & (word != "undecided")).sum()), int(
         clear.sum()
     )

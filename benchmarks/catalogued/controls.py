@@ -95,9 +95,7 @@ def _judged(
     low, high, ace = (
         rows[name].to_numpy() for name in ("rope_lower", "rope_upper", "ace")
     )
-    claimed = np.isin(
-        rows["verdict"].to_numpy(), ("increases", "decreases", "higher", "lower")
-    )
+    claimed = np.isin(rows["verdict"].to_numpy(), ("increases", "decreases"))
     inside = (low <= truth) & (truth <= high)
     return {
         "inside": int(((low <= ace) & (ace <= high)).sum()),

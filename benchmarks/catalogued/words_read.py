@@ -51,7 +51,7 @@ def screened(predictor: object, n_units: int) -> str:
     moments = cg.run(experiment, predictor, rng=0, progress=False, keep="moments")
     rows = experiment.analyze(moments, rng=0).decisions.isel(task=0)
     rows = rows.sel(contrast=~rows["is_placebo"])
-    named = np.isin(rows["verdict"].to_numpy(), ("higher", "lower"))
+    named = np.isin(rows["verdict"].to_numpy(), ("increases", "decreases"))
     one = rows.sel(contrast=WORD)
     return (
         f"{int(named.sum())} named; {WORD} {one['verdict'].item()}, "

@@ -60,7 +60,7 @@ def screen(rng: Rng, n_placebos: int, share: float) -> float:
         .to_numpy()
         .ravel()[n_placebos:]
     )
-    called = np.isin(verdict, ["higher", "lower"])
+    called = np.isin(verdict, ["increases", "decreases"])
     return float((called & ~planted[n_placebos:]).sum() / max(called.sum(), 1))
 
 
@@ -82,7 +82,7 @@ def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
         .to_numpy()
         .ravel()[:20]
     )
-    return bool(np.isin(verdict, ["higher", "lower"]).any())
+    return bool(np.isin(verdict, ["increases", "decreases"]).any())
 
 
 CHECKS = [

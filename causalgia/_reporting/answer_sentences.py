@@ -30,8 +30,6 @@ from causalgia.inputs import wide
 
 _TASKS_LISTED = 3
 _MOST_COLUMNS = 60
-_UP = ("increases", "higher")
-_DOWN = ("decreases", "lower")
 
 
 def answer_sentences(
@@ -253,21 +251,14 @@ def _one_direction(
 ) -> str:
     """Return "GATA1 raises log2 activity by 1.06 [1.05, 1.07] in K562, beyond ±0.1."""
     name = cut(found[0]["contrast"])
-    up = [row for row in found if row["verdict"] in _UP]
-    down = [row for row in found if row["verdict"] in _DOWN]
-    other = [row for row in found if row not in up and row not in down]
-    sides = {
-        "above" if group is up else "below" if group is down else "beyond"
-        for group in (up, down, other)
-        if group
-    }
-    side = sides.pop() if len(sides) == 1 else "beyond"
+    up, down = ([row for row in found if row["verdict"] == x] for x in DIRECTIONS)
+    side = "beyond" if up and down else "above" if up else "below"
     where = region_words(found, attrs, side)
     if not _of_arms(attrs):
         sizes = in_list([f"{_size_beside(row)}{_place(row, several)}" for row in found])
         return f"{name}: {sizes}, {where}."
     clauses: list[str] = []
-    for group, verb in ((up, "raises"), (down, "lowers"), (other, "changes")):
+    for group, verb in ((up, "raises"), (down, "lowers")):
         if not group:
             continue
         sizes = in_list(
@@ -310,15 +301,15 @@ def _many_directions(
 ) -> str:
     """Return the number of directions each way, and the largest of each."""
     groups = {
-        side: [row for row in found if row["verdict"] in verdicts]
-        for side, verdicts in (("above", _UP), ("below", _DOWN), ("", ("larger",)))
+        side: [row for row in found if row["verdict"] == verdict]
+        for side, verdict in zip(("above", "below"), DIRECTIONS, strict=True)
     }
     groups = {side: group for side, group in groups.items() if group}
     where = region_words(
         found, attrs, next(iter(groups)) if len(groups) == 1 else "beyond"
     )
     of = _noun(rows, several)
-    if _of_arms(attrs) and "" not in groups:
+    if _of_arms(attrs):
         clauses: list[str] = []
         for side, group in groups.items():
             verb = {"above": "raise", "below": "lower"}[side]

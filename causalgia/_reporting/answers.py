@@ -71,7 +71,7 @@ from causalgia._reporting.verdict_sentences import (
 )
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import in_list
-from causalgia.choices import TARGET_MEANINGS, requested_parts, vocabulary
+from causalgia.choices import TARGET_MEANINGS, VERDICTS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import DataError, printable, quoted
@@ -989,7 +989,7 @@ def _not_shown(effects: xr.Dataset, table: list[_Line], every: str) -> str:
     verdict = effects["verdict"].transpose(*effects["ace"].dims).to_numpy()
     count = Counter(verdict.ravel()[of_effects].astype(str).tolist())
     count.subtract(shown)
-    left_of = [(count[word], word) for word in vocabulary(count) if count[word]]
+    left_of = [(count[word], word) for word in VERDICTS if count[word]]
     counts = ", ".join(f"{n:,} {word}" for n, word in left_of)
     return f"{counts}: {every}." if counts else ""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _WORD_COLUMNS = ("motif", "name", "task", "verdict", "one letter from", "family")
-_VERB = {"higher": "raises", "lower": "lowers"}
+_VERB = {"increases": "raises", "decreases": "lowers"}
 _FEW_PAIRS = 2
 _MOST_BESIDE = 3
 _MOST_BESIDE_ON_PAGE = 2
@@ -273,7 +273,7 @@ def discovery_sentences(
     ...         "ace": [1.38, 0.0],
     ...         "lower": [1.29, -0.1],
     ...         "upper": [1.47, 0.1],
-    ...         "verdict": ["higher", "within"],
+    ...         "verdict": ["increases", "within"],
     ...         "variant_of": ["", ""],
     ...         "family": ["TGACTCA", ""],
     ...     }

@@ -30,8 +30,8 @@ from causalgia._reporting.verdict_sentences import (
     is_simultaneous,
     verdict_cell,
 )
-from causalgia.attributes import about
-from causalgia.choices import DIRECTIONS, VERDICTS
+from causalgia.attributes import about, has
+from causalgia.choices import DIRECTIONS, INSIDE, VERDICTS
 from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError, quoted
 from causalgia.estimation._from_effects import estimates_of_elements
@@ -134,6 +134,11 @@ def as_reportable(estimates: Any) -> xr.Dataset:
         estimates_of_elements(estimates) if of_each else estimates, "estimates"
     )
     _check_numbers(found)
+    if has(found).rope_kind or "verdict" not in found:
+        return found
+    if (found["verdict"] == INSIDE[1]).any():  # a table without attributes: words tell
+        kind = "matched" if "p_matched" in found else "placebo"
+        found = found.assign_attrs(rope_kind=kind)
     return found
 
 

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
@@ -22,6 +22,7 @@ from causalgia._reporting.table_formats import (
 from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import four_digits
+from causalgia.choices import DIRECTIONS, PLACEBO_ROPES, RegionKind
 from causalgia.effect_table import of_effects
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -32,15 +33,71 @@ from causalgia.schema import validate
 
 _UNDECIDED = "undecided"
 _FEW_TASKS = 3
-_SIDE = {
-    "increases": "above",
-    "decreases": "below",
-    "negligible": "inside",
-    "higher": "above",
-    "lower": "below",
-    "within": "inside",
-    "larger": "outside",
+
+
+class Said(NamedTuple):
+    """A verdict in sentences.
+
+    Parameters
+    ----------
+    word
+        Beside an effect.
+    side
+        Where it lies: "above", "below", "outside" or "inside" of the region.
+    one, many
+        After "1 is" and "2 are".
+    """
+
+    word: str
+    side: str
+    one: str
+    many: str
+
+
+_STATED = {
+    "increases": Said("increases", "above", "an increase", "increases"),
+    "decreases": Said("decreases", "below", "a decrease", "decreases"),
+    "negligible": Said("negligible", "inside", *["negligible"] * 2),
+    "within": Said("within", "inside", *["within their range"] * 2),
+    "undecided": Said(_UNDECIDED, "", *[_UNDECIDED] * 2),
 }
+_OF_RANDOM = _STATED | {
+    "increases": Said("higher", "above", *["higher than random sequences"] * 2),
+    "decreases": Said("lower", "below", *["lower than random sequences"] * 2),
+}
+_OF_MATCHED = _STATED | dict.fromkeys(
+    DIRECTIONS, Said("larger", "outside", *["larger"] * 2)
+)
+_SAID = dict.fromkeys(get_args(RegionKind), _STATED) | {
+    **dict.fromkeys(PLACEBO_ROPES, _OF_RANDOM),
+    "matched": _OF_MATCHED,
+}
+"""Kind of region -> verdict -> how sentences say it."""
+
+
+def kind_of_region(attrs: Mapping[Any, Any]) -> str:
+    """Return the kind of region of decisions; it is a stated one where they do not
+    say.
+
+    Examples
+    --------
+    >>> kind_of_region({"rope_kind": "placebo"}), kind_of_region({})
+    ('placebo', 'stated')
+    """
+    return about(attrs, "stated").rope_kind
+
+
+def said(verdict: str, attrs: Mapping[Any, Any]) -> Said:
+    """Return how sentences say a verdict on the region of these decisions.
+
+    Examples
+    --------
+    >>> said("increases", {"rope_kind": "placebo"}).word, said("increases", {}).word
+    ('higher', 'increases')
+    """
+    return _SAID[kind_of_region(attrs)][verdict]
+
+
 LEAST_TO_RUN_HIGH = 10
 """Effects of a task from which the largest are noticeably larger than they are true."""
 
@@ -136,11 +193,6 @@ def _short_alpha(attrs: Mapping[Any, Any]) -> str:
     return f"{_alpha(attrs):.3g}".removeprefix("0")
 
 
-def _is_point(rope: str) -> bool:
-    """Return whether the region is a single number, the value of no effect."""
-    return rope.lstrip("-").replace(".", "", 1).isdigit()
-
-
 _ROBUST = re.compile("five robust sd about the median of (.+?), or their outermost.*")
 
 
@@ -152,8 +204,9 @@ def usual_range_note(decisions: xr.Dataset) -> str:
     >>> usual_range_note(xr.Dataset(attrs={"rope": "-0.1 to 0.1"}))
     ''
     """
-    label = about(decisions, "").rope
-    return f"Usual range of placebos: {label}." if _ROBUST.search(label) else ""
+    if kind_of_region(decisions.attrs) != "placebo outliers":
+        return ""
+    return f"Usual range of placebos: {about(decisions).rope}."
 
 
 def region_in_words(decisions: xr.Dataset) -> str:
@@ -163,14 +216,16 @@ def region_in_words(decisions: xr.Dataset) -> str:
     --------
     >>> ends = {"rope_lower": ("contrast", [-0.3]), "rope_upper": ("contrast", [0.4])}
     >>> words = "the central 95 % of 40 placebos"
-    >>> region_in_words(xr.Dataset(ends, attrs={"rope": words}))
+    >>> attrs = {"rope": words, "rope_kind": "placebo"}
+    >>> region_in_words(xr.Dataset(ends, attrs=attrs))
     '-0.3 to 0.4 (the central 95 % of 40 placebos)'
     """
     label = plus_minus(about(decisions, "the region of each row").rope)
-    label = _ROBUST.sub(r"the usual range of \1", label)
+    kind = kind_of_region(decisions.attrs)
+    if kind == "placebo outliers":
+        label = _ROBUST.sub(r"the usual range of \1", label)
     if "rope_lower" not in decisions:
         return label
-    name, equals, _ = label.partition(" = ±")
     ends = _ends_in_words(decisions) or _ends_by_task(decisions)
     if not ends:
         low, high = (decisions[f"rope_{side}"] for side in ("lower", "upper"))
@@ -181,13 +236,10 @@ def region_in_words(decisions: xr.Dataset) -> str:
         ends = f"a lower end from {lower} and an upper end from {upper}"
         if (low == -high).all():
             ends = f"±{upper.replace(' to ', ' to ±')}"
-    # numbers alone, of one task or of each: the ends say them
-    stated = r"(±|-?|at most -?|at least -?)[\d.e+-]+( to -?[\d.e+-]+)? \(.*\)"
-    if label.replace("; ", ", ") == ends or all(
-        re.fullmatch(stated, part) for part in label.split("; ")
-    ):
+    if kind == "stated" and has(decisions).rope:  # numbers alone: the ends say them
         return ends
-    return f"{ends} ({name if equals else label})"
+    name = label.partition(" = ±")[0] if kind == "sd" else label
+    return f"{ends} ({name})"
 
 
 def _ends_in_words(decisions: xr.Dataset) -> str:
@@ -259,10 +311,9 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
             f"against {region_in_words(decisions)}; beyond it if q of the rank among "
             f"{among} of them is <= {alpha}"
         )
-    rope = about(attrs, "").rope
     one_sided = _one_sided(decisions)
-    if _is_point(rope):
-        where = f"the side of {rope} on which the interval lies"
+    if kind_of_region(attrs) == "direction":
+        where = f"the side of {about(attrs).rope} on which the interval lies"
     elif one_sided:
         side, end = one_sided
         where = (
@@ -647,22 +698,21 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         what = "in direction" if direction_only else what
         return f"undecided {what}{why_undecided(row, attrs)}"
     error = error_text(row, attrs, clause=True)
-    where = f"{_SIDE[verdict]} {end if direction_only or one_sided else region}"
-    if one_sided and _SIDE[verdict] == "inside":
+    word, side, *_ = said(verdict, attrs)
+    where = f"{side} {end if direction_only or one_sided else region}"
+    if one_sided and side == "inside":
         where = region_of(low, high)
-    return f"{verdict}, {where}{error and f' ({error})'}"
+    return f"{word}, {where}{error and f' ({error})'}"
 
 
 def noun_of_region(attrs: Mapping[Any, Any]) -> str:
     """Return what the region of decisions is: "the ROPE", or a range of random
     sequences or of matched variants.
     """
-    label = about(attrs, "").rope
-    if "matched" in label or "variants" in label:
+    kind = kind_of_region(attrs)
+    if kind == "matched":
         return "the range of matched variants"
-    if "placebo" in label or "random sequences" in label:
-        return "the range of random sequences"
-    return "the ROPE"
+    return "the range of random sequences" if kind in PLACEBO_ROPES else "the ROPE"
 
 
 def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
@@ -806,7 +856,7 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
     ]
     here = int(np.argmax(shifts == 0))
     text = (
-        f"{', '.join(names)}: {one['tilted_verdict'].to_numpy()[here]}, "
+        f"{', '.join(names)}: {said(_verdict_at(one, here), one.attrs).word}, "
         f"{_effect(one, here)}."
     )
     if not one["turns"].any() and (one["tipping_shift"] != 0).all():
@@ -815,9 +865,7 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
             for side in ("down", "up")
         )
         holds = (
-            "It stays undecided"
-            if one["tilted_verdict"].to_numpy()[here] == "undecided"
-            else "It holds"
+            "It stays undecided" if _verdict_at(one, here) == _UNDECIDED else "It holds"
         )
         return (
             f"{text} {holds} throughout the range that these units support, for "
@@ -848,13 +896,18 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
             continue
         leaving = _sd(turn["leaving_shift"].item())
         text += (
-            f" {way} it turns to {turn['turns_to'].item()} at {where}: "
+            f" {way} it turns to {said(turn['turns_to'].item(), one.attrs).word} at "
+            f"{where}: "
             f"{_effect(one, row)}, {one['ess'].to_numpy()[row]:,.0f} effective "
             f"{groups}{_too_few(one, row)}; the ACE itself "
             f"{'leaves its region at' if turn['leaves'].item() else 'stays in its region to'} "
             f"{leaving} sd."
         )
     return text
+
+
+def _verdict_at(one: xr.Dataset, row: int) -> str:
+    return str(one["tilted_verdict"].to_numpy()[row])
 
 
 def _too_few(one: xr.Dataset, row: int) -> str:
@@ -864,7 +917,7 @@ def _too_few(one: xr.Dataset, row: int) -> str:
     lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
     outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
     inside = one["rope_lower"].item() <= lower and upper <= one["rope_upper"].item()
-    undecided = one["tilted_verdict"].to_numpy()[row] == "undecided"
+    undecided = _verdict_at(one, row) == _UNDECIDED
     if not undecided or not (inside or outside):
         return ""
     alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")

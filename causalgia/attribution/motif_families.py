@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.choices import BASES
+from causalgia.choices import BASES, DIRECTIONS
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_alignments import (
     alignment,
@@ -30,8 +30,6 @@ FAMILY_COLUMNS = (
     *("middle_upper", "partners"),
 )
 _OF_LEADER = ("task", "ace", "lower", "upper", "q", "verdict", "members")
-DIRECTED = ("higher", "lower")
-"""Verdicts of motifs that are confirmed."""
 _FLANK = 2
 """Positions on either side of the leader of a family in its logo."""
 _LEAST_INSTANCES = 20
@@ -58,15 +56,15 @@ def family_leaders(
     --------
     >>> import pandas as pd
     >>> rows = [
-    ...     ("TGTTTAC", "a", "higher"),
-    ...     ("GTAAACA", "b", "higher"),
-    ...     ("TGTTTGC", "a", "lower"),
+    ...     ("TGTTTAC", "a", "increases"),
+    ...     ("GTAAACA", "b", "increases"),
+    ...     ("TGTTTGC", "a", "decreases"),
     ...     ("TGACTCA", "a", "within"),
     ... ]
     >>> family_leaders(pd.DataFrame(rows, columns=["consensus", "task", "verdict"]))
     ['TGTTTAC', 'TGTTTAC', 'TGTTTGC', '']
     """
-    rows = table[table["verdict"].isin(DIRECTED)]
+    rows = table[table["verdict"].isin(DIRECTIONS)]
     largest = rows.drop_duplicates("consensus")
     leaders: dict[str, str] = {}
     for _, of in largest.groupby("verdict", sort=False):
@@ -79,7 +77,7 @@ def family_leaders(
         first = _of_one_matrix([strings[k] for k in dict.fromkeys(led)], matched or {})
         leaders |= {one: first[strings[k]] for one, k in zip(strings, led, strict=True)}
     return [
-        leaders[letters] if verdict in DIRECTED else ""
+        leaders[letters] if verdict in DIRECTIONS else ""
         for letters, verdict in zip(table["consensus"], table["verdict"], strict=True)
     ]
 

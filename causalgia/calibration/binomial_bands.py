@@ -15,7 +15,7 @@ from scipy import special
 
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_probability
-from causalgia.choices import AGAINST_PLACEBOS, DIRECTIONS, INSIDE, SIDES
+from causalgia.choices import DIRECTIONS, INSIDE
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.types import Array, Mask
@@ -280,8 +280,6 @@ def verdict_rows(
     attrs = decided[0].attrs
     alpha = 1 - float(about(attrs).ci_prob)
     verdict = _stack_trials(decided, "verdict")
-    for stated, of_placebos in AGAINST_PLACEBOS.items():
-        verdict = np.where(verdict == of_placebos, stated, verdict)
     lower, upper = (_stack_trials(decided, f"rope_{end}") for end in ("lower", "upper"))
     false_direction, false_negligible = false_claims(verdict, truth, lower, upper)
     wrong = false_direction | false_negligible
@@ -351,7 +349,7 @@ def _missed_rows(
     clear, bound = (up | down) & beyond, np.minimum(-lower, upper)
     missed("those 8 se beyond the region", clear, found, "at most")
     none = (truth == 0) & (bound > 0) & (error <= bound / 5) & counted
-    within = verdict == "negligible"
+    within = np.isin(verdict, INSIDE)
     missed("effects of 0, se below a fifth of the bound", none, within)
     return rows, lacking
 
@@ -370,7 +368,7 @@ def false_claims(
     ... )
     (array([ True, False, False, False]), array([False,  True, False, False]))
     """
-    up, down = (np.isin(verdict, words) for words in SIDES)
+    up, down = (verdict == one for one in DIRECTIONS)
     direction = (up & (truth <= upper)) | (down & (truth >= lower))
     return direction, np.isin(verdict, INSIDE) & (
         (truth >= upper) | (truth <= lower)

@@ -4,14 +4,14 @@ of a contrast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
-from causalgia.types import Array, Mask
+from causalgia.types import Array, Codes, Mask
 
 WEIGHT, COUNTS = "two_valued_weight", "two_valued_counts"
 """Variables of effects and estimates: those of `TwoValues`."""
@@ -39,8 +39,8 @@ class TwoValues(NamedTuple):
     counts: Array
 
     def columns(
-        self, dims: tuple[str, ...]
-    ) -> dict[str, tuple[tuple[str, ...], Array]]:
+        self, dims: tuple[Hashable, ...]
+    ) -> dict[str, tuple[tuple[Hashable, ...], Array]]:
         """Return the variables of effects on dims (contrast, ...)."""
         return {
             WEIGHT: ((*dims, "own"), self.weight),
@@ -74,8 +74,8 @@ def count_two_values(
     >>> found.weight.ravel(), found.counts[0, 0, 0, 1]
     (array([-100.,  100.]), array([1, 0, 1, 1]))
     """
-    own = [
-        W.indices[start:stop]
+    own: list[Codes] = [
+        W.indices[start:stop].astype(np.intp)
         for start, stop in zip(W.indptr[:-1], W.indptr[1:], strict=True)
     ]
     low, high = _extremes(first)
@@ -95,8 +95,9 @@ def count_two_values(
         w = W.data[W.indptr[k] : W.indptr[k + 1]]
         distance = np.where(known[k], ends[1][k] - ends[0][k], 0.0)
         weight[k, : len(arms)] = np.multiply.outer(w, distance)
+    some = np.flatnonzero(known.reshape(len(own), -1).any(axis=1)).tolist()
     for block in blocks():
-        for k in np.flatnonzero(known.reshape(len(own), -1).any(axis=1)):
+        for k in some:
             y = block[:, own[k]]
             here = np.isfinite(y) & known[k]
             above = here & (y - ends[0][k] > ends[1][k] - y)
@@ -119,7 +120,7 @@ def _extremes(y: Array) -> tuple[Array, Array]:
 
 
 def _ends_of_contrasts(
-    low: Array, high: Array, own: list[np.ndarray]
+    low: Array, high: Array, own: list[Codes]
 ) -> tuple[Array, Array]:
     """Return the two values that the own arms of each contrast would have to take,
     ``(K, ...)`` each; equal where there is one value.
@@ -144,7 +145,7 @@ def _ends_of_contrasts(
 
 def _show_two(
     blocks: Iterator[Array] | list[Array],
-    own: list[np.ndarray],
+    own: list[Codes],
     ends: tuple[Array, Array],
 ) -> Mask:
     """Return whether the own arms of each contrast take no other values, ``(K, ...)``."""

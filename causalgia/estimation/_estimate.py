@@ -35,7 +35,12 @@ from causalgia.estimation._from_effects import (
     check_not_decisions,
     with_aligned_covariance,
 )
-from causalgia.estimation.arm_columns import OF_OWN_ARMS, of_own_arms
+from causalgia.estimation.arm_columns import (
+    OF_OWN_ARMS,
+    as_table_with_gaps,
+    has_lone_arm,
+    of_own_arms,
+)
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.crossover_estimates import (
     check_crossover_request,
@@ -278,9 +283,12 @@ def estimate(
             )
             effects = in_memory(effects) if held else in_memory(effects, but="unit")
             rescaled, exponents = rescale(effects)
+            lone = not (gaps or crossover or of_means) and has_lone_arm(effects, request)
+            if lone:  # a table with gaps says what can be said of the other rows
+                rescaled = as_table_with_gaps(rescaled)
             estimator = (
                 estimate_with_gaps
-                if gaps
+                if gaps or lone
                 else estimate_crossover
                 if crossover
                 else estimate_parallel
@@ -381,14 +389,7 @@ def estimate_with_gaps(effects: xr.Dataset, request: Request) -> Answer:
     )
     found = own_arms(Y, W, None if groups is None else groups.codes, rounding=rounding)
     by = "unit" if groups is None else groups.name
-    if not found.known.any():
-        own = np.flatnonzero(W[0])
-        few = own[np.isfinite(Y[:, own, 0]).sum(axis=0).argmin()]
-        raise EstimateError(
-            f"arm {quoted(str(arms[few]))} has fewer than two independent units "
-            f"({by}s) in task {quoted(tasks[0])}, and a spread needs two"
-        )
-    if groups is not None:
+    if groups is not None and found.known.any():
         check_clusters(groups, int(found.n_clusters[found.known].min()))
     return Answer(
         estimate=Estimate(found.ace, found.se, found.df, found.factor, found.leverage),
@@ -466,9 +467,9 @@ def _by_the_rule(
     (`causalgia.estimation.effect_intervals`).
     """
     dims = estimates["ace"].dims
-    columns = of_own_arms(effects, request) if "outcome" in effects else effects
-    found = [name for name in OF_OWN_ARMS if name in columns]
-    estimates = estimates.assign({name: columns[name].variable for name in found})
+    of_arms = of_own_arms(effects, request) if "outcome" in effects else effects
+    found = [name for name in OF_OWN_ARMS if name in of_arms]
+    estimates = estimates.assign({name: of_arms[name].variable for name in found})
     if "se_pooled" in estimates:  # what rounding leaves is no spread
         varies = estimates["se"] > 0
         estimates["se_pooled"] = estimates["se_pooled"].where(varies, 0.0)

@@ -4,7 +4,7 @@ independent units, the pooled error, and outcomes of two values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,38 @@ from causalgia.types import Array, Codes, Mask
 OF_OWN_ARMS = (WEIGHT, COUNTS, "n_smallest_arm", "se_pooled", "df_pooled")
 """Variables of estimates that the rule of verdicts reads, beside effect and error."""
 _ROWS = 4096
+
+
+def has_lone_arm(effects: xr.Dataset, request: Request) -> bool:
+    """Return whether an arm of a parallel trial has fewer than two independent units,
+    and the trial can be read as a table with gaps.
+    """
+    plain = request.target == "population" and "block" not in effects.coords
+    alone = plain and not request.covariates and request.block is None
+    if not alone or request.weights != "units" or "model" in effects["outcome"].dims:
+        return False
+    groups = None if request.groups is None else request.groups.codes
+    used = (effects["weight"].to_numpy() != 0).any(axis=0)
+    return bool((_independent(_assigned(effects), groups)[used] < 2).any())
+
+
+def as_table_with_gaps(effects: xr.Dataset) -> xr.Dataset:
+    """Return a parallel trial with a dim arm, and a gap for every arm that a unit
+    lacks.
+    """
+    has = xr.DataArray(_assigned(effects), dims=("unit", "arm"))
+    wide = {
+        name: effects[name].where(has).transpose("unit", "arm", ...)
+        for name in ("outcome", "rounding")
+        if name in effects
+    }
+    return effects.drop_vars("assigned").assign(wide)
+
+
+def _assigned(effects: xr.Dataset) -> Mask:
+    """Return whether each unit of a parallel trial has each arm, ``(n, A)``."""
+    assigned = effects["assigned"].to_numpy().astype(str)
+    return np.asarray(assigned[:, None] == effects["arm"].to_numpy().astype(str))
 
 
 def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
@@ -41,22 +73,23 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
     """
     W = effects["weight"].to_numpy().astype(np.float64)
     y = effects["outcome"]
-    dims = ("contrast", *(dim for dim in y.dims if dim not in ("unit", "arm")))
+    dims: tuple[Hashable, ...] = (
+        "contrast",
+        *(dim for dim in y.dims if dim not in ("unit", "arm")),
+    )
     groups = None if request.groups is None else request.groups.codes
     parallel = "arm" not in y.dims
     values = y.to_numpy() if parallel else y.transpose("unit", "arm", ...).to_numpy()
     values = values.astype(np.float64)
     if parallel:
-        has = effects["assigned"].to_numpy().astype(str)[:, None] == effects[
-            "arm"
-        ].to_numpy().astype(str)
+        has = _assigned(effects)
         there = has.reshape(*has.shape, *[1] * (values.ndim - 1))
     else:
         has = there = np.isfinite(values)
     counts = _independent(there, groups)
     smallest = np.stack([counts[w != 0].min(axis=0) for w in W])
     shape = (len(W), *values.shape[1 if parallel else 2 :])
-    columns: dict[str, tuple[tuple[str, ...], Array]] = {
+    columns: dict[str, tuple[tuple[Hashable, ...], Array | Codes]] = {
         "n_smallest_arm": (dims, np.broadcast_to(smallest, shape).astype(np.int64))
     }
     alone = groups is None and request.block is None and not request.covariates
@@ -71,7 +104,7 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
             columns[name] = (dims, of.reshape(shape))
     if request.target == "population":
 
-        def table(rows: slice) -> Array:
+        def table(rows: slice | Codes) -> Array:
             if not parallel:
                 return values[rows]
             return np.where(there[rows], values[rows][:, None], np.nan)
@@ -108,7 +141,7 @@ def _pooled_of_gaps(values: Array, W: Array) -> tuple[Array, Array]:
 def _independent(there: Mask, groups: Codes | None) -> Array:
     """Return the number of independent units that have each arm, ``(A, ...)``."""
     if groups is None:
-        return there.sum(axis=0)
+        return np.asarray(there.sum(axis=0))
     shared = np.zeros((int(groups.max()) + 1, *there.shape[1:]), dtype=bool)
     np.logical_or.at(shared, groups, there)
-    return shared.sum(axis=0)
+    return np.asarray(shared.sum(axis=0))

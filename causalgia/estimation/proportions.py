@@ -112,7 +112,7 @@ class Proportions:
         R[..., each, each] = 1.0
         signed = w * away
         square = np.einsum("...a,...ab,...b->...", signed, R, signed)
-        return np.sqrt(np.maximum(square, 0.0))
+        return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
     def limits(self, ace: Array, ci_prob: Array | float) -> tuple[Array, Array]:
         """Return the limits of all effects; of those that are not `known` the effect."""

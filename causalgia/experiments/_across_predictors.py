@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
-from causalgia.choices import SIDES
+from causalgia.choices import DIRECTIONS
 from causalgia.effects.two_values import COUNTS, WEIGHT
 from causalgia.errors import (
     DataError,
@@ -220,7 +220,7 @@ def share_of_predictors(
         ]
         beyond.append(np.sum(sides, axis=2, dtype=np.float64))
         verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()
-        up, down = (np.isin(verdicts, words) for words in SIDES)
+        up, down = (verdicts == one for one in DIRECTIONS)
         claims.append(np.sum([up, down, up | down], axis=1, dtype=np.float64))
     shares, claimed = sum(beyond) / n, sum(claims) / n
     tail = (1 - ci_prob) / 2

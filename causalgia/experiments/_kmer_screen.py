@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_count, first_of, in_list
-from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
+from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS, PLACEBO_ROPES
 from causalgia.design import Arm, Embed, NullModel, Uniform
 from causalgia.design.null_model import as_null_model
 from causalgia.design.pattern_interventions import FixedPlacebo
@@ -27,7 +27,7 @@ from causalgia.experiments.kit.screens import (
 from causalgia.experiments.kit.sites import as_strings, start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
-from causalgia.ropes import Rope, RopeLike
+from causalgia.ropes import RopeLike
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def kmer_screen(
     choose. (Those by a `rope` of limits do: over real sequences they are on the k-mer
     minus what was there.) On most networks nearly every random sequence changes the outcome, so
     a test against 0 is uninformative; k-mers are compared with random sequences
-    instead, random ones of the same width. A k-mer is read at all, ``"higher"`` or
-    ``"lower"``, if its whole interval lies beyond the range of random sequences, five
+    instead, random ones of the same width. A k-mer is read at all, ``"increases"`` or
+    ``"decreases"``, if its whole interval lies beyond the range of random sequences, five
     robust standard deviations of the random sequences, with the false discovery rate
     over the k-mers asked controlled (Benjamini-Hochberg). The first sentence of the
     answer names these k-mers, at most 20, the largest first, and says how many were
@@ -147,7 +147,7 @@ def kmer_screen(
     >>> cg.analyze(fresh, rng=0)["verdict"].sel(
     ...     contrast=["UGCAUG", "AGAAUG"]
     ... ).values.ravel()
-    array(['higher', 'higher'], dtype='<U10')
+    array(['increases', 'increases'], dtype='<U10')
 
     Where does each rank?
 
@@ -338,11 +338,10 @@ def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     named = in_list(
         [f"{row['contrast'].item()} ({effect_in_words(row)})" for row in largest]
     )
-    region = about(rows).rope
     region = (
         f"the usual range of {placebo.sum():,} random sequences"
-        if "placebos" in region
-        else plus_minus(region)
+        if about(rows).rope_kind in PLACEBO_ROPES
+        else plus_minus(about(rows).rope)
     )
     if not n:
         return (
@@ -412,8 +411,8 @@ def _region_text(
     """Return the text of the ROPE; one of random sequences is given relative to their
     mean, for each of their widths.
     """
-    region = Rope.stored(about(rows).rope)
-    if region is None or not region.of_placebos:
+    kind = about(rows).rope_kind
+    if kind not in PLACEBO_ROPES:
         return f"effects from {about(rows).rope}"
     low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()
     limits = [
@@ -422,7 +421,7 @@ def _region_text(
     ]
     what, how = (
         ("central 95 %", "; directions by their ranks")
-        if region.kind == "placebo"
+        if kind == "placebo"
         else ("range", "")
     )
     if len(classes) == 1:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import about
 from causalgia.checks import as_count, first_of, in_list
-from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
+from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS, PLACEBO_ROPES
 from causalgia.design import Arm, Embed, NullModel, Uniform
 from causalgia.design.null_model import as_null_model
 from causalgia.design.pattern_interventions import FixedPlacebo
@@ -71,7 +71,7 @@ def motif_screen(
 
     Every motif of a list is embedded at one place of the same backgrounds, by its core:
     the most probable string, without the positions at its ends of less than `bits`. It
-    is read, ``"higher"`` or ``"lower"``, if its whole interval lies beyond the range of
+    is read, ``"increases"`` or ``"decreases"``, if its whole interval lies beyond the range of
     random sequences of about its width, five robust standard deviations of them, with
     the false discovery rate over the motifs controlled (Benjamini-Hochberg), as in
     `causalgia.experiments.kmer_screen`. Motifs inside that range are listed as such.
@@ -337,7 +337,7 @@ def _read_motif_screen(
         strict=True,
     )
     for (begins, rows), (_, part) in both:
-        sentences.append(f"{begins}: {_sentence(part, about(rows).rope)}")
+        sentences.append(f"{begins}: {_sentence(part, rows.attrs)}")
         details.append(f"{begins}: {_details(part, rows, n_random)}")
     if left_out:
         sentences.append(left_out)
@@ -380,11 +380,11 @@ def _families(
     return family.transpose("contrast", ...).copy(data=shaped)
 
 
-def _sentence(rows: xr.Dataset, region: str) -> str:
+def _sentence(rows: xr.Dataset, attrs: Mapping[Any, Any]) -> str:
     """Return how many motifs and families are read, and the largest of these."""
     directed = np.isin(rows["verdict"].to_numpy(), DIRECTIONS)
     n, of = int(directed.sum()), f"{len(directed):,} motifs"
-    beyond = _region_in_words(region, " of about their width")
+    beyond = _region_in_words(attrs, " of about their width")
     order = np.argsort(-np.abs(rows["ace"].to_numpy()), kind="stable")
     if not n:
         row = rows.isel(contrast=int(order[0]))
@@ -410,12 +410,13 @@ def _sentence(rows: xr.Dataset, region: str) -> str:
     return f"{n:,} of {of}, {families}, {have} beyond {beyond}: {largest}{named}."
 
 
-def _region_in_words(region: str, width: str = "") -> str:
+def _region_in_words(attrs: Mapping[Any, Any], width: str = "") -> str:
     """Return what effects are compared with: random sequences, or given limits."""
     from causalgia._reporting.verdict_sentences import plus_minus
 
-    of_random = f"the range of random sequences{width}"
-    return of_random if "placebos" in region else plus_minus(region)
+    if about(attrs).rope_kind in PLACEBO_ROPES:
+        return f"the range of random sequences{width}"
+    return plus_minus(about(attrs).rope)
 
 
 def _leads(rows: xr.Dataset, i: int) -> bool:
@@ -456,12 +457,12 @@ def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
     families = f"families: {named}" if texts else "no family"
     n_in, n_out = int(inside.sum()), int(out)
     n_left = int((~inside & ~directed).sum())
-    region = about(decisions).rope
+    of_random = about(decisions).rope_kind in PLACEBO_ROPES
     ends = f"between {low.min():.3g} and {high.max():.3g} by their width; "
     return (
         f"{families}. {n_in:,} motif{' lies' if n_in == 1 else 's lie'} inside of "
-        f"{_region_in_words(region)} ({n_random:,} "
-        + ("in all, " + ends if "placebos" in region else "random sequences; ")
+        f"{_region_in_words(decisions.attrs)} ({n_random:,} "
+        + ("in all, " + ends if of_random else "random sequences; ")
         + f"{n_out:,} of them pass{'es' * (n_out == 1)} the same threshold), "
         f"{n_left:,} beyond it {'is' if n_left == 1 else 'are'} undecided."
     )

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about
-from causalgia.choices import DIRECTIONS, SIDES
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel
 from causalgia.design.null_model import FromParents, as_null_model
 from causalgia.design.pattern_interventions import FixedPlacebo
@@ -48,8 +48,8 @@ def proposals(
 
     Every proposed motif is embedded at one place of the same backgrounds, and compared
     with the untreated arm and with random sequences. Proposals are the extremes of a
-    search, which exist in random networks as well, so the verdicts "higher" and "lower"
-    require more than a rank beyond most random sequences: the effect must lie beyond
+    search, which exist in random networks as well, so a verdict of a direction
+    requires more than a rank beyond most random sequences: the effect must lie beyond
     five of their standard deviations. The false discovery rate over the proposals is
     at most .05 (Benjamini-Hochberg). Motifs differ in width after trimming, and wide random
     sequences have larger effects than narrow ones; each motif is compared with random
@@ -58,7 +58,8 @@ def proposals(
     reads both.
 
     Directions are relative to the random sequences. Where these lower the outcome, as
-    on natural sequences with sites in the middle, a motif with no effect is "higher";
+    on natural sequences with sites in the middle, a motif with no effect
+    "increases" it;
     the answer names such motifs.
 
     The sequences that proposed the motifs would confirm them for the reason that they
@@ -116,7 +117,7 @@ def proposals(
     >>> experiment = cg.experiments.proposals(proposed, null, n_units=200)
     >>> answer = experiment.analyze(cg.run(experiment, additive, rng=2))
     >>> answer.decisions["verdict"].sel(contrast="TGCATG").values.item()
-    'higher'
+    'increases'
     """
     as_null_model(null)
     table = validate(proposals, "proposals")
@@ -242,7 +243,7 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
     """
     motifs = decisions.sel(contrast=~decisions["is_placebo"])
     verdict, ace = motifs["verdict"], motifs["ace"]
-    up, down = (verdict.isin(motifs) for motifs in SIDES)
+    up, down = (verdict == one for one in DIRECTIONS)
     relative = (up & (ace <= 0)) | (down & (ace >= 0))
     named = (
         motifs["contrast"]

@@ -15,7 +15,12 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits
-from causalgia.choices import AGAINST_PLACEBOS, placebos_for_ranks
+from causalgia.choices import (
+    PLACEBO_ROPES,
+    ROPES_OF_DATA,
+    RegionKind,
+    placebos_for_ranks,
+)
 from causalgia.effects.scales import FUNCTION
 from causalgia.errors import (
     EstimateError,
@@ -49,19 +54,28 @@ class Region:
         for ratios) for directions alone, or the one effect of all placebos.
     label
         Description of the region.
-    of_placebos
-        Whether it comes from placebos, most of which then lie inside by
-        construction.
-    by_rank
-        Whether a direction also has to hold by rank among the placebos, of which 5
-        % lie outside.
+    kind
+        What makes it: numbers that were stated, the control's sd, or data.
     """
 
     lower: Array
     upper: Array
     label: str
-    of_placebos: bool = False
-    by_rank: bool = False
+    kind: RegionKind = "stated"
+
+    @property
+    def of_placebos(self) -> bool:
+        """Whether it comes from placebos, most of which then lie inside by
+        construction.
+        """
+        return self.kind in PLACEBO_ROPES
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether a direction also has to hold by rank among the placebos, of which 5
+        % lie outside.
+        """
+        return self.kind == "placebo"
 
     @property
     def direction_only(self) -> Mask:
@@ -114,8 +128,9 @@ def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
     if rope.kind == "by task":  # in the order of the tasks
         rope = Rope(rope.kind, tuple(zip(tasks, ends, strict=True)))
-    label = f"{null:g}" if rope.kind == "direction" else str(rope)
-    return Region(lower, upper, label)
+    if rope.kind == "direction":
+        return Region(lower, upper, f"{null:g}", "direction")
+    return Region(lower, upper, str(rope))
 
 
 def _range_label(low: float, high: float) -> str:
@@ -156,7 +171,7 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
     label = (
         f"{n_sd:g} sd of {of_tasks}{arm}{of_mean} = {_half_widths_text(half, effects)}"
     )
-    return Region(null - half, null + half, label)
+    return Region(null - half, null + half, label, "sd")
 
 
 def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
@@ -181,19 +196,18 @@ def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
 
 
 def in_words_of(region: Region, verdict: Words) -> Words:
-    """Return verdicts in the words of the region: higher, lower, within for random
-    sequences.
+    """Return verdicts in the words of the region: inside of one from data an effect is
+    "within", not "negligible".
 
     Examples
     --------
-    >>> region = Region(np.zeros(2), np.ones(2), "of placebos", of_placebos=True)
+    >>> region = Region(np.zeros(2), np.ones(2), "40 placebos", "placebo")
     >>> in_words_of(region, np.array(["increases", "negligible"])).tolist()
-    ['higher', 'within']
+    ['increases', 'within']
     """
-    if not region.of_placebos:
+    if region.kind not in ROPES_OF_DATA:
         return verdict
-    words = [AGAINST_PLACEBOS[one] for one in np.ravel(verdict).tolist()]
-    return np.array(words, dtype="<U10").reshape(np.shape(verdict))
+    return np.where(verdict == "negligible", "within", verdict)
 
 
 @contextmanager
@@ -256,9 +270,9 @@ def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
             f"five robust sd about the median of {placebos}, or their outermost on a "
             "side where these have one effect"
         )
-        return Region(lower, upper, label, of_placebos=True)
+        return Region(lower, upper, label, "placebo outliers")
     label = f"the central 95 % of {placebos}"
-    return Region(lower, upper, label, of_placebos=True, by_rank=True)
+    return Region(lower, upper, label, "placebo")
 
 
 def _check_ranks(effects: xr.Dataset, classes: list[Codes]) -> None:

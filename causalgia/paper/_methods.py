@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,13 +37,14 @@ from causalgia._reporting.verdict_sentences import (
     has_shrunken,
     is_decided,
     is_simultaneous,
+    said,
     trial_history,
     verdict_in_words,
     verdict_method,
 )
 from causalgia.analysis_values import Prior
 from causalgia.attributes import about, has
-from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, vocabulary
+from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
 from causalgia.effect_table import select_tasks
 from causalgia.errors import DataError, printable
 from causalgia.estimation.request import null_value
@@ -54,15 +56,6 @@ from causalgia.streams import Seed
 
 _ARMS_WRITTEN_OUT = 6
 _DO_LETTERS = 700
-_NOUNS = {
-    "increases": ("an increase", "increases"),
-    "decreases": ("a decrease", "decreases"),
-    "higher": ("above the range of random sequences",) * 2,
-    "lower": ("below the range of random sequences",) * 2,
-    "within": ("within the range",) * 2,
-}
-_NOUNS |= {one: (f"{one} than random sequences",) * 2 for one in ("higher", "lower")}
-_NOUNS |= {"within": ("within their range",) * 2}
 _SCALE_WORDS = {
     "ratio": "the ratio of means",
     "log_of_means": "the logarithm of means",
@@ -614,12 +607,12 @@ def _results_paragraph(effects: xr.Dataset) -> str:
             ]
         )
     given = [str(row["verdict"]) for row in table]
-    number = {word: given.count(word) for word in vocabulary(given)}
+    number = Counter(
+        said(word, effects.attrs) for word in sorted(given, key=VERDICTS.index)
+    )
     counts = [
-        f"{n:,} {'is' if n == 1 else 'are'} "
-        f"{_NOUNS[word][n != 1] if word in _NOUNS else word}"
-        for word, n in number.items()
-        if n
+        f"{n:,} {f'is {x.one}' if n == 1 else f'are {x.many}'}"
+        for x, n in number.items()
     ]
     first = (
         f"Of {len(table):,} effect{'s' if len(table) != 1 else ''}, "

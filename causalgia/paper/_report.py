@@ -24,13 +24,14 @@ from causalgia._reporting.size_answers import is_size, size_report
 from causalgia._reporting.table_formats import markdown_table
 from causalgia._reporting.verdict_sentences import (
     is_decided,
+    kind_of_region,
     region_in_words,
     tipping_report,
     weakest_verdict,
 )
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import first_of
-from causalgia.choices import requested_parts, vocabulary
+from causalgia.choices import DIRECTIONS, INSIDE, ROPES_OF_DATA, requested_parts
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -533,9 +534,9 @@ def _verdicts(effects: xr.Dataset) -> str:
     if not is_decided(effects):
         return ""
     found = effects["verdict"].isel(contrast=~is_placebo(effects)).to_numpy()
-    return ", ".join(
-        f"{int((found == word).sum()):,} {word}" for word in vocabulary(found.ravel())
-    )
+    inside = INSIDE[kind_of_region(effects.attrs) in ROPES_OF_DATA]
+    words = (*DIRECTIONS, inside, "undecided")
+    return ", ".join(f"{int((found == word).sum()):,} {word}" for word in words)
 
 
 def _rare(effects: xr.Dataset) -> str:

@@ -15,7 +15,9 @@ from matplotlib.axes import Axes
 
 from causalgia._reporting import Row, placebo_summary, rows
 from causalgia._reporting.effect_rows import as_reportable, reading_order
+from causalgia._reporting.verdict_sentences import kind_of_region
 from causalgia.attributes import about
+from causalgia.choices import PLACEBO_ROPES
 from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -448,12 +450,13 @@ def _draw_forest(
     placebos = [row for row in table if row["is_placebo"]]
     effects = [row for row in table if not row["is_placebo"]]
     edge = reach(table, null_value(estimates))
-    rope = _draw_rope(axes, effects, places, edge)
+    kind = kind_of_region(estimates.attrs)
+    rope = _draw_rope(axes, effects, places, edge, kind)
     _draw_placebos(
         axes,
         placebos,
         len(places),
-        banded="placebo" not in str(about(estimates, None).rope),
+        banded=kind not in PLACEBO_ROPES,
         rope=rope,
     )
     _draw_shrunken(axes, effects, places, edge)
@@ -512,7 +515,11 @@ def _row_of_contrasts(table: list[Row]) -> dict[str, int]:
 
 
 def _draw_rope(
-    axes: Axes, effects: list[Row], places: dict[str, int], edge: tuple[float, float]
+    axes: Axes,
+    effects: list[Row],
+    places: dict[str, int],
+    edge: tuple[float, float],
+    kind: str,
 ) -> tuple[float, float]:
     """Shade the region of practical equivalence: one band, or a bar for each effect
     where they differ.
@@ -529,10 +536,7 @@ def _draw_rope(
     }
     if not ends or all(low == high for low, high in ends.values()):
         return 0.0, 0.0
-    of_matched = any(
-        "p_matched" in row and row["verdict"] in ("larger", "within") for row in effects
-    )
-    label = "range of matched variants" if of_matched else "ROPE"
+    label = "range of matched variants" if kind == "matched" else "ROPE"
     look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": label}
     if len(set(ends.values())) == 1:
         axes.axvspan(*next(iter(ends.values())), **look)

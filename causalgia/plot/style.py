@@ -42,9 +42,6 @@ DOWN, _WITHIN = "#d55e00", "#00795a"
 VERDICTS = {
     "increases": ACCENT,
     "decreases": DOWN,
-    "higher": ACCENT,
-    "lower": DOWN,
-    "larger": ACCENT,
     "negligible": _WITHIN,
     "within": _WITHIN,
     "undecided": "#8a8f98",

@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from causalgia._reporting.effect_rows import as_reportable, first_of
-from causalgia.attributes import about
+from causalgia._reporting.verdict_sentences import is_decided
+from causalgia.choices import DIRECTIONS
 from causalgia.effect_table import tasks_in_table
-from causalgia.errors import DataError, EstimateError, quoted
+from causalgia.errors import DataError, EstimateError
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     ACCENT,
@@ -39,7 +40,6 @@ from causalgia.plot.style import (
     strip,
     write_heading,
 )
-from causalgia.ropes import Rope
 from causalgia.types import Array
 
 _LARGEST_DRAWN = 2_000
@@ -48,7 +48,6 @@ _RASTER_POINTS = 1_500
 _HIGHEST = 300.0
 _ROWS_NAMED = 60
 _LARGEST_NAMED = 12
-_NO_DIRECTION = ("undecided", "negligible", "within")
 
 
 def volcano(
@@ -245,7 +244,7 @@ def ranked(
         if low < high:
             axes.axhspan(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
     verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(n, "")
-    few = np.flatnonzero(~np.isin(verdict, (*_NO_DIRECTION, "")))
+    few = np.flatnonzero(np.isin(verdict, DIRECTIONS))
     if "lower" in one:
         least, most = (
             np.clip(one[end].to_numpy(), *_around(ace)) for end in ("lower", "upper")
@@ -414,7 +413,7 @@ def equivalence(
     table = as_reportable(table)
     task = as_task(table, task, "equivalence")
     one = _of_one_predictor(table, task, "equivalence")
-    if "verdict" not in one or "lower" not in one:
+    if not is_decided(one) or "lower" not in one:
         raise DataError("equivalence: there are no verdicts with intervals")
     low, high = _rope_of(one)
     n = one.sizes["contrast"]
@@ -484,16 +483,7 @@ def equivalence(
 
 def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
     """Return the ends of the ROPE of each contrast."""
-    shape = one.sizes["contrast"]
-    if "rope_lower" in one:
-        low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
-    else:
-        region = Rope.stored(about(one, "").rope)
-        if region is None or not region.stated_ends:
-            raise DataError(
-                f"equivalence: rope={quoted(about(one, None).rope)} is not a region"
-            )
-        low, high = (np.full(shape, end) for end in region.stated_ends[0])
+    low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
     if (low >= high).all():
         raise DataError("equivalence: the rope is a point, inside which nothing lies")
     return low, high

@@ -364,7 +364,7 @@ def _decisions_dataset(
             float(ndtri(0.5 + about(attrs).ci_prob / 2)),
         ),
     )
-    if found.region.direction_only.all() and not found.region.of_placebos:
+    if found.region.kind == "direction":
         of_others = (
             ""
             if found.region.label == "0"
@@ -376,7 +376,9 @@ def _decisions_dataset(
                 "negligible"
             )
         )
-    return out.assign_attrs(attrs, rope=found.region.label)
+    return out.assign_attrs(
+        attrs, **attributes(rope=found.region.label, rope_kind=found.region.kind)
+    )
 
 
 def _units_still_needed(found: Evidence, verdicts: Verdicts, z: Array | float) -> Any:

@@ -219,7 +219,7 @@ def tipping_point(
             verdict=decisions["verdict"].copy(
                 data=in_words_of(region, decisions["verdict"].to_numpy())
             )
-        ).assign_attrs(rope=region.label)
+        ).assign_attrs(rope=region.label, rope_kind=region.kind)
     return _tipping_dataset(
         base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd)
     )
@@ -578,7 +578,7 @@ def _tipping_dataset(
         coords={**coords, "shift": shifts, "side": list(_SHIFT_SIDES)},
         attrs=base.attrs,
     )
-    settings = {name: decisions.attrs[name] for name in ("error", "rope")}
+    settings = {name: decisions.attrs[name] for name in ("error", "rope", "rope_kind")}
     of_tilts = {
         "covariate": label,
         "covariate_at_0": mean,

@@ -100,17 +100,21 @@ def from_estimates(
     low, high = (
         np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper)
     )
+    p_direction, p_negligible, needed, inside = (
+        np.where(unbounded, 1.0, np.minimum(p, 1.0))
+        for p in (p_direction, 2 * tests.inside, needed, tests.inside)
+    )
     rows = Rows(
-        lower,
-        upper,
-        *(
-            np.where(unbounded, 1.0, np.minimum(p, 1.0))
-            for p in (p_direction, 2 * tests.inside, needed, tests.inside)
-        ),
-        low,
-        high,
-        ~unbounded,
-        found.by_rank,
+        lower=lower,
+        upper=upper,
+        p_direction=p_direction,
+        p_negligible=p_negligible,
+        needed_direction=needed,
+        needed_negligible=inside,
+        region_lower=low,
+        region_upper=high,
+        counted=~unbounded,
+        by_rank=found.by_rank,
     )
     if largest is not None:
         bound = _largest_of_rows(largest, estimates)
@@ -183,7 +187,7 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     for name in ("is_placebo", "of_question"):
         if name in source.data_vars:
             out = out.assign_coords({name: source[name]})
-    stale = {"family", "rope", "band"}
+    stale = {"family", "rope", "rope_kind", "band"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 

@@ -195,10 +195,10 @@ def rule(
             if len(at):
                 q[kind, members[at]] = stepwise(needed[kind, members[at]], "holm")
             continue
-        for kind in (0, 1):
-            at = members[open_to[kind, members]]
+        for of_kind, p_of_kind, open_rows in zip(q, needed, open_to, strict=True):
+            at = members[open_rows[members]]
             if len(at):
-                q[kind, at] = stepwise(needed[kind, at], "bh")
+                of_kind[at] = stepwise(p_of_kind[at], "bh")
     negligible = np.where(beyond, False, np.where(inside, True, p[1] < p[0]))
     p_verdict, q_verdict = (np.where(negligible, x[1], x[0]) for x in (p, q))
     p_verdict, q_verdict = (

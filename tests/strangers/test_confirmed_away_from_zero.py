@@ -12,7 +12,7 @@ import causalgia as cg
 from causalgia import _discover
 
 WORD = "TGACTCAT"
-DIRECTED = ("higher", "lower")
+DIRECTED = ("increases", "decreases")
 
 
 def reads(share: float) -> cg.FunctionPredictor:
@@ -52,7 +52,7 @@ def test_a_confirmed_motif_has_an_interval_on_one_side_of_0(shares):
     assert WORD in set(confirmed["consensus"])
     for _, row in confirmed.iterrows():
         assert row["lower"] <= row["ace"] <= row["upper"]
-        assert row["lower"] > 0 if row["verdict"] == "higher" else row["upper"] < 0
+        assert row["lower"] > 0 if row["verdict"] == "increases" else row["upper"] < 0
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
@@ -63,10 +63,10 @@ def test_the_median_limit_decides_as_the_majority_does(n):
         half = rng.uniform(0.1, 2, size=n)
         lower, upper = center - half, center + half
         most = n // 2 + 1
-        above = _discover._median(lower, "higher") > 0
+        above = _discover._median(lower, "increases") > 0
         assert above == ((lower > 0).sum() >= most)
-        below = _discover._median(upper, "lower") < 0
+        below = _discover._median(upper, "decreases") < 0
         assert below == ((upper < 0).sum() >= most)
-        for verdict in ("higher", "lower"):
+        for verdict in ("increases", "decreases"):
             limits = [_discover._median(x, verdict) for x in (lower, center, upper)]
             assert limits == sorted(limits)

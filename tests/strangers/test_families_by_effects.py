@@ -67,7 +67,7 @@ def effects_of(strings, predictor, generator):
 
 
 def families_of(strings, effects=None):
-    rows = [(one, "a", "higher") for one in strings]
+    rows = [(one, "a", "increases") for one in strings]
     table = pd.DataFrame(rows, columns=["consensus", "task", "verdict"])
     return family_leaders(table, None, effects)
 

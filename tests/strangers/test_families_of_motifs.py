@@ -37,12 +37,12 @@ def table_of(rows):
 
 
 ROWS = [
-    *((letters, "a", "higher", 3 - i / 10) for i, letters in enumerate(FORKHEADS)),
-    *((letters, "a", "higher", 2 - i / 10) for i, letters in enumerate(AP1)),
-    ("AGATAAG", "a", "lower", -1.0),
+    *((letters, "a", "increases", 3 - i / 10) for i, letters in enumerate(FORKHEADS)),
+    *((letters, "a", "increases", 2 - i / 10) for i, letters in enumerate(AP1)),
+    ("AGATAAG", "a", "decreases", -1.0),
     ("CACGTG", "a", "undecided", 0.5),
-    ("TGAGTCA", "b", "higher", 1.0),
-    ("TGACTCA", "b", "higher", 0.9),
+    ("TGAGTCA", "b", "increases", 1.0),
+    ("TGACTCA", "b", "increases", 0.9),
 ]
 
 
@@ -98,8 +98,8 @@ def test_motifs_that_act_are_few_families():
 
 def test_variants_that_match_one_matrix_are_one_family():
     """ATTAGTCAT and CTGACTCA differ in two letters, and both are AP-1."""
-    rows = [("ATTAGTCAT", "a", "higher", 2.0), ("CTGACTCA", "a", "higher", 1.0)]
-    table = table_of([*rows, ("CACGTG", "a", "higher", 0.5)])
+    rows = [("ATTAGTCAT", "a", "increases", 2.0), ("CTGACTCA", "a", "increases", 1.0)]
+    table = table_of([*rows, ("CACGTG", "a", "increases", 0.5)])
     assert table["family"].tolist() == ["ATTAGTCAT", "CTGACTCA", "CACGTG"]
     matched = {"ATTAGTCAT": {"JDP2", "FOS"}, "CTGACTCA": {"FOS"}, "CACGTG": {"MAX"}}
     assert family_leaders(table, matched) == ["ATTAGTCAT", "ATTAGTCAT", "CACGTG"]
@@ -118,7 +118,7 @@ def test_a_logo_is_of_the_instances_of_all_motifs_each_once():
     )
     held = table_of(
         [
-            (one, "a", "higher", 3.0 - i)
+            (one, "a", "increases", 3.0 - i)
             for i, one in enumerate(["TGTTTAC", "GTAAACA", "TGTTTGC"])
         ]
     )
@@ -161,7 +161,7 @@ def test_the_picture_of_many_families_has_room_for_its_texts(n_tasks):
             (
                 one,
                 task,
-                "higher" if k % 2 else "lower",
+                "increases" if k % 2 else "decreases",
                 (12 - k) * (1 - 2 * (k % 2 == 0)),
             )
             for k, one in enumerate(spelled)
@@ -242,7 +242,7 @@ LONG = "log2 fold change in K562 cells after six hours"
 )
 def test_a_family_is_one_line_of_a_terminal(tasks, beside, n_networks):
     effect = {"ace": 1.234, "lower": 1.101, "upper": 1.357, "q": 1e-7}
-    more = {"verdict": "higher", "members": n_networks, "sequences": 12}
+    more = {"verdict": "increases", "members": n_networks, "sequences": 12}
     more |= {"methods": "seqlets", "variant_of": ""}
     table = pd.DataFrame(
         {"consensus": x, "family": x, "name": name, "task": task, **effect, **more}
@@ -289,7 +289,7 @@ def test_a_long_motif_stands_where_a_few_letters_differ():
         strings[i] = strings[i][:90] + near + strings[i][107:]
         expected[str(i)] = (90, "-" if i % 8 else "+")
     of = cg.sequences.middle_windows({str(i): x for i, x in enumerate(strings)}, 200)
-    table = pd.DataFrame({"consensus": [word, "AGATAAG"], "verdict": "higher"})
+    table = pd.DataFrame({"consensus": [word, "AGATAAG"], "verdict": "increases"})
     sites = _sites([of], table, both_strands=True)
     long = sites[sites["motif"] == word]
     found = dict(
@@ -322,7 +322,7 @@ def test_sites_with_other_letters_are_rare_by_chance(word, rich):
     from causalgia._discover import _sites
 
     random = np.random.default_rng(1)
-    table = pd.DataFrame({"consensus": [word], "verdict": "higher"})
+    table = pd.DataFrame({"consensus": [word], "verdict": "increases"})
     gc = 0.65 if word.count("G") + word.count("C") > len(word) / 2 else 0.35
     for share, most in ((0.5, 0.01), (gc, rich)):
         p = [(1 - share) / 2, share / 2, share / 2, (1 - share) / 2]

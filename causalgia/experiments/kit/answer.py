@@ -373,8 +373,8 @@ _INFO_FIELDS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] 
     "verdict": (
         "verdict",
         "String",
-        "larger, within or undecided; on a stated region increases, decreases, "
-        "negligible or undecided",
+        "increases, decreases or undecided; inside of matched variants within, of a "
+        "stated region negligible",
     ),
 }
 _FIRST_COLUMNS = (

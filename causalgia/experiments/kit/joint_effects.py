@@ -28,9 +28,7 @@ SINGLE = ("first", "second")
 """Values of the coordinate ``asks`` on the contrasts of one site alone."""
 _SIGN = {
     "increases": 1,
-    "higher": 1,
     "decreases": -1,
-    "lower": -1,
     "negligible": 0,
     "within": 0,
 }

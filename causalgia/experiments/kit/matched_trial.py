@@ -16,7 +16,7 @@ from causalgia._reporting import p_clause
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import in_list
-from causalgia.choices import LEAST_FOR_A_LAW, vocabulary
+from causalgia.choices import DIRECTIONS, INSIDE, LEAST_FOR_A_LAW, VERDICTS
 from causalgia.design import MatchedVariants
 from causalgia.errors import NAMES_SHOWN, DataError, EstimateError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
@@ -141,11 +141,11 @@ class MatchedTrial(Experiment):
         Answer
             ``estimates`` and ``decisions`` with a contrast for each variant: ``ace``,
             its exact effect, and ``p_matched, q_matched, n_matched`` (contrast, task).
-            By ``rope="matched"`` the verdict is ``"larger"`` beyond the largest
-            ``|null|`` but 5 % with q <= .05, ``"within"`` inside, else ``"undecided"``:
-            one ordering of ``|effect|`` gives p, q, region and verdict. Finding
-            ``"variants"``, a row for each variant and task, and ``"null variants"``
-            (null, task), their effects.
+            By ``rope="matched"`` the verdict is ``"increases"`` or ``"decreases"``
+            beyond the largest ``|null|`` but 5 % with q <= .05, ``"within"`` inside,
+            else ``"undecided"``: one ordering of ``|effect|`` gives p, q, region and
+            verdict. Finding ``"variants"``, a row for each variant and task, and
+            ``"null variants"`` (null, task), their effects.
 
         Raises
         ------
@@ -306,7 +306,7 @@ class MatchedTrial(Experiment):
         from causalgia.multiplicity.regions import rope_region
 
         effect = estimates["ace"]
-        rope = Rope.parse(self.analysis.region)
+        rope, kind = Rope.parse(self.analysis.region), "matched"
         of_matched = rope.kind == "matched"
         if of_matched:
             low, high = (estimates[f"matched_{side}"] for side in ("lower", "upper"))
@@ -323,17 +323,15 @@ class MatchedTrial(Experiment):
                 )
             region = rope_region(rope, of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
-            label = region.label
+            label, kind = region.label, region.kind
         found = estimates["q_matched"] <= self._alpha
         inside = (effect >= low) & (effect <= high)
         q = estimates["q_matched"]
-        if of_matched:
-            claims = {"within": inside, "larger": found & (abs(effect) > high)}
-        else:
+        if not of_matched:
             inside &= low < high
             q = q.where(~inside, 0.0)  # exact effects: that they lie inside is certain
-            claims = {"negligible": inside, "decreases": found & (effect < low)}
-            claims |= {"increases": found & (effect > high)}
+        claims = {INSIDE[of_matched]: inside, "decreases": found & (effect < low)}
+        claims |= {"increases": found & (effect > high)}
         verdict = effect.copy(
             data=np.select(
                 [x.to_numpy() for x in claims.values()], list(claims), "undecided"
@@ -349,8 +347,9 @@ class MatchedTrial(Experiment):
             q=q,
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
-        attrs = attributes(error="fdr", ci_prob=self.analysis.ci_prob, rope=label)
-        attrs |= attributes(families=self._family, analysis=self.analysis.to_json())
+        attrs = attributes(error="fdr", ci_prob=self.analysis.ci_prob)
+        attrs |= attributes(rope=label, rope_kind=kind, families=self._family)
+        attrs |= attributes(analysis=self.analysis.to_json())
         return as_result(out.assign_attrs(attrs), "decisions")
 
     def _sentences(self, decisions: xr.Dataset) -> list[str]:
@@ -387,12 +386,12 @@ class MatchedTrial(Experiment):
             sizes = f"; {largest}{', '.join(named)}" if named else ""
             sentence = f"{which} {effects} than matched variants (q <= {rate}{sizes})"
         counts = Counter(rows["verdict"].to_numpy().tolist())
-        words = [word for word in vocabulary(counts) if counts[word]]
+        words = [word for word in VERDICTS if counts[word]]
         if Rope.parse(self.analysis.region).kind == "matched":
             rest = [
                 f"{_how_many(counts[word], n)} {_VERDICTS[word]}"
                 for word in words
-                if word != "larger"
+                if word not in DIRECTIONS
             ]
             return f"{sentence}; {' and '.join(rest)}" if rest else sentence
         from causalgia._reporting.verdict_sentences import region_in_words

@@ -32,7 +32,7 @@ from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia._reporting.table_formats import format_effect, format_p, percent
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import in_list
-from causalgia.choices import requested_parts, vocabulary
+from causalgia.choices import DIRECTIONS, VERDICTS, requested_parts
 from causalgia.errors import quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import counts_in_words, describe_quality
@@ -52,7 +52,6 @@ _NOISE = {
 _METHOD_WORDS = {"two_way": "two-way"}
 _ARMS_LISTED = 3
 _OF_EFFECT = ("ace", "se", "lower", "upper")
-_UP, _DOWN = ("increases", "higher"), ("decreases", "lower")
 _OTHER_BARCODES = (
     "No interval includes how much other barcodes of an oligo would differ from these."
 )
@@ -548,7 +547,7 @@ def _measured_sentences(
         return found
 
     def changed(name: str) -> int:
-        return sum(counts[name][word] for word in (*_UP, *_DOWN))
+        return sum(counts[name][word] for word in DIRECTIONS)
 
     most, least = max(names, key=changed), min(names, key=changed)
     found = [
@@ -585,7 +584,7 @@ def _one_contrast(
     """Return in how many elements a contrast changes activity, and the other
     verdicts.
     """
-    up, down = (sum(counts[word] for word in words) for words in (_UP, _DOWN))
+    up, down = (counts[word] for word in DIRECTIONS)
     of = f"of {n:,} element{'s' * (n != 1)}"
     point = all(end["rope_lower"] == end["rope_upper"] for end in ends)
     if of_arms:
@@ -610,8 +609,8 @@ def _one_contrast(
     rest = [
         f"{'all' if counts[word] == n > 1 else f'{counts[word]:,}'} "
         f"{'is' if counts[word] == 1 else 'are'} {word}"
-        for word in vocabulary(counts)
-        if word not in (*_UP, *_DOWN) and counts[word]
+        for word in VERDICTS
+        if word not in DIRECTIONS and counts[word]
     ]
     return f"{sentence}; {in_list(rest)}" if rest else sentence
 
@@ -623,7 +622,7 @@ def _called_controls(
     if not is_control.any() or is_control.all():
         return []
     verdict = decisions["verdict"].transpose("contrast", ...).to_numpy().astype(str)
-    called = np.isin(verdict, (*_UP, *_DOWN))
+    called = np.isin(verdict, DIRECTIONS)
     parts = [
         f"{int(called[groups == group].sum()):,} of {called[groups == group].size:,} "
         f"{group}"
@@ -643,15 +642,15 @@ def _of_contrasts(
     """
     names = [str(name) for name in shown["task"].to_numpy()]
     verdicts = shown["verdict"].to_numpy().astype(str)
-    some = {*np.unique(verdicts), *_UP, *_DOWN}  # of a direction none is a number, too
-    words = [word for word in vocabulary(verdicts.ravel()) if word in some]
+    some = {*np.unique(verdicts), *DIRECTIONS}  # of a direction none is a number, too
+    words = [word for word in VERDICTS if word in some]
     level = percent(float(about(shown).ci_prob))
     lines = []
     for name in names:
         given = shown["verdict"].sel(task=name).to_numpy().astype(str)
         counts = [int((given == word).sum()) for word in words]
         mean = format_effect(means[name]) if means else ("", "")
-        changed = sum(np.isin(given, (*_UP, *_DOWN)))
+        changed = sum(np.isin(given, DIRECTIONS))
         lines.append((-changed, [name, *(f"{n:,}" for n in counts), *mean]))
     lines.sort(key=lambda line: line[0])
     table = short_answer(
