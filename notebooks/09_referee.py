@@ -99,9 +99,10 @@ print(cg.verify(out / "lock.toml", decisions))
 display(cg.paper.View(decisions))
 
 # %% [markdown]
-# AP-1 raises both activities, the developmental one more. The verdict on the untreated
-# arm is "undecided" although its interval is narrow: with ten parents, effects that
-# occur in fewer than 26 % of enhancers could be missed.
+# AP-1 raises both activities, the developmental one more, and the placebo itself changes
+# them negligibly. Ten parents are few: effects that occur in fewer than 26 % of
+# enhancers could be missed. The last lines say how large these would have to be to undo
+# the weakest verdict, and that a single sequence has a larger effect.
 #
 # Deviations are listed. Here is the same trial, decided with another region of
 # practical equivalence after the outcomes were seen:

@@ -177,6 +177,8 @@ def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> st
     'beyond ±0.1'
     >>> region_words([{"rope_lower": 0.0, "rope_upper": 0.0}], {}, "above")
     'above 0'
+    >>> region_words([{"rope_lower": 0.0, "rope_upper": 0.0}], {}, "beyond")
+    'clear of 0'
     >>> one_sided = [{"rope_lower": -math.inf, "rope_upper": 0.5}]
     >>> region_words(one_sided, {}, "above"), region_words(one_sided, {}, "within")
     ('above 0.5', 'at most 0.5')
@@ -196,7 +198,7 @@ def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> st
         return {
             "above": f"above {high}",
             "below": f"below {low}",
-            "beyond": f"not {high}",
+            "beyond": f"clear of {high}",
         }.get(kind, f"at {high}")
     text = f"±{high}" if symmetric else f"{low} to {high}"
     if named:

@@ -99,6 +99,7 @@ _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic"
 _ASSIGNED = {
     "crossover": "every arm on each",
     "parallel": "each arm on {units} of its own",
+    "incomplete": "not every arm on each",
 }
 
 
@@ -551,7 +552,12 @@ def foot_lines(
     setting = _setting(effects)
     first = [setting or _as_given(effects)]
     if decided:
-        first.append(rule_sentence(effects))
+        placebos = is_placebo(effects)
+        listed = shown & {*effects["contrast"].to_numpy()[placebos].astype(str)}
+        in_one_row = placebos.any() and not (placebos.all() or listed)
+        first.append(
+            rule_sentence(effects.isel(contrast=~placebos) if in_one_row else effects)
+        )
     elif is_simultaneous(effects):
         level = percent(float(about(attrs).ci_prob))
         band = about(attrs).band.replace("_", "-")

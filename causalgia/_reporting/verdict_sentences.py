@@ -368,9 +368,10 @@ def _families_in_words(decisions: xr.Dataset) -> str:
     n = decisions["ace"].size
     if placebos.any() and not placebos.all():
         n = n // placebos.size * int((~placebos).sum())
+    without = counted[2] or "" if placebos.any() else ""  # else there are none to see
     if n == int(counted[1].replace(",", "")):
-        return families
-    return f"all {counted[1]} rows of the analysis{counted[2] or ''}"
+        return f"these {counted[1]} rows{without}"
+    return f"all {counted[1]} rows of the analysis{without}"
 
 
 def _of_predictor(attrs: Mapping[Any, Any]) -> bool:
@@ -389,7 +390,7 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
 
     Units of a share ``s0 = 1 - (1 - ci_prob)^(1/n)`` may be missed by chance, and
     ``reversal`` is the effect on these that would undo a verdict. The weakest is the
-    verdict whose ``|reversal| / largest_ice`` is smallest.
+    verdict of the question whose ``|reversal| / largest_ice`` is smallest.
 
     Examples
     --------
@@ -409,8 +410,11 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     if not {"reversal", "largest_ice"} <= {*decisions.variables}:
         return ""
     size, seen = (of_effects(decisions, name) for name in ("reversal", "largest_ice"))
-    placebo = is_placebo(decisions).reshape(-1, *[1] * (size.ndim - 1))
-    named = np.isfinite(size) & (seen > 0) & ~placebo
+    asked = ~is_placebo(decisions)
+    if "of_question" in decisions.variables:
+        asked &= decisions["of_question"].to_numpy()
+    by_contrast = (-1, *[1] * (size.ndim - 1))
+    named = np.isfinite(size) & (seen > 0) & asked.reshape(by_contrast)
     if not named.any():
         return ""
     ratio = np.where(named, np.abs(size) / np.where(named, seen, 1.0), np.inf)
@@ -418,8 +422,16 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     n, ci_prob = independent_draws(decisions)[at], about(decisions, 0.95).ci_prob
     share = rough_percent(float(missed_share_of(np.asarray(n), float(ci_prob))))
     noun = "sequences" if of_sequences(decisions.attrs) else "units"
+    if {"n_units", "n_clusters"} <= {*decisions.variables}:
+        units, clusters = (
+            of_effects(decisions, name)[at] for name in ("n_units", "n_clusters")
+        )
+        # the share is of those that were drawn independently
+        noun = noun if units == clusters else f"{cluster_noun(decisions.attrs)}s"
+    of = effect_name(decisions, at)
+    weakest = "this verdict" if size.size == 1 else f"the weakest ({of})"
     return (
-        f"To undo the weakest ({effect_name(decisions, at)}), effects on {share} of "
+        f"To undo {weakest}, effects on {share} of "
         f"{noun} would have to reach {_two_digits(size[at])}; "
         f"the largest seen is {_two_digits(seen[at])}."
     )
@@ -453,12 +465,15 @@ def effect_name(
 
 
 def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
-    """Return how many rows have their interval in a region, and how many of these have
-    a q that is too large for a verdict; nothing where none has.
+    """Return how many rows of the question have their interval in a region, and how
+    many of these have a q that is too large for a verdict; nothing where none has.
     """
     if not is_decided(decisions) or "q" not in decisions or "lower" not in decisions:
         return []
-    table = decisions.isel(contrast=~is_placebo(decisions))
+    asked = ~is_placebo(decisions)
+    if "of_question" in decisions.variables:
+        asked &= decisions["of_question"].to_numpy()
+    table = decisions.isel(contrast=asked)
     lower, upper, low, high = (
         table[name] for name in ("lower", "upper", "rope_lower", "rope_upper")
     )
@@ -472,10 +487,15 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
     ):
         n, withheld = int(lies.sum()), int((lies & undecided).sum())
         if withheld:
-            lie = "row lies" if n == 1 else "rows lie"
+            lie = "interval lies" if n == 1 else "intervals lie"
+            if where == "beyond" and not (low < high).any():
+                where = "on one side"
             what = more if where == "inside" else f"{name} > {alpha}"
             verb = has_ if withheld == 1 else have
-            lines.append(f"{n:,} {lie} {where}; {withheld:,} of them {verb} {what}.")
+            which = (
+                f"{withheld:,} of them" if withheld < n else "all" if n > 1 else "it"
+            )
+            lines.append(f"{n:,} {lie} {where}; {which} {verb} {what}.")
     return lines
 
 

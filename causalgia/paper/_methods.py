@@ -551,6 +551,13 @@ def _intervals_in_words(effects: xr.Dataset) -> list[str]:
     """Return a sentence on intervals that allow for skewness."""
     if not uses_skewness(effects):
         return []
+    here = about(effects, None)
+    if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
+        return [
+            "Each interval is the union of Student's, of that by the pooled variance of "
+            "the arms, and of that of Hall's transformed t, which allows for skewed "
+            "effects; p is the largest of the three."
+        ]
     return [
         "Each interval is the union of Student's with that of Hall's transformed t, "
         "which allows for skewed effects, and p is the larger of both."
