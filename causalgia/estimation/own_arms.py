@@ -215,7 +215,9 @@ def _gls(
     cells = _Cells.of(y)
     there, joined = cells.there, cells.sizes[-1] > 1
     codes = np.arange(len(y)) if parent is None else parent
-    ratio = cells.ratio() if joined else 0.0
+    # differences inside units that no effect takes up; without any they have no variance
+    free = there.sum() - len(there) - (len(w) - cells.null.sum())
+    ratio = cells.ratio() if free > 0 else 0.0
     (H,), (v,), (scale,) = cells.equations(np.array([ratio]))
     basis = cells.basis * scale
     levels = cells.center + basis @ np.linalg.solve(H, v)

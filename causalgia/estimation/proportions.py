@@ -85,11 +85,12 @@ class Proportions:
             return None
         return cls(known, weight[known], counts[known].astype(np.float64))
 
-    def reach(self, z: Array | float, side: int) -> Array:
+    def reach(self, z: Array | float, side: Array | int) -> Array:
         """Return the distance of a limit from the effect, at a normal deviate z >= 0;
         `side` is 1 for the upper limit, -1 for the lower.
         """
         w, z = self.weight, np.asarray(z, dtype=float)[..., None]
+        side = np.asarray(side)[..., None]
         own = np.einsum("...aac->...ac", self.counts)
         n = np.maximum(own[..., 0] + own[..., 3], 1.0)
         p = own[..., 0] / n
@@ -138,7 +139,6 @@ class Proportions:
         low, high = np.zeros(distance.shape), np.full(distance.shape, _LARGEST_Z)
         for _ in range(_BISECTIONS):
             z = (low + high) / 2
-            reach = np.where(side > 0, self.reach(z, 1), self.reach(z, -1))
-            short = reach < distance
+            short = self.reach(z, side) < distance
             low, high = np.where(short, z, low), np.where(short, high, z)
         return high
