@@ -16,7 +16,6 @@ Target = Literal[
     "units",
     "population x predictors",
     "next predictor",
-    "population x placebos",
     "population x replicates",
 ]
 """Targets of the average (`causalgia.estimate`)."""
@@ -59,9 +58,6 @@ TARGET_MEANINGS: dict[str, TargetMeaning] = {
     ),
     "next predictor": TargetMeaning(
         "over {null}, in {next_member}", "on {n} predictors", of_predictors=True
-    ),
-    "population x placebos": TargetMeaning(
-        "over {null} and placebos", "with {n} placebos", of_measurements=True
     ),
     "population x replicates": TargetMeaning(
         "over {null} and replicates of the experiment",

@@ -472,28 +472,6 @@ def test_crossed_mean_is_the_analysis_of_variance() -> None:
     np.testing.assert_allclose(crossed_mean(y, np.arange(12)).se, answer.se)
 
 
-def test_words_as_a_second_population() -> None:
-    outcomes = crossover(n_arms=26, tasks=1)
-    outcomes = outcomes.assign_coords(
-        kind=("arm", ["untreated", "embed", *["fixed_placebo"] * 24])
-    )
-    effects = effects_of(outcomes)
-    estimates = estimate(effects, target="population x placebos")
-    assert estimates["contrast"].values.tolist() == ["placebos"]
-    by_motif = crossed_mean(effects["ice"].to_numpy()[:, 1:, 0])
-    np.testing.assert_allclose(estimates["se"].item(), by_motif.se)
-    np.testing.assert_allclose(estimates["df"].item(), by_motif.df)
-    np.testing.assert_allclose(estimates["weight"].sum(), 0, atol=1e-12)
-    mean = {"control": -1.0, **{f"arm{i}": 1 / 24 for i in range(2, 26)}}
-    names = outcomes["arm"].values.tolist()
-    both = contrast(
-        outcomes,
-        contrasts={name: {name: 1, names[0]: -1} for name in names[2:]}
-        | {"mean": mean},
-    )
-    same(estimate(both, target="population x placebos"), estimates)
-
-
 def test_three_arms_in_one_contrast_have_welch_df() -> None:
     outcomes = parallel(n_arms=3)
     weights = {"control": -1.0, "arm1": 0.5, "arm2": 0.5}
@@ -806,18 +784,6 @@ def test_one_large_unit_is_analyzed_in_a_crossover() -> None:
     )
     same(estimates, wide)
     assert estimates["p"].item() < 1e-10
-
-
-def test_words_of_a_constant_predictor_are_exact() -> None:
-    outcomes = crossover(n_arms=25, tasks=1).assign_coords(
-        kind=("arm", ["untreated", *["fixed_placebo"] * 24])
-    )
-    jitter = np.random.default_rng(0).choice(
-        [0.3, 0.1 + 0.2], size=outcomes["outcome"].shape
-    )
-    effects = effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, jitter)))
-    with pytest.warns(DegenerateWarning):
-        assert estimate(effects, target="population x placebos")["p"].item() == 1
 
 
 def retrained(

@@ -18,7 +18,6 @@ from causalgia.errors import EstimateError
 from causalgia.estimation._heterogeneity import quantile_of
 from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
-    placebos_as_levels,
     uses_random_arms,
 )
 from causalgia.estimation.parallel import _rounding_bounds, fixed_blocks
@@ -115,36 +114,6 @@ def test_an_arm_is_random_on_either_side_of_a_contrast() -> None:
         coords,
     )
     assert uses_random_arms(effects).tolist() == [True, True, False]
-
-
-def test_a_class_of_words_has_the_root_mean_square_of_their_controls_and_their_largest_floor() -> (
-    None
-):
-    rng = np.random.default_rng(0)
-    sequences = cg.Uniform(length=40)
-    arms = {"none": cg.Untreated(), "real": cg.Embed("TGACTCA", at=10)}
-    arms |= {
-        f"w{k:02d}": arm
-        for k, arm in enumerate(
-            cg.placebos("TGACTCA", at=10, n_placebos=20, rng=1).values()
-        )
-    }
-    outcomes = cg.run(
-        cg.Design(null=sequences, arms=arms, n_units=6),
-        cg.zoo.oracle("gata1_like"),
-        rng=2,
-    )
-    effects = cg.contrast(outcomes, control="none")
-    sd, floor = rng.uniform(0.5, 2.0, (2, effects.sizes["contrast"], 2))
-    effects = effects.assign(
-        control_sd=(("contrast", "task"), sd), floor=(("contrast", "task"), floor)
-    )
-    of_words = np.array([name != "real" for name in effects["contrast"].values])
-    found = placebos_as_levels(effects)
-    np.testing.assert_allclose(
-        found["control_sd"].values, np.sqrt((sd[of_words] ** 2).mean(axis=0))[None]
-    )
-    np.testing.assert_allclose(found["floor"].values, floor[of_words].max(axis=0)[None])
 
 
 def test_an_effect_without_variation_keeps_its_sign() -> None:

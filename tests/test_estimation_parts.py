@@ -100,7 +100,6 @@ def test_the_coefficient_of_skewness_is_that_over_the_root_of_independent_contri
         ("population", 1),
         ("parents", 1),
         ("next predictor", 0),
-        ("population x placebos", 0),
     ):
         assert bool(hall_coefficient(table.assign_attrs(target=target)).any()) == known
     np.testing.assert_allclose(

@@ -263,13 +263,9 @@ def test_every_estimator_of_a_crossover_gives_the_same(how: dict[str, Any]) -> N
     ask(lambda o: estimates_of(o, **how), crossover(per_parent=3))
 
 
-def test_predictors_and_words_that_are_drawn() -> None:
+def test_predictors_that_are_drawn() -> None:
     ask(
         lambda o: estimates_of(o, target="population x predictors"), crossover(models=3)
-    )
-    ask(
-        lambda o: estimates_of(o, target="population x placebos"),
-        crossover(placebos=24),
     )
 
 

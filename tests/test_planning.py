@@ -18,9 +18,20 @@ from causalgia.planning import (
     power,
     sample_size,
 )
-from causalgia.planning.power_functions import (
-    verdict_probability,
-)
+from causalgia.planning.power_functions import verdict_chances
+
+
+def chance(
+    center: float, spread: float, se: float, df: float, rope: Any, n_rows: int = 1
+) -> float:
+    ends = np.zeros(()), np.zeros(())
+    if rope != 0:
+        ends = np.asarray(rope[0]), np.asarray(rope[1])
+    return float(
+        verdict_chances(
+            center, spread, se, df, ends, ci_prob=0.95, n_rows=n_rows, n=np.inf
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,7 +47,7 @@ def test_verdict_probability_is_simulated(
     side = own * stats.t.ppf(0.975, df)
     beyond = (estimates - side > 0.2) | (estimates + side < -0.2)
     inside = (estimates - side > -0.2) & (estimates + side < 0.2)
-    truth = float(verdict_probability(center, spread, se, df, rope=(-0.2, 0.2)))
+    truth = chance(center, spread, se, df, (-0.2, 0.2))
     assert abs((beyond | inside).mean() - truth) < 4 * np.sqrt(truth * (1 - truth) / n)
 
 
@@ -101,7 +112,7 @@ def test_a_verdict_among_rows_is_simulated(n_rows: int, rope: Any) -> None:
             np.minimum(above, below) <= 0.05 / n_rows
         )
         named |= (inside <= 0.025) & (inside <= 0.05 / n_rows)
-        truth = float(verdict_probability(center, se, se, df, rope=rope, n_rows=n_rows))
+        truth = chance(center, se, se, df, rope, n_rows)
         error = np.sqrt(truth * (1 - truth) / n)
         # the width of the region in standard errors is taken at the true error
         assert abs(named.mean() - truth) < 4 * error + 2e-3

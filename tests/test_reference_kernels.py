@@ -16,7 +16,7 @@ random_effects_...
 helical_phase          the wave itself; `experiments.spacing` needs a predictor for it
 moderated_t            moderated variances (of predictors, in `cg.estimate`)
 p_adjust, stats_turn4  Holm; p that are missing, or 0
-power                  one-sided and normal power, and two one-sided tests
+power                  normal power, and two one-sided tests
 ppi                    weights of the predictions that are given
 random_effects         all that `cg.mpra.average` leaves out of metafor's answer
 shared_control         critical values of a given correlation
@@ -56,7 +56,7 @@ from causalgia.planning.power_functions import (
     _inside_probability,
     detectable,
     least_integer,
-    t_power,
+    rejection_probability,
 )
 from causalgia.posterior.density_grids import HalfLine
 from causalgia.posterior.error_covariance import Noise
@@ -467,16 +467,16 @@ def test_power_of_a_paired_t(i: int) -> None:
     level, se = 1 - row.alpha, row.sd / np.sqrt(row.n)
 
     def chance(n: float) -> float:
-        return float(t_power(row.effect, row.sd / np.sqrt(n), n - 1, ci_prob=level))
+        se = row.sd / np.sqrt(n)
+        return float(rejection_probability(row.effect, se, n - 1, level=level))
 
     mine = {
         "power": chance(row.n),
-        "power_one_sided": t_power(row.effect, se, row.n - 1, ci_prob=level, sides=1),
         "n_real": optimize.brentq(lambda n: chance(n) - row.power, 2, 1e9, rtol=1e-14),
         "minimal_detectable_effect": detectable(
             se, row.n - 1, power=row.power, ci_prob=level
         ),
-        "power_normal": t_power(row.effect, se, np.inf, ci_prob=level),
+        "power_normal": rejection_probability(row.effect, se, np.inf, level=level),
     }
     for name, value in mine.items():
         assert value == pytest.approx(theirs[name], rel=1e-7), name

@@ -103,20 +103,6 @@ def test_without_kinds_no_contrast_is_a_placebo_word():
     assert len(lines) == 42
 
 
-def test_the_class_of_words_is_one_effect_and_no_word():
-    arms = {
-        "none": cg.Untreated(),
-        "GATA": cg.Embed("GATA", at=9),
-        **cg.placebos("AGATAAG", at=20, n_placebos=20),
-    }
-    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300)
-    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
-    found = cg.estimate(
-        cg.contrast(outcomes, control="none"), target="population x placebos"
-    )
-    assert [row["is_placebo"] for row in rows(found)] == [False, False]
-
-
 def test_tasks_and_models_get_columns_and_summaries_of_their_own():
     two = estimates(5, tasks=("K562", "HepG2"))
     header, lines = cells(two)

@@ -131,14 +131,6 @@ def of_estimates_over(target: Any) -> Callable[..., Any]:
     )
 
 
-def over_words(effects: xr.Dataset) -> xr.Dataset:
-    kinds = ["control", *["fixed_placebo"] * (effects.sizes["arm"] - 2), "embed"]
-    return cg.estimate(
-        effects.drop_vars("is_placebo").assign_coords(kind=("arm", kinds)),
-        target="population x placebos",
-    )
-
-
 decide = of_estimates(cg.decide)
 BY_TASK = {"family": "task"}
 CROSSOVER: dict[str, Verb] = {
@@ -196,7 +188,6 @@ ENSEMBLE: dict[str, Verb] = {
         {"rope": ROPE, "error": "fwer", **BY_TASK},
     ),
 }
-WORDS["over words"] = (over_words, {})
 TABLES = {
     "crossover": CROSSOVER,
     "parallel": PARALLEL,

@@ -50,7 +50,6 @@ from causalgia.estimation.crossover_estimates import (
     has_moments,
     ice_without_rounding,
     is_unclustered_population,
-    placebos_as_levels,
     uses_random_arms,
 )
 from causalgia.estimation.effect_intervals import by_the_rule
@@ -137,9 +136,8 @@ def estimate(
         parents. ``"parents"``: new shuffles of these parents. ``"units"``: exactly
         these units. ``"population x predictors"``: also new retrainings of the
         predictor (dim model). ``"next predictor"``: the ACE in one more retraining,
-        with its prediction interval. ``"population x placebos"``: the mean effect of 20
-        or more placebos, as one contrast. ``"population x replicates"``: new elements
-        and replicates, the default for measured activities.
+        with its prediction interval. ``"population x replicates"``: new elements and
+        replicates, the default for measured activities.
     ci_prob
         Probability of the intervals.
     weights
@@ -268,8 +266,6 @@ def estimate(
         crossover, gaps = "ice" in effects, has_gaps(effects)
         if of_means:
             check_means_are_units(effects, request)
-        if target == "population x placebos":
-            effects = placebos_as_levels(effects)
         if crossover and effects.sizes["unit"] == 1 and target != "units":
             check_one_unit(effects, request)
         else:
@@ -605,11 +601,7 @@ def _labeled(
         name: getattr(request, name)
         for name in ("cluster", "block", "covariates", "moderate")
     }
-    levels = (
-        "model"
-        if "predictor" in request.target or request.target == "population x placebos"
-        else None
-    )
+    levels = "model" if "predictor" in request.target else None
     if levels in effects.sizes:
         chosen["n_levels"] = effects.sizes["model"]
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)

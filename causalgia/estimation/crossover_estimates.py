@@ -14,7 +14,6 @@ import xarray as xr
 
 from causalgia.analysis import analysis_in_attrs
 from causalgia.attributes import about
-from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     DataError,
     EstimateError,
@@ -55,7 +54,6 @@ from causalgia.numerics.row_blocks import (
 )
 from causalgia.types import Array
 
-LEAST_CROSSED_PLACEBOS = 20
 NEXT = "next predictor"
 
 
@@ -75,7 +73,6 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         "population x predictors": _estimate_crossed,
         "next predictor": _estimate_crossed,
         "population x replicates": _estimate_crossed,
-        "population x placebos": _estimate_crossed,
     }[request.target]
     answer, n_clusters, cluster, method = estimator(effects, ice, request)
     n_units, n_contrasts = ice.shape[:2]
@@ -331,11 +328,7 @@ def _estimate_crossed(
                 f"means of {name}s, ",
             )
     moderate = request.target != NEXT if request.moderate is None else request.moderate
-    prior = (
-        between_levels(by_level)
-        if moderate and request.target != "population x placebos"
-        else None
-    )
+    prior = between_levels(by_level) if moderate else None
     if prior is None and request.moderate:
         raise EstimateError(
             "moderate=True takes three or more predictors and contrasts, and there are "
@@ -459,80 +452,6 @@ def is_placebo(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
             "on contrast"
         )
     return np.asarray(marked.to_numpy())
-
-
-def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
-    """Rearrange the contrasts of placebos as levels, on the dim model, of one
-    contrast: the class of placebos.
-
-    Raises
-    ------
-    EstimateError
-        If fewer than 20 contrasts have an arm of kind ``fixed_placebo`` with positive
-        weight, or there is a dim model.
-
-    Examples
-    --------
-    >>> effects = xr.Dataset(
-    ...     {"ice": (("unit", "contrast", "task"), np.zeros((2, 1, 1)))}
-    ... )
-    >>> placebos_as_levels(effects)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: target='population x placebos' needs 20 or more contrasts of placebos, ...
-    """
-    if "ice" in effects and "model" in effects["ice"].dims:
-        raise EstimateError(
-            "target='population x placebos' takes one predictor",
-            argument="target",
-        )
-    if about(effects, "").transform in OF_MEANS:
-        raise EstimateError(
-            "target='population x placebos' is a mean over placebos, and "
-            f"scale={quoted(about(effects).transform)} is of the arms' means",
-            argument="target",
-        )
-    rows = (
-        np.flatnonzero(placebo_contrasts(effects))
-        if "ice" in effects
-        else np.array([], dtype=np.intp)
-    )
-    if len(rows) < LEAST_CROSSED_PLACEBOS:
-        raise EstimateError(
-            f"target='population x placebos' needs {LEAST_CROSSED_PLACEBOS} or more "
-            f"contrasts of placebos, and there are {len(rows)}",
-            argument="target",
-        )
-    ice = ice_without_rounding(effects)[:, rows]
-    by_motif = np.moveaxis(ice, 1, -1)[:, None]
-    coords = {
-        name: c
-        for name, c in effects.coords.items()
-        if set(c.dims) <= {"unit", "task", "arm"}
-    }
-    out = xr.Dataset(
-        {"ice": (("unit", "contrast", "task", "model"), by_motif)},
-        coords=coords,
-        attrs=effects.attrs,
-    )
-    if "control_sd" in effects:
-        squares = effects["control_sd"].to_numpy()[rows] ** 2
-        out["control_sd"] = (
-            ("contrast", "task"),
-            np.sqrt(squares.mean(axis=0, keepdims=True)),
-        )
-    if "floor" in effects:
-        out["floor"] = (
-            ("contrast", "task"),
-            effects["floor"].to_numpy()[rows].max(axis=0, keepdims=True),
-        )
-    out["weight"] = (
-        ("contrast", "arm"),
-        effects["weight"]
-        .to_numpy()[rows]
-        .mean(axis=0, keepdims=True, dtype=np.float64),
-    )
-    return out.assign_coords(contrast=["placebos"])
 
 
 def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:

@@ -56,17 +56,6 @@ def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
     return sums.reshape(-1, *x.shape[1:])
 
 
-def cluster_sums(x: Array, cluster: Codes | None) -> Array:
-    """Sum rows by cluster; without clusters each row is its own.
-
-    Examples
-    --------
-    >>> cluster_sums(np.array([1.0, 2.0, 4.0]), None)
-    array([1., 2., 4.])
-    """
-    return x if cluster is None else group_sums(x, cluster)
-
-
 def centered(
     x: npt.NDArray[np.floating], codes: Codes | None = None
 ) -> tuple[Array, Array]:

@@ -14,7 +14,6 @@ from scipy import special
 from causalgia.checks import as_ci_prob, is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.moments import NORMAL, t_quantile, untransformed
-from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
 
 #: independent contributions from which Hall's interval is hardly wider than Student's
@@ -26,36 +25,20 @@ _BISECTIONS = 120
 _OF_A_CRITICAL = 30
 
 
-def t_power(
+def rejection_probability(
     true_effect: npt.ArrayLike,
     se: npt.ArrayLike,
     df: npt.ArrayLike,
     *,
-    ci_prob: float = 0.95,
-    sides: int = 2,
+    level: float | Array,
 ) -> Array:
-    """Return the exact power of the t test of no effect, including both tails of the
-    noncentral t.
+    """Return the exact power of the two-sided t test of no effect, including both tails
+    of the noncentral t, for levels of any size, which may be an array.
 
     Paired: ``se = sd / sqrt(n)``, ``df = n - 1``. Two arms:
     ``se = sd sqrt(1/n1 + 1/n0)``, ``df = n1 + n0 - 2``. Clusters:
-    ``se = sd sqrt(design_effect / n)``, ``df = G - 1``. Normal: ``df = inf``.
-
-    Parameters
-    ----------
-    true_effect, se, df
-        True effect, true standard error and degrees of freedom, broadcast against each
-        other. Where se is 0 the power is 1 for an effect and 0 for none.
-    ci_prob
-        Probability of the intervals. 1 minus it is the error rate of the test: an
-        interval excludes no effect where the test rejects it. Above 0.5.
-    sides
-        2, or 1 for the test against larger effects.
-
-    Raises
-    ------
-    EstimateError
-        If `ci_prob` is not a number from 0.5 to below 1.
+    ``se = sd sqrt(design_effect / n)``, ``df = G - 1``. Normal: ``df = inf``. Where se is
+    0 the power is 1 for an effect and 0 for none.
 
     References
     ----------
@@ -64,82 +47,39 @@ def t_power(
 
     Examples
     --------
-    >>> t_power(0.5, 1 / np.sqrt(20), 19).round(6)
-    np.float64(0.564504)
-    """
-    return rejection_probability(
-        true_effect, se, df, level=as_ci_prob(ci_prob), sides=sides
-    )
-
-
-def rejection_probability(
-    true_effect: npt.ArrayLike,
-    se: npt.ArrayLike,
-    df: npt.ArrayLike,
-    *,
-    level: float | Array,
-    sides: int = 2,
-) -> Array:
-    """Return what `t_power` returns, for levels of any size, which may be an array.
-
-    Examples
-    --------
     >>> rejection_probability(0.0, 1.0, np.inf, level=np.array([0.2, 0.95])).round(6)
     array([0.8 , 0.05])
     """
-    tail = (1 - level) / sides
     true_effect, se, df = np.broadcast_arrays(
         *(np.asarray(x, dtype=np.float64) for x in (true_effect, se, df))
     )
-    critical = t_quantile(df, 1 - tail)
+    critical = t_quantile(df, 1 - (1 - level) / 2)
     power = _noncentral_t_tail(critical, df, _noncentrality(true_effect, se))
     return np.asarray(
         power + _noncentral_t_tail(critical, df, _noncentrality(-true_effect, se))
-        if sides == 2
-        else power
     )[()]
 
 
-def verdict_probability(
+def verdict_chances(
     center: npt.ArrayLike,
     spread: npt.ArrayLike,
     se: npt.ArrayLike,
     df: npt.ArrayLike,
+    ends: tuple[Array, Array],
     *,
-    rope: RopeLike,
-    ci_prob: float = 0.95,
-    n_rows: int = 1,
-    n: npt.ArrayLike = np.inf,
+    ci_prob: float,
+    n_rows: npt.ArrayLike,
+    n: npt.ArrayLike,
 ) -> Array:
     r"""Return the probability of any verdict: increases, decreases or negligible.
 
     Verdicts are those of `causalgia.decide` on one effect among `n_rows`: its interval
-    at `ci_prob` lies above, below or inside the region, and its q allows it although no
-    other row has a verdict of its kind. The estimate is ``N(center, spread^2)`` with
-    estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
-    effect, and is larger for an uncertain one.
-
-    Parameters
-    ----------
-    center, spread, se, df
-        Broadcast against each other.
-    rope
-        Region of practical equivalence. It is in numbers, or 0 for a direction alone.
-    ci_prob
-        Probability of the intervals.
-    n_rows
-        Rows among which q is taken.
-    n
-        Independent contributions to a mean (units, or clusters), of which decisions
-        take the union of the t interval and Hall's, which is wider; infinite: the t
-        interval alone.
-
-    Raises
-    ------
-    EstimateError
-        If `ci_prob` is not a number from 0.5 to below 1.
-    EstimateError
-        If the region is not in numbers, or reversed.
+    at `ci_prob` lies above, below or inside the region of these `ends` (equal for a
+    direction alone), and its q allows it although no other row has a verdict of its
+    kind. The estimate is ``N(center, spread^2)`` with estimated standard error
+    ``se sqrt(chi2_df / df)``; spread = se for a known true effect, and is larger for an
+    uncertain one. With n independent contributions to a mean decisions take the union
+    of the t interval and Hall's, which is wider; infinite: the t interval alone.
 
     Notes
     -----
@@ -160,33 +100,6 @@ def verdict_probability(
     doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992),
     doi:10.1111/j.2517-6161.1992.tb01872.x. Cramer (1946), Mathematical Methods of
     Statistics, section 29.3: the moments of the sample skewness.
-
-    Examples
-    --------
-    >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
-    np.float64(0.5082)
-    """
-    level, region = as_ci_prob(ci_prob), Rope.parse(rope, fixed=True)
-    ((low, high),) = region.ends(["effect"])
-    ends = np.asarray(low), np.asarray(high)
-    return verdict_chances(
-        center, spread, se, df, ends, ci_prob=level, n_rows=n_rows, n=n
-    )
-
-
-def verdict_chances(
-    center: npt.ArrayLike,
-    spread: npt.ArrayLike,
-    se: npt.ArrayLike,
-    df: npt.ArrayLike,
-    ends: tuple[Array, Array],
-    *,
-    ci_prob: float,
-    n_rows: npt.ArrayLike,
-    n: npt.ArrayLike,
-) -> Array:
-    """Return what `verdict_probability` returns, of a region and a number of rows for
-    each effect: the two `ends`, equal for a direction alone.
 
     Examples
     --------

@@ -308,12 +308,6 @@ ROWS = [
         "units",
     ),
     Row(
-        "a population of no placebos",
-        lambda: cg.estimate(crossover(), target="population x placebos"),
-        EstimateError,
-        "placebos",
-    ),
-    Row(
         "a target of predictions for measurements",
         lambda: cg.estimate(
             crossover().assign_attrs(model_is="replicates"), target="units"
