@@ -462,7 +462,7 @@ SCHEMA: tuple[Variable, ...] = (
     *(
         Variable(
             name,
-            ("effects", "estimates"),
+            ("effects", "estimates", "decisions"),
             tuple((*dims, *of_arms) for dims in _EFFECT),
             dtype,
             meaning,

@@ -313,11 +313,12 @@ def cell_rows(
     beside = has_shrunken(estimates)
     found: list[tuple[Row, dict[str, str]]] = []
     for row in effects:
-        line = _effect_cells(row, names, large)
+        of_units = about(estimates, None).target == "units"
+        line = _effect_cells(row, names, large, of_units=of_units)
         if is_decided(estimates):
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] == "exact" else {}
-        if line["exact"] and about(estimates, None).target != "units":
+        if line["exact"] and not of_units:
             line["exact"] = "same effect"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
     groups = [] if rows == "all" else placebo_groups(table, names)
@@ -585,7 +586,9 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     return {**first, **last, "p": "p"}
 
 
-def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str]:
+def _effect_cells(
+    row: Row, names: list[str], scientific: bool, *, of_units: bool
+) -> dict[str, str]:
     ace, interval = format_effect(row, scientific=scientific)
     line = {
         "contrast": row["contrast"],
@@ -598,11 +601,12 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
         line["truth"] = format_number(
             row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific
         )
+    # of a population units that all answer alike are not certain
     exact = bool(row.get("exact"))
-    # else the column of p says it
-    line["exact"] = "exact" if exact and row.get("p") != 0 else ""
+    said = of_units and row.get("p") == 0  # by the column of p
+    line["exact"] = "exact" if exact and not said else ""
     if "p" in row:
-        line["p"] = format_p(row["p"], exact=exact)
+        line["p"] = format_p(row["p"], exact=exact and of_units)
     return line
 
 

@@ -623,7 +623,7 @@ def error_text(
         if about(attrs, None).error == "posterior" and about(attrs, None).n_draws
         else None
     )
-    exact = bool(row.get("exact"))
+    exact = bool(row.get("exact")) and about(attrs, None).target == "units"
     if not clause:
         return format_p(row["q"], exact=exact, below=below)
     return p_clause(row["q"], name=_name_of_error(attrs), exact=exact, below=below)

@@ -279,7 +279,9 @@ def estimate(
             )
             effects = in_memory(effects) if held else in_memory(effects, but="unit")
             rescaled, exponents = rescale(effects)
-            lone = not (gaps or crossover or of_means) and has_lone_arm(effects, request)
+            lone = not (gaps or crossover or of_means) and has_lone_arm(
+                effects, request
+            )
             if lone:  # a table with gaps says what can be said of the other rows
                 rescaled = as_table_with_gaps(rescaled)
             estimator = (

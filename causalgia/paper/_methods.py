@@ -46,6 +46,7 @@ from causalgia.analysis_values import Prior
 from causalgia.attributes import about, has
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
 from causalgia.effect_table import select_tasks
+from causalgia.effects.two_values import WEIGHT
 from causalgia.errors import DataError, printable
 from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
@@ -552,16 +553,29 @@ def _intervals_in_words(effects: xr.Dataset) -> list[str]:
     if not uses_skewness(effects):
         return []
     here = about(effects, None)
-    if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
+    proportions = WEIGHT in effects and (effects[WEIGHT] != 0).any("own")
+    if proportions is not False and bool(proportions.all()):
         return [
+            "Outcomes take two values: each interval is the union of Student's with the "
+            "limits of proportions combined by arm (MOVER), and p is the larger of both."
+        ]
+    if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
+        of_skewed = [
             "Each interval is the union of Student's, of that by the pooled variance of "
             "the arms, and of that of Hall's transformed t, which allows for skewed "
             "effects; p is the largest of the three."
         ]
-    return [
-        "Each interval is the union of Student's with that of Hall's transformed t, "
-        "which allows for skewed effects, and p is the larger of both."
-    ]
+    else:
+        of_skewed = [
+            "Each interval is the union of Student's with that of Hall's transformed t, "
+            "which allows for skewed effects, and p is the larger of both."
+        ]
+    if proportions is not False and bool(proportions.any()):
+        of_skewed.append(
+            "Where outcomes take two values, limits of proportions combined by arm "
+            "(MOVER) are in place of Hall's."
+        )
+    return of_skewed
 
 
 def _software(attrs: Mapping[Any, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.effect_table import of_effects
+from causalgia.effects.two_values import WEIGHT
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.effect_intervals import (
     effect_limits,
@@ -28,7 +29,7 @@ from causalgia.verdicts.verdict_rule import Rows, with_largest
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
     *("df", "skewness", "leverage", "floor", "below_floor", "largest_ice"),
-    "n_smallest_arm",
+    *("n_smallest_arm", WEIGHT),
 )
 _OF_DECISIONS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr", "p_zero")
 """Columns that decisions write themselves, so that none of that name is carried
