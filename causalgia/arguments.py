@@ -421,6 +421,7 @@ ANALYSIS: Arguments = {
         Option(
             "ROPE",
             help="Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), "
+            "of one side -inf,0.5, "
             "placebo, 'placebo outliers', '0.2 sd', by task "
             "'K562=-0.1,0.1;HepG2=-1,1', or 0 for direction alone.",
         ),

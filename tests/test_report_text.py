@@ -96,7 +96,7 @@ def test_an_exact_effect_has_no_p_value():
         n_clusters=2,
     )
     header, (line,) = _reporting.cells(found)
-    assert dict(zip(header, line, strict=True))["p"] == "exact"
+    assert dict(zip(header, line, strict=True))["p"] == "alike"
     assert "exact" not in header
     header, (line,) = _reporting.cells(found.assign(p=found["p"] + 1))
     assert (header[-2:], line[-2:]) == (["units", "p"], ["same effect", "1.0"])
@@ -112,7 +112,7 @@ def test_units_that_all_answer_alike_have_their_value_as_the_interval():
     )
     decided = cg.decide(found, rope=(-0.1, 0.1))
     header, (line,) = _reporting.cells(decided)
-    assert dict(zip(header, line, strict=True))["q"] == "exact"
+    assert dict(zip(header, line, strict=True))["q"] == "alike"
     assert "1.000 [1.000, 1.000]" in cg.report(decided, sentences=True)
 
 

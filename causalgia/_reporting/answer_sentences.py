@@ -63,6 +63,10 @@ def answer_sentences(
     mutant is negligible.
     """
     rows = [row for row in table if not row["is_placebo"]] or list(table)
+    if "of_question" in effects.variables:  # helpers are no answer
+        names = effects["contrast"].to_numpy()[effects["of_question"].to_numpy()]
+        asked = set(names.astype(str).tolist())
+        rows = [row for row in rows if row["contrast"] in asked] or rows
     large = any(map(is_large, rows))  # one notation, as in the table
     rows = [row | {"scientific": large} for row in rows]
     several = [d for d in ("task", "model") if effects.sizes.get(d, 1) > 1]
@@ -181,7 +185,7 @@ def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> st
     'clear of 0'
     >>> one_sided = [{"rope_lower": -math.inf, "rope_upper": 0.5}]
     >>> region_words(one_sided, {}, "above"), region_words(one_sided, {}, "within")
-    ('above 0.5', 'at most 0.5')
+    ('above 0.5', 'not above 0.5')
     """
     ends = {(four_digits(r["rope_lower"]), four_digits(r["rope_upper"])) for r in rows}
     noun = noun_of_region(attrs)
@@ -191,8 +195,7 @@ def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> st
     low, high = next(iter(ends))
     if "inf" in (low.lstrip("-"), high):
         side, end = ("above", high) if high != "inf" else ("below", low)
-        opposite = "at most" if side == "above" else "at least"
-        return f"{opposite if kind == 'within' else side} {end}"
+        return f"not {side} {end}" if kind == "within" else f"{side} {end}"
     symmetric = f"-{high}" == low
     if low == high:
         return {
@@ -317,7 +320,7 @@ def _many_directions(
             what = "it" if clauses else f"{scale} {where}"
             clauses.append(f"{len(group):,} {verb} {what}{_largest(group, several)}")
         return f"Of {of}, {in_list(clauses)}."
-    lie = "lies" if len(found) == 1 else "lie"
+    lie = "is named" if len(found) == 1 else "are named"
     if len(groups) == 1:
         return f"Of {of}, {len(found):,} {lie} {where}{_largest(found, several)}."
     parts = [
@@ -393,6 +396,8 @@ def _negligible_in_words(
 
 
 def _state(word: str, where: str) -> str:
+    if where.startswith("not "):  # a large effect on the other side is not negligible
+        return where
     return ", ".join(x for x in (word, where) if x) if word == "negligible" else where
 
 

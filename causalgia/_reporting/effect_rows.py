@@ -317,7 +317,7 @@ def cell_rows(
         line = _effect_cells(row, names, large, of_units=of_units)
         if is_decided(estimates):
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
-            line |= {"exact": ""} if line["error"] == "exact" else {}
+            line |= {"exact": ""} if line["error"] in ("exact", "alike") else {}
         if line["exact"] and not of_units:
             line["exact"] = "same effect"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
@@ -601,12 +601,12 @@ def _effect_cells(
         line["truth"] = format_number(
             row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific
         )
-    # of a population units that all answer alike are not certain
-    exact = bool(row.get("exact"))
-    said = of_units and row.get("p") == 0  # by the column of p
-    line["exact"] = "exact" if exact and not said else ""
+    # units of a population that all answer alike are not certain
+    exact = ("exact" if of_units else "alike") if row.get("exact") else ""
+    # else the column of p says it
+    line["exact"] = exact if row.get("p") != 0 else ""
     if "p" in row:
-        line["p"] = format_p(row["p"], exact=exact and of_units)
+        line["p"] = format_p(row["p"], exact=exact)
     return line
 
 

@@ -258,7 +258,7 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     return f"{rounded:.{max(decimals, 0)}f}"
 
 
-def format_p(p: float, *, exact: bool = False, below: float | None = None) -> str:
+def format_p(p: float, *, exact: str = "", below: float | None = None) -> str:
     """Return a p-value for a reader: two significant digits, and ``<1e-4`` below that.
 
     Tails beyond 1e-4 depend on assumptions that no trial can check. Data files keep the
@@ -269,7 +269,7 @@ def format_p(p: float, *, exact: bool = False, below: float | None = None) -> st
     p
         The p-value, or another probability of error; "n/a" if it is NaN.
     exact
-        Whether nothing varies, so that a 0 is no p-value, and "exact" is printed.
+        What is printed for a 0 where nothing varies, so that it is no p-value.
     below
         The smallest probability other than 0 that the method can find (1 / draws),
         which a `p` of 0 is below.
@@ -280,7 +280,7 @@ def format_p(p: float, *, exact: bool = False, below: float | None = None) -> st
     ...     format_p(0.0312),
     ...     format_p(0.00027),
     ...     format_p(3.2e-41),
-    ...     format_p(0.0, exact=True),
+    ...     format_p(0.0, exact="exact"),
     ...     format_p(math.nan),
     ... )
     ('0.031', '0.00027', '<1e-4', 'exact', 'n/a')
@@ -292,12 +292,12 @@ def format_p(p: float, *, exact: bool = False, below: float | None = None) -> st
     if below and p == 0:
         return f"<{below:.1g}"
     if p < _LEAST_P:
-        return "exact" if exact and p == 0 else "<1e-4"
+        return exact if exact and p == 0 else "<1e-4"
     return f"{p:#.2g}"
 
 
 def p_clause(
-    p: float, *, name: str = "p", exact: bool = False, below: float | None = None
+    p: float, *, name: str = "p", exact: str = "", below: float | None = None
 ) -> str:
     """Return a p-value, or a probability of error of another `name`, as a clause of a
     sentence; see `format_p`.
@@ -310,7 +310,7 @@ def p_clause(
     ('p = 0.031', 'p < 1e-4', 'q = 0.012')
     """
     text = format_p(p, exact=exact, below=below)
-    if text == "exact":
+    if text == exact:
         return ""
     return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} = {text}"
 

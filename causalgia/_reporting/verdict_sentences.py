@@ -158,8 +158,13 @@ def verdict_facts(decisions: xr.Dataset) -> list[str]:
     """Return the sentences that stand under every table of these verdicts: what would
     undo the weakest, rows without a verdict, independent errors.
     """
+    stated = about(decisions, None).largest
+    bound = ""
+    if stated:
+        size = stated if isinstance(stated, str) else f"{stated:g}"
+        bound = f"No unit is taken to have a larger effect than {size}."
     lines = [
-        weakest_verdict(decisions),
+        bound or weakest_verdict(decisions),
         *_withheld_verdicts(decisions),
         _independence_note(decisions),
     ]
@@ -390,7 +395,8 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
 
     Units of a share ``s0 = 1 - (1 - ci_prob)^(1/n)`` may be missed by chance, and
     ``reversal`` is the effect on these that would undo a verdict. The weakest is the
-    verdict of the question whose ``|reversal| / largest_ice`` is smallest.
+    verdict of the question whose ``|reversal| / largest_ice`` is smallest, or where
+    that is not known ``|reversal|``.
 
     Examples
     --------
@@ -407,17 +413,24 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     ... )
     'To undo the weakest (GATA1), effects on 0.3 % of units would have to reach -68; the largest seen is 0.4.'
     """
-    if not {"reversal", "largest_ice"} <= {*decisions.variables}:
+    if "reversal" not in decisions or not (independent_draws(decisions) > 0).all():
         return ""
-    size, seen = (of_effects(decisions, name) for name in ("reversal", "largest_ice"))
+    size, seen = (
+        of_effects(decisions, name)
+        if name in decisions
+        else np.zeros(decisions["ace"].shape)
+        for name in ("reversal", "largest_ice")
+    )
     asked = ~is_placebo(decisions)
     if "of_question" in decisions.variables:
         asked &= decisions["of_question"].to_numpy()
     by_contrast = (-1, *[1] * (size.ndim - 1))
-    named = np.isfinite(size) & (seen > 0) & asked.reshape(by_contrast)
+    named = np.isfinite(size) & asked.reshape(by_contrast)
     if not named.any():
         return ""
-    ratio = np.where(named, np.abs(size) / np.where(named, seen, 1.0), np.inf)
+    known = (seen > 0)[named].all()  # units of one arm each show no effect
+    ratio = np.abs(size) / np.where(named & known, seen, 1.0)
+    ratio = np.where(named, ratio, np.inf)
     at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
     n, ci_prob = independent_draws(decisions)[at], about(decisions, 0.95).ci_prob
     share = rough_percent(float(missed_share_of(np.asarray(n), float(ci_prob))))
@@ -430,10 +443,10 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
         noun = noun if units == clusters else f"{cluster_noun(decisions.attrs)}s"
     of = effect_name(decisions, at)
     weakest = "this verdict" if size.size == 1 else f"the weakest ({of})"
+    largest = f"; the largest seen is {_two_digits(seen[at])}" if seen[at] > 0 else ""
     return (
         f"To undo {weakest}, effects on {share} of "
-        f"{noun} would have to reach {_two_digits(size[at])}; "
-        f"the largest seen is {_two_digits(seen[at])}."
+        f"{noun} would have to reach {_two_digits(size[at])}{largest}."
     )
 
 
@@ -623,7 +636,8 @@ def error_text(
         if about(attrs, None).error == "posterior" and about(attrs, None).n_draws
         else None
     )
-    exact = bool(row.get("exact")) and about(attrs, None).target == "units"
+    of_units = about(attrs, None).target == "units"
+    exact = ("exact" if of_units else "alike") if row.get("exact") else ""
     if not clause:
         return format_p(row["q"], exact=exact, below=below)
     return p_clause(row["q"], name=_name_of_error(attrs), exact=exact, below=below)

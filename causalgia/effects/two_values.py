@@ -130,17 +130,11 @@ def _ends_of_contrasts(
         for take, x in ((np.fmin.reduce, low), (np.fmax.reduce, high))
     )
     size = np.fmax(np.abs(least), np.abs(most))
-    equal = np.fmax(_EQUAL * (most - least), RELATIVE_ROUNDING * size)
-    one_arm = np.stack(
-        [
-            (high[arms] - low[arms] <= near).all(axis=0)
-            for arms, near in zip(own, equal, strict=True)
-        ]
-    )
-    of_0_or_1 = (np.fmin(np.abs(x), np.abs(x - 1)) <= _EQUAL for x in (least, most))
-    plain = one_arm & np.logical_and(*of_0_or_1)  # arms of nothing but 0, or but 1
+    one = most - least <= RELATIVE_ROUNDING * size
+    # nothing but 0, or but 1
+    plain = one & (np.fmin(np.abs(least), np.abs(least - 1)) <= RELATIVE_ROUNDING)
     least, most = np.where(plain, 0.0, least), np.where(plain, 1.0, most)
-    return least, np.where(one_arm & ~plain, least, most)
+    return least, np.where(one & ~plain, least, most)
 
 
 def _show_two(

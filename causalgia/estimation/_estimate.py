@@ -530,7 +530,8 @@ def _answer_columns(
         if not curves:
             columns["p_t"] = p_and_limits(e.ace - null, e.se, e.df, ci_prob=0.95)[0]
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
-    columns["largest_ice"] = np.broadcast_to(answer.reach, e.ace.shape)
+    if curves or not parallel:  # units of one arm each show no effect
+        columns["largest_ice"] = np.broadcast_to(answer.reach, e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = _by_effect(count, e.ace).astype(np.int64)
     return columns, {"cluster": answer.cluster, "method": answer.method}

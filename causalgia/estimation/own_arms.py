@@ -150,11 +150,8 @@ def own_arms(
             least[k, t] = in_arm.sum(axis=0).min()
             n_units[k, t], n_clusters[k, t] = len(units), len(groups)
             ice = _weighted(y[there.all(axis=1)], w)
-            largest[k, t] = (
-                np.abs(ice).max(initial=0.0)
-                if (there.sum(axis=1) > 1).any()
-                else np.nanmax(y) - np.nanmin(y)
-            )
+            # no unit shows an effect where each has one arm
+            largest[k, t] = np.abs(ice).max(initial=0.0)
             clusters = None if parent is None else codes
             if least[k, t] < 2:
                 found = _unknown(y, w, in_arm)

@@ -660,7 +660,7 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
         size += f", shrunken {' '.join(shrunken_effect(row))}"
     claim = f"; {verdict_in_words(row, attrs)}" if is_decided(effects) else ""
     if not claim and "p" in row:
-        clause = p_clause(row["p"], exact=bool(row.get("exact")))
+        clause = p_clause(row["p"], exact="exact" if row.get("exact") else "")
         claim = f"; {clause}" if clause else ""
     return f"{row['contrast']}{control}{where}: {size}{claim}."
 

@@ -223,7 +223,9 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
         ci_prob=ci_prob,
         families=words,
     )
-    stated = largest if isinstance(largest, float) else str(dict(largest or ()))
+    by_task = () if largest is None or isinstance(largest, float) else largest
+    stated = largest if isinstance(largest, float) else ""
+    stated = stated or ", ".join(f"{size:g} ({task})" for task, size in by_task)
     out = _decisions_dataset(
         found,
         verdicts,
@@ -403,5 +405,5 @@ def _units_still_needed(found: Evidence, verdicts: Verdicts, z: Array | float) -
     if "below_floor" in effects:  # no number of units distinguishes it from 0
         more = np.where(effects["below_floor"].transpose(*dims).to_numpy(), -1, more)
     beyond = found.rows.above | found.rows.below
-    more = np.where(beyond, -1, more)
+    more = np.where(beyond | ~found.rows.counted, -1, more)
     return np.where(undecided, more, -1).astype(np.int64)

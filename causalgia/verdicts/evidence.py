@@ -151,8 +151,9 @@ def _largest_of_rows(
                     argument="largest",
                 )
             bound[:, t] = stated[task]
-    name = "largest_ice" if "largest_ice" in estimates else "ace"
-    seen = np.abs(of_effects(estimates, name))
+    seen = np.abs(of_effects(estimates, "ace"))
+    if "largest_ice" in estimates:
+        seen = np.maximum(seen, of_effects(estimates, "largest_ice"))
     if (beyond := seen > bound * (1 + 1e-9)).any():
         at = tuple(np.argwhere(beyond)[np.argmax(seen[beyond])])
         names = [
