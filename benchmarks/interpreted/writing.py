@@ -473,9 +473,7 @@ _ZOO = """Means over the cases and networks that a method accepts (a family of n
 interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
 counted as two. "propose, test" uses half of the sequences for proposals and half for the trial: once as
 `cg.discover`, whose maps are by mutagenesis, and once with integrated gradients, a region of a tenth of the difference
-between sequences and their shuffles, and the four strongest motifs tested in pairs as well. In `sum`, AND and OR, 20
-sequences are left for the trial of `cg.discover`, and the motifs have the same effect in every unit: a verdict on such
-an effect needs 30 sequences, so the motifs are undecided there."""
+between sequences and their shuffles, and the four strongest motifs tested in pairs as well."""
 _SAID = {
     "auroc": "Of the absolute scores: .5 is chance.",
     "precision_at_k": (
