@@ -165,7 +165,6 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         2,
         EstimateError,
     ),
-    "units of an arm": (lambda n: cg.estimate(parallel(n)), 2, EstimateError),
     "units of an arm with two covariates": (
         lambda n: cg.estimate(parallel(n, 2), covariates=["x0", "x1"]),
         4,

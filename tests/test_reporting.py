@@ -158,7 +158,7 @@ def test_exact_effects_say_so():
     exact["p"][0, 0], exact["se"][0, 0] = 0.0, 0.0
     header, lines = cells(exact)
     assert header == ["contrast", "ACE", "SE", "95 % interval", "p"]
-    assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "exact"]
+    assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "alike"]
     truth = exact["ace"].copy()
     assert rows(exact, truth=truth)[0]["z"] is None
 
@@ -194,7 +194,7 @@ def test_tiny_p_values_are_bounds_for_readers_and_numbers_in_data():
         "<1e-4",
         "<1e-4",
     ]
-    assert format_p(0.0, exact=True) == "exact"
+    assert format_p(0.0, exact="exact") == "exact"
     assert [p_clause(p) for p in (0.0312, 1e-9)] == ["p = 0.031", "p < 1e-4"]
     table = estimates()
     assert rows(table)[0]["p"] == table["p"].values.flat[0] < 1e-4

@@ -389,14 +389,6 @@ ROWS = [
         "block",
     ),
     Row(
-        "an arm of one unit",
-        lambda: cg.estimate(
-            parallel().assign_coords(assigned=("unit", ["control"] * 59 + ["arm1"]))
-        ),
-        EstimateError,
-        "arm1",
-    ),
-    Row(
         "a square beyond float64",
         lambda: cg.estimate(ice(1e200 * RNG.normal(size=(20, 2, 1)))),
         EstimateError,

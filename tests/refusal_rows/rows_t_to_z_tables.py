@@ -113,11 +113,6 @@ ROWS = [
         "B",
     ),
     Row(
-        "no unit has two arms",
-        lambda: estimated(rows((0, "c", 1.0), (1, "A", 2.0), (0, "A", np.nan))),
-        EstimateError,
-    ),
-    Row(
         "an outcome of a table is inf",
         lambda: estimated(FEW.assign(y=FEW.y.where(FEW.index != 3, np.inf))),
         DataError,
