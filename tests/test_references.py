@@ -950,10 +950,12 @@ def zero_and_one() -> Found:
             estimates = cg.estimate(cg.contrast(outcomes_of(frame), control="c"))
         of = of_arms(estimates, "", "ace lower upper", row=row.case)
         a, c = (frame.loc[frame["arm"] == arm, "y"] for arm in "ac")
-        by_t = [
-            stats.ttest_ind(a, c, equal_var=pooled).confidence_interval()
-            for pooled in (False, True)
-        ]
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # arms that do not vary
+            by_t = [
+                stats.ttest_ind(a, c, equal_var=pooled).confidence_interval()
+                for pooled in (False, True)
+            ]
         for side, widest in (("lower", min), ("upper", max)):
             r = turn4()[("zero-one, parallel", row.case, side)]
             ends = [t.low if side == "lower" else t.high for t in by_t]
