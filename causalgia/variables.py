@@ -455,8 +455,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate(
         "largest_ice",
-        "largest |ICE| of any unit; where units do not have every arm, the range of "
-        "the outcomes of the contrast's own arms",
+        "largest |ICE| of any unit that has the contrast's own arms; 0 without any",
         decisions=True,
     ),
     *(

@@ -413,7 +413,7 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     ... )
     'To undo the weakest (GATA1), effects on 0.3 % of units would have to reach -68; the largest seen is 0.4.'
     """
-    if "reversal" not in decisions or not (independent_draws(decisions) > 0).all():
+    if "reversal" not in decisions:
         return ""
     size, seen = (
         of_effects(decisions, name)
@@ -425,6 +425,7 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     if "of_question" in decisions.variables:
         asked &= decisions["of_question"].to_numpy()
     by_contrast = (-1, *[1] * (size.ndim - 1))
+    # of rows whose number of units is not known it is NaN
     named = np.isfinite(size) & asked.reshape(by_contrast)
     if not named.any():
         return ""

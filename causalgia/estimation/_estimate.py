@@ -390,7 +390,13 @@ def estimate_with_gaps(effects: xr.Dataset, request: Request) -> Answer:
     if groups is not None and found.known.any():
         check_clusters(groups, int(found.n_clusters[found.known].min()))
     return Answer(
-        estimate=Estimate(found.ace, found.se, found.df, found.factor, found.leverage),
+        estimate=Estimate(
+            found.ace,
+            found.se,
+            found.df,
+            found.factor,
+            np.where(found.known, found.leverage, 0.0),
+        ),
         skewness=found.skewness,
         reach=found.largest,
         n_units=found.n_units,

@@ -53,8 +53,8 @@ class OwnArms:
     leverage
         Largest share of one of them in ``se**2``, shape ``(K, T)``.
     largest
-        Largest |effect| of a unit that has all own arms; where no unit has two of them
-        the range of the outcomes; shape ``(K, T)``.
+        Largest |effect| of a unit that has all own arms, 0 where none has; shape
+        ``(K, T)``.
     n_units, n_clusters
         Units with any own arm, and the independent ones (parents) among them.
     n

@@ -556,8 +556,9 @@ def _intervals_in_words(effects: xr.Dataset) -> list[str]:
     proportions = WEIGHT in effects and (effects[WEIGHT] != 0).any("own")
     if proportions is not False and bool(proportions.all()):
         return [
-            "Outcomes take two values: each interval is the union of Student's with the "
-            "limits of proportions combined by arm (MOVER), and p is the larger of both."
+            "Outcomes take two values: each interval is the union of Student's (of "
+            "independent arms also by their pooled variance) with the limits of "
+            "proportions combined by arm (MOVER), and p is the largest."
         ]
     if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
         of_skewed = [
