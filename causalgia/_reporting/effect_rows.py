@@ -56,7 +56,6 @@ _OF_VERDICTS = (
     "shrunken_upper",
     "lfsr",
     "lfsr_alone",
-    "p_zero",
 )
 _OF_MATCHED = ("p_matched", "n_matched")
 _FIRST_DIMS = ("contrast", "task", "model", "element", "position")
@@ -575,7 +574,6 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         "p_matched": "p matched",
         "error": error_heading(estimates.attrs),
         "shrunken": "shrunken",
-        "zero": "P(0)",
         "alone": "lfsr alone",
         "n_matched": "null variants",
         "n": "n",
@@ -622,8 +620,6 @@ def _verdict_cells(
     }
     if shrunken:
         line["shrunken"] = _shrunken_cell(row, scientific)
-    if not math.isnan(row.get("p_zero", math.nan)):
-        line["zero"] = format_p(row["p_zero"])
     if not math.isnan(row.get("lfsr_alone", math.nan)):
         line["alone"] = format_p(row["lfsr_alone"])
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval

@@ -289,11 +289,8 @@ def verdict_rows(
         name = f"false verdict: {contrasts[k]!s}, {tasks[t]!s}"
         rows.append(share_row(name, wrong[:, k, t], alpha, "at most"))
     counted = ~is_placebo(decided[0])[:, None]
-    # each verdict by itself bounds no share of a set, and a posterior's is a mean over
-    # its prior
-    of_sets = about(attrs).error != "each" and (
-        about(attrs).error != "posterior" or random
-    )
+    # each verdict by itself bounds no share of a set
+    of_sets = about(attrs).error != "each"
     claim: Claim = "at most" if of_sets else "reported"
     shares = {
         "false directions of all given": (

@@ -109,7 +109,6 @@ def report(
     path: str | PathLike[str],
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
-    diagnostics: xr.Dataset | xr.DataTree | None = None,
 ) -> Path: ...
 
 
@@ -126,7 +125,6 @@ def report(
     path: str | PathLike[str] | None = None,
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
-    diagnostics: xr.Dataset | xr.DataTree | None = None,
 ) -> ReportText | Path:
     """Report a result as text or as a page: of a trial (outcomes, estimates,
     decisions), or of the bench.
@@ -181,9 +179,6 @@ def report(
     refutations
         For a page: the checks of the claim,
         ``value, threshold, status, reason (check)``.
-    diagnostics
-        For a page: the convergence of chains, ``posterior["diagnostics"]`` of
-        `causalgia.infer`; exact posteriors have none.
 
     Returns
     -------
@@ -249,12 +244,10 @@ def report(
             task,
             outcomes=outcomes,
             refutations=refutations,
-            diagnostics=diagnostics,
         )
     for name, part in (
         ("outcomes", outcomes),
         ("refutations", refutations),
-        ("diagnostics", diagnostics),
     ):
         if part is not None:
             raise DataError(
@@ -385,7 +378,7 @@ def _page(
         name: part.to_dataset() if isinstance(part, xr.DataTree) else part
         for name, part in parts.items()
     }
-    outcomes, diagnostics = about["outcomes"], about["diagnostics"]
+    outcomes = about["outcomes"]
     of_trial = isinstance(outcomes, xr.Dataset) and (
         keeps_effects(outcomes) or "outcome" in outcomes
     )
@@ -393,11 +386,6 @@ def _page(
         raise DataError(
             "outcomes= has no outcomes; give those that the effects are of, "
             "cg.run(design, predictor, rng=0)"
-        )
-    if not isinstance(diagnostics, xr.Dataset | None):
-        raise DataError(
-            f"diagnostics={quoted(diagnostics)} is not a Dataset; give "
-            "posterior['diagnostics'] of cg.infer(..., engine='nuts')"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "details"):
         about |= {

@@ -150,6 +150,8 @@ class Part:
     """Coefficients at each point, (N, P, m)."""
     root: Array
     """Root of their covariance given the likeliest point of the cell, (N, m, m)."""
+    wider: Array
+    """What multiplies it at each point, (N, P)."""
     height: Array
     """Log density of the estimates given the scales, (N,)."""
 
@@ -249,6 +251,10 @@ class _ShareIntegral:
     logit: Array
     value: Array
     root: Array
+    wider: Array
+    """Sd of the coefficients at each point of the share, of that at the likeliest, (N,
+    P).
+    """
     state: Array
     """Logit of the share and coefficients at the mode, (N, 1 + m): the start for points
     nearby.
@@ -286,7 +292,7 @@ def integrate_share(
     narrow, wide, _ = scales_at(points, one=one)
     n, m, size, state = len(points), state.shape[1] - 1, len(x), state.copy()
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
-    out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
+    out, done = np.zeros((n, size, 5)), np.zeros(n, dtype=np.int64)
     columns, precision = (
         np.ascontiguousarray(model.shared.columns.T),
         model.shared.precision,
@@ -314,8 +320,11 @@ def integrate_share(
     step = 1.0 if one else x[1] - x[0] if size > 1 else np.sqrt(2 * np.pi)
     terms = out[:, :, 0] + constant + np.log(step)
     weight = np.exp(terms - _log_sums(terms)[:, None])
-    gradient = (weight[:, :, None] * out[:, :, 2:]).sum(axis=1)
-    return _ShareIntegral(terms, out[:, :, 1], gradient, logit, value, root, state)
+    gradient = (weight[:, :, None] * out[:, :, 2:4]).sum(axis=1)
+    wider = np.exp((out[:, :, 4] - out[:, size // 2, 4, None]) / m)
+    return _ShareIntegral(
+        terms, out[:, :, 1], gradient, logit, value, root, wider, state
+    )
 
 
 def posterior_parts(
@@ -353,12 +362,11 @@ def posterior_parts(
         _scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one)
         for one in (False, True)
     ]
-    many = _sharpening_power(model) >= _MANY_IN_POWER
-    found = _fit_parts(fine, cells, many=many)
+    found = _fit_parts(fine, cells)
     return (
         found
         if fine is model or _lattice_agrees(found[0], found[1], model)
-        else _fit_parts(model, cells, many=many)
+        else _fit_parts(model, cells)
     )
 
 
@@ -370,10 +378,10 @@ def _sharpening_power(model: TwoScaleModel) -> float:
 
 
 def _fit_parts(
-    model: TwoScaleModel, cells: list[Cells], *, many: bool
+    model: TwoScaleModel, cells: list[Cells]
 ) -> tuple[list[Part], Array, float]:
     parts = [
-        _fit_part(model, found, one=one, many=many)
+        _fit_part(model, found, one=one)
         for found, one in zip(cells, (False, True), strict=True)
     ]
     totals = np.array([part.cells.log_total for part in parts])
@@ -398,11 +406,11 @@ def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bo
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
-def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> Part:
+def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool) -> Part:
     found = integrate_share(
         model, cells.points, cells.state, _share_points(one), one=one
     )
-    cells = cells.under(*_scales_log_density(found, cells.points, one=one), bent=many)
+    cells = cells.under(*_scales_log_density(found, cells.points, one=one))
     weight = cells.weight[:, None] * np.exp(
         found.log_terms - found.log_integral[:, None]
     )
@@ -420,6 +428,7 @@ def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> P
         found.slope,
         found.value,
         found.root,
+        found.wider,
         found.log_integral,
     )
 
@@ -919,8 +928,11 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                 at[j] += step[j]
                 value[i, s, j] = at[j]
             height = row[0] + gain
+            spread = 0.0
             for j in range(m):
-                height -= np.log(matrix[j, j])
+                spread -= np.log(matrix[j, j])
+            height += spread
+            out[i, s, 4] = spread
             stretch = 1.0
             if not one:  # log of p (1 - p): the uniform prior of the share
                 stretch = width * np.cosh(x[s])

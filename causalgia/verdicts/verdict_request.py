@@ -147,8 +147,8 @@ def as_request(
     >>> request.rope.value, request.error, request.ci_prob
     ((-0.1, 0.1), 'fdr', 0.95)
     """
-    rate = _as_error(error, given.kind)
-    _check_shrinkage(shrink, given.kind)
+    rate = _as_error(error)
+    _check_shrinkage(shrink)
     return Request(
         rope=Rope.parse(rope, given.null),
         error=rate,
@@ -161,36 +161,19 @@ def as_request(
     )
 
 
-def _as_error(error: Any, kind: str) -> Any:
-    """Return the error rate, by default that of the kind of evidence; refuse one that
-    does not go with it.
-    """
-    if error is None:
-        return "posterior" if kind == "posterior" else "fdr"
-    error = as_field("error", error, error=EstimateError)
-    if kind == "posterior" and error != "posterior":
-        raise EstimateError(
-            f"error={quoted(error)} is of tests, and this is a posterior; leave "
-            f"error= out, or give the estimates: cg.decide(estimates, error={quoted(error)})",
-            argument="error",
-        )
-    if kind != "posterior" and error == "posterior":
-        raise EstimateError(
-            "error='posterior' takes a posterior: cg.decide(cg.infer(estimates, "
-            "rng=0), ...), or cg.Analysis(error='posterior')",
-            argument="error",
-        )
-    return error
+def _as_error(error: Any) -> Any:
+    """Return the error rate, by default the false discovery rate."""
+    return "fdr" if error is None else as_field("error", error, error=EstimateError)
 
 
-def _check_shrinkage(shrink: Any, kind: str) -> None:
+def _check_shrinkage(shrink: Any) -> None:
     """Raise EstimateError if `shrink` is no `Shrinkage`, or has settings that decisions
     cannot follow.
     """
     if not isinstance(shrink, Shrinkage | None):
         raise EstimateError(
             f"shrink={quoted(shrink)} is not a cg.Shrinkage; for example "
-            "shrink=cg.Shrinkage(law='normal'), or None for no hierarchical effect "
+            "shrink=cg.Shrinkage(all_rows=True), or None for no hierarchical effect "
             "sizes",
             argument="shrink",
         )
@@ -202,13 +185,4 @@ def _check_shrinkage(shrink: Any, kind: str) -> None:
             f"target='next predictor', {named}) without shrink=, or "
             "cg.analyze(outcomes, ..., target='next predictor', "
             f"shrink=cg.Shrinkage({named}))"
-        )
-    if kind == "posterior" and shrink not in (None, Shrinkage()):
-        settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
-        settings += [f"prior=cg.{shrink.prior}"] if shrink.prior is not None else []
-        raise EstimateError(
-            f"shrink={quoted(shrink)} is of estimates, and this is a posterior, "
-            f"which has its law and prior: cg.infer(estimates, {', '.join(settings)}, "
-            "rng=0)",
-            argument="shrink",
         )
