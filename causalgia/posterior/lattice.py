@@ -478,16 +478,15 @@ def _evaluate_high_cells(
 
     The cells about a high one count for its second derivatives.
     """
-    rough, rise, _ = _replace_nonfinite(*_evaluate_best_start(flatter, points, starts))
+    rough, rise, state = _replace_nonfinite(
+        *_evaluate_best_start(flatter, points, starts)
+    )
     bound, best = _bounds(rough, rise, sizes)
     height, slope = np.full(len(points), np.nan), np.zeros(points.shape)
-    state = np.tile(starts[0], (len(points), 1))
     done, due = np.zeros(len(points), bool), bound > best - _DROP
     while (due & ~done).any():
         rows = np.flatnonzero(due & ~done)
-        height[rows], slope[rows], state[rows] = _evaluate_best_start(
-            density, points[rows], starts
-        )
+        height[rows], slope[rows], state[rows] = density(points[rows], state[rows])
         done[rows] = True
         finite = np.flatnonzero(
             done & np.isfinite(height) & np.isfinite(slope).all(axis=1)

@@ -38,7 +38,7 @@ __all__ = ["median_se", "two_scales"]
 
 _STRATA = 5
 _WORK = 500_000  # normal probabilities for moments
-_MOST_ROWS = 3_000
+_MOST_LAPLACE, _MOST_ROWS, _MOST_BELOW = 2_000, 3_000, 800
 _ALONG = np.linspace(-4.0, 4.0, 9)
 _LEAST_NODES = 40
 _MOST_NODES = 100_000
@@ -156,17 +156,20 @@ class _TwoScalePosterior:
     lattice: Lattice | None
     """Points that represent the estimates, where mu is the only coefficient."""
 
-    def tails(self, x: Array, marginal: Array) -> Array:
+    def tails(self, x: Array, marginal: Array, most: int = _MOST_ROWS) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5,
         K).
         """
         if self.lattice is None or np.ptp(x) > 0:
-            return self._over_scales(self._by_scale(self.model, x, marginal))
+            return self._over_scales(self._by_scale(self.model, x, marginal, most))
         points = self.model.on(self.lattice)
-        found = self._by_scale(points, np.full(len(points.effect), x[0]), points.noise)
+        same = np.full(len(points.effect), x[0])
+        found = self._by_scale(points, same, points.noise, most)
         return self._over_scales(_interpolate_moments(self.lattice, found))
 
-    def _by_scale(self, model: TwoScaleModel, x: Array, marginal: Array) -> Array:
+    def _by_scale(
+        self, model: TwoScaleModel, x: Array, marginal: Array, most: int
+    ) -> Array:
         """Return moments of each effect given its scale, and the probability of the
         scale, (2, 6, K).
 
@@ -174,7 +177,8 @@ class _TwoScalePosterior:
         weight of the scale.
         """
         n = 1 if len(model.shared.precision) == 1 else _STRATA
-        nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
+        most = max(_LEAST_NODES, min(_WORK // (2 * len(x) * n), most))
+        nodes = self.nodes(most)
         sums = np.zeros((2, 6, len(x)))
         columns = np.ascontiguousarray(model.shared.columns.T)
         _add_moments_kernel(
@@ -203,7 +207,13 @@ class _TwoScalePosterior:
         """Return coefficients, a root of their covariance, weight, tau1, tau2 and share
         at the nodes that matter, at most this many.
         """
-        return _thinned(self._along_center, most)
+        if most not in self._thin:
+            self._thin[most] = _thinned(self._along_center, most)
+        return self._thin[most]
+
+    @cached_property
+    def _thin(self) -> dict[int, tuple[Array, ...]]:
+        return {}
 
     @cached_property
     def _along_center(self) -> tuple[Array, ...]:
@@ -213,7 +223,7 @@ class _TwoScalePosterior:
         points take the place of the normal density; across it the normal one remains.
         """
         model = self.model
-        value, root, weight, narrow, wide, share = _thinned(self._laplace, _MOST_ROWS)
+        value, root, weight, narrow, wide, share = _thinned(self._laplace, _MOST_LAPLACE)
         toward = np.einsum("j,njh->nh", model.shared.columns.mean(axis=0), root)
         toward /= np.sqrt((toward**2).sum(axis=1))[:, None]
         step = np.einsum("njh,nh->nj", root, toward)
@@ -303,12 +313,15 @@ class _TwoScalePosterior:
 
 def _thinned(table: tuple[Array, ...], most: int) -> tuple[Array, ...]:
     """Return at most this many nodes: equally spaced by their cumulative probability in
-    the order of tau, and then equally likely.
+    the order of the center within 32 slices of tau, and then equally likely.
     """
     weight, narrow, wide, w = table[2:]
     if len(weight) <= most:
         return table
     order = np.lexsort([wide, w * narrow**2 + (1 - w) * wide**2])
+    slices = np.empty(len(weight))
+    slices[order] = np.floor(32 * np.cumsum(weight[order]) / weight.sum())
+    order = np.lexsort([table[0][:, 0], slices])
     ends = np.cumsum(weight[order]) / weight.sum()
     rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
     value, root, _, narrow, wide, w = (x[rows] for x in table)
@@ -362,7 +375,7 @@ def _two_scales_posterior(
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
     def below(x: Array) -> Array:
-        return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
+        return np.asarray(posterior.tails(x / unit, noise.marginal, _MOST_BELOW)[2])
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return posterior.sample(n, unit, generator)
