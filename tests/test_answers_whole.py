@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.student_t import student
 
 from causalgia.analysis_values import Prior
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
-from causalgia.posterior.spike_and_slab import spike_and_slab
-from causalgia.posterior.student_t import student
 from causalgia.types import Array
 
 N_DRAWS = 10_000
@@ -38,7 +38,7 @@ def build(law: str, form: str, n: int, factor: float = 1.0) -> Exact:
         np.random.default_rng(1).normal(2.0, 1.0, (n, 1)) if form == "shared" else None
     )
     noise = Noise((factor * se) ** 2, None if load is None else factor * load)
-    prior = Prior(mu_sd=20 * abs(factor), tau="half_normal", tau_scale=8 * abs(factor))
+    prior = Prior(mu_sd=20 * abs(factor), tau_scale=8 * abs(factor))
     if form == "flat":
         prior = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
     effect = factor * effect

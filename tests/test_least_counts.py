@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from causalgia.posterior.engines import over_predictors
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
@@ -33,7 +34,6 @@ from causalgia.estimation.lines import (
     weighted_line,
 )
 from causalgia.posterior._profile import gaussian_process
-from causalgia.posterior.engines import over_predictors
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import check_proper, fixed_effects_design
 from causalgia.posterior.normal import normal

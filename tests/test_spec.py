@@ -254,9 +254,7 @@ def test_toml_round_trip(tmp_path, names, rng, ci_prob, rope):
             control=names[-1],
             ci_prob=ci_prob,
             rope=rope,
-            shrink=cg.Shrinkage(
-                law="normal", prior=cg.Prior(tau="half_normal", mu_sd=float("inf"))
-            ),
+            shrink=cg.Shrinkage(law="normal", prior=cg.Prior(mu_sd=float("inf"))),
         ),
     )
     path = written(tmp_path, spec.to_toml())

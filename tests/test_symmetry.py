@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.student_t import student
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
@@ -22,8 +24,6 @@ from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
-from causalgia.posterior.spike_and_slab import spike_and_slab
-from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 from causalgia.verdicts import heterogeneity
 

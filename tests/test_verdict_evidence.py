@@ -19,7 +19,6 @@ from causalgia.errors import (
 from causalgia.ropes import Rope
 from causalgia.verdicts import decide
 from causalgia.verdicts.evidence import from_estimates
-from causalgia.verdicts.posterior_evidence import summarize_posterior
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", *EFFECT)
@@ -68,103 +67,6 @@ def draws_of(values: np.ndarray, **groups: Any) -> dict[str, xr.Dataset]:
     }
     ace = xr.DataArray(values[None], dims=DRAWS, coords=names)
     return {"posterior": xr.Dataset({"ace": ace}), **groups}
-
-
-def test_probabilities_of_draws_are_of_each_effect_in_each_task() -> None:
-    rng = np.random.default_rng(0)
-    values = rng.normal(
-        [[0.0, 0.5], [1.0, -2.0], [0.2, 0.3]],
-        [[1.0, 0.5], [2.0, 1.0], [0.1, 0.2]],
-        (1_000, 3, 2),
-    )
-    rope = {"t0": (-0.4, 0.6), "t1": (-1.5, 0.4)}
-    found = decide(draws_of(values), rope=rope, ci_prob=0.8)
-    low, high = np.array([-0.4, -1.5]), np.array([0.6, 0.4])
-    above, below = (values > high).mean(axis=0), (values < low).mean(axis=0)
-    inside = 1 - above - below
-    near = np.where(np.maximum(above, below) > inside, 1, 0)
-    np.testing.assert_allclose(
-        found["p_verdict"].values[near == 1], 1 - np.maximum(above, below)[near == 1]
-    )
-    np.testing.assert_allclose(
-        found["p_verdict"].values[near == 0], (above + below)[near == 0]
-    )
-    np.testing.assert_array_equal(found["q"], found["p_verdict"])
-    low_high = np.quantile(values, [0.1, 0.9], axis=0)
-    for name, expected in zip(("lower", "upper"), low_high, strict=True):
-        np.testing.assert_allclose(found[name], expected)
-        np.testing.assert_allclose(found[f"shrunken_{name}"], expected)
-    for name in ("ace", "shrunken"):
-        np.testing.assert_allclose(found[name], values.mean(axis=0))
-    np.testing.assert_allclose(
-        found["lfsr"],
-        np.minimum((values <= 0).mean(axis=0), (values >= 0).mean(axis=0)),
-    )
-    summary = summarize_posterior(draws_of(values), Rope.parse(rope), ci_prob=0.8)
-    np.testing.assert_allclose(summary.above, above, atol=1e-12)
-    np.testing.assert_allclose(summary.below, below, atol=1e-12)
-    assert not summary.measured
-
-
-def test_columns_of_another_law_are_not_those_of_the_spike() -> None:
-    """P(0) is a column of the spike and slab alone, the lfsr without the others one of
-    effects that share theirs.
-    """
-    values = np.random.default_rng(0).normal(size=(400, 10, 1))
-    names = {"contrast": [f"c{k}" for k in range(10)], "task": ["t0"]}
-    share = np.linspace(0.1, 0.4, 10)[:, None]
-    moments = xr.Dataset(
-        {"lfdr": (EFFECT, share), "lfsr_alone": (EFFECT, 1 - share)}, coords=names
-    )
-    tree = draws_of(values, moments=moments)
-    for law, spike in (("two_scales", False), ("spike_and_slab", True)):
-        tree["posterior"].attrs["law"] = law
-        found = decide(tree, rope=(-1, 1))
-        assert ("p_zero" in found) == spike
-        assert "lfsr_alone" not in found
-    np.testing.assert_array_equal(found["p_zero"], share)
-    tree["posterior"].attrs["sharing_near"] = 1
-    alone = decide(tree, rope=(-1, 1))["lfsr_alone"]
-    np.testing.assert_array_equal(alone, 1 - share)
-    assert "lfsr_alone" not in decide(
-        draws_of(values) | {"posterior": tree["posterior"]}, rope=(-1, 1)
-    )
-
-
-def test_the_sides_of_an_exact_sign_rate_are_those_that_draws_are_on() -> None:
-    """P(> 0) + P(< 0) + P(0) = 1, and the lfsr is P(0) and the smaller side; draws say
-    which side that is.
-    """
-    values = np.random.default_rng(0).normal([[3.0], [-3.0], [0.4]], 1.0, (400, 3, 1))
-    names = {"contrast": ["c0", "c1", "c2"], "task": ["t0"]}
-    moments = {
-        "lfsr": (EFFECT, [[0.1], [0.2], [0.5]]),
-        "lfdr": (EFFECT, [[0.05], [0.2], [0.3]]),
-    }
-    exact = draws_of(values, moments=xr.Dataset(moments, coords=names))
-
-    def sides(tree: Any, rope: Any) -> tuple[Any, Any]:
-        found = summarize_posterior(tree, Rope.parse(rope), ci_prob=0.95)
-        return found.above.ravel(), found.below.ravel()
-
-    above, below = sides(exact, 0)
-    np.testing.assert_allclose(above, [0.9, 0.0, 0.5])
-    np.testing.assert_allclose(below, [0.05, 0.8, 0.2])
-    # of another region they are counted
-    above, below = sides(exact, (-1, 1))
-    np.testing.assert_allclose(above, (values > 1).mean(axis=0).ravel())
-    np.testing.assert_allclose(below, (values < -1).mean(axis=0).ravel())
-    spiked = np.where(np.arange(400)[:, None, None] < 100, 0.0, values)
-    above, below = sides(draws_of(spiked), 0)
-    np.testing.assert_allclose(1 - above - below, 0.25)
-    np.testing.assert_allclose(below, (spiked < 0).mean(axis=0).ravel())
-    plain = xr.Dataset({"lfsr": moments["lfsr"]}, coords=names)
-    above, below = sides(draws_of(values, moments=plain), 0)
-    np.testing.assert_allclose(below, [0.1, 0.8, 0.5])
-    # the error of a direction is the exact sign rate
-    decided = decide(exact, rope=0)
-    np.testing.assert_allclose(decided["q"].values.ravel(), [0.1, 0.2, 0.5])
-    np.testing.assert_allclose(decided["lfsr"].values.ravel(), [0.1, 0.2, 0.5])
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -35,14 +35,9 @@ from causalgia.ropes import Rope
 from causalgia.schema import validate
 from causalgia.verdicts import decide
 from causalgia.verdicts.evidence import more_units
-from causalgia.verdicts.posterior_evidence import _rhat_by_chance, split_rhat, summarize
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
-
-
-def numbers(text: str) -> set[str]:
-    return {word.strip(".,;") for word in text.split()}
 
 
 def verdicts(decisions: xr.Dataset) -> list[str]:
@@ -75,27 +70,6 @@ def conjugate(
 
 
 # summaries of draws
-
-
-def test_draws_are_counted() -> None:
-    draws = np.array([[-2.0, 0.0], [-0.1, 0.0], [0.1, 0.0], [3.0, 5.0]])
-    found = summarize(draws, np.array([-0.1, 0.0]), np.array([0.1, 1.0]), ci_prob=0.5)
-    assert found.above.tolist() == [0.25, 0.25]
-    assert found.below.tolist() == [0.25, 0.0]
-    assert found.lfsr.tolist() == [0.5, 0.75]
-    np.testing.assert_allclose(
-        [found.lower, found.upper], np.quantile(draws, [0.25, 0.75], axis=0)
-    )
-
-
-def test_blocks_change_nothing() -> None:
-    draws = np.random.default_rng(0).normal(size=(40_000, 250))
-    rope = np.linspace(-2, 0, 250), np.linspace(0, 2, 250)
-    whole = summarize(draws, *rope, ci_prob=0.9)
-    for k in (0, 104, 105, 249):
-        one = summarize(draws[:, [k]], rope[0][[k]], rope[1][[k]], ci_prob=0.9)
-        assert one.above == whole.above[k] == (draws[:, k] > rope[1][k]).mean()
-        assert one.lower == whole.lower[k]
 
 
 def test_draws_are_left_as_they_are() -> None:
@@ -416,27 +390,6 @@ def test_moments_take_the_place_of_counted_draws() -> None:
     assert found["ace"].item() == found["shrunken"].item() == 3.0
 
 
-@pytest.mark.parametrize("law", ["normal", "two_scales", "spike_and_slab"])
-def test_the_direction_alone_rests_on_the_exact_sign_rate(law: Any) -> None:
-    """And on the effect's own interval, which has to lie on that side as well."""
-    effect = [0.17, 0.16, -0.6, 0.02, 0.5, 0.22, -0.21, 0.0, -0.05, 0.1]
-    estimates = cg.from_effects(effect, 0.1)
-    tree = cg.infer(estimates, law=law, n_draws=400, rng=0)
-    found = decide(tree, rope=0)
-    exact, p = tree["moments"]["lfsr"].to_numpy(), found["p"].to_numpy()
-    np.testing.assert_array_equal(found["p"], decide(estimates, rope=0)["p"])
-    np.testing.assert_allclose(found["lfsr"], exact, atol=1e-12)
-    q = np.where(p > 0.05, np.maximum(exact, p), exact)
-    np.testing.assert_allclose(found["q"], q, atol=1e-12)
-    np.testing.assert_array_equal(
-        found["verdict"] != "undecided", (exact <= 0.05) & (p <= 0.05)
-    )
-    assert verdicts(found)[2] == "decreases"
-    assert ("p_zero" in found) == (law == "spike_and_slab")
-    if law == "spike_and_slab":
-        np.testing.assert_allclose(found["p_zero"], tree["moments"]["lfdr"])
-
-
 def test_groups_are_joined_by_names() -> None:
     letters = list("abcdefghijkl")
     estimates = cg.from_effects(
@@ -562,19 +515,6 @@ def test_independent_draws_are_hardly_ever_refused(n: int, k: int) -> None:
         rng.standard_cauchy((4 * n, k)) * (rng.random((4 * n, k)) < 0.5),
     ):
         decide(posterior(draws), rope=(-1, 1), ci_prob=0.9)
-
-
-def test_the_statistic_is_that_of_arviz() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        az = importlib.import_module("arviz")
-    draws = np.random.default_rng(0).normal(size=(4, 60, 3)) + np.arange(4)[
-        :, None, None
-    ] * [0.0, 0.2, 1.0]
-    for k, mine in enumerate(split_rhat(draws)):
-        assert mine == pytest.approx(
-            float(az.rhat(draws[:, :, k], method="split")), rel=1e-6
-        )
 
 
 def test_a_frame_is_one_call() -> None:
@@ -735,23 +675,6 @@ def test_planted_effects_are_told_from_words() -> None:
     np.testing.assert_allclose(found["q"].values[399:404], 2 * 2 / 400)
 
 
-@pytest.mark.parametrize(("k", "big"), [(300, 10.0), (12, 8.0)])
-def test_no_interval_of_an_effect_with_an_atom_has_zero_width(
-    k: int, big: float
-) -> None:
-    """A single large effect leaves a draw or two off the atom of each other one."""
-    rng = np.random.default_rng(0)
-    truth = np.zeros(k)
-    truth[0] = big
-    estimates = cg.from_effects(truth + rng.normal(size=k), se=1.0)
-    tree = cg.infer(estimates, law="spike_and_slab", rng=0)
-    found = cg.decide(tree, rope=(-0.5, 0.5))
-    assert float((found["shrunken_upper"] - found["shrunken_lower"]).min()) > 0.1
-    slab = tree["posterior"]["ace_slab"].values
-    assert slab.shape == tree["posterior"]["ace"].values.shape
-    assert (slab != 0).all()
-
-
 def test_few_draws_of_another_sampler_off_the_atom_leave_the_unshrunken_interval() -> (
     None
 ):
@@ -801,15 +724,6 @@ def test_a_task_that_is_left_out_is_left_out_of_the_table() -> None:
     table = xr.Dataset({"ace": (EFFECT, [[1.0, 2.0]])}, {"task": ["K562", "dead"]})
     assert select_tasks(table, ["K562"])["task"].values.tolist() == ["K562"]
     assert select_tasks(table, ["K562", "dead"]) is table
-
-
-def test_rhat_beyond_its_limit_is_as_rare_by_chance_as_it_says() -> None:
-    """The limit is passed by the worst of so many effects once in 10,000 cases: of
-    1/100 effect, once in 100.
-    """
-    rhat = split_rhat(np.random.default_rng(0).normal(size=(1, 100, 20_000)))
-    beyond = (rhat > _rhat_by_chance(2, 50, 0.01)).mean()  # type: ignore[arg-type]
-    assert abs(beyond - 0.01) < 4 * np.sqrt(0.01 * 0.99 / 20_000)
 
 
 def test_a_region_in_numbers_needs_no_control_that_varies() -> None:
@@ -970,55 +884,6 @@ def test_an_interval_at_an_atom_takes_the_unshrunken_one_where_both_its_parts_ar
         expected,
         atol=1e-9,
     )
-
-
-@pytest.mark.parametrize("null", [0.0, 1.0])
-def test_every_column_of_a_summary_is_the_count_that_it_says(
-    null: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(0)
-    draws = np.round(rng.normal(0.4, 1, (400, 7)), 1)  # with ties at every end
-    low, high = np.linspace(-0.5, 0.3, 7).round(1), np.linspace(0.2, 0.9, 7).round(1)
-    # two effects at a time
-    monkeypatch.setattr("causalgia.verdicts.posterior_evidence.LARGE_BLOCK", 900)
-    found = summarize(draws, low, high, ci_prob=0.8, null=null)
-    np.testing.assert_allclose(found.mean, draws.mean(axis=0))
-    np.testing.assert_allclose(found.sd, draws.std(axis=0))
-    np.testing.assert_allclose(
-        [found.lower, found.upper], np.quantile(draws, [0.1, 0.9], axis=0)
-    )
-    np.testing.assert_allclose(
-        found.above, [(x > h).mean() for x, h in zip(draws.T, high, strict=True)]
-    )
-    np.testing.assert_allclose(
-        found.below, [(x < h).mean() for x, h in zip(draws.T, low, strict=True)]
-    )
-    wrong = [min((x <= null).mean(), (x >= null).mean()) for x in draws.T]
-    np.testing.assert_allclose(found.lfsr, wrong)
-
-
-def test_rhat_is_that_of_its_formula_with_an_odd_last_draw_and_below_zero() -> None:
-    draws = (
-        np.random.default_rng(1).normal(-5, 1, (3, 21, 4)) + np.arange(3)[:, None, None]
-    )
-    halves = draws[:, :20].reshape(6, 10, 4)
-    within = halves.var(axis=1, ddof=1).mean(axis=0)
-    between = halves.mean(axis=1).var(axis=0, ddof=1)
-    np.testing.assert_allclose(
-        split_rhat(draws), np.sqrt(0.9 + between / within), rtol=1e-12
-    )
-    still = np.full((2, 4, 1), -3.0)
-    assert split_rhat(still).item() == 1
-    still[1] = -3.1
-    assert split_rhat(still).item() == np.inf
-    still[1] = np.nextafter(-3.0, 0)
-    assert split_rhat(still).item() == 1  # rounding
-    assert split_rhat(-1e6 + draws[:, :4] * 1e-7).min() > 0.5
-
-
-def test_the_limit_of_rhat_is_the_quantile_of_its_f_distribution() -> None:
-    f = stats.f.isf(1e-4 / 30, 7, 8 * 49)
-    assert _rhat_by_chance(8, 50, 30) == pytest.approx(np.sqrt(1 + (f - 1) / 50))
 
 
 @pytest.mark.parametrize(

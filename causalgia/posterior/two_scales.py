@@ -223,7 +223,9 @@ class _TwoScalePosterior:
         points take the place of the normal density; across it the normal one remains.
         """
         model = self.model
-        value, root, weight, narrow, wide, share = _thinned(self._laplace, _MOST_LAPLACE)
+        value, root, weight, narrow, wide, share = _thinned(
+            self._laplace, _MOST_LAPLACE
+        )
         toward = np.einsum("j,njh->nh", model.shared.columns.mean(axis=0), root)
         toward /= np.sqrt((toward**2).sum(axis=1))[:, None]
         step = np.einsum("njh,nh->nj", root, toward)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.student_t import student
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
@@ -24,8 +26,6 @@ from causalgia.multiplicity.adjusted_p import hierarchical_p
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
-from causalgia.posterior.spike_and_slab import spike_and_slab
-from causalgia.posterior.student_t import student
 
 from . import Row
 

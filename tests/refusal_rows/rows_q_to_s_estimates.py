@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from causalgia.posterior.engines import over_predictors
+from causalgia.posterior.nuts import sample_slab
+from causalgia.posterior.spike_and_slab import spike_and_slab
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
@@ -28,12 +31,9 @@ from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import sample_size
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import resolve_density, support_grid
-from causalgia.posterior.engines import over_predictors
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.lattice import adaptive_cells
 from causalgia.posterior.normal import normal
-from causalgia.posterior.nuts import sample_slab
-from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.verdicts import heterogeneity
 from refusal_rows import Row
 
