@@ -19,9 +19,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
-from causalgia.errors import (
-    DegenerateWarning,
-)
+from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive
 from causalgia.posterior.error_covariance import Noise, noises_of, spiked_noise

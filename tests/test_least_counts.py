@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from causalgia.posterior.engines import over_predictors
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
@@ -37,6 +36,7 @@ from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import check_proper, fixed_effects_design
 from causalgia.posterior.normal import normal
+from causalgia.posterior.predictor_level import over_predictors
 from causalgia.verdicts import heterogeneity
 
 
@@ -79,7 +79,7 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         EstimateError,
     ),
     "draws of infer": (
-        lambda n: cg.infer(TABLE, law="normal", n_draws=n, rng=0),
+        lambda n: cg.infer(TABLE, n_draws=n, rng=0),
         1,
         EstimateError,
     ),

@@ -398,7 +398,7 @@ def test_groups_are_joined_by_names() -> None:
         names=letters,
     )
     estimates = estimates.assign(n_units=(EFFECT, np.arange(50, 62)[:, None]))
-    tree = tree_datasets(cg.infer(estimates, law="normal", rng=0))
+    tree = tree_datasets(cg.infer(estimates, rng=0))
     whole = decide(tree, rope=(-0.3, 0.3))
     for pick in (letters[::-1], list("lkcjahibdf")):
         part = decide(

@@ -93,7 +93,7 @@ def two_scales(
     Exact
         In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect
         about its center, ``sqrt(w tau1^2 + (1 - w) tau2^2)``; draws carry
-        ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``. ``lfdr`` is 0.
+        ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``.
         ``shrinkage`` is ``E[s^2 / (s^2 + tau_j^2)]``, j the scale of the effect.
 
     Raises
@@ -386,7 +386,6 @@ def _two_scales_posterior(
         mean=unit * mean,
         sd=unit * np.sqrt(square),
         lfsr=np.minimum(under, over),
-        lfdr=zero,
         shrinkage=shrinkage,
         nodes=_two_scales_nodes(posterior, unit),
         log_evidence=float(log_evidence),

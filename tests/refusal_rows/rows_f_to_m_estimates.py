@@ -507,26 +507,6 @@ POSTERIORS: list[tuple[str, Callable[[], object], str]] = [
         "",
     ),
     (
-        "one effect under a flat prior",
-        lambda: infer(
-            eight().isel(contrast=[0]),
-            prior=cg.Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf),
-        ),
-        "",
-    ),
-    (
-        "an exact engine that there is not",
-        lambda: infer(
-            cg.from_effects(
-                np.arange(4.0),
-                covariance=np.kron(np.eye(2), [[1.0, 0.5], [0.5, 1.0]]),
-            ),
-            law="student_t",
-            engine="exact",
-        ),
-        "engine",
-    ),
-    (
         "one predictor as a level",
         lambda: infer(cg.estimate(several_models()).isel(model=[0])),
         "",
