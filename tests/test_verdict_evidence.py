@@ -13,19 +13,12 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import (
-    EstimateError,
-)
 from causalgia.ropes import Rope
 from causalgia.verdicts import decide
 from causalgia.verdicts.evidence import from_estimates
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", *EFFECT)
-
-
-def one_by_one(found: xr.Dataset, *names: str) -> list[Any]:
-    return [found[name].to_numpy().ravel() for name in names]
 
 
 # estimates
@@ -69,48 +62,11 @@ def draws_of(values: np.ndarray, **groups: Any) -> dict[str, xr.Dataset]:
     return {"posterior": xr.Dataset({"ace": ace}), **groups}
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_an_interval_that_is_an_atom_is_joined_by_that_of_the_slab(
-    sign: int,
-) -> None:
-    """One that has a width is that of its draws alone."""
-    rng = np.random.default_rng(0)
-    values, slab = (
-        np.zeros((4_000, 3, 1)),
-        sign * rng.normal([[2.0], [-0.5], [0.3]], 0.5, (4_000, 3, 1)),
-    )
-    values[:100, 0] = slab[:100, 0]  # nearly all 0: the interval is the point
-    values[:3_000, 1] = slab[:3_000, 1]
-    values[:, 2] = slab[:, 2] + 0.01
-    tree = draws_of(values)
-    tree["posterior"]["ace_slab"] = (DRAWS, slab[None])
-    found = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9)
-    plain, ends = (
-        np.quantile(x[:, :, 0], [0.05, 0.95], axis=0) for x in (values, slab)
-    )
-    plain[:, 0] = min(0, ends[0, 0]), max(0, ends[1, 0])
-    limits = one_by_one(found, "shrunken_lower", "shrunken_upper")
-    np.testing.assert_allclose(limits, plain)
-
-
-def test_chains_of_four_draws_can_disagree_and_of_three_cannot() -> None:
-    apart = np.arange(10.0)[:, None] * 100 + np.random.default_rng(0).normal(
-        size=(10, 4)
-    )
-    tree = {"posterior": xr.Dataset({"ace": (DRAWS, apart[..., None, None])})}
-    with pytest.raises(EstimateError):
-        decide(tree, rope=0)
-    decide({"posterior": tree["posterior"].isel(draw=slice(3))}, rope=0)
-
-
 def test_coordinates_of_an_effect_in_a_task_are_kept_by_both_kinds_of_evidence() -> (
     None
 ):
     values = np.random.default_rng(0).normal(size=(400, 2, 2))
-    tree = draws_of(values)
     measured = ("contrast", "task"), np.array([["a", "b"], ["c", "d"]])
-    tree["posterior"] = tree["posterior"].assign_coords(batch=measured)
-    np.testing.assert_array_equal(decide(tree, rope=(-1, 1))["batch"], measured[1])
     table = xr.Dataset({"ace": (EFFECT, values[0]), "se": (EFFECT, np.ones((2, 2)))})
     table = table.assign_coords(batch=measured, arm=["c0", "c1", "none"])
     table = table.assign_coords(cell=((*EFFECT, "arm"), np.arange(12).reshape(2, 2, 3)))
@@ -138,6 +94,3 @@ def test_measured_effects_beside_draws_are_taken_in_any_order_of_dims(
     half = 0.5 * stats.norm.ppf(0.975)
     np.testing.assert_allclose(found["lower"].transpose(*EFFECT), raw - half)
     np.testing.assert_allclose(found["shrunken"], values.mean(axis=0))
-    # without errors the draws speak of the effects
-    alone = draws_of(values, observed_data=groups["observed_data"])
-    np.testing.assert_allclose(decide(alone, rope=(-1, 1))["ace"], values.mean(axis=0))

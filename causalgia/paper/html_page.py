@@ -231,11 +231,6 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     return context | _checks(
         parts.refutations if parts.refutations is not None or not of_checks else result,
         result,
-        [
-            line
-            for line in context["convergence"]
-            if line.startswith("Not converged") and has_effects
-        ],
         sentences_of_page,
     )
 
@@ -694,13 +689,12 @@ _NO_TABLE: dict[str, Any] = {
 def _checks(
     refutations: xr.Dataset | None,
     result: xr.Dataset,
-    doubts: list[str],
     sentences_of_page: Sequence[str],
 ) -> dict[str, Any]:
     """Return the checks as rows, the failed ones first, and what else speaks against
     the finding, without what the page has said.
     """
-    doubts = list(doubts)
+    doubts: list[str] = []
     if caution := str(about(result, None).caution or ""):
         line = f"Caution: {_cut(caution)}."
         doubts += [line] if line not in " ".join(sentences_of_page) else []

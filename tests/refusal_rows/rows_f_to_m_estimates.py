@@ -110,7 +110,7 @@ def eight(**coords: np.ndarray) -> xr.Dataset:
 def infer(table: object, **more: object) -> object:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return cg.infer(table, **{"law": "normal", "rng": 0, "n_draws": 8} | more)
+        return cg.infer(table, **{"rng": 0, "n_draws": 8} | more)
 
 
 def several_models(n: int = 2) -> xr.Dataset:
@@ -482,7 +482,8 @@ POSTERIORS: list[tuple[str, Callable[[], object], str]] = [
     (
         "a control that does not vary",
         lambda: infer(
-            eight().assign(control_sd=(("contrast", "task"), np.zeros((8, 1))))
+            eight().assign(control_sd=(("contrast", "task"), np.zeros((8, 1)))),
+            prior=cg.Prior(),
         ),
         "control_sd",
     ),

@@ -27,7 +27,7 @@ from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordi
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import sample_size
 from causalgia.posterior._profile import gaussian_process
-from causalgia.posterior.density_grids import resolve_density, support_grid
+from causalgia.posterior.density_grids import resolve_density
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.lattice import adaptive_cells
 from causalgia.posterior.normal import normal
@@ -389,11 +389,6 @@ ROWS = [
             along="x",
             rng=0,
         ),
-        EstimateError,
-    ),
-    Row(
-        "a density that is nowhere finite",
-        lambda: support_grid(lambda u: -np.inf, 0.0, 1.0),
         EstimateError,
     ),
     Row(
