@@ -85,6 +85,11 @@ def effects_of_posterior(
     moments = _on_task(groups["moments"]) if "moments" in groups else xr.Dataset()
     moments = moments.sel(names) if moments else moments
     attrs = {**constant.attrs, **groups["posterior"].attrs}
+    if known["ace"].sizes != {d: ace.sizes[d] for d in known["ace"].dims}:
+        raise EstimateError(
+            f"the posterior has {ace.sizes['contrast']} contrasts, and its estimates "
+            f"{known.sizes['contrast']}, without names to match them"
+        )
     known["ace"] = known["ace"].transpose("contrast", "task")
     return known.assign_attrs(attrs), posterior_columns(ace, moments, ci_prob)
 
