@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -188,7 +189,7 @@ def from_effects(
                 "from_effects: covariance= is of one task, and these are several"
             )
         estimates, named = of_matrices(estimates, as_pandas(se), df, names), []
-    if holds_columns(estimates):
+    if isinstance(estimates, pd.DataFrame | xr.Dataset) or is_of_others(estimates):
         if named:
             raise EstimateError(
                 f"from_effects: {named[0]}= beside a table, whose columns say it"
@@ -426,26 +427,33 @@ def check_not_decisions(table: xr.Dataset) -> None:
         )
 
 
-def holds_columns(given: object) -> bool:
-    """Return whether this is a table, or a mapping with a column of effects.
+def is_of_others(given: Any) -> bool:
+    """Return whether these are effects of another program, or slopes, that
+    `as_estimates` makes estimates of: a result, or a table with a column of effects.
 
     Examples
     --------
-    >>> holds_columns({"Bhat": [[1.0]], "Shat": [[0.5]]}), holds_columns({"a": 1.0})
+    >>> is_of_others({"Bhat": [[1.0]], "Shat": [[0.5]]}), is_of_others({"a": 1.0})
     (True, False)
     """
-    if isinstance(given, Mapping) and not isinstance(given, xr.Dataset | xr.DataTree):
+    given = as_pandas(given)
+    if isinstance(given, xr.Dataset):
+        return "ace" not in given and (
+            _are_slopes(given) or any(x in given for x in COLUMN_NAMES["effect"])
+        )
+    if isinstance(given, pd.DataFrame | Mapping) and not isinstance(given, xr.DataTree):
         return any(name in given for name in COLUMN_NAMES["effect"])
-    return isinstance(given, pd.DataFrame | xr.Dataset)
+    return is_result(given)
+
+
+def _are_slopes(given: xr.Dataset) -> bool:
+    return {"slope", "covariate"} <= {*given.variables}
 
 
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
-    of_slopes = isinstance(table, xr.Dataset) and {"slope", "covariate"} <= {
-        *table.variables
-    }
-    if of_slopes:
-        table, ci_prob = _slopes(table), float(about(table, ci_prob).ci_prob)
-    elif not isinstance(table, pd.DataFrame | xr.Dataset) and holds_columns(table):
+    if isinstance(table, xr.Dataset) and _are_slopes(table):
+        return _estimates_of_slopes(table)
+    if not isinstance(table, pd.DataFrame | xr.Dataset) and is_of_others(table):
         table = _of_mapping(table)
     table, notes = _with_names(with_effect_columns(table))
     if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {
@@ -455,29 +463,49 @@ def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     table, left_out = _with_effects(table)
     tables = split_by_task(table)
     tables = {TASK: table} if tables is None else tables
-    made = _estimates_of_tasks(
-        {task: _read_task(one) for task, one in tables.items()},
-        ci_prob,
-        *notes,
-        *left_out,
-    )
-    return (
-        made.assign_attrs(attributes(effects_are="coefficients")) if of_slopes else made
-    )
+    read: dict[Any, GivenEffects] = {}
+    for task, one in tables.items():
+        try:
+            read[task] = _read_task(one)
+        except EstimateError as error:
+            if len(tables) == 1:
+                raise
+            raise EstimateError(
+                f"task {task}: {error}", argument=error.argument
+            ) from None
+    return _estimates_of_tasks(read, ci_prob, *notes, *left_out)
 
 
-def _slopes(found: xr.Dataset) -> pd.DataFrame:
-    """Return slopes on covariates as a table: a row for each effect and covariate,
+def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
+    """Return slopes on covariates as estimates: a row for each effect and covariate,
     "GATA1 by gc".
     """
-    table = found[["slope", "se", "df"]].to_dataframe().reset_index()
     of_effect = [n for n in ("contrast", "model") if n in found["slope"].dims]
-    name = table["covariate"].astype(str)
-    if of_effect:
-        effect = table[of_effect].astype(str).agg(", ".join, axis=1)
-        name = effect + " by " + name
-    columns = ["slope", "se", "df", *(["task"] if "task" in table else [])]
-    return table[columns].rename(columns={"slope": "effect"}).assign(contrast=name)
+    columns = found[["slope", "se", "df", "p", "lower", "upper"]]
+    if "covariate" not in columns["slope"].dims:
+        columns = columns.expand_dims("covariate")
+    if "task" not in columns["slope"].dims:
+        task = str(found["task"].item()) if "task" in found.coords else TASK
+        columns = columns.drop_vars("task", errors="ignore").expand_dims(task=[task])
+    names = [columns[n].to_numpy().astype(str) for n in ("covariate", *of_effect)]
+    labels = [
+        f"{', '.join(rest)} by {by}" if rest else by
+        for by, *rest in itertools.product(*map(np.ndarray.tolist, names))
+    ]
+    dims = ("covariate", *of_effect, "task")
+    shape = len(labels), columns.sizes["task"]
+    flat = {
+        name: (("contrast", "task"), column.transpose(*dims).to_numpy().reshape(shape))
+        for name, column in columns.rename(slope="ace").items()
+    }
+    attrs = attributes(
+        ci_prob=about(found, 0.95).ci_prob,
+        errors="estimated",
+        effects_are="coefficients",
+        errors_together="independent",
+    )
+    coords = {"contrast": labels, "task": columns["task"].to_numpy()}
+    return as_result(xr.Dataset(flat, coords, attrs), "estimates")
 
 
 def _of_mapping(given: Mapping[str, Any]) -> Any:
@@ -487,7 +515,7 @@ def _of_mapping(given: Mapping[str, Any]) -> Any:
         kind: next((columns[n] for n in COLUMN_NAMES[kind] if n in columns), None)
         for kind in ("effect", "se", "df")
     }
-    if np.ndim(kinds["effect"]) == 2:
+    if is_matrix(kinds["effect"]):
         return of_matrices(**kinds)
     try:
         return pd.DataFrame(columns)
@@ -558,17 +586,15 @@ def _with_effects(table: Any) -> tuple[Any, list[str]]:
         ground = np.zeros(len(names), dtype=bool)
     notes = []
     for left_out, why in (
-        (rows, "without an effect and an error"),
-        (ground & ~rows, "of an intercept, which is no effect"),
+        (rows, "they have neither effect nor error"),
+        (ground, "an intercept is no effect"),
     ):
-        if left_out.any() and not left_out.all():
-            shown = in_list(
-                [quoted(str(name)) for name in names[left_out][:3]],
-                n=int(left_out.sum()),
-            )
-            notes.append(f"rows {why} are left out: {shown}")
-        else:
+        if left_out.all():
             left_out[:] = False
+        elif left_out.any():
+            first = [quoted(str(name)) for name in names[left_out][:3]]
+            shown = in_list(first, n=int(left_out.sum()))
+            notes.append(f"left out: {shown} ({why})")
     keep = ~(rows | ground)
     if keep.all():
         return table, notes
@@ -646,8 +672,8 @@ def _read_task(table: Any) -> GivenEffects:
             else type_in_words(table)
         )
         raise DataError(
-            "estimates: a table with 'effect' and 'se' (or a covariance) is needed, "
-            f"not {had}"
+            "estimates: a table with 'effect' and 'se' (or a covariance, t or limits) "
+            f"is needed, not {had}"
         )
     beside = {
         name: _as_text_or_numbers(column)

@@ -158,7 +158,7 @@ def _standard_errors(table: Any) -> Array | None:
 
 
 def _degrees_of_freedom(table: Any) -> Array | None:
-    """Return the degrees of freedom at which the t of a table has its p: where p > .5
+    """Return the degrees of freedom at which the t of a table has its p: where p > .9
     says little the median of the others; None where p is normal, or of another test.
     """
     effect, se = (_floats(table, kind) for kind in ("effect", "se"))
@@ -170,7 +170,7 @@ def _degrees_of_freedom(table: Any) -> Array | None:
         return None
     known = np.isfinite(effect) & np.isfinite(se) & np.isfinite(t) & np.isfinite(p)
     apart = np.abs(np.abs(effect) - np.abs(t) * se) > _ROUNDED * (np.abs(effect) + se)
-    says = known & (p > 0) & (p <= 0.5)
+    says = known & (p > 0) & (p <= 0.9)
     if (apart & known).any() or not says.any():
         return None
     df = special.stdtridf(np.where(says, p, 0.25) / 2, -np.abs(np.where(says, t, 1.0)))

@@ -285,13 +285,12 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
             table.reset_index(drop=True).groupby("task", sort=False).indices,
         )
         return {task: rest.iloc[rows[task]] for task in table["task"].unique()}
-    if (
-        not isinstance(table, xr.Dataset)
-        or "effect" not in table
-        or "task" not in table["effect"].dims
-    ):
+    if not isinstance(table, xr.Dataset) or "effect" not in table:
         return None
-    if table["effect"].ndim != 2 or table.sizes["task"] == 0:
+    dims = table["effect"].dims
+    if len(dims) == 2 and "task" not in dims:
+        table = table.rename({dims[1]: "task"})
+    if len(dims) != 2 or table.sizes["task"] == 0:
         return None
     names = (
         table["task"].to_numpy().tolist()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import pandas as pd
 import xarray as xr
 
 from causalgia.analysis_values import Shrinkage, as_field
@@ -15,9 +16,8 @@ from causalgia.attributes import about
 from causalgia.checks import as_ci_prob
 from causalgia.choices import Error
 from causalgia.errors import EstimateError, quoted, type_in_words
-from causalgia.estimation._from_effects import as_estimates, holds_columns
+from causalgia.estimation._from_effects import as_estimates, is_of_others
 from causalgia.estimation.request import null_value
-from causalgia.estimation.results_of_others import is_result
 from causalgia.inputs import as_pandas
 from causalgia.multiplicity.families import has_effects
 from causalgia.ropes import Rope
@@ -71,7 +71,7 @@ def as_evidence(x: Any) -> Given:
     check_no_average_map(data, "cg.decide")
     if has_effects(data):
         return Given("effects", data)
-    if is_result(data) or holds_columns(data):
+    if isinstance(data, xr.Dataset | pd.DataFrame) or is_of_others(data):
         return Given("estimates", as_estimates(data))
     if not (
         isinstance(data, xr.DataTree)
