@@ -287,7 +287,8 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
     draws = tree_group(groups, "posterior", "ace")["ace"]
     if "task" not in draws.dims:
         draws = draws.expand_dims(task=["effect"], axis=-1)
-    moments, empty = groups.get("moments", {}), xr.Dataset()
+    empty = xr.Dataset()
+    moments = groups.get("moments", empty)
     ends = draws.quantile([0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"))
     sizes = {
         "shrunken": moments.get("mean", draws.mean(("chain", "draw"))),
@@ -297,14 +298,16 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
     sizes |= {"lfsr": moments["lfsr"]} if "lfsr" in moments else {}
     attrs = {**groups["posterior"].attrs, **attributes(ci_prob=_LEVEL)}
     effect = groups.get("observed_data", empty).get("effect")
-    limits = [moments.get(f"{side}_unshrunken") for side in ("lower", "upper")]
-    if effect is None or limits[0] is None or effect.dims != draws.dims[2:]:
+    limits = "lower_unshrunken", "upper_unshrunken"
+    measured = effect is not None and {*limits} <= {*moments}
+    if effect is None or not measured or effect.dims != draws.dims[2:]:
         own = ("ace", "lower", "upper")
         columns = dict(zip(own, sizes.values(), strict=False))
         attrs |= {} if has(attrs).errors else attributes(effects_are="given")
         note = "effects and intervals are of the posterior"
         return with_notes(xr.Dataset(columns, attrs=attrs), note)
-    columns = {"ace": effect, "lower": limits[0], "upper": limits[1], **sizes}
+    lower, upper = (moments[name] for name in limits)
+    columns = {"ace": effect, "lower": lower, "upper": upper, **sizes}
     known = groups.get("constant_data", empty)
     columns |= {"se": known["se_estimated"]} if "se_estimated" in known else {}
     marks = {n: known[n] for n in ("is_placebo",) if n in known}

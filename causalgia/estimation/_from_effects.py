@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -217,12 +217,14 @@ def from_effects(
 
 def _estimates_of_result(given: Any, names: Any, ci_prob: float) -> xr.Dataset:
     found = arguments_of(given, None if names is None else list(names))
-    singular = found.pop("singular", False)
     effects = _as_given_effects(
-        found.pop("estimates"),
-        *(found.get(name) for name in ("se", "covariance", "df", "names")),
+        found["estimates"],
+        found.get("se"),
+        found.get("covariance"),
+        found["df"],
+        found["names"],
         {},
-        singular=singular,
+        singular=found.get("singular", False),
     )
     made = _estimates_of_tasks({TASK: effects}, ci_prob)
     return made.assign_attrs(attributes(effects_are="coefficients"))
@@ -427,7 +429,7 @@ def check_not_decisions(table: xr.Dataset) -> None:
         )
 
 
-def is_of_others(given: Any) -> bool:
+def is_of_others(given: Any) -> TypeGuard[GivenTable]:
     """Return whether these are effects of another program, or slopes, that
     `as_estimates` makes estimates of: a result, or a table with a column of effects.
 
@@ -453,8 +455,8 @@ def _are_slopes(given: xr.Dataset) -> bool:
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     if isinstance(table, xr.Dataset) and _are_slopes(table):
         return _estimates_of_slopes(table)
-    if not isinstance(table, pd.DataFrame | xr.Dataset) and is_of_others(table):
-        table = _of_mapping(table)
+    if isinstance(table, Mapping) and not isinstance(table, xr.Dataset):
+        table = _of_mapping(table) if is_of_others(table) else table
     table, notes = _with_names(with_effect_columns(table))
     if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {
         *table.columns
@@ -574,15 +576,14 @@ def _with_effects(table: Any) -> tuple[Any, list[str]]:
     """
     if not {"effect", "se"} <= {*getattr(table, "columns", table)}:
         return table, []
-    rows = np.isnan(_as_floats(table["effect"], "effect")) & np.isnan(
-        _as_floats(table["se"], "se")
-    )
+    effect, se = (_as_floats(table[name], name) for name in ("effect", "se"))
+    rows = np.asarray(np.isnan(effect) & np.isnan(se))
     if isinstance(table, pd.DataFrame):
         names, ground = table.index.to_numpy(), table.index.isin(INTERCEPTS)
     else:
         dim = table["effect"].dims[0]
         names = table[dim].to_numpy()
-        rows = rows.reshape(len(names), -1).all(axis=1)
+        rows = np.asarray(rows.reshape(len(names), -1).all(axis=1))
         ground = np.zeros(len(names), dtype=bool)
     notes = []
     for left_out, why in (

@@ -91,7 +91,7 @@ def with_effect_columns(table: Any) -> Any:
         table = _dropped(table, same)
     if "effect" not in table:
         return table
-    if "df" in table and np.isnan(_floats(table, "df")).all():
+    if "df" in table and np.isnan(numbers(table["df"], "df")).all():
         table = _dropped(table, ["df"])
     if "se" not in table and "covariance" not in table:
         table = _with(table, "se", _standard_errors(table))

@@ -37,6 +37,7 @@ from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import keeps_effects, with_selected_dims
+from causalgia.types import GivenTable, PosteriorGroups
 
 if TYPE_CHECKING:
     from causalgia._discover import Discovery
@@ -88,7 +89,11 @@ class HasReport(Protocol):
 
 @overload
 def report(
-    dataset: xr.Dataset | experiments.Answer | Discovery | _check.Check,
+    dataset: GivenTable
+    | PosteriorGroups
+    | experiments.Answer
+    | Discovery
+    | _check.Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -102,7 +107,7 @@ def report(
 
 @overload
 def report(
-    dataset: xr.Dataset | experiments.Answer | Discovery,
+    dataset: GivenTable | PosteriorGroups | experiments.Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -115,7 +120,11 @@ def report(
 
 @usual_errors
 def report(
-    dataset: xr.Dataset | experiments.Answer | _check.Check | HasReport,
+    dataset: GivenTable
+    | PosteriorGroups
+    | experiments.Answer
+    | _check.Check
+    | HasReport,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,

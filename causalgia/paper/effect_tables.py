@@ -39,7 +39,7 @@ from causalgia.multiplicity.families import order_ice_dims
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.paper._report import report
 from causalgia.schema import keeps_effects, with_selected_dims
-from causalgia.types import EstimateTable, HasToPandas, PosteriorGroups
+from causalgia.types import GivenTable, PosteriorGroups
 
 COLUMNS = (
     "term",
@@ -84,7 +84,7 @@ _TAKES = (
 
 @usual_errors
 def tidy(
-    x: EstimateTable | HasToPandas | experiments.Answer | PosteriorGroups,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     task: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -326,7 +326,7 @@ Format = Literal["markdown", "latex", "html", "csv", "great_tables"]
 
 @overload
 def table(
-    x: xr.Dataset | experiments.Answer,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     format: Literal["markdown", "latex", "html", "csv"] = "markdown",
     rows: Rows = "summary",
@@ -336,7 +336,7 @@ def table(
 
 @overload
 def table(
-    x: xr.Dataset | experiments.Answer,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     format: Format,
     rows: Rows = "summary",
@@ -346,7 +346,7 @@ def table(
 
 @usual_errors
 def table(
-    x: xr.Dataset | experiments.Answer,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     format: Format = "markdown",
     rows: Rows = "summary",
@@ -361,8 +361,9 @@ def table(
     Parameters
     ----------
     x
-        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer`
-        of an experiment.
+        Estimates, decisions, a posterior, effects of another program as
+        `causalgia.from_effects` takes them, the fit of an MPRA, or the
+        `~causalgia.experiments.Answer` of an experiment.
     format
         ``"markdown"``, ``"html"`` and ``"latex"`` (``tabular`` with the rules of the
         package booktabs, in a ``table`` with a caption) are text; ``"csv"`` is that of

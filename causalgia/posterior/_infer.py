@@ -69,7 +69,7 @@ from causalgia.posterior.posterior_tree import (
 from causalgia.posterior.shared_effects import infer_across_tasks
 from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
-from causalgia.types import Client, Codes, EstimateTable, HasToPandas
+from causalgia.types import Client, Codes, GivenTable
 from causalgia.workers import mapped
 
 _LEAST_RATIO, _MOST_RATIO = 1e-100, 1e12  # of standard errors to the scale of the prior
@@ -84,7 +84,7 @@ _PREDICTORS = (
 
 @usual_errors
 def infer(
-    estimates: EstimateTable | HasToPandas,
+    estimates: GivenTable,
     *,
     law: Law = "auto",
     prior: Prior = Prior(),  # noqa: B008  # frozen
@@ -111,9 +111,8 @@ def infer(
     Parameters
     ----------
     estimates
-        From `estimate` or `from_effects`, or a table (of pandas, or of another library
-        with ``to_pandas()``) with columns ``effect`` and ``se``. With the dim
-        ``model``, predictors are a level of the model, and ``ace`` is the mean over
+        From `estimate`, or a table or a result of statsmodels as `from_effects` takes
+        it. With the dim ``model``, predictors are a level of the model, and ``ace`` is the mean over
         retrainings of the predictor.
     law
         Law of z, the distribution of true effects. ``"two_scales"``: a mixture of two
@@ -229,7 +228,7 @@ def infer(
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     check_draws(n_draws, usual=4000)
-    given: EstimateTable = as_pandas(estimates)
+    given: Any = as_pandas(estimates)
     _check_estimates(given, prior, family)
     names_of_x = as_names(covariates) or ()
     covariates = names_of_x or covariates
@@ -309,7 +308,7 @@ def infer(
     return as_tree(tree)
 
 
-def _check_estimates(estimates: EstimateTable, prior: object, family: object) -> None:
+def _check_estimates(estimates: Any, prior: object, family: object) -> None:
     check_no_average_map(estimates, "cg.infer")
     if "divergence" in getattr(estimates, "attrs", {}):
         raise EstimateError(

@@ -36,8 +36,7 @@ from causalgia.ropes import RopeLike
 from causalgia.streams import RNG, check_seed
 from causalgia.types import (
     Array,
-    EstimateTable,
-    HasToPandas,
+    GivenTable,
     PosteriorGroups,
 )
 from causalgia.verdicts.evidence import (
@@ -59,7 +58,7 @@ from causalgia.verdicts.verdict_rule import (
 
 @usual_errors
 def decide(
-    x: EstimateTable | HasToPandas | PosteriorGroups,
+    x: GivenTable | PosteriorGroups,
     *,
     rope: RopeLike | None = None,
     error: Error | None = None,
@@ -81,9 +80,9 @@ def decide(
     Parameters
     ----------
     x
-        Estimates, or a table (of pandas, or of another library with ``to_pandas()``)
-        with columns ``effect`` and ``se``; effects ``ice (unit, contrast, task)``,
-        which are estimated first; or a posterior of `causalgia.infer`, or another one
+        Estimates; a table, or a result of statsmodels, as `causalgia.from_effects`
+        takes them; slopes; effects ``ice (unit, contrast, task)``, which are estimated
+        first; or a posterior of `causalgia.infer`, or another one
         with ``posterior/ace (chain, draw, contrast[, task])``.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
