@@ -510,7 +510,7 @@ def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
     return as_result(xr.Dataset(flat, coords, attrs), "estimates")
 
 
-def _of_mapping(given: Mapping[str, Any]) -> Any:
+def _of_mapping(given: Any) -> Any:
     """Return a mapping of columns as a DataFrame, of matrices as a Dataset."""
     columns = {name: as_pandas(column) for name, column in given.items()}
     kinds = {
