@@ -255,7 +255,7 @@ class Analysis:
         if self.across is None:
             return
         others = {
-            "shrink": replace(self.shrink, moderate=None) == Shrinkage(),  # type: ignore[type-var]
+            "shrink": replace(self.shrink, variances=False) == Shrinkage(),  # type: ignore[type-var]
             "rope": not (self.error == "posterior" and self.has_placebo_region),
             "scale": self.scale != "ratio",
             "target": self.target != "next predictor",
@@ -764,7 +764,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     planned = analysis_in_attrs(attrs)
     if of_shrinkage := {
         name: fields.pop(name)
-        for name in ("law", "prior", "moderate")
+        for name in ("law", "prior", "variances")
         if name in fields
     }:
         fields["shrink"] = replace(planned.shrink, **of_shrinkage)  # type: ignore[type-var]  # frozen above

@@ -139,24 +139,25 @@ class Shrinkage:
         Law of the effects in the hierarchical model, as in `causalgia.infer`.
     prior
         Prior of the hierarchical model; None for the default `causalgia.Prior`.
-    moderate
-        Whether the variances of contrasts are shrunken toward each other, as in
-        `causalgia.estimate`.
+    variances
+        Whether the variances of rows are shrunken toward each other, as limma's are: for
+        rows of few units or few predictors, 10 at the least
+        (`causalgia.estimation.moderated_variances`).
 
     Raises
     ------
     EstimateError
-        If the law is unknown, or the prior or `moderate` is of another kind.
+        If the law is unknown, or the prior or `variances` is of another kind.
 
     Examples
     --------
     >>> Shrinkage(law="normal")
-    Shrinkage(law='normal', prior=None, moderate=None)
+    Shrinkage(law='normal', prior=None, variances=False)
     """
 
     law: Law = "auto"
     prior: Prior | Mapping[str, str | float] | None = None
-    moderate: bool | None = None
+    variances: bool = False
 
     def __post_init__(self) -> None:
         if self.law not in LAWS:
@@ -173,8 +174,7 @@ class Shrinkage:
             )
         if self.prior == Prior():
             object.__setattr__(self, "prior", None)
-        if self.moderate is not None:
-            check_flag(self.moderate, "Shrinkage: moderate", error=EstimateError)
+        check_flag(self.variances, "Shrinkage: variances", error=EstimateError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
@@ -182,7 +182,7 @@ class Shrinkage:
         plain |= (
             {} if not isinstance(self.prior, Prior) else {"prior": self.prior.to_dict()}
         )
-        return plain | ({} if self.moderate is None else {"moderate": self.moderate})
+        return plain | ({"variances": True} if self.variances else {})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Shrinkage:

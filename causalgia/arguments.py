@@ -450,13 +450,13 @@ ANALYSIS: Arguments = {
     ),
     "shrink": Argument(
         is_table,
-        "a cg.Shrinkage, or a table of law, prior and moderate",
+        "a cg.Shrinkage, or a table of law, prior and variances",
         "Law and prior of the hierarchical effect sizes, and moderated variances.",
         '`[analysis.shrink]`: `law`, one of `"auto"` (two scales for 30 or more '
         'effects, otherwise normal), `"two_scales"`, `"student_t"`, `"normal"`, '
         '`"spike_and_slab"`; `prior`, the fields of `cg.Prior`, `{mu_sd, tau, '
-        "tau_scale, standardized}`; `moderate`, `true` or `false`: whether the "
-        "variance between predictors is moderated over contrasts.",
+        "tau_scale, standardized}`; `variances`, `true` or `false`: whether "
+        "variances are moderated over 10 or more rows, as limma's are.",
         ("infer", "estimate"),
     ),
 }

@@ -67,7 +67,7 @@ SHRINKAGES = st.builds(
     cg.Shrinkage,
     law=st.sampled_from(LAWS),
     prior=PRIORS,
-    moderate=st.none() | st.booleans(),
+    variances=st.booleans(),
 )
 REST = st.fixed_dictionaries(
     {

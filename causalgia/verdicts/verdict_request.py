@@ -194,15 +194,6 @@ def _check_shrinkage(shrink: Any, kind: str) -> None:
             "sizes",
             argument="shrink",
         )
-    if shrink is not None and shrink.moderate is not None:
-        named = f"moderate={shrink.moderate}"
-        raise EstimateError(
-            f"shrink=cg.Shrinkage({named}) is of the variances between "
-            "predictors, which are estimated already; give cg.estimate(effects, "
-            f"target='next predictor', {named}) without shrink=, or "
-            "cg.analyze(outcomes, ..., target='next predictor', "
-            f"shrink=cg.Shrinkage({named}))"
-        )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
         settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
         settings += [f"prior=cg.{shrink.prior}"] if shrink.prior is not None else []

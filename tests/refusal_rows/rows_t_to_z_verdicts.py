@@ -203,10 +203,10 @@ ROWS = [
         "posterior",
     ),
     Row(
-        "moderation that a verdict cannot follow",
-        lambda: cg.decide(ONE, rope=0, shrink=cg.Shrinkage(moderate=True)),
+        "variances of one row, moderated",
+        lambda: cg.decide(ONE, rope=0, shrink=cg.Shrinkage(variances=True)),
         EstimateError,
-        "moderate",
+        "variances",
     ),
     Row(
         "another law beside a posterior",
