@@ -495,7 +495,7 @@ SCHEMA: tuple[Variable, ...] = (
     *(
         Variable(
             name,
-            ("estimates", "decisions"),
+            ("estimates",),
             _with_models("arm", "task"),
             dtype,
             meaning,
@@ -508,14 +508,9 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate(
         "se_welch",
         "standard error of independent arms, the variance of each moderated by itself",
-        decisions=True,
     ),
-    _estimate("df_welch", "degrees of freedom of se_welch", decisions=True),
-    _estimate(
-        "variance_share",
-        "share of the row's own variance in its moderated one",
-        decisions=True,
-    ),
+    _estimate("df_welch", "degrees of freedom of se_welch"),
+    _estimate("variance_share", "share of the row's own variance in its moderated one"),
     _estimate(
         "leverage",
         "largest share of one cluster in the variance of the ACE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import EstimateError
-from causalgia.estimation.moderated_variances import moderate, moderate_variances
+from causalgia.estimation.moderated_variances import (
+    _dependence,
+    moderate,
+    moderate_variances,
+)
 from causalgia.notes import MODERATION_OFFERED, notes_of
 from causalgia.numerics.moments import transformed, untransformed
 
@@ -168,6 +173,25 @@ def test_correlated_contrasts_lend_each_other_less() -> None:
         effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
         df.append(float(cg.estimate(effects, variances=True)["df"].max()))
     assert df[1] < 6 < 15 < df[0]
+
+
+def test_the_dependence_is_the_mean_squared_correlation_of_all_pairs_less_chance() -> (
+    None
+):
+    rng, n = np.random.default_rng(0), 6
+    ice = rng.normal(size=(n, 5)) + 1.5 * rng.normal(size=(n, 1))
+    ice[:, 3] = 1.0  # does not vary
+    squares = np.mean(
+        [
+            np.corrcoef(ice[:, i], ice[:, j])[0, 1] ** 2
+            for i, j in itertools.combinations((0, 1, 2, 4), 2)
+        ]
+    )
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])})
+    with pytest.warns(cg.errors.DegenerateWarning):
+        found = _dependence(cg.estimate(effects), np.ones((5, 1), dtype=bool))
+    chance = 1 / (n - 1)
+    assert found == pytest.approx((squares - chance) / (1 - chance))
 
 
 def test_a_group_of_one_lends_and_borrows_nothing() -> None:

@@ -335,7 +335,8 @@ def estimate(
         estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
     if variances:
-        estimates = moderate(estimates)
+        marks = exploratory_attrs(estimates.attrs, variances=True)
+        estimates = moderate(estimates).assign_attrs(marks)
     return with_notes(estimates, *filter(None, [note]), *source_notes(given))
 
 

@@ -555,15 +555,21 @@ def _moderation_in_words(effects: xr.Dataset) -> list[str]:
         return []
     df = "infinite" if math.isinf(here.prior_df) else f"{here.prior_df:.3g}"
     arms = (
-        "; of independent arms they are pooled, and each interval holds that of Welch's t "
-        "with the moderated variance of each arm"
-        if "se_welch" in effects
+        "; those of both arms are pooled, and each interval holds that of Welch's t with "
+        "the moderated variance of each arm"
+        if _has_independent_arms(effects)
         else ""
     )
     return [
         f"Variances were moderated over {here.moderated_rows:,} rows by empirical Bayes "
         f"(limma's, {df} prior degrees of freedom){arms}."
     ]
+
+
+def _has_independent_arms(effects: xr.Dataset) -> bool:
+    here = about(effects, None)
+    parallel = here.assignment == "parallel" and here.cluster == "unit"
+    return parallel and not here.covariates
 
 
 def _intervals_in_words(effects: xr.Dataset) -> list[str]:
@@ -585,19 +591,16 @@ def _skewness_in_words(effects: xr.Dataset) -> list[str]:
             "independent arms also by their pooled variance) with the limits of "
             "proportions combined by arm (MOVER), and p is the largest."
         ]
-    if "se_welch" in effects:
+    if _has_independent_arms(effects):
+        second = (
+            "Welch's"
+            if here.moderated_rows
+            else "that by the pooled variance of the arms"
+        )
         of_skewed = [
-            "Each interval is the union of Student's, Welch's and that of Hall's "
-            "transformed t, which allows for skewed effects by the share of the row's own "
-            "variance; p is the largest of the three."
-        ]
-    elif (
-        here.assignment == "parallel" and here.cluster == "unit" and not here.covariates
-    ):
-        of_skewed = [
-            "Each interval is the union of Student's, of that by the pooled variance of "
-            "the arms, and of that of Hall's transformed t, which allows for skewed "
-            "effects; p is the largest of the three."
+            f"Each interval is the union of Student's, of {second}, and of that of Hall's "
+            "transformed t, which allows for skewed effects; p is the largest of the "
+            "three."
         ]
     else:
         of_skewed = [
