@@ -16,12 +16,12 @@ everywhere, a union (`causalgia.estimation.effect_intervals`), of what still is 
   (`causalgia.numerics.moments.transformed`), and Hall's again where units are many. For
   4 to 20 exponential effects this covers .93 to .95, Student's t alone .91 to .93, the
   unmoderated union .91 to .95; of 4 v 4 normal units it costs a quarter of limma's hits,
-  and the whole of Hall's transform would cost three quarters.
+  and the whole of Hall's transform would cost half.
 - For independent arms, Welch's t with the variance of each arm moderated over the rows
   of that arm. limma's t holds if both arms have one variance: where 5 units have three
   times the standard deviation of the 80 they are compared with, it covers .57, and the
   union .95. Where one variance is true the second t costs one hit in fifty. Welch's
-  error moderated as a whole, on Satterthwaite's df, would cost half of them.
+  error moderated as a whole, on Satterthwaite's df, would cost more than half.
 """
 
 from __future__ import annotations
