@@ -19,6 +19,7 @@ from scipy import stats
 from shared_folder import SHARED
 
 import causalgia as cg
+from causalgia.estimation.crossover import next_level
 from validation.checks import Check, Rng
 
 FOLDER = SHARED / "data" / "models"
@@ -62,15 +63,18 @@ def half_width(
     """Return the mean and the half width of the predictive interval of ICE (unit,
     network, contrast).
     """
-    effects = xr.Dataset({"ice": (("unit", "model", "contrast"), ice)})
-    found = cg.estimate(
-        effects.expand_dims(task=["activity"]),
+    if not moderated:
+        found = next_level(ice)
+        return found.ace, stats.t.ppf((1 + CI_PROB) / 2, found.df) * found.se
+    by_task = np.moveaxis(ice, 1, 2)[:, :, None]
+    estimates = cg.estimate(
+        xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_task)}),
         target="next predictor",
-        variances=moderated,
+        variances=True,
         ci_prob=CI_PROB,
     )
     ace, lower, upper = (
-        found[name].to_numpy()[:, 0] for name in ("ace", "lower", "upper")
+        estimates[name].to_numpy()[:, 0] for name in ("ace", "lower", "upper")
     )
     return ace, (upper - lower) / 2
 
