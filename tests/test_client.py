@@ -170,7 +170,6 @@ VERBS: dict[str, Callable[[Any], Any]] = {
     "infer groups": lambda client: cg.infer(
         effects(2),
         family="family",
-        law="normal",
         log_likelihood=True,
         rng=2,
         n_draws=400,
