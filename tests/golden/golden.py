@@ -444,11 +444,9 @@ def two_scales(table, **settings):
     return call(
         door("infer"),
         table,
-        law="two_scales",
         rng=0,
-        log_likelihood=False,
         **settings,
-        may_go=("law", "log_likelihood", "n_draws"),
+        may_go=("n_draws",),
     )
 
 
