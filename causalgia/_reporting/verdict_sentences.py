@@ -179,11 +179,6 @@ def verdict_cautions(decisions: xr.Dataset) -> list[str]:
         _count_note(decisions),
         f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
     ]
-    if about(attrs, None).converged == "no":
-        lines.append(
-            "Caution: the draws have not converged "
-            f"({about(attrs, 'accepted as they are').unconverged})."
-        )
     lines += (
         [f"Without spread: {about(attrs).exact}."] if about(attrs, None).exact else []
     )
