@@ -120,7 +120,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     >>> as_reportable({"posterior": xr.Dataset()})
     Traceback (most recent call last):
     ...
-    causalgia.errors.DataError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
+    causalgia.errors.DataError: a posterior holds draws, ...: cg.decide(posterior, rope=(-0.1, 0.1))
     """
     check_not_draws(estimates)
     estimates = _with_one_contrast_dim(estimates)
@@ -214,9 +214,14 @@ def _check_numbers(estimates: xr.Dataset) -> None:
             )
 
 
-def check_not_draws(given: Any) -> None:
-    """Raise `DataError` for a posterior and for its group of draws, in either
-    generation of ArviZ.
+def is_posterior(given: Any) -> bool:
+    """Return whether it is a posterior, or its group of draws, in either generation of
+    ArviZ.
+
+    Examples
+    --------
+    >>> is_posterior({"posterior": xr.Dataset()}), is_posterior(xr.Dataset())
+    (True, False)
     """
     draws = isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(
         given.dims
@@ -224,10 +229,15 @@ def check_not_draws(given: Any) -> None:
     trees = (
         isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
     )
-    if draws or (trees and "posterior" in given):
+    return draws or (trees and "posterior" in given)
+
+
+def check_not_draws(given: Any) -> None:
+    """Raise `DataError` for a posterior and for its group of draws."""
+    if is_posterior(given):
         raise DataError(
-            "a posterior holds draws, and a report or a figure is of verdicts; decide "
-            "first: cg.decide(posterior, rope=(-0.1, 0.1))"
+            "a posterior holds draws, and this is of verdicts: "
+            "cg.decide(posterior, rope=(-0.1, 0.1))"
         )
 
 
