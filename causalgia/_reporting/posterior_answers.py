@@ -88,20 +88,21 @@ def posterior_parts(
     found = select_tasks(posterior_table(posterior, ""), task, place="report: ")
     raw = {} if isinstance(posterior, xr.Dataset) else _raw(posterior)
     tasks, several = found["task"].to_numpy(), found.sizes["task"] > 1
+    names = found["contrast"].to_numpy()
     cells = []
     for k, t in product(range(found.sizes["contrast"]), range(len(tasks))):
         one = found.isel(contrast=k, task=t)
         if np.isnan(one["ace"]):
             continue
-        at = {"contrast": one["contrast"].item(), "task": tasks[t].item()}
+        at = {"contrast": names[k], "task": tasks[t]}
         shown = {name: float(one[name]) for name in ("ace", "lower", "upper")}
         size, interval = format_effect(shown)
         own = ("", "")
         if raw and not np.isnan(float(raw["ace"].sel(at))):
             own = format_effect({name: float(x.sel(at)) for name, x in raw.items()})
         lfsr = format_p(float(one["lfsr"])) if "lfsr" in one else ""
-        name = str(at["contrast"])
-        line = [name, str(at["task"]) if several else "", *own, size, interval, lfsr]
+        where = [str(names[k]), str(tasks[t]) if several else ""]
+        line = [*where, *own, size, interval, lfsr]
         cells.append((abs(shown["ace"]), line))
     if order == "size":
         cells.sort(key=lambda cell: -cell[0])
