@@ -212,7 +212,6 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     context: dict[str, Any] = {
         "version": causalgia.__version__,
         "title": _title(result, parts),
-        "convergence": _computed(result),
         "provenance": _provenance(result.attrs),
         "long_provenance": [
             (name, _cut(str(value), _VALUE_LETTERS))
@@ -231,11 +230,6 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     return context | _checks(
         parts.refutations if parts.refutations is not None or not of_checks else result,
         result,
-        [
-            line
-            for line in context["convergence"]
-            if line.startswith("Not converged") and has_effects
-        ],
         sentences_of_page,
     )
 
@@ -694,13 +688,12 @@ _NO_TABLE: dict[str, Any] = {
 def _checks(
     refutations: xr.Dataset | None,
     result: xr.Dataset,
-    doubts: list[str],
     sentences_of_page: Sequence[str],
 ) -> dict[str, Any]:
     """Return the checks as rows, the failed ones first, and what else speaks against
     the finding, without what the page has said.
     """
-    doubts = list(doubts)
+    doubts = []
     if caution := str(about(result, None).caution or ""):
         line = f"Caution: {_cut(caution)}."
         doubts += [line] if line not in " ".join(sentences_of_page) else []
@@ -771,16 +764,6 @@ def _short(value: Any) -> str:
             f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else ""
         )
     return str(value)
-
-
-def _computed(result: xr.Dataset) -> list[str]:
-    """Return how the numbers were computed."""
-    if "ace" not in result:
-        return []
-    return [
-        "Estimates have a closed form; nothing was sampled, so there is no chain to "
-        "converge."
-    ]
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
