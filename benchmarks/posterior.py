@@ -40,7 +40,7 @@ from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 
 DRAWS = 4_000
-PRIOR = Prior(mu_sd=2, tau="half_normal", tau_scale=1, standardized=False)
+PRIOR = Prior(mu_sd=2, tau_scale=1, standardized=False)
 
 
 SCALES = np.array([0.05, 0.5, 2.0])  # no spike: NUTS cannot draw one

@@ -21,7 +21,7 @@ from validation.draws import Rng
 from validation.multiplicity import each
 
 Trials = Callable[[Rng, int], np.ndarray]
-PRIOR = Prior(mu_sd=1, tau="half_normal", tau_scale=1, standardized=False)
+PRIOR = Prior(mu_sd=1, tau_scale=1, standardized=False)
 RANKED = 99
 K = 8
 

@@ -493,9 +493,7 @@ def _calibration_table(
         )
     )
     random = bool(truths) and known is None
-    decided, why_not = verdict_rows(
-        [result.decisions for result in results], truth, random=random
-    )
+    decided, why_not = verdict_rows([result.decisions for result in results], truth)
     rows += decided
     lacking += why_not
     more, why = (

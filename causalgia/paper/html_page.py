@@ -212,6 +212,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     context: dict[str, Any] = {
         "version": causalgia.__version__,
         "title": _title(result, parts),
+        "convergence": _computed(result),
         "provenance": _provenance(result.attrs),
         "long_provenance": [
             (name, _cut(str(value), _VALUE_LETTERS))
@@ -693,7 +694,7 @@ def _checks(
     """Return the checks as rows, the failed ones first, and what else speaks against
     the finding, without what the page has said.
     """
-    doubts = []
+    doubts: list[str] = []
     if caution := str(about(result, None).caution or ""):
         line = f"Caution: {_cut(caution)}."
         doubts += [line] if line not in " ".join(sentences_of_page) else []
@@ -764,6 +765,16 @@ def _short(value: Any) -> str:
             f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else ""
         )
     return str(value)
+
+
+def _computed(result: xr.Dataset) -> list[str]:
+    """Return how the numbers were computed."""
+    if "ace" not in result:
+        return []
+    return [
+        "Estimates have a closed form; nothing was sampled, so there is no chain to "
+        "converge."
+    ]
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:

@@ -91,9 +91,10 @@ def infer(
         retrainings of the predictor.
     prior
         What is known of the effects beforehand, such as from an earlier library: the
-        law is then one normal scale with this prior. None: two scales; one normal scale
-        in a task with fewer than ten effects, and for a known covariance of more than
-        one factor.
+        law is then one normal scale with this prior. None: two scales; in a task with
+        fewer than ten effects, and for a known covariance of more than one factor, one
+        normal scale about a flat center, ``tau`` half-normal with scale five median
+        standard errors.
     covariates
         Numeric coordinates on contrast, such as position or dose; they are centered.
     exchangeable
@@ -199,7 +200,8 @@ def infer(
         + _few_df_note(table)
         + _growing_errors_note(table, families)
     )
-    _check_magnitude(table, families)
+    if prior is not None:
+        _check_magnitude(table, families)
     coords = result_coordinates(table, names_of_x)
     draws = MergedDraws(families, coords)
     tasks = table["task"].to_numpy()
@@ -216,9 +218,7 @@ def infer(
     attrs = attributes(
         law=", ".join(dict.fromkeys(family.law for family in families)),
         prior="" if prior is None else json.dumps(asdict(prior)),
-        prior_unit=""
-        if prior is None and all(family.law == "two_scales" for family in families)
-        else prior_unit_label(table, prior or Prior()),
+        prior_unit=prior_unit_label(table, prior),
         sigma=", ".join(
             dict.fromkeys(sigma_label(family.noise) for family in families)
         ),
@@ -243,7 +243,7 @@ def _law_note(
     named = first_of([str(tasks[q.task]) for q in few], 5) if few else ""
     notes = [
         f"fewer than {LEAST_TO_SHRINK} effects do not show their law: one normal scale "
-        f"with the prior {Prior()} stands for it in {named}"
+        f"stands for it in {named}"
     ]
     return (notes if few else []) + (
         ["one normal scale was fitted, since a known covariance has several factors"]
@@ -333,8 +333,6 @@ def _check_magnitude(table: xr.Dataset, families: list[FamilyData]) -> None:
     the two alone decides.
     """
     for family in families:
-        if family.law == "two_scales" and family.by_predictor is None:
-            continue  # priors in units of the standard errors
         scale, se = family.prior.tau_scale, float(np.sqrt(family.noise.marginal.max()))
         if not _LEAST_RATIO < se / scale < _MOST_RATIO:
             task = table["task"].to_numpy()[family.task]

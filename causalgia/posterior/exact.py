@@ -49,10 +49,6 @@ class Draws:
     """Coefficients of the covariates, (n, q); q = 0 where there are none."""
     law: dict[str, Array] = field(default_factory=dict)
     """Parameters of the law of effects other than tau, by name, (n,) each."""
-    slab: Array | None = None
-    """Effects given that they are not exactly 0, each by itself, (n, K), under a law
-    with an atom; None without one.
-    """
     log_likelihood: Callable[[], Array] | None = None
     """Computes the log density of each estimate given the shared parameters of each
     draw, (n, K). None where the law is not drawn.
@@ -79,8 +75,8 @@ class Nodes:
 class Exact:
     """The posterior of K effects of one task and family: exact moments, and a sampler.
 
-    Everything is in the unit of the effects. ``lfsr`` is P(delta = 0) + min(P(delta <
-    0), P(delta > 0)), and ``lfdr`` is P(delta = 0): 0 under a continuous prior.
+    Everything is in the unit of the effects. ``lfsr`` is min(P(delta < 0), P(delta >
+    0)).
     """
 
     mean: Array
@@ -89,8 +85,6 @@ class Exact:
     """Posterior sd of each effect, (K,)."""
     lfsr: Array
     """Local false sign rate, (K,)."""
-    lfdr: Array
-    """Posterior probability that the effect is 0, (K,)."""
     shrinkage: Array
     """Shrinkage factor from the estimate towards the center, (K,):
     ``E[s^2 / (tau^2 + s^2)]`` over the posterior of tau under a normal law; 0 leaves
@@ -103,8 +97,7 @@ class Exact:
     prior.
     """
     below: Callable[[Array], Array]
-    """P(delta_k <= x_k) for x of shape (K,); discontinuous where an effect may be
-    exactly 0.
+    """P(delta_k <= x_k) for x of shape (K,).
     """
     sample: Callable[[int, np.random.Generator], Draws]
     """Independent draws from the joint posterior."""
@@ -126,7 +119,7 @@ class Exact:
         normal score.
 
         Secants on the probit scale, on which `below` is nearly straight, kept inside of
-        a bracket; an atom at 0 is a bracket that closes.
+        a bracket.
 
         Raises
         ------
@@ -159,7 +152,7 @@ class Exact:
             ahead = x + (goal - score) / slope
             inside = (ahead > lower) & (ahead < upper)
             x = np.where(near, x, np.where(inside, ahead, lower + (upper - lower) / 2))
-        return np.where((lower <= 0) & (upper >= 0) & (self.lfdr > 0) & ~near, 0.0, x)
+        return x
 
 
 def _probit(mass: Array) -> Array:

@@ -52,6 +52,8 @@ _OF_RESULT = (
     ),
     *("effect", "effect_model", "se", "se_model", "se_estimated", "prior_unit"),
 )
+_LEARNED = Prior(mu_sd=np.inf, standardized=False)
+"""Of one scale where none is given, in units of the median standard error."""
 _EFFECTS_EACH = 10  # effects for each coefficient of the center
 _LOADING_ROUNDING = 1e-8
 _DIMS_OF_VARIABLE = {
@@ -154,8 +156,8 @@ def family_data(
         Shape ``(K, q)``, over all contrasts.
     prior
         As given by the user; scaled by the sd of the control arm where that is known
-        and the prior is standardized. None: two scales have priors in units of the
-        median standard error.
+        and the prior is standardized. None: in units of the median standard error, one
+        scale is half-normal with scale 5 about a flat center.
 
     Raises
     ------
@@ -181,9 +183,8 @@ def family_data(
             if "model" in estimates["ace"].dims:
                 each = estimates["ace"].isel(contrast=rows, task=t)
                 by_predictor = each.transpose("contrast", "model").to_numpy()
-            own = learned and by_predictor is None
-            given = Prior() if prior is None else prior
-            unit = median_se(noise) if own else _prior_unit(part, j, given)
+            given = _LEARNED if prior is None else prior
+            unit = median_se(noise) if prior is None else _prior_unit(part, j, prior)
             families.append(
                 FamilyData(
                     task=t,
@@ -225,8 +226,10 @@ def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
     return prior.standardized and "control_sd" in estimates
 
 
-def prior_unit_label(estimates: xr.Dataset, prior: Prior) -> str:
+def prior_unit_label(estimates: xr.Dataset, prior: Prior | None) -> str:
     """Return the name of the unit of a prior."""
+    if prior is None:
+        return "median standard error"
     return (
         "sd of the control arm"
         if is_standardized(estimates, prior)

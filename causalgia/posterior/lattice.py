@@ -254,7 +254,8 @@ starting states for points nearby.
 _NO_COEFFICIENTS = np.zeros(0)
 _MATTERS = 5.5  # nats below the highest cell; lower cells are not cut
 _DROP = 14.0
-_BEND = 0.7  # h^2 / sd^2 of a normal density
+# of a normal density h^2 / sd^2, and the rise over a cell where it is appreciable
+_BEND, _RISE = 0.7, 6.0
 _CUTTING_ROUNDS = 60
 _MOST_CELLS = 20_000
 
@@ -312,7 +313,7 @@ def adaptive_cells(
     density, wherever its mass is appreciable.
 
     A cell is cut along an axis where the second derivative times the square of its size
-    is above .7, and its mass (or an upper bound by its slope) is within exp(-5.5) of
+    is above .7, or the rise over it above 6, and its mass (or an upper bound by its slope) is within exp(-5.5) of
     the largest. Integrals are by the midpoint rule.
 
     Parameters
@@ -414,7 +415,9 @@ def _refine_cells(
         points, sizes, height, slope, bend, state = table
         bound, best = _bounds(height, slope, sizes)
         live = bound > best - _DROP
-        rough = np.abs(bend) * sizes**2 / _BEND
+        rough = np.maximum(
+            np.abs(bend) * sizes**2 / _BEND, np.abs(slope) * sizes / _RISE
+        )
         cut = live & (bound > best - _MATTERS) & (rough.max(axis=1) > most)
         if not cut.any():
             log_mass = height + np.log(sizes).sum(axis=1)

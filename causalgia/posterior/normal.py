@@ -449,7 +449,6 @@ def normal(
         mean=unit * mean,
         sd=unit * sd,
         lfsr=lfsr,
-        lfdr=np.zeros(len(model.effect)),
         shrinkage=shrinkage,
         nodes=Nodes(
             tau.weight, unit * tau.value, unit * fit.mean, unit * coefficient_sd

@@ -140,10 +140,6 @@ class EffectSummary:
     """P(effect > 0), (K,)."""
     zero: Array
     """P(effect = 0), (K,)."""
-    shrinkage: Array
-    """Shrinkage factor towards the location, (K,): ``E[s^2 / (s^2 + v)]``, s the
-    standard error.
-    """
 
 
 def log_component_densities(
@@ -156,13 +152,8 @@ def log_component_densities(
     return np.asarray(constant - 0.5 * (residual / np.sqrt(total.T)).T ** 2)
 
 
-def effect_summary(
-    node: Node, noise: Array, marginal: Array | None = None
-) -> EffectSummary:
-    """Return the posterior of the effects at a node; noise variances are (K,).
-
-    Marginal variances, (K,), are for the shrinkage where factors add to the noise.
-    """
+def effect_summary(node: Node, noise: Array) -> EffectSummary:
+    """Return the posterior of the effects at a node; noise variances are (K,)."""
     mean, sd, weight = posterior_normals(node, noise)
     average = (weight * mean).sum(axis=1)
     spread = (weight * (sd**2 + (mean - average[:, None]) ** 2)).sum(axis=1)
@@ -175,11 +166,7 @@ def effect_summary(
     above = (weight * np.where(at_zero, 0.0, np.where(mean > 0, 1 - minor, minor))).sum(
         axis=1
     )
-    whole = (noise if marginal is None else marginal)[:, None]
-    shrinkage = (weight * (whole / (whole + node.components.variance))).sum(axis=1)
-    return EffectSummary(
-        average, spread, below, above, (weight * at_zero).sum(axis=1), shrinkage
-    )
+    return EffectSummary(average, spread, below, above, (weight * at_zero).sum(axis=1))
 
 
 def posterior_normals(node: Node, noise: Array) -> tuple[Array, Array, Array]:

@@ -93,7 +93,7 @@ def two_scales(
     Exact
         In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect
         about its center, ``sqrt(w tau1^2 + (1 - w) tau2^2)``; draws carry
-        ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``. ``lfdr`` is 0.
+        ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``.
         ``shrinkage`` is ``E[s^2 / (s^2 + tau_j^2)]``, j the scale of the effect.
 
     Raises
@@ -223,7 +223,9 @@ class _TwoScalePosterior:
         points take the place of the normal density; across it the normal one remains.
         """
         model = self.model
-        value, root, weight, narrow, wide, share = _thinned(self._laplace, _MOST_LAPLACE)
+        value, root, weight, narrow, wide, share = _thinned(
+            self._laplace, _MOST_LAPLACE
+        )
         toward = np.einsum("j,njh->nh", model.shared.columns.mean(axis=0), root)
         toward /= np.sqrt((toward**2).sum(axis=1))[:, None]
         step = np.einsum("njh,nh->nj", root, toward)
@@ -384,7 +386,6 @@ def _two_scales_posterior(
         mean=unit * mean,
         sd=unit * np.sqrt(square),
         lfsr=np.minimum(under, over),
-        lfdr=zero,
         shrinkage=shrinkage,
         nodes=_two_scales_nodes(posterior, unit),
         log_evidence=float(log_evidence),

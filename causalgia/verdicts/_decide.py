@@ -20,7 +20,7 @@ from causalgia.estimation.effect_intervals import (
     independent_draws,
     missed_share_of,
 )
-from causalgia.estimation.request import check_cluster_name
+from causalgia.estimation.request import check_cluster_name, is_below_floor
 from causalgia.multiplicity.families import estimates_of, row_families
 from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
@@ -253,6 +253,10 @@ def decide_posterior(tree: Any, request: Request) -> xr.Dataset:
     out = decide_estimates(effects, replace(request, shrink=None))
     if about(effects, None).predictors:  # units do not make them agree
         out["more_units"] = xr.full_like(out["more_units"], -1)
+    if "floor" in effects:  # no number of units distinguishes it from 0
+        below = is_below_floor(effects)
+        columns["lfsr"] = np.where(below, 1.0, columns["lfsr"])
+        out["below_floor"] = (("contrast", "task"), below)
     return out.assign(
         {name: (("contrast", "task"), values) for name, values in columns.items()}
     )

@@ -70,6 +70,11 @@ def effects_of_posterior(
     known = known.drop_vars(["se_estimated", "se_model"], errors="ignore")
     for dim, labels in names.items():
         own = known.get_index(dim)
+        if dim not in known.coords and len(own) == labels.size:  # in the same order
+            known = known.assign_coords({dim: labels})
+            continue
+        if not (own.is_unique and labels.to_index().is_unique):
+            raise EstimateError(f"the posterior has two effects of one {dim}")
         if absent := [label for label in labels.to_numpy() if label not in own]:
             raise EstimateError(
                 f"the estimates in the posterior lack {dim} {absent[0]}"

@@ -21,7 +21,6 @@ from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.types import Array, Mask
-from causalgia.workers import mapped
 
 COLUMNS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 LABEL = "exchangeable"
@@ -86,6 +85,7 @@ def shrink_effects(
             "on request: shrink=cg.Shrinkage(all_rows=True)"
         ]
     from causalgia.posterior.labeled_data import family_data
+    from causalgia.workers import mapped
 
     prior = shrink.prior if isinstance(shrink.prior, Prior) else None
     columns = {name: np.full(rows.shape, np.nan) for name in COLUMNS}
