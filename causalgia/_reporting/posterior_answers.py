@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import ndtri
 
 from causalgia._reporting._trial_report import in_one_line
 from causalgia._reporting.answer_sentences import cut
@@ -58,6 +59,9 @@ def posterior_table(posterior: Any, takes: str) -> xr.Dataset:
         "lower": ends.isel(quantile=0, drop=True),
         "upper": ends.isel(quantile=1, drop=True),
     }
+    above = (draws > 0).mean(("chain", "draw"))
+    wrong = xr.where(above > 0.5, 1 - above, above)  # 0 where no draw says so
+    columns["lfsr"] = wrong.where(columns["ace"].notnull())
     exact = groups.get("moments", xr.Dataset())
     known = {"mean": "ace", "sd": "posterior_sd", "lfsr": "lfsr"}
     columns |= {
@@ -138,6 +142,9 @@ def _raw(posterior: Any) -> dict[str, xr.DataArray]:
     found, moments = {"ace": effect}, groups.get("moments", xr.Dataset())
     if "lower_unshrunken" in moments:
         found |= {side: moments[f"{side}_unshrunken"] for side in ("lower", "upper")}
+    elif "se" in (data := groups.get("constant_data", xr.Dataset())):
+        half = ndtri((1 + POSTERIOR_LEVEL) / 2) * data["se"]
+        found |= {"lower": effect - half, "upper": effect + half}
     if "task" not in effect.dims:
         found = {name: x.expand_dims(task=["effect"]) for name, x in found.items()}
     return found
