@@ -11,7 +11,6 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
@@ -21,6 +20,7 @@ import causalgia as cg
 
 FOLDER = Path(__file__).parent / "pictures"
 PAGES = {
+    "ten_minutes/statistician": ("axes = cg.plot.forest",),
     "tutorial": ("cg.plot.forest",),
     "howto/many_tasks": ("axes = cg.plot.forest",),
     "howto/maps_and_trials": ("cg.plot.average_logo",),
@@ -134,36 +134,6 @@ def stacked(picture: Path) -> Image.Image:
     return tall.crop((0, 0, across, top - gap))
 
 
-def screen(decisions: Any) -> plt.Figure:
-    """Return the picture of sixty k-mers: raw and shrunken effects, by verdict."""
-    table = cg.tidy(decisions).sort_values("estimate", ignore_index=True)
-    figure, axes = plt.subplots(figsize=(10, 3.4), layout="constrained")
-    axes.axhspan(-0.2, 0.2, color="#eceae4", label="negligible")
-    colors = {
-        "increases": "#b5502b", "decreases": "#2c5fa8", "negligible": "#7a8a7a",
-        "undecided": "#bbbbbb",
-    }  # fmt: skip
-    axes.vlines(table.index, table["conf_low"], table["conf_high"], color="#d5d2ca")
-    axes.plot(
-        table.index, table["estimate"], "o", mfc="white", mec="#999999", label="raw"
-    )
-    for verdict, rows in table.groupby("verdict"):
-        axes.plot(rows.index, rows["shrunken"], "o", ms=5, color=colors[verdict],
-                  label=f"shrunken, {verdict}")  # fmt: skip
-    for i, row in table[table["verdict"] == "increases"].iterrows():
-        below = i % 2  # neighbors of like size do not cover each other's names
-        axes.annotate(row["term"], (i, row["shrunken"]), (-7, -13 if below else 5), size=8, ha="right",
-                      textcoords="offset points")  # fmt: skip
-    axes.set(xlabel="sixty k-mers", ylabel="effect (log intensity)", xticks=[])
-    axes.set_yscale("symlog", linthresh=0.2, linscale=2)
-    axes.set(yticks=[-0.2, -0.1, 0, 0.1, 0.2, 0.5, 1, 2, 4], ylim=(-0.26, 5))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
 def of_page(page: str) -> dict[str, plt.Figure]:
     """Return the pictures that the examples of a page draw, by the names of their files."""
     text = (FOLDER.parent / f"{page}.md").read_text(encoding="utf-8")
@@ -199,7 +169,7 @@ def main(pages: list[str]) -> None:
 
 
 def of_readme() -> None:
-    """Draw both of README."""
+    """Draw the trial of README, wide and narrow."""
     peaks = cg.Uniform(length=200).sample(100, rng=1)["sequence"]
     arms = {
         "placebo": cg.Placebo("AGATAAG", at=96),
@@ -212,18 +182,6 @@ def of_readme() -> None:
     words = ["".join("ACGT"[i] for i in row) for row in few]
     trial(estimates, words).savefig(FOLDER / "trial.png")
     stacked(FOLDER / "trial.png").save(FOLDER / "trial_stacked.png", optimize=True)
-    rng = np.random.default_rng(1)
-    words = ["TGCATG", *map("".join, rng.choice(list("ACGT"), (59, 6)))]
-    asked = cg.Design(
-        null=cg.Uniform(length=41),
-        arms={"none": cg.Untreated()} | {word: cg.Embed(word, at=18) for word in words},
-        n_units=400,
-    )
-    answers = cg.run(asked, cg.zoo.load("rbfox1_like", member=0), rng=0)
-    effects = cg.estimate(cg.contrast(answers, control="none"))
-    decisions = cg.decide(cg.infer(effects, rng=0), rope=(-0.2, 0.2))
-    print(cg.report(decisions))
-    screen(decisions).savefig(FOLDER / "screen.png")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def written_out(text: str, home: str) -> str:
     Examples
     --------
     >>> written_out("Error | None", "causalgia.verdicts._decide")
-    "{'fdr', 'fwer', 'each', 'posterior'} | None"
+    "{'fdr', 'fwer', 'each'} | None"
     >>> written_out("Design | Tokens", "causalgia.design.null_model")
     'Design | NDArray[np.uint8]'
     """

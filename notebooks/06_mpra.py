@@ -229,9 +229,7 @@ except cg.errors.CausalgiaError as error:
 # %%
 line = agreement.isel(contrast=0).sel(line="errors_and_scatter")
 slope, tau = line["slope"].item(), line["tau"].sel(side="measured").item()
-prior = cg.Prior(
-    mu_sd=1.0, tau_scale=tau / slope, standardized=False
-)
+prior = cg.Prior(mu_sd=1.0, tau_scale=tau / slope, standardized=False)
 
 site = cg.Embed("AGATAAG", at=96)
 next_design = cg.Design(
@@ -249,7 +247,7 @@ next_design = cg.Design(
 next_virtual = cg.contrast(cg.run(next_design, predictor, rng=11, progress=False))
 estimates = cg.estimate(next_virtual)
 verdicts = cg.decide(estimates, rope=(-0.2 / slope, 0.2 / slope))["verdict"]
-posterior = cg.infer(estimates, prior=prior, law="normal", rng=1)["posterior"]
+posterior = cg.infer(estimates, prior=prior, rng=1)["posterior"]
 sizes = slope * posterior["ace"].quantile([0.5, 0.025, 0.975], dim=("chain", "draw"))
 for arm in verdicts["contrast"].to_numpy():
     expected, lower, upper = sizes.sel(contrast=arm).to_numpy().ravel()

@@ -57,6 +57,19 @@ def test_an_answer_and_a_check_are_reported(outcomes):
     assert cg.report(check) == str(check)
 
 
+def test_a_posterior_and_the_spread_of_effects_are_reported(outcomes):
+    table = cg.from_effects(np.linspace(-1, 2, 14), se=np.full(14, 0.3))
+    tree = cg.infer(table, n_draws=400, rng=0)
+    lines = str(cg.report(tree, rows="all")).splitlines()
+    assert len([line for line in lines if line[:1].isdigit()]) == 14
+    tau = tree["posterior"]["tau"].quantile([0.5, 0.025, 0.975]).values
+    assert f"sd of {tau[0]:.2f} [{tau[1]:.2f}, {tau[2]:.2f}]" in lines[0]
+    for alone in (tree["posterior"], tree["posterior"].to_dataset()):
+        assert "credible" in cg.report(alone)
+    spread = cg.verdicts.heterogeneity(cg.contrast(outcomes, control="untreated"))
+    assert "GATA1" in cg.report(spread, task="K562")
+
+
 def test_columns_give_way_before_names_take_a_line_of_their_own():
     header = ["contrast", "ACE", "95 % interval", "verdict", "q", "shrunken"]
     line = ["GATA1, core broken", "1.4", "[1.3, 1.5]", "increases", "<1e-4", "1.39"]

@@ -125,7 +125,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     >>> as_reportable({"posterior": xr.Dataset()})
     Traceback (most recent call last):
     ...
-    causalgia.errors.DataError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
+    causalgia.errors.DataError: a posterior holds draws, ...: cg.decide(posterior, rope=(-0.1, 0.1))
     """
     check_not_draws(estimates)
     estimates = _with_one_contrast_dim(estimates)
@@ -219,17 +219,6 @@ def _check_numbers(estimates: xr.Dataset) -> None:
             )
 
 
-def check_not_draws(given: Any) -> None:
-    """Raise `DataError` for a posterior and for its group of draws, in either
-    generation of ArviZ.
-    """
-    if is_posterior(given):
-        raise DataError(
-            "a posterior holds draws, and a figure is of verdicts; decide first: "
-            "cg.decide(posterior, rope=(-0.1, 0.1))"
-        )
-
-
 def is_posterior(given: object) -> bool:
     """Return whether this is a posterior, or its group of draws.
 
@@ -244,6 +233,15 @@ def is_posterior(given: object) -> bool:
         isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
     )
     return trees and "posterior" in given  # type: ignore[operator]  # each is a mapping
+
+
+def check_not_draws(given: Any) -> None:
+    """Raise `DataError` for a posterior and for its group of draws."""
+    if is_posterior(given):
+        raise DataError(
+            "a posterior holds draws, and this is of verdicts: "
+            "cg.decide(posterior, rope=(-0.1, 0.1))"
+        )
 
 
 def readable(given: Any) -> Any:

@@ -293,7 +293,7 @@ def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_text(folder / "decisions.nc", "")
-    >>> remove_outdated(folder, "decisions.nc", "posterior.nc")
+    >>> remove_outdated(folder, "decisions.nc", "effects.tsv")
     Removed decisions.nc: not of these results.
     """
     found = [name for name in names if (folder / name).exists()]

@@ -17,7 +17,12 @@ from causalgia._reporting import Rows, curve_report, trial_report
 from causalgia._reporting._trial_report import count_clause
 from causalgia._reporting.agreement_answers import OF_AGREEMENT, agreement_parts
 from causalgia._reporting.answers import ReportText
-from causalgia._reporting.effect_rows import as_reportable, readable
+from causalgia._reporting.effect_rows import as_reportable, is_posterior, readable
+from causalgia._reporting.posterior_answers import (
+    is_spread,
+    posterior_parts,
+    spread_parts,
+)
 from causalgia._reporting.refutation_answers import refutation_parts
 from causalgia._reporting.short_answers import every_row
 from causalgia._reporting.size_answers import is_size, size_report
@@ -61,9 +66,9 @@ _ON_REQUEST = ("arms", "sentences", "notes")
 
 _TAKES = (
     "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), "
-    "estimates (cg.estimate, cg.from_effects), decisions (cg.decide) and "
-    "results of cg.mpra (library, read_counts, filter, quality, fit, concordance, "
-    "power)"
+    "estimates (cg.estimate, cg.from_effects), decisions (cg.decide), a posterior "
+    "(cg.infer), cg.verdicts.heterogeneity and results of cg.mpra (library, "
+    "read_counts, filter, quality, fit, concordance, power)"
 )
 _INSTEAD = {
     "Design": "run it first: outcomes = cg.run(design, predictor, rng=0)",
@@ -136,7 +141,7 @@ def report(
     refutations: xr.Dataset | None = None,
 ) -> ReportText | Path:
     """Report a result as text or as a page: of a trial (outcomes, estimates,
-    decisions), or of the bench.
+    decisions, a posterior), or of the bench.
 
     Outcomes are described by population, units, arms in do-notation, predictor and
     analysis. Estimates and decisions have the answer in one to three sentences, a table
@@ -144,7 +149,8 @@ def report(
     ones; fixed placebos in one line), and at most three lines under it: what the
     effects are, how verdicts were reached, what a reader has to know of these rows. A
     profile has a line for each curve: where its band excludes no effect, the largest
-    change, the total.
+    change, the total. A posterior has the sd of true effects, with its interval, and a
+    line for each effect: raw, shrunken, lfsr.
 
     Parameters
     ----------
@@ -154,8 +160,9 @@ def report(
 
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from
         `causalgia.estimate`; decisions from
-        `causalgia.decide`; from `causalgia.tipping_point`; or from `causalgia.refute`:
-        a line for each check, with its reason and cure.
+        `causalgia.decide`; a posterior of `causalgia.infer`; the spread of individual
+        effects, of `causalgia.verdicts.heterogeneity`; from `causalgia.tipping_point`;
+        or from `causalgia.refute`: a line for each check, with its reason and cure.
         The `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`
         and `causalgia.check` return, and `causalgia.experiments.agreement` of null
         models. Outcomes, effects and verdicts of which one task, contrast, arm or unit
@@ -201,8 +208,8 @@ def report(
     Raises
     ------
     DataError
-        If it is anything else, `path` has another ending or cannot be written, a part of a page is given
-        without `path`, or `rows` with it.
+        If it is anything else, `path` has another ending or cannot be written, a part
+        of a page is given without `path`, or `rows` with it.
     EstimateError
         If there is no such task.
 
@@ -234,7 +241,7 @@ def report(
     >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
-    dataset = readable(dataset)
+    dataset = dataset if is_posterior(dataset) else readable(dataset)
     requested = [
         name
         for name, wanted in (("arms", arms), ("sentences", sentences), ("notes", notes))
@@ -316,6 +323,20 @@ def _text(
     if name is None and is_size(dataset):
         _check_no_task(task, "this is a plan")
         return size_report(dataset, rows=rows)
+    if name is None and (is_posterior(dataset) or is_spread(dataset)):
+        asked: dict[str, Any] = {
+            "task": task,
+            "every_row": every_row(rows),
+            "requested": requested_parts(
+                **{k: more.get(k, False) for k in _ON_REQUEST}
+            ),
+        }
+        parts = (
+            spread_parts(dataset, **asked)
+            if is_spread(dataset)
+            else posterior_parts(dataset, order=more.get("order", "size"), **asked)
+        )
+        return ReportText(parts.text(), parts.html())
     if name is None:
         _check_reportable(dataset)
         dataset = _with_selected_outcomes(dataset)

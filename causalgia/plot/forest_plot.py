@@ -562,10 +562,8 @@ def _draw_shrunken(
     low, high = np.clip(lower, *edge), np.clip(upper, *edge)
     y = np.array([places[row["contrast"]] for row in beside]) - 0.22
     axes.hlines(y, low, high, colors=GRAY, lw=0.7, alpha=0.6, zorder=3)
-    size = 9 if len(places) <= _ROOMY else 4
-    axes.scatter(
-        x, y, s=size, color=GRAY, alpha=0.6, lw=0, zorder=3.5, label="shrunken"
-    )
+    size = 9 if len(places) <= _ROOMY else 7
+    axes.scatter(x, y, s=size, color=GRAY, lw=0, zorder=3.5, label="shrunken")
 
 
 def _draw_placebos(

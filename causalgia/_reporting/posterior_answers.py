@@ -1,0 +1,263 @@
+"""A posterior of effects, and the spread of individual effects, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.special import ndtri
+
+from causalgia._reporting._trial_report import in_one_line
+from causalgia._reporting.answer_sentences import cut
+from causalgia._reporting.answers import AnswerParts
+from causalgia._reporting.short_answers import short_answer
+from causalgia._reporting.table_formats import (
+    format_effect,
+    format_p,
+    format_share,
+    percent,
+)
+from causalgia.attributes import about, attributes
+from causalgia.effect_table import select_tasks
+from causalgia.errors import DataError, type_in_words
+from causalgia.notes import notes_of
+
+POSTERIOR_LEVEL = 0.95
+_LAWS = {"two_scales": "two normal scales", "normal": "one normal scale"}
+_TASKS_IN_ANSWER = 3
+
+
+def posterior_table(posterior: Any, takes: str) -> xr.Dataset:
+    """Return a posterior as a table: mean, standard deviation, equal-tailed interval,
+    and its moments.
+
+    Raises
+    ------
+    DataError
+        If it is something else; `takes` is the sentence on what is taken.
+    """
+    from causalgia.posterior.posterior_tree import tree_datasets, tree_group
+
+    groups = {"posterior": posterior} if isinstance(posterior, xr.Dataset) else None
+    if groups is None:
+        if not (
+            isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")
+        ):
+            raise DataError(f"{takes}, and this is {type_in_words(posterior)}")
+        groups = tree_datasets(posterior)
+    draws = tree_group(groups, "posterior", "ace")["ace"]
+    if "task" not in draws.dims:
+        draws = draws.expand_dims(task=["effect"], axis=-1)
+    tail = (1 - POSTERIOR_LEVEL) / 2
+    ends = draws.quantile([tail, 1 - tail], dim=("chain", "draw"))
+    columns = {
+        "ace": draws.mean(("chain", "draw")),
+        "posterior_sd": draws.std(("chain", "draw"), ddof=1),
+        "lower": ends.isel(quantile=0, drop=True),
+        "upper": ends.isel(quantile=1, drop=True),
+    }
+    above = (draws > 0).mean(("chain", "draw"))
+    wrong = above.where(above <= 0.5, 1 - above)  # 0 where no draw says so
+    columns["lfsr"] = wrong.where(columns["ace"].notnull())
+    exact = groups.get("moments", xr.Dataset())
+    known = {"mean": "ace", "sd": "posterior_sd", "lfsr": "lfsr"}
+    columns |= {
+        new: exact[old]
+        for old, new in known.items()
+        if old in exact and exact[old].dims == columns["ace"].dims
+    }
+    attrs = {
+        **groups["posterior"].attrs,
+        **attributes(ci_prob=POSTERIOR_LEVEL, evidence="posterior"),
+    }
+    return xr.Dataset(columns, attrs=attrs)
+
+
+def posterior_parts(
+    posterior: Any,
+    *,
+    task: str | Sequence[str] | None = None,
+    order: str = "size",
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+) -> AnswerParts:
+    """Return the parts of the report of a posterior: how far true effects differ, and a
+    line for each effect, raw beside shrunken, the largest first.
+    """
+    if isinstance(posterior, xr.DataTree) and "ace" in posterior:  # the group alone
+        posterior = posterior.to_dataset()
+    found = select_tasks(posterior_table(posterior, ""), task, place="report: ")
+    raw = {} if isinstance(posterior, xr.Dataset) else _raw(posterior)
+    tasks, several = found["task"].to_numpy(), found.sizes["task"] > 1
+    names = found["contrast"].to_numpy()
+    cells = []
+    for k, t in product(range(found.sizes["contrast"]), range(len(tasks))):
+        one = found.isel(contrast=k, task=t)
+        if np.isnan(one["ace"]):
+            continue
+        at = {"contrast": names[k], "task": tasks[t]}
+        shown = {name: float(one[name]) for name in ("ace", "lower", "upper")}
+        size, interval = format_effect(shown)
+        own = ("", "")
+        if raw and not np.isnan(float(raw["ace"].sel(at))):
+            own = format_effect({name: float(x.sel(at)) for name, x in raw.items()})
+        lfsr = format_p(float(one["lfsr"])) if "lfsr" in one else ""
+        where = [str(names[k]), str(tasks[t]) if several else ""]
+        line = [*where, *own, size, interval, lfsr]
+        cells.append((abs(shown["ace"]), line))
+    if order == "size":
+        cells.sort(key=lambda cell: -cell[0])
+    level = percent(POSTERIOR_LEVEL)
+    header = ["contrast", "task", "raw", f"{level} interval", "shrunken"]
+    header += [f"{level} credible", "lfsr"]
+    out = int(found["ace"].isnull().sum())
+    return short_answer(
+        _spread_of_law(posterior, found, len(cells)),
+        header,
+        [line for _, line in cells],
+        words=header[:2],
+        foot=[
+            "Shrunken: posterior mean. Sizes alone: verdicts are of the raw intervals "
+            "(cg.decide). lfsr: probability that the sign is wrong, if no effect is "
+            "exactly 0.",
+            f"{out:,} effects without an error are left out." if out else "",
+        ],
+        notes=[f"Note: {note}" for note in notes_of(found)],
+        requested=requested,
+        every_row=every_row,
+    )
+
+
+def _raw(posterior: Any) -> dict[str, xr.DataArray]:
+    """Return the estimates that a posterior is of, with the interval of each alone."""
+    from causalgia.posterior.posterior_tree import tree_datasets
+
+    groups = tree_datasets(posterior)
+    effect = groups.get("observed_data", xr.Dataset()).get("effect")
+    if effect is None:
+        return {}
+    found, moments = {"ace": effect}, groups.get("moments", xr.Dataset())
+    if "lower_unshrunken" in moments:
+        found |= {side: moments[f"{side}_unshrunken"] for side in ("lower", "upper")}
+    elif "se" in (data := groups.get("constant_data", xr.Dataset())):
+        half = ndtri((1 + POSTERIOR_LEVEL) / 2) * data["se"]
+        found |= {"lower": effect - half, "upper": effect + half}
+    if "task" not in effect.dims:
+        found = {name: x.expand_dims(task=["effect"]) for name, x in found.items()}
+    return found
+
+
+def _spread_of_law(posterior: Any, found: xr.Dataset, n: int) -> list[str]:
+    """Return sentences on the law of true effects: its sd in each task."""
+    from causalgia.posterior.posterior_tree import tree_group
+
+    draws = (
+        posterior
+        if isinstance(posterior, xr.Dataset)
+        else tree_group(posterior, "posterior")
+    )
+    attrs = draws.attrs
+    if "tau" not in draws and "tau_narrow" not in draws:
+        law = "learned over patterns of tasks" if about(attrs, None).across else ""
+        what = f"Posterior of {n:,} effects"
+        return [f"{what}, whose law is {law}." if law else f"{what}."]
+    tau = draws["tau"] if "tau" in draws else _sd_of_two_scales(draws)
+    if "task" not in tau.dims:
+        tau = tau.expand_dims(task=["effect"])
+    ends = tau.sel(task=found["task"]).quantile(
+        [0.5, (1 - POSTERIOR_LEVEL) / 2, (1 + POSTERIOR_LEVEL) / 2],
+        dim=("chain", "draw"),
+    )
+    spreads = []
+    for name in found["task"].to_numpy():
+        middle, lower, upper = (float(x) for x in ends.sel(task=name))
+        text = "{} {}".format(
+            *format_effect({"ace": middle, "lower": lower, "upper": upper})
+        )
+        place = f" in {cut(str(name))}" if len(found["task"]) > 1 else ""
+        spreads.append(f"{text}{place}")
+    more = len(spreads) - _TASKS_IN_ANSWER
+    shown = "; ".join(spreads[:_TASKS_IN_ANSWER]) + (
+        f"; {more:,} more tasks" if more > 0 else ""
+    )
+    laws = [_LAWS.get(law, law) for law in about(attrs, "").law.split(", ") if law]
+    of = "in each task" if len(spreads) > 1 else f"from {n:,} effects"
+    learned = f" Law: {' or '.join(laws)}, learned {of}." if laws else ""
+    covariates = about(attrs, "").covariates
+    line = f" about the line in {covariates}" if covariates else ""
+    scale = about(attrs, "").contrast_scale
+    on = f" on {in_one_line(scale)}" if scale else ""
+    return [f"True effects{on} differ{line} with an sd of {shown}.{learned}"]
+
+
+def _sd_of_two_scales(draws: xr.Dataset) -> xr.DataArray:
+    share = draws["share_narrow"]
+    variance = share * draws["tau_narrow"] ** 2 + (1 - share) * draws["tau_wide"] ** 2
+    return variance**0.5
+
+
+def is_spread(given: object) -> bool:
+    """Return whether it is a result of `causalgia.verdicts.heterogeneity`."""
+    return isinstance(given, xr.Dataset) and {"sd_lower", "quantiles"} <= set(
+        given.data_vars
+    )
+
+
+def spread_parts(
+    found: xr.Dataset,
+    *,
+    task: str | Sequence[str] | None = None,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+) -> AnswerParts:
+    """Return the parts of the report of `causalgia.verdicts.heterogeneity`: how individual
+    effects differ between contexts, a line for each contrast and task.
+    """
+    found = select_tasks(found, task, place="report: ")
+    dims = [str(dim) for dim in found["sd"].dims]
+    level = percent(float(about(found).ci_prob))
+    probs = found["prob"].to_numpy()
+    shares = [name for name in ("above", "below") if name in found]
+    lines, sds = [], []
+    for at in product(*(range(found.sizes[dim]) for dim in dims)):
+        one = found.isel(dict(zip(dims, at, strict=True)))
+        sd = {"": "ace", "_lower": "lower", "_upper": "upper"}
+        row = {new: float(one[f"sd{old}"]) for old, new in sd.items()}
+        sds.append(row["ace"])
+        lines.append(
+            [
+                *(str(one[dim].item()) for dim in dims),
+                *format_effect(row),
+                *(
+                    format_effect({"ace": float(q), "se": row["ace"] / 10})[0]
+                    for q in one["quantiles"].transpose("prob")
+                ),
+                *(format_share(float(one[name])) for name in shares),
+            ]
+        )
+    first = lines[int(np.nanargmax(sds))]
+    most, highest = len(dims), len(dims) + 1 + len(probs)
+    where = " in ".join(cut(name) for name in first[:most])
+    units = int(about(found, 0).n_units)
+    header = [*dims, "sd", f"{level} interval"]
+    header += [f"{100 * p:.3g} %" for p in probs] + shares
+    return short_answer(
+        [
+            f"Effects of {where} differ between single sequences with an sd of "
+            f"{first[most]} {first[most + 1]}: {100 * probs[0]:.3g} % are below "
+            f"{first[most + 2]}, {100 * probs[-1]:.3g} % below {first[highest]}."
+        ],
+        header,
+        lines,
+        words=dims,
+        foot=[
+            f"Quantiles of individual effects of {units:,} units; the interval of an "
+            "sd covers less than its level where they are few and skewed.",
+            "Above, below: shares beyond the region." if shares else "",
+        ],
+        every_row=every_row,
+        requested=requested,
+    )
