@@ -380,13 +380,12 @@ class Genomic(FromParents):
     n_draws
         Units made from each sequence.
     parent
-        Name of the parent of each sequence, if several descend from one: a sequence
-        that is given once for each of its motif instances, or overlapping windows.
-        Their units are one cluster, and are reserved together. By default every
-        sequence is its own parent, except that equal sequences, and sequences with
-        equal dinucleotide counts (shuffles of one another), are one parent together,
-        under the name of the first; a note says so. Names that are all different make
-        each sequence a parent of its own.
+        Name of the parent of each sequence; units of one parent are one cluster, and
+        are reserved together. By default sequences are one parent, under the name of
+        the first, if they overlap on either strand, by the places in their names or by
+        a quarter of their letters, are copies, or have equal dinucleotide counts
+        (shuffles of one another); a note says how many there are. Names that are all
+        different make each sequence a parent of its own.
 
     Examples
     --------
@@ -462,9 +461,7 @@ class Genomic(FromParents):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: as named, else the first with equal
-        dinucleotide counts.
-        """
+        """The parent of each given sequence: as named, else as given."""
         return super().parent_names if self.parent is None else tuple(self.parent)
 
     def notes(self, n_units: int) -> list[str]:
@@ -504,11 +501,8 @@ class Genomic(FromParents):
         return plain if self.parent is None else {**plain, "parent": list(self.parent)}
 
     def _words(self) -> str:
-        of = "" if self.parent is None else f" of {len(set(self.parent)):,} parents"
-        return (
-            "the real sequences "
-            f"themselves{of}{f', {self.n_draws} draws each' if self.n_draws > 1 else ''}:"
-        )
+        draws = f", {self.n_draws} draws each" if self.n_draws > 1 else ""
+        return f"the real sequences themselves{draws}:"
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {
