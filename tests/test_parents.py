@@ -265,3 +265,11 @@ def test_names_that_are_no_places_change_nothing(rng):
         {f"site:{i}-{i + 1}": x for i, x in enumerate(decode(windows(rng, 9, [0])))}
     )
     assert len(set(of.parents)) == 9
+
+
+def test_neighbors_are_known_where_sequences_share_parents(tmp_path, rng):
+    found = peaks(tmp_path, rng, 3)
+    experiment = cg.experiments.knock_in(found, "ACGA", n_units=90)
+    outcomes = cg.run(experiment, PREDICTOR, rng=0, progress=False)
+    tables = experiment.analyze(outcomes, rng=0).findings
+    assert "neighbors" in tables["modification"]["covariate"].values

@@ -438,18 +438,18 @@ class Genomic(FromParents):
             )
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
-        return self.parents_given.tokens[self._index(units, key, n_units)]
+        return self.parents_given.tokens[self.rows(units, key, n_units)]
 
     def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
         return self.draw(units, key=key, n_units=n_units)
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
-        return parent_labels(self)[self._index(units, key, n_units)]
+        return parent_labels(self)[self.rows(units, key, n_units)]
 
     def names(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         """Return the name of each unit's sequence, as text."""
         return (
-            np.array(self.parents_given.names, object)[self._index(units, key, n_units)]
+            np.array(self.parents_given.names, object)[self.rows(units, key, n_units)]
             .astype(str)
             .astype(object)
         )
@@ -480,7 +480,8 @@ class Genomic(FromParents):
         rows = np.ascontiguousarray(self.parents_given.tokens).view(whole)
         return float(np.log(len(np.unique(rows) if self.parent is None else rows)))
 
-    def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
+    def rows(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
+        """Return which of the given sequences each unit is, (n,)."""
         n, rank = (
             len(self.parents_given),
             (units // np.uint64(self.n_draws)).astype(np.int64),
