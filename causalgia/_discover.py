@@ -330,7 +330,8 @@ def discover(
     sequences
         Sequences to which the network responds, 40 or more: as for
         ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``. Copies, on either
-        strand, count once.
+        strand, count once; those of one parent, as overlapping windows, are in one
+        half.
     n_units
         Backgrounds of each trial.
     method
@@ -373,8 +374,7 @@ def discover(
     Raises
     ------
     SequenceError
-        If there are fewer than 40 sequences that are not shuffles of one another, or
-        motifs cannot be read.
+        If the sequences have fewer than 40 parents, or motifs cannot be read.
     PredictorError
         If `motifs` has no motif of an expected name.
     MissingExtraError
@@ -488,6 +488,12 @@ def discover(
         "strand, and are left out."
     ]
     copies = copies if n_copies else []
+    n_parents = len(set(distinct.parents))
+    if n_parents < len(distinct):
+        copies.append(
+            f"{len(distinct):,} sequences, {n_parents:,} parents: those of one parent "
+            "are in one half."
+        )
     without = about(proposed, None).left_out
     copies += (
         [f"Motifs are proposed by {about(proposed).method}; without {without}."]
@@ -711,9 +717,7 @@ def _without_copies(given: Sequences) -> Sequences:
 
 
 def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
-    """Return two null models: shuffles of half of the sequences each, shuffles of one
-    another in one half.
-    """
+    """Return two null models: shuffles of half of the parents each."""
     if len(of) < _LEAST_SEQUENCES:
         raise SequenceError(
             f"{len(of):,} different sequences are too few to propose on one half and "
@@ -723,9 +727,9 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     n_parents = len(set(whole.parent_names))
     if n_parents < _LEAST_SEQUENCES:
         raise SequenceError(
-            f"the {len(of):,} sequences are shuffles of {n_parents:,}, fewer than "
-            f"{_LEAST_SEQUENCES}: halves that are shuffles of one another are not "
-            "independent"
+            f"{len(of):,} sequences, {n_parents:,} parents (overlapping sequences, and "
+            f"shuffles of one another, are one): {_LEAST_SEQUENCES} or more are needed "
+            "to propose on one half and test on the other"
         )
     one, other = whole.split(0.5)
     if not isinstance(one, DinucleotideShuffle) or not isinstance(

@@ -599,13 +599,17 @@ def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequen
     assert float(found["mean"].sel(covariate="neighbors")) == pytest.approx(
         np.mean(counts)
     )
-    unknown = knock_in(
+    shared = knock_in(
         cg.Genomic(of=sampled, parent=parents), motif="AGATAAG", n_units=150
     )
-    found = unknown.analyze(
-        cg.run(unknown, GATA1, rng=0, progress=False), rng=0
+    again = shared.analyze(
+        cg.run(shared, GATA1, rng=0, progress=False), rng=0
     ).findings["modification"]
-    assert found["covariate"].values.tolist() == ["gc"]
+    again = again.sel(contrast="motif", task="K562")
+    np.testing.assert_array_equal(again["mean"], found["mean"])
+    drawn = cg.run(shared, GATA1, rng=np.random.default_rng(0), progress=False)
+    unknown = shared.analyze(drawn, rng=0).findings["modification"]
+    assert unknown["covariate"].values.tolist() == ["gc"]
 
 
 def test_knock_in_refuses_what_does_not_fit(sampled):

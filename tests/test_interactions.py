@@ -182,7 +182,7 @@ def test_aligned_positions_are_read_along_the_motif_on_either_strand():
         [plain, turned, "C" * 20], predictor, anchor="GATAA", positions=[-2, 1, 7]
     )
     assert found["strand"].values.tolist() == ["+", "-"]
-    assert found["parent"].values.tolist() == [0, 1]
+    assert found["parent"].values.tolist() == [0, 0]
     tokens = encode([plain, turned])
     for k, (i, j) in enumerate([(-2, 1), (-2, 7), (1, 7)]):
         plus, minus = (

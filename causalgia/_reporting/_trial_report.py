@@ -347,18 +347,17 @@ def _real_sequences(null: str, verb: str = "") -> str:
     '5 draws of one real sequence of 9 bp'
     """
     found = re.fullmatch(
-        r"the real sequences themselves(?: of ([\d,]+) parents)?"
-        r"(?:, ([\d,]+) draws each)?: ([\d,]+) (sequences?.*)",
+        r"the real sequences themselves(?:, ([\d,]+) draws each)?: "
+        r"([\d,]+) (sequences?.*?)((?:, [\d,]+ parents?)?)",
         null,
     )
     if found is None:
         return (
             f"the population that these sequences represent ({null})" if verb else null
         )
-    parents, draws, n, rest = found.groups()
+    draws, n, rest, of = found.groups()
     if n == "1":
         return f"{f'{draws} draws of ' if draws else ''}one real {rest}"
-    of = f", of {parents} parents" if parents else ""
     each = f", {draws} draws of each" if draws else ""
     if not verb:
         return f"{n} real {rest}{of}{each}"
@@ -381,11 +380,11 @@ def _null_model_text(estimates: xr.Dataset) -> str:
         return null
     by_parent = about(attrs, None).cluster == "parent" and "n_clusters" in estimates
     used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
-    parents = re.search(r"of ([\d,]+) parents", null)
+    parents = re.search(r"([\d,]+) parents?", null)
     of = parents if by_parent and parents else match
     if used.max() >= int(of[1].replace(",", "")):
         return null
-    return f"{null[: match.end()]} ({_count_range(used)} used){null[match.end() :]}"
+    return f"{null[: of.end()]} ({_count_range(used)} used){null[of.end() :]}"
 
 
 def count_clause(estimates: xr.Dataset) -> str | None:

@@ -767,13 +767,15 @@ def _population(effects: xr.Dataset) -> str:
     target = about(attrs, "population").target
     count = count_clause(effects) or ""
     n = re.fullmatch(r"([\d,]+) units?", count)
-    if n and target == "population" and null:
-        if kind == "genomic":
-            # a draw each
+    shared = re.fullmatch(r"([\d,]+) units in ([\d,]+) clusters \(parent\)", count)
+    if (n or shared) and target == "population" and null:
+        if kind == "genomic" and " draws each" not in null:
             of = re.search(r"sequences? of ([\d,]+ \w+)", null)
             length = f" of {of[1]}" if of else ""
-            return f"on {n[1]} real sequence{'s' * (n[1] != '1')}{length}"
-        if kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
+            used = (n or shared)[1]  # type: ignore[index]  # one of them is there
+            parents = f", {shared[2]} parents" if shared else ""
+            return f"on {used} real sequence{'s' * (used != '1')}{length}{parents}"
+        if n and kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
             in_both = about(attrs, None).assignment == "parallel"
             return f"on {n[1]} {null}{' in the two arms' if in_both else ''}"
     if drawn := _draws_of_real_sequences(effects):
@@ -793,8 +795,8 @@ def _draws_of_real_sequences(effects: xr.Dataset) -> str:
     all its draws; else empty.
     """
     found = re.fullmatch(
-        r"the real sequences themselves(?: of ([\d,]+) parents)?, ([\d,]+) draws each: "
-        r"([\d,]+) sequences? of ([\d,]+ \w+)",
+        r"the real sequences themselves, ([\d,]+) draws each: "
+        r"([\d,]+) sequences? of ([\d,]+ \w+)(?:, ([\d,]+) parents?)?",
         about(effects, "").null,
     )
     count = re.fullmatch(
@@ -803,7 +805,7 @@ def _draws_of_real_sequences(effects: xr.Dataset) -> str:
     )
     if not found or not count:
         return ""
-    parents, draws, sequences, length = found.groups()
+    draws, sequences, length, parents = found.groups()
     of_one = about(effects, None).target == "parents"
     wanted = draws if of_one and sequences == "1" else None
     if about(effects, None).target == "population" and count[2] == (
@@ -814,7 +816,7 @@ def _draws_of_real_sequences(effects: xr.Dataset) -> str:
         return ""
     if of_one:
         return f"on {draws} draws of one real sequence of {length}"
-    of = f" from {parents} parents" if parents else ""
+    of = f", {parents} parents" if parents else ""
     return f"on {sequences} real sequences of {length}{of}, {draws} draws of each"
 
 

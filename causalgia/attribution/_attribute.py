@@ -548,7 +548,7 @@ def _dataset(
     }
     coords: dict[str, Any] = {
         "unit": np.arange(len(of)),
-        "parent": ("unit", np.asarray(of.names)),
+        "parent": ("unit", np.asarray(of.parents)),
         "position": np.arange(of.length),
         **({"base": list("ACGT")} if "base" in of_score else {}),
         "task": list(tasks),

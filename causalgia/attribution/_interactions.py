@@ -331,7 +331,7 @@ def _effects(
         "first": ("contrast", pairs[:, 0]),
         "second": ("contrast", pairs[:, 1]),
         "task": tasks,
-        "parent": ("unit", np.asarray(of.names)[units.row]),
+        "parent": ("unit", np.asarray(of.parents)[units.row]),
         "sequence_fingerprint": ("unit", sequence_fingerprints(of.tokens)[units.row]),
     }
     attrs: dict[str, Any] = attributes(

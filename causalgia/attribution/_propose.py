@@ -103,7 +103,7 @@ def propose(
         Sequences to map by mutagenesis (``method="ism"``), instead of `attributions`.
     method
         ``"seqlets"``; or ``"kmer"``: all k-mers of a width whose mean contribution,
-        over their occurrences in two sequences or more, is beyond the same limits; or
+        over their occurrences in two parents or more, is beyond the same limits; or
         ``"modisco"``: the patterns of TF-MoDISco (``causalgia[modisco]``), for each
         task, which takes maps of all four bases, sequences of 51 bp or more, and some
         hundred instances of a motif; or ``"filters"``: what each channel of the first
@@ -300,7 +300,8 @@ def propose_in_stages(
             )
             return [(found, group) for group in groups(found, both_strands=strands)]
         if one == "kmer":
-            return _kmers_beyond(tokens, scores, limits["width"], below, above)
+            parents = np.unique(maps["parent"].to_numpy(), return_inverse=True)[1]
+            return _kmers_beyond(tokens, scores, parents, limits["width"], below, above)
         if one == "modisco":
             check_modisco()
             return modisco_groups(
@@ -611,18 +612,19 @@ def _reads_both_strands(predictor: Predictor, tokens: Tokens) -> bool:
 def _kmers_beyond(
     tokens: Tokens,
     scores: NDArray[np.float64],
+    parents: NDArray[np.int64],
     width: int,
     below: NDArray[np.float64],
     above: NDArray[np.float64],
 ) -> list[tuple[Windows, Group]]:
-    """Return the motifs of two sequences or more whose mean contribution in a task lies
+    """Return the motifs of two parents or more whose mean contribution in a task lies
     beyond its limits.
     """
     every, found = all_windows(tokens, scores, width=width), []
     for group in groups_of_kmers(every):
         mean, task = every.total[group.members].mean(), every.task[group.members[0]]
         if (mean > above[task] or mean < below[task]) and len(
-            set(every.unit[group.members].tolist())
+            set(parents[every.unit[group.members]].tolist())
         ) > 1:
             found.append((every, group))
     return found

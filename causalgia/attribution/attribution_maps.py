@@ -161,7 +161,7 @@ def _dataset(
     )
     coords: dict[str, Any] = {
         "unit": np.arange(len(of)),
-        "parent": ("unit", np.asarray(of.names)),
+        "parent": ("unit", np.asarray(of.parents)),
         "position": np.arange(of.length),
         "task": [task],
     }

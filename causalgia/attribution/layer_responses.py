@@ -649,7 +649,7 @@ def attention(
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})
     found = found.assign_coords(
         unit=np.arange(len(of)),
-        parent=("unit", np.asarray(of.names)),
+        parent=("unit", np.asarray(of.parents)),
         query=np.arange(n_places),
         key=np.arange(n_places),
         query_base=("query", bases),

@@ -380,13 +380,12 @@ class Genomic(FromParents):
     n_draws
         Units made from each sequence.
     parent
-        Name of the parent of each sequence, if several descend from one: a sequence
-        that is given once for each of its motif instances, or overlapping windows.
-        Their units are one cluster, and are reserved together. By default every
-        sequence is its own parent, except that equal sequences, and sequences with
-        equal dinucleotide counts (shuffles of one another), are one parent together,
-        under the name of the first; a note says so. Names that are all different make
-        each sequence a parent of its own.
+        Name of the parent of each sequence; units of one parent are one cluster, and
+        are reserved together. By default sequences are one parent, under the name of
+        the first, if they overlap on either strand, by the places in their names or by
+        a quarter of their letters, are copies, or have equal dinucleotide counts
+        (shuffles of one another); a note says how many there are. Names that are all
+        different make each sequence a parent of its own.
 
     Examples
     --------
@@ -439,18 +438,18 @@ class Genomic(FromParents):
             )
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
-        return self.parents_given.tokens[self._index(units, key, n_units)]
+        return self.parents_given.tokens[self.rows(units, key, n_units)]
 
     def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
         return self.draw(units, key=key, n_units=n_units)
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
-        return parent_labels(self)[self._index(units, key, n_units)]
+        return parent_labels(self)[self.rows(units, key, n_units)]
 
     def names(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         """Return the name of each unit's sequence, as text."""
         return (
-            np.array(self.parents_given.names, object)[self._index(units, key, n_units)]
+            np.array(self.parents_given.names, object)[self.rows(units, key, n_units)]
             .astype(str)
             .astype(object)
         )
@@ -462,9 +461,7 @@ class Genomic(FromParents):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: as named, else the first with equal
-        dinucleotide counts.
-        """
+        """The parent of each given sequence: as named, else as given."""
         return super().parent_names if self.parent is None else tuple(self.parent)
 
     def notes(self, n_units: int) -> list[str]:
@@ -483,7 +480,8 @@ class Genomic(FromParents):
         rows = np.ascontiguousarray(self.parents_given.tokens).view(whole)
         return float(np.log(len(np.unique(rows) if self.parent is None else rows)))
 
-    def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
+    def rows(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
+        """Return which of the given sequences each unit is, (n,)."""
         n, rank = (
             len(self.parents_given),
             (units // np.uint64(self.n_draws)).astype(np.int64),
@@ -504,11 +502,8 @@ class Genomic(FromParents):
         return plain if self.parent is None else {**plain, "parent": list(self.parent)}
 
     def _words(self) -> str:
-        of = "" if self.parent is None else f" of {len(set(self.parent)):,} parents"
-        return (
-            "the real sequences "
-            f"themselves{of}{f', {self.n_draws} draws each' if self.n_draws > 1 else ''}:"
-        )
+        draws = f", {self.n_draws} draws each" if self.n_draws > 1 else ""
+        return f"the real sequences themselves{draws}:"
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {

@@ -316,8 +316,8 @@ class FromParents(FromSequences):
     """Base of null models whose every unit descends from one of the given sequences,
     its parent.
 
-    Given sequences that are equal, or have equal dinucleotide counts, are shuffles of
-    one another: together they are one parent, with the name of the first.
+    Given sequences that overlap, are equal or are shuffles of one another are one
+    parent together, with the name of the first (`causalgia.sequences.parents`).
     """
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
@@ -351,11 +351,14 @@ class FromParents(FromSequences):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: the name of the first one with equal
-        dinucleotide counts.
-        """
-        names = self.parents_given.names
-        return tuple(names[first] for first in first_equal_parent(self).tolist())
+        """The parent of each given sequence."""
+        return self.parents_given.parents
+
+    def describe(self) -> str:
+        n = len(set(self.parent_names))
+        if n == len(self.parents_given):
+            return super().describe()
+        return f"{super().describe()}, {n:,} parent{'s' if n != 1 else ''}"
 
     def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
         n, n_parents = len(self.parents_given), len(set(self.parent_names))
@@ -363,9 +366,9 @@ class FromParents(FromSequences):
             return self._skip_notes()
         return [
             *self._skip_notes(),
-            f"{n:,} sequences are {n_parents:,} parent{'s' if n_parents != 1 else ''}: "
-            "equal sequences, and sequences with equal dinucleotide counts (shuffles "
-            "of one another), are not independent of each other",
+            f"{n:,} sequences, {n_parents:,} parent{'s' if n_parents != 1 else ''}: "
+            "sequences that overlap on either strand, copies, and shuffles of one "
+            "another (equal dinucleotide counts) are not independent of each other",
         ]
 
     def _skip_notes(self) -> list[str]:
@@ -438,16 +441,6 @@ def as_null_model(
     raise error(
         f"{place}{': ' * bool(place)}{given} not {what}, such as cg.Uniform(length=200); {other}",
     )
-
-
-@lru_cache(maxsize=2)
-def first_equal_parent(null: FromParents) -> NDArray[np.int64]:
-    """Return, for each given sequence, the first one with the same dinucleotide counts,
-    (n,).
-    """
-    from causalgia.sequences.composition import first_of_equal_dinucleotides
-
-    return _read_only(first_of_equal_dinucleotides(null.parents_given.tokens))
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import about
 from causalgia.checks import as_position
 from causalgia.design import (
     Arm,
@@ -34,7 +35,7 @@ from causalgia.inputs import rough_percent
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
-from causalgia.streams import derive
+from causalgia.streams import Seed, derive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -270,19 +271,15 @@ def _add_neighbor_coordinates(
     """Add the number of instances elsewhere in each background and the distance to the
     nearest one.
     """
-    given, rows = design.drawn, effects["unit"].to_numpy().astype(np.int64)
+    given, seed = design.drawn, Seed.stored(about(effects, "").rng)
     assert isinstance(given, Genomic)
-    if design.n_units == given.available:
-        rows = rows // given.n_draws
-    else:
-        row = {name: i for i, name in enumerate(given.parent_names)}
-        if len(row) < len(
-            given.parent_names
-        ):  # a random subset of sequences that share parents
-            return effects
-        rows = np.array(
-            [row[name] for name in effects["parent"].to_numpy().tolist()], np.int64
-        )
+    if seed is None and design.n_units < given.available:
+        return effects  # which sequences were drawn is not known
+    rows = given.rows(
+        effects["unit"].to_numpy().astype(np.uint64),
+        key=0 if seed is None else derive(seed.key, "null"),
+        n_units=design.n_units,
+    )
     found = find_instances(
         given.parents_given.tokens, place.pattern, threshold=place.threshold
     )

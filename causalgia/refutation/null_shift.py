@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import optimize, spatial
 
 from causalgia.design import Genomic, KletShuffle
-from causalgia.design.null_model import FromSequences
+from causalgia.design.null_model import FromParents
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     WARN_LEVEL,
@@ -23,6 +23,8 @@ from causalgia.refutation.claim import (
     refutation,
     upper_tail,
 )
+from causalgia.sequences.fasta import Name
+from causalgia.sequences.parents import parent_rows
 from causalgia.streams import derive
 from causalgia.trial.design_notes import auroc
 from causalgia.trial.turns import draw_backgrounds
@@ -117,12 +119,20 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
     drawn = draw_backgrounds(design, 0, min(design.n_units, 4 * _MOST_SAMPLE), key=key)
     parents = drawn.parents.astype(str)
     units = np.sort(np.unique(parents, return_index=True)[1])
-    real = np.unique(claim.real_sequences.tokens, axis=0)
-    null, of_parent = design.drawn, dict[bytes, str]()
-    if isinstance(null, FromSequences) and hasattr(null, "parent_names"):
-        rows = zip(null.parents_given.tokens, null.parent_names, strict=True)
-        of_parent = {row.tobytes(): str(name) for row, name in rows}
-    here = np.array([of_parent.get(row.tobytes(), "") for row in real])
+    given, null = claim.real_sequences, design.drawn
+    tokens, names, own = given.tokens, given.names, tuple[Name, ...]()
+    if isinstance(null, FromParents):
+        own = null.parent_names
+        tokens = np.concatenate([null.parents_given.tokens, tokens])
+        names = (*null.parents_given.names, *names)
+    # one of each parent, in the order of their letters
+    first = np.unique(given.tokens, axis=0, return_index=True)[1]
+    parent = parent_rows(tokens, names)[len(own) :][first]
+    of_parent = np.sort(np.unique(parent, return_index=True)[1])
+    real = given.tokens[first[of_parent]]
+    here = np.array(
+        [str(own[row]) if row < len(own) else "" for row in parent[of_parent]]
+    )
     if apart and (here != "").any():
         half = list(rng.permutation(np.unique(parents[units]))[: len(units) // 2])
         units = units[np.isin(parents[units], half)]

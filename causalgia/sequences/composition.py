@@ -48,25 +48,18 @@ def _gc_extremes(tokens: Any, width: Any, low: Any, high: Any) -> None:
 
 
 @njit(nogil=True)
-def _repeated(tokens: Any, covered: Any, out: Any) -> None:
-    """Count the bases of each row that lie in a tandem repeat; `covered` is scratch
-    memory for one row.
-    """
+def _repeated(tokens: Any, covered: Any) -> None:
+    """Mark the bases of each row that lie in a tandem repeat."""
     length = tokens.shape[1]
     for i in range(tokens.shape[0]):
-        covered[:] = 0
         for period in range(1, _LONGEST_PERIOD + 1):
             start = 0
             for j in range(period, length + 1):
                 if j < length and tokens[i, j] == tokens[i, j - period]:
                     continue
                 if j - start >= max(_REPEAT_COPIES * period, _SHORTEST_REPEAT):
-                    covered[start:j] = 1
+                    covered[i, start:j] = True
                 start = j - period + 1
-        total = 0
-        for j in range(length):
-            total += covered[j]
-        out[i] = total
 
 
 @njit(nogil=True)
@@ -126,7 +119,8 @@ def count_dinucleotides(tokens: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def first_of_equal_dinucleotides(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return, for each sequence, the first one with the same dinucleotide counts, (n,).
+    """Return, for each sequence, the first one with the same dinucleotide counts on
+    either strand, (n,).
 
     Dinucleotide shuffles of one sequence share these counts; independent sequences of
     30 bp or more hardly ever do. A sequence of one base is compared by that base.
@@ -135,14 +129,19 @@ def first_of_equal_dinucleotides(tokens: NDArray[np.integer]) -> NDArray[np.int6
     --------
     >>> from causalgia.sequences import encode
     >>> first_of_equal_dinucleotides(
-    ...     encode(["ACGTACA", "TTTTTTT", "ACACGTA", "TTTTTTT"])
+    ...     encode(["ACGTACA", "TTTTTTT", "ACACGTA", "AAAAAAA", "TGTACGT"])
     ... )
-    array([0, 1, 0, 1])
+    array([0, 1, 0, 1, 0])
     """
     rows = as_tokens(tokens)
     counts = count_dinucleotides(rows)
     if rows.shape[1] == 1:
         counts[:, 0] = rows[:, 0]
+    # ab on one strand is the complements of b and a on the other
+    other = counts.reshape(-1, 4, 4)[:, ::-1, ::-1].transpose(0, 2, 1).reshape(-1, 16)
+    differs = counts != other
+    at = np.arange(len(rows)), differs.argmax(axis=1)
+    counts = np.where((counts[at] > other[at])[:, None], other, counts)
     # a row as one value
     whole = counts.view(np.dtype((np.void, counts.itemsize * 16)))[:, 0]
     _, first, which = np.unique(whole, return_index=True, return_inverse=True)
@@ -196,11 +195,17 @@ def repeat_shares(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
     >>> repeat_shares(encode(["CACACACACAGATTCGTAGC", "CACACAGGATTCGTAGCTGA"]))
     array([0.5, 0. ])
     """
+    return np.asarray(simple_repeats(tokens).mean(axis=1), np.float64)
+
+
+def simple_repeats(tokens: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return whether each base lies in a simple repeat, as `repeat_shares` counts them,
+    (n, length).
+    """
     rows = as_tokens(tokens)
-    out = np.empty(len(rows), np.int64)
-    _repeated(rows, np.empty(rows.shape[1], np.uint8), out)
-    shares: NDArray[np.float64] = out / rows.shape[1]
-    return shares
+    covered = np.zeros(rows.shape, np.bool_)
+    _repeated(rows, covered)
+    return covered
 
 
 def iupac_masks(text: str) -> NDArray[np.uint8]:

@@ -38,6 +38,7 @@ from causalgia.sequences.alphabet import (
 from causalgia.sequences.fasta_records import parse_fasta
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.intervals import Window, read_bed
+from causalgia.sequences.parents import Places, parent_rows, places_of
 from causalgia.sequences.skipped_inputs import (
     Skip,
     Skipped,
@@ -65,7 +66,8 @@ class Sequences:
     tokens
         (n, length) uint8, 0, 1, 2, 3 = A, C, G, T; kept as a read-only array.
     names
-        n different names, strings or integers.
+        n different names, strings or integers. ``chr1:100-300(+)`` and its like, as
+        bedtools and samtools write them, say where a sequence lies.
     source
         The path of the FASTA file, as it was given, that holds these sequences and no
         others.
@@ -128,6 +130,32 @@ class Sequences:
     def length(self) -> int:
         """Number of positions of each sequence."""
         return int(self.tokens.shape[1])
+
+    @cached_property
+    def places(self) -> Places:
+        """Chromosome, start, stop and strand of each sequence where its name says them
+        (`causalgia.sequences.parents.places_of`).
+
+        Examples
+        --------
+        >>> as_sequences({"chr1:6-10(-)": "ACGT", "promoter": "TATA"}).places.start
+        array([ 6, -1])
+        """
+        return places_of(self.names, self.length)
+
+    @cached_property
+    def parents(self) -> tuple[Name, ...]:
+        """The parent of each sequence: the name of the first one that is a window of
+        the same stretch, a copy or a shuffle of it (`causalgia.sequences.parents`).
+
+        Examples
+        --------
+        >>> as_sequences({"chr1:6-10": "ACGT", "chr1:9-13": "TATA"}).parents
+        ('chr1:6-10', 'chr1:6-10')
+        """
+        return tuple(
+            self.names[row] for row in parent_rows(self.tokens, self.names).tolist()
+        )
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -254,7 +282,7 @@ def _check_unique_names(
         cure = "skip='repeated' leaves it out" if place else "rename or drop"
         msg = (
             f"{place}names are given to more than one sequence: {shown}{alike}; "
-            f"names tell parents apart: {cure}"
+            f"each needs a name of its own: {cure}"
         )
         raise SequenceError(msg)
 

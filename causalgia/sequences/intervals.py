@@ -112,7 +112,7 @@ def read_bed(
         else:
             msg = (
                 f"{path}: lines {first} and {window.line} give the same window "
-                f"{window.name}; skip='repeated' leaves it out"
+                f"{window.name}, which counts once: skip='repeated' leaves it out"
             )
             raise SequenceError(msg)
     return once

@@ -23,7 +23,7 @@ from causalgia.design.intervention import steps_of
 from causalgia.design.null_model import FromSequences, random_order
 from causalgia.errors import DesignError, SequenceError
 from causalgia.predict import Predictor
-from causalgia.sequences.fasta import Sequences, as_sequences
+from causalgia.sequences.fasta import Name, Sequences, as_sequences
 from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turns import Trial
@@ -110,7 +110,7 @@ def source_trial(
     """Return the source sequences that a trial predicts beside its units, if any.
 
     Reserved sequences are never among them. If there are more than are asked for (or
-    than ten that were given) they are drawn by the seed, and equal ones count once.
+    than ten that were given) they are drawn by the seed, one of each parent.
 
     Parameters
     ----------
@@ -188,12 +188,12 @@ def as_real_sequences(design: Design | None, real: Any) -> Sequences:
 
 
 def _distinct_rows(given: Sequences, most: int, key: int) -> list[int]:
-    """Return rows of different sequences: in order, the first of a random order."""
-    chosen: dict[bytes, int] = {}
+    """Return rows of different parents: in order, the first of a random order."""
+    chosen: dict[Name, int] = {}
     for row in random_order(len(given), derive(key, "sources")).tolist():
         if len(chosen) == most:
             break
-        chosen.setdefault(given.tokens[row].tobytes(), row)
+        chosen.setdefault(given.parents[row], row)
     return sorted(chosen.values())
 
 

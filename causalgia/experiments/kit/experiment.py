@@ -198,10 +198,10 @@ class Experiment(Design):
             and len(set(self.drawn.parent_names)) == 1
         ):
             raise DesignError(
-                f"experiment {quoted(self.entry.name)} of the one sequence "
+                f"experiment {quoted(self.entry.name)} of the one parent "
                 f"{quoted(self.drawn.parent_names[0])}: its draws carry no information "
-                "about other sequences, to which the answer applies; give two "
-                "sequences or more"
+                "about other sequences, to which the answer applies; give two or more "
+                "that do not overlap"
             )
         if self.n_units < 2 and self.analysis.target != "units":
             drawn = self.drawn

@@ -16,6 +16,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.listed_rows import ListOfVariants
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.listed_variants import ListedVariants
+from causalgia.sequences.parents import overlapping
 from causalgia.sequences.windowed_variants import (
     ReadOut,
     VariantWindows,
@@ -107,14 +108,12 @@ def window_loci(windows: VariantWindows) -> list[str]:
     """Return the genomic region of each variant's window; overlapping windows share a
     region.
     """
-    first = windows.first
     chromosome = [x.chromosome for x in windows.variants]
-    loci, end, name = [""] * len(windows), -1, ""
-    for i in sorted(range(len(windows)), key=lambda i: (chromosome[i], first[i])):
-        if not name or chromosome[i] != name.rsplit(":", 1)[0] or first[i] >= end:
-            name = f"{chromosome[i]}:{first[i]}"
-        loci[i], end = name, first[i] + windows.reference.shape[1]
-    return loci
+    first = windows.first
+    group = overlapping(chromosome, first, first + windows.reference.shape[1])
+    start = np.full(len(windows), first.max())
+    np.minimum.at(start, group, first)
+    return [f"{c}:{start[g]}" for c, g in zip(chromosome, group, strict=True)]
 
 
 def replaced_strings(windows: VariantWindows) -> tuple[list[str], list[int]]:

@@ -98,12 +98,16 @@ def population_text(null: Genomic) -> str:
     >>> population_text(as_tile_sequences(["ACGTAC"], 10, Rope.parse(0)))
     'in this one sequence, over 10 draws'
     """
-    n = len(set(null.parent_names))
-    if n == 1:
-        return f"in this one sequence, over {null.available:,} draws"
+    n, n_parents = len(null.parents_given), len(set(null.parent_names))
+    if n_parents == 1:
+        which = (
+            "this one sequence" if n == 1 else f"these {n:,} sequences of one parent"
+        )
+        return f"in {which}, over {null.available:,} draws"
+    of = "" if n_parents == n else f", {n_parents:,} parents,"
     return (
-        f"over the population that these {n:,} sequences represent, {null.n_draws:,} "
-        "draws of each"
+        f"over the population that these {n:,} sequences{of} represent, "
+        f"{null.n_draws:,} draws of each"
     )
 
 
