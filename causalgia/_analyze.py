@@ -212,12 +212,12 @@ def steps(
         validate(outcomes, "outcomes", gaps=True)
     requested = requested_analysis(outcomes, analysis)
     check_rope(requested)
-    key = root_key(rng)
+    root_key(rng)  # refuses what is no seed
     effects, estimates = estimate_effects(outcomes, requested)
     check_has_errors(estimates)
     estimates = _with_placebo_class(estimates, placebo_class)
     return infer_and_decide(
-        outcomes, effects, estimates, requested, key, client=client, shrinks=shrinks
+        outcomes, effects, estimates, requested, client=client, shrinks=shrinks
     )
 
 
@@ -265,10 +265,9 @@ def steps_from(
     ['increases', 'negligible']
     """
     check_rope(analysis)
+    root_key(rng)  # refuses what is no seed
     estimates = _with_placebo_class(estimates, placebo_class)
-    return infer_and_decide(
-        estimates, None, estimates, analysis, root_key(rng), shrinks=shrinks
-    )
+    return infer_and_decide(estimates, None, estimates, analysis, shrinks=shrinks)
 
 
 def with_question(table: xr.Dataset, analysis: Analysis) -> xr.Dataset:
@@ -323,7 +322,6 @@ def infer_and_decide(
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
     requested: Analysis,
-    key: int,
     *,
     client: Client | None = None,
     shrinks: bool = True,
@@ -340,8 +338,6 @@ def infer_and_decide(
         Estimates of these effects.
     requested
         The analysis, with a region of practical equivalence.
-    key
-        Root key of the random streams.
     client
         As in `analyze`.
     shrinks

@@ -590,7 +590,8 @@ SCHEMA: tuple[Variable, ...] = (
         ("moments", "estimates", "decisions"),
         (("contrast",),),
         "*",
-        "bool: whether the contrast is one fixed placebo, given by hand; else "
+        "bool: whether the contrast is one fixed placebo, given by hand, or a negative "
+        "control of `cg.mpra.fit`; else "
         "`weight` and `kind` tell",
     ),
     Variable(

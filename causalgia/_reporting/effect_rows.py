@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy.special import ndtri
 
 from causalgia._reporting.table_formats import (
     format_effect,
@@ -30,12 +31,17 @@ from causalgia._reporting.verdict_sentences import (
     is_simultaneous,
     verdict_cell,
 )
-from causalgia.attributes import about, has
+from causalgia.attributes import about, attributes, has
 from causalgia.choices import DIRECTIONS, INSIDE, VERDICTS
 from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError, quoted
-from causalgia.estimation._from_effects import estimates_of_elements
+from causalgia.estimation._from_effects import (
+    as_estimates,
+    estimates_of_elements,
+    is_of_others,
+)
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.notes import with_notes
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -120,7 +126,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     >>> as_reportable({"posterior": xr.Dataset()})
     Traceback (most recent call last):
     ...
-    causalgia.errors.DataError: a posterior holds draws, ...: cg.decide(posterior, rope=(-0.1, 0.1))
+    causalgia.errors.DataError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
     """
     check_not_draws(estimates)
     estimates = _with_one_contrast_dim(estimates)
@@ -214,31 +220,109 @@ def _check_numbers(estimates: xr.Dataset) -> None:
             )
 
 
-def is_posterior(given: Any) -> bool:
-    """Return whether it is a posterior, or its group of draws, in either generation of
-    ArviZ.
+def check_not_draws(given: Any) -> None:
+    """Raise `DataError` for a posterior and for its group of draws, in either
+    generation of ArviZ.
+    """
+    if is_posterior(given):
+        raise DataError(
+            "a posterior holds draws, and a figure is of verdicts; decide first: "
+            "cg.decide(posterior, rope=(-0.1, 0.1))"
+        )
+
+
+def is_posterior(given: object) -> bool:
+    """Return whether this is a posterior, or its group of draws.
 
     Examples
     --------
     >>> is_posterior({"posterior": xr.Dataset()}), is_posterior(xr.Dataset())
     (True, False)
     """
-    draws = isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(
+    if isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(
         given.dims
-    )
+    ):
+        return True
     trees = (
         isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
     )
-    return draws or (trees and "posterior" in given)
+    return trees and "posterior" in given  # type: ignore[operator]  # each is a mapping
 
 
-def check_not_draws(given: Any) -> None:
-    """Raise `DataError` for a posterior and for its group of draws."""
-    if is_posterior(given):
-        raise DataError(
-            "a posterior holds draws, and this is of verdicts: "
-            "cg.decide(posterior, rope=(-0.1, 0.1))"
-        )
+def readable(given: Any) -> Any:
+    """Return what a table can tell: effects of another program as estimates, a
+    posterior as its effects; anything else as it is.
+
+    Examples
+    --------
+    >>> readable({"effect": [1.0], "se": [0.1]})["ace"].item()
+    1.0
+    """
+    if is_of_others(given):
+        return as_estimates(given)
+    return posterior_effects(given) if is_posterior(given) else given
+
+
+_LEVEL = 0.95
+
+
+def posterior_effects(posterior: Any) -> xr.Dataset:
+    """Return the effects of a posterior with hierarchical effect sizes beside them, as
+    measured; where it does not hold what was measured, those of its draws, mean and
+    interval.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).normal(1.0, 0.1, size=(1, 4000, 1))
+    >>> found = posterior_effects(
+    ...     {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), draws)})}
+    ... )
+    >>> found["ace"].round(1).item(), found["upper"].round(1).item()
+    (1.0, 1.2)
+    """
+    # a posterior is loaded where one is told
+    from causalgia.posterior.posterior_tree import tree_datasets, tree_group
+
+    if isinstance(posterior, xr.DataTree) and "chain" in posterior.dims:  # the group
+        posterior = posterior.to_dataset()
+    groups = tree_datasets(
+        {"posterior": posterior} if isinstance(posterior, xr.Dataset) else posterior
+    )
+    draws = tree_group(groups, "posterior", "ace")["ace"]
+    if "task" not in draws.dims:
+        draws = draws.expand_dims(task=["effect"], axis=-1)
+    empty = xr.Dataset()
+    moments = groups.get("moments", empty)
+    tails = draws.quantile([0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"))
+    sizes = {
+        "shrunken": moments.get("mean", draws.mean(("chain", "draw"))),
+        "shrunken_lower": tails.isel(quantile=0, drop=True),
+        "shrunken_upper": tails.isel(quantile=1, drop=True),
+    }
+    wrong = (draws > 0).mean(("chain", "draw"))
+    wrong = wrong.where(wrong < 0.5, 1 - wrong).where(sizes["shrunken"].notnull())
+    sizes["lfsr"] = moments.get("lfsr", wrong)
+    attrs = {**groups["posterior"].attrs, **attributes(ci_prob=_LEVEL)}
+    effect = groups.get("observed_data", empty).get("effect")
+    if effect is not None and "task" not in effect.dims:
+        effect = effect.expand_dims(task=["effect"], axis=-1)
+    if effect is None or effect.dims != draws.dims[2:]:
+        own = ("ace", "lower", "upper", "lfsr")
+        columns = dict(zip(own, sizes.values(), strict=False))
+        attrs |= {} if has(attrs).errors else attributes(effects_are="given")
+        note = "effects and intervals are of the posterior"
+        return with_notes(xr.Dataset(columns, attrs=attrs), note)
+    known = groups.get("constant_data", empty)
+    half = ndtri(0.5 + _LEVEL / 2) * known.get("se", np.nan)
+    columns = {
+        "ace": effect,
+        "lower": moments.get("lower_unshrunken", effect - half),
+        "upper": moments.get("upper_unshrunken", effect + half),
+        **sizes,
+    }
+    columns |= {"se": known["se_estimated"]} if "se_estimated" in known else {}
+    marks = {n: known[n] for n in ("is_placebo",) if n in known}
+    return xr.Dataset(columns, marks, attrs)
 
 
 def cells(
@@ -327,6 +411,9 @@ def cell_rows(
         if is_decided(estimates):
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] in ("exact", "alike") else {}
+        elif beside:
+            line |= {"se": "", "shrunken": _shrunken_cell(row, large)}
+            line["lfsr"] = format_p(row["lfsr"]) if "lfsr" in row else ""
         if line["exact"] and not of_units:
             line["exact"] = "same effect"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
@@ -591,7 +678,8 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     last = {"truth": "truth", "exact": "units"}
     if is_decided(estimates):
         return {**first, **verdict, **last}
-    return {**first, **last, "p": "p"}
+    beside = {"shrunken": "shrunken", "lfsr": "lfsr"}
+    return {**first, **(beside if has_shrunken(estimates) else {}), **last, "p": "p"}
 
 
 def _effect_cells(

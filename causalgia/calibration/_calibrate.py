@@ -341,7 +341,6 @@ class _Repetition:
                 effects,
                 estimates,
                 analysis,
-                derive(self.key, "decisions", trial),
                 shrinks=False,
             )
             if at is not None:

@@ -17,7 +17,7 @@ from causalgia._reporting import Rows, curve_report, trial_report
 from causalgia._reporting._trial_report import count_clause
 from causalgia._reporting.agreement_answers import OF_AGREEMENT, agreement_parts
 from causalgia._reporting.answers import ReportText
-from causalgia._reporting.effect_rows import as_reportable, is_posterior
+from causalgia._reporting.effect_rows import as_reportable, is_posterior, readable
 from causalgia._reporting.posterior_answers import (
     is_spread,
     posterior_parts,
@@ -42,7 +42,7 @@ from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import keeps_effects, with_selected_dims
-from causalgia.types import PosteriorGroups
+from causalgia.types import GivenTable, PosteriorGroups
 
 if TYPE_CHECKING:
     from causalgia._discover import Discovery
@@ -94,11 +94,11 @@ class HasReport(Protocol):
 
 @overload
 def report(
-    dataset: xr.Dataset
+    dataset: GivenTable
+    | PosteriorGroups
     | experiments.Answer
     | Discovery
-    | _check.Check
-    | PosteriorGroups,
+    | _check.Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -112,7 +112,7 @@ def report(
 
 @overload
 def report(
-    dataset: xr.Dataset | experiments.Answer | Discovery | PosteriorGroups,
+    dataset: GivenTable | PosteriorGroups | experiments.Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -124,11 +124,11 @@ def report(
 
 @usual_errors
 def report(
-    dataset: xr.Dataset
+    dataset: GivenTable
+    | PosteriorGroups
     | experiments.Answer
     | _check.Check
-    | HasReport
-    | PosteriorGroups,
+    | HasReport,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -141,7 +141,7 @@ def report(
     refutations: xr.Dataset | None = None,
 ) -> ReportText | Path:
     """Report a result as text or as a page: of a trial (outcomes, estimates,
-    decisions, a posterior), or of the bench.
+    decisions), or of the bench.
 
     Outcomes are described by population, units, arms in do-notation, predictor and
     analysis. Estimates and decisions have the answer in one to three sentences, a table
@@ -155,11 +155,14 @@ def report(
     Parameters
     ----------
     dataset
+        Effects of another program, as `causalgia.from_effects` takes them, or a
+        posterior of `causalgia.infer`: each effect as measured, and as shrunken.
+
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from
         `causalgia.estimate`; decisions from
-        `causalgia.decide`; a posterior of `causalgia.infer`; the spread of individual
-        effects, of `causalgia.verdicts.heterogeneity`; from `causalgia.tipping_point`;
-        or from `causalgia.refute`: a line for each check, with its reason and cure.
+        `causalgia.decide`; the spread of individual effects, of
+        `causalgia.verdicts.heterogeneity`; from `causalgia.tipping_point`; or from
+        `causalgia.refute`: a line for each check, with its reason and cure.
         The `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`
         and `causalgia.check` return, and `causalgia.experiments.agreement` of null
         models. Outcomes, effects and verdicts of which one task, contrast, arm or unit
@@ -238,6 +241,8 @@ def report(
     >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
+    posterior = dataset if is_posterior(dataset) else None
+    dataset = readable(dataset)
     requested = [
         name
         for name, wanted in (("arms", arms), ("sentences", sentences), ("notes", notes))
@@ -270,7 +275,7 @@ def report(
                 "path='report.html'"
             )
     more = {"order": order, "arms": arms, "sentences": sentences, "notes": notes}
-    text = _text(dataset, rows, task, **more)
+    text = _text(dataset if posterior is None else posterior, rows, task, **more)
     return text if isinstance(text, ReportText) else ReportText(text)
 
 

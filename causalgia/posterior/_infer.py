@@ -49,7 +49,7 @@ from causalgia.posterior.posterior_tree import CHAINS, Tree, as_tree
 from causalgia.posterior.shared_effects import infer_across_tasks
 from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
-from causalgia.types import Client, EstimateTable, HasToPandas
+from causalgia.types import Client, GivenTable
 from causalgia.workers import mapped
 
 _LEAST_RATIO, _MOST_RATIO = 1e-100, 1e12  # of standard errors to the scale of the prior
@@ -61,7 +61,7 @@ _PREDICTORS = (
 
 @usual_errors
 def infer(
-    estimates: EstimateTable | HasToPandas,
+    estimates: GivenTable,
     *,
     prior: Prior | None = None,
     covariates: str | Sequence[str] | None = None,
@@ -85,9 +85,8 @@ def infer(
     Parameters
     ----------
     estimates
-        From `estimate` or `from_effects`, or a table (of pandas, or of another library
-        with ``to_pandas()``) with columns ``effect`` and ``se``. With the dim
-        ``model``, predictors are a level of the model, and ``ace`` is the mean over
+        From `estimate`, or a table or a result of statsmodels as `from_effects` takes
+        it. With the dim ``model``, predictors are a level of the model, and ``ace`` is the mean over
         retrainings of the predictor.
     prior
         What is known of the effects beforehand, such as from an earlier library: the
@@ -174,7 +173,7 @@ def infer(
     array([ 8. ,  6.7,  5.9,  6.6,  5.4,  5.9,  8. ,  6.8])
     """
     check_draws(n_draws, usual=4000)
-    given: EstimateTable = as_pandas(estimates)
+    given: Any = as_pandas(estimates)
     check_no_average_map(given, "cg.infer")
     if "divergence" in getattr(given, "attrs", {}):
         raise EstimateError(

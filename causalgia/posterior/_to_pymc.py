@@ -18,13 +18,13 @@ from causalgia.posterior.labeled_data import (
 )
 from causalgia.posterior.posterior_tree import import_quietly
 from causalgia.posterior.two_scales_hyper import LEAST_RATIO, ONE_SCALE, WIDE
-from causalgia.types import EstimateTable, HasToPandas
+from causalgia.types import GivenTable
 
 _LEAST_SHARE = 1e-12
 
 
 def to_pymc(
-    estimates: EstimateTable | HasToPandas,
+    estimates: GivenTable,
     *,
     prior: Prior | None = None,
     covariates: str | Sequence[str] | None = None,
@@ -63,7 +63,7 @@ def to_pymc(
     >>> sorted(v.name for v in to_pymc(table).free_RVs)[:2]
     ['beside', 'mu']
     """
-    given: EstimateTable = as_pandas(estimates)
+    given: Any = as_pandas(estimates)
     names = () if covariates is None else covariates
     names = (names,) if isinstance(names, str) else tuple(names)
     table = as_labeled_estimates(given, names)

@@ -36,7 +36,7 @@ from causalgia.types import Array
 
 __all__ = ["median_se", "two_scales"]
 
-_STRATA = 5
+_STRATA = 3
 _WORK = 500_000  # normal probabilities for moments
 _MOST_LAPLACE, _MOST_ROWS, _MOST_BELOW = 2_000, 3_000, 800
 _ALONG = np.linspace(-4.0, 4.0, 9)

@@ -29,8 +29,7 @@ from causalgia.ropes import RopeLike
 from causalgia.streams import RNG, check_seed
 from causalgia.types import (
     Array,
-    EstimateTable,
-    HasToPandas,
+    GivenTable,
     PosteriorGroups,
 )
 from causalgia.verdicts.evidence import (
@@ -51,7 +50,7 @@ from causalgia.verdicts.verdict_rule import (
 
 @usual_errors
 def decide(
-    x: EstimateTable | HasToPandas | PosteriorGroups,
+    x: GivenTable | PosteriorGroups,
     *,
     rope: RopeLike | None = None,
     error: Error | None = None,
@@ -73,9 +72,9 @@ def decide(
     Parameters
     ----------
     x
-        Estimates, or a table (of pandas, or of another library with ``to_pandas()``)
-        with columns ``effect`` and ``se``; effects ``ice (unit, contrast, task)``,
-        which are estimated first; or a posterior of `causalgia.infer`, or of
+        Estimates; a table, or a result of statsmodels, as `causalgia.from_effects`
+        takes them; slopes; effects ``ice (unit, contrast, task)``, which are estimated
+        first; or a posterior of `causalgia.infer`, or of
         `causalgia.posterior.to_pymc`, whose estimates are decided on.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`

@@ -85,6 +85,11 @@ def effects_of_posterior(
     moments = _on_task(groups["moments"]) if "moments" in groups else xr.Dataset()
     moments = moments.sel(names) if moments else moments
     attrs = {**constant.attrs, **groups["posterior"].attrs}
+    if known["ace"].sizes != {d: ace.sizes[d] for d in known["ace"].dims}:
+        raise EstimateError(
+            f"the posterior has {ace.sizes['contrast']} contrasts, and its estimates "
+            f"{known.sizes['contrast']}, without names to match them"
+        )
     known["ace"] = known["ace"].transpose("contrast", "task")
     return known.assign_attrs(attrs), posterior_columns(ace, moments, ci_prob)
 
@@ -93,10 +98,17 @@ def _on_task(group: xr.Dataset) -> xr.Dataset:
     """Return a group with the dim task, which one of a single task may lack."""
     if "task" in group.dims or "contrast" not in group.dims:
         return group
-    own = [name for name, v in group.data_vars.items() if "contrast" in v.dims]
+    plain = [name for name in ("is_placebo", "weight") if name in group]
+    own = [
+        name
+        for name, v in group.data_vars.items()
+        if "contrast" in v.dims and name not in plain
+    ]
     if "task" in group.coords:  # one task was selected
-        return group[own].expand_dims("task", axis=-1)
-    return group[own].expand_dims(task=["effect"], axis=-1)
+        out = group[own].expand_dims("task", axis=-1)
+    else:
+        out = group[own].expand_dims(task=["effect"], axis=-1)
+    return out.assign({name: group[name].variable for name in plain})
 
 
 def _over_predictors(effects: xr.Dataset, each: xr.DataArray) -> xr.Dataset:

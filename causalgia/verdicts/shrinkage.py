@@ -20,7 +20,7 @@ from causalgia.errors import CausalgiaWarning, EstimateError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.types import Array, Mask
+from causalgia.types import Array, Codes, Mask
 
 COLUMNS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 LABEL = "exchangeable"
@@ -78,7 +78,7 @@ def shrink_effects(
     if not rows.any():
         return {}, []
     if across is not None:
-        return _across_tasks(estimates, rows.any(axis=1), ci_prob)
+        return _across_tasks(estimates, np.flatnonzero(rows.any(axis=1)), ci_prob)
     if not shrink.all_rows and rows.sum() > MOST_TO_SHRINK:
         return {}, [
             f"hierarchical effect sizes of more than {MOST_TO_SHRINK:,} rows are made "
@@ -170,14 +170,13 @@ def _few_note(estimates: xr.Dataset, rows: Mask) -> list[str]:
 
 
 def _across_tasks(
-    estimates: xr.Dataset, rows: Mask, ci_prob: float
+    estimates: xr.Dataset, at: Codes, ci_prob: float
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of effects that tasks share (`causalgia.infer`,
     ``across="task"``).
     """
     from causalgia.posterior import infer
 
-    at = np.flatnonzero(rows)
     if len(at) < LEAST_TO_SHARE or estimates.sizes["task"] < 2:
         return {}, [
             f"across='task' takes {LEAST_TO_SHARE} exchangeable contrasts in two tasks "

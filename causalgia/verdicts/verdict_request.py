@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -17,7 +16,7 @@ from causalgia.attributes import about
 from causalgia.checks import as_ci_prob
 from causalgia.choices import Error
 from causalgia.errors import EstimateError, quoted, type_in_words
-from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation._from_effects import as_estimates, is_of_others
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas
 from causalgia.multiplicity.families import has_effects
@@ -62,7 +61,7 @@ def as_evidence(x: Any) -> Given:
 
     Examples
     --------
-    >>> as_evidence(pd.DataFrame({"effect": [1.0], "se": [0.1]})).kind
+    >>> as_evidence({"effect": [1.0], "se": [0.1]}).kind
     'estimates'
     >>> as_evidence({"posterior": xr.Dataset()}).kind
     'posterior'
@@ -72,8 +71,8 @@ def as_evidence(x: Any) -> Given:
     check_no_average_map(data, "cg.decide")
     if has_effects(data):
         return Given("effects", data)
-    if isinstance(data, xr.Dataset | pd.DataFrame):
-        return Given("estimates", _with_marks(as_estimates(data), data))
+    if isinstance(data, xr.Dataset | pd.DataFrame) or is_of_others(data):
+        return Given("estimates", as_estimates(data))
     if not (
         isinstance(data, xr.DataTree)
         or hasattr(data, "groups")
@@ -82,25 +81,11 @@ def as_evidence(x: Any) -> Given:
         is_shown = data is None or isinstance(data, Mapping)
         raise EstimateError(
             "cg.decide takes estimates (of cg.estimate or cg.from_effects, "
-            "or a table with columns 'effect' and 'se'), a posterior (of cg.infer) "
-            "or effects (of cg.contrast), not "
+            "a table with columns 'effect' and 'se', or a result of statsmodels), a "
+            "posterior (of cg.infer) or effects (of cg.contrast), not "
             f"{quoted(data) if is_shown else type_in_words(data)}"
         )
     return Given("posterior", data)
-
-
-def _with_marks(estimates: xr.Dataset, table: Any) -> xr.Dataset:
-    """Return estimates with the columns of a table that name its placebos and the rows
-    of its question.
-    """
-    marks = [name for name in ("is_placebo", "of_question") if name in table]
-    return estimates.assign_coords(
-        {
-            name: ("contrast", np.asarray(table[name]))
-            for name in marks
-            if name not in estimates.variables
-        }
-    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +127,7 @@ def as_request(
 
     Examples
     --------
-    >>> one = as_evidence(pd.DataFrame({"effect": [1.0], "se": [0.1]}))
+    >>> one = as_evidence({"effect": [1.0], "se": [0.1]})
     >>> request = as_request(one, rope="-0.1,0.1")
     >>> request.rope.value, request.error, request.ci_prob
     ((-0.1, 0.1), 'fdr', 0.95)
