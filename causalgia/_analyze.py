@@ -33,6 +33,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
+from causalgia.estimation.moderated_variances import moderate
 from causalgia.estimation.request import check_has_errors
 from causalgia.notes import design_question
 from causalgia.numerics.float_errors import usual_errors
@@ -349,6 +350,8 @@ def infer_and_decide(
         with_note,
     )
 
+    if requested.shrink.variances:  # type: ignore[union-attr]  # frozen above
+        estimates = moderate(estimates)
     estimates = with_question(estimates, requested)
     effects = None if effects is None else with_question(effects, requested)
     rope = Rope.parse(requested.region)
@@ -525,7 +528,7 @@ def estimate_effects(
             target=analysis.target,
             ci_prob=analysis.ci_prob,
             weights=analysis.weights,
-            moderate=analysis.shrink.moderate,  # type: ignore[union-attr]  # frozen above
+            variances=analysis.shrink.variances,  # type: ignore[union-attr]  # frozen above
             task_correlation=analysis.across is not None,
         )
     except EstimateError as error:
@@ -559,7 +562,11 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
                 "are moments",
                 argument=name,
             )
-    return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
+    return estimate(
+        _with_families(moments, analysis),
+        ci_prob=analysis.ci_prob,
+        variances=analysis.shrink.variances,  # type: ignore[union-attr]  # frozen above
+    )
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:

@@ -233,7 +233,7 @@ class Analysis:
         if self.across is None:
             return
         others = {
-            "shrink": replace(self.shrink, moderate=None) == Shrinkage(),  # type: ignore[type-var]
+            "shrink": replace(self.shrink, variances=False) == Shrinkage(),  # type: ignore[type-var]
             "scale": self.scale != "ratio",
             "target": self.target != "next predictor",
         }
@@ -735,7 +735,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     """
     planned = analysis_in_attrs(attrs)
     if of_shrinkage := {
-        name: fields.pop(name) for name in ("prior", "moderate") if name in fields
+        name: fields.pop(name) for name in ("prior", "variances") if name in fields
     }:
         fields["shrink"] = replace(planned.shrink, **of_shrinkage)  # type: ignore[type-var]  # frozen above
     other = [

@@ -126,24 +126,25 @@ class Shrinkage:
     all_rows
         Whether tables of more than 5,000 rows are shrunken as well: a task takes some
         hundredths of a second.
-    moderate
-        Whether the variances of contrasts are shrunken toward each other, as in
-        `causalgia.estimate`.
+    variances
+        Whether the variances of rows are shrunken toward each other, as limma's are: for
+        rows of few units or few predictors, 10 at the least
+        (`causalgia.estimation.moderated_variances`).
 
     Raises
     ------
     EstimateError
-        If the prior, `all_rows` or `moderate` is of another kind.
+        If the prior, `all_rows` or `variances` is of another kind.
 
     Examples
     --------
     >>> Shrinkage(all_rows=True)
-    Shrinkage(prior=None, all_rows=True, moderate=None)
+    Shrinkage(prior=None, all_rows=True, variances=False)
     """
 
     prior: Prior | Mapping[str, str | float] | None = None
     all_rows: bool = False
-    moderate: bool | None = None
+    variances: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.prior, Mapping):
@@ -154,8 +155,7 @@ class Shrinkage:
                 argument="prior",
             )
         check_flag(self.all_rows, "Shrinkage: all_rows", error=EstimateError)
-        if self.moderate is not None:
-            check_flag(self.moderate, "Shrinkage: moderate", error=EstimateError)
+        check_flag(self.variances, "Shrinkage: variances", error=EstimateError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
@@ -163,7 +163,7 @@ class Shrinkage:
         plain |= (
             {} if not isinstance(self.prior, Prior) else {"prior": self.prior.to_dict()}
         )
-        return plain | ({} if self.moderate is None else {"moderate": self.moderate})
+        return plain | ({"variances": True} if self.variances else {})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Shrinkage:

@@ -449,12 +449,12 @@ ANALYSIS: Arguments = {
     ),
     "shrink": Argument(
         is_table,
-        "a cg.Shrinkage, or a table of prior, all_rows and moderate",
+        "a cg.Shrinkage, or a table of prior, all_rows and variances",
         "Prior of the hierarchical effect sizes, and moderated variances.",
         "`[analysis.shrink]`: `prior`, the fields of `cg.Prior`, `{mu_sd, tau_scale, "
         "standardized}`, of one normal scale in place of two; `all_rows`, `true` for "
-        "tables of more than 5,000 rows; `moderate`, `true` or `false`: whether the "
-        "variance between predictors is moderated over contrasts.",
+        "tables of more than 5,000 rows; `variances`, `true` or `false`: whether "
+        "variances are moderated over 10 or more rows, as limma's are.",
         ("infer", "estimate"),
     ),
 }

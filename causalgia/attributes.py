@@ -368,6 +368,17 @@ class About(Generic[Absent]):
     task_correlation_df = _number(
         "estimates", "cg.estimate", "degrees of freedom of task_correlation"
     )
+    moderated_rows = _whole(
+        "estimates and decisions of moderated variances",
+        "cg.estimate, cg.analyze, cg.decide, cg.mpra.fit",
+        "rows over which their variances were moderated",
+    )
+    prior_df = _number(
+        "estimates and decisions of moderated variances",
+        "cg.estimate, cg.analyze, cg.decide",
+        "degrees of freedom of the prior of these variances; inf where they differ by "
+        "no more than sampling error",
+    )
     divergence = _text(
         "estimates", "cg.estimation.shape_change", "distance between the two curves"
     )

@@ -65,7 +65,7 @@ SHRINKAGES = st.builds(
     cg.Shrinkage,
     all_rows=st.booleans(),
     prior=PRIORS,
-    moderate=st.none() | st.booleans(),
+    variances=st.booleans(),
 )
 REST = st.fixed_dictionaries(
     {

@@ -90,9 +90,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
     ask = cg.Analysis(
         control="untreated",
-        shrink=Shrinkage(
-            law="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False)
-        ),
+        shrink=Shrinkage(prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False)),
     )
     table = cg.calibrate(
         DESIGN, simulator, n_trials=40, rng=2, analysis=ask, posterior=True

@@ -16,7 +16,7 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation import from_effects
-from causalgia.estimation.standard_errors import moderate_unequal
+from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.multiplicity.adjusted_p import (
     hierarchical_p,
 )
@@ -38,10 +38,11 @@ def test_parts_as_large_as_their_whole_and_certain_p_values_are_taken() -> None:
 
 
 def test_one_known_variance_has_nothing_to_be_moderated_by() -> None:
-    found = moderate_unequal(np.array([4.0, 0.0, 0.0]), np.array([3.0, 0.0, 0.0]))
+    found = moderate_variances(np.array([4.0, 0.0, 0.0]), np.array([3.0, 0.0, 0.0]))
     assert found.variance.tolist() == [4.0, 4.0, 4.0]
     assert found.df.tolist() == [3.0, 0.0, 0.0]
-    assert (float(found.prior_variance), float(found.prior_df)) == (4.0, 0.0)
+    assert found.prior_variance.tolist() == [4.0, 4.0, 4.0]
+    assert found.prior_df == 0
 
 
 def _gc(x: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ factorial_2x2x2
 eight_schools,         quantiles of tau, mu and each effect without the error of draws
 random_effects_...
 helical_phase          the wave itself; `experiments.spacing` needs a predictor for it
-moderated_t            moderated variances (of predictors, in `cg.estimate`)
+moderated_t            moderated variances
 p_adjust, stats_turn4  Holm; p that are missing, or 0
 power                  normal power, and two one-sided tests
 ppi                    weights of the predictions that are given
@@ -45,7 +45,8 @@ from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation._random_effects import RandomEffects, random_effects
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.joint_tests import joint_test
-from causalgia.estimation.standard_errors import moderate, regress
+from causalgia.estimation.moderated_variances import moderate_variances
+from causalgia.estimation.standard_errors import regress
 from causalgia.mpra.comparisons.prediction_powered_means import (
     power_tuning,
     powered_mean,
@@ -398,7 +399,7 @@ def test_the_scan_over_periods() -> None:
 
 def test_moderated_variances() -> None:
     theirs, Y = expected("moderated_t"), table("moderated_t").iloc[:, 1:].to_numpy()
-    mine = moderate(Y.var(axis=1, ddof=1), Y.shape[1] - 1.0)
+    mine = moderate_variances(Y.var(axis=1, ddof=1), np.full(len(Y), Y.shape[1] - 1.0))
     np.testing.assert_allclose(mine.prior_df, theirs["df_prior"], rtol=1e-6)
     np.testing.assert_allclose(mine.prior_variance, theirs["var_prior"], rtol=1e-6)
     np.testing.assert_allclose(mine.df, theirs["df_total"], rtol=1e-6)

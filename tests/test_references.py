@@ -824,10 +824,6 @@ def test_the_band_of_a_covariance(case: str, critical: float, p: float) -> None:
 TURN4 = "stats_turn4"
 FACTORS = {"i": {"AB": 1, "A": -1, "B": -1, "none": 1}}
 MINUS_HALF = {"i": {"a": 1, "w": -0.5, "c": -0.5}}
-# what is another estimator today, on purpose, and the number a goal
-GOALS = {
-    "moderated": "variances are not moderated",
-}
 Found = dict[tuple[str, str], float]
 
 
@@ -949,10 +945,11 @@ def many_rows() -> Found:
     )
     long = long.assign(arm=long["unit"].str[0], row="r" + (long["row"] + 1).astype(str))
     effects = cg.contrast(outcomes_of(long, task="row"), control="c")
-    estimates = cg.estimate(effects).isel(contrast=0)
+    estimates = cg.estimate(effects, variances=True).isel(contrast=0)
     found: Found = {}
     for i in range(0, 1_000, 10):
-        found |= of_arms(estimates.sel(task=f"r{i + 1}"), "", row=f"row {i + 1}")
+        one = estimates.sel(task=f"r{i + 1}").drop_vars("p").rename(p_t="p")
+        found |= of_arms(one, "", "ace se df p", row=f"row {i + 1}")
     return found
 
 
@@ -1083,21 +1080,7 @@ TURN4_CASES: list[tuple[str, Any, float]] = [
 
 
 @pytest.mark.parametrize(
-    ("case", "call", "rtol"),
-    [
-        pytest.param(
-            *row,
-            id=row[0],
-            marks=[
-                pytest.mark.xfail(
-                    reason=GOALS[row[0]], strict=True, raises=AssertionError
-                )
-            ]
-            if row[0] in GOALS
-            else [],
-        )
-        for row in TURN4_CASES
-    ],
+    ("case", "call", "rtol"), [pytest.param(*row, id=row[0]) for row in TURN4_CASES]
 )
 def test_numbers_of_r(case: str, call: Any, rtol: float) -> None:
     theirs, found = turn4().loc[case.split(" [")[0]], call()

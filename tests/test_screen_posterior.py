@@ -6,7 +6,6 @@ screen of words.
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,15 +37,13 @@ def screened(name: str, *, n_units: int, seed: int) -> tuple[xr.Dataset, np.ndar
     ).to_numpy()[:, 0]
 
 
-def judged(
-    estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab"
-) -> np.ndarray:
+def judged(estimates: xr.Dataset, truth: np.ndarray) -> np.ndarray:
     """Return coverage of all and of the largest, and their mean square error, over that
     of the raw estimates.
     """
-    draws = cg.infer(estimates, law=law, n_draws=1_000, rng=0)["posterior"][
-        "ace"
-    ].to_numpy()[..., 0]
+    draws = cg.infer(estimates, n_draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[
+        ..., 0
+    ]
     low, high = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
     raw = estimates["ace"].to_numpy()[:, 0]
     largest = np.argsort(-np.abs(raw))[:LARGEST]

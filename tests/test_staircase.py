@@ -197,7 +197,6 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
         control="untreated",
         rope=(-0.1, 0.1),
         target="population x predictors",
-        shrink=cg.Shrinkage(moderate=False),
     )
     for slopes, half in (
         ((1.0, 1.0, 1.0), 0.0),  # the value that all units and predictors share

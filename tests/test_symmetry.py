@@ -175,9 +175,7 @@ ENSEMBLE: dict[str, Verb] = {
         cg.estimate,
         {"target": "population x predictors", "cluster": "none"},
     ),
-    "moderated": (cg.estimate, {"target": "population x predictors", "moderate": True}),
     "next predictor": (cg.estimate, {"target": "next predictor"}),
-    "next, moderated": (cg.estimate, {"target": "next predictor", "moderate": True}),
     "heterogeneity": (heterogeneity, {"rope": ROPE}),
     "modification": (modification, {}),
     "decide next": (
@@ -205,6 +203,7 @@ MEASURED = {
         "largest_ice",
         "reversal",
         "se_pooled",
+        "arm_sd",
         "sd",
         "sd_se",
         "sd_lower",

@@ -519,7 +519,38 @@ def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
     return []
 
 
+def _moderation_in_words(effects: xr.Dataset) -> list[str]:
+    """Return a sentence on moderated variances."""
+    here = about(effects, None)
+    if here.moderated_rows is None or here.prior_df is None:
+        return []
+    df = "infinite" if math.isinf(here.prior_df) else f"{here.prior_df:.3g}"
+    arms = (
+        "; those of both arms are pooled, and each interval holds that of Welch's t with "
+        "the moderated variance of each arm"
+        if _has_independent_arms(effects)
+        else ""
+    )
+    return [
+        f"Variances were moderated over {here.moderated_rows:,} rows by empirical Bayes "
+        f"(limma's, {df} prior degrees of freedom){arms}."
+    ]
+
+
+def _has_independent_arms(effects: xr.Dataset) -> bool:
+    here = about(effects, None)
+    parallel = here.assignment == "parallel" and here.cluster == "unit"
+    return parallel and not here.covariates
+
+
 def _intervals_in_words(effects: xr.Dataset) -> list[str]:
+    """Return a sentence on moderated variances, and one on intervals that allow for
+    skewness.
+    """
+    return [*_moderation_in_words(effects), *_skewness_in_words(effects)]
+
+
+def _skewness_in_words(effects: xr.Dataset) -> list[str]:
     """Return a sentence on intervals that allow for skewness."""
     if not uses_skewness(effects):
         return []
@@ -531,11 +562,16 @@ def _intervals_in_words(effects: xr.Dataset) -> list[str]:
             "independent arms also by their pooled variance) with the limits of "
             "proportions combined by arm (MOVER), and p is the largest."
         ]
-    if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
+    if _has_independent_arms(effects):
+        second = (
+            "Welch's"
+            if here.moderated_rows
+            else "that by the pooled variance of the arms"
+        )
         of_skewed = [
-            "Each interval is the union of Student's, of that by the pooled variance of "
-            "the arms, and of that of Hall's transformed t, which allows for skewed "
-            "effects; p is the largest of the three."
+            f"Each interval is the union of Student's, of {second}, and of that of Hall's "
+            "transformed t, which allows for skewed effects; p is the largest of the "
+            "three."
         ]
     else:
         of_skewed = [

@@ -116,7 +116,7 @@ def two_scales(
     >>> effect = np.concatenate([np.random.default_rng(0).normal(0, 0.5, 39), [9.0]])
     >>> answer = two_scales(effect, Noise(np.full(40, 0.25)))
     >>> answer.mean[[0, -1]].round(1), answer.lfsr[[0, -1]].round(2)
-    (array([-0. ,  8.9]), array([0.39, 0.  ]))
+    (array([-0. ,  8.9]), array([0.4, 0. ]))
     """
     check_effects(effect, noise)
     if len(effect) < 2:

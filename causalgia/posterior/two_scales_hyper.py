@@ -282,12 +282,7 @@ def integrate_share(
     The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced
     (trapezoid), or is normal about its mode where x is 0 alone; given it, coefficients
     are normal about theirs (Laplace). The state, (N, 1 + m), is the start of the search
-    for their joint mode.
-
-    Raises
-    ------
-    EstimateError
-        If the effects leave a coefficient undetermined.
+    for their joint mode. Where a coefficient is undetermined the density is next to 0.
     """
     narrow, wide, _ = scales_at(points, one=one)
     n, m, size, state = len(points), state.shape[1] - 1, len(x), state.copy()
@@ -308,11 +303,6 @@ def integrate_share(
         x,
     )
     _integrate_share_kernel(*data, one, state, value, root, logit, out, done)
-    if (done < 0).all():
-        raise EstimateError(
-            "effects leave a coefficient undetermined: covariates are collinear, or "
-            "too many"
-        )
     # the lattice is not valid for laws that are far too narrow
     out[done < 0, :, 0] = -1e300
     known = precision[precision > 0]
@@ -355,9 +345,15 @@ def posterior_parts(
     spread = float(
         np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise))
     )
-    start[1, 1:] = integrate_share(
+    first = integrate_share(
         model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
-    ).value[0, 0]
+    )
+    if first.log_integral[0] < -1e299:
+        raise EstimateError(
+            "effects leave a coefficient undetermined: covariates are collinear, or "
+            "too many"
+        )
+    start[1, 1:] = first.value[0, 0]
     cells = [
         _scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one)
         for one in (False, True)

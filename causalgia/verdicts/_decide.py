@@ -20,6 +20,7 @@ from causalgia.estimation.effect_intervals import (
     independent_draws,
     missed_share_of,
 )
+from causalgia.estimation.moderated_variances import moderate
 from causalgia.estimation.request import check_cluster_name, is_below_floor
 from causalgia.multiplicity.families import estimates_of, row_families
 from causalgia.multiplicity.regions import in_words_of
@@ -106,8 +107,8 @@ def decide(
         contrast: those that share its value.
     shrink
         The hierarchical effect sizes that stand beside 10 or more exchangeable effects
-        of a task, unasked in a table of up to 5,000 rows; they decide nothing. None
-        leaves them out.
+        of a task, unasked in a table of up to 5,000 rows, which decide nothing; and
+        whether variances are moderated. None leaves both out.
     cluster
         Units that vary together, of effects, as in `causalgia.estimate`.
     rng
@@ -197,6 +198,8 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     >>> decide_estimates(one, request)["verdict"].item()
     'increases'
     """
+    if request.shrink is not None and request.shrink.variances:
+        estimates = moderate(estimates)
     ci_prob, largest = request.ci_prob, request.largest
     error: Any = request.error  # of tests
     found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)

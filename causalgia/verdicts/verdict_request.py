@@ -152,22 +152,11 @@ def _as_error(error: Any) -> Any:
 
 
 def _check_shrinkage(shrink: Any) -> None:
-    """Raise EstimateError if `shrink` is no `Shrinkage`, or has settings that decisions
-    cannot follow.
-    """
+    """Raise EstimateError if `shrink` is no `Shrinkage`."""
     if not isinstance(shrink, Shrinkage | None):
         raise EstimateError(
             f"shrink={quoted(shrink)} is not a cg.Shrinkage; for example "
             "shrink=cg.Shrinkage(all_rows=True), or None for no hierarchical effect "
             "sizes",
             argument="shrink",
-        )
-    if shrink is not None and shrink.moderate is not None:
-        named = f"moderate={shrink.moderate}"
-        raise EstimateError(
-            f"shrink=cg.Shrinkage({named}) is of the variances between "
-            "predictors, which are estimated already; give cg.estimate(effects, "
-            f"target='next predictor', {named}) without shrink=, or "
-            "cg.analyze(outcomes, ..., target='next predictor', "
-            f"shrink=cg.Shrinkage({named}))"
         )

@@ -152,16 +152,16 @@ PREDICTORS = [
         for target in ("next predictor", "population x predictors")
     ),
     Row(
-        "the variance between two predictors, moderated",
-        lambda: cg.estimate(several(2), target="next predictor", moderate=True),
+        "variances of few rows, moderated",
+        lambda: cg.estimate(several(3), target="next predictor", variances=True),
         EstimateError,
-        "moderate",
+        "variances",
     ),
     Row(
-        "moderated, of one predictor",
-        lambda: cg.estimate(several(3), target="population", moderate=True),
+        "variances that are moderated or not",
+        lambda: cg.estimate(several(3), target="population", variances=1),
         EstimateError,
-        "moderate",
+        "variances",
     ),
     Row("a ratio in the next predictor", ratio_of_the_next, EstimateError, "ratio"),
     Row(

@@ -170,10 +170,10 @@ ROWS = [
     ),
     Row("a larger effect was seen", seen_to_be_larger, EstimateError, "largest"),
     Row(
-        "moderation that a verdict cannot follow",
-        lambda: cg.decide(ONE, rope=0, shrink=cg.Shrinkage(moderate=True)),
+        "variances of one row, moderated",
+        lambda: cg.decide(ONE, rope=0, shrink=cg.Shrinkage(variances=True)),
         EstimateError,
-        "moderate",
+        "variances",
     ),
     Row(
         "a unit of effects of 0",

@@ -306,6 +306,7 @@ def _fit_dataset(
             **library_attrs(counts),
             **attributes(
                 method=method,
+                moderated_rows=int(estimated.sum()),
                 scale="log2",
                 ci_prob=ci_prob,
                 estimand=(
