@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy.special import ndtri
 
 from causalgia._reporting.table_formats import (
     format_effect,
@@ -125,7 +126,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     >>> as_reportable({"posterior": xr.Dataset()})
     Traceback (most recent call last):
     ...
-    causalgia.errors.DataError: a posterior holds draws, ...: cg.decide(posterior, rope=(-0.1, 0.1))
+    causalgia.errors.DataError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
     """
     check_not_draws(estimates)
     estimates = _with_one_contrast_dim(estimates)
@@ -219,6 +220,17 @@ def _check_numbers(estimates: xr.Dataset) -> None:
             )
 
 
+def check_not_draws(given: Any) -> None:
+    """Raise `DataError` for a posterior and for its group of draws, in either
+    generation of ArviZ.
+    """
+    if is_posterior(given):
+        raise DataError(
+            "a posterior holds draws, and a figure is of verdicts; decide first: "
+            "cg.decide(posterior, rope=(-0.1, 0.1))"
+        )
+
+
 def is_posterior(given: object) -> bool:
     """Return whether this is a posterior, or its group of draws.
 
@@ -227,21 +239,14 @@ def is_posterior(given: object) -> bool:
     >>> is_posterior({"posterior": xr.Dataset()}), is_posterior(xr.Dataset())
     (True, False)
     """
-    if isinstance(given, xr.Dataset):
-        return {"chain", "draw"} <= set(given.dims)
+    if isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(
+        given.dims
+    ):
+        return True
     trees = (
         isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
     )
     return trees and "posterior" in given  # type: ignore[operator]  # each is a mapping
-
-
-def check_not_draws(given: Any) -> None:
-    """Raise `DataError` for a posterior and for its group of draws."""
-    if is_posterior(given):
-        raise DataError(
-            "a posterior holds draws, and this is of verdicts: "
-            "cg.decide(posterior, rope=(-0.1, 0.1))"
-        )
 
 
 def readable(given: Any) -> Any:
@@ -278,6 +283,8 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
     # a posterior is loaded where one is told
     from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 
+    if isinstance(posterior, xr.DataTree) and "chain" in posterior.dims:  # the group
+        posterior = posterior.to_dataset()
     groups = tree_datasets(
         {"posterior": posterior} if isinstance(posterior, xr.Dataset) else posterior
     )
@@ -286,26 +293,33 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
         draws = draws.expand_dims(task=["effect"], axis=-1)
     empty = xr.Dataset()
     moments = groups.get("moments", empty)
-    ends = draws.quantile([0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"))
+    tails = draws.quantile([0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"))
     sizes = {
         "shrunken": moments.get("mean", draws.mean(("chain", "draw"))),
-        "shrunken_lower": ends.isel(quantile=0, drop=True),
-        "shrunken_upper": ends.isel(quantile=1, drop=True),
+        "shrunken_lower": tails.isel(quantile=0, drop=True),
+        "shrunken_upper": tails.isel(quantile=1, drop=True),
     }
-    sizes |= {"lfsr": moments["lfsr"]} if "lfsr" in moments else {}
+    wrong = (draws > 0).mean(("chain", "draw"))
+    wrong = wrong.where(wrong < 0.5, 1 - wrong).where(sizes["shrunken"].notnull())
+    sizes["lfsr"] = moments.get("lfsr", wrong)
     attrs = {**groups["posterior"].attrs, **attributes(ci_prob=_LEVEL)}
     effect = groups.get("observed_data", empty).get("effect")
-    limits = "lower_unshrunken", "upper_unshrunken"
-    measured = effect is not None and {*limits} <= {*moments}
-    if effect is None or not measured or effect.dims != draws.dims[2:]:
-        own = ("ace", "lower", "upper")
+    if effect is not None and "task" not in effect.dims:
+        effect = effect.expand_dims(task=["effect"], axis=-1)
+    if effect is None or effect.dims != draws.dims[2:]:
+        own = ("ace", "lower", "upper", "lfsr")
         columns = dict(zip(own, sizes.values(), strict=False))
         attrs |= {} if has(attrs).errors else attributes(effects_are="given")
         note = "effects and intervals are of the posterior"
         return with_notes(xr.Dataset(columns, attrs=attrs), note)
-    lower, upper = (moments[name] for name in limits)
-    columns = {"ace": effect, "lower": lower, "upper": upper, **sizes}
     known = groups.get("constant_data", empty)
+    half = ndtri(0.5 + _LEVEL / 2) * known.get("se", np.nan)
+    columns = {
+        "ace": effect,
+        "lower": moments.get("lower_unshrunken", effect - half),
+        "upper": moments.get("upper_unshrunken", effect + half),
+        **sizes,
+    }
     columns |= {"se": known["se_estimated"]} if "se_estimated" in known else {}
     marks = {n: known[n] for n in ("is_placebo",) if n in known}
     return xr.Dataset(columns, marks, attrs)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import ndtri
 
 from causalgia._reporting._trial_report import in_one_line
 from causalgia._reporting.answer_sentences import cut
 from causalgia._reporting.answers import AnswerParts
+from causalgia._reporting.effect_rows import posterior_effects
 from causalgia._reporting.short_answers import short_answer
 from causalgia._reporting.table_formats import (
     format_effect,
@@ -20,60 +20,13 @@ from causalgia._reporting.table_formats import (
     format_share,
     percent,
 )
-from causalgia.attributes import about, attributes
+from causalgia.attributes import about
 from causalgia.effect_table import select_tasks
-from causalgia.errors import DataError, type_in_words
 from causalgia.notes import notes_of
 
-POSTERIOR_LEVEL = 0.95
+_ENDS = ("", "_lower", "_upper")
 _LAWS = {"two_scales": "two normal scales", "normal": "one normal scale"}
 _TASKS_IN_ANSWER = 3
-
-
-def posterior_table(posterior: Any, takes: str) -> xr.Dataset:
-    """Return a posterior as a table: mean, standard deviation, equal-tailed interval,
-    and its moments.
-
-    Raises
-    ------
-    DataError
-        If it is something else; `takes` is the sentence on what is taken.
-    """
-    from causalgia.posterior.posterior_tree import tree_datasets, tree_group
-
-    groups = {"posterior": posterior} if isinstance(posterior, xr.Dataset) else None
-    if groups is None:
-        if not (
-            isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")
-        ):
-            raise DataError(f"{takes}, and this is {type_in_words(posterior)}")
-        groups = tree_datasets(posterior)
-    draws = tree_group(groups, "posterior", "ace")["ace"]
-    if "task" not in draws.dims:
-        draws = draws.expand_dims(task=["effect"], axis=-1)
-    tail = (1 - POSTERIOR_LEVEL) / 2
-    ends = draws.quantile([tail, 1 - tail], dim=("chain", "draw"))
-    columns = {
-        "ace": draws.mean(("chain", "draw")),
-        "posterior_sd": draws.std(("chain", "draw"), ddof=1),
-        "lower": ends.isel(quantile=0, drop=True),
-        "upper": ends.isel(quantile=1, drop=True),
-    }
-    above = (draws > 0).mean(("chain", "draw"))
-    wrong = above.where(above <= 0.5, 1 - above)  # 0 where no draw says so
-    columns["lfsr"] = wrong.where(columns["ace"].notnull())
-    exact = groups.get("moments", xr.Dataset())
-    known = {"mean": "ace", "sd": "posterior_sd", "lfsr": "lfsr"}
-    columns |= {
-        new: exact[old]
-        for old, new in known.items()
-        if old in exact and exact[old].dims == columns["ace"].dims
-    }
-    attrs = {
-        **groups["posterior"].attrs,
-        **attributes(ci_prob=POSTERIOR_LEVEL, evidence="posterior"),
-    }
-    return xr.Dataset(columns, attrs=attrs)
 
 
 def posterior_parts(
@@ -87,33 +40,32 @@ def posterior_parts(
     """Return the parts of the report of a posterior: how far true effects differ, and a
     line for each effect, raw beside shrunken, the largest first.
     """
-    if isinstance(posterior, xr.DataTree) and "ace" in posterior:  # the group alone
-        posterior = posterior.to_dataset()
-    found = select_tasks(posterior_table(posterior, ""), task, place="report: ")
-    raw = {} if isinstance(posterior, xr.Dataset) else _raw(posterior)
-    tasks, several = found["task"].to_numpy(), found.sizes["task"] > 1
-    names = found["contrast"].to_numpy()
+    found = select_tasks(posterior_effects(posterior), task, place="report: ")
+    raw = {"ace": "ace", "lower": "lower", "upper": "upper"}
+    size = {new: f"shrunken{end}" for new, end in zip(raw, _ENDS, strict=True)}
+    if "shrunken" not in found:
+        raw, size = {}, raw
+    tasks, names = found["task"].to_numpy(), found["contrast"].to_numpy()
     cells = []
-    for k, t in product(range(found.sizes["contrast"]), range(len(tasks))):
+    for k, t in product(range(len(names)), range(len(tasks))):
         one = found.isel(contrast=k, task=t)
-        if np.isnan(one["ace"]):
+        if np.isnan(one[size["ace"]]):
             continue
-        at = {"contrast": names[k], "task": tasks[t]}
-        shown = {name: float(one[name]) for name in ("ace", "lower", "upper")}
-        size, interval = format_effect(shown)
-        own = ("", "")
-        if raw and not np.isnan(float(raw["ace"].sel(at))):
-            own = format_effect({name: float(x.sel(at)) for name, x in raw.items()})
-        lfsr = format_p(float(one["lfsr"])) if "lfsr" in one else ""
-        where = [str(names[k]), str(tasks[t]) if several else ""]
-        line = [*where, *own, size, interval, lfsr]
-        cells.append((abs(shown["ace"]), line))
+        own, shrunken = (
+            format_effect({new: float(one[old]) for new, old in columns.items()})
+            if columns
+            else ("", "")
+            for columns in (raw, size)
+        )
+        where = [str(names[k]), str(tasks[t]) if len(tasks) > 1 else ""]
+        line = [*where, *own, *shrunken, format_p(float(one["lfsr"]))]
+        cells.append((abs(float(one[size["ace"]])), line))
     if order == "size":
         cells.sort(key=lambda cell: -cell[0])
-    level = percent(POSTERIOR_LEVEL)
+    level = percent(float(about(found).ci_prob))
     header = ["contrast", "task", "raw", f"{level} interval", "shrunken"]
     header += [f"{level} credible", "lfsr"]
-    out = int(found["ace"].isnull().sum())
+    out = len(names) * len(tasks) - len(cells)
     return short_answer(
         _spread_of_law(posterior, found, len(cells)),
         header,
@@ -131,34 +83,12 @@ def posterior_parts(
     )
 
 
-def _raw(posterior: Any) -> dict[str, xr.DataArray]:
-    """Return the estimates that a posterior is of, with the interval of each alone."""
-    from causalgia.posterior.posterior_tree import tree_datasets
-
-    groups = tree_datasets(posterior)
-    effect = groups.get("observed_data", xr.Dataset()).get("effect")
-    if effect is None:
-        return {}
-    found, moments = {"ace": effect}, groups.get("moments", xr.Dataset())
-    if "lower_unshrunken" in moments:
-        found |= {side: moments[f"{side}_unshrunken"] for side in ("lower", "upper")}
-    elif "se" in (data := groups.get("constant_data", xr.Dataset())):
-        half = ndtri((1 + POSTERIOR_LEVEL) / 2) * data["se"]
-        found |= {"lower": effect - half, "upper": effect + half}
-    if "task" not in effect.dims:
-        found = {name: x.expand_dims(task=["effect"]) for name, x in found.items()}
-    return found
-
-
 def _spread_of_law(posterior: Any, found: xr.Dataset, n: int) -> list[str]:
     """Return sentences on the law of true effects: its sd in each task."""
     from causalgia.posterior.posterior_tree import tree_group
 
-    draws = (
-        posterior
-        if isinstance(posterior, xr.Dataset)
-        else tree_group(posterior, "posterior")
-    )
+    alone = isinstance(posterior, xr.Dataset | xr.DataTree) and "ace" in posterior
+    draws = posterior if alone else tree_group(posterior, "posterior")
     attrs = draws.attrs
     if "tau" not in draws and "tau_narrow" not in draws:
         law = "learned over patterns of tasks" if about(attrs, None).across else ""
@@ -167,9 +97,9 @@ def _spread_of_law(posterior: Any, found: xr.Dataset, n: int) -> list[str]:
     tau = draws["tau"] if "tau" in draws else _sd_of_two_scales(draws)
     if "task" not in tau.dims:
         tau = tau.expand_dims(task=["effect"])
+    level = float(about(found).ci_prob)
     ends = tau.sel(task=found["task"]).quantile(
-        [0.5, (1 - POSTERIOR_LEVEL) / 2, (1 + POSTERIOR_LEVEL) / 2],
-        dim=("chain", "draw"),
+        [0.5, (1 - level) / 2, (1 + level) / 2], dim=("chain", "draw")
     )
     spreads = []
     for name in found["task"].to_numpy():

@@ -141,7 +141,7 @@ def report(
     refutations: xr.Dataset | None = None,
 ) -> ReportText | Path:
     """Report a result as text or as a page: of a trial (outcomes, estimates,
-    decisions, a posterior), or of the bench.
+    decisions), or of the bench.
 
     Outcomes are described by population, units, arms in do-notation, predictor and
     analysis. Estimates and decisions have the answer in one to three sentences, a table
@@ -160,9 +160,9 @@ def report(
 
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from
         `causalgia.estimate`; decisions from
-        `causalgia.decide`; a posterior of `causalgia.infer`; the spread of individual
-        effects, of `causalgia.verdicts.heterogeneity`; from `causalgia.tipping_point`;
-        or from `causalgia.refute`: a line for each check, with its reason and cure.
+        `causalgia.decide`; the spread of individual effects, of
+        `causalgia.verdicts.heterogeneity`; from `causalgia.tipping_point`; or from
+        `causalgia.refute`: a line for each check, with its reason and cure.
         The `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`
         and `causalgia.check` return, and `causalgia.experiments.agreement` of null
         models. Outcomes, effects and verdicts of which one task, contrast, arm or unit
@@ -241,7 +241,8 @@ def report(
     >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
-    dataset = dataset if is_posterior(dataset) else readable(dataset)
+    posterior = dataset if is_posterior(dataset) else None
+    dataset = readable(dataset)
     requested = [
         name
         for name, wanted in (("arms", arms), ("sentences", sentences), ("notes", notes))
@@ -274,7 +275,7 @@ def report(
                 "path='report.html'"
             )
     more = {"order": order, "arms": arms, "sentences": sentences, "notes": notes}
-    text = _text(dataset, rows, task, **more)
+    text = _text(dataset if posterior is None else posterior, rows, task, **more)
     return text if isinstance(text, ReportText) else ReportText(text)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, overload
 
@@ -14,7 +14,6 @@ import xarray as xr
 from causalgia import experiments
 from causalgia._reporting.answers import ReportText, table_parts
 from causalgia._reporting.effect_rows import Rows, as_reportable, readable
-from causalgia._reporting.posterior_answers import posterior_table
 from causalgia._reporting.table_formats import (
     NAMES,
     html_table,
@@ -22,7 +21,7 @@ from causalgia._reporting.table_formats import (
     markdown_table,
     with_minus,
 )
-from causalgia.attributes import about
+from causalgia.attributes import about, attributes
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import (
     CausalgiaError,
@@ -30,6 +29,7 @@ from causalgia.errors import (
     MissingExtraError,
     install_command,
     quoted,
+    type_in_words,
 )
 from causalgia.estimation._from_effects import as_estimates, is_of_others
 from causalgia.estimation.crossover_estimates import ice_without_rounding
@@ -74,6 +74,7 @@ _FIRST_OF_TABLE = (
     "n",
 )
 _COLUMN_OF_DIM = {"contrast": "term"}
+_POSTERIOR_LEVEL = 0.95
 _TAKES = (
     "tidy takes estimates (cg.estimate, cg.from_effects), decisions "
     "(cg.decide), a posterior (cg.infer), a fit (cg.mpra.fit) or the "
@@ -190,7 +191,7 @@ def tidy(
     if is_of_others(x):
         x = as_estimates(x)
     if not isinstance(x, xr.Dataset) or {"chain", "draw"} <= set(x.dims):
-        found = select_tasks(posterior_table(x, _TAKES), task, place="tidy: ")
+        found = select_tasks(_summary(x), task, place="tidy: ")
         return _frame(found, of_draws=True)
     if "ice" in x:
         return _unit_frame(select_tasks(order_ice_dims(x), task, place="tidy: "))
@@ -222,6 +223,44 @@ def _unit_frame(effects: xr.Dataset) -> pd.DataFrame:
     frame = whole[[*first, *sorted(known - {*first})]]
     frame.attrs = {str(name): value for name, value in effects.attrs.items()}
     return frame
+
+
+def _summary(posterior: Any) -> xr.Dataset:
+    """Return a posterior as a table: mean, standard deviation, equal-tailed interval,
+    and its moments.
+    """
+    from causalgia.posterior.posterior_tree import tree_datasets, tree_group
+
+    groups = {"posterior": posterior} if isinstance(posterior, xr.Dataset) else None
+    if groups is None:
+        if not (
+            isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")
+        ):
+            raise DataError(f"{_TAKES}, and this is {type_in_words(posterior)}")
+        groups = tree_datasets(posterior)
+    draws = tree_group(groups, "posterior", "ace")["ace"]
+    if "task" not in draws.dims:
+        draws = draws.expand_dims(task=["effect"], axis=-1)
+    tail = (1 - _POSTERIOR_LEVEL) / 2
+    ends = draws.quantile([tail, 1 - tail], dim=("chain", "draw"))
+    columns = {
+        "ace": draws.mean(("chain", "draw")),
+        "posterior_sd": draws.std(("chain", "draw"), ddof=1),
+        "lower": ends.isel(quantile=0, drop=True),
+        "upper": ends.isel(quantile=1, drop=True),
+    }
+    exact = groups.get("moments", xr.Dataset())
+    known = {"mean": "ace", "sd": "posterior_sd", "lfsr": "lfsr"}
+    columns |= {
+        new: exact[old]
+        for old, new in known.items()
+        if old in exact and exact[old].dims == columns["ace"].dims
+    }
+    attrs = {
+        **groups["posterior"].attrs,
+        **attributes(ci_prob=_POSTERIOR_LEVEL, evidence="posterior"),
+    }
+    return xr.Dataset(columns, attrs=attrs)
 
 
 def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
