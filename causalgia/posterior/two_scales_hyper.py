@@ -857,7 +857,7 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
     return v, gain
 
 
-@njit(nogil=True, announced="the posterior of effect sizes")
+@njit(nogil=True)
 def _integrate_share_kernel(  # type: ignore[no-untyped-def]
     effect,
     noise,
