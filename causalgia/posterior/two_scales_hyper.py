@@ -523,7 +523,7 @@ def _copy(target, source):  # type: ignore[no-untyped-def]
         target[j] = source[j]
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True)
 def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
     """Compute the Cholesky factor in place, below the diagonal; return whether it
     exists.
@@ -542,7 +542,7 @@ def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True)
 def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
     """Solve L L' x = rest in place."""
     m = len(rest)
@@ -563,7 +563,13 @@ def _solve_transposed_in_place(factor, rest):  # type: ignore[no-untyped-def]
         rest[i] /= factor[i, i]
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
     """Fill 1 / sd of each estimate under both scales, (2, K)."""
     for k in range(len(noise)):
@@ -630,7 +636,13 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
     return np.log(product) + (exponent - 1023 * len(density)) / LOG2E
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _row_sums(  # type: ignore[no-untyped-def]
     effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out
 ):
