@@ -109,9 +109,9 @@ def main(argv: list[str] | None = None) -> None:
             "s of CPU"
         )
         print(line + ("" if form is low_rank else " (target .05, the fit being given)"))
-    for tasks, contrasts, target in ((919, 12, None), (919, 40, None)):
+    for tasks, contrasts in ((919, 12), (919, 40)):
         tasks = tasks // 100 if quick else tasks
-        print(over_tasks(tasks, contrasts) + (f" (target {target})" if target else ""))
+        print(over_tasks(tasks, contrasts))
     for name, form in (("independent", noise), ("low rank + diagonal", low_rank)):
         seconds, cpu = least(
             lambda e=effect, f=form: normal(e, f, PRIOR), 3 if quick else 15

@@ -1,4 +1,4 @@
-"""Complete analysis in one call: outcomes -> effects -> estimates -> posterior ->
+"""Complete analysis in one call: outcomes -> effects -> estimates ->
 decisions.
 """
 
@@ -22,7 +22,6 @@ from causalgia.analysis import (
     with_fields,
 )
 from causalgia.attributes import about, attributes, has
-from causalgia.choices import LEAST_TO_SHRINK
 from causalgia.effects import contrast
 from causalgia.errors import (
     DataError,
@@ -34,15 +33,16 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
+from causalgia.estimation.moderated_variances import moderate
 from causalgia.estimation.request import check_has_errors
-from causalgia.notes import design_question, notes_of
+from causalgia.notes import design_question
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.ropes import Rope
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping._confidence_sequence import by_sequence, is_monitored
-from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Client, Codes
+from causalgia.streams import RNG, root_key
+from causalgia.types import Client
 
 __all__ = [
     "Steps",
@@ -63,14 +63,10 @@ class Steps:
     effects, estimates, decisions
         Datasets, as `causalgia.contrast`, `causalgia.estimate` and `causalgia.decide`
         return them; effects are None if the analysis started from estimates.
-    posterior
-        As `causalgia.infer` returns it, of the exchangeable contrasts, where it decides
-        (``error="posterior"``); else None.
     """
 
     effects: xr.Dataset | None
     estimates: xr.Dataset
-    posterior: Any
     decisions: xr.Dataset
 
 
@@ -217,12 +213,12 @@ def steps(
         validate(outcomes, "outcomes", gaps=True)
     requested = requested_analysis(outcomes, analysis)
     check_rope(requested)
-    key = root_key(rng)
+    root_key(rng)  # refuses what is no seed
     effects, estimates = estimate_effects(outcomes, requested)
     check_has_errors(estimates)
     estimates = _with_placebo_class(estimates, placebo_class)
     return infer_and_decide(
-        outcomes, effects, estimates, requested, key, client=client, shrinks=shrinks
+        outcomes, effects, estimates, requested, client=client, shrinks=shrinks
     )
 
 
@@ -270,10 +266,9 @@ def steps_from(
     ['increases', 'negligible']
     """
     check_rope(analysis)
+    root_key(rng)  # refuses what is no seed
     estimates = _with_placebo_class(estimates, placebo_class)
-    return infer_and_decide(
-        estimates, None, estimates, analysis, root_key(rng), shrinks=shrinks
-    )
+    return infer_and_decide(estimates, None, estimates, analysis, shrinks=shrinks)
 
 
 def with_question(table: xr.Dataset, analysis: Analysis) -> xr.Dataset:
@@ -328,7 +323,6 @@ def infer_and_decide(
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
     requested: Analysis,
-    key: int,
     *,
     client: Client | None = None,
     shrinks: bool = True,
@@ -345,8 +339,6 @@ def infer_and_decide(
         Estimates of these effects.
     requested
         The analysis, with a region of practical equivalence.
-    key
-        Root key of the random streams.
     client
         As in `analyze`.
     shrinks
@@ -358,14 +350,14 @@ def infer_and_decide(
         with_note,
     )
 
+    if requested.shrink.variances:  # type: ignore[union-attr]  # frozen above
+        estimates = moderate(estimates)
     estimates = with_question(estimates, requested)
     effects = None if effects is None else with_question(effects, requested)
     rope = Rope.parse(requested.region)
     tasks = tasks_that_vary(estimates, rope)
     note = left_out_sentence(estimates, tasks, rope)
-    posterior, decisions = _posterior_and_decisions(
-        stored, estimates, tasks, requested, key, client, shrinks=shrinks
-    )
+    decisions = _decisions(stored, estimates, tasks, requested, client, shrinks=shrinks)
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
     if note:
@@ -373,22 +365,20 @@ def infer_and_decide(
     return Steps(
         effects,
         _with_analysis_attrs(estimates, attrs),
-        posterior,
         with_note(_with_analysis_attrs(decisions, attrs), note),
     )
 
 
-def _posterior_and_decisions(
+def _decisions(
     stored: xr.Dataset,
     estimates: xr.Dataset,
     tasks: list[Any],
     requested: Analysis,
-    key: int,
     client: Client | None,
     *,
     shrinks: bool,
-) -> tuple[Any, xr.Dataset]:
-    """Return the posterior, if it decides, and decisions of these tasks."""
+) -> xr.Dataset:
+    """Return decisions of these tasks."""
     from causalgia.multiplicity.regions import select_tasks
     from causalgia.verdicts import decide
     from causalgia.verdicts.shrinkage import shrink_effects
@@ -399,67 +389,20 @@ def _posterior_and_decisions(
         "ci_prob": requested.ci_prob,
     }
     how |= {"family": requested.family, "largest": requested.largest, "shrink": None}
-    if requested.error == "posterior":
-        return _decide_by_posterior(
-            estimates, requested, how, derive(key, "infer"), client
-        )
     decisions = decide(estimates, **how, error=requested.error)
     if requested.error == "fdr" and is_monitored(stored, estimates):
         decisions = by_sequence(decisions, stored)
     if shrinks:
         shrink: Any = requested.shrink
-        columns, why = shrink_effects(
+        columns, notes = shrink_effects(
             estimates,
             shrink,
             ci_prob=float(about(decisions).ci_prob),
             across=requested.across,
             client=client,
         )
-        decisions = as_result(
-            decisions.assign(columns), "decisions", *([why] if why else [])
-        )
-    return None, decisions
-
-
-def _decide_by_posterior(
-    estimates: xr.Dataset,
-    requested: Analysis,
-    how: dict[str, Any],
-    rng: RNG,
-    client: Client | None,
-) -> tuple[Any, xr.Dataset]:
-    """Return the posterior of the exchangeable contrasts and decisions by it; other
-    contrasts are decided by tests.
-    """
-    from causalgia.verdicts import decide
-    from causalgia.verdicts.shrinkage import COLUMNS, infer_exchangeable, spread_over
-
-    shrink: Any = requested.shrink
-    found = infer_exchangeable(
-        estimates, shrink, across=requested.across, client=client, rng=rng
-    )
-    if isinstance(found, str):
-        few = f"fewer than {LEAST_TO_SHRINK} exchangeable contrasts that vary"
-        raise EstimateError(f"error='posterior': {found or few}", argument="error")
-    posterior, rows = found
-    decisions = decide(estimates, **how, error="each")
-    by_posterior = decide(posterior, **{**how, "rope": _ends(decisions, rows)})
-    for name in ("verdict", "p_verdict", "q", "more_units"):
-        values = decisions[name].transpose("contrast", "task").to_numpy().copy()
-        values[rows] = by_posterior[name].transpose("contrast", "task").to_numpy()
-        decisions[name] = (("contrast", "task"), values)
-    shown = {
-        name: by_posterior[name].transpose("contrast", "task").to_numpy()
-        for name in COLUMNS
-    }
-    others = ("law", "engine", "prior", "law_family", "across")
-    attrs = {
-        name: by_posterior.attrs[name] for name in others if name in by_posterior.attrs
-    }
-    out = decisions.assign(spread_over(estimates, rows, shown)).assign_attrs(
-        attrs, error="posterior"
-    )
-    return posterior, as_result(out, "decisions", *notes_of(by_posterior))
+        decisions = as_result(decisions.assign(columns), "decisions", *notes)
+    return decisions
 
 
 def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
@@ -585,7 +528,7 @@ def estimate_effects(
             target=analysis.target,
             ci_prob=analysis.ci_prob,
             weights=analysis.weights,
-            moderate=analysis.shrink.moderate,  # type: ignore[union-attr]  # frozen above
+            variances=analysis.shrink.variances,  # type: ignore[union-attr]  # frozen above
             task_correlation=analysis.across is not None,
         )
     except EstimateError as error:
@@ -619,7 +562,11 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
                 "are moments",
                 argument=name,
             )
-    return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
+    return estimate(
+        _with_families(moments, analysis),
+        ci_prob=analysis.ci_prob,
+        variances=analysis.shrink.variances,  # type: ignore[union-attr]  # frozen above
+    )
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
@@ -660,19 +607,3 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
             )
         }
     )
-
-
-def _ends(decisions: xr.Dataset, rows: Codes) -> dict[str, tuple[float, float]] | Any:
-    """Return the region of decisions as `causalgia.decide` takes it: numbers by
-    task.
-    """
-    ends = (
-        decisions[side].isel(contrast=int(rows[0])).to_numpy().tolist()
-        for side in ("rope_lower", "rope_upper")
-    )
-    by_task = dict(
-        zip(
-            map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True
-        )
-    )
-    return 0 if all(low == high for low, high in by_task.values()) else by_task

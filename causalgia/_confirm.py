@@ -16,7 +16,6 @@ from causalgia.choices import (
     DIRECTIONS,
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
-    LEAST_TO_SHRINK,
     placebos_for_ranks,
 )
 from causalgia.design import Design, Genomic, NullModel
@@ -321,8 +320,6 @@ def _confirmation_analysis(
         } or None
     if len(names) < LEAST_TO_SHARE:  # too few to learn from what tasks share
         changes["across"] = None
-    if len(names) < LEAST_TO_SHRINK and analysis.error == "posterior":
-        changes["error"] = "fdr"
     if of_parents and analysis.target == "population":
         changes["target"] = "parents"
     return replace(analysis, **changes)  # type: ignore[arg-type]  # fields of Analysis

@@ -25,7 +25,6 @@ from causalgia.checks import check_keys, check_value, is_not_among, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
-    LEAST_TO_SHRINK,
     Error,
     Scale,
     Target,
@@ -41,7 +40,6 @@ from causalgia.expressions import (
     first_dependent,
     is_pattern,
     matched,
-    two_kinds,
     without_patterns,
 )
 from causalgia.inputs import as_html, parse_json, parse_toml
@@ -133,14 +131,13 @@ class Analysis:
         reads. `causalgia.decide` says what each means.
     error
         Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``,
-        ``"each"``; or ``"posterior"``, declared beforehand for a screen of 10 or more
-        exchangeable effects.
+        ``"each"``.
     largest
         Bound on the effect on any background, as in `causalgia.decide`; one number, or
         one for each task.
     shrink
-        Law and prior of the hierarchical effect sizes, and moderated variances: a
-        `causalgia.Shrinkage`.
+        The hierarchical effect sizes that stand beside the table, and moderated
+        variances: a `causalgia.Shrinkage`.
 
     Raises
     ------
@@ -200,30 +197,11 @@ class Analysis:
             raise DesignError(
                 f"Analysis: {' and '.join(questions)} ask different questions",
             )
-        self._check_kinds(plain["contrasts"])
         for name, value in plain.items():
             object.__setattr__(self, name, as_frozen(name, value))
         self._check_region_of_ratios()
         self._check_prediction()
         self._check_sharing()
-
-    def _check_kinds(self, contrasts: Any) -> None:
-        """Raise DesignError for a posterior that is to decide on too few contrasts, or
-        on contrasts of several kinds.
-        """
-        if self.error != "posterior":
-            return
-        rows = contrasts if isinstance(contrasts, Mapping) else {}
-        if rows and len(rows) < LEAST_TO_SHRINK:
-            raise _too_few_to_shrink(len(rows))
-        found = two_kinds((name, row.values()) for name, row in rows.items())
-        if found is not None:
-            raise DesignError(
-                "Analysis: error='posterior' treats the effects as draws from one law, "
-                f"and contrasts {quoted(found[0])} and {quoted(found[1])} are of "
-                "different kinds: the weights of their arms differ",
-                argument="error",
-            )
 
     def _check_region_of_ratios(self) -> None:
         """Raise DesignError for a region of ratios that does not contain no effect."""
@@ -241,7 +219,7 @@ class Analysis:
         """Raise DesignError if a method for the effect in a new network resamples units
         or needs a posterior.
         """
-        if self.target == "next predictor" and self.error in ("fwer", "posterior"):
+        if self.target == "next predictor" and self.error == "fwer":
             raise DesignError(
                 f"Analysis: error={quoted(self.error)} does not go with target='next "
                 "predictor', whose interval is a prediction from few networks",
@@ -255,8 +233,7 @@ class Analysis:
         if self.across is None:
             return
         others = {
-            "shrink": replace(self.shrink, moderate=None) == Shrinkage(),  # type: ignore[type-var]
-            "rope": not (self.error == "posterior" and self.has_placebo_region),
+            "shrink": replace(self.shrink, variances=False) == Shrinkage(),  # type: ignore[type-var]
             "scale": self.scale != "ratio",
             "target": self.target != "next predictor",
         }
@@ -322,11 +299,6 @@ class Analysis:
         self._check_rope(arms, placebos, names)
         if self.across is not None:
             self._check_number(arms, names, tasks)
-        if self.error == "posterior" and self.control is not None:
-            others = set(arms) - {self.control}
-            n = len(others - set(placebos or ())) or len(others)
-            if n < LEAST_TO_SHRINK:
-                raise _too_few_to_shrink(n)
 
     def _check_number(
         self,
@@ -763,9 +735,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     """
     planned = analysis_in_attrs(attrs)
     if of_shrinkage := {
-        name: fields.pop(name)
-        for name in ("law", "prior", "moderate")
-        if name in fields
+        name: fields.pop(name) for name in ("prior", "variances") if name in fields
     }:
         fields["shrink"] = replace(planned.shrink, **of_shrinkage)  # type: ignore[type-var]  # frozen above
     other = [
@@ -843,15 +813,6 @@ def _check_known(
         f"Analysis: {field}: {f'{quoted(row)} names ' if row else ''}{quoted(name)}, "
         f"which {is_not_among(name, known, what)}",
         argument="" if row or field in ("interaction", "covariates", "rope") else field,
-    )
-
-
-def _too_few_to_shrink(n: int) -> DesignError:
-    return DesignError(
-        f"Analysis: error='posterior' takes {LEAST_TO_SHRINK} or more "
-        "exchangeable contrasts, from which the law of effects is learned, and "
-        f"there are {n}",
-        argument="error",
     )
 
 

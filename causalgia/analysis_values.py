@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from causalgia.checks import (
     check_flag,
     check_value,
     is_real,
-    nearest,
 )
-from causalgia.choices import LAWS, Law
 from causalgia.errors import (
     CausalgiaError,
     DesignError,
@@ -27,23 +25,18 @@ from causalgia.errors import (
 from causalgia.expressions import weights_in_text
 from causalgia.ropes import Rope
 
-TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-    """Prior of the hierarchical model ``delta_k = mu + tau z_k``: location and spread
-    of the effects.
+    """Prior of one normal law of effects, ``delta_k ~ N(mu, tau^2)``: what is known of
+    them beforehand.
 
     Parameters
     ----------
     mu_sd
         Standard deviation of the normal prior of mu (center 0); ``inf`` is flat.
-    tau
-        Prior of tau > 0: ``"half_t"`` (3 degrees of freedom), ``"half_normal"``,
-        ``"half_cauchy"``, or ``"uniform"`` on (0, tau_scale).
     tau_scale
-        Its scale; for ``"uniform"`` the upper end, and ``inf`` is flat.
+        Scale of the half-normal prior of tau.
     standardized
         Whether both scales are in sd of the control arm's outcomes (``control_sd`` of
         the estimates). If False, or for a table of effects, they are in the unit of the
@@ -52,7 +45,7 @@ class Prior:
     Raises
     ------
     EstimateError
-        If a scale is not positive, or tau is not one of the four.
+        If a scale is not positive, or that of tau not finite.
 
     References
     ----------
@@ -60,43 +53,35 @@ class Prior:
 
     Examples
     --------
-    >>> Prior(tau="half_normal", tau_scale=1)
-    Prior(mu_sd=10.0, tau='half_normal', tau_scale=1.0, standardized=True)
+    >>> Prior(tau_scale=1)
+    Prior(mu_sd=10.0, tau_scale=1.0, standardized=True)
     >>> Prior(tau_scale=-1)
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: Prior: tau_scale=-1 must be a positive number; inf is flat
+    causalgia.errors.EstimateError: Prior: tau_scale=-1 must be a positive, finite number
     """
 
     mu_sd: float = 10.0
-    tau: Literal["half_t", "half_normal", "half_cauchy", "uniform"] = "half_t"
     tau_scale: float = 5.0
     standardized: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("mu_sd", "tau_scale"):
+        for name, kind in (
+            ("mu_sd", "a positive number; inf is flat"),
+            ("tau_scale", "a positive, finite number"),
+        ):
             value = getattr(self, name)
             if (
                 not is_real(value)
                 or (isinstance(value, int) and value >= 2**63)
                 or not float(value) > 0
+                or (name == "tau_scale" and np.isinf(value))
             ):
                 raise EstimateError(
-                    f"Prior: {name}={quoted(value)} must be a positive number; inf is flat",
+                    f"Prior: {name}={quoted(value)} must be {kind}",
                     argument=name,
                 )
             object.__setattr__(self, name, float(value))
-        if self.tau not in TAUS:
-            raise EstimateError(
-                f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}",
-                argument="tau",
-            )
-        if np.isinf(self.tau_scale) and self.tau != "uniform":
-            raise EstimateError(
-                f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' "
-                "can be flat",
-                argument="tau",
-            )
         check_flag(self.standardized, "Prior: standardized", error=EstimateError)
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,39 +116,37 @@ class Shrinkage:
     toward each other.
 
     Hierarchical effect sizes stand beside the estimates of 10 or more exchangeable
-    contrasts; with ``Analysis(error="posterior")`` the same posterior decides.
+    contrasts of a task, and decide nothing.
 
     Parameters
     ----------
-    law
-        Law of the effects in the hierarchical model, as in `causalgia.infer`.
     prior
-        Prior of the hierarchical model; None for the default `causalgia.Prior`.
-    moderate
-        Whether the variances of contrasts are shrunken toward each other, as in
-        `causalgia.estimate`.
+        Prior of one normal scale of effects, as in `causalgia.infer`; None: two scales,
+        learned from the effects.
+    all_rows
+        Whether tables of more than 5,000 rows are shrunken as well: a task takes some
+        hundredths of a second.
+    variances
+        Whether the variances of rows are shrunken toward each other, as limma's are: for
+        rows of few units or few predictors, 10 at the least
+        (`causalgia.estimation.moderated_variances`).
 
     Raises
     ------
     EstimateError
-        If the law is unknown, or the prior or `moderate` is of another kind.
+        If the prior, `all_rows` or `variances` is of another kind.
 
     Examples
     --------
-    >>> Shrinkage(law="normal")
-    Shrinkage(law='normal', prior=None, moderate=None)
+    >>> Shrinkage(all_rows=True)
+    Shrinkage(prior=None, all_rows=True, variances=False)
     """
 
-    law: Law = "auto"
     prior: Prior | Mapping[str, str | float] | None = None
-    moderate: bool | None = None
+    all_rows: bool = False
+    variances: bool = False
 
     def __post_init__(self) -> None:
-        if self.law not in LAWS:
-            raise EstimateError(
-                f"Shrinkage: law={quoted(self.law)} is not one of {', '.join(LAWS)}{nearest(str(self.law), LAWS)}",
-                argument="law",
-            )
         if isinstance(self.prior, Mapping):
             object.__setattr__(self, "prior", Prior.from_dict(self.prior))
         if not isinstance(self.prior, Prior | None):
@@ -171,18 +154,16 @@ class Shrinkage:
                 f"Shrinkage: prior={quoted(self.prior)} is not a cg.Prior",
                 argument="prior",
             )
-        if self.prior == Prior():
-            object.__setattr__(self, "prior", None)
-        if self.moderate is not None:
-            check_flag(self.moderate, "Shrinkage: moderate", error=EstimateError)
+        check_flag(self.all_rows, "Shrinkage: all_rows", error=EstimateError)
+        check_flag(self.variances, "Shrinkage: variances", error=EstimateError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
-        plain: dict[str, Any] = {} if self.law == "auto" else {"law": self.law}
+        plain: dict[str, Any] = {"all_rows": True} if self.all_rows else {}
         plain |= (
             {} if not isinstance(self.prior, Prior) else {"prior": self.prior.to_dict()}
         )
-        return plain | ({} if self.moderate is None else {"moderate": self.moderate})
+        return plain | ({"variances": True} if self.variances else {})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Shrinkage:

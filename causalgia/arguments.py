@@ -28,7 +28,6 @@ from causalgia.checks import (
 )
 from causalgia.choices import (
     ERRORS,
-    LAWS,
     ROPE_IN_WORDS,
     SCALES,
     TARGETS,
@@ -432,8 +431,8 @@ ANALYSIS: Arguments = {
         one_of(*ERRORS)[1],
         "Error rate of the verdicts.",
         '`"fdr"` (expected share of false verdicts), `"fwer"` '
-        '(probability of any false verdict), `"each"` (error rate of each verdict by '
-        'itself), or `"posterior"` (for a screen of 10 or more exchangeable effects).',
+        '(probability of any false verdict) or `"each"` (error rate of each verdict by '
+        "itself).",
         ("decide",),
         Option("RATE", help=f"Error of verdicts: {', '.join(ERRORS)}."),
         _as_error,
@@ -450,20 +449,16 @@ ANALYSIS: Arguments = {
     ),
     "shrink": Argument(
         is_table,
-        "a cg.Shrinkage, or a table of law, prior and moderate",
-        "Law and prior of the hierarchical effect sizes, and moderated variances.",
-        '`[analysis.shrink]`: `law`, one of `"auto"` (two scales for 30 or more '
-        'effects, otherwise normal), `"two_scales"`, `"student_t"`, `"normal"`, '
-        '`"spike_and_slab"`; `prior`, the fields of `cg.Prior`, `{mu_sd, tau, '
-        "tau_scale, standardized}`; `moderate`, `true` or `false`: whether the "
-        "variance between predictors is moderated over contrasts.",
+        "a cg.Shrinkage, or a table of prior, all_rows and variances",
+        "Prior of the hierarchical effect sizes, and moderated variances.",
+        "`[analysis.shrink]`: `prior`, the fields of `cg.Prior`, `{mu_sd, tau_scale, "
+        "standardized}`, of one normal scale in place of two; `all_rows`, `true` for "
+        "tables of more than 5,000 rows; `variances`, `true` or `false`: whether "
+        "variances are moderated over 10 or more rows, as limma's are.",
         ("infer", "estimate"),
     ),
 }
 """Keys of ``[analysis]``, the fields of `causalgia.Analysis`."""
-
-LAW = Option("LAW", help=f"Law of the effects: {', '.join(LAWS)}.")
-"""The option of one key of ``[analysis.shrink]``."""
 
 MPRA: Arguments = {
     "oligo_length": Argument(

@@ -368,6 +368,17 @@ class About(Generic[Absent]):
     task_correlation_df = _number(
         "estimates", "cg.estimate", "degrees of freedom of task_correlation"
     )
+    moderated_rows = _whole(
+        "estimates and decisions of moderated variances",
+        "cg.estimate, cg.analyze, cg.decide, cg.mpra.fit",
+        "rows over which their variances were moderated",
+    )
+    prior_df = _number(
+        "estimates and decisions of moderated variances",
+        "cg.estimate, cg.analyze, cg.decide",
+        "degrees of freedom of the prior of these variances; inf where they differ by "
+        "no more than sampling error",
+    )
     divergence = _text(
         "estimates", "cg.estimation.shape_change", "distance between the two curves"
     )
@@ -428,21 +439,9 @@ class About(Generic[Absent]):
 
     # posterior
     law = _text("posteriors, decisions", "cg.infer", "law of the effects")
-    law_family = _text(
-        "posteriors, decisions", "cg.infer", "coordinate whose groups have a law each"
-    )
-    engine = _text("posteriors, decisions", "cg.infer", "'exact' or 'nuts'")
-    sampler = _text(
-        "posteriors", "cg.infer", "sampler that made the draws; empty if none did"
-    )
     prior = _json("posteriors, decisions", "cg.infer", "the prior, a cg.Prior")
     prior_unit = _text(
         "posteriors", "cg.infer", "unit in which the prior's scales are given"
-    )
-    atom = _text(
-        "posteriors",
-        "cg.infer(law='spike_and_slab')",
-        "how the weights of the spike and of the slab were found",
     )
     sigma = _text(
         "posteriors",
@@ -495,32 +494,12 @@ class About(Generic[Absent]):
         "cg.infer(across=)",
         "lfsr up to which an effect counts as clear",
     )
-    divergences = _whole("diagnostics", "cg.infer", "divergent transitions of NUTS")
-    rhat_max = _number("diagnostics", "cg.infer", "largest R-hat")
-    ess_bulk_min = _number("diagnostics", "cg.infer", "smallest bulk ESS")
-    ess_tail_min = _number("diagnostics", "cg.infer", "smallest tail ESS")
-    converged = _text("posteriors, decisions", "cg.infer", "'yes' or 'no'")
-    unconverged = _text(
-        "posteriors, decisions",
-        "cg.infer",
-        "convergence statistics out of bounds, in words",
-    )
-    effect_se_dependence = _text(
-        "moments of posteriors",
-        "cg.infer",
-        "whether effects grow with their standard errors",
-    )
-    effect_se_gain = _number(
-        "moments of posteriors",
-        "cg.infer",
-        "gain in log likelihood by that dependence, in nats",
-    )
 
     # decisions
     error = _text(
         "decisions",
         "cg.decide",
-        "error rate: 'fdr', 'fwer', 'each', 'posterior' or 'sequence'",
+        "error rate: 'fdr', 'fwer', 'each' or 'sequence'",
     )
     families = _text("decisions", "cg.decide", "rows among which the error rate holds")
     rope = _text("decisions", "cg.decide", "region of practical equivalence, in words")

@@ -86,10 +86,7 @@ METHOD_NAMES = {
 Band = Literal["auto", "dunnett", "sup_t", "bonferroni"]
 """Simultaneous bands (`causalgia.multiplicity.simultaneous`)."""
 
-Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]
-"""Laws of the effects in the hierarchical model (`causalgia.infer`)."""
-
-Error = Literal["fdr", "fwer", "each", "posterior"]
+Error = Literal["fdr", "fwer", "each"]
 """Error rates that verdicts control (`causalgia.decide`)."""
 
 Control = Literal["placebo", "untreated"]
@@ -122,7 +119,6 @@ POINTWISE = get_args(Pointwise)
 SCALES = (*POINTWISE, *get_args(OfMeans))
 STEPWISE = get_args(Stepwise)
 BANDS = get_args(Band)
-LAWS = get_args(Law)
 ERRORS = get_args(Error)
 CONTROLS = get_args(Control)
 ALIGNS = get_args(Align)
@@ -141,24 +137,7 @@ INSIDE = ("negligible", "within")
 
 
 LEAST_FOR_A_LAW = 30
-"""Exchangeable effects from which the law can be estimated; of fewer one is assumed."""
-
-
-def too_few_for_a_law(n: int, law: str) -> str:
-    """Return the sentence on effects that are too few to estimate the law that they are
-    draws of.
-
-    Examples
-    --------
-    >>> too_few_for_a_law(2, "two_scales")
-    '2 effects are too few to estimate their distribution; a two scales law was assumed'
-    """
-    few = (
-        f"{n} effects are too few to estimate their"
-        if n != 1
-        else "one effect is too few to estimate a"
-    )
-    return f"{few} distribution; a {law.replace('_', ' ')} law was assumed"
+"""p-values or effects from which their distribution can be estimated."""
 
 
 LEAST_DF = 20
@@ -170,6 +149,9 @@ LEAST_TO_SHRINK = 10
 """Exchangeable contrasts of a task from which hierarchical effect sizes stand beside
 the estimates.
 """
+
+MOST_TO_SHRINK = 5_000
+"""Rows of a table up to which hierarchical effect sizes stand beside it unasked."""
 
 LEAST_PLACEBOS = 40
 

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+MODERATION_OFFERED = (
+    "few units and many rows: shrink=cg.Shrinkage(variances=True) moderates their "
+    "variances over the rows, as limma does"
+)
+"""Note of outcomes whose rows have few degrees of freedom."""
 LONGEST_ATTRIBUTE = 30_000
 """Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of
 attributes.

@@ -13,7 +13,6 @@ from causalgia.errors import DataError, StoreError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.posterior.posterior_tree import Tree
     from causalgia.trial_file import TrialSpec
 
 
@@ -23,8 +22,7 @@ OUTCOMES, ESTIMATES, SPEC, FOREST = (
     "trial.toml",
     "forest.png",
 )
-DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
-SHARING = "sharing.png"
+DECISIONS, EXPERIMENT = "decisions.nc", "experiment.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS, QUALITY = "fit.nc", "effects.csv", "quality.txt"  # of mpra analyze
 MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
@@ -90,8 +88,7 @@ class Results:
     folder
         The folder.
     contents
-        The attributes with a file, of ``"outcomes"``, ``"estimates"``, ``"decisions"``,
-        ``"posterior"``.
+        The attributes with a file, of ``"outcomes"``, ``"estimates"``, ``"decisions"``.
     outcomes
         Dataset of `run`: outcomes, or the Dataset chosen by ``--keep`` (lazy with
         ``--store``).
@@ -99,8 +96,6 @@ class Results:
         Dataset of estimates, as `estimate` returns it.
     decisions
         Dataset of decisions, as `analyze` returns it.
-    posterior
-        Draws, as `infer` returns them, with ``--keep-draws``.
 
     Raises
     ------
@@ -141,15 +136,6 @@ class Results:
 
         return store.load(self._file(DECISIONS), "decisions")
 
-    @cached_property
-    def posterior(self) -> Tree:
-        """Draws, as a DataTree."""
-        from causalgia import store
-        from causalgia.posterior.posterior_tree import as_tree, tree_datasets
-
-        path = self._file(POSTERIOR)
-        return as_tree(tree_datasets(store.read_tree(path)))
-
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r}): {', '.join(self.contents)}"
 
@@ -164,7 +150,6 @@ _FILES_OF_RESULT = {
     "outcomes": (OUTCOMES, STORE),
     "estimates": (ESTIMATES,),
     "decisions": (DECISIONS,),
-    "posterior": (POSTERIOR,),
 }
 
 
@@ -182,8 +167,8 @@ def open(path: str | os.PathLike[str]) -> Any:
         For a trial on disk, the Dataset of ``cg.run(..., store=path)``: outcomes,
         effects or moments. Variables with a value per unit are lazy (dask, one chunk
         per file); all verbs accept them, with bit-identical results. For a folder of
-        the command line, `Results`, with the attributes ``outcomes``, ``estimates``,
-        ``decisions`` and ``posterior``, as far as the files exist.
+        the command line, `Results`, with the attributes ``outcomes``, ``estimates`` and
+        ``decisions``, as far as the files exist.
 
     Raises
     ------

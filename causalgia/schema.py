@@ -294,7 +294,6 @@ _HIERARCHICAL = (
     "shrunken_upper",
     "lfsr",
     "lfsr_alone",
-    "p_zero",
 )
 """Columns of decisions that are NaN for rows that are not shrunken."""
 

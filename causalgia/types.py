@@ -65,8 +65,35 @@ class HasCoefficients(Protocol):
         """Return the covariance of the coefficients."""
 
 
+class HasTests(Protocol):
+    """Linear tests of coefficients, as of ``fit.t_test(...)`` in statsmodels."""
+
+    effect: Any
+    sd: Any
+    dist_args: Any
+
+
+class HasPooledEffect(Protocol):
+    """A meta-analysis, as of ``combine_effects(...)`` in statsmodels."""
+
+    mean_effect_re: Any
+    sd_eff_w_re: Any
+
+
 class HasToPandas(Protocol):
     """A table of another library, such as polars."""
 
     def to_pandas(self) -> Any:
         """Return the table as a DataFrame of pandas."""
+
+
+#: estimates, or effects with errors from another program: a table, a mapping of columns
+#: or matrices, or a result of statsmodels
+GivenTable: TypeAlias = (
+    EstimateTable
+    | HasToPandas
+    | HasCoefficients
+    | HasTests
+    | HasPooledEffect
+    | Mapping[str, Any]
+)

@@ -492,6 +492,25 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate("se_pooled", "standard error by the pooled variance of independent arms"),
     _estimate("df_pooled", "degrees of freedom of se_pooled"),
+    *(
+        Variable(
+            name,
+            ("estimates",),
+            _with_models("arm", "task"),
+            dtype,
+            meaning,
+        )
+        for name, dtype, meaning in (
+            ("arm_sd", "f", "standard deviation of the outcomes of an independent arm"),
+            ("arm_units", "i", "units of an independent arm"),
+        )
+    ),
+    _estimate(
+        "se_welch",
+        "standard error of independent arms, the variance of each moderated by itself",
+    ),
+    _estimate("df_welch", "degrees of freedom of se_welch"),
+    _estimate("variance_share", "share of the row's own variance in its moderated one"),
     _estimate(
         "leverage",
         "largest share of one cluster in the variance of the ACE",
@@ -590,7 +609,8 @@ SCHEMA: tuple[Variable, ...] = (
         ("moments", "estimates", "decisions"),
         (("contrast",),),
         "*",
-        "bool: whether the contrast is one fixed placebo, given by hand; else "
+        "bool: whether the contrast is one fixed placebo, given by hand, or a negative "
+        "control of `cg.mpra.fit`; else "
         "`weight` and `kind` tell",
     ),
     Variable(

@@ -228,7 +228,7 @@ V = shared + np.diag(np.full(k, 0.3**2))
 effects = rng.multivariate_normal(np.zeros(k), V)
 together = cg.from_effects(effects, covariance=V)
 alone = cg.from_effects(effects, np.sqrt(np.diag(V)))
-prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
+prior = cg.Prior(mu_sd=1, tau_scale=1)
 {
     name: int(
         (

@@ -230,7 +230,7 @@ except cg.errors.CausalgiaError as error:
 line = agreement.isel(contrast=0).sel(line="errors_and_scatter")
 slope, tau = line["slope"].item(), line["tau"].sel(side="measured").item()
 prior = cg.Prior(
-    mu_sd=1.0, tau="half_normal", tau_scale=tau / slope, standardized=False
+    mu_sd=1.0, tau_scale=tau / slope, standardized=False
 )
 
 site = cg.Embed("AGATAAG", at=96)

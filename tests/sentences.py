@@ -253,7 +253,7 @@ OTHERS: dict[str, Callable[[], str]] = {
     ),
     "decide, a posterior": lambda: reported(
         cg.decide(
-            cg.infer(many().isel(contrast=slice(4, 16)), law="normal", rng=0),
+            cg.infer(many().isel(contrast=slice(4, 16)), rng=0),
             rope=(-0.2, 0.2),
         )
     ),

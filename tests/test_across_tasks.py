@@ -986,7 +986,7 @@ def plan_of(n_words=40, **settings):
 
 @pytest.mark.simulation
 def test_a_plan_shares_across_tasks():
-    design, predictor, plan = plan_of(error="posterior")
+    design, predictor, plan = plan_of()
     assert cg.Analysis.from_toml(plan.to_toml()) == plan
     outcomes = cg.run(design, predictor, rng=0, analysis=plan)
     found = steps(outcomes, rng=0)
@@ -996,9 +996,6 @@ def test_a_plan_shares_across_tasks():
         across="task",
         rng=0,
         n_draws=4,
-    )
-    assert np.array_equal(
-        found.posterior["moments"]["mean"], by_hand["moments"]["mean"]
     )
     shrunken = found.decisions["shrunken"].transpose("contrast", "task")
     assert np.array_equal(

@@ -18,7 +18,6 @@ import causalgia as cg
 from causalgia.analysis import Analysis, AnalysisFields, exploratory_attrs
 from causalgia.choices import (
     ERRORS,
-    LAWS,
     SCALES,
     TARGETS,
 )
@@ -59,15 +58,14 @@ ROPES = st.one_of(
 PRIORS = st.none() | st.builds(
     cg.Prior,
     mu_sd=NUMBERS | st.just(float("inf")),
-    tau=st.sampled_from(["half_t", "half_normal", "half_cauchy", "uniform"]),
     tau_scale=NUMBERS,
     standardized=st.booleans(),
 )
 SHRINKAGES = st.builds(
     cg.Shrinkage,
-    law=st.sampled_from(LAWS),
+    all_rows=st.booleans(),
     prior=PRIORS,
-    moderate=st.none() | st.booleans(),
+    variances=st.booleans(),
 )
 REST = st.fixed_dictionaries(
     {
@@ -215,14 +213,6 @@ def test_what_is_asked_beyond_is_named():
     assert exploratory_attrs({**kept, "exploratory": "control"}, ci_prob=0.95) == {
         "exploratory": "control"
     }
-
-
-def test_a_posterior_of_contrasts_of_different_kinds_is_refused():
-    words = {f"w{k}": {f"w{k}": 1, "none": -1} for k in range(10)}
-    mixed = words | {"both": {"AB": 1, "w0": -1, "w1": -1, "none": 1}}
-    ask = Analysis(contrasts=words, rope=(-1, 1), error="posterior")
-    assert ask.error == "posterior"
-    assert Analysis(contrasts=mixed, rope=(-1, 1)).error == "fdr"
 
 
 def _two_arms(**attrs):

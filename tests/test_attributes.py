@@ -63,7 +63,7 @@ def results(trial):
 
 def test_every_attribute_of_a_result_has_a_row_of_its_type(results):
     for what, found in results.items():
-        assert found.attrs, what
+        assert found.attrs or what == "moments", what
         for part in (found, *found.variables.values()):
             for name in part.attrs:
                 assert name in ATTRIBUTES, f"{what}: {name}"

@@ -227,7 +227,7 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
             "interaction": ["A", "B"],
             "rope": 0,
             "largest": 50.0,
-            "shrink": Shrinkage(law="normal"),
+            "shrink": Shrinkage(prior=cg.Prior()),
             "cluster": "none",
         },
         {
@@ -258,7 +258,7 @@ def test_the_verbs_mark_in_silence_what_analyze_warns_of():
     data, other = (
         outcomes(),
         cg.Analysis(
-            control="untreated", rope=(-0.1, 0.1), shrink=Shrinkage(law="normal")
+            control="untreated", rope=(-0.1, 0.1), shrink=Shrinkage(prior=cg.Prior())
         ),
     )
     with pytest.warns(ExploratoryWarning):
@@ -267,14 +267,16 @@ def test_the_verbs_mark_in_silence_what_analyze_warns_of():
     assert marked(found.estimates) == marked(found.decisions) == "control, shrink"
 
 
-def test_another_law_or_prior_of_the_posterior_is_named():
+def test_another_prior_of_the_posterior_is_named():
     estimates = cg.estimate(
         cg.contrast(
-            outcomes(cg.Analysis(control="placebo", shrink=Shrinkage(law="normal"))),
+            outcomes(
+                cg.Analysis(control="placebo", shrink=Shrinkage(prior=cg.Prior()))
+            ),
             control="placebo",
         )
     )
-    as_said = cg.infer(estimates, law="normal", rng=0)
+    as_said = cg.infer(estimates, prior=cg.Prior(), rng=0)
     assert marked(as_said["posterior"]) is None
-    narrow = cg.infer(estimates, law="student_t", prior=cg.Prior(tau_scale=3.0), rng=0)
+    narrow = cg.infer(estimates, prior=cg.Prior(tau_scale=3.0), rng=0)
     assert marked(narrow["posterior"]) == "shrink"

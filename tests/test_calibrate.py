@@ -90,9 +90,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
     ask = cg.Analysis(
         control="untreated",
-        shrink=Shrinkage(
-            law="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False)
-        ),
+        shrink=Shrinkage(prior=cg.Prior(mu_sd=1, tau_scale=1, standardized=False)),
     )
     table = cg.calibrate(
         DESIGN, simulator, n_trials=40, rng=2, analysis=ask, posterior=True
@@ -226,7 +224,7 @@ def test_false_and_missed_verdicts_are_counted_of_their_own_kind() -> None:
         decided(["negligible", "increases", "undecided", "decreases"]),
         decided(["undecided", "negligible", "increases", "decreases"]),
     ]
-    rows, lacking = verdict_rows(trials, truth, random=False)
+    rows, lacking = verdict_rows(trials, truth)
     assert not lacking
     value = {row.name: row.value for row in rows}
     assert value == {
@@ -242,15 +240,9 @@ def test_false_and_missed_verdicts_are_counted_of_their_own_kind() -> None:
     }
     claims = {row.name: row.claim for row in rows}
     assert claims["false directions of all given"] == "at most"
-    each, _ = verdict_rows(
-        [x.assign_attrs(error="each") for x in trials], truth, random=False
-    )
+    each, _ = verdict_rows([x.assign_attrs(error="each") for x in trials], truth)
     assert [row.claim for row in each[4:6]] == ["reported"] * 2
     assert [row.claim for row in each[:4]] == ["at most"] * 4
-    shrunken = [x.assign_attrs(error="posterior") for x in trials]
-    for random, claim in ((False, "reported"), (True, "at most")):
-        rows, _ = verdict_rows(shrunken, truth, random=random)
-        assert [row.claim for row in rows[4:6]] == [claim] * 2
 
 
 def test_words_against_random_sequences_are_verdicts_and_placebos_are_not_counted() -> (
@@ -259,7 +251,7 @@ def test_words_against_random_sequences_are_verdicts_and_placebos_are_not_counte
     truth = np.array([0.0, 0.5, 0.6, -2.0])[None, :, None]
     found = decided(["within", "increases", "increases", "undecided"])
     found = found.assign_coords(is_placebo=("contrast", [False, True, False, False]))
-    rows, _ = verdict_rows([found], truth, random=False)
+    rows, _ = verdict_rows([found], truth)
     value = {row.name: row.value for row in rows}
     assert value["false verdict: b, y"] == 1.0
     assert value["false directions of all given"] == 0.0

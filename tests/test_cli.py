@@ -286,11 +286,6 @@ def test_results_of_other_outcomes_are_removed(trial, results):
     call("run", trial, "--out", results, "--force")
     for gone in ("estimates.nc", "decisions.nc", "forest.png", "effects.tsv"):
         assert not (results / gone).exists()
-    trial.write_text(MANY)
-    call("run", trial, "--out", results, "--force")
-    call("analyze", results, "--error", "posterior", "--keep-draws")
-    call("analyze", results)
-    assert not (results / "posterior.nc").exists()
 
 
 @pytest.mark.simulation
@@ -360,13 +355,13 @@ def test_findings_of_an_experiment_go_with_its_answer(tmp_path):
     out = tmp_path / "out"
     call("run", tmp_path / "flanks.toml", "--out", out)
     before = sorted(path.name for path in out.glob("finding_*.csv"))
-    call("analyze", out, "--keep-draws")
+    call("analyze", out, "--control", "untreated")
     assert before
     assert not list(out.glob("finding_*.csv"))
 
 
 @pytest.mark.simulation
-def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
+def test_tasks_share_strength(trial, tmp_path):
     motifs = ["".join(x) for x in itertools.product("AC", "GT", "AG", "ACT")][:22]
     arms = "".join(f'[arms.{x}]\nembed = "{x}"\nat = 20\n' for x in motifs)
     text = QUICK.replace("[placebos]", arms + "[placebos]")
@@ -378,21 +373,6 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     shared = verdicts(out)["shrunken"]
     call("analyze", out)
     assert not shared.equals(verdicts(out)["shrunken"])
-    call("analyze", out, "--across", "task", "--error", "posterior")
-    found = verdicts(out)
-    assert found.attrs["across"] == "task"
-    assert (found.attrs["error"], found.attrs["exploratory"]) == (
-        "posterior",
-        "across, error",
-    )
-    assert (out / "sharing.png").stat().st_size > 5_000
-    call("analyze", out)
-    assert not (out / "sharing.png").exists()
-    refused("analyze", out, "--across", "model")
-    trial.write_text(text + 'across = "task"\nerror = "posterior"\n')
-    call("run", trial, "--out", out, "--force")
-    call("analyze", out)
-    assert "exploratory" not in verdicts(out).attrs
 
 
 @pytest.mark.simulation
@@ -435,23 +415,6 @@ def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
     found = call("analyze", tmp_path / "out")
     assert found.stderr == ""
     assert "exploratory" not in verdicts(tmp_path / "out").attrs
-
-
-@pytest.mark.simulation
-def test_analyze_infers_and_keeps_draws_where_asked(trial, tmp_path):
-    results = tmp_path / "many"
-    trial.write_text(MANY)
-    call("run", trial, "--out", results)
-    call("analyze", results, "--keep-draws")
-    call("analyze", results, "--error", "posterior", "--keep-draws", "--rng", "0")
-    assert verdicts(results).attrs["error"] == "posterior"
-    assert (results / "posterior.nc").stat().st_size > 10_000
-    call("estimate", results)
-    assert (results / "posterior.nc").exists()
-    assert (results / "decisions.nc").exists()
-    call("show", results)
-    (results / "decisions.nc").unlink()
-    call("show", results)
 
 
 @pytest.mark.parametrize(
@@ -716,16 +679,13 @@ def test_what_was_written_is_opened(trial, results, tmp_path):
     )
     trial.write_text(MANY)
     call("run", trial, "--out", results, "--force")
-    call("analyze", results, "--error", "posterior", "--keep-draws")
+    call("analyze", results)
     opened = cg.open(str(results))
-    assert opened.contents == ("outcomes", "estimates", "decisions", "posterior")
+    assert opened.contents == ("outcomes", "estimates", "decisions")
     for table in (opened.estimates, opened.decisions):
         assert (
             len(table.to_dataframe()) == table.sizes["contrast"] * table.sizes["task"]
         )
-    again = cg.decide(opened.posterior, rope=(-0.1, 0.1))
-    decided = opened.decisions.sel(contrast=again["contrast"])
-    assert (again["verdict"].values == decided["verdict"].values).all()
 
 
 def test_a_stored_trial_is_opened_with_its_folder(trial, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from test_cli import MANY, QUICK, call, refused
+from test_cli import QUICK, call, refused
 from test_report_page import Page, checks
 
 import causalgia as cg
@@ -63,16 +63,6 @@ def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     # of two tasks: one forest; folded, boxes and rainclouds of each
     assert page(folder).figures_seen == 1
     assert len(page(folder).all("figure")) == 5
-
-
-@pytest.mark.simulation
-def test_the_convergence_of_kept_draws_is_on_the_page(tmp_path):
-    (tmp_path / "trial.toml").write_text(MANY)
-    folder = tmp_path / "out"
-    call("run", tmp_path / "trial.toml", "--out", folder)
-    call("analyze", folder, "--error", "posterior", "--keep-draws")
-    call("report", folder)
-    assert "posterior" in page(folder).text()
 
 
 @pytest.mark.simulation

@@ -167,25 +167,8 @@ VERBS: dict[str, Callable[[Any], Any]] = {
     "infer tasks": lambda client: cg.infer(
         effects(5), rng=2, n_draws=400, client=client
     ),
-    "infer groups": lambda client: cg.infer(
-        effects(2),
-        family="family",
-        law="normal",
-        log_likelihood=True,
-        rng=2,
-        n_draws=400,
-        client=client,
-    ),
     "infer many": lambda client: cg.infer(
-        effects(2, 60), rng=2, n_draws=400, log_likelihood=True, client=client
-    ),
-    "infer with an atom": lambda client: cg.infer(
-        effects(2),
-        law="spike_and_slab",
-        rng=2,
-        n_draws=400,
-        log_likelihood=True,
-        client=client,
+        effects(2, 60), rng=2, n_draws=400, client=client
     ),
     "predictors of the same units": lambda client: across_predictors(
         biased(lambda _: 0), contrast="composition", client=client

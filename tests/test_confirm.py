@@ -5,8 +5,6 @@ they are the same.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -58,15 +56,6 @@ def confirmed(outcomes, **how):
     return cg.confirm(
         outcomes, **{"select": ["GATA1"], "predictor": predictor(), "rng": 0, **how}
     )
-
-
-def test_few_selected_effects_are_confirmed_by_tests() -> None:
-    """A posterior takes 10 or more exchangeable contrasts."""
-    plan = cg.Analysis(control="placebo", rope=0, error="posterior")
-    # as of a larger screen: of three arms no run takes this plan
-    outcomes = screen(replace(plan, error="fdr")).assign_attrs(analysis=plan.to_json())
-    kept = cg.Analysis.from_json(confirmed(outcomes).attrs["analysis"])
-    assert kept.error == "fdr"
 
 
 # reserving

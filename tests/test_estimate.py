@@ -16,18 +16,10 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation import covariance, estimate
-from causalgia.estimation.crossover import (
-    between_levels,
-    crossed_mean,
-    mean_ice,
-)
+from causalgia.estimation.crossover import crossed_mean, mean_ice
 from causalgia.estimation.parallel import clustered, fit_arms
 from causalgia.estimation.parallel_estimates import block_effects, rounded_block_effects
-from causalgia.estimation.standard_errors import (
-    moderate,
-    moderate_unequal,
-    regress,
-)
+from causalgia.estimation.standard_errors import regress
 from causalgia.numerics.moments import skewness
 
 COLUMNS = ("ace", "se", "df", "p", "log_p", "lower", "upper", "skewness", "leverage")
@@ -808,59 +800,6 @@ def retrained(
     return xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)})
 
 
-def test_the_variance_between_predictors_is_moderated_over_contrasts() -> None:
-    effects = retrained(200)
-    estimates = estimate(effects, target="population x predictors")
-    ice = np.moveaxis(effects["ice"].to_numpy(), -1, 1)
-    own, moderated = crossed_mean(ice), crossed_mean(ice, between=between_levels(ice))
-    np.testing.assert_allclose(estimates["se"], moderated.se)
-    np.testing.assert_allclose(estimates["df"], moderated.df)
-    assert np.median(moderated.df) > 4 * np.median(own.df)
-    assert moderated.se.std() < 0.6 * own.se.std()
-    np.testing.assert_allclose(
-        np.einsum("kkt->kt", covariance(estimates).to_numpy()),
-        estimates["se"] ** 2,
-        rtol=1e-9,
-    )
-
-
-def test_moderated_intervals_of_three_predictors_cover() -> None:
-    """60 contrasts x 40 trials; independent ones, ones with a shared control, ones that
-    move as one.
-    """
-    covered = {}
-    for kind, shared in (("independent", 0.0), ("control", 0.5), ("together", 0.9)):
-        rng = np.random.default_rng(7)
-        hits = []
-        for _ in range(40):
-            level = np.sqrt(1 - shared) * rng.normal(size=(3, 60)) + np.sqrt(
-                shared
-            ) * rng.normal(size=(3, 1))
-            ice = rng.normal(size=(30, 1, 60)) + rng.normal(size=(30, 3, 60)) + level
-            answer = crossed_mean(ice, between=between_levels(ice))
-            hits.append(np.abs(answer.ace) <= stats.t.ppf(0.975, answer.df) * answer.se)
-        covered[kind] = np.mean(hits), np.std(np.mean(hits, axis=1)) / np.sqrt(40)
-    assert abs(covered["independent"][0] - 0.953) < 4 * covered["independent"][1], (
-        covered
-    )
-    assert abs(covered["control"][0] - 0.935) < 4 * covered["control"][1], covered
-    assert abs(covered["together"][0] - 0.90) < 4 * covered["together"][1], covered
-
-
-def test_dependent_variances_count_for_less() -> None:
-    s2 = np.random.default_rng(0).chisquare(2, size=100) / 2
-    free, bound = moderate(s2, 2.0), moderate(s2, 2.0, dependence=1.0)
-    assert free.df > 5
-    assert bound.df == 2
-    some = np.append(s2, [0.0, 0.0])
-    np.testing.assert_array_equal(
-        moderate(some, 2.0).variance, np.append(free.variance, [0.0, 0.0])
-    )
-    np.testing.assert_array_equal(
-        moderate(np.array([1.0, 2.0]), 2.0).variance, [1.0, 2.0]
-    )
-
-
 def test_a_negative_component_of_units_is_cut_off() -> None:
     z = np.random.default_rng(0).normal(size=30)
     ice = np.stack([1 + z, 1 - z], axis=1)  # every unit's mean is 1
@@ -1043,22 +982,6 @@ def test_effects_in_single_precision_are_averaged_in_double() -> None:
     )
 
 
-def test_a_level_exactly_at_the_mean_is_dependence_like_any_other() -> None:
-    """Of 20 contrasts over three levels two go (1, 1, -2) and the others (1, -1, 0); to
-    1e-8 that 0 changes nothing.
-    """
-    rng = np.random.default_rng(0)
-    means = np.repeat(
-        [[1.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [18, 2], axis=1
-    ) * rng.uniform(1, 3, 20)
-    exact, near = (
-        between_levels(means + np.zeros((5, 1, 1)) + e)
-        for e in (0.0, 1e-8 * means[::-1])
-    )
-    np.testing.assert_allclose(exact.df, near.df, rtol=1e-5)
-    np.testing.assert_allclose(exact.variance, near.variance, rtol=1e-5)
-
-
 @pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
 def test_covariates_are_collinear_or_not_in_any_unit(unit: float) -> None:
     effects = effects_of(parallel())
@@ -1176,16 +1099,6 @@ def test_a_dependence_on_the_size_of_clusters_is_named_over_predictors() -> None
         estimate(effects, cluster="parent", target="population x predictors")
 
 
-@pytest.mark.parametrize("unit", [1e-6, 1e6])
-def test_variances_in_another_unit_are_moderated_alike_beside_one_that_is_nearly_0(
-    unit: float,
-) -> None:
-    s2 = np.append(np.random.default_rng(0).chisquare(3, 20), 1e-9)
-    here, there = moderate(s2, 3.0), moderate(s2 * unit, 3.0)
-    np.testing.assert_allclose(there.variance, here.variance * unit, rtol=1e-9)
-    np.testing.assert_allclose(there.df, here.df, rtol=1e-9)
-
-
 def test_labels_of_a_contrast_in_a_task_stay_with_its_estimate() -> None:
     outcomes = xr.Dataset(
         {
@@ -1202,22 +1115,6 @@ def test_labels_of_a_contrast_in_a_task_stay_with_its_estimate() -> None:
     )
     assert estimates["site"].sel(contrast="B", task="HepG2").item() == "d"
     np.testing.assert_array_equal(estimates["site"], site)
-
-
-@pytest.mark.parametrize("shape", [(7, 3), (5, 2, 3)])
-def test_every_column_of_variances_is_moderated_by_itself(
-    shape: tuple[int, ...],
-) -> None:
-    s2 = np.random.default_rng(2).gamma(1.5, size=shape)
-    together = moderate(s2, df=4)
-    for place in np.ndindex(*shape[1:]):
-        column = (slice(None), *place)
-        alone = moderate_unequal(s2[column], np.full(shape[0], 4.0))
-        np.testing.assert_allclose(together.variance[column], alone.variance, rtol=1e-9)
-        np.testing.assert_allclose(together.prior_df[place], alone.prior_df, rtol=1e-9)
-        np.testing.assert_allclose(
-            together.prior_variance[place], alone.prior_variance, rtol=1e-9
-        )
 
 
 def test_an_offset_that_is_added_without_rounding_changes_no_bit_of_a_parallel_trial() -> (

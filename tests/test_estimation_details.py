@@ -20,6 +20,7 @@ from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     uses_random_arms,
 )
+from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.estimation.parallel import _rounding_bounds, fixed_blocks
 from causalgia.estimation.parallel_estimates import (
     _clusters_of_blocks,
@@ -31,11 +32,7 @@ from causalgia.estimation.ratios import (
     check_means_are_units,
 )
 from causalgia.estimation.request import Grouping, Request, with_clusters
-from causalgia.estimation.standard_errors import (
-    _fit_prior,
-    _orthonormal,
-    wald_htz,
-)
+from causalgia.estimation.standard_errors import _orthonormal, wald_htz
 
 AUTO = Request("auto", None, (), "population", "units")
 
@@ -63,10 +60,12 @@ def test_variances_that_correlate_spread_less_by_chance(rho: float) -> None:
     z = np.log(s2) - special.digamma(df / 2) + np.log(df / 2)
     excess = z.var(ddof=1) - special.polygamma(1, df / 2) * (1 - rho)
     half = optimize.brentq(lambda x: special.polygamma(1, x) - excess, 1e-3, 1e3)
-    s0, d0 = _fit_prior(s2, df, rho)
-    np.testing.assert_allclose(d0, 2 * half, rtol=1e-6)
+    found = moderate_variances(s2, np.full(5, df), dependence=rho)
+    np.testing.assert_allclose(found.prior_df, 2 * half, rtol=1e-6)
     np.testing.assert_allclose(
-        s0, np.exp(z.mean() + special.digamma(half) - np.log(half)), rtol=1e-6
+        found.prior_variance,
+        np.exp(z.mean() + special.digamma(half) - np.log(half)),
+        rtol=1e-6,
     )
 
 

@@ -28,7 +28,6 @@ from causalgia.estimation._helical_phase import (
 from causalgia.estimation._heterogeneity import check_rank
 from causalgia.estimation._hypotheses import _hypothesis_errors
 from causalgia.estimation.crossover import (
-    _mean_squared_correlation,
     _t_of_same_width,
     crossed_mean,
     mean_ice,
@@ -332,22 +331,6 @@ def test_a_crossed_mean_is_the_analysis_of_variance_with_components_cut_at_0(
         parts.sum() ** 2 / (parts**2 / [n - 1, M - 1, (n - 1) * (M - 1)]).sum()
     )
     assert (found.factor**2).sum() == pytest.approx(found.se**2)
-
-
-def test_the_mean_squared_correlation_is_that_of_all_pairs_less_chance() -> None:
-    rng, M = np.random.default_rng(0), 6
-    z = rng.normal(size=(M, 5, 2)) + 1.5 * rng.normal(size=(M, 1, 2))
-    z -= z.mean(axis=0)
-    z /= np.sqrt((z**2).sum(axis=0))
-    z[:, 3, 1] = 0.0  # does not vary
-    for r, rows in ((0, range(5)), (1, (0, 1, 2, 4))):
-        squares = np.mean(
-            [(z[:, i, r] @ z[:, j, r]) ** 2 for i, j in itertools.combinations(rows, 2)]
-        )
-        chance = 1 / (M - 1)
-        assert _mean_squared_correlation(z)[r] == pytest.approx(
-            np.clip((squares - chance) / (1 - chance), 0, 1)
-        )
 
 
 def test_the_t_of_a_prediction_has_the_widths_of_its_parts_at_both_ends() -> None:

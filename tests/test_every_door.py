@@ -177,7 +177,7 @@ def test_a_trial_file_takes_what_python_takes(name: str, tmp_path: Path) -> None
 SEEDS: dict[str, Callable[[Any], Any]] = {
     "run": lambda r: cg.run(DESIGN, SHARE, rng=r, progress=False),
     "sample": lambda r: cg.Uniform(length=20).sample(3, rng=r),
-    "infer": lambda r: cg.infer(LABELED, law="normal", n_draws=400, rng=r),
+    "infer": lambda r: cg.infer(LABELED, n_draws=400, rng=r),
     "simultaneous": lambda r: cg.simultaneous(EFFECTS, n_draws=99, rng=r),
     "analyze": lambda r: cg.analyze(OUTCOMES, control="ctrl", rope=0, rng=r),
 }

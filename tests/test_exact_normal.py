@@ -3,53 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from scipy import integrate, stats
+from scipy import stats
 
 from causalgia.analysis_values import Prior
 from causalgia.posterior.density_grids import (
-    HalfLine,
-    Surface,
-    _equal_strata,
     _has_converged,
     _level_crossings,
     _narrow_support,
-    gauss_rule,
-    refine_by_spline,
     resolve_density,
-    support_grid,
 )
-from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, spiked_noise
-from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
+from causalgia.posterior.exact import Design, Exact, log_prior_tau
 from causalgia.posterior.normal import (
-    _scaled_problem,
     _tau_upper_bound,
     cache_blocks,
     normal,
     weighted_regression,
 )
-
-FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
-
-
-def tau_posterior(effect: np.ndarray, noise: Noise, prior: Prior) -> HalfLine:
-    """Return the marginal posterior of tau that `normal` averages over."""
-    unit, _, tau, _ = _scaled_problem(effect, noise, prior, None)
-    return replace(tau, value=tau.value * unit, scale=tau.scale * unit)
-
+from causalgia.posterior.predictor_level import (
+    _regress_on_sum,
+    draw_errors,
+    over_predictors,
+)
 
 PRIORS = [
     Prior(),
-    Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=2),
-    Prior(mu_sd=0.3, tau="half_normal", tau_scale=1),
-    Prior(mu_sd=2, tau="uniform", tau_scale=4),
-    FLAT,
+    Prior(mu_sd=np.inf, tau_scale=2),
+    Prior(mu_sd=0.3, tau_scale=1),
 ]
 
 
@@ -59,11 +44,7 @@ def brute_force(
     """Mean and sd of effects, log evidence, lfsr and shrinkage from dense matrices at
     400 values of tau.
     """
-    upper = (
-        prior.tau_scale
-        if prior.tau == "uniform" and np.isfinite(prior.tau_scale)
-        else 4e3
-    )
+    upper = 10 * prior.tau_scale
     z, w = np.polynomial.legendre.leggauss(400)
     scale = 1.0
     v, wv = (z + 1) / 2 * np.arcsinh(upper / scale), w / 2 * np.arcsinh(upper / scale)
@@ -104,7 +85,7 @@ def brute_force(
     return mean, sd, evidence, np.minimum(below, 1 - below), shrinkage
 
 
-@pytest.mark.parametrize("prior", PRIORS, ids=lambda p: f"{p.tau}-{p.mu_sd}")
+@pytest.mark.parametrize("prior", PRIORS, ids=lambda p: f"{p.tau_scale}-{p.mu_sd}")
 @pytest.mark.parametrize("form", ["diagonal", "low rank", "whole"])
 def test_against_dense_matrices(form: str, prior: Prior):
     rng = np.random.default_rng(11)
@@ -149,7 +130,7 @@ def test_draws_of_low_rank_noise_have_the_covariance_of_the_whole():
     d, loadings = rng.uniform(0.3, 1, k), rng.normal(size=(k, 2))
     sigma = np.diag(d) + loadings @ loadings.T
     y = rng.normal(size=k)
-    prior = Prior(tau="half_normal", tau_scale=1)
+    prior = Prior(tau_scale=1)
     one = normal(y, Noise(d, loadings), prior).draw(n, np.random.default_rng(1)).ace
     two = (
         normal(y, Noise(np.diag(sigma).copy(), whole=sigma), prior)
@@ -160,16 +141,14 @@ def test_draws_of_low_rank_noise_have_the_covariance_of_the_whole():
     assert (np.abs(np.cov(one.T) - np.cov(two.T)) < 0.06 * np.outer(sd, sd)).all()
 
 
-@given(st.floats(-8, 8), st.integers(0, 3), st.integers(1, 30))
+@given(st.floats(-8, 8), st.integers(0, 2), st.integers(1, 30))
 @settings(max_examples=settings.default.max_examples * 2 // 3)
 def test_any_scale_is_the_same_problem(exponent: float, which: int, k: int):
     unit = 10**exponent
     rng = np.random.default_rng(k)
     y, s = rng.normal(size=k) * 3, rng.uniform(0.5, 2, k)
     prior = PRIORS[which]
-    other = Prior(
-        mu_sd=prior.mu_sd * unit, tau=prior.tau, tau_scale=prior.tau_scale * unit
-    )
+    other = Prior(mu_sd=prior.mu_sd * unit, tau_scale=prior.tau_scale * unit)
     a, b = (
         normal(y, Noise(s**2), prior),
         normal(y * unit, Noise((s * unit) ** 2), other),
@@ -179,7 +158,7 @@ def test_any_scale_is_the_same_problem(exponent: float, which: int, k: int):
     np.testing.assert_allclose(b.lfsr, a.lfsr, atol=1e-8)
 
 
-@pytest.mark.parametrize("prior", PRIORS[:4], ids=lambda p: f"{p.tau}-{p.mu_sd}")
+@pytest.mark.parametrize("prior", PRIORS, ids=lambda p: f"{p.tau_scale}-{p.mu_sd}")
 @pytest.mark.parametrize(
     ("effect", "se"),
     [
@@ -226,55 +205,6 @@ def test_equal_effects_are_pooled():
     assert (post.sd < 0.3).all()
 
 
-def test_one_effect_under_a_flat_center_stays_as_it_is():
-    post = normal(np.array([2.0]), Noise(np.array([0.25])), Prior(mu_sd=np.inf))
-    assert post.mean[0] == pytest.approx(2)
-    assert post.sd[0] == pytest.approx(0.5)
-    assert post.lfsr[0] == pytest.approx(stats.norm.sf(4), rel=1e-6)
-
-
-def test_the_fewest_effects_with_a_flat_tau_are_answered():
-    post = normal(np.array([1.0, 2.0, 4.0]), Noise(np.ones(3)), FLAT)
-    assert np.isfinite(post.mean).all()
-    assert np.isfinite(post.sd).all()
-    mean, sd, *_ = brute_force(
-        np.array([1.0, 2.0, 4.0]), np.eye(3), np.ones((3, 1)), FLAT, np.array([np.inf])
-    )
-    # brute force stops at 4,000, where 1/4,000 is left
-    np.testing.assert_allclose(post.mean, mean, atol=2e-3)
-    np.testing.assert_allclose(post.sd, sd, atol=2e-3)
-
-
-@pytest.mark.parametrize("whole", [False, True])
-def test_the_fewest_effects_with_a_flat_tau_are_drawn(whole: bool):
-    """tau falls as 1 / tau^2: its posterior reaches over many powers of 10, and mu with
-    it.
-    """
-    effect, sigma = (
-        np.array([1.0, 2.0, 4.0]),
-        np.array([[0.25, 0.05, 0], [0.05, 0.36, 0.05], [0, 0.05, 0.16]]),
-    )
-    noise = (
-        Noise(np.diagonal(sigma).copy(), whole=sigma)
-        if whole
-        else Noise(np.diagonal(sigma).copy())
-    )
-    post, n = normal(effect, noise, FLAT), 40_000
-    draws = post.draw(n, np.random.default_rng(4))
-    at = np.array([-100.0, 0.0, 2.0, 3.0, 5.0, 100.0])
-    exact = stats.norm.cdf(
-        (at[:, None] - post.nodes.coefficients[:, 0]) / post.nodes.coefficients_sd[:, 0]
-    )
-    share = exact @ post.nodes.weight
-    assert (
-        np.abs((draws.mu[:, None] <= at).mean(axis=0) - share)
-        < 4.5 * np.sqrt(share * (1 - share) / n)
-    ).all()
-    np.testing.assert_allclose(
-        draws.ace.mean(axis=0), post.mean, atol=4.5 * post.sd.max() / np.sqrt(n)
-    )
-
-
 def test_large_screens_agree_with_dense_quadrature():
     """Many effects make the posterior of tau narrow: the few nodes that are left must
     still be enough.
@@ -284,7 +214,7 @@ def test_large_screens_agree_with_dense_quadrature():
     s = rng.uniform(0.1, 0.6, k)
     y = 0.3 + 0.5 * rng.normal(size=k) + s * rng.normal(size=k)
     y[:20] += 6
-    post = normal(y, Noise(s**2), Prior(mu_sd=2, tau="half_normal", tau_scale=1))
+    post = normal(y, Noise(s**2), Prior(mu_sd=2, tau_scale=1))
     tau = np.linspace(0.4, 0.9, 1001)
     w = 1 / (s**2 + tau[:, None] ** 2)
     a = w.sum(axis=1) + 1 / 4
@@ -320,17 +250,6 @@ def test_a_density_is_resolved_whatever_its_shape(
     np.testing.assert_allclose(line.quantile(p), law.ppf(p), rtol=2e-7)
     draws = line.draw(20_000, np.random.default_rng(0))
     assert stats.kstest(draws, law.cdf).pvalue > 1e-3
-
-
-@pytest.mark.parametrize("tau", ["half_t", "half_normal", "half_cauchy", "uniform"])
-def test_priors_of_tau_are_densities(tau: Any):
-    prior = Prior(tau=tau, tau_scale=3)
-    stop = 3 if tau == "uniform" else np.inf
-    total = integrate.quad(
-        lambda x: float(np.exp(log_prior_tau(prior, np.array([x]))[0])), 0, stop
-    )[0]
-    assert total == pytest.approx(1, abs=1e-7)
-    assert TAIL[tau] >= 0
 
 
 def covered(k: int, n: int, seeds: range) -> dict[str, tuple[float, float, float]]:
@@ -399,95 +318,6 @@ def test_loadings_too_many_for_one_product_have_the_same_posterior(
     )
 
 
-@pytest.mark.parametrize("n", [1, 2, 5])
-def test_a_rule_of_gauss_integrates_polynomials_as_the_distribution_does(
-    n: int,
-) -> None:
-    rng = np.random.default_rng(n)
-    x, weight = np.sort(rng.normal(3, 2, 40)), rng.random(40)
-    nodes, share = gauss_rule(x, weight, n)
-    assert len(nodes) == n
-    for degree in range(2 * n):
-        expected = weight @ x**degree / weight.sum()
-        assert share @ nodes**degree == pytest.approx(expected, rel=1e-8)
-    few, all_of_it = gauss_rule(np.array([1.0, 4.0]), np.array([1.0, 3.0]), 5)
-    np.testing.assert_allclose(few, [1, 4])
-    np.testing.assert_allclose(all_of_it, [0.25, 0.75])
-
-
-def test_strata_keep_the_mean_and_the_variance() -> None:
-    rng = np.random.default_rng(0)
-    x, weight = np.sort(rng.normal(size=400)), rng.random(400)
-    mean, share, sd = _equal_strata(x, weight, 8)
-    p = weight / weight.sum()
-    np.testing.assert_allclose(share, 1 / 8, atol=weight.max() / weight.sum())
-    assert share.sum() == pytest.approx(1)
-    assert share @ mean == pytest.approx(p @ x)
-    assert share @ (mean**2 + sd**2) == pytest.approx(p @ x**2)
-    edges = np.searchsorted(np.cumsum(p) - p / 2, np.arange(1, 8) / 8)
-    for i, part in enumerate(np.split(np.arange(400), edges)):
-        assert mean[i] == pytest.approx(p[part] @ x[part] / p[part].sum())
-    alone, whole, _ = _equal_strata(np.array([1.0, 2.0]), np.array([1.0, 0.0]), 4)
-    assert (alone.tolist(), whole.tolist()) == ([1.0], [1.0])
-
-
-def test_a_surface_is_the_normal_that_it_was_made_of() -> None:
-    """Of a correlated normal of (a, b): its integral, its moments by nodes, by strata
-    and by draws.
-    """
-    covariance = np.array([[0.5, 0.3], [0.3, 0.9]])
-    a, b = np.linspace(-5.5, 6.5, 41), np.linspace(-9, 7, 61)
-    at = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1) - [1.0, -1.0]
-    quadratic = np.einsum("ijk,kl,ijl->ij", at, np.linalg.inv(covariance), at)
-    surface = refine_by_spline(a, b, 3.0 - quadratic / 2)
-    assert surface.log_total == pytest.approx(
-        3 + np.log(2 * np.pi) + 0.5 * np.linalg.slogdet(covariance)[1], abs=1e-3
-    )
-    assert surface.probability.sum() == pytest.approx(1)
-    assert (len(surface.a), len(surface.b)) == (8 * 40 + 1, 8 * 60 + 1)
-    for weight, x, y, spread in ((*surface.nodes(6, 6), 0.0), surface.strata(6, 9)):
-        assert weight.sum() == pytest.approx(1)
-        assert (weight @ x, weight @ y) == pytest.approx((1, -1), abs=1e-3)
-        assert weight @ (x - 1) ** 2 == pytest.approx(0.5, rel=5e-3)
-        assert weight @ ((y + 1) ** 2 + spread**2) == pytest.approx(0.9, rel=5e-3)
-        assert weight @ ((x - 1) * (y + 1)) == pytest.approx(0.3, rel=5e-3)
-    n = 20_000
-    drawn = np.array(surface.draw(n, np.random.default_rng(0)))
-    assert np.abs(drawn.mean(axis=1) - [1, -1]).max() < 4 / np.sqrt(n)
-    np.testing.assert_allclose(np.cov(drawn), covariance, atol=4 * 1.3 / np.sqrt(n))
-    assert stats.kstest(drawn[0], stats.norm(1, np.sqrt(0.5)).cdf).pvalue > 1e-4
-    assert stats.kstest(drawn[1], stats.norm(-1, np.sqrt(0.9)).cdf).pvalue > 1e-4
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_a_surface_is_0_in_the_cells_all_of_whose_corners_lie_far_below_its_peak(
-    seed: int,
-) -> None:
-    a, b = np.linspace(0, 4, 5), np.linspace(0, 5, 6)
-    low = np.random.default_rng(seed).random((5, 6)) < (0.7, 0.9)[seed % 2]
-    low[2, 3] = False
-    found = refine_by_spline(
-        a, b, np.where(low, -1000.0, -30.0 * np.abs(a[:, None] - 2) / 2)
-    )
-    held = found.probability.reshape(4, 8, 5, 8).sum(axis=(1, 3)) > 0
-    expected = [
-        [not low[i : i + 2, j : j + 2].all() for j in range(5)] for i in range(4)
-    ]
-    assert held.tolist() == expected
-    assert 3 < held.sum() <= 20
-
-
-def test_as_many_nodes_as_cells_are_the_cells() -> None:
-    p = np.array([[0.1, 0.4], [0.3, 0.2]])
-    weight, a, b = Surface(
-        np.array([0.0, 2.0, 4.0]), np.array([10.0, 11.0, 12.0]), p, 0.0
-    ).nodes(2, 2)
-    np.testing.assert_allclose(weight, p.ravel())
-    np.testing.assert_allclose(
-        np.column_stack([a, b]), [[1, 10.5], [1, 11.5], [3, 10.5], [3, 11.5]]
-    )
-
-
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_narrow_peak_between_the_first_points_is_found_beside_a_wide_one(
     turned: bool,
@@ -507,34 +337,6 @@ def test_a_narrow_peak_between_the_first_points_is_found_beside_a_wide_one(
         assert found.weight @ found.value**power == pytest.approx(
             sum(p.moment(power) for p in peaks) / 2, rel=1e-7
         )
-
-
-@pytest.mark.parametrize(
-    ("middle", "sd"), [(0.0, 1.0), (4.9, 0.01), (-3.0, 1e-5), (2.0, 100.0)]
-)
-def test_the_grid_of_a_support_holds_all_but_what_is_next_to_nothing(
-    middle: float, sd: float
-) -> None:
-    points, heights = support_grid(lambda x: -(((x - middle) / sd) ** 2) / 2, -5.0, 5.0)
-    np.testing.assert_allclose(heights, -(((points - middle) / sd) ** 2) / 2)
-    np.testing.assert_allclose(
-        np.diff(points), (points[-1] - points[0]) / (len(points) - 1), rtol=1e-6
-    )
-    reach = np.sqrt(40) * sd
-    assert points[0] <= max(middle - reach, -5.0) + 1e-12
-    assert points[-1] >= min(middle + reach, 5.0) - 1e-12
-    assert 13 <= len(points) <= 25
-    step = points[1] - points[0]
-    assert points[0] >= max(middle - reach, -5.0) - 2.001 * step
-    assert points[-1] <= min(middle + reach, 5.0) + 2.001 * step
-
-
-def test_the_grid_of_a_support_ends_where_the_density_is_0() -> None:
-    points, _ = support_grid(
-        lambda x: -((x - 2) ** 2) / 2 if x >= 1 else -np.inf, -50.0, 50.0
-    )
-    assert points[0] == pytest.approx(1, abs=2 * (points[1] - points[0]))
-    assert points[-1] >= 2 + np.sqrt(40) - 1e-9
 
 
 def test_a_level_is_crossed_where_a_line_crosses_it() -> None:
@@ -630,17 +432,6 @@ def test_a_function_is_carried_once_the_whole_tail_of_its_series_is_small(
     np.testing.assert_allclose(carried, function(x), atol=1e-8)
 
 
-def test_draws_of_a_surface_follow_the_slope_within_its_cells() -> None:
-    """Of a density that rises along a line over three cells, and is even along the
-    other axis.
-    """
-    p = np.outer([1.0, 2.0, 3.0], [0.25, 0.25, 0.5]) / 6
-    surface = Surface(np.arange(4.0), np.array([0.0, 1.0, 2.0, 4.0]), p, 0.0)
-    a, b = surface.draw(20_000, np.random.default_rng(0))
-    assert stats.kstest(a, lambda x: (x**2 + x) / 12).pvalue > 1e-4
-    assert stats.kstest(b, stats.uniform(0, 4).cdf).pvalue > 1e-4
-
-
 def test_a_weighted_regression_is_that_of_the_normal_equations() -> None:
     rng = np.random.default_rng(0)
     x, y, v = rng.normal(size=(9, 2)), rng.normal(size=9), rng.uniform(0.1, 5, 9)
@@ -733,29 +524,13 @@ def test_tau_is_searched_beyond_the_effects_and_their_priors() -> None:
     coefficient is an end, too.
     """
     center = Design(np.ones((2, 2)), np.array([2.0, 50.0]))
-    few, many = (
-        Prior(mu_sd=2, tau="half_cauchy", tau_scale=1),
-        Prior(mu_sd=2, tau_scale=1),
-    )
-    assert _tau_upper_bound(3.0, 2, center, few) == pytest.approx(
-        3 * np.exp(2 + 36.0 / 1)
-    )
-    assert _tau_upper_bound(3.0, 1, center, few) == pytest.approx(
-        50 * np.exp(2 + 36.0 / 2)
-    )
+    many = Prior(mu_sd=2, tau_scale=1)
     assert _tau_upper_bound(3.0, 9, center, many) == pytest.approx(
-        3 * np.exp(2 + 36.0 / 10)
+        3 * np.exp(2 + 36.0 / 46)
     )
     assert _tau_upper_bound(0.3, 9, center, many) == pytest.approx(
-        1 * np.exp(2 + 36.0 / 10)
+        1 * np.exp(2 + 36.0 / 46)
     )
-    wide = Prior(mu_sd=2, tau="uniform", tau_scale=1e9)
-    assert _tau_upper_bound(3.0, 9, center, wide) == pytest.approx(
-        3 * np.exp(2 + 36.0 / 6)
-    )
-    ends = Prior(mu_sd=2, tau="uniform", tau_scale=4)
-    assert _tau_upper_bound(3.0, 9, center, ends) == 4
-    assert _tau_upper_bound(3.0, 1, center, ends) == 4
 
 
 @pytest.mark.parametrize(
@@ -767,18 +542,6 @@ def test_blocks_hold_each_row_once(n: int, width: int) -> None:
         np.concatenate([np.arange(n)[part] for part in blocks]), np.arange(n)
     )
     assert all(part.stop - part.start == blocks[0].stop for part in blocks[:-1])
-
-
-@pytest.mark.parametrize("se", [1e-6, 1.0, 1e6])
-@pytest.mark.parametrize("n", [5, 12])
-def test_tau_of_effects_of_0_is_a_half_t_in_any_unit(se: float, n: int) -> None:
-    """Under a flat prior the density of tau is that of
-    ``(se^2 + tau^2)^(-(n - 1) / 2)``: t with n - 2 df.
-    """
-    tau = tau_posterior(np.zeros(n), Noise(np.full(n, se**2)), FLAT)
-    p = np.array([0.01, 0.1, 0.5, 0.9, 0.99, 0.9999])
-    expected = se * stats.t(n - 2).ppf((1 + p) / 2) / np.sqrt(n - 2)
-    np.testing.assert_allclose(tau.quantile(p), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("sd", [0.3, 1.0, 7.0])

@@ -216,46 +216,6 @@ def test_a_posterior_gives_no_direction_below_the_floor():
         assert decisions["below_floor"].values.ravel()[:2].all()
 
 
-@pytest.mark.parametrize("side", [1, -1])
-@pytest.mark.parametrize(
-    ("rope", "expected"),
-    [
-        (0, "undecided"),
-        ((-1.0, 1e-9), "undecided"),
-        ((-1e-9, 1.0), "undecided"),
-        ((-1e-3, 2e-3), "negligible"),
-        ((-1e-6, 1e-6), "undecided"),  # 1e-7 +- 1e-6 reaches beyond
-    ],
-)
-def test_draws_below_the_floor_are_negligible_where_the_floor_lies_inside(
-    side, rope, expected
-):
-    ace = side * (1e-7 + 1e-10 * np.random.default_rng(0).normal(size=(2, 400, 1, 1)))
-    names = ("contrast", "task")
-    beside = {
-        "floor": (names, [[1e-6]]),
-        "se": (names, [[1e-10]]),
-        "n_units": (names, [[100]]),
-    }
-    tree = {
-        "posterior": xr.Dataset(
-            {"ace": (("chain", "draw", *names), ace)}, attrs={"converged": "yes"}
-        ),
-        "observed_data": xr.Dataset({"effect": (names, [[side * 1e-7]])}),
-        "constant_data": xr.Dataset(beside),
-    }
-    decided = cg.decide(
-        tree,
-        rope=tuple(sorted(side * end for end in rope)) if rope else 0,
-    )
-    assert decided["verdict"].item() == expected
-    assert decided["below_floor"].item()
-    assert decided["more_units"].item() == -1  # no number of units would decide it
-    assert decided["lfsr"].item() == 1
-    assert decided["lower"].item() <= side * 1e-7 - 1e-6
-    assert decided["upper"].item() >= side * 1e-7 + 1e-6
-
-
 def test_an_effect_that_is_zero_in_every_unit_is_not_called_rounding():
     predictor = cg.FunctionPredictor(
         lambda x: x[:, 0, :5].sum(1), tasks=["y"], scale="s", fingerprint="g"

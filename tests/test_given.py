@@ -311,12 +311,6 @@ def test_tables_of_several_tasks() -> None:
     xr.testing.assert_identical(
         as_estimates(wide.transpose("task", "x")), as_estimates(wide)
     )
-    assert cg.infer(long_table(), family="word", law="normal", rng=0, n_draws=8)[
-        "posterior"
-    ]["ace"].shape[2:] == (
-        3,
-        2,
-    )
 
 
 def test_a_covariance_of_each_task() -> None:
@@ -380,7 +374,7 @@ def test_a_table_of_decisions_by_tests_is_read_back_as_estimates(form: Any) -> N
     )
 
 
-@pytest.mark.parametrize("name", ["lfsr", "mean", "tau", "raw", "prior_unit", "p_zero"])
+@pytest.mark.parametrize("name", ["lfsr", "mean", "tau", "raw", "prior_unit"])
 def test_columns_of_a_table_may_have_the_names_of_results(name: str) -> None:
     table = pd.DataFrame({"effect": SCREEN["ace"].values.ravel(), "se": 0.3, name: 9.0})
     plain = cg.infer(table[["effect", "se"]], rng=0)

@@ -33,10 +33,9 @@ from causalgia.estimation.lines import (
     weighted_line,
 )
 from causalgia.posterior._profile import gaussian_process
-from causalgia.posterior.engines import over_predictors
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import check_proper, fixed_effects_design
 from causalgia.posterior.normal import normal
+from causalgia.posterior.two_scales import two_scales
 from causalgia.verdicts import heterogeneity
 
 
@@ -79,7 +78,7 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         EstimateError,
     ),
     "draws of infer": (
-        lambda n: cg.infer(TABLE, law="normal", n_draws=n, rng=0),
+        lambda n: cg.infer(TABLE, n_draws=n, rng=0),
         1,
         EstimateError,
     ),
@@ -90,23 +89,8 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         4,
         EstimateError,
     ),
-    "effects under a flat tau": (
-        lambda n: check_proper(n, fixed_effects_design(n, None, Prior()), FLAT_TAU),
-        2,
-        EstimateError,
-    ),
-    "effects under a flat tau and mu": (
-        lambda n: check_proper(n, fixed_effects_design(n, None, FLAT), FLAT),
-        3,
-        EstimateError,
-    ),
-    "predictors of one contrast under a flat tau": (
-        lambda n: over_predictors(numbers(1, n), Noise(np.ones(1)), FLAT_TAU, usual),
-        3,
-        EstimateError,
-    ),
-    "contrasts of two predictors under a flat tau": (
-        lambda n: over_predictors(numbers(n, 2), Noise(np.ones(n)), FLAT_TAU, usual),
+    "effects of two scales": (
+        lambda n: two_scales(numbers(n), Noise(np.ones(n))),
         2,
         EstimateError,
     ),
@@ -207,17 +191,7 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
 }
 
 
-FLAT_TAU = Prior(tau="uniform", tau_scale=np.inf)
-
-
-FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
-
-
 TABLE = from_effects(np.array([1.0, 2.0, 0.5]), se=1.0)
-
-
-def usual(mean: np.ndarray, noise: Noise) -> Any:
-    return normal(mean, noise, Prior())
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")

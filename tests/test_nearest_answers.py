@@ -16,11 +16,10 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation import from_effects
-from causalgia.estimation.standard_errors import moderate_unequal
+from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.multiplicity.adjusted_p import (
     hierarchical_p,
 )
-from causalgia.posterior.density_grids import gauss_rule
 
 TREE = np.array([-1, 0, 0, 1])
 ESTIMATES = from_effects([0.1, 0.4, -0.3, 0.2], se=0.2, names=["a", "b", "c", "d"])
@@ -39,16 +38,11 @@ def test_parts_as_large_as_their_whole_and_certain_p_values_are_taken() -> None:
 
 
 def test_one_known_variance_has_nothing_to_be_moderated_by() -> None:
-    found = moderate_unequal(np.array([4.0, 0.0, 0.0]), np.array([3.0, 0.0, 0.0]))
+    found = moderate_variances(np.array([4.0, 0.0, 0.0]), np.array([3.0, 0.0, 0.0]))
     assert found.variance.tolist() == [4.0, 4.0, 4.0]
     assert found.df.tolist() == [3.0, 0.0, 0.0]
-    assert (float(found.prior_variance), float(found.prior_df)) == (4.0, 0.0)
-
-
-def test_two_points_have_two_nodes_however_many_are_asked_for() -> None:
-    nodes, weight = gauss_rule(np.array([0.0, 1.0]), np.array([1.0, 3.0]), 7)
-    np.testing.assert_allclose(nodes, [0, 1], atol=1e-12)
-    np.testing.assert_allclose(weight, [0.25, 0.75])
+    assert found.prior_variance.tolist() == [4.0, 4.0, 4.0]
+    assert found.prior_df == 0
 
 
 def _gc(x: np.ndarray) -> np.ndarray:
@@ -100,21 +94,14 @@ def test_a_region_on_one_side_of_0_is_a_region() -> None:
 
 
 @pytest.mark.parametrize("size", [1e15, 1e30, 1e100, 1e-150])
-@pytest.mark.parametrize("law", ["normal", "student_t", "spike_and_slab"])
-def test_effects_far_from_the_scale_of_the_prior_have_no_posterior(
-    size: float, law: Any
-) -> None:
-    effects = np.array([10.0, 11.0, 9.0])
+def test_effects_far_from_the_scale_of_the_prior_have_no_posterior(size: float) -> None:
+    estimates = from_effects(np.array([10.0, 11.0, 9.0]) * size, se=size)
     with pytest.raises(EstimateError):
-        cg.infer(from_effects(effects * size, se=size), law=law, rng=0)
-    prior = Prior(mu_sd=20 * size, tau_scale=10 * size, standardized=False)
-    if 1 < size < 1e50 and law != "spike_and_slab":
-        found = cg.infer(
-            from_effects(effects * size, se=size), law=law, prior=prior, rng=0
-        )
-        assert float(found["moments"]["mean"][0, 0]) / size == pytest.approx(
-            10, abs=0.5
-        )
+        cg.infer(estimates, prior=Prior(), rng=0)
+    if 1 < size < 1e50:
+        for prior in (None, Prior(mu_sd=20 * size, tau_scale=10 * size)):
+            found = cg.infer(estimates, prior=prior, rng=0)["moments"]["mean"]
+            assert float(found[0, 0]) / size == pytest.approx(10, abs=0.5)
 
 
 @pytest.mark.filterwarnings("error")

@@ -17,12 +17,10 @@ from causalgia.errors import (
     PredictorError,
 )
 from causalgia.estimation.crossover import (
-    between_levels,
     crossed_mean,
     mean_ice,
     next_level,
 )
-from causalgia.estimation.standard_errors import moderate
 from causalgia.posterior.labeled_data import average_over_predictors
 
 A, C = (
@@ -222,7 +220,8 @@ def test_moderation_is_on_request_and_said():
     ice, _ = drawn(rng, 60, 3, 80, of_units=0.05, between=0.5)
     effects = effects_of(np.moveaxis(ice[:, :3], 1, 2))
     plain, moderated = (
-        cg.estimate(effects, target="next predictor", moderate=m) for m in (None, True)
+        cg.estimate(effects, target="next predictor", variances=m)
+        for m in (False, True)
     )
     width = {
         name: (e["upper"] - e["lower"]).mean().item()
@@ -243,10 +242,16 @@ def test_moderated_intervals_cover_on_average_over_contrasts():
         level = sd * rng.normal(size=(5, 120))
         ice = level[None] + 0.01 * rng.normal(size=(12, 5, 120))
         for J in (3, 4):
-            found = next_level(ice[:, :J], between=between_levels(ice[:, :J]))
-            plain = next_level(ice[:, :J])
-            half, half_plain = (stats.t.ppf(0.95, e.df) * e.se for e in (found, plain))
-            hits.append(np.mean(np.abs(level[4] - found.ace) <= half))
+            effects = effects_of(np.moveaxis(ice[:, :J], 1, 2))
+            found, plain = (
+                cg.estimate(effects, target="next predictor", variances=v)
+                for v in (True, False)
+            )
+            half, half_plain = (
+                (stats.t.ppf(0.95, e["df"]) * e["se"]).to_numpy()[:, 0]
+                for e in (found, plain)
+            )
+            hits.append(np.mean(np.abs(level[4] - found["ace"].values[:, 0]) <= half))
             widths.append(half.mean() / half_plain.mean())
     assert 0.87 <= np.mean(hits) <= 0.93
     assert np.mean(widths) < 0.85
@@ -388,27 +393,6 @@ def test_units_and_levels_are_crossed_as_mean_squares_say(scale, clustered):
         np.testing.assert_allclose(
             ahead.se * stats.t.ppf(prob, ahead.df), half, rtol=1e-6
         )
-
-
-def test_variances_between_levels_are_moderated_by_their_dependence():
-    rng = np.random.default_rng(4)
-    ice = (
-        1e3
-        + rng.normal(size=(6, 4, 12))
-        + rng.normal(size=(1, 4, 12))
-        + rng.normal(size=(1, 4, 1))
-    )
-    means = ice.mean(axis=0) - ice.mean(axis=(0, 1))
-    z = means / np.sqrt((means**2).sum(axis=0))
-    square = ((z.T @ z) ** 2).sum()
-    rho = np.clip(((square - 12) / (12 * 11) - 1 / 3) / (2 / 3), 0, 1)
-    expected = moderate(means.var(axis=0, ddof=1), 3.0, dependence=rho)
-    found = between_levels(ice)
-    np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-8)
-    np.testing.assert_allclose(found.df, expected.df, rtol=1e-8)
-    assert 0 < rho < 1
-    assert between_levels(ice[:, :2]) is None
-    assert between_levels(ice[:, :, :2]) is None
 
 
 def test_the_mean_over_predictors_has_the_least_df_and_counts_and_the_root_mean_square_of_errors() -> (

@@ -41,7 +41,6 @@ def test_an_error_rate_that_was_stored_is_the_planned_one() -> None:
     for n in (4, 40):
         assert marked(planned(n, error="fwer"), error="fwer") == []
         assert marked(planned(n, error="fwer"), error="fdr") == ["error"]
-        assert marked(planned(n, error="posterior"), error="fdr") == ["error"]
     assert marked(planned(40), family="task") == ["family"]
     assert marked(planned(40, family="task"), family="task") == []
     assert marked(planned(40), ci_prob=0.9) == ["ci_prob"]

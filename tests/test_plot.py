@@ -147,9 +147,7 @@ def test_a_given_axes_is_used():
 
 
 def test_a_posterior_is_decided_first(tmp_path):
-    posterior = cg.infer(
-        cg.from_effects(np.arange(10.0), 0.1), law="normal", n_draws=400, rng=0
-    )
+    posterior = cg.infer(cg.from_effects(np.arange(10.0), 0.1), n_draws=400, rng=0)
     assert forest(cg.decide(posterior, rope=(-0.1, 0.1))).get_lines()
 
 

@@ -446,19 +446,6 @@ def test_checks_have_their_reasons(tmp_path):
     assert "Genomic(of=peaks)" in page.text()
 
 
-def test_convergence_is_that_of_the_draws(tmp_path):
-    posterior = cg.infer(
-        cg.from_effects(np.arange(12.0), 0.1), law="normal", n_draws=400, rng=0
-    )
-    table = cg.decide(posterior, rope=(-0.1, 0.1))
-    at = {"rhat_max": 1.2, "ess_bulk_min": 90.0, "ess_tail_min": 80.0, "divergences": 3}
-    bad = xr.Dataset({"rhat_mu": 1.2}, attrs=at)
-    text = Page(written(table, tmp_path, diagnostics=bad)).text()
-    assert "R-hat 1.2" in text
-    with pytest.raises(DataError):
-        written(table, tmp_path, diagnostics=xr.Dataset())
-
-
 def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     experiment = cg.experiments.position(
         cg.Uniform(length=60), motif="GCATG", at=range(5, 50, 10), n_units=30

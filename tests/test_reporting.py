@@ -487,7 +487,7 @@ def test_hierarchical_sizes_stand_beside_and_a_row_without_has_a_dash():
 
 def test_verdicts_of_a_posterior_say_that_they_are():
     estimates = cg.from_effects(np.random.default_rng(0).normal(size=12), se=0.1)
-    found = cg.decide(cg.infer(estimates, law="normal", rng=0), rope=(-0.5, 0.5))
+    found = cg.decide(cg.infer(estimates, rng=0), rope=(-0.5, 0.5))
     assert cells(found)[0] == [
         "contrast", "effect", "95 % interval", "verdict", "q", "shrunken"
     ]  # fmt: skip

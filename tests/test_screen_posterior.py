@@ -6,7 +6,6 @@ screen of words.
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import DegenerateWarning
-from causalgia.estimation import estimate
 from causalgia.posterior import mixture
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.labeled_data import shared_patterns
@@ -39,15 +37,13 @@ def screened(name: str, *, n_units: int, seed: int) -> tuple[xr.Dataset, np.ndar
     ).to_numpy()[:, 0]
 
 
-def judged(
-    estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab"
-) -> np.ndarray:
+def judged(estimates: xr.Dataset, truth: np.ndarray) -> np.ndarray:
     """Return coverage of all and of the largest, and their mean square error, over that
     of the raw estimates.
     """
-    draws = cg.infer(estimates, law=law, n_draws=1_000, rng=0)["posterior"][
-        "ace"
-    ].to_numpy()[..., 0]
+    draws = cg.infer(estimates, n_draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[
+        ..., 0
+    ]
     low, high = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
     raw = estimates["ace"].to_numpy()[:, 0]
     largest = np.argsort(-np.abs(raw))[:LARGEST]
@@ -77,38 +73,6 @@ def test_a_screen_of_words_covers_its_truth(name: str) -> None:
     assert square < 1.5 * raw_square
 
 
-@pytest.mark.simulation
-@pytest.mark.parametrize("law", ["spike_and_slab", "student_t", "normal"])
-def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(
-    law: Any,
-) -> None:
-    """Half of the words lie 10 standard errors lower, and half of the words share an
-    error: the same half.
-    """
-    inside, n_trials = [], 15
-    for seed in range(n_trials):
-        generator = np.random.default_rng(seed)
-        half = np.arange(60) < 30
-        truth = np.where(half, -0.5, 0.0) + 0.02 * generator.normal(size=60)
-        ice = (
-            truth
-            + half * generator.normal(size=(400, 1))
-            + 0.2 * generator.normal(size=(400, 60))
-        )
-        names = [f"c{i}" for i in range(60)]
-        effects = xr.Dataset(
-            {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
-            {"contrast": names, "task": ["t"]},
-        )
-        found = cg.infer(estimate(effects), law=law, n_draws=400, rng=seed)[
-            "posterior"
-        ]["ace"][..., 0]
-        low, high = np.quantile(found[:, :, 0], [0.025, 0.975])
-        inside.append(low <= truth[0] <= high)
-    # 95 %, less 4 Monte-Carlo errors
-    assert np.mean(inside) > 0.95 - 4 * np.sqrt(0.95 * 0.05 / n_trials)
-
-
 def test_patterns_are_what_covariates_leave() -> None:
     generator = np.random.default_rng(0)
     loadings = generator.normal(size=(50, 2))
@@ -133,31 +97,6 @@ def test_a_pattern_takes_ten_effects() -> None:
     left = centered - patterns @ (patterns.T @ centered)
     assert (left**2).sum() < 0.15 * (centered**2).sum()  # the largest are kept
     assert shared_patterns(Noise(np.ones(9), loadings=loadings[:9])) is None
-
-
-def test_coefficients_are_those_of_the_users_covariates_alone() -> None:
-    generator = np.random.default_rng(2)
-    x = np.linspace(-1, 1, 40)
-    loads = generator.choice([0.2, 1.5], 40)
-    ice = (
-        2 * x
-        + loads * generator.normal(size=(200, 1))
-        + 0.3 * generator.normal(size=(200, 40))
-    )
-    effects = xr.Dataset(
-        {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
-        {"contrast": [f"c{i}" for i in range(40)], "task": ["t"], "x": ("contrast", x)},
-    )
-    estimates = estimate(effects)
-    for law in ("spike_and_slab", "student_t", "normal"):
-        found = cg.infer(estimates, law=law, covariates="x", n_draws=400, rng=0)[
-            "posterior"
-        ]  # type: ignore[arg-type]
-        assert found["beta"].sizes["covariate"] == 1
-        assert abs(float(found["beta"].mean()) - 2) < 5 * float(found["beta"].std())
-        assert (
-            "beta" not in cg.infer(estimates, law=law, n_draws=400, rng=0)["posterior"]
-        )  # type: ignore[arg-type]
 
 
 def test_weights_stop_where_only_rounding_moves(

@@ -117,7 +117,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ('# error = "fdr"  ', 'error = "fwer"  '),
         ("# largest = 6.0", "largest = 6.0"),
         ("# [analysis.shrink]", "[analysis.shrink]"),
-        ('# law = "student_t"', 'law = "student_t"'),
+        ("# all_rows = true", "all_rows = true"),
         ("# [analysis.shrink.prior]", "[analysis.shrink.prior]"),
         ("# tau_scale = 1.0", "tau_scale = 1.0"),
         ('# [arms."GATA1 motif"]', '[arms."GATA1 motif"]'),
@@ -138,7 +138,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         rope=(-0.1, 0.1),
         error="fwer",
         ci_prob=0.9,
-        shrink=cg.Shrinkage(law="student_t", prior=cg.Prior(tau_scale=1)),
+        shrink=cg.Shrinkage(all_rows=True, prior=cg.Prior(tau_scale=1)),
         largest=6,
     )
     assert spec.design.named_arms[-5].factors == {"site": 100}
@@ -254,9 +254,7 @@ def test_toml_round_trip(tmp_path, names, rng, ci_prob, rope):
             control=names[-1],
             ci_prob=ci_prob,
             rope=rope,
-            shrink=cg.Shrinkage(
-                law="normal", prior=cg.Prior(tau="half_normal", mu_sd=float("inf"))
-            ),
+            shrink=cg.Shrinkage(prior=cg.Prior(mu_sd=float("inf"))),
         ),
     )
     path = written(tmp_path, spec.to_toml())
@@ -372,7 +370,6 @@ def test_an_experiment_is_the_function_of_its_name(folder):
             'error = "fwer"\n'
             "largest = 6\n"
             "[analysis.shrink]\n"
-            'law = "normal"\n'
             "prior = {tau_scale = 2}\n"
         ),
         with_setting('motif = {file = "motifs.meme", motif = "GATA1"}'),

@@ -148,7 +148,7 @@ def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(f
             "causalgia.predict._load_predictor",
             "causalgia.trial.distributed_turns",
             "causalgia.workers.jobs",
-            "causalgia.posterior.engines",
+            "causalgia.posterior.family_posterior",
         }
         & loaded
     )

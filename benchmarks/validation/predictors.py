@@ -14,11 +14,12 @@ from types import ModuleType
 from typing import Literal
 
 import numpy as np
+import xarray as xr
 from scipy import stats
 from shared_folder import SHARED
 
 import causalgia as cg
-from causalgia.estimation.crossover import between_levels, next_level
+from causalgia.estimation.crossover import next_level
 from validation.checks import Check, Rng
 
 FOLDER = SHARED / "data" / "models"
@@ -62,8 +63,20 @@ def half_width(
     """Return the mean and the half width of the predictive interval of ICE (unit,
     network, contrast).
     """
-    found = next_level(ice, between=between_levels(ice) if moderated else None)
-    return found.ace, stats.t.ppf((1 + CI_PROB) / 2, found.df) * found.se
+    if not moderated:
+        found = next_level(ice)
+        return found.ace, stats.t.ppf((1 + CI_PROB) / 2, found.df) * found.se
+    by_task = np.moveaxis(ice, 1, 2)[:, :, None]
+    estimates = cg.estimate(
+        xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_task)}),
+        target="next predictor",
+        variances=True,
+        ci_prob=CI_PROB,
+    )
+    ace, lower, upper = (
+        estimates[name].to_numpy()[:, 0] for name in ("ace", "lower", "upper")
+    )
+    return ace, (upper - lower) / 2
 
 
 def covers(
@@ -355,7 +368,7 @@ CHECKS += [
         2_000,
         100,
     )
-    for K in (6, 30)
+    for K in (10, 30)
     for J in (3, 5)
 ]
 CHECKS += [

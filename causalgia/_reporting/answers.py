@@ -707,7 +707,9 @@ def _setting(effects: xr.Dataset) -> str:
     assigned = str(about(attrs, None).assignment or "")
     assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
     assigned = assigned.format(units="sequences" if of_sequences(attrs) else "units")
-    parts = [part for part in (compared, on_tasks, where, assigned) if part]
+    n_moderated = int(about(attrs, 0).moderated_rows)
+    moderated = f"variances moderated over {n_moderated:,} rows" if n_moderated else ""
+    parts = [p for p in (compared, on_tasks, where, assigned, moderated) if p]
     if not parts:
         return ""
     text = ", ".join(parts)

@@ -30,12 +30,17 @@ from causalgia._reporting.verdict_sentences import (
     is_simultaneous,
     verdict_cell,
 )
-from causalgia.attributes import about, has
+from causalgia.attributes import about, attributes, has
 from causalgia.choices import DIRECTIONS, INSIDE, VERDICTS
 from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError, quoted
-from causalgia.estimation._from_effects import estimates_of_elements
+from causalgia.estimation._from_effects import (
+    as_estimates,
+    estimates_of_elements,
+    is_of_others,
+)
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.notes import with_notes
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -56,7 +61,6 @@ _OF_VERDICTS = (
     "shrunken_upper",
     "lfsr",
     "lfsr_alone",
-    "p_zero",
 )
 _OF_MATCHED = ("p_matched", "n_matched")
 _FIRST_DIMS = ("contrast", "task", "model", "element", "position")
@@ -219,17 +223,94 @@ def check_not_draws(given: Any) -> None:
     """Raise `DataError` for a posterior and for its group of draws, in either
     generation of ArviZ.
     """
-    draws = isinstance(given, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(
-        given.dims
-    )
+    if is_posterior(given):
+        raise DataError(
+            "a posterior holds draws, and a figure is of verdicts; decide first: "
+            "cg.decide(posterior, rope=(-0.1, 0.1))"
+        )
+
+
+def is_posterior(given: object) -> bool:
+    """Return whether this is a posterior, or its group of draws.
+
+    Examples
+    --------
+    >>> is_posterior({"posterior": xr.Dataset()}), is_posterior(xr.Dataset())
+    (True, False)
+    """
+    if isinstance(given, xr.Dataset):
+        return {"chain", "draw"} <= set(given.dims)
     trees = (
         isinstance(given, xr.DataTree | dict) or type(given).__name__ == "InferenceData"
     )
-    if draws or (trees and "posterior" in given):
-        raise DataError(
-            "a posterior holds draws, and a report or a figure is of verdicts; decide "
-            "first: cg.decide(posterior, rope=(-0.1, 0.1))"
-        )
+    return trees and "posterior" in given  # type: ignore[operator]  # each is a mapping
+
+
+def readable(given: Any) -> Any:
+    """Return what a table can tell: effects of another program as estimates, a
+    posterior as its effects; anything else as it is.
+
+    Examples
+    --------
+    >>> readable({"effect": [1.0], "se": [0.1]})["ace"].item()
+    1.0
+    """
+    if is_of_others(given):
+        return as_estimates(given)
+    return posterior_effects(given) if is_posterior(given) else given
+
+
+_LEVEL = 0.95
+
+
+def posterior_effects(posterior: Any) -> xr.Dataset:
+    """Return the effects of a posterior with hierarchical effect sizes beside them, as
+    measured; where it does not hold what was measured, those of its draws, mean and
+    interval.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).normal(1.0, 0.1, size=(1, 4000, 1))
+    >>> found = posterior_effects(
+    ...     {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), draws)})}
+    ... )
+    >>> found["ace"].round(1).item(), found["upper"].round(1).item()
+    (1.0, 1.2)
+    """
+    # a posterior is loaded where one is told
+    from causalgia.posterior.posterior_tree import tree_datasets, tree_group
+
+    groups = tree_datasets(
+        {"posterior": posterior} if isinstance(posterior, xr.Dataset) else posterior
+    )
+    draws = tree_group(groups, "posterior", "ace")["ace"]
+    if "task" not in draws.dims:
+        draws = draws.expand_dims(task=["effect"], axis=-1)
+    empty = xr.Dataset()
+    moments = groups.get("moments", empty)
+    ends = draws.quantile([0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"))
+    sizes = {
+        "shrunken": moments.get("mean", draws.mean(("chain", "draw"))),
+        "shrunken_lower": ends.isel(quantile=0, drop=True),
+        "shrunken_upper": ends.isel(quantile=1, drop=True),
+    }
+    sizes |= {"lfsr": moments["lfsr"]} if "lfsr" in moments else {}
+    attrs = {**groups["posterior"].attrs, **attributes(ci_prob=_LEVEL)}
+    effect = groups.get("observed_data", empty).get("effect")
+    limits = "lower_unshrunken", "upper_unshrunken"
+    measured = effect is not None and {*limits} <= {*moments}
+    if effect is None or not measured or effect.dims != draws.dims[2:]:
+        own = ("ace", "lower", "upper")
+        columns = dict(zip(own, sizes.values(), strict=False))
+        attrs |= {} if has(attrs).errors else attributes(effects_are="given")
+        note = "effects and intervals are of the posterior"
+        return with_notes(xr.Dataset(columns, attrs=attrs), note)
+    lower, upper = (moments[name] for name in limits)
+    columns = {"ace": effect, "lower": lower, "upper": upper, **sizes}
+    known = groups.get("constant_data", empty)
+    columns |= {"se": known["se_estimated"]} if "se_estimated" in known else {}
+    marks = {n: known[n] for n in ("is_placebo",) if n in known}
+    return xr.Dataset(columns, marks, attrs)
 
 
 def cells(
@@ -318,6 +399,9 @@ def cell_rows(
         if is_decided(estimates):
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] in ("exact", "alike") else {}
+        elif beside:
+            line |= {"se": "", "shrunken": _shrunken_cell(row, large)}
+            line["lfsr"] = format_p(row["lfsr"]) if "lfsr" in row else ""
         if line["exact"] and not of_units:
             line["exact"] = "same effect"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
@@ -575,7 +659,6 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         "p_matched": "p matched",
         "error": error_heading(estimates.attrs),
         "shrunken": "shrunken",
-        "zero": "P(0)",
         "alone": "lfsr alone",
         "n_matched": "null variants",
         "n": "n",
@@ -583,7 +666,8 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     last = {"truth": "truth", "exact": "units"}
     if is_decided(estimates):
         return {**first, **verdict, **last}
-    return {**first, **last, "p": "p"}
+    beside = {"shrunken": "shrunken", "lfsr": "lfsr"}
+    return {**first, **(beside if has_shrunken(estimates) else {}), **last, "p": "p"}
 
 
 def _effect_cells(
@@ -622,8 +706,6 @@ def _verdict_cells(
     }
     if shrunken:
         line["shrunken"] = _shrunken_cell(row, scientific)
-    if not math.isnan(row.get("p_zero", math.nan)):
-        line["zero"] = format_p(row["p_zero"])
     if not math.isnan(row.get("lfsr_alone", math.nan)):
         line["alone"] = format_p(row["lfsr_alone"])
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval

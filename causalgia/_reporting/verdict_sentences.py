@@ -179,11 +179,6 @@ def verdict_cautions(decisions: xr.Dataset) -> list[str]:
         _count_note(decisions),
         f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
     ]
-    if about(attrs, None).converged == "no":
-        lines.append(
-            "Caution: the draws have not converged "
-            f"({about(attrs, 'accepted as they are').unconverged})."
-        )
     lines += (
         [f"Without spread: {about(attrs).exact}."] if about(attrs, None).exact else []
     )
@@ -335,17 +330,6 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
         )
     if error == "each":
         return f"{where}, each row by itself (p <= {alpha})"
-    if error == "posterior":
-        model = ", ".join(
-            f"{str(attrs[name]).replace('_', ' ')} {name}"
-            for name in ("law", "engine")
-            if attrs.get(name)
-        )
-        return (
-            f"{where}, if q, the posterior probability that the effect lies elsewhere, "
-            f"is <= {alpha}; it holds on average over effects of the hierarchical model"
-            f"{model and f' ({model})'}"
-        )
     by_holm = " (Holm)" if error == "fwer" else ""
     return f"{where}, if q <= {alpha}{over}{by_holm}"
 
@@ -515,8 +499,8 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
 
 def _independence_note(decisions: xr.Dataset) -> str:
     here = about(decisions, None)
-    if here.errors_together != "independent" or here.error == "posterior":
-        return ""  # of a posterior, a note says it
+    if here.errors_together != "independent":
+        return ""
     if decisions["verdict"].size == 1:
         return ""
     return "The errors of these rows were taken as independent."
@@ -632,16 +616,11 @@ def error_text(
         return ""
     if row["verdict"] == _UNDECIDED and not side_of_region(row):
         return "" if clause else "–"
-    below = (
-        1 / about(attrs).n_draws
-        if about(attrs, None).error == "posterior" and about(attrs, None).n_draws
-        else None
-    )
     of_units = about(attrs, None).target == "units"
     exact = ("exact" if of_units else "alike") if row.get("exact") else ""
     if not clause:
-        return format_p(row["q"], exact=exact, below=below)
-    return p_clause(row["q"], name=_name_of_error(attrs), exact=exact, below=below)
+        return format_p(row["q"], exact=exact)
+    return p_clause(row["q"], name=_name_of_error(attrs), exact=exact)
 
 
 def side_of_region(row: Mapping[str, Any]) -> str:

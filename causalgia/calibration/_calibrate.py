@@ -143,8 +143,9 @@ def calibrate(
     (those whose standard error is below a fifth of the bound). If some truths are 0:
     ``"FDR"`` of the directions that ``decide(rope=0)`` names, and the 95th percentile
     of their false-discovery proportion. With `posterior`: ``"lfsr - wrong signs"`` and
-    ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates
-    simulated with each trial's errors, or for the simulator's own truths. Intervals and
+    ``"SBC rank: contrast, task"``, for truths drawn from the prior of an
+    analysis that has one and estimates simulated with each trial's errors, or for the
+    simulator's own truths. Intervals and
     p-values are those of `causalgia.estimation.effect_intervals`: the coverage is at
     least the nominal one, and the type-I error at most.
 
@@ -165,7 +166,7 @@ def calibrate(
     ... )
     >>> table = calibrate(design, share, n_trials=20, rng=0)
     >>> table["row"].values.tolist()
-    ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band', 'lfsr - wrong signs', 'SBC rank: GC, GC']
+    ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band', 'lfsr - wrong signs']
     >>> bool(table["passes"].all())
     True
     """
@@ -341,7 +342,6 @@ class _Repetition:
                 effects,
                 estimates,
                 analysis,
-                derive(self.key, "decisions", trial),
                 shrinks=False,
             )
             if at is not None:
@@ -384,10 +384,9 @@ def _posterior_summary(
     from causalgia.posterior import infer
 
     shrink: Any = analysis.shrink
-    chosen: dict[str, Any] = {"prior": shrink.prior} if shrink.prior is not None else {}
-    law = shrink.law
+    prior = shrink.prior
     try:
-        post = infer(estimates, law=law, n_draws=4 * (RANKED + 1), rng=seed, **chosen)
+        post = infer(estimates, prior=prior, n_draws=4 * (RANKED + 1), rng=seed)
     except EstimateError as error:
         return str(error)
     draws = (
@@ -400,12 +399,10 @@ def _posterior_summary(
     lfsr = post["moments"]["lfsr"].transpose("contrast", "task").to_numpy()
     if drawn and truth is not None:
         return lfsr, sign.astype(float), (draws[:RANKED] < truth).sum(axis=0)
-    prior = shrink.prior if isinstance(shrink.prior, Prior) else Prior()
-    return (
-        lfsr,
-        sign.astype(float),
-        ranks_from_the_prior(estimates, prior, law, seed=derive(seed, "ranks")),
-    )
+    if prior is None:
+        return lfsr, sign.astype(float), None
+    ranks = ranks_from_the_prior(estimates, prior, seed=derive(seed, "ranks"))
+    return lfsr, sign.astype(float), ranks
 
 
 def _check_truth(truth: Any) -> None:
@@ -496,9 +493,7 @@ def _calibration_table(
         )
     )
     random = bool(truths) and known is None
-    decided, why_not = verdict_rows(
-        [result.decisions for result in results], truth, random=random
-    )
+    decided, why_not = verdict_rows([result.decisions for result in results], truth)
     rows += decided
     lacking += why_not
     more, why = (
@@ -592,7 +587,7 @@ def _posterior_rows(
 
 
 def ranks_from_the_prior(
-    estimates: xr.Dataset, prior: Prior, law: str, *, seed: int
+    estimates: xr.Dataset, prior: Prior, *, seed: int
 ) -> Array | None:
     """Return the rank of effects drawn from the prior among draws of their posterior,
     (contrast, task).
@@ -607,8 +602,6 @@ def ranks_from_the_prior(
         Estimates of a trial: ``se``, and ``control_sd`` if the prior is in its unit.
     prior
         As `causalgia.infer` takes it.
-    law
-        ``"student_t"``, else the normal law.
     seed
         Seed of truths and draws.
 
@@ -618,16 +611,14 @@ def ranks_from_the_prior(
 
     Examples
     --------
-    >>> ranks_from_the_prior(
-    ...     from_effects([0.0, 1.0], se=0.5), Prior(), "normal", seed=0
-    ... ).shape
+    >>> ranks_from_the_prior(from_effects([0.0, 1.0], se=0.5), Prior(), seed=0).shape
     (2, 1)
     """
     se = estimates["se"].transpose("contrast", "task").to_numpy()
     if not (se > 0).all() or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
         return None
     generator = np.random.default_rng(seed)
-    columns, drawn_from = [], "student_t" if law == "student_t" else "normal"
+    columns = []
     for t in range(se.shape[1]):
         own = prior
         if (
@@ -647,36 +638,23 @@ def ranks_from_the_prior(
                 return None
             own = Prior(
                 mu_sd=unit * prior.mu_sd,
-                tau=prior.tau,
                 tau_scale=unit * prior.tau_scale,
                 standardized=False,
             )
-        columns.append(_ranks(se[:, t], own, drawn_from, generator))
+        columns.append(_ranks(se[:, t], own, generator))
     return np.stack(columns, axis=1)
 
 
-def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) -> Array:
+def _ranks(se: Array, prior: Prior, generator: np.random.Generator) -> Array:
     from causalgia.posterior import infer
 
-    z = (
-        generator.standard_t(_NU, se.size)
-        if law == "student_t"
-        else generator.standard_normal(se.size)
-    )
+    z = generator.standard_normal(se.size)
     mu = prior.mu_sd * generator.standard_normal()
-    if prior.tau == "uniform":
-        tau = prior.tau_scale * float(generator.random())
-    elif prior.tau == "half_normal":
-        tau = prior.tau_scale * abs(float(generator.standard_normal()))
-    else:
-        tau = prior.tau_scale * abs(
-            float(generator.standard_t(3 if prior.tau == "half_t" else 1))
-        )
+    tau = prior.tau_scale * abs(float(generator.standard_normal()))
     delta = mu + tau * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
     post = infer(
         table,
-        law=law,
         prior=prior,
         n_draws=RANKED + 1,
         rng=int(generator.integers(2**62)),

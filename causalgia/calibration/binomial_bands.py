@@ -245,7 +245,7 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
 
 
 def verdict_rows(
-    decisions: Sequence[xr.Dataset | None], truth: Array, *, random: bool
+    decisions: Sequence[xr.Dataset | None], truth: Array
 ) -> tuple[list[Row], list[str]]:
     """Return rows on the verdicts of repeated trials, false and missed ones, or why
     there are none.
@@ -257,9 +257,6 @@ def verdict_rows(
         truth.
     truth
         True effects of each trial, shape ``(trials, contrasts, tasks)``.
-    random
-        Whether truths were drawn anew for each trial, as error rates of a posterior
-        assume.
 
     Examples
     --------
@@ -270,7 +267,7 @@ def verdict_rows(
     ...     decide(from_effects([0.01, ace], 0.01), rope=(-0.1, 0.1))
     ...     for ace in (1.9, 2.1)
     ... ]
-    >>> rows, _ = verdict_rows(decisions, truth, random=False)
+    >>> rows, _ = verdict_rows(decisions, truth)
     >>> rows[-3].name, rows[-3].value
     ('missed: effects of 2 bounds or more', 0.0)
     """
@@ -289,11 +286,8 @@ def verdict_rows(
         name = f"false verdict: {contrasts[k]!s}, {tasks[t]!s}"
         rows.append(share_row(name, wrong[:, k, t], alpha, "at most"))
     counted = ~is_placebo(decided[0])[:, None]
-    # each verdict by itself bounds no share of a set, and a posterior's is a mean over
-    # its prior
-    of_sets = about(attrs).error != "each" and (
-        about(attrs).error != "posterior" or random
-    )
+    # each verdict by itself bounds no share of a set
+    of_sets = about(attrs).error != "each"
     claim: Claim = "at most" if of_sets else "reported"
     shares = {
         "false directions of all given": (

@@ -7,7 +7,6 @@ import gc
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from io import StringIO
 from pathlib import Path
 from shlex import quote
@@ -82,8 +81,6 @@ from causalgia.results_folder import (
     FOREST,
     LIBRARY,
     OUTCOMES,
-    POSTERIOR,
-    SHARING,
     SPEC,
     TABLE,
     load_outcomes,
@@ -409,17 +406,13 @@ def analyze(
     *,
     given: AnalysisOptions,
     rng: _Seed = None,
-    keep_draws: Annotated[
-        bool,
-        typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}."),
-    ] = False,
     printed: Printed,
 ) -> None:
-    """Decide which effects are large: estimate, decide, infer, by trial.toml; options
+    """Decide which effects are large: estimate and decide, by trial.toml; options
     override it.
 
     For an experiment of the catalogue, the answer is computed again, unless --control
-    or --keep-draws is given.
+    is given.
 
     Writes answer.txt, which is the report, effects.tsv, a table with a row for each
     effect, decisions.nc, estimates.nc and a figure. A report.html of other results is
@@ -431,12 +424,11 @@ def analyze(
     """
     from causalgia import store
     from causalgia._analyze import steps
-    from causalgia.plot import save_figure, sharing
 
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
-    experiment = None if "control" in given or keep_draws else folder_experiment(folder)
+    experiment = None if "control" in given else folder_experiment(folder)
     if experiment is not None:
         # the experiment has contrasts
         own = replace(analysis, control=None, contrasts=None, interaction=None)
@@ -449,21 +441,12 @@ def analyze(
         print_written(folder, *written)
         return
     found = steps(outcomes, analysis, rng=seed)
-    draws = found.posterior if keep_draws else None
-    shares = analysis.across is not None and found.posterior is not None
-    more = (*((SHARING,) if shares else ()), *(() if draws is None else (POSTERIOR,)))
-    written = (ESTIMATES, DECISIONS, FOREST, ANSWER, TABLE, *more)
+    written = (ESTIMATES, DECISIONS, FOREST, ANSWER, TABLE)
     with results_of_page(folder, ESTIMATES, DECISIONS):
         remove_outdated(folder, *of_analysis(folder), rewritten=written)
         store.save(found.estimates, folder / ESTIMATES)
         store.save(found.decisions, folder / DECISIONS)
     write_effects(folder, found.decisions, all_columns=printed.all_columns)
-    if draws is not None:
-        store.write_netcdf(
-            folder / POSTERIOR, partial(draws.to_netcdf, engine="h5netcdf")
-        )
-    if shares:
-        save_figure(sharing(found.posterior), folder / SHARING)
     _print_and_draw(
         found.estimates,
         folder,
@@ -471,11 +454,6 @@ def analyze(
         printed=printed,
     )
     print_written(folder, *written)
-    if keep_draws and found.posterior is None:
-        echo(
-            "No draws to keep: these verdicts are by tests; --error local decides by a "
-            "posterior."
-        )
 
 
 @app.command()

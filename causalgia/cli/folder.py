@@ -42,9 +42,7 @@ from causalgia.results_folder import (
     MARKS,
     OUTCOMES,
     PAGE,
-    POSTERIOR,
     REFUTATION,
-    SHARING,
     SPEC,
     STORE,
     TABLE,
@@ -64,7 +62,7 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 
-_OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, ANSWER, TABLE)
+_OF_ANALYSIS = (ESTIMATES, DECISIONS, FOREST, ANSWER, TABLE)
 SKIPPED = "skipped.tsv"
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE, SKIPPED)
 _OF_VERDICTS = ("rope", "error", "largest", "ci_prob", "shrink")

@@ -116,7 +116,6 @@ class ErrorRate(StrEnum):
     fdr = "fdr"
     fwer = "fwer"
     each = "each"
-    posterior = "posterior"
 
 
 class FitMethod(StrEnum):
@@ -380,7 +379,7 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
-    from causalgia import Analysis, contrast, decide, estimate, infer, mpra, store
+    from causalgia import Analysis, contrast, decide, estimate, mpra, store
     from causalgia.cli.report_command import page_parts
     from causalgia.mpra.text_reports import fit_question
     from causalgia.paper.html_page import write_page
@@ -426,10 +425,7 @@ def analyze(
             record(effects=lambda: records(effects_frame(found, all_columns=True)))
         else:
             fitted = mpra.fit(counts, **vars(question), method=method.value)
-            evidence = (
-                infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
-            )
-            found = decide(evidence, rope=region, error=error.value, ci_prob=ci_prob)
+            found = decide(fitted, rope=region, error=error.value, ci_prob=ci_prob)
             answer = partial(measured_answer, fitted, found, quality, counts)
             first = answer(()).sentences
             found = found.assign_attrs(

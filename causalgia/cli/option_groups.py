@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import typer
 
-from causalgia.arguments import ANALYSIS, LAW, PREDICTOR, Option
+from causalgia.arguments import ANALYSIS, PREDICTOR, Option
 from causalgia.choices import requested_parts
 from causalgia.cli.output import output
 
@@ -115,8 +115,8 @@ class AnalysisOptions(OptionGroup, dict[str, Any]):
 
     Examples
     --------
-    >>> AnalysisOptions(control="placebo", largest=3.0, law="normal", rope=None)
-    {'control': 'placebo', 'largest': 3.0, 'shrink': {'law': 'normal'}}
+    >>> AnalysisOptions(control="placebo", largest=3.0, rope=None)
+    {'control': 'placebo', 'largest': 3.0}
     >>> [parameter.name for parameter in EstimateOptions.parameters()]
     ['control', 'tasks', 'cluster', 'target', 'ci_prob', 'family']
     """
@@ -126,22 +126,17 @@ class AnalysisOptions(OptionGroup, dict[str, Any]):
 
     def __init__(self, **given: Any) -> None:
         given = {name: value for name, value in given.items() if value is not None}
-        if "law" in given:
-            given["shrink"] = {"law": given.pop("law")}
         super().__init__(given)
 
     @classmethod
     def parameters(cls) -> list[Parameter]:
         """Return the options, in the order of the verbs that they go to."""
-        rows = [
+        return [
             _parameter(name, row.option, row.help)
             for verb in cls.verbs
             for name, row in ANALYSIS.items()
             if row.option is not None and row.verbs[0] == verb
         ]
-        return rows + (
-            [_parameter("law", LAW, LAW.help)] if "infer" in cls.verbs else []
-        )
 
 
 class EstimateOptions(AnalysisOptions):

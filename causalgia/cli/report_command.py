@@ -32,7 +32,6 @@ from causalgia.results_folder import (
     LOGOS,
     OUTCOMES,
     PAGE,
-    POSTERIOR,
     REFUTATION,
     STORE,
 )
@@ -257,11 +256,6 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     refutations = _refutations(folder)
     of_elements = False
     of_fit: tuple[str, ...] = ()
-    draws = (
-        store.read_tree(folder / POSTERIOR).children
-        if (folder / POSTERIOR).is_file()
-        else {}
-    )
     if DECISIONS in there or ESTIMATES in there:
         kind: Literal["decisions", "estimates"] = (
             "decisions" if DECISIONS in there else "estimates"
@@ -308,9 +302,6 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         details=stored_sentences(result, "details"),
         outcomes=outcomes,
         refutations=refutations,
-        diagnostics=draws["diagnostics"].to_dataset()
-        if "diagnostics" in draws
-        else None,
         figures=figures,
         about=of_fit,
         headings=ELEMENTS if of_elements else {},

@@ -18,13 +18,15 @@ from causalgia.checks import converts_to_float, in_order
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import DataError, quoted, type_in_words
 from causalgia.inputs import as_pandas, separator_cure
-from causalgia.notes import with_notes
+from causalgia.notes import MODERATION_OFFERED, with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.outcome_values import with_first_unit
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
 
 Labels: TypeAlias = npt.NDArray[Any]
+_LEAST_OFFERED, _MOST_DF_OFFERED = 30, 10
+"""Rows, and their df, for which moderated variances are offered."""
 
 
 @usual_errors
@@ -166,6 +168,8 @@ def from_frame(
         outcomes = outcomes.assign_coords(
             assigned=("unit", [arms.names[code] for code in arms.codes[first]])
         )
+    if _few_units(outcomes, parallel):
+        outcomes = with_notes(outcomes, MODERATION_OFFERED)
     return as_result(with_first_unit(outcomes), "outcomes", gaps=True)
 
 
@@ -443,6 +447,22 @@ def _check_arms_measured(
         raise DataError(
             f"arm {quoted(arm)} has no outcome in any unit of task {quoted(task)}"
         )
+
+
+def _few_units(outcomes: xr.Dataset, parallel: bool) -> bool:
+    """Return whether 30 or more rows (treatments by tasks) have at most 10 df each."""
+    if "block" in outcomes.coords or "model" in outcomes.dims:
+        return False
+    of = outcomes["parent"] if "parent" in outcomes.coords else outcomes["unit"]
+    table = pd.DataFrame({"of": of.to_numpy()})
+    if parallel:
+        table["arm"] = outcomes["assigned"].to_numpy()
+        n = table.groupby("arm")["of"].nunique()
+        df = int(n.nlargest(2).sum()) - 2
+    else:
+        df = table["of"].nunique() - 1
+    rows = (outcomes.sizes["arm"] - 1) * outcomes.sizes["task"]
+    return rows >= _LEAST_OFFERED and df <= _MOST_DF_OFFERED
 
 
 def _gaps_note(missing: npt.NDArray[np.bool_], n_empty: int, outcome: str) -> str:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, as_names
+from causalgia.checks import as_ci_prob, as_names, check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import (
     folded,
@@ -36,6 +36,7 @@ from causalgia.estimation._from_effects import (
     with_aligned_covariance,
 )
 from causalgia.estimation.arm_columns import (
+    OF_EACH_ARM,
     OF_OWN_ARMS,
     as_table_with_gaps,
     has_lone_arm,
@@ -54,6 +55,7 @@ from causalgia.estimation.crossover_estimates import (
 )
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import task_columns
+from causalgia.estimation.moderated_variances import moderate
 from causalgia.estimation.own_arms import own_arms
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
@@ -101,7 +103,7 @@ def estimate(
     target: Target | None = None,
     ci_prob: float = 0.95,
     weights: Literal["units", "clusters"] = "units",
-    moderate: bool | None = None,
+    variances: bool = False,
     task_correlation: bool = False,
 ) -> xr.Dataset:
     """Estimate average causal effects (ACE) with standard errors, tests and intervals.
@@ -143,10 +145,10 @@ def estimate(
     weights
         Crossover: ``"units"``, each unit has weight 1; or ``"clusters"``, each cluster
         has weight 1. They differ if effects depend on the size of a cluster.
-    moderate
-        Whether the variance between predictors is moderated over contrasts (limma's
-        squeezeVar; three or more predictors and contrasts). None: yes for
-        ``"population x predictors"``, no for ``"next predictor"``.
+    variances
+        Whether variances are moderated over 10 or more rows, as limma does
+        (`causalgia.estimation.moderated_variances`): for rows of few units, or few
+        predictors. The field of a `causalgia.Shrinkage` in an analysis.
     task_correlation
         Whether to keep how the errors of tasks vary together, for
         ``infer(..., across="task")``.
@@ -240,6 +242,7 @@ def estimate(
             "the effects have no units; the selection before estimate left none"
         )
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
+    check_flag(variances, "variances", error=EstimateError)
     if task_correlation and with_positions:
         raise EstimateError(
             "task_correlation=True: the effects have the dim 'position'",
@@ -253,7 +256,7 @@ def estimate(
             f"covariates={quoted(covariates)}: give names of coordinates on the units",
             argument="covariates",
         )
-    request = Request(cluster, block, names, target, weights, moderate)
+    request = Request(cluster, block, names, target, weights)
     answer, limits, note, of_means = (
         None,
         None,
@@ -331,6 +334,9 @@ def estimate(
     else:
         estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
+    if variances:
+        marks = exploratory_attrs(estimates.attrs, variances=True)
+        estimates = moderate(estimates).assign_attrs(marks)
     return with_notes(estimates, *filter(None, [note]), *source_notes(given))
 
 
@@ -472,7 +478,7 @@ def _by_the_rule(
     """
     dims = estimates["ace"].dims
     of_arms = of_own_arms(effects, request) if "outcome" in effects else effects
-    found = [name for name in OF_OWN_ARMS if name in of_arms]
+    found = [name for name in (*OF_OWN_ARMS, *OF_EACH_ARM) if name in of_arms]
     estimates = estimates.assign({name: of_arms[name].variable for name in found})
     if "se_pooled" in estimates:  # what rounding leaves is no spread
         varies = estimates["se"] > 0
@@ -607,8 +613,7 @@ def _labeled(
     }
     chosen = settings | {"covariates": ", ".join(request.covariates)}
     of_trial = {
-        name: getattr(request, name)
-        for name in ("cluster", "block", "covariates", "moderate")
+        name: getattr(request, name) for name in ("cluster", "block", "covariates")
     }
     levels = "model" if "predictor" in request.target else None
     if levels in effects.sizes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -19,17 +20,25 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
+from causalgia.estimation.effect_columns import (
+    COLUMN_NAMES,
+    INTERCEPTS,
+    numbers as _as_floats,
+    with_effect_columns,
+)
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import (
     GivenEffects,
     aligned_covariance,
     contrast_names,
+    is_matrix,
+    of_matrices,
     shared_labels,
     split_by_task,
     stack_tasks,
-    with_effect_columns,
     with_given_correlation,
 )
+from causalgia.estimation.results_of_others import arguments_of, is_result
 from causalgia.inputs import as_pandas
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
@@ -37,9 +46,7 @@ from causalgia.numerics.rounding import LEAST_SD
 from causalgia.schema import SCHEMA, annotate, validate
 from causalgia.types import (
     Array,
-    EstimateTable,
-    HasCoefficients,
-    HasToPandas,
+    GivenTable,
     Index,
     Series,
 )
@@ -77,11 +84,7 @@ _NOT_COLUMNS = _ELSEWHERE | {
 
 @usual_errors
 def from_effects(
-    estimates: npt.ArrayLike
-    | pd.DataFrame
-    | xr.Dataset
-    | HasToPandas
-    | HasCoefficients,
+    estimates: npt.ArrayLike | GivenTable,
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
@@ -102,26 +105,30 @@ def from_effects(
     Parameters
     ----------
     estimates
-        Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the
-        names of the contrasts; all arguments with names must have the same ones in the
-        same order. Or a table with the columns ``effect`` and ``se`` (or ``estimate``
-        and ``std_error``), as in `as_estimates`, of pandas or of another library with
-        ``to_pandas()``; then only `ci_prob` and `task_correlation` may be given as
-        well. Contrasts have the names of its column ``contrast`` or ``term`` or of its
-        index; of a table without these, those of its only column of text that differs
-        in each row, with a note. Or the fit of a model in statsmodels: its coefficients without the
-        intercept, by their names, with their covariance, and its residual degrees of
-        freedom where it has t tests; then only `names` and `ci_prob` may be given as
-        well.
+        Effects of K contrasts, shape ``(K,)``; or ``(K, T)``, of T tasks, with `se` of
+        the same shape, as mashr's ``Bhat, Shat``. Names of a Series, DataFrame or
+        DataArray are those of the contrasts (and tasks); all arguments with names must
+        have the same ones in the same order.
+
+        Or a table (of pandas, or of another library with ``to_pandas()``), as in
+        `as_estimates`, or a mapping of names to columns or matrices; then only
+        `ci_prob` and `task_correlation` may be given as well.
+
+        Or a result of statsmodels; then only `names` and `ci_prob` may be given as
+        well. A fit: the coefficients of its design without the intercept, with their
+        covariance, and its residual degrees of freedom where it has t tests.
+        ``fit.t_test(...)``: its combinations, each minus the value tested.
+        ``combine_effects(...)``: its random effect. Or slopes, of
+        `causalgia.estimation.modification`.
     se
-        Their standard errors, shape ``(K,)`` or one number; the errors are independent,
-        unless there is a covariance.
+        Their standard errors, shape ``(K,)``, ``(K, T)`` or one number; the errors are
+        independent, unless there is a covariance.
     covariance
         Their covariance, shape ``(K, K)``, taken as known; standard errors follow from
         it. With `se` as well, its diagonal has to be their squares.
     df
-        Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None:
-        normal.
+        Degrees of freedom of the standard errors, of the shape of `se` or one number;
+        None: normal.
     names
         K names; None: those of the arguments, else numbers from 0. Of a fit: the
         coefficients that are asked for, such as ``["Intercept", "dose"]``; None: all
@@ -162,20 +169,27 @@ def from_effects(
     >>> from_effects(fit).sel(contrast="x1")["ace"].round(3).item()
     1.989
     """
-    estimates = as_pandas(estimates)
-    if _is_fitted_model(estimates):
-        given = (se, covariance, df, task_correlation)
-        of = ("se", "covariance", "df", "task_correlation")
-        if named := [name for name, x in zip(of, given, strict=True) if x is not None]:
+    estimates, ci_prob = as_pandas(estimates), as_ci_prob(ci_prob)
+    beside = {"se": se, "covariance": covariance, "df": df, "names": names}
+    named = [name for name, value in beside.items() if value is not None]
+    if is_result(estimates):
+        beside = beside | {"names": None, "task_correlation": task_correlation}
+        for name in (name for name, value in beside.items() if value is not None):
             raise EstimateError(
-                f"from_effects: {named[0]}= beside a fitted model, which says it"
+                f"from_effects: {name}= beside a {type(estimates).__name__}, which "
+                "says it"
             )
-        found = _coefficients_of(estimates, None if names is None else list(names))
-        made = from_effects(**found, ci_prob=ci_prob)
-        return made.assign_attrs(attributes(effects_are="coefficients"))
-    if isinstance(estimates, pd.DataFrame | xr.Dataset):
-        beside = {"se": se, "covariance": covariance, "df": df, "names": names}
-        named = [name for name, value in beside.items() if value is not None]
+        return _estimates_of_result(estimates, names, ci_prob)
+    of_tasks = not isinstance(estimates, xr.Dataset) and (
+        is_matrix(se) or (se is not None and is_matrix(estimates, tables=False))
+    )
+    if of_tasks:
+        if covariance is not None:
+            raise EstimateError(
+                "from_effects: covariance= is of one task, and these are several"
+            )
+        estimates, named = of_matrices(estimates, as_pandas(se), df, names), []
+    if isinstance(estimates, pd.DataFrame | xr.Dataset) or is_of_others(estimates):
         if named:
             raise EstimateError(
                 f"from_effects: {named[0]}= beside a table, whose columns say it"
@@ -184,7 +198,7 @@ def from_effects(
             raise EstimateError(
                 "from_effects: these are estimates already (they have 'ace')"
             )
-        made = _estimates_of_columns(estimates, as_ci_prob(ci_prob))
+        made = _estimates_of_columns(estimates, ci_prob)
         return (
             made
             if task_correlation is None
@@ -197,71 +211,34 @@ def from_effects(
     if estimates is None:
         raise EstimateError("from_effects: estimates=None")
     return _estimates_of_tasks(
-        {TASK: _as_given_effects(estimates, se, covariance, df, names, {})},
-        as_ci_prob(ci_prob),
+        {TASK: _as_given_effects(estimates, se, covariance, df, names, {})}, ci_prob
     )
 
 
-def _is_fitted_model(given: object) -> TypeGuard[HasCoefficients]:
-    # not isinstance of a protocol: from Python 3.12 on it asks the class, and the
-    # results of statsmodels hand on what they are asked for
-    return hasattr(given, "params") and callable(getattr(given, "cov_params", None))
-
-
-def _coefficients_of(fit: Any, asked: list[Any] | None) -> dict[str, Any]:
-    """Return the coefficients of a fitted model with their names, covariance and
-    degrees of freedom, as arguments of `from_effects`: those asked for, else all but
-    the intercept.
-
-    Raises
-    ------
-    EstimateError
-        If it has several equations, as many covariances as other parameters, or no
-        coefficient of a name asked for.
-    """
-    # a mixed model has variances among its parameters
-    params = getattr(fit, "fe_params", fit.params)
-    values = np.asarray(params, dtype=np.float64)
-    matrix = np.asarray(fit.cov_params(), dtype=np.float64)
-    n = len(values) if values.ndim == 1 else -1
-    if n < 0 or matrix.ndim != 2 or min(matrix.shape) < n:
-        raise EstimateError(
-            f"from_effects: the coefficients of this {type(fit).__name__} have shape "
-            f"{values.shape} and their covariance {matrix.shape}"
-        )
-    names = (
-        params.index
-        if isinstance(params, pd.Series)
-        else getattr(getattr(fit, "model", None), "exog_names", None)
+def _estimates_of_result(given: Any, names: Any, ci_prob: float) -> xr.Dataset:
+    found = arguments_of(given, None if names is None else list(names))
+    effects = _as_given_effects(
+        found["estimates"],
+        found.get("se"),
+        found.get("covariance"),
+        found["df"],
+        found["names"],
+        {},
+        singular=found.get("singular", False),
     )
-    df = None
-    if getattr(fit, "use_t", False):
-        # of clusters where errors were clustered
-        df = getattr(fit, "df_resid_inference", None)
-        df = getattr(fit, "df_resid", None) if df is None else df
-    labels = list(range(n) if names is None else names)[:n]
-    if asked is None:
-        design = getattr(getattr(fit, "model", None), "data", None)
-        intercept = getattr(design, "const_idx", None)
-        keep = [i for i in range(n) if i != intercept] or [*range(n)]
-    else:
-        if unknown := [name for name in asked if name not in labels]:
-            raise EstimateError(
-                f"from_effects: names={quoted(unknown[0])} is no coefficient of this "
-                f"{type(fit).__name__}, which has {in_list([quoted(x) for x in labels])}",
-                argument="names",
-            )
-        keep = [labels.index(name) for name in asked]
-    return {
-        "estimates": values[keep],
-        "covariance": matrix[np.ix_(keep, keep)],
-        "df": df,
-        "names": None if names is None else [labels[i] for i in keep],
-    }
+    made = _estimates_of_tasks({TASK: effects}, ci_prob)
+    return made.assign_attrs(attributes(effects_are="coefficients"))
 
 
 def _as_given_effects(
-    effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]
+    effect: Any,
+    se: Any,
+    covariance: Any,
+    df: Any,
+    names: Any,
+    beside: dict[str, Any],
+    *,
+    singular: bool = False,
 ) -> GivenEffects:
     """Validate the effects of one task and convert them to arrays."""
     shared = shared_labels(
@@ -281,7 +258,11 @@ def _as_given_effects(
             "give se= (independent errors) or covariance=; or both, which then "
             "have to agree"
         )
-    matrix = None if covariance is None else _as_covariance(covariance, labels)
+    matrix = (
+        None
+        if covariance is None
+        else _as_covariance(covariance, labels, singular=singular)
+    )
     errors = _as_standard_errors(se, matrix, labels)
     freedom = (
         np.full(len(ace), np.inf)
@@ -352,29 +333,32 @@ def _estimates_of_tasks(
     return as_result(made, "estimates", *notes)
 
 
-def as_estimates(table: EstimateTable) -> xr.Dataset:
-    """Return estimates as they are, or make them from a table with ``effect`` and
-    ``se`` (or ``covariance``).
-
-    Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in
-    broom and marginaleffects, whose column ``term`` names the contrasts where neither a
-    column ``contrast`` nor the index does. If contrasts were selected from estimates,
-    their covariance is reduced to these.
+def as_estimates(table: GivenTable) -> xr.Dataset:
+    """Return estimates as they are, or make them from a table or a result of another
+    program.
 
     Parameters
     ----------
     table
         Estimates; or a Dataset with ``ace, se (element, contrast)``, as from
         ``cg.mpra.fit``: elements become the dim ``contrast`` and contrasts the dim
-        ``task``, so that a family is the elements of one contrast. Or a Dataset with
-        ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its dim x
-        naming the contrasts; or a DataFrame with columns ``effect`` and ``se`` (and
-        ``df``), its index (or a column ``contrast``, or else the only column of text
-        that differs in each row, with a note) naming the contrasts. Several tasks are a
-        second dim ``task`` of effect and se, or a column ``task`` of a long table, each
-        with the same contrasts. Other columns become coordinates on
-        contrast, which may name families, or variables if they have the name of one,
-        such as ``n_units``.
+        ``task``, so that a family is the elements of one contrast. If contrasts were
+        selected from estimates, their covariance is reduced to these.
+
+        Or a table (of pandas, or of another library with ``to_pandas()``) with the
+        columns ``effect`` and ``se`` (and ``df``), or those that other programs write
+        in their place (`causalgia.estimation.effect_columns.COLUMN_NAMES`): without an
+        error t or z, or limits (of 95 %, or of a column ``conf_level``). A column
+        ``contrast``, the index, a column ``term`` or its like, or else the only column
+        of text that differs in each row, with a note, names the contrasts; a column
+        ``task`` the tasks, each with the same contrasts. Other columns become
+        coordinates on contrast, which may name families, or variables if they have the
+        name of one, such as ``n_units``. The row of an intercept, and rows that have
+        neither effect nor error, are left out, with a note.
+
+        Or a Dataset with ``effect, se (x[, task])`` (and ``df``) or ``covariance (x,
+        y)``, its dim x naming the contrasts; or a mapping of names to columns, or to
+        matrices ``Bhat, Shat (contrast, task)``; or a result, as `from_effects` takes.
 
     Raises
     ------
@@ -394,6 +378,9 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
     >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
+    table = as_pandas(table)
+    if is_result(table):
+        return _estimates_of_result(table, None, 0.95)
     if isinstance(table, xr.Dataset) and "ace" in table:
         table = (
             estimates_of_elements(table) if "element" in table["ace"].dims else table
@@ -442,40 +429,124 @@ def check_not_decisions(table: xr.Dataset) -> None:
         )
 
 
+def is_of_others(given: Any) -> TypeGuard[GivenTable]:
+    """Return whether these are effects of another program, or slopes, that
+    `as_estimates` makes estimates of: a result, or a table with a column of effects.
+
+    Examples
+    --------
+    >>> is_of_others({"Bhat": [[1.0]], "Shat": [[0.5]]}), is_of_others({"a": 1.0})
+    (True, False)
+    """
+    given = as_pandas(given)
+    if isinstance(given, xr.Dataset):
+        return "ace" not in given and (
+            _are_slopes(given) or any(x in given for x in COLUMN_NAMES["effect"])
+        )
+    if isinstance(given, pd.DataFrame | Mapping) and not isinstance(given, xr.DataTree):
+        return any(name in given for name in COLUMN_NAMES["effect"])
+    return is_result(given)
+
+
+def _are_slopes(given: xr.Dataset) -> bool:
+    return {"slope", "covariate"} <= {*given.variables}
+
+
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
-    table = with_effect_columns(table)
+    if isinstance(table, xr.Dataset) and _are_slopes(table):
+        return _estimates_of_slopes(table)
+    if isinstance(table, Mapping) and not isinstance(table, xr.Dataset):
+        table = _of_mapping(table) if is_of_others(table) else table
+    table, notes = _with_names(with_effect_columns(table))
     if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {
         *table.columns
     }:  # to be decided anew
         table = table.drop(columns=list(_ON_DECISIONS & {*table.columns}))
-    table, notes = _with_names(table)
+    table, left_out = _with_effects(table)
     tables = split_by_task(table)
     tables = {TASK: table} if tables is None else tables
-    return _estimates_of_tasks(
-        {task: _read_task(one) for task, one in tables.items()}, ci_prob, *notes
+    read: dict[Any, GivenEffects] = {}
+    for task, one in tables.items():
+        try:
+            read[task] = _read_task(one)
+        except EstimateError as error:
+            if len(tables) == 1:
+                raise
+            raise EstimateError(
+                f"task {task}: {error}", argument=error.argument
+            ) from None
+    return _estimates_of_tasks(read, ci_prob, *notes, *left_out)
+
+
+def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
+    """Return slopes on covariates as estimates: a row for each effect and covariate,
+    "GATA1 by gc".
+    """
+    of_effect = [n for n in ("contrast", "model") if n in found["slope"].dims]
+    columns = found[["slope", "se", "df", "p", "lower", "upper"]]
+    if "covariate" not in columns["slope"].dims:
+        columns = columns.expand_dims("covariate")
+    if "task" not in columns["slope"].dims:
+        task = str(found["task"].item()) if "task" in found.coords else TASK
+        columns = columns.drop_vars("task", errors="ignore").expand_dims(task=[task])
+    names = [columns[n].to_numpy().astype(str) for n in ("covariate", *of_effect)]
+    labels = [
+        f"{', '.join(rest)} by {by}" if rest else by
+        for by, *rest in itertools.product(*map(np.ndarray.tolist, names))
+    ]
+    dims = ("covariate", *of_effect, "task")
+    shape = len(labels), columns.sizes["task"]
+    flat = {
+        name: (("contrast", "task"), column.transpose(*dims).to_numpy().reshape(shape))
+        for name, column in columns.rename(slope="ace").items()
+    }
+    attrs = attributes(
+        ci_prob=about(found, 0.95).ci_prob,
+        errors="estimated",
+        effects_are="coefficients",
+        errors_together="independent",
     )
+    coords = {"contrast": labels, "task": columns["task"].to_numpy()}
+    return as_result(xr.Dataset(flat, coords, attrs), "estimates")
+
+
+def _of_mapping(given: Any) -> Any:
+    """Return a mapping of columns as a DataFrame, of matrices as a Dataset."""
+    columns = {name: as_pandas(column) for name, column in given.items()}
+    kinds = {
+        kind: next((columns[n] for n in COLUMN_NAMES[kind] if n in columns), None)
+        for kind in ("effect", "se", "df")
+    }
+    if is_matrix(kinds["effect"]):
+        return of_matrices(**kinds)
+    try:
+        return pd.DataFrame(columns)
+    except ValueError as error:
+        raise DataError(f"estimates: {why_no_numbers(columns)}") from error
 
 
 def _with_names(table: Any) -> tuple[Any, list[str]]:
-    """Return a table with contrasts named after its only column of text that differs
-    in each row (of a task), if nothing else names them; with a note on that.
+    """Return a table with the names of its contrasts as index: of a column that holds
+    them, or of the only column of text that differs in each row (of a task), with a
+    note on that.
 
     Examples
     --------
     >>> table = pd.DataFrame({"gene": ["a", "b"], "effect": [1.0, 2.0], "se": 1.0})
     >>> named, notes = _with_names(table)
-    >>> named["contrast"].tolist(), notes
+    >>> named.index.tolist(), notes
     (['a', 'b'], ["contrasts are named after the column 'gene'"])
     >>> _with_names(table.assign(id=["x", "y"]))[1][0][:46]
     "contrasts are numbered: 'gene' and 'id' may be"
     """
-    if (
-        not isinstance(table, pd.DataFrame)
-        or not table.columns.is_unique
-        or {"contrast", "term"} & {*table.columns}
-        or table.index.name is not None
-        or not pd.api.types.is_integer_dtype(table.index)
-    ):
+    if not isinstance(table, pd.DataFrame) or not table.columns.is_unique:
+        return table, []
+    there = [name for name in COLUMN_NAMES["contrast"] if name in table]
+    # the index of a table that is read from a file says nothing
+    unnamed = table.index.name is None and pd.api.types.is_integer_dtype(table.index)
+    if "contrast" in there or (there and unnamed):
+        return table.set_index(there[0]), []
+    if not unnamed:
         return table, []
     task = [table["task"]] if "task" in table else []
     others = _VARIABLES | _NOT_COLUMNS | _ON_DECISIONS
@@ -489,7 +560,7 @@ def _with_names(table: Any) -> tuple[Any, list[str]]:
     ]
     if len(texts) == 1:
         note = f"contrasts are named after the column {quoted(texts[0])}"
-        return table.assign(contrast=table[texts[0]]), [note]
+        return table.set_index(texts[0], drop=False), [note]
     if not texts:
         return table, []
     shown = in_list([quoted(name) for name in texts])
@@ -497,6 +568,40 @@ def _with_names(table: Any) -> tuple[Any, list[str]]:
         f"contrasts are numbered: {shown} may be their names; rename the column that "
         "has them to 'contrast'"
     ]
+
+
+def _with_effects(table: Any) -> tuple[Any, list[str]]:
+    """Return a table without rows that are no effects, and notes on these: those that
+    have neither effect nor error, and the intercept of a regression.
+    """
+    if not {"effect", "se"} <= {*getattr(table, "columns", table)}:
+        return table, []
+    effect, se = (_as_floats(table[name], name) for name in ("effect", "se"))
+    rows = np.asarray(np.isnan(effect) & np.isnan(se))
+    if isinstance(table, pd.DataFrame):
+        names, ground = table.index.to_numpy(), table.index.isin(INTERCEPTS)
+    else:
+        dim = table["effect"].dims[0]
+        names = table[dim].to_numpy()
+        rows = np.asarray(rows.reshape(len(names), -1).all(axis=1))
+        ground = np.zeros(len(names), dtype=bool)
+    notes = []
+    for left_out, why in (
+        (rows, "they have neither effect nor error"),
+        (ground, "an intercept is no effect"),
+    ):
+        if left_out.all():
+            left_out[:] = False
+        elif left_out.any():
+            first = [quoted(str(name)) for name in names[left_out][:3]]
+            shown = in_list(first, n=int(left_out.sum()))
+            notes.append(f"left out: {shown} ({why})")
+    keep = ~(rows | ground)
+    if keep.all():
+        return table, notes
+    return (
+        table[keep] if isinstance(table, pd.DataFrame) else table.isel({dim: keep})
+    ), notes
 
 
 def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
@@ -568,8 +673,8 @@ def _read_task(table: Any) -> GivenEffects:
             else type_in_words(table)
         )
         raise DataError(
-            "estimates: a table with 'effect' and 'se' (or a covariance) is needed, "
-            f"not {had}"
+            "estimates: a table with 'effect' and 'se' (or a covariance, t or limits) "
+            f"is needed, not {had}"
         )
     beside = {
         name: _as_text_or_numbers(column)
@@ -617,17 +722,9 @@ def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
 def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
     """Return the columns of a table, the names of its rows, and its covariance."""
     if isinstance(table, pd.DataFrame):
-        name = next(
-            (name for name in ("contrast", "term") if name in table.columns), None
-        )
-        # the index of a table that is read from a file
-        unnamed = isinstance(table.index, pd.RangeIndex)
-        named = (
-            table.set_index(name) if name == "contrast" or (name and unnamed) else table
-        )
-        if not named.columns.is_unique:
+        if not table.columns.is_unique:
             raise DataError("estimates: two columns of the table have one name")
-        return {str(c): named[c].to_numpy() for c in named}, named.index, None
+        return {str(c): table[c].to_numpy() for c in table}, table.index, None
     if not isinstance(table, xr.Dataset) or "effect" not in table:
         return {}, None, None
     dims = table["effect"].dims
@@ -655,26 +752,6 @@ def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
     """Return a column as an array, of text if every value is text."""
     text = column.dtype == object and all(isinstance(value, str) for value in column)
     return np.asarray(column.astype(str) if text else column)
-
-
-def _as_floats(values: Any, name: str) -> Array:
-    if isinstance(values, Mapping):
-        raise EstimateError(f"{name} is a mapping of names to numbers")
-    if np.ma.is_masked(values):
-        raise EstimateError(f"{name} has masked numbers")
-    try:
-        if np.asarray(values).dtype.kind in "USmMc":
-            raise EstimateError(
-                f"{name} has dtype {np.asarray(values).dtype}, not floats"
-            )
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, EstimateError):
-            raise
-        raise EstimateError(
-            f"{name} does not hold numbers alone ({why_no_numbers(values)})"
-        ) from error
-    return numbers
 
 
 def _as_positive_array(
@@ -708,7 +785,7 @@ def _as_standard_errors(
     return errors
 
 
-def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
+def _as_covariance(values: Any, labels: npt.NDArray[Any], *, singular: bool) -> Array:
     matrix, n = _as_floats(values, "covariance"), len(labels)
     if matrix.shape != (n, n):
         raise EstimateError(
@@ -739,7 +816,7 @@ def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
             "the matrix is not a covariance (least eigenvalue of its correlation "
             f"{least:.2g})"
         )
-    if not least > 1e-12 * n:
+    if not (singular or least > 1e-12 * n):
         raise EstimateError(
             f"the covariance of the {n} effects is singular (least eigenvalue of the "
             f"correlation {least:.2g}): some contrast is a sum of others"

@@ -13,10 +13,13 @@ from scipy import sparse
 from causalgia.effects.two_values import AT_FIRST, COUNTS, WEIGHT, count_two_values
 from causalgia.estimation.pooled_error import pooled_error
 from causalgia.estimation.request import Request
+from causalgia.numerics.moments import centered, root_sum_squares
 from causalgia.types import Array, Codes, Mask
 
 OF_OWN_ARMS = (WEIGHT, COUNTS, "n_smallest_arm", "se_pooled", "df_pooled")
 """Variables of estimates that the rule of verdicts reads, beside effect and error."""
+OF_EACH_ARM = ("arm_sd", "arm_units")
+"""Those of independent arms, which moderated variances need."""
 _ROWS = 4096
 
 
@@ -102,6 +105,11 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
         )
         for name, of in zip(("se_pooled", "df_pooled"), errors, strict=True):
             columns[name] = (dims, of.reshape(shape))
+        units = there.reshape(len(there), there.shape[1], -1)
+        sd, n = _spread_of_arms(flat if parallel else values, units, parallel)
+        wide = (len(sd), *shape[1:])
+        columns["arm_sd"] = (("arm", *dims[1:]), sd.reshape(wide))
+        columns["arm_units"] = (("arm", *dims[1:]), n.reshape(wide))
     if request.target == "population":
 
         def table(rows: slice | Codes) -> Array:
@@ -136,6 +144,23 @@ def _pooled_of_gaps(values: Array, W: Array) -> tuple[Array, Array]:
             found = pooled_error(y, place, w[None, own])
             se[k, t], df[k, t] = (x.item() for x in found)
     return se, df
+
+
+def _spread_of_arms(values: Array, there: Mask, parallel: bool) -> tuple[Array, Codes]:
+    """Return standard deviation and number of units of each arm, ``(A, R)``; 0 of fewer
+    than two. Outcomes are ``(n, R)``, or with gaps ``(n, A, R)``.
+    """
+    n_arms, n_tasks = there.shape[1], values.shape[-1]
+    n = np.broadcast_to(there.sum(axis=0), (n_arms, n_tasks))
+    sd = np.zeros((n_arms, n_tasks))
+    for a in range(n_arms):
+        y = values if parallel else values[:, a]
+        for t in [slice(None)] if parallel else range(n_tasks):
+            mine = y[there[:, a, 0 if parallel else t], t]
+            if len(mine) > 1:
+                rest = centered(mine)[1]
+                sd[a, t] = root_sum_squares(rest)[0] / np.sqrt(len(mine) - 1.0)
+    return sd, n.astype(np.int64)
 
 
 def _independent(there: Mask, groups: Codes | None) -> Array:

@@ -11,12 +11,7 @@ import scipy
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.shared_error import MOST_WIDE, df_with_shared_noise
-from causalgia.estimation.standard_errors import (
-    LEAST_VARIANCES,
-    Moderated,
-    bell_mccaffrey_df,
-    moderate,
-)
+from causalgia.estimation.standard_errors import bell_mccaffrey_df
 from causalgia.numerics.moments import (
     ColumnMoments,
     centered,
@@ -260,19 +255,17 @@ def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
     return from_factor(np.tensordot(weights, means, axes=1)[()], factor, df)
 
 
-def crossed_mean(
-    ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None
-) -> Estimate:
+def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
     """Estimate the ACE over units and over M crossed levels (predictors, placebos),
     both random.
 
     ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way
     analysis of variance (those of REML for a balanced table); a component estimated
     below 0 is 0. With clusters the parts from units are CR2. The degrees of freedom are
-    Satterthwaite's from four levels on (or where the variance between levels is
-    moderated), and of two or three those of `df_with_shared_noise`: so few levels seem
-    by chance to differ little, however much they do. With equal components and 30 units
-    95 % intervals covered .963, .959, .944 and .951 with 2, 3, 5 and 8 levels.
+    Satterthwaite's from four levels on, and of two or three those of
+    `df_with_shared_noise`: so few levels seem by chance to differ little, however much
+    they do. With equal components and 30 units 95 % intervals covered .963, .959, .944
+    and .951 with 2, 3, 5 and 8 levels.
 
     Parameters
     ----------
@@ -281,9 +274,6 @@ def crossed_mean(
     cluster
         Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
         each unit is one.
-    between
-        From `between_levels`: moderated variances between the levels' means, used
-        instead of the sample's own.
 
     Returns
     -------
@@ -318,12 +308,7 @@ def crossed_mean(
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
     interaction = interaction_influence(ice, cluster)
     both = np.asarray(root_sum_squares(interaction)[0] ** 2)
-    own, df = levels.se**2, levels.df
-    drawn, df = (
-        (own, df)
-        if between is None
-        else (between.variance / n_levels, np.broadcast_to(between.df, df.shape))
-    )
+    drawn = levels.se**2
     more_units, more_levels = (
         np.maximum(units.se**2 - both, 0.0),
         np.maximum(drawn - both, 0.0),
@@ -332,8 +317,8 @@ def crossed_mean(
         [more_units > 0, more_levels > 0, (more_units > 0) == (more_levels > 0)]
     )
     parts = np.where(counted, np.stack([units.se**2, drawn, both]), 0.0)
-    dfs = np.stack([units.df, df, units.df * levels.df])
-    factor = [units.factor, levels.factor * sqrt_ratio(more_levels, own)]
+    dfs = np.stack([units.df, levels.df, units.df * levels.df])
+    factor = [units.factor, levels.factor * sqrt_ratio(more_levels, drawn)]
     missing = np.maximum(both - units.se**2, 0.0)
     if (missing > 0).any():
         factor.append(interaction * sqrt_ratio(missing, both))
@@ -371,59 +356,6 @@ def sqrt_ratio(part: Array, whole: Array) -> Array:
     )
 
 
-def between_levels(ice: Array) -> Moderated | None:
-    """Moderate the variances between the levels over contrasts; None with fewer than
-    three levels or contrasts.
-
-    Few levels estimate each contrast's variance poorly, but many contrasts show the
-    distribution of such variances. The correlation between contrasts over levels is
-    estimated and allowed for. 95 % intervals for 60 contrasts of 3 predictors covered
-    .90 to .95 where unmoderated ones covered .92 to .95, at two thirds of their width
-    where contrasts are independent.
-
-    Parameters
-    ----------
-    ice
-        Individual causal effects, shape ``(n, M, K, ...)``.
-
-    References
-    ----------
-    Smyth (2004), doi:10.2202/1544-6115.1027.
-
-    Examples
-    --------
-    >>> ice = np.random.default_rng(0).normal(size=(9, 3, 200)) + np.random.default_rng(
-    ...     1
-    ... ).normal(size=(3, 200))
-    >>> between_levels(ice).prior_df > 10
-    np.True_
-    """
-    n_levels = ice.shape[1]
-    if ice.ndim < 3 or ice.shape[2] < LEAST_VARIANCES or n_levels < 3:
-        return None
-    means = centered((ice - ice[0, 0]).mean(axis=0))[1]
-    size = root_sum_squares(means)[0]
-    rho = _mean_squared_correlation(
-        np.divide(means, size, out=np.zeros_like(means), where=size > 0)
-    )
-    return moderate(size**2 / (n_levels - 1), n_levels - 1.0, dependence=rho)
-
-
-def _mean_squared_correlation(z: Array) -> Array:
-    """Return the mean squared correlation of contrasts over M levels, corrected for
-    chance, shape (...).
-
-    For unit columns z of shape ``(M, K, ...)`` the sum over all pairs is ``|z z'|^2``,
-    which needs no K by K matrix.
-    """
-    n_levels, n = len(z), np.maximum((z != 0).any(axis=0).sum(axis=0), 2)
-    square = (np.einsum("mk...,lk...->ml...", z, z) ** 2).sum(axis=(0, 1))
-    chance = 1 / (n_levels - 1)
-    return np.asarray(
-        np.clip(((square - n) / (n * (n - 1)) - chance) / (1 - chance), 0.0, 1.0)
-    )
-
-
 def interaction_influence(ice: Array, cluster: Codes | None) -> Array:
     """Return the CR2 influence of each cluster in each level, ``(G M, ...)``; its
     squares sum to s2_um / (n M).
@@ -440,9 +372,7 @@ def interaction_influence(ice: Array, cluster: Codes | None) -> Array:
     return np.asarray(sums.reshape(-1, *ice.shape[2:]))
 
 
-def next_level(
-    ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None
-) -> Estimate:
+def next_level(ice: Array, cluster: Codes | None = None) -> Estimate:
     """Predict the ACE of one more level (a predictor) from J exchangeable ones.
 
     The interval is ``mean +- sqrt(t_{J-1}^2 s_b^2 (1 + 1/J) + t_{G-1}^2 b)``, with
@@ -457,10 +387,6 @@ def next_level(
     cluster
         Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
         each unit is one.
-    between
-        From `causalgia.estimation.crossover.between_levels`: moderated variances
-        between the levels' means, used instead of the sample's own. The interval then
-        holds on average over contrasts, and covers less where the levels differ most.
 
     Returns
     -------
@@ -514,14 +440,8 @@ def next_level(
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
     both = np.asarray(root_sum_squares(interaction_influence(ice, cluster))[0] ** 2)
     shared = np.maximum(units.se**2 - (n_levels + 1) * both, 0.0)
-    drawn, df = levels.se**2, levels.df
-    if between is not None:
-        drawn, df = (
-            between.variance / n_levels,
-            np.broadcast_to(between.df, levels.df.shape),
-        )
-    predicted = (n_levels + 1) * drawn
-    scale, df = _t_of_same_width(predicted, df, shared, units.df)
+    predicted = (n_levels + 1) * levels.se**2
+    scale, df = _t_of_same_width(predicted, levels.df, shared, units.df)
     part = np.concatenate(
         [
             units.factor * sqrt_ratio(shared, units.se**2),

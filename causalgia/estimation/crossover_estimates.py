@@ -21,7 +21,6 @@ from causalgia.errors import (
 )
 from causalgia.estimation.crossover import (
     Estimate,
-    between_levels,
     crossed_mean,
     from_factor,
     mean_ice,
@@ -43,7 +42,6 @@ from causalgia.estimation.request import (
     grouping,
     parents_as_strata,
 )
-from causalgia.estimation.standard_errors import Moderated
 from causalgia.numerics.moments import centered, column_moments, skewness
 from causalgia.numerics.row_blocks import (
     Rows,
@@ -327,57 +325,20 @@ def _estimate_crossed(
                 None,
                 f"means of {name}s, ",
             )
-    moderate = request.target != NEXT if request.moderate is None else request.moderate
-    prior = between_levels(by_level) if moderate else None
-    if prior is None and request.moderate:
-        raise EstimateError(
-            "moderate=True takes three or more predictors and contrasts, and there are "
-            f"{effects.sizes['model']} and {effects.sizes['contrast']}"
-        )
-    moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
-        answer = next_level(by_level, codes, between=prior)
-        return (
-            answer,
-            n_clusters,
-            name,
-            _prediction_method(effects, by, moderation, moderated=prior is not None),
+        answer = next_level(by_level, codes)
+        n = effects.sizes["model"]
+        method = (
+            f"predictive interval from {n} predictors: s_b^2 (1 + 1/{n}) between "
+            f"predictors, {by}and the variance of the units that they share; t on few df"
         )
-    answer = crossed_mean(by_level, codes, between=prior)
+        return answer, n_clusters, name, method
     return (
-        answer,
+        crossed_mean(by_level, codes),
         n_clusters,
         name,
         f"mean ICE over units and {levels_noun}, both drawn; crossed, "
-        f"{by}Satterthwaite df{moderation}",
-    )
-
-
-def _prediction_method(
-    effects: xr.Dataset, by: str, moderation: str, *, moderated: bool
-) -> str:
-    n = effects.sizes["model"]
-    parts = (
-        f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that "
-        "they share"
-    )
-    holds = (
-        "; it holds on average over contrasts, and less where predictors differ most"
-        if moderated
-        else ""
-    )
-    return (
-        f"predictive interval from {n} predictors: {parts}; t on few "
-        f"df{moderation}{holds}"
-    )
-
-
-def _moderation_clause(prior: Moderated, what: str) -> str:
-    least, most = (f"{df:.3g}" for df in (prior.prior_df.min(), prior.prior_df.max()))
-    df = least if least == most else f"{least} to {most}"
-    return (
-        f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior "
-        "df)"
+        f"{by}Satterthwaite df",
     )
 
 

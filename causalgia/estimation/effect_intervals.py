@@ -4,7 +4,8 @@ of its estimate.
 For a mean of independent contributions (of units, clusters or both arms) the interval
 is the union of Student's t interval and Hall's, and a p-value is the larger of the two;
 of independent arms also of the t with their pooled variance. Outcomes of two values
-have, in place of Hall's, limits by arm combined. Interval and p-values always agree: a
+have, in place of Hall's, limits by arm combined. What moderated variances change is in
+`causalgia.estimation.moderated_variances`. Interval and p-values always agree: a
 value is outside the interval at ``ci_prob`` where its one-sided p is less than
 ``(1 - ci_prob) / 2``.
 """
@@ -145,7 +146,8 @@ def one_sided_p(
         )
     working = working_scale_of(estimates, ace, se, df, ci_prob)
     hall = np.where(working.unclear, 0.0, _hall_of_means(estimates))
-    pooled, proportions = _pooled(estimates), Proportions.of(estimates)
+    share = own_share(estimates)
+    second, proportions = _second_t(estimates), Proportions.of(estimates)
     if proportions is not None:
         hall = np.where(proportions.known, 0.0, hall)
 
@@ -154,11 +156,11 @@ def one_sided_p(
 
     def p_of(end: Array, sign: int, closed: bool) -> Array:
         here = np.where(np.isfinite(end), end, ace)
-        p = _t_and_hall_p(working, here, sign, hall, df, closed)
-        if pooled is not None:
-            t = sign * (ace - here) / np.where(pooled[0] > 0, pooled[0], 1.0)
-            by_pooled = special.stdtr(pooled[1], -t)
-            p = np.where(pooled[0] > 0, np.maximum(p, by_pooled), p)
+        p = _t_and_hall_p(working, here, sign, hall, share, df, closed)
+        if second is not None:
+            t = sign * (ace - here) / np.where(second[0] > 0, second[0], 1.0)
+            by_second = special.stdtr(second[1], -t)
+            p = np.where(second[0] > 0, np.maximum(p, by_second), p)
         if proportions is not None:
             p = np.maximum(p, proportions.one_sided_p(ace, here, sign))
         # 1 within the floor: the test that belongs to intervals of half width
@@ -180,6 +182,7 @@ def _t_and_hall_p(
     end: Array | float,
     sign: int,
     hall: Array,
+    share: Array | float,
     df: Array,
     closed: bool,
 ) -> Array:
@@ -191,19 +194,35 @@ def _t_and_hall_p(
         t = np.clip(
             distance / np.where(error == 0, 1.0, error), -_LARGEST_T, _LARGEST_T
         )
-    least = np.minimum(sign * t, sign * transformed(t, hall))
+    least = np.minimum(sign * t, sign * transformed(t, hall, share))
     there = (sign * distance > 0) | (closed & (distance == 0))
     return np.where(error == 0, np.where(there, 0.0, 1.0), special.stdtr(df, -least))
 
 
-def _pooled(estimates: xr.Dataset) -> tuple[Array, Array] | None:
-    """Return se and df by the pooled variance of independent arms, None where there are
-    none; se is 0 of effects that are not of such arms.
+def _second_t(estimates: xr.Dataset) -> tuple[Array, Array] | None:
+    """Return se and df of the second t of independent arms, None where there are none:
+    by their pooled variance, or Welch's where this is moderated. se is 0 of effects that
+    are not of such arms.
     """
-    if "se_pooled" not in estimates:
-        return None
-    se, df = (of_effects(estimates, name) for name in ("se_pooled", "df_pooled"))
-    return np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64)
+    for by in ("pooled", "welch"):
+        if f"se_{by}" in estimates:
+            se, df = (of_effects(estimates, f"{name}_{by}") for name in ("se", "df"))
+            return np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64)
+    return None
+
+
+def own_share(estimates: xr.Dataset) -> Array | float:
+    """Return the share of the row's own variance in that of each effect: 1 where
+    variances are not moderated.
+
+    Examples
+    --------
+    >>> own_share(xr.Dataset({"ace": ("contrast", [1.0])}))
+    1.0
+    """
+    if "variance_share" not in estimates:
+        return 1.0
+    return np.asarray(of_effects(estimates, "variance_share"), dtype=np.float64)
 
 
 def _hall_of_means(estimates: xr.Dataset) -> Array:
@@ -257,10 +276,10 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
         low, high = proportions.limits(ace, ci_prob)
         lower, upper = np.minimum(lower, low), np.maximum(upper, high)
     if hall.any():
-        low, high, _ = working.limits(ci_prob, hall=hall)
+        low, high, _ = working.limits(ci_prob, hall=hall, share=own_share(estimates))
         lower, upper = np.minimum(lower, low), np.maximum(upper, high)
-    if (pooled := _pooled(estimates)) is not None:
-        half = special.stdtrit(pooled[1], 0.5 + np.asarray(ci_prob) / 2) * pooled[0]
+    if (second := _second_t(estimates)) is not None:
+        half = special.stdtrit(second[1], 0.5 + np.asarray(ci_prob) / 2) * second[0]
         lower, upper = np.minimum(lower, ace - half), np.maximum(upper, ace + half)
     if "divisor_variance" not in estimates:
         open_ended = open_ended | unbounded(estimates)

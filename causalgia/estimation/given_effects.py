@@ -19,13 +19,6 @@ from causalgia.numerics.row_blocks import Rows, row_blocks
 from causalgia.types import Array
 
 Labels = npt.NDArray[Any]
-#: column name in broom, marginaleffects or a table of estimates -> name here
-_OTHER_NAMES = {
-    "estimate": "effect",
-    "std_error": "se",
-    "std.error": "se",
-    "ace": "effect",
-}
 _MOST_BYTES = 2**31
 _SYMMETRIC = 1e-6
 
@@ -130,6 +123,70 @@ def contrast_names(names: Any, n: int) -> Labels:
     return labels
 
 
+def is_matrix(values: Any, *, tables: bool = True) -> bool:
+    """Return whether values have two dims; `tables`: whether a DataFrame counts.
+
+    Examples
+    --------
+    >>> is_matrix([[1.0, 2.0]]), is_matrix([[1.0], [1.0, 2.0]]), is_matrix(0.5)
+    (True, False, False)
+    """
+    if isinstance(values, pd.DataFrame):
+        return tables
+    try:
+        return np.ndim(values) == 2
+    except ValueError:  # rows of unequal lengths, refused where they are read
+        return False
+
+
+def of_matrices(effect: Any, se: Any, df: Any = None, names: Any = None) -> xr.Dataset:
+    """Return effects and errors of shape (K, T) as a table, ``effect, se[, df]
+    (contrast, task)``.
+
+    Raises
+    ------
+    EstimateError
+        If shapes or names differ.
+
+    Examples
+    --------
+    >>> of_matrices([[1.0, 2.0]], [[0.1, 0.2]]).sizes
+    Frozen({'contrast': 1, 'task': 2})
+    """
+    given = {"se": se, "df": df}
+    shape, (rows, tasks) = np.shape(effect), (labels_of(effect) + [None] * 2)[:2]
+    data = {"effect": np.asarray(effect)}
+    for name, values in given.items():
+        if values is None:
+            continue
+        if np.shape(values) not in ((), shape):
+            raise EstimateError(
+                f"{name} has shape {np.shape(values)}, and the effects {shape}"
+            )
+        of_values = labels_of(values)
+        for one, other in zip((rows, tasks), of_values, strict=False):
+            if one is not None and one.tolist() != other.tolist():
+                raise EstimateError(
+                    f"effect and {name} name their rows or columns differently, "
+                    f"{quoted(one[:3].tolist())} and {quoted(other[:3].tolist())}"
+                )
+        rows, tasks = (
+            (rows, tasks) if rows is not None or len(of_values) < 2 else of_values
+        )
+        data[name] = np.broadcast_to(np.asarray(values), shape)
+    if len(shape) != 2 or "se" not in data:
+        raise EstimateError(
+            f"effects of shape {shape} take standard errors of this shape"
+        )
+    coords = {
+        "contrast": contrast_names(rows if names is None else names, shape[0]),
+        "task": contrast_names(tasks, shape[1]),
+    }
+    return xr.Dataset(
+        {name: (("contrast", "task"), values) for name, values in data.items()}, coords
+    )
+
+
 def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
     """Return a covariance with its columns selected and ordered as its rows.
 
@@ -190,72 +247,6 @@ def _as_objects(values: Any) -> Labels:
     return items
 
 
-def with_effect_columns(table: Any) -> Any:
-    """Return a table with columns ``estimate, std_error`` renamed to ``effect, se``;
-    anything else as it is.
-
-    ``estimates.to_dataframe()`` has ``ace``, and its contrasts and tasks in the index.
-
-    Raises
-    ------
-    EstimateError
-        If a table has both names with different values. The message gives the row.
-
-    Examples
-    --------
-    >>> with_effect_columns(
-    ...     pd.DataFrame({"estimate": [1.0], "std.error": [0.5]})
-    ... ).columns.tolist()
-    ['effect', 'se']
-    """
-    if not isinstance(table, pd.DataFrame | xr.Dataset) or (
-        isinstance(table, xr.Dataset) and "ace" in table
-    ):
-        return table
-    if isinstance(table, pd.DataFrame) and {"contrast", "task"} <= set(
-        table.index.names
-    ):
-        table = table.reset_index()
-    for theirs, ours in _OTHER_NAMES.items():
-        if theirs not in table:
-            continue
-        if ours in table:
-            _check_columns_agree(table, theirs, ours)
-            table = (
-                table.drop(columns=theirs)
-                if isinstance(table, pd.DataFrame)
-                else table.drop_vars(theirs)
-            )
-        else:
-            table = (
-                table.rename(columns={theirs: ours})
-                if isinstance(table, pd.DataFrame)
-                else table.rename({theirs: ours})
-            )
-    return table
-
-
-def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:
-    one, other = (np.asarray(table[name]) for name in (theirs, ours))
-    same = one.shape == other.shape and bool(
-        pd.Series(one.ravel()).equals(pd.Series(other.ravel()))
-    )
-    if same:
-        return
-    where = ""
-    if one.shape == other.shape and one.ndim == 1:
-        row = next(
-            i
-            for i, (a, b) in enumerate(zip(one, other, strict=True))
-            if not (a == b or (a != a and b != b))
-        )
-        where = f": {one[row]!s} and {other[row]!s} in row {row}"
-    raise EstimateError(
-        f"the table has the columns {quoted(theirs)} and {quoted(ours)}, and they "
-        f"differ{where}"
-    )
-
-
 def split_by_task(table: Any) -> dict[Any, Any] | None:
     """Return the table of each task, or None if there are no tasks.
 
@@ -294,13 +285,12 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
             table.reset_index(drop=True).groupby("task", sort=False).indices,
         )
         return {task: rest.iloc[rows[task]] for task in table["task"].unique()}
-    if (
-        not isinstance(table, xr.Dataset)
-        or "effect" not in table
-        or "task" not in table["effect"].dims
-    ):
+    if not isinstance(table, xr.Dataset) or "effect" not in table:
         return None
-    if table["effect"].ndim != 2 or table.sizes["task"] == 0:
+    dims = table["effect"].dims
+    if len(dims) == 2 and "task" not in dims:
+        table = table.rename({dims[1]: "task"})
+    if len(dims) != 2 or table.sizes["task"] == 0:
         return None
     names = (
         table["task"].to_numpy().tolist()

@@ -463,10 +463,11 @@ class WorkingScale:
         ci_prob: float | Array,
         *,
         hall: Array | float = 0.0,
+        share: Array | float = 1.0,
         unseen: Array | float = 0.0,
     ) -> tuple[Array, Array, Mask]:
-        """Return limits of Hall's transformed t with coefficient `hall`, moved outwards
-        by `unseen`, and if open.
+        """Return limits of Hall's transformed t with coefficient `hall` and the row's
+        own `share` of its variance, moved outwards by `unseen`, and if open.
         """
         critical, beyond = (
             special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2),
@@ -474,7 +475,9 @@ class WorkingScale:
         )
         down, up = (
             np.where(
-                self.error == 0, 0.0, untransformed(side * critical, np.asarray(hall))
+                self.error == 0,
+                0.0,
+                untransformed(side * critical, np.asarray(hall), share),
             )
             for side in (1, -1)
         )

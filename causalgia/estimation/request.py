@@ -69,24 +69,12 @@ class Request:
     covariates: tuple[str, ...]
     target: str
     weights: str
-    moderate: bool | None = None
     groups: Grouping | None = None
 
     def __post_init__(self) -> None:
         check_cluster_name(self.cluster, of_units=True)
         for name, value in (("target", self.target), ("weights", self.weights)):
             check_value(value, ANALYSIS, name, error=EstimateError)
-        if self.moderate not in (None, True, False):
-            raise EstimateError(
-                f"moderate={quoted(self.moderate)} is neither True nor False (nor None, "
-                "as the target has it)",
-                argument="moderate",
-            )
-        if self.moderate is not None and self.target not in OVER_PREDICTORS:
-            raise EstimateError(
-                f"moderate={self.moderate} is of the variance between predictors, "
-                f"which target={quoted(self.target)} lacks"
-            )
 
     @property
     def is_crossed(self) -> bool:

@@ -57,7 +57,7 @@ def df_with_shared_noise(
     df_within
         Degrees of freedom of W.
     n_replicates
-        R; where E is moderated over contrasts, its degrees of freedom plus 1.
+        R.
 
     References
     ----------

@@ -290,13 +290,8 @@ def _decide_posterior(
     posterior: Any, rope: Rope, ci_prob: float
 ) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
-    from causalgia.verdicts.posterior_evidence import summarize_posterior
 
-    summary = summarize_posterior(posterior, rope, ci_prob=ci_prob)
-    if summary.measured:  # verdicts are tests of the measured effects
-        decisions = decide(summary.effects, rope=rope, ci_prob=ci_prob, shrink=None)
-    else:
-        decisions = decide(posterior, rope=rope, ci_prob=ci_prob)
+    decisions = decide(posterior, rope=rope, ci_prob=ci_prob)
     draws = posterior["posterior"]["ace"].stack(sample=("chain", "draw"))
     return draws.transpose("sample", "contrast", "task"), decisions
 

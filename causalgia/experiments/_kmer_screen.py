@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS, PLACEBO_ROPES
@@ -314,13 +313,12 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
     """Return posterior mean, sd and lfsr of effects with independent errors, (3,
     contrast); exact effects unchanged.
     """
-    from causalgia.posterior.error_covariance import Noise
     from causalgia.posterior.mixture import mixture
 
     out = np.stack([effect, np.zeros_like(effect), np.zeros_like(effect)])
     varies = se > DIFFERENCE_ROUNDING * max(1.0, float(np.abs(effect).max()))
     if varies.any():
-        found = mixture(effect[varies], Noise(se[varies] ** 2), Prior())
+        found = mixture(effect[varies], se[varies] ** 2)
         out[:, varies] = [found.mean, found.sd, found.lfsr]
     return out
 

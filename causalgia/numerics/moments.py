@@ -499,7 +499,9 @@ LINEAR_BEYOND = 4.0
 """
 
 
-def transformed(t: Array | float, a: Array | float) -> Array:
+def transformed(
+    t: Array | float, a: Array | float, share: Array | float = 1.0
+) -> Array:
     """Return Hall's transformed t, which removes the effect of skewness on t.
 
     ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6`` for |t| <= 4, continued with
@@ -510,6 +512,10 @@ def transformed(t: Array | float, a: Array | float) -> Array:
     at ``t = -3 / a``, far beyond where the expansion holds: there it would make of a t
     of any size a small one.
 
+    If only the share s of the variance in t is of these observations, and the rest of
+    others (moderated variances), the term is ``a ((3 s - 1) x^2 + 1) phi(x) / 6``, and
+    ``b = a (3 s - 1) / 2`` takes the place of a in the cubic.
+
     Parameters
     ----------
     t
@@ -517,6 +523,8 @@ def transformed(t: Array | float, a: Array | float) -> Array:
     a
         Skewness of the independent contributions divided by the root of their number,
         broadcast against `t`.
+    share
+        s, broadcast against `t`.
 
     References
     ----------
@@ -531,11 +539,16 @@ def transformed(t: Array | float, a: Array | float) -> Array:
     """
     # ((1 + a t / 3)^3 - 1) / a, without the cancellation for small a
     near = np.clip(t, -LINEAR_BEYOND, LINEAR_BEYOND)
-    u = a * near / 3
+    u = _bend(a, share) * near / 3
     return np.asarray(near * (1 + u + u**2 / 3) + a / 6 + (t - near))
 
 
-def untransformed(x: Array, a: Array | float) -> Array:
+def _bend(a: Array | float, share: Array | float) -> Array:
+    """Return the coefficient of the cubic of `transformed`."""
+    return np.asarray(a * ((3 * np.asarray(share) - 1) / 2))
+
+
+def untransformed(x: Array, a: Array | float, share: Array | float = 1.0) -> Array:
     """Return the inverse of `transformed`: the t whose transformed value is x.
 
     Examples
@@ -544,14 +557,15 @@ def untransformed(x: Array, a: Array | float) -> Array:
     >>> untransformed(transformed(t, a), a)
     array([-9., -1.,  4.])
     """
-    x = np.asarray(x, dtype=np.float64)
-    a = np.broadcast_to(
-        np.asarray(a, dtype=np.float64), np.broadcast_shapes(np.shape(x), np.shape(a))
+    x, a, b = np.broadcast_arrays(
+        np.asarray(x, dtype=np.float64),
+        np.asarray(a, dtype=np.float64),
+        _bend(a, share),
     )
-    least, most = transformed(-LINEAR_BEYOND, a), transformed(LINEAR_BEYOND, a)
+    least, most = (transformed(t, a, share) for t in (-LINEAR_BEYOND, LINEAR_BEYOND))
     y = np.clip(x, least, most) - a / 6
-    still = np.abs(a) < 1e-12
-    safe = np.where(still, 1.0, a)
+    still = np.abs(b) < 1e-12
+    safe = np.where(still, 1.0, b)
     inner = safe * y
     small = inner > -0.5
     root = np.where(

@@ -42,14 +42,14 @@ from causalgia._reporting.verdict_sentences import (
     verdict_in_words,
     verdict_method,
 )
-from causalgia.analysis_values import Prior
+from causalgia.analysis import analysis_in_attrs
+from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, has
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
 from causalgia.effect_table import select_tasks
 from causalgia.effects.two_values import WEIGHT
-from causalgia.errors import DataError, printable
+from causalgia.errors import printable
 from causalgia.estimation.request import null_value
-from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.paper.citations import Work, uses_skewness, works
@@ -73,13 +73,6 @@ _FITS = {
 """Method of `causalgia.mpra.fit` -> how its effects were estimated."""
 _OF_TWO = ("ratio", "log_of_means", "sd")
 """Scales of means that compare an arm with its control, as do-notation writes it."""
-_LAWS = {
-    "normal": "a normal law of true effects",
-    "student_t": "a Student-t law of true effects (4 degrees of freedom)",
-    "two_scales": "a mixture of two normal laws of true effects, with one center",
-    "spike_and_slab": "a law of true effects that may be exactly 0 (spike and slab)",
-    "mixture": "a mixture of laws of true effects over patterns of tasks",
-}
 _PROSE = (
     (
         r"^GLS over the contrast's own arms",
@@ -452,12 +445,11 @@ def _inference(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if is_decided(effects):
         verdicts = verdict_method(effects).replace("; see shrunken.", ".").split("\n")
-        beside = about(attrs, None).error == "posterior" or has_shrunken(effects)
         return [
             *verdicts,
             *_errors_of_verdicts(effects),
             *_intervals_in_words(effects),
-            *(_posterior(effects) if beside else []),
+            *(_posterior(effects) if has_shrunken(effects) else []),
         ]
     if "lower" not in effects:
         return []
@@ -486,44 +478,23 @@ def _inference(effects: xr.Dataset) -> list[str]:
 
 
 def _posterior(effects: xr.Dataset) -> list[str]:
-    """Return sentences on the hierarchical model: its law, prior and draws."""
+    """Return a sentence on the hierarchical model."""
     attrs = effects.attrs
-    law = about(attrs, "").law
-    words = _LAWS.get(law, law.replace("_", " "))
-    by = {"exact": "quadrature and independent draws", "nuts": "NUTS"}.get(
-        str(about(attrs, None).engine), ""
-    )
-    how = f", computed by {by}" if by else ""
-    n = f" ({int(about(attrs).n_draws):,} draws)" if about(attrs, None).n_draws else ""
-    what = "Shrunken effects are" if has_shrunken(effects) else "The effect is"
     level = percent(float(about(attrs, 0.95).ci_prob))
-    lines = [
-        f"{what} the posterior mean of a hierarchical model"
-        f"{f' with {words}' if words else ''}{how}{n}, with central {level} credible "
-        "intervals."
+    shrink = analysis_in_attrs(attrs).shrink
+    prior = shrink.prior if isinstance(shrink, Shrinkage) else None
+    law = (
+        "learned in each task, a mixture of two normal scales with one center"
+        if prior is None
+        else f"one normal scale with the prior {prior}"
+    )
+    if about(attrs, None).across:
+        law = "learned over patterns of tasks (adaptive shrinkage)"
+    return [
+        "Shrunken effects are posterior means of a hierarchical model whose law of true "
+        f"effects is {law}, with central {level} credible intervals; they decide "
+        "nothing, and lfsr holds if no effect is exactly 0."
     ]
-    if law in ("normal", "student_t") and (prior := about(attrs, None).prior):
-        given = Prior.from_dict(
-            parse_json(str(prior), DataError, source="attrs['prior']")
-        )
-        mean = "flat" if math.isinf(given.mu_sd) else f"normal (0, sd {given.mu_sd:g})"
-        spread = {
-            "half_t": "half-t with 3 degrees of freedom",
-            "uniform": "uniform",
-        }.get(given.tau, given.tau.replace("_", "-"))
-        unit = about(attrs, "").prior_unit.replace(
-            "contrast scale", "the unit of the effects"
-        )
-        size = (
-            "flat"
-            if math.isinf(given.tau_scale)
-            else f"{spread}, scale {given.tau_scale:g}"
-        )
-        lines.append(
-            f"Priors: mean of the law, {mean}; its spread, "
-            f"{size}{f'; in {unit}' if unit else ''}."
-        )
-    return lines
 
 
 def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
@@ -548,7 +519,38 @@ def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
     return []
 
 
+def _moderation_in_words(effects: xr.Dataset) -> list[str]:
+    """Return a sentence on moderated variances."""
+    here = about(effects, None)
+    if here.moderated_rows is None or here.prior_df is None:
+        return []
+    df = "infinite" if math.isinf(here.prior_df) else f"{here.prior_df:.3g}"
+    arms = (
+        "; those of both arms are pooled, and each interval holds that of Welch's t with "
+        "the moderated variance of each arm"
+        if _has_independent_arms(effects)
+        else ""
+    )
+    return [
+        f"Variances were moderated over {here.moderated_rows:,} rows by empirical Bayes "
+        f"(limma's, {df} prior degrees of freedom){arms}."
+    ]
+
+
+def _has_independent_arms(effects: xr.Dataset) -> bool:
+    here = about(effects, None)
+    parallel = here.assignment == "parallel" and here.cluster == "unit"
+    return parallel and not here.covariates
+
+
 def _intervals_in_words(effects: xr.Dataset) -> list[str]:
+    """Return a sentence on moderated variances, and one on intervals that allow for
+    skewness.
+    """
+    return [*_moderation_in_words(effects), *_skewness_in_words(effects)]
+
+
+def _skewness_in_words(effects: xr.Dataset) -> list[str]:
     """Return a sentence on intervals that allow for skewness."""
     if not uses_skewness(effects):
         return []
@@ -560,11 +562,16 @@ def _intervals_in_words(effects: xr.Dataset) -> list[str]:
             "independent arms also by their pooled variance) with the limits of "
             "proportions combined by arm (MOVER), and p is the largest."
         ]
-    if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
+    if _has_independent_arms(effects):
+        second = (
+            "Welch's"
+            if here.moderated_rows
+            else "that by the pooled variance of the arms"
+        )
         of_skewed = [
-            "Each interval is the union of Student's, of that by the pooled variance of "
-            "the arms, and of that of Hall's transformed t, which allows for skewed "
-            "effects; p is the largest of the three."
+            f"Each interval is the union of Student's, of {second}, and of that of Hall's "
+            "transformed t, which allows for skewed effects; p is the largest of the "
+            "three."
         ]
     else:
         of_skewed = [
@@ -669,9 +676,8 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
 def _kind_of_interval(effects: xr.Dataset) -> str:
     if is_simultaneous(effects) or about(effects, None).error == "sequence":
         return "simultaneous interval"
-    of_draws = about(effects, None).error == "posterior" and "se" not in effects
     if is_decided(effects):
-        return "credible interval" if of_draws else "interval"
+        return "interval"
     if about(effects, None).target == "next predictor":
         return "prediction interval"
     return "interval"

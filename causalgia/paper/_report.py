@@ -17,7 +17,7 @@ from causalgia._reporting import Rows, curve_report, trial_report
 from causalgia._reporting._trial_report import count_clause
 from causalgia._reporting.agreement_answers import OF_AGREEMENT, agreement_parts
 from causalgia._reporting.answers import ReportText
-from causalgia._reporting.effect_rows import as_reportable, check_not_draws
+from causalgia._reporting.effect_rows import as_reportable, readable
 from causalgia._reporting.refutation_answers import refutation_parts
 from causalgia._reporting.short_answers import every_row
 from causalgia._reporting.size_answers import is_size, size_report
@@ -37,6 +37,7 @@ from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import keeps_effects, with_selected_dims
+from causalgia.types import GivenTable, PosteriorGroups
 
 if TYPE_CHECKING:
     from causalgia._discover import Discovery
@@ -88,7 +89,11 @@ class HasReport(Protocol):
 
 @overload
 def report(
-    dataset: xr.Dataset | experiments.Answer | Discovery | _check.Check,
+    dataset: GivenTable
+    | PosteriorGroups
+    | experiments.Answer
+    | Discovery
+    | _check.Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -102,20 +107,23 @@ def report(
 
 @overload
 def report(
-    dataset: xr.Dataset | experiments.Answer | Discovery,
+    dataset: GivenTable | PosteriorGroups | experiments.Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
     path: str | PathLike[str],
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
-    diagnostics: xr.Dataset | xr.DataTree | None = None,
 ) -> Path: ...
 
 
 @usual_errors
 def report(
-    dataset: xr.Dataset | experiments.Answer | _check.Check | HasReport,
+    dataset: GivenTable
+    | PosteriorGroups
+    | experiments.Answer
+    | _check.Check
+    | HasReport,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -126,7 +134,6 @@ def report(
     path: str | PathLike[str] | None = None,
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
-    diagnostics: xr.Dataset | xr.DataTree | None = None,
 ) -> ReportText | Path:
     """Report a result as text or as a page: of a trial (outcomes, estimates,
     decisions), or of the bench.
@@ -142,6 +149,9 @@ def report(
     Parameters
     ----------
     dataset
+        Effects of another program, as `causalgia.from_effects` takes them, or a
+        posterior of `causalgia.infer`: each effect as measured, and as shrunken.
+
         Of a trial: from `causalgia.run` or `causalgia.from_frame`; from
         `causalgia.estimate`; decisions from
         `causalgia.decide`; from `causalgia.tipping_point`; or from `causalgia.refute`:
@@ -181,9 +191,6 @@ def report(
     refutations
         For a page: the checks of the claim,
         ``value, threshold, status, reason (check)``.
-    diagnostics
-        For a page: the convergence of chains, ``posterior["diagnostics"]`` of
-        `causalgia.infer`; exact posteriors have none.
 
     Returns
     -------
@@ -194,8 +201,7 @@ def report(
     Raises
     ------
     DataError
-        If it is anything else (a posterior goes through `causalgia.decide` first),
-        `path` has another ending or cannot be written, a part of a page is given
+        If it is anything else, `path` has another ending or cannot be written, a part of a page is given
         without `path`, or `rows` with it.
     EstimateError
         If there is no such task.
@@ -228,6 +234,7 @@ def report(
     >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
+    dataset = readable(dataset)
     requested = [
         name
         for name, wanted in (("arms", arms), ("sentences", sentences), ("notes", notes))
@@ -249,12 +256,10 @@ def report(
             task,
             outcomes=outcomes,
             refutations=refutations,
-            diagnostics=diagnostics,
         )
     for name, part in (
         ("outcomes", outcomes),
         ("refutations", refutations),
-        ("diagnostics", diagnostics),
     ):
         if part is not None:
             raise DataError(
@@ -385,7 +390,7 @@ def _page(
         name: part.to_dataset() if isinstance(part, xr.DataTree) else part
         for name, part in parts.items()
     }
-    outcomes, diagnostics = about["outcomes"], about["diagnostics"]
+    outcomes = about["outcomes"]
     of_trial = isinstance(outcomes, xr.Dataset) and (
         keeps_effects(outcomes) or "outcome" in outcomes
     )
@@ -393,11 +398,6 @@ def _page(
         raise DataError(
             "outcomes= has no outcomes; give those that the effects are of, "
             "cg.run(design, predictor, rng=0)"
-        )
-    if not isinstance(diagnostics, xr.Dataset | None):
-        raise DataError(
-            f"diagnostics={quoted(diagnostics)} is not a Dataset; give "
-            "posterior['diagnostics'] of cg.infer(..., engine='nuts')"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "details"):
         about |= {
@@ -420,10 +420,7 @@ def _page(
 
 
 def _check_reportable(given: Any) -> None:
-    """Raise unless it is a result of a trial; the error of a posterior has a cure of
-    its own.
-    """
-    check_not_draws(given)
+    """Raise unless it is a result of a trial."""
     if not isinstance(given, xr.Dataset):
         instead = (
             _INSTEAD["str"]

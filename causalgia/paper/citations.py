@@ -289,7 +289,6 @@ _BY_METHOD = {
     "Welch": "welch1947generalization",
     "Lin's interacted regression": "lin2013agnostic",
     "Fieller": "fieller1954some",
-    "squeezeVar": "smyth2004linear",
 }
 """Words of attrs["method"] -> the work that they come from."""
 _BY_ADJUSTMENT = {
@@ -352,6 +351,7 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
     )
     method = about(attrs, "").method
     keys += [key for word, key in _BY_METHOD.items() if word in method]
+    keys += ["smyth2004linear"] if has(attrs).moderated_rows else []
     keys += ["hall1992removal"] if uses_skewness(effects) else []
     matched = "p_matched" in effects
     if decided:

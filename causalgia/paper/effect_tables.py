@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia import experiments
 from causalgia._reporting.answers import ReportText, table_parts
-from causalgia._reporting.effect_rows import Rows, as_reportable
+from causalgia._reporting.effect_rows import Rows, as_reportable, readable
 from causalgia._reporting.table_formats import (
     NAMES,
     html_table,
@@ -31,13 +31,15 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
-from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation._from_effects import as_estimates, is_of_others
+from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.request import null_value
-from causalgia.inputs import as_pandas, to_csv
+from causalgia.inputs import to_csv
+from causalgia.multiplicity.families import order_ice_dims
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.paper._report import report
-from causalgia.schema import keeps_effects
-from causalgia.types import EstimateTable, HasToPandas, PosteriorGroups
+from causalgia.schema import keeps_effects, with_selected_dims
+from causalgia.types import GivenTable, PosteriorGroups
 
 COLUMNS = (
     "term",
@@ -82,12 +84,12 @@ _TAKES = (
 
 @usual_errors
 def tidy(
-    x: EstimateTable | HasToPandas | experiments.Answer | PosteriorGroups,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     task: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return effects as a tidy table: one row per effect, with the column names of
-    broom.
+    broom; of individual effects one row per unit.
 
     Use it to hand results to R, to a spreadsheet or to a plotting library.
     `causalgia.table` is the same for readers, with rounded numbers. Names are as they
@@ -98,8 +100,9 @@ def tidy(
     Parameters
     ----------
     x
-        Estimates, decisions, a posterior, the fit of an MPRA (a row per element and
-        contrast), or the `~causalgia.experiments.Answer` of an experiment.
+        Estimates, decisions, a posterior, effects of another program as
+        `causalgia.from_effects` takes them, individual effects of `causalgia.contrast`,
+        the fit of an MPRA (a row per element and contrast), or the `~causalgia.experiments.Answer` of an experiment.
     task
         Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
 
@@ -125,13 +128,17 @@ def tidy(
         - ``exploratory``, what was decided after the outcomes were seen; no such column
           where nothing was.
 
+        Of individual effects a row per unit, contrast and task: ``unit, contrast, task,
+        ice``, ``parent`` where units share one, and every other coordinate of the
+        units, such as ``gc``, for a regression on them.
+
         A value is missing (NaN) where there is none: the statistic of an exact effect;
         the p of a posterior. ``frame.attrs`` has the attributes of the Dataset.
 
     Raises
     ------
     DataError
-        If there are no effects in it: outcomes and effects of single units have to be
+        If there are no effects in it: outcomes, and effects without units, have to be
         estimated first.
     EstimateError
         If there is no such task.
@@ -160,17 +167,34 @@ def tidy(
          term  estimate  statistic    df  p_value  conf_low
     0   GATA1      1.38       69.0  99.0    0.000      1.34
     1  mutant      0.01        0.5  99.0    0.618     -0.03
+
+    Individual effects go into a regression, and its coefficients into a verdict:
+
+    >>> import statsmodels.formula.api as smf
+    >>> import causalgia as cg
+    >>> gc = np.random.default_rng(0).uniform(0.3, 0.7, 60)
+    >>> y = np.c_[np.zeros(60), 2 * gc + np.random.default_rng(1).normal(0, 0.1, 60)]
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), y[:, :, None])},
+    ...     {"arm": ["control", "GATA1"], "task": ["K562"], "gc": ("unit", gc)},
+    ... )
+    >>> units = tidy(cg.contrast(outcomes, control="control"))
+    >>> units.columns.tolist()
+    ['unit', 'contrast', 'task', 'ice', 'gc']
+    >>> cg.decide(smf.ols("ice ~ gc", units).fit(), rope=0)["verdict"].item()
+    'increases'
     """
     if isinstance(
         decisions := getattr(x, "decisions", None), xr.Dataset
     ):  # of an answer
         x = decisions
-    x = as_pandas(x)
-    if isinstance(x, pd.DataFrame):
+    if is_of_others(x):
         x = as_estimates(x)
     if not isinstance(x, xr.Dataset) or {"chain", "draw"} <= set(x.dims):
         found = select_tasks(_summary(x), task, place="tidy: ")
         return _frame(found, of_draws=True)
+    if "ice" in x:
+        return _unit_frame(select_tasks(order_ice_dims(x), task, place="tidy: "))
     if "ace" not in x:
         first = (
             "cg.estimate(x)"
@@ -186,6 +210,19 @@ def tidy(
     if not has_positions(x):
         x = as_reportable(x)
     return _frame(select_tasks(x, task, place="tidy: "))
+
+
+def _unit_frame(effects: xr.Dataset) -> pd.DataFrame:
+    """Return individual effects as a table: a row for each unit, contrast and task."""
+    effects = with_selected_dims(effects, "effects")
+    ice = effects["ice"].copy(data=ice_without_rounding(effects))
+    known = {str(n) for n, c in effects.coords.items() if c.dims == ("unit",)}
+    labels = [str(dim) for dim in ice.dims]
+    whole = ice.to_dataframe().reset_index()
+    first = [*labels, "ice", *(n for n in ("parent", "block") if n in known)]
+    frame = whole[[*first, *sorted(known - {*first})]]
+    frame.attrs = {str(name): value for name, value in effects.attrs.items()}
+    return frame
 
 
 def _summary(posterior: Any) -> xr.Dataset:
@@ -289,7 +326,7 @@ Format = Literal["markdown", "latex", "html", "csv", "great_tables"]
 
 @overload
 def table(
-    x: xr.Dataset | experiments.Answer,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     format: Literal["markdown", "latex", "html", "csv"] = "markdown",
     rows: Rows = "summary",
@@ -299,7 +336,7 @@ def table(
 
 @overload
 def table(
-    x: xr.Dataset | experiments.Answer,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     format: Format,
     rows: Rows = "summary",
@@ -309,7 +346,7 @@ def table(
 
 @usual_errors
 def table(
-    x: xr.Dataset | experiments.Answer,
+    x: GivenTable | experiments.Answer | PosteriorGroups,
     *,
     format: Format = "markdown",
     rows: Rows = "summary",
@@ -324,8 +361,9 @@ def table(
     Parameters
     ----------
     x
-        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer`
-        of an experiment.
+        Estimates, decisions, a posterior, effects of another program as
+        `causalgia.from_effects` takes them, the fit of an MPRA, or the
+        `~causalgia.experiments.Answer` of an experiment.
     format
         ``"markdown"``, ``"html"`` and ``"latex"`` (``tabular`` with the rules of the
         package booktabs, in a ``table`` with a caption) are text; ``"csv"`` is that of
@@ -376,7 +414,9 @@ def table(
         )
     if rows not in get_args(Rows):
         raise DataError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
-    effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
+    effects: Any = readable(
+        x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
+    )
     if format == "csv":
         return ReportText(to_csv(tidy(effects, task=task), index=False))
     parts = table_parts(effects, rows=rows, task=task)

@@ -119,9 +119,6 @@ class PageParts:
         Outcomes or effects of single units, for their distributions.
     refutations
         Checks of the claim: ``value, threshold, status, reason (check)``.
-    diagnostics
-        Convergence of draws: R-hat and effective sample sizes, as `causalgia.infer`
-        keeps them.
     figures
         The figures of an experiment, already drawn: caption -> PNG.
     headings
@@ -142,7 +139,6 @@ class PageParts:
     about: Sequence[str] = ()
     outcomes: xr.Dataset | None = None
     refutations: xr.Dataset | None = None
-    diagnostics: xr.Dataset | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
     headings: Mapping[str, str] = field(default_factory=dict)
     saved: Mapping[str, bytes] = field(default_factory=dict)
@@ -216,7 +212,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     context: dict[str, Any] = {
         "version": causalgia.__version__,
         "title": _title(result, parts),
-        "convergence": _convergence(result, parts.diagnostics),
+        "convergence": _computed(result),
         "provenance": _provenance(result.attrs),
         "long_provenance": [
             (name, _cut(str(value), _VALUE_LETTERS))
@@ -235,11 +231,6 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     return context | _checks(
         parts.refutations if parts.refutations is not None or not of_checks else result,
         result,
-        [
-            line
-            for line in context["convergence"]
-            if line.startswith("Not converged") and has_effects
-        ],
         sentences_of_page,
     )
 
@@ -698,13 +689,12 @@ _NO_TABLE: dict[str, Any] = {
 def _checks(
     refutations: xr.Dataset | None,
     result: xr.Dataset,
-    doubts: list[str],
     sentences_of_page: Sequence[str],
 ) -> dict[str, Any]:
     """Return the checks as rows, the failed ones first, and what else speaks against
     the finding, without what the page has said.
     """
-    doubts = list(doubts)
+    doubts: list[str] = []
     if caution := str(about(result, None).caution or ""):
         line = f"Caution: {_cut(caution)}."
         doubts += [line] if line not in " ".join(sentences_of_page) else []
@@ -777,51 +767,14 @@ def _short(value: Any) -> str:
     return str(value)
 
 
-def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str]:
-    """Return how the numbers were computed, and whether draws have converged."""
-    attrs = result.attrs
-    if diagnostics is not None:
-        missing = {"rhat_max", "ess_bulk_min", "ess_tail_min", "divergences"} - set(
-            diagnostics.attrs
-        )
-        if missing:
-            raise DataError(
-                f"the diagnostics have no {', '.join(sorted(missing))}; give "
-                "posterior['diagnostics'] of cg.infer(..., engine='nuts')"
-            )
-        from causalgia.posterior.posterior_tree import convergence_failures
-
-        at = diagnostics.attrs
-        lines = [
-            f"Draws: largest R-hat {at['rhat_max']:.4g} (limit 1.01), smallest "
-            f"effective sample size {at['ess_bulk_min']:,.0f} in the bulk and "
-            f"{at['ess_tail_min']:,.0f} in the tails (limit 400), "
-            f"{at['divergences']:,} divergent transitions."
-        ]
-        failed = convergence_failures(diagnostics)
-        return (
-            [*lines, *(f"Not converged: {line}." for line in failed)]
-            if failed
-            else [*lines, "They have converged."]
-        )
-    if about(attrs, None).error == "posterior":
-        engine = about(attrs, None).engine
-        if engine == "exact":
-            return [
-                "The posterior was computed by quadrature with independent draws: "
-                "there is no chain to converge."
-            ]
-        return [
-            f"The posterior was sampled{f' by {engine}' if engine else ''}; its "
-            "diagnostics are not part of this result: keep the draws (--keep-draws, or "
-            "cg.infer) to show them."
-        ]
-    if "ace" in result:
-        return [
-            "Estimates have a closed form; nothing was sampled, so there is no chain "
-            "to converge."
-        ]
-    return []
+def _computed(result: xr.Dataset) -> list[str]:
+    """Return how the numbers were computed."""
+    if "ace" not in result:
+        return []
+    return [
+        "Estimates have a closed form; nothing was sampled, so there is no chain to "
+        "converge."
+    ]
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:

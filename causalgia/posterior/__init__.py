@@ -1,9 +1,8 @@
-"""Hierarchical Bayesian models of effects: shrinkage, posteriors and predictive checks.
+"""Hierarchical effect sizes: shrinkage, posteriors and predictive checks.
 
-`causalgia.infer` and `posterior_predictive` are for labeled data; their DataTree is what
-ArviZ reads from 1.0 on, and `as_arviz` gives it to an earlier one. Each law has a module
-with an exact engine on arrays: `normal`, `student_t`, `mixture`, `spike_and_slab`,
-`two_scales`.
+`causalgia.infer` draws from the posterior of labeled effects; its DataTree is what ArviZ
+reads from 1.0 on, and `as_arviz` gives it to an earlier one. `to_pymc` is its law as a
+PyMC model. On arrays: `two_scales`, and `normal` for one scale with a prior.
 """
 
 import lazy_loader as lazy

@@ -20,20 +20,18 @@ from causalgia.attributes import attributes
 from causalgia.checks import check_draws
 from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.error_covariance import Noise, as_usable_se
 from causalgia.posterior.exact import log_prior_tau
 from causalgia.posterior.labeled_data import (
     FamilyData,
     as_labeled_estimates,
     covariate_values,
     family_data,
-    group_rows,
     prior_unit_label,
     result_coordinates,
     sigma_label,
 )
-from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.posterior_tree import Tree, as_tree
+from causalgia.posterior.posterior_tree import CHAINS, Tree, as_tree
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, EstimateTable
 
@@ -68,7 +66,7 @@ def profile(
         ``np.arange(9, 12.1, 0.1)`` for the turn of the helix; None: no periodic part.
     prior
         ``mu_sd`` is of the height at the middle and of the rise over the whole range;
-        ``tau`` of the sd of the smooth part, and of the sd of the periodic
+        ``tau_scale`` of the sd of the smooth part, and of the sd of the periodic
         coefficients.
     n_draws
         In all, over four chains; rounded up to a multiple of four.
@@ -118,7 +116,8 @@ def profile(
     assert positions is not None  # `along` names a coordinate
     x = positions[:, 0]
     n, key = -(-int(n_draws) // CHAINS) * CHAINS, root_key(rng)
-    families = list(family_data(table, group_rows(table, None)[1], None, prior))
+    as_usable_se(table)
+    families = family_data(table, None, prior)
     found = [_fit_profile(family, x, periods) for family in families]
     generators = [
         np.random.Generator(np.random.Philox(derive(key, "profile", q.task)))
@@ -127,7 +126,7 @@ def profile(
     drawn = [
         p.sample(n, generator) for p, generator in zip(found, generators, strict=True)
     ]
-    coords = result_coordinates(table, None, ())
+    coords = result_coordinates(table, ())
     se = np.stack([np.sqrt(family.noise.marginal) for family in families], axis=-1)
     groups = {
         "posterior": _profile_draws_group(
@@ -139,7 +138,6 @@ def profile(
     }
     attrs = attributes(
         law="smooth profile",
-        engine="exact",
         along=along,
         prior=json.dumps(asdict(prior)),
         prior_unit=prior_unit_label(table, prior),

@@ -1,10 +1,10 @@
-"""Labeled data of the engines: families of estimates in, and the groups of the tree of
-a posterior out.
+"""Labeled data of the hierarchical model: exchangeable effects of each task in, and the
+groups of the tree of a posterior out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,26 +14,24 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis_values import Prior
-from causalgia.attributes import attributes
 from causalgia.checks import as_names, nearest
+from causalgia.choices import LEAST_TO_SHRINK
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.arm_columns import OF_OWN_ARMS
 from causalgia.estimation.crossover_estimates import placebo_contrasts
-from causalgia.posterior.error_covariance import Noise, noises_of
+from causalgia.posterior.error_covariance import Noise, as_usable_se, noises_of
 from causalgia.posterior.exact import rescale_prior
-from causalgia.posterior.mixture import LEAST_FOR_DEPENDENCE
 from causalgia.posterior.two_scales import median_se
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, Mask
 
 if TYPE_CHECKING:
-    from causalgia.posterior.engines import FamilyPosterior
+    from causalgia.posterior.family_posterior import FamilyPosterior
 
 _OF_RESULT = (
-    *("chain", "draw", "group", "covariate", "family"),
+    *("chain", "draw", "covariate"),
     *(
         "ace",
-        "ace_slab",
         "ace_model",
         "mu",
         "beta",
@@ -54,18 +52,19 @@ _OF_RESULT = (
     ),
     *("effect", "effect_model", "se", "se_model", "se_estimated", "prior_unit"),
 )
+_LEARNED = Prior(mu_sd=np.inf, standardized=False)
+"""Of one scale where none is given, in units of the median standard error."""
 _EFFECTS_EACH = 10  # effects for each coefficient of the center
 _LOADING_ROUNDING = 1e-8
 _DIMS_OF_VARIABLE = {
     "ace": ("contrast", "task"),
-    "ace_slab": ("contrast", "task"),
-    "mu": ("group", "task"),
-    "tau": ("group", "task"),
-    "tau_gamma": ("group", "task"),
-    "tau_narrow": ("group", "task"),
-    "tau_wide": ("group", "task"),
-    "share_narrow": ("group", "task"),
-    "beta": ("covariate", "group", "task"),
+    "mu": ("task",),
+    "tau": ("task",),
+    "tau_gamma": ("task",),
+    "tau_narrow": ("task",),
+    "tau_wide": ("task",),
+    "share_narrow": ("task",),
+    "beta": ("covariate", "task"),
     "ace_model": ("contrast", "task", "model"),
 }
 _OBSERVED_VARIABLES = (
@@ -83,7 +82,6 @@ _OBSERVED_VARIABLES = (
     *OF_OWN_ARMS,
 )
 _MOST_WITH_COVARIANCE = 512
-_CLEAR_GAIN = 3.0
 # of 95 % intervals: standard errors are normal scores of their p
 _HALF_WIDTHS = 1.959963984540054
 
@@ -94,8 +92,6 @@ class FamilyData:
 
     task: int
     """Place of the task among the tasks."""
-    group: int
-    """Place of the group among the groups; 0 without."""
     rows: Codes
     """Places of the effects among the contrasts, (K,)."""
     effect: Array
@@ -113,7 +109,9 @@ class FamilyData:
     prior: Prior
     """In the unit of the effects."""
     unit: float
-    """Unit of the user's prior, on the contrast scale."""
+    """Unit of the prior, on the contrast scale."""
+    law: str
+    """``"two_scales"`` or ``"normal"``."""
 
     @property
     def center(self) -> Array | None:
@@ -122,75 +120,86 @@ class FamilyData:
         return np.hstack(columns) if columns else None
 
 
+def usable_rows(table: xr.Dataset) -> Mask:
+    """Return which effects have an estimate and a standard error above 0, (contrast,
+    task).
+
+    Raises
+    ------
+    EstimateError
+        If none has.
+    """
+    if "se" not in table:
+        return np.asarray(as_usable_se(table) > 0)  # raises
+    effect, se = (
+        table[name].transpose("contrast", "task").to_numpy() for name in ("ace", "se")
+    )
+    usable: Mask = np.isfinite(effect) & np.isfinite(se) & (se > 0)
+    if not usable.any():
+        as_usable_se(table)
+    return usable
+
+
 def family_data(
-    estimates: xr.Dataset,
-    rows: list[Codes],
-    covariates: Array | None,
-    prior: Prior,
-    factors: Callable[[int], int | None] = lambda _: None,
-    *,
-    law: str = "",
-) -> Iterator[FamilyData]:
-    """Yield the data of each family: each task and each group.
+    estimates: xr.Dataset, covariates: Array | None, prior: Prior | None
+) -> list[FamilyData]:
+    """Return the exchangeable effects of each task that has any, and the law of them.
+
+    Two scales where a task has ten effects or more; one normal scale where it has
+    fewer, a prior is given, or a known covariance has more than one factor.
 
     Parameters
     ----------
     estimates
         With ``ace, se (contrast, task[, model])``.
-    rows
-        Rows of each group.
     covariates
         Shape ``(K, q)``, over all contrasts.
     prior
         As given by the user; scaled by the sd of the control arm where that is known
-        and the prior is standardized.
-    factors
-        Number of factor scores that the engine can integrate for a family of K effects,
-        as in `noises_of`.
-    law
-        Two scales have priors in units of the median standard error and use only the
-        prior of the spread of predictors.
+        and the prior is standardized. None: in units of the median standard error, one
+        scale is half-normal with scale 5 about a flat center.
 
     Raises
     ------
     EstimateError
-        If a standard error is missing, 0 or its square no float, a known covariance
-        singular, or the sd of the control arm 0.
+        If no effect has a standard error, one is no float squared, a known covariance
+        is singular, or the sd of the control arm 0.
     """
     table = average_over_predictors(estimates)
-    families = [table.isel(contrast=members) for members in rows]
-    noises = [
-        noises_of(part, factors=factors(len(members)))
-        for part, members in zip(families, rows, strict=True)
-    ]
-    for t in range(estimates.sizes["task"]):
-        for g, members in enumerate(rows):
-            part, noise = families[g], noises[g][t]
-            x = None if covariates is None else covariates[members]
-            if "model" not in estimates["ace"].dims:
-                by_predictor = None
-            else:
-                values: npt.NDArray[Any] = (
-                    estimates["ace"]
-                    .isel(contrast=members, task=t)
-                    .transpose("contrast", "model")
-                    .to_numpy()
+    usable, families = usable_rows(table), []
+    masks, which = np.unique(usable, axis=1, return_inverse=True)
+    for m in range(masks.shape[1]):
+        rows, tasks = np.flatnonzero(masks[:, m]), np.flatnonzero(which == m)
+        if not len(rows):
+            continue
+        part = table.isel(contrast=rows, task=tasks)
+        learned = prior is None and len(rows) >= LEAST_TO_SHRINK
+        noises = noises_of(part, factors=len(rows)) if learned else noises_of(part)
+        if learned and any(noise.whole is not None for noise in noises):
+            learned, noises = False, noises_of(part)
+        x = None if covariates is None else covariates[rows]
+        for j, (t, noise) in enumerate(zip(tasks.tolist(), noises, strict=True)):
+            by_predictor = None
+            if "model" in estimates["ace"].dims:
+                each = estimates["ace"].isel(contrast=rows, task=t)
+                by_predictor = each.transpose("contrast", "model").to_numpy()
+            given = _LEARNED if prior is None else prior
+            unit = median_se(noise) if prior is None else _prior_unit(part, j, prior)
+            families.append(
+                FamilyData(
+                    task=t,
+                    rows=rows,
+                    effect=part["ace"].transpose("contrast", "task").to_numpy()[:, j],
+                    by_predictor=by_predictor,
+                    noise=noise,
+                    covariates=x,
+                    patterns=shared_patterns(noise, x),
+                    prior=rescale_prior(given, 1 / unit),
+                    unit=unit,
+                    law="two_scales" if learned else "normal",
                 )
-                by_predictor = np.asarray(values, dtype=np.float64)
-            own = law == "two_scales" and by_predictor is None
-            unit = median_se(noise) if own else _prior_unit(part, t, prior)
-            yield FamilyData(
-                task=t,
-                group=g,
-                rows=members,
-                effect=part["ace"].to_numpy()[:, t],
-                by_predictor=by_predictor,
-                noise=noise,
-                covariates=x,
-                patterns=shared_patterns(noise, x),
-                prior=rescale_prior(prior, 1 / unit),
-                unit=unit,
             )
+    return sorted(families, key=lambda family: family.task)
 
 
 def sigma_label(noise: Noise) -> str:
@@ -217,9 +226,9 @@ def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
     return prior.standardized and "control_sd" in estimates
 
 
-def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
-    """Return the name of the unit of a law's prior."""
-    if law == "two_scales" and "model" not in estimates["ace"].dims:
+def prior_unit_label(estimates: xr.Dataset, prior: Prior | None) -> str:
+    """Return the name of the unit of a prior."""
+    if prior is None:
         return "median standard error"
     return (
         "sd of the control arm"
@@ -342,34 +351,6 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
     return estimates[name]
 
 
-def group_rows(
-    estimates: xr.Dataset, family: str | None
-) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
-    """Return the labels of the groups (None without) and the rows of each, in the order
-    of their labels.
-
-    Examples
-    --------
-    >>> estimates = xr.Dataset(
-    ...     coords={"contrast": ["x", "y", "z"], "motif": ("contrast", ["b", "a", "b"])}
-    ... )
-    >>> labels, rows = group_rows(estimates, "motif")
-    >>> labels.tolist(), [r.tolist() for r in rows]
-    (['a', 'b'], [[1], [0, 2]])
-    """
-    if family == "all":
-        raise EstimateError(
-            "family='all': the effects of each task have a law of their own",
-            argument="family",
-        )
-    if family is None:
-        return None, [np.arange(estimates.sizes["contrast"])]
-    values = contrast_coordinate(estimates, family, "family").to_numpy()
-    values = values.astype(str) if values.dtype == object else values
-    labels, codes = np.unique(values, return_inverse=True)
-    return labels, [np.flatnonzero(codes == g) for g in range(len(labels))]
-
-
 def covariate_values(
     estimates: xr.Dataset, covariates: str | Sequence[str] | None
 ) -> tuple[tuple[str, ...], Array | None]:
@@ -421,17 +402,16 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
 
 
 def result_coordinates(
-    estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]
+    estimates: xr.Dataset, covariates: tuple[str, ...]
 ) -> dict[str, Any]:
     """Return the coordinates of a result: those of the estimates on contrast, task and
-    model, groups, covariates.
+    model, and the covariates.
     """
     coords = {
         str(name): c
         for name, c in estimates.drop_vars(_OF_RESULT, errors="ignore").coords.items()
         if c.dims and set(c.dims) <= {"contrast", "task", "model"}
     }
-    coords |= {} if labels is None else {"group": labels}
     return coords | ({"covariate": list(covariates)} if covariates else {})
 
 
@@ -487,8 +467,8 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
 
 
 class MergedDraws:
-    """Draws of all families in one array for each variable, filled family by family; a
-    single family's are not copied.
+    """Draws of all tasks in one array for each variable, filled task by task; NaN where
+    an effect was left out.
 
     Parameters
     ----------
@@ -500,56 +480,34 @@ class MergedDraws:
 
     def __init__(self, families: list[FamilyData], coords: dict[str, Any]) -> None:
         self._families, self._coords = families, coords
-        self._alone = len(families) == 1 and "group" not in coords
         self._arrays: dict[str, Array] = {}
 
     def take(self, i: int, found: FamilyPosterior) -> FamilyPosterior:
         """Take the draws of family i, and return its posterior without them."""
-        if self._alone:
-            self._arrays = {
-                name: np.expand_dims(draws, 2 + self._dims(name).index("task"))
-                for name, draws in found.draws.items()
-            }
-            return replace(found, draws={})
-        if not self._arrays:
-            self._arrays = {
-                name: self._room(name, *draws.shape[:2])
-                for name, draws in found.draws.items()
-            }
         family = self._families[i]
-        at: dict[str, Any] = {
-            "contrast": family.rows,
-            "task": family.task,
-            "group": family.group,
-        }
-        for name, array in self._arrays.items():
-            array[:, :, *(at.get(dim, slice(None)) for dim in self._dims(name))] = (
-                found.draws[name]
-            )
+        at: dict[str, Any] = {"contrast": family.rows, "task": family.task}
+        for name, draws in found.draws.items():
+            dims = _DIMS_OF_VARIABLE[name]
+            if name not in self._arrays:
+                self._arrays[name] = self._room(dims, *draws.shape[:2])
+            where = (at.get(dim, slice(None)) for dim in dims)
+            self._arrays[name][:, :, *where] = draws
         return replace(found, draws={})
 
     def variables(self) -> dict[str, tuple[tuple[str, ...], Array]]:
         """Return dims and draws of each variable: chain and draw first."""
         return {
-            name: (("chain", "draw", *self._dims(name)), array)
+            name: (("chain", "draw", *_DIMS_OF_VARIABLE[name]), array)
             for name, array in self._arrays.items()
         }
 
-    def _room(self, name: str, n_chains: int, n_draws: int) -> Array:
-        """Return room for the draws of a variable in all families: in memory, those of
-        an effect lie side by side.
+    def _room(self, dims: tuple[str, ...], n_chains: int, n_draws: int) -> Array:
+        """Return room for the draws of a variable in all tasks: in memory, those of an
+        effect lie side by side.
         """
-        places = np.empty(
-            (*(len(self._coords[dim]) for dim in self._dims(name)), n_chains, n_draws)
-        )
+        sizes = (len(self._coords[dim]) for dim in dims)
+        places = np.full((*sizes, n_chains, n_draws), np.nan)
         return np.moveaxis(places, (-2, -1), (0, 1))
-
-    def _dims(self, name: str) -> tuple[str, ...]:
-        return tuple(
-            d
-            for d in _DIMS_OF_VARIABLE[name]
-            if d != "group" or "group" in self._coords
-        )
 
 
 def posterior_groups(
@@ -558,11 +516,9 @@ def posterior_groups(
     posteriors: list[FamilyPosterior],
     draws: MergedDraws,
     coords: dict[str, Any],
-    *,
-    with_log_likelihood: bool = False,
 ) -> dict[str, xr.Dataset]:
     """Return the groups of the tree: posterior, moments, observed_data, constant_data,
-    and from NUTS sample_stats.
+    log_likelihood.
 
     Parameters
     ----------
@@ -574,8 +530,6 @@ def posterior_groups(
         The draws of all families.
     coords
         Coordinates of the result, from `result_coordinates`.
-    with_log_likelihood
-        Add that group: each posterior must have one.
     """
     observed = {
         "effect": average_over_predictors(table)["ace"].transpose("contrast", "task")
@@ -591,22 +545,22 @@ def posterior_groups(
         "observed_data": on_contrasts(observed, coords),
         "constant_data": constant_group(table, families, coords),
     }
-    if with_log_likelihood:
-        # `effect (chain, draw, contrast, task)`, under the name of what was observed
-        out = np.empty(
-            (n_chains, n_draws, len(coords["contrast"]), len(coords["task"]))
+    if any(found.log_likelihood is None for found in posteriors):
+        return groups
+    # `effect (chain, draw, contrast, task)`, under the name of what was observed
+    out = np.full(
+        (n_chains, n_draws, len(coords["contrast"]), len(coords["task"])), np.nan
+    )
+    for family, found in zip(families, posteriors, strict=True):
+        assert found.log_likelihood is not None  # for mypy
+        out[:, :, family.rows, family.task] = found.log_likelihood().reshape(
+            n_chains, n_draws, -1
         )
-        for family, found in zip(families, posteriors, strict=True):
-            assert found.log_likelihood is not None  # for mypy: `infer` has checked
-            out[:, :, family.rows, family.task] = found.log_likelihood().reshape(
-                n_chains, n_draws, -1
-            )
-        names = coords_on(coords, {"contrast", "task"}) | numbered
-        groups["log_likelihood"] = xr.Dataset(
-            {"effect": (("chain", "draw", "contrast", "task"), out)}, names
-        )
-    stats = [(q, a.stats) for q, a in zip(families, posteriors, strict=True) if a.stats]
-    return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
+    names = coords_on(coords, {"contrast", "task"}) | numbered
+    likelihood = xr.Dataset(
+        {"effect": (("chain", "draw", "contrast", "task"), out)}, names
+    )
+    return groups | {"log_likelihood": likelihood}
 
 
 def _moments_group(
@@ -628,36 +582,13 @@ def _moments_group(
         )
         for side, sign in (("lower", -1), ("upper", 1))
     }
-    out = xr.Dataset(columns, coords_on(coords, {"contrast", "task"}))
-    # attrs on whether effects grow with their se: the gain, in nats, of exchangeable
-    # effect / se instead
-    gains = [
-        (coords["task"].to_numpy()[q.task], a.dependence_gain)
-        for q, a in zip(families, posteriors, strict=True)
-        if a.dependence_gain is not None
-    ]
-    if not gains:
-        out.attrs = attributes(
-            effect_se_dependence=f"not tested: fewer than {LEAST_FOR_DEPENDENCE} effects"
-        )
-    else:
-        names = ", ".join(str(task) for task, gain in gains if gain > _CLEAR_GAIN)
-        dependence = (
-            f"effects grow with their standard errors (task {names})"
-            if names
-            else "none seen"
-        )
-        out.attrs = attributes(
-            effect_se_dependence=dependence,
-            effect_se_gain=float(max(gain for _, gain in gains)),
-        )
-    return out
+    return xr.Dataset(columns, coords_on(coords, {"contrast", "task"}))
 
 
 def _by_contrast_and_task(
     parts: list[tuple[FamilyData, Any]], coords: dict[str, Any]
 ) -> tuple[tuple[str, str], Array]:
-    out = np.empty((len(coords["contrast"]), len(coords["task"])))
+    out = np.full((len(coords["contrast"]), len(coords["task"])), np.nan)
     for family, values in parts:
         out[family.rows, family.task] = values
     return ("contrast", "task"), out
@@ -737,31 +668,3 @@ def coords_on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
         for n, c in coords.items()
         if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims
     }
-
-
-def _sample_stats(
-    parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict[str, Any]
-) -> xr.Dataset:
-    """Return sampler statistics: (chain, draw) of one family, as ArviZ plots it; of
-    several with the dim family.
-    """
-    if len(parts) == 1:
-        out = xr.Dataset(
-            {name: (("chain", "draw"), values) for name, values in parts[0][1].items()}
-        )
-    else:
-        stacked = {
-            n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]
-        }
-        out = xr.Dataset(
-            {name: (("chain", "draw", "family"), v) for name, v in stacked.items()}
-        )
-        tasks, groups = coords["task"].to_numpy(), coords.get("group")
-        names = [
-            str(tasks[q.task]) + ("" if groups is None else f", {groups[q.group]!s}")
-            for q, _ in parts
-        ]
-        out = out.assign_coords(family=names)
-    return out.assign_coords(
-        chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"])
-    )

@@ -4,121 +4,59 @@ estimated from the effects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from causalgia.analysis_values import Prior
-from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.row_blocks import BLOCK
+from causalgia.errors import EstimateError
 from causalgia.posterior.error_covariance import (
     Noise,
     check_effects,
     noise_unit,
     rescale_noise,
 )
-from causalgia.posterior.exact import (
-    Design,
-    Draws,
-    Exact,
-    LinearPart,
-    Nodes,
-    SharedMode,
-    fixed_effects_design,
-    linear_part,
-    rescale_prior,
-    row_nodes,
-    shared_mode,
-)
-from causalgia.posterior.pointwise_likelihood import (
-    draw_weights,
-    independent_log_density,
-)
 from causalgia.posterior.scale_mixture import (
     Components,
-    EffectSummary,
     Node,
-    draw_effects,
     draw_mixtures,
     effect_summary,
     log_component_densities,
     posterior_normals,
-    probability_below,
-    whole_window,
 )
 from causalgia.types import Array
 
-LEAST_FOR_DEPENDENCE = 20
-"""Effects from which on it is tested whether they grow with their standard errors."""
-_EM_ROUNDS = 1_000
-_GAIN = 1e-9
-
 
 @dataclass(frozen=True, eq=False)
-class _Fit:
-    components: Components
-    weights: MixtureWeights
-    mode: SharedMode
+class Mixture:
+    """The posterior of effects with independent errors under an adaptive mixture of
+    normals about 0.
+    """
+
+    mean: Array
+    """Posterior mean of each effect, (K,)."""
+    sd: Array
+    """Posterior sd, (K,)."""
+    lfsr: Array
+    """``P(0) + min(P(< 0), P(> 0))``, (K,)."""
+    lfdr: Array
+    """P(0), (K,)."""
+    draw: Callable[[int, np.random.Generator], Array]
+    """Independent draws of the effects, (n, K)."""
 
 
-def mixture(
-    effect: Array,
-    noise: Noise,
-    prior: Prior,
-    *,
-    mode: Literal["zero", "estimate"] = "zero",
-    covariates: Array | None = None,
-    scales: Array | None = None,
-    prior_count: Array | None = None,
-) -> Exact:
-    """Return the posterior of effects under an adaptive mixture of normals with a
-    spike: ash.
+def mixture(effect: Array, variance: Array) -> Mixture:
+    """Return the posterior of effects under an adaptive mixture of normals with a spike
+    at 0: ash.
 
-    ``delta_k ~ center_k + sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The
-    scales are a grid, and the weights are set at their penalized maximum (a convex
-    problem, solved to its optimum). Given them the posterior is closed form and draws
-    are independent. The center is 0, "no effect" (``mode="zero"``), or ``mu``
-    (``mode="estimate"``), plus ``x' beta``; center and factor scores of the noise are
-    found together with the weights, by turns, at the joint maximum, and are then normal
-    about it (Laplace). The uncertainty of the weights is not included: with few effects
-    use `spike_and_slab`.
+    ``delta_k ~ sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The scales are a
+    grid, and the weights are set at their penalized maximum (a convex problem, solved
+    to its optimum), whose uncertainty is not included.
 
     Parameters
     ----------
-    effect
-        Estimates of K effects, (K,).
-    noise
-        Their covariance Sigma: independent, or low rank + diagonal.
-    prior
-        Prior of mu and, through it, of beta, in the unit of the effects; its tau is not
-        used.
-    mode
-        Location of the spike.
-    covariates
-        Of each effect, (K, q): centered, so that the spike is at the center of an
-        effect with mean covariates.
-    scales
-        Prior sd of the components, (J,), ascending, 0 the spike, in the unit of the
-        effects; None: `scale_grid`.
-    prior_count
-        ``a_j >= 1`` of the penalty ``sum_j (a_j - 1) log w_j``, (J,); None: 10 for the
-        spike and 1 elsewhere.
-
-    Returns
-    -------
-    Exact
-        ``nodes`` is the one fitted mixture, its tau the sd of an effect about its
-        center; ``log_evidence`` is the log likelihood at the weights, with center and
-        scores integrated.
-
-    Raises
-    ------
-    EstimateError
-        If the noise is a whole covariance, an effect or variance is not usable, or
-        scales or counts do not fit.
+    effect, variance
+        Estimates of K effects and their error variances, (K,) each.
 
     References
     ----------
@@ -127,80 +65,33 @@ def mixture(
     Examples
     --------
     >>> effect = np.array([0.1, -0.2, 0.1, 0.0, 3.0, -0.1])
-    >>> answer = mixture(effect, Noise(np.full(6, 0.04)), Prior())
+    >>> answer = mixture(effect, np.full(6, 0.04))
     >>> answer.mean.round(2), answer.lfsr.round(2)
     (array([ 0.  , -0.  ,  0.  ,  0.  ,  2.99, -0.  ]), array([1.  , 0.99, 1.  , 1.  , 0.  , 1.  ]))
     """
+    noise = Noise(variance)
     check_effects(effect, noise)
     unit = noise_unit(noise)
-    here = rescale_noise(noise, unit)
-    shared = linear_part(
-        _center_design(len(effect), mode, covariates, rescale_prior(prior, unit)), here
+    scaled, here = effect / unit, rescale_noise(noise, unit).variances
+    sd = scale_grid(scaled, np.sqrt(here))
+    terms = log_component_densities(scaled, here, _unweighted(sd**2))
+    weight = mixture_weights(terms, null_biased_counts(sd)).weight
+    used = weight > 0
+    law = Node(
+        1.0, scaled, np.zeros_like(scaled), Components(sd[used] ** 2, weight[used])
     )
-    if scales is None:
-        sd = scale_grid(effect / unit, np.sqrt(here.marginal))
-    elif (
-        scales.ndim == 1
-        and np.isfinite(scales).all()
-        and (scales >= 0).all()
-        and (np.diff(scales) > 0).all()
-    ):
-        sd = scales / unit
-    else:
-        raise EstimateError(f"scales {scales.tolist()} do not ascend from 0 or above")
-    counts = null_biased_counts(sd) if prior_count is None else prior_count
-    if counts.shape != sd.shape:
-        raise EstimateError(
-            f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count "
-            "for each scale"
-        )
-    fit = _fit_mixture(effect / unit, here.variances, sd**2, counts, shared)
-    pointwise = _Pointwise(
-        effect / unit, here.variances, shared, fit, sd**2, counts, unit
+    found = effect_summary(law, here)
+
+    def draw(n: int, generator: np.random.Generator) -> Array:
+        return unit * draw_mixtures(n, *posterior_normals(law, here), generator)
+
+    return Mixture(
+        unit * found.mean,
+        unit * np.sqrt(found.square),
+        np.asarray(found.zero + np.minimum(found.below, found.above)),
+        found.zero,
+        draw,
     )
-    return _mixture_posterior(
-        effect / unit,
-        here,
-        fit,
-        shared,
-        unit,
-        n_mu=int(mode == "estimate"),
-        pointwise=pointwise,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Pointwise:
-    """Log densities of estimates with drawn weights, center and scores: the fitted ones
-    depend on each estimate.
-    """
-
-    effect: Array
-    noise: Array
-    shared: LinearPart
-    fit: _Fit
-    variance: Array
-    counts: Array
-    unit: float
-
-    def log_likelihood(self, n: int) -> Array:
-        # separate, so that draws of the effects do not depend on it
-        generator = np.random.default_rng(0)
-        start = self.fit.weights.weight, self.fit.mode.value
-        law = self.shared.columns, self.shared.precision, self.variance, self.counts
-        weight, coefficients = draw_weights(
-            self.effect, self.noise, *law, start, n, generator
-        )
-        variance = np.broadcast_to(self.variance, weight.shape)
-        return independent_log_density(
-            self.effect,
-            self.noise,
-            self.shared,
-            coefficients,
-            variance,
-            weight,
-            self.unit,
-        )
 
 
 def null_biased_counts(scales: Array) -> Array:
@@ -265,219 +156,6 @@ def _penalized_likelihood(effect: Array, se: Array) -> float:
 def _unweighted(variance: Array) -> Components:
     """Return components whose densities are still to be weighted."""
     return Components(variance, np.ones(len(variance)))
-
-
-def _center_design(
-    n: int, mode: str, covariates: Array | None, prior: Prior
-) -> Design | None:
-    if mode not in ("zero", "estimate"):
-        raise EstimateError(f"mode={quoted(mode)} is neither 'zero' nor 'estimate'")
-    whole = fixed_effects_design(n, covariates, prior)
-    if mode == "estimate":
-        return whole
-    return Design(whole.columns[:, 1:], whole.sd[1:]) if len(whole.sd) > 1 else None
-
-
-def _fit_mixture(
-    effect: Array, noise: Array, variance: Array, counts: Array, shared: LinearPart
-) -> _Fit:
-    """Return the better of two maxima, started from coefficients that explain much and
-    little of the effects.
-    """
-    spread = max(float((effect**2 - noise).mean()), 0.0)
-    starts = (0.0, spread) if shared.columns.shape[1] else (0.0,)
-    fits = [
-        _alternate_maxima(
-            effect,
-            noise,
-            variance,
-            counts,
-            shared,
-            _starting_coefficients(effect, noise, v, shared),
-        )
-        for v in starts
-    ]
-    return max(
-        fits,
-        key=lambda fit: (
-            fit.weights.penalized - _coefficient_penalty(fit.mode.value, shared)
-        ),
-    )
-
-
-def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:
-    return float(0.5 * (shared.precision * coefficients**2).sum())
-
-
-def _starting_coefficients(
-    effect: Array, noise: Array, variance: float, shared: LinearPart
-) -> Array:
-    return shared_mode(
-        effect,
-        noise,
-        _unweighted(np.array([variance])),
-        shared,
-        np.zeros(shared.columns.shape[1]),
-    ).value
-
-
-def _alternate_maxima(
-    effect: Array,
-    noise: Array,
-    variance: Array,
-    counts: Array,
-    shared: LinearPart,
-    coefficients: Array,
-) -> _Fit:
-    """Maximize the joint density over weights and coefficients in turn until it
-    converges.
-    """
-    reached = -np.inf
-    for _ in range(_EM_ROUNDS):
-        residual = effect - shared.columns @ coefficients
-        weights = mixture_weights(
-            log_component_densities(residual, noise, _unweighted(variance)), counts
-        )
-        used = weights.weight > 0
-        components = Components(variance[used], weights.weight[used])
-        mode = shared_mode(effect, noise, components, shared, coefficients)
-        height = weights.penalized - _coefficient_penalty(coefficients, shared)
-        if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
-            if not mode.peaked:
-                raise EstimateError(
-                    "the effects do not settle the center or a factor score: its "
-                    "posterior is not peaked"
-                )
-            return _Fit(components, weights, mode)
-        reached, coefficients = height, mode.value
-    raise EstimateError(
-        f"weights and center did not converge in {_EM_ROUNDS:,} iterations"
-    )
-
-
-def _mixture_posterior(
-    effect: Array,
-    noise: Noise,
-    fit: _Fit,
-    shared: LinearPart,
-    unit: float,
-    *,
-    n_mu: int,
-    pointwise: _Pointwise,
-) -> Exact:
-    nodes = row_nodes(
-        1.0, effect, fit.components, shared, fit.mode.value, fit.mode.root
-    )
-    tails = average_summaries(nodes, noise.variances, noise.marginal)
-    tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
-
-    value, sd = fit.mode.value, np.sqrt((fit.mode.root**2).sum(axis=1))
-    center, center_sd = (
-        unit * _prepend_fixed_mu(x[None, : shared.n_center], n_mu) for x in (value, sd)
-    )
-    nodes_of_fit = Nodes(np.ones(1), np.array([tau]), center, center_sd)
-
-    def below(x: Array) -> Array:
-        return average_below(x / unit, nodes, noise.variances)
-
-    def sample(n: int, generator: np.random.Generator) -> Draws:
-        coefficients = fit.mode.at(generator.standard_normal((n, len(fit.mode.value))))
-        ace = _draw_mixture_effects(
-            n, effect, noise.variances, fit, shared, coefficients, generator
-        )
-        ace *= unit
-        slab = unit * _draw_slab_effects(
-            n, effect, noise.variances, fit, shared, coefficients, generator
-        )
-        named = unit * _prepend_fixed_mu(coefficients[:, : shared.n_center], n_mu)
-        known = partial(pointwise.log_likelihood, n)
-        return Draws(
-            ace,
-            named[:, 0],
-            np.full(n, tau),
-            named[:, 1:],
-            slab=slab,
-            log_likelihood=known,
-        )
-
-    return Exact(
-        mean=unit * tails.mean,
-        sd=unit * np.sqrt(tails.square),
-        lfsr=lfsr_of(tails),
-        lfdr=tails.zero,
-        shrinkage=tails.shrinkage,
-        nodes=nodes_of_fit,
-        log_evidence=fit.mode.log_integral - len(effect) * float(np.log(unit)),
-        below=below,
-        sample=sample,
-    )
-
-
-def _draw_mixture_effects(
-    n: int,
-    effect: Array,
-    noise: Array,
-    fit: _Fit,
-    shared: LinearPart,
-    coefficients: Array,
-    generator: np.random.Generator,
-) -> Array:
-    if not coefficients.shape[1]:
-        alone = Node(1.0, effect, np.zeros_like(effect), fit.components)
-        return draw_mixtures(n, *posterior_normals(alone, noise), generator)
-    out = np.empty((n, len(effect)))
-    rows, window = (
-        max(1, BLOCK // len(effect)),
-        whole_window(len(effect), fit.components),
-    )
-    for start in range(0, n, rows):
-        part = slice(start, start + rows)
-        center, linear = shared.split(coefficients[part])
-        out[part] = draw_effects(
-            effect - linear,
-            center,
-            noise,
-            np.ones(len(center)),
-            fit.components,
-            window,
-            generator,
-        )
-    return out
-
-
-def _draw_slab_effects(
-    n: int,
-    effect: Array,
-    noise: Array,
-    fit: _Fit,
-    shared: LinearPart,
-    coefficients: Array,
-    generator: np.random.Generator,
-) -> Array:
-    """Draw effects given that they are not 0; if all weight is on the atom, they are
-    not shrunken.
-    """
-    wide = fit.components.variance > 0
-    if not wide.any():
-        return np.asarray(
-            effect + np.sqrt(noise) * generator.standard_normal((n, len(effect)))
-        )
-    weight = fit.components.weight[wide]
-    slab = replace(
-        fit, components=Components(fit.components.variance[wide], weight / weight.sum())
-    )
-    return _draw_mixture_effects(
-        n, effect, noise, slab, shared, coefficients, generator
-    )
-
-
-def _prepend_fixed_mu(coefficients: Array, n_mu: int) -> Array:
-    """Prepend the 0 of a fixed center to the other coefficients."""
-    return (
-        coefficients
-        if n_mu
-        else np.hstack([np.zeros((len(coefficients), 1)), coefficients])
-    )
 
 
 _GAP, _FEASIBLE = 1e-14, 1e-12  # per observation: tolerances of the log likelihood
@@ -687,43 +365,3 @@ def _backtrack(
 def _step_to_boundary(value: Array, step: Array) -> float:
     falling = step < 0
     return float((value[falling] / -step[falling]).min()) if falling.any() else np.inf
-
-
-def average_summaries(
-    nodes: Iterable[Node], noise: Array, marginal: Array | None = None
-) -> EffectSummary:
-    """Return the posterior of the effects, averaged over nodes; noise and marginal
-    variances as in `effect_summary`.
-    """
-    return pool_summaries(
-        (node.weight, effect_summary(node, noise, marginal)) for node in nodes
-    )
-
-
-def pool_summaries(parts: Iterable[tuple[float, EffectSummary]]) -> EffectSummary:
-    """Return the average of weighted posteriors.
-
-    A running mean and sum of squares about it include the variance between their means
-    exactly.
-    """
-    total, mean, square, sums = 0.0, np.zeros(()), np.zeros(()), np.zeros(())
-    for weight, tails in parts:
-        total += weight
-        move = tails.mean - mean
-        mean = mean + weight / total * move
-        square = square + weight * (tails.square + move * (tails.mean - mean))
-        sums = sums + weight * np.array(
-            [tails.below, tails.above, tails.zero, tails.shrinkage]
-        )
-    return EffectSummary(mean, square / total, *(sums / total))
-
-
-def average_below(x: Array, nodes: Iterable[Node], noise: Array) -> Array:
-    """Return P(effect_k <= x_k), (K,), averaged over nodes whose weights sum to 1."""
-    terms = (node.weight * probability_below(x, node, noise) for node in nodes)
-    return np.asarray(sum(terms))
-
-
-def lfsr_of(tails: EffectSummary) -> Array:
-    """Return the local false sign rate, P(= 0) + min(P(< 0), P(> 0)), (K,)."""
-    return np.asarray(tails.zero + np.minimum(tails.below, tails.above))

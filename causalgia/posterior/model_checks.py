@@ -11,7 +11,6 @@ from scipy import special
 
 from causalgia.analysis_values import Prior
 from causalgia.choices import LEAST_FOR_A_LAW
-from causalgia.errors import EstimateError
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import effect_se_dependence
@@ -21,42 +20,15 @@ from causalgia.types import Array, PosteriorGroups
 
 _RARE = 0.01
 _NODES = 400
-_DF = {"half_t": 3.0, "half_cauchy": 1.0}
 _GAIN_OF_DEPENDENCE = 2.0  # nats from which effects grow with their standard errors
 _BY_CHANCE = 0.001
 _UNCERTAIN = 0.2
-
-
-def tau_quantile(prior: Prior, probability: Array) -> Array:
-    """Return quantiles of the prior of tau, in its own unit.
-
-    Raises
-    ------
-    EstimateError
-        If the prior is flat and has none.
-
-    Examples
-    --------
-    >>> tau_quantile(Prior(tau="uniform", tau_scale=2), np.array([0.5]))
-    array([1.])
-    """
-    if np.isinf(prior.tau_scale):
-        raise EstimateError("a flat prior of tau cannot be drawn from")
-    if prior.tau == "uniform":
-        return prior.tau_scale * probability
-    from scipy import stats
-
-    law = stats.norm if prior.tau == "half_normal" else stats.t(_DF[prior.tau])
-    return np.asarray(prior.tau_scale * law.ppf((1 + probability) / 2))
 
 
 def prior_conflict(
     effect: Array,
     noise: Noise,
     prior: Prior,
-    nu: float | None = None,
-    *,
-    about_zero: bool = False,
 ) -> str:
     """Return a sentence on prior-data conflict: mean or spread of the effects in a tail
     below 1 %; else "".
@@ -64,8 +36,8 @@ def prior_conflict(
     Given tau, the mean of K effects is normal about 0 with variance
     ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the sum of squares about it is
     nearly a multiple of chi-square (two moments matched); their tails are averaged over
-    the prior of tau. A small spread is no conflict, since tau may be 0; nor is any
-    value under a flat part of the prior.
+    the prior of tau. A small spread is no conflict, since tau may be 0; nor is any mean
+    under a flat prior of mu.
 
     Parameters
     ----------
@@ -75,11 +47,6 @@ def prior_conflict(
         Their covariance about the effects.
     prior
         In the unit of the effects.
-    nu
-        Degrees of freedom of the effects about their center; None: normal.
-    about_zero
-        Whether the prior has no mu, as a spike and slab: the spread is then about 0,
-        and compared with that of the slab, the widest of the prior.
 
     References
     ----------
@@ -92,22 +59,11 @@ def prior_conflict(
     >>> prior_conflict(np.array([1e4, 1e4]), Noise(np.ones(2)), Prior())
     'the mean of the effects, 1e+04, lies where the prior gives less than 1 % (Prior(mu_sd=10): ...
     """
-    if np.isinf(prior.tau_scale):
-        return ""
     n = len(effect)
-    tau = tau_quantile(prior, (np.arange(_NODES) + 0.5) / _NODES)
-    variance = tau**2 * (1.0 if nu is None else nu / (nu - 2))
+    places = (np.arange(_NODES) + 0.5) / _NODES
+    tau = prior.tau_scale * special.ndtri((1 + places) / 2)
+    variance = tau**2
     conflicts = []
-    if about_zero:
-        root, tail = (
-            float(np.sqrt((effect**2).mean())),
-            _zero_tail(effect, noise, variance),
-        )
-        return (
-            _spread_sentence(f"effects about 0, {root:.3g}", prior, root)
-            if tail < _RARE
-            else ""
-        )
     mean, spread = float(effect.mean()), float(effect.std(ddof=1)) if n > 1 else 0.0
     if np.isfinite(prior.mu_sd):
         sd = np.sqrt(prior.mu_sd**2 + variance / n + _mean_variance(noise))
@@ -157,20 +113,6 @@ def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
     df = 2 * expected**2 / inner
     observed = float(((effect - effect.mean()) ** 2).sum())
     return float(special.chdtrc(df, observed * df / expected).mean())
-
-
-def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
-    """Return P(sum of squares > observed), averaged over the nodes of tau."""
-    n, total = len(effect), noise.marginal
-    expected = n * variance + total.sum()
-    squares = (
-        n * variance**2
-        + 2 * variance * total.sum()
-        + (total**2).sum()
-        + _off_diagonal_squares(noise)
-    )
-    df = expected**2 / squares
-    return float(special.chdtrc(df, float((effect**2).sum()) * df / expected).mean())
 
 
 def _off_diagonal_squares(noise: Noise) -> float:

@@ -20,14 +20,11 @@ from causalgia.posterior.error_covariance import (
     rescale_noise,
 )
 from causalgia.posterior.exact import (
-    TAIL,
     Design,
     Draws,
     Exact,
     Nodes,
-    check_proper,
     fixed_effects_design,
-    has_flat_tau,
     log_prior_tau,
     rescale_prior,
 )
@@ -368,6 +365,7 @@ def cache_blocks(n: int, width: int) -> list[slice]:
 
 
 _NATS_OF_EDGE = 36.0
+_NORMAL_TAIL = 40  # power of tau that stands for the tail of its prior
 
 
 def normal(
@@ -402,8 +400,7 @@ def normal(
     Raises
     ------
     EstimateError
-        If the posterior is improper (a flat tau with too few effects), an effect is not
-        finite, or shapes differ.
+        If an effect is not finite, or shapes differ.
 
     References
     ----------
@@ -414,9 +411,8 @@ def normal(
     --------
     >>> schools = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
     >>> noise = Noise(np.array([15.0, 10, 16, 11, 9, 11, 10, 18]) ** 2)
-    >>> flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
-    >>> normal(schools, noise, flat).mean.round(2)
-    array([11.4 ,  7.89,  6.13,  7.64,  5.13,  6.14, 10.67,  8.46])
+    >>> normal(schools, noise, Prior(mu_sd=np.inf, tau_scale=10)).mean.round(2)
+    array([10.18,  7.85,  6.69,  7.67,  5.8 ,  6.6 ,  9.87,  8.21])
     """
     unit, model, tau, n_flat = _scaled_problem(effect, noise, prior, covariates)
     data = (effect, noise, covariates)
@@ -453,7 +449,6 @@ def normal(
         mean=unit * mean,
         sd=unit * sd,
         lfsr=lfsr,
-        lfdr=np.zeros(len(model.effect)),
         shrinkage=shrinkage,
         nodes=Nodes(
             tau.weight, unit * tau.value, unit * fit.mean, unit * coefficient_sd
@@ -474,7 +469,6 @@ def _scaled_problem(
     unit = noise_unit(noise)
     here = rescale_prior(prior, unit)
     center = fixed_effects_design(len(effect), covariates, here)
-    check_proper(len(effect), center, prior)
     scaled = rescale_noise(noise, unit)
     form = Rotated if scaled.loadings is None else Spiked
     model = form.of(effect / unit, scaled, center)
@@ -483,7 +477,7 @@ def _scaled_problem(
         unit,
         model,
         tau,
-        int(np.isinf(prior.mu_sd)) * len(center.sd) + has_flat_tau(prior),
+        int(np.isinf(prior.mu_sd)) * len(center.sd),
     )
 
 
@@ -572,22 +566,10 @@ def _tau_upper_bound(far: float, n: int, center: Design, prior: Prior) -> float:
     While tau is small compared with mu_sd, mu is effectively flat and reduces the power
     by one; with too few effects for that, the fall begins beyond mu_sd.
     """
-    p, fall = len(center.sd), n + TAIL[prior.tau] - 1
-    known = (
-        prior.tau_scale
-        if np.isfinite(prior.tau_scale) and prior.tau != "uniform"
-        else 0.0
-    )
-    edge = max(far, known)
+    p, fall = len(center.sd), n + _NORMAL_TAIL - 1
+    edge = max(far, prior.tau_scale)
     if np.isinf(prior.mu_sd) or fall - p >= 1:
         fall -= p
     else:
         edge = max(edge, float(center.sd.max()))
-    if prior.tau == "uniform" and fall < 1:
-        return prior.tau_scale
-    return float(
-        min(
-            edge * np.exp(2 + _NATS_OF_EDGE / fall),
-            prior.tau_scale if prior.tau == "uniform" else np.inf,
-        )
-    )
+    return float(edge * np.exp(2 + _NATS_OF_EDGE / fall))

@@ -9,40 +9,14 @@ distribution. Everything is closed form given (w, v).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
 from causalgia.compiled import njit
 from causalgia.numerics.row_blocks import CACHE_BLOCK
 from causalgia.types import Array
-
-__all__ = [
-    "LOG2E",
-    "Components",
-    "EffectSummary",
-    "Node",
-    "ResidualRows",
-    "Window",
-    "draw_effects",
-    "draw_mixtures",
-    "effect_summary",
-    "erfc",
-    "exp2",
-    "inverse_root",
-    "log2",
-    "log_component_densities",
-    "posterior_normals",
-    "probability_below",
-    "residual_rows",
-    "whole_window",
-    "window_of",
-]
-
 
 LOG2E = 1.4426950408889634
 _LN2 = 0.6931471805599453
@@ -139,26 +113,8 @@ class Components:
 
 
 @dataclass(frozen=True, eq=False)
-class ResidualRows:
-    """Log density of each residual under the mixture, and its derivatives; K rows."""
-
-    log_density: Array
-    """Log density of each residual, effect less location, (K,)."""
-    precision: Array
-    """``sum_j r_kj / (s_k^2 + v_j)``, (K,): the log density falls as residual times
-    this.
-    """
-    curvature: Array
-    """Minus the second derivative of the log density in the residual, (K,); negative
-    between modes.
-    """
-
-
-@dataclass(frozen=True, eq=False)
 class Node:
-    """A value of the shared parameters, or a small normal region about one; given it,
-    effects are independent.
-    """
+    """A value of the shared parameters; given it, effects are independent."""
 
     weight: float
     """Its posterior probability."""
@@ -168,12 +124,6 @@ class Node:
     """Center of the effects, (K,)."""
     components: Components
     """Their prior about it."""
-    residual_sd: Array | float = 0.0
-    """Change of the linear part for one sd within the region, (K,)."""
-    location_sd: Array | float = 0.0
-    """Change of the center with it, (K,)."""
-    location_rest: Array | float = 0.0
-    """Sd of the center within the region given the linear part, (K,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,10 +140,6 @@ class EffectSummary:
     """P(effect > 0), (K,)."""
     zero: Array
     """P(effect = 0), (K,)."""
-    shrinkage: Array
-    """Shrinkage factor towards the location, (K,): ``E[s^2 / (s^2 + v)]``, s the
-    standard error.
-    """
 
 
 def log_component_densities(
@@ -206,24 +152,8 @@ def log_component_densities(
     return np.asarray(constant - 0.5 * (residual / np.sqrt(total.T)).T ** 2)
 
 
-def residual_rows(
-    residual: Array, noise: Array, components: Components
-) -> ResidualRows:
-    """Return log densities and derivatives of residuals (K,) with noise variances
-    (K,).
-    """
-    out = np.empty((3, len(noise)))
-    _residual_rows_kernel(residual, noise, components.variance, components.weight, out)
-    return ResidualRows(out[0] - 0.5 * np.log(2 * np.pi), out[1], out[2])
-
-
-def effect_summary(
-    node: Node, noise: Array, marginal: Array | None = None
-) -> EffectSummary:
-    """Return the posterior of the effects at a node; noise variances are (K,).
-
-    Marginal variances, (K,), are for the shrinkage where factors add to the noise.
-    """
+def effect_summary(node: Node, noise: Array) -> EffectSummary:
+    """Return the posterior of the effects at a node; noise variances are (K,)."""
     mean, sd, weight = posterior_normals(node, noise)
     average = (weight * mean).sum(axis=1)
     spread = (weight * (sd**2 + (mean - average[:, None]) ** 2)).sum(axis=1)
@@ -236,19 +166,7 @@ def effect_summary(
     above = (weight * np.where(at_zero, 0.0, np.where(mean > 0, 1 - minor, minor))).sum(
         axis=1
     )
-    whole = (noise if marginal is None else marginal)[:, None]
-    shrinkage = (weight * (whole / (whole + node.components.variance))).sum(axis=1)
-    return EffectSummary(
-        average, spread, below, above, (weight * at_zero).sum(axis=1), shrinkage
-    )
-
-
-def probability_below(x: Array, node: Node, noise: Array) -> Array:
-    """Return P(effect_k <= x_k), (K,), at a node; noise variances are (K,)."""
-    mean, sd, weight = posterior_normals(node, noise)
-    atom, distance = sd == 0, x[:, None] - mean
-    under = np.where(atom, distance >= 0, ndtr(distance / np.where(atom, 1.0, sd)))
-    return np.asarray((weight * under).sum(axis=1))
+    return EffectSummary(average, spread, below, above, (weight * at_zero).sum(axis=1))
 
 
 def posterior_normals(node: Node, noise: Array) -> tuple[Array, Array, Array]:
@@ -261,45 +179,11 @@ def posterior_normals(node: Node, noise: Array) -> tuple[Array, Array, Array]:
     total = weight.sum(axis=1)
     weight /= total[:, None]
     gain = node.components.variance / (noise[:, None] + node.components.variance)
-    moved, fixed, rest = (
-        np.reshape(x, (-1, 1))
-        for x in (node.residual_sd, node.location_sd, node.location_rest)
-    )
-    sd = np.sqrt(gain * noise[:, None] + (fixed - gain * moved) ** 2 + rest**2)
+    sd = np.sqrt(gain * noise[:, None])
     return node.location[:, None] + gain * node.residual[:, None], sd, weight
 
 
-@njit(nogil=True, fastmath=True)
-def _residual_rows_kernel(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
-    size = len(weight)
-    term, inverse = np.empty(size), np.empty(size)
-    for k in range(len(noise)):
-        half = 0.5 * LOG2E * residual[k] ** 2
-        # exponent of the widest component, the largest
-        least = half / (noise[k] + variance[size - 1])
-        for j in range(size):
-            y = inverse_root(noise[k] + variance[j])
-            exponent = least - half * y * y
-            inverse[j] = y * y
-            term[j] = weight[j] * y * exp2(min(max(exponent, -1000.0), 0.0))
-        total = precision = scatter = 0.0
-        for j in range(size):
-            total += term[j]
-            precision += term[j] * inverse[j]
-        precision /= total
-        for j in range(size):
-            scatter += term[j] * (inverse[j] - precision) ** 2
-        out[0, k] = np.log(total) - least / LOG2E
-        out[1, k] = precision
-        out[2, k] = precision - residual[k] ** 2 * scatter / total
-
-
-Window: TypeAlias = tuple[
-    npt.NDArray[np.intp], npt.NDArray[np.intp]
-]  # first component and one past the last, (K,) each
-
 _EFFECTS_A_BLOCK = 64
-_UNUSED = 1e-9
 
 
 def draw_mixtures(
@@ -329,64 +213,6 @@ def draw_mixtures(
                 out[draws, some],
             )
     return out
-
-
-def draw_effects(
-    residual: Array,
-    location: Array,
-    noise: Array,
-    scale: Array,
-    components: Components,
-    window: Window,
-    generator: np.random.Generator,
-) -> Array:
-    """Return a draw of each effect under each of n hyperparameters, (n, K).
-
-    Residuals and locations are (n, K), noise variances (K,), and `scale`, (n,),
-    multiplies the sd of the components.
-    """
-    out = np.empty_like(residual)
-    weight, variance = components.weight, components.variance
-    for draws in _slices(len(out), max(1, CACHE_BLOCK // len(noise))):
-        u, z = (
-            generator.random(out[draws].shape),
-            generator.standard_normal(out[draws].shape),
-        )
-        _draw_effects_kernel(
-            residual[draws],
-            location[draws],
-            noise,
-            scale[draws] ** 2,
-            variance,
-            weight,
-            *window,
-            u,
-            z,
-            out[draws],
-        )
-    return out
-
-
-def whole_window(n: int, components: Components) -> Window:
-    """Return the window that leaves out no component of any of n effects."""
-    return np.zeros(n, dtype=np.intp), np.full(n, len(components.weight), dtype=np.intp)
-
-
-def window_of(
-    places: Iterable[tuple[Array, float]], noise: Array, components: Components
-) -> Window:
-    """Return the components that matter for each effect: at these (residual, scale)
-    others have probability below 1e-9.
-
-    The other nodes of a Student-t matter for outliers only, and would cost time.
-    """
-    used = np.zeros((len(noise), len(components.weight)), dtype=bool)
-    for residual, scale in places:
-        here = Components(scale**2 * components.variance, components.weight)
-        used |= (
-            posterior_normals(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
-        )
-    return np.argmax(used, axis=1), used.shape[1] - np.argmax(used[:, ::-1], axis=1)
 
 
 def _slices(length: int, width: int) -> list[slice]:
@@ -432,34 +258,3 @@ def _draw_mixtures_kernel(mean, sd, share, other, u, z, out):  # type: ignore[no
             cell = int(at)
             j = cell if at - cell < share[k, cell] else other[k, cell]
             out[i, k] = mean[k, j] + sd[k, j] * z[i, k]
-
-
-@njit(nogil=True, fastmath=True)
-def _draw_effects_kernel(  # type: ignore[no-untyped-def]
-    residual, location, noise, scale2, variance, weight, first, last, u, z, out
-):
-    term = np.empty(len(weight))
-    for i in range(out.shape[0]):
-        t2 = scale2[i]
-        for k in range(out.shape[1]):
-            s2, start, size = noise[k], first[k], last[k] - first[k]
-            half = 0.5 * LOG2E * residual[i, k] ** 2
-            # exponent of the widest component, the largest
-            least = half / (s2 + t2 * variance[last[k] - 1])
-            for j in range(size):
-                y = inverse_root(s2 + t2 * variance[start + j])
-                exponent = least - half * y * y
-                term[j] = weight[start + j] * y * exp2(min(max(exponent, -1000.0), 0.0))
-            total = 0.0
-            for j in range(size):
-                total += term[j]
-            j = 0
-            at = u[i, k] * total
-            while j < size - 1 and at >= term[j]:
-                at -= term[j]
-                j += 1
-            v = t2 * variance[start + j]
-            gain = v / (s2 + v)
-            out[i, k] = (
-                location[i, k] + gain * residual[i, k] + np.sqrt(gain * s2) * z[i, k]
-            )

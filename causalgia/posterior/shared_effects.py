@@ -39,7 +39,6 @@ from causalgia.posterior.mixture import (
     null_biased_counts,
     scale_grid,
 )
-from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.pattern_mixture import (
     Errors,
     PatternLaw,
@@ -52,7 +51,7 @@ from causalgia.posterior.pattern_mixture import (
     pattern_grid,
     signed_moments,
 )
-from causalgia.posterior.posterior_tree import Tree, as_tree
+from causalgia.posterior.posterior_tree import CHAINS, Tree, as_tree
 from causalgia.posterior.scale_mixture import (
     Components,
     Node,
@@ -119,7 +118,7 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
     errors = task_errors(estimates)
     names = [str(name) for name in estimates["task"].to_numpy()]
     found = share_across_tasks(errors, names, key)
-    coords = result_coordinates(estimates.drop_dims("task_", errors="ignore"), None, ())
+    coords = result_coordinates(estimates.drop_dims("task_", errors="ignore"), ())
     draws = found.draw(n_draws)
     draws *= errors.unit
     shape = (CHAINS, n_draws // CHAINS, *errors.effect.shape)
@@ -188,7 +187,6 @@ def _families(errors: TaskErrors) -> list[FamilyData]:
     return [
         FamilyData(
             task=t,
-            group=0,
             rows=np.arange(len(errors.effect)),
             effect=errors.effect[:, t] * errors.unit,
             by_predictor=None,
@@ -197,6 +195,7 @@ def _families(errors: TaskErrors) -> list[FamilyData]:
             patterns=None,
             prior=Prior(),
             unit=errors.unit,
+            law="",
         )
         for t in range(errors.effect.shape[1])
     ]
@@ -294,7 +293,6 @@ def _attrs(found: Sharing) -> dict[str, Any]:
     return {
         "across": "task",
         "law": "mash" if shared else "mixture",
-        "engine": "exact",
         "sharing": "used" if shared else "given up",
         "sharing_risk": found.risk.ratio,
         "sharing_gain": found.risk.gain,
@@ -651,10 +649,8 @@ def _each_task(
     errors: TaskErrors, key: int
 ) -> tuple[TaskMoments, Callable[[int], Array]]:
     """Return the posterior of each task by itself (ash), and its draws."""
-    prior = Prior(standardized=False)
     fits = [
-        mixture(x, Noise(v), prior)
-        for x, v in zip(errors.effect.T, errors.variance.T, strict=True)
+        mixture(x, v) for x, v in zip(errors.effect.T, errors.variance.T, strict=True)
     ]
     columns = [
         np.stack([getattr(fit, name) for fit in fits], axis=1)
@@ -664,9 +660,8 @@ def _each_task(
     def draw(n: int) -> Array:
         out = np.empty((n, *errors.effect.shape))
         for t, fit in enumerate(fits):
-            out[:, :, t] = fit.draw(
-                n, np.random.default_rng(derive(key, "alone", t))
-            ).ace
+            generator = np.random.default_rng(derive(key, "alone", t))
+            out[:, :, t] = fit.draw(n, generator)
         return out
 
     return TaskMoments(*columns), draw

@@ -4,8 +4,8 @@ integrated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -25,7 +25,7 @@ from causalgia.posterior.exact import (
 )
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
 from causalgia.posterior.pointwise_likelihood import independent_log_density
-from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root
+from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root, log2
 from causalgia.posterior.two_scales_hyper import (
     Part,
     TwoScaleModel,
@@ -36,9 +36,10 @@ from causalgia.types import Array
 
 __all__ = ["median_se", "two_scales"]
 
-_STRATA = 5
-_WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
-_SURE = 0.05
+_STRATA = 3
+_WORK = 500_000  # normal probabilities for moments
+_MOST_LAPLACE, _MOST_ROWS, _MOST_BELOW = 2_000, 3_000, 800
+_ALONG = np.linspace(-4.0, 4.0, 9)
 _LEAST_NODES = 40
 _MOST_NODES = 100_000
 _LEAST_NODE_WEIGHT = 1e-6
@@ -92,20 +93,18 @@ def two_scales(
     Exact
         In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect
         about its center, ``sqrt(w tau1^2 + (1 - w) tau2^2)``; draws carry
-        ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``. ``lfdr`` is 0.
+        ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``.
         ``shrinkage`` is ``E[s^2 / (s^2 + tau_j^2)]``, j the scale of the effect.
 
     Raises
     ------
     EstimateError
-        If the noise is a whole covariance, or an effect, a variance or the unit is not
-        usable.
+        If there is one effect, the noise is a whole covariance, or an effect, a
+        variance or the unit is not usable.
 
     Notes
     -----
-    With 30 effects or more the law is learned from the data; with fewer the priors
-    dominate. The posterior of a single effect is ``N(d, s^2)`` under any law, since mu
-    is flat.
+    Against brute force posterior means of 12 effects agree to .01 posterior sd.
 
     References
     ----------
@@ -117,9 +116,11 @@ def two_scales(
     >>> effect = np.concatenate([np.random.default_rng(0).normal(0, 0.5, 39), [9.0]])
     >>> answer = two_scales(effect, Noise(np.full(40, 0.25)))
     >>> answer.mean[[0, -1]].round(1), answer.lfsr[[0, -1]].round(2)
-    (array([-0. ,  8.9]), array([0.39, 0.  ]))
+    (array([-0. ,  8.9]), array([0.4, 0. ]))
     """
     check_effects(effect, noise)
+    if len(effect) < 2:
+        raise EstimateError("one effect cannot show a law")
     unit = median_se(noise) if unit is None else unit
     if not (np.isfinite(unit) and unit > 0):
         raise EstimateError(f"unit={quoted(unit)} is not a positive number")
@@ -131,8 +132,6 @@ def two_scales(
         effect / unit, here.variances, linear_part(center, here), np.ones(len(effect))
     )
     alone = len(center.sd) == 1 and here.loadings is None
-    if alone and len(effect) == 1:
-        return _single_effect_posterior(model, unit)
     lattices = [
         build_lattice(model.effect, model.noise, x) if alone else None
         for x in (COARSE, FINE)
@@ -148,57 +147,6 @@ def two_scales(
     )
 
 
-@lru_cache(maxsize=64)
-def _posterior_at_zero(
-    variance: float,
-) -> tuple[_TwoScalePosterior, Nodes, float, float]:
-    """Return the posterior of the law given one estimate of 0, its nodes, log evidence,
-    and the shrinkage.
-    """
-    noise = np.array([variance])
-    center = fixed_effects_design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
-    model = TwoScaleModel(
-        np.zeros(1), noise, linear_part(center, Noise(noise)), np.ones(1)
-    )
-    parts, share, log_total = posterior_parts(model, model, model)
-    posterior = _TwoScalePosterior(model, parts, share, None)
-    return (
-        posterior,
-        _two_scales_nodes(posterior, 1.0),
-        log_total,
-        float(posterior.tails(np.zeros(1), noise)[4, 0]),
-    )
-
-
-def _single_effect_posterior(model: TwoScaleModel, unit: float) -> Exact:
-    """Return the posterior of a single effect, N(d, s^2) under any law: it shifts the
-    law but does not inform it.
-    """
-    at_0, nodes, log_total, shrinkage = _posterior_at_zero(float(model.noise[0]))
-    mean, sd = unit * model.effect, unit * np.sqrt(model.noise)
-
-    def sample(n: int, generator: np.random.Generator) -> Draws:
-        drawn = at_0.sample(n, unit, generator)
-        return replace(drawn, ace=drawn.ace + mean, mu=drawn.mu + mean)
-
-    return Exact(
-        mean=mean,
-        sd=sd,
-        lfsr=ndtr(-np.abs(mean) / sd),
-        lfdr=np.zeros(1),
-        shrinkage=np.array([shrinkage]),
-        nodes=Nodes(
-            nodes.weight,
-            unit * nodes.tau,
-            unit * nodes.coefficients + mean,
-            unit * nodes.coefficients_sd,
-        ),
-        log_evidence=log_total,
-        below=lambda x: np.asarray(ndtr((x - mean) / sd)),
-        sample=sample,
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class _TwoScalePosterior:
     model: TwoScaleModel
@@ -208,25 +156,29 @@ class _TwoScalePosterior:
     lattice: Lattice | None
     """Points that represent the estimates, where mu is the only coefficient."""
 
-    def tails(self, x: Array, marginal: Array) -> Array:
+    def tails(self, x: Array, marginal: Array, most: int = _MOST_ROWS) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5,
         K).
         """
         if self.lattice is None or np.ptp(x) > 0:
-            return self._over_scales(self._by_scale(self.model, x, marginal))
+            return self._over_scales(self._by_scale(self.model, x, marginal, most))
         points = self.model.on(self.lattice)
-        found = self._by_scale(points, np.full(len(points.effect), x[0]), points.noise)
+        same = np.full(len(points.effect), x[0])
+        found = self._by_scale(points, same, points.noise, most)
         return self._over_scales(_interpolate_moments(self.lattice, found))
 
-    def _by_scale(self, model: TwoScaleModel, x: Array, marginal: Array) -> Array:
+    def _by_scale(
+        self, model: TwoScaleModel, x: Array, marginal: Array, most: int
+    ) -> Array:
         """Return moments of each effect given its scale, and the probability of the
         scale, (2, 6, K).
 
         Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage;
         weight of the scale.
         """
-        n = 1 if self.knows_center else _STRATA
-        nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
+        n = 1 if len(model.shared.precision) == 1 else _STRATA
+        most = max(_LEAST_NODES, min(_WORK // (2 * len(x) * n), most))
+        nodes = self.nodes(most)
         sums = np.zeros((2, 6, len(x)))
         columns = np.ascontiguousarray(model.shared.columns.T)
         _add_moments_kernel(
@@ -251,21 +203,57 @@ class _TwoScalePosterior:
         rest = (weight[:, None] * found[:, 2:5]).sum(axis=0)
         return np.vstack([self.model.effect + mean, square, rest])
 
-    @cached_property
-    def knows_center(self) -> bool:
-        """Whether mu is known so precisely that effects given their scale are
-        normal.
-        """
-        _, root, _, narrow, _, _ = self.nodes(_MOST_NODES)
-        sd = np.abs(root[:, 0, 0]) / np.sqrt(self.model.noise.min() + narrow**2)
-        return len(self.model.shared.precision) == 1 and bool(sd.max() < _SURE)
-
     def nodes(self, most: int) -> tuple[Array, ...]:
         """Return coefficients, a root of their covariance, weight, tau1, tau2 and share
-        at the nodes that matter.
+        at the nodes that matter, at most this many.
+        """
+        if most not in self._thin:
+            self._thin[most] = _thinned(self._along_center, most)
+        return self._thin[most]
 
-        Of more than `most` that many are taken, equally spaced by their cumulative
-        probability in the order of tau.
+    @cached_property
+    def _thin(self) -> dict[int, tuple[Array, ...]]:
+        return {}
+
+    @cached_property
+    def _along_center(self) -> tuple[Array, ...]:
+        """The nodes, with the center integrated by quadrature in place of Laplace.
+
+        Along the direction in which the mean of the linear part is uncertain, nine
+        points take the place of the normal density; across it the normal one remains.
+        """
+        model = self.model
+        value, root, weight, narrow, wide, share = _thinned(
+            self._laplace, _MOST_LAPLACE
+        )
+        toward = np.einsum("j,njh->nh", model.shared.columns.mean(axis=0), root)
+        toward /= np.sqrt((toward**2).sum(axis=1))[:, None]
+        step = np.einsum("njh,nh->nj", root, toward)
+        z = _ALONG
+        gain = np.empty((len(weight), len(z)))
+        columns = np.ascontiguousarray(model.shared.columns.T)
+        data = model.effect, model.noise, columns, model.shared.precision
+        _center_gain_kernel(*data, narrow**2, wide**2, share, value, step, z, gain)
+        gain -= gain[:, len(z) // 2, None]  # about the mode
+        each = weight[:, None] * np.exp(gain) * (z[1] - z[0]) / np.sqrt(2 * np.pi)
+        value = value[:, None] + z[:, None] * step[:, None]
+        across = root - step[:, :, None] * toward[:, None, :]
+        rows = np.repeat(np.arange(len(weight)), len(z))
+        used = (each / each.sum()).ravel() > _LEAST_NODE_WEIGHT
+        rows, each = rows[used], each.ravel()[used]
+        return (
+            value.reshape(-1, value.shape[2])[used],
+            across[rows],
+            each / each.sum(),
+            narrow[rows],
+            wide[rows],
+            share[rows],
+        )
+
+    @cached_property
+    def _laplace(self) -> tuple[Array, ...]:
+        """Nodes of the scales and the share, with the coefficients normal given
+        them.
         """
         size, tables = len(self.model.shared.precision), []
         for part, share in zip(self.parts, self.share, strict=True):
@@ -277,22 +265,11 @@ class _TwoScalePosterior:
                 wide[cell],
                 part.share[cell, at],
             )
-            tables.append((part.value[cell, at], part.root[cell], *columns))
+            root = part.root[cell] * part.wider[cell, at, None, None]
+            tables.append((part.value[cell, at], root, *columns))
         value, root, weight, narrow, wide, w = (
             np.concatenate(x) for x in zip(*tables, strict=True)
         )
-        if len(weight) > most:
-            order = np.lexsort([wide, w * narrow**2 + (1 - w) * wide**2])
-            ends = np.cumsum(weight[order]) / weight.sum()
-            rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
-            value, root, narrow, wide, w = (
-                value[rows],
-                root[rows],
-                narrow[rows],
-                wide[rows],
-                w[rows],
-            )
-            weight = np.full(most, 1 / most)
         return value.reshape(-1, size), root, weight / weight.sum(), narrow, wide, w
 
     def sample(self, n: int, unit: float, generator: np.random.Generator) -> Draws:
@@ -311,7 +288,9 @@ class _TwoScalePosterior:
                 if size == 1
                 else np.einsum("nij,nj->ni", part.root[cell], normal)
             )
-            coefficients[rows] = part.value[cell, at] + moved
+            coefficients[rows] = (
+                part.value[cell, at] + part.wider[cell, at, None] * moved
+            )
         ace = _draw_two_scale_effects(model, coefficients, law, generator)
         ace *= unit
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
@@ -332,6 +311,23 @@ class _TwoScalePosterior:
         return Draws(
             ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known
         )
+
+
+def _thinned(table: tuple[Array, ...], most: int) -> tuple[Array, ...]:
+    """Return at most this many nodes: equally spaced by their cumulative probability in
+    the order of the center within 32 slices of tau, and then equally likely.
+    """
+    weight, narrow, wide, w = table[2:]
+    if len(weight) <= most:
+        return table
+    order = np.lexsort([wide, w * narrow**2 + (1 - w) * wide**2])
+    slices = np.empty(len(weight))
+    slices[order] = np.floor(32 * np.cumsum(weight[order]) / weight.sum())
+    order = np.lexsort([table[0][:, 0], slices])
+    ends = np.cumsum(weight[order]) / weight.sum()
+    rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
+    value, root, _, narrow, wide, w = (x[rows] for x in table)
+    return value, root, np.full(most, 1 / most), narrow, wide, w
 
 
 def _interpolate_moments(lattice: Lattice, found: Array) -> Array:
@@ -381,7 +377,7 @@ def _two_scales_posterior(
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
     def below(x: Array) -> Array:
-        return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
+        return np.asarray(posterior.tails(x / unit, noise.marginal, _MOST_BELOW)[2])
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return posterior.sample(n, unit, generator)
@@ -390,7 +386,6 @@ def _two_scales_posterior(
         mean=unit * mean,
         sd=unit * np.sqrt(square),
         lfsr=np.minimum(under, over),
-        lfdr=zero,
         shrinkage=shrinkage,
         nodes=_two_scales_nodes(posterior, unit),
         log_evidence=float(log_evidence),
@@ -409,6 +404,37 @@ def _two_scales_nodes(posterior: _TwoScalePosterior, unit: float) -> Nodes:
         unit * value[:, :n],
         unit * np.sqrt((root**2).sum(axis=2))[:, :n],
     )
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")
+def _center_gain_kernel(  # type: ignore[no-untyped-def]
+    effect, noise, columns, precision, narrow, wide, share, value, step, z, out
+):
+    """Fill the log density of the estimates at steps z along the center, with z^2 / 2
+    taken off by the caller's normal weights.
+    """
+    size, m = len(effect), value.shape[1]
+    rest, along = np.empty(size), np.empty(size)
+    for i in range(len(narrow)):
+        v1, v2, p = narrow[i], wide[i], share[i]
+        for k in range(size):
+            rest[k], along[k] = effect[k], 0.0
+        for j in range(m):
+            b, s = value[i, j], step[i, j]
+            for k in range(size):
+                rest[k] -= columns[j, k] * b
+                along[k] += columns[j, k] * s
+        for h in range(len(z)):
+            total = 0.0
+            for j in range(m):
+                total -= 0.5 * precision[j] * (value[i, j] + z[h] * step[i, j]) ** 2
+            for k in range(size):
+                r = rest[k] - z[h] * along[k]
+                y1, y2 = inverse_root(noise[k] + v1), inverse_root(noise[k] + v2)
+                q1, q2 = 0.5 * r * r * y1 * y1, 0.5 * r * r * y2 * y2
+                a = p * y1 * exp2(max((q2 - q1) * LOG2E, -1000.0)) + (1 - p) * y2
+                total += log2(a) / LOG2E - q2
+            out[i, h] = total
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")

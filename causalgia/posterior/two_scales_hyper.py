@@ -151,6 +151,8 @@ class Part:
     """Coefficients at each point, (N, P, m)."""
     root: Array
     """Root of their covariance given the likeliest point of the cell, (N, m, m)."""
+    wider: Array
+    """What multiplies it at each point, (N, P)."""
     height: Array
     """Log density of the estimates given the scales, (N,)."""
 
@@ -250,6 +252,10 @@ class _ShareIntegral:
     logit: Array
     value: Array
     root: Array
+    wider: Array
+    """Sd of the coefficients at each point of the share, of that at the likeliest, (N,
+    P).
+    """
     state: Array
     """Logit of the share and coefficients at the mode, (N, 1 + m): the start for points
     nearby.
@@ -277,17 +283,12 @@ def integrate_share(
     The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced
     (trapezoid), or is normal about its mode where x is 0 alone; given it, coefficients
     are normal about theirs (Laplace). The state, (N, 1 + m), is the start of the search
-    for their joint mode.
-
-    Raises
-    ------
-    EstimateError
-        If the effects leave a coefficient undetermined.
+    for their joint mode. Where a coefficient is undetermined the density is next to 0.
     """
     narrow, wide, _ = scales_at(points, one=one)
     n, m, size, state = len(points), state.shape[1] - 1, len(x), state.copy()
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
-    out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
+    out, done = np.zeros((n, size, 5)), np.zeros(n, dtype=np.int64)
     columns, precision = (
         np.ascontiguousarray(model.shared.columns.T),
         model.shared.precision,
@@ -303,11 +304,6 @@ def integrate_share(
         x,
     )
     _integrate_share_kernel(*data, one, state, value, root, logit, out, done)
-    if (done < 0).all():
-        raise EstimateError(
-            "effects leave a coefficient undetermined: covariates are collinear, or "
-            "too many"
-        )
     # the lattice is not valid for laws that are far too narrow
     out[done < 0, :, 0] = -1e300
     known = precision[precision > 0]
@@ -315,8 +311,11 @@ def integrate_share(
     step = 1.0 if one else x[1] - x[0] if size > 1 else np.sqrt(2 * np.pi)
     terms = out[:, :, 0] + constant + np.log(step)
     weight = np.exp(terms - _log_sums(terms)[:, None])
-    gradient = (weight[:, :, None] * out[:, :, 2:]).sum(axis=1)
-    return _ShareIntegral(terms, out[:, :, 1], gradient, logit, value, root, state)
+    gradient = (weight[:, :, None] * out[:, :, 2:4]).sum(axis=1)
+    wider = np.exp((out[:, :, 4] - out[:, size // 2, 4, None]) / m)
+    return _ShareIntegral(
+        terms, out[:, :, 1], gradient, logit, value, root, wider, state
+    )
 
 
 def posterior_parts(
@@ -347,19 +346,24 @@ def posterior_parts(
     spread = float(
         np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise))
     )
-    start[1, 1:] = integrate_share(
+    first = integrate_share(
         model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
-    ).value[0, 0]
+    )
+    if first.log_integral[0] < -1e299:
+        raise EstimateError(
+            "effects leave a coefficient undetermined: covariates are collinear, or "
+            "too many"
+        )
+    start[1, 1:] = first.value[0, 0]
     cells = [
         _scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one)
         for one in (False, True)
     ]
-    many = _sharpening_power(model) >= _MANY_IN_POWER
-    found = _fit_parts(fine, cells, many=many)
+    found = _fit_parts(fine, cells)
     return (
         found
         if fine is model or _lattice_agrees(found[0], found[1], model)
-        else _fit_parts(model, cells, many=many)
+        else _fit_parts(model, cells)
     )
 
 
@@ -371,10 +375,10 @@ def _sharpening_power(model: TwoScaleModel) -> float:
 
 
 def _fit_parts(
-    model: TwoScaleModel, cells: list[Cells], *, many: bool
+    model: TwoScaleModel, cells: list[Cells]
 ) -> tuple[list[Part], Array, float]:
     parts = [
-        _fit_part(model, found, one=one, many=many)
+        _fit_part(model, found, one=one)
         for found, one in zip(cells, (False, True), strict=True)
     ]
     totals = np.array([part.cells.log_total for part in parts])
@@ -399,11 +403,11 @@ def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bo
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
-def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> Part:
+def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool) -> Part:
     found = integrate_share(
         model, cells.points, cells.state, _share_points(one), one=one
     )
-    cells = cells.under(*_scales_log_density(found, cells.points, one=one), bent=many)
+    cells = cells.under(*_scales_log_density(found, cells.points, one=one))
     weight = cells.weight[:, None] * np.exp(
         found.log_terms - found.log_integral[:, None]
     )
@@ -421,6 +425,7 @@ def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> P
         found.slope,
         found.value,
         found.root,
+        found.wider,
         found.log_integral,
     )
 
@@ -460,9 +465,8 @@ def _scale_cells(
 
     if _sharpening_power(model) < _MANY_IN_POWER:
         density = density_of(fine, _share_points(one))
-        if fine is not model or len(model.effect) < _SCREENED * _FEWER:
-            return adaptive_cells(density, *box, start)
-        flatter = density_of(model.fewer(), _LIKELIEST)
+        fewer = fine is model and len(model.effect) >= _SCREENED * _FEWER
+        flatter = density_of(model.fewer() if fewer else fine, _LIKELIEST)
         return adaptive_cells(density, *box, start, flatter)
     part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
     return sharpen_cells(
@@ -868,8 +872,11 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                 at[j] += step[j]
                 value[i, s, j] = at[j]
             height = row[0] + gain
+            spread = 0.0
             for j in range(m):
-                height -= np.log(matrix[j, j])
+                spread -= np.log(matrix[j, j])
+            height += spread
+            out[i, s, 4] = spread
             stretch = 1.0
             if not one:  # log of p (1 - p): the uniform prior of the share
                 stretch = width * np.cosh(x[s])

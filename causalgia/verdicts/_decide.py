@@ -14,30 +14,23 @@ from scipy.special import ndtri
 
 from causalgia.analysis import as_result
 from causalgia.analysis_values import Shrinkage
-from causalgia.attributes import about, attributes, has
-from causalgia.choices import (
-    LEAST_TO_SHRINK,
-    Error,
-)
-from causalgia.errors import (
-    EstimateError,
-)
+from causalgia.attributes import about, attributes
+from causalgia.choices import Error
 from causalgia.estimation.effect_intervals import (
     independent_draws,
     missed_share_of,
 )
-from causalgia.estimation.request import check_cluster_name
+from causalgia.estimation.moderated_variances import moderate
+from causalgia.estimation.request import check_cluster_name, is_below_floor
 from causalgia.multiplicity.families import estimates_of, row_families
 from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
 from causalgia.streams import RNG, check_seed
 from causalgia.types import (
     Array,
-    EstimateTable,
-    HasToPandas,
+    GivenTable,
     PosteriorGroups,
 )
 from causalgia.verdicts.evidence import (
@@ -45,12 +38,11 @@ from causalgia.verdicts.evidence import (
     from_estimates,
     more_units,
 )
-from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
+from causalgia.verdicts.posteriors import effects_of_posterior
 from causalgia.verdicts.shrinkage import shrink_effects
 from causalgia.verdicts.verdict_request import Request, as_evidence, as_request
 from causalgia.verdicts.verdict_rule import (
     UNDECIDED,
-    Rows,
     Verdicts,
     reversal_size,
     rule,
@@ -59,7 +51,7 @@ from causalgia.verdicts.verdict_rule import (
 
 @usual_errors
 def decide(
-    x: EstimateTable | HasToPandas | PosteriorGroups,
+    x: GivenTable | PosteriorGroups,
     *,
     rope: RopeLike | None = None,
     error: Error | None = None,
@@ -81,10 +73,10 @@ def decide(
     Parameters
     ----------
     x
-        Estimates, or a table (of pandas, or of another library with ``to_pandas()``)
-        with columns ``effect`` and ``se``; effects ``ice (unit, contrast, task)``,
-        which are estimated first; or a posterior of `causalgia.infer`, or another one
-        with ``posterior/ace (chain, draw, contrast[, task])``.
+        Estimates; a table, or a result of statsmodels, as `causalgia.from_effects`
+        takes them; slopes; effects ``ice (unit, contrast, task)``, which are estimated
+        first; or a posterior of `causalgia.infer`, or of
+        `causalgia.posterior.to_pymc`, whose estimates are decided on.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
         reads. ``(lower, upper)`` is on the scale of the contrasts, as is a mapping of
@@ -99,9 +91,7 @@ def decide(
         of false directions among the directions of a family, and of false negligibles
         among its negligibles. ``"fwer"``: the probability of any false verdict in a
         family, by Holm over both p of all its rows. ``"each"``: of each verdict by
-        itself. ``"posterior"``, of a posterior alone: the probability that an effect of
-        the prior's law lies elsewhere; the interval of the effect has to lie in the
-        region as well. None: ``"posterior"`` of a posterior, else ``"fdr"``.
+        itself. None: ``"fdr"``.
     ci_prob
         Probability of the intervals. None: that of the estimates, else .95.
     largest
@@ -116,8 +106,9 @@ def decide(
         tasks, without placebos); ``"task"``: those of one task; a coordinate on
         contrast: those that share its value.
     shrink
-        Law and prior of the hierarchical effect sizes that stand beside estimates of 10
-        or more exchangeable contrasts of a task; None leaves them out.
+        The hierarchical effect sizes that stand beside 10 or more exchangeable effects
+        of a task, unasked in a table of up to 5,000 rows, which decide nothing; and
+        whether variances are moderated. None leaves both out.
     cluster
         Units that vary together, of effects, as in `causalgia.estimate`.
     rng
@@ -142,14 +133,8 @@ def decide(
     ------
     EstimateError
         If there is no ROPE or an impossible one (too few placebos, say), `error`,
-        `largest`, `shrink` or `ci_prob` is impossible or does not go with `x`,
-        a posterior has fewer than 10 effects or too few draws, or its groups are of
-        different effects.
-    EstimateError
-        If a posterior lacks ``ace``.
-    EstimateError
-        If draws that did not come from `causalgia.infer` have divergent transitions, or
-        chains that disagree.
+        `largest`, `shrink` or `ci_prob` is impossible, or a posterior keeps no
+        estimates.
     EstimateError
         If estimates have no standard error.
 
@@ -213,6 +198,8 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     >>> decide_estimates(one, request)["verdict"].item()
     'increases'
     """
+    if request.shrink is not None and request.shrink.variances:
+        estimates = moderate(estimates)
     ci_prob, largest = request.ci_prob, request.largest
     error: Any = request.error  # of tests
     found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)
@@ -235,8 +222,8 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
         out = with_notes(out, unsized)
     if request.shrink is None:
         return out
-    columns, note = shrink_effects(estimates, request.shrink, ci_prob=ci_prob)
-    return with_notes(out.assign(columns), *([note] if note else []))
+    columns, notes = shrink_effects(estimates, request.shrink, ci_prob=ci_prob)
+    return with_notes(out.assign(columns), *notes)
 
 
 def _without_units(estimates: xr.Dataset, request: Request) -> str:
@@ -252,85 +239,29 @@ def _without_units(estimates: xr.Dataset, request: Request) -> str:
 
 
 def decide_posterior(tree: Any, request: Request) -> xr.Dataset:
-    """Return decisions of a posterior: each by its local error, where the effect's own
-    interval lies there as well.
+    """Return decisions on the estimates that a posterior keeps, and its hierarchical
+    effect sizes beside them.
 
     Examples
     --------
-    >>> ace = (
-    ...     np.random.default_rng(0).normal(size=(1, 4000, 10))
-    ...     + np.r_[3.0, np.zeros(9)]
-    ... )
-    >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
-    >>> request = as_request(as_evidence(tree), rope=(-6, 6))
-    >>> decide_posterior(tree, request)["verdict"].values.ravel()[:2].tolist()
-    ['negligible', 'negligible']
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.posterior import infer
+    >>> tree = infer(from_effects(np.arange(12.0), se=1.0), rng=0)
+    >>> request = as_request(as_evidence(tree), rope=(-3, 3))
+    >>> decide_posterior(tree, request)["verdict"].values.ravel()[[0, -1]].tolist()
+    ['negligible', 'increases']
     """
-    ci_prob = request.ci_prob
-    posterior = summarize_posterior(tree, request.rope, ci_prob=ci_prob)
-    effects = posterior.effects
-    if has(effects).law and effects.sizes["contrast"] < LEAST_TO_SHRINK:
-        raise EstimateError(
-            f"error='posterior' takes {LEAST_TO_SHRINK} or more exchangeable "
-            "contrasts, from which the law of effects is learned, and there "
-            f"{('is' if effects.sizes['contrast'] == 1 else 'are')} "
-            f"{effects.sizes['contrast']}; decide by tests: cg.decide(estimates, "
-            "...)",
-            argument="error",
-        )
-    errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)
-    elsewhere = np.clip(posterior.above + posterior.below, 0.0, 1.0)
-    found = _own_evidence(posterior, request, errors, elsewhere)
-    # the interval says where an effect lies, and the posterior how sure that is
-    direction = np.maximum(errors, _of_unseen(found.rows.p_direction, ci_prob))
-    negligible = np.maximum(elsewhere, _of_unseen(found.rows.p_negligible, ci_prob))
-    rows = replace(found.rows, p_direction=direction, p_negligible=negligible)
-    _, words = row_families(effects, request.family)
-    verdicts = rule(rows, [], error="each", ci_prob=ci_prob)
-    attrs = attributes(error="posterior", ci_prob=ci_prob, families=words)
-    out = _decisions_dataset(found, verdicts, attrs)
+    effects, columns = effects_of_posterior(tree, request.ci_prob)
+    out = decide_estimates(effects, replace(request, shrink=None))
     if about(effects, None).predictors:  # units do not make them agree
         out["more_units"] = xr.full_like(out["more_units"], -1)
-    dims = out["ace"].dims
+    if "floor" in effects:  # no number of units distinguishes it from 0
+        below = is_below_floor(effects)
+        columns["lfsr"] = np.where(below, 1.0, columns["lfsr"])
+        out["below_floor"] = (("contrast", "task"), below)
     return out.assign(
-        {name: (dims, values) for name, values in posterior.columns.items()}
+        {name: (("contrast", "task"), values) for name, values in columns.items()}
     )
-
-
-def _of_unseen(p: Array, ci_prob: float) -> Array:
-    """Return p where it forbids a verdict, else 0: what units that were not drawn could
-    do binds a posterior, too.
-    """
-    return np.where(p > (1 - ci_prob) * (1 + RELATIVE_ROUNDING), p, 0.0)
-
-
-def _own_evidence(
-    posterior: Shrunken,
-    request: Request,
-    errors: Array,
-    elsewhere: Array,
-) -> Evidence:
-    """Return the evidence of the measured effects of a posterior; of draws alone their
-    intervals and tail areas.
-    """
-    if posterior.measured:
-        return from_estimates(
-            posterior.effects,
-            request.rope,
-            ci_prob=request.ci_prob,
-            largest=request.largest,
-        )
-    low, high = (
-        np.broadcast_to(end, errors.shape)
-        for end in (posterior.region.lower, posterior.region.upper)
-    )
-    lower, upper = (
-        posterior.columns[f"shrunken_{side}"] for side in ("lower", "upper")
-    )
-    both = errors, elsewhere
-    rows = Rows(lower, upper, *both, *both, low, high, np.full(errors.shape, True))
-    p = np.minimum(2 * posterior.columns["lfsr"], 1.0)
-    return Evidence(posterior.effects, posterior.region, rows, p)
 
 
 def _decisions_dataset(

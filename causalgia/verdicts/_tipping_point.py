@@ -16,7 +16,7 @@ import xarray as xr
 from causalgia.analysis import Analysis, analysis_in_attrs, as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_names
-from causalgia.choices import Error, Scale
+from causalgia.choices import Scale
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.effects.two_values import COUNTS, WEIGHT
 from causalgia.errors import (
@@ -205,13 +205,12 @@ def tipping_point(
     z, mean, sd = standardized(x)
     tilts = _tilts(z, codes, kind)
     curve = _curve(base, ice, z, tilts, codes)
-    rule: Error = "fdr" if stored.error == "posterior" else stored.error
     decisions = _decide_along(
         curve,
         stored.family,
         rope=request,
         ci_prob=stored.ci_prob if ci_prob is None else ci_prob,
-        error=rule,
+        error=stored.error,
         largest=stored.largest,
     )
     if region is not None:
@@ -221,7 +220,12 @@ def tipping_point(
             )
         ).assign_attrs(rope=region.label, rope_kind=region.kind)
     return _tipping_dataset(
-        base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd)
+        base,
+        curve,
+        decisions.assign_attrs(error=stored.error),
+        tilts,
+        codes,
+        (label, mean, sd),
     )
 
 

@@ -31,7 +31,7 @@ _CARRIED = (
     *("df", "skewness", "leverage", "floor", "below_floor", "largest_ice"),
     *("n_smallest_arm", WEIGHT),
 )
-_OF_DECISIONS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr", "p_zero")
+_OF_DECISIONS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 """Columns that decisions write themselves, so that none of that name is carried
 over.
 """

@@ -1,10 +1,11 @@
-"""Hierarchical effect sizes beside estimates: which contrasts are shrunken together,
-and what the posterior says.
+"""Hierarchical effect sizes beside estimates: which effects are shrunken together, and
+the four columns of them.
 """
 
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,27 +14,20 @@ import xarray as xr
 
 from causalgia.analysis_values import Prior, Shrinkage
 from causalgia.attributes import about
-from causalgia.choices import LEAST_TO_SHARE, LEAST_TO_SHRINK
-from causalgia.errors import (
-    CausalgiaWarning,
-    EstimateError,
-)
+from causalgia.checks import first_of
+from causalgia.choices import LEAST_TO_SHARE, LEAST_TO_SHRINK, MOST_TO_SHRINK
+from causalgia.errors import CausalgiaWarning, EstimateError
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.estimation.request import null_value
+from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.ropes import Rope
-from causalgia.types import Codes, Mask
-from causalgia.verdicts.posterior_evidence import summarize_posterior
+from causalgia.types import Array, Codes, Mask
 
 COLUMNS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 LABEL = "exchangeable"
 """Coordinate on contrast: contrasts that share a label are exchangeable, those with an
 empty one with none.
 """
-_USUAL_SEED = 0
-"""Of the draws whose quantiles are the limits: fixed, so that the same estimates have
-the same columns everywhere.
-"""
+_QUANTILE_TOLERANCE = 2e-3  # in normal scores: .002 posterior sd
 
 
 def shrink_effects(
@@ -43,124 +37,208 @@ def shrink_effects(
     ci_prob: float,
     across: str | None = None,
     client: Any = None,
-) -> tuple[dict[str, Any], str]:
-    """Return the columns of hierarchical effect sizes, and a note where there are none
-    for a reason; {} for none.
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the columns of hierarchical effect sizes, and notes on rows without them;
+    {} where no task has 10 exchangeable effects.
+
+    An effect is exchangeable with those of its task that have its label; placebos and
+    effects without a standard error above 0 are with none.
 
     Parameters
     ----------
     estimates
         With ``ace, se (contrast, task)``.
     shrink
-        Law and prior.
+        Prior, and whether more than 5,000 rows are shrunken.
     ci_prob
         Probability of the intervals.
     across
         ``"task"``: tasks borrow strength as well.
     client
         A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
-        workers infer tasks in parallel.
+        workers shrink tasks in parallel.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> columns, note = shrink_effects(
+    >>> columns, notes = shrink_effects(
     ...     from_effects(np.arange(12.0), se=3.0), Shrinkage(), ci_prob=0.95
     ... )
-    >>> columns["shrunken"][1].round(0).ravel()[[0, -1]], note
-    (array([4., 7.]), '')
-    """
-    found = infer_exchangeable(estimates, shrink, across=across, client=client)
-    if isinstance(found, str):
-        return {}, found
-    tree, rows = found
-    try:
-        summary = summarize_posterior(tree, Rope.parse(0), ci_prob=ci_prob).columns
-    except EstimateError as error:  # too few draws for so high a probability
-        return {}, f"no hierarchical effect sizes: {error}"
-    return spread_over(estimates, rows, summary), ""
-
-
-def spread_over(
-    estimates: xr.Dataset, rows: Codes, summary: dict[str, Any]
-) -> dict[str, Any]:
-    """Return columns of some contrasts as columns of all, NaN for the others.
-
-    Examples
-    --------
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), np.zeros((2, 1)))})
-    >>> spread_over(table, np.array([1]), {"lfsr": np.array([[0.5]])})["lfsr"][
-    ...     1
-    ... ].ravel()
-    array([nan, 0.5])
-    """
-    ace = estimates["ace"].transpose("contrast", "task")
-    columns = {}
-    for name, values in summary.items():
-        whole = np.full(ace.shape, np.nan)
-        whole[rows] = values
-        columns[name] = (("contrast", "task"), whole)
-    return columns
-
-
-def infer_exchangeable(
-    estimates: xr.Dataset,
-    shrink: Shrinkage,
-    *,
-    across: str | None = None,
-    client: Any = None,
-    rng: Any = _USUAL_SEED,
-) -> tuple[Any, Codes] | str:
-    """Return the posterior of the exchangeable contrasts of estimates and their rows;
-    else why there is none, or "".
-
-    Contrasts count that are no placebos and vary in every task; a group of fewer than
-    10 is left out.
-
-    Examples
-    --------
-    >>> from causalgia.estimation import from_effects
-    >>> infer_exchangeable(from_effects(np.arange(9.0), se=3.0), Shrinkage())
-    ''
+    >>> columns["shrunken"][1].round(0).ravel()[[0, -1]], notes
+    (array([3., 8.]), [])
     """
     if (
         "model" in estimates["ace"].dims
         or "se" not in estimates
         or null_value(estimates) != 0
+        or str(about(estimates, None).target) == "next predictor"
     ):
-        return ""
-    if str(about(estimates, None).target) == "next predictor":
-        return ""
-    rows, labels = exchangeable_rows(estimates)
-    if not len(rows):
-        return ""
-    prior = shrink.prior if isinstance(shrink.prior, Prior) else Prior()
-    how: dict[str, Any] = {"law": shrink.law, "prior": prior, "client": client}
+        return {}, []
+    labels, rows = exchangeable_effects(estimates)
+    if not rows.any():
+        return {}, []
     if across is not None:
-        if len(rows) < LEAST_TO_SHARE or estimates.sizes["task"] < 2:
-            return (
-                f"across='task' takes {LEAST_TO_SHARE} exchangeable contrasts in "
-                "two tasks or more"
-            )
-        how = {"across": across}
-    part = estimates.isel(
-        {dim: rows for dim in ("contrast", "contrast_") if dim in estimates.dims}
+        return _across_tasks(estimates, np.flatnonzero(rows.any(axis=1)), ci_prob)
+    if not shrink.all_rows and rows.sum() > MOST_TO_SHRINK:
+        return {}, [
+            f"hierarchical effect sizes of more than {MOST_TO_SHRINK:,} rows are made "
+            "on request: shrink=cg.Shrinkage(all_rows=True)"
+        ]
+    from causalgia.posterior.labeled_data import family_data
+    from causalgia.workers import mapped
+
+    prior = shrink.prior if isinstance(shrink.prior, Prior) else None
+    columns = {name: np.full(rows.shape, np.nan) for name in COLUMNS}
+    notes = _few_note(estimates, rows)
+    for label in np.unique(labels[rows.any(axis=1)]):
+        of_label = np.flatnonzero((labels == label) & rows.any(axis=1))
+        tasks = np.flatnonzero(rows[of_label].any(axis=0))
+        part = _without(estimates, of_label, tasks, ~rows[np.ix_(of_label, tasks)])
+        try:
+            families = family_data(part, None, prior)
+        except EstimateError as error:
+            notes.append(f"no hierarchical effect sizes: {error}")
+            continue
+        names = [str(estimates["task"].to_numpy()[tasks[q.task]]) for q in families]
+        found = mapped(
+            partial(_four_columns, ci_prob=ci_prob),
+            families,
+            what="decide",
+            names=names,
+            client=client,
+        )
+        for name, family, values in zip(names, families, found, strict=True):
+            if isinstance(values, str):
+                notes.append(f"no hierarchical effect sizes in {name}: {values}")
+                continue
+            at = of_label[family.rows], tasks[family.task]
+            for column, of_rows in zip(COLUMNS, values, strict=True):
+                columns[column][at] = of_rows
+    if "floor" in estimates:  # no number of units distinguishes it from 0
+        columns["lfsr"] = np.where(
+            is_below_floor(estimates) & np.isfinite(columns["lfsr"]),
+            1.0,
+            columns["lfsr"],
+        )
+    return (
+        {name: (("contrast", "task"), values) for name, values in columns.items()},
+        notes,
     )
-    if len(np.unique(labels)) > 1 and across is None:
-        part, how["family"] = part.assign_coords({LABEL: ("contrast", labels)}), LABEL
+
+
+def _four_columns(family: Any, ci_prob: float) -> Array | str:
+    """Return the columns of the effects of a task, (4, K), or why there are none."""
+    from causalgia.posterior.family_posterior import law_posterior
+
+    try:
+        found = law_posterior(family, family.effect, family.noise)
+    except EstimateError as error:
+        return str(error)
+    lower, upper = (
+        found.quantile(0.5 + side * ci_prob / 2, tolerance=_QUANTILE_TOLERANCE)
+        for side in (-1, 1)
+    )
+    return np.stack([found.mean, lower, upper, found.lfsr])
+
+
+def _without(
+    estimates: xr.Dataset, rows: Any, tasks: Any, out: npt.NDArray[np.bool_]
+) -> xr.Dataset:
+    """Return these rows of these tasks, with no standard error where one is out."""
+    indexers: dict[str, Any] = {
+        dim: rows for dim in ("contrast", "contrast_") if dim in estimates.dims
+    }
+    part = estimates.isel(indexers | {"task": tasks})
+    if not out.any():
+        return part
+    hidden = xr.DataArray(~out, dims=("contrast", "task"))
+    return part.assign(se=part["se"].where(hidden))
+
+
+def _few_note(estimates: xr.Dataset, rows: Mask) -> list[str]:
+    """Return a note on tasks with fewer than 10 exchangeable effects beside others that
+    have them.
+    """
+    without = np.flatnonzero(~rows.any(axis=0))
+    if not len(without):
+        return []
+    names = estimates["task"].to_numpy()[without]
+    return [
+        f"fewer than {LEAST_TO_SHRINK} exchangeable effects that vary, so none is "
+        f"shrunken, in {first_of(map(str, names), 5)}"
+    ]
+
+
+def _across_tasks(
+    estimates: xr.Dataset, at: Codes, ci_prob: float
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the columns of effects that tasks share (`causalgia.infer`,
+    ``across="task"``).
+    """
     from causalgia.posterior import infer
 
+    if len(at) < LEAST_TO_SHARE or estimates.sizes["task"] < 2:
+        return {}, [
+            f"across='task' takes {LEAST_TO_SHARE} exchangeable contrasts in two tasks "
+            "or more"
+        ]
+    part = estimates.isel(
+        {dim: at for dim in ("contrast", "contrast_") if dim in estimates.dims}
+    )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
-            return infer(part, **how, exchangeable=True, rng=rng), rows
+            tree = infer(part, across="task", exchangeable=True, rng=0)
     except EstimateError as error:
-        return f"no hierarchical effect sizes: {error}"
+        return {}, [f"no hierarchical effect sizes: {error}"]
+    found = posterior_columns(
+        tree["posterior"]["ace"], tree["moments"].to_dataset(), ci_prob
+    )
+    if about(tree["posterior"].attrs, None).sharing_near:
+        found["lfsr_alone"] = tree["moments"]["lfsr_alone"].to_numpy()
+    columns = {}
+    for name, values in found.items():
+        whole = np.full((estimates.sizes["contrast"], estimates.sizes["task"]), np.nan)
+        whole[at] = values
+        columns[name] = (("contrast", "task"), whole)
+    return columns, []
 
 
-def exchangeable_rows(estimates: xr.Dataset) -> tuple[Codes, npt.NDArray[np.str_]]:
-    """Return the rows of contrasts that are shrunken, and the label of each; groups of
-    fewer than 10 are left out.
+def posterior_columns(
+    ace: xr.DataArray, moments: xr.Dataset, ci_prob: float
+) -> dict[str, Array]:
+    """Return the four columns of draws ``(chain, draw, contrast, task)``, by moments
+    where these are known.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).normal(3, 1, (4, 500, 1, 1))
+    >>> ace = xr.DataArray(draws, dims=("chain", "draw", "contrast", "task"))
+    >>> found = posterior_columns(ace, xr.Dataset(), 0.95)
+    >>> found["shrunken"].round(1), found["lfsr"].round(1)
+    (array([[3.]]), array([[0.]]))
+    """
+    x = ace.transpose("chain", "draw", "contrast", "task").to_numpy()
+    x = x.reshape(-1, *x.shape[2:])
+    lower, upper = np.quantile(x, [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=0)
+    columns = {
+        "shrunken": x.mean(axis=0),
+        "shrunken_lower": lower,
+        "shrunken_upper": upper,
+        "lfsr": 1 - np.maximum((x > 0).mean(axis=0), (x < 0).mean(axis=0)),
+    }
+    columns["lfsr"] = np.where(np.isnan(x).any(axis=0), np.nan, columns["lfsr"])
+    for name, known in (("shrunken", "mean"), ("lfsr", "lfsr")):
+        if known in moments:
+            columns[name] = moments[known].transpose("contrast", "task").to_numpy()
+    return columns
+
+
+def exchangeable_effects(
+    estimates: xr.Dataset,
+) -> tuple[npt.NDArray[np.str_], Mask]:
+    """Return the label of each contrast, and which effects are shrunken, (contrast,
+    task): those of which a task has 10 or more with one label.
 
     The coordinate ``exchangeable`` labels them. Without it, contrasts are exchangeable
     if their weights are alike: effects of one arm each against a control are,
@@ -172,14 +250,14 @@ def exchangeable_rows(estimates: xr.Dataset) -> tuple[Codes, npt.NDArray[np.str_
     >>> table = table.assign(se=table["ace"] + 1).assign_coords(
     ...     exchangeable=("contrast", ["k-mer"] * 11 + [""])
     ... )
-    >>> exchangeable_rows(table)[0]
-    array([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10])
+    >>> exchangeable_effects(table)[1].ravel().sum()
+    np.int64(11)
     """
     n = estimates.sizes["contrast"]
     se = estimates["se"].transpose("contrast", "task", ...).to_numpy()
-    counted: Mask = (
-        ~is_placebo(estimates) & (se > 0).all(axis=1) & np.isfinite(se).all(axis=1)
-    )
+    ace = estimates["ace"].transpose("contrast", "task", ...).to_numpy()
+    counted: Mask = (se > 0) & np.isfinite(se) & np.isfinite(ace)
+    counted &= ~is_placebo(estimates)[:, None]
     if LABEL in estimates.coords:
         labels = estimates[LABEL].to_numpy().astype(str)
     elif "weight" in estimates:
@@ -195,10 +273,8 @@ def exchangeable_rows(estimates: xr.Dataset) -> tuple[Codes, npt.NDArray[np.str_
         labels = np.array(kinds, dtype=str)
     else:
         labels = np.full(n, "effects")
-    counted &= labels != ""
-    names, codes, counts = np.unique(
-        labels[counted], return_inverse=True, return_counts=True
-    )
-    enough = counts[codes] >= LEAST_TO_SHRINK if len(names) else np.zeros(0, bool)
-    rows = np.flatnonzero(counted)[enough]
-    return rows, labels[rows]
+    counted &= (labels != "")[:, None]
+    for label in np.unique(labels):
+        of_label = labels == label
+        counted[of_label] &= counted[of_label].sum(axis=0) >= LEAST_TO_SHRINK
+    return labels, counted

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -17,7 +16,7 @@ from causalgia.attributes import about
 from causalgia.checks import as_ci_prob
 from causalgia.choices import Error
 from causalgia.errors import EstimateError, quoted, type_in_words
-from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation._from_effects import as_estimates, is_of_others
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas
 from causalgia.multiplicity.families import has_effects
@@ -62,7 +61,7 @@ def as_evidence(x: Any) -> Given:
 
     Examples
     --------
-    >>> as_evidence(pd.DataFrame({"effect": [1.0], "se": [0.1]})).kind
+    >>> as_evidence({"effect": [1.0], "se": [0.1]}).kind
     'estimates'
     >>> as_evidence({"posterior": xr.Dataset()}).kind
     'posterior'
@@ -72,8 +71,8 @@ def as_evidence(x: Any) -> Given:
     check_no_average_map(data, "cg.decide")
     if has_effects(data):
         return Given("effects", data)
-    if isinstance(data, xr.Dataset | pd.DataFrame):
-        return Given("estimates", _with_marks(as_estimates(data), data))
+    if isinstance(data, xr.Dataset | pd.DataFrame) or is_of_others(data):
+        return Given("estimates", as_estimates(data))
     if not (
         isinstance(data, xr.DataTree)
         or hasattr(data, "groups")
@@ -82,25 +81,11 @@ def as_evidence(x: Any) -> Given:
         is_shown = data is None or isinstance(data, Mapping)
         raise EstimateError(
             "cg.decide takes estimates (of cg.estimate or cg.from_effects, "
-            "or a table with columns 'effect' and 'se'), a posterior (of cg.infer) "
-            "or effects (of cg.contrast), not "
+            "a table with columns 'effect' and 'se', or a result of statsmodels), a "
+            "posterior (of cg.infer) or effects (of cg.contrast), not "
             f"{quoted(data) if is_shown else type_in_words(data)}"
         )
     return Given("posterior", data)
-
-
-def _with_marks(estimates: xr.Dataset, table: Any) -> xr.Dataset:
-    """Return estimates with the columns of a table that name its placebos and the rows
-    of its question.
-    """
-    marks = [name for name in ("is_placebo", "of_question") if name in table]
-    return estimates.assign_coords(
-        {
-            name: ("contrast", np.asarray(table[name]))
-            for name in marks
-            if name not in estimates.variables
-        }
-    )
 
 
 @dataclass(frozen=True)
@@ -142,13 +127,13 @@ def as_request(
 
     Examples
     --------
-    >>> one = as_evidence(pd.DataFrame({"effect": [1.0], "se": [0.1]}))
+    >>> one = as_evidence({"effect": [1.0], "se": [0.1]})
     >>> request = as_request(one, rope="-0.1,0.1")
     >>> request.rope.value, request.error, request.ci_prob
     ((-0.1, 0.1), 'fdr', 0.95)
     """
-    rate = _as_error(error, given.kind)
-    _check_shrinkage(shrink, given.kind)
+    rate = _as_error(error)
+    _check_shrinkage(shrink)
     return Request(
         rope=Rope.parse(rope, given.null),
         error=rate,
@@ -161,54 +146,17 @@ def as_request(
     )
 
 
-def _as_error(error: Any, kind: str) -> Any:
-    """Return the error rate, by default that of the kind of evidence; refuse one that
-    does not go with it.
-    """
-    if error is None:
-        return "posterior" if kind == "posterior" else "fdr"
-    error = as_field("error", error, error=EstimateError)
-    if kind == "posterior" and error != "posterior":
-        raise EstimateError(
-            f"error={quoted(error)} is of tests, and this is a posterior; leave "
-            f"error= out, or give the estimates: cg.decide(estimates, error={quoted(error)})",
-            argument="error",
-        )
-    if kind != "posterior" and error == "posterior":
-        raise EstimateError(
-            "error='posterior' takes a posterior: cg.decide(cg.infer(estimates, "
-            "rng=0), ...), or cg.Analysis(error='posterior')",
-            argument="error",
-        )
-    return error
+def _as_error(error: Any) -> Any:
+    """Return the error rate, by default the false discovery rate."""
+    return "fdr" if error is None else as_field("error", error, error=EstimateError)
 
 
-def _check_shrinkage(shrink: Any, kind: str) -> None:
-    """Raise EstimateError if `shrink` is no `Shrinkage`, or has settings that decisions
-    cannot follow.
-    """
+def _check_shrinkage(shrink: Any) -> None:
+    """Raise EstimateError if `shrink` is no `Shrinkage`."""
     if not isinstance(shrink, Shrinkage | None):
         raise EstimateError(
             f"shrink={quoted(shrink)} is not a cg.Shrinkage; for example "
-            "shrink=cg.Shrinkage(law='normal'), or None for no hierarchical effect "
+            "shrink=cg.Shrinkage(all_rows=True), or None for no hierarchical effect "
             "sizes",
-            argument="shrink",
-        )
-    if shrink is not None and shrink.moderate is not None:
-        named = f"moderate={shrink.moderate}"
-        raise EstimateError(
-            f"shrink=cg.Shrinkage({named}) is of the variances between "
-            "predictors, which are estimated already; give cg.estimate(effects, "
-            f"target='next predictor', {named}) without shrink=, or "
-            "cg.analyze(outcomes, ..., target='next predictor', "
-            f"shrink=cg.Shrinkage({named}))"
-        )
-    if kind == "posterior" and shrink not in (None, Shrinkage()):
-        settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
-        settings += [f"prior=cg.{shrink.prior}"] if shrink.prior is not None else []
-        raise EstimateError(
-            f"shrink={quoted(shrink)} is of estimates, and this is a posterior, "
-            f"which has its law and prior: cg.infer(estimates, {', '.join(settings)}, "
-            "rng=0)",
             argument="shrink",
         )

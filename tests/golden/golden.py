@@ -444,11 +444,9 @@ def two_scales(table, **settings):
     return call(
         door("infer"),
         table,
-        law="two_scales",
         rng=0,
-        log_likelihood=False,
         **settings,
-        may_go=("law", "log_likelihood", "n_draws"),
+        may_go=("n_draws",),
     )
 
 
@@ -484,7 +482,12 @@ def posterior():
         "two scales 10000/1.0/limits",
         lambda: thin(
             columns(
-                door("decide")(effects_table(10_000, 1.0), rope=(-0.2, 0.2), rng=0),
+                door("decide")(
+                    effects_table(10_000, 1.0),
+                    rope=(-0.2, 0.2),
+                    shrink=door("Shrinkage")(all_rows=True),
+                    rng=0,
+                ),
                 DECISION[-4:],
             ),
             200,

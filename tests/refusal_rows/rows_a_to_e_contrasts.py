@@ -284,21 +284,6 @@ ROWS = [
         "ci_prob",
     ),
     Row(
-        "a posterior of nine contrasts",
-        lambda: cg.Analysis(contrasts=words(9), rope=(-1, 1), error="posterior"),
-        DesignError,
-    ),
-    Row(
-        "a posterior of contrasts of two kinds",
-        lambda: cg.Analysis(
-            contrasts=words(10) | {"both": {"AB": 1, "w0": -1, "w1": -1, "none": 1}},
-            rope=(-1, 1),
-            error="posterior",
-        ),
-        DesignError,
-        "both",
-    ),
-    Row(
         "a plan that shares ratios across tasks",
         lambda: cg.Analysis(
             control="untreated", across="task", scale="ratio", rope=(0.9, 1.1)

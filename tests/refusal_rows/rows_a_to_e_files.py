@@ -150,12 +150,6 @@ ROWS = [
         "ci_prob",
     ),
     Row(
-        "a posterior that is text",
-        lambda: cg.open(written("no netCDF", "posterior.nc").parent).posterior,
-        DataError,
-        "posterior.nc",
-    ),
-    Row(
         "a track past the chromosome",
         lambda: bigwig(origin=10),
         EstimateError,

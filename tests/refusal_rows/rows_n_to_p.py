@@ -16,7 +16,6 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import plot
-from causalgia.analysis_values import Prior
 from causalgia.errors import (
     DataError,
     DesignError,
@@ -28,7 +27,7 @@ from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import minimal_detectable_effect, power, sample_size
 from causalgia.plot import curves, grids
-from causalgia.posterior import infer, profile
+from causalgia.posterior import profile
 from causalgia.sequences import decode, encode
 
 from . import Row
@@ -153,16 +152,16 @@ PREDICTORS = [
         for target in ("next predictor", "population x predictors")
     ),
     Row(
-        "the variance between two predictors, moderated",
-        lambda: cg.estimate(several(2), target="next predictor", moderate=True),
+        "variances of few rows, moderated",
+        lambda: cg.estimate(several(3), target="next predictor", variances=True),
         EstimateError,
-        "moderate",
+        "variances",
     ),
     Row(
-        "moderated, of one predictor",
-        lambda: cg.estimate(several(3), target="population", moderate=True),
+        "variances that are moderated or not",
+        lambda: cg.estimate(several(3), target="population", variances=1),
         EstimateError,
-        "moderate",
+        "variances",
     ),
     Row("a ratio in the next predictor", ratio_of_the_next, EstimateError, "ratio"),
     Row(
@@ -170,12 +169,6 @@ PREDICTORS = [
         lambda: cg.infer(cg.estimate(several(3), target="next predictor"), rng=0),
         EstimateError,
         "target",
-    ),
-    Row(
-        "a plan for a posterior of a prediction",
-        lambda: cg.Analysis(target="next predictor", error="posterior"),
-        DesignError,
-        "error",
     ),
 ]
 
@@ -204,7 +197,7 @@ def inferred(effect: list[float], se: list[float]) -> Any:
         },
         {"contrast": [f"c{k}" for k in range(len(se))], "task": ["t"]},
     )
-    return cg.infer(table, law="normal", n_draws=4, rng=0)
+    return cg.infer(table, n_draws=4, rng=0)
 
 
 def waves(n: int = 20) -> pd.DataFrame:
@@ -213,12 +206,6 @@ def waves(n: int = 20) -> pd.DataFrame:
 
 
 POSTERIORS = [
-    Row(
-        "an error of 0 among others",
-        lambda: inferred([1.0, 2.0, 0.5, 1.0], [0.1, 0.0, 0.2, 0.1]),
-        EstimateError,
-        "se 0",
-    ),
     Row(
         "an effect without an error",
         lambda: inferred([1.0, 2.0, 0.5, 1.0], [0.1, np.nan, 0.2, 0.1]),
@@ -233,33 +220,9 @@ POSTERIORS = [
     ),
     Row(
         "known errors of effects and of their sum",
-        lambda: cg.infer(known_sums(), law="normal", n_draws=4, rng=0),
+        lambda: cg.infer(known_sums(), n_draws=4, rng=0),
         EstimateError,
         "ab",
-    ),
-    Row(
-        "100 draws of a sampler",
-        lambda: infer(
-            cg.from_effects([1.0, 2.0, 0.5], se=[0.1, 0.2, 0.1]),
-            law="normal",
-            engine="nuts",
-            n_draws=100,
-            rng=0,
-        ),
-        EstimateError,
-        "n_draws",
-    ),
-    Row(
-        "an improper prior of two effects",
-        lambda: infer(
-            cg.from_effects([1.0, 2.0], se=[0.1, 0.2]),
-            law="normal",
-            engine="nuts",
-            prior=Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf),
-            rng=0,
-        ),
-        EstimateError,
-        "3",
     ),
     Row(
         "a profile of three",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import statsmodels.formula.api as smf
 import xarray as xr
 
 import causalgia as cg
@@ -77,6 +78,48 @@ ROWS = [
     Row(
         "the covariance of a fit is singular",
         lambda: cg.from_effects(Fit(np.ones(2), np.ones((2, 2)))),
+        EstimateError,
+    ),
+    Row(
+        "two columns that may be the effect",
+        lambda: cg.decide(OURS.assign(logFC=7.0), rope=0),
+        EstimateError,
+    ),
+    Row(
+        "limits of a ratio in place of its error",
+        lambda: cg.from_effects({"estimate": [2.0], "lower": [1.0], "upper": [4.0]}),
+        EstimateError,
+    ),
+    Row(
+        "t of a one-sided test in place of an error",
+        lambda: cg.from_effects({"logFC": [2.0], "t": [2.0], "P.Value": [0.0228]}),
+        EstimateError,
+    ),
+    Row(
+        "columns of unequal lengths",
+        lambda: cg.decide({"effect": [1.0, 2.0], "se": [1.0]}, rope=0),
+        DataError,
+    ),
+    Row(
+        "errors of other rows beside a matrix",
+        lambda: cg.from_effects(
+            pd.DataFrame([[1.0]], ["a"]), pd.DataFrame([[1.0]], ["b"])
+        ),
+        EstimateError,
+    ),
+    Row(
+        "errors of another shape beside a matrix",
+        lambda: cg.from_effects(np.ones((2, 3)), np.ones((3, 2))),
+        EstimateError,
+    ),
+    Row(
+        "a covariance beside a matrix",
+        lambda: cg.from_effects(np.ones((2, 3)), np.ones((2, 3)), np.eye(2)),
+        EstimateError,
+    ),
+    Row(
+        "a test of several coefficients at once",
+        lambda: cg.decide(smf.ols("y ~ unit", FEW).fit().f_test("unit = 0"), rope=0),
         EstimateError,
     ),
     Row(

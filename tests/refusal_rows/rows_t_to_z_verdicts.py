@@ -66,19 +66,6 @@ def parallel() -> xr.Dataset:
     )
 
 
-def of_draws(values: Any, rope: Any = 0, **options: Any) -> xr.Dataset:
-    """Decide draws of two contrasts."""
-    values = np.asarray(values, float)[None, ..., None]
-    ace = xr.DataArray(values, dims=("chain", "draw", *EFFECT))
-    named = ace.assign_coords(contrast=["c0", "c1"][: values.shape[2]], task=["K562"])
-    return cg.decide({"posterior": xr.Dataset({"ace": named})}, rope=rope, **options)
-
-
-DRAWS = np.random.default_rng(0).normal(size=(400, 2))
-NAN, INF = DRAWS.copy(), DRAWS.copy()
-NAN[7, 1], INF[7, 1] = np.nan, np.inf
-
-
 def of_one_unit() -> xr.Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
@@ -183,41 +170,11 @@ ROWS = [
     ),
     Row("a larger effect was seen", seen_to_be_larger, EstimateError, "largest"),
     Row(
-        "an error of posteriors for estimates",
-        lambda: cg.decide(ONE, rope=(-1, 1), error="posterior"),
+        "variances of one row, moderated",
+        lambda: cg.decide(ONE, rope=0, shrink=cg.Shrinkage(variances=True)),
         EstimateError,
-        "posterior",
+        "variances",
     ),
-    Row(
-        "an error of tests for draws",
-        lambda: of_draws(DRAWS, error="fdr"),
-        EstimateError,
-        "error",
-    ),
-    Row(
-        "a posterior of nine contrasts decides",
-        lambda: cg.decide(
-            cg.infer(cg.from_effects(np.arange(9.0), se=0.3), rng=0), rope=(-1, 1)
-        ),
-        EstimateError,
-        "posterior",
-    ),
-    Row(
-        "moderation that a verdict cannot follow",
-        lambda: cg.decide(ONE, rope=0, shrink=cg.Shrinkage(moderate=True)),
-        EstimateError,
-        "moderate",
-    ),
-    Row(
-        "another law beside a posterior",
-        lambda: of_draws(DRAWS, shrink=cg.Shrinkage(law="normal")),
-        EstimateError,
-        "law",
-    ),
-    Row("a draw is nan", lambda: of_draws(NAN), EstimateError, "c1"),
-    Row("a draw is inf", lambda: of_draws(INF, rope=(-1, 1)), EstimateError, "c1"),
-    Row("no draws", lambda: of_draws(np.empty((0, 2))), EstimateError),
-    Row("eight draws", lambda: of_draws(np.zeros((8, 1))), EstimateError, "8"),
     Row(
         "a unit of effects of 0",
         lambda: two_scales(np.ones(30), Noise(np.ones(30)), unit=0.0),

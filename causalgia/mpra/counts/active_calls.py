@@ -11,7 +11,7 @@ from scipy import special
 
 from causalgia.attributes import attributes
 from causalgia.errors import DataError, quoted
-from causalgia.estimation.standard_errors import moderate_unequal
+from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.mpra.counts._activity import (
     MAD_TO_SD,
     check_oligos_observed,
@@ -163,7 +163,7 @@ def _standard_errors(counts: xr.Dataset, method: str, by_replicate: Array) -> Ar
         left = by_replicate - by_replicate.mean(axis=0)
         s2 = left.var(axis=1, ddof=1)
         return np.asarray(
-            np.sqrt(moderate_unequal(s2, np.full(n, R - 1.0)).variance / R)
+            np.sqrt(moderate_variances(s2, np.full(n, R - 1.0)).variance / R)
         )
     if method == "barcodes":
         return np.asarray(np.sqrt(found.between))

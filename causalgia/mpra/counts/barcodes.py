@@ -18,7 +18,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_int, as_names, as_positive, check_arm, listed
 from causalgia.errors import CausalgiaError, DataError, quoted
-from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
+from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.inputs import parse_json
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
@@ -26,6 +26,7 @@ from causalgia.types import Array, Ints, Mask
 
 LEAST_EXPECTED = 10.0
 NOTED_SILENCE = 0.01
+_LEAST_MODERATED = 3
 
 
 def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask]:
@@ -273,8 +274,8 @@ def _moderated_mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
     oligo has no df.
     """
     known = df > 0
-    if known.sum() >= LEAST_VARIANCES:
-        return moderate_unequal(
+    if known.sum() >= _LEAST_MODERATED:
+        return moderate_variances(
             squares / np.maximum(df, 1), np.maximum(df, 0.0)
         ).variance
     whole = squares[known].sum() / df[known].sum()

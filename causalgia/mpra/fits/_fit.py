@@ -23,7 +23,7 @@ from causalgia.mpra.counts.barcodes import (
     silence_notes,
     silent_share,
 )
-from causalgia.mpra.counts.counts_table import library_attrs
+from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
 from causalgia.mpra.counts.cutoffs import check_cutoff
 from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
@@ -279,6 +279,10 @@ def _fit_dataset(
     n = n_barcodes(counts)[oligos]
     few = [one.replicate for one in shallow_replicates(counts, aggregate(counts))]
     names = counts["replicate"].to_numpy()
+    group = counts["group"].to_numpy()[oligos[:, 0]]
+    control = np.isin(group.astype(str), CONTROLS)
+    # negative controls are placebos, and no control answers the question
+    marks = {"of_question": ~control, "is_placebo": group == "negative"}
     deep = names[~np.isin(names.astype(str), few)]
     replicates, replicate_df = replicate_shifts(counts.sel(replicate=deep), request)
     return EffectTable(
@@ -295,12 +299,14 @@ def _fit_dataset(
             "contrast": list(request.contrasts),
             "arm": request.arms,
             **({"replicate": deep} if replicates else {}),
-            "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
+            "group": ("element", group),
+            **{n: ("element", x) for n, x in marks.items() if control.any()},
         },
         attrs={
             **library_attrs(counts),
             **attributes(
                 method=method,
+                moderated_rows=int(estimated.sum()),
                 scale="log2",
                 ci_prob=ci_prob,
                 estimand=(

@@ -25,7 +25,7 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.estimation.standard_errors import moderate_unequal
+from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.mpra.counts._activity import (
     no_element_with_two,
     parallel_oligos,
@@ -445,7 +445,7 @@ class Layer:
         """Return the variance that the layer adds to each contrast, and its df,
         moderated over elements, ``(E, K)``.
         """
-        found = moderate_unequal(self.s2, self.df)
+        found = moderate_variances(self.s2, self.df)
         return found.variance[:, None] * self.factor, np.broadcast_to(
             found.df[:, None], self.factor.shape
         )
@@ -737,7 +737,7 @@ def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
     ----------
     Smyth (2004), doi:10.2202/1544-6115.1027.
     """
-    moderated = moderate_unequal(means.pooled, means.df)
+    moderated = moderate_variances(means.pooled, means.df)
     variance = moderated.variance[:, None] * ((1 / means.n) @ (weights**2).T)
     df = np.broadcast_to(moderated.df[:, None], variance.shape)
     return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
