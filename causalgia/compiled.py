@@ -8,6 +8,7 @@ import functools
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,20 +52,22 @@ numba and its cache.
 """
 
 
-def njit(*, announced: str = "", **options: Any) -> Callable[[Callable[..., Any]], Any]:
+_LONG = 2.0
+"""Seconds of compiling after which a line says what the process waits for."""
+
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator like `numba.njit` that imports numba and compiles at the first
     call, cached if possible.
 
     Numba caches machine code beside the source, in the user's cache folder or in
     ``NUMBA_CACHE_DIR``. It raises if none of these is writable (a container, another
     user's installation), or if the disk is full, over quota or damaged; the function is
-    then compiled without a cache in each process.
+    then compiled without a cache in each process. A process that compiles for more than
+    two seconds says so on stderr, once.
 
     Parameters
     ----------
-    announced
-        What a line on stderr says is being compiled, for a function whose first call
-        takes seconds; nothing is written where numba's cache has it.
     **options
         Those of `numba.njit`, without ``cache``.
 
@@ -83,7 +86,7 @@ def njit(*, announced: str = "", **options: Any) -> Callable[[Callable[..., Any]
     >>> plus_one(1.0)
     2.0
     """
-    return functools.partial(Compiled, options, announced)
+    return functools.partial(Compiled, options)
 
 
 class Compiled:
@@ -96,13 +99,11 @@ class Compiled:
         The original Python function.
     """
 
-    def __init__(
-        self, options: dict[str, Any], announced: str, function: FunctionType
-    ) -> None:
+    def __init__(self, options: dict[str, Any], function: FunctionType) -> None:
         functools.update_wrapper(self, function)
         self.__qualname__ = function.__qualname__
         self.py_func = function
-        self._options, self._announced = options, announced
+        self._options = options
         self._dispatcher: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
@@ -119,6 +120,7 @@ class Compiled:
             if self._dispatcher is None:
                 import numba
 
+                _announce_long_compilation()
                 names = self.py_func.__globals__
                 for name in self.py_func.__code__.co_names:
                     if isinstance(called := names.get(name), Compiled):
@@ -128,38 +130,59 @@ class Compiled:
                     self._dispatcher = numba.njit(
                         cache=True, no_cfunc_wrapper=True, **self._options
                     )(self.py_func)
-                if self._announced:
-                    _announce_compilation(self._dispatcher, self._announced)
             return self._dispatcher
 
 
-def _announce_compilation(dispatcher: Any, what: str) -> None:
-    """Write a line to stderr once numba starts to compile this function: it does not
-    where it finds it in its cache.
+@functools.cache
+def _announce_long_compilation() -> None:
+    """Write a line to stderr once this process has compiled functions of ours for two
+    seconds together; loading them from numba's cache is no compilation.
     """
     from numba.core import event
     from numba.core.caching import NullCache
 
     class Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
-        written = False
+        outermost: Any = None  # function that is being compiled, with those it calls
+        begin = spent = 0.0
+        said = False
 
         def on_start(self, event_: Any) -> None:
-            if self.written or event_.data["dispatcher"] is not dispatcher:
-                return
-            self.written = True
-            cached = not isinstance(dispatcher._cache, NullCache)
-            end = (
-                "once: later processes load the result"
-                if cached
-                else "in this process, as in every other: no folder for the result can "
-                "be written; set NUMBA_CACHE_DIR to one that can"
-            )
-            sys.stderr.write(f"compiling {what} {end}\n")
+            if self.outermost is None and event_.kind == "numba:compile":
+                function = event_.data["dispatcher"]
+                if function.py_func.__module__.startswith("causalgia."):
+                    self.outermost, self.begin = function, time.perf_counter()
+            self._say()
 
         def on_end(self, event_: Any) -> None:
-            """Nothing is said at the end."""
+            self._say()
+            if (
+                self.outermost is not None
+                and event_.kind == "numba:compile"
+                and event_.data["dispatcher"] is self.outermost
+            ):
+                self.spent += time.perf_counter() - self.begin
+                self.outermost = None
 
-    event.register("numba:compile", Announcement())
+        def _say(self) -> None:
+            if self.said or self.outermost is None:
+                return
+            if self.spent + time.perf_counter() - self.begin < _LONG:
+                return
+            cached = not isinstance(self.outermost._cache, NullCache)
+            rest = (
+                "for the first use on this machine: some 10 s; later ones load the "
+                "result"
+                if cached
+                else "some 10 s, in each process: no folder for the result can be "
+                "written; set NUMBA_CACHE_DIR to one that can"
+            )
+            sys.stderr.write(f"causalgia: compiling {rest}\n")
+            self.said = True
+
+    listener = Announcement()
+    # functions, and the passes over each
+    for kind in ("numba:compile", "numba:run_pass"):
+        event.register(kind, listener)
 
 
 @contextmanager

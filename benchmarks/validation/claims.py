@@ -2,9 +2,8 @@
 tables and from units.
 
 A trial is one family of K effects, analyzed as `causalgia.analyze` does with
-``Analysis(rope=...)``: by the same rule whatever K is. A posterior decides where
-``error="posterior"`` was declared. Trials are the tasks of one Dataset, each a family
-of its own.
+``Analysis(rope=...)``: by the same rule whatever K is. Trials are the tasks of one
+Dataset, each a family of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from scipy import special
 from causalgia._analyze import steps, steps_from
 from causalgia.analysis import Analysis
 from causalgia.calibration.binomial_bands import false_claims
-from causalgia.choices import Error
 from causalgia.errors import CausalgiaWarning
 from validation import draws
 from validation.checks import Check, Claim
@@ -83,13 +81,8 @@ def _together(parts: list[Printed]) -> Printed:
     )
 
 
-def _analysis(control: str, rope: float, error: Error) -> Analysis:
-    return Analysis(
-        control=control,
-        rope=(-rope, rope),
-        error=error,
-        family="task" if error == "fdr" else None,
-    )
+def _analysis(control: str, rope: float) -> Analysis:
+    return Analysis(control=control, rope=(-rope, rope), family="task")
 
 
 def from_table(
@@ -100,7 +93,7 @@ def from_table(
     seed: int,
     *,
     shared: float = 0.5,
-    error: Error = "fdr",
+    shrinks: bool = False,
 ) -> Printed:
     """Print n trials of K effects with standard error 1, of whose variance a part is
     shared, as under one control.
@@ -125,9 +118,9 @@ def from_table(
         warnings.simplefilter("ignore", CausalgiaWarning)
         found = steps_from(
             table,
-            _analysis("untreated", rope, error),
+            _analysis("untreated", rope),
             rng=seed,
-            shrinks=error == "posterior",
+            shrinks=shrinks,
         )
     return printed(found.decisions, true)
 
@@ -141,7 +134,7 @@ def from_units(
     *,
     draw: draws.Draw,
     n_units: int,
-    error: Error = "fdr",
+    shrinks: bool = False,
 ) -> Printed:
     """Print n trials of K arms on the same units under one control: outcomes of a
     predictor to decisions.
@@ -168,9 +161,9 @@ def from_units(
             warnings.simplefilter("ignore", CausalgiaWarning)
             found = steps(
                 outcomes,
-                _analysis("none", rope, error),
+                _analysis("none", rope),
                 rng=int(rng.integers(2**31)),
-                shrinks=error == "posterior",
+                shrinks=shrinks,
             )
         parts.append(printed(found.decisions, true))
     return _together(parts)
@@ -220,8 +213,9 @@ _TABLE = (
     "Default analysis of tables: K effects with a known standard error of 1, correlated "
     "by r"
 )
-_POSTERIOR = 'Tables of 30 or more independent effects, declared error="posterior"'
-_POSTERIOR_UNITS = 'Units: 30 or more arms, one control, declared error="posterior"'
+_SHRUNKEN = (
+    "Hierarchical effect sizes of an analysis: coverage of shrunken 95 % intervals"
+)
 _RARE_OR_SKEWED = "Default analysis of units: 40 arms with rare or skewed effects"
 _ATTRS = {
     "scale": "log",
@@ -264,16 +258,14 @@ def _rows(
     full: int,
     quick: int,
 ) -> list[Check]:
-    """Return three rows on one cell: coverage of intervals (of a posterior: of the
-    shrunken ones), false directions, false negligible verdicts.
+    """Return three rows on one cell: coverage of intervals, false directions, false
+    negligible verdicts.
     """
-    by_posterior = section in (_POSTERIOR, _POSTERIOR_UNITS)
-    of = "shrunken" if by_posterior else "95 %"
     return [
         Check(
             section,
-            f"{cell}: coverage of {of} intervals",
-            lambda _, n: count(n).shrunken if by_posterior else count(n).coverage,
+            f"{cell}: coverage of 95 % intervals",
+            lambda _, n: count(n).coverage,
             covers,
             "at least",
             full,
@@ -334,60 +326,20 @@ SPREADS: dict[str, Truth] = {
 }
 
 
-@cache
-def _of_spread(name: str, k: int, n: int, shared: float = 0.0) -> Printed:
-    return from_table(
-        SPREADS[name],
-        k,
-        1.0,
-        n,
-        seed=zlib.crc32(f"{name}, {k}".encode()),
-        shared=shared,
-        error="posterior",
+def _shared_spread(_: Rng, n: int) -> np.ndarray:
+    found = from_table(
+        SPREADS["N(0, .5)"], 100, 1.0, n, seed=100, shared=0.5, shrinks=True
     )
+    return found.shrunken
 
 
-@cache
-def _of_spread_units(name: str, k: int, n: int) -> Printed:
-    seed = zlib.crc32(f"units, {name}, {k}".encode())
-    return from_units(
-        SPREADS[name],
-        k,
-        1.0,
-        n,
-        seed,
-        draw=draws.normal,
-        n_units=400,
-        error="posterior",
-    )
+def _of_spread_units(name: str, k: int) -> Callable[[Rng, int], np.ndarray]:
+    def trials(_: Rng, n: int) -> np.ndarray:
+        seed = zlib.crc32(f"units, {name}, {k}".encode())
+        given = {"draw": draws.normal, "n_units": 400, "shrinks": True}
+        return from_units(SPREADS[name], k, 1.0, n, seed, **given).shrunken
 
-
-def _spread_rows(name: str, k: int) -> list[Check]:
-    cell = f"table, K = {k}, {name}, ROPE 1"
-    full, quick = {30: (500, 20), 100: (300, 12), 400: (150, 5)}[k]
-    return _rows(
-        _POSTERIOR,
-        cell,
-        lambda n: _of_spread(name, k, n),
-        covers=0.93,
-        false="at most",
-        full=full,
-        quick=quick,
-    )
-
-
-def _spread_unit_rows(name: str, k: int) -> list[Check]:
-    cell, full, quick = f"400 units, K = {k}, {name}, ROPE 1", 200, 8
-    count = lambda n: _of_spread_units(name, k, n)  # noqa: E731
-    return _rows(
-        _POSTERIOR_UNITS,
-        cell,
-        count,
-        covers=0.93,
-        false="at most",
-        full=full,
-        quick=quick,
-    )
+    return trials
 
 
 @cache
@@ -419,7 +371,7 @@ def _of_rare_words(law: str, n: int) -> Printed:
             warnings.simplefilter("ignore", CausalgiaWarning)
             found = steps(
                 outcomes,
-                _analysis("none", 0.9, "fdr"),
+                _analysis("none", 0.9),
                 rng=int(rng.integers(2**31)),
                 shrinks=False,
             )
@@ -437,18 +389,6 @@ def _rare_word_rows(law: str) -> list[Check]:
     )
 
 
-_SHARED = Check(
-    _POSTERIOR,
-    "K = 100, N(0, .5), half of the error variance shared, no covariance given: "
-    "coverage of shrunken intervals",
-    lambda _, n: _of_spread("N(0, .5)", 100, n, 0.5).shrunken,
-    0.95,
-    "fails",
-    full=300,
-    quick=60,
-)
-
-
 CHECKS = [
     *(
         row
@@ -457,13 +397,28 @@ CHECKS = [
         for name in TRUTHS
         for row in _table_rows(name, k, shared)
     ),
-    *(row for k in (30, 100, 400) for name in SPREADS for row in _spread_rows(name, k)),
-    _SHARED,
     *(
-        row
-        for k in (30, 100)
-        for name in list(SPREADS)[:3]
-        for row in _spread_unit_rows(name, k)
+        Check(
+            _SHRUNKEN,
+            f"400 units, one control, K = {k}, {name}",
+            _of_spread_units(name, k),
+            0.93,
+            "at least",
+            full=200,
+            quick=8,
+        )
+        for k in (10, 40, 100)
+        for name in SPREADS
+    ),
+    Check(
+        _SHRUNKEN,
+        "table, K = 100, N(0, .5), half of the error variance shared, no covariance "
+        "given",
+        _shared_spread,
+        0.95,
+        "fails",
+        full=300,
+        quick=60,
     ),
     *(row for law in ("rare", "skewed") for row in _rare_word_rows(law)),
     *(

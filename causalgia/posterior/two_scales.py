@@ -437,7 +437,7 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
             out[i, h] = total
 
 
-@njit(nogil=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _add_moments_kernel(  # type: ignore[no-untyped-def]
     effect,
     noise,
@@ -472,7 +472,6 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
                 wide[i] ** 2,
                 share[i],
             )
-            at = place[s], width[s]
             for side in range(2 if p < 1 else 1):
                 own, other, of_own = (v1, v2, p) if side == 0 else (v2, v1, 1 - p)
                 _add_stratum_kernel(
@@ -485,18 +484,13 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
                     own,
                     other,
                     of_own,
-                    *at,
+                    place[s],
+                    width[s],
                     sums[side],
                 )
 
 
-@njit(
-    nogil=True,
-    fastmath=True,
-    error_model="numpy",
-    forceinline=True,
-    no_cpython_wrapper=True,
-)
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type: ignore[no-untyped-def]
     """Fill mean and variance of each row's linear part under normal coefficients with
     this mean and root.

@@ -56,6 +56,7 @@ ROUNDS = 60
 _RUN = 256
 # floats, since a kernel would be compiled for each constant bool
 _CURVATURE, _EM = 2.0, 0.0
+_HALVINGS = 24
 _MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 _RIGHT = 0.01  # tolerance in nats of sums over the lattice
 
@@ -526,7 +527,7 @@ def _copy(target, source):  # type: ignore[no-untyped-def]
         target[j] = source[j]
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True)
 def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
     """Compute the Cholesky factor in place, below the diagonal; return whether it
     exists.
@@ -545,7 +546,7 @@ def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True)
 def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
     """Solve L L' x = rest in place."""
     m = len(rest)
@@ -566,7 +567,13 @@ def _solve_transposed_in_place(factor, rest):  # type: ignore[no-untyped-def]
         rest[i] /= factor[i, i]
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
     """Fill 1 / sd of each estimate under both scales, (2, K)."""
     for k in range(len(noise)):
@@ -612,13 +619,7 @@ def _add_row_terms(  # type: ignore[no-untyped-def]
     sums[4] += both_ways
 
 
-@njit(
-    nogil=True,
-    fastmath=True,
-    error_model="numpy",
-    forceinline=True,
-    no_cpython_wrapper=True,
-)
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(len(density)):
@@ -626,13 +627,7 @@ def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     return total / LOG2E
 
 
-@njit(
-    nogil=True,
-    fastmath=True,
-    error_model="numpy",
-    forceinline=True,
-    no_cpython_wrapper=True,
-)
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _log_of_product(density):  # type: ignore[no-untyped-def]
     """Return the log of a product with a single logarithm: mantissas are multiplied,
     exponents added.
@@ -652,63 +647,6 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
     forceinline=True,
     no_cpython_wrapper=True,
 )
-def _add_products(  # type: ignore[no-untyped-def]
-    columns, start, stop, weights, scaled, matrix
-):
-    """Add the weighted products of columns, (m, n), below the diagonal and on it.
-
-    Eight sums at a time stay in registers: six runs of memory are read for them.
-    """
-    m, n = len(matrix), len(weights)
-    for j in range(0, m - 1, 2):
-        upper, lower = columns[j, start:stop], columns[j + 1, start:stop]
-        for k in range(n):
-            scaled[0, k] = weights[k] * upper[k]
-            scaled[1, k] = weights[k] * lower[k]
-        a, b = scaled[0], scaled[1]
-        for h in range(0, j - 2, 4):
-            first, second = columns[h, start:stop], columns[h + 1, start:stop]
-            third, fourth = columns[h + 2, start:stop], columns[h + 3, start:stop]
-            a1 = a2 = a3 = a4 = b1 = b2 = b3 = b4 = 0.0
-            for k in range(n):
-                x, y = a[k], b[k]
-                a1 += x * first[k]
-                a2 += x * second[k]
-                a3 += x * third[k]
-                a4 += x * fourth[k]
-                b1 += y * first[k]
-                b2 += y * second[k]
-                b3 += y * third[k]
-                b4 += y * fourth[k]
-            matrix[j, h] += a1
-            matrix[j, h + 1] += a2
-            matrix[j, h + 2] += a3
-            matrix[j, h + 3] += a4
-            matrix[j + 1, h] += b1
-            matrix[j + 1, h + 1] += b2
-            matrix[j + 1, h + 2] += b3
-            matrix[j + 1, h + 3] += b4
-        for h in range((j + 1) // 4 * 4, j + 2):
-            other, a1, b1 = columns[h, start:stop], 0.0, 0.0
-            for k in range(n):
-                a1 += a[k] * other[k]
-                b1 += b[k] * other[k]
-            if h <= j:
-                matrix[j, h] += a1
-            matrix[j + 1, h] += b1
-    if m % 2:
-        last = columns[m - 1, start:stop]
-        for k in range(n):
-            scaled[0, k] = weights[k] * last[k]
-        a = scaled[0]
-        for h in range(m):
-            other, a1 = columns[h, start:stop], 0.0
-            for k in range(n):
-                a1 += a[k] * other[k]
-            matrix[m - 1, h] += a1
-
-
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _row_sums(  # type: ignore[no-untyped-def]
     effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out
 ):
@@ -735,7 +673,7 @@ def _row_sums(  # type: ignore[no-untyped-def]
         np.empty(_RUN),
         np.empty(_RUN),
     )
-    scaled = np.empty((2, _RUN))
+    scaled = np.empty(_RUN)
     for start in range(0, len(effect), _RUN):
         stop = min(start + _RUN, len(effect))
         n = stop - start
@@ -747,8 +685,19 @@ def _row_sums(  # type: ignore[no-untyped-def]
                 rest[k] += column[k] * b
         narrow, wide = roots[0, start:stop], roots[1, start:stop]
         rows, counts = effect[start:stop], count[start:stop]
-        filled = (density[:n], scores[:n], weights[:n], sums)
-        _add_row_terms(rows, counts, rest[:n], narrow, wide, p, curved, *filled)
+        _add_row_terms(
+            rows,
+            counts,
+            rest[:n],
+            narrow,
+            wide,
+            p,
+            curved,
+            density[:n],
+            scores[:n],
+            weights[:n],
+            sums,
+        )
         sums[0] += (
             _log_of_product(density[:n])
             if single
@@ -759,8 +708,13 @@ def _row_sums(  # type: ignore[no-untyped-def]
             slope = 0.0
             for k in range(n):
                 slope += column[k] * scores[k]
+                scaled[k] = column[k] * weights[k]
             gradient[j] += slope
-        _add_products(columns, start, stop, weights[:n], scaled, matrix)
+            for h in range(j + 1):
+                other, product = columns[h, start:stop], 0.0
+                for k in range(n):
+                    product += scaled[k] * other[k]
+                matrix[j, h] += product
     total = sums[0]
     for j in range(m):
         gradient[j] -= precision[j] * value[j]
@@ -800,8 +754,9 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
         size += count[k]
     there, dv, gain, floor = v, 0.0, 0.0, -np.inf
     for _ in range(ROUNDS):
-        length = 1.0
-        for _ in range(25):
+        length, curved, usable = 1.0, _CURVATURE, False
+        # one call of _row_sums, since each would be compiled by itself
+        for turn in range(_HALVINGS + 2):
             share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
             _row_sums(
                 effect,
@@ -811,7 +766,7 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
                 roots,
                 share,
                 ahead,
-                _CURVATURE,
+                curved,
                 step,
                 matrix,
                 row,
@@ -819,32 +774,26 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
             height = row[0] - (
                 abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free > 0 else 0.0
             )
-            if height >= floor - 1e-9 * abs(floor):
-                break
-            length *= 0.5
-            for j in range(len(ahead)):
-                ahead[j] = value[j] + length * direction[j]
-            there = min(max(v + length * dv, -40.0), 40.0) if free > 0 else v
+            if (
+                curved == _EM
+                or turn >= _HALVINGS
+                or height >= (floor - 1e-9 * abs(floor))
+            ):
+                _copy(work, step)
+                usable = _cholesky_in_place(matrix)
+                if usable or curved == _EM:
+                    break
+                curved = _EM  # here once more
+            else:
+                length *= 0.5
+                for j in range(len(ahead)):
+                    ahead[j] = value[j] + length * direction[j]
+                there = min(max(v + length * dv, -40.0), 40.0) if free > 0 else v
         _copy(value, ahead)
         v, floor = there, height
         up, known = row[3], row[4]
-        _copy(work, step)
-        if not _cholesky_in_place(matrix):
-            _row_sums(
-                effect,
-                count,
-                columns,
-                precision,
-                roots,
-                share,
-                value,
-                _EM,
-                step,
-                matrix,
-                row,
-            )
-            if not _cholesky_in_place(matrix):
-                return v, -1.0
+        if not usable:
+            return v, -1.0
         _solve_in_place(matrix, step)
         gain = 0.0
         for j in range(len(step)):
@@ -861,7 +810,7 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
     return v, gain
 
 
-@njit(nogil=True, announced="the posterior of effect sizes")
+@njit(nogil=True)
 def _integrate_share_kernel(  # type: ignore[no-untyped-def]
     effect,
     noise,

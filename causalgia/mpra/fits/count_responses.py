@@ -27,8 +27,10 @@ def precision_sums(
     P_b z and of log(1 + T_b a_b).
     """
     R = len(s)
-    S[:] = 0.0
-    s[:] = 0.0
+    for r in range(R):
+        s[r] = 0.0
+        for c in range(R):
+            S[r, c] = 0.0
     q, log_det = 0.0, 0.0
     for b in range(lo, hi):
         a, az = 0.0, 0.0
@@ -51,7 +53,7 @@ def precision_sums(
     return q, log_det
 
 
-@njit(nogil=True)
+@njit(nogil=True, inline="always")
 def _oligo_density(
     q: float, log_det: float, values: Array, u: Array, g: Array, t: float
 ) -> tuple[float, float, float]:
@@ -73,7 +75,7 @@ def _oligo_density(
     )
 
 
-@njit(nogil=True)
+@njit(nogil=True, inline="always")
 def _eigenbasis(S: Array, s: Array, u: Array, g: Array) -> Array:
     """Return the eigenvalues of S; fill u and g with 1 and s in the basis of its
     eigenvectors.
@@ -118,7 +120,7 @@ def element_densities(
     return out
 
 
-@njit(nogil=True)
+@njit(nogil=True, inline="always")
 def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
     """Return the q beyond which, either side, a mixture of N(d, v) has probability
     `tail`.
@@ -127,7 +129,10 @@ def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
     for n in range(len(W)):
         high = max(high, abs(d[n]) + 8.0 * np.sqrt(v[n]))
     low = 0.0
-    q = 2.0 * np.sqrt((W * v).sum())
+    average = 0.0
+    for n in range(len(W)):
+        average += W[n] * v[n]
+    q = 2.0 * np.sqrt(average)
     for _ in range(60):
         if not low < q < high:
             q = (low + high) / 2.0
@@ -149,43 +154,6 @@ def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
 
 
 @njit(nogil=True)
-def _normal_components(
-    z: Array,
-    precision: Array,
-    k: Array,
-    start: Ints,
-    e: int,
-    weights: Array,
-    tb: Array,
-    tr: Array,
-    W: Array,
-) -> tuple[Array, Array, Array]:
-    """Return the normal components of an element's contrasts: probability (n,), mean
-    and variance (K, n).
-    """
-    R, (K, A), J = z.shape[1], weights.shape, len(tr)
-    S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
-    at, variance, share = np.zeros((K, W.size)), np.zeros((K, W.size)), np.zeros(W.size)
-    for i in range(len(tb)):
-        if W[i].max() < NEGLIGIBLE:
-            continue
-        share[i * J : i * J + J] = W[i]
-        for a in range(A):
-            o = e * A + a
-            q, log_det = precision_sums(
-                z, precision, k, start[o], start[o + 1], tb[i], S, s
-            )
-            values = _eigenbasis(S, s, u, g)
-            for j in range(J):
-                _, m, v = _oligo_density(q, log_det, values, u, g, tr[j])
-                for c in range(K):
-                    at[c, i * J + j] += weights[c, a] * m
-                    variance[c, i * J + j] += weights[c, a] ** 2 * v
-    nodes = np.flatnonzero(share >= NEGLIGIBLE)
-    return share[nodes] / share[nodes].sum(), at[:, nodes], variance[:, nodes]
-
-
-@njit(nogil=True)
 def contrast_mixtures(
     z: Array,
     precision: Array,
@@ -203,17 +171,47 @@ def contrast_mixtures(
     `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of
     the variance pairs by element, `tails` the two-sided tail probabilities.
     """
-    E, K = len(W), len(weights)
+    R, (K, A), E = z.shape[1], weights.shape, len(W)
     mean, beyond = np.zeros((E, K)), np.zeros((E, K, len(tails)))
+    S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
+    # normal components of an element's contrasts: probability, means and variances
+    most = len(tb) * len(tr)
+    share, at, variance = np.empty(most), np.empty((K, most)), np.empty((K, most))
     for e in range(E):
-        share, at, variance = _normal_components(
-            z, precision, k, start, e, weights, tb, tr, W[e]
-        )
+        n, total = 0, 0.0
+        for i in range(len(tb)):
+            first = n
+            for j in range(len(tr)):
+                if W[e, i, j] >= NEGLIGIBLE:
+                    share[n] = W[e, i, j]
+                    total += share[n]
+                    for c in range(K):
+                        at[c, n], variance[c, n] = 0.0, 0.0
+                    n += 1
+            for a in range(A if n > first else 0):
+                o = e * A + a
+                q, log_det = precision_sums(
+                    z, precision, k, start[o], start[o + 1], tb[i], S, s
+                )
+                values = _eigenbasis(S, s, u, g)
+                here = first
+                for j in range(len(tr)):
+                    if W[e, i, j] >= NEGLIGIBLE:
+                        _, m, v = _oligo_density(q, log_det, values, u, g, tr[j])
+                        for c in range(K):
+                            at[c, here] += weights[c, a] * m
+                            variance[c, here] += weights[c, a] ** 2 * v
+                        here += 1
+        for j in range(n):
+            share[j] /= total
         for c in range(K):
-            mean[e, c] = (share * at[c]).sum()
+            for j in range(n):
+                mean[e, c] += share[j] * at[c, j]
+            for j in range(n):
+                at[c, j] -= mean[e, c]
             for i in range(len(tails)):
                 beyond[e, c, i] = _mixture_quantile(
-                    share, at[c] - mean[e, c], variance[c], tails[i]
+                    share[:n], at[c, :n], variance[c, :n], tails[i]
                 )
     return mean, beyond
 
@@ -241,8 +239,10 @@ def residual_density(z: Array, precision: Array, start: Ints) -> float:
         for i in range(R):
             if values[i] > SINGULAR * values[R - 1]:
                 total += np.log(values[i]) - g[i] * g[i] / values[i]
-        for p in precision[start[o] : start[o + 1]].ravel():
-            total -= np.log(p) if p > 0.0 else 0.0
+        for b in range(start[o], start[o + 1]):
+            for r in range(R):
+                if precision[b, r] > 0.0:
+                    total -= np.log(precision[b, r])
     return -0.5 * total
 
 
@@ -642,7 +642,7 @@ def _zero_probability(m: float, phi: float) -> float:
     return float(np.exp(-np.log1p(phi * m) / phi))
 
 
-@njit(nogil=True)
+@njit(nogil=True, inline="always")
 def _predict_levels(
     z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float
 ) -> tuple[Array, Array]:
@@ -650,12 +650,35 @@ def _predict_levels(
     its barcodes about it.
     """
     R = z.shape[1]
-    S, s, M, one = np.empty((R, R)), np.empty(R), np.eye(R), np.ones(R)
+    S, s, ones = np.empty((R, R)), np.empty(R), np.empty(R)
     precision_sums(z, precision, shared, lo, hi, T, S, s)
-    M += t * S
-    ones, values = np.linalg.solve(M, S @ one), np.linalg.solve(M, s)
-    mu = values.sum() / ones.sum()
-    level = mu + t * (values - mu * ones)
+    # (1 + t S) has no need of pivots: numba's own solver takes 4 s to compile
+    for r in range(R):
+        ones[r] = 0.0
+        for c in range(R):
+            ones[r] += S[r, c]
+            S[r, c] *= t
+        S[r, r] += 1.0
+    for r in range(R):
+        for c in range(r + 1, R):
+            f = S[c, r] / S[r, r]
+            ones[c] -= f * ones[r]
+            s[c] -= f * s[r]
+            for i in range(r + 1, R):
+                S[c, i] -= f * S[r, i]
+    top, bottom = 0.0, 0.0
+    for r in range(R - 1, -1, -1):
+        for c in range(r + 1, R):
+            ones[r] -= S[r, c] * ones[c]
+            s[r] -= S[r, c] * s[c]
+        ones[r] /= S[r, r]
+        s[r] /= S[r, r]
+        top += s[r]
+        bottom += ones[r]
+    mu = top / bottom
+    level = np.empty(R)
+    for r in range(R):
+        level[r] = mu + t * (s[r] - mu * ones[r])
     own = np.empty(hi - lo)
     for b in range(lo, hi):
         a, left = 0.0, 0.0
@@ -664,23 +687,6 @@ def _predict_levels(
             left += precision[b, r] * (z[b, r] - level[r])
         own[b - lo] = left * (T + shared[b]) / (1.0 + a * (T + shared[b]))
     return level, own
-
-
-@njit(nogil=True)
-def _no_reads_probability(
-    expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array
-) -> float:
-    """Return the probability of no reads of a barcode in any replicate; `expected` are
-    logs.
-    """
-    chance = 0.0
-    for i in range(len(nodes)):
-        each = weights[i]
-        for r in range(len(expected)):
-            if used[r]:
-                each *= _zero_probability(np.exp(expected[r] + nodes[i] * sd), phi)
-        chance += each
-    return chance
 
 
 @njit(nogil=True)
@@ -715,19 +721,24 @@ def _update_levels(
             z, precision, shared, start[o], start[o + 1], T, tr[o // A]
         )
         for b in range(start[o], start[o + 1]):
-            level[b] = of_oligo + own[b - start[o]]
-            if rna[b].sum() == 0.0:
-                chance = _no_reads_probability(
-                    offset[b] + of_oligo,
-                    used[b],
-                    np.sqrt(T + shared[b]),
-                    phi,
-                    nodes,
-                    weights,
-                )
+            reads = 0.0
+            for r in range(rna.shape[1]):
+                level[b, r] = of_oligo[r] + own[b - start[o]]
+                reads += rna[b, r]
+            if reads == 0.0:
+                sd, chance = np.sqrt(T + shared[b]), 0.0
+                for i in range(len(nodes)):
+                    each = weights[i]  # no reads in any replicate
+                    for r in range(rna.shape[1]):
+                        if used[b, r]:
+                            each *= _zero_probability(
+                                np.exp(offset[b, r] + of_oligo[r] + nodes[i] * sd), phi
+                            )
+                    chance += each
                 p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
                 silent_barcodes += p
-                expressed[b] = used[b] * max(1.0 - p, NEVER)
+                for r in range(rna.shape[1]):
+                    expressed[b, r] = used[b, r] * max(1.0 - p, NEVER)
                 continue
             for r in range(rna.shape[1]):
                 p = 0.0
