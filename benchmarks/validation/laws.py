@@ -14,8 +14,10 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from scipy import optimize
 
+import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import mixture
@@ -201,6 +203,27 @@ def moved_by_one_more(k: int) -> Measure:
     return each(one)
 
 
+def distance_from_sampler(rng: Rng) -> float:
+    """Largest distance of the posterior mean of forty effects from that of 8,000 draws
+    of NUTS of the PyMC model of the law, in posterior sd.
+    """
+    import pymc as pm
+
+    effect = TRUTHS["t with 4 degrees of freedom"](rng, 40) + rng.normal(size=40)
+    known = two_scales(effect, Noise(np.ones(40)))
+    with cg.posterior.to_pymc(pd.DataFrame({"effect": effect, "se": 1.0})):
+        found = pm.sample(
+            2_000,
+            chains=4,
+            cores=1,
+            random_seed=1,
+            target_accept=0.95,
+            progressbar=False,
+        )
+    draws = found.posterior["ace"].to_numpy().reshape(-1, 40)
+    return float((np.abs(draws.mean(axis=0) - known.mean) / known.sd).max())
+
+
 _COVERAGE = (
     "Hierarchical effect sizes, K effects with standard error 1: coverage of shrunken "
     "95 % intervals"
@@ -283,6 +306,15 @@ CHECKS = [
         )
         for k in SIZES
         for name in ("N(0, .5)", "N(0, 2)", "N(3, .5)")
+    ),
+    Check(
+        _FORTY,
+        "largest distance of their means from NUTS of `to_pymc`, in posterior sd",
+        each(distance_from_sampler),
+        0.1,
+        "at most",
+        full=6,
+        quick=2,
     ),
     *(
         Check(

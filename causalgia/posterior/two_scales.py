@@ -38,7 +38,7 @@ __all__ = ["median_se", "two_scales"]
 
 _STRATA = 3
 _WORK = 500_000  # normal probabilities for moments
-_MOST_LAPLACE, _MOST_ROWS, _MOST_BELOW = 2_000, 3_000, 800
+_MOST_LAPLACE, _MOST_ROWS = 2_000, 3_000
 _ALONG = np.linspace(-4.0, 4.0, 9)
 _LEAST_NODES = 40
 _MOST_NODES = 100_000
@@ -156,20 +156,18 @@ class _TwoScalePosterior:
     lattice: Lattice | None
     """Points that represent the estimates, where mu is the only coefficient."""
 
-    def tails(self, x: Array, marginal: Array, most: int = _MOST_ROWS) -> Array:
+    def tails(self, x: Array, marginal: Array) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5,
         K).
         """
         if self.lattice is None or np.ptp(x) > 0:
-            return self._over_scales(self._by_scale(self.model, x, marginal, most))
+            return self._over_scales(self._by_scale(self.model, x, marginal))
         points = self.model.on(self.lattice)
         same = np.full(len(points.effect), x[0])
-        found = self._by_scale(points, same, points.noise, most)
+        found = self._by_scale(points, same, points.noise)
         return self._over_scales(_interpolate_moments(self.lattice, found))
 
-    def _by_scale(
-        self, model: TwoScaleModel, x: Array, marginal: Array, most: int
-    ) -> Array:
+    def _by_scale(self, model: TwoScaleModel, x: Array, marginal: Array) -> Array:
         """Return moments of each effect given its scale, and the probability of the
         scale, (2, 6, K).
 
@@ -177,7 +175,7 @@ class _TwoScalePosterior:
         weight of the scale.
         """
         n = 1 if len(model.shared.precision) == 1 else _STRATA
-        most = max(_LEAST_NODES, min(_WORK // (2 * len(x) * n), most))
+        most = max(_LEAST_NODES, min(_WORK // (2 * len(x) * n), _MOST_ROWS))
         nodes = self.nodes(most)
         sums = np.zeros((2, 6, len(x)))
         columns = np.ascontiguousarray(model.shared.columns.T)
@@ -377,7 +375,7 @@ def _two_scales_posterior(
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
     def below(x: Array) -> Array:
-        return np.asarray(posterior.tails(x / unit, noise.marginal, _MOST_BELOW)[2])
+        return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return posterior.sample(n, unit, generator)
