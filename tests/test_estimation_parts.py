@@ -38,7 +38,6 @@ from causalgia.estimation.crossover import (
 )
 from causalgia.estimation.crossover_estimates import check_distinct_predictors
 from causalgia.estimation.given_effects import (
-    _check_columns_agree,
     task_columns,
     task_columns_of,
     with_given_correlation,
@@ -699,14 +698,3 @@ def test_a_variance_of_a_hypothesis_is_0_within_rounding_in_any_unit(
     ) == pytest.approx(1e-5 * unit)
     with pytest.raises(EstimateError):
         _hypothesis_errors(np.array([[1e-13 * unit**2]]), se, H, system)
-
-
-def test_columns_that_differ_are_named_by_their_first_other_row_beside_missing_values() -> (
-    None
-):
-    table = pd.DataFrame({"a": [np.nan, 1.0, 2.0], "b": [np.nan, 1.0, 3.0]})
-    with pytest.raises(EstimateError):
-        _check_columns_agree(table, "a", "b")
-    with pytest.raises(EstimateError):
-        _check_columns_agree(table.assign(a=[np.nan, np.nan, 2.0]), "a", "b")
-    _check_columns_agree(table.assign(b=table["a"]), "a", "b")

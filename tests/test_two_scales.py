@@ -271,7 +271,6 @@ def test_draws_agree_with_the_moments() -> None:
     np.testing.assert_allclose(draws.ace.std(axis=0), found.sd, rtol=0.05)
     assert set(draws.law) == {"tau_narrow", "tau_wide", "share_narrow"}
     assert (draws.law["tau_wide"] >= 2 * draws.law["tau_narrow"] - 1e-9).mean() > 0.5
-    assert (found.lfdr == 0).all()
 
 
 def test_another_unit_and_another_place_change_nothing_else() -> None:

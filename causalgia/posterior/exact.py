@@ -22,6 +22,7 @@ from causalgia.posterior.error_covariance import Noise
 from causalgia.types import Array
 
 _BRACKET_STEPS = 200
+_ROUGH = 0.01
 # least singular value of the covariates, of the largest: sums of their squares lose its
 # square
 _COLLINEAR = 1e-6
@@ -101,6 +102,8 @@ class Exact:
     """
     sample: Callable[[int, np.random.Generator], Draws]
     """Independent draws from the joint posterior."""
+    roughly_below: Callable[[Array], Array] | None = None
+    """A cheaper approximation of `below`, where quantiles are first looked for."""
 
     def draw(self, n: int, generator: np.random.Generator) -> Draws:
         """Return n independent draws from the joint posterior of effects and
@@ -130,29 +133,45 @@ class Exact:
             raise EstimateError(
                 f"probability {quoted(probability)} does not lie between 0 and 1"
             )
-        goal = float(ndtri(probability))
         # Cantelli
         reach = 1.01 * np.sqrt(
             max(probability, 1 - probability) / min(probability, 1 - probability)
         )
-        lower, upper = self.mean - reach * self.sd, self.mean + reach * self.sd
-        x, slope = np.clip(self.mean + goal * self.sd, lower, upper), 1 / self.sd
-        before, score_before = x, np.full(x.shape, np.nan)
-        for _ in range(_BRACKET_STEPS):
-            score = _probit(self.below(x))
-            lower = np.where(score < goal, x, lower)
-            upper = np.where(score < goal, upper, x)
-            near = np.abs(score - goal) <= tolerance
-            if (near | (upper - lower <= 1e-15 * self.sd)).all():
-                break
-            moved, gained = x - before, score - score_before
-            steep = (moved != 0) & (gained * moved > 0)
-            slope = np.where(steep, gained / np.where(steep, moved, 1.0), slope)
-            before, score_before = x, score
-            ahead = x + (goal - score) / slope
-            inside = (ahead > lower) & (ahead < upper)
-            x = np.where(near, x, np.where(inside, ahead, lower + (upper - lower) / 2))
-        return x
+        ends = self.mean - reach * self.sd, self.mean + reach * self.sd
+        goal = float(ndtri(probability))
+        x, slope = np.clip(self.mean + goal * self.sd, *ends), 1 / self.sd
+        if self.roughly_below is not None:
+            x, slope = _secants(self.roughly_below, goal, x, slope, ends, _ROUGH)
+        return _secants(self.below, goal, x, slope, ends, tolerance)[0]
+
+
+def _secants(
+    below: Callable[[Array], Array],
+    goal: float,
+    x: Array,
+    slope: Array,
+    ends: tuple[Array, Array],
+    tolerance: float,
+) -> tuple[Array, Array]:
+    """Return where the normal score of `below` is `goal`, and its slope there."""
+    lower, upper = ends
+    least = 1e-15 * (upper - lower)
+    before, score_before = x, np.full(x.shape, np.nan)
+    for _ in range(_BRACKET_STEPS):
+        score = _probit(below(x))
+        lower = np.where(score < goal, x, lower)
+        upper = np.where(score < goal, upper, x)
+        near = np.abs(score - goal) <= tolerance
+        if (near | (upper - lower <= least)).all():
+            break
+        moved, gained = x - before, score - score_before
+        steep = (moved != 0) & (gained * moved > 0)
+        slope = np.where(steep, gained / np.where(steep, moved, 1.0), slope)
+        before, score_before = x, score
+        ahead = x + (goal - score) / slope
+        inside = (ahead > lower) & (ahead < upper)
+        x = np.where(near, x, np.where(inside, ahead, lower + (upper - lower) / 2))
+    return x, slope
 
 
 def _probit(mass: Array) -> Array:

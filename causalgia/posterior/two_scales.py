@@ -38,7 +38,7 @@ __all__ = ["median_se", "two_scales"]
 
 _STRATA = 3
 _WORK = 500_000  # normal probabilities for moments
-_MOST_LAPLACE, _MOST_ROWS = 2_000, 3_000
+_MOST_LAPLACE, _MOST_ROWS, _ROUGHLY = 2_000, 3_000, 500
 _ALONG = np.linspace(-4.0, 4.0, 9)
 _LEAST_NODES = 40
 _MOST_NODES = 100_000
@@ -156,40 +156,41 @@ class _TwoScalePosterior:
     lattice: Lattice | None
     """Points that represent the estimates, where mu is the only coefficient."""
 
-    def tails(self, x: Array, marginal: Array) -> Array:
+    def tails(self, x: Array, marginal: Array, most: int = _MOST_ROWS) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5,
         K).
         """
         if self.lattice is None or np.ptp(x) > 0:
-            return self._over_scales(self._by_scale(self.model, x, marginal))
+            return self._over_scales(self._by_scale(self.model, x, marginal, most))
         points = self.model.on(self.lattice)
         same = np.full(len(points.effect), x[0])
-        found = self._by_scale(points, same, points.noise)
+        found = self._by_scale(points, same, points.noise, most)
         return self._over_scales(_interpolate_moments(self.lattice, found))
 
-    def _by_scale(self, model: TwoScaleModel, x: Array, marginal: Array) -> Array:
+    def _by_scale(
+        self, model: TwoScaleModel, x: Array, marginal: Array, most: int
+    ) -> Array:
         """Return moments of each effect given its scale, and the probability of the
         scale, (2, 6, K).
 
         Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage;
         weight of the scale.
         """
-        n = 1 if len(model.shared.precision) == 1 else _STRATA
-        most = max(_LEAST_NODES, min(_WORK // (2 * len(x) * n), _MOST_ROWS))
-        nodes = self.nodes(most)
+        alone = len(model.shared.precision) == 1
+        n = 1 if alone else _STRATA
+        most = max(_LEAST_NODES, min(_WORK // (2 * len(x) * n), most))
+        value, root, weight, narrow, wide, share = self.nodes(most)
         sums = np.zeros((2, 6, len(x)))
-        columns = np.ascontiguousarray(model.shared.columns.T)
-        _add_moments_kernel(
-            model.effect,
-            model.noise,
-            marginal,
-            x,
-            columns,
-            model.shared.n_center,
-            *nodes,
-            *normal_strata(n),
-            sums,
-        )
+        data = model.effect, model.noise, marginal, x
+        if alone:  # every node is one center
+            laws = weight, narrow**2, wide**2, share
+            _center_moments_kernel(*data, value[:, 0].copy(), *laws, sums)
+        else:
+            columns = np.ascontiguousarray(model.shared.columns.T)
+            nodes = value, root, weight, narrow, wide, share
+            _add_moments_kernel(
+                *data, columns, model.shared.n_center, *nodes, *normal_strata(n), sums
+            )
         sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST_PROBABILITY)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
@@ -377,6 +378,9 @@ def _two_scales_posterior(
     def below(x: Array) -> Array:
         return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
 
+    def roughly_below(x: Array) -> Array:
+        return np.asarray(posterior.tails(x / unit, noise.marginal, _ROUGHLY)[2])
+
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return posterior.sample(n, unit, generator)
 
@@ -389,6 +393,7 @@ def _two_scales_posterior(
         log_evidence=float(log_evidence),
         below=below,
         sample=sample,
+        roughly_below=roughly_below,
     )
 
 
@@ -413,10 +418,13 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
     """
     size, m = len(effect), value.shape[1]
     rest, along = np.empty(size), np.empty(size)
+    y1, y2 = np.empty(size), np.empty(size)
     for i in range(len(narrow)):
-        v1, v2, p = narrow[i], wide[i], share[i]
+        p = share[i]
         for k in range(size):
             rest[k], along[k] = effect[k], 0.0
+            y1[k] = inverse_root(noise[k] + narrow[i])
+            y2[k] = inverse_root(noise[k] + wide[i])
         for j in range(m):
             b, s = value[i, j], step[i, j]
             for k in range(size):
@@ -428,11 +436,42 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
                 total -= 0.5 * precision[j] * (value[i, j] + z[h] * step[i, j]) ** 2
             for k in range(size):
                 r = rest[k] - z[h] * along[k]
-                y1, y2 = inverse_root(noise[k] + v1), inverse_root(noise[k] + v2)
-                q1, q2 = 0.5 * r * r * y1 * y1, 0.5 * r * r * y2 * y2
-                a = p * y1 * exp2(max((q2 - q1) * LOG2E, -1000.0)) + (1 - p) * y2
+                q1, q2 = 0.5 * (r * y1[k]) ** 2, 0.5 * (r * y2[k]) ** 2
+                a = p * y1[k] * exp2(max((q2 - q1) * LOG2E, -1000.0)) + (1 - p) * y2[k]
                 total += log2(a) / LOG2E - q2
             out[i, h] = total
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")
+def _center_moments_kernel(  # type: ignore[no-untyped-def]
+    effect, noise, marginal, x, center, weight, narrow, wide, share, sums
+):
+    """Fill the sums of `_add_moments_kernel` where nodes differ in center and law
+    alone; the loop over nodes compiles to vector code.
+    """
+    for k in range(len(effect)):
+        s2, known, own = noise[k], effect[k], marginal[k]
+        for side in range(2):
+            w = m = q = under = over = h = 0.0
+            for i in range(len(center)):
+                v1, v2, p, r = narrow[i], wide[i], share[i], known - center[i]
+                y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+                gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
+                a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
+                v, y = (v1, y1) if side == 0 else (v2, y2)
+                part = weight[i] * (a if side == 0 else b) / (a + b)
+                gain = v * y * y
+                off, square = (gain - 1) * r, gain * s2
+                from_x = off + known - x[k]
+                minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
+                w += part
+                m += part * off
+                q += part * (square + off * off)
+                under += part * (minor if from_x > 0 else 1 - minor)
+                over += part * (1 - minor if from_x > 0 else minor)
+                h += part * own / (own + v)
+            sums[side, 0, k], sums[side, 1, k], sums[side, 2, k] = m, q, under
+            sums[side, 3, k], sums[side, 4, k], sums[side, 5, k] = over, h, w
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")

@@ -463,10 +463,12 @@ def _scale_cells(
 
         return density
 
+    # cells are cut with the share at its mode, and weighed with it integrated
     if _sharpening_power(model) < _MANY_IN_POWER:
-        density = density_of(fine, _share_points(one))
-        fewer = fine is model and len(model.effect) >= _SCREENED * _FEWER
-        flatter = density_of(model.fewer() if fewer else fine, _LIKELIEST)
+        density = density_of(fine, _LIKELIEST)
+        if fine is not model or len(model.effect) < _SCREENED * _FEWER:
+            return adaptive_cells(density, *box, start)
+        flatter = density_of(model.fewer(), _LIKELIEST)
         return adaptive_cells(density, *box, start, flatter)
     part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
     return sharpen_cells(

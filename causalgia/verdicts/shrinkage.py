@@ -85,11 +85,12 @@ def shrink_effects(
             "on request: shrink=cg.Shrinkage(all_rows=True)"
         ]
     from causalgia.posterior.labeled_data import family_data
+    from causalgia.posterior.model_checks import errors_grow_with_effects
     from causalgia.workers import mapped
 
     prior = shrink.prior if isinstance(shrink.prior, Prior) else None
     columns = {name: np.full(rows.shape, np.nan) for name in COLUMNS}
-    notes = _few_note(estimates, rows)
+    notes, growing = _few_note(estimates, rows), list[str]()
     for label in np.unique(labels[rows.any(axis=1)]):
         of_label = np.flatnonzero((labels == label) & rows.any(axis=1))
         tasks = np.flatnonzero(rows[of_label].any(axis=0))
@@ -114,6 +115,14 @@ def shrink_effects(
             at = of_label[family.rows], tasks[family.task]
             for column, of_rows in zip(COLUMNS, values, strict=True):
                 columns[column][at] = of_rows
+            se = part["se"].transpose("contrast", "task").to_numpy()
+            if errors_grow_with_effects(family.effect, se[family.rows, family.task]):
+                growing.append(name)
+    if growing:
+        notes.append(
+            "standard errors grow with the effects, which their law assumes to be "
+            f"unrelated: the largest are shrunken too far ({first_of(growing, 5)})"
+        )
     if "floor" in estimates:  # no number of units distinguishes it from 0
         columns["lfsr"] = np.where(
             is_below_floor(estimates) & np.isfinite(columns["lfsr"]),
