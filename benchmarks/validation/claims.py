@@ -29,6 +29,7 @@ from validation.draws import Rng
 Truth = Callable[[Rng, int, int], np.ndarray]
 EFFECT = ("contrast", "task")
 _BLOCK = 200
+_SHRINKS = 5_000  # rows of an analysis that shrinks without being asked
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,9 @@ def from_units(
     Effects and ROPE are in units of the standard error of an effect.
     """
     rng, parts = np.random.default_rng(seed), []
-    for start in range(0, n, _BLOCK):
-        tasks = min(_BLOCK, n - start)
+    block = min(_BLOCK, _SHRINKS // k) if shrinks else _BLOCK
+    for start in range(0, n, block):
+        tasks = min(block, n - start)
         true = truth(rng, k, tasks)
         noise = draw(rng, (n_units, k + 1, tasks))
         noise /= draw(np.random.default_rng(0), (200_000,)).std() * np.sqrt(2 / n_units)
@@ -327,10 +329,11 @@ SPREADS: dict[str, Truth] = {
 
 
 def _shared_spread(_: Rng, n: int) -> np.ndarray:
-    found = from_table(
-        SPREADS["N(0, .5)"], 100, 1.0, n, seed=100, shared=0.5, shrinks=True
-    )
-    return found.shrunken
+    parts = [
+        from_table(SPREADS["N(0, .5)"], 100, 1.0, 50, seed, shared=0.5, shrinks=True)
+        for seed in range(-(-n // 50))
+    ]
+    return np.concatenate([part.shrunken for part in parts])[:n]
 
 
 def _of_spread_units(name: str, k: int) -> Callable[[Rng, int], np.ndarray]:

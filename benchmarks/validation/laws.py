@@ -260,7 +260,7 @@ def _coverage_rows(name: str, k: int) -> list[Check]:
             _FULL[k],
             _QUICK[k],
         )
-        for at, of in enumerate(("all", "largest twentieth"))
+        for at, of in enumerate(("all effects", "largest twentieth"))
     ]
 
 
