@@ -143,7 +143,7 @@ CHECKS = [
             0.95,
             "fails",
             500,
-            50,
+            150,
         )
         for listed in ("three summits", "tiles")
     ),
