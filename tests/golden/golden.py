@@ -412,17 +412,13 @@ def decisions():
             lambda: columns(decide(table, rope=0, rng=0), DECISION),
         )
     for K, tau, df in itertools.product((3, 12, 30, 400), (0.1, 1.0, 8.0), (None, 9)):
-        for error in ("fdr", "fwer", "each", "posterior"):
-            table = lambda: (
-                door("infer")(effects_table(K, tau, df), rng=0)
-                if error == "posterior"
-                else effects_table(K, tau, df)
-            )
+        table = effects_table(K, tau, df)
+        for error in ("fdr", "fwer", "each"):
             keep(
                 f"effects {K}/{tau}/df {df}/{error}",
                 lambda: thin(
                     columns(
-                        decide(table(), rope=(-0.2, 0.2), error=error, rng=0), DECISION
+                        decide(table, rope=(-0.2, 0.2), error=error, rng=0), DECISION
                     ),
                     60,
                 ),
@@ -1302,11 +1298,7 @@ SHRUNKEN = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 
 def is_amplified(name, column):
     """Return whether a mesh or a search makes more of the last bits in which processors differ."""
-    return (
-        column in SHRUNKEN
-        or name.startswith(("posterior/", "public/"))
-        or name.endswith("/posterior")
-    )
+    return column in SHRUNKEN or name.startswith(("posterior/", "public/"))
 
 
 def differences(name, old, new):
