@@ -62,7 +62,7 @@ test-browser: setup
 NO_TORCH = -m 'not (torch or real or simulation or browser)'
 test-other: .venv-other/.installed
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/.venv-other/numba .venv-other/bin/python $(PYTEST) $(NO_TORCH) \
-		$(patsubst %,tests/test_%.py,package staircase predict infer convergence netcdf)
+		$(patsubst %,tests/test_%.py,package staircase predict infer loo netcdf)
 
 # the oldest versions that pyproject.toml allows; old packages beside new ones deprecate each other
 test-lowest: .venv-lowest/.installed
