@@ -450,28 +450,38 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
     alone; the loop over nodes compiles to vector code.
     """
     for k in range(len(effect)):
-        s2, known, own = noise[k], effect[k], marginal[k]
-        for side in range(2):
-            w = m = q = under = over = h = 0.0
-            for i in range(len(center)):
-                v1, v2, p, r = narrow[i], wide[i], share[i], known - center[i]
-                y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
-                gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
-                a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
-                v, y = (v1, y1) if side == 0 else (v2, y2)
-                part = weight[i] * (a if side == 0 else b) / (a + b)
-                gain = v * y * y
-                off, square = (gain - 1) * r, gain * s2
-                from_x = off + known - x[k]
-                minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
-                w += part
-                m += part * off
-                q += part * (square + off * off)
-                under += part * (minor if from_x > 0 else 1 - minor)
-                over += part * (1 - minor if from_x > 0 else minor)
-                h += part * own / (own + v)
-            sums[side, 0, k], sums[side, 1, k], sums[side, 2, k] = m, q, under
-            sums[side, 3, k], sums[side, 4, k], sums[side, 5, k] = over, h, w
+        s2, known, own, at = noise[k], effect[k], marginal[k], x[k]
+        w1 = m1 = q1 = under1 = over1 = h1 = 0.0
+        w2 = m2 = q2 = under2 = over2 = h2 = 0.0
+        for i in range(len(center)):
+            v1, v2, p, r = narrow[i], wide[i], share[i], known - center[i]
+            y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+            gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
+            gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
+            a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
+            part1 = weight[i] * a / (a + b)
+            part2 = weight[i] - part1
+            off1, off2 = (gain1 - 1) * r, (gain2 - 1) * r
+            square1, square2 = gain1 * s2, gain2 * s2
+            from1, from2 = off1 + known - at, off2 + known - at
+            minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * square1))
+            minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * square2))
+            w1 += part1
+            w2 += part2
+            m1 += part1 * off1
+            m2 += part2 * off2
+            q1 += part1 * (square1 + off1 * off1)
+            q2 += part2 * (square2 + off2 * off2)
+            under1 += minor1 if from1 > 0 else part1 - minor1
+            under2 += minor2 if from2 > 0 else part2 - minor2
+            over1 += part1 - minor1 if from1 > 0 else minor1
+            over2 += part2 - minor2 if from2 > 0 else minor2
+            h1 += part1 * own / (own + v1)
+            h2 += part2 * own / (own + v2)
+        sums[0, 0, k], sums[0, 1, k], sums[0, 2, k] = m1, q1, under1
+        sums[0, 3, k], sums[0, 4, k], sums[0, 5, k] = over1, h1, w1
+        sums[1, 0, k], sums[1, 1, k], sums[1, 2, k] = m2, q2, under2
+        sums[1, 3, k], sums[1, 4, k], sums[1, 5, k] = over2, h2, w2
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
