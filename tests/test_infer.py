@@ -672,3 +672,38 @@ def test_labels_of_a_contrast_in_a_task_of_a_predictor_stay_and_those_of_other_d
     kept = result_coordinates(estimates, ())
     assert set(kept) == {"whole", "site"}
     np.testing.assert_array_equal(kept["whole"], label)
+
+
+def test_the_law_is_that_of_decide() -> None:
+    """Placebos and effects of no kind are left out, and kinds are not mixed."""
+    rng = np.random.default_rng(1)
+    estimates = from_effects(rng.normal(size=36), se=0.5)
+    kinds = np.array(["word"] * 12 + [""] * 12 + ["placebo"] * 12)
+    marked = estimates.assign_coords(
+        exchangeable=("contrast", kinds), is_placebo=("contrast", kinds == "placebo")
+    )
+    found = infer(marked, rng=0)["moments"]["mean"].to_numpy()
+    decided = cg.decide(marked, rope=(-1, 1))["shrunken"].to_numpy()
+    np.testing.assert_allclose(found, decided, rtol=1e-9)
+    assert np.isfinite(found[:12]).all()
+    assert np.isnan(found[12:]).all()
+    two = estimates.assign_coords(exchangeable=("contrast", [*"ab"] * 18))
+    with pytest.raises(EstimateError):
+        infer(two, rng=0)
+
+
+def test_rows_without_an_error_are_no_observations() -> None:
+    rng = np.random.default_rng(0)
+    table = {"contrast": [*"abcdefghijkl"] * 2, "task": ["x"] * 12 + ["y"] * 12}
+    estimates = from_effects(
+        pd.DataFrame(table | {"effect": rng.normal(size=24), "se": 0.5})
+    )
+    estimates["se"][:, 1] = 0.0  # a dead task
+    estimates["se"][0, 0] = 0.0
+    found = infer(estimates, rng=0)
+    observed = found["log_likelihood"]["effect"]
+    assert observed.sizes["observation"] == 11
+    assert np.isfinite(observed).all()
+    assert "n/a" not in cg.report(found)
+    decided = cg.decide(found, rope=(-1, 1))["shrunken"]
+    assert int(np.isfinite(decided).sum()) == 11

@@ -241,3 +241,18 @@ def test_functions_of_means_and_effects_without_errors_are_refused(
         cg.estimate(cg.contrast(positive, control="ref", scale="ratio"), variances=True)
     with pytest.raises(EstimateError):
         moderate(cg.estimate(cg.contrast(bench, control="ref")).drop_vars("se"))
+
+
+def test_rows_that_do_not_vary_are_not_shrunken_with_those_that_do() -> None:
+    rng = np.random.default_rng(2)
+    se = 0.2 * np.sqrt(rng.chisquare(4, 24) / 4)
+    estimates = cg.from_effects(
+        pd.DataFrame({"effect": rng.normal(0.8, 0.2, 24), "se": se, "df": 4.0})
+    )
+    for name in ("ace", "se"):
+        estimates[name][12:] = 0.0
+    found = cg.decide(estimates, rope=(-0.1, 0.1), shrink=cg.Shrinkage(variances=True))[
+        "shrunken"
+    ].to_numpy()
+    assert (found[:12] > 0.5).all()
+    assert np.isnan(found[12:]).all()

@@ -56,3 +56,24 @@ def test_thousands_of_effects_are_those_of_a_sampler(case: dict[str, Any]) -> No
     center = found.nodes.weight @ found.nodes.coefficients[:, 0]
     mean, spread = case["law"]["mu"]
     assert abs(center - mean) < 0.1 * spread
+
+
+@pytest.mark.parametrize(
+    ("wide", "precise", "mean"),
+    [
+        (0.2, 0.001, 0.787),
+        (0.25, 0.001, 0.741),
+        (0.3, 0.01, 0.630),
+        (0.3, 0.001, 0.629),
+        (0.35, 0.01, 0.441),
+    ],
+)
+def test_effects_beside_others_that_are_far_more_precise(
+    wide: float, precise: float, mean: float
+) -> None:
+    """Of brute force over a grid: the center lies at the precise effects, in a mode far
+    narrower than the distance of the others.
+    """
+    effect = np.r_[np.random.default_rng(2).normal(0.8, 0.2, 12), np.zeros(12)]
+    found = posterior_of(effect, np.r_[np.full(12, wide), np.full(12, precise)])
+    assert found.mean[0] == pytest.approx(mean, abs=0.002)

@@ -99,10 +99,11 @@ def _spread_of_law(posterior: Any, found: xr.Dataset, n: int) -> list[str]:
         tau = tau.expand_dims(task=["effect"])
     level = float(about(found).ci_prob)
     ends = tau.sel(task=found["task"]).quantile(
-        [0.5, (1 - level) / 2, (1 + level) / 2], dim=("chain", "draw")
+        [0.5, (1 - level) / 2, (1 + level) / 2], dim=("chain", "draw"), skipna=False
     )
     spreads = []
-    for name in found["task"].to_numpy():
+    learned_in = ends.notnull().all("quantile")  # a dead task has no law
+    for name in found["task"].to_numpy()[learned_in.to_numpy().astype(bool)]:
         middle, lower, upper = (float(x) for x in ends.sel(task=name))
         text = "{} {}".format(
             *format_effect({"ace": middle, "lower": lower, "upper": upper})

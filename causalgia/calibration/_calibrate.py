@@ -53,7 +53,6 @@ from causalgia.workers import mapped
 LEAST_TRIALS = 2
 RANKED = 99
 """Posterior draws among which a truth is ranked."""
-_NU = 4.0  # degrees of freedom of the Student t law of effects
 _TRIAL, _SAME_ARMS = "trial", "same arms"
 
 

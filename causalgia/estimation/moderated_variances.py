@@ -148,7 +148,8 @@ def moderate(estimates: xr.Dataset) -> xr.Dataset:
     columns: dict[str, Array] = {
         "se": new_se,
         "df": np.where(rows, found.df, df),
-        "variance_share": np.where(rows, found.share, 1.0),
+        # 0 of a row that does not vary: all of its variance is that of the others
+        "variance_share": np.where(rows, np.where(se > 0, found.share, 0.0), 1.0),
     }
     out = estimates.drop_vars(["se_pooled", "df_pooled"], errors="ignore")
     if arms is not None:

@@ -26,6 +26,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation._from_effects import typical_df
+from causalgia.estimation.exchangeable import EXCHANGEABLE
 from causalgia.expressions import two_kinds
 from causalgia.inputs import as_pandas
 from causalgia.notes import with_notes
@@ -119,7 +120,7 @@ def infer(
         Groups, on attrs["contrast_scale"]; the functions of ArviZ before 1.0 take
         ``cg.posterior.as_arviz`` of it. ``posterior``:
         ``ace (chain, draw, contrast, task)`` and the parameters of the law; NaN for
-        effects without an error. ``moments``: ``mean, sd, lfsr, shrinkage``, and
+        placebos and for effects without an error. ``moments``: ``mean, sd, lfsr, shrinkage``, and
         ``lower_unshrunken, upper_unshrunken``, the 95 % interval of each effect by
         itself; across tasks also ``lfdr`` and ``mean_alone, sd_alone, lfsr_alone``, of
         each task by itself, and the group ``sharing``.
@@ -258,8 +259,8 @@ def _left_out_note(table: xr.Dataset, families: list[FamilyData]) -> list[str]:
     if not out:
         return []
     return [
-        f"{out} of {used + out} effects have no standard error above 0 and were left "
-        "out: their draws are NaN"
+        f"{out} of {used + out} effects are placebos, of no kind, or without a "
+        "standard error above 0, and were left out: their draws are NaN"
     ]
 
 
@@ -350,7 +351,17 @@ def _check_kinds(table: xr.Dataset, exchangeable: bool | None) -> None:
             "exchangeable=False: the effects differ in kind, and a law treats them as "
             "alike"
         )
-    if exchangeable or "weight" not in table:
+    labels = (
+        {*table[EXCHANGEABLE].to_numpy().astype(str)} - {""}
+        if EXCHANGEABLE in table.coords
+        else set[str]()
+    )
+    if len(labels) > 1 and not exchangeable:
+        raise EstimateError(
+            f"the effects are of {len(labels)} kinds, {first_of(sorted(labels), 3)}, "
+            "each a law of its own: select those of one"
+        )
+    if exchangeable or labels or "weight" not in table:
         return
     weight, names = weights_of(table), table["contrast"].to_numpy()
     pair = two_kinds(

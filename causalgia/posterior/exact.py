@@ -26,8 +26,6 @@ _ROUGH = 0.01
 # least singular value of the covariates, of the largest: sums of their squares lose its
 # square
 _COLLINEAR = 1e-6
-_ASCENT_STEPS = 500
-_STEP_HALVINGS = 40
 _STILL = 1e-9
 _STRATA = 11
 
@@ -289,7 +287,9 @@ def linear_part(design: Design | None, noise: Noise) -> LinearPart:
         If the noise is a whole covariance, which has no factors.
     """
     if noise.whole is not None:
-        raise EstimateError("a whole covariance is exact under law='normal' alone")
+        raise EstimateError(
+            "a whole covariance has no factors: one normal scale takes it"
+        )
     size = len(noise.variances)
     center = np.empty((size, 0)) if design is None else design.columns
     loadings = np.empty((size, 0)) if noise.loadings is None else noise.loadings

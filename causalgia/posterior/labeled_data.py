@@ -20,6 +20,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.arm_columns import OF_OWN_ARMS
 from causalgia.estimation.crossover_estimates import placebo_contrasts
+from causalgia.estimation.exchangeable import exchangeable_contrasts
 from causalgia.posterior.error_covariance import Noise, as_usable_se, noises_of
 from causalgia.posterior.exact import rescale_prior
 from causalgia.posterior.two_scales import median_se
@@ -121,8 +122,8 @@ class FamilyData:
 
 
 def usable_rows(table: xr.Dataset) -> Mask:
-    """Return which effects have an estimate and a standard error above 0, (contrast,
-    task).
+    """Return which effects have an estimate and a standard error above 0 and are
+    exchangeable, (contrast, task); where all are placebos, these.
 
     Raises
     ------
@@ -137,7 +138,8 @@ def usable_rows(table: xr.Dataset) -> Mask:
     usable: Mask = np.isfinite(effect) & np.isfinite(se) & (se > 0)
     if not usable.any():
         as_usable_se(table)
-    return usable
+    kept = usable & exchangeable_contrasts(table)[:, None]
+    return kept if kept.any() else usable
 
 
 def family_data(
@@ -557,9 +559,12 @@ def posterior_groups(
             n_chains, n_draws, -1
         )
     names = coords_on(coords, {"contrast", "task"}) | numbered
-    likelihood = xr.Dataset(
-        {"effect": (("chain", "draw", "contrast", "task"), out)}, names
-    )
+    dims = ("chain", "draw", "contrast", "task")
+    likelihood = xr.Dataset({"effect": (dims, out)}, names)
+    if np.isnan(out[0, 0]).any():  # observations are the effects that were used
+        used_alone = likelihood.stack(observation=("contrast", "task"))
+        used_alone = used_alone.dropna("observation").reset_index("observation")
+        likelihood = used_alone.transpose("chain", "draw", "observation")
     return groups | {"log_likelihood": likelihood}
 
 

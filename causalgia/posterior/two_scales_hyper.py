@@ -339,22 +339,21 @@ def posterior_parts(
     EstimateError
         If the density is too rough, or a coefficient undetermined.
     """
-    # two starting states, (2, 1 + m): the median, and the coefficients under one scale
-    # about it
-    start = np.zeros((2, 1 + len(model.shared.precision)))
+    # starting states, (3, 1 + m): the median, and the coefficients under one scale, wide
+    # and narrow, of which the last is near precise effects
+    start = np.zeros((3, 1 + len(model.shared.precision)))
     start[:, 1] = np.median(model.effect)
     spread = float(
         np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise))
     )
-    first = integrate_share(
-        model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
-    )
+    scales = np.log([max(spread, 1.0), _SMALLEST_SCALE])[:, None]
+    first = integrate_share(model, scales, start[:2], _LIKELIEST, one=True)
     if first.log_integral[0] < -1e299:
         raise EstimateError(
             "effects leave a coefficient undetermined: covariates are collinear, or "
             "too many"
         )
-    start[1, 1:] = first.value[0, 0]
+    start[1:, 1:] = first.value[:, 0]
     cells = [
         _scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one)
         for one in (False, True)

@@ -118,7 +118,8 @@ def _over_predictors(effects: xr.Dataset, each: xr.DataArray) -> xr.Dataset:
     values = each.transpose("contrast", "task", "model").to_numpy()
     m = values.shape[-1]
     between = values.var(axis=-1, ddof=1) / m
-    units = effects["se"].transpose("contrast", "task").to_numpy() ** 2
+    # no error: nothing varies between units
+    units = np.nan_to_num(effects["se"].transpose("contrast", "task").to_numpy()) ** 2
     df = (
         effects["df"].transpose("contrast", "task").to_numpy()
         if "df" in effects

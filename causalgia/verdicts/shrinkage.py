@@ -17,16 +17,12 @@ from causalgia.attributes import about
 from causalgia.checks import first_of
 from causalgia.choices import LEAST_TO_SHARE, LEAST_TO_SHRINK, MOST_TO_SHRINK
 from causalgia.errors import CausalgiaWarning, EstimateError
-from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.estimation.exchangeable import EXCHANGEABLE, exchangeable_contrasts
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.types import Array, Codes, Mask
 
 COLUMNS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
-LABEL = "exchangeable"
-"""Coordinate on contrast: contrasts that share a label are exchangeable, those with an
-empty one with none.
-"""
 _QUANTILE_TOLERANCE = 2e-3  # in normal scores: .002 posterior sd
 
 
@@ -266,9 +262,12 @@ def exchangeable_effects(
     se = estimates["se"].transpose("contrast", "task", ...).to_numpy()
     ace = estimates["ace"].transpose("contrast", "task", ...).to_numpy()
     counted: Mask = (se > 0) & np.isfinite(se) & np.isfinite(ace)
-    counted &= ~is_placebo(estimates)[:, None]
-    if LABEL in estimates.coords:
-        labels = estimates[LABEL].to_numpy().astype(str)
+    if "variance_share" in estimates:  # moderated: 0 where the row itself does not vary
+        share = estimates["variance_share"].transpose("contrast", "task", ...)
+        counted &= share.to_numpy() > 0
+    counted &= exchangeable_contrasts(estimates)[:, None]
+    if EXCHANGEABLE in estimates.coords:
+        labels = estimates[EXCHANGEABLE].to_numpy().astype(str)
     elif "weight" in estimates:
         weight = weights_of(estimates)
         kinds = [
@@ -282,7 +281,6 @@ def exchangeable_effects(
         labels = np.array(kinds, dtype=str)
     else:
         labels = np.full(n, "effects")
-    counted &= (labels != "")[:, None]
     for label in np.unique(labels):
         of_label = labels == label
         counted[of_label] &= counted[of_label].sum(axis=0) >= LEAST_TO_SHRINK
