@@ -293,7 +293,9 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
         draws = draws.expand_dims(task=["effect"], axis=-1)
     empty = xr.Dataset()
     moments = groups.get("moments", empty)
-    tails = draws.quantile([0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"))
+    tails = draws.quantile(
+        [0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"), skipna=False
+    )
     sizes = {
         "shrunken": moments.get("mean", draws.mean(("chain", "draw"))),
         "shrunken_lower": tails.isel(quantile=0, drop=True),

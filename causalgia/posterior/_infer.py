@@ -26,7 +26,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation._from_effects import typical_df
-from causalgia.estimation.exchangeable import EXCHANGEABLE
+from causalgia.estimation.exchangeable import EXCHANGEABLE, exchangeable_contrasts
 from causalgia.expressions import two_kinds
 from causalgia.inputs import as_pandas
 from causalgia.notes import with_notes
@@ -351,11 +351,10 @@ def _check_kinds(table: xr.Dataset, exchangeable: bool | None) -> None:
             "exchangeable=False: the effects differ in kind, and a law treats them as "
             "alike"
         )
-    labels = (
-        {*table[EXCHANGEABLE].to_numpy().astype(str)} - {""}
-        if EXCHANGEABLE in table.coords
-        else set[str]()
-    )
+    labels = set[str]()
+    if EXCHANGEABLE in table.coords:
+        kept = exchangeable_contrasts(table)
+        labels = {*table[EXCHANGEABLE].to_numpy().astype(str)[kept]}
     if len(labels) > 1 and not exchangeable:
         raise EstimateError(
             f"the effects are of {len(labels)} kinds, {first_of(sorted(labels), 3)}, "
