@@ -5,6 +5,7 @@ and those of other packages.
 from __future__ import annotations
 
 import functools
+import gc
 import pickle
 import sys
 import threading
@@ -120,7 +121,7 @@ class Compiled:
             if self._dispatcher is None:
                 import numba
 
-                _announce_long_compilation()
+                _watch_compilation()
                 names = self.py_func.__globals__
                 for name in self.py_func.__code__.co_names:
                     if isinstance(called := names.get(name), Compiled):
@@ -134,23 +135,27 @@ class Compiled:
 
 
 @functools.cache
-def _announce_long_compilation() -> None:
+def _watch_compilation() -> None:
     """Write a line to stderr once this process has compiled functions of ours for two
     seconds together; loading them from numba's cache is no compilation.
+
+    Garbage is not collected meanwhile: searching numba's objects takes a twelfth.
     """
     from numba.core import event
     from numba.core.caching import NullCache
 
-    class Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
+    class Watch(event.Listener):  # type: ignore[misc]  # numba has no types
         outermost: Any = None  # function that is being compiled, with those it calls
         begin = spent = 0.0
-        said = False
+        said = collects = False
 
         def on_start(self, event_: Any) -> None:
             if self.outermost is None and event_.kind == "numba:compile":
                 function = event_.data["dispatcher"]
                 if function.py_func.__module__.startswith("causalgia."):
                     self.outermost, self.begin = function, time.perf_counter()
+                    self.collects = gc.isenabled()
+                    gc.disable()
             self._say()
 
         def on_end(self, event_: Any) -> None:
@@ -162,6 +167,8 @@ def _announce_long_compilation() -> None:
             ):
                 self.spent += time.perf_counter() - self.begin
                 self.outermost = None
+                if self.collects:
+                    gc.enable()
 
         def _say(self) -> None:
             if self.said or self.outermost is None:
@@ -179,7 +186,7 @@ def _announce_long_compilation() -> None:
             sys.stderr.write(f"causalgia: compiling {rest}\n")
             self.said = True
 
-    listener = Announcement()
+    listener = Watch()
     # functions, and the passes over each
     for kind in ("numba:compile", "numba:run_pass"):
         event.register(kind, listener)

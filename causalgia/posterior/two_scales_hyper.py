@@ -52,12 +52,9 @@ X = np.linspace(-2.4, 2.4, 9)
 _ON_A_LINE = 0.2  # finer cells cost little in one dimension
 _LIKELIEST = np.zeros(1)  # the share at its mode alone
 ROUNDS = 60
-# rows at a time: they fit the cache, and a product of their mantissas does not overflow
-_RUN = 256
 # floats, since a kernel would be compiled for each constant bool
 _CURVATURE, _EM = 2.0, 0.0
 _HALVINGS = 24
-_MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 _RIGHT = 0.01  # tolerance in nats of sums over the lattice
 
 
@@ -589,56 +586,30 @@ def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
     forceinline=True,
     no_cpython_wrapper=True,
 )
-def _add_row_terms(  # type: ignore[no-untyped-def]
-    effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums
+def _row_terms(  # type: ignore[no-untyped-def]
+    effect, count, rest, roots, p, curved, scores, weights
 ):
-    """Fill derivatives of each row in its linear part, and add the sums over rows; the
-    loop compiles to vector code.
+    """Fill derivatives of each row in its linear part, and return the sums over rows;
+    the loop compiles to vector code.
     """
-    g_1 = g_2 = g_p = both_ways = quadratic = 0.0
+    height = g_1 = g_2 = g_p = both_ways = 0.0
     for k in range(len(effect)):
         r = effect[k] - rest[k]
-        y1, y2 = narrow[k], wide[k]
+        y1, y2 = roots[0, k], roots[1, k]
         q1, q2 = y1 * y1, y2 * y2
         gap, half = q1 - q2, 0.5 * r * r
         a = p * y1 * exp2(max(-half * gap * LOG2E, -1000.0))
         both = a + (1 - p) * y2
         first = a / both
         mean, mixed, n = q2 + first * gap, first * (1 - first), count[k]
-        density[k] = both
-        quadratic += n * half * q2
+        height += n * (log2(both) / LOG2E - half * q2)
         g_1 += n * first * q1 * (half * q1 - 0.5)
         g_2 += n * (1 - first) * q2 * (half * q2 - 0.5)
         g_p += n * (first - p)
         both_ways += n * mixed
         scores[k] = n * r * mean
         weights[k] = n * (mean - curved * half * mixed * gap * gap)
-    sums[0] -= quadratic
-    sums[1] += g_1
-    sums[2] += g_2
-    sums[3] += g_p
-    sums[4] += both_ways
-
-
-@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for k in range(len(density)):
-        total += count[k] * log2(density[k])
-    return total / LOG2E
-
-
-@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _log_of_product(density):  # type: ignore[no-untyped-def]
-    """Return the log of a product with a single logarithm: mantissas are multiplied,
-    exponents added.
-    """
-    product, exponent = 1.0, 0
-    for k in range(len(density)):
-        bits = np.float64(density[k]).view(np.int64)
-        exponent += int(bits >> 52)
-        product *= np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
-    return np.log(product) + (exponent - 1023 * len(density)) / LOG2E
+    return height, g_1, g_2, g_p, both_ways
 
 
 @njit(
@@ -656,74 +627,35 @@ def _row_sums(  # type: ignore[no-untyped-def]
 
     Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
     """
-    m = len(value)
-    # loops: numba's own assignments, sums and searches are functions to compile
-    for j in range(m):
-        gradient[j] = 0.0
-        for h in range(m):
-            matrix[j, h] = 0.0
-    sums, size, single = np.empty(5), 0.0, True
-    for j in range(5):
-        sums[j] = 0.0
-    for k in range(len(count)):
+    m, n = len(value), len(effect)
+    rest, scores, weights, size = np.empty(n), np.empty(n), np.empty(n), 0.0
+    for k in range(n):
+        rest[k] = 0.0
         size += count[k]
-        single = single and count[k] == 1
-    rest, density, scores, weights = (
-        np.empty(_RUN),
-        np.empty(_RUN),
-        np.empty(_RUN),
-        np.empty(_RUN),
-    )
-    scaled = np.empty(_RUN)
-    for start in range(0, len(effect), _RUN):
-        stop = min(start + _RUN, len(effect))
-        n = stop - start
+    for j in range(m):
         for k in range(n):
-            rest[k] = 0.0
-        for j in range(m):
-            column, b = columns[j, start:stop], value[j]
+            rest[k] += columns[j, k] * value[j]
+    total, g_1, g_2, g_p, both_ways = _row_terms(
+        effect, count, rest, roots, p, curved, scores, weights
+    )
+    for j in range(m):
+        slope = 0.0
+        for k in range(n):
+            slope += columns[j, k] * scores[k]
+            rest[k] = columns[j, k] * weights[k]
+        gradient[j] = slope
+        for h in range(j + 1):
+            product = 0.0
             for k in range(n):
-                rest[k] += column[k] * b
-        narrow, wide = roots[0, start:stop], roots[1, start:stop]
-        rows, counts = effect[start:stop], count[start:stop]
-        _add_row_terms(
-            rows,
-            counts,
-            rest[:n],
-            narrow,
-            wide,
-            p,
-            curved,
-            density[:n],
-            scores[:n],
-            weights[:n],
-            sums,
-        )
-        sums[0] += (
-            _log_of_product(density[:n])
-            if single
-            else _sum_of_logs(counts, density[:n])
-        )
-        for j in range(m):
-            column = columns[j, start:stop]
-            slope = 0.0
-            for k in range(n):
-                slope += column[k] * scores[k]
-                scaled[k] = column[k] * weights[k]
-            gradient[j] += slope
-            for h in range(j + 1):
-                other, product = columns[h, start:stop], 0.0
-                for k in range(n):
-                    product += scaled[k] * other[k]
-                matrix[j, h] += product
-    total = sums[0]
+                product += rest[k] * columns[h, k]
+            matrix[j, h] = product
     for j in range(m):
         gradient[j] -= precision[j] * value[j]
         total -= 0.5 * precision[j] * value[j] ** 2
         matrix[j, j] += precision[j]
-    out[0], out[1], out[2] = total - 0.5 * size * np.log(2 * np.pi), sums[1], sums[2]
-    out[3] = sums[3] + 1 - 2 * p  # the uniform prior of the share, as that of its logit
-    out[4] = (size + 2) * p * (1 - p) - sums[4]
+    out[0], out[1], out[2] = total - 0.5 * size * np.log(2 * np.pi), g_1, g_2
+    out[3] = g_p + 1 - 2 * p  # the uniform prior of the share, as that of its logit
+    out[4] = (size + 2) * p * (1 - p) - both_ways
 
 
 @njit(nogil=True, inline="always")
