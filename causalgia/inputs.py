@@ -50,7 +50,6 @@ _FREE_BYTES = 2**27  # that packed data may unpack to, however few they are
 _UNPACKED_RATIO = 20
 _BYTES_UNPACKED_AT_ONCE = 2**22
 _DEEPEST = 100
-_ADDRESS = re.compile(r"(https?|ftp|s3|gs):/")
 _GZIP = b"\x1f\x8b"
 BGZIP_END = b"BC\2\0\x1b\0\3\0\0\0\0\0\0\0\0\0"
 _PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""

@@ -24,7 +24,6 @@ _HEADING_OF_VARIABLE = {
     "se": "SE",
 }
 _SIZES = ("n_units", "power", "minimal_detectable_effect")
-_LABELS = ("contrast", "task", "model")
 
 
 def is_size(given: object) -> bool:

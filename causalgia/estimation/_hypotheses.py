@@ -219,11 +219,6 @@ def as_system(hypothesis: Hypothesis, names: list[str]) -> System:
     )
 
 
-def _example(names: list[str]) -> str:
-    """Return a hypothesis of a table's own contrasts, as a user writes it."""
-    return f"{' - '.join(map(backticked, names[:2][::-1]))} = 0"
-
-
 def _rows_from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
     rows: dict[str, Linear] = {}
     for text in texts:

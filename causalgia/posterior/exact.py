@@ -26,8 +26,6 @@ _ROUGH = 0.01
 # least singular value of the covariates, of the largest: sums of their squares lose its
 # square
 _COLLINEAR = 1e-6
-_STILL = 1e-9
-_STRATA = 11
 
 
 @dataclass(frozen=True, eq=False)
