@@ -23,6 +23,7 @@ from causalgia._reporting import (
     placebo_summary,
     rows,
 )
+from causalgia._reporting.effect_rows import posterior_effects
 from causalgia._reporting.table_formats import is_large
 from causalgia.plot.verdict_plots import ranked
 
@@ -492,6 +493,17 @@ def test_verdicts_of_a_posterior_say_that_they_are():
         "contrast", "effect", "95 % interval", "verdict", "q", "shrunken"
     ]  # fmt: skip
     assert rows(found)[0]["ace"] == float(estimates["ace"][0, 0])
+
+
+def test_a_draw_of_exactly_0_has_the_wrong_sign_whichever_is_claimed():
+    draws = np.zeros((1, 100, 2))
+    draws[0, :30, 0] = draws[0, :80, 1] = 1.0
+    draws[0, 30:40, 0] = -1.0
+    found = posterior_effects(
+        xr.Dataset({"ace": (("chain", "draw", "contrast"), draws)})
+    )
+    # Stephens (2017): min(P(effect >= 0), P(effect <= 0))
+    assert found["lfsr"].to_numpy().ravel() == pytest.approx([0.7, 0.2])
 
 
 def test_rows_of_decisions_are_plain():

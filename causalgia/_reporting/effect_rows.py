@@ -301,8 +301,9 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
         "shrunken_lower": tails.isel(quantile=0, drop=True),
         "shrunken_upper": tails.isel(quantile=1, drop=True),
     }
-    wrong = (draws > 0).mean(("chain", "draw"))
-    wrong = wrong.where(wrong < 0.5, 1 - wrong).where(sizes["shrunken"].notnull())
+    above, below = (sign.mean(("chain", "draw")) for sign in (draws > 0, draws < 0))
+    # draws of exactly 0 have the wrong sign, whichever is claimed
+    wrong = (1 - np.maximum(above, below)).where(sizes["shrunken"].notnull())
     sizes["lfsr"] = moments.get("lfsr", wrong)
     attrs = {**groups["posterior"].attrs, **attributes(ci_prob=_LEVEL)}
     effect = groups.get("observed_data", empty).get("effect")
