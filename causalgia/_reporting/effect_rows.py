@@ -303,8 +303,8 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
     }
     above, below = (sign.mean(("chain", "draw")) for sign in (draws > 0, draws < 0))
     # draws of exactly 0 have the wrong sign, whichever is claimed
-    wrong = (1 - np.maximum(above, below)).where(sizes["shrunken"].notnull())
-    sizes["lfsr"] = moments.get("lfsr", wrong)
+    wrong = 1 - above.where(above > below, below)
+    sizes["lfsr"] = moments.get("lfsr", wrong.where(sizes["shrunken"].notnull()))
     attrs = {**groups["posterior"].attrs, **attributes(ci_prob=_LEVEL)}
     effect = groups.get("observed_data", empty).get("effect")
     if effect is not None and "task" not in effect.dims:
