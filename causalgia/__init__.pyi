@@ -9,7 +9,6 @@ from . import (
     mpra as mpra,
     multiplicity as multiplicity,
     networks as networks,
-    paper as paper,
     planning as planning,
     plot as plot,
     posterior as posterior,
@@ -20,6 +19,7 @@ from . import (
     sequences as sequences,
     stopping as stopping,
     store as store,
+    tell as tell,
     verdicts as verdicts,
     zoo as zoo,
 )
@@ -65,7 +65,6 @@ from .effects import (
 from .effects._from_frame import from_frame as from_frame
 from .estimation import estimate as estimate, from_effects as from_effects
 from .multiplicity import simultaneous as simultaneous
-from .paper import methods as methods, report as report, table as table, tidy as tidy
 from .planning import sample_size as sample_size
 from .posterior import infer as infer
 from .predict import (
@@ -87,6 +86,12 @@ from .sequences import (
     read_sequences as read_sequences,
 )
 from .stopping import Decided as Decided
+from .tell import (
+    methods as methods,
+    report as report,
+    table as table,
+    tidy as tidy,
+)
 from .verdicts import decide as decide, tipping_point as tipping_point
 
 __version__: str

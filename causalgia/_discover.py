@@ -19,15 +19,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia import plot as figures
-from causalgia._reporting import Rows
-from causalgia._reporting.answers import ReportText
-from causalgia._reporting.discovery_answers import (
-    discovery_parts,
-    discovery_sentences,
-    foot_of_discovery,
-)
-from causalgia._reporting.short_answers import every_row
 from causalgia._run import run
 from causalgia.attributes import about
 from causalgia.attribution import match
@@ -95,6 +86,15 @@ from causalgia.sequences.fasta import (
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.streams import RNG, derive, root_key
+from causalgia.tell import figures
+from causalgia.tell.answers import ReportText
+from causalgia.tell.discovery_answers import (
+    discovery_parts,
+    discovery_sentences,
+    foot_of_discovery,
+)
+from causalgia.tell.effect_rows import Rows
+from causalgia.tell.short_answers import every_row
 from causalgia.trial.archive import place_of
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.outcomes import meter
@@ -243,14 +243,14 @@ class Discovery:
 
     def draw(self) -> figures.Axes:
         """Draw the families: logos of their instances, effects by task, and where their
-        sites stand. Save it by `causalgia.plot.save_figure`.
+        sites stand. Save it by `causalgia.tell.figures.save_figure`.
 
         Raises
         ------
         DataError
             If no motif is confirmed.
         """
-        from causalgia.plot.motif_panels import motif_families
+        from causalgia.tell.figures.motif_panels import motif_families
 
         return motif_families(
             self.families, self.effects_by_task, self.sites, self.logos, self.length

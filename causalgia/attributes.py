@@ -517,7 +517,7 @@ class About(Generic[Absent]):
     )
     evidence = _text(
         "tables of effects",
-        "causalgia.paper",
+        "causalgia.tell",
         "'posterior' where ace is a posterior mean",
     )
     exact = _text(

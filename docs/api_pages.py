@@ -31,8 +31,8 @@ def pages() -> dict[str, str]:
 
     Examples
     --------
-    >>> pages()["plot"].splitlines()[0]
-    'plot'
+    >>> pages()["zoo"].splitlines()[0]
+    'zoo'
     """
     root = {name: value for name, value in ROOT.items() if name not in ROOMS}
     found = {"causalgia": _page("causalgia", _ROOT, root, "")}

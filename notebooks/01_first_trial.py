@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 import causalgia as cg
-from causalgia.plot import forest
+from causalgia.tell.figures import forest
 
 # %% [markdown]
 # ## An oracle, whose rules are known

@@ -30,7 +30,7 @@ import pandas as pd
 import pymc as pm
 
 import causalgia as cg
-from causalgia.plot import forest
+from causalgia.tell.figures import forest
 
 # %% [markdown]
 # ## Eight schools

@@ -96,7 +96,7 @@ outcomes = lock.run(design, network, progress=False)
 decisions = cg.analyze(outcomes, rng=0)
 print(cg.verify(out / "lock.toml", outcomes))
 print(cg.verify(out / "lock.toml", decisions))
-display(cg.paper.View(decisions))
+display(cg.tell.View(decisions))
 
 # %% [markdown]
 # AP-1 raises both activities, the developmental one more, and the placebo itself changes
@@ -179,5 +179,5 @@ page = cg.report(decisions, path=out / "report.html")
 print(f"{page.name}: {page.stat().st_size / 2**20:.1f} MiB")
 print(cg.methods(decisions).methods)
 print()
-print(cg.paper.checklist(decisions, refutation=refutation))
+print(cg.tell.checklist(decisions, refutation=refutation))
 display(HTML(cg.table(decisions, format="html")))

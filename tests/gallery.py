@@ -23,7 +23,7 @@ from causalgia.errors import CausalgiaWarning
 from causalgia.mpra import quality
 from causalgia.mpra.counts._noise_model import simulated, two_arms
 from causalgia.planning import power
-from causalgia.plot import curves, distribution_plots, grids
+from causalgia.tell.figures import curves, distribution_plots, grids
 
 LONG = "chr11:5,248,233-5,248,533 $HBB$ <b>promoter</b> of a long name & more"
 LINES = [f"cell line {i} $of$ a long name, DNASE, replicate 1" for i in range(14)]

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.paper import checklist
+from causalgia.tell import checklist
 
 PAGE = Path(__file__).parents[1] / "docs" / "checklist.md"
 
@@ -70,5 +70,5 @@ def test_each_check_of_a_refutation_has_a_line(decisions):
 
 
 def test_an_error_rate_is_no_level_and_a_share_of_variance_is_of_one_effect(decisions):
-    text = cg.paper.checklist(decisions)
+    text = cg.tell.checklist(decisions)
     assert "fdr at 0.05, over these 2 rows" in text

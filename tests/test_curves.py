@@ -11,10 +11,10 @@ from scipy import special, stats
 from student import assert_holds_t, of_t
 
 import causalgia as cg
-from causalgia._reporting import _curve_report
 from causalgia.effect_table import folded, unfolded
 from causalgia.errors import DataError
 from causalgia.multiplicity.joint_methods import critical_values
+from causalgia.tell import _curve_report
 
 RNG = np.random.default_rng(0)
 
@@ -311,19 +311,19 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         assert file["contrast"].tolist() == names.tolist()
     double = band.isel(position=[0, 0, 1])
     with pytest.raises(DataError):
-        cg.paper.write_bigwig(double, path, contrast="c0", task="t0", **place)
-    cg.paper.write_bigwig(
+        cg.tell.write_bigwig(double, path, contrast="c0", task="t0", **place)
+    cg.tell.write_bigwig(
         double.drop_duplicates("position"), path, contrast="c0", task="t0", **place
     )
     turned = band.isel(position=slice(None, None, -1))
     with pytest.raises(DataError):
-        cg.paper.write_bigwig(turned, path, contrast="c0", task="t0", **place)
+        cg.tell.write_bigwig(turned, path, contrast="c0", task="t0", **place)
     with pytest.raises(DataError):
-        cg.paper.write_bigwig(
+        cg.tell.write_bigwig(
             band, tmp_path / "absent" / "band.bw", contrast="c0", task="t0", **place
         )
     file = pyBigWig.open(
-        str(cg.paper.write_bigwig(band, path, contrast="c0", task="t0", **place))
+        str(cg.tell.write_bigwig(band, path, contrast="c0", task="t0", **place))
     )
     found = file.intervals("chr1")
     assert [start for start, _, _ in found] == (
@@ -335,7 +335,7 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "pyBigWig", None)
     with pytest.raises(cg.errors.MissingExtraError):
-        cg.paper.write_bigwig(band, path, contrast="c0", task="t0", **place)
+        cg.tell.write_bigwig(band, path, contrast="c0", task="t0", **place)
 
 
 def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia._reporting import text_tables
-from causalgia._reporting.effect_rows import as_reportable
+from causalgia.tell import text_tables
+from causalgia.tell.effect_rows import as_reportable
 
 ARMS = {
     "untreated": cg.Untreated(),

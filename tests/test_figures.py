@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 import causalgia as cg
 from causalgia import plot
-from causalgia.plot import curves, forest_plot, grids, style, verdict_plots
+from causalgia.tell.figures import curves, forest_plot, grids, style, verdict_plots
 
 LONG = "a motif " * 25
 

@@ -22,11 +22,11 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia import plot
-from causalgia.plot import distribution_plots
-from causalgia.plot.distribution_plots import simultaneous_limits
-from causalgia.plot.style import shortened
 from causalgia.posterior.posterior_tree import import_quietly
 from causalgia.refutation.null_shift import classifier, kmer_composition
+from causalgia.tell.figures import distribution_plots
+from causalgia.tell.figures.distribution_plots import simultaneous_limits
+from causalgia.tell.figures.style import shortened
 
 KEPT = Path(__file__).with_name("gallery.json")
 

@@ -20,16 +20,16 @@ import xarray as xr
 
 import causalgia as cg
 import causalgia._analyze
-from causalgia import _reporting
 from causalgia.errors import DataError, EstimateError
 from causalgia.estimation import joint_test
 from causalgia.experiments.kit.experiment import build
 from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.numerics import row_blocks
-from causalgia.plot.forest_plot import save_forest
 from causalgia.schema import validate
 from causalgia.stopping.stopping_rules import interim_estimates
+from causalgia.tell import effect_rows
+from causalgia.tell.figures.forest_plot import save_forest
 from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
 
 PER_UNIT = {"ice", "factor", "parent", "gc", "lane", "z"}
@@ -390,7 +390,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     ),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.report(o),
-    "rows": lambda o: _reporting.cells(estimates_of(o), rows="all"),
+    "rows": lambda o: effect_rows.cells(estimates_of(o), rows="all"),
     "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
     "sample size of estimates": lambda o: cg.sample_size(
         estimates_of(o), half_width=0.1

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import causalgia as cg
-from causalgia.paper.citations import WORKS, works
+from causalgia.tell.citations import WORKS, works
 
 ARMS = {
     "untreated": cg.Untreated(),

@@ -88,12 +88,12 @@ CASES = {
         "(folder / 'x.bcf').write_bytes(b'BCF')",
         "cg.sequences.read_variants(folder / 'x.bcf')",
     ),
-    "cg.paper.write_bigwig": (
+    "cg.tell.write_bigwig": (
         "pyBigWig",
         "band = cg.simultaneous(cg.estimate(cg.contrast(cg.run(design, "
         "cg.FunctionPredictor(lambda x: x[:, 0], track=cg.Track(), tasks=['a']), "
         "rng=0))), over='position')",
-        "cg.paper.write_bigwig(band, folder / 'band.bw', chromosome='chr1', "
+        "cg.tell.write_bigwig(band, folder / 'band.bw', chromosome='chr1', "
         "origin=1_000, chrom_sizes={'chr1': 9_000})",
     ),
     'cg.table(format="great_tables")': (

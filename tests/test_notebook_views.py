@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.paper import View
+from causalgia.tell import View
 
 HOSTILE = "<script>alert('GATA')</script>\x1b[31m"
 

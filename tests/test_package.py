@@ -112,7 +112,7 @@ def test_with_torch_everything_is_there():
 def test_verbs_are_functions_whatever_was_imported_before():
     code = (
         "import causalgia.estimation, causalgia.effects, causalgia.trial, "
-        "causalgia._reporting, causalgia as cg;verbs = 'run contrast estimate decide "
+        "causalgia.tell, causalgia as cg;verbs = 'run contrast estimate decide "
         "report from_frame'.split();print(all(callable(getattr(cg, verb)) for verb in "
         "verbs))"
     )

@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia._reporting.effect_rows import as_reportable, rows
-from causalgia._reporting.verdict_sentences import noun_of_region, verdict_in_words
 from causalgia.choices import placebos_for_ranks
 from causalgia.errors import DesignError, EstimateError
 from causalgia.multiplicity.placebo import placebo_rank, placebo_region
+from causalgia.tell.effect_rows import as_reportable, rows
+from causalgia.tell.verdict_sentences import noun_of_region, verdict_in_words
 from causalgia.trial.attributes import check_analysis
 
 

@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from test_reporting import EFFECT, estimates
 
 import causalgia as cg
-from causalgia.plot import forest
-from causalgia.plot.forest_plot import save_forest
-from causalgia.plot.style import axes_or_new, fit_to_page
+from causalgia.tell.figures import forest
+from causalgia.tell.figures.forest_plot import save_forest
+from causalgia.tell.figures.style import axes_or_new, fit_to_page
 
 pytestmark = pytest.mark.usefixtures("every_figure_can_be_printed")
 
@@ -249,11 +249,11 @@ def test_a_figure_of_many_tasks_is_not_too_large(tmp_path):
 @pytest.mark.simulation
 def test_matplotlib_is_left_as_it_was():
     code = (
-        "import sys, causalgia.plot, xarray as xr\n"
+        "import sys, causalgia.tell.figures, xarray as xr\n"
         "assert 'matplotlib' not in sys.modules\n"
         "e = xr.Dataset({'ace': (('contrast', 'task'), [[1.0]])}, coords={'contrast': "
         "['a'], 'task': ['t']})\n"
-        "causalgia.plot.forest(e)\n"
+        "causalgia.tell.figures.forest(e)\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

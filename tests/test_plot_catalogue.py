@@ -14,7 +14,7 @@ import xarray as xr
 from matplotlib.collections import LineCollection, PathCollection
 
 from causalgia import plot
-from causalgia.plot import curves, grids
+from causalgia.tell.figures import curves, grids
 
 pytestmark = pytest.mark.usefixtures("every_figure_can_be_printed")
 
@@ -276,7 +276,7 @@ def test_names_with_dollars_and_letters_that_the_font_lacks(tmp_path):
 @pytest.mark.simulation
 def test_global_state_is_left_as_it_was():
     code = (
-        "import sys, causalgia.plot as plot, xarray as xr\n"
+        "import sys, causalgia.tell.figures as plot, xarray as xr\n"
         "assert 'matplotlib' not in sys.modules\n"
         "e = xr.Dataset({'ace': (('contrast', 'task'), [[1.0]])}, coords={'contrast': "
         "['a'], 'task': ['t'], 'x': ('contrast', [1.0])})\n"
@@ -290,7 +290,7 @@ def test_global_state_is_left_as_it_was():
 
 
 def test_eight_arms_of_barcodes_look_different():
-    from causalgia.plot import barcodes
+    from causalgia.tell.figures import barcodes
 
     arms = [f"arm {i}" for i in range(8)]
     quality = xr.Dataset(
@@ -306,7 +306,7 @@ def test_eight_arms_of_barcodes_look_different():
 
 
 def test_a_long_title_is_above_the_legend():
-    from causalgia.plot.style import legend, new_figure, write_heading
+    from causalgia.tell.figures.style import legend, new_figure, write_heading
 
     axes = new_figure(4.0, 3.0).add_subplot()
     for name in ("slope 1.20 [1.10, 1.30]", "true effects, expected", "mean of a bin"):

@@ -12,7 +12,7 @@ from matplotlib.collections import PathCollection
 import causalgia as cg
 from causalgia import plot
 from causalgia.planning import power
-from causalgia.plot import distribution_plots
+from causalgia.tell.figures import distribution_plots
 
 ABOUT = {"scale": "log counts", "control": "placebo", "predictor": "Basenji2"}
 

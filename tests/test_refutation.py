@@ -13,7 +13,6 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.paper.html_page import _checks
 from causalgia.refutation import Claim, placebo_controls
 from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.refutation.claim_limits import dose_reversal, other_null_models
@@ -44,6 +43,7 @@ from causalgia.refutation.unit_faults import (
     subset_of_units,
 )
 from causalgia.schema import validate
+from causalgia.tell.html_page import _checks
 from causalgia.trial.design_notes import auroc
 from causalgia.zoo import MotifCount, Oracle
 

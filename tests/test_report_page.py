@@ -19,11 +19,11 @@ import xarray as xr
 from chromium import Chromium
 
 import causalgia as cg
-from causalgia._reporting.answers import answer_parts
 from causalgia.errors import DataError, EstimateError
 from causalgia.estimation._from_effects import as_estimates
-from causalgia.paper.html_page import isolated
-from causalgia.plot.distribution_plots import boxes
+from causalgia.tell.answers import answer_parts
+from causalgia.tell.figures.distribution_plots import boxes
+from causalgia.tell.html_page import isolated
 
 pytestmark = pytest.mark.usefixtures("every_figure_can_be_printed")
 
@@ -526,7 +526,7 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     page, text = Page(html), cg.report(band)
     assert len(page.all("figure")) == 1
     assert text.splitlines()[2] in page.text()
-    assert "<pre>" in cg.paper.View(band)._repr_html_()
+    assert "<pre>" in cg.tell.View(band)._repr_html_()
 
 
 @pytest.mark.simulation
@@ -540,7 +540,7 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     page = Page(html)
     assert len(page.all("figure")) == 1
     assert len(page.all("svg", role="img")) == 2
-    assert "<pre>" in cg.paper.View(tipping)._repr_html_()
+    assert "<pre>" in cg.tell.View(tipping)._repr_html_()
 
 
 @pytest.mark.simulation

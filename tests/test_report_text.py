@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia import _reporting
+from causalgia.tell import effect_rows, table_formats
 
 UNTIL = [
     cg.Decided(rope=(-9, 9), control="pl", min_clusters=100),
@@ -95,14 +95,14 @@ def test_an_exact_effect_has_no_p_value():
         n_units=2,
         n_clusters=2,
     )
-    header, (line,) = _reporting.cells(found)
+    header, (line,) = effect_rows.cells(found)
     assert dict(zip(header, line, strict=True))["p"] == "alike"
     assert "exact" not in header
-    header, (line,) = _reporting.cells(found.assign(p=found["p"] + 1))
+    header, (line,) = effect_rows.cells(found.assign(p=found["p"] + 1))
     assert (header[-2:], line[-2:]) == (["units", "p"], ["same effect", "1.0"])
     of_units = found.assign_attrs(target="units")
     certain = cg.decide(of_units, rope=(-0.1, 0.1))
-    header, (line,) = _reporting.cells(certain)
+    header, (line,) = effect_rows.cells(certain)
     assert (header[-2:], line[-2:]) == (["q", "n"], ["exact", "2"])
 
 
@@ -111,14 +111,14 @@ def test_units_that_all_answer_alike_have_their_value_as_the_interval():
         ace=1.0, se=0.0, largest_ice=1.0, exact=True, n_units=1_000, n_clusters=1_000
     )
     decided = cg.decide(found, rope=(-0.1, 0.1))
-    header, (line,) = _reporting.cells(decided)
+    header, (line,) = effect_rows.cells(decided)
     assert dict(zip(header, line, strict=True))["q"] == "alike"
     assert "1.000 [1.000, 1.000]" in cg.report(decided, sentences=True)
 
 
 def test_p_values_have_two_digits():
     assert [
-        _reporting.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)
+        table_formats.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)
     ] == [
         "0.00030",
         "0.00071",
@@ -156,7 +156,7 @@ def test_an_interval_of_rounding_has_two_digits():
         "lower": -1.201270971279325e-14,
         "upper": 1.201270971279325e-14,
     }
-    assert _reporting.format_effect(row) == ("0", "[-1.20e-14, 1.20e-14]")
+    assert table_formats.format_effect(row) == ("0", "[-1.20e-14, 1.20e-14]")
 
 
 def test_a_ratio_is_described_as_a_quotient():

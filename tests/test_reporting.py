@@ -13,19 +13,16 @@ from hypothesis import given, strategies as st
 
 import causalgia as cg
 from causalgia import report
-from causalgia._reporting import (
-    cells,
+from causalgia.tell.effect_rows import cells, placebo_summary, posterior_effects, rows
+from causalgia.tell.figures.verdict_plots import ranked
+from causalgia.tell.table_formats import (
     format_effect,
     format_number,
     format_p,
     format_se,
+    is_large,
     p_clause,
-    placebo_summary,
-    rows,
 )
-from causalgia._reporting.effect_rows import posterior_effects
-from causalgia._reporting.table_formats import is_large
-from causalgia.plot.verdict_plots import ranked
 
 EFFECT = ("contrast", "task")
 

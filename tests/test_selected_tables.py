@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia._reporting.answer_sentences import cut, cut_apart
 from causalgia.inputs import wide
+from causalgia.tell.answer_sentences import cut, cut_apart
 
 
 def decided(

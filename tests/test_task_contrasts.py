@@ -550,7 +550,7 @@ def test_a_picture_takes_several_tasks():
 
 @pytest.mark.simulation
 def test_the_saved_picture_of_many_tasks_has_the_largest(tmp_path):
-    from causalgia.plot.forest_plot import save_forest
+    from causalgia.tell.figures.forest_plot import save_forest
 
     path = save_forest(many(100, n_contrasts=12), tmp_path / "forest.png")
     assert 1_000 < path.stat().st_size < 2_000_000

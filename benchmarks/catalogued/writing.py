@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from causalgia._reporting import format_number, format_se
 from causalgia.experiments import Entry, entries
+from causalgia.tell.table_formats import format_number, format_se
 
 from . import trained
 

@@ -89,7 +89,7 @@ from causalgia.results_folder import (
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia._reporting import Rows
+    from causalgia.tell.effect_rows import Rows
 
 _DEMO = "demo"
 
@@ -476,10 +476,10 @@ def show(
     Example:   causalgia show results --tsv | cut -f 1,3,9
     """
     from causalgia import store
-    from causalgia._reporting import trial_report
-    from causalgia._reporting._trial_report import check_same_trial
     from causalgia.analysis import stored_analysis
     from causalgia.effect_table import select_tasks, tasks_in_table
+    from causalgia.tell._trial_report import check_same_trial
+    from causalgia.tell.answers import trial_report
 
     task = printed.task or None
     if tsv:
@@ -554,7 +554,7 @@ def show(
 def _print_tsv(folder: Path, task: list[str] | None, *, all_columns: bool) -> None:
     """Print the verdicts in a folder, or its estimates, as tab-separated text."""
     from causalgia import store
-    from causalgia._reporting._trial_report import check_same_trial
+    from causalgia.tell._trial_report import check_same_trial
 
     if output().as_json:
         raise DataError("--tsv and --json are both given")
@@ -620,7 +620,7 @@ def _print_and_draw(
 ) -> None:
     """Print effects and verdicts, and draw them even if printing fails."""
     from causalgia.effect_table import select_tasks
-    from causalgia.plot.forest_plot import save_forest
+    from causalgia.tell.figures.forest_plot import save_forest
 
     try:
         print_answers(

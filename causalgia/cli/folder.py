@@ -54,11 +54,11 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-    from causalgia._reporting.answers import AnswerParts
     from causalgia.experiments import Answer
     from causalgia.predict import Predictor
     from causalgia.protocol import Protocol
     from causalgia.sequences.skipped_inputs import Skipped
+    from causalgia.tell.answers import AnswerParts
     from causalgia.trial_file import TrialSpec
 
 
@@ -331,9 +331,9 @@ def write_effects(
     `parts` is the answer where it is not that of the effects and of the sentences that
     are stored with them.
     """
-    from causalgia._reporting.answers import answer_parts
     from causalgia.effect_table import has_positions
-    from causalgia.paper import report
+    from causalgia.tell import report
+    from causalgia.tell.answers import answer_parts
 
     if has_positions(effects):
         text: str = report(effects)

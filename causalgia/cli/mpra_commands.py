@@ -382,8 +382,8 @@ def analyze(
     from causalgia import Analysis, contrast, decide, estimate, mpra, store
     from causalgia.cli.report_command import page_parts
     from causalgia.mpra.text_reports import fit_question
-    from causalgia.paper.html_page import write_page
     from causalgia.ropes import Rope
+    from causalgia.tell.html_page import write_page
 
     region = Rope.parse(rope, fixed=True)
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS, QUALITY, *of_outcomes(out))

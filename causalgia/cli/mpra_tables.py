@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from causalgia._reporting.answers import AnswerParts
     from causalgia.analysis import Analysis
     from causalgia.mpra import NoiseModel
+    from causalgia.tell.answers import AnswerParts
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
@@ -567,7 +567,7 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from causalgia._reporting import rows
+    from causalgia.tell.effect_rows import rows
 
     decided = pd.DataFrame(rows(decisions))
     beside = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
@@ -653,8 +653,8 @@ def parallel_answer(
     """Return the answer of a parallel library: averages over elements, which have no
     effects of their own.
     """
-    from causalgia._reporting.answers import answer_parts
     from causalgia.mpra.text_reports import counts_in_words, describe_quality
+    from causalgia.tell.answers import answer_parts
 
     return answer_parts(
         estimates,

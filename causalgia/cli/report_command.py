@@ -39,7 +39,7 @@ from causalgia.results_folder import (
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.paper.html_page import PageParts
+    from causalgia.tell.html_page import PageParts
 
 _Kind = Literal["html", "markdown", "latex", "checklist"]
 _BENCH_PICTURES = {
@@ -105,7 +105,7 @@ def report_folder(
 
     Example:   causalgia report results --checklist --out checklist.md
     """
-    from causalgia.paper.html_page import has_no_estimate, write_page
+    from causalgia.tell.html_page import has_no_estimate, write_page
 
     kinds: list[tuple[bool, _Kind]] = [
         (html, "html"),
@@ -144,9 +144,9 @@ def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
     """Return the checklist of a paper, filled in from the effects and the checks in a
     folder.
     """
-    from causalgia._reporting.effect_rows import as_reportable
     from causalgia.effect_table import select_tasks
-    from causalgia.paper import checklist
+    from causalgia.tell import checklist
+    from causalgia.tell.effect_rows import as_reportable
 
     if "noise_ceiling" in parts.result:
         raise DataError(f"{folder} holds a comparison, and the checklist is of effects")
@@ -169,12 +169,12 @@ def _for_paper(
     task: list[str] | None,
 ) -> str:
     """Return the results paragraph, the table and the methods paragraph."""
-    from causalgia._reporting.table_formats import escaped
-    from causalgia.paper import methods, table
+    from causalgia.tell import methods, table
+    from causalgia.tell.table_formats import escaped
 
     if "noise_ceiling" in parts.result:
         from causalgia.mpra.text_reports import concordance_parts
-        from causalgia.paper.citations import software
+        from causalgia.tell.citations import software
 
         compared = concordance_parts(parts.result, requested=["notes"])
         answer = (*compared.sentences, *compared.foot, *compared.notes)
@@ -211,9 +211,9 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         If there is nothing to report in it.
     """
     from causalgia import mpra, report, store
-    from causalgia._reporting._trial_report import check_same_trial
     from causalgia.mpra.text_reports import concordance_parts, fit_parts
-    from causalgia.paper.html_page import ELEMENTS, PageParts
+    from causalgia.tell._trial_report import check_same_trial
+    from causalgia.tell.html_page import ELEMENTS, PageParts
 
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
@@ -248,7 +248,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         raise DataError(f"{folder} holds no results")
     if (folder / LOGOS).is_file():
         from causalgia.cli.sequence_commands import read_discovery
-        from causalgia.paper.discovery_page import discovery_page
+        from causalgia.tell.discovery_page import discovery_page
 
         page = discovery_page(read_discovery(folder), task)
         return replace(page, refutations=_refutations(folder))

@@ -208,11 +208,11 @@ def discover_motifs(
     """
     from causalgia import store
     from causalgia._discover import discover
-    from causalgia._reporting.discovery_answers import discovery_parts
-    from causalgia.plot import save_figure
     from causalgia.sequences import read_sequences
     from causalgia.sequences.motif_names import is_jaspar
     from causalgia.sequences.skipped_inputs import skip_sentence
+    from causalgia.tell.discovery_answers import discovery_parts
+    from causalgia.tell.figures import save_figure
     from causalgia.trial_file import read_predictor_spec
 
     if is_jaspar(str(motifs)):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from causalgia._reporting.answers import AnswerParts
     from causalgia.experiments import Answer
+    from causalgia.tell.answers import AnswerParts
 
 
 def print_answers(
@@ -43,8 +43,8 @@ def print_answers(
     The table shows verdicts if there are decisions, else effects. Of many rows the
     first 20 are shown, with the `command` that prints all.
     """
-    from causalgia._reporting.answers import answer_parts
     from causalgia.effect_table import select_tasks
+    from causalgia.tell.answers import answer_parts
 
     record(
         effects=lambda: records(
@@ -137,7 +137,7 @@ def effects_frame(
     """Return effects as a table with the columns `EFFECT_COLUMNS`, empty where there
     are none, and with `all_columns` the others of `causalgia.tidy` after them.
     """
-    from causalgia.paper import tidy
+    from causalgia.tell import tidy
 
     frame = tidy(effects, task=task or None)
     where = [name for name in ("position", "model") if name in frame]

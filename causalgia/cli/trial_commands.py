@@ -115,8 +115,8 @@ def run_trial(
 
     Example:   causalgia run --protocol lock.toml --out results
     """
-    from causalgia._reporting import tasks_in_words
     from causalgia.experiments import Experiment
+    from causalgia.tell._trial_report import tasks_in_words
     from causalgia.trial_file import read_spec
 
     if out is None:
@@ -466,7 +466,7 @@ def _absent_results(locked: Protocol, folder: Path) -> str:
     """Return a line on the results that a folder lacks, and what shows their numbers
     all the same; empty if it has them all.
     """
-    from causalgia._reporting.answer_sentences import in_words
+    from causalgia.tell.answer_sentences import in_words
 
     planned = [ESTIMATES, DECISIONS, TABLE]
     if locked.analysis.rope is None:
@@ -653,8 +653,8 @@ def refute_trial(
     Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
     """
     from causalgia import store
-    from causalgia._reporting.refutation_answers import refutation_parts
     from causalgia.refutation import refute
+    from causalgia.tell.refutation_answers import refutation_parts
     from causalgia.trial_file import read_predictor_spec
 
     outcomes = load_outcomes(folder)

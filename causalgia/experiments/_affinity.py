@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from causalgia._reporting import p_clause
 from causalgia.analysis import Analysis
 from causalgia.checks import is_real
 from causalgia.choices import Control
@@ -30,12 +29,13 @@ from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
+from causalgia.tell.table_formats import p_clause
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.estimation.lines import Line
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 ForMotifs: TypeAlias = Sequence[float] | Mapping[str, float]
 """A number for each motif: in the order of the motifs, or motif -> number (a mapping or
@@ -359,7 +359,7 @@ def _affinity_sentences(
 
 
 def _draw_affinity(answer: Answer) -> Axes:
-    from causalgia.plot.curves import against
+    from causalgia.tell.figures.curves import against
 
     found = answer.findings["line"].isel(task=0)
     found = found.isel(model=0) if "model" in found.dims else found

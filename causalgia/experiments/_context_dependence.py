@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from causalgia._reporting import format_effect
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.design import Arm, Genomic, Untreated
@@ -31,6 +30,7 @@ from causalgia.experiments.kit.tile_contexts import (
 from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
+from causalgia.tell.table_formats import format_effect
 from causalgia.types import Array
 
 if TYPE_CHECKING:

@@ -61,7 +61,7 @@ from causalgia.sequences.motif_scores import strength_ladder
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 CHANGE, EXCESS = "strength x copies", "excess over single sites"
 TREND = "linear trend of the excess"
@@ -412,7 +412,7 @@ def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
 
 
 def _linear_share_text(rows: xr.Dataset) -> str:
-    from causalgia._reporting import format_share
+    from causalgia.tell.table_formats import format_share
 
     shares = [
         f"{format_share(row.item())} with {copies_in_words(n)}"
@@ -494,7 +494,7 @@ def _excess_texts(
 
 
 def _draw_dose_response(answer: Answer) -> Axes:
-    from causalgia.plot.grids import heatmap
+    from causalgia.tell.figures.grids import heatmap
 
     axes = heatmap(mean_over_models(answer.decisions), rows="copies", columns="score")
     axes.set_xlabel("score of the motif (bits)")

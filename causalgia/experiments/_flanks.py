@@ -35,7 +35,7 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 CONTROL = "untreated"
 PARTS = ("core in flanks", "core", "flanks alone")
@@ -387,7 +387,7 @@ def _draw_flank_components(answer: Answer) -> Axes:
     """
     import xarray as xr
 
-    from causalgia.plot import forest
+    from causalgia.tell.figures import forest
 
     if "components" not in answer.findings:
         return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])

@@ -31,7 +31,7 @@ from causalgia.sequences import Motif
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 _BASE_PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
 _LEAST_LOOP = 3
@@ -377,7 +377,7 @@ def _draw_hairpin(answer: Answer) -> Axes:
     """Draw the effects place by place: open and loop, then beside and stem, each with
     its differences.
     """
-    from causalgia.plot import forest
+    from causalgia.tell.figures import forest
 
     order = [_MOTIF[OPEN], _MOTIF[LOOP], "loop - open", "motif x loop"]
     order += [

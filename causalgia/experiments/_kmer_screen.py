@@ -32,7 +32,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 _USUAL_K = 6
 _LARGEST_K = 8
@@ -325,7 +325,7 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 
 def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     """Return how many k-mers have effects beyond the region, and the largest of them."""
-    from causalgia._reporting.verdict_sentences import plus_minus
+    from causalgia.tell.verdict_sentences import plus_minus
 
     motifs = rows.isel(contrast=~placebo)
     directed = np.isin(motifs["verdict"].to_numpy(), DIRECTIONS)
@@ -439,8 +439,8 @@ def draw_kmer_screen(answer: Answer) -> Axes:
     """Draw the effects of all k-mers in their order, those beyond random sequences
     named; up to forty as a forest plot above the random sequences.
     """
-    from causalgia.plot import forest
-    from causalgia.plot.verdict_plots import ranked
+    from causalgia.tell.figures import forest
+    from causalgia.tell.figures.verdict_plots import ranked
 
     first = answer.decisions.isel(task=[0])
     placebo = first["is_placebo"].to_numpy()

@@ -32,7 +32,7 @@ from causalgia.ropes import RopeLike
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 PLACEBO = "placebo"
 
@@ -256,7 +256,7 @@ def _kinds_of_changes(rows: xr.Dataset, changes: xr.Dataset, motif: str) -> list
 
 
 def _draw_logo(answer: Answer) -> Axes:
-    from causalgia.plot import logo
+    from causalgia.tell.figures import logo
 
     table = answer.findings["logo"]
     table = mean_over_models(table[["ace"]]) if "model" in table.dims else table

@@ -412,7 +412,7 @@ def _sentence(rows: xr.Dataset, attrs: Mapping[Any, Any]) -> str:
 
 def _region_in_words(attrs: Mapping[Any, Any], width: str = "") -> str:
     """Return what effects are compared with: random sequences, or given limits."""
-    from causalgia._reporting.verdict_sentences import plus_minus
+    from causalgia.tell.verdict_sentences import plus_minus
 
     if about(attrs).rope_kind in PLACEBO_ROPES:
         return f"the range of random sequences{width}"

@@ -40,7 +40,7 @@ from causalgia.schema import validate
 from causalgia.types import Array
 
 if TYPE_CHECKING:
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 _USUAL_UNITS = 500
 _LEAST_STRENGTH_SHARE = 0.2
@@ -398,7 +398,7 @@ _EFFECTS = {"first": "first alone", "second": "second alone", "both": "both"}
 
 def draw_pairs_of_sites(answer: Answer) -> Axes:
     """Draw the interactions of the pairs."""
-    from causalgia.plot import forest
+    from causalgia.tell.figures import forest
 
     first: Any = answer.decisions.isel(task=[0])
     return forest(first.isel(contrast=first["asks"].to_numpy() == "interaction"))

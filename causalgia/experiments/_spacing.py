@@ -62,7 +62,7 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 ONE, TREND = "one site", "linear trend"
 _PAIR, _INTERACTION, _PLACEBO = "pair", "interaction", "placebo"
@@ -490,7 +490,7 @@ def _sizes_text(found: xr.Dataset) -> str:
 
 
 def _draw_spacing(answer: Answer) -> Axes:
-    from causalgia.plot.curves import profile
+    from causalgia.tell.figures.curves import profile
 
     decisions = answer.decisions
     chosen = [

@@ -46,7 +46,7 @@ from causalgia.sequences.windowed_variants import ReadOut, VariantWindows
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 
 def variant_effects(
@@ -299,7 +299,7 @@ def _largest_variants(rows: xr.Dataset) -> str:
 
 def _draw_own_contexts(answer: Answer) -> Axes:
     """Draw a forest plot of the variants, or of the mean alone for moments."""
-    from causalgia.plot import forest
+    from causalgia.tell.figures import forest
 
     table = answer.decisions
     if "variants" in answer.findings:

@@ -8,10 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia._reporting import format_share, p_clause
-from causalgia._reporting.answer_sentences import cut
-from causalgia._reporting.answers import AnswerParts, ReportText
-from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
 from causalgia.choices import requested_parts
@@ -33,6 +29,10 @@ from causalgia.notes import notes_of
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
+from causalgia.tell.answer_sentences import cut
+from causalgia.tell.answers import AnswerParts, ReportText
+from causalgia.tell.short_answers import every_row, short_answer
+from causalgia.tell.table_formats import format_share, p_clause
 
 _SHOWN_ELEMENTS = 3
 _AT_THE_BOUND = (

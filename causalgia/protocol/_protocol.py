@@ -21,9 +21,6 @@ import numpy as np
 import xarray as xr
 
 import causalgia
-from causalgia._reporting import Rows
-from causalgia._reporting.answers import AnswerParts, ReportText
-from causalgia._reporting.short_answers import every_row as all_rows, short_answer
 from causalgia._run import run
 from causalgia._run._run import protocol_marks, write_protocol_marks
 from causalgia._run.request import Keep
@@ -59,6 +56,9 @@ from causalgia.protocol.lock_file import (
 )
 from causalgia.stopping import Decided
 from causalgia.stopping.stopping_rules import STORED_NAMES
+from causalgia.tell.answers import AnswerParts, ReportText
+from causalgia.tell.effect_rows import Rows
+from causalgia.tell.short_answers import every_row as all_rows, short_answer
 from causalgia.trial.archive import Archive, place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
 from causalgia.types import Client

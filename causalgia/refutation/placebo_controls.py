@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia._reporting.table_formats import format_p, p_clause
 from causalgia.design import Arm, Embed, Genomic, Insert
 from causalgia.design.intervention import Intervention, steps_of
 from causalgia.design.pattern_interventions import FixedPlacebo, Placebo, placebos
@@ -30,6 +29,7 @@ from causalgia.refutation.claim import (
     upper_tail,
 )
 from causalgia.streams import derive
+from causalgia.tell.table_formats import format_p, p_clause
 
 SPECIFIC, LEAKS = 0.5, 0.25
 _COST_OF_PLACEBOS = 0.4

@@ -15,7 +15,7 @@ import causalgia as cg
 from causalgia import errors
 from causalgia.estimation import hypotheses, joint_test, modification
 from causalgia.estimation._random_effects import random_effects
-from causalgia.plot.distribution_plots import ranks
+from causalgia.tell.figures.distribution_plots import ranks
 from causalgia.verdicts import heterogeneity
 from refusal_rows import Row
 

@@ -26,9 +26,9 @@ from causalgia.errors import (
 from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import minimal_detectable_effect, power, sample_size
-from causalgia.plot import curves, grids
 from causalgia.posterior import profile
 from causalgia.sequences import decode, encode
+from causalgia.tell.figures import curves, grids
 
 from . import Row
 

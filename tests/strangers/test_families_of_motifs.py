@@ -11,17 +11,17 @@ from figure_checks import faults
 
 import causalgia as cg
 from causalgia._discover import Discovery, _largest
-from causalgia._reporting.discovery_answers import discovery_parts
 from causalgia.attribution.motif_families import (
     family_effects,
     family_leaders,
     family_logos,
     family_table,
 )
-from causalgia.plot.motif_panels import motif_families
 from causalgia.sequences import Motif, decode, encode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_alignments import alignment
+from causalgia.tell.discovery_answers import discovery_parts
+from causalgia.tell.figures.motif_panels import motif_families
 
 FORKHEADS = ["TGTTTACA", "TGTAAACA", "TTGTTTAC", "TATGTTTAC", "TGTTTGCA"]
 AP1 = ["TGACTCA", "TGAGTCA", "ATGACTCAT"]

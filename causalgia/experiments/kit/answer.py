@@ -16,9 +16,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia import plot as figures
-from causalgia._reporting import Rows
-from causalgia._reporting.answers import ReportText
 from causalgia.attributes import about
 from causalgia.choices import requested_parts
 from causalgia.errors import DataError, quoted
@@ -29,6 +26,9 @@ from causalgia.sequences.variant_files import (
     annotated_vcf,
     info_name,
 )
+from causalgia.tell import figures
+from causalgia.tell.answers import ReportText
+from causalgia.tell.effect_rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Answer:
         rows, task, order, arms, sentences, notes
             As in `causalgia.report`.
         """
-        from causalgia._reporting.answers import ReportText, answer_parts
+        from causalgia.tell.answers import ReportText, answer_parts
 
         requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
         parts = answer_parts(
@@ -164,7 +164,7 @@ class Answer:
             If there is no such task.
         """
         from causalgia.effect_table import selected_tasks
-        from causalgia.plot import forest
+        from causalgia.tell.figures import forest
 
         chosen = selected_tasks(
             self.tasks, self.clearest_task if task is None else task
@@ -216,7 +216,7 @@ class Answer:
         DataError
             If the file cannot be written.
         """
-        from causalgia.plot import save_figure
+        from causalgia.tell.figures import save_figure
 
         return save_figure(self.draw(task=task), path)
 
@@ -226,7 +226,7 @@ def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.D
     is returned unchanged.
 
     Of what is left out ``attrs["shown"]`` says how much there is;
-    `causalgia.plot.forest` puts it into the title.
+    `causalgia.tell.figures.forest` puts it into the title.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def profile_along(
     along: str, *, by: str | None = None
 ) -> Callable[[Answer], figures.Axes]:
     """Return a function that draws the contrasts of one task along a coordinate, by
-    `causalgia.plot.curves.profile`.
+    `causalgia.tell.figures.curves.profile`.
 
     Examples
     --------
@@ -308,7 +308,7 @@ def profile_along(
 
 
 def _draw_profile(answer: Answer, *, along: str, by: str | None) -> figures.Axes:
-    from causalgia.plot.curves import profile
+    from causalgia.tell.figures.curves import profile
 
     return profile(answer.decisions, along=along, by=by)
 

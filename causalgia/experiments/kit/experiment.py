@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia import plot as figures
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
@@ -39,6 +38,7 @@ from causalgia.schema import check_dataset
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.skipped_inputs import skip_sentence
 from causalgia.streams import RNG, Seed, derive, root_key
+from causalgia.tell import figures
 
 if TYPE_CHECKING:
     from causalgia._analyze import Steps
@@ -417,9 +417,9 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
         or effects.sizes["model"] < 2
     ):
         return Finding()
-    from causalgia._reporting import format_se
-    from causalgia._reporting.effect_rows import OVER_PREDICTORS
     from causalgia.estimation import estimate
+    from causalgia.tell.effect_rows import OVER_PREDICTORS
+    from causalgia.tell.table_formats import format_se
 
     try:
         with warnings.catch_warnings():

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia._reporting import p_clause
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import in_list
@@ -42,11 +41,12 @@ from causalgia.ropes import Rope
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.variant_files import Variant
 from causalgia.streams import RNG
+from causalgia.tell.table_formats import p_clause
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
 
 OWN_CONTEXT = "own context: alternate minus reference allele, exact for this predictor"
 OVER_CONTEXTS = (
@@ -394,7 +394,7 @@ class MatchedTrial(Experiment):
                 if word not in DIRECTIONS
             ]
             return f"{sentence}; {' and '.join(rest)}" if rest else sentence
-        from causalgia._reporting.verdict_sentences import region_in_words
+        from causalgia.tell.verdict_sentences import region_in_words
 
         ends = region_in_words(rows)
         verdicts = ", ".join(f"{counts[word]:,} {word}" for word in words)
@@ -546,7 +546,7 @@ def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
 
 def draw_largest_variants(answer: Answer) -> Axes:
     """Draw the largest variants of one task over their region."""
-    from causalgia.plot import forest
+    from causalgia.tell.figures import forest
 
     return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
 

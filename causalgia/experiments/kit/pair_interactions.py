@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from causalgia._reporting import p_clause
 from causalgia.attributes import about
 from causalgia.checks import first_of, in_list
 from causalgia.errors import EstimateError, quoted
@@ -38,12 +37,13 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
 )
 from causalgia.streams import derive
+from causalgia.tell.table_formats import p_clause
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.effects.scales import MeansFunction
-    from causalgia.plot.axes import Axes
+    from causalgia.tell.figures.axes import Axes
     from causalgia.types import Array
 
 
@@ -639,7 +639,7 @@ def draw_pair(answer: Answer) -> Axes:
     """Draw interactions by distance, downstream beside upstream, in the orientation
     with the largest one.
     """
-    from causalgia.plot.curves import profile
+    from causalgia.tell.figures.curves import profile
 
     table = answer.decisions
     cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
@@ -705,7 +705,7 @@ def draw_pairs(answer: Answer) -> Axes:
     """Draw the largest interaction of each pair of motifs, upstream by downstream, for
     one task.
     """
-    from causalgia.plot.grids import heatmap
+    from causalgia.tell.figures.grids import heatmap
 
     best = (
         mean_over_models(answer.findings["strongest"])

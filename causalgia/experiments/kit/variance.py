@@ -247,7 +247,7 @@ def split_in_words(split: xr.Dataset) -> str:
     ... )
     'flank sd 2.00 [1.61, 2.65] (80 %), background sd 1.00 [0.14, 1.92] (20 %)'
     """
-    from causalgia._reporting import format_effect, format_share
+    from causalgia.tell.table_formats import format_effect, format_share
 
     parts = []
     for name in split["component"].to_numpy():
@@ -272,7 +272,7 @@ def effect_in_words(row: xr.Dataset) -> str:
     >>> effect_in_words(xr.Dataset({"ace": 1.0612, "lower": 1.0512, "upper": 1.0712}))
     '1.06 [1.05, 1.07]'
     """
-    from causalgia._reporting.answer_sentences import size_in_words
+    from causalgia.tell.answer_sentences import size_in_words
 
     columns = ("ace", "se", "lower", "upper")
     return size_in_words({name: row[name].item() for name in columns if name in row})

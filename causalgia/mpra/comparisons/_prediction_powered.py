@@ -14,7 +14,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._reporting import format_share, p_clause
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob
@@ -51,6 +50,7 @@ from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
+from causalgia.tell.table_formats import format_share, p_clause
 from causalgia.types import Array, Codes, Mask
 
 TASK = "measured"

@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia._reporting import format_share
-from causalgia._reporting.answers import ReportText
-from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_number
 from causalgia.choices import requested_parts
@@ -32,6 +29,9 @@ from causalgia.mpra.counts.barcodes import (
 from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
+from causalgia.tell.answers import ReportText
+from causalgia.tell.short_answers import every_row, short_answer
+from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints, Mask
 
 OUTLIER = 5.0

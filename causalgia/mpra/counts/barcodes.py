@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._reporting import format_share
 from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_int, as_names, as_positive, check_arm, listed
@@ -22,6 +21,7 @@ from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.inputs import parse_json
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
+from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints, Mask
 
 LEAST_EXPECTED = 10.0

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia._reporting.text_tables import laid_out
 from causalgia.attributes import about
 from causalgia.errors import DataError, quoted
 from causalgia.notes import notes_of
+from causalgia.tell.text_tables import laid_out
 
 _ROWS = 20
 _DEFAULT_Q = 0.05

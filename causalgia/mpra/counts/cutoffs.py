@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from causalgia._reporting import format_share
 from causalgia.errors import DataError
 from causalgia.mpra.counts.barcodes import dna_observed, filter
+from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Mask
 
 _LEAST_CELLS, _LEAST_AT, _PILED = 50, 5, 0.3

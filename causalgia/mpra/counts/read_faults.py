@@ -13,13 +13,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import fft, special
 
-from causalgia._reporting import format_share
 from causalgia.checks import in_list
 from causalgia.errors import NAMES_SHOWN, quoted
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.scaled_parts import ScaledPart, scaled_part
 from causalgia.mpra.counts.split_index import LEAST_CELLS
+from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints, Mask
 
 SATURATED, AT_MOST, READS = 0.9, 0.01, 5

@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia._reporting import format_share
 from causalgia.checks import in_list
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
@@ -30,6 +29,7 @@ from causalgia.mpra.counts.read_faults import (
 )
 from causalgia.mpra.counts.saturation import find_saturation
 from causalgia.mpra.counts.split_index import LEAST_CELLS, SplitIndex, split_index
+from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints
 
 COPIED, SAME = 0.5, 0.95

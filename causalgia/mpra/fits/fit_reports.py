@@ -13,23 +13,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._reporting import format_share
-from causalgia._reporting.answer_sentences import (
-    cut,
-    in_words,
-    region_words,
-    size_in_words,
-)
-from causalgia._reporting.answers import (
-    AnswerParts,
-    ReportText,
-    answer_parts,
-    arm_lines,
-)
-from causalgia._reporting.effect_rows import Rows, rows
-from causalgia._reporting.folded_text import WIDTH
-from causalgia._reporting.short_answers import every_row, short_answer
-from causalgia._reporting.table_formats import format_effect, format_p, percent
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, VERDICTS, requested_parts
@@ -40,6 +23,22 @@ from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.notes import notes_of
+from causalgia.tell.answer_sentences import (
+    cut,
+    in_words,
+    region_words,
+    size_in_words,
+)
+from causalgia.tell.answers import (
+    AnswerParts,
+    ReportText,
+    answer_parts,
+    arm_lines,
+)
+from causalgia.tell.effect_rows import Rows, rows
+from causalgia.tell.folded_text import WIDTH
+from causalgia.tell.short_answers import every_row, short_answer
+from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
 from causalgia.types import Array, Mask
 
 _FIT_FDR = 0.05
@@ -437,7 +436,7 @@ def measured_parts(
     counts
         The counts of the fit.
     rows, requested, width, every, noted
-        As in `causalgia._reporting.answers.answer_parts`.
+        As in `causalgia.tell.answers.answer_parts`.
     """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
     groups = fit["group"].sel(element=decisions["contrast"].to_numpy())

@@ -8,15 +8,14 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
-from causalgia._reporting import format_share
-from causalgia._reporting.answer_sentences import cut
-from causalgia._reporting.answers import AnswerParts, ReportText
-from causalgia._reporting.short_answers import ROWS_SHOWN, every_row, short_answer
-from causalgia._reporting.table_formats import percent
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import requested_parts
 from causalgia.mpra.counts._noise_model import NoiseModel
+from causalgia.tell.answer_sentences import cut
+from causalgia.tell.answers import AnswerParts, ReportText
+from causalgia.tell.short_answers import ROWS_SHOWN, every_row, short_answer
+from causalgia.tell.table_formats import format_share, percent
 
 ENOUGH = 0.8
 """Power from which a design is called enough."""

@@ -1,0 +1,41 @@
+"""Figures of results, with matplotlib."""
+
+from causalgia.tell.figures import (
+    Axes as Axes,
+    average_logo as average_logo,
+    band as band,
+    barcodes as barcodes,
+    concordance as concordance,
+    dna_counts as dna_counts,
+    equivalence as equivalence,
+    forest as forest,
+    interaction_map as interaction_map,
+    logo as logo,
+    map_logo as map_logo,
+    raincloud as raincloud,
+    replicates as replicates,
+    save_figure as save_figure,
+    sharing as sharing,
+    tipping_point as tipping_point,
+    volcano as volcano,
+)
+
+__all__ = [
+    "Axes",
+    "average_logo",
+    "band",
+    "barcodes",
+    "concordance",
+    "dna_counts",
+    "equivalence",
+    "forest",
+    "interaction_map",
+    "logo",
+    "map_logo",
+    "raincloud",
+    "replicates",
+    "save_figure",
+    "sharing",
+    "tipping_point",
+    "volcano",
+]

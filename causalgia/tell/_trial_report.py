@@ -1,0 +1,675 @@
+"""Estimands, populations and effects in words: clauses of reports, methods and pages."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from causalgia.attributes import about, has
+from causalgia.checks import in_list
+from causalgia.choices import TARGET_MEANINGS
+from causalgia.effect_table import (
+    gaps_in_words,
+    has_gaps,
+    tasks_in_table,
+)
+from causalgia.effects.scales import stored_task_weights, task_weights_in_words
+from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.inputs import parse_json
+from causalgia.notes import notes_of
+from causalgia.schema import keeps_effects, validate
+from causalgia.tell.effect_rows import (
+    ENOUGH_FOR_QUANTILES,
+    Row,
+    Rows,
+    placebo_count,
+    placebo_groups,
+    placebo_rounding_unit,
+    placebo_summary,
+    rows as rows_of,
+)
+from causalgia.tell.table_formats import (
+    format_effect,
+    format_number,
+    format_share,
+    is_large,
+    shrunken_effect,
+)
+from causalgia.tell.verdict_sentences import (
+    effect_heading,
+    effect_name,
+    exact_in_words,
+    is_decided,
+    is_simultaneous,
+    trial_history,
+    verdict_in_words,
+    verdict_method,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_EFFECTS_LISTED = 6
+_MEMBERS = {
+    "seeds": ("retrainings of the predictor", "the next retraining of the predictor"),
+    "folds": (
+        "trainings on other folds of the data",
+        "the next training on another fold of the data",
+    ),
+    "architectures": (
+        "networks of other architectures",
+        "a network of the next architecture",
+    ),
+}
+"""Population of the members of an ensemble, and one more member, in words."""
+_ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
+
+
+def estimand(estimates: xr.Dataset) -> str:
+    """Return the estimand in words: contrast, scale and population, with the method and
+    the history of the trial.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> estimates = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5]])},
+    ...     coords={
+    ...         "contrast": ["GATA1"],
+    ...         "task": ["K562"],
+    ...         "do": ("contrast", ["do(x[5:9] = GATA) − do()"]),
+    ...     },
+    ...     attrs={
+    ...         "scale": "log counts",
+    ...         "target": "units",
+    ...         "predictor_fingerprint": "85e98db9",
+    ...     },
+    ... )
+    >>> print(estimand(estimates))
+    Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
+    """
+    attrs = estimates.attrs
+    on_tasks, defined = task_contrast_text(estimates)
+    claim = (
+        f"ACE on {scale_text(attrs)}{on_tasks}, "
+        f"{_contrast_text(estimates)}{population_text(estimates)}"
+    )
+    measured_on = about(attrs, None).effect_on or (
+        "the predictor" if has(attrs).predictor_fingerprint else ""
+    )
+    first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
+    if not (
+        measured_on
+        or about(attrs, None).control
+        or about(attrs, None).estimand
+        or "do" in estimates.variables
+    ):
+        on = (
+            f", on {scale_text(attrs)}"
+            if about(attrs, None).contrast_scale or about(attrs, None).scale
+            else ""
+        )
+        first = (
+            f"Effects{' and standard errors' if 'se' in estimates else ''} as "
+            f"given{on}."
+        )
+    decided = is_decided(estimates)
+    together = is_simultaneous(estimates)
+    method = (
+        f"{about(attrs).method} (SE and p)"
+        if together and has(attrs).method
+        else about(attrs, None).method
+    )
+    second = [count_clause(estimates), about(attrs, None).assignment, method]
+    facts = "; ".join(str(part) for part in second if part)
+    do = {
+        row["contrast"]: row["do"]
+        for row in rows_of(estimates)
+        if row["do"] and not row["is_placebo"]
+    }
+    sentences = [
+        first,
+        f"{facts[0].upper()}{facts[1:]}." if facts else "",
+        "\n".join(f"{name}: {text}" for name, text in do.items())
+        if 1 < len(do) <= _EFFECTS_LISTED
+        else "",
+        defined,
+    ]
+    if together:
+        level, band = (
+            100 * float(about(attrs).ci_prob),
+            about(attrs).band.replace("_", "-"),
+        )
+        over = f", {about(attrs).family}" if about(attrs, None).family else ""
+        sentences.append(
+            f"{level:.4g} % simultaneous interval ({band}{over}); p is of each "
+            "contrast alone."
+        )
+    verdicts = verdict_method(estimates) if decided else ""
+    cautions = about(attrs, "").caution.split("; ")
+    notes = [
+        "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
+        for note in notes_of(estimates)
+    ]
+    sentences += [verdicts, *trial_history(attrs)]
+    sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]
+    return "\n".join(part for part in sentences if part)
+
+
+def sentences(
+    estimates: xr.Dataset, *, rows: Rows = "summary", every: bool = False
+) -> list[str]:
+    """Return a sentence for each effect (more than six only with verdicts, or if
+    `every`), and for the placebos of each task.
+    """
+    table = rows_of(estimates)
+    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
+    effects = [row for row in table if rows == "all" or not row["is_placebo"]]
+    each, large = (
+        every or len(effects) <= _EFFECTS_LISTED or is_decided(estimates),
+        any(map(is_large, effects)),
+    )
+    lines = (
+        [sentence(estimates, row, scientific=large) for row in effects] if each else []
+    )
+    groups = [] if rows == "all" else placebo_groups(table, names)
+    return lines + [_summary_sentence(group, names) for group in groups]
+
+
+def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
+    """Return one row of `rows` as a complete sentence; `scientific`: in scientific
+    notation, as a table with it.
+    """
+    attrs = estimates.attrs
+    where = "".join(
+        f" in {row[name]}"
+        for name in ("task", "model")
+        if estimates.sizes.get(name, 1) > 1
+    )
+    where += task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
+    control = (
+        f" {versus(attrs)} {quote_if_spaced(about(attrs).control)}"
+        if about(attrs, None).control
+        else ""
+    )
+    ace, interval = format_effect(row, scientific=scientific)
+    alone = "known exactly" if row.get("exact") else "without a standard error"
+    size = f"{ace} {interval}" if interval else f"{ace}, {alone}"
+    if not math.isnan(row.get("shrunken", math.nan)):
+        size += f", shrunken {' '.join(shrunken_effect(row, scientific=scientific))}"
+    exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
+    verdict = ""
+    if is_decided(estimates):  # with "; 5,000 units in 500 clusters"
+        units = (
+            f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}"
+            if "n_units" in row
+            else ""
+        )
+        if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
+            units += f" in {row['n_clusters']:,} clusters"
+        verdict = f"; {verdict_in_words(row, attrs)}{units}"
+    name = effect_heading(attrs)
+    claim = (
+        f"{name[0].upper()}{name[1:]} on {scale_text(attrs)}{where}, "
+        f"{quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
+    )
+    return f"{claim}: {size}{exact}{verdict}."
+
+
+def _summary_sentence(group: list[Row], names: list[str]) -> str:
+    found = placebo_summary(group)
+    mean, low, high = (
+        format_number(found[key], placebo_rounding_unit(found))
+        for key in ("mean", "lowest", "highest")
+    )
+    where = "".join(f" in {group[0][name]}" for name in names)
+    summary = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
+    if found["central"] is None:
+        return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
+    low, high = (
+        format_number(limit, placebo_rounding_unit(found)) for limit in found["central"]
+    )
+    return f"{summary}, the central 95 % of their estimates from {low} to {high}."
+
+
+def scale_text(attrs: Mapping[Any, Any]) -> str:
+    """Return the scale of the effects, in the words of the predictor, on one line."""
+    known = about(attrs, None).contrast_scale or about(attrs, None).scale or "outcome"
+    return "the outcome" if known == "outcome" else in_one_line(known)
+
+
+def task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
+    """Return contrasts between tasks as a clause, ", K562 - HepG2", and lines on names
+    that are not their weights.
+    """
+    known = stored_task_weights(estimates)
+    rows = {name: known[name] for name in tasks_in_table(estimates) if name in known}
+    if not rows:
+        return "", ""
+    words = {name: task_weights_in_words({name: row}) for name, row in rows.items()}
+    if len(rows) > 1:
+        named = {name: text for name, text in words.items() if text != name}
+        lines = (
+            [f"{name}: {text}" for name, text in named.items()]
+            if len(named) <= _EFFECTS_LISTED
+            else []
+        )
+        return f", {task_weights_in_words(rows)}", "\n".join(lines)
+    name, text = next(iter(words.items()))
+    return f", {text}" if name == text else f", {name} ({text})", ""
+
+
+def _contrast_text(estimates: xr.Dataset) -> str:
+    difference = versus(estimates.attrs) == "minus"  # which do-notation writes
+    if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
+        return str(estimates["do"].to_numpy()[0])
+    if about(estimates, None).control:
+        return (
+            f"each arm {versus(estimates.attrs)} "
+            f"{quote_if_spaced(about(estimates).control)}"
+        )
+    estimand = about(
+        estimates, "the weighted sum of arms that each contrast names"
+    ).estimand
+    weights = stored_task_weights(estimates)
+    return (
+        estimand.removeprefix(f"{task_weights_in_words(weights)}, of ")
+        if weights
+        else estimand
+    )
+
+
+def versus(attrs: Mapping[Any, Any]) -> str:
+    """Return how an arm is compared with its control: "minus", "divided by" for ratios,
+    "against" for distances.
+    """
+    if has(attrs).divergence:
+        return "against"
+    return "divided by" if about(attrs, None).transform == "ratio" else "minus"
+
+
+def in_one_line(text: object) -> str:
+    """Return a text in one line: its line ends and tabs are escaped."""
+    return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def quote_if_spaced(name: str) -> str:
+    """Return a name, in quotes if it has a space.
+
+    Examples
+    --------
+    >>> quote_if_spaced("wt"), quote_if_spaced("wild type")
+    ('wt', "'wild type'")
+    """
+    return f"'{name}'" if " " in name else name
+
+
+def population_text(estimates: xr.Dataset) -> str:
+    """Return the population of the average effects as a clause: ", over uniform random
+    sequences of 200 bp"; empty for effects as given, of which none is known.
+    """
+    here = has(estimates)
+    if not (here.null or here.target or "n_units" in estimates):
+        return ""
+    null, units = _null_model_text(estimates), "units"
+    draws = null
+    if about(estimates, None).null_kind == "genomic":
+        null, draws = _real_sequences(null, "represent"), _real_sequences(null)
+        units = "sequences"
+    members, next_member = _MEMBERS.get(
+        about(estimates, "seeds").model_is, _MEMBERS["seeds"]
+    )
+    meaning = TARGET_MEANINGS.get(
+        str(about(estimates, None).target), TARGET_MEANINGS["population"]
+    )
+    return ", " + meaning.over.format(
+        null=null, draws=draws, units=units, members=members, next_member=next_member
+    )
+
+
+def _real_sequences(null: str, verb: str = "") -> str:
+    """Return the real sequences of a null model, or the population that they represent;
+    one sequence represents none.
+
+    Examples
+    --------
+    >>> _real_sequences("the real sequences themselves, 5 draws each: 24 sequences")
+    '24 real sequences, 5 draws of each'
+    >>> one = "the real sequences themselves, 5 draws each: 1 sequence of 9 bp"
+    >>> _real_sequences(one, "represent")
+    '5 draws of one real sequence of 9 bp'
+    """
+    found = re.fullmatch(
+        r"the real sequences themselves(?:, ([\d,]+) draws each)?: "
+        r"([\d,]+) (sequences?.*?)((?:, [\d,]+ parents?)?)",
+        null,
+    )
+    if found is None:
+        return (
+            f"the population that these sequences represent ({null})" if verb else null
+        )
+    draws, n, rest, of = found.groups()
+    if n == "1":
+        return f"{f'{draws} draws of ' if draws else ''}one real {rest}"
+    each = f", {draws} draws of each" if draws else ""
+    if not verb:
+        return f"{n} real {rest}{of}{each}"
+    of = f"{of}," if of else ""
+    return f"the population that {n} real {rest}{of} {verb}{each}"
+
+
+def _null_model_text(estimates: xr.Dataset) -> str:
+    """Return the null model in words, with the number of its sequences that were used,
+    unless all were.
+    """
+    attrs = estimates.attrs
+    null = about(attrs, "the population that the units were drawn from").null
+    match = (
+        re.search(r"([\d,]+) sequences", null)
+        if about(attrs, "").null_kind in _ONE_PARENT_EACH
+        else None
+    )
+    if match is None or "n_units" not in estimates:
+        return null
+    by_parent = about(attrs, None).cluster == "parent" and "n_clusters" in estimates
+    used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
+    parents = re.search(r"([\d,]+) parents?", null)
+    of = parents if by_parent and parents else match
+    if used.max() >= int(of[1].replace(",", "")):
+        return null
+    return f"{null[: of.end()]} ({_count_range(used)} used){null[of.end() :]}"
+
+
+def count_clause(estimates: xr.Dataset) -> str | None:
+    """Return "5,000 units in 500 clusters (parent)", None where the number is not
+    known.
+    """
+    if "n_units" not in estimates:
+        return None
+    clause = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
+    cluster = about(estimates, None).cluster
+    if "n_clusters" in estimates and cluster not in (None, "", "unit"):
+        clause += (
+            f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} "
+            f"({cluster})"
+        )
+    return clause
+
+
+def _count_with_noun(counts: NDArray[np.int64], what: str) -> str:
+    return f"{_count_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
+
+
+def _count_range(counts: NDArray[np.int64]) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+_HALF = 0.5
+
+
+def shape_lines(estimates: xr.Dataset) -> list[str]:
+    """Return the line on effects with half the variance from one unit, if any.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> columns = {"ace": 0.3, "leverage": 0.99, "n_units": 100}
+    >>> table = xr.Dataset(
+    ...     {name: (("contrast", "task"), [[x]]) for name, x in columns.items()}
+    ... )
+    >>> shape_lines(table.assign_coords(contrast=["GATA1"], task=["K562"]))
+    ['One unit carries 99 % of the variance of GATA1.']
+    """
+    return [line] if (line := _leverage_line(estimates)) else []
+
+
+def _leverage_line(estimates: xr.Dataset) -> str:
+    if "leverage" not in estimates:
+        return ""
+    leverage = estimates["leverage"].transpose(*estimates["ace"].dims).to_numpy()
+    if not (leverage > _HALF).any():
+        return ""
+    one = _independent_noun(estimates).removesuffix("s")
+    effects = _largest_effects(estimates, leverage > _HALF, leverage)
+    most = format_share(leverage.max())
+    if np.count_nonzero(leverage > _HALF) == 1:
+        return f"One {one} carries {most} of the variance of {effects}."
+    return (
+        f"One {one} carries half or more of the variance of {effects} (up to {most})."
+    )
+
+
+def _independent_noun(estimates: xr.Dataset) -> str:
+    cluster = about(estimates, "unit").cluster
+    return "units" if cluster in ("unit", "") else f"{cluster}s"
+
+
+def _largest_effects(
+    estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]
+) -> str:
+    """Return the names of the effects of a mask, the largest first, three at most, and
+    the number of placebos.
+    """
+    placebo = np.broadcast_to(
+        is_placebo(estimates).reshape(-1, *[1] * (which.ndim - 1)), which.shape
+    )
+    chosen = [
+        i
+        for i in np.argsort(-np.abs(size), axis=None, kind="stable")
+        if which.flat[i] and not placebo.flat[i]
+    ]
+    names = [
+        effect_name(estimates, np.unravel_index(i, which.shape), quote=True)
+        for i in chosen[:NAMES_SHOWN]
+    ]
+    more = len(chosen) - NAMES_SHOWN
+    words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
+    parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
+    parts += [placebo_count(words)] if words else []
+    return in_list(parts)
+
+
+def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
+    """Describe a Dataset of outcomes: population, units, arms in do-notation,
+    predictor, analysis, stopping.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` (or the effects or moments that it stored) or
+        `causalgia.from_frame`.
+    every_arm
+        Whether each placebo gets its own line.
+
+    Returns
+    -------
+    str
+        One fact a line.
+
+    Raises
+    ------
+    DataError
+        If `outcomes` is not a Dataset of outcomes.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> do = ("arm", ["do()", "do(x[3:7] = GATA)"])
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]]])},
+    ...     coords={
+    ...         "unit": [0],
+    ...         "arm": ["control", "GATA1"],
+    ...         "task": ["K562"],
+    ...         "do": do,
+    ...     },
+    ...     attrs={"scale": "log counts", "null": "uniform random sequences of 200 bp"},
+    ... )
+    >>> print(describe_outcomes(outcomes))
+    population  uniform random sequences of 200 bp
+    units       1
+    outcome     task K562, on log counts
+    2 arms:
+      control  do()
+      GATA1    do(x[3:7] = GATA)
+    """
+    of_effects = keeps_effects(outcomes)
+    if not of_effects:
+        validate(outcomes, "outcomes", positions=True, gaps=True)
+    n_units = (
+        outcomes.sizes["unit"]
+        if "unit" in outcomes.sizes
+        else int(outcomes["n_units"].max())
+    )
+    attrs = outcomes.attrs
+    assignment = f", {about(attrs).assignment}" if has(attrs).assignment else ""
+    assignment += f" ({gaps_in_words(outcomes)})" if has_gaps(outcomes) else ""
+    digest = about(attrs, "").predictor_fingerprint
+    predictor = (
+        f"{about(attrs).predictor}{digest and f' ({digest})'}"
+        if has(attrs).predictor
+        else digest
+    )
+    facts = {
+        "trial": about(attrs, None).name,
+        "population": about(attrs, None).null,
+        "units": f"{n_units:,}{assignment}",
+        "kept": (
+            "effects alone" if "ice" in outcomes else "moments of the effects alone"
+        )
+        if of_effects
+        else None,
+        "outcome": (
+            f"{tasks_in_words(outcomes)}, on "
+            f"{in_one_line(about(attrs, 'an unnamed scale').scale)}"
+        ),
+        "predictor": predictor,
+        "design": about(attrs, None).design_fingerprint,
+        "sources": _sources_text(attrs),
+        "reserved": about(attrs, None).reserved,
+        "seed": about(attrs, None).rng,
+        "confirms": about(attrs, None).confirms,
+        "stopped": about(attrs, None).stopped,
+        "planned": _analysis_text(about(attrs, None).analysis),
+    }
+    lines = [
+        *(f"{name:<12}{fact}" for name, fact in facts.items() if fact),
+        *_arm_lines(outcomes, of_effects, every_arm),
+    ]
+    return printable("\n".join(lines))
+
+
+def _sources_text(attrs: Mapping[Any, Any]) -> str | None:
+    """Return what was predicted beside the units: "the 10 source sequences, ..."."""
+    if not has(attrs).source_sequences:
+        return None
+    n = int(about(attrs).source_predictions)
+    return f"{about(attrs).source_sequences}, {n:,} predictions beside the units"
+
+
+def _analysis_text(stored: str | None) -> str | None:
+    """Return what an analysis in ``attrs["analysis"]`` says, as its arguments:
+    "control='placebo', ci_prob=0.9".
+    """
+    if stored is None:
+        return None
+    plain = parse_json(stored, DataError, source="attrs['analysis'] of the outcomes")
+    return (
+        ", ".join(f"{name}={quoted(value)}" for name, value in plain.items())
+        if isinstance(plain, dict)
+        else stored
+    )
+
+
+def tasks_in_words(outcomes: xr.Dataset) -> str:
+    """Return "tasks K562, HepG2"."""
+    tasks = [str(task) for task in outcomes["task"].to_numpy()]
+    few = ", ".join(tasks[:4]) + (f", ... ({len(tasks)})" if len(tasks) > 4 else "")
+    return in_one_line(f"task{'s' if len(tasks) > 1 else ''} {few}")
+
+
+def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:
+    if (
+        of_effects
+    ):  # a sequential trial also has the contrasts of its looks, beside its arms
+        names = [str(name) for name in outcomes["contrast"].to_numpy()]
+        do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(names)
+        width = max(map(len, names), default=0)
+        lines = [
+            f"  {name:<{width}}  {text}".rstrip()
+            for name, text in zip(names, do, strict=True)
+        ]
+        return [f"{len(names)} contrast{'s' if len(names) > 1 else ''}:", *lines]
+    if "arm" not in outcomes.coords:
+        return []
+    arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
+    do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(arms)
+    kinds = (
+        outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
+    )
+    shown = [i for i, kind in enumerate(kinds) if every_arm or kind != "fixed_placebo"]
+    width = max((len(arms[i]) for i in shown), default=0)
+    lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
+    left = len(arms) - len(shown)
+    return [
+        f"{len(arms)} arm{'s' * (len(arms) != 1)}:",
+        *lines,
+        *([f"  and {left} placebos"] if left else []),
+    ]
+
+
+_IDENTITY = {
+    "design_fingerprint": "design",
+    "predictor_fingerprint": "predictor",
+    "rng": "seed",
+}
+
+
+def check_same_trial(
+    name: str,
+    part: Any,
+    result: Any,
+    *,
+    cure: str = "give those of this trial, or leave them out",
+) -> None:
+    """Raise DataError unless outcomes or checks are of the trial of a result, as
+    far as both say.
+
+    Design, predictor and seed are compared, and outcomes have the units that the
+    effects are of.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> check_same_trial(
+    ...     "outcomes", xr.Dataset(attrs={"rng": "3"}), xr.Dataset(attrs={"rng": "4"})
+    ... )
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DataError: outcomes are of another seed (3) than the effects (4); give those of this trial, ...
+    """
+    for key, what in _IDENTITY.items():
+        one, other = (str(getattr(x, "attrs", {}).get(key, "")) for x in (part, result))
+        if one and other and one != other:
+            raise DataError(
+                f"{name} are of another {what} ({one}) than the effects ({other}); "
+                f"{cure}"
+            )
+    there = getattr(part, "sizes", {}).get("unit")
+    used = (
+        int(result["n_units"].max())
+        if "n_units" in getattr(result, "variables", ())
+        else 0
+    )
+    if there is not None and used > there:
+        raise DataError(
+            f"{name} have {there:,} units, and the effects are of {used:,}; {cure}"
+        )

@@ -1,0 +1,953 @@
+"""Sentences on verdicts and tipping points, with regions, error rates and assumptions,
+and the text of a refutation.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+import xarray as xr
+
+from causalgia.analysis import NOTHING_PLANNED
+from causalgia.attributes import about, has, of_sequences
+from causalgia.checks import four_digits
+from causalgia.choices import DIRECTIONS, PLACEBO_ROPES, RegionKind
+from causalgia.effect_table import of_effects
+from causalgia.errors import printable
+from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
+from causalgia.inputs import rough_percent
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
+from causalgia.schema import validate
+from causalgia.tell.table_formats import (
+    _LEAST_P,
+    format_effect,
+    format_p,
+    p_clause,
+)
+
+_UNDECIDED = "undecided"
+_FEW_TASKS = 3
+
+
+class Said(NamedTuple):
+    """A verdict in sentences.
+
+    Parameters
+    ----------
+    word
+        Beside an effect.
+    side
+        Where it lies: "above", "below", "outside" or "inside" of the region.
+    one, many
+        After "1 is" and "2 are".
+    """
+
+    word: str
+    side: str
+    one: str
+    many: str
+
+
+_STATED = {
+    "increases": Said("increases", "above", "an increase", "increases"),
+    "decreases": Said("decreases", "below", "a decrease", "decreases"),
+    "negligible": Said("negligible", "inside", *["negligible"] * 2),
+    "within": Said("within", "inside", *["within their range"] * 2),
+    "undecided": Said(_UNDECIDED, "", *[_UNDECIDED] * 2),
+}
+_OF_RANDOM = _STATED | {
+    "increases": Said("higher", "above", *["higher than random sequences"] * 2),
+    "decreases": Said("lower", "below", *["lower than random sequences"] * 2),
+}
+_OF_MATCHED = _STATED | dict.fromkeys(
+    DIRECTIONS, Said("larger", "outside", *["larger"] * 2)
+)
+_SAID = dict.fromkeys(get_args(RegionKind), _STATED) | {
+    **dict.fromkeys(PLACEBO_ROPES, _OF_RANDOM),
+    "matched": _OF_MATCHED,
+}
+"""Kind of region -> verdict -> how sentences say it."""
+
+
+def kind_of_region(attrs: Mapping[Any, Any]) -> str:
+    """Return the kind of region of decisions; it is a stated one where they do not
+    say.
+
+    Examples
+    --------
+    >>> kind_of_region({"rope_kind": "placebo"}), kind_of_region({})
+    ('placebo', 'stated')
+    """
+    return about(attrs, "stated").rope_kind
+
+
+def said(verdict: str, attrs: Mapping[Any, Any]) -> Said:
+    """Return how sentences say a verdict on the region of these decisions.
+
+    Examples
+    --------
+    >>> said("increases", {"rope_kind": "placebo"}).word, said("increases", {}).word
+    ('higher', 'increases')
+    """
+    return _SAID[kind_of_region(attrs)][verdict]
+
+
+LEAST_TO_RUN_HIGH = 10
+"""Effects of a task from which the largest are noticeably larger than they are true."""
+
+
+def is_decided(dataset: xr.Dataset) -> bool:
+    """Return whether a Dataset holds verdicts, of `causalgia.decide`."""
+    return "verdict" in dataset and "rope_lower" in dataset
+
+
+def is_simultaneous(dataset: xr.Dataset) -> bool:
+    """Return whether the intervals are a band of
+    `causalgia.multiplicity.simultaneous`; those of verdicts never are.
+    """
+    return has(dataset).band and not is_decided(dataset)
+
+
+def effect_heading(attrs: Mapping[Any, Any]) -> str:
+    """Return "ACE", and "effect" for effects that nobody may have randomized.
+
+    Examples
+    --------
+    >>> effect_heading({}), effect_heading({"effects_are": "coefficients"})
+    ('ACE', 'effect')
+    """
+    return "effect" if about(attrs, None).effects_are else "ACE"
+
+
+def verdict_method(decisions: xr.Dataset) -> str:
+    """Return in words how verdicts were reached, and what the data could not show.
+
+    The first line has the region with its name, and the error rate. Further lines say
+    what would undo the weakest verdict, how many rows lie in a region without a
+    verdict, and cautions.
+
+    Parameters
+    ----------
+    decisions
+        Decisions of `causalgia.decide`.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> estimates = from_effects([1.4, 0.0], se=[0.1, 0.01])
+    >>> print(verdict_method(decide(estimates, rope=(-0.1, 0.1))).splitlines()[0])
+    Verdict: where the interval lies against ±0.1, if q <= .05 over these 2 rows.
+    """
+    further = (*verdict_facts(decisions), *verdict_cautions(decisions))
+    return "\n".join([rule_sentence(decisions), *further])
+
+
+def rule_sentence(decisions: xr.Dataset) -> str:
+    """Return how verdicts were reached, with region and error rate."""
+    return f"Verdict: {_rule_in_words(decisions)}."
+
+
+def verdict_facts(decisions: xr.Dataset) -> list[str]:
+    """Return the sentences that stand under every table of these verdicts: what would
+    undo the weakest, rows without a verdict, independent errors.
+    """
+    stated = about(decisions, None).largest
+    bound = ""
+    if stated:
+        size = stated if isinstance(stated, str) else f"{stated:g}"
+        bound = f"No unit is taken to have a larger effect than {size}."
+    lines = [
+        bound or weakest_verdict(decisions),
+        *_withheld_verdicts(decisions),
+        _independence_note(decisions),
+    ]
+    return [line for line in lines if line]
+
+
+def verdict_cautions(decisions: xr.Dataset) -> list[str]:
+    """Return sentences on what limits these verdicts."""
+    attrs = decisions.attrs
+    lines = [
+        _shrunken_note(decisions),
+        _count_note(decisions),
+        f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
+    ]
+    lines += (
+        [f"Without spread: {about(attrs).exact}."] if about(attrs, None).exact else []
+    )
+    return [line for line in lines if line]
+
+
+def _alpha(attrs: Mapping[Any, Any]) -> float:
+    return 1 - float(about(attrs, 0.95).ci_prob)
+
+
+def _short_alpha(attrs: Mapping[Any, Any]) -> str:
+    return f"{_alpha(attrs):.3g}".removeprefix("0")
+
+
+_ROBUST = re.compile("five robust sd about the median of (.+?), or their outermost.*")
+
+
+def usual_range_note(decisions: xr.Dataset) -> str:
+    """Return what the usual range of placebos is, where it is the region; else empty.
+
+    Examples
+    --------
+    >>> usual_range_note(xr.Dataset(attrs={"rope": "-0.1 to 0.1"}))
+    ''
+    """
+    if kind_of_region(decisions.attrs) != "placebo outliers":
+        return ""
+    return f"Usual range of placebos: {about(decisions).rope}."
+
+
+def region_in_words(decisions: xr.Dataset) -> str:
+    """Return the ends of the regions, and the name where they have one.
+
+    Examples
+    --------
+    >>> ends = {"rope_lower": ("contrast", [-0.3]), "rope_upper": ("contrast", [0.4])}
+    >>> words = "the central 95 % of 40 placebos"
+    >>> attrs = {"rope": words, "rope_kind": "placebo"}
+    >>> region_in_words(xr.Dataset(ends, attrs=attrs))
+    '-0.3 to 0.4 (the central 95 % of 40 placebos)'
+    """
+    label = plus_minus(about(decisions, "the region of each row").rope)
+    kind = kind_of_region(decisions.attrs)
+    if kind == "placebo outliers":
+        label = _ROBUST.sub(r"the usual range of \1", label)
+    if "rope_lower" not in decisions:
+        return label
+    ends = _ends_in_words(decisions) or _ends_by_task(decisions)
+    if not ends:
+        low, high = (decisions[f"rope_{side}"] for side in ("lower", "upper"))
+        lower, upper = (
+            f"{four_digits(x.min().item())} to {four_digits(x.max().item())}"
+            for x in (low, high)
+        )
+        ends = f"a lower end from {lower} and an upper end from {upper}"
+        if (low == -high).all():
+            ends = f"±{upper.replace(' to ', ' to ±')}"
+    if kind == "stated" and has(decisions).rope:  # numbers alone: the ends say them
+        return ends
+    name = label.partition(" = ±")[0] if kind == "sd" else label
+    return f"{ends} ({name})"
+
+
+def _ends_in_words(decisions: xr.Dataset) -> str:
+    """Return "±0.1" where all regions are alike, else empty."""
+    ends = [decisions[f"rope_{side}"].to_numpy() for side in ("lower", "upper")]
+    if any((x != x.flat[0]).any() for x in ends):
+        return ""
+    return region_of(*(float(x.flat[0]) for x in ends))
+
+
+def plus_minus(label: str) -> str:
+    """Return the name of a region with "±0.1" for "-0.1 to 0.1", and "at most 0.5" for
+    "-inf to 0.5".
+
+    Examples
+    --------
+    >>> plus_minus("-0.1 to 0.1 (K562); -1 to 2 (HepG2)")
+    '±0.1 (K562); -1 to 2 (HepG2)'
+    >>> plus_minus("-inf to 0.5"), plus_minus("-0.5 to inf")
+    ('at most 0.5', 'at least -0.5')
+    """
+    label = re.sub(r"(?<!\S)-inf to (-?[\d.e+-]+)", r"at most \1", label)
+    label = re.sub(r"(?<!\S)(-?[\d.e+-]+) to inf\b", r"at least \1", label)
+    return re.sub(r"(?<!\S)-([\d.e+-]+) to \1(?![\d.e])", r"±\1", label)
+
+
+def region_of(lower: float, upper: float) -> str:
+    """Return the ends of a region: "±0.1" where it is symmetric about 0, "at most 0.5"
+    and "at least -0.5" where it has one end.
+
+    Examples
+    --------
+    >>> region_of(-0.1, 0.1), region_of(-0.1, 0.25), region_of(0.0, 0.0)
+    ('±0.1', '-0.1 to 0.25', '0 to 0')
+    >>> region_of(-math.inf, 0.5), region_of(-0.5, math.inf)
+    ('at most 0.5', 'at least -0.5')
+    """
+    if math.isinf(lower):
+        return f"at most {four_digits(upper)}"
+    if math.isinf(upper):
+        return f"at least {four_digits(lower)}"
+    low, high = four_digits(lower), four_digits(upper)
+    return f"±{high}" if low == f"-{high}" else f"{low} to {high}"
+
+
+def _ends_by_task(decisions: xr.Dataset) -> str:
+    """Return "±0.1 (K562), ±0.2 (HepG2)" where the contrasts of each of
+    few tasks share a region, else empty.
+    """
+    if "task" not in decisions.coords or decisions.sizes.get("task", 0) > _FEW_TASKS:
+        return ""
+    ends = [
+        _ends_in_words(decisions.isel(task=i)) for i in range(decisions.sizes["task"])
+    ]
+    if not all(ends):
+        return ""
+    tasks = decisions["task"].to_numpy()
+    return ", ".join(f"{x} ({task!s})" for x, task in zip(ends, tasks, strict=True))
+
+
+def _rule_in_words(decisions: xr.Dataset) -> str:
+    attrs = decisions.attrs
+    alpha, families = _short_alpha(attrs), _families_in_words(decisions)
+    over = f" over {families}" if families else ""
+    if "p_matched" in decisions:
+        n = decisions["n_matched"].to_numpy().ravel()
+        among = f"{n.min():,}" + (f" to {n.max():,}" if n.min() < n.max() else "")
+        return (
+            f"against {region_in_words(decisions)}; beyond it if q of the rank among "
+            f"{among} of them is <= {alpha}"
+        )
+    one_sided = _one_sided(decisions)
+    if kind_of_region(attrs) == "direction":
+        where = f"the side of {about(attrs).rope} on which the interval lies"
+    elif one_sided:
+        side, end = one_sided
+        where = (
+            f"where the interval lies, {side} {end} or not {side} {end} "
+            "(non-inferiority)"
+        )
+    else:
+        where = f"where the interval lies against {region_in_words(decisions)}"
+    error = about(attrs, None).error
+    if error == "sequence":
+        return (
+            f"{where}; the intervals are of the confidence sequence that monitored the "
+            "trial, and hold together at all looks"
+        )
+    if error == "each":
+        return f"{where}, each row by itself (p <= {alpha})"
+    by_holm = " (Holm)" if error == "fwer" else ""
+    return f"{where}, if q <= {alpha}{over}{by_holm}"
+
+
+def _one_sided(decisions: xr.Dataset) -> tuple[str, str] | None:
+    """Return ("above", "0.5") for a region without a lower end that all rows share, and
+    ("below", "-0.5") for one without an upper end.
+    """
+    if "rope_lower" not in decisions:
+        return None
+    low, high = (decisions[f"rope_{end}"].to_numpy() for end in ("lower", "upper"))
+    for side, end, open_end in (("above", high, low), ("below", low, high)):
+        if np.isinf(open_end).all() and (end == end.flat[0]).all():
+            return side, four_digits(float(end.flat[0]))
+    return None
+
+
+def _families_in_words(decisions: xr.Dataset) -> str:
+    """Return over which rows q is: a part of a table says that these were more."""
+    families = str(about(decisions, None).families or "")
+    counted = re.fullmatch(r"these ([\d,]+) rows( without placebos)?", families)
+    if counted is None or "ace" not in decisions:
+        return families
+    placebos = is_placebo(decisions)
+    n = decisions["ace"].size
+    if placebos.any() and not placebos.all():
+        n = n // placebos.size * int((~placebos).sum())
+    without = counted[2] or "" if placebos.any() else ""  # else there are none to see
+    if n == int(counted[1].replace(",", "")):
+        return f"these {counted[1]} rows{without}"
+    return f"all {counted[1]} rows of the analysis{without}"
+
+
+def _of_predictor(attrs: Mapping[Any, Any]) -> bool:
+    return (has(attrs).predictor_fingerprint or has(attrs).null_kind) and not about(
+        attrs, None
+    ).effect_on
+
+
+def _unit_noun(attrs: Mapping[Any, Any]) -> str:
+    return "backgrounds" if _of_predictor(attrs) else "units"
+
+
+def weakest_verdict(decisions: xr.Dataset) -> str:
+    """Return what would undo the verdict that effects of unseen units undo first;
+    empty where decisions have no ``reversal``.
+
+    Units of a share ``s0 = 1 - (1 - ci_prob)^(1/n)`` may be missed by chance, and
+    ``reversal`` is the effect on these that would undo a verdict. The weakest is the
+    verdict of the question whose ``|reversal| / largest_ice`` is smallest, or where
+    that is not known ``|reversal|``.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> decided = decide(
+    ...     from_effects([1.4, 0.8], se=[0.1, 0.1], names=["GATA1", "TAL1"]), rope=0
+    ... )
+    >>> columns = {"n_units": 1000, "reversal": -68.1, "largest_ice": 0.4}
+    >>> weakest_verdict(
+    ...     decided.assign(
+    ...         {name: xr.full_like(decided["ace"], x) for name, x in columns.items()}
+    ...     )
+    ... )
+    'To undo the weakest (GATA1), effects on 0.3 % of units would have to reach -68; the largest seen is 0.4.'
+    """
+    if "reversal" not in decisions:
+        return ""
+    size, seen = (
+        of_effects(decisions, name)
+        if name in decisions
+        else np.zeros(decisions["ace"].shape)
+        for name in ("reversal", "largest_ice")
+    )
+    asked = ~is_placebo(decisions)
+    if "of_question" in decisions.variables:
+        asked &= decisions["of_question"].to_numpy()
+    by_contrast = (-1, *[1] * (size.ndim - 1))
+    # of rows whose number of units is not known it is NaN
+    named = np.isfinite(size) & asked.reshape(by_contrast)
+    if not named.any():
+        return ""
+    known = (seen > 0)[named].all()  # units of one arm each show no effect
+    ratio = np.abs(size) / np.where(named & known, seen, 1.0)
+    ratio = np.where(named, ratio, np.inf)
+    at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
+    n, ci_prob = independent_draws(decisions)[at], about(decisions, 0.95).ci_prob
+    share = rough_percent(float(missed_share_of(np.asarray(n), float(ci_prob))))
+    noun = "sequences" if of_sequences(decisions.attrs) else "units"
+    if {"n_units", "n_clusters"} <= {*decisions.variables}:
+        units, clusters = (
+            of_effects(decisions, name)[at] for name in ("n_units", "n_clusters")
+        )
+        # the share is of those that were drawn independently
+        noun = noun if units == clusters else f"{cluster_noun(decisions.attrs)}s"
+    of = effect_name(decisions, at)
+    weakest = "this verdict" if size.size == 1 else f"the weakest ({of})"
+    largest = f"; the largest seen is {_two_digits(seen[at])}" if seen[at] > 0 else ""
+    return (
+        f"To undo {weakest}, effects on {share} of "
+        f"{noun} would have to reach {_two_digits(size[at])}{largest}."
+    )
+
+
+def _two_digits(x: float) -> str:
+    return f"{float(f'{x:.2g}'):,.10g}"
+
+
+def effect_name(
+    effects: xr.Dataset, at: tuple[Any, ...], *, quote: bool = False
+) -> str:
+    """Return "GATA1 in HepG2"; task and model are left out where there is one, and with
+    `quote` a contrast that has a comma is in quotes.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5]])
+    >>> effect_name(xr.Dataset({"ace": ace}, {"contrast": ["GATA1"]}), (0, 0))
+    'GATA1'
+    """
+    dims = [str(dim) for dim in effects["ace"].dims]
+    labels = {
+        d: effects[d].to_numpy()[i] if d in effects.coords else i
+        for d, i in zip(dims, at, strict=True)
+    }
+    where = [str(labels[d]) for d in dims if d != "contrast" and effects.sizes[d] > 1]
+    name = str(labels["contrast"])
+    name = f"'{name}'" if quote and ("," in name or " and " in name) else name
+    return " in ".join([name, *where])
+
+
+def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
+    """Return how many rows of the question have their interval in a region, and how
+    many of these have a q that is too large for a verdict; nothing where none has.
+    """
+    if not is_decided(decisions) or "q" not in decisions or "lower" not in decisions:
+        return []
+    asked = ~is_placebo(decisions)
+    if "of_question" in decisions.variables:
+        asked &= decisions["of_question"].to_numpy()
+    table = decisions.isel(contrast=asked)
+    lower, upper, low, high = (
+        table[name] for name in ("lower", "upper", "rope_lower", "rope_upper")
+    )
+    undecided = table["verdict"] == _UNDECIDED
+    name, alpha = _name_of_error(decisions.attrs), _short_alpha(decisions.attrs)
+    more = f"more {_unit_noun(decisions.attrs)} for {name} <= {alpha}"
+    lines = []
+    for where, lies, has_, have in (
+        ("inside", (low < high) & (low <= lower) & (upper <= high), "needs", "need"),
+        ("beyond", (lower > high) | (upper < low), "has", "have"),
+    ):
+        n, withheld = int(lies.sum()), int((lies & undecided).sum())
+        if withheld:
+            lie = "interval lies" if n == 1 else "intervals lie"
+            if where == "beyond" and not (low < high).any():
+                where = "on one side"
+            what = more if where == "inside" else f"{name} > {alpha}"
+            verb = has_ if withheld == 1 else have
+            which = (
+                f"{withheld:,} of them" if withheld < n else "all" if n > 1 else "it"
+            )
+            lines.append(f"{n:,} {lie} {where}; {which} {verb} {what}.")
+    return lines
+
+
+def _independence_note(decisions: xr.Dataset) -> str:
+    here = about(decisions, None)
+    if here.errors_together != "independent":
+        return ""
+    if decisions["verdict"].size == 1:
+        return ""
+    return "The errors of these rows were taken as independent."
+
+
+def has_shrunken(effects: xr.Dataset) -> bool:
+    """Return whether hierarchical effect sizes stand beside effects."""
+    return "shrunken" in effects and bool(effects["shrunken"].notnull().any())
+
+
+def _shrunken_note(decisions: xr.Dataset) -> str:
+    if not has_shrunken(decisions):
+        return ""
+    if decisions.sizes["contrast"] < LEAST_TO_RUN_HIGH:
+        return ""
+    return "The largest estimates run high (winner's curse): see shrunken."
+
+
+def cluster_noun(attrs: Mapping[Any, Any]) -> str:
+    """Return what units are clustered by, such as "parent".
+
+    Examples
+    --------
+    >>> cluster_noun({"cluster": "parent"}), cluster_noun({"cluster": "unit"})
+    ('parent', 'cluster')
+    """
+    cluster = str(about(attrs, None).cluster or "cluster")
+    return "cluster" if cluster == "unit" else cluster
+
+
+def _count_note(decisions: xr.Dataset) -> str:
+    """Return the sentence on what n is, where units are clustered."""
+    if not {"n_units", "n_clusters"} <= set(decisions.variables):
+        return ""
+    units, clusters = (decisions[name].to_numpy() for name in ("n_units", "n_clusters"))
+    if (units == clusters).all():
+        return ""
+    noun = cluster_noun(decisions.attrs)
+    return (
+        f"n is the number of independent units ({clusters.max():,} {noun}s, of "
+        f"{units.max():,} units)."
+    )
+
+
+CHANGED_OUTCOMES = (
+    "The outcomes are not those that this run recorded: their values were changed "
+    "afterward, which no protocol covers."
+)
+
+
+def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
+    """Return sentences on confirmation, stopping, protocol and, where another analysis
+    was planned, exploratory choices of a trial.
+
+    Examples
+    --------
+    >>> trial_history({"exploratory": "control, rope"})
+    ['Exploratory, chosen after the outcomes were seen: control, rope.']
+    """
+    lines = (
+        [f"Confirmation: {about(attrs).confirms}."]
+        if about(attrs, None).confirms
+        else []
+    )
+    if about(attrs, None).stopped:
+        holds = (
+            "; the intervals that hold over all looks are look_lower and look_upper of "
+            "the outcomes"
+        )
+        monitored = about(attrs, None).until and about(attrs, None).error != "sequence"
+        lines.append(
+            f"Sequential trial: {about(attrs).stopped}{holds if monitored else ''}."
+        )
+    if about(attrs, None).protocol:
+        times = (
+            f"locked {about(attrs, None).protocol_locked}, run from "
+            f"{about(attrs, None).protocol_started}"
+        )
+        lines.append(f"Protocol {about(attrs).protocol[:16]}..., {times}.")
+        lines += [CHANGED_OUTCOMES] if about(attrs, None).protocol_changed else []
+    if about(attrs, None).exploratory not in (None, "", NOTHING_PLANNED):
+        lines.append(
+            f"Exploratory, chosen after the outcomes were seen: {about(attrs).exploratory}."
+        )
+    return lines
+
+
+def _name_of_error(attrs: Mapping[Any, Any]) -> str:
+    return "p" if about(attrs, None).error == "each" else "q"
+
+
+def error_heading(attrs: Mapping[Any, Any]) -> str:
+    """Return the heading of the error of verdicts in a table: q, or p where each row is
+    decided by itself.
+    """
+    return _name_of_error(attrs)
+
+
+def error_text(
+    row: Mapping[str, Any], attrs: Mapping[Any, Any], *, clause: bool = False
+) -> str:
+    """Return the error of a row's verdict for a cell, or as a clause; empty where a
+    confidence sequence bounds that of all. An undecided row has none, and a dash,
+    unless its interval lies in a region.
+
+    Examples
+    --------
+    >>> row = {"lower": 0.0, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
+    >>> error_text(row | {"verdict": "undecided", "q": 0.3}, {"error": "fdr"})
+    '–'
+    """
+    if row.get("q") is None:
+        return ""
+    if row["verdict"] == _UNDECIDED and not side_of_region(row):
+        return "" if clause else "–"
+    of_units = about(attrs, None).target == "units"
+    exact = ("exact" if of_units else "alike") if row.get("exact") else ""
+    if not clause:
+        return format_p(row["q"], exact=exact)
+    return p_clause(row["q"], name=_name_of_error(attrs), exact=exact)
+
+
+def side_of_region(row: Mapping[str, Any]) -> str:
+    """Return where the interval of a row lies: "above", "below" or "inside" its region,
+    else empty.
+
+    Examples
+    --------
+    >>> row = {"lower": 0.2, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
+    >>> side_of_region(row)
+    'above'
+    """
+    lower, upper = row.get("lower", -math.inf), row.get("upper", math.inf)
+    low, high = row["rope_lower"], row["rope_upper"]
+    if lower > high:
+        return "above"
+    if upper < low:
+        return "below"
+    return "inside" if low < high and low <= lower and upper <= high else ""
+
+
+def verdict_cell(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return a verdict for a cell; with its q where that alone withholds it.
+
+    Examples
+    --------
+    >>> row = {"lower": 0.2, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
+    >>> verdict_cell(row | {"verdict": "undecided", "q": 0.08}, {"error": "fdr"})
+    'undecided (q 0.08)'
+    """
+    verdict = str(row["verdict"])
+    if verdict != _UNDECIDED or row.get("q") is None or not side_of_region(row):
+        return verdict
+    return f"{verdict} ({_name_of_error(attrs)} {_beyond(row['q'], _alpha(attrs))})"
+
+
+def _beyond(q: float, alpha: float) -> str:
+    """Return q with the digits that show it larger than alpha."""
+    texts = [f"{q:.{digits}g}" for digits in (2, 3, 4, 6)]
+    return next((text for text in texts if float(text) > alpha), texts[-1])
+
+
+def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return "increases, above the ROPE ±0.1 (q = 0.012)", or why an effect is
+    undecided.
+
+    Examples
+    --------
+    >>> row = {
+    ...     "verdict": "undecided",
+    ...     "rope_lower": -0.1,
+    ...     "rope_upper": 0.1,
+    ...     "n_units": 100,
+    ...     "more_units": 300,
+    ... }
+    >>> verdict_in_words(row, {"error": "fdr"})
+    'undecided relative to the ROPE ±0.1; about 400 units would be needed'
+    >>> one_sided = {"rope_lower": -math.inf, "rope_upper": 0.5, "q": 0.01}
+    >>> verdict_in_words(one_sided | {"verdict": "negligible"}, {"error": "fdr"})
+    'negligible, at most 0.5 (q = 0.010)'
+    """
+    verdict = str(row["verdict"])
+    low, high = row["rope_lower"], row["rope_upper"]
+    direction_only, one_sided = low == high, math.isinf(high - low)
+    region = f"{noun_of_region(attrs)} {region_of(low, high)}"
+    end = four_digits(low if math.isinf(high) else high)
+    if verdict == _UNDECIDED:
+        what = f"relative to {end if one_sided else region}"
+        what = "in direction" if direction_only else what
+        return f"undecided {what}{why_undecided(row, attrs)}"
+    error = error_text(row, attrs, clause=True)
+    word, side, *_ = said(verdict, attrs)
+    where = f"{side} {end if direction_only or one_sided else region}"
+    if one_sided and side == "inside":
+        where = region_of(low, high)
+    return f"{word}, {where}{error and f' ({error})'}"
+
+
+def noun_of_region(attrs: Mapping[Any, Any]) -> str:
+    """Return what the region of decisions is: "the ROPE", or a range of random
+    sequences or of matched variants.
+    """
+    kind = kind_of_region(attrs)
+    if kind == "matched":
+        return "the range of matched variants"
+    return "the range of random sequences" if kind in PLACEBO_ROPES else "the ROPE"
+
+
+def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return a clause on what an undecided effect lacks: units, or a small error where
+    its interval lies in a region.
+    """
+    side = "" if row.get("q") is None else side_of_region(row)
+    if not side:
+        return _more_units_clause(row, attrs)
+    q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
+    alpha = _alpha(attrs) * (1 + RELATIVE_ROUNDING)
+    what = "it" if row.get("p_matched") is not None else "its interval"
+    if row.get("p_verdict", 0.0) <= alpha:
+        return f"; {what} lies {side}, but {q}"
+    if has(attrs).largest:
+        return (
+            f"; its interval lies {side}; {_unit_noun(attrs)} that were not drawn, "
+            f"with effects of up to {four_digits(float(about(attrs).largest))}, could undo "
+            "it"
+        )
+    return f"; {what} lies {side}, but {q}"
+
+
+def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    more = row.get("more_units", -1)
+    if more is None or more < 0 or "n_units" not in row:
+        return ""
+    if about(attrs, None).target == "units":  # they are all there are
+        return ""
+    total = f"{_round_up(row['n_units'] + more):,}"
+    if about(attrs, None).null_kind == "genomic":  # more of them cannot be drawn
+        have = f"{row['n_units']:,}"
+        return f"; about {total} such sequences would be needed, and there are {have}"
+    of_arms = " in these arms" if about(attrs, None).assignment == "parallel" else ""
+    return f"; about {total} {_unit_noun(attrs)}{of_arms} would be needed"
+
+
+def _round_up(n: int) -> int:
+    """Return a number of units rounded up to two digits."""
+    unit = int(10 ** max(len(str(n)) - 2, 0))
+    return -(-n // unit) * unit
+
+
+def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return a clause on effects without variation: exact for these units, the same in
+    all units of a sample.
+    """
+    n = row.get("n_clusters") or row.get("n_units")
+    if not n or about(attrs, None).target == "units":
+        return " (exact: no unit differs)"
+    if n == 1:
+        return " (of one unit)"
+    return f" (the same in all {n:,} {_unit_noun(attrs)})"
+
+
+_SENTENCES_SHOWN = 20
+
+
+def tipping_report(found: xr.Dataset) -> str:
+    """Report tipping points as text: the tilt, its range, and a sentence for each
+    contrast and task.
+
+    Parameters
+    ----------
+    found
+        From `causalgia.tipping_point`.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> sites = cg.FunctionPredictor(
+    ...     lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]),
+    ...     tasks=["K562"],
+    ... )
+    >>> arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
+    >>> outcomes = cg.run(
+    ...     cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=600), sites, rng=0
+    ... )
+    >>> print(
+    ...     tipping_report(
+    ...         cg.tipping_point(outcomes, contrast="A - T", rope=(-0.8, 0.8))
+    ...     )
+    ... )
+    Tipping points: ACE on outcome over uniform random sequences of 20 bp, tilted along gc (mean 0.5054, sd 0.109),
+    with the 600 units that were predicted.
+    Range: -1.75 to +1.70 sd (gc 0.3147 to 0.6907), where 50 or more effective units of 600 are left; verdicts on the
+    ROPE ±0.8 by 95 % intervals.
+    <BLANKLINE>
+    A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291, odds 0.4981
+    per sd): ACE 0.8154 [0.7945, 0.8350], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards
+    it holds throughout the range that these units support, up to +1.70 sd (gc 0.6907, odds 8.253 per sd).
+    """
+    validate(found, "tipping")
+    attrs = found.attrs
+    label, shifts = about(attrs).covariate, found["shift"].to_numpy()
+    means = found["covariate_mean"].to_numpy()
+    scale = about(attrs, None).contrast_scale or about(attrs, None).scale or ""
+    groups = (
+        "units"
+        if about(attrs, "unit").cluster == "unit"
+        else f"{about(attrs).cluster}s"
+    )
+    over = f" over {about(attrs).null}" if about(attrs, None).null else ""
+    region = (
+        f"the ROPE {plus_minus(about(attrs).rope)}"
+        if (found["rope_lower"] < found["rope_upper"]).any()
+        else "direction alone"
+    )
+    lines = [
+        f"Tipping points: ACE{scale and f' on {scale}'}{over}, tilted along {label} "
+        f"(mean {four_digits(about(attrs).covariate_at_0)}, sd "
+        f"{four_digits(about(attrs).covariate_sd)}), with the {about(attrs).n_units:,} units "
+        "that were predicted.",
+        f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} "
+        f"{four_digits(means[0])} to {four_digits(means[-1])}), where "
+        f"{about(attrs).least_ess} or more effective {groups} of {about(attrs).n_clusters:,} "
+        f"are left; verdicts on {region} by {100 * about(attrs).ci_prob:g} % intervals.",
+        "",
+    ]
+    dims = [dim for dim in found["tilted_ace"].dims if dim != "shift"]
+    every = list(product(*(range(found.sizes[dim]) for dim in dims)))
+    lines += [
+        _sentence(found, dict(zip(dims, at, strict=True)), label, groups)
+        for at in every[:_SENTENCES_SHOWN]
+    ]
+    if len(every) > _SENTENCES_SHOWN:
+        lines.append(
+            f"{len(every) - _SENTENCES_SHOWN:,} more: select contrasts or tasks, "
+            "found.sel(task=[...]), and report again."
+        )
+    return printable("\n".join(lines))
+
+
+def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) -> str:
+    one = found.isel(at)
+    shifts = one["shift"].to_numpy()
+    names = [
+        str(one[dim].item()) if dim in one.coords else str(i)
+        for dim, i in at.items()
+        if found.sizes[dim] > 1 or dim == "contrast"
+    ]
+    here = int(np.argmax(shifts == 0))
+    text = (
+        f"{', '.join(names)}: {said(_verdict_at(one, here), one.attrs).word}, "
+        f"{_effect(one, here)}."
+    )
+    if not one["turns"].any() and (one["tipping_shift"] != 0).all():
+        low, high = (
+            four_digits(one["tipping_covariate"].sel(side=side).item())
+            for side in ("down", "up")
+        )
+        holds = (
+            "It stays undecided" if _verdict_at(one, here) == _UNDECIDED else "It holds"
+        )
+        return (
+            f"{text} {holds} throughout the range that these units support, for "
+            f"{label} from {low} to {high}."
+        )
+    for side, way in (("down", "Downwards"), ("up", "Upwards")):
+        turn = one.sel(side=side)
+        shift = turn["tipping_shift"].item()
+        row = int(np.argmax(shifts == shift))
+        odds = four_digits(turn["tipping_odds"].item())
+        where = (
+            f"{_sd(shift)} sd ({label} "
+            f"{four_digits(turn['tipping_covariate'].item())}, odds {odds} per sd)"
+        )
+        if shift == 0:
+            extreme = "lowest" if side == "down" else "highest"
+            text += (
+                f" {way} these units give no information: the {extreme} value of "
+                f"{label} lies within 0.05 sd of its mean, or a few units have all of "
+                "its spread; give its ranks or its logarithm as by=."
+            )
+            continue
+        if not turn["turns"].item():
+            text += (
+                f" {way} it holds throughout the range that these units support, up "
+                f"to {where}."
+            )
+            continue
+        leaving = _sd(turn["leaving_shift"].item())
+        text += (
+            f" {way} it turns to {said(turn['turns_to'].item(), one.attrs).word} at "
+            f"{where}: "
+            f"{_effect(one, row)}, {one['ess'].to_numpy()[row]:,.0f} effective "
+            f"{groups}{_too_few(one, row)}; the ACE itself "
+            f"{'leaves its region at' if turn['leaves'].item() else 'stays in its region to'} "
+            f"{leaving} sd."
+        )
+    return text
+
+
+def _verdict_at(one: xr.Dataset, row: int) -> str:
+    return str(one["tilted_verdict"].to_numpy()[row])
+
+
+def _too_few(one: xr.Dataset, row: int) -> str:
+    """Return why a verdict is undecided although its interval lies beyond the ROPE or
+    inside.
+    """
+    lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
+    outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
+    inside = one["rope_lower"].item() <= lower and upper <= one["rope_upper"].item()
+    undecided = _verdict_at(one, row) == _UNDECIDED
+    if not undecided or not (inside or outside):
+        return ""
+    alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
+    return f", where its q is above {alpha} among the contrasts asked for"
+
+
+def _effect(one: xr.Dataset, row: int) -> str:
+    columns = {
+        name: float(one[f"tilted_{name}"].to_numpy()[row])
+        for name in ("ace", "se", "lower", "upper")
+    }
+    ace, interval = format_effect(columns)
+    return f"ACE {ace} {interval}"
+
+
+def _sd(shift: float) -> str:
+    return f"{shift:+.2f}" if shift else "0"
+
+
+def check_value(
+    value: Any, figure: str, number: Callable[[Any], str] = four_digits
+) -> str:
+    """Return the value of a check as text: p-values below 1e-4 as in tables of effects,
+    all else by `number`.
+
+    Examples
+    --------
+    >>> (
+    ...     check_value(3.2e-41, "p-value of a difference"),
+    ...     check_value(0.2, "rank p-value"),
+    ...     check_value(3e-9, "sd"),
+    ... )
+    ('<1e-4', '0.2', '3e-09')
+    """
+    return (
+        format_p(float(value))
+        if "p-value" in figure and value < _LEAST_P
+        else number(value)
+    )
