@@ -11,8 +11,9 @@ import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.tell.answers import AnswerParts, in_task
+from causalgia.tell.answers import AnswerParts
 from causalgia.tell.effect_rows import sentences_on_tasks
+from causalgia.tell.foot import in_task
 from causalgia.tell.short_answers import short_answer
 from causalgia.tell.table_formats import percent
 

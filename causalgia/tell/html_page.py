@@ -37,10 +37,10 @@ from causalgia.tell.answers import (
     AnswerParts,
     all_lines,
     answer_parts,
-    arm_lines,
 )
 from causalgia.tell.effect_rows import as_reportable, sentences_on_tasks
 from causalgia.tell.figures.style import letters_wide, shortened
+from causalgia.tell.foot import arm_lines
 from causalgia.tell.page_pictures import (
     Figure,
     Picture,

@@ -33,10 +33,10 @@ from causalgia.tell.answers import (
     AnswerParts,
     ReportText,
     answer_parts,
-    arm_lines,
 )
 from causalgia.tell.effect_rows import Rows, rows
 from causalgia.tell.folded_text import WIDTH
+from causalgia.tell.foot import arm_lines
 from causalgia.tell.short_answers import every_row, short_answer
 from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
 from causalgia.types import Array, Mask
