@@ -27,7 +27,7 @@ from causalgia.errors import (
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.joint_methods import carried_by_few
 from causalgia.schema import validate
-from causalgia.tell._trial_report import estimand
+from causalgia.tell.foot import foot_lines, note_lines
 from causalgia.tell.table_formats import format_effect, format_number
 
 _MOST_CURVES, _MOST_RANGES = 20, 4
@@ -179,7 +179,8 @@ def _heading(curves: xr.Dataset) -> str:
             "over='position') gives the band"
         )
     )
-    return f"{estimand(one)}\n{extent[0].upper()}{extent[1:]}; {bounds}."
+    said = "\n".join([*foot_lines(one, set())[0], *note_lines(one)])
+    return f"{said}\n{extent[0].upper()}{extent[1:]}; {bounds}."
 
 
 def _each(curves: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
