@@ -4,6 +4,7 @@ decisions.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -347,7 +348,6 @@ def infer_and_decide(
     from causalgia.multiplicity.regions import (
         left_out_sentence,
         tasks_that_vary,
-        with_note,
     )
 
     if requested.shrink.variances:  # type: ignore[union-attr]  # frozen above
@@ -357,6 +357,8 @@ def infer_and_decide(
     rope = Rope.parse(requested.region)
     tasks = tasks_that_vary(estimates, rope)
     note = left_out_sentence(estimates, tasks, rope)
+    left_out = [str(t) for t in estimates["task"].values.tolist() if t not in tasks]
+    without = attributes(no_verdict=json.dumps(left_out)) if left_out else {}
     decisions = _decisions(stored, estimates, tasks, requested, client, shrinks=shrinks)
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
@@ -365,7 +367,7 @@ def infer_and_decide(
     return Steps(
         effects,
         _with_analysis_attrs(estimates, attrs),
-        with_note(_with_analysis_attrs(decisions, attrs), note),
+        _with_analysis_attrs(decisions, attrs | without),
     )
 
 

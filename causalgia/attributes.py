@@ -158,6 +158,28 @@ class About(Generic[Absent]):
         "the null model in words: the population from which units are drawn",
     )
     null_kind = _text(_DRAWN, "null.sample, cg.run", "kind of the null model")
+    null_length = _whole(_DRAWN, "null.sample, cg.run", "length of a background, in bp")
+    null_sequences = _whole(
+        _DRAWN,
+        "null.sample, cg.run",
+        "number of different sequences that the null model was made from",
+    )
+    null_rows = _whole(
+        _DRAWN,
+        "null.sample, cg.run",
+        "number of sequences given to it: one that is given for each of its sites "
+        "counts several times",
+    )
+    null_parents = _whole(
+        _DRAWN,
+        "null.sample, cg.run",
+        "number of parents among them: sequences that are not independent are one",
+    )
+    null_draws = _whole(
+        _DRAWN,
+        "null.sample, cg.run",
+        "units per draw of a background; more than 1 where one is used several times",
+    )
     null_fingerprint = _text(
         _DRAWN, "null.sample, cg.run", "fingerprint of the null model"
     )
@@ -274,6 +296,11 @@ class About(Generic[Absent]):
     contrast_scale = _text(_RESULTS, "cg.contrast", "scale of the effects, in words")
     transform = _text(
         _RESULTS, "cg.contrast", "the argument scale=: 'identity', 'log', 'ratio', ..."
+    )
+    constants = _whole(
+        "estimates",
+        "cg.estimation.hypotheses",
+        "1 if numbers are subtracted from sums of arms, else 0",
     )
     control = _text(
         _RESULTS,
@@ -501,13 +528,40 @@ class About(Generic[Absent]):
         "cg.decide",
         "error rate: 'fdr', 'fwer', 'each' or 'sequence'",
     )
-    families = _text("decisions", "cg.decide", "rows among which the error rate holds")
+    family_rows = _whole(
+        "decisions",
+        "cg.decide",
+        "number of rows over which the error rate of verdicts holds",
+    )
+    family_by = _text(
+        "decisions",
+        "cg.decide",
+        "what divides them into families: 'task' or a coordinate; empty if nothing",
+    )
+    family_without = _text(
+        "decisions",
+        "cg.decide",
+        "rows that are in no such family: 'placebos', 'helpers'; empty if none",
+    )
     rope = _text("decisions", "cg.decide", "region of practical equivalence, in words")
     rope_kind = _text(
         "decisions",
         "cg.decide",
         "kind of this region: 'stated', 'direction', 'sd' (of the control), 'placebo', "
         "'placebo outliers' or 'matched'",
+    )
+    rope_sd = _number(
+        "decisions", "cg.decide", "half the width of the region, in sd of the control"
+    )
+    rope_placebos = _whole(
+        "decisions",
+        "cg.decide",
+        "number of placebos that make the region; of several widths the smallest",
+    )
+    no_verdict = _json(
+        "decisions",
+        "cg.analyze",
+        "tasks without a verdict, since the region has no width there",
     )
     largest = _text_or_number(
         "decisions", "cg.decide", "largest effect that any single background may have"
@@ -544,7 +598,14 @@ class About(Generic[Absent]):
     question = _text(
         "decisions, plans", "cg.planning, cg.experiments", "the question, in words"
     )
-    answer = _text("decisions", "the command line", "the answer, one sentence a line")
+    answer = _json(
+        "decisions",
+        "the command line",
+        "the sentences of the answer, each with its task and model",
+    )
+    details = _json(
+        "decisions", "the command line", "further sentences, as those of the answer"
+    )
     n_contrasts = _whole("plans", "cg.planning", "number of contrasts in one family")
     least_clusters = _whole(
         "plans", "cg.planning", "clusters that a plan has at least, drawn backgrounds"
@@ -850,7 +911,7 @@ class About(Generic[Absent]):
     sentences = _text(
         "logos, agreement of null models",
         "causalgia discover, cg.experiments.null_models",
-        "sentences of the answer",
+        "sentences of the answer; of an agreement as JSON, each with its task",
     )
 
     # calibration, checks, refutation
@@ -899,7 +960,9 @@ class About(Generic[Absent]):
         "cg.experiments.greedy_tiles",
         "the criterion of the search, in words",
     )
-    chosen = _text("searches of tiles", "cg.experiments.greedy_tiles", "chosen tiles")
+    chosen = _json(
+        "searches of tiles", "cg.experiments.greedy_tiles", "names of the chosen tiles"
+    )
     estimated = _text(
         "searches of tiles",
         "cg.experiments.greedy_tiles",
@@ -959,6 +1022,11 @@ ATTRIBUTES: dict[str, Attribute[Any]] = {
     name: row for name, row in vars(About).items() if isinstance(row, Attribute)
 }
 """Name -> row, of all attributes."""
+OF_NULL = (
+    *("null", "null_kind", "null_length", "null_sequences", "null_rows"),
+    *("null_parents", "null_draws", "null_fingerprint"),
+)
+"""Attributes on the null model."""
 
 
 @overload

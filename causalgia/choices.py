@@ -94,9 +94,50 @@ Control = Literal["placebo", "untreated"]
 
 Scale: TypeAlias = Pointwise | OfMeans
 
-Verdict = Literal["increases", "decreases", "negligible", "within", "undecided"]
-"""Verdicts on an effect (`causalgia.decide`): inside of a stated region "negligible",
-of the range of random sequences or of matched variants "within".
+
+class Word(NamedTuple):
+    """How a verdict is said and drawn.
+
+    Parameters
+    ----------
+    verb, plural
+        "GATA1 raises the outcome", "3 motifs raise the outcome".
+    noun, nouns
+        "1 is an increase", "2 are increases".
+    color
+        In figures.
+    side
+        Where the effect lies: 1 above its region, -1 below, 0 inside, None undecided.
+    """
+
+    verb: str
+    plural: str
+    noun: str
+    nouns: str
+    color: str
+    side: int | None
+
+
+VERDICT_WORDS: dict[str, Word] = {
+    "increases": Word("raises", "raise", "an increase", "increases", "#1f5fa8", 1),
+    "decreases": Word("lowers", "lower", "a decrease", "decreases", "#d55e00", -1),
+    "negligible": Word(
+        "does not change", "do not change", "negligible", "negligible", "#00795a", 0
+    ),
+    "within": Word(
+        verb="does not change",
+        plural="do not change",
+        noun="within their range",
+        nouns="within their range",
+        color="#00795a",
+        side=0,
+    ),
+    "undecided": Word(
+        "may change", "may change", "undecided", "undecided", "#8a8f98", None
+    ),
+}
+"""Verdicts on an effect (`causalgia.decide`), and how they are said: inside of a stated
+region "negligible", of the range of random sequences or of matched variants "within".
 """
 
 RegionKind = Literal[
@@ -129,11 +170,13 @@ VARIANT_SKIPS = (
 )
 INTERVAL_SKIPS = ("N", "edge", "chromosome", "repeated", "summit", "malformed")
 RECORD_SKIPS = ("N", "length", "empty", "repeated")
-VERDICTS = get_args(Verdict)
-DIRECTIONS = ("increases", "decreases")
+VERDICTS = tuple(VERDICT_WORDS)
+DIRECTIONS = tuple(x for x, word in VERDICT_WORDS.items() if word.side in (1, -1))
 """Verdicts of effects beyond their region, above and below."""
-INSIDE = ("negligible", "within")
+INSIDE = tuple(x for x, word in VERDICT_WORDS.items() if word.side == 0)
 """Verdicts of effects inside of a stated region, and of one from data."""
+UNDECIDED = next(x for x, word in VERDICT_WORDS.items() if word.side is None)
+"""The verdict where the data do not decide."""
 
 
 LEAST_FOR_A_LAW = 30

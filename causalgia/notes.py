@@ -41,6 +41,77 @@ _POSITIONS_SHOWN = 3
 _MOST_COMPARED = 500
 
 
+class Said(str):
+    """A sentence of an answer, and the task (and model) that it is on.
+
+    Parameters
+    ----------
+    clause
+        What is said, without its task.
+    task, model
+        None of a sentence on the whole.
+
+    Examples
+    --------
+    >>> one = Said("the pair is additive.", "K562")
+    >>> print(one)
+    Task K562: the pair is additive.
+    >>> one.task, one.clause
+    ('K562', 'the pair is additive.')
+    """
+
+    __slots__ = ("clause", "model", "task")
+    clause: str
+    task: str | None
+    model: str | None
+
+    def __new__(
+        cls, clause: str, task: str | None = None, model: str | None = None
+    ) -> Said:
+        begins = "" if task is None else f"Task {task}"
+        begins += "" if model is None else f", model {model}"
+        made = super().__new__(cls, f"{begins}: {clause}" if begins else clause)
+        made.clause, made.task, made.model = clause, task, model
+        return made
+
+    def __reduce__(self) -> tuple[type[Said], tuple[str, str | None, str | None]]:
+        return Said, (self.clause, self.task, self.model)
+
+
+def as_said(sentence: str) -> Said:
+    """Return a sentence of an answer; plain text is on the whole."""
+    return sentence if isinstance(sentence, Said) else Said(sentence)
+
+
+def said_to_json(sentences: Iterable[str]) -> str:
+    """Return sentences as JSON, with their tasks and models.
+
+    Examples
+    --------
+    >>> said_from_json(said_to_json([Said("additive.", "K562")]))[0].task
+    'K562'
+    """
+    found = map(as_said, sentences)
+    return json.dumps([[one.clause, one.task, one.model] for one in found])
+
+
+def said_from_json(text: str) -> tuple[Said, ...]:
+    """Return the sentences from the text of `said_to_json`.
+
+    Raises
+    ------
+    DataError
+        If the text is not valid.
+    """
+    plain = parse_json(text, DataError, source="the sentences of an answer")
+    try:
+        return tuple(Said(*one) for one in plain)
+    except TypeError as error:
+        raise DataError(
+            f"the sentences of an answer cannot be read ({error})"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Edit:
     """Edit of a sequence by one step of an arm.

@@ -57,7 +57,7 @@ def test_all_rows_are_the_question_where_none_is_marked():
         for one in (estimates, estimates.drop_vars("of_question"))
     )
     np.testing.assert_array_equal(marked["q"], plain["q"])
-    assert marked.attrs["families"] == plain.attrs["families"] == "these 5 rows"
+    assert marked.attrs["family_rows"] == plain.attrs["family_rows"] == 5
 
 
 def test_family_divides_the_rows_of_the_question():
@@ -79,7 +79,10 @@ def test_placebos_and_rows_without_a_p_are_not_counted():
         np.linspace(-0.1, 0.1, n), se=[0.05] * n, names=[f"w{i}" for i in range(n)]
     ).assign_coords(is_placebo=("contrast", np.arange(n) >= 3))
     found = cg.decide(estimates, rope=(-0.1, 0.1))
-    assert found.attrs["families"] == "these 3 rows without placebos"
+    assert (found.attrs["family_rows"], found.attrs["family_without"]) == (
+        3,
+        "placebos",
+    )
     alone = cg.decide(estimates.isel(contrast=slice(0, 3)), rope=(-0.1, 0.1))
     np.testing.assert_array_equal(found["q"][:3], alone["q"])
     rng = np.random.default_rng(0)
@@ -99,7 +102,7 @@ def test_placebos_and_rows_without_a_p_are_not_counted():
     found = cg.decide(ratios, rope=(0.9, 1.1))
     n_bounded = int(np.isfinite(found["upper"] - found["lower"]).sum())
     assert n_bounded == 2
-    assert found.attrs["families"] == "these 2 rows"
+    assert found.attrs["family_rows"] == 2
 
 
 @pytest.mark.parametrize(
@@ -249,7 +252,8 @@ def test_an_experiment_keeps_its_question_under_another_analysis():
     answer = experiment.analyze(outcomes)
     names = answer.decisions["contrast"].to_numpy()[answer.decisions["of_question"]]
     assert names.tolist() == [f"interaction at {d}" for d in (4, 6, 9)]
-    assert answer.decisions.attrs["families"].startswith("the 3 rows of the question")
+    attrs = answer.decisions.attrs
+    assert (attrs["family_rows"], attrs["family_without"]) == (3, "helpers")
     for found in (
         cg.analyze(outcomes, rng=0),
         cg.analyze(outcomes, cg.Analysis(rope=0), rng=0),

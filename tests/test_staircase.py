@@ -103,7 +103,7 @@ def test_families_are_the_level_of_the_treatment_arm():
     for error in ("fwer", "fdr"):
         ask = cg.Analysis(control="placebo", rope=0, family="class", error=error)
         found = cg.analyze(trial(ask), rng=0)
-        assert found.attrs["families"] == "the rows of each class"
+        assert found.attrs["family_by"] == "class"
         assert found["class"].values.tolist() == ["none", "few", "few", "many", "many"]
         one = found.sel(contrast="untreated")  # alone in its family
         assert error == "fwer" or one["q"].item() == one["p_verdict"].item()

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.analysis import as_result
-from causalgia.attributes import attributes
+from causalgia.attributes import OF_NULL, attributes
 from causalgia.attribution._attribute import (
     Method,
     attribute,
@@ -352,7 +352,7 @@ def _effects(
         consensus_start=int(names[0]),
     )
     if isinstance(sequences, xr.Dataset):
-        of_units, drawn_by = ("parent", "gc"), ("null", "null_kind", "null_fingerprint")
+        of_units, drawn_by = ("parent", "gc"), OF_NULL
         coords |= {
             name: ("unit", sequences[name].to_numpy()[units.row])
             for name in of_units

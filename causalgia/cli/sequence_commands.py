@@ -56,7 +56,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.inputs import to_csv
-from causalgia.notes import without_notes
+from causalgia.notes import said_to_json, without_notes
 from causalgia.results_folder import (
     ANSWER,
     DECISIONS,
@@ -284,7 +284,10 @@ def discover_motifs(
             (folder / name).unlink(missing_ok=True)
         if found.decisions is not None and found.logos is not None:
             # for the page of the folder
-            printed = {"question": found.question, "answer": "\n".join(found.sentences)}
+            printed = {
+                "question": found.question,
+                "answer": said_to_json(found.sentences),
+            }
             store.save(found.logos.assign_attrs(_of_page(found)), folder / LOGOS)
             store.save(found.decisions.assign_attrs(printed), folder / DECISIONS)
             written += [DECISIONS, LOGOS]

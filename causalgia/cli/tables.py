@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from causalgia.attributes import about
 from causalgia.cli.option_groups import Printed
 from causalgia.cli.output import (
     echo,
@@ -18,6 +19,7 @@ from causalgia.cli.output import (
     records,
 )
 from causalgia.inputs import to_csv
+from causalgia.notes import said_from_json, said_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,14 +86,15 @@ def stored_sentences(effects: xr.Dataset, name: str) -> tuple[str, ...]:
     name
         ``"answer"`` or ``"details"``.
     """
-    return tuple(str(effects.attrs.get(name, "")).splitlines())
+    text = about(effects, "[]")
+    return said_from_json(text.answer if name == "answer" else text.details)
 
 
 def with_sentences(decisions: xr.Dataset, answer: Answer) -> xr.Dataset:
     """Return decisions with the sentences of their experiment, to be stored."""
     stored = {"answer": answer.sentences, "details": answer.details}
     return decisions.assign_attrs(
-        {name: "\n".join(found) for name, found in stored.items()}
+        {name: said_to_json(found) for name, found in stored.items()}
     )
 
 

@@ -151,6 +151,22 @@ class NullModel(Choice):
         500 sequences'.
         """
 
+    def attributes(self) -> dict[str, Any]:
+        """Return what Datasets say of this population: in words, its kind and its
+        numbers.
+        """
+        return attributes(
+            null=self.describe(),
+            null_kind=self.kind,
+            null_fingerprint=self.fingerprint,
+            null_length=self.length,
+            **self.numbers(),
+        )
+
+    def numbers(self) -> dict[str, int]:
+        """Return the numbers of sequences, parents and draws, as attributes."""
+        return {}
+
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
         """Return the parent of each unit id: by default the unit itself, since each is
         drawn independently.
@@ -238,11 +254,7 @@ class NullModel(Choice):
                 "parent": ("unit", parents),
                 "gc": ("unit", gc_content(tokens)),
             },
-            attrs=attributes(
-                null=self.describe(),
-                null_kind=self.kind,
-                null_fingerprint=self.fingerprint,
-            ),
+            attrs=self.attributes(),
         )
         return as_result(dataset, "sequences", *self.notes(n_units))
 
@@ -310,6 +322,15 @@ class FromSequences(NullModel):
     @abstractmethod
     def _words(self) -> str: ...
 
+    def numbers(self) -> dict[str, int]:
+        given = self.parents_given
+        different = len({row.tobytes() for row in given.tokens})
+        return {
+            "null_sequences": different,
+            "null_rows": len(given),
+            "null_draws": self.n_draws,
+        }
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FromParents(FromSequences):
@@ -359,6 +380,9 @@ class FromParents(FromSequences):
         if n == len(self.parents_given):
             return super().describe()
         return f"{super().describe()}, {n:,} parent{'s' if n != 1 else ''}"
+
+    def numbers(self) -> dict[str, int]:
+        return super().numbers() | {"null_parents": len(set(self.parent_names))}
 
     def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
         n, n_parents = len(self.parents_given), len(set(self.parent_names))

@@ -541,6 +541,7 @@ def _estimand_attrs(table: xr.Dataset, system: System) -> dict[str, Any]:
     attrs = attributes(
         control="",
         estimand="left side minus right side of each hypothesis, of average effects",
+        constants=int((np.asarray(system.r) != 0).any()),
     )
     return attrs | exploratory_attrs(table.attrs, contrasts=rows)
 

@@ -27,6 +27,7 @@ from causalgia.experiments.kit.site_controls import (
 )
 from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.notes import Said
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
 from causalgia.tell.table_formats import p_clause
@@ -263,8 +264,8 @@ def _read_affinity(found: TrialResults) -> Finding:
     sentences, details = list[str](), list[str]()
     for begins, trend in trends.items():
         first, *others = _affinity_sentences(rows[begins], fits[begins], reach, trend)
-        sentences.append(f"{begins}: {against}{first}")
-        details += [f"{begins}: {text}" for text in others]
+        sentences.append(Said(f"{against}{first}", *begins))
+        details += [Said(text, *begins) for text in others]
     shape = estimates["ace"].shape[1:]
     columns = {
         name: (dims, np.reshape([getattr(fit, name) for fit in fits.values()], shape))

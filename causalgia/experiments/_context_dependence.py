@@ -28,6 +28,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
+from causalgia.notes import Said
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.tell.table_formats import format_effect
@@ -304,12 +305,15 @@ def _read_context(found: TrialResults) -> Finding:
     )
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(about(outcomes, "outcome").scale):
-        sentences = [  # of the contrast alone: log scales and moments have no index
-            f"{start}: the element alone, against the wild type, "
-            f"{DOES[str(row['verdict'].item())]} ({effect_in_words(row)})."
+        alone = [  # of the contrast alone: log scales and moments have no index
+            Said(
+                f"the element alone, against the wild type, "
+                f"{DOES[str(row['verdict'].item())]} ({effect_in_words(row)}).",
+                *start,
+            )
             for start, row in rows_by_task(found.steps.decisions.isel(contrast=0))
         ]
-        return Finding(sentences=tuple(sentences))
+        return Finding(sentences=tuple(alone))
     tables = {"index": _overall_index(outcomes, analysis)}
     if null.n_draws > 1:
         tables["of each sequence"] = _index_of_each(outcomes, null, analysis.ci_prob)
@@ -322,10 +326,10 @@ def _read_context(found: TrialResults) -> Finding:
             for name, table in tables.items()
         }
         sentences.append(
-            f"{start}: {_element_sentence(element, row.isel(contrast=0), own)}"
+            Said(_element_sentence(element, row.isel(contrast=0), own), *start)
         )
         if len(null.parents_given) > 1 and "of each sequence" in own:
-            details.append(f"{start}: {_each_sequence_text(own['of each sequence'])}")
+            details.append(Said(_each_sequence_text(own["of each sequence"]), *start))
     return Finding(datasets=tables, sentences=tuple(sentences), details=tuple(details))
 
 

@@ -47,6 +47,7 @@ from causalgia.experiments.kit.variance import (
     per_unit,
     rows_by_task,
 )
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -250,15 +251,21 @@ def read_copies(found: TrialResults, *, site: str) -> Finding:
         _, *single, _ = contrasts[EXCESS]
         alone = rows.sel(contrast=single)
         sentences.append(
-            f"{task}: {against}{copies_are(f'{all_copies} of {site}', kind)}: from none to {n} the "
-            f"outcome changes by {effect_in_words(whole)}, and the excess over the "
-            f"same sites alone is {effect_in_words(excess)}{on_scales}."
+            Said(
+                f"{against}{copies_are(f'{all_copies} of {site}', kind)}: from none to {n} the "
+                f"outcome changes by {effect_in_words(whole)}, and the excess over the "
+                f"same sites alone is {effect_in_words(excess)}{on_scales}.",
+                *task,
+            )
         )
         details.append(
-            f"{task}: {against}one site alone {_range_of_effects(alone)}; the line "
-            f"fitted to 0 to {n} copies changes by {effect_in_words(trend)} "
-            f"({per_unit(trend, n, 'per copy')}); "
-            f"{_number_or_place_text(rows, n, kind)}."
+            Said(
+                f"{against}one site alone {_range_of_effects(alone)}; the line "
+                f"fitted to 0 to {n} copies changes by {effect_in_words(trend)} "
+                f"({per_unit(trend, n, 'per copy')}); "
+                f"{_number_or_place_text(rows, n, kind)}.",
+                *task,
+            )
         )
     return Finding(
         sentences=(*sentences, *bounded_sentences(found.outcomes)),

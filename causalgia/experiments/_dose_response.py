@@ -54,6 +54,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.motif_scores import strength_ladder
@@ -371,15 +372,15 @@ def _read_dose_response(found: TrialResults) -> Finding:
     against = against_placebos(found.experiment)
     sentences, details = list[str](), list[str]()
     for of, rows in rows_by_task(found.steps.decisions):
-        first, *others = _dose_sentences(f"{of}: {against}", rows, found)
-        sentences.append(first)
-        details += others
+        first, *others = _dose_sentences(against, rows, found)
+        sentences.append(Said(first, *of))
+        details += [Said(text, *of) for text in others]
     sentences += bounded_sentences(found.outcomes)
     line = _linear_share(found.steps.estimates)
     if line.sizes["motif"] < 3:
         return Finding(sentences=tuple(sentences), details=tuple(details))
     about = [
-        f"{of}: {_linear_share_text(rows)}"
+        Said(_linear_share_text(rows), *of)
         for of, rows in rows_by_task(line.rename(share="ace"))
     ]
     return Finding(
@@ -424,7 +425,7 @@ def _linear_share_text(rows: xr.Dataset) -> str:
     )
 
 
-def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[str]:
+def _dose_sentences(against: str, rows: xr.Dataset, found: TrialResults) -> list[str]:
     """Return the answer on one task, and sentences on the lines through the motifs'
     effects.
     """
@@ -438,7 +439,7 @@ def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[
     }
     first, *_, last = [*rises, *rises]
     answer = (
-        f"{begins}from the weakest motif ({low:.3g} bits) to the strongest "
+        f"{against}from the weakest motif ({low:.3g} bits) to the strongest "
         f"({high:.3g} bits) the line fitted to effects "
         f"{_slopes_in_words({n: rises[n] for n in (first, last)})}"
     )
@@ -446,15 +447,15 @@ def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[
         f"{per_unit(row, high - low, 'per bit')} with {n} ({effect_in_words(row)})"
         for n, row in rises.items()
     ]
-    details = [f"{begins}slope of the line fitted to effects: {', '.join(slopes)}."]
+    details = [f"{against}slope of the line fitted to effects: {', '.join(slopes)}."]
     if CHANGE in names:
         row = rows.sel(contrast=CHANGE)
         details.append(
-            f"{begins}{trend_in_words(row, 'this change')} from {first} to {last} "
+            f"{against}{trend_in_words(row, 'this change')} from {first} to {last} "
             f"({effect_in_words(row)})."
         )
     excess, of_excess = _excess_texts(rows, names, found)
-    details += [f"{begins}{of_excess}."] if of_excess else []
+    details += [f"{against}{of_excess}."] if of_excess else []
     return [f"{answer}{excess}.", *details]
 
 

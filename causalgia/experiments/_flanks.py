@@ -27,6 +27,7 @@ from causalgia.experiments.kit.variance import (
     variance_limits,
 )
 from causalgia.inputs import rough_percent
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
@@ -246,8 +247,11 @@ def _read_flanks(core: str, found: TrialResults) -> Finding:
         )
     )
     sentences = tuple(
-        f"{task}: averaged over these flanks, {core} {_EFFECT_PHRASES[row['verdict'].item()]} the "
-        f"outcome ({effect_in_words(row)}){_core_share_text(components, row)}."
+        Said(
+            f"averaged over these flanks, {core} {_EFFECT_PHRASES[row['verdict'].item()]} the "
+            f"outcome ({effect_in_words(row)}){_core_share_text(components, row)}.",
+            *task,
+        )
         for task, row in rows_by_task(core_effect)
     )
     if components is None:
@@ -368,11 +372,12 @@ def _flank_split_text(components: xr.Dataset, task: Any) -> str:
         f"{rough_percent(share.sel(component=name).item())} {name}"
         for name in share["component"].to_numpy()
     ]
-    return (
-        f"Task {task}: averaged over flanks like these, the core changes the outcome "
+    return Said(
+        f"averaged over flanks like these, the core changes the outcome "
         f"by {mean}; its effect has sd {flank} between flanks and {background} between "
         f"backgrounds. The effect of the flanks alone is {alone}. Mean square of core "
-        f"and flanks together: {', '.join(shares)}."
+        f"and flanks together: {', '.join(shares)}.",
+        str(task),
     )
 
 

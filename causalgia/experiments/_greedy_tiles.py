@@ -4,6 +4,7 @@ search.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -298,7 +299,7 @@ def greedy_tiles(
             f"the tile whose loss would {goal} the mean of task {task} most, in every "
             "round"
         ),
-        chosen=", ".join(span_name(span) for span in chosen),
+        chosen=json.dumps([span_name(span) for span in chosen]),
     )
     return table.assign_attrs(
         rows[0].attrs

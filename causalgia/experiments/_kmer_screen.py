@@ -25,6 +25,7 @@ from causalgia.experiments.kit.screens import (
 )
 from causalgia.experiments.kit.sites import as_strings, start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.notes import Said
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.ropes import RopeLike
 from causalgia.types import Array
@@ -240,8 +241,8 @@ def read_kmer_screen(found: TrialResults) -> Finding:
     )
     sentences, details = list[str](), list[str]()
     for (begins, rows), (_, raw), (_, beyond) in cells:
-        sentences.append(f"{begins}: {_screen_sentence(rows, placebo)}")
-        details.append(f"{begins}: {_screen_details(rows, raw, beyond, placebo)}")
+        sentences.append(Said(_screen_sentence(rows, placebo), *begins))
+        details.append(Said(_screen_details(rows, raw, beyond, placebo), *begins))
     return Finding(
         datasets={"shrunken": shrunken},
         sentences=tuple(sentences),
@@ -325,7 +326,7 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 
 def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     """Return how many k-mers have effects beyond the region, and the largest of them."""
-    from causalgia.tell.verdict_sentences import plus_minus
+    from causalgia.tell.verdict_sentences import region_in_words
 
     motifs = rows.isel(contrast=~placebo)
     directed = np.isin(motifs["verdict"].to_numpy(), DIRECTIONS)
@@ -339,13 +340,10 @@ def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     region = (
         f"the usual range of {placebo.sum():,} random sequences"
         if about(rows).rope_kind in PLACEBO_ROPES
-        else plus_minus(about(rows).rope)
+        else region_in_words(rows)
     )
     if not n:
-        return (
-            f"none of {of} has an effect beyond {region}; the largest is {named}, "
-            "which cg.confirm would test on fresh backgrounds."
-        )
+        return f"none of {of} has an effect beyond {region}; the largest is {named}."
     beyond = np.isin(rows["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
     does = "does" if beyond == 1 else "do"
     too = f" ({beyond:,} of the random sequences {does} as well)" if beyond else ""

@@ -32,6 +32,7 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
 from causalgia.inputs import rough_percent
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
@@ -235,12 +236,18 @@ def _read_knock_in(
             rows.sel(contrast=name) for name in ("motif", "placebo", NET)
         )
         sentences.append(
-            f"{task}: {label} at {place.at}, against its placebo, "
-            f"{DOES[str(net['verdict'].item())]} ({effect_in_words(net)})."
+            Said(
+                f"{label} at {place.at}, against its placebo, "
+                f"{DOES[str(net['verdict'].item())]} ({effect_in_words(net)}).",
+                *task,
+            )
         )
         details.append(
-            f"{task}: {label} at {place.at} changes the outcome by "
-            f"{effect_in_words(own)}, its placebo by {effect_in_words(placebo)}."
+            Said(
+                f"{label} at {place.at} changes the outcome by "
+                f"{effect_in_words(own)}, its placebo by {effect_in_words(placebo)}.",
+                *task,
+            )
         )
     junctions = [
         f"{name}: creates {label} by chance in {rough_percent(share)} of the sequences."
@@ -351,7 +358,7 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
         changes.append(
             f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}"
         )
-    return [f"Task {task}: {NET} changes by {', and by '.join(changes)}."]
+    return [Said(f"{NET} changes by {', and by '.join(changes)}.", str(task))]
 
 
 KNOCK_IN = Entry(

@@ -38,6 +38,7 @@ from causalgia.experiments.kit.screens import (
 from causalgia.experiments.kit.sites import start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.motif_alignments import CORE_BITS, motif_core, motif_families
@@ -337,8 +338,8 @@ def _read_motif_screen(
         strict=True,
     )
     for (begins, rows), (_, part) in both:
-        sentences.append(f"{begins}: {_sentence(part, rows.attrs)}")
-        details.append(f"{begins}: {_details(part, rows, n_random)}")
+        sentences.append(Said(_sentence(part, rows), *begins))
+        details.append(Said(_details(part, rows, n_random), *begins))
     if left_out:
         sentences.append(left_out)
     return Finding(
@@ -380,11 +381,11 @@ def _families(
     return family.transpose("contrast", ...).copy(data=shaped)
 
 
-def _sentence(rows: xr.Dataset, attrs: Mapping[Any, Any]) -> str:
+def _sentence(rows: xr.Dataset, decisions: xr.Dataset) -> str:
     """Return how many motifs and families are read, and the largest of these."""
     directed = np.isin(rows["verdict"].to_numpy(), DIRECTIONS)
     n, of = int(directed.sum()), f"{len(directed):,} motifs"
-    beyond = _region_in_words(attrs, " of about their width")
+    beyond = _region_in_words(decisions, " of about their width")
     order = np.argsort(-np.abs(rows["ace"].to_numpy()), kind="stable")
     if not n:
         row = rows.isel(contrast=int(order[0]))
@@ -410,13 +411,13 @@ def _sentence(rows: xr.Dataset, attrs: Mapping[Any, Any]) -> str:
     return f"{n:,} of {of}, {families}, {have} beyond {beyond}: {largest}{named}."
 
 
-def _region_in_words(attrs: Mapping[Any, Any], width: str = "") -> str:
+def _region_in_words(decisions: xr.Dataset, width: str = "") -> str:
     """Return what effects are compared with: random sequences, or given limits."""
-    from causalgia.tell.verdict_sentences import plus_minus
+    from causalgia.tell.verdict_sentences import region_in_words
 
-    if about(attrs).rope_kind in PLACEBO_ROPES:
+    if about(decisions).rope_kind in PLACEBO_ROPES:
         return f"the range of random sequences{width}"
-    return plus_minus(about(attrs).rope)
+    return region_in_words(decisions)
 
 
 def _leads(rows: xr.Dataset, i: int) -> bool:
@@ -461,7 +462,7 @@ def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
     ends = f"between {low.min():.3g} and {high.max():.3g} by their width; "
     return (
         f"{families}. {n_in:,} motif{' lies' if n_in == 1 else 's lie'} inside of "
-        f"{_region_in_words(decisions.attrs)} ({n_random:,} "
+        f"{_region_in_words(decisions)} ({n_random:,} "
         + ("in all, " + ends if of_random else "random sequences; ")
         + f"{n_out:,} of them pass{'es' * (n_out == 1)} the same threshold), "
         f"{n_left:,} beyond it {'is' if n_left == 1 else 'are'} undecided."

@@ -29,6 +29,7 @@ from causalgia.errors import (
 )
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
+from causalgia.notes import Said, said_to_json
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.types import Array
 
@@ -217,7 +218,7 @@ def agreement(
     low = _least_agreeing(table)
     table.attrs.update(
         attributes(
-            sentences="\n".join(
+            sentences=said_to_json(
                 _agreement_sentence(task, row, min_tau) for task, row in low.items()
             )
         )
@@ -466,9 +467,10 @@ def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
             else "nearly the same order"
         )
         same = "the same order" if row["tau"] >= 1 - DIFFERENCE_ROUNDING else same
-        return (
-            f"Task {task}: every null model gives {same} (least alike {row['pair']}, "
-            f"{order}); {spread}."
+        return Said(
+            f"every null model gives {same} (least alike {row['pair']}, {order}); "
+            f"{spread}.",
+            task,
         )
     why = (
         "the answer depends on the null model"
@@ -478,6 +480,6 @@ def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
             "is not clear; use more units"
         )
     )
-    return (
-        f"Task {task}: {row['pair']} give different orders ({order}): {why}; {spread}."
+    return Said(
+        f"{row['pair']} give different orders ({order}): {why}; {spread}.", task
     )

@@ -33,6 +33,7 @@ from causalgia.experiments.kit.variance import (
     split_in_words,
 )
 from causalgia.inputs import rough_percent
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Sequences, Source
@@ -212,15 +213,18 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     )
     sentences, details = list[str](), list[str]()
     for task, rows in rows_by_task(found.steps.decisions):
-        sentences.append(f"{task}: {_fills_in_words(rows, fills, sites.label)}.")
+        sentences.append(Said(f"{_fills_in_words(rows, fills, sites.label)}.", *task))
         for fill in fills:
             own, placebo = (
                 rows.sel(contrast=name) for name in (fill, _placebo_name(fill))
             )
             details.append(
-                f"{task}: {sites.label} occluded ({fill}) changes the outcome by "
-                f"{effect_in_words(own)}, a placebo span by "
-                f"{effect_in_words(placebo)}."
+                Said(
+                    f"{sites.label} occluded ({fill}) changes the outcome by "
+                    f"{effect_in_words(own)}, a placebo span by "
+                    f"{effect_in_words(placebo)}.",
+                    *task,
+                )
             )
     counted = [
         _instance_count_sentence(sites, found.experiment.null.n_draws),
@@ -398,9 +402,10 @@ def _spread_sentence(datasets: dict[str, xr.Dataset], task: Any, contrast: str) 
         if contrast in split["contrast"]
         else ""
     )
-    return (
-        f"Task {task}, {contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances "
-        f"lie beyond the region{parts}."
+    return Said(
+        f"{contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances lie beyond "
+        f"the region{parts}.",
+        str(task),
     )
 
 

@@ -33,6 +33,7 @@ from causalgia.experiments.kit.variance import (
     per_unit,
     rows_by_task,
 )
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -191,8 +192,10 @@ def _read_position(found: TrialResults) -> Finding:
     against = against_placebos(found.experiment)
     sentences, details = list[str](), list[str]()
     for task, rows in rows_by_task(found.steps.decisions):
-        sentences.append(f"{task}: {against}{_position_sentence(rows, motif, between)}")
-        details.append(f"{task}: {_profile_details(rows, ends)}")
+        sentences.append(
+            Said(f"{against}{_position_sentence(rows, motif, between)}", *task)
+        )
+        details.append(Said(_profile_details(rows, ends), *task))
     return Finding(
         datasets=datasets, sentences=tuple(sentences), details=tuple(details)
     )

@@ -35,6 +35,7 @@ from causalgia.experiments.kit.site_controls import (
 )
 from causalgia.experiments.kit.sites import start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.types import Array
@@ -376,16 +377,16 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
                 for which, effect in zip(_EFFECTS.values(), effects, strict=True)
             )
             of_pair = (
-                f"{begins}: {against}{name}: {kinds[name]}{on_scales}; interaction "
+                f"{against}{name}: {kinds[name]}{on_scales}; interaction "
                 f"{effect_in_words(row)}"
             )
             if len(names) <= _FEW_PAIRS:
-                sentences.append(f"{of_pair}.")
-            details.append(f"{of_pair}; {sizes}.")
+                sentences.append(Said(f"{of_pair}.", *begins))
+            details.append(Said(f"{of_pair}; {sizes}.", *begins))
         if len(names) > _FEW_PAIRS:
             cells = table.sel(contrast=names)
             of_pairs = interactions_text(table, cells, found)
-            sentences.append(f"{begins}: {against}{of_pairs}.")
+            sentences.append(Said(f"{against}{of_pairs}.", *begins))
     details.append("Pairs: two motifs, and the bases from start to start.")
     sentences += bounded_sentences(found.outcomes)
     return Finding(sentences=tuple(sentences), details=tuple(details))

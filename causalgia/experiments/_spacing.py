@@ -55,6 +55,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -365,8 +366,8 @@ def _site_at(site: str, start: int) -> str:
 
 def _read_spacing(found: TrialResults) -> Finding:
     against = against_placebos(found.experiment)
-    sentences = [
-        f"{task}: {against}{_spacing_sentence(rows, found)}"
+    sentences: list[str] = [
+        Said(f"{against}{_spacing_sentence(rows, found)}", *task)
         for task, rows in rows_by_task(found.steps.decisions)
     ]
     sentences += bounded_sentences(found.outcomes)

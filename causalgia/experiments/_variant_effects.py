@@ -36,6 +36,7 @@ from causalgia.experiments.kit.own_contexts import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
+from causalgia.notes import Said
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.listed_variants import ListedVariants
@@ -228,7 +229,7 @@ def _read_own_contexts(
             datasets=skipped_finding(listed.skipped),
             sentences=(
                 *(
-                    f"{of}: {len(chosen)} variants of {over}, {mean}."
+                    Said(f"{len(chosen)} variants of {over}, {mean}.", *of)
                     for of, mean in means.items()
                 ),
                 *account,
@@ -241,9 +242,12 @@ def _read_own_contexts(
     if distances is not None:
         table = table.assign_coords(distance=("variant", list(distances)))
     sentences = [
-        f"{of}: of {len(chosen):,} variants in their own contexts, "
-        f"{verdict_counts(part, VERDICTS_OF_MANY, _largest_variants)}, each exact for this "
-        f"predictor; over {over} {means[of]}."
+        Said(
+            f"of {len(chosen):,} variants in their own contexts, "
+            f"{verdict_counts(part, VERDICTS_OF_MANY, _largest_variants)}, each exact for this "
+            f"predictor; over {over} {means[of]}.",
+            *of,
+        )
         for of, part in rows_by_task(table.rename(effect="ace", variant="contrast"))
     ]
     each = row_of_each_line(table.assign_attrs(estimand=OWN_CONTEXT), listed)

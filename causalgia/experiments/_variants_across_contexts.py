@@ -32,6 +32,7 @@ from causalgia.experiments.kit.matched_trial import OVER_CONTEXTS, draw_largest_
 from causalgia.experiments.kit.own_contexts import ALTERNATE, REFERENCE
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.listed_variants import ListedVariants
@@ -237,7 +238,9 @@ def _read_sampled_contexts(listed: ListedVariants, found: TrialResults) -> Findi
     decisions = found.steps.decisions
     n = decisions.sizes["contrast"]
     sentences = [
-        f"{of}: of {n} variants, {verdict_counts(rows, VERDICTS_OF_MANY, _by_size)}."
+        Said(
+            f"of {n} variants, {verdict_counts(rows, VERDICTS_OF_MANY, _by_size)}.", *of
+        )
         for of, rows in rows_by_task(decisions)
     ]
     labels = {

@@ -5,7 +5,7 @@ tests need.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -37,9 +37,42 @@ from causalgia.schema import check_no_positions
 from causalgia.types import Array, Codes, EstimateTable
 
 
+class Family(NamedTuple):
+    """What the rows share over which an error rate holds.
+
+    Attributes
+    ----------
+    rows
+        Their number.
+    by
+        What divides them: "task" or a coordinate; empty if nothing.
+    without
+        Rows in no such family: "placebos", "helpers"; empty if none.
+    """
+
+    rows: int
+    by: str = ""
+    without: str = ""
+
+    def __str__(self) -> str:
+        """Return "these 6 rows"; empty of one row."""
+        helpers = self.without == "helpers"
+        if self.by:
+            of = " in the question" if helpers else ""
+            words = f"the rows of each {self.by}{of}"
+        elif self.rows > 1:
+            of = f"{self.rows:,} rows"
+            words = f"the {of} of the question" if helpers else f"these {of}"
+        else:
+            return ""
+        if helpers:
+            return f"{words}, each helper by itself"
+        return f"{words} without placebos" if self.without else words
+
+
 def row_families(
     table: xr.Dataset, family: str | None, counted: npt.NDArray[np.bool_] | None = None
-) -> tuple[list[Codes], str]:
+) -> tuple[list[Codes], Family]:
     """Return the rows of each family of verdicts, as flat positions in (contrast,
     task[, model]), and what they share.
 
@@ -81,19 +114,9 @@ def row_families(
     families = np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1)
     counts = kinds == (1 if placebo.all() else 0)
     n = int((counts if counted is None else counts & counted).sum())
-    if family is not None:
-        named = f"the rows of each {family}{' in the question' if alone.any() else ''}"
-    elif n > 1:
-        named = (
-            f"the {n:,} rows of the question" if alone.any() else f"these {n:,} rows"
-        )
-    else:
-        return families, ""
-    if alone.any():
-        named += ", each helper by itself"
-    elif placebo.any() and not placebo.all():
-        named += " without placebos"
-    return families, named
+    without = "placebos" if placebo.any() and not placebo.all() else ""
+    without = "helpers" if alone.any() else without
+    return families, Family(n, family or "", without)
 
 
 def _of_question(table: xr.Dataset) -> npt.NDArray[np.bool_]:
@@ -168,7 +191,8 @@ def band_families(
         table = table.drop_dims("task").assign(ace=(ace.dims, np.zeros(shape)))
     if not _of_question(table).any():  # a band of helpers that were selected
         table = table.drop_vars("of_question")
-    found, words = row_families(table, family)
+    found, shared = row_families(table, family)
+    words = str(shared)
     together = np.concatenate(found) if found else np.zeros(0, dtype=np.intp)
     alone = np.setdiff1d(np.arange(table["ace"].size), together)
     sets = [

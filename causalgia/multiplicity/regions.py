@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.attributes import about, has
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import four_digits
 from causalgia.choices import (
     PLACEBO_ROPES,
@@ -35,7 +35,6 @@ from causalgia.multiplicity.placebo import (
     placebo_region,
     tasks_without_scale,
 )
-from causalgia.notes import with_notes
 from causalgia.ropes import Rope
 from causalgia.types import Array, Codes, Mask
 
@@ -56,12 +55,27 @@ class Region:
         Description of the region.
     kind
         What makes it: numbers that were stated, the control's sd, or data.
+    sd
+        Half its width in sd of the control, of a region in these.
+    n_placebos
+        How many placebos made it, of several widths the fewest.
     """
 
     lower: Array
     upper: Array
     label: str
     kind: RegionKind = "stated"
+    sd: float | None = None
+    n_placebos: int | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what decisions say of the region."""
+        known = {"rope_sd": self.sd, "rope_placebos": self.n_placebos}
+        return attributes(
+            rope=self.label,
+            rope_kind=self.kind,
+            **{name: value for name, value in known.items() if value is not None},
+        )
 
     @property
     def of_placebos(self) -> bool:
@@ -171,7 +185,7 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
     label = (
         f"{n_sd:g} sd of {of_tasks}{arm}{of_mean} = {_half_widths_text(half, effects)}"
     )
-    return Region(null - half, null + half, label, "sd")
+    return Region(null - half, null + half, label, "sd", sd=n_sd)
 
 
 def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
@@ -270,9 +284,9 @@ def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
             f"five robust sd about the median of {placebos}, or their outermost on a "
             "side where these have one effect"
         )
-        return Region(lower, upper, label, "placebo outliers")
+        return Region(lower, upper, label, "placebo outliers", n_placebos=fewest)
     label = f"the central 95 % of {placebos}"
-    return Region(lower, upper, label, "placebo")
+    return Region(lower, upper, label, "placebo", n_placebos=fewest)
 
 
 def _check_ranks(effects: xr.Dataset, classes: list[Codes]) -> None:
@@ -383,8 +397,3 @@ def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
         [task in members for task in dataset["task"].to_numpy().tolist()]
     )
     return dataset.isel(task=index)
-
-
-def with_note(decisions: xr.Dataset, sentence: str) -> xr.Dataset:
-    """Return the decisions with the sentence as a note."""
-    return with_notes(decisions, sentence) if sentence else decisions

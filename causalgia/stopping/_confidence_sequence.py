@@ -267,7 +267,6 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
     attrs = attributes(
         error="sequence",
         ci_prob=float(about(outcomes).until_ci_prob),
-        families="",
     )
     return annotate(
         out.assign(

@@ -27,7 +27,8 @@ from causalgia.errors import (
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.joint_methods import carried_by_few
 from causalgia.schema import validate
-from causalgia.tell._trial_report import estimand
+from causalgia.tell._trial_report import scale_text
+from causalgia.tell.foot import foot_lines, note_lines
 from causalgia.tell.table_formats import format_effect, format_number
 
 _MOST_CURVES, _MOST_RANGES = 20, 4
@@ -74,7 +75,7 @@ def curve_report(curves: xr.Dataset) -> str:
     ...     },
     ... )
     >>> print(curve_report(band))
-    Effect: ACE on counts, each arm minus placebo.
+    Effect on counts at each position. GATA1 minus placebo. ACE: average causal effect.
     4 positions, -1 to 2 bp; 95 % band over all positions (sup-t).
     <BLANKLINE>
     GATA1: differs at 2 of 4 positions, above at 0 to 1; largest change 3.00 [2.50, 3.50] at 1.
@@ -179,7 +180,9 @@ def _heading(curves: xr.Dataset) -> str:
             "over='position') gives the band"
         )
     )
-    return f"{estimand(one)}\n{extent[0].upper()}{extent[1:]}; {bounds}."
+    said = "\n".join([*foot_lines(one, set())[0], *note_lines(one)])
+    said = f"Effect on {scale_text(one.attrs)} at each position. {said}"
+    return f"{said}\n{extent[0].upper()}{extent[1:]}; {bounds}."
 
 
 def _each(curves: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:

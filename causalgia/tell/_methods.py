@@ -17,7 +17,7 @@ from causalgia import experiments
 from causalgia.analysis import analysis_in_attrs
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, has
-from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
+from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICT_WORDS
 from causalgia.effect_table import select_tasks
 from causalgia.effects.two_values import WEIGHT
 from causalgia.errors import printable
@@ -49,7 +49,6 @@ from causalgia.tell.verdict_sentences import (
     has_shrunken,
     is_decided,
     is_simultaneous,
-    said,
     trial_history,
     verdict_in_words,
     verdict_method,
@@ -629,12 +628,11 @@ def _results_paragraph(effects: xr.Dataset) -> str:
             ]
         )
     given = [str(row["verdict"]) for row in table]
-    number = Counter(
-        said(word, effects.attrs) for word in sorted(given, key=VERDICTS.index)
-    )
+    number = Counter(given)
     counts = [
-        f"{n:,} {f'is {x.one}' if n == 1 else f'are {x.many}'}"
-        for x, n in number.items()
+        f"{n:,} {f'is {word.noun}' if n == 1 else f'are {word.nouns}'}"
+        for verdict, word in VERDICT_WORDS.items()
+        if (n := number[verdict])
     ]
     first = (
         f"Of {len(table):,} effect{'s' if len(table) != 1 else ''}, "

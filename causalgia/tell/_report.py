@@ -36,6 +36,7 @@ from causalgia.tell.short_answers import every_row
 from causalgia.tell.size_answers import is_size, size_report
 from causalgia.tell.table_formats import markdown_table
 from causalgia.tell.verdict_sentences import (
+    family_in_words,
     is_decided,
     kind_of_region,
     region_in_words,
@@ -527,7 +528,7 @@ def _region(effects: xr.Dataset) -> str:
 def _multiplicity(effects: xr.Dataset) -> str:
     attrs = effects.attrs
     if is_decided(effects):
-        families = about(attrs, None).families
+        families = family_in_words(effects)
         return (
             f"{about(attrs, 'fdr').error} at "
             f"{1 - float(about(attrs, 0.95).ci_prob):.3g}"

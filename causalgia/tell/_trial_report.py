@@ -1,15 +1,13 @@
-"""Estimands, populations and effects in words: clauses of reports, methods and pages."""
+"""Populations and effects in words: clauses of reports, methods and pages."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.typing import NDArray
 
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
@@ -23,7 +21,6 @@ from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
-from causalgia.notes import notes_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
     ENOUGH_FOR_QUANTILES,
@@ -47,10 +44,7 @@ from causalgia.tell.verdict_sentences import (
     effect_name,
     exact_in_words,
     is_decided,
-    is_simultaneous,
-    trial_history,
     verdict_in_words,
-    verdict_method,
 )
 
 if TYPE_CHECKING:
@@ -69,98 +63,8 @@ _MEMBERS = {
     ),
 }
 """Population of the members of an ensemble, and one more member, in words."""
-_ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
-
-
-def estimand(estimates: xr.Dataset) -> str:
-    """Return the estimand in words: contrast, scale and population, with the method and
-    the history of the trial.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> estimates = xr.Dataset(
-    ...     {"ace": (("contrast", "task"), [[1.5]])},
-    ...     coords={
-    ...         "contrast": ["GATA1"],
-    ...         "task": ["K562"],
-    ...         "do": ("contrast", ["do(x[5:9] = GATA) − do()"]),
-    ...     },
-    ...     attrs={
-    ...         "scale": "log counts",
-    ...         "target": "units",
-    ...         "predictor_fingerprint": "85e98db9",
-    ...     },
-    ... )
-    >>> print(estimand(estimates))
-    Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
-    """
-    attrs = estimates.attrs
-    on_tasks, defined = task_contrast_text(estimates)
-    claim = (
-        f"ACE on {scale_text(attrs)}{on_tasks}, "
-        f"{_contrast_text(estimates)}{population_text(estimates)}"
-    )
-    measured_on = about(attrs, None).effect_on or (
-        "the predictor" if has(attrs).predictor_fingerprint else ""
-    )
-    first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
-    if not (
-        measured_on
-        or about(attrs, None).control
-        or about(attrs, None).estimand
-        or "do" in estimates.variables
-    ):
-        on = (
-            f", on {scale_text(attrs)}"
-            if about(attrs, None).contrast_scale or about(attrs, None).scale
-            else ""
-        )
-        first = (
-            f"Effects{' and standard errors' if 'se' in estimates else ''} as "
-            f"given{on}."
-        )
-    decided = is_decided(estimates)
-    together = is_simultaneous(estimates)
-    method = (
-        f"{about(attrs).method} (SE and p)"
-        if together and has(attrs).method
-        else about(attrs, None).method
-    )
-    second = [count_clause(estimates), about(attrs, None).assignment, method]
-    facts = "; ".join(str(part) for part in second if part)
-    do = {
-        row["contrast"]: row["do"]
-        for row in rows_of(estimates)
-        if row["do"] and not row["is_placebo"]
-    }
-    sentences = [
-        first,
-        f"{facts[0].upper()}{facts[1:]}." if facts else "",
-        "\n".join(f"{name}: {text}" for name, text in do.items())
-        if 1 < len(do) <= _EFFECTS_LISTED
-        else "",
-        defined,
-    ]
-    if together:
-        level, band = (
-            100 * float(about(attrs).ci_prob),
-            about(attrs).band.replace("_", "-"),
-        )
-        over = f", {about(attrs).family}" if about(attrs, None).family else ""
-        sentences.append(
-            f"{level:.4g} % simultaneous interval ({band}{over}); p is of each "
-            "contrast alone."
-        )
-    verdicts = verdict_method(estimates) if decided else ""
-    cautions = about(attrs, "").caution.split("; ")
-    notes = [
-        "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
-        for note in notes_of(estimates)
-    ]
-    sentences += [verdicts, *trial_history(attrs)]
-    sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]
-    return "\n".join(part for part in sentences if part)
+_FROM_PARENTS = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
+"""Null models that may use a part of their sequences."""
 
 
 def sentences(
@@ -172,21 +76,18 @@ def sentences(
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
-    each, large = (
-        every or len(effects) <= _EFFECTS_LISTED or is_decided(estimates),
-        any(map(is_large, effects)),
-    )
-    lines = (
-        [sentence(estimates, row, scientific=large) for row in effects] if each else []
-    )
+    large = any(map(is_large, effects))
+    if not every and len(effects) > _EFFECTS_LISTED and not is_decided(estimates):
+        effects = []
     groups = [] if rows == "all" else placebo_groups(table, names)
-    return lines + [_summary_sentence(group, names) for group in groups]
+    return [
+        *(sentence(estimates, row, scientific=large) for row in effects),
+        *(_summary_sentence(group, names) for group in groups),
+    ]
 
 
 def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
-    """Return one row of `rows` as a complete sentence; `scientific`: in scientific
-    notation, as a table with it.
-    """
+    """Return one row of `rows` as a sentence: contrast, effect, verdict, units."""
     attrs = estimates.attrs
     where = "".join(
         f" in {row[name]}"
@@ -194,33 +95,23 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
         if estimates.sizes.get(name, 1) > 1
     )
     where += task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
-    control = (
-        f" {versus(attrs)} {quote_if_spaced(about(attrs).control)}"
-        if about(attrs, None).control
-        else ""
-    )
+    control = about(attrs, None).control
+    against = f" {versus(attrs)} {quote_if_spaced(control)}" if control else ""
     ace, interval = format_effect(row, scientific=scientific)
     alone = "known exactly" if row.get("exact") else "without a standard error"
     size = f"{ace} {interval}" if interval else f"{ace}, {alone}"
     if not math.isnan(row.get("shrunken", math.nan)):
         size += f", shrunken {' '.join(shrunken_effect(row, scientific=scientific))}"
-    exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
-    verdict = ""
-    if is_decided(estimates):  # with "; 5,000 units in 500 clusters"
-        units = (
-            f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}"
-            if "n_units" in row
-            else ""
-        )
-        if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
-            units += f" in {row['n_clusters']:,} clusters"
-        verdict = f"; {verdict_in_words(row, attrs)}{units}"
-    name = effect_heading(attrs)
-    claim = (
-        f"{name[0].upper()}{name[1:]} on {scale_text(attrs)}{where}, "
-        f"{quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
-    )
-    return f"{claim}: {size}{exact}{verdict}."
+    size += exact_in_words(row, attrs) if row.get("exact") and interval else ""
+    name = quote_if_spaced(row["contrast"])
+    claim = f"{name}{against}{where}: {effect_heading(attrs)} {size}"
+    if not is_decided(estimates):
+        return f"{claim}."
+    n = row.get("n_units")
+    units = "" if n is None else f"; {n:,} unit{'s' * (n != 1)}"
+    if n is not None and row.get("n_clusters", n) != n:
+        units += f" in {row['n_clusters']:,} clusters"
+    return f"{claim}; {verdict_in_words(row, attrs)}{units}."
 
 
 def _summary_sentence(group: list[Row], names: list[str]) -> str:
@@ -266,26 +157,6 @@ def task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
     return f", {text}" if name == text else f", {name} ({text})", ""
 
 
-def _contrast_text(estimates: xr.Dataset) -> str:
-    difference = versus(estimates.attrs) == "minus"  # which do-notation writes
-    if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
-        return str(estimates["do"].to_numpy()[0])
-    if about(estimates, None).control:
-        return (
-            f"each arm {versus(estimates.attrs)} "
-            f"{quote_if_spaced(about(estimates).control)}"
-        )
-    estimand = about(
-        estimates, "the weighted sum of arms that each contrast names"
-    ).estimand
-    weights = stored_task_weights(estimates)
-    return (
-        estimand.removeprefix(f"{task_weights_in_words(weights)}, of ")
-        if weights
-        else estimand
-    )
-
-
 def versus(attrs: Mapping[Any, Any]) -> str:
     """Return how an arm is compared with its control: "minus", "divided by" for ratios,
     "against" for distances.
@@ -293,6 +164,96 @@ def versus(attrs: Mapping[Any, Any]) -> str:
     if has(attrs).divergence:
         return "against"
     return "divided by" if about(attrs, None).transform == "ratio" else "minus"
+
+
+def population_text(estimates: xr.Dataset) -> str:
+    """Return the population of the average effects as a clause: ", over uniform random
+    sequences of 200 bp"; empty for effects as given, of which none is known.
+    """
+    here, known = has(estimates), about(estimates, None)
+    if not (here.null or here.target or "n_units" in estimates):
+        return ""
+    null = known.null or "the population that the units were drawn from"
+    null += _part_used(estimates)
+    draws, units = null, "units"
+    if known.null_kind == "genomic":
+        draws, units = (
+            f"{real_sequences(estimates.attrs)}{_part_used(estimates)}",
+            "sequences",
+        )
+        of = "these" if known.null_sequences is None else draws
+        null = f"the population that {of} represent"
+        null = null.replace("these", "these sequences", 1) if of == "these" else null
+        null = draws if known.null_sequences == 1 else null
+    members, next_member = _MEMBERS.get(known.model_is or "seeds", _MEMBERS["seeds"])
+    target = TARGET_MEANINGS.get(str(known.target), TARGET_MEANINGS["population"])
+    return ", " + target.over.format(
+        null=null, draws=draws, units=units, members=members, next_member=next_member
+    )
+
+
+def real_sequences(attrs: Mapping[Any, Any]) -> str:
+    """Return the real sequences of a null model, with the draws of each.
+
+    Examples
+    --------
+    >>> real_sequences({"null_sequences": 24, "null_length": 9, "null_draws": 5})
+    '24 real sequences of 9 bp, 5 draws of each'
+    >>> real_sequences({"null_sequences": 1, "null_length": 9, "null_draws": 5})
+    '5 draws of one real sequence of 9 bp'
+    """
+    here = about(attrs, None)
+    n, draws = here.null_sequences, here.null_draws or 1
+    length = f" of {here.null_length} bp" if here.null_length else ""
+    if n is None:
+        return f"real sequences{length}"
+    if n == 1:
+        return f"{f'{draws} draws of ' if draws > 1 else ''}one real sequence{length}"
+    parents = here.null_parents or n
+    of = f", {parents:,} parent{'s' * (parents > 1)}" if parents < n else ""
+    each = f", {draws} draws of each" if draws > 1 else ""
+    return f"{n:,} real sequences{length}{of}{each}"
+
+
+def _part_used(estimates: xr.Dataset) -> str:
+    """Return " (20 used)" where units descend from a part of the sequences."""
+    here = about(estimates, None)
+    if here.null_kind not in _FROM_PARENTS or "n_units" not in estimates:
+        return ""
+    by_parent = here.cluster == "parent" and "n_clusters" in estimates
+    of = here.null_parents if by_parent else here.null_rows
+    used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
+    if of is None or used.max() >= of * (1 if by_parent else here.null_draws or 1):
+        return ""
+    return f" ({_count_range(used)} used)"
+
+
+def count_clause(estimates: xr.Dataset) -> str | None:
+    """Return "5,000 units in 500 clusters (parent)", None where the number is not
+    known.
+    """
+    if "n_units" not in estimates:
+        return None
+    clause = _counted(estimates["n_units"].to_numpy(), "unit")
+    if not is_clustered(estimates):
+        return clause
+    clusters = _counted(estimates["n_clusters"].to_numpy(), "cluster")
+    return f"{clause} in {clusters} ({about(estimates).cluster})"
+
+
+def is_clustered(estimates: xr.Dataset) -> bool:
+    """Return whether several units may share a cluster."""
+    by = about(estimates, None).cluster
+    return "n_clusters" in estimates and by not in (None, "", "unit")
+
+
+def _counted(counts: npt.NDArray[np.int64], what: str) -> str:
+    return f"{_count_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
+
+
+def _count_range(counts: npt.NDArray[np.int64]) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def in_one_line(text: object) -> str:
@@ -309,107 +270,6 @@ def quote_if_spaced(name: str) -> str:
     ('wt', "'wild type'")
     """
     return f"'{name}'" if " " in name else name
-
-
-def population_text(estimates: xr.Dataset) -> str:
-    """Return the population of the average effects as a clause: ", over uniform random
-    sequences of 200 bp"; empty for effects as given, of which none is known.
-    """
-    here = has(estimates)
-    if not (here.null or here.target or "n_units" in estimates):
-        return ""
-    null, units = _null_model_text(estimates), "units"
-    draws = null
-    if about(estimates, None).null_kind == "genomic":
-        null, draws = _real_sequences(null, "represent"), _real_sequences(null)
-        units = "sequences"
-    members, next_member = _MEMBERS.get(
-        about(estimates, "seeds").model_is, _MEMBERS["seeds"]
-    )
-    meaning = TARGET_MEANINGS.get(
-        str(about(estimates, None).target), TARGET_MEANINGS["population"]
-    )
-    return ", " + meaning.over.format(
-        null=null, draws=draws, units=units, members=members, next_member=next_member
-    )
-
-
-def _real_sequences(null: str, verb: str = "") -> str:
-    """Return the real sequences of a null model, or the population that they represent;
-    one sequence represents none.
-
-    Examples
-    --------
-    >>> _real_sequences("the real sequences themselves, 5 draws each: 24 sequences")
-    '24 real sequences, 5 draws of each'
-    >>> one = "the real sequences themselves, 5 draws each: 1 sequence of 9 bp"
-    >>> _real_sequences(one, "represent")
-    '5 draws of one real sequence of 9 bp'
-    """
-    found = re.fullmatch(
-        r"the real sequences themselves(?:, ([\d,]+) draws each)?: "
-        r"([\d,]+) (sequences?.*?)((?:, [\d,]+ parents?)?)",
-        null,
-    )
-    if found is None:
-        return (
-            f"the population that these sequences represent ({null})" if verb else null
-        )
-    draws, n, rest, of = found.groups()
-    if n == "1":
-        return f"{f'{draws} draws of ' if draws else ''}one real {rest}"
-    each = f", {draws} draws of each" if draws else ""
-    if not verb:
-        return f"{n} real {rest}{of}{each}"
-    of = f"{of}," if of else ""
-    return f"the population that {n} real {rest}{of} {verb}{each}"
-
-
-def _null_model_text(estimates: xr.Dataset) -> str:
-    """Return the null model in words, with the number of its sequences that were used,
-    unless all were.
-    """
-    attrs = estimates.attrs
-    null = about(attrs, "the population that the units were drawn from").null
-    match = (
-        re.search(r"([\d,]+) sequences", null)
-        if about(attrs, "").null_kind in _ONE_PARENT_EACH
-        else None
-    )
-    if match is None or "n_units" not in estimates:
-        return null
-    by_parent = about(attrs, None).cluster == "parent" and "n_clusters" in estimates
-    used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
-    parents = re.search(r"([\d,]+) parents?", null)
-    of = parents if by_parent and parents else match
-    if used.max() >= int(of[1].replace(",", "")):
-        return null
-    return f"{null[: of.end()]} ({_count_range(used)} used){null[of.end() :]}"
-
-
-def count_clause(estimates: xr.Dataset) -> str | None:
-    """Return "5,000 units in 500 clusters (parent)", None where the number is not
-    known.
-    """
-    if "n_units" not in estimates:
-        return None
-    clause = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
-    cluster = about(estimates, None).cluster
-    if "n_clusters" in estimates and cluster not in (None, "", "unit"):
-        clause += (
-            f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} "
-            f"({cluster})"
-        )
-    return clause
-
-
-def _count_with_noun(counts: NDArray[np.int64], what: str) -> str:
-    return f"{_count_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
-
-
-def _count_range(counts: NDArray[np.int64]) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 _HALF = 0.5

@@ -11,9 +11,9 @@ import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, tasks_in_table
+from causalgia.notes import said_from_json
 from causalgia.tell.answers import AnswerParts
-from causalgia.tell.effect_rows import sentences_on_tasks
-from causalgia.tell.foot import in_task
+from causalgia.tell.foot import in_task, sentences_on_tasks
 from causalgia.tell.short_answers import short_answer
 from causalgia.tell.table_formats import percent
 
@@ -53,7 +53,7 @@ def agreement_parts(
     >>> found = xr.Dataset(
     ...     of_pairs | {"between_sd": between},
     ...     {"null": ["uniform", "shuffle"], "task": ["K562"], "contrast": ["a", "b"]},
-    ...     {"sentences": "Task K562: the order differs.", "ci_prob": 0.95},
+    ...     {"sentences": '[["the order differs.", "K562", null]]', "ci_prob": 0.95},
     ... )
     >>> print(agreement_parts(found).text())
     In K562, the order differs.
@@ -63,10 +63,9 @@ def agreement_parts(
     <BLANKLINE>
     tau: Kendall's; clear: pairs of contrasts whose order is clear under both null models.
     """
-    every = tasks_in_table(agreement)
     shown = select_tasks(agreement, task, place="report: ")
     tasks = tasks_in_table(shown)
-    found = about(agreement, "").sentences.splitlines()
+    found = said_from_json(about(agreement, "[]").sentences)
     interval = f"{percent(float(about(agreement, 0.95).ci_prob))} interval"
     names = [str(name) for name in shown["null"].to_numpy()]
     values = {
@@ -90,7 +89,7 @@ def agreement_parts(
                 ]
             )
     return short_answer(
-        [in_task(text, shown) for text in sentences_on_tasks(found, tasks, every)],
+        [in_task(text) for text in sentences_on_tasks(found, tasks)],
         ["null models", "task", "tau", interval, "clear"],
         lines,
         words=["null models", "task"],

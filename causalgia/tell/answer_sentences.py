@@ -7,33 +7,37 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
-from causalgia.choices import DIRECTIONS
-from causalgia.errors import printable
-from causalgia.inputs import wide
-from causalgia.tell.effect_rows import Row
+from causalgia.choices import UNDECIDED, VERDICT_WORDS
+from causalgia.errors import DataError, printable
+from causalgia.inputs import parse_json, wide
 from causalgia.tell.folded_text import start_of
 from causalgia.tell.table_formats import (
     format_effect,
     is_large,
 )
 from causalgia.tell.verdict_sentences import (
+    cut as cut,
     is_decided,
     noun_of_region,
+    region_of,
     why_undecided,
 )
 
-_TASKS_LISTED = 3
-_MOST_COLUMNS = 60
+_NAMED = 3
+"""Contrasts, at most, that are named with their numbers."""
+_OF_SIZE = ("ace", "se", "lower", "upper", "rope_lower", "rope_upper")
+_SHRUNKEN = {"ace": "", "lower": "_lower", "upper": "_upper"}
 
 
 def answer_sentences(
-    effects: xr.Dataset, table: Sequence[Row], *, scale: str
+    effects: xr.Dataset, table: Sequence[Mapping[str, Any]], *, scale: str
 ) -> list[str]:
     """Return the answer of estimates or decisions: directions, the largest first, then
     what is negligible, then what is undecided.
@@ -67,28 +71,11 @@ def answer_sentences(
         names = effects["contrast"].to_numpy()[effects["of_question"].to_numpy()]
         asked = set(names.astype(str).tolist())
         rows = [row for row in rows if row["contrast"] in asked] or rows
-    large = any(map(is_large, rows))  # one notation, as in the table
-    rows = [row | {"scientific": large} for row in rows]
     several = [d for d in ("task", "model") if effects.sizes.get(d, 1) > 1]
-    if not is_decided(effects):
-        return _estimates_in_words(rows, several, effects.attrs, scale)
-    directions = [row for row in rows if row["verdict"] in DIRECTIONS]
-    undecided = [row for row in rows if row["verdict"] == "undecided"]
-    inside = [row for row in rows if row["verdict"] not in (*DIRECTIONS, "undecided")]
-    null = float(about(effects, 0.0).null_value)
-    directions.sort(key=lambda row: -_size(row, null))
-    parts = [
-        _directions_in_words(directions, rows, several, effects.attrs, scale),
-        _negligible_in_words(inside, rows, several, effects.attrs, directions),
-        _undecided_in_words(undecided, rows, several, effects.attrs),
-    ]
+    large = any(map(is_large, rows))  # one notation, as in the table
+    telling = _Telling(rows, several, effects.attrs, scale, large)
+    parts = telling.verdicts() if is_decided(effects) else telling.estimates()
     return [printable(part) for part in parts if part]
-
-
-def _size(row: Row, null: float) -> float:
-    """Return the distance from no effect, of the shrunken effect where there is one."""
-    shrunken = row.get("shrunken", math.nan)
-    return float(abs((row["ace"] if math.isnan(shrunken) else shrunken) - null))
 
 
 def in_words(names: Sequence[str]) -> str:
@@ -104,17 +91,6 @@ def in_words(names: Sequence[str]) -> str:
         for name in map(cut, names)
     ]
     return in_list(parts)
-
-
-def cut(name: str, most: int = _MOST_COLUMNS) -> str:
-    """Return a name of at most this many columns of a terminal, cut with an ellipsis.
-
-    Examples
-    --------
-    >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
-    ('GATA1', 'AAAA…', '漢字…')
-    """
-    return name if wide(name) <= most else f"{start_of(name, most - 1)}…"
 
 
 def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
@@ -141,29 +117,41 @@ def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
     return shown
 
 
-def size_in_words(row: Row) -> str:
+def size_in_words(row: Mapping[str, Any], *, scientific: bool = False) -> str:
     """Return an effect with its interval to three digits of the effect, where they tell
-    the limits apart; in scientific notation where the row has it as ``scientific``.
+    the limits apart.
 
     Examples
     --------
     >>> size_in_words({"ace": 1.0588, "se": 0.004, "lower": 1.0503, "upper": 1.0671})
     '1.06 [1.05, 1.07]'
     """
-    scientific = row.get("scientific", False)
-    size = abs(row["ace"])
+    return " ".join(part for part in _size_parts(row, scientific) if part)
+
+
+def _size_parts(row: Mapping[str, Any], scientific: bool) -> tuple[str, str]:
+    """Return an effect and its interval."""
+    numbers, size = {x: row[x] for x in _OF_SIZE if x in row}, abs(row["ace"])
     if 0 < size < math.inf and not scientific:
         three_digits = 10.0 ** (math.floor(math.log10(size)) - 1)
-        rough = row | {"se": max(row.get("se") or 0.0, three_digits)}
+        rough = numbers | {"se": max(numbers.get("se") or 0.0, three_digits)}
         ace, interval = format_effect(rough)
         limits = interval.strip("[]()").split(", ")
         if len(limits) == 2 and ace not in limits and limits[0] != limits[1]:
-            return f"{ace} {interval}"
-    ace, interval = format_effect(row, scientific=scientific)
-    return f"{ace} {interval}" if interval else ace
+            return ace, interval
+    return format_effect(numbers, scientific=scientific)
 
 
-def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> str:
+def _turned(row: Mapping[str, float]) -> dict[str, float]:
+    """Return the numbers of a row with the other sign."""
+    ends = {"lower": "upper", "upper": "lower"}
+    ends |= {f"rope_{one}": f"rope_{other}" for one, other in ends.items()}
+    return {x: row[x] if x == "se" else -row[ends.get(x, x)] for x in row}
+
+
+def region_words(
+    rows: Sequence[Mapping[str, Any]], attrs: Mapping[Any, Any], kind: str
+) -> str:
     """Return where effects lie: "beyond ±0.1", "within ±0.1", "above 0".
 
     Parameters
@@ -187,283 +175,263 @@ def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> st
     >>> region_words(one_sided, {}, "above"), region_words(one_sided, {}, "within")
     ('above 0.5', 'not above 0.5')
     """
-    ends = {(four_digits(r["rope_lower"]), four_digits(r["rope_upper"])) for r in rows}
     noun = noun_of_region(attrs)
     named = noun != "the ROPE"
-    if len(ends) > 1:
+    ends = {(row["rope_lower"], row["rope_upper"]) for row in rows}
+    texts = {region_of(*each) for each in ends}
+    if len(texts) > 1:
         return f"{kind} {noun if named else 'the ROPE of the task'}"
     low, high = next(iter(ends))
-    if "inf" in (low.lstrip("-"), high):
-        side, end = ("above", high) if high != "inf" else ("below", low)
-        return f"not {side} {end}" if kind == "within" else f"{side} {end}"
-    symmetric = f"-{high}" == low
+    if math.isinf(high - low):
+        side, end = ("above", high) if math.isinf(low) else ("below", low)
+        return f"{'not ' * (kind == 'within')}{side} {four_digits(end)}"
     if low == high:
-        return {
-            "above": f"above {high}",
-            "below": f"below {low}",
-            "beyond": f"clear of {high}",
-        }.get(kind, f"at {high}")
-    text = f"±{high}" if symmetric else f"{low} to {high}"
+        where = {"beyond": "clear of", "within": "at"}.get(kind, kind)
+        return f"{where} {four_digits(high)}"
+    (text,) = texts
     if named:
         return f"{kind} {noun} ({text})"
-    if not symmetric and kind in ("above", "below"):
-        return f"{kind} {high if kind == 'above' else low}"
-    if symmetric and kind in ("above", "below"):
+    if kind == "within":
+        return f"within {text}"
+    if low == -high or kind == "beyond":
         return f"beyond {text}"
-    return f"{kind} {text}"
+    return f"{kind} {four_digits(high if kind == 'above' else low)}"
 
 
-def _place(row: Row, several: Sequence[str]) -> str:
-    """Return " in HepG2" where there are several tasks or models."""
-    return "".join(f" in {cut(str(row[name]))}" for name in several)
+@dataclass(frozen=True)
+class _Telling:
+    """Rows of one answer, and what all its sentences need to know."""
 
+    rows: list[Mapping[str, Any]]
+    several: list[str]
+    attrs: Mapping[Any, Any]
+    scale: str
+    scientific: bool
 
-def _of_arms(attrs: Mapping[Any, Any]) -> bool:
-    """Return whether each contrast is an arm minus the control, of which "raises" is
-    said.
-    """
-    return (
-        bool(about(attrs, None).control)
-        and not has(attrs).divergence
-        and about(attrs, None).transform != "ratio"
-    )
+    def verdicts(self) -> list[str]:
+        """Return the answer of decisions."""
+        by_side: dict[int | None, list[Mapping[str, Any]]] = {}
+        for row in self.rows:
+            side = VERDICT_WORDS[row["verdict"]].side
+            by_side.setdefault(side and abs(side), []).append(row)
+        found = sorted(by_side.get(1, []), key=lambda row: -self._distance(row))
+        inside, undecided = by_side.get(0, []), by_side.get(None, [])
+        return [
+            self._directions(found),
+            self._inside(inside, found),
+            self._undecided(undecided),
+        ]
 
+    def _distance(self, row: Mapping[str, Any]) -> float:
+        """Return the distance from no effect, of the shrunken effect where there is
+        one.
+        """
+        shrunken = row.get("shrunken", math.nan)
+        size = row["ace"] if math.isnan(shrunken) else shrunken
+        return float(abs(size - float(about(self.attrs, 0.0).null_value)))
 
-def _directions_in_words(
-    found: list[Row],
-    rows: list[Row],
-    several: list[str],
-    attrs: Mapping[Any, Any],
-    scale: str,
-) -> str:
-    if not found:
-        return ""
-    names = list(dict.fromkeys(row["contrast"] for row in found))
-    if len(names) > _TASKS_LISTED or len(found) > 2 * _TASKS_LISTED:
-        return _many_directions(found, rows, several, attrs, scale)
-    return " ".join(
-        _one_direction(
-            [row for row in found if row["contrast"] == name], several, attrs, scale
-        )
-        for name in names
-    )
+    def _place(self, row: Mapping[str, Any]) -> str:
+        """Return " in HepG2" where there are several tasks or models."""
+        return "".join(f" in {cut(str(row[name]))}" for name in self.several)
 
+    def _name(self, row: Mapping[str, Any]) -> str:
+        return f"{cut(row['contrast'])}{self._place(row)}"
 
-def _one_direction(
-    found: list[Row], several: list[str], attrs: Mapping[Any, Any], scale: str
-) -> str:
-    """Return "GATA1 raises log2 activity by 1.06 [1.05, 1.07] in K562, beyond ±0.1."""
-    name = cut(found[0]["contrast"])
-    up, down = ([row for row in found if row["verdict"] == x] for x in DIRECTIONS)
-    side = "beyond" if up and down else "above" if up else "below"
-    where = region_words(found, attrs, side)
-    if not _of_arms(attrs):
-        sizes = in_list([f"{_size_beside(row)}{_place(row, several)}" for row in found])
-        return f"{name}: {sizes}, {where}."
-    clauses: list[str] = []
-    for group, verb in ((up, "raises"), (down, "lowers")):
-        if not group:
-            continue
-        sizes = in_list(
-            [f"by {_size_beside(row, verb)}{_place(row, several)}" for row in group]
-        )
-        clauses.append(f"{verb} {'it' if clauses else scale} {sizes}")
-    return f"{name} {in_list(clauses)}, {where}."
+    def _size(self, row: Mapping[str, Any], *, turned: bool = False) -> str:
+        """Return the size of a row, and the shrunken one where there is one; `turned`:
+        without the sign, which the verb says.
+        """
+        names = ("lower", "upper", "rope_lower", "rope_upper")
+        shown = {x: row[x] for x in ("ace", "se", *names) if x in row}
+        alone = {x: row.get(f"shrunken{of}", math.nan) for x, of in _SHRUNKEN.items()}
+        if turned:
+            shown, alone = _turned(shown), _turned(alone)
+        text = size_in_words(shown, scientific=self.scientific)
+        if math.isnan(alone["ace"]):
+            return text
+        return f"{text}, shrunken {_size_parts(alone, self.scientific)[0]}"
 
+    def _noun(self) -> str:
+        """Return "30 effects (15 contrasts in 2 tasks)": what the answer ranges over."""
+        n = len({row["contrast"] for row in self.rows})
+        contrasts = f"{n:,} contrast{'s' * (n != 1)}"
+        if not self.several:
+            return contrasts
+        places = len({tuple(row[name] for name in self.several) for row in self.rows})
+        levels = "combinations of task and model"
+        levels = "tasks" if self.several == ["task"] else levels
+        return f"{len(self.rows):,} effects ({contrasts} in {places:,} {levels})"
 
-def _size_beside(row: Row, verb: str = "") -> str:
-    """Return the size of a row, without its sign where the verb says it, with the
-    shrunken one where there is one.
-    """
-    shown = row
-    if verb == "lowers":
-        turned: dict[str, Any] = {
-            name: -value for name, value in row.items() if name in ("ace", "shrunken")
-        }
-        for name in ("", "rope_", "shrunken_"):
-            one, other = f"{name}lower", f"{name}upper"
-            if one in row:
-                sides: dict[str, Any] = {**row}
-                turned |= {one: -sides[other], other: -sides[one]}
-        shown = cast("Row", {**row, **turned})
-    text = size_in_words(shown)
-    if math.isnan(row.get("shrunken", math.nan)):
-        return text
-    names = {"shrunken": "ace", "shrunken_lower": "lower", "shrunken_upper": "upper"}
-    size = {name: shown[column] for column, name in names.items() if column in shown}
-    size |= {"scientific": row.get("scientific", False)}
-    return f"{text}, shrunken {size_in_words(size).partition(' ')[0]}"
+    def _directions(self, found: list[Mapping[str, Any]]) -> str:
+        """Return what lies beyond its region: each contrast of few, else how many and
+        the largest.
+        """
+        if not found:
+            return ""
+        by_name: dict[str, list[Mapping[str, Any]]] = {}
+        for row in found:
+            by_name.setdefault(row["contrast"], []).append(row)
+        if len(by_name) <= _NAMED and len(found) <= 2 * _NAMED:
+            return " ".join(map(self._one_contrast, by_name.values()))
+        clauses, where = list[str](), self._where(found)
+        for verdict, group in _by_verdict(found).items():
+            word, top = VERDICT_WORDS[verdict], group[0]
+            one = len(group) == 1
+            largest = (
+                f"({'' if one else 'the largest '}{self._name(top)}: {self._size(top)})"
+            )
+            what = "it" if clauses else f"{self.scale} {where}"
+            does = f"{word.verb if one else word.plural} {what}"
+            if not self._of_arms:
+                does = "above" if word.side == 1 else "below"
+            clauses.append(f"{len(group):,} {does} {largest}")
+        if self._of_arms:
+            return f"Of {self._noun()}, {in_list(clauses)}."
+        are = "is named" if len(found) == 1 else "are named"
+        if len(clauses) == 1:
+            return f"Of {self._noun()}, {len(found):,} {are} {where} {largest}."
+        return f"Of {self._noun()}, {len(found):,} {are} {where}: {in_list(clauses)}."
 
+    def _where(self, found: list[Mapping[str, Any]]) -> str:
+        sides = {VERDICT_WORDS[row["verdict"]].side for row in found}
+        side = {1: "above", -1: "below"}.get(sum(x or 0 for x in sides), "beyond")
+        return region_words(found, self.attrs, side)
 
-def _many_directions(
-    found: list[Row],
-    rows: list[Row],
-    several: list[str],
-    attrs: Mapping[Any, Any],
-    scale: str,
-) -> str:
-    """Return the number of directions each way, and the largest of each."""
-    groups = {
-        side: [row for row in found if row["verdict"] == verdict]
-        for side, verdict in zip(("above", "below"), DIRECTIONS, strict=True)
-    }
-    groups = {side: group for side, group in groups.items() if group}
-    where = region_words(
-        found, attrs, next(iter(groups)) if len(groups) == 1 else "beyond"
-    )
-    of = _noun(rows, several)
-    if _of_arms(attrs):
-        clauses: list[str] = []
-        for side, group in groups.items():
-            verb = {"above": "raise", "below": "lower"}[side]
-            verb += "s" if len(group) == 1 else ""
-            what = "it" if clauses else f"{scale} {where}"
-            clauses.append(f"{len(group):,} {verb} {what}{_largest(group, several)}")
-        return f"Of {of}, {in_list(clauses)}."
-    lie = "is named" if len(found) == 1 else "are named"
-    if len(groups) == 1:
-        return f"Of {of}, {len(found):,} {lie} {where}{_largest(found, several)}."
-    parts = [
-        f"{len(group):,} {side}{_largest(group, several)}"
-        for side, group in groups.items()
-    ]
-    return f"Of {of}, {len(found):,} {lie} {where}: {in_list(parts)}."
+    @property
+    def _of_arms(self) -> bool:
+        """Whether each contrast is an arm minus the control, of which "raises" is
+        said.
+        """
+        here = about(self.attrs, None)
+        differs = not has(self.attrs).divergence and here.transform != "ratio"
+        return bool(here.control) and differs
 
+    def _one_contrast(self, found: list[Mapping[str, Any]]) -> str:
+        """Return one contrast with its sizes: "GATA1 raises log2 activity by 1.06 [1.05,
+        1.07] in K562, beyond ±0.1.".
+        """
+        name, where = cut(found[0]["contrast"]), self._where(found)
+        if not self._of_arms:
+            sizes = in_list([f"{self._size(row)}{self._place(row)}" for row in found])
+            return f"{name}: {sizes}, {where}."
+        clauses = list[str]()
+        for verdict, group in _by_verdict(found).items():
+            word = VERDICT_WORDS[verdict]
+            sizes = in_list(
+                [
+                    f"by {self._size(row, turned=word.side == -1)}{self._place(row)}"
+                    for row in group
+                ]
+            )
+            clauses.append(f"{word.verb} {'it' if clauses else self.scale} {sizes}")
+        return f"{name} {in_list(clauses)}, {where}."
 
-def _largest(group: list[Row], several: list[str]) -> str:
-    """Return the largest effect of a group, sorted by size, in parentheses."""
-    top = group[0]
-    which = "" if len(group) == 1 else "the largest "
-    name = f"{cut(top['contrast'])}{_place(top, several)}"
-    return f" ({which}{name}: {_size_beside(top)})"
+    def _names(self, found: list[Mapping[str, Any]]) -> list[str]:
+        """Return the contrasts of these rows, with the place of those that have not all
+        of their rows among them.
+        """
+        total = Counter(row["contrast"] for row in self.rows)
+        places: dict[str, list[str]] = {}
+        for row in found:
+            places.setdefault(row["contrast"], []).append(self._place(row)[1:])
+        return [
+            name
+            if not self.several or len(where) == total[name]
+            else f"{name} {in_list(where)}"
+            for name, where in places.items()
+        ]
 
+    def _inside(
+        self, found: list[Mapping[str, Any]], before: list[Mapping[str, Any]]
+    ) -> str:
+        """Return what is inside its region, with the region where the sentence before
+        has not named it.
+        """
+        if not found:
+            return ""
+        word, where = found[0]["verdict"], region_words(found, self.attrs, "within")
+        sides = [
+            region_words(rows, self.attrs, "beyond") for rows in (found, before) if rows
+        ]
+        one_sided = math.isinf(found[0]["rope_upper"] - found[0]["rope_lower"])
+        state = where
+        if word == "negligible" and not one_sided:
+            known = len(sides) == 2 and sides[0] == sides[1]
+            state = "negligible" if known else f"negligible, {where}"
+        names = self._names(found)
+        are = "is" if len(names) == 1 else "are"
+        if len(names) <= _NAMED:
+            return f"{in_words(names)} {are} {state}."
+        if len(found) == len(self.rows):
+            return f"All {self._noun()} are {state}."
+        return f"{len(found):,} are {state}."
 
-def _noun(rows: list[Row], several: list[str]) -> str:
-    contrasts = len({row["contrast"] for row in rows})
-    if not several:
-        return f"{contrasts:,} contrast{'s' if contrasts != 1 else ''}"
-    tasks = len({tuple(row[name] for name in several) for row in rows})
-    levels = "tasks" if several == ["task"] else "combinations of task and model"
-    return f"{len(rows):,} effects ({contrasts:,} contrast{'s' * (contrasts != 1)} in {tasks:,} {levels})"
+    def _undecided(self, found: list[Mapping[str, Any]]) -> str:
+        if not found:
+            return ""
+        names = self._names(found)
+        if len(found) == len(self.rows) > 1:
+            return f"The data decide about none of {self._noun()}."
+        if len(names) > _NAMED:
+            return f"{len(found):,} are {UNDECIDED}."
+        why = ""
+        if len(found) == 1:
+            size = size_in_words(found[0], scientific=self.scientific)
+            why = f" ({size}{why_undecided(found[0], self.attrs)})"
+        return f"The data do not decide about {in_words(names)}{why}."
 
-
-def _names_with_place(
-    found: list[Row], rows: list[Row], several: list[str]
-) -> list[str]:
-    """Return the contrasts of these rows, with the place of those that have not all of
-    their rows among them.
-    """
-    total: dict[str, int] = {}
-    for row in rows:
-        total[row["contrast"]] = total.get(row["contrast"], 0) + 1
-    groups: dict[str, list[Row]] = {}
-    for row in found:
-        groups.setdefault(row["contrast"], []).append(row)
-    names = []
-    for name, group in groups.items():
-        if not several or len(group) == total[name]:
-            names.append(name)
-        else:
-            places = in_list([_place(row, several).strip() for row in group])
-            names.append(f"{name} {places}")
-    return names
-
-
-def _negligible_in_words(
-    found: list[Row],
-    rows: list[Row],
-    several: list[str],
-    attrs: Mapping[Any, Any],
-    before: list[Row],
-) -> str:
-    """Return what is negligible, with the region where the sentence before has none."""
-    if not found:
-        return ""
-    word, where = found[0]["verdict"], region_words(found, attrs, "within")
-    if (
-        before
-        and where.split()[1:] == region_words(before, attrs, "beyond").split()[1:]
-    ):
-        where = "" if word == "negligible" else where
-    names = _names_with_place(found, rows, several)
-    if len(found) == len(rows) and len(names) > _TASKS_LISTED:
-        return f"All {_noun(rows, several)} are {_state(word, where)}."
-    if len(names) > _TASKS_LISTED:
-        are = "is" if len(found) == 1 else "are"
-        return f"{len(found):,} {are} {_state(word, where)}."
-    are = "is" if len(names) == 1 else "are"
-    return f"{in_words(names)} {are} {_state(word, where)}."
-
-
-def _state(word: str, where: str) -> str:
-    if where.startswith("not "):  # a large effect on the other side is not negligible
-        return where
-    return ", ".join(x for x in (word, where) if x) if word == "negligible" else where
-
-
-def _undecided_in_words(
-    found: list[Row], rows: list[Row], several: list[str], attrs: Mapping[Any, Any]
-) -> str:
-    if not found:
-        return ""
-    names = _names_with_place(found, rows, several)
-    if len(found) == len(rows) and len(found) > 1:
-        return f"The data decide about none of {_noun(rows, several)}."
-    if len(names) > _TASKS_LISTED:
-        are = "is" if len(found) == 1 else "are"
-        return f"{len(found):,} {are} undecided."
-    why = ""
-    if len(found) == 1:
-        row = found[0]
-        why = f" ({size_in_words(row)}{why_undecided(row, attrs)})"
-    return f"The data do not decide about {in_words(names)}{why}."
-
-
-def _estimates_in_words(
-    rows: list[Row], several: list[str], attrs: Mapping[Any, Any], scale: str
-) -> list[str]:
-    """Return the sizes of up to three effects, of more the largest."""
-    null = float(about(attrs, 0.0).null_value)
-    known = [row for row in rows if math.isfinite(row["ace"])]
-    if not known:
-        return []
-    if has(attrs).chosen:
-        order = [f"{tile}, total" for tile in about(attrs).chosen.split(", ")]
-        if found := _search_in_words(known, order, several, scale):
-            return found
-    known.sort(key=lambda row: -abs(row["ace"] - null))
-    if len(rows) <= _TASKS_LISTED:
-        parts = [
-            f"of {cut(row['contrast'])}{_place(row, several)}: {size_in_words(row)}"
+    def estimates(self) -> list[str]:
+        """Return the sizes of up to three effects, of more the largest."""
+        null = float(about(self.attrs, 0.0).null_value)
+        known = [row for row in self.rows if math.isfinite(row["ace"])]
+        if not known:
+            return []
+        if has(self.attrs).chosen and (searched := self._search(known)):
+            return searched
+        known.sort(key=lambda row: -abs(row["ace"] - null))
+        sizes = [
+            f"{self._name(row)}: {size_in_words(row, scientific=self.scientific)}"
             for row in known
         ]
-        return [printable(f"Effect on {scale} {'; '.join(parts)}.")]
-    top = known[0]
-    return [
-        printable(
-            f"The largest of {_noun(rows, several)} is {cut(top['contrast'])}"
-            f"{_place(top, several)}: {size_in_words(top)} on {scale or 'its scale'}."
+        if len(self.rows) <= _NAMED:
+            return [f"Effect on {self.scale} of {'; of '.join(sizes)}."]
+        return [
+            f"The largest of {self._noun()} is {sizes[0]} on "
+            f"{self.scale or 'its scale'}."
+        ]
+
+    def _search(self, known: list[Mapping[str, Any]]) -> list[str]:
+        """Return what the tiles that a greedy search chose do together, and the first
+        of them alone.
+        """
+        chosen = parse_json(
+            about(self.attrs).chosen, DataError, source="attrs['chosen']"
         )
-    ]
+        tile_of = {f"{tile}, total": str(tile) for tile in chosen}
+        by_place: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for row in known:
+            if row["contrast"] in tile_of:
+                place = by_place.setdefault(self._place(row), {})
+                place[tile_of[row["contrast"]]] = row
+        lines = []
+        for where, of_tile in by_place.items():
+            tiles = [tile for tile in tile_of.values() if tile in of_tile]
+            first, last = (
+                size_in_words(of_tile[tiles[i]], scientific=self.scientific)
+                for i in (0, -1)
+            )
+            text = f"Shuffling {tiles[0]} changes {self.scale}{where} by {first}"
+            if len(tiles) > 1:
+                text += f"; shuffling {in_list(tiles)} together, by {last}"
+            lines.append(f"{text}.")
+        return lines[:_NAMED]
 
 
-def _search_in_words(
-    rows: list[Row], order: list[str], several: list[str], scale: str
-) -> list[str]:
-    """Return what the tiles that a greedy search chose do together, and the first of
-    them alone.
-    """
-    chosen = [row for row in rows if row["contrast"] in order]
-    chosen.sort(key=lambda row: order.index(row["contrast"]))
-    by_place: dict[str, list[Row]] = {}
-    for row in chosen:
-        by_place.setdefault(_place(row, several), []).append(row)
-    lines = []
-    for place, of_place in by_place.items():
-        names = [cut(row["contrast"].removesuffix(", total")) for row in of_place]
-        first, last = of_place[0], of_place[-1]
-        line = f"Shuffling {names[0]} changes {scale}{place} by {size_in_words(first)}"
-        if len(of_place) > 1:
-            line += f"; shuffling {in_list(names)} together, by {size_in_words(last)}"
-        lines.append(printable(f"{line}."))
-    return lines[:_TASKS_LISTED]
+def _by_verdict(
+    found: list[Mapping[str, Any]],
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the rows of each verdict, in the order of the table of words."""
+    groups = {
+        word: [row for row in found if row["verdict"] == word] for word in VERDICT_WORDS
+    }
+    return {word: group for word, group in groups.items() if group}

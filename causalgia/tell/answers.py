@@ -34,11 +34,9 @@ from causalgia.tell.effect_rows import (
     as_reportable,
     cell_rows,
     cells,
-    first_sentences,
     helpers_apart,
     reading_order,
     rows as every_row_of,
-    sentences_on_tasks,
 )
 from causalgia.tell.folded_text import (
     WIDTH,
@@ -47,14 +45,16 @@ from causalgia.tell.folded_text import (
 )
 from causalgia.tell.foot import (
     _ACE,
-    _columns_in_foot,
-    _placebos_in_words,
-    _tasks_of,
     arm_lines,
+    columns_in_foot,
+    first_sentences,
     foot_lines,
     in_task,
     in_tasks,
     note_lines,
+    placebos_in_words,
+    sentences_on_tasks,
+    tasks_of,
 )
 from causalgia.tell.table_formats import html_table
 from causalgia.tell.text_tables import (
@@ -257,8 +257,8 @@ def answer_parts(
     requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is shown under the foot.
     answer
-        Sentences in place of those made from the effects, as of an experiment; those on
-        one task begin with its name, "Task K562: ".
+        Sentences in place of those made from the effects, as of an experiment, each
+        with its task (`causalgia.notes.Said`).
     details
         Further sentences of an experiment, printed before the notes.
     truth
@@ -279,12 +279,11 @@ def answer_parts(
     places = [i for i, name in enumerate(tasks_in_table(effects)) if name in of]
     shown = effects.isel(task=places)
     of_effects = note_lines(effects)
-    every_task = tasks_in_table(whole)
-    above, further = first_sentences(answer or (), effects, every_task)
-    further += sentences_on_tasks(details, tasks_in_table(effects), every_task)
-    unsaid = _tasks_of(further, every_task) - _tasks_of(above, every_task)
-    above = in_tasks(above, effects)
-    further = tuple(in_task(text, effects) for text in further)
+    above, further = first_sentences(answer or (), effects)
+    further += sentences_on_tasks(details, tasks_in_table(effects))
+    unsaid = tasks_of(further) - tasks_of(above)
+    above = in_tasks(above)
+    further = tuple(in_task(text) for text in further)
     if unsaid and above and "notes" not in requested:
         tasks = next(iter(unsaid)) if len(unsaid) == 1 else f"{len(unsaid):,} tasks"
         above = (*above, f"On {cut(tasks)}: {noted}.")
@@ -315,7 +314,7 @@ def answer_parts(
         lines=lines,
         by_task=by_task,
         summaries=tuple(row["summary"] for row, _ in keep),
-        placebos=_placebos_in_words(effects) if _counts_effects(keep) else "",
+        placebos=placebos_in_words(effects) if _counts_effects(keep) else "",
         more=_not_shown(effects, keep, every) if rows != "all" else "",
         contrasts=_contrasts_of(keep),
         foot=tuple(under_table),
@@ -538,7 +537,7 @@ def _cells_shown(
 ) -> tuple[list[str], list[list[str]]]:
     """Return header and cells without the columns that the foot says."""
     header, lines = cells(effects, table=table)
-    for name in _columns_in_foot(effects):
+    for name in columns_in_foot(effects):
         header, lines = _without_column(name, header, lines)
     return header, lines
 

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from causalgia.attributes import about, attributes, has
 from causalgia.choices import DIRECTIONS, INSIDE, VERDICTS
-from causalgia.effect_table import of_effects, tasks_in_table
+from causalgia.effect_table import of_effects
 from causalgia.errors import DataError, quoted
 from causalgia.estimation._from_effects import (
     as_estimates,
@@ -522,84 +522,6 @@ def first_of(effects: xr.Dataset, dim: str, most: int) -> npt.NDArray[np.int64]:
     of_dim = at[effects["ace"].dims.index(dim)]
     _, first = np.unique(of_dim, return_index=True)
     return of_dim[np.sort(first)][:most]
-
-
-OVER_PREDICTORS = ", over predictors like these "
-"""In the beginning of a sentence on the mean over the predictors of an ensemble."""
-_MOST_SENTENCES = 3
-"""Tasks, or predictors of an ensemble, that have a sentence above the table."""
-
-
-def first_sentences(
-    found: Sequence[str], effects: xr.Dataset, every: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the sentences of an answer that stand above the table, and the others: of
-    many tasks the first three have one there, and of an ensemble three predictors and
-    the mean over all.
-
-    Parameters
-    ----------
-    found
-        Sentences, of which those on one task begin with its name, "Task K562: ".
-    effects
-        Estimates or decisions of the tasks that are shown.
-    every
-        The names of all tasks.
-    """
-    shown = sentences_on_tasks(found, tasks_in_table(effects), every)
-    tasks = tasks_in_table(effects)
-    if len(tasks) > _MOST_SENTENCES:
-        tasks = [tasks[i] for i in first_of(effects, "task", _MOST_SENTENCES)]
-    first = sentences_on_tasks(shown, tasks, every)
-    heads = {
-        text: task_and_heading(text, every)[1]
-        for text in first
-        if OVER_PREDICTORS not in text
-    }
-    # of a task, or of one predictor
-    named = list(dict.fromkeys(head for head in heads.values() if head))
-    above = [text for text in first if heads.get(text) not in named[_MOST_SENTENCES:]]
-    return tuple(above), tuple(text for text in shown if text not in above)
-
-
-def sentences_on_tasks(
-    found: Sequence[str], shown: Sequence[str], every: Sequence[str]
-) -> tuple[str, ...]:
-    """Return the sentences of an answer without those on other tasks, which begin with
-    the task's name.
-
-    Parameters
-    ----------
-    found
-        Sentences.
-    shown, every
-        The names of the tasks to keep, and of all.
-
-    Examples
-    --------
-    >>> found = [
-    ...     "Task RNA: more than additive.",
-    ...     "Task RNA:K562: additive.",
-    ...     "Additive on the whole.",
-    ... ]
-    >>> sentences_on_tasks(found, ["RNA:K562"], ["RNA", "RNA:K562"])
-    ('Task RNA:K562: additive.', 'Additive on the whole.')
-    """
-    shown_tasks = {None, *shown}
-    return tuple(
-        text for text in found if task_and_heading(text, every)[0] in shown_tasks
-    )
-
-
-def task_and_heading(text: str, tasks: Sequence[str]) -> tuple[str | None, str]:
-    """Return the task that a sentence is on, and how it begins: "Task K562", or "Task
-    K562, model first"; None and nothing of a sentence on the whole.
-    """
-    for name in sorted(tasks, key=len, reverse=True):
-        begins = f"Task {name}"
-        if text.startswith((f"{begins}:", f"{begins},")):
-            return name, text[: text.find(":", len(begins))]
-    return None, ""
 
 
 def _table_rows(

@@ -4,7 +4,6 @@ reached, and the notes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,61 +14,44 @@ import xarray as xr
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import in_list
 from causalgia.choices import TARGET_MEANINGS
-from causalgia.effect_table import has_gaps, tasks_in_table
-from causalgia.effects.scales import stored_task_weights, task_weights_in_words
+from causalgia.effect_table import tasks_in_table
+from causalgia.effects.scales import FUNCTION
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.inputs import wide as wide
-from causalgia.notes import notes_of
+from causalgia.notes import Said, as_said, notes_of
 from causalgia.tell._trial_report import (
     count_clause,
+    is_clustered,
     population_text,
     quote_if_spaced,
+    real_sequences,
     shape_lines,
     task_contrast_text,
     versus,
 )
 from causalgia.tell.answer_sentences import cut
-from causalgia.tell.effect_rows import (
-    placebo_count,
-    task_and_heading,
-)
-from causalgia.tell.folded_text import (
-    fits,
-    fitted_foot,
-)
+from causalgia.tell.effect_rows import first_of, placebo_count
+from causalgia.tell.folded_text import fits, fitted_foot
 from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import (
-    CHANGED_OUTCOMES,
     effect_heading,
     is_decided,
     is_simultaneous,
     rule_sentence,
+    tasks_without_verdict,
     trial_history,
-    usual_range_note,
+    urgent_cautions,
+    urgent_history,
     verdict_cautions,
     verdict_facts,
 )
 
-_FEW_CONTROLS, _MOST_WEIGHTS = 2, 2_000_000
-
-
-_OWN_CONTROL = "its own control"
-
-
+_FEW_CONTROLS, _MOST_WEIGHTS, _MOST_ARMS = 2, 2_000_000, 6
+_MOST_SENTENCES = 3
+"""Tasks, or predictors of an ensemble, that have a sentence above the table."""
 _IN_EXAMPLE = 20
 """Columns of a name in an example of what is subtracted."""
-
-
 _ACE = "ACE: average causal effect."
-
-
-_LACKING = "no verdict on "
-"""How a note on what was left out begins, which is printed where others are asked for."""
-
-
-_ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
-
-
+_UNNAMED = "outcome"
 _ASSIGNED = {
     "crossover": "every arm on each",
     "parallel": "each arm on {units} of its own",
@@ -77,40 +59,88 @@ _ASSIGNED = {
 }
 
 
-def _tasks_of(sentences: Sequence[str], tasks: Sequence[str]) -> set[str]:
-    """Return the tasks that sentences are on."""
-    named = (task_and_heading(text, tasks)[0] for text in sentences)
-    return {name for name in named if name is not None}
+def in_task(sentence: str) -> str:
+    """Return the sentence of an experiment with its task as part of it.
+
+    Examples
+    --------
+    >>> in_task(Said("the pair is additive.", "K562")), in_task("All are.")
+    ('In K562, the pair is additive.', 'All are.')
+    """
+    said = as_said(sentence)
+    if said.task is None:
+        return said.clause
+    where = "this network" if said.task == _UNNAMED else cut(said.task)
+    of_model = "" if said.model is None else f", {said.model}"
+    return f"In {where}{of_model}, {said.clause}"
 
 
-def in_tasks(sentences: Sequence[str], effects: xr.Dataset) -> tuple[str, ...]:
+def in_tasks(sentences: Sequence[str]) -> tuple[str, ...]:
     """Return the sentences of an experiment with their tasks as part of them; what is
     the same of several tasks once: "In K562 and HepG2, ...".
     """
-    tasks, of_text = tasks_in_table(effects), dict[str, list[str]]()
-    for sentence in sentences:
-        name, heading = task_and_heading(sentence, tasks)
-        alone = name is None or heading != f"Task {name}"
-        text = sentence if alone else sentence[len(heading) + 2 :]
-        of_text.setdefault(text, []).extend([] if alone else [str(name)])
+    alike: dict[tuple[str, bool], list[Said]] = {}
+    for said in map(as_said, sentences):
+        whole = said.task is None or said.model is not None
+        key = (str(said), True) if whole else (said.clause, False)
+        alike.setdefault(key, []).append(said)
     return tuple(
-        f"In {in_list([cut(name) for name in names])}, {text}"
-        if len(names) > 1
-        else in_task(f"Task {names[0]}: {text}" if names else text, effects)
-        for text, names in of_text.items()
+        in_task(found[0])
+        if len(found) == 1 or whole
+        else f"In {in_list([cut(str(said.task)) for said in found])}, {text}"
+        for (text, whole), found in alike.items()
     )
 
 
-def in_task(text: str, effects: xr.Dataset) -> str:
-    """Return the sentence of an experiment with its task as part of it: "In K562, ..."
-    in place of "Task K562: ...".
+def sentences_on_tasks(found: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
+    """Return the sentences of an answer without those on other tasks.
+
+    Examples
+    --------
+    >>> found = [
+    ...     Said("additive.", "RNA"),
+    ...     Said("more.", "DNA"),
+    ...     "Additive on the whole.",
+    ... ]
+    >>> sentences_on_tasks(found, ["DNA"])
+    ('Task DNA: more.', 'Additive on the whole.')
     """
-    name, heading = task_and_heading(text, tasks_in_table(effects))
-    model = heading.removeprefix(f"Task {name}")
-    if name is None or not (model == "" or model.startswith(", model ")):
-        return text
-    where = "this network" if name == "outcome" else cut(name)
-    return f"In {where}{model.replace('model ', '', 1)}, {text[len(heading) + 2 :]}"
+    return tuple(text for text in found if as_said(text).task in {None, *shown})
+
+
+def first_sentences(
+    found: Sequence[str], effects: xr.Dataset
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the sentences of an answer that stand above the table, and the others: of
+    many tasks the first three have one there, and of an ensemble three predictors and
+    the mean over all.
+
+    Parameters
+    ----------
+    found
+        Sentences, each with its task and model (`causalgia.notes.Said`).
+    effects
+        Estimates or decisions of the tasks that are shown.
+    """
+    shown = sentences_on_tasks(found, tasks_in_table(effects))
+    tasks = tasks_in_table(effects)
+    if len(tasks) > _MOST_SENTENCES:
+        tasks = [tasks[i] for i in first_of(effects, "task", _MOST_SENTENCES)]
+    first = [as_said(text) for text in sentences_on_tasks(shown, tasks)]
+    ensemble = any(said.model is not None for said in first)
+    places = dict.fromkeys(
+        (said.task, said.model)
+        for said in first
+        if (said.model if ensemble else said.task) is not None
+    )
+    later = set([*places][_MOST_SENTENCES:])
+    above = [said for said in first if (said.task, said.model) not in later]
+    return tuple(above), tuple(text for text in shown if text not in above)
+
+
+def tasks_of(sentences: Sequence[str]) -> set[str]:
+    """Return the tasks that sentences are on."""
+    return {task for text in sentences if (task := as_said(text).task) is not None}
 
 
 def foot_lines(
@@ -138,89 +168,203 @@ def foot_lines(
     also
         What else stands there in any case.
     """
-    decided = is_decided(effects)
-    attrs = effects.attrs
-    how: dict[str, Any] = {"pointer": pointer, "in_one_line": True}
-    setting = _setting(effects)
-    first = [setting or _as_given(effects)]
+    attrs, decided = effects.attrs, is_decided(effects)
+    names, placebos = effects["contrast"].to_numpy().astype(str), is_placebo(effects)
+    rule = ""
     if decided:
-        placebos = is_placebo(effects)
-        listed = shown & {*effects["contrast"].to_numpy()[placebos].astype(str)}
+        listed = shown & {*names[placebos].tolist()}
         in_one_row = placebos.any() and not (placebos.all() or listed)
-        first.append(
-            rule_sentence(effects.isel(contrast=~placebos) if in_one_row else effects)
+        rule = rule_sentence(
+            effects.isel(contrast=~placebos) if in_one_row else effects
         )
     elif is_simultaneous(effects):
-        level = percent(float(about(attrs).ci_prob))
         band = about(attrs).band.replace("_", "-")
         over = f", {about(attrs).family}" if about(attrs, None).family else ""
-        first.append(
-            f"{level} simultaneous interval ({band}{over}); p is of each contrast "
-            "alone."
+        rule = (
+            f"{percent(float(about(attrs).ci_prob))} simultaneous interval "
+            f"({band}{over}); p is of each contrast alone."
         )
-    first = [line for line in first if line]
     facts = verdict_facts(effects) if decided else []
-    cautions = verdict_cautions(effects) if decided else []
-    withheld = [
-        f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)
+    urgent = [
+        *urgent_cautions(effects),
+        *urgent_history(attrs),
+        *tasks_without_verdict(effects),
     ]
-    always = [
-        *also,
-        *facts,
-        *(
-            text
-            for text in (*cautions, *trial_history(attrs), *withheld)
-            if _is_always_printed(text)
-        ),
-    ]
-    names = [str(name) for name in effects["contrast"].to_numpy()]
-    of_shown = effects.isel(
-        contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
-    )
+    in_table = np.isin(names, [*shown])
     last = [
         *also,
         *facts,
-        *shape_lines(of_shown),
-        *cautions,
+        *shape_lines(effects.isel(contrast=in_table) if in_table.any() else effects),
+        *(verdict_cautions(effects) if decided else urgent_cautions(effects)),
         *trial_history(attrs),
-        *withheld,
+        *tasks_without_verdict(effects),
     ]
-    how |= {"n_notes": others, "always": always}
-    under_table, no_room = fitted_foot(first, last, **how)
-    for longer in _longer_settings(setting, effects):  # where there is room
-        spelled, as_before = fitted_foot([longer, *first[1:]], last, **how)
-        if as_before == no_room and (fits(spelled) or not pointer):
-            under_table = spelled
+    how: dict[str, Any] = {"pointer": pointer, "n_notes": others}
+    how |= {"always": [*also, *facts, *urgent], "in_one_line": True}
+    settings = _settings(effects)
+    for setting in settings:  # the longest for which there is room
+        first = [line for line in (setting, rule) if line]
+        under_table, no_room = fitted_foot(first, last, **how)
+        if setting == settings[-1]:
+            break
+        shortest = [line for line in (settings[-1], rule) if line]
+        least = fitted_foot(shortest, last, **how)[1]
+        if no_room == least and (fits(under_table) or not pointer):
             break
     return under_table, no_room
 
 
-def _longer_settings(setting: str, effects: xr.Dataset) -> list[str]:
-    """Return the sentence on what effects are with ACE spelt out, and an example of the
-    controls where each arm has its own; the most telling first.
+def _settings(effects: xr.Dataset) -> list[str]:
+    """Return the sentence on what effects are: with an example of the controls and with
+    ACE spelt out, with one of both, and without.
     """
-    if not setting or effect_heading(effects.attrs) != "ACE":
-        return []
-    example = ""
-    if _OWN_CONTROL in setting:
-        one = _differences(effects)[0]
-        arms = effects["arm"].to_numpy()
-        arm, control = (
-            quote_if_spaced(cut(str(arms[i]), _IN_EXAMPLE))
-            for i in (one.argmax(), one.argmin())
-        )
-        example = setting.replace(
-            _OWN_CONTROL, f"{_OWN_CONTROL} ({arm} minus {control}, ...)", 1
-        )
-    found = [f"{example} {_ACE}", example] if example else []
-    return [*found, f"{setting} {_ACE}"]
+    plain, example = _setting(effects), _setting(effects, example=True)
+    if not plain:
+        as_given = f"Effects{' and standard errors' * ('se' in effects)} as given."
+        return [""] if is_decided(effects) else [as_given]
+    if effect_heading(effects.attrs) != "ACE":
+        return [plain]
+    longer = [f"{example} {_ACE}", example] if example != plain else []
+    return [*longer, f"{plain} {_ACE}", plain]
 
 
-def _is_always_printed(text: str) -> bool:
-    """Return whether a sentence has its place under the table however long that is."""
-    return text.startswith(
-        ("Caution: ", "Exploratory", CHANGED_OUTCOMES[:20], _LACKING.capitalize())
-    )
+def _setting(effects: xr.Dataset, *, example: bool = False) -> str:
+    """Return what is compared, on what, and whether every arm is on each unit; empty
+    where nothing is known.
+    """
+    attrs, here = effects.attrs, about(effects, None)
+    compared = _compared(effects, example)
+    units = "sequences" if of_sequences(attrs) else "units"
+    n_moderated = int(here.moderated_rows or 0)
+    parts = [
+        compared,
+        task_contrast_text(effects)[0][2:],
+        _population(effects),
+        _ASSIGNED.get(here.assignment or "", "").format(units=units),
+        f"variances moderated over {n_moderated:,} rows" if n_moderated else "",
+    ]
+    text = ", ".join(part for part in parts if part)
+    if not text:
+        return ""
+    text = f"{text}." if compared else f"{text[0].upper()}{text[1:]}."
+    return f"Effect on {here.effect_on}. {text}" if here.effect_on else text
+
+
+def _compared(effects: xr.Dataset, example: bool) -> str:
+    """Return what is minus what, in all rows of the table; empty where nothing says
+    it.
+    """
+    here, names = about(effects, None), effects["contrast"].to_numpy().astype(str)
+    if here.control:
+        each = cut(names[0]) if len(names) == 1 else "Each"
+        return f"{each} {versus(effects.attrs)} {quote_if_spaced(here.control)}"
+    of_weights = here.transform != FUNCTION and not here.constants
+    of_weights = of_weights and "weight" in effects
+    if of_weights and effects["weight"].size <= _MOST_WEIGHTS:
+        arms = [_arm(name) for name in effects["arm"].to_numpy().astype(str)]
+        weight = effects["weight"].transpose("contrast", "arm").to_numpy()
+        helper = np.zeros(len(weight), bool)
+        if "of_question" in effects.variables:
+            helper = ~effects["of_question"].to_numpy()
+        asked, beside = (
+            _rows_in_words(
+                weight[rows], names[rows], arms, versus(effects.attrs), example
+            )
+            for rows in (~helper & ~is_placebo(effects), helper & ~is_placebo(effects))
+        )
+        if not asked or not beside or asked == beside:
+            return asked or beside
+        return f"{asked}; helpers: {beside[0].lower()}{beside[1:]}"
+    said = here.estimand or ""
+    return "" if of_weights else f"{said[:1].upper()}{said[1:]}"
+
+
+def _arm(name: str) -> str:
+    return "'none'" if name == "none" else quote_if_spaced(cut(name))
+
+
+def _rows_in_words(
+    weight: npt.NDArray[np.float64],
+    names: npt.NDArray[np.str_],
+    arms: Sequence[str],
+    minus: str,
+    example: bool,
+) -> str:
+    """Return what rows are of arms, by their weights: "Arms minus untreated"; empty of
+    no row.
+    """
+    if not len(weight):
+        return ""
+    plus, less, used = ((weight == 1), (weight == -1), (weight != 0))
+    pairs = plus.sum(axis=1), less.sum(axis=1), used.sum(axis=1)
+    alike = np.unique(np.stack(pairs), axis=1).ravel().tolist()
+    if alike == [1, 1, 2]:
+        treated, control = (
+            [arms[i] for i in which.argmax(axis=1).tolist()] for which in (plus, less)
+        )
+        first = f"{cut(treated[0], _IN_EXAMPLE)} {minus} {cut(control[0], _IN_EXAMPLE)}"
+        if len(weight) == 1:
+            return f"{treated[0]} {minus} {control[0]}"
+        several = dict.fromkeys(control)
+        if len(several) <= _FEW_CONTROLS:
+            return f"Arms {minus} {' or '.join(several)}"
+        own = f"Each arm {minus} its own control"
+        return f"{own} ({first}, ...)" if example else own
+    two_others = alike == [2, 2, 4] and minus == "minus"
+    what = "two arms minus two others" if two_others else "a weighted sum of arms"
+    first = f"{cut(str(names[0]), _IN_EXAMPLE)}: {_sum_of_arms(weight[0], arms)}"
+    return f"Each {what} ({first})" if example else f"Each {what}"
+
+
+def _sum_of_arms(weight: npt.NDArray[np.float64], arms: Sequence[str]) -> str:
+    """Return one row as a sum of arms, those that are added first."""
+    order = [i for i in np.argsort(-weight, kind="stable").tolist() if weight[i]]
+    terms = [
+        f"{'- ' if weight[i] < 0 else '+ ' if i != order[0] else ''}"
+        f"{'' if abs(weight[i]) == 1 else f'{abs(weight[i]):.3g} '}"
+        f"{cut(arms[i], _IN_EXAMPLE)}"
+        for i in order[:_MOST_ARMS]
+    ]
+    return " ".join([*terms, *["..."] * (len(order) > _MOST_ARMS)])
+
+
+def _population(effects: xr.Dataset) -> str:
+    """Return what the effects are averaged over, with the number of units where it is
+    one.
+    """
+    here = about(effects, None)
+    known = here.null is not None or here.target is not None or "n_units" in effects
+    if not known or "p_matched" in effects:  # each variant in its own sequence
+        return ""
+    count, n = count_clause(effects) or "", _one_number(effects)
+    real = here.null_kind == "genomic" and here.null_sequences is not None
+    every = real and n == (here.null_rows or 0) * (here.null_draws or 1)
+    if real and here.target in ("population", "parents") and n is not None:
+        if every and here.null_rows == here.null_sequences:
+            return f"on {real_sequences(effects.attrs)}"
+        if every:
+            return f"on {real_sequences(effects.attrs)}, {n:,} units"
+        if here.null_rows == here.null_sequences and (here.null_draws or 1) == 1:
+            return f"on {n:,} of {real_sequences(effects.attrs)}"
+    target = here.target or "population"
+    of_population = target == "population"
+    independent = here.null_sequences is None or here.null_parents is None
+    counted = n is not None and not is_clustered(effects) and independent
+    if counted and not real and here.null and here.null_kind and of_population:
+        both = " in the two arms" if here.assignment == "parallel" else ""
+        return f"on {n:,} {here.null}{both}"
+    words = population_text(effects)[2:]
+    if here.target == "units" and n is not None:
+        return f"for exactly these {count}"
+    if target not in TARGET_MEANINGS or (not here.null and target == "population"):
+        words = ""
+    return "; ".join(part for part in (words, count) if part)
+
+
+def _one_number(effects: xr.Dataset) -> int | None:
+    """Return the number of units where it is that of all rows, else None."""
+    n = effects["n_units"].to_numpy() if "n_units" in effects else np.zeros(0)
+    return int(n.flat[0]) if n.size and (n == n.flat[0]).all() else None
 
 
 def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
@@ -241,191 +385,36 @@ def note_lines(effects: xr.Dataset) -> list[str]:
     """Return what is printed on request: units, assignment and method, and the notes
     that the verbs left.
     """
-    attrs = effects.attrs
-    together = is_simultaneous(effects) and not is_decided(effects)
-    method = about(attrs, None).method
-    method = f"{method} (SE and p)" if together and method else method
-    of_predictor = has(attrs).predictor_fingerprint and not about(attrs, None).effect_on
-    facts = "; ".join(
-        str(part)
-        for part in (
-            "effect on the predictor" if of_predictor else "",
-            count_clause(effects),
-            about(attrs, None).assignment,
-            method,
-        )
-        if part
-    )
+    here, method = about(effects, None), about(effects, None).method
+    if method and is_simultaneous(effects):
+        method = f"{method} (SE and p)"
+    predicted = has(effects).predictor_fingerprint and not here.effect_on
+    facts = [
+        "effect on the predictor" if predicted else "",
+        count_clause(effects),
+        here.assignment,
+        method,
+    ]
+    text = "; ".join(str(part) for part in facts if part)
+    notes = [note.rstrip(".") for note in notes_of(effects)]
     defined = task_contrast_text(effects)[1]
-    cautions = about(attrs, "").caution.split("; ")
-    notes = [
-        "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
-        for note in notes_of(effects)
-    ]
     return [
-        *([f"{facts[0].upper()}{facts[1:]}."] if facts else []),
+        *([f"{text[0].upper()}{text[1:]}."] if text else []),
         *([defined] if defined else []),
-        *([usual] if (usual := usual_range_note(effects)) else []),
-        *(
-            f"Note: {note[:1].upper()}{note[1:]}."
-            for note in notes
-            if note and not note.startswith(_LACKING)
-        ),
+        *(f"Note: {note[:1].upper()}{note[1:]}." for note in notes),
     ]
 
 
-def _setting(effects: xr.Dataset) -> str:
-    """Return what is compared, on what, and whether every arm is on each unit; empty
-    where nothing is known.
-    """
-    attrs = effects.attrs
-    compared = ""
-    if about(attrs, None).control:
-        control = about(attrs).control
-        control = f"'{control}'" if " " in control else control
-        names = effects["contrast"].to_numpy()
-        first = cut(str(names[0])) if len(names) == 1 else "Each"
-        compared = f"{first} {versus(attrs)} {control}"
-    elif has(attrs).divergence or about(attrs, None).estimand:
-        weights = stored_task_weights(effects)
-        weighted = f"{task_weights_in_words(weights)}, of " if weights else ""
-        words = about(attrs, "").estimand.removeprefix(weighted)
-        words = words.removeprefix("the ")
-        if words and not words.startswith("mean over units of the weighted sum"):
-            compared = f"{words[0].upper()}{words[1:]}"
-    compared = compared or _subtracted(effects)
-    on_tasks = task_contrast_text(effects)[0].removeprefix(", ")
-    where = _population(effects)
-    assigned = str(about(attrs, None).assignment or "")
-    assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
-    assigned = assigned.format(units="sequences" if of_sequences(attrs) else "units")
-    n_moderated = int(about(attrs, 0).moderated_rows)
-    moderated = f"variances moderated over {n_moderated:,} rows" if n_moderated else ""
-    parts = [p for p in (compared, on_tasks, where, assigned, moderated) if p]
-    if not parts:
-        return ""
-    text = ", ".join(parts)
-    on = about(attrs, None).effect_on
-    text = f"{text[0].upper()}{text[1:]}." if parts[0] is not compared else f"{text}."
-    return f"Effect on {on}. {text}" if on else text
-
-
-def _subtracted(effects: xr.Dataset) -> str:
-    """Return what is subtracted from arms, where contrasts are named: "Arms minus
-    untreated"; empty where none is a difference of two arms, or too many are kept.
-    """
-    if "weight" not in effects or effects["weight"].size > _MOST_WEIGHTS:
-        return ""
-    controls = _differences(effects).argmin(axis=1)
-    arms = effects["arm"].to_numpy().astype(str)[controls]
-    names = [
-        "'none'" if name == "none" else quote_if_spaced(name)
-        for name in dict.fromkeys(arms.tolist())
-    ]
-    if not names:
-        return ""
-    if len(names) > _FEW_CONTROLS:
-        return f"Each arm minus {_OWN_CONTROL}"
-    return f"Arms minus {' or '.join(cut(name) for name in names)}"
-
-
-def _differences(effects: xr.Dataset) -> npt.NDArray[np.float64]:
-    """Return the weights, (contrast, arm), of the contrasts that are one arm minus
-    another, without those of placebos.
-    """
-    weight = effects["weight"].transpose("contrast", "arm").to_numpy()
-    weight = weight[~is_placebo(effects)]
-    of_two = ((weight != 0).sum(axis=1) == 2) & (weight.min(axis=1) == -1)
-    found: npt.NDArray[np.float64] = weight[of_two]
-    return found
-
-
-def _as_given(effects: xr.Dataset) -> str:
-    """Return what effects from elsewhere are, where nothing else is known of them."""
-    if is_decided(effects):
-        return ""
-    return f"Effects{' and standard errors' if 'se' in effects else ''} as given."
-
-
-def _population(effects: xr.Dataset) -> str:
-    """Return what the effects are averaged over, with the number of units where it is
-    one.
-    """
-    attrs = effects.attrs
-    known = has(attrs).null or has(attrs).target or "n_units" in effects
-    if not known or "p_matched" in effects:  # each variant in its own sequence
-        return ""
-    null, kind = about(attrs, "").null, about(attrs, "").null_kind
-    target = about(attrs, "population").target
-    count = count_clause(effects) or ""
-    n = re.fullmatch(r"([\d,]+) units?", count)
-    shared = re.fullmatch(r"([\d,]+) units in ([\d,]+) clusters \(parent\)", count)
-    if (n or shared) and target == "population" and null:
-        if kind == "genomic" and " draws each" not in null:
-            of = re.search(r"sequences? of ([\d,]+ \w+)", null)
-            length = f" of {of[1]}" if of else ""
-            used = (n or shared)[1]  # type: ignore[index]  # one of them is there
-            parents = f", {shared[2]} parents" if shared else ""
-            return f"on {used} real sequence{'s' * (used != '1')}{length}{parents}"
-        if n and kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
-            in_both = about(attrs, None).assignment == "parallel"
-            return f"on {n[1]} {null}{' in the two arms' if in_both else ''}"
-    if drawn := _draws_of_real_sequences(effects):
-        return drawn
-    words = population_text(effects).removeprefix(", ")
-    if n and target == "units":
-        return words.replace("these units", f"these {count}")
-    if not null and target in ("population", ""):
-        words = ""
-    if target not in TARGET_MEANINGS:
-        words = ""
-    return "; ".join(part for part in (words, count) if part)
-
-
-def _draws_of_real_sequences(effects: xr.Dataset) -> str:
-    """Return "on 40 real sequences of 60 bp, 4 draws of each", where every sequence has
-    all its draws; else empty.
-    """
-    found = re.fullmatch(
-        r"the real sequences themselves, ([\d,]+) draws each: "
-        r"([\d,]+) sequences? of ([\d,]+ \w+)(?:, ([\d,]+) parents?)?",
-        about(effects, "").null,
-    )
-    count = re.fullmatch(
-        r"([\d,]+) units(?: in ([\d,]+) clusters \(parent\))?",
-        count_clause(effects) or "",
-    )
-    if not found or not count:
-        return ""
-    draws, sequences, length, parents = found.groups()
-    of_one = about(effects, None).target == "parents"
-    wanted = draws if of_one and sequences == "1" else None
-    if about(effects, None).target == "population" and count[2] == (
-        parents or sequences
-    ):
-        wanted = f"{int(draws.replace(',', '')) * int(sequences.replace(',', '')):,}"
-    if count[1] != wanted:
-        return ""
-    if of_one:
-        return f"on {draws} draws of one real sequence of {length}"
-    of = f", {parents} parents" if parents else ""
-    return f"on {sequences} real sequences of {length}{of}, {draws} draws of each"
-
-
-def _one_count(effects: xr.Dataset) -> bool:
-    """Return whether all effects are of the same number of units, each its own draw."""
-    return re.fullmatch(r"[\d,]+ units?", count_clause(effects) or "") is not None
-
-
-def _columns_in_foot(effects: xr.Dataset) -> list[str]:
+def columns_in_foot(effects: xr.Dataset) -> list[str]:
     """Return columns with one value in all rows, which the foot says."""
-    found = ["n"] if _one_count(effects) else []
+    one = _one_number(effects) is not None and not is_clustered(effects)
+    found = ["n"] if one else []
     if "n_matched" in effects and np.ptp(effects["n_matched"].to_numpy()) == 0:
         found.append("null variants")
     return found
 
 
-def _placebos_in_words(effects: xr.Dataset) -> str:
+def placebos_in_words(effects: xr.Dataset) -> str:
     """Return the range of the placebos over several tasks; empty of one task."""
     placebos = is_placebo(effects)
     if effects.sizes.get("task", 1) < 2 or not placebos.any() or placebos.all():

@@ -38,9 +38,9 @@ from causalgia.tell.answers import (
     all_lines,
     answer_parts,
 )
-from causalgia.tell.effect_rows import as_reportable, sentences_on_tasks
+from causalgia.tell.effect_rows import as_reportable
 from causalgia.tell.figures.style import letters_wide, shortened
-from causalgia.tell.foot import arm_lines
+from causalgia.tell.foot import arm_lines, sentences_on_tasks
 from causalgia.tell.page_pictures import (
     Figure,
     Picture,
@@ -451,13 +451,12 @@ def _of_tasks(parts: PageParts, task: str | Sequence[str]) -> PageParts:
     if outcomes is not None:
         there = [name for name in tasks_in_table(outcomes) if name in shown]
         outcomes = select_tasks(outcomes, there or None)
-    every = tasks_in_table(parts.result)
     return replace(
         parts,
         result=result,
         outcomes=outcomes,
-        sentences=sentences_on_tasks(parts.sentences, shown, every),
-        details=sentences_on_tasks(parts.details, shown, every),
+        sentences=sentences_on_tasks(parts.sentences, shown),
+        details=sentences_on_tasks(parts.details, shown),
     )
 
 

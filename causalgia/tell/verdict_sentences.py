@@ -1,29 +1,30 @@
-"""Sentences on verdicts and tipping points, with regions, error rates and assumptions,
-and the text of a refutation.
+"""Sentences on verdicts and tipping points: region, error rate, what would undo a
+verdict, cautions.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from itertools import product
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has, of_sequences
-from causalgia.checks import four_digits
-from causalgia.choices import DIRECTIONS, PLACEBO_ROPES, RegionKind
+from causalgia.checks import four_digits, in_list
+from causalgia.choices import PLACEBO_ROPES, UNDECIDED, VERDICT_WORDS
 from causalgia.effect_table import of_effects
-from causalgia.errors import printable
+from causalgia.errors import DataError, printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
-from causalgia.inputs import rough_percent
+from causalgia.inputs import parse_json, rough_percent, wide
+from causalgia.multiplicity.families import Family
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
+from causalgia.tell.folded_text import start_of
 from causalgia.tell.table_formats import (
     _LEAST_P,
     format_effect,
@@ -31,48 +32,11 @@ from causalgia.tell.table_formats import (
     p_clause,
 )
 
-_UNDECIDED = "undecided"
 _FEW_TASKS = 3
-
-
-class Said(NamedTuple):
-    """A verdict in sentences.
-
-    Parameters
-    ----------
-    word
-        Beside an effect.
-    side
-        Where it lies: "above", "below", "outside" or "inside" of the region.
-    one, many
-        After "1 is" and "2 are".
-    """
-
-    word: str
-    side: str
-    one: str
-    many: str
-
-
-_STATED = {
-    "increases": Said("increases", "above", "an increase", "increases"),
-    "decreases": Said("decreases", "below", "a decrease", "decreases"),
-    "negligible": Said("negligible", "inside", *["negligible"] * 2),
-    "within": Said("within", "inside", *["within their range"] * 2),
-    "undecided": Said(_UNDECIDED, "", *[_UNDECIDED] * 2),
-}
-_OF_RANDOM = _STATED | {
-    "increases": Said("higher", "above", *["higher than random sequences"] * 2),
-    "decreases": Said("lower", "below", *["lower than random sequences"] * 2),
-}
-_OF_MATCHED = _STATED | dict.fromkeys(
-    DIRECTIONS, Said("larger", "outside", *["larger"] * 2)
-)
-_SAID = dict.fromkeys(get_args(RegionKind), _STATED) | {
-    **dict.fromkeys(PLACEBO_ROPES, _OF_RANDOM),
-    "matched": _OF_MATCHED,
-}
-"""Kind of region -> verdict -> how sentences say it."""
+_MOST_COLUMNS = 60
+_SIDES = {1: "above", -1: "below", 0: "inside", None: ""}
+LEAST_TO_RUN_HIGH = 10
+"""Effects of a task from which the largest are noticeably larger than they are true."""
 
 
 def kind_of_region(attrs: Mapping[Any, Any]) -> str:
@@ -87,19 +51,14 @@ def kind_of_region(attrs: Mapping[Any, Any]) -> str:
     return about(attrs, "stated").rope_kind
 
 
-def said(verdict: str, attrs: Mapping[Any, Any]) -> Said:
-    """Return how sentences say a verdict on the region of these decisions.
-
-    Examples
-    --------
-    >>> said("increases", {"rope_kind": "placebo"}).word, said("increases", {}).word
-    ('higher', 'increases')
+def noun_of_region(attrs: Mapping[Any, Any]) -> str:
+    """Return what the region of decisions is: "the ROPE", or a range of random
+    sequences or of matched variants.
     """
-    return _SAID[kind_of_region(attrs)][verdict]
-
-
-LEAST_TO_RUN_HIGH = 10
-"""Effects of a task from which the largest are noticeably larger than they are true."""
+    kind = kind_of_region(attrs)
+    if kind == "matched":
+        return "the range of matched variants"
+    return "the range of random sequences" if kind in PLACEBO_ROPES else "the ROPE"
 
 
 def is_decided(dataset: xr.Dataset) -> bool:
@@ -126,16 +85,8 @@ def effect_heading(attrs: Mapping[Any, Any]) -> str:
 
 
 def verdict_method(decisions: xr.Dataset) -> str:
-    """Return in words how verdicts were reached, and what the data could not show.
-
-    The first line has the region with its name, and the error rate. Further lines say
-    what would undo the weakest verdict, how many rows lie in a region without a
-    verdict, and cautions.
-
-    Parameters
-    ----------
-    decisions
-        Decisions of `causalgia.decide`.
+    """Return in words how verdicts were reached, and what the data could not show: the
+    region and error rate, then what would undo the weakest verdict, and cautions.
 
     Examples
     --------
@@ -149,40 +100,75 @@ def verdict_method(decisions: xr.Dataset) -> str:
     return "\n".join([rule_sentence(decisions), *further])
 
 
-def rule_sentence(decisions: xr.Dataset) -> str:
-    """Return how verdicts were reached, with region and error rate."""
-    return f"Verdict: {_rule_in_words(decisions)}."
-
-
 def verdict_facts(decisions: xr.Dataset) -> list[str]:
     """Return the sentences that stand under every table of these verdicts: what would
     undo the weakest, rows without a verdict, independent errors.
     """
-    stated = about(decisions, None).largest
-    bound = ""
-    if stated:
-        size = stated if isinstance(stated, str) else f"{stated:g}"
+    here = about(decisions, None)
+    bound = weakest_verdict(decisions)
+    if here.largest:
+        size = here.largest if isinstance(here.largest, str) else f"{here.largest:g}"
         bound = f"No unit is taken to have a larger effect than {size}."
+    together = here.errors_together == "independent" and decisions["verdict"].size > 1
     lines = [
-        bound or weakest_verdict(decisions),
+        bound,
         *_withheld_verdicts(decisions),
-        _independence_note(decisions),
+        "The errors of these rows were taken as independent." if together else "",
     ]
     return [line for line in lines if line]
 
 
 def verdict_cautions(decisions: xr.Dataset) -> list[str]:
     """Return sentences on what limits these verdicts."""
-    attrs = decisions.attrs
+    runs_high = decisions.sizes["contrast"] >= LEAST_TO_RUN_HIGH
     lines = [
-        _shrunken_note(decisions),
+        "The largest estimates run high (winner's curse): see shrunken."
+        if runs_high and has_shrunken(decisions)
+        else "",
         _count_note(decisions),
-        f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
+        *urgent_cautions(decisions),
     ]
-    lines += (
-        [f"Without spread: {about(attrs).exact}."] if about(attrs, None).exact else []
-    )
+    exact = about(decisions, None).exact
+    lines += [f"Without spread: {exact}."] if exact else []
     return [line for line in lines if line]
+
+
+def urgent_cautions(decisions: xr.Dataset) -> list[str]:
+    """Return the cautions that stand under a table however long its foot is."""
+    lines = []
+    if is_decided(decisions) and kind_of_region(decisions.attrs) == "direction":
+        null = float(about(decisions, 0.0).null_value)
+        where = f", above or below {null:g}" if null else ""
+        lines.append(
+            f"Caution: rope=0 asks for the direction alone{where}: no effect is called "
+            "negligible."
+        )
+    if caution := about(decisions, None).caution:
+        lines.append(f"Caution: {caution}.")
+    return lines
+
+
+_NO_WIDTH = {
+    "placebo outliers": "all effects there are one",
+    "placebo": "the placebos there vary no more than their errors explain",
+}
+
+
+def tasks_without_verdict(effects: xr.Dataset) -> list[str]:
+    """Return the sentence on tasks whose region has no width, if there are any."""
+    text = about(effects, "[]").no_verdict
+    tasks = parse_json(text, DataError, source="attrs['no_verdict']")
+    if not tasks:
+        return []
+    why = _NO_WIDTH.get(
+        kind_of_region(effects.attrs), "the control's outcomes do not vary there"
+    )
+    names = in_list([str(task) for task in tasks[:_FEW_TASKS]])
+    more = f" and {len(tasks) - _FEW_TASKS:,} more" * (len(tasks) > _FEW_TASKS)
+    return [
+        f"No verdict on {names}{more}: {why}, so that the region has no width; two "
+        "numbers as rope= give one."
+    ]
 
 
 def _alpha(attrs: Mapping[Any, Any]) -> float:
@@ -190,80 +176,7 @@ def _alpha(attrs: Mapping[Any, Any]) -> float:
 
 
 def _short_alpha(attrs: Mapping[Any, Any]) -> str:
-    return f"{_alpha(attrs):.3g}".removeprefix("0")
-
-
-_ROBUST = re.compile("five robust sd about the median of (.+?), or their outermost.*")
-
-
-def usual_range_note(decisions: xr.Dataset) -> str:
-    """Return what the usual range of placebos is, where it is the region; else empty.
-
-    Examples
-    --------
-    >>> usual_range_note(xr.Dataset(attrs={"rope": "-0.1 to 0.1"}))
-    ''
-    """
-    if kind_of_region(decisions.attrs) != "placebo outliers":
-        return ""
-    return f"Usual range of placebos: {about(decisions).rope}."
-
-
-def region_in_words(decisions: xr.Dataset) -> str:
-    """Return the ends of the regions, and the name where they have one.
-
-    Examples
-    --------
-    >>> ends = {"rope_lower": ("contrast", [-0.3]), "rope_upper": ("contrast", [0.4])}
-    >>> words = "the central 95 % of 40 placebos"
-    >>> attrs = {"rope": words, "rope_kind": "placebo"}
-    >>> region_in_words(xr.Dataset(ends, attrs=attrs))
-    '-0.3 to 0.4 (the central 95 % of 40 placebos)'
-    """
-    label = plus_minus(about(decisions, "the region of each row").rope)
-    kind = kind_of_region(decisions.attrs)
-    if kind == "placebo outliers":
-        label = _ROBUST.sub(r"the usual range of \1", label)
-    if "rope_lower" not in decisions:
-        return label
-    ends = _ends_in_words(decisions) or _ends_by_task(decisions)
-    if not ends:
-        low, high = (decisions[f"rope_{side}"] for side in ("lower", "upper"))
-        lower, upper = (
-            f"{four_digits(x.min().item())} to {four_digits(x.max().item())}"
-            for x in (low, high)
-        )
-        ends = f"a lower end from {lower} and an upper end from {upper}"
-        if (low == -high).all():
-            ends = f"±{upper.replace(' to ', ' to ±')}"
-    if kind == "stated" and has(decisions).rope:  # numbers alone: the ends say them
-        return ends
-    name = label.partition(" = ±")[0] if kind == "sd" else label
-    return f"{ends} ({name})"
-
-
-def _ends_in_words(decisions: xr.Dataset) -> str:
-    """Return "±0.1" where all regions are alike, else empty."""
-    ends = [decisions[f"rope_{side}"].to_numpy() for side in ("lower", "upper")]
-    if any((x != x.flat[0]).any() for x in ends):
-        return ""
-    return region_of(*(float(x.flat[0]) for x in ends))
-
-
-def plus_minus(label: str) -> str:
-    """Return the name of a region with "±0.1" for "-0.1 to 0.1", and "at most 0.5" for
-    "-inf to 0.5".
-
-    Examples
-    --------
-    >>> plus_minus("-0.1 to 0.1 (K562); -1 to 2 (HepG2)")
-    '±0.1 (K562); -1 to 2 (HepG2)'
-    >>> plus_minus("-inf to 0.5"), plus_minus("-0.5 to inf")
-    ('at most 0.5', 'at least -0.5')
-    """
-    label = re.sub(r"(?<!\S)-inf to (-?[\d.e+-]+)", r"at most \1", label)
-    label = re.sub(r"(?<!\S)(-?[\d.e+-]+) to inf\b", r"at least \1", label)
-    return re.sub(r"(?<!\S)-([\d.e+-]+) to \1(?![\d.e])", r"±\1", label)
+    return f"{_alpha(attrs):.3g}"[1:]
 
 
 def region_of(lower: float, upper: float) -> str:
@@ -285,53 +198,104 @@ def region_of(lower: float, upper: float) -> str:
     return f"±{high}" if low == f"-{high}" else f"{low} to {high}"
 
 
-def _ends_by_task(decisions: xr.Dataset) -> str:
-    """Return "±0.1 (K562), ±0.2 (HepG2)" where the contrasts of each of
-    few tasks share a region, else empty.
+def region_in_words(decisions: xr.Dataset) -> str:
+    """Return the ends of the regions, and what made them where that is not the user.
+
+    Examples
+    --------
+    >>> ends = {"rope_lower": ("contrast", [-0.3]), "rope_upper": ("contrast", [0.4])}
+    >>> attrs = {"rope_kind": "placebo", "rope_placebos": 40}
+    >>> region_in_words(xr.Dataset(ends, attrs=attrs))
+    '-0.3 to 0.4 (the central 95 % of 40 placebos)'
+    """
+    if "rope_lower" not in decisions:
+        return "the region of each row"
+    ends = _shared_region(decisions) or _regions_of_tasks(decisions)
+    if not ends:
+        lower, upper = (decisions[f"rope_{side}"] for side in ("lower", "upper"))
+        low, high = (four_digits(x.item()) for x in (upper.min(), upper.max()))
+        ends = "the region of each row"
+        ends = f"±{low} to ±{high}" if (lower == -upper).all() else ends
+    made_by = _maker_of_region(decisions)
+    return f"{ends} ({made_by})" if made_by else ends
+
+
+def _maker_of_region(decisions: xr.Dataset) -> str:
+    """Return what made the regions: "the central 95 % of 40 placebos"; empty where they
+    were stated.
+    """
+    kind, here = kind_of_region(decisions.attrs), about(decisions, None)
+    if kind == "sd" and here.rope_sd:
+        of = "the contrast of tasks in " if has(decisions).task_weights else ""
+        null = float(here.null_value or 0)
+        about_null = f" (relative to its mean) about {null:g}" if null else ""
+        arm = here.control_sd_of or "the control arm"
+        return f"{here.rope_sd:g} sd of {of}{arm}{about_null}"
+    if kind in PLACEBO_ROPES:
+        which = "the central 95 %" if kind == "placebo" else "the usual range"
+        n = here.rope_placebos
+        lower = decisions["rope_lower"].transpose("contrast", ...).to_numpy()
+        each = " or more placebos of each width" if (lower != lower[:1]).any() else ""
+        return f"{which} of {f'{n:,}' if n else ''}{each or ' placebos'}".replace(
+            "of  ", "of "
+        )
+    return str(here.rope or "matched variants") if kind == "matched" else ""
+
+
+def _shared_region(decisions: xr.Dataset) -> str:
+    """Return "±0.1" where all regions are alike, else empty."""
+    ends = [decisions[f"rope_{side}"].to_numpy() for side in ("lower", "upper")]
+    if any((x != x.flat[0]).any() for x in ends):
+        return ""
+    return region_of(*(float(x.flat[0]) for x in ends))
+
+
+def _regions_of_tasks(decisions: xr.Dataset) -> str:
+    """Return "±0.1 (K562), ±0.2 (HepG2)" where the contrasts of each of few tasks share
+    a region, else empty.
     """
     if "task" not in decisions.coords or decisions.sizes.get("task", 0) > _FEW_TASKS:
         return ""
-    ends = [
-        _ends_in_words(decisions.isel(task=i)) for i in range(decisions.sizes["task"])
-    ]
-    if not all(ends):
-        return ""
-    tasks = decisions["task"].to_numpy()
-    return ", ".join(f"{x} ({task!s})" for x, task in zip(ends, tasks, strict=True))
+    of_task = {
+        str(task): _shared_region(decisions.isel(task=i))
+        for i, task in enumerate(decisions["task"].to_numpy())
+    }
+    every = all(of_task.values())
+    return ", ".join(f"{x} ({task})" for task, x in of_task.items()) if every else ""
 
 
-def _rule_in_words(decisions: xr.Dataset) -> str:
-    attrs = decisions.attrs
-    alpha, families = _short_alpha(attrs), _families_in_words(decisions)
-    over = f" over {families}" if families else ""
+def rule_sentence(decisions: xr.Dataset) -> str:
+    """Return how verdicts were reached, with region and error rate."""
+    attrs, region = decisions.attrs, region_in_words(decisions)
+    alpha, error = _short_alpha(attrs), about(attrs, None).error
     if "p_matched" in decisions:
         n = decisions["n_matched"].to_numpy().ravel()
         among = f"{n.min():,}" + (f" to {n.max():,}" if n.min() < n.max() else "")
         return (
-            f"against {region_in_words(decisions)}; beyond it if q of the rank among "
-            f"{among} of them is <= {alpha}"
+            f"Verdict: against {region}; beyond it if q of the rank among {among} of "
+            f"them is <= {alpha}."
         )
-    one_sided = _one_sided(decisions)
+    where = f"where the interval lies against {region}"
     if kind_of_region(attrs) == "direction":
-        where = f"the side of {about(attrs).rope} on which the interval lies"
-    elif one_sided:
+        null = float(about(attrs, 0.0).null_value)
+        where = f"the side of {null:g} on which the interval lies"
+    elif one_sided := _one_sided(decisions):
         side, end = one_sided
         where = (
             f"where the interval lies, {side} {end} or not {side} {end} "
             "(non-inferiority)"
         )
-    else:
-        where = f"where the interval lies against {region_in_words(decisions)}"
-    error = about(attrs, None).error
     if error == "sequence":
         return (
-            f"{where}; the intervals are of the confidence sequence that monitored the "
-            "trial, and hold together at all looks"
+            f"Verdict: {where}; the intervals are of the confidence sequence that "
+            "monitored the trial, and hold together at all looks."
         )
     if error == "each":
-        return f"{where}, each row by itself (p <= {alpha})"
+        return f"Verdict: {where}, each row by itself (p <= {alpha})."
+    family = family_in_words(decisions)
+    over = f" over {family}" if family else ""
     by_holm = " (Holm)" if error == "fwer" else ""
-    return f"{where}, if q <= {alpha}{over}{by_holm}"
+    return f"Verdict: {where}, if q <= {alpha}{over}{by_holm}."
 
 
 def _one_sided(decisions: xr.Dataset) -> tuple[str, str] | None:
@@ -347,30 +311,37 @@ def _one_sided(decisions: xr.Dataset) -> tuple[str, str] | None:
     return None
 
 
-def _families_in_words(decisions: xr.Dataset) -> str:
-    """Return over which rows q is: a part of a table says that these were more."""
-    families = str(about(decisions, None).families or "")
-    counted = re.fullmatch(r"these ([\d,]+) rows( without placebos)?", families)
-    if counted is None or "ace" not in decisions:
-        return families
+def family_in_words(decisions: xr.Dataset) -> str:
+    """Return over which rows q is: a part of a table says that these were more; empty
+    where the table does not know.
+    """
+    here = about(decisions, None)
+    if here.family_rows is None:
+        return ""
+    family = Family(here.family_rows, here.family_by or "", here.family_without or "")
     placebos = is_placebo(decisions)
-    n = decisions["ace"].size
-    if placebos.any() and not placebos.all():
-        n = n // placebos.size * int((~placebos).sum())
-    without = counted[2] or "" if placebos.any() else ""  # else there are none to see
-    if n == int(counted[1].replace(",", "")):
-        return f"these {counted[1]} rows{without}"
-    return f"all {counted[1]} rows of the analysis{without}"
-
-
-def _of_predictor(attrs: Mapping[Any, Any]) -> bool:
-    return (has(attrs).predictor_fingerprint or has(attrs).null_kind) and not about(
-        attrs, None
-    ).effect_on
+    if not family.by and family.rows > 1 and family.without != "helpers":
+        counted = (
+            ~placebos if placebos.any() and not placebos.all() else placebos | True
+        )
+        family = family if placebos.any() else family._replace(without="")
+        if int(counted.sum()) * decisions["ace"].size != family.rows * placebos.size:
+            return f"all {family.rows:,} rows of the analysis"
+    return str(family)
 
 
 def _unit_noun(attrs: Mapping[Any, Any]) -> str:
-    return "backgrounds" if _of_predictor(attrs) else "units"
+    here = has(attrs)
+    predicted = here.predictor_fingerprint or here.null_kind
+    return "backgrounds" if predicted and not about(attrs, None).effect_on else "units"
+
+
+def _asked(decisions: xr.Dataset) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which contrasts are of the question: no placebos, no helpers."""
+    asked = ~is_placebo(decisions)
+    if "of_question" in decisions.variables:
+        asked &= decisions["of_question"].to_numpy()
+    return asked
 
 
 def weakest_verdict(decisions: xr.Dataset) -> str:
@@ -405,9 +376,7 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
         else np.zeros(decisions["ace"].shape)
         for name in ("reversal", "largest_ice")
     )
-    asked = ~is_placebo(decisions)
-    if "of_question" in decisions.variables:
-        asked &= decisions["of_question"].to_numpy()
+    asked = _asked(decisions)
     by_contrast = (-1, *[1] * (size.ndim - 1))
     # of rows whose number of units is not known it is NaN
     named = np.isfinite(size) & asked.reshape(by_contrast)
@@ -439,6 +408,17 @@ def _two_digits(x: float) -> str:
     return f"{float(f'{x:.2g}'):,.10g}"
 
 
+def cut(name: str, most: int = _MOST_COLUMNS) -> str:
+    """Return a name of at most this many columns of a terminal, cut with an ellipsis.
+
+    Examples
+    --------
+    >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
+    ('GATA1', 'AAAA…', '漢字…')
+    """
+    return name if wide(name) <= most else f"{start_of(name, most - 1)}…"
+
+
 def effect_name(
     effects: xr.Dataset, at: tuple[Any, ...], *, quote: bool = False
 ) -> str:
@@ -456,8 +436,10 @@ def effect_name(
         d: effects[d].to_numpy()[i] if d in effects.coords else i
         for d, i in zip(dims, at, strict=True)
     }
-    where = [str(labels[d]) for d in dims if d != "contrast" and effects.sizes[d] > 1]
-    name = str(labels["contrast"])
+    where = [
+        cut(str(labels[d])) for d in dims if d != "contrast" and effects.sizes[d] > 1
+    ]
+    name = cut(str(labels["contrast"]))
     name = f"'{name}'" if quote and ("," in name or " and " in name) else name
     return " in ".join([name, *where])
 
@@ -466,57 +448,38 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
     """Return how many rows of the question have their interval in a region, and how
     many of these have a q that is too large for a verdict; nothing where none has.
     """
-    if not is_decided(decisions) or "q" not in decisions or "lower" not in decisions:
+    if not is_decided(decisions) or not {"q", "lower"} <= set(decisions):
         return []
-    asked = ~is_placebo(decisions)
-    if "of_question" in decisions.variables:
-        asked &= decisions["of_question"].to_numpy()
-    table = decisions.isel(contrast=asked)
+    table = decisions.isel(contrast=_asked(decisions))
     lower, upper, low, high = (
         table[name] for name in ("lower", "upper", "rope_lower", "rope_upper")
     )
-    undecided = table["verdict"] == _UNDECIDED
-    name, alpha = _name_of_error(decisions.attrs), _short_alpha(decisions.attrs)
-    more = f"more {_unit_noun(decisions.attrs)} for {name} <= {alpha}"
+    undecided = table["verdict"] == UNDECIDED
+    name, alpha = error_heading(decisions.attrs), _short_alpha(decisions.attrs)
+    needs = f"more {_unit_noun(decisions.attrs)} for {name} <= {alpha}"
+    beyond = "beyond" if (low < high).any() else "on one side"
     lines = []
-    for where, lies, has_, have in (
-        ("inside", (low < high) & (low <= lower) & (upper <= high), "needs", "need"),
-        ("beyond", (lower > high) | (upper < low), "has", "have"),
+    for where, lies, verbs, what in (
+        (
+            "inside",
+            (low < high) & (low <= lower) & (upper <= high),
+            "needs need",
+            needs,
+        ),
+        (beyond, (lower > high) | (upper < low), "has have", f"{name} > {alpha}"),
     ):
         n, withheld = int(lies.sum()), int((lies & undecided).sum())
         if withheld:
             lie = "interval lies" if n == 1 else "intervals lie"
-            if where == "beyond" and not (low < high).any():
-                where = "on one side"
-            what = more if where == "inside" else f"{name} > {alpha}"
-            verb = has_ if withheld == 1 else have
-            which = (
-                f"{withheld:,} of them" if withheld < n else "all" if n > 1 else "it"
-            )
-            lines.append(f"{n:,} {lie} {where}; {which} {verb} {what}.")
+            of = f"{withheld:,} of them" if withheld < n else "all" if n > 1 else "it"
+            verb = verbs.split()[withheld > 1]
+            lines.append(f"{n:,} {lie} {where}; {of} {verb} {what}.")
     return lines
-
-
-def _independence_note(decisions: xr.Dataset) -> str:
-    here = about(decisions, None)
-    if here.errors_together != "independent":
-        return ""
-    if decisions["verdict"].size == 1:
-        return ""
-    return "The errors of these rows were taken as independent."
 
 
 def has_shrunken(effects: xr.Dataset) -> bool:
     """Return whether hierarchical effect sizes stand beside effects."""
     return "shrunken" in effects and bool(effects["shrunken"].notnull().any())
-
-
-def _shrunken_note(decisions: xr.Dataset) -> str:
-    if not has_shrunken(decisions):
-        return ""
-    if decisions.sizes["contrast"] < LEAST_TO_RUN_HIGH:
-        return ""
-    return "The largest estimates run high (winner's curse): see shrunken."
 
 
 def cluster_noun(attrs: Mapping[Any, Any]) -> str:
@@ -538,10 +501,9 @@ def _count_note(decisions: xr.Dataset) -> str:
     units, clusters = (decisions[name].to_numpy() for name in ("n_units", "n_clusters"))
     if (units == clusters).all():
         return ""
-    noun = cluster_noun(decisions.attrs)
     return (
-        f"n is the number of independent units ({clusters.max():,} {noun}s, of "
-        f"{units.max():,} units)."
+        f"n is the number of independent units ({clusters.max():,} "
+        f"{cluster_noun(decisions.attrs)}s, of {units.max():,} units)."
     )
 
 
@@ -560,43 +522,40 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     >>> trial_history({"exploratory": "control, rope"})
     ['Exploratory, chosen after the outcomes were seen: control, rope.']
     """
-    lines = (
-        [f"Confirmation: {about(attrs).confirms}."]
-        if about(attrs, None).confirms
-        else []
-    )
-    if about(attrs, None).stopped:
+    here, lines = about(attrs, None), list[str]()
+    if here.confirms:
+        lines.append(f"Confirmation: {here.confirms}.")
+    if here.stopped:
+        monitored = here.until and here.error != "sequence"
         holds = (
             "; the intervals that hold over all looks are look_lower and look_upper of "
             "the outcomes"
         )
-        monitored = about(attrs, None).until and about(attrs, None).error != "sequence"
+        lines.append(f"Sequential trial: {here.stopped}{holds if monitored else ''}.")
+    if here.protocol:
         lines.append(
-            f"Sequential trial: {about(attrs).stopped}{holds if monitored else ''}."
+            f"Protocol {here.protocol[:16]}..., locked {here.protocol_locked}, run from "
+            f"{here.protocol_started}."
         )
-    if about(attrs, None).protocol:
-        times = (
-            f"locked {about(attrs, None).protocol_locked}, run from "
-            f"{about(attrs, None).protocol_started}"
-        )
-        lines.append(f"Protocol {about(attrs).protocol[:16]}..., {times}.")
-        lines += [CHANGED_OUTCOMES] if about(attrs, None).protocol_changed else []
-    if about(attrs, None).exploratory not in (None, "", NOTHING_PLANNED):
+    return [*lines, *urgent_history(attrs)]
+
+
+def urgent_history(attrs: Mapping[Any, Any]) -> list[str]:
+    """Return what of its history stands under a table however long its foot is."""
+    here = about(attrs, None)
+    lines = [CHANGED_OUTCOMES] if here.protocol and here.protocol_changed else []
+    if here.exploratory not in (None, "", NOTHING_PLANNED):
         lines.append(
-            f"Exploratory, chosen after the outcomes were seen: {about(attrs).exploratory}."
+            f"Exploratory, chosen after the outcomes were seen: {here.exploratory}."
         )
     return lines
-
-
-def _name_of_error(attrs: Mapping[Any, Any]) -> str:
-    return "p" if about(attrs, None).error == "each" else "q"
 
 
 def error_heading(attrs: Mapping[Any, Any]) -> str:
     """Return the heading of the error of verdicts in a table: q, or p where each row is
     decided by itself.
     """
-    return _name_of_error(attrs)
+    return "p" if about(attrs, None).error == "each" else "q"
 
 
 def error_text(
@@ -614,13 +573,13 @@ def error_text(
     """
     if row.get("q") is None:
         return ""
-    if row["verdict"] == _UNDECIDED and not side_of_region(row):
+    if row["verdict"] == UNDECIDED and not side_of_region(row):
         return "" if clause else "–"
     of_units = about(attrs, None).target == "units"
     exact = ("exact" if of_units else "alike") if row.get("exact") else ""
     if not clause:
         return format_p(row["q"], exact=exact)
-    return p_clause(row["q"], name=_name_of_error(attrs), exact=exact)
+    return p_clause(row["q"], name=error_heading(attrs), exact=exact)
 
 
 def side_of_region(row: Mapping[str, Any]) -> str:
@@ -652,9 +611,9 @@ def verdict_cell(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     'undecided (q 0.08)'
     """
     verdict = str(row["verdict"])
-    if verdict != _UNDECIDED or row.get("q") is None or not side_of_region(row):
+    if verdict != UNDECIDED or row.get("q") is None or not side_of_region(row):
         return verdict
-    return f"{verdict} ({_name_of_error(attrs)} {_beyond(row['q'], _alpha(attrs))})"
+    return f"{verdict} ({error_heading(attrs)} {_beyond(row['q'], _alpha(attrs))})"
 
 
 def _beyond(q: float, alpha: float) -> str:
@@ -684,29 +643,17 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     """
     verdict = str(row["verdict"])
     low, high = row["rope_lower"], row["rope_upper"]
-    direction_only, one_sided = low == high, math.isinf(high - low)
-    region = f"{noun_of_region(attrs)} {region_of(low, high)}"
     end = four_digits(low if math.isinf(high) else high)
-    if verdict == _UNDECIDED:
-        what = f"relative to {end if one_sided else region}"
-        what = "in direction" if direction_only else what
+    single = low == high or math.isinf(high - low)
+    region = end if single else f"{noun_of_region(attrs)} {region_of(low, high)}"
+    if verdict == UNDECIDED:
+        what = "in direction" if low == high else f"relative to {region}"
         return f"undecided {what}{why_undecided(row, attrs)}"
-    error = error_text(row, attrs, clause=True)
-    word, side, *_ = said(verdict, attrs)
-    where = f"{side} {end if direction_only or one_sided else region}"
-    if one_sided and side == "inside":
+    side, error = VERDICT_WORDS[verdict].side, error_text(row, attrs, clause=True)
+    where = f"{_SIDES[side]} {region}"
+    if single and side == 0:
         where = region_of(low, high)
-    return f"{word}, {where}{error and f' ({error})'}"
-
-
-def noun_of_region(attrs: Mapping[Any, Any]) -> str:
-    """Return what the region of decisions is: "the ROPE", or a range of random
-    sequences or of matched variants.
-    """
-    kind = kind_of_region(attrs)
-    if kind == "matched":
-        return "the range of matched variants"
-    return "the range of random sequences" if kind in PLACEBO_ROPES else "the ROPE"
+    return f"{verdict}, {where}{error and f' ({error})'}"
 
 
 def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
@@ -716,38 +663,29 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     side = "" if row.get("q") is None else side_of_region(row)
     if not side:
         return _more_units_clause(row, attrs)
-    q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
-    alpha = _alpha(attrs) * (1 + RELATIVE_ROUNDING)
     what = "it" if row.get("p_matched") is not None else "its interval"
-    if row.get("p_verdict", 0.0) <= alpha:
-        return f"; {what} lies {side}, but {q}"
-    if has(attrs).largest:
+    alpha = _alpha(attrs)
+    largest = about(attrs, None).largest
+    if largest and row.get("p_verdict", 0.0) > alpha * (1 + RELATIVE_ROUNDING):
+        size = largest if isinstance(largest, str) else four_digits(float(largest))
         return (
-            f"; its interval lies {side}; {_unit_noun(attrs)} that were not drawn, "
-            f"with effects of up to {four_digits(float(about(attrs).largest))}, could undo "
-            "it"
+            f"; its interval lies {side}; {_unit_noun(attrs)} that were not drawn, with "
+            f"effects of up to {size}, could undo it"
         )
-    return f"; {what} lies {side}, but {q}"
+    q = _beyond(row["q"], alpha)
+    return f"; {what} lies {side}, but {error_heading(attrs)} is {q}"
 
 
 def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    more = row.get("more_units", -1)
-    if more is None or more < 0 or "n_units" not in row:
+    more, n = row.get("more_units", -1), row.get("n_units")
+    if more is None or more < 0 or n is None or about(attrs, None).target == "units":
         return ""
-    if about(attrs, None).target == "units":  # they are all there are
-        return ""
-    total = f"{_round_up(row['n_units'] + more):,}"
+    unit = int(10 ** max(len(str(n + more)) - 2, 0))
+    total = f"{-(-(n + more) // unit) * unit:,}"  # rounded up to two digits
     if about(attrs, None).null_kind == "genomic":  # more of them cannot be drawn
-        have = f"{row['n_units']:,}"
-        return f"; about {total} such sequences would be needed, and there are {have}"
+        return f"; about {total} such sequences would be needed, and there are {n:,}"
     of_arms = " in these arms" if about(attrs, None).assignment == "parallel" else ""
     return f"; about {total} {_unit_noun(attrs)}{of_arms} would be needed"
-
-
-def _round_up(n: int) -> int:
-    """Return a number of units rounded up to two digits."""
-    unit = int(10 ** max(len(str(n)) - 2, 0))
-    return -(-n // unit) * unit
 
 
 def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
@@ -811,7 +749,7 @@ def tipping_report(found: xr.Dataset) -> str:
     )
     over = f" over {about(attrs).null}" if about(attrs, None).null else ""
     region = (
-        f"the ROPE {plus_minus(about(attrs).rope)}"
+        f"the ROPE {region_in_words(found)}"
         if (found["rope_lower"] < found["rope_upper"]).any()
         else "direction alone"
     )
@@ -849,17 +787,14 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
         if found.sizes[dim] > 1 or dim == "contrast"
     ]
     here = int(np.argmax(shifts == 0))
-    text = (
-        f"{', '.join(names)}: {said(_verdict_at(one, here), one.attrs).word}, "
-        f"{_effect(one, here)}."
-    )
+    text = f"{', '.join(names)}: {_verdict_at(one, here)}, {_effect(one, here)}."
     if not one["turns"].any() and (one["tipping_shift"] != 0).all():
         low, high = (
             four_digits(one["tipping_covariate"].sel(side=side).item())
             for side in ("down", "up")
         )
         holds = (
-            "It stays undecided" if _verdict_at(one, here) == _UNDECIDED else "It holds"
+            "It stays undecided" if _verdict_at(one, here) == UNDECIDED else "It holds"
         )
         return (
             f"{text} {holds} throughout the range that these units support, for "
@@ -890,7 +825,7 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
             continue
         leaving = _sd(turn["leaving_shift"].item())
         text += (
-            f" {way} it turns to {said(turn['turns_to'].item(), one.attrs).word} at "
+            f" {way} it turns to {turn['turns_to'].item()} at "
             f"{where}: "
             f"{_effect(one, row)}, {one['ess'].to_numpy()[row]:,.0f} effective "
             f"{groups}{_too_few(one, row)}; the ACE itself "
@@ -911,11 +846,10 @@ def _too_few(one: xr.Dataset, row: int) -> str:
     lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
     outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
     inside = one["rope_lower"].item() <= lower and upper <= one["rope_upper"].item()
-    undecided = _verdict_at(one, row) == _UNDECIDED
+    undecided = _verdict_at(one, row) == UNDECIDED
     if not undecided or not (inside or outside):
         return ""
-    alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
-    return f", where its q is above {alpha} among the contrasts asked for"
+    return f", where its q is above {_short_alpha(one.attrs)} among the contrasts asked for"
 
 
 def _effect(one: xr.Dataset, row: int) -> str:

@@ -203,12 +203,14 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     ci_prob, largest = request.ci_prob, request.largest
     error: Any = request.error  # of tests
     found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)
-    members, words = row_families(estimates, request.family, found.rows.counted)
+    members, family = row_families(estimates, request.family, found.rows.counted)
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
     attrs = attributes(
         error=error,
         ci_prob=ci_prob,
-        families=words,
+        family_rows=family.rows,
+        family_by=family.by,
+        family_without=family.without,
     )
     by_task = () if largest is None or isinstance(largest, float) else largest
     stated = largest if isinstance(largest, float) else ""
@@ -297,21 +299,7 @@ def _decisions_dataset(
             float(ndtri(0.5 + about(attrs).ci_prob / 2)),
         ),
     )
-    if found.region.kind == "direction":
-        of_others = (
-            ""
-            if found.region.label == "0"
-            else f", above or below {found.region.label}"
-        )
-        attrs = attrs | attributes(
-            caution=(
-                f"rope=0 asks for the direction alone{of_others}: no effect is called "
-                "negligible"
-            )
-        )
-    return out.assign_attrs(
-        attrs, **attributes(rope=found.region.label, rope_kind=found.region.kind)
-    )
+    return out.assign_attrs(attrs, **found.region.attributes())
 
 
 def _units_still_needed(found: Evidence, verdicts: Verdicts, z: Array | float) -> Any:

@@ -32,6 +32,7 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.listed_rows import skipped_finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
+from causalgia.notes import Said
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.ropes import Rope
 from causalgia.schema import check_dataset
@@ -91,8 +92,8 @@ def finding_by_task(
     """
     rows = list(rows_by_task(found.steps.decisions))
     return Finding(
-        sentences=tuple(f"{begins}: {text(table)}" for begins, table in rows),
-        details=tuple(f"{begins}: {details(table)}" for begins, table in rows)
+        sentences=tuple(Said(text(table), *begins) for begins, table in rows),
+        details=tuple(Said(details(table), *begins) for begins, table in rows)
         if details
         else (),
     )
@@ -418,7 +419,6 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
     ):
         return Finding()
     from causalgia.estimation import estimate
-    from causalgia.tell.effect_rows import OVER_PREDICTORS
     from causalgia.tell.table_formats import format_se
 
     try:
@@ -454,7 +454,8 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
                 f"within one {within})"
             )
         n = table.sizes["model"]
-        sentences.append(f"Task {task}{OVER_PREDICTORS}{n}: {'; '.join(parts)}.")
+        over_all = f"over predictors like these {n}, {'; '.join(parts)}."
+        sentences.append(Said(over_all, str(task)))
     return Finding({NAME: table}, tuple(sentences))
 
 

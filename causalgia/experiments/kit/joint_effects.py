@@ -14,6 +14,7 @@ from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.errors import EstimateError
 from causalgia.experiments.kit.variance import DOES, effect_in_words
+from causalgia.notes import Said
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -432,4 +433,4 @@ def bounded_sentences(outcomes: xr.Dataset | None) -> list[str]:
         return [f"A{_BOUNDED}"]
     if not within.any():
         return []
-    return [f"Task {name}: a{_BOUNDED}" for name in y["task"].to_numpy()[within]]
+    return [Said(f"a{_BOUNDED}", str(name)) for name in y["task"].to_numpy()[within]]

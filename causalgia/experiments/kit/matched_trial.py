@@ -37,6 +37,7 @@ from causalgia.multiplicity.matched_ranks import (
     nulls_needed,
     rank_among_matched,
 )
+from causalgia.notes import Said
 from causalgia.ropes import Rope
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.variant_files import Variant
@@ -348,7 +349,8 @@ class MatchedTrial(Experiment):
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
         attrs = attributes(error="fdr", ci_prob=self.analysis.ci_prob)
-        attrs |= attributes(rope=label, rope_kind=kind, families=self._family)
+        attrs |= attributes(rope=label, rope_kind=kind, family_rows=effect.size)
+        attrs |= attributes(family_by=self.analysis.family or "", family_without="")
         attrs |= attributes(analysis=self.analysis.to_json())
         return as_result(out.assign_attrs(attrs), "decisions")
 
@@ -359,7 +361,8 @@ class MatchedTrial(Experiment):
         from causalgia.experiments.kit.variance import rows_by_task
 
         return [
-            f"{of}: {self._in_words(rows)}." for of, rows in rows_by_task(decisions)
+            Said(f"{self._in_words(rows)}.", *of)
+            for of, rows in rows_by_task(decisions)
         ]
 
     def _in_words(self, rows: xr.Dataset) -> str:

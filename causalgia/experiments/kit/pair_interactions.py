@@ -36,6 +36,7 @@ from causalgia.experiments.kit.variance import (
     pairing_gain,
     rows_by_task,
 )
+from causalgia.notes import Said
 from causalgia.streams import derive
 from causalgia.tell.table_formats import p_clause
 
@@ -451,11 +452,14 @@ def _pair_sentences(
         alone = table.isel(contrast=np.isin(asks, SINGLE))
         pair = pair_in_words(table) or "the two motifs"
         sentences.append(
-            f"{begins}: {against}{interactions_text(table, cells, found, tried)}."
+            Said(f"{against}{interactions_text(table, cells, found, tried)}.", *begins)
         )
         details.append(
-            f"{begins}: {against}{_pair_verdicts_text(pairs, pair)}; "
-            f"{single_sites_text(alone)}."
+            Said(
+                f"{against}{_pair_verdicts_text(pairs, pair)}; "
+                f"{single_sites_text(alone)}.",
+                *begins,
+            )
         )
         directions = table["contrast"].to_numpy()[
             table["asks"].to_numpy() == "direction"
@@ -465,9 +469,12 @@ def _pair_sentences(
         ):  # where all interactions are 0, so are their differences
             row = table.sel(contrast=name)
             details.append(
-                f"{begins}: interaction downstream minus upstream, "
-                f"{str(name).removeprefix('direction ')}: {effect_in_words(row)}, "
-                f"{row['verdict'].item()}."
+                Said(
+                    f"interaction downstream minus upstream, "
+                    f"{str(name).removeprefix('direction ')}: {effect_in_words(row)}, "
+                    f"{row['verdict'].item()}.",
+                    *begins,
+                )
             )
     details.append(
         "Arrangements: the strands of the first and the second motif (+ or -), the "
@@ -617,14 +624,20 @@ def _period_sentences(
         if evidence < 1:
             yield (
                 False,
-                f"Task {task}: no clear helical phase (at most {arrangement}: {where}).",
+                Said(
+                    f"no clear helical phase (at most {arrangement}: {where}).",
+                    str(task),
+                ),
             )
         else:
             yield (
                 True,
-                f"Task {task}: the interaction turns with the helix, {arrangement}: "
-                f"period {_quantile_text(best, 'period')} bp (B-DNA turns in {TURN}), "
-                f"amplitude {_quantile_text(best, 'amplitude')}, {where}.",
+                Said(
+                    f"the interaction turns with the helix, {arrangement}: "
+                    f"period {_quantile_text(best, 'period')} bp (B-DNA turns in "
+                    f"{TURN}), amplitude {_quantile_text(best, 'amplitude')}, {where}.",
+                    str(task),
+                ),
             )
 
 
@@ -691,9 +704,9 @@ def read_pairs(found: TrialResults) -> Finding:
     sentences, details = list[str](), list[str]()
     for begin, table in rows_by_task(decisions):
         of_pairs = interactions_text(table, table.isel(contrast=cells), found)
-        sentences.append(f"{begin}: {against}{of_pairs}.")
+        sentences.append(Said(f"{against}{of_pairs}.", *begin))
         alone = single_sites_text(table.isel(contrast=~cells))
-        details.append(f"{begin}: {against}{alone}.")
+        details.append(Said(f"{against}{alone}.", *begin))
     return Finding(
         datasets={"strongest": best},
         sentences=(*sentences, *bounded_sentences(found.outcomes)),

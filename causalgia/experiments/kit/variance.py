@@ -5,7 +5,7 @@ and components.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -278,9 +278,12 @@ def effect_in_words(row: xr.Dataset) -> str:
     return size_in_words({name: row[name].item() for name in columns if name in row})
 
 
-def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield each task (and each model of an ensemble) of a table: the beginning of its
-    sentence, and its rows.
+Place: TypeAlias = tuple[str, str | None]
+"""Task and model that a sentence is on."""
+
+
+def rows_by_task(table: xr.Dataset) -> Iterator[tuple[Place, xr.Dataset]]:
+    """Yield each task (and each model of an ensemble) of a table, and its rows.
 
     Examples
     --------
@@ -289,17 +292,15 @@ def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     ...     {"ace": (("contrast", "task"), [[1.0, 2.0]])},
     ...     coords={"task": ["K562", "HepG2"]},
     ... )
-    >>> [begins for begins, _ in rows_by_task(table)]
-    ['Task K562', 'Task HepG2']
+    >>> [place for place, _ in rows_by_task(table)]
+    [('K562', None), ('HepG2', None)]
     """
     models = table["model"].to_numpy() if "model" in table["ace"].dims else [None]
     for task in table["task"].to_numpy():
         for model in models:
             of_model = {} if model is None else {"model": model}
-            yield (
-                f"Task {task}" + (f", model {model}" if of_model else ""),
-                table.sel({"task": task, **of_model}),
-            )
+            place = str(task), None if model is None else str(model)
+            yield place, table.sel({"task": task, **of_model})
 
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:

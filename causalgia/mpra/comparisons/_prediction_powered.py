@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
-from causalgia.attributes import about, attributes, has
+from causalgia.attributes import OF_NULL, about, attributes, has
 from causalgia.checks import as_ci_prob
 from causalgia.errors import (
     DataError,
@@ -448,9 +448,7 @@ def _powered_attrs(
     ci_prob: float,
 ) -> dict[str, Any]:
     inherited = (
-        "null",
-        "null_kind",
-        "null_fingerprint",
+        *OF_NULL,
         "design_fingerprint",
         "predictor_fingerprint",
     )

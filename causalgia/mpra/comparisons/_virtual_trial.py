@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
-from causalgia.attributes import about, attributes
+from causalgia.attributes import OF_NULL, about, attributes
 from causalgia.design.arms import Arm
 from causalgia.errors import (
     DataError,
@@ -38,9 +38,7 @@ Names: TypeAlias = NDArray[Any]
 _OF_DESIGN = (
     *(
         "assignment",
-        "null",
-        "null_kind",
-        "null_fingerprint",
+        *OF_NULL,
         "design_fingerprint",
         "library_fingerprint",
         "rng",

@@ -519,8 +519,7 @@ def library_attributes(
     """
     return {
         "assignment": design.assignment,
-        "null": design.drawn.describe(),
-        "null_kind": design.null.kind,
+        **design.drawn.attributes(),
         "null_fingerprint": design.null.fingerprint,
         "design_fingerprint": design.fingerprint,
         **(
