@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.inputs import wide
 from causalgia.tell import effect_rows
-from causalgia.tell.answers import ReportText, answer_parts, wide
+from causalgia.tell.answers import ReportText, answer_parts
 from causalgia.tell.folded_text import WIDTH
 
 EFFECT = ("contrast", "task")
@@ -164,7 +165,7 @@ def test_a_selected_or_squeezed_table_has_the_rows_of_the_whole():
         (found.isel(contrast=0, task=0), found.isel(contrast=[0], task=[0])),
         (found.isel(task=[1]).squeeze(), found.isel(task=[1])),
     ):
-        assert effect_rows.rows(one) == effect_rows.rows(same)
+        assert effect_rows.rows_of(one) == effect_rows.rows_of(same)
         assert cg.report(one) == cg.report(same)
     estimates = found.drop_vars("verdict").isel(task=0)
     assert "m0" in cg.report(estimates)

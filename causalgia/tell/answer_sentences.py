@@ -5,7 +5,6 @@ an effect and of what size, what is negligible, what the data do not decide.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -15,9 +14,8 @@ from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
-from causalgia.inputs import wide
 from causalgia.tell.effect_rows import Row
-from causalgia.tell.folded_text import start_of
+from causalgia.tell.folded_text import cut as cut, cut_apart as cut_apart
 from causalgia.tell.table_formats import (
     format_effect,
     is_large,
@@ -29,7 +27,6 @@ from causalgia.tell.verdict_sentences import (
 )
 
 _TASKS_LISTED = 3
-_MOST_COLUMNS = 60
 
 
 def answer_sentences(
@@ -106,42 +103,7 @@ def in_words(names: Sequence[str]) -> str:
     return in_list(parts)
 
 
-def cut(name: str, most: int = _MOST_COLUMNS) -> str:
-    """Return a name of at most this many columns of a terminal, cut with an ellipsis.
-
-    Examples
-    --------
-    >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
-    ('GATA1', 'AAAA…', '漢字…')
-    """
-    return name if wide(name) <= most else f"{start_of(name, most - 1)}…"
-
-
-def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
-    """Return each name as it is shown in at most this many columns: cut at its end, and
-    in the middle where several have the same beginning, so that they stay apart.
-
-    Examples
-    --------
-    >>> cut_apart(["GATA1", "A" * 9, "CCCCCCCCG", "CCCCCCCCT"], 7)
-    {'GATA1': 'GATA1', 'AAAAAAAAA': 'AAAAAA…', 'CCCCCCCCG': 'CCC…CCG', 'CCCCCCCCT': 'CCC…CCT'}
-    """
-    shown = {name: cut(name, most) for name in names}
-    common = Counter(shown.values())
-    for name, short in shown.items():
-        if common[short] > 1:
-            head = start_of(name, most // 2)
-            tail = start_of(name[::-1], most - 1 - wide(head))[::-1]
-            shown[name] = f"{head}…{tail}"
-    common = Counter(shown.values())
-    for i, (name, short) in enumerate(shown.items()):
-        if common[short] > 1:
-            number = f"…{i + 1}"
-            shown[name] = f"{start_of(name, most - len(number))}{number}"
-    return shown
-
-
-def size_in_words(row: Row) -> str:
+def size_in_words(row: Mapping[str, Any]) -> str:
     """Return an effect with its interval to three digits of the effect, where they tell
     the limits apart; in scientific notation where the row has it as ``scientific``.
 
@@ -154,7 +116,7 @@ def size_in_words(row: Row) -> str:
     size = abs(row["ace"])
     if 0 < size < math.inf and not scientific:
         three_digits = 10.0 ** (math.floor(math.log10(size)) - 1)
-        rough = row | {"se": max(row.get("se") or 0.0, three_digits)}
+        rough = {**row, "se": max(row.get("se") or 0.0, three_digits)}
         ace, interval = format_effect(rough)
         limits = interval.strip("[]()").split(", ")
         if len(limits) == 2 and ace not in limits and limits[0] != limits[1]:
@@ -163,7 +125,9 @@ def size_in_words(row: Row) -> str:
     return f"{ace} {interval}" if interval else ace
 
 
-def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> str:
+def region_words(
+    rows: Sequence[Mapping[str, Any]], attrs: Mapping[Any, Any], kind: str
+) -> str:
     """Return where effects lie: "beyond ±0.1", "within ±0.1", "above 0".
 
     Parameters
