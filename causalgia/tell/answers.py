@@ -51,7 +51,6 @@ from causalgia.tell.verdict_sentences import effect_heading
 ROWS_SHOWN = ROWS_OF_ANSWER
 LETTERS_SHOWN = 40
 """Columns of a name in the table of a short answer; longer ones are cut there."""
-_TASKS_OF_TABLE = 30
 _ACE = "ACE: average causal effect."
 
 
@@ -335,7 +334,8 @@ def answer_parts(
     lines, of, beside = chosen_lines(
         effects, rows=rows, order=order, truth=truth, width=width
     )
-    shown = _contrasts_of(lines)
+    in_lines = [x.rows for x in lines if not (len(x.rows) > 1 and x.rows[0].is_placebo)]
+    shown = tuple(dict.fromkeys(row.contrast for rows_ in in_lines for row in rows_))
     if answer is None:
         scale = scale_text(effects.attrs)
         on = (
@@ -360,7 +360,8 @@ def answer_parts(
     if effect_heading(effects.attrs) == "ACE" and not any(_ACE in x for x in under):
         own_notes = [_ACE, *own_notes]
     arms = arm_lines(effects, every=rows == "all") if "arms" in requested else ()
-    of_shown = effects.isel(task=[tasks.index(x) for x in _tasks_of(lines, tasks)])
+    in_tasks_ = {row.task for line in lines for row in line.rows}
+    places = [i for i, name in enumerate(tasks) if name in in_tasks_]
     each = "each" in requested
     return AnswerParts(
         sentences=above,
@@ -371,7 +372,9 @@ def answer_parts(
         contrasts=shown,
         foot=under,
         arms=arms,
-        each=effect_sentences(of_shown, rows=rows, every=True) if each else (),
+        each=effect_sentences(effects.isel(task=places), rows=rows, every=True)
+        if each
+        else (),
         further=[in_task(text, effects) for text in further],
         notes=[*own_notes, *left_over, *notes],
         requested=requested,
@@ -477,31 +480,10 @@ def table_parts(
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the header, the lines of cells and the notes of a table of estimates or
-    decisions, printable; of a summary of more than 30 tasks the first 20 rows.
-    """
-    effects = select_tasks(as_reportable(dataset), task, place="table: ")
-    at, left_out = reading_order(effects), ""
-    if rows != "all" and effects.sizes["task"] > _TASKS_OF_TABLE:
-        at = at[:ROWS_OF_ANSWER]
-    lines, of = effect_lines(effects, at, rows=rows, helpers_apart=False)
-    if rows != "all":
-        left_out = _not_shown(effects, lines, 'rows="all"')
-    foot, _ = foot_lines(effects, {row.contrast for x in lines for row in x.rows})
-    table = long_table(lines, of)
-    notes = [printable(line) for line in (left_out, *foot) if line]
-    return list(table.header), [list(line) for line in table.lines], notes
-
-
-def _contrasts_of(lines: Sequence[Line]) -> tuple[str, ...]:
-    """Return the contrasts of lines, without placebos that share one."""
-    own = (x.rows for x in lines if not (len(x.rows) > 1 and x.rows[0].is_placebo))
-    return tuple(dict.fromkeys(row.contrast for rows in own for row in rows))
-
-
-def _tasks_of(lines: Sequence[Line], tasks: Sequence[str]) -> list[str]:
-    of = {row.task for line in lines for row in line.rows}
-    return [task for task in tasks if task in of]
+    """Return the header, the lines of cells and the notes of the table of an answer."""
+    parts = answer_parts(dataset, rows=rows, task=task, noted="")
+    below = (parts.placebos, parts.left_out, *parts.foot)
+    return parts.header, parts.lines, [printable(line) for line in below if line]
 
 
 def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
@@ -510,14 +492,13 @@ def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
     """
     asked = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
     rows = [row for line in lines for row in line.rows if not row.is_placebo]
-    word = {"verdict": "more"} if "verdict" not in effects else {}
-    given = Counter({"more": asked["ace"].size})
-    if not word:
-        given = Counter(asked["verdict"].to_numpy().ravel().astype(str).tolist())
-    given.subtract(Counter(str(row.verdict or "more") for row in rows))
-    left = [(given[x], x) for x in (*VERDICTS, "more") if given[x] > 0]
-    counts = ", ".join(f"{n:,} {x}" for n, x in left)
-    return f"{counts}: {every}." if counts else ""
+    if "verdict" not in asked:
+        more = asked["ace"].size - len(rows)
+        return f"{more:,} more: {every}." if more else ""
+    left = Counter(asked["verdict"].to_numpy().ravel().astype(str).tolist())
+    left.subtract(str(row.verdict) for row in rows)
+    counts = [f"{left[word]:,} {word}" for word in VERDICTS if left[word]]
+    return f"{', '.join(counts)}: {every}." if counts else ""
 
 
 def _said_in_foot(effects: xr.Dataset) -> list[str]:

@@ -19,11 +19,11 @@ from causalgia.tell.effect_rows import (
     Row,
     Rows,
     placebo_count,
-    placebo_groups,
+    placebo_rounding_unit,
+    placebo_summary,
     reading_order,
     rows_of,
     setting_order,
-    spread_of,
 )
 from causalgia.tell.table_formats import (
     format_effect,
@@ -131,10 +131,9 @@ class Columns:
 
     def range(self, label: str, rows: Sequence[Row]) -> Line:
         """Return one line for several rows: the range of their estimates."""
-        found = spread_of(rows)
-        low, high = (
-            format_number(end, found.unit) for end in (found.lowest, found.highest)
-        )
+        found = placebo_summary(rows)
+        unit = placebo_rounding_unit(found)
+        low, high = (format_number(found[end], unit) for end in ("lowest", "highest"))
         cells = {name: rows[0][name] for name in self.several} | {"contrast": label}
         cells[self.interval] = f"{low} to {high}"
         verdicts = {row.get("verdict", "") for row in rows}
@@ -165,36 +164,27 @@ def effect_lines(
     [{'contrast': 'GATA1', 'ACE': '1.500', 'range': '', 'p': ''}]
     """
     table = rows_of(effects, truth=truth, at=at)
-    if rows == "all":
-        of, places = Columns(effects, table), {}
-    else:
-        of = Columns(effects, [row for row in table if not row.is_placebo])
-        places = _places_of_sites(table)
+    each = [row for row in table if rows == "all" or not row.is_placebo]
+    of = Columns(effects, each)
+    heading = Line(_HELPERS, (), {"contrast": _HELPERS})
+    groups: dict[object, list[Row]] = {}
+    for i, row in enumerate(table):
+        shared = rows != "all" and (row.is_placebo or row.site)
+        key = (row.is_placebo, row.site, row.task, row.model) if shared else i
+        groups.setdefault(key, []).append(row)
     lines: list[Line] = []
-    for row in table:
-        group = places.get((row.site, row.task, row.model), [])
-        if row.is_helper and helpers_apart:
-            heading = Line(_HELPERS, (), {"contrast": _HELPERS})
-            lines += [heading] if heading not in lines else []
-        if len(group) > _FEW_PLACES:
-            label = f"{row.site} alone, {len(group)} places"
-            lines += [of.range(label, group)] if group[0] is row else []
-        elif rows == "all" or not row.is_placebo:
-            lines.append(of.line(row))
-    groups = [] if rows == "all" else placebo_groups(table, of.several)
-    lines += [of.range(placebo_count(len(group)), group) for group in groups]
+    for group in groups.values():
+        first, n = group[0], len(group)
+        if first.is_placebo and rows != "all":
+            lines.append(of.range(placebo_count(n), group))
+            continue
+        if first.is_helper and helpers_apart and heading not in lines:
+            lines.append(heading)
+        if n > _FEW_PLACES:
+            lines.append(of.range(f"{first.site} alone, {n} places", group))
+        else:
+            lines += map(of.line, group)
     return lines, of
-
-
-def _places_of_sites(
-    table: Sequence[Row],
-) -> dict[tuple[str, str, str | None], list[Row]]:
-    """Return the rows of each site alone, by task and model."""
-    places: dict[tuple[str, str, str | None], list[Row]] = {}
-    for row in table:
-        if row.site and not row.is_placebo:
-            places.setdefault((row.site, row.task, row.model), []).append(row)
-    return places
 
 
 def chosen_lines(

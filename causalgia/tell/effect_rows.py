@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -296,24 +296,9 @@ def _check_complete(effects: xr.Dataset) -> None:
         needed |= ends if ends & {*effects} else set()
     if absent := sorted(needed - {*effects}):
         raise DataError(f"estimates: the variable {quoted(absent[0])} is missing")
-    empty = xr.DataArray(False)
-    column = {name: effects.get(name) for name in ("p", "q", "se", "verdict")}
-    wrong = {
-        name: empty if x is None else (x < 0) | (x > (math.inf if name == "se" else 1))
-        for name, x in column.items()
-        if name != "verdict"
-    }
-    if "lower" in effects:
-        wrong["lower"] = effects["lower"] > effects["upper"]
-    if "verdict" in effects:
-        wrong["verdict"] = ~effects["verdict"].isin(VERDICTS)
-    for name, where in wrong.items():
-        if where.any():
-            value = effects[name].to_numpy()[where.to_numpy()][0]
-            raise DataError(
-                f"estimates: {quoted(name)} is {value!s} in {int(where.sum()):,} rows, "
-                "which no estimate is"
-            )
+    if "verdict" in effects and not (known := effects["verdict"].isin(VERDICTS)).all():
+        wrong = effects["verdict"].to_numpy()[~known.to_numpy()][0]
+        raise DataError(f"estimates: the verdict {quoted(str(wrong))} is unknown")
 
 
 def check_not_draws(given: Any) -> None:
@@ -416,23 +401,6 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
     return xr.Dataset(columns, marks, attrs)
 
 
-class Spread(NamedTuple):
-    """The estimates of several rows: how many, mean, lowest, highest, and from 40 rows
-    the central 95 %.
-    """
-
-    n: int
-    mean: float
-    lowest: float
-    highest: float
-    central: tuple[float, float] | None
-
-    @property
-    def unit(self) -> float:
-        """What they are rounded by: a quarter of the range, about their sd."""
-        return (self.highest - self.lowest) / 4 or abs(self.mean) / 100
-
-
 def placebo_summary(table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Summarize the estimates of placebos: n, mean, lowest, highest, and from 40
     placebos the central 95 %.
@@ -446,21 +414,11 @@ def placebo_summary(table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     >>> placebo_summary([{"ace": -0.5}, {"ace": 1.0}])
     {'n': 2, 'mean': 0.25, 'lowest': -0.5, 'highest': 1.0, 'central': None}
     """
-    return spread_of(table)._asdict()
-
-
-def spread_of(table: Sequence[Mapping[str, Any]]) -> Spread:
-    """Return the spread of the estimates of rows."""
     aces = np.array([row["ace"] for row in table])
     enough = len(aces) >= ENOUGH_FOR_QUANTILES
-    low, high = map(float, np.quantile(aces, [0.025, 0.975]))
-    return Spread(
-        len(aces),
-        float(aces.mean()),
-        float(aces.min()),
-        float(aces.max()),
-        (low, high) if enough else None,
-    )
+    central = tuple(map(float, np.quantile(aces, [0.025, 0.975]))) if enough else None
+    ends = {"lowest": float(aces.min()), "highest": float(aces.max())}
+    return {"n": len(aces), "mean": float(aces.mean()), **ends, "central": central}
 
 
 def placebo_groups(table: Sequence[Row], names: Sequence[str]) -> list[list[Row]]:
@@ -478,8 +436,10 @@ def placebo_count(n: int) -> str:
 
 
 def placebo_rounding_unit(found: Mapping[str, Any]) -> float:
-    """Return the rounding unit of a `placebo_summary`."""
-    return Spread(**found).unit
+    """Return what a `placebo_summary` is rounded by: a quarter of its range, about its
+    sd.
+    """
+    return float((found["highest"] - found["lowest"]) / 4 or abs(found["mean"]) / 100)
 
 
 def reading_order(effects: xr.Dataset) -> npt.NDArray[np.int64]:

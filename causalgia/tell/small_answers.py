@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, has
-from causalgia.checks import four_digits
+from causalgia.checks import first_of, four_digits
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import NAMES_SHOWN, DataError
 from causalgia.notes import notes_of
@@ -223,28 +223,9 @@ def agreement_parts(
             "tau: Kendall's; clear: pairs of contrasts whose order is clear under both "
             "null models."
         ],
-        notes=_between_nulls(shown, interval),
         requested=requested,
         every_row=every_row,
     )
-
-
-def _between_nulls(agreement: xr.Dataset, interval: str) -> list[str]:
-    """Return how far the effects of each contrast differ between null models."""
-    if not {"mean", "between_sd_lower", "between_sd_upper"} <= set(agreement):
-        return []
-    several = agreement.sizes["task"] > 1
-    lines = []
-    for names, one in _cells(agreement, "between_sd"):
-        sd = {"ace": "", "lower": "_lower", "upper": "_upper"}
-        row = {new: float(one[f"between_sd{end}"]) for new, end in sd.items()}
-        size = " ".join(format_effect(row))
-        where = " in ".join(names if several else names[:1])
-        lines.append(
-            f"{where}: mean {float(one['mean']):.3g} over null models, sd between them "
-            f"{size} ({interval})."
-        )
-    return lines
 
 
 _ENDS = {"ace": "", "lower": "_lower", "upper": "_upper"}
@@ -306,39 +287,36 @@ def _spread_of_law(posterior: Any, found: xr.Dataset, n: int) -> list[str]:
 
     alone = isinstance(posterior, xr.Dataset | xr.DataTree) and "ace" in posterior
     draws = posterior if alone else tree_group(posterior, "posterior")
-    known = about(draws.attrs, "")
-    if "tau" not in draws and "tau_narrow" not in draws:
-        across = about(draws.attrs, None).across
-        law = ", whose law is learned over patterns of tasks" if across else ""
-        return [f"Posterior of {n:,} effects{law}."]
     if "tau" in draws:
         tau = draws["tau"]
-    else:
+    elif "tau_narrow" in draws:
         share = draws["share_narrow"]
-        tau = (
-            share * draws["tau_narrow"] ** 2 + (1 - share) * draws["tau_wide"] ** 2
-        ) ** 0.5
-    if "task" not in tau.dims:
-        tau = tau.expand_dims(task=["effect"])
+        wide = (1 - share) * draws["tau_wide"] ** 2
+        tau = (share * draws["tau_narrow"] ** 2 + wide) ** 0.5
+    else:
+        return [f"Posterior of {n:,} effects."]
+    tau = tau if "task" in tau.dims else tau.expand_dims(task=["effect"])
     tail = (1 - float(about(found).ci_prob)) / 2
     ends = tau.sel(task=found["task"]).quantile(
         [0.5, tail, 1 - tail], dim=("chain", "draw"), skipna=False
     )
-    ends = ends.transpose("task", "quantile")
     spreads = [
-        " ".join(format_effect(dict(zip(_ENDS, map(float, own), strict=True))))
-        + (f" in {cut(str(name))}" if found.sizes["task"] > 1 else "")
-        for name, own in zip(found["task"].to_numpy(), ends.to_numpy(), strict=True)
+        " ".join(format_effect(dict(zip(_ENDS, own, strict=True)))) + f" in {cut(name)}"
+        for name, own in zip(
+            found["task"].to_numpy().astype(str),
+            ends.transpose("task", "quantile").to_numpy().tolist(),
+            strict=True,
+        )
         if not np.isnan(own).any()  # a dead task has no law
     ]
-    more = len(spreads) - _TASKS_IN_ANSWER
-    shown = "; ".join(spreads[:_TASKS_IN_ANSWER])
-    shown += f"; {more:,} more tasks" if more > 0 else ""
+    if found.sizes["task"] == 1:
+        spreads = [text.partition(" in ")[0] for text in spreads]
+    known = about(draws.attrs, "")
     laws = " or ".join(_LAWS.get(law, law) for law in known.law.split(", ") if law)
-    of = "in each task" if len(spreads) > 1 else f"from {n:,} effects"
-    learned = f" Law: {laws}, learned {of}." if laws else ""
+    learned = f" Law: {laws}, from {n:,} effects." if laws else ""
     line = f" about the line in {known.covariates}" if known.covariates else ""
     on = f" on {known.contrast_scale}" if known.contrast_scale else ""
+    shown = first_of(spreads, _TASKS_IN_ANSWER, sep="; ", thing="task")
     return [f"True effects{on} differ{line} with an sd of {shown}.{learned}"]
 
 
@@ -395,9 +373,14 @@ def spread_parts(
     )
 
 
-_STATES = ("fail", "warn", "pass")
+_VERBS = {
+    "fail": ("fails", "fail"),
+    "warn": ("warns", "warn"),
+    "pass": ("passes", "pass"),
+}
 _FIGURE_LETTERS = 56
 _FEW_CLAIMS = 2
+_NO_CLAIM = "No contrast has a significant effect, so there is no claim to refute"
 _AT_MOST = {
     "beyond placebos",
     "another control",
@@ -448,7 +431,7 @@ def refutation_parts(
     ...     )
     ... )
     >>> print(parts.text())
-    The effect of GATA1 on K562 fails no check; beyond placebos warns.
+    The effect of GATA1 on K562: of 1 check none fails, 1 warns (beyond placebos).
     3 of 19 placebos have the effect or more. Remedy: claim less.
     <BLANKLINE>
     result  check            value  limit         what
@@ -460,7 +443,7 @@ def refutation_parts(
     columns = ("check", "status", "value", "threshold", "figure", "reason", "cure")
     checks = list(zip(*(found[name].to_numpy() for name in columns), strict=True))
     if not every_row:
-        checks.sort(key=lambda check: _STATES.index(check[1]))
+        checks.sort(key=lambda check: list(_VERBS).index(check[1]))
     lines, reasons, least = [], [], False
     for name, status, value, threshold, figure, reason, cure in map(tuple, checks):
         ranked = name == "positive control" and "p-value" in figure
@@ -512,39 +495,17 @@ def refutation_parts(
 
 def _refuted(checks: Sequence[tuple[str, str]], claims: str) -> str:
     """Return whether a check, (name, status), refutes the claim."""
-    names = {x: [name for name, status in checks if status == x] for x in _STATES}
-    failed, warned, passed = (len(names[status]) for status in _STATES)
-    which = {
-        x: in_words(own) if len(own) <= NAMES_SHOWN else f"{len(own):,} checks"
-        for x, own in names.items()
-        if own
-    }
-    warns = f"{which.get('warn')} warn{'s' * (warned == 1)}"
-    if claims == "none":
-        fails = f"{which.get('fail')} fail{'s' * (failed == 1)}"
-        pass_ = f"{passed:,} of {len(checks):,} checks pass"
-        found = [fails] * bool(failed) + [warns] * bool(warned) + [pass_]
-        return (
-            "No contrast has a significant effect, so there is no claim to refute: "
-            f"{', '.join(found)}."
-        )
-    if not checks:
-        return "No check was made."
     effects = claims.split("; ")
-    named = f"{len(effects):,} contrasts"
-    if len(effects) <= _FEW_CLAIMS:
-        named = in_words([cut(one, LETTERS_SHOWN) for one in effects])
-    one = len(effects) == 1
-    what = f"The effect{'s' * (not one)} of {named}"
-    if failed:
-        also = f", and {warns}" if warned else ""
-        return (
-            f"{what} fail{'s' * one} {failed:,} of {len(checks):,} "
-            f"check{'s' * (len(checks) > 1)} ({which['fail']}); {passed:,} pass{also}."
-        )
-    if warned:
-        also = f" and pass{'es' * one} {passed:,} of {len(checks):,}"
-        also = also if len(checks) > 1 else ""
-        return f"{what} fail{'s' * one} no check{also}; {warns}."
-    every = f"all {passed:,} checks" if passed > 1 else f"the check {checks[0][0]}"
-    return f"{what} pass{'es' * one} {every}."
+    few = len(effects) <= _FEW_CLAIMS
+    named = in_words([cut(x, LETTERS_SHOWN) for x in effects]) if few else ""
+    what = f"The effect{'s' * (len(effects) > 1)} of {named or f'{len(effects):,} contrasts'}"
+    what = _NO_CLAIM if claims == "none" else what
+    counts = []
+    for status, verbs in _VERBS.items():
+        names = [name for name, own in checks if own == status]
+        listed = in_words(names) if 0 < len(names) <= NAMES_SHOWN else ""
+        listed = f" ({listed})" if listed and status != "pass" else ""
+        count = f"{len(names):,} {verbs[len(names) != 1]}{listed}"
+        counts += [count] if names else ["none fails"] * (status == "fail")
+    n = f"{len(checks):,} check{'s' * (len(checks) != 1)}"
+    return f"{what}: of {n} {', '.join(counts)}."

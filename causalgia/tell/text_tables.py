@@ -133,9 +133,8 @@ def table_within(
     r"""Return a table in at most this many columns of a terminal, and whether names were
     cut for it.
 
-    Names have at most 40 columns (tasks 30, other words `letters`). Where the table is
-    wider, names get fewer and q and shrunken effects give way; where 16 columns a name
-    are too many, each row has its names on one line and its numbers on the next.
+    Names have at most 40 columns (tasks 30, other words `letters`); where the table is
+    wider q and shrunken effects give way, and names get as few as 16.
 
     Examples
     --------
@@ -144,57 +143,26 @@ def table_within(
     >>> print("\n".join(table_within(header, [line], 50)[0]))
     contrast            ACE  95 % interval  verdict
     GATA1, core broken  1.4     [1.3, 1.5]  increases
-    >>> print("\n".join(table_within(header, [line], 40)[0]))
-    contrast
-      ACE  95 % interval  verdict      q
-    GATA1, core broken
-      1.4     [1.3, 1.5]  increases  <1e-4
     """
     table = [header, *lines]
     if width == math.inf:
         return laid_out(table, words), False
+    longest = [max(map(wide, column)) for column in zip(*table, strict=True)]
     most = {
-        i: NAME_COLUMNS.get(name, letters)
+        i: int(min(longest[i], NAME_COLUMNS.get(name, letters)))
         for i, name in enumerate(header)
         if name in NAME_COLUMNS or name in words
     }
-    longest = [max(map(wide, column)) for column in zip(*table, strict=True)]
-    names = {i: int(min(longest[i], n)) for i, n in most.items()}
-    kept = [
-        [i for i, name in enumerate(header) if name not in dropped]
-        for dropped in _DROPPED
-    ]
-    for keep in kept:
+    for dropped in _DROPPED:
+        keep = [i for i, name in enumerate(header) if name not in dropped]
         room = width - len(_GAP) * (len(keep) - 1)
-        room -= sum(longest[i] for i in keep if i not in names)
-        for n in range(max(names.values(), default=0), _LEAST_NAME_WIDTH - 1, -1):
-            fitting = {i: min(n, long) for i, long in names.items()}
-            if sum(fitting.values()) <= room:
-                return _within(table, keep, fitting, words)
-        if sum(names.values()) <= room:  # all names are short
-            return _within(table, keep, names, words)
-    if not names:
-        return laid_out(table, words), False
-    share = int(width - len(_GAP) * (len(names) - 1)) // len(names)
-    short, is_cut = _cut_names(table, dict.fromkeys(names, max(share, 4)))
-    for keep in kept:
-        numbers = laid_out(
-            [[line[i] for i in keep if i not in names] for line in short], words
-        )
-        if max(map(wide, numbers)) + len(_GAP) <= width:
+        room -= sum(longest[i] for i in keep if i not in most)
+        fewer = range(max(most.values(), default=0), _LEAST_NAME_WIDTH - 1, -1)
+        tried = [{i: min(long, n) for i, long in most.items()} for n in fewer] or [most]
+        names = next((x for x in tried if sum(x.values()) <= room), tried[-1])
+        if sum(names.values()) <= room:
             break
-    first = (_GAP.join(line[i] for i in names if line[i]) for line in short)
-    both = zip(first, numbers, strict=True)
-    return [text for one, two in both for text in (one, f"{_GAP}{two}")], is_cut
-
-
-def _within(
-    table: Sequence[Sequence[str]],
-    keep: Sequence[int],
-    most: Mapping[int, int],
-    words: Collection[str],
-) -> tuple[list[str], bool]:
-    short, is_cut = _cut_names(table, most)
+    short, is_cut = _cut_names(table, names)
     return laid_out([[line[i] for i in keep] for line in short], words), is_cut
 
 
@@ -202,9 +170,9 @@ def _cut_names(
     table: Sequence[Sequence[str]], most: Mapping[int, int]
 ) -> tuple[list[list[str]], bool]:
     """Return lines with names of so many columns by place, and whether any was cut."""
-    short = {i: cut_apart([line[i] for line in table], n) for i, n in most.items()}
-    made = [
-        [short[i][cell] if i in short else cell for i, cell in enumerate(line)]
-        for line in table
-    ]
+    made = [list(line) for line in table]
+    for i, n in most.items():
+        short = cut_apart([line[i] for line in table], n)
+        for line in made:
+            line[i] = short[line[i]]
     return made, made != [list(line) for line in table]
