@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from causalgia.attributes import about
 from causalgia.choices import VERDICTS, requested_parts
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted
@@ -37,13 +36,21 @@ from causalgia.tell.effect_rows import (
     Rows,
     as_reportable,
     first_sentences,
-    placebo_count,
     reading_order,
     rows_of,
     sentences_on_tasks,
 )
 from causalgia.tell.folded_text import WIDTH, fitted_foot, folded, paragraph
-from causalgia.tell.foot import arm_lines, foot_lines, in_task, in_tasks, note_lines
+from causalgia.tell.foot import (
+    _ACE,
+    _columns_in_foot,
+    _placebos_in_words,
+    arm_lines,
+    foot_lines,
+    in_task,
+    in_tasks,
+    note_lines,
+)
 from causalgia.tell.table_formats import escaped
 from causalgia.tell.text_tables import Table
 from causalgia.tell.verdict_sentences import effect_heading
@@ -51,7 +58,6 @@ from causalgia.tell.verdict_sentences import effect_heading
 ROWS_SHOWN = ROWS_OF_ANSWER
 LETTERS_SHOWN = 40
 """Columns of a name in the table of a short answer; longer ones are cut there."""
-_ACE = "ACE: average causal effect."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,7 +371,7 @@ def answer_parts(
     each = "each" in requested
     return AnswerParts(
         sentences=above,
-        table=long_table(lines, of, _said_in_foot(effects)),
+        table=long_table(lines, of, _columns_in_foot(effects)),
         beside=beside,
         placebos=_placebos_in_words(effects) if rows != "all" else "",
         more=_not_shown(effects, lines, every) if rows != "all" else "",
@@ -396,7 +402,7 @@ def all_lines(
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
     lines, of = effect_lines(effects, reading_order(effects))
-    table = long_table(lines, of, _said_in_foot(effects))
+    table = long_table(lines, of, _columns_in_foot(effects))
     return list(table.header), [list(line) for line in table.lines]
 
 
@@ -499,25 +505,3 @@ def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
     left.subtract(str(row.verdict) for row in rows)
     counts = [f"{left[word]:,} {word}" for word in VERDICTS if left[word]]
     return f"{', '.join(counts)}: {every}." if counts else ""
-
-
-def _said_in_foot(effects: xr.Dataset) -> list[str]:
-    """Return columns with one value in all rows, which the foot says."""
-
-    def is_one(name: str) -> bool:
-        return name in effects and bool(np.ptp(effects[name].to_numpy()) == 0)
-
-    own = "n_clusters" not in effects or about(effects, "").cluster in ("", "unit")
-    found = ["n"] if own and is_one("n_units") else []
-    return [*found, *(["null variants"] if is_one("n_matched") else [])]
-
-
-def _placebos_in_words(effects: xr.Dataset) -> str:
-    """Return the range of the placebos over several tasks; empty of one task."""
-    placebos = is_placebo(effects)
-    if effects.sizes["task"] < 2 or not placebos.any() or placebos.all():
-        return ""
-    ace = effects["ace"].isel(contrast=np.flatnonzero(placebos)).to_numpy()
-    low, high = (f"{x:.2g}" for x in (np.nanmin(ace), np.nanmax(ace)))
-    count = placebo_count(int(placebos.sum()))
-    return f"{count} lie from {low} to {high} over all tasks."
