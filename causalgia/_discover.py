@@ -87,14 +87,13 @@ from causalgia.sequences.fasta import (
 from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.streams import RNG, derive, root_key
 from causalgia.tell import figures
-from causalgia.tell.answers import ReportText
+from causalgia.tell.answers import ReportText, every_row
 from causalgia.tell.discovery_answers import (
     discovery_parts,
     discovery_sentences,
     foot_of_discovery,
 )
 from causalgia.tell.effect_rows import Rows
-from causalgia.tell.short_answers import every_row
 from causalgia.trial.archive import place_of
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.outcomes import meter

@@ -390,7 +390,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     ),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.report(o),
-    "rows": lambda o: effect_rows.cells(estimates_of(o), rows="all"),
+    "rows": lambda o: effect_rows.rows_of(estimates_of(o)),
     "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
     "sample size of estimates": lambda o: cg.sample_size(
         estimates_of(o), half_width=0.1

@@ -11,7 +11,7 @@ import causalgia as cg
 from causalgia.choices import placebos_for_ranks
 from causalgia.errors import DesignError, EstimateError
 from causalgia.multiplicity.placebo import placebo_rank, placebo_region
-from causalgia.tell.effect_rows import as_reportable, rows
+from causalgia.tell.effect_rows import as_reportable, rows_of
 from causalgia.tell.verdict_sentences import noun_of_region, verdict_in_words
 from causalgia.trial.attributes import check_analysis
 
@@ -116,7 +116,9 @@ def test_the_name_of_a_task_does_not_make_a_region_of_placebos_or_variants():
     assert task in found.attrs["rope"]
     assert found.attrs["rope_kind"] == "stated"
     assert noun_of_region(found.attrs) == "the ROPE"
-    assert verdict_in_words(rows(found)[0], found.attrs).startswith("increases, above")
+    assert verdict_in_words(rows_of(found)[0], found.attrs).startswith(
+        "increases, above"
+    )
 
 
 def test_the_words_of_a_table_without_attributes_tell_its_region():

@@ -526,7 +526,7 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     page, text = Page(html), cg.report(band)
     assert len(page.all("figure")) == 1
     assert text.splitlines()[2] in page.text()
-    assert "<pre>" in cg.tell.View(band)._repr_html_()
+    assert "<table>" in cg.tell.View(band)._repr_html_()
 
 
 @pytest.mark.simulation

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.tell import effect_rows, table_formats
+from causalgia.tell import answers, table_formats
 
 UNTIL = [
     cg.Decided(rope=(-9, 9), control="pl", min_clusters=100),
@@ -95,14 +95,14 @@ def test_an_exact_effect_has_no_p_value():
         n_units=2,
         n_clusters=2,
     )
-    header, (line,) = effect_rows.cells(found)
+    header, (line,), _ = answers.table_parts(found)
     assert dict(zip(header, line, strict=True))["p"] == "alike"
     assert "exact" not in header
-    header, (line,) = effect_rows.cells(found.assign(p=found["p"] + 1))
+    header, (line,), _ = answers.table_parts(found.assign(p=found["p"] + 1))
     assert (header[-2:], line[-2:]) == (["units", "p"], ["same effect", "1.0"])
     of_units = found.assign_attrs(target="units")
     certain = cg.decide(of_units, rope=(-0.1, 0.1))
-    header, (line,) = effect_rows.cells(certain)
+    header, (line,), _ = answers.table_parts(certain)
     assert (header[-2:], line[-2:]) == (["q", "n"], ["exact", "2"])
 
 
@@ -111,7 +111,7 @@ def test_units_that_all_answer_alike_have_their_value_as_the_interval():
         ace=1.0, se=0.0, largest_ice=1.0, exact=True, n_units=1_000, n_clusters=1_000
     )
     decided = cg.decide(found, rope=(-0.1, 0.1))
-    header, (line,) = effect_rows.cells(decided)
+    header, (line,), _ = answers.table_parts(decided)
     assert dict(zip(header, line, strict=True))["q"] == "alike"
     assert "1.000 [1.000, 1.000]" in cg.report(decided, sentences=True)
 

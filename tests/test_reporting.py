@@ -13,7 +13,8 @@ from hypothesis import given, strategies as st
 
 import causalgia as cg
 from causalgia import report
-from causalgia.tell.effect_rows import cells, placebo_summary, posterior_effects, rows
+from causalgia.tell.answers import answer_parts
+from causalgia.tell.effect_rows import placebo_summary, posterior_effects, rows_of
 from causalgia.tell.figures.verdict_plots import ranked
 from causalgia.tell.table_formats import (
     format_effect,
@@ -78,14 +79,20 @@ def estimates(n_placebos=0, tasks=("K562",), **attrs):
     )
 
 
+def cells(found, **asked):
+    """The headings and cells of an answer, in the order of the Dataset."""
+    parts = answer_parts(found, order="file", **asked)
+    return parts.header, parts.lines
+
+
 def flat(text):
     """A text in one line."""
     return " ".join(text.split())
 
 
 def test_few_placebo_words_set_no_scale():
-    assert placebo_summary(rows(estimates(39))[2:])["central"] is None
-    assert placebo_summary(rows(estimates(40))[2:])["central"] == pytest.approx(
+    assert placebo_summary(rows_of(estimates(39))[2:])["central"] is None
+    assert placebo_summary(rows_of(estimates(40))[2:])["central"] == pytest.approx(
         (-0.095, 0.095)
     )
 
@@ -97,7 +104,7 @@ def test_every_placebo_word_on_demand():
 
 
 def test_without_kinds_no_contrast_is_a_placebo_word():
-    _, lines = cells(estimates(40).drop_vars("kind"))
+    _, lines = cells(estimates(40).drop_vars("kind"), rows="all")
     assert len(lines) == 42
 
 
@@ -112,22 +119,18 @@ def test_tasks_and_models_get_columns_and_summaries_of_their_own():
     models = two.drop_vars(["n_units", "n_clusters"]).expand_dims(
         model=["a", "b", "c"], axis=-1
     )
-    models["weight"], models["do"] = two["weight"], two["do"]
-    header, lines = cells(
-        models.assign_coords(kind=two["kind"]).transpose(
-            ..., "contrast", "task", "model"
-        )
-    )
+    models["do"], models["weight"] = two["do"], two["weight"]
+    header, lines = cells(models.assign_coords(kind=two["kind"]))
     assert header[:3] == ["contrast", "task", "model"]
-    assert len(lines) == 2 * 2 * 3 + 2 * 3
+    assert len(lines) == 2 * 2 * 3
 
 
 def test_rows_hold_plain_numbers():
-    row = rows(estimates(2))[0]
+    row = rows_of(estimates(2))[0]
     assert {type(value) for value in row.values()} == {str, bool, float, int}
     assert row["ace"] == 1.3812
     assert row["is_placebo"] is False
-    assert rows(estimates(2))[2]["is_placebo"] is True
+    assert rows_of(estimates(2))[2]["is_placebo"] is True
 
 
 def test_truth_and_z():
@@ -135,12 +138,12 @@ def test_truth_and_z():
         [[1.3812 - 0.01]], dims=EFFECT, coords={"contrast": ["GATA1"], "task": ["K562"]}
     )
     se = 0.0091 / 1.96
-    first, second = rows(estimates(), truth=truth)
+    first, second = rows_of(estimates(), truth=truth)
     assert first["z"] == pytest.approx(0.01 / se)
-    assert second["truth"] is None
-    assert second["z"] is None
+    assert second.truth is None
+    assert second.z is None
     noisy = truth.assign_coords(mcse=(EFFECT, [[se]]))
-    assert rows(estimates(), truth=noisy)[0]["z"] == pytest.approx(
+    assert rows_of(estimates(), truth=noisy)[0]["z"] == pytest.approx(
         0.01 / se / math.sqrt(2)
     )
     header, lines = cells(estimates(), truth=truth)
@@ -158,7 +161,7 @@ def test_exact_effects_say_so():
     assert header == ["contrast", "ACE", "SE", "95 % interval", "p"]
     assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "alike"]
     truth = exact["ace"].copy()
-    assert rows(exact, truth=truth)[0]["z"] is None
+    assert rows_of(exact, truth=truth)[0].z is None
 
 
 def test_one_unit_has_no_interval():
@@ -195,7 +198,7 @@ def test_tiny_p_values_are_bounds_for_readers_and_numbers_in_data():
     assert format_p(0.0, exact="exact") == "exact"
     assert [p_clause(p) for p in (0.0312, 1e-9)] == ["p = 0.031", "p < 1e-4"]
     table = estimates()
-    assert rows(table)[0]["p"] == table["p"].values.flat[0] < 1e-4
+    assert rows_of(table)[0]["p"] == table["p"].values.flat[0] < 1e-4
     assert not re.search(r"\de-\d{2}", report(table))
 
 
@@ -464,11 +467,11 @@ def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
         rope=(-0.1, 0.1),
         shrink=None,
     )
-    first = rows(found)[0]
+    first = rows_of(found)[0]
     assert first["lower"] > 0.1
     assert first["verdict"] == "undecided"
     _, lines = cells(found)
-    assert lines[0][3] == f"undecided (q {first['q']:.2g})"
+    assert lines[0][3:] == ["undecided", f"{first['q']:.2g}"]
     assert lines[9][3] == "undecided"
 
 
@@ -489,7 +492,7 @@ def test_verdicts_of_a_posterior_say_that_they_are():
     assert cells(found)[0] == [
         "contrast", "effect", "95 % interval", "verdict", "q", "shrunken"
     ]  # fmt: skip
-    assert rows(found)[0]["ace"] == float(estimates["ace"][0, 0])
+    assert rows_of(found)[0]["ace"] == float(estimates["ace"][0, 0])
 
 
 def test_a_draw_of_exactly_0_has_the_wrong_sign_whichever_is_claimed():
@@ -504,7 +507,7 @@ def test_a_draw_of_exactly_0_has_the_wrong_sign_whichever_is_claimed():
 
 
 def test_rows_of_decisions_are_plain():
-    row = rows(decided())[0]
+    row = rows_of(decided())[0]
     assert row["verdict"] == "increases"
     assert {type(value) for value in row.values()} <= {str, bool, float, int}
     assert row["rope_upper"] == 0.1

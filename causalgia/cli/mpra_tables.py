@@ -567,14 +567,18 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from causalgia.tell.effect_rows import rows
+    from causalgia.tell.effect_rows import rows_of
 
-    decided = pd.DataFrame(rows(decisions))
+    decided = pd.DataFrame([dict(row) for row in rows_of(decisions)])
     beside = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
     own = ("verdict", "p_verdict", "q", *beside)
     decided = decided[[c for c in ("contrast", "task", *own) if c in decided]]
-    table = pd.DataFrame(rows(fitted)).merge(decided, on=["contrast", "task"])
-    table = table.drop(columns=[c for c in ("do", "is_placebo") if c in table])
+    table = pd.DataFrame([dict(row) for row in rows_of(fitted)]).merge(
+        decided, on=["contrast", "task"]
+    )
+    table = table.drop(
+        columns=[c for c in ("do", "is_placebo", "is_helper") if c in table]
+    )
     table = table.rename(columns={"contrast": "element", "task": "contrast"})
     groups = dict(
         zip(

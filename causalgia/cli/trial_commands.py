@@ -654,7 +654,7 @@ def refute_trial(
     """
     from causalgia import store
     from causalgia.refutation import refute
-    from causalgia.tell.refutation_answers import refutation_parts
+    from causalgia.tell.small_answers import refutation_parts
     from causalgia.trial_file import read_predictor_spec
 
     outcomes = load_outcomes(folder)

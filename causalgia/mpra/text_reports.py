@@ -30,8 +30,7 @@ from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
 from causalgia.tell.answer_sentences import cut
-from causalgia.tell.answers import AnswerParts, ReportText
-from causalgia.tell.short_answers import every_row, short_answer
+from causalgia.tell.answers import AnswerParts, ReportText, every_row, short_answer
 from causalgia.tell.table_formats import format_share, p_clause
 
 _SHOWN_ELEMENTS = 3

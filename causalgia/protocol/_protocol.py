@@ -56,9 +56,13 @@ from causalgia.protocol.lock_file import (
 )
 from causalgia.stopping import Decided
 from causalgia.stopping.stopping_rules import STORED_NAMES
-from causalgia.tell.answers import AnswerParts, ReportText
+from causalgia.tell.answers import (
+    AnswerParts,
+    ReportText,
+    every_row as all_rows,
+    short_answer,
+)
 from causalgia.tell.effect_rows import Rows
-from causalgia.tell.short_answers import every_row as all_rows, short_answer
 from causalgia.trial.archive import Archive, place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
 from causalgia.types import Client

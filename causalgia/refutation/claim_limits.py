@@ -155,7 +155,7 @@ def _steps_back(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="dose reversal",
-            figure="largest step back between neighboring doses over the whole effect",
+            figure="largest step back between doses over the effect",
             value=max(size, 0.0),
             threshold=REVERSED,
             status=status,
@@ -264,7 +264,7 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="tipping shift",
-            figure="shift of the mean GC content, in sd, at which an effect turns",
+            figure="shift of GC content, in sd, that turns an effect",
             value=shift,
             # as far as the units can tell, where that is less
             threshold=SHIFT_WARN if leaves else min(shift, SHIFT_WARN),
@@ -439,7 +439,7 @@ def _range_finding(
     ]
     return Finding(
         check="other null models",
-        figure="smallest effect under another null model over that of the trial",
+        figure="smallest effect of null models over the trial's",
         value=share,
         threshold=RANGE,
         status=status,

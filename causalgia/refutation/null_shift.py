@@ -389,7 +389,7 @@ def _area(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="classifier",
-            figure="area under the ROC curve of real sequences against backgrounds",
+            figure="AUROC of real sequences against backgrounds",
             value=auc,
             threshold=AUC_WARN,
             status=status,
@@ -587,10 +587,7 @@ def _outside(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="prediction range",
-            figure=(
-                "share of untreated backgrounds outside the central 95 % of real "
-                "sequences"
-            ),
+            figure=("share of backgrounds outside 95 % of real ones"),
             value=share,
             threshold=OUTSIDE_WARN,
             status=status,
@@ -741,10 +738,7 @@ def _weighted(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="reweighted effect",
-            figure=(
-                "effect over backgrounds weighted to look like real sequences, over "
-                "that of the trial"
-            ),
+            figure=("effect on weighted backgrounds over the trial's"),
             value=share,
             threshold=0.5,
             status=status,

@@ -477,10 +477,7 @@ def _control_among_placebos(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="another control",
-            figure=(
-                "effect of the control beside that of the arm, both from the mean of "
-                "beyond placebos"
-            ),
+            figure=("effect of the control over that of the arm"),
             value=share,
             threshold=LEAKS,
             status=status,
@@ -638,7 +635,7 @@ def _clearest_again(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="positive control",
-            figure="effect on fresh units over that of the trial, of the clearest effect",
+            figure="clearest effect on fresh units over the trial's",
             value=share,
             threshold=SPECIFIC,
             status=status,

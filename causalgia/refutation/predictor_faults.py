@@ -132,7 +132,7 @@ def _repeated(claim: Claim) -> list[Finding]:
     rows = [
         Finding(
             check="same answers",
-            figure="difference between answers to one sequence, in sd of the answers",
+            figure="difference of answers to one sequence, in sd",
             value=gap,
             threshold=NOISE_WARN,
             status=status,
@@ -292,7 +292,7 @@ def _other_strand(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="strand",
-            figure="effect on the reverse complements over that on the sequences",
+            figure="effect on reverse complements over the trial's",
             value=ratio,
             threshold=0.5,
             status="pass" if ratio >= 0.5 else "warn",
@@ -398,10 +398,7 @@ def _beside_copies(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="randomized weights",
-            figure=(
-                "rank of the network among copies with shuffled parameters, by its "
-                "clearest effect"
-            ),
+            figure=("rank among networks of shuffled parameters"),
             value=(1 + n_beyond) / (1 + N_COPIES),
             threshold=1 / (1 + N_COPIES),
             status=status,

@@ -256,10 +256,7 @@ def _halves(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="subset of units",
-            figure=(
-                "p-value of a difference between the first and the second half of the "
-                "units"
-            ),
+            figure=("p-value of first against second half of units"),
             value=value,
             threshold=_WARN,
             status=status,
@@ -428,10 +425,7 @@ def _balanced(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="balance",
-            figure=(
-                "p-value of a difference between the backgrounds of an arm and of all "
-                "others"
-            ),
+            figure=("p-value of an arm's backgrounds against others"),
             value=value,
             threshold=_WARN,
             status=status,
@@ -523,10 +517,7 @@ def _without_sites(claim: Claim) -> list[Finding]:
     return [
         Finding(
             check="junction sites",
-            figure=(
-                "share of the effect that is lost without units in which a site is "
-                "made or destroyed"
-            ),
+            figure=("share of the effect from sites made or destroyed"),
             value=share,
             threshold=0.5,
             status=status,

@@ -23,17 +23,18 @@ from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import keeps_effects, with_selected_dims
 from causalgia.tell._curve_report import curve_report
 from causalgia.tell._trial_report import count_clause
-from causalgia.tell.agreement_answers import OF_AGREEMENT, agreement_parts
-from causalgia.tell.answers import ReportText, trial_report
+from causalgia.tell.answers import ReportText, every_row, trial_report
 from causalgia.tell.effect_rows import Rows, as_reportable, is_posterior, readable
-from causalgia.tell.posterior_answers import (
+from causalgia.tell.small_answers import (
+    OF_AGREEMENT,
+    agreement_parts,
+    is_size,
     is_spread,
     posterior_parts,
+    refutation_parts,
+    size_report,
     spread_parts,
 )
-from causalgia.tell.refutation_answers import refutation_parts
-from causalgia.tell.short_answers import every_row
-from causalgia.tell.size_answers import is_size, size_report
 from causalgia.tell.table_formats import markdown_table
 from causalgia.tell.verdict_sentences import (
     family_in_words,

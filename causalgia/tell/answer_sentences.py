@@ -16,14 +16,13 @@ from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import UNDECIDED, VERDICT_WORDS
 from causalgia.errors import DataError, printable
-from causalgia.inputs import parse_json, wide
-from causalgia.tell.folded_text import start_of
+from causalgia.inputs import parse_json
+from causalgia.tell.folded_text import cut as cut, cut_apart as cut_apart
 from causalgia.tell.table_formats import (
     format_effect,
     is_large,
 )
 from causalgia.tell.verdict_sentences import (
-    cut as cut,
     is_decided,
     noun_of_region,
     region_of,
@@ -91,30 +90,6 @@ def in_words(names: Sequence[str]) -> str:
         for name in map(cut, names)
     ]
     return in_list(parts)
-
-
-def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
-    """Return each name as it is shown in at most this many columns: cut at its end, and
-    in the middle where several have the same beginning, so that they stay apart.
-
-    Examples
-    --------
-    >>> cut_apart(["GATA1", "A" * 9, "CCCCCCCCG", "CCCCCCCCT"], 7)
-    {'GATA1': 'GATA1', 'AAAAAAAAA': 'AAAAAA…', 'CCCCCCCCG': 'CCC…CCG', 'CCCCCCCCT': 'CCC…CCT'}
-    """
-    shown = {name: cut(name, most) for name in names}
-    common = Counter(shown.values())
-    for name, short in shown.items():
-        if common[short] > 1:
-            head = start_of(name, most // 2)
-            tail = start_of(name[::-1], most - 1 - wide(head))[::-1]
-            shown[name] = f"{head}…{tail}"
-    common = Counter(shown.values())
-    for i, (name, short) in enumerate(shown.items()):
-        if common[short] > 1:
-            number = f"…{i + 1}"
-            shown[name] = f"{start_of(name, most - len(number))}{number}"
-    return shown
 
 
 def size_in_words(row: Mapping[str, Any], *, scientific: bool = False) -> str:

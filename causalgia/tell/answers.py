@@ -1,48 +1,44 @@
-"""The answer of a trial as text and as HTML: sentences, one table and a foot of at most
-three lines; definitions, sentences on each effect and notes on request.
+"""The answer: sentences, one table, a foot of at most three lines, and what is printed on
+request; as text, Markdown, HTML and LaTeX.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.choices import VERDICTS, requested_parts
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.inputs import wide as wide
 from causalgia.schema import keeps_effects
 from causalgia.tell._trial_report import (
     describe_outcomes,
     in_one_line,
     scale_text,
-    sentences,
+    sentences as effect_sentences,
     task_contrast_text,
 )
-from causalgia.tell.answer_sentences import answer_sentences, cut, cut_apart
+from causalgia.tell.answer_sentences import answer_sentences
+from causalgia.tell.effect_lines import (
+    ROWS_OF_ANSWER,
+    Line,
+    chosen_lines,
+    effect_lines,
+    long_table,
+)
 from causalgia.tell.effect_rows import (
-    Row,
     Rows,
     as_reportable,
-    cell_rows,
-    cells,
-    helpers_apart,
     reading_order,
-    rows as every_row_of,
+    rows_of,
 )
-from causalgia.tell.folded_text import (
-    WIDTH,
-    folded,
-    paragraph,
-)
+from causalgia.tell.folded_text import WIDTH, fitted_foot, folded, paragraph
 from causalgia.tell.foot import (
     _ACE,
     arm_lines,
@@ -54,87 +50,77 @@ from causalgia.tell.foot import (
     note_lines,
     placebos_in_words,
     sentences_on_tasks,
-    tasks_of,
 )
-from causalgia.tell.table_formats import html_table
-from causalgia.tell.text_tables import (
-    GIVING_WAY,
-    NAME_COLUMNS,
-    laid_out,
-    padded,
-    table_within,
-    without_q_twice,
-)
-from causalgia.tell.verdict_sentences import (
-    effect_heading,
-)
+from causalgia.tell.table_formats import escaped
+from causalgia.tell.text_tables import Table
+from causalgia.tell.verdict_sentences import effect_heading
 
-_Line: TypeAlias = tuple[Row, dict[str, str]]
-_ROWS_OF_ANSWER = 20
-_TASKS_OF_TABLE = 30
-_LEAST_OF_TASK = 8
-"""Columns of a terminal that a task takes beside others, at least."""
-_FEW_PLACES = 2
-_INTERVALS = ("interval", "range")
-_NOT_BESIDE = ("contrast", "task", "n")
+ROWS_SHOWN = ROWS_OF_ANSWER
+LETTERS_SHOWN = 40
+"""Columns of a name in the table of a short answer; longer ones are cut there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerParts:
-    """What a report of effects says, before it is laid out.
+    """What an answer says, before it is laid out.
 
     Attributes
     ----------
     sentences
         The answer.
-    columns
-        Heading -> how it is aligned, of the long table: a line for each effect.
-    lines
-        Its cells, by heading, a line for each effect, the largest directions first.
-    words
-        Headings of columns of words besides those of a table of effects, which are
-        aligned left.
-    by_task
-        The same with the tasks beside each other: a line for each contrast; None where
-        there is one task, or several models.
-    summaries
-        For each line whether it is of all placebos.
+    table
+        A line for each effect, the largest directions first.
+    beside
+        The same with the tasks beside each other, where these are several.
     placebos
-        These in a sentence; empty where there is one task.
+        The placebos in a sentence, where the table has no line for them.
     more
         What the table leaves out; empty where it has all.
-    cut_names, whole
-        That names of the table are cut already, where they are, and where they are
-        whole.
+    whole
+        Where names are whole that are cut in text.
     contrasts
         The contrasts in the table.
     foot
         At most three lines.
-    arms, each, notes
-        Definitions of the arms, a sentence for each effect, notes on method and data:
-        printed where they are asked for.
-    further
-        Sentences of the answer that do not stand above the table: printed with the
-        notes.
+    arms, each, notes, further
+        Definitions of the arms, a sentence for each effect, notes on method and data,
+        and sentences that do not stand above the table (with the notes): printed where
+        they are asked for, by `requested`.
     """
 
-    sentences: tuple[str, ...]
-    header: list[str]
-    lines: list[list[str]]
-    words: tuple[str, ...] = ()
-    by_task: tuple[list[str], list[str], list[list[str]]] | None = None
-    summaries: tuple[bool, ...] = ()
+    sentences: Sequence[str] = ()
+    table: Table = Table()  # noqa: RUF009 - frozen
+    beside: Table | None = None
     placebos: str = ""
     more: str = ""
-    cut_names: str = ""
     whole: str = "cg.tidy and effects.tsv have them whole"
-    contrasts: tuple[str, ...] = ()
-    foot: tuple[str, ...] = ()
-    arms: tuple[str, ...] = ()
-    each: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    further: tuple[str, ...] = ()
-    requested: tuple[str, ...] = field(default=())
+    contrasts: Sequence[str] = ()
+    foot: Sequence[str] = ()
+    arms: Sequence[str] = ()
+    each: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    further: Sequence[str] = ()
+    requested: Sequence[str] = ()
+
+    @property
+    def header(self) -> list[str]:
+        """The headings of the table."""
+        return list(self.table.header)
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """The cells of the table."""
+        return [list(line) for line in self.table.lines]
+
+    @property
+    def words(self) -> Iterable[str]:
+        """Headings of columns of words besides those of a table of effects."""
+        return self.table.words
+
+    @property
+    def left_out(self) -> str:
+        """What the table leaves out."""
+        return self.more
 
     def text(self, width: int = WIDTH, *, fold: bool = True) -> str:
         """Return the answer as text.
@@ -147,60 +133,51 @@ class AnswerParts:
             Whether the lines of the answer and of the foot end there too, and long
             names in the table are cut; what is asked for besides is not.
         """
-        by_task, lines, is_cut = self.by_task, self.lines, False
         most = width if fold else math.inf
-        if fold:
-            by_task, is_cut = _with_short_names(by_task)
-        beside = None if by_task is None else _beside_within(by_task, width)
-        answer_lines, table = self.sentences, beside or []
-        if beside is None:
-            if self.placebos:  # a sentence for a line of each task
-                answer_lines = (*answer_lines, self.placebos)
-                lines = [
-                    line
-                    for line, summary in zip(lines, self.summaries, strict=True)
-                    if not summary
-                ]
-            table, is_cut = [], False
-            if lines and fold:
-                table, is_cut = table_within(self.header, lines, most, self.words)
-            elif lines:
-                table = laid_out([self.header, *lines], self.words)
-        under = [self.left_out]
-        if is_cut:  # further than the cells were
-            under = [self.more, f"Long names are cut with …; {self.whole}."]
+        above = list(self.sentences)
+        found = self.beside.beside(width, whole=not fold) if self.beside else None
+        if found is None:
+            above += [self.placebos] * bool(self.placebos)
+            found = self.table.text(most)
+        table, is_cut = found
+        whole = f"; {self.whole}" if self.whole else ""
+        under = [self.more, f"Long names are cut with …{whole}." if is_cut else ""]
         parts = [
-            paragraph(answer_lines, most),
+            paragraph(above, most),
             "\n".join([*table, *(folded(line, most) for line in under if line)]),
             paragraph(self.foot, most),
-            *("\n".join(self._requested_lines(name)) for name in self.requested),
+            *("\n".join(lines) for lines in self._requested()),
         ]
         return printable("\n\n".join(part for part in parts if part))
-
-    def _requested_lines(self, name: str) -> tuple[str, ...]:
-        found: tuple[str, ...] = getattr(self, name)
-        return (*self.further, *found) if name == "notes" else found
-
-    @property
-    def left_out(self) -> str:
-        """What the table leaves out of rows and names."""
-        return " ".join(text for text in (self.more, self.cut_names) if text)
 
     def html(self) -> str:
         """Return the answer as HTML: paragraphs and one table."""
         from causalgia.inputs import as_html
 
-        requested = [
-            line for name in self.requested for line in self._requested_lines(name)
-        ]
-        under = (self.left_out, *self.foot, *requested)
-        notes = [printable(line) for line in under if line]
-        first = "\n".join(
-            f"<p>{as_html(printable(text))}</p>" for text in self.sentences
-        )
-        lines = without_q_twice([self.header, *self.lines])[1:]
-        cells_ = [[in_one_line(cell) for cell in line] for line in lines]
-        return f"{first}\n{html_table(self.header, cells_, notes, self.words)}"
+        above = "\n".join(f"<p>{as_html(text)}</p>" for text in self._above())
+        return f"{above}\n{self.table.html(self._under())}"
+
+    def markdown(self) -> str:
+        """Return the answer as Markdown: paragraphs and one table."""
+        below = self.table.markdown(self._under())
+        return "\n\n".join([*(escaped(x, "markdown") for x in self._above()), below])
+
+    def latex(self) -> str:
+        """Return the answer as LaTeX: paragraphs and one table, with a caption."""
+        below = self.table.latex(self._under())
+        return "\n\n".join([*(escaped(x, "latex") for x in self._above()), below])
+
+    def _above(self) -> list[str]:
+        return [printable(text) for text in (*self.sentences, self.placebos) if text]
+
+    def _under(self) -> list[str]:
+        requested = (line for lines in self._requested() for line in lines)
+        return [line for line in (self.more, *self.foot, *requested) if line]
+
+    def _requested(self) -> list[Sequence[str]]:
+        parts = {"arms": self.arms, "each": self.each}
+        parts["notes"] = [*self.further, *self.notes]
+        return [parts[name] for name in self.requested]
 
 
 class ReportText(str):
@@ -230,6 +207,92 @@ class ReportText(str):
         return self._html or f"<pre>{as_html(str(self))}</pre>"
 
 
+def short_answer(
+    sentences: Sequence[str],
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    *,
+    foot: Sequence[str] = (),
+    words: Sequence[str] = (),
+    arms: Sequence[str] = (),
+    each: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    requested: Sequence[str] = (),
+    every_row: bool = False,
+    more: str = "",
+    letters: float = LETTERS_SHOWN,
+    pointers: Mapping[str, str] | None = None,
+) -> AnswerParts:
+    """Return the answer of a result that has no table of effects: the table has at most
+    20 rows and the foot three lines; what finds no room in the foot is a note.
+
+    Parameters
+    ----------
+    sentences
+        The answer.
+    header, lines
+        The table: headings and cells. A column with nothing in it is left out.
+    foot
+        What stands under the table, the most important first.
+    words
+        Headings of columns of words, which are aligned left, and which text cuts after
+        so many `letters`.
+    arms, each, notes
+        What is printed on request.
+    requested
+        Of ``"arms"``, ``"each"`` and ``"notes"``, what is asked for.
+    every_row
+        Whether the table has every row.
+    more
+        What the table leaves out besides.
+    pointers
+        How to see every row, the notes and whole names: ``every``, ``noted``,
+        ``whole``.
+
+    Examples
+    --------
+    >>> one = short_answer(
+    ...     ["GATA1 raises K562."], ["motif", "n"], [["GATA1", "12"]], words=["motif"]
+    ... )
+    >>> print(one.text())
+    GATA1 raises K562.
+    <BLANKLINE>
+    motif   n
+    GATA1  12
+    """
+    how = {"every": 'rows="all"', "noted": "notes=True", "whole": ""}
+    how |= pointers or {}
+    shown = lines if every_row else lines[:ROWS_SHOWN]
+    left = len(lines) - len(shown)
+    used = [i for i in range(len(header)) if any(line[i] for line in shown)]
+    further = f"{left:,} more; {how['every']} shows all." if left else ""
+    pointer = "" if "notes" in requested else how["noted"]
+    under, over = fitted_foot(foot[:1], foot[1:], n_notes=len(notes), pointer=pointer)
+    return AnswerParts(
+        sentences=sentences,
+        table=Table(
+            header=[header[i] for i in used],
+            lines=[[in_one_line(line[i]) for i in used] for line in shown],
+            words=words,
+            letters=letters,
+        ),
+        more=" ".join(text for text in (more, further) if text),
+        whole=how["whole"],
+        foot=under,
+        arms=arms or ["No arms are defined here."],
+        each=each,
+        notes=[*over, *notes] or ["No notes."],
+        requested=requested,
+    )
+
+
+def every_row(rows: str) -> bool:
+    """Return whether all rows are asked for, by ``"summary"`` or ``"all"``."""
+    if rows not in ("summary", "all"):
+        raise DataError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
+    return rows == "all"
+
+
 def answer_parts(
     dataset: xr.Dataset,
     *,
@@ -246,7 +309,7 @@ def answer_parts(
     foot: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> AnswerParts:
-    """Return the parts of a report of estimates or decisions.
+    """Return the answer of estimates or decisions.
 
     Parameters
     ----------
@@ -262,7 +325,7 @@ def answer_parts(
     details
         Further sentences of an experiment, printed before the notes.
     truth
-        As in `causalgia.tell.rows`.
+        As in `causalgia.tell.effect_rows.rows_of`.
     width
         Columns of the text: tasks that do not stand beside each other in them take more
         lines, so that fewer contrasts are shown.
@@ -273,60 +336,54 @@ def answer_parts(
     """
     whole = as_reportable(dataset)
     effects = select_tasks(whole, task, place="report: ")
-    keep, by_task = _shown_lines(effects, rows, order, truth, width)
-    header, lines = _cells_shown(effects, keep)
-    of = {row["task"] for row, _ in keep}
-    places = [i for i, name in enumerate(tasks_in_table(effects)) if name in of]
-    shown = effects.isel(task=places)
-    of_effects = note_lines(effects)
-    above, further = first_sentences(answer or (), effects)
-    further += sentences_on_tasks(details, tasks_in_table(effects))
-    unsaid = tasks_of(further) - tasks_of(above)
-    above = in_tasks(above)
-    further = tuple(in_task(text) for text in further)
-    if unsaid and above and "notes" not in requested:
-        tasks = next(iter(unsaid)) if len(unsaid) == 1 else f"{len(unsaid):,} tasks"
-        above = (*above, f"On {cut(tasks)}: {noted}.")
-    under_table, left_over = foot_lines(
+    tasks = tasks_in_table(effects)
+    lines, of, beside = chosen_lines(
+        effects, rows=rows, order=order, truth=truth, width=width
+    )
+    in_lines = [x.rows for x in lines if not (len(x.rows) > 1 and x.rows[0].is_placebo)]
+    shown = tuple(dict.fromkeys(row.contrast for rows_ in in_lines for row in rows_))
+    if answer is None:
+        scale = scale_text(effects.attrs)
+        on = (
+            task_contrast_text(effects)[0].removeprefix(", ") if len(tasks) == 1 else ""
+        )
+        scale += f" in {on}" if on else ""
+        above = tuple(answer_sentences(effects, rows_of(effects), scale=scale))
+        further: tuple[str, ...] = ()
+    else:
+        above, further = first_sentences(answer, effects)
+        above = in_tasks(above)
+    further += sentences_on_tasks(details, tasks)
+    own_notes = note_lines(effects)
+    n_notes = sum(line.startswith("Note: ") for line in own_notes)
+    under, left_over = foot_lines(
         effects,
-        set(_contrasts_of(keep)),
+        {*shown},
         "" if "notes" in requested else noted,
-        sum(line.startswith("Note: ") for line in of_effects)
-        + len(notes)
-        + len(further),
+        n_notes + len(notes) + len(further),
         foot,
     )
-    of_trial = effect_heading(effects.attrs) == "ACE"
-    if of_trial and not any(_ACE in line for line in under_table):
-        of_effects = [_ACE, *of_effects]
-    scale = scale_text(effects.attrs)
-    if effects.sizes["task"] == 1:  # else each effect names its task
-        tasks = task_contrast_text(effects)[0].removeprefix(", ")
-        scale += f" in {tasks}" if tasks else ""
-    answer_lines = above
-    if answer is None:
-        answer_lines = tuple(
-            answer_sentences(effects, every_row_of(effects), scale=scale)
-        )
+    if effect_heading(effects.attrs) == "ACE" and not any(_ACE in x for x in under):
+        own_notes = [_ACE, *own_notes]
+    arms = arm_lines(effects, every=rows == "all") if "arms" in requested else ()
+    in_tasks_ = {row.task for line in lines for row in line.rows}
+    places = [i for i, name in enumerate(tasks) if name in in_tasks_]
+    each = "each" in requested
     return AnswerParts(
-        sentences=answer_lines,
-        header=header,
-        lines=lines,
-        by_task=by_task,
-        summaries=tuple(row["summary"] for row, _ in keep),
-        placebos=placebos_in_words(effects) if _counts_effects(keep) else "",
-        more=_not_shown(effects, keep, every) if rows != "all" else "",
-        contrasts=_contrasts_of(keep),
-        foot=tuple(under_table),
-        arms=tuple(
-            arm_lines(effects, every=rows == "all") if "arms" in requested else ()
-        ),
-        each=tuple(
-            sentences(shown, rows=rows, every=True) if "each" in requested else ()
-        ),
-        further=further,
-        notes=(*of_effects, *left_over, *notes),
-        requested=tuple(requested),
+        sentences=above,
+        table=long_table(lines, of, columns_in_foot(effects)),
+        beside=beside,
+        placebos=placebos_in_words(effects) if rows != "all" else "",
+        more=_not_shown(effects, lines, every) if rows != "all" else "",
+        contrasts=shown,
+        foot=under,
+        arms=arms,
+        each=effect_sentences(effects.isel(task=places), rows=rows, every=True)
+        if each
+        else (),
+        further=[in_task(text) for text in further],
+        notes=[*own_notes, *left_over, *notes],
+        requested=requested,
     )
 
 
@@ -344,7 +401,9 @@ def all_lines(
     [['GATA1', '1.40'], ['mutant', '0.10']]
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
-    return _cells_shown(effects, cell_rows(effects, at=reading_order(effects)))
+    lines, of = effect_lines(effects, reading_order(effects))
+    table = long_table(lines, of, columns_in_foot(effects))
+    return list(table.header), [list(line) for line in table.lines]
 
 
 def trial_report(
@@ -372,7 +431,8 @@ def trial_report(
     order
         ``"size"``: directions of all tasks first, the largest on top, then undecided
         effects, those whose interval nearly excludes no effect first, then negligible
-        ones; ``"file"``: as they stand in the Dataset.
+        ones; settings such as places or distances in their order; ``"file"``: as they
+        stand in the Dataset.
     arms, sentences, notes
         Whether to print also the definition of each arm, a sentence for each effect,
         and the notes on method and data.
@@ -407,21 +467,12 @@ def trial_report(
     <BLANKLINE>
     GATA1 minus placebo, over dinucleotide shuffles of 500 sequences. ACE: average causal effect.
     """
-    for name, value, words in (
-        ("rows", rows, ("summary", "all")),
-        ("order", order, ("size", "file")),
-    ):
-        if value not in words:
-            raise DataError(
-                f"{name}={quoted(value)} is neither {quoted(words[0])} nor "
-                f"{quoted(words[1])}"
-            )
+    all_rows = every_row(rows)
+    if order not in ("size", "file"):
+        raise DataError(f"order={quoted(order)} is neither 'size' nor 'file'")
     if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
-        return ReportText(
-            describe_outcomes(
-                select_tasks(dataset, task, place="report: "), every_arm=rows == "all"
-            )
-        )
+        outcomes = select_tasks(dataset, task, place="report: ")
+        return ReportText(describe_outcomes(outcomes, every_arm=all_rows))
     requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
     parts = answer_parts(
         dataset, rows=rows, task=task, order=order, requested=requested
@@ -435,292 +486,22 @@ def table_parts(
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the header, the lines of cells and the notes of a table of estimates or
-    decisions, printable.
-
-    Parameters
-    ----------
-    dataset, rows, task
-        As in `trial_report`.
-    """
-    effects = select_tasks(as_reportable(dataset), task, place="table: ")
-    at, left_out = reading_order(effects), ""
-    if rows != "all" and effects.sizes["task"] > _TASKS_OF_TABLE:
-        at = at[:_ROWS_OF_ANSWER]
-    table = cell_rows(effects, rows=rows, at=at)
-    header, lines = cells(effects, rows=rows, table=table)
-    if rows != "all":
-        left_out = _not_shown(effects, table, 'rows="all"')
-    foot, _ = foot_lines(effects, {row["contrast"] for row, _ in table})
-    notes = [printable(line) for line in (left_out, *foot) if line]
-    return (
-        [in_one_line(name) for name in header],
-        [[in_one_line(cell) for cell in line] for line in lines],
-        notes,
-    )
+    """Return the header, the lines of cells and the notes of the table of an answer."""
+    parts = answer_parts(dataset, rows=rows, task=task, noted="")
+    below = (parts.placebos, parts.left_out, *parts.foot)
+    return parts.header, parts.lines, [printable(line) for line in below if line]
 
 
-def _without_column(
-    name: str, header: list[str], lines: list[list[str]]
-) -> tuple[list[str], list[list[str]]]:
-    keep = [i for i, heading in enumerate(header) if heading != name]
-    return [header[i] for i in keep], [[line[i] for i in keep] for line in lines]
-
-
-def _shown_lines(
-    effects: xr.Dataset, rows: Rows, order: str, truth: xr.DataArray | None, width: int
-) -> tuple[list[_Line], tuple[list[str], list[str], list[list[str]]] | None]:
-    """Return the lines of a table, and the same with the tasks beside each other where
-    they have room: the first 20 contrasts; else the first 20 rows over all tasks.
-    """
-    at = np.arange(effects["ace"].size)
-    if order == "size":
-        at = reading_order(effects)
-    placebo = _placebo_rows(effects)[at]
-    asked, placebos = (at, at[:0]) if rows == "all" else (at[~placebo], at[placebo])
-    of = np.unravel_index(asked, effects["ace"].shape)[
-        effects["ace"].dims.index("contrast")
-    ]
-    most = len(asked) if rows == "all" else _ROWS_OF_ANSWER
-    merges = "site" in effects.coords  # several rows to a line
-
-    def first(chosen: npt.NDArray[np.int64], beside: bool) -> list[_Line]:
-        of_tasks = beside or effects.sizes["task"] <= _ROWS_OF_ANSWER
-        both = np.concatenate([chosen, placebos if of_tasks else placebos[:0]])
-        lines = cell_rows(effects, rows=rows, truth=truth, at=both)
-        apart = helpers_apart if order == "size" else _as_they_are
-        if rows == "all":
-            return apart(lines, effects)
-        lines = apart(_sites_in_one_line(lines, effects), effects)
-        named = [row["label"] for row, _ in lines if not row["summary"]]
-        labels = set(list(dict.fromkeys(named))[:most])
-        made, n = [], 0
-        for row, cells_ in lines:
-            n += not row["summary"]
-            if row["summary"] or (row["label"] in labels if beside else n <= most):
-                made.append((row, cells_))
-        return made
-
-    by_task = None
-    if 1 < effects.sizes["task"] <= max(width // _LEAST_OF_TASK, most):
-        names = list(dict.fromkeys(of.tolist()))
-        chosen = asked if merges else asked[np.isin(of, names[:most])]
-        keep = first(chosen, beside=True)
-        header, _ = _cells_shown(effects, keep)
-        by_task = (
-            _tasks_beside(keep, effects, header) if _counts_effects(keep) else None
-        )
-        if by_task is not None and _beside_within(by_task, width) is not None:
-            return keep, by_task
-    # a wider text may have room for them
-    by_task = by_task if len(asked) <= most else None
-    return first(asked if merges else asked[:most], beside=False), by_task
-
-
-def _as_they_are(lines: list[_Line], _: xr.Dataset) -> list[_Line]:
-    return lines
-
-
-def _placebo_rows(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which rows are of placebos, flat."""
-    ace = effects["ace"]
-    flat = is_placebo(effects).reshape(-1, *[1] * (ace.ndim - 1))
-    return np.broadcast_to(flat, ace.shape).ravel()
-
-
-def _counts_effects(table: list[_Line]) -> bool:
-    return any(not row["summary"] for row, _ in table)
-
-
-def _cells_shown(
-    effects: xr.Dataset, table: list[_Line]
-) -> tuple[list[str], list[list[str]]]:
-    """Return header and cells without the columns that the foot says."""
-    header, lines = cells(effects, table=table)
-    for name in columns_in_foot(effects):
-        header, lines = _without_column(name, header, lines)
-    return header, lines
-
-
-def _sites_in_one_line(table: list[_Line], effects: xr.Dataset) -> list[_Line]:
-    """Return the lines of a table with one line for a site alone at more than two
-    places: the range of its effects, and its verdict where they share it.
-    """
-    if "site" not in effects.coords or effects["site"].dims != ("contrast",):
-        return table
-    names = effects["contrast"].to_numpy().astype(str).tolist()
-    site_of = dict(zip(names, effects["site"].to_numpy().astype(str), strict=True))
-    groups: dict[tuple[str, ...], list[_Line]] = {}
-    for row, line in table:
-        if site := site_of.get(row["contrast"], ""):
-            key = (site, row.get("task", ""), row.get("model", ""))
-            groups.setdefault(key, []).append((row, line))
-    made = []
-    for row, line in table:
-        key = (
-            site_of.get(row["contrast"], ""),
-            row.get("task", ""),
-            row.get("model", ""),
-        )
-        group = groups.get(key, [])
-        if len(group) <= _FEW_PLACES:
-            made.append((row, line))
-        elif group[0][0] is row:
-            label = f"{key[0]} alone, {len(group)} places"
-            name = effect_heading(effects.attrs)
-            made.append(_range_of_lines(label, group, name))
-    return made
-
-
-def _range_of_lines(
-    label: str, group: list[_Line], effect: str
-) -> tuple[Row, dict[str, str]]:
-    """Return one line for several effects: the range of the estimates."""
-    by_ace = sorted(group, key=lambda line: line[0]["ace"])
-    first, line = by_ace[0][0], by_ace[0][1]
-    interval = next((name for name in line if name.endswith(_INTERVALS)), effect)
-    ends = f"{line[effect]} to {by_ace[-1][1][effect]}"
-    verdicts = {line.get("verdict", "") for _, line in group}
-    cells_: dict[str, str] = {
-        name: line[name] for name in ("task", "model") if name in line
-    }
-    cells_ |= {"contrast": label, interval: ends}
-    cells_ |= {"verdict": verdicts.pop()} if len(verdicts) == 1 else {}
-    members = [row["contrast"] for row, _ in group]
-    merged = {"contrast": label, "label": label, "spread": True, "members": members}
-    merged["verdicts"] = [str(row.get("verdict", "more")) for row, _ in group]
-    return first | merged, cells_
-
-
-def _contrasts_of(table: list[_Line]) -> tuple[str, ...]:
-    """Return the contrasts of lines, with those that share one."""
-    names = (
-        name
-        for row, _ in table
-        if not row["summary"]
-        for name in row.get("members", [row["contrast"]])
-    )
-    return tuple(dict.fromkeys(names))
-
-
-def _not_shown(effects: xr.Dataset, table: list[_Line], every: str) -> str:
+def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
     """Return a line on the rows that a table leaves out, with their verdicts: "18
     negligible, 2 undecided: --all."; empty where it has all.
     """
-    of_effects = ~_placebo_rows(effects)
-    shown = Counter(
-        word
-        for row, _ in table
-        if not row["summary"] and not row["is_placebo"]
-        for word in row.get("verdicts", [str(row.get("verdict", "more"))])
-    )
-    if "verdict" not in effects:
-        left = int(of_effects.sum()) - sum(shown.values())
-        return f"{left:,} more: {every}." if left else ""
-    verdict = effects["verdict"].transpose(*effects["ace"].dims).to_numpy()
-    count = Counter(verdict.ravel()[of_effects].astype(str).tolist())
-    count.subtract(shown)
-    left_of = [(count[word], word) for word in VERDICTS if count[word]]
-    counts = ", ".join(f"{n:,} {word}" for n, word in left_of)
-    return f"{counts}: {every}." if counts else ""
-
-
-def _tasks_beside(
-    table: list[_Line], effects: xr.Dataset, header: list[str]
-) -> tuple[list[str], list[str], list[list[str]]] | None:
-    """Return tasks, columns of each, and lines of cells with the tasks beside each
-    other; None where there is one task, or several models.
-    """
-    if effects.sizes.get("task", 1) < 2 or effects.sizes.get("model", 1) > 1:
-        return None
-    tasks = [str(name) for name in effects["task"].to_numpy()]
-    interval = next((name for name in header if name.endswith(_INTERVALS)), "")
-    effect = effect_heading(effects.attrs)
-    both = f"{effect} [{interval}]" if interval else effect
-    said = (*_NOT_BESIDE, effect, interval)
-    columns = [both, *(x for x in header if x not in said)]
-    cells_of: dict[str, dict[str, dict[str, str]]] = {}
-    for row, line in table:
-        joined = f"{line.get(effect, '')} {line.get(interval, '')}".strip()
-        of_task = cells_of.setdefault(row["label"], {})
-        spread = (row["summary"] or row.get("spread")) and interval in line
-        of_task[row["task"]] = line | {both: line[interval] if spread else joined}
-    lines = [
-        [
-            label,
-            *(
-                by_task.get(task, {}).get(name, "")
-                for task in tasks
-                for name in columns
-            ),
-        ]
-        for label, by_task in cells_of.items()
-    ]
-    return tasks, columns, lines
-
-
-def _with_short_names(
-    by_task: tuple[list[str], list[str], list[list[str]]] | None,
-) -> tuple[tuple[list[str], list[str], list[list[str]]] | None, bool]:
-    """Return tasks beside each other with the names of contrasts and tasks in as many
-    columns as a terminal has for them, and whether any was cut.
-    """
-    if by_task is None:
-        return None, False
-    tasks = cut_apart(by_task[0], NAME_COLUMNS["task"])
-    labels = cut_apart([line[0] for line in by_task[2]], NAME_COLUMNS["contrast"])
-    is_cut = any(short != name for name, short in (tasks | labels).items())
-    lines = [[labels[line[0]], *line[1:]] for line in by_task[2]]
-    return ([tasks[name] for name in by_task[0]], by_task[1], lines), is_cut
-
-
-def _beside_within(
-    by_task: tuple[list[str], list[str], list[list[str]]], width: int
-) -> list[str] | None:
-    """Return a table with the tasks beside each other; None where it is wider."""
-    for dropped in ((), GIVING_WAY[:1], GIVING_WAY):
-        beside = _beside(*by_task, dropped)
-        if max(map(wide, beside)) <= width:
-            return beside
-    return None
-
-
-def _beside(
-    tasks: list[str],
-    columns: list[str],
-    lines: list[list[str]],
-    dropped: Sequence[str] = (),
-) -> list[str]:
-    """Return lines of text with a heading for each task."""
-    each = len(columns)
-    blocks = list(zip(*lines, strict=True))
-    labels, cells_ = blocks[0], blocks[1:]
-    used = [
-        [
-            i
-            for i in range(each)
-            if any(cells_[t * each + i]) and columns[i] not in dropped
-        ]
-        for t in range(len(tasks))
-    ]
-    first = max(map(wide, labels))
-    text = [
-        [
-            " " * first,
-            " " * first,
-            *(padded(label, first, left=True) for label in labels),
-        ]
-    ]
-    for t, task in enumerate(tasks):
-        names = [columns[i] for i in used[t]]
-        block = [
-            names,
-            *(
-                [cells_[t * each + i][row] for i in used[t]]
-                for row in range(len(lines))
-            ),
-        ]
-        laid = laid_out(block) if names else [""] * (len(lines) + 1)
-        width = max(wide(task), *map(wide, laid))
-        text.append([padded(part, width, left=True) for part in (task, *laid)])
-    return ["   ".join(parts).rstrip() for parts in zip(*text, strict=True)]
+    asked = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
+    rows = [row for line in lines for row in line.rows if not row.is_placebo]
+    if "verdict" not in asked:
+        more = asked["ace"].size - len(rows)
+        return f"{more:,} more: {every}." if more else ""
+    left = Counter(asked["verdict"].to_numpy().ravel().astype(str).tolist())
+    left.subtract(str(row.verdict) for row in rows)
+    counts = [f"{left[word]:,} {word}" for word in VERDICTS if left[word]]
+    return f"{', '.join(counts)}: {every}." if counts else ""

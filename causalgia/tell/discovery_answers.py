@@ -12,10 +12,9 @@ from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.inputs import wide
 from causalgia.tell.answer_sentences import cut, in_words, size_in_words
-from causalgia.tell.answers import AnswerParts
+from causalgia.tell.answers import AnswerParts, short_answer
 from causalgia.tell.folded_text import WIDTH
 from causalgia.tell.foot import arm_lines
-from causalgia.tell.short_answers import short_answer
 from causalgia.tell.table_formats import format_effect, format_p, percent
 from causalgia.tell.text_tables import table_within
 

@@ -1,12 +1,14 @@
-"""Tables of estimates and decisions: rows for programs, cells for text, summaries of
-placebos.
+"""Rows of effects: one typed row for each effect, made once from a complete Dataset; what
+is printed, drawn or counted is of these rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,69 +27,102 @@ from causalgia.estimation._from_effects import (
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.notes import with_notes
 from causalgia.schema import validate
-from causalgia.tell.table_formats import (
-    format_effect,
-    format_number,
-    format_p,
-    format_se,
-    is_large,
-    percent,
-    shrunken_effect,
-)
-from causalgia.tell.verdict_sentences import (
-    effect_heading,
-    error_heading,
-    error_text,
-    has_shrunken,
-    is_decided,
-    is_simultaneous,
-    verdict_cell,
-)
+from causalgia.verdicts.shrinkage import posterior_columns
 
-Row: TypeAlias = dict[str, Any]
 Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
-_LIMITS = ("ace", "se", "df", "lower", "upper", "p")
-_NUMBER_COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
-_OF_VERDICTS = (
-    "verdict",
-    "p_verdict",
-    "q",
-    "rope_lower",
-    "rope_upper",
-    "more_units",
-    "shrunken",
-    "shrunken_lower",
-    "shrunken_upper",
-    "lfsr",
-    "lfsr_alone",
-)
-_OF_MATCHED = ("p_matched", "n_matched")
+AXES = ("place", "distance", "copies", "center")
+"""Coordinates of contrasts that are a setting with an order; the first is the axis."""
 _FIRST_DIMS = ("contrast", "task", "model", "element", "position")
 """Dims of effects that a report knows."""
 
 
-def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
-    """Return estimates or decisions as plain rows, one for each contrast and task (and
-    model), for other programs.
+@dataclass(frozen=True, kw_only=True)
+class Row(Mapping[str, Any]):
+    """One effect, under the names of `causalgia.schema`; None is what its Dataset has
+    not, NaN what it lacks for this row.
+
+    As a mapping it has what is known: ``row["ace"]``, ``row.get("se")``.
+    """
+
+    contrast: str = ""
+    task: str = ""
+    model: str | None = None
+    do: str = ""
+    asks: str = ""
+    site: str = ""
+    axis: float | None = None
+    is_placebo: bool = False
+    is_helper: bool = False
+    ace: float = math.nan
+    se: float | None = None
+    df: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    p: float | None = None
+    skewness: float | None = None
+    leverage: float | None = None
+    exact: bool | None = None
+    n_units: int | None = None
+    n_clusters: int | None = None
+    n: int | None = None
+    verdict: str | None = None
+    p_verdict: float | None = None
+    q: float | None = None
+    rope_lower: float | None = None
+    rope_upper: float | None = None
+    more_units: int | None = None
+    shrunken: float | None = None
+    shrunken_lower: float | None = None
+    shrunken_upper: float | None = None
+    lfsr: float | None = None
+    lfsr_alone: float | None = None
+    p_matched: float | None = None
+    n_matched: int | None = None
+    truth: float | None = None
+    z: float | None = None
+    scientific: bool | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        value = getattr(self, name, None) if name in _NAMES else None
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in _NAMES if getattr(self, name) not in (None, ""))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __or__(self, other: Mapping[str, Any]) -> Row:
+        return replace(self, **other)
+
+
+_NAMES = {field.name: None for field in fields(Row)}
+_COLUMNS = tuple(_NAMES)[tuple(_NAMES).index("ace") :]
+"""Names of variables with a value for each effect."""
+
+
+def rows_of(
+    effects: xr.Dataset,
+    *,
+    truth: xr.DataArray | None = None,
+    at: npt.NDArray[np.int64] | None = None,
+) -> list[Row]:
+    """Return estimates or decisions as rows, one for each contrast and task (and model).
 
     Parameters
     ----------
-    estimates
+    effects
         From `causalgia.estimate` or `causalgia.decide`.
     truth
         True ACE ``(contrast, task)`` where it is known, with a Monte-Carlo error
-        ``mcse`` where it is not exact.
-
-    Returns
-    -------
-    list of dict
-        ``contrast``, ``task``, ``model`` if there are several, ``do``, ``is_placebo``
-        (whether the contrast is a fixed placebo minus the control), available
-        numbers and verdicts, ``n``, the number of independent units where it is known
-        (100, where 1,000 are shuffles of 100 parents), and with `truth` also ``truth``
-        and ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
+        ``mcse`` where it is not exact; ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
+    at
+        Flat positions of the rows of ``ace`` that are asked for, in their order; None:
+        all.
 
     Examples
     --------
@@ -95,31 +130,99 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     >>> estimates = xr.Dataset(
     ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     ... )
-    >>> rows(estimates)
-    [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'is_placebo': False, 'ace': 1.5}]
+    >>> dict(rows_of(estimates)[0])
+    {'contrast': 'GATA1', 'task': 'K562', 'is_placebo': False, 'is_helper': False, 'ace': 1.5}
     """
-    estimates = as_reportable(estimates)
-    return _table_rows(estimates, truth)
+    effects = as_reportable(effects)
+    dims = effects["ace"].dims
+    places = np.arange(effects["ace"].size) if at is None else at
+    index = dict(
+        zip(map(str, dims), np.unravel_index(places, effects["ace"].shape), strict=True)
+    )
+    columns: dict[str, Any] = {
+        dim: effects[dim].to_numpy().astype(str)[index[dim]].tolist() for dim in index
+    }
+    columns |= {
+        name: effects[name].transpose(*dims).to_numpy().ravel()[places].tolist()
+        for name in _COLUMNS
+        if name in effects.variables and {*effects[name].dims} == {*dims}
+    }
+    n = columns.get("n_clusters", columns.get("n_units"))
+    columns |= {"n": n} if n else {}
+    axis = axis_of(effects)
+    of_contrast = {name: effects.get(name) for name in ("do", "asks", "site")}
+    of_contrast |= {"axis": effects[axis]} if axis else {}
+    columns |= {
+        name: found.to_numpy()[index["contrast"]].tolist()
+        for name, found in of_contrast.items()
+        if found is not None and found.dims == ("contrast",)
+    }
+    columns |= {
+        name: [str(x or "") for x in columns[name]]
+        for name in ("do", "asks", "site")
+        if name in columns
+    }
+    columns["is_placebo"] = is_placebo(effects)[index["contrast"]].tolist()
+    columns["is_helper"] = _helpers(effects)[index["contrast"]].tolist()
+    names = list(columns)
+    table = [
+        Row(**dict(zip(names, values, strict=True)))
+        for values in zip(*columns.values(), strict=True)
+    ]
+    return table if truth is None else _with_truth(table, truth)
 
 
-_MEANT = {
-    "p": "a probability",
-    "q": "a probability",
-    "se": "at least 0",
-    "lower": "at most 'upper'",
-    "verdict": f"one of {', '.join(VERDICTS)}",
-}
+rows = rows_of
+
+
+def axis_of(effects: xr.Dataset) -> str:
+    """Return the coordinate of contrasts that is a setting with an order, or ""."""
+    return next(
+        (
+            name
+            for name in AXES
+            if name in effects.coords
+            and effects[name].dims == ("contrast",)
+            and effects[name].dtype.kind in "if"
+        ),
+        "",
+    )
+
+
+def _helpers(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which contrasts are not of the question."""
+    if "of_question" not in effects.variables:
+        return np.zeros(effects.sizes["contrast"], dtype=bool)
+    return ~effects["of_question"].to_numpy().astype(bool)
+
+
+def _with_truth(table: list[Row], truth: xr.DataArray) -> list[Row]:
+    if not {"contrast", "task"} <= truth.coords.keys():
+        raise DataError(
+            f"truth={quoted(truth)} has no coordinates 'contrast' and 'task'",
+            argument="truth",
+        )
+    true = truth.transpose("contrast", "task")
+    mcse = true.coords["mcse"] if "mcse" in true.coords else 0 * true
+    numbers = zip(
+        true.to_numpy().ravel().tolist(),
+        mcse.broadcast_like(true).to_numpy().ravel().tolist(),
+        strict=True,
+    )
+    names = (true[dim].to_numpy().astype(str).tolist() for dim in ("contrast", "task"))
+    known = dict(zip(product(*names), numbers, strict=True))
+    made = []
+    for row in table:
+        value, error = known.get((row.contrast, row.task), (None, 0.0))
+        spread = math.hypot(row.se or 0.0, error)
+        z = None if value is None or not spread else (row.ace - value) / spread
+        made.append(replace(row, truth=value, z=z))
+    return made
 
 
 def as_reportable(estimates: Any) -> xr.Dataset:
     """Return estimates or decisions; effects of elements are converted as by
     `as_estimates`.
-
-    Raises
-    ------
-    DataError
-        If they are neither; a posterior, or its group of draws, has to be decided
-        first. If a number or verdict is one that no estimate has.
 
     Examples
     --------
@@ -138,7 +241,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     found = validate(
         estimates_of_elements(estimates) if of_each else estimates, "estimates"
     )
-    _check_numbers(found)
+    _check_complete(found)
     if has(found).rope_kind or "verdict" not in found:
         return found
     if (found["verdict"] == INSIDE[1]).any():  # a table without attributes: words tell
@@ -177,47 +280,25 @@ def _with_one_contrast_dim(estimates: Any) -> Any:
     )
 
 
-def _check_numbers(estimates: xr.Dataset) -> None:
-    """Raise DataError for numbers that no estimate has: they were changed by hand,
-    and would be printed.
+def _check_complete(effects: xr.Dataset) -> None:
+    """Raise DataError for variables that a user removed or changed by hand, and that
+    would be printed.
     """
-    ci_prob = about(estimates, 0.95).ci_prob
+    ci_prob = about(effects, 0.95).ci_prob
     if not 0.5 <= ci_prob < 1:
         raise DataError(
-            f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a "
-            "probability from 0.5 to below 1; take the Dataset as cg.estimate or "
-            "cg.decide returned it"
+            f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a probability "
+            "from 0.5 to below 1"
         )
-    wrong = {
-        name: (estimates[name] < 0) | (estimates[name] > 1)
-        for name in ("p", "q")
-        if name in estimates
-    }
-    wrong |= {"se": estimates["se"] < 0} if "se" in estimates else {}
-    wrong |= (
-        {"lower": estimates["lower"] > estimates["upper"]}
-        if {"lower", "upper"} <= set(estimates)
-        else {}
-    )
-    wrong |= (
-        {"verdict": ~estimates["verdict"].isin(VERDICTS)}
-        if "verdict" in estimates
-        else {}
-    )
-    for name, where in wrong.items():
-        if where.any():
-            place = [int(i[0]) for i in np.nonzero(where.to_numpy())]
-            labels = ", ".join(
-                f"{dim} {estimates[dim].to_numpy()[i]!s}"
-                if dim in estimates.coords
-                else f"{dim} {i}"
-                for dim, i in zip(where.dims, place, strict=True)
-            )
-            raise DataError(
-                f"estimates: {quoted(name)} is "
-                f"{estimates[name].to_numpy()[tuple(place)]!s} at {labels}, which no "
-                f"estimate is ({_MEANT[name]}); repair it where it arose"
-            )
+    needed = {"rope_lower", "rope_upper"} if "verdict" in effects else set()
+    for of in ("", "shrunken_", "rope_"):
+        ends = {f"{of}lower", f"{of}upper"}
+        needed |= ends if ends & {*effects} else set()
+    if absent := sorted(needed - {*effects}):
+        raise DataError(f"estimates: the variable {quoted(absent[0])} is missing")
+    if "verdict" in effects and not (known := effects["verdict"].isin(VERDICTS)).all():
+        wrong = effects["verdict"].to_numpy()[~known.to_numpy()][0]
+        raise DataError(f"estimates: the verdict {quoted(str(wrong))} is unknown")
 
 
 def check_not_draws(given: Any) -> None:
@@ -268,8 +349,7 @@ _LEVEL = 0.95
 
 def posterior_effects(posterior: Any) -> xr.Dataset:
     """Return the effects of a posterior with hierarchical effect sizes beside them, as
-    measured; where it does not hold what was measured, those of its draws, mean and
-    interval.
+    measured; where it does not hold what was measured, those of its draws.
 
     Examples
     --------
@@ -293,18 +373,11 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
         draws = draws.expand_dims(task=["effect"], axis=-1)
     empty = xr.Dataset()
     moments = groups.get("moments", empty)
-    tails = draws.quantile(
-        [0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2], dim=("chain", "draw"), skipna=False
-    )
+    one = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task")
     sizes = {
-        "shrunken": moments.get("mean", draws.mean(("chain", "draw"))),
-        "shrunken_lower": tails.isel(quantile=0, drop=True),
-        "shrunken_upper": tails.isel(quantile=1, drop=True),
+        name: one.copy(data=values)
+        for name, values in posterior_columns(draws, moments, _LEVEL).items()
     }
-    above, below = (sign.mean(("chain", "draw")) for sign in (draws > 0, draws < 0))
-    # draws of exactly 0 have the wrong sign, whichever is claimed
-    wrong = 1 - above.where(above > below, below)
-    sizes["lfsr"] = moments.get("lfsr", wrong.where(sizes["shrunken"].notnull()))
     attrs = {**groups["posterior"].attrs, **attributes(ci_prob=_LEVEL)}
     effect = groups.get("observed_data", empty).get("effect")
     if effect is not None and "task" not in effect.dims:
@@ -328,144 +401,55 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
     return xr.Dataset(columns, marks, attrs)
 
 
-def cells(
-    estimates: xr.Dataset,
-    *,
-    rows: Rows = "summary",
-    truth: xr.DataArray | None = None,
-    table: Sequence[tuple[Row, dict[str, str]]] | None = None,
-) -> tuple[list[str], list[list[str]]]:
-    """Return the table of a report: its header, and its lines of formatted cells.
-
-    Parameters
-    ----------
-    estimates
-        From `causalgia.estimate`, or decisions from `causalgia.decide`.
-    rows
-        ``"summary"``: one line for the fixed placebos of each task; ``"all"``: a
-        line for each.
-    truth
-        As in `rows`: adds the column ``truth``.
-    table
-        The lines of `cell_rows` to write; None: all, as they stand.
-
-    Examples
-    --------
-    >>> ace = (("contrast", "task"), [[1.5]])
-    >>> estimates = xr.Dataset(
-    ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
-    ... )
-    >>> cells(estimates)
-    (['contrast', 'ACE'], [['GATA1', '1.500']])
-    """
-    lines = [
-        line
-        for _, line in (
-            cell_rows(estimates, rows=rows, truth=truth) if table is None else table
-        )
-    ]
-    header = [
-        name
-        for name in _headings(estimates).values()
-        if any(line.get(name, "") not in ("", "–") for line in lines)
-    ]
-    return header, [[line.get(name, "") for name in header] for line in lines]
-
-
-def cell_rows(
-    estimates: xr.Dataset,
-    *,
-    rows: Rows = "summary",
-    truth: xr.DataArray | None = None,
-    at: npt.NDArray[np.int64] | None = None,
-) -> list[tuple[Row, dict[str, str]]]:
-    """Return each line of a report's table: the row with its numbers, and heading ->
-    cell.
-
-    A row has also ``label``, the name of its line, and ``summary``, whether the line is
-    that of the placebos of a task.
-
-    Parameters
-    ----------
-    estimates, rows, truth
-        As in `cells`.
-    at
-        Flat positions of the rows that are asked for, in their order; None: all.
-
-    Examples
-    --------
-    >>> ace = (("contrast", "task"), [[1.5]])
-    >>> estimates = xr.Dataset(
-    ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
-    ... )
-    >>> [(row["label"], line["ACE"]) for row, line in cell_rows(estimates)]
-    [('GATA1', '1.500')]
-    """
-    table = _table_rows(estimates, truth, at)
-    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
-    headings = _headings(estimates)
-    effects = [row for row in table if rows == "all" or not row["is_placebo"]]
-    large = any(map(is_large, effects))
-    beside = has_shrunken(estimates)
-    found: list[tuple[Row, dict[str, str]]] = []
-    for row in effects:
-        of_units = about(estimates, None).target == "units"
-        line = _effect_cells(row, names, large, of_units=of_units)
-        if is_decided(estimates):
-            line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
-            line |= {"exact": ""} if line["error"] in ("exact", "alike") else {}
-        elif beside:
-            line |= {"se": "", "shrunken": _shrunken_cell(row, large)}
-            line["lfsr"] = format_p(row["lfsr"]) if "lfsr" in row else ""
-        if line["exact"] and not of_units:
-            line["exact"] = "same effect"
-        found.append((row | {"label": row["contrast"], "summary": False}, line))
-    groups = [] if rows == "all" else placebo_groups(table, names)
-    for group in groups:
-        line = _placebo_cells(group, names)
-        summary = {"label": line["contrast"], "summary": True}
-        found.append((group[0] | summary, line))
-    return [
-        (row, {headings[key]: text for key, text in line.items() if key in headings})
-        for row, line in found
-    ]
-
-
-def placebo_summary(rows: Sequence[Row]) -> Row:
+def placebo_summary(table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Summarize the estimates of placebos: n, mean, lowest, highest, and from 40
     placebos the central 95 %.
 
     Estimates spread more than the placebos' true effects, whose region is
-    `causalgia.multiplicity.placebo.placebo_region`. There are no quantiles of fewer placebos:
-    with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
+    `causalgia.multiplicity.placebo.placebo_region`. There are no quantiles of fewer
+    placebos: with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
 
     Examples
     --------
     >>> placebo_summary([{"ace": -0.5}, {"ace": 1.0}])
     {'n': 2, 'mean': 0.25, 'lowest': -0.5, 'highest': 1.0, 'central': None}
     """
-    aces = np.array([row["ace"] for row in rows])
+    aces = np.array([row["ace"] for row in table])
     enough = len(aces) >= ENOUGH_FOR_QUANTILES
     central = tuple(map(float, np.quantile(aces, [0.025, 0.975]))) if enough else None
-    summary = {
-        "n": len(aces),
-        "mean": float(aces.mean()),
-        "lowest": float(aces.min()),
-        "highest": float(aces.max()),
-    }
-    return {**summary, "central": central}
+    ends = {"lowest": float(aces.min()), "highest": float(aces.max())}
+    return {"n": len(aces), "mean": float(aces.mean()), **ends, "central": central}
+
+
+def placebo_groups(table: Sequence[Row], names: Sequence[str]) -> list[list[Row]]:
+    """Return the rows of placebos, sorted by task and model."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in table:
+        if row.is_placebo:
+            groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return list(groups.values())
+
+
+def placebo_count(n: int) -> str:
+    """Return "40 placebos"."""
+    return f"{n} placebo{'s' if n != 1 else ''}"
+
+
+def placebo_rounding_unit(found: Mapping[str, Any]) -> float:
+    """Return what a `placebo_summary` is rounded by: a quarter of its range, about its
+    sd.
+    """
+    return float((found["highest"] - found["lowest"]) / 4 or abs(found["mean"]) / 100)
 
 
 def reading_order(effects: xr.Dataset) -> npt.NDArray[np.int64]:
     """Return the flat positions of the rows of ``ace`` in the order in which they are
-    read: directions, undecided rows, negligible ones; placebos last.
+    read: directions, undecided rows, negligible ones; helpers and placebos last.
 
-    Directions and negligible rows are ordered by ``|shrunken - null|``, or
-    ``|ace - null|`` where they are not shrunken, the largest first. Undecided rows are
-    ordered by the end of their interval that is nearer to leaving no effect,
-    ``max(lower - null, null - upper)``, the largest first: a row whose interval nearly
-    excludes no effect comes before one that is only noisy. Estimates without verdicts
-    are ordered by size.
+    Each kind is ordered by ``|shrunken - null|``, or ``|ace - null|`` where rows are not
+    shrunken, the largest first. Undecided rows are ordered by the end of their interval
+    that is nearer to leaving no effect, so that one that nearly excludes it comes before
+    one that is only noisy.
 
     Examples
     --------
@@ -486,23 +470,32 @@ def reading_order(effects: xr.Dataset) -> npt.NDArray[np.int64]:
         verdict = effects["verdict"].transpose(*dims).to_numpy()
         undecided = verdict == "undecided"
         kind = np.select([np.isin(verdict, DIRECTIONS), undecided], [0, 1], 2)
-        if {"lower", "upper"} <= {*effects.variables}:
+        if "lower" in effects.variables:
             lower, upper = (of_effects(effects, name) for name in ("lower", "upper"))
             nearer = np.maximum(lower - null, null - upper)
             size = np.where(undecided, nearer, size)
     size = np.where(np.isfinite(size), size, -np.inf)
     by_contrast = (-1, *[1] * (size.ndim - 1))
-    placebo = np.broadcast_to(is_placebo(effects).reshape(by_contrast), size.shape)
-    helper = np.broadcast_to(_beside(effects).reshape(by_contrast), size.shape)
+    placebo, helper = (
+        np.broadcast_to(which.reshape(by_contrast), size.shape)
+        for which in (is_placebo(effects), _helpers(effects))
+    )
     keys = (-size, kind, helper, placebo)
     return np.lexsort([key.ravel() for key in keys]).astype(np.int64)
 
 
-def _beside(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which contrasts are helpers: not of the question."""
-    if "of_question" not in effects.variables:
-        return np.zeros(effects.sizes["contrast"], dtype=bool)
-    return np.asarray(~effects["of_question"].to_numpy())
+def setting_order(effects: xr.Dataset, at: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Return flat positions of rows in the order of the setting, where they have one;
+    helpers and placebos stay last.
+    """
+    axis = axis_of(effects)
+    if not axis:
+        return at
+    of = np.unravel_index(at, effects["ace"].shape)
+    of_contrast = of[effects["ace"].dims.index("contrast")]
+    value = effects[axis].to_numpy().astype(float)[of_contrast]
+    others = (_helpers(effects) | is_placebo(effects))[of_contrast]
+    return at[np.lexsort([np.where(others, 0, value), others])]
 
 
 def first_of(effects: xr.Dataset, dim: str, most: int) -> npt.NDArray[np.int64]:
@@ -522,206 +515,3 @@ def first_of(effects: xr.Dataset, dim: str, most: int) -> npt.NDArray[np.int64]:
     of_dim = at[effects["ace"].dims.index(dim)]
     _, first = np.unique(of_dim, return_index=True)
     return of_dim[np.sort(first)][:most]
-
-
-def _table_rows(
-    estimates: xr.Dataset,
-    truth: xr.DataArray | None = None,
-    at: npt.NDArray[np.int64] | None = None,
-) -> list[Row]:
-    dims = estimates["ace"].dims
-    at = np.arange(estimates["ace"].size) if at is None else at
-    columns = [
-        name
-        for name in (*_NUMBER_COLUMNS, *_OF_VERDICTS, *_OF_MATCHED)
-        if name in estimates.variables
-    ]
-    values = {
-        name: estimates[name].transpose(*dims).to_numpy().ravel()[at].tolist()
-        for name in columns
-    }
-    names = {dim: [str(x) for x in estimates[dim].to_numpy().tolist()] for dim in dims}
-    do = (
-        estimates["do"].to_numpy().tolist()
-        if "do" in estimates.variables
-        else [None] * estimates.sizes["contrast"]
-    )
-    placebo = is_placebo(estimates)
-    if truth is not None and not {"contrast", "task"} <= truth.coords.keys():
-        raise DataError(
-            f"truth={quoted(truth)} has no coordinates 'contrast' and 'task'; name "
-            "its rows as the estimates do",
-            argument="truth",
-        )
-    table = []
-    places = np.array(np.unravel_index(at, estimates["ace"].shape)).T.tolist()
-    for flat, where in enumerate(places):
-        row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
-        row |= {"do": do[where[0]], "is_placebo": bool(placebo[where[0]])}
-        row |= {name: values[name][flat] for name in columns}
-        independent = row.get("n_clusters", row.get("n_units"))
-        row |= {} if independent is None else {"n": independent}
-        table.append(row if truth is None else row | _truth_columns(row, truth))
-    return table
-
-
-def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
-    """Return the truth of a row and z, None where unknown."""
-    known = (
-        row["contrast"] in truth["contrast"].to_numpy()
-        and row["task"] in truth["task"].to_numpy()
-    )
-    if not known:
-        return {"truth": None, "z": None}
-    true = truth.sel(contrast=row["contrast"], task=row["task"])
-    error = math.hypot(
-        row.get("se", 0.0), float(true["mcse"]) if "mcse" in true.coords else 0.0
-    )
-    return {
-        "truth": float(true),
-        "z": (row["ace"] - float(true)) / error if error else None,
-    }
-
-
-def _headings(estimates: xr.Dataset) -> dict[str, str]:
-    """Return cell -> heading, in the order of the table: size first, p last."""
-    kind = "simultaneous interval" if is_simultaneous(estimates) else "interval"
-    level = percent(float(about(estimates, 0.95).ci_prob))
-    # without intervals, that of the placebos' estimates
-    interval = f"{level} {kind}" if "lower" in estimates else "range"
-    first = {name: name for name in ("contrast", "task", "model")}
-    first |= {"ace": effect_heading(estimates.attrs), "se": "SE", "interval": interval}
-    verdict = {
-        "verdict": "verdict",
-        "p_matched": "p matched",
-        "error": error_heading(estimates.attrs),
-        "shrunken": "shrunken",
-        "alone": "lfsr alone",
-        "n_matched": "null variants",
-        "n": "n",
-    }
-    last = {"truth": "truth", "exact": "units"}
-    if is_decided(estimates):
-        return {**first, **verdict, **last}
-    beside = {"shrunken": "shrunken", "lfsr": "lfsr"}
-    return {**first, **(beside if has_shrunken(estimates) else {}), **last, "p": "p"}
-
-
-def _effect_cells(
-    row: Row, names: list[str], scientific: bool, *, of_units: bool
-) -> dict[str, str]:
-    ace, interval = format_effect(row, scientific=scientific)
-    line = {
-        "contrast": row["contrast"],
-        **{name: row[name] for name in names},
-        "ace": ace,
-        "interval": interval,
-    }
-    line["se"] = format_se(row["se"], scientific=scientific) if "se" in row else ""
-    if row.get("truth") is not None:
-        line["truth"] = format_number(
-            row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific
-        )
-    # units of a population that all answer alike are not certain
-    exact = ("exact" if of_units else "alike") if row.get("exact") else ""
-    # else the column of p says it
-    line["exact"] = exact if row.get("p") != 0 else ""
-    if "p" in row:
-        line["p"] = format_p(row["p"], exact=exact)
-    return line
-
-
-def _verdict_cells(
-    row: Row, attrs: Mapping[Any, Any], scientific: bool, *, shrunken: bool
-) -> dict[str, str]:
-    """Return the cells of a verdict, which take the place of the standard error."""
-    line = {
-        "se": "",
-        "verdict": verdict_cell(row, attrs),
-        "error": error_text(row, attrs),
-        "n": f"{row['n']:,}" if "n" in row else "",
-    }
-    if shrunken:
-        line["shrunken"] = _shrunken_cell(row, scientific)
-    if not math.isnan(row.get("lfsr_alone", math.nan)):
-        line["alone"] = format_p(row["lfsr_alone"])
-    if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
-        line |= {
-            "interval": "",
-            "p_matched": format_p(row["p_matched"]),
-            "n_matched": f"{row['n_matched']:,}",
-        }
-    return line
-
-
-def _shrunken_cell(row: Row, scientific: bool) -> str:
-    """Return a hierarchical effect size; a dash for a row that is not shrunken."""
-    if math.isnan(row["shrunken"]):
-        return "–"
-    return shrunken_effect(row, scientific=scientific)[0]
-
-
-def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
-    """Return the rows of placebos, sorted by task and model."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in table:
-        if row["is_placebo"]:
-            groups.setdefault(tuple(row[name] for name in names), []).append(row)
-    return list(groups.values())
-
-
-def _placebo_cells(group: list[Row], names: list[str]) -> dict[str, str]:
-    found = placebo_summary(group)
-    unit = placebo_rounding_unit(found)
-    spread = (
-        f"{format_number(found['lowest'], unit)} to "
-        f"{format_number(found['highest'], unit)}"
-    )
-    line = {
-        "contrast": placebo_count(found["n"]),
-        **{name: group[0][name] for name in names},
-    }
-    return line | {"ace": format_number(found["mean"], unit), "interval": spread}
-
-
-def placebo_count(n: int) -> str:
-    """Return "40 placebos"."""
-    return f"{n} placebo{'s' if n != 1 else ''}"
-
-
-def placebo_rounding_unit(found: Row) -> float:
-    """Return the rounding unit of a placebo sample: a quarter of its range, which is
-    about its standard deviation.
-    """
-    return float((found["highest"] - found["lowest"]) / 4 or abs(found["mean"]) / 100)
-
-
-_HELPERS = "helpers, each by itself:"
-
-
-def helpers_apart(
-    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
-) -> list[tuple[Row, dict[str, str]]]:
-    """Return the lines of a table, helpers last, with one above the first of them.
-
-    Examples
-    --------
-    >>> effects = xr.Dataset(
-    ...     {"ace": (("contrast", "task"), [[1.5], [0.1]])},
-    ...     {
-    ...         "contrast": ["interaction", "pair"],
-    ...         "task": ["K562"],
-    ...         "of_question": ("contrast", [True, False]),
-    ...     },
-    ... )
-    >>> lines = helpers_apart(cell_rows(effects), effects)
-    >>> [row["label"] for row, _ in lines]
-    ['interaction', 'helpers, each by itself:', 'pair']
-    """
-    names = effects["contrast"].to_numpy().astype(str)
-    helpers = set(names[_beside(effects)].tolist())
-    for i, (row, _) in enumerate(table):
-        if not row["summary"] and row.get("members", [row["contrast"]])[0] in helpers:
-            above = row | {"contrast": _HELPERS, "label": _HELPERS, "summary": True}
-            return [*table[:i], (above, {"contrast": _HELPERS}), *table[i:]]
-    return table

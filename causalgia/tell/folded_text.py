@@ -1,9 +1,10 @@
-"""Text in the columns of a terminal: paragraphs that break between words, and the foot
-of a table, which has three lines at most.
+"""Text in the columns of a terminal: names that are cut, paragraphs that break between
+words, and the foot of a table, which has three lines at most.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from causalgia.inputs import wide
@@ -11,6 +12,49 @@ from causalgia.inputs import wide
 WIDTH = 100
 """Columns in which tables of several tasks stand side by side."""
 _FOOT = 3
+_MOST_COLUMNS = 60
+
+
+def start_of(name: str, most: float) -> str:
+    """Return the letters of a name that fit into this many columns."""
+    taken = 0
+    for i, letter in enumerate(name):
+        taken += wide(letter)
+        if taken > most:
+            return name[:i]
+    return name
+
+
+def cut(name: str, most: float = _MOST_COLUMNS) -> str:
+    """Return a name of at most this many columns of a terminal, cut with an ellipsis.
+
+    Examples
+    --------
+    >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
+    ('GATA1', 'AAAA…', '漢字…')
+    """
+    return name if wide(name) <= most else f"{start_of(name, most - 1)}…"
+
+
+def cut_apart(names: Sequence[str], most: float) -> dict[str, str]:
+    """Return each name as `cut` shows it, in the middle where several have the same
+    beginning, so that they stay apart.
+
+    Examples
+    --------
+    >>> cut_apart(["GATA1", "A" * 9, "CCCCCCCCG", "CCCCCCCCT"], 7)
+    {'GATA1': 'GATA1', 'AAAAAAAAA': 'AAAAAA…', 'CCCCCCCCG': 'CCC…CCG', 'CCCCCCCCT': 'CCC…CCT'}
+    """
+    shown = {name: cut(name, most) for name in names}
+    common = Counter(shown.values())
+    for name in (name for name in shown if common[shown[name]] > 1):
+        head = start_of(name, most // 2)
+        shown[name] = f"{head}…{start_of(name[::-1], most - 1 - wide(head))[::-1]}"
+    common = Counter(shown.values())
+    for i, name in enumerate(shown):
+        if common[shown[name]] > 1:
+            shown[name] = f"{start_of(name, most - 1 - len(str(i + 1)))}…{i + 1}"
+    return shown
 
 
 def folded(text: str, width: float) -> str:
@@ -32,27 +76,11 @@ def folded(text: str, width: float) -> str:
             lines.append(line)
             longer = word
         while wide(longer) > width:  # a word of more columns than there are
-            first = start_of(longer, int(width)) or longer[0]
+            first = start_of(longer, width) or longer[0]
             lines.append(first)
             longer = longer[len(first) :]
         line = longer
     return "\n".join([*lines, line])
-
-
-def start_of(name: str, most: int) -> str:
-    """Return the letters of a name that fit into this many columns.
-
-    Examples
-    --------
-    >>> start_of("GATA1", 4), start_of("漢字", 3)
-    ('GATA', '漢')
-    """
-    taken = 0
-    for i, letter in enumerate(name):
-        taken += wide(letter)
-        if taken > most:
-            return name[:i]
-    return name
 
 
 def paragraph(lines: Sequence[str], width: float) -> str:
@@ -101,44 +129,29 @@ def fitted_foot(
     >>> fitted_foot(["a" * 90], ["b" * 90, "c" * 90, "d"], pointer="notes=True")[0][1:]
     ['bbb...', 'd 1 note: notes=True.']
     """
-    if not pointer:
-        return _laid_out(first, others, in_one_line), []
-    shown = [text for text in others if text in always]
+    shown = [text for text in others if text in always or not pointer]
     left: list[str] = []
+
+    def laid_out(texts: Sequence[str], n: int) -> list[str]:
+        pointed = f"{n} note{'s' * (n > 1)}: {pointer}." if n and pointer else ""
+        rest = [text for text in others if text and text in texts]
+        if in_one_line:
+            rest = [" ".join(text for text in (*rest, pointed) if text)]
+        lines = [line for line in (*first, *rest) if line]
+        if in_one_line or not pointed:
+            return lines
+        return [*lines[:-1], " ".join([*lines[-1:], pointed])]
+
     for text in others:
         if text in shown:
             continue
-        pointed = _notes_counted(n_notes + len(left) + 1, pointer)
-        tried = _laid_out(first, [*shown, text], in_one_line, pointed)
-        if paragraph(tried, WIDTH).count("\n") < _FOOT:
+        if fits(laid_out([*shown, text], n_notes + len(left) + 1)):
             shown.append(text)
         else:
             left.append(text)
-    shown = [text for text in others if text in shown]
-    pointed = _notes_counted(n_notes + len(left), pointer)
-    return _laid_out(first, shown, in_one_line, pointed), left
+    return laid_out(shown, n_notes + len(left)), left
 
 
 def fits(lines: Sequence[str]) -> bool:
     """Return whether lines make a foot of three lines at most."""
     return paragraph(lines, WIDTH).count("\n") < _FOOT
-
-
-def _laid_out(
-    first: Sequence[str], others: Sequence[str], in_one_line: bool, last: str = ""
-) -> list[str]:
-    """Return the lines of a foot, of which the last ends with how notes are asked
-    for.
-    """
-    rest = [text for text in others if text]
-    if in_one_line:
-        joined = " ".join(text for text in (*rest, last) if text)
-        return [line for line in (*first, joined) if line]
-    lines = [line for line in (*first, *rest) if line]
-    if not last:
-        return lines
-    return [*lines[:-1], " ".join((*lines[-1:], last))]
-
-
-def _notes_counted(n: int, pointer: str) -> str:
-    return f"{n} note{'s' * (n > 1)}: {pointer}." if n and pointer else ""

@@ -357,7 +357,9 @@ def _of_text(outcomes: xr.Dataset, parts: PageParts) -> dict[str, Any]:
             "causalgia analyze DIR, does that. Below is what was run."
         ]
         rest = parts.text
-    elif "tipping_shift" in parts.result or has_positions(parts.result):
+    elif has_positions(parts.result):
+        answer, rest = [about], "\n\n".join(found)
+    elif "tipping_shift" in parts.result:
         answer = found[:1]  # what it is of, then
         rest = "\n\n".join([about, *found[1:]])
     else:

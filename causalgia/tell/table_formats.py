@@ -7,7 +7,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -335,15 +335,27 @@ _LATEX = {
 }
 
 
+def _shown(
+    header: Sequence[str], lines: Sequence[Sequence[str]], words: Collection[str]
+) -> list[list[str]]:
+    """Return the lines of a table with minus signs in its numbers."""
+    return [
+        [
+            cell if name in words else with_minus(cell)
+            for name, cell in zip(header, line, strict=True)
+        ]
+        for line in lines
+    ]
+
+
 def markdown_table(
     header: list[str],
     lines: list[list[str]],
     notes: list[str],
     *,
-    names: Set[str] = frozenset(NAMES),
+    names: Collection[str] = frozenset(NAMES),
 ) -> str:
-    r"""Return a table of `causalgia.tell.cells` as Markdown, with notes below;
-    `names` are columns of text.
+    r"""Return a table as Markdown, with notes below; `names` are columns of words.
 
     Examples
     --------
@@ -359,24 +371,22 @@ def markdown_table(
     On log counts.
     <BLANKLINE>
     """
+
+    def row(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
     rule = [":--" if name in names else "--:" for name in header]
+    first = [_MARKS.sub(_escape, name) for name in header]
     body = [
         [
-            _MARKS.sub(_escape, cell) if name in names else with_minus(cell)
+            _MARKS.sub(_escape, cell) if name in names else cell
             for name, cell in zip(header, line, strict=True)
         ]
-        for line in lines
+        for line in _shown(header, lines, names)
     ]
-    table = [
-        f"| {' | '.join(row)} |"
-        for row in [[_MARKS.sub(_escape, name) for name in header], rule, *body]
-    ]
-    return (
-        "\n".join(
-            [*table, "", *(f"{_MARKS.sub(_escape, note)}  " for note in notes)]
-        ).rstrip()
-        + "\n"
-    )
+    below = (f"{_MARKS.sub(_escape, note)}  " for note in notes)
+    table = [row(first), row(rule), *map(row, body)]
+    return "\n".join([*table, "", *below]).rstrip() + "\n"
 
 
 def with_minus(text: str) -> str:
@@ -411,9 +421,8 @@ def html_table(
     notes: list[str],
     words: Collection[str] = (),
 ) -> str:
-    """Return a table of `causalgia.tell.cells` as HTML, with notes as its caption.
-
-    Besides those of names, columns with one of the headings `words` are aligned left.
+    """Return a table as HTML, with notes as its caption; besides those of names,
+    columns under `words` are of words.
 
     Examples
     --------
@@ -423,45 +432,33 @@ def html_table(
     True
     """
     left = {*NAMES, *words}
+    sides = ["left" if name in left else "right" for name in header]
 
-    def row(cells: list[str], tag: str) -> str:
-        texts = [
-            with_minus(c) if name not in left else c
-            for name, c in zip(header, cells, strict=True)
-        ]
-        sides = [
-            f" style='text-align: {'left' if name in left else 'right'}'"
-            for name in header
-        ]
-        scope = ' scope="col"' if tag == "th" else ""
-        inside = zip(texts, sides, strict=True)
-        return (
-            "<tr>"
-            + "".join(
-                f"<{tag}{scope}{side}>{html.escape(text)}</{tag}>"
-                for text, side in inside
-            )
-            + "</tr>"
+    def row(cells: Sequence[str], tag: str) -> str:
+        inside = "".join(
+            f"<{tag} style='text-align: {side}'>{html.escape(text)}</{tag.split()[0]}>"
+            for text, side in zip(cells, sides, strict=True)
         )
+        return f"<tr>{inside}</tr>"
 
+    body = "\n".join(row(line, "td") for line in _shown(header, lines, left))
     caption = "<br>\n".join(map(html.escape, notes))
-    body = "\n".join(row(line, "td") for line in lines)
+    head = row(header, 'th scope="col"')
     return (
         "<table>\n"
         f"<caption style='caption-side: bottom; text-align: left'>{caption}</caption>\n"
-        "<thead>\n"
-        f"{row(header, 'th')}\n"
-        "</thead>\n"
-        "<tbody>\n"
-        f"{body}\n"
-        "</tbody>\n"
-        "</table>\n"
+        f"<thead>\n{head}\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n"
     )
 
 
-def latex_table(header: list[str], lines: list[list[str]], notes: list[str]) -> str:
-    r"""Return a table of `causalgia.tell.cells` as LaTeX with the rules of
-    booktabs, with notes as its caption.
+def latex_table(
+    header: list[str],
+    lines: list[list[str]],
+    notes: list[str],
+    *,
+    names: Collection[str] = frozenset(NAMES),
+) -> str:
+    r"""Return a table as LaTeX with the rules of booktabs, with notes as its caption.
 
     Examples
     --------
@@ -470,27 +467,23 @@ def latex_table(header: list[str], lines: list[list[str]], notes: list[str]) -> 
     ... )
     True
     """
-    columns = "".join("l" if name in NAMES else "r" for name in header)
-    rows = [
-        " & ".join(
-            _tex(cell if name in NAMES else with_minus(cell))
-            for name, cell in zip(header, line, strict=True)
-        )
-        for line in lines
-    ]
-    caption = " ".join(
-        _tex(note if note.endswith((".", ":")) else f"{note}.") for note in notes
+    sides = "".join("l" if name in names else "r" for name in header)
+    head, *rows = (
+        rf"{' & '.join(map(_tex, line))} \\"
+        for line in (header, *_shown(header, lines, names))
     )
-    head = " & ".join(map(_tex, header))
+    caption = _tex(
+        " ".join(note if note.endswith((".", ":")) else f"{note}." for note in notes)
+    )
     return "\n".join(
         [
             r"\begin{table}",
             rf"\caption{{{caption}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
+            rf"\begin{{tabular}}{{{sides}}}",
             r"\toprule",
-            rf"{head} \\",
+            head,
             r"\midrule",
-            *(rf"{row} \\" for row in rows),
+            *rows,
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",

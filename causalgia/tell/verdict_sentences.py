@@ -20,11 +20,11 @@ from causalgia.effect_table import of_effects
 from causalgia.errors import DataError, printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
-from causalgia.inputs import parse_json, rough_percent, wide
+from causalgia.inputs import parse_json, rough_percent
 from causalgia.multiplicity.families import Family
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
-from causalgia.tell.folded_text import start_of
+from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import (
     _LEAST_P,
     format_effect,
@@ -406,17 +406,6 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
 
 def _two_digits(x: float) -> str:
     return f"{float(f'{x:.2g}'):,.10g}"
-
-
-def cut(name: str, most: int = _MOST_COLUMNS) -> str:
-    """Return a name of at most this many columns of a terminal, cut with an ellipsis.
-
-    Examples
-    --------
-    >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
-    ('GATA1', 'AAAA…', '漢字…')
-    """
-    return name if wide(name) <= most else f"{start_of(name, most - 1)}…"
 
 
 def effect_name(

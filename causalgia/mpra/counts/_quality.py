@@ -29,8 +29,7 @@ from causalgia.mpra.counts.barcodes import (
 from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
-from causalgia.tell.answers import ReportText
-from causalgia.tell.short_answers import every_row, short_answer
+from causalgia.tell.answers import ReportText, every_row, short_answer
 from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints, Mask
 

@@ -33,11 +33,12 @@ from causalgia.tell.answers import (
     AnswerParts,
     ReportText,
     answer_parts,
+    every_row,
+    short_answer,
 )
 from causalgia.tell.effect_rows import Rows, rows
 from causalgia.tell.folded_text import WIDTH
 from causalgia.tell.foot import arm_lines
-from causalgia.tell.short_answers import every_row, short_answer
 from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
 from causalgia.types import Array, Mask
 
@@ -494,11 +495,9 @@ def measured_parts(
         return parts
     if shown.sizes["task"] > _ARMS_LISTED and rows == "summary":
         return _of_contrasts(parts, shown, means, every)
-    return replace(
-        parts,
-        header=[_HEADING_OF_DIM.get(name, name) for name in parts.header],
-        words=(*parts.words, *_HEADING_OF_DIM.values()),
-    )
+    header = [_HEADING_OF_DIM.get(name, name) for name in parts.header]
+    words = (*parts.words, *_HEADING_OF_DIM.values())
+    return replace(parts, table=replace(parts.table, header=header, words=words))
 
 
 def _averages(fit: xr.Dataset, decisions: xr.Dataset) -> dict[str, dict[str, float]]:
@@ -660,13 +659,4 @@ def _of_contrasts(
         more=f"Elements: {every}, effects.tsv.",
         pointers={"every": every},
     )
-    return replace(
-        parts,
-        header=table.header,
-        lines=table.lines,
-        words=table.words,
-        by_task=None,
-        summaries=(),
-        more=table.more,
-        cut_names=table.cut_names,
-    )
+    return replace(parts, table=table.table, beside=None, more=table.more)

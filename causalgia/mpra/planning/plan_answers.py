@@ -13,8 +13,13 @@ from causalgia.checks import in_list
 from causalgia.choices import requested_parts
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.tell.answer_sentences import cut
-from causalgia.tell.answers import AnswerParts, ReportText
-from causalgia.tell.short_answers import ROWS_SHOWN, every_row, short_answer
+from causalgia.tell.answers import (
+    ROWS_SHOWN,
+    AnswerParts,
+    ReportText,
+    every_row,
+    short_answer,
+)
 from causalgia.tell.table_formats import format_share, percent
 
 ENOUGH = 0.8

@@ -200,13 +200,14 @@ def _rows_of_tasks(table: list[Row], heading: str) -> list[Row]:
     if len(names) == 1:
         heading = f"{next(iter(names))}, {heading}"
     return [
-        {
-            **row,
+        row
+        | {
             "contrast": f"{row['contrast']}, {row['task']}"
             if several or row["is_placebo"]
             else row["task"],
+            "task": heading,
+            "do": "",
         }
-        | {"task": heading, "do": None}
         for row in table
     ]
 

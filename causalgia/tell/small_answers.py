@@ -1,0 +1,510 @@
+"""Answers of results that have no table of effects: a plan, the agreement of null models, a
+posterior, the spread of individual effects, the checks of a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.attributes import about, has
+from causalgia.checks import first_of, four_digits
+from causalgia.effect_table import select_tasks, tasks_in_table
+from causalgia.errors import NAMES_SHOWN, DataError
+from causalgia.notes import notes_of, said_from_json
+from causalgia.schema import validate
+from causalgia.tell.answer_sentences import in_words
+from causalgia.tell.answers import (
+    LETTERS_SHOWN,
+    AnswerParts,
+    ReportText,
+    every_row as all_rows,
+    short_answer,
+)
+from causalgia.tell.effect_rows import posterior_effects
+from causalgia.tell.folded_text import cut
+from causalgia.tell.foot import in_task, sentences_on_tasks
+from causalgia.tell.table_formats import (
+    format_effect,
+    format_p,
+    format_share,
+    percent,
+)
+from causalgia.tell.verdict_sentences import check_value
+
+_HEADINGS_OF_PLAN = {
+    "n_units": "units",
+    "n_clusters": "clusters",
+    "half_width": "half width",
+    "assurance": "probability",
+    "power": "power",
+    "minimal_detectable_effect": "smallest effect",
+    "se": "SE",
+}
+_SIZES = ("n_units", "power", "minimal_detectable_effect")
+
+
+def _cells(found: xr.Dataset, variable: str) -> list[tuple[list[str], xr.Dataset]]:
+    """Return the names and the part of each cell of a variable."""
+    dims = [str(dim) for dim in found[variable].dims]
+    made = []
+    for at in product(*(range(found.sizes[dim]) for dim in dims)):
+        one = found.isel(dict(zip(dims, at, strict=True)))
+        names = [
+            str(one[dim].item()) if dim in one.coords else str(i)
+            for dim, i in zip(dims, at, strict=True)
+        ]
+        made.append((names, one))
+    return made
+
+
+def is_size(given: object) -> bool:
+    """Return whether it is a result of `causalgia.sample_size`, or of power or minimal
+    detectable effect of `causalgia.planning`.
+    """
+    if not isinstance(given, xr.Dataset) or "ace" in given:
+        return False
+    known = has(given)
+    return (
+        known.ci_prob
+        and known.target
+        and (
+            {"n_units", "n_clusters"} <= set(given.data_vars)
+            or "minimal_detectable_effect" in given
+            or ("power" in given and known.question)
+        )
+    )
+
+
+def size_report(found: xr.Dataset, *, rows: str = "summary") -> ReportText:
+    """Report a plan of `causalgia.sample_size`, or power or minimal detectable effect of
+    `causalgia.planning`; ``rows="all"``: more than 20 rows, too.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(size_report(cg.sample_size(sd=1.0, half_width=0.25)))
+    64 units give a 95 % interval with a half width of 0.25.
+    >>> print(size_report(cg.sample_size(sd=1.0, true_effect=0.5)))
+    34 units show that an effect of 0.5 differs from none, with a probability of 0.81.
+    """
+    if not is_size(found):
+        raise DataError("no plan: give the result of cg.sample_size(...)")
+    parts = size_parts(found, every_row=all_rows(rows))
+    return ReportText(parts.text(), parts.html())
+
+
+def size_parts(
+    found: xr.Dataset, *, every_row: bool = False, requested: Sequence[str] = ()
+) -> AnswerParts:
+    """Return the answer on a plan: the number of units that is enough for every row, and
+    a line for each row, the largest first.
+    """
+    key = next(name for name in _SIZES if name in found.data_vars)
+    columns = [name for name in _HEADINGS_OF_PLAN if name in found.data_vars]
+    if "n_clusters" in columns and (found["n_clusters"] == found["n_units"]).all():
+        columns.remove("n_clusters")
+    sign = 1 if key == "power" else -1
+    cells = sorted(_cells(found, key), key=lambda cell: sign * float(cell[1][key]))
+    hardest, names = cells[0][1], cells[0][0]
+    answer = _planned(found, hardest, key)
+    dims = [str(dim) for dim in found[key].dims]
+    shown = [i for i, dim in enumerate(dims) if found.sizes[dim] > 1]
+    if shown and float(hardest[key]) != float(cells[-1][1][key]):
+        most = "is the least likely" if key == "power" else "needs the most"
+        where = " in ".join(cut(names[i]) for i in shown)
+        answer = f"{answer[:-1]}; {where} {most}."
+    averaged = "averaged over" in about(found, "").question
+    foot = ["Averaged over the uncertainty of the pilot."] if averaged else []
+    least = about(found, 0).least_clusters
+    if least and int(hardest["n_clusters"]) == least:
+        foot.append(
+            f"No fewer than {least:,} backgrounds are planned: these miss an effect on "
+            f"1 % of all with a probability of {0.99**least:.2f}."
+        )
+    header = [dims[i] for i in shown] + [_HEADINGS_OF_PLAN[x] for x in columns]
+    lines = [
+        [*(own[i] for i in shown), *(_planned_number(one, name) for name in columns)]
+        for own, one in cells
+    ]
+    return short_answer(
+        [answer],
+        header,
+        lines if len(cells) > 1 else [],
+        words=[dims[i] for i in shown],
+        foot=foot,
+        every_row=every_row,
+        requested=requested,
+    )
+
+
+def _planned_number(one: xr.Dataset, name: str) -> str:
+    value = one[name].item()
+    if name in ("assurance", "power"):
+        return f"{value:.2f}" if value < 0.995 else "over 0.99"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def _planned(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
+    """Return the sentence on the row that needs most."""
+    question = about(found, "").question
+    n = int(one["n_units"]) if key == "n_units" else int(about(found).n_units)
+    units = f"{n:,} unit{'s' * (n != 1)}"
+    if key == "minimal_detectable_effect":
+        chance = f"{float(about(found).power):.2g}"
+        size = _planned_number(one, key)
+        return (
+            f"{units} show an effect of {size} or more with a probability of {chance}."
+        )
+    if question == "half width":
+        level = percent(float(about(found).ci_prob))
+        width = float(one["half_width"])
+        return f"{units} give a {level} interval with a half width of {width:.2g}."
+    what, _, at = question.partition(", averaged over")
+    effect = ""
+    if not at:
+        what, _, effect = what.rpartition(", at an effect of ")
+    what, _, rows = what.partition(" as one of ")
+    among = f" if it is the only one among {rows}" if rows else ""
+    chance = _planned_number(one, "power" if key == "power" else "assurance")
+    region = what.removeprefix("verdict about ")
+    if region != what:
+        whose = f"an effect of {effect}" if effect else "the effect"
+        claim = f"are enough to decide whether {whose} lies in {region}"
+    else:
+        size = f"an effect of {effect}" if effect else "the effect of the pilot"
+        claim = f"show that {size} differs from none"
+    return f"{units} {claim}{among}, with a probability of {chance}."
+
+
+OF_AGREEMENT = frozenset({"tau", "tau_lower", "tau_upper", "between_sd"})
+"""Variables by which an agreement is known."""
+
+
+def agreement_parts(
+    agreement: xr.Dataset,
+    *,
+    task: str | Sequence[str] | None = None,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+) -> AnswerParts:
+    """Return the answer on the agreement of null models, of
+    `causalgia.experiments.agreement`: a line for each pair of them.
+    """
+    shown = select_tasks(agreement, task, place="report: ")
+    tasks = tasks_in_table(shown)
+    found = said_from_json(about(agreement, "[]").sentences)
+    interval = f"{percent(float(about(agreement, 0.95).ci_prob))} interval"
+    names = [str(name) for name in shown["null"].to_numpy()]
+    lines = []
+    for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
+        for name in tasks:
+            one = shown.isel(null=i, null_=j, task=tasks.index(name))
+            lines.append(
+                [
+                    f"{names[i]} and {names[j]}",
+                    name if len(tasks) > 1 else "",
+                    f"{float(one['tau']):.2f}",
+                    f"[{float(one['tau_lower']):.2f}, {float(one['tau_upper']):.2f}]",
+                    format_share(float(one["clear"])),
+                ]
+            )
+    return short_answer(
+        [in_task(text) for text in sentences_on_tasks(found, tasks)],
+        ["null models", "task", "tau", interval, "clear"],
+        lines,
+        words=["null models", "task"],
+        foot=[
+            "tau: Kendall's; clear: pairs of contrasts whose order is clear under both "
+            "null models."
+        ],
+        requested=requested,
+        every_row=every_row,
+    )
+
+
+_ENDS = {"ace": "", "lower": "_lower", "upper": "_upper"}
+_LAWS = {"two_scales": "two normal scales", "normal": "one normal scale"}
+_TASKS_IN_ANSWER = 3
+
+
+def posterior_parts(
+    posterior: Any,
+    *,
+    task: str | Sequence[str] | None = None,
+    order: str = "size",
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+) -> AnswerParts:
+    """Return the answer on a posterior: how far true effects differ, and a line for each
+    effect, raw beside shrunken, the largest first.
+    """
+    found = select_tasks(posterior_effects(posterior), task, place="report: ")
+    raw: dict[str, str] = {name: name for name in _ENDS}
+    size = {name: f"shrunken{end}" for name, end in _ENDS.items()}
+    raw, size = (raw, size) if "shrunken" in found else ({}, raw)
+    several = found.sizes["task"] > 1
+    cells = []
+    every = _cells(found, "ace")
+    for names, one in every:
+        row = {new: float(one[old]) for new, old in size.items()}
+        if not np.isnan(row["ace"]):
+            own = {new: float(one[old]) for new, old in raw.items()}
+            texts = *(format_effect(own) if own else ("", "")), *format_effect(row)
+            where = [names[0], names[1] if several else ""]
+            line = [*where, *texts, format_p(float(one["lfsr"]))]
+            cells.append((-abs(row["ace"]), line))
+    if order == "size":
+        cells.sort(key=lambda cell: cell[0])
+    level = percent(float(about(found).ci_prob))
+    header = ["contrast", "task", "raw", f"{level} interval", "shrunken"]
+    out = len(every) - len(cells)
+    return short_answer(
+        _spread_of_law(posterior, found, len(cells)),
+        [*header, f"{level} credible", "lfsr"],
+        [line for _, line in cells],
+        words=header[:2],
+        foot=[
+            "Shrunken: posterior mean. Sizes alone: verdicts are of the raw intervals "
+            "(cg.decide). lfsr: probability that the sign is wrong, if no effect is "
+            "exactly 0.",
+            f"{out:,} effects without an error are left out." if out else "",
+        ],
+        notes=[f"Note: {note}" for note in notes_of(found)],
+        requested=requested,
+        every_row=every_row,
+    )
+
+
+def _spread_of_law(posterior: Any, found: xr.Dataset, n: int) -> list[str]:
+    """Return the sentence on the law of true effects: its sd in each task."""
+    from causalgia.posterior.posterior_tree import tree_group
+
+    alone = isinstance(posterior, xr.Dataset | xr.DataTree) and "ace" in posterior
+    draws = posterior if alone else tree_group(posterior, "posterior")
+    if "tau" in draws:
+        tau = draws["tau"]
+    elif "tau_narrow" in draws:
+        share = draws["share_narrow"]
+        wide = (1 - share) * draws["tau_wide"] ** 2
+        tau = (share * draws["tau_narrow"] ** 2 + wide) ** 0.5
+    else:
+        return [f"Posterior of {n:,} effects."]
+    tau = tau if "task" in tau.dims else tau.expand_dims(task=["effect"])
+    tail = (1 - float(about(found).ci_prob)) / 2
+    ends = tau.sel(task=found["task"]).quantile(
+        [0.5, tail, 1 - tail], dim=("chain", "draw"), skipna=False
+    )
+    spreads = [
+        " ".join(format_effect(dict(zip(_ENDS, own, strict=True)))) + f" in {cut(name)}"
+        for name, own in zip(
+            found["task"].to_numpy().astype(str),
+            ends.transpose("task", "quantile").to_numpy().tolist(),
+            strict=True,
+        )
+        if not np.isnan(own).any()  # a dead task has no law
+    ]
+    if found.sizes["task"] == 1:
+        spreads = [text.partition(" in ")[0] for text in spreads]
+    known = about(draws.attrs, "")
+    laws = " or ".join(_LAWS.get(law, law) for law in known.law.split(", ") if law)
+    learned = f" Law: {laws}, from {n:,} effects." if laws else ""
+    line = f" about the line in {known.covariates}" if known.covariates else ""
+    on = f" on {known.contrast_scale}" if known.contrast_scale else ""
+    shown = first_of(spreads, _TASKS_IN_ANSWER, sep="; ", thing="task")
+    return [f"True effects{on} differ{line} with an sd of {shown}.{learned}"]
+
+
+def is_spread(given: object) -> bool:
+    """Return whether it is a result of `causalgia.verdicts.heterogeneity`."""
+    return isinstance(given, xr.Dataset) and {"sd_lower", "quantiles"} <= set(
+        given.data_vars
+    )
+
+
+def spread_parts(
+    found: xr.Dataset,
+    *,
+    task: str | Sequence[str] | None = None,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+) -> AnswerParts:
+    """Return the answer of `causalgia.verdicts.heterogeneity`: how individual effects
+    differ between contexts, a line for each contrast and task.
+    """
+    found = select_tasks(found, task, place="report: ")
+    dims = [str(dim) for dim in found["sd"].dims]
+    level = percent(float(about(found).ci_prob))
+    probs = [f"{100 * p:.3g} %" for p in found["prob"].to_numpy()]
+    shares = [name for name in ("above", "below") if name in found]
+    cells = []
+    for names, one in _cells(found, "sd"):
+        row = {new: float(one[f"sd{end}"]) for new, end in _ENDS.items()}
+        quantiles = [
+            format_effect({"ace": float(q), "se": row["ace"] / 10})[0]
+            for q in one["quantiles"].transpose("prob")
+        ]
+        of = [format_share(float(one[name])) for name in shares]
+        cells.append((row["ace"], names, [*format_effect(row), *quantiles, *of]))
+    widest = int(np.nanargmax([sd for sd, *_ in cells]))
+    _, names, (sd, interval, *quantiles) = cells[widest]
+    units = int(about(found, 0).n_units)
+    return short_answer(
+        [
+            f"Effects of {' in '.join(map(cut, names))} differ between single sequences "
+            f"with an sd of {sd} {interval}: {probs[0]} are below {quantiles[0]}, "
+            f"{probs[-1]} below {quantiles[len(probs) - 1]}."
+        ],
+        [*dims, "sd", f"{level} interval", *probs, *shares],
+        [[*names, *own] for _, names, own in cells],
+        words=dims,
+        foot=[
+            f"Quantiles of individual effects of {units:,} units; the interval of an "
+            "sd covers less than its level where they are few and skewed.",
+            "Above, below: shares beyond the region." if shares else "",
+        ],
+        every_row=every_row,
+        requested=requested,
+    )
+
+
+_VERBS = {
+    "fail": ("fails", "fail"),
+    "warn": ("warns", "warn"),
+    "pass": ("passes", "pass"),
+}
+_FIGURE_LETTERS = 56
+_FEW_CLAIMS = 2
+_NO_CLAIM = "No contrast has a significant effect, so there is no claim to refute"
+_AT_MOST = {
+    "beyond placebos",
+    "another control",
+    "sd between null models",
+    "k-mer composition",
+    "classifier",
+    "prediction range",
+    "dose reversal",
+    "same answers",
+    "junction sites",
+    "randomized weights",
+}
+"""Checks that pass up to their limit; others pass from it."""
+
+
+def refutation_parts(
+    found: xr.Dataset,
+    *,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+    noted: str = "notes=True",
+    each: str = "sentences=True",
+) -> AnswerParts:
+    """Return the answer of checks, from `causalgia.refute` or from one of
+    `causalgia.refutation`: whether one refutes the claim, failures and warnings first
+    (with `every_row` in the order in which they were made).
+
+    Examples
+    --------
+    >>> columns = {
+    ...     "value": 0.2,
+    ...     "threshold": 0.05,
+    ...     "status": "warn",
+    ...     "figure": "rank p-value",
+    ...     "n_predictions": 40,
+    ... }
+    >>> columns |= {
+    ...     "reason": "3 of 19 placebos have the effect or more",
+    ...     "cure": "claim less",
+    ... }
+    >>> one = xr.Dataset(
+    ...     {name: ("check", [x]) for name, x in columns.items()},
+    ...     {"check": ["beyond placebos"]},
+    ... )
+    >>> parts = refutation_parts(
+    ...     one.assign_attrs(
+    ...         claims="GATA1 on K562", not_applicable="balance: a crossover"
+    ...     )
+    ... )
+    >>> print(parts.text())
+    The effect of GATA1 on K562: of 1 check none fails, 1 warns (beyond placebos).
+    3 of 19 placebos have the effect or more. Remedy: claim less.
+    <BLANKLINE>
+    result  check            value  limit         what
+    warn    beyond placebos    0.2  at most 0.05  rank p-value
+    <BLANKLINE>
+    40 predictions. 1 check does not apply: notes=True. The reasons: sentences=True.
+    """
+    validate(found, "refutations")
+    columns = ("check", "status", "value", "threshold", "figure", "reason", "cure")
+    checks = list(zip(*(found[name].to_numpy() for name in columns), strict=True))
+    if not every_row:
+        checks.sort(key=lambda check: list(_VERBS).index(check[1]))
+    lines, reasons, least = [], [], False
+    for name, status, value, threshold, figure, reason, cure in map(tuple, checks):
+        ranked = name == "positive control" and "p-value" in figure
+        side = "at most" if name in _AT_MOST or ranked else "at least"
+        number = check_value(value, figure)
+        limit = f"{side} {four_digits(threshold)}"
+        lines.append([str(status), str(name), number, limit, str(figure)])
+        remedy = f" Remedy: {str(cure).rstrip('.')}." if cure else ""
+        why = f"{reason[:1].upper()}{reason[1:]}".rstrip(".") + f".{remedy}"
+        reasons.append((reason and status != "pass", why))
+        if status == "pass" and figure.startswith("rank") and value == threshold:
+            least = True
+    of = [
+        f"{line[1]} ({line[0]}; {line[4]} {line[2]}): {why}"
+        for line, (_, why) in zip(lines, reasons, strict=True)
+    ]
+    skipped = about(found, "").not_applicable.splitlines()
+    n = int(found["n_predictions"].sum())
+    budget = about(found, None).budget
+    besides = f", besides the trial's {budget:,}" if budget else ""
+    foot = f"{n:,} prediction{'s' * (n != 1)}{besides}."
+    if skipped and "notes" not in requested:
+        do = "s do" if len(skipped) > 1 else " does"
+        foot += f" {len(skipped):,} check{do} not apply: {noted}."
+    foot += f" The reasons: {each}." * ("each" not in requested)
+    return short_answer(
+        [
+            _refuted(
+                [(line[1], line[0]) for line in lines], about(found, "none").claims
+            ),
+            *[why for unwelcome, why in reasons if unwelcome][:1],
+        ],
+        ["result", "check", "value", "limit", "what"],
+        lines,
+        words=("result", "check", "limit", "what"),
+        letters=_FIGURE_LETTERS,
+        foot=[
+            foot,
+            "A rank that equals its limit is the least that so few placebos or copies "
+            "can give." * least,
+        ],
+        each=of,
+        notes=[f"Not applicable: {line}." for line in skipped],
+        requested=requested,
+        every_row=True,
+        pointers={"noted": ""},  # which the foot says
+    )
+
+
+def _refuted(checks: Sequence[tuple[str, str]], claims: str) -> str:
+    """Return whether a check, (name, status), refutes the claim."""
+    effects = claims.split("; ")
+    few = len(effects) <= _FEW_CLAIMS
+    named = in_words([cut(x, LETTERS_SHOWN) for x in effects]) if few else ""
+    what = f"The effect{'s' * (len(effects) > 1)} of {named or f'{len(effects):,} contrasts'}"
+    what = _NO_CLAIM if claims == "none" else what
+    counts = []
+    for status, verbs in _VERBS.items():
+        names = [name for name, own in checks if own == status]
+        listed = in_words(names) if 0 < len(names) <= NAMES_SHOWN else ""
+        listed = f" ({listed})" if listed and status != "pass" else ""
+        count = f"{len(names):,} {verbs[len(names) != 1]}{listed}"
+        counts += [count] if names else ["none fails"] * (status == "fail")
+    n = f"{len(checks):,} check{'s' * (len(checks) != 1)}"
+    return f"{what}: of {n} {', '.join(counts)}."
