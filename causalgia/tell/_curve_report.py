@@ -80,7 +80,7 @@ def curve_report(curves: xr.Dataset) -> ReportText:
     contrast  above   largest change     95 % band  at
     GATA1     0 to 1            3.00  [2.50, 3.50]   1
     <BLANKLINE>
-    Effect: ACE on counts, each arm minus placebo.
+    Effect on counts at each position. GATA1 minus placebo. ACE: average causal effect.
     4 positions, -1 to 2 bp; 95 % band over all positions (sup-t).
     """
     parts = curve_parts(curves)
@@ -149,8 +149,9 @@ def _setting(curves: xr.Dataset, banded: bool) -> list[str]:
         over = about(curves, "all positions").family
         method = about(curves, "").band.replace("_", "-")
         bounds = f"{level} band over {over} ({method})"
-    said = f"Effect on {scale_text(one.attrs)} at each position."
-    return [said, *foot_lines(one, set())[0], *note_lines(one), f"{extent}; {bounds}."]
+    first, *more = foot_lines(one, set())[0]
+    said = f"Effect on {scale_text(one.attrs)} at each position. {first}"
+    return [said, *more, *note_lines(one), f"{extent}; {bounds}."]
 
 
 def _rarity(curves: xr.Dataset, banded: bool) -> list[str]:
