@@ -14,7 +14,6 @@ import causalgia as cg
 from causalgia.effect_table import folded, unfolded
 from causalgia.errors import DataError
 from causalgia.multiplicity.joint_methods import critical_values
-from causalgia.tell import _curve_report
 
 RNG = np.random.default_rng(0)
 
@@ -292,38 +291,23 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     import pyBigWig
 
     band = band_of()
-    with np.load(_curve_report.write_npz(band, tmp_path / "band")) as file:
-        np.testing.assert_array_equal(file["ace"], band["ace"])
-        np.testing.assert_array_equal(file["position"], band["position"])
-        assert (file["bin"], file["task"].tolist()) == (4, ["t0", "t1"])
     place = {"chromosome": "chr1", "origin": 1_000, "chrom_sizes": {"chr1": 5_000}}
     path = tmp_path / "band.bw"
-    with pytest.raises(DataError):
-        _curve_report.write_npz(band.isel(position=0), path)
-    with pytest.raises(DataError):
-        _curve_report.write_npz(band, tmp_path / "absent" / "band")
-    names = np.array(band["contrast"].to_numpy(), dtype=object)
-    with np.load(
-        _curve_report.write_npz(
-            band.assign_coords(contrast=names), tmp_path / "objects"
-        )
-    ) as file:
-        assert file["contrast"].tolist() == names.tolist()
     double = band.isel(position=[0, 0, 1])
     with pytest.raises(DataError):
-        cg.tell.write_bigwig(double, path, contrast="c0", task="t0", **place)
-    cg.tell.write_bigwig(
+        cg.store.write_bigwig(double, path, contrast="c0", task="t0", **place)
+    cg.store.write_bigwig(
         double.drop_duplicates("position"), path, contrast="c0", task="t0", **place
     )
     turned = band.isel(position=slice(None, None, -1))
     with pytest.raises(DataError):
-        cg.tell.write_bigwig(turned, path, contrast="c0", task="t0", **place)
+        cg.store.write_bigwig(turned, path, contrast="c0", task="t0", **place)
     with pytest.raises(DataError):
-        cg.tell.write_bigwig(
+        cg.store.write_bigwig(
             band, tmp_path / "absent" / "band.bw", contrast="c0", task="t0", **place
         )
     file = pyBigWig.open(
-        str(cg.tell.write_bigwig(band, path, contrast="c0", task="t0", **place))
+        str(cg.store.write_bigwig(band, path, contrast="c0", task="t0", **place))
     )
     found = file.intervals("chr1")
     assert [start for start, _, _ in found] == (
@@ -335,7 +319,7 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "pyBigWig", None)
     with pytest.raises(cg.errors.MissingExtraError):
-        cg.tell.write_bigwig(band, path, contrast="c0", task="t0", **place)
+        cg.store.write_bigwig(band, path, contrast="c0", task="t0", **place)
 
 
 def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():

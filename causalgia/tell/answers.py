@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,13 @@ from causalgia.tell.foot import (
     in_tasks,
     note_lines,
 )
-from causalgia.tell.table_formats import html_table
+from causalgia.tell.table_formats import (
+    NAMES,
+    escaped,
+    html_table,
+    latex_table,
+    markdown_table,
+)
 from causalgia.tell.text_tables import (
     GIVING_WAY,
     NAME_COLUMNS,
@@ -201,6 +207,26 @@ class AnswerParts:
         lines = without_q_twice([self.header, *self.lines])[1:]
         cells_ = [[in_one_line(cell) for cell in line] for line in lines]
         return f"{first}\n{html_table(self.header, cells_, notes, self.words)}"
+
+    def markdown(self) -> str:
+        """Return the answer as Markdown, every name escaped."""
+        return self._for_a_paper("markdown")
+
+    def latex(self) -> str:
+        """Return the answer as LaTeX with the rules of booktabs, every name escaped."""
+        return self._for_a_paper("latex")
+
+    def _for_a_paper(self, to: Literal["markdown", "latex"]) -> str:
+        asked = [
+            line for name in self.requested for line in self._requested_lines(name)
+        ]
+        notes = [printable(x) for x in (self.left_out, *self.foot, *asked) if x]
+        header = [in_one_line(name) for name in self.header]
+        lines = [[in_one_line(cell) for cell in line] for line in self.lines]
+        write = markdown_table if to == "markdown" else latex_table
+        first = escaped(printable(" ".join(self.sentences)), to)
+        names = frozenset((*NAMES, *self.words))
+        return f"{first}\n\n{write(header, lines, notes, names=names)}"
 
 
 class ReportText(str):

@@ -459,7 +459,13 @@ def html_table(
     )
 
 
-def latex_table(header: list[str], lines: list[list[str]], notes: list[str]) -> str:
+def latex_table(
+    header: list[str],
+    lines: list[list[str]],
+    notes: list[str],
+    *,
+    names: Set[str] = frozenset(NAMES),
+) -> str:
     r"""Return a table of `causalgia.tell.cells` as LaTeX with the rules of
     booktabs, with notes as its caption.
 
@@ -470,10 +476,10 @@ def latex_table(header: list[str], lines: list[list[str]], notes: list[str]) -> 
     ... )
     True
     """
-    columns = "".join("l" if name in NAMES else "r" for name in header)
+    columns = "".join("l" if name in names else "r" for name in header)
     rows = [
         " & ".join(
-            _tex(cell if name in NAMES else with_minus(cell))
+            _tex(cell if name in names else with_minus(cell))
             for name, cell in zip(header, line, strict=True)
         )
         for line in lines
