@@ -60,7 +60,6 @@ class Plain:
     """An answer without a table: text, the same in every rendering."""
 
     body: str
-    page: str = ""
 
     def text(self) -> str:
         """Return it as text."""
@@ -70,7 +69,7 @@ class Plain:
         """Return it as HTML."""
         from causalgia.inputs import as_html
 
-        return self.page or f"<pre>{as_html(self.body)}</pre>"
+        return f"<pre>{as_html(self.body)}</pre>"
 
     def markdown(self) -> str:
         """Return it as Markdown: a block that keeps its lines."""
@@ -216,16 +215,9 @@ def _fit(x: xr.Dataset, asked: Asked) -> Told:
 
 
 def _quality(x: xr.Dataset, asked: Asked) -> Told:
-    from causalgia.mpra.text_reports import describe_quality
+    from causalgia.mpra.text_reports import quality_parts
 
-    shown = describe_quality(
-        x,
-        rows=asked.rows,
-        arms=asked.arms,
-        sentences=asked.sentences,
-        notes=asked.notes,
-    )
-    return Plain(shown, shown._repr_html_())
+    return quality_parts(x, every=asked.every, **asked.besides)
 
 
 def _counts(x: xr.Dataset, _: Asked) -> Told:

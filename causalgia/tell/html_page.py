@@ -8,18 +8,15 @@ import base64
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, of_sequences
-from causalgia.choices import VERDICTS
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -43,7 +40,6 @@ from causalgia.tell.answer_sentences import cut, in_words
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.citations import works
 from causalgia.tell.effect_rows import as_reportable, readable
-from causalgia.tell.figures.style import letters_wide, shortened
 from causalgia.tell.page_pictures import (
     Figure,
     Picture,
@@ -53,8 +49,9 @@ from causalgia.tell.page_pictures import (
     saved_picture,
     screen_pictures,
 )
+from causalgia.tell.refutation_answers import refutation_parts
 from causalgia.tell.table_formats import NAMES, with_minus
-from causalgia.tell.verdict_sentences import CHANGED_OUTCOMES, check_value, is_decided
+from causalgia.tell.verdict_sentences import CHANGED_OUTCOMES, is_decided
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -62,9 +59,8 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
 _MOST_ROWS, _FIRST_ROWS, _MOST_LINES = 20_000, 40, 200
-_LINE_LETTERS, _VALUE_LETTERS, _LONG_VALUE = 2_000, 50_000, 200
-_LONGEST_NAME = 60.0
-_LIGHTS = {"fail": "✗", "warn": "!", "pass": "✓"}
+_LONGEST_NAME, _LONG_SETTING = 60.0, 100
+_IN_FULL = "in full under Provenance"
 _FIRST_OF_PROVENANCE = (
     *("causalgia", "python", "numpy", "rng"),
     *("design_fingerprint", "null_fingerprint", "predictor_fingerprint"),
@@ -73,7 +69,6 @@ _FIRST_OF_PROVENANCE = (
 _SAID_ELSEWHERE = {
     *("exploratory", "notes", "caution", "answer", "details", "question", "estimand"),
 }
-_CHECK = ("check", "value", "threshold", "status", "reason")
 # words of these scripts, with what stands between them
 _LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _RIGHT_TO_LEFT = re.compile(
@@ -177,8 +172,9 @@ class _Page:
     text: Markup | str = ""
     foot: Sequence[str] = ()
     figure: Figure | None = None
-    checks: Sequence[Mapping[str, str]] = ()
-    lights: Sequence[tuple[str, int]] = ()
+    checks: _Table | None = None
+    checked: Sequence[str] = ()
+    reasons: Sequence[str] = ()
     doubts: Sequence[str] = ()
     notes: Sequence[str] = ()
     beforehand: Sequence[str] = ()
@@ -186,7 +182,6 @@ class _Page:
     each: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     provenance: Sequence[tuple[str, str]] = ()
-    long_provenance: Sequence[tuple[str, str]] = ()
     methods: str = ""
     works: Sequence[str] = ()
     bibtex: str = ""
@@ -201,15 +196,6 @@ class _Table:
     shown: list[list[str]]
     every: list[list[str]]
     notes: list[str]
-
-    @property
-    def verdicts(self) -> list[str]:
-        """The verdicts of the table, for its filter."""
-        if "verdict" not in self.columns:
-            return []
-        at = self.columns.index("verdict")
-        there = {row[at].split(" ")[0].rstrip(",") for row in self.every}
-        return [verdict for verdict in VERDICTS if verdict in there]
 
     @property
     def rows(self) -> Markup:
@@ -275,19 +261,19 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> _Page:
         question=parts.question,
     )
     page.figure, page.pictures = _pictures(parts, said)
-    page.provenance, page.long_provenance = _provenance(attrs)
+    page.provenance = _provenance(attrs)
     if isinstance(said, AnswerParts):
-        page.answer = list(map(_cut, said.sentences))
+        page.answer = said.sentences
         page.table = _table(said, every, parts.headings)
-        page.foot = list(map(_cut, said.foot))
-        page.notes = list(map(_cut, (*parts.about, *said.further, *said.notes)))
+        page.foot = said.foot
+        page.notes = (*parts.about, *said.further, *said.notes)
         page.arms = _counted(said.arms, "cg.report(x, arms=True)")
         page.each = _counted(said.each, "cg.report(x, sentences=True)")
     else:
         from markupsafe import Markup
 
         page.text = Markup(said.html())  # every name in it is escaped
-        page.notes = list(map(_cut, parts.about))
+        page.notes = parts.about
     if is_before_estimates(result):
         page.answer = [
             "No effect has been estimated yet: cg.analyze(outcomes, rng=0), or "
@@ -296,16 +282,18 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> _Page:
     if "ace" in result and not is_curve(result):
         effects = as_reportable(result)
         page.question = page.question or _question(effects)
-        page.methods = _cut(paragraph_of(effects))
+        page.methods = paragraph_of(effects)
         page.works = [str(work) for work in works(effects)]
         page.bibtex = "\n\n".join(work.bibtex() for work in works(effects))
     if parts.has_effects and not is_decided(result):
         page.foot = [*page.foot, _NO_VERDICTS]
     page.beforehand = _beforehand(attrs)
-    page.checks, page.lights, page.doubts = _checks(
-        parts.refutations if parts.refutations is not None else _own_checks(result),
-        result,
-        (*page.foot, *page.notes),
+    if parts.refutations is not None:
+        found = refutation_parts(parts.refutations, requested=("each", "notes"))
+        page.checks, page.checked = _table(found, found, {}), found.sentences
+        page.reasons = (*found.each, *found.notes)
+    page.doubts = _doubts(
+        result, checked=page.checks is not None, said=bool(page.foot or page.notes)
     )
     return page
 
@@ -404,7 +392,9 @@ def _table(
         cells = (dict(zip(header, line, strict=True)) for line in lines)
         return [
             [
-                with_minus(line.get(name, "")) if number else _name(line.get(name, ""))
+                with_minus(line.get(name, ""))
+                if number
+                else printable(line.get(name, ""))
                 for name, number in zip(whole.header, numeric, strict=True)
             ]
             for line in cells
@@ -413,11 +403,6 @@ def _table(
     left, n = len(said.lines) - _FIRST_ROWS, len(whole.lines)
     notes = [f"{left:,} rows of these contrasts are not shown."] if left > 0 else []
     notes += [said.left_out] if said.left_out else []
-    names = [i for i, number in enumerate(numeric) if not number]
-    if any(
-        letters_wide(line[i]) > _LONGEST_NAME for line in whole.lines for i in names
-    ):
-        notes.append("Long names are cut (…); cg.tidy has them in full.")
     if n > _MOST_ROWS:
         notes.append(
             f"All rows are the first {_MOST_ROWS:,} of {n:,}; cg.tidy has every one."
@@ -429,13 +414,6 @@ def _table(
         printed(whole.header, whole.lines[:_MOST_ROWS]),
         notes,
     )
-
-
-def _name(text: str) -> str:
-    """Return a name of a table, of a long one the beginning and the end."""
-    if letters_wide(text) > _LONGEST_NAME:
-        return shortened(text, _LONGEST_NAME)
-    return printable(text)
 
 
 def isolated(text: str) -> Markup:
@@ -453,56 +431,40 @@ def isolated(text: str) -> Markup:
 
 
 def _title(result: xr.Dataset) -> str:
-    """Return the title: the name of the trial, or what the result is."""
+    """Return the name of the trial, or what the result is."""
     here = about(result, None)
-    on = here.effect_on or here.predictor or ""
     name = here.name or here.experiment
     if isinstance(name, str) and name:
-        return _without_folders(f"{name}: effects on {on}" if on else name)
-    if "ace" in result:
-        return _without_folders(f"Effects on {on}") if on else "Effects"
-    what = next((kind.what for kind in KINDS if kind.known(result)), "a result")
+        return name
+    what = next((kind.what for kind in KINDS if kind.known(result)), "results")
     return f"{what[0].upper()}{what[1:]}"
 
 
 def _question(effects: xr.Dataset) -> str:
     """Return the question that a trial answers, in a sentence."""
-    here, decided = about(effects, None), is_decided(effects)
+    here = about(effects, None)
     named = effects["contrast"].to_numpy()[~is_placebo(effects)].astype(str)
     tasks = tasks_in_table(effects)
     where = task_contrast_text(effects)[0].removeprefix(", ")
     if not where and tasks != ["effect"]:
-        short = len(tasks) == 1 or len("".join(tasks)) <= _LONGEST_NAME
-        where = in_words(tasks) if short else f"{len(tasks):,} tasks"
+        where = in_words(tasks)
+        where = f"{len(tasks):,} tasks" if len(where) > _LONGEST_NAME else where
     where = f" in {where}" if where else ""
-    known = here.contrast_scale or here.scale
-    scale = cut(scale_text(effects.attrs)) if known else "the outcome"
-    one = len(named) == 1
+    scale = cut(scale_text(effects.attrs)) if here.contrast_scale or here.scale else ""
+    what = cut(named[0]) if len(named) == 1 else f"{len(named):,} arms"
     if not here.control:
-        what = f"of {cut(named[0])}" if one else f"of {len(named):,} arms"
-        ends = ", and which matter" if decided and not one else ""
-        return f"How large are the effects {what} on {scale}{where}{ends}?"
-    than = f", compared with {cut(here.control)}"
-    if one:
-        verb = "Does" if decided else "How much does"
-        return f"{verb} {cut(named[0])} change {scale}{where}{than}?"
-    some = "Which of" if decided else "How much do"
-    return f"{some} {len(named):,} arms change {scale}{where}{than}?"
+        return f"How large is the effect of {what} on {scale or 'the outcome'}{where}?"
+    return (
+        f"How much {'does' if len(named) == 1 else 'do'} {what} change "
+        f"{scale or 'the outcome'}{where}, compared with {cut(here.control)}?"
+    )
 
 
 def _counted(lines: Sequence[str], every: str) -> list[str]:
     """Return the lines of a fold, and how to see what is left out of a long one."""
     left = len(lines) - _MOST_LINES
-    shown = [_cut(line) for line in lines[:_MOST_LINES]]
+    shown = list(lines[:_MOST_LINES])
     return [*shown, f"And {left:,} more: {every} prints all."] if left > 0 else shown
-
-
-def _cut(text: str, most: int = _LINE_LETTERS) -> str:
-    """Return a text up to a length, with a word on what is left out."""
-    left = len(text) - most
-    if left <= 0:
-        return text
-    return f"{text[:most]}… ({left:,} more characters are in the attributes of the Dataset)"
 
 
 def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
@@ -513,72 +475,28 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
         lines = [f"A protocol was locked before the trial: {here.protocol}."]
         lines += [CHANGED_OUTCOMES] if here.protocol_changed else []
     if here.analysis:
-        lines.append(f"Analysis: {_analysis_in_words(here.analysis)}.")
+        settings = parse_json(here.analysis, DataError, source="attrs['analysis']")
+        shown = (
+            f"{name}: {value if len(str(value)) <= _LONG_SETTING else _IN_FULL}"
+            for name, value in settings.items()
+        )
+        lines.append(f"Analysis: {'; '.join(shown)}.")
         lines += [] if here.exploratory else ["No deviation from it is recorded."]
     return [*lines, *([f"Reserved: {here.reserved}."] if here.reserved else [])]
 
 
-def _analysis_in_words(text: str) -> str:
-    """Return the settings of a stored analysis, of many contrasts their number."""
-    settings = parse_json(text, DataError, source="attrs['analysis']")
-    words = {
-        name.replace("_", " "): value if isinstance(value, str) else json.dumps(value)
-        for name, value in settings.items()
-    }
-    if len(words.get("contrasts", "")) > _LONG_VALUE:
-        words["contrasts"] = f"{len(settings['contrasts']):,}, in full under Provenance"
-    return _cut("; ".join(f"{name}: {value}" for name, value in words.items()))
-
-
-def _own_checks(result: xr.Dataset) -> xr.Dataset | None:
-    return result if set(_CHECK) <= set(result.variables) else None
-
-
-def _checks(
-    refutations: xr.Dataset | None, result: xr.Dataset, said: Sequence[str]
-) -> tuple[list[dict[str, str]], list[tuple[str, int]], list[str]]:
-    """Return the checks, the failed ones first, their number by status, and what else
-    speaks against the finding.
+def _doubts(result: xr.Dataset, *, checked: bool, said: bool) -> list[str]:
+    """Return what speaks against the finding besides the checks; a result without a
+    table has no other place for its notes.
     """
     caution = about(result, None).caution
-    doubts = [f"Caution: {_cut(str(caution))}."] if caution and not said else []
-    if not said:  # a result without effects has no place for its notes
+    doubts = [f"Caution: {caution}."] if caution and not said else []
+    if not said:
         doubts += [f"Note: {note.rstrip('.')}." for note in notes_of(result)]
-    if refutations is None:
-        of_table = "ace" in result and not of_sequences(result)
-        return [], [], [*doubts, _OF_A_TABLE if of_table else _NO_CHECKS]
-    if not isinstance(refutations, xr.Dataset) or not set(_CHECK) <= set(
-        refutations.variables
-    ):
-        raise DataError(f"refutations= are no checks, which have {', '.join(_CHECK)}")
-    columns = {
-        name: refutations[name].to_numpy()
-        for name in (*_CHECK, "cure", "figure")
-        if name in refutations
-    }
-    rows = []
-    for cells in zip(*columns.values(), strict=True):
-        one = dict.fromkeys(("cure", "figure"), "") | dict(
-            zip(columns, cells, strict=True)
-        )
-        status = str(one["status"])
-        if status not in _LIGHTS:
-            raise DataError(
-                f"status {quoted(status)} is not one of {', '.join(_LIGHTS)}"
-            )
-        numbers = {
-            "value": check_value(one["value"], str(one["figure"]), _short),
-            "threshold": _short(one["threshold"]),
-            "sign": _LIGHTS[status],
-        }
-        rows.append({name: str(value) for name, value in one.items()} | numbers)
-    rows.sort(key=lambda row: list(_LIGHTS).index(row["status"]))
-    count = Counter(row["status"] for row in rows)
-    if left_out := about(refutations, None).not_applicable:
-        doubts += [
-            f"Does not apply: {line}." for line in left_out.rstrip(".").split("\n")
-        ]
-    return rows, [(name, count[name]) for name in _LIGHTS if count[name]], doubts
+    if "ace" in result and not of_sequences(result):
+        return [*doubts, _OF_A_TABLE]
+    of_network = about(result, None).predictor_fingerprint
+    return [*doubts, _NO_CHECKS] if of_network and not checked else doubts
 
 
 _OF_A_TABLE = (
@@ -589,12 +507,6 @@ _NO_CHECKS = (
     "No checks were given: cg.refute(outcomes, predictor, rng=0), or causalgia refute, "
     "runs those of a claim."
 )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        return with_minus(f"{value:.3g}") if np.isfinite(value) else ""
-    return str(value)
 
 
 def _without_folders(text: str) -> str:
@@ -608,22 +520,12 @@ def _without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
-def _provenance(
-    attrs: Mapping[Any, Any],
-) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Return the attributes, and the long ones, without folders of the user."""
+def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
+    """Return the attributes, without folders of the user."""
     order = [*(n for n in _FIRST_OF_PROVENANCE if n in attrs), *attrs]
     shown = {
-        name: _without_folders(str(attrs[name]))
+        str(name).replace("_", " "): _without_folders(str(attrs[name]))
         for name in order
         if name not in _SAID_ELSEWHERE and str(attrs[name])
     }
-    short = {n: text for n, text in shown.items() if len(text) <= _LONG_VALUE}
-    return (
-        [(str(name).replace("_", " "), text) for name, text in short.items()],
-        [
-            (str(name), _cut(text, _VALUE_LETTERS))
-            for name, text in shown.items()
-            if name not in short
-        ],
-    )
+    return list(shown.items())
