@@ -220,6 +220,7 @@ def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_pa
     ]
     folds = [found["id"] for found in page.all("details") if "id" in found]
     assert folds == [
+        "reasons",
         "method",
         "protocol",
         "arms",
@@ -723,7 +724,7 @@ class TestInABrowser:
             == "ascending"
         )
         browser.press("Tab")
-        assert browser.value("document.activeElement.textContent") == "ACE"
+        assert browser.value("document.activeElement.textContent") == "effect"
 
     def test_hostile_names_do_nothing(self, browser, tmp_path):
         table = decided(names=HOSTILE).assign_attrs(

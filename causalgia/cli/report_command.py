@@ -106,7 +106,7 @@ def report_folder(
         checks = parts.refutations
         text = str(report(parts.result, as_="methods", task=task, refutations=checks))
     else:
-        said, _ = said_of(parts, task)
+        said, _ = said_of(parts, task, in_print=True)
         shown = {"md": said.markdown, "latex": said.latex, "html": said.html}
         text = shown.get(as_, said.text)()
     if out is None:

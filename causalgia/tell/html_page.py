@@ -305,19 +305,21 @@ _NO_VERDICTS = (
 
 
 def said_of(
-    parts: PageParts, task: str | Sequence[str] | None
+    parts: PageParts, task: str | Sequence[str] | None, *, in_print: bool = False
 ) -> tuple[Told, AnswerParts | None]:
-    """Return what is said, and the same with every row where it has a table."""
+    """Return what a page or a print says, and the same with every row of a table."""
     if parts.told is not None:
         if task is not None:
             raise DataError(f"task={quoted(task)} does not apply to a discovery")
         return parts.told, parts.told
     if not parts.has_effects:
-        said = told(parts.result, Asked(task=task))
+        said = told(parts.result, Asked(task=task, notes=not in_print))
         every = told(parts.result, Asked(rows="all", task=task))
         return said, every if isinstance(every, AnswerParts) else None
-    of: dict[str, Any] = {"task": task, "every": "All rows", "noted": "under Method"}
-    of |= {"answer": parts.sentences or None, "details": parts.details}
+    of: dict[str, Any] = {"answer": parts.sentences or None, "details": parts.details}
+    of |= {"task": task, "every": "All rows", "noted": "under Method"}
+    if in_print:
+        return answer_parts(parts.result, **of | {"every": "--all", "noted": ""}), None
     return (
         answer_parts(parts.result, requested=("arms", "each"), **of),
         answer_parts(parts.result, rows="all", **of),
@@ -470,7 +472,8 @@ def _counted(lines: Sequence[str], every: str) -> list[str]:
 def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
     """Return what was fixed before the outcomes were seen."""
     here = about(attrs, None)
-    lines = ["No locked protocol is recorded."]
+    of_network = bool(here.predictor_fingerprint)
+    lines = ["No locked protocol is recorded."] * of_network
     if here.protocol:
         lines = [f"A protocol was locked before the trial: {here.protocol}."]
         lines += [CHANGED_OUTCOMES] if here.protocol_changed else []
@@ -509,22 +512,22 @@ _NO_CHECKS = (
 )
 
 
-def _without_folders(text: str) -> str:
-    """Return a text with the files of a path alone.
+def _text_of(name: str, value: object) -> str:
+    """Return an attribute as text; of the files of a design the names alone.
 
     Examples
     --------
-    >>> _without_folders("GC of /home/me/data/peaks.bed"), _without_folders("A/B")
-    ('GC of peaks.bed', 'A/B')
+    >>> _text_of("design", '{"of": "/home/me/peaks.bed"}'), _text_of("null", "A/B")
+    ('{"of": "peaks.bed"}', 'A/B')
     """
-    return _FOLDERS.sub("", text)
+    return _FOLDERS.sub("", str(value)) if name == "design" else str(value)
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
     """Return the attributes, without folders of the user."""
     order = [*(n for n in _FIRST_OF_PROVENANCE if n in attrs), *attrs]
     shown = {
-        str(name).replace("_", " "): _without_folders(str(attrs[name]))
+        str(name).replace("_", " "): _text_of(str(name), attrs[name])
         for name in order
         if name not in _SAID_ELSEWHERE and str(attrs[name])
     }
