@@ -19,7 +19,6 @@ from . import (
     sequences as sequences,
     stopping as stopping,
     store as store,
-    tell as tell,
     verdicts as verdicts,
     zoo as zoo,
 )

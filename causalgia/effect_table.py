@@ -88,7 +88,7 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
         in a fold.
         """
         # by name: the report stands on this table, and not the other way round
-        view = import_module("causalgia.tell.effect_tables").view_of(self)
+        view = import_module("causalgia.tell._report").view_of(self)
         own = super()._repr_html_()
         fold = f"<details><summary>as a Dataset</summary>{own}</details>"
         return f"{view}\n{fold}" if view else own

@@ -95,7 +95,6 @@ _PACKAGES = {
     "modisco": "modisco-lite",
     "genome": "pysam",
     "bigwig": "pyBigWig",
-    "tables": "great_tables",
     "dask": "cloudpickle distributed",
 }
 """Extra -> the packages that it brings, by their own names."""

@@ -4,12 +4,10 @@ escaping of its texts in tables.
 Each reader takes the type of error to raise and the source named in its messages.
 Reading and recursion are bounded, and no other exception escapes.
 
-A text that a spreadsheet would read as a formula gets an apostrophe. A spreadsheet
-whose list separator is a semicolon splits a comma-separated file there, so a semicolon
-before a formula is written as ``\x3b``. Unprintable characters (terminal escapes,
-changes of writing direction, line ends) are written as Python escapes, ``\x1b`` or
-``\u202e``, and a backslash that would start such an escape as ``\x5c``. Reading a table
-with this library restores the original text.
+Texts stand in tables as they are, but for unprintable characters (terminal escapes,
+changes of writing direction, line ends), which are written as Python escapes, ``\x1b`` or
+``\u202e``, and a backslash that would start such an escape, ``\x5c``. Reading a table with
+this library restores the original text.
 """
 
 from __future__ import annotations
@@ -58,10 +56,6 @@ _DIGITS = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _BRACKET_OR_STRING = re.compile(r'[][{}]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-# the latter at full width, which Japanese spreadsheets read alike
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-_BLANKS = "' "  # a spreadsheet may drop blanks before a formula
-_INNER_FORMULA = re.compile(rf";(?=[\s'\"]*[{re.escape(''.join(_FORMULA))}])")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
@@ -447,25 +441,20 @@ def _check_plain(plain: object, error: type[CausalgiaError], place: str) -> None
 
 
 def as_cell(text: str) -> str:
-    r"""Return a text as a table cell: an apostrophe before formulas, escapes of
-    unprintable characters and of ``;=``.
-
-    `from_cell` restores any text.
+    r"""Return a text as a table cell: escapes of unprintable characters, which
+    `from_cell` restores.
 
     Examples
     --------
-    >>> as_cell("=1+1"), as_cell("GATA1"), as_cell("'=1+1")
-    ("'=1+1", 'GATA1', "''=1+1")
+    >>> as_cell("=1+1"), as_cell("GATA1")
+    ('=1+1', 'GATA1')
     >>> print(as_cell("\x1b[31mred\u202e"), as_cell(r"a\b"), as_cell(r"\x1b"))
     \x1b[31mred\u202e a\b \x5cx1b
-    >>> print(as_cell("a;=1"), as_cell("a; -1"), as_cell("a;b"))
-    a\x3b=1 a\x3b -1 a;b
     """
     plain = _ESCAPE.sub(lambda found: rf"\x5c{found[0][1:]}", text)
-    if not plain.isprintable():
-        plain = "".join(c if c.isprintable() else _escape(ord(c)) for c in plain)
-    plain = _INNER_FORMULA.sub(r"\\x3b", plain)
-    return f"'{plain}" if plain.lstrip(_BLANKS).startswith(_FORMULA) else plain
+    if plain.isprintable():
+        return plain
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in plain)
 
 
 def from_cell(text: str) -> str:
@@ -473,20 +462,12 @@ def from_cell(text: str) -> str:
 
     Examples
     --------
-    >>> [
-    ...     from_cell(as_cell(text))
-    ...     for text in ("=1+1", "GATA1", "'=1+1", "'quoted'", r"\x1b")
-    ... ]
-    ['=1+1', 'GATA1', "'=1+1", "'quoted'", '\\x1b']
+    >>> [from_cell(as_cell(text)) for text in ("GATA1", "'quoted'", r"\x1b")]
+    ['GATA1', "'quoted'", '\\x1b']
     >>> from_cell(r"\u202e"), from_cell(r"C:\x41")
     ('\u202e', 'C:\\x41')
     """
-    plain = (
-        text[1:]
-        if text.startswith("'") and text.lstrip(_BLANKS).startswith(_FORMULA)
-        else text
-    )
-    return _ESCAPE.sub(_unescaped_character, plain)
+    return _ESCAPE.sub(_unescaped_character, text)
 
 
 def from_column(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -517,7 +498,7 @@ def _unescaped_character(found: re.Match[str]) -> str:
     """
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "
-    return letter if letter in "\\;" or not letter.isprintable() else found[0]
+    return letter if letter == "\\" or not letter.isprintable() else found[0]
 
 
 def as_pandas(table: Any) -> Any:
@@ -581,8 +562,8 @@ def as_html(text: object) -> str:
 
 
 def to_csv(table: pd.DataFrame, *, index: bool = True, tabs: bool = False) -> str:
-    r"""Return a table as CSV (or tab-separated) text, with `as_cell` applied to texts
-    in cells, index and header.
+    r"""Return a table as CSV (or tab-separated) text, its texts as they are where they
+    can be printed (`as_cell`).
 
     Examples
     --------
@@ -590,7 +571,7 @@ def to_csv(table: pd.DataFrame, *, index: bool = True, tabs: bool = False) -> st
     >>> to_csv(
     ...     pd.DataFrame({"arm": ["-GATA", "none"], "ace": [-1.5, 0.0]}), index=False
     ... )
-    "arm,ace\n'-GATA,-1.5\nnone,0.0\n"
+    'arm,ace\n-GATA,-1.5\nnone,0.0\n'
     """
     flat = table.reset_index() if index else table
     return (

@@ -1,11 +1,11 @@
-"""Datasets on disk, as netCDF files with a checksum."""
+"""Datasets on disk: netCDF files with a checksum, and curves for genome browsers."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib import import_module
@@ -16,12 +16,16 @@ from urllib.parse import quote, unquote
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about
+from causalgia.effect_table import positions_of
 from causalgia.errors import (
     CausalgiaError,
     DataError,
+    EstimateError,
     MissingExtraError,
     first_line,
     first_words,
+    install_command,
     quoted,
     type_in_words,
 )
@@ -32,7 +36,14 @@ from causalgia.inputs import (
 from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import Kind, validate
 
-__all__ = ["load", "read_netcdf", "read_tree", "save", "write_netcdf"]
+__all__ = [
+    "load",
+    "read_netcdf",
+    "read_tree",
+    "save",
+    "write_bigwig",
+    "write_netcdf",
+]
 
 _SEAL_MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_SEAL_MARK) + 32
@@ -361,3 +372,86 @@ def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
                 f"{target}: attrs[{quoted(name)}] = {quoted(value)} is beyond 64 "
                 "bits, which no file holds"
             )
+
+
+def write_bigwig(
+    curves: xr.Dataset,
+    path: str | Path,
+    *,
+    chromosome: str,
+    origin: int,
+    chrom_sizes: Mapping[str, int],
+    contrast: str | None = None,
+    task: str | None = None,
+    column: str = "ace",
+) -> Path:
+    """Write one curve to a bigWig file, for a genome browser.
+
+    Parameters
+    ----------
+    curves
+        From `causalgia.estimate` or `causalgia.simultaneous`, with a dim position.
+    path
+        The file.
+    chromosome
+        Name of the chromosome.
+    origin
+        Base of the chromosome, counted from 0, that is position 0.
+    chrom_sizes
+        Chromosome -> length, of the genome.
+    contrast, task
+        The curve; may be left out where there is one.
+    column
+        ``"ace"``, ``"lower"``, ``"upper"`` or ``"se"``.
+
+    Raises
+    ------
+    DataError
+        If this is not one curve whose positions increase, or the file cannot be
+        written.
+    EstimateError
+        If the curve leaves the chromosome.
+    MissingExtraError
+        If pyBigWig is not installed: ``pip install 'causalgia[bigwig]'``.
+    """
+    names = {"contrast": contrast, "task": task}
+    chosen = {dim: name for dim, name in names.items() if name is not None}
+    try:
+        values = (
+            curves[column].sel(chosen).squeeze([d for d in names if d not in chosen])
+        )
+    except (KeyError, ValueError) as error:
+        raise DataError(f"there is not one such curve: {first_line(error)}") from error
+    starts, width = positions_of(curves).astype(np.int64) + origin, about(curves, 1).bin
+    if values.dims != ("position",) or (np.diff(starts) <= 0).any():
+        raise DataError(f"no curve along increasing positions, but dims {values.dims}")
+    size = chrom_sizes.get(chromosome, 0)
+    if starts[0] < 0 or starts[-1] + width > size:
+        raise EstimateError(
+            f"origin={origin:,}: the curve goes from {starts[0]:,} to "
+            f"{starts[-1] + width:,}, and {quoted(chromosome)} has {size:,} bp"
+        )
+    target = Path(path)
+    # pyBigWig would end the process
+    if target.is_dir() or not os.access(
+        target if target.exists() else target.parent, os.W_OK
+    ):
+        raise DataError(f"{target} cannot be written")
+    try:
+        import pyBigWig
+    except ImportError as error:
+        raise MissingExtraError(
+            f"bigWig files need pyBigWig ({error}): {install_command('bigwig')}"
+        ) from error
+    file = pyBigWig.open(str(target), "w")
+    try:
+        file.addHeader(list(chrom_sizes.items()))
+        file.addEntries(
+            [chromosome] * len(starts),
+            starts.tolist(),
+            ends=(starts + width).tolist(),
+            values=values.to_numpy().astype(np.float64).tolist(),
+        )
+    finally:
+        file.close()
+    return target

@@ -36,7 +36,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from IPython.display import HTML, display
+from IPython.display import display
 
 import causalgia as cg
 
@@ -96,7 +96,7 @@ outcomes = lock.run(design, network, progress=False)
 decisions = cg.analyze(outcomes, rng=0)
 print(cg.verify(out / "lock.toml", outcomes))
 print(cg.verify(out / "lock.toml", decisions))
-display(cg.tell.View(decisions))
+display(cg.report(decisions))
 
 # %% [markdown]
 # AP-1 raises both activities, the developmental one more, and the placebo itself changes
@@ -135,7 +135,7 @@ print(cg.report(refutation))
 arms = {"placebo": cg.Placebo(WORD, at=at), WORD: cg.Embed(WORD, at=at)}
 natural = cg.Design(null=cg.Genomic(of=enhancers), arms=arms, n_units=10)
 again = cg.run(natural, network, rng=2, progress=False)
-print(cg.table(cg.estimate(cg.contrast(again, control="placebo"))))
+print(cg.report(cg.estimate(cg.contrast(again, control="placebo"))))
 
 # %% [markdown]
 # ## A claim that is false
@@ -153,7 +153,7 @@ false_outcomes = cg.run(
     design_of(FALSE_WORD), exchanged, rng=1, analysis=analysis, progress=False
 )
 false_claim = cg.analyze(false_outcomes, rng=0)
-print(cg.methods(false_claim, task=network.tasks[0]).results)
+print(cg.report(false_claim, task=network.tasks[0]))
 
 # %% [markdown]
 # The interval is correct for this predictor; the predictor is wrong. It does not
@@ -177,7 +177,5 @@ for check in failed["check"].values:
 # %%
 page = cg.report(decisions, path=out / "report.html")
 print(f"{page.name}: {page.stat().st_size / 2**20:.1f} MiB")
-print(cg.methods(decisions).methods)
-print()
-print(cg.tell.checklist(decisions, refutation=refutation))
-display(HTML(cg.table(decisions, format="html")))
+print(cg.report(decisions, as_="methods", refutations=refutation))
+display(cg.report(decisions, as_="html"))

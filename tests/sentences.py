@@ -226,7 +226,7 @@ def reported(table: object) -> str:
 
 def methods_of(table: xr.Dataset) -> str:
     """The paragraph without the versions, seeds and fingerprints at its end."""
-    return cg.methods(table).methods.partition("Computed with")[0].rstrip()
+    return cg.methods(table).partition("Computed with")[0].rstrip()
 
 
 def few() -> xr.Dataset:
@@ -261,9 +261,6 @@ OTHERS: dict[str, Callable[[], str]] = {
         cg.estimation.hypotheses(estimates(), f"{WORD} - AGAAUG = 0")
     ),
     "methods": lambda: methods_of(cg.decide(estimates(), rope=(-0.2, 0.2))),
-    "methods, results": lambda: (
-        cg.methods(cg.decide(estimates(), rope=(-0.2, 0.2))).results
-    ),
     "methods, parallel": lambda: methods_of(cg.estimate(parallel())),
     "methods, a posterior": lambda: methods_of(
         cg.decide(cg.infer(many(), rng=0), rope=(-0.2, 0.2))

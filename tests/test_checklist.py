@@ -1,3 +1,4 @@
+# Imports from the inside: the empty checklist, which a page of the docs has.
 """The checklist of a paper: the page of the docs is that of the code, and every line is
 filled in from the result.
 """
@@ -8,7 +9,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.tell import checklist
+from causalgia.tell._checklist import checklist
 
 PAGE = Path(__file__).parents[1] / "docs" / "checklist.md"
 
@@ -64,11 +65,11 @@ def test_each_check_of_a_refutation_has_a_line(decisions):
         },
         {"check": ["placebos", "null shift"]},
     )
-    text = checklist(decisions, refutation=refutation)
+    text = cg.report(decisions, as_="methods", refutations=refutation)
     assert r"pass: as large as \| chance" in text
     assert filled(text, "| null shift") == "fail: shifted"
 
 
 def test_an_error_rate_is_no_level_and_a_share_of_variance_is_of_one_effect(decisions):
-    text = cg.tell.checklist(decisions)
+    text = cg.report(decisions, as_="methods")
     assert "fdr at 0.05, over these 2 rows" in text

@@ -50,16 +50,12 @@ def page(folder):
 @pytest.mark.simulation
 def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     call("report", folder)
-    refused(
-        "report",
-        folder,
-        "--markdown",
-    )
+    assert "44 arms" not in call("report", folder, "--as", "md").stdout
     call("estimate", folder)
     call("report", folder)
     call("analyze", folder)
     store.write_netcdf(folder / "refutation.nc", checks().to_netcdf)
-    call("report", folder, "--html")
+    call("report", folder, "--as", "page")
     # of two tasks: one forest; folded, boxes and rainclouds of each
     assert page(folder).figures_seen == 1
     assert len(page(folder).all("figure")) == 5
@@ -69,9 +65,18 @@ def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
 def test_text_for_a_paper_is_printed_or_written(folder, tmp_path):
     call("analyze", folder)
     decisions = cg.open(folder).decisions
-    printed = call("report", folder, "--markdown").stdout
-    assert cg.table(decisions).rstrip() in printed
-    call("report", folder, "--latex", "--out", tmp_path / "table.tex", "--task", "K562")
+    printed = call("report", folder, "--as", "md").stdout
+    assert cg.report(decisions, as_="md").splitlines()[2] in printed
+    call(
+        "report",
+        folder,
+        "--as",
+        "latex",
+        "--out",
+        tmp_path / "table.tex",
+        "--task",
+        "K562",
+    )
     text = (tmp_path / "table.tex").read_text(encoding="utf-8")
     assert r"\begin{tabular}" in text
     assert "HepG2" not in text.split(r"\end{table}")[0].split(r"\begin{tabular}")[1]
@@ -80,12 +85,11 @@ def test_text_for_a_paper_is_printed_or_written(folder, tmp_path):
 @pytest.mark.simulation
 def test_the_checklist_is_filled_in_from_the_folder(folder, tmp_path):
     call("analyze", folder)
-    printed = call("report", folder, "--checklist").stdout
-    call("report", folder, "--checklist", "--out", tmp_path / "checklist.md")
+    printed = call("report", folder, "--as", "methods").stdout
+    call("report", folder, "--as", "methods", "--out", tmp_path / "checklist.md")
     assert (tmp_path / "checklist.md").read_text(encoding="utf-8").rstrip(
         "\n"
     ) == printed.rstrip("\n")
-    refused("report", folder, "--checklist", "--latex")
 
 
 def experiment_in(folder, text=EXPERIMENT):
@@ -115,9 +119,9 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
     assert "noise_ceiling" in xr.load_dataset(compared / "concordance.nc")
     call("report", compared)
     assert page(compared).all("svg", role="img")
-    call("report", compared, "--markdown")
-    call("report", compared, "--latex")
-    refused("report", compared, "--checklist")
+    call("report", compared, "--as", "md")
+    call("report", compared, "--as", "latex")
+    refused("report", compared, "--as", "methods")
     for bench in (fitted, compared):
         refused(
             "report",
@@ -125,13 +129,13 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
             "--task",
             "K562",
         )
-    call("report", fitted, "--checklist")
+    call("report", fitted, "--as", "methods")
 
 
 def test_what_cannot_be_reported_is_said(folder, tmp_path):
     refused("report", tmp_path / "no")
     refused("report", tmp_path)
-    refused("report", folder, "--latex", "--html")
+    refused("report", folder, "--as", "pdf")
     refused("report", folder, "--out", tmp_path / "page.pdf")
     refused("report", folder, "--out", tmp_path / "no" / "a.html")
 
@@ -153,12 +157,12 @@ def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
         assert alts
         assert not any("HepG2" in alt for alt in alts)
         assert "HepG2" not in page(folder).text()
-        refused("report", folder, "--checklist", "--task", "HeLa")
+        refused("report", folder, "--as", "methods", "--task", "HeLa")
         refused("show", folder, "--task", "HeLa")
         assert "HepG2" in call("show", folder).stdout
         assert "HepG2" not in call("show", folder, "--task", "K562").stdout
     both, one = (
-        call("report", folder, "--checklist", *task).stdout
+        call("report", folder, "--as", "methods", *task).stdout
         for task in ((), ("--task", "K562"))
     )
     assert "| 4 effects with interval" in both
@@ -202,8 +206,8 @@ def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp
         (one / name).write_bytes((other / name).read_bytes())
         refused("show", one)
         if name == "decisions.nc":
-            for how in ("--markdown", "--latex", "--checklist", "--html"):
-                refused("report", one, how)
+            for how in ("md", "latex", "methods", "page"):
+                refused("report", one, "--as", how)
             (one / name).write_bytes(whole)
     (one / "decisions.nc").write_bytes(whole[: len(whole) // 3])
     # before anything is printed

@@ -295,19 +295,19 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     path = tmp_path / "band.bw"
     double = band.isel(position=[0, 0, 1])
     with pytest.raises(DataError):
-        cg.tell.write_bigwig(double, path, contrast="c0", task="t0", **place)
-    cg.tell.write_bigwig(
+        cg.store.write_bigwig(double, path, contrast="c0", task="t0", **place)
+    cg.store.write_bigwig(
         double.drop_duplicates("position"), path, contrast="c0", task="t0", **place
     )
     turned = band.isel(position=slice(None, None, -1))
     with pytest.raises(DataError):
-        cg.tell.write_bigwig(turned, path, contrast="c0", task="t0", **place)
+        cg.store.write_bigwig(turned, path, contrast="c0", task="t0", **place)
     with pytest.raises(DataError):
-        cg.tell.write_bigwig(
+        cg.store.write_bigwig(
             band, tmp_path / "absent" / "band.bw", contrast="c0", task="t0", **place
         )
     file = pyBigWig.open(
-        str(cg.tell.write_bigwig(band, path, contrast="c0", task="t0", **place))
+        str(cg.store.write_bigwig(band, path, contrast="c0", task="t0", **place))
     )
     found = file.intervals("chr1")
     assert [start for start, _, _ in found] == (
@@ -319,7 +319,7 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "pyBigWig", None)
     with pytest.raises(cg.errors.MissingExtraError):
-        cg.tell.write_bigwig(band, path, contrast="c0", task="t0", **place)
+        cg.store.write_bigwig(band, path, contrast="c0", task="t0", **place)
 
 
 def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():

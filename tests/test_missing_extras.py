@@ -88,18 +88,13 @@ CASES = {
         "(folder / 'x.bcf').write_bytes(b'BCF')",
         "cg.sequences.read_variants(folder / 'x.bcf')",
     ),
-    "cg.tell.write_bigwig": (
+    "cg.store.write_bigwig": (
         "pyBigWig",
         "band = cg.simultaneous(cg.estimate(cg.contrast(cg.run(design, "
         "cg.FunctionPredictor(lambda x: x[:, 0], track=cg.Track(), tasks=['a']), "
         "rng=0))), over='position')",
-        "cg.tell.write_bigwig(band, folder / 'band.bw', chromosome='chr1', "
+        "cg.store.write_bigwig(band, folder / 'band.bw', chromosome='chr1', "
         "origin=1_000, chrom_sizes={'chr1': 9_000})",
-    ),
-    'cg.table(format="great_tables")': (
-        "great_tables",
-        f"table = cg.decide({TABLE}, rope=(-1, 1))",
-        "cg.table(table, format='great_tables')",
     ),
     "cg.run(client=)": ("distributed", "", "cg.run(design, oracle, rng=0, client=1)"),
 }

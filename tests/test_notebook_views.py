@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.tell import View
 
 HOSTILE = "<script>alert('GATA')</script>\x1b[31m"
 
@@ -49,7 +48,8 @@ def test_names_are_escaped_everywhere():
     drawn = design({HOSTILE.replace("\x1b", " "): cg.Embed("AGATAAG", at=96)})
     effects = cg.from_effects([1.0], se=[0.1], names=[HOSTILE])
     decided = cg.decide(effects, rope=(-0.1, 0.1))
-    for shown in (drawn, cg.Analysis(control=HOSTILE), View(effects), View(decided)):
+    told = cg.report(effects), cg.report(decided, as_="md")
+    for shown in (drawn, cg.Analysis(control=HOSTILE), *told):
         page = shown._repr_html_()
         assert "<script" not in page
         assert "\x1b" not in page
@@ -73,10 +73,4 @@ def test_experiments_and_answers_show_their_question():
     page = answer._repr_html_()
     for row in answer.decisions["contrast"].to_numpy():
         assert f">{row}</td>" in page
-    assert View(answer)._repr_html_() == page
     assert page.count("<table>") == 1
-
-
-def test_a_view_prints_the_report():
-    effects = cg.from_effects([1.0], se=[0.1], names=["GATA"])
-    assert repr(View(effects)) == cg.report(effects)

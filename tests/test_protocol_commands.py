@@ -67,7 +67,7 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out, *stored)
     call("analyze", out)
-    commands = ("analyze", out), ("show", out), ("report", out, "--checklist")
+    commands = ("analyze", out), ("show", out), ("report", out, "--as", "methods")
     before = [call(*command).output for command in commands]
     if stored:
         marks = out / "trial.zarr.protocol.json"

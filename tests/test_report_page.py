@@ -106,11 +106,13 @@ def decided(n=3, *, names=None, rope=(-0.1, 0.1), seed=0):
 def checks(**attrs):
     names = ["A/A", "null shift", "strand"]
     columns = {
-        "value": [0.03, 0.8, np.nan],
+        "value": [0.03, 0.8, 0.4],
         "threshold": [0.05, 0.5, 0.1],
         "status": ["pass", "fail", "warn"],
         "reason": ["uniform p", "shuffles do not overlap enhancers", "strands differ"],
         "cure": ["", "Genomic(of=peaks)", "average both strands"],
+        "figure": ["p-value of a difference", "area under a curve", "ratio"],
+        "n_predictions": [10, 20, 30],
     }
     return xr.Dataset(
         {k: ("check", v) for k, v in columns.items()},
@@ -218,6 +220,7 @@ def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_pa
     ]
     folds = [found["id"] for found in page.all("details") if "id" in found]
     assert folds == [
+        "reasons",
         "method",
         "protocol",
         "arms",
@@ -252,7 +255,7 @@ def test_the_page_says_what_the_report_says_and_says_it_once(starter_page, tmp_p
     shown = rows_of(written(decisions, tmp_path))
     assert shown["columns"] == told.header
     plain = [[cell.replace("-", "−") for cell in line[2:4]] for line in told.lines]
-    assert [row[2:4] for row in shown["rows"]] == plain
+    assert [row[2:4] for row in shown["first"]] == plain
     # directions first, the largest on top
     assert [row[0] for row in shown["rows"]][:2] == ["GATA1", "GATA1"]
 
@@ -328,11 +331,9 @@ def test_a_discovery_has_a_page(tmp_path):
     assert not page.all("table")
 
 
-def test_long_names_are_cut(tmp_path):
+def test_long_names_are_whole(tmp_path):
     page = Page(written(decided(names=LONG), tmp_path))
-    names = [data for tag, data in page.texts if tag == "th" and "…" in data]
-    assert len(names) == len(LONG)
-    assert len("".join(names)) < 600
+    assert {data for tag, data in page.texts if tag == "th"} >= set(LONG)
 
 
 def test_numbers_beside_names_from_right_to_left_keep_their_order():
@@ -403,7 +404,7 @@ def test_hostile_names_are_text(tmp_path):
 def test_the_rows_are_those_of_the_table(tmp_path):
     html = written(table := decided(), tmp_path)
     found = rows_of(html)
-    markdown = cg.table(table).splitlines()[2:5]
+    markdown = [x for x in cg.table(table).splitlines() if x[0:1] == "|"][2:5]
     assert found["columns"][:3] == ["contrast", "effect", "95 % interval"]
     for row, line in zip(found["rows"], markdown, strict=True):
         assert [cell.strip() for cell in line.split("|")[1:-1]] == row
@@ -526,7 +527,7 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     page, text = Page(html), cg.report(band)
     assert len(page.all("figure")) == 1
     assert text.splitlines()[2] in page.text()
-    assert "<table>" in cg.tell.View(band)._repr_html_()
+    assert "<pre>" in cg.report(band, as_="html")
 
 
 @pytest.mark.simulation
@@ -540,7 +541,7 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     page = Page(html)
     assert len(page.all("figure")) == 1
     assert len(page.all("svg", role="img")) == 2
-    assert "<pre>" in cg.tell.View(tipping)._repr_html_()
+    assert "<pre>" in cg.report(tipping, as_="html")
 
 
 @pytest.mark.simulation
@@ -571,7 +572,7 @@ def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
     )
     for to in (None, tmp_path / "r.html"):
         with pytest.raises(DataError):
-            cg.report(checks().assign(figure=checks()["value"]), task="K562", path=to)
+            cg.report(checks(), task="K562", path=to)
 
 
 def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
@@ -599,13 +600,12 @@ def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
-def test_many_contrasts_of_an_analysis_are_counted_and_kept_in_full(tmp_path):
+def test_many_contrasts_of_an_analysis_are_kept_in_full(tmp_path):
     experiment = cg.experiments.motif_mutagenesis(motif="GCATG", n_units=400)
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
     html = written(answer, tmp_path)
     fixed = html.partition('id="protocol"')[2].partition("</details>")[0]
-    n = answer.decisions.sizes["contrast"]
-    assert f"contrasts: {n}," in fixed
+    assert "contrasts: in full under Provenance" in fixed
     assert len(fixed) < 600
     assert "&#34;contrasts&#34;" in html.partition('id="provenance"')[2]
 
@@ -724,7 +724,7 @@ class TestInABrowser:
             == "ascending"
         )
         browser.press("Tab")
-        assert browser.value("document.activeElement.textContent") == "ACE"
+        assert browser.value("document.activeElement.textContent") == "effect"
 
     def test_hostile_names_do_nothing(self, browser, tmp_path):
         table = decided(names=HOSTILE).assign_attrs(

@@ -52,14 +52,14 @@ def test_a_part_of_a_table_has_the_number_of_rows_of_q() -> None:
 
 def test_a_table_is_a_string_that_a_notebook_shows_as_html() -> None:
     found = decided([-3.0, 2.0])
-    for form in ("markdown", "html", "latex", "csv"):
-        text = cg.table(found, format=form)
+    for form in ("md", "html", "latex"):
+        text = cg.report(found, as_=form)
         assert isinstance(text, str)
         assert repr(text) == str(text)
         assert pickle.loads(pickle.dumps(text)) == text
         html = text._repr_html_()
-        assert ("<td" in html) == (form in ("markdown", "html"))
-        assert ("<pre>" in html) == (form in ("latex", "csv"))
+        assert ("<td" in html) == (form in ("md", "html"))
+        assert ("<pre>" in html) == (form == "latex")
 
 
 def test_the_answer_counts_the_effects_of_all_tasks() -> None:

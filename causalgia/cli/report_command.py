@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from causalgia.tell.html_page import PageParts
 
-_Kind = Literal["html", "markdown", "latex", "checklist"]
+_As = Literal["page", "text", "md", "html", "latex", "methods"]
 _BENCH_PICTURES = {
     "barcodes.png": "Barcodes with DNA of each oligo, by arm.",
     "replicates.png": "Activity of each oligo in two replicates.",
@@ -58,29 +58,14 @@ def report_folder(
             "of an MPRA.",
         ),
     ],
-    html: Annotated[
-        bool,
+    as_: Annotated[
+        _As,
         typer.Option(
-            "--html", help=f"Write a page, {PAGE}, into the folder (the default)."
+            "--as",
+            help=f"A page, which is written to {PAGE} in the folder; or printed: text, "
+            "a table for a paper, or its methods with the checklist of what to report.",
         ),
-    ] = False,
-    markdown: Annotated[
-        bool,
-        typer.Option(
-            "--markdown",
-            help="Print the results, their table and the methods as Markdown.",
-        ),
-    ] = False,
-    latex: Annotated[
-        bool, typer.Option("--latex", help="Print them as LaTeX.")
-    ] = False,
-    checklist: Annotated[
-        bool,
-        typer.Option(
-            "--checklist",
-            help="Print what a paper must report, filled in, as Markdown.",
-        ),
-    ] = False,
+    ] = "page",
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write to this file instead."),
@@ -99,119 +84,49 @@ def report_folder(
     wrong, with the checks of causalgia refute if they lie in the folder; method,
     protocol, arms, further figures, provenance and what to cite are folded.
 
-    Example:   causalgia report results --html
+    Example:   causalgia report results
 
-    Example:   causalgia report results --latex --out table.tex
+    Example:   causalgia report results --as latex --out table.tex
 
-    Example:   causalgia report results --checklist --out checklist.md
+    Example:   causalgia report results --as methods --out methods.md
     """
-    from causalgia.tell.html_page import has_no_estimate, write_page
+    from causalgia.tell import report
+    from causalgia.tell.answer_kinds import is_before_estimates
+    from causalgia.tell.html_page import said_of, write_page
 
-    kinds: list[tuple[bool, _Kind]] = [
-        (html, "html"),
-        (markdown, "markdown"),
-        (latex, "latex"),
-        (checklist, "checklist"),
-    ]
-    chosen = [kind for given, kind in kinds if given]
-    if len(chosen) > 1:
-        raise DataError(f"--{chosen[0]} and --{chosen[1]} are both given")
-    kind: _Kind = chosen[0] if chosen else "html"
-    parts = page_parts(folder, task)
-    if kind == "html":
+    parts = page_parts(folder)
+    if as_ == "page":
         path = folder / PAGE if out is None else out
-        if path.suffix.lower() not in (".html", ".htm"):
-            raise DataError(f"--out {out}: a page ends in .html")
         record_files(path)
         echo(f"Wrote {write_page(path, parts, task=task)}")
-        if has_no_estimate(parts):
+        if is_before_estimates(parts.result):
             echo(f"No effects yet. Next: causalgia analyze {quote(str(folder))}")
         return
-    text = (
-        _filled_in(parts, folder, task)
-        if kind == "checklist"
-        else _for_paper(parts, folder, kind, task)
-    )
+    if as_ == "methods":
+        checks = parts.refutations
+        text = str(report(parts.result, as_="methods", task=task, refutations=checks))
+    else:
+        said, _ = said_of(parts, task, in_print=True)
+        shown = {"md": said.markdown, "latex": said.latex, "html": said.html}
+        text = shown.get(as_, said.text)()
     if out is None:
         echo(text.rstrip("\n"))
     else:
-        write_text(out, text)
+        write_text(out, text.rstrip("\n") + "\n")
         record_files(out)
         echo(f"Wrote {out}")
 
 
-def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
-    """Return the checklist of a paper, filled in from the effects and the checks in a
-    folder.
-    """
-    from causalgia.effect_table import select_tasks
-    from causalgia.tell import checklist
-    from causalgia.tell.effect_rows import as_reportable
-
-    if "noise_ceiling" in parts.result:
-        raise DataError(f"{folder} holds a comparison, and the checklist is of effects")
-    _check_has_effects(parts, folder)
-    return checklist(
-        select_tasks(as_reportable(parts.result), task, place="report: "),
-        refutation=parts.refutations,
-    )
-
-
-def _check_has_effects(parts: PageParts, folder: Path) -> None:
-    if "ace" not in parts.result or parts.text:
-        raise DataError(f"{folder} holds no effects to tabulate")
-
-
-def _for_paper(
-    parts: PageParts,
-    folder: Path,
-    kind: Literal["markdown", "latex"],
-    task: list[str] | None,
-) -> str:
-    """Return the results paragraph, the table and the methods paragraph."""
-    from causalgia.tell import methods, table
-    from causalgia.tell.table_formats import escaped
-
-    if "noise_ceiling" in parts.result:
-        from causalgia.mpra.text_reports import concordance_parts
-        from causalgia.tell.citations import software
-
-        compared = concordance_parts(parts.result, requested=["notes"])
-        answer = (*compared.sentences, *compared.foot, *compared.notes)
-        lines = [escaped(line.strip(), kind) for line in answer]
-        cited = escaped(
-            f"Computed with causalgia {software().fields['version']}.", kind
-        )
-        if kind == "markdown":
-            return "\n".join(f"- {line}" for line in lines) + f"\n\n{cited}\n"
-        items = "\n".join(rf"\item {line}" for line in lines)
-        return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n{cited}\n"
-    _check_has_effects(parts, folder)
-    found = methods(parts.result, task=task)
-    works = [escaped(str(work), kind) for work in found.works]
-    paragraphs = [
-        escaped(found.results, kind),
-        table(parts.result, format=kind, task=task).rstrip("\n"),
-    ]
-    paragraphs += [escaped(found.methods, kind)]
-    paragraphs += [
-        "\n".join(f"- {work}" for work in works)
-        if kind == "markdown"
-        else "; ".join(works) + "."
-    ]
-    return "\n\n".join(paragraphs) + "\n"
-
-
-def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
-    """Return what a folder holds for a page, and its report in text of these tasks.
+def page_parts(folder: Path) -> PageParts:
+    """Return what a folder holds for a page.
 
     Raises
     ------
     DataError
         If there is nothing to report in it.
     """
-    from causalgia import mpra, report, store
-    from causalgia.mpra.text_reports import concordance_parts, fit_parts
+    from causalgia import mpra, store
+    from causalgia.mpra.text_reports import fit_parts
     from causalgia.tell._trial_report import check_same_trial
     from causalgia.tell.html_page import ELEMENTS, PageParts
 
@@ -224,9 +139,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     }
     if (folder / CONCORDANCE).is_file():
         found = store.read_netcdf(folder / CONCORDANCE)
-        report(found, task=task)  # refuses what is of a trial
-        text = concordance_parts(found, requested=["notes"]).text(fold=False)
-        return PageParts(result=found, text=text)
+        return PageParts(result=found)
     saved = {
         caption: (folder / name).read_bytes()
         for name, caption in _BENCH_PICTURES.items()
@@ -239,18 +152,16 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             if (folder / EFFECTS).is_file()
             else ()
         )
-        report(fitted, task=task)  # a fit has no tasks to choose
         return PageParts(result=fitted, saved=saved, about=verdicts)
     if LIBRARY in there and not {OUTCOMES, STORE} & there:
-        library = mpra.read_library(folder)
-        return PageParts(result=library, text=report(library, task=task))
+        return PageParts(result=mpra.read_library(folder))
     if not there:
         raise DataError(f"{folder} holds no results")
     if (folder / LOGOS).is_file():
         from causalgia.cli.sequence_commands import read_discovery
         from causalgia.tell.discovery_page import discovery_page
 
-        page = discovery_page(read_discovery(folder), task)
+        page = discovery_page(read_discovery(folder))
         return replace(page, refutations=_refutations(folder))
     outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
     refutations = _refutations(folder)
@@ -260,7 +171,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         kind: Literal["decisions", "estimates"] = (
             "decisions" if DECISIONS in there else "estimates"
         )
-        result, text = store.load(folder / f"{kind}.nc", kind), ""
+        result = store.load(folder / f"{kind}.nc", kind)
         again = f"make these anew: causalgia analyze {quote(str(folder))}"
         check_same_trial(f"{folder}: outcomes", outcomes, result, cure=again)
         check_same_trial(
@@ -279,11 +190,9 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             result, of_elements = result.transpose("contrast", ...), False
     else:
         assert outcomes is not None
-        result, text = outcomes, report(outcomes, task=task)
+        result = outcomes
     experiment = folder_experiment(folder)
-    # a figure does not say of which task it is
-    of_all = task is None or result.sizes.get("task", 1) == 1
-    names = numbered_figures(folder) if experiment is not None and of_all else ()
+    names = numbered_figures(folder) if experiment is not None else ()
     drawn = [name for name in names if (folder / name).is_file()]
     called = experiment.entry.name if experiment else ""
     figures = {
@@ -294,7 +203,6 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     }
     return PageParts(
         result=result,
-        text=text,
         question=experiment.entry.question
         if experiment is not None
         else about(result, "").question,

@@ -17,6 +17,7 @@ from causalgia.mpra.counts._quality import (
     counts_in_words as counts_in_words,
     describe_counts as describe_counts,
     describe_quality as describe_quality,
+    quality_parts as quality_parts,
 )
 from causalgia.mpra.fits.fit_reports import (
     describe_fit as describe_fit,

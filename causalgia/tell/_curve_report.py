@@ -1,11 +1,7 @@
-"""Report of the effects on a profile, and its file for genome browsers."""
+"""Report of the effects on a profile."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,77 +10,22 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.attributes import about
-from causalgia.checks import first_of, is_whole
-from causalgia.effect_table import has_positions, positions_of
+from causalgia.checks import first_of
+from causalgia.effect_table import positions_of
 from causalgia.errors import (
     DataError,
-    EstimateError,
-    MissingExtraError,
-    install_command,
-    quoted,
 )
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.joint_methods import carried_by_few
 from causalgia.schema import validate
 from causalgia.tell._trial_report import scale_text
-from causalgia.tell.answers import AnswerParts, ReportText, short_answer
+from causalgia.tell.answers import AnswerParts, short_answer
 from causalgia.tell.folded_text import cut
 from causalgia.tell.foot import foot_lines, note_lines
 from causalgia.tell.table_formats import format_effect, format_number, percent
 
 _MOST_RANGES = 4
 _NAMES = ("contrast", "task", "model")
-
-
-def curve_report(curves: xr.Dataset) -> ReportText:
-    """Report estimates with a dim position as text; `causalgia.report` is this for
-    profiles.
-
-    A line for each curve (contrast and task), the 20 of largest change first: the
-    ranges of positions in which the band excludes no effect, the largest change, and the
-    change of the total over all positions.
-
-    Parameters
-    ----------
-    curves
-        From `causalgia.simultaneous` with ``over="position"``, or from
-        `causalgia.estimate`, whose intervals hold at one position each.
-
-    Raises
-    ------
-    DataError
-        If they are no estimates.
-
-    Examples
-    --------
-    >>> dims = ("contrast", "position", "task")
-    >>> ace, half = np.array([0.0, 2.0, 3.0, 0.1]).reshape(1, 4, 1), 0.5
-    >>> band = xr.Dataset(
-    ...     {
-    ...         "ace": (dims, ace),
-    ...         "lower": (dims, ace - half),
-    ...         "upper": (dims, ace + half),
-    ...     },
-    ...     coords={"contrast": ["GATA1"], "position": [-1, 0, 1, 2], "task": ["K562"]},
-    ...     attrs={
-    ...         "scale": "counts",
-    ...         "control": "placebo",
-    ...         "band": "sup_t",
-    ...         "over": "position",
-    ...         "ci_prob": 0.95,
-    ...     },
-    ... )
-    >>> print(curve_report(band))
-    GATA1 differs from 0 at 2 of 4 positions; its largest change is 3.00 [2.50, 3.50], at 1.
-    <BLANKLINE>
-    contrast  above   largest change     95 % band  at
-    GATA1     0 to 1            3.00  [2.50, 3.50]   1
-    <BLANKLINE>
-    Effect on counts at each position. GATA1 minus placebo. ACE: average causal effect.
-    4 positions, -1 to 2 bp; 95 % band over all positions (sup-t).
-    """
-    parts = curve_parts(curves)
-    return ReportText(parts.text(), parts.html())
 
 
 def curve_parts(curves: xr.Dataset) -> AnswerParts:
@@ -236,109 +177,3 @@ def _total(curve: xr.Dataset, ace: NDArray[np.float64]) -> tuple[str, ...]:
     total = float(ace.sum())
     ends = {"lower": total - half, "upper": total + half}
     return format_effect({"ace": total, "se": se, **ends})
-
-
-_CURVE_COLUMNS = ("ace", "se", "lower", "upper", "critical")
-
-
-def write_bigwig(
-    curves: xr.Dataset,
-    path: str | PathLike[str],
-    *,
-    chromosome: str,
-    origin: int,
-    chrom_sizes: Mapping[str, int],
-    contrast: str | None = None,
-    task: str | None = None,
-    column: str = "ace",
-) -> Path:
-    """Write one curve to a bigWig file, for a genome browser.
-
-    Parameters
-    ----------
-    curves
-        From `causalgia.estimate` or `causalgia.simultaneous`, with a dim position.
-    path
-        The file.
-    chromosome
-        Name of the chromosome.
-    origin
-        Base of the chromosome, counted from 0, that is position 0.
-    chrom_sizes
-        Chromosome -> length, of the genome.
-    contrast, task
-        The curve; may be left out where there is one.
-    column
-        ``"ace"``, ``"lower"``, ``"upper"`` or ``"se"``.
-
-    Raises
-    ------
-    DataError
-        If there are no curves, the column is absent, positions do not increase, or the
-        file cannot be written.
-    EstimateError
-        If the contrast, task or chromosome is unknown, or the curve leaves the
-        chromosome.
-    MissingExtraError
-        If pyBigWig is not installed: ``pip install 'causalgia[bigwig]'``.
-    """
-    if not (has_positions(curves) and "ace" in curves):
-        raise DataError("these are not curves: they have no dim 'position' and 'ace'")
-    if column not in _CURVE_COLUMNS or column not in curves:
-        known = ", ".join(quoted(name) for name in _CURVE_COLUMNS if name in curves)
-        raise DataError(
-            f"column={quoted(column)} is not one of the curves' columns: {known}"
-        )
-    if "model" in curves[column].dims:
-        raise DataError("a bigWig file holds one model; select it: .sel(model=...)")
-    values = curves[column]
-    for dim, name in (("contrast", contrast), ("task", task)):
-        values = values.sel({dim: _chosen(dim, name, values[dim].to_numpy().tolist())})
-    if chromosome not in chrom_sizes:
-        raise EstimateError(
-            f"chromosome {quoted(chromosome)} is not in chrom_sizes=, which has "
-            f"{first_of(map(quoted, chrom_sizes), 6)}"
-        )
-    if not is_whole(origin):
-        raise EstimateError(f"origin={quoted(origin)} is not a whole number from 0 on")
-    starts = positions_of(curves).astype(np.int64) + origin
-    ends = starts + int(about(curves, 1).bin)
-    if (np.diff(starts) <= 0).any():
-        raise DataError("positions do not increase; sort them: .sortby('position')")
-    if starts[0] < 0 or ends[-1] > chrom_sizes[chromosome]:
-        raise EstimateError(
-            f"origin={origin:,}: the curve would go from {starts[0]:,} to "
-            f"{ends[-1]:,}, outside {chromosome} of {chrom_sizes[chromosome]:,} bp"
-        )
-    try:
-        import pyBigWig
-    except ImportError as error:
-        msg = f"bigWig files need pyBigWig ({error}): {install_command('bigwig')}"
-        raise MissingExtraError(msg) from error
-    target = Path(path)
-    place = target if target.exists() else target.parent
-    if target.is_dir() or not os.access(place, os.W_OK):  # else the process would end
-        raise DataError(f"{target}: cannot be written")
-    file = pyBigWig.open(str(target), "w")
-    try:
-        file.addHeader(list(chrom_sizes.items()))
-        file.addEntries(
-            [chromosome] * len(starts),
-            starts.tolist(),
-            ends=ends.tolist(),
-            values=values.to_numpy().astype(np.float64).tolist(),
-        )
-    finally:
-        file.close()
-    return target
-
-
-def _chosen(dim: str, name: str | None, there: Sequence[Any]) -> Any:
-    """Return the label of the one curve that is asked for."""
-    if name is None and len(there) == 1:
-        return there[0]
-    if name not in there:
-        raise EstimateError(
-            f"{dim}={quoted(name)} is not one of {first_of(map(quoted, there), 6)}"
-        )
-    return name

@@ -349,7 +349,8 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
         if about(attrs, None).null_kind == "dinucleotide_shuffle"
         else []
     )
-    method = about(attrs, "").method
+    # a coordinate of the user's stands in it
+    method = about(attrs, "").method.replace(str(about(attrs, "unit").cluster), "")
     keys += [key for word, key in _BY_METHOD.items() if word in method]
     keys += ["smyth2004linear"] if has(attrs).moderated_rows else []
     keys += ["hall1992removal"] if uses_skewness(effects) else []

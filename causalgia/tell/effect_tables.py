@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args, overload
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,31 +12,14 @@ import xarray as xr
 from causalgia import experiments
 from causalgia.attributes import about, attributes
 from causalgia.effect_table import has_positions, select_tasks
-from causalgia.errors import (
-    CausalgiaError,
-    DataError,
-    MissingExtraError,
-    install_command,
-    quoted,
-    type_in_words,
-)
+from causalgia.errors import DataError, type_in_words
 from causalgia.estimation._from_effects import as_estimates, is_of_others
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.request import null_value
-from causalgia.inputs import to_csv
 from causalgia.multiplicity.families import order_ice_dims
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import keeps_effects, with_selected_dims
-from causalgia.tell._report import report
-from causalgia.tell.answers import ReportText, table_parts
-from causalgia.tell.effect_rows import Rows, as_reportable, readable
-from causalgia.tell.table_formats import (
-    NAMES,
-    html_table,
-    latex_table,
-    markdown_table,
-    with_minus,
-)
+from causalgia.tell.effect_rows import as_reportable
 from causalgia.types import GivenTable, PosteriorGroups
 
 COLUMNS = (
@@ -92,10 +73,8 @@ def tidy(
     broom; of individual effects one row per unit.
 
     Use it to hand results to R, to a spreadsheet or to a plotting library.
-    `causalgia.table` is the same for readers, with rounded numbers. Names are as they
-    were given, also in a file that pandas' ``to_csv`` writes;
-    ``table(x, format="csv")`` has the same rows, and escapes names that a spreadsheet
-    would take for formulas or a terminal for commands.
+    `causalgia.report` is the same for readers, with rounded numbers. Names are as they
+    were given.
 
     Parameters
     ----------
@@ -319,184 +298,3 @@ def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
     frame = pd.DataFrame({name: out[name] for name in order})
     frame.attrs = {str(name): value for name, value in effects.attrs.items()}
     return frame
-
-
-Format = Literal["markdown", "latex", "html", "csv", "great_tables"]
-
-
-@overload
-def table(
-    x: GivenTable | experiments.Answer | PosteriorGroups,
-    *,
-    format: Literal["markdown", "latex", "html", "csv"] = "markdown",
-    rows: Rows = "summary",
-    task: str | Sequence[str] | None = None,
-) -> ReportText: ...
-
-
-@overload
-def table(
-    x: GivenTable | experiments.Answer | PosteriorGroups,
-    *,
-    format: Format,
-    rows: Rows = "summary",
-    task: str | Sequence[str] | None = None,
-) -> Any: ...
-
-
-@usual_errors
-def table(
-    x: GivenTable | experiments.Answer | PosteriorGroups,
-    *,
-    format: Format = "markdown",
-    rows: Rows = "summary",
-    task: str | Sequence[str] | None = None,
-) -> Any:
-    r"""Return effects as a table to print: the one of `causalgia.report`, with its
-    estimand and notes.
-
-    Effects are rounded to the second digit of their standard error, p below 1e-4 is
-    "<1e-4", and fixed placebos are one line. Every name is escaped for the format.
-
-    Parameters
-    ----------
-    x
-        Estimates, decisions, a posterior, effects of another program as
-        `causalgia.from_effects` takes them, the fit of an MPRA, or the
-        `~causalgia.experiments.Answer` of an experiment.
-    format
-        ``"markdown"``, ``"html"`` and ``"latex"`` (``tabular`` with the rules of the
-        package booktabs, in a ``table`` with a caption) are text; ``"csv"`` is that of
-        `causalgia.tidy`, with every digit; ``"great_tables"`` is a ``great_tables.GT``
-        to be styled further (the extra ``tables``).
-    rows
-        ``"summary"``, or ``"all"`` for a row for each placebo, and for every effect in
-        more than 30 tasks (else the first 20, which a note says).
-    task
-        Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
-
-    Returns
-    -------
-    ReportText or great_tables.GT
-        A string, which a prompt shows as it stands and a notebook as the HTML table
-        (LaTeX and CSV as text).
-
-    Raises
-    ------
-    DataError
-        If there are no effects in it, or the format is unknown.
-    EstimateError
-        If there is no such task.
-    MissingExtraError
-        If great_tables is not installed.
-
-    Examples
-    --------
-    >>> from causalgia.estimation import from_effects
-    >>> from causalgia.verdicts import decide
-    >>> estimates = from_effects(
-    ...     [1.38, -0.51],
-    ...     covariance=[[4e-4, 1e-4], [1e-4, 4e-4]],
-    ...     names=["GATA1", "TAL1_a"],
-    ... )
-    >>> print(table(decide(estimates, rope=(-0.1, 0.1))))
-    | contrast | effect | 95 % interval | verdict | q |
-    | :-- | --: | --: | :-- | --: |
-    | GATA1 | 1.380 | [1.341, 1.419] | increases | <1e-4 |
-    | TAL1\_a | −0.510 | [−0.549, −0.471] | decreases | <1e-4 |
-    <BLANKLINE>
-    Verdict: where the interval lies against ±0.1, if q \<= .05 over these 2 rows.
-    """
-    if format not in get_args(Format):
-        raise DataError(
-            f"format={quoted(format)} is not one of "
-            f"{', '.join(map(quoted, get_args(Format)))}"
-        )
-    if rows not in get_args(Rows):
-        raise DataError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
-    effects: Any = readable(
-        x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
-    )
-    if format == "csv":
-        return ReportText(to_csv(tidy(effects, task=task), index=False))
-    parts = table_parts(effects, rows=rows, task=task)
-    if format == "great_tables":
-        return _great_tables(*parts)
-    text = _WRITERS[format](*parts)
-    return ReportText(text, "" if format == "latex" else html_table(*parts))
-
-
-_Writer = Callable[[list[str], list[list[str]], list[str]], str]
-
-
-def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -> Any:
-    try:
-        from great_tables import GT, html as as_html
-    except ImportError as missing:
-        raise MissingExtraError(
-            "format='great_tables' needs great_tables: " + install_command("tables")
-        ) from missing
-    shown = [
-        [
-            with_minus(c) if n not in NAMES else c
-            for n, c in zip(header, line, strict=True)
-        ]
-        for line in lines
-    ]
-    made = GT(pd.DataFrame(shown, columns=header)).cols_align(
-        "right", [n for n in header if n not in NAMES]
-    )
-    for note in notes:
-        made = made.tab_source_note(as_html(html.escape(note)))
-    return made
-
-
-_WRITERS: dict[str, _Writer] = {
-    "markdown": markdown_table,
-    "html": html_table,
-    "latex": latex_table,
-}
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class View:
-    """Effects as a notebook shows them; printed, they are their report.
-
-    Parameters
-    ----------
-    effects
-        Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer`
-        of an experiment. Of curves, tipping points and other results without such a
-        table their report is shown.
-
-    Examples
-    --------
-    >>> from causalgia.estimation import from_effects
-    >>> View(from_effects([1.4], se=[0.1], names=["GATA1"]))._repr_html_().count("<tr>")
-    2
-    """
-
-    effects: xr.Dataset | experiments.Answer
-
-    def _repr_html_(self) -> str:
-        given = self.effects
-        if isinstance(given, xr.Dataset):
-            return report(given)._repr_html_()
-        return given._repr_html_()
-
-    def __repr__(self) -> str:
-        return (
-            report(self.effects)
-            if isinstance(self.effects, xr.Dataset)
-            else str(self.effects)
-        )
-
-
-def view_of(effects: xr.Dataset) -> str:
-    """Return effects as HTML for a notebook; empty for a part of a table, of which
-    there is no report.
-    """
-    try:
-        return report(effects)._repr_html_()
-    except CausalgiaError:
-        return ""

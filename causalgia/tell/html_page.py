@@ -1,5 +1,5 @@
-"""A result as one self-contained HTML page: the finding, the effects, the checks and
-the provenance.
+"""A result as one self-contained HTML page: the finding, what could be wrong, and
+folded how it was made.
 """
 
 from __future__ import annotations
@@ -8,39 +8,38 @@ import base64
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
-from causalgia.attributes import about, has, of_sequences
-from causalgia.choices import VERDICTS
-from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
-from causalgia.errors import DataError, printable, quoted
+from causalgia.attributes import about, of_sequences
+from causalgia.effect_table import select_tasks, tasks_in_table
+from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import not_written, parse_json
 from causalgia.notes import notes_of
-from causalgia.tell._methods import methods
+from causalgia.tell._methods import paragraph_of
 from causalgia.tell._trial_report import (
     check_same_trial,
     scale_text,
-    sentences,
     task_contrast_text,
 )
-from causalgia.tell.answer_sentences import cut, in_words
-from causalgia.tell.answers import (
-    AnswerParts,
-    all_lines,
-    answer_parts,
+from causalgia.tell.answer_kinds import (
+    KINDS,
+    Asked,
+    Told,
+    is_before_estimates,
+    is_curve,
+    told,
 )
-from causalgia.tell.effect_rows import as_reportable
-from causalgia.tell.figures.style import letters_wide, shortened
-from causalgia.tell.foot import arm_lines, sentences_on_tasks
+from causalgia.tell.answer_sentences import cut, in_words
+from causalgia.tell.answers import AnswerParts, answer_parts
+from causalgia.tell.citations import works
+from causalgia.tell.effect_rows import as_reportable, readable
 from causalgia.tell.page_pictures import (
     Figure,
     Picture,
@@ -50,88 +49,62 @@ from causalgia.tell.page_pictures import (
     saved_picture,
     screen_pictures,
 )
+from causalgia.tell.small_answers import refutation_parts
 from causalgia.tell.table_formats import NAMES, with_minus
-from causalgia.tell.verdict_sentences import (
-    CHANGED_OUTCOMES,
-    check_value,
-    is_decided,
-)
+from causalgia.tell.verdict_sentences import CHANGED_OUTCOMES, is_decided
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
     from causalgia.experiments import Answer
 
-_TABLE_ROWS = 20_000
-_ON_FIRST_SCREEN = 1_000  # letters of an answer
-_MOST_LINES = 200  # of a fold
-_FIRST_ROWS = 40
-_LONGEST_NAME = 60.0
-_LIGHTS = {"fail": "✗", "warn": "!", "pass": "✓"}
-_FINGERPRINTS = (
-    "design_fingerprint",
-    "null_fingerprint",
-    "predictor_fingerprint",
-    "analysis_fingerprint",
-    "protocol",
+_MOST_ROWS, _FIRST_ROWS, _MOST_LINES = 20_000, 40, 200
+_LONGEST_NAME, _LONG_SETTING = 60.0, 100
+_IN_FULL = "in full under Provenance"
+_FIRST_OF_PROVENANCE = (
+    *("causalgia", "python", "numpy", "rng"),
+    *("design_fingerprint", "null_fingerprint", "predictor_fingerprint"),
+    *("analysis_fingerprint", "protocol"),
 )
-_TOLD = {
-    "exploratory",
-    "notes",
-    "caution",
-    "answer",
-    "details",
-    "question",
-    "estimand",
+_SAID_ELSEWHERE = {
+    *("exploratory", "notes", "caution", "answer", "details", "question", "estimand"),
 }
-_LONG_VALUE = 200
-_LINE_LETTERS = 2_000
-_VALUE_LETTERS = 50_000
 # words of these scripts, with what stands between them
-_RIGHT_TO_LEFT_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
-_BETWEEN = "\u0300-\u036f \u2026'.-"
+_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _RIGHT_TO_LEFT = re.compile(
-    f"[{_RIGHT_TO_LEFT_LETTERS}](?:[{_RIGHT_TO_LEFT_LETTERS}{_BETWEEN}]*[{_RIGHT_TO_LEFT_LETTERS}\u2026])?"
+    f"[{_LETTERS}](?:[{_LETTERS}\u0300-\u036f \u2026'.-]*[{_LETTERS}\u2026])?"
 )
-_HISTORY = "Exploratory, chosen after the outcomes were seen: "
-_CHECK = ("value", "threshold", "status", "reason")
+_FOLDERS = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[/\\][^/\\\s\"',;]+)+[/\\]")
 ELEMENTS = {"contrast": "element", "task": "contrast"}
 """Headings of effects on elements, which are contrasts of a trial on arms."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageParts:
-    """What a page is written from: a result, and what else is known of its trial.
+    """What a page is made from: a result, and what else is known of its trial.
 
     Attributes
     ----------
     result
-        Estimates, decisions, outcomes, or a result of the bench.
-    text
-        The result as text, for what has no effects.
+        The Dataset whose attributes and figure the page has.
+    told
+        What is said, where that is not the report of the result.
     answer
         The answer of an experiment, whose figure is drawn.
     question, sentences, details
         Question and answer of an experiment, in sentences; and what else it found.
     about
         What else is known of the method, in sentences.
-    outcomes
-        Outcomes or effects of single units, for their distributions.
-    refutations
-        Checks of the claim: ``value, threshold, status, reason (check)``.
-    figures
-        The figures of an experiment, already drawn: caption -> PNG.
+    outcomes, refutations
+        Outcomes or effects of single units, and checks of the claim.
+    figures, saved
+        The figures of an experiment and further ones, already drawn: caption -> PNG.
     headings
         Column of the table -> its heading, where that is another word.
-    saved
-        Further pictures already drawn: caption -> PNG.
-    laid_out
-        An answer that is laid out already, whose table, foot and notes the page has in
-        place of those of the effects.
     """
 
     result: xr.Dataset
-    text: str = ""
+    told: AnswerParts | None = None
     answer: Answer | None = None
     question: str = ""
     sentences: Sequence[str] = ()
@@ -140,23 +113,46 @@ class PageParts:
     outcomes: xr.Dataset | None = None
     refutations: xr.Dataset | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    headings: Mapping[str, str] = field(default_factory=dict)
     saved: Mapping[str, bytes] = field(default_factory=dict)
-    laid_out: AnswerParts | None = None
+    headings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether the page has a table of estimates or decisions."""
+        return "ace" in self.result and not (self.told or is_curve(self.result))
+
+
+def parts_of(
+    x: Any,
+    *,
+    outcomes: xr.Dataset | None = None,
+    refutations: xr.Dataset | None = None,
+) -> PageParts:
+    """Return the parts of a page of a result."""
+    if outcomes is not None and not is_before_estimates(outcomes):
+        raise DataError("outcomes= has no outcomes of cg.run or cg.from_frame")
+    more: dict[str, Any] = {"outcomes": outcomes, "refutations": refutations}
+    if hasattr(x, "n_proposing"):
+        from causalgia.tell.discovery_page import discovery_page
+
+        return replace(discovery_page(x), **more)
+    if hasattr(x, "decisions"):
+        more |= {
+            name: getattr(x, name) for name in ("question", "sentences", "details")
+        }
+        return PageParts(result=x.decisions, answer=x, **more)
+    result = readable(x)
+    if not isinstance(result, xr.Dataset):
+        raise DataError(f"there is no page of {type_in_words(x)}; print its report")
+    return PageParts(result=result, **more)
 
 
 def write_page(
     path: Path, parts: PageParts, *, task: str | Sequence[str] | None = None
 ) -> Path:
-    """Write a page, and return its path.
-
-    Raises
-    ------
-    DataError
-        If the page cannot be written, or the refutations are none.
-    EstimateError
-        If there is no such task.
-    """
+    """Write a page, and return its path."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise DataError(f"path={quoted(str(path))}: a page ends in .html")
     html = _render(_page(parts, task))
     try:
         path.write_text(html, encoding="utf-8")
@@ -165,80 +161,173 @@ def write_page(
     return path
 
 
-def _render(context: dict[str, Any]) -> str:
+@dataclass(kw_only=True)
+class _Page:
+    """What the template shows."""
+
+    title: str
+    question: str = ""
+    answer: Sequence[str] = ()
+    table: _Table | None = None
+    text: Markup | str = ""
+    foot: Sequence[str] = ()
+    figure: Figure | None = None
+    checks: _Table | None = None
+    checked: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    doubts: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    beforehand: Sequence[str] = ()
+    arms: Sequence[str] = ()
+    each: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
+    provenance: Sequence[tuple[str, str]] = ()
+    methods: str = ""
+    works: Sequence[str] = ()
+    bibtex: str = ""
+
+
+@dataclass
+class _Table:
+    """A table: the rows that are shown at first, and every row as JSON."""
+
+    columns: list[str]
+    numeric: list[bool]
+    shown: list[list[str]]
+    every: list[list[str]]
+    notes: list[str]
+
+    @property
+    def rows(self) -> Markup:
+        """Every row as JSON that no markup ends."""
+        from markupsafe import Markup
+
+        plain: dict[str, Any] = {
+            "columns": [printable(name) for name in self.columns],
+            "numeric": self.numeric,
+            "rows": self.every,
+        }
+        plain |= {} if self.every == self.shown else {"first": self.shown}
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+        for letter in "<>&\u2028\u2029":
+            text = text.replace(letter, f"\\u{ord(letter):04x}")
+        return Markup(text)
+
+
+def _render(page: _Page) -> str:
+    """Return the page as text: the one template with its style and script."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
+    import causalgia
+
     folder = resources.files("causalgia.tell") / "page"
-    style, script = (
-        (folder / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
-    )
+
+    def read(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    script = read("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
-        loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        loader=FunctionLoader(read),
     )
     environment.filters["isolated"] = isolated
     return environment.get_template("page.html.jinja").render(
-        **context,
-        style=Markup(style),
+        **vars(page),
+        version=causalgia.__version__,
+        style=Markup(read("page.css")),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
     )
 
 
-def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
+def _page(parts: PageParts, task: str | Sequence[str] | None) -> _Page:
     """Return what the template shows."""
-    import causalgia
-
-    for name, part in (
-        ("outcomes", parts.outcomes),
-        ("refutations", parts.refutations),
-    ):
-        check_same_trial(name, part, parts.result)
-    curves = "ace" in parts.result and has_positions(parts.result)
-    laid_out = parts.laid_out
-    has_effects = "ace" in parts.result and not (curves or parts.text or laid_out)
-    of_checks = {"check", *_CHECK} <= set(parts.result.variables)
-    if has_effects:
+    for name in ("outcomes", "refutations"):
+        check_same_trial(name, getattr(parts, name), parts.result)
+    if parts.has_effects:
         parts = _with_fit(parts)
         parts = replace(parts, result=as_reportable(parts.result))
+    said, every = said_of(parts, task)
+    whole = parts.result
     parts = parts if task is None else _of_tasks(parts, task)
-    result = parts.result
-    outcomes = parts.result if parts.outcomes is None else parts.outcomes
-    context: dict[str, Any] = {
-        "version": causalgia.__version__,
-        "title": _title(result, parts),
-        "convergence": _computed(result),
-        "provenance": _provenance(result.attrs),
-        "long_provenance": [
-            (name, _cut(str(value), _VALUE_LETTERS))
-            for name, value in result.attrs.items()
-            if len(str(value)) > _LONG_VALUE and name not in _TOLD
-        ],
-    }
-    if has_effects:
-        context |= _of_effects(result, outcomes, parts)
-    elif laid_out is not None:
-        context |= _of_answer(parts, laid_out)
+    result, attrs = parts.result, parts.result.attrs
+    page = _Page(
+        title="Motifs that the network reads" if parts.told else _title(whole),
+        question=parts.question,
+    )
+    page.figure, page.pictures = _pictures(parts, said)
+    page.provenance = _provenance(attrs)
+    if isinstance(said, AnswerParts):
+        page.answer = said.sentences
+        page.table = _table(said, every, parts.headings)
+        page.foot = said.foot
+        page.notes = (*parts.about, *said.further, *said.notes)
+        page.arms = _counted(said.arms, "cg.report(x, arms=True)")
+        page.each = _counted(said.each, "cg.report(x, sentences=True)")
     else:
-        context |= _of_text(outcomes, parts)
-    sentences_of_page = (*context["foot"], *context["notes"])
-    context["beforehand"] = _beforehand(result.attrs, sentences_of_page)
-    return context | _checks(
-        parts.refutations if parts.refutations is not None or not of_checks else result,
-        result,
-        sentences_of_page,
+        from markupsafe import Markup
+
+        page.text = Markup(said.html())  # every name in it is escaped
+        page.notes = parts.about
+    if is_before_estimates(result):
+        page.answer = [
+            "No effect has been estimated yet: cg.analyze(outcomes, rng=0), or "
+            "causalgia analyze DIR, does that. Below is what was run."
+        ]
+    if "ace" in result and not is_curve(result):
+        effects = as_reportable(result)
+        page.question = page.question or _question(effects)
+        page.methods = paragraph_of(effects)
+        page.works = [str(work) for work in works(effects)]
+        page.bibtex = "\n\n".join(work.bibtex() for work in works(effects))
+    if parts.has_effects and not is_decided(result):
+        page.foot = [*page.foot, _NO_VERDICTS]
+    page.beforehand = _beforehand(attrs)
+    if parts.refutations is not None:
+        found = refutation_parts(parts.refutations, requested=("each", "notes"))
+        page.checks, page.checked = _table(found, found, {}), found.sentences
+        page.reasons = (*found.each, *found.notes)
+    page.doubts = _doubts(
+        result, checked=page.checks is not None, said=bool(page.foot or page.notes)
+    )
+    return page
+
+
+_NO_VERDICTS = (
+    "These are estimates without verdicts: cg.decide(estimates, rope=...) says which "
+    "effects are large enough to matter."
+)
+
+
+def said_of(
+    parts: PageParts, task: str | Sequence[str] | None, *, in_print: bool = False
+) -> tuple[Told, AnswerParts | None]:
+    """Return what a page or a print says, and the same with every row of a table."""
+    if parts.told is not None:
+        if task is not None:
+            raise DataError(f"task={quoted(task)} does not apply to a discovery")
+        return parts.told, parts.told
+    if not parts.has_effects:
+        said = told(parts.result, Asked(task=task, notes=not in_print))
+        every = told(parts.result, Asked(rows="all", task=task))
+        return said, every if isinstance(every, AnswerParts) else None
+    of: dict[str, Any] = {"answer": parts.sentences or None, "details": parts.details}
+    of |= {"task": task, "every": "All rows", "noted": "under Method"}
+    if in_print:
+        return answer_parts(parts.result, **of | {"every": "--all", "noted": ""}), None
+    return (
+        answer_parts(parts.result, requested=("arms", "each"), **of),
+        answer_parts(parts.result, rows="all", **of),
     )
 
 
 def _with_fit(parts: PageParts) -> PageParts:
-    """Return the parts with what the report of a fit says: on the effects as sentences
-    of the answer, on the fit as notes.
-    """
+    """Return the parts with what the report of a fit says of its effects."""
     if parts.sentences or not {"n_barcodes", "weight"} <= set(parts.result.variables):
         return parts
     from causalgia.mpra.text_reports import fit_parts, fit_question
@@ -253,403 +342,80 @@ def _with_fit(parts: PageParts) -> PageParts:
     )
 
 
-def _of_effects(
-    effects: xr.Dataset, outcomes: xr.Dataset, parts: PageParts
-) -> dict[str, Any]:
-    """Return what a page of estimates or decisions shows."""
-    noted_lines = answer_parts(
-        effects,
-        answer=parts.sentences or None,
-        details=parts.details,
-        every="All rows",
-        noted="under Method",
-    )
-    figure = finding_figure(
-        effects,
-        contrasts=noted_lines.contrasts,
-        answer=parts.answer,
-        saved=parts.figures,
-    )
-    found = methods(effects)
-    first, more = _first_sentences(noted_lines.sentences)
-    foot = list(noted_lines.foot)
-    if not is_decided(effects):
-        foot.append(
-            "These are estimates without verdicts: cg.decide(estimates, rope=...) says "
-            "which effects are large enough to matter."
-        )
-    pictures = [saved_picture(caption, png) for caption, png in parts.saved.items()]
-    pictures += screen_pictures(effects)
-    pictures += outcome_pictures(outcomes, effects=effects)
-    return {
-        "question": parts.question or _question(effects),
-        "answer": [_cut(line) for line in first],
-        "more_answer": [_cut(line) for line in (*more, *noted_lines.further)],
-        "text": "",
-        "foot": [_cut(line) for line in foot],
-        "notes": [_cut(line) for line in (*parts.about, *noted_lines.notes)],
-        "arms": _counted(arm_lines(effects), "cg.report(x, arms=True)"),
-        "each": _counted(_each(effects, noted_lines), "cg.report(x, sentences=True)"),
-        "figure": figure,
-        "pictures": pictures,
-        "methods": _cut(found.methods.replace(_HISTORY, _HISTORY[13:].capitalize())),
-        "works": [str(work) for work in found.works],
-        "bibtex": found.bibtex,
-        **_table(effects, noted_lines, parts.headings),
-    }
-
-
-def _of_answer(parts: PageParts, laid_out: AnswerParts) -> dict[str, Any]:
-    """Return what a page shows of an answer that is laid out already."""
-    found = methods(parts.result)
-    first, more = _first_sentences(laid_out.sentences)
-    own = [saved_picture(caption, png) for caption, png in parts.figures.items()]
-    named = [name not in laid_out.words for name in laid_out.header]
-    lines = [
-        [
-            with_minus(cell) if number else _name(cell)
-            for number, cell in zip(named, line, strict=True)
-        ]
-        for line in laid_out.lines
-    ]
-    table = (
-        _shown_table(
-            laid_out.header,
-            named,
-            lines,
-            lines,
-            [laid_out.left_out] * bool(laid_out.left_out),
-        )
-        if lines
-        else {}
-    )
-    return _NO_TABLE | {
-        "question": parts.question,
-        "answer": [_cut(line) for line in first],
-        "more_answer": [_cut(line) for line in more],
-        "text": "",
-        "foot": [_cut(line) for line in (*parts.details, *laid_out.foot)],
-        "notes": [_cut(line) for line in (*parts.about, *laid_out.notes)],
-        "arms": _counted(laid_out.arms, "cg.report(x, arms=True)"),
-        "each": _counted(laid_out.each, "cg.report(x, sentences=True)"),
-        "figure": _one_figure(own),
-        "methods": _cut(found.methods.replace(_HISTORY, _HISTORY[13:].capitalize())),
-        "works": [str(work) for work in found.works],
-        "bibtex": found.bibtex,
-        **table,
-    }
-
-
-def has_no_estimate(parts: PageParts) -> bool:
-    """Return whether a page is about outcomes or individual effects alone."""
-    return "outcome" in parts.result or "ice" in parts.result
-
-
-def _of_text(outcomes: xr.Dataset, parts: PageParts) -> dict[str, Any]:
-    """Return what a page shows of a result that is a text: outcomes, a curve, a result
-    of the bench.
-    """
-    before = has_no_estimate(parts)
-    about, *found = parts.text.split("\n\n")
-    if before:
-        answer = [
-            "No effect has been estimated yet: cg.analyze(outcomes, rng=0), or "
-            "causalgia analyze DIR, does that. Below is what was run."
-        ]
-        rest = parts.text
-    elif has_positions(parts.result):
-        answer, rest = [about], "\n\n".join(found)
-    elif "tipping_shift" in parts.result:
-        answer = found[:1]  # what it is of, then
-        rest = "\n\n".join([about, *found[1:]])
-    else:
-        answer, rest = [], parts.text
-    pictures = [saved_picture(caption, png) for caption, png in parts.saved.items()]
-    pictures += bench_pictures(parts.result)
-    pictures += outcome_pictures(outcomes, effects=None)
-    own = [saved_picture(caption, png) for caption, png in parts.figures.items()]
-    return _NO_TABLE | {
-        "question": parts.question if parts.question != _title(outcomes, parts) else "",
-        "answer": [line for block in answer for line in block.split("\n")],
-        "text": rest,
-        "figure": _one_figure([*own, *pictures]),
-    }
-
-
-def _one_figure(pictures: Sequence[Picture]) -> Figure | None:
-    """Return one figure of pictures, each under its caption if there are several."""
-    if not pictures:
-        return None
-    return Figure(tuple(pictures), captions=True)
-
-
-def _first_sentences(lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the sentences of an answer that have room on the first screen, and the
-    others.
-    """
-    first: list[str] = []
-    letters = 0
-    for line in lines:
-        letters += len(line)
-        if first and letters > _ON_FIRST_SCREEN:
-            break
-        first.append(line)
-    return first, list(lines[len(first) :])
-
-
-def _question(effects: xr.Dataset) -> str:
-    """Return the question that a trial answers, in a sentence."""
-    names = list(dict.fromkeys(map(str, _named(effects)["contrast"].to_numpy())))
-    attrs, decided = effects.attrs, is_decided(effects)
-    tasks = tasks_in_table(effects)
-    where = task_contrast_text(effects)[0].removeprefix(", ")
-    if not where and tasks != ["effect"]:
-        short = len(tasks) == 1 or len("".join(tasks)) <= _LONGEST_NAME
-        where = in_words(tasks) if short else f"{len(tasks):,} tasks"
-    where = f" in {where}" if where else ""
-    known = about(attrs, None).contrast_scale or about(attrs, None).scale
-    on = f" on {cut(scale_text(attrs))}" if known else ""
-    than = (
-        f", compared with {cut(about(attrs).control)}"
-        if about(attrs, None).control
-        else ""
-    )
-    if not has(attrs).control:
-        if len(names) == 1:
-            return f"How large is the effect of {cut(names[0])}{on}{where}?"
-        if decided:
-            return f"Which of {len(names):,} effects{on}{where} are large enough to matter?"
-        return f"How large are {len(names):,} effects{on}{where}?"
-    changed = f" {cut(scale_text(attrs))}" if known else " the outcome"
-    if len(names) == 1:
-        verb = "Does" if decided else "How much does"
-        return f"{verb} {cut(names[0])} change{changed}{where}{than}?"
-    some = "Which of" if decided else "How much do"
-    return f"{some} {len(names):,} arms change{changed}{where}{than}?"
-
-
-def _each(effects: xr.Dataset, noted_lines: AnswerParts) -> list[str]:
-    """Return a sentence for each effect in the table, and for the placebos."""
-    names = effects["contrast"].to_numpy().astype(str)
-    keep = np.isin(names, noted_lines.contrasts) | is_placebo(effects)
-    shown = effects.isel(contrast=np.flatnonzero(keep))
-    shown.attrs = {k: v for k, v in effects.attrs.items() if k != "exploratory"}
-    return sentences(shown, every=True)
-
-
-def _counted(lines: Sequence[str], every: str) -> list[str]:
-    """Return the lines of a fold, and how to see what is left out of a long one."""
-    left = len(lines) - _MOST_LINES
-    shown = [_cut(line) for line in lines[:_MOST_LINES]]
-    return [*shown, f"And {left:,} more: {every} prints all."] if left > 0 else shown
-
-
 def _of_tasks(parts: PageParts, task: str | Sequence[str]) -> PageParts:
-    """Return the parts of a page with these tasks alone; outcomes of none of them are
-    those that a task is made of.
+    """Return the parts with these tasks alone; outcomes of none of them are those that
+    a task is made of.
     """
-    result = select_tasks(parts.result, task, place="report: ")
-    shown, outcomes = tasks_in_table(result), parts.outcomes
+    result, outcomes = (
+        select_tasks(parts.result, task, place="report: "),
+        parts.outcomes,
+    )
     if outcomes is not None:
-        there = [name for name in tasks_in_table(outcomes) if name in shown]
-        outcomes = select_tasks(outcomes, there or None)
-    return replace(
-        parts,
-        result=result,
-        outcomes=outcomes,
-        sentences=sentences_on_tasks(parts.sentences, shown),
-        details=sentences_on_tasks(parts.details, shown),
-    )
+        of_both = [x for x in tasks_in_table(outcomes) if x in tasks_in_table(result)]
+        outcomes = select_tasks(outcomes, of_both or None)
+    one = result.sizes.get("task") == parts.result.sizes.get("task")
+    figures = parts.figures if one else {}  # they do not say of which task they are
+    return replace(parts, result=result, outcomes=outcomes, figures=figures)
 
 
-def _cut(text: str, most: int = _LINE_LETTERS) -> str:
-    """Return a text up to a length, with a word on what is left out."""
-    left = len(text) - most
-    return (
-        text
-        if left <= 0
-        else (
-            f"{text[:most]}… ({left:,} more characters are in the attributes of the "
-            "Dataset)"
+def _pictures(parts: PageParts, said: Told) -> tuple[Figure | None, list[Picture]]:
+    """Return the figure of the finding, and those that are folded."""
+    result = parts.result
+    outcomes = result if parts.outcomes is None else parts.outcomes
+    more = [saved_picture(caption, png) for caption, png in parts.saved.items()]
+    if parts.has_effects and isinstance(said, AnswerParts):
+        figure = finding_figure(
+            result,
+            contrasts=said.contrasts,
+            answer=parts.answer,
+            saved=parts.figures,
         )
-    )
-
-
-def _title(result: xr.Dataset, parts: PageParts) -> str:
-    attrs = result.attrs
-    name = about(attrs, None).name or (
-        about(attrs, None).experiment
-        if isinstance(about(attrs, None).experiment, str)
-        else ""
-    )
-    on = about(attrs, None).effect_on or about(attrs, None).predictor or ""
-    if name:
-        return f"{name}: effects on {on}" if on else str(name)
-    if "ace" not in result and parts.text:
-        if parts.question and "outcome" not in result:
-            return parts.question
-        kinds = {
-            "outcome": "Outcomes of a trial",
-            "tipping_shift": "Tipping points of a trial",
-            "cure": "Refutations",
-        }
-        return next(
-            (title for variable, title in kinds.items() if variable in result),
-            "Report of the bench",
-        )
-    return (
-        f"Effects on {on}"
-        if on
-        else "Effects"
-        if not has(attrs).predictor_fingerprint
-        else "Effects on a predictor"
-    )
-
-
-def _named(effects: xr.Dataset) -> xr.Dataset:
-    """Return the effects without those of fixed placebos."""
-    return effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
-
-
-def _count(found: Iterable[Any], names: Iterable[str]) -> list[tuple[str, str]]:
-    counts = Counter(map(str, found))
-    return [(name, f"{counts[name]:,}") for name in names if counts[name]]
-
-
-def _beforehand(
-    attrs: Mapping[Any, Any], sentences_of_page: Sequence[str]
-) -> list[str]:
-    """Return what was fixed before the outcomes were seen, without what the page has
-    said.
-    """
-    lines = []
-    if about(attrs, None).protocol:
-        lines.append(
-            f"A protocol was locked before the trial: {about(attrs).protocol}."
-        )
-        lines += [CHANGED_OUTCOMES] if about(attrs, None).protocol_changed else []
-    else:
-        lines.append("No locked protocol is recorded.")
-    if about(attrs, None).analysis:
-        lines.append(f"Analysis: {_analysis_in_words(about(attrs).analysis)}.")
-    if not about(attrs, None).exploratory and about(attrs, None).analysis:
-        lines.append(
-            "No deviation from the analysis that is stored with the outcomes is "
-            "recorded."
-        )
-    for name, words in (
-        ("stopped", "Sequential trial"),
-        ("confirms", "Confirmation"),
-        ("reserved", "Reserved"),
-    ):
-        if attrs.get(name):
-            lines.append(f"{words}: {attrs[name]}.")
-    printed = " ".join(sentences_of_page)
-    return [
-        line
-        for line in lines
-        if line not in printed and f"{line.split(': ')[0]}: " not in printed
-    ]
-
-
-def _analysis_in_words(text: str) -> str:
-    """Return the settings of a stored analysis, of many contrasts their number;
-    provenance has them in full.
-    """
-    settings = parse_json(text, DataError, source="attrs['analysis']")
-    if not isinstance(settings, dict):
-        return _cut(text)
-    words = {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in settings.items()
-    }
-    if len(words.get("contrasts", "")) > _LONG_VALUE:
-        words["contrasts"] = f"{len(settings['contrasts']):,}, in full under Provenance"
-    return _cut(
-        "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in words.items())
-    )
+        more += screen_pictures(result)
+        return figure, [*more, *outcome_pictures(outcomes, effects=result)]
+    own = [saved_picture(caption, png) for caption, png in parts.figures.items()]
+    if parts.told is None:
+        own += [*more, *bench_pictures(result)]
+        own += outcome_pictures(outcomes, effects=None)
+    return Figure(tuple(own), captions=True) if own else None, []
 
 
 def _table(
-    effects: xr.Dataset, noted_lines: AnswerParts, headings: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return the lines of the report as they are shown at first, and every line as
-    compact JSON for the button "All rows".
-    """
-    names, lines = all_lines(effects)
-    numeric = [name not in NAMES for name in names]
+    said: AnswerParts, every: AnswerParts | None, headings: Mapping[str, str]
+) -> _Table | None:
+    """Return the table: the first rows of the report, and every row."""
+    whole = every or said
+    if not said.lines:
+        return None
+    numeric = [name not in (*NAMES, *whole.words) for name in whole.header]
 
-    def printed(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    def printed(
+        header: Sequence[str], lines: Sequence[Sequence[str]]
+    ) -> list[list[str]]:
+        cells = (dict(zip(header, line, strict=True)) for line in lines)
         return [
             [
-                with_minus(cell) if number else _name(cell)
-                for number, cell in zip(numeric, line, strict=True)
+                with_minus(line.get(name, ""))
+                if number
+                else printable(line.get(name, ""))
+                for name, number in zip(whole.header, numeric, strict=True)
             ]
-            for line in lines
+            for line in cells
         ]
 
-    few = noted_lines.lines[:_FIRST_ROWS]
-    cells_of = (dict(zip(noted_lines.header, line, strict=True)) for line in few)
-    shown = printed([[cell.get(name, "") for name in names] for cell in cells_of])
-    n, left = len(lines), len(noted_lines.lines) - len(few)
-    notes = [f"{left:,} rows of these contrasts are not shown."] if left else []
-    notes += [noted_lines.left_out] if noted_lines.left_out else []
-    words = [i for i, number in enumerate(numeric) if not number]
-    if any(letters_wide(line[i]) > _LONGEST_NAME for line in lines for i in words):
-        notes.append("Long names are cut (…); cg.tidy has them in full.")
-    if n > _TABLE_ROWS:
-        lines = lines[:_TABLE_ROWS]
+    left, n = len(said.lines) - _FIRST_ROWS, len(whole.lines)
+    notes = [f"{left:,} rows of these contrasts are not shown."] if left > 0 else []
+    notes += [said.left_out] if said.left_out else []
+    if n > _MOST_ROWS:
         notes.append(
-            f"All rows are the first {_TABLE_ROWS:,} of {n:,}; cg.tidy has every one."
+            f"All rows are the first {_MOST_ROWS:,} of {n:,}; cg.tidy has every one."
         )
-    columns = [headings.get(name, name) for name in names]
-    return _shown_table(columns, numeric, shown, printed(lines), notes)
-
-
-def _shown_table(
-    names: Sequence[str],
-    numeric: Sequence[bool],
-    shown: list[list[str]],
-    every: list[list[str]],
-    notes: list[str],
-) -> dict[str, Any]:
-    """Return a table as the template takes it: the rows that are shown at first, and
-    every row as compact JSON.
-    """
-    from markupsafe import Markup
-
-    plain: dict[str, Any] = {
-        "columns": [printable(name) for name in names],
-        "numeric": numeric,
-        "rows": every,
-    }
-    if every != shown:
-        plain["first"] = shown
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    there = {line[names.index("verdict")] for line in every if "verdict" in names}
-    return {
-        "columns": list(names),
-        "numeric": numeric,
-        "shown": shown,
-        "n_rows": len(every),
-        "all_shown": every == shown,
-        "rows": Markup(text),
-        "verdicts": [
-            verdict
-            for verdict in VERDICTS
-            if any(cell.startswith(verdict) for cell in there)
-        ],
-        "table_notes": notes,
-    }
-
-
-def _name(text: str) -> str:
-    """Return a name of a table, of a long one the beginning and the end."""
-    if letters_wide(text) > _LONGEST_NAME:
-        return shortened(text, _LONGEST_NAME)
-    return printable(text)
+    return _Table(
+        [headings.get(name, name) for name in whole.header],
+        numeric,
+        printed(said.header, said.lines[:_FIRST_ROWS]),
+        printed(whole.header, whole.lines[:_MOST_ROWS]),
+        notes,
+    )
 
 
 def isolated(text: str) -> Markup:
@@ -666,126 +432,103 @@ def isolated(text: str) -> Markup:
     return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(printable(text)))))
 
 
-_NO_TABLE: dict[str, Any] = {
-    "columns": [],
-    "numeric": [],
-    "shown": [],
-    "n_rows": 0,
-    "all_shown": True,
-    "rows": "",
-    "verdicts": [],
-    "table_notes": [],
-    "more_answer": [],
-    "foot": [],
-    "notes": [],
-    "arms": [],
-    "each": [],
-    "pictures": [],
-    "methods": "",
-    "works": [],
-    "bibtex": "",
-}
+def _title(result: xr.Dataset) -> str:
+    """Return the name of the trial, or what the result is."""
+    here = about(result, None)
+    name = here.name or here.experiment
+    if isinstance(name, str) and name:
+        return name
+    what = next((kind.what for kind in KINDS if kind.known(result)), "results")
+    return f"{what[0].upper()}{what[1:]}"
 
 
-def _checks(
-    refutations: xr.Dataset | None,
-    result: xr.Dataset,
-    sentences_of_page: Sequence[str],
-) -> dict[str, Any]:
-    """Return the checks as rows, the failed ones first, and what else speaks against
-    the finding, without what the page has said.
-    """
-    doubts: list[str] = []
-    if caution := str(about(result, None).caution or ""):
-        line = f"Caution: {_cut(caution)}."
-        doubts += [line] if line not in " ".join(sentences_of_page) else []
-    if not sentences_of_page:  # a result without effects has no place for its notes
-        doubts += [
-            f"Note: {note[:1].upper()}{note[1:].rstrip('.')}."
-            for note in notes_of(result)
-        ]
-    if refutations is None:
-        doubts.append(
-            "These effects are of a table, which does not say how units came to their "
-            "arms: they are causal where that was at random."
-            if "ace" in result and not of_sequences(result)
-            else "No checks were given: cg.refute(outcomes, predictor, rng=0), or "
-            "causalgia refute, runs those of a claim."
-        )
-        return {"checks": [], "lights": [], "doubts": doubts}
-    if not isinstance(refutations, xr.Dataset) or not {"check", *_CHECK} <= set(
-        refutations.variables
-    ):
-        raise DataError(
-            f"refutations= are not checks, which have check, {', '.join(_CHECK)}; "
-            "give those of cg.refute"
-        )
-    rows = []
-    for i, name in enumerate(refutations["check"].to_numpy()):
-        one = {
-            key: refutations[key].to_numpy()[i]
-            for key in (*_CHECK, "cure", "figure")
-            if key in refutations
-        }
-        status = str(one["status"])
-        if status not in _LIGHTS:
-            raise DataError(
-                f"status {quoted(status)} of the check {quoted(str(name))} is not one "
-                f"of {', '.join(map(quoted, _LIGHTS))}; give the checks of "
-                "cg.refute"
-            )
-        rows.append(
-            {
-                "name": str(name),
-                "sign": _LIGHTS[status],
-                "value": check_value(one["value"], str(one.get("figure", "")), _short),
-                "threshold": _short(one["threshold"]),
-                **{
-                    key: str(one.get(key, ""))
-                    for key in ("status", "reason", "cure", "figure")
-                },
-            }
-        )
-    rows.sort(key=lambda row: list(_LIGHTS).index(row["status"]))
-    left_out = about(refutations, None).not_applicable
-    doubts += (
-        [f"Does not apply: {line}." for line in str(left_out).rstrip(".").split("\n")]
-        if left_out
-        else []
+def _question(effects: xr.Dataset) -> str:
+    """Return the question that a trial answers, in a sentence."""
+    here = about(effects, None)
+    named = effects["contrast"].to_numpy()[~is_placebo(effects)].astype(str)
+    tasks = tasks_in_table(effects)
+    where = task_contrast_text(effects)[0].removeprefix(", ")
+    if not where and tasks != ["effect"]:
+        where = in_words(tasks)
+        where = f"{len(tasks):,} tasks" if len(where) > _LONGEST_NAME else where
+    where = f" in {where}" if where else ""
+    scale = cut(scale_text(effects.attrs)) if here.contrast_scale or here.scale else ""
+    what = cut(named[0]) if len(named) == 1 else f"{len(named):,} arms"
+    if not here.control:
+        return f"How large is the effect of {what} on {scale or 'the outcome'}{where}?"
+    return (
+        f"How much {'does' if len(named) == 1 else 'do'} {what} change "
+        f"{scale or 'the outcome'}{where}, compared with {cut(here.control)}?"
     )
-    return {
-        "checks": rows,
-        "lights": _count(refutations["status"].to_numpy(), _LIGHTS),
-        "doubts": doubts,
-    }
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        return (
-            f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else ""
+def _counted(lines: Sequence[str], every: str) -> list[str]:
+    """Return the lines of a fold, and how to see what is left out of a long one."""
+    left = len(lines) - _MOST_LINES
+    shown = list(lines[:_MOST_LINES])
+    return [*shown, f"And {left:,} more: {every} prints all."] if left > 0 else shown
+
+
+def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
+    """Return what was fixed before the outcomes were seen."""
+    here = about(attrs, None)
+    of_network = bool(here.predictor_fingerprint)
+    lines = ["No locked protocol is recorded."] * of_network
+    if here.protocol:
+        lines = [f"A protocol was locked before the trial: {here.protocol}."]
+        lines += [CHANGED_OUTCOMES] if here.protocol_changed else []
+    if here.analysis:
+        settings = parse_json(here.analysis, DataError, source="attrs['analysis']")
+        shown = (
+            f"{name}: {value if len(str(value)) <= _LONG_SETTING else _IN_FULL}"
+            for name, value in settings.items()
         )
-    return str(value)
+        lines.append(f"Analysis: {'; '.join(shown)}.")
+        lines += [] if here.exploratory else ["No deviation from it is recorded."]
+    return [*lines, *([f"Reserved: {here.reserved}."] if here.reserved else [])]
 
 
-def _computed(result: xr.Dataset) -> list[str]:
-    """Return how the numbers were computed."""
-    if "ace" not in result:
-        return []
-    return [
-        "Estimates have a closed form; nothing was sampled, so there is no chain to "
-        "converge."
-    ]
+def _doubts(result: xr.Dataset, *, checked: bool, said: bool) -> list[str]:
+    """Return what speaks against the finding besides the checks; a result without a
+    table has no other place for its notes.
+    """
+    caution = about(result, None).caution
+    doubts = [f"Caution: {caution}."] if caution and not said else []
+    if not said:
+        doubts += [f"Note: {note.rstrip('.')}." for note in notes_of(result)]
+    if "ace" in result and not of_sequences(result):
+        return [*doubts, _OF_A_TABLE]
+    of_network = about(result, None).predictor_fingerprint
+    return [*doubts, _NO_CHECKS] if of_network and not checked else doubts
+
+
+_OF_A_TABLE = (
+    "These effects are of a table, which does not say how units came to their arms: they "
+    "are causal where that was at random."
+)
+_NO_CHECKS = (
+    "No checks were given: cg.refute(outcomes, predictor, rng=0), or causalgia refute, "
+    "runs those of a claim."
+)
+
+
+def _text_of(name: str, value: object) -> str:
+    """Return an attribute as text; of the files of a design the names alone.
+
+    Examples
+    --------
+    >>> _text_of("design", '{"of": "/home/me/peaks.bed"}'), _text_of("null", "A/B")
+    ('{"of": "peaks.bed"}', 'A/B')
+    """
+    return _FOLDERS.sub("", str(value)) if name == "design" else str(value)
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    first = ("causalgia", "python", "numpy", "rng", *_FINGERPRINTS)
-    short = {
-        str(name): str(value)
-        for name, value in attrs.items()
-        if len(str(value)) <= _LONG_VALUE and name not in _TOLD
+    """Return the attributes, without folders of the user."""
+    order = [*(n for n in _FIRST_OF_PROVENANCE if n in attrs), *attrs]
+    shown = {
+        str(name).replace("_", " "): _text_of(str(name), attrs[name])
+        for name in order
+        if name not in _SAID_ELSEWHERE and str(attrs[name])
     }
-    order = [name for name in first if name in short] + [
-        name for name in short if name not in first
-    ]
-    return [(name.replace("_", " "), short[name]) for name in order if short[name]]
+    return list(shown.items())

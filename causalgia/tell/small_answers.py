@@ -14,15 +14,13 @@ import xarray as xr
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, four_digits
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.errors import NAMES_SHOWN, DataError
+from causalgia.errors import NAMES_SHOWN
 from causalgia.notes import notes_of, said_from_json
 from causalgia.schema import validate
 from causalgia.tell.answer_sentences import in_words
 from causalgia.tell.answers import (
     LETTERS_SHOWN,
     AnswerParts,
-    ReportText,
-    every_row as all_rows,
     short_answer,
 )
 from causalgia.tell.effect_rows import posterior_effects
@@ -78,24 +76,6 @@ def is_size(given: object) -> bool:
             or ("power" in given and known.question)
         )
     )
-
-
-def size_report(found: xr.Dataset, *, rows: str = "summary") -> ReportText:
-    """Report a plan of `causalgia.sample_size`, or power or minimal detectable effect of
-    `causalgia.planning`; ``rows="all"``: more than 20 rows, too.
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> print(size_report(cg.sample_size(sd=1.0, half_width=0.25)))
-    64 units give a 95 % interval with a half width of 0.25.
-    >>> print(size_report(cg.sample_size(sd=1.0, true_effect=0.5)))
-    34 units show that an effect of 0.5 differs from none, with a probability of 0.81.
-    """
-    if not is_size(found):
-        raise DataError("no plan: give the result of cg.sample_size(...)")
-    parts = size_parts(found, every_row=all_rows(rows))
-    return ReportText(parts.text(), parts.html())
 
 
 def size_parts(

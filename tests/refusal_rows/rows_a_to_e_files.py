@@ -64,7 +64,7 @@ def bigwig(**changes: Any) -> Any:
         curves(changes.pop("position", np.arange(12) * 4 - 20)), over="position", rng=0
     )
     where = {"chromosome": "chr1", "origin": 1_000, "chrom_sizes": {"chr1": 5_000}}
-    return cg.tell.write_bigwig(band, place("band.bw"), **where | changes)
+    return cg.store.write_bigwig(band, place("band.bw"), **where | changes)
 
 
 def curves(position: Any) -> Any:

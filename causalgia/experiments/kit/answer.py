@@ -430,8 +430,7 @@ def write_variants(
         `causalgia.experiments.variant_effects` or
         `causalgia.experiments.variants_across_contexts`.
     path
-        File to write; its ending says what. Text in tables is escaped against
-        spreadsheet formulas. In a VCF each task has fields such as ``CG_K562_effect``
+        File to write; its ending says what. In a VCF each task has fields such as ``CG_K562_effect``
         and ``CG_K562_q``, one value for each alternate allele, declared in the header.
     like
         For a VCF: the VCF file that the variants were read from, whose lines, columns

@@ -5,7 +5,7 @@ dropouts, outliers.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from causalgia.mpra.counts.barcodes import (
 from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
-from causalgia.tell.answers import ReportText, every_row, short_answer
+from causalgia.tell.answers import AnswerParts, ReportText, every_row, short_answer
 from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints, Mask
 
@@ -330,6 +330,21 @@ def describe_quality(
     barcode, and there are 8 barcodes an oligo (median).
     ...
     """
+    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
+    parts = quality_parts(
+        quality, requested=requested, every=every_row(rows), noted=noted
+    )
+    return ReportText(parts.text(), parts.html())
+
+
+def quality_parts(
+    quality: xr.Dataset,
+    *,
+    requested: Sequence[str] = (),
+    every: bool = False,
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the parts of the report of `quality`."""
     verdicts = parse_json(
         about(quality).verdicts,
         DataError,
@@ -341,7 +356,7 @@ def describe_quality(
     left = [*wrong[_SHOWN_WRONG:], *([_oligos_in_words(quality)] if wrong else [])]
     header, lines = _replicate_table(quality)
     floor = f"under {float(about(quality).min_dna):g}"
-    parts = short_answer(
+    return short_answer(
         answer,
         header,
         lines,
@@ -358,11 +373,10 @@ def describe_quality(
             *_effective_in_words(quality),
             *_correlations(quality),
         ],
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        every_row=every_row(rows),
+        requested=requested,
+        every_row=every,
         pointers={"noted": noted},
     )
-    return ReportText(parts.text(), parts.html())
 
 
 def _verdict_in_words(found: Mapping[str, Any], any_wrong: bool) -> str:

@@ -13,6 +13,10 @@
   const [before, after] = ["before", "after"].map((id) => document.getElementById(id));
   const every = document.getElementById("every");
   const verdicts = data.columns.indexOf("verdict");
+  if (verdict) {
+    const words = new Set(data.rows.map((cells) => cells[verdicts].split(/\W/)[0]).filter(Boolean));
+    verdict.append(...[...words].map((word) => new Option(word)));
+  }
   const sorting = { column: -1, up: true };
   let first = 0;
   let all = data.first ? data.first : data.rows;

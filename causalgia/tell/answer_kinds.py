@@ -1,0 +1,311 @@
+"""What an answer is told from: one table, a row for each kind of result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import xarray as xr
+
+from causalgia.choices import requested_parts
+from causalgia.effect_table import has_positions, select_tasks
+from causalgia.errors import DataError, printable, quoted, type_in_words
+from causalgia.schema import keeps_effects, with_selected_dims
+from causalgia.tell._trial_report import describe_outcomes
+from causalgia.tell.answers import AnswerParts, answer_parts
+from causalgia.tell.curve_answers import curve_parts
+from causalgia.tell.effect_rows import Rows, is_posterior, readable
+from causalgia.tell.small_answers import (
+    OF_AGREEMENT,
+    agreement_parts,
+    is_size,
+    is_spread,
+    posterior_parts,
+    refutation_parts,
+    size_parts,
+    spread_parts,
+)
+from causalgia.tell.table_formats import escaped
+from causalgia.tell.verdict_sentences import tipping_report
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a reader asks for besides the answer."""
+
+    rows: Rows = "summary"
+    task: str | Sequence[str] | None = None
+    order: Literal["size", "file"] = "size"
+    arms: bool = False
+    sentences: bool = False
+    notes: bool = False
+    in_print: bool = False
+
+    @property
+    def noted(self) -> str:
+        """How the notes are asked for, where that is said."""
+        return "" if self.in_print else "notes=True"
+
+    @property
+    def besides(self) -> dict[str, Any]:
+        """The arguments that every answer with a table takes."""
+        wanted = requested_parts(
+            arms=self.arms, sentences=self.sentences, notes=self.notes
+        )
+        return {"requested": wanted}
+
+    @property
+    def every(self) -> bool:
+        """Whether each row is asked for."""
+        return self.rows == "all"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An answer without a table: text, the same in every rendering."""
+
+    body: str
+
+    def text(self) -> str:
+        """Return it as text."""
+        return printable(self.body)
+
+    def html(self) -> str:
+        """Return it as HTML."""
+        from causalgia.inputs import as_html
+
+        return f"<pre>{as_html(self.body)}</pre>"
+
+    def markdown(self) -> str:
+        """Return it as Markdown: a block that keeps its lines."""
+        return "\n".join(f"    {line}".rstrip() for line in self.text().split("\n"))
+
+    def latex(self) -> str:
+        """Return it as LaTeX, a line for each of its own."""
+        return escaped(self.text(), "latex").replace("\n", "\\\\\n")
+
+
+@dataclass(frozen=True)
+class Several:
+    """Answers one after the other."""
+
+    parts: tuple[AnswerParts | Plain, ...]
+
+    def text(self) -> str:
+        """Return them as text."""
+        return "\n\n".join(part.text() for part in self.parts)
+
+    def html(self) -> str:
+        """Return them as HTML."""
+        return "\n".join(part.html() for part in self.parts)
+
+    def markdown(self) -> str:
+        """Return them as Markdown."""
+        return "\n\n".join(part.markdown() for part in self.parts)
+
+    def latex(self) -> str:
+        """Return them as LaTeX."""
+        return "\n\n".join(part.latex() for part in self.parts)
+
+
+Told: TypeAlias = AnswerParts | Plain | Several
+
+
+class Kind(NamedTuple):
+    """A kind of result: in words, how it is known, how it is told, whether by task."""
+
+    what: str
+    known: Callable[[Any], bool]
+    tell: Callable[[Any, Asked], Told]
+    by_task: bool = False
+
+
+def _has(*names: str) -> Callable[[Any], bool]:
+    wanted = frozenset(names)
+    return lambda x: isinstance(x, xr.Dataset) and wanted <= set(x.variables)
+
+
+def _is(name: str) -> Callable[[Any], bool]:
+    return lambda x: any(kind.__name__ == name for kind in type(x).__mro__)
+
+
+def _curve(x: xr.Dataset, asked: Asked) -> Told:
+    return curve_parts(select_tasks(x, asked.task, place="report: "))
+
+
+def _tipping(x: xr.Dataset, asked: Asked) -> Told:
+    return Plain(tipping_report(select_tasks(x, asked.task, place="report: ")))
+
+
+def _outcomes(x: xr.Dataset, asked: Asked) -> Told:
+    kept = next((name for name in ("ice", "ice_mean") if name in x), "outcome")
+    kinds = {"ice": "effects", "ice_mean": "moments", "outcome": "outcomes"}
+    whole = with_selected_dims(x, kinds[kept])  # type: ignore[arg-type]
+    shown = select_tasks(whole, asked.task, place="report: ")
+    return Plain(describe_outcomes(shown, every_arm=asked.every))
+
+
+def _effects(x: xr.Dataset, asked: Asked) -> Told:
+    return answer_parts(
+        x,
+        rows=asked.rows,
+        task=asked.task,
+        order=asked.order,
+        noted=asked.noted,
+        **asked.besides,
+    )
+
+
+def _answer(x: Any, asked: Asked) -> Told:
+    return answer_parts(
+        x.decisions,
+        rows=asked.rows,
+        task=asked.task,
+        order=asked.order,
+        answer=x.sentences,
+        details=x.details,
+        noted=asked.noted,
+        **asked.besides,
+    )
+
+
+def _discovery(x: Any, asked: Asked) -> Told:
+    from causalgia.tell.discovery_answers import discovery_parts
+
+    return discovery_parts(x, every_row=asked.every, **asked.besides)
+
+
+def _protocol(x: Any, asked: Asked) -> Told:
+    parts: AnswerParts = x.plan_parts(every_row=asked.every, **asked.besides)
+    return parts
+
+
+def _check(x: Any, _: Asked) -> Told:
+    return Plain(str(x))
+
+
+def _posterior(x: Any, asked: Asked) -> Told:
+    return posterior_parts(
+        x, task=asked.task, order=asked.order, every_row=asked.every, **asked.besides
+    )
+
+
+def _spread(x: xr.Dataset, asked: Asked) -> Told:
+    return spread_parts(x, task=asked.task, every_row=asked.every, **asked.besides)
+
+
+def _agreement(x: xr.Dataset, asked: Asked) -> Told:
+    return agreement_parts(x, task=asked.task, every_row=asked.every, **asked.besides)
+
+
+def _refutation(x: xr.Dataset, asked: Asked) -> Told:
+    return refutation_parts(x, every_row=asked.every, **asked.besides)
+
+
+def _size(x: xr.Dataset, asked: Asked) -> Told:
+    return size_parts(x, every_row=asked.every, **asked.besides)
+
+
+def _concordance(x: xr.Dataset, asked: Asked) -> Told:
+    from causalgia.mpra.text_reports import concordance_parts
+
+    return concordance_parts(x, every=asked.every, **asked.besides)
+
+
+def _fit(x: xr.Dataset, asked: Asked) -> Told:
+    from causalgia.mpra.text_reports import fit_parts
+
+    found = fit_parts(x, every=asked.every, **asked.besides)
+    return Several((found, answer_parts(x, rows="all"))) if asked.every else found
+
+
+def _quality(x: xr.Dataset, asked: Asked) -> Told:
+    from causalgia.mpra.text_reports import quality_parts
+
+    return quality_parts(x, every=asked.every, **asked.besides)
+
+
+def _counts(x: xr.Dataset, _: Asked) -> Told:
+    from causalgia.mpra.text_reports import describe_counts
+
+    return Plain(describe_counts(x))
+
+
+def _library(x: xr.Dataset, _: Asked) -> Told:
+    from causalgia.mpra.text_reports import describe_library
+
+    return Plain(describe_library(x))
+
+
+def _power(x: xr.Dataset, asked: Asked) -> Told:
+    from causalgia.mpra.planning.plan_answers import power_parts
+
+    return power_parts(x, every=asked.every, **asked.besides)
+
+
+def is_curve(x: object) -> bool:
+    """Return whether these are effects along a sequence."""
+    return isinstance(x, xr.Dataset) and "ace" in x and has_positions(x)
+
+
+def is_before_estimates(x: object) -> bool:
+    """Return whether these are outcomes, or effects of single units."""
+    return isinstance(x, xr.Dataset) and (
+        keeps_effects(x) or ("outcome" in x and "ace" not in x)
+    )
+
+
+def is_effects(x: object) -> bool:
+    """Return whether these are effects; one selected contrast is a coordinate."""
+    return (
+        isinstance(x, xr.Dataset)
+        and "ace" in x
+        and bool({"contrast", "element"} & {*x["ace"].dims, *x["ace"].coords})
+    )
+
+
+KINDS = (
+    Kind("the answer of an experiment", _is("Answer"), _answer, True),
+    Kind("a discovery", _is("Discovery"), _discovery),
+    Kind("a check of a design", _is("Check"), _check),
+    Kind("a protocol", _is("Protocol"), _protocol),
+    Kind("a comparison with the bench", _has("noise_ceiling"), _concordance),
+    Kind("a fit", _has("ace", "n_barcodes", "weight"), _fit),
+    Kind("a look at counts", _has("never_seen"), _quality),
+    Kind("counts", _has("oligo_index"), _counts),
+    Kind("a library", _has("oligo", "insert"), _library),
+    Kind("power at the bench", _has("half_width", "power", "alpha", "lost"), _power),
+    Kind("tipping points", _has("tipping_shift"), _tipping, True),
+    Kind("checks of a claim", _has("figure", "status", "cure"), _refutation),
+    Kind("agreement of null models", _has(*OF_AGREEMENT), _agreement, True),
+    Kind("a plan", is_size, _size),
+    Kind("a spread of effects", is_spread, _spread, True),
+    Kind("a posterior", is_posterior, _posterior, True),
+    Kind("curves", is_curve, _curve, True),
+    Kind("outcomes", is_before_estimates, _outcomes, True),
+    Kind("effects", is_effects, _effects, True),
+)
+"""Every kind of result that is told; the first that fits a result is its kind."""
+
+
+def told(x: Any, asked: Asked) -> Told:
+    """Return what there is to say of a result.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> told(from_effects([1.4], se=[0.1], names=["GATA1"]), Asked()).table.lines[0][:2]
+    ['GATA1', '1.40']
+    """
+    given = x if is_posterior(x) else readable(x)
+    kind = next((row for row in KINDS if row.known(given)), None)
+    if kind is None:
+        holds = ", ".join(map(str, getattr(x, "data_vars", ())))
+        of = f" of {holds}" if holds else ""
+        raise DataError(f"report takes results, and this is {type_in_words(x)}{of}")
+    if asked.task is not None and not kind.by_task:
+        raise DataError(
+            f"task={quoted(asked.task)} does not apply to {kind.what}", argument="task"
+        )
+    return kind.tell(given, asked)
