@@ -129,8 +129,10 @@ def finding_figure(
     if 0 < few < n:
         pairs = [key for key, of in effects.variables.items() if "contrast_" in of.dims]
         shown = shown.drop_vars(pairs).isel(contrast=np.flatnonzero(asked | placebo))
-        caption += f" of the {few} contrasts of the table, of {n:,}"
-    caption += ", in its order."
+        caption += f", {few} of {n:,} contrasts"
+    if (tasks := len(tasks_in_table(effects))) > 1:
+        caption += f", {tasks:,} tasks"
+    caption += ", in the order of the table."
     shown = shown.drop_vars("n_units", errors="ignore")
     shown.attrs = _not_said(effects)
     found, rows = effects_in(shown, None, "report")

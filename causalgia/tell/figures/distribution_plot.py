@@ -113,7 +113,9 @@ def _values(table: xr.Dataset, task: str | None) -> tuple[dict[str, Array], str]
         scale = about(table, "the outcome").scale
         label = f"prediction on {scale}" if has(table).predictor_fingerprint else scale
         if "arm" not in one["outcome"].dims:
-            return _grouped(one["outcome"].to_numpy(), one["assigned"]), label
+            found = _grouped(one["outcome"].to_numpy(), one["assigned"])
+            names = one["arm"].to_numpy().astype(str) if "arm" in one.coords else found
+            return {str(name): found[name] for name in names}, label
         if "kind" in one.coords:
             one = one.isel(
                 arm=np.flatnonzero(one["kind"].to_numpy() != "fixed_placebo")

@@ -118,8 +118,11 @@ def draw_forest(
     """
     tasks = tasks_in_table(found)
     beside = ax is None and 1 < len(tasks) <= _PANELS and width == PAGE
+    of = [tasks[0]] if len(tasks) == 1 else []
     if len(tasks) > 1 and not beside:
-        rows = _named_by_task(rows)
+        of = rows["term"][~rows["is_placebo"]].drop_duplicates().tolist()
+        of = of if len(of) == 1 else []
+        rows = _named_by_task(rows, one=bool(of))
     names = list(dict.fromkeys(rows["term"][~rows["is_placebo"]]))
     shown = names if len(names) <= _ALL_ROWS else names[:_FIRST_ROWS]
     if len(shown) < len(names):
@@ -159,16 +162,14 @@ def draw_forest(
     words = [axis_label(found.attrs), interval_label(found)]
     if beside and not one_region:
         words.append("each task has an axis of its own")
-    one = [tasks[0]] if len(tasks) == 1 else []
     label = "\n".join(filter(None, words))
-    return finish(panels, ax, title_of(found, *one), label)
+    return finish(panels, ax, title_of(found, *of), label)
 
 
-def _named_by_task(rows: pd.DataFrame) -> pd.DataFrame:
+def _named_by_task(rows: pd.DataFrame, *, one: bool) -> pd.DataFrame:
     """Return rows that are named by contrast and task, or by task alone where there is
     one contrast.
     """
-    one = rows["term"][~rows["is_placebo"]].nunique() == 1
     both = rows["term"] + ", " + rows["task"]
     return rows.assign(term=rows["task"].where(one & ~rows["is_placebo"], both))
 

@@ -52,6 +52,7 @@ AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 _NO_GLYPH = "Glyph |Matplotlib currently does not support"
 _INCHES_A_LETTER = 0.083  # of titles and labels
 _INCHES_IN_LEGEND = 0.07
+_NARROW = 4.5  # inches
 
 
 def shortened(name: str, most: float = 40) -> str:
@@ -128,7 +129,7 @@ def effects_in(
     from causalgia.tell.effect_tables import tidy
 
     found = as_reportable(getattr(table, "decisions", table))
-    found = select_tasks(found, task, place=f"{figure}: ")
+    found = _encodable(select_tasks(found, task, place=f"{figure}: "))
     order, ace = reading_order(found), found["ace"]
     rows = tidy(found).iloc[order]
     at = np.unravel_index(order, ace.shape)[ace.dims.index("contrast")]
@@ -138,6 +139,18 @@ def effects_in(
         if coord.dims == ("contrast",) and name != "contrast"
     }
     return found, rows.assign(**known | {"is_placebo": is_placebo(found)[at]})
+
+
+def _encodable(table: xr.Dataset) -> xr.Dataset:
+    """Return effects whose names are text without halves of pairs of surrogates, which
+    no table of pandas holds.
+    """
+    names = {}
+    for name, coord in table.coords.items():
+        if coord.dtype.kind == "U" or name in ("contrast", "task", "model"):
+            text = np.char.encode(coord.astype(str), "utf-8", "backslashreplace")
+            names[name] = (coord.dims, np.char.decode(text))
+    return table.assign_coords(names)
 
 
 def one_predictor(table: xr.Dataset, figure: str) -> None:
@@ -308,7 +321,8 @@ def title_of(table: xr.Dataset, *names: str) -> str:
     n = f"n = {int(counts.min()):,}" if len(counts) else ""
     if len(counts) and counts.max() > counts.min():
         n += f" to {int(counts.max()):,}"
-    network = "" if "score" in table else known.predictor or known.effect_on
+    of_maps = "score" in table or has(table).map_method
+    network = "" if of_maps else known.predictor or known.effect_on
     parts = [known.name, *names, network]
     shown = [shortened(part, 60) for part in parts if part not in ("", UNNAMED_TASK)]
     line = ", ".join([*dict.fromkeys(shown), *([n] if n else [])])
@@ -352,11 +366,15 @@ def finish(
         axes.tick_params(labelsize=9)
     beside = len({axes.get_position().x0 for axes in panels}) > 1
     if x and not beside:
-        panels[-1].set_xlabel(in_lines(x, 0.62 * width), fontsize=9.5, **AS_IT_IS)
+        panels[-1].set_xlabel(
+            in_lines(x, (0.65 if width > _NARROW else 0.5) * width),
+            fontsize=9.5,
+            **AS_IT_IS,
+        )
     if y and len(panels) > 1:
-        figure.supylabel(in_lines(y, 0.6 * height), fontsize=9.5, **AS_IT_IS)
+        figure.supylabel(in_lines(y, 0.75 * height), fontsize=9.5, **AS_IT_IS)
     elif y:
-        first.set_ylabel(in_lines(y, 0.6 * height), fontsize=9.5, **AS_IT_IS)
+        first.set_ylabel(in_lines(y, 0.75 * height), fontsize=9.5, **AS_IT_IS)
     keys: dict[str, Any] = {}
     for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
@@ -386,9 +404,9 @@ def finish(
 
 
 def in_lines(text: str, inches: float) -> str:
-    """Break a text into lines; one in wide letters into shorter ones."""
+    """Break a text into lines; one of East Asian letters into shorter ones."""
     widest = max((letters_wide(word) / len(word) for word in text.split()), default=1.0)
-    most = max(8, int(inches / _INCHES_A_LETTER / max(widest, 1.0)))
+    most = max(8, int(inches / _INCHES_A_LETTER / (2.5 if widest > 1.5 else 1.0)))
     return "\n".join(fill(line, most) for line in text.split("\n"))
 
 
