@@ -114,8 +114,8 @@ def _values(table: xr.Dataset, task: str | None) -> tuple[dict[str, Array], str]
         label = f"prediction on {scale}" if has(table).predictor_fingerprint else scale
         if "arm" not in one["outcome"].dims:
             found = _grouped(one["outcome"].to_numpy(), one["assigned"])
-            names = one["arm"].to_numpy().astype(str) if "arm" in one.coords else found
-            return {str(name): found[name] for name in names}, label
+            arms = one["arm"].to_numpy().astype(str) if "arm" in one.coords else found
+            return {str(name): found[name] for name in arms if name in found}, label
         if "kind" in one.coords:
             one = one.isel(
                 arm=np.flatnonzero(one["kind"].to_numpy() != "fixed_placebo")
