@@ -302,9 +302,7 @@ def test_answers_draw_along_the_sequence() -> None:
     axes = answer.draw()
     drawn = set(verdicts(answer).values())
     (legend,) = axes.figure.legends
-    assert {text.get_text() for text in legend.get_texts()} == drawn | {
-        "ROPE"
-    }
+    assert {text.get_text() for text in legend.get_texts()} == drawn | {"ROPE"}
 
 
 def test_an_ensemble_is_answered_model_by_model() -> None:

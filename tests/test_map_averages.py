@@ -170,7 +170,9 @@ def test_logos_of_maps_have_the_heights_and_bars_of_the_contributions(maps):
         se=np.full((*score.shape, 2), 0.1),
         models=["a", "b"],
     )
-    axes = cg.plot.map(with_se, unit=1, task="t1", model="a", span=(2, 6))
+    axes = cg.plot.map(
+        with_se.sel(model="a").isel(position=slice(2, 6)), unit=1, task="t1"
+    )
     bars = axes.collections[0].get_segments()
     height = np.take_along_axis(
         score[1, 2:6, :, 1], tokens[1, 2:6, None].astype(int), 1

@@ -26,6 +26,7 @@ from causalgia.tell.figures.style import (
     effects_in,
     image_of,
     interval_label,
+    rows_of,
 )
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def finding_figure(
     caption += ", in the order of the table."
     shown = shown.drop_vars("n_units", errors="ignore")
     shown.attrs = _not_said(effects)
-    found, rows = effects_in(shown, None, "report")
+    found = effects_in(shown)
+    rows = rows_of(found)
     wide, narrow = (
         drawn(draw_forest(found, rows, None, *width), caption)
         for width in ((), (_NARROW,))
@@ -153,7 +155,7 @@ def _tasks_drawn(effects: xr.Dataset) -> Iterator[tuple[str, str]]:
     """
     tasks = tasks_in_table(effects)
     first = range(len(tasks))
-    if "ace" in effects and "task" in effects["ace"].dims:
+    if "ace" in effects and not has_positions(effects) and len(tasks) > 1:
         first = first_of(effects, "task", _TASKS_DRAWN).tolist()
     of = f", one of {len(tasks):,}" if len(tasks) > _TASKS_DRAWN else ""
     for at in first[:_TASKS_DRAWN]:
@@ -194,7 +196,7 @@ def bench_pictures(result: xr.Dataset) -> list[Picture]:
                 figures.curve(few, task=task),
                 f"Effect along the profile, with its band.{words}{first}",
             )
-            for task, words in list(_tasks_of(result))
+            for task, words in _tasks_drawn(result)
         ]
     if "noise_ceiling" in known:
         return [
@@ -207,7 +209,7 @@ def bench_pictures(result: xr.Dataset) -> list[Picture]:
                 figures.curve(one, task=task),
                 f"{name} as the null model shifts.{words}",
             )
-            for task, words in _tasks_of(result)
+            for task, words in _tasks_drawn(result)
             for name, one in _each_contrast(result)
         ]
     if {"n_barcodes", "activity"} <= known and "oligo" in result["n_barcodes"].dims:
@@ -228,12 +230,6 @@ def bench_pictures(result: xr.Dataset) -> list[Picture]:
             drawn(figures.distribution(result), "DNA reads of a barcode, by replicate.")
         ]
     return []
-
-
-def _tasks_of(result: xr.Dataset) -> list[tuple[str, str]]:
-    tasks = tasks_in_table(result)
-    of = f", one of {len(tasks):,}" if len(tasks) > _TASKS_DRAWN else ""
-    return [(task, f" Task {task}{of}.") for task in tasks[:_TASKS_DRAWN]]
 
 
 def _each_contrast(result: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
@@ -260,7 +256,7 @@ def outcome_pictures(
     predicted = has(outcomes).predictor_fingerprint
     unit = "sequence" if predicted else "unit"
     found = []
-    for task, words in _tasks_of(outcomes):
+    for task, words in _tasks_drawn(outcomes):
         if name == "outcome":
             what = "Predictions" if predicted else "Outcomes"
             caption = f"{what} of each arm over {unit}s.{words}{whole}"

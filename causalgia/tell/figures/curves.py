@@ -31,8 +31,8 @@ from causalgia.tell.figures.style import (
     new_axes,
     no_effect,
     of_one_task,
-    one_predictor,
     reach,
+    rows_of,
     shortened,
     title_of,
     verdict_keys,
@@ -111,9 +111,8 @@ def curve(
     if has_positions(table):
         profile = validate(table, "estimates", positions=True)
         return _along_positions(of_one_task(profile, task, "curve"), label, ax)
-    found, rows = effects_in(table, None, "curve")
-    found = of_one_task(found, task, "curve")
-    rows = rows[rows["task"] == str(found["task"].item())] if "task" in found else rows
+    found = of_one_task(effects_in(table), task, "curve", models=True)
+    rows = rows_of(found)
     if (
         x is None
         or x not in rows
@@ -150,11 +149,7 @@ def curve(
     unit = about(found[x], "").units
     across = x.replace("_", " ") + (f" ({unit})" if unit else "")
     upward = f"{axis_label(found.attrs, label)}\n{interval_label(found)}".strip()
-    return finish([axes], ax, title_of(found, *_task(found)), across, upward)
-
-
-def _task(table: xr.Dataset) -> list[str]:
-    return [str(name) for name in table["task"].to_numpy()] if "task" in table else []
+    return finish([axes], ax, title_of(found), across, upward)
 
 
 def _draw_region(axes: Axes, rows: pd.DataFrame, x: str) -> None:
@@ -173,7 +168,6 @@ def _draw_region(axes: Axes, rows: pd.DataFrame, x: str) -> None:
 
 def _along_positions(table: xr.Dataset, label: str, ax: Axes | None) -> Axes:
     """Draw the effect along a profile, with its band, of each of up to six contrasts."""
-    one_predictor(table, "curve")
     at = positions_of(table) + (int(about(table, 1).bin) - 1) / 2
     (axes,) = new_axes(ax, PAGE, 3.6)
     names = [str(name) for name in table["contrast"].to_numpy()]
@@ -192,7 +186,7 @@ def _along_positions(table: xr.Dataset, label: str, ax: Axes | None) -> Axes:
     words = "band over all positions" if over else "interval at each position"
     level = f"{100 * float(about(table, 0.95).ci_prob):.4g} % {words}"
     upward = axis_label(table.attrs, label) + (f"\n{level}" if "lower" in table else "")
-    title = title_of(shown, *(names if len(names) == 1 else []), *_task(table))
+    title = title_of(shown, *(names if len(names) == 1 else []))
     return finish([axes], ax, title, "position (bp)", upward)
 
 
@@ -227,7 +221,6 @@ def _draw_band(axes: Axes, at: Any, one: xr.Dataset, color: str, *, low: float) 
 
 def _along_shift(table: xr.Dataset, ax: Axes | None) -> Axes:
     """Draw the effect as the null model shifts, and the points where its verdict turns."""
-    one_predictor(table, "curve")
     one = table.isel(contrast=0, task=0)
     shift = one["shift"].to_numpy()
     ace, lower, upper, verdict = (
@@ -265,6 +258,6 @@ def _along_shift(table: xr.Dataset, ax: Axes | None) -> Axes:
     above.tick_params(labelsize=9)
     above.set_xlabel(f"mean of {name}", fontsize=9.5, **AS_IT_IS)
     level = f"{100 * float(about(table).ci_prob):.4g} % intervals"
-    title = title_of(table, str(one["contrast"].item()), *_task(table))
+    title = title_of(table, str(one["contrast"].item()))
     upward = f"{axis_label(table.attrs)}\n{level}"
     return finish([axes], ax, title, f"shift of {name} (sd)", upward)

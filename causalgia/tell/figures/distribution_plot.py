@@ -19,7 +19,6 @@ from causalgia.tell.figures.style import (
     new_axes,
     no_effect,
     of_one_task,
-    one_predictor,
     shortened,
     title_of,
 )
@@ -75,7 +74,9 @@ def distribution(
     >>> [tick.get_text() for tick in axes.get_yticklabels()]
     ['GCATG']
     """
-    values, label = _values(table, task)
+    if "ice" in table or "outcome" in table:
+        table = of_one_task(table, task, "distribution")
+    values, label = _values(table)
     names = list(values)[:_ROWS]
     (axes,) = new_axes(ax, 6.6, 1.8 + 0.62 * len(names))
     for row, name in enumerate(names):
@@ -98,18 +99,16 @@ def distribution(
     if len(values) > _ROWS:
         said.append(f"the first {_ROWS} of {len(values):,} rows")
     shown = table.assign_attrs(shown=", ".join(said)) if said else table
-    of_task = [task] if task is not None else []
-    return finish([axes], ax, title_of(shown, *of_task), label)
+    return finish([axes], ax, title_of(shown), label)
 
 
-def _values(table: xr.Dataset, task: str | None) -> tuple[dict[str, Array], str]:
+def _values(table: xr.Dataset) -> tuple[dict[str, Array], str]:
     """Return the values of each row by its name, and the label of their axis."""
     if "ice" in table:
-        one = _of_task(table, task, "ice")
         label = axis_label(table.attrs, "individual causal effect")
-        return _by(one["ice"], "contrast"), label
+        return _by(table["ice"], "contrast"), label
     if "outcome" in table:
-        one = _of_task(table, task, "outcome")
+        one = table.isel(task=0) if "task" in table.dims else table
         scale = about(table, "the outcome").scale
         label = f"prediction on {scale}" if has(table).predictor_fingerprint else scale
         if "arm" not in one["outcome"].dims:
@@ -139,14 +138,13 @@ def _values(table: xr.Dataset, task: str | None) -> tuple[dict[str, Array], str]
     raise DataError("distribution: there are no values of single units")
 
 
-def _of_task(table: xr.Dataset, task: str | None, name: str) -> xr.Dataset:
-    one_predictor(table[[name]], "distribution")
-    one = of_one_task(table, task, "distribution")
-    return one.isel(task=0) if "task" in one.dims else one
-
-
 def _by(values: xr.DataArray, dim: str) -> dict[str, Array]:
-    array = values.transpose(dim, ...).to_numpy().astype(float)
+    array = (
+        values.transpose(dim, ...)
+        .to_numpy()
+        .astype(float)
+        .reshape(values.sizes[dim], -1)
+    )
     names = [str(name) for name in values[dim].to_numpy()]
     return dict(zip(names, array, strict=True))
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from causalgia.attributes import about
 from causalgia.choices import PLACEBO_ROPES
-from causalgia.effect_table import tasks_in_table
+from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import EstimateError, quoted
 from causalgia.tell.figures.style import (
     AS_IT_IS,
@@ -31,6 +31,7 @@ from causalgia.tell.figures.style import (
     new_axes,
     no_effect,
     reach,
+    rows_of,
     shortened,
     title_of,
     verdict_keys,
@@ -101,7 +102,8 @@ def forest(
     """
     if sort not in ("size", "given"):
         raise EstimateError(f"forest: sort={quoted(sort)}: 'size' or 'given'")
-    found, rows = effects_in(table, task, "forest")
+    found = select_tasks(effects_in(table), task, place="forest: ")
+    rows = rows_of(found)
     if sort == "given":
         rows = rows.sort_index()
     if truth is not None:
@@ -118,7 +120,7 @@ def draw_forest(
     """
     tasks = tasks_in_table(found)
     beside = ax is None and 1 < len(tasks) <= _PANELS and width == PAGE
-    of = [tasks[0]] if len(tasks) == 1 else []
+    of: list[str] = []
     if len(tasks) > 1 and not beside:
         of = rows["term"][~rows["is_placebo"]].drop_duplicates().tolist()
         of = of if len(of) == 1 else []

@@ -24,7 +24,7 @@ from causalgia.tell.figures.style import (
     letters_wide,
     new_axes,
     of_one_task,
-    one_predictor,
+    rows_of,
     shortened,
     title_of,
 )
@@ -97,14 +97,10 @@ def heatmap(
         grid = pd.DataFrame(table.transpose(rows, columns).to_pandas())
         excludes = np.zeros(grid.shape, dtype=bool)
     else:
-        found, frame = effects_in(table, None, "heatmap")
-        found = of_one_task(found, task, "heatmap")
-        one_predictor(found, "heatmap")
+        found = of_one_task(effects_in(table), task, "heatmap")
+        frame = rows_of(found).sort_index()
         if missing := {rows, columns, value} - set(frame):
             raise EstimateError(f"heatmap: no coordinate {quoted(min(missing))}")
-        frame = frame.sort_index()
-        if "task" in found:
-            frame = frame[frame["task"] == str(found["task"].item())]
         frame = frame[~frame[[rows, columns]].isin(["", None, np.nan]).any(axis=1)]
         if not len(frame) or frame.duplicated([rows, columns]).any():
             raise EstimateError(
@@ -120,8 +116,7 @@ def heatmap(
             for name in (value, "beyond")
         )
         excludes = of_each.to_numpy() == True  # noqa: E712
-        names = [str(found["task"].item())] if "task" in found else []
-        title = title_of(found, *names)
+        title = title_of(found)
         words = axis_label(found.attrs, label) if value == "estimate" else value
     down, across = ([_name(place) for place in index] for index in grid.axes)
     beside, below = (

@@ -16,7 +16,7 @@ from matplotlib.transforms import Affine2D
 from scipy.special import stdtrit
 
 from causalgia.attributes import about
-from causalgia.checks import as_ci_prob, listed
+from causalgia.checks import listed
 from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
@@ -139,27 +139,20 @@ def map(
     *,
     unit: str | int | None = None,
     task: str | None = None,
-    model: str | int | None = None,
-    span: tuple[int, int] | None = None,
-    ci_prob: float = 0.95,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the map of one sequence: each of its letters as high as its contribution.
 
-    Over baselines each letter has its interval, for more baselines of this sequence; it
-    says nothing of other sequences or networks, and is no test. Maps by single
+    Over baselines each letter has its 95 % interval, for more baselines of this
+    sequence; it says nothing of other sequences or networks, and is no test. Maps by single
     substitutions are exact and have none.
 
     Parameters
     ----------
     attributions
         From `causalgia.attribute`.
-    unit, task, model
-        Which sequence, task and member; required where there are several.
-    span
-        First position, and the one behind the last; by default all.
-    ci_prob
-        Probability of the intervals.
+    unit, task
+        Which sequence and task; required where there are several.
     ax
         Axes to draw into; by default those of a new figure, with 50 positions a line.
 
@@ -173,7 +166,7 @@ def map(
     DataError
         If it is no Dataset of `causalgia.attribute`.
     EstimateError
-        If a unit, task, member or span does not exist or is required.
+        If a unit or task does not exist or is required, or there are several members.
 
     Examples
     --------
@@ -185,10 +178,12 @@ def map(
     >>> len(axes.patches), [round(float(y), 2) for y in axes.get_ylim()]
     (4, [-0.41, 1.08])
     """
-    table = of_one_task(validate(attributions, "attributions"), task, "map").isel(
-        task=0
-    )
-    table = _select(_select(table, "model", model), "unit", unit)
+    table = of_one_task(validate(attributions, "attributions"), task, "map")
+    units = table["unit"].to_numpy().tolist()
+    if unit not in units and (unit is not None or len(units) > 1):
+        known_units = listed([str(one) for one in units])
+        raise EstimateError(f"map: unit={quoted(unit)} is none of {known_units}")
+    table = table.isel(task=0, unit=0 if unit is None else units.index(unit))
     observed = table["observed"].to_numpy()
     scores = [table[name] for name in ("score", "score_se") if name in table]
     numbers = [one.to_numpy()[None] for one in scores]
@@ -198,20 +193,13 @@ def map(
             observed_scores(one, observed[None], by_substitution=exact)
             for one in numbers
         ]
-    half = np.full(len(observed), np.nan)
+    letters = np.eye(4)[observed]
+    heights, bars = letters * numbers[0][0][:, None], np.full(letters.shape, np.nan)
     if len(numbers) == 2:
-        df = int(about(table).n_baselines) - 1
-        half = numbers[1][0] * stdtrit(df, 0.5 + as_ci_prob(ci_prob) / 2)
-    start, stop = (0, len(observed)) if span is None else span
-    if not 0 <= start < stop <= len(observed):
-        raise EstimateError(f"map: span={quoted(span)} of {len(observed):,} positions")
-    places = np.arange(start, stop)
-    heights, bars = np.zeros((len(places), 4)), np.full((len(places), 4), np.nan)
-    heights[places - start, observed[places]] = numbers[0][0][places]
-    bars[places - start, observed[places]] = half[places]
-    panels = _letters(
-        heights, bars, "ACGT", table["position"].to_numpy()[places].tolist(), ax
-    )
+        tail = stdtrit(int(about(table).n_baselines) - 1, 0.975)
+        bars = letters * (tail * numbers[1][0])[:, None]
+    positions: list[Any] = table["position"].to_numpy().tolist()
+    panels = _letters(heights, bars, "ACGT", positions, ax)
     known = about(attributions, "")
     method = known.method.replace("_", " ")
     what = f"contribution ({method})"
@@ -219,23 +207,9 @@ def map(
         what = f"interaction with {known.source} (dfim, {known.map_method})"
     label = ",\n".join(filter(None, (what, known.scale)))
     if np.isfinite(bars).any():
-        label += f"\nbars: {100 * ci_prob:.4g} % over baselines"
-    names = [f"sequence {table['unit'].item()}"]
-    names += [
-        str(table[name].item()) for name in ("task", "model") if name in table.coords
-    ]
+        label += "\nbars: 95 % over baselines"
+    names = [f"sequence {table['unit'].item()}", str(table["task"].item())]
     return finish(panels, ax, title_of(table, *names), "position", label)
-
-
-def _select(table: xr.Dataset, dim: str, name: Any) -> xr.Dataset:
-    if dim not in table.dims:
-        return table
-    known = table[dim].to_numpy().tolist()
-    if name is None and len(known) == 1:
-        return table.isel({dim: 0})
-    if name not in known:
-        raise EstimateError(f"map: {dim}={quoted(name)} is none of {listed(known)}")
-    return table.isel({dim: known.index(name)})
 
 
 def _letters(

@@ -29,8 +29,8 @@ from causalgia.tell.figures.style import (
     new_axes,
     no_effect,
     of_one_task,
-    one_predictor,
     reach,
+    rows_of,
     title_of,
     verdict_keys,
 )
@@ -104,11 +104,8 @@ def scatter(
         return _measured_against_virtual(table, ax)
     if "activity" in table and "replicate" in table["activity"].dims:
         return _replicates(table, ax)
-    found, rows = effects_in(table, None, "scatter")
-    found = of_one_task(found, task, "scatter")
-    one_predictor(found, "scatter")
-    if "task" in found:
-        rows = rows[rows["task"] == str(found["task"].item())]
+    found = of_one_task(effects_in(table), task, "scatter")
+    rows = rows_of(found)
     if wrong := [
         name for name in (x, y) if name not in rows or rows[name].isna().all()
     ]:
@@ -151,8 +148,7 @@ def scatter(
     across, upward = (words.get(name, name.replace("_", " ")) for name in (x, y))
     if y == "estimate":
         upward = f"{upward}\n{interval_label(found)}".strip()
-    names = [str(found["task"].item())] if "task" in found else []
-    title = title_of(found, f"{len(rows):,} effects", *names)
+    title = title_of(found, f"{len(rows):,} effects")
     finish([axes], ax, title, across, upward)
     largest = np.argsort(-np.abs(rows["estimate"].to_numpy(float)), kind="stable")
     term = rows["term"].tolist()

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 
 from causalgia.attributes import about, has
 from causalgia.checks import listed
-from causalgia.effect_table import select_tasks, tasks_in_table
+from causalgia.effect_table import tasks_in_table
 from causalgia.errors import DataError, EstimateError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
@@ -101,62 +101,51 @@ def _cut(text: str, most: float) -> str:
     return text
 
 
-def as_task(table: xr.Dataset, task: str | None, figure: str) -> str:
-    """Return the task of a figure of one task, by default the only one."""
+def of_one_task(
+    table: xr.Dataset, task: str | None, figure: str, *, models: bool = False
+) -> xr.Dataset:
+    """Return one task of a Dataset, by default the only one, kept as a dim; unless
+    there may be several models, of one predictor.
+    """
     tasks = tasks_in_table(table)
-    if task is None and len(tasks) == 1:
-        return tasks[0]
-    if task not in tasks:
+    if "model" in table.dims and not models:
+        raise EstimateError(f"{figure} draws one predictor: table.sel(model=...)")
+    if task not in tasks and (task is not None or len(tasks) > 1):
         raise EstimateError(
             f"{figure}: task={quoted(task)} must be one of {listed(tasks)}"
         )
-    return str(task)
-
-
-def of_one_task(table: xr.Dataset, task: str | None, figure: str) -> xr.Dataset:
-    """Return one task of a Dataset, by default the only one, kept as a dim."""
-    name = as_task(table, task, figure)
-    at = tasks_in_table(table).index(name)
+    at = 0 if task is None else tasks.index(task)
     return table.isel(task=[at]) if "task" in table.dims else table
 
 
-def effects_in(
-    table: Any, task: str | Sequence[str] | None, figure: str
-) -> tuple[xr.Dataset, pd.DataFrame]:
-    """Return the effects of tasks, and their rows as `causalgia.tidy` gives them, with
-    the coordinates of their contrasts, in the order of a report.
+def rows_of(table: xr.Dataset) -> pd.DataFrame:
+    """Return effects as `causalgia.tidy` gives them, with the coordinates of their
+    contrasts, in the order of a report.
     """
     from causalgia.tell.effect_tables import tidy
 
-    found = as_reportable(getattr(table, "decisions", table))
-    found = _encodable(select_tasks(found, task, place=f"{figure}: "))
-    order, ace = reading_order(found), found["ace"]
-    rows = tidy(found).iloc[order]
+    order, ace = reading_order(table), table["ace"]
     at = np.unravel_index(order, ace.shape)[ace.dims.index("contrast")]
     known = {
         str(name): coord.to_numpy()[at]
-        for name, coord in found.coords.items()
+        for name, coord in table.coords.items()
         if coord.dims == ("contrast",) and name != "contrast"
     }
-    return found, rows.assign(**known | {"is_placebo": is_placebo(found)[at]})
+    known["is_placebo"] = is_placebo(table)[at]
+    return tidy(table).iloc[order].assign(**known)
 
 
-def _encodable(table: xr.Dataset) -> xr.Dataset:
-    """Return effects whose names are text without halves of pairs of surrogates, which
-    no table of pandas holds.
+def effects_in(table: Any) -> xr.Dataset:
+    """Return estimates or decisions whose names are text without halves of pairs of
+    surrogates, which no table of pandas holds.
     """
+    found = as_reportable(getattr(table, "decisions", table))
     names = {}
-    for name, coord in table.coords.items():
+    for name, coord in found.coords.items():
         if coord.dtype.kind == "U" or name in ("contrast", "task", "model"):
             text = np.char.encode(coord.astype(str), "utf-8", "backslashreplace")
             names[name] = (coord.dims, np.char.decode(text))
-    return table.assign_coords(names)
-
-
-def one_predictor(table: xr.Dataset, figure: str) -> None:
-    """Raise where there are several predictors, of which a figure draws one."""
-    if "model" in table.dims:
-        raise EstimateError(f"{figure} draws one predictor: table.sel(model=...)")
+    return found.assign_coords(names)
 
 
 def reach(rows: pd.DataFrame) -> tuple[float, float]:
@@ -173,9 +162,7 @@ def reach(rows: pd.DataFrame) -> tuple[float, float]:
 
 def colors_of(rows: pd.DataFrame) -> list[str]:
     """Return the color of each row's verdict, or that of estimates."""
-    if "verdict" not in rows:
-        return [ACCENT] * len(rows)
-    return [VERDICT_COLORS.get(str(verdict), ACCENT) for verdict in rows["verdict"]]
+    return [VERDICT_COLORS.get(verdict, ACCENT) for verdict in verdicts_of(rows)]
 
 
 def draw_effects(
@@ -208,7 +195,7 @@ def draw_effects(
         x, y = (where, at[open_]) if across else (at[open_], where)
         axes.scatter(x, y, s=size, marker=mark, color=colors[open_].tolist(), zorder=5)
     hollow = np.array(
-        [color is None and v == "undecided" for v in _verdicts(rows)], bool
+        [color is None and v == "undecided" for v in verdicts_of(rows)], bool
     )
     inner = np.where(hollow, "white", colors).tolist()
     x, y = (value, at) if across else (at, value)
@@ -218,13 +205,14 @@ def draw_effects(
     )  # fmt: skip
 
 
-def _verdicts(rows: pd.DataFrame) -> list[str]:
+def verdicts_of(rows: pd.DataFrame) -> list[str]:
+    """Return the verdict of each row, empty where there is none."""
     return [str(v) for v in rows["verdict"]] if "verdict" in rows else [""] * len(rows)
 
 
 def verdict_keys(axes: Axes, rows: pd.DataFrame) -> None:
     """Add a key to the legend for every verdict among the rows."""
-    present = set(_verdicts(rows))
+    present = set(verdicts_of(rows))
     for verdict, color in VERDICT_COLORS.items():
         if verdict in present:
             inner = "white" if verdict == "undecided" else color
@@ -323,7 +311,8 @@ def title_of(table: xr.Dataset, *names: str) -> str:
         n += f" to {int(counts.max()):,}"
     of_maps = "score" in table or has(table).map_method
     network = "" if of_maps else known.predictor or known.effect_on
-    parts = [known.name, *names, network]
+    tasks = tasks_in_table(table) if table.sizes.get("task", 2) == 1 else []
+    parts = [known.name, *names, *tasks, network]
     shown = [shortened(part, 60) for part in parts if part not in ("", UNNAMED_TASK)]
     line = ", ".join([*dict.fromkeys(shown), *([n] if n else [])])
     line = ": ".join(filter(None, (line, known.shown)))
