@@ -492,13 +492,14 @@ class PredictorSpec:
         }
 
     def describe(self) -> str:
-        """Return a short description of the predictor."""
+        """Return a short description of the predictor, without folders."""
         if self.zoo is not None:
             return f"zoo: {self.zoo}"
         weights = (
             (self.weights,) if isinstance(self.weights, str) else self.weights or ()
         )
-        return str(self.factory) + (f" with {', '.join(weights)}" if weights else "")
+        names = ", ".join(Path(file).name for file in weights)
+        return Path(str(self.factory)).name + (f" with {names}" if names else "")
 
 
 def check_device(device: str, *, zoo: bool, label: str) -> None:

@@ -121,6 +121,7 @@ def draw_forest(
     tasks = tasks_in_table(found)
     beside = ax is None and 1 < len(tasks) <= _PANELS and width == PAGE
     of: list[str] = []
+    n_placebos = rows["term"][rows["is_placebo"]].nunique()
     if len(tasks) > 1 and not beside:
         of = rows["term"][~rows["is_placebo"]].drop_duplicates().tolist()
         of = of if len(of) == 1 else []
@@ -132,7 +133,6 @@ def draw_forest(
         found = found.assign_attrs(shown=about(found, some).shown)
     rows = rows[rows["is_placebo"] | rows["term"].isin(shown)]
     groups = [rows[rows["task"] == name] for name in tasks] if beside else [rows]
-    n_placebos = rows["term"][rows["is_placebo"]].nunique()
     inches = width if ax is None else ax.get_window_extent().width / ax.figure.dpi
     labels = [shortened(name, min(40, 0.5 * inches / _LETTER)) for name in shown]
     labels += [f"{n_placebos:,} placebos"] * (n_placebos > 0)
@@ -156,7 +156,7 @@ def draw_forest(
         if beside:
             axes.set_title(shortened(name, 22), fontsize=9.5, **AS_IT_IS)
         axes.xaxis.set_major_locator(
-            MaxNLocator(4 if beside else 7, steps=[1, 2, 5, 10])
+            MaxNLocator(4 if beside or inches < 4.5 else 7, steps=[1, 2, 5, 10])
         )
     panels[0].set_ylim(len(labels) - 0.4, -0.6)
     panels[0].set_yticks(range(len(labels)), labels, **AS_IT_IS)

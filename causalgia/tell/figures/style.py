@@ -51,7 +51,7 @@ PNG_DPI = 160
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 _NO_GLYPH = "Glyph |Matplotlib currently does not support"
 _INCHES_A_LETTER = 0.083  # of titles and labels
-_INCHES_IN_LEGEND = 0.07
+_INCHES_IN_LEGEND = 0.065
 _NARROW = 4.5  # inches
 
 
