@@ -242,7 +242,7 @@ class Discovery:
 
     def draw(self) -> figures.Axes:
         """Draw the families: logos of their instances, effects by task, and where their
-        sites stand. Save it by `causalgia.tell.figures.save_figure`.
+        sites stand.
 
         Raises
         ------

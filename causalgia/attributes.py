@@ -977,14 +977,6 @@ class About(Generic[Absent]):
     shown = _text(
         "tables of a figure", "cg.experiments", "which rows the figure shows, in words"
     )
-    task_of = _text(
-        "tables of a figure",
-        "cg.experiments",
-        "which of the tasks is shown: 'task 1 of 3'",
-    )
-    task_chosen = _text(
-        "tables of a figure", "cg.experiments", "why this task is shown"
-    )
 
     # of single variables
     meaning = _text("variables of the schema", "all verbs", "meaning of the variable")

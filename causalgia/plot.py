@@ -1,41 +1,15 @@
-"""Figures of results, with matplotlib."""
+"""Figures of results, with matplotlib: each takes a result, draws it into a new figure
+of pyplot (``plt.savefig`` saves it) or into given axes, and returns the axes.
+"""
 
 from causalgia.tell.figures import (
-    Axes as Axes,
-    average_logo as average_logo,
-    band as band,
-    barcodes as barcodes,
-    concordance as concordance,
-    dna_counts as dna_counts,
-    equivalence as equivalence,
+    curve as curve,
+    distribution as distribution,
     forest as forest,
-    interaction_map as interaction_map,
+    heatmap as heatmap,
     logo as logo,
-    map_logo as map_logo,
-    raincloud as raincloud,
-    replicates as replicates,
-    save_figure as save_figure,
-    sharing as sharing,
-    tipping_point as tipping_point,
-    volcano as volcano,
+    map as map,
+    scatter as scatter,
 )
 
-__all__ = [
-    "Axes",
-    "average_logo",
-    "band",
-    "barcodes",
-    "concordance",
-    "dna_counts",
-    "equivalence",
-    "forest",
-    "interaction_map",
-    "logo",
-    "map_logo",
-    "raincloud",
-    "replicates",
-    "save_figure",
-    "sharing",
-    "tipping_point",
-    "volcano",
-]
+__all__ = ["curve", "distribution", "forest", "heatmap", "logo", "map", "scatter"]

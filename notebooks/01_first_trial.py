@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 import causalgia as cg
-from causalgia.tell.figures import forest
+from causalgia.plot import forest
 
 # %% [markdown]
 # ## An oracle, whose rules are known
@@ -86,7 +86,7 @@ print(
 )
 z = (estimates["ace"] - truth) / estimates["se"]
 print(f"largest |estimate - truth| / se of {z.size} effects: {abs(z).max().item():.2f}")
-forest(estimates, task="K562", truth=truth).figure
+axes = forest(estimates, task="K562", truth=truth)
 
 # %% [markdown]
 # In the table above, neither the broken core nor the fresh placebo differs
@@ -245,7 +245,7 @@ print(
 )
 
 # %% mystnb={"image": {"alt": "A row for each motif in the first task: its effect with its interval, beside the range of the placebos"}}
-forest(real_estimates, task=predictor.tasks[0]).figure
+axes = forest(real_estimates, task=predictor.tasks[0])
 
 # %% mystnb={"image": {"alt": "A row for each motif in the last task: its effect with its interval, beside the range of the placebos"}}
-forest(real_estimates, task=predictor.tasks[-1]).figure
+axes = forest(real_estimates, task=predictor.tasks[-1])

@@ -30,7 +30,7 @@ import pandas as pd
 import pymc as pm
 
 import causalgia as cg
-from causalgia.tell.figures import forest
+from causalgia.plot import forest
 
 # %% [markdown]
 # ## Eight schools
@@ -205,7 +205,7 @@ strongest = decisions.isel(contrast=top[:6])
 print(cg.report(strongest))
 
 # %%
-forest(strongest)
+axes = forest(strongest)
 # %% [markdown]
 # ## Correlated errors
 #

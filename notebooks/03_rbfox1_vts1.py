@@ -80,7 +80,7 @@ screening = cg.experiments.kmer_screen(n_units=20, n_placebos=400)
 screen = cg.run(screening, network, rng=0, progress=False)
 found = screening.analyze(screen, rng=0)
 print(found.sentences[0])
-found.draw().figure
+axes = found.draw()
 
 # %% [markdown]
 # UGCAUG is first. The last sentence is a warning: tested against *zero*, hundreds of
@@ -159,7 +159,7 @@ print(chosen[columns].to_dataframe()[columns].round(2).to_string())
 
 # %% mystnb={"image": {"alt": "A logo of UGCAUG, the heights of its letters the effects of their changes"}}
 answer = ask(cg.experiments.motif_mutagenesis(n_units=300), network)
-answer.draw().figure
+axes = answer.draw()
 
 # %% [markdown]
 # All changes weaken the motif. At the first letter, A and C leave most of the effect
@@ -189,7 +189,7 @@ def of_retrained(experiment):
 
 
 answer = ask(of_retrained(cg.experiments.position(n_units=300, rope=SMALL)), rbfox1)
-answer.draw().figure
+axes = answer.draw()
 
 # %% [markdown]
 # ## Do copies add up?
@@ -197,7 +197,7 @@ answer.draw().figure
 # %% mystnb={"image": {"alt": "The effect of one, two and three copies, with intervals, rising along a line"}}
 copies = cg.experiments.copies(n_units=300, rope=SMALL)
 answer = ask(of_retrained(copies), rbfox1)
-answer.draw().figure
+axes = answer.draw()
 
 # %%
 each = cg.estimate(cg.contrast(cg.run(copies, rbfox1, rng=0, progress=False)))[
@@ -238,7 +238,7 @@ print(
 
 # %% mystnb={"image": {"alt": "The interaction of two sites at each distance, with intervals: below 0 at four and six bases, about 0 at nine"}}
 answer = ask(of_retrained(cg.experiments.spacing(n_units=300, rope=SMALL)), rbfox1)
-answer.draw().figure
+axes = answer.draw()
 
 # %% [markdown]
 # Sites four and six bases apart are sub-additive; nine bases apart they are additive
@@ -262,7 +262,7 @@ print(
 
 # %% mystnb={"image": {"alt": "The effect of each of seven motifs against its dissociation constant on a logarithmic axis, falling along a line"}}
 answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
-answer.draw().figure
+axes = answer.draw()
 
 # %% [markdown]
 # They do. The motifs scatter about the line by more than the errors of effects and
@@ -309,7 +309,7 @@ answer = ask(
     ),
     rbfox1,
 )
-answer.draw().figure
+axes = answer.draw()
 
 # %% [markdown]
 # There is a bias at the 3' end; at the 5' end it is negligible, and so are both
@@ -389,7 +389,7 @@ figure
 
 # %% mystnb={"image": {"alt": "The effect of the motif in the open, in the loop and in the stem, each with its interval"}}
 answer = ask(of_retrained(cg.experiments.hairpin(n_units=300, rope=SMALL)), vts1)
-answer.draw().figure
+axes = answer.draw()
 
 # %% [markdown]
 # ## Would other backgrounds give the same effects?

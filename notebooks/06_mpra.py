@@ -145,7 +145,7 @@ print(
     "correlation of replicates",
     looked["correlation_activity"].to_numpy()[np.triu_indices(4, 1)].round(2),
 )
-cg.plot.replicates(looked).figure
+axes = cg.plot.scatter(looked)
 
 # %% [markdown]
 # The replicates agree, but that says nothing about the noise of barcodes, which are the
@@ -172,7 +172,7 @@ print(
 # %% mystnb={"image": {"alt": "A point for each element, its measured against its virtual effect, with its interval, the means of bins, a fitted line in a band, and two elements off the line by name"}}
 agreement = cg.mpra.concordance(virtual, fit)
 print(cg.report(agreement))
-cg.plot.concordance(agreement).figure
+axes = cg.plot.scatter(agreement)
 
 # %% [markdown]
 # Two things keep the correlation below 1, and the report separates them: the noise of

@@ -65,7 +65,7 @@ outcomes["outcome"].sizes
 effects = cg.contrast(outcomes)
 band = cg.simultaneous(effects, over="position", rng=7)
 print(cg.report(band))
-cg.plot.band(band).figure
+axes = cg.plot.curve(band)
 
 # %% [markdown]
 # The true curves lie inside their bands.
@@ -277,11 +277,9 @@ print(cg.report(each).split("\n\n")[1])
 # and tissues in which RBFOX is known to act or to be absent.
 
 # %% mystnb={"image": {"alt": "A row for each of the selected tissues: its effect with its interval, and the region of equivalence"}}
-chosen = cg.plot.forest(
+axes = cg.plot.forest(
     each, task=["*Brain", "*Muscle", "*Heart", "Liver", "Testis", "*Skin"]
 )
-
-chosen.figure
 
 # %% [markdown]
 # Is the effect specific to any one tissue? Each is compared with the mean of the 55

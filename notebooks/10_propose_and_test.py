@@ -56,7 +56,7 @@ proposing, testing = tokens[:100], tokens[100:]
 
 # %% mystnb={"image": {"alt": "The map of one sequence as a logo: the letters of the motif are tall, many others small"}}
 maps = cg.attribute(proposing, network, method="ism")
-cg.plot.map_logo(maps, unit=0).figure
+axes = cg.plot.map(maps, unit=0)
 
 # %% [markdown]
 # Many bases outside the site have scores as well. How large are scores where nothing
@@ -111,7 +111,7 @@ trial = cg.experiments.proposals(
 )
 answer = trial.analyze(cg.run(trial, network, rng=1, progress=False), rng=0)
 print("\n".join(answer.sentences))
-answer.draw().figure
+axes = answer.draw()
 
 # %%
 verdicts = answer.decisions.isel(task=0)

@@ -1,8 +1,7 @@
 """Every picture of the library on small known networks:
 ``python tests/gallery.py FOLDER`` saves them as PNG.
 
-`test_gallery.py` holds each to what a picture owes its reader, and compares it with the
-one that was looked at.
+`test_gallery.py` holds each to what a picture owes its reader.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ from causalgia import plot
 from causalgia.errors import CausalgiaWarning
 from causalgia.mpra import quality
 from causalgia.mpra.counts._noise_model import simulated, two_arms
-from causalgia.planning import power
-from causalgia.tell.figures import curves, distribution_plots, grids
+from causalgia.tell.figures.style import save_figure
 
 LONG = "chr11:5,248,233-5,248,533 $HBB$ <b>promoter</b> of a long name & more"
 LINES = [f"cell line {i} $of$ a long name, DNASE, replicate 1" for i in range(14)]
@@ -230,79 +228,68 @@ def grid(n=3, m=4, long=False):
     )
 
 
-def claim():
-    """The trial beside real sequences that are rich in GC."""
-    rng = np.random.default_rng(0)
-    real = [
-        "".join(rng.choice(list("ACGT"), 41, p=[0.2, 0.3, 0.3, 0.2])) for _ in range(60)
-    ]
-    return cg.refutation.Claim(
-        trial(), cg.zoo.oracle("rbfox1_like"), rng=1, control="untreated", real=real
+def two_populations():
+    """Effects of single units, one of which a third of the units do not have."""
+    rng = np.random.default_rng(3)
+    ice = rng.normal(0, 0.1, size=(600, 2, 1)) + 0.5
+    ice[:200, 0] -= 0.5
+    names = {"contrast": ["GATA1", LONG], "task": ["K562"]}
+    about = {"scale": "log counts", "control": "placebo", "predictor": "BPNet"}
+    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, names, about)
+
+
+def long_maps():
+    """The map of a sequence of 200 bp."""
+    letters = np.random.default_rng(4).choice(list("ACGT"), 200)
+    weights = np.zeros((4, 200))
+    weights[:, 90:100] = np.random.default_rng(5).normal(size=(4, 10))
+    one = cg.FunctionPredictor(
+        lambda x: (x * (weights + 0.02)).sum((1, 2)), tasks=["K562"], scale="log counts"
     )
-
-
-def plans():
-    return [power(sd=1.0, true_effect=0.5, n_units=n) for n in (10, 20, 50, 100, 200)]
+    return cg.attribute(["".join(letters)], one, method="ism")
 
 
 ROOM = {
     "forest": lambda: plot.forest(along()),
     "forest of one contrast": lambda: plot.forest(effects(1)),
-    "forest of 100": lambda: plot.forest(effects(100)),
+    "forest of 10,000": lambda: plot.forest(effects(10_000)),
     "forest of long names": lambda: plot.forest(effects(4, long=True)),
-    "forest of tasks": lambda: plot.forest(effects(2, tasks=5), task=LINES[:5]),
+    "forest of two tasks": lambda: plot.forest(effects(6, tasks=2)),
+    "forest of tasks": lambda: plot.forest(effects(2, tasks=5)),
     "forest of models": lambda: plot.forest(effects(4, models=3)),
-    "profile": lambda: curves.profile(along(), along="place"),
-    "profile by strand": lambda: curves.profile(along(), along="place", by="half"),
-    "profile of one contrast": lambda: curves.profile(
-        effects(1).assign_coords(at=("contrast", [4])), along="at"
+    "curve": lambda: plot.curve(along(), x="place"),
+    "curve by strand": lambda: plot.curve(along(), x="place", by="half"),
+    "curve of one contrast": lambda: plot.curve(
+        effects(1).assign_coords(at=("contrast", [4])), x="at"
     ),
-    "band": lambda: plot.band(curve()),
-    "against": lambda: curves.against(along(), x="place", line=(0.1, 0.001)),
-    "against of long names": lambda: curves.against(
-        effects(6, long=True).assign_coords(
-            affinity=("contrast", np.linspace(-9, -6, 6))
-        ),
-        x="affinity",
-    ),
-    "heatmap": lambda: grids.heatmap(grid(), rows="site", columns="distance"),
-    "heatmap of long names": lambda: grids.heatmap(
+    "curve of positions": lambda: plot.curve(curve()),
+    "curve of a shift": lambda: plot.curve(tipped()),
+    "heatmap": lambda: plot.heatmap(grid(), rows="site", columns="distance"),
+    "heatmap of long names": lambda: plot.heatmap(
         grid(4, 9, long=True), rows="site", columns="distance"
     ),
-    "interaction map": lambda: plot.interaction_map(pairs()),
-    "sharing": lambda: plot.sharing(shares()),
+    "heatmap of pairs": lambda: plot.heatmap(pairs(), rows="first", columns="second"),
+    "heatmap of tasks": lambda: plot.heatmap(
+        shares()["sharing"]["same_size"], rows="task", columns="task_", label="share"
+    ),
     "logo": lambda: plot.logo(mutants()),
     "logo, centered": lambda: plot.logo(mutants(), centered=True),
-    "map": lambda: plot.map_logo(maps(), unit=maps()["unit"].to_numpy()[0]),
-    "tipping point": lambda: plot.tipping_point(tipped()),
-    "volcano": lambda: plot.volcano(effects(100)),
-    "volcano of one contrast": lambda: plot.volcano(effects(1)),
-    "volcano of 100,000": lambda: plot.volcano(effects(100_000)),
-    "volcano of long names": lambda: plot.volcano(effects(10, long=True)),
-    "equivalence": lambda: plot.equivalence(effects(12)),
-    "equivalence of 100": lambda: plot.equivalence(effects(100)),
-    "equivalence of long names": lambda: plot.equivalence(effects(4, long=True)),
-    "raincloud": lambda: plot.raincloud(cg.contrast(trial(), control="untreated")),
-    "boxes": lambda: distribution_plots.boxes(trial()),
-    "power": lambda: distribution_plots.power_curve(plans()),
-    "barcodes": lambda: plot.barcodes(quality(simulated())),
-    "replicates": lambda: plot.replicates(quality(simulated())),
-    "DNA": lambda: plot.dna_counts(two_arms(), min_dna=11),
-    "null shift": lambda: distribution_plots.null_shift(
-        cg.refutation.null_and_real(claim())
+    "map": lambda: plot.map(maps(), unit=maps()["unit"].to_numpy()[0]),
+    "map of 200 bp": lambda: plot.map(long_maps()),
+    "scatter": lambda: plot.scatter(effects(100)),
+    "scatter of one contrast": lambda: plot.scatter(effects(1)),
+    "scatter of 100,000": lambda: plot.scatter(effects(100_000)),
+    "scatter of long names": lambda: plot.scatter(effects(10, long=True)),
+    "scatter along": lambda: plot.scatter(along(), x="place", y="estimate"),
+    "scatter of replicates": lambda: plot.scatter(quality(simulated())),
+    "scatter of measured effects": lambda: plot.scatter(measured()),
+    "distribution": lambda: plot.distribution(
+        cg.contrast(trial(), control="untreated")
     ),
-    "ranks": lambda: distribution_plots.ranks(
-        np.random.default_rng(0).integers(0, 100, 400),
-        99,
-        name="posterior of the motif",
-    ),
-    "ranks of narrow posteriors": lambda: distribution_plots.ranks(
-        np.random.default_rng(0).binomial(
-            99, np.random.default_rng(1).beta(0.6, 0.6, 400)
-        ),
-        99,
-    ),
-    "concordance": lambda: plot.concordance(measured()),
+    "distribution of two populations": lambda: plot.distribution(two_populations()),
+    "distribution of arms": lambda: plot.distribution(trial()),
+    "distribution of barcodes": lambda: plot.distribution(quality(simulated())),
+    "distribution of reads": lambda: plot.distribution(two_arms()),
 }
 
 
@@ -317,4 +304,4 @@ def drawn(name):
 
 if __name__ == "__main__":
     for given in sys.argv[2:] or ROOM:
-        plot.save_figure(drawn(given), Path(sys.argv[1]) / f"{given}.png")
+        save_figure(drawn(given), Path(sys.argv[1]) / f"{given}.png")

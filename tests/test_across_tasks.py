@@ -634,7 +634,8 @@ def test_a_posterior_across_tasks_is_decided_reported_drawn_and_stored(tmp_path)
     posterior = cg.infer(estimates, across="task", rng=1)
     decisions = cg.decide(posterior, rope=(-0.5, 0.5))
     assert decisions["verdict"].dims == ("contrast", "task")
-    axes = cg.plot.sharing(posterior, by="sign")
+    share = posterior["sharing"]["same_sign"]
+    axes = cg.plot.heatmap(share, rows="task", columns="task_", label="share")
     assert axes.images[0].get_array().shape == (6, 6)
     posterior.to_netcdf(str(tmp_path / "posterior.nc"))
     groups = tree_datasets(posterior)
@@ -1032,26 +1033,6 @@ def test_tests_decide_and_shrunken_sizes_share_across_tasks():
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize(
-    ("n", "every"),
-    [
-        (20, 1),
-        (60, 2),
-        (150, 5),
-    ],
-)
-def test_every_task_of_a_picture_is_labeled_or_the_picture_says_so(n, every):
-    grid = np.eye(n)
-    names = [f"tissue {i}" for i in range(n)]
-    group = xr.Dataset(
-        dict.fromkeys(("same_size", "same_sign"), (("task", "task_"), grid))
-        | {"n_either": (("task", "task_"), np.full((n, n), 9))},
-        coords={"task": names, "task_": names},
-    )
-    axes = cg.plot.sharing({"sharing": group})
-    assert len(axes.get_xticklabels()) == n // every
-
-
 @pytest.mark.simulation
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_one_family_over_tasks_of_a_large_parallel_trial_takes_its_units():

@@ -126,7 +126,7 @@ def test_bpnet_and_arrays_give_the_same_maps(tmp_path):
     np.testing.assert_allclose(
         starts["ace"][0, 0], SCORES[[0, 1, 2], [0, 1, 2], 0].mean()
     )
-    assert cg.plot.map_logo(bpnet, unit=1).patches
+    assert cg.plot.map(bpnet, unit=1).patches
 
 
 def test_projected_maps_of_other_sequences_are_refused(tmp_path):

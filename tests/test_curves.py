@@ -279,7 +279,7 @@ def band_of(n: int = 60) -> xr.Dataset:
 
 def test_a_figure_has_the_curve_and_its_band():
     band = band_of()
-    axes = cg.plot.band(band, task="t0", contrast=["c0", "c1"])
+    axes = cg.plot.curve(band.sel(contrast=["c0", "c1"]), task="t0")
     np.testing.assert_array_equal(
         axes.lines[0].get_ydata(), band["ace"].sel(contrast="c0", task="t0")
     )
@@ -415,15 +415,20 @@ def test_limits_by_the_rule_of_three_are_dotted_and_do_not_set_the_scale():
     effects = outlying()
     effects["ice"][:, 0, 5:35] *= 0.01
     band = cg.simultaneous(effects, over="position", rng=0)
-    axes = cg.plot.band(band, contrast="c0")
-    dotted = [line for line in axes.lines if line.get_label() == "_rule of three"]
+    axes = cg.plot.curve(band.sel(contrast=["c0"]))
+    dotted = [
+        line
+        for line in axes.lines
+        if line.get_linestyle() == ":" and len(line.get_xdata())
+    ]
     assert len(dotted) == 2
     still = band["upper"].sel(contrast="c0").isel(position=39).item()
     assert dotted[1].get_ydata()[-1] == still
     shown = band.sel(contrast="c0").isel(position=slice(0, 38))
     assert axes.get_ylim()[1] < 1.2 * float(shown["upper"].max())
-    marked = cg.plot.band(band, contrast="c1")
-    assert [c.get_label() for c in marked.collections].count("_few units") == 1
+    marked = cg.plot.curve(band.sel(contrast=["c1"]))
+    (legend,) = marked.figure.legends
+    assert "few units carry it" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_a_position_that_appears_twice_is_named(tmp_path):

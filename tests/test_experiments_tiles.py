@@ -301,9 +301,8 @@ def test_answers_draw_along_the_sequence() -> None:
     answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     axes = answer.draw()
     drawn = set(verdicts(answer).values())
-    assert {text.get_text() for text in axes.get_legend().get_texts()} == drawn | {
-        "ROPE"
-    }
+    (legend,) = axes.figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == drawn | {"ROPE"}
 
 
 def test_an_ensemble_is_answered_model_by_model() -> None:

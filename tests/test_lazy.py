@@ -29,7 +29,7 @@ from causalgia.numerics import row_blocks
 from causalgia.schema import validate
 from causalgia.stopping.stopping_rules import interim_estimates
 from causalgia.tell import effect_rows
-from causalgia.tell.figures.forest_plot import save_forest
+from causalgia.tell.figures.style import save_figure
 from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
 
 PER_UNIT = {"ice", "factor", "parent", "gc", "lane", "z"}
@@ -439,7 +439,7 @@ def test_a_figure_of_what_is_on_disk(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     estimates = estimates_of(crossover())
     drawn = [
-        save_forest(one, tmp_path / f"{i}.png").read_bytes()
+        save_figure(cg.plot.forest(one), tmp_path / f"{i}.png").read_bytes()
         for i, one in enumerate((estimates, estimates.chunk()))
     ]
     assert drawn[0] == drawn[1]

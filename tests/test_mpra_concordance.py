@@ -247,7 +247,7 @@ def test_draws_elements_bins_and_the_line(rng):
     virtual, measured = simulated(rng, n=200)
     measured.loc[17, "effect"] -= 4.0
     found = cg.mpra.concordance(virtual, measured)
-    axes = cg.plot.concordance(found)
+    axes = cg.plot.scatter(found)
     assert [text.get_text() for text in axes.texts] == ["u17"]
     sizes = {
         c.get_label(): len(c.get_offsets())
@@ -485,7 +485,7 @@ def test_contrasts_whose_virtual_effects_tie_are_compared_beside_others(rng):
             found["bin_measured"].sel(contrast=name)[:n], alone["bin_measured"][0]
         )
         assert np.isfinite(found["bin_se"]).all()
-    axes = cg.plot.concordance(found, contrast="tied")
+    axes = cg.plot.scatter(found.sel(contrast=["tied"]))
     assert (
         sum(
             len(box[0].get_xdata())

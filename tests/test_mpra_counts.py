@@ -657,41 +657,30 @@ def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
     assert sd == 0 or alone / trials < 0.95 - band
 
 
-def steps(axes) -> dict[str, np.ndarray]:
-    return {
-        patch.get_label().split(" (")[0]: patch.get_data().values
-        for patch in axes.patches
-    }
-
-
 def test_figures_show_barcodes_replicates_and_dna():
     counts = cg.mpra.simulate(truth(30), n_barcodes=8, min_barcodes=2, rng=0)
     found = cg.mpra.quality(counts)
-    drawn = steps(cg.plot.barcodes(found))
-    assert {name: values.sum() for name, values in drawn.items()} == {
-        "control": 30,
-        "treated": 30,
-    }
-    n = found["n_barcodes"].values[found["arm"].values == "treated"]
-    assert (
-        drawn["treated"].tolist()
-        == np.bincount(n, minlength=len(drawn["treated"])).tolist()
-    )
-    axes = cg.plot.replicates(found, first="2", second="4")
+    axes = cg.plot.distribution(found)
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == list(dict.fromkeys(found["arm"].values.tolist()))
+    clouds = [c for c in axes.collections if c.get_zorder() == 3]
+    n = found["n_barcodes"].values[found["arm"].values == names[0]]
+    assert clouds[0].get_offsets()[:, 0].tolist() == sorted(n.tolist())
+    axes = cg.plot.scatter(found.sel(replicate=["2", "4"]))
     (points,) = axes.collections
     np.testing.assert_allclose(
         points.get_offsets(), found["activity"].sel(replicate=["2", "4"]).values
     )
     assert axes.get_xlabel() == "log2(RNA/DNA), replicate 2"
-    seen = {
-        name: values.sum() for name, values in steps(cg.plot.dna_counts(counts)).items()
-    }
-    assert seen == {
-        f"replicate {r}": counts["dna_observed"].sel(replicate=r).sum().item()
-        for r in "1234"
-    }
+    between = found["correlation_activity"].sel(replicate="2", replicate_="4")
+    assert f"correlation {between.item():.2f}" in axes.figure.get_suptitle()
+    axes = cg.plot.distribution(counts)
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [
+        f"replicate {r}" for r in "1234"
+    ]
     pool = cg.mpra.simulate(truth(30), noise=cg.mpra.NoiseModel(plasmid=True), rng=0)
-    assert list(steps(cg.plot.dna_counts(pool, min_dna=20))) == ["plasmid pool"]
+    (tick,) = cg.plot.distribution(pool).get_yticklabels()
+    assert tick.get_text() == "plasmid pool"
 
 
 def test_a_short_line_is_found_in_a_long_table(tmp_path, monkeypatch):

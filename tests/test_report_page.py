@@ -22,7 +22,6 @@ import causalgia as cg
 from causalgia.errors import DataError, EstimateError
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.tell.answers import answer_parts
-from causalgia.tell.figures.distribution_plots import boxes
 from causalgia.tell.html_page import isolated
 
 pytestmark = pytest.mark.usefixtures("every_figure_can_be_printed")
@@ -507,7 +506,7 @@ def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
             cg.analyze(outcomes, rng=0), path=tmp_path / "r.html", outcomes=outcomes
         ).read_text("utf-8")
     )
-    axes = boxes(outcomes, task="K562")
+    axes = cg.plot.distribution(outcomes, task="K562")
     rows = [text.get_text() for text in axes.get_yticklabels()]
     assert rows == ["untreated", "GATA1", "mutant"]
 

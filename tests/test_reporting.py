@@ -15,7 +15,6 @@ import causalgia as cg
 from causalgia import report
 from causalgia.tell.answers import answer_parts
 from causalgia.tell.effect_rows import placebo_summary, posterior_effects, rows_of
-from causalgia.tell.figures.verdict_plots import ranked
 from causalgia.tell.table_formats import (
     format_effect,
     format_number,
@@ -455,7 +454,7 @@ def test_a_region_with_one_end_is_said_with_this_end(ends, ace, words, foot):
     assert all(word in text for word in words)
     assert f"not {foot} (non-inferiority)" in text
     assert "inf " not in text
-    for draw in (cg.plot.forest, cg.plot.volcano, ranked, cg.plot.equivalence):
+    for draw in (cg.plot.forest, cg.plot.scatter):
         axes = draw(found)
         assert np.isfinite([*axes.get_xlim(), *axes.get_ylim()]).all()
 

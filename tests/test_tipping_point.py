@@ -529,8 +529,8 @@ def test_at_a_shift_of_0_everything_is_that_of_decide() -> None:
 
 def test_the_picture_has_the_curve_and_the_tipping_points() -> None:
     found = cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5))
-    axes = cg.plot.tipping_point(found)
-    joined = next(line for line in axes.lines if line.get_label() == "_joined")
+    axes = cg.plot.curve(found)
+    joined = next(line for line in axes.lines if len(line.get_xdata()) > 2)
     np.testing.assert_array_equal(
         joined.get_ydata(), found["tilted_ace"].values.ravel()
     )
@@ -671,7 +671,7 @@ def test_the_picture_has_its_labels_whole(dpi, tmp_path):
     found = cg.tipping_point(
         drawn(), contrast="word - control", by="gc", rope=(-0.5, 0.5)
     )
-    figure = cg.plot.tipping_point(found).figure
+    figure = cg.plot.curve(found).figure
     figure.savefig(tmp_path / "it.png", dpi=dpi)
     low, high = figure.get_tightbbox().y0, figure.get_tightbbox().y1
     assert 0 <= low < high <= figure.get_size_inches()[1]

@@ -70,7 +70,7 @@ def interactions(
     Use it to find which positions of a sequence, or of a family of aligned sequences,
     act together. It is positive where bases need each other (AND), negative where
     either is enough (OR, saturation), and 0 where they are additive.
-    `causalgia.tell.figures.interaction_map` draws it; the strongest pairs are tested on fresh
+    `causalgia.plot.heatmap` draws it; the strongest pairs are tested on fresh
     units by `causalgia.experiments.site_pairs`.
 
     Parameters
@@ -477,7 +477,7 @@ def dfim(
         A map: ``score (unit, position, task[, model])`` on the predictor's scale, 0 in
         the site itself, with ``observed`` and ``answer``; over baselines also
         ``score_se``, the sum of the standard errors of both maps, which the error of
-        the difference does not exceed. `causalgia.tell.figures.map_logo` draws it and
+        the difference does not exceed. `causalgia.plot.map` draws it and
         `causalgia.attribution.average` averages it over sequences.
 
     Raises

@@ -319,7 +319,7 @@ def average(
     interval for new sequences from the same population. With ``method="ism"`` it is the
     average causal effect of a base at that position, against the mean of the four.
     ``cg.simultaneous`` gives intervals that hold over all
-    positions and bases together, and `causalgia.tell.figures.average_logo` draws them.
+    positions and bases together, and `causalgia.plot.logo` draws them.
 
     Parameters
     ----------

@@ -620,7 +620,8 @@ def _print_and_draw(
 ) -> None:
     """Print effects and verdicts, and draw them even if printing fails."""
     from causalgia.effect_table import select_tasks
-    from causalgia.tell.figures.forest_plot import save_forest
+    from causalgia.tell.figures import forest
+    from causalgia.tell.figures.style import save_figure
 
     try:
         print_answers(
@@ -633,4 +634,4 @@ def _print_and_draw(
     finally:
         shown = estimates if decisions is None else decisions
         drawn = select_tasks(shown, printed.task or None, place="--")
-        save_forest(drawn, folder / FOREST, truth=truth)
+        save_figure(forest(drawn, truth=truth), folder / FOREST)

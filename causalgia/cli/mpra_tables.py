@@ -534,11 +534,12 @@ def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:
 def draw_quality(quality: xr.Dataset, folder: Path) -> None:
     """Draw barcodes per oligo and, with two or more, replicates against each other."""
     from causalgia import plot
+    from causalgia.tell.figures.style import save_figure
 
     for name, draw in zip(
-        quality_figures(quality), (plot.barcodes, plot.replicates), strict=False
+        quality_figures(quality), (plot.distribution, plot.scatter), strict=False
     ):
-        plot.save_figure(draw(quality), folder / name)
+        save_figure(draw(quality), folder / name)
 
 
 def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
@@ -552,13 +553,10 @@ def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
 def draw_concordance(found: xr.Dataset, folder: Path) -> None:
     """Draw measured against virtual effects, one figure per contrast."""
     from causalgia import plot
+    from causalgia.tell.figures.style import save_figure
 
-    for name, contrast in zip(
-        concordance_figures(found),
-        found["contrast"].to_numpy().astype(str),
-        strict=True,
-    ):
-        plot.save_figure(plot.concordance(found, contrast=str(contrast)), folder / name)
+    for at, name in enumerate(concordance_figures(found)):
+        save_figure(plot.scatter(found.isel(contrast=[at])), folder / name)
 
 
 def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:

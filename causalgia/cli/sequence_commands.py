@@ -212,7 +212,7 @@ def discover_motifs(
     from causalgia.sequences.motif_names import is_jaspar
     from causalgia.sequences.skipped_inputs import skip_sentence
     from causalgia.tell.discovery_answers import discovery_parts
-    from causalgia.tell.figures import save_figure
+    from causalgia.tell.figures.style import save_figure
     from causalgia.trial_file import read_predictor_spec
 
     if is_jaspar(str(motifs)):

@@ -18,7 +18,7 @@ from causalgia.choices import Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
 from causalgia.experiments.kit.site_controls import (
     UNTREATED,
@@ -360,14 +360,19 @@ def _affinity_sentences(
 
 
 def _draw_affinity(answer: Answer) -> Axes:
-    from causalgia.tell.figures.curves import against
+    from causalgia.tell.figures import scatter
 
     found = answer.findings["line"].isel(task=0)
     found = found.isel(model=0) if "model" in found.dims else found
-    line = (found["intercept"].item(), found["slope"].item())
-    axes = against(
-        answer.decisions, x="log10_kd", line=line, task=str(found["task"].item())
-    )
+    rows = mean_over_models(answer.decisions)
+    axes = scatter(rows, x="log10_kd", y="estimate")
+    at = rows["log10_kd"].to_numpy()
+    ends = np.array([np.nanmin(at), np.nanmax(at)])
+    line = found["intercept"].item() + found["slope"].item() * ends
+    axes.plot(ends, line, color="black", lw=1.0, ls="--", zorder=2.5)
+    if "log10_kd_se" in rows.coords:
+        half, ace = 1.96 * rows["log10_kd_se"], rows["ace"].isel(task=0)
+        axes.errorbar(at, ace, xerr=half, fmt="none", ecolor="gray", lw=0.9, zorder=3)
     axes.set_xlabel("log10 K_D", parse_math=False)
     return axes
 

@@ -495,7 +495,7 @@ def _excess_texts(
 
 
 def _draw_dose_response(answer: Answer) -> Axes:
-    from causalgia.tell.figures.grids import heatmap
+    from causalgia.tell.figures import heatmap
 
     axes = heatmap(mean_over_models(answer.decisions), rows="copies", columns="score")
     axes.set_xlabel("score of the motif (bits)")

@@ -434,29 +434,10 @@ def _region_text(
 
 
 def draw_kmer_screen(answer: Answer) -> Axes:
-    """Draw the effects of all k-mers in their order, those beyond random sequences
-    named; up to forty as a forest plot above the random sequences.
-    """
+    """Draw the first k-mers of the table above the random sequences."""
     from causalgia.tell.figures import forest
-    from causalgia.tell.figures.verdict_plots import ranked
 
-    first = answer.decisions.isel(task=[0])
-    placebo = first["is_placebo"].to_numpy()
-    if (~placebo).sum() > _KMERS_DRAWN and "model" not in first["ace"].dims:
-        return ranked(first)
-    size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
-    top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[
-        : min(_KMERS_DRAWN, int((~placebo).sum()))
-    ]
-    drawn, n_kmers = (
-        first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])),
-        int((~placebo).sum()),
-    )
-    return forest(
-        drawn.assign_attrs(shown=f"the {len(top)} largest of {n_kmers:,}")
-        if len(top) < n_kmers
-        else drawn
-    )
+    return forest(answer.decisions)
 
 
 KMER_SCREEN = Entry(

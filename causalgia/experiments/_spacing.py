@@ -491,7 +491,7 @@ def _sizes_text(found: xr.Dataset) -> str:
 
 
 def _draw_spacing(answer: Answer) -> Axes:
-    from causalgia.tell.figures.curves import profile
+    from causalgia.tell.figures import curve
 
     decisions = answer.decisions
     chosen = [
@@ -501,9 +501,9 @@ def _draw_spacing(answer: Answer) -> Axes:
         decisions.isel(contrast=chosen),
         str(decisions["task"].to_numpy()[0]),
     )
-    return profile(
+    return curve(
         interactions,
-        along="distance",
+        x="distance",
         task=task,
         label="Excess over the sum of both sites alone",
     )

@@ -317,8 +317,7 @@ _ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")
 
 
 def null_and_real(claim: Claim) -> xr.Dataset:
-    """Return k-mer frequencies and predictions of backgrounds and of real sequences,
-    for `causalgia.tell.figures.distribution_plots.null_shift`.
+    """Return k-mer frequencies and predictions of backgrounds and of real sequences.
 
     Use it where `kmer_composition`, `classifier` or `prediction_range` warns, to see
     what differs.

@@ -1,5 +1,5 @@
-"""Figures of an HTML page: by kind of result, as inline SVG with a text alternative, or
-as PNG if large.
+"""Pictures of a page: of the rows of its table, and of what it is about, as inline SVG
+with a text alternative, or as PNG if large.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,26 +18,28 @@ from causalgia.attributes import about, has
 from causalgia.effect_table import has_gaps, has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.tell import figures as plot
+from causalgia.tell import figures
 from causalgia.tell.effect_rows import first_of
-from causalgia.tell.figures.forest_plot import forest_of_tasks
-from causalgia.tell.figures.style import UNNAMED_TASK, image_of, interval_label
+from causalgia.tell.figures.forest_plot import draw_forest
+from causalgia.tell.figures.style import (
+    UNNAMED_TASK,
+    effects_in,
+    image_of,
+    interval_label,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
     from causalgia.experiments import Answer
-    from causalgia.tell.figures.axes import Axes
 
 _TASKS_DRAWN = 4
-_ROWS_NAMED = 40
 _CURVES_DRAWN = 4
-_UNITS_DRAWN = 20_000
+_ROWS_NAMED = 40
 _SVG_BYTES = 250_000
 _PAGE_DPI = 130
-_MOST_CLOUDS = 24  # contrasts whose single units are drawn
 _NARROW = 3.6  # inches of a figure for phones
-_ROWS_WIDE, _ROWS_NARROW = 6.1, 14.0  # inches
 # what a page says around its figure
 _SAID_ABOVE = {"name", "question", "predictor", "effect_on"}
 
@@ -62,7 +64,7 @@ class Figure(NamedTuple):
     captions: bool = False
 
 
-def drawn(axes: Axes, caption: str) -> Picture:
+def drawn(axes: figures.Axes, caption: str) -> Picture:
     """Return a picture inline as SVG, or as PNG if the SVG is larger than 250 kB.
 
     Examples
@@ -71,7 +73,7 @@ def drawn(axes: Axes, caption: str) -> Picture:
     >>> estimates = xr.Dataset(
     ...     {"ace": ace}, coords={"contrast": ["<b>"], "task": ["K562"]}
     ... )
-    >>> picture = drawn(plot.forest(estimates), "effect of <b>")
+    >>> picture = drawn(figures.forest(estimates), "effect of <b>")
     >>> str(picture.markup)[:48], "<b>" in picture.markup
     ('<svg role="img" aria-label="effect of &lt;b&gt;"', False)
     """
@@ -80,19 +82,11 @@ def drawn(axes: Axes, caption: str) -> Picture:
     text = image_of(axes, "svg", dpi=_PAGE_DPI).decode("utf-8")
     if len(text) > _SVG_BYTES:
         return saved_picture(caption, image_of(axes, "png", dpi=_PAGE_DPI))
-    text = re.sub(
-        r"<!--.*?-->|<metadata>.*?</metadata>|<style[^>]*>.*?</style>",
-        "",
-        text,
-        flags=re.DOTALL,
-    )
+    invisible = r"<!--.*?-->|<metadata>.*?</metadata>|<style[^>]*>.*?</style>"
+    text = re.sub(invisible, "", text[text.index("<svg") + 4 :], flags=re.DOTALL)
     # ids of several pictures share one page
     own = hashlib.sha256(text.encode()).hexdigest()[:8]
-    text = re.sub(
-        r'(\bid="|href="#|url\(#)',
-        rf"\g<1>p{own}-",
-        text[text.index("<svg") + len("<svg") :],
-    )
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>p{own}-", text)
     opening = Markup('<svg role="img" aria-label="{}"').format(printable(caption))
     return Picture(opening + Markup(re.sub(r"\n\s*", "\n", text).rstrip()), caption)
 
@@ -101,13 +95,9 @@ def saved_picture(caption: str, png: bytes) -> Picture:
     """Return a picture from a PNG."""
     from markupsafe import Markup
 
+    image = '<img alt="{}" src="data:image/png;base64,{}">'
     data = base64.b64encode(png).decode()
-    return Picture(
-        Markup('<img alt="{}" src="data:image/png;base64,{}">').format(
-            printable(caption), data
-        ),
-        caption,
-    )
+    return Picture(Markup(image).format(printable(caption), data), caption)
 
 
 def finding_figure(
@@ -117,78 +107,59 @@ def finding_figure(
     answer: Answer | None = None,
     saved: Mapping[str, bytes] | None = None,
 ) -> Figure:
-    """Return the figure of effects: that of the experiment, or a forest plot of all
-    tasks, wide and narrow.
-
-    Parameters
-    ----------
-    effects
-        Estimates or decisions.
-    contrasts
-        Those in the table beside it, which a forest plot shows.
-    answer
-        The answer of an experiment, whose own figure is drawn for up to four tasks, the
-        first of the table.
-    saved
-        The figures of an experiment that were drawn before: caption -> PNG.
+    """Return the figure of effects: that of the experiment, for up to four tasks, or
+    that was drawn before (caption -> PNG), or a forest plot of the contrasts in the
+    table, wide and narrow.
     """
     if saved:
-        # their headings say of what they are
         return Figure(tuple(saved_picture(text, png) for text, png in saved.items()))
     if answer is not None and answer.figure is not None:
-        return _figure_of_answer(answer, effects)
-    shown, few = _of_contrasts(effects, contrasts)
-    shown = shown.drop_vars(["do", "n_units"], errors="ignore")
-    shown.attrs = {k: v for k, v in shown.attrs.items() if k not in _SAID_ABOVE}
-    n = len(tasks_in_table(effects))
-    what = "Effects with intervals" if interval_label(effects) else "Effects"
-    caption = f"{what}, in the order of the table{few}."
-    if n > 1:
-        caption = f"{caption[:-1]}; {n:,} tasks."
-    wide = forest_of_tasks(shown, rows_within=_ROWS_WIDE)
-    narrow = forest_of_tasks(shown, width=_NARROW, rows_within=_ROWS_NARROW)
-    return Figure((drawn(wide, caption),), caption, (drawn(narrow, caption),))
-
-
-def _figure_of_answer(answer: Answer, effects: xr.Dataset) -> Figure:
-    """Return the figure of an experiment for each task, of more than four for the
-    first in the order of the table.
-    """
-    every = tasks_in_table(effects)
-    shown = [every[i] for i in first_of(effects, "task", _TASKS_DRAWN)]
-    attrs = {k: v for k, v in answer.decisions.attrs.items() if k not in _SAID_ABOVE}
-    decisions = answer.decisions.drop_attrs(deep=False).assign_attrs(attrs)
-    plain = replace(answer, question="", name="", decisions=decisions)
-    pictures = []
-    for task in shown:
-        of = "" if every == [UNNAMED_TASK] else f" Task {task}."
-        pictures.append(drawn(plain.draw(task=task), f"{answer.question}{of}"))
-    few = len(shown) < len(every)
-    caption = (
-        f"{len(shown)} tasks of {len(every):,}, in the order of the table."
-        if few
-        else ""
-    )
-    return Figure(tuple(pictures), caption)
-
-
-def _of_contrasts(
-    effects: xr.Dataset, contrasts: Collection[str]
-) -> tuple[xr.Dataset, str]:
-    """Return the placebos and these contrasts, and words on what was left out."""
-    placebos = is_placebo(effects)
+        attrs = _not_said(answer.decisions)
+        decisions = answer.decisions.drop_attrs(deep=False).assign_attrs(attrs)
+        plain = replace(answer, question="", decisions=decisions)
+        pictures = [
+            drawn(plain.draw(task=task), f"{answer.question}{words}")
+            for task, words in _tasks_drawn(effects)
+        ]
+        return Figure(tuple(pictures))
     names = effects["contrast"].to_numpy().astype(str)
-    keep = placebos | np.isin(names, list(contrasts))
-    few, n = int((keep & ~placebos).sum()), int((~placebos).sum())
-    if few in (0, n):
-        return effects.copy(), ""
-    pairs = [
-        name
-        for name, variable in effects.variables.items()
-        if "contrast_" in variable.dims
-    ]
-    cut = effects.drop_vars(pairs).isel(contrast=np.flatnonzero(keep))
-    return cut, f"; the {few} contrasts of the table, of {n:,}"
+    placebo, asked = is_placebo(effects), np.isin(names, list(contrasts))
+    n, few = int((~placebo).sum()), int((asked & ~placebo).sum())
+    shown = effects.copy()
+    caption = "Effects with intervals" if interval_label(effects) else "Effects"
+    if 0 < few < n:
+        pairs = [key for key, of in effects.variables.items() if "contrast_" in of.dims]
+        shown = shown.drop_vars(pairs).isel(contrast=np.flatnonzero(asked | placebo))
+        caption += f", {few} of {n:,} contrasts"
+    if (tasks := len(tasks_in_table(effects))) > 1:
+        caption += f", {tasks:,} tasks"
+    caption += ", in the order of the table."
+    shown = shown.drop_vars("n_units", errors="ignore")
+    shown.attrs = _not_said(effects)
+    found = effects_in(shown)
+    rows = rows_of(found)
+    wide, narrow = (
+        drawn(draw_forest(found, rows, None, *width), caption)
+        for width in ((), (_NARROW,))
+    )
+    return Figure((wide,), caption, (narrow,))
+
+
+def _not_said(table: xr.Dataset) -> dict[str, object]:
+    return {str(k): v for k, v in table.attrs.items() if k not in _SAID_ABOVE}
+
+
+def _tasks_drawn(effects: xr.Dataset) -> Iterator[tuple[str, str]]:
+    """Yield the first four tasks in the order of the table, each with its words in a
+    caption.
+    """
+    tasks = tasks_in_table(effects)
+    first = range(len(tasks))
+    if "ace" in effects and not has_positions(effects) and len(tasks) > 1:
+        first = first_of(effects, "task", _TASKS_DRAWN).tolist()
+    of = f", one of {len(tasks):,}" if len(tasks) > _TASKS_DRAWN else ""
+    for at in first[:_TASKS_DRAWN]:
+        yield tasks[at], "" if tasks[at] == UNNAMED_TASK else f" Task {tasks[at]}{of}."
 
 
 def screen_pictures(effects: xr.Dataset) -> list[Picture]:
@@ -196,138 +167,109 @@ def screen_pictures(effects: xr.Dataset) -> list[Picture]:
     the figure of the finding.
     """
     named = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
-    tested = {"log_p", "p", "lfsr"} & set(named.variables)
-    n, tasks = named.sizes["contrast"], tasks_in_table(named)
-    if n <= _ROWS_NAMED or not tested or "model" in named["ace"].dims:
+    n = named.sizes["contrast"]
+    if n <= _ROWS_NAMED or "model" in named["ace"].dims or "p" not in named:
         return []
-    largest = [tasks[i] for i in first_of(named, "task", _TASKS_DRAWN)]
-    found = []
-    for task in largest:
-        of = "" if tasks == [UNNAMED_TASK] else f"; task {task}"
-        if len(tasks) > len(largest):
-            of += f", one of {len(tasks):,}"
-        caption = f"p of no effect against size, all {n:,} contrasts{of}."
-        axes = plot.volcano(named.isel(task=[tasks.index(task)]))
-        found.append(drawn(axes, caption))
-    return found
+    return [
+        drawn(
+            figures.scatter(named, task=task),
+            f"p of no effect against size, all {n:,} contrasts.{words}",
+        )
+        for task, words in _tasks_drawn(named)
+        if named["p"].notnull().any()
+    ]
 
 
 def bench_pictures(result: xr.Dataset) -> list[Picture]:
     """Return the pictures of profiles, of the bench and of a tipping point."""
-    found: list[Picture] = []
-    variables = set(result.variables)
+    known = set(result.variables)
+    if "model" in result.dims:
+        return []
     if "ace" in result and has_positions(result):
-        tasks, names = (
-            tasks_in_table(result),
-            [str(name) for name in result["contrast"].to_numpy()],
+        names = result["contrast"].to_numpy()[:_CURVES_DRAWN]
+        few = result.isel(contrast=slice(_CURVES_DRAWN))
+        first = (
+            f" The first {len(names)} contrasts." if few.sizes != result.sizes else ""
         )
-        if "model" in result["ace"].dims:
-            return []
-        for task in tasks[:_TASKS_DRAWN]:
-            some = (
-                ""
-                if len(names) <= _CURVES_DRAWN
-                else f", the first {_CURVES_DRAWN} of {len(names):,} contrasts"
+        return [
+            drawn(
+                figures.curve(few, task=task),
+                f"Effect along the profile, with its band.{words}{first}",
             )
-            some += (
-                ""
-                if len(tasks) <= _TASKS_DRAWN
-                else f"; the first {_TASKS_DRAWN} of {len(tasks):,} tasks are drawn"
+            for task, words in _tasks_drawn(result)
+        ]
+    if "noise_ceiling" in known:
+        return [
+            drawn(figures.scatter(one), f"Measured against virtual effects, {name}.")
+            for name, one in _each_contrast(result)
+        ]
+    if "tipping_shift" in known:
+        return [
+            drawn(
+                figures.curve(one, task=task),
+                f"{name} as the null model shifts.{words}",
             )
-            axes = plot.band(result, contrast=names[:_CURVES_DRAWN], task=task)
-            found.append(
-                drawn(
-                    axes, f"Effect along the profile, with its band; task {task}{some}."
-                )
+            for task, words in _tasks_drawn(result)
+            for name, one in _each_contrast(result)
+        ]
+    if {"n_barcodes", "activity"} <= known and "oligo" in result["n_barcodes"].dims:
+        own = [
+            drawn(
+                figures.distribution(result), "Barcodes with DNA of an oligo, by arm."
             )
-    elif "noise_ceiling" in variables:
-        for name in np.atleast_1d(result["contrast"].to_numpy())[:_CURVES_DRAWN]:
-            found.append(
-                drawn(
-                    plot.concordance(result, contrast=str(name)),
-                    f"Measured against virtual effects, {name}.",
-                )
-            )
-    elif "tipping_shift" in variables and "model" not in result.dims:
-        for task in tasks_in_table(result)[:_TASKS_DRAWN]:
-            for name in result["contrast"].to_numpy()[:_CURVES_DRAWN]:
-                axes = plot.tipping_point(result, contrast=str(name), task=task)
-                found.append(
-                    drawn(axes, f"{name} as the null model shifts; task {task}.")
-                )
-    elif {"n_barcodes", "activity"} <= variables and "oligo" in result[
-        "n_barcodes"
-    ].dims:
-        found.append(
-            drawn(plot.barcodes(result), "Barcodes with DNA of each oligo, by arm.")
-        )
+        ]
         if result.sizes.get("replicate", 0) > 1:
-            found.append(
+            own.append(
                 drawn(
-                    plot.replicates(result), "Activity of each oligo in two replicates."
+                    figures.scatter(result), "Activity of each oligo in two replicates."
                 )
             )
-    elif "oligo_index" in variables:
-        found.append(
-            drawn(plot.dna_counts(result), "DNA reads of each barcode, by replicate.")
-        )
-    return found
+        return own
+    if "oligo_index" in known:
+        return [
+            drawn(figures.distribution(result), "DNA reads of a barcode, by replicate.")
+        ]
+    return []
+
+
+def _each_contrast(result: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+    for at, name in enumerate(result["contrast"].to_numpy()[:_CURVES_DRAWN]):
+        yield str(name), result.isel(contrast=[at])
 
 
 def outcome_pictures(
     outcomes: xr.Dataset, *, effects: xr.Dataset | None
 ) -> list[Picture]:
     """Return the distributions of outcomes by arm, and of the effects of single units,
-    where they were kept.
-
-    Of more than 20,000 units the first are drawn, and of more than four tasks the first
-    four, and of a table with gaps the units that have every arm; captions say so.
+    where they were kept; of a table with gaps, of the units with every arm.
     """
-    from causalgia.tell.figures.distribution_plots import boxes
-
     name = next((name for name in ("outcome", "ice") if name in outcomes), None)
     if name is None or has_positions(outcomes) or "model" in outcomes[name].dims:
         return []
-    tasks, whole = tasks_in_table(outcomes), ""
-    if has_gaps(outcomes):
-        every = outcomes.sizes["unit"]
+    gaps = has_gaps(outcomes)
+    if gaps:
         outcomes = outcomes.dropna("unit")
-        whole = f"; the {outcomes.sizes['unit']:,} of {every:,} units with every arm"
-    n = outcomes.sizes["unit"]
-    if not n:
+    if not outcomes.sizes["unit"]:
         return []
-    outcomes = outcomes.isel(unit=slice(_UNITS_DRAWN))
-    some = (
-        f"; the first {_TASKS_DRAWN} of {len(tasks):,} tasks are drawn"
-        if len(tasks) > _TASKS_DRAWN
-        else ""
-    )
-    some += whole
-    some += f"; the first {_UNITS_DRAWN:,} of {n:,} units" if n > _UNITS_DRAWN else ""
+    whole = " Units with every arm." if gaps else ""
     each = outcomes if name == "ice" else _units(outcomes, effects)
-    of_all = int((~is_placebo(effects)).sum()) if effects is not None else 0
-    few = (
-        f"; the first {_MOST_CLOUDS} of {of_all:,} contrasts"
-        if each is not None and of_all > _MOST_CLOUDS
-        else ""
-    )
     predicted = has(outcomes).predictor_fingerprint
-    what = "Predictions" if predicted else "Outcomes"
     unit = "sequence" if predicted else "unit"
     found = []
-    for task in tasks[:_TASKS_DRAWN]:
+    for task, words in _tasks_drawn(outcomes):
         if name == "outcome":
-            caption = f"{what} of each arm over {unit}s; task {task}{some}."
-            found.append(drawn(boxes(outcomes, task=task), caption))
+            what = "Predictions" if predicted else "Outcomes"
+            caption = f"{what} of each arm over {unit}s.{words}{whole}"
+            found.append(drawn(figures.distribution(outcomes, task=task), caption))
         if each is not None:
-            caption = f"Effect on each {unit} (ICE); task {task}{some}{few}."
-            found.append(drawn(plot.raincloud(each, task=task), caption))
+            caption = f"Effect on each {unit} (ICE).{words}{whole}"
+            found.append(drawn(figures.distribution(each, task=task), caption))
     return found
 
 
 def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | None:
-    """Return the effects of single units of a crossover, of the first 24 contrasts that
-    are weighted sums of arms.
+    """Return the effects of single units of a crossover, of contrasts that are weighted
+    sums of arms.
     """
     if (
         effects is None
@@ -336,31 +278,14 @@ def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | Non
         or about(effects, None).transform != "identity"
     ):
         return None
-    shown = effects.isel(contrast=np.flatnonzero(~is_placebo(effects))[:_MOST_CLOUDS])
-    shown = shown.isel(
-        arm=np.flatnonzero((shown["weight"] != 0).any("contrast").to_numpy())
+    shown = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
+    used = shown["weight"].isel(
+        arm=np.flatnonzero((shown["weight"] != 0).any("contrast"))
     )
-    if set(map(str, shown["arm"].to_numpy())) - set(
-        map(str, outcomes["arm"].to_numpy())
-    ):
+    if not used["arm"].isin(outcomes["arm"]).all():
         return None
-    outcome = (
-        outcomes["outcome"]
-        .sel(arm=shown["arm"].to_numpy())
-        .transpose("unit", "task", "arm")
-        .to_numpy()
-    )
-    weight = shown["weight"].transpose("contrast", "arm").to_numpy()
-    ice = (("unit", "task", "contrast"), outcome @ weight.T)
-    keep = {
-        name: shown.attrs[name]
-        for name in ("scale", "contrast_scale", "control", "predictor")
-        if name in shown.attrs
-    }
-    names = {
-        "contrast": shown["contrast"].to_numpy(),
-        "task": outcomes["task"].to_numpy(),
-    }
-    return xr.Dataset({"ice": ice}, coords=names, attrs=keep).transpose(
-        "unit", "contrast", "task"
-    )
+    outcome = outcomes["outcome"].sel(arm=used["arm"].to_numpy()).drop_vars("arm")
+    ice: xr.DataArray = xr.dot(outcome, used.drop_vars("arm"), dim="arm")
+    about_it = ("scale", "contrast_scale", "control", "predictor")
+    keep = {key: shown.attrs[key] for key in about_it if key in shown.attrs}
+    return ice.to_dataset(name="ice").assign_attrs(keep)

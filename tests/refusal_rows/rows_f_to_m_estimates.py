@@ -1,4 +1,4 @@
-"""Imports random_effects and ranks from the inside: no verb shows their guards alone.
+"""Imports random_effects from the inside: no verb shows its guards alone.
 
 Estimates, hypotheses, posteriors and tables: numbers that would be wrong in silence."""
 
@@ -15,7 +15,6 @@ import causalgia as cg
 from causalgia import errors
 from causalgia.estimation import hypotheses, joint_test, modification
 from causalgia.estimation._random_effects import random_effects
-from causalgia.tell.figures.distribution_plots import ranks
 from causalgia.verdicts import heterogeneity
 from refusal_rows import Row
 
@@ -636,10 +635,5 @@ ROWS = [
     ),
     Row(
         "a posterior without a seed", lambda: infer(eight(), rng=None), TypeError, "rng"
-    ),
-    Row(
-        "ranks beyond the draws",
-        lambda: ranks(np.full(30, 101), 99),
-        errors.EstimateError,
     ),
 ]

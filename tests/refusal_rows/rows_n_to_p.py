@@ -28,7 +28,6 @@ from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import minimal_detectable_effect, power, sample_size
 from causalgia.posterior import profile
 from causalgia.sequences import decode, encode
-from causalgia.tell.figures import curves, grids
 
 from . import Row
 
@@ -697,7 +696,7 @@ def letters_of(values: Any, bases: str = "ACGT") -> xr.Dataset:
 PICTURES = [
     Row(
         "two contrasts in one cell",
-        lambda: grids.heatmap(
+        lambda: plot.heatmap(
             drawn(first=["B", "A", "A", ""], step=[5, 5, 5, 5]),
             rows="first",
             columns="step",
@@ -717,8 +716,8 @@ PICTURES = [
         "'N'",
     ),
     Row(
-        "a profile along names",
-        lambda: curves.profile(drawn(site=list("wxyz")), along="site"),
+        "a curve along names",
+        lambda: plot.curve(drawn(site=list("wxyz")), x="site"),
         EstimateError,
         "site",
     ),

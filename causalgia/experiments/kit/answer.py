@@ -70,8 +70,8 @@ class Answer:
         The answer as text: a sentence for each task.
     details
         Further sentences, which ``report(notes=True)`` prints.
-    name
-        The experiment's name in the catalogue, which pictures have in their headings.
+    motifs
+        The motifs that its arms embed, which pictures have in their titles.
     """
 
     question: str
@@ -81,7 +81,7 @@ class Answer:
     sentences: tuple[str, ...]
     details: tuple[str, ...] = ()
     figure: Callable[[Answer], figures.Axes] | None = None
-    name: str = ""
+    motifs: str = ""
 
     def __str__(self) -> str:
         return self.report()
@@ -149,14 +149,13 @@ class Answer:
         ]
 
     def draw(self, *, task: str | Sequence[str] | None = None) -> figures.Axes:
-        """Draw the figure of the experiment for one task; by default a forest plot of
-        its contrasts.
+        """Draw the figure of the experiment, of one task; a forest plot of several.
 
         Parameters
         ----------
         task
-            Task to draw, by its name or a pattern such as ``"DNASE:*"``; None: the one
-            with the largest effect. Several tasks are drawn as a forest plot.
+            Names or patterns of tasks, such as ``"DNASE:*"``; None: the one with the
+            largest effect where the experiment has a figure of its own, else all.
 
         Raises
         ------
@@ -166,36 +165,28 @@ class Answer:
         from causalgia.effect_table import selected_tasks
         from causalgia.tell.figures import forest
 
-        chosen = selected_tasks(
-            self.tasks, self.clearest_task if task is None else task
-        )
-        of_all = {
-            "name": str(about(self.decisions, None).name or self.name),
-            "question": self.question,
+        own = self.figure is not None
+        asked = self.clearest_task if task is None and own else task
+        chosen = self.tasks if asked is None else selected_tasks(self.tasks, asked)
+        titled = {"name": self.motifs, "question": self.question}
+        if self.figure is None or len(chosen) > 1:
+            return forest(self.decisions.assign_attrs(titled), task=chosen)
+        if task is None and len(self.tasks) > 1:
+            titled["shown"] = f"the largest effects of {len(self.tasks):,} tasks"
+        findings = {
+            name: _select_task(dataset, chosen[0])
+            for name, dataset in self.findings.items()
         }
-        if len(chosen) > 1:
-            return forest(self.decisions.assign_attrs(of_all), task=chosen)
-        if len(self.tasks) > 1:
-            of_all["task_of"] = (
-                f"task {self.tasks.index(chosen[0]) + 1} of {len(self.tasks):,}"
-            )
-            of_all |= {"task_chosen": "with the largest effect"} if task is None else {}
-        task = chosen[0]
-        if self.figure is not None:
-            findings = {
-                name: _select_task(dataset, task)
-                for name, dataset in self.findings.items()
-            }
-            estimates, decisions = (
-                _select_task(table, task) for table in (self.estimates, self.decisions)
-            )
-            decisions = decisions.assign_attrs(of_all)
-            return self.figure(
-                replace(
-                    self, findings=findings, estimates=estimates, decisions=decisions
-                )
-            )
-        return forest(self.decisions.assign_attrs(of_all), task=task)
+        estimates, decisions = (
+            _select_task(table, chosen[0]) for table in (self.estimates, self.decisions)
+        )
+        one = replace(
+            self,
+            findings=findings,
+            estimates=estimates,
+            decisions=decisions.assign_attrs(titled),
+        )
+        return self.figure(one)
 
     def save(
         self, path: str | Path, *, task: str | Sequence[str] | None = None
@@ -216,7 +207,7 @@ class Answer:
         DataError
             If the file cannot be written.
         """
-        from causalgia.tell.figures import save_figure
+        from causalgia.tell.figures.style import save_figure
 
         return save_figure(self.draw(task=task), path)
 
@@ -226,7 +217,7 @@ def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.D
     is returned unchanged.
 
     Of what is left out ``attrs["shown"]`` says how much there is;
-    `causalgia.tell.figures.forest` puts it into the title.
+    `causalgia.plot.forest` puts it into the title.
 
     Parameters
     ----------
@@ -297,7 +288,7 @@ def profile_along(
     along: str, *, by: str | None = None
 ) -> Callable[[Answer], figures.Axes]:
     """Return a function that draws the contrasts of one task along a coordinate, by
-    `causalgia.tell.figures.curves.profile`.
+    `causalgia.plot.curve`.
 
     Examples
     --------
@@ -308,9 +299,9 @@ def profile_along(
 
 
 def _draw_profile(answer: Answer, *, along: str, by: str | None) -> figures.Axes:
-    from causalgia.tell.figures.curves import profile
+    from causalgia.tell.figures import curve
 
-    return profile(answer.decisions, along=along, by=by)
+    return curve(answer.decisions, x=along, by=by)
 
 
 def mean_over_models(table: xr.Dataset) -> xr.Dataset:

@@ -20,6 +20,8 @@ from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
 from causalgia.design import Design, Genomic
+from causalgia.design.intervention import steps_of
+from causalgia.design.pattern_interventions import FixedPlacebo, Patterned
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
@@ -332,7 +334,7 @@ class Experiment(Design):
             sentences=(*finding.sentences, *over.sentences, *account),
             details=finding.details,
             figure=self.entry.draw,
-            name=self.entry.name,
+            motifs=motifs_of(self),
         )
 
     def check_outcomes(self, outcomes: xr.Dataset) -> None:
@@ -627,3 +629,20 @@ def _module_of(name: str) -> ModuleType:
     return importlib.import_module(
         f"causalgia.experiments._{_SHARED_FILES.get(name, name)}"
     )
+
+
+_MOTIFS_NAMED = 3
+
+
+def motifs_of(design: Design) -> str:
+    """Return the motifs that arms embed, of more than three the first and how many."""
+    steps = [step for arm in design.named_arms for step in steps_of(arm.intervention)]
+    motifs = [
+        step.written.label
+        for step in steps
+        if isinstance(step, Patterned) and not isinstance(step, FixedPlacebo)
+    ]
+    names = list(dict.fromkeys(motifs))
+    if len(names) <= _MOTIFS_NAMED:
+        return ", ".join(names)
+    return f"{names[0]} and {len(names) - 1:,} other motifs"

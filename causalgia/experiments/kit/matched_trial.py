@@ -200,7 +200,6 @@ class MatchedTrial(Experiment):
             },
             sentences=(*self._sentences(decisions), *account),
             figure=draw_largest_variants,
-            name=self.entry.name,
         )
 
     @property

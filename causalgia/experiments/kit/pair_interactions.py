@@ -652,7 +652,7 @@ def draw_pair(answer: Answer) -> Axes:
     """Draw interactions by distance, downstream beside upstream, in the orientation
     with the largest one.
     """
-    from causalgia.tell.figures.curves import profile
+    from causalgia.tell.figures import curve
 
     table = answer.decisions
     cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
@@ -670,9 +670,9 @@ def draw_pair(answer: Answer) -> Axes:
                 f"interaction of {n}"
             )
         )
-    return profile(
+    return curve(
         largest,
-        along="distance",
+        x="distance",
         by="order",
         label="Excess over the sum of both sites alone",
     )
@@ -718,7 +718,7 @@ def draw_pairs(answer: Answer) -> Axes:
     """Draw the largest interaction of each pair of motifs, upstream by downstream, for
     one task.
     """
-    from causalgia.tell.figures.grids import heatmap
+    from causalgia.tell.figures import heatmap
 
     best = (
         mean_over_models(answer.findings["strongest"])

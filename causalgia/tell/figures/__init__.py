@@ -1,4 +1,4 @@
-"""Figures from Datasets, with matplotlib and without its global state."""
+"""Figures of results, drawn by matplotlib.pyplot from the rows of their tables."""
 
 import lazy_loader as lazy
 

@@ -1,744 +1,263 @@
-"""Effects against a number: position, distance, measured affinity, a shift of the null
+"""Effects along a number: the positions of a profile, a distance, a shift of the null
 model.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 
 from causalgia.attributes import about
-from causalgia.checks import listed
-from causalgia.effect_table import has_positions, positions_of, tasks_in_table
-from causalgia.errors import DataError, EstimateError, quoted
-from causalgia.estimation.request import null_value
-from causalgia.multiplicity.joint_methods import FEW
+from causalgia.effect_table import has_positions, positions_of
+from causalgia.errors import EstimateError, quoted
 from causalgia.schema import validate
-from causalgia.tell.effect_rows import Row, as_reportable
 from causalgia.tell.figures.style import (
     AS_IT_IS,
     BAND,
-    EFFECT,
     GRAY,
-    GRID,
     INK,
-    MODELS,
     PAGE,
     ROPE,
-    VERDICTS,
-    add_verdicts_to_legend,
-    as_task,
-    axes_or_new,
+    SERIES,
     axis_label,
-    beside_axis,
-    color_of,
-    heading,
+    colors_of,
+    draw_effects,
+    effects_in,
+    finish,
     interval_label,
-    legend,
-    name_points,
-    numbers_on_contrasts,
-    on_contrasts,
-    part_shown,
+    new_axes,
+    no_effect,
+    of_one_task,
     reach,
+    rows_of,
     shortened,
-    strip,
-    task_rows,
-    write_heading,
+    title_of,
+    verdict_keys,
 )
-from causalgia.types import Array
 
-MARKERS = ("o", "s", "^", "D")
-_MANY_POINTS = 60
-_POINTS_LABELED = 12
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MARKERS = "os^D"
+_FEW_UNITS_DIFFER = 8
 
 
-def profile(
+def curve(
     table: xr.Dataset,
     *,
-    along: str,
+    x: str | None = None,
     by: str | None = None,
     task: str | None = None,
-    label: str = EFFECT,
+    label: str = "effect",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects with intervals along a numeric coordinate of their contrasts, such
-    as position or distance.
+    """Draw effects along a number: along the positions of a profile, along a shift of
+    the null model, or along a coordinate of the contrasts, such as a distance.
 
-    Colors show verdicts (undecided: hollow), and the region of practical equivalence is
-    shaded. Unbounded intervals end in an arrow. A gray line joins the effects if no
-    number occurs twice.
+    Effects along a coordinate and a shift have the color of their verdict (undecided:
+    hollow), and the region of practical equivalence is shaded. A profile has a line and
+    a band for each contrast; limits by the rule of three, where at most eight units
+    differ from all others, are dotted, and bars at the bottom mark positions at which
+    few units carry the effect. Dotted vertical lines are tipping points.
 
     Parameters
     ----------
     table
-        From `causalgia.estimate` or `causalgia.decide`:
-        ``ace (contrast, task[, model])``.
-    along
-        A numeric coordinate of the contrasts; contrasts without it (NaN) are left out.
-        Its attribute ``units`` is part of the axis label.
+        From `causalgia.estimate` or `causalgia.decide`; a profile, from
+        `causalgia.simultaneous` with ``over="position"``, of which the first six
+        contrasts are drawn; or from `causalgia.tipping_point`, the first contrast.
+        Others are drawn by ``table.sel(contrast=["GATA1"])``.
+    x
+        A numeric coordinate of the contrasts; those without it (NaN) are left out.
+        Needed where the table has neither positions nor shifts.
     by
-        A coordinate of the contrasts, such as a strand: each value has its own line,
-        color and marker, instead of the colors of verdicts.
+        A coordinate of the contrasts, such as a strand: each value has a line, a color
+        and a marker of its own, instead of the colors of verdicts.
     task
         The task; required if there are several.
     label
-        Name of the effects on the axis: ``"effect"``, or another such as
-        ``"Interaction"``.
+        Name of the effects on the axis.
     ax
         Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        Save it by `save_figure`.
 
     Raises
     ------
     EstimateError
-        If `along` is not a numeric coordinate of the contrasts, `by` is not a
-        coordinate of them, or the task does not exist or is required.
+        If `x` is not a numeric coordinate of the contrasts, or the task does not exist
+        or is required.
     DataError
-        If `table` is not a Dataset of estimates or decisions.
+        If these are no estimates.
 
     Examples
     --------
-    >>> ace = (("contrast", "task"), [[1.5], [0.5], [1.0]])
     >>> at = ("contrast", [4, 12, float("nan")])
-    >>> names = {
-    ...     "contrast": ["at 4", "at 12", "mean"],
-    ...     "task": ["K562"],
-    ...     "position": at,
-    ... }
-    >>> axes = profile(xr.Dataset({"ace": ace}, coords=names), along="position")
+    >>> table = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5], [0.5], [1.0]])},
+    ...     {"contrast": ["at 4", "at 12", "mean"], "task": ["K562"], "position": at},
+    ... )
+    >>> axes = curve(table, x="position")
     >>> axes.get_xlabel(), axes.lines[0].get_ydata().tolist()
     ('position', [1.5, 0.5])
     """
-    table = as_reportable(table)
-    task = as_task(table, task, "profile")
-    found = _rows_along(table, along, task, "profile")
-    axes = axes_or_new(ax, 6.4, 3.6)
-    _draw_rope(axes, found)
-    series = _split_series(
-        found, None if by is None else on_contrasts(table, by, "profile")
-    )
-    for look, rows in series:
-        x, y = _as_columns(rows, "ace")
-        if max(Counter(x.tolist()).values()) == 1:
-            axes.plot(
-                x,
-                y,
-                color=look.color or GRAY,
-                lw=0.9,
-                alpha=0.7,
-                zorder=3,
-                label="_joined",
-            )
-        _draw_points(
-            axes, rows, look, reach([row for row, _ in found], null_value(table))
-        )
-    _finish_curve(axes, table, along, task, found, has_verdicts=by is None, label=label)
-    return axes
-
-
-def band(
-    curves: xr.Dataset,
-    *,
-    contrast: str | list[str] | None = None,
-    task: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the effect on a profile along its positions, with the band (or intervals) as
-    a shade.
-
-    Limits by the rule of three, where eight or fewer units differ, are dotted and do
-    not set the scale. Bars at the bottom mark positions at which few units carry the
-    effect: bands of such curves may cover less often than stated.
-
-    Parameters
-    ----------
-    curves
-        From `causalgia.simultaneous` with ``over="position"``, or `causalgia.estimate`:
-        ``ace (contrast, position, task)``.
-    contrast
-        One or several, each in its own color; required if there are more than four.
-    task
-        The task; required if there are several.
-    ax
-        Axes to draw into; by default those of a new figure.
-
-    Returns
-    -------
-    Axes
-        Save it by `save_figure`.
-
-    Raises
-    ------
-    EstimateError
-        If the contrast or the task does not exist or is required.
-    DataError
-        If `curves` are no estimates with a dim position.
-
-    Examples
-    --------
-    >>> ace = (
-    ...     ("contrast", "position", "task"),
-    ...     np.array([0.0, 2.0, 0.5]).reshape(1, 3, 1),
-    ... )
-    >>> names = {"contrast": ["GATA1"], "position": [-1, 0, 1], "task": ["K562"]}
-    >>> axes = band(xr.Dataset({"ace": ace}, coords=names))
-    >>> axes.get_xlabel(), axes.lines[0].get_ydata().tolist()
-    ('position (bp)', [0.0, 2.0, 0.5])
-    """
-    curves = validate(curves, "estimates", positions=True)
-    if not has_positions(curves) or "model" in curves["ace"].dims:
-        raise DataError("band draws estimates (contrast, position, task) of one model")
-    task = as_task(curves, task, "band")
-    names = [str(name) for name in curves["contrast"].to_numpy()]
-    wanted = (
-        names
-        if contrast is None
-        else [contrast]
-        if isinstance(contrast, str)
-        else list(contrast)
-    )
-    unknown = [name for name in wanted if name not in names]
-    if unknown or not 0 < len(wanted) <= len(MODELS):
-        raise EstimateError(
-            f"band: contrast={quoted(contrast)}: 1 to {len(MODELS)} of {listed(names)}"
-        )
-    axes, at = (
-        axes_or_new(ax, PAGE, 3.4),
-        positions_of(curves) + (int(about(curves, 1).bin) - 1) / 2,
-    )
-    drawn = [
-        curves.isel(contrast=names.index(name), task=tasks_in_table(curves).index(task))
-        for name in wanted
-    ]
-    for number, (name, curve, color) in enumerate(
-        zip(wanted, drawn, MODELS, strict=False)
+    if "tipping_shift" in table:
+        return _along_shift(of_one_task(validate(table, "tipping"), task, "curve"), ax)
+    if has_positions(table):
+        profile = validate(table, "estimates", positions=True)
+        return _along_positions(of_one_task(profile, task, "curve"), label, ax)
+    found = of_one_task(effects_in(table), task, "curve", models=True)
+    rows = rows_of(found)
+    if (
+        x is None
+        or x not in rows
+        or rows[x].dtype.kind not in "iuf"
+        or not rows[x].notna().any()
     ):
-        if "lower" in curve:
-            _draw_limits(axes, at, curve, color, low=0.012 + 0.02 * number)
-        axes.plot(
-            at,
-            curve["ace"].to_numpy(),
-            color=color,
-            lw=1.2,
-            zorder=4,
-            label=shortened(name),
+        raise EstimateError(
+            f"curve: x={quoted(x)} is no numeric coordinate of contrasts"
         )
-    axes.axhline(null_value(curves), color=INK, lw=0.8, zorder=2)
-    _scale_to_bands(axes, drawn)
-    if any("few_units" in curve and curve["few_units"].any() for curve in drawn):
-        axes.plot([], [], color=GRAY, lw=3, label="few units carry it")
-    if any(_bounded(curve).any() for curve in drawn):
-        axes.plot([], [], color=GRAY, lw=0.9, ls=":", label="limit by rule of three")
-    words = (
-        "band over all positions"
-        if about(curves, None).over == "position"
-        else "interval at each position"
-    )
-    levels = (
-        f"{100 * float(about(curves, 0.95).ci_prob):.4g} % {words}"
-        if "lower" in curves
-        else ""
-    )
-    beside_axis(axes, axis_label(curves.attrs), levels)
-    axes.set_xlabel("position (bp)", fontsize=9.5)
-    write_heading(
-        axes,
-        heading(curves, *(wanted if len(wanted) == 1 else []), task),
-        part_shown(curves),
-    )
-    strip(axes, "top", "right", "bottom")
-    axes.margins(x=0.01)
-    axes.tick_params(labelsize=9)
-    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
-    legend(axes)
-    return axes
-
-
-def _bounded(curve: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return where the limits of a curve's band are those of the rule of three and not
-    of a t.
-    """
-    if about(curve, None).band != "sup_t" or "n_differing" not in curve:
-        return np.zeros(curve["ace"].shape, dtype=bool)
-    return np.asarray(
-        (curve["n_differing"].to_numpy() <= FEW)
-        & (curve["lower"] < curve["upper"]).to_numpy()
-    )
-
-
-def _draw_limits(
-    axes: Axes, at: Array, curve: xr.Dataset, color: str, *, low: float
-) -> None:
-    """Shade the band of a curve, dot its limits by the rule of three, and mark where
-    few units carry the effect.
-    """
-    lower, upper, bounded = (
-        curve["lower"].to_numpy(),
-        curve["upper"].to_numpy(),
-        _bounded(curve),
-    )
-    beside = bounded | np.append(bounded[1:], False) | np.insert(bounded[:-1], 0, False)
-    where: dict[str, Any] = {"where": ~bounded} if bounded.any() else {}
-    axes.fill_between(
-        at,
-        lower,
-        upper,
-        color=color,
-        alpha=0.25,
-        lw=0,
-        zorder=2.5,
-        label="_band",
-        **where,
-    )
-    if bounded.any():
-        for limit in (lower, upper):
-            dotted = np.where(
-                bounded, limit, np.where(beside, curve["ace"].to_numpy(), np.nan)
-            )
+    rows = rows[rows[x].notna()].sort_values(x, kind="stable")
+    (axes,) = new_axes(ax, 6.4, 3.9)
+    _draw_region(axes, rows, x)
+    keys = [name for name in ("model", by) if name is not None and name in rows]
+    groups = list(rows.groupby(keys, sort=False)) if keys else [((), rows)]
+    for number, (key, group) in enumerate(groups):
+        at = group[x].to_numpy(float)
+        color = SERIES[number % len(SERIES)] if keys else None
+        if len(np.unique(at)) == len(at):
             axes.plot(
-                at,
-                dotted,
-                color=color,
-                lw=0.9,
-                ls=":",
-                zorder=3,
-                label="_rule of three",
+                at, group["estimate"], color=color or GRAY, lw=0.9, alpha=0.7, zorder=3
             )
-    if "few_units" in curve and (few := curve["few_units"].to_numpy()).any():
-        half = (at[1] - at[0]) / 2 if len(at) > 1 else 0.5
-        runs = np.flatnonzero(np.diff(np.concatenate([[False], few, [False]]))).reshape(
-            -1, 2
-        )
-        spans = [(at[a] - half, at[b - 1] - at[a] + 2 * half) for a, b in runs]
-        look: dict[str, Any] = {"facecolors": color, "alpha": 0.8, "lw": 0, "zorder": 3}
-        axes.broken_barh(
-            spans,
-            (low, 0.014),
-            transform=axes.get_xaxis_transform(),
-            label="_few units",
-            **look,
-        )
+        name = ", ".join(shortened(str(part)) for part in key)
+        label_ = name or ("_decided" if "verdict" in group else "estimate")
+        draw_effects(
+            axes, group, at, across=False, ends=reach(rows), color=color, label=label_,
+            marker=_MARKERS[number % len(_MARKERS)], size=26 if len(rows) <= 60 else 8,
+        )  # fmt: skip
+    if not keys:
+        verdict_keys(axes, rows)
+    no_effect(axes, found, across=False)
+    axes.locator_params(axis="x", integer=bool((rows[x] % 1 == 0).all()))
+    if rows[x].nunique() == 1:
+        axes.set_xlim(rows[x].iloc[0] - 1.5, rows[x].iloc[0] + 1.5)
+    unit = about(found[x], "").units
+    across = x.replace("_", " ") + (f" ({unit})" if unit else "")
+    upward = f"{axis_label(found.attrs, label)}\n{interval_label(found)}".strip()
+    return finish([axes], ax, title_of(found), across, upward)
 
 
-def _scale_to_bands(axes: Axes, drawn: list[xr.Dataset]) -> None:
-    """Fit the axis to the curves and their bands; limits by the rule of three may leave
-    it.
-    """
-    ends = [curve["ace"].to_numpy() for curve in drawn]
-    for curve in drawn:
-        if "lower" in curve:
-            ends += [
-                curve[name].to_numpy()[~_bounded(curve)] for name in ("lower", "upper")
-            ]
-    values = np.concatenate(ends)
-    values = values[np.isfinite(values)]
-    low, high = values.min(initial=0.0), values.max(initial=0.0)
-    if any(_bounded(curve).any() for curve in drawn) and low < high:
-        axes.set_ylim(low - 0.09 * (high - low), high + 0.06 * (high - low))
-
-
-def against(
-    table: xr.Dataset,
-    *,
-    x: str,
-    line: tuple[float, float] | None = None,
-    task: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw effects against a measured number, with the errors of both and an optional
-    line.
-
-    Parameters
-    ----------
-    table
-        From `causalgia.estimate` or `causalgia.decide`:
-        ``ace (contrast, task[, model])``; bars are the intervals.
-    x
-        A numeric coordinate of the contrasts; contrasts without it (NaN) are left out.
-        Horizontal bars are 1.96 standard errors on either side, if there is a
-        coordinate ``{x}_se``.
-    line
-        Intercept and slope of a line, drawn over the range of `x`.
-    task
-        The task; required if there are several.
-    ax
-        Axes to draw into; by default those of a new figure.
-
-    Returns
-    -------
-    Axes
-        Save it by `save_figure`. Up to twelve points are labeled with their contrasts,
-        where there is room.
-
-    Raises
-    ------
-    EstimateError
-        If `x` is not a numeric coordinate of the contrasts, the line is not two finite
-        numbers, or the task does not exist or is required.
-    DataError
-        If `table` is not a Dataset of estimates or decisions.
-
-    Examples
-    --------
-    >>> names = {
-    ...     "contrast": ["UGCAUG", "UGCACG"],
-    ...     "task": ["K562"],
-    ...     "affinity": ("contrast", [-0.5, -2.0]),
-    ... }
-    >>> table = xr.Dataset(
-    ...     {"ace": (("contrast", "task"), [[1.5], [0.5]])}, coords=names
-    ... )
-    >>> axes = against(table, x="affinity", line=(1.8, 0.65))
-    >>> [text.get_text() for text in axes.texts]
-    ['UGCACG', 'UGCAUG']
-    """
-    table = as_reportable(table)
-    task = as_task(table, task, "against")
-    found = _rows_along(table, x, task, "against")
-    axes = axes_or_new(ax, 5.2, 4.2)
-    if line is not None:
-        _draw_line(axes, [place for _, place in found], line)
-    if f"{x}_se" in table.coords:
-        se = numbers_on_contrasts(table, f"{x}_se", "against")
-        known = [(row, place) for row, place in found if row["contrast"] in se]
-        places, y = _as_columns(known, "ace")
-        half = 1.96 * np.array([se[row["contrast"]] for row, _ in known])
-        axes.errorbar(
-            places, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.9, zorder=3.5
-        )
-    for look, rows in _split_series(found, None):
-        _draw_points(
-            axes, rows, look, reach([row for row, _ in found], null_value(table))
-        )
-    _finish_curve(axes, table, x, task, found)
-    if len(found) <= _POINTS_LABELED and "model" not in found[0][0]:
-        places, aces = _as_columns(found, "ace")
-        name_points(
-            axes, places, aces, {i: row["contrast"] for i, (row, _) in enumerate(found)}
-        )
-    return axes
-
-
-Placed = list[tuple[Row, float]]
-
-
-def _rows_along(table: xr.Dataset, along: str, task: str, figure: str) -> Placed:
-    """Return the rows of a task with their coordinate, in its order."""
-    at = numbers_on_contrasts(table, along, figure)
-    placed = [
-        (row, at[row["contrast"]])
-        for row in task_rows(table, task)
-        if row["contrast"] in at
-    ]
-    return sorted(placed, key=lambda pair: pair[1])
-
-
-class Look(NamedTuple):
-    """Style of one series: name in the legend, color (None: those of verdicts) and
-    marker.
-    """
-
-    label: str
-    color: str | None
-    marker: str
-
-
-def _split_series(
-    found: Placed, by: Mapping[str, Any] | None
-) -> list[tuple[Look, Placed]]:
-    """Return the rows of each model and each value of a coordinate, with their
-    style.
-    """
-    if not found:
-        return []
-    keys = [
-        (row.get("model"), None if by is None else by.get(row["contrast"], ""))
-        for row, _ in found
-    ]
-    values = list(dict.fromkeys(value for _, value in keys))
-    series = []
-    for number, key in enumerate(dict.fromkeys(keys)):
-        rows = [placed for placed, mine in zip(found, keys, strict=True) if mine == key]
-        names = [str(part) for part in key if part is not None]
-        label = ", ".join(names) or (
-            "_decided" if "verdict" in rows[0][0] else "estimate"
-        )
-        color = MODELS[number % len(MODELS)] if names else None
-        marker = "o" if by is None else MARKERS[values.index(key[1]) % len(MARKERS)]
-        series.append((Look(label, color, marker), rows))
-    return series
-
-
-def _as_columns(found: Placed, *names: str) -> list[Array]:
-    x = np.array([place for _, place in found])
-    return [
-        x,
-        *(np.array([row[name] for row, _ in found], dtype=float) for name in names),
-    ]
-
-
-def _draw_rope(axes: Axes, found: Placed) -> None:
-    """Shade the region of practical equivalence, a band that may vary along the
-    axis.
-    """
-    if not found or "rope_lower" not in found[0][0]:
+def _draw_region(axes: Axes, rows: pd.DataFrame, x: str) -> None:
+    if "rope_lower" not in rows:
         return
-    x, low, high = _as_columns(found, "rope_lower", "rope_upper")
+    low, high = (
+        np.clip(rows[name].to_numpy(float), *reach(rows))
+        for name in ("rope_lower", "rope_upper")
+    )
     look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
-    if np.array_equal(low, high):
-        return
     if np.ptp(low) == np.ptp(high) == 0:
-        axes.axhspan(low[0], high[0], **look)
+        axes.axhspan(low[0], high[0], **look) if low[0] < high[0] else None
     else:
-        axes.fill_between(x, low, high, **look)
+        axes.fill_between(rows[x].to_numpy(float), low, high, **look)
 
 
-def _draw_points(
-    axes: Axes, found: Placed, look: Look, ends: tuple[float, float]
-) -> None:
-    x, y = _as_columns(found, "ace")
-    colors = np.array([look.color or color_of(row) for row, _ in found])
-    size, width = (8, 0.8) if len(found) > _MANY_POINTS else (26, 1.4)
-    if "lower" in found[0][0]:
-        _, lower, upper = _as_columns(found, "lower", "upper")
-        arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)
-        axes.errorbar(
-            x,
-            y,
-            yerr=arms,
-            fmt="none",
-            ecolor=colors.tolist(),
-            elinewidth=width,
-            zorder=4,
-        )
-        for limit, end, marker in zip((lower, upper), ends, ("v", "^"), strict=True):
-            gone = np.isinf(limit)
-            if gone.any():
-                edge: dict[str, Any] = {
-                    "s": size,
-                    "marker": marker,
-                    "lw": 0,
-                    "zorder": 5,
-                    "label": "_unbounded",
-                }
-                axes.scatter(
-                    x[gone],
-                    np.full(int(gone.sum()), end),
-                    color=colors[gone].tolist(),
-                    **edge,
-                )
-    axes.scatter(
-        x, y, s=size, color=colors, marker=look.marker, lw=0, zorder=5, label=look.label
-    )
-    hollow = np.array([row.get("verdict") == "undecided" for row, _ in found])
-    inner: dict[str, Any] = {
-        "color": "white",
-        "marker": look.marker,
-        "lw": 0,
-        "zorder": 5.5,
-        "label": "_undecided",
-    }
-    axes.scatter(x[hollow], y[hollow], s=size / 2, **inner)
+def _along_positions(table: xr.Dataset, label: str, ax: Axes | None) -> Axes:
+    """Draw the effect along a profile, with its band, of each of up to six contrasts."""
+    at = positions_of(table) + (int(about(table, 1).bin) - 1) / 2
+    (axes,) = new_axes(ax, PAGE, 3.6)
+    names = [str(name) for name in table["contrast"].to_numpy()]
+    drawn = names[: len(SERIES)]
+    for number, (name, color) in enumerate(zip(drawn, SERIES, strict=False)):
+        one = table.isel(contrast=number, task=0)
+        ace = one["ace"].to_numpy()
+        axes.plot(at, ace, color=color, lw=1.2, zorder=4, label=shortened(name))
+        if "lower" in one:
+            _draw_band(axes, at, one, color, low=0.012 + 0.02 * number)
+    no_effect(axes, table, across=False)
+    axes.margins(x=0.01)
+    some = f"the first {len(drawn)} of {len(names)} contrasts"
+    shown = table if drawn == names else table.assign_attrs(shown=some)
+    over = about(table, "").over == "position"
+    words = "band over all positions" if over else "interval at each position"
+    level = f"{100 * float(about(table, 0.95).ci_prob):.4g} % {words}"
+    upward = axis_label(table.attrs, label) + (f"\n{level}" if "lower" in table else "")
+    title = title_of(shown, *(names if len(names) == 1 else []))
+    return finish([axes], ax, title, "position (bp)", upward)
 
 
-def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
-    if len(line) != 2 or not np.isfinite(np.asarray(line, dtype=float)).all():
-        raise EstimateError(
-            f"against: line={quoted(line)} must be an intercept and a slope, two "
-            "finite numbers"
-        )
-    ends = np.array([min(places), max(places)])
-    label = f"line {line[0]:.3g} {line[1]:+.3g} x".replace("-", "\N{MINUS SIGN}")
-    axes.plot(
-        ends,
-        line[0] + line[1] * ends,
-        color=INK,
-        lw=1.0,
-        ls=(0, (5, 3)),
-        zorder=2.5,
-        label=label,
-    )
-
-
-def _finish_curve(
-    axes: Axes,
-    table: xr.Dataset,
-    along: str,
-    task: str,
-    found: Placed,
-    *,
-    has_verdicts: bool = True,
-    label: str = EFFECT,
-) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
-    levels = interval_label(table)
-    beside_axis(axes, axis_label(table.attrs, label), levels)
-    units = about(table[along], None).units
-    axes.set_xlabel(
-        along.replace("_", " ") + (f" ({units})" if units else ""),
-        fontsize=9.5,
-        **AS_IT_IS,
-    )
-    write_heading(axes, heading(table, task), part_shown(table))
-    strip(axes, "top", "right", "bottom")
-    axes.tick_params(labelsize=9)
-    if all(
-        x == round(x) for x in numbers_on_contrasts(table, along, "profile").values()
-    ):
-        axes.xaxis.set_major_locator(
-            MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
-        )
-    if len({place for _, place in found}) == 1:
-        axes.set_xlim(found[0][1] - 1.5, found[0][1] + 1.5)
-    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
-    if has_verdicts:
-        drawn = table.sel(
-            contrast=list(dict.fromkeys(row["contrast"] for row, _ in found))
-        )
-        drawn = (
-            drawn.isel(task=[tasks_in_table(table).index(task)])
-            if "task" in table.dims
-            else drawn
-        )
-        add_verdicts_to_legend(axes, drawn)
-    elif any(row.get("verdict") == "undecided" for row, _ in found):
-        axes.scatter(
-            [],
-            [],
-            s=26,
-            facecolors="none",
-            edgecolors=GRAY,
-            lw=1.4,
-            label="hollow: undecided",
-        )
-    legend(axes)
-
-
-def tipping_point(
-    found: xr.Dataset,
-    *,
-    contrast: str | None = None,
-    task: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the ACE as a function of the null model, with its interval, its verdicts and
-    the points where they turn.
-
-    Points are colored by verdict, and the region of practical equivalence is shaded. A
-    dotted line marks each tipping point; a second axis has the mean of the covariate.
-
-    Parameters
-    ----------
-    found
-        From `causalgia.tipping_point`, of one predictor.
-    contrast, task
-        The contrast and the task; required if there are several.
-    ax
-        Axes to draw into; by default those of a new figure.
-
-    Returns
-    -------
-    Axes
-        Save it by `save_figure`.
-
-    Raises
-    ------
-    EstimateError
-        If the contrast or task does not exist or is required, or there are several
-        predictors.
-    DataError
-        If `found` is no result of `causalgia.tipping_point`.
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> gc = cg.FunctionPredictor(
-    ...     lambda x: x[:, 1:3].mean((1, 2)) * x[:, 0, 9], tasks=["K562"]
-    ... )
-    >>> arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
-    >>> outcomes = cg.run(
-    ...     cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=200), gc, rng=0
-    ... )
-    >>> axes = tipping_point(
-    ...     cg.tipping_point(outcomes, contrast="A - T", rope=(-0.4, 0.4))
-    ... )
-    >>> axes.get_xlabel()
-    'shift of gc (sd)'
+def _draw_band(axes: Axes, at: Any, one: xr.Dataset, color: str, *, low: float) -> None:
+    """Shade the band of a curve, dot its limits by the rule of three (which do not set
+    the scale), and mark where few units carry the effect.
     """
-    validate(found, "tipping")
-    if "model" in found.dims:
-        raise EstimateError(
-            "tipping_point: there are several predictors, and one is drawn"
+    lower, upper = one["lower"].to_numpy(), one["upper"].to_numpy()
+    of_three = np.zeros(len(at), dtype=bool)
+    if about(one, "").band == "sup_t" and "n_differing" in one:
+        of_three = (one["n_differing"].to_numpy() <= _FEW_UNITS_DIFFER) & (
+            lower < upper
         )
-    task = as_task(found, task, "tipping_point")
-    names = [str(name) for name in found["contrast"].to_numpy()]
-    contrast = names[0] if contrast is None and len(names) == 1 else contrast
-    if contrast not in names:
-        raise EstimateError(
-            f"tipping_point: contrast={quoted(contrast)} is none of {listed(names)}"
+    axes.fill_between(
+        at, lower, upper, where=~of_three, color=color, alpha=0.25, lw=0, zorder=2.5
+    )
+    if of_three.any():
+        held = axes.get_ylim()
+        for limit in (lower, upper):
+            dotted = np.where(of_three, limit, np.nan)
+            axes.plot(at, dotted, color=color, lw=0.9, ls=":", zorder=3, scaley=False)
+        axes.set_ylim(held)
+        axes.plot([], [], color=GRAY, lw=0.9, ls=":", label="limit by rule of three")
+    if "few_units" in one and one["few_units"].any():
+        few = at[one["few_units"].to_numpy()]
+        height = np.full(len(few), low)
+        axes.plot(
+            few, height, "s", color=color, ms=2.5, transform=axes.get_xaxis_transform()
         )
-    one = found.isel(
-        contrast=names.index(contrast), task=tasks_in_table(found).index(task)
+        axes.plot([], [], "s", color=GRAY, ms=4, label="few units carry it")
+
+
+def _along_shift(table: xr.Dataset, ax: Axes | None) -> Axes:
+    """Draw the effect as the null model shifts, and the points where its verdict turns."""
+    one = table.isel(contrast=0, task=0)
+    shift = one["shift"].to_numpy()
+    ace, lower, upper, verdict = (
+        one[f"tilted_{name}"].to_numpy()
+        for name in ("ace", "lower", "upper", "verdict")
     )
-    axes, shift = axes_or_new(ax, 6.4, 3.6), one["shift"].to_numpy()
-    ace, lower, upper = (
-        one[f"tilted_{name}"].to_numpy() for name in ("ace", "lower", "upper")
+    rows = (
+        one[["tilted_verdict"]]
+        .to_dataframe()
+        .rename(columns={"tilted_verdict": "verdict"})
     )
+    (axes,) = new_axes(ax, 6.4, 4.0)
     low, high = (one[f"rope_{end}"].item() for end in ("lower", "upper"))
     if low < high:
         axes.axhspan(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
     axes.fill_between(
         shift, lower, upper, color=BAND, lw=0, zorder=1.5, label="interval"
     )
-    axes.plot(shift, ace, color=GRAY, lw=0.9, zorder=3, label="_joined")
-    verdict = one["tilted_verdict"].to_numpy()
-    for name, color in VERDICTS.items():
-        mine = verdict == name
-        if mine.any():
-            inner = "white" if name == "undecided" else color
-            axes.scatter(
-                shift[mine],
-                ace[mine],
-                s=14,
-                facecolors=inner,
-                edgecolors=color,
-                lw=1.0,
-                zorder=5,
-                label=name,
-            )
+    axes.plot(shift, ace, color=GRAY, lw=0.9, zorder=3)
+    colors = np.array(colors_of(rows))
+    inner = np.where(verdict == "undecided", "white", colors).tolist()
+    axes.scatter(
+        shift, ace, s=14, c=inner, edgecolors=colors.tolist(), lw=1.0, zorder=5
+    )
+    verdict_keys(axes, rows)
     for at in one["tipping_shift"].to_numpy()[one["turns"].to_numpy()]:
         axes.axvline(at, color=INK, lw=0.8, ls=":", zorder=2.5)
-    axes.axvline(0, color=GRID, lw=0.8, zorder=1)
-    label, mean, sd = (
-        found.attrs[name] for name in ("covariate", "covariate_at_0", "covariate_sd")
+    no_effect(axes, table, across=False)
+    name, mean, sd = (
+        table.attrs[key] for key in ("covariate", "covariate_at_0", "covariate_sd")
     )
-    axes.set_xlabel(f"shift of {label} (sd)", fontsize=9.5, **AS_IT_IS)
-    below = axes.secondary_xaxis(
-        -0.28, functions=(lambda s: mean + sd * s, lambda x: (x - mean) / sd)
+    above = axes.secondary_xaxis(
+        "top", functions=(lambda s: mean + sd * s, lambda m: (m - mean) / sd)
     )
-    below.set_xlabel(f"mean of {label}", fontsize=9.5, **AS_IT_IS)
-    below.tick_params(labelsize=9)
-    level = f"{100 * float(about(found).ci_prob):.4g} % intervals"
-    beside_axis(axes, axis_label(found.attrs), level)
-    write_heading(axes, heading(found, contrast, task))
-    strip(axes, "top", "right")
-    axes.tick_params(labelsize=9)
-    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
-    legend(axes)
-    if (
-        ax is None
-    ):  # the second axis hangs on the height of the first, which the first layout finds
-        axes.figure.draw_without_rendering()  # type: ignore[union-attr]
-    return axes
+    above.tick_params(labelsize=9)
+    above.set_xlabel(f"mean of {name}", fontsize=9.5, **AS_IT_IS)
+    level = f"{100 * float(about(table).ci_prob):.4g} % intervals"
+    title = title_of(table, str(one["contrast"].item()))
+    upward = f"{axis_label(table.attrs)}\n{level}"
+    return finish([axes], ax, title, f"shift of {name} (sd)", upward)

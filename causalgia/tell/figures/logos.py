@@ -1,4 +1,4 @@
-"""Sequence logos of effects, of maps and their differences, and of averages."""
+"""Letters as high as their effects: of a motif, or of the map of a sequence."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch
+from matplotlib.textpath import TextPath
+from matplotlib.transforms import Affine2D
 from scipy.special import stdtrit
 
 from causalgia.attributes import about
-from causalgia.checks import as_ci_prob, listed
-from causalgia.effect_table import tasks_in_table
+from causalgia.checks import listed
 from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
 from causalgia.tell.figures.style import (
-    AS_IT_IS,
-    GRAY,
     GRID,
     INK,
     PAGE,
-    as_task,
-    axes_or_new,
     axis_label,
-    fit_to_page,
-    heading,
+    finish,
     interval_label,
-    strip,
-    write_heading,
+    new_axes,
+    of_one_task,
+    title_of,
 )
 from causalgia.types import Array
 
@@ -41,12 +40,12 @@ _COLORS = {
     "T": "#c0392b",
     "U": "#c0392b",
 }
-_LETTER_WIDTH = 0.92
-OFFSETS = np.array([-0.3, -0.1, 0.1, 0.3])  # of the bars of A C G T, beside each other
+_LETTERS_A_LINE = 50  # more could not be read
+_BOLD = FontProperties(family="DejaVu Sans", weight="bold")
 
 
 def logo(
-    ace: xr.Dataset,
+    table: xr.Dataset,
     *,
     task: str | None = None,
     centered: bool = False,
@@ -55,17 +54,16 @@ def logo(
     """Draw the effect of each base at each position as a letter of that height,
     negative effects below the axis.
 
-    Letters are stacked with the largest farthest from the axis. Heights are effects,
-    not information content: a letter twice as high is an effect twice as large.
+    Heights are effects, not information: a letter twice as high is an effect twice as
+    large. Bars at the outer edges of letters are their intervals.
 
     Parameters
     ----------
-    ace
-        ``ace (position, base)``, and ``task`` if there are several; `base` has the
-        letters A C G T (or U). Unknown heights (NaN) are left out. ``lower`` and
-        ``upper`` are drawn as bars at the outer edges of letters. Where
-        ``ace.attrs["units"]`` is given, as for information in bits, it is the label of
-        the axis, in place of "effect on" the scale.
+    table
+        ``ace (position, base)``, and ``task`` if there are several, with the bases
+        A C G T (or U); or an average of maps, from `causalgia.attribution.average`.
+        Unknown heights (NaN) are left out. ``attrs["units"]``, such as bits, is the
+        label of the axis in place of the scale.
     task
         The task; required if there are several.
     centered
@@ -74,18 +72,17 @@ def logo(
         the largest half-width that the errors of the bases allow, whatever their
         correlation: 3/4 of its own and 1/4 of each other one.
     ax
-        Axes to draw into; by default those of a new figure, as wide as there are
-        positions.
+        Axes to draw into; by default those of a new figure, with 50 positions a line.
 
     Returns
     -------
     Axes
-        Save it by `save_figure`.
+        Of several lines the first; ``axes.figure.axes`` has all.
 
     Raises
     ------
     DataError
-        If it is not such a Dataset, or a height is infinite.
+        If there are no effects by position and base, or a height is infinite.
     EstimateError
         If a base is not one of A C G T U, or the task does not exist or is required.
 
@@ -97,256 +94,79 @@ def logo(
     ...             ("position", "base"),
     ...             [[0.5, 0.0, 0.0, -0.2], [0.0, 0.9, 0.1, 0.0]],
     ...         )
-    ...     }
+    ...     },
+    ...     {"base": list("ACGU"), "position": [4, 5]},
     ... )
-    >>> axes = logo(heights.assign_coords(base=list("ACGU"), position=[4, 5]))
+    >>> axes = logo(heights)
     >>> len(axes.patches), [round(float(y), 3) for y in axes.get_ylim()]
     (4, [-0.272, 1.072])
-    >>> mutants = xr.Dataset(
-    ...     {
-    ...         "ace": (
-    ...             ("position", "base"),
-    ...             [[3.0, 3.0, 3.0, 3.4], [0.0, 3.4, 0.0, 0.0]],
-    ...         )
-    ...     }
-    ... )
-    >>> axes = logo(
-    ...     mutants.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True
-    ... )
-    >>> [
-    ...     round(float(y), 3) for y in axes.get_ylim()
-    ... ]  # position 0 is low, and position 1 tall
-    [-2.856, 2.856]
     """
-    table = _one_task(ace, task)
-    by_base = table["ace"].transpose("position", "base")
-    heights = (
-        (by_base - by_base.mean("base") if centered else by_base)
-        .to_numpy()
-        .astype(np.float64)
-    )
-    letters = _as_bases(table)
-    positions: list[Any] = table["position"].to_numpy().tolist()
-    axes = logo_with_bars(
-        heights,
-        _half_widths(table, centered=centered),
-        letters,
-        positions,
-        ax,
-        offsets=OFFSETS,
-    )
-    units = about(table["ace"], None).units
-    axes.set_ylabel(
-        f"height of a letter:\n{axis_label(table.attrs) if units is None else units}",
-        fontsize=9.5,
-        **AS_IT_IS,
-    )
-    if centered:
-        axes.set_ylabel(
-            f"{axes.get_ylabel()},\nminus the mean at the position",
-            fontsize=9.5,
-            **AS_IT_IS,
-        )
-    names = [str(table["task"].item())] if "task" in table.coords else []
-    levels = interval_label(table)
-    bars = f" (bars: {'at most ' if centered else ''}{levels})" if levels else ""
-    write_heading(axes, heading(table, *names) + bars)
-    fit_to_page(axes)
-    return axes
-
-
-def _half_widths(table: xr.Dataset, *, centered: bool) -> Array:
-    """Return the half-widths of intervals, (position, base), nan where there are
-    none.
-    """
-    shape = table.sizes["position"], table.sizes["base"]
-    if "lower" not in table or "upper" not in table:
-        return np.full(shape, np.nan)
-    half = (
-        ((table["upper"] - table["lower"]) / 2).transpose("position", "base").to_numpy()
-    )
-    if centered:
-        n = shape[1]
-        half = (1 - 2 / n) * half + half.sum(axis=1, keepdims=True) / n
-    return np.where(half > 0, half, np.nan)
-
-
-def logo_with_bars(
-    heights: Array,
-    half: Array,
-    letters: Sequence[str],
-    positions: list[Any],
-    ax: Axes | None,
-    *,
-    offsets: Array,
-) -> Axes:
-    """Draw letters of these heights and a bar at the outer edge of each, (positions,
-    letters).
-    """
-    wide = float(np.clip(1.2 + 0.42 * len(positions), 4.2, PAGE))
-    axes = axes_or_new(ax, wide, 2.6)
-    letters = list(letters)
-    edges = np.full(heights.shape, np.nan)
-    for place, column in enumerate(heights):
-        above = below = 0.0
-        for k in sorted(
-            range(len(letters)), key=lambda k: abs(column[k])
-        ):  # small letters next to the axis
-            height = float(column[k])
-            if height > 0:
-                _draw_letter(axes, letters[k], place, above, above + height)
-                edges[place, k] = above = above + height
-            elif height < 0:
-                _draw_letter(axes, letters[k], place, below + height, below)
-                edges[place, k] = below = below + height
-    up, down = (
-        np.nansum(np.maximum(heights, 0), 1).max(),
-        np.nansum(np.minimum(heights, 0), 1).min(),
-    )
-    pad = 0.06 * (up - down)
-    axes.set_ylim(
-        down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0
-    )
-    axes.set_xlim(-0.6, len(positions) - 0.4)
-    axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
-    each = 0.09 * max(len(str(place)) for place in positions) + 0.1
-    every = max(1, math.ceil(len(positions) * each / (wide - 1.2)))
-    axes.set_xticks(
-        range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9
-    )
-    axes.set_xlabel("position", fontsize=9.5)
-    strip(axes, "top", "right", "bottom")
-    axes.tick_params(axis="x", length=0)
-    axes.tick_params(axis="y", labelsize=9)
-    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
-    at, base = np.nonzero(np.isfinite(half) & np.isfinite(edges))
-    if len(at):
-        ends, width = edges[at, base], half[at, base]
-        x = at + offsets[base]
-        axes.vlines(x, ends - width, ends + width, color=INK, lw=1.0, zorder=5)
-        axes.plot(x, ends, ".", color=GRAY, ms=2.5, zorder=6)
-        low, high = axes.get_ylim()
-        axes.set_ylim(
-            min(low, float((ends - width).min()) * 1.05),
-            max(high, float((ends + width).max()) * 1.05),
-        )
-    return axes
-
-
-def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
-    if "ace" not in ace or not {"position", "base"} <= set(ace["ace"].dims):
+    if "motif_position" in table.coords and "contrast" in table.dims:
+        known = [name for name in ("ace", "lower", "upper") if name in table]
+        at = table[known].drop_vars("contrast").rename(motif_position="position")
+        table = at.set_index(contrast=["position", "base"]).unstack("contrast")
+    if "ace" not in table or not {"position", "base"} <= set(table["ace"].dims):
         raise DataError("logo: there is no 'ace' (position, base)")
-    if "task" in ace["ace"].dims:
-        ace = ace.isel(task=tasks_in_table(ace).index(as_task(ace, task, "logo")))
-    more = sorted(
-        str(dim) for dim in ace["ace"].dims if dim not in ("position", "base")
-    )
-    if more:
-        raise DataError(f"logo: 'ace' has the dims {', '.join(more)} too")
-    if np.isinf(ace["ace"].to_numpy()).any():
-        raise DataError("logo: a height is infinite")
-    return ace
-
-
-def _as_bases(table: xr.Dataset) -> list[str]:
+    if "task" in table["ace"].dims:
+        table = of_one_task(table, task, "logo").isel(task=0)
+    more = {str(dim) for dim in table["ace"].dims} - {"position", "base"}
+    if more or np.isinf(table["ace"]).any():
+        raise DataError(f"logo: an infinite height, or further dims {listed(more)}")
     letters = [str(base) for base in table["base"].to_numpy()]
     if odd := [letter for letter in letters if letter not in _COLORS]:
         raise EstimateError(f"logo: {quoted(odd[0])} is not one of A C G T U")
-    return letters
+    ace = table["ace"].transpose("position", "base").to_numpy().astype(float)
+    half = np.full(ace.shape, np.nan)
+    if "lower" in table:
+        width = (table["upper"] - table["lower"]).transpose("position", "base")
+        half = width.to_numpy() / 2
+    if centered:
+        ace, n = ace - ace.mean(axis=1, keepdims=True), len(letters)
+        half = (1 - 2 / n) * half + half.sum(axis=1, keepdims=True) / n
+    units = about(table["ace"], "").units or about(table, "").units
+    label = units or axis_label(table.attrs, "letter: effect")
+    levels = interval_label(table)
+    bars = f"\nbars: {'at most ' if centered else ''}{levels}" if levels else ""
+    minus = ", minus the mean at the position" if centered else ""
+    panels = _letters(ace, half, letters, table["position"].to_numpy().tolist(), ax)
+    names = [str(table["task"].item())] if "task" in table.coords else []
+    title = title_of(table, *names)
+    return finish(panels, ax, title, "position", f"{label}{minus}{bars}")
 
 
-def _draw_letter(
-    axes: Axes, letter: str, place: int, bottom: float, top: float
-) -> None:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.patches import PathPatch
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D
-
-    shape = TextPath(
-        (0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold")
-    )
-    box = shape.get_extents()
-    to_box = (
-        Affine2D()
-        .translate(-box.x0, -box.y0)
-        .scale(_LETTER_WIDTH / box.width, (top - bottom) / box.height)
-    )
-    path = to_box.translate(place - _LETTER_WIDTH / 2, bottom).transform_path(shape)
-    axes.add_patch(
-        PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}")
-    )
-
-
-def draw_information(axes: Axes, frequency: Array) -> None:
-    """Draw base frequencies (positions, 4) as letters whose heights add up to the
-    information of their position, in bits.
-    """
-    logs = np.log2(frequency, where=frequency > 0, out=np.zeros_like(frequency))
-    bits = 2 + (frequency * logs).sum(axis=1)
-    for place, (row, height) in enumerate(zip(frequency, bits, strict=True)):
-        bottom = 0.0
-        for k in np.argsort(row, kind="stable"):
-            top = bottom + float(row[k] * height)
-            if top - bottom > _LOWEST:
-                _draw_letter(axes, str(_BASE_ARRAY[k]), place, bottom, top)
-            bottom = top
-
-
-_LOWEST = 1e-3  # bits
-_BASE_ARRAY = np.array(list("ACGT"))
-
-
-def map_logo(
+def map(
     attributions: xr.Dataset,
     *,
     unit: str | int | None = None,
     task: str | None = None,
-    model: str | int | None = None,
-    minus: xr.Dataset | None = None,
-    minus_model: str | int | None = None,
-    span: tuple[int, int] | None = None,
-    ci_prob: float = 0.95,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the map of one sequence: each of its letters as high as its contribution, or
-    the difference of two maps.
+    """Draw the map of one sequence: each of its letters as high as its contribution.
 
-    Over baselines each letter has its interval, for more baselines of this sequence; it
-    says nothing of other sequences or networks, and is no test. Maps by single
+    Over baselines each letter has its 95 % interval, for more baselines of this
+    sequence; it says nothing of other sequences or networks, and is no test. Maps by single
     substitutions are exact and have none.
 
     Parameters
     ----------
     attributions
         From `causalgia.attribute`.
-    unit, task, model
-        Which sequence, task and member; required where there are several.
-    minus
-        Another map of that sequence: letters are as high as the difference.
-    minus_model
-        The member whose map is subtracted, of `minus` or, by default, of the same maps.
-        Bars are then the sum of both half-widths, the most that the error of a
-        difference can be: members share their baselines.
-    span
-        First position, and the one behind the last; by default all.
-    ci_prob
-        Probability of the intervals.
+    unit, task
+        Which sequence and task; required where there are several.
     ax
-        Axes to draw into; by default those of a new figure.
+        Axes to draw into; by default those of a new figure, with 50 positions a line.
 
     Returns
     -------
     Axes
-        Save it by `save_figure`.
+        Of several lines the first; ``axes.figure.axes`` has all.
 
     Raises
     ------
     DataError
-        If it is no Dataset of `causalgia.attribute`, or the two maps are not of one
-        sequence by one method.
+        If it is no Dataset of `causalgia.attribute`.
     EstimateError
-        If a unit, task, member or span does not exist or is required.
+        If a unit or task does not exist or is required, or there are several members.
 
     Examples
     --------
@@ -354,225 +174,117 @@ def map_logo(
     >>> count = cg.FunctionPredictor(
     ...     lambda x: x[:, 2].sum(-1), tasks=["G"], scale="count"
     ... )
-    >>> axes = map_logo(cg.attribute(["ACGT"], count, method="ism"))
+    >>> axes = map(cg.attribute(["ACGT"], count, method="ism"))
     >>> len(axes.patches), [round(float(y), 2) for y in axes.get_ylim()]
     (4, [-0.41, 1.08])
     """
-    ci_prob = as_ci_prob(ci_prob)
-    heights, half, table = _one_map(attributions, unit, task, model, ci_prob)
-    what, method = _measured(attributions)
-    label = f"{what}\n({method})"
-    names = [_sequence_name(attributions, table)]
-    names += [
-        str(table[name].item()) for name in ("task", "model") if name in table.coords
-    ]
-    if minus is not None or minus_model is not None:
-        of = attributions if minus is None else minus
-        others, their_half, other = _one_map(
-            of, unit, task, model if minus_model is None else minus_model, ci_prob
-        )
-        if not np.array_equal(table["observed"], other["observed"]):
-            raise DataError("map_logo: minus= is of another sequence")
-        if (what, method) != (theirs := _measured(of)):
-            raise DataError(
-                f"map_logo: {what} ({method}) and {theirs[0]} ({theirs[1]}) are "
-                "different things"
-            )
-        difference = "difference" if what == "contribution" else f"difference of {what}"
-        heights, half, label = (
-            heights - others,
-            half + their_half,
-            f"{difference}\n({method})",
-        )
-        names.append(
-            f"minus {other['model'].item() if 'model' in other.coords else 'the other'}"
-        )
-    start, stop = _as_span(span, len(heights))
-    scale = about(attributions, None).scale
-    columns = np.zeros((stop - start, 4))
-    shown = table["observed"].to_numpy()[start:stop]
-    columns[np.arange(stop - start), shown] = heights[start:stop]
-    errors = np.full(columns.shape, np.nan)
-    errors[np.arange(stop - start), shown] = half[start:stop]
-    axes = logo_with_bars(
-        columns,
-        errors,
-        "ACGT",
-        table["position"].to_numpy()[start:stop].tolist(),
-        ax,
-        offsets=np.zeros(4),
-    )
-    axes.set_ylabel(f"{label},\n{scale}" if scale else label, fontsize=9.5, **AS_IT_IS)
-    bars = (
-        f" (bars: {100 * ci_prob:.4g} % over baselines)"
-        if np.isfinite(half).any()
-        else ""
-    )
-    write_heading(axes, heading(attributions.drop_dims("unit"), *names) + bars)
-    fit_to_page(axes)
-    return axes
-
-
-def average_logo(
-    average: xr.Dataset,
-    *,
-    task: str | None = None,
-    model: str | int | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the average of maps at aligned instances: bases as letters of that height,
-    with their intervals.
-
-    Letters are stacked as in `logo`; the error bar of a letter is at its outer edge,
-    next to those of the others. A base whose interval is a point has no bar.
-
-    Parameters
-    ----------
-    average
-        From `causalgia.attribution.average`, or `causalgia.simultaneous` of it, whose
-        intervals hold together.
-    task, model
-        Which task and member; required where there are several.
-    ax
-        Axes to draw into; by default those of a new figure.
-
-    Returns
-    -------
-    Axes
-        Save it by `save_figure`.
-
-    Raises
-    ------
-    DataError
-        If it has no coordinates ``motif_position`` and ``base``.
-    EstimateError
-        If a task or member does not exist or is required.
-    """
-    if not {"ace", "lower", "upper", "motif_position", "base"} <= set(
-        average.variables
-    ):
-        raise DataError("average_logo: no average of maps by base")
-    table = average.isel(
-        task=[_place(average, "task", as_task(average, task, "average_logo"))]
-    ).isel(task=0)
-    table = _select(table, "model", model, "average_logo")
-    places = table["motif_position"].to_numpy()
-    at = np.unique(places)
-    heights, half = np.full((len(at), 4), np.nan), np.full((len(at), 4), np.nan)
-    index = (
-        np.searchsorted(at, places),
-        np.searchsorted(_BASE_ARRAY, table["base"].to_numpy()),
-    )
-    heights[index] = table["ace"].to_numpy()
-    half[index] = (table["upper"] - table["lower"]).to_numpy() / 2
-    axes = logo_with_bars(
-        heights,
-        np.where(half > 0, half, np.nan),
-        "ACGT",
-        at.tolist(),
-        ax,
-        offsets=OFFSETS,
-    )
-    method = about(table, "").map_method.replace("_", " ")
-    words = [f"mean score\n({method})", about(table, "").scale]
-    axes.set_ylabel(",\n".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
-    axes.set_xlabel("position in the motif", fontsize=9.5)
-    names = [
-        str(table[name].item()) for name in ("task", "model") if name in table.coords
-    ]
-    above = heading(
-        table.drop_vars("n_units"), *names, f"{int(table['n_units'].max()):,} instances"
-    )
-    levels = interval_label(table)
-    write_heading(axes, above + (f" (bars: {levels})" if levels else ""))
-    fit_to_page(axes)
-    return axes
-
-
-def _one_map(
-    maps: xr.Dataset, unit: Any, task: str | None, model: Any, ci_prob: float
-) -> tuple[Array, Array, xr.Dataset]:
-    """Return contributions and half-widths, (length,), of one map, and what was
-    selected; nan where it has none.
-    """
-    validate(maps, "attributions")
-    one = maps.isel(task=_place(maps, "task", as_task(maps, task, "map_logo")))
-    one = _select(_select(one, "model", model), "unit", unit)
-    observed = one["observed"].to_numpy()[None]
-    by_substitution = about(maps, None).method == "ism"
-    tables = [
-        one[name].to_numpy()[None] for name in ("score", "score_se") if name in one
-    ]
-    if "base" in maps["score"].dims:
-        tables = [
-            observed_scores(table, observed, by_substitution=by_substitution)
-            for table in tables
+    table = of_one_task(validate(attributions, "attributions"), task, "map")
+    units = table["unit"].to_numpy().tolist()
+    if unit not in units and (unit is not None or len(units) > 1):
+        known_units = listed([str(one) for one in units])
+        raise EstimateError(f"map: unit={quoted(unit)} is none of {known_units}")
+    table = table.isel(task=0, unit=0 if unit is None else units.index(unit))
+    observed = table["observed"].to_numpy()
+    scores = [table[name] for name in ("score", "score_se") if name in table]
+    numbers = [one.to_numpy()[None] for one in scores]
+    if "base" in scores[0].dims:
+        exact = about(table, "").method == "ism"
+        numbers = [
+            observed_scores(one, observed[None], by_substitution=exact)
+            for one in numbers
         ]
-    half = np.full(observed.shape[1], np.nan)
-    if len(tables) == 2:
-        half = tables[1][0] * stdtrit(
-            int(about(maps).n_baselines) - 1, 0.5 + ci_prob / 2
-        )
-    return tables[0][0], half, one
+    letters = np.eye(4)[observed]
+    heights, bars = letters * numbers[0][0][:, None], np.full(letters.shape, np.nan)
+    if len(numbers) == 2:
+        tail = stdtrit(int(about(table).n_baselines) - 1, 0.975)
+        bars = letters * (tail * numbers[1][0])[:, None]
+    positions: list[Any] = table["position"].to_numpy().tolist()
+    panels = _letters(heights, bars, "ACGT", positions, ax)
+    known = about(attributions, "")
+    method = known.method.replace("_", " ")
+    what = f"contribution ({method})"
+    if known.method == "dfim":
+        what = f"interaction with {known.source} (dfim, {known.map_method})"
+    label = ",\n".join(filter(None, (what, known.scale)))
+    if np.isfinite(bars).any():
+        label += "\nbars: 95 % over baselines"
+    names = [f"sequence {table['unit'].item()}", str(table["task"].item())]
+    return finish(panels, ax, title_of(table, *names), "position", label)
 
 
-def _measured(maps: xr.Dataset) -> tuple[str, str]:
-    """Return what the scores of maps are, and by which method."""
-    method = about(maps, "").method
-    if method != "dfim":
-        return "contribution", method.replace("_", " ")
-    return (
-        f"interaction with {about(maps).source}",
-        f"dfim, {about(maps).map_method}".replace("_", " "),
-    )
-
-
-def _sequence_name(maps: xr.Dataset, one: xr.Dataset) -> str:
-    """Return the name of a sequence: its parent's, and its unit where that has
-    several.
+def _letters(
+    heights: Array,
+    half: Array,
+    letters: Sequence[str],
+    positions: list[Any],
+    ax: Axes | None,
+) -> list[Axes]:
+    """Draw letters of these heights and a bar at the outer edge of each, (positions,
+    letters), in lines of fifty that share their scale; return the axes of the lines.
     """
-    unit = str(one["unit"].item())
-    if "parent" not in maps:
-        return f"sequence {unit}"
-    parent = str(one["parent"].item())
-    name = f"sequence {parent}" if parent.isdigit() else parent
-    return (
-        f"{name}, unit {unit}" if (maps["parent"] == one["parent"]).sum() > 1 else name
+    n = len(positions)
+    lines = 1 if ax is not None else math.ceil(n / _LETTERS_A_LINE)
+    each = math.ceil(n / lines)
+    wide = float(np.clip(1.6 + 0.42 * each, 4.2, PAGE))
+    panels = new_axes(
+        ax, wide, 3.0 if lines == 1 else 0.8 + 1.3 * lines, lines, sharey=True
     )
-
-
-def _place(table: xr.Dataset, dim: str, name: Any) -> int:
-    return [str(one) for one in table[dim].to_numpy()].index(str(name))
-
-
-def _select(
-    table: xr.Dataset, dim: str, name: Any, figure: str = "map_logo"
-) -> xr.Dataset:
-    if dim not in table.dims:
-        if name is not None:
-            raise EstimateError(
-                f"{figure}: {dim}={quoted(name)}, and the maps have no dim {dim}"
-            )
-        return table
-    known = table[dim].to_numpy().tolist()
-    if name is None and len(known) == 1:
-        return table.isel({dim: 0})
-    if name not in known:
-        raise EstimateError(
-            f"{figure}: {dim}={quoted(name)} is none of {listed(map(str, known))}"
+    edges = np.full(heights.shape, np.nan)
+    for line, axes in enumerate(panels):
+        own = slice(line * each, (line + 1) * each)
+        edges[own] = draw_letters(axes, heights[own], letters)
+        at, base = np.nonzero(np.isfinite(edges[own]) & (half[own] > 0))
+        ends, width = edges[own][at, base], half[own][at, base]
+        apart = (base - (len(letters) - 1) / 2) * (
+            0.2 if (half > 0).sum(1).max() > 1 else 0
         )
-    return table.isel({dim: known.index(name)})
-
-
-def _as_span(span: Any, length: int) -> tuple[int, int]:
-    if span is None:
-        return 0, length
-    try:
-        start, stop = map(int, span)
-    except (TypeError, ValueError):
-        start, stop = 0, -1
-    if not 0 <= start < stop <= length:
-        raise EstimateError(
-            f"map_logo: span={quoted(span)} is not a range of {length:,} positions"
+        axes.vlines(at + apart, ends - width, ends + width, color=INK, lw=1.0, zorder=5)
+        axes.set_xlim(-0.6, each - 0.4)
+        axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
+        names = [str(place) for place in positions[own]]
+        every = max(
+            1,
+            math.ceil(
+                len(names) * (0.09 * len(max(names, key=len)) + 0.1) / (wide - 1.5)
+            ),
         )
-    return start, stop
+        axes.set_xticks(range(0, len(names), every), names[::every])
+        axes.spines["bottom"].set_visible(False)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
+    above, below = np.maximum(heights, 0), np.minimum(heights, 0)
+    reach = np.where(np.isfinite(edges) & (half > 0), half, 0.0)
+    known = np.where(np.isfinite(edges), edges, 0.0)
+    high = max(np.nansum(above, 1).max(), (known + reach).max())
+    low = min(np.nansum(below, 1).min(), (known - reach).min())
+    pad = 0.06 * (high - low)
+    panels[0].set_ylim(low - pad if low < 0 else 0.0, high + pad if high > low else 1.0)
+    return panels
+
+
+def draw_letters(axes: Axes, heights: Array, letters: Sequence[str]) -> Array:
+    """Stack letters of these heights (positions, letters), small ones next to the axis;
+    return where each ends.
+    """
+    edges = np.full(heights.shape, np.nan)
+    for place, column in enumerate(heights):
+        ends = {1.0: 0.0, -1.0: 0.0}
+        for k in np.argsort(np.abs(column), kind="stable"):
+            height = float(column[k])
+            if height != 0 and np.isfinite(height):
+                side = math.copysign(1.0, height)
+                before, ends[side] = ends[side], ends[side] + height
+                edges[place, k] = ends[side]
+                _draw_letter(axes, letters[k], place, *sorted((before, ends[side])))
+    return edges
+
+
+def _draw_letter(
+    axes: Axes, letter: str, place: int, bottom: float, top: float
+) -> None:
+    shape = TextPath((0, 0), letter, size=1, prop=_BOLD)
+    box = shape.get_extents()
+    to_box = Affine2D().translate(-box.x0, -box.y0)
+    to_box = to_box.scale(0.92 / box.width, (top - bottom) / box.height)
+    path = to_box.translate(place - 0.46, bottom).transform_path(shape)
+    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3))
