@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.attributes import about, has
-from causalgia.checks import in_list
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import (
     gaps_in_words,
@@ -18,8 +17,7 @@ from causalgia.effect_table import (
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
-from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.errors import DataError, printable, quoted
 from causalgia.inputs import parse_json
 from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
@@ -108,7 +106,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     if not is_decided(estimates):
         return f"{claim}."
     n = row.get("n_units")
-    units = "" if n is None else f"; {n:,} unit{'s' * (n != 1)}"
+    units = "" if n is None else f"; {n:,} units"
     if n is not None and row.get("n_clusters", n) != n:
         units += f" in {row['n_clusters']:,} clusters"
     return f"{claim}; {verdict_in_words(row, attrs)}{units}."
@@ -116,18 +114,19 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
 
 def _summary_sentence(group: list[Row], names: list[str]) -> str:
     found = placebo_summary(group)
-    mean, low, high = (
-        format_number(found[key], placebo_rounding_unit(found))
-        for key in ("mean", "lowest", "highest")
-    )
+    unit = placebo_rounding_unit(found)
     where = "".join(f" in {group[0][name]}" for name in names)
-    summary = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
-    if found["central"] is None:
-        return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
-    low, high = (
-        format_number(limit, placebo_rounding_unit(found)) for limit in found["central"]
+    mean, *ends = (
+        format_number(x, unit)
+        for x in (found["mean"], found["lowest"], found["highest"])
     )
-    return f"{summary}, the central 95 % of their estimates from {low} to {high}."
+    of_all = (
+        f"{placebo_count(found['n'])}{where}: mean {mean}, from {' to '.join(ends)}"
+    )
+    if found["central"] is None:
+        return f"{of_all} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
+    central = " to ".join(format_number(limit, unit) for limit in found["central"])
+    return f"{of_all}, the central 95 % of their estimates from {central}."
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
@@ -288,53 +287,17 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
     >>> shape_lines(table.assign_coords(contrast=["GATA1"], task=["K562"]))
     ['One unit carries 99 % of the variance of GATA1.']
     """
-    return [line] if (line := _leverage_line(estimates)) else []
-
-
-def _leverage_line(estimates: xr.Dataset) -> str:
     if "leverage" not in estimates:
-        return ""
+        return []
     leverage = estimates["leverage"].transpose(*estimates["ace"].dims).to_numpy()
-    if not (leverage > _HALF).any():
-        return ""
-    one = _independent_noun(estimates).removesuffix("s")
-    effects = _largest_effects(estimates, leverage > _HALF, leverage)
-    most = format_share(leverage.max())
-    if np.count_nonzero(leverage > _HALF) == 1:
-        return f"One {one} carries {most} of the variance of {effects}."
-    return (
-        f"One {one} carries half or more of the variance of {effects} (up to {most})."
-    )
-
-
-def _independent_noun(estimates: xr.Dataset) -> str:
-    cluster = about(estimates, "unit").cluster
-    return "units" if cluster in ("unit", "") else f"{cluster}s"
-
-
-def _largest_effects(
-    estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]
-) -> str:
-    """Return the names of the effects of a mask, the largest first, three at most, and
-    the number of placebos.
-    """
-    placebo = np.broadcast_to(
-        is_placebo(estimates).reshape(-1, *[1] * (which.ndim - 1)), which.shape
-    )
-    chosen = [
-        i
-        for i in np.argsort(-np.abs(size), axis=None, kind="stable")
-        if which.flat[i] and not placebo.flat[i]
-    ]
-    names = [
-        effect_name(estimates, np.unravel_index(i, which.shape), quote=True)
-        for i in chosen[:NAMES_SHOWN]
-    ]
-    more = len(chosen) - NAMES_SHOWN
-    words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
-    parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
-    parts += [placebo_count(words)] if words else []
-    return in_list(parts)
+    n = int((leverage > _HALF).sum())
+    if not n:
+        return []
+    at = np.unravel_index(int(np.nanargmax(leverage)), leverage.shape)
+    most, name = format_share(leverage[at]), effect_name(estimates, at)
+    by = about(estimates, "unit").cluster or "unit"
+    others = f"; {n - 1:,} more rows have half or more from one" if n > 1 else ""
+    return [f"One {by} carries {most} of the variance of {name}{others}."]
 
 
 def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
@@ -457,31 +420,24 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
 
 
 def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:
-    if (
-        of_effects
-    ):  # a sequential trial also has the contrasts of its looks, beside its arms
-        names = [str(name) for name in outcomes["contrast"].to_numpy()]
-        do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(names)
-        width = max(map(len, names), default=0)
-        lines = [
-            f"  {name:<{width}}  {text}".rstrip()
-            for name, text in zip(names, do, strict=True)
-        ]
-        return [f"{len(names)} contrast{'s' if len(names) > 1 else ''}:", *lines]
-    if "arm" not in outcomes.coords:
+    # a sequential trial also has the contrasts of its looks, beside its arms
+    what = "contrast" if of_effects else "arm"
+    if what not in outcomes.coords:
         return []
-    arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
-    do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(arms)
-    kinds = (
-        outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
-    )
-    shown = [i for i, kind in enumerate(kinds) if every_arm or kind != "fixed_placebo"]
-    width = max((len(arms[i]) for i in shown), default=0)
-    lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
-    left = len(arms) - len(shown)
+    names = outcomes[what].to_numpy().astype(str).tolist()
+    known = "do" in outcomes.coords and outcomes["do"].dims == (what,)
+    do = outcomes["do"].to_numpy() if known else [""] * len(names)
+    shown = list(zip(names, do, strict=True))
+    if "kind" in outcomes.coords and not of_effects and not every_arm:
+        fixed = outcomes["kind"].to_numpy() == "fixed_placebo"
+        shown = [
+            one for one, left_out in zip(shown, fixed, strict=True) if not left_out
+        ]
+    width = max((len(name) for name, _ in shown), default=0)
+    left = len(names) - len(shown)
     return [
-        f"{len(arms)} arm{'s' * (len(arms) != 1)}:",
-        *lines,
+        f"{len(names)} {what}{'s' * (len(names) != 1)}:",
+        *(f"  {name:<{width}}  {text}".rstrip() for name, text in shown),
         *([f"  and {left} placebos"] if left else []),
     ]
 
