@@ -21,18 +21,12 @@ from causalgia.errors import DataError, printable, quoted
 from causalgia.inputs import parse_json
 from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
-    ENOUGH_FOR_QUANTILES,
     Row,
     Rows,
-    placebo_count,
-    placebo_groups,
-    placebo_rounding_unit,
-    placebo_summary,
     rows as rows_of,
 )
 from causalgia.tell.table_formats import (
     format_effect,
-    format_number,
     format_share,
     is_large,
     shrunken_effect,
@@ -69,19 +63,15 @@ def sentences(
     estimates: xr.Dataset, *, rows: Rows = "summary", every: bool = False
 ) -> list[str]:
     """Return a sentence for each effect (more than six only with verdicts, or if
-    `every`), and for the placebos of each task.
+    `every`), without those of placebos unless all `rows` are asked for.
     """
-    table = rows_of(estimates)
-    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
-    effects = [row for row in table if rows == "all" or not row["is_placebo"]]
+    effects = [
+        row for row in rows_of(estimates) if rows == "all" or not row["is_placebo"]
+    ]
     large = any(map(is_large, effects))
     if not every and len(effects) > _EFFECTS_LISTED and not is_decided(estimates):
-        effects = []
-    groups = [] if rows == "all" else placebo_groups(table, names)
-    return [
-        *(sentence(estimates, row, scientific=large) for row in effects),
-        *(_summary_sentence(group, names) for group in groups),
-    ]
+        return []
+    return [sentence(estimates, row, scientific=large) for row in effects]
 
 
 def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
@@ -110,23 +100,6 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     if n is not None and row.get("n_clusters", n) != n:
         units += f" in {row['n_clusters']:,} clusters"
     return f"{claim}; {verdict_in_words(row, attrs)}{units}."
-
-
-def _summary_sentence(group: list[Row], names: list[str]) -> str:
-    found = placebo_summary(group)
-    unit = placebo_rounding_unit(found)
-    where = "".join(f" in {group[0][name]}" for name in names)
-    mean, *ends = (
-        format_number(x, unit)
-        for x in (found["mean"], found["lowest"], found["highest"])
-    )
-    of_all = (
-        f"{placebo_count(found['n'])}{where}: mean {mean}, from {' to '.join(ends)}"
-    )
-    if found["central"] is None:
-        return f"{of_all} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
-    central = " to ".join(format_number(limit, unit) for limit in found["central"])
-    return f"{of_all}, the central 95 % of their estimates from {central}."
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
-from causalgia.choices import UNDECIDED, VERDICT_WORDS
+from causalgia.choices import INSIDE, UNDECIDED, VERDICT_WORDS
 from causalgia.errors import printable
 from causalgia.inputs import wide
 from causalgia.tell.folded_text import start_of
@@ -347,11 +347,11 @@ class _Telling:
             if before
             else []
         )
-        if word == "negligible" and not math.isinf(
+        if word == INSIDE[0] and not math.isinf(
             found[0]["rope_upper"] - found[0]["rope_lower"]
         ):
             known = before and beyond[0] == beyond[1]
-            state = "negligible" if known else f"negligible, {where}"
+            state = word if known else f"{word}, {where}"
         names = self._names(found)
         are = "is" if len(names) == 1 else "are"
         if len(names) <= _NAMED:
