@@ -146,11 +146,11 @@ def population_text(estimates: xr.Dataset) -> str:
     if not (here.null or here.target or "n_units" in estimates):
         return ""
     null = known.null or "the population that the units were drawn from"
-    null += _part_used(estimates)
+    null += part_used(estimates)
     draws, units = null, "units"
     if known.null_kind == "genomic":
         draws, units = (
-            f"{real_sequences(estimates.attrs)}{_part_used(estimates)}",
+            f"{real_sequences(estimates.attrs)}{part_used(estimates)}",
             "sequences",
         )
         of = "these" if known.null_sequences is None else draws
@@ -187,7 +187,7 @@ def real_sequences(attrs: Mapping[Any, Any]) -> str:
     return f"{n:,} real sequences{length}{of}{each}"
 
 
-def _part_used(estimates: xr.Dataset) -> str:
+def part_used(estimates: xr.Dataset) -> str:
     """Return " (20 used)" where units descend from a part of the sequences."""
     here = about(estimates, None)
     if here.null_kind not in _FROM_PARENTS or "n_units" not in estimates:

@@ -21,6 +21,7 @@ from causalgia.notes import Said, as_said, notes_of
 from causalgia.tell._trial_report import (
     count_clause,
     is_clustered,
+    part_used,
     population_text,
     quote_if_spaced,
     real_sequences,
@@ -341,7 +342,7 @@ def _population(effects: xr.Dataset) -> str:
     counted = n is not None and not is_clustered(effects) and not real
     if counted and here.null and here.null_kind and target == "population":
         both = " in the two arms" if here.assignment == "parallel" else ""
-        return f"on {n:,} {here.null}{both}"
+        return f"on {n:,} {here.null}{part_used(effects)}{both}"
     words = population_text(effects)[2:]
     if target not in TARGET_MEANINGS or (not here.null and target == "population"):
         words = ""
