@@ -960,9 +960,7 @@ class About(Generic[Absent]):
         "cg.experiments.greedy_tiles",
         "the criterion of the search, in words",
     )
-    chosen = _json(
-        "searches of tiles", "cg.experiments.greedy_tiles", "names of the chosen tiles"
-    )
+    chosen = _text("searches of tiles", "cg.experiments.greedy_tiles", "chosen tiles")
     estimated = _text(
         "searches of tiles",
         "cg.experiments.greedy_tiles",

@@ -96,13 +96,16 @@ def said_to_json(sentences: Iterable[str]) -> str:
 
 
 def said_from_json(text: str) -> tuple[Said, ...]:
-    """Return the sentences from the text of `said_to_json`.
+    """Return the sentences from the text of `said_to_json`; lines of any other text,
+    as of an older file, are on the whole.
 
     Raises
     ------
     DataError
         If the text is not valid.
     """
+    if text[:1] != "[":
+        return tuple(map(Said, text.splitlines()))
     plain = parse_json(text, DataError, source="the sentences of an answer")
     try:
         return tuple(Said(*one) for one in plain)

@@ -4,7 +4,6 @@ search.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -299,7 +298,7 @@ def greedy_tiles(
             f"the tile whose loss would {goal} the mean of task {task} most, in every "
             "round"
         ),
-        chosen=json.dumps([span_name(span) for span in chosen]),
+        chosen=", ".join(span_name(span) for span in chosen),
     )
     return table.assign_attrs(
         rows[0].attrs

@@ -16,6 +16,7 @@ import xarray as xr
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import four_digits
 from causalgia.choices import (
+    INSIDE,
     PLACEBO_ROPES,
     ROPES_OF_DATA,
     RegionKind,
@@ -221,7 +222,8 @@ def in_words_of(region: Region, verdict: Words) -> Words:
     """
     if region.kind not in ROPES_OF_DATA:
         return verdict
-    return np.where(verdict == "negligible", "within", verdict)
+    stated, of_data = INSIDE
+    return np.where(verdict == stated, of_data, verdict)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import xarray as xr
 
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob
+from causalgia.choices import DIRECTIONS, INSIDE, UNDECIDED
 from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.numerics.float_errors import usual_errors
@@ -252,15 +253,15 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
     counts = bool(last["look_counts"].item())
     verdict = np.select(
         [c & counts for c in claims],
-        ["decreases", "negligible", "increases"],
-        "undecided",
+        [DIRECTIONS[1], INSIDE[0], DIRECTIONS[0]],
+        UNDECIDED,
     )
     columns = {
         "verdict": verdict,
         "lower": lower,
         "upper": upper,
         "more_units": np.where(
-            verdict != "undecided", -1, decisions["more_units"].to_numpy()
+            verdict != UNDECIDED, -1, decisions["more_units"].to_numpy()
         ),
     }
     out = decisions.drop_vars([name for name in _OF_ONE_LOOK if name in decisions])

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.attributes import about, has
-from causalgia.checks import in_list
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import (
     gaps_in_words,
@@ -18,23 +17,16 @@ from causalgia.effect_table import (
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import NAMES_SHOWN, DataError, printable, quoted
-from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.errors import DataError, printable, quoted
 from causalgia.inputs import parse_json
 from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
-    ENOUGH_FOR_QUANTILES,
     Row,
     Rows,
-    placebo_count,
-    placebo_groups,
-    placebo_rounding_unit,
-    placebo_summary,
     rows as rows_of,
 )
 from causalgia.tell.table_formats import (
     format_effect,
-    format_number,
     format_share,
     is_large,
     shrunken_effect,
@@ -71,19 +63,15 @@ def sentences(
     estimates: xr.Dataset, *, rows: Rows = "summary", every: bool = False
 ) -> list[str]:
     """Return a sentence for each effect (more than six only with verdicts, or if
-    `every`), and for the placebos of each task.
+    `every`), without those of placebos unless all `rows` are asked for.
     """
-    table = rows_of(estimates)
-    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
-    effects = [row for row in table if rows == "all" or not row["is_placebo"]]
+    effects = [
+        row for row in rows_of(estimates) if rows == "all" or not row["is_placebo"]
+    ]
     large = any(map(is_large, effects))
     if not every and len(effects) > _EFFECTS_LISTED and not is_decided(estimates):
-        effects = []
-    groups = [] if rows == "all" else placebo_groups(table, names)
-    return [
-        *(sentence(estimates, row, scientific=large) for row in effects),
-        *(_summary_sentence(group, names) for group in groups),
-    ]
+        return []
+    return [sentence(estimates, row, scientific=large) for row in effects]
 
 
 def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
@@ -108,26 +96,10 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     if not is_decided(estimates):
         return f"{claim}."
     n = row.get("n_units")
-    units = "" if n is None else f"; {n:,} unit{'s' * (n != 1)}"
+    units = "" if n is None else f"; {n:,} units"
     if n is not None and row.get("n_clusters", n) != n:
         units += f" in {row['n_clusters']:,} clusters"
     return f"{claim}; {verdict_in_words(row, attrs)}{units}."
-
-
-def _summary_sentence(group: list[Row], names: list[str]) -> str:
-    found = placebo_summary(group)
-    mean, low, high = (
-        format_number(found[key], placebo_rounding_unit(found))
-        for key in ("mean", "lowest", "highest")
-    )
-    where = "".join(f" in {group[0][name]}" for name in names)
-    summary = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
-    if found["central"] is None:
-        return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
-    low, high = (
-        format_number(limit, placebo_rounding_unit(found)) for limit in found["central"]
-    )
-    return f"{summary}, the central 95 % of their estimates from {low} to {high}."
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
@@ -174,11 +146,11 @@ def population_text(estimates: xr.Dataset) -> str:
     if not (here.null or here.target or "n_units" in estimates):
         return ""
     null = known.null or "the population that the units were drawn from"
-    null += _part_used(estimates)
+    null += part_used(estimates)
     draws, units = null, "units"
     if known.null_kind == "genomic":
         draws, units = (
-            f"{real_sequences(estimates.attrs)}{_part_used(estimates)}",
+            f"{real_sequences(estimates.attrs)}{part_used(estimates)}",
             "sequences",
         )
         of = "these" if known.null_sequences is None else draws
@@ -215,7 +187,7 @@ def real_sequences(attrs: Mapping[Any, Any]) -> str:
     return f"{n:,} real sequences{length}{of}{each}"
 
 
-def _part_used(estimates: xr.Dataset) -> str:
+def part_used(estimates: xr.Dataset) -> str:
     """Return " (20 used)" where units descend from a part of the sequences."""
     here = about(estimates, None)
     if here.null_kind not in _FROM_PARENTS or "n_units" not in estimates:
@@ -288,53 +260,17 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
     >>> shape_lines(table.assign_coords(contrast=["GATA1"], task=["K562"]))
     ['One unit carries 99 % of the variance of GATA1.']
     """
-    return [line] if (line := _leverage_line(estimates)) else []
-
-
-def _leverage_line(estimates: xr.Dataset) -> str:
     if "leverage" not in estimates:
-        return ""
+        return []
     leverage = estimates["leverage"].transpose(*estimates["ace"].dims).to_numpy()
-    if not (leverage > _HALF).any():
-        return ""
-    one = _independent_noun(estimates).removesuffix("s")
-    effects = _largest_effects(estimates, leverage > _HALF, leverage)
-    most = format_share(leverage.max())
-    if np.count_nonzero(leverage > _HALF) == 1:
-        return f"One {one} carries {most} of the variance of {effects}."
-    return (
-        f"One {one} carries half or more of the variance of {effects} (up to {most})."
-    )
-
-
-def _independent_noun(estimates: xr.Dataset) -> str:
-    cluster = about(estimates, "unit").cluster
-    return "units" if cluster in ("unit", "") else f"{cluster}s"
-
-
-def _largest_effects(
-    estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]
-) -> str:
-    """Return the names of the effects of a mask, the largest first, three at most, and
-    the number of placebos.
-    """
-    placebo = np.broadcast_to(
-        is_placebo(estimates).reshape(-1, *[1] * (which.ndim - 1)), which.shape
-    )
-    chosen = [
-        i
-        for i in np.argsort(-np.abs(size), axis=None, kind="stable")
-        if which.flat[i] and not placebo.flat[i]
-    ]
-    names = [
-        effect_name(estimates, np.unravel_index(i, which.shape), quote=True)
-        for i in chosen[:NAMES_SHOWN]
-    ]
-    more = len(chosen) - NAMES_SHOWN
-    words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
-    parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
-    parts += [placebo_count(words)] if words else []
-    return in_list(parts)
+    n = int((leverage > _HALF).sum())
+    if not n:
+        return []
+    at = np.unravel_index(int(np.nanargmax(leverage)), leverage.shape)
+    most, name = format_share(leverage[at]), effect_name(estimates, at)
+    by = about(estimates, "unit").cluster or "unit"
+    others = f"; {n - 1:,} more rows have half or more from one" if n > 1 else ""
+    return [f"One {by} carries {most} of the variance of {name}{others}."]
 
 
 def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
@@ -457,31 +393,24 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
 
 
 def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:
-    if (
-        of_effects
-    ):  # a sequential trial also has the contrasts of its looks, beside its arms
-        names = [str(name) for name in outcomes["contrast"].to_numpy()]
-        do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(names)
-        width = max(map(len, names), default=0)
-        lines = [
-            f"  {name:<{width}}  {text}".rstrip()
-            for name, text in zip(names, do, strict=True)
-        ]
-        return [f"{len(names)} contrast{'s' if len(names) > 1 else ''}:", *lines]
-    if "arm" not in outcomes.coords:
+    # a sequential trial also has the contrasts of its looks, beside its arms
+    what = "contrast" if of_effects else "arm"
+    if what not in outcomes.coords:
         return []
-    arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
-    do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(arms)
-    kinds = (
-        outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
-    )
-    shown = [i for i, kind in enumerate(kinds) if every_arm or kind != "fixed_placebo"]
-    width = max((len(arms[i]) for i in shown), default=0)
-    lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
-    left = len(arms) - len(shown)
+    names = outcomes[what].to_numpy().astype(str).tolist()
+    known = "do" in outcomes.coords and outcomes["do"].dims == (what,)
+    do = outcomes["do"].to_numpy() if known else [""] * len(names)
+    shown = list(zip(names, do, strict=True))
+    if "kind" in outcomes.coords and not of_effects and not every_arm:
+        fixed = outcomes["kind"].to_numpy() == "fixed_placebo"
+        shown = [
+            one for one, left_out in zip(shown, fixed, strict=True) if not left_out
+        ]
+    width = max((len(name) for name, _ in shown), default=0)
+    left = len(names) - len(shown)
     return [
-        f"{len(arms)} arm{'s' * (len(arms) != 1)}:",
-        *lines,
+        f"{len(names)} {what}{'s' * (len(names) != 1)}:",
+        *(f"  {name:<{width}}  {text}".rstrip() for name, text in shown),
         *([f"  and {left} placebos"] if left else []),
     ]
 

@@ -14,9 +14,8 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
-from causalgia.choices import UNDECIDED, VERDICT_WORDS
-from causalgia.errors import DataError, printable
-from causalgia.inputs import parse_json
+from causalgia.choices import INSIDE, UNDECIDED, VERDICT_WORDS
+from causalgia.errors import printable
 from causalgia.tell.folded_text import cut as cut, cut_apart as cut_apart
 from causalgia.tell.table_formats import (
     format_effect,
@@ -248,24 +247,15 @@ class _Telling:
             by_name.setdefault(row["contrast"], []).append(row)
         if len(by_name) <= _NAMED and len(found) <= 2 * _NAMED:
             return " ".join(map(self._one_contrast, by_name.values()))
-        clauses, where = list[str](), self._where(found)
+        clauses = list[str]()
         for verdict, group in _by_verdict(found).items():
-            word, top = VERDICT_WORDS[verdict], group[0]
-            one = len(group) == 1
-            largest = (
-                f"({'' if one else 'the largest '}{self._name(top)}: {self._size(top)})"
-            )
-            what = "it" if clauses else f"{self.scale} {where}"
-            does = f"{word.verb if one else word.plural} {what}"
-            if not self._of_arms:
-                does = "above" if word.side == 1 else "below"
-            clauses.append(f"{len(group):,} {does} {largest}")
-        if self._of_arms:
-            return f"Of {self._noun()}, {in_list(clauses)}."
-        are = "is named" if len(found) == 1 else "are named"
-        if len(clauses) == 1:
-            return f"Of {self._noun()}, {len(found):,} {are} {where} {largest}."
-        return f"Of {self._noun()}, {len(found):,} {are} {where}: {in_list(clauses)}."
+            word, one, top = VERDICT_WORDS[verdict], len(group) == 1, group[0]
+            does = f"is {word.noun}" if one else f"are {word.nouns}"
+            if self._of_arms:
+                does = f"{word.verb if one else word.plural} {self.scale}"
+            largest = f"{'' if one else 'the largest '}{self._name(top)}"
+            clauses.append(f"{len(group):,} {does} ({largest}: {self._size(top)})")
+        return f"Of {self._noun()}, {in_list(clauses)}, {self._where(found)}."
 
     def _where(self, found: list[Mapping[str, Any]]) -> str:
         sides = {VERDICT_WORDS[row["verdict"]].side for row in found}
@@ -325,14 +315,17 @@ class _Telling:
         if not found:
             return ""
         word, where = found[0]["verdict"], region_words(found, self.attrs, "within")
-        sides = [
-            region_words(rows, self.attrs, "beyond") for rows in (found, before) if rows
-        ]
-        one_sided = math.isinf(found[0]["rope_upper"] - found[0]["rope_lower"])
         state = where
-        if word == "negligible" and not one_sided:
-            known = len(sides) == 2 and sides[0] == sides[1]
-            state = "negligible" if known else f"negligible, {where}"
+        beyond = (
+            [region_words(rows, self.attrs, "beyond") for rows in (found, before)]
+            if before
+            else []
+        )
+        if word == INSIDE[0] and not math.isinf(
+            found[0]["rope_upper"] - found[0]["rope_lower"]
+        ):
+            known = before and beyond[0] == beyond[1]
+            state = word if known else f"{word}, {where}"
         names = self._names(found)
         are = "is" if len(names) == 1 else "are"
         if len(names) <= _NAMED:
@@ -361,8 +354,6 @@ class _Telling:
         known = [row for row in self.rows if math.isfinite(row["ace"])]
         if not known:
             return []
-        if has(self.attrs).chosen and (searched := self._search(known)):
-            return searched
         known.sort(key=lambda row: -abs(row["ace"] - null))
         sizes = [
             f"{self._name(row)}: {size_in_words(row, scientific=self.scientific)}"
@@ -374,32 +365,6 @@ class _Telling:
             f"The largest of {self._noun()} is {sizes[0]} on "
             f"{self.scale or 'its scale'}."
         ]
-
-    def _search(self, known: list[Mapping[str, Any]]) -> list[str]:
-        """Return what the tiles that a greedy search chose do together, and the first
-        of them alone.
-        """
-        chosen = parse_json(
-            about(self.attrs).chosen, DataError, source="attrs['chosen']"
-        )
-        tile_of = {f"{tile}, total": str(tile) for tile in chosen}
-        by_place: dict[str, dict[str, Mapping[str, Any]]] = {}
-        for row in known:
-            if row["contrast"] in tile_of:
-                place = by_place.setdefault(self._place(row), {})
-                place[tile_of[row["contrast"]]] = row
-        lines = []
-        for where, of_tile in by_place.items():
-            tiles = [tile for tile in tile_of.values() if tile in of_tile]
-            first, last = (
-                size_in_words(of_tile[tiles[i]], scientific=self.scientific)
-                for i in (0, -1)
-            )
-            text = f"Shuffling {tiles[0]} changes {self.scale}{where} by {first}"
-            if len(tiles) > 1:
-                text += f"; shuffling {in_list(tiles)} together, by {last}"
-            lines.append(f"{text}.")
-        return lines[:_NAMED]
 
 
 def _by_verdict(

@@ -21,6 +21,7 @@ from causalgia.notes import Said, as_said, notes_of
 from causalgia.tell._trial_report import (
     count_clause,
     is_clustered,
+    part_used,
     population_text,
     quote_if_spaced,
     real_sequences,
@@ -255,65 +256,57 @@ def _compared(effects: xr.Dataset, example: bool) -> str:
     it.
     """
     here, names = about(effects, None), effects["contrast"].to_numpy().astype(str)
+    minus = versus(effects.attrs)
     if here.control:
         each = cut(names[0]) if len(names) == 1 else "Each"
-        return f"{each} {versus(effects.attrs)} {quote_if_spaced(here.control)}"
-    of_weights = here.transform != FUNCTION and not here.constants
-    of_weights = of_weights and "weight" in effects
-    if of_weights and effects["weight"].size <= _MOST_WEIGHTS:
-        arms = [_arm(name) for name in effects["arm"].to_numpy().astype(str)]
-        weight = effects["weight"].transpose("contrast", "arm").to_numpy()
-        helper = np.zeros(len(weight), bool)
-        if "of_question" in effects.variables:
-            helper = ~effects["of_question"].to_numpy()
-        asked, beside = (
-            _rows_in_words(
-                weight[rows], names[rows], arms, versus(effects.attrs), example
+        return f"{each} {minus} {quote_if_spaced(here.control)}"
+    if here.constants or here.transform == FUNCTION or "weight" not in effects:
+        said = here.estimand or ""
+        return f"{said[:1].upper()}{said[1:]}"
+    if effects["weight"].size > _MOST_WEIGHTS:
+        return ""
+    arms = effects["arm"].to_numpy().astype(str).tolist()
+    weight = effects["weight"].transpose("contrast", "arm").to_numpy()
+    helper = np.zeros(len(weight), bool)
+    if "of_question" in effects.variables:
+        helper = ~effects["of_question"].to_numpy()
+    if len(weight) == 1 and minus == "minus":
+        return _sum_of_arms(weight[0], arms)
+    parts = []
+    for which in (~helper, helper):
+        rows = which & ~is_placebo(effects)
+        if rows.any():
+            what, tells_all = _rows_in_words(weight[rows], arms, minus)
+            name = cut(names[rows][0], _IN_EXAMPLE)
+            first = f" ({name}: {_sum_of_arms(weight[rows][0], arms)})"
+            parts.append(
+                f"{what}{first if example and minus == 'minus' and not tells_all else ''}"
             )
-            for rows in (~helper & ~is_placebo(effects), helper & ~is_placebo(effects))
-        )
-        if not asked or not beside or asked == beside:
-            return asked or beside
-        return f"{asked}; helpers: {beside[0].lower()}{beside[1:]}"
-    said = here.estimand or ""
-    return "" if of_weights else f"{said[:1].upper()}{said[1:]}"
+    if len({*parts}) < 2:
+        return "".join(f"Each {part}" for part in parts[:1])
+    return f"Each {parts[0]}; helpers: {parts[1]}"
+
+
+def _rows_in_words(
+    weight: npt.NDArray[np.float64], arms: Sequence[str], minus: str
+) -> tuple[str, bool]:
+    """Return what each row is, by its weights: "an arm minus untreated", and whether
+    that says which arms.
+    """
+    signs = [(weight == 1), (weight == -1), (weight != 0)]
+    counts = np.unique([which.sum(axis=1) for which in signs], axis=1).ravel().tolist()
+    if counts == [1, 1, 2]:
+        controls = dict.fromkeys(arms[i] for i in weight.argmin(axis=1).tolist())
+        if len(controls) > _FEW_CONTROLS:
+            return f"an arm {minus} its own control", False
+        return f"an arm {minus} {' or '.join(map(_arm, controls))}", True
+    if counts == [2, 2, 4] and minus == "minus":
+        return "the sum of two arms minus that of two others", False
+    return "a weighted sum of arms", False
 
 
 def _arm(name: str) -> str:
     return "'none'" if name == "none" else quote_if_spaced(cut(name))
-
-
-def _rows_in_words(
-    weight: npt.NDArray[np.float64],
-    names: npt.NDArray[np.str_],
-    arms: Sequence[str],
-    minus: str,
-    example: bool,
-) -> str:
-    """Return what rows are of arms, by their weights: "Arms minus untreated"; empty of
-    no row.
-    """
-    if not len(weight):
-        return ""
-    plus, less, used = ((weight == 1), (weight == -1), (weight != 0))
-    pairs = plus.sum(axis=1), less.sum(axis=1), used.sum(axis=1)
-    alike = np.unique(np.stack(pairs), axis=1).ravel().tolist()
-    if alike == [1, 1, 2]:
-        treated, control = (
-            [arms[i] for i in which.argmax(axis=1).tolist()] for which in (plus, less)
-        )
-        first = f"{cut(treated[0], _IN_EXAMPLE)} {minus} {cut(control[0], _IN_EXAMPLE)}"
-        if len(weight) == 1:
-            return f"{treated[0]} {minus} {control[0]}"
-        several = dict.fromkeys(control)
-        if len(several) <= _FEW_CONTROLS:
-            return f"Arms {minus} {' or '.join(several)}"
-        own = f"Each arm {minus} its own control"
-        return f"{own} ({first}, ...)" if example else own
-    two_others = alike == [2, 2, 4] and minus == "minus"
-    what = "two arms minus two others" if two_others else "a weighted sum of arms"
-    first = f"{cut(str(names[0]), _IN_EXAMPLE)}: {_sum_of_arms(weight[0], arms)}"
-    return f"Each {what} ({first})" if example else f"Each {what}"
 
 
 def _sum_of_arms(weight: npt.NDArray[np.float64], arms: Sequence[str]) -> str:
@@ -322,7 +315,7 @@ def _sum_of_arms(weight: npt.NDArray[np.float64], arms: Sequence[str]) -> str:
     terms = [
         f"{'- ' if weight[i] < 0 else '+ ' if i != order[0] else ''}"
         f"{'' if abs(weight[i]) == 1 else f'{abs(weight[i]):.3g} '}"
-        f"{cut(arms[i], _IN_EXAMPLE)}"
+        f"{quote_if_spaced(cut(arms[i], _IN_EXAMPLE))}"
         for i in order[:_MOST_ARMS]
     ]
     return " ".join([*terms, *["..."] * (len(order) > _MOST_ARMS)])
@@ -332,30 +325,25 @@ def _population(effects: xr.Dataset) -> str:
     """Return what the effects are averaged over, with the number of units where it is
     one.
     """
-    here = about(effects, None)
+    here, target = about(effects, None), about(effects, "population").target
     known = here.null is not None or here.target is not None or "n_units" in effects
     if not known or "p_matched" in effects:  # each variant in its own sequence
         return ""
     count, n = count_clause(effects) or "", _one_number(effects)
-    real = here.null_kind == "genomic" and here.null_sequences is not None
-    every = real and n == (here.null_rows or 0) * (here.null_draws or 1)
-    if real and here.target in ("population", "parents") and n is not None:
-        if every and here.null_rows == here.null_sequences:
-            return f"on {real_sequences(effects.attrs)}"
-        if every:
-            return f"on {real_sequences(effects.attrs)}, {n:,} units"
-        if here.null_rows == here.null_sequences and (here.null_draws or 1) == 1:
-            return f"on {n:,} of {real_sequences(effects.attrs)}"
-    target = here.target or "population"
-    of_population = target == "population"
-    independent = here.null_sequences is None or here.null_parents is None
-    counted = n is not None and not is_clustered(effects) and independent
-    if counted and not real and here.null and here.null_kind and of_population:
-        both = " in the two arms" if here.assignment == "parallel" else ""
-        return f"on {n:,} {here.null}{both}"
-    words = population_text(effects)[2:]
-    if here.target == "units" and n is not None:
+    if target == "units" and n is not None:
         return f"for exactly these {count}"
+    real, rows = here.null_kind == "genomic", here.null_rows or 0
+    if real and rows and n is not None and target in ("population", "parents"):
+        of = real_sequences(effects.attrs)
+        if n == rows * (here.null_draws or 1):
+            return f"on {of}{f', {n:,} units' * (rows != here.null_sequences)}"
+        if rows == here.null_sequences and here.null_draws == 1:
+            return f"on {n:,} of {of}"
+    counted = n is not None and not is_clustered(effects) and not real
+    if counted and here.null and here.null_kind and target == "population":
+        both = " in the two arms" if here.assignment == "parallel" else ""
+        return f"on {n:,} {here.null}{part_used(effects)}{both}"
+    words = population_text(effects)[2:]
     if target not in TARGET_MEANINGS or (not here.null and target == "population"):
         words = ""
     return "; ".join(part for part in (words, count) if part)

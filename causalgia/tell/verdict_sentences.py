@@ -16,7 +16,7 @@ from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import PLACEBO_ROPES, UNDECIDED, VERDICT_WORDS
-from causalgia.effect_table import of_effects
+from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError, printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
@@ -208,38 +208,32 @@ def region_in_words(decisions: xr.Dataset) -> str:
     >>> region_in_words(xr.Dataset(ends, attrs=attrs))
     '-0.3 to 0.4 (the central 95 % of 40 placebos)'
     """
-    if "rope_lower" not in decisions:
-        return "the region of each row"
-    ends = _shared_region(decisions) or _regions_of_tasks(decisions)
-    if not ends:
-        lower, upper = (decisions[f"rope_{side}"] for side in ("lower", "upper"))
-        low, high = (four_digits(x.item()) for x in (upper.min(), upper.max()))
-        ends = "the region of each row"
-        ends = f"±{low} to ±{high}" if (lower == -upper).all() else ends
-    made_by = _maker_of_region(decisions)
-    return f"{ends} ({made_by})" if made_by else ends
-
-
-def _maker_of_region(decisions: xr.Dataset) -> str:
-    """Return what made the regions: "the central 95 % of 40 placebos"; empty where they
-    were stated.
-    """
-    kind, here = kind_of_region(decisions.attrs), about(decisions, None)
+    ends, kind = "the region of each row", kind_of_region(decisions.attrs)
+    if "rope_lower" in decisions:
+        n_tasks = decisions.sizes.get("task", 1)
+        of_task = {
+            str(task): _shared_region(
+                decisions.isel(task=[i]) if n_tasks > 1 else decisions
+            )
+            for i, task in enumerate(tasks_in_table(decisions))
+        }
+        if len({*of_task.values(), ""}) == 2 and all(of_task.values()):
+            ends = next(iter(of_task.values()))
+        elif n_tasks <= _FEW_TASKS and all(of_task.values()):
+            ends = ", ".join(f"{x} ({cut(task)})" for task, x in of_task.items())
+    here = about(decisions, None)
+    if kind == "matched":
+        return f"{ends} ({here.rope or 'matched variants'})"
     if kind == "sd" and here.rope_sd:
-        of = "the contrast of tasks in " if has(decisions).task_weights else ""
-        null = float(here.null_value or 0)
-        about_null = f" (relative to its mean) about {null:g}" if null else ""
-        arm = here.control_sd_of or "the control arm"
-        return f"{here.rope_sd:g} sd of {of}{arm}{about_null}"
+        of = "the contrast of tasks in " if here.task_weights else ""
+        of += here.control_sd_of or "the control arm"
+        null = f" about {here.null_value:g}" if here.null_value else ""
+        return f"{ends} ({here.rope_sd:g} sd of {of}{null})"
     if kind in PLACEBO_ROPES:
         which = "the central 95 %" if kind == "placebo" else "the usual range"
-        n = here.rope_placebos
-        lower = decisions["rope_lower"].transpose("contrast", ...).to_numpy()
-        each = " or more placebos of each width" if (lower != lower[:1]).any() else ""
-        return f"{which} of {f'{n:,}' if n else ''}{each or ' placebos'}".replace(
-            "of  ", "of "
-        )
-    return str(here.rope or "matched variants") if kind == "matched" else ""
+        n = f"{here.rope_placebos:,} " if here.rope_placebos else ""
+        return f"{ends} ({which} of {n}placebos)"
+    return ends
 
 
 def _shared_region(decisions: xr.Dataset) -> str:
@@ -248,20 +242,6 @@ def _shared_region(decisions: xr.Dataset) -> str:
     if any((x != x.flat[0]).any() for x in ends):
         return ""
     return region_of(*(float(x.flat[0]) for x in ends))
-
-
-def _regions_of_tasks(decisions: xr.Dataset) -> str:
-    """Return "±0.1 (K562), ±0.2 (HepG2)" where the contrasts of each of few tasks share
-    a region, else empty.
-    """
-    if "task" not in decisions.coords or decisions.sizes.get("task", 0) > _FEW_TASKS:
-        return ""
-    of_task = {
-        str(task): _shared_region(decisions.isel(task=i))
-        for i, task in enumerate(decisions["task"].to_numpy())
-    }
-    every = all(of_task.values())
-    return ", ".join(f"{x} ({task})" for task, x in of_task.items()) if every else ""
 
 
 def rule_sentence(decisions: xr.Dataset) -> str:
@@ -370,36 +350,29 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     """
     if "reversal" not in decisions:
         return ""
-    size, seen = (
-        of_effects(decisions, name)
-        if name in decisions
-        else np.zeros(decisions["ace"].shape)
-        for name in ("reversal", "largest_ice")
-    )
-    asked = _asked(decisions)
-    by_contrast = (-1, *[1] * (size.ndim - 1))
+    size = of_effects(decisions, "reversal")
+    known = "largest_ice" in decisions
+    seen = of_effects(decisions, "largest_ice") if known else np.zeros(size.shape)
     # of rows whose number of units is not known it is NaN
-    named = np.isfinite(size) & asked.reshape(by_contrast)
+    named = np.isfinite(size) & _asked(decisions).reshape(-1, *[1] * (size.ndim - 1))
     if not named.any():
         return ""
-    known = (seen > 0)[named].all()  # units of one arm each show no effect
-    ratio = np.abs(size) / np.where(named & known, seen, 1.0)
-    ratio = np.where(named, ratio, np.inf)
-    at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
+    # units of one arm each show no effect
+    of = np.where(named & (seen > 0)[named].all(), seen, 1.0)
+    at = np.unravel_index(
+        int(np.argmin(np.where(named, np.abs(size) / of, np.inf))), size.shape
+    )
     n, ci_prob = independent_draws(decisions)[at], about(decisions, 0.95).ci_prob
     share = rough_percent(float(missed_share_of(np.asarray(n), float(ci_prob))))
     noun = "sequences" if of_sequences(decisions.attrs) else "units"
-    if {"n_units", "n_clusters"} <= {*decisions.variables}:
-        units, clusters = (
-            of_effects(decisions, name)[at] for name in ("n_units", "n_clusters")
-        )
-        # the share is of those that were drawn independently
-        noun = noun if units == clusters else f"{cluster_noun(decisions.attrs)}s"
-    of = effect_name(decisions, at)
-    weakest = "this verdict" if size.size == 1 else f"the weakest ({of})"
+    if {"n_units", "n_clusters"} <= {*decisions.variables} and (
+        of_effects(decisions, "n_units")[at] != of_effects(decisions, "n_clusters")[at]
+    ):  # the share is of those that were drawn independently
+        noun = f"{cluster_noun(decisions.attrs)}s"
+    which = f"the weakest ({effect_name(decisions, at)})"
     largest = f"; the largest seen is {_two_digits(seen[at])}" if seen[at] > 0 else ""
     return (
-        f"To undo {weakest}, effects on {share} of "
+        f"To undo {'this verdict' if size.size == 1 else which}, effects on {share} of "
         f"{noun} would have to reach {_two_digits(size[at])}{largest}."
     )
 
@@ -408,11 +381,8 @@ def _two_digits(x: float) -> str:
     return f"{float(f'{x:.2g}'):,.10g}"
 
 
-def effect_name(
-    effects: xr.Dataset, at: tuple[Any, ...], *, quote: bool = False
-) -> str:
-    """Return "GATA1 in HepG2"; task and model are left out where there is one, and with
-    `quote` a contrast that has a comma is in quotes.
+def effect_name(effects: xr.Dataset, at: tuple[Any, ...]) -> str:
+    """Return "GATA1 in HepG2"; task and model are left out where there is one.
 
     Examples
     --------
@@ -420,16 +390,12 @@ def effect_name(
     >>> effect_name(xr.Dataset({"ace": ace}, {"contrast": ["GATA1"]}), (0, 0))
     'GATA1'
     """
-    dims = [str(dim) for dim in effects["ace"].dims]
     labels = {
-        d: effects[d].to_numpy()[i] if d in effects.coords else i
-        for d, i in zip(dims, at, strict=True)
+        str(d): cut(str(effects[d].to_numpy()[i] if d in effects.coords else i))
+        for d, i in zip(effects["ace"].dims, at, strict=True)
     }
-    where = [
-        cut(str(labels[d])) for d in dims if d != "contrast" and effects.sizes[d] > 1
-    ]
-    name = cut(str(labels["contrast"]))
-    name = f"'{name}'" if quote and ("," in name or " and " in name) else name
+    name = labels.pop("contrast")
+    where = [label for d, label in labels.items() if effects.sizes[d] > 1]
     return " in ".join([name, *where])
 
 
@@ -443,26 +409,19 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
     lower, upper, low, high = (
         table[name] for name in ("lower", "upper", "rope_lower", "rope_upper")
     )
-    undecided = table["verdict"] == UNDECIDED
+    inside = (low < high) & (low <= lower) & (upper <= high)
     name, alpha = error_heading(decisions.attrs), _short_alpha(decisions.attrs)
-    needs = f"more {_unit_noun(decisions.attrs)} for {name} <= {alpha}"
-    beyond = "beyond" if (low < high).any() else "on one side"
+    units = _unit_noun(decisions.attrs)
     lines = []
-    for where, lies, verbs, what in (
-        (
-            "inside",
-            (low < high) & (low <= lower) & (upper <= high),
-            "needs need",
-            needs,
-        ),
-        (beyond, (lower > high) | (upper < low), "has have", f"{name} > {alpha}"),
+    for where, lies, lacks in (
+        ("inside", inside, f"need more {units} for {name} <= {alpha}"),
+        ("beyond", (lower > high) | (upper < low), f"have {name} > {alpha}"),
     ):
-        n, withheld = int(lies.sum()), int((lies & undecided).sum())
+        withheld = int((lies & (table["verdict"] == UNDECIDED)).sum())
         if withheld:
-            lie = "interval lies" if n == 1 else "intervals lie"
-            of = f"{withheld:,} of them" if withheld < n else "all" if n > 1 else "it"
-            verb = verbs.split()[withheld > 1]
-            lines.append(f"{n:,} {lie} {where}; {of} {verb} {what}.")
+            n = int(lies.sum())
+            rows = f"{n:,} row{'s' * (n > 1)} lie{'s' * (n == 1)} {where}"
+            lines.append(f"{rows}; {withheld:,} of them {lacks}.")
     return lines
 
 
@@ -650,22 +609,16 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     its interval lies in a region.
     """
     side = "" if row.get("q") is None else side_of_region(row)
-    if not side:
-        return _more_units_clause(row, attrs)
-    what = "it" if row.get("p_matched") is not None else "its interval"
-    alpha = _alpha(attrs)
-    largest = about(attrs, None).largest
-    if largest and row.get("p_verdict", 0.0) > alpha * (1 + RELATIVE_ROUNDING):
-        size = largest if isinstance(largest, str) else four_digits(float(largest))
-        return (
-            f"; its interval lies {side}; {_unit_noun(attrs)} that were not drawn, with "
-            f"effects of up to {size}, could undo it"
-        )
-    q = _beyond(row["q"], alpha)
-    return f"; {what} lies {side}, but {error_heading(attrs)} is {q}"
-
-
-def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    if side:
+        what = "it" if row.get("p_matched") is not None else "its interval"
+        q = f"{error_heading(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
+        largest = about(attrs, None).largest
+        if largest and row.get("p_verdict", 0.0) > _alpha(attrs) * (
+            1 + RELATIVE_ROUNDING
+        ):
+            size = largest if isinstance(largest, str) else f"{largest:g}"
+            q = f"{_unit_noun(attrs)} with effects of up to {size} may have been missed"
+        return f"; {what} lies {side}, but {q}"
     more, n = row.get("more_units", -1), row.get("n_units")
     if more is None or more < 0 or n is None or about(attrs, None).target == "units":
         return ""
@@ -689,7 +642,7 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     return f" (the same in all {n:,} {_unit_noun(attrs)})"
 
 
-_SENTENCES_SHOWN = 20
+_SHOWN = 20
 
 
 def tipping_report(found: xr.Dataset) -> str:
@@ -722,132 +675,80 @@ def tipping_report(found: xr.Dataset) -> str:
     Range: -1.75 to +1.70 sd (gc 0.3147 to 0.6907), where 50 or more effective units of 600 are left; verdicts on the
     ROPE ±0.8 by 95 % intervals.
     <BLANKLINE>
-    A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291, odds 0.4981
-    per sd): ACE 0.8154 [0.7945, 0.8350], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards
-    it holds throughout the range that these units support, up to +1.70 sd (gc 0.6907, odds 8.253 per sd).
+    A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291): ACE 0.8154
+    [0.7945, 0.8350], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards it holds as far as
+    these units reach, to +1.70 sd (gc 0.6907).
     """
     validate(found, "tipping")
-    attrs = found.attrs
-    label, shifts = about(attrs).covariate, found["shift"].to_numpy()
-    means = found["covariate_mean"].to_numpy()
-    scale = about(attrs, None).contrast_scale or about(attrs, None).scale or ""
-    groups = (
-        "units"
-        if about(attrs, "unit").cluster == "unit"
-        else f"{about(attrs).cluster}s"
-    )
-    over = f" over {about(attrs).null}" if about(attrs, None).null else ""
-    region = (
-        f"the ROPE {region_in_words(found)}"
-        if (found["rope_lower"] < found["rope_upper"]).any()
-        else "direction alone"
-    )
-    lines = [
-        f"Tipping points: ACE{scale and f' on {scale}'}{over}, tilted along {label} "
-        f"(mean {four_digits(about(attrs).covariate_at_0)}, sd "
-        f"{four_digits(about(attrs).covariate_sd)}), with the {about(attrs).n_units:,} units "
-        "that were predicted.",
-        f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} "
-        f"{four_digits(means[0])} to {four_digits(means[-1])}), where "
-        f"{about(attrs).least_ess} or more effective {groups} of {about(attrs).n_clusters:,} "
-        f"are left; verdicts on {region} by {100 * about(attrs).ci_prob:g} % intervals.",
-        "",
-    ]
+    here, shifts = about(found), found["shift"].to_numpy()
+    label, low, high = here.covariate, *found["covariate_mean"].to_numpy()[[0, -1]]
+    known = about(found, None)
+    scale = known.contrast_scale or known.scale
+    over = f"{f' on {scale}' if scale else ''}{f' over {known.null}' if known.null else ''}"
+    clustered = known.cluster not in (None, "", "unit")
+    stated = (found["rope_lower"] < found["rope_upper"]).any()
+    region = f"the ROPE {region_in_words(found)}" if stated else "direction alone"
     dims = [dim for dim in found["tilted_ace"].dims if dim != "shift"]
     every = list(product(*(range(found.sizes[dim]) for dim in dims)))
-    lines += [
-        _sentence(found, dict(zip(dims, at, strict=True)), label, groups)
-        for at in every[:_SENTENCES_SHOWN]
+    lines = [
+        f"Tipping points: ACE{over}, tilted along {label} (mean "
+        f"{four_digits(here.covariate_at_0)}, sd {four_digits(here.covariate_sd)}), with "
+        f"the {here.n_units:,} units that were predicted.",
+        f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} {four_digits(low)} to "
+        f"{four_digits(high)}), where {here.least_ess} or more effective "
+        f"{cluster_noun(found.attrs) if clustered else 'unit'}s of {here.n_clusters:,} are "
+        f"left; verdicts on {region} by {100 * here.ci_prob:g} % intervals.",
+        "",
+        *(
+            _tipping_sentence(found, dict(zip(dims, at, strict=True)))
+            for at in every[:_SHOWN]
+        ),
     ]
-    if len(every) > _SENTENCES_SHOWN:
-        lines.append(
-            f"{len(every) - _SENTENCES_SHOWN:,} more: select contrasts or tasks, "
-            "found.sel(task=[...]), and report again."
-        )
+    if len(every) > _SHOWN:
+        lines.append(f"{len(every) - _SHOWN:,} more: found.sel(task=[...]).")
     return printable("\n".join(lines))
 
 
-def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) -> str:
-    one = found.isel(at)
-    shifts = one["shift"].to_numpy()
+def _tipping_sentence(found: xr.Dataset, at: dict[Any, int]) -> str:
+    """Return where the verdict of one contrast turns, downwards and upwards."""
+    one, label = found.isel(at), about(found).covariate
+    shifts, verdicts = (one[x].to_numpy() for x in ("shift", "tilted_verdict"))
     names = [
-        str(one[dim].item()) if dim in one.coords else str(i)
+        cut(str(one[dim].item())) if dim in one.coords else str(i)
         for dim, i in at.items()
         if found.sizes[dim] > 1 or dim == "contrast"
     ]
+
+    def effect(row: int) -> str:
+        columns = ("ace", "se", "lower", "upper")
+        found_ = {x: float(one[f"tilted_{x}"].to_numpy()[row]) for x in columns}
+        return " ".join(("ACE", *format_effect(found_)))
+
     here = int(np.argmax(shifts == 0))
-    text = f"{', '.join(names)}: {_verdict_at(one, here)}, {_effect(one, here)}."
-    if not one["turns"].any() and (one["tipping_shift"] != 0).all():
-        low, high = (
-            four_digits(one["tipping_covariate"].sel(side=side).item())
-            for side in ("down", "up")
-        )
-        holds = (
-            "It stays undecided" if _verdict_at(one, here) == UNDECIDED else "It holds"
-        )
-        return (
-            f"{text} {holds} throughout the range that these units support, for "
-            f"{label} from {low} to {high}."
-        )
+    sentences = [f"{', '.join(names)}: {verdicts[here]}, {effect(here)}."]
     for side, way in (("down", "Downwards"), ("up", "Upwards")):
         turn = one.sel(side=side)
         shift = turn["tipping_shift"].item()
+        covariate = four_digits(turn["tipping_covariate"].item())
+        where = f"{_sd(shift)} sd ({label} {covariate})"
         row = int(np.argmax(shifts == shift))
-        odds = four_digits(turn["tipping_odds"].item())
-        where = (
-            f"{_sd(shift)} sd ({label} "
-            f"{four_digits(turn['tipping_covariate'].item())}, odds {odds} per sd)"
+        leaves = (
+            "leaves its region at"
+            if turn["leaves"].item()
+            else "stays in its region to"
         )
-        if shift == 0:
-            extreme = "lowest" if side == "down" else "highest"
-            text += (
-                f" {way} these units give no information: the {extreme} value of "
-                f"{label} lies within 0.05 sd of its mean, or a few units have all of "
-                "its spread; give its ranks or its logarithm as by=."
+        if not shift:
+            text = f"these units give no information: too few differ in {label}"
+        elif turn["turns"].item():
+            text = (
+                f"it turns to {turn['turns_to'].item()} at {where}: {effect(row)}, "
+                f"{one['ess'].to_numpy()[row]:,.0f} effective units; the ACE itself "
+                f"{leaves} {_sd(turn['leaving_shift'].item())} sd"
             )
-            continue
-        if not turn["turns"].item():
-            text += (
-                f" {way} it holds throughout the range that these units support, up "
-                f"to {where}."
-            )
-            continue
-        leaving = _sd(turn["leaving_shift"].item())
-        text += (
-            f" {way} it turns to {turn['turns_to'].item()} at "
-            f"{where}: "
-            f"{_effect(one, row)}, {one['ess'].to_numpy()[row]:,.0f} effective "
-            f"{groups}{_too_few(one, row)}; the ACE itself "
-            f"{'leaves its region at' if turn['leaves'].item() else 'stays in its region to'} "
-            f"{leaving} sd."
-        )
-    return text
-
-
-def _verdict_at(one: xr.Dataset, row: int) -> str:
-    return str(one["tilted_verdict"].to_numpy()[row])
-
-
-def _too_few(one: xr.Dataset, row: int) -> str:
-    """Return why a verdict is undecided although its interval lies beyond the ROPE or
-    inside.
-    """
-    lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
-    outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
-    inside = one["rope_lower"].item() <= lower and upper <= one["rope_upper"].item()
-    undecided = _verdict_at(one, row) == UNDECIDED
-    if not undecided or not (inside or outside):
-        return ""
-    return f", where its q is above {_short_alpha(one.attrs)} among the contrasts asked for"
-
-
-def _effect(one: xr.Dataset, row: int) -> str:
-    columns = {
-        name: float(one[f"tilted_{name}"].to_numpy()[row])
-        for name in ("ace", "se", "lower", "upper")
-    }
-    ace, interval = format_effect(columns)
-    return f"ACE {ace} {interval}"
+        else:
+            text = f"it holds as far as these units reach, to {where}"
+        sentences.append(f"{way} {text}.")
+    return " ".join(sentences)
 
 
 def _sd(shift: float) -> str:
