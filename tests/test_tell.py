@@ -154,9 +154,14 @@ def test_what_else_was_removed_is_not_told():
     assert cg.report(found.drop_attrs(deep=False))
 
 
-def test_ten_thousand_rows_take_two_seconds():
-    found = cg.decide(given(10_000), rope=(-0.1, 0.1), shrink=None)
+@pytest.mark.parametrize("tasks", [1, 4])
+def test_ten_thousand_rows_take_two_seconds(tasks):
+    n = 10_000 // tasks
+    found = cg.decide(given(n, tasks=tasks), rope=(-0.1, 0.1), shrink=None)
     start = time.perf_counter()
     text = cg.report(found)
     assert time.perf_counter() - start < 2
     assert len(text.splitlines()) < 40
+    whole = cg.report(found, rows="all")
+    assert time.perf_counter() - start < 8
+    assert len(whole.splitlines()) > n

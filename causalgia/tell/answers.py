@@ -134,21 +134,20 @@ class AnswerParts:
             names in the table are cut; what is asked for besides is not.
         """
         most = width if fold else math.inf
-        above = list(self.sentences)
+        above = [printable(text) for text in self.sentences if text]
         found = self.beside.beside(width, whole=not fold) if self.beside else None
         if found is None:
-            above += [self.placebos] * bool(self.placebos)
-            found = self.table.text(most)
+            above, found = self._above(), self.table.text(most)
         table, is_cut = found
         whole = f"; {self.whole}" if self.whole else ""
         under = [self.more, f"Long names are cut with …{whole}." if is_cut else ""]
         parts = [
             paragraph(above, most),
-            "\n".join([*table, *(folded(line, most) for line in under if line)]),
-            paragraph(self.foot, most),
-            *("\n".join(lines) for lines in self._requested()),
+            "\n".join([*table, *(folded(printable(x), most) for x in under if x)]),
+            paragraph([printable(line) for line in self.foot], most),
+            *(printable("\n".join(lines)) for lines in self._requested()),
         ]
-        return printable("\n\n".join(part for part in parts if part))
+        return "\n\n".join(part for part in parts if part)
 
     def html(self) -> str:
         """Return the answer as HTML: paragraphs and one table."""
@@ -172,7 +171,8 @@ class AnswerParts:
 
     def _under(self) -> list[str]:
         requested = (line for lines in self._requested() for line in lines)
-        return [line for line in (self.more, *self.foot, *requested) if line]
+        under = (self.more, *self.foot, *requested)
+        return [printable(line) for line in under if line]
 
     def _requested(self) -> list[Sequence[str]]:
         parts = {"arms": self.arms, "each": self.each}

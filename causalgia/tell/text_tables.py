@@ -65,7 +65,11 @@ class Table:
                 used = [c for c in own if c[0] not in dropped and any(c[1:])]
                 laid = laid_out(list(zip(*used, strict=True))) or [""] * len(first[1:])
                 blocks.append([tasks[name], *laid])
-            of_width = [[padded(x, max(map(wide, b))) for x in b] for b in blocks]
+            widths = [max(map(wide, block)) for block in blocks]
+            of_width = [
+                [padded(x, n) for x in block]
+                for block, n in zip(blocks, widths, strict=True)
+            ]
             found = ["   ".join(x).rstrip() for x in zip(*of_width, strict=True)]
             if max(map(wide, found)) <= width:
                 return found, is_cut
