@@ -242,23 +242,14 @@ def _letters(
         axes.set_xlim(-0.6, each - 0.4)
         axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
         names = [str(place) for place in positions[own]]
-        every = max(
-            1,
-            math.ceil(
-                len(names) * (0.09 * len(max(names, key=len)) + 0.1) / (wide - 1.5)
-            ),
-        )
+        every = math.ceil(len(names) * (len(names[-1]) + 1) / (11 * (wide - 1.5)))
         axes.set_xticks(range(0, len(names), every), names[::every])
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
-    above, below = np.maximum(heights, 0), np.minimum(heights, 0)
-    reach = np.where(np.isfinite(edges) & (half > 0), half, 0.0)
-    known = np.where(np.isfinite(edges), edges, 0.0)
-    high = max(np.nansum(above, 1).max(), (known + reach).max())
-    low = min(np.nansum(below, 1).min(), (known - reach).min())
-    pad = 0.06 * (high - low)
-    panels[0].set_ylim(low - pad if low < 0 else 0.0, high + pad if high > low else 1.0)
+    panels[0].margins(y=0.06)
+    if min(axes.dataLim.y0 for axes in panels) >= 0:
+        panels[0].set_ylim(bottom=0)
     return panels
 
 

@@ -33,6 +33,7 @@ from causalgia.tell.figures.style import (
     rows_of,
     title_of,
     verdict_keys,
+    verdicts_of,
 )
 
 if TYPE_CHECKING:
@@ -113,43 +114,35 @@ def scatter(
     rows = rows[rows[x].notna() & rows[y].notna()]
     at = {name: rows[name].to_numpy(float) for name in (x, y)}
     (axes,) = new_axes(ax, 6.4, 4.8)
-    if "p_value" in at:
-        at["p_value"] = np.maximum(at["p_value"], _LEAST_P)
     _draw_shared_region(axes, rows, x, y)
+    if y == "p_value":
+        at[y] = np.maximum(at[y], _LEAST_P)
+        axes.set_yscale("log")
+        axes.set_ylim(2.0, min(at[y].min(), 0.1) ** 1.02)
+        axes.yaxis.set_major_locator(LogLocator(numticks=7))
     if y == "estimate":
         draw_effects(
             axes, rows, at[x], across=False, ends=reach(rows), label="_effects"
         )
     else:
         colors = np.array(colors_of(rows))
-        hollow = (
-            (rows["verdict"] == "undecided").to_numpy() if "verdict" in rows else False
-        )
+        hollow = np.array(verdicts_of(rows)) == "undecided"
         axes.scatter(
             at[x], at[y], s=22 if len(rows) <= 200 else 7, lw=0.8, zorder=4,
             c=np.where(hollow, "none", colors).tolist(), edgecolors=colors.tolist(),
             rasterized=len(rows) > _VECTOR_POINTS,
         )  # fmt: skip
     verdict_keys(axes, rows)
-    axes.margins(*(0.0 if name == "p_value" else 0.08 for name in (x, y)))
-    for name, axis in ((x, axes.xaxis), (y, axes.yaxis)):
-        if name == "p_value":
-            set_scale, set_limits = (
-                (axes.set_xscale, axes.set_xlim)
-                if name == x
-                else (axes.set_yscale, axes.set_ylim)
-            )
-            set_scale("log")
-            set_limits(2.0, min(at[name].min(), 0.1) ** 1.02)
-            axis.set_major_locator(LogLocator(numticks=7))
+    axes.margins(0.08)
+    for name, across in ((x, True), (y, False)):
         if name == "estimate":
-            no_effect(axes, found, across=axis is axes.xaxis)
+            no_effect(axes, found, across=across)
     words = {"estimate": axis_label(found.attrs), "p_value": "p of no effect"}
-    across, upward = (words.get(name, name.replace("_", " ")) for name in (x, y))
+    below, beside = (words.get(name, name.replace("_", " ")) for name in (x, y))
     if y == "estimate":
-        upward = f"{upward}\n{interval_label(found)}".strip()
+        beside = f"{beside}\n{interval_label(found)}".strip()
     title = title_of(found, f"{len(rows):,} effects")
-    finish([axes], ax, title, across, upward)
+    finish([axes], ax, title, below, beside)
     largest = np.argsort(-np.abs(rows["estimate"].to_numpy(float)), kind="stable")
     term = rows["term"].tolist()
     name_points(axes, at[x], at[y], {int(i): str(term[i]) for i in largest[:_NAMED]})
@@ -170,8 +163,6 @@ def _draw_shared_region(axes: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
 
 def _replicates(quality: xr.Dataset, ax: Axes | None) -> Axes:
     names = [str(name) for name in quality["replicate"].to_numpy()]
-    if len(names) < 2:
-        raise EstimateError("scatter: there is one replicate, and two are drawn")
     pair = (
         quality.isel(replicate=[0, 1])["activity"]
         .transpose("oligo", "replicate")
