@@ -4,7 +4,6 @@ Markdown or LaTeX.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -128,7 +127,7 @@ def page_parts(folder: Path) -> PageParts:
     from causalgia import mpra, store
     from causalgia.mpra.text_reports import fit_parts
     from causalgia.tell._trial_report import check_same_trial
-    from causalgia.tell.html_page import ELEMENTS, PageParts
+    from causalgia.tell.html_page import ELEMENTS, PageParts, parts_of
 
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
@@ -159,10 +158,9 @@ def page_parts(folder: Path) -> PageParts:
         raise DataError(f"{folder} holds no results")
     if (folder / LOGOS).is_file():
         from causalgia.cli.sequence_commands import read_discovery
-        from causalgia.tell.discovery_page import discovery_page
 
-        page = discovery_page(read_discovery(folder))
-        return replace(page, refutations=_refutations(folder))
+        checks = _refutations(folder)
+        return parts_of(read_discovery(folder), refutations=checks)
     outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
     refutations = _refutations(folder)
     of_elements = False

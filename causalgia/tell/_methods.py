@@ -112,6 +112,8 @@ def paragraph_of(effects: xr.Dataset) -> str:
 def _design(effects: xr.Dataset) -> list[str]:
     """Return sentences on units, assignment and interventions."""
     here, counts = about(effects, None), count_clause(effects)
+    if counts and here.assignment == "parallel":  # other arms have units of their own
+        counts += " in the arms of each contrast"
     number = f" ({counts})" if counts else ""
     n = effects.sizes["contrast"]
     if here.null_kind:
@@ -199,18 +201,18 @@ def _intervals(effects: xr.Dataset) -> list[str]:
         found.append(f"p is two-sided, of an effect of {null_value(effects):g}.")
     if not uses_skewness(effects):
         return found
-    two = WEIGHT in effects and bool((effects[WEIGHT] != 0).any())
-    union = ["of Hall's transformed t, which allows for skewed effects"]
-    if two:
-        union.append(
-            "where outcomes take two values of limits of proportions combined by arm "
-            "(MOVER) instead"
-        )
+    laws = ["Student's t"]
     if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
-        pooled = "Welch's" if here.moderated_rows else "by the pooled variance of arms"
-        union.insert(0, f"of t {pooled}")
+        arms = "Welch's t" if here.moderated_rows else "t by the arms' pooled variance"
+        laws.append(arms)
+    last = "Hall's transformed t, which allows for skewed effects"
+    of_two = WEIGHT in effects and (effects[WEIGHT] != 0).any("own")
+    if of_two is not False and bool(of_two.any()):
+        proportions = "limits of proportions combined by arm (MOVER)"
+        where = f"{last}; where outcomes take two values, {proportions} in its place"
+        last = proportions if bool(of_two.all()) else where
     found.append(
-        f"Each interval is the union of Student's with that {', '.join(union)}; p is the "
+        f"Each interval is the union of those of {', '.join(laws)} and {last}. p is the "
         "largest of theirs."
     )
     return found

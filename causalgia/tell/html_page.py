@@ -39,7 +39,9 @@ from causalgia.tell.answer_kinds import (
 from causalgia.tell.answer_sentences import cut, in_words
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.citations import works
+from causalgia.tell.discovery_answers import discovery_parts
 from causalgia.tell.effect_rows import as_reportable, readable
+from causalgia.tell.figures.style import PNG_DPI, image_of
 from causalgia.tell.page_pictures import (
     Figure,
     Picture,
@@ -56,9 +58,14 @@ from causalgia.tell.verdict_sentences import CHANGED_OUTCOMES, is_decided
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from causalgia._discover import Discovery
     from causalgia.experiments import Answer
 
 _MOST_ROWS, _FIRST_ROWS, _MOST_LINES = 20_000, 40, 200
+_FAMILIES = (
+    "Families of confirmed motifs: a logo of the instances of each in the sequences, its "
+    "effects by task, and where its sites stand."
+)
 _LONGEST_NAME, _LONG_SETTING = 60.0, 100
 _IN_FULL = "in full under Provenance"
 _FIRST_OF_PROVENANCE = (
@@ -133,9 +140,7 @@ def parts_of(
         raise DataError("outcomes= has no outcomes of cg.run or cg.from_frame")
     more: dict[str, Any] = {"outcomes": outcomes, "refutations": refutations}
     if hasattr(x, "n_proposing"):
-        from causalgia.tell.discovery_page import discovery_page
-
-        return replace(discovery_page(x), **more)
+        return PageParts(**_of_discovery(x), **more)
     if hasattr(x, "decisions"):
         more |= {
             name: getattr(x, name) for name in ("question", "sentences", "details")
@@ -145,6 +150,29 @@ def parts_of(
     if not isinstance(result, xr.Dataset):
         raise DataError(f"there is no page of {type_in_words(x)}; print its report")
     return PageParts(result=result, **more)
+
+
+def _of_discovery(found: Discovery) -> dict[str, Any]:
+    """Return a row for each family, and folded a sentence on each motif and pair."""
+    if found.decisions is None:  # no motif was proposed
+        said = AnswerParts(sentences=tuple(found.sentences))
+        return {"result": found.proposals, "question": found.question, "told": said}
+    said = discovery_parts(
+        found,
+        of_page=True,
+        requested=("arms", "each"),
+        tables=("motifs.tsv", "pairs.tsv", "families.tsv"),
+        noted="under Method",
+    )
+    figures = {}
+    if len(found.confirmed) and found.logos is not None:
+        figures[_FAMILIES] = image_of(found.draw(), "png", dpi=PNG_DPI)
+    return {
+        "result": found.decisions,
+        "question": found.question,
+        "told": said,
+        "figures": figures,
+    }
 
 
 def write_page(
