@@ -10,7 +10,6 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
-from causalgia.choices import requested_parts
 from causalgia.errors import DataError, DesignError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._quality import (
@@ -20,7 +19,6 @@ from causalgia.mpra.counts._quality import (
     quality_parts as quality_parts,
 )
 from causalgia.mpra.fits.fit_reports import (
-    describe_fit as describe_fit,
     fit_parts as fit_parts,
     fit_question as fit_question,
     measured_parts as measured_parts,
@@ -31,7 +29,7 @@ from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
 from causalgia.tell.answer_sentences import cut
-from causalgia.tell.answers import AnswerParts, ReportText, every_row, short_answer
+from causalgia.tell.answers import AnswerParts, short_answer
 from causalgia.tell.table_formats import format_share, p_clause
 
 _SHOWN_ELEMENTS = 3
@@ -45,58 +43,6 @@ _NOTHING_LEFT = (
 )
 _SHOWN_RULES = 5
 _ARMS_SHOWN = 12
-
-
-def describe_concordance(
-    concordance: xr.Dataset,
-    *,
-    rows: str = "summary",
-    arms: bool = False,
-    sentences: bool = False,
-    notes: bool = False,
-) -> ReportText:
-    """Return a text report of a concordance: how virtual and measured effects agree,
-    and a line for each contrast.
-
-    Parameters
-    ----------
-    concordance
-        From `causalgia.mpra.concordance`.
-    rows
-        ``"all"``: a line for each of more than 20 contrasts.
-    arms, sentences, notes
-        Whether to print also the scales of both sides, the agreement and the line of
-        each contrast in sentences, and the notes on method and data.
-
-    Raises
-    ------
-    DataError
-        If it is not a concordance.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from causalgia.mpra.comparisons import concordance
-    >>> rng = np.random.default_rng(1)
-    >>> true = rng.normal(size=100)
-    >>> virtual = pd.DataFrame({"element": np.arange(100), "effect": 0.5 * true})
-    >>> measured = pd.DataFrame(
-    ...     {
-    ...         "element": np.arange(100),
-    ...         "effect": true + rng.normal(0, 0.5, size=100),
-    ...         "se": 0.5,
-    ...     }
-    ... )
-    >>> print(describe_concordance(concordance(virtual, measured)))
-    Virtual and measured effects of 100 elements correlate at r = 0.86 [0.80, 0.90] (1.00 [0.95, 1.00]
-    corrected for noise). Measured effects are ...
-    """
-    parts = concordance_parts(
-        concordance,
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        every=every_row(rows),
-    )
-    return ReportText(parts.text(), parts.html())
 
 
 def concordance_parts(

@@ -29,13 +29,11 @@ from causalgia.tell.effect_lines import (
     ROWS_OF_ANSWER,
     Line,
     chosen_lines,
-    effect_lines,
     long_table,
 )
 from causalgia.tell.effect_rows import (
     Rows,
     as_reportable,
-    reading_order,
     rows_of,
 )
 from causalgia.tell.folded_text import WIDTH, fitted_foot, folded, paragraph
@@ -387,25 +385,6 @@ def answer_parts(
     )
 
 
-def all_lines(
-    dataset: xr.Dataset, *, task: str | Sequence[str] | None = None
-) -> tuple[list[str], list[list[str]]]:
-    """Return header and lines of the table of `answer_parts` with every contrast and
-    task, in the same order; placebos have one line.
-
-    Examples
-    --------
-    >>> from causalgia.estimation import from_effects
-    >>> effects = from_effects([0.1, 1.4], se=[0.1, 0.1], names=["mutant", "GATA1"])
-    >>> [line[:2] for line in all_lines(effects)[1]]
-    [['GATA1', '1.40'], ['mutant', '0.10']]
-    """
-    effects = select_tasks(as_reportable(dataset), task, place="report: ")
-    lines, of = effect_lines(effects, reading_order(effects))
-    table = long_table(lines, of, columns_in_foot(effects))
-    return list(table.header), [list(line) for line in table.lines]
-
-
 def trial_report(
     dataset: xr.Dataset,
     *,
@@ -478,18 +457,6 @@ def trial_report(
         dataset, rows=rows, task=task, order=order, requested=requested
     )
     return ReportText(parts.text(), parts.html())
-
-
-def table_parts(
-    dataset: xr.Dataset,
-    *,
-    rows: Rows = "summary",
-    task: str | Sequence[str] | None = None,
-) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the header, the lines of cells and the notes of the table of an answer."""
-    parts = answer_parts(dataset, rows=rows, task=task, noted="")
-    below = (parts.placebos, parts.left_out, *parts.foot)
-    return parts.header, parts.lines, [printable(line) for line in below if line]
 
 
 def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:

@@ -421,15 +421,6 @@ def placebo_summary(table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"n": len(aces), "mean": float(aces.mean()), **ends, "central": central}
 
 
-def placebo_groups(table: Sequence[Row], names: Sequence[str]) -> list[list[Row]]:
-    """Return the rows of placebos, sorted by task and model."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in table:
-        if row.is_placebo:
-            groups.setdefault(tuple(row[name] for name in names), []).append(row)
-    return list(groups.values())
-
-
 def placebo_count(n: int) -> str:
     """Return "40 placebos"."""
     return f"{n} placebo{'s' if n != 1 else ''}"

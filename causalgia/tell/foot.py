@@ -139,11 +139,6 @@ def first_sentences(
     return tuple(above), tuple(text for text in shown if text not in above)
 
 
-def tasks_of(sentences: Sequence[str]) -> set[str]:
-    """Return the tasks that sentences are on."""
-    return {task for text in sentences if (task := as_said(text).task) is not None}
-
-
 def foot_lines(
     effects: xr.Dataset,
     shown: set[str],

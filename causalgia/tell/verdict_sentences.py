@@ -549,21 +549,6 @@ def side_of_region(row: Mapping[str, Any]) -> str:
     return "inside" if low < high and low <= lower and upper <= high else ""
 
 
-def verdict_cell(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return a verdict for a cell; with its q where that alone withholds it.
-
-    Examples
-    --------
-    >>> row = {"lower": 0.2, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
-    >>> verdict_cell(row | {"verdict": "undecided", "q": 0.08}, {"error": "fdr"})
-    'undecided (q 0.08)'
-    """
-    verdict = str(row["verdict"])
-    if verdict != UNDECIDED or row.get("q") is None or not side_of_region(row):
-        return verdict
-    return f"{verdict} ({error_heading(attrs)} {_beyond(row['q'], _alpha(attrs))})"
-
-
 def _beyond(q: float, alpha: float) -> str:
     """Return q with the digits that show it larger than alpha."""
     texts = [f"{q:.{digits}g}" for digits in (2, 3, 4, 6)]

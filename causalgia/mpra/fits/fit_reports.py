@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import in_list
-from causalgia.choices import DIRECTIONS, VERDICTS, requested_parts
+from causalgia.choices import DIRECTIONS, VERDICTS
 from causalgia.errors import quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import counts_in_words, describe_quality
@@ -31,9 +31,7 @@ from causalgia.tell.answer_sentences import (
 )
 from causalgia.tell.answers import (
     AnswerParts,
-    ReportText,
     answer_parts,
-    every_row,
     short_answer,
 )
 from causalgia.tell.effect_rows import Rows, rows
@@ -56,44 +54,6 @@ _OTHER_BARCODES = (
     "No interval includes how much other barcodes of an oligo would differ from these."
 )
 _HEADING_OF_DIM = {"contrast": "element", "task": "contrast"}
-
-
-def describe_fit(
-    fit: xr.Dataset,
-    *,
-    rows: str = "summary",
-    arms: bool = False,
-    sentences: bool = False,
-    notes: bool = False,
-) -> ReportText:
-    """Return a text report of a fit: how many elements have an effect, and the average
-    effect, of each contrast.
-
-    Parameters
-    ----------
-    fit
-        From `causalgia.mpra.fit`.
-    rows
-        ``"all"``: a line for each of more than 20 contrasts, too.
-    arms, sentences, notes
-        Whether to print also what each contrast compares, a sentence for each, and the
-        notes on method and data.
-
-    Examples
-    --------
-    >>> from causalgia.mpra import fit
-    >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
-    Compared with control, GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.76,
-    1.31] on log2.
-    ...
-    """
-    parts = fit_parts(
-        fit,
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        every=every_row(rows),
-    )
-    return ReportText(parts.text(), parts.html())
 
 
 def fit_parts(

@@ -10,14 +10,11 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
-from causalgia.choices import requested_parts
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.tell.answer_sentences import cut
 from causalgia.tell.answers import (
     ROWS_SHOWN,
     AnswerParts,
-    ReportText,
-    every_row,
     short_answer,
 )
 from causalgia.tell.table_formats import format_share, percent
@@ -93,41 +90,6 @@ def noise_in_words(
     if noise.recovery != 1:
         parts.append(f"{100 * noise.recovery:g} % of the planned barcodes counted")
     return f"sd on log2 {', '.join(parts)}" if parts else ""
-
-
-def describe_power(
-    found: xr.Dataset,
-    *,
-    rows: str = "summary",
-    arms: bool = False,
-    sentences: bool = False,
-    notes: bool = False,
-) -> ReportText:
-    """Return a text report of power: which designs find the effect, and a line for
-    each.
-
-    Parameters
-    ----------
-    found
-        From `causalgia.mpra.power`.
-    rows
-        ``"all"``: a line for each of more than 20 designs, too.
-    arms, sentences, notes
-        Whether to print what there is besides.
-
-    Examples
-    --------
-    >>> from causalgia.mpra.planning import power
-    >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
-    >>> print(
-    ...     describe_power(power(0.5, n_barcodes=[10, 60], n_replicates=4, noise=noise))
-    ... )
-    Of 2 designs, 1 finds a log2 effect of 0.5 in one element with a power of 0.8 or more: it has 60
-    barcodes of each oligo (0.88). ...
-    """
-    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
-    parts = power_parts(found, requested=requested, every=every_row(rows))
-    return ReportText(parts.text(), parts.html())
 
 
 def power_parts(
