@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 # the tests and pages on methods of interpretation are about what is in benchmarks
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
@@ -23,3 +26,11 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed() -> Iterator[None]:
+    """Close the figures that a test or an example leaves with pyplot."""
+    yield
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")

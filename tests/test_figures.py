@@ -100,12 +100,6 @@ def decided(*given, **settings):
     )
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def points(axes, label):
     found = [
         np.asarray(c.get_offsets())

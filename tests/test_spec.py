@@ -526,3 +526,8 @@ def test_a_trial_keeps_its_mpra_table(tmp_path):
     assert spec.mpra["positives"] == str(tmp_path / "some.fa")
     (tmp_path / "again.toml").write_text(spec.to_toml())
     assert read_spec(tmp_path / "again.toml") == spec
+
+
+def test_a_predictor_is_described_without_folders():
+    spec = PredictorSpec(factory="/a/folder/net.py:load", weights="/a/folder/w.pt")
+    assert spec.describe() == "net.py:load with w.pt"

@@ -16,15 +16,13 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.schema import validate
 from causalgia.tell.figures.style import (
     AS_IT_IS,
-    BAND,
     GRAY,
     INK,
     PAGE,
-    ROPE,
     SERIES,
     axis_label,
-    colors_of,
     draw_effects,
+    draw_region,
     effects_in,
     finish,
     interval_label,
@@ -124,46 +122,38 @@ def curve(
         )
     rows = rows[rows[x].notna()].sort_values(x, kind="stable")
     (axes,) = new_axes(ax, 6.4, 3.9)
-    _draw_region(axes, rows, x)
-    keys = [name for name in ("model", by) if name is not None and name in rows]
-    groups = list(rows.groupby(keys, sort=False)) if keys else [((), rows)]
-    for number, (key, group) in enumerate(groups):
-        at = group[x].to_numpy(float)
-        color = SERIES[number % len(SERIES)] if keys else None
-        if len(np.unique(at)) == len(at):
-            axes.plot(
-                at, group["estimate"], color=color or GRAY, lw=0.9, alpha=0.7, zorder=3
-            )
-        name = ", ".join(shortened(str(part)) for part in key)
-        label_ = name or ("_decided" if "verdict" in group else "estimate")
-        draw_effects(
-            axes, group, at, across=False, ends=reach(rows), color=color, label=label_,
-            marker=_MARKERS[number % len(_MARKERS)], size=26 if len(rows) <= 60 else 8,
-        )  # fmt: skip
-    if not keys:
-        verdict_keys(axes, rows)
+    _draw_along(axes, rows, x, [name for name in ("model", by or "") if name in rows])
     no_effect(axes, found, across=False)
     axes.locator_params(axis="x", integer=bool((rows[x] % 1 == 0).all()))
     if rows[x].nunique() == 1:
         axes.set_xlim(rows[x].iloc[0] - 1.5, rows[x].iloc[0] + 1.5)
     unit = about(found[x], "").units
-    across = x.replace("_", " ") + (f" ({unit})" if unit else "")
-    upward = f"{axis_label(found.attrs, label)}\n{interval_label(found)}".strip()
-    return finish([axes], ax, title_of(found), across, upward)
+    below = x.replace("_", " ") + (f" ({unit})" if unit else "")
+    beside = f"{axis_label(found.attrs, label)}\n{interval_label(found)}".strip()
+    return finish([axes], ax, title_of(found), below, beside)
 
 
-def _draw_region(axes: Axes, rows: pd.DataFrame, x: str) -> None:
-    if "rope_lower" not in rows:
-        return
-    low, high = (
-        np.clip(rows[name].to_numpy(float), *reach(rows))
-        for name in ("rope_lower", "rope_upper")
-    )
-    look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
-    if np.ptp(low) == np.ptp(high) == 0:
-        axes.axhspan(low[0], high[0], **look) if low[0] < high[0] else None
-    else:
-        axes.fill_between(rows[x].to_numpy(float), low, high, **look)
+def _draw_along(axes: Axes, rows: pd.DataFrame, x: str, keys: list[str]) -> None:
+    """Draw rows in the order of a column, joined where no place occurs twice; each
+    value of the keys has its color and marker.
+    """
+    draw_region(axes, rows, rows[x].to_numpy(float), across=False)
+    groups = list(rows.groupby(keys, sort=False)) if keys else [((), rows)]
+    for number, (key, group) in enumerate(groups):
+        at = group[x].to_numpy(float)
+        color = SERIES[number % len(SERIES)] if keys else None
+        if len(np.unique(at)) == len(at):
+            look: dict[str, Any] = {"color": color or GRAY, "lw": 0.9, "alpha": 0.7}
+            axes.plot(at, group["estimate"], zorder=3, **look)
+        name = ", ".join(shortened(str(part)) for part in key)
+        plain = "_decided" if "verdict" in group else "estimate"
+        draw_effects(
+            axes, group, at, across=False, ends=reach(rows), color=color,
+            label=name or plain, marker=_MARKERS[number % len(_MARKERS)],
+            size=26 if len(rows) <= 60 else 8,
+        )  # fmt: skip
+    if not keys:
+        verdict_keys(axes, rows)
 
 
 def _along_positions(table: xr.Dataset, label: str, ax: Axes | None) -> Axes:
@@ -222,30 +212,16 @@ def _draw_band(axes: Axes, at: Any, one: xr.Dataset, color: str, *, low: float) 
 def _along_shift(table: xr.Dataset, ax: Axes | None) -> Axes:
     """Draw the effect as the null model shifts, and the points where its verdict turns."""
     one = table.isel(contrast=0, task=0)
-    shift = one["shift"].to_numpy()
-    ace, lower, upper, verdict = (
-        one[f"tilted_{name}"].to_numpy()
-        for name in ("ace", "lower", "upper", "verdict")
-    )
-    rows = (
-        one[["tilted_verdict"]]
-        .to_dataframe()
-        .rename(columns={"tilted_verdict": "verdict"})
-    )
+    columns = {
+        "tilted_ace": "estimate",
+        "tilted_lower": "conf_low",
+        "tilted_upper": "conf_high",
+        "tilted_verdict": "verdict",
+    }
+    rows = one[[*columns]].to_dataframe().rename(columns=columns).reset_index("shift")
+    ends = {end: one[end].item() for end in ("rope_lower", "rope_upper")}
     (axes,) = new_axes(ax, 6.4, 4.0)
-    low, high = (one[f"rope_{end}"].item() for end in ("lower", "upper"))
-    if low < high:
-        axes.axhspan(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
-    axes.fill_between(
-        shift, lower, upper, color=BAND, lw=0, zorder=1.5, label="interval"
-    )
-    axes.plot(shift, ace, color=GRAY, lw=0.9, zorder=3)
-    colors = np.array(colors_of(rows))
-    inner = np.where(verdict == "undecided", "white", colors).tolist()
-    axes.scatter(
-        shift, ace, s=14, c=inner, edgecolors=colors.tolist(), lw=1.0, zorder=5
-    )
-    verdict_keys(axes, rows)
+    _draw_along(axes, rows.assign(**ends), "shift", [])
     for at in one["tipping_shift"].to_numpy()[one["turns"].to_numpy()]:
         axes.axvline(at, color=INK, lw=0.8, ls=":", zorder=2.5)
     no_effect(axes, table, across=False)
@@ -259,5 +235,5 @@ def _along_shift(table: xr.Dataset, ax: Axes | None) -> Axes:
     above.set_xlabel(f"mean of {name}", fontsize=9.5, **AS_IT_IS)
     level = f"{100 * float(about(table).ci_prob):.4g} % intervals"
     title = title_of(table, str(one["contrast"].item()))
-    upward = f"{axis_label(table.attrs)}\n{level}"
-    return finish([axes], ax, title, f"shift of {name} (sd)", upward)
+    beside = f"{axis_label(table.attrs)}\n{level}"
+    return finish([axes], ax, title, f"shift of {name} (sd)", beside)

@@ -20,10 +20,10 @@ from causalgia.tell.figures.style import (
     GRAY,
     INK,
     PAGE,
-    ROPE,
     SERIES,
     axis_label,
     draw_effects,
+    draw_region,
     effects_in,
     finish,
     interval_label,
@@ -191,8 +191,7 @@ def _draw_rows(
     effects, placebos = rows[~rows["is_placebo"]], rows[rows["is_placebo"]]
     at = np.array([place[name] for name in effects["term"]], dtype=float)
     ends = reach(rows)
-    if "rope_lower" in effects:
-        _draw_region(axes, effects, at, ends)
+    draw_region(axes, effects, at, across=True)
     if len(placebos):
         kind = about(table, "stated").rope_kind
         _draw_placebos(axes, placebos, len(shown), banded=kind not in PLACEBO_ROPES)
@@ -227,22 +226,6 @@ def _draw_rows(
     no_effect(axes, table, across=True)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-
-
-def _draw_region(
-    axes: Axes, effects: pd.DataFrame, at: Any, ends: tuple[float, float]
-) -> None:
-    low, high = (
-        np.clip(effects[name].to_numpy(float), *ends)
-        for name in ("rope_lower", "rope_upper")
-    )
-    if (low == high).all():
-        return
-    look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
-    if len({*zip(low, high, strict=True)}) == 1:
-        axes.axvspan(low[0], high[0], **look)
-    else:
-        axes.barh(at, high - low, left=low, height=1.0, **look)
 
 
 def _draw_placebos(

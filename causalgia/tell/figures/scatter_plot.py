@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,10 +18,10 @@ from causalgia.tell.figures.style import (
     GRAY,
     GRID,
     INK,
-    ROPE,
     axis_label,
     colors_of,
     draw_effects,
+    draw_region,
     effects_in,
     finish,
     interval_label,
@@ -35,9 +35,6 @@ from causalgia.tell.figures.style import (
     verdict_keys,
     verdicts_of,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _NAMED = 8
 _LEAST_P = 1e-300
@@ -114,7 +111,6 @@ def scatter(
     rows = rows[rows[x].notna() & rows[y].notna()]
     at = {name: rows[name].to_numpy(float) for name in (x, y)}
     (axes,) = new_axes(ax, 6.4, 4.8)
-    _draw_shared_region(axes, rows, x, y)
     if y == "p_value":
         at[y] = np.maximum(at[y], _LEAST_P)
         axes.set_yscale("log")
@@ -136,6 +132,7 @@ def scatter(
     axes.margins(0.08)
     for name, across in ((x, True), (y, False)):
         if name == "estimate":
+            draw_region(axes, rows, across=across)
             no_effect(axes, found, across=across)
     words = {"estimate": axis_label(found.attrs), "p_value": "p of no effect"}
     below, beside = (words.get(name, name.replace("_", " ")) for name in (x, y))
@@ -147,18 +144,6 @@ def scatter(
     term = rows["term"].tolist()
     name_points(axes, at[x], at[y], {int(i): str(term[i]) for i in largest[:_NAMED]})
     return axes
-
-
-def _draw_shared_region(axes: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
-    """Shade the region that all effects share."""
-    if "rope_lower" not in rows or "estimate" not in (x, y):
-        return
-    ends = reach(rows)
-    low = float(np.clip(rows["rope_lower"].max(), *ends))
-    high = float(np.clip(rows["rope_upper"].min(), *ends))
-    if low < high:
-        shade = axes.axvspan if x == "estimate" else axes.axhspan
-        shade(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
 
 
 def _replicates(quality: xr.Dataset, ax: Axes | None) -> Axes:

@@ -160,6 +160,29 @@ def reach(rows: pd.DataFrame) -> tuple[float, float]:
     return float(low - pad), float(high + pad)
 
 
+def draw_region(
+    axes: Axes, rows: pd.DataFrame, at: Array | None = None, *, across: bool
+) -> None:
+    """Shade the region of practical equivalence that all rows share, or where they
+    differ that of each, at its height or place.
+    """
+    if "rope_lower" not in rows or not len(rows):
+        return
+    ends = reach(rows)
+    low, high = (
+        np.clip(rows[name].to_numpy(float), *ends)
+        for name in ("rope_lower", "rope_upper")
+    )
+    look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
+    if np.ptp(low) == np.ptp(high) == 0:
+        if low[0] < high[0]:
+            (axes.axvspan if across else axes.axhspan)(low[0], high[0], **look)
+    elif at is not None and across:
+        axes.barh(at, high - low, left=low, height=1.0, **look)
+    elif at is not None:
+        axes.fill_between(at, low, high, **look)
+
+
 def colors_of(rows: pd.DataFrame) -> list[str]:
     """Return the color of each row's verdict, or that of estimates."""
     return [VERDICT_COLORS.get(verdict, ACCENT) for verdict in verdicts_of(rows)]
