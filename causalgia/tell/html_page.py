@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from causalgia.attributes import about, of_sequences
+from causalgia.attributes import about, has, of_sequences
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -281,7 +281,9 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         page |= {"methods": paragraph_of(effects), "works": works(effects)}
     if parts.refutations is not None:
         found = refutation_parts(parts.refutations, requested=("each", "notes"))
-        page |= {"checks": _table(found, found, {}), "checked": found}
+        skipped = found.notes if has(parts.refutations).not_applicable else ()
+        page |= {"checks": _table(found, found, {}), "checked": found.sentences}
+        page["reasons"] = (*found.each, *skipped)
     return page
 
 
