@@ -13,6 +13,7 @@ import causalgia as cg
 from causalgia.tell import text_tables
 from causalgia.tell.effect_rows import as_reportable
 
+LETTERS = {"n": cg.Untreated(), "A": cg.Embed("A", at=9)}
 ARMS = {
     "untreated": cg.Untreated(),
     "GATA1": cg.Embed("AGATAAG", at=30),
@@ -81,3 +82,84 @@ def test_columns_give_way_to_names():
     assert " q" not in shown[60][0]
     assert shown[50][0].split()[-1] == "verdict"
     assert shown[50][1].startswith("GATA1, core broken ")
+
+
+def reads_any_letter(seed=0):
+    weights = np.random.default_rng(seed).normal(size=(4, 60))
+
+    def answers(x):
+        return np.exp((x * weights).sum((1, 2)) / 20)
+
+    return cg.FunctionPredictor(answers, tasks=["K562"])
+
+
+@pytest.fixture(scope="module")
+def varied():
+    design = cg.Design(null=cg.Uniform(length=60), arms=ARMS, n_units=40)
+    return cg.run(design, reads_any_letter(), rng=0, progress=False)
+
+
+@pytest.fixture(scope="module")
+def decided(varied):
+    estimates = cg.estimate(cg.contrast(varied, control="untreated"))
+    return cg.decide(estimates, rope=(-0.1, 0.1))
+
+
+@pytest.mark.parametrize("as_", ["md", "html", "latex"])
+def test_every_rendering_has_the_answer_and_its_numbers(decided, as_):
+    text, shown = cg.report(decided), cg.report(decided, as_=as_)
+    numbers = {n for n in text.replace("-", "−").split() if n[0].isdigit() and "." in n}
+    assert len(numbers) >= 2
+    plain = shown.replace("$-$", "−").replace("&lt;", "<")
+    assert all(number.rstrip(".,;") in plain for number in numbers)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"as_": "pdf"},
+        {"as_": "page"},
+        {"as_": "methods", "notes": True},
+        {"as_": "md", "path": "report.html"},
+        {"rows": "some"},
+        {"task": "HeLa", "as_": "methods"},
+    ],
+)
+def test_what_a_rendering_does_not_have_is_refused(decided, asked):
+    with pytest.raises(cg.errors.CausalgiaError):
+        cg.report(decided, **asked)
+
+
+def test_outcomes_serve_a_page_alone(decided, varied, tmp_path):
+    with pytest.raises(cg.errors.DataError):
+        cg.report(decided, outcomes=varied)
+    page = cg.report(decided, as_="page", path=tmp_path / "a.html", outcomes=varied)
+    assert page.is_file()
+
+
+def test_text_without_a_table_is_escaped_in_every_rendering():
+    profile = cg.FunctionPredictor(
+        lambda x: x[:, :2], track=cg.Track(axis=-1), tasks=["a_1", "<b>"]
+    )
+    design = cg.Design(null=cg.Uniform(length=20), arms=LETTERS, n_units=9)
+    run = cg.run(design, profile, rng=0, progress=False)
+    assert "&lt;b&gt;" in cg.report(run, as_="html")
+    assert r"a\_1" in cg.report(run, as_="latex")
+    lines = cg.report(run, as_="md").rstrip().splitlines()
+    assert all(line.startswith("    ") for line in lines if line)
+
+
+def test_the_design_on_a_page_names_files_without_their_folders(tmp_path):
+    folder = tmp_path / "of_somebody"
+    folder.mkdir()
+    letters = np.random.default_rng(0).choice(list("ACGT"), (30, 60))
+    (folder / "peaks.fa").write_text(
+        "".join(f">p{i}\n{''.join(row)}\n" for i, row in enumerate(letters))
+    )
+    null = cg.DinucleotideShuffle(of=folder / "peaks.fa")
+    design = cg.Design(null=null, arms=ARMS, n_units=20, contrasts="untreated")
+    run = cg.run(design, reads_any_letter(), rng=0, progress=False)
+    made = cg.analyze(run, rope=(-0.1, 0.1), rng=0)
+    html = cg.report(made, path=tmp_path / "a.html", outcomes=run).read_text("utf-8")
+    assert "peaks.fa" in html
+    assert "of_somebody" not in html

@@ -43,8 +43,19 @@ _SCALE_WORDS = {
     "function": "a function of the means of the arms",
     "sd": "the difference of means in sd of the control arm",
 }
+_FITS = {
+    "method 'two_way'": "two-way analysis of each element, in barcodes and replicates",
+    "method 'hierarchical'": (
+        "two-way analysis of each element, in barcodes and replicates, with variances "
+        "moderated by a prior learned from all elements"
+    ),
+}
+"""Method of `causalgia.mpra.fit` -> how its effects were estimated."""
 _ASSIGNMENTS = {
-    "crossover": "Every unit received every arm (crossover).",
+    "crossover": (
+        "Every unit received every arm (crossover), so that an individual causal effect "
+        "(ICE) is the difference between two outcomes of one unit."
+    ),
     "parallel": "Each unit received one arm (parallel groups).",
     "incomplete": "Some units lack some arms.",
 }
@@ -130,7 +141,7 @@ def _design(effects: xr.Dataset) -> list[str]:
     else:
         first = f"There are {counts}." if counts else ""
     design = [first, _ASSIGNMENTS.get(str(here.assignment), ""), _arms(effects)]
-    if placebos := int(is_placebo(effects).sum()):
+    if here.null_kind and (placebos := int(is_placebo(effects).sum())):
         design.append(
             f"{placebos} fixed placebos, rearrangements of the letters, show the size of "
             "chance effects."
@@ -174,7 +185,7 @@ def _estimand(effects: xr.Dataset) -> list[str]:
         f"{on}{population_text(effects)}{defined}."
     ]
     if here.method:
-        found.append(f"Estimator: {here.method}.")
+        found.append(f"Estimator: {_FITS.get(here.method, here.method)}.")
     if here.moderated_rows is not None and here.prior_df is not None:
         df = "infinite" if math.isinf(here.prior_df) else f"{here.prior_df:.3g}"
         found.append(
@@ -220,8 +231,10 @@ def _intervals(effects: xr.Dataset) -> list[str]:
 
 def _verdicts(effects: xr.Dataset) -> list[str]:
     """Return sentences on the rule of verdicts and the error rate."""
-    rate = "fdr" if "p_matched" in effects else str(about(effects, None).error)
-    said = [*verdict_method(effects).split("\n"), _ERROR_RATES.get(rate, "")]
+    rate = _ERROR_RATES.get(str(about(effects, None).error), "")
+    if "p_matched" in effects:  # ranks among matched variants, which have one side
+        rate = "q is Benjamini-Hochberg's."
+    said = [*verdict_method(effects).split("\n"), rate]
     return [sentence for sentence in said if sentence]
 
 

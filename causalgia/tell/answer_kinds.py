@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import xarray as xr
@@ -16,18 +17,8 @@ from causalgia.tell._trial_report import describe_outcomes
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.curve_answers import curve_parts
 from causalgia.tell.effect_rows import Rows, is_posterior, readable
-from causalgia.tell.small_answers import (
-    OF_AGREEMENT,
-    agreement_parts,
-    is_size,
-    is_spread,
-    posterior_parts,
-    refutation_parts,
-    size_parts,
-    spread_parts,
-)
+from causalgia.tell.small_answers import OF_AGREEMENT, is_size, is_spread
 from causalgia.tell.table_formats import escaped
-from causalgia.tell.verdict_sentences import tipping_report
 
 
 @dataclass(frozen=True)
@@ -48,12 +39,11 @@ class Asked:
         return "" if self.in_print else "notes=True"
 
     @property
-    def besides(self) -> dict[str, Any]:
-        """The arguments that every answer with a table takes."""
-        wanted = requested_parts(
+    def requested(self) -> tuple[str, ...]:
+        """What is printed besides."""
+        return requested_parts(
             arms=self.arms, sentences=self.sentences, notes=self.notes
         )
-        return {"requested": wanted}
 
     @property
     def every(self) -> bool:
@@ -130,12 +120,37 @@ def _is(name: str) -> Callable[[Any], bool]:
     return lambda x: any(kind.__name__ == name for kind in type(x).__mro__)
 
 
+def _function(where: str) -> Callable[..., Any]:
+    module, _, name = where.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f"causalgia.{module}"), name)
+    return found
+
+
+def _text(where: str, *, by_task: bool = False) -> Callable[[Any, Asked], Told]:
+    """Return how a text is told by this function."""
+
+    def tell(x: Any, asked: Asked) -> Told:
+        shown = select_tasks(x, asked.task, place="report: ") if by_task else x
+        return Plain(str(_function(where)(shown)))
+
+    return tell
+
+
+def _parts(
+    where: str, *passed: str, every: str = "every_row"
+) -> Callable[[Any, Asked], Told]:
+    """Return how an answer is told by this function, which takes these arguments."""
+
+    def tell(x: Any, asked: Asked) -> Told:
+        more = {name: getattr(asked, name) for name in passed} | {every: asked.every}
+        parts: AnswerParts = _function(where)(x, requested=asked.requested, **more)
+        return parts
+
+    return tell
+
+
 def _curve(x: xr.Dataset, asked: Asked) -> Told:
     return curve_parts(select_tasks(x, asked.task, place="report: "))
-
-
-def _tipping(x: xr.Dataset, asked: Asked) -> Told:
-    return Plain(tipping_report(select_tasks(x, asked.task, place="report: ")))
 
 
 def _outcomes(x: xr.Dataset, asked: Asked) -> Told:
@@ -153,7 +168,7 @@ def _effects(x: xr.Dataset, asked: Asked) -> Told:
         task=asked.task,
         order=asked.order,
         noted=asked.noted,
-        **asked.besides,
+        requested=asked.requested,
     )
 
 
@@ -166,82 +181,20 @@ def _answer(x: Any, asked: Asked) -> Told:
         answer=x.sentences,
         details=x.details,
         noted=asked.noted,
-        **asked.besides,
+        requested=asked.requested,
     )
-
-
-def _discovery(x: Any, asked: Asked) -> Told:
-    from causalgia.tell.discovery_answers import discovery_parts
-
-    return discovery_parts(x, every_row=asked.every, **asked.besides)
 
 
 def _protocol(x: Any, asked: Asked) -> Told:
-    parts: AnswerParts = x.plan_parts(every_row=asked.every, **asked.besides)
+    parts: AnswerParts = x.plan_parts(every_row=asked.every, requested=asked.requested)
     return parts
 
 
-def _check(x: Any, _: Asked) -> Told:
-    return Plain(str(x))
-
-
-def _posterior(x: Any, asked: Asked) -> Told:
-    return posterior_parts(
-        x, task=asked.task, order=asked.order, every_row=asked.every, **asked.besides
-    )
-
-
-def _spread(x: xr.Dataset, asked: Asked) -> Told:
-    return spread_parts(x, task=asked.task, every_row=asked.every, **asked.besides)
-
-
-def _agreement(x: xr.Dataset, asked: Asked) -> Told:
-    return agreement_parts(x, task=asked.task, every_row=asked.every, **asked.besides)
-
-
-def _refutation(x: xr.Dataset, asked: Asked) -> Told:
-    return refutation_parts(x, every_row=asked.every, **asked.besides)
-
-
-def _size(x: xr.Dataset, asked: Asked) -> Told:
-    return size_parts(x, every_row=asked.every, **asked.besides)
-
-
-def _concordance(x: xr.Dataset, asked: Asked) -> Told:
-    from causalgia.mpra.text_reports import concordance_parts
-
-    return concordance_parts(x, every=asked.every, **asked.besides)
-
-
 def _fit(x: xr.Dataset, asked: Asked) -> Told:
-    from causalgia.mpra.text_reports import fit_parts
-
-    found = fit_parts(x, every=asked.every, **asked.besides)
-    return Several((found, answer_parts(x, rows="all"))) if asked.every else found
-
-
-def _quality(x: xr.Dataset, asked: Asked) -> Told:
-    from causalgia.mpra.text_reports import quality_parts
-
-    return quality_parts(x, every=asked.every, **asked.besides)
-
-
-def _counts(x: xr.Dataset, _: Asked) -> Told:
-    from causalgia.mpra.text_reports import describe_counts
-
-    return Plain(describe_counts(x))
-
-
-def _library(x: xr.Dataset, _: Asked) -> Told:
-    from causalgia.mpra.text_reports import describe_library
-
-    return Plain(describe_library(x))
-
-
-def _power(x: xr.Dataset, asked: Asked) -> Told:
-    from causalgia.mpra.planning.plan_answers import power_parts
-
-    return power_parts(x, every=asked.every, **asked.besides)
+    found = _parts("mpra.text_reports:fit_parts", every="every")(x, asked)
+    if not asked.every or not isinstance(found, AnswerParts):
+        return found
+    return Several((found, answer_parts(x, rows="all")))
 
 
 def is_curve(x: object) -> bool:
@@ -265,23 +218,64 @@ def is_effects(x: object) -> bool:
     )
 
 
+_BENCH, _PLANS = "mpra.text_reports", "mpra.planning.plan_answers"
 KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
-    Kind("a discovery", _is("Discovery"), _discovery),
-    Kind("a check of a design", _is("Check"), _check),
+    Kind(
+        "a discovery",
+        _is("Discovery"),
+        _parts("tell.discovery_answers:discovery_parts"),
+    ),
+    Kind("a check of a design", _is("Check"), lambda x, _: Plain(str(x))),
     Kind("a protocol", _is("Protocol"), _protocol),
-    Kind("a comparison with the bench", _has("noise_ceiling"), _concordance),
+    Kind(
+        "a comparison with the bench",
+        _has("noise_ceiling"),
+        _parts(f"{_BENCH}:concordance_parts", every="every"),
+    ),
     Kind("a fit", _has("ace", "n_barcodes", "weight"), _fit),
-    Kind("a look at counts", _has("never_seen"), _quality),
-    Kind("counts", _has("oligo_index"), _counts),
-    Kind("a library", _has("oligo", "insert"), _library),
-    Kind("power at the bench", _has("half_width", "power", "alpha", "lost"), _power),
-    Kind("tipping points", _has("tipping_shift"), _tipping, True),
-    Kind("checks of a claim", _has("figure", "status", "cure"), _refutation),
-    Kind("agreement of null models", _has(*OF_AGREEMENT), _agreement, True),
-    Kind("a plan", is_size, _size),
-    Kind("a spread of effects", is_spread, _spread, True),
-    Kind("a posterior", is_posterior, _posterior, True),
+    Kind(
+        "a look at counts",
+        _has("never_seen"),
+        _parts(f"{_BENCH}:quality_parts", every="every"),
+    ),
+    Kind("counts", _has("oligo_index"), _text(f"{_BENCH}:describe_counts")),
+    Kind("a library", _has("oligo", "insert"), _text(f"{_BENCH}:describe_library")),
+    Kind(
+        "power at the bench",
+        _has("half_width", "power", "alpha", "lost"),
+        _parts(f"{_PLANS}:power_parts", every="every"),
+    ),
+    Kind(
+        "tipping points",
+        _has("tipping_shift"),
+        _text("tell.verdict_sentences:tipping_report", by_task=True),
+        True,
+    ),
+    Kind(
+        "checks of a claim",
+        _has("figure", "status", "cure"),
+        _parts("tell.small_answers:refutation_parts"),
+    ),
+    Kind(
+        "agreement of null models",
+        _has(*OF_AGREEMENT),
+        _parts("tell.small_answers:agreement_parts", "task"),
+        True,
+    ),
+    Kind("a plan", is_size, _parts("tell.small_answers:size_parts")),
+    Kind(
+        "a spread of effects",
+        is_spread,
+        _parts("tell.small_answers:spread_parts", "task"),
+        True,
+    ),
+    Kind(
+        "a posterior",
+        is_posterior,
+        _parts("tell.small_answers:posterior_parts", "task", "order"),
+        True,
+    ),
     Kind("curves", is_curve, _curve, True),
     Kind("outcomes", is_before_estimates, _outcomes, True),
     Kind("effects", is_effects, _effects, True),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from causalgia.attributes import about, of_sequences
+from causalgia.attributes import about, has, of_sequences
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -61,12 +61,12 @@ if TYPE_CHECKING:
     from causalgia._discover import Discovery
     from causalgia.experiments import Answer
 
-_MOST_ROWS, _FIRST_ROWS, _MOST_LINES = 20_000, 40, 200
+_MOST_ROWS, _FIRST_ROWS = 20_000, 40
 _FAMILIES = (
     "Families of confirmed motifs: a logo of the instances of each in the sequences, its "
     "effects by task, and where its sites stand."
 )
-_LONGEST_NAME, _LONG_SETTING = 60.0, 100
+_LONGEST_TASKS, _LONG_SETTING = 60, 100
 _IN_FULL = "in full under Provenance"
 _FIRST_OF_PROVENANCE = (
     *("causalgia", "python", "numpy", "rng"),
@@ -189,32 +189,6 @@ def write_page(
     return path
 
 
-@dataclass(kw_only=True)
-class _Page:
-    """What the template shows."""
-
-    title: str
-    question: str = ""
-    answer: Sequence[str] = ()
-    table: _Table | None = None
-    text: Markup | str = ""
-    foot: Sequence[str] = ()
-    figure: Figure | None = None
-    checks: _Table | None = None
-    checked: Sequence[str] = ()
-    reasons: Sequence[str] = ()
-    doubts: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    beforehand: Sequence[str] = ()
-    arms: Sequence[str] = ()
-    each: Sequence[str] = ()
-    pictures: Sequence[Picture] = ()
-    provenance: Sequence[tuple[str, str]] = ()
-    methods: str = ""
-    works: Sequence[str] = ()
-    bibtex: str = ""
-
-
 @dataclass
 class _Table:
     """A table: the rows that are shown at first, and every row as JSON."""
@@ -242,9 +216,9 @@ class _Table:
         return Markup(text)
 
 
-def _render(page: _Page) -> str:
+def _render(page: dict[str, Any]) -> str:
     """Return the page as text: the one template with its style and script."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from jinja2 import Environment, FunctionLoader
     from markupsafe import Markup
 
     import causalgia
@@ -258,14 +232,13 @@ def _render(page: _Page) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = Environment(
         autoescape=True,
-        undefined=StrictUndefined,
         trim_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
         loader=FunctionLoader(read),
     )
     environment.filters["isolated"] = isolated
     return environment.get_template("page.html.jinja").render(
-        **vars(page),
+        **page,
         version=causalgia.__version__,
         style=Markup(read("page.css")),
         script=Markup(script),
@@ -273,8 +246,10 @@ def _render(page: _Page) -> str:
     )
 
 
-def _page(parts: PageParts, task: str | Sequence[str] | None) -> _Page:
+def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     """Return what the template shows."""
+    from markupsafe import Markup
+
     for name in ("outcomes", "refutations"):
         check_same_trial(name, getattr(parts, name), parts.result)
     if parts.has_effects:
@@ -284,52 +259,32 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> _Page:
     whole = parts.result
     parts = parts if task is None else _of_tasks(parts, task)
     result, attrs = parts.result, parts.result.attrs
-    page = _Page(
-        title="Motifs that the network reads" if parts.told else _title(whole),
-        question=parts.question,
+    effects = (
+        as_reportable(result) if "ace" in result and not is_curve(result) else None
     )
-    page.figure, page.pictures = _pictures(parts, said)
-    page.provenance = _provenance(attrs)
-    if isinstance(said, AnswerParts):
-        page.answer = said.sentences
-        page.table = _table(said, every, parts.headings)
-        page.foot = said.foot
-        page.notes = (*parts.about, *said.further, *said.notes)
-        page.arms = _counted(said.arms, "cg.report(x, arms=True)")
-        page.each = _counted(said.each, "cg.report(x, sentences=True)")
-    else:
-        from markupsafe import Markup
-
-        page.text = Markup(said.html())  # every name in it is escaped
-        page.notes = parts.about
-    if is_before_estimates(result):
-        page.answer = [
-            "No effect has been estimated yet: cg.analyze(outcomes, rng=0), or "
-            "causalgia analyze DIR, does that. Below is what was run."
-        ]
-    if "ace" in result and not is_curve(result):
-        effects = as_reportable(result)
-        page.question = page.question or _question(effects)
-        page.methods = paragraph_of(effects)
-        page.works = [str(work) for work in works(effects)]
-        page.bibtex = "\n\n".join(work.bibtex() for work in works(effects))
-    if parts.has_effects and not is_decided(result):
-        page.foot = [*page.foot, _NO_VERDICTS]
-    page.beforehand = _beforehand(attrs)
+    of_answer = said if isinstance(said, AnswerParts) else None
+    page: dict[str, Any] = {
+        "title": "Motifs that the network reads" if parts.told else _title(whole),
+        "question": parts.question or ("" if effects is None else _question(effects)),
+        "said": of_answer,
+        "table": of_answer and _table(of_answer, every, parts.headings),
+        "text": "" if of_answer else Markup(said.html()),  # its names are escaped
+        "about": parts.about,
+        "before_estimates": is_before_estimates(result),
+        "without_verdicts": parts.has_effects and not is_decided(result),
+        "beforehand": _beforehand(attrs),
+        "doubts": _doubts(parts, result, said=of_answer is not None),
+        "provenance": _provenance(attrs),
+    }
+    page["figure"], page["pictures"] = _pictures(parts, said)
+    if effects is not None:
+        page |= {"methods": paragraph_of(effects), "works": works(effects)}
     if parts.refutations is not None:
         found = refutation_parts(parts.refutations, requested=("each", "notes"))
-        page.checks, page.checked = _table(found, found, {}), found.sentences
-        page.reasons = (*found.each, *found.notes)
-    page.doubts = _doubts(
-        result, checked=page.checks is not None, said=bool(page.foot or page.notes)
-    )
+        skipped = found.notes if has(parts.refutations).not_applicable else ()
+        page |= {"checks": _table(found, found, {}), "checked": found.sentences}
+        page["reasons"] = (*found.each, *skipped)
     return page
-
-
-_NO_VERDICTS = (
-    "These are estimates without verdicts: cg.decide(estimates, rope=...) says which "
-    "effects are large enough to matter."
-)
 
 
 def said_of(
@@ -478,23 +433,14 @@ def _question(effects: xr.Dataset) -> str:
     where = task_contrast_text(effects)[0].removeprefix(", ")
     if not where and tasks != ["effect"]:
         where = in_words(tasks)
-        where = f"{len(tasks):,} tasks" if len(where) > _LONGEST_NAME else where
-    where = f" in {where}" if where else ""
-    scale = cut(scale_text(effects.attrs)) if here.contrast_scale or here.scale else ""
-    what = cut(named[0]) if len(named) == 1 else f"{len(named):,} arms"
-    if not here.control:
-        return f"How large is the effect of {what} on {scale or 'the outcome'}{where}?"
-    return (
-        f"How much {'does' if len(named) == 1 else 'do'} {what} change "
-        f"{scale or 'the outcome'}{where}, compared with {cut(here.control)}?"
-    )
-
-
-def _counted(lines: Sequence[str], every: str) -> list[str]:
-    """Return the lines of a fold, and how to see what is left out of a long one."""
-    left = len(lines) - _MOST_LINES
-    shown = list(lines[:_MOST_LINES])
-    return [*shown, f"And {left:,} more: {every} prints all."] if left > 0 else shown
+        where = f"{len(tasks):,} tasks" if len(where) > _LONGEST_TASKS else where
+    known = here.contrast_scale or here.scale
+    what = f"are the effects of {len(named):,} arms"
+    if len(named) == 1:
+        what = f"is the effect of {cut(named[0])}"
+    on = f" on {cut(scale_text(effects.attrs)) if known else 'the outcome'}"
+    than = f", compared with {cut(here.control)}" if here.control else ""
+    return f"How large {what}{on}{f' in {where}' if where else ''}{than}?"
 
 
 def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
@@ -516,18 +462,18 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
     return [*lines, *([f"Reserved: {here.reserved}."] if here.reserved else [])]
 
 
-def _doubts(result: xr.Dataset, *, checked: bool, said: bool) -> list[str]:
+def _doubts(parts: PageParts, result: xr.Dataset, *, said: bool) -> list[str]:
     """Return what speaks against the finding besides the checks; a result without a
     table has no other place for its notes.
     """
+    doubts = [] if said else [f"Note: {note.rstrip('.')}." for note in notes_of(result)]
     caution = about(result, None).caution
-    doubts = [f"Caution: {caution}."] if caution and not said else []
-    if not said:
-        doubts += [f"Note: {note.rstrip('.')}." for note in notes_of(result)]
+    if caution and not is_decided(result):  # the notes of verdicts have it
+        doubts.append(f"Caution: {caution}.")
     if "ace" in result and not of_sequences(result):
         return [*doubts, _OF_A_TABLE]
-    of_network = about(result, None).predictor_fingerprint
-    return [*doubts, _NO_CHECKS] if of_network and not checked else doubts
+    unchecked = parts.refutations is None and about(result, None).predictor_fingerprint
+    return [*doubts, _NO_CHECKS] if unchecked else doubts
 
 
 _OF_A_TABLE = (
