@@ -19,6 +19,7 @@ from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import wide as wide
+from causalgia.notes import notes_of
 from causalgia.schema import keeps_effects
 from causalgia.tell._trial_report import (
     describe_outcomes,
@@ -291,9 +292,7 @@ def answer_parts(
         effects,
         set(_contrasts_of(keep)),
         "" if "notes" in requested else noted,
-        sum(line.startswith("Note: ") for line in of_effects)
-        + len(notes)
-        + len(further),
+        len(notes_of(effects)) + len(notes) + len(further),
         foot,
     )
     of_trial = effect_heading(effects.attrs) == "ACE"
