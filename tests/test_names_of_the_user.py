@@ -19,7 +19,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import printable
+from causalgia.errors import printable, quoted
 from causalgia.notes import Said
 from causalgia.tell._trial_report import in_one_line
 from causalgia.tell.answers import answer_parts
@@ -128,6 +128,15 @@ def of_weights(names: list[str], choice: int) -> str:
     return told(table, choice // 3)
 
 
+def of_tasks(names: list[str], choice: int) -> str:
+    """A contrast between tasks, which has a name of its own."""
+    task, other, control, arm, third, between = names[:6]
+    y = Y.assign_coords(task=[task, other], arm=[control, arm, third])
+    tasks = {between: {task: 1.0, other: -1.0}}
+    effects = cg.contrast(y, control=control, tasks=tasks)
+    return told(cg.decide(cg.estimate(effects), rope=(-0.1, 0.1)), choice)
+
+
 def of_many(names: list[str], choice: int) -> str:
     rows = [*names, *(f"c{i}" for i in range(14 - len(names)))][:14]
     table = MANY.assign_coords(contrast=rows)
@@ -162,6 +171,7 @@ def of_answer(names: list[str], choice: int) -> str:
 PLACES: list[Callable[[list[str], int], str]] = [
     of_trial,
     of_weights,
+    of_tasks,
     of_many,
     of_placebos,
     of_answer,
@@ -178,7 +188,7 @@ def put_back(text: str, names: list[str]) -> str:
     pairs: dict[str, str] = {}
     for i, name in enumerate(names):
         plain = calm(name, i)
-        for form in (str, printable, in_one_line):
+        for form in (str, printable, in_one_line, quoted):
             pairs[flat(form(plain))] = flat(form(name))
             for k in range(1, len(name)):  # cut at its end
                 pairs[flat(f"{form(plain[:k])}…")] = flat(f"{form(name[:k])}…")

@@ -16,6 +16,7 @@ from causalgia.choices import VERDICTS, requested_parts
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.notes import notes_of
 from causalgia.schema import keeps_effects
 from causalgia.tell._trial_report import (
     describe_outcomes,
@@ -353,12 +354,11 @@ def answer_parts(
         above = in_tasks(above)
     further += sentences_on_tasks(details, tasks)
     own_notes = note_lines(effects)
-    n_notes = sum(line.startswith("Note: ") for line in own_notes)
     under, left_over = foot_lines(
         effects,
         {*shown},
         "" if "notes" in requested else noted,
-        n_notes + len(notes) + len(further),
+        len(notes_of(effects)) + len(notes) + len(further),
         foot,
     )
     if effect_heading(effects.attrs) == "ACE" and not any(_ACE in x for x in under):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from causalgia.attributes import about
 from causalgia.checks import in_list
+from causalgia.choices import DIRECTIONS, VERDICT_WORDS
 from causalgia.inputs import wide
 from causalgia.tell.answer_sentences import cut, in_words, size_in_words
 from causalgia.tell.answers import AnswerParts, short_answer
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _WORD_COLUMNS = ("motif", "name", "task", "verdict", "one letter from", "family")
-_VERB = {"increases": "raises", "decreases": "lowers"}
+_VERB = {verdict: VERDICT_WORDS[verdict].verb for verdict in DIRECTIONS}
 _FEW_PAIRS = 2
 _MOST_BESIDE = 3
 _MOST_BESIDE_ON_PAGE = 2

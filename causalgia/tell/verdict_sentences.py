@@ -420,7 +420,7 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
         withheld = int((lies & (table["verdict"] == UNDECIDED)).sum())
         if withheld:
             n = int(lies.sum())
-            rows = f"{n:,} row{'s' * (n > 1)} lie{'s' * (n == 1)} {where}"
+            rows = f"{n:,} interval{'s' * (n > 1)} lie{'s' * (n == 1)} {where}"
             lines.append(f"{rows}; {withheld:,} of them {lacks}.")
     return lines
 
