@@ -16,9 +16,20 @@ from causalgia.schema import keeps_effects, with_selected_dims
 from causalgia.tell._trial_report import describe_outcomes
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.curve_answers import curve_parts
+from causalgia.tell.discovery_answers import discovery_parts
 from causalgia.tell.effect_rows import Rows, is_posterior, readable
-from causalgia.tell.small_answers import OF_AGREEMENT, is_size, is_spread
+from causalgia.tell.small_answers import (
+    OF_AGREEMENT,
+    agreement_parts,
+    is_size,
+    is_spread,
+    posterior_parts,
+    refutation_parts,
+    size_parts,
+    spread_parts,
+)
 from causalgia.tell.table_formats import escaped
+from causalgia.tell.verdict_sentences import tipping_report
 
 
 @dataclass(frozen=True)
@@ -120,13 +131,18 @@ def _is(name: str) -> Callable[[Any], bool]:
     return lambda x: any(kind.__name__ == name for kind in type(x).__mro__)
 
 
-def _function(where: str) -> Callable[..., Any]:
+def _function(where: str | Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function, or that of another room by its place."""
+    if not isinstance(where, str):
+        return where
     module, _, name = where.partition(":")
     found: Callable[..., Any] = getattr(import_module(f"causalgia.{module}"), name)
     return found
 
 
-def _text(where: str, *, by_task: bool = False) -> Callable[[Any, Asked], Told]:
+def _text(
+    where: str | Callable[..., Any], *, by_task: bool = False
+) -> Callable[[Any, Asked], Told]:
     """Return how a text is told by this function."""
 
     def tell(x: Any, asked: Asked) -> Told:
@@ -137,7 +153,7 @@ def _text(where: str, *, by_task: bool = False) -> Callable[[Any, Asked], Told]:
 
 
 def _parts(
-    where: str, *passed: str, every: str = "every_row"
+    where: str | Callable[..., Any], *passed: str, every: str = "every_row"
 ) -> Callable[[Any, Asked], Told]:
     """Return how an answer is told by this function, which takes these arguments."""
 
@@ -224,7 +240,7 @@ KINDS = (
     Kind(
         "a discovery",
         _is("Discovery"),
-        _parts("tell.discovery_answers:discovery_parts"),
+        _parts(discovery_parts),
     ),
     Kind("a check of a design", _is("Check"), lambda x, _: Plain(str(x))),
     Kind("a protocol", _is("Protocol"), _protocol),
@@ -249,31 +265,31 @@ KINDS = (
     Kind(
         "tipping points",
         _has("tipping_shift"),
-        _text("tell.verdict_sentences:tipping_report", by_task=True),
+        _text(tipping_report, by_task=True),
         True,
     ),
     Kind(
         "checks of a claim",
         _has("figure", "status", "cure"),
-        _parts("tell.small_answers:refutation_parts"),
+        _parts(refutation_parts),
     ),
     Kind(
         "agreement of null models",
         _has(*OF_AGREEMENT),
-        _parts("tell.small_answers:agreement_parts", "task"),
+        _parts(agreement_parts, "task"),
         True,
     ),
-    Kind("a plan", is_size, _parts("tell.small_answers:size_parts")),
+    Kind("a plan", is_size, _parts(size_parts)),
     Kind(
         "a spread of effects",
         is_spread,
-        _parts("tell.small_answers:spread_parts", "task"),
+        _parts(spread_parts, "task"),
         True,
     ),
     Kind(
         "a posterior",
         is_posterior,
-        _parts("tell.small_answers:posterior_parts", "task", "order"),
+        _parts(posterior_parts, "task", "order"),
         True,
     ),
     Kind("curves", is_curve, _curve, True),

@@ -158,12 +158,12 @@ class AnswerParts:
     def markdown(self) -> str:
         """Return the answer as Markdown: paragraphs and one table."""
         below = self.table.markdown(self._under())
-        return "\n\n".join([*(escaped(x, "markdown") for x in self._above()), below])
+        return f"{escaped(' '.join(self._above()), 'markdown')}\n\n{below}"
 
     def latex(self) -> str:
         """Return the answer as LaTeX: paragraphs and one table, with a caption."""
         below = self.table.latex(self._under())
-        return "\n\n".join([*(escaped(x, "latex") for x in self._above()), below])
+        return f"{escaped(' '.join(self._above()), 'latex')}\n\n{below}"
 
     def _above(self) -> list[str]:
         return [printable(text) for text in (*self.sentences, self.placebos) if text]
