@@ -87,19 +87,19 @@ class AnswerParts:
         they are asked for, by `requested`.
     """
 
-    sentences: Sequence[str] = ()
+    sentences: tuple[str, ...] = ()
     table: Table = Table()  # noqa: RUF009 - frozen
     beside: Table | None = None
     placebos: str = ""
     more: str = ""
     whole: str = "cg.tidy and effects.tsv have them whole"
-    contrasts: Sequence[str] = ()
-    foot: Sequence[str] = ()
-    arms: Sequence[str] = ()
-    each: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    further: Sequence[str] = ()
-    requested: Sequence[str] = ()
+    contrasts: tuple[str, ...] = ()
+    foot: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
 
     @property
     def header(self) -> list[str]:
@@ -175,7 +175,7 @@ class AnswerParts:
 
     def _requested(self) -> list[Sequence[str]]:
         parts = {"arms": self.arms, "each": self.each}
-        parts["notes"] = [*self.further, *self.notes]
+        parts["notes"] = (*self.further, *self.notes)
         return [parts[name] for name in self.requested]
 
 
@@ -268,7 +268,7 @@ def short_answer(
     pointer = "" if "notes" in requested else how["noted"]
     under, over = fitted_foot(foot[:1], foot[1:], n_notes=len(notes), pointer=pointer)
     return AnswerParts(
-        sentences=sentences,
+        sentences=tuple(sentences),
         table=Table(
             header=[header[i] for i in used],
             lines=[[in_one_line(line[i]) for i in used] for line in shown],
@@ -277,11 +277,11 @@ def short_answer(
         ),
         more=" ".join(text for text in (more, further) if text),
         whole=how["whole"],
-        foot=under,
-        arms=arms or ["No arms are defined here."],
-        each=each,
-        notes=[*over, *notes] or ["No notes."],
-        requested=requested,
+        foot=tuple(under),
+        arms=tuple(arms) or ("No arms are defined here.",),
+        each=tuple(each),
+        notes=(*over, *notes) or ("No notes.",),
+        requested=tuple(requested),
     )
 
 
@@ -374,14 +374,14 @@ def answer_parts(
         placebos=placebos_in_words(effects) if rows != "all" else "",
         more=_not_shown(effects, lines, every) if rows != "all" else "",
         contrasts=shown,
-        foot=under,
-        arms=arms,
-        each=effect_sentences(effects.isel(task=places), rows=rows, every=True)
+        foot=tuple(under),
+        arms=tuple(arms),
+        each=tuple(effect_sentences(effects.isel(task=places), rows=rows, every=True))
         if each
         else (),
-        further=[in_task(text) for text in further],
-        notes=[*own_notes, *left_over, *notes],
-        requested=requested,
+        further=tuple(in_task(text) for text in further),
+        notes=(*own_notes, *left_over, *notes),
+        requested=tuple(requested),
     )
 
 
