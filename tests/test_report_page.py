@@ -525,8 +525,8 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     html = cg.report(band, path=tmp_path / "r.html").read_text("utf-8")
     page, text = Page(html), cg.report(band)
     assert len(page.all("figure")) == 1
-    assert text.splitlines()[2] in page.text()
-    assert "<pre>" in cg.report(band, as_="html")
+    assert text.splitlines()[0] in page.text()
+    assert "<table>" in cg.report(band, as_="html")
 
 
 @pytest.mark.simulation

@@ -14,7 +14,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.inputs import wide
-from causalgia.tell.answer_sentences import cut, cut_apart
+from causalgia.tell.folded_text import cut, cut_apart
 
 
 def decided(

@@ -333,8 +333,7 @@ def answer_parts(
     foot, notes
         What else stands under the table, and what else is noted.
     """
-    whole = as_reportable(dataset)
-    effects = select_tasks(whole, task, place="report: ")
+    effects = select_tasks(as_reportable(dataset), task, place="report: ")
     tasks = tasks_in_table(effects)
     lines, of, beside = chosen_lines(
         effects, rows=rows, order=order, truth=truth, width=width

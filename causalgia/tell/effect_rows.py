@@ -82,7 +82,6 @@ class Row(Mapping[str, Any]):
     n_matched: int | None = None
     truth: float | None = None
     z: float | None = None
-    scientific: bool | None = None
 
     def __getitem__(self, name: str) -> Any:
         value = getattr(self, name, None) if name in _NAMES else None
