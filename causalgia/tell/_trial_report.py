@@ -23,7 +23,7 @@ from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
     Row,
     Rows,
-    rows as rows_of,
+    rows_of,
 )
 from causalgia.tell.table_formats import (
     format_effect,

@@ -55,11 +55,11 @@ def answer_sentences(
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> from causalgia.tell.effect_rows import rows
+    >>> from causalgia.tell.effect_rows import rows_of
     >>> from causalgia.verdicts import decide
     >>> effects = from_effects([1.4, 0.0], se=[0.1, 0.01], names=["GATA1", "mutant"])
     >>> decided = decide(effects, rope=(-0.1, 0.1))
-    >>> for line in answer_sentences(decided, rows(decided), scale="log counts"):
+    >>> for line in answer_sentences(decided, rows_of(decided), scale="log counts"):
     ...     print(line)
     GATA1: 1.40 [1.20, 1.60], beyond ±0.1.
     mutant is negligible.

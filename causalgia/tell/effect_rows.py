@@ -171,9 +171,6 @@ def rows_of(
     return table if truth is None else _with_truth(table, truth)
 
 
-rows = rows_of
-
-
 def axis_of(effects: xr.Dataset) -> str:
     """Return the coordinate of contrasts that is a setting with an order, or ""."""
     return next(

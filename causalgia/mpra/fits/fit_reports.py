@@ -34,7 +34,7 @@ from causalgia.tell.answers import (
     answer_parts,
     short_answer,
 )
-from causalgia.tell.effect_rows import Rows, rows
+from causalgia.tell.effect_rows import Rows, rows_of
 from causalgia.tell.folded_text import WIDTH
 from causalgia.tell.foot import arm_lines
 from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
@@ -522,7 +522,7 @@ def _measured_sentences(
 
 def _ends_of_regions(shown: xr.Dataset) -> list[dict[str, float]]:
     """Return the ends of the regions of effects, each once."""
-    ends = {(row["rope_lower"], row["rope_upper"]) for row in rows(shown)}
+    ends = {(row["rope_lower"], row["rope_upper"]) for row in rows_of(shown)}
     return [{"rope_lower": low, "rope_upper": high} for low, high in sorted(ends)]
 
 
