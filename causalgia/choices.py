@@ -118,13 +118,16 @@ class Word(NamedTuple):
     side: int | None
 
 
+INCREASES, DECREASES = "increases", "decreases"
+NEGLIGIBLE, WITHIN = "negligible", "within"
+UNDECIDED = "undecided"
 VERDICT_WORDS: dict[str, Word] = {
-    "increases": Word("raises", "raise", "an increase", "increases", "#1f5fa8", 1),
-    "decreases": Word("lowers", "lower", "a decrease", "decreases", "#d55e00", -1),
-    "negligible": Word(
+    INCREASES: Word("raises", "raise", "an increase", "increases", "#1f5fa8", 1),
+    DECREASES: Word("lowers", "lower", "a decrease", "decreases", "#d55e00", -1),
+    NEGLIGIBLE: Word(
         "does not change", "do not change", "negligible", "negligible", "#00795a", 0
     ),
-    "within": Word(
+    WITHIN: Word(
         verb="does not change",
         plural="do not change",
         noun="within their range",
@@ -132,7 +135,7 @@ VERDICT_WORDS: dict[str, Word] = {
         color="#00795a",
         side=0,
     ),
-    "undecided": Word(
+    UNDECIDED: Word(
         "may change", "may change", "undecided", "undecided", "#8a8f98", None
     ),
 }
@@ -175,8 +178,6 @@ DIRECTIONS = tuple(x for x, word in VERDICT_WORDS.items() if word.side in (1, -1
 """Verdicts of effects beyond their region, above and below."""
 INSIDE = tuple(x for x, word in VERDICT_WORDS.items() if word.side == 0)
 """Verdicts of effects inside of a stated region, and of one from data."""
-UNDECIDED = next(x for x, word in VERDICT_WORDS.items() if word.side is None)
-"""The verdict where the data do not decide."""
 
 
 LEAST_FOR_A_LAW = 30

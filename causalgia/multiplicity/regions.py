@@ -16,9 +16,10 @@ import xarray as xr
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import four_digits
 from causalgia.choices import (
-    INSIDE,
+    NEGLIGIBLE,
     PLACEBO_ROPES,
     ROPES_OF_DATA,
+    WITHIN,
     RegionKind,
     placebos_for_ranks,
 )
@@ -222,8 +223,7 @@ def in_words_of(region: Region, verdict: Words) -> Words:
     """
     if region.kind not in ROPES_OF_DATA:
         return verdict
-    stated, of_data = INSIDE
-    return np.where(verdict == stated, of_data, verdict)
+    return np.where(verdict == NEGLIGIBLE, WITHIN, verdict)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob
-from causalgia.choices import DIRECTIONS, INSIDE, UNDECIDED
+from causalgia.choices import DECREASES, INCREASES, NEGLIGIBLE, UNDECIDED
 from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.numerics.float_errors import usual_errors
@@ -253,7 +253,7 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
     counts = bool(last["look_counts"].item())
     verdict = np.select(
         [c & counts for c in claims],
-        [DIRECTIONS[1], INSIDE[0], DIRECTIONS[0]],
+        [DECREASES, NEGLIGIBLE, INCREASES],
         UNDECIDED,
     )
     columns = {

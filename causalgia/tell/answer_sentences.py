@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
-from causalgia.choices import INSIDE, UNDECIDED, VERDICT_WORDS
+from causalgia.choices import NEGLIGIBLE, UNDECIDED, VERDICT_WORDS
 from causalgia.errors import printable
 from causalgia.tell.folded_text import cut as cut, cut_apart as cut_apart
 from causalgia.tell.table_formats import (
@@ -321,7 +321,7 @@ class _Telling:
             if before
             else []
         )
-        if word == INSIDE[0] and not math.isinf(
+        if word == NEGLIGIBLE and not math.isinf(
             found[0]["rope_upper"] - found[0]["rope_lower"]
         ):
             known = before and beyond[0] == beyond[1]

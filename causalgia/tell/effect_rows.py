@@ -16,7 +16,7 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.attributes import about, attributes, has
-from causalgia.choices import DIRECTIONS, INSIDE, VERDICTS
+from causalgia.choices import DIRECTIONS, VERDICTS, WITHIN
 from causalgia.effect_table import of_effects
 from causalgia.errors import DataError, quoted
 from causalgia.estimation._from_effects import (
@@ -240,7 +240,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     _check_complete(found)
     if has(found).rope_kind or "verdict" not in found:
         return found
-    if (found["verdict"] == INSIDE[1]).any():  # a table without attributes: words tell
+    if (found["verdict"] == WITHIN).any():  # a table without attributes: words tell
         kind = "matched" if "p_matched" in found else "placebo"
         found = found.assign_attrs(rope_kind=kind)
     return found

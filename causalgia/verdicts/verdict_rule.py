@@ -11,13 +11,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.choices import DIRECTIONS, INSIDE, UNDECIDED as UNDECIDED
+from causalgia.choices import (
+    DECREASES,
+    INCREASES,
+    NEGLIGIBLE,
+    UNDECIDED as UNDECIDED,
+)
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.types import Array, Codes, Mask
-
-INCREASES, DECREASES = DIRECTIONS
-NEGLIGIBLE, _ = INSIDE
 
 
 @dataclass(frozen=True)
