@@ -80,54 +80,58 @@ class Columns:
         self.scientific = any(map(is_large, rows))
 
     def headings(self, lines: Sequence[Line], but: Sequence[str] = ()) -> list[str]:
-        """Return the headings of columns with anything in them: size first, p last."""
-        known = (
-            *("contrast", "task", "model", self.effect, "SE", self.interval),
-            *("verdict", "p matched", self.error, "shrunken", "lfsr alone", "lfsr"),
-            *("null variants", "n", "truth", "units", "p"),
+        """Return the headings of columns with anything in them, in the order of cells."""
+        names = dict.fromkeys(
+            name for line in sorted(lines, key=_few_cells) for name in line.cells
         )
         return [
             name
-            for name in dict.fromkeys(known)
+            for name in names
             if name not in but
             and any(line.cells.get(name, "") not in ("", "–") for line in lines)
         ]
 
     def line(self, row: Row) -> Line:
-        """Return the line of one row."""
+        """Return the line of one row: its cells in the order of the table, size first."""
         how = {"scientific": self.scientific}
         ace, interval = format_effect(row, **how)
-        cells = {name: row[name] for name in ("contrast", *self.several)}
-        cells |= {self.effect: ace, self.interval: interval}
-        if row.truth is not None:
-            unit = row.se or abs(row.ace) / 100
-            cells["truth"] = format_number(row.truth, unit, **how)
-        if self.shrunken:
-            known = not math.isnan(row["shrunken"])
-            cells["shrunken"] = shrunken_effect(row, **how)[0] if known else "–"
+        ranked = row.p_matched is not None  # among others: no interval
         exact = ("exact" if self.of_units else "alike") if row.exact else ""
-        said = exact if row.p == 0 else ""  # by the column of p
-        if self.decided:
-            cells |= {
-                "verdict": row["verdict"],
-                self.error: error_text(row, self.attrs),
-            }
-            said = said or cells[self.error]
-            cells["n"] = f"{row.n:,}" if row.n is not None else ""
-            if not math.isnan(row.get("lfsr_alone", math.nan)):
-                cells["lfsr alone"] = format_p(row["lfsr_alone"])
-            if row.p_matched is not None:  # ranked among others: no interval
-                cells |= {self.interval: "", "p matched": format_p(row.p_matched)}
-                cells["null variants"] = f"{row['n_matched']:,}"
-        else:
-            if self.shrunken:
-                cells["lfsr"] = "" if row.lfsr is None else format_p(row.lfsr)
-            elif row.se is not None:
-                cells["SE"] = format_se(row.se, **how)
+        error = error_text(row, self.attrs) if self.decided else ""
+        said = exact if row.p == 0 else error
+        cells: dict[str, str] = {x: row[x] for x in ("contrast", *self.several)}
+        cells |= {
+            self.effect: ace,
+            "SE": ""
+            if row.se is None or self.decided or self.shrunken
+            else format_se(row.se, **how),
+            self.interval: "" if ranked else interval,
+            "verdict": row["verdict"] if self.decided else "",
+            "p matched": _p(row.p_matched),
+            self.error: error,
+            "shrunken": self._shrunken(row),
+            "lfsr alone": _p(row.lfsr_alone),
+            "lfsr": "" if self.decided else _p(row.lfsr),
+            "null variants": f"{row.n_matched:,}" if ranked else "",
+            "n": f"{row.n:,}" if self.decided and row.n is not None else "",
+            "truth": ""
+            if row.truth is None
+            else format_number(row.truth, row.se or abs(row.ace) / 100, **how),
+            "units": ("exact" if self.of_units else "same effect")
+            if exact and said != exact
+            else "",
+        }
+        if not self.decided:
             cells["p"] = "" if row.p is None else format_p(row.p, exact=exact)
-        if exact and said != exact:
-            cells["units"] = exact if self.of_units else "same effect"
         return Line(row.contrast, (row,), cells)
+
+    def _shrunken(self, row: Row) -> str:
+        """Return a hierarchical effect size; a dash for a row that is not shrunken."""
+        if not self.shrunken:
+            return ""
+        if math.isnan(row["shrunken"]):
+            return "–"
+        return shrunken_effect(row, scientific=self.scientific)[0]
 
     def range(self, label: str, rows: Sequence[Row]) -> Line:
         """Return one line for several rows: the range of their estimates."""
@@ -140,6 +144,14 @@ class Columns:
         if len(verdicts) == 1 and not rows[0].is_placebo:
             cells["verdict"] = verdicts.pop()
         return Line(label, tuple(rows), cells)
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else format_p(value)
+
+
+def _few_cells(line: Line) -> int:
+    return -len(line.cells)
 
 
 def effect_lines(
@@ -160,8 +172,8 @@ def effect_lines(
     >>> estimates = xr.Dataset(
     ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     ... )
-    >>> [line.cells for line in effect_lines(estimates, np.array([0]))[0]]
-    [{'contrast': 'GATA1', 'ACE': '1.500', 'range': '', 'p': ''}]
+    >>> effect_lines(estimates, np.array([0]))[0][0].cells["ACE"]
+    '1.500'
     """
     table = rows_of(effects, truth=truth, at=at)
     each = [row for row in table if rows == "all" or not row.is_placebo]
