@@ -487,4 +487,7 @@ def _refuted(checks: Sequence[tuple[str, str]], claims: str) -> str:
         count = f"{len(names):,} {verbs[len(names) != 1]}{listed}"
         counts += [count] if names else ["none fails"] * (status == "fail")
     n = f"{len(checks):,} check{'s' * (len(checks) != 1)}"
+    if claims != "none" and all(own == "pass" for _, own in checks):
+        passes = _VERBS["pass"][len(effects) > 1]
+        return f"{what} {passes} {'all ' * (len(checks) > 1)}{n}."
     return f"{what}: of {n} {', '.join(counts)}."
