@@ -15,6 +15,7 @@ from causalgia.attributes import about, has
 from causalgia.checks import first_of, four_digits
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import NAMES_SHOWN
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.notes import notes_of, said_from_json
 from causalgia.schema import validate
 from causalgia.tell.answer_sentences import in_words
@@ -32,10 +33,10 @@ from causalgia.tell.table_formats import (
     format_share,
     percent,
 )
-from causalgia.tell.verdict_sentences import check_value
+from causalgia.tell.verdict_sentences import check_value, region_in_words
 
 _HEADINGS_OF_PLAN = {
-    "n_units": "units",
+    "n_units": "units needed",
     "n_clusters": "clusters",
     "half_width": "half width",
     "assurance": "probability",
@@ -64,26 +65,17 @@ def is_size(given: object) -> bool:
     """Return whether it is a result of `causalgia.sample_size`, or of power or minimal
     detectable effect of `causalgia.planning`.
     """
-    if not isinstance(given, xr.Dataset) or "ace" in given:
-        return False
-    known = has(given)
-    return (
-        known.ci_prob
-        and known.target
-        and (
-            {"n_units", "n_clusters"} <= set(given.data_vars)
-            or "minimal_detectable_effect" in given
-            or ("power" in given and known.question)
-        )
-    )
+    return isinstance(given, xr.Dataset) and has(given).goal
 
 
 def size_parts(
     found: xr.Dataset, *, every_row: bool = False, requested: Sequence[str] = ()
 ) -> AnswerParts:
     """Return the answer on a plan: the number of units that is enough for every row, and
-    a line for each row, the largest first.
+    a line for each row, the largest first. Placebos are not rows of it.
     """
+    if "contrast" in found.dims and not is_placebo(found).all():
+        found = found.isel(contrast=~is_placebo(found))
     key = next(name for name in _SIZES if name in found.data_vars)
     columns = [name for name in _HEADINGS_OF_PLAN if name in found.data_vars]
     if "n_clusters" in columns and (found["n_clusters"] == found["n_units"]).all():
@@ -98,9 +90,10 @@ def size_parts(
         most = "is the least likely" if key == "power" else "needs the most"
         where = " in ".join(cut(names[i]) for i in shown)
         answer = f"{answer[:-1]}; {where} {most}."
-    averaged = "averaged over" in about(found, "").question
+    known = about(found, None)
+    averaged = known.goal in ("effect", "verdict") and known.true_effect is None
     foot = ["Averaged over the uncertainty of the pilot."] if averaged else []
-    least = about(found, 0).least_clusters
+    least = known.least_clusters
     if least and int(hardest["n_clusters"]) == least:
         foot.append(
             f"No fewer than {least:,} backgrounds are planned: these miss an effect on "
@@ -131,34 +124,40 @@ def _planned_number(one: xr.Dataset, name: str) -> str:
 
 def _planned(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
     """Return the sentence on the row that needs most."""
-    question = about(found, "").question
+    known = about(found, None)
     n = int(one["n_units"]) if key == "n_units" else int(about(found).n_units)
     units = f"{n:,} unit{'s' * (n != 1)}"
-    if key == "minimal_detectable_effect":
+    if known.goal == "smallest effect":
         chance = f"{float(about(found).power):.2g}"
         size = _planned_number(one, key)
         return (
             f"{units} show an effect of {size} or more with a probability of {chance}."
         )
-    if question == "half width":
+    if known.goal == "half width":
         level = percent(float(about(found).ci_prob))
         width = float(one["half_width"])
         return f"{units} give a {level} interval with a half width of {width:.2g}."
-    what, _, at = question.partition(", averaged over")
-    effect = ""
-    if not at:
-        what, _, effect = what.rpartition(", at an effect of ")
-    what, _, rows = what.partition(" as one of ")
-    among = f" if it is the only one among {rows}" if rows else ""
+    effect = known.true_effect
+    whose = "the effect" if effect is None else f"an effect of {effect:g}"
+    claim = f"show that {whose} differs from none"
+    if known.goal == "verdict":
+        claim = f"are enough to decide {_asked_of_region(one, whose)}"
     chance = _planned_number(one, "power" if key == "power" else "assurance")
-    region = what.removeprefix("verdict about ")
-    if region != what:
-        whose = f"an effect of {effect}" if effect else "the effect"
-        claim = f"are enough to decide whether {whose} lies in {region}"
-    else:
-        size = f"an effect of {effect}" if effect else "the effect of the pilot"
-        claim = f"show that {size} differs from none"
-    return f"{units} {claim}{among}, with a probability of {chance}."
+    return f"{units} {claim}, with a probability of {chance}."
+
+
+def _asked_of_region(one: xr.Dataset, whose: str) -> str:
+    """Return what a verdict on this row of a plan decides."""
+    low, high, rows = (
+        one[name].item() for name in ("rope_lower", "rope_upper", "n_rows")
+    )
+    asked = f"whether {whose} lies within {region_in_words(one)}"
+    if low == high:
+        asked = f"on which side of {four_digits(low)} {whose} lies"
+    elif np.isinf(high - low):
+        asked = f"whether {whose} is {region_in_words(one)}"
+    alone = f" if it is the only verdict among {rows:,} rows" if rows > 1 else ""
+    return f"{asked}{alone}"
 
 
 OF_AGREEMENT = frozenset({"tau", "tau_lower", "tau_upper", "between_sd"})
