@@ -1,12 +1,12 @@
 """Answers of results that have no table of effects: a plan, the agreement of null models, a
-posterior, the spread of individual effects, the checks of a claim.
+posterior, the spread of individual effects, tipping points, the checks of a claim.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -33,7 +33,11 @@ from causalgia.tell.table_formats import (
     format_share,
     percent,
 )
-from causalgia.tell.verdict_sentences import check_value, region_in_words
+from causalgia.tell.verdict_sentences import (
+    check_value,
+    cluster_noun,
+    region_in_words,
+)
 
 _HEADINGS_OF_PLAN = {
     "n_units": "units needed",
@@ -349,6 +353,141 @@ def spread_parts(
         every_row=every_row,
         requested=requested,
     )
+
+
+def tipping_parts(
+    found: xr.Dataset,
+    *,
+    task: str | Sequence[str] | None = None,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+) -> AnswerParts:
+    """Return the answer of `causalgia.tipping_point`: which verdicts hold over the whole
+    range that the units support, and a line for each contrast and task, those that turn
+    nearest first.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> sites = cg.FunctionPredictor(
+    ...     lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]),
+    ...     tasks=["K562"],
+    ... )
+    >>> arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
+    >>> outcomes = cg.run(
+    ...     cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=600), sites, rng=0
+    ... )
+    >>> print(
+    ...     tipping_parts(
+    ...         cg.tipping_point(outcomes, contrast="A - T", rope=(-0.8, 0.8))
+    ...     ).text()
+    ... )
+    The verdict turns within the range of gc that these units support (0.3147 to 0.6907): A - T at
+    0.4291.
+    <BLANKLINE>
+    contrast  verdict       ACE     95 % interval  holds from      to  turns to         ACE leaves at
+    A - T     increases  0.9603  [0.9432, 0.9774]      0.4346  0.6907  undecided below         0.4182
+    <BLANKLINE>
+    Weights on the 600 predicted units move the mean of gc, 0.5054, by -1.75 to +1.70 sd (of 0.109): 50
+    or more effective units of 600 are left. ACE on outcome over uniform random sequences of 20 bp;
+    verdicts against ±0.8. ACE leaves at: the ACE itself is in another region.
+    """
+    validate(found, "tipping")
+    found = select_tasks(found, task, place="report: ")
+    known, dims = about(found), [str(x) for x in found["rope_lower"].dims]
+    shown = [i for i, x in enumerate(dims) if x == "contrast" or found.sizes[x] > 1]
+    cells = [
+        ([names[i] for i in shown], _turning(one))
+        for names, one in _cells(found, "rope_lower")
+    ]
+    cells.sort(key=lambda cell: cell[1].distance)
+    low, high = found["covariate_mean"].to_numpy()[[0, -1]]
+    supported = f"that these units support ({four_digits(low)} to {four_digits(high)})"
+    over = f"over the whole range of {known.covariate} {supported}"
+    turn = [
+        f"{' in '.join(map(cut, names))} at {' and '.join(row.turns_at)}"
+        for names, row in cells
+        if row.turns_at
+    ]
+    n, kept = len(cells), len(cells) - len(turn)
+    if low == high:
+        answer = f"No other {known.covariate} is supported: too few units differ in it."
+    elif n == 1 and turn:
+        answer = (
+            f"The verdict turns within the range of {known.covariate} {supported}: "
+            f"{turn[0]}."
+        )
+    elif not turn:
+        hold = f"Each of the {n:,} verdicts" if n > 1 else "The verdict"
+        answer = f"{hold} holds {over}."
+    else:
+        hold = f"{kept:,} of {n:,} verdicts hold{'s' * (kept == 1)}"
+        listed = first_of(turn, NAMES_SHOWN, sep="; ", thing="verdict")
+        answer = f"{hold} {over}. The verdict turns for {listed}."
+    level = percent(float(known.ci_prob))
+    own = ["verdict", "ACE", f"{level} interval", "holds from", "to", "turns to"]
+    return short_answer(
+        [answer],
+        [*(dims[i] for i in shown), *own, "ACE leaves at"],
+        [[*names, *row.cells] for names, row in cells],
+        words=[*(dims[i] for i in shown), "verdict", "turns to"],
+        foot=_foot_of_tilt(found, leaves=any(row.cells[-1] for _, row in cells)),
+        every_row=every_row,
+        requested=requested,
+    )
+
+
+class _Turning(NamedTuple):
+    """A line of tipping points: its cells, where it turns, the nearest turn in sd."""
+
+    cells: list[str]
+    turns_at: list[str]
+    distance: float
+
+
+def _turning(one: xr.Dataset) -> _Turning:
+    """Return how far the verdict of one contrast and task holds."""
+    columns = {name: f"tilted_{name}" for name in ("ace", "se", "lower", "upper")}
+    here = one.sel(shift=0)
+    row = {new: float(here[old]) for new, old in columns.items()}
+    mean, shifts = one["covariate_mean"].to_numpy(), one["shift"].to_numpy().tolist()
+    holds, to, at, leaves, distances = [], [], [], [], [np.inf]
+    for side, inward, word in (("down", 1, "below"), ("up", -1, "above")):
+        turn = one.sel(side=side)
+        turns, end = turn["turns"].item(), shifts.index(turn["tipping_shift"].item())
+        holds.append(four_digits(mean[end + inward * turns]))
+        if turns:
+            to.append(f"{turn['turns_to'].item()} {word}")
+            at.append(four_digits(float(turn["tipping_covariate"])))
+            distances.append(abs(float(turn["tipping_shift"])))
+        if turn["leaves"].item():
+            left = shifts.index(turn["leaving_shift"].item())
+            leaves.append(four_digits(mean[left]))
+    verdict = str(here["tilted_verdict"].item())
+    cells = [verdict, *format_effect(row), *holds, ", ".join(to), ", ".join(leaves)]
+    return _Turning(cells, at, min(distances))
+
+
+def _foot_of_tilt(found: xr.Dataset, *, leaves: bool) -> list[str]:
+    """Return what was tilted and how far, and what supports the range."""
+    here, known = about(found), about(found, None)
+    first, last = found["shift"].to_numpy()[[0, -1]]
+    scale = known.contrast_scale or known.scale
+    of = f"{f' on {scale}' if scale else ''}{f' over {known.null}' if known.null else ''}"
+    clustered = known.cluster not in (None, "", "unit")
+    noun = cluster_noun(found.attrs) if clustered else "unit"
+    stated = (found["rope_lower"] < found["rope_upper"]).any()
+    region = f"against {region_in_words(found)}" if stated else "of direction alone"
+    return [
+        f"Weights on the {here.n_units:,} predicted units move the mean of "
+        f"{here.covariate}, {four_digits(here.covariate_at_0)}, by {first:+.2f} to "
+        f"{last:+.2f} sd (of {four_digits(here.covariate_sd)}): {here.least_ess} or more "
+        f"effective {noun}s of {here.n_clusters:,} are left.",
+        f"ACE{of}; verdicts {region}.",
+        "ACE leaves at: the ACE itself is in another region."
+        if leaves
+        else "No ACE leaves its region.",
+    ]
 
 
 _VERBS = {
