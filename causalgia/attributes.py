@@ -543,19 +543,25 @@ class About(Generic[Absent]):
         "cg.decide",
         "rows that are in no such family: 'placebos', 'helpers'; empty if none",
     )
-    rope = _text("decisions", "cg.decide", "region of practical equivalence, in words")
+    rope = _text(
+        "decisions, plans",
+        "cg.decide, cg.planning",
+        "region of practical equivalence, in words",
+    )
     rope_kind = _text(
-        "decisions",
-        "cg.decide",
+        "decisions, plans",
+        "cg.decide, cg.planning",
         "kind of this region: 'stated', 'direction', 'sd' (of the control), 'placebo', "
         "'placebo outliers' or 'matched'",
     )
     rope_sd = _number(
-        "decisions", "cg.decide", "half the width of the region, in sd of the control"
+        "decisions, plans",
+        "cg.decide, cg.planning",
+        "half the width of the region, in sd of the control",
     )
     rope_placebos = _whole(
-        "decisions",
-        "cg.decide",
+        "decisions, plans",
+        "cg.decide, cg.planning",
         "number of placebos that make the region; of several widths the smallest",
     )
     no_verdict = _json(
@@ -596,7 +602,9 @@ class About(Generic[Absent]):
 
     # plans
     question = _text(
-        "decisions, plans", "cg.planning, cg.experiments", "the question, in words"
+        "decisions, plans of the bench",
+        "cg.experiments, cg.mpra.power",
+        "the question, in words",
     )
     answer = _json(
         "decisions",
@@ -605,6 +613,12 @@ class About(Generic[Absent]):
     )
     details = _json(
         "decisions", "the command line", "further sentences, as those of the answer"
+    )
+    goal = _text(
+        "plans",
+        "cg.planning",
+        "what is planned: 'half width' of an interval, a 'verdict', a test of no "
+        "'effect', or the 'smallest effect' of this test",
     )
     n_contrasts = _whole("plans", "cg.planning", "number of contrasts in one family")
     least_clusters = _whole(
@@ -633,7 +647,10 @@ class About(Generic[Absent]):
         "reads per barcode, in each replicate",
     )
     true_effect = _number(
-        "plans of the bench", "cg.mpra.power", "effect to be detected, on log2"
+        "plans, also of the bench",
+        "cg.planning, cg.mpra.power",
+        "effect to be detected, on log2 at the bench; without it a plan is averaged "
+        "over the uncertainty of the pilot",
     )
     q = _number("plans of the bench", "cg.mpra.power", "false discovery rate")
     share_true = _number(

@@ -105,7 +105,8 @@ class Word(NamedTuple):
     noun, nouns
         "1 is an increase", "2 are increases".
     color
-        In figures.
+        In figures: apart in lightness or in blue, which a reader who takes red for
+        green sees as well.
     side
         Where the effect lies: 1 above its region, -1 below, 0 inside, None undecided.
     """

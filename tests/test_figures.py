@@ -20,6 +20,7 @@ from matplotlib.collections import LineCollection, PathCollection
 
 import causalgia as cg
 from causalgia import plot
+from causalgia.choices import VERDICT_WORDS
 from causalgia.tell.figures import style
 
 LONG = "a motif " * 25
@@ -507,7 +508,7 @@ READERS = {
 @pytest.mark.parametrize("reader", READERS)
 def test_verdicts_and_lines_differ_for_readers_who_lack_a_cone(reader):
     matrix = READERS[reader]
-    verdicts = dict.fromkeys(style.VERDICT_COLORS.values())
+    verdicts = dict.fromkeys(word.color for word in VERDICT_WORDS.values())
     for colors in (verdicts, style.SERIES):
         seen = [_seen_by(color, matrix) for color in colors]
         apart = [

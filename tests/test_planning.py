@@ -162,6 +162,34 @@ def test_a_pilot_plans_its_own_rows() -> None:
     assert sample_size(pilot, true_effect=0.5).attrs["n_contrasts"] == 1
 
 
+def test_placebos_of_a_pilot_are_no_rows_of_a_report() -> None:
+    """One effect beside 40 placebos that need far more units is reported alone."""
+    rng = np.random.default_rng(2)
+    ice = rng.normal(size=(200, 41)) * np.r_[1.0, np.full(40, 3.0)] + 0.5
+    word = ("contrast", [False, *[True] * 40])
+    found = sample_size(estimate(effects_of(ice, is_placebo=word)), rope=(-0.1, 0.1))
+    n = found["n_units"].values.ravel()
+    assert n[0] < n[1:].min()
+    (said, *rest) = str(cg.report(found)).splitlines()
+    assert said.startswith(f"{n[0]:,} units ")
+    assert "±0.1" in said
+    assert len(rest) == 2  # no table
+
+
+def test_a_plan_says_what_it_is_for_in_types() -> None:
+    verdict = sample_size(sd=1.0, rope=(-0.5, 0.5), true_effect=0.0)
+    assert (verdict.attrs["goal"], verdict.attrs["true_effect"]) == ("verdict", 0.0)
+    assert [verdict[f"rope_{end}"].item() for end in ("lower", "upper")] == [-0.5, 0.5]
+    goals = [
+        sample_size(sd=1.0, half_width=0.25),
+        power(sd=1.0, n_units=20, true_effect=0.5),
+        minimal_detectable_effect(sd=1.0, n_units=20),
+    ]
+    assert [x.attrs["goal"] for x in goals] == [
+        *("half width", "effect", "smallest effect")
+    ]
+
+
 @pytest.mark.parametrize("rope", [None, (-0.3, 0.3)])
 def test_assurance_averages_over_effect_and_sd(rope: Any) -> None:
     """Draw sd and effect from the reference posterior, then trials from them; 400

@@ -540,7 +540,7 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     page = Page(html)
     assert len(page.all("figure")) == 1
     assert len(page.all("svg", role="img")) == 2
-    assert "<pre>" in cg.report(tipping, as_="html")
+    assert "<table>" in cg.report(tipping, as_="html")
 
 
 @pytest.mark.simulation

@@ -527,6 +527,35 @@ def test_at_a_shift_of_0_everything_is_that_of_decide() -> None:
         np.testing.assert_array_equal(found["tilted_verdict"], decided["verdict"])
 
 
+def test_a_report_says_as_far_as_where_each_verdict_holds() -> None:
+    rng = np.random.default_rng(3)
+    gc = rng.normal(size=900)
+    ice = np.stack([1 + gc, np.full(900, 2.0)], axis=1) + rng.normal(size=(900, 2)) / 9
+    outcomes = outcomes_of(ice, ("HeLa", "K562"), gc=gc)
+    found = cg.tipping_point(outcomes, contrast="word - control", rope=(-0.5, 0.5))
+    first, *lines = str(cg.report(found, as_="md")).splitlines()
+    assert first.startswith("1 of 2 verdicts holds over the whole range of gc that")
+    at = found["tipping_covariate"].sel(task="HeLa", side="down").item()
+    assert f"HeLa at {at:.4g}." in first
+    cells = [
+        [cell.strip() for cell in line.replace("−", "-").strip("|").split("|")]
+        for line in lines
+        if line.startswith("| ")
+    ]
+    table = {row[1]: dict(zip(cells[0], row, strict=True)) for row in cells[2:]}
+    assert table["HeLa"]["turns to"] == "undecided below"
+    assert table["K562"]["turns to"] == ""
+    mean = found["covariate_mean"].to_numpy()
+    for task, row in table.items():
+        one = found["tilted_verdict"].sel(task=task).to_numpy().ravel()
+        same = [
+            f"{x:.4g}"
+            for x, verdict in zip(mean, one, strict=True)
+            if verdict == row["verdict"]
+        ]
+        assert (row["holds from"], row["to"]) == (same[0], same[-1])
+
+
 def test_the_picture_has_the_curve_and_the_tipping_points() -> None:
     found = cg.tipping_point(drawn(), contrast="word - control", rope=(-0.5, 0.5))
     axes = cg.plot.curve(found)

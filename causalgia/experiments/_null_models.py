@@ -444,6 +444,7 @@ def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
         )
         rows[str(task)] = {
             **{name: one[name].to_numpy()[i, j].item() for name in names},
+            "n": one.sizes["null"],
             "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
             "contrast": str(most["contrast"].item()),
             "spread": f"{sd:.2g} [{lower:.2g}, {upper:.2g}]",
@@ -468,7 +469,7 @@ def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
         )
         same = "the same order" if row["tau"] >= 1 - DIFFERENCE_ROUNDING else same
         return Said(
-            f"every null model gives {same} (least alike {row['pair']}, {order}); "
+            f"the {row['n']} null models give {same} (least alike {row['pair']}, {order}); "
             f"{spread}.",
             task,
         )

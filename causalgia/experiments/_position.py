@@ -281,8 +281,8 @@ def _verdicts_by_place(rows: xr.Dataset) -> str:
         found = [
             str(place) for place in places[single & (verdicts == verdict)].astype(int)
         ]
-        if len(found) == single.sum():
-            parts.append(f"{does} at every place")
+        if len(found) == single.sum() > 1:
+            parts.append(f"{does} at all {len(found):,} places tried")
         elif found:
             parts.append(f"{does} at {in_list(found)}")
     text = ", ".join(parts)

@@ -28,7 +28,7 @@ from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
 from causalgia.multiplicity.families import row_families
-from causalgia.multiplicity.regions import rope_region
+from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
@@ -104,7 +104,8 @@ def sample_size(
     -------
     Dataset
         ``n_units, n_clusters (contrast, task)`` and the ``half_width`` or ``assurance``
-        that they reach. Without dims for a plain sd.
+        that they reach; for a verdict also ``rope_lower, rope_upper`` and ``n_rows``,
+        among which its q is taken. Without dims for a plain sd.
 
     Raises
     ------
@@ -165,7 +166,7 @@ def sample_size(
         )
     plan = read_pilot(pilot, sd)
     goal = _as_goal(plan, true_effect, rope, ci_prob, n_contrasts)
-    least = _LEAST_DRAWN if goal.label and plan.of_drawn else 2
+    least = _LEAST_DRAWN if goal.region and plan.of_drawn else 2
     clusters = least_integer(
         lambda g: _verdict_chance(plan, g, goal) >= wanted,
         np.full(plan.per_cluster.shape, float(least)),
@@ -173,7 +174,8 @@ def sample_size(
     _check_reached(plan, clusters, goal, wanted)
     chance = _verdict_chance(plan, clusters, goal)
     attrs = goal.attrs() | ({"least_clusters": least} if least > 2 else {})
-    return _units_dataset(plan, clusters, {"assurance": chance}, attrs)
+    columns = {"assurance": chance} | goal.columns()
+    return _units_dataset(plan, clusters, columns, attrs)
 
 
 @usual_errors
@@ -209,7 +211,8 @@ def power(
     Returns
     -------
     Dataset
-        ``power, se, half_width (contrast, task)``.
+        ``power, se, half_width (contrast, task)``; for a verdict also ``rope_lower,
+        rope_upper`` and ``n_rows``, as in `sample_size`.
 
     Raises
     ------
@@ -231,7 +234,8 @@ def power(
         "se": plan.size_of(plan.error(clusters)[0]),
         "half_width": plan.half_width(clusters, goal.ci_prob),
     }
-    return plan.dataset(columns, goal.attrs() | {"n_units": int(n_units)})
+    attrs = goal.attrs() | {"n_units": int(n_units)}
+    return plan.dataset(columns | goal.columns(), attrs)
 
 
 @usual_errors
@@ -284,7 +288,10 @@ def minimal_detectable_effect(
     least = least if plan.ratio is None else np.expm1(least)
     columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
     return plan.dataset(
-        columns, {"ci_prob": ci_prob, "power": power, "n_units": int(n_units)}
+        columns,
+        attributes(
+            ci_prob=ci_prob, goal="smallest effect", power=power, n_units=int(n_units)
+        ),
     )
 
 
@@ -301,8 +308,8 @@ class Goal:
     lower, upper
         Ends of the region on the scale of the contrast, of the shape of the pilot;
         without a rope both are no effect.
-    label
-        Description of the region; "" of a test.
+    region
+        The region; None of a test.
     ci_prob
         Probability of the intervals.
     n_rows
@@ -313,28 +320,26 @@ class Goal:
     true_effect: float | None
     lower: Array
     upper: Array
-    label: str
+    region: Region | None
     ci_prob: float
     n_rows: Array
 
     def attrs(self) -> dict[str, Any]:
-        """Return the attrs of a plan: the question in words, and its numbers."""
-        what = "test of no effect"
-        if self.label:
-            what = f"verdict about {self.label}"
-        n_contrasts = int(self.n_rows.max())
-        if n_contrasts > 1:
-            what += f" as one of {n_contrasts:,} rows"
-        at = (
-            "averaged over the pilot's uncertainty"
-            if self.true_effect is None
-            else f"at an effect of {self.true_effect:g}"
-        )
-        return {
-            "ci_prob": self.ci_prob,
-            "n_contrasts": n_contrasts,
-            "question": f"{what}, {at}",
-        }
+        """Return the attrs of a plan: what is asked, and at which true effect."""
+        known = {} if self.true_effect is None else {"true_effect": self.true_effect}
+        return attributes(
+            ci_prob=self.ci_prob,
+            n_contrasts=int(self.n_rows.max()),
+            goal="effect" if self.region is None else "verdict",
+            **known,
+        ) | ({} if self.region is None else self.region.attributes())
+
+    def columns(self) -> dict[str, Any]:
+        """Return the region of each row, and among how many rows its q is taken."""
+        if self.region is None:
+            return {}
+        rows = self.n_rows.astype(np.int64)
+        return {"rope_lower": self.lower, "rope_upper": self.upper, "n_rows": rows}
 
 
 def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.Dataset:
@@ -364,7 +369,7 @@ def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.
         plan,
         clusters,
         {"half_width": reached(clusters)},
-        {"ci_prob": ci_prob, "question": "half width"},
+        attributes(ci_prob=ci_prob, goal="half width"),
     )
 
 
@@ -394,7 +399,7 @@ def _verdict_chance(plan: Pilot, clusters: Array, goal: Goal) -> Array:
     se, df = plan.error(clusters)
     ends = (plan.put(goal.lower), plan.put(goal.upper))
     # a test is the classical one; intervals of means alone are unions with Hall's
-    n = clusters if goal.label and plan.of_units else np.full_like(clusters, np.inf)
+    n = clusters if goal.region and plan.of_units else np.full_like(clusters, np.inf)
     how: dict[str, Any] = {"ci_prob": goal.ci_prob, "n_rows": goal.n_rows, "n": n}
     if goal.at is not None:
         return np.asarray(verdict_chances(goal.at, se, se, df, ends, **how))
@@ -434,18 +439,17 @@ def _as_goal(
         raise EstimateError("n_contrasts= is of the q of verdicts, and needs rope=")
     shape = plan.per_cluster.shape
     lower = upper = np.full(shape, plan.null)
-    label, n_rows = "", np.ones(shape)
+    region, n_rows = None, np.ones(shape)
     if rope is not None:
-        lower, upper, label = _as_region(plan, rope)
+        region = _as_region(plan, rope)
+        lower, upper = region.lower, region.upper
         n_rows = plan.n_rows if n_contrasts is None else n_rows * n_contrasts
     stated = None if at is None else float(true_effect)  # type: ignore[arg-type]
-    return Goal(at, stated, lower, upper, label, ci_prob, n_rows)
+    return Goal(at, stated, lower, upper, region, ci_prob, n_rows)
 
 
-def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
-    """Return the ends of the region of each effect on the contrast's scale, and its
-    description.
-    """
+def _as_region(plan: Pilot, rope: Any) -> Region:
+    """Return the region of each effect, on the contrast's scale."""
     parsed = Rope.parse(rope, plan.null)
     if plan.source is None and parsed.kind not in ("numbers", "direction"):
         raise EstimateError(
@@ -468,10 +472,7 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
             "which is above 0; no effect is 1",
             argument="rope",
         )
-    one = (lower == lower.flat[0]).all() and (upper == upper.flat[0]).all()
-    plain = one and parsed.is_fixed
-    label = f"({lower.flat[0]:g}, {upper.flat[0]:g})" if plain else found.label
-    return lower, upper, label
+    return replace(found, lower=lower, upper=upper)
 
 
 def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
@@ -788,6 +789,7 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
         raise EstimateError("the pilot has fewer than two units for some contrast")
     df = estimates["df"].to_numpy() if "df" in estimates else np.full(ace.shape, np.inf)
     table = xr.Dataset(coords={d: estimates[d] for d in dims if d in estimates.coords})
+    table = table.assign_coords(is_placebo=("contrast", is_placebo(estimates)))
     zero, share, size = np.zeros(ace.shape), df / (clusters - 1), units / clusters
     pilot = Pilot(
         table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target
@@ -826,6 +828,7 @@ def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
             coords={
                 d: components[d] for d in ("contrast", "task") if d in components.coords
             }
+            | {"is_placebo": ("contrast", is_placebo(effects))}
         ),
         dims=("contrast", "task"),
         ace=ice.mean(("unit", "model")).transpose("contrast", "task").to_numpy(),

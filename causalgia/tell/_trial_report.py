@@ -269,7 +269,8 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
     at = np.unravel_index(int(np.nanargmax(leverage)), leverage.shape)
     most, name = format_share(leverage[at]), effect_name(estimates, at)
     by = about(estimates, "unit").cluster or "unit"
-    others = f"; {n - 1:,} more rows have half or more from one" if n > 1 else ""
+    have = "row has" if n == 2 else "rows have"
+    others = f"; {n - 1:,} more {have} half or more from one" if n > 1 else ""
     return [f"One {by} carries {most} of the variance of {name}{others}."]
 
 

@@ -27,9 +27,9 @@ from causalgia.tell.small_answers import (
     refutation_parts,
     size_parts,
     spread_parts,
+    tipping_parts,
 )
 from causalgia.tell.table_formats import escaped
-from causalgia.tell.verdict_sentences import tipping_report
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ KINDS = (
     Kind(
         "tipping points",
         _has("tipping_shift"),
-        _text(tipping_report, by_task=True),
+        _parts(tipping_parts, "task"),
         True,
     ),
     Kind(

@@ -1,12 +1,12 @@
 """Answers of results that have no table of effects: a plan, the agreement of null models, a
-posterior, the spread of individual effects, the checks of a claim.
+posterior, the spread of individual effects, tipping points, the checks of a claim.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from causalgia.attributes import about, has
 from causalgia.checks import first_of, four_digits
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import NAMES_SHOWN
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.notes import notes_of, said_from_json
 from causalgia.schema import validate
 from causalgia.tell.answer_sentences import in_words
@@ -32,10 +33,14 @@ from causalgia.tell.table_formats import (
     format_share,
     percent,
 )
-from causalgia.tell.verdict_sentences import check_value
+from causalgia.tell.verdict_sentences import (
+    check_value,
+    cluster_noun,
+    region_in_words,
+)
 
 _HEADINGS_OF_PLAN = {
-    "n_units": "units",
+    "n_units": "units needed",
     "n_clusters": "clusters",
     "half_width": "half width",
     "assurance": "probability",
@@ -64,26 +69,17 @@ def is_size(given: object) -> bool:
     """Return whether it is a result of `causalgia.sample_size`, or of power or minimal
     detectable effect of `causalgia.planning`.
     """
-    if not isinstance(given, xr.Dataset) or "ace" in given:
-        return False
-    known = has(given)
-    return (
-        known.ci_prob
-        and known.target
-        and (
-            {"n_units", "n_clusters"} <= set(given.data_vars)
-            or "minimal_detectable_effect" in given
-            or ("power" in given and known.question)
-        )
-    )
+    return isinstance(given, xr.Dataset) and has(given).goal
 
 
 def size_parts(
     found: xr.Dataset, *, every_row: bool = False, requested: Sequence[str] = ()
 ) -> AnswerParts:
     """Return the answer on a plan: the number of units that is enough for every row, and
-    a line for each row, the largest first.
+    a line for each row, the largest first. Placebos are not rows of it.
     """
+    if "contrast" in found.dims and not is_placebo(found).all():
+        found = found.isel(contrast=~is_placebo(found))
     key = next(name for name in _SIZES if name in found.data_vars)
     columns = [name for name in _HEADINGS_OF_PLAN if name in found.data_vars]
     if "n_clusters" in columns and (found["n_clusters"] == found["n_units"]).all():
@@ -98,9 +94,10 @@ def size_parts(
         most = "is the least likely" if key == "power" else "needs the most"
         where = " in ".join(cut(names[i]) for i in shown)
         answer = f"{answer[:-1]}; {where} {most}."
-    averaged = "averaged over" in about(found, "").question
+    known = about(found, None)
+    averaged = known.goal in ("effect", "verdict") and known.true_effect is None
     foot = ["Averaged over the uncertainty of the pilot."] if averaged else []
-    least = about(found, 0).least_clusters
+    least = known.least_clusters
     if least and int(hardest["n_clusters"]) == least:
         foot.append(
             f"No fewer than {least:,} backgrounds are planned: these miss an effect on "
@@ -131,34 +128,40 @@ def _planned_number(one: xr.Dataset, name: str) -> str:
 
 def _planned(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
     """Return the sentence on the row that needs most."""
-    question = about(found, "").question
+    known = about(found, None)
     n = int(one["n_units"]) if key == "n_units" else int(about(found).n_units)
     units = f"{n:,} unit{'s' * (n != 1)}"
-    if key == "minimal_detectable_effect":
+    if known.goal == "smallest effect":
         chance = f"{float(about(found).power):.2g}"
         size = _planned_number(one, key)
         return (
             f"{units} show an effect of {size} or more with a probability of {chance}."
         )
-    if question == "half width":
+    if known.goal == "half width":
         level = percent(float(about(found).ci_prob))
         width = float(one["half_width"])
         return f"{units} give a {level} interval with a half width of {width:.2g}."
-    what, _, at = question.partition(", averaged over")
-    effect = ""
-    if not at:
-        what, _, effect = what.rpartition(", at an effect of ")
-    what, _, rows = what.partition(" as one of ")
-    among = f" if it is the only one among {rows}" if rows else ""
+    effect = known.true_effect
+    whose = "the effect" if effect is None else f"an effect of {effect:g}"
+    claim = f"show that {whose} differs from none"
+    if known.goal == "verdict":
+        claim = f"are enough to decide {_asked_of_region(one, whose)}"
     chance = _planned_number(one, "power" if key == "power" else "assurance")
-    region = what.removeprefix("verdict about ")
-    if region != what:
-        whose = f"an effect of {effect}" if effect else "the effect"
-        claim = f"are enough to decide whether {whose} lies in {region}"
-    else:
-        size = f"an effect of {effect}" if effect else "the effect of the pilot"
-        claim = f"show that {size} differs from none"
-    return f"{units} {claim}{among}, with a probability of {chance}."
+    return f"{units} {claim}, with a probability of {chance}."
+
+
+def _asked_of_region(one: xr.Dataset, whose: str) -> str:
+    """Return what a verdict on this row of a plan decides."""
+    low, high, rows = (
+        one[name].item() for name in ("rope_lower", "rope_upper", "n_rows")
+    )
+    asked = f"whether {whose} lies within {region_in_words(one)}"
+    if low == high:
+        asked = f"on which side of {four_digits(low)} {whose} lies"
+    elif np.isinf(high - low):
+        asked = f"whether {whose} is {region_in_words(one)}"
+    alone = f" if it is the only verdict among {rows:,} rows" if rows > 1 else ""
+    return f"{asked}{alone}"
 
 
 OF_AGREEMENT = frozenset({"tau", "tau_lower", "tau_upper", "between_sd"})
@@ -352,6 +355,141 @@ def spread_parts(
     )
 
 
+def tipping_parts(
+    found: xr.Dataset,
+    *,
+    task: str | Sequence[str] | None = None,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+) -> AnswerParts:
+    """Return the answer of `causalgia.tipping_point`: which verdicts hold over the whole
+    range that the units support, and a line for each contrast and task, those that turn
+    nearest first.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> sites = cg.FunctionPredictor(
+    ...     lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]),
+    ...     tasks=["K562"],
+    ... )
+    >>> arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
+    >>> outcomes = cg.run(
+    ...     cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=600), sites, rng=0
+    ... )
+    >>> print(
+    ...     tipping_parts(
+    ...         cg.tipping_point(outcomes, contrast="A - T", rope=(-0.8, 0.8))
+    ...     ).text()
+    ... )
+    The verdict turns within the range of gc that these units support (0.3147 to 0.6907): A - T at
+    0.4291.
+    <BLANKLINE>
+    contrast  verdict       ACE     95 % interval  holds from      to  turns to         ACE leaves at
+    A - T     increases  0.9603  [0.9432, 0.9774]      0.4346  0.6907  undecided below         0.4182
+    <BLANKLINE>
+    Weights on the 600 predicted units move the mean of gc, 0.5054, by -1.75 to +1.70 sd (of 0.109): 50
+    or more effective units of 600 are left. ACE on outcome over uniform random sequences of 20 bp;
+    verdicts against ±0.8. ACE leaves at: the ACE itself is in another region.
+    """
+    validate(found, "tipping")
+    found = select_tasks(found, task, place="report: ")
+    known, dims = about(found), [str(x) for x in found["rope_lower"].dims]
+    shown = [i for i, x in enumerate(dims) if x == "contrast" or found.sizes[x] > 1]
+    cells = [
+        ([names[i] for i in shown], _turning(one))
+        for names, one in _cells(found, "rope_lower")
+    ]
+    cells.sort(key=lambda cell: cell[1].distance)
+    low, high = found["covariate_mean"].to_numpy()[[0, -1]]
+    supported = f"that these units support ({four_digits(low)} to {four_digits(high)})"
+    over = f"over the whole range of {known.covariate} {supported}"
+    turn = [
+        f"{' in '.join(map(cut, names))} at {' and '.join(row.turns_at)}"
+        for names, row in cells
+        if row.turns_at
+    ]
+    n, kept = len(cells), len(cells) - len(turn)
+    if low == high:
+        answer = f"No other {known.covariate} is supported: too few units differ in it."
+    elif n == 1 and turn:
+        answer = (
+            f"The verdict turns within the range of {known.covariate} {supported}: "
+            f"{turn[0]}."
+        )
+    elif not turn:
+        hold = f"Each of the {n:,} verdicts" if n > 1 else "The verdict"
+        answer = f"{hold} holds {over}."
+    else:
+        hold = f"{kept:,} of {n:,} verdicts hold{'s' * (kept == 1)}"
+        listed = first_of(turn, NAMES_SHOWN, sep="; ", thing="verdict")
+        answer = f"{hold} {over}. The verdict turns for {listed}."
+    level = percent(float(known.ci_prob))
+    own = ["verdict", "ACE", f"{level} interval", "holds from", "to", "turns to"]
+    return short_answer(
+        [answer],
+        [*(dims[i] for i in shown), *own, "ACE leaves at"],
+        [[*names, *row.cells] for names, row in cells],
+        words=[*(dims[i] for i in shown), "verdict", "turns to"],
+        foot=_foot_of_tilt(found, leaves=any(row.cells[-1] for _, row in cells)),
+        every_row=every_row,
+        requested=requested,
+    )
+
+
+class _Turning(NamedTuple):
+    """A line of tipping points: its cells, where it turns, the nearest turn in sd."""
+
+    cells: list[str]
+    turns_at: list[str]
+    distance: float
+
+
+def _turning(one: xr.Dataset) -> _Turning:
+    """Return how far the verdict of one contrast and task holds."""
+    columns = {name: f"tilted_{name}" for name in ("ace", "se", "lower", "upper")}
+    here = one.sel(shift=0)
+    row = {new: float(here[old]) for new, old in columns.items()}
+    mean, shifts = one["covariate_mean"].to_numpy(), one["shift"].to_numpy().tolist()
+    holds, to, at, leaves, distances = [], [], [], [], [np.inf]
+    for side, inward, word in (("down", 1, "below"), ("up", -1, "above")):
+        turn = one.sel(side=side)
+        turns, end = turn["turns"].item(), shifts.index(turn["tipping_shift"].item())
+        holds.append(four_digits(mean[end + inward * turns]))
+        if turns:
+            to.append(f"{turn['turns_to'].item()} {word}")
+            at.append(four_digits(float(turn["tipping_covariate"])))
+            distances.append(abs(float(turn["tipping_shift"])))
+        if turn["leaves"].item():
+            left = shifts.index(turn["leaving_shift"].item())
+            leaves.append(four_digits(mean[left]))
+    verdict = str(here["tilted_verdict"].item())
+    cells = [verdict, *format_effect(row), *holds, ", ".join(to), ", ".join(leaves)]
+    return _Turning(cells, at, min(distances))
+
+
+def _foot_of_tilt(found: xr.Dataset, *, leaves: bool) -> list[str]:
+    """Return what was tilted and how far, and what supports the range."""
+    here, known = about(found), about(found, None)
+    first, last = found["shift"].to_numpy()[[0, -1]]
+    scale = known.contrast_scale or known.scale
+    of = f"{f' on {scale}' if scale else ''}{f' over {known.null}' if known.null else ''}"
+    clustered = known.cluster not in (None, "", "unit")
+    noun = cluster_noun(found.attrs) if clustered else "unit"
+    stated = (found["rope_lower"] < found["rope_upper"]).any()
+    region = f"against {region_in_words(found)}" if stated else "of direction alone"
+    return [
+        f"Weights on the {here.n_units:,} predicted units move the mean of "
+        f"{here.covariate}, {four_digits(here.covariate_at_0)}, by {first:+.2f} to "
+        f"{last:+.2f} sd (of {four_digits(here.covariate_sd)}): {here.least_ess} or more "
+        f"effective {noun}s of {here.n_clusters:,} are left.",
+        f"ACE{of}; verdicts {region}.",
+        "ACE leaves at: the ACE itself is in another region."
+        if leaves
+        else "No ACE leaves its region.",
+    ]
+
+
 _VERBS = {
     "fail": ("fails", "fail"),
     "warn": ("warns", "warn"),
@@ -487,4 +625,7 @@ def _refuted(checks: Sequence[tuple[str, str]], claims: str) -> str:
         count = f"{len(names):,} {verbs[len(names) != 1]}{listed}"
         counts += [count] if names else ["none fails"] * (status == "fail")
     n = f"{len(checks):,} check{'s' * (len(checks) != 1)}"
+    if claims != "none" and all(own == "pass" for _, own in checks):
+        passes = _VERBS["pass"][len(effects) > 1]
+        return f"{what} {passes} {'all ' * (len(checks) > 1)}{n}."
     return f"{what}: of {n} {', '.join(counts)}."

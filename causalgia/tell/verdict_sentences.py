@@ -1,12 +1,9 @@
-"""Sentences on verdicts and tipping points: region, error rate, what would undo a
-verdict, cautions.
-"""
+"""Sentences on verdicts: region, error rate, what would undo a verdict, cautions."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,20 +14,14 @@ from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import PLACEBO_ROPES, UNDECIDED, VERDICT_WORDS
 from causalgia.effect_table import of_effects, tasks_in_table
-from causalgia.errors import DataError, printable
+from causalgia.errors import DataError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.inputs import parse_json, rough_percent
 from causalgia.multiplicity.families import Family
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
-from causalgia.schema import validate
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import (
-    _LEAST_P,
-    format_effect,
-    format_p,
-    p_clause,
-)
+from causalgia.tell.table_formats import _LEAST_P, format_p, p_clause
 
 _FEW_TASKS = 3
 _MOST_COLUMNS = 60
@@ -625,119 +616,6 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     if n == 1:
         return " (of one unit)"
     return f" (the same in all {n:,} {_unit_noun(attrs)})"
-
-
-_SHOWN = 20
-
-
-def tipping_report(found: xr.Dataset) -> str:
-    """Report tipping points as text: the tilt, its range, and a sentence for each
-    contrast and task.
-
-    Parameters
-    ----------
-    found
-        From `causalgia.tipping_point`.
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> sites = cg.FunctionPredictor(
-    ...     lambda x: 2 * x[:, 1:3].mean((1, 2)) * (x[:, 0, 9] - x[:, 3, 9]),
-    ...     tasks=["K562"],
-    ... )
-    >>> arms = {"T": cg.Embed("T", at=9), "A": cg.Embed("A", at=9)}
-    >>> outcomes = cg.run(
-    ...     cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=600), sites, rng=0
-    ... )
-    >>> print(
-    ...     tipping_report(
-    ...         cg.tipping_point(outcomes, contrast="A - T", rope=(-0.8, 0.8))
-    ...     )
-    ... )
-    Tipping points: ACE on outcome over uniform random sequences of 20 bp, tilted along gc (mean 0.5054, sd 0.109),
-    with the 600 units that were predicted.
-    Range: -1.75 to +1.70 sd (gc 0.3147 to 0.6907), where 50 or more effective units of 600 are left; verdicts on the
-    ROPE ±0.8 by 95 % intervals.
-    <BLANKLINE>
-    A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291): ACE 0.8154
-    [0.7945, 0.8350], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards it holds as far as
-    these units reach, to +1.70 sd (gc 0.6907).
-    """
-    validate(found, "tipping")
-    here, shifts = about(found), found["shift"].to_numpy()
-    label, low, high = here.covariate, *found["covariate_mean"].to_numpy()[[0, -1]]
-    known = about(found, None)
-    scale = known.contrast_scale or known.scale
-    over = f"{f' on {scale}' if scale else ''}{f' over {known.null}' if known.null else ''}"
-    clustered = known.cluster not in (None, "", "unit")
-    stated = (found["rope_lower"] < found["rope_upper"]).any()
-    region = f"the ROPE {region_in_words(found)}" if stated else "direction alone"
-    dims = [dim for dim in found["tilted_ace"].dims if dim != "shift"]
-    every = list(product(*(range(found.sizes[dim]) for dim in dims)))
-    lines = [
-        f"Tipping points: ACE{over}, tilted along {label} (mean "
-        f"{four_digits(here.covariate_at_0)}, sd {four_digits(here.covariate_sd)}), with "
-        f"the {here.n_units:,} units that were predicted.",
-        f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} {four_digits(low)} to "
-        f"{four_digits(high)}), where {here.least_ess} or more effective "
-        f"{cluster_noun(found.attrs) if clustered else 'unit'}s of {here.n_clusters:,} are "
-        f"left; verdicts on {region} by {100 * here.ci_prob:g} % intervals.",
-        "",
-        *(
-            _tipping_sentence(found, dict(zip(dims, at, strict=True)))
-            for at in every[:_SHOWN]
-        ),
-    ]
-    if len(every) > _SHOWN:
-        lines.append(f"{len(every) - _SHOWN:,} more: found.sel(task=[...]).")
-    return printable("\n".join(lines))
-
-
-def _tipping_sentence(found: xr.Dataset, at: dict[Any, int]) -> str:
-    """Return where the verdict of one contrast turns, downwards and upwards."""
-    one, label = found.isel(at), about(found).covariate
-    shifts, verdicts = (one[x].to_numpy() for x in ("shift", "tilted_verdict"))
-    names = [
-        cut(str(one[dim].item())) if dim in one.coords else str(i)
-        for dim, i in at.items()
-        if found.sizes[dim] > 1 or dim == "contrast"
-    ]
-
-    def effect(row: int) -> str:
-        columns = ("ace", "se", "lower", "upper")
-        found_ = {x: float(one[f"tilted_{x}"].to_numpy()[row]) for x in columns}
-        return " ".join(("ACE", *format_effect(found_)))
-
-    here = int(np.argmax(shifts == 0))
-    sentences = [f"{', '.join(names)}: {verdicts[here]}, {effect(here)}."]
-    for side, way in (("down", "Downwards"), ("up", "Upwards")):
-        turn = one.sel(side=side)
-        shift = turn["tipping_shift"].item()
-        covariate = four_digits(turn["tipping_covariate"].item())
-        where = f"{_sd(shift)} sd ({label} {covariate})"
-        row = int(np.argmax(shifts == shift))
-        leaves = (
-            "leaves its region at"
-            if turn["leaves"].item()
-            else "stays in its region to"
-        )
-        if not shift:
-            text = f"these units give no information: too few differ in {label}"
-        elif turn["turns"].item():
-            text = (
-                f"it turns to {turn['turns_to'].item()} at {where}: {effect(row)}, "
-                f"{one['ess'].to_numpy()[row]:,.0f} effective units; the ACE itself "
-                f"{leaves} {_sd(turn['leaving_shift'].item())} sd"
-            )
-        else:
-            text = f"it holds as far as these units reach, to {where}"
-        sentences.append(f"{way} {text}.")
-    return " ".join(sentences)
-
-
-def _sd(shift: float) -> str:
-    return f"{shift:+.2f}" if shift else "0"
 
 
 def check_value(

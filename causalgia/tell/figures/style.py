@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 
 from causalgia.attributes import about, has
 from causalgia.checks import listed
+from causalgia.choices import UNDECIDED, VERDICT_WORDS
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import DataError, EstimateError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -35,14 +36,6 @@ INK, GRAY, BAND, ACCENT, ROPE, GRID = (
     "#dcebdd",
     "#d5d9de",
 )
-#: apart in lightness or in blue, which a reader who takes red for green sees as well
-VERDICT_COLORS = {
-    "increases": ACCENT,
-    "decreases": "#d55e00",
-    "negligible": "#00795a",
-    "within": "#00795a",
-    "undecided": "#8a8f98",
-}
 SERIES = (ACCENT, "#d55e00", "#00795a", "#cc79a7", "#e69f00", "#56b4e9")
 PAGE = 7.08  # inches: 180 mm, the width of a journal's page; no figure is wider
 UNNAMED_TASK = "effect"  # of effects without tasks
@@ -185,7 +178,10 @@ def draw_region(
 
 def colors_of(rows: pd.DataFrame) -> list[str]:
     """Return the color of each row's verdict, or that of estimates."""
-    return [VERDICT_COLORS.get(verdict, ACCENT) for verdict in verdicts_of(rows)]
+    return [
+        VERDICT_WORDS[verdict].color if verdict in VERDICT_WORDS else ACCENT
+        for verdict in verdicts_of(rows)
+    ]
 
 
 def draw_effects(
@@ -218,7 +214,7 @@ def draw_effects(
         x, y = (where, at[open_]) if across else (at[open_], where)
         axes.scatter(x, y, s=size, marker=mark, color=colors[open_].tolist(), zorder=5)
     hollow = np.array(
-        [color is None and v == "undecided" for v in verdicts_of(rows)], bool
+        [color is None and v == UNDECIDED for v in verdicts_of(rows)], bool
     )
     inner = np.where(hollow, "white", colors).tolist()
     x, y = (value, at) if across else (at, value)
@@ -236,12 +232,13 @@ def verdicts_of(rows: pd.DataFrame) -> list[str]:
 def verdict_keys(axes: Axes, rows: pd.DataFrame) -> None:
     """Add a key to the legend for every verdict among the rows."""
     present = set(verdicts_of(rows))
-    for verdict, color in VERDICT_COLORS.items():
+    for verdict, word in VERDICT_WORDS.items():
         if verdict in present:
-            inner = "white" if verdict == "undecided" else color
+            inner = "white" if verdict == UNDECIDED else word.color
             axes.scatter(
-                [], [], s=26, facecolors=inner, edgecolors=color, lw=1.4, label=verdict
-            )
+                *([], []), s=26, facecolors=inner, edgecolors=word.color, lw=1.4,
+                label=verdict,
+            )  # fmt: skip
 
 
 def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> None:
