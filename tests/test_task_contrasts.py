@@ -675,6 +675,8 @@ def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
                 ("contrast", "task"),
                 np.array([["undecided", "negligible"], ["increases", "negligible"]]),
             ),
+            "rope_lower": (("contrast", "task"), np.full((2, 2), -0.1)),
+            "rope_upper": (("contrast", "task"), np.full((2, 2), 0.1)),
         },
         {"contrast": ["A", "B"], "task": ["K562", "HepG2"]},
         attrs={"ci_prob": 0.95},
@@ -682,14 +684,14 @@ def test_the_legend_of_a_picture_explains_every_mark_and_no_other(task):
     axes = cg.plot.forest(table, task=task)
     (legend,) = axes.figure.legends
     shown = [text.get_text() for text in legend.get_texts()]
-    assert set(shown) == {"undecided", "increases"} | (
+    assert set(shown) == {"ROPE", "undecided", "increases"} | (
         {"negligible"} if isinstance(task, list) else set()
     )
     axes = cg.plot.forest(
         table.isel(contrast=[1]).drop_vars(["lower", "upper", "unbounded"]), task="K562"
     )
     (legend,) = axes.figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["increases"]
+    assert [text.get_text() for text in legend.get_texts()] == ["ROPE", "increases"]
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

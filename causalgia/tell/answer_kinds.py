@@ -166,7 +166,8 @@ def _parts(
 
 
 def _curve(x: xr.Dataset, asked: Asked) -> Told:
-    return curve_parts(select_tasks(x, asked.task, place="report: "))
+    shown = select_tasks(x, asked.task, place="report: ")
+    return curve_parts(shown, requested=asked.requested)
 
 
 def _outcomes(x: xr.Dataset, asked: Asked) -> Told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ _MOST_RANGES = 4
 _NAMES = ("contrast", "task", "model")
 
 
-def curve_parts(curves: xr.Dataset) -> AnswerParts:
+def curve_parts(curves: xr.Dataset, *, requested: Sequence[str] = ()) -> AnswerParts:
     """Return the answer of a profile."""
     curves = validate(curves, "estimates", positions=True)
     if "lower" not in curves:
@@ -68,8 +69,10 @@ def curve_parts(curves: xr.Dataset) -> AnswerParts:
         ],
         [[*names, *own[:-1]] for names, _, _, own in found],
         words=[*named, "above", "below"],
-        foot=[*_setting(curves, banded), sums, *_rarity(curves, banded)],
-        pointers={"noted": "", "every": "cg.tidy"},
+        foot=[*_setting(curves, banded), *_rarity(curves, banded), sums],
+        notes=note_lines(curves.isel(position=0)),
+        requested=requested,
+        pointers={"every": "cg.tidy"},
     )
 
 
@@ -92,7 +95,7 @@ def _setting(curves: xr.Dataset, banded: bool) -> list[str]:
         bounds = f"{level} band over {over} ({method})"
     first, *more = foot_lines(one, set())[0]
     said = f"Effect on {scale_text(one.attrs)} at each position. {first}"
-    return [said, *more, *note_lines(one), f"{extent}; {bounds}."]
+    return [f"{said} {extent}; {bounds}.", *more]
 
 
 def _rarity(curves: xr.Dataset, banded: bool) -> list[str]:
@@ -103,16 +106,11 @@ def _rarity(curves: xr.Dataset, banded: bool) -> list[str]:
     if n := int(
         curves["few_units"].any(set(curves["few_units"].dims) - {"position"}).sum()
     ):
-        what = "bands of such curves" if banded else "intervals there"
-        cure = (
-            "lower - unseen and upper + unseen allow for rare effects"
-            if banded
-            else "cg.simultaneous(..., over='position') says what rare effects could add"
-        )
+        what = "the band" if banded else "an interval"
         one_in = 1 / (1 - float(about(curves, 0.95).ci_prob))
         lines.append(
-            f"Few units carry the effect at {n:,} positions (few_units): {what} may miss "
-            f"more often than 1 in {one_in:.4g}; {cure}."
+            f"Few units carry the effect at {n:,} positions, where {what} may miss more "
+            f"often than 1 in {one_in:.4g}."
         )
     if "unseen" in curves and (most := float(curves["unseen"].max())) > 0:
         own = float(curves["n_clusters" if "n_clusters" in curves else "n_units"].min())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from scipy.stats import gaussian_kde
 
 from causalgia.attributes import about, has
 from causalgia.errors import DataError
@@ -156,6 +155,8 @@ def _grouped(values: Array, by: xr.DataArray) -> dict[str, Array]:
 
 def _draw_row(axes: Axes, units: Array, row: int) -> None:
     """Draw sorted units: density above, box at, and points below their row."""
+    from scipy.stats import gaussian_kde  # scipy.stats asks for torch
+
     if np.ptp(units) > 1e-9 * max(1.0, float(np.abs(units).max())):
         at = np.linspace(units[0], units[-1], 200)
         height = gaussian_kde(units)(at)
