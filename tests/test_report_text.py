@@ -89,6 +89,27 @@ def test_a_size_is_reported():
     assert f"{needed['n_units'].max().item():,} units" in cg.report(needed)
 
 
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ("GATA1 on K562", "The effect of GATA1 on K562 passes all 2 checks."),
+        (
+            "GATA1 on K562; TAL1 on K562",
+            "The effects of GATA1 on K562 and TAL1 on K562 pass all 2 checks.",
+        ),
+    ],
+)
+def test_a_claim_that_passes_all_checks_is_said_to(claims, said):
+    columns = {"value": 0.3, "threshold": 0.1, "status": "pass", "reason": ""}
+    columns |= {"cure": "", "figure": "ratio", "n_predictions": 10}
+    found = xr.Dataset(
+        {name: ("check", [x, x]) for name, x in columns.items()},
+        {"check": ["strand", "null shift"]},
+        {"claims": claims},
+    )
+    assert str(cg.report(found)).splitlines()[0] == said
+
+
 def test_an_exact_effect_has_no_p_value():
     """Two units that agree: p is 0 because nothing varies, which is no p-value."""
     found = one_effect(

@@ -554,6 +554,10 @@ def test_a_report_says_as_far_as_where_each_verdict_holds() -> None:
             if verdict == row["verdict"]
         ]
         assert (row["holds from"], row["to"]) == (same[0], same[-1])
+    few = outcomes.isel(unit=slice(50))
+    still = cg.tipping_point(few, contrast="word - control", rope=(-0.5, 0.5))
+    assert still.sizes["shift"] == 1
+    assert str(cg.report(still)).startswith("These units support no other mean of gc")
 
 
 def test_the_picture_has_the_curve_and_the_tipping_points() -> None:

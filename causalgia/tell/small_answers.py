@@ -28,13 +28,13 @@ from causalgia.tell.effect_rows import posterior_effects
 from causalgia.tell.folded_text import cut
 from causalgia.tell.foot import in_task, sentences_on_tasks
 from causalgia.tell.table_formats import (
+    _LEAST_P,
     format_effect,
     format_p,
     format_share,
     percent,
 )
 from causalgia.tell.verdict_sentences import (
-    check_value,
     cluster_noun,
     region_in_words,
 )
@@ -411,7 +411,10 @@ def tipping_parts(
     ]
     n, kept = len(cells), len(cells) - len(turn)
     if low == high:
-        answer = f"No other {known.covariate} is supported: too few units differ in it."
+        answer = (
+            f"These units support no other mean of {known.covariate}: too few effective "
+            "ones would be left."
+        )
     elif n == 1 and turn:
         answer = (
             f"The verdict turns within the range of {known.covariate} {supported}: "
@@ -565,7 +568,8 @@ def refutation_parts(
     for name, status, value, threshold, figure, reason, cure in map(tuple, checks):
         ranked = name == "positive control" and "p-value" in figure
         side = "at most" if name in _AT_MOST or ranked else "at least"
-        number = check_value(value, figure)
+        is_p = "p-value" in figure and value < _LEAST_P
+        number = format_p(float(value)) if is_p else four_digits(value)
         limit = f"{side} {four_digits(threshold)}"
         lines.append([str(status), str(name), number, limit, str(figure)])
         remedy = f" Remedy: {str(cure).rstrip('.')}." if cure else ""

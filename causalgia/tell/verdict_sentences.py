@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 
 from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has, of_sequences
-from causalgia.checks import four_digits, in_list
+from causalgia.checks import first_of, four_digits
 from causalgia.choices import PLACEBO_ROPES, UNDECIDED, VERDICT_WORDS
 from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError
@@ -21,10 +21,9 @@ from causalgia.inputs import parse_json, rough_percent
 from causalgia.multiplicity.families import Family
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import _LEAST_P, format_p, p_clause
+from causalgia.tell.table_formats import format_p, p_clause
 
 _FEW_TASKS = 3
-_MOST_COLUMNS = 60
 _SIDES = {1: "above", -1: "below", 0: "inside", None: ""}
 LEAST_TO_RUN_HIGH = 10
 """Effects of a task from which the largest are noticeably larger than they are true."""
@@ -139,26 +138,16 @@ def urgent_cautions(decisions: xr.Dataset) -> list[str]:
     return lines
 
 
-_NO_WIDTH = {
-    "placebo outliers": "all effects there are one",
-    "placebo": "the placebos there vary no more than their errors explain",
-}
-
-
 def tasks_without_verdict(effects: xr.Dataset) -> list[str]:
     """Return the sentence on tasks whose region has no width, if there are any."""
     text = about(effects, "[]").no_verdict
     tasks = parse_json(text, DataError, source="attrs['no_verdict']")
     if not tasks:
         return []
-    why = _NO_WIDTH.get(
-        kind_of_region(effects.attrs), "the control's outcomes do not vary there"
-    )
-    names = in_list([str(task) for task in tasks[:_FEW_TASKS]])
-    more = f" and {len(tasks) - _FEW_TASKS:,} more" * (len(tasks) > _FEW_TASKS)
+    names = first_of(map(str, tasks), _FEW_TASKS)
     return [
-        f"No verdict on {names}{more}: {why}, so that the region has no width; two "
-        "numbers as rope= give one."
+        f"No verdict on {names}, where the region has no width; two numbers as rope= "
+        "give one."
     ]
 
 
@@ -616,25 +605,3 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     if n == 1:
         return " (of one unit)"
     return f" (the same in all {n:,} {_unit_noun(attrs)})"
-
-
-def check_value(
-    value: Any, figure: str, number: Callable[[Any], str] = four_digits
-) -> str:
-    """Return the value of a check as text: p-values below 1e-4 as in tables of effects,
-    all else by `number`.
-
-    Examples
-    --------
-    >>> (
-    ...     check_value(3.2e-41, "p-value of a difference"),
-    ...     check_value(0.2, "rank p-value"),
-    ...     check_value(3e-9, "sd"),
-    ... )
-    ('<1e-4', '0.2', '3e-09')
-    """
-    return (
-        format_p(float(value))
-        if "p-value" in figure and value < _LEAST_P
-        else number(value)
-    )

@@ -117,7 +117,7 @@ def tipping_point(
         tipping_covariate, tipping_odds, leaves, leaving_shift (side, contrast, task[,
         model])``. The curve ends where fewer than 50 effective units are left, at the
         most extreme unit, or at 3 sd: where ``turns`` is false, the tipping point lies
-        beyond the range of these units. `causalgia.report` describes it in words.
+        beyond the range of these units. `causalgia.report` says where each verdict holds.
 
     Raises
     ------
