@@ -78,6 +78,7 @@ def distribution(
     values, label = _values(table)
     names = list(values)[:_ROWS]
     (axes,) = new_axes(ax, 6.6, 1.8 + 0.62 * len(names))
+    axes.use_sticky_edges = False  # a box at the least value needs its margin, too
     for row, name in enumerate(names):
         units = values[name][np.isfinite(values[name])]
         if len(units):
@@ -153,13 +154,22 @@ def _grouped(values: Array, by: xr.DataArray) -> dict[str, Array]:
     return {str(name): values[of == name].astype(float) for name in dict.fromkeys(of)}
 
 
+def _bandwidth(units: Array) -> float:
+    """Return the bandwidth of a density that keeps small groups apart: Silverman's, and
+    a 60th of the range at least.
+    """
+    first, third = np.quantile(units, [0.25, 0.75])
+    spread = min(units.std(ddof=1), (third - first) / 1.34)
+    return float(max(0.9 * spread * len(units) ** -0.2, np.ptp(units) / 60))
+
+
 def _draw_row(axes: Axes, units: Array, row: int) -> None:
     """Draw sorted units: density above, box at, and points below their row."""
     from scipy.stats import gaussian_kde  # scipy.stats asks for torch
 
     if np.ptp(units) > 1e-9 * max(1.0, float(np.abs(units).max())):
         at = np.linspace(units[0], units[-1], 200)
-        height = gaussian_kde(units)(at)
+        height = gaussian_kde(units, _bandwidth(units) / units.std(ddof=1))(at)
         top = row - 0.06 - 0.5 * height / height.max()
         axes.fill_between(at, top, row - 0.06, color=ACCENT, alpha=0.35, lw=0, zorder=2)
     low, first, middle, third, high = np.quantile(

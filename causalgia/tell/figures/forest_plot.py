@@ -73,7 +73,8 @@ def forest(
         True ACE ``(contrast, task)`` if known, drawn as hollow diamonds.
     sort
         ``"size"``: as in a report, directions first, then undecided and negligible
-        effects, each by size; ``"given"``: in the order of the contrasts.
+        effects, each by size; along a setting, such as a distance, in its order.
+        ``"given"``: in the order of the contrasts.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -105,7 +106,7 @@ def forest(
     found = select_tasks(effects_in(table), task, place="forest: ")
     rows = rows_of(found)
     if sort == "given":
-        rows = rows.sort_index()
+        rows = rows.sort_index().assign(_place=range(len(rows)))
     if truth is not None:
         known = truth.transpose("contrast", "task").to_series().rename("truth")
         rows = rows.join(known, on=["term", "task"])
@@ -132,6 +133,8 @@ def draw_forest(
         some = f"the first {len(shown)} of {len(names):,} effects"
         found = found.assign_attrs(shown=about(found, some).shown)
     rows = rows[rows["is_placebo"] | rows["term"].isin(shown)]
+    rows = rows.sort_values("_place", kind="stable")
+    shown = list(dict.fromkeys(rows["term"][~rows["is_placebo"]]))
     groups = [rows[rows["task"] == name] for name in tasks] if beside else [rows]
     inches = width if ax is None else ax.get_window_extent().width / ax.figure.dpi
     labels = [shortened(name, min(40, 0.5 * inches / _LETTER)) for name in shown]

@@ -68,6 +68,7 @@ def motif_families(
         several = effects["task"].nunique() > 1
         names = [shortened(str(task), 14) if several else "" for task in rows["task"]]
         effect.set_yticks(at, names, fontsize=_SMALL, **AS_IT_IS)
+        effect.tick_params(axis="y", length=0)
         effect.set_ylim(-0.7, len(rows) - 0.3)
         effect.axvline(0.0, color=GRAY, lw=0.8, zorder=1)
         effect.grid(axis="x", color=GRID, lw=0.5, zorder=0)
@@ -99,7 +100,11 @@ def _heading(family: Any) -> str:
     """
     name = f", {family.name}" if family.name else ""
     many = f"; {family.n_motifs:,} motifs" if family.n_motifs > 1 else ""
-    where = f"in {family.share:.0%} of sequences" if family.n_sites else "at no site"
+    where = (
+        f"in {100 * family.share:.0f} % of sequences"
+        if family.n_sites
+        else "at no site"
+    )
     lines = [f"{family.motif}{name}{many}; {where}", family.partners]
     return "\n".join(shortened(line, 92) for line in lines if line)
 

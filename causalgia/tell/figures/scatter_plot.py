@@ -138,7 +138,7 @@ def scatter(
     below, beside = (words.get(name, name.replace("_", " ")) for name in (x, y))
     if y == "estimate":
         beside = f"{beside}\n{interval_label(found)}".strip()
-    title = title_of(found, f"{len(rows):,} effects")
+    title = title_of(found, f"{len(rows):,} effect{'s' * (len(rows) != 1)}")
     finish([axes], ax, title, below, beside)
     largest = np.argsort(-np.abs(rows["estimate"].to_numpy(float)), kind="stable")
     term = rows["term"].tolist()

@@ -22,7 +22,7 @@ from causalgia.effect_table import tasks_in_table
 from causalgia.errors import DataError, EstimateError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
-from causalgia.tell.effect_rows import as_reportable, reading_order
+from causalgia.tell.effect_rows import as_reportable, reading_order, setting_order
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ PNG_DPI = 160
 #: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 _NO_GLYPH = "Glyph |Matplotlib currently does not support"
+_NUMBER = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # at which no line ends
 _INCHES_A_LETTER = 0.083  # of titles and labels
 _INCHES_IN_LEGEND = 0.065
 _NARROW = 4.5  # inches
@@ -113,7 +114,7 @@ def of_one_task(
 
 def rows_of(table: xr.Dataset) -> pd.DataFrame:
     """Return effects as `causalgia.tidy` gives them, with the coordinates of their
-    contrasts, in the order of a report.
+    contrasts, in the order of a report; ``_place`` is that among rows along a setting.
     """
     from causalgia.tell.effect_tables import tidy
 
@@ -125,6 +126,7 @@ def rows_of(table: xr.Dataset) -> pd.DataFrame:
         if coord.dims == ("contrast",) and name != "contrast"
     }
     known["is_placebo"] = is_placebo(table)[at]
+    known["_place"] = np.argsort(setting_order(table, order))[order]
     return tidy(table).iloc[order].assign(**known)
 
 
@@ -416,7 +418,9 @@ def in_lines(text: str, inches: float) -> str:
     """Break a text into lines; one of East Asian letters into shorter ones."""
     widest = max((letters_wide(word) / len(word) for word in text.split()), default=1.0)
     most = max(8, int(inches / _INCHES_A_LETTER / (2.5 if widest > 1.5 else 1.0)))
-    return "\n".join(fill(line, most) for line in text.split("\n"))
+    text = text.replace("n = ", _NUMBER)
+    lines = "\n".join(fill(line, most) for line in text.split("\n"))
+    return lines.replace(_NUMBER, "n = ")
 
 
 def no_effect(axes: Axes, table: xr.Dataset, *, across: bool) -> None:
