@@ -61,6 +61,7 @@ def curve_parts(curves: xr.Dataset, *, requested: Sequence[str] = ()) -> AnswerP
     level = percent(float(about(curves, 0.95).ci_prob))
     totals = [f"{' in '.join(x)} {own[-1]}" for x, _, _, own in found if own[-1]]
     sums = f"Sum over positions: {first_of(totals, 6, sep='; ')}." if totals else ""
+    rare = _rarity(curves, banded)
     return short_answer(
         [answer],
         [
@@ -69,7 +70,7 @@ def curve_parts(curves: xr.Dataset, *, requested: Sequence[str] = ()) -> AnswerP
         ],
         [[*names, *own[:-1]] for names, _, _, own in found],
         words=[*named, "above", "below"],
-        foot=[*_setting(curves, banded), *_rarity(curves, banded), sums],
+        foot=[" ".join([*_setting(curves, banded), *rare[:1]]), sums, *rare[1:]],
         notes=note_lines(curves.isel(position=0)),
         requested=requested,
         pointers={"every": "cg.tidy"},

@@ -294,7 +294,7 @@ def _check_complete(effects: xr.Dataset) -> None:
         if {low, high} <= {*effects} and (effects[low] > effects[high]).any():
             raise DataError(f"estimates: {low} exceeds {high}", argument=low)
     if "se" in effects and (effects["se"] < 0).any():
-        raise DataError("estimates: an error is below 0", argument="se")
+        raise DataError("estimates: se is below 0", argument="se")
     if absent := sorted(needed - {*effects}):
         raise DataError(f"estimates: the variable {quoted(absent[0])} is missing")
     if "verdict" in effects and not (known := effects["verdict"].isin(VERDICTS)).all():
