@@ -291,20 +291,27 @@ class _Telling:
             clauses.append(f"{word.verb} {'it' if clauses else self.scale} {sizes}")
         return f"{name} {in_list(clauses)}, {where}."
 
-    def _names(self, found: list[Mapping[str, Any]]) -> list[str]:
-        """Return the contrasts of these rows, with the place of those that have not all
-        of their rows among them.
+    def _names(self, found: list[Mapping[str, Any]]) -> tuple[str, int]:
+        """Return the contrasts of these rows in words, with the places of those that
+        have not all of their rows among them, and their number.
         """
         total = Counter(row["contrast"] for row in self.rows)
         places: dict[str, list[str]] = {}
         for row in found:
-            places.setdefault(row["contrast"], []).append(self._place(row)[1:])
-        return [
-            name
-            if not self.several or len(where) == total[name]
-            else f"{name} {in_list(where)}"
-            for name, where in places.items()
+            levels = [cut(str(row[name])) for name in self.several]
+            places.setdefault(row["contrast"], []).append(", ".join(levels))
+        whole = [n for n, of in places.items() if not of[0] or len(of) == total[n]]
+        parts = [
+            f"{in_words([name])} in "
+            f"{in_list(of) if len(of) <= _NAMED else f'{len(of):,} of {total[name]:,}'}"
+            for name, of in places.items()
+            if name not in whole
         ]
+        if not parts:
+            return in_words(whole), len(places)
+        named = [*parts, *([in_words(whole)] if whole else [])]
+        alone = len(named) <= 2 and not any(" and " in part for part in named)
+        return in_list(named) if alone else "; ".join(named), len(places)
 
     def _inside(
         self, found: list[Mapping[str, Any]], before: list[Mapping[str, Any]]
@@ -316,20 +323,15 @@ class _Telling:
             return ""
         word, where = found[0]["verdict"], region_words(found, self.attrs, "within")
         state = where
-        beyond = (
-            [region_words(rows, self.attrs, "beyond") for rows in (found, before)]
-            if before
-            else []
-        )
+        regions = {(row["rope_lower"], row["rope_upper"]) for row in (*found, *before)}
         if word == NEGLIGIBLE and not math.isinf(
             found[0]["rope_upper"] - found[0]["rope_lower"]
         ):
-            known = before and beyond[0] == beyond[1]
+            known = before and len(regions) == 1
             state = word if known else f"{word}, {where}"
-        names = self._names(found)
-        are = "is" if len(names) == 1 else "are"
-        if len(names) <= _NAMED:
-            return f"{in_words(names)} {are} {state}."
+        names, n = self._names(found)
+        if n <= _NAMED:
+            return f"{names} {'is' if n == 1 else 'are'} {state}."
         if len(found) == len(self.rows):
             return f"All {self._noun()} are {state}."
         return f"{len(found):,} are {state}."
@@ -337,16 +339,16 @@ class _Telling:
     def _undecided(self, found: list[Mapping[str, Any]]) -> str:
         if not found:
             return ""
-        names = self._names(found)
+        names, n = self._names(found)
         if len(found) == len(self.rows) > 1:
             return f"The data decide about none of {self._noun()}."
-        if len(names) > _NAMED:
+        if n > _NAMED:
             return f"{len(found):,} are {UNDECIDED}."
         why = ""
         if len(found) == 1:
             size = size_in_words(found[0], scientific=self.scientific)
             why = f" ({size}{why_undecided(found[0], self.attrs)})"
-        return f"The data do not decide about {in_words(names)}{why}."
+        return f"The data do not decide about {names}{why}."
 
     def estimates(self) -> list[str]:
         """Return the sizes of up to three effects, of more the largest."""
