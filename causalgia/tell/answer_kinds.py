@@ -140,16 +140,9 @@ def _function(where: str | Callable[..., Any]) -> Callable[..., Any]:
     return found
 
 
-def _text(
-    where: str | Callable[..., Any], *, by_task: bool = False
-) -> Callable[[Any, Asked], Told]:
+def _text(where: str) -> Callable[[Any, Asked], Told]:
     """Return how a text is told by this function."""
-
-    def tell(x: Any, asked: Asked) -> Told:
-        shown = select_tasks(x, asked.task, place="report: ") if by_task else x
-        return Plain(str(_function(where)(shown)))
-
-    return tell
+    return lambda x, _: Plain(str(_function(where)(x)))
 
 
 def _parts(

@@ -35,7 +35,6 @@ from causalgia.tell.table_formats import (
     percent,
 )
 from causalgia.tell.verdict_sentences import (
-    cluster_noun,
     region_in_words,
 )
 
@@ -364,7 +363,7 @@ def tipping_parts(
 ) -> AnswerParts:
     """Return the answer of `causalgia.tipping_point`: which verdicts hold over the whole
     range that the units support, and a line for each contrast and task, those that turn
-    nearest first.
+    first.
 
     Examples
     --------
@@ -400,7 +399,7 @@ def tipping_parts(
         ([names[i] for i in shown], _turning(one))
         for names, one in _cells(found, "rope_lower")
     ]
-    cells.sort(key=lambda cell: cell[1].distance)
+    cells.sort(key=lambda cell: not cell[1].turns_at)
     low, high = found["covariate_mean"].to_numpy()[[0, -1]]
     supported = f"that these units support ({four_digits(low)} to {four_digits(high)})"
     over = f"over the whole range of {known.covariate} {supported}"
@@ -441,11 +440,10 @@ def tipping_parts(
 
 
 class _Turning(NamedTuple):
-    """A line of tipping points: its cells, where it turns, the nearest turn in sd."""
+    """A line of tipping points: its cells, and where its verdict turns."""
 
     cells: list[str]
     turns_at: list[str]
-    distance: float
 
 
 def _turning(one: xr.Dataset) -> _Turning:
@@ -454,7 +452,7 @@ def _turning(one: xr.Dataset) -> _Turning:
     here = one.sel(shift=0)
     row = {new: float(here[old]) for new, old in columns.items()}
     mean, shifts = one["covariate_mean"].to_numpy(), one["shift"].to_numpy().tolist()
-    holds, to, at, leaves, distances = [], [], [], [], [np.inf]
+    holds, to, at, leaves = [], [], [], []
     for side, inward, word in (("down", 1, "below"), ("up", -1, "above")):
         turn = one.sel(side=side)
         turns, end = turn["turns"].item(), shifts.index(turn["tipping_shift"].item())
@@ -462,13 +460,12 @@ def _turning(one: xr.Dataset) -> _Turning:
         if turns:
             to.append(f"{turn['turns_to'].item()} {word}")
             at.append(four_digits(float(turn["tipping_covariate"])))
-            distances.append(abs(float(turn["tipping_shift"])))
         if turn["leaves"].item():
             left = shifts.index(turn["leaving_shift"].item())
             leaves.append(four_digits(mean[left]))
     verdict = str(here["tilted_verdict"].item())
     cells = [verdict, *format_effect(row), *holds, ", ".join(to), ", ".join(leaves)]
-    return _Turning(cells, at, min(distances))
+    return _Turning(cells, at)
 
 
 def _foot_of_tilt(found: xr.Dataset, *, leaves: bool) -> list[str]:
@@ -477,15 +474,13 @@ def _foot_of_tilt(found: xr.Dataset, *, leaves: bool) -> list[str]:
     first, last = found["shift"].to_numpy()[[0, -1]]
     scale = known.contrast_scale or known.scale
     of = f"{f' on {scale}' if scale else ''}{f' over {known.null}' if known.null else ''}"
-    clustered = known.cluster not in (None, "", "unit")
-    noun = cluster_noun(found.attrs) if clustered else "unit"
     stated = (found["rope_lower"] < found["rope_upper"]).any()
     region = f"against {region_in_words(found)}" if stated else "of direction alone"
     return [
         f"Weights on the {here.n_units:,} predicted units move the mean of "
         f"{here.covariate}, {four_digits(here.covariate_at_0)}, by {first:+.2f} to "
         f"{last:+.2f} sd (of {four_digits(here.covariate_sd)}): {here.least_ess} or more "
-        f"effective {noun}s of {here.n_clusters:,} are left.",
+        f"effective {known.cluster or 'unit'}s of {here.n_clusters:,} are left.",
         f"ACE{of}; verdicts {region}.",
         "ACE leaves at: the ACE itself is in another region."
         if leaves
