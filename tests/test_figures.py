@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 from figure_checks import faults, visible_texts
 from gallery import measured, mutants, two_populations
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 
 import causalgia as cg
 from causalgia import plot
@@ -528,3 +528,17 @@ def test_pictures_have_an_opaque_white_ground(tmp_path):
     assert "fill: #ffffff" in (tmp_path / "one.svg").read_text()
     with pytest.raises(cg.errors.DataError):
         style.save_figure(plot.forest(simple()), tmp_path / "no" / "one.png")
+
+
+def test_the_density_of_nine_units_in_a_hundred_is_a_hill_of_its_own():
+    values = np.random.default_rng(0).normal(0, 0.04, (600, 1, 1))
+    values[:54] -= 1.3
+    names = {"contrast": ["GATA1"], "task": ["K562"]}
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), values)}, names)
+    axes = plot.distribution(effects)
+    (hills,) = [c for c in axes.collections if isinstance(c, PolyCollection)]
+    at, height = hills.get_paths()[0].vertices.T
+    high = height.max() - height
+    few, main = high[at < -1].max(), high.max()
+    assert 0.03 < few / main < 0.2
+    assert high[(at > -0.9) & (at < -0.3)].max() < 1e-3 * main
