@@ -18,6 +18,10 @@ WEIGHT, COUNTS = "two_valued_weight", "two_valued_counts"
 _EQUAL = 1e-6
 AT_FIRST = 64
 """Units that are looked at first."""
+_MOST_ARMS = 64
+"""Arms of a contrast whose pairs are counted, at most; sums of more hardly show that
+their outcomes have two values.
+"""
 
 
 class TwoValues(NamedTuple):
@@ -86,16 +90,17 @@ def count_two_values(
         low, high = np.fmin(low, least), np.fmax(high, most)
     ends = _ends_of_contrasts(low, high, own)
     known = _show_two(blocks(), own, ends)
+    known[[len(arms) > _MOST_ARMS for arms in own]] = False
     if not known.any():
         return None
-    m, trailing = max(map(len, own)), low.shape[1:]
+    some = np.flatnonzero(known.reshape(len(own), -1).any(axis=1)).tolist()
+    m, trailing = max(len(own[k]) for k in some), low.shape[1:]
     weight = np.zeros((len(own), m, *trailing))
     counts = np.zeros((len(own), m, m, 4, *trailing), dtype=np.int64)
-    for k, arms in enumerate(own):
+    for k in some:
         w = W.data[W.indptr[k] : W.indptr[k + 1]]
         distance = np.where(known[k], ends[1][k] - ends[0][k], 0.0)
-        weight[k, : len(arms)] = np.multiply.outer(w, distance)
-    some = np.flatnonzero(known.reshape(len(own), -1).any(axis=1)).tolist()
+        weight[k, : len(w)] = np.multiply.outer(w, distance)
     for block in blocks():
         for k in some:
             y = block[:, own[k]]

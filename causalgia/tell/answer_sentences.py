@@ -301,9 +301,10 @@ class _Telling:
             levels = [cut(str(row[name])) for name in self.several]
             places.setdefault(row["contrast"], []).append(", ".join(levels))
         whole = [n for n, of in places.items() if not of[0] or len(of) == total[n]]
+        many = "{:,} of {:,} tasks" if self.several == ["task"] else "{:,} of {:,} rows"
         parts = [
             f"{in_words([name])} in "
-            f"{in_list(of) if len(of) <= _NAMED else f'{len(of):,} of {total[name]:,}'}"
+            f"{in_list(of) if len(of) <= _NAMED else many.format(len(of), total[name])}"
             for name, of in places.items()
             if name not in whole
         ]

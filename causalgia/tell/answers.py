@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -157,13 +158,18 @@ class AnswerParts:
 
     def markdown(self) -> str:
         """Return the answer as Markdown: paragraphs and one table."""
-        below = self.table.markdown(self._under())
-        return f"{escaped(' '.join(self._above()), 'markdown')}\n\n{below}"
+        return self._for_a_paper("markdown")
 
     def latex(self) -> str:
         """Return the answer as LaTeX: paragraphs and one table, with a caption."""
-        below = self.table.latex(self._under())
-        return f"{escaped(' '.join(self._above()), 'latex')}\n\n{below}"
+        return self._for_a_paper("latex")
+
+    def _for_a_paper(self, to: Literal["markdown", "latex"]) -> str:
+        above, under = escaped(" ".join(self._above()), to), self._under()
+        if not self.table.lines:
+            return "\n\n".join([above, *(escaped(line, to) for line in under)])
+        write = self.table.markdown if to == "markdown" else self.table.latex
+        return f"{above}\n\n{write(under)}"
 
     def _above(self) -> list[str]:
         return [printable(text) for text in (*self.sentences, self.placebos) if text]

@@ -295,6 +295,7 @@ def _check_complete(effects: xr.Dataset) -> None:
             raise DataError(f"estimates: {low} exceeds {high}", argument=low)
     if "se" in effects and (effects["se"] < 0).any():
         raise DataError("estimates: se is below 0", argument="se")
+    needed |= {"verdict"} if {"q", "rope_lower"} <= {*effects} else set()
     if absent := sorted(needed - {*effects}):
         raise DataError(f"estimates: the variable {quoted(absent[0])} is missing")
     if "verdict" in effects and not (known := effects["verdict"].isin(VERDICTS)).all():

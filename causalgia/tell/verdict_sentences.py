@@ -17,6 +17,7 @@ from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
+from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json, rough_percent
 from causalgia.multiplicity.families import Family
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
@@ -328,7 +329,7 @@ def weakest_verdict(decisions: xr.Dataset) -> str:
     ... )
     'To undo the weakest (GATA1), effects on 0.3 % of units would have to reach -68; the largest seen is 0.4.'
     """
-    if "reversal" not in decisions:
+    if "reversal" not in decisions or null_value(decisions):  # sizes are from 0
         return ""
     size = of_effects(decisions, "reversal")
     known = "largest_ice" in decisions
@@ -394,14 +395,18 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
     units = _unit_noun(decisions.attrs)
     lines = []
     for where, lies, lacks in (
-        ("inside", inside, f"need more {units} for {name} <= {alpha}"),
-        ("beyond", (lower > high) | (upper < low), f"have {name} > {alpha}"),
+        ("inside", inside, f"for {name} <= {alpha}, more {units} are needed by"),
+        (
+            "beyond",
+            (lower > high) | (upper < low),
+            f"{name} > {alpha} withholds the verdict of",
+        ),
     ):
         withheld = int((lies & (table["verdict"] == UNDECIDED)).sum())
         if withheld:
             n = int(lies.sum())
             rows = f"{n:,} interval{'s' * (n > 1)} lie{'s' * (n == 1)} {where}"
-            lines.append(f"{rows}; {withheld:,} of them {lacks}.")
+            lines.append(f"{rows}; {lacks} {withheld:,} of them.")
     return lines
 
 
