@@ -36,6 +36,7 @@ from causalgia.tell.effect_lines import (
 from causalgia.tell.effect_rows import (
     Rows,
     as_reportable,
+    helpers_of,
     rows_of,
 )
 from causalgia.tell.folded_text import WIDTH, fitted_foot, folded, paragraph
@@ -473,7 +474,11 @@ def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
     if "verdict" not in asked:
         more = asked["ace"].size - len(rows)
         return f"{more:,} more: {every}." if more else ""
-    left = Counter(asked["verdict"].to_numpy().ravel().astype(str).tolist())
-    left.subtract(str(row.verdict) for row in rows)
-    counts = [f"{left[word]:,} {word}" for word in VERDICTS if left[word]]
-    return f"{', '.join(counts)}: {every}." if counts else ""
+    parts = []
+    for of_helpers in (False, True):
+        own = asked.isel(contrast=np.flatnonzero(helpers_of(asked) == of_helpers))
+        left = Counter(own["verdict"].to_numpy().ravel().astype(str).tolist())
+        left.subtract(str(row.verdict) for row in rows if row.is_helper == of_helpers)
+        counts = ", ".join(f"{left[word]:,} {word}" for word in VERDICTS if left[word])
+        parts += [f"{'helpers: ' * of_helpers}{counts}"] if counts else []
+    return f"{'; '.join(parts)}: {every}." if parts else ""

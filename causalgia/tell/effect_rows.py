@@ -162,7 +162,7 @@ def rows_of(
         if name in columns
     }
     columns["is_placebo"] = is_placebo(effects)[index["contrast"]].tolist()
-    columns["is_helper"] = _helpers(effects)[index["contrast"]].tolist()
+    columns["is_helper"] = helpers_of(effects)[index["contrast"]].tolist()
     names = list(columns)
     table = [
         Row(**dict(zip(names, values, strict=True)))
@@ -185,7 +185,7 @@ def axis_of(effects: xr.Dataset) -> str:
     )
 
 
-def _helpers(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+def helpers_of(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return which contrasts are not of the question."""
     if "of_question" not in effects.variables:
         return np.zeros(effects.sizes["contrast"], dtype=bool)
@@ -295,7 +295,6 @@ def _check_complete(effects: xr.Dataset) -> None:
             raise DataError(f"estimates: {low} exceeds {high}", argument=low)
     if "se" in effects and (effects["se"] < 0).any():
         raise DataError("estimates: se is below 0", argument="se")
-    needed |= {"verdict"} if {"q", "rope_lower"} <= {*effects} else set()
     if absent := sorted(needed - {*effects}):
         raise DataError(f"estimates: the variable {quoted(absent[0])} is missing")
     if "verdict" in effects and not (known := effects["verdict"].isin(VERDICTS)).all():
@@ -471,7 +470,7 @@ def reading_order(effects: xr.Dataset) -> npt.NDArray[np.int64]:
     by_contrast = (-1, *[1] * (size.ndim - 1))
     placebo, helper = (
         np.broadcast_to(which.reshape(by_contrast), size.shape)
-        for which in (is_placebo(effects), _helpers(effects))
+        for which in (is_placebo(effects), helpers_of(effects))
     )
     keys = (-size, kind, helper, placebo)
     return np.lexsort([key.ravel() for key in keys]).astype(np.int64)
@@ -487,7 +486,7 @@ def setting_order(effects: xr.Dataset, at: npt.NDArray[np.int64]) -> npt.NDArray
     of = np.unravel_index(at, effects["ace"].shape)
     of_contrast = of[effects["ace"].dims.index("contrast")]
     value = effects[axis].to_numpy().astype(float)[of_contrast]
-    others = (_helpers(effects) | is_placebo(effects))[of_contrast]
+    others = (helpers_of(effects) | is_placebo(effects))[of_contrast]
     return at[np.lexsort([np.where(others, 0, value), others])]
 
 

@@ -99,8 +99,8 @@ def size_parts(
     least = known.least_clusters
     if least and int(hardest["n_clusters"]) == least:
         foot.append(
-            f"No fewer than {least:,} backgrounds are planned: these miss an effect on "
-            f"1 % of all with a probability of {0.99**least:.2f}."
+            f"At least {least:,} backgrounds are planned: {least:,} miss an effect on "
+            f"1 % of backgrounds with a probability of {0.99**least:.2f}."
         )
     header = [dims[i] for i in shown] + [_HEADINGS_OF_PLAN[x] for x in columns]
     lines = [

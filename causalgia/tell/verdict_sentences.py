@@ -104,9 +104,18 @@ def verdict_facts(decisions: xr.Dataset) -> list[str]:
     lines = [
         bound,
         *_withheld_verdicts(decisions),
+        _alike(decisions),
         "The errors of these rows were taken as independent." if together else "",
     ]
     return [line for line in lines if line]
+
+
+def _alike(decisions: xr.Dataset) -> str:
+    """Return what it means that units are alike; empty where they differ."""
+    if "exact" not in decisions or not decisions["exact"].any():
+        return ""
+    noun = "sequence" if of_sequences(decisions.attrs) else "unit"
+    return f"Alike: each {noun} shows this same effect."
 
 
 def verdict_cautions(decisions: xr.Dataset) -> list[str]:
