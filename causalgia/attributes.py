@@ -942,7 +942,7 @@ class About(Generic[Absent]):
     without_posterior = _whole(
         "rates", "cg.calibrate", "number of trials without a posterior"
     )
-    claims = _text("refutations", "cg.refute", "the effects claimed")
+    claims = _json("refutations", "cg.refute", "the effects claimed, a list of texts")
     not_applicable = _text(
         "refutations", "cg.refute", "checks that do not apply, and why, one a line"
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def test_rows_of_many_checks_are_in_the_order_of_their_status():
     found = xr.Dataset(
         {name: ("check", [x] * len(status)) for name, x in columns.items()},
         {"check": [f"check {i}" for i in range(len(status))]},
-        {"claims": f"{'G' * 200} on K562; B on K562; C on K562"},
+        {"claims": json.dumps([f"{'G' * 200} on K562", "B on K562", "C on K562"])},
     ).assign(status=("check", status))
     text = cg.report(found)
     lines = text.split("\n\n")[1].splitlines()

@@ -5,6 +5,8 @@ computed.
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,9 +94,10 @@ def test_a_size_is_reported():
 @pytest.mark.parametrize(
     ("claims", "said"),
     [
-        ("GATA1 on K562", "The effect of GATA1 on K562 passes all 2 checks."),
+        (["GATA1 on K562"], "The effect of GATA1 on K562 passes all 2 checks."),
+        (["G; mut; a; b"], "The effect of G; mut; a; b passes all 2 checks."),
         (
-            "GATA1 on K562; TAL1 on K562",
+            ["GATA1 on K562", "TAL1 on K562"],
             "The effects of GATA1 on K562 and TAL1 on K562 pass all 2 checks.",
         ),
     ],
@@ -105,7 +108,7 @@ def test_a_claim_that_passes_all_checks_is_said_to(claims, said):
     found = xr.Dataset(
         {name: ("check", [x, x]) for name, x in columns.items()},
         {"check": ["strand", "null shift"]},
-        {"claims": claims},
+        {"claims": json.dumps(claims)},
     )
     assert str(cg.report(found)).splitlines()[0] == said
 

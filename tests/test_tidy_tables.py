@@ -219,7 +219,7 @@ def test_names_are_escaped_for_each_format():
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     latex = cg.report(decided, as_="latex")
-    assert r"=1+1|\textless{}script\textgreater{}" in latex
+    assert r"=1+1\textbar{}\textless{}script\textgreater{}" in latex
     assert r"\& 50\%\_\{a\}\textbackslash{}" in latex
     markdown = cg.report(decided, as_="md")
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
@@ -236,7 +236,7 @@ def test_names_with_line_ends_and_signs_of_formulas_are_one_cell():
         "md": r"| \$x\$ \&lt;\\nb\\t\\x1b\[31m\\u202e |",
         "latex": (
             r"\$x\$ "
-            r"\&lt;\textbackslash{}nb\textbackslash{}t\textbackslash{}x1b[31m\textbackslash{}u202e "
+            r"\&lt;\textbackslash{}nb\textbackslash{}t\textbackslash{}x1b{[}31m\textbackslash{}u202e "
             r"&"
         ),
         "html": r">$x$ &amp;lt;\nb\t\x1b[31m\u202e</td>",

@@ -289,7 +289,7 @@ def _arms_alone(joint: JointEstimates) -> bool:
     positions correlate.
     """
     e = joint.estimates
-    if not about(e, "").assignment.startswith("parallel"):
+    if about(e, "").assignment != "parallel":
         return False
     return "factor" not in e or e.sizes["cluster"] != int(
         joint.numbers("n_clusters").max()

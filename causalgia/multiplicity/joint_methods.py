@@ -141,7 +141,7 @@ def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
             return None
         differing[vary] = n_differing(factor)
     n = int(joint.numbers("n_clusters")[members][0])
-    draws = n / 2 if about(e, "").assignment.startswith("parallel") else n
+    draws = n / 2 if about(e, "").assignment == "parallel" else n
     skewed = carried_by_few(e).ravel()[members]
     reach = (
         0.0

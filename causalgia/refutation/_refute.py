@@ -194,7 +194,7 @@ def refute(
     Dataset
         ``value, threshold, status, figure, reason, cure, n_predictions (check)``.
         attrs["not_applicable"] has a line for each check that does not apply, with the
-        reason; attrs["claims"] names the claims.
+        reason; attrs["claims"] is a JSON list of the claims.
 
     Raises
     ------

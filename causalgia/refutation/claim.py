@@ -4,6 +4,7 @@ that checks share.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ import xarray as xr
 from causalgia._run import run
 from causalgia.analysis import Analysis, as_result, stored_analysis
 from causalgia.attributes import about, attributes
-from causalgia.checks import first_of
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
@@ -509,7 +509,7 @@ def refutation(
         for name, task in claim.effects_claimed
     ]
     attrs |= attributes(
-        claims=first_of(claimed, 5, sep="; ") or "none",
+        claims=json.dumps(claimed, ensure_ascii=False),
         not_applicable="\n".join(f"{name}: {why}" for name, why in skipped.items()),
         n_predictions=int(sum(row.n_predictions for row in rows)),
         budget=claim.budget,

@@ -126,7 +126,7 @@ def _rarity(curves: xr.Dataset, banded: bool) -> list[str]:
 
 
 def _is_parallel(curves: xr.Dataset) -> bool:
-    return about(curves, "").assignment.startswith("parallel")
+    return about(curves, "").assignment == "parallel"
 
 
 def _described(curve: xr.Dataset) -> tuple[float, int, list[str]]:

@@ -14,8 +14,9 @@ import xarray as xr
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, four_digits
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.errors import NAMES_SHOWN
+from causalgia.errors import NAMES_SHOWN, DataError
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.inputs import parse_json
 from causalgia.notes import notes_of, said_from_json
 from causalgia.schema import validate
 from causalgia.tell.answer_sentences import in_words
@@ -542,7 +543,7 @@ def refutation_parts(
     ... )
     >>> parts = refutation_parts(
     ...     one.assign_attrs(
-    ...         claims="GATA1 on K562", not_applicable="balance: a crossover"
+    ...         claims='["GATA1 on K562"]', not_applicable="balance: a crossover"
     ...     )
     ... )
     >>> print(parts.text())
@@ -577,6 +578,7 @@ def refutation_parts(
         for line, (_, why) in zip(lines, reasons, strict=True)
     ]
     skipped = about(found, "").not_applicable.splitlines()
+    claims = parse_json(about(found, "[]").claims, DataError, source="attrs['claims']")
     n = int(found["n_predictions"].sum())
     budget = about(found, None).budget
     besides = f", besides the trial's {budget:,}" if budget else ""
@@ -587,9 +589,7 @@ def refutation_parts(
     foot += f" The reasons: {each}." * ("each" not in requested)
     return short_answer(
         [
-            _refuted(
-                [(line[1], line[0]) for line in lines], about(found, "none").claims
-            ),
+            _refuted([(line[1], line[0]) for line in lines], claims),
             *[why for unwelcome, why in reasons if unwelcome][:1],
         ],
         ["result", "check", "value", "limit", "what"],
@@ -609,13 +609,13 @@ def refutation_parts(
     )
 
 
-def _refuted(checks: Sequence[tuple[str, str]], claims: str) -> str:
-    """Return whether a check, (name, status), refutes the claim."""
-    effects = claims.split("; ")
-    few = len(effects) <= _FEW_CLAIMS
-    named = in_words([cut(x, LETTERS_SHOWN) for x in effects]) if few else ""
-    what = f"The effect{'s' * (len(effects) > 1)} of {named or f'{len(effects):,} contrasts'}"
-    what = _NO_CLAIM if claims == "none" else what
+def _refuted(checks: Sequence[tuple[str, str]], claims: Sequence[str]) -> str:
+    """Return whether a check, (name, status), refutes the claims."""
+    n_claims = len(claims)
+    few = n_claims <= _FEW_CLAIMS
+    named = in_words([cut(x, LETTERS_SHOWN) for x in claims]) if few else ""
+    what = f"The effect{'s' * (n_claims > 1)} of {named or f'{n_claims:,} contrasts'}"
+    what = what if claims else _NO_CLAIM
     counts = []
     for status, verbs in _VERBS.items():
         names = [name for name, own in checks if own == status]
@@ -624,7 +624,7 @@ def _refuted(checks: Sequence[tuple[str, str]], claims: str) -> str:
         count = f"{len(names):,} {verbs[len(names) != 1]}{listed}"
         counts += [count] if names else ["none fails"] * (status == "fail")
     n = f"{len(checks):,} check{'s' * (len(checks) != 1)}"
-    if claims != "none" and all(own == "pass" for _, own in checks):
-        passes = _VERBS["pass"][len(effects) > 1]
+    if claims and all(own == "pass" for _, own in checks):
+        passes = _VERBS["pass"][n_claims > 1]
         return f"{what} {passes} {'all ' * (len(checks) > 1)}{n}."
     return f"{what}: of {n} {', '.join(counts)}."

@@ -328,6 +328,8 @@ _LATEX = {
     **{
         "<": r"\textless{}",
         ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        **{mark: f"{{{mark}}}" for mark in "[]*"},  # options of a row's end
         "−": "$-$",
         "×": r"$\times$",
         "±": r"$\pm$",
