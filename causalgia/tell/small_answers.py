@@ -252,9 +252,9 @@ def posterior_parts(
         [line for _, line in cells],
         words=header[:2],
         foot=[
-            "Shrunken: posterior mean. Sizes alone: verdicts are of the raw intervals "
-            "(cg.decide). lfsr: probability that the sign is wrong, if no effect is "
-            "exactly 0.",
+            "Raw: of each effect and its error alone, by which cg.decide gives verdicts. "
+            "Shrunken: posterior mean, a size. lfsr: probability that the sign is wrong, "
+            "if no effect is exactly 0.",
             f"{out:,} effects without an error are left out." if out else "",
         ],
         notes=[f"Note: {note}" for note in notes_of(found)],
