@@ -95,7 +95,7 @@ from causalgia.tell.discovery_answers import (
 )
 from causalgia.tell.effect_rows import Rows
 from causalgia.trial.archive import place_of
-from causalgia.trial.design_notes import overlap_notes
+from causalgia.trial.design_notes import told_apart
 from causalgia.trial.outcomes import meter
 from causalgia.trial.stages import Stages
 
@@ -548,7 +548,7 @@ def discover(
             folder,
             progress=progress,
         )
-    apart = overlap_notes(trial, predictor, "parents")
+    apart = told_apart(trial, predictor, "parents")
     sites = _sites(
         [proposing.parents_given, fresh.parents_given], table, both_strands=both_strands
     )
@@ -561,7 +561,7 @@ def discover(
             n_proposing=n_proposing,
             rate=1 - float(about(answer.decisions).ci_prob),
             placebos=placebo_sentences(answer.decisions),
-            apart=apart,
+            apart=None if apart is None else apart.auroc,
             n_members=len(predictor.models or ()),
         ),
         *alike,
@@ -576,7 +576,7 @@ def discover(
         *(bounded_sentences(outcomes) if len(pairs) else []),
         *(
             f"{one[0].upper()}{one[1:]}, of sequences that were not given here."
-            for one in apart
+            for one in ([] if apart is None else [apart.note])
         ),
         *copies,
     ]

@@ -4,7 +4,6 @@ pairs of them do together.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -328,17 +327,16 @@ def foot_of_discovery(
     n_proposing: int,
     rate: float,
     placebos: Sequence[str],
-    apart: Sequence[str],
+    apart: float | None,
     n_members: int = 0,
 ) -> list[str]:
     """Return what stands under the table: how motifs were confirmed, and a caution where
-    the network tells the backgrounds from real sequences.
+    the network tells the backgrounds from real sequences, with the AUROC `apart`.
 
     Examples
     --------
-    >>> found = ["the null model and 60 real ...: AUROC 1.00 in K562 (units ..."]
     >>> about = {"n_units": 200, "n_fresh": 60, "n_proposing": 60, "rate": 0.05}
-    >>> print(foot_of_discovery(**about, placebos=[], apart=found)[1])
+    >>> print(foot_of_discovery(**about, placebos=[], apart=1.0)[1])
     Caution: the network tells untreated shuffles from real sequences (AUROC 1.00)...
     """
     also = "".join(f" {one}" for one in placebos)
@@ -354,12 +352,10 @@ def foot_of_discovery(
         f"{n_proposing:,} others. Confirmed: an effect beyond those of random sequences "
         f"of the same length (false discovery rate {rate:.2g}){also}"
     ]
-    if apart:
-        area = re.search(r"AUROC [\d.]+", apart[0])
+    if apart is not None:
         lines.append(
-            "Caution: the network tells untreated shuffles from real sequences"
-            + (f" ({area[0]})" if area else "")
-            + ", far from which these effects are measured."
+            "Caution: the network tells untreated shuffles from real sequences (AUROC "
+            f"{apart:.2f}), far from which these effects are measured."
         )
     return lines
 

@@ -81,7 +81,6 @@ _LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _RIGHT_TO_LEFT = re.compile(
     f"[{_LETTERS}](?:[{_LETTERS}\u0300-\u036f \u2026'.-]*[{_LETTERS}\u2026])?"
 )
-_FOLDERS = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[/\\][^/\\\s\"',;]+)+[/\\]")
 ELEMENTS = {"contrast": "element", "task": "contrast"}
 """Headings of effects on elements, which are contrasts of a trial on arms."""
 
@@ -487,14 +486,22 @@ _NO_CHECKS = (
 
 
 def _text_of(name: str, value: object) -> str:
-    """Return an attribute as text; of the files of a design the names alone.
+    """Return an attribute as text; of the file of a null model the name alone.
 
     Examples
     --------
-    >>> _text_of("design", '{"of": "/home/me/peaks.bed"}'), _text_of("null", "A/B")
-    ('{"of": "peaks.bed"}', 'A/B')
+    >>> _text_of("design", '{"null": {"of": "/home/me/a.fa"}, "arms": {"a/b/c": []}}')
+    '{"null": {"of": "a.fa"}, "arms": {"a/b/c": []}}'
     """
-    return _FOLDERS.sub("", str(value)) if name == "design" else str(value)
+    if name != "design":
+        return str(value)
+    design = parse_json(str(value), DataError, source="attrs['design']")
+    null = design.get("null") if isinstance(design, dict) else None
+    while isinstance(null, dict):  # that of matched variants is in the "of" of another
+        if isinstance(of := null.get("of"), str):
+            null["of"] = re.split(r"[/\\]", of)[-1]
+        null = of
+    return json.dumps(design, ensure_ascii=False)
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:

@@ -341,8 +341,24 @@ def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
 
 
 def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
-    """Return a note on tasks in which untreated units and real sequences are separated:
-    AUROC >= .95 or <= .05.
+    """Return the note of `told_apart`, if there is one."""
+    found = told_apart(design, predictor, real)
+    return [] if found is None else [found.note]
+
+
+@dataclass(frozen=True)
+class ToldApart:
+    """That a network tells untreated units from real sequences: the note on it, and the
+    AUROC of the first such task.
+    """
+
+    note: str
+    auroc: float
+
+
+def told_apart(design: Design, predictor: Predictor, real: Any) -> ToldApart | None:
+    """Return on which tasks untreated units and real sequences are separated: AUROC
+    >= .95 or <= .05.
 
     Up to 200 units, drawn by a key of their own, and up to 200 of the real sequences,
     spread evenly, are predicted. An average effect over units that look unlike every
@@ -368,25 +384,27 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     tokens = _real_tokens(design, real)
     real_answers = predictor.predict(tokens).astype(np.float64)
     unit_answers = predictor.predict(units.tokens).astype(np.float64)
-    found = []
+    found, areas = [], []
     labels = [predictor.coordinates[dim] for dim in predictor.dims]
     for at in np.ndindex(*real_answers.shape[1:]):
         one, other = unit_answers[:, *at], real_answers[:, *at]
         area = auroc(one, other)
         if not 1 - APART < area < APART:
             names = [str(of_dim[i]) for of_dim, i in zip(labels, at, strict=True)]
+            areas.append(area)
             found.append(
                 f"AUROC {area:.2f} in {', '.join(names)} (units {one.mean():.3g}, sd "
                 f"{one.std():.2g}; real {other.mean():.3g}, sd {other.std():.2g})"
             )
     if not found:
-        return []
-    return [
+        return None
+    return ToldApart(
         f"predictions for untreated units and for {len(tokens):,} real sequences hardly "
         f"overlap: {first_findings(found, 'task')}; "
         "the effects are measured on sequences unlike real ones: repeat the trial on "
-        "cg.Genomic(of=...)"
-    ]
+        "cg.Genomic(of=...)",
+        areas[0],
+    )
 
 
 def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
