@@ -268,6 +268,7 @@ ROOM = {
     "heatmap of long names": lambda: plot.heatmap(
         grid(4, 9, long=True), rows="site", columns="distance"
     ),
+    "heatmap of contrasts": lambda: plot.heatmap(effects(30, tasks=12)),
     "heatmap of pairs": lambda: plot.heatmap(pairs(), rows="first", columns="second"),
     "heatmap of tasks": lambda: plot.heatmap(
         shares()["sharing"]["same_size"], rows="task", columns="task_", label="share"

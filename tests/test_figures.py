@@ -353,6 +353,22 @@ def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     assert [text.get_text() for text in axes.texts] == ["1", "0.5", "0.5", "1"]
 
 
+def test_a_heatmap_of_tasks_has_the_rows_of_the_table():
+    table = decided(["x", "y", "z", "u"], tasks=["a", "b"]).drop_vars("distance")
+    lines = cg.report(table, as_="md").splitlines()
+    named = [line[2] for line in lines if line[:2] == "| " and line[3] == " "]
+    order = list(dict.fromkeys(named))
+    assert sorted(order) == ["u", "x", "y", "z"]
+    axes = plot.heatmap(table)
+    assert rows_of(axes) == order
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["a", "b"]
+    ace = table["ace"].transpose("contrast", "task").sel(contrast=order)
+    np.testing.assert_array_equal(axes.images[0].get_array(), ace)
+    bold = sum(text.get_weight() == "bold" for text in axes.texts)
+    assert bold == int(((table["lower"] > 0) | (table["upper"] < 0)).sum())
+    assert rows_of(plot.heatmap(table, rows="task", columns="contrast")) == ["a", "b"]
+
+
 def test_letters_are_as_high_as_their_effects_and_stacked_outwards():
     table = xr.Dataset(
         {"ace": (("position", "base"), [[0.3, -0.2, 0.5, -0.4], [np.nan, 0, 0, 0.1]])},

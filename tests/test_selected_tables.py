@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.errors import DataError
 from causalgia.inputs import wide
 from causalgia.tell.folded_text import cut, cut_apart
 
@@ -173,3 +174,15 @@ def test_regions_by_task_are_printed() -> None:
         assert all(end in " ".join(cg.report(found).split()) for end in said)
         one = " ".join(cg.report(found.isel(task=0)).split())
         assert "±3," in one
+
+
+@pytest.mark.parametrize("dim", ["contrast", "task"])
+def test_a_page_and_a_figure_take_tables_that_the_text_takes(dim, tmp_path) -> None:
+    found = decided([-3.0, 2.0], tasks=["a", "b"])
+    unnamed = found.drop_vars(dim)
+    assert cg.report(unnamed).startswith(("arm0 lowers", "0 lowers"))
+    assert cg.report(unnamed, path=tmp_path / "a.html").exists()
+    assert len(np.ravel(cg.plot.forest(unnamed))) >= 1
+    for how in ({}, {"path": tmp_path / "b.html"}):
+        with pytest.raises(DataError):
+            cg.report(found.isel({dim: []}), **how)

@@ -218,7 +218,7 @@ def _with_truth(table: list[Row], truth: xr.DataArray) -> list[Row]:
 
 def as_reportable(estimates: Any) -> xr.Dataset:
     """Return estimates or decisions; effects of elements are converted as by
-    `as_estimates`.
+    `as_estimates`, and contrasts and tasks without names have their numbers.
 
     Examples
     --------
@@ -238,6 +238,8 @@ def as_reportable(estimates: Any) -> xr.Dataset:
         estimates_of_elements(estimates) if of_each else estimates, "estimates"
     )
     _check_complete(found)
+    unnamed = [dim for dim in ("contrast", "task") if dim not in found.coords]
+    found = found.assign_coords({dim: np.arange(found.sizes[dim]) for dim in unnamed})
     if has(found).rope_kind or "verdict" not in found:
         return found
     if (found["verdict"] == WITHIN).any():  # a table without attributes: words tell

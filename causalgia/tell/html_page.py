@@ -249,11 +249,11 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     """Return what the template shows."""
     from markupsafe import Markup
 
-    for name in ("outcomes", "refutations"):
-        check_same_trial(name, getattr(parts, name), parts.result)
     if parts.has_effects:
         parts = _with_fit(parts)
         parts = replace(parts, result=as_reportable(parts.result))
+    for name in ("outcomes", "refutations"):
+        check_same_trial(name, getattr(parts, name), parts.result)
     said, every = said_of(parts, task)
     whole = parts.result
     parts = parts if task is None else _of_tasks(parts, task)

@@ -717,9 +717,9 @@ PICTURES = [
     ),
     Row(
         "a curve along names",
-        lambda: plot.curve(drawn(site=list("wxyz")), x="site"),
+        lambda: plot.curve(drawn(site=list("wxyz"), step=[1, 2, 3, 4]), x="site"),
         EstimateError,
-        "site",
+        "'step'",
     ),
 ]
 

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from causalgia.attributes import about
+from causalgia.checks import listed
 from causalgia.effect_table import has_positions, positions_of
 from causalgia.errors import EstimateError, quoted
 from causalgia.schema import validate
@@ -117,8 +118,16 @@ def curve(
         or rows[x].dtype.kind not in "iuf"
         or not rows[x].notna().any()
     ):
+        known = [
+            str(name)
+            for name, of in found.coords.items()
+            if of.dims == ("contrast",)
+            and of.dtype.kind in "iuf"
+            and of.notnull().any()
+        ]
+        there = f"are {listed(known)}" if known else "are none"
         raise EstimateError(
-            f"curve: x={quoted(x)} is no numeric coordinate of contrasts"
+            f"curve: x={quoted(x)} is no numeric coordinate of contrasts; there {there}"
         )
     rows = rows[rows[x].notna()].sort_values(x, kind="stable")
     (axes,) = new_axes(ax, 6.4, 3.9)

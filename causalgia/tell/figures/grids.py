@@ -1,4 +1,6 @@
-"""Heatmaps: effects over two coordinates of their contrasts, or any small matrix."""
+"""Heatmaps: effects by contrast and task, or over two coordinates of the contrasts, or any
+small matrix.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,15 @@ _CELL, _LETTER = 0.45, 0.083  # inches
 def heatmap(
     table: xr.Dataset | xr.DataArray,
     *,
-    rows: str,
-    columns: str,
+    rows: str = "contrast",
+    columns: str = "task",
     value: str = "estimate",
     task: str | None = None,
     label: str = "effect",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects as colors in a grid of two coordinates of their contrasts.
+    """Draw effects as colors in a grid, of contrasts by tasks or of two coordinates of
+    the contrasts.
 
     Colors are symmetric about no effect (0, for ratios 1), which is white; cells
     without a contrast are gray. Up to 120 cells show their numbers, bold where the
@@ -57,12 +60,13 @@ def heatmap(
         array on the dims `rows` and `columns`, such as
         ``posterior["sharing"]["same_size"]``.
     rows, columns
-        Coordinates of the contrasts; numbers are sorted, names are in the order of the
-        contrasts. Contrasts that lack one of them are left out.
+        ``"contrast"`` (in the order of the report), ``"task"``, or coordinates of the
+        contrasts: numbers are sorted, names are in the order of the contrasts, and
+        contrasts that lack one of them are left out.
     value
         A column of `causalgia.tidy`: ``"estimate"``, ``"shrunken"``, ``"lfsr"``, ...
     task
-        The task; required if there are several.
+        The task; required if there are several, and neither rows nor columns are tasks.
     label
         Name of the numbers on the color bar.
     ax
@@ -91,17 +95,25 @@ def heatmap(
     >>> axes = heatmap(table, rows="first", columns="distance")
     >>> axes.images[0].get_array().tolist()
     [[0.5, 1.5], [-1.0, None]]
+    >>> [row.get_text() for row in heatmap(table).get_yticklabels()]
+    ['z', 'y', 'x']
     """
     center, title, words = 0.0, "", label
     if isinstance(table, xr.DataArray):
         grid = pd.DataFrame(table.transpose(rows, columns).to_pandas())
         excludes = np.zeros(grid.shape, dtype=bool)
     else:
-        found = of_one_task(effects_in(table), task, "heatmap")
-        frame = rows_of(found).sort_index()
+        found = effects_in(table)
+        if task is not None or "task" not in (rows, columns) or "model" in found.dims:
+            found = of_one_task(found, task, "heatmap")
+        frame = rows_of(found).rename(columns={"term": "contrast"})
+        places = {"contrast": _ordered(frame.sort_values("_place")["contrast"])}
+        frame = frame.sort_index()
         if missing := {rows, columns, value} - set(frame):
             raise EstimateError(f"heatmap: no coordinate {quoted(min(missing))}")
-        frame = frame[~frame[[rows, columns]].isin(["", None, np.nan]).any(axis=1)]
+        given = [name for name in (rows, columns) if name not in ("contrast", "task")]
+        frame = frame[~frame[given].isin(["", None, np.nan]).any(axis=1)]
+        places = {name: _ordered(frame[name]) for name in (rows, columns)} | places
         if not len(frame) or frame.duplicated([rows, columns]).any():
             raise EstimateError(
                 f"heatmap: each {rows} and {columns} needs one contrast, and none is "
@@ -112,7 +124,7 @@ def heatmap(
         grid, of_each = (
             frame.assign(beyond=beyond)
             .pivot(index=rows, columns=columns, values=name)
-            .reindex(index=_ordered(frame[rows]), columns=_ordered(frame[columns]))
+            .reindex(index=places[rows], columns=places[columns])
             for name in (value, "beyond")
         )
         excludes = of_each.to_numpy() == True  # noqa: E712
