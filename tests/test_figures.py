@@ -355,6 +355,7 @@ def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
 
 def test_a_heatmap_of_tasks_has_the_rows_of_the_table():
     table = decided(["x", "y", "z", "u"], tasks=["a", "b"]).drop_vars("distance")
+    table = table.assign_coords(term=("contrast", list("0123")))
     lines = cg.report(table, as_="md").splitlines()
     named = [line[2] for line in lines if line[:2] == "| " and line[3] == " "]
     order = list(dict.fromkeys(named))

@@ -95,6 +95,7 @@ def test_a_size_is_reported():
     ("claims", "said"),
     [
         (["GATA1 on K562"], "The effect of GATA1 on K562 passes all 2 checks."),
+        (["G on a", "G on b", "H on a"], "The 3 claimed effects pass all 2 checks."),
         (["G; mut; a; b"], "The effect of G; mut; a; b passes all 2 checks."),
         (
             ["GATA1 on K562", "TAL1 on K562"],

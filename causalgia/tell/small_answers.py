@@ -612,10 +612,10 @@ def refutation_parts(
 def _refuted(checks: Sequence[tuple[str, str]], claims: Sequence[str]) -> str:
     """Return whether a check, (name, status), refutes the claims."""
     n_claims = len(claims)
-    few = n_claims <= _FEW_CLAIMS
-    named = in_words([cut(x, LETTERS_SHOWN) for x in claims]) if few else ""
-    what = f"The effect{'s' * (n_claims > 1)} of {named or f'{n_claims:,} contrasts'}"
-    what = what if claims else _NO_CLAIM
+    what = f"The {n_claims:,} claimed effects" if claims else _NO_CLAIM
+    if 0 < n_claims <= _FEW_CLAIMS:
+        named = in_words([cut(x, LETTERS_SHOWN) for x in claims])
+        what = f"The effect{'s' * (n_claims > 1)} of {named}"
     counts = []
     for status, verbs in _VERBS.items():
         names = [name for name, own in checks if own == status]

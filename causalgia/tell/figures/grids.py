@@ -106,7 +106,9 @@ def heatmap(
         found = effects_in(table)
         if task is not None or "task" not in (rows, columns) or "model" in found.dims:
             found = of_one_task(found, task, "heatmap")
-        frame = rows_of(found).rename(columns={"term": "contrast"})
+        frame, ace = rows_of(found), found["ace"]
+        at = np.unravel_index(frame.index, ace.shape)[ace.dims.index("contrast")]
+        frame = frame.assign(contrast=found["contrast"].to_numpy()[at])
         places = {"contrast": _ordered(frame.sort_values("_place")["contrast"])}
         frame = frame.sort_index()
         if missing := {rows, columns, value} - set(frame):
