@@ -113,6 +113,21 @@ def proportions_of(y, w):
     return table_of["ace"].values, Proportions.of(table_of)
 
 
+def test_counts_have_one_shape_whatever_the_outcomes_show_and_leave_out_long_sums():
+    w = np.zeros((3, 200))
+    w[0, :2], w[1, :4], w[2] = (1, -1), (1, -1, -1, 1), 1 / 200
+    rng = np.random.default_rng(0)
+    shapes = set()
+    for two_valued in (2, 4, 200):
+        y = rng.normal(size=(30, 200, 1))
+        y[:, :two_valued] = rng.integers(0, 2, (30, two_valued, 1))
+        found = count_two_values(y, lambda y=y: iter([y]), sparse.csr_array(w))
+        shapes.add(found.counts.shape)
+        assert not found.counts[2].any()
+        assert found.counts[0].any()
+    assert shapes == {(3, 1, 4, 4, 4)}
+
+
 @pytest.mark.parametrize(
     ("a", "m", "b", "n"),
     [(1, 5, 0, 9), (0, 15, 0, 60), (8, 20, 8, 200), (40, 40, 33, 41)],

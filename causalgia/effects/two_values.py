@@ -94,7 +94,9 @@ def count_two_values(
     if not known.any():
         return None
     some = np.flatnonzero(known.reshape(len(own), -1).any(axis=1)).tolist()
-    m, trailing = max(len(own[k]) for k in some), low.shape[1:]
+    # of the contrasts, not of what they show: tables of several predictors are joined
+    m = max(len(arms) for arms in own if len(arms) <= _MOST_ARMS)
+    trailing = low.shape[1:]
     weight = np.zeros((len(own), m, *trailing))
     counts = np.zeros((len(own), m, m, 4, *trailing), dtype=np.int64)
     for k in some:
