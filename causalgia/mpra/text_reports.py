@@ -28,8 +28,8 @@ from causalgia.notes import notes_of
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
-from causalgia.tell.answer_sentences import cut
 from causalgia.tell.answers import AnswerParts, short_answer
+from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import format_share, p_clause
 
 _SHOWN_ELEMENTS = 3

@@ -16,7 +16,7 @@ from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import NEGLIGIBLE, UNDECIDED, VERDICT_WORDS
 from causalgia.errors import printable
-from causalgia.tell.folded_text import cut as cut, cut_apart as cut_apart
+from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import (
     format_effect,
     is_large,

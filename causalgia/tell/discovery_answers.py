@@ -11,9 +11,9 @@ from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, VERDICT_WORDS
 from causalgia.inputs import wide
-from causalgia.tell.answer_sentences import cut, in_words, size_in_words
+from causalgia.tell.answer_sentences import in_words, size_in_words
 from causalgia.tell.answers import AnswerParts, short_answer
-from causalgia.tell.folded_text import WIDTH
+from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
 from causalgia.tell.table_formats import format_effect, format_p, percent
 from causalgia.tell.text_tables import table_within

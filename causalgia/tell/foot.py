@@ -29,9 +29,8 @@ from causalgia.tell._trial_report import (
     task_contrast_text,
     versus,
 )
-from causalgia.tell.answer_sentences import cut
 from causalgia.tell.effect_rows import first_of, placebo_count
-from causalgia.tell.folded_text import fits, fitted_foot
+from causalgia.tell.folded_text import cut, fits, fitted_foot
 from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import (
     effect_heading,

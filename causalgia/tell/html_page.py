@@ -36,12 +36,13 @@ from causalgia.tell.answer_kinds import (
     is_curve,
     told,
 )
-from causalgia.tell.answer_sentences import cut, in_words
+from causalgia.tell.answer_sentences import in_words
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.citations import works
 from causalgia.tell.discovery_answers import discovery_parts
 from causalgia.tell.effect_rows import as_reportable, readable
 from causalgia.tell.figures.style import PNG_DPI, image_of
+from causalgia.tell.folded_text import cut
 from causalgia.tell.page_pictures import (
     Figure,
     Picture,

@@ -24,7 +24,6 @@ from causalgia.mpra.fits._average import average
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.notes import notes_of
 from causalgia.tell.answer_sentences import (
-    cut,
     in_words,
     region_words,
     size_in_words,
@@ -35,7 +34,7 @@ from causalgia.tell.answers import (
     short_answer,
 )
 from causalgia.tell.effect_rows import Rows, rows_of
-from causalgia.tell.folded_text import WIDTH
+from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
 from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
 from causalgia.types import Array, Mask

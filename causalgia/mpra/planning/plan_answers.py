@@ -11,12 +11,12 @@ import xarray as xr
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.mpra.counts._noise_model import NoiseModel
-from causalgia.tell.answer_sentences import cut
 from causalgia.tell.answers import (
     ROWS_SHOWN,
     AnswerParts,
     short_answer,
 )
+from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import format_share, percent
 
 ENOUGH = 0.8
