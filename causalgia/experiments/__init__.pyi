@@ -17,6 +17,7 @@ from ._hairpin import hairpin as hairpin
 from ._junctions import junctions as junctions
 from ._kmer_screen import kmer_screen as kmer_screen
 from ._knock_in import knock_in as knock_in
+from ._motif import motif as motif
 from ._motif_mutagenesis import motif_mutagenesis as motif_mutagenesis
 from ._motif_screen import motif_screen as motif_screen
 from ._necessity import necessity as necessity, sufficiency as sufficiency

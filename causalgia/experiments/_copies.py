@@ -98,9 +98,15 @@ def copies(
     pattern = as_pattern(site)
     trial = Trial(null, control=control, entry=replace(COPIES, of=pattern.label))
     if at is None:
-        places = _about_center(trial.null.length, len(pattern))
+        places = about_center(trial.null.length, len(pattern))
     else:
         places = as_positions(at, "at", least=2)
+    add_site_copies(trial, site, places)
+    return trial.experiment(n_units=n_units, rope=rope)
+
+
+def add_site_copies(trial: Trial, site: str | Motif, places: Sequence[int]) -> None:
+    """Add the rows of copies of a site at these places."""
     sites = [Embed(site, at=place) for place in places]
 
     def arm(*present: Embed) -> Weights:
@@ -111,7 +117,6 @@ def copies(
         [arm(*sites[:n]) for n in range(len(sites) + 1)],
         {place: arm(one) for place, one in zip(places, sites, strict=True)},
     )
-    return trial.experiment(n_units=n_units, rope=rope)
 
 
 def add_copies(
@@ -136,7 +141,7 @@ def add_copies(
     )
 
 
-def _about_center(length: int, width: int) -> tuple[int, ...]:
+def about_center(length: int, width: int) -> tuple[int, ...]:
     """Return the starts of as many copies as fit, six at most."""
     step = width + _LEAST_GAP
     n = min(_MOST_COPIES, (length + _LEAST_GAP) // step)
@@ -151,14 +156,12 @@ def _about_center(length: int, width: int) -> tuple[int, ...]:
 def read_copies(found: TrialResults) -> Finding:
     """Return the shape along copies, and how all are beside the same sites alone."""
     shape = read_shapes(found)
-    sentences = [
-        Said(
-            f"{text.rstrip('.')}; {excess_sentence(rows.sel(contrast=EXCESS))}.", *task
-        )
-        for text, (task, rows) in zip(
-            shape.sentences, rows_by_task(found.steps.decisions), strict=True
-        )
-    ]
+    sentences = []
+    for said, (task, rows) in zip(
+        shape.sentences, rows_by_task(found.steps.decisions), strict=True
+    ):
+        excess = excess_sentence(rows.sel(contrast=EXCESS))
+        sentences.append(Said(f"{said.clause.rstrip('.')}; {excess}.", *task))
     return replace(shape, sentences=tuple(sentences))
 
 

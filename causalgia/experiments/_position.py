@@ -16,7 +16,7 @@ from causalgia.experiments.kit.trial import ROPE, Trial, places_over
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
-_PLACES = 25
+PLACES = 25
 
 
 def position(
@@ -82,14 +82,24 @@ def position(
     pattern = as_pattern(site)
     trial = Trial(null, control=control, entry=replace(POSITION, of=pattern.label))
     if at is None:
-        places = places_over(trial.null.length, len(pattern), _PLACES)
+        places = places_over(trial.null.length, len(pattern), PLACES)
     else:
         places = tuple(sorted(as_positions(at, "at", least=2)))
+    add_places(trial, site, places, strand)
+    return trial.experiment(n_units=n_units, rope=rope)
+
+
+def add_places(
+    trial: Trial,
+    site: str | Motif,
+    places: Sequence[int],
+    strand: Literal["+", "-"] = "+",
+) -> None:
+    """Add the rows of a site at each place."""
     for place in places:
         here = Embed(site, at=place, strand=strand)
         effect = trial.arm(here) - trial.arm(absent=[here])
         trial.row(f"at {place}", effect, asked=True, place=place)
-    return trial.experiment(n_units=n_units, rope=rope)
 
 
 POSITION = Entry(

@@ -34,6 +34,8 @@ class Shape:
         1, -1; 0 inside of the region; None undecided.
     size, weakest, strongest
         Mean effect of the settings, that nearest to 0, and that farthest.
+    first, last
+        Effects at the first setting and the last.
     share
         Share of the units; NaN where it is not of units.
     """
@@ -47,6 +49,8 @@ class Shape:
     size: float
     weakest: float
     strongest: float
+    first: float = math.nan
+    last: float = math.nan
     share: float = math.nan
 
     @property
@@ -128,6 +132,21 @@ def excess_sentence(row: xr.Dataset) -> str:
     )
 
 
+def alone_sentence(rows: xr.Dataset, of: str) -> str:
+    """Return what a site does alone, on each strand."""
+    parts = []
+    for row in (rows.isel(contrast=i) for i in range(rows.sizes["contrast"])):
+        verdict = str(row["verdict"].item())
+        size = f"{row['ace'].item():+.3g} [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+        strand = str(row["strand"].item())
+        if verdict in DIRECTIONS:
+            does = "raises" if row["ace"].item() > 0 else "lowers"
+            parts.append(f"{does} the outcome on {strand} ({size})")
+        else:
+            parts.append(f"is {verdict} on {strand} ({size})")
+    return f"alone, {of} {in_list(parts)};"
+
+
 @dataclass(frozen=True)
 class _Words:
     """Words of one axis."""
@@ -168,6 +187,12 @@ class _Words:
         n, size = sum(s.n for s in own), _sizes(own)
         if self.axis == "copies":
             return self._copies(own)
+        if self.axis == "letter":
+            letters = "a letter" if n == 1 else "letters"
+            return (
+                f"{verb} the outcome when {letters} {in_list([_span(s) for s in own])} "
+                f"of {self.total} change ({size})"
+            )
         if n == self.total:
             reach = f"{own[0].start:g} to {own[-1].stop:g}"
             return (
@@ -180,11 +205,7 @@ class _Words:
         for s in own:
             verb = "adds" if s.sign == 1 else "takes"
             even = abs(s.strongest - s.weakest) <= NAMED_SHARE * abs(s.size)
-            size = (
-                f"{abs(s.size):.3g}"
-                if even
-                else _range(s.weakest, s.strongest, bare=True)
-            )
+            size = f"{abs(s.size):.3g}" if even else _range(s.first, s.last, bare=True)
             which = (
                 f"each copy of {self.of} {verb} {size} up to {s.stop:g}"
                 if s.start == 1 and s.n > 1

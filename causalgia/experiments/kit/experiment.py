@@ -534,6 +534,7 @@ def weighted_sum(
 _EXPERIMENT_NAMES = (
     "kmer_screen",
     "motif_screen",
+    "motif",
     "motif_mutagenesis",
     "position",
     "affinity",

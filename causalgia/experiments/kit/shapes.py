@@ -67,6 +67,8 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
                     size=float(inside.mean()),
                     weakest=float(inside[by_size[0]]),
                     strongest=float(inside[by_size[-1]]),
+                    first=float(inside[0]),
+                    last=float(inside[-1]),
                 )
             )
     return found
@@ -93,17 +95,22 @@ def _kinds(rows: xr.Dataset) -> np.ndarray:
     return kinds
 
 
-def read_shapes(found: TrialResults) -> Finding:
-    """Return the shape of the answer in each task, and its sentence."""
+def read_shapes(found: TrialResults, *, axes: tuple[str, ...] = ()) -> Finding:
+    """Return the shape of the answer in each task along each axis, and its sentences."""
     from causalgia.experiments.kit.answer import Finding
 
     entry, sentences = found.experiment.entry, list[str]()
     every: list[tuple[tuple[str, str | None], Shape]] = []
     for begins, rows in rows_by_task(found.steps.decisions):
-        asked = rows.isel(contrast=question_rows(rows, entry.axis))
-        shapes = shapes_along(asked, entry.axis)
-        every += [(begins, shape) for shape in shapes]
-        sentences.append(Said(shape_sentence(shapes, entry.of), *begins))
+        parts = []
+        for axis in axes or (entry.axis,):
+            if axis not in rows.coords:
+                continue
+            asked = rows.isel(contrast=question_rows(rows, axis))
+            shapes = shapes_along(asked, axis)
+            every += [(begins, shape) for shape in shapes]
+            parts.append(shape_sentence(shapes, entry.of).removesuffix("."))
+        sentences.append(Said(f"{'; '.join(parts)}.", *begins))
     return Finding(datasets={"shapes": shape_table(every)}, sentences=tuple(sentences))
 
 
@@ -136,6 +143,8 @@ def shape_table(shapes: list[tuple[tuple[str, str | None], Shape]]) -> xr.Datase
                 "size",
                 "weakest",
                 "strongest",
+                "first",
+                "last",
                 "share",
             )
         },
