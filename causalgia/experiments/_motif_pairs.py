@@ -163,15 +163,8 @@ def motif_pair(
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and
         ``asks`` (``"pair"``, ``"interaction"``, ``"first"``, ``"second"``,
         ``"direction"``, ``"orientation"``) and ``site``, the motif of a site alone.
-        Findings of the answer: ``scales``, the interaction of every cell on all scales
-        that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside
-        a decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every
-        curve over 12 or more distances that span two turns; and ``pairing``, the gain
-        of shared backgrounds (`causalgia.experiments.pairing_gain`). ``scales``,
-        ``phase`` and ``pairing`` need outcomes, and moments have none. The ``p`` of
-        ``phase`` is the larger of two: that between units, and ``p_curve``, against the
-        residuals of the mean curve (``p_permutation`` by permutation). ``fit`` is
-        ``"mean_curve"`` where units hardly differ.
+        Finding of the answer: ``scales``, the interaction of every cell on all scales
+        that the outcomes allow; it needs outcomes, and moments have none.
 
     Raises
     ------

@@ -528,7 +528,6 @@ _EXPERIMENT_NAMES = (
     "tile_placement",
     "tile_copies",
     "tile_interactions",
-    "greedy_round",
     "hairpin",
     "composition_bias",
     "occlusion",
@@ -539,16 +538,11 @@ _EXPERIMENT_NAMES = (
     "variant_effects",
     "variant_screen",
     "variants_across_contexts",
-    "dose_response",
-    "arrangement_screen",
-    "fractional_factorial",
 )
 #: experiment -> the file that it shares with another
 _SHARED_FILES = {
     "sufficiency": "necessity",
-    "greedy_round": "greedy_tiles",
     "motif_pair": "motif_pairs",
-    "arrangement_screen": "fractional_factorial",
 }
 
 
