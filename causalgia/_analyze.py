@@ -182,14 +182,15 @@ def steps(
     *,
     rng: RNG,
     client: Client | None = None,
-    placebo_class: Mapping[str, int] | None = None,
+    coords: Mapping[str, Mapping[str, Any]] | None = None,
     shrinks: bool = True,
 ) -> Steps:
     """Run an analysis as `analyze` does and return the result of each step.
 
     Results are marked exploratory only for fields that differ from the stored analysis.
-    `placebo_class`, a class for each contrast, says which placebos it is compared
-    with; `shrinks`, whether hierarchical effect sizes stand beside.
+    `coords`, a value for each contrast, are what its region needs: ``placebo_class``,
+    the placebos it is compared with, and ``single``, the effects of one site; `shrinks`
+    says whether hierarchical effect sizes stand beside.
 
     Examples
     --------
@@ -217,25 +218,22 @@ def steps(
     root_key(rng)  # refuses what is no seed
     effects, estimates = estimate_effects(outcomes, requested)
     check_has_errors(estimates)
-    estimates = _with_placebo_class(estimates, placebo_class)
+    estimates = _with_coords(estimates, coords)
     return infer_and_decide(
         outcomes, effects, estimates, requested, client=client, shrinks=shrinks
     )
 
 
-def _with_placebo_class(
-    estimates: xr.Dataset, classes: Mapping[str, int] | None
+def _with_coords(
+    estimates: xr.Dataset, coords: Mapping[str, Mapping[str, Any]] | None
 ) -> xr.Dataset:
-    """Return estimates with the class of placebos that each contrast is compared
-    with, if there are any.
-    """
-    if classes is None:
-        return estimates
+    """Return estimates with coordinates of their contrasts."""
+    names = [str(name) for name in estimates["contrast"].to_numpy()]
     return estimates.assign_coords(
-        placebo_class=(
-            "contrast",
-            [classes[str(name)] for name in estimates["contrast"].to_numpy()],
-        )
+        {
+            coord: ("contrast", [values[name] for name in names])
+            for coord, values in (coords or {}).items()
+        }
     )
 
 
@@ -244,10 +242,10 @@ def steps_from(
     analysis: Analysis,
     *,
     rng: RNG,
-    placebo_class: Mapping[str, int] | None = None,
+    coords: Mapping[str, Mapping[str, Any]] | None = None,
     shrinks: bool = True,
 ) -> Steps:
-    """Run an analysis on estimates: decide; `placebo_class` and `shrinks` as for
+    """Run an analysis on estimates: decide; `coords` and `shrinks` as for
     `steps`.
 
     Raises
@@ -268,7 +266,7 @@ def steps_from(
     """
     check_rope(analysis)
     root_key(rng)  # refuses what is no seed
-    estimates = _with_placebo_class(estimates, placebo_class)
+    estimates = _with_coords(estimates, coords)
     return infer_and_decide(estimates, None, estimates, analysis, shrinks=shrinks)
 
 

@@ -551,8 +551,8 @@ class About(Generic[Absent]):
     rope_kind = _text(
         "decisions, plans",
         "cg.decide, cg.planning",
-        "kind of this region: 'stated', 'direction', 'sd' (of the control), 'placebo', "
-        "'placebo outliers' or 'matched'",
+        "kind of this region: 'stated', 'direction', 'sd' (of the control), 'largest' "
+        "(effect), 'placebo', 'placebo outliers' or 'matched'",
     )
     rope_sd = _number(
         "decisions, plans",

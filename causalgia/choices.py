@@ -145,7 +145,7 @@ region "negligible", of the range of random sequences or of matched variants "wi
 """
 
 RegionKind = Literal[
-    "stated", "direction", "sd", "placebo", "placebo outliers", "matched"
+    "stated", "direction", "sd", "largest", "placebo", "placebo outliers", "matched"
 ]
 """Kinds of regions that verdicts compare effects with."""
 

@@ -19,10 +19,17 @@ from causalgia.errors import (
 
 Ends: TypeAlias = tuple[float, float]
 Kind: TypeAlias = Literal[
-    "numbers", "direction", "by task", "sd", "placebo", "placebo outliers", "matched"
+    "numbers",
+    "direction",
+    "by task",
+    "sd",
+    "largest",
+    "placebo",
+    "placebo outliers",
+    "matched",
 ]
 
-_IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
+_SHARE = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*(sd|of largest)\s*")
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ class Rope:
     ----------
     kind
         ``"numbers"``; ``"direction"``, for which no effect is negligible;
-        ``"by task"``; ``"sd"``, of the control arm; ``"placebo"`` and
+        ``"by task"``; ``"sd"``, of the control arm; ``"largest"``, a share of the
+        largest single effect; ``"placebo"`` and
         ``"placebo outliers"``, of random sequences; ``"matched"``, of null variants.
     value
         The region in plain numbers and text: its two ends; 0; (task, ends) for each
@@ -49,8 +57,8 @@ class Rope:
     Rope(kind='numbers', value=(-0.1, 0.1))
     >>> str(Rope.parse({"K562": (-0.1, 0.1), "HepG2": (-1, 1)}))
     '-0.1 to 0.1 (K562); -1 to 1 (HepG2)'
-    >>> Rope.parse("0.2 sd").n_sd, Rope.parse(0).is_fixed
-    (0.2, True)
+    >>> Rope.parse("0.2 sd").share, Rope.parse("0.1 of largest").share
+    (0.2, 0.1)
     """
 
     kind: Kind
@@ -72,7 +80,9 @@ class Rope:
         rope
             Region of practical equivalence. Two numbers, the lower first, of which
             one may be infinite (``(-inf, 0.5)``: is the effect above 0.5, or at most
-            that?); 0, the direction alone; for each task two numbers; ``"0.2 sd"``; ``"placebo"``,
+            that?); 0, the direction alone; for each task two numbers; ``"0.2 sd"``, of
+            the control arm; ``"0.1 of largest"``, of the largest effect of its task
+            (in an experiment, of the largest effect of one site); ``"placebo"``,
             ``"placebo outliers"``; ``"matched"``; a `Rope`; or numbers in a text, as on
             a command line: ``"-0.1,0.1"``, ``"0"``, ``"K562=-0.1,0.1;HepG2=-1,1"``.
         null
@@ -154,9 +164,9 @@ class Rope:
         return self.kind in PLACEBO_ROPES
 
     @property
-    def n_sd(self) -> float:
-        """The half width in sd of the control arm, of a region in sd."""
-        found = _IN_SD.fullmatch(str(self.value))
+    def share(self) -> float:
+        """The half width in sd of the control arm, or in largest effects."""
+        found = _SHARE.fullmatch(str(self.value))
         return float(found[1]) if found else math.nan
 
     @property
@@ -311,14 +321,14 @@ def _of_name(rope: str) -> Rope:
     name = rope.strip()
     if name in PLACEBO_ROPES or name == "matched":
         return Rope(name, name)  # type: ignore[arg-type]  # one of the names
-    found = _IN_SD.fullmatch(rope)
+    found = _SHARE.fullmatch(rope)
     if found is None or not 0 < float(found[1]) < math.inf:
         raise EstimateError(
-            f"rope={quoted(rope)} is not a region: two numbers, 0, '0.2 sd', 'placebo', "
-            "'placebo outliers' or 'matched'",
+            f"rope={quoted(rope)} is not a region: two numbers, 0, '0.2 sd', "
+            "'0.1 of largest', 'placebo', 'placebo outliers' or 'matched'",
             argument="rope",
         )
-    return Rope("sd", rope)
+    return Rope("sd" if found[2] == "sd" else "largest", rope)
 
 
 def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:

@@ -11,16 +11,16 @@ from ._hairpin import hairpin as hairpin
 from ._junctions import junctions as junctions
 from ._kmer_screen import kmer_screen as kmer_screen
 from ._knock_in import knock_in as knock_in
+from ._motif import motif as motif
 from ._motif_mutagenesis import motif_mutagenesis as motif_mutagenesis
-from ._motif_pairs import motif_pair as motif_pair, motif_pairs as motif_pairs
 from ._motif_screen import motif_screen as motif_screen
 from ._necessity import necessity as necessity, sufficiency as sufficiency
 from ._null_models import agreement as agreement, null_models as null_models
 from ._occlusion import occlusion as occlusion
+from ._pair import pair as pair, pairs as pairs, spacing as spacing
 from ._position import position as position
 from ._proposals import proposals as proposals
 from ._site_pairs import site_pairs as site_pairs
-from ._spacing import spacing as spacing
 from ._tile_copies import tile_copies as tile_copies
 from ._tile_interactions import tile_interactions as tile_interactions
 from ._tile_placement import tile_placement as tile_placement
@@ -38,3 +38,4 @@ from .kit.answer import (
 )
 from .kit.experiment import Entry as Entry, Experiment as Experiment, entries as entries
 from .kit.joint_effects import joint_effect as joint_effect
+from .kit.trial import Trial as Trial, Weights as Weights

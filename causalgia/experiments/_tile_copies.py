@@ -1,27 +1,22 @@
-"""Copies of a tile: additive, saturating or synergistic."""
+"""Copies of a tile: what each further one adds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 
-from causalgia.design import Arm, Genomic
+from causalgia.design import Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
-from causalgia.experiments._copies import (
-    BEYOND_FIRST,
-    EXCESS,
-    copies_in_words,
-    copy_contrasts,
-    read_copies,
-)
-from causalgia.experiments.kit.answer import profile_along
+from causalgia.experiments._copies import add_copies, read_copies
 from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.shapes import draw_shapes
 from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     tile_analysis,
     tile_context,
 )
+from causalgia.experiments.kit.trial import ROPE, Trial, Weights
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 
@@ -36,18 +31,12 @@ def tile_copies(
     tss: Span,
     n_draws: int = 10,
     k: int = 2,
-    rope: RopeLike = "0.2 sd",
+    rope: RopeLike = ROPE,
 ) -> Experiment:
-    """Return the experiment that tests whether copies of a tile are additive,
-    saturating or synergistic.
+    """Return the experiment that asks what each further copy of a tile adds.
 
     In a shuffled context with the promoter kept, the tile is copied from each sequence
-    to the first place, to the first two, and so on. Contrasts are those of `copies`:
-    each number of copies, and the tile alone at each place, against the context alone;
-    the ``linear trend`` from none to all; the ``excess over n times the first``, all n
-    copies minus n times the first; and the ``excess over single sites``, all copies
-    minus the sum of each alone, which is 0 for additive copies even where the effect of
-    a site depends on its place.
+    to the first place, to the first two, and so on. Contrasts are those of `copies`.
 
     Parameters
     ----------
@@ -58,13 +47,12 @@ def tile_copies(
         are added; the tile's own start may be among them.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads. An sd is that of the arms that are subtracted.
+        reads; by default a tenth of the largest effect of one copy.
 
     Returns
     -------
     Experiment
-        Arms ``"context alone"``, ``"1 copy"``, ``"2 copies"``, ... and
-        ``"alone at 2000"`` for each place but the first; coordinate ``copies``.
+        Contrasts as of `copies`, against ``"context alone"``.
 
     Raises
     ------
@@ -93,48 +81,43 @@ def tile_copies(
     ...     cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task outcome: 3 copies of the tile are saturating (less than the sum of 3 positive effects): from none ...
+    Task outcome: ...
     """
     region = Rope.parse(rope, error=DesignError)
     null = as_tile_sequences(sequences, n_draws, region)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
-    return Experiment(
-        null=null,
-        arms=[
-            Arm(CONTEXT, context.with_copies({}), {"copies": 0}),
-            *(
-                Arm(
-                    copies_in_words(n),
-                    context.with_copies(dict.fromkeys(context.at[:n], "+")),
-                    {"copies": n},
-                )
-                for n in range(1, len(context.at) + 1)
-            ),
-            *(
-                Arm(f"alone at {start}", context.with_copies({start: "+"}))
-                for start in context.at[1:]
-            ),
-        ],
-        n_units=null.available,
-        contrasts=copy_contrasts(context.at, control=CONTEXT),
-        entry=TILE_COPIES,
-        analysis=tile_analysis(null, region),
-        asked=(BEYOND_FIRST, EXCESS),
-        labels={
-            "copies": {copies_in_words(n): n for n in range(1, len(context.at) + 1)}
-        },
+    trial = Trial(null, control="untreated", entry=TILE_COPIES)
+
+    def arm(name: str, places: Sequence[int]) -> Weights:
+        return trial.intervention(name, context.with_copies(dict.fromkeys(places, "+")))
+
+    first, *others = context.at
+    dose = [
+        arm(
+            CONTEXT if n == 0 else f"tile at {', '.join(map(str, context.at[:n]))}",
+            context.at[:n],
+        )
+        for n in range(len(context.at) + 1)
+    ]
+    add_copies(
+        trial,
+        dose,
+        {first: dose[1], **{at: arm(f"tile at {at}", [at]) for at in others}},
     )
+    asked = trial.experiment(n_units=null.available, rope=region)
+    return replace(asked, analysis=tile_analysis(null, region))
 
 
 TILE_COPIES = Entry(
     name="tile_copies",
-    question="Are copies of a tile additive, saturating or synergistic?",
+    question="What does each further copy of a tile add?",
     estimand=(
-        "E[Y(n copies, context shuffled) - Y(context alone)] for each n, its linear "
-        "trend from none to n, and E[Y(n copies)] minus the sum of single tiles, over the real "
-        "sequences and the shuffles."
+        "E[Y(n copies, context shuffled) - Y(n - 1 copies)] for each n, and E[Y(all "
+        "copies)] minus the sum of single tiles, over the real sequences and the shuffles."
     ),
     doi="10.1038/s41588-024-01923-3",
-    read=partial(read_copies, site="the tile"),
-    draw=profile_along("copies"),
+    axis="copies",
+    of="the tile",
+    read=read_copies,
+    draw=draw_shapes,
 )

@@ -42,6 +42,8 @@ from causalgia.types import Array, Codes, Mask
 
 Words: TypeAlias = npt.NDArray[np.str_]
 _FEW_TASKS = 3
+# of the control: the least half width of a share of the largest effect
+LEAST_SD = 0.02
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     ace = effects["ace"]
     if rope.kind == "sd":
         return _region_in_sd(rope, effects, null)
+    if rope.kind == "largest":
+        return _region_of_largest(rope, effects, null)
     if rope.of_placebos:
         return _placebo_region(effects, rope)
     if rope.kind == "matched":
@@ -154,7 +158,7 @@ def _range_label(low: float, high: float) -> str:
 
 
 def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
-    rope, n_sd = parsed.value, parsed.n_sd
+    rope, n_sd = parsed.value, parsed.share
     if "control_sd" not in effects:
         why, scale = (
             "which cg.contrast adds and a table of effects lacks",
@@ -188,6 +192,32 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
         f"{n_sd:g} sd of {of_tasks}{arm}{of_mean} = {_half_widths_text(half, effects)}"
     )
     return Region(null - half, null + half, label, "sd", sd=n_sd)
+
+
+def _region_of_largest(rope: Rope, effects: xr.Dataset, null: float) -> Region:
+    """Return the region of a share of the largest effect of a task, over contrasts
+    marked ``single`` where some are; at least `LEAST_SD` sd of the control.
+    """
+    ace = effects["ace"]
+    single = (
+        effects["single"].to_numpy()
+        if "single" in effects.coords
+        else np.full(effects.sizes["contrast"], True)
+    )
+    half = rope.share * abs(ace.isel(contrast=single) - null).max("contrast")
+    if "control_sd" in effects:
+        half = np.maximum(half, LEAST_SD * effects["control_sd"])
+    half = half.broadcast_like(ace).transpose(*ace.dims).to_numpy()
+    if not (half > 0).all():
+        raise EstimateError(
+            f"rope={quoted(rope.value)} has no width: no effect differs from {null:g}",
+            argument="rope",
+        )
+    label = (
+        f"{rope.share:g} of the largest {'single ' * ('single' in effects.coords)}effect"
+        f" = {_half_widths_text(half, effects)}"
+    )
+    return Region(null - half, null + half, label, "largest")
 
 
 def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
@@ -341,6 +371,9 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Rope) -> list[Any]:
         check_has_errors(estimates)
         with placebo_errors(rope.value):
             of_task = tasks_without_scale(estimates).tolist()
+    elif rope.kind == "largest":
+        ace = estimates["ace"].transpose("task", "contrast", ...).to_numpy()
+        of_task = [not effects.any() for effects in ace]
     elif "control_sd" in estimates and rope.kind == "sd":
         still = (
             estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0

@@ -45,6 +45,8 @@ from causalgia.tell.verdict_sentences import (
 )
 
 ROWS_OF_ANSWER = 20
+# of an answer whose sentence says the shape
+FEW_ROWS = 7
 _LEAST_OF_TASK = 8
 """Columns of a terminal that a task takes beside others, at least."""
 _FEW_PLACES = 2
@@ -206,10 +208,11 @@ def chosen_lines(
     order: str,
     truth: xr.DataArray | None,
     width: float,
+    most: int = ROWS_OF_ANSWER,
 ) -> tuple[list[Line], Columns, Table | None]:
     """Return the lines of an answer, their columns, and the table with the tasks beside
-    each other: the first 20 contrasts where tasks have room there, else the first 20
-    rows over all tasks.
+    each other: the first `most` contrasts where tasks have room there, else the first
+    so many rows over all tasks.
     """
     at = np.arange(effects["ace"].size)
     at = reading_order(effects) if order == "size" else at
@@ -217,7 +220,7 @@ def chosen_lines(
     contrast = np.unravel_index(at, effects["ace"].shape)[dims.index("contrast")]
     placebo = is_placebo(effects)[contrast] & (rows != "all")
     asked, placebos, contrast = at[~placebo], at[placebo], contrast[~placebo]
-    most = len(asked) if rows == "all" else ROWS_OF_ANSWER
+    most = len(asked) if rows == "all" else most
 
     def first(beside: bool) -> tuple[list[Line], Columns]:
         some = asked[:most]

@@ -48,9 +48,11 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Coordinate -> contrast -> value."""
+#: coordinates, of every contrast, that its region needs
+_OF_REGIONS = ("placebo_class", "single")
 # coordinates in bp
 _IN_BASES = frozenset(
-    {"distance", "spacing", "place", "position", "start", "stop", "center"}
+    {"distance", "gap", "spacing", "place", "position", "start", "stop", "center"}
 )
 
 
@@ -125,6 +127,9 @@ class Entry:
         ``"confirmatory"``: the contrasts differ in kind or are ordered.
         ``"screening"``: they are exchangeable, and hierarchical effect sizes stand
         beside the estimates of 10 or more.
+    axis, of
+        Label of the rows of the question that is their setting, and what they are the
+        effect of.
     """
 
     name: str
@@ -135,6 +140,8 @@ class Entry:
     draw: Callable[[Answer], figures.Axes] | None = None
     zoo: str = "rbfox1_like"
     claims: Claims = "confirmatory"
+    axis: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -160,12 +167,15 @@ class Experiment(Design):
         Contrasts that answer the question, by name or pattern: the ``question`` of an
         analysis that names none. Every other contrast is judged by itself. Empty: every
         contrast answers it.
+    left_out
+        Settings that were asked for and do not fit the sequence.
     """
 
     entry: Entry = field(compare=False)
     analysis: Analysis
     asked: Sequence[str] = field(default=(), compare=False)
     labels: Labels = field(default_factory=dict, compare=False)
+    left_out: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         from causalgia.trial.attributes import check_analysis, check_matched_region
@@ -222,7 +232,12 @@ class Experiment(Design):
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known before anything is predicted."""
-        return ()
+        if not self.left_out:
+            return ()
+        return (
+            f"{self.left_out:,} settings do not fit {self.drawn.length:,} bp and are "
+            "not asked.",
+        )
 
     @property
     def question(self) -> str:
@@ -287,13 +302,15 @@ class Experiment(Design):
         else:
             key = root_key(rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
-        classes: Any = self.labels.get("placebo_class")
+        coords = {
+            name: self.labels[name] for name in _OF_REGIONS if name in self.labels
+        }
         requested = self.analysis.asking(self.analysis_fields)
         done = apply_verbs(
             outcomes,
             requested,
             rng=derive(key, "steps"),
-            placebo_class=classes,
+            coords=coords,
             shrinks=self.claims == "screening",
         )
         found = TrialResults(
@@ -331,7 +348,7 @@ class Experiment(Design):
                 **finding.datasets,
                 **over.datasets,
             },
-            sentences=(*finding.sentences, *over.sentences, *account),
+            sentences=(*finding.sentences, *over.sentences, *account, *self.notes),
             details=finding.details,
             figure=self.entry.draw,
             motifs=motifs_of(self),
@@ -517,6 +534,7 @@ def weighted_sum(
 _EXPERIMENT_NAMES = (
     "kmer_screen",
     "motif_screen",
+    "motif",
     "motif_mutagenesis",
     "position",
     "affinity",
@@ -533,8 +551,8 @@ _EXPERIMENT_NAMES = (
     "occlusion",
     "knock_in",
     "flanks",
-    "motif_pair",
-    "motif_pairs",
+    "pair",
+    "pairs",
     "variant_effects",
     "variant_screen",
     "variants_across_contexts",
@@ -542,7 +560,8 @@ _EXPERIMENT_NAMES = (
 #: experiment -> the file that it shares with another
 _SHARED_FILES = {
     "sufficiency": "necessity",
-    "motif_pair": "motif_pairs",
+    "pairs": "pair",
+    "spacing": "pair",
 }
 
 

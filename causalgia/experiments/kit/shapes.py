@@ -1,0 +1,162 @@
+"""Answers along a setting: the runs of neighboring settings with one sign."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
+from causalgia.experiments.kit.variance import rows_by_task
+from causalgia.notes import Said
+from causalgia.tell.shapes import Shape, shape_sentence
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.experiments.kit.answer import Answer, Finding
+    from causalgia.experiments.kit.experiment import TrialResults
+    from causalgia.tell.figures.axes import Axes
+
+GROUP = "arrangement"
+"""Label of rows that are one curve each."""
+
+
+def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
+    """Return the runs of settings of one task's decisions, of each arrangement.
+
+    A setting has a sign where its verdict is a direction and its effect lies outside
+    the region; an undecided one that stands between two of one sign, with an effect of
+    that sign, belongs to their run.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> rows = xr.Dataset(
+    ...     {
+    ...         "ace": ("contrast", [2.0, 1.5, 0.01]),
+    ...         "verdict": ("contrast", ["increases", "increases", "negligible"]),
+    ...         "rope_lower": ("contrast", [-0.1] * 3),
+    ...         "rope_upper": ("contrast", [0.1] * 3),
+    ...     },
+    ...     coords={"gap": ("contrast", [3, 4, 5])},
+    ... )
+    >>> [(x.start, x.stop, x.sign, x.size) for x in shapes_along(rows, "gap")]
+    [(3.0, 4.0, 1, 1.75), (5.0, 5.0, 0, 0.01)]
+    """
+    groups = rows[GROUP].to_numpy().astype(str) if GROUP in rows.coords else None
+    names = [""] if groups is None else list(dict.fromkeys(groups.tolist()))
+    found: list[Shape] = []
+    for name in names:
+        own = rows if groups is None else rows.isel(contrast=groups == name)
+        own = own.isel(contrast=np.argsort(own[axis].to_numpy(), kind="stable"))
+        setting, ace = own[axis].to_numpy().astype(float), own["ace"].to_numpy()
+        kinds = _kinds(own)
+        starts = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
+        for i, j in zip(starts, starts[1:], strict=False):
+            inside = ace[i:j]
+            by_size = np.argsort(abs(inside))
+            found.append(
+                Shape(
+                    axis=axis,
+                    group=name,
+                    start=setting[i],
+                    stop=setting[j - 1],
+                    n=j - i,
+                    sign=None if kinds[i] == _UNDECIDED else int(kinds[i]),
+                    size=float(inside.mean()),
+                    weakest=float(inside[by_size[0]]),
+                    strongest=float(inside[by_size[-1]]),
+                    first=float(inside[0]),
+                    last=float(inside[-1]),
+                )
+            )
+    return found
+
+
+_UNDECIDED = 9
+
+
+def _kinds(rows: xr.Dataset) -> np.ndarray:
+    """Return 1, -1, 0 (inside of the region) or undecided of each setting."""
+    ace, verdict = rows["ace"].to_numpy(), rows["verdict"].to_numpy()
+    directed = np.isin(verdict, list(DIRECTIONS))
+    inside = (ace >= rows["rope_lower"].to_numpy()) & (
+        ace <= rows["rope_upper"].to_numpy()
+    )
+    kinds = np.full(len(ace), _UNDECIDED)
+    kinds[np.isin(verdict, [NEGLIGIBLE, WITHIN]) | (directed & inside)] = 0
+    kinds[directed & ~inside] = np.sign(ace[directed & ~inside])
+    known = np.flatnonzero(kinds != _UNDECIDED)
+    for left, right in zip(known, known[1:], strict=False):
+        sign, between = kinds[left], slice(left + 1, right)
+        if sign and sign == kinds[right] and (np.sign(ace[between]) == sign).all():
+            kinds[between] = sign
+    return kinds
+
+
+def read_shapes(found: TrialResults, *, axes: tuple[str, ...] = ()) -> Finding:
+    """Return the shape of the answer in each task along each axis, and its sentences."""
+    from causalgia.experiments.kit.answer import Finding
+
+    entry, sentences = found.experiment.entry, list[str]()
+    every: list[tuple[tuple[str, str | None], Shape]] = []
+    for begins, rows in rows_by_task(found.steps.decisions):
+        parts = []
+        for axis in axes or (entry.axis,):
+            if axis not in rows.coords:
+                continue
+            asked = rows.isel(contrast=question_rows(rows, axis))
+            shapes = shapes_along(asked, axis)
+            every += [(begins, shape) for shape in shapes]
+            parts.append(shape_sentence(shapes, entry.of).removesuffix("."))
+        sentences.append(Said(f"{'; '.join(parts)}.", *begins))
+    return Finding(datasets={"shapes": shape_table(every)}, sentences=tuple(sentences))
+
+
+def question_rows(rows: xr.Dataset, axis: str) -> np.ndarray:
+    """Return which rows are settings of the question."""
+    chosen = np.isfinite(rows[axis].to_numpy().astype(float))
+    return (
+        chosen & rows["of_question"].to_numpy()
+        if "of_question" in rows.coords
+        else chosen
+    )
+
+
+def shape_table(shapes: list[tuple[tuple[str, str | None], Shape]]) -> xr.Dataset:
+    """Return shapes as a Dataset on ``shape``."""
+    import xarray as xr
+
+    columns = {
+        "task": [begins[0] for begins, _ in shapes],
+        "model": [begins[1] or "" for begins, _ in shapes],
+        **{
+            name: [getattr(shape, name) for _, shape in shapes]
+            for name in (
+                "kind",
+                "axis",
+                "group",
+                "start",
+                "stop",
+                "n",
+                "size",
+                "weakest",
+                "strongest",
+                "first",
+                "last",
+                "share",
+            )
+        },
+        "sign": [np.nan if s.sign is None else float(s.sign) for _, s in shapes],
+    }
+    return xr.Dataset({name: ("shape", values) for name, values in columns.items()})
+
+
+def draw_shapes(answer: Answer) -> Axes:
+    """Draw the rows of the question along their setting, each arrangement as a line."""
+    from causalgia.tell.figures import curve
+
+    axis = str(answer.findings["shapes"]["axis"].to_numpy()[0])
+    rows = answer.decisions.isel(contrast=question_rows(answer.decisions, axis))
+    return curve(rows, x=axis, by=GROUP if GROUP in rows.coords else None)

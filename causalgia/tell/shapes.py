@@ -1,0 +1,258 @@
+"""Shapes of answers along a setting, and the sentence that is made from them alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from causalgia.checks import in_list
+from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+KINDS = {"place": "place", "gap": "run", "copies": "curve", "gc": "slope"}
+"""Axis -> kind of its shapes."""
+NAMED_SHARE = 0.25
+"""A run is named from this share of the largest one on; weaker ones are counted."""
+_FEW = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Neighboring settings of one verdict.
+
+    Attributes
+    ----------
+    axis, group
+        The setting (place, gap, copies), and the curve that it is part of.
+    start, stop, n
+        First and last setting, and how many were asked.
+    sign
+        1, -1; 0 inside of the region; None undecided.
+    size, weakest, strongest
+        Mean effect of the settings, that nearest to 0, and that farthest.
+    first, last
+        Effects at the first setting and the last.
+    share
+        Share of the units; NaN where it is not of units.
+    """
+
+    axis: str
+    group: str = ""
+    start: float
+    stop: float
+    n: int = 1
+    sign: int | None
+    size: float
+    weakest: float
+    strongest: float
+    first: float = math.nan
+    last: float = math.nan
+    share: float = math.nan
+
+    @property
+    def kind(self) -> str:
+        return KINDS.get(self.axis, "run")
+
+
+def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
+    """Return the sentence of an answer along a setting, from its shapes alone.
+
+    Examples
+    --------
+    >>> near = Shape(
+    ...     axis="gap",
+    ...     group="A then B",
+    ...     start=3,
+    ...     stop=8,
+    ...     n=6,
+    ...     sign=1,
+    ...     size=1.5,
+    ...     weakest=1.4,
+    ...     strongest=1.6,
+    ... )
+    >>> rest = Shape(
+    ...     axis="gap",
+    ...     group="A then B",
+    ...     start=9,
+    ...     stop=30,
+    ...     n=22,
+    ...     sign=0,
+    ...     size=0.0,
+    ...     weakest=0.0,
+    ...     strongest=0.01,
+    ... )
+    >>> shape_sentence([near, rest], "A and B")
+    'A and B do more than their sum, +1.50, for A then B at gaps of 3 to 8 bp; negligible at the other 22 of 28 gaps.'
+    """
+    acting = [shape for shape in shapes if shape.sign]
+    total = sum(shape.n for shape in shapes)
+    words = _Words(shapes[0].axis, of, total)
+    if not acting:
+        return f"{words.nothing(shapes)}."
+    largest = max(abs(shape.size) for shape in acting)
+    named = [s for s in acting if abs(s.size) >= NAMED_SHARE * largest]
+    weaker = sum(s.n for s in acting) - sum(s.n for s in named)
+    parts = [words.of_sign(sign, named) for sign in (1, -1)]
+    text = ", ".join(part for part in parts if part)
+    text = text if text.startswith((f"{of} ", "each", "copy")) else f"{of} {text}"
+    rest = {
+        "weaker effects": weaker,
+        "negligible": sum(s.n for s in shapes if s.sign == 0),
+        "undecided": sum(s.n for s in shapes if s.sign is None),
+    }
+    counted = [(word, n) for word, n in rest.items() if n]
+    if len(counted) == 1:
+        word, n = counted[0]
+        text += f"; {word} at the other {n:,} of {total:,} {words.plural}"
+    elif counted:
+        listed = in_list([f"{word} at {n:,}" for word, n in counted])
+        text += (
+            f"; of the other {sum(n for _, n in counted):,} {words.plural}, {listed}"
+        )
+    return f"{text}."
+
+
+def excess_sentence(row: xr.Dataset) -> str:
+    """Return how all copies stand to the sum of the same sites alone."""
+    verdict = str(row["verdict"].item())
+    size, low, high = (f"{row[x].item():+.3g}" for x in ("ace", "lower", "upper"))
+    if verdict not in (*DIRECTIONS, NEGLIGIBLE, WITHIN):
+        return (
+            f"whether all together are additive is undecided ({size} [{low}, {high}])"
+        )
+    if verdict not in DIRECTIONS:
+        return f"all together are additive ({size} [{low}, {high}] beside the sum)"
+    word = "more" if row["ace"].item() > 0 else "less"
+    return (
+        f"all together are {word} than the sum of each alone ({size} [{low}, {high}])"
+    )
+
+
+def alone_sentence(rows: xr.Dataset, of: str) -> str:
+    """Return what a site does alone, on each strand."""
+    parts = []
+    for row in (rows.isel(contrast=i) for i in range(rows.sizes["contrast"])):
+        verdict = str(row["verdict"].item())
+        size = f"{row['ace'].item():+.3g} [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+        strand = str(row["strand"].item())
+        if verdict in DIRECTIONS:
+            does = "raises" if row["ace"].item() > 0 else "lowers"
+            parts.append(f"{does} the outcome on {strand} ({size})")
+        else:
+            parts.append(f"is {verdict} on {strand} ({size})")
+    return f"alone, {of} {in_list(parts)};"
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Words of one axis."""
+
+    axis: str
+    of: str
+    total: int
+
+    @property
+    def plural(self) -> str:
+        return self.axis if self.axis.endswith("s") else f"{self.axis}s"
+
+    def nothing(self, shapes: Sequence[Shape]) -> str:
+        n = {sign: sum(s.n for s in shapes if s.sign == sign) for sign in (0, None)}
+        what = {
+            "gap": f"the interaction of {self.of}",
+            "copies": f"what a further copy of {self.of} adds",
+        }.get(self.axis, f"the effect of {self.of}")
+        everywhere = f"at all {self.total:,} {self.plural} tried"
+        if not n[None]:
+            return f"{what} is negligible {everywhere}"
+        if not n[0]:
+            return f"{what} is undecided {everywhere}"
+        return (
+            f"{what} is negligible at {n[0]:,} and undecided at {n[None]:,} of "
+            f"{self.total:,} {self.plural} tried"
+        )
+
+    def of_sign(self, sign: int, shapes: Sequence[Shape]) -> str:
+        """Return what the settings of one sign do, and where."""
+        own = [shape for shape in shapes if shape.sign == sign]
+        if not own:
+            return ""
+        if self.axis == "gap":
+            more = "more" if sign > 0 else "less"
+            return f"do {more} than their sum, {self._by_window(own)}"
+        verb = "raises" if sign > 0 else "lowers"
+        n, size = sum(s.n for s in own), _sizes(own)
+        if self.axis == "copies":
+            return self._copies(own)
+        if self.axis == "letter":
+            letters = "a letter" if n == 1 else "letters"
+            return (
+                f"{verb} the outcome when {letters} {in_list([_span(s) for s in own])} "
+                f"of {self.total} change ({size})"
+            )
+        if n == self.total:
+            reach = f"{own[0].start:g} to {own[-1].stop:g}"
+            return (
+                f"{verb} the outcome at all {n:,} {self.plural} tried, {reach} ({size})"
+            )
+        return f"{verb} the outcome at {in_list([_span(s) for s in own])} ({size})"
+
+    def _copies(self, own: Sequence[Shape]) -> str:
+        parts = []
+        for s in own:
+            verb = "adds" if s.sign == 1 else "takes"
+            even = abs(s.strongest - s.weakest) <= NAMED_SHARE * abs(s.size)
+            size = f"{abs(s.size):.3g}" if even else _range(s.first, s.last, bare=True)
+            which = (
+                f"each copy of {self.of} {verb} {size} up to {s.stop:g}"
+                if s.start == 1 and s.n > 1
+                else f"copy {_span(s)} of {self.of} {verb} {size}"
+            )
+            parts.append(which)
+        return ", ".join(parts)
+
+    def _by_window(self, own: Sequence[Shape]) -> str:
+        """Return sizes with arrangements and gaps, those of one window together."""
+        windows: dict[tuple[float, float], list[Shape]] = {}
+        for shape in own:
+            windows.setdefault((shape.start, shape.stop), []).append(shape)
+        ordered = sorted(windows.values(), key=lambda w: -max(abs(s.size) for s in w))
+        parts = []
+        for window in ordered[:_FEW]:
+            names = [s.group for s in window if s.group]
+            shown = (
+                in_list(names[:_FEW])
+                if len(names) <= _FEW
+                else f"{len(names)} arrangements"
+            )
+            one = window[0]
+            gaps = "a gap" if one.start == one.stop else "gaps"
+            where = f" for {shown}" if names else ""
+            parts.append(f"{_sizes(window)}{where} at {gaps} of {_span(one)} bp")
+        rest = len(ordered) - _FEW
+        more = f"; in {rest:,} further windows" if rest > 0 else ""
+        return in_list(parts) + more
+
+
+def _span(shape: Shape) -> str:
+    if shape.start == shape.stop:
+        return f"{shape.start:,.0f}"
+    return f"{shape.start:,.0f} to {shape.stop:,.0f}"
+
+
+def _sizes(shapes: Sequence[Shape]) -> str:
+    sizes = sorted((s.size for s in shapes), key=abs)
+    if len(shapes) == 1:
+        one = shapes[0]
+        if abs(one.strongest - one.weakest) > NAMED_SHARE * abs(one.size):
+            return _range(one.weakest, one.strongest)
+        return f"{one.size:+.3g}"
+    return _range(sizes[0], sizes[-1])
+
+
+def _range(low: float, high: float, *, bare: bool = False) -> str:
+    form = (lambda x: f"{abs(x):.3g}") if bare else (lambda x: f"{x:+.3g}")
+    return form(low) if form(low) == form(high) else f"{form(low)} to {form(high)}"
