@@ -994,11 +994,11 @@ def test_43_helical_period(depth):
             + near * helped(x, NANOG, NANOG, wave(0.1))
         )
 
-    experiment = cg.experiments.motif_pair(
+    experiment = cg.experiments.pair(
         cg.Uniform(length=120),
         NANOG,
         NANOG,
-        distances=range(12, 44),
+        gaps=range(4, 36),
         orientations=["++"],
         orders=["downstream"],
         n_units=30,
@@ -1006,7 +1006,7 @@ def test_43_helical_period(depth):
     )
     effects = experiment.label(cg.contrast(ran(experiment, network(answer))))
     cells = effects.isel(contrast=effects["asks"].values == "interaction")
-    found = cg.estimation.helical_phase(cells, trend="decay").squeeze("task")
+    found = cg.estimation.helical_phase(cells, distance="gap", trend="decay")
     if depth:
         assert found["p"].max() < 1e-6
         assert found["best_period"].item() == pytest.approx(10.5, abs=0.2)
