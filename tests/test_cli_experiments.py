@@ -27,11 +27,8 @@ from causalgia.trial_file._starter import example_files
 #: settings of those whose defaults make hundreds of arms
 SMALL = {
     "kmer_screen": {"k": 3, "n_placebos": 40, "motifs": ["UGC", "GCA", "AAA"]},
-    "motif_pair": {"distances": [12, 15], "orientations": ["++"]},
-    "motif_pairs": {
-        "distances": [15],
-        "motifs": {"Sox2": "GAACAATGG", "Nanog": "AGCCATCA"},
-    },
+    "pair": {"gaps": [4, 7], "orientations": ["++"]},
+    "pairs": {"gaps": [4]},
     "position": {"at": [2, 17, 30]},
 }
 
@@ -121,22 +118,25 @@ def read_spec_of(spec, folder):
 
 def test_the_starter_says_every_default(tmp_path):
     plain = tomllib.loads(starter("copies"))
-    assert plain["n_units"] == 1000
+    assert plain["n_units"] == 400
     assert plain["experiment"] == {"kind": "copies", "motif": "UGCAUG"}
     assert plain["null"] == {"kind": "uniform", "length": 41}
     path = tmp_path / "trial.toml"
     path.write_text(starter("copies"))
-    assert read_spec(path).design == cg.experiments.copies()
+    assert read_spec(path).design == cg.experiments.copies(
+        cg.Uniform(length=41), "UGCAUG"
+    )
 
 
 def test_run_answers_as_python_does(copies):
     folder, _ = copies
-    experiment = cg.experiments.copies(n_units=60)
+    experiment = cg.experiments.copies(cg.Uniform(length=41), "UGCAUG", n_units=60)
     outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     written = store.load(folder / "results" / "decisions.nc", "decisions")
     assert written["ace"].values == pytest.approx(answer.decisions["ace"].values)
-    assert written["copies"].values[:3].tolist() == [1, 2, 3]
+    copies = written["copies"].values
+    assert copies[np.isfinite(copies)].tolist() == [1, 2, 3, 4]
     kept = store.load(folder / "results" / "outcomes.nc", "outcomes")
     assert kept["outcome"].values == pytest.approx(outcomes["outcome"].values)
     assert kept.attrs["analysis"] == outcomes.attrs["analysis"]

@@ -75,7 +75,7 @@ def starter(experiment: str | None = None) -> str:
     Examples
     --------
     >>> print(starter("copies"))
-    # Are copies of a site additive, saturating or synergistic?
+    # What does each further copy of a site add?
     ...
     [experiment]
     kind = "copies"
@@ -350,7 +350,14 @@ _SETTINGS_OVER_DEFAULTS = (
 _ORACLE_SETTINGS: dict[str, Mapping[str, Any]] = {
     "pairs_like": {"rope": [-0.1, 0.1]},  # its backgrounds hardly vary: no sd
 }
+_PAIR = {"motif": "AGCCATCA", "other": "GAACAATGG"}
 _EXPERIMENT_SETTINGS: dict[str, Mapping[str, Any]] = {
+    "motif": {"motif": "UGCAUG"},
+    "position": {"motif": "UGCAUG"},
+    "copies": {"motif": "UGCAUG"},
+    "spacing": {"motif": "UGCAUG"},
+    "pair": _PAIR,
+    "pairs": {"motifs": {"Nanog": "AGCCATCA", "Sox2": "GAACAATGG"}},
     "motif_screen": {"motifs": ["GATA1", "FOS::JUN", "GABPA", "HNF4A", "SP1", "CTCF"]},
     "variant_screen": {"n_null": 2_000, "rope": "matched"},
 }
@@ -387,11 +394,11 @@ def experiment_example(kind: str) -> Example:
     Examples
     --------
     >>> experiment_example("copies")
-    Example(settings={}, files={}, zoo='rbfox1_like')
+    Example(settings={'motif': 'UGCAUG'}, files={}, zoo='rbfox1_like')
     """
     takes, zoo = experiment_parameters(kind), entries()[kind].zoo
     if "null" in takes and "vcf" not in takes:  # sampled backgrounds
-        given = _EXPERIMENT_SETTINGS.get(kind, _ORACLE_SETTINGS.get(zoo, {}))
+        given = {**_EXPERIMENT_SETTINGS.get(kind, {}), **_ORACLE_SETTINGS.get(zoo, {})}
         return Example(settings=given, zoo=zoo)
     needed = [
         name
