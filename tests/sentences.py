@@ -98,18 +98,18 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "greedy_round": lambda: X.greedy_round(
         sites(), tiles=SPANS, chosen=SPANS[:1], n_draws=3
     ),
-    "variant_effects": lambda: X.variant_effects(
+    "variants": lambda: X.variants(
         folder() / "v.vcf", folder() / "genome.fa", length=61
     ),
-    "variant_screen": lambda: X.variant_screen(
+    "variants among matched variants": lambda: X.variants(
         folder() / "v.vcf",
         folder() / "genome.fa",
         length=61,
         null=cg.MatchedVariants(of="genome", min_nulls=50),
         n_null=200,
     ),
-    "variants_across_contexts": lambda: X.variants_across_contexts(
-        folder() / "v.vcf", folder() / "genome.fa", null=NULL, n_units=20
+    "variants over contexts": lambda: X.variants(
+        folder() / "v.vcf", folder() / "genome.fa", null=NULL, n_null=20
     ),
 }
 ORACLE = cg.zoo.oracle("rbfox1_like")

@@ -322,10 +322,10 @@ def _over_contexts(
     rope: RopeLike,
     skip: frozenset[str],
 ) -> Experiment:
-    # of alleles and flanks that leave a base of the context
-    widest = null.length - 2 * flank - 1
+    most = null.length - 2 * flank - 1  # leaves a base of the context
+    widest = max((w for w in map(allele_width, chosen) if w <= most), default=1)
     listed, windows = windows_of_list(
-        chosen, fasta, length=null.length, skip=skip, widest=widest
+        chosen, fasta, length=2 * flank + widest, skip=skip, widest=widest
     )
     pairs, same = list[tuple[str, str]](), dict[int, str]()
     both = zip(*map(decode, (windows.reference, windows.alternate)), strict=True)
