@@ -102,7 +102,7 @@ def test_example_files_of_ones_own_are_left_alone(tmp_path):
     assert (tmp_path / "example.fa").read_text() == ">mine\nACGT\n"
     settings = tomllib.loads((tmp_path / "snps.toml").read_text())["experiment"]
     assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_example.fa")
-    assert read_spec(tmp_path / "snps.toml").design.n_units == 24
+    assert read_spec(tmp_path / "snps.toml").design.n_units == 24 + 2_000
     (tmp_path / "snps.toml").unlink()
     (tmp_path / "snps_example.fa").write_text(">mine too\n")
     refused(

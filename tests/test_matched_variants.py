@@ -257,8 +257,9 @@ def test_a_picture_of_sixty_variants_has_twenty_rows(genome, chosen):
     )
 
     def answer_of(variants, **options):
-        function = cg.experiments.variants if options else cg.experiments.variants
-        experiment = function(variants, genome[0], length=LENGTH, **options)
+        experiment = cg.experiments.variants(
+            variants, genome[0], length=LENGTH, **options
+        )
         return experiment.analyze(cg.run(experiment, net, rng=0), rng=0)
 
     answer = answer_of(chosen)

@@ -85,6 +85,8 @@ def null_variant_notes(
     nulls: float,
     least: int,
     level: float,
+    *,
+    without_site: bool = False,
 ) -> list[str]:
     """Return the notes on ranks: keys that null variants do not match, and how small
     their p-values can be.
@@ -98,6 +100,8 @@ def null_variant_notes(
     nulls, least, level
         Null variants of a stratum (median), and how many real variants there must be
         for any to reach a q of `level`.
+    without_site
+        Whether variants have read-outs, and null variants lie at loci without one.
 
     Examples
     --------
@@ -110,6 +114,8 @@ def null_variant_notes(
         for keys, count in sorted(Counter(dropped).items())
         if keys
     ]
+    if without_site:
+        notes.append("null variants lie at random loci, without a read-out there")
     if given_up:
         notes.append(f"{given_up:,} null variants share fewer keys than asked")
     if least > 1:

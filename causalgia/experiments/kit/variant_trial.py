@@ -108,7 +108,14 @@ class VariantTrial(Experiment):
         m = np.median([len(self.strata.nulls[s]) for s in self.strata.of_effect])
         least = ceil(len(self._dropped) / (self._alpha * (m + 1)))
         return tuple(
-            null_variant_notes(self._dropped, self.n_given_up, m, least, self._alpha)
+            null_variant_notes(
+                self._dropped,
+                self.n_given_up,
+                m,
+                least,
+                self._alpha,
+                without_site="distance" in self.columns and self.matched.of == "genome",
+            )
         )
 
     @property
