@@ -639,7 +639,7 @@ def score_variants(
             loaded = load_predictor_spec(
                 read_predictor_spec(predictor), predictor, device
             )
-            experiment: Any = variants(chosen, at, **settings)
+            experiment = variants(chosen, at, **settings)
         n, n_skipped = (
             len(x) for x in (experiment.listed.listed, experiment.listed.skipped)
         )
@@ -697,7 +697,7 @@ def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in given]
 
 
-def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path]:
+def _of_trial_file(path: Path, device: str | None) -> tuple[Any, Any, Path]:
     """Return the experiment of a trial file, its predictor, and the file of its
     variants.
     """
@@ -711,7 +711,7 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Pat
     settings = spec.experiment.settings
     loaded = load_predictor_spec(spec.predictor, path, device)
     return (
-        cast("Experiment", spec.design),
+        spec.design,
         loaded,
         Path(settings["vcf"]),
     )

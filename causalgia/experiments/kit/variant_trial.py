@@ -12,7 +12,6 @@ import numpy as np
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.choices import INSIDE, LEAST_FOR_A_LAW
-from causalgia.design import MatchedVariants
 from causalgia.errors import DataError, EstimateError
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
@@ -33,7 +32,6 @@ from causalgia.multiplicity.matched_ranks import (
 from causalgia.notes import Said
 from causalgia.ropes import Rope
 from causalgia.sequences.listed_variants import ListedVariants
-from causalgia.sequences.windowed_variants import VariantWindows
 from causalgia.streams import RNG
 from causalgia.tell.variant_sentences import (
     ONE_CONTEXT,
@@ -67,20 +65,20 @@ class VariantTrial(Experiment):
     listed
         The lines of the list, its V different variants, and those left out.
     windows
-        The windows of the V variants; None over contexts.
+        The `VariantWindows` of the V variants; None over contexts.
     columns
         Further coordinates of the variants, (V,).
     matched, strata, n_given_up, tail
         Of matched null variants, which are the units after the V variants: their null
-        model, their strata, how many share fewer keys than asked, and whether p is
+        model (`MatchedVariants`), their `Strata`, how many share fewer keys than asked, and whether p is
         extrapolated beyond them.
     """
 
     listed: ListedVariants = field(compare=False)
-    windows: VariantWindows | None = field(default=None, compare=False)
+    windows: Any = field(default=None, compare=False)
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict, compare=False)
-    matched: MatchedVariants | None = field(default=None, compare=False)
-    strata: Strata | None = field(default=None, compare=False)
+    matched: Any = field(default=None, compare=False)
+    strata: Any = field(default=None, compare=False)
     n_given_up: int = field(default=0, compare=False)
     tail: bool = False
 
@@ -97,7 +95,8 @@ class VariantTrial(Experiment):
         """The null variants in words, with the keys on which every variant is
         matched.
         """
-        return self.matched.describe({key for keys in self._dropped for key in keys})
+        words: str = self.matched.describe({x for keys in self._dropped for x in keys})
+        return words
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -144,7 +143,7 @@ class VariantTrial(Experiment):
             )
         effects = effects.isel(contrast=0, drop=True)
         if self._region.kind == "sd":  # a task whose reference does not vary has none
-            varies = effects["control_sd"].to_numpy() > 0
+            varies: Any = effects["control_sd"].to_numpy() > 0
             varies = varies.reshape(effects.sizes["task"], -1).all(axis=1)
             effects = effects.isel(task=varies | ~varies.any())
         ice = effects["ice"].compute().reset_coords(drop=True).transpose("unit", ...)
@@ -211,7 +210,8 @@ class VariantTrial(Experiment):
         import xarray as xr
 
         k, dims = len(self.windows), ("contrast", *map(str, ice.dims[1:]))
-        values, floor = ice.to_numpy().astype(np.float64), np.float64(0)
+        values = ice.to_numpy().astype(np.float64)
+        floor: Any = 0.0
         if "floor" in effects:
             floor = effects["floor"].transpose(*ice.dims[1:]).to_numpy()
         # differences within the rounding of answers are none
@@ -247,7 +247,8 @@ class VariantTrial(Experiment):
         all_of = values, nulls, strata
         found = rank_among_matched(*all_of, floor=floor, alpha=alpha, by_column=by_task)
         limit = np.where(found.limit <= floor, 0.0, found.limit)
-        columns = {"p_matched": found.p, "q_matched": found.q, "n_matched": found.n}
+        columns: dict[str, Any] = {"p_matched": found.p}
+        columns |= {"q_matched": found.q, "n_matched": found.n}
         columns |= {"matched_lower": -limit, "matched_upper": limit}
         if (k := len(values)) >= LEAST_FOR_A_LAW:
             of_column = np.apply_along_axis(local_fdr, 0, found.p.reshape(k, -1))
