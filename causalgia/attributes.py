@@ -954,7 +954,7 @@ class About(Generic[Absent]):
     # experiments
     matched = _text(
         "estimates of variants",
-        "cg.experiments.variant_screen",
+        "cg.experiments.variants",
         "how null variants were matched, in words",
     )
     n_predictors = _whole(

@@ -83,7 +83,7 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
     call("run", path, "--out", tmp_path / "results")
     assert (tmp_path / "results" / "experiment.png").read_bytes().startswith(b"\x89PNG")
     decisions = store.load(tmp_path / "results" / "decisions.nc", "decisions")
-    if name == "variant_screen":  # whose rows are its variants
+    if name == "variants":  # whose rows are its variants
         assert decisions.sizes["contrast"] == 24
     else:
         assert set(decisions["contrast"].values) == set(spec.design.named_contrasts)
@@ -95,17 +95,17 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
 
 def test_example_files_of_ones_own_are_left_alone(tmp_path):
     (tmp_path / "example.fa").write_text(">mine\nACGT\n")
-    call("init", "--experiment", "variant_effects", tmp_path / "snps.toml")
+    call("init", "--experiment", "variants", tmp_path / "snps.toml")
     assert (tmp_path / "example.fa").read_text() == ">mine\nACGT\n"
     settings = tomllib.loads((tmp_path / "snps.toml").read_text())["experiment"]
     assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_example.fa")
-    assert read_spec(tmp_path / "snps.toml").design.n_units == 24
+    assert read_spec(tmp_path / "snps.toml").design.n_units == 24 + 2_000
     (tmp_path / "snps.toml").unlink()
     (tmp_path / "snps_example.fa").write_text(">mine too\n")
     refused(
         "init",
         "--experiment",
-        "variant_effects",
+        "variants",
         tmp_path / "snps.toml",
     )
 

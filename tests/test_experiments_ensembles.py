@@ -105,16 +105,7 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         [cg.Uniform(length=41)],
         {"motifs": {"R": "UGCAUG", "V": "GCUGG"}, "distances": [8, 12]},
     ),
-    "variant_effects": ([], {"length": 41}),
-    "variant_screen": (
-        [],
-        {
-            "length": 41,
-            "null": cg.MatchedVariants(of="genome", match=("length",), min_nulls=39),
-            "n_null": 60,
-        },
-    ),
-    "variants_across_contexts": ([], {"null": cg.Uniform(length=41), "n_units": 60}),
+    "variants": ([], {"null": cg.Uniform(length=41), "n_null": 60}),
 }
 
 

@@ -2110,7 +2110,7 @@ def test_91_known_truth():
     assert auroc == pytest.approx({"AND": 1, "OR": 0.5, "sum": 1}, abs=0.02)
 
 
-def test_94_variant_effects(tmp_path):
+def test_94_variants(tmp_path):
     """Variant effects (GIA, TFBS): alternate minus reference, in the variant's own sequence."""
     genome = written(
         drawn(1, 2000, 3),
@@ -2144,7 +2144,7 @@ def test_94_variant_effects(tmp_path):
             + 0.01 * x[:, 1, :].sum(1) * (x.shape[2] == 61)
         )
     )
-    experiment = cg.experiments.variant_effects(
+    experiment = cg.experiments.variants(
         tmp_path / "v.vcf", tmp_path / "g.fa", length=61, rope=ROPE
     )
     found = cg.experiments.variant_frame(answered(experiment, f)).sort_values(

@@ -252,8 +252,9 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
     if isinstance(default, NullModel):
         null = default
-    elif isinstance(default, MatchedVariants):
-        null, what = default, "where null variants lie, and what they share"
+    elif "vcf" in takes:
+        null = MatchedVariants(of="genome")
+        what = "where null variants lie, and what they share; none: effects alone"
         other = (
             '# or: of = "peaks.fa.gz", sequences of the window\'s length or longer\n'
         )
@@ -359,7 +360,7 @@ _EXPERIMENT_SETTINGS: dict[str, Mapping[str, Any]] = {
     "pair": _PAIR,
     "pairs": {"motifs": {"Nanog": "AGCCATCA", "Sox2": "GAACAATGG"}},
     "motif_screen": {"motifs": ["GATA1", "FOS::JUN", "GABPA", "HNF4A", "SP1", "CTCF"]},
-    "variant_screen": {"n_null": 2_000, "rope": "matched"},
+    "variants": {"n_null": 2_000, "rope": "matched"},
 }
 
 
@@ -426,7 +427,7 @@ def experiment_example(kind: str) -> Example:
                 f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}"
             )
         files[settings["vcf"]] = "\n".join(lines) + "\n"
-    in_short = kind in ("variant_screen", "variants_across_contexts")
+    in_short = kind == "variants"
     return Example(
         settings=settings, files=files, zoo=zoo if in_short else "long_range"
     )
