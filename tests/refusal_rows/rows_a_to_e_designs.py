@@ -456,17 +456,12 @@ ROWS = [
         DataError,
     ),
     Row(
-        "one null model twice",
-        lambda: e.null_models(
-            e.copies(), nulls={n: cg.Uniform(length=41) for n in "ab"}
-        ),
-        DesignError,
-    ),
-    Row(
         "a null model of another length",
         lambda: e.null_models(
-            e.copies(),
-            nulls={"a": cg.Uniform(length=41), "b": cg.Uniform(length=50)},
+            e.copies(n_units=100),
+            cg.zoo.oracle("additive"),
+            rng=0,
+            nulls={"b": cg.Uniform(length=50), "a": cg.Uniform(length=41)},
         ),
         DesignError,
         "b",
