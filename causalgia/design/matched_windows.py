@@ -59,7 +59,9 @@ def cpg_ratio(tokens: Tokens) -> Array:
     c, g = tokens == 1, tokens == 2
     expected = c.sum(axis=1) * g.sum(axis=1) / tokens.shape[1]
     found = (c[:, :-1] & g[:, 1:]).sum(axis=1).astype(float)
-    return np.divide(found, expected, out=np.zeros_like(found), where=expected > 0)
+    ratio = np.zeros_like(found)
+    np.divide(found, expected, out=ratio, where=expected > 0)
+    return ratio
 
 
 _STATISTICS: dict[str, Statistic] = {"gc": gc_content, "cpg": cpg_ratio}

@@ -105,7 +105,7 @@ def null_models(
         n = experiment.n_units
         n = min(n, null.available) if isinstance(null, Genomic) else n
         design = replace(experiment, null=null, n_units=n)
-        outcomes = run(design, predictor, rng=seed, progress=False)
+        outcomes = run(design, predictor, rng=seed, progress=False)  # type: ignore[arg-type]
         found[str(name)] = estimate(contrast(outcomes))
     return agreement(found, min_tau=min_tau, ci_prob=ci_prob)
 
