@@ -58,8 +58,8 @@ def cpg_ratio(tokens: Tokens) -> Array:
     """
     c, g = tokens == 1, tokens == 2
     expected = c.sum(axis=1) * g.sum(axis=1) / tokens.shape[1]
-    found = (c[:, :-1] & g[:, 1:]).sum(axis=1).astype(float)
-    ratio = np.zeros_like(found)
+    found: Array = (c[:, :-1] & g[:, 1:]).sum(axis=1).astype(np.float64)
+    ratio: Array = np.zeros(len(found))
     np.divide(found, expected, out=ratio, where=expected > 0)
     return ratio
 
