@@ -925,11 +925,7 @@ class About(Generic[Absent]):
     )
     length = _whole("logos", "causalgia discover", "length of a sequence, in bp")
     foot = _text("logos", "causalgia discover", "lines below the tables")
-    sentences = _text(
-        "logos, agreement of null models",
-        "causalgia discover, cg.experiments.null_models",
-        "sentences of the answer; of an agreement as JSON, each with its task",
-    )
+    sentences = _text("logos", "causalgia discover", "sentences of the answer")
 
     # calibration, checks, refutation
     alpha = _number(

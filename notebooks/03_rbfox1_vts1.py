@@ -36,7 +36,6 @@ from matplotlib.figure import Figure
 import causalgia as cg
 from causalgia.experiments import (
     across_predictors,
-    agreement,
     null_models,
     share_of_predictors,
 )
@@ -405,21 +404,19 @@ nulls = {
     "the sequences themselves": cg.Genomic(of=utrs),
 }
 for control in ("untreated", "placebo"):
-    under = null_models(
-        cg.experiments.affinity(n_units=150, control=control), nulls=nulls
+    table = null_models(
+        cg.experiments.affinity(n_units=150, control=control),
+        network,
+        nulls=nulls,
+        rng=0,
     )
-    answers = {
-        name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0)
-        for name, each in under.items()
-    }
-    table = agreement(answers)
     strong = table["ace"].isel(task=0).sel(contrast="UGCAUGU")
     print(f"UGCAUGU minus {control}")
     print(strong.to_pandas().round(2).to_string(header=False))
-    print(table.attrs["sentences"], end="\n\n")
+    print(cg.report(table), end="\n\n")
 
 # %% [markdown]
-# The order is the same under all six, within error (else `agreement` would warn); the
+# The order is the same under all six, within error; the
 # sizes are not the same. Against the untreated sequences a motif has half of its effect
 # in the sequences themselves, where in half of them it overwrites a site. Against a
 # placebo, which overwrites it as well, it has all of it. `docs/paper.md` has the same

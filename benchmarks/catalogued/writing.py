@@ -241,9 +241,8 @@ def _null_models(one: Results) -> str:
     rows = [
         [name, f"{tau:.3f}"] for name, tau in zip(one["nulls"], one["tau"], strict=True)
     ]
-    warned = f"\n\nIts warning: {one['warned'][0]}" if one["warned"] else ""
     asked = table(["null model", "Kendall's tau with uniform"], rows)
-    return f"## Null models\n\n{_NULLS}\n\n{asked}\n\n{_said(one['sentences'])}{warned}"
+    return f"## Null models\n\n{_NULLS}\n\n{asked}\n\n{_said(one['sentences'])}"
 
 
 def _controls(controls: Results) -> str:

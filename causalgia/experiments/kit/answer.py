@@ -112,7 +112,6 @@ class Answer:
             As in `causalgia.report`.
         """
         from causalgia.tell.answers import ReportText, answer_parts
-        from causalgia.tell.effect_lines import FEW_ROWS, ROWS_OF_ANSWER
 
         requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
         parts = answer_parts(
@@ -123,7 +122,6 @@ class Answer:
             requested=requested,
             answer=self.sentences,
             details=self.details,
-            most=FEW_ROWS if "shapes" in self.findings else ROWS_OF_ANSWER,
         )
         return ReportText(parts.text(), parts.html())
 
