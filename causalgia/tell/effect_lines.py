@@ -16,6 +16,7 @@ from causalgia.attributes import about
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.tell._trial_report import in_one_line
 from causalgia.tell.effect_rows import (
+    axis_of,
     Row,
     Rows,
     placebo_count,
