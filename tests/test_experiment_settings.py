@@ -146,6 +146,7 @@ def test_a_motif_s_further_instances_count():
         assert 0 <= share <= 1
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_answer_says_it_where_it_is_more_than_one_percent():
     places = {(4, 12): 1, (4, 14): 0}
     for at, n in places.items():
