@@ -37,10 +37,10 @@ Results = dict[str, Any]
 def on_oracle(name: str, *, quick: bool = False) -> tuple[Answer, Results]:
     """Ask an oracle of known truth; return the answer and what the page says of it."""
     case = cases.case(name, quick=quick)
-    outcomes, answer, results = compared.found(case, n=1_000 if quick else 8_000)
+    answer, results = compared.found(case, n=1_000 if quick else 8_000)
     # of which the title of its figure says
     answer.decisions.attrs["predictor"] = case.spelled.replace("`", "")
-    return answer, results | {"pairing": controls.pairing(outcomes, case.experiment)}
+    return answer, results
 
 
 def on_networks(*, quick: bool = False) -> Results:

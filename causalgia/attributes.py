@@ -972,17 +972,6 @@ class About(Generic[Absent]):
         "cg.experiments.null_models",
         "Kendall's tau below which the order depends on the null model",
     )
-    searched = _text(
-        "searches of tiles",
-        "cg.experiments.greedy_tiles",
-        "the criterion of the search, in words",
-    )
-    chosen = _text("searches of tiles", "cg.experiments.greedy_tiles", "chosen tiles")
-    estimated = _text(
-        "searches of tiles",
-        "cg.experiments.greedy_tiles",
-        "the units on which effects were estimated, in words",
-    )
     p_adjusted_by = _text(
         "searches of tiles", "cg.experiments.tile_search", "how p is adjusted"
     )

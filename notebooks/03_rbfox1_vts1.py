@@ -242,19 +242,8 @@ axes = answer.draw()
 
 # %% [markdown]
 # Sites four and six bases apart are sub-additive; nine bases apart they are additive
-# within the ROPE. How much did the shared backgrounds help? The table compares the
-# standard errors of one network, paired, with those that fresh backgrounds for every
-# arm would give:
-
-# %%
-spacing = cg.experiments.spacing(n_units=300, rope=SMALL)
-outcomes = cg.run(spacing, network, rng=0, progress=False)
-gain = cg.experiments.pairing_gain(outcomes, spacing)
-print(
-    gain.isel(task=0).to_dataframe()[["se", "unpaired_se", "gain"]].round(3).to_string()
-)
-
-# %% [markdown]
+# within the ROPE.
+#
 # ## Do effects track affinity?
 #
 # The dissociation constants of seven motifs were measured by Auweter et al. (2006,
@@ -520,7 +509,7 @@ def beside_truth(experiment, story, names):
 
 print(
     beside_truth(
-        spacing,
+        cg.experiments.spacing(n_units=300),
         "rbfox1_like",
         ["one site", "interaction at 4", "interaction at 6", "interaction at 9"],
     )

@@ -67,9 +67,6 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "motif_pairs": lambda: X.motif_pairs(
         NULL, {"a": WORD, "b": OTHER}, distances=(9, 12), n_units=N
     ),
-    "dose_response": lambda: X.dose_response(
-        NULL, WORD, n_steps=2, copies=(1, 2), at=(5, 20), n_units=N
-    ),
     "kmer_screen": lambda: X.kmer_screen(
         NULL, motifs=[WORD, OTHER, "ACGACG", "GGGCCC"], n_placebos=40, n_units=N
     ),
@@ -81,8 +78,6 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "flanks": lambda: X.flanks(NULL, WORD, at=18, n_flanks=6, n_units=N),
     "knock_in": lambda: X.knock_in(letters(30, 60), WORD, at=20, rope=(-0.1, 0.1)),
     "occlusion": lambda: X.occlusion(sites(), WORD, rope=(-0.1, 0.1)),
-    "fractional_factorial": lambda: X.fractional_factorial(NULL, n_units=N),
-    "arrangement_screen": lambda: X.arrangement_screen(n_units=N),
     "context_dependence": lambda: X.context_dependence(
         sites(), element=(20, 40), n_draws=3
     ),
@@ -95,9 +90,6 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
         sites(), tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
     ),
     "tile_interactions": lambda: X.tile_interactions(sites(), tiles=SPANS, n_draws=3),
-    "greedy_round": lambda: X.greedy_round(
-        sites(), tiles=SPANS, chosen=SPANS[:1], n_draws=3
-    ),
     "variant_effects": lambda: X.variant_effects(
         folder() / "v.vcf", folder() / "genome.fa", length=61
     ),

@@ -25,7 +25,7 @@ import causalgia as cg
 from causalgia import mpra
 from causalgia.calibration._calibrate import _Repetition
 from causalgia.errors import DesignError, EstimateError, StoreError
-from causalgia.experiments import across_predictors, greedy_tiles, tile_search
+from causalgia.experiments import across_predictors, tile_search
 from causalgia.mpra.fits import _hierarchical as hierarchical_model
 from causalgia.sequences import decode
 from causalgia.workers import local_cluster, mapped
@@ -134,20 +134,6 @@ def searched(client: Any) -> xr.Dataset:
     )
 
 
-def greedy(client: Any) -> xr.Dataset:
-    tiles = [(0, 30), (30, 60), (60, 90)]
-    return greedy_tiles(
-        random(6, 90),
-        share(),
-        tiles=tiles,
-        n_rounds=2,
-        rng=0,
-        task="G",
-        n_draws=3,
-        client=client,
-    )
-
-
 def confirmed(client: Any) -> xr.Dataset:
     screen = cg.run(DESIGN, share(), rng=0, progress=False)
     return cg.confirm(screen, select="GC", predictor=share(), rng=0, client=client)
@@ -187,7 +173,6 @@ VERBS: dict[str, Callable[[Any], Any]] = {
         client=client,
         keep="moments",
     ),
-    "greedy_tiles": greedy,
     "tile_search": searched,
 }
 

@@ -168,7 +168,7 @@ def test_default_places_follow_the_length_of_the_background(name):
         )
     (first, last), (_, further) = written
     assert last > 150 / 2 or first > 150 / 2 - 41
-    if name not in ("composition_bias", "position", "fractional_factorial"):
+    if name not in ("composition_bias", "position"):
         assert abs((first + last) / 2 - 75) <= 25
     assert further - last in (0, 1)
 

@@ -92,7 +92,6 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2},
     ),
     "tile_interactions": ([real()], {"tiles": [(8, 18), (24, 33)], "n_draws": 2}),
-    "greedy_round": ([real()], {"tiles": TILES, "chosen": [(18, 24)], "n_draws": 2}),
     "hairpin": ([], {}),
     "composition_bias": ([], {"at": [34, 2]}),
     "occlusion": ([real()], {"motif": "UGCAUG", "fills": ["uniform"], "n_draws": 2}),
@@ -116,9 +115,6 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         },
     ),
     "variants_across_contexts": ([], {"null": cg.Uniform(length=41), "n_units": 60}),
-    "dose_response": ([], {}),
-    "arrangement_screen": ([cg.Uniform(length=41)], {"spacing": (2, 8)}),
-    "fractional_factorial": ([], {}),
 }
 
 
@@ -196,25 +192,6 @@ def test_an_experiment_answers_about_the_difference_between_tasks(
     )
     np.testing.assert_allclose(found.sel(contrast=common), difference, atol=1e-9)
     assert answer.save(tmp_path / "figure.png", task="a - b").stat().st_size > 5_000
-
-
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_the_gain_of_pairing_is_that_of_the_planned_difference() -> None:
-    experiment = cg.experiments.copies(
-        cg.Uniform(length=41), motif="UGCAUG", at=(4, 16), n_units=60
-    )
-    planned = replace(experiment, analysis=replace(experiment.analysis, tasks="a - b"))
-    outcomes = cg.run(planned, ensemble(), rng=0, progress=False)
-    found = cg.experiments.pairing_gain(outcomes, planned)
-    y = outcomes["outcome"].sel(task="a") - outcomes["outcome"].sel(task="b")
-    by_hand = (
-        outcomes.drop_dims("task")
-        .assign(outcome=y.expand_dims(task=["a - b"], axis=2))
-        .drop_attrs()
-    )
-    expected = cg.experiments.pairing_gain(by_hand, experiment)
-    assert found["task"].values.tolist() == ["a - b"]
-    np.testing.assert_allclose(found["gain"], expected["gain"], rtol=1e-9)
 
 
 # ---------------------------------------------------------------- the logo of a motif

@@ -223,7 +223,6 @@ QUESTIONS = {
     "flanks": ["core", "core, *", "flanks alone, *"],
     "motif_pair": ["[+-][+-] *"],
     "motif_pairs": ["*[+-] *[+-] [0-9]*"],
-    "dose_response": ["weak to strong, *", "strength x copies"],
 }
 
 

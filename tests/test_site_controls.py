@@ -15,7 +15,6 @@ from causalgia.design.pattern_interventions import admissible
 from causalgia.experiments import (
     affinity,
     copies,
-    dose_response,
     motif_mutagenesis,
     motif_pair,
     motif_pairs,
@@ -42,7 +41,6 @@ BEFORE = {
     spacing: ({}, "43483c46146e57d1"),
     motif_pair: ({"null": cg.Uniform(length=120), **PAIR}, "8913f7c010955ab7"),
     motif_pairs: ({"null": cg.Uniform(length=120), **PAIR}, "21d2e7b869ed278b"),
-    dose_response: ({}, "71266b1a5d7d636b"),
     motif_mutagenesis: ({}, "4572a3b733a2bebe"),
 }
 OTHER = {spacing: {"distances": [6, 9]}}  # sites that do not overlap
@@ -327,7 +325,6 @@ SAID = {
     spacing: (GATA, {"distances": [10, 20]}),
     motif_pair: (GATA, {"distances": [12], "orientations": ["++"]}),
     motif_pairs: ({"A": GATA, "B": "TGACTCA"}, {"distances": [12]}),
-    dose_response: ("AGATAA", {"n_steps": 2, "copies": [1, 2]}),
     motif_mutagenesis: ("AGATAA", {}),
 }
 

@@ -264,13 +264,4 @@ _CASES: dict[str, Callable[[], Case]] = {
     "tile_interactions": _tiled(
         "tile_interactions", _gate("and"), _BOTH, tiles=_TILES, n_draws=5
     ),
-    "greedy_round": _tiled(
-        "greedy_round",
-        Oracle(
-            MotifCount(FIRST, 3.0), MotifCount(SECOND, 1.5), *_WEAK, scale="activity"
-        ),
-        "an oracle that adds two motifs",
-        tiles=_TILES,
-        n_draws=5,
-    ),
 }

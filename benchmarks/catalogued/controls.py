@@ -1,6 +1,4 @@
-"""What must be nothing is nothing: random sequences, A/A trials, additive predictors;
-and what pairing buys.
-"""
+"""What must be nothing is nothing: random sequences, A/A trials, additive predictors."""
 
 from __future__ import annotations
 
@@ -9,51 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.experiments import Experiment, pairing_gain
+from causalgia.experiments import Experiment
 
 Results = dict[str, Any]
-_SHOWN = 8
-
-
-def pairing(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
-    """Return the gain of pairing of each interaction: contrasts of more than two arms;
-    many of them as quantiles.
-    """
-    rows = [
-        row
-        for task in outcomes["task"].to_numpy()
-        for row in _pairing_in(outcomes.sel(task=[task]), experiment)
-    ]
-    if len(rows) <= _SHOWN:
-        return rows
-    quantiles = sorted(rows, key=lambda row: row["gain"])
-    chosen = {"least": 0, "median": len(rows) // 2, "most": len(rows) - 1}
-    return [
-        quantiles[i] | {"of": f"{name} of {len(rows):,}"} for name, i in chosen.items()
-    ]
-
-
-def _pairing_in(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        table = pairing_gain(outcomes, experiment)
-    together = {
-        str(name)
-        for name, row in (experiment.named_contrasts or {}).items()
-        if len(row) > 2
-    }
-    names = [str(name) for name in table["contrast"].to_numpy()]
-    found = []
-    for name in (name for name in names if name in together):
-        row = table.sel(contrast=name).isel(task=0)
-        task = str(row["task"].item())
-        numbers = {key: float(row[key].mean()) for key in ("se", "unpaired_se", "gain")}
-        found.append({"contrast": name, "task": task} | numbers)
-    return found
 
 
 def random_sequences(n_units: int, n_placebos: int = 200) -> Results:

@@ -36,7 +36,6 @@ def page(results: Results, *, real: str = "") -> str:
     ]
     if "trained" in results:
         parts.append(_null_models(results["trained"]["nulls"]))
-    parts.append(_pairing(results["oracle"]))
     if "controls" in results:
         parts.append(_controls(results["controls"]))
     return "\n\n".join(parts) + "\n"
@@ -247,30 +246,6 @@ def _null_models(one: Results) -> str:
     return f"## Null models\n\n{_NULLS}\n\n{asked}\n\n{_said(one['sentences'])}{warned}"
 
 
-def _pairing(oracle: Results) -> str:
-    head = [
-        "experiment",
-        "contrast",
-        "SE paired",
-        "SE unpaired",
-        "gain",
-        "times as many units",
-    ]
-    rows = [
-        [
-            name,
-            row["contrast"] + (f" ({row['of']})" if "of" in row else ""),
-            _short(row["se"]),
-            _short(row["unpaired_se"]),
-            f"{row['gain']:.1f}",
-            f"{row['gain'] ** 2:,.1f}",
-        ]
-        for name, one in oracle.items()
-        for row in one.get("pairing", ())
-    ]
-    return f"## The gain from pairing\n\n{_PAIRING}\n\n{table(head, rows)}"
-
-
 def _controls(controls: Results) -> str:
     words, same = controls["random_sequences"], controls["same_arms"]
     members = [
@@ -339,13 +314,6 @@ usually several times the paired standard error within one. The region of practi
 intensity, an eighteenth of the effect of one site of RBFOX1."""
 _NULLS = """Do five null models, four of them made from sequences rich in A and U, give the same order of effects?
 The effects are those of UGCAUG, of its 18 single-base changes, and their differences, on one trained network."""
-_PAIRING = """The table has the interactions, trends and all other contrasts of more than two arms, on the oracles.
-In a paired trial all arms are on the same backgrounds; in an unpaired one every arm has as many fresh backgrounds, and
-the standard error is `sqrt(sum w^2 var / n)`. The gain is the ratio of the two standard errors
-(`cg.experiments.pairing_gain`); its square is the factor by which an unpaired trial needs more backgrounds in each arm.
-It is largest for interactions, in which most of the variation between backgrounds cancels. It can be below 1 for a mean
-over many arms, since an unpaired trial averages over that many times more backgrounds. Contrasts that do not vary at
-all are left out, because their gain is infinite."""
 _PLACEBOS = """{n_placebos} random sequences are tested as if they were treatments, against 100 random sequences
 ({n_units:,} units, false discovery rate 5 %). A claim is wrong if the true effect of the motif lies inside the
 central 95 % of the random sequences."""

@@ -6,13 +6,7 @@ from ._affinity import affinity as affinity
 from ._composition_bias import composition_bias as composition_bias
 from ._context_dependence import context_dependence as context_dependence
 from ._copies import copies as copies
-from ._dose_response import dose_response as dose_response
 from ._flanks import flanks as flanks
-from ._fractional_factorial import (
-    arrangement_screen as arrangement_screen,
-    fractional_factorial as fractional_factorial,
-)
-from ._greedy_tiles import greedy_round as greedy_round, greedy_tiles as greedy_tiles
 from ._hairpin import hairpin as hairpin
 from ._junctions import junctions as junctions
 from ._kmer_screen import kmer_screen as kmer_screen
@@ -45,4 +39,3 @@ from .kit.answer import (
 from .kit.experiment import Entry as Entry, Experiment as Experiment, entries as entries
 from .kit.joint_effects import joint_effect as joint_effect
 from .kit.trial import Trial as Trial, Weights as Weights
-from .kit.variance import pairing_gain as pairing_gain

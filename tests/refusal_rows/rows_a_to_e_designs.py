@@ -13,7 +13,6 @@ from causalgia.errors import (
     EstimateError,
     SequenceError,
 )
-from causalgia.experiments._fractional_factorial import fraction
 from causalgia.sequences import decode
 
 from . import Row
@@ -346,32 +345,6 @@ ROWS = [
         ),
         DesignError,
         "tiles",
-    ),
-    Row(
-        "copies at more places than are given",
-        lambda: e.dose_response(copies=(1, 4), at=(4, 14, 24)),
-        DesignError,
-        "copies",
-    ),
-    Row(
-        "a ladder with a step that no string has",
-        lambda: e.dose_response(motif="UGCAUG", n_steps=9),
-        SequenceError,
-    ),
-    Row(
-        "two factors that change together",
-        lambda: fraction(5, ["D=AB", "E=AB"]),
-        DesignError,
-        "D",
-    ),
-    Row(
-        "a factor that generates itself", lambda: fraction(4, ["D=D"]), DesignError, "D"
-    ),
-    Row(
-        "two motifs that are one",
-        lambda: e.arrangement_screen(motifs=("GATA", "GATA")),
-        DesignError,
-        "GATA",
     ),
     Row(
         "an order of two contrasts",
