@@ -23,6 +23,8 @@ from causalgia.trial_file._starter import example_files
 from causalgia.zoo import MotifCount, Oracle, Pair, Saturating
 from causalgia.zoo.terms import Gate, Hill
 
+from .settings import LENGTH, RBFOX1
+
 FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]
 # so that what is shuffled is never quite nothing
@@ -172,11 +174,44 @@ def _other(base: str) -> str:
     return "C" if base != "C" else "A"
 
 
+def _sites(
+    name: str, length: int, story: str, *motifs: Any, **settings: Any
+) -> Callable[[], Case]:
+    """Return an entry of sites on uniform backgrounds, at its defaults but for these."""
+
+    def made() -> Case:
+        entry = getattr(cg.experiments, name)
+        return Case(
+            experiment=entry(cg.Uniform(length=length), *motifs, **settings),
+            oracle=cg.zoo.oracle(story),
+            spelled=f"`{story}`",
+        )
+
+    return made
+
+
+_NANOG, _SOX2 = "AGCCATCA", "GAACAATGG"
 _PLACED: dict[str, Any] = {"tile": _TILES[0], "tss": _TILES[1], "n_draws": 5}
 _ANY = "an oracle in which either of two motifs is enough (OR)"
 _BOTH = "an oracle that needs both of two motifs (AND)"
 _CASES: dict[str, Callable[[], Case]] = {
     "variants": _variants("variants", null=cg.Uniform(length=200)),
+    **{
+        name: _sites(name, LENGTH, "rbfox1_like", RBFOX1)
+        for name in ("motif", "position", "copies", "spacing")
+    },
+    "pair": _sites("pair", 200, "pairs_like", _SOX2, _NANOG),
+    "pairs": _sites(
+        "pairs",
+        200,
+        "pairs_like",
+        {
+            "Oct4-Sox2": "TTTGCATAACAA",
+            "Sox2": _SOX2,
+            "Nanog": _NANOG,
+            "Klf4": "CCACGCCC",
+        },
+    ),
     "occlusion": _gata1("occlusion", "in random sequences", motif="AGATAA", n_draws=3),
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),
     "context_dependence": _tiled(

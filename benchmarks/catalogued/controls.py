@@ -12,6 +12,18 @@ from scipy import stats
 import causalgia as cg
 from causalgia.experiments import Experiment
 
+from .settings import (
+    APART,
+    CENTER,
+    EXCESS,
+    GAPS,
+    LENGTH,
+    PUBLISHED,
+    RBFOX1,
+    WEAK,
+    interaction_at,
+)
+
 Results = dict[str, Any]
 
 
@@ -97,19 +109,17 @@ def no_interaction(n_units: int) -> list[Results]:
     backgrounds make.
     """
     additive, e = cg.zoo.oracle("additive"), cg.experiments
+    null, own = cg.Uniform(length=LENGTH), {"rope": "0.2 sd"}
     asked: list[tuple[Experiment, list[str]]] = [
-        (e.spacing(), ["interaction at 4", "interaction at 6", "interaction at 9"]),
         (
-            e.copies(at=[4, 14, 24]),
-            ["excess over n times the first", "excess over single sites"],
+            e.spacing(null, RBFOX1, gaps=GAPS, center=CENTER, **own),
+            [interaction_at(gap) for gap in GAPS],
         ),
-        (
-            e.copies(motif="AGAAUG"),
-            ["excess over n times the first", "excess over single sites"],
-        ),
+        (e.copies(null, RBFOX1, at=[4, 14, 24], **own), [EXCESS]),
+        (e.copies(null, WEAK, at=APART, **own), [EXCESS]),
         (e.composition_bias(motif="UGCAUG"), ["interaction"]),
         (e.hairpin(), ["motif x loop", "motif x stem"]),
-        (e.copies(at="published"), ["excess over single sites"]),
+        (e.copies(null, RBFOX1, at=PUBLISHED, **own), [EXCESS]),
     ]
     return [
         row

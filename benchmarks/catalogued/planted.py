@@ -6,14 +6,14 @@ the same strand at gaps of 3 to 8; CAGGTG, an inhibitor, -.4 in the middle half 
 sequence and .2 elsewhere; each copy of AP-1 up to three; 2 for GC; and .1 of noise that no
 motif explains. Task ``other`` has AP-1, GC and the noise alone.
 
-Run: python -m benchmarks.catalogued.planted [seeds]
+Run: python -m benchmarks.catalogued.planted [seeds] [names]
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ LENGTH = 200
 AP1, TEAD, INHIBITOR, NOTHING = "TGAGTCA", "CATTCCA", "CAGGTG", "GTACCATG"
 GAPS = (3, 8)
 MIDDLE = (50, 150)
+NAMES = ("motif", "position", "copies", "spacing", "pair", "pairs", "nothing")
+"""Entries, the last of them that of a motif on which nothing depends."""
 SITE, BONUS, LESS, MORE, MOST = 0.6, 1.5, -0.4, 0.2, 3
 _NOISE = np.random.default_rng(7).normal(size=(4, LENGTH)) * 3
 
@@ -115,39 +117,18 @@ def is_truth(name: str, shapes: list[dict[str, Any]]) -> tuple[bool, bool]:
     return False, bool(rows)
 
 
-if __name__ == "__main__":
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    names = sys.argv[2:] or [
-        "position",
-        "copies",
-        "motif",
-        "nothing",
-        "spacing",
-        "pair",
-        "pairs",
-    ]
+def counts(seeds: int = 20, names: Sequence[str] = NAMES) -> dict[str, dict[str, int]]:
+    """Return entry -> of so many seeds, those that missed what is planted and those that
+    named what is not.
+    """
+    found = {}
     for name in names:
-        found = [
-            (is_truth(name, s), s)
-            for s in (shapes_of(name, seed) for seed in range(seeds))
-        ]
-        missed, false = (sum(x[0][i] for x in found) for i in (0, 1))
-        print(
-            name,
-            json.dumps({"seeds": seeds, "missed": missed, "false": false}),
-            flush=True,
-        )
-        for (m, f), s in found:
-            if m or f:
-                print(
-                    "   ",
-                    [
-                        {
-                            k: v
-                            for k, v in r.items()
-                            if k in ("task", "group", "axis", "start", "stop", "size")
-                        }
-                        for r in s
-                    ][:6],
-                )
-                break
+        truth = [is_truth(name, shapes_of(name, seed)) for seed in range(seeds)]
+        missed, false = map(sum, zip(*truth, strict=True))
+        found[name] = {"seeds": seeds, "missed": missed, "false": false}
+    return found
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:] or NAMES:
+        print(counts(int(sys.argv[1]) if len(sys.argv) > 1 else 20, [name]), flush=True)

@@ -15,6 +15,8 @@ import xarray as xr
 import causalgia as cg
 from causalgia.experiments import Answer, Experiment, null_models
 
+from . import settings
+
 Results = dict[str, Any]
 RBFOX1, VTS1 = "rbfox1_like", "vts1_like"
 SCREEN = "kmer_screen"
@@ -25,13 +27,22 @@ _SHOWN = 16
 def asked(n_units: int) -> dict[str, tuple[str, Experiment]]:
     """Return name -> story and experiment, all but the screen."""
     e, own = cg.experiments, {"n_units": n_units, "rope": ROPE}
+    null, site = cg.Uniform(length=settings.LENGTH), settings.RBFOX1
     return {
         "motif_mutagenesis": (RBFOX1, e.motif_mutagenesis(**own)),
-        "position": (RBFOX1, e.position(**own)),
+        "position": (RBFOX1, e.position(null, site, at=settings.PLACES, **own)),
         "affinity": (RBFOX1, e.affinity(**own)),
-        "copies": (RBFOX1, e.copies(**own)),
-        "copies of a weak site": (RBFOX1, e.copies(motif="AGAAUG", **own)),
-        "spacing": (RBFOX1, e.spacing(**own)),
+        "copies": (RBFOX1, e.copies(null, site, at=settings.APART, **own)),
+        "copies of a weak site": (
+            RBFOX1,
+            e.copies(null, settings.WEAK, at=settings.APART, **own),
+        ),
+        "spacing": (
+            RBFOX1,
+            e.spacing(
+                null, site, gaps=settings.GAPS, center=settings.CENTER, **own
+            ),
+        ),
         "composition_bias": (
             RBFOX1,
             e.composition_bias(at=[34, 2], motif="UGCAUG", **own),
@@ -234,7 +245,7 @@ def _copies(rows: Mapping[str, Results], word: str) -> Results:
     steps = np.array(
         [rows[name]["members"] for name in ("1 copy", "2 copies", "3 copies")]
     )
-    excess, three = rows["excess over single sites"], rows["3 copies"]["ace"]
+    excess, three = rows[settings.EXCESS], rows["3 copies"]["ace"]
     share = max(abs(excess["lower"]), abs(excess["upper"])) / three
     holds = bool(
         (np.diff(steps, axis=0) > 0).all() and (steps[0] > 0).all() and share < 0.1
@@ -252,14 +263,14 @@ def _copies(rows: Mapping[str, Results], word: str) -> Results:
 
 
 def _spacing(rows: Mapping[str, Results]) -> Results:
-    near, far = rows["interaction at 4"], rows["interaction at 9"]
+    near, far = (rows[settings.interaction_at(gap)] for gap in (-2, 3))
     holds = near["verdict"] == "decreases" and far["verdict"] == "negligible"
     said = (
-        f"interaction at 4: {_effect(near)}, {near['verdict']}; at 9: {_effect(far)}, "
-        f"{far['verdict']}"
+        f"interaction at a gap of -2: {_effect(near)}, {near['verdict']}; of 3: "
+        f"{_effect(far)}, {far['verdict']}"
     )
     return {
-        "finding": "two sites are sub-additive at distance 4 and additive at 9",
+        "finding": "two sites are sub-additive where they overlap and additive 3 bp apart",
         "holds": holds,
         "by": said,
     }
