@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -246,6 +247,13 @@ def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     return tails
 
 
+@lru_cache(maxsize=64)
+def _scoring(motif: Motif) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the scores of a motif and their tail probabilities."""
+    steps = step_scores(motif)
+    return steps, tail_probabilities(steps)
+
+
 def cutoff(motif: Motif, threshold: float) -> int:
     """Return the lowest score, in thousandths of a bit, whose p-value is at most
     `threshold`.
@@ -271,8 +279,7 @@ def cutoff(motif: Motif, threshold: float) -> int:
             "such as 1e-4"
         )
         raise SequenceError(msg)
-    steps = step_scores(motif)
-    tails = tail_probabilities(steps)
+    steps, tails = _scoring(motif)
     if tails[-1] > threshold * (1 + 1e-9):
         least = float(tails[-1])
         # two digits, rounded up, so that the p-value meets it
@@ -292,6 +299,26 @@ def cutoff(motif: Motif, threshold: float) -> int:
     return int(steps.min(axis=1).sum()) + int(
         np.argmax(tails <= threshold * (1 + 1e-9))
     )
+
+
+def holds_site(tokens: Tokens, motif: str | Motif) -> NDArray[np.bool_]:
+    """Return which sequences (n, length) hold the motif on either strand: a string that
+    its letters admit, or a matrix with a p-value of 1e-4 or less. A matrix of which no
+    string has one, and a motif longer than the sequences, is in none.
+
+    Examples
+    --------
+    >>> holds_site(np.array([[0, 2, 0, 3, 0], [0, 0, 0, 3, 2]], np.uint8), "GATA")
+    array([ True, False])
+    """
+    held = np.zeros(len(tokens), bool)
+    if len(motif) > tokens.shape[1]:
+        return held
+    if isinstance(motif, Motif) and _scoring(motif)[1][-1] > _P_VALUE * (1 + 1e-9):
+        return held
+    found = find_instances(tokens, motif, overlapping=True)
+    held[found.row] = True
+    return held
 
 
 _SCORES_A_BLOCK = 1 << 21
