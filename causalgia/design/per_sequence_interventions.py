@@ -220,7 +220,7 @@ class AblateEach(Sited):
         )
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
         if isinstance(self.without, str | dict):
-            source = as_pattern(pattern_from_plain(self.without)).source
+            source = as_pattern(pattern_from_plain(self.without)).reads
             object.__setattr__(self, "without", source)
 
     @cached_property
