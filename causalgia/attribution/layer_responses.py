@@ -410,7 +410,10 @@ def _matches_dataset(
 
     called = [_displayed(key, one) for key, one in targets.items()]
     classes = [factor_class(one) for one in targets.values()]
-    keys, found = list(targets), [motif_name(row, called, classes, expected) for row in p]
+    keys, found = (
+        list(targets),
+        [motif_name(row, called, classes, expected) for row in p],
+    )
     best = p.argmin(1).tolist()
     of = [classes[one.target] for one in found]
     variables = {

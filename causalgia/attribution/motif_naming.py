@@ -85,7 +85,9 @@ def motif_name(
         nearer = found.name and p[best] * _NEARER <= p[own.target]
         if own.q <= SAME_NAME and (same_family or not nearer):
             found = MotifName(called[own.target], own.q, (), own.target)
-    others = dict.fromkeys(called[k] for k in order if called[k] != called[found.target])
+    others = dict.fromkeys(
+        called[k] for k in order if called[k] != called[found.target]
+    )
     return found._replace(runners_up=tuple(others)[:_RUNNERS_UP])
 
 

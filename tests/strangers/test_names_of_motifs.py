@@ -188,7 +188,11 @@ def test_an_expected_name_needs_its_q_over_its_own_class(
 
 
 def test_a_member_of_another_class_leaves_its_family():
-    rows = [("TGACTCA", "increases"), ("TGACTCAT", "increases"), ("TGACGCA", "increases")]
+    rows = [
+        ("TGACTCA", "increases"),
+        ("TGACTCAT", "increases"),
+        ("TGACGCA", "increases"),
+    ]
     table = pd.DataFrame(
         [(letters, "y", verdict) for letters, verdict in rows],
         columns=["consensus", "task", "verdict"],
