@@ -68,7 +68,7 @@ def negatives(n: int = 60) -> list[str]:
 TILES = [(8, 18), (18, 24), (24, 33)]
 AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "kmer_screen": (
-        [],
+        [cg.Uniform(length=41)],
         {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
     ),
     "motif_screen": (

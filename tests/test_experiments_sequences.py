@@ -6,7 +6,6 @@ and refuse what they must.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 import pytest

@@ -107,7 +107,7 @@ def kmer_screen(
     >>> screen = cg.run(experiment, additive, rng=0)
     >>> answer = experiment.analyze(screen, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 2 of 3 k-mers, 2 families, have effects beyond the range of random sequences: ...
+    Task outcome: 2 of 3 k-mers, 2 families, have effects beyond the range of random sequences ...
     >>> fresh = cg.confirm(
     ...     screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0
     ... )

@@ -115,7 +115,7 @@ def motif_screen(
     >>> screen = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyze(screen)
     >>> print(answer.sentences[0])
-    Task outcome: 2 of 3 motifs, 1 family, have effects beyond the range of random sequences: ...
+    Task outcome: 2 of 3 motifs, 1 family, have effects beyond the range of random sequences ...
     >>> table = answer.findings["motifs"].sel(task="outcome")
     >>> table["family"].values.tolist(), table["strand"].values.tolist()
     (['RBFOX1', 'RBFOX1', ''], ['-', '+', '+'])

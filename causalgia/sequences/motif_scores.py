@@ -247,11 +247,17 @@ def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     return tails
 
 
-@lru_cache(maxsize=64)
-def _scoring(motif: Motif) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the scores of a motif and their tail probabilities."""
+@lru_cache(maxsize=4_096)
+def _lowest(motif: Motif, threshold: float) -> int | None:
+    """Return the lowest score whose p-value is at most `threshold`; None if that of the
+    best string is above it.
+    """
     steps = step_scores(motif)
-    return steps, tail_probabilities(steps)
+    tails = tail_probabilities(steps)
+    reached = tails <= threshold * (1 + 1e-9)
+    if not reached[-1]:
+        return None
+    return int(steps.min(axis=1).sum()) + int(np.argmax(reached))
 
 
 def cutoff(motif: Motif, threshold: float) -> int:
@@ -279,9 +285,9 @@ def cutoff(motif: Motif, threshold: float) -> int:
             "such as 1e-4"
         )
         raise SequenceError(msg)
-    steps, tails = _scoring(motif)
-    if tails[-1] > threshold * (1 + 1e-9):
-        least = float(tails[-1])
+    lowest = _lowest(motif, float(threshold))
+    if lowest is None:
+        least = float(tail_probabilities(step_scores(motif))[-1])
         # two digits, rounded up, so that the p-value meets it
         unit = 10.0 ** (math.floor(math.log10(least)) - 1)
         met = math.ceil(least / unit) * unit
@@ -296,9 +302,7 @@ def cutoff(motif: Motif, threshold: float) -> int:
             f"its best string has p-value {least:.3g}; {cure}"
         )
         raise SequenceError(msg)
-    return int(steps.min(axis=1).sum()) + int(
-        np.argmax(tails <= threshold * (1 + 1e-9))
-    )
+    return lowest
 
 
 def holds_site(tokens: Tokens, motif: str | Motif) -> NDArray[np.bool_]:
@@ -314,7 +318,7 @@ def holds_site(tokens: Tokens, motif: str | Motif) -> NDArray[np.bool_]:
     held = np.zeros(len(tokens), bool)
     if len(motif) > tokens.shape[1]:
         return held
-    if isinstance(motif, Motif) and _scoring(motif)[1][-1] > _P_VALUE * (1 + 1e-9):
+    if isinstance(motif, Motif) and _lowest(motif, _P_VALUE) is None:
         return held
     found = find_instances(tokens, motif, overlapping=True)
     held[found.row] = True

@@ -16,6 +16,7 @@ from causalgia.tell.verdict_sentences import region_in_words
 if TYPE_CHECKING:
     import xarray as xr
 
+_OF_RANDOM = "the range of random sequences"
 _IN_ANSWER, _FAMILIES_NAMED, _MEMBERS_NAMED = 3, 20, 3
 
 
@@ -81,9 +82,11 @@ def screen_sentence(found: Screened, decisions: xr.Dataset) -> str:
     ... )
     >>> rows = xr.Dataset(attrs={"rope_kind": "placebo outliers"})
     >>> print(screen_sentence(found, rows))
-    2 of 9 motifs, 1 family, have effects beyond the range of random sequences: FOS TGACTCA (0.600 [...
+    2 of 9 motifs, 1 family, have effects beyond the range of random sequences (-0.1 to 0.1): FOS TGACTCA (0.600 [...
     """
     region = _region(decisions)
+    if region == _OF_RANDOM:
+        region += f" ({found.range_lower:.3g} to {found.range_upper:.3g})"
     asked = f"{found.n_asked:,} {found.noun}s"
     if not found.n_acting:
         largest = _in_words(found.largest)
@@ -127,7 +130,7 @@ def screen_details(found: Screened, decisions: xr.Dataset) -> str:
 def _region(decisions: xr.Dataset) -> str:
     """Return what effects are compared with: random sequences, or given limits."""
     if about(decisions, None).rope_kind in PLACEBO_ROPES:
-        return "the range of random sequences"
+        return _OF_RANDOM
     return region_in_words(decisions)
 
 

@@ -237,7 +237,7 @@ def test_every_list_of_motifs_takes_every_form(form, tmp_path, monkeypatch):
     assert found["target"].values.tolist() == ["ap", "ebox"]
     found = cg.attribution.match(given, {"ap": "TGACTCA", "b": "AAAAAA"})
     assert found["label"].values.tolist() == ["ap", ""]
-    screen = cg.experiments.motif_screen(cg.Uniform(length=40), given, n_placebos=40)
+    screen = cg.experiments.motif_screen(given, cg.Uniform(length=200), n_placebos=40)
     assert {"ap +", "ap -", "ebox"} <= set(screen.arm_names)
     design = cg.Design(
         null=cg.Uniform(length=30),
@@ -354,5 +354,7 @@ def test_what_needs_no_jaspar_runs_without(no_pyjaspar, tmp_path):
     path.write_text(">M1 X\nA [ 4 0 9 ]\nC [ 0 1 0 ]\nG [ 0 3 0 ]\nT [ 5 6 1 ]\n")
     assert cg.motif("AGATAAG").consensus == "AGATAAG"
     assert cg.motif(path).name == "X"
-    screen = cg.experiments.motif_screen({"a": "AGATAAG", "b": path}, n_placebos=40)
+    screen = cg.experiments.motif_screen(
+        {"a": "AGATAAG", "b": path}, cg.Uniform(length=200), n_placebos=40
+    )
     assert screen.arm_names[1] == "a"

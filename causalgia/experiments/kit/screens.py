@@ -363,8 +363,8 @@ def by_better_strand(
 def _families(
     table: xr.Dataset, cores: Mapping[str, Motif], *, both_strands: bool
 ) -> xr.DataArray:
-    """Return the leader of each motif's family, by task: motifs of one sign that are
-    read, of one class.
+    """Return the leader of each motif's family, by task: motifs of one direction
+    and one class.
     """
     effect = table["effect"].transpose("motif", ...)
     values = effect.to_numpy().reshape(len(cores), -1)
@@ -372,9 +372,8 @@ def _families(
     names, motifs = list(cores), list(cores.values())
     leaders = np.full(values.shape, "", dtype=object)
     for column in range(values.shape[1]):
-        for sign in (1, -1):
-            read = np.isin(verdict[:, column], DIRECTIONS)
-            rows = np.flatnonzero(read & (sign * values[:, column] > 0))
+        for direction in DIRECTIONS:
+            rows = np.flatnonzero(verdict[:, column] == direction)
             rows = rows[np.argsort(-np.abs(values[rows, column]), kind="stable")]
             of = [motifs[i] for i in rows]
             led = apart_by_class(
