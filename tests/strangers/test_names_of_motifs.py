@@ -238,7 +238,7 @@ def test_every_list_of_motifs_takes_every_form(form, tmp_path, monkeypatch):
     found = cg.attribution.match(given, {"ap": "TGACTCA", "b": "AAAAAA"})
     assert found["label"].values.tolist() == ["ap", ""]
     screen = cg.experiments.motif_screen(given, cg.Uniform(length=200), n_placebos=40)
-    assert {"ap +", "ap -", "ebox"} <= set(screen.arm_names)
+    assert {"ap +", "ap -", "ebox +"} <= set(screen.arm_names)
     design = cg.Design(
         null=cg.Uniform(length=30),
         arms={"none": cg.Untreated(), "E": cg.Embed("CACGTG", at=9)},
@@ -357,4 +357,4 @@ def test_what_needs_no_jaspar_runs_without(no_pyjaspar, tmp_path):
     screen = cg.experiments.motif_screen(
         {"a": "AGATAAG", "b": path}, cg.Uniform(length=200), n_placebos=40
     )
-    assert screen.arm_names[1] == "a"
+    assert screen.arm_names[1] == "a +"
