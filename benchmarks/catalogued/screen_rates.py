@@ -90,7 +90,8 @@ def main() -> None:
         motifs = listed(np.random.default_rng(seed), 60)
         experiment = cg.experiments.motif_screen(motifs, NULL)
         counts.append(rates(experiment, set(PLANTED), seed))
-    print(shown("motif_screen", counts), flush=True)
+    if counts:
+        print(shown("motif_screen", counts), flush=True)
     six = [word for word in PLANTED.values() if len(word) == 6]
     planted = {*six, *map(reverse_complement_iupac, six)}
     counts = [

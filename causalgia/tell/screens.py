@@ -142,4 +142,5 @@ def _in_words(one: Acting) -> str:
     if one.members:
         text += f"; {len(one.members):,} more of its family"
     name = cut_middle(one.name)
-    return f"{name}{'' if one.core == one.name else f' {one.core}'} ({text})"
+    shown = "" if one.core == one.name.replace("U", "T") else f" {one.core}"
+    return f"{name}{shown} ({text})"
