@@ -187,7 +187,9 @@ def test_default_places_follow_the_length_of_the_background(name):
 def test_in_41_bases_the_defaults_are_the_published_places():
     e = cg.experiments
     at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
-    assert at(e.kmer_screen(motifs=["UGCAUG"], n_units=5), 1) == 17
+    assert (
+        at(e.kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG"], n_units=5), 1) == 17
+    )
     assert at(e.affinity(n_units=5), 1) == 17
     assert at(e.motif_mutagenesis(n_units=5), 1) == 17
     assert (
@@ -203,7 +205,9 @@ def test_in_41_bases_the_defaults_are_the_published_places():
 def test_the_number_of_contrasts_does_not_choose_the_error_rate():
     words = [f"{x}{a}{b}C" for x in "AG" for a in "ACGT" for b in "ACGT"]
     for n in (9, 29, 30):
-        made = cg.experiments.kmer_screen(motifs=words[:n], rope=(-0.1, 0.1))
+        made = cg.experiments.kmer_screen(
+            cg.Uniform(length=41), motifs=words[:n], rope=(-0.1, 0.1)
+        )
         assert made.analysis.error == "fdr"
 
 
@@ -219,7 +223,9 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
         return np.stack([gc, 0 * gc, 2 * gc], axis=1)
 
     settings = {"n_units": 60} | (
-        {"motifs": ["UGCAUG", "AAAAAA"]} if name == "kmer_screen" else {}
+        {"null": cg.Uniform(length=41), "motifs": ["UGCAUG", "AAAAAA"]}
+        if name == "kmer_screen"
+        else {}
     )
     build = getattr(cg.experiments, name)
     experiment = build(RNA, **NEEDED.get(name, {}), **settings)

@@ -69,7 +69,7 @@ TILES = [(8, 18), (18, 24), (24, 33)]
 RNA = cg.Uniform(length=41)
 AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "kmer_screen": (
-        [],
+        [cg.Uniform(length=41)],
         {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
     ),
     "motif_screen": (

@@ -27,7 +27,9 @@ def _verdict(answer, contrast):
 
 @pytest.fixture(scope="module")
 def screen():
-    experiment = cg.experiments.kmer_screen(k=4, n_units=400, at=17)
+    experiment = cg.experiments.kmer_screen(
+        cg.Uniform(length=41), k=4, letters="ACGU", n_units=400, at=17
+    )
     outcomes = cg.run(
         experiment,
         Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score"),
@@ -50,10 +52,11 @@ def test_screen_recovers_known_words(oracle):
         "AAAAAA",
     ]
     answer = assert_recovers(
-        cg.experiments.kmer_screen(motifs=words, n_units=400), oracle
+        cg.experiments.kmer_screen(cg.Uniform(length=41), motifs=words, n_units=400),
+        oracle,
     )
     assert _verdict(answer, "UGCAUG") == "increases"
-    assert answer.findings["shrunken"].sizes["contrast"] == len(words)
+    assert answer.findings["motifs"].sizes["motif"] == len(words)
 
 
 @pytest.mark.simulation
@@ -64,10 +67,8 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     oracle = Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score")
     truth = oracle.true_ace(experiment)
     assert_estimates(answer.estimates, truth)
-    shrunken = answer.findings["shrunken"].squeeze()
-    assert (
-        shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
-    )
+    table = answer.findings["motifs"].squeeze()
+    assert table["motif"].to_numpy()[table["effect"].to_numpy().argmax()] == "UGCA"
     beyond = answer.decisions["verdict"].isin(["increases", "decreases"])
     above = truth.transpose(*beyond.dims) > answer.decisions["rope_upper"]
     assert bool((above | ~beyond).all())  # and so the truth is
@@ -85,14 +86,14 @@ def test_shrinkage_takes_back_what_selection_added():
     answers = lambda x: np.sin((x * one).sum((1, 2)) * (x * other).sum((1, 2)))  # noqa: E731
     whim = cg.FunctionPredictor(answers, tasks=["score"], scale="score")
     experiment = cg.experiments.kmer_screen(
-        k=4, at=17, n_placebos=40, n_units=60, rope=(-0.1, 0.1)
+        cg.Uniform(length=41), k=4, at=17, n_placebos=40, n_units=60, rope=(-0.1, 0.1)
     )
     answer = experiment.analyze(cg.run(experiment, whim, rng=0, progress=False), rng=0)
-    found = answer.findings["shrunken"].squeeze()
-    top = np.argsort(-found["raw"].to_numpy())[:10]
+    found = answer.decisions.sel(contrast=~answer.decisions["is_placebo"]).squeeze()
+    top = np.argsort(-found["ace"].to_numpy())[:10]
     # winners are inflated: the truth is 0
-    assert found["raw"].to_numpy()[top].mean() > 0.15
-    assert abs(found["ace"].to_numpy()[top].mean()) < 0.03
+    assert found["ace"].to_numpy()[top].mean() > 0.15
+    assert abs(found["shrunken"].to_numpy()[top].mean()) < 0.09
     assert (found["lfsr"].to_numpy()[top] > 0.05).all()
 
 
@@ -102,7 +103,9 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     predictor = cg.FunctionPredictor(
         lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score"
     )
-    experiment = cg.experiments.kmer_screen(k=3, n_units=400, n_placebos=40)
+    experiment = cg.experiments.kmer_screen(
+        cg.Uniform(length=41), k=3, n_units=400, n_placebos=40
+    )
     answer = experiment.analyze(
         cg.run(experiment, predictor, rng=0, progress=False), rng=0
     )
@@ -124,7 +127,9 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
     the verdicts allow for that; the first of all motifs is named all the same, and
     fresh backgrounds confirm it.
     """
-    experiment = cg.experiments.kmer_screen(n_units=n_units)
+    experiment = cg.experiments.kmer_screen(
+        cg.Uniform(length=41), letters="ACGU", n_units=n_units
+    )
     moments = cg.run(experiment, oracle, rng=0, progress=False, keep="moments")
     answer = experiment.analyze(moments, rng=0)
     decisions = answer.decisions.isel(task=0)
@@ -155,10 +160,8 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
     )
 
 
-def test_the_sentence_of_a_screen_is_on_one_scale():
-    """Every motif costs the site that it overwrites; region and effects are both told
-    from the mean random sequence.
-    """
+def test_directions_are_relative_to_random_sequences():
+    """Every string costs the site that it overwrites."""
     site = cg.FunctionPredictor(
         lambda x: 3.0 * (x[:, 2, 17:23].sum(1) == 6) + x[:, 0, 17:23].sum(1) / 6,
         tasks=["score"],
@@ -172,16 +175,10 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     )
     answer = experiment.analyze(cg.run(experiment, site, rng=0, progress=False), rng=0)
     assert (answer.estimates["ace"] < -1).all()
-    said = answer.details[0]
-    mean, low, high = (
-        float(said.partition(a)[2].partition(b)[0])
-        for a, b in (("random sequence (", ")"), ("range: ", " to"), (" to ", " from"))
-    )
-    assert -3 < mean < -2.5
-    assert low < 0 < high < 1
-    assert float(said.partition("AAAAAA ")[2].partition(" ")[0]) == pytest.approx(
-        -2 - mean, abs=0.01
-    )
+    table = answer.findings["motifs"].sel(motif="AAAAAA").squeeze()
+    assert table["effect"] == pytest.approx(-2.0, abs=0.01)
+    assert table["range_upper"] < -2.0
+    assert table["verdict"] == "increases"
 
 
 def test_two_units_decide_nothing_about_two_values_and_say_what_undoes_others():
@@ -206,12 +203,9 @@ def test_two_units_decide_nothing_about_two_values_and_say_what_undoes_others():
 @pytest.mark.simulation
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     experiment, outcomes = screen
-    shrunken = experiment.analyze(outcomes, rng=0).findings["shrunken"].squeeze()
-    words = (
-        shrunken["contrast"]
-        .to_numpy()[np.argsort(-shrunken["ace"].to_numpy())[:20]]
-        .tolist()
-    )
+    table = experiment.analyze(outcomes, rng=0).findings["motifs"].squeeze()
+    words = table["motif"].to_numpy()[np.argsort(-table["effect"].to_numpy())[:20]]
+    words = words.tolist()
     oracle = Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
     again = cg.analyze(fresh, rng=0)
@@ -228,7 +222,9 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
 
 def test_placebo_words_are_a_choice_of_the_design():
     one, other = (
-        cg.experiments.kmer_screen(motifs=["UGCAUG", "CACACA"], n_units=n)
+        cg.experiments.kmer_screen(
+            cg.Uniform(length=41), motifs=["UGCAUG", "CACACA"], n_units=n
+        )
         for n in (50, 60)
     )
     assert one.arm_names == other.arm_names
@@ -247,22 +243,24 @@ def test_placebo_words_are_a_choice_of_the_design():
 
 def test_spelling_of_u_and_t_is_one():
     rna, dna = (
-        cg.experiments.kmer_screen(motifs=words, n_units=50)
+        cg.experiments.kmer_screen(cg.Uniform(length=41), motifs=words, n_units=50)
         for words in (["UGCAUG", "AGAAUG"], ["TGCATG", "AGAATG"])
     )
-    assert [arm.intervention.identity() for arm in rna.named_arms] == [
-        arm.intervention.identity() for arm in dna.named_arms
+    once = [
+        arm.intervention.identity() for arm in dna.named_arms if arm.name[-1] != "-"
     ]
+    assert [arm.intervention.identity() for arm in rna.named_arms] == once
+    assert len(dna.named_arms) == len(once) + 2  # both strands, where there is no U
     assert (
         cg.experiments.kmer_screen(
-            k=3, letters="ACGT", n_placebos=40, n_units=50
+            cg.Uniform(length=41), k=3, letters="ACGT", n_placebos=40, n_units=50
         ).arm_names[64]
         == "TTT"
     )
 
 
 def test_large_screens_are_designed():
-    experiment = cg.experiments.kmer_screen(k=7, n_units=50)
+    experiment = cg.experiments.kmer_screen(cg.Uniform(length=41), k=7, n_units=50)
     assert len(experiment.named_arms) == 4**7 + 401
 
 
@@ -498,7 +496,10 @@ def test_two_different_sites_at_a_distance():
 
 
 ALL = {
-    "kmer_screen": {"motifs": ["UGCAUG", "AGAAUG"]},
+    "kmer_screen": {
+        "null": cg.Uniform(length=41),
+        "motifs": ["UGCAUG", "AGAAUG"],
+    },
     "motif_mutagenesis": {"motif": "UGCA"},
     "position": {"motif": "UGCAUG", "at": [3, 20]},
     "affinity": {},

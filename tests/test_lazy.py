@@ -479,7 +479,7 @@ def real(n: int = 20) -> list[str]:
 
 CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "kmer_screen": (
-        [],
+        [cg.Uniform(length=41)],
         {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 60},
     ),
     "position": ([], {"n_units": 50}),

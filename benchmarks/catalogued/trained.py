@@ -115,7 +115,9 @@ def screen(n_units: int) -> tuple[Answer, Results]:
     """Screen all k-mers on the five networks; return the answer and the first motifs of
     each member.
     """
-    experiment = cg.experiments.kmer_screen(n_units=n_units)
+    experiment = cg.experiments.kmer_screen(
+        cg.Uniform(length=41), letters="ACGU", n_units=n_units
+    )
     moments = cg.run(
         experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False, keep="moments"
     )

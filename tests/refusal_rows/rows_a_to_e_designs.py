@@ -168,23 +168,28 @@ ROWS = [
     ),
     Row(
         "a screen of a string given twice",
-        lambda: e.kmer_screen(motifs=["UGCAUG", "TGCATG"]),
+        lambda: e.kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG", "TGCATG"]),
         DesignError,
         "motifs",
     ),
     Row(
         "a screen of strings of two lengths",
-        lambda: e.kmer_screen(motifs=["UGCAUG", "UGCA"]),
+        lambda: e.kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG", "UGCA"]),
         DesignError,
         "motifs",
     ),
     Row(
         "a screen beside 39 random sequences",
-        lambda: e.kmer_screen(k=4, n_placebos=39),
+        lambda: e.kmer_screen(cg.Uniform(length=41), k=4, n_placebos=39),
         DesignError,
         "n_placebos",
     ),
-    Row("a place past the background", lambda: e.kmer_screen(at=38), DesignError, "at"),
+    Row(
+        "a place past the background",
+        lambda: e.kmer_screen(cg.Uniform(length=41), at=38),
+        DesignError,
+        "at",
+    ),
     Row("one place alone", lambda: e.position(at=[3]), DesignError, "at"),
     Row("a place twice", lambda: e.position(at=[3, 3]), DesignError, "at"),
     Row(
