@@ -292,12 +292,6 @@ def test_letters_of_dna_and_bad_words():
     ]
 
 
-
-
-
-
-
-
 def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     from causalgia.estimation.lines import errors_in_variables
 
@@ -435,14 +429,6 @@ def test_copies_add_or_saturate(oracle, word):
     assert_recovers(experiment, oracle)
 
 
-
-
-
-
-
-
-
-
 def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(
         MotifCount("UGCAUG", 3.0, gain=Slope(-0.05)),
@@ -454,8 +440,6 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         cg.Uniform(length=41), "UGCAUG", at=[4, 20, 34], n_units=1_000
     )
     assert_recovers(experiment, oracle)
-
-
 
 
 @pytest.mark.parametrize(

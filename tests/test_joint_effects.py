@@ -116,18 +116,8 @@ def test_words_turn_with_the_sign_of_the_outcome():
                     assert found.word == turned.word
 
 
-
-
-
-
 def test_scales_are_tried_on_departures_alone():
     assert scales_tried(None, {"a": {"b": 1.0}}) is None
-
-
-
-
-
-
 
 
 @pytest.mark.simulation

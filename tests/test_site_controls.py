@@ -108,8 +108,6 @@ def with_site(rows: list[str], site: str, at: int) -> list[str]:
 # --- which control --------------------------------------------------------------------
 
 
-
-
 @pytest.mark.parametrize("make", BEFORE, ids=name_of)
 def test_against_placebos_every_contrast_overwrites_the_same_bases(make):
     settings = BEFORE[make]

@@ -145,7 +145,7 @@ def about_center(length: int, width: int) -> tuple[int, ...]:
     """Return the starts of as many copies as fit, six at most."""
     step = width + _LEAST_GAP
     n = min(_MOST_COPIES, (length + _LEAST_GAP) // step)
-    if n < 2:  # noqa: PLR2004 - two copies
+    if n < 2:
         raise DesignError(
             f"two copies of {width} bases, {_LEAST_GAP} apart, do not fit {length:,} bp"
         )

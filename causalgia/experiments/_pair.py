@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
-from typing import Any, Literal
+from typing import Any
 
 from causalgia.checks import as_position, in_list
 from causalgia.choices import Control

@@ -16,9 +16,9 @@ from causalgia.attributes import about
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.tell._trial_report import in_one_line
 from causalgia.tell.effect_rows import (
-    axis_of,
     Row,
     Rows,
+    axis_of,
     placebo_count,
     placebo_rounding_unit,
     placebo_summary,
