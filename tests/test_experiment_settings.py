@@ -40,7 +40,7 @@ OF_BACKGROUNDS = [
 NULL, RNA = cg.Uniform(length=60), cg.Uniform(length=41)
 #: what an entry without a default needs
 NEEDED = {
-    **dict.fromkeys(("motif", "position", "copies", "spacing"), {"motif": "UGCAUG"}),
+    **{key: {"motif": "UGCAUG"} for key in ("motif", "position", "copies", "spacing")},
     "pair": {"motif": "UGCAUG", "other": "GCACGA", "gaps": [20]},
     "pairs": {"motifs": ["UGCAUG", "GCACGA"], "gaps": [20]},
 }
