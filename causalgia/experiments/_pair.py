@@ -289,7 +289,11 @@ def pairs(
             f"motifs={quoted(list(named))}: name two or more that differ",
             argument="motifs",
         )
-    trial = Trial(null, control=control, entry=replace(PAIRS, of=in_list(list(named))))
+    trial = Trial(
+        null,
+        control=control,
+        entry=replace(PAIRS, of=f"pairs of {in_list(list(named))}"),
+    )
     own = [(name, name) for name in named] if with_self else []
     for (x, a), (y, b) in (
         ((x, named[x]), (y, named[y])) for x, y in [*combinations(named, 2), *own]

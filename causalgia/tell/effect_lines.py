@@ -47,7 +47,7 @@ from causalgia.tell.verdict_sentences import (
 
 ROWS_OF_ANSWER = 20
 # of an answer whose sentence says the shape
-FEW_ROWS = 7
+FEW_ROWS = 4
 _LEAST_OF_TASK = 8
 """Columns of a terminal that a task takes beside others, at least."""
 _FEW_PLACES = 2
@@ -212,7 +212,7 @@ def chosen_lines(
 ) -> tuple[list[Line], Columns, Table | None]:
     """Return the lines of an answer, their columns, and the table with the tasks beside
     each other: the first 20 contrasts where tasks have room there, else the first 20
-    rows over all tasks; of settings that have an order the first seven.
+    rows over all tasks; of settings that have an order the first four.
     """
     at = np.arange(effects["ace"].size)
     at = reading_order(effects) if order == "size" else at
