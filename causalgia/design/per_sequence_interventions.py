@@ -272,7 +272,7 @@ class AblateEach(Sited):
         from causalgia.sequences.motif_scores import find_instances
 
         held = np.zeros(len(units), bool)
-        if not len(units):
+        if self.without is None or not len(units):
             return held
         rows = (units // np.uint64(self.n_draws)).astype(np.int64)
         turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
@@ -294,7 +294,10 @@ class AblateEach(Sited):
     def to_dict(self) -> dict[str, Any]:
         plain: list[Any] = [list(span) for span in self.sites]
         nested = [plain[i : i + self.turns] for i in range(0, len(plain), self.turns)]
-        table = {self.kind: nested if self.turns > 1 else plain, "fill": self.fill}
+        table: dict[str, Any] = {
+            self.kind: nested if self.turns > 1 else plain,
+            "fill": self.fill,
+        }
         if self.without is not None:
             table["without"] = as_pattern(self.without).plain
         if self.threshold is not None:

@@ -343,18 +343,17 @@ def by_better_strand(
     acts = [of["verdict"].isin(DIRECTIONS) for of in strands]
     larger = np.abs(strands[1]["ace"]) > np.abs(strands[0]["ace"])
     second = (acts[1] & ~acts[0]) | ((acts[1] == acts[0]) & larger)
-    best = xr.where(second, strands[1], strands[0])
     columns = ("lower", "upper", "q", "verdict", "rope_lower", "rope_upper")
-    table = best[["ace", *(c for c in columns if c in best)]].rename(
+    kept = ["ace", *(c for c in columns if c in decisions)]
+    one, other = (of[kept] for of in strands)
+    table = other.where(second, one).rename(
         ace="effect", rope_lower="range_lower", rope_upper="range_upper"
     )
-    both = xr.DataArray(
-        [len(of) > 1 for of in rows.values()], {"contrast": names}, "contrast"
-    )
-    rest = xr.where(second, strands[0]["ace"], strands[1]["ace"]).where(both)
+    two = xr.DataArray([len(of) > 1 for of in rows.values()], {"contrast": names})
+    strand = np.where(second, "-", "+")
     return table.assign(
-        strand=xr.where(second, "-", "+"),
-        other_strand=rest,
+        strand=second.copy(data=strand),
+        other_strand=one["ace"].where(second, other["ace"]).where(two),
         inside=(table["effect"] >= table["range_lower"])
         & (table["effect"] <= table["range_upper"]),
     ).rename(contrast="motif")
