@@ -548,7 +548,6 @@ _EXPERIMENT_NAMES = (
     "greedy_round",
     "hairpin",
     "composition_bias",
-    "occlusion",
     "knock_in",
     "flanks",
     "pair",
