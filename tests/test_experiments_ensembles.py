@@ -95,7 +95,6 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "greedy_round": ([real()], {"tiles": TILES, "chosen": [(18, 24)], "n_draws": 2}),
     "hairpin": ([], {}),
     "composition_bias": ([], {"at": [34, 2]}),
-    "occlusion": ([real()], {"motif": "UGCAUG", "fills": ["uniform"], "n_draws": 2}),
     "knock_in": ([negatives()], {"motif": "UGCAUG"}),
     "flanks": ([], {"width": 3, "n_flanks": 6}),
     "motif_pair": (

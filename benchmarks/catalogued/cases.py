@@ -225,7 +225,6 @@ _CASES: dict[str, Callable[[], Case]] = {
     "variants_across_contexts": _variants(
         "variants_across_contexts", null=cg.Uniform(length=200)
     ),
-    "occlusion": _gata1("occlusion", "in random sequences", motif="AGATAA", n_draws=3),
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),
     "context_dependence": _tiled(
         "context_dependence",

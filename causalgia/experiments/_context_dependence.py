@@ -5,7 +5,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,8 +123,8 @@ def context_dependence(
     trial = Trial(null, control="untreated", entry=CONTEXT_DEPENDENCE)
     alone = trial.intervention(ALONE, shuffle_spans(context, k))
     trial.row(ALONE, alone - trial.untreated(), asked=True, element=span_name(span))
-    asked = trial.experiment(n_units=null.available, rope=region)
-    return replace(asked, analysis=tile_analysis(null, region))
+    target = tile_analysis(null, region).target
+    return trial.experiment(n_units=null.available, rope=region, target=target)
 
 
 @dataclass(frozen=True)

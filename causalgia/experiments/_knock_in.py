@@ -15,7 +15,7 @@ from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.neighbors import Place, modified_by_neighbors
-from causalgia.experiments.kit.populations import means_by, populations
+from causalgia.experiments.kit.populations import effects_at, means_by, populations
 from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import (
     as_genomic,
@@ -172,7 +172,7 @@ def _share_unintended(
     tokens = given.parents_given.tokens
     units = np.arange(len(tokens), dtype=np.uint64)
     written = arm.apply(tokens, units=units, key=derive(_KEY, "scanned draws"))
-    width, begin = len(as_pattern(place.pattern)), 0
+    width = len(as_pattern(place.pattern))
     begin = max(place.at - width, 0)
     near = slice(begin, place.at + 2 * width)
     own = np.array([[[place.at - begin, place.at - begin + width]]])
@@ -191,8 +191,7 @@ def _read_knock_in(
         own, placebo, net = (rows.sel(contrast=n) for n in ("motif", "placebo", NET))
         each = net["ace"].to_numpy()[None]
         if effects is not None:
-            where = {"task": task[0], **({"model": task[1]} if task[1] else {})}
-            ice = effects["ice"].sel(contrast=NET, **where).to_numpy()
+            ice = effects_at(effects["ice"].transpose("unit", ...), NET, task)
             each = means_by(ice, effects["parent"].to_numpy())
         region = net["rope_lower"].item(), net["rope_upper"].item()
         verdict = str(net["verdict"].item())

@@ -294,8 +294,8 @@ def _of_tiles(
                 center=(start + stop) / 2,
                 **place,
             )
-    asked = trial.experiment(n_units=null.available, rope=region)
-    return replace(asked, analysis=tile_analysis(null, region))
+    target = tile_analysis(null, region).target
+    return trial.experiment(n_units=null.available, rope=region, target=target)
 
 
 def _read_tiles(found: TrialResults) -> Finding:

@@ -18,7 +18,7 @@ from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.populations import populations
+from causalgia.experiments.kit.populations import effects_at, populations
 from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import (
     Sites,
@@ -146,8 +146,7 @@ def _read_sites(sites: Sites, found: TrialResults) -> Finding:
             row = rows.sel(contrast=name)
             each = row["ace"].to_numpy()[None]
             if table is not None:
-                where = {"task": task[0], **({"model": task[1]} if task[1] else {})}
-                each = table["effect"].sel(contrast=name, **where).to_numpy()
+                each = effects_at(table["effect"], name, task)
             own = populations(
                 each,
                 (row["rope_lower"].item(), row["rope_upper"].item()),

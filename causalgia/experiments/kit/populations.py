@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
+from causalgia.experiments.kit.variance import Place
 from causalgia.tell.shapes import Shape
 from causalgia.types import Array
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _LEAST_SHARE, _LEAST = 0.05, 3
 _UNITS = 30
@@ -132,3 +137,14 @@ def means_by(values: Array, of: Array) -> Array:
     _, first, code = np.unique(of, return_index=True, return_inverse=True)
     mean = np.bincount(code, values) / np.bincount(code)
     return mean[np.argsort(first)]
+
+
+def effects_at(table: xr.DataArray, row: str, place: Place) -> Array:
+    """Return the effects of units in one row, of one task (and model; over all where
+    the place names none).
+    """
+    task, model = place
+    one = table.sel(contrast=row, task=task)
+    if "model" in one.dims:
+        one = one.mean("model") if model is None else one.sel(model=model)
+    return one.to_numpy()

@@ -5,15 +5,14 @@ and components.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes
 from causalgia.design import Design
-from causalgia.errors import DesignError, EstimateError
+from causalgia.errors import DesignError
 from causalgia.types import Array
 
 #: verdict -> what a site does, in a sentence
@@ -72,194 +71,6 @@ def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, 
     chi_square = np.where(varies, df * variance / special.chdtri(df, 1 - tail), 0.0)
     upper = np.where(known, chi_square, np.maximum(chi_square, variance + half))
     return lower, upper
-
-
-def nested_split(
-    ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each: str, ci_prob: float
-) -> xr.Dataset:
-    """Split the variance of individual effects by groups inside groups, by REML.
-
-    Parameters
-    ----------
-    ice
-        Individual effects, (unit, contrast, task).
-    groups
-        Component -> group of each unit, the widest first; components that are not
-        identified are left out and listed.
-    each
-        Name of the residual component: the differences between units of one innermost
-        group.
-    ci_prob
-        Probability of the intervals.
-
-    Returns
-    -------
-    Dataset
-        ``variance, se, sd, lower, upper, share (component, contrast, task)``: limits
-        are of the sd, the share is of the sum. ``attrs["not_identified"]`` lists
-        components that are not identified, and contrasts that are left out because no
-        maximum of their likelihood was found.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> rng = np.random.default_rng(0)
-    >>> site = np.repeat(np.arange(40), 5)
-    >>> effect = (rng.normal(size=40)[site] + rng.normal(size=200))[:, None, None]
-    >>> found = nested_split(
-    ...     xr.DataArray(effect, dims=("unit", "contrast", "task")),
-    ...     {"site": site},
-    ...     each="draw",
-    ...     ci_prob=0.95,
-    ... )
-    >>> found["component"].values.tolist(), found["sd"].values.ravel().round(2).tolist()
-    (['site', 'draw'], [0.79, 1.01])
-    """
-    from causalgia.estimation._variance_components import Cells, identify
-
-    values = ice.transpose("unit", "contrast", "task").to_numpy()
-    rows = values[:, :, 0]
-    codes = {
-        name: np.unique(of_unit, return_inverse=True)[1].astype(np.intp)
-        for name, of_unit in groups.items()
-    }
-    known = identify(
-        Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), codes)
-    )
-    fits = [_fit_components(values[:, k], known.groups) for k in range(values.shape[1])]
-    fitted = [k for k, fit in enumerate(fits) if fit is not None]
-    both = np.array([fit for fit in fits if fit is not None])
-    variance, se = np.moveaxis(
-        both.reshape(len(fitted), 2, len(known.groups) + 1, values.shape[2]), 0, 2
-    )
-    names = [str(name) for name in ice["contrast"].to_numpy()]
-    failed = [
-        f"{name}: no maximum of its likelihood"
-        for k, name in enumerate(names)
-        if k not in fitted
-    ]
-    coords = {
-        str(k): c
-        for k, c in ice.isel(contrast=fitted).coords.items()
-        if set(c.dims) <= {"contrast", "task"}
-    }
-    return (
-        component_table(variance, se, ci_prob)
-        .assign_coords(
-            component=[*known.groups, _residual_name(known.residual, each)], **coords
-        )
-        .assign_attrs(
-            not_identified="; ".join(
-                [*(note.replace("the residual", each) for note in known.notes), *failed]
-            ),
-            ci_prob=ci_prob,
-        )
-    )
-
-
-def _residual_name(residual: str, each: str) -> str:
-    """Return the name of the residual together with the components that are confounded
-    with it.
-
-    Examples
-    --------
-    >>> (
-    ...     _residual_name("instance + sequence + residual", "draw"),
-    ...     _residual_name("residual", "draw"),
-    ... )
-    ('sequence, instance and draw together', 'draw')
-    """
-    *others, last = [
-        *residual.replace("residual", "").strip(" +").split(" + ")[::-1],
-        each,
-    ]
-    return f"{', '.join(others)} and {last} together" if any(others) else last
-
-
-def _fit_components(
-    rows: Array, groups: Mapping[str, NDArray[np.intp]]
-) -> tuple[Array, Array] | None:
-    """Return variances and their standard errors, (components, responses) each; None
-    where no fit converges.
-    """
-    from causalgia.estimation.mixed_model import fit_variances, mixed_layout, respond
-
-    if not groups:
-        variance = rows.var(axis=0, ddof=1)[None]
-        return variance, variance * np.sqrt(2 / (len(rows) - 1))
-    try:
-        layout = mixed_layout(np.ones((len(rows), 1)), groups)
-        fits = [fit_variances(respond(layout, y)) for y in rows.T]
-    except EstimateError:
-        return None
-    return np.column_stack([fit.variance for fit in fits]), np.column_stack(
-        [fit.se for fit in fits]
-    )
-
-
-def component_table(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
-    """Return a table of variance components: variance, se, sd with limits, and share of
-    the total variance.
-
-    Examples
-    --------
-    >>> found = component_table(
-    ...     np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95
-    ... )
-    >>> found["share"].values.ravel().tolist()
-    [1.0, 0.0]
-    """
-    import xarray as xr
-
-    lower, upper = variance_limits(variance, se, ci_prob)
-    whole = variance.sum(axis=0, keepdims=True)
-    columns = {
-        "variance": variance,
-        "se": se,
-        "sd": np.sqrt(variance),
-        "lower": np.sqrt(lower),
-        "upper": np.sqrt(upper),
-    }
-    columns["share"] = np.divide(
-        variance, whole, out=np.zeros_like(variance), where=whole > 0
-    )
-    return xr.Dataset(
-        {
-            name: (("component", "contrast", "task"), column)
-            for name, column in columns.items()
-        }
-    )
-
-
-def split_in_words(split: xr.Dataset) -> str:
-    """Return the components of one contrast and task as text, "site sd 0.79 [0.60,
-    1.10] (38 %)".
-
-    Examples
-    --------
-    >>> found = component_table(
-    ...     np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95
-    ... )
-    >>> split_in_words(
-    ...     found.assign_coords(component=["flank", "background"]).squeeze(
-    ...         ["contrast", "task"]
-    ...     )
-    ... )
-    'flank sd 2.00 [1.61, 2.65] (80 %), background sd 1.00 [0.14, 1.92] (20 %)'
-    """
-    from causalgia.tell.table_formats import format_effect, format_share
-
-    parts = []
-    for name in split["component"].to_numpy():
-        one = {
-            k: split[k].sel(component=name).item()
-            for k in ("sd", "lower", "upper", "share")
-        }
-        size, interval = format_effect(
-            {"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]}
-        )
-        parts.append(f"{name} sd {size} {interval} ({format_share(one['share'])})")
-    return ", ".join(parts)
 
 
 def effect_in_words(row: xr.Dataset) -> str:
