@@ -89,8 +89,9 @@ def needed_sites(
     for fill in fills:
         own, left = filled(fill, sites.spans, fill)
         placebo, made = filled(f"{fill}, placebo span", sites.placebo_spans, fill)
-        about = {"fill": fill, "with_motif": left}
-        trial.row(fill, own - trial.untreated(), span="motif", **about)
+        trial.row(
+            fill, own - trial.untreated(), span="motif", fill=fill, with_motif=left
+        )
         trial.row(
             f"{fill}, placebo span",
             placebo - trial.untreated(),
@@ -104,7 +105,8 @@ def needed_sites(
             asked=True,
             span="motif minus placebo",
             asks=LOST,
-            **about,
+            fill=fill,
+            with_motif=left,
         )
     shuffled = Scramble((0, given.length), k=k)
     letters = [

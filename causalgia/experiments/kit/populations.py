@@ -10,7 +10,7 @@ import numpy as np
 from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
 from causalgia.experiments.kit.variance import Place
 from causalgia.tell.shapes import Shape
-from causalgia.types import Array
+from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,7 +23,7 @@ _APART = 5.0
 of 30 units and none of 150 come apart; a tenth that lies 6.5 sd away does in all."""
 
 
-def cut_in_two(values: Array) -> tuple[Array, float]:
+def cut_in_two(values: Array) -> tuple[Mask, float]:
     """Return which of the values are the upper of two groups, and how far apart these
     are, in sds within a group.
 
@@ -92,7 +92,7 @@ def populations(
     """
     n, mean = len(values), float(values.mean())
 
-    def shape(which: Array, sign: int | None) -> Shape:
+    def shape(which: Mask, sign: int | None) -> Shape:
         own = values[which]
         by_size = own[np.argsort(abs(own))]
         return Shape(
