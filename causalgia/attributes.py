@@ -454,7 +454,7 @@ class About(Generic[Absent]):
     )
     seed = _text("estimates", "cg.simultaneous", "seed of the band")
     n_draws = _whole(
-        "estimates, occlusion",
+        "estimates, necessity",
         "cg.simultaneous",
         "number of random draws",
     )

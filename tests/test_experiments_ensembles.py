@@ -95,7 +95,6 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "tile_interactions": ([real()], {"tiles": [(8, 18), (24, 33)], "n_draws": 2}),
     "hairpin": ([], {}),
     "composition_bias": ([], {"at": [34, 2]}),
-    "occlusion": ([real()], {"motif": "UGCAUG", "fills": ["uniform"], "n_draws": 2}),
     "knock_in": ([negatives()], {"motif": "UGCAUG"}),
     "flanks": ([], {"width": 3, "n_flanks": 6}),
     "pair": ([RNA], {"motif": "UGCAUG", "other": "GCUGG", "gaps": [1, 4, 7]}),

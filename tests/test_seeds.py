@@ -1017,9 +1017,7 @@ def test_44_occlusion():
         drawn(20, 60, 1)[15:], (NANOG, 40)
     )
     f = network(lambda x: 1.5 * hits(x, NANOG).sum(1) + 0.02 * x[:, 0].sum(1))
-    experiment = cg.experiments.occlusion(
-        rows, NANOG, fills=["uniform"], n_draws=5, rope=ROPE
-    )
+    experiment = cg.experiments.necessity(rows, motif=NANOG, n_draws=5, rope=ROPE)
     found = answered(experiment, f)
     assert ace(found, span="motif minus placebo").item() == pytest.approx(
         -1.5, abs=0.07
@@ -1036,9 +1034,8 @@ def test_45_in_silico_crispr():
     found = answered(
         cg.experiments.necessity(rows, tiles=tiles, n_draws=3, rope=ROPE), f
     )
-    assert [ace(found, start=start).item() for start, _ in tiles] == pytest.approx(
-        [-2, 0, -3], abs=0.01
-    )
+    lost = [ace(found, asks="lost", tile=start).item() for start, _ in tiles]
+    assert lost == pytest.approx([-2, 0, -3], abs=0.01)
     arms = {
         "none": cg.Untreated(),
         "cut": cg.Delete((12, 20)),
@@ -1567,7 +1564,7 @@ def test_68_mutated_where_a_matrix_finds():
     ]
     f = network(lambda x: sum((k + 1) * hits(x, s).sum(1) for k, s in enumerate(sites)))
     found = answered(
-        cg.experiments.occlusion(rows, matrix, fills=["uniform"], n_draws=4, rope=ROPE),
+        cg.experiments.necessity(rows, motif=matrix, n_draws=4, rope=ROPE),
         f,
     )
     site = found.findings["instances"].isel(task=0)

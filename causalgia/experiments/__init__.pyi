@@ -16,7 +16,6 @@ from ._motif_mutagenesis import motif_mutagenesis as motif_mutagenesis
 from ._motif_screen import motif_screen as motif_screen
 from ._necessity import necessity as necessity, sufficiency as sufficiency
 from ._null_models import agreement as agreement, null_models as null_models
-from ._occlusion import occlusion as occlusion
 from ._pair import pair as pair, pairs as pairs, spacing as spacing
 from ._position import position as position
 from ._proposals import proposals as proposals

@@ -287,22 +287,34 @@ ROWS = [
         "positives",
     ),
     Row(
-        "an occlusion of what is not there",
-        lambda: e.occlusion(["CCAGATAACC", "CCCCCCCCCC"], motif="AGATAAG"),
+        "the necessity of what is not there",
+        lambda: e.necessity(["CCAGATAACC", "CCCCCCCCCC"], motif="AGATAAG"),
         DesignError,
         "AGATAAG",
     ),
     Row(
         "a sequence without a place for a placebo",
-        lambda: e.occlusion({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA"),
+        lambda: e.necessity({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA"),
         DesignError,
         "full",
     ),
     Row(
         "a threshold of a string, which is found exactly",
-        lambda: e.occlusion(RANDOM, motif="AGATAA", threshold=1e-3),
+        lambda: e.necessity(RANDOM, motif="AGATAA", threshold=1e-3),
         SequenceError,
         "AGATAA",
+    ),
+    Row(
+        "sites and tiles in one question",
+        lambda: e.necessity(RANDOM, motif="AGATAA", tile_width=20),
+        DesignError,
+        "motif",
+    ),
+    Row(
+        "a threshold of no motif",
+        lambda: e.necessity(RANDOM, threshold=1e-3),
+        DesignError,
+        "threshold",
     ),
     Row(
         "an element past the sequence",

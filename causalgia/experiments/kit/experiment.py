@@ -548,7 +548,6 @@ _EXPERIMENT_NAMES = (
     "tile_interactions",
     "hairpin",
     "composition_bias",
-    "occlusion",
     "knock_in",
     "flanks",
     "pair",
