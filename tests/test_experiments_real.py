@@ -108,10 +108,10 @@ def test_overwriting_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_
             assert abs(float(dev["ace"].sel(contrast=f"{fill}, placebo span"))) < 0.3
             if word == "GATAA":
                 assert float(dev["upper"].sel(contrast=f"{fill} minus placebo")) < 0
-        necessity = answer.findings["instances"]["effect"].sel(
+        each = answer.findings["instances"]["effect"].sel(
             contrast="uniform", task="dev"
         )
-        assert float((necessity < 0).mean()) > 0.8
+        assert float((each < 0).mean()) > 0.8
 
 
 def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(

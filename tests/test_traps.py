@@ -785,9 +785,7 @@ def test_palindromes_counted_twice():
     found = find_instances(boxes, "CACGTG")
     assert len(found) == 20
     assert found.start.tolist() == [20] * 20
-    experiment = cg.experiments.necessity(
-        boxes, motif="CACGTG", n_draws=1
-    )
+    experiment = cg.experiments.necessity(boxes, motif="CACGTG", n_draws=1)
     assert experiment.n_units == 20
     design = cg.Design(
         null=cg.Uniform(length=50),

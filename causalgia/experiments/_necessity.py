@@ -109,9 +109,7 @@ def necessity(
     -------
     Experiment
         Coordinate ``asks`` of the contrasts: ``"lost"``, ``"alone"``. By sites also
-        ``fill``, ``span`` ("motif", "placebo" or "motif minus placebo") and
-        ``with_motif``, the share of draws after which the changed span carries the
-        motif; finding ``instances``, the mean effect of each site over its draws with
+        ``fill`` and ``span`` ("motif", "placebo" or "motif minus placebo"); finding ``instances``, the mean effect of each site over its draws with
         its standard error, sequence, start, strand, score and placebo spans. By tiles
         ``tile`` (its start), ``stop`` and ``center``. Finding ``shapes``.
 

@@ -25,11 +25,9 @@ from causalgia.experiments.kit.sites import (
     as_genomic,
     as_string_or_motif,
     motif_sites,
-    share_with_motif,
 )
 from causalgia.experiments.kit.trial import Trial, Weights
 from causalgia.experiments.kit.variance import rows_by_task
-from causalgia.inputs import rough_percent
 from causalgia.notes import Said
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences import Motif
@@ -80,24 +78,25 @@ def needed_sites(
     read = partial(_read_sites, sites)
     trial = Trial(null, control="untreated", entry=replace(NEEDED_SITES, read=read))
 
-    def filled(name: str, spans: Any, fill: str) -> tuple[Weights, float]:
-        done = AblateEach(spans, fill=fill, n_draws=n_draws)
-        here = np.repeat(rows, done.turns, axis=0)
-        share = share_with_motif(done.sites, fill, here, pattern, threshold)
-        return trial.intervention(name, done), share
+    units = np.arange(len(rows) * n_draws, dtype=np.uint64)
+
+    def filled(name: str, spans: Any, fill: str) -> Weights:
+        done = AblateEach(
+            spans, fill=fill, without=pattern, threshold=threshold, n_draws=n_draws
+        )
+        # refuses a fill that cannot be free of the motif
+        done.apply(np.repeat(rows, n_draws, axis=0), units=units, key=0)
+        return trial.intervention(name, done)
 
     for fill in fills:
-        own, left = filled(fill, sites.spans, fill)
-        placebo, made = filled(f"{fill}, placebo span", sites.placebo_spans, fill)
-        trial.row(
-            fill, own - trial.untreated(), span="motif", fill=fill, with_motif=left
-        )
+        own = filled(fill, sites.spans, fill)
+        placebo = filled(f"{fill}, placebo span", sites.placebo_spans, fill)
+        trial.row(fill, own - trial.untreated(), span="motif", fill=fill)
         trial.row(
             f"{fill}, placebo span",
             placebo - trial.untreated(),
             span="placebo",
             fill=fill,
-            with_motif=made,
         )
         trial.row(
             f"{fill} minus placebo",
@@ -106,7 +105,6 @@ def needed_sites(
             span="motif minus placebo",
             asks=LOST,
             fill=fill,
-            with_motif=left,
         )
     shuffled = Scramble((0, given.length), k=k)
     letters = [
@@ -162,12 +160,6 @@ def _read_sites(sites: Sites, found: TrialResults) -> Finding:
             sentences.append(Said(text, *task))
             if table is not None:
                 details.append(Said(spread_sentence(each, of=what), *task))
-    details += [
-        f"{name}: {'makes' if labels['span'][name] == 'placebo' else 'leaves'} "
-        f"{sites.label} in {rough_percent(share)} of its draws."
-        for name, share in labels["with_motif"].items()
-        if share > 0 and labels["span"][name] in ("motif", "placebo")
-    ]
     if table is None:
         return Finding(sentences=tuple(sentences), details=tuple(details))
     n = ("shape", [sites.n_with] * len(shapes))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import DesignError, EstimateError
 from causalgia.types import Array
 
 #: verdict -> what a site does, in a sentence
