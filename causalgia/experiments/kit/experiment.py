@@ -548,7 +548,7 @@ _EXPERIMENT_NAMES = (
     "tile_interactions",
     "greedy_round",
     "hairpin",
-    "composition_bias",
+    "composition",
     "occlusion",
     "knock_in",
     "flanks",
