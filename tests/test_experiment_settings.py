@@ -69,8 +69,10 @@ def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
         lambda given: cg.experiments.spacing(
             motif=given, distances=[9, 10], n_units=20
         ),
-        lambda given: cg.experiments.flanks(motif=given, n_units=20),
-        lambda given: cg.experiments.composition_bias(motif=given, n_units=20),
+        lambda given: cg.experiments.flanks(cg.Uniform(length=41), given, n_units=20),
+        lambda given: cg.experiments.composition(
+            cg.Uniform(length=41), given, n_units=20
+        ),
         lambda given: cg.experiments.motif_pair(
             motif=given, other="AACAAT", distances=[12, 20], n_units=20
         ),
@@ -168,7 +170,7 @@ def test_default_places_follow_the_length_of_the_background(name):
         )
     (first, last), (_, further) = written
     assert last > 150 / 2 or first > 150 / 2 - 41
-    if name not in ("composition_bias", "position", "fractional_factorial"):
+    if name not in ("composition", "position", "fractional_factorial"):
         assert abs((first + last) / 2 - 75) <= 25
     assert further - last in (0, 1)
 
@@ -177,13 +179,12 @@ def test_in_41_bases_the_defaults_are_the_published_places():
     e = cg.experiments
     at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
     assert at(e.kmer_screen(motifs=["UGCAUG"], n_units=5), 1) == 17
-    assert at(e.affinity(n_units=5), 1) == 17
-    assert at(e.motif_mutagenesis(n_units=5), 1) == 17
+    null = cg.Uniform(length=41)
+    assert at(e.motif_mutagenesis(null, "UGCAUG", n_units=5), 1) == 17
     assert (
-        str(e.hairpin(n_units=5).named_arms[3].intervention)
+        str(e.hairpin(null, "GCUGG", n_units=5).named_arms[3].intervention)
         == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     )
-    assert [at(e.composition_bias(n_units=5), i) for i in (1, 2)] == [17, 34]
     assert str(e.copies(at="published", n_units=5).named_arms[3].intervention) == (
         "do(x[4:10] = UGCAUG, x[12:18] = UGCAUG, x[20:26] = UGCAUG)"
     )

@@ -37,13 +37,11 @@ PAIR = {"distances": [15, 26]}
 #: compared with placebos (50 units; contrasts called "rise" then are "linear trend")
 BEFORE = {
     position: ({}, "be7017594e312912"),
-    affinity: ({}, "f6a550d50d5a97ba"),
     copies: ({}, "a9072dd42721bddf"),
     spacing: ({}, "43483c46146e57d1"),
     motif_pair: ({"null": cg.Uniform(length=120), **PAIR}, "8913f7c010955ab7"),
     motif_pairs: ({"null": cg.Uniform(length=120), **PAIR}, "21d2e7b869ed278b"),
     dose_response: ({}, "71266b1a5d7d636b"),
-    motif_mutagenesis: ({}, "4572a3b733a2bebe"),
 }
 OTHER = {spacing: {"distances": [6, 9]}}  # sites that do not overlap
 
@@ -239,10 +237,11 @@ def test_affinity_at_a_place_that_has_the_tightest_motif():
     motifs = ["GGATAAG", "GGACAAG", "GGAGAAG"]
     oracle = cg.zoo.Oracle(cg.zoo.MotifCount(motifs[0], 1.0))
     null = cg.Genomic(of=with_site(quiet(100), motifs[0], 40))
-    settings = {"kd": [1.0, 10.0, 100.0], "at": 40, "n_units": 100, "rope": (-0.1, 0.1)}
+    kd = dict(zip(motifs, [1.0, 10.0, 100.0], strict=True))
+    settings = {"at": 40, "n_units": 100, "rope": (-0.1, 0.1)}
     ace = {}
     for control in ("placebo", "untreated"):
-        experiment = affinity(null, motifs, control=control, **settings)
+        experiment = affinity(null, kd, control=control, **settings)
         effects = cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))
         ace[control] = cg.estimate(effects)["ace"].to_numpy().ravel()
     np.testing.assert_allclose(ace["placebo"], [1.0, 0.0, 0.0], atol=1e-6)
@@ -322,7 +321,7 @@ def test_sites_of_which_one_is_enough_are_so_where_the_sequence_had_one(name):
 
 SAID = {
     position: (GATA, {"at": [20, 60]}),
-    affinity: (["GGATAAG", "GGACAAG", "GGAGAAG"], {"kd": [1.0, 10.0, 100.0]}),
+    affinity: ({"GGATAAG": 1.0, "GGACAAG": 10.0, "GGAGAAG": 100.0}, {}),
     copies: (GATA, {}),
     spacing: (GATA, {"distances": [10, 20]}),
     motif_pair: (GATA, {"distances": [12], "orientations": ["++"]}),
