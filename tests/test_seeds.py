@@ -759,9 +759,7 @@ def test_33_affinity():
         )
     )
     found = answered(
-        cg.experiments.affinity(
-            motifs=list(kd), kd=list(kd.values()), n_units=50, rope=ROPE
-        ),
+        cg.experiments.affinity(cg.Uniform(length=41), kd, n_units=50, rope=ROPE),
         f,
     )
     line = found.findings["line"].isel(task=0)
@@ -787,7 +785,9 @@ def folds():
             0.9 + stem * closed(x)
         )
 
-    experiment = cg.experiments.hairpin(motif="GCTGG", n_units=200, rope=ROPE)
+    experiment = cg.experiments.hairpin(
+        cg.Uniform(length=41), "GCTGG", n_units=200, rope=ROPE
+    )
     how = {"structure": (1.2, -0.5), "places": (0, 0)}
     return {
         k: answered(experiment, network(lambda x, v=v: f(x, *v)))
@@ -829,19 +829,19 @@ def test_37_gc_at_the_end():
         return x[:, 1:3, 34:40].sum((1, 2))
 
     f = network(lambda x: hits(x, "CAAATT")[:, 17] * (1 + 0.2 * end(x)) - 0.1 * end(x))
-    found = answered(
-        cg.experiments.composition_bias(
-            motif="CAAATT", at=[34, 2], n_units=600, rope=ROPE
-        ),
-        f,
+    trial = cg.experiments.Trial(cg.Uniform(length=41))
+    motif, first, last = (
+        cg.Embed(word, at=at)
+        for word, at in (("CAAATT", 17), ("GCGCGC", 2), ("GCGCGC", 34))
     )
-    rows = (
-        "composition at 34",
-        "composition at 2",
-        "composition at 34 - at 2",
-        "interaction at 34",
-        "motif",
-    )
+    both, alone, ends, none = trial.factorial(motif, last)
+    trial.row("motif", alone - none)
+    trial.row("GC at 34", ends - none)
+    trial.row("GC at 2", trial.arm(first) - none)
+    trial.row("GC at 34 - at 2", ends - trial.arm(first))
+    trial.row("motif x GC at 34", both - alone - ends + none)
+    found = answered(trial.experiment(n_units=600, rope=ROPE), f)
+    rows = ("GC at 34", "GC at 2", "GC at 34 - at 2", "motif x GC at 34", "motif")
     assert named(found, *rows) == pytest.approx([-0.3, 0, -0.3, 0.6, 1.6], abs=0.06)
 
 
@@ -857,14 +857,12 @@ def test_38_share_of_proteins():
             + x[:, 1:3, 34:40].sum((1, 2))[:, None] * bias
         )
 
-    experiment = cg.experiments.composition_bias(
-        motif="CAAATT", at=[34, 2], n_units=60, rope=ROPE
+    experiment = cg.experiments.position(
+        cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=60, rope=ROPE
     )
     outcomes = ran(experiment, network(read, *(f"protein {k}" for k in range(244))))
     both = {
-        end: cg.experiments.across_predictors(
-            outcomes, contrast=f"composition at {end}"
-        )
+        end: cg.experiments.across_predictors(outcomes, contrast=f"at {end}")
         for end in (34, 2)
     }
     gc = codes("GCGCGC")  # the letters that are written

@@ -691,7 +691,7 @@ def test_hairpin_arguments_accepted_and_ignored():
     complement = str.maketrans("ACGT", "TGCA")
     made = {
         (stem, loop): decode(
-            arm_tokens(hairpin(cg.Uniform(length=70), at=30, stem=stem, loop=loop))[
+            arm_tokens(hairpin(cg.Uniform(length=70), "GCUGG", at=30, stem=stem, loop=loop))[
                 "loop"
             ]
         )
@@ -739,7 +739,9 @@ def test_distances_accepted_and_ignored():
 
 def test_the_best_word_left_out_of_its_own_logo():
     oracle = cg.zoo.oracle("vts1_like")
-    experiment = cg.experiments.motif_mutagenesis(motif="GCUGG", at=18, n_units=100)
+    experiment = cg.experiments.motif_mutagenesis(
+        cg.Uniform(length=41), "GCUGG", at=18, n_units=100
+    )
     answer = experiment.analyze(
         cg.run(experiment, oracle, rng=0, progress=False), rng=0
     )

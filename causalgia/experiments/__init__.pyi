@@ -3,7 +3,7 @@ from ._across_predictors import (
     share_of_predictors as share_of_predictors,
 )
 from ._affinity import affinity as affinity
-from ._composition_bias import composition_bias as composition_bias
+from ._composition import composition as composition
 from ._context_dependence import context_dependence as context_dependence
 from ._copies import copies as copies
 from ._flanks import flanks as flanks

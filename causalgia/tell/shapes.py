@@ -18,7 +18,8 @@ KINDS = {
     "tile": "place",
     "gap": "run",
     "copies": "curve",
-    "gc": "slope",
+    "gc_percent": "slope",
+    "log10_kd": "slope",
     "site": "share",
     "sequence": "share",
 }

@@ -581,8 +581,7 @@ def catalogue(zoo, folder):
         ),
         "affinity": lambda c: X("affinity")(
             null,
-            [motif, *one_off],
-            kd=(1.0, 8.0, 30.0, 100.0),
+            dict(zip([motif, *one_off], (1.0, 8.0, 30.0, 100.0), strict=True)),
             at=at,
             n_units=n,
             control=c,
@@ -605,9 +604,7 @@ def catalogue(zoo, folder):
         "motif_screen": lambda: X("motif_screen")(
             {"a": motif, "b": other, "d": "CACGTG"}, null, n_placebos=40, n_units=n
         ),
-        "composition_bias": lambda: X("composition_bias")(
-            null, motif, bias="GCGCGC", n_units=n
-        ),
+        "composition": lambda: X("composition")(null, motif, n_units=n),
         "hairpin": lambda: X("hairpin")(null, motif[:5], n_units=n),
         "flanks": lambda: X("flanks")(null, motif, at=at, n_flanks=6, n_units=n),
         "knock_in": lambda: X("knock_in")(

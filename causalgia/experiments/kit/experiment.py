@@ -547,7 +547,7 @@ _EXPERIMENT_NAMES = (
     "tile_copies",
     "tile_interactions",
     "hairpin",
-    "composition_bias",
+    "composition",
     "knock_in",
     "flanks",
     "pair",
