@@ -192,7 +192,7 @@ def test_in_41_bases_the_defaults_are_the_published_places():
     )
     assert at(e.motif_mutagenesis(RNA, "UGCAUG", n_units=5), 1) == 17
     assert (
-        str(e.hairpin(null, "GCUGG", n_units=5).named_arms[3].intervention)
+        str(e.hairpin(RNA, "GCUGG", n_units=5).named_arms[3].intervention)
         == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     )
 

@@ -5,19 +5,17 @@ and nulls stay null.
 from __future__ import annotations
 
 import itertools
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
+from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
 from causalgia.errors import (
     DataError,
-    DegenerateWarning,
     EstimateError,
 )
 from causalgia.experiments import (
@@ -29,10 +27,10 @@ from causalgia.experiments import (
     position,
     share_of_predictors,
 )
-from causalgia.experiments.kit.experiment import build
 from causalgia.sequences import decode
 from causalgia.zoo import EndGC, MotifCount, Oracle
 from causalgia.zoo.terms import Gate
+
 
 def folded(
     null: cg.design.NullModel | None = None, motif: str = "GCUGG", **settings: Any

@@ -109,7 +109,8 @@ def necessity(
     -------
     Experiment
         Coordinate ``asks`` of the contrasts: ``"lost"``, ``"alone"``. By sites also
-        ``fill`` and ``span`` ("motif", "placebo" or "motif minus placebo"); finding ``instances``, the mean effect of each site over its draws with
+        ``fill`` and ``span`` ("motif", "placebo" or "motif minus placebo"); finding
+        ``instances``, the mean effect of each site over its draws with
         its standard error, sequence, start, strand, score and placebo spans. By tiles
         ``tile`` (its start), ``stop`` and ``center``. Finding ``shapes``.
 

@@ -135,7 +135,7 @@ def _said(found: TrialResults, label: str) -> dict[str, str]:
 
 
 def _read_sites(sites: Sites, found: TrialResults) -> Finding:
-    labels, effects = found.experiment.labels, found.steps.effects
+    effects = found.steps.effects
     counted = counted_sites(len(sites), sites.n_with)
     table = None
     if effects is not None:
