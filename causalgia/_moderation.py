@@ -140,7 +140,7 @@ def moderation(
     ... )
     >>> found = moderation(effects, by="gc").squeeze()
     >>> [round(float(found[name]), 3) for name in ("slope", "se", "df", "share")]
-    [2.0, 0.478, 1.95, 0.909]
+    [2.0, 0.478, 1.954, 0.909]
     """
     ice, ci_prob = individual_effects(effects, "moderation"), as_ci_prob(ci_prob)
     max_gap = as_int(max_gap, "max_gap", least=0, error=EstimateError)
@@ -167,9 +167,7 @@ def moderation(
             ]
         columns = terms(known, by) if len(by) else []
         if search:
-            sought = (
-                {} if motifs is None else named_motifs(motifs, error=EstimateError)
-            )
+            sought = {} if motifs is None else named_motifs(motifs, error=EstimateError)
             seed = Seed.stored(about(effects, "").rng) if rng is None else None
             key = seed or Seed.parse(0 if rng is None else rng)
             half = _half(effects, codes, derive(key.key, "moderation"))
@@ -181,7 +179,9 @@ def moderation(
             x = np.column_stack([term.values for term in columns])
             labels = [term.label for term in columns]
             check_rank(
-                (z := centered(x)[1]) / np.abs(z).max(axis=0), tuple(labels), "the units"
+                (z := centered(x)[1]) / np.abs(z).max(axis=0),
+                tuple(labels),
+                "the units",
             )
             if len(ice) < len(labels) + 2:
                 raise EstimateError(
@@ -360,7 +360,8 @@ def _half(effects: xr.Dataset, codes: Codes | None, key: int) -> Mask:
 @dataclass(frozen=True)
 class _Block:
     """Candidates of one kind: columns of `values`, (n, m), and the first and last gap
-    of each."""
+    of each.
+    """
 
     kind: str
     name: str
@@ -389,9 +390,12 @@ def _chosen(
     found: dict[str, Any] = {name: np.full(shape, "", "O") for name in _TEXTS}
     found |= {name: np.full(shape, -1) for name in ("gap_from", "gap_to")}
     found |= {name: np.zeros(shape, np.int64) for name in ("n_inside", "n_outside")}
-    numbers = ("slope", "se", "df", "p", "lower", "upper", "mean", "sd")
+    # without a moderator the effect is the same on either side
+    flat = ("slope", "se", "lower", "upper", "mean", "sd", "share")
+    found |= {name: np.zeros(shape) for name in flat}
+    found |= {name: np.ones(shape) for name in ("p", "df")}
     found |= {
-        name: np.full(shape, np.nan) for name in (*numbers, "inside", "outside", "share")
+        name: ice[~half].mean(axis=0, keepdims=True) for name in ("inside", "outside")
     }
     found["n_candidates"] = np.zeros(shape[1:], np.int64)
     fixed = [
@@ -420,7 +424,11 @@ def _chosen(
             if block is None:
                 continue
             test = ~half
-            own = None if codes is None else np.unique(codes[test], return_inverse=True)[1]
+            own = (
+                None
+                if codes is None
+                else np.unique(codes[test], return_inverse=True)[1]
+            )
             fit = moderated(
                 block.values[test, column, None].astype(float),
                 responses[test, r],
@@ -428,8 +436,10 @@ def _chosen(
                 ci_prob,
             )
             texts = {name: getattr(block, name) for name in _TEXTS}
-            gaps = {} if block.gaps is None else dict(
-                zip(("gap_from", "gap_to"), block.gaps[column], strict=True)
+            gaps = (
+                {}
+                if block.gaps is None
+                else dict(zip(("gap_from", "gap_to"), block.gaps[column], strict=True))
             )
             for name, value in (fit | texts | gaps).items():
                 found[name][(0, k, *at)] = np.squeeze(value)
@@ -447,35 +457,41 @@ def _best(
     squares = (z**2).sum(axis=0)
     z = z / np.sqrt(np.where(squares > 0, squares, 1.0))
     for block in blocks:
-        values = block.values.astype(float)
-        usable = np.ptp(values[half], axis=0) > 0
+        values = block.values
         if block.kind == "number":
-            usable &= np.ptp(values[~half], axis=0) > 0
+            usable = (np.ptp(values[half], axis=0) > 0) & (
+                np.ptp(values[~half], axis=0) > 0
+            )
         else:
-            usable &= _enough(values, half, codes) & _enough(values, ~half, codes)
+            usable = _enough(values, half, codes) & _enough(values, ~half, codes)
         tried += int(usable.sum())
         if not usable.any():
             continue
         places = np.flatnonzero(usable)
-        x = centered(values[half][:, places])[1]
+        x = centered(values[half][:, places].astype(float))[1]
         share = ((x / np.sqrt((x**2).sum(axis=0))).T @ z) ** 2
-        share = share.round(12)  # equal columns are equal: the first, narrowest counts
-        first = share.argmax(axis=0)
-        for r, column in enumerate(first.tolist()):
-            if share[column, r] > most[r]:
-                most[r] = share[column, r]
+        # either side or strand joins two conditions, which costs what BIC says
+        joined = (block.strand, block.side).count("either")
+        score = share - joined * np.log(len(z)) / len(z) * (1 - share)
+        score = score.round(12)  # of equal columns the first, narrowest counts
+        for r, column in enumerate(score.argmax(axis=0).tolist()):
+            if score[column, r] > most[r]:
+                most[r] = score[column, r]
                 chosen[r] = (block, int(places[column]))
     return chosen, tried
 
 
 def _enough(values: Array, part: Mask, codes: Codes | None) -> Mask:
     """Return which indicators have enough units and clusters on either side."""
-    of, least = values[part], LEAST_UNITS
-    enough = np.minimum(of.sum(axis=0), len(of) - of.sum(axis=0)) >= least
+    of = values[part].astype(bool)
+    n = np.count_nonzero(of, axis=0)
+    enough = np.minimum(n, len(of) - n) >= LEAST_UNITS
     if codes is not None and enough.any():
         own = np.unique(codes[part], return_inverse=True)[1]
-        for side in (of, 1 - of):
-            enough &= (group_sums(side, own) > 0).sum(axis=0) >= LEAST_CLUSTERS
+        for side in (of, ~of):
+            enough &= (group_sums(side.astype(float), own) > 0).sum(
+                axis=0
+            ) >= LEAST_CLUSTERS
     return enough
 
 
@@ -499,7 +515,11 @@ def _sites(
         names = weight["arm"].to_numpy()
         arms = {arm.name: arm.intervention for arm in design.named_arms}
         for sign in (1, -1):
-            done = [arms[a] for a, w in zip(names, weight.to_numpy(), strict=True) if sign * w > 0]
+            done = [
+                arms[a]
+                for a, w in zip(names, weight.to_numpy(), strict=True)
+                if sign * w > 0
+            ]
             spans = [s for s in (one.spans_of(units) for one in done) if s.size]
             if spans:
                 break
@@ -568,13 +588,15 @@ def _runs(
     for name, hits, palindrome in scanned:
         for side, strand in product(sides, strands):
             there = hits[np.ix_(sides[side], strands[strand])].any(axis=(0, 1))
-            if palindrome and strand != "either" or (
+            if (palindrome and strand != "either") or (
                 there.any(axis=1).sum() < 2 * LEAST_UNITS
             ):
                 continue
             total = np.cumsum(np.pad(there, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
             runs = total[:, gaps[:, 1] + 1] > total[:, gaps[:, 0]]
-            yield _Block("motif", name, runs, strand=strand, side=side, gaps=gaps)
+            n = np.count_nonzero(runs, axis=0)
+            often = np.minimum(n, len(runs) - n) >= 2 * LEAST_UNITS
+            yield _Block("motif", name, runs[:, often], "", strand, side, gaps[often])
 
 
 def _widths(most: int) -> list[int]:

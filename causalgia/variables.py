@@ -820,9 +820,13 @@ SCHEMA: tuple[Variable, ...] = (
         "strand", "of a motif: 'same' as the site, 'opposite' or 'either'", dtype="U"
     ),
     _moderator(
-        "side", "of a motif: 'upstream' of the site, 'downstream' or 'either'", dtype="U"
+        "side",
+        "of a motif: 'upstream' of the site, 'downstream' or 'either'",
+        dtype="U",
     ),
-    _moderator("gap_from", "fewest bases between site and motif; -1: no motif", dtype="i"),
+    _moderator(
+        "gap_from", "fewest bases between site and motif; -1: no motif", dtype="i"
+    ),
     _moderator("gap_to", "most bases between", dtype="i"),
     _moderator("slope", "effect with it minus without it; of a number, for one unit"),
     _moderator("inside", "effect with it, or one sd above the mean of a number"),

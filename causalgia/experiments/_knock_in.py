@@ -112,9 +112,9 @@ def knock_in(
     Returns
     -------
     Experiment
-        Findings: ``modification``, how the effect (motif, and motif minus placebo)
+        Findings: ``moderation``, how the effect (motif, and motif minus placebo)
         changes with ``gc`` and with ``neighbors``, the number of instances elsewhere in
-        the sequence (`causalgia.estimation.modification`); ``distance``, how it changes
+        the sequence (`causalgia.moderation`); ``distance``, how it changes
         with the distance to the nearest instance, among sequences that have one.
 
     Raises
@@ -256,14 +256,14 @@ def _read_knock_in(
     ]
     if found.steps.effects is None:
         return Finding(sentences=tuple(sentences), details=(*details, *junctions))
-    datasets = _effect_modification(
+    datasets = _moderation_by_neighbors(
         _add_neighbor_coordinates(found.steps.effects, found.experiment, place)
     )
     modified = [
         text
         for task in tasks
         for name in datasets
-        for text in _modification_sentences(datasets[name], task)
+        for text in _moderation_sentences(datasets[name], task)
     ]
     return Finding(
         datasets=datasets,
@@ -300,11 +300,11 @@ def _add_neighbor_coordinates(
     )
 
 
-def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
+def _moderation_by_neighbors(effects: xr.Dataset) -> dict[str, xr.Dataset]:
     """Return the dependence of effects on GC and neighboring instances, and on the
     distance to the nearest one.
     """
-    from causalgia.estimation import modification
+    from causalgia._moderation import moderation
 
     whole = effects.sel(contrast=["motif", NET])
     if "model" in whole.dims:
@@ -317,7 +317,7 @@ def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
         else whole.isel(unit=[])
     )
     covariates_of = {
-        "modification": (whole, ("gc", "neighbors")),
+        "moderation": (whole, ("gc", "neighbors")),
         "distance": (near, ("distance",)),
     }
     found = {}
@@ -328,19 +328,19 @@ def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
             if name in part.coords and len(np.unique(part[name].to_numpy())) > 1
         ]
         if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST_PARENTS:
-            found[name] = modification(part, by=by)
+            found[name] = moderation(part, by)
     return found
 
 
-def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
+def _moderation_sentences(table: xr.Dataset, task: Any) -> list[str]:
     """Return the changes for one sd more GC, one more instance, or ten more bases to
     the nearest one.
     """
     import xarray as xr
 
     steps = (
-        {"gc": table["sd"].sel(covariate="gc").item()}
-        if "gc" in table["covariate"]
+        {"gc": table["sd_of"].sel(moderator="gc").max().item()}
+        if "gc" in table["moderator"]
         else {}
     )
     steps |= {"neighbors": 1.0, "distance": 10.0}
@@ -349,8 +349,8 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
         "distance": "10 bp further from the nearest instance",
     }
     changes = []
-    for name in table["covariate"].to_numpy().tolist():
-        row = table.sel(contrast=NET, task=task, covariate=name)
+    for name in table["moderator"].to_numpy().tolist():
+        row = table.sel(contrast=NET, task=task, moderator=name)
         limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
         change = effect_in_words(
             xr.Dataset({key: value * steps[name] for key, value in limits.items()})

@@ -366,7 +366,7 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     """
     import xarray as xr
 
-    from causalgia.verdicts import heterogeneity
+    from causalgia._moderation import moderation
 
     tables = []
     for task in decisions["task"].to_numpy():  # those with a region
@@ -375,9 +375,8 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
                 decisions[end].sel(contrast=contrast, task=task).mean().item()
                 for end in ("rope_lower", "rope_upper")
             ]
-            found = heterogeneity(
-                by_row.sel(contrast=[contrast], task=[task]), rope=(ends[0], ends[1])
-            )
+            one = by_row.sel(contrast=[contrast], task=[task])
+            found = moderation(one, by=(), rope=(ends[0], ends[1]))
             tables.append(
                 found.drop_attrs(deep=False).assign_attrs(ci_prob=about(found).ci_prob)
             )
