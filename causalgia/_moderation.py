@@ -8,6 +8,7 @@ from itertools import chain, product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -343,18 +344,13 @@ def _most_levels(coordinate: xr.DataArray) -> float:
 
 def _half(effects: xr.Dataset, codes: Codes | None, key: int) -> Mask:
     """Return which units choose: half of the clusters, whatever the units' order."""
-    labels = effects["unit"].to_numpy() if "unit" in effects.coords else None
-    order = np.arange(effects.sizes["unit"]) if labels is None else np.argsort(labels)
-    if codes is None:
-        first = np.argsort(order)
-    else:
-        _, first_of, again = np.unique(
-            codes[order], return_index=True, return_inverse=True
-        )
-        first = np.empty(len(codes), np.int64)
-        first[order] = np.argsort(np.argsort(first_of))[again]
-    n = first.max() + 1
-    return np.random.default_rng(key).permutation(n)[first] < n // 2
+    order = np.argsort(effects["unit"].to_numpy())
+    own = np.arange(len(order)) if codes is None else codes
+    rank = np.empty_like(own)
+    rank[order] = pd.factorize(own[order])[0]
+    n = int(rank.max()) + 1
+    chosen: Mask = np.random.default_rng(key).permutation(n)[rank] < n // 2
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -485,7 +481,7 @@ def _enough(values: Array, part: Mask, codes: Codes | None) -> Mask:
     """Return which indicators have enough units and clusters on either side."""
     of = values[part].astype(bool)
     n = np.count_nonzero(of, axis=0)
-    enough = np.minimum(n, len(of) - n) >= LEAST_UNITS
+    enough: Mask = np.minimum(n, len(of) - n) >= LEAST_UNITS
     if codes is not None and enough.any():
         own = np.unique(codes[part], return_inverse=True)[1]
         for side in (of, ~of):
@@ -587,7 +583,7 @@ def _runs(
     strands = {"same": [1], "opposite": [0], "either": [0, 1]}
     for name, hits, palindrome in scanned:
         for side, strand in product(sides, strands):
-            there = hits[np.ix_(sides[side], strands[strand])].any(axis=(0, 1))
+            there = np.any(hits[np.ix_(sides[side], strands[strand])], axis=(0, 1))
             if (palindrome and strand != "either") or (
                 there.any(axis=1).sum() < 2 * LEAST_UNITS
             ):

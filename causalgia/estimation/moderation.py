@@ -253,7 +253,7 @@ def terms(effects: xr.Dataset, by: str | Sequence[str]) -> list[Term]:
     ['gc', 'tissue[skin]', 'gc:tissue[skin]']
     """
     listed: list[tuple[str, ...]] = []
-    for text in as_names(by):
+    for text in as_names(by) or ():
         for part in [text] if text in effects.variables else text.split("+"):
             factors = (
                 [text]

@@ -368,18 +368,20 @@ def moderation_parts(
         percent(float(about(found).ci_prob)),
         [name for name in ("above", "below") if name in found],
     )
-    asked = found.get("moderator", [])
+    n_moderators = found.sizes.get("moderator", 0)
     cells, moderators = [], []
     for names, one in _cells(found, "sd"):
-        sd = format_effect({new: float(one[f"sd{end}"]) for new, end in _ENDS.items()})
+        size = format_effect(
+            {new: float(one[f"sd{end}"]) for new, end in _ENDS.items()}
+        )
         low, high = (
             format_effect({"ace": float(q), "se": float(one["sd"]) / 10})[0]
             for q in one["quantiles"].to_numpy()[[0, -1]]
         )
         of = " in ".join(map(cut, names))
-        spread = [*sd, low, high, *(format_share(float(one[x])) for x in shares)]
+        spread = [*size, low, high, *(format_share(float(one[x])) for x in shares)]
         cells.append((float(one["sd"]), of, spread))
-        for at in range(len(asked)):
+        for at in range(n_moderators):
             own = one.isel(moderator=at)
             line = _moderator_line(own) if own["kind"].item() else [""] * 5
             moderators.append((own, of, [*names, *spread, *line]))
