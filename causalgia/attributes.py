@@ -415,8 +415,8 @@ class About(Generic[Absent]):
         "number of units",
     )
     n_clusters = _whole(
-        "heterogeneity, tipping points",
-        "cg.verdicts.heterogeneity",
+        "moderation, tipping points",
+        "cg.moderation",
         "number of clusters",
     )
     hypothesis = _text(

@@ -513,7 +513,7 @@ def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
 # knock-in -----------------------------------------------------------------------------------------------------------
 
 
-def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampled):
+def test_knock_in_recovers_the_truth_and_its_moderation_is_least_squares(sampled):
     experiment = knock_in(sampled, motif="AGATAAG", at=80)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
@@ -534,10 +534,10 @@ def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampl
     slopes = np.linalg.lstsq(
         np.column_stack([np.ones(400), gc, counts]), ice, rcond=None
     )[0][1:]
-    found = answer.findings["modification"].sel(contrast="motif", task="K562")
+    found = answer.findings["moderation"].sel(contrast="motif", task="K562")
     np.testing.assert_allclose(found["slope"], slopes, atol=1e-9)
     # partners help each other in this oracle
-    assert found["lower"].sel(covariate="neighbors") > 0
+    assert found["lower"].sel(moderator="neighbors") > 0
 
 
 def test_the_nearest_neighbor_matters_as_its_distance_says():
@@ -552,7 +552,7 @@ def test_the_nearest_neighbor_matters_as_its_distance_says():
     experiment = knock_in(texts, motif="AGATAAG", at=100)
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     found = answer.findings["distance"].sel(
-        contrast="motif", task="K562", covariate="distance"
+        contrast="motif", task="K562", moderator="distance"
     )
     assert float(found["upper"]) < 0
 
@@ -579,19 +579,19 @@ def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequen
     assert experiment.n_units == 800
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert (answer.estimates["n_clusters"] == 100).all()
-    assert answer.findings["modification"].attrs["cluster"] == "parent"
+    assert answer.findings["moderation"].attrs["cluster"] == "parent"
     part = knock_in(sampled, motif="AGATAAG", n_units=150)
     outcomes = cg.run(part, GATA1, rng=0, progress=False)
     found = (
         part.analyze(outcomes, rng=0)
-        .findings["modification"]
+        .findings["moderation"]
         .sel(contrast="motif", task="K562")
     )
     counts = [
         sum(abs(at - 96) >= 7 for at in places(sampled[i], "AGATAAG"))
         for i in outcomes["parent"].values
     ]
-    assert float(found["mean"].sel(covariate="neighbors")) == pytest.approx(
+    assert float(found["mean"].sel(moderator="neighbors")) == pytest.approx(
         np.mean(counts)
     )
     shared = knock_in(
@@ -599,12 +599,12 @@ def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequen
     )
     again = shared.analyze(
         cg.run(shared, GATA1, rng=0, progress=False), rng=0
-    ).findings["modification"]
+    ).findings["moderation"]
     again = again.sel(contrast="motif", task="K562")
     np.testing.assert_array_equal(again["mean"], found["mean"])
     drawn = cg.run(shared, GATA1, rng=np.random.default_rng(0), progress=False)
-    unknown = shared.analyze(drawn, rng=0).findings["modification"]
-    assert unknown["covariate"].values.tolist() == ["gc"]
+    unknown = shared.analyze(drawn, rng=0).findings["moderation"]
+    assert unknown["moderator"].values.tolist() == ["gc"]
 
 
 def test_knock_in_refuses_what_does_not_fit(sampled):

@@ -272,4 +272,4 @@ def test_neighbors_are_known_where_sequences_share_parents(tmp_path, rng):
     experiment = cg.experiments.knock_in(found, "ACGA", n_units=90)
     outcomes = cg.run(experiment, PREDICTOR, rng=0, progress=False)
     tables = experiment.analyze(outcomes, rng=0).findings
-    assert "neighbors" in tables["modification"]["covariate"].values
+    assert "neighbors" in tables["moderation"]["moderator"].values

@@ -388,7 +388,7 @@ def test_13_small_perturbations(torch, row):
     np.testing.assert_allclose(found, slope - slope.mean(1, keepdims=True), atol=1e-8)
 
 
-def test_14_heterogeneity():
+def test_14_moderation():
     """An ICE that does not generalize: heterogeneity, feature interactions (GIA causality)."""
     arms = embedded(w=("GATTACA", 10))
     gate = network(
@@ -399,9 +399,9 @@ def test_14_heterogeneity():
         "all",
     )
     outcomes = trial(arms, gate, 1000)
-    found = cg.verdicts.heterogeneity(
-        cg.contrast(outcomes, control="none"), rope=(-0.5, 0.5)
-    ).isel(contrast=0)
+    found = cg.moderation(cg.contrast(outcomes, control="none"), rope=(-0.5, 0.5)).isel(
+        contrast=0
+    )
     # an effect of 2 in half of the sequences, or of 1 in all: the same average
     np.testing.assert_allclose(aces(outcomes), [1, 1], atol=0.1)
     np.testing.assert_allclose(found["sd"], [1, 0], atol=0.05)

@@ -671,10 +671,8 @@ def test_regression_to_the_mean_by_grouping_on_the_outcome():
     assert coupled.slope < -5 * coupled.stderr
     for name in ("Y(untreated)", "untreated", "outcome of the control"):
         with pytest.raises(EstimateError):
-            cg.estimation.modification(
-                effects.assign_coords({name: ("unit", y)}), by=name
-            )
-    assert cg.estimation.modification(effects, by="gc")["slope"].notnull().all()
+            cg.moderation(effects.assign_coords({name: ("unit", y)}), by=name)
+    assert cg.moderation(effects, by="gc")["slope"].notnull().all()
 
 
 def test_the_chosen_are_asked_again_on_other_units():

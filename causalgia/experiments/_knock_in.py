@@ -14,7 +14,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.neighbors import Place, modified_by_neighbors
+from causalgia.experiments.kit.neighbors import Place, moderated_by_neighbors
 from causalgia.experiments.kit.populations import effects_at, means_by, populations
 from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import (
@@ -84,9 +84,9 @@ def knock_in(
     -------
     Experiment
         Findings: ``shapes``, the populations of the sequences by their effect;
-        ``modification``, how the effect (motif, and motif minus placebo)
+        ``moderation``, how the effect (motif, and motif minus placebo)
         changes with ``gc`` and with ``neighbors``, the number of instances elsewhere in
-        the sequence (`causalgia.estimation.modification`); ``distance``, how it changes
+        the sequence (`causalgia.moderation`); ``distance``, how it changes
         with the distance to the nearest instance, among sequences that have one.
 
     Raises
@@ -217,7 +217,7 @@ def _read_knock_in(
     ]
     if effects is None:
         return Finding(sentences=tuple(sentences), details=(*details, *junctions))
-    by = modified_by_neighbors(effects, found.experiment, place, rows=("motif", NET))
+    by = moderated_by_neighbors(effects, found.experiment, place, rows=("motif", NET))
     return Finding(
         datasets={"shapes": shape_table(shapes), **by.datasets},
         sentences=tuple(sentences),

@@ -44,18 +44,18 @@ class Place:
     threshold: float | None
 
 
-def modified_by_neighbors(
+def moderated_by_neighbors(
     effects: xr.Dataset, design: Experiment, place: Place, *, rows: Sequence[str]
 ) -> Finding:
     """Return how the effects of some rows change with GC, with the number of instances
     elsewhere, and with the distance to the nearest; sentences on the last row.
     """
-    tables = _effect_modification(
+    tables = _effect_moderation(
         _add_neighbor_coordinates(effects, design, place), rows
     )
     tasks = effects["task"].to_numpy().tolist()
     details = (
-        _modification_sentence(table, task, rows[-1])
+        _moderation_sentence(table, task, rows[-1])
         for task in tasks
         for table in tables.values()
     )
@@ -90,13 +90,13 @@ def _add_neighbor_coordinates(
     )
 
 
-def _effect_modification(
+def _effect_moderation(
     effects: xr.Dataset, rows: Sequence[str]
 ) -> dict[str, xr.Dataset]:
     """Return the dependence of effects on GC and neighboring instances, and on the
     distance to the nearest one.
     """
-    from causalgia.estimation import modification
+    from causalgia._moderation import moderation
 
     whole = effects.sel(contrast=list(rows))
     if "model" in whole.dims:
@@ -109,7 +109,7 @@ def _effect_modification(
         else whole.isel(unit=[])
     )
     covariates_of = {
-        "modification": (whole, ("gc", "neighbors")),
+        "moderation": (whole, ("gc", "neighbors")),
         "distance": (near, ("distance",)),
     }
     found = {}
@@ -120,19 +120,19 @@ def _effect_modification(
             if name in part.coords and len(np.unique(part[name].to_numpy())) > 1
         ]
         if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST_PARENTS:
-            found[name] = modification(part, by=by)
+            found[name] = moderation(part, by)
     return found
 
 
-def _modification_sentence(table: xr.Dataset, task: Any, row_of: str) -> str:
+def _moderation_sentence(table: xr.Dataset, task: Any, row_of: str) -> str:
     """Return the changes for one sd more GC, one more instance, or ten more bases to
     the nearest one.
     """
     import xarray as xr
 
     steps = (
-        {"gc": table["sd"].sel(covariate="gc").item()}
-        if "gc" in table["covariate"]
+        {"gc": table["sd_of"].sel(moderator="gc").max().item()}
+        if "gc" in table["moderator"]
         else {}
     )
     steps |= {"neighbors": 1.0, "distance": 10.0}
@@ -141,8 +141,8 @@ def _modification_sentence(table: xr.Dataset, task: Any, row_of: str) -> str:
         "distance": "10 bp further from the nearest instance",
     }
     changes = []
-    for name in table["covariate"].to_numpy().tolist():
-        row = table.sel(contrast=row_of, task=task, covariate=name)
+    for name in table["moderator"].to_numpy().tolist():
+        row = table.sel(contrast=row_of, task=task, moderator=name)
         limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
         change = effect_in_words(
             xr.Dataset({key: value * steps[name] for key, value in limits.items()})
