@@ -42,9 +42,7 @@ ARMS = {
     "AT": cg.Embed("ATATAT", at=12),
 }
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
-BIAS = cg.experiments.position(
-    cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=60
-)
+BIAS = cg.experiments.position(cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=60)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -276,9 +276,7 @@ def test_large_screens_are_designed():
 
 @pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE], ids=["rbfox1", "additive"])
 def test_letters_recover_and_the_word_is_in_its_own_logo(oracle):
-    experiment = cg.experiments.motif_mutagenesis(
-        NULL, "UGCAUG", n_units=400
-    )
+    experiment = cg.experiments.motif_mutagenesis(NULL, "UGCAUG", n_units=400)
     assert len(experiment.named_arms) == 18 + 2
     answer = assert_recovers(experiment, oracle)
     logo = answer.findings["logo"].squeeze()

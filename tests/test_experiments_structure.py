@@ -245,9 +245,7 @@ def outcomes_of(
 def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     made = predictors(60, share=0.4)
     experiment = at_the_ends(n_units=100)
-    estimates = across_predictors(
-        outcomes_of(made, experiment, own), contrast="at 34"
-    )
+    estimates = across_predictors(outcomes_of(made, experiment, own), contrast="at 34")
     assert ("covariance" in estimates) is not own
     truth = np.array(
         [
@@ -315,9 +313,7 @@ def test_what_does_not_go_across_is_refused() -> None:
         across_predictors({"x": one, "y": same, "z": own}, contrast="at 34")
     with pytest.raises(EstimateError):
         share_of_predictors(
-            cg.infer(
-                across_predictors({"x": one, "y": own}, contrast="at 34"), rng=0
-            ),
+            cg.infer(across_predictors({"x": one, "y": own}, contrast="at 34"), rng=0),
             rope=0,
         )
 

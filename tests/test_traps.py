@@ -689,9 +689,9 @@ def test_hairpin_arguments_accepted_and_ignored():
     complement = str.maketrans("ACGT", "TGCA")
     made = {
         (stem, loop): decode(
-            arm_tokens(hairpin(cg.Uniform(length=70), "GCUGG", at=30, stem=stem, loop=loop))[
-                "loop"
-            ]
+            arm_tokens(
+                hairpin(cg.Uniform(length=70), "GCUGG", at=30, stem=stem, loop=loop)
+            )["loop"]
         )
         for stem, loop in ((8, 9), (8, 11), (10, 9), (5, 5))
     }

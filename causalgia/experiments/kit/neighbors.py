@@ -50,9 +50,7 @@ def moderated_by_neighbors(
     """Return how the effects of some rows change with GC, with the number of instances
     elsewhere, and with the distance to the nearest; sentences on the last row.
     """
-    tables = _effect_moderation(
-        _add_neighbor_coordinates(effects, design, place), rows
-    )
+    tables = _effect_moderation(_add_neighbor_coordinates(effects, design, place), rows)
     tasks = effects["task"].to_numpy().tolist()
     details = (
         _moderation_sentence(table, task, rows[-1])
