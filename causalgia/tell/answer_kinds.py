@@ -28,6 +28,7 @@ from causalgia.tell.small_answers import (
     size_parts,
     tipping_parts,
 )
+from causalgia.tell.swap_answers import swap_parts
 from causalgia.tell.table_formats import escaped
 
 
@@ -271,6 +272,12 @@ KINDS = (
         "agreement of null models",
         _has(*OF_AGREEMENT),
         _parts(agreement_parts, "task"),
+        True,
+    ),
+    Kind(
+        "a context swap",
+        _has("share", "below_zero"),
+        _parts(swap_parts, "task"),
         True,
     ),
     Kind("a plan", is_size, _parts(size_parts)),
