@@ -74,14 +74,14 @@ def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
     place = left.start + min(1, stem - 5)
     there = right.stop - (place - left.start) - 5
     for row, own in enumerate(made["untreated"]):
-        folded, looped, inside = (
+        whole, looped, inside = (
             made[name][row] for name in ("hairpin", "loop", "stem")
         )
-        for sequence in (folded, looped, inside):
+        for sequence in (whole, looped, inside):
             assert sequence[right] == rc(sequence[left])
-        assert folded[: right.start] == own[: right.start]
-        assert folded[right.stop :] == own[right.stop :]
-        assert looped == folded[:25] + "GCTGG" + folded[30:]
+        assert whole[: right.start] == own[: right.start]
+        assert whole[right.stop :] == own[right.stop :]
+        assert looped == whole[:25] + "GCTGG" + whole[30:]
         assert (
             inside[: right.start]
             == own[:place] + "GCTGG" + own[place + 5 : right.start]
