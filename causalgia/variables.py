@@ -1276,6 +1276,7 @@ RESERVED = frozenset(
         "sites",
         "proposals",
         "filters",
+        "moderation",
         "matches",
     }
     - {"attention", "refutations"}

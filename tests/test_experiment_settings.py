@@ -38,9 +38,20 @@ OF_BACKGROUNDS = [
 
 
 NULL, RNA = cg.Uniform(length=60), cg.Uniform(length=41)
+SITES = (
+    "motif",
+    "position",
+    "copies",
+    "spacing",
+    "motif_mutagenesis",
+    "hairpin",
+    "composition",
+    "flanks",
+)
 #: what an entry without a default needs
 NEEDED = {
-    **{key: {"motif": "UGCAUG"} for key in ("motif", "position", "copies", "spacing")},
+    **{key: {"motif": "UGCAUG"} for key in SITES},
+    "affinity": {"kd": {"UGCAUG": 0.83, "UGUAUG": 280.0, "UGCACG": 4.9}},
     "pair": {"motif": "UGCAUG", "other": "GCACGA", "gaps": [20]},
     "pairs": {"motifs": ["UGCAUG", "GCACGA"], "gaps": [20]},
 }
@@ -219,9 +230,7 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
         return np.stack([gc, 0 * gc, 2 * gc], axis=1)
 
     settings = {"n_units": 60} | (
-        {"null": cg.Uniform(length=41), "motifs": ["UGCAUG", "AAAAAA"]}
-        if name == "kmer_screen"
-        else {}
+        {"motifs": ["UGCAUG", "AAAAAA"]} if name == "kmer_screen" else {}
     )
     build = getattr(cg.experiments, name)
     experiment = build(RNA, **NEEDED.get(name, {}), **settings)

@@ -31,6 +31,8 @@ from causalgia.sequences import decode
 from causalgia.zoo import EndGC, MotifCount, Oracle
 from causalgia.zoo.terms import Gate
 
+RNA = cg.Uniform(length=41)
+
 
 def folded(
     null: cg.design.NullModel | None = None, motif: str = "GCUGG", **settings: Any
@@ -341,7 +343,10 @@ def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
 
 @pytest.mark.simulation
 def test_copies_come_out_alike_under_every_null_model() -> None:
-    experiment, oracle = copies(n_units=400), cg.zoo.oracle("rbfox1_like")
+    experiment, oracle = (
+        copies(RNA, "UGCAUG", n_units=400),
+        cg.zoo.oracle("rbfox1_like"),
+    )
     nulls = given_nulls()
     table = null_models(experiment, oracle, nulls=nulls, rng=0)
     assert table["tau"].min() >= 0.8
@@ -384,7 +389,9 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
     answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert (verdict["at 34"], verdict["at 2"]) == ("decreases", "negligible")
-    table = null_models(copies(n_units=100), network, nulls=given_nulls(), rng=0)
+    table = null_models(
+        copies(RNA, "UGCAUG", n_units=100), network, nulls=given_nulls(), rng=0
+    )
     assert table["tau"].min() >= 0.8
 
 
@@ -401,7 +408,7 @@ def motif_experiment(n_units: int) -> cg.experiments.Experiment:
     arms = {"untreated": cg.Untreated()} | {
         w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")
     }
-    base = copies(n_units=n_units)
+    base = copies(RNA, "UGCAUG", n_units=n_units)
     return replace(base, arms=arms, contrasts="untreated", labels={}, asked=())
 
 
@@ -427,7 +434,7 @@ def test_an_order_that_depends_on_the_null_model_is_found() -> None:
 
 def test_one_null_model_twice_is_one_answer() -> None:
     """A/A: other units of one null model differ by error alone."""
-    experiment = copies(n_units=300)
+    experiment = copies(RNA, "UGCAUG", n_units=300)
     oracle = cg.zoo.oracle("rbfox1_like")
     tables = {
         f"seed {s}": cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=s)))
@@ -477,7 +484,7 @@ def test_limits_of_tau_hold_the_true_tau() -> None:
 
 def test_a_factor_and_a_covariance_say_the_same() -> None:
     effects = cg.contrast(
-        cg.run(copies(n_units=100), cg.zoo.oracle("rbfox1_like"), rng=0)
+        cg.run(copies(RNA, "UGCAUG", n_units=100), cg.zoo.oracle("rbfox1_like"), rng=0)
     )
     whole = cg.estimate(effects)
     ice = effects["ice"].to_numpy() - effects["ice"].mean("unit").to_numpy()
