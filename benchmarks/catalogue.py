@@ -12,7 +12,7 @@ compared.
 
     python benchmarks/catalogue.py [--quick] [--network residual|exponential] [--threads 1]
 
-`--pairs` makes the design of 22 x 22 oriented motifs x 150 distances (72,600
+`--pairs` makes the design of 22 x 22 oriented motifs x 150 gaps (72,600
 interactions on 1,000-bp backgrounds), runs a part of its units through a network that
 hardly computes, and says by proportion what a whole trial of 128 units costs beside the
 forwards of the network that is asked. `--memory` prints the peak resident size of the
@@ -38,7 +38,7 @@ from torch import nn
 import causalgia as cg
 from causalgia.sequences import one_hot
 
-LENGTH = 41
+LENGTH, PAIRS_LENGTH = 41, 1_000
 BATCHES = (64, 128, 256, 512, 1_024)
 POOL = 8_192
 
@@ -150,7 +150,12 @@ def pairs(n_motifs: int, n_units: int) -> None:
     letters = np.random.default_rng(0).choice(list("ACGT"), (n_motifs, 9))
     made: list[cg.experiments.Experiment] = []
     words = {f"motif {i}": "".join(row) for i, row in enumerate(letters)}
-    took = timed(lambda: made.append(cg.experiments.motif_pairs(motifs=words)))
+    null = cg.Uniform(length=PAIRS_LENGTH)
+    took = timed(
+        lambda: made.append(
+            cg.experiments.pairs(null, words, gaps=range(150), with_self=True)
+        )
+    )
     print(f"{made[0]!r}: made in {took:.1f} s")
     predictor = cg.TorchPredictor(Share(), tasks=["share"], device="cpu")
     found: list[xr.Dataset] = []

@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from catalogued import cases, compared, controls, trained, writing
+from catalogued import cases, compared, controls, planted, trained, writing
 
 from causalgia.experiments import Answer, entries
 
@@ -37,10 +37,10 @@ Results = dict[str, Any]
 def on_oracle(name: str, *, quick: bool = False) -> tuple[Answer, Results]:
     """Ask an oracle of known truth; return the answer and what the page says of it."""
     case = cases.case(name, quick=quick)
-    outcomes, answer, results = compared.found(case, n=1_000 if quick else 8_000)
+    answer, results = compared.found(case, n=1_000 if quick else 8_000)
     # of which the title of its figure says
     answer.decisions.attrs["predictor"] = case.spelled.replace("`", "")
-    return answer, results | {"pairing": controls.pairing(outcomes, case.experiment)}
+    return answer, results
 
 
 def on_networks(*, quick: bool = False) -> Results:
@@ -93,7 +93,9 @@ def main(argv: list[str]) -> None:
         "--quick", action="store_true", help="few units; writes and judges nothing"
     )
     asked.add_argument(
-        "--only", nargs="*", help="names of experiments, 'trained' or 'controls'"
+        "--only",
+        nargs="*",
+        help="names of experiments, 'planted', 'trained' or 'controls'",
     )
     asked.add_argument(
         "--write", action="store_true", help="write the page from the kept results"
@@ -102,7 +104,7 @@ def main(argv: list[str]) -> None:
     wanted = (
         []
         if said.write
-        else [*entries(), "trained", "controls"]
+        else [*entries(), "planted", "trained", "controls"]
         if said.only is None
         else said.only
     )
@@ -126,7 +128,9 @@ def written(results: Results) -> str:
 
 
 def _ask(name: str, results: Results, *, quick: bool) -> None:
-    if name == "trained":
+    if name == "planted":
+        results["planted"] = planted.counts(2 if quick else 20)
+    elif name == "trained":
         results["trained"] = on_networks(quick=quick)
     elif name == "controls":
         results["controls"] = control_tests(quick=quick)
@@ -155,6 +159,11 @@ def _failed(results: Results) -> str | int:
         n
         for n, one in results["oracle"].items()
         if one["n_wrong"] or one["n_missed"] or one["largest_z"] >= one["limit"]
+    ]
+    missed += [
+        f"planted {n}"
+        for n, one in results.get("planted", {}).items()
+        if one["missed"] or one["false"]
     ]
     missed += [one["finding"] for one in trained.findings(results) if not one["holds"]]
     return f"not as promised: {', '.join(missed)}" if missed else 0

@@ -37,17 +37,12 @@ Results = dict[str, Any]
 def parts(data: Path | None) -> dict[str, Callable[[], Results]]:
     """Return name -> what measures it."""
     found: dict[str, Callable[[], Results]] = {}
-    for name in measured.experiments():
+    for name in measured.PARTS:
         found[f"oracle/{name}"] = _fixed(measured.on_oracle, name)
         for architecture in measured.ARCHITECTURES:
             found[f"{architecture}/{name}"] = _fixed(
                 measured.on_networks, name, architecture
             )
-    found["oracle/weak against strong"] = lambda: measured.weak_against_strong(
-        cg.zoo.oracle(measured.RBFOX1), target="population"
-    )
-    for architecture in measured.ARCHITECTURES:
-        found[f"{architecture}/weak against strong"] = _fixed(_weak, architecture)
     found |= {
         "oracle/definition": measured.definition,
         "oracle/synergy": measured.synergy,
@@ -67,13 +62,6 @@ def parts(data: Path | None) -> dict[str, Callable[[], Results]]:
 
 def _fixed(measure: Callable[..., Results], *given: Any) -> Callable[[], Results]:
     return lambda: measure(*given)
-
-
-def _weak(architecture: Any) -> Results:
-    return measured.weak_against_strong(
-        cg.zoo.ensemble(measured.RBFOX1, architecture=architecture),
-        target="population x predictors",
-    )
 
 
 def enhancer_network(data: Path) -> Any:

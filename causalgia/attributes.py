@@ -925,11 +925,7 @@ class About(Generic[Absent]):
     )
     length = _whole("logos", "causalgia discover", "length of a sequence, in bp")
     foot = _text("logos", "causalgia discover", "lines below the tables")
-    sentences = _text(
-        "logos, agreement of null models",
-        "causalgia discover, cg.experiments.null_models",
-        "sentences of the answer; of an agreement as JSON, each with its task",
-    )
+    sentences = _text("logos", "causalgia discover", "sentences of the answer")
 
     # calibration, checks, refutation
     alpha = _number(
@@ -954,7 +950,7 @@ class About(Generic[Absent]):
     # experiments
     matched = _text(
         "estimates of variants",
-        "cg.experiments.variant_screen",
+        "cg.experiments.variants",
         "how null variants were matched, in words",
     )
     n_predictors = _whole(
@@ -971,17 +967,6 @@ class About(Generic[Absent]):
         "agreement of null models",
         "cg.experiments.null_models",
         "Kendall's tau below which the order depends on the null model",
-    )
-    searched = _text(
-        "searches of tiles",
-        "cg.experiments.greedy_tiles",
-        "the criterion of the search, in words",
-    )
-    chosen = _text("searches of tiles", "cg.experiments.greedy_tiles", "chosen tiles")
-    estimated = _text(
-        "searches of tiles",
-        "cg.experiments.greedy_tiles",
-        "the units on which effects were estimated, in words",
     )
     p_adjusted_by = _text(
         "searches of tiles", "cg.experiments.tile_search", "how p is adjusted"

@@ -82,7 +82,8 @@ class Rope:
             one may be infinite (``(-inf, 0.5)``: is the effect above 0.5, or at most
             that?); 0, the direction alone; for each task two numbers; ``"0.2 sd"``, of
             the control arm; ``"0.1 of largest"``, of the largest effect of its task
-            (in an experiment, of the largest effect of one site); ``"placebo"``,
+            (in an experiment, of the largest effect of one site), at least 0.2 sd;
+            ``"placebo"``,
             ``"placebo outliers"``; ``"matched"``; a `Rope`; or numbers in a text, as on
             a command line: ``"-0.1,0.1"``, ``"0"``, ``"K562=-0.1,0.1;HepG2=-1,1"``.
         null

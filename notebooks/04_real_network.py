@@ -421,16 +421,11 @@ curves = {}
 for first, second in (("GATA", "GATA"), ("AP-1", "GATA"), ("Dref", "Dref")):
     pair = pair_of(first, second, at=80, distances=distances)
     outcomes = cg.run(pair, networks, rng=0, progress=False)
-    gain = cg.experiments.pairing_gain(outcomes, pair)["gain"].median().item()
     effects = pair.label(cg.contrast(outcomes))
     effects = effects.isel(contrast=effects["asks"].values == "interaction")
     curves[f"{first}, {second}"] = (
         cg.estimate(effects),
         cg.estimate(effects, target="population x predictors"),
-    )
-    print(
-        f"{first}, {second}: fresh backgrounds for every arm would make the errors "
-        f"{gain:.1f} times as large"
     )
 
 # %% mystnb={"image": {"alt": "The interaction of two motifs against their distance, a panel for each pair and task, a line for each network and a black one over networks"}}

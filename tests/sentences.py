@@ -71,9 +71,6 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "motif_pairs": lambda: X.motif_pairs(
         NULL, {"a": WORD, "b": OTHER}, distances=(9, 12), n_units=N
     ),
-    "dose_response": lambda: X.dose_response(
-        NULL, WORD, n_steps=2, copies=(1, 2), at=(5, 20), n_units=N
-    ),
     "kmer_screen": lambda: X.kmer_screen(
         NULL, motifs=[WORD, OTHER, "ACGACG", "GGGCCC"], n_placebos=40, n_units=N
     ),
@@ -85,8 +82,6 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "flanks": lambda: X.flanks(NULL, WORD, at=18, n_flanks=6, n_units=N),
     "knock_in": lambda: X.knock_in(letters(30, 60), WORD, at=20, rope=(-0.1, 0.1)),
     "occlusion": lambda: X.occlusion(sites(), WORD, rope=(-0.1, 0.1)),
-    "fractional_factorial": lambda: X.fractional_factorial(NULL, n_units=N),
-    "arrangement_screen": lambda: X.arrangement_screen(n_units=N),
     "context_dependence": lambda: X.context_dependence(
         sites(), element=(20, 40), n_draws=3
     ),
@@ -99,21 +94,18 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
         sites(), tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
     ),
     "tile_interactions": lambda: X.tile_interactions(sites(), tiles=SPANS, n_draws=3),
-    "greedy_round": lambda: X.greedy_round(
-        sites(), tiles=SPANS, chosen=SPANS[:1], n_draws=3
-    ),
-    "variant_effects": lambda: X.variant_effects(
+    "variants": lambda: X.variants(
         folder() / "v.vcf", folder() / "genome.fa", length=61
     ),
-    "variant_screen": lambda: X.variant_screen(
+    "variants among matched variants": lambda: X.variants(
         folder() / "v.vcf",
         folder() / "genome.fa",
         length=61,
         null=cg.MatchedVariants(of="genome", min_nulls=50),
         n_null=200,
     ),
-    "variants_across_contexts": lambda: X.variants_across_contexts(
-        folder() / "v.vcf", folder() / "genome.fa", null=NULL, n_units=20
+    "variants over contexts": lambda: X.variants(
+        folder() / "v.vcf", folder() / "genome.fa", null=NULL, n_null=20
     ),
 }
 ORACLE = cg.zoo.oracle("rbfox1_like")

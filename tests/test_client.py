@@ -25,7 +25,7 @@ import causalgia as cg
 from causalgia import mpra
 from causalgia.calibration._calibrate import _Repetition
 from causalgia.errors import DesignError, EstimateError, StoreError
-from causalgia.experiments import across_predictors, greedy_tiles, tile_search
+from causalgia.experiments import across_predictors, tile_search
 from causalgia.mpra.fits import _hierarchical as hierarchical_model
 from causalgia.sequences import decode
 from causalgia.workers import local_cluster, mapped
@@ -42,9 +42,7 @@ ARMS = {
     "AT": cg.Embed("ATATAT", at=12),
 }
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
-BIAS = cg.experiments.position(
-    cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=60
-)
+BIAS = cg.experiments.position(cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=60)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -136,20 +134,6 @@ def searched(client: Any) -> xr.Dataset:
     )
 
 
-def greedy(client: Any) -> xr.Dataset:
-    tiles = [(0, 30), (30, 60), (60, 90)]
-    return greedy_tiles(
-        random(6, 90),
-        share(),
-        tiles=tiles,
-        n_rounds=2,
-        rng=0,
-        task="G",
-        n_draws=3,
-        client=client,
-    )
-
-
 def confirmed(client: Any) -> xr.Dataset:
     screen = cg.run(DESIGN, share(), rng=0, progress=False)
     return cg.confirm(screen, select="GC", predictor=share(), rng=0, client=client)
@@ -189,7 +173,6 @@ VERBS: dict[str, Callable[[Any], Any]] = {
         client=client,
         keep="moments",
     ),
-    "greedy_tiles": greedy,
     "tile_search": searched,
 }
 

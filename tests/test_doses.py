@@ -15,7 +15,7 @@ from scipy.interpolate import CubicSpline
 
 from causalgia.effects import contrast
 from causalgia.effects.contrast_weights import orthonormal_polynomials
-from causalgia.errors import DegenerateWarning
+from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation import (
     covariance,
     dose_contrasts,
@@ -26,8 +26,8 @@ from causalgia.estimation import (
 )
 from causalgia.estimation._helical_phase import (
     mean_curve_wave,
-    permuted_wave,
     trend_basis,
+    unitwise_wave,
 )
 
 HERE = Path(__file__).parent / "reference"
@@ -213,25 +213,63 @@ def test_decays_of_one_two_and_four_turns_are_fitted_exactly() -> None:
         np.testing.assert_allclose(base @ (base.T @ curve), curve, rtol=1e-7)
 
 
-def test_p_of_a_permuted_wave_is_the_share_of_permutations_with_as_large_a_share() -> (
-    None
-):
-    rng = np.random.default_rng(3)
-    x = np.sort(rng.uniform(0, 40, 16))
-    y = 0.1 * x + 0.15 * np.cos(2 * np.pi * x / 10.5) + rng.normal(0, 0.3, 16)
-    base = trend_basis(x, "linear")
-    found = permuted_wave(x, y, base, 10.5, rng=np.random.default_rng(5), n=400)
-    X = np.column_stack(
-        [base, np.cos(2 * np.pi * x / 10.5), np.sin(2 * np.pi * x / 10.5)]
+AWAY = np.arange(11.0, 161.0)
+
+
+def waves_of(ice, x, trend="decay"):
+    """p between units (None where they differ in size alone) and of the mean curve."""
+    base = trend_basis(x, trend)
+    try:
+        between = unitwise_wave(x, ice, base, 10.5).p
+    except EstimateError:
+        between = None
+    return between, mean_curve_wave(x, ice.mean(axis=0), base, 10.5).p
+
+
+@pytest.mark.parametrize("x", [AWAY, AWAY[:42], AWAY[::5]])
+@pytest.mark.parametrize("length", [12.0, 25.0, 50.0, 120.0])
+def test_a_decay_is_no_wave_and_a_wave_that_decays_is_one(x, length):
+    """Units differ in how large an interaction is and in how far it reaches, and in
+    nothing else.
+    """
+    rng = np.random.default_rng(int(length))
+    reach, size = (
+        rng.normal(length, length / 20, (128, 1)),
+        rng.normal(1.0, 0.2, (128, 1)),
     )
-    left = y - base @ (base.T @ y)
-    permuted = np.random.default_rng(5).permuted(np.tile(left, (400, 1)), axis=1)
+    smooth = size * np.exp(-x / reach)
+    assert max(p for p in waves_of(smooth, x) if p is not None) > 0.05
+    if length == 50:
+        # a cubic's misfit is sure between units, and is no wave
+        assert waves_of(smooth, x, "cubic")[0] < 1e-6
+    wavy = smooth * (1 + 0.3 * np.cos(2 * np.pi * (x - 3) / 10.5))
+    assert all(p is None or p < 1e-2 for p in waves_of(wavy, x))
 
-    def share(curve: np.ndarray) -> float:
-        of_trend = curve - base @ (base.T @ curve)
-        of_both = curve - X @ np.linalg.lstsq(X, curve, rcond=None)[0]
-        return float(1 - of_both @ of_both / (of_trend @ of_trend))
 
-    shares = np.array([share(curve) for curve in permuted])
-    assert found == pytest.approx((1 + (shares >= share(y) * (1 - 1e-9)).sum()) / 401)
-    assert 0.02 < found < 0.98
+@pytest.mark.simulation
+def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
+    rng, n = np.random.default_rng(0), 400
+    x = AWAY[:60]
+    ice = (
+        np.exp(-x / 50)
+        + rng.normal(0.0, 0.2, (n, 30, len(x)))
+        + rng.normal(0.0, 0.2, (n, 30, 1))
+    )
+    p = np.array([max(waves_of(one, x)) for one in ice])
+    for level in (0.01, 0.05, 0.2):
+        assert (p <= level).sum() <= stats.binom.ppf(1 - 1e-4, n, level)
+
+
+@pytest.mark.parametrize("trend", ["linear", "cubic", "natural_spline_4", "decay"])
+def test_a_trend_spans_the_same_curves_wherever_distances_begin(trend):
+    near, far = (trend_basis(AWAY[:60] + start, trend) for start in (0.0, 20_000.0))
+    np.testing.assert_allclose(near @ near.T, far @ far.T, atol=1e-8)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_waves_that_are_alike_in_every_unit_judge_no_mean(sign):
+    curve = sign * (5 + np.sin(2 * np.pi * AWAY / 10.5))
+    # units differ in their level alone
+    ice = curve + np.random.default_rng(0).normal(size=(40, 1))
+    with pytest.raises(EstimateError):
+        unitwise_wave(AWAY, ice, trend_basis(AWAY, "linear"), 10.5)

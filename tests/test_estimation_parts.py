@@ -21,7 +21,6 @@ from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation import covariance, estimate
 from causalgia.estimation._helical_phase import (
     _wave_of_pair,
-    permuted_wave,
     trend_basis,
     unitwise_wave,
 )
@@ -52,7 +51,6 @@ from causalgia.estimation.request import (
 )
 from causalgia.numerics.moments import transformed, untransformed
 from causalgia.numerics.row_blocks import sums_in_random_groups
-from causalgia.types import Array
 
 EFFECT = ("contrast", "task")
 
@@ -589,36 +587,6 @@ def test_the_mean_wave_of_units_is_the_mean_of_their_regressions(trend: str) -> 
     assert found.p == pytest.approx(
         stats.f.sf(squares * 18 / (2 * 19), 2, 18), rel=1e-6
     )
-
-
-@pytest.mark.parametrize("trend", ["linear", "cubic"])
-def test_permutations_of_residuals_are_compared_by_what_the_wave_explains_beside_the_trend(
-    trend: str,
-) -> None:
-    x = np.arange(30.0)
-    base = trend_basis(x, trend)
-    y = (
-        0.002 * (x - 9) ** 2
-        + 0.25 * np.cos(2 * np.pi * x / 7)
-        + np.random.default_rng(1).normal(size=30)
-    )
-    found = permuted_wave(x, y, base, 7.0, rng=np.random.default_rng(2), n=200)
-    fit = base @ np.linalg.lstsq(base, y, rcond=None)[0]
-    design = np.column_stack(
-        [base, np.cos(2 * np.pi * x / 7), np.sin(2 * np.pi * x / 7)]
-    )
-
-    def gain(values: Array) -> float:
-        without, with_wave = (
-            np.linalg.lstsq(columns, values, rcond=None)[1][0]
-            for columns in (base, design)
-        )
-        return float((without - with_wave) / without)
-
-    permuted = np.random.default_rng(2).permuted(np.tile(y - fit, (200, 1)), axis=1)
-    share = np.array([gain(values) for values in permuted])
-    assert 0 < found < 0.9
-    assert found == pytest.approx((1 + (share >= gain(y)).sum()) / 201)
 
 
 def test_effects_that_are_equal_within_their_rounding_give_no_line() -> None:

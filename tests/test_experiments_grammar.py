@@ -316,9 +316,6 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
         e.position(null, motif=site, **common),
         e.motif_mutagenesis(null, motif=site, **common),
         e.composition(null, site, **common),
-        e.dose_response(
-            null, motif=_motif("TAL1_known4"), n_steps=3, at=spread, **common
-        ),
         e.spacing(
             null,
             motif=word("SPI1_known4"),
@@ -337,9 +334,3 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
-
-
-def _motif(name: str) -> cg.sequences.Motif:
-    return cg.sequences.Motif.from_counts(
-        name, np.array(truth()["motifs"][name]["probabilities_ACGT"]) + 0.001
-    )

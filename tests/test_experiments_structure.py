@@ -5,18 +5,17 @@ and nulls stay null.
 from __future__ import annotations
 
 import itertools
-import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
+from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
 from causalgia.errors import (
     DataError,
-    DegenerateWarning,
     EstimateError,
 )
 from causalgia.experiments import (
@@ -28,12 +27,12 @@ from causalgia.experiments import (
     position,
     share_of_predictors,
 )
-from causalgia.experiments.kit.experiment import build
 from causalgia.sequences import decode
 from causalgia.zoo import EndGC, MotifCount, Oracle
 from causalgia.zoo.terms import Gate
 
-def folded(
+
+def fold_of(
     null: cg.design.NullModel | None = None, motif: str = "GCUGG", **settings: Any
 ) -> cg.experiments.Experiment:
     return hairpin(null or cg.Uniform(length=41), motif, **settings)
@@ -70,7 +69,7 @@ def arm_sequences(
 
 @pytest.mark.parametrize(("stem", "loop"), [(9, 6), (5, 5), (6, 8), (12, 7)])
 def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
-    made = arm_sequences(folded(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
+    made = arm_sequences(fold_of(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
     left, right = slice(25 - stem, 25), slice(25 + loop, 25 + loop + stem)
     place = left.start + min(1, stem - 5)
     there = right.stop - (place - left.start) - 5
@@ -100,15 +99,15 @@ def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
 
 
 def test_the_published_places_are_the_defaults() -> None:
-    arms = {arm.name: str(arm.intervention) for arm in folded().named_arms}
+    arms = {arm.name: str(arm.intervention) for arm in fold_of().named_arms}
     # stem 8, loop 24 by 9; the motif at 17
     assert arms["loop"] == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     assert arms["stem"] == "do(x[9:14] = GCUGG, x[24:33] = rc(x[8:17]))"  # and at 9
-    assert folded(loop=7, stem=9, at=17) == folded()
+    assert fold_of(loop=7, stem=9, at=17) == fold_of()
 
 
 def test_a_motif_is_paired_as_it_was_drawn() -> None:
-    made = arm_sequences(folded(motif="GCNGG"))
+    made = arm_sequences(fold_of(motif="GCNGG"))
     assert len({sequence[11] for sequence in made["stem"]}) > 1
     for sequence, alone in zip(
         made["stem"], made["complement in the open"], strict=True
@@ -119,14 +118,14 @@ def test_a_motif_is_paired_as_it_was_drawn() -> None:
 
 
 def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
-    experiment = folded(stem=4, n_units=100)
+    experiment = fold_of(stem=4, n_units=100)
     assert "stem" not in experiment.arm_names
     assert "motif x loop" in (experiment.named_contrasts or {})
 
 
 def test_the_ends_that_the_message_names_fit() -> None:
     for at in (9, 25):
-        assert arm_sequences(folded(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
+        assert arm_sequences(fold_of(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
 
 
 # ---------------------------------------------------------------- hairpin: the effects
@@ -134,7 +133,7 @@ def test_the_ends_that_the_message_names_fit() -> None:
 
 @pytest.mark.simulation
 def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
-    answer = assert_recovers(folded(n_units=1_000), VTS1)
+    answer = assert_recovers(fold_of(n_units=1_000), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["motif x loop"] == "increases"
     assert verdict["motif x stem"] == "decreases"
@@ -143,7 +142,7 @@ def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
-    answer = assert_recovers(folded(n_units=500), cg.zoo.oracle("additive"))
+    answer = assert_recovers(fold_of(n_units=500), cg.zoo.oracle("additive"))
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict[["motif x loop", "motif x stem", "hairpin"]]) == {"negligible"}
     assert set(
@@ -157,7 +156,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     add have no structure.
     """
     oracle = cg.zoo.oracle("additive")
-    experiment = folded(motif="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
+    experiment = fold_of(motif="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
     assert_recovers(experiment, oracle, unseen=1e-3)
     truth = oracle.true_ace(experiment).squeeze("task").to_series()
     assert truth["complement in the open"] == pytest.approx(0.375, abs=0.01)
@@ -177,7 +176,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
 
 @pytest.mark.simulation
 def test_a_scrambled_word_works_nowhere() -> None:
-    answer = assert_recovers(folded(motif="GUGCG", rope="0.2 sd"), VTS1)
+    answer = assert_recovers(fold_of(motif="GUGCG", rope="0.2 sd"), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict) == {"negligible"}
 
@@ -190,7 +189,7 @@ def test_a_reversed_effect_turns_the_order() -> None:
         scale="log intensity",
         weights=[[-1] * len(VTS1.terms)],
     )
-    experiment = folded(n_units=300)
+    experiment = fold_of(n_units=300)
     answer = experiment.analyze(cg.run(experiment, mirrored, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["motif x loop"] == "decreases"
@@ -198,7 +197,7 @@ def test_a_reversed_effect_turns_the_order() -> None:
 
 
 def test_pairing_makes_the_interaction_sharper() -> None:
-    experiment = folded(n_units=500)
+    experiment = fold_of(n_units=500)
     outcomes = cg.run(experiment, VTS1, rng=0)
     paired = (
         cg.estimate(cg.contrast(outcomes))["se"].sel(contrast="motif x loop").item()
@@ -246,9 +245,7 @@ def outcomes_of(
 def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     made = predictors(60, share=0.4)
     experiment = at_the_ends(n_units=100)
-    estimates = across_predictors(
-        outcomes_of(made, experiment, own), contrast="at 34"
-    )
+    estimates = across_predictors(outcomes_of(made, experiment, own), contrast="at 34")
     assert ("covariance" in estimates) is not own
     truth = np.array(
         [
@@ -316,9 +313,7 @@ def test_what_does_not_go_across_is_refused() -> None:
         across_predictors({"x": one, "y": same, "z": own}, contrast="at 34")
     with pytest.raises(EstimateError):
         share_of_predictors(
-            cg.infer(
-                across_predictors({"x": one, "y": own}, contrast="at 34"), rng=0
-            ),
+            cg.infer(across_predictors({"x": one, "y": own}, contrast="at 34"), rng=0),
             rope=0,
         )
 
@@ -344,33 +339,39 @@ def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
     }
 
 
-def answers_under(
-    experiment: cg.experiments.Experiment,
-    oracle: cg.predict.Predictor,
-    nulls: dict[str, cg.design.NullModel],
-) -> dict[str, cg.experiments.Answer]:
-    under = null_models(experiment, nulls=nulls)
-    return {
-        name: each.analyze(cg.run(each, oracle, rng=k), rng=0)
-        for k, (name, each) in enumerate(under.items())
-    }
-
-
 @pytest.mark.simulation
 def test_copies_come_out_alike_under_every_null_model() -> None:
-    answers = answers_under(
-        copies(n_units=400), cg.zoo.oracle("rbfox1_like"), given_nulls()
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DegenerateWarning)
-        table = agreement(answers)
+    experiment, oracle = copies(n_units=400), cg.zoo.oracle("rbfox1_like")
+    nulls = given_nulls()
+    table = null_models(experiment, oracle, nulls=nulls, rng=0)
     assert table["tau"].min() >= 0.8
     assert (table["tau_lower"] <= table["tau"] + 1e-9).all()
     np.testing.assert_array_equal(np.diagonal(table["tau"].to_numpy()[..., 0]), 1)
-    for name, answer in answers.items():
+    for name, null in nulls.items():
+        each = replace(experiment, null=null)
+        answer = each.analyze(cg.run(each, oracle, rng=0), rng=0)
         np.testing.assert_array_equal(
             table["ace"].sel(null=name), answer.estimates["ace"]
         )
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_sequences_are_a_null_model_of_as_many_units_as_there_are() -> None:
+    """A design is run as an experiment is; the given sequences are backgrounds."""
+    arms = {"control": cg.Untreated()} | {
+        word: cg.Embed(word, at=17) for word in ("UGCAUG", "AGCAUG", "GCAUGU")
+    }
+    design = cg.Design(
+        null=cg.Uniform(length=41), arms=arms, n_units=60, contrasts="control"
+    )
+    real = given_nulls(50)["knock-in"]
+    oracle = cg.zoo.oracle("rbfox1_like")
+    nulls = {"uniform": design.null, "real": real.of.strings}
+    table = null_models(design, oracle, nulls=nulls, rng=5)
+    own = cg.run(replace(design, null=real, n_units=50), oracle, rng=5)
+    alone = cg.estimate(cg.contrast(own))
+    np.testing.assert_array_equal(table["ace"].sel(null="real"), alone["ace"])
+    np.testing.assert_array_equal(table["se"].sel(null="real"), alone["se"])
 
 
 @pytest.mark.simulation
@@ -383,7 +384,7 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
     answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert (verdict["at 34"], verdict["at 2"]) == ("decreases", "negligible")
-    table = agreement(answers_under(copies(n_units=100), network, given_nulls()))
+    table = null_models(copies(n_units=100), network, nulls=given_nulls(), rng=0)
     assert table["tau"].min() >= 0.8
 
 
@@ -397,8 +398,6 @@ def gated_by_context() -> Oracle:
 
 
 def motif_experiment(n_units: int) -> cg.experiments.Experiment:
-    from dataclasses import replace
-
     arms = {"untreated": cg.Untreated()} | {
         w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")
     }
@@ -406,21 +405,13 @@ def motif_experiment(n_units: int) -> cg.experiments.Experiment:
     return replace(base, arms=arms, contrasts="untreated", labels={}, asked=())
 
 
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_an_order_that_depends_on_the_null_model_is_warned_of() -> None:
+def test_an_order_that_depends_on_the_null_model_is_found() -> None:
     beside = [
         "".join(row) for row in np.random.default_rng(0).choice(list("ACGU"), (300, 41))
     ]
     with_box = [row[:2] + "UUUUCCCC" + row[10:] for row in beside]
-    nulls = {"plain": cg.Genomic(of=beside), "with box": cg.Genomic(of=with_box)}
-    under = null_models(motif_experiment(300), nulls=nulls)
-    oracle = gated_by_context()
-    estimates = {
-        name: cg.estimate(cg.contrast(cg.run(each, oracle, rng=0)))
-        for name, each in under.items()
-    }
-    with pytest.warns(DegenerateWarning):
-        table = agreement(estimates)
+    nulls = {"plain": beside, "with box": with_box}
+    table = null_models(motif_experiment(300), gated_by_context(), nulls=nulls, rng=0)
     pair = table.sel(null="plain", null_="with box").squeeze("task")
     assert pair["tau"].item() == pytest.approx(1 / 3)
     assert pair["tau_upper"].item() == pytest.approx(1 / 3)
@@ -452,8 +443,7 @@ def test_noise_is_said_to_be_noise() -> None:
     tables = {
         name: cg.from_effects(rng.standard_normal(8) * 0.1, se=0.1) for name in "ab"
     }
-    with pytest.warns(DegenerateWarning):
-        table = agreement(tables)
+    table = agreement(tables)
     assert table["tau_upper"].max().item() == 1
     assert table["clear"].sel(null="a", null_="b").item() < 0.2
 
@@ -465,26 +455,22 @@ def test_limits_of_tau_hold_the_true_tau() -> None:
     """
     rng = np.random.default_rng(11)
     missed = exact = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateWarning)
-        for _ in range(60):
-            a = rng.standard_normal(5)
-            b = a + 0.7 * rng.standard_normal(5)
-            pairs = list(itertools.combinations(range(5), 2))
-            true = np.mean(
-                [np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs]
+    for _ in range(60):
+        a = rng.standard_normal(5)
+        b = a + 0.7 * rng.standard_normal(5)
+        pairs = list(itertools.combinations(range(5), 2))
+        true = np.mean([np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs])
+        root = 0.1 * np.tril(rng.standard_normal((5, 5))) + 0.05 * np.eye(5)
+        covariance = root @ root.T
+        found = {
+            name: cg.from_effects(
+                mean + root @ rng.standard_normal(5), covariance=covariance
             )
-            root = 0.1 * np.tril(rng.standard_normal((5, 5))) + 0.05 * np.eye(5)
-            covariance = root @ root.T
-            found = {
-                name: cg.from_effects(
-                    mean + root @ rng.standard_normal(5), covariance=covariance
-                )
-                for name, mean in (("a", a), ("b", b))
-            }
-            cell = agreement(found).sel(null="a", null_="b").squeeze("task")
-            missed += not cell["tau_lower"] - 1e-9 <= true <= cell["tau_upper"] + 1e-9
-            exact += bool(cell["tau_lower"] == cell["tau_upper"])
+            for name, mean in (("a", a), ("b", b))
+        }
+        cell = agreement(found).sel(null="a", null_="b").squeeze("task")
+        missed += not cell["tau_lower"] - 1e-9 <= true <= cell["tau_upper"] + 1e-9
+        exact += bool(cell["tau_lower"] == cell["tau_upper"])
     assert missed <= 8  # binomial(60, .05): P(> 8) < 1e-3
     assert exact < 60
 

@@ -19,8 +19,6 @@ from causalgia.errors import (
 )
 from causalgia.experiments import (
     context_dependence,
-    greedy_round,
-    greedy_tiles,
     necessity,
     sufficiency,
     tile_copies,
@@ -439,61 +437,6 @@ def test_moebius_terms_are_the_interaction_of_the_factors() -> None:
     np.testing.assert_allclose(named.values, by_factors.values, atol=1e-12)
 
 
-def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it() -> (
-    None
-):
-    oracle = Oracle(MotifCount(FIRST, 3.0), MotifCount(SECOND, 1.5), *NOISE)
-    tiles = [(start, start + 30) for start in range(0, LENGTH, 30)]
-    found = greedy_tiles(sequences(6), oracle, tiles=tiles, n_rounds=2, rng=0).isel(
-        task=0
-    )
-    assert found["tile"].values.tolist() == ["30-60", "120-150"]
-    round_ = greedy_round(
-        sequences(6), tiles=tiles, chosen=[(30, 60)], rope=(-0.5, 0.5)
-    )
-    truth = oracle.true_ace(
-        round_,
-        contrasts={"added": {"120-150": 1.0, "chosen shuffled": -1.0}},
-        n_units=8_000,
-    )
-    second = found.isel(round=1).sel(contrast="added")
-    assert abs(second["ace"].item() - truth.item()) < 4.5 * np.hypot(
-        second["se"].item(), truth["mcse"].item()
-    )
-    total = found["ace"].sel(contrast="total").values
-    assert total[1] < total[0] < -2
-
-
-@pytest.mark.simulation
-def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
-    """No tile does anything but noise: the best of eight looks large among the draws
-    that chose it alone.
-    """
-    oracle = Oracle(
-        MotifCount("GA", 0.1),
-        MotifCount("CT", 0.07),
-        MotifCount("AC", -0.11),
-        MotifCount("TG", 0.13),
-    )
-    given, tiles = (
-        list(sequences(1).values()),
-        [(start, start + 30) for start in range(0, LENGTH, 30)],
-    )
-    truth = oracle.true_ace(
-        necessity(given, tiles=tiles, k=1, rope=(-1, 1)), n_units=8_000
-    ).isel(task=0)
-    chosen, fresh = np.empty(60), np.empty(60)
-    for seed in range(60):
-        found = greedy_tiles(
-            given, oracle, tiles=tiles, n_rounds=1, n_draws=4, k=1, rng=seed
-        ).isel(task=0, round=0)
-        value = truth.sel(contrast=found["tile"].item()).item()
-        chosen[seed] = found["choosing"].item() - value
-        fresh[seed] = found["ace"].sel(contrast="added").item() - value
-    assert abs(fresh.mean()) < 4 * fresh.std(ddof=1) / np.sqrt(60)
-    assert chosen.mean() < -4 * chosen.std(ddof=1) / np.sqrt(60)
-
-
 def test_a_search_finds_the_words_and_nothing_else() -> None:
     oracle, given = (
         cg.zoo.oracle("long_range"),
@@ -591,7 +534,6 @@ def test_experiments_are_in_the_catalogue_and_are_made_from_plain_settings() -> 
         "tile_placement": {"tile": [0, 20], "at": [60, 80], "tss": [30, 50]},
         "tile_copies": {"tile": [0, 20], "at": [60, 80], "tss": [30, 50]},
         "tile_interactions": {"tiles": [[0, 20], [30, 50]]},
-        "greedy_round": {"tiles": [[0, 20], [30, 50]], "chosen": [[0, 20]]},
     }
     for name, settings in plain.items():
         made = build(name, given, settings=settings | {"n_draws": 2})

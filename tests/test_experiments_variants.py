@@ -1,33 +1,24 @@
-# Imports from the inside: fractions and aliases, against textbooks.
-"""Variants, dose response and screening designs: known effects, textbook aliases, and
-what is refused.
-"""
+"""Variants: known effects, and what is refused."""
 
 from __future__ import annotations
 
-from itertools import combinations
-from string import ascii_uppercase
-
 import numpy as np
+import pandas as pd
 import pytest
-from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
+from catalogue_truth import assert_recovers
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning, DesignError, SequenceError
-from causalgia.experiments import (
-    arrangement_screen,
-    dose_response,
-    fractional_factorial,
-    variant_effects,
-    variants_across_contexts,
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    SequenceError,
 )
-from causalgia.experiments._dose_response import RBFOX1
-from causalgia.experiments._fractional_factorial import aliases, fraction
+from causalgia.experiments import (
+    variants,
+)
 from causalgia.sequences import decode, encode
-from causalgia.sequences.motif_scores import strength_ladder
 from causalgia.sequences.variant_files import Variant
 from causalgia.trial_file import read_spec
-from causalgia.zoo.terms import Slope
 
 LENGTH = 120
 # single sites add without spread
@@ -103,16 +94,12 @@ def read(files):
     return read_variants(files[0])
 
 
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     predictor = cg.zoo.oracle("gata1_like")
-    experiment = variant_effects(*files, length=LENGTH)
+    experiment = variants(*files, length=LENGTH)
     assert experiment.arm_names == ["reference", "alternate"]
     outcomes = cg.run(experiment, predictor, rng=0, progress=False)
-    answer = experiment.analyze(outcomes, rng=0)
-    truth = predictor.true_ace(experiment)
-    assert_estimates(answer.estimates, truth)
-    assert_verdicts(answer, truth)
+    answer = experiment.analyze(outcomes)
     table = answer.findings["variants"]
     by_hand = [own_windows(genome, x) for x in read(files)]
     reference, alternate = (
@@ -123,10 +110,9 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     )
     assert (table["se"] == 0).all()
     np.testing.assert_array_equal(table["lower"], table["effect"])
-    low, high = (
-        answer.decisions[side].squeeze("contrast")
-        for side in ("rope_lower", "rope_upper")
-    )
+    low, high = (table[side] for side in ("rope_lower", "rope_upper"))
+    sd = outcomes["outcome"].sel(arm="reference").std("unit", ddof=1)
+    np.testing.assert_allclose(high.isel(variant=0), 0.2 * sd, rtol=1e-6)
     np.testing.assert_array_equal(
         table["verdict"] == "increases", table["effect"] > high
     )
@@ -173,7 +159,7 @@ def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
     predictor = cg.FunctionPredictor(
         answer, tasks=["cytosines", "flat"], scale="counts"
     )
-    experiment = variant_effects(*files, length=LENGTH)
+    experiment = variants(*files, length=LENGTH)
     found = experiment.analyze(
         cg.run(experiment, predictor, rng=0, progress=False), rng=0
     )
@@ -182,14 +168,14 @@ def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
 
 
 def test_windows_that_overlap_are_one_cluster(files):
-    parents = variant_effects(*files, length=LENGTH).null.parent_names
+    parents = variants(*files, length=LENGTH).null.parent_names
     assert [parents.index(name) for name in parents] == [0, 0, 2, 3, 4, 5]
     # 300, 500 and 700 now overlap
-    wide = variant_effects(*files, length=500).null.parent_names
+    wide = variants(*files, length=500).null.parent_names
     assert [wide.index(name) for name in wide] == [0, 0, 0, 0, 4, 4]
     effects = cg.contrast(
         cg.run(
-            variant_effects(*files, length=500),
+            variants(*files, length=500),
             cg.zoo.oracle("gata1_like"),
             rng=0,
             progress=False,
@@ -200,23 +186,15 @@ def test_windows_that_overlap_are_one_cluster(files):
     assert (estimates["n_clusters"] == 2).all()
 
 
-def test_one_locus_claims_no_more_than_itself(files):
-    first = read(files)[:3]
-    experiment = variant_effects(first, files[1], length=600)
-    assert experiment.analysis.cluster == "none"
-
-
 @EXACT
 def test_sampled_contexts_recover_every_variant(files):
     predictor = cg.zoo.oracle("gata1_like")
-    experiment = variants_across_contexts(
-        *files, null=cg.Uniform(length=LENGTH), n_units=300
-    )
+    experiment = variants(*files, null=cg.Uniform(length=LENGTH), n_null=300)
     answer = assert_recovers(experiment, predictor)
     table = answer.findings["variants"]
     assert list(experiment.named_contrasts) == table["variant"].values.tolist()
     np.testing.assert_array_equal(table["effect"], answer.estimates["ace"])
-    assert {"effect", "lower", "upper", "verdict", "se", "p", "q"} == set(
+    assert {"effect", "lower", "upper", "verdict", "se", "p", "q"} < set(
         table.data_vars
     )
     assert table.sel(task="K562")["verdict"].values.tolist()[:4] == [
@@ -226,16 +204,14 @@ def test_sampled_contexts_recover_every_variant(files):
 
 
 def test_variants_of_one_place_share_their_reference(files):
-    experiment = variants_across_contexts(*files, null=cg.Uniform(length=LENGTH))
+    experiment = variants(*files, null=cg.Uniform(length=LENGTH))
     assert len(experiment.named_arms) == 11
     rows = experiment.named_contrasts
     assert rows["rs1"]["rs1 reference"] == rows["rs2"]["rs1 reference"] == -1
 
 
 def test_both_alleles_carry_their_own_flanks(files, genome):
-    experiment = variants_across_contexts(
-        *files, null=cg.Uniform(length=LENGTH), flank=4
-    )
+    experiment = variants(*files, null=cg.Uniform(length=LENGTH), flank=4)
     arms = {arm.name: arm.intervention for arm in experiment.named_arms}
     chr2 = genome["chr2"]
     assert (
@@ -258,19 +234,20 @@ def test_real_sequences_serve_as_contexts(files):
     real = cg.Genomic(
         of=decode(cg.Uniform(length=LENGTH).sample(40, rng=9)["sequence"].values)
     )
-    experiment = variants_across_contexts(*files, null=real)
+    experiment = variants(*files, null=real)
     assert experiment.n_units == 40
     assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
 
 
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_moments_have_the_mean_alone(files):
-    experiment = variant_effects(*files, length=LENGTH)
-    moments = cg.run(
-        experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False, keep="moments"
-    )
-    answer = experiment.analyze(moments, rng=0)
-    assert not answer.findings
+def test_moments_have_no_single_effects(files):
+    with pytest.raises(DesignError):
+        cg.run(
+            variants(*files, length=LENGTH),
+            cg.zoo.oracle("gata1_like"),
+            rng=0,
+            progress=False,
+            keep="moments",
+        )
 
 
 def test_a_file_says_both_kinds_of_context(files, tmp_path):
@@ -285,13 +262,11 @@ def test_a_file_says_both_kinds_of_context(files, tmp_path):
         'zoo = "gata1_like"\n'
     )
     path = tmp_path / "trial.toml"
-    path.write_text(text.format(*files, f"length = {LENGTH}", "variant_effects"))
-    assert read_spec(path).design == variant_effects(*files, length=LENGTH)
+    path.write_text(text.format(*files, f"length = {LENGTH}", "variants"))
+    assert read_spec(path).design == variants(*files, length=LENGTH)
     uniform = f'[null]\nkind = "uniform"\nlength = {LENGTH}'
-    path.write_text(text.format(*files, uniform, "variants_across_contexts"))
-    assert read_spec(path).design == variants_across_contexts(
-        *files, null=cg.Uniform(length=LENGTH)
-    )
+    path.write_text(text.format(*files, uniform, "variants"))
+    assert read_spec(path).design == variants(*files, null=cg.Uniform(length=LENGTH))
 
 
 def variant_of(genome, **changed):
@@ -319,361 +294,110 @@ def variant_of(genome, **changed):
 def test_the_genome_must_have_what_the_vcf_says(files, genome, changed):
     chosen = [variant_of(genome, **changed), *read(files)[2:]]
     with pytest.raises(SequenceError):
-        variant_effects(chosen, files[1], length=LENGTH)
+        variants(chosen, files[1], length=LENGTH)
     with pytest.raises(SequenceError):
-        variants_across_contexts(chosen, files[1], null=cg.Uniform(length=LENGTH))
+        variants(chosen, files[1], null=cg.Uniform(length=LENGTH))
 
 
-def test_one_variant_needs_other_contexts(files):
+def test_one_variant_gives_its_number(files, genome):
     first = read(files)[:1]
-    assert variants_across_contexts(
-        first, files[1], null=cg.Uniform(length=LENGTH)
-    ).named_contrasts["rs1"]
+    experiment = variants(first, files[1], length=LENGTH)
+    assert experiment.notes  # before anything is predicted: it has no interval
+    oracle = cg.zoo.oracle("gata1_like")
+    answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False))
+    reference, alternate = oracle.predict(encode(list(own_windows(genome, first[0]))))
+    np.testing.assert_array_equal(answer.decisions["ace"][0], alternate - reference)
+    assert (answer.decisions["verdict"] == "decreases").all()
+    with pytest.raises(DesignError):
+        variants(first, files[1], length=LENGTH, rope="0.2 sd")
+
+
+def test_alternates_of_one_line_share_its_window(files, genome):
+    base = genome["chr1"][399]
+    others = [x for x in "ACGT" if x != base]
+    table = pd.DataFrame({"chrom": ["chr1"], "pos": [400], "ref": [base]})
+    table["alt"] = f"{others[0]},{base}{'ACGT' * 3},{others[1]}"
+    windows = variants(table, files[1], length=LENGTH, rope=0).windows
+    assert len(windows) == 3
+    assert len(np.unique(windows.reference, axis=0)) == 1
+    assert len(np.unique(windows.alternate, axis=0)) == 3
+
+
+@EXACT
+def test_the_motif_that_a_variant_makes_or_breaks(files, genome):
+    motifs = {"GATA1": "AGATAAG", "AP1": "TGACTCA", "other": "CCCCCCCC"}
+    found = {}
+    for name, settings in (
+        ("own", {"length": LENGTH}),
+        ("turned", {"length": LENGTH, "read_out": {"position": [], "strand": []}}),
+        ("contexts", {"null": cg.Uniform(length=LENGTH), "n_null": 5}),
+    ):
+        listed = read(files)
+        if name == "turned":  # the other strand is read
+            at = [x.position + 3 for x in listed]
+            settings["read_out"] = {"position": at, "strand": ["-"] * len(at)}
+        experiment = variants(*files, motifs=motifs, rope=(-0.1, 0.1), **settings)
+        outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
+        answer = experiment.analyze(outcomes, rng=0)
+        found[name] = frame = cg.experiments.variant_frame(answer)
+        frame = frame.drop_duplicates("variant").set_index("variant")
+        assert frame["motif"].to_dict() == {
+            **dict.fromkeys(["rs1", "rs2", "deletion"], "GATA1"),
+            **{"rs3": "", "rs4": "AP1", "insertion": "AP1"},
+        }
+        lost = frame["score_alt"] - frame["score_ref"]
+        assert (lost[["rs1", "rs2", "rs4", "deletion"]] < 0).all()
+        assert lost["insertion"] > 0
+        assert np.isnan(lost["rs3"])
+    strands = [x["strand"][x["motif"] == "GATA1"].unique() for x in found.values()]
+    assert [x.tolist() for x in strands] == [["+"], ["-"], ["+"]]
+    assert found["own"]["score_ref"].max() == pytest.approx(
+        7 * np.log2((1 + 0.0025) / 1.01 / 0.25), abs=0.01
+    )
+
+
+@pytest.mark.parametrize("align", ["left", "right"])
+@pytest.mark.parametrize("crop", [0, 4])
+def test_an_indel_leaves_the_track_of_other_bases_alone(files, genome, align, crop):
+    """Of a network whose track is the letters, only changed bases differ."""
+    letters = genome["chr1"]
+    other = {x: next(y for y in "ACGT" if y != x) for x in "ACGT"}
+    chosen = [
+        Variant("chr1", 100, letters[100], other[letters[100]], "substitution"),
+        Variant("chr1", 150, letters[150], letters[150] + "ACG", "insertion"),
+        Variant("chr1", 200, letters[200:205], letters[200], "deletion"),
+        Variant("chr1", 250, letters[250:253], other[letters[250]] + "TTTTT", "both"),
+    ]
+    experiment = variants(chosen, files[1], length=40, align=align, rope=0)
+    track = cg.FunctionPredictor(
+        lambda x: x.argmax(1)[:, crop : 40 - crop].astype(float),
+        scale="letter",
+        track=cg.Track(axis=1),
+        fingerprint=f"crop {crop}",
+    )
+    outcomes = cg.run(experiment, track, rng=0, progress=False)
+    found = experiment.on_reference(outcomes)["outcome"].squeeze("task")
+    difference = found.sel(arm="alternate") - found.sel(arm="reference")
+    lacks = np.isnan(difference).sum("position").to_numpy()
+    n_end = [0, 3, 0, 3]  # bases of the window that an insertion pushes out
+    assert lacks.tolist() == [0, n_end[1], 4, n_end[3]]
+    differs = (difference.fillna(0) != 0).sum("position").to_numpy()
+    assert differs[0] == 1
+    assert differs[1] == differs[2] == 0
+    assert differs[3] <= 3
+    ends = experiment.on_reference(outcomes).dropna("position", subset=["outcome"])
+    assert cg.contrast(ends)["ice"].sizes["position"] == 40 - 2 * crop - 3 - 4
 
 
 def test_alleles_that_read_the_same_are_refused(tmp_path):
     (tmp_path / "g.fa").write_text(">c\n" + "G" * 50 + "A" * 40 + "G" * 50 + "\n")
     slip = [Variant("c", 60, "AA", "A", "slip")]
     with pytest.raises(DesignError):
-        variants_across_contexts(
-            slip, tmp_path / "g.fa", null=cg.Uniform(length=60), flank=5
-        )
+        variants(slip, tmp_path / "g.fa", null=cg.Uniform(length=60), flank=5)
 
 
 def test_a_rope_in_sd_needs_windows_that_differ(files):
     assert (
-        variant_effects(
-            read(files)[:2], files[1], length=LENGTH, rope=(-0.1, 0.1)
-        ).n_units
+        variants(read(files)[:2], files[1], length=LENGTH, rope=(-0.1, 0.1)).n_units
         == 2
     )
-
-
-# ---------------------------------------------------------------- dose response
-
-
-@EXACT
-@pytest.mark.parametrize("oracle", ["rbfox1_like", "additive"])
-def test_the_dose_response_is_recovered(oracle):
-    assert_recovers(dose_response(n_units=2_000), cg.zoo.oracle(oracle), unseen=0.02)
-
-
-@EXACT
-def test_saturating_copies_are_seen():
-    answer = assert_recovers(
-        dose_response(n_units=300), cg.zoo.oracle("saturating"), unseen=0.02
-    )
-    assert answer.draw() is not None
-
-
-@EXACT
-def test_place_is_not_taken_for_cooperation():
-    """The first place is worth the least, and sites add: 3 copies are more than 3 times
-    the first, by place alone.
-    """
-    oracle = cg.zoo.Oracle(
-        cg.zoo.MotifCount("UGCAUG", 2.0, gain=Slope(0.05)),
-        cg.zoo.MotifCount("GGG", 0.2),
-        scale="log2 activity",
-    )
-    experiment = dose_response(n_units=300, rope=(-0.2, 0.2))
-    answer = assert_recovers(experiment, oracle, unseen=0.02)
-    strongest = "TGCATG"
-    one, three = (
-        answer.estimates["ace"].sel(contrast=f"{strongest} x {n}").item()
-        for n in (1, 3)
-    )
-    # what the excess over n times the first place took for cooperation
-    assert three - 3 * one > 2
-    for name in (
-        f"excess over single sites, {strongest}",
-        "linear trend of the excess",
-    ):
-        assert answer.decisions["verdict"].sel(contrast=name).item() == "negligible"
-
-
-def test_rises_are_least_squares_over_the_range_tested():
-    experiment = dose_response(n_steps=4, copies=(1, 3), n_units=10)
-    score = experiment.labels["score"]
-    words = [name.removesuffix(" x 1") for name in score if name.endswith(" x 1")]
-    single = {
-        f"{word} at {at}": 0.7 * score[f"{word} x 1"]
-        for word in words
-        for at in (17, 27)
-    }
-    y = dict.fromkeys(experiment.arm_names, 0.0) | single
-    y |= {
-        name: 0.7 * score[name] * copies
-        for name, copies in experiment.labels["copies"].items()
-    }
-    value = {
-        name: sum(w * y[arm] for arm, w in row.items())
-        for name, row in experiment.named_contrasts.items()
-    }
-    ladder = strength_ladder(RBFOX1, 4)
-    reach = ladder[-1][1] - ladder[0][1]
-    assert [word for word, _ in ladder] == words
-    assert value["weak to strong, 1 copy"] == pytest.approx(0.7 * reach, rel=1e-3)
-    assert value["weak to strong, 3 copies"] == pytest.approx(2.1 * reach, rel=1e-3)
-    assert value["strength x copies"] == pytest.approx(1.4 * reach, rel=1e-3)
-    assert value[f"none to all copies, {words[-1]}"] == pytest.approx(
-        2.1 * score[f"{words[-1]} x 1"], rel=1e-9
-    )
-    excess = [value[f"excess over single sites, {word}"] for word in words]
-    assert excess == pytest.approx([0] * 4, abs=1e-9)
-    assert value["linear trend of the excess"] == pytest.approx(0, abs=1e-9)
-    assert {
-        arm.intervention
-        for arm in experiment.named_arms
-        if arm.name.startswith(words[0])
-    } == {
-        cg.Embed(words[0], at=7),
-        cg.Embed(words[0], at=7)
-        + cg.Embed(words[0], at=17)
-        + cg.Embed(words[0], at=27),
-        cg.Embed(words[0], at=17),
-        cg.Embed(words[0], at=27),
-    }
-
-
-@EXACT
-def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
-    """0.1 per bit is inside a region of 0.3, and over 11 bits it is 1.1."""
-    oracle = cg.zoo.Oracle(
-        cg.zoo.MotifCount("UGCAUG", 0.9),
-        cg.zoo.MotifCount("UGCAYG", 0.2),
-        cg.zoo.MotifCount("GGG", 0.2),
-    )
-    answer = assert_recovers(
-        dose_response(copies=1, n_units=300, rope=(-0.3, 0.3)), oracle, unseen=0.02
-    )
-    row = answer.decisions.sel(contrast="weak to strong, 1 copy").squeeze()
-    assert row["verdict"].item() == "increases"
-    assert 0 < row["ace"].item() / 11.3 < 0.3
-
-
-@EXACT
-def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
-    experiment = dose_response(n_units=100, copies=(1, 3))
-    answer = experiment.analyze(
-        cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False), rng=0
-    )
-    line = answer.findings["line"].sel(task="RBFOX1")["share"]
-    for copies in (1, 3):
-        mine = answer.estimates.sel(
-            contrast=answer.estimates["copies"] == copies, task="RBFOX1"
-        )
-        r = np.corrcoef(mine["score"].values.astype(float), mine["ace"].values)[0, 1]
-        assert line.sel(copies=copies).item() == pytest.approx(r**2)
-    # affinities of single changes are no sum over bases
-    assert line.sel(copies=1) < 0.9
-    two = dose_response(n_units=50, n_steps=2)
-    outcomes = cg.run(two, cg.zoo.oracle("additive"), rng=0, progress=False)
-    assert "line" not in two.analyze(outcomes, rng=0).findings
-
-
-def test_a_plain_word_has_steps_of_mismatches():
-    experiment = dose_response(
-        motif="UGCAUG", n_steps=3, weakest=-5.3, copies=1, n_units=10
-    )
-    assert len(experiment.named_arms) == 4
-    assert not {"strength x copies", "linear trend of the excess"} & set(
-        experiment.named_contrasts
-    )
-    two = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=2, n_units=10)
-    # none, two copies of each, and one at each of both places
-    assert len(two.named_arms) == 1 + 3 + 6
-
-
-# ---------------------------------------------------------------- fractions
-
-# Box, Hunter & Hunter, Statistics for Experimenters, tables of 2^(k-p) designs;
-# Montgomery, appendix X
-TEXTBOOK = {
-    (3, ("C=AB",)): (3, {"ABC"}),
-    (4, ("D=ABC",)): (4, {"ABCD"}),
-    (5, ("E=ABCD",)): (5, {"ABCDE"}),
-    (5, ("D=AB", "E=AC")): (3, {"ABD", "ACE", "BCDE"}),
-    (6, ("E=ABC", "F=BCD")): (4, {"ABCE", "BCDF", "ADEF"}),
-    (6, ("D=AB", "E=AC", "F=BC")): (
-        3,
-        {"ABD", "ACE", "BCF", "BCDE", "ACDF", "ABEF", "DEF"},
-    ),
-    (7, ("F=ABCD", "G=ABDE")): (4, {"ABCDF", "ABDEG", "CEFG"}),
-}
-
-
-@pytest.mark.parametrize("case", TEXTBOOK)
-def test_defining_relations_are_those_of_the_textbooks(case):
-    found = fraction(*case)
-    resolution, relation = TEXTBOOK[case]
-    assert found.resolution == resolution
-    assert {str(word) for word in found.relation} == relation
-    assert len(found.signs) == 2 ** (case[0] - len(case[1]))
-
-
-def test_the_saturated_design_of_seven_factors_in_eight_runs():
-    generators = ["D=AB", "E=AC", "F=BC", "G=ABC"]
-    assert fraction(7, generators).resolution == 3
-    assert len(fraction(7, generators).relation) == 15
-    assert aliases(generators, 7) == {
-        "A": ("BD", "CE", "FG"),
-        "B": ("AD", "CF", "EG"),
-        "C": ("AE", "BF", "DG"),
-        "D": ("AB", "CG", "EF"),
-        "E": ("AC", "BG", "DF"),
-        "F": ("AG", "BC", "DE"),
-        "G": ("AF", "BE", "CD"),
-    }
-
-
-def test_the_quarter_of_six_factors():
-    table = aliases(["E=ABC", "F=BCD"], 6)
-    assert table == {
-        **dict.fromkeys("ABCDEF", ()),
-        **{
-            "AB": ("CE",),
-            "AC": ("BE",),
-            "AD": ("EF",),
-            "AE": ("BC", "DF"),
-            "AF": ("DE",),
-        },
-        **{"BD": ("CF",), "BF": ("CD",)},
-    }
-    assert aliases(["E=ABCD"], 5) == {
-        **dict.fromkeys("ABCDE", ()),
-        **{"".join(pair): () for pair in combinations("ABCDE", 2)},
-    }
-
-
-@pytest.mark.parametrize(
-    ("n", "generators"),
-    [
-        (3, []),
-        (5, ["D=-AB", "E=AC"]),
-        (6, ["E=ABC", "F=-BCD"]),
-        (6, ["A=DE", "B=DF", "C=EF"]),
-        (8, ["G=ABC", "H=-BDEF"]),
-    ],
-)
-def test_aliases_are_the_columns_that_agree(n, generators):
-    """By enumeration: strings partition the motifs of up to three factors by their
-    columns, and runs are balanced.
-    """
-    found = fraction(n, generators)
-    letters = [x for x in ascii_uppercase if x != "I"][:n]
-    column = {
-        "".join(word): np.prod([found.signs[:, letters.index(x)] for x in word], axis=0)
-        for size in (1, 2, 3)
-        for word in combinations(letters, size)
-    }
-    assert (
-        len(np.unique(found.signs, axis=0))
-        == len(found.signs)
-        == 2 ** (n - len(generators))
-    )
-    table = aliases(generators, n, order=3)
-    members = [
-        {effect: 1} | {x.lstrip("-"): -1 if x[0] == "-" else 1 for x in others}
-        for effect, others in table.items()
-    ]
-    relation = {str(word).lstrip("-") for word in found.relation}
-    assert sorted(word for string in members for word in string) == sorted(
-        set(column) | (relation & set(column))
-    )
-    for string in members:
-        first = next(iter(string))
-        for word, sign in string.items():
-            np.testing.assert_array_equal(column[word] * sign, column[first])
-    firsts = np.array(
-        [column[next(iter(s))] for s in members if next(iter(s)) not in relation]
-    )
-    np.testing.assert_array_equal(
-        firsts @ firsts.T, len(found.signs) * np.eye(len(firsts))
-    )
-
-
-# ---------------------------------------------------------------- screening
-
-
-@EXACT
-def test_the_grammar_is_recovered_and_its_aliases_printed():
-    experiment = arrangement_screen(n_units=150)
-    assert len(experiment.named_arms) == 16
-    answer = assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
-    assert (
-        answer.decisions["aliases"].sel(contrast="second x spacing").item()
-        == "order x second_strand"
-    )
-    assert answer.decisions["term"].sel(contrast="second x spacing").item() == "BD"
-
-
-@EXACT
-def test_an_aliased_effect_is_the_sum_of_its_string():
-    """By truth: each contrast of the fraction is the sum of the full factorial's
-    contrasts in its string.
-    """
-    oracle = cg.zoo.oracle("gata1_like")
-    full, part = (
-        arrangement_screen(generators=[]),
-        arrangement_screen(generators=["D=AB", "E=-AC", "F=BC"]),
-    )
-    assert len(full.named_arms) == 64
-    all_words = fraction(6, [])
-    runs, weights = full.arm_names, {}
-    for size in range(1, 7):
-        for word in all_words.strings(6):
-            if len(word) == size:
-                weights[str(word)] = dict(
-                    zip(runs, all_words.weights(word).tolist(), strict=True)
-                )
-    truth = oracle.true_ace(full, contrasts=weights).sel(task="K562")
-    in_part = oracle.true_ace(part).sel(task="K562")
-    for effect, others in aliases(["D=AB", "E=-AC", "F=BC"], 6, order=6).items():
-        name = next(
-            (n for n, letters in part.labels["term"].items() if letters == effect), None
-        )
-        if name is None:
-            continue
-        total = truth.sel(contrast=effect) + sum(
-            (-1 if x[0] == "-" else 1) * truth.sel(contrast=x.lstrip("-"))
-            for x in others
-        )
-        assert in_part.sel(contrast=name).item() == pytest.approx(
-            total.item(), abs=1e-9
-        )
-
-
-def test_sites_are_centered_whatever_their_width():
-    for arm in arrangement_screen(generators=[]).named_arms:
-        left, right = arm.intervention.steps
-        start, stop = left.at, right.at + right.width
-        assert right.at - left.at - left.width == arm.factors["spacing"]
-        assert abs(start - (200 - stop)) <= 1
-        upstream = (
-            arm.factors["first"]
-            if arm.factors["order"] == "first, second"
-            else arm.factors["second"]
-        )
-        assert left.written.label == upstream
-
-
-def test_interventions_are_screened():
-    sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18, 26)}
-    experiment = fractional_factorial(factors=sites, generators=["D=ABC"], n_units=200)
-    assert len(experiment.named_arms) == 8
-    assert_recovers(experiment, cg.zoo.oracle("saturating"))
-
-
-def test_a_full_factorial_has_no_aliases():
-    sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18)}
-    assert_recovers(
-        fractional_factorial(factors=sites, n_units=200), cg.zoo.oracle("saturating")
-    )
-
-
-def test_a_fraction_may_lack_the_untreated_arm():
-    sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18)}
-    experiment = fractional_factorial(factors=sites, generators=["C=AB"], n_units=10)
-    assert "untreated" not in experiment.arm_names
-    assert all(sum(row.values()) == 0 for row in experiment.named_contrasts.values())

@@ -26,7 +26,7 @@ from causalgia.sequences.motif_names import (
     named_motifs,
     profiles,
 )
-from causalgia.sequences.motif_scores import step_scores, strength_ladder
+from causalgia.sequences.motif_scores import step_scores
 
 RELEASE = "JASPAR2024"
 JASPAR = (
@@ -317,62 +317,6 @@ def words(width: int):
 @pytest.fixture(scope="module")
 def gata1() -> Motif:
     return motif("GATA1", release=RELEASE)
-
-
-@pytest.mark.parametrize(
-    ("n_steps", "weakest"), [(2, 0.0), (5, 0.0), (8, -6.0), (9, -20.0)]
-)
-def test_a_ladder_is_even_distinct_and_ends_with_the_consensus(gata1, n_steps, weakest):
-    ladder = strength_ladder(gata1, n_steps, weakest=weakest)
-    spelled, scores = zip(*ladder, strict=True)
-    top = step_scores(gata1).max(axis=1).sum() / 1000
-    step = (top - weakest) / (n_steps - 1)
-    assert spelled[-1] == gata1.consensus
-    assert scores[-1] == top
-    assert len(set(spelled)) == n_steps
-    assert np.all(np.diff(scores) > 0)
-    assert np.abs(scores - np.linspace(weakest, top, n_steps)).max() < step / 2
-    table = every_word(gata1)
-    assert [table[word] for word in spelled] == [
-        round(1000 * score) for score in scores
-    ]
-
-
-def test_a_rung_has_the_fewest_differences_near_its_aim_else_it_is_the_nearest(gata1):
-    table = every_word(gata1)
-    top = max(table.values())
-    for n_steps in (3, 10):
-        aims = np.linspace(0, top, n_steps)
-        near = 0.05 * top / (n_steps - 1)
-        for aim, (word, _) in zip(aims, strength_ladder(gata1, n_steps), strict=True):
-            differences = {
-                w: sum(map(str.__ne__, w, gata1.consensus))
-                for w, s in table.items()
-                if abs(s - aim) <= near
-            }
-            if differences:
-                assert differences[word] == min(differences.values())
-                ties = [
-                    abs(table[w] - aim)
-                    for w, d in differences.items()
-                    if d == differences[word]
-                ]
-                assert abs(table[word] - aim) == min(ties)
-            else:
-                assert abs(table[word] - aim) == min(
-                    abs(s - aim) for s in table.values()
-                )
-
-
-def test_a_ladder_of_the_other_strand_is_the_ladder_reversed_in_score(gata1):
-    plus, minus = (
-        strength_ladder(gata1, 6),
-        strength_ladder(gata1.reverse_complement(), 6),
-    )
-    assert [score for _, score in plus] == [score for _, score in minus]
-    assert plus[-1][0] == "".join(
-        "TGCA"["ACGT".index(x)] for x in reversed(minus[-1][0])
-    )
 
 
 def test_motifs_of_biopython_and_tensors_are_motifs():

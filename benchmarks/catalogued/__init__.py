@@ -1,3 +1,3 @@
 """What the page of the catalogue is made from: cases with known truth, trained
-networks, pairing, control tests.
+networks, control tests.
 """

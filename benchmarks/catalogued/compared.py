@@ -26,12 +26,8 @@ _EXACT = 1e-12
 Results = dict[str, Any]
 
 
-def found(
-    case: Case, *, n: int = 8_000
-) -> tuple[xr.Dataset, cg.experiments.Answer, Results]:
-    """Run and analyze a case; return outcomes, the answer, and what the page says of
-    it.
-    """
+def found(case: Case, *, n: int = 8_000) -> tuple[cg.experiments.Answer, Results]:
+    """Run and analyze a case; return the answer, and what the page says of it."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         outcomes = cg.run(case.experiment, case.oracle, rng=0, progress=False)
@@ -44,7 +40,7 @@ def found(
         "sentences": list(answer.sentences),
         "warned": _once(said),
     }
-    return outcomes, answer, results | against_truth(answer, truth)
+    return answer, results | against_truth(answer, truth)
 
 
 def design_in_words(case: Case) -> str:

@@ -1,6 +1,4 @@
-"""What must be nothing is nothing: random sequences, A/A trials, additive predictors;
-and what pairing buys.
-"""
+"""What must be nothing is nothing: random sequences, A/A trials, additive predictors."""
 
 from __future__ import annotations
 
@@ -9,51 +7,24 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.experiments import Experiment, pairing_gain
+from causalgia.experiments import Experiment
+
+from .settings import (
+    APART,
+    CENTER,
+    EXCESS,
+    GAPS,
+    LENGTH,
+    PUBLISHED,
+    RBFOX1,
+    WEAK,
+    interaction_at,
+)
 
 Results = dict[str, Any]
-_SHOWN = 8
-
-
-def pairing(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
-    """Return the gain of pairing of each interaction: contrasts of more than two arms;
-    many of them as quantiles.
-    """
-    rows = [
-        row
-        for task in outcomes["task"].to_numpy()
-        for row in _pairing_in(outcomes.sel(task=[task]), experiment)
-    ]
-    if len(rows) <= _SHOWN:
-        return rows
-    quantiles = sorted(rows, key=lambda row: row["gain"])
-    chosen = {"least": 0, "median": len(rows) // 2, "most": len(rows) - 1}
-    return [
-        quantiles[i] | {"of": f"{name} of {len(rows):,}"} for name, i in chosen.items()
-    ]
-
-
-def _pairing_in(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        table = pairing_gain(outcomes, experiment)
-    together = {
-        str(name)
-        for name, row in (experiment.named_contrasts or {}).items()
-        if len(row) > 2
-    }
-    names = [str(name) for name in table["contrast"].to_numpy()]
-    found = []
-    for name in (name for name in names if name in together):
-        row = table.sel(contrast=name).isel(task=0)
-        task = str(row["task"].item())
-        numbers = {key: float(row[key].mean()) for key in ("se", "unpaired_se", "gain")}
-        found.append({"contrast": name, "task": task} | numbers)
-    return found
 
 
 def random_sequences(n_units: int, n_placebos: int = 200) -> Results:
@@ -64,7 +35,9 @@ def random_sequences(n_units: int, n_placebos: int = 200) -> Results:
     region of the random sequences.
     """
     chosen = _words(n_placebos)
-    experiment = cg.experiments.kmer_screen(motifs=chosen, n_units=n_units)
+    experiment = cg.experiments.kmer_screen(
+        cg.Uniform(length=41), motifs=chosen, n_units=n_units
+    )
     truth = (
         cg.zoo.oracle("rbfox1_like")
         .true_ace(experiment)
@@ -138,19 +111,17 @@ def no_interaction(n_units: int) -> list[Results]:
     backgrounds make.
     """
     additive, e = cg.zoo.oracle("additive"), cg.experiments
+    null, own = cg.Uniform(length=LENGTH), {"rope": "0.2 sd"}
     asked: list[tuple[Experiment, list[str]]] = [
-        (e.spacing(), ["interaction at 4", "interaction at 6", "interaction at 9"]),
         (
-            e.copies(at=[4, 14, 24]),
-            ["excess over n times the first", "excess over single sites"],
+            e.spacing(null, RBFOX1, gaps=GAPS, center=CENTER, **own),
+            [interaction_at(gap) for gap in GAPS],
         ),
-        (
-            e.copies(motif="AGAAUG"),
-            ["excess over n times the first", "excess over single sites"],
-        ),
+        (e.copies(null, RBFOX1, at=[4, 14, 24], **own), [EXCESS]),
+        (e.copies(null, WEAK, at=APART, **own), [EXCESS]),
         (e.composition_bias(motif="UGCAUG"), ["interaction"]),
         (e.hairpin(), ["motif x loop", "motif x stem"]),
-        (e.copies(at="published"), ["excess over single sites"]),
+        (e.copies(null, RBFOX1, at=PUBLISHED, **own), [EXCESS]),
     ]
     return [
         row

@@ -5,6 +5,7 @@ and on the published network of fly enhancers.
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,136 +24,108 @@ from causalgia.experiments import (
 )
 from causalgia.predict import Predictor
 from causalgia.sequences import decode
-from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
+from causalgia.trial_file import TrialSpec, read_spec
+from causalgia.zoo import EndGC, MotifCount, Oracle
 
-from . import figures
+from . import figures, predictors
 
 Results = dict[str, Any]
-RBFOX1, VTS1 = "rbfox1_like", "vts1_like"
+FOLDER = Path(__file__).parent
+RBFOX1 = "rbfox1_like"
 ROPE = (-0.2, 0.2)  # log intensity: an eighteenth of the effect of one site
 ARCHITECTURES = ("residual", "exponential")
-N_UNITS = 1_000
-NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
-SYNERGY = Oracle(
-    MotifCount("UUAUUU", 0.7),
-    EndGC(1.6, last=8),
-    Pair("UUAUUU", "GCGCGC", bonus=3.1, direction="forward"),
-    scale="log intensity",
+PARTS = (
+    "copies",
+    "weak_copies",
+    "copies_apart",
+    "spacing",
+    "position",
+    "mutagenesis",
+    "affinity",
+    "gc",
+    "gc_of_the_other",
+    "hairpin",
+    "weak_against_strong",
 )
-"""What the plots show of one of the three proteins: GC at the 3' end raises the
-outcome, and together with the motif by more than both.
-"""
+"""Trial files that the oracle of each and networks trained on it answer."""
 
 
-def experiments(n_units: int = N_UNITS) -> dict[str, tuple[str, Experiment]]:
-    """Return name -> story of the zoo and experiment."""
-    e, own = cg.experiments, {"n_units": n_units, "rope": ROPE}
-    return {
-        "copies": (RBFOX1, e.copies(at="published", **own)),
-        "weak copies": (RBFOX1, e.copies(motif="AGAAUG", at="published", **own)),
-        "copies apart": (RBFOX1, e.copies(**own)),
-        "spacing": (RBFOX1, e.spacing(**own)),
-        "position": (RBFOX1, e.position(**own)),
-        "mutagenesis": (RBFOX1, e.motif_mutagenesis(**own)),
-        "affinity": (RBFOX1, e.affinity(**own)),
-        "GC": (RBFOX1, e.composition_bias(motif="UGCAUG", at=[34, 2], **own)),
-        "GC of the other": (VTS1, e.composition_bias(motif="GCUGG", at=[34, 2], **own)),
-        "hairpin": (VTS1, e.hairpin(**own)),
-    }
+def trial(name: str) -> TrialSpec:
+    """Return the trial of a file of this folder."""
+    return read_spec(FOLDER / f"{name}.toml")
 
 
-def strong_and_weak(n_units: int = N_UNITS) -> Design:
-    """Return the design of three weak sites against one strong site."""
-    arms = {
-        "untreated": cg.Untreated(),
-        "strong": cg.Embed("UGCAUG", at=17),
-        "weak": cg.Embed("AGAAUG", at=4)
-        + cg.Embed("AGAAUG", at=12)
-        + cg.Embed("AGAAUG", at=20),
-    }
-    return cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=n_units)
-
-
-def on_oracle(name: str, *, n_units: int = N_UNITS) -> Results:
+def on_oracle(name: str) -> Results:
     """Return contrast -> effect, interval, verdict and truth, on the oracle."""
-    story, experiment = experiments(n_units)[name]
-    oracle = cg.zoo.oracle(story)
-    truth = oracle.true_ace(experiment).isel(task=0)
-    rows = _rows(_decisions(experiment, oracle))
+    asked = trial(name)
+    oracle = cg.zoo.oracle(asked.predictor.zoo)
+    truth = oracle.true_ace(asked.design).isel(task=0)
+    rows = _rows(_decisions(asked, oracle).isel(task=0))
     for contrast, row in rows.items():
         row["truth"] = truth.sel(contrast=contrast).item()
         row["mcse"] = truth["mcse"].sel(contrast=contrast).item()
     return rows
 
 
-def on_networks(name: str, architecture: Any, *, n_units: int = N_UNITS) -> Results:
+def on_networks(name: str, architecture: Any) -> Results:
     """Return contrast -> effect, interval and verdict, of networks trained like these
     five.
     """
-    story, experiment = experiments(n_units)[name]
-    experiment = replace(
-        experiment,
-        analysis=replace(experiment.analysis, target="population x predictors"),
-    )
-    ensemble = cg.zoo.ensemble(story, architecture=architecture)
-    return _rows(_decisions(experiment, ensemble))
+    asked = trial(name)
+    ensemble = cg.zoo.ensemble(asked.predictor.zoo, architecture=architecture)
+    found = _decisions(asked, ensemble, target="population x predictors")
+    return _rows(found.isel(task=0))
 
 
-def _decisions(experiment: Experiment, predictor: Predictor) -> xr.Dataset:
+def _decisions(asked: TrialSpec, predictor: Predictor, **analysis: Any) -> xr.Dataset:
+    """Return what `causalgia run` decides, of this predictor."""
+    plan = replace(asked.analysis, **analysis)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        outcomes = cg.run(experiment, predictor, rng=0, progress=False)
-        return experiment.analyze(outcomes, rng=0).decisions.isel(task=0)
+        if isinstance(asked.design, Experiment):
+            experiment = replace(asked.design, analysis=plan)
+            outcomes = _outcomes(experiment, predictor)
+            return experiment.analyze(outcomes, rng=0).decisions
+        outcomes = cg.run(
+            asked.design, predictor, rng=asked.rng, analysis=plan, progress=False
+        )
+        return cg.analyze(outcomes, rng=0)
+
+
+def _outcomes(design: Design, predictor: Predictor) -> xr.Dataset:
+    return cg.run(design, predictor, rng=0, progress=False)
 
 
 def _rows(decisions: xr.Dataset) -> Results:
+    """Return the rows of a table but what each further copy adds, a difference of two
+    of them.
+    """
     names = ("ace", "se", "lower", "upper", "verdict")
     return {
-        str(contrast): {
+        contrast: {
             name: decisions.sel(contrast=contrast)[name].item() for name in names
         }
-        for contrast in decisions["contrast"].to_numpy()
+        for contrast in decisions["contrast"].to_numpy().astype(str).tolist()
+        if not contrast.endswith(" added")
     }
 
 
-def weak_against_strong(
-    predictor: Predictor, *, target: Any, n_units: int = N_UNITS
-) -> Results:
-    """Return three weak sites minus one strong site, on the same backgrounds."""
-    contrasts = {"weak minus strong": "weak - strong", "strong": "strong - untreated"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        outcomes = cg.run(strong_and_weak(n_units), predictor, rng=0, progress=False)
-        decisions = cg.analyze(
-            outcomes, contrasts=contrasts, rope=ROPE, target=target, rng=0
-        )
-    return _rows(decisions.isel(task=0))
-
-
-def definition(*, n_units: int = N_UNITS) -> Results:
+def definition() -> Results:
     """Return how far the ACE of UGCAUG is from the difference of two means, each of its
     own sequences (Eq. 1 and 2 of the paper).
     """
-    oracle, null = cg.zoo.oracle(RBFOX1), cg.Uniform(length=41)
-    design = cg.Design(
-        null=null,
-        arms={"untreated": cg.Untreated(), "UGCAUG": cg.Embed("UGCAUG", at=17)},
-        n_units=n_units,
-    )
-    outcomes = cg.run(design, oracle, rng=0, progress=False)
+    design = trial("weak_against_strong").design
+    outcomes = _outcomes(design, cg.zoo.oracle(RBFOX1))
     means = outcomes["outcome"].mean("unit").isel(task=0)
-    ace = cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"]
-    by_means = means.sel(arm="UGCAUG") - means.sel(arm="untreated")
-    gap = abs(float(by_means) - ace.sel(contrast="UGCAUG").item())
+    ace = cg.estimate(cg.contrast(outcomes))["ace"]
+    by_means = means.sel(arm="strong") - means.sel(arm="untreated")
+    gap = abs(float(by_means) - ace.sel(contrast="strong").item())
     return {"largest_difference": gap}
 
 
-def synergy(*, n_units: int = N_UNITS) -> Results:
+def synergy() -> Results:
     """Return the GC experiment on the oracle that was made after a plot."""
-    experiment = cg.experiments.composition_bias(
-        motif="UUAUUU", at=[34, 2], n_units=n_units, rope=ROPE
-    )
-    return _rows(_decisions(experiment, SYNERGY))
+    return _rows(_decisions(trial("synergy"), predictors.synergy()).isel(task=0))
 
 
 def factors(n: int = 244) -> Results:
@@ -160,7 +133,7 @@ def factors(n: int = 244) -> Results:
     one; a third have one.
     """
     generator = np.random.default_rng(3)
-    oracles, n_biased = {}, 0
+    simulated, n_biased = {}, 0
     for k in range(n):
         terms: list[Any] = [MotifCount("".join(generator.choice(list("ACGU"), 6)), 3.0)]
         if generator.random() < 1 / 3:
@@ -169,13 +142,13 @@ def factors(n: int = 244) -> Results:
             n_biased += (
                 3 / 8 * slope < ROPE[0]
             )  # GCGCGC has three G or C more, of eight
-        oracles[f"factor {k}"] = Oracle(*terms, scale="log intensity")
-    ends = cg.experiments.composition_bias(n_units=200, rope=ROPE)
+        simulated[f"factor {k}"] = Oracle(*terms, scale="log intensity")
+    ends = replace(trial("gc").design, n_units=200)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
         each = across_predictors(
-            {k: cg.run(ends, o, rng=0, progress=False) for k, o in oracles.items()},
-            contrast="composition",
+            {name: _outcomes(ends, one) for name, one in simulated.items()},
+            contrast="composition at 34",
         )
         share = share_of_predictors(each, rope=ROPE, rng=0).isel(task=0)
     columns = ("share", "lower", "upper")
@@ -193,58 +166,52 @@ def helix() -> Results:
     """Return the period of two Nanog sites on the oracle, and the direction of Sox2 and
     Nanog.
     """
-    null = cg.Uniform(length=200)
-    same = cg.experiments.motif_pair(
-        null,
-        motif=NANOG,
-        other=NANOG,
-        distances=range(11, 53),
-        orientations=["++"],
-        orders=["downstream"],
-        n_units=20,
-        rope=(-0.1, 0.1),
-    )
-    directed = cg.experiments.motif_pair(
-        null,
-        motif=SOX2,
-        other=NANOG,
-        distances=[15, 25, 35],
-        orientations=["++"],
-        n_units=128,
-        rope=(-0.1, 0.1),
-    )
-    return _pairs(cg.zoo.oracle("pairs_like"), same, directed, "Nanog")
+    return _pairs(cg.zoo.oracle("pairs_like"), "period", "direction", "Nanog")
 
 
-def _pairs(
-    predictor: Predictor, same: Experiment, directed: Experiment, task: str
-) -> Results:
+def _pairs(predictor: Predictor, same: str, directed: str, task: str) -> Results:
+    design = trial(same).design
+    assert isinstance(design, Experiment)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        turning = same.analyze(cg.run(same, predictor, rng=0, progress=False), rng=0)
-        order = directed.analyze(
-            cg.run(directed, predictor, rng=0, progress=False), rng=0
-        )
-    curve = f"++ downstream, {task}"
-    curves = [str(name) for name in turning.findings["phase"]["curve"].to_numpy()]
-    position = curves.index(curve) if curve in curves else 0
-    phase, period = (
-        turning.findings[name].isel(curve=position)
-        if name in turning.findings
-        else None
-        for name in ("phase", "period")
+        turning = design.label(cg.contrast(_outcomes(design, predictor)))
+        cells = turning["asks"].to_numpy() == "interaction"
+        period = _period(turning.isel(contrast=cells).sel(task=[task]))
+    order = _decisions(trial(directed), predictor).sel(task=task)
+    return {"period": period, "direction": _rows(order)["direction ++"]}
+
+
+def _period(curve: xr.Dataset) -> Results:
+    """Return the period of effects along a distance with its 95 % interval, and p of a
+    wave of 10.5 bp beside a decay, where units differ.
+    """
+    found = dict[str, float]()
+    with suppress(cg.errors.EstimateError):
+        wave = cg.estimation.helical_phase(
+            curve, distance="gap", trend="decay"
+        ).squeeze("task")
+        found["p"] = wave["p"].max().item()
+        found["best_period"] = wave["best_period"].item()
+    table = cg.estimate(curve)
+    least = 1e-3 * float(np.ptp(table["ace"].to_numpy()))
+    if (table["se"] < least).any():
+        table = table[["ace", "se"]].assign(se=np.maximum(table["se"], least))
+    posterior = cg.posterior.profile(
+        table,
+        along="gap",
+        periods=np.round(np.arange(9.0, 12.05, 0.1), 1),
+        n_draws=2_000,
+        rng=0,
     )
-    found = {"p": phase["p"].item(), "best_period": phase["best_period"].item()}
-    if period is not None:
-        names = ("median", "lower", "upper")
-        found |= {name: period[f"period_{name}"].item() for name in names}
-        found["log_bayes_factor"] = period["log_bayes_factor"].item()
-    row = order.decisions.sel(task=task, contrast="direction ++")
-    names = ("ace", "se", "lower", "upper", "verdict")
-    return {"period": found, "direction": {name: row[name].item() for name in names}}
+    quantiles = posterior["posterior"]["period"].quantile([0.5, 0.025, 0.975])
+    found |= dict(
+        zip(("median", "lower", "upper"), quantiles.values.tolist(), strict=True)
+    )
+    found["log_bayes_factor"] = posterior["moments"]["log_bayes_factor"].item()
+    return found
 
 
-def orders_of_null_models(n_units: int = 300) -> Results:
+def orders_of_null_models() -> Results:
     """Return the agreement of six null models on one trained network of RBFOX1, five of
     them made from one list drawn letter by letter.
     """
@@ -261,16 +228,14 @@ def orders_of_null_models(n_units: int = 300) -> Results:
         "the sequences": cg.Genomic(of=utrs),
     }
     network = cg.zoo.load(RBFOX1, member=0)
-    under = null_models(
-        cg.experiments.affinity(n_units=n_units, rope=ROPE), nulls=nulls
-    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        answers = {
-            name: each.analyze(cg.run(each, network, rng=0, progress=False), rng=0)
-            for name, each in under.items()
-        }
-        table = agreement(answers).isel(task=0)
+        table = null_models(
+            replace(trial("affinity").design, n_units=300),
+            network,
+            nulls=nulls,
+            rng=0,
+        ).isel(task=0)
     ace = table["ace"].sel(contrast="UGCAUGU")
     return {
         "least_tau": float(table["tau"].min()),
@@ -375,27 +340,7 @@ def pairs_on_enhancers(network: Predictor) -> Results:
     """Return the period and the direction of AP-1 and GATA sites in the network of fly
     enhancers.
     """
-    null = cg.Uniform(length=249)
-    same = cg.experiments.motif_pair(
-        null,
-        motif="TGACTCAT",
-        other="TGACTCAT",
-        distances=range(11, 53),
-        orientations=["++"],
-        orders=["downstream"],
-        n_units=128,
-        rope=(-0.1, 0.1),
-    )
-    directed = cg.experiments.motif_pair(
-        null,
-        motif="TGACTCAT",
-        other="AGATAAGA",
-        distances=[15, 25, 35],
-        orientations=["++"],
-        n_units=400,
-        rope=(-0.1, 0.1),
-    )
-    return _pairs(network, same, directed, "dev")
+    return _pairs(network, "period_of_enhancers", "direction_of_enhancers", "dev")
 
 
 def importance_of_motifs(rows: Results) -> list[float]:

@@ -18,7 +18,7 @@ Results = dict[str, Any]
 Row = dict[str, Any]
 COLUMNS = (
     "statement",
-    "call",
+    "trial",
     "published",
     "oracle",
     "trained: residual · exponential",
@@ -39,7 +39,6 @@ class Statement:
     """
 
     says: str
-    call: str
     published: str
     part: str
     contrast: str
@@ -98,7 +97,7 @@ def _row(results: Results, one: Statement) -> list[str]:
     oracle, residual, exponential = found = rows_of(results, one.part, one.contrast)
     return [
         one.says,
-        f"`{one.call}`",
+        f"`{one.part}.toml`",
         one.published,
         effect(oracle),
         f"{effect(residual)} · {effect(exponential)}",
@@ -134,10 +133,10 @@ def verdict(words: list[str], expects: str | None) -> str:
 
 
 def _custom(
-    says: str, call: str, published: str, cells: list[str], end: str
+    says: str, trial: str, published: str, cells: list[str], end: str
 ) -> list[str]:
     oracle, trained = cells
-    return [says, f"`{call}`" if call else "", published, oracle, trained, end]
+    return [says, f"`{trial}`", published, oracle, trained, end]
 
 
 def _both(one: str, other: str) -> str:
@@ -164,7 +163,7 @@ def _motif(results: Results) -> list[list[str]]:
         min(
             row["ace"]
             for name, row in results[f"{source}/position"].items()
-            if name.startswith("at ") and "minus" not in name
+            if name.startswith("at ")
         )
         for source in SOURCES
     ]
@@ -172,7 +171,7 @@ def _motif(results: Results) -> list[list[str]]:
     return [
         _custom(
             "Importance is E[y with the pattern at i] - E[y], over one null model",
-            'cg.contrast(outcomes, control="untreated")',
+            "weak_against_strong.toml",
             "Eq. 1 and 2",
             [f"ACE minus the difference of means: {gap:.0e} at most", "the same"],
             "the same estimand (ACE)",
@@ -193,7 +192,6 @@ def _motif(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="One UGCAUG in the middle raises the outcome",
-                call="cg.experiments.spacing()",
                 published="4.35",
                 part="spacing",
                 contrast="one site",
@@ -202,7 +200,7 @@ def _motif(results: Results) -> list[list[str]]:
         ),
         _custom(
             "Every single-base change of UGCAUG weakens it",
-            "cg.experiments.motif_mutagenesis()",
+            "mutagenesis.toml",
             "logo",
             [
                 f"{weakened[0]} of 18 lower",
@@ -214,7 +212,6 @@ def _motif(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="A for the first U keeps most of it",
-                call="cg.experiments.motif_mutagenesis()",
                 published="code, no figure",
                 part="mutagenesis",
                 contrast="change U0A",
@@ -224,7 +221,7 @@ def _motif(results: Results) -> list[list[str]]:
         ),
         _custom(
             "The motif works wherever it lies",
-            "cg.experiments.position()",
+            "position.toml",
             "code, no figure",
             [f"{_two(falls[0])} at the least", _both(*(_two(x) for x in falls[1:]))],
             "raises at every place"
@@ -235,7 +232,6 @@ def _motif(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="Its effect falls towards the 3' end",
-                call="cg.experiments.position()",
                 published="not said",
                 part="position",
                 contrast="linear trend",
@@ -247,14 +243,10 @@ def _motif(results: Results) -> list[list[str]]:
 
 
 def _copies(results: Results) -> list[list[str]]:
-    call, weak = (
-        'cg.experiments.copies(at="published")',
-        'cg.experiments.copies(motif="AGAAUG", at="published")',
-    )
     made = []
-    for part, motif, how, published in (
-        ("copies", "UGCAUG", call, figures.COPIES),
-        ("weak copies", "AGAAUG", weak, figures.WEAK_COPIES),
+    for part, motif, published in (
+        ("copies", "UGCAUG", figures.COPIES),
+        ("weak_copies", "AGAAUG", figures.WEAK_COPIES),
     ):
         for n, contrast in enumerate(("1 copy", "2 copies", "3 copies")):
             made.append(
@@ -262,7 +254,6 @@ def _copies(results: Results) -> list[list[str]]:
                     results,
                     Statement(
                         says=f"{contrast} of {motif}",
-                        call=how,
                         published=f"{published[n]:g}",
                         part=part,
                         contrast=contrast,
@@ -277,7 +268,7 @@ def _copies(results: Results) -> list[list[str]]:
         made.append(
             _custom(
                 f"The importance of {motif} is linear in the copies (R² of three means)",
-                how,
+                f"{part}.toml",
                 f"{printed}†",
                 [f"{straight[0]:.4f}", _both(*(f"{x:.4f}" for x in straight[1:]))],
                 "as published; of three points, R² could not be low",
@@ -288,9 +279,8 @@ def _copies(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="Copies are additive: nothing beyond the same sites alone",
-                call="cg.experiments.copies()",
                 published="by R² alone",
-                part="copies apart",
+                part="copies_apart",
                 contrast="excess over single sites",
                 expects="negligible",
             ),
@@ -299,7 +289,6 @@ def _copies(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="The same at the published places, two bases apart",
-                call=call,
                 published="by R² alone",
                 part="copies",
                 contrast="excess over single sites",
@@ -311,9 +300,8 @@ def _copies(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="Three weak sites do more than one strong site",
-                call='cg.analyze(outcomes, contrasts={"weak minus strong": "weak - strong"})',
                 published=f"5.35, above an unlabeled line at {figures.ONE_STRONG_SITE_LINE}",
-                part="weak against strong",
+                part="weak_against_strong",
                 contrast="weak minus strong",
                 expects="increases",
             ),
@@ -328,13 +316,12 @@ def _r2_of_copies(rows: Row) -> float:
 
 
 def _spacing(results: Results) -> list[list[str]]:
-    call, total = "cg.experiments.spacing()", figures.SPACING
+    total = figures.SPACING
     made = [
         _row(
             results,
             Statement(
                 says=f"Two UGCAUG, starts {n} apart: both together",
-                call=call,
                 published=f"{total[f'at {n}']:g}",
                 part="spacing",
                 contrast=f"pair at {n}",
@@ -348,7 +335,6 @@ def _spacing(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says=f"Starts {n} apart: less than the two sites alone",
-                call=call,
                 published=f"{total[f'at {n}'] - 2 * total['one site']:.2f}‡",
                 part="spacing",
                 contrast=f"interaction at {n}",
@@ -362,7 +348,6 @@ def _spacing(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="The nearer the sites, the less they do together",
-                call=call,
                 published="1.2 from 4 to 9",
                 part="spacing",
                 contrast="linear trend",
@@ -374,7 +359,7 @@ def _spacing(results: Results) -> list[list[str]]:
 
 
 def _structure(results: Results) -> list[list[str]]:
-    call, seen = "cg.experiments.hairpin()", figures.HAIRPIN
+    seen = figures.HAIRPIN
     rows = (
         (
             "GCUGG in the open, in the middle",
@@ -413,7 +398,6 @@ def _structure(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says=says,
-                call=call,
                 published=f"{value:.2f}".rstrip("0").rstrip(".") if value else "0",
                 part="hairpin",
                 contrast=contrast,
@@ -427,7 +411,6 @@ def _structure(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="A hairpin without a site does nothing",
-                call=call,
                 published="not shown: taken off as the null",
                 part="hairpin",
                 contrast="hairpin",
@@ -439,13 +422,12 @@ def _structure(results: Results) -> list[list[str]]:
 
 
 def _affinity(results: Results) -> list[list[str]]:
-    call = "cg.experiments.affinity()"
+    file = "affinity.toml"
     made = [
         _row(
             results,
             Statement(
                 says=f"{motif}, K_D {kd:g}",
-                call=call,
                 published=f"{value:g}",
                 part="affinity",
                 contrast=motif,
@@ -476,21 +458,21 @@ def _affinity(results: Results) -> list[list[str]]:
     made += [
         _custom(
             "ln K_D falls with importance: slope of ln K_D on importance",
-            call,
+            file,
             f"{figures.PRINTED_SLOPE:.2f} ± {figures.PRINTED_SLOPE_SE:.2f} (SE)†",
             _fitted(fits, _slope),
             "falls, as published",
         ),
         _custom(
             "R² of that line, seven motifs",
-            call,
+            file,
             f"{figures.PRINTED_R2} (p = {figures.PRINTED_P})†",
             _fitted(fits, lambda fit: f"{fit.r2:.3f} (p = {fit.p:.4f})"),
             "as published; seven points in two clusters",
         ),
         _custom(
             "The same the other way round: importance per tenfold K_D",
-            call,
+            file,
             f"{_slope(forward[0])}‡",
             _fitted(forward[1:], _slope),
             "falls, as published",
@@ -508,7 +490,6 @@ def _fitted(fits: list[figures.Fit], text: Callable[[figures.Fit], str]) -> list
 
 
 def _gc(results: Results) -> list[list[str]]:
-    call = 'cg.experiments.composition_bias(motif="UGCAUG", at=[34, 2])'
     seen = figures.GC_BIAS
     alone = ", ".join(f"{one[figures.GC_ALONE]:g}" for one in seen.values())
     at_3 = [
@@ -524,9 +505,8 @@ def _gc(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="GCGCGC at the 3' end changes the outcome by itself",
-                call=call,
                 published=f"{alone} (three proteins)",
-                part="GC",
+                part="gc",
                 contrast="composition at 34",
                 expects=None,
                 note="; the sign is a protein's own",
@@ -536,9 +516,8 @@ def _gc(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="Not where no bias was simulated (`vts1_like`)",
-                call='cg.experiments.composition_bias(motif="GCUGG", at=[34, 2])',
                 published="no such control",
-                part="GC of the other",
+                part="gc_of_the_other",
                 contrast="composition at 34",
                 expects=None,
             ),
@@ -547,16 +526,15 @@ def _gc(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="Not at the 5' end",
-                call=call,
                 published="not shown alone",
-                part="GC",
+                part="gc",
                 contrast="composition at 2",
                 expects=None,
             ),
         ),
         _custom(
             "Motif and GC at the 3' end do more than both",
-            'cg.experiments.composition_bias(motif="UUAUUU", at=[34, 2])',
+            "synergy.toml",
             ", ".join(f"{x:.2f}" for x in at_3) + "‡",
             [
                 f"{effect(made['interaction at 34'])}, on an oracle made for it "
@@ -570,28 +548,27 @@ def _gc(results: Results) -> list[list[str]]:
             results,
             Statement(
                 says="In `rbfox1_like` GC at the 3' end leaves the motif's effect as it is",
-                call=call,
                 published="another protein",
-                part="GC",
+                part="gc",
                 contrast="interaction at 34",
                 expects=None,
             ),
         ),
         _custom(
             "GC at the 5' end changes a motif's effect little",
-            call,
+            "gc.toml",
             "motif with GC minus motif: " + ", ".join(f"{x:.2f}" for x in at_5) + "‡",
             [
-                effect(results["oracle/GC"]["interaction at 2"]),
+                effect(results["oracle/gc"]["interaction at 2"]),
                 _both(
                     *(
-                        effect(results[f"{name}/GC"]["interaction at 2"])
+                        effect(results[f"{name}/gc"]["interaction at 2"])
                         for name in measured.ARCHITECTURES
                     )
                 ),
             ],
             verdict(
-                [row["verdict"] for row in rows_of(results, "GC", "interaction at 2")],
+                [row["verdict"] for row in rows_of(results, "gc", "interaction at 2")],
                 None,
             ),
         ),
@@ -623,14 +600,14 @@ def _helix(results: Results) -> list[list[str]]:
     return [
         _custom(
             "Two Nanog sites work best at multiples of a turn of the helix",
-            'cg.experiments.motif_pair(motif="AGCCATCA", other="AGCCATCA")',
+            "period.toml",
             "10.5 bp (Avsec et al. 2021)",
             [made, f"fly enhancers, two AP-1 sites: {trained_period}"],
             "the period of the oracle is found; it has no counterpart in this paper",
         ),
         _custom(
             "Sox2 upstream of Nanog helps more than downstream",
-            'cg.experiments.motif_pair(motif="GAACAATGG", other="AGCCATCA")',
+            "direction.toml",
             "as stated: Avsec et al. 2021",
             [
                 effect(oracle["direction"]),

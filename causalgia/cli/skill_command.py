@@ -59,7 +59,7 @@ _VERBS = (
     "from_frame",
     "from_effects",
 )
-_EXPERIMENTS = ("null_models", "tile_search", "greedy_tiles", "proposals", "site_pairs")
+_EXPERIMENTS = ("null_models", "tile_search", "proposals", "site_pairs")
 _BENCH = (
     "library",
     "write_library",

@@ -168,7 +168,6 @@ _IN_PYTHON = (
     "null_models",
     "across_predictors",
     "tile_search",
-    "greedy_tiles",
     "junctions",
 )
 

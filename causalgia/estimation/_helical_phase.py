@@ -439,54 +439,6 @@ def unitwise_wave(
     )
 
 
-def permuted_wave(
-    x: Array,
-    y: Array,
-    base: Array,
-    period: float,
-    *,
-    rng: np.random.Generator,
-    n: int = 1_999,
-) -> float:
-    """Return p of a wave in one curve, by permuting the residuals of the trend over the
-    distances.
-
-    The statistic is the share of the residual sum of squares that the wave explains.
-    Under the null hypothesis of trend plus independent noise residuals are
-    exchangeable, in the approximation of Freedman and Lane.
-
-    Parameters
-    ----------
-    x, y, base, period
-        As in `mean_curve_wave`.
-    rng
-        Seed (0 is a seed), Generator or SeedSequence. The permutations are drawn by it.
-    n
-        Number of permutations; p is at least ``1 / (n + 1)``.
-
-    References
-    ----------
-    Freedman & Lane (1983), doi:10.1080/07350015.1983.10509354.
-
-    Examples
-    --------
-    >>> x, rng = np.arange(60.0), np.random.default_rng(0)
-    >>> y = np.exp(-x / 20) * (
-    ...     1 + 0.3 * np.cos(2 * np.pi * x / 10.5)
-    ... ) + 0.01 * rng.normal(size=60)
-    >>> permuted_wave(x, y, trend_basis(x, "decay"), 10.5, rng=rng)
-    0.0005
-    """
-    Q = np.linalg.qr(np.column_stack([base, _wave_design(x, base, period)[:, -2:]]))[0]
-    left = y - base @ (base.T @ y)
-    permuted = rng.permuted(np.tile(left, (n, 1)), axis=1)
-    permuted = np.vstack([left, permuted - (permuted @ base) @ base.T])
-    share = ((permuted @ Q[:, -2:]) ** 2).sum(axis=1) / np.maximum(
-        (permuted**2).sum(axis=1), np.finfo(float).tiny
-    )
-    return float((share >= share[0] * (1 - RELATIVE_ROUNDING)).mean())
-
-
 def _wave_of_pair(
     a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]
 ) -> Wave:

@@ -6,13 +6,7 @@ from ._affinity import affinity as affinity
 from ._composition import composition as composition
 from ._context_dependence import context_dependence as context_dependence
 from ._copies import copies as copies
-from ._dose_response import dose_response as dose_response
 from ._flanks import flanks as flanks
-from ._fractional_factorial import (
-    arrangement_screen as arrangement_screen,
-    fractional_factorial as fractional_factorial,
-)
-from ._greedy_tiles import greedy_round as greedy_round, greedy_tiles as greedy_tiles
 from ._hairpin import hairpin as hairpin
 from ._junctions import junctions as junctions
 from ._kmer_screen import kmer_screen as kmer_screen
@@ -31,11 +25,7 @@ from ._tile_copies import tile_copies as tile_copies
 from ._tile_interactions import tile_interactions as tile_interactions
 from ._tile_placement import tile_placement as tile_placement
 from ._tile_search import tile_search as tile_search
-from ._variant_effects import variant_effects as variant_effects
-from ._variant_screen import variant_screen as variant_screen
-from ._variants_across_contexts import (
-    variants_across_contexts as variants_across_contexts,
-)
+from ._variants import variants as variants
 from .kit.answer import (
     Answer as Answer,
     Finding as Finding,
@@ -45,4 +35,3 @@ from .kit.answer import (
 from .kit.experiment import Entry as Entry, Experiment as Experiment, entries as entries
 from .kit.joint_effects import joint_effect as joint_effect
 from .kit.trial import Trial as Trial, Weights as Weights
-from .kit.variance import pairing_gain as pairing_gain

@@ -134,8 +134,7 @@ def tile_interactions(
     if len(spans) > MOST_TILES:
         raise DesignError(
             f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; "
-            f"give {MOST_TILES} or fewer, such as those that "
-            "causalgia.experiments.greedy_tiles chose"
+            f"give {MOST_TILES} or fewer"
         )
     promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)

@@ -43,7 +43,7 @@ from causalgia.types import Array, Codes, Mask
 Words: TypeAlias = npt.NDArray[np.str_]
 _FEW_TASKS = 3
 # of the control: the least half width of a share of the largest effect
-LEAST_SD = 0.02
+LEAST_SD = 0.2
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     if rope.kind == "matched":
         raise EstimateError(
             "rope='matched' is the range of matched null variants, which these "
-            "effects have none of: it belongs to cg.experiments.variant_screen",
+            "effects have none of: it belongs to cg.experiments.variants",
             argument="rope",
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []
@@ -213,9 +213,10 @@ def _region_of_largest(rope: Rope, effects: xr.Dataset, null: float) -> Region:
             f"rope={quoted(rope.value)} has no width: no effect differs from {null:g}",
             argument="rope",
         )
+    least = f", at least {LEAST_SD:g} sd," if "control_sd" in effects else ""
     label = (
         f"{rope.share:g} of the largest {'single ' * ('single' in effects.coords)}effect"
-        f" = {_half_widths_text(half, effects)}"
+        f"{least} = {_half_widths_text(half, effects)}"
     )
     return Region(null - half, null + half, label, "largest")
 

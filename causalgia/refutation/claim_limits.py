@@ -164,12 +164,7 @@ def _steps_back(claim: Claim) -> list[Finding]:
                 f"{'reverses' if size > 0 else 'continues'} by {100 * abs(size):.0f} % of the "
                 "whole effect"
             ),
-            cure=""
-            if status == "pass"
-            else (
-                "claim no monotone response; cg.experiments.dose_response tests the "
-                "shape"
-            ),
+            cure="" if status == "pass" else "claim no monotone response",
         )
     ]
 

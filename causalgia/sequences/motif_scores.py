@@ -1,187 +1,21 @@
-"""Scores of strings under a motif (distribution, cutoffs, ladders from weak to strong),
-and instances in sequences.
-"""
+"""Scores of strings under a motif (distribution, cutoffs), and instances in sequences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import is_real, is_whole
-from causalgia.choices import BASES
+from causalgia.checks import is_real
 from causalgia.errors import SequenceError, quoted, type_in_words
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import as_tokens
 from causalgia.types import Tokens
-
-_NEAR = 0.05
-_IMPOSSIBLE = np.iinfo(np.int16).max // 2
-
-
-def strength_ladder(
-    motif: Motif, n_steps: int, *, weakest: float = 0.0
-) -> tuple[tuple[str, float], ...]:
-    """Return `n_steps` strings of a motif, from weak to strong in even steps of score,
-    the consensus last.
-
-    The score of a string is its log-odds against uniform bases in bits (a string of 0
-    bits is as likely without the motif as with it); each row of the motif first gets 1
-    % of uniform bases, so that no base is impossible. The rungs aim at ``weakest``,
-    then even steps up to the consensus. A rung is the string that differs from the
-    consensus at the fewest positions, among those within a twentieth of a step of its
-    aim, or if there are none the string nearest its aim. Exact, by dynamic programming
-    over all strings: the fewest differences for each score that can be reached.
-
-    Parameters
-    ----------
-    motif
-        The motif.
-    n_steps
-        Number of strings, at least 2.
-    weakest
-        Target score of the first, in bits.
-
-    Returns
-    -------
-    tuple
-        Pairs of a string and its score in bits, rounded at each position to 0.001;
-        scores increase.
-
-    Raises
-    ------
-    SequenceError
-        If `n_steps` is not a whole number of at least 2, `weakest` is not below the
-        consensus, or no string is within half a step of a rung, so that strings would
-        repeat or the steps be far from even.
-
-    Examples
-    --------
-    >>> toy = Motif(
-    ...     "toy", ((0.1, 0.1, 0.7, 0.1), (0.6, 0.2, 0.1, 0.1), (0.1, 0.1, 0.1, 0.7))
-    ... )
-    >>> strength_ladder(toy, 3, weakest=-1.0)
-    (('GGA', -1.126), ('GGT', 1.651), ('GAT', 4.207))
-    """
-    steps = step_scores(motif)
-    best = int(steps.max(axis=1).sum())
-    if best == int(steps.min(axis=1).sum()):
-        msg = (
-            f"motif {quoted(motif.name)}: all its strings have one score; give a "
-            "matrix with bases that differ"
-        )
-        raise SequenceError(msg)
-    if not is_whole(n_steps) or n_steps < 2:
-        msg = (
-            f"n_steps={quoted(n_steps)}; a ladder has a whole number of strings, "
-            "at least 2"
-        )
-        raise SequenceError(msg)
-    if not np.isfinite(weakest) or weakest * PER_BIT >= best:
-        msg = (
-            f"motif {quoted(motif.name)}: weakest={quoted(weakest)} bits, and its "
-            f"consensus has {best / PER_BIT:g}; give a number below that"
-        )
-        raise SequenceError(msg)
-    fewest = _fewest_changes(steps)
-    lowest = int(steps.min(axis=1).sum())
-
-    def rungs(n: int, first: float) -> tuple[list[int], str]:
-        """Return the scores of n rungs from `first` bits, and which has no string."""
-        aims = np.linspace(first * PER_BIT, best, n)
-        apart = (best - first * PER_BIT) / (n - 1)
-        scores = [_reached(fewest[-1], aim - lowest, apart) + lowest for aim in aims]
-        for rung, (aim, score) in enumerate(zip(aims, scores, strict=True)):
-            if abs(score - aim) >= apart / 2:
-                return scores, (
-                    f"within half a step ({apart / 2 / PER_BIT:.3g} bits) of rung "
-                    f"{rung}, which aims at {aim / PER_BIT:.3g} bits; the nearest "
-                    f"scores {score / PER_BIT:.3g}"
-                )
-        return scores, ""
-
-    scores, lack = rungs(n_steps, weakest)
-    if lack:
-        nearest = round(scores[0] / PER_BIT, 1)
-        others = [(n_steps, nearest)] if nearest * PER_BIT < best else []
-        others += [(n, weakest) for n in range(n_steps - 1, 1, -1)]
-        # the strongest string but the consensus is a ladder of two with it
-        below = int(np.flatnonzero(fewest[-1][: best - lowest] < _IMPOSSIBLE)[-1])
-        next_best = math.floor((below + lowest) / PER_BIT * 10) / 10
-        others += [(n_steps, next_best), (2, next_best)]
-        reached = next((one for one in others if not rungs(*one)[1]), None)
-        cure = (
-            "give a matrix, whose strings have more different scores"
-            if reached is None
-            else "give "
-            + " and ".join(
-                [f"n_steps={reached[0]}"] * (reached[0] != n_steps)
-                + [f"weakest={quoted(reached[1])}"] * (reached[1] != weakest)
-            )
-            + ", or a matrix, whose strings have more different scores"
-            * (reached[0] != n_steps)
-        )
-        msg = f"motif {quoted(motif.name)}: no string scores {lack}: {cure}"
-        raise SequenceError(msg)
-    return tuple(
-        (_spell(steps, fewest, score - lowest), score / PER_BIT) for score in scores
-    )
-
-
-def _fewest_changes(steps: NDArray[np.int64]) -> list[NDArray[np.int16]]:
-    """Return, for the first 0 to w positions, the fewest differences from the consensus
-    at each score.
-
-    Scores are counted from the lowest possible one of those positions; an impossible
-    score has a number that is too large for any string.
-    """
-    above = steps - steps.min(axis=1, keepdims=True)
-    tables = [np.zeros(1, np.int16)]
-    for shifts in above:
-        before = tables[-1]
-        after = np.full(before.size + int(shifts.max()), _IMPOSSIBLE, np.int16)
-        for base, shift in enumerate(shifts.tolist()):
-            changed = before + np.int16(base != int(shifts.argmax()))
-            here = after[shift : shift + before.size]
-            np.minimum(here, changed, out=here)
-        tables.append(np.minimum(after, _IMPOSSIBLE))
-    return tables
-
-
-def _reached(fewest: NDArray[np.int16], aim: float, apart: float) -> int:
-    """Return the score for a target: the one with fewest differences nearby, or else
-    the nearest.
-    """
-    scores = np.flatnonzero(fewest < _IMPOSSIBLE)
-    far = np.abs(scores - aim)
-    near = far <= _NEAR * apart
-    if near.any():
-        scores, far = scores[near], far[near]
-        return int(scores[np.lexsort((scores, far, fewest[scores]))[0]])
-    return int(scores[np.lexsort((scores, far))[0]])
-
-
-def _spell(
-    steps: NDArray[np.int64], fewest: list[NDArray[np.int16]], score: int
-) -> str:
-    """Return the string of a score with the fewest differences; ties go to the first
-    base of A, C, G, T.
-    """
-    above = steps - steps.min(axis=1, keepdims=True)
-    letters = ""
-    for i in range(len(above) - 1, -1, -1):
-        left = int(fewest[i + 1][score])
-        for base, shift in enumerate(above[i].tolist()):
-            rest, cost = score - shift, int(base != int(above[i].argmax()))
-            if 0 <= rest < fewest[i].size and int(fewest[i][rest]) + cost == left:
-                letters, score = BASES[base] + letters, rest
-                break
-    return letters
-
 
 PER_BIT = 1000
 """Score units per bit: integers add without error, so that the distribution is
@@ -246,6 +80,19 @@ def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     return tails
 
 
+@lru_cache(maxsize=4_096)
+def _lowest(motif: Motif, threshold: float) -> int | None:
+    """Return the lowest score whose p-value is at most `threshold`; None if that of the
+    best string is above it.
+    """
+    steps = step_scores(motif)
+    tails = tail_probabilities(steps)
+    reached = tails <= threshold * (1 + 1e-9)
+    if not reached[-1]:
+        return None
+    return int(steps.min(axis=1).sum()) + int(np.argmax(reached))
+
+
 def cutoff(motif: Motif, threshold: float) -> int:
     """Return the lowest score, in thousandths of a bit, whose p-value is at most
     `threshold`.
@@ -271,10 +118,9 @@ def cutoff(motif: Motif, threshold: float) -> int:
             "such as 1e-4"
         )
         raise SequenceError(msg)
-    steps = step_scores(motif)
-    tails = tail_probabilities(steps)
-    if tails[-1] > threshold * (1 + 1e-9):
-        least = float(tails[-1])
+    lowest = _lowest(motif, float(threshold))
+    if lowest is None:
+        least = float(tail_probabilities(step_scores(motif))[-1])
         # two digits, rounded up, so that the p-value meets it
         unit = 10.0 ** (math.floor(math.log10(least)) - 1)
         met = math.ceil(least / unit) * unit
@@ -289,9 +135,27 @@ def cutoff(motif: Motif, threshold: float) -> int:
             f"its best string has p-value {least:.3g}; {cure}"
         )
         raise SequenceError(msg)
-    return int(steps.min(axis=1).sum()) + int(
-        np.argmax(tails <= threshold * (1 + 1e-9))
-    )
+    return lowest
+
+
+def holds_site(tokens: Tokens, motif: str | Motif) -> NDArray[np.bool_]:
+    """Return which sequences (n, length) hold the motif on either strand: a string that
+    its letters admit, or a matrix with a p-value of 1e-4 or less. A matrix of which no
+    string has one, and a motif longer than the sequences, is in none.
+
+    Examples
+    --------
+    >>> holds_site(np.array([[0, 2, 0, 3, 0], [0, 0, 0, 3, 2]], np.uint8), "GATA")
+    array([ True, False])
+    """
+    held = np.zeros(len(tokens), bool)
+    if len(motif) > tokens.shape[1]:
+        return held
+    if isinstance(motif, Motif) and _lowest(motif, _P_VALUE) is None:
+        return held
+    found = find_instances(tokens, motif, overlapping=True)
+    held[found.row] = True
+    return held
 
 
 _SCORES_A_BLOCK = 1 << 21

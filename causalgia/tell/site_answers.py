@@ -70,7 +70,7 @@ def _curved(shares: xr.Dataset) -> bool:
         shares["share"].sel(component=name).item()
         for name in ("GC, a line", "GC, a curve")
     )
-    return curve >= _CURVED and curve > line
+    return bool(curve >= _CURVED and curve > line)
 
 
 def _shares(shares: xr.Dataset) -> str:

@@ -592,15 +592,6 @@ def catalogue(zoo, folder):
         "motif_pairs": lambda c: X("motif_pairs")(
             null, {"a": motif, "b": other}, distances=(9, 12), n_units=n, control=c
         ),
-        "dose_response": lambda c: X("dose_response")(
-            null,
-            motif,
-            n_steps=3 if dna else 2,
-            copies=(1, 2),
-            at=(5, 20),
-            n_units=n,
-            control=c,
-        ),
     }
     without = {
         "kmer_screen": lambda: X("kmer_screen")(
@@ -620,13 +611,6 @@ def catalogue(zoo, folder):
             sequences(30, 60), motif, at=20, rope=(-0.1, 0.1)
         ),
         "occlusion": lambda: X("occlusion")(source, motif, rope=(-0.1, 0.1)),
-        "fractional_factorial": lambda: X("fractional_factorial")(null, n_units=n),
-        "arrangement_screen": lambda: X("arrangement_screen")(
-            door("Uniform")(length=200),
-            [motif, other],
-            ["CAGCTG", "CCGGAAGT"],
-            n_units=n,
-        ),
         "context_dependence": lambda: X("context_dependence")(
             source, element=(20, 40), n_draws=3
         ),
@@ -640,9 +624,6 @@ def catalogue(zoo, folder):
         ),
         "tile_interactions": lambda: X("tile_interactions")(
             source, tiles=spans, n_draws=3
-        ),
-        "greedy_round": lambda: X("greedy_round")(
-            source, tiles=spans, chosen=[spans[0]], n_draws=3
         ),
     }
     genome = sequences(1, 4000, "genome")[0]
@@ -659,15 +640,15 @@ def catalogue(zoo, folder):
         + "\n"
     )
     where = (folder / "v.vcf", folder / "genome.fa")
-    without["variant_effects"] = lambda: X("variant_effects")(*where, length=61)
-    without["variant_screen"] = lambda: X("variant_screen")(
+    without["variant_effects"] = lambda: X("variants")(*where, length=61)
+    without["variant_screen"] = lambda: X("variants")(
         *where,
         length=61,
         null=door("MatchedVariants")(of="genome", min_nulls=50),
         n_null=200,
     )
-    without["variants_across_contexts"] = lambda: X("variants_across_contexts")(
-        *where, null=null, n_units=20
+    without["variants_across_contexts"] = lambda: X("variants")(
+        *where, null=null, n_null=20
     )
     return {k: (v, True) for k, v in with_control.items()} | {
         k: (lambda c, v=v: v(), False) for k, v in without.items()

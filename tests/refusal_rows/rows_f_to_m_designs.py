@@ -1,4 +1,4 @@
-"""Imports merged_motif and strength_ladder from the inside: guards of two experiments.
+"""Imports merged_motif from the inside: a guard of two experiments.
 
 Designs, motifs, sequences and maps: arms and places that are not what was meant."""
 
@@ -17,7 +17,6 @@ from causalgia.design.arms import intervention_from_dict
 from causalgia.design.patterns import merged_motif
 from causalgia.errors import DesignError, PredictorError, SequenceError
 from causalgia.sequences import Motif, decode, encode
-from causalgia.sequences.motif_scores import strength_ladder
 from refusal_rows import Row
 
 ROWS_OF_SITES = 12
@@ -394,11 +393,6 @@ ROWS = [
     Row(
         "shares that do not sum to 1",
         lambda: cg.motif([[0.2, 0.2, 0.2, 0.2]]),
-        SequenceError,
-    ),
-    Row(
-        "more rungs than a motif has scores",
-        lambda: strength_ladder(Motif.from_iupac("GATA"), 6),
         SequenceError,
     ),
     Row(

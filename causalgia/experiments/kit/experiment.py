@@ -546,7 +546,6 @@ _EXPERIMENT_NAMES = (
     "tile_placement",
     "tile_copies",
     "tile_interactions",
-    "greedy_round",
     "hairpin",
     "composition",
     "occlusion",
@@ -554,20 +553,13 @@ _EXPERIMENT_NAMES = (
     "flanks",
     "pair",
     "pairs",
-    "variant_effects",
-    "variant_screen",
-    "variants_across_contexts",
-    "dose_response",
-    "arrangement_screen",
-    "fractional_factorial",
+    "variants",
 )
 #: experiment -> the file that it shares with another
 _SHARED_FILES = {
     "sufficiency": "necessity",
-    "greedy_round": "greedy_tiles",
     "pairs": "pair",
     "spacing": "pair",
-    "arrangement_screen": "fractional_factorial",
 }
 
 

@@ -1,13 +1,9 @@
-"""Interactions of two motifs: on every scale, by helical phase, and their text and
-figures.
-"""
+"""Interactions of two motifs on every scale, and their text and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,12 +29,9 @@ from causalgia.experiments.kit.joint_effects import (
 from causalgia.experiments.kit.site_controls import against_placebos
 from causalgia.experiments.kit.variance import (
     effect_in_words,
-    pairing_gain,
     rows_by_task,
 )
 from causalgia.notes import Said
-from causalgia.streams import derive
-from causalgia.tell.table_formats import p_clause
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,23 +83,6 @@ OF_FOUR_MEANS = {
 }
 """Interactions of other papers: AB - A B / 0; (AB - (B - 0)) / A (Avsec et al. 2021);
 2^AB / (2^A + 2^B - 2^0) (de Almeida et al. 2022)."""
-TURN = 10.5
-_TREND: Literal["decay"] = "decay"
-_LEAST_DISTANCES, _LEAST_SPAN, _MOST_DISTANCES = 12, 2 * TURN, 300
-_PERIODS = np.round(np.arange(9.0, 12.05, 0.1), 1)
-_RESOLUTION, _DRAWS = 1e-3, 2_000
-_WAVE_COLUMNS = [
-    "cos",
-    "sin",
-    "amplitude",
-    "amplitude_se",
-    "phase_bp",
-    "phase_bp_se",
-    "F",
-    "df1",
-    "df2",
-    "p",
-]
 _MOST_ON_SCALES = 5_000
 """Interactions, at most, that are tried on further scales where all pairs of many
 motifs are asked."""
@@ -115,22 +91,10 @@ _ENDS = ("ace", "lower", "upper")
 
 
 def read_pair(found: TrialResults) -> Finding:
-    """Return scales, helical phase, period and the gain of pairing, with sentences on
-    the interactions.
-    """
+    """Return the interactions on every scale, with sentences on them."""
     datasets: dict[str, xr.Dataset] = {}
     if found.outcomes is not None:
         datasets["scales"] = across_scales(found.outcomes, found.experiment)
-        gain = pairing_gain(found.outcomes, found.experiment)
-        datasets["pairing"] = gain.isel(contrast=gain["asks"].to_numpy() != "pair")
-    if curves := list(_long_curves(found.steps.estimates)):
-        if found.steps.effects is not None:
-            datasets |= _concatenate_curves(
-                "phase", curves, lambda curve: _wave_of_curve(found, curve)
-            )
-        datasets |= _concatenate_curves(
-            "period", curves, lambda curve: _period_posterior(found, curve)
-        )
     sentences, details = _pair_sentences(found, datasets)
     return Finding(
         datasets=datasets,
@@ -235,208 +199,6 @@ def _not_on(scale: str, measured_on: str) -> str:
     return f"{scale} needs {needed}, and these are on {quoted(measured_on)}"
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """Interactions of one orientation and order in one task, at 12 or more distances
-    that span two turns.
-    """
-
-    orientation: str
-    order: str
-    task: Any
-    contrasts: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.orientation} {self.order}, {self.task}"
-
-    def of(self, table: xr.Dataset) -> xr.Dataset:
-        """Return the rows of the curve in a table, for its task."""
-        return table.sel(contrast=list(self.contrasts), task=[self.task])
-
-
-def _long_curves(estimates: xr.Dataset) -> Iterator[_Curve]:
-    """Yield the curves that are long enough to show helical phasing and are not
-    flat.
-    """
-    if "model" in estimates.dims:
-        return
-    asks, names = (
-        estimates["asks"].to_numpy() == "interaction",
-        estimates["contrast"].to_numpy(),
-    )
-    sides = list(
-        zip(
-            estimates["orientation"].to_numpy(),
-            estimates["order"].to_numpy(),
-            strict=True,
-        )
-    )
-    for side in dict.fromkeys(
-        side for side, cell in zip(sides, asks, strict=True) if cell
-    ):
-        rows: Any = np.array(
-            [cell and side == other for cell, other in zip(asks, sides, strict=True)]
-        )
-        distances = estimates["distance"].to_numpy()[rows]
-        if not (
-            _LEAST_DISTANCES <= len(distances) <= _MOST_DISTANCES
-            and np.ptp(distances) >= _LEAST_SPAN
-        ):
-            continue
-        for task in estimates["task"].to_numpy():
-            curve = _Curve(
-                str(side[0]), str(side[1]), task, tuple(map(str, names[rows]))
-            )
-            if np.ptp(curve.of(estimates)["ace"].to_numpy()) > 0:
-                yield curve
-
-
-_CurveReader: TypeAlias = "Callable[[_Curve], xr.Dataset | None]"
-
-
-def _concatenate_curves(
-    name: str, curves: list[_Curve], read: _CurveReader
-) -> dict[str, xr.Dataset]:
-    """Return the tables of all curves on a dim "curve"; an empty dict where there is
-    none.
-    """
-    import xarray as xr
-
-    tables = [(curve, table) for curve in curves if (table := read(curve)) is not None]
-    if not tables:
-        return {}
-    labels = {
-        key: ("curve", [str(getattr(c, key)) for c, _ in tables])
-        for key in ("orientation", "order", "task")
-    }
-    whole = xr.concat(
-        [table.reset_coords(drop=True) for _, table in tables], dim="curve"
-    )
-    return {
-        name: whole.assign_coords(
-            {"curve": [curve.name for curve, _ in tables], **labels}
-        )
-    }
-
-
-def _wave_of_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None:
-    """Return the wave of 10.5 bp beside a decay; None where trend and wave fit the mean
-    curve exactly.
-
-    Its p is the larger of two: that between units, and that against the residuals of
-    the mean curve. The trend is never exact, and where units hardly differ its misfit
-    is significant between units without being a wave.
-    """
-    from causalgia.estimation import helical_phase
-    from causalgia.estimation.crossover_estimates import ice_without_rounding
-
-    whole = _wave_of_mean_curve(found, curve)
-    if whole is None:
-        return None
-    assert found.steps.effects is not None
-    effects = found.steps.effects
-    one_number = curve.of(
-        effects.assign(ice=(effects["ice"].dims, ice_without_rounding(effects)))
-    )
-    try:
-        between = helical_phase(one_number, period=TURN, trend=_TREND, periods=[TURN])
-    except EstimateError:  # units differ too little to test it
-        return whole
-    between = (
-        between.squeeze("task")
-        .sel(fit="unitwise")[_WAVE_COLUMNS]
-        .reset_coords(drop=True)
-        .assign(fit="unitwise")
-    )
-    of_curve = {
-        name: whole[name] for name in ("best_period", "p_curve", "p_permutation")
-    }
-    return between.assign(of_curve | {"p": np.maximum(between["p"], whole["p"])})
-
-
-def _wave_of_mean_curve(found: TrialResults, curve: _Curve) -> xr.Dataset | None:
-    """Return the wave of the mean curve; None where trend and wave fit it exactly and
-    cannot be tested.
-    """
-    import xarray as xr
-
-    from causalgia.estimation._helical_phase import (
-        mean_curve_wave,
-        permuted_wave,
-        trend_basis,
-    )
-
-    table = curve.of(found.steps.estimates)
-    x, y = (
-        table[name].to_numpy().astype(np.float64).ravel()
-        for name in ("distance", "ace")
-    )
-    base = trend_basis(x, _TREND, period=TURN)
-    try:
-        wave = mean_curve_wave(x, y, base, TURN)
-    except EstimateError:
-        return None
-    rng = np.random.Generator(np.random.Philox(derive(found.key, "phase", curve.name)))
-    values = {name: getattr(wave, name) for name in _WAVE_COLUMNS} | {"p_curve": wave.p}
-    values["p_permutation"] = permuted_wave(x, y, base, TURN, rng=rng)
-    fits = {}
-    for period in _PERIODS.tolist():
-        with suppress(
-            EstimateError
-        ):  # a period that is not identified beside the trend
-            fits[period] = mean_curve_wave(x, y, base, period).F
-    best = float(max(fits, key=fits.__getitem__))
-    return xr.Dataset(values | {"best_period": best, "fit": "mean_curve"})
-
-
-def _period_posterior(found: TrialResults, curve: _Curve) -> xr.Dataset:
-    """Return the posterior of period, amplitude and place of the first peak, and the
-    evidence for a period.
-
-    Standard errors are at least a thousandth of the range of the curve.
-    """
-    import xarray as xr
-
-    from causalgia.posterior import profile
-
-    table = curve.of(found.steps.estimates)
-    least = _RESOLUTION * float(np.ptp(table["ace"].to_numpy()))
-    if (table["se"] < least).any():
-        table = (
-            table[["ace", "se"]]
-            .assign(se=np.maximum(table["se"], least))
-            .assign_attrs(table.attrs)
-        )
-    key = derive(found.key, "period", curve.name)
-    drawn = profile(table, along="distance", periods=_PERIODS, n_draws=_DRAWS, rng=key)
-    moments, draws = drawn["moments"], drawn["posterior"]
-    # the first peak within half a period of the circular mean: one at 0 has an interval
-    # around 0
-    turn = 2 * np.pi * draws["phase"] / draws["period"]
-    mean = np.arctan2(
-        np.sin(turn).mean(("chain", "draw")), np.cos(turn).mean(("chain", "draw"))
-    )
-    away = (turn - mean + np.pi) % (2 * np.pi) - np.pi
-    phase = (mean + away) * draws["period"] / (2 * np.pi)
-    out = xr.Dataset(
-        {name: moments[name] for name in ("period_probability", "log_bayes_factor")}
-    )
-    for name, values in {
-        "period": draws["period"],
-        "amplitude": draws["amplitude"],
-        "phase": phase,
-    }.items():
-        quantiles = values.quantile([0.5, 0.025, 0.975], ("chain", "draw")).to_numpy()
-        for part, number in zip(("median", "lower", "upper"), quantiles, strict=True):
-            out[f"{name}_{part}"] = ("task", number)
-    grid = out["period"].to_numpy()
-    whole: xr.Dataset = (
-        out.squeeze("task").reset_coords(drop=True).assign_coords(period=grid)
-    )
-    return whole
-
-
 def _pair_sentences(
     found: TrialResults, datasets: dict[str, xr.Dataset]
 ) -> tuple[list[str], list[str]]:
@@ -481,18 +243,6 @@ def _pair_sentences(
         "place of the second (downstream or upstream of the first), and the distance "
         "from start to start in bp."
     )
-    if "period" in datasets:
-        for is_clear, text in _period_sentences(
-            datasets["period"], datasets.get("phase")
-        ):
-            (sentences if is_clear else details).append(text)
-    if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
-        gain = datasets["pairing"]["gain"].to_numpy()
-        details.append(
-            "Pairing: fresh backgrounds for every arm would make these standard errors "
-            f"{np.median(gain):.1f} times as large (median; {gain.min():.1f} to "
-            f"{gain.max():.1f})."
-        )
     return sentences, details
 
 
@@ -592,60 +342,6 @@ def interactions_text(
     if not departing and all(kind.word == UNDECIDED for kind in kinds.values()):
         return f"none of {of} is decided; {largest}"
     return f"of {of}, {interactions_in_words(kinds.values(), on_scales)}; {largest}"
-
-
-def _period_sentences(
-    period: xr.Dataset, phase: xr.Dataset | None
-) -> Iterator[tuple[bool, str]]:
-    """Yield for each task the curve with the strongest evidence for helical phasing,
-    and whether it is clear.
-    """
-    for task in dict.fromkeys(period["task"].to_numpy()):
-        one = period.isel(curve=period["task"].to_numpy() == task)
-        best = one.isel(curve=int(one["log_bayes_factor"].to_numpy().argmax()))
-        evidence = float(best["log_bayes_factor"]) / np.log(10)
-        arrangement = f"{best['orientation'].item()} {best['order'].item()}"
-        where = f"log10 Bayes factor {evidence:.1f}"
-        if phase is not None and best["curve"].item() in phase["curve"].to_numpy():
-            wave = phase.sel(curve=best["curve"].item())
-            where += (
-                f", {p_clause(wave['p'].item())} for the wave at {TURN} bp beside a "
-                "decay"
-            )
-            where += (
-                f" and {p_clause(wave['p_permutation'].item())} by permutation of "
-                "distances"
-            )
-            where += (
-                ""
-                if wave["fit"].item() == "unitwise"
-                else ", of the mean curve alone, for units hardly differ"
-            )
-        if evidence < 1:
-            yield (
-                False,
-                Said(
-                    f"no clear helical phase (at most {arrangement}: {where}).",
-                    str(task),
-                ),
-            )
-        else:
-            yield (
-                True,
-                Said(
-                    f"the interaction turns with the helix, {arrangement}: "
-                    f"period {_quantile_text(best, 'period')} bp (B-DNA turns in "
-                    f"{TURN}), amplitude {_quantile_text(best, 'amplitude')}, {where}.",
-                    str(task),
-                ),
-            )
-
-
-def _quantile_text(row: xr.Dataset, name: str) -> str:
-    middle, low, high = (
-        float(row[f"{name}_{part}"]) for part in ("median", "lower", "upper")
-    )
-    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
 
 
 def draw_pair(answer: Answer) -> Axes:
