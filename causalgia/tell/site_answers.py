@@ -91,7 +91,8 @@ def _shares(shares: xr.Dataset) -> str:
     )
     return (
         f"composition explains {whole} of the variance of predictions of random "
-        f"sequences{f' ({listed})' if names else ''}, arrangement {rest}"
+        f"sequences{f' ({listed})' if names else ''}, arrangement {rest} (a ratio of "
+        f"{shares['ratio'].item():.2g})"
     )
 
 
