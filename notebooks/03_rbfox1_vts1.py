@@ -161,7 +161,10 @@ print(chosen[columns].to_dataframe()[columns].round(2).to_string())
 # are effects. Each changed motif is compared with UGCAUG on the same backgrounds.
 
 # %% mystnb={"image": {"alt": "A logo of UGCAUG, the heights of its letters the effects of their changes"}}
-answer = ask(cg.experiments.motif_mutagenesis(n_units=300), network)
+answer = ask(
+    cg.experiments.motif_mutagenesis(cg.Uniform(length=41), "UGCAUG", n_units=300),
+    network,
+)
 axes = answer.draw()
 
 # %% [markdown]
@@ -253,7 +256,19 @@ axes = answer.draw()
 # [doi:10.1038/sj.emboj.7600918](https://doi.org/10.1038/sj.emboj.7600918)).
 
 # %% mystnb={"image": {"alt": "The effect of each of seven motifs against its dissociation constant on a logarithmic axis, falling along a line"}}
-answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
+kd = {  # nM
+    "UGCAUGU": 0.83,
+    "AGCAUGU": 4.8,
+    "CGCAUGU": 6.1,
+    "UGUAUGU": 280.0,
+    "UACAUGU": 350.0,
+    "UGCACGU": 4.9,
+    "UGCAUAU": 1830.0,
+}
+seven = cg.experiments.affinity(
+    cg.Uniform(length=41), kd, log10_kd_se=0.1, n_units=300, rope="0.2 sd"
+)
+answer = ask(seven, network)
 axes = answer.draw()
 
 # %% [markdown]
@@ -266,9 +281,7 @@ axes = answer.draw()
 # backgrounds.
 
 # %% mystnb={"image": {"alt": "For each of seven motifs the cumulative distribution of its effect over sequences: steep curves at different places, with short tails"}}
-ice = cg.contrast(
-    cg.run(cg.experiments.affinity(n_units=300), network, rng=0, progress=False)
-)["ice"].isel(task=0)
+ice = cg.contrast(cg.run(seven, network, rng=0, progress=False))["ice"].isel(task=0)
 figure = Figure(figsize=(5.4, 3.2), layout="constrained")
 axes = figure.subplots()
 for word in ice["contrast"].values:
@@ -292,15 +305,21 @@ figure
 # shows whether either end has a bias, and whether the bias changes the effect of the
 # motif.
 
+
 # %% mystnb={"image": {"alt": "The effects of the motif, of GCGCGC at either end, and of both beyond their sum, each with its interval: the motif far above 0, GCGCGC below it at the 3' end alone"}}
-answer = ask(
-    of_retrained(
-        cg.experiments.composition_bias(
-            motif="UGCAUG", at=[34, 2], n_units=300, rope=SMALL
-        )
-    ),
-    rbfox1,
-)
+def gc_at_the_ends(motif):
+    """Return GCGCGC at either end, with and without a motif in the middle."""
+    trial = cg.experiments.Trial(cg.Uniform(length=41), question="Is there a GC bias?")
+    site = cg.Embed(motif, at=17)
+    for at in (34, 2):
+        both, gc, alone, none = trial.factorial(cg.Embed("GCGCGC", at=at), site)
+        trial.row(f"GC at {at}", gc - none)
+        trial.row(f"motif x GC at {at}", both - gc - alone + none)
+    trial.row("motif", alone - none)
+    return trial.experiment(n_units=300, rope=SMALL)
+
+
+answer = ask(of_retrained(gc_at_the_ends("UGCAUG")), rbfox1)
 axes = answer.draw()
 
 # %% [markdown]
@@ -311,12 +330,7 @@ axes = answer.draw()
 # was simulated without a bias, and in its networks the bias is negligible:
 
 # %%
-answer = ask(
-    of_retrained(
-        cg.experiments.composition_bias(motif="GCUGG", at=34, n_units=300, rope=SMALL)
-    ),
-    vts1,
-)
+answer = ask(of_retrained(gc_at_the_ends("GCUGG")), vts1)
 
 # %% [markdown]
 # ### For how many proteins?
@@ -339,13 +353,15 @@ for k in range(244):
     factors[f"factor {k}"] = Oracle(*terms, scale="log intensity")
 # an oracle has no noise, and most factors no bias at all
 warnings.simplefilter("ignore", cg.errors.DegenerateWarning)
-ends = cg.experiments.composition_bias(n_units=200, rope=SMALL)
+ends = cg.experiments.position(
+    cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=200, rope=SMALL
+)
 by_factor = across_predictors(
     {
         name: cg.run(ends, factor, rng=0, progress=False)
         for name, factor in factors.items()
     },
-    contrast="composition",
+    contrast="at 34",
 )
 share = share_of_predictors(by_factor, rope=SMALL, rng=0).isel(task=0)
 print(
@@ -380,7 +396,12 @@ figure
 # in the fold is compared with its effect at the *same* position without the fold.
 
 # %% mystnb={"image": {"alt": "The effect of the motif in the open, in the loop and in the stem, each with its interval"}}
-answer = ask(of_retrained(cg.experiments.hairpin(n_units=300, rope=SMALL)), vts1)
+answer = ask(
+    of_retrained(
+        cg.experiments.hairpin(cg.Uniform(length=41), "GCUGG", n_units=300, rope=SMALL)
+    ),
+    vts1,
+)
 axes = answer.draw()
 
 # %% [markdown]
@@ -409,7 +430,9 @@ nulls = {
 }
 for control in ("untreated", "placebo"):
     table = null_models(
-        cg.experiments.affinity(n_units=150, control=control),
+        cg.experiments.affinity(
+            cg.Uniform(length=41), kd, n_units=150, control=control
+        ),
         network,
         nulls=nulls,
         rng=0,
@@ -517,7 +540,7 @@ print(
 )
 print(
     beside_truth(
-        cg.experiments.hairpin(n_units=300),
+        cg.experiments.hairpin(cg.Uniform(length=41), "GCUGG", n_units=300),
         "vts1_like",
         ["motif in the open", "motif x loop", "motif x stem"],
     )

@@ -620,7 +620,7 @@ def test_knock_in_refuses_what_does_not_fit(sampled):
 
 @pytest.mark.parametrize("name", ["rbfox1_like", "additive"])
 def test_flanks_recover_the_truth_of_every_contrast(name):
-    experiment = flanks(RNA, "UGCAUG", n_flanks=6)
+    experiment = flanks(RNA, "UGCAUG", n_flanks=6, n_units=1_000)
     answer = assert_recovers(experiment, cg.zoo.oracle(name))
     assert answer.decisions["verdict"].sel(contrast="core").item() == "increases"
     assert len(answer.decisions["contrast"]) == 19

@@ -21,6 +21,7 @@ from .settings import (
     PUBLISHED,
     RBFOX1,
     WEAK,
+    gc_at_the_ends,
     interaction_at,
 )
 
@@ -119,8 +120,8 @@ def no_interaction(n_units: int) -> list[Results]:
         ),
         (e.copies(null, RBFOX1, at=[4, 14, 24], **own), [EXCESS]),
         (e.copies(null, WEAK, at=APART, **own), [EXCESS]),
-        (e.composition_bias(motif="UGCAUG"), ["interaction"]),
-        (e.hairpin(), ["motif x loop", "motif x stem"]),
+        (gc_at_the_ends("UGCAUG", n_units=n_units, **own), ["interaction at 34"]),
+        (e.hairpin(null, "GCUGG", **own), ["motif x loop", "motif x stem"]),
         (e.copies(null, RBFOX1, at=PUBLISHED, **own), [EXCESS]),
     ]
     return [

@@ -4,6 +4,10 @@ rows that they make.
 
 from __future__ import annotations
 
+from typing import Any
+
+import causalgia as cg
+
 LENGTH = 41
 RBFOX1, WEAK = "UGCAUG", "AGAAUG"
 PLACES = (2, 8, 14, 20, 26, 32)
@@ -13,6 +17,16 @@ APART = (7, 17, 27)
 """Starts of three copies, four bases apart."""
 GAPS, CENTER = (-2, 0, 3), 18
 """Bases between two sites of six, whose starts are 4, 6 and 9 apart about a center."""
+KD = {
+    "UGCAUGU": 0.83,
+    "AGCAUGU": 4.8,
+    "CGCAUGU": 6.1,
+    "UGUAUGU": 280.0,
+    "UACAUGU": 350.0,
+    "UGCACGU": 4.9,
+    "UGCAUAU": 1830.0,
+}
+"""K_D in nM: Auweter et al. (2006), doi:10.1038/sj.emboj.7600918."""
 EXCESS = "excess over single sites"
 
 
@@ -25,3 +39,16 @@ def interaction_at(gap: int, site: str = RBFOX1) -> str:
     'interaction, UGCAUG+ then UGCAUG+, gap -2'
     """
     return f"interaction, {site}+ then {site}+, gap {gap}"
+
+
+def gc_at_the_ends(motif: str, **settings: Any) -> cg.experiments.Experiment:
+    """Return the experiment on GCGCGC at either end, and on a motif beside it."""
+    trial = cg.experiments.Trial(cg.Uniform(length=LENGTH), control="untreated")
+    site = cg.Embed(motif, at=(LENGTH - len(motif)) // 2)
+    for at in (34, 2):
+        letters = cg.Embed("GCGCGC", at=at)
+        both, gc, alone, none = trial.factorial(letters, site)
+        trial.row(f"composition at {at}", gc - none)
+        trial.row(f"interaction at {at}", both - gc - alone + none)
+    trial.row("motif", alone - none)
+    return trial.experiment(**settings)
