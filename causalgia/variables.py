@@ -1270,6 +1270,7 @@ RESERVED = frozenset(
     - {
         "sequences",
         "tipping",
+        "moderation",
         "library",
         "counts",
         "attributions",

@@ -60,17 +60,15 @@ def folder() -> Path:
 EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "position": lambda: X.position(NULL, WORD, at=[4, 14, 24], n_units=N),
     "copies": lambda: X.copies(NULL, WORD, at=[3, 14, 30], n_units=N),
-    "spacing": lambda: X.spacing(NULL, WORD, OTHER, distances=(9, 10, 12), n_units=N),
+    "spacing": lambda: X.spacing(NULL, WORD, OTHER, gaps=(3, 4, 6), n_units=N),
     "motif_mutagenesis": lambda: X.motif_mutagenesis(NULL, WORD, at=18, n_units=N),
     "affinity": lambda: X.affinity(
         NULL,
         {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGCACG": 4.9, "UGUAUG": 280.0},
         n_units=N,
     ),
-    "motif_pair": lambda: X.motif_pair(NULL, WORD, OTHER, distances=(9, 12), n_units=N),
-    "motif_pairs": lambda: X.motif_pairs(
-        NULL, {"a": WORD, "b": OTHER}, distances=(9, 12), n_units=N
-    ),
+    "pair": lambda: X.pair(NULL, WORD, OTHER, gaps=(3, 6), n_units=N),
+    "pairs": lambda: X.pairs(NULL, {"a": WORD, "b": OTHER}, gaps=(3, 6), n_units=N),
     "kmer_screen": lambda: X.kmer_screen(
         NULL, motifs=[WORD, OTHER, "ACGACG", "GGGCCC"], n_placebos=40, n_units=N
     ),

@@ -682,9 +682,20 @@ def test_28_all_kmers():
 def test_29_copies(most, excess):
     """The number of motifs: additive (GIA RBFOX1), or not."""
     f = network(lambda x: 2.5 * hits(x, "TGCATG").sum(1).clip(max=most))
-    found = answered(cg.experiments.copies(motif="TGCATG", n_units=300, rope=ROPE), f)
-    effects = [ace(found, copies=k).item() for k in (1, 2, 3)]
+    found = answered(
+        cg.experiments.copies(
+            cg.Uniform(length=41),
+            "TGCATG",
+            at=(3, 12, 21),
+            n_units=300,
+            rope=ROPE,
+        ),
+        f,
+    )
+    effects = named(found, "1 copy", "2 copies", "3 copies")
     np.testing.assert_allclose(effects, np.minimum([1, 2, 3], most) * 2.5, atol=0.1)
+    added = [ace(found, copies=k).item() for k in (1, 2, 3)]
+    np.testing.assert_allclose(added, [2.5, 2.5, 2.5 + excess], atol=0.1)
     assert named(found, "excess over single sites")[0] == pytest.approx(excess, abs=0.1)
 
 
@@ -700,12 +711,16 @@ def test_30_spacing():
 
     found = answered(
         cg.experiments.spacing(
-            motif="TGCATG", distances=(4, 6, 11), n_units=300, rope=ROPE
+            cg.Uniform(length=41),
+            "TGCATG",
+            gaps=(-2, 0, 5),
+            n_units=300,
+            rope=ROPE,
         ),
         network(f),
     )
     assert [
-        ace(found, asks="interaction", distance=d).item() for d in (4, 6, 11)
+        ace(found, asks="interaction", gap=gap).item() for gap in (-2, 0, 5)
     ] == pytest.approx([-1.25, -0.85, 0], abs=0.1)
 
 
@@ -714,7 +729,11 @@ def test_31_positions():
     f = network(lambda x: (1 + np.arange(36) ** 2 / 400) @ hits(x, "TGCATG").T)
     found = answered(
         cg.experiments.position(
-            motif="TGCATG", at=[2, 12, 22, 32], n_units=300, rope=ROPE
+            cg.Uniform(length=41),
+            "TGCATG",
+            at=[2, 12, 22, 32],
+            n_units=300,
+            rope=ROPE,
         ),
         f,
     )
@@ -905,11 +924,11 @@ def test_40_two_motifs_by_distance():
             + helped(x, NANOG, SOX2, bonus)
         )
     )
-    experiment = cg.experiments.motif_pair(
+    experiment = cg.experiments.pair(
         cg.Uniform(length=120),
         NANOG,
         SOX2,
-        distances=[10, 25, 50],
+        gaps=[d - len(NANOG) for d in (10, 25, 50)],
         orientations=["++"],
         orders=["downstream"],
         n_units=60,
@@ -918,7 +937,8 @@ def test_40_two_motifs_by_distance():
     found = answered(experiment, f)
     for d in (10, 25, 50):
         rows = [
-            ace(found, asks=asks, distance=d).item() for asks in ("interaction", "pair")
+            ace(found, asks=asks, gap=d - len(NANOG)).item()
+            for asks in ("interaction", "pair")
         ]
         assert rows == pytest.approx([bonus(d), 1 + bonus(d)], abs=0.03)
 
@@ -931,17 +951,18 @@ def test_41_helped_by_itself():
             + helped(x, SOX2, SOX2, lambda _: 0.5)
         )
     )
-    experiment = cg.experiments.motif_pairs(
+    experiment = cg.experiments.pairs(
         cg.Uniform(length=120),
         {"Nanog": NANOG, "Sox2": SOX2},
-        distances=[20],
+        gaps=[12],
+        with_self=True,
         n_units=30,
         rope=ROPE,
     )
     found = answered(experiment, f)
 
     def pair(a, b):
-        return ace(found, asks="interaction", upstream=a, downstream=b).item()
+        return ace(found, asks="interaction", arrangement=f"{a} then {b}").item()
 
     rows = [pair(a, b) for a, b in itertools.product(["Nanog+", "Sox2+"], repeat=2)]
     assert rows == pytest.approx([0.8, 0, 0, 0.5], abs=0.03)
@@ -955,19 +976,21 @@ def test_42_direction():
             + helped(x, NANOG, SOX2, lambda _: 0.3)
         )
     )
-    found = {}
-    for first, second in ((SOX2, NANOG), (NANOG, SOX2)):
-        experiment = cg.experiments.motif_pair(
-            cg.Uniform(length=120),
-            first,
-            second,
-            distances=[20, 30],
-            orientations=["++"],
-            n_units=60,
-            rope=ROPE,
-        )
-        found[first] = ace(answered(experiment, f), asks="direction").item()
-    assert found == pytest.approx({SOX2: 0.6, NANOG: -0.6}, abs=0.03)
+    experiment = cg.experiments.pair(
+        cg.Uniform(length=120),
+        SOX2,
+        NANOG,
+        gaps=[12, 22],
+        orientations=["++"],
+        n_units=60,
+        rope=ROPE,
+    )
+    found = answered(experiment, f)
+    both = [
+        ace(found, asks="interaction", arrangement=f"{first}+ then {second}+")
+        for first, second in ((SOX2, NANOG), (NANOG, SOX2))
+    ]
+    np.testing.assert_allclose(both, [[0.9, 0.9], [0.3, 0.3]], atol=0.03)
 
 
 @pytest.mark.parametrize("depth", [0.3, 0.0])
@@ -1876,11 +1899,11 @@ def test_81_one_fixed_one_slid():
         )
     )
     distances = [10, 11, 12, 13, 14]
-    experiment = cg.experiments.motif_pair(
+    experiment = cg.experiments.pair(
         cg.Uniform(length=80),
         NANOG,
         NANOG,
-        distances=distances,
+        gaps=[d - len(NANOG) for d in distances],
         orientations=["++"],
         orders=["downstream"],
         at=20,
@@ -1888,11 +1911,15 @@ def test_81_one_fixed_one_slid():
         rope=ROPE,
     )
     found = answered(experiment, f)
-    slid = [ace(found, asks="interaction", distance=d).item() for d in distances]
+    slid = [
+        ace(found, asks="interaction", gap=d - len(NANOG)).item() for d in distances
+    ]
     assert slid == pytest.approx([0, 0, 0, 0.7, 0], abs=0.02)
     outcomes = ran(experiment, reads(80))
-    one = tokens(outcomes, outcomes["arm"].values[-1])
-    assert (one[:, 20:28] == codes(NANOG)).all()
+    for start in (20 + d for d in distances):
+        both = tokens(outcomes, f"{NANOG} at 20, {NANOG} at {start}")
+        assert (both[:, 20:28] == codes(NANOG)).all()
+        assert (both[:, start : start + 8] == codes(NANOG)).all()
 
 
 def test_82_several_sequences_against_noise():

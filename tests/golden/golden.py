@@ -574,7 +574,12 @@ def catalogue(zoo, folder):
             null, motif, at=[3, 14, 30], n_units=n, control=c
         ),
         "spacing": lambda c: X("spacing")(
-            null, motif, other, distances=(9, 10, 12), n_units=n, control=c
+            null,
+            motif,
+            other,
+            gaps=[d - len(motif) for d in (9, 10, 12)],
+            n_units=n,
+            control=c,
         ),
         "motif_mutagenesis": lambda c: X("motif_mutagenesis")(
             null, motif, at=at, n_units=n, control=c
@@ -587,10 +592,19 @@ def catalogue(zoo, folder):
             control=c,
         ),
         "motif_pair": lambda c: X("motif_pair")(
-            null, motif, other, distances=(9, 12), n_units=n, control=c
+            null,
+            motif,
+            other,
+            gaps=[d - len(motif) for d in (9, 12)],
+            n_units=n,
+            control=c,
         ),
         "motif_pairs": lambda c: X("motif_pairs")(
-            null, {"a": motif, "b": other}, distances=(9, 12), n_units=n, control=c
+            null,
+            {"a": motif, "b": other},
+            gaps=[d - len(motif) for d in (9, 12)],
+            n_units=n,
+            control=c,
         ),
     }
     without = {
