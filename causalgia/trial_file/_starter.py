@@ -404,10 +404,7 @@ def experiment_example(kind: str) -> Example:
     """
     takes, zoo = experiment_parameters(kind), entries()[kind].zoo
     if "null" in takes and "vcf" not in takes:  # sampled backgrounds
-        needed = [name for name, p in takes.items() if p.default is Parameter.empty]
-        given = {name: _SITES[name] for name in needed if name in _SITES}
-        given |= _EXPERIMENT_SETTINGS.get(kind, {})
-        given |= _ORACLE_SETTINGS.get(zoo, {})
+        given = {**_EXPERIMENT_SETTINGS.get(kind, {}), **_ORACLE_SETTINGS.get(zoo, {})}
         return Example(settings=given, zoo=zoo)
     needed = [
         name
