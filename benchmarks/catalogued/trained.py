@@ -39,9 +39,7 @@ def asked(n_units: int) -> dict[str, tuple[str, Experiment]]:
         ),
         "spacing": (
             RBFOX1,
-            e.spacing(
-                null, site, gaps=settings.GAPS, center=settings.CENTER, **own
-            ),
+            e.spacing(null, site, gaps=settings.GAPS, center=settings.CENTER, **own),
         ),
         "composition_bias": (
             RBFOX1,

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.choices import Control
-from causalgia.design import Arm, Design, Embed, Intervention, NullModel, Untreated
+from causalgia.design import Arm, Embed, Intervention, NullModel, Untreated
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern, merged_motif
@@ -113,9 +114,12 @@ class Trial:
     ) -> None:
         self.null = as_null_model(null)
         self.beside = as_site_control(control, self.null)
-        self._entry = entry or Entry(
+        own = Entry(
             name="trial", question=question, estimand=estimand, doi="", axis=axis, of=of
         )
+        if axis:
+            own = replace(own, read=read_shapes, draw=draw_shapes)
+        self._entry = entry or own
         self._arms = {UNTREATED: Arm(UNTREATED, Untreated())}
         self._rows: dict[str, Weights] = {}
         self._asked: list[str] = []
