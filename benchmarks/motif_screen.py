@@ -2,7 +2,7 @@
 time, beside bare forward passes of the same sequences.
 
 The motifs are those of vertebrates (879) and insects (286) of JASPAR 2024, each as its
-core and as drawn instances; of an edited sequence what the edit reaches is recomputed
+core on both strands; of an edited sequence what the edit reaches is recomputed
 (``TorchPredictor(..., incremental=True)``). Making, running and analyzing count, and
 what they import; the network has been loaded. Bare passes are timed on a sample, before
 and after, and there are as many as arms times backgrounds: a load of the machine is in

@@ -87,7 +87,7 @@ def many(
             time.process_time(),
         )
         null = cg.MatchedVariants(of="genome", min_nulls=50)
-        experiment = cg.experiments.variant_screen(
+        experiment = cg.experiments.variants(
             *files, length=length, null=null, n_null=n_null
         )
         experiment.analyze(
@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
 
     def scored(key: int) -> None:
         null = cg.MatchedVariants(of="genome", min_nulls=50, seed=key)
-        experiment = cg.experiments.variant_screen(
+        experiment = cg.experiments.variants(
             *files, length=size.length, null=null, n_null=n_null
         )
         experiment.analyze(

@@ -34,11 +34,7 @@ from causalgia.attribution.distinct_patterns import (
     is_near_copy,
     is_variant,
 )
-from causalgia.attribution.layer_responses import (
-    SAME_NAME,
-    check_enough_targets,
-    expected_places,
-)
+from causalgia.attribution.layer_responses import check_enough_targets, expected_places
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.motif_families import (
     family_effects,
@@ -46,6 +42,7 @@ from causalgia.attribution.motif_families import (
     family_logos,
     family_table,
 )
+from causalgia.attribution.motif_naming import SAME_NAME
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS, requested_parts
@@ -534,7 +531,14 @@ def discover(
     effects = _effects_by_base(
         predictor, fresh, table, derive(key, "families"), keep, progress=progress
     )
-    table["family"] = family_leaders(table, matched, effects)
+    classes = {
+        letters: of
+        for letters, name, of in zip(
+            table["consensus"], table["name"], table["tf_class"], strict=True
+        )
+        if name
+    }
+    table["family"] = family_leaders(table, matched, effects, classes)
     # a motif and its reverse complement that both act are one motif
     largest, left_out = _largest(table, both_strands=True)
     with stages.stage(f"pairs of {len(largest):,} motifs of different families"):

@@ -925,11 +925,7 @@ class About(Generic[Absent]):
     )
     length = _whole("logos", "causalgia discover", "length of a sequence, in bp")
     foot = _text("logos", "causalgia discover", "lines below the tables")
-    sentences = _text(
-        "logos, agreement of null models",
-        "causalgia discover, cg.experiments.null_models",
-        "sentences of the answer; of an agreement as JSON, each with its task",
-    )
+    sentences = _text("logos", "causalgia discover", "sentences of the answer")
 
     # calibration, checks, refutation
     alpha = _number(
@@ -954,7 +950,7 @@ class About(Generic[Absent]):
     # experiments
     matched = _text(
         "estimates of variants",
-        "cg.experiments.variant_screen",
+        "cg.experiments.variants",
         "how null variants were matched, in words",
     )
     n_predictors = _whole(

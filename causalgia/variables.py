@@ -1162,16 +1162,16 @@ SCHEMA: tuple[Variable, ...] = (
             (
                 "tf_class",
                 "U",
-                "class of the nearest target's factor, from its file or JASPAR",
+                "class of the factor that names it, from its file or JASPAR",
             ),
             (
                 "tf_family",
                 "U",
-                "family of the nearest target's factor, from its file or JASPAR",
+                "family of the factor that names it, from its file or JASPAR",
             ),
-            ("label", "U", "what the motif may be called; empty if no q is .1 or less"),
+            ("label", "U", "its name, that of the best match; empty if q is above .1"),
             ("expected_nearest", "U", "expected target of the smallest p-value"),
-            ("expected_q", "f", "q-value of it, over the expected targets alone"),
+            ("expected_q", "f", "q-value of it, over the targets of its class"),
         )
     ),
     # attention of a layer

@@ -151,7 +151,7 @@ networks = cg.Ensemble(
 # variants are enough for discoveries at a false discovery rate of 5 %.
 
 # %%
-experiment = cg.experiments.variant_screen(
+experiment = cg.experiments.variants(
     folder / "calls.vcf",
     folder / "genome.fa",
     length=181,

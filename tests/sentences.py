@@ -90,18 +90,18 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
         sites(), tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
     ),
     "tile_interactions": lambda: X.tile_interactions(sites(), tiles=SPANS, n_draws=3),
-    "variant_effects": lambda: X.variant_effects(
+    "variants": lambda: X.variants(
         folder() / "v.vcf", folder() / "genome.fa", length=61
     ),
-    "variant_screen": lambda: X.variant_screen(
+    "variants among matched variants": lambda: X.variants(
         folder() / "v.vcf",
         folder() / "genome.fa",
         length=61,
         null=cg.MatchedVariants(of="genome", min_nulls=50),
         n_null=200,
     ),
-    "variants_across_contexts": lambda: X.variants_across_contexts(
-        folder() / "v.vcf", folder() / "genome.fa", null=NULL, n_units=20
+    "variants over contexts": lambda: X.variants(
+        folder() / "v.vcf", folder() / "genome.fa", null=NULL, n_null=20
     ),
 }
 ORACLE = cg.zoo.oracle("rbfox1_like")

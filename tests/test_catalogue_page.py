@@ -52,7 +52,7 @@ def test_nothing_on_the_page_fails() -> None:
     assert all(row["wrong"] <= 2 for row in words["members"])
 
 
-@pytest.mark.parametrize("name", ["copies", "variants_across_contexts"])
+@pytest.mark.parametrize("name", ["copies", "variants"])
 def test_a_part_runs(name: str, tmp_path: Path) -> None:
     answer, results = maker.on_oracle(name, quick=True)
     assert results["n_wrong"] == results["n_missed"] == 0

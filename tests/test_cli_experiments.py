@@ -27,11 +27,8 @@ from causalgia.trial_file._starter import example_files
 #: settings of those whose defaults make hundreds of arms
 SMALL = {
     "kmer_screen": {"k": 3, "n_placebos": 40, "motifs": ["UGC", "GCA", "AAA"]},
-    "motif_pair": {"distances": [12, 15], "orientations": ["++"]},
-    "motif_pairs": {
-        "distances": [15],
-        "motifs": {"Sox2": "GAACAATGG", "Nanog": "AGCCATCA"},
-    },
+    "pair": {"gaps": [4, 7], "orientations": ["++"]},
+    "pairs": {"gaps": [4]},
     "position": {"at": [2, 17, 30]},
 }
 
@@ -86,7 +83,7 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
     call("run", path, "--out", tmp_path / "results")
     assert (tmp_path / "results" / "experiment.png").read_bytes().startswith(b"\x89PNG")
     decisions = store.load(tmp_path / "results" / "decisions.nc", "decisions")
-    if name == "variant_screen":  # whose rows are its variants
+    if name == "variants":  # whose rows are its variants
         assert decisions.sizes["contrast"] == 24
     else:
         assert set(decisions["contrast"].values) == set(spec.design.named_contrasts)
@@ -98,17 +95,17 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
 
 def test_example_files_of_ones_own_are_left_alone(tmp_path):
     (tmp_path / "example.fa").write_text(">mine\nACGT\n")
-    call("init", "--experiment", "variant_effects", tmp_path / "snps.toml")
+    call("init", "--experiment", "variants", tmp_path / "snps.toml")
     assert (tmp_path / "example.fa").read_text() == ">mine\nACGT\n"
     settings = tomllib.loads((tmp_path / "snps.toml").read_text())["experiment"]
     assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_example.fa")
-    assert read_spec(tmp_path / "snps.toml").design.n_units == 24
+    assert read_spec(tmp_path / "snps.toml").design.n_units == 24 + 2_000
     (tmp_path / "snps.toml").unlink()
     (tmp_path / "snps_example.fa").write_text(">mine too\n")
     refused(
         "init",
         "--experiment",
-        "variant_effects",
+        "variants",
         tmp_path / "snps.toml",
     )
 
@@ -121,22 +118,25 @@ def read_spec_of(spec, folder):
 
 def test_the_starter_says_every_default(tmp_path):
     plain = tomllib.loads(starter("copies"))
-    assert plain["n_units"] == 1000
+    assert plain["n_units"] == 400
     assert plain["experiment"] == {"kind": "copies", "motif": "UGCAUG"}
     assert plain["null"] == {"kind": "uniform", "length": 41}
     path = tmp_path / "trial.toml"
     path.write_text(starter("copies"))
-    assert read_spec(path).design == cg.experiments.copies()
+    assert read_spec(path).design == cg.experiments.copies(
+        cg.Uniform(length=41), "UGCAUG"
+    )
 
 
 def test_run_answers_as_python_does(copies):
     folder, _ = copies
-    experiment = cg.experiments.copies(n_units=60)
+    experiment = cg.experiments.copies(cg.Uniform(length=41), "UGCAUG", n_units=60)
     outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     written = store.load(folder / "results" / "decisions.nc", "decisions")
     assert written["ace"].values == pytest.approx(answer.decisions["ace"].values)
-    assert written["copies"].values[:3].tolist() == [1, 2, 3]
+    copies = written["copies"].values
+    assert copies[np.isfinite(copies)].tolist() == [1, 2, 3, 4]
     kept = store.load(folder / "results" / "outcomes.nc", "outcomes")
     assert kept["outcome"].values == pytest.approx(outcomes["outcome"].values)
     assert kept.attrs["analysis"] == outcomes.attrs["analysis"]

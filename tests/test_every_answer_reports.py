@@ -48,7 +48,9 @@ def test_rounds_of_a_search_are_contrasts():
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_an_answer_and_a_check_are_reported(outcomes):
-    experiment = cg.experiments.position(n_units=20, rope=(-0.1, 0.1))
+    experiment = cg.experiments.position(
+        cg.Uniform(length=41), "UGCAUG", n_units=20, rope=(-0.1, 0.1)
+    )
     network = cg.zoo.oracle("rbfox1_like")
     answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
     assert cg.report(answer) == answer.report()

@@ -37,6 +37,15 @@ OF_BACKGROUNDS = [
 ]
 
 
+NULL, RNA = cg.Uniform(length=60), cg.Uniform(length=41)
+#: what an entry without a default needs
+NEEDED = {
+    **{key: {"motif": "UGCAUG"} for key in ("motif", "position", "copies", "spacing")},
+    "pair": {"motif": "UGCAUG", "other": "GCACGA", "gaps": [20]},
+    "pairs": {"motifs": ["UGCAUG", "GCACGA"], "gaps": [20]},
+}
+
+
 # --- strings and motifs ---------------------------------------------------------------
 
 
@@ -64,18 +73,16 @@ def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda given: cg.experiments.position(motif=given, n_units=20),
-        lambda given: cg.experiments.copies(motif=given, n_units=20),
-        lambda given: cg.experiments.spacing(
-            motif=given, distances=[9, 10], n_units=20
-        ),
+        lambda given: cg.experiments.position(NULL, given, n_units=20),
+        lambda given: cg.experiments.copies(NULL, given, n_units=20),
+        lambda given: cg.experiments.spacing(NULL, given, gaps=[1, 4], n_units=20),
         lambda given: cg.experiments.flanks(motif=given, n_units=20),
         lambda given: cg.experiments.composition_bias(motif=given, n_units=20),
-        lambda given: cg.experiments.motif_pair(
-            motif=given, other="AACAAT", distances=[12, 20], n_units=20
+        lambda given: cg.experiments.pair(
+            NULL, given, other="AACAAT", gaps=[2, 4], n_units=20
         ),
-        lambda given: cg.experiments.motif_pairs(
-            motifs={"a": given, "b": "AACAAT"}, distances=[20], n_units=20
+        lambda given: cg.experiments.pairs(
+            NULL, motifs={"a": given, "b": "AACAAT"}, gaps=[4], n_units=20
         ),
     ],
 )
@@ -107,40 +114,44 @@ def further(experiment) -> tuple[str, ...]:
     ],
 )
 def test_share_of_backgrounds_in_which_copies_make_one_more(at, truth):
-    experiment = cg.experiments.copies(at=at, n_units=50)
-    found = further_sites(experiment, f"{len(at)} copies", key=1)
+    experiment = cg.experiments.copies(RNA, "UGCAUG", at=at, n_units=50)
+    every = ", ".join(f"UGCAUG at {place}" for place in sorted(at))
+    found = further_sites(experiment, every, key=1)
     assert found["UGCAUG"] == pytest.approx(
         truth, abs=4 * np.sqrt(truth * (1 - truth) / 2_000)
     )
 
 
 def test_sites_that_abut_make_one_more_without_any_letters_between():
-    experiment = cg.experiments.copies(motif="GAGA", at=(4, 8), n_units=50)
-    assert further_sites(experiment, "2 copies", key=0) == {"GAGA": 1.0}
+    experiment = cg.experiments.copies(RNA, "GAGA", at=(4, 8), n_units=50)
+    assert further_sites(experiment, "GAGA at 4, GAGA at 8", key=0) == {"GAGA": 1.0}
 
 
 def test_backgrounds_that_are_few_are_all_scanned():
     null = cg.Genomic(of={"one": "ACGTTACCAAGGTTCA", "two": "ACGTTACAGGGGTTCA"})
-    experiment = cg.experiments.copies(null, motif="TTAC", at=(0, 6), n_units=2)
+    over = {"at": (0, 6), "n_units": 2, "control": "untreated"}
+    experiment = cg.experiments.copies(null, "TTAC", **over)
     between = [row[4:6] for row in ("ACGTTACCAAGGTTCA", "ACGTTACAGGGGTTCA")]
     assert between == ["TA", "TA"]
-    assert further_sites(experiment, "2 copies", key=0) == {"TTAC": 0.0}
-    completed = cg.experiments.copies(
-        null, motif="ATAA", at=(0, 6), n_units=2
-    )  # A TA A
-    assert further_sites(completed, "2 copies", key=0) == {"ATAA": 1.0}
+    assert further_sites(experiment, "TTAC at 0, TTAC at 6", key=0) == {"TTAC": 0.0}
+    completed = cg.experiments.copies(null, "ATAA", **over)  # A TA A
+    assert further_sites(completed, "ATAA at 0, ATAA at 6", key=0) == {"ATAA": 1.0}
 
 
 def test_a_motif_s_further_instances_count():
     for word in ("GATA1", cg.sequences.Motif("flat", ((0.25,) * 4,) * 5), "NNNN"):
-        experiment = cg.experiments.copies(motif=word, at=(2, 10), n_units=50)
-        (share,) = further_sites(experiment, "2 copies", key=0).values()
+        experiment = cg.experiments.copies(RNA, word, at=(2, 30), n_units=50)
+        every = next(arm.name for arm in experiment.named_arms if ", " in arm.name)
+        (share,) = further_sites(experiment, every, key=0).values()
         assert 0 <= share <= 1
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_answer_says_it_where_it_is_more_than_one_percent():
-    assert len(further(cg.experiments.copies(at=(4, 13, 22), n_units=200))) == 1
-    assert not further(cg.experiments.spacing(n_units=200))
+    places = {(4, 12): 1, (4, 14): 0}
+    for at, n in places.items():
+        experiment = cg.experiments.copies(RNA, "UGCAUG", at=at, n_units=200)
+        assert len(further(experiment)) == n
 
 
 # --- defaults follow the background ---------------------------------------------------
@@ -156,7 +167,7 @@ def test_default_places_follow_the_length_of_the_background(name):
     for length in (150, 151):
         experiment = build(
             cg.Uniform(length=length),
-            **({"distances": [20]} if "motif_pair" in name else {}),
+            **NEEDED.get(name, {}),
         )
         layouts = [
             arm.intervention.lay(Layout(length)).written
@@ -168,7 +179,7 @@ def test_default_places_follow_the_length_of_the_background(name):
         )
     (first, last), (_, further) = written
     assert last > 150 / 2 or first > 150 / 2 - 41
-    if name not in ("composition_bias", "position"):
+    if name not in ("composition_bias", "position", "motif"):
         assert abs((first + last) / 2 - 75) <= 25
     assert further - last in (0, 1)
 
@@ -176,7 +187,9 @@ def test_default_places_follow_the_length_of_the_background(name):
 def test_in_41_bases_the_defaults_are_the_published_places():
     e = cg.experiments
     at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
-    assert at(e.kmer_screen(motifs=["UGCAUG"], n_units=5), 1) == 17
+    assert (
+        at(e.kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG"], n_units=5), 1) == 17
+    )
     assert at(e.affinity(n_units=5), 1) == 17
     assert at(e.motif_mutagenesis(n_units=5), 1) == 17
     assert (
@@ -184,9 +197,6 @@ def test_in_41_bases_the_defaults_are_the_published_places():
         == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     )
     assert [at(e.composition_bias(n_units=5), i) for i in (1, 2)] == [17, 34]
-    assert str(e.copies(at="published", n_units=5).named_arms[3].intervention) == (
-        "do(x[4:10] = UGCAUG, x[12:18] = UGCAUG, x[20:26] = UGCAUG)"
-    )
 
 
 # --- which kind of claim --------------------------------------------------------------
@@ -195,7 +205,9 @@ def test_in_41_bases_the_defaults_are_the_published_places():
 def test_the_number_of_contrasts_does_not_choose_the_error_rate():
     words = [f"{x}{a}{b}C" for x in "AG" for a in "ACGT" for b in "ACGT"]
     for n in (9, 29, 30):
-        made = cg.experiments.kmer_screen(motifs=words[:n], rope=(-0.1, 0.1))
+        made = cg.experiments.kmer_screen(
+            cg.Uniform(length=41), motifs=words[:n], rope=(-0.1, 0.1)
+        )
         assert made.analysis.error == "fdr"
 
 
@@ -203,7 +215,7 @@ def test_the_number_of_contrasts_does_not_choose_the_error_rate():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in OF_BACKGROUNDS if "motif_pair" not in name][::3]
+    "name", [name for name in OF_BACKGROUNDS if "pair" not in name][::3]
 )
 def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
     def answers(x):
@@ -211,9 +223,12 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
         return np.stack([gc, 0 * gc, 2 * gc], axis=1)
 
     settings = {"n_units": 60} | (
-        {"motifs": ["UGCAUG", "AAAAAA"]} if name == "kmer_screen" else {}
+        {"null": cg.Uniform(length=41), "motifs": ["UGCAUG", "AAAAAA"]}
+        if name == "kmer_screen"
+        else {}
     )
-    experiment = getattr(cg.experiments, name)(**settings)
+    build = getattr(cg.experiments, name)
+    experiment = build(RNA, **NEEDED.get(name, {}), **settings)
     predictor = cg.FunctionPredictor(
         answers, tasks=["gc", "dead", "twice"], scale="bases"
     )
@@ -226,7 +241,7 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
 
 
 def test_a_control_that_never_varies_still_ends_the_trial():
-    experiment = cg.experiments.copies(n_units=60)
+    experiment = cg.experiments.copies(RNA, "UGCAUG", n_units=60)
     dead = cg.FunctionPredictor(
         lambda x: np.asarray(x)[:, 0, 7:13].sum(1) * 0.0, tasks=["dead"], scale="bases"
     )

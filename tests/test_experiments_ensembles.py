@@ -66,9 +66,10 @@ def negatives(n: int = 60) -> list[str]:
 
 
 TILES = [(8, 18), (18, 24), (24, 33)]
+RNA = cg.Uniform(length=41)
 AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "kmer_screen": (
-        [],
+        [cg.Uniform(length=41)],
         {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
     ),
     "motif_screen": (
@@ -76,10 +77,10 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         {"n_placebos": 40, "n_units": 80},
     ),
     "motif_mutagenesis": ([], {"motif": "GCUGG"}),
-    "position": ([], {}),
+    "position": ([RNA], {"motif": "UGCAUG"}),
     "affinity": ([], {}),
-    "copies": ([], {}),
-    "spacing": ([], {}),
+    "copies": ([RNA], {"motif": "UGCAUG"}),
+    "spacing": ([RNA], {"motif": "UGCAUG"}),
     "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
     "necessity": ([real()], {"tiles": TILES, "n_draws": 2}),
     "sufficiency": ([real()], {"tiles": TILES, "n_draws": 2}),
@@ -97,24 +98,10 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "occlusion": ([real()], {"motif": "UGCAUG", "fills": ["uniform"], "n_draws": 2}),
     "knock_in": ([negatives()], {"motif": "UGCAUG"}),
     "flanks": ([], {"width": 3, "n_flanks": 6}),
-    "motif_pair": (
-        [cg.Uniform(length=41)],
-        {"motif": "UGCAUG", "other": "GCUGG", "distances": [7, 10, 13]},
-    ),
-    "motif_pairs": (
-        [cg.Uniform(length=41)],
-        {"motifs": {"R": "UGCAUG", "V": "GCUGG"}, "distances": [8, 12]},
-    ),
-    "variant_effects": ([], {"length": 41}),
-    "variant_screen": (
-        [],
-        {
-            "length": 41,
-            "null": cg.MatchedVariants(of="genome", match=("length",), min_nulls=39),
-            "n_null": 60,
-        },
-    ),
-    "variants_across_contexts": ([], {"null": cg.Uniform(length=41), "n_units": 60}),
+    "pair": ([RNA], {"motif": "UGCAUG", "other": "GCUGG", "gaps": [1, 4, 7]}),
+    "pairs": ([RNA], {"motifs": {"R": "UGCAUG", "V": "GCUGG"}, "gaps": [2, 6]}),
+    "motif": ([RNA], {"motif": "UGCAUG"}),
+    "variants": ([], {"null": cg.Uniform(length=41), "n_null": 60}),
 }
 
 

@@ -6,7 +6,6 @@ and refuse what they must.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -320,26 +319,6 @@ def test_what_is_said_adds_up_and_covers():
             ((decided["lower"] <= truth) & (truth <= decided["upper"])).values.ravel()
         )
     assert (np.sum(covered, axis=0) >= 8).all()  # of 12 at 95 %, P(fewer) = 2e-4
-
-
-def test_a_fill_that_puts_the_motif_back_is_counted():
-    """AGATAAG has few arrangements with its dinucleotides: the share that is itself, by
-    writing all of them down.
-    """
-    word = "AGATAAG"
-    pairs = sorted(word[i : i + 2] for i in range(6))
-    orders = {"".join(p) for p in permutations(word)}
-    same = [o for o in orders if sorted(o[i : i + 2] for i in range(6)) == pairs]
-    texts = ["CCCCCC" * 4 + word + "C" * 20, "CAGCTG" * 4 + word + "G" * 20]
-    experiment = occlusion(texts, motif=word)
-    with pytest.warns(DegenerateWarning):
-        answer = experiment.analyze(
-            cg.run(experiment, GATA1, rng=0, progress=False), rng=0
-        )
-    share = answer.decisions["with_motif"].sel(contrast="dinucleotide_shuffle").item()
-    assert len(same) > 1
-    assert abs(share - 1 / len(same)) < 4 * np.sqrt(0.25 / 2_000)
-    assert answer.decisions["with_motif"].sel(contrast="uniform").item() < 0.01
 
 
 def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):

@@ -5,7 +5,7 @@ and nulls stay null.
 from __future__ import annotations
 
 import itertools
-import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -451,33 +451,39 @@ def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
     }
 
 
-def answers_under(
-    experiment: cg.experiments.Experiment,
-    oracle: cg.predict.Predictor,
-    nulls: dict[str, cg.design.NullModel],
-) -> dict[str, cg.experiments.Answer]:
-    under = null_models(experiment, nulls=nulls)
-    return {
-        name: each.analyze(cg.run(each, oracle, rng=k), rng=0)
-        for k, (name, each) in enumerate(under.items())
-    }
-
-
 @pytest.mark.simulation
 def test_copies_come_out_alike_under_every_null_model() -> None:
-    answers = answers_under(
-        copies(n_units=400), cg.zoo.oracle("rbfox1_like"), given_nulls()
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DegenerateWarning)
-        table = agreement(answers)
+    experiment, oracle = copies(n_units=400), cg.zoo.oracle("rbfox1_like")
+    nulls = given_nulls()
+    table = null_models(experiment, oracle, nulls=nulls, rng=0)
     assert table["tau"].min() >= 0.8
     assert (table["tau_lower"] <= table["tau"] + 1e-9).all()
     np.testing.assert_array_equal(np.diagonal(table["tau"].to_numpy()[..., 0]), 1)
-    for name, answer in answers.items():
+    for name, null in nulls.items():
+        each = replace(experiment, null=null)
+        answer = each.analyze(cg.run(each, oracle, rng=0), rng=0)
         np.testing.assert_array_equal(
             table["ace"].sel(null=name), answer.estimates["ace"]
         )
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_sequences_are_a_null_model_of_as_many_units_as_there_are() -> None:
+    """A design is run as an experiment is; the given sequences are backgrounds."""
+    arms = {"control": cg.Untreated()} | {
+        word: cg.Embed(word, at=17) for word in ("UGCAUG", "AGCAUG", "GCAUGU")
+    }
+    design = cg.Design(
+        null=cg.Uniform(length=41), arms=arms, n_units=60, contrasts="control"
+    )
+    real = given_nulls(50)["knock-in"]
+    oracle = cg.zoo.oracle("rbfox1_like")
+    nulls = {"uniform": design.null, "real": real.of.strings}
+    table = null_models(design, oracle, nulls=nulls, rng=5)
+    own = cg.run(replace(design, null=real, n_units=50), oracle, rng=5)
+    alone = cg.estimate(cg.contrast(own))
+    np.testing.assert_array_equal(table["ace"].sel(null="real"), alone["ace"])
+    np.testing.assert_array_equal(table["se"].sel(null="real"), alone["se"])
 
 
 @pytest.mark.simulation
@@ -495,7 +501,7 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
         == "decreases"
     )
     assert verdict["composition at 2"] == verdict["interaction at 34"] == "negligible"
-    table = agreement(answers_under(copies(n_units=100), network, given_nulls()))
+    table = null_models(copies(n_units=100), network, nulls=given_nulls(), rng=0)
     assert table["tau"].min() >= 0.8
 
 
@@ -509,8 +515,6 @@ def gated_by_context() -> Oracle:
 
 
 def motif_experiment(n_units: int) -> cg.experiments.Experiment:
-    from dataclasses import replace
-
     arms = {"untreated": cg.Untreated()} | {
         w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")
     }
@@ -518,21 +522,13 @@ def motif_experiment(n_units: int) -> cg.experiments.Experiment:
     return replace(base, arms=arms, contrasts="untreated", labels={}, asked=())
 
 
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_an_order_that_depends_on_the_null_model_is_warned_of() -> None:
+def test_an_order_that_depends_on_the_null_model_is_found() -> None:
     beside = [
         "".join(row) for row in np.random.default_rng(0).choice(list("ACGU"), (300, 41))
     ]
     with_box = [row[:2] + "UUUUCCCC" + row[10:] for row in beside]
-    nulls = {"plain": cg.Genomic(of=beside), "with box": cg.Genomic(of=with_box)}
-    under = null_models(motif_experiment(300), nulls=nulls)
-    oracle = gated_by_context()
-    estimates = {
-        name: cg.estimate(cg.contrast(cg.run(each, oracle, rng=0)))
-        for name, each in under.items()
-    }
-    with pytest.warns(DegenerateWarning):
-        table = agreement(estimates)
+    nulls = {"plain": beside, "with box": with_box}
+    table = null_models(motif_experiment(300), gated_by_context(), nulls=nulls, rng=0)
     pair = table.sel(null="plain", null_="with box").squeeze("task")
     assert pair["tau"].item() == pytest.approx(1 / 3)
     assert pair["tau_upper"].item() == pytest.approx(1 / 3)
@@ -564,8 +560,7 @@ def test_noise_is_said_to_be_noise() -> None:
     tables = {
         name: cg.from_effects(rng.standard_normal(8) * 0.1, se=0.1) for name in "ab"
     }
-    with pytest.warns(DegenerateWarning):
-        table = agreement(tables)
+    table = agreement(tables)
     assert table["tau_upper"].max().item() == 1
     assert table["clear"].sel(null="a", null_="b").item() < 0.2
 
@@ -577,26 +572,22 @@ def test_limits_of_tau_hold_the_true_tau() -> None:
     """
     rng = np.random.default_rng(11)
     missed = exact = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateWarning)
-        for _ in range(60):
-            a = rng.standard_normal(5)
-            b = a + 0.7 * rng.standard_normal(5)
-            pairs = list(itertools.combinations(range(5), 2))
-            true = np.mean(
-                [np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs]
+    for _ in range(60):
+        a = rng.standard_normal(5)
+        b = a + 0.7 * rng.standard_normal(5)
+        pairs = list(itertools.combinations(range(5), 2))
+        true = np.mean([np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs])
+        root = 0.1 * np.tril(rng.standard_normal((5, 5))) + 0.05 * np.eye(5)
+        covariance = root @ root.T
+        found = {
+            name: cg.from_effects(
+                mean + root @ rng.standard_normal(5), covariance=covariance
             )
-            root = 0.1 * np.tril(rng.standard_normal((5, 5))) + 0.05 * np.eye(5)
-            covariance = root @ root.T
-            found = {
-                name: cg.from_effects(
-                    mean + root @ rng.standard_normal(5), covariance=covariance
-                )
-                for name, mean in (("a", a), ("b", b))
-            }
-            cell = agreement(found).sel(null="a", null_="b").squeeze("task")
-            missed += not cell["tau_lower"] - 1e-9 <= true <= cell["tau_upper"] + 1e-9
-            exact += bool(cell["tau_lower"] == cell["tau_upper"])
+            for name, mean in (("a", a), ("b", b))
+        }
+        cell = agreement(found).sel(null="a", null_="b").squeeze("task")
+        missed += not cell["tau_lower"] - 1e-9 <= true <= cell["tau_upper"] + 1e-9
+        exact += bool(cell["tau_lower"] == cell["tau_upper"])
     assert missed <= 8  # binomial(60, .05): P(> 8) < 1e-3
     assert exact < 60
 

@@ -33,11 +33,11 @@ def network(first, second, interaction, *, link=None):
 
 
 def pair(predictor, *, n_units=400, rope=(-0.5, 0.5), **settings):
-    experiment = cg.experiments.motif_pair(
+    experiment = cg.experiments.pair(
         cg.Uniform(length=80),
         GATA,
         KLF,
-        distances=[12, 20],
+        gaps=[4, 12],
         orientations=["++"],
         orders=["downstream"],
         n_units=n_units,
@@ -116,53 +116,8 @@ def test_words_turn_with_the_sign_of_the_outcome():
                     assert found.word == turned.word
 
 
-def sigmoid(y):
-    return 1 / (1 + np.exp(-y))
-
-
-def test_a_pair_that_adds_up_before_a_sigmoid_does_so_on_its_scale():
-    answer = pair(network(2, 2, 0, link=lambda y: sigmoid(y - 4)), rope=(-0.01, 0.01))
-    logit = answer.findings["scales"].sel(scale="logit")
-    assert (abs(logit["ace"]) < 1e-6).all()
-
-
 def test_scales_are_tried_on_departures_alone():
     assert scales_tried(None, {"a": {"b": 1.0}}) is None
-
-
-def test_all_pairs_of_motifs_have_rows_of_single_sites():
-    experiment = cg.experiments.motif_pairs(
-        cg.Uniform(length=80),
-        {"GATA": GATA, "KLF": KLF},
-        distances=[20],
-        n_units=300,
-        rope=(-0.5, 0.5),
-    )
-    answer = experiment.analyze(
-        cg.run(experiment, network(-4, -4, 3), rng=0, progress=False)
-    )
-    asks = answer.decisions["asks"].to_numpy()
-    assert [(asks == one).sum() for one in ("interaction", "first", "second")] == [
-        16,
-        4,
-        4,
-    ]
-    assert answer.findings["strongest"].sizes["upstream"] == 4
-
-
-def bound(x):
-    return sigmoid(-7 + 3 * has(x, GATA) + 3 * x[:, 0].mean(axis=1))[:, None]
-
-
-def test_the_change_from_none_to_all_copies_is_the_measured_one():
-    experiment = cg.experiments.copies(
-        cg.Uniform(length=160), GATA, at=[20, 50, 80, 110], n_units=200
-    )
-    predictor = cg.FunctionPredictor(bound, tasks=["bound"], scale="probability")
-    answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
-    measured = answer.decisions["ace"].sel(contrast="4 copies").item()
-    line = answer.decisions["ace"].sel(contrast="linear trend").item()
-    assert measured < 1 < line
 
 
 @pytest.mark.simulation

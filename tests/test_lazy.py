@@ -479,7 +479,7 @@ def real(n: int = 20) -> list[str]:
 
 CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "kmer_screen": (
-        [],
+        [cg.Uniform(length=41)],
         {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 60},
     ),
     "position": ([], {"n_units": 50}),
@@ -512,7 +512,7 @@ def test_variants_in_their_own_contexts_are_listed_the_same(tmp_path: Path) -> N
         ">chr1\n" + "".join(real(40)).replace("U", "T") + "\n"
     )
     (tmp_path / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
-    experiment = cg.experiments.variant_effects(
+    experiment = cg.experiments.variants(
         tmp_path / "two.vcf", tmp_path / "genome.fa", length=41
     )
     outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)

@@ -257,10 +257,9 @@ def test_a_picture_of_sixty_variants_has_twenty_rows(genome, chosen):
     )
 
     def answer_of(variants, **options):
-        function = (
-            cg.experiments.variant_screen if options else cg.experiments.variant_effects
+        experiment = cg.experiments.variants(
+            variants, genome[0], length=LENGTH, **options
         )
-        experiment = function(variants, genome[0], length=LENGTH, **options)
         return experiment.analyze(cg.run(experiment, net, rng=0), rng=0)
 
     answer = answer_of(chosen)
@@ -438,7 +437,7 @@ def test_the_local_rate_is_the_slope_of_the_majorant():
 @pytest.fixture(scope="module")
 def experiment(genome, chosen):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    return cg.experiments.variant_screen(
+    return cg.experiments.variants(
         chosen, genome[0], length=LENGTH, null=null, n_null=600
     )
 
@@ -533,7 +532,7 @@ def test_every_effect_beyond_the_nulls_has_a_direction_and_none_is_within(tmp_pa
     (tmp_path / "g.fa").write_text(">chr1\n" + "".join(letters) + "\n")
     broken = [Variant("chr1", at + 2, "A", "C", f"site{at}") for at in sites]
     null = cg.MatchedVariants(of="genome")
-    one = cg.experiments.variant_screen(
+    one = cg.experiments.variants(
         broken, tmp_path / "g.fa", length=60, null=null, n_null=2_000
     )
     answer = one.analyze(
@@ -561,7 +560,7 @@ def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
 
 def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    one = cg.experiments.variant_screen(
+    one = cg.experiments.variants(
         chosen, genome[0], length=LENGTH, null=null, n_null=600, rope=(-1, 1)
     )
     d = one.analyze(cg.run(one, predictor, rng=0, progress=False)).decisions
@@ -572,7 +571,7 @@ def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
 
 def test_a_region_in_sd_is_of_the_reference_windows(chosen, genome, predictor):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    one = cg.experiments.variant_screen(
+    one = cg.experiments.variants(
         chosen, genome[0], length=LENGTH, null=null, n_null=600, rope="0.2 sd"
     )
     outcomes = cg.run(one, predictor, rng=0, progress=False)
@@ -607,7 +606,7 @@ def test_an_ensemble_has_ranks_of_each_model(experiment, predictor):
 
 
 def test_selected_or_reordered_units_are_refused(experiment, predictor, chosen, genome):
-    alone = cg.experiments.variant_effects(chosen, genome[0], length=LENGTH)
+    alone = cg.experiments.variants(chosen, genome[0], length=LENGTH)
     for one in (experiment, alone):
         outcomes = cg.run(one, predictor, rng=0, progress=False)
         for some in (slice(1, None), slice(None, None, -1), slice(20)):
@@ -627,9 +626,9 @@ def test_windows_that_leave_their_chromosomes_are_counted(chosen, genome):
         for at in (3, 9)
     ]
     with pytest.raises(SequenceError):
-        cg.experiments.variant_effects([*chosen, *far], genome[0], length=LENGTH)
+        cg.experiments.variants([*chosen, *far], genome[0], length=LENGTH)
     with pytest.raises(SequenceError):
-        cg.experiments.variant_effects([*chosen, far[0]], genome[0], length=LENGTH)
+        cg.experiments.variants([*chosen, far[0]], genome[0], length=LENGTH)
 
 
 def test_variants_that_the_genome_lacks_are_counted(chosen, genome):
@@ -652,7 +651,7 @@ def test_effects_within_the_rounding_of_answers_are_none(tmp_path):
     null = cg.MatchedVariants(
         of=cg.Uniform(length=40), match=("substitution", "length"), min_nulls=39
     )
-    experiment = cg.experiments.variant_screen(
+    experiment = cg.experiments.variants(
         tmp_path / "two.vcf", tmp_path / "genome.fa", length=40, null=null, n_null=500
     )
 

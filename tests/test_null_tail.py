@@ -165,7 +165,7 @@ def test_an_experiment_gives_tail_p_beside_the_ranks(tmp_path):
     settings = {"length": 40, "null": null, "n_null": 2_500}
     plain, tailed = (
         (
-            experiment := cg.experiments.variant_screen(
+            experiment := cg.experiments.variants(
                 chosen, tmp_path / "g.fa", tail=tail, **settings
             )
         ).analyze(cg.run(experiment, network, rng=0, progress=False))
@@ -180,7 +180,7 @@ def test_an_experiment_gives_tail_p_beside_the_ranks(tmp_path):
     assert (estimates["tail_p"] == estimates["p_matched"]).where(by_rank, True).all()
     assert {"tail_p", "tail_by"} <= set(cg.experiments.variant_frame(tailed))
     outcomes = cg.run(
-        cg.experiments.variant_screen(chosen, tmp_path / "g.fa", **settings),
+        cg.experiments.variants(chosen, tmp_path / "g.fa", **settings),
         network,
         rng=0,
         progress=False,

@@ -102,10 +102,13 @@ def test_a_trial_with_too_few_placebos_is_refused_before_it_runs():
     check_analysis(cg.Analysis(contrasts=of_one, rope="placebo"), more)
     with pytest.raises(DesignError):
         cg.experiments.kmer_screen(
-            motifs=["GGATAA", "TTATCC", "CACGTG"], rope="placebo"
+            cg.Uniform(length=41), motifs=["GGATAA", "TTATCC", "CACGTG"], rope="placebo"
         )
     assert cg.experiments.kmer_screen(
-        motifs=["GGATAA", "TTATCC", "CACGTG"], rope="placebo", n_placebos=119
+        cg.Uniform(length=41),
+        motifs=["GGATAA", "TTATCC", "CACGTG"],
+        rope="placebo",
+        n_placebos=119,
     )
 
 

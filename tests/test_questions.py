@@ -210,19 +210,19 @@ def test_a_question_of_outcomes_is_refused_for_a_name_that_is_no_contrast():
 # experiment -> the rows that its question asks for; without an entry all
 QUESTIONS = {
     "motif_mutagenesis": ["change *"],
-    "position": ["linear trend", "at * minus mean"],
-    "copies": ["excess *"],
-    "spacing": ["interaction at *"],
+    "motif": ["alone [+-]", "at *", "copy *", "excess *", "letter *"],
+    "copies": ["copy *", "excess *"],
+    "spacing": ["interaction, *"],
     "tile_placement": ["orientation*", "distance*"],
-    "tile_copies": ["excess *"],
+    "tile_copies": ["copy *", "excess *"],
     "tile_interactions": ["* x *"],
     "hairpin": ["motif in the [ol]*p*", "motif in the stem", "motif x *"],
     "composition_bias": ["composition", "interaction"],
     "occlusion": ["* minus placebo"],
     "knock_in": ["motif minus placebo"],
     "flanks": ["core", "core, *", "flanks alone, *"],
-    "motif_pair": ["[+-][+-] *"],
-    "motif_pairs": ["*[+-] *[+-] [0-9]*"],
+    "pair": ["interaction, *"],
+    "pairs": ["interaction, *"],
 }
 
 
@@ -243,14 +243,18 @@ def test_the_rows_of_each_experiments_question(name):
     assert expected < set(names)
 
 
+BOTH = "UGCAUG+ then UGCAUG+, gap"
+
+
 def test_an_experiment_keeps_its_question_under_another_analysis():
-    experiment = replace(
-        cg.experiments.spacing(n_units=40), analysis=cg.Analysis(rope=0)
+    made = cg.experiments.spacing(
+        cg.Uniform(length=41), "UGCAUG", gaps=[-2, 0, 3], n_units=40
     )
+    experiment = replace(made, analysis=cg.Analysis(rope=0))
     outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False)
     answer = experiment.analyze(outcomes)
     names = answer.decisions["contrast"].to_numpy()[answer.decisions["of_question"]]
-    assert names.tolist() == [f"interaction at {d}" for d in (4, 6, 9)]
+    assert names.tolist() == [f"interaction, {BOTH} {gap}" for gap in (-2, 0, 3)]
     attrs = answer.decisions.attrs
     assert (attrs["family_rows"], attrs["family_without"]) == (3, "helpers")
     for found in (
@@ -296,14 +300,18 @@ n_units = 40
 rng = 0
 [experiment]
 kind = "spacing"
-distances = [6, 9]
+motif = "UGCAUG"
+gaps = [0, 3]
+[null]
+kind = "uniform"
+length = 41
 [predictor]
 zoo = "rbfox1_like"
 """
     path = tmp_path / "trial.toml"
     asked = {
-        "": ("interaction at 6", "interaction at 9"),
-        '[analysis]\nquestion = ["pair at *"]\n': ("pair at *",),
+        "": (f"interaction, {BOTH} 0", f"interaction, {BOTH} 3"),
+        '[analysis]\nquestion = ["pair, *"]\n': ("pair, *",),
     }
     for added, question in asked.items():
         path.write_text(text + added, encoding="utf-8")

@@ -79,7 +79,9 @@ def test_each_task_is_ranked_by_itself_and_placebo_words_are_not():
 
 def test_a_screen_is_ranked_in_two_lines():
     experiment = cg.experiments.kmer_screen(
-        motifs=["UGCAUG", "AGCAUG", "GGAACC", "CUCUCU"], n_units=100
+        cg.Uniform(length=41),
+        motifs=["UGCAUG", "AGCAUG", "GGAACC", "CUCUCU"],
+        n_units=100,
     )
     outcomes = cg.run(experiment, cg.zoo.load("rbfox1_like"), rng=0, progress=False)
     estimates = experiment.analyze(outcomes, rng=0).estimates

@@ -214,7 +214,7 @@ def test_effects_that_fall_with_distance_are_ranked_among_their_own(
             of=cg.Uniform(length=LENGTH + 10), match=match, min_nulls=39
         )
         snvs = [x for x in chosen if len(x.reference) == len(x.alternate)]
-        experiment = cg.experiments.variant_screen(
+        experiment = cg.experiments.variants(
             snvs,
             genome[0],
             length=LENGTH,
@@ -243,8 +243,8 @@ def test_distances_are_in_the_answer_with_and_without_null_variants(
     ]
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=39)
     for function, settings in (
-        (cg.experiments.variant_effects, {}),
-        (cg.experiments.variant_screen, {"null": null, "n_null": 400}),
+        (cg.experiments.variants, {}),
+        (cg.experiments.variants, {"null": null, "n_null": 400}),
     ):
         experiment = function(
             chosen, genome[0], length=LENGTH, read_out=sites, **settings

@@ -26,7 +26,7 @@ def screened(name: str, *, n_units: int, seed: int) -> tuple[xr.Dataset, np.ndar
     """Return the estimates of all words of four letters that vary, and the truth of
     each, (contrast,).
     """
-    experiment = cg.experiments.kmer_screen(k=4, n_units=n_units)
+    experiment = cg.experiments.kmer_screen(cg.Uniform(length=41), k=4, n_units=n_units)
     oracle = cg.zoo.oracle(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)

@@ -586,8 +586,12 @@ def test_26_null_sensitivity():
     places, gc = [5, 20, 40], lambda x: x[:, 1:3].sum(1).mean(1)
     rows = drawn(200, 60, 1, [0.4, 0.1, 0.1, 0.4])
     nulls = {"uniform": cg.Uniform(length=60), "shuffle": cg.Shuffle(of=rows)}
-    experiment = cg.experiments.position(
-        cg.Uniform(length=60), "GATTACA", at=places, n_units=200
+    arms = {f"at {at}": cg.Embed("GATTACA", at=at) for at in places}
+    experiment = cg.Design(
+        null=cg.Uniform(length=60),
+        arms={"untreated": cg.Untreated(), **arms},
+        n_units=200,
+        contrasts="untreated",
     )
 
     def sites(x):
@@ -598,23 +602,15 @@ def test_26_null_sensitivity():
         "same": sites,
         "other": lambda x: sites(x) * (gc(x) - 0.35),
     }.items():
-        under = cg.experiments.null_models(experiment, nulls=nulls)
-        answers = {
-            k: cg.estimate(
-                cg.contrast(
-                    ran(each, network(f)),
-                    contrasts={f"at {at}": f"`at {at}` - untreated" for at in places},
-                )
-            )
-            for k, each in under.items()
-        }
-        found[name] = cg.experiments.agreement(answers)
+        found[name] = cg.experiments.null_models(
+            experiment, network(f), nulls=nulls, rng=0
+        )
     tau = {
         k: v["tau"].sel(null="uniform", null_="shuffle").item()
         for k, v in found.items()
     }
     assert tau == {"same": 1, "other": -1}
-    strongest = {k: v.isel(contrast=2, task=0) for k, v in found.items()}
+    strongest = {k: v.sel(contrast="at 40").isel(task=0) for k, v in found.items()}
     truth = [3 * ((53 * share + 2) / 60 - 0.35) for share in (0.5, 0.2)]
     np.testing.assert_allclose(strongest["other"]["ace"], truth, atol=0.05)
     assert strongest["other"]["p"] < 1e-6
@@ -2110,7 +2106,7 @@ def test_91_known_truth():
     assert auroc == pytest.approx({"AND": 1, "OR": 0.5, "sum": 1}, abs=0.02)
 
 
-def test_94_variant_effects(tmp_path):
+def test_94_variants(tmp_path):
     """Variant effects (GIA, TFBS): alternate minus reference, in the variant's own sequence."""
     genome = written(
         drawn(1, 2000, 3),
@@ -2144,7 +2140,7 @@ def test_94_variant_effects(tmp_path):
             + 0.01 * x[:, 1, :].sum(1) * (x.shape[2] == 61)
         )
     )
-    experiment = cg.experiments.variant_effects(
+    experiment = cg.experiments.variants(
         tmp_path / "v.vcf", tmp_path / "g.fa", length=61, rope=ROPE
     )
     found = cg.experiments.variant_frame(answered(experiment, f)).sort_values(

@@ -139,13 +139,6 @@ def test_a_share_of_all_draws_is_a_hundred_per_cent() -> None:
     assert any(" 100 % " in text for text in answer.details)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_screen_without_a_finding_names_three() -> None:
-    experiment = cg.experiments.kmer_screen(k=3, n_units=30)
-    answer = answer_of(experiment, 0.0)
-    assert answer.details[0].count("[") == 3
-
-
 def test_regions_by_task_are_printed() -> None:
     whole = decided([3.0], tasks=["a", "b"])
     estimates = cg.estimate(

@@ -16,8 +16,8 @@ from causalgia.experiments import (
     affinity,
     copies,
     motif_mutagenesis,
-    motif_pair,
-    motif_pairs,
+    pair,
+    pairs,
     position,
     spacing,
 )
@@ -30,20 +30,29 @@ pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarn
 GATA = "AGATAAGA"
 AT = (20, 60, 100, 140, 180)
 LENGTH = 220
-PAIR = {"distances": [15, 26]}
-
-#: experiment -> its settings, and the fingerprint of the design before a site could be
-#: compared with placebos (50 units; contrasts called "rise" then are "linear trend")
-BEFORE = {
-    position: ({}, "be7017594e312912"),
-    affinity: ({}, "f6a550d50d5a97ba"),
-    copies: ({}, "a9072dd42721bddf"),
-    spacing: ({}, "43483c46146e57d1"),
-    motif_pair: ({"null": cg.Uniform(length=120), **PAIR}, "8913f7c010955ab7"),
-    motif_pairs: ({"null": cg.Uniform(length=120), **PAIR}, "21d2e7b869ed278b"),
-    motif_mutagenesis: ({}, "4572a3b733a2bebe"),
+RNA = cg.Uniform(length=41)
+SITE = {"null": RNA, "motif": "UGCAUG"}
+PAIR = {
+    "null": cg.Uniform(length=120),
+    "motif": "AGCCATCA",
+    "other": "GAACAATGG",
+    "gaps": [7, 18],
 }
-OTHER = {spacing: {"distances": [6, 9]}}  # sites that do not overlap
+
+#: experiment -> its settings
+BEFORE = {
+    position: SITE,
+    affinity: {},
+    copies: SITE,
+    spacing: {**SITE, "gaps": [0, 3]},
+    pair: PAIR,
+    pairs: {
+        "null": cg.Uniform(length=120),
+        "motifs": ["AGCCATCA", "GAACAATGG"],
+        "gaps": [7, 18],
+    },
+    motif_mutagenesis: {},
+}
 
 
 def name_of(value: object) -> str:
@@ -78,7 +87,7 @@ def joint(experiment: cg.experiments.Experiment) -> list[str]:
     return [
         name
         for name in experiment.named_contrasts
-        if asks.get(name) not in ("first", "second")
+        if asks.get(name) not in ("first", "second", "alone")
     ]
 
 
@@ -100,19 +109,8 @@ def with_site(rows: list[str], site: str, at: int) -> list[str]:
 
 
 @pytest.mark.parametrize("make", BEFORE, ids=name_of)
-def test_over_letters_the_design_is_the_one_it_was(make):
-    settings, fingerprint = BEFORE[make]
-    for control in (None, "untreated"):
-        experiment = make(**settings, control=control, n_units=50)
-        assert experiment.fingerprint == fingerprint
-        assert not has_placebo(experiment)
-        assert experiment.estimand == experiment.entry.estimand
-        assert experiment.estimand == cg.experiments.entries()[make.__name__].estimand
-
-
-@pytest.mark.parametrize("make", BEFORE, ids=name_of)
 def test_against_placebos_every_contrast_overwrites_the_same_bases(make):
-    settings = BEFORE[make][0] | OTHER.get(make, {})
+    settings = BEFORE[make]
     experiment = make(**settings, control="placebo", n_units=50)
     assert has_placebo(experiment)
     assert overwritten_more(experiment) < 1e-12
@@ -136,7 +134,7 @@ NULLS = {
 @pytest.mark.parametrize("make", BEFORE, ids=name_of)
 def test_the_null_model_chooses_and_a_control_that_is_given_holds(make, null):
     backgrounds, real = NULLS[null]
-    settings = BEFORE[make][0] | OTHER.get(make, {}) | {"null": backgrounds}
+    settings = BEFORE[make] | {"null": backgrounds}
     assert has_placebo(make(**settings, n_units=50)) is real
     for control in ("placebo", "untreated"):
         made = make(**settings, control=control, n_units=50)
@@ -144,8 +142,9 @@ def test_the_null_model_chooses_and_a_control_that_is_given_holds(make, null):
 
 
 def test_a_setting_of_a_trial_file():
-    made = build("position", settings={"control": "placebo", "n_units": 50})
-    assert made.fingerprint == position(control="placebo", n_units=50).fingerprint
+    settings = {"motif": "UGCAUG", "control": "placebo", "n_units": 50}
+    made = build("position", RNA, settings=settings)
+    assert made.fingerprint == position(RNA, **settings).fingerprint
 
 
 # --- effects in sequences that have sites ---------------------------------------------
@@ -259,6 +258,7 @@ def either(*sites: str) -> cg.FunctionPredictor:
 
 FIRST, SECOND = "GGATAAG", "GGCACAG"
 WHERE = 40  # of the first site, and of the one that the sequences have
+BOTH = f"{FIRST}+ then {SECOND}+, gap 13"
 TWO = {
     "copies": (
         lambda null, **s: copies(null, FIRST, at=(WHERE, WHERE + 20), **s),
@@ -267,30 +267,21 @@ TWO = {
     ),
     "spacing": (
         lambda null, **s: spacing(
-            null, FIRST, SECOND, distances=[20], center=WHERE + 10, single=WHERE, **s
+            null, FIRST, SECOND, gaps=[13], center=WHERE + 10, **s
         ),
-        "interaction at 20",
-        "one site",
+        f"interaction, {BOTH}",
+        f"pair, {BOTH}",
     ),
-    "motif_pair": (
-        lambda null, **s: motif_pair(
-            null,
-            FIRST,
-            SECOND,
-            distances=[20],
-            orientations=["++"],
-            orders=["downstream"],
-            at=WHERE,
-            **s,
-        ),
-        "++ downstream 20",
-        "pair, ++ downstream 20",
+    "pair": (
+        lambda null, **s: pair(null, FIRST, SECOND, gaps=[13], at=WHERE, **s),
+        f"interaction, {BOTH}",
+        f"pair, {BOTH}",
     ),
-    "motif_pairs": (
-        lambda null, **s: motif_pairs(
-            null, {"A": FIRST, "B": SECOND}, distances=[20], at=WHERE, **s
+    "pairs": (
+        lambda null, **s: pairs(
+            null, {"A": FIRST, "B": SECOND}, gaps=[13], at=WHERE, **s
         ),
-        "A+ B+ 20",
+        "interaction, A+ then B+, gap 13",
         None,
     ),
 }
@@ -322,9 +313,9 @@ SAID = {
     position: (GATA, {"at": [20, 60]}),
     affinity: (["GGATAAG", "GGACAAG", "GGAGAAG"], {"kd": [1.0, 10.0, 100.0]}),
     copies: (GATA, {}),
-    spacing: (GATA, {"distances": [10, 20]}),
-    motif_pair: (GATA, {"distances": [12], "orientations": ["++"]}),
-    motif_pairs: ({"A": GATA, "B": "TGACTCA"}, {"distances": [12]}),
+    spacing: (GATA, {"gaps": [2, 12]}),
+    pair: (GATA, {"other": "TGACTCA", "gaps": [4], "orientations": ["++"]}),
+    pairs: ({"A": GATA, "B": "TGACTCA"}, {"gaps": [4]}),
     motif_mutagenesis: ("AGATAA", {}),
 }
 

@@ -341,7 +341,7 @@ def test_a_thousand_units_make_everything_significant():
     """No motif stands out of a sum over single bases: most differ from 0, hardly any
     from what any motif does.
     """
-    experiment = kmer_screen(k=3, n_units=1_000, n_placebos=40)
+    experiment = kmer_screen(cg.Uniform(length=41), k=3, n_units=1_000, n_placebos=40)
     outcomes = cg.run(experiment, row_scores(41), rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     placebo = answer.decisions["is_placebo"].to_numpy()
@@ -678,7 +678,7 @@ def test_regression_to_the_mean_by_grouping_on_the_outcome():
 
 
 def test_the_chosen_are_asked_again_on_other_units():
-    experiment = kmer_screen(k=3, n_units=60, n_placebos=40)
+    experiment = kmer_screen(cg.Uniform(length=41), k=3, n_units=60, n_placebos=40)
     screened = cg.run(experiment, row_scores(41), rng=0, progress=False)
     fresh = cg.confirm(screened, select=["AAA", "CCC"], predictor=row_scores(41), rng=0)
     first, second = (

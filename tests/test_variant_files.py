@@ -269,7 +269,7 @@ def test_own_contexts_alone(folder, tmp_path):
 
 TRIAL = """rng = 0
 [experiment]
-kind = "variant_screen"
+kind = "variants"
 vcf = "calls.vcf"
 fasta = "genome.fa"
 length = 60
@@ -315,13 +315,11 @@ def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
 def test_a_trial_of_sequences_is_sent_to_run(folder, tmp_path):
     start = (
         TRIAL[: TRIAL.index("[null]")]
-        .replace("n_null = 300\n", "")
-        .replace("variant_screen", "variants_across_contexts")
+        .replace("n_null = 300", "n_null = 50")
         .replace("length = 60\n", "")
     )
     (folder / "contexts.toml").write_text(
-        "n_units = 50\n"
-        + start
+        start
         + '[null]\nkind = "uniform"\nlength = 60\n[predictor]\nzoo = "gata1_like"\n'
     )
     call("variants", folder / "contexts.toml", "--out", tmp_path / "out", code=2)
@@ -367,7 +365,7 @@ def test_a_second_annotation_replaces_the_first(tmp_path):
 
 
 def test_endings_say_what_is_written(folder, tmp_path):
-    experiment = cg.experiments.variant_effects(
+    experiment = cg.experiments.variants(
         folder / "calls.vcf", folder / "genome.fa", length=LENGTH
     )
     share = cg.FunctionPredictor(

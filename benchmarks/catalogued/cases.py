@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 import causalgia as cg
@@ -139,10 +138,6 @@ def _variants(name: str, **settings: Any) -> Callable[[], Case]:
     def made() -> Case:
         genome = decode(cg.Uniform(length=100).sample(24, rng=3)["sequence"].to_numpy())
         chromosomes = [text[:46] + "AGATAAG" + text[53:] for text in genome]
-        alternates = [
-            text[: _place(i) - 1] + _other(text[_place(i) - 1]) + text[_place(i) :]
-            for i, text in _from_1(chromosomes)
-        ]
         rows = [
             f"chr{i}\t{_place(i)}\tv{i}\t{text[_place(i) - 1]}\t{_other(text[_place(i) - 1])}"
             for i, text in _from_1(chromosomes)
@@ -159,41 +154,9 @@ def _variants(name: str, **settings: Any) -> Callable[[], Case]:
             experiment = build(name, vcf, fasta, settings=settings)
         oracle = cg.zoo.oracle("gata1_like")
         spelled = "`gata1_like`; 12 variants in AGATAAG, 12 beside it"
-        truth = (
-            _own_effects(oracle, chromosomes, alternates)
-            if name == "variant_screen"
-            else None
-        )
-        return Case(experiment=experiment, oracle=oracle, spelled=spelled, truth=truth)
+        return Case(experiment=experiment, oracle=oracle, spelled=spelled)
 
     return made
-
-
-def _own_effects(
-    oracle: Oracle, references: list[str], alternates: list[str]
-) -> xr.DataArray:
-    """Return the effect of each variant in its window, whose letters are cut here: all
-    of them are what the oracle answers, without error.
-    """
-    windows = [
-        [text[at - 20 : at + 20] for at, text in zip(places, texts, strict=True)]
-        for places in [[_place(i) - 1 for i, _ in _from_1(references)]]
-        for texts in (references, alternates)
-    ]
-    reference, alternate = (
-        oracle.predict(cg.sequences.encode(texts)) for texts in windows
-    )
-    dims, effect = ("contrast", "task"), alternate - reference
-    return xr.DataArray(
-        effect,
-        dims=dims,
-        coords={
-            "contrast": [f"v{i}" for i, _ in _from_1(references)],
-            "task": list(oracle.tasks),
-            "mcse": (dims, np.zeros(effect.shape)),
-            "method": (dims, np.full(effect.shape, "enumeration")),
-        },
-    )
 
 
 def _from_1(texts: list[str]) -> list[tuple[int, str]]:
@@ -232,6 +195,7 @@ _PLACED: dict[str, Any] = {"tile": _TILES[0], "tss": _TILES[1], "n_draws": 5}
 _ANY = "an oracle in which either of two motifs is enough (OR)"
 _BOTH = "an oracle that needs both of two motifs (AND)"
 _CASES: dict[str, Callable[[], Case]] = {
+    "variants": _variants("variants", null=cg.Uniform(length=200)),
     **{
         name: _sites(name, LENGTH, "rbfox1_like", RBFOX1)
         for name in ("motif", "position", "copies", "spacing")
@@ -247,18 +211,6 @@ _CASES: dict[str, Callable[[], Case]] = {
             "Nanog": _NANOG,
             "Klf4": "CCACGCCC",
         },
-    ),
-    "variant_effects": _variants("variant_effects", length=40),
-    "variant_screen": _variants(
-        "variant_screen",
-        length=40,
-        null=cg.MatchedVariants(
-            of=cg.Uniform(length=40), match=("length",), min_nulls=2_000
-        ),
-        n_null=2_000,
-    ),
-    "variants_across_contexts": _variants(
-        "variants_across_contexts", null=cg.Uniform(length=200)
     ),
     "occlusion": _gata1("occlusion", "in random sequences", motif="AGATAA", n_draws=3),
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),

@@ -35,7 +35,9 @@ def random_sequences(n_units: int, n_placebos: int = 200) -> Results:
     region of the random sequences.
     """
     chosen = _words(n_placebos)
-    experiment = cg.experiments.kmer_screen(motifs=chosen, n_units=n_units)
+    experiment = cg.experiments.kmer_screen(
+        cg.Uniform(length=41), motifs=chosen, n_units=n_units
+    )
     truth = (
         cg.zoo.oracle("rbfox1_like")
         .true_ace(experiment)

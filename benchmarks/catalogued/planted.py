@@ -57,7 +57,7 @@ def _found(letters: npt.NDArray[np.int64], word: str) -> npt.NDArray[np.bool_]:
 
 
 def predictor() -> cg.FunctionPredictor:
-    """Return the network."""
+    """Return the network as a predictor."""
     return cg.FunctionPredictor(network, tasks=["one", "other"], scale="log counts")
 
 

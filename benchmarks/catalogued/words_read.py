@@ -47,7 +47,9 @@ def networks(which: str) -> Iterator[tuple[str, object]]:
 def screened(predictor: object, n_units: int) -> str:
     """Return the line of one screen."""
     began = time.perf_counter()
-    experiment = cg.experiments.kmer_screen(n_units=n_units)
+    experiment = cg.experiments.kmer_screen(
+        cg.Uniform(length=41), letters="ACGU", n_units=n_units
+    )
     moments = cg.run(experiment, predictor, rng=0, progress=False, keep="moments")
     rows = experiment.analyze(moments, rng=0).decisions.isel(task=0)
     rows = rows.sel(contrast=~rows["is_placebo"])

@@ -340,7 +340,7 @@ def splice_recall(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chosen, broken = splice_variants(folder, n)
-        experiment = cg.experiments.variant_screen(
+        experiment = cg.experiments.variants(
             chosen,
             folder / "genome.fa",
             length=181,

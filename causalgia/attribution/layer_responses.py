@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained, as_torch_predictor
+from causalgia.attribution.motif_naming import expected_match, motif_name
 from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import as_names, is_real, listed, nearest
 from causalgia.choices import BASES
@@ -32,7 +33,6 @@ from causalgia.predict import Predictor
 from causalgia.schema import validate
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motif_names import (
-    FactorClass,
     MotifList,
     factor_class,
     is_jaspar,
@@ -146,14 +146,6 @@ def filters(
 Motifs: TypeAlias = xr.Dataset | MotifList
 _LEAST_TARGETS = 50  # motifs; with fewer, those of JASPAR stand beside them
 _RANDOM = 20
-_NAMES_A_MOTIF = 3
-"""Names of a motif: the nearest and two runners-up."""
-SAME_NAME = 0.1
-"""q-value up to which a motif has a name."""
-_NEARER = 100
-"""How many times smaller p of another match is than that of an expected one, at least,
-for it to name the motif.
-"""
 
 
 def match(
@@ -199,14 +191,10 @@ def match(
         names; None: all.
     expected
         Names, identifiers or keys of the database, such as ``["CTCF", "ZNF143"]``, that
-        you expect: each motif is compared with these alone as well, whose q-values are
-        over their few matrices. A motif has the name of an expected one at a q of .1 or
-        less there, unless another one of the database matches it with a p of a
-        hundredth of that or less. Of factors of one family, whose motifs hardly differ,
-        the expected one has the name however near the others are, if it has a q of .1
-        or less over the whole database, too, and its family is that of another one of
-        the nearest three names: ``CCACGTGG`` is nearest to Mlxip, and is called MYC if
-        you expect MYC.
+        you expect. An expected one has the name at a q of .1 or less over the matrices
+        of its own class (over the database, if it has none), unless one of another
+        family matches with a p of a hundredth of its own or less: ``CCACGTGG`` is
+        nearest to Mlxip, and is called MYC if you expect MYC.
 
     Returns
     -------
@@ -214,13 +202,10 @@ def match(
         The same for a motif and its reverse complement, and for a motif alone and in a
         list. ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the
         names of targets as coordinate ``name``, and of each motif ``nearest``,
-        ``nearest_q``, ``runners_up`` (the next two names, of other factors than the
-        nearest), and ``label``: what it may be called, empty if no q is .1 or less.
-        Where names cannot be told apart, because runners-up have a q of .1 or less as
-        well, ``label`` is the family that their entries in JASPAR share, else the
-        class, with the names: ``"C4-GATA-related (GATA4, GATA2 or Gata3)"``.
-        ``tf_class, tf_family (motif)`` are those of the nearest one's entry. With
-        `expected`, ``expected_nearest`` and ``expected_q (motif)``. A motif without a
+        ``nearest_q``; ``label``, its name: that of the best match, or of the expected
+        one, empty if its q is above .1; ``runners_up``, the next two names; and
+        ``tf_class, tf_family`` of the matrix that has the name. With
+        `expected`, ``expected_nearest`` and ``expected_q (motif)``, over its class. A motif without a
         position of `trim` bits, as of a filter without sites, has p and q of 1.
 
     Raises
@@ -422,49 +407,31 @@ def _matches_dataset(
     expected: list[int],
 ) -> xr.Dataset:
     import xarray as xr
-    from scipy.stats import false_discovery_control
 
-    best = p.argmin(1)
     called = [_displayed(key, one) for key, one in targets.items()]
     classes = [factor_class(one) for one in targets.values()]
-    near = [_nearest_of_each_name(row, called) for row in p]
-    names_q = [
-        [(called[k], float(q[i, k]), classes[k]) for k in of]
-        for i, of in enumerate(near)
-    ]
-    labels = [_label(of) for of in names_q]
+    keys, found = (
+        list(targets),
+        [motif_name(row, called, classes, expected) for row in p],
+    )
+    best = p.argmin(1).tolist()
+    of = [classes[one.target] for one in found]
     variables = {
         "match_p": (("motif", "target"), p),
         "match_q": (("motif", "target"), q),
-        "nearest": ("motif", np.asarray(list(targets))[best]),
+        "nearest": ("motif", [keys[k] for k in best]),
         "nearest_q": ("motif", q[np.arange(len(p)), best]),
-        "runners_up": (
-            "motif",
-            [", ".join(name for name, _, _ in of[1:]) for of in names_q],
-        ),
-        "tf_class": ("motif", [classes[k].tf_class for k in best]),
-        "tf_family": ("motif", [classes[k].tf_family for k in best]),
+        "label": ("motif", [one.name for one in found]),
+        "runners_up": ("motif", [", ".join(one.runners_up) for one in found]),
+        "tf_class": ("motif", [one.tf_class for one in of]),
+        "tf_family": ("motif", [one.tf_family for one in of]),
     }
     if expected:
-        own = false_discovery_control(p[:, expected], axis=1, method="bh")
-        closest = p[:, expected].argmin(1)
-        of_expected = own[np.arange(len(p)), closest]
-        at = np.array(expected)[closest]
-        for i, k in enumerate(at):
-            nearer = q[i].min() <= SAME_NAME and p[i].min() * _NEARER <= p[i, k]
-            families = {
-                of.tf_family
-                for name, own_q, of in names_q[i]
-                if own_q <= SAME_NAME and name != called[k]
-            }
-            of_family = q[i, k] <= SAME_NAME and classes[k].tf_family in families - {""}
-            if of_expected[i] <= SAME_NAME and (of_family or not nearer):
-                labels[i] = called[k]
+        own = [expected_match(row, classes, expected) for row in p]
         variables |= {
-            "expected_nearest": ("motif", np.asarray(list(targets))[at]),
-            "expected_q": ("motif", of_expected),
+            "expected_nearest": ("motif", [keys[one.target] for one in own]),
+            "expected_q": ("motif", [one.q for one in own]),
         }
-    variables["label"] = ("motif", labels)
     names = [one.name for one in targets.values()]
     coords = {
         "motif": list(queries),
@@ -472,44 +439,6 @@ def _matches_dataset(
         "name": ("target", names),
     }
     return as_result(xr.Dataset(variables, coords, attrs), "matches")
-
-
-def _nearest_of_each_name(p: NDArray[np.float64], called: Sequence[str]) -> list[int]:
-    """Return the nearest target, and the nearest of the next two names."""
-    found = dict[str, int]()
-    for k in np.argsort(p, kind="stable"):
-        found.setdefault(called[k], int(k))
-        if len(found) == _NAMES_A_MOTIF:
-            break
-    return list(found.values())
-
-
-def _label(names: Sequence[tuple[str, float, FactorClass]]) -> str:
-    """Return what a motif may be called, of the nearest names with their q-values and
-    classes, the nearest first.
-
-    Examples
-    --------
-    >>> gata = FactorClass("Other C4 zinc finger-type factors", "C4-GATA-related")
-    >>> _label([("GATA4", 0.05, gata), ("GATA2", 0.05, gata), ("SRF", 0.4, gata)])
-    'C4-GATA-related (GATA4 or GATA2)'
-    >>> _label([("GATA4", 0.05, gata), ("GATA2", 0.2, gata)])
-    'GATA4'
-    >>> _label([("one", 0.05, FactorClass("", "")), ("two", 0.05, gata)])
-    'one or two'
-    >>> _label([("GATA4", 0.2, gata)])
-    ''
-    """
-    same = [(name, of) for name, q, of in names if q <= SAME_NAME]
-    named = [name for name, _ in same]
-    listed = " or ".join(x for x in (", ".join(named[:-1]), *named[-1:]) if x)
-    if len(same) < 2:
-        return listed
-    for kind in ("tf_family", "tf_class"):
-        shared = {str(getattr(of, kind)) for _, of in same}
-        if len(shared) == 1 and "" not in shared:
-            return f"{shared.pop()} ({listed})"
-    return listed
 
 
 def _columns(one: Motif) -> NDArray[np.float64]:

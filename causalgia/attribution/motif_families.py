@@ -14,6 +14,7 @@ from causalgia.choices import BASES, DIRECTIONS
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_alignments import (
     alignment,
+    apart_by_class,
     effect_alignment,
     effect_families,
     motif_families,
@@ -40,6 +41,7 @@ def family_leaders(
     table: pd.DataFrame,
     matched: Mapping[str, Set[str]] | None = None,
     effects: Mapping[str, NDArray[np.float64]] | None = None,
+    classes: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Return, for each row of motif and task, the leader of its family: the motif of the
     largest effect; empty for rows that are not confirmed.
@@ -50,7 +52,8 @@ def family_leaders(
     letters (`motif_families`). The leader is the first in the table, whose rows stand
     by the size of their effect. Families whose leaders match one matrix of the database
     (`matched`, the targets that each motif is like beyond doubt) are one as well: such
-    strings are variants of one motif that differ by two letters or more.
+    strings are variants of one motif that differ by two letters or more. A member whose
+    name is of another class than the leader's (`classes`) leaves the family.
 
     Examples
     --------
@@ -75,7 +78,11 @@ def family_leaders(
             else effect_families([effects[one] for one in strings])
         )
         first = _of_one_matrix([strings[k] for k in dict.fromkeys(led)], matched or {})
-        leaders |= {one: first[strings[k]] for one, k in zip(strings, led, strict=True)}
+        led = apart_by_class(
+            [strings.index(first[strings[k]]) for k in led],
+            [(classes or {}).get(one, "") for one in strings],
+        )
+        leaders |= {one: strings[k] for one, k in zip(strings, led, strict=True)}
     return [
         leaders[letters] if verdict in DIRECTIONS else ""
         for letters, verdict in zip(table["consensus"], table["verdict"], strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -414,7 +414,6 @@ _TRIAL_OPTIONS = (
     *("calls", "out", "device", "force", "same_answers", "dask", "workers"),
     *("as_json", "quiet", "all_rows", "sentences", "notes"),
 )
-_KINDS = ("variant_screen", "variant_effects")
 
 
 def score_variants(
@@ -569,9 +568,8 @@ def score_variants(
 
     With --null none the effects stand alone, without ranks.
 
-    Options may also be given in a trial file, with [experiment] of kind =
-    "variant_screen", [null] of kind = "matched_variants" and [predictor]; kind =
-    "variant_effects", without [null], is that of --null none.
+    Options may also be given in a trial file, with [experiment] of kind = "variants",
+    [null] of kind = "matched_variants" (none is that of --null none) and [predictor].
 
     Example:   causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
@@ -579,8 +577,7 @@ def score_variants(
 
     Example:   causalgia variants trial.toml --out scored
     """
-    from causalgia.experiments import variant_effects, variant_screen
-    from causalgia.experiments.kit.matched_trial import listed_of
+    from causalgia.experiments import variants
     from causalgia.sequences.variant_files import is_vcf
     from causalgia.trial_file import read_predictor_spec
 
@@ -635,19 +632,17 @@ def score_variants(
             }
             if rope is not None:
                 settings["rope"] = _region(rope, null)
-            experiment_of: Callable[..., Experiment] = variant_effects
             if null != "none":
-                experiment_of = variant_screen
                 settings["null"] = _null_model(null, match, min_nulls, rng)
                 settings |= {"n_null": n_null, "tail": tail}
             at = genome.absolute()
             loaded = load_predictor_spec(
                 read_predictor_spec(predictor), predictor, device
             )
-            experiment = experiment_of(chosen, at, **settings)
-        listed = listed_of(experiment)
-        n = experiment.n_units if listed is None else len(listed.listed)
-        n_skipped = 0 if listed is None else len(listed.skipped)
+            experiment = variants(chosen, at, **settings)
+        n, n_skipped = (
+            len(x) for x in (experiment.listed.listed, experiment.listed.skipped)
+        )
         echo(
             f"{n:,} variant{'s' * (n != 1)} of {calls}"
             + (f", {n_skipped:,} skipped" if n_skipped else "")
@@ -702,22 +697,21 @@ def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in given]
 
 
-def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Path]:
+def _of_trial_file(path: Path, device: str | None) -> tuple[Any, Any, Path]:
     """Return the experiment of a trial file, its predictor, and the file of its
     variants.
     """
     from causalgia.trial_file import read_spec
 
     spec = read_spec(path)
-    if spec.experiment is None or spec.experiment.kind not in _KINDS:
+    if spec.experiment is None or getattr(spec.design, "windows", None) is None:
         raise DesignError(
-            f"{path}: has no [experiment] with kind = "
-            f"{' or '.join(map(json.dumps, _KINDS))}"
+            f'{path}: has no [experiment] with kind = "variants" in their own contexts'
         )
     settings = spec.experiment.settings
     loaded = load_predictor_spec(spec.predictor, path, device)
     return (
-        cast("Experiment", spec.design),
+        spec.design,
         loaded,
         Path(settings["vcf"]),
     )

@@ -4,6 +4,7 @@ from .intervention import Intervention as Intervention, Untreated as Untreated
 from .matched_variants import MatchedVariants as MatchedVariants
 from .null_distributions import (
     DinucleotideShuffle as DinucleotideShuffle,
+    Drawn as Drawn,
     Genomic as Genomic,
     KletShuffle as KletShuffle,
     Markov as Markov,

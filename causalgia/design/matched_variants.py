@@ -49,7 +49,7 @@ class MatchedVariants(Choice):
     chosen keys.
 
     Use it to test whether a variant's effect is large:
-    ``cg.experiments.variant_screen(vcf, fasta, length=...,
+    ``cg.experiments.variants(vcf, fasta, length=...,
     null=cg.MatchedVariants(of="genome"))``. A variant's effect in its own sequence is
     exact for a predictor; its null distribution is that of variants exchangeable with
     it.

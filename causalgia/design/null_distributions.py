@@ -7,7 +7,8 @@ number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_count, check_flag, is_whole
+from causalgia.design.matched_windows import Predicts, Statistic, matched_windows
 from causalgia.design.null_model import (
     FromParents,
     FromSequences,
@@ -25,14 +27,16 @@ from causalgia.design.null_model import (
     parent_labels,
     random_order,
 )
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.fasta import (
+    FilePath,
     Name,
     Sequences,
     Source,
+    as_sequences,
     as_shuffled,
 )
-from causalgia.streams import derive
+from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
 
 
@@ -425,6 +429,93 @@ class Genomic(FromParents):
             )
         object.__setattr__(self, "parent", tuple(map(str, names)))
 
+    @classmethod
+    def matched(
+        cls,
+        peaks: Source,
+        genome: FilePath,
+        *,
+        length: int | None = None,
+        by: str | Statistic = "gc",
+        tolerance: float = 0.02,
+        quiet: Predicts | None = None,
+        rng: RNG,
+    ) -> Genomic:
+        r"""Return the null model of genomic windows that lie off the peaks and match
+        them in GC, as the negatives of ChromBPNet, bpnet-lite and tangermeme do.
+
+        The chromosomes that have peaks are cut into tiles from a random place on. Each
+        peak gets a tile of its own at random, without replacement, among those that
+        touch no peak, have no letter but A C G T, and lie in its bin of the statistic.
+        Peaks whose bin has too few tiles get none: ``parents_given.skipped`` lists
+        them, and a note of the trial counts them. Windows are named by their places,
+        and are in the order of the peaks.
+
+        Parameters
+        ----------
+        peaks
+            The path of a BED file, or sequences whose names say their places, such as
+            ``chr1:100-300``, as `causalgia.sequences.from_bed` returns them. Whole
+            intervals of a BED file are left out, not their middle alone.
+        genome
+            The FASTA or .2bit file.
+        length
+            Bases of a window, for a BED file: of the peaks around the middle, and of
+            the backgrounds. Sequences have their own.
+        by
+            What is matched: ``"gc"``, the share of G and C; ``"cpg"``, CpG observed
+            over expected; or a function from tokens (n, length) to (n,) numbers.
+        tolerance
+            Width of the bins of the statistic, on its scale.
+        quiet
+            A predictor. Four tiles are drawn for each peak and predicted, and the
+            quarter with the lowest predictions is kept, within each bin, so that quiet
+            windows still match. With several tasks it is the quarter with the lowest
+            of their largest ranks over the tasks: quiet in all of them. Positions of a
+            track and members of an ensemble are averaged.
+        rng
+            Seed (0 is a seed), Generator or SeedSequence.
+
+        Raises
+        ------
+        DesignError
+            If `by` or `tolerance` is none, a peak has no place, or no peak has a
+            window.
+        SequenceError
+            If a file cannot be read, or as `causalgia.sequences.from_bed`.
+
+        References
+        ----------
+        Pampari et al. (2025), doi:10.1101/2024.12.25.630221 (ChromBPNet). Schreiber
+        (2025), doi:10.1101/2025.08.08.669296 (tangermeme).
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import causalgia as cg
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> letters = cg.Uniform(length=2_000).sample(1, rng=0)["sequence"].values
+        >>> text = cg.sequences.decode(letters)[0]
+        >>> _ = (folder / "genome.fa").write_text(f">chr1\n{text}\n")
+        >>> _ = (folder / "peaks.bed").write_text("chr1\t400\t420\nchr1\t900\t920\n")
+        >>> null = cg.Genomic.matched(
+        ...     folder / "peaks.bed", folder / "genome.fa", length=20, rng=0
+        ... )
+        >>> null.describe()
+        'the real sequences themselves: 2 sequences of 20 bp'
+        """
+        return cls(
+            of=matched_windows(
+                peaks,
+                genome,
+                length=length,
+                by=by,
+                tolerance=tolerance,
+                quiet=quiet,
+                key=derive(root_key(rng), "matched"),
+            )
+        )
+
     def check(self, n_units: int) -> None:
         if n_units > self.available:
             raise DesignError(
@@ -504,6 +595,109 @@ class Genomic(FromParents):
     def _words(self) -> str:
         draws = f", {self.n_draws} draws each" if self.n_draws > 1 else ""
         return f"the real sequences themselves{draws}:"
+
+
+_BLOCK = 64
+"""Units that a function of one's own draws in a call."""
+_PROBE = derive(0, "drawn")
+"""Key of the sequences by which two such functions are told apart."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Drawn(NullModel):
+    """Sequences from a function of one's own, such as a generative network or a
+    simulator.
+
+    The function is called for 64 units at a time with a generator that is derived from
+    the seed of the trial and the number of that block, so that a unit is the same
+    whatever the batch size. Two null models are equal if they draw the same sequences;
+    a trial file cannot hold one, and outcomes do not store their design.
+
+    Parameters
+    ----------
+    fn
+        ``fn(rng, n)`` returns n sequences: strings, or tokens (n, length), 0 1 2 3 = A
+        C G T. It draws from `rng`, a `numpy.random.Generator`, alone.
+    length
+        Bases in a background.
+    words
+        What the sequences are, for the estimand: "promoters of a language model".
+
+    Raises
+    ------
+    DesignError
+        If `fn` returns another number of sequences, another length or other letters,
+        or draws other sequences from the same generator.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> null = cg.design.Drawn(
+    ...     lambda rng, n: rng.integers(1, 3, (n, 30)), length=30, words="GC alone"
+    ... )
+    >>> null, null.sample(2, rng=0)["gc"].values.tolist()
+    (<Drawn: GC alone, 30 bp>, [1.0, 1.0])
+    """
+
+    fn: Callable[[np.random.Generator, int], Any] = field(kw_only=False, compare=False)
+    length: int
+    words: str
+    digest: str = field(init=False)
+    """Fingerprint of 64 sequences of a fixed generator."""
+    kind: ClassVar[str] = "drawn"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", as_count(self.length, "length"))
+        first, again = (self._block(_PROBE, 0) for _ in range(2))
+        if not np.array_equal(first, again):
+            raise DesignError(
+                "Drawn: fn draws other sequences from the same generator; it draws "
+                "from rng alone",
+                argument="fn",
+            )
+        digest = hashlib.blake2b(first.tobytes(), digest_size=16).hexdigest()
+        object.__setattr__(self, "digest", digest)
+
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+        made = np.empty((len(units), self.length), np.uint8)
+        block, row = (
+            part.astype(np.int64) for part in divmod(units, np.uint64(_BLOCK))
+        )
+        for number in np.unique(block).tolist():
+            own = block == number
+            made[own] = self._block(key, number)[row[own]]
+        return made
+
+    def _block(self, key: int, number: int) -> Tokens:
+        rng = np.random.default_rng(derive(key, "drawn", number))
+        try:
+            made = as_sequences(self.fn(rng, _BLOCK)).tokens
+        except SequenceError as error:
+            raise DesignError(f"Drawn: fn: {error}", argument="fn") from error
+        if made.shape != (_BLOCK, self.length):
+            raise DesignError(
+                f"Drawn: fn(rng, {_BLOCK}) is {made.shape[0]} sequences of "
+                f"{made.shape[1]} bp, not {_BLOCK} of {self.length}",
+                argument="fn",
+            )
+        return made
+
+    def describe(self) -> str:
+        return f"{self.words}, {self.length} bp"
+
+    def __repr__(self) -> str:
+        return f"<Drawn: {self.describe()}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "fn": self.fn,
+            "length": self.length,
+            "words": self.words,
+        }
+
+    def identity(self) -> dict[str, Any]:
+        return {**self.to_dict(), "fn": self.digest}
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {

@@ -269,8 +269,8 @@ class Placebo(Patterned):
     or of its reverse complement, longer than two thirds of it (rounded up: five of
     seven bases). Since each unit gets another motif, the arm's mean is over motifs as
     well as backgrounds: the control does not depend on a single scramble. For a
-    `Motif`, an instance is sampled and rearranged, and the consensus is excluded as
-    well.
+    `Motif`, an instance is sampled and rearranged; neither the consensus nor a site of
+    the matrix (p <= 1e-4, on either strand) is drawn.
 
     Parameters
     ----------
@@ -486,9 +486,10 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
     that do not carry it.
 
     Uniform shuffles are drawn, and those that carry the pattern (for a motif: the
-    instance or the consensus) are redrawn, each unit from its own stream, so a unit's
-    motif depends on that unit alone.
+    instance, the consensus or a site) are redrawn, each unit from its own stream, so a
+    unit's motif depends on that unit alone.
     """
+    from causalgia.sequences.motif_scores import holds_site
     from causalgia.sequences.samplers import shuffle
 
     motifs = np.empty((len(units), len(pattern)), np.uint8)
@@ -504,6 +505,7 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
         pending = pending[
             carries_pattern(drawn, piece)
             | carries_pattern(drawn, encode(pattern.consensus)[0])
+            | (isinstance(pattern.source, Motif) and holds_site(drawn, pattern.source))
         ]
         if not len(pending):
             return motifs

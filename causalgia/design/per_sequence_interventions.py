@@ -17,16 +17,22 @@ from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from causalgia.checks import Span, as_count, as_position, as_span
 from causalgia.choices import BASES
 from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.null_distributions import Genomic
 from causalgia.design.null_model import NullModel
+from causalgia.design.patterns import as_pattern, pattern_from_plain
 from causalgia.design.span_interventions import FILLS, drawn_fill
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences.alphabet import encode
+from causalgia.sequences.motifs import Motif
+from causalgia.streams import derive
 from causalgia.types import Ints, Tokens, Units
+
+_MOST_ATTEMPTS = 200
 
 
 @dataclass(frozen=True)
@@ -150,13 +156,20 @@ class AblateEach(Sited):
         ``"dinucleotide_shuffle"`` rearrange the span's own; one base (``"A"``), or a
         motif of the width of all spans, is written as it is. No default: what stands in
         for "nothing" is part of the question.
+    without
+        A motif that no drawn fill leaves or makes, alone or with the bases beside it:
+        where one overlaps the span, on either strand, the fill is drawn again. None:
+        fills are as they come.
+    threshold
+        p-value of a motif's lowest score, as in `causalgia.sequences.find_instances`.
     n_draws
         Units made from each sequence, as in the null model.
 
     Raises
     ------
     DesignError
-        If a span or the fill is invalid, or draws are not a multiple of the spans; when
+        If a span or the fill is invalid, draws are not a multiple of the spans, or no
+        fill is free of the motif (``"dinucleotide_shuffle"`` of GATA is GATA); when
         a `Design` is made, if a span leaves the sequence, or the null model is not
         `Genomic` with as many sequences and draws, all of them used.
 
@@ -190,6 +203,8 @@ class AblateEach(Sited):
 
     spans: Sequence[Span] | Sequence[Sequence[Span]]
     fill: str = field(kw_only=True)
+    without: str | Motif | None = field(default=None, kw_only=True)
+    threshold: float | None = field(default=None, kw_only=True)
     kind: ClassVar[str] = "ablate_each"
     main_field: ClassVar[str] = "spans"
 
@@ -204,6 +219,9 @@ class AblateEach(Sited):
             ),
         )
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
+        if isinstance(self.without, str | dict):
+            source = as_pattern(pattern_from_plain(self.without)).reads
+            object.__setattr__(self, "without", source)
 
     @cached_property
     def sites(self) -> tuple[Span, ...]:
@@ -232,6 +250,42 @@ class AblateEach(Sited):
             layout.disturb(span, f"{self.kind}: row {number // self.turns}: ablation")
         return layout
 
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        edited = super().apply(tokens, units=units, key=key)
+        pending = np.arange(len(units) if self.without and self.random else 0)
+        for attempt in range(_MOST_ATTEMPTS):
+            pending = pending[self._holds_motif(edited[pending], units[pending])]
+            if not len(pending):
+                return edited
+            again = derive(key, "without", attempt)
+            edited[pending] = super().apply(
+                tokens[pending], units=units[pending], key=again
+            )
+        raise DesignError(
+            f"fill={quoted(self.fill)}: {_MOST_ATTEMPTS} draws for row "
+            f"{int(units[pending[0]]) // self.n_draws:,} all hold the motif",
+            argument="fill",
+        )
+
+    def _holds_motif(self, edited: Tokens, units: Units) -> NDArray[np.bool_]:
+        """Return which sequences hold the motif where it overlaps the span."""
+        from causalgia.sequences.motif_scores import find_instances
+
+        held = np.zeros(len(units), bool)
+        if self.without is None or not len(units):
+            return held
+        rows = (units // np.uint64(self.n_draws)).astype(np.int64)
+        turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
+        starts, stops = self._bounds[rows * self.turns + turn].T
+        found = find_instances(
+            edited, self.without, threshold=self.threshold, overlapping=True
+        )
+        over = (found.start < stops[found.row]) & (
+            found.start + found.width > starts[found.row]
+        )
+        held[found.row[over]] = True
+        return held
+
     def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:  # noqa: ARG002
         if self.random:
             return drawn_fill(self.fill, own, units, key)
@@ -240,9 +294,23 @@ class AblateEach(Sited):
     def to_dict(self) -> dict[str, Any]:
         plain: list[Any] = [list(span) for span in self.sites]
         nested = [plain[i : i + self.turns] for i in range(0, len(plain), self.turns)]
-        return self._plain(
-            {self.kind: nested if self.turns > 1 else plain, "fill": self.fill}
-        )
+        table: dict[str, Any] = {
+            self.kind: nested if self.turns > 1 else plain,
+            "fill": self.fill,
+        }
+        if self.without is not None:
+            table["without"] = as_pattern(self.without).plain
+        if self.threshold is not None:
+            table["threshold"] = self.threshold
+        return self._plain(table)
+
+    def _stream(self, key: int) -> int:
+        """Return the stream of the fills, which is the same with `without` as without it:
+        only those that hold the motif are drawn again.
+        """
+        if self.without is None:
+            return super()._stream(key)
+        return replace(self, without=None, threshold=None)._stream(key)
 
 
 @dataclass(frozen=True)

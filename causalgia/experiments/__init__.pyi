@@ -25,11 +25,7 @@ from ._tile_copies import tile_copies as tile_copies
 from ._tile_interactions import tile_interactions as tile_interactions
 from ._tile_placement import tile_placement as tile_placement
 from ._tile_search import tile_search as tile_search
-from ._variant_effects import variant_effects as variant_effects
-from ._variant_screen import variant_screen as variant_screen
-from ._variants_across_contexts import (
-    variants_across_contexts as variants_across_contexts,
-)
+from ._variants import variants as variants
 from .kit.answer import (
     Answer as Answer,
     Finding as Finding,

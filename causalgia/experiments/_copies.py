@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -97,10 +98,11 @@ def copies(
     site = as_site(motif, "motif")
     pattern = as_pattern(site)
     trial = Trial(null, control=control, entry=replace(COPIES, of=pattern.label))
-    if at is None:
-        places = about_center(trial.null.length, len(pattern))
-    else:
-        places = as_positions(at, "at", least=2)
+    places = (
+        about_center(trial.null.length, len(pattern))
+        if at is None
+        else as_positions(at, "at", least=2)
+    )
     add_site_copies(trial, site, places)
     return trial.experiment(n_units=n_units, rope=rope)
 
@@ -131,7 +133,7 @@ def add_copies(
         trial.row(name, arm - none, **single)
     for place in others:
         trial.row(f"alone at {place}", alone[place] - none, single=True, asks="alone")
-    for n, (before, arm) in enumerate(zip(dose, dose[1:], strict=False), 1):
+    for n, (before, arm) in enumerate(itertools.pairwise(dose), 1):
         trial.row(f"copy {n} added", arm - before, asked=True, copies=n, asks="added")
     total = alone[first]
     for place in others:
@@ -145,7 +147,7 @@ def about_center(length: int, width: int) -> tuple[int, ...]:
     """Return the starts of as many copies as fit, six at most."""
     step = width + _LEAST_GAP
     n = min(_MOST_COPIES, (length + _LEAST_GAP) // step)
-    if n < 2:  # noqa: PLR2004 - two copies
+    if n < 2:
         raise DesignError(
             f"two copies of {width} bases, {_LEAST_GAP} apart, do not fit {length:,} bp"
         )

@@ -4,7 +4,6 @@ their order, and their sizes.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -14,49 +13,58 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.attributes import attributes
-from causalgia.design import NullModel
-from causalgia.design.null_model import as_null_model
-from causalgia.errors import (
-    DataError,
-    DegenerateWarning,
-    DesignError,
-    EstimateError,
-    SequenceError,
-    caller_stacklevel,
-    quoted,
-    type_in_words,
-)
+from causalgia.design import Design, Genomic, NullModel
+from causalgia.errors import DataError, DesignError, EstimateError, quoted
 from causalgia.experiments.kit.answer import Answer
-from causalgia.experiments.kit.experiment import Experiment
-from causalgia.notes import Said, said_to_json
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
+from causalgia.predict import Predictor
+from causalgia.sequences.fasta import Source
+from causalgia.streams import RNG, Seed
 from causalgia.types import Array
 
 _ROWS_AT_ONCE = 256
 
 
 def null_models(
-    experiment: Experiment, *, nulls: Mapping[str, NullModel]
-) -> dict[str, Experiment]:
-    """Return an experiment under several null models: the same arms and contrasts on
-    other backgrounds.
+    experiment: Design,
+    predictor: Predictor,
+    *,
+    nulls: Mapping[str, NullModel | Source],
+    rng: RNG,
+    min_tau: float = 0.8,
+    ci_prob: float = 0.95,
+) -> xr.Dataset:
+    """Run an experiment under several null models, and measure how far its answers
+    agree: the same arms and contrasts on other backgrounds.
 
     Parameters
     ----------
     experiment
-        Any experiment of the catalogue.
+        Any experiment of the catalogue, or a design with ``contrasts=``; its own null
+        model is not among those that are run. What sites are compared with is the same
+        under all: give it ``control="placebo"`` where real sequences are among them.
+    predictor
+        A predictor.
     nulls
-        Name -> null model: a profile, shuffles, a Markov chain, real sequences
-        (`Genomic`: knock-in). What sites are compared with is that of `experiment`
-        under all of them: give it ``control="placebo"`` where real sequences are among
-        them.
+        Name -> null model, or sequences, which are then the backgrounds themselves
+        (`causalgia.Genomic`): as many as the units, or all where there are fewer.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence, of the trial under each null
+        model.
+    min_tau, ci_prob
+        As in `agreement`.
+
+    Returns
+    -------
+    Dataset
+        As `agreement` returns it. ``cg.report`` says it in sentences.
 
     Raises
     ------
     DesignError
-        If there are fewer than two null models, two are equal, or one is incompatible
-        with the arms; the message names it.
+        If a null model has another length, or is incompatible with the arms.
+    DataError, EstimateError
+        As in `agreement`.
 
     References
     ----------
@@ -69,47 +77,37 @@ def null_models(
     ...     "ACGUUUUUACGAUUGCAUUUACGAUUUAAUGCCAUUUAGUA",
     ...     "GGCUUAUUAGCUUAUUUUCGAUUAUUUCUUAGGAUUUUCUA",
     ... ]
-    >>> nulls = {
-    ...     "uniform": cg.Uniform(length=41),
-    ...     "Markov": cg.Markov(of=skewed, order=1),
-    ... }
-    >>> under = null_models(cg.experiments.copies(n_units=200), nulls=nulls)
-    >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> answers = {
-    ...     name: each.analyze(cg.run(each, oracle, rng=0), rng=0)
-    ...     for name, each in under.items()
-    ... }
-    >>> round(agreement(answers)["tau"].sel(null="uniform", null_="Markov").item(), 3)
+    >>> table = null_models(
+    ...     cg.experiments.copies(n_units=200),
+    ...     cg.zoo.oracle("rbfox1_like"),
+    ...     nulls={
+    ...         "uniform": cg.Uniform(length=41),
+    ...         "Markov": cg.Markov(of=skewed, order=1),
+    ...     },
+    ...     rng=0,
+    ... )
+    >>> round(table["tau"].sel(null="uniform", null_="Markov").item(), 3)
     0.929
     """
-    if not isinstance(experiment, Experiment):
-        raise DesignError(
-            f"null_models takes an experiment, not {type_in_words(experiment)}"
-        )
-    if not isinstance(nulls, Mapping) or len(nulls) < 2:
-        raise DesignError(
-            "nulls= names two null models or more: {'uniform': "
-            "cg.Uniform(...), 'profile': ...}"
-        )
-    experiments: dict[str, Experiment] = {}
-    for name, null in nulls.items():
-        as_null_model(null, place=f"null {quoted(name)}")
+    from causalgia._run import run
+    from causalgia.effects import contrast
+    from causalgia.estimation import estimate
+
+    seed, found = Seed.parse(rng), dict[str, xr.Dataset]()
+    for name, given in nulls.items():
+        null = given if isinstance(given, NullModel) else Genomic(of=given)
         if null.length != experiment.null.length:
             raise DesignError(
                 f"null {quoted(name)} has {null.length} bp, and the experiment "
-                f"{experiment.null.length}"
+                f"{experiment.null.length}",
+                argument="nulls",
             )
-        try:
-            experiments[str(name)] = replace(experiment, null=null)
-        except (DesignError, SequenceError) as error:
-            raise type(error)(f"null {quoted(name)}: {error}") from error
-    for one, other in combinations(experiments, 2):
-        if experiments[one].null == experiments[other].null:
-            raise DesignError(
-                f"nulls {quoted(one)} and {quoted(other)} are the same null model; "
-                "give it once"
-            )
-    return experiments
+        n = experiment.n_units
+        n = min(n, null.available) if isinstance(null, Genomic) else n
+        design = replace(experiment, null=null, n_units=n)
+        outcomes = run(design, predictor, rng=seed, progress=False)  # type: ignore[arg-type]
+        found[str(name)] = estimate(contrast(outcomes))
+    return agreement(found, min_tau=min_tau, ci_prob=ci_prob)
 
 
 def agreement(
@@ -151,8 +149,7 @@ def agreement(
         whose order is clear under both ``(null, null_, task)``;
         ``ace, se (null, contrast, task)``;
         ``mean, between_sd, between_sd_lower, between_sd_upper`` and ``p`` of Cochran's
-        Q for equal effects (contrast, task). attrs["sentences"] has a sentence for each
-        task.
+        Q for equal effects (contrast, task).
 
     Raises
     ------
@@ -164,12 +161,6 @@ def agreement(
     EstimateError
         If there are fewer than three contrasts (without placebos), all effects are
         equal, or there is no standard error.
-
-    Warns
-    -----
-    DegenerateWarning
-        If a tau is below `min_tau`; the message says whether errors of the estimates
-        could explain that.
 
     References
     ----------
@@ -212,24 +203,9 @@ def agreement(
         {name: (("null", "null_", "task"), values) for name, values in columns},
         coords={"null": names, "null_": names, "task": tasks},
     )
-    table = xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(
+    return xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(
         ci_prob=ci_prob, min_tau=min_tau
     )
-    low = _least_agreeing(table)
-    table.attrs.update(
-        attributes(
-            sentences=said_to_json(
-                _agreement_sentence(task, row, min_tau) for task, row in low.items()
-            )
-        )
-    )
-    for task, row in low.items():
-        if row["tau"] < min_tau:
-            warnings.warn(
-                DegenerateWarning(_agreement_sentence(task, row, min_tau)),
-                stacklevel=caller_stacklevel(),
-            )
-    return table
 
 
 def _aligned_estimates(
@@ -420,67 +396,4 @@ def _effect_heterogeneity(
             "null": list(tables),
             **{dim: first[dim].to_numpy() for dim in ("contrast", "task")},
         },
-    )
-
-
-def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return for each task the two null models that agree least, and the contrast that
-    may differ most between them.
-
-    The contrast is the one whose sd between null models has the largest upper limit.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    for task in table["task"].to_numpy():
-        one = table.sel(task=task)
-        tau, most = (
-            one["tau"].to_numpy(),
-            one.isel(contrast=int(one["between_sd_upper"].argmax("contrast"))),
-        )
-        i, j = min(combinations(range(len(tau)), 2), key=lambda pair: tau[pair])
-        names = ("tau", "tau_lower", "tau_upper", "clear")
-        sd, lower, upper = (
-            most[v].item()
-            for v in ("between_sd", "between_sd_lower", "between_sd_upper")
-        )
-        rows[str(task)] = {
-            **{name: one[name].to_numpy()[i, j].item() for name in names},
-            "n": one.sizes["null"],
-            "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
-            "contrast": str(most["contrast"].item()),
-            "spread": f"{sd:.2g} [{lower:.2g}, {upper:.2g}]",
-        }
-    return rows
-
-
-def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
-    order = (
-        f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, "
-        f"{row['tau_upper']:.2f}]"
-    )
-    spread = (
-        "the sd between null models has its largest upper limit for "
-        f"'{row['contrast']}', {row['spread']}"
-    )
-    if row["tau"] >= min_tau:
-        same = (
-            "the same order within error"
-            if row["tau_upper"] >= 1 - DIFFERENCE_ROUNDING
-            else "nearly the same order"
-        )
-        same = "the same order" if row["tau"] >= 1 - DIFFERENCE_ROUNDING else same
-        return Said(
-            f"the {row['n']} null models give {same} (least alike {row['pair']}, {order}); "
-            f"{spread}.",
-            task,
-        )
-    why = (
-        "the answer depends on the null model"
-        if row["tau_upper"] < min_tau
-        else (
-            f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts "
-            "is not clear; use more units"
-        )
-    )
-    return Said(
-        f"{row['pair']} give different orders ({order}): {why}; {spread}.", task
     )

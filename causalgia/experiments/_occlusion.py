@@ -23,7 +23,6 @@ from causalgia.experiments.kit.sites import (
     as_genomic,
     as_string_or_motif,
     motif_sites,
-    share_with_motif,
 )
 from causalgia.experiments.kit.variance import (
     DOES,
@@ -32,7 +31,6 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     split_in_words,
 )
-from causalgia.inputs import rough_percent
 from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
@@ -49,7 +47,7 @@ def occlusion(
     sequences: Source | NullModel,
     motif: str | Motif,
     *,
-    fills: Sequence[str] = ("uniform", "shuffle", "dinucleotide_shuffle"),
+    fills: Sequence[str] = ("uniform", "shuffle"),
     n_draws: int = 5,
     threshold: float | None = None,
     rope: RopeLike = "0.2 sd",
@@ -74,7 +72,8 @@ def occlusion(
         A string of IUPAC letters (found exactly, on both strands), or what
         `causalgia.motif` takes: a name, a file, a table.
     fills
-        Replacements of the instances, as in `causalgia.AblateEach`.
+        Replacements of the instances, as in `causalgia.AblateEach`; none holds the
+        motif.
     n_draws
         Fills of each instance in each arm, and placebo spans.
     threshold
@@ -88,8 +87,7 @@ def occlusion(
     -------
     Experiment
         Coordinates of the contrasts: ``fill``; ``span`` ("motif", "placebo" or "motif
-        minus placebo"); ``with_motif``, the share of draws (of the design) after which
-        the changed span carries the motif. Findings: ``instances``, the mean effect of
+        minus placebo"). Findings: ``instances``, the mean effect of
         each instance over its draws with its standard error, sequence, start, strand,
         score and placebo spans; ``beyond``, the distribution of the instances' effects
         minus placebo and the share beyond the ROPE; ``components``, the sd between
@@ -159,17 +157,21 @@ def occlusion(
             argument="rope",
         )
     rows = null.parents_given.tokens[sites.found.row]
-    arms, left = [Arm(CONTROL, Untreated())], {}
+    arms = [Arm(CONTROL, Untreated())]
+    units = np.arange(len(rows) * n_draws, dtype=np.uint64)
     for fill in fills:
-        own = AblateEach(sites.spans, fill=fill, n_draws=n_draws)
-        placebo = AblateEach(sites.placebo_spans, fill=fill, n_draws=n_draws)
-        for name, arm in ((fill, own), (_placebo_name(fill), placebo)):
-            arms.append(Arm(name, arm))
-            left[name] = share_with_motif(
-                arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold
+        for name, spans in (
+            (fill, sites.spans),
+            (_placebo_name(fill), sites.placebo_spans),
+        ):
+            done = AblateEach(
+                spans, fill=fill, without=pattern, threshold=threshold, n_draws=n_draws
             )
+            # refuses a fill that cannot be free of the motif
+            done.apply(np.repeat(rows, n_draws, axis=0), units=units, key=0)
+            arms.append(Arm(name, done))
     contrasts: dict[str, dict[str, float]] = {}
-    labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}, "with_motif": {}}
+    labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}}
     for fill in fills:
         placebo_name, net = _placebo_name(fill), _net_name(fill)
         contrasts[fill] = {fill: 1.0, CONTROL: -1.0}
@@ -180,9 +182,6 @@ def occlusion(
             fill: "motif",
             placebo_name: "placebo",
             net: "motif minus placebo",
-        }
-        labels["with_motif"] |= {
-            name: left.get(name, left[fill]) for name in (fill, placebo_name, net)
         }
     return Experiment(
         null=Genomic(
@@ -207,10 +206,7 @@ def _net_name(fill: str) -> str:
 
 
 def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
-    fills, share = (
-        list(dict.fromkeys(found.experiment.labels["fill"].values())),
-        found.experiment.labels["with_motif"],
-    )
+    fills = list(dict.fromkeys(found.experiment.labels["fill"].values()))
     sentences, details = list[str](), list[str]()
     for task, rows in rows_by_task(found.steps.decisions):
         sentences.append(Said(f"{_fills_in_words(rows, fills, sites.label)}.", *task))
@@ -226,15 +222,7 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
                     *task,
                 )
             )
-    counted = [
-        _instance_count_sentence(sites, found.experiment.null.n_draws),
-        *(
-            f"{name}: {what} {sites.label} in {rough_percent(share[name])} of its draws."
-            for fill in fills
-            for name, what in ((fill, "leaves"), (_placebo_name(fill), "makes"))
-            if share[name] > 0
-        ),
-    ]
+    counted = [_instance_count_sentence(sites, found.experiment.null.n_draws)]
     effects = found.steps.effects
     if effects is None:
         return Finding(sentences=tuple(sentences), details=(*details, *counted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
-from typing import Any, Literal
+from typing import Any
 
 from causalgia.checks import as_position, in_list
 from causalgia.choices import Control
@@ -289,7 +289,11 @@ def pairs(
             f"motifs={quoted(list(named))}: name two or more that differ",
             argument="motifs",
         )
-    trial = Trial(null, control=control, entry=replace(PAIRS, of=in_list(list(named))))
+    trial = Trial(
+        null,
+        control=control,
+        entry=replace(PAIRS, of=f"pairs of {in_list(list(named))}"),
+    )
     own = [(name, name) for name in named] if with_self else []
     for (x, a), (y, b) in (
         ((x, named[x]), (y, named[y])) for x, y in [*combinations(named, 2), *own]

@@ -14,12 +14,13 @@ from causalgia.design import Arm, Embed, Genomic, NullModel
 from causalgia.design.null_model import FromParents, as_null_model
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DataError, DesignError, quoted
-from causalgia.experiments._kmer_screen import draw_kmer_screen, read_kmer_screen
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.screens import (
     PLACEBO,
+    draw_screen,
     random_placebos,
+    read_screen,
     screen_of_arms,
 )
 from causalgia.experiments.kit.sites import start_of_widest
@@ -230,7 +231,7 @@ def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Findin
     proposed.
     """
     check_fresh_draws(found, looked_at)
-    finding = read_kmer_screen(found)
+    finding = read_screen(found)
     return replace(
         finding,
         sentences=(*finding.sentences, *_relative_directions(found.steps.decisions)),
@@ -287,7 +288,7 @@ PROPOSALS = Entry(
         "against the random sequences'."
     ),
     doi="10.1371/journal.pcbi.1008925",
-    read=read_kmer_screen,
-    draw=draw_kmer_screen,
+    read=read_screen,
+    draw=draw_screen,
     claims="screening",
 )

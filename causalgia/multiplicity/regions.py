@@ -139,7 +139,7 @@ def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     if rope.kind == "matched":
         raise EstimateError(
             "rope='matched' is the range of matched null variants, which these "
-            "effects have none of: it belongs to cg.experiments.variant_screen",
+            "effects have none of: it belongs to cg.experiments.variants",
             argument="rope",
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []

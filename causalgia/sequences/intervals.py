@@ -22,8 +22,8 @@ from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a chromosome, 0-based with the end excluded, and its line in the BED
-    file.
+    """A stretch of a chromosome, 0-based with the end excluded, the line in the BED
+    file, and the interval that the line lists.
     """
 
     chromosome: str
@@ -31,6 +31,7 @@ class Window:
     stop: int
     strand: Literal["+", "-", ""]
     line: int
+    interval: tuple[int, int]
 
     @property
     def name(self) -> str:
@@ -172,6 +173,7 @@ def _window(
         first + length,
         _strand(columns) if stranded else "",
         number,
+        (start, end),
     )
 
 

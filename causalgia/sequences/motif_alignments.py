@@ -69,6 +69,8 @@ def motif_core(motif: Motif, *, bits: float = CORE_BITS) -> Motif:
         motif.probabilities[start:stop],
         identifier=motif.identifier,
         source=motif.source,
+        tf_class=motif.tf_class,
+        tf_family=motif.tf_family,
     )
 
 
@@ -136,6 +138,26 @@ def motif_families(
         row[0, wide : wide + len(table)] = table
         padded = np.concatenate([padded, row])
     return found
+
+
+def apart_by_class(led: Sequence[int], classes: Sequence[str]) -> list[int]:
+    """Return the leader of each motif after those of another class than their leader have
+    left its family; those of one class leave together. A class of a dimer
+    (``"bHLH::GATA"``) is that of either part; a motif without a class stays.
+
+    Examples
+    --------
+    >>> apart_by_class([0, 0, 0, 0, 0], ["bZIP", "", "ETS", "bZIP::GATA", "ETS"])
+    [0, 0, 2, 0, 2]
+    """
+    first: dict[tuple[int, str], int] = {}
+    parts = [set(one.split("::")) - {""} for one in classes]
+    return [
+        k
+        if not parts[i] or not parts[k] or parts[i] & parts[k]
+        else first.setdefault((k, classes[i]), i)
+        for i, k in enumerate(led)
+    ]
 
 
 class Alignment(NamedTuple):

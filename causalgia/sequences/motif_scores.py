@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,19 @@ def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     return tails
 
 
+@lru_cache(maxsize=4_096)
+def _lowest(motif: Motif, threshold: float) -> int | None:
+    """Return the lowest score whose p-value is at most `threshold`; None if that of the
+    best string is above it.
+    """
+    steps = step_scores(motif)
+    tails = tail_probabilities(steps)
+    reached = tails <= threshold * (1 + 1e-9)
+    if not reached[-1]:
+        return None
+    return int(steps.min(axis=1).sum()) + int(np.argmax(reached))
+
+
 def cutoff(motif: Motif, threshold: float) -> int:
     """Return the lowest score, in thousandths of a bit, whose p-value is at most
     `threshold`.
@@ -104,10 +118,9 @@ def cutoff(motif: Motif, threshold: float) -> int:
             "such as 1e-4"
         )
         raise SequenceError(msg)
-    steps = step_scores(motif)
-    tails = tail_probabilities(steps)
-    if tails[-1] > threshold * (1 + 1e-9):
-        least = float(tails[-1])
+    lowest = _lowest(motif, float(threshold))
+    if lowest is None:
+        least = float(tail_probabilities(step_scores(motif))[-1])
         # two digits, rounded up, so that the p-value meets it
         unit = 10.0 ** (math.floor(math.log10(least)) - 1)
         met = math.ceil(least / unit) * unit
@@ -122,9 +135,27 @@ def cutoff(motif: Motif, threshold: float) -> int:
             f"its best string has p-value {least:.3g}; {cure}"
         )
         raise SequenceError(msg)
-    return int(steps.min(axis=1).sum()) + int(
-        np.argmax(tails <= threshold * (1 + 1e-9))
-    )
+    return lowest
+
+
+def holds_site(tokens: Tokens, motif: str | Motif) -> NDArray[np.bool_]:
+    """Return which sequences (n, length) hold the motif on either strand: a string that
+    its letters admit, or a matrix with a p-value of 1e-4 or less. A matrix of which no
+    string has one, and a motif longer than the sequences, is in none.
+
+    Examples
+    --------
+    >>> holds_site(np.array([[0, 2, 0, 3, 0], [0, 0, 0, 3, 2]], np.uint8), "GATA")
+    array([ True, False])
+    """
+    held = np.zeros(len(tokens), bool)
+    if len(motif) > tokens.shape[1]:
+        return held
+    if isinstance(motif, Motif) and _lowest(motif, _P_VALUE) is None:
+        return held
+    found = find_instances(tokens, motif, overlapping=True)
+    held[found.row] = True
+    return held
 
 
 _SCORES_A_BLOCK = 1 << 21

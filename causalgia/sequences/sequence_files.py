@@ -231,7 +231,7 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
             f"{path}: is VCF; cg.sequences.read_variants reads variants, and "
-            "cg.experiments.variant_screen ranks them"
+            "cg.experiments.variants ranks them"
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
     first = next(

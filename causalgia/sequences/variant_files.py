@@ -169,7 +169,7 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     Several alternates in one cell, separated by commas, are a variant each. Chromosomes
     keep their spelling. A variant is named by its ID; one without (``.``), or whose ID is
     shared, is named ``chromosome:POS:reference>alternate``. The genome tells whether
-    reference alleles are right (`causalgia.experiments.variant_effects`).
+    reference alleles are right (`causalgia.experiments.variants`).
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
         ``.``), ``"N"`` (other letters than A, C, G, T), ``"unchanged"`` (both alleles
         are equal), ``"repeated"``, ``"malformed"`` (a line that cannot be parsed), or
         ``"all"`` of these. Those that a genome tells
-        (`causalgia.experiments.variant_effects`) are accepted and mean nothing here.
+        (`causalgia.experiments.variants`) are accepted and mean nothing here.
 
     Raises
     ------

@@ -315,8 +315,8 @@ def windows_of_list(
     skip
         Reasons for which variants are left out (`listed_variants`).
     read_out
-        As for `place_by_read_out`; None: the variant in the middle. A table has a row
-        for each variant given.
+        As for `place_by_read_out`; None: the variant in the middle, and alternates of
+        one reference in one window. A table has a row for each variant given.
     widest
         Most bases of an allele; None: `length`.
 
@@ -343,8 +343,16 @@ def windows_of_list(
         else _read_out_sites(chosen, read_out, lenient="read_out" in skip)
     )
 
+    shared = _shared_windows(chosen, length)
+
+    def start_of(variant: Variant, i: int) -> int:
+        first = shared[i]
+        if first is None:
+            return length // 2 - allele_width(variant) // 2
+        return variant.position - first
+
     def span(variant: Variant, i: int) -> tuple[int, int] | None:
-        start, minus = length // 2 - allele_width(variant) // 2, False
+        start, minus = start_of(variant, i), False
         if sites is not None:
             at, minus = int(sites[0][i]), bool(sites[1][i])
             middle = length - 1 - length // 2 if minus else length // 2
@@ -360,13 +368,13 @@ def windows_of_list(
         span=span,
         widest=length if widest is None else widest,
     )
-    if sites is None:
-        return WindowsOfList(
-            listed, variant_windows(listed.haplotypes, fasta, length=length, align=side)
-        )
     index = {x.name: i for i, x in enumerate(chosen)}
     which = [index[x.name] for x in listed.haplotypes]
-    placed = _placed(listed.haplotypes, sites[0][which], sites[1][which], length)
+    if sites is None:
+        starts = [*map(start_of, listed.haplotypes, which)]
+        placed = Placed(np.array(starts), np.zeros(len(which), bool))
+    else:
+        placed = _placed(listed.haplotypes, sites[0][which], sites[1][which], length)
     windows = variant_windows(
         listed.haplotypes,
         fasta,
@@ -376,6 +384,18 @@ def windows_of_list(
         minus=placed.minus.tolist(),
     )
     return WindowsOfList(listed, windows)
+
+
+def _shared_windows(variants: Sequence[Variant], length: int) -> list[int | None]:
+    """Return the first base of the window that several alternates of one reference
+    have, which fits the widest; None for a variant of its own.
+    """
+    first: dict[tuple[str, int, str], list[int]] = defaultdict(list)
+    for x in variants:
+        start = x.position - length // 2 + allele_width(x) // 2
+        first[x.chromosome, x.position, x.reference].append(start)
+    of = [first[x.chromosome, x.position, x.reference] for x in variants]
+    return [max(starts) if len(starts) > 1 else None for starts in of]
 
 
 def _side(

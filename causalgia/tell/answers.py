@@ -314,7 +314,6 @@ def answer_parts(
     noted: str = "notes=True",
     foot: Sequence[str] = (),
     notes: Sequence[str] = (),
-    most: int = ROWS_OF_ANSWER,
 ) -> AnswerParts:
     """Return the answer of estimates or decisions.
 
@@ -340,13 +339,11 @@ def answer_parts(
         How to see all rows, and the notes.
     foot, notes
         What else stands under the table, and what else is noted.
-    most
-        Rows of a summary.
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
     tasks = tasks_in_table(effects)
     lines, of, beside = chosen_lines(
-        effects, rows=rows, order=order, truth=truth, width=width, most=most
+        effects, rows=rows, order=order, truth=truth, width=width
     )
     in_lines = [x.rows for x in lines if not (len(x.rows) > 1 and x.rows[0].is_placebo)]
     shown = tuple(dict.fromkeys(row.contrast for rows_ in in_lines for row in rows_))

@@ -18,6 +18,7 @@ from causalgia.tell._trial_report import in_one_line
 from causalgia.tell.effect_rows import (
     Row,
     Rows,
+    axis_of,
     placebo_count,
     placebo_rounding_unit,
     placebo_summary,
@@ -46,7 +47,7 @@ from causalgia.tell.verdict_sentences import (
 
 ROWS_OF_ANSWER = 20
 # of an answer whose sentence says the shape
-FEW_ROWS = 7
+FEW_ROWS = 4
 _LEAST_OF_TASK = 8
 """Columns of a terminal that a task takes beside others, at least."""
 _FEW_PLACES = 2
@@ -208,11 +209,10 @@ def chosen_lines(
     order: str,
     truth: xr.DataArray | None,
     width: float,
-    most: int = ROWS_OF_ANSWER,
 ) -> tuple[list[Line], Columns, Table | None]:
     """Return the lines of an answer, their columns, and the table with the tasks beside
-    each other: the first `most` contrasts where tasks have room there, else the first
-    so many rows over all tasks.
+    each other: the first 20 contrasts where tasks have room there, else the first 20
+    rows over all tasks; of settings that have an order the first four.
     """
     at = np.arange(effects["ace"].size)
     at = reading_order(effects) if order == "size" else at
@@ -220,7 +220,8 @@ def chosen_lines(
     contrast = np.unravel_index(at, effects["ace"].shape)[dims.index("contrast")]
     placebo = is_placebo(effects)[contrast] & (rows != "all")
     asked, placebos, contrast = at[~placebo], at[placebo], contrast[~placebo]
-    most = len(asked) if rows == "all" else most
+    few = FEW_ROWS if axis_of(effects) in ("place", "gap", "copies") else ROWS_OF_ANSWER
+    most = len(asked) if rows == "all" else few
 
     def first(beside: bool) -> tuple[list[Line], Columns]:
         some = asked[:most]

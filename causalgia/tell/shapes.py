@@ -90,14 +90,15 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
     """
     acting = [shape for shape in shapes if shape.sign]
     total = sum(shape.n for shape in shapes)
-    words = _Words(shapes[0].axis, of, total)
+    words = _Words(shapes[0].axis, of, total, len({s.group for s in shapes}) > 1)
     if not acting:
         return f"{words.nothing(shapes)}."
     largest = max(abs(shape.size) for shape in acting)
     named = [s for s in acting if abs(s.size) >= NAMED_SHARE * largest]
     weaker = sum(s.n for s in acting) - sum(s.n for s in named)
     parts = [words.of_sign(sign, named) for sign in (1, -1)]
-    text = ", ".join(part for part in parts if part)
+    text = "\n".join(part for part in parts if part)
+    text = text.replace("\nlowers the outcome", ", lowers it").replace("\n", ", ")
     text = text if text.startswith((f"{of} ", "each", "copy")) else f"{of} {text}"
     rest = {
         "weaker effects": weaker,
@@ -154,9 +155,12 @@ class _Words:
     axis: str
     of: str
     total: int
+    several: bool
 
     @property
     def plural(self) -> str:
+        if self.several:
+            return "settings"
         return self.axis if self.axis.endswith("s") else f"{self.axis}s"
 
     def nothing(self, shapes: Sequence[Shape]) -> str:

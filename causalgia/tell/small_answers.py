@@ -5,7 +5,7 @@ posterior, the spread of individual effects, tipping points, the checks of a cla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,8 @@ from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import NAMES_SHOWN, DataError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
-from causalgia.notes import notes_of, said_from_json
+from causalgia.notes import Said, notes_of
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.schema import validate
 from causalgia.tell.answer_sentences import in_words
 from causalgia.tell.answers import (
@@ -180,7 +181,11 @@ def agreement_parts(
     """
     shown = select_tasks(agreement, task, place="report: ")
     tasks = tasks_in_table(shown)
-    found = said_from_json(about(agreement, "[]").sentences)
+    min_tau = float(about(agreement, 0.8).min_tau)
+    found = [
+        _agreement_sentence(name, row, min_tau)
+        for name, row in _least_agreeing(shown).items()
+    ]
     interval = f"{percent(float(about(agreement, 0.95).ci_prob))} interval"
     names = [str(name) for name in shown["null"].to_numpy()]
     lines = []
@@ -207,6 +212,69 @@ def agreement_parts(
         ],
         requested=requested,
         every_row=every_row,
+    )
+
+
+def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return for each task the two null models that agree least, and the contrast that
+    may differ most between them.
+
+    The contrast is the one whose sd between null models has the largest upper limit.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for task in table["task"].to_numpy():
+        one = table.sel(task=task)
+        tau, most = (
+            one["tau"].to_numpy(),
+            one.isel(contrast=int(one["between_sd_upper"].argmax("contrast"))),
+        )
+        i, j = min(combinations(range(len(tau)), 2), key=lambda pair: tau[pair])
+        names = ("tau", "tau_lower", "tau_upper", "clear")
+        sd, lower, upper = (
+            most[v].item()
+            for v in ("between_sd", "between_sd_lower", "between_sd_upper")
+        )
+        rows[str(task)] = {
+            **{name: one[name].to_numpy()[i, j].item() for name in names},
+            "n": one.sizes["null"],
+            "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
+            "contrast": str(most["contrast"].item()),
+            "spread": f"{sd:.2g} [{lower:.2g}, {upper:.2g}]",
+        }
+    return rows
+
+
+def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
+    order = (
+        f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, "
+        f"{row['tau_upper']:.2f}]"
+    )
+    spread = (
+        "the sd between null models has its largest upper limit for "
+        f"'{row['contrast']}', {row['spread']}"
+    )
+    if row["tau"] >= min_tau:
+        same = (
+            "the same order within error"
+            if row["tau_upper"] >= 1 - DIFFERENCE_ROUNDING
+            else "nearly the same order"
+        )
+        same = "the same order" if row["tau"] >= 1 - DIFFERENCE_ROUNDING else same
+        return Said(
+            f"the {row['n']} null models give {same} (least alike {row['pair']}, {order}); "
+            f"{spread}.",
+            task,
+        )
+    why = (
+        "the answer depends on the null model"
+        if row["tau_upper"] < min_tau
+        else (
+            f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts "
+            "is not clear; use more units"
+        )
+    )
+    return Said(
+        f"{row['pair']} give different orders ({order}): {why}; {spread}.", task
     )
 
 

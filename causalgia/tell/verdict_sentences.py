@@ -245,6 +245,8 @@ def rule_sentence(decisions: xr.Dataset) -> str:
             f"Verdict: against {region}; beyond it if q of the rank among {among} of "
             f"them is <= {alpha}."
         )
+    if error == "each" and "p" not in decisions and not decisions["se"].any():
+        return f"Verdict: where the exact effect lies against {region}."
     where = f"where the interval lies against {region}"
     if kind_of_region(attrs) == "direction":
         null = float(about(attrs, 0.0).null_value)

@@ -220,11 +220,11 @@ def check_matched_region(analysis: Analysis, design: Design) -> None:
     causalgia.errors.DesignError: Analysis: rope='matched' is the range of matched null variants, ...
     """
     region = analysis.region
-    if region is None or region.kind != "matched" or hasattr(design, "matched"):
+    if region is None or region.kind != "matched" or getattr(design, "matched", None):
         return
     raise DesignError(
         "Analysis: rope='matched' is the range of matched null variants, which "
-        "this design has none of: it belongs to cg.experiments.variant_screen",
+        "this design has none of: it belongs to cg.experiments.variants",
         argument="rope",
     )
 

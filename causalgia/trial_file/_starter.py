@@ -75,7 +75,7 @@ def starter(experiment: str | None = None) -> str:
     Examples
     --------
     >>> print(starter("copies"))
-    # Are copies of a site additive, saturating or synergistic?
+    # What does each further copy of a site add?
     ...
     [experiment]
     kind = "copies"
@@ -252,8 +252,9 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
     if isinstance(default, NullModel):
         null = default
-    elif isinstance(default, MatchedVariants):
-        null, what = default, "where null variants lie, and what they share"
+    elif "vcf" in takes:
+        null = MatchedVariants(of="genome")
+        what = "where null variants lie, and what they share; none: effects alone"
         other = (
             '# or: of = "peaks.fa.gz", sequences of the window\'s length or longer\n'
         )
@@ -350,9 +351,16 @@ _SETTINGS_OVER_DEFAULTS = (
 _ORACLE_SETTINGS: dict[str, Mapping[str, Any]] = {
     "pairs_like": {"rope": [-0.1, 0.1]},  # its backgrounds hardly vary: no sd
 }
+_PAIR = {"motif": "AGCCATCA", "other": "GAACAATGG"}
 _EXPERIMENT_SETTINGS: dict[str, Mapping[str, Any]] = {
+    "motif": {"motif": "UGCAUG"},
+    "position": {"motif": "UGCAUG"},
+    "copies": {"motif": "UGCAUG"},
+    "spacing": {"motif": "UGCAUG"},
+    "pair": _PAIR,
+    "pairs": {"motifs": {"Nanog": "AGCCATCA", "Sox2": "GAACAATGG"}},
     "motif_screen": {"motifs": ["GATA1", "FOS::JUN", "GABPA", "HNF4A", "SP1", "CTCF"]},
-    "variant_screen": {"n_null": 2_000, "rope": "matched"},
+    "variants": {"n_null": 2_000, "rope": "matched"},
 }
 
 
@@ -387,11 +395,11 @@ def experiment_example(kind: str) -> Example:
     Examples
     --------
     >>> experiment_example("copies")
-    Example(settings={}, files={}, zoo='rbfox1_like')
+    Example(settings={'motif': 'UGCAUG'}, files={}, zoo='rbfox1_like')
     """
     takes, zoo = experiment_parameters(kind), entries()[kind].zoo
     if "null" in takes and "vcf" not in takes:  # sampled backgrounds
-        given = _EXPERIMENT_SETTINGS.get(kind, _ORACLE_SETTINGS.get(zoo, {}))
+        given = {**_EXPERIMENT_SETTINGS.get(kind, {}), **_ORACLE_SETTINGS.get(zoo, {})}
         return Example(settings=given, zoo=zoo)
     needed = [
         name
@@ -419,7 +427,7 @@ def experiment_example(kind: str) -> Example:
                 f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}"
             )
         files[settings["vcf"]] = "\n".join(lines) + "\n"
-    in_short = kind in ("variant_screen", "variants_across_contexts")
+    in_short = kind == "variants"
     return Example(
         settings=settings, files=files, zoo=zoo if in_short else "long_range"
     )

@@ -148,11 +148,11 @@ def check_tables(plain: Table) -> None:
         experiment = plain.get("experiment", {}).get("kind")
         if (
             plain["null"].get("kind") == MatchedVariants.kind
-            and experiment != "variant_screen"
+            and experiment != "variants"
         ):
             raise DesignError(
                 f"[null]: kind = {quoted(MatchedVariants.kind)} needs [experiment] "
-                'with kind = "variant_screen"'
+                'with kind = "variants"'
             )
         check_null(plain["null"])
     for name, arm in plain.get("arms", {}).items():
@@ -609,11 +609,6 @@ def _check_settings(
     null: NullModel | MatchedVariants | None,
 ) -> None:
     standing_in = _null_parameter(takes)
-    if null is not None and standing_in == "vcf":
-        raise DesignError(
-            f"experiment '{kind}' is of variants in their own contexts and takes no "
-            "[null]"
-        )
     if null is not None and standing_in in settings:
         raise DesignError(
             f"[experiment]: {standing_in} and [null] are both given; keep one of them"

@@ -643,15 +643,15 @@ def catalogue(zoo, folder):
         + "\n"
     )
     where = (folder / "v.vcf", folder / "genome.fa")
-    without["variant_effects"] = lambda: X("variant_effects")(*where, length=61)
-    without["variant_screen"] = lambda: X("variant_screen")(
+    without["variant_effects"] = lambda: X("variants")(*where, length=61)
+    without["variant_screen"] = lambda: X("variants")(
         *where,
         length=61,
         null=door("MatchedVariants")(of="genome", min_nulls=50),
         n_null=200,
     )
-    without["variants_across_contexts"] = lambda: X("variants_across_contexts")(
-        *where, null=null, n_units=20
+    without["variants_across_contexts"] = lambda: X("variants")(
+        *where, null=null, n_null=20
     )
     return {k: (v, True) for k, v in with_control.items()} | {
         k: (lambda c, v=v: v(), False) for k, v in without.items()

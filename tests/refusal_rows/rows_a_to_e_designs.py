@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,13 @@ PARENTS = {
 RANDOM = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
 NULL = cg.Uniform(length=200)
 e = cg.experiments
+GENOME = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
+GENOME.write_text(f">chr1\n{'AT' * 50}{'CG' * 4}{'AT' * 50}\n")
+PLACED = {"chr1:100-108": "CGCGCGCG"}
+
+
+def drawn(fn: Any) -> Any:
+    return cg.design.Drawn(fn, length=9, words="what a function draws")
 
 
 def design(**changes: Any) -> cg.Design:
@@ -159,23 +168,28 @@ ROWS = [
     ),
     Row(
         "a screen of a string given twice",
-        lambda: e.kmer_screen(motifs=["UGCAUG", "TGCATG"]),
+        lambda: e.kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG", "TGCATG"]),
         DesignError,
         "motifs",
     ),
     Row(
         "a screen of strings of two lengths",
-        lambda: e.kmer_screen(motifs=["UGCAUG", "UGCA"]),
+        lambda: e.kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG", "UGCA"]),
         DesignError,
         "motifs",
     ),
     Row(
         "a screen beside 39 random sequences",
-        lambda: e.kmer_screen(k=4, n_placebos=39),
+        lambda: e.kmer_screen(cg.Uniform(length=41), k=4, n_placebos=39),
         DesignError,
         "n_placebos",
     ),
-    Row("a place past the background", lambda: e.kmer_screen(at=38), DesignError, "at"),
+    Row(
+        "a place past the background",
+        lambda: e.kmer_screen(cg.Uniform(length=41), at=38),
+        DesignError,
+        "at",
+    ),
     Row("one place alone", lambda: e.position(at=[3]), DesignError, "at"),
     Row("a place twice", lambda: e.position(at=[3, 3]), DesignError, "at"),
     Row(
@@ -347,6 +361,62 @@ ROWS = [
         "tiles",
     ),
     Row(
+        "a statistic without a name",
+        lambda: cg.Genomic.matched(PLACED, GENOME, by="at", rng=0),
+        DesignError,
+        "at",
+    ),
+    Row(
+        "bins without a width",
+        lambda: cg.Genomic.matched(PLACED, GENOME, tolerance=0, rng=0),
+        DesignError,
+        "0",
+    ),
+    Row(
+        "peaks without a place",
+        lambda: cg.Genomic.matched(["ACGT"], GENOME, rng=0),
+        DesignError,
+    ),
+    Row(
+        "intervals of no length",
+        lambda: cg.Genomic.matched("peaks.bed", GENOME, rng=0),
+        DesignError,
+        "peaks.bed",
+    ),
+    Row(
+        "a statistic that is no number for each sequence",
+        lambda: cg.Genomic.matched(PLACED, GENOME, by=lambda x: x, rng=0),
+        DesignError,
+    ),
+    Row(
+        "a GC that no window has",
+        lambda: cg.Genomic.matched(PLACED, GENOME, rng=0),
+        DesignError,
+    ),
+    Row(
+        "a function that draws too few",
+        lambda: drawn(lambda rng, n: rng.choice(4, (n - 1, 9))),
+        DesignError,
+        "63",
+    ),
+    Row(
+        "a function that draws other lengths",
+        lambda: drawn(lambda rng, n: rng.choice(4, (n, 8))),
+        DesignError,
+        "8",
+    ),
+    Row(
+        "a function that draws other letters",
+        lambda: drawn(lambda rng, n: ["ACGTNACGT"] * n),
+        DesignError,
+        "N",
+    ),
+    Row(
+        "a function that draws from a generator of its own",
+        lambda: drawn(lambda rng, n: np.random.default_rng().choice(4, (n, 9))),
+        DesignError,
+    ),
+    Row(
         "an order of two contrasts",
         lambda: e.agreement({n: THREE.isel(contrast=[0, 1]) for n in "xy"}),
         EstimateError,
@@ -364,17 +434,12 @@ ROWS = [
         DataError,
     ),
     Row(
-        "one null model twice",
-        lambda: e.null_models(
-            e.copies(), nulls={n: cg.Uniform(length=41) for n in "ab"}
-        ),
-        DesignError,
-    ),
-    Row(
         "a null model of another length",
         lambda: e.null_models(
-            e.copies(),
-            nulls={"a": cg.Uniform(length=41), "b": cg.Uniform(length=50)},
+            e.copies(n_units=100),
+            cg.zoo.oracle("additive"),
+            rng=0,
+            nulls={"b": cg.Uniform(length=50), "a": cg.Uniform(length=41)},
         ),
         DesignError,
         "b",

@@ -44,7 +44,7 @@ def of_another_assembly() -> Any:
         f"c\t{at}\tv{at}\t{other(at)}\t{GENOME[at - 1]}\n" for at in range(60, 160, 10)
     )
     files = written(rows, "v.vcf"), genome()
-    return cg.experiments.variant_effects(*files, length=61, skip="mismatch")
+    return cg.experiments.variants(*files, length=61, skip="mismatch")
 
 
 def variants(text: str, **more: Any) -> Any:

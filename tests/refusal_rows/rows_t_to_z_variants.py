@@ -200,7 +200,7 @@ ROWS = [
     ),
     Row(
         "a motif in two spellings",
-        lambda: kmer_screen(motifs=["UGCAUG", "TGCATG"]),
+        lambda: kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG", "TGCATG"]),
         DesignError,
         "motifs",
     ),

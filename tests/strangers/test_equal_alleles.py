@@ -62,15 +62,13 @@ def test_both_lines_keep_their_row_and_are_tested_once(genome, tmp_path, kind):
     )
     null = cg.MatchedVariants(of=cg.Uniform(length=41), match=("length",), min_nulls=39)
     experiment = {
-        "own": partial(cg.experiments.variant_effects, length=41),
+        "own": partial(cg.experiments.variants, length=41),
         "sampled": partial(
-            cg.experiments.variants_across_contexts,
+            cg.experiments.variants,
             null=cg.Uniform(length=41),
-            n_units=10,
+            n_null=10,
         ),
-        "matched": partial(
-            cg.experiments.variant_screen, length=41, null=null, n_null=100
-        ),
+        "matched": partial(cg.experiments.variants, length=41, null=null, n_null=100),
     }[kind](path, genome, rope=(-0.1, 0.1))
     outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     answer = experiment.analyze(outcomes, rng=0)
@@ -103,8 +101,8 @@ def test_one_substitution_under_two_names_is_one_variant(genome):
         for at, name in ((30, "rs1"), (30, "rs2"), (40, "rs3"))
     ]
     null = cg.Uniform(length=41)
-    experiment = cg.experiments.variants_across_contexts(
-        rows, genome, null=null, n_units=10, rope=(-0.1, 0.1)
+    experiment = cg.experiments.variants(
+        rows, genome, null=null, n_null=10, rope=(-0.1, 0.1)
     )
     outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     answer = experiment.analyze(outcomes, rng=0)

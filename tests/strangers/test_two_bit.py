@@ -118,7 +118,7 @@ def test_windows_and_variants_are_those_of_fasta(both, tmp_path):
     )
     effects = [
         cg.run(
-            cg.experiments.variant_effects(vcf, genome, length=40),
+            cg.experiments.variants(vcf, genome, length=40),
             predictor,
             rng=0,
             progress=False,

@@ -112,7 +112,6 @@ class Answer:
             As in `causalgia.report`.
         """
         from causalgia.tell.answers import ReportText, answer_parts
-        from causalgia.tell.effect_lines import FEW_ROWS, ROWS_OF_ANSWER
 
         requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
         parts = answer_parts(
@@ -123,7 +122,6 @@ class Answer:
             requested=requested,
             answer=self.sentences,
             details=self.details,
-            most=FEW_ROWS if "shapes" in self.findings else ROWS_OF_ANSWER,
         )
         return ReportText(parts.text(), parts.html())
 
@@ -391,14 +389,12 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the answer has no rows for variants: it is of another experiment, or only
-        moments were kept.
+        If the answer is of another experiment.
     """
     if "variants" not in answer.findings:
         raise DataError(
             "the answer has no finding 'variants': it is that of "
-            "cg.experiments.variant_effects, variant_screen and "
-            "variants_across_contexts with keep='outcomes' or 'effects'"
+            "cg.experiments.variants"
         )
     table = answer.findings["variants"]
     frame = table.to_dataframe().reset_index()
@@ -419,9 +415,7 @@ def write_variants(
     Parameters
     ----------
     answer
-        From ``experiment.analyze`` of `causalgia.experiments.variant_screen`,
-        `causalgia.experiments.variant_effects` or
-        `causalgia.experiments.variants_across_contexts`.
+        From ``experiment.analyze`` of `causalgia.experiments.variants`.
     path
         File to write; its ending says what. In a VCF each task has fields such as ``CG_K562_effect``
         and ``CG_K562_q``, one value for each alternate allele, declared in the header.
@@ -446,7 +440,7 @@ def write_variants(
     >>> _ = (folder / "two.vcf").write_text(
     ...     "chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n"
     ... )
-    >>> experiment = cg.experiments.variant_effects(
+    >>> experiment = cg.experiments.variants(
     ...     folder / "two.vcf", folder / "genome.fa", length=40
     ... )
     >>> answer = experiment.analyze(

@@ -553,9 +553,7 @@ _EXPERIMENT_NAMES = (
     "flanks",
     "pair",
     "pairs",
-    "variant_effects",
-    "variant_screen",
-    "variants_across_contexts",
+    "variants",
 )
 #: experiment -> the file that it shares with another
 _SHARED_FILES = {

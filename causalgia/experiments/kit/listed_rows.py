@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,35 +24,15 @@ from causalgia.sequences.variant_files import Variant, VariantTable, read_varian
 if TYPE_CHECKING:
     import xarray as xr
 
-#: verdict -> the verb of a sentence that counts variants
-VERDICTS_OF_MANY = {
-    "increases": "increase",
-    "decreases": "decrease",
-    "negligible": "negligible",
-    "undecided": "undecided",
-}
-
-
-class ListOfVariants(NamedTuple):
-    """Variants as they were given, and the reasons for which some are left out."""
-
-    chosen: tuple[Any, ...]
-    skip: frozenset[str]
-
 
 def list_of_variants(
     vcf: VariantTable | Sequence[Variant], *, skip: Skip
-) -> ListOfVariants:
+) -> tuple[tuple[Any, ...], frozenset[str]]:
     """Return the variants of a file, a table or a sequence, and the reasons of `skip`.
-
-    Raises
-    ------
-    SequenceError
-        As `causalgia.sequences.read_variants`.
 
     Examples
     --------
-    >>> list_of_variants([Variant("1", 4, "A", "G")], skip="N").skip
+    >>> list_of_variants([Variant("1", 4, "A", "G")], skip="N")[1]
     frozenset({'N'})
     """
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
@@ -61,21 +41,19 @@ def list_of_variants(
         given = read_variants(given, skip=skip)
     if not isinstance(given, tuple):  # that of a file knows what was left out
         given = tuple(given) if isinstance(given, Iterable) else (given,)
-    return ListOfVariants(given, reasons)
+    return given, reasons
 
 
-def variant_labels(chosen: Sequence[Variant]) -> dict[str, dict[str, Any]]:
-    """Return where each variant is, and its alleles: coordinate -> variant -> value.
+def places(chosen: Sequence[Variant]) -> dict[str, list[Any]]:
+    """Return where each variant is, and its alleles: coordinate -> values.
 
     Examples
     --------
-    >>> variant_labels([Variant("1", 4, "A", "G", "rs1")])["position"]
-    {'rs1': 4}
+    >>> places([Variant("1", 4, "A", "G", "rs1")])["position"]
+    [4]
     """
-    return {
-        name: {x.name: getattr(x, name) for x in chosen}
-        for name in ("chromosome", "position", "reference", "alternate")
-    }
+    names = ("chromosome", "position", "reference", "alternate")
+    return {name: [getattr(x, name) for x in chosen] for name in names}
 
 
 def skipped_finding(skipped: Sequence[Skipped]) -> dict[str, xr.Dataset]:
@@ -109,14 +87,8 @@ def row_of_each_line(table: xr.Dataset, listed: ListedVariants) -> xr.Dataset:
     """Return a table of haplotypes (variant, ...) as one with a row for each listed
     variant, named and placed as it was written.
     """
-    if len(listed.haplotypes) == len(listed.listed):
-        return table
     written = listed.listed
-    coords = {
-        name: ("variant", [getattr(x, name) for x in written])
-        for name in ("chromosome", "position", "reference", "alternate")
-        if name in table.coords
-    }
+    coords = {name: ("variant", row) for name, row in places(written).items()}
     return table.isel(variant=list(listed.of)).assign_coords(
         {"variant": [x.name for x in written], **coords}
     )

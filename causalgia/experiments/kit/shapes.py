@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +54,7 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
         setting, ace = own[axis].to_numpy().astype(float), own["ace"].to_numpy()
         kinds = _kinds(own)
         starts = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
-        for i, j in zip(starts, starts[1:], strict=False):
+        for i, j in itertools.pairwise(starts):
             inside = ace[i:j]
             by_size = np.argsort(abs(inside))
             found.append(
@@ -89,7 +90,7 @@ def _kinds(rows: xr.Dataset) -> np.ndarray:
     kinds[np.isin(verdict, [NEGLIGIBLE, WITHIN]) | (directed & inside)] = 0
     kinds[directed & ~inside] = np.sign(ace[directed & ~inside])
     known = np.flatnonzero(kinds != _UNDECIDED)
-    for left, right in zip(known, known[1:], strict=False):
+    for left, right in itertools.pairwise(known):
         sign, between = kinds[left], slice(left + 1, right)
         if sign and sign == kinds[right] and (np.sign(ace[between]) == sign).all():
             kinds[between] = sign

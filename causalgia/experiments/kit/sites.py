@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_position
 from causalgia.choices import BASES
-from causalgia.design import AblateEach, Design, Embed, Genomic, NullModel
+from causalgia.design import Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
@@ -229,7 +229,6 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
 
 
 P_VALUE = 1e-4
-_SPANS_SCANNED = 2_000  # changed spans that are scanned for the motif
 # random key of fixed choices of the design: placebo spans, and the draws that are
 # scanned
 _KEY = 0
@@ -396,41 +395,6 @@ def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
     return np.array(
         [starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64
     )
-
-
-def share_with_motif(
-    spans: Sequence[tuple[int, int]],
-    fill: str,
-    rows: NDArray[np.uint8],
-    pattern: str | Motif,
-    threshold: float | None,
-) -> float:
-    """Return the share of draws of a fill after which the span overlaps an instance of
-    the motif.
-
-    Examples
-    --------
-    >>> from causalgia.sequences import encode
-    >>> share_with_motif(
-    ...     [(2, 6)], "dinucleotide_shuffle", encode(["CCGATACC"]), "GATA", None
-    ... )
-    1.0
-    """
-    starts, width = np.array(spans)[:, 0], spans[0][1] - spans[0][0]
-    wide = min(3 * width, rows.shape[1])
-    begin = np.clip(starts - width, 0, rows.shape[1] - wide)
-    windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
-    each, inside = -(-_SPANS_SCANNED // len(rows)), (starts - begin).tolist()
-    drawn = AblateEach(
-        [(start, start + width) for start in inside], fill=fill, n_draws=each
-    )
-    units = np.arange(len(rows) * each, dtype=np.uint64)
-    changed = drawn.apply(
-        np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws")
-    )
-    found = find_instances(changed, pattern, threshold=threshold, overlapping=True)
-    near = np.abs(found.start - np.repeat(inside, each)[found.row]) < width
-    return len(np.unique(found.row[near])) / len(changed)
 
 
 _BACKGROUNDS = 2_000

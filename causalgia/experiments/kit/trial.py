@@ -19,7 +19,6 @@ from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern, merged_motif
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
-from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
 from causalgia.experiments.kit.site_controls import UNTREATED, as_site_control
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
@@ -229,7 +228,7 @@ class Trial:
             contrasts={name: dict(row) for name, row in self._rows.items()},
             entry=self._entry,
             analysis=Analysis(rope=rope, **analysis),
-            asked=tuple(self._asked),
+            asked=tuple(self._asked) if len(self._asked) < len(self._rows) else (),
             labels=labels,
             left_out=self.left_out,
         )
@@ -239,7 +238,7 @@ class Trial:
         motif.
         """
         in_order = sorted(sites, key=lambda site: site.at)
-        if len(in_order) == 2:  # noqa: PLR2004 - a pair
+        if len(in_order) == 2:
             one, other = in_order
             apart = other.at - one.at
             if apart < len(as_pattern(one.pattern)):

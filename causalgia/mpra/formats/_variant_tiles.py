@@ -20,7 +20,7 @@ from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.listed_rows import list_of_variants
-from causalgia.experiments.kit.own_contexts import replaced_strings, window_loci
+from causalgia.experiments.kit.own_contexts import replaced_letters, window_loci
 from causalgia.inputs import to_csv
 from causalgia.mpra.formats.text_tables import write_text
 from causalgia.mpra.libraries.constructs import data_table, find_row
@@ -236,7 +236,7 @@ def variant_tiles(
         names of the genome.
     skip
         Reasons for which variants are left out instead of refused, or ``"all"``, as in
-        `causalgia.experiments.variant_effects`. ``"long"``: an allele that leaves the insert at
+        `causalgia.experiments.variants`. ``"long"``: an allele that leaves the insert at
         one of the offsets; ``"edge"`` and ``"N"`` are about all windows of a variant.
         `VariantTiles.skipped` lists them.
 
@@ -281,7 +281,7 @@ def variant_tiles(
     (['ref', 'alt'], 4)
     """
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
-    chosen = list_of_variants(variants, skip=skip).chosen
+    chosen = list_of_variants(variants, skip=skip)[0]
     _check_options(chosen, insert_length, offsets)
     lowest, highest = min(offsets), max(offsets)
 
@@ -328,7 +328,7 @@ def variant_tiles(
         taken.add((tile.variant.chromosome, start))
         tiles.append(replace(tile, start=start, moved=tile.start - start))
     windows = _cut_windows(tiles, fasta, insert_length)
-    alleles, starts = replaced_strings(windows)
+    alleles, starts = replaced_letters(windows.reference, windows.alternate)
     return VariantTiles(
         null=Genomic(
             of=Sequences(windows.reference, windows.names), parent=window_loci(windows)

@@ -1,0 +1,309 @@
+"""Trials of variants: exact effects, and their ranks among matched null variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from causalgia.analysis import as_result
+from causalgia.attributes import attributes
+from causalgia.choices import INSIDE, LEAST_FOR_A_LAW
+from causalgia.errors import DataError, EstimateError
+from causalgia.experiments.kit.answer import Answer
+from causalgia.experiments.kit.experiment import Experiment
+from causalgia.experiments.kit.listed_rows import (
+    account_of_lines,
+    places,
+    row_of_each_line,
+    skipped_finding,
+)
+from causalgia.experiments.kit.own_contexts import on_reference
+from causalgia.experiments.kit.variance import rows_by_task
+from causalgia.multiplicity.matched_ranks import (
+    Strata,
+    extrapolate_ranks,
+    local_fdr,
+    rank_among_matched,
+)
+from causalgia.notes import Said
+from causalgia.ropes import Rope
+from causalgia.sequences.listed_variants import ListedVariants
+from causalgia.streams import RNG
+from causalgia.tell.variant_sentences import (
+    ONE_CONTEXT,
+    counted_variants,
+    null_variant_notes,
+)
+from causalgia.types import Array
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+OWN_CONTEXT = "own context: alternate minus reference allele, exact for this predictor"
+OVER_CONTEXTS = (
+    "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
+    "standard error"
+)
+_OF_OTHERS = ("notes", "cluster", "control_sd_of", "assignment")
+_COLUMNS = (
+    *("ace", "lower", "upper", "verdict", "se", "p", "q"),
+    *("p_matched", "q_matched", "n_matched", "rope_lower", "rope_upper"),
+    *("lfdr_matched", "tail_p", "tail_by"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class VariantTrial(Experiment):
+    """An experiment on the variants of a list.
+
+    Attributes
+    ----------
+    listed
+        The lines of the list, its V different variants, and those left out.
+    windows
+        The `VariantWindows` of the V variants; None over contexts.
+    columns
+        Further coordinates of the variants, (V,).
+    matched, strata, n_given_up, tail
+        Of matched null variants, which are the units after the V variants: their null
+        model (`MatchedVariants`), their `Strata`, how many share fewer keys than asked, and whether p is
+        extrapolated beyond them.
+    """
+
+    listed: ListedVariants = field(compare=False)
+    windows: Any = field(default=None, compare=False)
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict, compare=False)
+    matched: Any = field(default=None, compare=False)
+    strata: Any = field(default=None, compare=False)
+    n_given_up: int = field(default=0, compare=False)
+    tail: bool = False
+
+    @property
+    def question(self) -> str:
+        """The question, in a sentence."""
+        if self.matched is not None:
+            return "Which variants have larger effects than matched variants?"
+        one = self.windows is not None and len(self.windows) == 1
+        return f"{super().question}{f' ({ONE_CONTEXT})' * one}"
+
+    @property
+    def null_variants(self) -> str:
+        """The null variants in words, with the keys on which every variant is
+        matched.
+        """
+        words: str = self.matched.describe({x for keys in self._dropped for x in keys})
+        return words
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known before anything is predicted."""
+        if self.strata is None:
+            one = self.windows is not None and len(self.windows) == 1
+            return (ONE_CONTEXT,) * one
+        m = np.median([len(self.strata.nulls[s]) for s in self.strata.of_effect])
+        least = ceil(len(self._dropped) / (self._alpha * (m + 1)))
+        return tuple(
+            null_variant_notes(
+                self._dropped,
+                self.n_given_up,
+                m,
+                least,
+                self._alpha,
+                without_site="distance" in self.columns and self.matched.of == "genome",
+            )
+        )
+
+    @property
+    def _dropped(self) -> list[tuple[str, ...]]:
+        return [self.strata.dropped[s] for s in self.strata.of_effect]
+
+    @property
+    def _alpha(self) -> float:
+        return round(1 - self.analysis.ci_prob, 9)
+
+    def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
+        """Answer the question as `Experiment.analyze`; in own contexts from each exact
+        effect, for which nothing is drawn.
+        """
+        if self.windows is None:
+            return super().analyze(outcomes, rng=rng)
+        self.check_outcomes(outcomes)
+        from causalgia.effects import contrast
+
+        asked = self.analysis.asking(self.analysis_fields).contrasting
+        effects = outcomes if "ice" in outcomes else contrast(outcomes, **asked)
+        if not np.array_equal(effects["unit"].to_numpy(), np.arange(self.n_units)):
+            raise DataError(
+                f"{effects.sizes['unit']:,} units are not the {self.n_units:,} variants "
+                "in order: select variants from the answer"
+            )
+        effects = effects.isel(contrast=0, drop=True)
+        if self._region.kind == "sd":  # a task whose reference does not vary has none
+            varies: Any = effects["control_sd"].to_numpy() > 0
+            varies = varies.reshape(effects.sizes["task"], -1).all(axis=1)
+            effects = effects.isel(task=varies | ~varies.any())
+        ice = effects["ice"].compute().reset_coords(drop=True).transpose("unit", ...)
+        estimates = self._exact(ice, effects)
+        decisions = self._decided(estimates, effects)
+        found = self.finding_of(decisions)
+        if self.matched is not None:
+            null = ice.isel(unit=slice(len(self.windows), None)).rename(unit="null")
+            found["null variants"] = null.drop_vars("null").to_dataset(name="effect")
+        return Answer(
+            question=self.question,
+            estimates=estimates,
+            decisions=decisions,
+            findings=found,
+            sentences=self.said(decisions),
+            figure=self.entry.draw,
+        )
+
+    def on_reference(self, outcomes: xr.Dataset) -> xr.Dataset:
+        """Return outcomes of a track with both alleles at the bases of the reference:
+        an indel shifts what lies behind it (`own_contexts.on_reference`).
+        """
+        if self.windows is None or self.matched is not None:
+            raise DataError("tracks are aligned of variants in their own contexts")
+        self.check_outcomes(outcomes)
+        return on_reference(outcomes, self.windows)
+
+    @property
+    def _region(self) -> Rope:
+        return Rope.parse(self.analysis.region)
+
+    def finding_of(self, decisions: xr.Dataset) -> dict[str, xr.Dataset]:
+        """Return the findings: a row for each line of the list, and the lines left
+        out.
+        """
+        names = [name for name in _COLUMNS if name in decisions]
+        if self.strata is not None:
+            names.remove("q")  # that of the verdict
+        rows = decisions[names].reset_coords(drop=True).drop_attrs(deep=False)
+        rows = rows.rename(ace="effect", contrast="variant")
+        columns = places(self.listed.first_listed) | dict(self.columns)
+        rows = rows.assign_coords({k: ("variant", x) for k, x in columns.items()})
+        estimand = OVER_CONTEXTS if self.windows is None else OWN_CONTEXT
+        rows = row_of_each_line(rows.assign_attrs(estimand=estimand), self.listed)
+        return {"variants": rows, **skipped_finding(self.listed.skipped)}
+
+    def said(self, decisions: xr.Dataset) -> tuple[str, ...]:
+        """Return for each task how many variants have each verdict, and what became of
+        the lines of the list.
+        """
+        where = "over contexts" if self.windows is None else "in their own contexts"
+        if self.matched is not None:
+            where = f"ranked among matched variants (q <= {self._alpha:g})"
+        counts = [
+            Said(f"{counted_variants(rows, where)}.", *of)
+            for of, rows in rows_by_task(decisions)
+        ]
+        return (*counts, *account_of_lines(self.listed))
+
+    def _exact(self, ice: xr.DataArray, effects: xr.Dataset) -> xr.Dataset:
+        """Return each variant's effect and, among null variants, its rank,
+        (contrast, task[, model]).
+        """
+        import xarray as xr
+
+        k, dims = len(self.windows), ("contrast", *map(str, ice.dims[1:]))
+        values = ice.to_numpy().astype(np.float64)
+        floor: Any = 0.0
+        if "floor" in effects:
+            floor = effects["floor"].transpose(*ice.dims[1:]).to_numpy()
+        # differences within the rounding of answers are none
+        values = np.where(np.abs(values) <= floor, 0.0, values)
+        columns: dict[str, Any] = {"ace": values[:k], "se": np.zeros(values[:k].shape)}
+        attrs = {name: x for name, x in effects.attrs.items() if name not in _OF_OTHERS}
+        attrs |= attributes(estimand=OWN_CONTEXT, target="units")
+        if self.strata is not None:
+            columns |= self._ranks(values[:k], values[k:], self.strata, floor)
+            by_task = self.analysis.family == "task"
+            of = "the variants of each task" if by_task else "all variants and tasks"
+            attrs |= attributes(matched=self.null_variants, family=of)
+        coords = places(self.listed.first_listed) | dict(self.columns)
+        coords["contrast"] = [x.name for x in self.listed.haplotypes]
+        out = xr.Dataset(
+            {name: (dims, column) for name, column in columns.items()},
+            coords={name: ("contrast", row) for name, row in coords.items()}
+            | {dim: ice[dim].to_numpy() for dim in dims[1:]},
+        )
+        return as_result(out.assign_attrs(attrs), "estimates", *self.notes)
+
+    def _ranks(
+        self, values: Array, nulls: Array, strata: Strata, floor: Array
+    ) -> dict[str, Any]:
+        """Return the columns of ranks, each (variant, ...)."""
+        alpha, by_task = self._alpha, self.analysis.family == "task"
+        fewest = min(map(len, strata.nulls))
+        if alpha * (fewest + 1) < 1 - 1e-9:
+            raise EstimateError(
+                f"ci_prob={self.analysis.ci_prob:g}: a stratum has {fewest:,} null "
+                f"variants (n_null=), of which no p is {alpha:g}"
+            )
+        all_of = values, nulls, strata
+        found = rank_among_matched(*all_of, floor=floor, alpha=alpha, by_column=by_task)
+        limit = np.where(found.limit <= floor, 0.0, found.limit)
+        columns: dict[str, Any] = {"p_matched": found.p}
+        columns |= {"q_matched": found.q, "n_matched": found.n}
+        columns |= {"matched_lower": -limit, "matched_upper": limit}
+        if (k := len(values)) >= LEAST_FOR_A_LAW:
+            of_column = np.apply_along_axis(local_fdr, 0, found.p.reshape(k, -1))
+            columns["lfdr_matched"] = of_column.reshape(found.p.shape)
+        if self.tail:
+            tail = extrapolate_ranks(*all_of, floor=floor)
+            columns |= {"tail_p": tail.p, "tail_by": tail.by}
+        return columns
+
+    def _decided(self, estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
+        """Return estimates with verdicts: a direction lies beyond the region and, among
+        null variants, needs q.
+        """
+        from causalgia.multiplicity.regions import Region, rope_region
+
+        effect = estimates["ace"]
+        if of_matched := self._region.kind == "matched":
+            share = 100 * self.analysis.ci_prob
+            region = Region(
+                estimates["matched_lower"].to_numpy(),
+                estimates["matched_upper"].to_numpy(),
+                f"the range of {share:g} % of {self.null_variants}",
+                "matched",
+            )
+        else:
+            given = estimates
+            if "control_sd" in effects:  # of the reference windows of all units
+                sd = effects["control_sd"].reset_coords(drop=True)
+                given = estimates.assign(control_sd=sd.broadcast_like(effect))
+            region = rope_region(self._region, given, 0.0)
+        size, low, high = effect.to_numpy(), region.lower, region.upper
+        inside = (size >= low) & (size <= high) & (of_matched | (low < high))
+        columns = {"lower": size, "upper": size, "rope_lower": low, "rope_upper": high}
+        beyond = np.ones(size.shape, bool)
+        if self.strata is not None:
+            q = estimates["q_matched"].to_numpy()
+            beyond = q <= self._alpha
+            # exact effects: that they lie in a stated region is certain
+            columns["q"] = np.where(inside & (not of_matched), 0.0, q)
+        columns["verdict"] = np.select(
+            [inside, (size < low) & beyond, (size > high) & beyond],
+            [INSIDE[of_matched], "decreases", "increases"],
+            "undecided",
+        )
+        columns["more_units"] = np.full(size.shape, -1)
+        out = estimates.assign({k: effect.copy(data=x) for k, x in columns.items()})
+        attrs = attributes(
+            error="fdr" if self.strata is not None else "each",
+            ci_prob=self.analysis.ci_prob,
+            rope=region.label,
+            rope_kind=region.kind,
+            family_rows=effect.size,
+            family_by=self.analysis.family or "",
+            family_without="",
+            analysis=self.analysis.to_json(),
+        )
+        out = out.drop_vars(["matched_lower", "matched_upper"], errors="ignore")
+        return as_result(out.assign_attrs(attrs), "decisions")

@@ -1,0 +1,126 @@
+"""What an answer about variants says: how many do what, the largest by name, and what
+null variants could not match or resolve.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+import numpy as np
+import xarray as xr
+
+from causalgia.checks import in_list
+from causalgia.choices import DIRECTIONS
+from causalgia.errors import NAMES_SHOWN
+from causalgia.inputs import cut_middle
+from causalgia.tell.answer_sentences import size_in_words
+
+ONE_CONTEXT = "no interval: one context"
+_WORDS = {
+    "increases": ("increases", "increase"),
+    "decreases": ("decreases", "decrease"),
+    "negligible": ("is negligible", "are negligible"),
+    "within": ("is within their range", "are within their range"),
+    "undecided": ("is undecided", "are undecided"),
+}
+
+
+def counted_variants(rows: xr.Dataset, where: str) -> str:
+    """Return how many variants have each verdict, with the largest by name.
+
+    Parameters
+    ----------
+    rows
+        ``ace``, ``verdict`` and, of estimates with an error, ``se``, ``lower`` and
+        ``upper`` of one task, (contrast); perhaps with the coordinates ``motif``,
+        ``score_ref`` and ``score_alt``.
+    where
+        What they were compared in or with.
+
+    Examples
+    --------
+    >>> row = {"ace": [-2.0, 0.0], "verdict": ["decreases", "negligible"]}
+    >>> table = xr.Dataset(
+    ...     {k: ("contrast", v) for k, v in row.items()},
+    ...     coords={"contrast": ["rs1", "rs2"]},
+    ... )
+    >>> counted_variants(table, "in their own contexts")
+    'of 2 variants in their own contexts, 1 decreases (rs1 -2), 1 is negligible'
+    >>> counted_variants(table[{"contrast": [0]}], "in their own contexts")
+    'rs1 -2 (decreases)'
+    """
+    verdicts, parts = rows["verdict"].to_numpy(), []
+    if len(verdicts) == 1:
+        return f"{_one_variant(rows.isel(contrast=0))} ({verdicts[0]})"
+    for verdict, does in _WORDS.items():
+        mine = rows.isel(contrast=verdicts == verdict)
+        if n := mine.sizes["contrast"]:
+            named = f" ({_largest(mine)})" if verdict in DIRECTIONS else ""
+            parts.append(f"{n:,} {does[n > 1]}{named}")
+    return f"of {len(verdicts):,} variants {where}, {', '.join(parts)}"
+
+
+def _largest(rows: xr.Dataset) -> str:
+    order = np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")
+    named = [_one_variant(rows.isel(contrast=i)) for i in order[:NAMES_SHOWN]]
+    return f"{'the largest ' * (len(order) > len(named))}{'; '.join(named)}"
+
+
+def _one_variant(row: xr.Dataset) -> str:
+    """Return one variant's effect, with its interval if it has one, and its motif."""
+    size = f"{row['ace'].item():+.3g}"
+    if "se" in row and row["se"].item() > 0:
+        columns = ("ace", "se", "lower", "upper")
+        size = size_in_words({column: row[column].item() for column in columns})
+    if "motif" in row.coords and row["motif"].item():
+        makes = row["score_alt"].item() > row["score_ref"].item()
+        size += f", {'makes' if makes else 'breaks'} {row['motif'].item()}"
+    return f"{cut_middle(str(row['contrast'].item()))} {size}"
+
+
+def null_variant_notes(
+    dropped: Collection[tuple[str, ...]],
+    given_up: int,
+    nulls: float,
+    least: int,
+    level: float,
+    *,
+    without_site: bool = False,
+) -> list[str]:
+    """Return the notes on ranks: keys that null variants do not match, and how small
+    their p-values can be.
+
+    Parameters
+    ----------
+    dropped
+        The keys that each variant's null variants need not share.
+    given_up
+        Null variants that share fewer keys, since no place for them was found.
+    nulls, least, level
+        Null variants of a stratum (median), and how many real variants there must be
+        for any to reach a q of `level`.
+    without_site
+        Whether variants have read-outs, and null variants lie at loci without one.
+
+    Examples
+    --------
+    >>> null_variant_notes([(), ("context",)], 0, 10_000, 1, 0.05)
+    ['1 of 2 variants: too few null variants match on context']
+    """
+    notes = [
+        f"{count:,} of {len(dropped):,} variants: too few null variants match on "
+        f"{in_list(keys)}"
+        for keys, count in sorted(Counter(dropped).items())
+        if keys
+    ]
+    if without_site:
+        notes.append("null variants lie at random loci, without a read-out there")
+    if given_up:
+        notes.append(f"{given_up:,} null variants share fewer keys than asked")
+    if least > 1:
+        notes.append(
+            f"among {nulls:,.0f} null variants (median) p is too large for q <= "
+            f"{level:.2g} if fewer than {least:,} variants are real (n_null=)"
+        )
+    return notes
