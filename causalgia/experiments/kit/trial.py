@@ -19,6 +19,7 @@ from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern, merged_motif
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
 from causalgia.experiments.kit.site_controls import UNTREATED, as_site_control
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
