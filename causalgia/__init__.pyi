@@ -26,6 +26,7 @@ from ._analyze import analyze as analyze
 from ._check import check as check
 from ._confirm import confirm as confirm
 from ._discover import discover as discover
+from ._moderation import moderation as moderation
 from ._run import run as run
 from .analysis import Analysis as Analysis
 from .analysis_values import Prior as Prior, Shrinkage as Shrinkage

@@ -415,8 +415,8 @@ class About(Generic[Absent]):
         "number of units",
     )
     n_clusters = _whole(
-        "heterogeneity, tipping points",
-        "cg.verdicts.heterogeneity",
+        "moderation, tipping points",
+        "cg.moderation",
         "number of clusters",
     )
     hypothesis = _text(
@@ -454,7 +454,7 @@ class About(Generic[Absent]):
     )
     seed = _text("estimates", "cg.simultaneous", "seed of the band")
     n_draws = _whole(
-        "estimates, occlusion",
+        "estimates, necessity",
         "cg.simultaneous",
         "number of random draws",
     )
@@ -755,7 +755,9 @@ class About(Generic[Absent]):
         "groups of replicates that agree within but not between them, in words",
     )
     n_left_out = _whole(
-        "fits", "cg.mpra.fit", "number of elements left out because they lack an arm"
+        "fits, context swaps",
+        "cg.mpra.fit, cg.experiments.context_swap",
+        "number of elements that lack an arm, or of sequences not crossed",
     )
     n_not_fitted = _whole(
         "fits", "cg.mpra.fit", "number of elements whose fit gave no estimate"
@@ -967,6 +969,16 @@ class About(Generic[Absent]):
         "agreement of null models",
         "cg.experiments.null_models",
         "Kendall's tau below which the order depends on the null model",
+    )
+    element = _text(
+        "context swaps",
+        "cg.experiments.context_swap",
+        "the span of each sequence that was put into the others, start-stop",
+    )
+    n_sequences = _whole(
+        "context swaps",
+        "cg.experiments.context_swap",
+        "number of sequences that were crossed",
     )
     p_adjusted_by = _text(
         "searches of tiles", "cg.experiments.tile_search", "how p is adjusted"

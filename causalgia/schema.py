@@ -39,6 +39,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "estimates": ("contrast", "task"),
     "decisions": ("contrast", "task"),
     "tipping": ("shift", "side", "contrast", "task"),
+    "moderation": ("contrast", "task"),
     "library": ("row",),
     "counts": ("barcode", "replicate", "oligo"),
     "attributions": ("unit", "position", "task"),

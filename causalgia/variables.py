@@ -14,6 +14,7 @@ Kind = Literal[
     "estimates",
     "decisions",
     "tipping",
+    "moderation",
     "library",
     "counts",
     "attributions",
@@ -100,6 +101,12 @@ _tilted_effect = partial(
 )
 _turn = partial(
     _required, kind="tipping", dims=_with_models("side", "contrast", "task")
+)
+_spread = partial(_effect, datasets=("moderation",))
+_moderator = partial(
+    _effect,
+    datasets=("moderation",),
+    dims=_with_models("moderator", "contrast", "task"),
 )
 _dna = partial(_required, kind="counts", dims=(("barcode", "replicate"), ("barcode",)))
 _rna = partial(_required, kind="counts", dims=(("barcode", "replicate"),))
@@ -260,7 +267,7 @@ SCHEMA: tuple[Variable, ...] = (
     _look("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
     Variable(
         "design",
-        ("outcomes", "moments"),
+        ("outcomes", "effects", "moments"),
         (("byte",),),
         "u",
         "the design as JSON, by zlib, where an attribute is too short",
@@ -790,6 +797,49 @@ SCHEMA: tuple[Variable, ...] = (
         "leaving_shift",
         "f",
         "sd of the covariate at which it does; where it does not, the last one tried",
+    ),
+    # for whom an effect is large
+    _spread("sd", "sd of the individual effects", required=True),
+    _spread("sd_se", "its standard error, by the jackknife of its logarithm"),
+    _spread("sd_lower", "lower limit of the sd at attrs['ci_prob']", required=True),
+    _spread("sd_upper", "upper limit", required=True),
+    _spread(
+        "quantiles",
+        "quantiles of the individual effects",
+        dims=_with_models("prob", "contrast", "task"),
+        required=True,
+    ),
+    _spread("above", "share of units whose effect is above the region"),
+    _spread("below", "share of units whose effect is below the region"),
+    _spread("beyond", "share of either"),
+    _spread("n_candidates", "moderators that were compared; 0: none was", dtype="i"),
+    _moderator("kind", "'number', 'category' or 'motif'; empty: none", dtype="U"),
+    _moderator("name", "coordinate, term of a formula, or motif", dtype="U"),
+    _moderator("level", "level of a category", dtype="U"),
+    _moderator(
+        "strand", "of a motif: 'same' as the site, 'opposite' or 'either'", dtype="U"
+    ),
+    _moderator(
+        "side",
+        "of a motif: 'upstream' of the site, 'downstream' or 'either'",
+        dtype="U",
+    ),
+    _moderator(
+        "gap_from", "fewest bases between site and motif; -1: no motif", dtype="i"
+    ),
+    _moderator("gap_to", "most bases between", dtype="i"),
+    _moderator("slope", "effect with it minus without it; of a number, for one unit"),
+    _moderator("inside", "effect with it, or one sd above the mean of a number"),
+    _moderator("outside", "effect without it, or one sd below the mean"),
+    _moderator("share", "share of the variance of effects that is lost without it"),
+    _moderator("n_inside", "units with it, or above its mean", dtype="i"),
+    _moderator("n_outside", "the other units", dtype="i"),
+    _moderator("mean", "mean of the moderator"),
+    _moderator("sd_of", "sd of the moderator"),
+    _moderator(
+        "named",
+        "whether it explains 5 % or more with p <= .05, and 20 units lie on either side",
+        dtype="b",
     ),
     # MPRA: library of oligos
     _library(

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Knock-in, occlusion and pair syntax in a published network, from raw FASTA
+# # Knock-in, necessity and pair syntax in a published network, from raw FASTA
 #
 # DeepSTARR (de Almeida et al. 2022,
 # [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts
@@ -306,7 +306,7 @@ figure
 # networks has two degrees of freedom. They are intervals for the mean over all networks
 # of this kind, not for the effect in a fourth network (`target="next predictor"`).
 #
-# ## Occlusion
+# ## Necessity
 #
 # The reverse experiment, in the enhancers themselves: how much activity is lost when
 # each GATAA is overwritten with random bases? Each instance is compared with placebo
@@ -315,11 +315,11 @@ figure
 # The instances of one enhancer form one cluster.
 
 # %%
-occlusion = cg.experiments.occlusion(
-    enhancers, motif="GATAA", fills=["uniform"], n_draws=8, rope=(-0.1, 0.1)
+necessity = cg.experiments.necessity(
+    enhancers, motif="GATAA", n_draws=8, rope=(-0.1, 0.1)
 )
-occluded = cg.run(over_networks(occlusion), networks, rng=0, progress=False)
-lost = over_networks(occlusion).analyze(occluded, rng=0)
+occluded = cg.run(over_networks(necessity), networks, rng=0, progress=False)
+lost = over_networks(necessity).analyze(occluded, rng=0)
 print(*lost.sentences, sep="\n")
 net = cg.estimate(cg.contrast(occluded)).sel(contrast="uniform minus placebo")
 print("\nmotif minus placebo, in each network:")

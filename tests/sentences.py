@@ -62,7 +62,11 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "copies": lambda: X.copies(NULL, WORD, at=[3, 14, 30], n_units=N),
     "spacing": lambda: X.spacing(NULL, WORD, OTHER, distances=(9, 10, 12), n_units=N),
     "motif_mutagenesis": lambda: X.motif_mutagenesis(NULL, WORD, at=18, n_units=N),
-    "affinity": lambda: X.affinity(n_units=N),
+    "affinity": lambda: X.affinity(
+        NULL,
+        {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGCACG": 4.9, "UGUAUG": 280.0},
+        n_units=N,
+    ),
     "motif_pair": lambda: X.motif_pair(NULL, WORD, OTHER, distances=(9, 12), n_units=N),
     "motif_pairs": lambda: X.motif_pairs(
         NULL, {"a": WORD, "b": OTHER}, distances=(9, 12), n_units=N
@@ -73,15 +77,15 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "motif_screen": lambda: X.motif_screen(
         {"a": WORD, "b": OTHER, "d": "CACGTG"}, NULL, n_placebos=40, n_units=N
     ),
-    "composition_bias": lambda: X.composition_bias(NULL, WORD, n_units=N),
+    "composition": lambda: X.composition(NULL, WORD, n_units=N),
     "hairpin": lambda: X.hairpin(NULL, WORD[:5], n_units=N),
     "flanks": lambda: X.flanks(NULL, WORD, at=18, n_flanks=6, n_units=N),
     "knock_in": lambda: X.knock_in(letters(30, 60), WORD, at=20, rope=(-0.1, 0.1)),
-    "occlusion": lambda: X.occlusion(sites(), WORD, rope=(-0.1, 0.1)),
     "context_dependence": lambda: X.context_dependence(
         sites(), element=(20, 40), n_draws=3
     ),
     "necessity": lambda: X.necessity(sites(), tile_width=20, n_draws=3),
+    "necessity of sites": lambda: X.necessity(sites(), motif=WORD, rope=(-0.1, 0.1)),
     "sufficiency": lambda: X.sufficiency(sites(), tile_width=20, n_draws=3),
     "tile_placement": lambda: X.tile_placement(
         sites(), tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3

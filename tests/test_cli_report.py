@@ -23,6 +23,10 @@ n_units = 40
 rng = 0
 [experiment]
 kind = "hairpin"
+motif = "GCUGG"
+[null]
+kind = "uniform"
+length = 41
 [predictor]
 zoo = "vts1_like"
 [analysis]

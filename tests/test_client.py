@@ -42,7 +42,7 @@ ARMS = {
     "AT": cg.Embed("ATATAT", at=12),
 }
 DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
-BIAS = cg.experiments.composition_bias(n_units=60)
+BIAS = cg.experiments.position(cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=60)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -157,10 +157,10 @@ VERBS: dict[str, Callable[[Any], Any]] = {
         effects(2, 60), rng=2, n_draws=400, client=client
     ),
     "predictors of the same units": lambda client: across_predictors(
-        biased(lambda _: 0), contrast="composition", client=client
+        biased(lambda _: 0), contrast="at 34", client=client
     ),
     "predictors of other units": lambda client: across_predictors(
-        biased(lambda k: k), contrast="composition", client=client
+        biased(lambda k: k), contrast="at 34", client=client
     ),
     "hierarchical": lambda client: fitted("hierarchical", client),
     "two_way": lambda client: fitted("two_way", client),

@@ -15,7 +15,6 @@ from scipy import optimize, special, stats
 import causalgia as cg
 import causalgia.estimation.request as estimation_request
 from causalgia.errors import EstimateError
-from causalgia.estimation._heterogeneity import quantile_of
 from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     uses_random_arms,
@@ -78,24 +77,6 @@ def test_a_design_is_the_product_of_its_two_parts(covariate: list[float]) -> Non
     Q, R = _orthonormal(X)
     np.testing.assert_allclose(Q @ R, X, rtol=1e-9)
     np.testing.assert_allclose(Q.T @ Q, np.eye(2), atol=1e-12)
-
-
-def test_a_quantile_has_at_least_the_error_that_independent_units_would_give_it() -> (
-    None
-):
-    """Each cluster has one effect below the median and one above, so that clusters'
-    shares do not vary.
-    """
-    ice, cluster = np.arange(100.0), np.arange(100) % 50
-    half = stats.t.ppf(0.975, 49) * 0.05
-    quantile, lower, upper, open_ = quantile_of(ice, 0.5, cluster, 0.95)
-    first = int(np.floor(100 * (0.5 - half)))
-    assert (float(quantile), float(lower), float(upper), bool(open_)) == (
-        49.5,
-        first - 1.0,
-        100.0 - first,
-        False,
-    )
 
 
 def test_an_arm_is_random_on_either_side_of_a_contrast() -> None:
@@ -460,14 +441,6 @@ def test_one_effect_that_is_constant_within_rounding_is_settled_beside_others() 
     )
 
 
-def test_a_quantile_of_effects_that_agree_at_one_end_is_open_there() -> None:
-    *_, lower, upper, open_ = quantile_of(
-        np.array([0.0, 0.0, 0.0, 1.0, 2.0]), 0.5, None, 0.95
-    )
-    assert (float(lower), float(upper), bool(open_)) == (0.0, 2.0, True)
-    assert not bool(quantile_of(np.zeros(5), 0.5, None, 0.95)[-1])
-
-
 def test_modifiers_have_the_coordinates_of_contrasts_and_tasks_and_none_of_units() -> (
     None
 ):
@@ -481,9 +454,9 @@ def test_modifiers_have_the_coordinates_of_contrasts_and_tasks_and_none_of_units
             "gc": ("unit", rng.random(30)),
         },
     )
-    found = cg.estimation.modification(effects, by="gc")
+    found = cg.moderation(effects, by="gc")
     assert "unit" not in found.dims
-    assert {"length", "contrast", "task", "covariate"} == set(found.coords)
+    assert {"length", "contrast", "task", "moderator", "prob"} == set(found.coords)
     assert found["length"].values.tolist() == [6, 7]
 
 
@@ -618,6 +591,5 @@ def test_moments_without_their_number_or_products_are_refused(
 def test_moments_have_no_effects_that_differ_between_units(
     moments: dict[str, xr.Dataset],
 ) -> None:
-    for ask in (cg.verdicts.heterogeneity, cg.estimation.modification):
-        with pytest.raises(EstimateError):
-            ask(moments["units"])
+    with pytest.raises(EstimateError):
+        cg.moderation(moments["units"])

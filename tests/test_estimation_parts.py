@@ -24,7 +24,6 @@ from causalgia.estimation._helical_phase import (
     trend_basis,
     unitwise_wave,
 )
-from causalgia.estimation._heterogeneity import check_rank
 from causalgia.estimation._hypotheses import _hypothesis_errors
 from causalgia.estimation.crossover import (
     _t_of_same_width,
@@ -43,6 +42,7 @@ from causalgia.estimation.given_effects import (
 )
 from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both
+from causalgia.estimation.moderation import check_rank
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
 from causalgia.estimation.request import (
     Grouping,

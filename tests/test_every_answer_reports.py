@@ -69,7 +69,7 @@ def test_a_posterior_and_the_spread_of_effects_are_reported(outcomes):
     assert f"sd of {tau[0]:.2f} [{tau[1]:.2f}, {tau[2]:.2f}]" in lines[0]
     for alone in (tree["posterior"], tree["posterior"].to_dataset()):
         assert "credible" in cg.report(alone)
-    spread = cg.verdicts.heterogeneity(cg.contrast(outcomes, control="untreated"))
+    spread = cg.moderation(cg.contrast(outcomes, control="untreated"))
     assert "GATA1" in cg.report(spread, task="K562")
 
 

@@ -76,8 +76,8 @@ def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
         lambda given: cg.experiments.position(NULL, given, n_units=20),
         lambda given: cg.experiments.copies(NULL, given, n_units=20),
         lambda given: cg.experiments.spacing(NULL, given, gaps=[1, 4], n_units=20),
-        lambda given: cg.experiments.flanks(motif=given, n_units=20),
-        lambda given: cg.experiments.composition_bias(motif=given, n_units=20),
+        lambda given: cg.experiments.flanks(NULL, given, n_units=20),
+        lambda given: cg.experiments.composition(NULL, given, n_units=20),
         lambda given: cg.experiments.pair(
             NULL, given, other="AACAAT", gaps=[2, 4], n_units=20
         ),
@@ -179,7 +179,7 @@ def test_default_places_follow_the_length_of_the_background(name):
         )
     (first, last), (_, further) = written
     assert last > 150 / 2 or first > 150 / 2 - 41
-    if name not in ("composition_bias", "position", "motif"):
+    if name not in ("composition", "position", "motif"):
         assert abs((first + last) / 2 - 75) <= 25
     assert further - last in (0, 1)
 
@@ -187,16 +187,12 @@ def test_default_places_follow_the_length_of_the_background(name):
 def test_in_41_bases_the_defaults_are_the_published_places():
     e = cg.experiments
     at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
+    assert at(e.kmer_screen(RNA, motifs=["UGCAUG"], n_units=5), 1) == 17
+    assert at(e.motif_mutagenesis(RNA, "UGCAUG", n_units=5), 1) == 17
     assert (
-        at(e.kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG"], n_units=5), 1) == 17
-    )
-    assert at(e.affinity(n_units=5), 1) == 17
-    assert at(e.motif_mutagenesis(n_units=5), 1) == 17
-    assert (
-        str(e.hairpin(n_units=5).named_arms[3].intervention)
+        str(e.hairpin(RNA, "GCUGG", n_units=5).named_arms[3].intervention)
         == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     )
-    assert [at(e.composition_bias(n_units=5), i) for i in (1, 2)] == [17, 34]
 
 
 # --- which kind of claim --------------------------------------------------------------

@@ -20,6 +20,8 @@ from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
 
 pytestmark = pytest.mark.usefixtures("every_figure_can_be_printed")
 
+NULL = cg.Uniform(length=41)
+KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGUAUG": 280.0, "UGCACG": 4.9}
 MEMBERS = ("first", "second")
 TASKS = ("a", "b")
 
@@ -76,9 +78,9 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         [{"RBFOX1": "TGCATG", "SP1": "GGGCGGG"}, cg.Uniform(length=41)],
         {"n_placebos": 40, "n_units": 80},
     ),
-    "motif_mutagenesis": ([], {"motif": "GCUGG"}),
+    "motif_mutagenesis": ([RNA], {"motif": "GCUGG"}),
     "position": ([RNA], {"motif": "UGCAUG"}),
-    "affinity": ([], {}),
+    "affinity": ([RNA], {"kd": KD}),
     "copies": ([RNA], {"motif": "UGCAUG"}),
     "spacing": ([RNA], {"motif": "UGCAUG"}),
     "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
@@ -93,11 +95,10 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2},
     ),
     "tile_interactions": ([real()], {"tiles": [(8, 18), (24, 33)], "n_draws": 2}),
-    "hairpin": ([], {}),
-    "composition_bias": ([], {"at": [34, 2]}),
-    "occlusion": ([real()], {"motif": "UGCAUG", "fills": ["uniform"], "n_draws": 2}),
+    "hairpin": ([RNA], {"motif": "GCUGG"}),
+    "composition": ([RNA], {"motif": "UGCAUG", "gc": [0.3, 0.5, 0.7]}),
     "knock_in": ([negatives()], {"motif": "UGCAUG"}),
-    "flanks": ([], {"width": 3, "n_flanks": 6}),
+    "flanks": ([RNA], {"motif": "UGCAUG", "width": 3, "n_flanks": 6}),
     "pair": ([RNA], {"motif": "UGCAUG", "other": "GCUGG", "gaps": [1, 4, 7]}),
     "pairs": ([RNA], {"motifs": {"R": "UGCAUG", "V": "GCUGG"}, "gaps": [2, 6]}),
     "motif": ([RNA], {"motif": "UGCAUG"}),
@@ -194,7 +195,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
         Oracle(*(MotifCount(word, scale * w) for word, w in spelled.items()), scale="z")
         for scale in (1.0, 0.5)
     ]
-    experiment = cg.experiments.motif_mutagenesis(n_units=60)
+    experiment = cg.experiments.motif_mutagenesis(NULL, "UGCAUG", n_units=60)
     answer = experiment.analyze(
         cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0
     )
@@ -221,10 +222,10 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> None:
-    experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=100)
+    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=100)
     both = ensemble()
     outcomes = cg.run(experiment, both, rng=0, progress=False)
-    found = across_predictors(outcomes, contrast="composition")
+    found = across_predictors(outcomes, contrast="at 34")
     assert found["contrast"].to_numpy().tolist() == [
         "first: a",
         "first: b",
@@ -233,7 +234,7 @@ def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> No
     ]
     ice = (
         cg.contrast(outcomes)["ice"]
-        .sel(contrast="composition")
+        .sel(contrast="at 34")
         .transpose("unit", "model", "task")
         .to_numpy()
     )
@@ -245,14 +246,14 @@ def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> No
     alone = [
         cg.run(experiment, member, rng=0, progress=False) for member in both.members
     ]
-    listed = across_predictors(alone, contrast="composition")
+    listed = across_predictors(alone, contrast="at 34")
     assert listed["contrast"].to_numpy().tolist()[::2] == [
         "predictor 0: a",
         "predictor 1: a",
     ]
     np.testing.assert_allclose(listed["ace"], found["ace"])
     np.testing.assert_allclose(listed["covariance"], found["covariance"])
-    named = across_predictors({"x": outcomes, "y": alone[0]}, contrast="composition")
+    named = across_predictors({"x": outcomes, "y": alone[0]}, contrast="at 34")
     assert named["contrast"].to_numpy().tolist()[3:5] == ["x: second: b", "y: a"]
 
 
@@ -264,9 +265,9 @@ def test_predictors_of_different_experiments_are_refused() -> None:
         rng: int = 0,
         **settings: Any,
     ) -> Any:
-        settings = {"motif": "UGCAUG", "n_units": 40} | settings
+        settings = {"motif": "GCGCGC", "at": [2, 34], "n_units": 40} | settings
         return cg.run(
-            cg.experiments.composition_bias(null, **settings),
+            cg.experiments.position(null, **settings),
             member,
             rng=rng,
             progress=False,
@@ -274,12 +275,12 @@ def test_predictors_of_different_experiments_are_refused() -> None:
 
     one = run()
     for other in (
-        run(at=2, bias="AAAA"),
+        run(motif="AAAA"),
         run(cg.Uniform(length=60), rng=3),
         run(n_units=50, rng=3),
     ):
         with pytest.raises(DataError):
-            across_predictors({"x": one, "y": other}, contrast="composition")
+            across_predictors({"x": one, "y": other}, contrast="at 34")
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
@@ -288,7 +289,7 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
     """Its floor was nan: estimates of the same units were refused, those of separate
     ones kept it.
     """
-    experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=100)
+    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=100)
     oracles = [
         Oracle(MotifCount("ACG", 0.1), EndGC(w, last=8), scale="z")
         for w in (-0.9, -1.0, -1.1)
@@ -297,9 +298,9 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
         cg.run(experiment, oracle, rng=own * k, progress=False)
         for k, oracle in enumerate(oracles)
     ]
-    known = across_predictors(outcomes, contrast="composition")
+    known = across_predictors(outcomes, contrast="at 34")
     outcomes[1] = outcomes[1].drop_vars(["answer_floor", "transform"])
-    found = across_predictors(outcomes, contrast="composition")
+    found = across_predictors(outcomes, contrast="at 34")
     assert found["floor"].values.ravel().tolist() == [
         known["floor"].values[0, 0],
         0.0,
@@ -316,7 +317,7 @@ def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
     """Teeth: left out, four of four would be biased; of eight it is four, with three
     constant ones among them.
     """
-    experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=100)
+    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=100)
     acting = [
         Oracle(MotifCount("ACG", 0.1), EndGC(w, last=8), scale="z")
         for w in (-0.9, -1.0, -1.1, -1.2, 0.01)
@@ -326,13 +327,13 @@ def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
         cg.run(experiment, oracle, rng=own * k, progress=False)
         for k, oracle in enumerate([*acting, *still])
     ]
-    found = across_predictors(outcomes, contrast="composition")
+    found = across_predictors(outcomes, contrast="at 34")
     assert found["exact"].to_numpy().ravel().tolist() == [False] * 5 + [True] * 3
     for rope in ((-0.1, 0.1), "0.2 sd"):
         share = share_of_predictors(found, rope=rope, rng=0)
         assert (share.attrs["n_predictors"], share.attrs["n_exact"]) == (8, 3)
         for side, true in (("below", 0.5), ("above", 0.0), ("either", 0.5)):
-            row = share.sel(side=side, task="composition")
+            row = share.sel(side=side, task="at 34")
             assert row["claimed"].item() == true
             assert row["lower"].item() <= true <= row["upper"].item()
             assert row["share"].item() == pytest.approx(true, abs=0.02)
@@ -348,7 +349,7 @@ def test_a_share_of_estimates_is_that_of_their_posterior() -> None:
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
-    experiment = cg.experiments.composition_bias(motif="A" * 6, n_units=80)
+    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=80)
     outcomes = [
         cg.run(
             experiment,
@@ -360,7 +361,7 @@ def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
         for k in range(3)
     ]
     share = share_of_predictors(
-        across_predictors(outcomes, contrast="composition"), rope=(-0.1, 0.1), rng=0
+        across_predictors(outcomes, contrast="at 34"), rope=(-0.1, 0.1), rng=0
     )
     assert (share[["share", "lower", "upper", "claimed"]].to_array() == 0).all()
     assert share.attrs["n_exact"] == share.attrs["n_predictors"] == 3
@@ -371,7 +372,7 @@ def test_a_predictor_without_an_effect_has_the_limits_of_its_own_outcomes() -> N
     """An oracle that reads none of the arms, beside one that does: its outcomes are 0
     and 1, and the same under each arm.
     """
-    experiment = cg.experiments.composition_bias(motif="A" * 6, n_units=60)
+    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=60)
     sizes = {"none": 0.0, "some": 1.0}
     outcomes = {
         name: cg.run(
@@ -385,10 +386,10 @@ def test_a_predictor_without_an_effect_has_the_limits_of_its_own_outcomes() -> N
         )
         for name, size in sizes.items()
     }
-    found = across_predictors(outcomes, contrast="composition")
+    found = across_predictors(outcomes, contrast="at 34")
     none = found.sel(contrast="none").squeeze()
     assert none["se"].item() == 0
-    alone = cg.estimate(cg.contrast(outcomes["none"])).sel(contrast="composition")
+    alone = cg.estimate(cg.contrast(outcomes["none"])).sel(contrast="at 34")
     np.testing.assert_allclose(none["lower"], alone["lower"].item(), rtol=1e-12)
     assert none["lower"].item() == -none["upper"].item() < 0
 
@@ -435,7 +436,7 @@ def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> No
 def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem() -> (
     None
 ):
-    experiment = cg.experiments.hairpin(n_units=120)
+    experiment = cg.experiments.hairpin(NULL, "GCUGG", n_units=120)
     outcomes = cg.run(
         experiment,
         cg.zoo.ensemble("vts1_like", architecture="exponential"),

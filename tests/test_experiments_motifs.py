@@ -13,6 +13,16 @@ from causalgia.experiments.kit import experiment
 from causalgia.zoo import MotifCount, Oracle, Pair
 from causalgia.zoo.terms import Slope
 
+NULL = cg.Uniform(length=41)
+KD = {
+    "UGCAUGU": 0.83,
+    "AGCAUGU": 4.8,
+    "CGCAUGU": 6.1,
+    "UGUAUGU": 280.0,
+    "UACAUGU": 350.0,
+    "UGCACGU": 4.9,
+    "UGCAUAU": 1830.0,
+}
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 
 
@@ -266,7 +276,7 @@ def test_large_screens_are_designed():
 
 @pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE], ids=["rbfox1", "additive"])
 def test_letters_recover_and_the_word_is_in_its_own_logo(oracle):
-    experiment = cg.experiments.motif_mutagenesis(n_units=400)
+    experiment = cg.experiments.motif_mutagenesis(NULL, "UGCAUG", n_units=400)
     assert len(experiment.named_arms) == 18 + 2
     answer = assert_recovers(experiment, oracle)
     logo = answer.findings["logo"].squeeze()
@@ -279,23 +289,18 @@ def test_letters_recover_and_the_word_is_in_its_own_logo(oracle):
         == answer.estimates["ace"].sel(contrast="AGCAUG").item()
     )
     assert np.isfinite(logo["lower"].to_numpy()).all()
-    assert _verdict(answer, "change G1A") == "decreases"
+    assert _verdict(answer, "letter 2 (G) to A") == "decreases"
 
 
 def test_letters_of_dna_and_bad_words():
-    assert cg.experiments.motif_mutagenesis(motif="GATA", n_units=50).arm_names[
-        1:4
-    ] == [
-        "GATA",
-        "AATA",
-        "CATA",
-    ]
+    experiment = cg.experiments.motif_mutagenesis(NULL, "GATA")
+    assert list(experiment.named_contrasts)[:3] == ["GATA", "AATA", "CATA"]
 
 
 def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     from causalgia.estimation.lines import errors_in_variables
 
-    experiment = cg.experiments.affinity(n_units=400)
+    experiment = cg.experiments.affinity(NULL, KD, n_units=400)
     answer = assert_recovers(experiment, RBFOX1)
     line = answer.findings["line"].squeeze()
     truth = RBFOX1.true_ace(experiment).squeeze()
@@ -313,7 +318,7 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     assert line["change_upper"].item() == pytest.approx(
         reach * line["slope_upper"].item()
     )
-    assert line["trend"].item() == "decreases"
+    assert answer.findings["shapes"]["sign"].item() == -1
     # motifs scatter by more than the errors of their effects
     assert line["p"].item() < 1e-6
 
@@ -331,8 +336,8 @@ def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
     found = {}
     for half in (0.02, 0.2):
         experiment = cg.experiments.affinity(
-            motifs=list(weights),
-            kd=[1.0, 10.0, 100.0, 1000.0],
+            NULL,
+            dict(zip(weights, [1.0, 10.0, 100.0, 1000.0], strict=True)),
             n_units=400,
             rope=(-half, half),
         )
@@ -341,21 +346,21 @@ def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
         )
         line = answer.findings["line"].squeeze()
         assert abs(line["slope"].item()) < 0.03
-        found[half] = line["trend"].item()
-    assert found == {0.02: "decreases", 0.2: "negligible"}
+        found[half] = answer.findings["shapes"]["sign"].item()
+    assert found == {0.02: -1, 0.2: 0}
 
 
 def test_errors_of_the_affinities_count():
     outcomes = cg.run(
-        cg.experiments.affinity(n_units=100), RBFOX1, rng=0, progress=False
+        cg.experiments.affinity(NULL, KD, n_units=100), RBFOX1, rng=0, progress=False
     )
     lines = [
         experiment.analyze(cg.run(experiment, RBFOX1, rng=0, progress=False), rng=0)
         .findings["line"]
         .squeeze()
         for experiment in (
-            cg.experiments.affinity(log10_kd_se=se, n_units=100)
-            for se in (None, 0.05, [0.3] * 7)
+            cg.experiments.affinity(NULL, KD, log10_kd_se=se, n_units=100)
+            for se in (None, 0.05, dict.fromkeys(KD, 0.3))
         )
     ]
     assert outcomes.sizes["arm"] == 8
@@ -366,47 +371,13 @@ def test_errors_of_the_affinities_count():
 def test_affinities_are_aligned_by_word():
     import pandas as pd
 
-    words, kd = ["UGCAUG", "AGCAUG", "UGCAUU"], [1.0, 5.0, 300.0]
-    given = cg.experiments.affinity(
-        motifs=words, kd=kd, log10_kd_se=[0.1, 0.2, 0.3], n_units=50
-    ).labels
-    assert given["log10_kd"] == pytest.approx(
-        dict(zip(words, np.log10(kd), strict=True))
-    )
-    table = pd.DataFrame(
-        {"kd": kd, "se": [0.1, 0.2, 0.3]}, index=["TGCATG", "agcaug", "UGCAUU"]
-    )
-    for one in (
-        table,
-        table[::-1],
-        pd.concat([table, pd.DataFrame({"kd": [7.0], "se": [1.0]}, index=["AAAAAA"])]),
-    ):
-        by_motif = cg.experiments.affinity(
-            motifs=words, kd=one["kd"], log10_kd_se=one["se"], n_units=50
-        )
-        assert by_motif.labels == given
-    in_order = {
-        "kd": table["kd"].reset_index(drop=True),
-        "log10_kd_se": table["se"].to_numpy(),
-    }
-    assert cg.experiments.affinity(motifs=words, **in_order, n_units=50).labels == given
-    assert (
-        cg.experiments.affinity(
-            motifs=words, kd=table["kd"].to_dict(), n_units=50
-        ).labels["log10_kd"]
-        == given["log10_kd"]
-    )
-    # of the published
-    some = cg.experiments.affinity(motifs=["UACAUGU", "TGCATGT", "UGCAUAU"], n_units=50)
-    assert some.labels["log10_kd"] == pytest.approx(
-        dict(
-            zip(
-                ["UACAUGU", "TGCATGT", "UGCAUAU"],
-                np.log10([350, 0.83, 1830]),
-                strict=True,
-            )
-        )
-    )
+    kd = {"UGCAUG": 1.0, "AGCAUG": 5.0, "UGCAUU": 300.0}
+    errors = {"TGCATG": 0.1, "AGCAUG": 0.2, "UGCAUU": 0.3}
+    given = cg.experiments.affinity(NULL, kd, log10_kd_se=errors).labels
+    assert given["log10_kd"] == pytest.approx({k: np.log10(v) for k, v in kd.items()})
+    assert given["log10_kd_se"] == {"UGCAUG": 0.1, "AGCAUG": 0.2, "UGCAUU": 0.3}
+    table = pd.Series(kd)
+    assert cg.experiments.affinity(NULL, table, log10_kd_se=errors).labels == given
 
 
 @pytest.mark.parametrize(
@@ -486,7 +457,7 @@ ALL = {
     },
     "motif_mutagenesis": {"motif": "UGCA"},
     "position": {"motif": "UGCAUG", "at": [3, 20]},
-    "affinity": {},
+    "affinity": {"kd": KD},
     "copies": {"motif": "UGCAUG"},
     "spacing": {"motif": "UGCAUG"},
     "motif": {"motif": "UGCAUG"},
@@ -497,8 +468,7 @@ ALL = {
 @pytest.mark.simulation
 @pytest.mark.parametrize("name", ALL)
 def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
-    null = cg.Uniform(length=41)
-    asked = experiment.build(name, null, settings={**ALL[name], "n_units": 120})
+    asked = experiment.build(name, NULL, settings={**ALL[name], "n_units": 120})
     held = asked.analyze(cg.run(asked, ADDITIVE, rng=3, progress=False), rng=0)
     of_moments = asked.analyze(
         cg.run(asked, ADDITIVE, rng=3, progress=False, keep="moments"), rng=0

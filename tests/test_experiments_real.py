@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.experiments import copies, knock_in, occlusion
+from causalgia.experiments import copies, knock_in, necessity
 from causalgia.sequences import read_fasta
 
 pytestmark = [
@@ -87,15 +87,15 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
             )
 
 
-def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(
+def test_overwriting_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(
     shared,
 ):
     enhancers = shared / "data/sequences/fly_249/enhancers.fasta.gz"
     network = load(shared, "deepstarr")
     fills = ("uniform", "shuffle")
     for word, n, expected in (("TGASTCA", 3, 0.45), ("GATAA", 14, 0.25)):
-        experiment = occlusion(
-            str(enhancers), motif=word, fills=fills, rope=(-0.1, 0.1)
+        experiment = necessity(
+            str(enhancers), motif=word, fills=fills, n_draws=5, rope=(-0.1, 0.1)
         )
         answer = experiment.analyze(
             cg.run(experiment, network, rng=0, progress=False), rng=0
@@ -108,10 +108,10 @@ def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does
             assert abs(float(dev["ace"].sel(contrast=f"{fill}, placebo span"))) < 0.3
             if word == "GATAA":
                 assert float(dev["upper"].sel(contrast=f"{fill} minus placebo")) < 0
-        necessity = answer.findings["instances"]["effect"].sel(
+        each = answer.findings["instances"]["effect"].sel(
             contrast="uniform", task="dev"
         )
-        assert float((necessity < 0).mean()) > 0.8
+        assert float((each < 0).mean()) > 0.8
 
 
 def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(

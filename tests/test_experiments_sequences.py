@@ -1,5 +1,5 @@
-# Imports from the inside: the nested split, whose limits cover known variances.
-"""Experiments in real sequences: occlusion, knock-in and flanks recover known effects,
+# Imports from the inside: the cut into two populations, and limits of variances.
+"""Experiments in real sequences: necessity of sites, knock-in and flanks recover known effects,
 and refuse what they must.
 """
 
@@ -9,21 +9,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import xarray as xr
 from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
 
 import causalgia as cg
 from causalgia.errors import (
     DegenerateWarning,
-    EstimateError,
     ExploratoryWarning,
 )
 from causalgia.estimation.crossover import mean_ice
-from causalgia.estimation.mixed_model import fit_variances
-from causalgia.experiments import flanks, knock_in, occlusion
+from causalgia.experiments import flanks, knock_in, necessity
 from causalgia.experiments._flanks import Flank
 from causalgia.experiments.kit.experiment import build
-from causalgia.experiments.kit.variance import nested_split, variance_limits
+from causalgia.experiments.kit.populations import populations
+from causalgia.experiments.kit.variance import variance_limits
 from causalgia.sequences import decode, encode
 from causalgia.zoo import EndGC, MotifCount, Oracle
 
@@ -65,13 +63,15 @@ def crowded() -> dict[str, str]:
     return made
 
 
-# occlusion ----------------------------------------------------------------------------------------------------------
+# necessity of sites
 
 
 @pytest.mark.simulation
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
-    experiment = occlusion(sampled, motif="AGATAA", n_draws=3)
+def test_necessity_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
+    experiment = necessity(
+        sampled, motif="AGATAA", fills=("uniform", "shuffle"), n_draws=3
+    )
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     truth = GATA1.true_ace(experiment, n_units=6_000)
@@ -82,7 +82,8 @@ def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
         rows["verdict"].sel(contrast=["uniform minus placebo", "shuffle minus placebo"])
         == "decreases"
     ).all()
-    assert set(rows["span"].values) == {"motif", "placebo", "motif minus placebo"}
+    assert set(rows["span"].values) == {"motif", "placebo", "motif minus placebo", ""}
+    assert rows["asks"].sel(contrast="alone in shuffles").item() == "alone"
     assert rows["fill"].sel(contrast="shuffle, placebo span").item() == "shuffle"
 
 
@@ -91,7 +92,7 @@ def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
     """The expectation over uniform fills of one span of one sequence is a sum over
     windows, exact in the oracle.
     """
-    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=40)
+    experiment = necessity(sampled, motif="AGATAA", fills=["uniform"], n_draws=40)
     outcomes = cg.run(experiment, GATA1, rng=3, progress=False)
     found = (
         experiment.analyze(outcomes, rng=0)
@@ -119,7 +120,7 @@ def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
-    experiment = occlusion(crowded, motif="AGATAA", fills=("uniform",), n_draws=3)
+    experiment = necessity(crowded, motif="AGATAA", fills=("uniform",), n_draws=3)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     instances = answer.findings["instances"]
@@ -147,22 +148,11 @@ def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
         answer.estimates["ace"],
         atol=1e-12,
     )
-    assert list(answer.findings["components"]["component"].values) == [
-        "sequence",
-        "instance",
-        "draw",
-    ]
-    beyond = answer.findings["beyond"].sel(
-        contrast="uniform minus placebo", task="K562"
-    )
-    mean = instances["effect"].sel(contrast="uniform minus placebo", task="K562")
-    ends = [
-        answer.decisions[k].sel(contrast="uniform minus placebo", task="K562")
-        for k in ("rope_lower", "rope_upper")
-    ]
-    assert beyond["beyond"].item() == pytest.approx(
-        float(((mean < ends[0]) | (mean > ends[1])).mean())
-    )
+    shapes = answer.findings["shapes"]
+    assert (shapes["kind"] == "share").all()
+    assert (shapes["n_sequences"] == n).all()
+    of_row = shapes["n"].groupby(shapes["group"] + shapes["task"]).sum()
+    assert (of_row == len(expected)).all()
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
@@ -179,7 +169,7 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
     share = cg.FunctionPredictor(
         lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="G and C"
     )
-    experiment = occlusion(tokens, motif="GTACGG", fills=["uniform"], n_draws=4)
+    experiment = necessity(tokens, motif="GTACGG", fills=["uniform"], n_draws=4)
     answer = experiment.analyze(cg.run(experiment, share, rng=0, progress=False), rng=0)
     found = answer.findings["instances"].sel(task="GC")
     rows, ace = (
@@ -209,7 +199,7 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
 
 def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sampled):
     other = Oracle(MotifCount("CACGTG", 1.0), EndGC(-1.0, last=150))
-    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=5)
+    experiment = necessity(sampled, motif="AGATAA", fills=["uniform"], n_draws=5)
     experiment = replace(
         experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="fdr")
     )
@@ -221,11 +211,14 @@ def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sam
 
 
 def test_placebo_spans_are_of_the_design_and_touch_no_instance(crowded):
-    first, again = (occlusion(crowded, motif="AGATAA") for _ in range(2))
+    first, again = (
+        necessity(crowded, motif="AGATAA", fills=("uniform", "shuffle"), n_draws=5)
+        for _ in range(2)
+    )
     assert first == again
     assert first.fingerprint == again.fingerprint
     assert (
-        occlusion(crowded, motif="AGATAA", n_draws=2).fingerprint != first.fingerprint
+        necessity(crowded, motif="AGATAA", n_draws=2).fingerprint != first.fingerprint
     )
     spans = {arm.name: arm.intervention for arm in first.named_arms}
     own, placebo = (spans[name].spans for name in ("uniform", "uniform, placebo span"))
@@ -252,7 +245,7 @@ def test_the_spread_of_a_placebo_is_over_its_places(crowded):
     marked = cg.FunctionPredictor(
         lambda x: x[:, 0, matters].sum(1), tasks=["A"], scale="A at a place"
     )
-    experiment = occlusion(
+    experiment = necessity(
         crowded, motif="AGATAA", fills=["C"], n_draws=8, rope=(-0.1, 0.1)
     )
     answer = experiment.analyze(
@@ -280,6 +273,7 @@ def test_the_spread_of_a_placebo_is_over_its_places(crowded):
         cg.estimate(cg.contrast(outcomes))["ace"],
         oracle.true_ace(experiment),
     )
+    truth = truth.drop_sel(contrast="alone in shuffles")
     # a letter is exact
     np.testing.assert_allclose(
         effects.sel(contrast=truth["contrast"]), truth, atol=1e-9
@@ -303,13 +297,14 @@ def test_what_is_said_adds_up_and_covers():
         tokens[np.arange(60)[:, None], (3 * np.arange(60))[:, None] + np.arange(6)] = (
             encode("AGATAA")
         )
-        experiment = occlusion(
+        experiment = necessity(
             tokens, motif="AGATAA", fills=["uniform"], n_draws=3, rope=(-0.2, 0.2)
         )
         decided = experiment.analyze(
             cg.run(experiment, oracle, rng=seed, progress=False), rng=0
         ).decisions
-        own, placebo, net = decided["ace"].squeeze("task").values
+        names = ["uniform", "uniform, placebo span", "uniform minus placebo"]
+        own, placebo, net = decided["ace"].squeeze("task").sel(contrast=names).values
         assert own - placebo == pytest.approx(net, abs=1e-12)
         assert (
             (decided["lower"] < decided["ace"]) & (decided["ace"] < decided["upper"])
@@ -321,18 +316,18 @@ def test_what_is_said_adds_up_and_covers():
     assert (np.sum(covered, axis=0) >= 8).all()  # of 12 at 95 %, P(fewer) = 2e-4
 
 
-def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
-    by_name = occlusion(sampled, motif="GATA1", fills=["uniform"])
+def test_necessity_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
+    by_name = necessity(sampled, motif="GATA1", n_draws=5)
     tokens = encode(sampled)
     found = cg.sequences.find_instances(tokens, cg.motif("GATA1"))
     assert by_name.n_units == 5 * len(found)
     assert cg.Design.from_dict(by_name.to_dict()).fingerprint == by_name.fingerprint
     assert (
-        occlusion(sampled, motif="GATA1", fills=["uniform"], threshold=1e-3).n_units
+        necessity(sampled, motif="GATA1", fills=["uniform"], threshold=1e-3).n_units
         > by_name.n_units
     )
     built = build(
-        "occlusion",
+        "necessity",
         sampled,
         settings={"motif": "AGATAA", "fills": ["uniform", "A"], "n_draws": 2},
     )
@@ -342,6 +337,8 @@ def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
         "uniform, placebo span",
         "A",
         "A, placebo span",
+        "alone in shuffles",
+        "shuffled",
     ]
 
 
@@ -353,7 +350,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
     text = "CCC".join(
         ["AGATAA", "CACGTACGAC", "TTATCT", "GCGCACGTGT", "AGATAA", "CACACGACTT"]
     )
-    experiment = occlusion([text], motif="AGATAA", fills=["uniform"], rope=(-0.1, 0.1))
+    experiment = necessity([text], motif="AGATAA", fills=["uniform"], rope=(-0.1, 0.1))
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert (answer.estimates["n_clusters"] == 3).all()
 
@@ -361,7 +358,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(crowded):
-    experiment = occlusion(crowded, motif="AGATAA", fills=["A"], n_draws=1)
+    experiment = necessity(crowded, motif="AGATAA", fills=["A"], n_draws=1)
     members = [
         Oracle(MotifCount("AGATAA", size, "both"), EndGC(-1.0, last=80))
         for size in (1.0, 2.0)
@@ -381,31 +378,127 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
         answer = over.analyze(outcomes, rng=0)
 
 
-# the split of
-# variances ---------------------------------------------------------------------------------------------
+L, PARTNER, SITE = 120, "TGAGTCA", "CATTCCA"
+_WEIGHTS = np.random.default_rng(7).normal(size=(4, 12)) * 0.1
 
 
-@pytest.mark.simulation
-def test_the_nested_split_finds_known_variances_and_its_limits_cover_them():
-    rng = np.random.default_rng(0)
-    sequence, instance = np.repeat(np.arange(30), 12), np.repeat(np.arange(90), 4)
-    sds = {"sequence": 1.0, "instance": 0.5, "draw": 0.8}
-    many = 200
-    effect = (
-        sds["sequence"] * rng.normal(size=(30, many))[sequence]
-        + sds["instance"] * rng.normal(size=(90, many))[instance]
+def words(x, word):
+    letters, own = x.argmax(1), encode([word])[0]
+    n = letters.shape[1] - len(word) + 1
+    return np.all([letters[:, i : n + i] == c for i, c in enumerate(own)], 0)
+
+
+def with_partner(size):
+    """SITE is worth `size` where PARTNER ends 3 to 8 bases before it, else nothing."""
+
+    def network(x):
+        first, second = words(x, PARTNER), words(x, SITE)
+        n = first.shape[1]
+        pair = np.any(
+            [(first[:, : n - 7 - g] & second[:, 7 + g :]).any(1) for g in range(3, 9)],
+            0,
+        )
+        noise = np.tensordot(x[:, :, ::10], _WEIGHTS, ([1, 2], [0, 1]))
+        return size * pair + noise
+
+    return cg.FunctionPredictor(network, tasks=["y"], scale="log")
+
+
+def planted(seed, n=150, share=0.1):
+    g, rows = np.random.default_rng(seed), []
+    for i in range(n):
+        row = g.choice(list("ACGT"), L)
+        at = int(g.integers(30, 100))
+        row[at : at + 7] = list(SITE)
+        if i < share * n:
+            before = at - 7 - int(g.integers(3, 9))
+            row[before : before + 7] = list(PARTNER)
+        rows.append("".join(row))
+    return rows
+
+
+@pytest.mark.parametrize("size", [1.3, -1.3])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_tenth_of_the_sites_that_acts_is_found_before_the_mean(seed, size):
+    experiment = necessity(planted(seed), motif=SITE, n_draws=4, rope=(-0.2, 0.2))
+    outcomes = cg.run(experiment, with_partner(size), rng=seed, progress=False)
+    answer = experiment.analyze(outcomes, rng=0)
+    shapes = answer.findings["shapes"]
+    lost = shapes.isel(shape=shapes["group"].values == "uniform minus placebo")
+    assert lost["sign"].values.tolist() == [-np.sign(size), 0]
+    assert lost["share"].values[0] == pytest.approx(0.1, abs=0.03)
+    assert lost["size"].values == pytest.approx([-size, 0], abs=0.3)
+    alone = shapes.isel(shape=shapes["group"].values == "alone in shuffles")
+    assert alone["sign"].values.tolist() == [0]
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.3, 1.0])
+def test_one_population_is_not_cut(mean):
+    """Normal effects about one mean come apart in less than 1 % of samples."""
+    rng, cut = np.random.default_rng(1), 0
+    for n in (30, 50, 150, 400):
+        for _ in range(100):
+            effects = rng.normal(mean, 1, n)
+            cut += len(populations(effects, (-0.2, 0.2), "undecided", axis="site")) > 1
+    assert cut <= 8  # of 400, at .01: more with a probability of .03
+
+
+def test_sites_of_two_signs_are_two_populations():
+    rng = np.random.default_rng(2)
+    effects = np.r_[rng.normal(1, 0.1, 30), rng.normal(-1, 0.1, 20), [0.0] * 50]
+    found = populations(effects, (-0.2, 0.2), "increases", axis="site")
+    assert sorted((s.sign, s.n) for s in found) == [(-1, 20), (0, 50), (1, 30)]
+    halves = populations(
+        np.r_[effects[:30], effects[30:50]], (-0.2, 0.2), "undecided", axis="site"
     )
-    effect += sds["draw"] * rng.normal(size=effect.shape)
-    ice = xr.DataArray(effect[:, :, None], dims=("unit", "contrast", "task"))
-    found = nested_split(
-        ice, {"sequence": sequence, "instance": instance}, each="draw", ci_prob=0.95
+    assert sorted((s.sign, s.n) for s in halves) == [(-1, 20), (1, 30)]
+
+
+def test_negligible_differences_are_no_populations():
+    effects = np.r_[np.full(20, 0.1), np.full(80, 0.0)]
+    (one,) = populations(effects, (-0.2, 0.2), "negligible", axis="site")
+    assert (one.sign, one.n, one.share) == (0, 100, 1.0)
+
+
+@pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
+def test_a_site_that_works_alone_is_needed_where_its_partner_is_not():
+    """Lost from its sequence and alone in shuffles are rows of their own."""
+    rows = planted(0, n=60, share=0)
+    either = cg.FunctionPredictor(
+        lambda x: 2.0 * words(x, SITE).any(1) + 0.01 * x[:, 0].sum(1),
+        tasks=["y"],
+        scale="log",
     )
-    for name, sd in sds.items():
-        one = found.sel(component=name)
-        assert float(one["variance"].mean()) == pytest.approx(sd**2, rel=0.1)
-        covered = float(((one["lower"] <= sd) & (sd <= one["upper"])).mean())
-        assert 0.9 < covered <= 1, name
-    np.testing.assert_allclose(found["share"].sum("component"), 1)
+    both = [row[:10] + SITE + row[17:] for row in rows]
+    for given, lost in ((rows, -2.0), (both, 0.0)):
+        experiment = necessity(given, motif=SITE, n_draws=3, rope=(-0.3, 0.3))
+        found = (
+            experiment.analyze(cg.run(experiment, either, rng=0, progress=False), rng=0)
+            .estimates["ace"]
+            .squeeze("task")
+        )
+        assert found.sel(contrast="uniform minus placebo") == pytest.approx(
+            lost, abs=0.1
+        )
+        assert found.sel(contrast="alone in shuffles") == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_knock_in_says_the_sequences_in_which_it_works():
+    """The partner stands 5 bases before the place in a fifth of the sequences."""
+    rng, rows = np.random.default_rng(3), []
+    for i in range(100):
+        row = "".join(rng.choice(list("ACGT"), L))
+        rows.append(row[:48] + PARTNER + row[55:] if i % 5 == 0 else row)
+    experiment = knock_in(rows, motif=SITE, at=60, rope=(-0.2, 0.2))
+    answer = experiment.analyze(
+        cg.run(experiment, with_partner(1.3), rng=0, progress=False), rng=0
+    )
+    shapes = answer.findings["shapes"]
+    assert shapes["n"].values.tolist() == [20, 80]
+    assert shapes["sign"].values.tolist() == [1, 0]
+
+
+# variances ---------------------------------------------------------------------------------------------------------
 
 
 def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
@@ -417,87 +510,10 @@ def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
     assert lower[2] == upper[2] == 3.0
 
 
-def test_a_split_without_a_maximum_is_left_out_and_said(monkeypatch):
-    def one_without(table):
-        if table is tables.setdefault("first", table):
-            raise EstimateError(
-                "no maximum of the restricted likelihood after 200 steps"
-            )
-        return fit_variances(table)
-
-    tables = {}
-    monkeypatch.setattr("causalgia.estimation.mixed_model.fit_variances", one_without)
-    ice = pairs_of_a_sequence(np.random.default_rng(141).normal(size=(31, 2)))
-    found = nested_split(ice, groups_of_31(), each="draw", ci_prob=0.95)
-    assert found["contrast"].values.tolist() == ["fine"]
-    assert found["component"].values.tolist() == [
-        "sequence",
-        "instance and draw together",
-    ]
-    assert np.isfinite(found["sd"]).all()
-
-
-def test_one_pair_that_is_the_same_leaves_no_spread_within():
-    """Of 31 units one pair shares a sequence, and both are the same: whatever the
-    rounding, that spread is 0.
-    """
-    effect = np.random.default_rng(141).normal(size=(31, 2))
-    effect[30, 0] = effect[0, 0]
-    found = nested_split(
-        pairs_of_a_sequence(effect), groups_of_31(), each="draw", ci_prob=0.95
-    )
-    within = found["sd"].sel(component="instance and draw together", contrast="flat")
-    assert np.ravel(within).tolist() == [0.0]
-
-
-def pairs_of_a_sequence(effect):
-    coords = {"contrast": ["flat", "fine"]}
-    return xr.DataArray(
-        effect[:, :, None], dims=("unit", "contrast", "task"), coords=coords
-    )
-
-
-def groups_of_31():
-    return {"sequence": np.append(np.arange(30), 0), "instance": np.arange(31)}
-
-
-@pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
-def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
-    def no_maximum(_):
-        raise EstimateError("no maximum of the restricted likelihood after 200 steps")
-
-    monkeypatch.setattr("causalgia.estimation.mixed_model.fit_variances", no_maximum)
-    experiment = occlusion(crowded, motif="AGATAA", fills=["uniform"], n_draws=2)
-    answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
-    assert answer.decisions.sizes["contrast"] == 3
-
-
-def test_rounding_is_no_spread():
-    texts = [
-        "AGATAAG" + "CCTGCAACGTC" * 3,
-        "CCTGCAGCGTC" * 3 + "AGATAAG",
-        "CCTGCAACCTC" * 3 + "AGATAAG",
-    ]
-    experiment = occlusion(
-        texts, motif="AGATAAG", fills=["A"], n_draws=1, rope=(-0.1, 0.1)
-    )
-    gc = cg.FunctionPredictor(
-        lambda x: 0.1 * x[:, 1:3].sum((1, 2)) / 3, tasks=["GC"], scale="x"
-    )
-    with pytest.warns():
-        answer = experiment.analyze(
-            cg.run(experiment, gc, rng=0, progress=False), rng=0
-        )
-    split = answer.findings["components"].sel(
-        contrast="A minus placebo", component="sequence, instance and draw together"
-    )
-    assert split["component"].item().endswith("together")
-
-
 # knock-in -----------------------------------------------------------------------------------------------------------
 
 
-def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampled):
+def test_knock_in_recovers_the_truth_and_its_moderation_is_least_squares(sampled):
     experiment = knock_in(sampled, motif="AGATAAG", at=80)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
@@ -518,10 +534,10 @@ def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampl
     slopes = np.linalg.lstsq(
         np.column_stack([np.ones(400), gc, counts]), ice, rcond=None
     )[0][1:]
-    found = answer.findings["modification"].sel(contrast="motif", task="K562")
+    found = answer.findings["moderation"].sel(contrast="motif", task="K562")
     np.testing.assert_allclose(found["slope"], slopes, atol=1e-9)
     # partners help each other in this oracle
-    assert found["lower"].sel(covariate="neighbors") > 0
+    assert found["lower"].sel(moderator="neighbors") > 0
 
 
 def test_the_nearest_neighbor_matters_as_its_distance_says():
@@ -536,7 +552,7 @@ def test_the_nearest_neighbor_matters_as_its_distance_says():
     experiment = knock_in(texts, motif="AGATAAG", at=100)
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     found = answer.findings["distance"].sel(
-        contrast="motif", task="K562", covariate="distance"
+        contrast="motif", task="K562", moderator="distance"
     )
     assert float(found["upper"]) < 0
 
@@ -563,19 +579,19 @@ def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequen
     assert experiment.n_units == 800
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert (answer.estimates["n_clusters"] == 100).all()
-    assert answer.findings["modification"].attrs["cluster"] == "parent"
+    assert answer.findings["moderation"].attrs["cluster"] == "parent"
     part = knock_in(sampled, motif="AGATAAG", n_units=150)
     outcomes = cg.run(part, GATA1, rng=0, progress=False)
     found = (
         part.analyze(outcomes, rng=0)
-        .findings["modification"]
+        .findings["moderation"]
         .sel(contrast="motif", task="K562")
     )
     counts = [
         sum(abs(at - 96) >= 7 for at in places(sampled[i], "AGATAAG"))
         for i in outcomes["parent"].values
     ]
-    assert float(found["mean"].sel(covariate="neighbors")) == pytest.approx(
+    assert float(found["mean"].sel(moderator="neighbors")) == pytest.approx(
         np.mean(counts)
     )
     shared = knock_in(
@@ -583,12 +599,12 @@ def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequen
     )
     again = shared.analyze(
         cg.run(shared, GATA1, rng=0, progress=False), rng=0
-    ).findings["modification"]
+    ).findings["moderation"]
     again = again.sel(contrast="motif", task="K562")
     np.testing.assert_array_equal(again["mean"], found["mean"])
     drawn = cg.run(shared, GATA1, rng=np.random.default_rng(0), progress=False)
-    unknown = shared.analyze(drawn, rng=0).findings["modification"]
-    assert unknown["covariate"].values.tolist() == ["gc"]
+    unknown = shared.analyze(drawn, rng=0).findings["moderation"]
+    assert unknown["moderator"].values.tolist() == ["gc"]
 
 
 def test_knock_in_refuses_what_does_not_fit(sampled):
@@ -702,7 +718,7 @@ def test_flanks_refuse_what_does_not_fit():
 def test_moments_are_read_as_far_as_they_go(sampled):
     made = (
         (
-            occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=2),
+            necessity(sampled, motif="AGATAA", fills=["uniform"], n_draws=2),
             "uniform minus placebo",
         ),
         (knock_in(sampled, motif="AGATAAG"), "motif minus placebo"),
@@ -733,13 +749,13 @@ def test_palindromes_count_once_and_letters_are_read_in_any_spelling(sampled):
         text[:50] + "CACGTG" + text[56:]
         for text in (t.replace("CACGTG", "CACTTG") for t in sampled[:30])
     ]
-    experiment = occlusion(texts, motif="CACGTG", fills=["uniform"], n_draws=1)
+    experiment = necessity(texts, motif="CACGTG", fills=["uniform"], n_draws=1)
     assert experiment.n_units == sum(len(places(text, "CACGTG")) for text in texts)
     assert (
-        occlusion(texts, motif="cacgug", fills=["uniform"], n_draws=1).fingerprint
+        necessity(texts, motif="cacgug", fills=["uniform"], n_draws=1).fingerprint
         == experiment.fingerprint
     )
-    lower = occlusion(
+    lower = necessity(
         [text.lower().replace("t", "u") for text in texts],
         motif="CACGTG",
         fills=["uniform"],

@@ -6,31 +6,41 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
+from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
 from causalgia.errors import (
     DataError,
-    DegenerateWarning,
     EstimateError,
 )
 from causalgia.experiments import (
     across_predictors,
     agreement,
-    composition_bias,
     copies,
     hairpin,
     null_models,
+    position,
     share_of_predictors,
 )
-from causalgia.experiments.kit.experiment import build
 from causalgia.sequences import decode
 from causalgia.zoo import EndGC, MotifCount, Oracle
 from causalgia.zoo.terms import Gate
+
+
+def folded(
+    null: cg.design.NullModel | None = None, motif: str = "GCUGG", **settings: Any
+) -> cg.experiments.Experiment:
+    return hairpin(null or cg.Uniform(length=41), motif, **settings)
+
+
+def at_the_ends(letters: str = "GCGCGC", **settings: Any) -> cg.experiments.Experiment:
+    return position(cg.Uniform(length=41), letters, at=(2, 34), **settings)
+
 
 RC = str.maketrans("ACGT", "TGCA")
 VTS1 = cg.zoo.oracle("vts1_like")
@@ -59,19 +69,19 @@ def arm_sequences(
 
 @pytest.mark.parametrize(("stem", "loop"), [(9, 6), (5, 5), (6, 8), (12, 7)])
 def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
-    made = arm_sequences(hairpin(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
+    made = arm_sequences(folded(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
     left, right = slice(25 - stem, 25), slice(25 + loop, 25 + loop + stem)
     place = left.start + min(1, stem - 5)
     there = right.stop - (place - left.start) - 5
     for row, own in enumerate(made["untreated"]):
-        folded, looped, inside = (
+        whole, looped, inside = (
             made[name][row] for name in ("hairpin", "loop", "stem")
         )
-        for sequence in (folded, looped, inside):
+        for sequence in (whole, looped, inside):
             assert sequence[right] == rc(sequence[left])
-        assert folded[: right.start] == own[: right.start]
-        assert folded[right.stop :] == own[right.stop :]
-        assert looped == folded[:25] + "GCTGG" + folded[30:]
+        assert whole[: right.start] == own[: right.start]
+        assert whole[right.stop :] == own[right.stop :]
+        assert looped == whole[:25] + "GCTGG" + whole[30:]
         assert (
             inside[: right.start]
             == own[:place] + "GCTGG" + own[place + 5 : right.start]
@@ -89,40 +99,15 @@ def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
 
 
 def test_the_published_places_are_the_defaults() -> None:
-    arms = {arm.name: str(arm.intervention) for arm in hairpin().named_arms}
-    assert hairpin().n_units == 1_000
-    assert hairpin().null.length == 41
+    arms = {arm.name: str(arm.intervention) for arm in folded().named_arms}
     # stem 8, loop 24 by 9; the motif at 17
     assert arms["loop"] == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     assert arms["stem"] == "do(x[9:14] = GCUGG, x[24:33] = rc(x[8:17]))"  # and at 9
-    assert hairpin(start=8, loop=7, stem=9, at=17) == hairpin()
-
-
-def test_the_hairpin_starts_where_it_is_told() -> None:
-    # arms at 7 and 23, the motif first in the loop
-    made = arm_sequences(hairpin(start=7, loop=7))
-    for own, folded, looped in zip(
-        made["untreated"], made["hairpin"], made["loop"], strict=True
-    ):
-        assert folded == own[:23] + rc(own[7:16]) + own[32:]
-        assert looped[16:21] == "GCTGG"
-    assert build("hairpin", settings={"start": 7}) == hairpin(start=7)
-
-
-def test_given_arms_of_a_stem_are_written_and_pair_about_the_word() -> None:
-    left, right = "GGCGCAUGU", "GCAUGCGUC"
-    made = arm_sequences(hairpin(stem=(left, right)))
-    for folded, inside in zip(made["hairpin"], made["stem"], strict=True):
-        assert (folded[8:17], folded[24:33]) == (
-            left.replace("U", "T"),
-            right.replace("U", "T"),
-        )
-        assert inside[8:17] == "GGCTGGTGT"
-        assert inside[24:33] == "GCACCAGCC"
+    assert folded(loop=7, stem=9, at=17) == folded()
 
 
 def test_a_motif_is_paired_as_it_was_drawn() -> None:
-    made = arm_sequences(hairpin(motif="GCNGG"))
+    made = arm_sequences(folded(motif="GCNGG"))
     assert len({sequence[11] for sequence in made["stem"]}) > 1
     for sequence, alone in zip(
         made["stem"], made["complement in the open"], strict=True
@@ -133,14 +118,14 @@ def test_a_motif_is_paired_as_it_was_drawn() -> None:
 
 
 def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
-    experiment = hairpin(stem=4, n_units=100)
+    experiment = folded(stem=4, n_units=100)
     assert "stem" not in experiment.arm_names
     assert "motif x loop" in (experiment.named_contrasts or {})
 
 
 def test_the_ends_that_the_message_names_fit() -> None:
     for at in (9, 25):
-        assert arm_sequences(hairpin(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
+        assert arm_sequences(folded(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
 
 
 # ---------------------------------------------------------------- hairpin: the effects
@@ -148,22 +133,16 @@ def test_the_ends_that_the_message_names_fit() -> None:
 
 @pytest.mark.simulation
 def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
-    answer = assert_recovers(hairpin(), VTS1)
+    answer = assert_recovers(folded(n_units=1_000), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["motif x loop"] == "increases"
     assert verdict["motif x stem"] == "decreases"
     assert verdict["hairpin"] == "negligible"
 
 
-def test_vts1_with_a_given_stem_and_another_loop() -> None:
-    assert_recovers(
-        hairpin(stem=("GGACGAC", "GUCGUUC"), loop=7, n_units=500), VTS1, rng=3
-    )
-
-
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
-    answer = assert_recovers(hairpin(n_units=500), cg.zoo.oracle("additive"))
+    answer = assert_recovers(folded(n_units=500), cg.zoo.oracle("additive"))
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict[["motif x loop", "motif x stem", "hairpin"]]) == {"negligible"}
     assert set(
@@ -177,7 +156,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     add have no structure.
     """
     oracle = cg.zoo.oracle("additive")
-    experiment = hairpin(motif="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
+    experiment = folded(motif="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
     assert_recovers(experiment, oracle, unseen=1e-3)
     truth = oracle.true_ace(experiment).squeeze("task").to_series()
     assert truth["complement in the open"] == pytest.approx(0.375, abs=0.01)
@@ -197,7 +176,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
 
 @pytest.mark.simulation
 def test_a_scrambled_word_works_nowhere() -> None:
-    answer = assert_recovers(hairpin(motif="GUGCG"), VTS1)
+    answer = assert_recovers(folded(motif="GUGCG", rope="0.2 sd"), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict) == {"negligible"}
 
@@ -210,7 +189,7 @@ def test_a_reversed_effect_turns_the_order() -> None:
         scale="log intensity",
         weights=[[-1] * len(VTS1.terms)],
     )
-    experiment = hairpin(n_units=300)
+    experiment = folded(n_units=300)
     answer = experiment.analyze(cg.run(experiment, mirrored, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["motif x loop"] == "decreases"
@@ -218,7 +197,7 @@ def test_a_reversed_effect_turns_the_order() -> None:
 
 
 def test_pairing_makes_the_interaction_sharper() -> None:
-    experiment = hairpin(n_units=500)
+    experiment = folded(n_units=500)
     outcomes = cg.run(experiment, VTS1, rng=0)
     paired = (
         cg.estimate(cg.contrast(outcomes))["se"].sel(contrast="motif x loop").item()
@@ -230,93 +209,6 @@ def test_pairing_makes_the_interaction_sharper() -> None:
     )
     unpaired = np.sqrt((y.var("unit", ddof=1) / y.sizes["unit"]).sum()).item()
     assert paired < 0.7 * unpaired
-
-
-# ---------------------------------------------------------------- composition
-
-
-def test_the_two_by_two_is_full_and_each_effect_separate() -> None:
-    experiment = composition_bias()
-    assert experiment.arm_names == [
-        "untreated",
-        "motif",
-        "composition",
-        "composition + motif",
-    ]
-    assert {
-        name: dict(row) for name, row in (experiment.named_contrasts or {}).items()
-    } == {
-        "motif": {"motif": 1, "untreated": -1},
-        "composition": {"composition": 1, "untreated": -1},
-        "interaction": {
-            "composition + motif": 1,
-            "composition": -1,
-            "motif": -1,
-            "untreated": 1,
-        },
-    }
-    made = arm_sequences(experiment)
-    for own, both in zip(made["untreated"], made["composition + motif"], strict=True):
-        assert both == own[:17] + "CAAATT" + own[23:34] + "GCGCGC" + own[40:]
-
-
-@pytest.mark.parametrize("word", ["CAAAUU", "UUAUUU", "UUGCAC"])
-def test_gc_matters_at_the_three_prime_end_alone(word: str) -> None:
-    experiment, oracle = (
-        composition_bias(at=(34, 2), motif=word),
-        cg.zoo.oracle("rbfox1_like"),
-    )
-    with pytest.warns(
-        DegenerateWarning
-    ):  # two motifs never meet: no unit has an interaction
-        answer = experiment.analyze(cg.run(experiment, oracle, rng=1), rng=1)
-    truth = oracle.true_ace(experiment)
-    varies = ~answer.estimates["exact"].squeeze("task").to_numpy()
-    assert_estimates(answer.estimates.isel(contrast=varies), truth)
-    # pairs of sites in one 41-mer, once in 10^6 units
-    assert np.abs(truth.to_numpy()[~varies]).max() < 1e-6
-    assert_verdicts(answer, truth)
-    verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert (
-        verdict["composition at 34"]
-        == verdict["composition at 34 - at 2"]
-        == "decreases"
-    )
-    assert (
-        verdict["composition at 2"]
-        == verdict["interaction at 34"]
-        == verdict["interaction at 2"]
-        == "negligible"
-    )
-
-
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_no_bias_where_none_was_made() -> None:
-    answer = assert_recovers(composition_bias(at=(34, 2)), cg.zoo.oracle("additive"))
-    assert set(answer.decisions["verdict"].to_numpy().ravel()) == {"negligible"}
-
-
-def test_an_interaction_of_bias_and_word_comes_out() -> None:
-    oracle = Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.8, last=8), link="exp")
-    answer = assert_recovers(composition_bias(motif="UGCAUG"), oracle)
-    verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert (verdict["composition"], verdict["motif"], verdict["interaction"]) == (
-        "decreases",
-        "increases",
-        "decreases",
-    )
-
-
-def test_both_are_made_from_a_table() -> None:
-    made = build(
-        "hairpin",
-        settings={"stem": ["GGCGCAUGU", "GCAUGCGUC"], "loop": 7, "n_units": 50},
-    )
-    assert made == hairpin(stem=("GGCGCAUGU", "GCAUGCGUC"), n_units=50)
-    assert build("composition_bias", settings={"at": [34, 2]}) == composition_bias(
-        at=(34, 2)
-    )
-    assert cg.Design.from_toml(hairpin().to_toml()).fingerprint == hairpin().fingerprint
 
 
 # ---------------------------------------------------------------- many predictors
@@ -352,14 +244,12 @@ def outcomes_of(
 @pytest.mark.parametrize("own", [False, True])
 def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     made = predictors(60, share=0.4)
-    experiment = composition_bias(n_units=100, motif="AAAAAA")
-    estimates = across_predictors(
-        outcomes_of(made, experiment, own), contrast="composition"
-    )
+    experiment = at_the_ends(n_units=100)
+    estimates = across_predictors(outcomes_of(made, experiment, own), contrast="at 34")
     assert ("covariance" in estimates) is not own
     truth = np.array(
         [
-            oracle.true_ace(experiment).sel(contrast="composition").item()
+            oracle.true_ace(experiment).sel(contrast="at 34").item()
             for oracle in made.values()
         ]
     )
@@ -389,17 +279,17 @@ def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> No
         weights=[[1, 1], [1, 0.5], [0.1, -1.0]],
         scale="z",
     )
-    experiment = composition_bias(motif="UGCAUG", n_units=100)
+    experiment = at_the_ends(n_units=100)
     outcomes = cg.run(experiment, oracle, rng=0)
-    estimates = across_predictors(outcomes, contrast="composition")
+    estimates = across_predictors(outcomes, contrast="at 34")
     assert estimates["contrast"].to_numpy().tolist() == ["a", "b", "c"]
-    plain = cg.contrast(outcomes).sel(contrast="composition")["ice"].to_numpy()
+    plain = cg.contrast(outcomes).sel(contrast="at 34")["ice"].to_numpy()
     np.testing.assert_allclose(estimates["ace"].to_numpy()[:, 0], plain.mean(axis=0))
     np.testing.assert_allclose(
         estimates["covariance"].to_numpy()[:, :, 0], np.cov(plain.T) / 100, atol=1e-12
     )
     other = cg.run(experiment, oracle, rng=1)
-    two = across_predictors({"x": outcomes, "y": other}, contrast="composition")
+    two = across_predictors({"x": outcomes, "y": other}, contrast="at 34")
     matrix = two["covariance"].to_numpy()[:, :, 0]
     assert two["contrast"].to_numpy().tolist()[:2] == ["x: a", "x: b"]
     assert not matrix[:3, 3:].any()
@@ -409,7 +299,7 @@ def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> No
 
 
 def test_what_does_not_go_across_is_refused() -> None:
-    experiment = composition_bias(motif="UGCAUG", n_units=50)
+    experiment = at_the_ends(n_units=50)
     oracle = Oracle(MotifCount("UGCAUG"), EndGC(-0.8, last=8), scale="z")
     one, same, own = (cg.run(experiment, oracle, rng=seed) for seed in (0, 0, 1))
     other = cg.run(
@@ -418,14 +308,12 @@ def test_what_does_not_go_across_is_refused() -> None:
         rng=0,
     )
     with pytest.raises(DataError):
-        across_predictors({"x": one, "y": other}, contrast="composition")
+        across_predictors({"x": one, "y": other}, contrast="at 34")
     with pytest.raises(DataError):
-        across_predictors({"x": one, "y": same, "z": own}, contrast="composition")
+        across_predictors({"x": one, "y": same, "z": own}, contrast="at 34")
     with pytest.raises(EstimateError):
         share_of_predictors(
-            cg.infer(
-                across_predictors({"x": one, "y": own}, contrast="composition"), rng=0
-            ),
+            cg.infer(across_predictors({"x": one, "y": own}, contrast="at 34"), rng=0),
             rope=0,
         )
 
@@ -492,15 +380,10 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
     None
 ):
     network = cg.zoo.load("rbfox1_like", member=0)
-    experiment = composition_bias(at=(34, 2), n_units=1_000)
+    experiment = at_the_ends(n_units=1_000, rope="0.2 sd")
     answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert (
-        verdict["composition at 34"]
-        == verdict["composition at 34 - at 2"]
-        == "decreases"
-    )
-    assert verdict["composition at 2"] == verdict["interaction at 34"] == "negligible"
+    assert (verdict["at 34"], verdict["at 2"]) == ("decreases", "negligible")
     table = null_models(copies(n_units=100), network, nulls=given_nulls(), rng=0)
     assert table["tau"].min() >= 0.8
 

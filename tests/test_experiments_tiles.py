@@ -249,23 +249,18 @@ def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     enough = answer_of(
         sufficiency(sequences(66), tile_width=30, n_draws=3, rope=(-1.0, 1.0)), oracle
     )
-    with_words = {"30-60", "120-150"}
-    lost = {
-        name for name, verdict in verdicts(needed).items() if verdict == "decreases"
-    }
-    gained = {
-        name for name, verdict in verdicts(enough).items() if verdict == "increases"
-    }
-    assert lost == (with_words if logic == "and" else set())
-    assert gained == (with_words if logic == "or" else set())
-    assert set(verdicts(needed).values()) | set(verdicts(enough).values()) <= {
-        "decreases",
-        "increases",
-        "negligible",
-    }
-    assert needed.decisions["center"].values.tolist() == [
-        15.0 + 30 * i for i in range(8)
-    ]
+    # one trial, two questions
+    np.testing.assert_allclose(needed.estimates["ace"], enough.estimates["ace"])
+    for answer, first in ((needed, "lost"), (enough, "alone")):
+        asked = answer.decisions.isel(contrast=answer.decisions["of_question"].values)
+        assert set(asked["asks"].values) == {first}
+        shapes = answer.findings["shapes"]
+        acting = shapes.isel(shape=abs(shapes["sign"].values) == 1)
+        assert set(acting["group"].values) == {"lost" if logic == "and" else "alone"}
+        assert (acting["sign"] == (-1 if logic == "and" else 1)).all()
+        spans = set(zip(acting["start"].values, acting["stop"].values, strict=True))
+        assert spans == {(30, 60), (120, 150)}
+        assert not np.isnan(shapes["sign"]).any()
 
 
 @pytest.mark.simulation
@@ -274,19 +269,20 @@ def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() ->
     experiment = sufficiency(
         given, tile_width=30, tss=TILES[1], n_draws=3, rope=(-1.0, 1.0)
     )
-    assert "120-150" not in experiment.arm_names
-    assert verdicts(answer_of(experiment, oracle))["30-60"] == "increases"
+    assert "120-150 alone" not in experiment.arm_names
+    assert verdicts(answer_of(experiment, oracle))["30-60 alone"] == "increases"
     tokens = experiment.null.sample(experiment.n_units, rng=0)["sequence"].values
     units = np.arange(experiment.n_units, dtype=np.uint64)
     edited = {
         arm.name: arm.intervention.apply(tokens, units=units, key=5)
         for arm in experiment.named_arms
+        if arm.name.startswith("all") or arm.name.endswith("alone")
     }
     for name, sequence in edited.items():
         assert (sequence[:, 120:150] == tokens[:, 120:150]).all()
         outside = np.ones(LENGTH, bool)
         if name != "all shuffled":
-            start, stop = map(int, name.split("-"))
+            start, stop = map(int, name.removesuffix(" alone").split("-"))
             assert (sequence[:, start:stop] == tokens[:, start:stop]).all()
             outside[start:stop] = False
         # arms share every other base
@@ -298,9 +294,9 @@ def test_answers_draw_along_the_sequence() -> None:
     experiment = necessity(sequences(), tile_width=60, n_draws=2, rope=(-1.0, 1.0))
     answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     axes = answer.draw()
-    drawn = set(verdicts(answer).values())
     (legend,) = axes.figure.legends
-    assert {text.get_text() for text in legend.get_texts()} == drawn | {"ROPE"}
+    drawn = {text.get_text() for text in legend.get_texts()}
+    assert drawn == {"lost", "alone", "ROPE"}
 
 
 def test_an_ensemble_is_answered_model_by_model() -> None:
@@ -319,12 +315,16 @@ def test_a_last_tile_is_shorter_where_the_width_does_not_divide() -> None:
     given = sequences(3)
     for experiment in (necessity, sufficiency):
         made = experiment(given, tile_width=100, tss=(120, 150), rope=(-1, 1))
-        assert made.arm_names[1:] == ["0-100", "100-120", "150-240"]
+        assert tiles_of(made) == [(0, 100), (100, 120), (150, 240)]
         odd = experiment(given, tile_width=70, rope=(-1, 1))
-        assert odd.arm_names[1:] == ["0-70", "70-140", "140-210", "210-240"]
+        assert tiles_of(odd) == [(0, 70), (70, 140), (140, 210), (210, 240)]
     default = necessity(given, rope=(-1, 1))
-    # an eighth each
-    assert default.arm_names[1:] == [f"{at}-{at + 30}" for at in range(0, 240, 30)]
+    assert tiles_of(default) == [(at, at + 30) for at in range(0, 240, 30)]  # an eighth
+
+
+def tiles_of(experiment: cg.experiments.Experiment) -> list[tuple[int, int]]:
+    start, stop = (experiment.labels[end] for end in ("tile", "stop"))
+    return sorted({(start[name], stop[name]) for name in start})
 
 
 def test_distance_and_orientation_of_a_tile() -> None:

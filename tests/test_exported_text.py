@@ -188,7 +188,9 @@ def test_every_file_of_a_library_holds_nothing_that_steers_a_terminal(tmp_path):
 
 
 def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
-    bias = cg.experiments.composition_bias(n_units=20)
+    bias = cg.experiments.position(
+        cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=20
+    )
     weights = np.random.default_rng(0).normal(size=(4, 1_000))
 
     def answers(x):

@@ -425,7 +425,7 @@ def test_titles_of_experiments_name_their_motifs():
 
 
 def test_the_picture_of_a_hairpin_goes_place_by_place():
-    experiment = cg.experiments.hairpin(n_units=30)
+    experiment = cg.experiments.hairpin(cg.Uniform(length=41), "GCUGG", n_units=30)
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0))
     rows = rows_of(answer.draw())
     assert rows[:4] == [

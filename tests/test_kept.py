@@ -564,7 +564,7 @@ def test_what_moments_cannot_answer():
         with pytest.raises(EstimateError):
             cg.estimate(moments, **asked)
     with pytest.raises(EstimateError):
-        cg.verdicts.heterogeneity(moments)
+        cg.moderation(moments)
     xr.testing.assert_identical(
         cg.estimate(moments, cluster="parent"), cg.estimate(moments)
     )

@@ -374,13 +374,9 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
     "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
     "joint": lambda o: joint_test(estimates_of(o)),
-    "heterogeneity": lambda o: cg.verdicts.heterogeneity(
-        effects_of(o), rope=(-0.5, 0.5)
-    ),
-    "heterogeneity by cluster": lambda o: cg.verdicts.heterogeneity(
-        effects_of(o), cluster="lane"
-    ),
-    "modification": lambda o: cg.estimation.modification(effects_of(o), by="gc"),
+    "spread": lambda o: cg.moderation(effects_of(o), (), rope=(-0.5, 0.5)),
+    "spread by cluster": lambda o: cg.moderation(effects_of(o), (), cluster="lane"),
+    "moderation": lambda o: cg.moderation(effects_of(o), by="gc"),
     "components": lambda o: cg.estimation.variance_components(o, control="0"),
     "components of effects": lambda o: cg.estimation.variance_components(effects_of(o)),
     "doses": lambda o: effects_of(o, contrasts=cg.estimation.dose_contrasts(o)),
@@ -416,7 +412,7 @@ def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["heterogeneity", "modification", "components of effects", "report"]
+    "verb", ["spread", "moderation", "components of effects", "report"]
 )
 def test_a_verb_says_the_same_of_several_predictors(verb: str) -> None:
     ask(VERBS[verb], crossover(60, models=3))

@@ -18,7 +18,6 @@ from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaError, EstimateError
 from causalgia.estimation import from_effects
 from causalgia.estimation._helical_phase import helical_phase, trend_basis
-from causalgia.estimation._heterogeneity import modification
 from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation._variance_components import variance_components
 from causalgia.estimation.crossover import (
@@ -36,7 +35,6 @@ from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.normal import normal
 from causalgia.posterior.two_scales import two_scales
-from causalgia.verdicts import heterogeneity
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -130,14 +128,14 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         EstimateError,
     ),
     "levels before the next": (lambda n: next_level(numbers(4, n)), 2, EstimateError),
-    "units that differ": (lambda n: heterogeneity(effects(n)), 3, EstimateError),
+    "units that differ": (lambda n: cg.moderation(effects(n), ()), 3, EstimateError),
     "units of one modifier": (
-        lambda n: modification(effects(n, gc=("unit", numbers(n))), by="gc"),
+        lambda n: cg.moderation(effects(n, gc=("unit", numbers(n))), by="gc"),
         3,
         EstimateError,
     ),
     "units of two modifiers": (
-        lambda n: modification(
+        lambda n: cg.moderation(
             effects(n, a=("unit", numbers(n)), b=("unit", numbers(n) ** 2)),
             by=["a", "b"],
         ),

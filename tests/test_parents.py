@@ -218,7 +218,7 @@ def test_experiments_on_real_sequences_count_parents(tmp_path, rng):
     for experiment in (
         cg.experiments.knock_in(found, "AAAGAAA"),
         cg.experiments.necessity(found, tile_width=50, n_draws=2),
-        cg.experiments.occlusion(found, "ACG", fills=["uniform"], n_draws=2),
+        cg.experiments.necessity(found, motif="ACG", n_draws=2),
     ):
         outcomes = cg.run(experiment, PREDICTOR, rng=0, progress=False)
         estimates = experiment.analyze(outcomes, rng=0).estimates
@@ -272,4 +272,4 @@ def test_neighbors_are_known_where_sequences_share_parents(tmp_path, rng):
     experiment = cg.experiments.knock_in(found, "ACGA", n_units=90)
     outcomes = cg.run(experiment, PREDICTOR, rng=0, progress=False)
     tables = experiment.analyze(outcomes, rng=0).findings
-    assert "neighbors" in tables["modification"]["covariate"].values
+    assert "neighbors" in tables["moderation"]["moderator"].values

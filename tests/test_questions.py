@@ -209,7 +209,7 @@ def test_a_question_of_outcomes_is_refused_for_a_name_that_is_no_contrast():
 
 # experiment -> the rows that its question asks for; without an entry all
 QUESTIONS = {
-    "motif_mutagenesis": ["change *"],
+    "motif_mutagenesis": ["letter * changed"],
     "motif": ["alone [+-]", "at *", "copy *", "excess *", "letter *"],
     "copies": ["copy *", "excess *"],
     "spacing": ["interaction, *"],
@@ -217,8 +217,9 @@ QUESTIONS = {
     "tile_copies": ["copy *", "excess *"],
     "tile_interactions": ["* x *"],
     "hairpin": ["motif in the [ol]*p*", "motif in the stem", "motif x *"],
-    "composition_bias": ["composition", "interaction"],
-    "occlusion": ["* minus placebo"],
+    "composition": ["*GC * to * %"],
+    "necessity": ["* shuffled"],
+    "sufficiency": ["* alone"],
     "knock_in": ["motif minus placebo"],
     "flanks": ["core", "core, *", "flanks alone, *"],
     "pair": ["interaction, *"],

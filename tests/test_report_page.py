@@ -600,7 +600,9 @@ def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
 
 
 def test_many_contrasts_of_an_analysis_are_kept_in_full(tmp_path):
-    experiment = cg.experiments.motif_mutagenesis(motif="GCATG", n_units=400)
+    experiment = cg.experiments.motif_mutagenesis(
+        cg.Uniform(length=41), "GCATG", n_units=400
+    )
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
     html = written(answer, tmp_path)
     fixed = html.partition('id="protocol"')[2].partition("</details>")[0]

@@ -14,7 +14,6 @@ import causalgia as cg
 from causalgia.errors import EstimateError
 from causalgia.multiplicity.regions import rope_region
 from causalgia.ropes import Rope
-from causalgia.verdicts import heterogeneity
 
 ENDS = {"K562": (-0.1, 0.1), "HepG2": (-0.05, 0.2)}
 
@@ -61,7 +60,7 @@ VERBS: dict[str, Callable[[Any], np.ndarray]] = {
     "analyze": lambda rope: ends_of(
         cg.analyze(outcomes(), cg.Analysis(control=CONTROL, rope=rope), rng=0)
     ),
-    "heterogeneity": lambda rope: ends_of(heterogeneity(effects(), rope=rope)),
+    "moderation": lambda rope: ends_of(cg.moderation(effects(), (), rope=rope)),
 }
 
 

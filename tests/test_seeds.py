@@ -388,7 +388,7 @@ def test_13_small_perturbations(torch, row):
     np.testing.assert_allclose(found, slope - slope.mean(1, keepdims=True), atol=1e-8)
 
 
-def test_14_heterogeneity():
+def test_14_moderation():
     """An ICE that does not generalize: heterogeneity, feature interactions (GIA causality)."""
     arms = embedded(w=("GATTACA", 10))
     gate = network(
@@ -399,9 +399,9 @@ def test_14_heterogeneity():
         "all",
     )
     outcomes = trial(arms, gate, 1000)
-    found = cg.verdicts.heterogeneity(
-        cg.contrast(outcomes, control="none"), rope=(-0.5, 0.5)
-    ).isel(contrast=0)
+    found = cg.moderation(cg.contrast(outcomes, control="none"), rope=(-0.5, 0.5)).isel(
+        contrast=0
+    )
     # an effect of 2 in half of the sequences, or of 1 in all: the same average
     np.testing.assert_allclose(aces(outcomes), [1, 1], atol=0.1)
     np.testing.assert_allclose(found["sd"], [1, 0], atol=0.05)
@@ -759,9 +759,7 @@ def test_33_affinity():
         )
     )
     found = answered(
-        cg.experiments.affinity(
-            motifs=list(kd), kd=list(kd.values()), n_units=50, rope=ROPE
-        ),
+        cg.experiments.affinity(cg.Uniform(length=41), kd, n_units=50, rope=ROPE),
         f,
     )
     line = found.findings["line"].isel(task=0)
@@ -787,7 +785,9 @@ def folds():
             0.9 + stem * closed(x)
         )
 
-    experiment = cg.experiments.hairpin(motif="GCTGG", n_units=200, rope=ROPE)
+    experiment = cg.experiments.hairpin(
+        cg.Uniform(length=41), "GCTGG", n_units=200, rope=ROPE
+    )
     how = {"structure": (1.2, -0.5), "places": (0, 0)}
     return {
         k: answered(experiment, network(lambda x, v=v: f(x, *v)))
@@ -829,19 +829,19 @@ def test_37_gc_at_the_end():
         return x[:, 1:3, 34:40].sum((1, 2))
 
     f = network(lambda x: hits(x, "CAAATT")[:, 17] * (1 + 0.2 * end(x)) - 0.1 * end(x))
-    found = answered(
-        cg.experiments.composition_bias(
-            motif="CAAATT", at=[34, 2], n_units=600, rope=ROPE
-        ),
-        f,
+    trial = cg.experiments.Trial(cg.Uniform(length=41))
+    motif, first, last = (
+        cg.Embed(word, at=at)
+        for word, at in (("CAAATT", 17), ("GCGCGC", 2), ("GCGCGC", 34))
     )
-    rows = (
-        "composition at 34",
-        "composition at 2",
-        "composition at 34 - at 2",
-        "interaction at 34",
-        "motif",
-    )
+    both, alone, ends, none = trial.factorial(motif, last)
+    trial.row("motif", alone - none)
+    trial.row("GC at 34", ends - none)
+    trial.row("GC at 2", trial.arm(first) - none)
+    trial.row("GC at 34 - at 2", ends - trial.arm(first))
+    trial.row("motif x GC at 34", both - alone - ends + none)
+    found = answered(trial.experiment(n_units=600, rope=ROPE), f)
+    rows = ("GC at 34", "GC at 2", "GC at 34 - at 2", "motif x GC at 34", "motif")
     assert named(found, *rows) == pytest.approx([-0.3, 0, -0.3, 0.6, 1.6], abs=0.06)
 
 
@@ -857,14 +857,12 @@ def test_38_share_of_proteins():
             + x[:, 1:3, 34:40].sum((1, 2))[:, None] * bias
         )
 
-    experiment = cg.experiments.composition_bias(
-        motif="CAAATT", at=[34, 2], n_units=60, rope=ROPE
+    experiment = cg.experiments.position(
+        cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=60, rope=ROPE
     )
     outcomes = ran(experiment, network(read, *(f"protein {k}" for k in range(244))))
     both = {
-        end: cg.experiments.across_predictors(
-            outcomes, contrast=f"composition at {end}"
-        )
+        end: cg.experiments.across_predictors(outcomes, contrast=f"at {end}")
         for end in (34, 2)
     }
     gc = codes("GCGCGC")  # the letters that are written
@@ -1017,9 +1015,7 @@ def test_44_occlusion():
         drawn(20, 60, 1)[15:], (NANOG, 40)
     )
     f = network(lambda x: 1.5 * hits(x, NANOG).sum(1) + 0.02 * x[:, 0].sum(1))
-    experiment = cg.experiments.occlusion(
-        rows, NANOG, fills=["uniform"], n_draws=5, rope=ROPE
-    )
+    experiment = cg.experiments.necessity(rows, motif=NANOG, n_draws=5, rope=ROPE)
     found = answered(experiment, f)
     assert ace(found, span="motif minus placebo").item() == pytest.approx(
         -1.5, abs=0.07
@@ -1036,9 +1032,8 @@ def test_45_in_silico_crispr():
     found = answered(
         cg.experiments.necessity(rows, tiles=tiles, n_draws=3, rope=ROPE), f
     )
-    assert [ace(found, start=start).item() for start, _ in tiles] == pytest.approx(
-        [-2, 0, -3], abs=0.01
-    )
+    lost = [ace(found, asks="lost", tile=start).item() for start, _ in tiles]
+    assert lost == pytest.approx([-2, 0, -3], abs=0.01)
     arms = {
         "none": cg.Untreated(),
         "cut": cg.Delete((12, 20)),
@@ -1567,7 +1562,7 @@ def test_68_mutated_where_a_matrix_finds():
     ]
     f = network(lambda x: sum((k + 1) * hits(x, s).sum(1) for k, s in enumerate(sites)))
     found = answered(
-        cg.experiments.occlusion(rows, matrix, fills=["uniform"], n_draws=4, rope=ROPE),
+        cg.experiments.necessity(rows, motif=matrix, n_draws=4, rope=ROPE),
         f,
     )
     site = found.findings["instances"].isel(task=0)

@@ -116,10 +116,12 @@ def answer_of(
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("size", [-2.0, 2.0])
 def test_changes_of_a_motif_weaken_it_whatever_its_sign(size: float) -> None:
-    experiment = cg.experiments.motif_mutagenesis(motif="UGCAUG", n_units=60)
+    experiment = cg.experiments.motif_mutagenesis(
+        cg.Uniform(length=41), "UGCAUG", n_units=60
+    )
     answer = answer_of(experiment, size)
     rows = answer.decisions.isel(task=0)
-    changes = [str(x) for x in rows["contrast"].values if str(x).startswith("change ")]
+    changes = [x for x in map(str, rows["contrast"].values) if " to " in x]
     assert len(changes) == 18
     of_motif = {-2.0: "decreases", 2.0: "increases"}[size]
     weaker = {"decreases": "increases", "increases": "decreases"}[of_motif]
@@ -135,7 +137,9 @@ def real(n: int) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_share_of_all_draws_is_a_hundred_per_cent() -> None:
-    answer = answer_of(cg.experiments.occlusion(real(12), motif="TGCATG"), -2.0)
+    answer = answer_of(
+        cg.experiments.necessity(real(12), motif="TGCATG", fills=["TGCATG"]), -2.0
+    )
     assert any(" 100 % " in text for text in answer.details)
 
 

@@ -42,7 +42,6 @@ PAIR = {
 #: experiment -> its settings
 BEFORE = {
     position: SITE,
-    affinity: {},
     copies: SITE,
     spacing: {**SITE, "gaps": [0, 3]},
     pair: PAIR,
@@ -51,7 +50,6 @@ BEFORE = {
         "motifs": ["AGCCATCA", "GAACAATGG"],
         "gaps": [7, 18],
     },
-    motif_mutagenesis: {},
 }
 
 
@@ -236,10 +234,11 @@ def test_affinity_at_a_place_that_has_the_tightest_motif():
     motifs = ["GGATAAG", "GGACAAG", "GGAGAAG"]
     oracle = cg.zoo.Oracle(cg.zoo.MotifCount(motifs[0], 1.0))
     null = cg.Genomic(of=with_site(quiet(100), motifs[0], 40))
-    settings = {"kd": [1.0, 10.0, 100.0], "at": 40, "n_units": 100, "rope": (-0.1, 0.1)}
+    kd = dict(zip(motifs, [1.0, 10.0, 100.0], strict=True))
+    settings = {"at": 40, "n_units": 100, "rope": (-0.1, 0.1)}
     ace = {}
     for control in ("placebo", "untreated"):
-        experiment = affinity(null, motifs, control=control, **settings)
+        experiment = affinity(null, kd, control=control, **settings)
         effects = cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))
         ace[control] = cg.estimate(effects)["ace"].to_numpy().ravel()
     np.testing.assert_allclose(ace["placebo"], [1.0, 0.0, 0.0], atol=1e-6)
@@ -311,7 +310,7 @@ def test_sites_of_which_one_is_enough_are_so_where_the_sequence_had_one(name):
 
 SAID = {
     position: (GATA, {"at": [20, 60]}),
-    affinity: (["GGATAAG", "GGACAAG", "GGAGAAG"], {"kd": [1.0, 10.0, 100.0]}),
+    affinity: ({"GGATAAG": 1.0, "GGACAAG": 10.0, "GGAGAAG": 100.0}, {}),
     copies: (GATA, {}),
     spacing: (GATA, {"gaps": [2, 12]}),
     pair: (GATA, {"other": "TGACTCA", "gaps": [4], "orientations": ["++"]}),

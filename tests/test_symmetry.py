@@ -15,14 +15,12 @@ import xarray as xr
 import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaWarning
-from causalgia.estimation import modification
 from causalgia.multiplicity import placebo_rank, simultaneous
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.normal import normal
 from causalgia.posterior.two_scales import two_scales
-from causalgia.verdicts import heterogeneity
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}"
@@ -135,8 +133,8 @@ CROSSOVER: dict[str, Verb] = {
     "units": (cg.estimate, {"cluster": "none"}),
     "parents": (cg.estimate, {"target": "parents"}),
     "clusters": (cg.estimate, {"weights": "clusters"}),
-    "heterogeneity": (heterogeneity, {"rope": ROPE}),
-    "modification": (modification, {}),
+    "spread": (cg.moderation, {"by": (), "rope": ROPE}),
+    "moderation": (cg.moderation, {"by": "gc"}),
     "band bonferroni": (simultaneous, {"method": "bonferroni", **BY_TASK}),
     **{
         f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
@@ -176,8 +174,8 @@ ENSEMBLE: dict[str, Verb] = {
         {"target": "population x predictors", "cluster": "none"},
     ),
     "next predictor": (cg.estimate, {"target": "next predictor"}),
-    "heterogeneity": (heterogeneity, {"rope": ROPE}),
-    "modification": (modification, {}),
+    "spread": (cg.moderation, {"by": (), "rope": ROPE}),
+    "moderation": (cg.moderation, {"by": "gc"}),
     "decide next": (
         of_estimates_over("next predictor"),
         {"rope": ROPE, "error": "fwer", **BY_TASK},
@@ -217,12 +215,18 @@ MEASURED = {
         "quantile_lower",
         "quantile_upper",
         "slope",
+        "inside",
+        "outside",
         "rope_lower",
         "rope_upper",
         "mean",
     ),
 }
-TURNED = {"ace", "shrunken", "skewness", "slope", "mean", "quantiles", "reversal"}
+TURNED = {"ace", "shrunken", "skewness", "slope", "inside", "outside"} | {
+    "mean",
+    "quantiles",
+    "reversal",
+}
 SIDES = [
     *(
         ("lower", "upper"),
@@ -230,7 +234,6 @@ SIDES = [
         ("p_lower", "p_upper"),
     ),
     *(
-        ("quantile_lower", "quantile_upper"),
         ("shrunken_lower", "shrunken_upper"),
         ("p_placebo_below", "p_placebo_above"),
     ),
@@ -263,7 +266,7 @@ def ask(
     of = effects(outcomes)
     found = verb(among_words(of) if kind == "words" else of, **given)
     # those of the covariate
-    return found.drop_vars(["mean", "sd"]) if name == "modification" else found
+    return found.drop_vars(["mean", "sd_of"]) if name == "moderation" else found
 
 
 def check_equal(found: xr.Dataset, expected: xr.Dataset, rtol: float = 1e-9) -> None:

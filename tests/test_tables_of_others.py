@@ -390,7 +390,7 @@ def test_a_regression_of_individual_effects_goes_back_to_a_verdict() -> None:
     effects = effects_of(units())
     rows = cg.tidy(effects)
     fit = smf.ols("ice ~ gc", rows).fit(cov_type="HC2", use_t=True)
-    slopes = cg.estimation.modification(effects, by="gc", cluster="none")
+    slopes = cg.moderation(effects, by="gc", cluster="none")
     found = cg.decide(fit, rope=0), cg.decide(slopes, rope=0)
     assert [list(x["contrast"].values) for x in found] == [["gc"], ["GATA1 by gc"]]
     for name in ("ace", "se"):

@@ -671,10 +671,8 @@ def test_regression_to_the_mean_by_grouping_on_the_outcome():
     assert coupled.slope < -5 * coupled.stderr
     for name in ("Y(untreated)", "untreated", "outcome of the control"):
         with pytest.raises(EstimateError):
-            cg.estimation.modification(
-                effects.assign_coords({name: ("unit", y)}), by=name
-            )
-    assert cg.estimation.modification(effects, by="gc")["slope"].notnull().all()
+            cg.moderation(effects.assign_coords({name: ("unit", y)}), by=name)
+    assert cg.moderation(effects, by="gc")["slope"].notnull().all()
 
 
 def test_the_chosen_are_asked_again_on_other_units():
@@ -691,9 +689,9 @@ def test_hairpin_arguments_accepted_and_ignored():
     complement = str.maketrans("ACGT", "TGCA")
     made = {
         (stem, loop): decode(
-            arm_tokens(hairpin(cg.Uniform(length=70), at=30, stem=stem, loop=loop))[
-                "loop"
-            ]
+            arm_tokens(
+                hairpin(cg.Uniform(length=70), "GCUGG", at=30, stem=stem, loop=loop)
+            )["loop"]
         )
         for stem, loop in ((8, 9), (8, 11), (10, 9), (5, 5))
     }
@@ -739,7 +737,9 @@ def test_distances_accepted_and_ignored():
 
 def test_the_best_word_left_out_of_its_own_logo():
     oracle = cg.zoo.oracle("vts1_like")
-    experiment = cg.experiments.motif_mutagenesis(motif="GCUGG", at=18, n_units=100)
+    experiment = cg.experiments.motif_mutagenesis(
+        cg.Uniform(length=41), "GCUGG", at=18, n_units=100
+    )
     answer = experiment.analyze(
         cg.run(experiment, oracle, rng=0, progress=False), rng=0
     )
@@ -785,9 +785,7 @@ def test_palindromes_counted_twice():
     found = find_instances(boxes, "CACGTG")
     assert len(found) == 20
     assert found.start.tolist() == [20] * 20
-    experiment = cg.experiments.occlusion(
-        boxes, motif="CACGTG", fills=["uniform"], n_draws=1
-    )
+    experiment = cg.experiments.necessity(boxes, motif="CACGTG", n_draws=1)
     assert experiment.n_units == 20
     design = cg.Design(
         null=cg.Uniform(length=50),

@@ -212,7 +212,6 @@ _CASES: dict[str, Callable[[], Case]] = {
             "Klf4": "CCACGCCC",
         },
     ),
-    "occlusion": _gata1("occlusion", "in random sequences", motif="AGATAA", n_draws=3),
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),
     "context_dependence": _tiled(
         "context_dependence",

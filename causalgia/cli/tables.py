@@ -165,6 +165,7 @@ def print_written(folder: Path, *names: str) -> None:
 
 
 _IN_PYTHON = (
+    "context_swap",
     "null_models",
     "across_predictors",
     "tile_search",

@@ -13,6 +13,9 @@ from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
@@ -172,6 +175,14 @@ class Intervention(Choice):
         """
         return Edit(self.kind, sites=None)
 
+    def spans_of(self, units: Units) -> NDArray[np.int64]:
+        """Return start and stop of all that is edited in each unit, (n, 2); (n, 0)
+        where nothing is.
+        """
+        ends = [(at, at + width) for at, width in self.edit().sites or ()]
+        span = [min(at for at, _ in ends), max(at for _, at in ends)] if ends else []
+        return np.tile(np.array(span, np.int64), (len(units), 1))
+
     @property
     def random(self) -> bool:
         """Whether the intervention draws anything of its own."""
@@ -292,6 +303,13 @@ class Sequential(Intervention):
         for step in self.steps:
             layout = step.lay(layout)
         return layout
+
+    def spans_of(self, units: Units) -> NDArray[np.int64]:
+        found = [step.spans_of(units) for step in self.steps]
+        starts = np.concatenate([span[:, :1] for span in found], axis=1)
+        stops = np.concatenate([span[:, 1:] for span in found], axis=1)
+        ends = (starts.min(axis=1), stops.max(axis=1)) if starts.size else ()
+        return np.stack(ends, axis=1) if ends else starts
 
     def check_units(self, null: NullModel, n_units: int) -> None:
         for step in self.steps:

@@ -104,7 +104,7 @@ class Sited(Intervention):
         """
         return replace(self, n_draws=n_draws)
 
-    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+    def spans_of(self, units: Units) -> Ints:
         rows = (units // np.uint64(self.n_draws)).astype(np.int64)
         if rows.size and rows.max() >= self.n_rows:
             raise DesignError(
@@ -112,7 +112,11 @@ class Sited(Intervention):
                 f"and unit {int(units.max()):,} is beyond them"
             )
         turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
-        starts, stops = self._bounds[rows * self.turns + turn].T
+        return self._bounds[rows * self.turns + turn]
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        rows = (units // np.uint64(self.n_draws)).astype(np.int64)
+        starts, stops = self.spans_of(units).T
         widths, stream, edited = stops - starts, self._stream(key), tokens.copy()
         for width in np.unique(widths).tolist():
             (mine,) = np.nonzero(widths == width)

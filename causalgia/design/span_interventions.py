@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from causalgia.checks import Span, as_position, as_span, is_whole
+from causalgia.checks import Span, as_position, as_span, is_real, is_whole
 from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
@@ -18,6 +18,7 @@ from causalgia.sequences.alphabet import (
     reverse_complement,
     substitute,
 )
+from causalgia.streams import derive
 from causalgia.types import Tokens, Units
 
 
@@ -145,16 +146,19 @@ class Ablate(_Spanned):
         ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and
         ``"dinucleotide_shuffle"`` rearrange the unit's own; one base (``"A"``) or a
         string of the span's width writes that, IUPAC letters draw. No default: what
-        stands in for "nothing" is part of the question.
+        stands in for "nothing" is part of the question. A number from 0 to 1 draws
+        random bases with that share of G and C, to the nearest base.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> print(cg.Ablate((10, 20), fill="uniform"))
     do(x[10:20] ~ uniform)
+    >>> print(cg.Ablate((10, 20), fill=0.3))
+    do(x[10:20] ~ GC 0.3)
     """
 
-    fill: str = field(kw_only=True)
+    fill: str | float = field(kw_only=True)
     kind: ClassVar[str] = "ablate"
 
     def __post_init__(self) -> None:
@@ -164,8 +168,15 @@ class Ablate(_Spanned):
         width = self.span[1] - self.span[0]
         choices = (
             f"fill={quoted(self.fill)} must be one of {', '.join(FILLS)}, one "
-            f"base, or a string of {width} bases"
+            f"base, a string of {width} bases, or a share of G and C from 0 to 1"
         )
+        if is_real(self.fill):
+            if not 0 <= self.fill <= 1:
+                raise DesignError(
+                    f"ablation of {self._place}: {choices}", argument="fill"
+                )
+            object.__setattr__(self, "fill", float(self.fill))
+            return
         try:
             reads = as_pattern(self.fill).reads
         except DesignError as error:
@@ -176,14 +187,20 @@ class Ablate(_Spanned):
 
     @property
     def random(self) -> bool:
-        return self.fill in FILLS or as_pattern(self.fill).random
+        return not isinstance(self.fill, str) or (
+            self.fill in FILLS or as_pattern(self.fill).random
+        )
 
     @property
     def terms(self) -> tuple[str, ...]:
-        return (f"{self._place} {'~' if self.random else '='} {self.fill}",)
+        written = self.fill if isinstance(self.fill, str) else f"GC {self.fill:g}"
+        return (f"{self._place} {'~' if self.random else '='} {written}",)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         stream, (start, stop) = self._stream(key), self.span
+        if not isinstance(self.fill, str):
+            drawn = random_of_gc(self.fill, stop - start, units, stream)
+            return overwrite(tokens, drawn, at=start)
         if self.fill in FILLS:
             return overwrite(
                 tokens,
@@ -400,6 +417,24 @@ def drawn_fill(fill: str, own: Tokens, units: Units, key: int) -> Tokens:
 
         return sample_uniform(key, units, own.shape[1])
     return shuffled_span(own, FILLS[fill], units, key)
+
+
+def random_of_gc(gc: float, width: int, units: Units, key: int) -> Tokens:
+    """Return random bases with a share of G and C, to the nearest base.
+
+    Examples
+    --------
+    >>> drawn = random_of_gc(0.3, 200, np.arange(5, dtype=np.uint64), 7)
+    >>> np.isin(drawn, (1, 2)).sum(axis=1)
+    array([60, 60, 60, 60, 60])
+    """
+    from causalgia.sequences.samplers import sample_uniform
+
+    strong = np.zeros((len(units), width), np.uint8)
+    strong[:, : round(gc * width)] = 1
+    strong = shuffled_span(strong, 1, units, derive(key, "places"))
+    second = sample_uniform(derive(key, "letters"), units, width) & 1
+    return np.where(strong == 1, 1 + second, 3 * second).astype(np.uint8)
 
 
 def shuffled_span(own: Tokens, k: int, units: Units, key: int) -> Tokens:

@@ -371,6 +371,8 @@ def _effects(
         on, weights, scale, assignment, control, interaction, of_tasks
     )
     effects.attrs |= sd_attrs(sd_of, W)
+    if "design" in outcomes.variables:  # too long for an attribute
+        effects = effects.assign(design=outcomes["design"])
     effects = effects.assign(sources)
     return as_result(effects, "effects", *sentences, settings=settings, gaps=True)
 

@@ -119,7 +119,7 @@ def from_effects(
         covariance, and its residual degrees of freedom where it has t tests.
         ``fit.t_test(...)``: its combinations, each minus the value tested.
         ``combine_effects(...)``: its random effect. Or slopes, of
-        `causalgia.estimation.modification`.
+        `causalgia.moderation`.
     se
         Their standard errors, shape ``(K,)``, ``(K, T)`` or one number; the errors are
         independent, unless there is a covariance.
@@ -449,7 +449,7 @@ def is_of_others(given: Any) -> TypeGuard[GivenTable]:
 
 
 def _are_slopes(given: xr.Dataset) -> bool:
-    return {"slope", "covariate"} <= {*given.variables}
+    return {"slope", "moderator"} <= {*given.variables}
 
 
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
@@ -479,22 +479,22 @@ def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
 
 
 def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
-    """Return slopes on covariates as estimates: a row for each effect and covariate,
+    """Return slopes on moderators as estimates: a row for each effect and moderator,
     "GATA1 by gc".
     """
     of_effect = [n for n in ("contrast", "model") if n in found["slope"].dims]
     columns = found[["slope", "se", "df", "p", "lower", "upper"]]
-    if "covariate" not in columns["slope"].dims:
-        columns = columns.expand_dims("covariate")
+    if "moderator" not in columns["slope"].dims:
+        columns = columns.expand_dims("moderator")
     if "task" not in columns["slope"].dims:
         task = str(found["task"].item()) if "task" in found.coords else TASK
         columns = columns.drop_vars("task", errors="ignore").expand_dims(task=[task])
-    names = [columns[n].to_numpy().astype(str) for n in ("covariate", *of_effect)]
+    names = [columns[n].to_numpy().astype(str) for n in ("moderator", *of_effect)]
     labels = [
         f"{', '.join(rest)} by {by}" if rest else by
         for by, *rest in itertools.product(*map(np.ndarray.tolist, names))
     ]
-    dims = ("covariate", *of_effect, "task")
+    dims = ("moderator", *of_effect, "task")
     shape = len(labels), columns.sizes["task"]
     flat = {
         name: (("contrast", "task"), column.transpose(*dims).to_numpy().reshape(shape))

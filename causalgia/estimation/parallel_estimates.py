@@ -12,8 +12,8 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.estimation._heterogeneity import check_rank, unit_covariate
 from causalgia.estimation.crossover import Estimate, mean_ice
+from causalgia.estimation.moderation import check_rank, unit_covariate
 from causalgia.estimation.parallel import (
     Fits,
     add_covariate_sampling,

@@ -3,8 +3,9 @@ from ._across_predictors import (
     share_of_predictors as share_of_predictors,
 )
 from ._affinity import affinity as affinity
-from ._composition_bias import composition_bias as composition_bias
+from ._composition import composition as composition
 from ._context_dependence import context_dependence as context_dependence
+from ._context_swap import context_swap as context_swap
 from ._copies import copies as copies
 from ._flanks import flanks as flanks
 from ._hairpin import hairpin as hairpin
@@ -16,7 +17,6 @@ from ._motif_mutagenesis import motif_mutagenesis as motif_mutagenesis
 from ._motif_screen import motif_screen as motif_screen
 from ._necessity import necessity as necessity, sufficiency as sufficiency
 from ._null_models import agreement as agreement, null_models as null_models
-from ._occlusion import occlusion as occlusion
 from ._pair import pair as pair, pairs as pairs, spacing as spacing
 from ._position import position as position
 from ._proposals import proposals as proposals

@@ -86,7 +86,9 @@ def across_predictors(
     --------
     >>> import causalgia as cg
     >>> from causalgia.zoo import EndGC, Oracle, MotifCount
-    >>> experiment = cg.experiments.composition_bias(n_units=200)
+    >>> experiment = cg.experiments.position(
+    ...     cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=200
+    ... )
     >>> biased = {
     ...     f"RBP{k}": Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.2 * k, last=8))
     ...     for k in (1, 2, 3)
@@ -94,7 +96,7 @@ def across_predictors(
     >>> outcomes = {
     ...     name: cg.run(experiment, oracle, rng=0) for name, oracle in biased.items()
     ... }
-    >>> estimates = across_predictors(outcomes, contrast="composition")
+    >>> estimates = across_predictors(outcomes, contrast="at 34")
     >>> estimates["ace"].values.ravel().round(2), estimates["contrast"].values.tolist()
     (array([-0.07, -0.15, -0.22]), ['RBP1', 'RBP2', 'RBP3'])
     """

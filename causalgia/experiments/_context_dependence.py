@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
-from causalgia.design import Arm, Genomic, Untreated
+from causalgia.design import Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.site_controls import UNTREATED
 from causalgia.experiments.kit.tile_contexts import (
     as_span_inside,
     as_tile_sequences,
@@ -27,6 +28,7 @@ from causalgia.experiments.kit.tile_contexts import (
     span_name,
     tile_analysis,
 )
+from causalgia.experiments.kit.trial import Trial
 from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
 from causalgia.notes import Said
 from causalgia.ropes import Rope, RopeLike
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-WILD_TYPE, ALONE, CONTRAST = "wild type", "element alone", "element alone"
+ALONE = "element alone"
 DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3
 
 
@@ -82,7 +84,7 @@ def context_dependence(
     Returns
     -------
     Experiment
-        Arms ``"wild type"`` and ``"element alone"``.
+        Arms ``"untreated"``, the wild type, and ``"element alone"``.
 
     Raises
     ------
@@ -118,15 +120,11 @@ def context_dependence(
     span = as_span_inside(element, "element", null.length)
     context = [block for block in cut_into_blocks(null.length, [span]) if block != span]
     check_shufflable(context, k)
-    return Experiment(
-        null=null,
-        arms=[Arm(WILD_TYPE, Untreated()), Arm(ALONE, shuffle_spans(context, k))],
-        n_units=null.available,
-        contrasts=WILD_TYPE,
-        entry=CONTEXT_DEPENDENCE,
-        analysis=tile_analysis(null, region),
-        labels={"element": {CONTRAST: span_name(span)}},
-    )
+    trial = Trial(null, control="untreated", entry=CONTEXT_DEPENDENCE)
+    alone = trial.intervention(ALONE, shuffle_spans(context, k))
+    trial.row(ALONE, alone - trial.untreated(), asked=True, element=span_name(span))
+    target = tile_analysis(null, region).target
+    return trial.experiment(n_units=null.available, rope=region, target=target)
 
 
 @dataclass(frozen=True)
@@ -223,7 +221,7 @@ def _change_and_wild_type(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
     """
     y = outcomes["outcome"].astype(float)
     wild, alone = (
-        y.sel(arm=arm, drop=True).transpose("unit", ...) for arm in (WILD_TYPE, ALONE)
+        y.sel(arm=arm, drop=True).transpose("unit", ...) for arm in (UNTREATED, ALONE)
     )
     return np.stack([(wild - alone).to_numpy(), wild.to_numpy()], axis=1), wild
 
@@ -317,7 +315,7 @@ def _read_context(found: TrialResults) -> Finding:
     tables = {"index": _overall_index(outcomes, analysis)}
     if null.n_draws > 1:
         tables["of each sequence"] = _index_of_each(outcomes, null, analysis.ci_prob)
-    element = found.experiment.labels["element"][CONTRAST]
+    element = found.experiment.labels["element"][ALONE]
     sentences, details = list[str](), list[str]()
     for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}

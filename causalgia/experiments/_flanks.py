@@ -4,85 +4,48 @@ background.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.checks import as_count
-from causalgia.choices import DIRECTIONS
-from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.design.null_model import as_null_model
+from causalgia.design import Embed, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
+from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_site, as_start
-from causalgia.experiments.kit.variance import (
-    effect_in_words,
-    rows_by_task,
-    variance_limits,
-)
-from causalgia.inputs import rough_percent
+from causalgia.experiments.kit.trial import ROPE, Trial, Weights
+from causalgia.experiments.kit.variance import rows_by_task, variance_limits
 from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
+from causalgia.tell.site_answers import core_sentence, split_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.tell.figures.axes import Axes
 
-CONTROL = "untreated"
 PARTS = ("core in flanks", "core", "flanks alone")
 _KEY = 0  # of the flanks, a fixed choice of the design
 _ATTEMPTS = 100
 _FEWEST_FLANKS = 3
 
 
-@dataclass(frozen=True)
-class Flank:
-    """A pair of flanks, left and right of a core.
-
-    Examples
-    --------
-    >>> Flank("ACGTA", "GGTCA").around("UGCAUG")
-    'ACGTAUGCAUGGGTCA'
-    """
-
-    left: str
-    right: str
-
-    @property
-    def name(self) -> str:
-        """Both flanks with the core's place between them, "ACGTA..GGTCA"."""
-        return f"{self.left}..{self.right}"
-
-    @property
-    def contrasts(self) -> tuple[str, str, str]:
-        """The contrast of each of the `PARTS`; the first and the last are arms."""
-        whole, core, alone = (f"{part}, {self.name}" for part in PARTS)
-        return whole, core, alone
-
-    def around(self, core: str) -> str:
-        """Return the core in its flanks."""
-        return self.left + core + self.right
-
-
 def flanks(
-    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    motif: str | Motif = "UGCAUG",
+    null: NullModel,
+    motif: str | Motif,
     *,
     at: int | None = None,
     width: int = 5,
     n_flanks: int = 20,
-    n_units: int = 1_000,
-    rope: RopeLike = "0.2 sd",
+    n_units: int = 400,
+    rope: RopeLike = ROPE,
 ) -> Experiment:
     """Return the experiment that splits the effect of an instance into core, flanks and
     background.
@@ -113,18 +76,18 @@ def flanks(
         Backgrounds.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads.
+        reads; by default a tenth of the mean effect of the core.
 
     Returns
     -------
     Experiment
-        Coordinates of the contrasts: ``part`` ("core in flanks", "core", "flanks
-        alone") and ``flank``. Findings: ``components (component, part, task)``, the
-        mean square of the effect of each part split into ``core`` (squared mean
-        effect), ``flank``, ``background`` and ``flank x background``: ``size`` (the
-        root; for the core the mean effect), limits ``lower`` and ``upper``, and
-        ``share`` of the mean square. The mean effect and its interval generalize over
-        flanks and backgrounds.
+        Coordinates of the contrasts: ``part`` (``"core in flanks"``, ``"core"``,
+        ``"flanks alone"``; ``"mean over flanks"`` of the row ``"core"``) and ``flank``.
+        Findings: ``components (component, part, task)``, the mean square of the effect
+        of each part split into ``core`` (squared mean effect), ``flank``,
+        ``background`` and ``flank x background``: ``size`` (the root; for the core the
+        mean effect), limits ``lower`` and ``upper``, and ``share`` of the mean square.
+        The mean effect and its interval generalize over flanks and backgrounds.
 
     Raises
     ------
@@ -140,142 +103,86 @@ def flanks(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.flanks(n_flanks=4)
+    >>> experiment = cg.experiments.flanks(cg.Uniform(length=41), "UGCAUG", n_flanks=4)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: averaged over these flanks, UGCAUG increases the outcome (3.6...); the core ...
+    Task RBFOX1: averaged over these flanks, UGCAUG raises the outcome (+3.6...); the core ...
     """
-    as_null_model(null)
-    core, width = (
-        as_pattern(as_site(motif, "motif")).consensus,
-        as_count(width, "width"),
-    )
-    at = as_start(at, "at", null.length, len(core))
-    last = null.length - len(core) - width
-    if not width <= at <= last:
-        cure = (
-            f"at={width} to {last} fit"
-            if width <= last
-            else f"take backgrounds of {len(core) + 2 * width:,} bp or more, or a "
-            "smaller width="
-        )
+    core = as_pattern(as_site(motif, "motif")).consensus
+    width = as_count(width, "width")
+    trial = Trial(null, control="untreated", entry=replace(FLANKS, of=core))
+    length = trial.null.length
+    at = as_start(at, "at", length, len(core))
+    if not width <= at <= length - len(core) - width:
         raise DesignError(
-            f"at={at}: the core of {len(core)} bases needs {width} on each side "
-            f"for its flanks, and backgrounds have {null.length:,}; {cure}"
+            f"at={at}: the core of {len(core)} bases needs {width} on each side, and "
+            f"backgrounds have {length:,}",
+            argument="at",
         )
-    drawn = _sample_flanks(
-        core, width, as_count(n_flanks, "n_flanks", least=_FEWEST_FLANKS)
-    )
-    arms, rows = [Arm(CONTROL, Untreated())], {"core": dict[str, float]()}
-    labels = {"part": {"core": "mean over flanks"}, "flank": dict[str, str]()}
-    for flank in drawn:
-        whole, core_alone, alone = flank.contrasts
-        beside = Embed(flank.left, at=at - width) + Embed(
-            flank.right, at=at + len(core)
-        )
-        arms.append(
-            Arm(
-                whole,
-                Embed(flank.around(core), at=at - width),
-                {"flank": flank.name, "core": 1},
+    n = as_count(n_flanks, "n_flanks", least=_FEWEST_FLANKS)
+    mean, none = Weights(), trial.untreated()
+    for left, right in _sample_flanks(core, width, n):
+        beside = Embed(left, at=at - width), Embed(right, at=at + len(core))
+        whole = trial.arm(Embed(left + core + right, at=at - width))
+        alone = trial.arm(*beside)
+        effects = whole - none, whole - alone, alone - none
+        mean = mean + (1 / n) * effects[1]
+        for part, effect in zip(PARTS, effects, strict=True):
+            name = f"{left}..{right}"
+            trial.row(
+                f"{part}, {name}",
+                effect,
+                asked=part != PARTS[0],
+                part=part,
+                flank=name,
             )
-        )
-        arms.append(Arm(alone, beside, {"flank": flank.name, "core": 0}))
-        rows["core"] |= {whole: 1.0 / len(drawn), alone: -1.0 / len(drawn)}
-        rows |= {
-            whole: {whole: 1.0, CONTROL: -1.0},
-            core_alone: {whole: 1.0, alone: -1.0},
-        }
-        rows[alone] = {alone: 1.0, CONTROL: -1.0}
-        labels["part"] |= dict(zip(flank.contrasts, PARTS, strict=True))
-        labels["flank"] |= dict.fromkeys(flank.contrasts, flank.name)
-    return Experiment(
-        null=null,
-        arms=arms,
-        n_units=n_units,
-        contrasts=rows,
-        entry=replace(FLANKS, read=partial(_read_flanks, core)),
-        analysis=Analysis(rope=rope),
-        asked=("core", "core, *", "flanks alone, *"),
-        labels=labels,
-    )
+    trial.row("core", mean, asked=True, single=True, part="mean over flanks")
+    return trial.experiment(n_units=n_units, rope=rope)
 
 
-def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
+def _sample_flanks(core: str, width: int, n: int) -> list[tuple[str, str]]:
     """Draw distinct pairs of flanks, uniform over those that create no second instance
     of the core.
     """
     from causalgia.sequences import encode
     from causalgia.sequences.random import random_integers
 
-    if n < _FEWEST_FLANKS:
-        raise DesignError(
-            f"n_flanks={n}: three or more pairs of flanks are needed to say how "
-            "they differ"
-        )
-    found: dict[Flank, None] = {}
+    found: dict[tuple[str, str], None] = {}
     for attempt in range(_ATTEMPTS):
         key = derive(_KEY, "flanks", core, width, attempt)
-        bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4)).astype(
-            np.uint8
-        )
-        pairs = [Flank(text[:width], text[width:]) for text in decode(bases)]
-        tokens = encode([flank.around(core.replace("U", "T")) for flank in pairs])
-        count = np.bincount(
-            find_instances(tokens, core, overlapping=True).row, minlength=len(pairs)
-        )
-        found |= dict.fromkeys(
-            flank
-            for flank, n_cores in zip(pairs, count.tolist(), strict=True)
-            if n_cores == 1
-        )
+        bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4))
+        pairs = [(x[:width], x[width:]) for x in decode(bases.astype(np.uint8))]
+        dna = core.replace("U", "T")
+        tokens = encode([left + dna + right for left, right in pairs])
+        rows = find_instances(tokens, core, overlapping=True).row
+        count = np.bincount(rows, minlength=len(pairs))
+        found |= {pair: None for pair, k in zip(pairs, count, strict=True) if k == 1}
         if len(found) >= n:
             return list(found)[:n]
     raise DesignError(
         f"n_flanks={n}: only {len(found):,} pairs of flanks of {width} bases "
-        f"without another {core} were found; ask for fewer, or a greater width="
+        f"without another {core} were found",
+        argument="n_flanks",
     )
 
 
-def _read_flanks(core: str, found: TrialResults) -> Finding:
-    core_effect = found.steps.decisions.sel(contrast="core")
-    components = (
+def _read_flanks(found: TrialResults) -> Finding:
+    effects = found.steps.effects
+    split = (
         None
-        if found.steps.effects is None
-        else _flank_components(
-            found.steps.effects, float(about(found.steps.estimates).ci_prob)
-        )
+        if effects is None
+        else _flank_components(effects, float(about(found.steps.estimates).ci_prob))
     )
-    sentences = tuple(
-        Said(
-            f"averaged over these flanks, {core} {_EFFECT_PHRASES[row['verdict'].item()]} the "
-            f"outcome ({effect_in_words(row)}){_core_share_text(components, row)}.",
-            *task,
-        )
-        for task, row in rows_by_task(core_effect)
-    )
-    if components is None:
-        return Finding(sentences=sentences)
-    split = tuple(
-        _flank_split_text(components.sel(task=task), task)
-        for task in components["task"].to_numpy().tolist()
-    )
-    return Finding(
-        datasets={"components": components}, sentences=sentences, details=split
-    )
-
-
-def _core_share_text(components: xr.Dataset | None, row: xr.Dataset) -> str:
-    """Return how much of the effect of core and flanks together is the core's; empty
-    where no individual effects were kept, or there is nothing to share.
-    """
-    if components is None:
-        return ""
-    share = components["share"].sel(part="core in flanks", task=row["task"].item())
-    core = share.sel(component="core").item()
-    if not share.sum() > 0:
-        return ""
-    return f"; the core makes up {rough_percent(core)} of the mean squared effect"
+    sentences, details = list[str](), list[str]()
+    mean = found.steps.decisions.sel(contrast="core")
+    for place, row in rows_by_task(mean):
+        of_task = None if split is None else split.sel(task=place[0])
+        text = core_sentence(row, found.experiment.entry.of, of_task)
+        sentences.append(Said(text, *place))
+        if of_task is not None and place[1] is None:
+            details.append(Said(split_sentence(of_task), *place))
+    datasets = {} if split is None else {"components": split}
+    return Finding(datasets, tuple(sentences), tuple(details))
 
 
 def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
@@ -352,86 +259,13 @@ def _part_components(
     )
 
 
-_EFFECT_PHRASES = {
-    "negligible": "has a negligible effect on",
-    "undecided": "has an undecided effect on",
-}
-_EFFECT_PHRASES |= {verdict: verdict for verdict in DIRECTIONS}
-
-
-def _flank_split_text(components: xr.Dataset, task: Any) -> str:
-    core, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
-    mean, flank, background = (
-        _component_size_text(core, name) for name in ("core", "flank", "background")
-    )
-    alone, share = (
-        _component_size_text(components.sel(part="flanks alone"), "core"),
-        whole["share"],
-    )
-    shares = [
-        f"{rough_percent(share.sel(component=name).item())} {name}"
-        for name in share["component"].to_numpy()
-    ]
-    return Said(
-        f"averaged over flanks like these, the core changes the outcome "
-        f"by {mean}; its effect has sd {flank} between flanks and {background} between "
-        f"backgrounds. The effect of the flanks alone is {alone}. Mean square of core "
-        f"and flanks together: {', '.join(shares)}.",
-        str(task),
-    )
-
-
-def _component_size_text(part: xr.Dataset, component: str) -> str:
-    row = part.sel(component=component)
-    return effect_in_words(row.rename(size="ace")[["ace", "lower", "upper"]])
-
-
-def _draw_flank_components(answer: Answer) -> Axes:
-    """Draw mean effects and sd of the parts; the contrasts where no individual effects
-    were kept.
-    """
-    import xarray as xr
-
+def _draw_core(answer: Answer) -> Axes:
+    """Draw the effect of the core in each pair of flanks, and its mean."""
     from causalgia.tell.figures import forest
 
-    if "components" not in answer.findings:
-        return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
-    components = answer.findings["components"].sel(
-        part=["core", "flanks alone"], task=answer.tasks[0]
-    )
-    cells = [components.sel(part=part) for part in components["part"].to_numpy()]
-    names = []
-    for cell in cells:
-        for name in cell["component"].to_numpy():
-            of = (
-                "mean"
-                if name == "core"
-                else f"sd over {name}"
-                if " x " in name
-                else f"sd over {name}s"
-            )
-            names.append(f"{cell['part'].item()}: {of}")
-    ends = {
-        to: (
-            ("contrast", "task"),
-            np.concatenate([cell[of].to_numpy() for cell in cells])[:, None],
-        )
-        for to, of in (("ace", "size"), ("lower", "lower"), ("upper", "upper"))
-    }
-    attrs = {
-        name: answer.decisions.attrs[name]
-        for name in ("scale", "contrast_scale", "name", "question", "predictor")
-        if name in answer.decisions.attrs
-    }
-    axes = forest(
-        xr.Dataset(
-            ends,
-            {"contrast": names, "task": [answer.tasks[0]]},
-            attrs | components.attrs,
-        )
-    )
-    axes.set_xlabel(axes.get_xlabel().replace("effect", "mean effect, or sd,", 1))
-    return axes
+    rows = answer.decisions
+    core = np.isin(rows["part"].to_numpy(), (PARTS[1], "mean over flanks"))
+    return forest(rows.isel(contrast=core), task=answer.tasks[0])
 
 
 FLANKS = Entry(
@@ -445,5 +279,6 @@ FLANKS = Entry(
         "Y(none) over both."
     ),
     doi="10.1038/s41588-021-00782-6",
-    draw=_draw_flank_components,
+    read=_read_flanks,
+    draw=_draw_core,
 )

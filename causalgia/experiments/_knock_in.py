@@ -2,67 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Analysis
-from causalgia.attributes import about
 from causalgia.checks import as_position
-from causalgia.design import (
-    Arm,
-    Embed,
-    Genomic,
-    Intervention,
-    NullModel,
-    Placebo,
-    Untreated,
-)
+from causalgia.design import Embed, Genomic, Intervention, NullModel, Placebo
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.neighbors import Place, moderated_by_neighbors
+from causalgia.experiments.kit.populations import effects_at, means_by, populations
+from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import (
     as_genomic,
     as_string_or_motif,
     check_no_overlap,
 )
-from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
+from causalgia.experiments.kit.trial import Trial
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import rough_percent
 from causalgia.notes import Said
 from causalgia.ropes import RopeLike
-from causalgia.sequences import Motif, find_instances
+from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Source
-from causalgia.streams import Seed, derive
+from causalgia.streams import derive
+from causalgia.tell.populations import population_sentence
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-CONTROL, NET = "untreated", "motif minus placebo"
-_LEAST_PARENTS = 20  # units from which one speaks of what modifies their effects
+NET = "motif minus placebo"
 _KEY = 0  # of the draws of the design's own that are scanned
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Pattern and place of a knock-in.
-
-    Attributes
-    ----------
-    pattern
-        A string or motif.
-    at
-        0-based start.
-    threshold
-        p-value of the lowest score of an instance, as in `find_instances`.
-    """
-
-    pattern: str | Motif
-    at: int
-    threshold: float | None
 
 
 def knock_in(
@@ -112,9 +83,10 @@ def knock_in(
     Returns
     -------
     Experiment
-        Findings: ``modification``, how the effect (motif, and motif minus placebo)
+        Findings: ``shapes``, the populations of the sequences by their effect;
+        ``moderation``, how the effect (motif, and motif minus placebo)
         changes with ``gc`` and with ``neighbors``, the number of instances elsewhere in
-        the sequence (`causalgia.estimation.modification`); ``distance``, how it changes
+        the sequence (`causalgia.moderation`); ``distance``, how it changes
         with the distance to the nearest instance, among sequences that have one.
 
     Raises
@@ -138,56 +110,46 @@ def knock_in(
     >>> experiment = cg.experiments.knock_in(sampled, motif="AGATAAG")
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task K562: AGATAAG at 96, against its placebo, increases the outcome (1.0...).
+    Task K562: AGATAAG at 96 rather than its placebo increases the outcome (1.0...; 300 sequences).
     """
-    null, pattern = (
-        as_genomic(negatives, "negatives"),
-        as_string_or_motif(motif, "motif"),
-    )
+    null = as_genomic(negatives, "negatives")
+    pattern = as_string_or_motif(motif, "motif")
     if positives is not None:
         check_no_overlap(null, as_genomic(positives, "positives"))
     width = len(as_pattern(pattern))
-    at = (
-        (null.length - width) // 2
-        if at is None and width <= null.length
-        else as_position(at or 0, "at")
-    )
+    middle = max(null.length - width, 0) // 2
+    place = Place(pattern, middle if at is None else as_position(at, "at"), threshold)
     arms = {
-        CONTROL: Untreated(),
-        "motif": Embed(pattern, at=at),
-        "placebo": _control_intervention(pattern, placebo, width, at),
+        "motif": Embed(pattern, at=place.at),
+        "placebo": _control(pattern, placebo, width, place.at),
     }
-    experiment = Experiment(
-        null=null,
-        arms=[Arm(name, arm) for name, arm in arms.items()],
-        n_units=null.available if n_units is None else n_units,
-        contrasts={
-            "motif": {"motif": 1.0, CONTROL: -1.0},
-            "placebo": {"placebo": 1.0, CONTROL: -1.0},
-            NET: {"motif": 1.0, "placebo": -1.0},
-        },
-        entry=KNOCK_IN,
-        analysis=Analysis(rope=rope),
-        asked=(NET,),
+    made = dict[str, float]()
+    trial = Trial(
+        null,
+        control="untreated",
+        entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, made)),
     )
-    place = Place(pattern, at, threshold)
-    more = {
-        name: _share_with_unintended_motif(
-            arms[name], null, place, meant=name == "motif"
-        )
-        for name in ("motif", "placebo")
+    own, other = (trial.intervention(name, done) for name, done in arms.items())
+    trial.row("motif", own - trial.untreated())
+    trial.row("placebo", other - trial.untreated())
+    trial.row(NET, own - other, asked=True)
+    experiment = trial.experiment(
+        n_units=null.available if n_units is None else n_units, rope=rope
+    )
+    made |= {
+        name: _share_unintended(done, null, place, meant=name == "motif")
+        for name, done in arms.items()
     }
-    if more["placebo"] == 1:
+    if made["placebo"] == 1:
         raise DesignError(
-            f"placebo={quoted(placebo)} reads as {as_pattern(pattern).label} "
-            "wherever it is written; give a string without it"
+            f"placebo={quoted(placebo)} reads as {as_pattern(pattern).label} wherever it "
+            "is written",
+            argument="placebo",
         )
-    return replace(
-        experiment, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more))
-    )
+    return experiment
 
 
-def _control_intervention(
+def _control(
     pattern: str | Motif, placebo: str | None, width: int, at: int
 ) -> Intervention:
     if placebo is None:
@@ -195,30 +157,25 @@ def _control_intervention(
     letters = as_pattern(placebo)
     if len(letters) != width:
         raise DesignError(
-            f"placebo={quoted(placebo)} has {len(letters)} bases and the motif "
-            f"{width}; give a string of that width"
+            f"placebo={quoted(placebo)} has {len(letters)} bases, the motif {width}",
+            argument="placebo",
         )
     return Embed(letters.source, at=at)
 
 
-def _share_with_unintended_motif(
+def _share_unintended(
     arm: Intervention, given: Genomic, place: Place, *, meant: bool
 ) -> float:
     """Return the share of sequences in which an arm creates an unintended instance of
     the motif.
     """
     tokens = given.parents_given.tokens
-    written = arm.apply(
-        tokens,
-        units=np.arange(len(tokens), dtype=np.uint64),
-        key=derive(_KEY, "scanned draws"),
-    )
-    width, at = len(as_pattern(place.pattern)), place.at
-    begin = max(at - width, 0)
-    near, own = (
-        slice(begin, at + 2 * width),
-        np.array([[[at - begin, at - begin + width]]]),
-    )
+    units = np.arange(len(tokens), dtype=np.uint64)
+    written = arm.apply(tokens, units=units, key=derive(_KEY, "scanned draws"))
+    width = len(as_pattern(place.pattern))
+    begin = max(place.at - width, 0)
+    near = slice(begin, place.at + 2 * width)
+    own = np.array([[[place.at - begin, place.at - begin + width]]])
     found = motif_changes(
         tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold
     )
@@ -226,21 +183,25 @@ def _share_with_unintended_motif(
 
 
 def _read_knock_in(
-    place: Place, more: dict[str, float], found: TrialResults
+    place: Place, made: dict[str, float], found: TrialResults
 ) -> Finding:
-    tasks = found.steps.decisions["task"].to_numpy().tolist()
-    label = as_pattern(place.pattern).label
-    sentences, details = list[str](), list[str]()
+    label, effects = as_pattern(place.pattern).label, found.steps.effects
+    shapes, sentences, details = [], list[str](), list[str]()
     for task, rows in rows_by_task(found.steps.decisions):
-        own, placebo, net = (
-            rows.sel(contrast=name) for name in ("motif", "placebo", NET)
-        )
+        own, placebo, net = (rows.sel(contrast=n) for n in ("motif", "placebo", NET))
+        each = net["ace"].to_numpy()[None]
+        if effects is not None:
+            ice = effects_at(effects["ice"].transpose("unit", ...), NET, task)
+            each = means_by(ice, effects["parent"].to_numpy())
+        region = net["rope_lower"].item(), net["rope_upper"].item()
+        verdict = str(net["verdict"].item())
+        of = populations(each, region, verdict, axis="sequence", group=NET)
+        shapes += [(task, shape) for shape in of]
+        mean = {end: net[end].item() for end in ("ace", "lower", "upper")}
+        what = f"{label} at {place.at} rather than its placebo"
+        units = f"{int(net['n_clusters'].item()):,} sequences"
         sentences.append(
-            Said(
-                f"{label} at {place.at}, against its placebo, "
-                f"{DOES[str(net['verdict'].item())]} ({effect_in_words(net)}).",
-                *task,
-            )
+            Said(population_sentence(of, mean, what=what, units=units), *task)
         )
         details.append(
             Said(
@@ -251,114 +212,17 @@ def _read_knock_in(
         )
     junctions = [
         f"{name}: creates {label} by chance in {rough_percent(share)} of the sequences."
-        for name, share in more.items()
+        for name, share in made.items()
         if share > 0
     ]
-    if found.steps.effects is None:
+    if effects is None:
         return Finding(sentences=tuple(sentences), details=(*details, *junctions))
-    datasets = _effect_modification(
-        _add_neighbor_coordinates(found.steps.effects, found.experiment, place)
-    )
-    modified = [
-        text
-        for task in tasks
-        for name in datasets
-        for text in _modification_sentences(datasets[name], task)
-    ]
+    by = moderated_by_neighbors(effects, found.experiment, place, rows=("motif", NET))
     return Finding(
-        datasets=datasets,
+        datasets={"shapes": shape_table(shapes), **by.datasets},
         sentences=tuple(sentences),
-        details=(*details, *modified, *junctions),
+        details=(*details, *by.details, *junctions),
     )
-
-
-def _add_neighbor_coordinates(
-    effects: xr.Dataset, design: Experiment, place: Place
-) -> xr.Dataset:
-    """Add the number of instances elsewhere in each background and the distance to the
-    nearest one.
-    """
-    given, seed = design.drawn, Seed.stored(about(effects, "").rng)
-    assert isinstance(given, Genomic)
-    if seed is None and design.n_units < given.available:
-        return effects  # which sequences were drawn is not known
-    rows = given.rows(
-        effects["unit"].to_numpy().astype(np.uint64),
-        key=0 if seed is None else derive(seed.key, "null"),
-        n_units=design.n_units,
-    )
-    found = find_instances(
-        given.parents_given.tokens, place.pattern, threshold=place.threshold
-    )
-    apart = np.abs(found.start - place.at)
-    elsewhere = apart >= found.width
-    count = np.bincount(found.row[elsewhere], minlength=len(given.parents_given))
-    nearest = np.full(len(count), np.inf)
-    np.minimum.at(nearest, found.row[elsewhere], apart[elsewhere])
-    return effects.assign_coords(
-        neighbors=("unit", count[rows]), distance=("unit", nearest[rows])
-    )
-
-
-def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return the dependence of effects on GC and neighboring instances, and on the
-    distance to the nearest one.
-    """
-    from causalgia.estimation import modification
-
-    whole = effects.sel(contrast=["motif", NET])
-    if "model" in whole.dims:
-        whole = whole.assign(ice=whole["ice"].mean("model")).drop_vars(
-            ["constant", "zero"], errors="ignore"
-        )
-    near = (
-        whole.isel(unit=np.isfinite(whole["distance"]))
-        if "distance" in whole.coords
-        else whole.isel(unit=[])
-    )
-    covariates_of = {
-        "modification": (whole, ("gc", "neighbors")),
-        "distance": (near, ("distance",)),
-    }
-    found = {}
-    for name, (part, covariates) in covariates_of.items():
-        by = [
-            name
-            for name in covariates
-            if name in part.coords and len(np.unique(part[name].to_numpy())) > 1
-        ]
-        if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST_PARENTS:
-            found[name] = modification(part, by=by)
-    return found
-
-
-def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
-    """Return the changes for one sd more GC, one more instance, or ten more bases to
-    the nearest one.
-    """
-    import xarray as xr
-
-    steps = (
-        {"gc": table["sd"].sel(covariate="gc").item()}
-        if "gc" in table["covariate"]
-        else {}
-    )
-    steps |= {"neighbors": 1.0, "distance": 10.0}
-    words = {
-        "neighbors": "each instance elsewhere",
-        "distance": "10 bp further from the nearest instance",
-    }
-    changes = []
-    for name in table["covariate"].to_numpy().tolist():
-        row = table.sel(contrast=NET, task=task, covariate=name)
-        limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
-        change = effect_in_words(
-            xr.Dataset({key: value * steps[name] for key, value in limits.items()})
-        )
-        changes.append(
-            f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}"
-        )
-    return [Said(f"{NET} changes by {', and by '.join(changes)}.", str(task))]
 
 
 KNOCK_IN = Entry(

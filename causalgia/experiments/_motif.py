@@ -8,6 +8,7 @@ from causalgia.choices import Control
 from causalgia.design import Embed, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments._copies import about_center, add_site_copies
+from causalgia.experiments._motif_mutagenesis import add_letters
 from causalgia.experiments._position import PLACES, add_places
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -99,23 +100,8 @@ def motif(
     add_places(trial, site, places_over(length, width, PLACES))
     copies = about_center(length, width)
     add_site_copies(trial, site, copies)
-    _add_letters(trial, pattern.consensus, start)
+    add_letters(trial, pattern.consensus, start)
     return trial.experiment(n_units=n_units, rope=rope)
-
-
-def _add_letters(trial: Trial, letters: str, start: int) -> None:
-    """Add a row for each fixed letter of a motif: the mean of its three changes."""
-    whole = Embed(letters, at=start)
-    bases = "ACGU" if "U" in letters else "ACGT"
-    for i, letter in enumerate(letters):
-        if letter not in bases:
-            continue
-        others = [b for b in bases if b != letter]
-        row = trial.arm(whole) * -1.0
-        for base in others:
-            changed = Embed(f"{letters[:i]}{base}{letters[i + 1 :]}", at=start)
-            row = row + trial.arm(changed) * (1 / len(others))
-        trial.row(f"letter {i + 1} ({letter}) changed", row, asked=True, letter=i + 1)
 
 
 def _read_motif(found: TrialResults) -> Finding:

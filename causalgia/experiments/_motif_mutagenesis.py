@@ -1,6 +1,4 @@
-"""Saturation mutagenesis of a motif: all its single-base changes, and the motif
-itself.
-"""
+"""Letters of a motif: all its single-base changes."""
 
 from __future__ import annotations
 
@@ -9,53 +7,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Analysis
-from causalgia.choices import DIRECTIONS, Control
-from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.design.null_model import as_null_model
+from causalgia.choices import Control
+from causalgia.design import Embed, NullModel
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    finding_by_task,
-)
-from causalgia.experiments.kit.site_controls import (
-    UNTREATED,
-    against_placebos,
-    as_site_control,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.shapes import read_shapes
 from causalgia.experiments.kit.sites import as_start, as_strings
-from causalgia.experiments.kit.variance import DOES, effect_in_words
+from causalgia.experiments.kit.trial import ROPE, Trial, Weights
+from causalgia.experiments.kit.variance import rows_by_task
+from causalgia.notes import Said
 from causalgia.ropes import RopeLike
+from causalgia.tell.site_answers import changes_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.tell.figures.axes import Axes
 
-PLACEBO = "placebo"
-
 
 def motif_mutagenesis(
-    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    motif: str = "UGCAUG",
+    null: NullModel,
+    motif: str,
     *,
     at: int | None = None,
     control: Control | None = None,
-    n_units: int = 1_000,
-    rope: RopeLike = "0.2 sd",
+    n_units: int = 400,
+    rope: RopeLike = ROPE,
 ) -> Experiment:
-    """Return the experiment that estimates the effect of each letter of a motif, by all
-    its single-base changes.
+    """Return the experiment that asks which letters of a motif matter, by all its
+    single-base changes.
 
-    Contrasts: the motif and each of its ``3 w`` mutants against the `control`,
-    named by their letters; and each mutant against the motif, ``"change G1A"`` (letter,
-    0-based position in the motif, new letter). The finding ``logo`` has the effect of
-    the motif with each base at each position; at its own letters that is the effect of
-    the motif. The figure draws each base minus the mean of its column, so that the
-    height of a position shows how much its letters differ; for an ensemble it draws the
-    mean over models.
+    Estimands, over the null model: ``E[Y(letter i another) - Y(motif)]`` of each letter,
+    the mean over its three changes, which answer the question (finding ``shapes``); each
+    change by itself; and ``E[Y(mutant) - Y(control)]`` of the motif and every mutant,
+    which the finding ``logo`` has by position and base.
 
     Parameters
     ----------
@@ -66,22 +51,21 @@ def motif_mutagenesis(
     at
         0-based start; None: the center.
     control
-        What a site is compared with: ``"untreated"``, the background as it was drawn;
-        ``"placebo"``, a fresh rearrangement of the motif for each unit at the
-        same place, which its mutants are compared with as well.
-        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
-        their own to overwrite, else ``"untreated"``.
+        What the motif and its mutants are compared with: ``"untreated"``, the background
+        as it was drawn; ``"placebo"``, a fresh rearrangement of the motif for each unit.
+        None: ``"placebo"`` over `causalgia.Genomic`, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads.
+        reads; by default a tenth of the effect of the motif.
 
     Returns
     -------
     Experiment
-        ``3 w + 2`` arms (and ``"placebo"``) and ``6 w + 1`` contrasts; coordinates ``position`` (0-based in
-        the motif) and ``base`` of the mutants.
+        Contrasts ``"letter 1 (U) changed"``, ..., which answer the question; ``"letter 1
+        (U) to A"``, ...; and the motif and its ``3 w`` mutants, by their letters.
+        Coordinates ``letter`` and, of changes, ``base``.
 
     Raises
     ------
@@ -96,67 +80,76 @@ def motif_mutagenesis(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.motif_mutagenesis(motif="GCUGG", at=18, n_units=200)
+    >>> experiment = cg.experiments.motif_mutagenesis(cg.Uniform(length=41), "GCUGG")
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task VTS1: GCUGG increases the outcome (1.7...); each of its 15 single-base changes weakens ...
+    Task VTS1: GCUGG ...
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
-    beside = as_site_control(control, as_null_model(null))
     (whole,) = as_strings([motif], "motif")
-    start = as_start(at, "at", null.length, len(whole))
-    mutants = {
-        whole[:i] + base + whole[i + 1 :]: (i, base)
-        for i in range(len(whole))
-        for base in _alphabet_of(whole)
-        if base != whole[i]
-    }
-    arms = [
-        Arm(UNTREATED, Untreated()),
-        *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants)),
+    trial = Trial(null, control=control, entry=replace(MOTIF_MUTAGENESIS, of=whole))
+    start = as_start(at, "at", trial.null.length, len(whole))
+    none = trial.arm(absent=[Embed(whole, at=start)])
+    trial.row(whole, trial.arm(Embed(whole, at=start)) - none, single=True)
+    for i, base in changes_of(whole):
+        mutant = _spelled(whole, i, base)
+        trial.row(mutant, trial.arm(Embed(mutant, at=start)) - none)
+    for i, base in changes_of(whole):
+        here = trial.arm(Embed(_spelled(whole, i, base), at=start))
+        trial.row(
+            f"letter {i + 1} ({whole[i]}) to {base}",
+            here - trial.arm(Embed(whole, at=start)),
+            base=base,
+        )
+    add_letters(trial, whole, start)
+    return trial.experiment(n_units=n_units, rope=rope)
+
+
+def add_letters(trial: Trial, letters: str, start: int) -> None:
+    """Add a row for each fixed letter of a motif: the mean of its three changes."""
+    whole = trial.arm(Embed(letters, at=start))
+    rows: dict[int, Weights] = {}
+    for i, base in changes_of(letters):
+        changed = trial.arm(Embed(_spelled(letters, i, base), at=start))
+        rows[i] = rows.get(i, whole * -1.0) + changed * (1 / 3)
+    for i, row in rows.items():
+        name = f"letter {i + 1} ({letters[i]}) changed"
+        trial.row(name, row, asked=True, letter=i + 1)
+
+
+def changes_of(letters: str) -> list[tuple[int, str]]:
+    """Return position and new base of every change of a fixed letter.
+
+    Examples
+    --------
+    >>> changes_of("NG")
+    [(1, 'A'), (1, 'C'), (1, 'T')]
+    """
+    bases = "ACGU" if "U" in letters else "ACGT"
+    return [
+        (i, base)
+        for i, letter in enumerate(letters)
+        for base in bases
+        if letter in bases and base != letter
     ]
-    if beside.placebos:
-        arms.append(Arm(PLACEBO, beside.absent(Embed(whole, at=start))))
-    none = beside.arm(PLACEBO)
-    changes = {
-        f"change {whole[i]}{i}{base}": {name: 1.0, whole: -1.0}
-        for name, (i, base) in mutants.items()
-    }
-    return Experiment(
-        null=null,
-        arms=arms,
-        n_units=n_units,
-        contrasts={name: {name: 1.0, none: -1.0} for name in (whole, *mutants)}
-        | changes,
-        entry=beside.entry(
-            MOTIF_MUTAGENESIS,
-            "E[Y(mutant) - Y(placebo of the motif)] and E[Y(mutant) - Y(motif)] of "
-            "every single-base change, over the null model.",
-        ),
-        analysis=Analysis(rope=rope),
-        asked=("change *",),
-        labels={
-            "position": {name: i for name, (i, _) in mutants.items()},
-            "base": {name: base for name, (_, base) in mutants.items()},
-        },
-    )
 
 
-def _alphabet_of(motif: str) -> str:
-    return "ACGU" if "U" in motif else "ACGT"
+def _spelled(letters: str, i: int, base: str) -> str:
+    return letters[:i] + base + letters[i + 1 :]
 
 
-def _read_mutagenesis(found: TrialResults) -> Finding:
-    motif = found.experiment.arm_names[1]
-    against = against_placebos(found.experiment)
-    finding = finding_by_task(
-        found, lambda rows: against + _mutagenesis_text(rows, motif)
-    )
-    return replace(
-        finding, datasets={"logo": _logo_table(found.steps.estimates, motif)}
-    )
+def _read_letters(found: TrialResults) -> Finding:
+    motif, finding = found.experiment.entry.of, read_shapes(found)
+    sentences = [
+        Said(f"{said.clause.rstrip('.')}; {changes_sentence(rows, motif)}.", *place)
+        for said, (place, rows) in zip(
+            finding.sentences, rows_by_task(found.steps.decisions), strict=True
+        )
+    ]
+    logo = _logo_table(found.steps.estimates, motif)
+    return Finding({**finding.datasets, "logo": logo}, tuple(sentences))
 
 
 def _logo_table(estimates: xr.Dataset, motif: str) -> xr.Dataset:
@@ -165,106 +158,38 @@ def _logo_table(estimates: xr.Dataset, motif: str) -> xr.Dataset:
     """
     import xarray as xr
 
-    columns = ("ace", "lower", "upper", "se")
+    bases = list("ACGU" if "U" in motif else "ACGT")
     spelled = np.array(
-        [
-            [motif[:i] + base + motif[i + 1 :] for base in _alphabet_of(motif)]
-            for i in range(len(motif))
-        ]
+        [[_spelled(motif, i, base) for base in bases] for i in range(len(motif))]
     )
-    names = xr.DataArray(spelled, dims=("position", "base"))
-    table = (
-        estimates[[name for name in columns if name in estimates]]
-        .sel(contrast=names)
-        .reset_coords(drop=True)
-    )
+    names = [name for name in ("ace", "lower", "upper", "se") if name in estimates]
     dims = [name for name in ("task", "model") if name in estimates["ace"].dims]
-    coords = {
-        "position": range(len(motif)),
-        "base": list(_alphabet_of(motif)),
-        "motif": (("position", "base"), spelled),
-    }
-    return table.assign_coords(
-        coords | {name: estimates[name].to_numpy() for name in dims}
-    ).transpose("position", "base", *dims)
-
-
-_CHANGES = {
-    "weakens": ("weakens this effect", "weaken this effect"),
-    "strengthens": ("strengthens it", "strengthen it"),
-    "reverses": ("reverses it", "reverse it"),
-    "decreases": ("lowers the outcome", "lower the outcome"),
-    "increases": ("raises the outcome", "raise the outcome"),
-    "negligible": ("is negligible", "are negligible"),
-    "undecided": ("is undecided", "are undecided"),
-}
-
-
-def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
-    whole = rows.sel(contrast=motif)
-    changes = rows.isel(
-        contrast=[
-            str(name).startswith("change ") for name in rows["contrast"].to_numpy()
-        ]
-    )
-    kinds = np.array(_kinds_of_changes(rows, changes, motif))
-    counts = [
-        (n, one, many)
-        for kind, (one, many) in _CHANGES.items()
-        if (n := int((kinds == kind).sum()))
-    ]
-    every = f"its {len(kinds)} single-base changes"
-    of_changes = f"of {every}, " + ", ".join(
-        f"{n} {one if n == 1 else many}" for n, one, many in counts
-    )
-    if len(counts) == 1:
-        of_changes = f"each of {every} {counts[0][1]}"
-    order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
-    least, most = (
-        f"{str(row['contrast'].item()).removeprefix('change ')}, {effect_in_words(row)}"
-        for row in (changes.isel(contrast=int(order[k])) for k in (0, -1))
-    )
     return (
-        f"{motif} {DOES[str(whole['verdict'].item())]} ({effect_in_words(whole)}); "
-        f"{of_changes} (least {least}; most {most})."
+        estimates[names]
+        .sel(contrast=xr.DataArray(spelled, dims=("position", "base")))
+        .reset_coords(drop=True)
+        .assign_coords(
+            position=range(len(motif)),
+            base=bases,
+            motif=(("position", "base"), spelled),
+            **{name: estimates[name].to_numpy() for name in dims},
+        )
+        .transpose("position", "base", *dims)
     )
-
-
-def _kinds_of_changes(rows: xr.Dataset, changes: xr.Dataset, motif: str) -> list[str]:
-    """Return what each change does to the effect of the motif, where that has a
-    direction, else to the outcome.
-    """
-    names = set(rows["contrast"].to_numpy().astype(str).tolist())
-    of_motif = str(rows["verdict"].sel(contrast=motif).item())
-    kinds = []
-    for name in changes["contrast"].to_numpy().astype(str).tolist():
-        kind = str(changes["verdict"].sel(contrast=name).item())
-        if kind in DIRECTIONS and of_motif in DIRECTIONS:
-            change = name.removeprefix("change ")
-            at = int(change[1:-1])
-            mutant = f"{motif[:at]}{change[-1]}{motif[at + 1 :]}"
-            left = (
-                str(rows["verdict"].sel(contrast=mutant).item())
-                if mutant in names
-                else ""
-            )
-            reverses = left in DIRECTIONS and left != of_motif
-            kind = "strengthens" if kind == of_motif else "weakens"
-            kind = "reverses" if reverses else kind
-        kinds.append(kind)
-    return kinds
 
 
 def _draw_logo(answer: Answer) -> Axes:
+    """Draw each base minus the mean of its column; of an ensemble the mean over
+    models.
+    """
     from causalgia.tell.figures import logo
 
     table = answer.findings["logo"]
     table = mean_over_models(table[["ace"]]) if "model" in table.dims else table
-    about = (
-        answer.decisions.attrs
-        | table.attrs
-        | {name: answer.decisions.attrs.get(name, "") for name in ("name", "question")}
-    )
+    about = answer.decisions.attrs | table.attrs
+    about |= {
+        name: answer.decisions.attrs.get(name, "") for name in ("name", "question")
+    }
     return logo(
         table.assign_attrs(about).assign(n_units=answer.decisions["n_units"].max()),
         centered=True,
@@ -275,10 +200,11 @@ MOTIF_MUTAGENESIS = Entry(
     name="motif_mutagenesis",
     question="Which letters of a motif matter?",
     estimand=(
-        "E[Y(mutant) - Y(untreated)] and E[Y(mutant) - Y(motif)] of every single-base "
-        "change, over the null model."
+        "E[Y(letter i another) - Y(motif)] of each letter, the mean over its three "
+        "changes, over the null model."
     ),
     doi="10.1101/418459",
-    read=_read_mutagenesis,
+    axis="letter",
+    read=_read_letters,
     draw=_draw_logo,
 )

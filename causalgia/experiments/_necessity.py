@@ -1,51 +1,56 @@
-"""Necessity of tiles in their own context, and sufficiency of tiles in a shuffled
-one.
+"""Necessity of the sites of a motif or of tiles in their own context, and sufficiency of
+tiles in a shuffled one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from causalgia.choices import DIRECTIONS
-from causalgia.design import Arm, Genomic, Untreated
+from causalgia.design import Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
+from causalgia.experiments._needed_sites import ASKED_ALONE, LOST, needed_sites
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    finding_by_task,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.shapes import shape_table, shapes_along
 from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     as_tiles_and_protected,
     check_shufflable,
     cut_into_blocks,
     shuffle_spans,
-    span_coordinates,
     span_name,
     tile_analysis,
 )
-from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.experiments.kit.trial import Trial
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.notes import Said
 from causalgia.ropes import Rope, RopeLike
+from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Source
+from causalgia.tell.shapes import shape_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
 
-WILD_TYPE, NOTHING = "wild type", "all shuffled"
+    from causalgia.tell.shapes import Shape
+
 _TILES_NAMED = 5
+_DOES = {LOST: "shuffling a tile", ASKED_ALONE: "a tile alone in shuffles"}
 
 
 def necessity(
     sequences: Source | Genomic,
     *,
+    motif: str | Motif | None = None,
+    fills: Sequence[str] = ("uniform",),
+    threshold: float | None = None,
     tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,
     tss: Span | None = None,
@@ -53,20 +58,35 @@ def necessity(
     k: int = 2,
     rope: RopeLike = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates which tiles are necessary: each is shuffled
-    in place.
+    """Return the experiment that asks what sequences lose without each site of a motif,
+    or without each tile, and what it does alone.
 
-    The effect of a tile is ``Y(tile shuffled) - Y(wild type)``: shuffling a necessary
-    tile ``"decreases"`` the outcome, shuffling a repressive one ``"increases"`` it, and
-    a tile that is not necessary is ``"negligible"`` (it may still be sufficient: where
-    either of two tiles is enough, neither is necessary).
+    By sites (`motif`): ``"uniform minus placebo"`` is what a site loses when it is
+    overwritten, beyond what a placebo span loses: the same width in the same sequence,
+    away from every site, another one for every draw. The unit is the site, and the
+    answer is the distribution of its units (finding ``shapes``, of kind ``"share"``):
+    two populations that a mean would hide come first. ``"alone in shuffles"`` is the
+    same site in a shuffle of its sequence minus that shuffle.
+
+    By tiles: each is shuffled in place (``"60-120 shuffled"``), and kept alone while all
+    else is shuffled (``"60-120 alone"``). A tile that is not needed may be sufficient:
+    where either of two is enough, neither is needed.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a
-        sample of a population, with errors between sequences; a single one is the
-        target itself, with errors between its shuffles.
+        Real sequences of one length: a FASTA file, strings, tokens, or
+        ``cg.Genomic(of=..., parent=...)`` where several descend from one. Several are a
+        sample of a population, with errors between sequences; a single one is the target
+        itself, with errors between its draws.
+    motif
+        A string of IUPAC letters (found exactly, on both strands), or what
+        `causalgia.motif` takes: a name, a file, a table. None: tiles.
+    fills
+        Replacements of the sites, as in `causalgia.AblateEach`.
+    threshold
+        p-value of the lowest score of a site of a motif, by default 1e-4; not allowed
+        for a string.
     tile_width
         Width of adjacent tiles that fill the sequence beside `tss`, where `tiles` is
         None; the last tile may be shorter. None: 5,000, or an eighth of sequences that
@@ -77,36 +97,52 @@ def necessity(
         The span that is never shuffled, such as the tile with the start of
         transcription.
     n_draws
-        Shuffles of each tile in each sequence.
+        Fills of each site with a placebo span each, or shuffles of each tile.
     k
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
         dinucleotides.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads. An sd is that of the wild type.
+        reads. An sd is that of the untreated sequences.
 
     Returns
     -------
     Experiment
-        Arms ``"wild type"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates
-        ``start``, ``stop`` and ``center``.
+        Coordinate ``asks`` of the contrasts: ``"lost"``, ``"alone"``. By sites also
+        ``fill`` and ``span`` ("motif", "placebo" or "motif minus placebo"); finding
+        ``instances``, the mean effect of each site over its draws with
+        its standard error, sequence, start, strand, score and placebo spans. By tiles
+        ``tile`` (its start), ``stop`` and ``center``. Finding ``shapes``.
 
     Raises
     ------
     DesignError
-        If tiles leave the sequence, overlap each other or `tss`, are too short to be
-        shuffled, or one is the whole sequence; or for one sequence with a single draw
-        or a rope in sd.
+        If no sequence has a site, there is only one, or a sequence has no room for a
+        placebo span; if tiles leave the sequence, overlap each other or `tss`, are too
+        short to be shuffled, or one is the whole sequence; if both sites and tiles are
+        asked for; for one sequence with a rope in sd, or one draw.
+    SequenceError
+        If the motif is longer than the sequences, or there is no motif of that name.
 
     References
     ----------
-    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3.
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6. Toneyan & Koo (2024),
+    doi:10.1038/s41588-024-01923-3.
 
     Examples
     --------
     >>> import causalgia as cg
+    >>> from causalgia.zoo import EndGC, MotifCount, Oracle
+    >>> sampled = cg.Uniform(length=200).sample(400, rng=0)["sequence"].values
+    >>> experiment = cg.experiments.necessity(sampled, motif="AGATAA", n_draws=2)
+    >>> oracle = Oracle(MotifCount("AGATAA", 0.9, "both"), EndGC(-1.0, last=150))
+    >>> answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: overwriting AGATAA rather than a placebo span decreases the outcome ...
+
+    Tiles of sequences in which both of two sites are needed:
+
     >>> from causalgia.sequences import decode
-    >>> from causalgia.zoo import MotifCount, Oracle
     >>> from causalgia.zoo.terms import Gate
     >>> gate = Oracle(
     ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), MotifCount("CAC", 0.01)
@@ -118,20 +154,32 @@ def necessity(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 4 tiles, 2 are needed (60-120: -3.6...; 120-180: -3.5...), 2 are negligible.
+    Task outcome: shuffling a tile lowers the outcome at 60 to 180 (-3...); negligible ...
     """
-    region = Rope.parse(rope, error=DesignError)
-    null = as_tile_sequences(sequences, n_draws, region, fixed_control=True)
-    spans, _ = as_tiles_and_protected(
-        null.length, tile_width=tile_width, tiles=tiles, tss=tss
-    )
-    check_shufflable(spans, k)
-    arms = [
-        Arm(span_name(span), shuffle_spans([span], k), {"start": span[0]})
-        for span in spans
-    ]
-    return _tile_experiment(
-        null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, region, spans
+    if motif is None:
+        if threshold is not None:
+            raise DesignError("threshold= is of motif=", argument="threshold")
+        return _of_tiles(
+            NECESSITY,
+            sequences,
+            (tile_width, tiles, tss),
+            n_draws=n_draws,
+            k=k,
+            rope=rope,
+        )
+    if (tile_width, tiles, tss) != (None, None, None):
+        raise DesignError(
+            "motif= asks for its sites; leave tile_width, tiles and tss out",
+            argument="motif",
+        )
+    return needed_sites(
+        sequences,
+        motif,
+        fills=fills,
+        threshold=threshold,
+        n_draws=n_draws,
+        k=k,
+        rope=rope,
     )
 
 
@@ -145,29 +193,26 @@ def sufficiency(
     k: int = 2,
     rope: RopeLike = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates which tiles are sufficient: each alone in a
-    shuffled context.
+    """Return the experiment that asks what each tile does alone in a shuffled context,
+    and what its sequence loses without it.
 
     The effect of a tile is ``Y(tile and tss kept, all else shuffled) - Y(tss kept, all
     else shuffled)``. Every tile and every gap is shuffled within itself, with the same
-    shuffled bases in every arm, so that the arms of a unit differ in one tile alone.
+    shuffled bases in every arm, so that the arms of a unit differ in one tile alone. The
+    trial is that of `necessity`; the question is the other half of it.
 
     Parameters
     ----------
-    sequences, tile_width, tiles, n_draws, k
+    sequences, tile_width, tiles, n_draws, k, rope
         As for `necessity`.
     tss
         The span that every arm keeps, such as the promoter that a tile acts on; None:
         no span is kept.
-    rope
-        Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads. An sd is that of the fully shuffled arm.
 
     Returns
     -------
     Experiment
-        Arms ``"all shuffled"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates
-        ``start``, ``stop`` and ``center``.
+        As `necessity` of tiles.
 
     Raises
     ------
@@ -194,74 +239,84 @@ def sufficiency(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 4 tiles, 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
+    Task outcome: a tile alone in shuffles raises the outcome at 60 to 180 (+3...); ...
     """
-    region = Rope.parse(rope, error=DesignError)
-    null = as_tile_sequences(sequences, n_draws, region)
-    spans, promoter = as_tiles_and_protected(
+    return _of_tiles(
+        SUFFICIENCY,
+        sequences,
+        (tile_width, tiles, tss),
+        n_draws=n_draws,
+        k=k,
+        rope=rope,
+    )
+
+
+def _of_tiles(
+    entry: Entry,
+    sequences: Source | Genomic,
+    cut: tuple[int | None, Sequence[Span] | None, Span | None],
+    *,
+    n_draws: int,
+    k: int,
+    rope: RopeLike,
+) -> Experiment:
+    """Return the trial with each tile shuffled, and with each alone: the entry says
+    which of the two is the question.
+    """
+    region, (tile_width, tiles, tss) = Rope.parse(rope, error=DesignError), cut
+    null = as_tile_sequences(sequences, n_draws, region, fixed_control=True)
+    spans, kept = as_tiles_and_protected(
         null.length, tile_width=tile_width, tiles=tiles, tss=tss
     )
     check_shufflable(spans, k)
     context = [
-        block
-        for block in cut_into_blocks(null.length, [*spans, *promoter])
-        if block not in promoter
+        b for b in cut_into_blocks(null.length, [*spans, *kept]) if b not in kept
     ]
-    alone = (
-        Arm(
-            span_name(s),
-            shuffle_spans([b for b in context if b != s], k),
-            {"start": s[0]},
+    trial = Trial(null, control="untreated", entry=entry)
+    nothing = trial.intervention("all shuffled", shuffle_spans(context, k))
+    for span in spans:
+        start, stop = span
+        name, place = span_name(span), {"tile": start, "stop": stop}
+        lost = trial.intervention(f"{name} shuffled", shuffle_spans([span], k))
+        alone = trial.intervention(
+            f"{name} alone", shuffle_spans([b for b in context if b != span], k)
         )
-        for s in spans
-    )
-    return _tile_experiment(
-        null,
-        [Arm(NOTHING, shuffle_spans(context, k)), *alone],
-        NOTHING,
-        SUFFICIENCY,
-        region,
-        spans,
-    )
+        for effect, asks in (
+            (lost - trial.untreated(), LOST),
+            (alone - nothing, ASKED_ALONE),
+        ):
+            trial.row(
+                f"{name} {'shuffled' if asks == LOST else 'alone'}",
+                effect,
+                asked=asks == _ASKS[entry.name],
+                asks=asks,
+                center=(start + stop) / 2,
+                **place,
+            )
+    target = tile_analysis(null, region).target
+    return trial.experiment(n_units=null.available, rope=region, target=target)
 
 
-def _tile_experiment(
-    null: Genomic,
-    arms: list[Arm],
-    control: str,
-    entry: Entry,
-    region: Rope,
-    spans: Sequence[Span],
-) -> Experiment:
-    return Experiment(
-        null=null,
-        arms=arms,
-        n_units=null.available,
-        contrasts=control,
-        entry=entry,
-        analysis=tile_analysis(null, region),
-        labels=span_coordinates(spans),
-    )
+def _read_tiles(found: TrialResults) -> Finding:
+    """Return where a tile is needed and where it is enough, that of the question
+    first.
+    """
+    first = _ASKS[found.experiment.entry.name]
+    sentences: list[str] = []
+    every: list[tuple[tuple[str, str | None], Shape]] = []
+    for task, rows in rows_by_task(found.steps.decisions):
+        for asks in sorted(_DOES, key=lambda which: which != first):
+            own = rows.isel(contrast=rows["asks"].to_numpy() == asks)
+            shapes = [
+                replace(s, group=asks)
+                for s in shapes_along(own, found.experiment.entry.axis)
+            ]
+            every += [(task, shape) for shape in shapes]
+            sentences.append(Said(shape_sentence(shapes, _DOES[asks]), *task))
+    return Finding(datasets={"shapes": shape_table(every)}, sentences=tuple(sentences))
 
 
-_LOST = {
-    "decreases": "needed",
-    "increases": "holding the outcome down",
-    "negligible": "negligible",
-    "undecided": "undecided",
-}
-_GAINED = {
-    "increases": "sufficient",
-    "decreases": "lowering the outcome",
-    "negligible": "negligible",
-    "undecided": "undecided",
-}
-
-
-def _read_tiles(found: TrialResults, *, words: dict[str, str]) -> Finding:
-    return finding_by_task(
-        found, lambda rows: f"{verdict_counts(rows, words, of='tiles')}."
-    )
+_ASKS = {"necessity": LOST, "sufficiency": ASKED_ALONE}
 
 
 def verdict_counts(
@@ -335,23 +390,22 @@ def _largest_tiles(tiles: xr.Dataset) -> str:
 
 NECESSITY = Entry(
     name="necessity",
-    question="Which tiles are necessary for the outcome?",
+    question="What do sequences lose without each tile, and what does it do alone?",
     estimand=(
-        "E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and "
-        "the shuffles."
+        "E[Y(tile shuffled) - Y(untreated)] for each tile, over the real sequences and "
+        "the shuffles; E[Y(tile alone, all else shuffled) - Y(all shuffled)] beside it."
     ),
     doi="10.1038/s41588-024-01923-3",
-    read=partial(_read_tiles, words=_LOST),
-    draw=profile_along("center"),
+    read=_read_tiles,
+    draw=profile_along("center", by="asks"),
+    axis="tile",
 )
-SUFFICIENCY = Entry(
+SUFFICIENCY = replace(
+    NECESSITY,
     name="sufficiency",
-    question="Which tiles are sufficient by themselves?",
+    question="What does each tile do alone, and what do sequences lose without it?",
     estimand=(
         "E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the "
-        "real sequences and shuffles."
+        "real sequences and shuffles; E[Y(tile shuffled) - Y(untreated)] beside it."
     ),
-    doi="10.1038/s41588-024-01923-3",
-    read=partial(_read_tiles, words=_GAINED),
-    draw=profile_along("center"),
 )

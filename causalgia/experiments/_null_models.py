@@ -203,7 +203,7 @@ def agreement(
         {name: (("null", "null_", "task"), values) for name, values in columns},
         coords={"null": names, "null_": names, "task": tasks},
     )
-    return xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(
+    return xr.merge([orders, _variation_between_nulls(tables, ci_prob)]).assign_attrs(
         ci_prob=ci_prob, min_tau=min_tau
     )
 
@@ -348,7 +348,7 @@ def _covariance_rows(estimates: xr.Dataset) -> Any:
     return lambda rows: np.zeros((len(rows), estimates.sizes["contrast"]))
 
 
-def _effect_heterogeneity(
+def _variation_between_nulls(
     tables: Mapping[str, xr.Dataset], ci_prob: float
 ) -> xr.Dataset:
     """Return all effects under all null models, and the variation of each contrast

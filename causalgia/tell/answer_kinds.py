@@ -22,13 +22,13 @@ from causalgia.tell.small_answers import (
     OF_AGREEMENT,
     agreement_parts,
     is_size,
-    is_spread,
+    moderation_parts,
     posterior_parts,
     refutation_parts,
     size_parts,
-    spread_parts,
     tipping_parts,
 )
+from causalgia.tell.swap_answers import swap_parts
 from causalgia.tell.table_formats import escaped
 
 
@@ -228,6 +228,7 @@ def is_effects(x: object) -> bool:
     )
 
 
+_is_moderation = _has("sd_lower", "quantiles")
 _BENCH, _PLANS = "mpra.text_reports", "mpra.planning.plan_answers"
 KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
@@ -273,11 +274,17 @@ KINDS = (
         _parts(agreement_parts, "task"),
         True,
     ),
+    Kind(
+        "a context swap",
+        _has("share", "below_zero"),
+        _parts(swap_parts, "task"),
+        True,
+    ),
     Kind("a plan", is_size, _parts(size_parts)),
     Kind(
-        "a spread of effects",
-        is_spread,
-        _parts(spread_parts, "task"),
+        "a moderation of effects",
+        _is_moderation,
+        _parts(moderation_parts, "task"),
         True,
     ),
     Kind(
@@ -302,7 +309,7 @@ def told(x: Any, asked: Asked) -> Told:
     >>> told(from_effects([1.4], se=[0.1], names=["GATA1"]), Asked()).table.lines[0][:2]
     ['GATA1', '1.40']
     """
-    given = x if is_posterior(x) else readable(x)
+    given = x if is_posterior(x) or _is_moderation(x) else readable(x)
     kind = next((row for row in KINDS if row.known(given)), None)
     if kind is None:
         holds = ", ".join(map(str, getattr(x, "data_vars", ())))

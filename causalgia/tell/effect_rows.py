@@ -32,7 +32,7 @@ from causalgia.verdicts.shrinkage import posterior_columns
 Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
-AXES = ("place", "gap", "distance", "copies", "center")
+AXES = ("place", "gap", "distance", "copies", "center", "gc_percent", "letter")
 """Coordinates of contrasts that are a setting with an order; the first is the axis."""
 _FIRST_DIMS = ("contrast", "task", "model", "element", "position")
 """Dims of effects that a report knows."""

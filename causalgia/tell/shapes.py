@@ -13,7 +13,16 @@ from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
 if TYPE_CHECKING:
     import xarray as xr
 
-KINDS = {"place": "place", "gap": "run", "copies": "curve", "gc": "slope"}
+KINDS = {
+    "place": "place",
+    "tile": "place",
+    "gap": "run",
+    "copies": "curve",
+    "gc_percent": "slope",
+    "log10_kd": "slope",
+    "site": "share",
+    "sequence": "share",
+}
 """Axis -> kind of its shapes."""
 NAMED_SHARE = 0.25
 """A run is named from this share of the largest one on; weaker ones are counted."""

@@ -1,5 +1,5 @@
 """Answers of results that have no table of effects: a plan, the agreement of null models, a
-posterior, the spread of individual effects, tipping points, the checks of a claim.
+posterior, the moderation of individual effects, tipping points, the checks of a claim.
 """
 
 from __future__ import annotations
@@ -370,57 +370,148 @@ def _spread_of_law(posterior: Any, found: xr.Dataset, n: int) -> list[str]:
     return [f"True effects{on} differ{line} with an sd of {shown}.{learned}"]
 
 
-def is_spread(given: object) -> bool:
-    """Return whether it is a result of `causalgia.verdicts.heterogeneity`."""
-    return isinstance(given, xr.Dataset) and {"sd_lower", "quantiles"} <= set(
-        given.data_vars
+_SIDES = {"upstream": "precedes", "downstream": "follows", "either": "is near"}
+
+
+def moderator_in_words(one: xr.Dataset) -> tuple[str, str]:
+    """Return where an effect is ``inside`` and ``outside``, of one moderator of
+    `causalgia.moderation`.
+
+    Examples
+    --------
+    >>> one = {"kind": "motif", "name": "IRF", "strand": "same", "side": "downstream"}
+    >>> moderator_in_words(xr.Dataset(one | {"gap_from": 2, "gap_to": 5}))
+    ('where IRF follows on the same strand at gaps of 2 to 5 bp', 'elsewhere')
+    """
+    kind, name = str(one["kind"].item()), cut(str(one["name"].item()))
+    if kind == "category":
+        return f"where {name} is {cut(str(one['level'].item()))}", "elsewhere"
+    if kind == "number":
+        return f"where {name} is one sd above its mean", "one sd below"
+    first, last = int(one["gap_from"]), int(one["gap_to"])
+    gaps = f"gaps of {first} to {last}" if first < last else f"a gap of {first}"
+    does = _SIDES[str(one["side"].item())]
+    strand = f"on {'the ' * (one['strand'].item() != 'either')}{one['strand'].item()}"
+    return f"where {name} {does} {strand} strand at {gaps} bp", "elsewhere"
+
+
+def moderation_sentence(one: xr.Dataset, of: str) -> str:
+    """Return the sentence on one moderator of the effect `of`: how large it is on
+    either side, and the share of variance; or that none is named.
+    """
+    tried = int(one["n_candidates"])
+    if not one["named"].item():
+        among = f"None of {tried:,} moderators" if tried else "No moderator"
+        return (
+            f"{among} explains {format_share(0.05)} of the variance of effects of "
+            f"{of} between sequences, with p <= .05."
+        )
+    inside, outside = (
+        format_effect({"ace": float(one[name]), "se": float(one["se"])})[0]
+        for name in ("inside", "outside")
+    )
+    where, elsewhere = moderator_in_words(one)
+    n = int(one["n_inside"] + one["n_outside"])
+    held_out = " held-out" if tried else ""
+    return (
+        f"The effect of {of} is {inside} {where}, {outside} {elsewhere}: "
+        f"{format_share(float(one['share']))} of its variance in {n:,}{held_out} units "
+        f"(p {format_p(float(one['p']))})."
     )
 
 
-def spread_parts(
+def moderation_parts(
     found: xr.Dataset,
     *,
     task: str | Sequence[str] | None = None,
     every_row: bool = False,
     requested: Sequence[str] = (),
 ) -> AnswerParts:
-    """Return the answer of `causalgia.verdicts.heterogeneity`: how individual effects
-    differ between contexts, a line for each contrast and task.
+    """Return the answer of `causalgia.moderation`: how individual effects differ
+    between contexts and what moves them, a line for each contrast, task and moderator.
     """
-    found = select_tasks(found, task, place="report: ")
+    found = select_tasks(validate(found, "moderation"), task, place="report: ")
     dims = [str(dim) for dim in found["sd"].dims]
-    level = percent(float(about(found).ci_prob))
-    probs = [f"{100 * p:.3g} %" for p in found["prob"].to_numpy()]
-    shares = [name for name in ("above", "below") if name in found]
-    cells = []
+    level, shares = (
+        percent(float(about(found).ci_prob)),
+        [name for name in ("above", "below") if name in found],
+    )
+    n_moderators = found.sizes.get("moderator", 0)
+    cells, moderators = [], []
     for names, one in _cells(found, "sd"):
-        row = {new: float(one[f"sd{end}"]) for new, end in _ENDS.items()}
-        quantiles = [
-            format_effect({"ace": float(q), "se": row["ace"] / 10})[0]
-            for q in one["quantiles"].transpose("prob")
-        ]
-        of = [format_share(float(one[name])) for name in shares]
-        cells.append((row["ace"], names, [*format_effect(row), *quantiles, *of]))
-    widest = int(np.nanargmax([sd for sd, *_ in cells]))
-    _, names, (sd, interval, *quantiles) = cells[widest]
-    units = int(about(found, 0).n_units)
+        size = format_effect(
+            {new: float(one[f"sd{end}"]) for new, end in _ENDS.items()}
+        )
+        low, high = (
+            format_effect({"ace": float(q), "se": float(one["sd"]) / 10})[0]
+            for q in one["quantiles"].to_numpy()[[0, -1]]
+        )
+        of = " in ".join(map(cut, names))
+        spread = [*size, low, high, *(format_share(float(one[x])) for x in shares)]
+        cells.append((float(one["sd"]), of, spread))
+        for at in range(n_moderators):
+            own = one.isel(moderator=at)
+            line = _moderator_line(own) if own["kind"].item() else [""] * 5
+            moderators.append((own, of, [*names, *spread, *line]))
+    _, widest, (sd, interval, low, high, *_) = max(cells, key=lambda cell: cell[0])
+    sentences = [
+        f"Effects of {widest} differ between single sequences with an sd of {sd} "
+        f"{interval}: 5 % are below {low}, 95 % below {high}."
+    ]
+    if moderators:
+        best, of, _ = max(
+            moderators,
+            key=lambda x: (x[0]["named"].item(), np.nan_to_num(x[0]["share"].item())),
+        )
+        sentences.insert(0, moderation_sentence(best, of))
+    lines = [line for *_, line in moderators] or [
+        [*names, *spread]
+        for (names, _), (*_, spread) in zip(_cells(found, "sd"), cells, strict=True)
+    ]
+    columns = [*dims, "sd", f"{level} interval", "5 %", "95 %", *shares]
+    more = ["moderator", "effect", "elsewhere", "share", "p"] if moderators else []
     return short_answer(
-        [
-            f"Effects of {' in '.join(map(cut, names))} differ between single sequences "
-            f"with an sd of {sd} {interval}: {probs[0]} are below {quantiles[0]}, "
-            f"{probs[-1]} below {quantiles[len(probs) - 1]}."
-        ],
-        [*dims, "sd", f"{level} interval", *probs, *shares],
-        [[*names, *own] for _, names, own in cells],
+        sentences,
+        [*columns, *more],
+        lines,
         words=dims,
         foot=[
-            f"Quantiles of individual effects of {units:,} units; the interval of an "
-            "sd covers less than its level where they are few and skewed.",
-            "Above, below: shares beyond the region." if shares else "",
+            "Contexts were drawn, not set: a moderator is proposed, and a trial in "
+            "which both are set confirms it."
+            if moderators
+            else "",
+            "Above, below: shares of units beyond the region." if shares else "",
         ],
         every_row=every_row,
         requested=requested,
     )
+
+
+def _moderator_in_short(one: xr.Dataset) -> str:
+    """Return name and level of a moderator, or name and place of a motif."""
+    name, level = cut(str(one["name"].item())), cut(str(one["level"].item()))
+    if one["kind"].item() != "motif":
+        return f"{name}: {level}" if level else name
+    first, last, side, strand = (
+        one[key].item() for key in ("gap_from", "gap_to", "side", "strand")
+    )
+    gaps = f"{first} to {last}" if first < last else str(first)
+    return f"{name}, {side} {gaps} bp, {strand} strand"
+
+
+def _moderator_line(one: xr.Dataset) -> list[str]:
+    """Return a moderator, the effect with and without it, share and p."""
+    inside, outside = (
+        format_effect({"ace": float(one[name]), "se": float(one["se"])})[0]
+        for name in ("inside", "outside")
+    )
+    return [
+        _moderator_in_short(one),
+        inside,
+        outside,
+        format_share(float(one["share"])),
+        format_p(float(one["p"])),
+    ]
 
 
 def tipping_parts(

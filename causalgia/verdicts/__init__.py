@@ -1,9 +1,8 @@
 """Verdicts on effect size: increases, decreases, negligible or undecided.
 
 `causalgia.decide` gives verdicts on labeled estimates, effects or posteriors;
-`causalgia.tipping_point` says how far the null model must move before one turns, and
-`heterogeneity` how individual effects differ between contexts. The rule itself, a
-function of arrays, is `causalgia.verdicts.verdict_rule.rule`.
+`causalgia.tipping_point` says how far the null model must move before one turns. The
+rule itself, a function of arrays, is `causalgia.verdicts.verdict_rule.rule`.
 """
 
 import lazy_loader as lazy

@@ -1,3 +1,2 @@
 from ._decide import decide as decide
-from ._heterogeneity import heterogeneity as heterogeneity
 from ._tipping_point import tipping_point as tipping_point

@@ -25,9 +25,9 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation._estimate import estimate
-from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
 from causalgia.estimation.effect_intervals import effect_limits
+from causalgia.estimation.moderation import individual_effects, unit_covariate
 from causalgia.estimation.request import (
     Request,
     clusters,

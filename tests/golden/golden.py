@@ -581,8 +581,7 @@ def catalogue(zoo, folder):
         ),
         "affinity": lambda c: X("affinity")(
             null,
-            [motif, *one_off],
-            kd=(1.0, 8.0, 30.0, 100.0),
+            dict(zip([motif, *one_off], (1.0, 8.0, 30.0, 100.0), strict=True)),
             at=at,
             n_units=n,
             control=c,
@@ -605,20 +604,20 @@ def catalogue(zoo, folder):
         "motif_screen": lambda: X("motif_screen")(
             {"a": motif, "b": other, "d": "CACGTG"}, null, n_placebos=40, n_units=n
         ),
-        "composition_bias": lambda: X("composition_bias")(
-            null, motif, bias="GCGCGC", n_units=n
-        ),
+        "composition": lambda: X("composition")(null, motif, n_units=n),
         "hairpin": lambda: X("hairpin")(null, motif[:5], n_units=n),
         "flanks": lambda: X("flanks")(null, motif, at=at, n_flanks=6, n_units=n),
         "knock_in": lambda: X("knock_in")(
             sequences(30, 60), motif, at=20, rope=(-0.1, 0.1)
         ),
-        "occlusion": lambda: X("occlusion")(source, motif, rope=(-0.1, 0.1)),
         "context_dependence": lambda: X("context_dependence")(
             source, element=(20, 40), n_draws=3
         ),
         "necessity": lambda: X("necessity")(source, tile_width=20, n_draws=3),
         "sufficiency": lambda: X("sufficiency")(source, tile_width=20, n_draws=3),
+        "necessity of sites": lambda: X("necessity")(
+            source, motif=motif, n_draws=5, rope=(-0.1, 0.1)
+        ),
         "tile_placement": lambda: X("tile_placement")(
             source, tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
         ),

@@ -25,7 +25,7 @@ PARENTS = {
     for i in range(40)
 }
 RANDOM = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
-NULL = cg.Uniform(length=200)
+NULL, AT_41 = cg.Uniform(length=200), cg.Uniform(length=41)
 e = cg.experiments
 GENOME = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
 GENOME.write_text(f">chr1\n{'AT' * 50}{'CG' * 4}{'AT' * 50}\n")
@@ -194,21 +194,27 @@ ROWS = [
     Row("a place twice", lambda: e.position(at=[3, 3]), DesignError, "at"),
     Row(
         "an affinity of 0",
-        lambda: e.affinity(kd=[1.0] * 6 + [0]),
+        lambda: e.affinity(NULL, {"TGCATG": 1.0, "AGCATG": 2.0, "TGTATG": 0}),
         DesignError,
         "kd",
     ),
     Row(
         "a motif without an affinity",
-        lambda: e.affinity(kd={"UGCAUGU": 1.0, "AGCAUGU": 2.0}),
+        lambda: e.affinity(NULL, {"UGCAUGU": 1.0, "AGCAUGU": 2.0}),
         DesignError,
         "kd",
     ),
     Row(
         "a motif with two affinities",
-        lambda: e.affinity(motifs=["UGCAUGU", "TGCATGT", "AGCAUGU"], kd=[1, 2, 3]),
+        lambda: e.affinity(NULL, {"UGCAUG": 1, "TGCATG": 2, "AGCATG": 3}),
         DesignError,
-        "motifs",
+        "kd",
+    ),
+    Row(
+        "one affinity of all",
+        lambda: e.affinity(NULL, dict.fromkeys(("TGCATG", "AGCATG", "TGTATG"), 1.0)),
+        DesignError,
+        "kd",
     ),
     Row("copies that overlap", lambda: e.copies(at=[4, 8]), DesignError),
     Row("copies past the background", lambda: e.copies(at=[4, 38]), DesignError),
@@ -244,27 +250,38 @@ ROWS = [
         "A+",
     ),
     Row(
-        "a stem that cannot pair",
-        lambda: e.hairpin(stem=("GGCGC", "GCGAC")),
-        DesignError,
-        "stem",
-    ),
-    Row(
-        "a motif beside the loop",
-        lambda: e.hairpin(start=2, at=17),
+        "a hairpin past the background",
+        lambda: e.hairpin(AT_41, "GCUGG", at=30),
         DesignError,
         "at",
     ),
     Row(
-        "letters over the motif",
-        lambda: e.composition_bias(at=[34, 20]),
+        "a loop that cannot hold the motif",
+        lambda: e.hairpin(AT_41, "GCUGG", loop=4),
         DesignError,
-        "20",
+        "loop",
     ),
-    Row("flanks past the background", lambda: e.flanks(at=33), DesignError, "at"),
+    Row(
+        "two shares of GC",
+        lambda: e.composition(AT_41, gc=(0.3, 0.7)),
+        DesignError,
+        "gc",
+    ),
+    Row(
+        "a share of GC that is none",
+        lambda: e.composition(AT_41, gc=(0.3, 0.5, 1.7)),
+        DesignError,
+        "fill",
+    ),
+    Row(
+        "flanks past the background",
+        lambda: e.flanks(AT_41, "UGCAUG", at=33),
+        DesignError,
+        "at",
+    ),
     Row(
         "more flanks than there are",
-        lambda: e.flanks(width=1, n_flanks=20),
+        lambda: e.flanks(AT_41, "UGCAUG", width=1, n_flanks=20),
         DesignError,
     ),
     Row(
@@ -287,22 +304,34 @@ ROWS = [
         "positives",
     ),
     Row(
-        "an occlusion of what is not there",
-        lambda: e.occlusion(["CCAGATAACC", "CCCCCCCCCC"], motif="AGATAAG"),
+        "the necessity of what is not there",
+        lambda: e.necessity(["CCAGATAACC", "CCCCCCCCCC"], motif="AGATAAG"),
         DesignError,
         "AGATAAG",
     ),
     Row(
         "a sequence without a place for a placebo",
-        lambda: e.occlusion({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA"),
+        lambda: e.necessity({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA"),
         DesignError,
         "full",
     ),
     Row(
         "a threshold of a string, which is found exactly",
-        lambda: e.occlusion(RANDOM, motif="AGATAA", threshold=1e-3),
+        lambda: e.necessity(RANDOM, motif="AGATAA", threshold=1e-3),
         SequenceError,
         "AGATAA",
+    ),
+    Row(
+        "sites and tiles in one question",
+        lambda: e.necessity(RANDOM, motif="AGATAA", tile_width=20),
+        DesignError,
+        "motif",
+    ),
+    Row(
+        "a threshold of no motif",
+        lambda: e.necessity(RANDOM, threshold=1e-3),
+        DesignError,
+        "threshold",
     ),
     Row(
         "an element past the sequence",

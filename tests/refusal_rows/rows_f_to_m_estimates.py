@@ -13,9 +13,8 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import errors
-from causalgia.estimation import hypotheses, joint_test, modification
+from causalgia.estimation import hypotheses, joint_test
 from causalgia.estimation._random_effects import random_effects
-from causalgia.verdicts import heterogeneity
 from refusal_rows import Row
 
 V = np.array([[1.0, 0.5, 0.1], [0.5, 4.0, 0.2], [0.1, 0.2, 9.0]])
@@ -147,12 +146,12 @@ def two_models() -> xr.Dataset:
 def by_copy_of_the_outcome() -> xr.Dataset:
     control = outcomes()["outcome"].sel(arm="0", task="K562", drop=True)
     control.attrs["meaning"] = "potential outcome Y(arm), on attrs['scale']"
-    return modification(contrasts().assign_coords(baseline=control), by="baseline")
+    return cg.moderation(contrasts().assign_coords(baseline=control), by="baseline")
 
 
 def with_covariates(**coords: np.ndarray) -> xr.Dataset:
     coords = {name: ("unit", values) for name, values in coords.items()}
-    return modification(contrasts().assign_coords(coords), by=["gc", *coords])
+    return cg.moderation(contrasts().assign_coords(coords), by=["gc", *coords])
 
 
 FROM_EFFECTS: list[tuple[str, Callable[[], object], str]] = [
@@ -295,12 +294,11 @@ OF_EFFECTS: list[tuple[str, Callable[[], object], str]] = [
     ),
     (
         "spread in a parallel trial",
-        lambda: heterogeneity(cg.contrast(parallel(), control="0")),
+        lambda: cg.moderation(cg.contrast(parallel(), control="0")),
         "",
     ),
-    ("spread of influence values", lambda: heterogeneity(contrasts("ratio")), "ratio"),
-    ("spread of two units", lambda: heterogeneity(contrasts(n=2)), ""),
-    ("a quantile of 1", lambda: heterogeneity(contrasts(), quantiles=[0.5, 1.0]), ""),
+    ("spread of influence values", lambda: cg.moderation(contrasts("ratio")), "ratio"),
+    ("spread of two units", lambda: cg.moderation(contrasts(n=2)), ""),
     ("a modifier that holds the outcome", by_copy_of_the_outcome, "baseline"),
     (
         "a modifier that is another's double",
@@ -310,7 +308,7 @@ OF_EFFECTS: list[tuple[str, Callable[[], object], str]] = [
     ("a modifier that is constant", lambda: with_covariates(flat=np.ones(12)), "flat"),
     (
         "as many modifiers as units",
-        lambda: modification(
+        lambda: cg.moderation(
             effects(ICE[:3], x=np.array([1.0, 2, 5]), y=np.array([1.0, 0, 7])),
             by=["x", "y"],
         ),
@@ -606,7 +604,7 @@ DECISIONS: list[tuple[str, Callable[[], object], str]] = [
     ("a region without ends", lambda: cg.decide(TWO, rope=(-np.inf, np.inf)), "rope"),
     (
         "a region of placebos that are not there",
-        lambda: heterogeneity(contrasts(), rope="placebo"),
+        lambda: cg.moderation(contrasts(), rope="placebo"),
         "rope",
     ),
 ]

@@ -18,7 +18,7 @@ from causalgia.errors import (
     DesignError,
     EstimateError,
 )
-from causalgia.estimation import from_effects, modification, shape_change
+from causalgia.estimation import from_effects, shape_change
 from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation.lines import errors_in_variables
 from causalgia.multiplicity import rank_intervals, simultaneous
@@ -32,7 +32,6 @@ from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.lattice import adaptive_cells
 from causalgia.posterior.normal import normal
 from causalgia.posterior.predictor_level import over_predictors
-from causalgia.verdicts import heterogeneity
 from refusal_rows import Row
 
 TREE = np.array([-1, 0, 0, 1])
@@ -444,20 +443,14 @@ ROWS = [
         EstimateError,
     ),
     Row(
-        "a quantile of 1",
-        lambda: heterogeneity(MODIFIED, quantiles=(0.5, 1.0)),
-        EstimateError,
-        "quantiles",
-    ),
-    Row(
         "a region without ends",
-        lambda: heterogeneity(MODIFIED, rope=(-np.inf, np.inf)),
+        lambda: cg.moderation(MODIFIED, rope=(-np.inf, np.inf)),
         EstimateError,
         "rope",
     ),
     Row(
         "a modifier that is nan",
-        lambda: modification(MODIFIED, by="dose"),
+        lambda: cg.moderation(MODIFIED, by="dose"),
         EstimateError,
         "dose",
     ),

@@ -26,7 +26,8 @@ GROUP = "arrangement"
 def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
     """Return the runs of settings of one task's decisions, of each arrangement.
 
-    A setting has a sign where its verdict is a direction and its effect lies outside
+    Settings with a coordinate ``stop`` are spans, and a run ends with its last one. A
+    setting has a sign where its verdict is a direction and its effect lies outside
     the region; an undecided one that stands between two of one sign, with an effect of
     that sign, belongs to their run.
 
@@ -52,6 +53,7 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
         own = rows if groups is None else rows.isel(contrast=groups == name)
         own = own.isel(contrast=np.argsort(own[axis].to_numpy(), kind="stable"))
         setting, ace = own[axis].to_numpy().astype(float), own["ace"].to_numpy()
+        ends = own["stop"].to_numpy() if "stop" in own.coords else setting
         kinds = _kinds(own)
         starts = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
         for i, j in itertools.pairwise(starts):
@@ -61,8 +63,8 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
                 Shape(
                     axis=axis,
                     group=name,
-                    start=setting[i],
-                    stop=setting[j - 1],
+                    start=float(setting[i]),
+                    stop=float(ends[j - 1]),
                     n=j - i,
                     sign=None if kinds[i] == _UNDECIDED else int(kinds[i]),
                     size=float(inside.mean()),

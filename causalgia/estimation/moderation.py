@@ -1,18 +1,20 @@
-"""Heterogeneity of individual effects: sd, quantiles, shares beyond a region, and
-modification by covariates.
+"""Spread of individual effects, and their regression on properties of the units
+(`causalgia.moderation` asks for both).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, as_names
+from causalgia.attributes import about
+from causalgia.checks import as_names
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -24,9 +26,8 @@ from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     needs_units_error,
 )
-from causalgia.estimation.request import Request, check_clusters, clusters, unit_name
+from causalgia.estimation.request import grouping, unit_name
 from causalgia.estimation.standard_errors import regress
-from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import centered, group_sums, p_and_limits
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
@@ -159,51 +160,6 @@ def share_of(
     return share, np.asarray(answer.se), lower, upper
 
 
-def quantile_of(
-    ice: Array, prob: float, cluster: Codes | None, ci_prob: float
-) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
-    """Return a quantile of ICE with Woodruff's limits: the quantiles at the limits of
-    its share.
-
-    Parameters
-    ----------
-    ice
-        Individual causal effects, shape ``(n, ...)``.
-    prob
-        Probability of the quantile.
-    cluster
-        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
-    ci_prob
-        Probability of the intervals.
-
-    Returns
-    -------
-    quantile, lower, upper, open
-        Shape ``(...)`` each; open where a limit is the sample's extreme.
-
-    Examples
-    --------
-    >>> quantile, lower, upper, open_ = quantile_of(np.arange(100.0), 0.5, None, 0.95)
-    >>> float(quantile), float(lower), float(upper), bool(open_)
-    (49.5, 39.0, 60.0, False)
-    """
-    n, ordered = len(ice), np.sort(ice, axis=0)
-    quantile = np.asarray(np.quantile(ordered, prob, axis=0))
-    answer = mean_ice((ice <= quantile).astype(np.float64), cluster)
-    chance = np.sqrt(prob * (1 - prob) / n)
-    se = np.maximum(answer.se, chance)
-    half = special.stdtrit(answer.df, 0.5 + ci_prob / 2) * se
-    from_below = np.floor(n * (prob - half)).astype(np.intp)
-    from_above = np.floor(n * (1 - prob - half)).astype(np.intp)
-    first, last = (np.maximum(rank, 1) for rank in (from_below, from_above))
-    lower, upper = (
-        np.take_along_axis(ordered, np.asarray(i)[None], axis=0)[0]
-        for i in (first - 1, n - last)
-    )
-    varies = ordered[0] < ordered[-1]
-    return quantile, lower, upper, ((from_below < 1) | (from_above < 1)) & varies
-
-
 def individual_effects(effects: xr.Dataset, what: str) -> Array:
     """Return the ICE, shape ``(n, K, ...)``, of three or more units.
 
@@ -225,7 +181,7 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     >>> effects = xr.Dataset(
     ...     {"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[4.0]]])}
     ... )
-    >>> individual_effects(effects, "heterogeneity").ravel()
+    >>> individual_effects(effects, "moderation").ravel()
     array([1., 2., 4.])
     """
     if has_moments(effects):
@@ -249,134 +205,155 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     return ice_without_rounding(effects)
 
 
-@usual_errors
-def modification(
-    effects: xr.Dataset,
-    *,
-    by: str | Sequence[str] = "gc",
-    cluster: str = "auto",
-    ci_prob: float = 0.95,
-) -> xr.Dataset:
-    """Regress individual causal effects (ICE) on covariates of the units: effect
-    modification.
+@dataclass(frozen=True)
+class Term:
+    """A number, or whether a category has a level, for each of n units.
 
-    ``ICE_u = a + sum_j b_j (x_uj - mean x_j) + e_u`` by least squares; b_j is the
-    change of the effect per unit of x_j at equal values of the others, over the null
-    model. Contexts were drawn, not set: the slopes describe where the effect is larger,
-    not what causes it.
-
-    Parameters
+    Attributes
     ----------
-    effects
-        From `contrast`, of a crossover.
-    by
-        Numeric coordinates on the units, such as ``"gc"`` or a parent's measured
-        activity, in one joint regression.
-    cluster
-        Units that vary together. ``"auto"``, ``"none"`` or a coordinate, as in
-        `estimate`.
-    ci_prob
-        Probability of the intervals. They are by CR2 with Satterthwaite degrees of
-        freedom.
+    name, level
+        Name of the coordinate or product; levels of categories, else empty.
+    values
+        Shape ``(n,)``; 0 or 1 for a category.
+    """
 
-    Returns
-    -------
-    Dataset
-        ``slope, se, df, p, lower, upper (covariate, contrast, task[, model])`` on
-        attrs["contrast_scale"] for one unit of the covariate, and
-        ``mean, sd (covariate)``.
+    name: str
+    level: str
+    values: Array
+
+    @property
+    def label(self) -> str:
+        """Name and level."""
+        return f"{self.name}[{self.level}]" if self.level else self.name
+
+    def times(self, other: Term) -> Term:
+        """Return the product."""
+        level = ":".join(x for x in (self.level, other.level) if x)
+        return Term(f"{self.name}:{other.name}", level, self.values * other.values)
+
+
+def terms(effects: xr.Dataset, by: str | Sequence[str]) -> list[Term]:
+    """Return the columns of a regression on coordinates of the units.
+
+    ``"a + b"`` has both, ``"a:b"`` their product, ``"a*b"`` all three (Wilkinson &
+    Rogers 1973, doi:10.2307/2346786). A category has a column for each level but the
+    first.
 
     Raises
     ------
     EstimateError
-        If a covariate is missing, is not numeric, does not vary, is determined by the
-        others, or is an outcome: ``Y(a) - Y(c)`` holds ``-Y(c)``, so its slope on Y(c)
-        is negative whether or not effects differ. Also for a parallel trial, a function
-        of means, or too few units.
-
-    References
-    ----------
-    Oldham (1962), doi:10.1016/0021-9681(62)90034-7: change is coupled to the initial
-    value. Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181.
+        If a coordinate is missing, does not vary or is an outcome, or a term repeats.
 
     Examples
     --------
-    >>> gc = np.array([0.3, 0.4, 0.5, 0.6, 0.7])
-    >>> ice = (2 * gc + np.array([0.1, -0.1, 0.0, -0.1, 0.1]))[:, None, None]
     >>> effects = xr.Dataset(
-    ...     {"ice": (("unit", "contrast", "task"), ice)}, coords={"gc": ("unit", gc)}
+    ...     coords={"gc": ("unit", [0.4, 0.5]), "tissue": ("unit", ["liver", "skin"])}
     ... )
-    >>> found = modification(effects, by="gc").squeeze()
-    >>> (
-    ...     round(float(found["slope"]), 3),
-    ...     round(float(found["se"]), 3),
-    ...     round(float(found["df"]), 2),
-    ... )
-    (2.0, 0.478, 1.95)
+    >>> [term.label for term in terms(effects, "gc * tissue")]
+    ['gc', 'tissue[skin]', 'gc:tissue[skin]']
     """
-    ice = individual_effects(effects, "modification")
-    names = as_names(by)
-    if not names or len(set(names)) < len(names):
+    listed: list[tuple[str, ...]] = []
+    for text in as_names(by) or ():
+        for part in [text] if text in effects.variables else text.split("+"):
+            factors = (
+                [text]
+                if text in effects.variables
+                else [factor.strip() for factor in part.split("*")]
+            )
+            for size in range(1, len(factors) + 1):
+                listed += combinations(factors, size)
+    found = []
+    for names in listed:
+        whole = ":".join(names)
+        factors = [whole] if whole in effects.variables else whole.split(":")
+        columns = [_columns(effects, name.strip(), by) for name in factors]
+        for chosen in product(*columns):
+            term = chosen[0]
+            for factor in chosen[1:]:
+                term = term.times(factor)
+            found.append(term)
+    labels = [term.label for term in found]
+    if len(set(labels)) < len(labels):
+        raise EstimateError(f"by={quoted(by)}: a term repeats", argument="by")
+    return found
+
+
+def _columns(effects: xr.Dataset, name: str, by: object) -> list[Term]:
+    """Return the number of that name, or the levels of the category but the first."""
+    arms = map(str, effects["arm"].to_numpy()) if "arm" in effects.coords else ()
+    meaning = about(effects[name], "").meaning if name in effects.variables else ""
+    if (
+        name in (*_OUTCOMES, *effects.data_vars, *arms)
+        or meaning.startswith("potential outcome")
+        or name.lower().startswith(("outcome", "y("))
+    ):
         raise EstimateError(
-            f"by={quoted(by)}: name one or more different coordinates on the units, "
-            "such as by='gc'",
+            f"by={quoted(by)}: {quoted(name)} is an outcome, and Y(a) - Y(c) falls "
+            "with Y(c) even where effects do not differ",
             argument="by",
         )
-    ci_prob = as_ci_prob(ci_prob)
-    for name in names:
-        meaning = about(effects[name], "").meaning if name in effects.variables else ""
-        arms = (
-            [str(a) for a in effects["arm"].to_numpy()]
-            if "arm" in effects.coords
-            else []
-        )
-        outcome = (
-            name in _OUTCOMES
-            or name in effects.data_vars
-            or meaning.startswith("potential outcome")
-        )
-        if outcome or name in arms or name.lower().startswith(("outcome", "y(")):
-            raise EstimateError(
-                f"by={quoted(name)} is an outcome: effects are differences of "
-                "outcomes, so their slope on one of them is coupled to it by "
-                "construction (Y(a) - Y(c) falls with Y(c) even where effects do not "
-                "differ)",
-                argument="by",
-            )
-    values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
-    x = np.column_stack([centered(v)[1] for v in values])
-    check_rank(x / np.abs(x).max(axis=0), names, "the units")
-    if len(ice) < len(names) + 2:
-        raise EstimateError(
-            f"{len(names)} covariates need {len(names) + 2} or more units, and there "
-            f"are {len(ice)}"
-        )
-    groups = clusters(effects, Request(cluster, None, (), "population", "units"))
-    if groups is not None:
-        check_clusters(groups, len(groups.labels))
-    columns = slopes(x, ice, None if groups is None else groups.codes, ci_prob)
-    dims = effects["ice"].dims[1:]
-    out = xr.Dataset(
-        {name: (("covariate", *dims), column) for name, column in columns.items()}
-    )
-    for name, of_covariates in (
-        ("mean", [v.mean() for v in values]),
-        ("sd", [v.std(ddof=1) for v in values]),
-    ):
-        out[name] = (("covariate",), of_covariates)
-    coords = {
-        str(name): c
-        for name, c in effects.coords.items()
-        if c.dims and set(c.dims) <= set(dims)
+    if name in effects.coords and effects[name].dtype.kind in "UOST":
+        levels = grouping(effects, name, f"by={quoted(by)}")
+        if len(levels.labels) < 2:
+            raise EstimateError(f"covariate {quoted(name)} is the same in all units")
+        order = np.argsort(levels.labels)[1:]
+        return [Term(name, levels.labels[k], (levels.codes == k) * 1.0) for k in order]
+    return [Term(name, "", unit_covariate(effects, name, f"by={quoted(by)}"))]
+
+
+def moderated(
+    values: Array, ice: Array, cluster: Codes | None, ci_prob: float
+) -> dict[str, Array]:
+    """Regress effects on moderators, and say how large they are on either side of each.
+
+    Parameters
+    ----------
+    values
+        Moderators, shape ``(n, q)``.
+    ice
+        Individual causal effects, shape ``(n, ...)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    dict
+        Shape ``(q, ...)`` each: those of `slopes`; ``mean`` and ``sd`` of the
+        moderator; ``inside`` and ``outside``, the effect where an indicator is 1 and 0,
+        or one sd above and below the mean of a number; ``share``, the part of the
+        variance of effects that is lost without it; ``n_inside`` and ``n_outside``, the
+        units above the mean and the others.
+
+    Examples
+    --------
+    >>> near = np.array([[0.0], [0.0], [1.0], [1.0]])
+    >>> found = moderated(near, np.array([1.0, 3.0, 4.0, 6.0]), None, 0.95)
+    >>> [round(found[k].item(), 9) for k in ("outside", "inside", "slope")]
+    [2.0, 5.0, 3.0]
+    >>> round(found["share"].item(), 3)
+    0.692
+    """
+    x = centered(values)[1]
+    columns = slopes(x, ice, cluster, ci_prob)
+    shape = (-1, *[1] * (ice.ndim - 1))
+    mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
+    indicator = ((values == 0) | (values == 1)).all(axis=0)
+    slope, whole = columns["slope"], ice.mean(axis=0)
+    own = 1 / np.diag(np.linalg.inv((x / sd).T @ (x / sd)))
+    squares = (centered(ice)[1] ** 2).sum(axis=0)
+    lost = slope**2 * (sd**2 * own).reshape(shape)
+    high = (x > 0).sum(axis=0)
+    return columns | {
+        "mean": np.broadcast_to(mean.reshape(shape), slope.shape),
+        "sd": np.broadcast_to(sd.reshape(shape), slope.shape),
+        "inside": whole + slope * np.where(indicator, 1 - mean, sd).reshape(shape),
+        "outside": whole - slope * np.where(indicator, mean, sd).reshape(shape),
+        "share": np.divide(lost, squares, out=np.zeros_like(lost), where=squares > 0),
+        "n_inside": np.broadcast_to(high.reshape(shape), slope.shape),
+        "n_outside": np.broadcast_to((len(x) - high).reshape(shape), slope.shape),
     }
-    attrs = attributes(
-        ci_prob=ci_prob,
-        cluster="unit" if groups is None else groups.name,
-        n_units=len(ice),
-    )
-    return out.assign_coords(covariate=list(names), **coords).assign_attrs(
-        dict(effects.attrs) | attrs
-    )
 
 
 def slopes(

@@ -1,6 +1,6 @@
-"""Imports quantile_of, sd_of and share_of from the inside: proofs of the kernels alone.
+"""Imports sd_of and share_of from the inside: proofs of the kernels alone.
 
-How individual effects differ: against arithmetic, other libraries and simulation."""
+For whom an effect is large: against arithmetic, other libraries and simulation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ import xarray as xr
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from causalgia.estimation import modification
-from causalgia.estimation._heterogeneity import (
-    quantile_of,
-    sd_of,
-    share_of,
-)
+import causalgia as cg
+from causalgia import moderation
+from causalgia.errors import EstimateError
 from causalgia.estimation.crossover import mean_ice
-from causalgia.verdicts import heterogeneity
+from causalgia.estimation.moderation import sd_of, share_of
 
 
 def effects_of(ice: np.ndarray, **on_unit: Any) -> xr.Dataset:
@@ -39,7 +36,7 @@ def inside(hits: np.ndarray, level: float, trials: int, chance: float = 1e-4) ->
 
 def test_point_estimates_are_the_plain_ones() -> None:
     ice = np.random.default_rng(0).gamma(2, size=(200, 3))
-    found = heterogeneity(effects_of(ice), rope=(0.5, 3)).isel(task=0)
+    found = moderation(effects_of(ice), (), rope=(0.5, 3)).isel(task=0)
     np.testing.assert_allclose(found["sd"], ice.std(axis=0, ddof=1), rtol=1e-12)
     np.testing.assert_allclose(
         found["quantiles"],
@@ -93,12 +90,6 @@ def test_units_that_repeat_their_parent_count_once() -> None:
         few, many = function(once, None), function(often, cluster)
         np.testing.assert_allclose(many[1], few[1], rtol=0.03)
         np.testing.assert_allclose(many[2:], few[2:], rtol=0.08)
-    few_q, many_q = (
-        np.array(quantile_of(x, 0.5, c, 0.95)[1:3])
-        for x, c in ((once, None), (often, cluster))
-    )
-    ranks = [np.searchsorted(np.sort(once), q) for q in (few_q, many_q)]
-    assert np.abs(ranks[0] - ranks[1]).max() <= 1
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -122,13 +113,6 @@ def test_intervals_cover_what_they_say(clustered: bool) -> None:
         np.mean((lower <= truth) & (upper >= truth))
         >= stats.binom.ppf(1e-4, trials, 0.95) / trials
     )
-    for prob in (0.1, 0.5, 0.9):
-        _, lower, upper, _ = quantile_of(ice, prob, cluster, 0.95)
-        truth = stats.norm.ppf(prob)
-        assert (
-            np.mean((lower <= truth) & (upper >= truth))
-            >= stats.binom.ppf(1e-4, trials, 0.95) / trials
-        )
 
 
 def test_a_spread_that_rests_on_one_unit_is_hardly_known() -> None:
@@ -141,23 +125,14 @@ def test_a_spread_that_rests_on_one_unit_is_hardly_known() -> None:
     assert se > sd
 
 
-def test_extreme_quantiles_of_few_units_say_that_they_are_open() -> None:
-    ice = np.random.default_rng(3).normal(size=30)
-    found = heterogeneity(effects_of(ice), quantiles=[0.05, 0.5]).squeeze()
-    assert found["quantile_open"].values.tolist() == [True, False]
-    assert found["quantile_lower"].values[0] == ice.min()
-
-
 def test_effects_that_do_not_vary_are_points() -> None:
-    found = heterogeneity(effects_of(np.full(30, 2.0)), rope=(-1, 1)).squeeze()
+    found = moderation(effects_of(np.full(30, 2.0)), (), rope=(-1, 1)).squeeze()
     assert [float(found[name]) for name in ("sd", "sd_se", "sd_lower", "sd_upper")] == [
         0,
         0,
         0,
         0,
     ]
-    assert not found["quantile_open"].any()
-    np.testing.assert_array_equal(found["quantile_lower"], found["quantile_upper"])
     assert found["above"] == 1
     assert 0.85 < found["above_lower"] < 0.95
 
@@ -168,7 +143,7 @@ def test_predictors_keep_their_dim() -> None:
         {"ice": (("unit", "contrast", "task", "model"), ice)},
         coords={"model": list("abc")},
     )
-    found = heterogeneity(effects)
+    found = moderation(effects, ())
     assert found["sd"].dims == ("contrast", "task", "model")
     np.testing.assert_allclose(found["sd"], ice.std(axis=0, ddof=1))
 
@@ -177,7 +152,7 @@ def test_slopes_are_least_squares_with_hc2() -> None:
     rng = np.random.default_rng(6)
     x = rng.normal(size=(60, 2)) * [1.0, 30.0] + [5.0, 100.0]
     ice = x @ [0.5, 0.01] + rng.normal(size=60) * x[:, 0]
-    found = modification(
+    found = moderation(
         effects_of(ice, gc=x[:, 0], activity=x[:, 1]), by=["gc", "activity"]
     ).squeeze()
     fit = sm.OLS(ice, sm.add_constant(x)).fit(cov_type="HC2")
@@ -195,10 +170,10 @@ def test_slopes_by_cluster_cover() -> None:
     parent = np.repeat(np.arange(30), 4)
     gc = rng.normal(size=30)[parent]
     ice = rng.normal(size=(30, trials))[parent] + rng.normal(size=(120, trials))
-    found = modification(effects_of(ice, gc=gc, parent=parent)).squeeze()
+    found = moderation(effects_of(ice, gc=gc, parent=parent), "gc").squeeze()
     inside(((found["lower"] <= 0) & (found["upper"] >= 0)).to_numpy(), 0.95, trials)
-    naive = modification(
-        effects_of(ice, gc=gc, parent=parent), cluster="none"
+    naive = moderation(
+        effects_of(ice, gc=gc, parent=parent), "gc", cluster="none"
     ).squeeze()
     assert ((naive["lower"] <= 0) & (naive["upper"] >= 0)).mean() < 0.9
 
@@ -209,36 +184,20 @@ def test_a_mean_ice_is_the_slope_on_nothing() -> None:
     """
     rng = np.random.default_rng(8)
     x, ice = rng.normal(10, 1, size=40), rng.normal(size=40)
-    found = modification(effects_of(ice, gc=x)).squeeze()
+    found = moderation(effects_of(ice, gc=x), "gc").squeeze()
     at_mean = ice - found["slope"].item() * (x - found["mean"].item())
     np.testing.assert_allclose(at_mean.mean(), mean_ice(ice).ace, rtol=1e-12)
 
 
-def test_quantiles_are_an_attribute_and_no_method_of_xarray() -> None:
-    found = heterogeneity(effects_of(np.linspace(0, 1, 101)), quantiles=[0.5])
-    assert found.quantiles.item() == pytest.approx(0.5)
-
-
 def test_units_exactly_at_an_end_of_the_region_are_inside() -> None:
-    found = heterogeneity(
+    found = moderation(
         effects_of(np.repeat([-2.0, -1.0, 0.0, 1.0, 3.0], [2, 4, 8, 5, 1])),
+        (),
         rope=(-1, 1),
     ).squeeze()
     assert found["above"].item() == pytest.approx(1 / 20)
     assert found["below"].item() == pytest.approx(2 / 20)
     assert found["beyond"].item() == pytest.approx(3 / 20)
-
-
-def test_an_interval_of_a_quantile_is_open_where_its_rank_is_below_the_first() -> None:
-    n, seen = 100, set()
-    for prob in np.linspace(0.02, 0.12, 101):
-        share = np.mean(np.arange(n) <= np.quantile(np.arange(n), prob))
-        se = max(np.sqrt(share * (1 - share) / (n - 1)), np.sqrt(prob * (1 - prob) / n))
-        rank = int(np.floor(n * (prob - stats.t.isf(0.025, n - 1) * se)))
-        _, lower, _, is_open = quantile_of(np.arange(float(n)), prob, None, 0.95)
-        assert (lower, is_open) == (max(rank, 1) - 1, rank < 1)
-        seen.add(rank)
-    assert {0, 1, 2} <= seen
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -287,26 +246,6 @@ def test_shares_of_clusters_are_clopper_pearson_at_their_effective_number() -> N
         )
 
 
-@pytest.mark.parametrize("prob", [0.1, 0.5, 0.85])
-def test_limits_of_a_quantile_are_those_of_woodruff(prob: float) -> None:
-    ice = np.round(np.random.default_rng(2).normal(size=(40, 2)), 1)
-    ice[:, 1] = 3.0
-    quantile, lower, upper, opened = quantile_of(ice, prob, None, 0.95)
-    ordered = np.sort(ice[:, 0])
-    assert quantile[0] == pytest.approx(np.quantile(ice[:, 0], prob))
-    share = (ice[:, 0] <= quantile[0]).mean()
-    se = max(np.sqrt(share * (1 - share) / 39), np.sqrt(prob * (1 - prob) / 40))
-    half = stats.t.ppf(0.975, 39) * se
-    first, last = (
-        int(np.floor(40 * (prob - half))),
-        int(np.floor(40 * (1 - prob - half))),
-    )
-    assert lower[0] == ordered[max(first, 1) - 1]
-    assert upper[0] == ordered[40 - max(last, 1)]
-    assert opened[0] == (first < 1 or last < 1)
-    assert (lower[1], upper[1], opened[1]) == (3.0, 3.0, False)
-
-
 def test_labels_of_contrasts_and_tasks_are_kept_and_those_of_units_are_not() -> None:
     effects = effects_of(
         np.random.default_rng(0).normal(size=(60, 3)),
@@ -315,7 +254,7 @@ def test_labels_of_contrasts_and_tasks_are_kept_and_those_of_units_are_not() -> 
     effects = effects.assign_coords(
         site=("contrast", [3, 1, 2]), note=(("contrast", "task"), [["a"], ["b"], ["c"]])
     )
-    found = heterogeneity(effects)
+    found = moderation(effects, ())
     assert set(found.coords) == {"contrast", "task", "prob", "site", "note"}
     assert found["site"].values.tolist() == [3, 1, 2]
     assert found["note"].values.tolist() == [["a"], ["b"], ["c"]]
@@ -323,8 +262,8 @@ def test_labels_of_contrasts_and_tasks_are_kept_and_those_of_units_are_not() -> 
 
 
 def test_a_region_of_0_alone_counts_effects_on_either_side() -> None:
-    found = heterogeneity(
-        effects_of(np.repeat([-1.0, 0.0, 2.0], [3, 5, 12])), rope=0
+    found = moderation(
+        effects_of(np.repeat([-1.0, 0.0, 2.0], [3, 5, 12])), (), rope=0
     ).squeeze()
     assert (found["below"].item(), found["above"].item()) == pytest.approx(
         (3 / 20, 12 / 20)
@@ -334,10 +273,191 @@ def test_a_region_of_0_alone_counts_effects_on_either_side() -> None:
 def test_covariates_are_kept_with_their_mean_and_sd() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(3, 5, (9, 2))
-    found = modification(
+    found = moderation(
         effects_of(rng.normal(size=(9, 1)), gc=x[:, 0], cpg=x[:, 1]), by=["gc", "cpg"]
     )
-    np.testing.assert_allclose(found["mean"], x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["mean"].squeeze(), x.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(
-        found["sd"], np.sqrt(((x - x.mean(axis=0)) ** 2).sum(axis=0) / 8), rtol=1e-12
+        found["sd_of"].squeeze(),
+        np.sqrt(((x - x.mean(axis=0)) ** 2).sum(axis=0) / 8),
+        rtol=1e-12,
     )
+
+
+def test_a_category_is_the_difference_of_its_means_by_welch() -> None:
+    rng = np.random.default_rng(0)
+    tissue = np.repeat(["liver", "skin"], [30, 50])
+    ice = rng.normal(size=80) * np.where(tissue == "skin", 2.0, 1.0)
+    found = moderation(effects_of(ice, tissue=tissue), "tissue").squeeze()
+    of = {name: ice[tissue == name] for name in ("liver", "skin")}
+    means = {name: x.mean() for name, x in of.items()}
+    assert found["level"].item() == "skin"
+    assert found["inside"].item() == pytest.approx(means["skin"], rel=1e-9)
+    assert found["outside"].item() == pytest.approx(means["liver"], rel=1e-9)
+    welch = np.sqrt(sum(x.var(ddof=1) / len(x) for x in of.values()))
+    assert found["se"].item() == pytest.approx(welch, rel=1e-9)
+    assert (found["n_inside"].item(), found["n_outside"].item()) == (50, 30)
+
+
+def test_a_formula_is_that_of_statsmodels() -> None:
+    rng = np.random.default_rng(1)
+    gc, tissue = rng.normal(0.5, 0.1, 90), rng.choice(["a", "b", "c"], 90)
+    ice = rng.normal(size=90) + 3 * gc * (tissue == "b")
+    found = moderation(effects_of(ice, gc=gc, tissue=tissue), "gc * tissue").squeeze()
+    names = ["gc", "tissue[b]", "tissue[c]", "gc:tissue[b]", "gc:tissue[c]"]
+    assert found["moderator"].values.tolist() == names
+    b, c = tissue == "b", tissue == "c"
+    x = np.column_stack([gc, b, c, gc * b, gc * c]).astype(float)
+    fit = sm.OLS(ice, sm.add_constant(x)).fit()
+    robust = fit.get_robustcov_results("HC2")
+    np.testing.assert_allclose(found["slope"], fit.params[1:], rtol=1e-8)
+    np.testing.assert_allclose(found["se"], robust.bse[1:], rtol=1e-8)
+    shares = [
+        (sm.OLS(ice, sm.add_constant(np.delete(x, j, 1))).fit().ssr - fit.ssr)
+        / fit.centered_tss
+        for j in range(5)
+    ]
+    np.testing.assert_allclose(found["share"], shares, rtol=1e-8)
+
+
+SITE, PARTNER, AT = "ACGAGGA", "GATTACA", 50
+WORDS = [PARTNER, "TGAGTCA", "AGATAAG", "CACGTG", "GGGCGG"]
+
+
+def tokens_of(word: str) -> np.ndarray:
+    return np.array(["ACGT".index(base) for base in word], np.uint8)
+
+
+def reverse_complement(word: str) -> str:
+    return word.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+
+
+def heterodimer(
+    seed: int, *, rule: bool, strand: str = "+", n: int = 800
+) -> xr.Dataset:
+    """Return the effects of embedding the site: ten times as large where its partner
+    follows on the same strand at gaps of 2 to 5 bp, as 1 in 5 of the sequences have it;
+    the partner lies elsewhere too. Bases before the site change every effect a little.
+    """
+    rng = np.random.default_rng(seed)
+    sequences = rng.integers(0, 4, (n, 120)).astype(np.uint8)
+    forward, opposite = tokens_of(PARTNER), tokens_of(reverse_complement(PARTNER))
+    for row, gap, kind in zip(
+        sequences, rng.integers(0, 10, n), rng.random(n), strict=True
+    ):
+        if kind < 0.5:
+            row[AT + 7 + gap : AT + 14 + gap] = forward
+        elif kind < 0.65:
+            row[AT - 7 - gap : AT - gap] = forward
+        elif kind < 0.8:
+            row[AT + 7 + gap : AT + 14 + gap] = opposite
+    # neither GC nor any base is better than its complement over all places
+    weights = rng.normal(size=(30, 2))[:, [0, 1, 1, 0]] * [0.2, 0.2, -0.2, -0.2]
+    if strand == "-":
+        sequences = 3 - sequences[:, ::-1]
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        tokens = x.argmax(1)
+        tokens = tokens if strand == "+" else 3 - tokens[:, ::-1]
+        there = (tokens[:, AT : AT + 7] == tokens_of(SITE)).all(1)
+        near = np.any(
+            [
+                (tokens[:, AT + 7 + gap : AT + 14 + gap] == forward).all(1)
+                for gap in range(2, 6)
+            ],
+            axis=0,
+        )
+        own = np.take_along_axis(weights[None], tokens[:, :30, None], 2).sum((1, 2))
+        return there * (1 + 9 * (near if rule else 0) + own)
+
+    at = AT if strand == "+" else 120 - AT - 7
+    arms = {
+        "site": cg.Embed(SITE, at=at, strand=strand),  # type: ignore[arg-type]
+        "none": cg.Untreated(),
+    }
+    texts = ["".join("ACGT"[base] for base in row) for row in sequences]
+    design = cg.Design(null=cg.Genomic(of=texts), arms=arms, n_units=n)
+    predictor = cg.FunctionPredictor(answer, tasks=["K562"])
+    outcomes = cg.run(design, predictor, rng=seed, progress=False)
+    return cg.contrast(outcomes, control="none")
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_the_rule_of_a_heterodimer_is_named_exactly(strand: str) -> None:
+    for seed in range(6):
+        effects = heterodimer(seed, rule=True, strand=strand)
+        found = moderation(effects, motifs=WORDS).squeeze()
+        assert found["named"]
+        texts = ("kind", "name", "strand", "side")
+        assert [found[x].item() for x in texts] == [
+            "motif",
+            PARTNER,
+            "same",
+            "downstream",
+        ]
+        assert (found["gap_from"].item(), found["gap_to"].item()) == (2, 5)
+        assert found["inside"].item() == pytest.approx(10, abs=0.7)
+        assert found["outside"].item() == pytest.approx(1, abs=0.3)
+        assert found["share"].item() > 0.75
+        assert found["n_inside"].item() + found["n_outside"].item() == 400
+
+
+def test_nothing_is_named_without_a_rule() -> None:
+    for seed in range(4):
+        found = moderation(heterodimer(seed, rule=False), motifs=WORDS).squeeze()
+        assert not found["named"]
+        assert found["share"].item() <= 0.02
+        assert found["n_candidates"].item() > 1_000
+
+
+def test_backgrounds_drawn_again_are_those_given() -> None:
+    effects = heterodimer(0, rule=True)
+    design = cg.design.Design.from_json(cg.notes.unpack_text(effects, "design"))
+    given = design.null.sample(800, rng=0)["sequence"].to_numpy()
+    again = moderation(effects, motifs=WORDS)
+    xr.testing.assert_identical(
+        moderation(effects, motifs=WORDS, sequences=given), again
+    )
+    assert "sequence" not in effects
+    shuffled = np.random.default_rng(0).permutation(800)
+    xr.testing.assert_allclose(
+        moderation(effects.isel(unit=shuffled), motifs=WORDS), again
+    )
+    with pytest.raises(EstimateError):
+        moderation(effects.assign_attrs(rng="Generator"), motifs=WORDS)
+
+
+def test_a_number_is_chosen_among_coordinates() -> None:
+    rng = np.random.default_rng(0)
+    coords = {name: rng.normal(size=300) for name in ("gc", "cpg", "activity")}
+    effects = effects_of(rng.normal(size=300) + 2 * coords["activity"], **coords)
+    found = moderation(effects).squeeze()
+    assert (found["kind"].item(), found["name"].item()) == ("number", "activity")
+    assert found["n_candidates"].item() == 3
+    assert found["inside"].item() - found["outside"].item() == pytest.approx(4, abs=0.5)
+    text = str(cg.report(moderation(effects)))
+    assert "activity is one sd above" in text
+
+
+@pytest.mark.parametrize("parents", [False, True])
+def test_a_choice_on_one_half_leaves_the_test_on_the_other_its_level(
+    parents: bool,
+) -> None:
+    """200 trials of 200 units, or 100 parents of two, ten moderators that do nothing;
+    in 30 further ones the last does.
+    """
+    rng = np.random.default_rng(3)
+    parent = np.arange(200) // (2 if parents else 1)
+    p, right = [], []
+    for trial in range(230):
+        effect = rng.normal(size=200) + parents * rng.normal(size=200)[parent]
+        x = {f"x{i}": rng.normal(size=200)[parent] for i in range(10)}
+        if trial >= 200:
+            effect = effect + x["x9"]
+        found = moderation(effects_of(effect, parent=parent, **x), rng=trial).squeeze()
+        if trial < 200:
+            p.append(found["p"].item())
+        else:
+            right.append(bool(found["named"]) and found["name"].item() == "x9")
+    inside(np.array(p) <= 0.05, 0.05, 200)
+    assert np.mean(right) > 0.9

@@ -1,0 +1,151 @@
+"""How the effect of an embedded motif changes with composition and with instances of it
+nearby.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from causalgia.attributes import about
+from causalgia.design import Genomic
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.experiment import Experiment
+from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.notes import Said
+from causalgia.sequences import Motif, find_instances
+from causalgia.streams import Seed, derive
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_LEAST_PARENTS = 20  # units from which one speaks of what modifies their effects
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Pattern and place of a knock-in.
+
+    Attributes
+    ----------
+    pattern
+        A string or motif.
+    at
+        0-based start.
+    threshold
+        p-value of the lowest score of an instance, as in `find_instances`.
+    """
+
+    pattern: str | Motif
+    at: int
+    threshold: float | None
+
+
+def moderated_by_neighbors(
+    effects: xr.Dataset, design: Experiment, place: Place, *, rows: Sequence[str]
+) -> Finding:
+    """Return how the effects of some rows change with GC, with the number of instances
+    elsewhere, and with the distance to the nearest; sentences on the last row.
+    """
+    tables = _effect_moderation(_add_neighbor_coordinates(effects, design, place), rows)
+    tasks = effects["task"].to_numpy().tolist()
+    details = (
+        _moderation_sentence(table, task, rows[-1])
+        for task in tasks
+        for table in tables.values()
+    )
+    return Finding(datasets=tables, details=tuple(details))
+
+
+def _add_neighbor_coordinates(
+    effects: xr.Dataset, design: Experiment, place: Place
+) -> xr.Dataset:
+    """Add the number of instances elsewhere in each background and the distance to the
+    nearest one.
+    """
+    given, seed = design.drawn, Seed.stored(about(effects, "").rng)
+    assert isinstance(given, Genomic)
+    if seed is None and design.n_units < given.available:
+        return effects  # which sequences were drawn is not known
+    rows = given.rows(
+        effects["unit"].to_numpy().astype(np.uint64),
+        key=0 if seed is None else derive(seed.key, "null"),
+        n_units=design.n_units,
+    )
+    found = find_instances(
+        given.parents_given.tokens, place.pattern, threshold=place.threshold
+    )
+    apart = np.abs(found.start - place.at)
+    elsewhere = apart >= found.width
+    count = np.bincount(found.row[elsewhere], minlength=len(given.parents_given))
+    nearest = np.full(len(count), np.inf)
+    np.minimum.at(nearest, found.row[elsewhere], apart[elsewhere])
+    return effects.assign_coords(
+        neighbors=("unit", count[rows]), distance=("unit", nearest[rows])
+    )
+
+
+def _effect_moderation(
+    effects: xr.Dataset, rows: Sequence[str]
+) -> dict[str, xr.Dataset]:
+    """Return the dependence of effects on GC and neighboring instances, and on the
+    distance to the nearest one.
+    """
+    from causalgia._moderation import moderation
+
+    whole = effects.sel(contrast=list(rows))
+    if "model" in whole.dims:
+        whole = whole.assign(ice=whole["ice"].mean("model")).drop_vars(
+            ["constant", "zero"], errors="ignore"
+        )
+    near = (
+        whole.isel(unit=np.isfinite(whole["distance"]))
+        if "distance" in whole.coords
+        else whole.isel(unit=[])
+    )
+    covariates_of = {
+        "moderation": (whole, ("gc", "neighbors")),
+        "distance": (near, ("distance",)),
+    }
+    found = {}
+    for name, (part, covariates) in covariates_of.items():
+        by = [
+            name
+            for name in covariates
+            if name in part.coords and len(np.unique(part[name].to_numpy())) > 1
+        ]
+        if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST_PARENTS:
+            found[name] = moderation(part, by)
+    return found
+
+
+def _moderation_sentence(table: xr.Dataset, task: Any, row_of: str) -> str:
+    """Return the changes for one sd more GC, one more instance, or ten more bases to
+    the nearest one.
+    """
+    import xarray as xr
+
+    steps = (
+        {"gc": table["sd_of"].sel(moderator="gc").max().item()}
+        if "gc" in table["moderator"]
+        else {}
+    )
+    steps |= {"neighbors": 1.0, "distance": 10.0}
+    words = {
+        "neighbors": "each instance elsewhere",
+        "distance": "10 bp further from the nearest instance",
+    }
+    changes = []
+    for name in table["moderator"].to_numpy().tolist():
+        row = table.sel(contrast=row_of, task=task, moderator=name)
+        limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
+        change = effect_in_words(
+            xr.Dataset({key: value * steps[name] for key, value in limits.items()})
+        )
+        changes.append(
+            f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}"
+        )
+    return Said(f"{row_of} changes by {', and by '.join(changes)}.", str(task))

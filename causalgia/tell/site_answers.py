@@ -1,0 +1,266 @@
+"""Sentences on what a site does: by composition, its letters, its flanks, its affinity,
+in a hairpin.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalgia.checks import in_list
+from causalgia.inputs import rough_percent
+from causalgia.tell.table_formats import p_clause
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.estimation.lines import Line
+    from causalgia.tell.shapes import Shape
+
+_NAMED_SHARE, _CURVED = 0.005, 0.05
+_LACK_OF_FIT = 0.05  # level of the test that a line fits
+_NOTHING = 1e-6
+"""Of the change along GC: an sd that is rounding."""
+
+
+def composition_sentence(
+    shapes: list[Shape], rows: xr.Dataset, shares: xr.Dataset | None
+) -> str:
+    """Return what GC does to the outcome and to a motif, and how much of the variance
+    is composition.
+
+    Parameters
+    ----------
+    shapes
+        The slope of the outcome, and that of the effect of a motif, where one is asked.
+    rows
+        The decision on each of them.
+    shares
+        ``share (component)`` of the variance of random sequences, and ``sd``; None
+        where no outcomes were kept.
+    """
+    parts = [
+        _slope(shape, rows.isel(contrast=i), shares) for i, shape in enumerate(shapes)
+    ]
+    if shares is not None:
+        parts.insert(1, _shares(shares))
+    return f"{'; '.join(parts)}."
+
+
+def _slope(shape: Shape, row: xr.Dataset, shares: xr.Dataset | None) -> str:
+    what = f"the effect of {shape.group}" if shape.group else "the outcome"
+    size = f"{shape.size:+.3g} [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+    size += f" from {shape.start:g} to {shape.stop:g} %"
+    sd = math.nan if shares is None else shares["sd"].item()
+    if sd > _NOTHING * abs(shape.size):
+        size += f", {abs(shape.size) / sd:.2g} sd of random sequences"
+    if not shape.group and shares is not None and _curved(shares):
+        return f"GC changes {what} along a curve, whose line is {size}"
+    if shape.sign is None:
+        return f"whether GC changes {what} is undecided ({size})"
+    if shape.sign == 0:
+        return f"GC changes {what} negligibly ({size})"
+    return f"GC {'raises' if shape.sign > 0 else 'lowers'} {what} ({size})"
+
+
+def _curved(shares: xr.Dataset) -> bool:
+    line, curve = (
+        shares["share"].sel(component=name).item()
+        for name in ("GC, a line", "GC, a curve")
+    )
+    return curve >= _CURVED and curve > line
+
+
+def _shares(shares: xr.Dataset) -> str:
+    share = shares["share"]
+    if math.isnan(share.sel(component="composition").item()):
+        return "predictions of random sequences do not vary"
+    names = [
+        name
+        for name in ("GC, a line", "GC, a curve", "CpG at one GC")
+        if share.sel(component=name).item() >= _NAMED_SHARE
+    ]
+    listed = in_list(
+        [f"{name} {rough_percent(share.sel(component=name).item())}" for name in names]
+    )
+    whole, rest = (
+        rough_percent(share.sel(component=name).item())
+        for name in ("composition", "arrangement")
+    )
+    return (
+        f"composition explains {whole} of the variance of predictions of random "
+        f"sequences{f' ({listed})' if names else ''}, arrangement {rest}"
+    )
+
+
+def kept_sentence(kept: xr.Dataset) -> str:
+    """Return how much of the differences between given sequences their dinucleotides
+    keep.
+    """
+    share, lower, upper = (
+        rough_percent(kept[name].sel(component="dinucleotides").item())
+        for name in ("share", "lower", "upper")
+    )
+    return (
+        f"of the differences between the given sequences, {share} [{lower}, {upper}] "
+        "are kept when only their dinucleotides are."
+    )
+
+
+def changes_sentence(rows: xr.Dataset, motif: str) -> str:
+    """Return how many single-base changes of a motif do what, and the least and the
+    most of them.
+    """
+    changes = rows.isel(contrast=rows["base"].to_numpy().astype(str) != "")
+    verdicts = changes["verdict"].to_numpy().astype(str).tolist()
+    counts = [
+        f"{verdicts.count(verdict)} {words}"
+        for verdict, words in _CHANGES.items()
+        if verdict in verdicts
+    ]
+    order = np.argsort(abs(changes["ace"].to_numpy()), kind="stable")
+    least, most = (
+        f"{changes['contrast'].to_numpy()[k]} {_sized(changes.isel(contrast=int(k)))}"
+        for k in (order[0], order[-1])
+    )
+    return (
+        f"{motif} alone {_does(rows.sel(contrast=motif))}; of its {len(verdicts)} "
+        f"single-base changes, {in_list(counts)} (least {least}; most {most})"
+    )
+
+
+_CHANGES = {
+    "decreases": "lower the outcome",
+    "increases": "raise it",
+    "negligible": "are negligible",
+    "within": "are within the region",
+    "undecided": "are undecided",
+}
+
+
+def _sized(row: xr.Dataset) -> str:
+    ends = "".join(
+        f" [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+        for _ in range("lower" in row)
+    )
+    return f"{row['ace'].item():+.3g}{ends}"
+
+
+def _does(row: xr.Dataset) -> str:
+    """Return what a row does to the outcome, with its size."""
+    verdict = str(row["verdict"].item())
+    words = {"increases": "raises the outcome", "decreases": "lowers the outcome"}
+    return f"{words.get(verdict, f'is {verdict}')} ({_sized(row)})"
+
+
+def line_sentence(shape: Shape, line: Line, reach: float) -> str:
+    """Return how effects change along measured affinities."""
+    does = {1: "rise with K_D", -1: "fall with K_D", 0: "do not depend on K_D"}
+    ends = f"[{reach * line.slope_lower:.3g}, {reach * line.slope_upper:.3g}]"
+    words = "may depend on K_D (undecided)" if shape.sign is None else does[shape.sign]
+    return (
+        f"effects {words}: the line through {shape.n} motifs changes by "
+        f"{shape.size:+.3g} {ends} from the tightest to the weakest (R2 {line.r2:.2f})."
+    )
+
+
+def scatter_sentence(line: Line) -> str:
+    """Return the slope and how motifs scatter about the line."""
+    scatter = "no errors are given that could explain this scatter"
+    if not math.isinf(line.chi2):
+        fits = (
+            "the line fits within the errors"
+            if line.p > _LACK_OF_FIT
+            else "more than their errors explain"
+        )
+        scatter = f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"
+    return (
+        f"the line changes by {line.slope:.3g} for each tenfold weaker binding; motifs "
+        f"scatter about it by {line.scatter:.2g}; {scatter}."
+    )
+
+
+def core_sentence(row: xr.Dataset, core: str, split: xr.Dataset | None) -> str:
+    """Return what a core does on average over flanks, and its share of the effects."""
+    text = f"averaged over these flanks, {core} {_does(row)}"
+    if split is not None:
+        share = split["share"].sel(part="core in flanks")
+        if share.sum() > 0:
+            part = rough_percent(share.sel(component="core").item())
+            text += f"; the core makes up {part} of the mean squared effect"
+    return f"{text}."
+
+
+def split_sentence(split: xr.Dataset) -> str:
+    """Return the sizes of core, flanks and background, and their shares."""
+
+    def size(part: str, component: str) -> str:
+        row = split.sel(part=part, component=component)
+        return _sized(row.rename(size="ace")[["ace", "lower", "upper"]])
+
+    share = split["share"].sel(part="core in flanks")
+    shares = [
+        f"{rough_percent(share.sel(component=name).item())} {name}"
+        for name in share["component"].to_numpy()
+    ]
+    return (
+        f"averaged over flanks like these, the core changes the outcome by "
+        f"{size('core', 'core')}; its effect has sd {size('core', 'flank')} between "
+        f"flanks and {size('core', 'background')} between backgrounds. The effect of "
+        f"the flanks alone is {size('flanks alone', 'core')}. Mean square of core and "
+        f"flanks together: {', '.join(shares)}."
+    )
+
+
+_SIGNS = {"increases": ">", "decreases": "<", "negligible": "=", "within": "="}
+_REVERSED = {">": "<", "<": ">"}
+
+
+def fold_sentence(rows: xr.Dataset) -> str:
+    """Return the order of loop, open and stem by the verdicts on the two interactions,
+    with the effects.
+    """
+    size = {str(k): _sized(rows.sel(contrast=k)) for k in rows["contrast"].to_numpy()}
+    signs = {
+        place: _SIGNS.get(str(rows["verdict"].sel(contrast=f"motif x {place}").item()))
+        for place in ("loop", "stem")
+        if f"motif x {place}" in size
+    }
+    if all(signs.values()):
+        order = f"loop {signs['loop']} open"
+        if stem := signs.get("stem"):
+            order += f" {_REVERSED.get(stem, stem)} stem"
+    else:
+        order = "; ".join(
+            f"{place} {sign} open" if sign else f"{place} and open are not told apart"
+            for place, sign in signs.items()
+        )
+    because = (
+        f"the effect of the motif is {size['motif in the loop']} in the loop "
+        f"({size['motif in the open']} in the open at that place)"
+    )
+    if "motif x stem" not in size:
+        return f"{order}: {because}; the stem is too short to hold the motif."
+    return (
+        f"{order}: {because} and {size['motif in the stem']} in the stem "
+        f"({size['motif in the open, where the stem was']} in the open at that place)."
+    )
+
+
+def fold_details(rows: xr.Dataset) -> str:
+    """Return the differences between places, and the complement in the stem."""
+    said = {
+        str(k): f"{_sized(row)}, {row['verdict'].item()}"
+        for k in rows["contrast"].to_numpy()
+        for row in [rows.sel(contrast=k)]
+    }
+    text = f"loop minus open {said['motif x loop']}"
+    if "motif x stem" in said:
+        text += (
+            "; the stem holds motif and complement, and the complement in the open has "
+            f"an effect of {said['complement in the open']} (stem minus motif and "
+            f"complement in the open {said['motif x stem']})"
+        )
+    return f"{text}."
