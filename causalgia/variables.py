@@ -1270,7 +1270,6 @@ RESERVED = frozenset(
     - {
         "sequences",
         "tipping",
-        "moderation",
         "library",
         "counts",
         "attributions",
