@@ -1277,6 +1277,7 @@ RESERVED = frozenset(
         "proposals",
         "filters",
         "matches",
+        "moderation",
     }
     - {"attention", "refutations"}
 ) | {
