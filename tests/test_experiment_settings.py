@@ -197,7 +197,7 @@ def test_default_places_follow_the_length_of_the_background(name):
 
 def test_in_41_bases_the_defaults_are_the_published_places():
     e = cg.experiments
-    null = cg.Uniform(length=41)
+    cg.Uniform(length=41)
     at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
     assert at(e.kmer_screen(RNA, motifs=["UGCAUG"], n_units=5), 1) == 17
     assert at(e.motif_mutagenesis(RNA, "UGCAUG", n_units=5), 1) == 17

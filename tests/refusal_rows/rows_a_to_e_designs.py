@@ -216,7 +216,7 @@ ROWS = [
         DesignError,
         "kd",
     ),
-    Row("copies that overlap", lambda: e.copies(AT_41, FOX, at=[4, 8]), DesignError),
+    Row("copies that overlap", lambda: e.copies(AT_41, FOX, at=[4, 7]), DesignError),
     Row(
         "copies past the background",
         lambda: e.copies(AT_41, FOX, at=[4, 38]),
