@@ -603,6 +603,7 @@ def catalogue(zoo, folder):
             null,
             {"a": motif, "b": other},
             gaps=[d - len(motif) for d in (9, 12)],
+            with_self=True,
             n_units=n,
             control=c,
         ),
