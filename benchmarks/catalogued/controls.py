@@ -13,6 +13,7 @@ import causalgia as cg
 from causalgia.experiments import Experiment
 
 from .settings import (
+    ALONG_GC,
     APART,
     CENTER,
     EXCESS,
@@ -21,7 +22,6 @@ from .settings import (
     PUBLISHED,
     RBFOX1,
     WEAK,
-    gc_at_the_ends,
     interaction_at,
 )
 
@@ -120,8 +120,8 @@ def no_interaction(n_units: int) -> list[Results]:
         ),
         (e.copies(null, RBFOX1, at=[4, 14, 24], **own), [EXCESS]),
         (e.copies(null, WEAK, at=APART, **own), [EXCESS]),
-        (gc_at_the_ends("UGCAUG", n_units=n_units, **own), ["interaction at 34"]),
-        (e.hairpin(null, "GCUGG", **own), ["motif x loop", "motif x stem"]),
+        (e.composition(null, RBFOX1, **own), [f"{RBFOX1}, {ALONG_GC}"]),
+        (e.hairpin(null, RBFOX1, **own), ["motif x loop", "motif x stem"]),
         (e.copies(null, RBFOX1, at=PUBLISHED, **own), [EXCESS]),
     ]
     return [
