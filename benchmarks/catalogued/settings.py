@@ -50,16 +50,3 @@ def interaction_at(gap: int, site: str = RBFOX1) -> str:
     'interaction, UGCAUG+ then UGCAUG+, gap -2'
     """
     return f"interaction, {site}+ then {site}+, gap {gap}"
-
-
-def gc_at_the_ends(motif: str, **settings: Any) -> cg.experiments.Experiment:
-    """Return the experiment on GCGCGC at either end, and on a motif beside it."""
-    trial = cg.experiments.Trial(cg.Uniform(length=LENGTH), control="untreated")
-    site = cg.Embed(motif, at=(LENGTH - len(motif)) // 2)
-    for at in (34, 2):
-        letters = cg.Embed("GCGCGC", at=at)
-        both, gc, alone, none = trial.factorial(letters, site)
-        trial.row(f"composition at {at}", gc - none)
-        trial.row(f"interaction at {at}", both - gc - alone + none)
-    trial.row("motif", alone - none)
-    return trial.experiment(**settings)
