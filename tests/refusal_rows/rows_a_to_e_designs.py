@@ -217,7 +217,11 @@ ROWS = [
         "kd",
     ),
     Row("copies that overlap", lambda: e.copies(AT_41, FOX, at=[4, 7]), DesignError),
-    Row("copies past the background", lambda: e.copies(AT_41, FOX, at=[4, 38]), DesignError),
+    Row(
+        "copies past the background",
+        lambda: e.copies(AT_41, FOX, at=[4, 38]),
+        DesignError,
+    ),
     Row(
         "a spacing at which sites collide",
         lambda: e.spacing(AT_41, FOX, gaps=[-4]),
