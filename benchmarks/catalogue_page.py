@@ -63,8 +63,12 @@ def control_tests(*, quick: bool = False) -> Results:
     }
 
 
-def _size(row: Results) -> float:
-    return abs(row["ace"])
+def _most_in(answer: Answer) -> str:
+    """Return the task with the largest effect that answers the question."""
+    rows = answer.decisions
+    if "of_question" in rows.coords:
+        rows = rows.isel(contrast=rows["of_question"].to_numpy())
+    return str(abs(rows["ace"]).max("contrast").idxmax("task").item())
 
 
 def save_small(answer: Answer, path: Path, *, task: str) -> None:
@@ -141,7 +145,7 @@ def _ask(name: str, results: Results, *, quick: bool) -> None:
             save_small(
                 answer,
                 FIGURES / f"{name}.png",
-                task=max(results["oracle"][name]["rows"], key=_size)["task"],
+                task=_most_in(answer),
             )
     _tell(name)
 

@@ -86,7 +86,9 @@ def tasks(n: int, seed: int, client: Client | None) -> object:
 @cache
 def outcomes(n: int) -> dict[str, xr.Dataset]:
     """Return the outcomes of n predictors, each on 20,000 units of its own."""
-    experiment = cg.experiments.composition_bias(n_units=20_000)
+    experiment = cg.experiments.position(
+        cg.Uniform(length=41), "GCGCGC", at=[2, 34], n_units=20_000
+    )
     oracles = {
         f"RBP{k}": Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.01 * k, last=8))
         for k in range(n)
@@ -100,7 +102,7 @@ def outcomes(n: int) -> dict[str, xr.Dataset]:
 def predictors(n: int, seed: int, client: Client | None) -> object:
     """Compare n predictors."""
     del seed
-    return across_predictors(outcomes(n), contrast="composition", client=client)
+    return across_predictors(outcomes(n), contrast="GC 30 to 70 %", client=client)
 
 
 @cache

@@ -402,7 +402,7 @@ def discover(
     the pairs: a network
     that reads a motif usually also reads it, more weakly, with one letter changed.
     Pairs are at two positions, a third of the sequence apart;
-    `causalgia.experiments.motif_pair` estimates interactions at other distances. Their
+    `causalgia.experiments.pair` estimates interactions at other distances. Their
     intervals are Bonferroni's over the pairs, and "additive" means that the interval
     lies within a tenth of the smaller of the two effects. Where an interaction is the same
     in every unit, that takes hundreds of sequences, since a few that were not drawn

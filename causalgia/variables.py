@@ -1270,13 +1270,13 @@ RESERVED = frozenset(
     - {
         "sequences",
         "tipping",
-        "moderation",
         "library",
         "counts",
         "attributions",
         "sites",
         "proposals",
         "filters",
+        "moderation",
         "matches",
     }
     - {"attention", "refutations"}

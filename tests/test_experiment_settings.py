@@ -38,9 +38,20 @@ OF_BACKGROUNDS = [
 
 
 NULL, RNA = cg.Uniform(length=60), cg.Uniform(length=41)
+SITES = (
+    "motif",
+    "position",
+    "copies",
+    "spacing",
+    "motif_mutagenesis",
+    "hairpin",
+    "composition",
+    "flanks",
+)
 #: what an entry without a default needs
 NEEDED = {
-    **{key: {"motif": "UGCAUG"} for key in ("motif", "position", "copies", "spacing")},
+    **{key: {"motif": "UGCAUG"} for key in SITES},
+    "affinity": {"kd": {"UGCAUG": 0.83, "UGUAUG": 280.0, "UGCACG": 4.9}},
     "pair": {"motif": "UGCAUG", "other": "GCACGA", "gaps": [20]},
     "pairs": {"motifs": ["UGCAUG", "GCACGA"], "gaps": [20]},
 }
@@ -186,6 +197,7 @@ def test_default_places_follow_the_length_of_the_background(name):
 
 def test_in_41_bases_the_defaults_are_the_published_places():
     e = cg.experiments
+    cg.Uniform(length=41)
     at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
     assert at(e.kmer_screen(RNA, motifs=["UGCAUG"], n_units=5), 1) == 17
     assert at(e.motif_mutagenesis(RNA, "UGCAUG", n_units=5), 1) == 17
@@ -219,9 +231,7 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
         return np.stack([gc, 0 * gc, 2 * gc], axis=1)
 
     settings = {"n_units": 60} | (
-        {"null": cg.Uniform(length=41), "motifs": ["UGCAUG", "AAAAAA"]}
-        if name == "kmer_screen"
-        else {}
+        {"motifs": ["UGCAUG", "AAAAAA"]} if name == "kmer_screen" else {}
     )
     build = getattr(cg.experiments, name)
     experiment = build(RNA, **NEEDED.get(name, {}), **settings)

@@ -20,7 +20,6 @@ from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
 
 pytestmark = pytest.mark.usefixtures("every_figure_can_be_printed")
 
-NULL = cg.Uniform(length=41)
 KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGUAUG": 280.0, "UGCACG": 4.9}
 MEMBERS = ("first", "second")
 TASKS = ("a", "b")
@@ -195,7 +194,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
         Oracle(*(MotifCount(word, scale * w) for word, w in spelled.items()), scale="z")
         for scale in (1.0, 0.5)
     ]
-    experiment = cg.experiments.motif_mutagenesis(NULL, "UGCAUG", n_units=60)
+    experiment = cg.experiments.motif_mutagenesis(RNA, "UGCAUG", n_units=60)
     answer = experiment.analyze(
         cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0
     )
@@ -222,7 +221,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> None:
-    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=100)
+    experiment = cg.experiments.position(RNA, "GCGCGC", at=[2, 34], n_units=100)
     both = ensemble()
     outcomes = cg.run(experiment, both, rng=0, progress=False)
     found = across_predictors(outcomes, contrast="at 34")
@@ -289,7 +288,7 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
     """Its floor was nan: estimates of the same units were refused, those of separate
     ones kept it.
     """
-    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=100)
+    experiment = cg.experiments.position(RNA, "GCGCGC", at=[2, 34], n_units=100)
     oracles = [
         Oracle(MotifCount("ACG", 0.1), EndGC(w, last=8), scale="z")
         for w in (-0.9, -1.0, -1.1)
@@ -317,7 +316,7 @@ def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
     """Teeth: left out, four of four would be biased; of eight it is four, with three
     constant ones among them.
     """
-    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=100)
+    experiment = cg.experiments.position(RNA, "GCGCGC", at=[2, 34], n_units=100)
     acting = [
         Oracle(MotifCount("ACG", 0.1), EndGC(w, last=8), scale="z")
         for w in (-0.9, -1.0, -1.1, -1.2, 0.01)
@@ -349,7 +348,7 @@ def test_a_share_of_estimates_is_that_of_their_posterior() -> None:
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
-    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=80)
+    experiment = cg.experiments.position(RNA, "GCGCGC", at=[2, 34], n_units=80)
     outcomes = [
         cg.run(
             experiment,
@@ -372,7 +371,7 @@ def test_a_predictor_without_an_effect_has_the_limits_of_its_own_outcomes() -> N
     """An oracle that reads none of the arms, beside one that does: its outcomes are 0
     and 1, and the same under each arm.
     """
-    experiment = cg.experiments.position(NULL, "GCGCGC", at=[2, 34], n_units=60)
+    experiment = cg.experiments.position(RNA, "GCGCGC", at=[2, 34], n_units=60)
     sizes = {"none": 0.0, "some": 1.0}
     outcomes = {
         name: cg.run(
@@ -436,7 +435,7 @@ def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> No
 def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem() -> (
     None
 ):
-    experiment = cg.experiments.hairpin(NULL, "GCUGG", n_units=120)
+    experiment = cg.experiments.hairpin(RNA, "GCUGG", n_units=120)
     outcomes = cg.run(
         experiment,
         cg.zoo.ensemble("vts1_like", architecture="exponential"),

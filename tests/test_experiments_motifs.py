@@ -451,10 +451,7 @@ def test_two_different_sites_at_a_distance():
 
 
 ALL = {
-    "kmer_screen": {
-        "null": cg.Uniform(length=41),
-        "motifs": ["UGCAUG", "AGAAUG"],
-    },
+    "kmer_screen": {"motifs": ["UGCAUG", "AGAAUG"]},
     "motif_mutagenesis": {"motif": "UGCA"},
     "position": {"motif": "UGCAUG", "at": [3, 20]},
     "affinity": {"kd": KD},

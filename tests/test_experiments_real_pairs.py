@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.experiments import motif_pair
+from causalgia.experiments import pair as pair_of
 from causalgia.sequences import read_fasta
 
 pytestmark = [
@@ -47,7 +47,7 @@ def load(shared, name, scale):
 def sites_together(null, first, second, **settings):
     """Two sites downstream of each other, both on the plus strand."""
     chosen = {"orientations": ["++"], "orders": ["downstream"]} | settings
-    return motif_pair(null, motif=first, other=second, **chosen)
+    return pair_of(null, first, second, **chosen)
 
 
 # --- a sum over independent units -----------------------------------------------------

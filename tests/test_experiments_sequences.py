@@ -18,13 +18,13 @@ from causalgia.errors import (
 )
 from causalgia.estimation.crossover import mean_ice
 from causalgia.experiments import flanks, knock_in, necessity
-from causalgia.experiments._flanks import Flank
 from causalgia.experiments.kit.experiment import build
 from causalgia.experiments.kit.populations import populations
 from causalgia.experiments.kit.variance import variance_limits
 from causalgia.sequences import decode, encode
 from causalgia.zoo import EndGC, MotifCount, Oracle
 
+RNA = cg.Uniform(length=41)
 GATA1 = cg.zoo.oracle("gata1_like")
 OPPOSITE = str.maketrans("ACGT", "TGCA")
 
@@ -620,7 +620,7 @@ def test_knock_in_refuses_what_does_not_fit(sampled):
 
 @pytest.mark.parametrize("name", ["rbfox1_like", "additive"])
 def test_flanks_recover_the_truth_of_every_contrast(name):
-    experiment = flanks(n_flanks=6)
+    experiment = flanks(RNA, "UGCAUG", n_flanks=6, n_units=1_000)
     answer = assert_recovers(experiment, cg.zoo.oracle(name))
     assert answer.decisions["verdict"].sel(contrast="core").item() == "increases"
     assert len(answer.decisions["contrast"]) == 19
@@ -639,7 +639,7 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
         MotifCount("UGCAUGNNA", 0.8),
         EndGC(-0.5, last=6),
     )
-    experiment = flanks(n_flanks=25, n_units=400)
+    experiment = flanks(RNA, "UGCAUG", n_flanks=25, n_units=400)
     with pytest.warns(DegenerateWarning):
         answer = experiment.analyze(
             cg.run(experiment, oracle, rng=0, progress=False), rng=0
@@ -685,8 +685,8 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
 
 def test_flanks_are_fixed_different_and_make_no_second_core():
     first, again = (
-        flanks(motif="AGATAAG", at=10, width=4, n_flanks=60),
-        flanks(motif="AGATAAG", at=10, width=4, n_flanks=60),
+        flanks(RNA, "AGATAAG", at=10, width=4, n_flanks=60),
+        flanks(RNA, "AGATAAG", at=10, width=4, n_flanks=60),
     )
     assert first == again
     names = dict.fromkeys(first.labels["flank"].values())
@@ -694,10 +694,10 @@ def test_flanks_are_fixed_different_and_make_no_second_core():
     for name in names:
         left, right = name.split("..")
         assert (len(left), len(right)) == (4, 4)
-        assert places(Flank(left, right).around("AGATAAG"), "AGATAAG") == [4]
-    repeats = flanks(motif="UAUA", width=3, n_flanks=200).labels["flank"]
+        assert places(left + "AGATAAG" + right, "AGATAAG") == [4]
+    repeats = flanks(RNA, "UAUA", width=3, n_flanks=200).labels["flank"]
     assert all(
-        places(Flank(*name.split("..")).around("TATA"), "TATA") == [3]
+        places("TATA".join(name.split("..")), "TATA") == [3]
         for name in repeats.values()
     )
     letters = "".join("".join(name.split("..")) for name in names)
@@ -707,7 +707,7 @@ def test_flanks_are_fixed_different_and_make_no_second_core():
 
 
 def test_flanks_refuse_what_does_not_fit():
-    assert flanks(width=1, n_flanks=16, n_units=10).n_units == 10
+    assert flanks(RNA, "UGCAUG", width=1, n_flanks=16, n_units=10).n_units == 10
 
 
 # all of

@@ -31,8 +31,10 @@ from causalgia.sequences import decode
 from causalgia.zoo import EndGC, MotifCount, Oracle
 from causalgia.zoo.terms import Gate
 
+RNA = cg.Uniform(length=41)
 
-def folded(
+
+def fold_of(
     null: cg.design.NullModel | None = None, motif: str = "GCUGG", **settings: Any
 ) -> cg.experiments.Experiment:
     return hairpin(null or cg.Uniform(length=41), motif, **settings)
@@ -69,7 +71,7 @@ def arm_sequences(
 
 @pytest.mark.parametrize(("stem", "loop"), [(9, 6), (5, 5), (6, 8), (12, 7)])
 def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
-    made = arm_sequences(folded(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
+    made = arm_sequences(fold_of(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
     left, right = slice(25 - stem, 25), slice(25 + loop, 25 + loop + stem)
     place = left.start + min(1, stem - 5)
     there = right.stop - (place - left.start) - 5
@@ -99,15 +101,15 @@ def test_stem_and_loop_lengths_are_honored(stem: int, loop: int) -> None:
 
 
 def test_the_published_places_are_the_defaults() -> None:
-    arms = {arm.name: str(arm.intervention) for arm in folded().named_arms}
+    arms = {arm.name: str(arm.intervention) for arm in fold_of().named_arms}
     # stem 8, loop 24 by 9; the motif at 17
     assert arms["loop"] == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     assert arms["stem"] == "do(x[9:14] = GCUGG, x[24:33] = rc(x[8:17]))"  # and at 9
-    assert folded(loop=7, stem=9, at=17) == folded()
+    assert fold_of(loop=7, stem=9, at=17) == fold_of()
 
 
 def test_a_motif_is_paired_as_it_was_drawn() -> None:
-    made = arm_sequences(folded(motif="GCNGG"))
+    made = arm_sequences(fold_of(motif="GCNGG"))
     assert len({sequence[11] for sequence in made["stem"]}) > 1
     for sequence, alone in zip(
         made["stem"], made["complement in the open"], strict=True
@@ -118,14 +120,14 @@ def test_a_motif_is_paired_as_it_was_drawn() -> None:
 
 
 def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
-    experiment = folded(stem=4, n_units=100)
+    experiment = fold_of(stem=4, n_units=100)
     assert "stem" not in experiment.arm_names
     assert "motif x loop" in (experiment.named_contrasts or {})
 
 
 def test_the_ends_that_the_message_names_fit() -> None:
     for at in (9, 25):
-        assert arm_sequences(folded(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
+        assert arm_sequences(fold_of(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
 
 
 # ---------------------------------------------------------------- hairpin: the effects
@@ -133,7 +135,7 @@ def test_the_ends_that_the_message_names_fit() -> None:
 
 @pytest.mark.simulation
 def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
-    answer = assert_recovers(folded(n_units=1_000), VTS1)
+    answer = assert_recovers(fold_of(n_units=1_000), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["motif x loop"] == "increases"
     assert verdict["motif x stem"] == "decreases"
@@ -142,7 +144,7 @@ def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
-    answer = assert_recovers(folded(n_units=500), cg.zoo.oracle("additive"))
+    answer = assert_recovers(fold_of(n_units=500), cg.zoo.oracle("additive"))
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict[["motif x loop", "motif x stem", "hairpin"]]) == {"negligible"}
     assert set(
@@ -156,7 +158,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     add have no structure.
     """
     oracle = cg.zoo.oracle("additive")
-    experiment = folded(motif="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
+    experiment = fold_of(motif="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
     assert_recovers(experiment, oracle, unseen=1e-3)
     truth = oracle.true_ace(experiment).squeeze("task").to_series()
     assert truth["complement in the open"] == pytest.approx(0.375, abs=0.01)
@@ -176,7 +178,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
 
 @pytest.mark.simulation
 def test_a_scrambled_word_works_nowhere() -> None:
-    answer = assert_recovers(folded(motif="GUGCG", rope="0.2 sd"), VTS1)
+    answer = assert_recovers(fold_of(motif="GUGCG", rope="0.2 sd"), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict) == {"negligible"}
 
@@ -189,7 +191,7 @@ def test_a_reversed_effect_turns_the_order() -> None:
         scale="log intensity",
         weights=[[-1] * len(VTS1.terms)],
     )
-    experiment = folded(n_units=300)
+    experiment = fold_of(n_units=300)
     answer = experiment.analyze(cg.run(experiment, mirrored, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["motif x loop"] == "decreases"
@@ -197,7 +199,7 @@ def test_a_reversed_effect_turns_the_order() -> None:
 
 
 def test_pairing_makes_the_interaction_sharper() -> None:
-    experiment = folded(n_units=500)
+    experiment = fold_of(n_units=500)
     outcomes = cg.run(experiment, VTS1, rng=0)
     paired = (
         cg.estimate(cg.contrast(outcomes))["se"].sel(contrast="motif x loop").item()
@@ -341,7 +343,10 @@ def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
 
 @pytest.mark.simulation
 def test_copies_come_out_alike_under_every_null_model() -> None:
-    experiment, oracle = copies(n_units=400), cg.zoo.oracle("rbfox1_like")
+    experiment, oracle = (
+        copies(RNA, "UGCAUG", n_units=400),
+        cg.zoo.oracle("rbfox1_like"),
+    )
     nulls = given_nulls()
     table = null_models(experiment, oracle, nulls=nulls, rng=0)
     assert table["tau"].min() >= 0.8
@@ -384,7 +389,9 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
     answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert (verdict["at 34"], verdict["at 2"]) == ("decreases", "negligible")
-    table = null_models(copies(n_units=100), network, nulls=given_nulls(), rng=0)
+    table = null_models(
+        copies(RNA, "UGCAUG", n_units=100), network, nulls=given_nulls(), rng=0
+    )
     assert table["tau"].min() >= 0.8
 
 
@@ -401,7 +408,7 @@ def motif_experiment(n_units: int) -> cg.experiments.Experiment:
     arms = {"untreated": cg.Untreated()} | {
         w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")
     }
-    base = copies(n_units=n_units)
+    base = copies(RNA, "UGCAUG", n_units=n_units)
     return replace(base, arms=arms, contrasts="untreated", labels={}, asked=())
 
 
@@ -427,7 +434,7 @@ def test_an_order_that_depends_on_the_null_model_is_found() -> None:
 
 def test_one_null_model_twice_is_one_answer() -> None:
     """A/A: other units of one null model differ by error alone."""
-    experiment = copies(n_units=300)
+    experiment = copies(RNA, "UGCAUG", n_units=300)
     oracle = cg.zoo.oracle("rbfox1_like")
     tables = {
         f"seed {s}": cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=s)))
@@ -477,7 +484,7 @@ def test_limits_of_tau_hold_the_true_tau() -> None:
 
 def test_a_factor_and_a_covariance_say_the_same() -> None:
     effects = cg.contrast(
-        cg.run(copies(n_units=100), cg.zoo.oracle("rbfox1_like"), rng=0)
+        cg.run(copies(RNA, "UGCAUG", n_units=100), cg.zoo.oracle("rbfox1_like"), rng=0)
     )
     whole = cg.estimate(effects)
     ice = effects["ice"].to_numpy() - effects["ice"].mean("unit").to_numpy()

@@ -391,8 +391,8 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
         rope=(-0.25, 0.25),
     )
     found = verdicts(answer_of(experiment, oracle))
-    assert found["excess over n times the first"] == expected
-    assert found["3 copies"] == found["linear trend"] == "increases"
+    assert found["excess over single sites"] == expected
+    assert found["3 copies"] == found["copy 3 added"] == "increases"
 
 
 @pytest.mark.simulation

@@ -202,7 +202,8 @@ def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
         {"word": ("sequence", [HOSTILE, "=1"])},
         coords={"sequence": [f"a{HOSTILE}", "b"]},
     )
-    write_answer(replace(answer, findings={"of each sequence": table}), tmp_path)
+    found = {"of each sequence": table}
+    write_answer(replace(answer, findings=found, figure=None), tmp_path)
     assert check_texts(tmp_path) == {
         "answer.txt",
         "effects.tsv",

@@ -42,6 +42,7 @@ PAIR = {
 #: experiment -> its settings
 BEFORE = {
     position: SITE,
+    affinity: {"null": RNA, "kd": {"UGCAUG": 1, "AGCAUG": 5, "UGUAUG": 9}},
     copies: SITE,
     spacing: {**SITE, "gaps": [0, 3]},
     pair: PAIR,
@@ -50,6 +51,7 @@ BEFORE = {
         "motifs": ["AGCCATCA", "GAACAATGG"],
         "gaps": [7, 18],
     },
+    motif_mutagenesis: SITE,
 }
 
 

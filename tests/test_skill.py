@@ -91,9 +91,11 @@ def of_the_text(tmp_path_factory):
         "outcomes": outcomes,
         "estimates": estimates,
         "decisions": cg.decide(estimates, rope=(-0.1, 0.1)),
-        "experiment": cg.experiments.position(null, "AGATAAG", at=[20, 96], n_units=20),
+        "experiment": cg.experiments.position(
+            null, "AGATAAG", at=[20, 60, 96], n_units=20
+        ),
         "null_models": cg.experiments.null_models,
-        "motif_pair": cg.experiments.motif_pair,
+        "pair": cg.experiments.pair,
         "spacing": cg.experiments.spacing,
         "tile_interactions": cg.experiments.tile_interactions,
         "tile_placement": cg.experiments.tile_placement,
@@ -101,7 +103,7 @@ def of_the_text(tmp_path_factory):
     }
 
 
-@pytest.mark.filterwarnings("ignore:.*do not vary at all")
+@pytest.mark.filterwarnings("ignore:.*do(es)? not vary at all")
 @pytest.mark.parametrize(
     "start",
     [
@@ -110,7 +112,7 @@ def of_the_text(tmp_path_factory):
         "tile_placement(",
         "context_dependence(",
         "spacing(",
-        "motif_pair(",
+        "pair(",
         "cg.attribute(",
         "cg.mpra.power(",
         "cg.sample_size(",

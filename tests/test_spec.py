@@ -319,14 +319,16 @@ def test_the_interaction_of_the_page_is_understood(tmp_path):
 
 # an experiment of the catalogue
 
-EXPERIMENT = """
+WITHOUT_NULL = """
 rng = 0
 [experiment]
 kind = "copies"
+motif = "UGCAUG"
 at = [4, 12]
 [predictor]
 zoo = "rbfox1_like"
 """
+EXPERIMENT = f'{WITHOUT_NULL}[null]\nkind = "uniform"\nlength = 41\n'
 
 
 def with_setting(line):
@@ -334,25 +336,28 @@ def with_setting(line):
 
 
 def at_the_top(line):
-    return f"{line}\n{EXPERIMENT}"
+    return f"{line}\n{WITHOUT_NULL}"
 
 
 def test_an_experiment_is_the_function_of_its_name(folder):
     spec = read_spec(written(folder, EXPERIMENT))
-    assert spec.design == cg.experiments.copies(at=(4, 12))
-    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd", error="fdr")
+    assert spec.design == cg.experiments.copies(
+        cg.Uniform(length=41), "UGCAUG", at=(4, 12)
+    )
+    assert spec.analysis == spec.design.analysis == Analysis(rope="0.1 of largest")
     text = (
         at_the_top("n_units = 50\nname = 'two'")
         + '[null]\nkind = "uniform"\nlength = 60\n'
     )
     spec = read_spec(written(folder, text))
     assert spec.design == cg.experiments.copies(
-        cg.Uniform(length=60), at=(4, 12), n_units=50
+        cg.Uniform(length=60), "UGCAUG", at=(4, 12), n_units=50
     )
     assert spec.attrs["name"] == "two"
-    assert json.loads(spec.attrs["analysis"])["contrasts"]["linear trend"] == {
+    contrasts = json.loads(spec.attrs["analysis"])["contrasts"]
+    assert contrasts["2 copies"] == {
+        "UGCAUG at 4, UGCAUG at 12": 1.0,
         "untreated": -1.0,
-        "2 copies": 1.0,
     }
 
 
@@ -372,7 +377,7 @@ def test_an_experiment_is_the_function_of_its_name(folder):
             "[analysis.shrink]\n"
             "prior = {tau_scale = 2}\n"
         ),
-        with_setting('motif = {file = "motifs.meme", motif = "GATA1"}'),
+        EXPERIMENT.replace('"UGCAUG"', '{file = "motifs.meme", motif = "GATA1"}'),
     ],
 )
 def test_an_experiment_comes_back(folder, monkeypatch, tmp_path_factory, text):

@@ -24,7 +24,7 @@ from causalgia.experiments import (
     junctions,
     kmer_screen,
     knock_in,
-    motif_pair,
+    pair,
     spacing,
 )
 from causalgia.sequences import decode, encode, find_instances
@@ -315,12 +315,13 @@ def test_spacing_confounded_with_position():
     # one site stays and the other moves: ten bases of slope, called a spacing
     assert moved["upper"].item() < -0.5
 
-    experiment = spacing(distances=[6, 16], n_units=200)
+    experiment = spacing(cg.Uniform(length=41), "UGCAUG", gaps=[0, 10], n_units=200)
     estimates = cg.estimate(
         cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))
     ).squeeze()
     truth = oracle.true_ace(experiment).squeeze().sel(contrast=estimates["contrast"])
-    for name in ("interaction at 6", "interaction at 16", "linear trend"):
+    for gap in (0, 10):
+        name = f"interaction, UGCAUG+ then UGCAUG+, gap {gap}"
         assert abs(float(truth.sel(contrast=name))) < 0.05
         off = abs(float((estimates["ace"] - truth).sel(contrast=name)))
         assert off <= 4 * float(estimates["se"].sel(contrast=name)) + 1e-9
@@ -707,25 +708,27 @@ def test_hairpin_arguments_accepted_and_ignored():
     assert len({tuple(texts) for texts in made.values()}) == 4
 
 
-def test_distances_accepted_and_ignored():
+def test_gaps_accepted_and_ignored():
     null = cg.Uniform(length=120)
-    pair = motif_pair(
-        null,
-        motif="AGATAAG",
-        other="CACGTCA",
-        distances=[10, 17, 30],
-        orientations=["++"],
-        at=55,
+    made = arm_tokens(
+        pair(
+            null,
+            "AGATAAG",
+            "CACGTCA",
+            gaps=[3, 10, 23],
+            orientations=["++"],
+            at=55,
+        )
     )
-    made = arm_tokens(pair)
-    for order, sign in (("downstream", 1), ("upstream", -1)):
-        for distance in (10, 17, 30):
-            texts = decode(made[f"++ {order} {distance}"])
-            at = 55 + sign * distance
-            assert {(text[55:62], text[at : at + 7]) for text in texts} == {
+    for distance in (10, 17, 30):
+        for name, at in (
+            (f"AGATAAG at 55, CACGTCA at {55 + distance}", 55 + distance),
+            (f"CACGTCA at {55 - distance}, AGATAAG at 55", 55 - distance),
+        ):
+            assert {(t[55:62], t[at : at + 7]) for t in decode(made[name])} == {
                 ("AGATAAG", "CACGTCA")
             }
-    pairs = spacing(null, distances=[6, 13], center=60)
+    pairs = spacing(null, "UGCAUG", gaps=[0, 7], center=60)
     for name in (name for name in pairs.arm_names if "," in name):
         first, second = map(int, re.findall(r"at (\d+)", name))
         assert second - first in (6, 13)

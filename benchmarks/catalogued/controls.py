@@ -13,6 +13,7 @@ import causalgia as cg
 from causalgia.experiments import Experiment
 
 from .settings import (
+    ALONG_GC,
     APART,
     CENTER,
     EXCESS,
@@ -119,8 +120,8 @@ def no_interaction(n_units: int) -> list[Results]:
         ),
         (e.copies(null, RBFOX1, at=[4, 14, 24], **own), [EXCESS]),
         (e.copies(null, WEAK, at=APART, **own), [EXCESS]),
-        (e.composition_bias(motif="UGCAUG"), ["interaction"]),
-        (e.hairpin(), ["motif x loop", "motif x stem"]),
+        (e.composition(null, RBFOX1, **own), [f"{RBFOX1}, {ALONG_GC}"]),
+        (e.hairpin(null, RBFOX1, **own), ["motif x loop", "motif x stem"]),
         (e.copies(null, RBFOX1, at=PUBLISHED, **own), [EXCESS]),
     ]
     return [

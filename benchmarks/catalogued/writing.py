@@ -195,13 +195,14 @@ def _against_truth(one: Results) -> str:
     )
     if len(rows) < one["n_contrasts"]:
         said = (
-            f"The {len(rows)} largest of {one['n_contrasts']:,} effects are shown. "
-            + said
+            f"{len(rows)} of {one['n_contrasts']:,} effects are shown, the largest that "
+            "answer the question. " + said
         )
     if one["n_exact"]:
         are = "effect is" if one["n_exact"] == 1 else "effects are"
         said += (
-            f" {one['n_exact']:,} {are} the same in every unit and without a z; the "
+            f" {one['n_exact']:,} {are} the same in all units, or all but 8 at most, and "
+            "without a z; the "
             f"largest distance from the truth is {_short(one['largest_exact_miss'])}."
         )
     warned = (
@@ -305,7 +306,7 @@ def _controls(controls: Results) -> str:
 
 _HEAD = """# The catalogue of experiments
 
-Each experiment is one function, `cg.experiments.<name>(...)`, with the settings of its paper as defaults;
+Each experiment is one function, `cg.experiments.<name>(...)`;
 `outcomes = cg.run(experiment, predictor, rng=0)` runs it, and `experiment.analyze(outcomes, rng=0)` gives the tables,
 sentences and figures below. Backgrounds are drawn letter by letter where an experiment takes a null model, and sites
 are compared with untreated backgrounds; over real sequences (`cg.Genomic`) the same calls compare them with placebos in

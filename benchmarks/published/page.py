@@ -155,7 +155,7 @@ def _motif(results: Results) -> list[list[str]]:
         sum(
             row["verdict"] == "decreases"
             for name, row in results[f"{source}/mutagenesis"].items()
-            if name.startswith("change ")
+            if " to " in name
         )
         for source in SOURCES
     ]
@@ -178,7 +178,7 @@ def _motif(results: Results) -> list[list[str]]:
         ),
         _custom(
             "UGCAUG has the largest importance of all 6-mers",
-            "cg.experiments.kmer_screen()",
+            'cg.experiments.kmer_screen(cg.Uniform(length=41), letters="ACGU")',
             "as stated: the motif of RBFOX1",
             [
                 f"first of {trained['n_motifs']:,}: {effect(oracle)}",
@@ -214,7 +214,7 @@ def _motif(results: Results) -> list[list[str]]:
                 says="A for the first U keeps most of it",
                 published="code, no figure",
                 part="mutagenesis",
-                contrast="change U0A",
+                contrast="letter 1 (U) to A",
                 expects=None,
                 note=", by an eighth",
             ),

@@ -121,8 +121,11 @@ def affinity(
         raise DesignError(
             f"kd: all motifs have the one K_D {measured[motifs[0]]:g}", argument="kd"
         )
-    errors = dict.fromkeys(motifs, log10_kd_se) if is_real(log10_kd_se) else log10_kd_se
-    known = {} if errors is None else _positive(dict(errors), "log10_kd_se", motifs)
+    known = dict[str, float]()
+    if log10_kd_se is not None:
+        errors: Any = log10_kd_se
+        errors = dict.fromkeys(motifs, errors) if is_real(errors) else dict(errors)
+        known = _positive(errors, "log10_kd_se", motifs)
     for motif in motifs:
         site = Embed(motif, at=start)
         labels = {AXIS: math.log10(measured[motif])}

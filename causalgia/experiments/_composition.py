@@ -32,7 +32,7 @@ from causalgia.sequences import Motif
 from causalgia.streams import Seed, derive
 from causalgia.tell.shapes import Shape
 from causalgia.tell.site_answers import composition_sentence, kept_sentence
-from causalgia.types import Array
+from causalgia.types import Array, Codes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -146,7 +146,7 @@ def composition(
                 f"GC {100 * share:g} - {100 * middle:g} %",
                 base[share] - base[middle],
                 asks="level",
-                **{AXIS: round(100 * share, 9)},
+                gc_percent=round(100 * share, 9),
             )
     if motif is not None:
         site = as_site(motif, "motif")
@@ -167,7 +167,7 @@ def composition(
                 effects[share],
                 single=True,
                 asks="motif",
-                **{AXIS: round(100 * share, 9)},
+                gc_percent=round(100 * share, 9),
             )
         trial.row(
             f"{label}, {reach}", _rise(effects), asked=True, asks="slope", site=label
@@ -193,7 +193,7 @@ def _rise(along: dict[float, Weights]) -> Weights:
     return total
 
 
-def variance_split(y: Array, cpg: Array, gc: Array, cluster: Array) -> Array:
+def variance_split(y: Array, cpg: Array, gc: Array, cluster: Codes) -> Array:
     """Return the shares of the variance of `y` over random sequences, and the sd at one
     GC: estimate and jackknife error, (2, 6).
 
@@ -213,8 +213,8 @@ def variance_split(y: Array, cpg: Array, gc: Array, cluster: Array) -> Array:
     >>> found = variance_split(
     ...     y, rng.normal(size=(400, 5)), np.arange(5), np.arange(400)
     ... )
-    >>> found[0].round(1)
-    array([0.5, 0. , 0. , 0.5, 0.5, 1.4])
+    >>> found[0, [0, 4, 5]].round(1)  # the line, arrangement, and sd
+    array([0.5, 0.5, 1.4])
     """
     y = y - y.mean()
     moments = np.stack([np.ones_like(y), y, y * y, cpg, cpg * cpg, y * cpg])
@@ -250,7 +250,7 @@ def _split(moments: Array, gc: Array) -> Array:
     return np.concatenate([columns, np.sqrt(np.maximum(within, 0))[None]])
 
 
-def _kept(given: Array, shuffled: Array, cluster: Array) -> Array:
+def _kept(given: Array, shuffled: Array, cluster: Codes) -> Array:
     """Return the share of the variance of `given` that `shuffled` keeps, and its
     jackknife error.
     """
@@ -273,7 +273,7 @@ def _jackknife_error(left_out: Array) -> Array:
 
 def _read_composition(found: TrialResults) -> Finding:
     levels = {
-        arm.intervention.fill: arm.name
+        float(arm.intervention.fill): arm.name
         for arm in found.experiment.named_arms
         if isinstance(arm.intervention, Ablate)
     }
@@ -371,7 +371,12 @@ def _shares(found: TrialResults, levels: dict[Any, str]) -> dict[str, xr.Dataset
     if SHUFFLED not in found.experiment.arm_names:
         return {"shares": shares}
     both = y.sel(arm=[UNTREATED, SHUFFLED]).to_numpy().reshape(len(y), 2, -1)
-    kept = np.stack([_kept(*column.T, cluster) for column in np.moveaxis(both, 2, 0)])
+    kept = np.stack(
+        [
+            _kept(column[:, 0], column[:, 1], cluster)
+            for column in np.moveaxis(both, 2, 0)
+        ]
+    )
     split = np.stack([kept.T, np.stack([1 - kept[:, 0], kept[:, 1]])])
     return {
         "shares": shares,

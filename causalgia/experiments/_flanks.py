@@ -104,9 +104,9 @@ def flanks(
     --------
     >>> import causalgia as cg
     >>> experiment = cg.experiments.flanks(cg.Uniform(length=41), "UGCAUG", n_flanks=4)
-    >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: averaged over these flanks, UGCAUG raises the outcome (+3.6...); the core ...
+    Task outcome: averaged over these flanks, UGCAUG raises the outcome (+3...); the core ...
     """
     core = as_pattern(as_site(motif, "motif")).consensus
     width = as_count(width, "width")
@@ -119,7 +119,12 @@ def flanks(
             f"backgrounds have {length:,}",
             argument="at",
         )
-    n = as_count(n_flanks, "n_flanks", least=_FEWEST_FLANKS)
+    n = as_count(n_flanks, "n_flanks")
+    if n < _FEWEST_FLANKS:
+        raise DesignError(
+            f"n_flanks={n}: {_FEWEST_FLANKS} or more pairs say how flanks differ",
+            argument="n_flanks",
+        )
     mean, none = Weights(), trial.untreated()
     for left, right in _sample_flanks(core, width, n):
         beside = Embed(left, at=at - width), Embed(right, at=at + len(core))

@@ -111,7 +111,13 @@ def hairpin(
         Trial(null, control="untreated", entry=HAIRPIN),
     )
     width, pairs = len(as_pattern(site)), as_count(stem, "stem")
-    bases = as_count(loop, "loop", least=max(_LEAST_LOOP, width))
+    bases = as_count(loop, "loop")
+    if bases < max(_LEAST_LOOP, width):
+        raise DesignError(
+            f"loop={loop}: a loop of {_LEAST_LOOP} bases or more turns, and the motif "
+            f"has {width}",
+            argument="loop",
+        )
     left = (
         (trial.null.length - 2 * pairs - bases) // 2
         if at is None

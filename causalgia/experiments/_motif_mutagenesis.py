@@ -147,6 +147,7 @@ def _read_letters(found: TrialResults) -> Finding:
         for said, (place, rows) in zip(
             finding.sentences, rows_by_task(found.steps.decisions), strict=True
         )
+        if isinstance(said, Said)
     ]
     logo = _logo_table(found.steps.estimates, motif)
     return Finding({**finding.datasets, "logo": logo}, tuple(sentences))
@@ -172,8 +173,8 @@ def _logo_table(estimates: xr.Dataset, motif: str) -> xr.Dataset:
             position=range(len(motif)),
             base=bases,
             motif=(("position", "base"), spelled),
-            **{name: estimates[name].to_numpy() for name in dims},
         )
+        .assign_coords({name: estimates[name].to_numpy() for name in dims})
         .transpose("position", "base", *dims)
     )
 

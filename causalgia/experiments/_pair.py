@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
+from os import PathLike
 from typing import Any
 
 from causalgia.checks import as_position, in_list
@@ -18,6 +19,7 @@ from causalgia.experiments.kit.sites import as_site
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights, strands_of
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
+from causalgia.sequences.motif_names import MotifList, named_motifs
 
 GAPS = (*range(31), 40, 60, 100)
 """Bases between two sites that are asked by default."""
@@ -221,7 +223,7 @@ def spacing(
 
 def pairs(
     null: NullModel,
-    motifs: Sequence[str | Motif] | Mapping[str, str | Motif],
+    motifs: MotifList,
     *,
     gaps: Sequence[int] = GAPS[::3],
     with_self: bool = False,
@@ -243,7 +245,7 @@ def pairs(
     null
         The null model of backgrounds.
     motifs
-        Two or more, in a list or with a name each.
+        Two or more: a file of motifs, a list, or a mapping name -> motif.
     gaps
         Bases between the two sites; those that do not fit are counted and left out.
     with_self
@@ -276,12 +278,13 @@ def pairs(
     >>> len(experiment.named_contrasts)
     113
     """
+    given = named_motifs(motifs) if isinstance(motifs, str | PathLike) else motifs
     named = (
-        {name: as_site(motif, f"motifs[{name}]") for name, motif in motifs.items()}
-        if isinstance(motifs, Mapping)
+        {name: as_site(motif, f"motifs[{name}]") for name, motif in given.items()}
+        if isinstance(given, Mapping)
         else {
             as_pattern(site).label: site
-            for site in (as_site(motif, "motifs") for motif in motifs)
+            for site in (as_site(motif, "motifs") for motif in given)
         }
     )
     if len(named) < 2 - with_self:

@@ -132,11 +132,11 @@ def tile_placement(
     turned = {at: f"at {at}, reversed" for at in context.at if at != context.tile[0]}
     arms = [Arm(CONTEXT, context.with_copies({}))]
     arms += [
-        Arm(name, context.with_copies({at: "+"}), {"place": at, "strand": "+"})
+        Arm(name, context.with_copies({at: "+"}), {"place": at})
         for at, name in forward.items()
     ]
     arms += [
-        Arm(name, context.with_copies({at: "-"}), {"place": at, "strand": "-"})
+        Arm(name, context.with_copies({at: "-"}), {"place": at})
         for at, name in turned.items()
     ]
     places = {name: at for names in (forward, turned) for at, name in names.items()}

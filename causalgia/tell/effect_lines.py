@@ -48,6 +48,7 @@ from causalgia.tell.verdict_sentences import (
 ROWS_OF_ANSWER = 20
 # of an answer whose sentence says the shape
 FEW_ROWS = 4
+_SHAPED = ("place", "gap", "copies", "gc_percent", "letter")
 _LEAST_OF_TASK = 8
 """Columns of a terminal that a task takes beside others, at least."""
 _FEW_PLACES = 2
@@ -220,7 +221,7 @@ def chosen_lines(
     contrast = np.unravel_index(at, effects["ace"].shape)[dims.index("contrast")]
     placebo = is_placebo(effects)[contrast] & (rows != "all")
     asked, placebos, contrast = at[~placebo], at[placebo], contrast[~placebo]
-    few = FEW_ROWS if axis_of(effects) in ("place", "gap", "copies") else ROWS_OF_ANSWER
+    few = FEW_ROWS if axis_of(effects) in _SHAPED else ROWS_OF_ANSWER
     most = len(asked) if rows == "all" else few
 
     def first(beside: bool) -> tuple[list[Line], Columns]:

@@ -70,7 +70,7 @@ def _curved(shares: xr.Dataset) -> bool:
         shares["share"].sel(component=name).item()
         for name in ("GC, a line", "GC, a curve")
     )
-    return curve >= _CURVED and curve > line
+    return bool(curve >= _CURVED and curve > line)
 
 
 def _shares(shares: xr.Dataset) -> str:
@@ -91,7 +91,8 @@ def _shares(shares: xr.Dataset) -> str:
     )
     return (
         f"composition explains {whole} of the variance of predictions of random "
-        f"sequences{f' ({listed})' if names else ''}, arrangement {rest}"
+        f"sequences{f' ({listed})' if names else ''}, arrangement {rest} (a ratio of "
+        f"{shares['ratio'].item():.2g})"
     )
 
 

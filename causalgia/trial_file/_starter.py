@@ -350,20 +350,17 @@ _SETTINGS_OVER_DEFAULTS = (
 )  # than the default, which is for longer sequences that differ
 _ORACLE_SETTINGS: dict[str, Mapping[str, Any]] = {
     "pairs_like": {"rope": [-0.1, 0.1]},  # its backgrounds hardly vary: no sd
-    "vts1_like": {"motif": "GCUGG"},
-}
-#: setting of an experiment on sampled backgrounds -> value that suits 'rbfox1_like'
-_SITES: dict[str, Any] = {
-    "motif": "UGCAUG",
-    "other": "GCAUGU",
-    "motifs": ["UGCAUG", "GCAUGU"],
-    "kd": {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGCACG": 4.9, "UGUAUG": 280.0},
 }
 _PAIR = {"motif": "AGCCATCA", "other": "GAACAATGG"}
 _EXPERIMENT_SETTINGS: dict[str, Mapping[str, Any]] = {
     "motif": {"motif": "UGCAUG"},
     "position": {"motif": "UGCAUG"},
     "copies": {"motif": "UGCAUG"},
+    "motif_mutagenesis": {"motif": "UGCAUG"},
+    "flanks": {"motif": "UGCAUG"},
+    "affinity": {"kd": {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGCACG": 4.9, "UGUAUG": 280.0}},
+    "hairpin": {"motif": "GCUGG"},
+    "composition": {"motif": "UGCAUG"},
     "spacing": {"motif": "UGCAUG"},
     "pair": _PAIR,
     "pairs": {"motifs": {"Nanog": "AGCCATCA", "Sox2": "GAACAATGG"}},
@@ -407,10 +404,7 @@ def experiment_example(kind: str) -> Example:
     """
     takes, zoo = experiment_parameters(kind), entries()[kind].zoo
     if "null" in takes and "vcf" not in takes:  # sampled backgrounds
-        needed = [name for name, p in takes.items() if p.default is Parameter.empty]
-        given = {name: _SITES[name] for name in needed if name in _SITES}
-        given |= _EXPERIMENT_SETTINGS.get(kind, {})
-        given |= _ORACLE_SETTINGS.get(zoo, {})
+        given = {**_EXPERIMENT_SETTINGS.get(kind, {}), **_ORACLE_SETTINGS.get(zoo, {})}
         return Example(settings=given, zoo=zoo)
     needed = [
         name

@@ -576,6 +576,10 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
                 )
             # shuffling identically distributed bases does not change their distribution
             return before
+        case Ablate(fill=float() as gc):
+            start, stop = intervention.span
+            random = np.array([1 - gc, gc, gc, 1 - gc]) / 2
+            return before.overwrite(np.tile(random, (1, stop - start, 1)), start)
         case Ablate():
             start, stop = intervention.span
             letters = "N" if intervention.fill == "uniform" else intervention.fill

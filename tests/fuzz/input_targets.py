@@ -240,7 +240,7 @@ avoid = ["EcoRI"]
 """
 
 
-_KINDS = ("copies", "spacing", "motif_pair", "kmer_screen", "hairpin", "position")
+_KINDS = ("copies", "spacing", "pair", "kmer_screen", "hairpin", "position")
 
 
 def toml(rng: Random, folder: Path) -> None:
@@ -263,8 +263,7 @@ def _experiments(folder: Path) -> list[str]:
             for kind in _KINDS
         ]
         _FOUND.extend(
-            re.sub(r"(?s)distances = \[.*?\]", "distances = [11, 12, 20]", text)
-            for text in texts
+            re.sub(r"(?s)gaps = \[.*?\]", "gaps = [0, 4, 9]", text) for text in texts
         )
         # of all 4,096 k-mers few say what all say
         _FOUND[:] = [text.replace("# k =", "k = 3") for text in _FOUND]

@@ -129,7 +129,7 @@ def outputs() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "10 copies", lambda: asked(x.copies(NULL, GATA, at=[20, 50, 80]))
     yield (
         "11 two motifs",
-        lambda: asked(x.motif_pair(NULL, GATA, AP1, distances=[12, 20], at=30)),
+        lambda: asked(x.pair(NULL, GATA, AP1, gaps=[5, 13], at=30)),
     )
     yield (
         "12 letters",

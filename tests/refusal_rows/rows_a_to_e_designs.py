@@ -26,6 +26,7 @@ PARENTS = {
 }
 RANDOM = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
 NULL, AT_41 = cg.Uniform(length=200), cg.Uniform(length=41)
+FOX = "UGCAUG"
 e = cg.experiments
 GENOME = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
 GENOME.write_text(f">chr1\n{'AT' * 50}{'CG' * 4}{'AT' * 50}\n")
@@ -60,9 +61,8 @@ def from_text(more: str) -> cg.Design:
 
 
 def pair(**settings: Any) -> Any:
-    return e.motif_pair(
-        NULL, **{"distances": [15, 26], "orientations": ["++"]} | settings
-    )
+    chosen = {"motif": "AGATAAG", "other": "CACGTCA", "orientations": ["++"]}
+    return e.pair(NULL, **chosen | settings)
 
 
 THREE = cg.from_effects([1.0, 2.0, 3.0], se=0.1, names=["a", "b", "c"])
@@ -190,8 +190,8 @@ ROWS = [
         DesignError,
         "at",
     ),
-    Row("one place alone", lambda: e.position(at=[3]), DesignError, "at"),
-    Row("a place twice", lambda: e.position(at=[3, 3]), DesignError, "at"),
+    Row("one place alone", lambda: e.position(AT_41, FOX, at=[3]), DesignError, "at"),
+    Row("a place twice", lambda: e.position(AT_41, FOX, at=[3, 3]), DesignError, "at"),
     Row(
         "an affinity of 0",
         lambda: e.affinity(NULL, {"TGCATG": 1.0, "AGCATG": 2.0, "TGTATG": 0}),
@@ -216,39 +216,31 @@ ROWS = [
         DesignError,
         "kd",
     ),
-    Row("copies that overlap", lambda: e.copies(at=[4, 8]), DesignError),
-    Row("copies past the background", lambda: e.copies(at=[4, 38]), DesignError),
+    Row("copies that overlap", lambda: e.copies(AT_41, FOX, at=[4, 7]), DesignError),
+    Row(
+        "copies past the background",
+        lambda: e.copies(AT_41, FOX, at=[4, 38]),
+        DesignError,
+    ),
     Row(
         "a spacing at which sites collide",
-        lambda: e.spacing(distances=[2, 9]),
+        lambda: e.spacing(AT_41, FOX, gaps=[-4]),
         DesignError,
-        "2",
     ),
     Row(
         "a spacing that leaves the background",
-        lambda: e.spacing(distances=[40]),
+        lambda: e.spacing(AT_41, FOX, gaps=[40]),
         DesignError,
-        "40",
     ),
-    Row("a distance within a motif", lambda: pair(distances=[7]), DesignError, "7"),
+    Row("a gap within a motif", lambda: pair(gaps=[-7]), DesignError),
+    Row("a gap past the background", lambda: pair(gaps=[120]), DesignError),
     Row(
-        "a distance past the background",
-        lambda: pair(distances=[20, 120]),
-        DesignError,
-        "120",
-    ),
-    Row(
-        "two orientations of a palindrome",
-        lambda: pair(motif="GAATTC", orientations=["++", "-+"]),
+        "an orientation that is none",
+        lambda: pair(orientations=["+*"]),
         DesignError,
         "orientations",
     ),
-    Row(
-        "a name of a motif that ends in a strand",
-        lambda: e.motif_pairs(NULL, motifs={"A": "GATAAG", "A+": "CACGTG"}),
-        DesignError,
-        "A+",
-    ),
+    Row("pairs of one", lambda: e.pairs(NULL, ["GATAAG"]), DesignError, "motifs"),
     Row(
         "a hairpin past the background",
         lambda: e.hairpin(AT_41, "GCUGG", at=30),
@@ -290,7 +282,12 @@ ROWS = [
         DesignError,
         "knock_in",
     ),
-    Row("one unit for an average", lambda: e.copies(n_units=1), DesignError, "copies"),
+    Row(
+        "one unit for an average",
+        lambda: e.copies(AT_41, FOX, n_units=1),
+        DesignError,
+        "copies",
+    ),
     Row(
         "a placebo that is the motif",
         lambda: e.knock_in(RANDOM, motif="AGATAAG", placebo="CTTATCT"),
@@ -465,7 +462,7 @@ ROWS = [
     Row(
         "a null model of another length",
         lambda: e.null_models(
-            e.copies(n_units=100),
+            e.copies(AT_41, FOX, n_units=100),
             cg.zoo.oracle("additive"),
             rng=0,
             nulls={"b": cg.Uniform(length=50), "a": cg.Uniform(length=41)},

@@ -35,6 +35,7 @@ PARENTS = [
     "CCGTATTGCAACGTATGCCATTAGGACATC",
 ]
 WEIGHTS = np.linspace(1, 2, 30)
+AT_41 = cg.Uniform(length=41)
 
 
 def place(name: str = "trial.zarr") -> Path:
@@ -371,19 +372,20 @@ ROWS = [
     ),
     Row(
         "a placebo of one letter",
-        lambda: cg.experiments.position(motif="AAAAAA", control="placebo"),
+        lambda: cg.experiments.position(AT_41, "AAAAAA", control="placebo"),
         DesignError,
     ),
     Row(
         "a placebo of an IUPAC string",
-        lambda: cg.experiments.copies(motif="NGATAA", control="placebo"),
+        lambda: cg.experiments.copies(AT_41, "NGATAA", control="placebo"),
         DesignError,
     ),
     Row(
         "placebos of sites that overlap",
-        lambda: cg.experiments.spacing(distances=[6, 4], control="placebo"),
+        lambda: cg.experiments.spacing(
+            AT_41, "UGCAUG", gaps=[0, -2], control="placebo"
+        ),
         DesignError,
-        "4",
     ),
     # stores
     Row(

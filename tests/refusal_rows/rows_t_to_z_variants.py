@@ -11,7 +11,7 @@ import pandas as pd
 
 import causalgia as cg
 from causalgia.errors import DesignError, SequenceError
-from causalgia.experiments import junctions, kmer_screen, knock_in, motif_pair
+from causalgia.experiments import junctions, kmer_screen, knock_in
 from causalgia.sequences import Variant, read_variants
 from causalgia.sequences.variant_files import InfoField, annotated_vcf
 from causalgia.sequences.windowed_variants import variant_windows
@@ -203,14 +203,6 @@ ROWS = [
         lambda: kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG", "TGCATG"]),
         DesignError,
         "motifs",
-    ),
-    Row(
-        "orientations of a palindrome",
-        lambda: motif_pair(
-            cg.Uniform(length=100), motif="CACGTG", other="AGATAAG", distances=[10]
-        ),
-        DesignError,
-        "CACGTG",
     ),
     Row(
         "a threshold of a word that has no score",

@@ -246,10 +246,8 @@ def test_every_list_of_motifs_takes_every_form(form, tmp_path, monkeypatch):
     )
     made = cg.experiments.junctions(design, given, rng=0)
     assert made["motif"].values.tolist() == ["ap", "ebox"]
-    pairs = cg.experiments.motif_pairs(
-        cg.Uniform(length=120), motifs=given, distances=[12, 20]
-    )
-    assert any("ap+" in name and "ebox" in name for name in pairs.arm_names)
+    pairs = cg.experiments.pairs(cg.Uniform(length=120), given, gaps=[5, 13])
+    assert "interaction, ap+ then ebox+, gap 5" in pairs.named_contrasts
     assert len(cg.mpra.OligoRules(motifs=given).motifs) == 2
 
 

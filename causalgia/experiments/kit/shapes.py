@@ -63,7 +63,7 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
                 Shape(
                     axis=axis,
                     group=name,
-                    start=setting[i],
+                    start=float(setting[i]),
                     stop=float(ends[j - 1]),
                     n=j - i,
                     sign=None if kinds[i] == _UNDECIDED else int(kinds[i]),
@@ -78,6 +78,7 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
 
 
 _UNDECIDED = 9
+_CURVES = 6
 
 
 def _kinds(rows: xr.Dataset) -> np.ndarray:
@@ -157,9 +158,15 @@ def shape_table(shapes: list[tuple[tuple[str, str | None], Shape]]) -> xr.Datase
 
 
 def draw_shapes(answer: Answer) -> Axes:
-    """Draw the rows of the question along their setting, each arrangement as a line."""
+    """Draw the rows of the question along their setting; of arrangements the six with
+    the largest effects, each as a line.
+    """
     from causalgia.tell.figures import curve
 
     axis = str(answer.findings["shapes"]["axis"].to_numpy()[0])
     rows = answer.decisions.isel(contrast=question_rows(answer.decisions, axis))
-    return curve(rows, x=axis, by=GROUP if GROUP in rows.coords else None)
+    if GROUP not in rows.coords:
+        return curve(rows, x=axis)
+    size = abs(rows["ace"]).groupby(rows[GROUP]).max(...)
+    largest = size.sortby(-size)[GROUP][:_CURVES]
+    return curve(rows.isel(contrast=rows[GROUP].isin(largest)), x=axis, by=GROUP)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern, merged_motif
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
 from causalgia.experiments.kit.site_controls import UNTREATED, as_site_control
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
@@ -112,9 +114,12 @@ class Trial:
     ) -> None:
         self.null = as_null_model(null)
         self.beside = as_site_control(control, self.null)
-        self._entry = entry or Entry(
+        own = Entry(
             name="trial", question=question, estimand=estimand, doi="", axis=axis, of=of
         )
+        if axis:
+            own = replace(own, read=read_shapes, draw=draw_shapes)
+        self._entry = entry or own
         self._arms = {UNTREATED: Arm(UNTREATED, Untreated())}
         self._rows: dict[str, Weights] = {}
         self._asked: list[str] = []

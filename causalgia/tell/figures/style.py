@@ -401,7 +401,7 @@ def finish(
             **AS_IT_IS,
         )
         wide = max((letters_wide(key) for key in keys), default=0) * _INCHES_IN_LEGEND
-        columns = max(1, min(len(keys), 4, int(width / (wide + 0.45))))
+        columns = max(1, min(len(keys), 4, int(width / (wide + 0.7))))
         look |= {"loc": "outside lower center", "ncols": columns}
     else:
         first.set_title(title, loc="left", fontsize=10.5, color=INK, **AS_IT_IS)
