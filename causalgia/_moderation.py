@@ -41,6 +41,7 @@ from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, Seed, derive
 from causalgia.trial.attributes import load_design
 from causalgia.types import Array, Codes, Mask, Tokens
+from causalgia.variables import SCHEMA
 
 LEAST_SHARE, LEVEL, LEAST_UNITS, LEAST_CLUSTERS = 0.05, 0.05, 20, 5
 """A moderator is named if it explains so much, with such a p, and so many units and
@@ -49,6 +50,7 @@ PROBS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _P_VALUE, _FINE = 1e-4, 20
 _NO_MODERATORS = ("unit", "parent", "block", "site_start", "site_stop", "site_strand")
 _TEXTS = ("kind", "name", "level", "strand", "side")
+_OWN = frozenset(row.name for row in SCHEMA if row.datasets == ("moderation",))
 
 
 @usual_errors
@@ -213,9 +215,9 @@ def moderation(
             }
         ).assign_coords(moderator=labels)
     coords = {
-        str(name): c
+        str(name): c.variable
         for name, c in effects.coords.items()
-        if c.dims and set(c.dims) <= set(dims)
+        if c.dims and set(c.dims) <= set(dims) and name not in _OWN
     }
     attrs = attributes(
         ci_prob=ci_prob,

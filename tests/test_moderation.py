@@ -261,6 +261,16 @@ def test_labels_of_contrasts_and_tasks_are_kept_and_those_of_units_are_not() -> 
     assert set(found.sizes) == {"contrast", "task", "prob"}
 
 
+def test_factors_may_have_the_names_of_its_columns() -> None:
+    effects = effects_of(np.random.default_rng(0).normal(size=(60, 2)))
+    effects = effects.assign_coords(
+        strand=("contrast", ["+", "-"]), place=("contrast", [3, 1])
+    )
+    found = moderation(effects, ())
+    assert found["place"].values.tolist() == [3, 1]
+    assert "strand" not in found
+
+
 def test_a_region_of_0_alone_counts_effects_on_either_side() -> None:
     found = moderation(
         effects_of(np.repeat([-1.0, 0.0, 2.0], [3, 5, 12])), (), rope=0
