@@ -103,7 +103,7 @@ def flanks(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.flanks(cg.Uniform(length=41), "UGCAUG", n_flanks=4)
+    >>> experiment = cg.experiments.flanks(cg.Uniform(length=41), "UGCAUG", n_flanks=3)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: averaged over these flanks, UGCAUG raises the outcome (+3.6...); the core ...

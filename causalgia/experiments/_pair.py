@@ -274,7 +274,7 @@ def pairs(
     ...     cg.Uniform(length=120), ["TGAGTCA", "CATTCCA", "CAGGTG"], gaps=[3, 6]
     ... )
     >>> len(experiment.named_contrasts)
-    113
+    116
     """
     named = (
         {name: as_site(motif, f"motifs[{name}]") for name, motif in motifs.items()}

@@ -63,7 +63,7 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
                 Shape(
                     axis=axis,
                     group=name,
-                    start=setting[i],
+                    start=float(setting[i]),
                     stop=float(ends[j - 1]),
                     n=j - i,
                     sign=None if kinds[i] == _UNDECIDED else int(kinds[i]),
