@@ -22,7 +22,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from catalogued import cases, compared, controls, planted, trained, writing
+from catalogued import (
+    cases,
+    compared,
+    controls,
+    planted,
+    screen_rates,
+    trained,
+    writing,
+)
 
 from causalgia.experiments import Answer, entries
 
@@ -99,7 +107,7 @@ def main(argv: list[str]) -> None:
     asked.add_argument(
         "--only",
         nargs="*",
-        help="names of experiments, 'planted', 'trained' or 'controls'",
+        help="names of experiments, 'planted', 'screens', 'trained' or 'controls'",
     )
     asked.add_argument(
         "--write", action="store_true", help="write the page from the kept results"
@@ -108,7 +116,7 @@ def main(argv: list[str]) -> None:
     wanted = (
         []
         if said.write
-        else [*entries(), "planted", "trained", "controls"]
+        else [*entries(), "planted", "screens", "trained", "controls"]
         if said.only is None
         else said.only
     )
@@ -134,6 +142,8 @@ def written(results: Results) -> str:
 def _ask(name: str, results: Results, *, quick: bool) -> None:
     if name == "planted":
         results["planted"] = planted.counts(2 if quick else 20)
+    elif name == "screens":
+        results["screens"] = screen_rates.counts(*((1, 0) if quick else (20, 2)))
     elif name == "trained":
         results["trained"] = on_networks(quick=quick)
     elif name == "controls":

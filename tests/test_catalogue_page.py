@@ -16,7 +16,7 @@ import causalgia as cg
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import catalogue_page as maker
-from catalogued import cases, compared, trained
+from catalogued import cases, compared, settings, trained
 
 TEXT = maker.PAGE.read_text(encoding="utf-8")
 KEPT = maker.kept()
@@ -95,6 +95,7 @@ def test_members_stand_beside_their_mean() -> None:
     answer, results = trained.of_members(experiment, story)
     assert "model" not in answer.decisions["ace"].dims
     assert {len(row["members"]) for row in results["rows"]} == {5}
-    near = {row["contrast"]: row for row in results["rows"]}["interaction at 4"]
+    rows = {row["contrast"]: row for row in results["rows"]}
+    near = rows[settings.interaction_at(-2)]
     assert near["verdict"] == "decreases"
     assert near["between_sd"] > 0

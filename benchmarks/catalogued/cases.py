@@ -29,7 +29,7 @@ FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]
 # so that what is shuffled is never quite nothing
 _WEAK = (MotifCount("CAC", 0.1), MotifCount("TTG", -0.1))
-_FEWER = 5
+_FEWER, _MANY = 5, 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +200,9 @@ _CASES: dict[str, Callable[[], Case]] = {
         name: _sites(name, LENGTH, "rbfox1_like", RBFOX1)
         for name in ("motif", "position", "copies", "spacing")
     },
-    "pair": _sites("pair", 200, "pairs_like", _SOX2, _NANOG),
+    # more units where a z rests on backgrounds that hold a site already, one in hundreds
+    "flanks": _sites("flanks", LENGTH, "rbfox1_like", RBFOX1, n_units=1_000),
+    "pair": _sites("pair", 200, "pairs_like", _SOX2, _NANOG, n_units=_MANY),
     "pairs": _sites(
         "pairs",
         200,
@@ -211,6 +213,7 @@ _CASES: dict[str, Callable[[], Case]] = {
             "Nanog": _NANOG,
             "Klf4": "CCACGCCC",
         },
+        n_units=_MANY,
     ),
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),
     "context_dependence": _tiled(

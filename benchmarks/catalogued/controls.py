@@ -21,6 +21,7 @@ from .settings import (
     LENGTH,
     PUBLISHED,
     RBFOX1,
+    VTS1,
     WEAK,
     interaction_at,
 )
@@ -121,7 +122,7 @@ def no_interaction(n_units: int) -> list[Results]:
         (e.copies(null, RBFOX1, at=[4, 14, 24], **own), [EXCESS]),
         (e.copies(null, WEAK, at=APART, **own), [EXCESS]),
         (e.composition(null, RBFOX1, **own), [f"{RBFOX1}, {ALONG_GC}"]),
-        (e.hairpin(null, RBFOX1, **own), ["motif x loop", "motif x stem"]),
+        (e.hairpin(null, VTS1, **own), ["motif x loop", "motif x stem"]),
         (e.copies(null, RBFOX1, at=PUBLISHED, **own), [EXCESS]),
     ]
     return [

@@ -70,13 +70,27 @@ def rates(
     ]
 
 
-def shown(name: str, counts: list[list[int]]) -> str:
-    """Return the line of one screen."""
-    there, missed, claimed, false = np.sum(counts, axis=0)
-    return (
-        f"{name}: {len(counts)} runs; missed {missed} of {there} planted; false "
-        f"{false} of {claimed} rows that are read"
-    )
+def counts(seeds: int = 20, kmers: int = 2) -> dict[str, dict[str, int]]:
+    """Return screen -> runs, how many motifs are planted and missed, and how many rows
+    are read and falsely read.
+    """
+    found: dict[str, list[list[int]]] = {"motif_screen": [], "kmer_screen": []}
+    for seed in range(seeds):
+        motifs = listed(np.random.default_rng(seed), 60)
+        experiment = cg.experiments.motif_screen(motifs, NULL)
+        found["motif_screen"].append(rates(experiment, set(PLANTED), seed))
+    six = [word for word in PLANTED.values() if len(word) == 6]
+    planted = {*six, *map(reverse_complement_iupac, six)}
+    found["kmer_screen"] = [
+        rates(cg.experiments.kmer_screen(NULL), planted, seed) for seed in range(kmers)
+    ]
+    names = ("planted", "missed", "read", "false")
+    return {
+        name: {"runs": len(runs)}
+        | dict(zip(names, np.sum(runs, axis=0).tolist(), strict=True))
+        for name, runs in found.items()
+        if runs
+    }
 
 
 def main() -> None:
@@ -85,21 +99,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--kmers", type=int, default=2)
     options = parser.parse_args()
-    counts = []
-    for seed in range(options.seeds):
-        motifs = listed(np.random.default_rng(seed), 60)
-        experiment = cg.experiments.motif_screen(motifs, NULL)
-        counts.append(rates(experiment, set(PLANTED), seed))
-    if counts:
-        print(shown("motif_screen", counts), flush=True)
-    six = [word for word in PLANTED.values() if len(word) == 6]
-    planted = {*six, *map(reverse_complement_iupac, six)}
-    counts = [
-        rates(cg.experiments.kmer_screen(NULL), planted, seed)
-        for seed in range(options.kmers)
-    ]
-    if counts:
-        print(shown("kmer_screen", counts), flush=True)
+    for name, one in counts(options.seeds, options.kmers).items():
+        print(f"{name}: {one}", flush=True)
 
 
 if __name__ == "__main__":

@@ -296,7 +296,8 @@ def _bias(mine: Mapping[str, Results], other: Mapping[str, Results]) -> Results:
         f"a composition {_effect(none)}, {none['verdict']}"
     )
     return {
-        "finding": "GC lowers the outcome, and only if this bias was simulated",
-        "holds": (slope["verdict"], none["verdict"]) == ("decreases", "negligible"),
+        "finding": "GC lowers the outcome where this bias was simulated, and only there",
+        # GCUGG, rich in GC itself, arises by chance more often where there is more
+        "holds": slope["verdict"] == "decreases" != none["verdict"],
         "by": said,
     }

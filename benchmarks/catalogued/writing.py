@@ -28,6 +28,8 @@ def page(results: Results, *, real: str = "") -> str:
     ]
     if "planted" in results:
         parts.append(_planted(results["planted"]))
+    if "screens" in results:
+        parts.append(_screens(results["screens"]))
     if "trained" in results:
         parts.append(_findings(trained.findings(results)))
     parts += [real.strip()] if real else []
@@ -118,6 +120,14 @@ def _planted(found: Results) -> str:
     ]
     counted = table(["experiment", "seeds", "missed", "false"], rows)
     return f"## A planted grammar is found\n\n{_PLANTED}\n\n{counted}"
+
+
+def _screens(found: Results) -> str:
+    names = ("runs", "planted", "missed", "read", "false")
+    rows = [
+        [name, *(f"{one[column]:,}" for column in names)] for name, one in found.items()
+    ]
+    return f"## Screens\n\n{_SCREENS}\n\n{table(['screen', *names], rows)}"
 
 
 def _findings(found: list[Results]) -> str:
@@ -325,6 +335,10 @@ AP-1, GC and the noise alone. Each experiment is run at its defaults on 200-bp b
 the answer (`findings["shapes"]`) lacks what is planted, or has it at other places, gaps, copies or letters (a
 place to within 8 bp, an interaction to within 0.1); it is false if the answer names anything else, in either
 task. The last row is `motif` for letters on which nothing depends (`python -m benchmarks.catalogued.planted`)."""
+_SCREENS = """A network reads three planted motifs (one on the forward strand alone, one on both, one that
+lowers the outcome) and GC. Each screen is run at its defaults on 60-bp backgrounds; `motif_screen` has 60 other
+motifs as well. A planted motif is missed if it is not read. A row that is read is false if its true effect lies
+inside the range of random sequences (`python -m benchmarks.catalogued.screen_rates`)."""
 _TRAINED = """Five small networks were trained on the outputs of each oracle with added noise, from different seeds
 (`cg.zoo.ensemble("rbfox1_like")` and `("vts1_like")`). Intervals and verdicts are about the mean over networks
 trained in this way (`target="population x predictors"`): they include the disagreement between the five, which is

@@ -213,8 +213,8 @@ def variance_split(y: Array, cpg: Array, gc: Array, cluster: Codes) -> Array:
     >>> found = variance_split(
     ...     y, rng.normal(size=(400, 5)), np.arange(5), np.arange(400)
     ... )
-    >>> found[0, [0, 4, 5]].round(1)  # the line, arrangement, and sd
-    array([0.5, 0.5, 1.4])
+    >>> (found[0].round(1) + 0.0).tolist()
+    [0.5, 0.0, 0.0, 0.5, 0.5, 1.4]
     """
     y = y - y.mean()
     moments = np.stack([np.ones_like(y), y, y * y, cpg, cpg * cpg, y * cpg])
@@ -287,15 +287,21 @@ def _read_composition(found: TrialResults) -> Finding:
             for i in range(slopes.sizes["contrast"])
         ]
         shapes += [(place, shape) for shape in own]
-        of_task = None if tables is None else _of_place(tables["shares"], place)
+        # shares are of one predictor: of many together, they stand in the finding
+        own_tables = {} if place[1] is None and _by_model(tables) else tables or {}
+        of_task = _of_place(own_tables["shares"], place) if own_tables else None
         sentences.append(Said(composition_sentence(own, slopes, of_task), *place))
-        if tables is not None and "kept" in tables:
-            kept = _of_place(tables["kept"], place)
+        if "kept" in own_tables:
+            kept = _of_place(own_tables["kept"], place)
             sentences.append(Said(kept_sentence(kept), *place))
     return Finding(
         datasets={"shapes": shape_table(shapes), **(tables or {})},
         sentences=tuple(sentences),
     )
+
+
+def _by_model(tables: dict[str, xr.Dataset] | None) -> bool:
+    return tables is not None and "model" in tables["shares"].dims
 
 
 def _of_place(table: xr.Dataset, place: Place) -> xr.Dataset:

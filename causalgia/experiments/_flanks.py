@@ -103,8 +103,8 @@ def flanks(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.flanks(cg.Uniform(length=41), "UGCAUG", n_flanks=4)
-    >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
+    >>> experiment = cg.experiments.flanks(cg.Uniform(length=41), "UGCAUG", n_flanks=3)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: averaged over these flanks, UGCAUG raises the outcome (+3...); the core ...
     """

@@ -82,7 +82,7 @@ def motif(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.motif(cg.Uniform(length=41), "UGCAUG", n_units=200)
+    >>> experiment = cg.experiments.motif(cg.Uniform(length=41), "UGCAUG")
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> answer.findings["shapes"]["axis"].to_series().unique().tolist()

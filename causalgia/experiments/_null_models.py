@@ -78,7 +78,9 @@ def null_models(
     ...     "GGCUUAUUAGCUUAUUUUCGAUUAUUUCUUAGGAUUUUCUA",
     ... ]
     >>> table = null_models(
-    ...     cg.experiments.copies(n_units=200),
+    ...     cg.experiments.copies(
+    ...         cg.Uniform(length=41), "UGCAUG", at=[4, 12, 20], n_units=200
+    ...     ),
     ...     cg.zoo.oracle("rbfox1_like"),
     ...     nulls={
     ...         "uniform": cg.Uniform(length=41),
@@ -87,7 +89,7 @@ def null_models(
     ...     rng=0,
     ... )
     >>> round(table["tau"].sel(null="uniform", null_="Markov").item(), 3)
-    0.929
+    1.0
     """
     from causalgia._run import run
     from causalgia.effects import contrast

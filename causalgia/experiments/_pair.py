@@ -276,7 +276,7 @@ def pairs(
     ...     cg.Uniform(length=120), ["TGAGTCA", "CATTCCA", "CAGGTG"], gaps=[3, 6]
     ... )
     >>> len(experiment.named_contrasts)
-    113
+    116
     """
     given = named_motifs(motifs) if isinstance(motifs, str | PathLike) else motifs
     named = (

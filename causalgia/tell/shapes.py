@@ -95,7 +95,7 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
     ...     strongest=0.01,
     ... )
     >>> shape_sentence([near, rest], "A and B")
-    'A and B do more than their sum, +1.50, for A then B at gaps of 3 to 8 bp; negligible at the other 22 of 28 gaps.'
+    'A and B do more than their sum, +1.5 for A then B at gaps of 3 to 8 bp; negligible at the other 22 of 28 gaps.'
     """
     acting = [shape for shape in shapes if shape.sign]
     total = sum(shape.n for shape in shapes)

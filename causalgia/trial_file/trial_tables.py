@@ -424,14 +424,15 @@ class ExperimentSpec:
 
     Examples
     --------
+    >>> from causalgia.design import Uniform
     >>> spec = ExperimentSpec(
     ...     kind="copies",
-    ...     settings={"at": [4, 12]},
-    ...     n_units=100,
+    ...     settings={"motif": "UGCAUG", "at": [4, 12]},
+    ...     null=Uniform(length=41),
     ...     analysis={"ci_prob": 0.9},
     ... )
     >>> spec.build().analysis
-    Analysis(ci_prob=0.9, rope='0.2 sd')
+    Analysis(ci_prob=0.9, rope='0.1 of largest')
     """
 
     kind: str

@@ -569,7 +569,7 @@ def entries() -> dict[str, Entry]:
     Examples
     --------
     >>> entries()["copies"].question
-    'Are copies of a site additive, saturating or synergistic?'
+    'What does each further copy of a site add?'
     """
     return {name: getattr(_module_of(name), name.upper()) for name in _EXPERIMENT_NAMES}
 
@@ -595,7 +595,9 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
 
     Examples
     --------
-    >>> build("copies", settings={"at": [4, 12], "n_units": 100}).n_units
+    >>> from causalgia.design import Uniform
+    >>> null, settings = Uniform(length=41), {"at": [4, 12], "n_units": 100}
+    >>> build("copies", null, "UGCAUG", settings=settings).n_units
     100
     """
     check_experiment_name(name)

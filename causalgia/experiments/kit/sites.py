@@ -429,8 +429,8 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.copies(at=(4, 12))
-    >>> further_sites(experiment, "2 copies", key=0)
+    >>> experiment = cg.experiments.copies(cg.Uniform(length=41), "UGCAUG", at=(4, 12))
+    >>> further_sites(experiment, "UGCAUG at 4, UGCAUG at 12", key=0)
     {'UGCAUG': 0.06...}
     """
     arm = next(arm for arm in design.named_arms if arm.name == name)
@@ -465,12 +465,19 @@ def further_sites_in_words(
     Examples
     --------
     >>> import causalgia as cg
+    >>> null = cg.Uniform(length=41)
     >>> further_sites_in_words(
-    ...     cg.experiments.copies(at=(4, 12)), "2 copies", of="the excess", key=0
+    ...     cg.experiments.copies(null, "UGCAUG", at=(4, 12)),
+    ...     "UGCAUG at 4, UGCAUG at 12",
+    ...     of="the excess",
+    ...     key=0,
     ... )
-    ('In 6 % of backgrounds the sites of "2 copies" and the letters between them read UGCAUG once more, on either ...',)
+    ('In 6 % of backgrounds the sites of "UGCAUG at 4, UGCAUG at 12" and the letters between them read UGCAUG once more, on either ...',)
     >>> further_sites_in_words(
-    ...     cg.experiments.copies(at=(4, 13)), "2 copies", of="the excess", key=0
+    ...     cg.experiments.copies(null, "UGCAUG", at=(4, 13)),
+    ...     "UGCAUG at 4, UGCAUG at 13",
+    ...     of="the excess",
+    ...     key=0,
     ... )
     ()
     """
