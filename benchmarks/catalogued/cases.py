@@ -29,7 +29,7 @@ FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]
 # so that what is shuffled is never quite nothing
 _WEAK = (MotifCount("CAC", 0.1), MotifCount("TTG", -0.1))
-_FEWER, _MANY = 5, 2_000
+_FEWER, _MANY = 5, 4_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -472,7 +472,7 @@ def further_sites_in_words(
     ...     of="the excess",
     ...     key=0,
     ... )
-    ('In 6 % of backgrounds the sites of "UGCAUG at 4, UGCAUG at 12" and the letters between them read UGCAUG once more, on either ...',)
+    ('In 6 % of backgrounds the sites of "UGCAUG at 4, UGCAUG at 12" and the ...',)
     >>> further_sites_in_words(
     ...     cg.experiments.copies(null, "UGCAUG", at=(4, 13)),
     ...     "UGCAUG at 4, UGCAUG at 13",
