@@ -67,7 +67,8 @@ def copies(
         Backgrounds.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads; by default a tenth of the largest effect of one copy.
+        reads; by default a tenth of the largest effect of one copy,
+        at least 0.2 sd of the backgrounds.
 
     Returns
     -------

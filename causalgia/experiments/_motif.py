@@ -61,7 +61,8 @@ def motif(
         Backgrounds.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads; by default a tenth of the largest effect of one site.
+        reads; by default a tenth of the largest effect of one site,
+        at least 0.2 sd of the backgrounds.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def motif(
     pattern = as_pattern(site)
     trial = Trial(null, control=control, entry=replace(MOTIF, of=pattern.label))
     length, width = trial.null.length, len(pattern)
-    start = (length - width) // 2
+    start = trial.center(site)
     for strand in strands_of(site):
         here = Embed(site, at=start, strand=strand)
         effect = trial.arm(here) - trial.arm(absent=[here])

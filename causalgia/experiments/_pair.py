@@ -76,7 +76,8 @@ def pair(
         Backgrounds.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads; by default a tenth of the largest effect of one of the sites.
+        reads; by default a tenth of the largest effect of one of the sites,
+        at least 0.2 sd of the backgrounds.
 
     Returns
     -------
@@ -117,11 +118,7 @@ def pair(
     """
     sites = as_site(motif, "motif"), as_site(other, "other")
     trial = Trial(null, control=control, entry=replace(PAIR, of=_both(sites)))
-    start = (
-        (trial.null.length - len(as_pattern(sites[0]))) // 2
-        if at is None
-        else as_position(at, "at")
-    )
+    start = trial.center(sites[0]) if at is None else as_position(at, "at")
     chosen = _choices(orientations, ORIENTATIONS, "orientations")
     of_each = strands_of(sites[0]), strands_of(sites[1])
     for strands in dict.fromkeys(
@@ -301,7 +298,7 @@ def pairs(
     for (x, a), (y, b) in (
         ((x, named[x]), (y, named[y])) for x, y in [*combinations(named, 2), *own]
     ):
-        start = (trial.null.length - len(as_pattern(a))) // 2 if at is None else at
+        start = trial.center(a) if at is None else as_position(at, "at")
         for s, t, order, gap in product(strands_of(a), strands_of(b), ORDERS, gaps):
             if x == y and order == "upstream":
                 continue  # the same settings in the other order
@@ -356,11 +353,11 @@ def _beside(
     first: Embed, pattern: str | Motif, strand: str, order: str, gap: int
 ) -> Embed | None:
     """Return the second site, `gap` bases from the first; None where it would start
-    before the sequence.
+    before the sequence or on the other side.
     """
     one, two = len(as_pattern(first.pattern)), len(as_pattern(pattern))
     at = first.at + one + gap if order == "downstream" else first.at - two - gap
-    if at < 0:
+    if at < 0 or gap <= -min(one, two):  # before the sequence, or one past the other
         return None
     return Embed(pattern, at=at, strand=strand)  # type: ignore[arg-type]
 
@@ -391,6 +388,7 @@ PAIR = Entry(
     axis="gap",
     read=read_shapes,
     draw=draw_shapes,
+    zoo="pairs_like",
 )
 SPACING = replace(
     PAIR,
@@ -400,6 +398,7 @@ SPACING = replace(
         "E[Y(both) - Y(first) - Y(second) + Y(neither)] by gap, over the null model."
     ),
     doi="10.1101/418459",
+    zoo="rbfox1_like",
 )
 PAIRS = replace(
     PAIR,

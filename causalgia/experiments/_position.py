@@ -53,7 +53,8 @@ def position(
         Backgrounds.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads; by default a tenth of the effect at the best place.
+        reads; by default a tenth of the effect at the best place,
+        at least 0.2 sd of the backgrounds.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def add_places(
     for place in places:
         here = Embed(site, at=place, strand=strand)
         effect = trial.arm(here) - trial.arm(absent=[here])
-        trial.row(f"at {place}", effect, asked=True, place=place)
+        trial.row(f"at {place}", effect, asked=True, place=place, single=True)
 
 
 POSITION = Entry(

@@ -47,7 +47,8 @@ def tile_copies(
         are added; the tile's own start may be among them.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads; by default a tenth of the largest effect of one copy.
+        reads; by default a tenth of the largest effect of one copy,
+        at least 0.2 sd of the backgrounds.
 
     Returns
     -------

@@ -210,7 +210,8 @@ def _region_of_largest(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     half = half.broadcast_like(ace).transpose(*ace.dims).to_numpy()
     if not (half > 0).all():
         raise EstimateError(
-            f"rope={quoted(rope.value)} has no width: no effect differs from {null:g}",
+            f"rope={quoted(rope.value)} has no width: no effect differs from {null:g}, and "
+            "the control's outcomes are one value; give two numbers, such as (-0.1, 0.1)",
             argument="rope",
         )
     least = f", at least {LEAST_SD:g} sd," if "control_sd" in effects else ""

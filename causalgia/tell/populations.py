@@ -77,6 +77,8 @@ def spread_sentence(each: Array, *, of: str) -> str:
 
 
 def _changes(shape: Shape) -> str:
+    if shape.sign == 0:
+        return f"change negligibly ({shape.size:+.3g})"
     return f"{'lose' if shape.size < 0 else 'gain'} {abs(shape.size):.3g}"
 
 

@@ -108,7 +108,11 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
     parts = [words.of_sign(sign, named) for sign in (1, -1)]
     text = "\n".join(part for part in parts if part)
     text = text.replace("\nlowers the outcome", ", lowers it").replace("\n", ", ")
-    text = text if text.startswith((f"{of} ", "each", "copy")) else f"{of} {text}"
+    text = (
+        text
+        if text.startswith((f"{of} ", "each", "copy", "changing"))
+        else f"{of} {text}"
+    )
     rest = {
         "weaker effects": weaker,
         "negligible": sum(s.n for s in shapes if s.sign == 0),
@@ -117,7 +121,8 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
     counted = [(word, n) for word, n in rest.items() if n]
     if len(counted) == 1:
         word, n = counted[0]
-        text += f"; {word} at the other {n:,} of {total:,} {words.plural}"
+        others = "the other one" if n == 1 else f"the other {n:,}"
+        text += f"; {word} at {others} of {total:,} {words.plural}"
     elif counted:
         listed = in_list([f"{word} at {n:,}" for word, n in counted])
         text += (
@@ -154,7 +159,7 @@ def alone_sentence(rows: xr.Dataset, of: str) -> str:
             parts.append(f"{does} the outcome on {strand} ({size})")
         else:
             parts.append(f"is {verdict} on {strand} ({size})")
-    return f"alone, {of} {in_list(parts)};"
+    return f"one {of} at the center {in_list(parts)};"
 
 
 @dataclass(frozen=True)
@@ -177,8 +182,14 @@ class _Words:
         what = {
             "gap": f"the interaction of {self.of}",
             "copies": f"what a further copy of {self.of} adds",
+            "letter": f"a change of one letter of {self.of}",
         }.get(self.axis, f"the effect of {self.of}")
-        everywhere = f"at all {self.total:,} {self.plural} tried"
+        tried = f"all {self.total:,} {self.plural}"
+        everywhere = (
+            f"at {tried if self.total > 1 else 'the one ' + self.plural[:-1]} tried"
+        )
+        if self.axis == "copies" or self.plural == "copies":
+            everywhere = f"for {self.total:,} copies"
         if not n[None]:
             return f"{what} is negligible {everywhere}"
         if not n[0]:
@@ -201,11 +212,9 @@ class _Words:
         if self.axis == "copies":
             return self._copies(own)
         if self.axis == "letter":
-            letters = "a letter" if n == 1 else "letters"
-            return (
-                f"{verb} the outcome when {letters} {in_list([_span(s) for s in own])} "
-                f"of {self.total} change ({size})"
-            )
+            where = in_list([_span(s) for s in own])
+            any_one = f"letter {where}" if n == 1 else f"any one of letters {where}"
+            return f"changing {any_one} of {self.of} {verb} the outcome ({size})"
         if n == self.total:
             reach = f"{own[0].start:g} to {own[-1].stop:g}"
             return (
@@ -218,13 +227,17 @@ class _Words:
         for s in own:
             verb = "adds" if s.sign == 1 else "takes"
             even = abs(s.strongest - s.weakest) <= NAMED_SHARE * abs(s.size)
-            size = f"{abs(s.size):.3g}" if even else _range(s.first, s.last, bare=True)
-            which = (
-                f"each copy of {self.of} {verb} {size} up to {s.stop:g}"
-                if s.start == 1 and s.n > 1
-                else f"copy {_span(s)} of {self.of} {verb} {size}"
-            )
-            parts.append(which)
+            of = f" of {self.of}" if not parts else ""
+            if s.n > 1 and not even:
+                parts.append(
+                    f"copy {s.start:g}{of} {verb} {abs(s.first):.3g}, copy {s.stop:g} "
+                    f"{abs(s.last):.3g}"
+                )
+            elif s.start == 1 and s.n > 1:
+                parts.append(f"each copy{of} {verb} {abs(s.size):.3g} up to {s.stop:g}")
+            else:
+                copies = "copy" if s.n == 1 else "each of copies"
+                parts.append(f"{copies} {_span(s)}{of} {verb} {abs(s.size):.3g}")
         return ", ".join(parts)
 
     def _by_window(self, own: Sequence[Shape]) -> str:

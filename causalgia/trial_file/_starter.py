@@ -235,7 +235,7 @@ def _experiment_starter(kind: str) -> str:
         "numbers\n",
         f'[experiment]\nkind = "{kind}"\n'
         + "".join(map(_setting_text, settings_of(kind))),
-        _null_table(takes),
+        _null_table(takes, example.zoo),
         f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
         "[analysis]                 # default: the experiment's own; fixed before the "
         "outcomes are seen\n" + rope + _ANALYSIS,
@@ -243,11 +243,11 @@ def _experiment_starter(kind: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _null_table(takes: Mapping[str, Parameter]) -> str:
+def _null_table(takes: Mapping[str, Parameter], zoo: str) -> str:
     if "null" not in takes:
         return ""
     default = takes["null"].default
-    null: Any = Uniform(length=41)
+    null: Any = Uniform(length=200 if zoo == "pairs_like" else 41)
     what = "where backgrounds come from"
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
     if isinstance(default, NullModel):

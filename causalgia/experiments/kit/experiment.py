@@ -235,7 +235,8 @@ class Experiment(Design):
         if not self.left_out:
             return ()
         return (
-            f"{self.left_out:,} settings do not fit {self.drawn.length:,} bp and are "
+            f"{self.left_out:,} {'setting does' if self.left_out == 1 else 'settings do'} "
+            f"not fit {self.drawn.length:,} bp and {'is' if self.left_out == 1 else 'are'} "
             "not asked.",
         )
 

@@ -127,6 +127,23 @@ class Trial:
         self.left_out = 0
         """Settings that were asked for and do not fit the sequence."""
 
+    def center(self, site: str | Motif) -> int:
+        """Return the start of a site in the middle of the sequence.
+
+        Raises
+        ------
+        DesignError
+            If the sequence is shorter than the site.
+        """
+        room = self.null.length - len(as_pattern(site))
+        if room < 0:
+            raise DesignError(
+                f"motif={quoted(as_pattern(site).label)}: {len(as_pattern(site)):,} bases "
+                f"do not fit {self.null.length:,} bp",
+                argument="motif",
+            )
+        return room // 2
+
     def fits(self, *sites: Embed) -> bool:
         """Return whether all of these sites lie in the sequence, none over another."""
         try:
