@@ -136,13 +136,6 @@ def real(n: int) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_share_of_all_draws_is_a_hundred_per_cent() -> None:
-    answer = answer_of(
-        cg.experiments.necessity(real(12), motif="TGCATG", fills=["TGCATG"]), -2.0
-    )
-    assert any(" 100 % " in text for text in answer.details)
-
-
 def test_regions_by_task_are_printed() -> None:
     whole = decided([3.0], tasks=["a", "b"])
     estimates = cg.estimate(

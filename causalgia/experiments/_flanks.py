@@ -106,7 +106,7 @@ def flanks(
     >>> experiment = cg.experiments.flanks(cg.Uniform(length=41), "UGCAUG", n_flanks=3)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task outcome: averaged over these flanks, UGCAUG raises the outcome (+3...); the core ...
+    Task RBFOX1: averaged over these flanks, UGCAUG raises the outcome (+3...
     """
     core = as_pattern(as_site(motif, "motif")).consensus
     width = as_count(width, "width")

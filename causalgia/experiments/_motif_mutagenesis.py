@@ -84,7 +84,7 @@ def motif_mutagenesis(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task VTS1: GCUGG ...
+    Task VTS1: changing any one of letters 1 to 5 of GCUGG lowers the outcome (-1.6...
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """

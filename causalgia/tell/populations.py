@@ -48,7 +48,7 @@ def population_sentence(
     >>> mean = {"ace": -0.15, "lower": -0.2, "upper": -0.1}
     >>> on = {"what": "overwriting CATTCCA", "units": "156 sites in 153 sequences"}
     >>> population_sentence([few, rest], mean, **on)
-    'overwriting CATTCCA: 9 % of 156 sites in 153 sequences lose 1.28; the others lose 0.04; ...'
+    'overwriting CATTCCA: 9 % of 156 sites in 153 sequences lose 1.28; the others change negligibly (-0.04); ...'
     """
     size = size_in_words(mean)
     if len(shapes) == 1:

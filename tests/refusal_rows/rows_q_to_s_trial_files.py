@@ -28,7 +28,11 @@ EXPERIMENT = """
 rng = 0
 [experiment]
 kind = "copies"
+motif = "UGCAUG"
 at = [4, 12]
+[null]
+kind = "uniform"
+length = 41
 [predictor]
 zoo = "rbfox1_like"
 """

@@ -141,13 +141,7 @@ ROWS = [
         "a core longer than the backgrounds",
         lambda: screen({"wide": "ACGT" * 11}),
         DesignError,
-        "wide",
-    ),
-    Row(
-        "a core of two bases",
-        lambda: screen({"GATA": "AGATAAG", "TA": "TA"}),
-        DesignError,
-        "TA",
+        "motifs",
     ),
     Row(
         "reads of SAM",
