@@ -56,6 +56,7 @@ def of_two_tasks():
     return given(8, tasks=2)
 
 
+RNA = cg.Uniform(length=41)
 RESULTS = {
     "estimates": estimates,
     "estimates of a parallel trial": lambda: cg.estimate(
@@ -88,8 +89,8 @@ RESULTS = {
         cg.contrast(trial(), control="untreated"), rng=0
     ),
     "a posterior": lambda: cg.infer(given(14), n_draws=200, rng=0),
-    "positions": lambda: asked(X.position(n_units=20, rope=(-0.1, 0.1))),
-    "spacing": lambda: asked(X.spacing(n_units=40)),
+    "positions": lambda: asked(X.position(RNA, "UGCAUG", n_units=20, rope=(-0.1, 0.1))),
+    "spacing": lambda: asked(X.spacing(RNA, "UGCAUG", gaps=[0, 3], n_units=40)),
 }
 
 
@@ -130,7 +131,7 @@ def test_every_rendering_has_the_cells_of_one_table():
 
 
 def test_settings_stand_in_their_order():
-    found = asked(X.position(n_units=20, rope=(-0.1, 0.1)))
+    found = asked(X.position(RNA, "UGCAUG", n_units=20, rope=(-0.1, 0.1)))
     parts = answer_parts(found)
     place = dict(zip(found["contrast"].values, found["place"].values, strict=True))
     shown = [place[name] for name in parts.contrasts if place[name] == place[name]]
