@@ -223,7 +223,7 @@ class _Words:
         return f"{verb} the outcome at {in_list([_span(s) for s in own])} ({size})"
 
     def _copies(self, own: Sequence[Shape]) -> str:
-        parts = []
+        parts: list[str] = []
         for s in own:
             verb = "adds" if s.sign == 1 else "takes"
             even = abs(s.strongest - s.weakest) <= NAMED_SHARE * abs(s.size)
@@ -279,6 +279,6 @@ def _sizes(shapes: Sequence[Shape]) -> str:
     return _range(sizes[0], sizes[-1])
 
 
-def _range(low: float, high: float, *, bare: bool = False) -> str:
-    form = (lambda x: f"{abs(x):.3g}") if bare else (lambda x: f"{x:+.3g}")
-    return form(low) if form(low) == form(high) else f"{form(low)} to {form(high)}"
+def _range(low: float, high: float) -> str:
+    near, far = f"{low:+.3g}", f"{high:+.3g}"
+    return near if near == far else f"{near} to {far}"
