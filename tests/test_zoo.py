@@ -601,10 +601,15 @@ def test_two_rbfox1_sites_clash_as_far_as_published() -> None:
     """Published totals of two sites at 4, 6 and 9: 6.6, 7.0 and 7.85; what near ones
     fall short of far ones.
     """
-    spacing = cg.experiments.spacing(n_units=10)
+    spacing = cg.experiments.spacing(
+        cg.Uniform(length=41), "UGCAUG", gaps=[-2, 0, 3], n_units=10
+    )
     truth = oracle("rbfox1_like").true_ace(spacing).squeeze("task")
     assert set(truth["method"].values.ravel()) == {"closed form"}
-    total = [truth.sel(contrast=f"pair at {d}").item() for d in (4, 6, 9)]
+    total = [
+        truth.sel(contrast=f"pair, UGCAUG+ then UGCAUG+, gap {gap}").item()
+        for gap in (-2, 0, 3)
+    ]
     assert np.subtract(total, total[2]) == pytest.approx(
         [6.6 - 7.85, 7.0 - 7.85, 0], abs=0.02
     )

@@ -112,7 +112,8 @@ class Sited(Intervention):
                 f"and unit {int(units.max()):,} is beyond them"
             )
         turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
-        return self._bounds[rows * self.turns + turn]
+        bounds: Ints = self._bounds[rows * self.turns + turn]
+        return bounds
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         rows = (units // np.uint64(self.n_draws)).astype(np.int64)

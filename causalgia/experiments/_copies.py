@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from causalgia.choices import Control
@@ -19,8 +19,6 @@ from causalgia.experiments.kit.sites import (
     further_sites_in_words,
 )
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights
-from causalgia.experiments.kit.variance import rows_by_task
-from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -158,21 +156,20 @@ def about_center(length: int, width: int) -> tuple[int, ...]:
 
 def read_copies(found: TrialResults) -> Finding:
     """Return the shape along copies, and how all are beside the same sites alone."""
-    shape = read_shapes(found)
-    sentences = []
-    for said, (task, rows) in zip(
-        shape.sentences, rows_by_task(found.steps.decisions), strict=True
-    ):
-        excess = excess_sentence(rows.sel(contrast=EXCESS))
-        sentences.append(Said(f"{said.clause.rstrip('.')}; {excess}.", *task))
-    return replace(shape, sentences=tuple(sentences))
+    return read_shapes(
+        found,
+        whole=lambda text, rows: (
+            f"{text}; {excess_sentence(rows.sel(contrast=EXCESS))}"
+        ),
+    )
 
 
 def _read_site_copies(found: TrialResults) -> Finding:
     """Return the answer on copies, and how often the letters between two make a
     further site.
     """
-    row = (found.experiment.named_contrasts or {})[EXCESS]
+    rows: Mapping[str, Mapping[str, float]] = found.experiment.named_contrasts or {}
+    row = rows[EXCESS]
     every = max(row, key=lambda arm: (row[arm] == 1, len(arm)))
     further = further_sites_in_words(
         found.experiment,

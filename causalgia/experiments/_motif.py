@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import xarray as xr
+
 from causalgia.choices import Control
 from causalgia.design import Embed, NullModel
 from causalgia.design.patterns import as_pattern
@@ -20,8 +22,6 @@ from causalgia.experiments.kit.trial import (
     places_over,
     strands_of,
 )
-from causalgia.experiments.kit.variance import rows_by_task
-from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.tell.shapes import alone_sentence
@@ -106,15 +106,11 @@ def motif(
 
 
 def _read_motif(found: TrialResults) -> Finding:
-    shape = read_shapes(found, axes=_AXES)
-    sentences = []
-    for said, (task, rows) in zip(
-        shape.sentences, rows_by_task(found.steps.decisions), strict=True
-    ):
+    def whole(text: str, rows: xr.Dataset) -> str:
         alone = rows.isel(contrast=rows["strand"].to_numpy().astype(str) != "")
-        first = alone_sentence(alone, found.experiment.entry.of)
-        sentences.append(Said(f"{first} {said.clause}", *task))
-    return replace(shape, sentences=tuple(sentences))
+        return f"{alone_sentence(alone, found.experiment.entry.of)} {text}"
+
+    return read_shapes(found, axes=_AXES, whole=whole)
 
 
 MOTIF = Entry(

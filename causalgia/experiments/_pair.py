@@ -122,8 +122,9 @@ def pair(
     chosen = _choices(orientations, ORIENTATIONS, "orientations")
     of_each = strands_of(sites[0]), strands_of(sites[1])
     for strands in dict.fromkeys(
-        (x if x in of_each[0] else "+") + (y if y in of_each[1] else "+")
-        for x, y in chosen
+        (way[0] if way[0] in of_each[0] else "+")
+        + (way[1] if way[1] in of_each[1] else "+")
+        for way in chosen
     ):
         first = Embed(sites[0], at=start, strand=strands[0])  # type: ignore[arg-type]
         for order, gap in product(_choices(orders, ORDERS, "orders"), gaps):
@@ -302,7 +303,7 @@ def pairs(
         for s, t, order, gap in product(strands_of(a), strands_of(b), ORDERS, gaps):
             if x == y and order == "upstream":
                 continue  # the same settings in the other order
-            first = Embed(a, at=start, strand=s)  # type: ignore[arg-type]
+            first = Embed(a, at=start, strand=s)
             second = _beside(first, b, t, order, gap)
             if second is None or not trial.fits(first, second):
                 trial.left_out += 1

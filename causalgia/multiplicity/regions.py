@@ -204,10 +204,11 @@ def _region_of_largest(rope: Rope, effects: xr.Dataset, null: float) -> Region:
         if "single" in effects.coords
         else np.full(effects.sizes["contrast"], True)
     )
-    half = rope.share * abs(ace.isel(contrast=single) - null).max("contrast")
+    share = rope.share * abs(ace.isel(contrast=single) - null).max("contrast")
+    half = share.broadcast_like(ace).transpose(*ace.dims).to_numpy()
     if "control_sd" in effects:
-        half = np.maximum(half, LEAST_SD * effects["control_sd"])
-    half = half.broadcast_like(ace).transpose(*ace.dims).to_numpy()
+        sd = effects["control_sd"].transpose(*ace.dims).to_numpy()
+        half = np.maximum(half, LEAST_SD * sd)
     if not (half > 0).all():
         raise EstimateError(
             f"rope={quoted(rope.value)} has no width: no effect differs from {null:g}, and "

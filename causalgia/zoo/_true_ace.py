@@ -582,7 +582,8 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
             return before.overwrite(np.tile(random, (1, stop - start, 1)), start)
         case Ablate():
             start, stop = intervention.span
-            letters = "N" if intervention.fill == "uniform" else intervention.fill
+            fill = str(intervention.fill)
+            letters = "N" if fill == "uniform" else fill
             written = letters * (stop - start) if len(letters) == 1 else letters
             return before.overwrite(
                 np.array(Motif.from_iupac(written).probabilities)[None], start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.notes import Said
 from causalgia.tell.shapes import Shape, shape_sentence
+from causalgia.types import Mask
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -99,8 +101,15 @@ def _kinds(rows: xr.Dataset) -> np.ndarray:
     return kinds
 
 
-def read_shapes(found: TrialResults, *, axes: tuple[str, ...] = ()) -> Finding:
-    """Return the shape of the answer in each task along each axis, and its sentences."""
+def read_shapes(
+    found: TrialResults,
+    *,
+    axes: tuple[str, ...] = (),
+    whole: Callable[[str, xr.Dataset], str] = lambda text, _: text,
+) -> Finding:
+    """Return the shape of the answer in each task along each axis, and its sentences,
+    of which `whole` says more by the rows.
+    """
     from causalgia.experiments.kit.answer import Finding
 
     entry, sentences = found.experiment.entry, list[str]()
@@ -114,13 +123,13 @@ def read_shapes(found: TrialResults, *, axes: tuple[str, ...] = ()) -> Finding:
             shapes = shapes_along(asked, axis)
             every += [(begins, shape) for shape in shapes]
             parts.append(shape_sentence(shapes, entry.of).removesuffix("."))
-        sentences.append(Said(f"{'; '.join(parts)}.", *begins))
+        sentences.append(Said(f"{whole('; '.join(parts), rows)}.", *begins))
     return Finding(datasets={"shapes": shape_table(every)}, sentences=tuple(sentences))
 
 
-def question_rows(rows: xr.Dataset, axis: str) -> np.ndarray:
+def question_rows(rows: xr.Dataset, axis: str) -> Mask:
     """Return which rows are settings of the question."""
-    chosen = np.isfinite(rows[axis].to_numpy().astype(float))
+    chosen: Mask = np.isfinite(rows[axis].to_numpy().astype(float))
     return (
         chosen & rows["of_question"].to_numpy()
         if "of_question" in rows.coords

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -159,7 +159,9 @@ class Trial:
         nothing.
         """
         gone = list(absent) if self.beside.placebos else []
-        named = [(site.at, _in_words(site), site) for site in present]
+        named: list[tuple[int, str, Intervention]] = [
+            (site.at, _in_words(site), site) for site in present
+        ]
         named += [
             (site.at, f"placebo of {_in_words(site)}", self.beside.absent(site))
             for site in gone
@@ -260,7 +262,9 @@ class Trial:
             one, other = in_order
             apart = other.at - one.at
             if apart < len(as_pattern(one.pattern)):
-                return Embed(merged_motif(*map(_letters, in_order), apart), at=one.at)
+                return Embed(
+                    merged_motif(_letters(one), _letters(other), apart), at=one.at
+                )
         done: Intervention = Untreated()
         for site in in_order:
             done = done + site
@@ -294,7 +298,7 @@ def places_over(length: int, width: int, n: int) -> tuple[int, ...]:
     return tuple(np.unique(np.linspace(0, last, n).round().astype(int)).tolist())
 
 
-def strands_of(motif: str | Motif, instance: str | None = None) -> tuple[str, ...]:
+def strands_of(motif: str | Motif) -> tuple[Literal["+", "-"], ...]:
     """Return the strands on which a motif is two things: a palindrome has one.
 
     Examples
@@ -302,9 +306,7 @@ def strands_of(motif: str | Motif, instance: str | None = None) -> tuple[str, ..
     >>> strands_of("TGACTCA"), strands_of("CACGTG")
     (('+', '-'), ('+',))
     """
-    pattern = (
-        as_pattern(motif) if instance is None else as_pattern(motif, instance=instance)
-    )
+    pattern = as_pattern(motif)
     same = (
         not pattern.random
         and reverse_complement_iupac(pattern.consensus) == pattern.consensus
