@@ -133,7 +133,7 @@ def few_parents(n: int = 23) -> cg.Shuffle:
 
 
 def planned(scale: str) -> cg.Design:
-    experiment = cg.experiments.copies(n_units=50)
+    experiment = cg.experiments.copies(cg.Uniform(length=41), "UGCAUG", n_units=50)
     return replace(experiment, analysis=replace(experiment.analysis, scale=scale))
 
 
@@ -499,7 +499,7 @@ def test_bad_requests_are_refused_before_the_first_answer(tmp_path):
         tasks=["y"],
         scale="log counts",
     )
-    plain = cg.experiments.copies(n_units=50)
+    plain = cg.experiments.copies(cg.Uniform(length=41), "UGCAUG", n_units=50)
     logs = replace(plain, analysis=replace(plain.analysis, scale="log"))
     for keep, design, error in [
         ("means", design_of(), DesignError),
