@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import ModuleType
@@ -506,28 +506,6 @@ def rise_weights(doses: Mapping[str, float]) -> dict[str, Fraction]:
         a * a for a in away.values()
     )
     return {arm: a * scale for arm, a in away.items()}
-
-
-def weighted_sum(
-    parts: Iterable[tuple[Fraction | float, Mapping[str, Fraction | float]]],
-) -> dict[str, float]:
-    """Return a weighted sum of contrasts, rounded once at the end; arms whose weights
-    cancel are left out.
-
-    Examples
-    --------
-    >>> thirds = [
-    ...     (Fraction(1, 3), {"a": 1.0, "none": -1.0}),
-    ...     (Fraction(-1, 3), {"b": 1.0, "none": -1.0}),
-    ... ]
-    >>> weighted_sum(thirds)
-    {'a': 0.3333333333333333, 'b': -0.3333333333333333}
-    """
-    total: dict[str, Fraction] = {}
-    for share, row in parts:
-        for arm, weight in row.items():
-            total[arm] = total.get(arm, Fraction()) + Fraction(share) * Fraction(weight)
-    return {arm: float(weight) for arm, weight in total.items() if weight}
 
 
 #: each in the module `_name` of this package, which holds its entry under the name in

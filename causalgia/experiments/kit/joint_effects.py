@@ -13,7 +13,6 @@ import numpy as np
 from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.errors import EstimateError
-from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.notes import Said
 
 if TYPE_CHECKING:
@@ -259,51 +258,6 @@ def pair_in_words(rows: xr.Dataset) -> str:
     return f"two {one} sites" if one == other else f"{one} and {other}"
 
 
-def single_sites_text(rows: xr.Dataset) -> str:
-    """Return what each site does alone: its verdicts, with the effect or their range.
-
-    Parameters
-    ----------
-    rows
-        The contrasts of sites alone, in one task, with the coordinate ``site``.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> columns = {"ace": [5.0, 5.1], "lower": [4.9, 5.0], "upper": [5.1, 5.2]}
-    >>> rows = xr.Dataset(
-    ...     {name: ("contrast", column) for name, column in columns.items()}
-    ...     | {"verdict": ("contrast", ["increases"] * 2)},
-    ...     coords={"site": ("contrast", ["GATAA", "GATAA"])},
-    ... )
-    >>> single_sites_text(rows)
-    'GATAA alone increases the outcome at both places (5 to 5.1)'
-    >>> single_sites_text(rows.isel(contrast=[0]))
-    'GATAA alone increases the outcome (5.00 [4.90, 5.10])'
-    """
-    sites = rows["site"].to_numpy().astype(str)
-    parts = []
-    for site in dict.fromkeys(sites.tolist()):
-        of_site = rows.isel(contrast=sites == site)
-        verdicts = of_site["verdict"].to_numpy().astype(str).tolist()
-        counts, n = Counter(verdicts), len(verdicts)
-        if n == 1:
-            size = effect_in_words(of_site.isel(contrast=0))
-            parts.append(f"{site} alone {DOES[verdicts[0]]} ({size})")
-            continue
-        ace = of_site["ace"].to_numpy()
-        size = f"{ace.min():.3g} to {ace.max():.3g}"
-        every = "both places" if n == 2 else f"all {n:,} places"
-        does = in_list(
-            [
-                f"{DOES[verdict]} at {every if count == n else f'{count:,} of {n:,}'}"
-                for verdict, count in counts.most_common()
-            ]
-        )
-        parts.append(f"{site} alone {does} ({size})")
-    return "; ".join(parts)
-
-
 _JOINT_SCALES: tuple[Scale, ...] = ("identity", "log_of_means", "logit")
 _CURVES = {
     "identity": "as predicted",
@@ -341,21 +295,6 @@ class ScalesTried(NamedTuple):
         if n == len(names):
             return f", each with the same sign {tried}"
         return f", {f'{n:,}' if n else 'none'} of them with the same sign {tried}"
-
-
-def scales_in(table: xr.Dataset) -> ScalesTried:
-    """Return the scales of a table of interactions that are a curve of the outcome.
-
-    Parameters
-    ----------
-    table
-        ``lower, upper (scale, contrast, task[, model])`` and ``null_value (scale)``.
-    """
-    chosen = [str(scale) for scale in table["scale"].to_numpy() if scale in _CURVES]
-    of = table.sel(scale=chosen)
-    above = (of["lower"] > of["null_value"]).all("scale")
-    below = (of["upper"] < of["null_value"]).all("scale")
-    return ScalesTried(tuple(chosen), above | below)
 
 
 def scales_tried(

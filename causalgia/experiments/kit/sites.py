@@ -81,38 +81,6 @@ def centered_starts(
     return tuple(first + i * step for i in range(n))
 
 
-def check_copies_fit(length: int, width: int, n: int, gap: int, fewer: str) -> None:
-    """Raise DesignError if n sites of one width, with `gap` bases between neighbors, are
-    longer than the backgrounds: `fewer` says what to give for fewer than n.
-
-    Examples
-    --------
-    >>> check_copies_fit(41, 6, 5, 4, "copies=4 at most")
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DesignError: 5 copies of 6 bases, 4 bases apart, take 46 bp ...
-    """
-    taken = n * (width + gap) - gap
-    if n > 1 and taken > length >= width:
-        raise DesignError(
-            f"{n:,} copies of {width} bases, {gap} bases apart, take {taken:,} bp and "
-            f"the backgrounds have {length:,}; give {fewer and f'{fewer}, or '}"
-            f"backgrounds of {taken:,} bp or more"
-        )
-
-
-def evenly_spaced_starts(length: int, width: int, n: int) -> tuple[int, ...]:
-    """Return the starts of n sites spread evenly: each in the middle of one n-th of the
-    possible starts.
-
-    Examples
-    --------
-    >>> evenly_spaced_starts(41, 6, 6)
-    (2, 8, 14, 20, 26, 32)
-    """
-    return tuple(max(length - width, 0) * (2 * i + 1) // (2 * n) for i in range(n))
-
-
 def as_start(value: object, name: str, length: int, width: int) -> int:
     """Return a valid 0-based start; None: the start that centers a site of this width.
 

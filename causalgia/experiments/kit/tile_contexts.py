@@ -315,23 +315,6 @@ def check_shufflable(spans: Iterable[Span], k: int) -> None:
             )
 
 
-def span_coordinates(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
-    """Return coordinates ``start``, ``stop`` and ``center`` of contrasts named after
-    their spans.
-
-    Examples
-    --------
-    >>> span_coordinates([(0, 10)])
-    {'start': {'0-10': 0}, 'stop': {'0-10': 10}, 'center': {'0-10': 5.0}}
-    """
-    named = {span_name(span): span for span in spans}
-    return {
-        "start": {name: start for name, (start, _) in named.items()},
-        "stop": {name: stop for name, (_, stop) in named.items()},
-        "center": {name: (start + stop) / 2 for name, (start, stop) in named.items()},
-    }
-
-
 def check_task(predictor: object, task: str | None) -> None:
     """Check, before the first prediction, that this is a predictor and has the task.
 

@@ -120,24 +120,3 @@ def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
     '3.5 per copy'
     """
     return f"{row['ace'].item() / reach:.3g} {unit}"
-
-
-def trend_in_words(row: xr.Dataset, what: str) -> str:
-    """Return a trend in words by its verdict, "the outcome rises"; an undecided one
-    "may change".
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> trend_in_words(xr.Dataset({"verdict": "decreases"}), "the interaction")
-    'the interaction falls'
-    """
-    return f"{what} {_TRENDS[str(row['verdict'].item())]}"
-
-
-_TRENDS = {
-    "increases": "rises",
-    "decreases": "falls",
-    "negligible": "changes negligibly",
-    "undecided": "may change (undecided)",
-}
