@@ -105,13 +105,9 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
     largest = max(abs(shape.size) for shape in acting)
     named = [s for s in acting if abs(s.size) >= NAMED_SHARE * largest]
     weaker = sum(s.n for s in acting) - sum(s.n for s in named)
-    parts = [words.of_sign(sign, named) for sign in (1, -1)]
-    text = "\n".join(part for part in parts if part)
-    text = text.replace("\nlowers the outcome", ", lowers it").replace("\n", ", ")
-    text = (
-        text
-        if text.startswith((f"{of} ", "each", "copy", "changing"))
-        else f"{of} {text}"
+    signs = [sign for sign in (1, -1) if any(s.sign == sign for s in named)]
+    text = ", ".join(
+        words.of_sign(sign, named, first=sign == signs[0]) for sign in signs
     )
     rest = {
         "weaker effects": weaker,
@@ -188,7 +184,7 @@ class _Words:
         everywhere = (
             f"at {tried if self.total > 1 else 'the one ' + self.plural[:-1]} tried"
         )
-        if self.axis == "copies" or self.plural == "copies":
+        if self.axis == "copies":
             everywhere = f"for {self.total:,} copies"
         if not n[None]:
             return f"{what} is negligible {everywhere}"
@@ -199,28 +195,29 @@ class _Words:
             f"{self.total:,} {self.plural} tried"
         )
 
-    def of_sign(self, sign: int, shapes: Sequence[Shape]) -> str:
-        """Return what the settings of one sign do, and where."""
+    def of_sign(self, sign: int, shapes: Sequence[Shape], *, first: bool) -> str:
+        """Return what the settings of one sign do, and where; the first names what acts."""
         own = [shape for shape in shapes if shape.sign == sign]
-        if not own:
-            return ""
-        if self.axis == "gap":
-            more = "more" if sign > 0 else "less"
-            return f"do {more} than their sum, {self._by_window(own)}"
-        verb = "raises" if sign > 0 else "lowers"
-        n, size = sum(s.n for s in own), _sizes(own)
         if self.axis == "copies":
             return self._copies(own)
+        verb, outcome = (
+            "raises" if sign > 0 else "lowers",
+            "the outcome" if first else "it",
+        )
+        n, size = sum(s.n for s in own), _sizes(own)
+        where = in_list([_span(s) for s in own])
         if self.axis == "letter":
-            where = in_list([_span(s) for s in own])
             any_one = f"letter {where}" if n == 1 else f"any one of letters {where}"
-            return f"changing {any_one} of {self.of} {verb} the outcome ({size})"
+            return f"changing {any_one} of {self.of} {verb} {outcome} ({size})"
+        subject = f"{self.of} " if first else ""
+        if self.axis == "gap":
+            more = "more" if sign > 0 else "less"
+            return f"{subject}do {more} than their sum, {self._by_window(own)}"
         if n == self.total:
-            reach = f"{own[0].start:g} to {own[-1].stop:g}"
-            return (
-                f"{verb} the outcome at all {n:,} {self.plural} tried, {reach} ({size})"
+            where = (
+                f"all {n:,} {self.plural} tried, {own[0].start:g} to {own[-1].stop:g}"
             )
-        return f"{verb} the outcome at {in_list([_span(s) for s in own])} ({size})"
+        return f"{subject}{verb} {outcome} at {where} ({size})"
 
     def _copies(self, own: Sequence[Shape]) -> str:
         parts: list[str] = []
