@@ -363,49 +363,54 @@ def _random_effects_means(
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
 
 
-def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, float]:
+def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> Columns:
     """Return the distance of each replicate's mean effect from the overall mean, and
     its variance from elements.
 
     The effect of an element in a replicate is the contrast of its arms' mean log
-    ratios. Elements with barcodes under every arm in every replicate are used, without
-    controls of the bench. By two-way analysis of variance, the mean square of elements
-    by replicates gives the variance of the mean over elements and replicates due to
-    elements' own noise.
+    ratios. Used are the elements with barcodes under every arm of the contrast in every
+    replicate, without controls of the bench. By two-way analysis of variance, the mean
+    square of elements by replicates gives the variance of the mean over elements and
+    replicates due to elements' own noise.
 
     Returns
     -------
-    tuple
-        ``replicate_shift (contrast, replicate)``, ``replicate_within (contrast)``, and
-        the degrees of freedom of the latter; no variables below two replicates or two
-        such elements.
+    dict
+        ``replicate_shift (contrast, replicate)``, ``replicate_within (contrast)`` and
+        its degrees of freedom, ``replicate_df (contrast)``; a contrast of fewer than two
+        such elements has 0, 0 and 1. No variables where all have, or of one replicate.
 
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> from causalgia.mpra.fits.element_effects import fit_request
     >>> counts = simulated()
-    >>> columns, df = replicate_shifts(counts, fit_request(counts, control="control"))
-    >>> columns["replicate_shift"][1].shape, df
-    ((1, 3), 38.0)
+    >>> columns = replicate_shifts(counts, fit_request(counts, control="control"))
+    >>> columns["replicate_shift"][1].shape, columns["replicate_df"][1]
+    ((1, 3), array([38.]))
     """
     cells = ratio_cells(counts, request)
     used = cells.sums(cells.used)
-    test = ~np.isin(
-        counts["group"].to_numpy().astype(str)[request.oligos[:, 0]], CONTROLS
-    )
-    whole = (used > 0).all(axis=(1, 2)) & test
-    n, R = int(whole.sum()), used.shape[2]
-    if n < 2 or R < 2:
-        return {}, 0.0
-    effect = np.einsum(
-        "ear,ka->ekr", cells.sums(cells.ratio)[whole] / used[whole], request.weights
-    )
-    shift = effect.mean(axis=0) - effect.mean(axis=(0, 2))[:, None]
-    left = effect - effect.mean(axis=2, keepdims=True) - shift
-    df = (n - 1.0) * (R - 1.0)
-    within = (left**2).sum(axis=(0, 2)) / (df * n * R)
+    mean = cells.sums(cells.ratio) / np.maximum(used, 1)
+    groups = counts["group"].to_numpy().astype(str)[request.first_oligos]
+    test = ~np.isin(groups, CONTROLS)
+    R, K = used.shape[2], len(request.weights)
+    shift, within, df = np.zeros((K, R)), np.zeros(K), np.ones(K)
+    read = (used > 0).all(axis=2)
+    for k, weights in enumerate(request.weights if R > 1 else ()):
+        arms = np.flatnonzero(weights)
+        whole = read[:, arms].all(axis=1) & test
+        if (n := int(whole.sum())) < 2:
+            continue
+        effect = np.einsum("ear,a->er", mean[np.ix_(whole, arms)], weights[arms])
+        shift[k] = effect.mean(axis=0) - effect.mean()
+        left = effect - effect.mean(axis=1, keepdims=True) - shift[k]
+        df[k] = (n - 1.0) * (R - 1.0)
+        within[k] = (left**2).sum() / (df[k] * n * R)
+    if not within.any():
+        return {}
     return {
         "replicate_shift": (("contrast", "replicate"), shift),
         "replicate_within": (("contrast",), within),
-    }, df
+        "replicate_df": (("contrast",), df),
+    }

@@ -233,7 +233,8 @@ def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
     reads = np.bincount(
         counts["oligo_index"].to_numpy(), weights=rna, minlength=counts.sizes["oligo"]
     )
-    n_silent = (reads[request.oligos] == 0).sum(axis=0).tolist()
+    silent = (reads[request.oligos] == 0) & (request.oligos >= 0)
+    n_silent = silent.sum(axis=0).tolist()
     if not any(n_silent) or silent_share(counts) < NOTED_SILENCE:
         return []
     by_arm = ", ".join(
@@ -254,15 +255,12 @@ def _fit_dataset(
         np.ascontiguousarray(v, dtype=np.float64)
         for v in (fitted.ace, fitted.se, fitted.df)
     )
-    estimated = (
-        np.ones(len(request.elements), dtype=bool)
-        if fitted.estimated is None
-        else fitted.estimated
-    )
+    measured = request.measured
+    ace, se, df = (np.where(measured, v, np.nan) for v in (ace, se, df))
     loadings = level_loadings(counts, request)
     levels = {}
     if loadings is not None:
-        loadings = loadings[estimated]
+        loadings = np.where(measured[..., None], loadings, np.nan)
         se = np.sqrt(se**2 + (loadings**2).sum(axis=2))
         levels = {"level_error": (("element", "contrast", "level"), loadings)}
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
@@ -275,16 +273,15 @@ def _fit_dataset(
         "p": p,
         "log_p": log_p(ace, se, df),
     }
-    oligos = request.oligos[estimated]
-    n = n_barcodes(counts)[oligos]
+    n = np.where(request.oligos >= 0, n_barcodes(counts)[request.oligos], 0)
     few = [one.replicate for one in shallow_replicates(counts, aggregate(counts))]
     names = counts["replicate"].to_numpy()
-    group = counts["group"].to_numpy()[oligos[:, 0]]
+    group = counts["group"].to_numpy()[request.first_oligos]
     control = np.isin(group.astype(str), CONTROLS)
     # negative controls are placebos, and no control answers the question
     marks = {"of_question": ~control, "is_placebo": group == "negative"}
     deep = names[~np.isin(names.astype(str), few)]
-    replicates, replicate_df = replicate_shifts(counts.sel(replicate=deep), request)
+    replicates = replicate_shifts(counts.sel(replicate=deep), request)
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {
@@ -295,7 +292,7 @@ def _fit_dataset(
         | levels
         | dict(fitted.variables),
         coords={
-            "element": request.elements[estimated],
+            "element": request.elements,
             "contrast": list(request.contrasts),
             "arm": request.arms,
             **({"replicate": deep} if replicates else {}),
@@ -306,7 +303,7 @@ def _fit_dataset(
             **library_attrs(counts),
             **attributes(
                 method=method,
-                moderated_rows=int(estimated.sum()),
+                moderated_rows=len(request.elements),
                 scale="log2",
                 ci_prob=ci_prob,
                 estimand=(
@@ -318,10 +315,8 @@ def _fit_dataset(
             ),
             **({} if request.control is None else attributes(control=request.control)),
             **attributes(n_replicates=counts.sizes["replicate"]),
-            **(attributes(replicate_df=replicate_df) if replicates else {}),
             **attributes(
                 n_left_out=request.n_left_out,
-                n_not_fitted=int((~estimated).sum()),
                 arms_left_out=", ".join(request.arms_left_out),
             ),
             **fitted.attrs,

@@ -280,7 +280,7 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
         columns += " Sd: of true effects between elements."
     if controls:
         columns += f" Controls: p < {_FIT_FDR:g}."
-    lost = int(about(fit).n_left_out) + int(about(fit).n_not_fitted)
+    lost = int(about(fit).n_left_out)
     return [
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
@@ -302,15 +302,10 @@ def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
     """Return which elements and arms a fit has not, and of what groups the others
     are.
     """
-    lost = {
-        "without some arm": about(fit).n_left_out,
-        "without an answer": about(fit).n_not_fitted,
-    }
+    lost = int(about(fit).n_left_out)
     reasons = [
-        f"{int(n):,} element{'s' if n > 1 else ''} {why}"
-        for why, n in lost.items()
-        if n
-    ]
+        f"{lost:,} element{'s' * (lost > 1)} without both arms of a contrast"
+    ] * bool(lost)
     reasons += [
         f"arms {about(fit).arms_left_out}, which no element has beside the control"
     ] * bool(about(fit).arms_left_out)
