@@ -14,7 +14,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.attributes import about, has
 from causalgia.checks import nearest
 from causalgia.errors import (
     DataError,

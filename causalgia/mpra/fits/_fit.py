@@ -271,7 +271,7 @@ def _fit_dataset(
         "lower": lower,
         "upper": upper,
         "p": p,
-        "log_p": log_p(ace, se, df),
+        "log_p": np.where(measured, log_p(ace, se, df), np.nan),
     }
     n = np.where(request.oligos >= 0, n_barcodes(counts)[request.oligos], 0)
     few = [one.replicate for one in shallow_replicates(counts, aggregate(counts))]
@@ -288,6 +288,7 @@ def _fit_dataset(
             "n_barcodes": (("element", "arm"), n),
             "weight": (("contrast", "arm"), request.weights),
         }
+        | ({} if measured.all() else {"measured": (dims, measured)})
         | replicates
         | levels
         | dict(fitted.variables),

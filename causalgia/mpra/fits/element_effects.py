@@ -123,9 +123,10 @@ def fit_request(
         If an arm is unknown, the weights of a contrast do not sum to 0, each element
         has one arm (a parallel library), or no element has the arms of a contrast.
     DataError
-        If an element has two oligos in an arm, the barcodes of most oligos have the same counts (sums that were repeated), two
-        arms of a contrast were read in different replicates that no oligo links,
-        or they are conditions, each a library of its own.
+        If an element has two oligos in an arm, the barcodes of most oligos have the same
+        counts (sums that were repeated), two arms of a contrast were read in different
+        replicates that no oligo links, or they are conditions, each a library of its
+        own.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if len(known) == 1:
