@@ -755,6 +755,11 @@ class About(Generic[Absent]):
         "number of elements without both arms of a contrast, or of sequences not "
         "crossed",
     )
+    replicates_left_out = _text(
+        "fits",
+        "cg.mpra.fit",
+        "replicates left out: so few reads that they measure no level of their library",
+    )
     arms_left_out = _text(
         "fits",
         "cg.mpra.fit",

@@ -108,6 +108,9 @@ def effects_by_element(
             if old in fit
         }
         table = _long_table(data, fit, "element")
+        if "measured" in fit:
+            known = fit["measured"].transpose("contrast", "element").to_numpy()
+            table = table[known.ravel()].reset_index(drop=True)
     elif isinstance(source, pd.DataFrame):
         table = _frame_table(source, side)
     else:

@@ -196,7 +196,11 @@ def average(
     found = xr.Dataset(
         {
             name: (("contrast", "task"), v)
-            for name, v in {**columns, "n_units": n.astype(np.int64), "tau": tau}.items()
+            for name, v in {
+                **columns,
+                "n_units": n.astype(np.int64),
+                "tau": tau,
+            }.items()
         },
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
         attrs=attributes(

@@ -120,16 +120,19 @@ def fit(
     -------
     Dataset
         ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided
-        against 0; ``n_barcodes (element, arm)``, those with DNA;
+        against 0; nan in a contrast of which the element lacks an arm, and there is
+        then ``measured (element, contrast)``; ``n_barcodes (element, arm)``, those with DNA;
         ``weight (contrast, arm)``; ``group (element)``;
         ``replicate_shift (contrast, replicate)``, the distance of a replicate's mean
         effect from the overall mean without controls, and
         ``replicate_within (contrast)``, the variance of that mean from the elements'
-        own noise; ``level_error (element, contrast, level)``, where arms were read in
+        own noise, on ``replicate_df (contrast)``; ``level_error (element, contrast, level)``, where arms were read in
         different replicates: loadings of the error of their levels, which is in ``se``
-        and shared by elements; and variables of the method. Attributes count what was left out:
-        ``n_left_out`` elements that lack an arm, ``arms_left_out``, ``n_not_fitted``
-        elements without an estimate. `report` summarizes it, `average` averages over
+        and shared by elements; and variables of the method. Attributes say what was left
+        out: ``n_left_out`` elements without both arms of a contrast, ``arms_left_out``,
+        and ``replicates_left_out``, in which the median oligo has fewer than two reads
+        (with ``"two_way"`` also those whose counting noise is ten times that of the
+        others). `report` summarizes it, `average` averages over
         backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
@@ -137,14 +140,12 @@ def fit(
     Raises
     ------
     EstimateError
-        If an arm is unknown, weights do not sum to 0, each element has one arm (a
-        parallel library; use `activity`), or elements differ in their arms and
-        `arm_names` is not given.
+        If an arm is unknown, weights do not sum to 0, or no element has both arms of a
+        contrast.
     DataError
         If the Dataset is not of kind ``counts``.
     DataError
-        If an element has two oligos in an arm, an oligo has no barcode with DNA, a
-        library has no reads, two arms of a contrast were read in replicates that no
+        If an element has two oligos in an arm, no replicate has reads, two arms of a contrast were read in replicates that no
         oligo links, or the table keeps barcodes only where RNA was seen and so few
         reads were that effects shrink by a tenth.
     EstimateError
@@ -183,25 +184,7 @@ def fit(
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
-    for name in ("dna_total", "rna_total"):
-        total = np.atleast_1d(counts[name].to_numpy())
-        if not total.all():
-            which = (
-                counts["replicate"].to_numpy()[int(total.argmin())]
-                if counts[name].dims
-                else "every replicate"
-            )
-            raise DataError(
-                f"{name[:3].upper()} library of replicate {which}: no read at all; "
-                "leave the replicate out: counts.sel(replicate=[...])"
-            )
-    shallow = (
-        shallow_replicates(counts, aggregate(counts)) if method == "two_way" else []
-    )
-    if shallow:
-        names = [one.replicate for one in shallow]
-        few = np.isin(counts["replicate"].to_numpy().astype(str), names)
-        counts = counts.isel(replicate=np.flatnonzero(~few))
+    counts, few = _with_reads(counts, weighted=method == "hierarchical")
     request = fit_request(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )
@@ -211,18 +194,40 @@ def fit(
     fitted = _FIT_METHODS[method](counts, request, client)
     found = _fit_dataset(counts, request, fitted, method, ci_prob)
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    left_out = [
-        f"{one}: it is left out, because method={quoted(method)} weights replicates "
-        "alike and intervals would be wider with it; 'hierarchical' weights reads, and "
-        "keeps it"
-        for one in shallow
-    ]
     silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
         found = found.assign_attrs(replicate_groups=groups[0])
-    return with_notes(found, *left_out, *cut_off, *shrunk, *silent, *groups)
+    if few:
+        found = found.assign_attrs(attributes(replicates_left_out=", ".join(few)))
+    return with_notes(found, *cut_off, *shrunk, *silent, *groups)
+
+
+def _with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
+    """Return the counts of the replicates with reads, and the names of the others.
+
+    A replicate in which the median oligo has fewer than two reads (of RNA, or of DNA of
+    its own) measures no level of its library. Where replicates weigh alike, one whose
+    counting noise is ten times that of the others is left out, too.
+    """
+    sums = aggregate(counts)
+    reads = np.stack(
+        [sums["rna_counts"].to_numpy()]
+        + [sums["dna_counts"].to_numpy()] * (counts["dna"].ndim == 2)
+    )
+    seen = (sums["n_bc"].to_numpy() > 0).any(axis=1)
+    names = counts["replicate"].to_numpy().astype(str)
+    few = np.median(reads[:, seen], axis=1).min(axis=0) < _LEAST_READS
+    if few.all():
+        raise DataError(
+            f"no replicate has {_LEAST_READS} reads of the median oligo, of RNA and of DNA"
+        )
+    if not weighted:
+        few |= np.isin(
+            names, [one.replicate for one in shallow_replicates(counts, sums)]
+        )
+    return counts.isel(replicate=np.flatnonzero(~few)), names[few].tolist()
 
 
 def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
@@ -325,6 +330,7 @@ def _fit_dataset(
     )
 
 
+_LEAST_READS = 2
 _SHRUNK = (
     "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart"

@@ -69,7 +69,7 @@ def hierarchical(
     Where they exceed chance they are removed first (`remove_shared_noise`), and are not
     part of sd_replicate.
 
-    The reads c to which each molecule is amplified are estimated, so deep sequencing of
+    The reads c to which each molecule is amplified are estimated, by replicate, so deep sequencing of
     few molecules does not count as many molecules. Counts enter as working responses at
     the mode of x; given these the layers are solved exactly, with a flat prior on every
     mu, on a grid of the two standard deviations. The posterior of an element on this
@@ -135,7 +135,8 @@ def hierarchical(
         for _ in range(2):
             responses = set_cell_noise(cells, respond(cells, responses, *first))
     else:
-        responses.reads_each, responses.cell_variance = 1.0, NO_CELL_VARIANCE
+        responses.reads_each = np.ones(cells.rna.shape[1])
+        responses.cell_variance = NO_CELL_VARIANCE
         responses = respond(cells, responses, *first)
     # a coarse grid over all plausible standard deviations; a single 0 for a layer that
     # is not measured
@@ -317,7 +318,7 @@ def _model_attrs(
     if of_barcodes and of_replicates:
         measured["correlation"] = noise.correlation
         measured["sd_cell"] = float(np.sqrt(responses.cell_variance)) / LOG2
-        measured["reads_each"] = responses.reads_each
+        measured["reads_each"] = float(np.median(responses.reads_each))
     limits = ("" if of_barcodes else ", of these barcodes") + (
         "" if of_replicates else ", in this replicate"
     )

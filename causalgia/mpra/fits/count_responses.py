@@ -470,6 +470,7 @@ def rna_levels(rna: Array, offset: Array, used: Mask) -> Array:
 
 
 ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
+UNEQUAL, WIDE = 0.5, 5.0
 LIMITS = np.log([[1.0, 1e-4], [1e4, 12.0]])
 CONVERGED, EXACT, NEVER = 1e-4, 1e-8, 1e-6
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
@@ -490,7 +491,8 @@ class Responses:
         Working activity and its precision given the layers, shape ``(N, R)``.
     reads_each, cell_variance
         Variance of a cell given its barcode and replicate:
-        ``reads_each / expected reads + cell_variance``.
+        ``reads_each / expected reads + cell_variance``; the first by replicate, shape
+        ``(R,)``.
     silent_cell, silent_barcode
         Probability that a barcode is silent in one replicate, and in all.
     """
@@ -499,7 +501,7 @@ class Responses:
     expressed: Array
     z: Array
     precision: Array
-    reads_each: float
+    reads_each: Array
     cell_variance: float
     silent_cell: float
     silent_barcode: float
@@ -522,7 +524,14 @@ def first_responses(cells: CountCells) -> Responses:
     return set_cell_noise(
         cells,
         Responses(
-            level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01
+            level,
+            counted.astype(float),
+            z,
+            np.zeros_like(z),
+            np.ones(z.shape[1]),
+            0.1,
+            0.01,
+            0.01,
         ),
     )
 
@@ -583,8 +592,10 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
     replicates.
 
     A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come
-    in families (amplified from one molecule) count as families. About 5,000 barcodes
-    are used, of elements evenly over the table.
+    in families (amplified from one molecule) count as families, of a size that each
+    replicate has for itself, because a library that was sequenced to a hundredth of the
+    others has few reads of a molecule. The sizes have a normal prior about a common one
+    on the log. About 5,000 barcodes are used, of elements evenly over the table.
     """
     step = max(1, int(np.ceil(cells.start[-1] / N_BARCODES)))
     keep = np.flatnonzero(cells.element % step == 0)
@@ -597,22 +608,35 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
     )
     each = np.exp(-(cells.offset + responses.level)[rows])
 
-    def loss(x: Array) -> float:
+    def loss(sizes: Array, phi: float) -> float:
+        noise = each * np.exp(sizes) + own + np.exp(phi)
+        apart = (sizes - sizes.mean()) / UNEQUAL
+        prior = 0.5 * (sizes.mean() / FAMILIES) ** 2 + 0.5 * float(apart @ apart)
+        return prior - residual_density(z, expressed / noise, start)
+
+    def of_all(x: Array) -> float:
         inside = np.clip(x, *LIMITS)
         outside = float(((x - inside) ** 2).sum())
-        density = residual_density(
-            z, expressed / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start
-        )
-        return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
+        return outside + loss(np.clip(inside[0] + apart, *LIMITS[:, 0]), inside[1])
 
-    at = np.log([responses.reads_each, responses.cell_variance])
+    def of_one(x: float) -> float:
+        return loss(np.where(which == r, x, sizes), phi)
+
+    sizes = np.log(responses.reads_each)
+    apart = sizes - sizes.mean()
+    at = np.array([sizes.mean(), np.log(responses.cell_variance)])
     simplex = at + np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.7]])
     found = optimize.fmin(
-        loss, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False
+        of_all, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False
     )
-    responses.reads_each, responses.cell_variance = (
-        float(v) for v in np.exp(np.clip(found, *LIMITS))
-    )
+    common, phi = np.clip(found, *LIMITS)
+    sizes, which = np.clip(common + apart, *LIMITS[:, 0]), np.arange(len(apart))
+    for r in which if len(which) > 1 else ():
+        ends = np.clip([sizes[r] - WIDE, sizes[r] + WIDE], *LIMITS[:, 0])
+        sizes[r] = optimize.minimize_scalar(
+            of_one, bounds=ends, method="bounded", options={"xatol": 0.05}
+        ).x
+    responses.reads_each, responses.cell_variance = np.exp(sizes), float(np.exp(phi))
     return responses
 
 

@@ -265,7 +265,9 @@ def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
     several &= (size > 1) & (mean.mean(axis=1) >= _MANY_READS)
     equal = several & (apart < 1e-6)
     least = max(
-        _LEAST_EQUAL, 0.5 * several.sum(), _LEAST_EQUAL_SHARE * (request.oligos >= 0).sum()
+        _LEAST_EQUAL,
+        0.5 * several.sum(),
+        _LEAST_EQUAL_SHARE * (request.oligos >= 0).sum(),
     )
     if equal.sum() < least:
         return
@@ -673,76 +675,6 @@ def barcode_means(cells: RatioCells) -> BarcodeMeans:
     n = cells.sums(np.ones_like(y))
     mean = cells.sums(y) / np.maximum(n, 1)
     return BarcodeMeans(mean, n, cells.sums((y - cells.at(mean)) ** 2))
-
-
-def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
-    """Compare arms by their barcodes' means, with a separate variance for each arm
-    (Welch).
-
-    Parameters
-    ----------
-    means
-        Of E elements under A arms, two barcodes or more in each.
-    weights
-        Weights of the arms in each contrast, shape ``(K, A)``.
-
-    References
-    ----------
-    Welch (1947), doi:10.1093/biomet/34.1-2.28.
-    """
-    part = (means.squares / (means.n - 1) / means.n)[:, None] * weights**2
-    variance = part.sum(axis=2)
-    df = variance**2 / (part**2 / (means.n - 1)[:, None]).sum(axis=2)
-    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
-
-
-def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
-    """Compare arms by their barcodes' means, with one variance an element, moderated
-    over elements.
-
-    Ignores noise that the barcodes of an arm share in a replicate; where there is such
-    noise, intervals are too narrow.
-
-    Parameters
-    ----------
-    means
-        Of E elements under A arms.
-    weights
-        Weights of the arms in each contrast, shape ``(K, A)``.
-
-    References
-    ----------
-    Smyth (2004), doi:10.2202/1544-6115.1027.
-    """
-    moderated = moderate_variances(means.pooled, means.df)
-    variance = moderated.variance[:, None] * ((1 / means.n) @ (weights**2).T)
-    df = np.broadcast_to(moderated.df[:, None], variance.shape)
-    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
-
-
-def barcode_pooled(
-    means: BarcodeMeans, weights: Array, family: NDArray[np.int64]
-) -> FittedEffects:
-    """Compare arms by their barcodes' means, with one variance for all elements of a
-    family (backgrounds of a motif).
-
-    Parameters
-    ----------
-    means
-        Of E elements under A arms.
-    weights
-        Weights of the arms in each contrast, shape ``(K, A)``.
-    family
-        Family of each element, 0 to F - 1, shape ``(E,)``.
-    """
-    df = np.bincount(family, means.df)
-    pooled = np.bincount(family, means.squares.sum(axis=1)) / np.maximum(df, 1)
-    variance = pooled[family][:, None] * ((1 / means.n) @ (weights**2).T)
-    return FittedEffects(
-        means.mean @ weights.T,
-        np.sqrt(variance),
-        np.broadcast_to(df[family][:, None], variance.shape),
-    )
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def fit_parts(
         rest = f"{others if least is not most else ''}."
         answer = [f"{against}{most.sentence()[:-1]}{rest}"]
     return short_answer(
-        [*_elements_of_contrasts(fit), *answer],
+        [*_first_of_fit(fit), *answer],
         header,
         lines,
         words=["contrast"],
@@ -121,14 +121,19 @@ def fit_parts(
     )
 
 
-def _elements_of_contrasts(fit: xr.Dataset) -> list[str]:
-    """Return how many elements have the arms of each contrast, where they differ."""
+def _first_of_fit(fit: xr.Dataset) -> list[str]:
+    """Return which replicates were left out, and how many elements have the arms of each
+    contrast, where they differ.
+    """
+    few = str(about(fit, "").replicates_left_out)
+    s = "s" * ("," in few)
+    found = [f"Replicate{s} {few} left out: hardly any reads."] if few else []
     if "measured" not in fit:
-        return []
+        return found
     n = fit["measured"].to_numpy()[_test_elements(fit)].sum(axis=0).tolist()
     names = fit["contrast"].to_numpy().astype(str).tolist()
     each = [f"{cut(name)} {k:,}" for name, k in zip(names, n, strict=True)]
-    return [f"Elements with both arms: {first_of(each, NAMES_SHOWN)}."]
+    return [*found, f"Elements with both arms: {first_of(each, NAMES_SHOWN)}."]
 
 
 class _Summary(NamedTuple):
@@ -238,8 +243,9 @@ def _parts_of_one_element(
     ]
     return short_answer(
         [
+            *_first_of_fit(fit.drop_vars("measured", errors="ignore")),
             f"{_compared_with(fit, control)}{up + down:,} of "
-            f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}."
+            f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}.",
         ],
         ["contrast", "effect", f"{level} interval", "SE", "q"],
         lines,
@@ -457,7 +463,7 @@ def measured_parts(
         rows=rows,
         answer=None
         if one_element
-        else [*_elements_of_contrasts(fit), *_measured_sentences(shown, fit, means)],
+        else [*_first_of_fit(fit), *_measured_sentences(shown, fit, means)],
         requested=requested,
         width=width,
         every=every,
