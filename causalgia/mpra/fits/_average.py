@@ -150,10 +150,11 @@ def average(
         )
     n = group_sums(known, codes, (len(names),))
     measured = n > 1
-    if not measured.all(axis=1).any():
+    if not measured.any(axis=1).all():
+        name = names[int(measured.any(axis=1).argmin())]
         raise EstimateError(
-            f"average: no {by or 'group'} has two elements with both arms of every "
-            "contrast, and a spread takes two"
+            f"average: {by or 'all'} {quoted(name)} has fewer than two elements with "
+            "both arms of a contrast, and a spread takes two"
         )
     ace, error, df, tau = (
         _plain_means(effect, se, codes, known)
@@ -402,7 +403,7 @@ def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> Columns:
     test = ~np.isin(groups, CONTROLS)
     R, K = used.shape[2], len(request.weights)
     shift, within, df = np.zeros((K, R)), np.zeros(K), np.ones(K)
-    read = (used > 0).all(axis=2)
+    read = np.asarray((used > 0).all(axis=2))
     for k, weights in enumerate(request.weights if R > 1 else ()):
         arms = np.flatnonzero(weights)
         whole = read[:, arms].all(axis=1) & test

@@ -612,7 +612,7 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
         noise = each * np.exp(sizes) + own + np.exp(phi)
         apart = (sizes - sizes.mean()) / UNEQUAL
         prior = 0.5 * (sizes.mean() / FAMILIES) ** 2 + 0.5 * float(apart @ apart)
-        return prior - residual_density(z, expressed / noise, start)
+        return float(prior - residual_density(z, expressed / noise, start))
 
     def of_all(x: Array) -> float:
         inside = np.clip(x, *LIMITS)

@@ -546,9 +546,9 @@ def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
     """
     n = cells.sums(cells.used)
     cell = cells.sums(cells.ratio) / np.maximum(n, 1)
-    arms: Mask = n.any(axis=2)
+    arms = np.asarray(n.any(axis=2))
     A = arms.sum(axis=1)
-    present: Mask = ((n > 0) | ~arms[:, :, None]).all(axis=1)
+    present = np.asarray(((n > 0) | ~arms[:, :, None]).all(axis=1))
     R = present.sum(axis=1)
     used = arms[:, :, None] & present[:, None]
     apart = (cell - cell.sum(axis=1, keepdims=True) / A[:, None, None]) * used
