@@ -744,11 +744,6 @@ class About(Generic[Absent]):
         "cg.mpra.calls",
         "robust sd of the negative controls beyond their standard errors",
     )
-    replicate_df = _number(
-        "fits",
-        "cg.mpra.fit",
-        "degrees of freedom of replicate_within, the elements' own noise",
-    )
     replicate_groups = _text(
         "fits",
         "cg.mpra.fit",
@@ -757,10 +752,13 @@ class About(Generic[Absent]):
     n_left_out = _whole(
         "fits, context swaps",
         "cg.mpra.fit, cg.experiments.context_swap",
-        "number of elements that lack an arm, or of sequences not crossed",
+        "number of elements without both arms of a contrast, or of sequences not "
+        "crossed",
     )
-    n_not_fitted = _whole(
-        "fits", "cg.mpra.fit", "number of elements whose fit gave no estimate"
+    replicates_left_out = _text(
+        "fits",
+        "cg.mpra.fit",
+        "replicates left out: so few reads that they measure no level of their library",
     )
     arms_left_out = _text(
         "fits",

@@ -338,7 +338,7 @@ def analyze(
         typer.Option(
             metavar="N",
             min=1,
-            help="Leave out elements with an oligo that has fewer barcodes.",
+            help="Leave out oligos that have fewer barcodes.",
         ),
     ] = 1,
     rope: Annotated[str, typer.Option(metavar="ROPE", help=_Rope)] = "0",
@@ -399,12 +399,7 @@ def analyze(
             if min_dna is None
             else mpra.quality(counts, min_dna=min_dna)
         )
-        counts = mpra.filter(
-            counts,
-            min_dna=min_dna,
-            min_barcodes=min_barcodes,
-            arm_names=None if min_barcodes is None else question.used,
-        )
+        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes)
         outcomes = mpra.activity(counts, arm_names=question.used)
         target: Target = (
             "population x replicates"
