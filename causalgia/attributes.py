@@ -207,13 +207,13 @@ class About(Generic[Absent]):
     predictor_fingerprint = _text(_TRIAL, "cg.run", "fingerprint of the predictor")
     model_is = _text(
         "outcomes",
-        "cg.run, cg.mpra.activity",
+        "cg.run, cg.mpra.outcomes",
         "how members of the dim 'model' differ: 'seeds', 'folds', 'replicates', ...",
     )
     bin = _whole("outcomes of a track", "cg.run", "width of a bin, in bp")
     effect_on = _text(
         _RESULTS,
-        "cg.mpra.fit, cg.mpra.activity, cg.attribution.interactions",
+        "cg.mpra.fit, cg.mpra.outcomes, cg.attribution.interactions",
         "what an effect is a change of: 'measured activity', 'the predictor'",
     )
     rng = _text(
@@ -725,24 +725,30 @@ class About(Generic[Absent]):
         "problems of the replicates: verdict, replicates, sentence",
     )
     activity = _text(
-        "outcomes of counts", "cg.mpra.activity", "how barcodes were averaged"
+        "outcomes of counts", "cg.mpra.outcomes", "how barcodes were averaged"
     )
     left_out = _text(
         "outcomes of counts, proposals, interactions",
-        "cg.mpra.activity, cg.propose, cg.experiments",
+        "cg.mpra.outcomes, cg.propose, cg.experiments",
         "what was left out, with the reasons",
     )
-    negative = _text("calls", "cg.mpra.calls", "group of the negative controls")
-    n_negative = _whole("calls", "cg.mpra.calls", "number of negative controls")
-    tail = _text(
-        "calls",
-        "cg.mpra.calls",
-        "'rank' (p by rank among the negatives) or 't' (their tail extended)",
+    above = _number(
+        "activities", "cg.mpra.activity", "quantile of the negative controls"
     )
-    spread = _number(
-        "calls",
-        "cg.mpra.calls",
-        "robust sd of the negative controls beyond their standard errors",
+    threshold = _number(
+        "activities", "cg.mpra.activity", "activity at this quantile, log2(RNA/DNA)"
+    )
+    threshold_se = _number(
+        "activities", "cg.mpra.activity", "standard error of the threshold"
+    )
+    negative = _text(
+        "activities", "cg.mpra.activity", "group of the negative controls"
+    )
+    n_negative = _whole(
+        "activities", "cg.mpra.activity", "number of negative controls"
+    )
+    n_unseen = _whole(
+        "activities", "cg.mpra.activity", "number of oligos without DNA, left out"
     )
     replicate_groups = _text(
         "fits",

@@ -561,7 +561,7 @@ def test_the_advised_floor_is_the_one_with_the_least_true_error():
     )
     found, true = dna_floors(counts), {}
     for floor in (1.0, 2.0, 5.0, 10.0):
-        kept = cg.mpra.activity(cg.mpra.filter(counts, min_dna=floor, min_barcodes=1))[
+        kept = cg.mpra.outcomes(cg.mpra.filter(counts, min_dna=floor, min_barcodes=1))[
             "outcome"
         ].mean("model")
         wanted = counts["true_activity"].values.reshape(-1, 2)

@@ -438,7 +438,7 @@ def two_negatives() -> xr.Dataset:
 
 @cache
 def effects() -> xr.Dataset:
-    return cg.contrast(cg.mpra.activity(simulated()), control="control")
+    return cg.contrast(cg.mpra.outcomes(simulated()), control="control")
 
 
 @cache
@@ -501,7 +501,7 @@ FITS = [
     Row("a filter without a rule", lambda: cg.mpra.filter(simulated()), DataError),
     Row(
         "activities of two oligos in an arm",
-        lambda: cg.mpra.activity(of_one_arm_twice(), arm_names=["control"]),
+        lambda: cg.mpra.outcomes(of_one_arm_twice(), arm_names=["control"]),
         DataError,
         "u0000",
     ),

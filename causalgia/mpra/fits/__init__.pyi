@@ -1,2 +1,3 @@
+from ._activity import activity as activity
 from ._average import average as average
 from ._fit import fit as fit
