@@ -25,6 +25,7 @@ from ._tile_copies import tile_copies as tile_copies
 from ._tile_interactions import tile_interactions as tile_interactions
 from ._tile_placement import tile_placement as tile_placement
 from ._tile_search import tile_search as tile_search
+from ._tiling import tiling as tiling
 from ._variants import variants as variants
 from .kit.answer import (
     Answer as Answer,
