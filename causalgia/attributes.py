@@ -741,12 +741,8 @@ class About(Generic[Absent]):
     threshold_se = _number(
         "activities", "cg.mpra.activity", "standard error of the threshold"
     )
-    negative = _text(
-        "activities", "cg.mpra.activity", "group of the negative controls"
-    )
-    n_negative = _whole(
-        "activities", "cg.mpra.activity", "number of negative controls"
-    )
+    negative = _text("activities", "cg.mpra.activity", "group of the negative controls")
+    n_negative = _whole("activities", "cg.mpra.activity", "number of negative controls")
     n_unseen = _whole(
         "activities", "cg.mpra.activity", "number of oligos without DNA, left out"
     )

@@ -104,14 +104,14 @@ def _regions(
     fasta: str | PathLike[str] | None,
 ) -> Iterator[tuple[str, int, str]]:
     """Yield the name, the first position and the letters of each region."""
-    if fasta is not None:
+    if isinstance(region, Mapping):
+        yield from ((str(name), 0, letters) for name, letters in region.items())
+    elif fasta is not None:
         with Genome(fasta) as genome:
             for one in read_bed(region, length=1, center="middle", stranded=False):
                 place = f"{region}: line {one.line}"
                 found = genome.letters(one.chromosome, *one.interval, place=place)
                 yield one.chromosome, one.interval[0], found.decode().upper()
-    elif isinstance(region, Mapping):
-        yield from ((str(name), 0, letters) for name, letters in region.items())
     elif isinstance(region, str) and not Path(region).is_file():
         as_sequences(region)  # letters, or neither letters nor a file
         yield "region", 0, region

@@ -60,13 +60,15 @@ def activity_parts(
     if not 0 < q < 1:
         raise DataError(f"q={quoted(q)} is a false discovery rate, between 0 and 1")
     table, known = activity_table(found), about(found, None)
+    ci_prob = about(found).ci_prob
     if "q" in table:
+        compared = about(found)
         called = (table["q"] <= q).to_numpy()
         n, of = int(called.sum()), int(table["q"].notna().sum())
         answer = (
             f"{n:,} of {of:,} oligos {'is' if n == 1 else 'are'} more active than the "
-            f"{_bare(known.above)} quantile of {known.n_negative:,} negative controls "
-            f"({known.threshold:.2f}, SE {known.threshold_se:.2f}), q <= {_bare(q)}."
+            f"{_bare(compared.above)} quantile of {compared.n_negative:,} negative controls "
+            f"({compared.threshold:.2f}, SE {compared.threshold_se:.2f}), q <= {_bare(q)}."
         )
         shown = table if every_row else table[called]
     else:
@@ -85,7 +87,7 @@ def activity_parts(
         ]
         for row in shown.to_dict("records")
     ]
-    heading = f"{percent(known.ci_prob)} interval"
+    heading = f"{percent(ci_prob)} interval"
     few = str(known.replicates_left_out or "")
     left_out = [f"Replicates left out: {few}: hardly any reads."] if few else []
     if known.n_unseen:

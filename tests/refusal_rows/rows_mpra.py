@@ -506,16 +506,28 @@ FITS = [
         "u0000",
     ),
     Row(
-        "calls against two negatives",
-        lambda: cg.mpra.calls(two_negatives()),
+        "activities against two negatives",
+        lambda: cg.mpra.activity(two_negatives()),
         DataError,
         "negative",
     ),
     Row(
-        "calls against none",
-        lambda: cg.mpra.calls(simulated()),
+        "activities against a group that is not there",
+        lambda: cg.mpra.activity(two_negatives(), negative="scrambled"),
         DataError,
         "negative",
+    ),
+    Row(
+        "a quantile of activities above 1",
+        lambda: cg.mpra.activity(two_negatives(), above=97.5),
+        DataError,
+        "above",
+    ),
+    Row(
+        "tiles wider than their region",
+        lambda: cg.experiments.tiling("ACGT" * 10, 50, 10),
+        DesignError,
+        "width",
     ),
     Row(
         "measured effects of these units alone",

@@ -51,7 +51,7 @@ def activity(
     An oligo is tested, one-sided and by its own error, against the quantile Q of the
     true activities of the negative controls::
 
-        t = (activity - Q) / sqrt(se^2 + se_Q^2)
+        t = (activity - Q) / sqrt(se ^ 2 + se_Q ^ 2)
 
     Q is the quantile of their estimates (Harrell & Davis 1982) less what their errors add
     to it, extrapolated to no error (Cook & Stefanski 1994) without a law of the controls;

@@ -499,7 +499,7 @@ def elements(counts: xr.Dataset) -> pd.DataFrame:
     if "p" not in found:
         raise DataError("there are no negative controls; 20 or more are needed for p")
     sums = aggregate(counts).mean("replicate").sel(oligo=found["oligo"])
-    tested = found["q"].notna().to_numpy()
+    tested = found["q"].notnull().to_numpy()
     log_q = np.zeros(len(tested))
     log_q[tested] = log_bh(found["log_p"].to_numpy()[tested])
     return pd.DataFrame(
