@@ -105,6 +105,8 @@ def _regions(
 ) -> Iterator[tuple[str, int, str]]:
     """Yield the name, the first position and the letters of each region."""
     if isinstance(region, Mapping):
+        if fasta is not None:
+            raise DesignError("fasta= is the genome of a BED file", argument="fasta")
         yield from ((str(name), 0, letters) for name, letters in region.items())
     elif fasta is not None:
         with Genome(fasta) as genome:
