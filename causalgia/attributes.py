@@ -739,7 +739,12 @@ class About(Generic[Absent]):
         "activities", "cg.mpra.activity", "activity at this quantile, log2(RNA/DNA)"
     )
     threshold_se = _number(
-        "activities", "cg.mpra.activity", "standard error of the threshold"
+        "activities", "cg.mpra.activity", "standard error of the threshold, of these controls"
+    )
+    threshold_sampling_se = _number(
+        "activities",
+        "cg.mpra.activity",
+        "standard error of the quantile over other controls of the kind",
     )
     negative = _text("activities", "cg.mpra.activity", "group of the negative controls")
     n_negative = _whole("activities", "cg.mpra.activity", "number of negative controls")

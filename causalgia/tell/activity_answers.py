@@ -55,7 +55,7 @@ def activity_parts(
     >>> from causalgia.mpra import activity
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> activity_parts(activity(simulated())).sentences[0]
-    '8 of 40 oligos are more active than the .975 quantile of 20 negative controls (-0.18, SE 0.15), q <= .05.'
+    '11 of 40 oligos are more active than the .975 quantile of 20 negative controls (-0.18, SE 0.19), q <= .05.'
     """
     if not 0 < q < 1:
         raise DataError(f"q={quoted(q)} is a false discovery rate, between 0 and 1")
@@ -92,13 +92,22 @@ def activity_parts(
     left_out = [f"Replicates left out: {few}: hardly any reads."] if few else []
     if known.n_unseen:
         left_out.append(f"Oligos without DNA, left out: {known.n_unseen:,}.")
+    foot = []
+    if "q" in table:
+        sampling = about(found).threshold_sampling_se
+        foot = [
+            f"Of other such controls the quantile would have an SE of {sampling:.2f}."
+        ]
     these = " " if str(known.null).startswith("the barcodes") else f", of {known.null} "
     return short_answer(
         [*left_out, answer],
         [heading if name == "interval" else name for name in _HEADER],
         lines,
         words=_WORDS,
-        foot=[f"Activity: mean log2(RNA/DNA){these}over barcodes and replicates."],
+        foot=[
+            f"Activity: mean log2(RNA/DNA){these}over barcodes and replicates.",
+            *foot,
+        ],
         notes=notes_of(found),
         requested=requested,
         every_row=every_row,

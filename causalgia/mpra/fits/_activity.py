@@ -54,11 +54,11 @@ def activity(
         t = (activity - Q) / sqrt(se ^ 2 + se_Q ^ 2)
 
     Q is the quantile of their estimates (Harrell & Davis 1982) less what their errors add
-    to it, extrapolated to no error (Cook & Stefanski 1994) without a law of the controls;
-    se_Q has 2 n (1 - above) degrees of freedom, twice the number of controls beyond Q.
-    Of oligos that truly are at the .975 quantile of 100 normal controls, .02 to .06 have
-    p < .05, of controls of which 5 % are far more active than the rest .07 to .12; of 20
-    normal controls .05 to .09, of others up to .27: a high quantile takes 100 controls.
+    to it, extrapolated to no error (Cook & Stefanski 1994) without a law of the controls,
+    and se_Q follows from their errors. Of oligos that truly are at the .975 quantile of
+    these controls, .01 to .06 have p < .05 with 100 of them, whatever their law. The
+    claim is about these controls: others of their kind have another quantile, with the
+    error ``threshold_sampling_se``, large where they are few or their tail is long.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def activity(
         with negative controls the one-sided ``p, log_p``, ``q`` (Benjamini-Hochberg over
         the oligos that are no controls, NaN for these) and ``p_rank``,
         ``(1 + #{negatives as active}) / (1 + n)``, a negative among the others. In the
-        attributes Q as ``threshold``, its error ``threshold_se``, ``n_negative``, and
-        the numbers left out, ``n_unseen``.
+        attributes Q as ``threshold``, ``threshold_se``, ``threshold_sampling_se`` (by the
+        jackknife), ``n_negative``, and the number of oligos left out, ``n_unseen``.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def activity(
     >>> found.attrs["n_negative"], round(found.attrs["threshold"], 2)
     (20, -0.18)
     >>> int((found["q"] <= 0.05).sum())
-    8
+    11
     """
     if not 0.5 <= above < 1:
         raise DataError(f"above={quoted(above)} is a quantile, from 0.5 to below 1")
@@ -135,10 +135,9 @@ def activity(
     if null.any():
         control = null | np.isin(group, CONTROLS)
         threshold, error = control_quantile(value[null], se[null], above)
-        far = 2 * null.sum() * (1 - above)
         freedom = satterthwaite(
             np.stack([se**2, np.full(len(se), error**2)]),
-            np.stack([df, np.full(len(df), max(far, 1.0))]),
+            np.stack([df, np.full(len(df), df[null].mean())]),
         )
         away, total = value - threshold, np.hypot(se, error)
         p = special.stdtr(freedom, -away / total)
@@ -157,6 +156,7 @@ def activity(
             n_negative=int(null.sum()),
             threshold=threshold,
             threshold_se=error,
+            threshold_sampling_se=float(mstats.hdquantiles_sd(value[null], [above])[0]),
         )
     found = xr.Dataset(
         {name: ("oligo", x) for name, x in columns.items()},
@@ -203,14 +203,12 @@ def _level(counts: xr.Dataset) -> float:
 
 
 def control_quantile(own: Array, se: Array, above: float) -> tuple[float, float]:
-    """Return a quantile of the true activities of negative controls, and its standard
-    error.
+    """Return a quantile of the true activities of these negative controls, and its
+    standard error from theirs.
 
     The quantile of the estimates, by Harrell and Davis, less what their own errors add
     to it: by simulation-extrapolation, whose simulations are exact here, since
-    estimates with further normal noise are a mixture of normals. Its error is that of
-    the jackknife, or that of a normal quantile where this is larger: beyond a high
-    quantile lie few controls.
+    estimates with further normal noise are a mixture of normals.
 
     Examples
     --------
@@ -219,12 +217,13 @@ def control_quantile(own: Array, se: Array, above: float) -> tuple[float, float]
     >>> round(quantile, 2), round(error, 2)  # the true sd is .35, the quantile .68
     (0.71, 0.07)
     """
-    quantile = float(mstats.hdquantiles(own, [above])[0])
-    jackknifed = float(mstats.hdquantiles_sd(own, [above])[0])
+    n = len(own)
+    ends = special.betainc((n + 1) * above, (n + 1) * (1 - above), np.arange(n + 1) / n)
+    weight, order = np.diff(ends), np.argsort(own)
     added = _noisier(own, se, above) - _noisier(own, np.sqrt(0.5) * se, above)
-    factor = (1 + special.ndtri(above) ** 2 / 2) / len(own)
-    return quantile - 2 * added, max(
-        jackknifed, float(np.sqrt(factor * own.var(ddof=1)))
+    return (
+        float(weight @ own[order] - 2 * added),
+        float(np.sqrt(weight**2 @ se[order] ** 2)),
     )
 
 
