@@ -739,7 +739,9 @@ class About(Generic[Absent]):
         "activities", "cg.mpra.activity", "activity at this quantile, log2(RNA/DNA)"
     )
     threshold_se = _number(
-        "activities", "cg.mpra.activity", "standard error of the threshold, of these controls"
+        "activities",
+        "cg.mpra.activity",
+        "standard error of the threshold, of these controls",
     )
     threshold_sampling_se = _number(
         "activities",
