@@ -26,6 +26,7 @@ from causalgia.mpra.counts.barcodes import (
     oligo_means,
     read_filters,
 )
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
@@ -106,6 +107,7 @@ def quality(
     0.83
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     as_number(min_dna, "min_dna", least=0, error=DataError)
     as_number(outlier, "outlier", least=0, error=DataError)
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
@@ -261,7 +263,9 @@ def describe_counts(counts: xr.Dataset) -> str:
     n_barcodes, n_replicates = (
         _plural(sizes[name], name) for name in ("barcode", "replicate")
     )
-    is_sums = about(counts, "").table_format.startswith("read as one sum")
+    is_sums = np.array_equal(
+        counts["barcode"], counts["oligo"][counts["oligo_index"].to_numpy()]
+    )
     what = "sums" if is_sums else n_barcodes
     lines = [f"{what} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:

@@ -297,9 +297,7 @@ def _read_one(source: _Source, conditions: Mapping[str, str] | None) -> CountTab
     return merged(dna, rna)
 
 
-def _of_files(
-    parts: list[pd.DataFrame], files: list[_Source]
-) -> list[pd.DataFrame]:
+def _of_files(parts: list[pd.DataFrame], files: list[_Source]) -> list[pd.DataFrame]:
     """Return the rows of each file with its replicate and condition; where each of
     several conditions is a table of one replicate, their names are those of replicates.
     """
@@ -386,7 +384,9 @@ def _with_oligos(
             rows["oligo"] = rows["oligo"].map(meant)
         return rows if "barcode" in rows else rows.assign(barcode=rows["oligo"])
     if "barcode" not in rows:
-        raise DataError(f"{where}: no column of barcodes (barcode) or oligos (oligo_name)")
+        raise DataError(
+            f"{where}: no column of barcodes (barcode) or oligos (oligo_name)"
+        )
     if assignment is None:
         raise DataError(
             f"{where}: no column of oligos (oligo_name), and no assignment= of barcodes "
@@ -435,7 +435,9 @@ def _known_rows(
     if not unknown.any():
         return rows
     if drop_unknown and not unknown.all():
-        what = f"of {rows['oligo'][unknown].nunique():,} oligos that the side table lacks"
+        what = (
+            f"of {rows['oligo'][unknown].nunique():,} oligos that the side table lacks"
+        )
         return _without(rows, unknown, what, details)
     first = unknown.idxmax()
     name = str(rows["oligo"][unknown].iloc[0])
@@ -478,7 +480,9 @@ def _with_conditions(
     elif chosen is None and not any(of.values()):
         of = _kinds(of)
     if len({*of.values()}) > 1 and "" in of.values():
-        raise DataError(f"{where}: some of {comma_list(of)} name a condition, others none")
+        raise DataError(
+            f"{where}: some of {comma_list(of)} name a condition, others none"
+        )
     order = pd.CategoricalDtype([*of])
     several = len({*of.values()}) > 1
     return rows.assign(
@@ -528,7 +532,9 @@ def _read_conditions(conditions: _Table | Mapping[str, str]) -> dict[str, str]:
         lines = read_table_text(Path(conditions)).splitlines()
         pairs = [re.split("[\t,; ]", line.replace('"', "")) for line in lines]
     if any(len(pair) != 2 for pair in pairs):
-        raise DataError("conditions= has two columns: a column, and DNA or its condition")
+        raise DataError(
+            "conditions= has two columns: a column, and DNA or its condition"
+        )
     known = {
         str(name): "DNA" if str(of).strip().upper() == "DNA" else str(of).strip()
         for name, of in pairs

@@ -286,9 +286,12 @@ def count_table(
     found: dict[str, Any] = {}
     for role in _KEYS:
         some = [name for name, of in roles.items() if of == role]
-        named = [name for name in some if plain_name(name) in (role, f"{role}_name")]
+        exact = "oligo_name" if role == "oligo" else role
+        named = [name for name in some if plain_name(name) == exact]
         if len(some) > 1 and len(named) != 1:
-            raise DataError(f"{at}: {comma_list(map(quoted, some))} may each be the {role}")
+            raise DataError(
+                f"{at}: {comma_list(map(quoted, some))} may each be the {role}"
+            )
         if some:
             found[role] = cells[(named or some)[0]]
     absent = [name for name in conditions or () if name not in cells]
@@ -375,21 +378,20 @@ def as_counts(cells: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
     >>> as_counts(pd.Series(["1,024", "NA", "7"]), "rna", "counts.tsv").tolist()
     [1024.0, nan, 7.0]
     """
-    text = cells.str.strip()
+    places, known = pd.factorize(cells)  # few counts are different ones
+    text = pd.Series(known, dtype=str).str.strip()
     empty = text.isin(_EMPTY)
-    numbers = pd.to_numeric(text.mask(empty), errors="coerce").astype(np.float64)
-    text_left = numbers.isna() & ~empty
-    if text_left.any():
-        commas = text_left & text.str.fullmatch(_THOUSANDS)
-        numbers[commas] = text[commas].str.replace(",", "").astype(np.float64)
+    commas = text.str.fullmatch(_THOUSANDS)
+    text = text.mask(commas, text.str.replace(",", "")).mask(empty)
+    numbers = pd.to_numeric(text, errors="coerce").astype(np.float64)
     wrong = ~empty & ~((numbers >= 0) & (numbers % 1 == 0) & (numbers < MOST_READS))
     if wrong.any():
-        line = wrong.idxmax()
+        i = int(np.argmax(wrong.to_numpy()[places]))
         raise DataError(
-            f"{where}, line {line}: {name} is {quoted(cells[line])}; a count is a whole "
-            "number, 0 to 2^53, or an empty cell"
+            f"{where}, line {cells.index[i]}: {name} is {quoted(cells.iloc[i])}; a count "
+            "is a whole number, 0 to 2^53, or an empty cell"
         )
-    return numbers
+    return pd.Series(numbers.to_numpy()[places], cells.index)
 
 
 def clean_barcodes(barcodes: pd.Series[Any], frame: Frame) -> pd.Series[Any]:

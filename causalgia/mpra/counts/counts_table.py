@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_names
-from causalgia.errors import DataError, DesignError, quoted
+from causalgia.errors import DataError, DesignError, comma_list, quoted
 from causalgia.mpra.counts.count_tables import MOST_READS
 from causalgia.mpra.counts.side_formats import SIDE_COLUMNS, as_side_table
 from causalgia.types import Ints, Mask
@@ -37,6 +37,17 @@ def library_attrs(arms: object) -> dict[str, Any]:
         if isinstance(arms, xr.Dataset)
         else {}
     )
+
+
+def check_one_condition(counts: xr.Dataset) -> None:
+    """Raise DataError where replicates are of several conditions."""
+    names = np.unique(counts["condition"]) if "condition" in counts else ()
+    if len(names) > 1:
+        raise DataError(
+            f"the replicates are of {len(names)} conditions, {comma_list(names)}, and one "
+            "is analyzed at a time",
+            argument="condition",
+        )
 
 
 def other_library(name: str, known: Iterable[str]) -> str:

@@ -190,7 +190,9 @@ def _from_variant_map(side: pd.DataFrame, where: str) -> pd.DataFrame:
     empty = side.isin(["", "nan"]).any(axis=1)
     if empty.any():
         i = int(empty.idxmax())
-        raise DataError(f"{where}, row {i + 1}: a variant without an oligo of one allele")
+        raise DataError(
+            f"{where}, row {i + 1}: a variant without an oligo of one allele"
+        )
     rows = []
     for ref, variants in side.groupby("ref", sort=False):
         element = ";".join(variants["id"].unique())

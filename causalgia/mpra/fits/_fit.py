@@ -23,7 +23,11 @@ from causalgia.mpra.counts.barcodes import (
     silence_notes,
     silent_share,
 )
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
+from causalgia.mpra.counts.counts_table import (
+    CONTROLS,
+    check_one_condition,
+    library_attrs,
+)
 from causalgia.mpra.counts.cutoffs import check_cutoff
 from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
@@ -183,6 +187,7 @@ def fit(
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
+    check_one_condition(counts)
     for name in ("dna_total", "rna_total"):
         total = np.atleast_1d(counts[name].to_numpy())
         if not total.all():

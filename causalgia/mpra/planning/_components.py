@@ -17,6 +17,7 @@ from causalgia.attributes import about, attributes, has
 from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
@@ -631,6 +632,7 @@ def components(
     True
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     if counts.sizes["replicate"] < 2:
         raise DataError(
             "one replicate cannot separate its noise from that of barcodes; components "
