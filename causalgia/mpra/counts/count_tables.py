@@ -89,6 +89,8 @@ def replicate_of(name: str) -> str:
     >>> replicate_of("RNA(condition K562, replicate 1)"), replicate_of("dna_count")
     ('K562_1', '')
     """
+    if of_igvf := re.fullmatch("[dr]na_counts?_(.+)", name):
+        return of_igvf[1]
     for words in _NO_REPLICATE:
         name = re.sub(words, " ", name)
     return "_".join(re.findall(r"[^\W_]+", name))
