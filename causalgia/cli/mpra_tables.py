@@ -248,8 +248,8 @@ def count_files(
     """
     named: dict[str, list[Path]] = {}
     plain = []
-    for one in (*given, *conditions):
-        name, sign, place = str(one).partition("=")
+    for one in (*map(str, given), *conditions):
+        name, sign, place = one.partition("=")
         if sign and name and place and not Path(one).exists():
             named.setdefault(name, []).append(Path(place))
         else:

@@ -263,7 +263,11 @@ def _of_experiment(source: _Source) -> list[_Source]:
     kinds = [x for x in frame if x in ("dna", "rna")] or [
         x for x in frame if x in ("counts", "count", "count_file", "counts_file")
     ]
-    if "barcode" in map(role_of, frame) or not kinds or _is_count(frame[kinds[0]]):
+    if (
+        "barcode" in map(role_of, map(str, frame))
+        or not kinds
+        or _is_count(frame[kinds[0]])
+    ):
         return [source]
     found = []
     for line, row in frame.iterrows():
@@ -334,24 +338,27 @@ def _read_assignment(table: _Table) -> _Assignment:
     else:
         text, where = read_table_text(Path(table)), str(table)
         if is_variant_file(text):
-            pairs = read_haplotypes(text, where)
-            frame = Frame(pd.DataFrame(pairs, columns=["barcode", "oligo"]), where)
+            carried = read_haplotypes(text, where)
+            frame = Frame(pd.DataFrame(carried, columns=["barcode", "oligo"]), where)
         else:
             frame = read_frame(Path(table), text)
     cells = frame.cells
     if 0 in cells.columns:  # two columns without a header
         cells = cells.iloc[:, :2].set_axis(["barcode", "oligo"], axis=1)
-    places = [[x for x in cells if role_of(x) == of] for of in ("barcode", "oligo")]
+    places = [
+        [x for x in cells if role_of(str(x)) == of] for of in ("barcode", "oligo")
+    ]
     if [len(one) for one in places] != [1, 1]:
         raise DataError(
             f"{where}: an assignment has a column of barcodes and one of oligos, and "
             f"this has {comma_list(map(str, cells.columns))}"
         )
     barcodes, oligos = (cells[name] for (name,) in places)
-    joint = barcodes.str.upper().str.split(",")  # taken for one, read with errors
-    first = clean_barcodes(joint.str[0], frame)
+    joint = barcodes.str.upper()  # commas are between those taken for one
+    first = clean_barcodes(joint.str.partition(",")[0], frame)
     pairs = pd.DataFrame({"barcode": first, "oligo": oligos}).drop_duplicates()
-    taken = {b: one[0] for one in joint[joint.str.len() > 1] for b in one[1:]}
+    several = [one.split(",") for one in joint[joint.str.contains(",")]]
+    taken = {other: one for one, *others in several for other in others}
     wrong = pairs["barcode"][pairs["barcode"].duplicated()].tolist()
     wrong += sorted({*taken} & {*pairs["barcode"]})
     if wrong:
@@ -524,6 +531,7 @@ def _read_conditions(conditions: _Table | Mapping[str, str]) -> dict[str, str]:
     >>> _read_conditions({"plasmid_r1": "dna", "K562_r1": "K562"})
     {'plasmid_r1': 'DNA', 'K562_r1': 'K562'}
     """
+    pairs: list[Any]
     if isinstance(conditions, Mapping):
         pairs = list(conditions.items())
     elif isinstance(conditions, pd.DataFrame):

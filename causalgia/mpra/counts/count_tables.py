@@ -159,11 +159,14 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
             io.StringIO(text, newline=""), delimiter=separator, strict=True
         )
         head = [name.strip() for name in next(found, [""])]
-        sizes, comments, lines, row_name = [], [], [], None
+        sizes: list[int] = []
+        lines: list[int] = []
+        skipped: list[int] = []
+        row_name = ""
         end = found.line_num
         for row in found:
             if row and row[0].startswith("#") and len(row) < len(head):
-                comments += range(end, found.line_num)
+                skipped += range(end, found.line_num)
             else:
                 if not lines and len(row) > len(head) and row[-1]:
                     row_name = row[0]
@@ -180,7 +183,7 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
     if header and not lines:
         raise DataError(f"{path}: no row below the header, {comma_list(head)}")
     unnamed = not {"barcode", "oligo"} & roles
-    shifted = row_name and header and {*sizes} == {n + 1}
+    shifted = row_name != "" and header and {*sizes} == {n + 1}
     if shifted and (unnamed or row_name.isdigit()):
         head, n = ["", *head], n + 1
     if not header:
@@ -192,13 +195,13 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
             f"{path}, line {lines[i] + above}: {sizes[i]} cells under a header of {n}; "
             "an empty cell keeps its separator, at the end of a line too"
         )
-    cells = pd.read_csv(
+    cells: pd.DataFrame = pd.read_csv(
         io.StringIO(text),
         sep=separator,
         header=None,
         names=range(n),
         index_col=False,
-        skiprows=[*range(lines[0] - 1), *comments],
+        skiprows=[*range(lines[0] - 1), *skipped],
         skip_blank_lines=False,
         dtype=str,
         na_filter=False,
@@ -282,20 +285,20 @@ def count_table(
         is no count.
     """
     cells, at = frame.cells, f"{frame.where}, line {int(frame.cells.index[0]) - 1}"
-    if isinstance(cells.columns, pd.RangeIndex) or 0 in cells.columns:
+    if 0 in cells.columns:  # no header
         cells, at = _with_names(frame, kind), frame.where
     roles = {name: role_of(name) for name in cells.columns}
     found: dict[str, Any] = {}
-    for role in _KEYS:
-        some = [name for name, of in roles.items() if of == role]
-        exact = "oligo_name" if role == "oligo" else role
+    for key in _KEYS:
+        some = [name for name, of in roles.items() if of == key]
+        exact = "oligo_name" if key == "oligo" else key
         named = [name for name in some if plain_name(name) == exact]
         if len(some) > 1 and len(named) != 1:
             raise DataError(
-                f"{at}: {comma_list(map(quoted, some))} may each be the {role}"
+                f"{at}: {comma_list(map(quoted, some))} may each be the {key}"
             )
         if some:
-            found[role] = cells[(named or some)[0]]
+            found[key] = cells[(named or some)[0]]
     absent = [name for name in conditions or () if name not in cells]
     if absent:
         raise DataError(
@@ -308,13 +311,12 @@ def count_table(
         if role in _KEYS:
             unused += [name] * (found[role].name != name)
             continue
+        place: tuple[str, str] | None = None
         if conditions is not None:
-            of = conditions.get(name)
-            place = None if of is None else ("dna" if of == "DNA" else "rna", name)
-        elif kind is not None and role is None:
-            place = kind, replicate_of(name)
-        else:
-            place = (_KINDS[role], replicate_of(name)) if role in _KINDS else None
+            if name in conditions:
+                place = "dna" if conditions[name] == "DNA" else "rna", name
+        elif role in _KINDS or (kind is not None and role is None):
+            place = _KINDS.get(str(role), str(kind)), replicate_of(name)
         if place is None and role != "annotation" and _is_whole(cells[name]):
             raise DataError(
                 f"{at}: column {quoted(name)} is neither DNA nor RNA by its name; leave "
@@ -413,9 +415,10 @@ def clean_barcodes(barcodes: pd.Series[Any], frame: Frame) -> pd.Series[Any]:
         if wrong.all() and barcodes.str.contains("[0-9]").all():
             return barcodes
         if wrong.any():
-            line = wrong.idxmax()
+            i = int(wrong.to_numpy().argmax())
             raise DataError(
-                f"{frame.where}, line {line}: barcode {quoted(barcodes[line])} is not of "
+                f"{frame.where}, line {barcodes.index[i]}: barcode "
+                f"{quoted(barcodes.iloc[i])} is not of "
                 "the letters A, C, G, T (or N)"
             )
         wells = parts[1].fillna("").unique()
@@ -478,7 +481,8 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
     DataError
         If a replicate lacks its DNA or RNA, or has two columns of one.
     """
-    cells, of = table.cells, {"dna": {}, "rna": {}}
+    cells = table.cells
+    of: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     for name, (kind, replicate) in table.counts.items():
         if replicate in of[kind]:
             raise DataError(

@@ -189,7 +189,7 @@ def _from_variant_map(side: pd.DataFrame, where: str) -> pd.DataFrame:
     side = side[["id", "ref", "alt"]].astype(str)
     empty = side.isin(["", "nan"]).any(axis=1)
     if empty.any():
-        i = int(empty.idxmax())
+        i = int(empty.to_numpy().argmax())
         raise DataError(
             f"{where}, row {i + 1}: a variant without an oligo of one allele"
         )
@@ -212,10 +212,10 @@ def _from_attributes(side: pd.DataFrame, where: str) -> pd.DataFrame:
     arm = allele.map({"ref": "ref", "alt": "alt", "a": "ref", "b": "alt"})
     wrong = arm.isna() & ~plain
     if wrong.any():
-        i = int(wrong.idxmax())
+        i = int(wrong.to_numpy().argmax())
         raise DataError(
-            f"{where}, row {i + 1}: allele of oligo {quoted(side['id'][i])} is "
-            f"{quoted(side['allele'][i])}; it is ref or alt, or NA"
+            f"{where}, row {i + 1}: allele of oligo {quoted(side['id'].iloc[i])} is "
+            f"{quoted(side['allele'].iloc[i])}; it is ref or alt, or NA"
         )
     element = side["snp"]
     for name in ("window", "strand", "haplotype"):
@@ -274,7 +274,8 @@ def _labels_from_info(info: Any) -> list[str] | None:
     except DataError:
         return None
     own = [known.get(x) for x in SIDE_COLUMNS[1:]] if isinstance(known, dict) else [0]
-    return own if all(isinstance(one, str) for one in own) else None
+    texts = [one for one in own if isinstance(one, str)]
+    return texts if len(texts) == len(own) else None
 
 
 def _texts(cell: Any, name: Any, where: str) -> list[str]:
