@@ -167,17 +167,19 @@ def read_counts(
     parts, pools, is_sums = [], [], False
     for one in files:
         table = _read_one(one, named)
-        rows, pool = long_counts(table)
         details |= dict.fromkeys(table.details)
-        is_sums |= "barcode" not in rows
-        rows = _with_oligos(rows, table.where, of_barcodes, details)
-        parts.append(_known_rows(rows, table.where, side, drop_unknown, details))
+        is_sums |= "barcode" not in table.cells
+        cells = _with_oligos(table.cells, table.where, of_barcodes, details)
+        table.cells = _known_rows(cells, table.where, side, drop_unknown, details)
+        rows, pool = long_counts(table)
+        parts.append(rows)
         pools.append(pool)
     parts = _of_files(parts, files)
     rows = pd.concat(parts) if len(parts) > 1 else parts[0]
     where = comma_list(map(str, files))
     rows = _with_conditions(rows, replicates, named, where)
-    rows["barcode"] = _unique_barcodes(rows, details)
+    if not is_sums:
+        rows["barcode"] = _unique_barcodes(rows, details)
     same_dna = len(files) > 1 and len({one.dna for one in files} - {None}) == 1
     counts = _as_dataset(rows, side, all(pools) or same_dna, details, where)
     form = "one sum an oligo" if is_sums else "a row a barcode"
@@ -405,11 +407,11 @@ def _with_oligos(
             f"{int(taken.notna().sum()):,} barcodes were added to those that the "
             "assignment takes them for"
         ] = None
-        keys = ["barcode", "replicate", "condition"]
+        keys = [x for x in ("barcode", "replicate", "condition") if x in rows]
         rows["barcode"] = taken.fillna(rows["barcode"])
         both = rows["barcode"].isin(taken.dropna())
-        sums = rows[both].groupby(keys)[["dna", "rna"]].transform("sum", min_count=1)
-        rows.loc[both, ["dna", "rna"]] = sums.to_numpy()
+        sums = rows[both].groupby(keys).transform("sum", min_count=1)
+        rows.loc[both, sums.columns] = sums.to_numpy()
         rows = rows[~(both & rows.duplicated(keys))]
     rows = rows.assign(oligo=rows["barcode"].map(assignment.oligos))
     lone = rows["oligo"].isna() | (rows["oligo"] == _UNASSIGNED)
@@ -464,11 +466,12 @@ def _with_conditions(
     where: str,
 ) -> pd.DataFrame:
     """Return the rows of the chosen replicates, whose names are unique, with their
-    conditions: empty where there is one.
+    conditions: empty where they are not known.
     """
     names = rows[["condition", "replicate"]].drop_duplicates()
     if names["replicate"].duplicated().any():
-        rows = rows.assign(replicate=rows["condition"] + "_" + rows["replicate"])
+        both = rows["condition"].astype(str) + "_" + rows["replicate"].astype(str)
+        rows = rows.assign(replicate=both)
         names = rows[["condition", "replicate"]].drop_duplicates()
     if chosen is not None:
         wanted = [chosen] if isinstance(chosen, str) else [str(one) for one in chosen]
@@ -490,12 +493,8 @@ def _with_conditions(
         raise DataError(
             f"{where}: some of {comma_list(of)} name a condition, others none"
         )
-    order = pd.CategoricalDtype([*of])
-    several = len({*of.values()}) > 1
-    return rows.assign(
-        replicate=rows["replicate"].astype(order),
-        condition=rows["replicate"].map(of) if several else "",
-    )
+    replicate = rows["replicate"].astype(pd.CategoricalDtype([*of]))
+    return rows.assign(replicate=replicate, condition=replicate.map(of))
 
 
 def _kinds(names: Iterable[str]) -> dict[str, str]:
@@ -560,14 +559,14 @@ def _read_conditions(conditions: _Table | Mapping[str, str]) -> dict[str, str]:
 def _unique_barcodes(rows: pd.DataFrame, details: dict[str, None]) -> pd.Series[Any]:
     """Return barcodes, with the names of their oligos where these number their own."""
     barcodes = rows["barcode"]
-    if re.fullmatch("[ACGTN]+", barcodes.iloc[0]) or barcodes.equals(rows["oligo"]):
+    if re.fullmatch("[ACGTN]+", barcodes.iloc[0]):
         return barcodes
     pairs = rows[["barcode", "oligo"]].drop_duplicates()
     if not pairs["barcode"].duplicated().any():
         details["barcodes are names, not sequences"] = None
         return barcodes
     details["barcodes are numbers within their oligos"] = None
-    return rows["oligo"] + ":" + barcodes
+    return rows["oligo"].astype(str) + ":" + barcodes.astype(str)
 
 
 def _as_dataset(
@@ -582,10 +581,12 @@ def _as_dataset(
     oligo, oligos = pd.factorize(rows["oligo"])
     replicates = rows["replicate"].cat
     replicate, names = replicates.codes.to_numpy(), replicates.categories
-    first = np.full(len(barcodes), -1)
+    first = np.empty(len(barcodes), oligo.dtype)
     first[barcode[::-1]] = oligo[::-1]
-    cell = pd.Series(barcode.astype(np.int64) * len(names) + replicate)
-    wrong = cell.duplicated().to_numpy() | (oligo != first[barcode])
+    cell = barcode.astype(np.int64) * len(names) + replicate
+    wrong = oligo != first[barcode]
+    if np.bincount(cell).max(initial=0) > 1:
+        wrong |= pd.Series(cell).duplicated().to_numpy()
     if wrong.any():
         i = int(np.argmax(wrong))
         a, b = (quoted(oligos[k]) for k in (first[barcode[i]], oligo[i]))
@@ -617,7 +618,7 @@ def _as_dataset(
         rna_observed=~np.isnan(rna),
     )
     of = rows.drop_duplicates("replicate").set_index("replicate")["condition"]
-    if (of == "").all():
+    if of.nunique() == 1:
         return counts
     condition = of.loc[list(names)].to_numpy().astype(str)
     return counts.assign_coords(condition=("replicate", condition))

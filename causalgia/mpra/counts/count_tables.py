@@ -17,6 +17,7 @@ import pandas as pd
 
 from causalgia.errors import DataError, comma_list, quoted
 from causalgia.inputs import read_bytes
+from causalgia.types import Ints
 
 _AFTER = r"(?=counts?|reads?|umis?|rep|r[0-9]|(?![a-z]))"
 _DNA, _RNA, _POOL, _OUTPUT = (
@@ -54,6 +55,7 @@ _LETTERS = r"([ACGTN]+)(-[0-9]+)?"
 _THOUSANDS = r"[0-9]{1,3}(,[0-9]{3})+"
 _EMPTY = ("", "NA")
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
+_UNKNOWN = pd.CategoricalDtype([""])
 MOST_READS = 2**53  # whole numbers below it are exact as floats
 
 
@@ -124,7 +126,8 @@ def read_table_text(path: Path) -> str:
             "text"
         )
     try:
-        return data.decode("utf-8-sig").rstrip("\r\n")
+        text = data.decode("utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: is not UTF-8 text") from error
@@ -155,24 +158,7 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
     first = re.sub('"[^"]*"', "", text.partition("\n")[0])
     separator = next((one for one in _SEPARATORS if one in first), "\t")
     try:
-        found = csv.reader(
-            io.StringIO(text, newline=""), delimiter=separator, strict=True
-        )
-        head = [name.strip() for name in next(found, [""])]
-        sizes: list[int] = []
-        lines: list[int] = []
-        skipped: list[int] = []
-        row_name = ""
-        end = found.line_num
-        for row in found:
-            if row and row[0].startswith("#") and len(row) < len(head):
-                skipped += range(end, found.line_num)
-            else:
-                if not lines and len(row) > len(head) and row[-1]:
-                    row_name = row[0]
-                sizes.append(len(row))
-                lines.append(end + 1)
-            end = found.line_num
+        head, sizes, lines, skipped = _line_sizes(text, separator)
     except csv.Error as error:
         raise DataError(f"{path}: a quotation mark is not closed ({error})") from error
     roles = {role_of(name) for name in head}
@@ -180,34 +166,38 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
         any(map(_BARCODE.fullmatch, head)) or (labels and len(head) == 2)
     )
     n = len(head)
-    if header and not lines:
+    if header and not len(lines):
         raise DataError(f"{path}: no row below the header, {comma_list(head)}")
-    unnamed = not {"barcode", "oligo"} & roles
-    shifted = row_name != "" and header and {*sizes} == {n + 1}
-    if shifted and (unnamed or row_name.isdigit()):
-        head, n = ["", *head], n + 1
     if not header:
-        sizes, lines = [n, *sizes], [1, *lines]
-    wrong = np.flatnonzero(np.array(sizes) != n)
+        sizes, lines = np.append(n, sizes), np.append(1, lines)
+    row_names = header and bool((sizes == n + 1).all())
+    wrong = np.flatnonzero(sizes != n + row_names)
+    if not wrong.size:
+        cells: pd.DataFrame = pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            header=None,
+            names=range(n + row_names),
+            index_col=False,
+            skiprows=[*range(lines[0] - 1), *skipped],
+            skip_blank_lines=False,
+            dtype=str,
+            na_filter=False,
+            engine="c",
+        )
+    unnamed = not {"barcode", "oligo"} & roles
+    if row_names and not (
+        (unnamed or cells[0].str.isdigit().all()) and (cells[n] != "").all()
+    ):
+        wrong = np.array([0])
     if wrong.size:
         i = int(wrong[0])
         raise DataError(
             f"{path}, line {lines[i] + above}: {sizes[i]} cells under a header of {n}; "
             "an empty cell keeps its separator, at the end of a line too"
         )
-    cells: pd.DataFrame = pd.read_csv(
-        io.StringIO(text),
-        sep=separator,
-        header=None,
-        names=range(n),
-        index_col=False,
-        skiprows=[*range(lines[0] - 1), *skipped],
-        skip_blank_lines=False,
-        dtype=str,
-        na_filter=False,
-        engine="c",
-    )
-    cells.index = pd.Index(np.array(lines) + above)
+    head = [""] * row_names + head
+    cells.index = pd.Index(lines + above)
     details = [] if separator == "\t" else [f"{_SEPARATORS[separator]} between cells"]
     if not header:
         return Frame(cells, str(path), details)
@@ -221,6 +211,29 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
         else:
             cells = cells.drop(columns="")
     return Frame(cells, str(path), details)
+
+
+def _line_sizes(text: str, separator: str) -> tuple[list[str], Ints, Ints, list[int]]:
+    """Return the cells of the header, the number of cells of each row and its line, and
+    the places of lines of comments.
+    """
+    found = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    head = [name.strip() for name in next(found, [""])]
+    if '"' not in text and "\n#" not in text:
+        letters = np.frombuffer(text.encode(), np.uint8)
+        ends = np.append(np.flatnonzero(letters == ord("\n")), len(letters))
+        before = np.searchsorted(np.flatnonzero(letters == ord(separator)), ends)
+        return head, np.diff(before) + 1, np.arange(2, len(ends) + 1), []
+    sizes, lines, end = [], [], found.line_num
+    skipped: list[int] = []
+    for row in found:
+        if row and row[0].startswith("#") and len(row) < len(head):
+            skipped += range(end, found.line_num)
+        else:
+            sizes.append(len(row))
+            lines.append(end + 1)
+        end = found.line_num
+    return head, np.array(sizes, np.int64), np.array(lines, np.int64), skipped
 
 
 def _without_comments_above(text: str) -> tuple[str, int]:
@@ -471,8 +484,8 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
     Returns
     -------
     DataFrame
-        Columns ``barcode`` and ``oligo``, where the table has them, ``replicate``,
-        ``condition`` (empty where it is not known), ``dna`` and ``rna``.
+        Columns ``barcode`` and ``oligo``, ``replicate``, ``condition`` (empty where it
+        is not known), ``dna`` and ``rna``.
     bool
         Whether one pool of DNA serves all replicates, by which plasmids are summed.
 
@@ -513,24 +526,35 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
             f"{table.where}: the replicate is named by a column, and in the name of "
             f"{quoted(next(iter(rna.values())))}"
         )
-    pooled = cells[[*dna.values()]].sum(axis=1, min_count=1)
-    keys = cells[[key for key in ("barcode", "oligo") if key in cells]]
+    for key in {"replicate", "condition"} & {*cells}:
+        blank = cells[key].str.strip() == ""
+        if blank.any():
+            raise DataError(f"{table.where}, line {blank.idxmax()}: {key} is empty")
+    if pool:
+        pooled = cells[[*dna.values()]].sum(axis=1, min_count=1)
+    keys = pd.DataFrame(
+        {
+            key: pd.Categorical.from_codes(*pd.factorize(cells[key]))
+            for key in ("barcode", "oligo")
+        },
+        index=cells.index,
+    )
     unnamed = "0" if "1" in rna else "1"  # beside RNA.1, as pandas names a second
+    names = pd.CategoricalDtype([name or unnamed for name in rna])
     parts = [
         keys.assign(
-            replicate=cells.get("replicate", name or unnamed),
-            condition=cells.get("condition", ""),
+            replicate=cells.get("replicate", _of_one(i, len(cells), names)),
+            condition=cells.get("condition", _of_one(0, len(cells), _UNKNOWN)),
             dna=pooled if pool else cells[dna[name]],
             rna=cells[rna[name]],
         )
-        for name in rna
+        for i, name in enumerate(rna)
     ]
-    rows = parts[0] if len(parts) == 1 else pd.concat(parts)
-    for key in ("replicate", "condition"):
-        blank = rows[key].str.strip() == ""
-        if key in cells and blank.any():
-            raise DataError(f"{table.where}, line {blank.idxmax()}: {key} is empty")
-    return rows, pool
+    return parts[0] if len(parts) == 1 else pd.concat(parts), pool
+
+
+def _of_one(place: int, n: int, names: pd.CategoricalDtype) -> pd.Categorical:
+    return pd.Categorical.from_codes(np.full(n, place), dtype=names)
 
 
 def _without_word(replicate: str) -> str:
