@@ -329,9 +329,10 @@ true, of an effect that is not there or with another sign, or of nothing where t
 rows and populations without an effect, `negligible` those of them that are told as such (the rest are
 undecided). In screens, a row has an effect if its true one lies two half-widths or more from the middle of the range
 of random sequences, and none inside of it. Of `context_swap` and `across_predictors`, an interval that does not
-hold the true share is false as well, as one in twenty may be. Among matched variants, q <= .05 allows that 5 %
-of the directions are false. `lines` is the length of the longest answer, on one to three tasks
-(`python -m benchmarks.catalogued.planted`)."""
+hold the true share is false as well, as one in twenty may be, and one that does is counted with `negligible`. In
+`position`, the inhibitor adds .01 by its own GC, half of the region, to the task that does not read it. Among
+matched variants, q <= .05 allows that 5 % of the directions are false. `lines` is the length of the longest answer, on
+one to three tasks (`python -m benchmarks.catalogued.planted`)."""
 _TRAINED = """Five small networks were trained on the outputs of each oracle with added noise, from different seeds
 (`cg.zoo.ensemble("rbfox1_like")` and `("vts1_like")`). Intervals and verdicts are about the mean over networks
 trained in this way (`target="population x predictors"`): they include the disagreement between the five, which is
