@@ -180,7 +180,7 @@ def _failed(results: Results) -> str | int:
     missed += [
         f"planted {n}"
         for n, one in results.get("planted", {}).items()
-        if not planted.as_promised(one)
+        if not planted.as_promised(n, one)
     ]
     missed += [one["finding"] for one in trained.findings(results) if not one["holds"]]
     return f"not as promised: {', '.join(missed)}" if missed else 0
