@@ -356,6 +356,22 @@ def test_distance_and_orientation_of_a_tile() -> None:
     assert answer.decisions.sel(contrast="at 180")["distance"].item() == 60.0
 
 
+def test_an_effect_of_one_strand_does_not_depend_on_distance() -> None:
+    """At its own place a tile is forward alone, and is compared with forward copies."""
+    forward = Oracle(MotifCount(FIRST, 2.0), *NOISE)
+    experiment = tile_placement(
+        sequences(22, length=420),
+        tile=TILES[0],
+        at=[30, 180, 260, 340],
+        tss=TILES[1],
+        n_draws=3,
+        rope=(-0.2, 0.2),
+    )
+    found = verdicts(answer_of(experiment, forward))
+    assert found["orientation"] == "increases"
+    assert found["distance"] == "negligible"
+
+
 def test_the_reversed_tile_is_its_own_bases_turned() -> None:
     given = sequences(3)
     experiment = tile_placement(

@@ -56,7 +56,8 @@ def tile_placement(
     and is compared with the ROPE as it is.
 
     Places do not overlap, so all arms shuffle the same blocks and share their shuffled
-    bases. At its original position the tile is forward only.
+    bases. At its original position the tile is forward only; where that is one of the
+    places, the line is that of forward copies.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def tile_placement(
     ...     cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task outcome: the effect of tile 0-60, averaged over both orientations, falls with ...
+    Task outcome: the effect of tile 0-60, forward, falls with distance: -1...
     """
     region = Rope.parse(rope, error=DesignError)
     null = as_tile_sequences(sequences, n_draws, region)
@@ -176,12 +177,11 @@ def _placement_contrasts(
             turned.values(), -share
         )
     distances = {name: context.distance(at) for at, name in forward.items()}
-    if (
-        len(set(distances.values())) > 1
-    ):  # the rise of the line through the means over strands
+    if len(set(distances.values())) > 1:
         rise = rise_weights(distances)
-        rise |= {name: rise[forward[at]] / 2 for at, name in turned.items()}
-        rise |= {forward[at]: rise[name] for at, name in turned.items()}
+        if len(turned) == len(forward):  # of the means over strands
+            rise |= {name: rise[forward[at]] / 2 for at, name in turned.items()}
+            rise |= {forward[at]: rise[name] for at, name in turned.items()}
         rows[DISTANCE] = {name: float(weight) for name, weight in rise.items()}
     return rows
 
@@ -202,8 +202,11 @@ def _read_placement(found: TrialResults) -> Finding:
 def _placement_text(decisions: xr.Dataset, tile: str) -> str:
     names = list(decisions["contrast"].to_numpy())
     text = f"the effect of tile {tile}"
-    if any(name.startswith(ORIENTATION) for name in names):
-        text += ", averaged over both orientations,"
+    strands = decisions["strand"].to_numpy().tolist()
+    averaged = strands.count("-") == strands.count("+")
+    if averaged or DISTANCE in names:
+        both = "averaged over both orientations"
+        text += f", {both if averaged else 'forward'},"
     if DISTANCE in names:
         row = decisions.sel(contrast=DISTANCE)
         near, far = (
