@@ -135,9 +135,7 @@ def invariance() -> Results:
         above = (cg.contrast(outcomes)["ice"] > 0).mean("unit").isel(task=0)
         found[name] = {
             contrast: {**row, "share": above.sel(contrast=contrast).item()}
-            for contrast, row in _rows(
-                _decisions(asked, oracle).isel(task=0)
-            ).items()
+            for contrast, row in _rows(_decisions(asked, oracle).isel(task=0)).items()
         }
     return found
 

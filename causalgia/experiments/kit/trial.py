@@ -248,7 +248,9 @@ class Trial:
                 )
         if "single" in labels:
             labels["single"] = {name: name in labels["single"] for name in self._rows}
-        used = {arm for row in self._rows.values() for arm in row} | {UNTREATED}
+        used = {arm for row in self._rows.values() for arm in row}
+        if all(self._arms[arm].intervention != Untreated() for arm in used):
+            used.add(UNTREATED)
         return Experiment(
             null=self.null,
             arms=[arm for name, arm in self._arms.items() if name in used],
