@@ -121,7 +121,7 @@ def site_pairs(
     ...     found, cg.Uniform(length=40), n_units=100, rope=(-0.1, 0.1)
     ... )
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
-    Task outcome: GATAA and CACCC do less than their sum, -2 for GATAA+ then CACCC+ at a gap of 15 bp.
+    Task outcome: GATAA and CACCC do less than their sum, -1.84 for GATAA+ then ...
     """
     table = validate(interactions, "effects")
     if about(table, None).map_method != "pair mutagenesis" or not {

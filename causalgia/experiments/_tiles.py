@@ -131,7 +131,7 @@ def tiles(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: the tiles do more than their sum, +3.9... for 60-100 x 120-160; ...
+    Task outcome: the tiles do more than their sum, +3.23 for 60-100 x 120-160; ...
     """
     region = Rope.parse(rope, error=DesignError)
     null = as_tile_sequences(sequences, n_draws, region)
