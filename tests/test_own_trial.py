@@ -66,6 +66,13 @@ def test_a_file_asks_what_python_asks():
         )
 
 
+def test_the_background_may_have_a_name_of_its_own():
+    named = of_the_guide().replace("untreated", "none")
+    asked = parse_spec(named, folder=Path()).design
+    assert "untreated" not in asked.arm_names
+    assert answer_of(asked).sentences == answer_of(in_python()).sentences
+
+
 def test_the_file_that_is_written_is_read_again():
     spec = parse_spec(of_the_guide(), folder=Path())
     again = parse_spec(spec.to_toml(), folder=Path())
@@ -81,6 +88,7 @@ def test_the_file_that_is_written_is_read_again():
         ('"turned at 29" = 29 }', "}"),
         ('"turned at 29" = 29 }', '"turned at 30" = 29 }'),
         ('asked = ["turned at *"]', 'asked = ["turned on *"]'),
+        ('"+ at 5" = true', '"+ at *" = true'),  # a label names its contrast
         ("[contrasts]", "[experiment.contrasts]"),
     ],
 )

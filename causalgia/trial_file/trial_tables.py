@@ -444,14 +444,16 @@ def own_trial(
     design = Design(null=null, arms=made, n_units=n_units, contrasts=contrasts)
     for arm in design.named_arms:
         trial.intervention(arm.name, arm.intervention, **arm.factors)
-    rows = design.named_contrasts or {}
+    rows: Mapping[str, Mapping[str, float]] = design.named_contrasts or {}
     labels = labels or {}
-    for name in (*asked, *(name for label in labels.values() for name in label)):
-        if not matched(name, rows):
+    found = {pattern: matched(pattern, rows) for pattern in asked}
+    labeled = {name: name in rows for label in labels.values() for name in label}
+    for name, known in (*found.items(), *labeled.items()):
+        if not known:
             raise DesignError(
                 f"[experiment]: no contrast is {quoted(name)}{nearest(name, rows)}"
             )
-    chosen = {name for pattern in asked for name in matched(pattern, rows)}
+    chosen = {name for names in found.values() for name in names}
     for name, row in rows.items():
         own = {label: each[name] for label, each in labels.items() if name in each}
         trial.row(name, row, asked=name in chosen, **own)
