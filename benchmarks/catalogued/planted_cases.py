@@ -358,33 +358,32 @@ def _tiles(entry: Callable[..., Experiment]) -> Case:
     return case
 
 
-def _tile_copies(seed: int) -> Found:
-    made = e.tile_copies(_with_tile(seed), tile=(0, 25), at=_COPIES, tss=_END)
-    return _three_add(asked(made, net.predictor(), seed))
-
-
 def _with_tile(seed: int) -> list[str]:
     rng = np.random.default_rng(1_000 + seed)
     texts = net.backgrounds(_MANY, seed)
     return [net.with_words(x, (AP1, int(rng.integers(19)))) for x in texts]
 
 
-def _tile_placement(seed: int) -> Found:
-    made = e.tile_placement(_with_tile(seed), tile=(0, 25), at=_COPIES, tss=_END)
-    answer = asked(made, net.far_away(), seed)
-    signs = {"near": (1, -1), "alike": (1, 0), "both": (0, 0)}
-    planted: dict[Key, int] = {
-        (task, row): signs[task][row == "distance"] for task, row in rows_said(answer)
-    }
-    return Found(planted, rows_said(answer), str(answer))
+def _tile_copied(seed: int) -> Found:
+    made = e.tiles(_with_tile(seed), tiles=[(0, 25)], at=_COPIES, tss=_END)
+    planted: dict[Key, int] = {}
+    for task in ("one", "other"):
+        planted[task, "+", "distance", 37.5, 172.5] = 1
+        planted[task, "", "copies", 1.0, 3.0] = 1
+
+    def acts(_: str, row: Any) -> bool:
+        copies, strand = row["copies"].item(), str(row["arrangement"].item())
+        return bool(copies <= 3 if copies > 0 else strand != "-")
+
+    return of_shapes(asked(made, net.predictor(), seed), planted, acts)
 
 
-def _tile_interactions(seed: int) -> Found:
+def _together(seed: int) -> Found:
     sequences = [
         net.with_words(text, (AP1, 30), (TEAD, 90))
         for text in net.backgrounds(_MANY, seed)
     ]
-    made = e.tile_interactions(sequences, tiles=[(25, 50), (80, 105), (140, 165)])
+    made = e.tiles(sequences, tiles=[(25, 50), (80, 105), (140, 165)])
     answer = asked(made, net.in_context(), seed)
     said = rows_said(answer)
     planted: dict[Key, int] = dict.fromkeys(said, 0)
@@ -659,9 +658,8 @@ CASES: dict[str, Case] = {
     "necessity, sites of two signs": _needed_by_place,
     "necessity, tiles": _tiles(e.necessity),
     "sufficiency": _tiles(e.sufficiency),
-    "tile_copies": _tile_copies,
-    "tile_placement": _tile_placement,
-    "tile_interactions": _tile_interactions,
+    "tiles": _together,
+    "tiles, copied": _tile_copied,
     "knock_in": _knock_in(
         AP1, {"one": [(0.2, SITE + BONUS), (0.8, SITE)], "other": [(1.0, SITE)]}
     ),

@@ -182,28 +182,6 @@ def in_context() -> cg.FunctionPredictor:
     )
 
 
-def far_away() -> cg.FunctionPredictor:
-    """Return a network that reads AP-1 on one strand: less the farther from the end, or
-    alike everywhere; or on both strands, alike.
-    """
-
-    def near(letters: Letters) -> Array:
-        site = found(letters, AP1)
-        return (site * np.arange(site.shape[1]) / LENGTH).sum(1) + noise(letters)
-
-    def both(letters: Letters) -> Array:
-        other = found(letters, reverse_complement_iupac(AP1)).any(1)
-        return SITE * (found(letters, AP1).any(1) | other) + noise(letters)
-
-    return of_letters(
-        {
-            "near": near,
-            "alike": lambda x: SITE * found(x, AP1).any(1) + noise(x),
-            "both": both,
-        }
-    )
-
-
 def swapped() -> cg.FunctionPredictor:
     """Return a network that reads AP-1, TEAD, or needs both."""
     return of_letters(
