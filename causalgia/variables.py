@@ -1030,6 +1030,13 @@ SCHEMA: tuple[Variable, ...] = (
         kind="counts",
         dims=(("replicate",),),
     ),
+    Variable(
+        "condition",
+        ("counts",),
+        (("replicate",),),
+        "U",
+        "condition (cell type, treatment) of the replicate, where there are several",
+    ),
     _oligo(
         "element",
         "U",

@@ -183,7 +183,7 @@ def fit(
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
-    counts, few = _with_reads(counts, weighted=method == "hierarchical")
+    counts, few = with_reads(counts, weighted=method == "hierarchical")
     request = fit_request(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )
@@ -203,7 +203,7 @@ def fit(
     return with_notes(found, *cut_off, *shrunk, *silent, *groups)
 
 
-def _with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
+def with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
     """Return the counts of the replicates with reads, and the names of the others.
 
     A replicate in which the median oligo has fewer than two reads (of RNA, or of DNA of

@@ -128,6 +128,11 @@ def _first_of_fit(fit: xr.Dataset) -> list[str]:
     few = str(about(fit, "").replicates_left_out)
     s = "s" * ("," in few)
     found = [f"Replicate{s} {few} left out: hardly any reads."] if few else []
+    if has(fit).library_shift:
+        found.append(
+            "Relative to the median oligo, which moved on log2 by "
+            f"{about(fit).library_shift}."
+        )
     if "measured" not in fit:
         return found
     n = fit["measured"].to_numpy()[_test_elements(fit)].sum(axis=0).tolist()
