@@ -357,7 +357,9 @@ class Planned:
                 depth_dna=self.reads[0] * of_mean,
                 depth=self.reads[1] * of_mean,
                 noise=self.noise(
-                    tau=self.tau, missing=self.missing, sd_common=self.common
+                    tau=self.tau,
+                    missing=self.missing,
+                    sd_shared=self.common / np.sqrt(2),  # of each of two arms
                 ),
             )
         return float(plan["power"].to_numpy().squeeze())

@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
-from causalgia.mpra.counts._noise_model import NoiseModel
+from causalgia.notes import notes_of
 from causalgia.tell.answers import (
     ROWS_SHOWN,
     AnswerParts,
@@ -40,56 +40,56 @@ _HEADING_OF_COLUMN = {
     "power": "power",
 }
 _LAYERS = {
-    "sd_barcode": "barcodes",
-    "sd_replicate": "replicates",
-    "sd_count": "counting",
+    "sd_barcode": "between barcodes",
+    "sd_replicate": "between replicates",
+    "sd_count": "of a cell by counting",
+    "tau": "of the effect between backgrounds",
+    "sd_shared": "shared by an arm's elements in a replicate",
+}
+_LOSSES = {
+    "missing": "of cells missing",
+    "p_silent": "of cells silent",
+    "outliers": "of barcodes outliers",
 }
 
 
-def noise_in_words(
-    noise: NoiseModel,
-    pilot: xr.Dataset | None,
-    *,
-    average: bool,
-    virtual: bool = False,
-) -> str:
-    """Return the noise that a plan assumes, and where it is from.
-
-    Parameters
-    ----------
-    noise, pilot
-        As in `causalgia.mpra.power`.
-    average
-        Whether the plan is of an average effect, which varies between backgrounds.
-    virtual
-        Whether that variation is of a virtual trial.
+def assumptions_in_words(found: xr.Dataset) -> str:
+    """Return what a plan assumes: its layers of noise, where they are not from the noise
+    model, and its losses.
 
     Examples
     --------
-    >>> noise_in_words(
-    ...     NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5), None, average=False
-    ... )
-    'sd on log2 0.6 (barcodes), 0.15 (replicates)'
+    >>> from causalgia.mpra import NoiseModel, power
+    >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
+    >>> found = power(0.5, n_barcodes=20, n_replicates=4, noise=noise)
+    >>> print(assumptions_in_words(found))
+    sd on log2 0.6 between barcodes, 0.15 between replicates, 0.5 of a cell by counting, 0
+    shared by an arm's elements in a replicate; elements alike in noise; 0 % of barcodes
+    lost, 0 % of cells missing, 0 % of cells silent, 0 % of barcodes outliers
     """
-    layers = _LAYERS | ({"tau": "effect between backgrounds"} if average else {})
-    parts = []
-    for name, what in layers.items():
-        given = getattr(noise, name)
-        if given is None and name == "tau" and virtual:
-            parts.append("that of the virtual trial (effect between backgrounds)")
-            continue
-        values = [given] if given is not None else []
-        if given is None and pilot is not None and name in pilot:
-            values = np.ravel(pilot[name].to_numpy()).tolist()
-        if values:
-            of_pilot = ", pilot" if given is None else ""
-            sizes = " or ".join(f"{value:.3g}" for value in values)
-            parts.append(f"{sizes} ({what}{of_pilot})")
-    if noise.barcode_dispersion is not None:
-        parts.append(f"random barcodes with dispersion {noise.barcode_dispersion:g}")
-    if noise.recovery != 1:
-        parts.append(f"{100 * noise.recovery:g} % of the planned barcodes counted")
-    return f"sd on log2 {', '.join(parts)}" if parts else ""
+    layers = []
+    for name, what in _LAYERS.items():
+        if name in found:
+            source = about(found[name]).source
+            of = "" if source == "noise" else f" ({source})"
+            layers.append(f"{_sizes(found[name])} {what}{of}")
+    uneven, far = float(found["sd_noisiness"]), float(found["sd_outlier"])
+    losses = [f"{format_share(1 - float(found['recovery']))} of barcodes lost"]
+    losses += [f"{format_share(float(found[x]))} {of}" for x, of in _LOSSES.items()]
+    losses[-1] += f" (a further sd of {far:.3g})" if float(found["outliers"]) else ""
+    elements = f"differ in noise by a factor of {np.exp(uneven):.2g}"
+    return (
+        f"sd on log2 {', '.join(layers)}; elements "
+        f"{elements if uneven else 'alike in noise'}; {', '.join(losses)}"
+    )
+
+
+def _sizes(values: xr.DataArray) -> str:
+    """Return one size, two, or the range of several."""
+    sizes = [f"{x:.3g}" for x in np.unique(values.to_numpy())]
+    return (" or " if len(sizes) < 3 else " to ").join(
+        dict.fromkeys(sizes[:: max(len(sizes) - 1, 1)])
+    )
 
 
 def power_parts(
@@ -141,7 +141,11 @@ def power_parts(
         )
     if len(cells) > ROWS_SHOWN and not every:
         cells.sort(key=lambda cell: -cell[0])
-    columns = [x for x in ("se", "half_width", "power") if x in found]
+    columns = ["se", "half_width", "power"]
+    shared = float(about(found).shared_error)
+    headings = _HEADING_OF_COLUMN | {"power_shared": f"with {shared:g} shared"}
+    beside = bool((found["sd_shared"] < shared).any())
+    columns += ["power_shared"] if beside else []
     columns += ["lost"] if float(found["lost"].max()) >= _LEAST_LOST else []
     names = [
         "effect" if dim == "true_effect" else _HEADING_OF_COLUMN.get(dim, dim)
@@ -164,14 +168,15 @@ def power_parts(
         else f"Two-sided test at {float(found['alpha'].max()):.3g}{_of_t(found)}"
     )
     of = [f"{test}{f'; {fixed}' if fixed else ''}."]
-    assumed = about(found, "").assumed
     lost = ["Lost: oligos with fewer than two barcodes."] * ("lost" in columns)
+    answer.append(f"Assumed: {assumptions_in_words(found)}.")
+    answer += [f"The pilot: {note}." for note in notes_of(found)]
     return short_answer(
         answer,
-        [*names, *(_HEADING_OF_COLUMN[x] for x in columns)],
+        [*names, *(headings[x] for x in columns)],
         lines,
         words=[dim for dim in dims if dim in ("contrast", "task")],
-        foot=[*of, *([f"Assumed: {assumed}."] if assumed else []), *lost],
+        foot=[*of, *lost],
         requested=requested,
         every_row=every,
         pointers={"every": pointer, "noted": noted},
@@ -207,7 +212,7 @@ def _one_design(
     """Return how likely one design finds each effect."""
     design = _design_in_words(found)
     chances = [
-        f"{what} with a power of {_chance(cells[0][0])}" for what, cells in effects
+        f"{what} with a power of {_chance(cells[0][1])}" for what, cells in effects
     ]
     width = float(effects[0][1][0][1]["half_width"])
     level = percent(float(about(found).ci_prob))
@@ -221,22 +226,32 @@ def _designs_in_words(what: str, cells: list[tuple[float, xr.Dataset]], n: int) 
     """Return which of several designs find an effect."""
     enough = [cell for cell in cells if cell[0] >= ENOUGH]
     if not enough:
-        power, one = max(cells, key=lambda cell: cell[0])
+        _, one = max(cells, key=lambda cell: cell[0])
         return (
             f"None of {n:,} designs finds {what} with a power of {ENOUGH:g}: the best "
-            f"has {_design_in_words(one)} ({_chance(power)})."
+            f"has {_design_in_words(one)} ({_chance(one)})."
         )
-    power, one = min(enough, key=lambda cell: (_effort(cell[1]), -cell[0]))
+    _, one = min(enough, key=lambda cell: (_effort(cell[1]), -cell[0]))
     smallest = "it" if len(enough) == 1 else "the smallest"
     return (
         f"Of {n:,} designs, {len(enough):,} find{'s' * (len(enough) == 1)} {what} with "
         f"a power of {ENOUGH:g} or more: {smallest} has {_design_in_words(one)} "
-        f"({_chance(power)})."
+        f"({_chance(one)})."
     )
 
 
-def _chance(power: float) -> str:
-    return f"{power:.2g}" if power < 0.995 else "over 0.99"
+def _chance(one: xr.Dataset) -> str:
+    """Return the power of a design, and that under a shared error where it is not
+    assumed.
+    """
+    power, beside = (
+        f"{x:.2g}" if x < 0.995 else "over 0.99"
+        for x in (float(one["power"]), float(one["power_shared"]))
+    )
+    shared = float(about(one).shared_error)
+    if float(one["sd_shared"]) >= shared:
+        return power
+    return f"{power}, and {beside} under a shared error of {shared:g}"
 
 
 def _design_in_words(one: xr.Dataset) -> str:
