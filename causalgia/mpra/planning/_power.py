@@ -329,9 +329,7 @@ def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
     if (numbers <= least).any() and name not in _WHOLE:
         raise EstimateError(f"{name}={quoted(value)}: give numbers above {least:g}")
     dims = (name,) * numbers.ndim
-    return xr.DataArray(
-        numbers.astype(np.float64), dict.fromkeys(dims, numbers), dims
-    )
+    return xr.DataArray(numbers.astype(np.float64), dict.fromkeys(dims, numbers), dims)
 
 
 def recovered_barcodes(
