@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +17,9 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     widen_standard_error,
 )
 from causalgia.mpra.planning.average_tests import average_half_width, average_power
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from validation.count_tables import ASSAYS, of_assay
 
 LN2 = np.log(2.0)
 
@@ -147,3 +153,22 @@ class TestMissingCells:
             noise=cg.mpra.NoiseModel(missing=0.0),
         )
         assert whole["se"] < 0.8 * plan["se"]
+
+
+def holds(name: str, loops: int) -> None:
+    """The power that is promised is within .03 of that which libraries with dropout,
+    outliers and shared error reach.
+    """
+    above, _, found = of_assay(name, loops).T
+    error = found.std(ddof=1) / np.sqrt(loops)
+    assert abs(above.mean()) < 0.03 + 3 * error
+
+
+def test_an_element_is_found_as_often_as_promised():
+    holds("an element, 10 barcodes, 4 replicates", 6)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("name", ASSAYS)
+def test_plans_hold_with_dropout_outliers_and_shared_error(name):
+    holds(name, 20 if ASSAYS[name].backgrounds is None else 100)

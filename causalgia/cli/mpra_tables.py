@@ -323,12 +323,12 @@ class NoiseOptions(OptionGroup):
         ),
     ] = None
     recovery: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of the planned barcodes that will be recovered, 0 to 1.",
+            help="Share of the planned barcodes that remains; default: the pilot's, or 1.",
         ),
-    ] = 1.0
+    ] = None
     missing: Annotated[
         float | None,
         typer.Option(

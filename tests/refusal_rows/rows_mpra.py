@@ -1170,6 +1170,7 @@ def pilot_of(*contrasts: str) -> xr.Dataset:
         "sd_silent": 0.0,
         "p_silent": 0.0,
         "missing": 0.0,
+        "recovery": 1.0,
     }
     of_each = ("contrast", 0.1 * np.arange(1, len(contrasts) + 1))
     return xr.Dataset(

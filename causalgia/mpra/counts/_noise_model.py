@@ -68,7 +68,8 @@ class NoiseModel:
         and the sd of what it has besides `sd_barcode`. That of a pilot includes them.
     recovery
         Share of the planned barcodes that remains after loss and filters, each by
-        itself; a barcode without RNA in any replicate is lost as well. For planning.
+        itself; a barcode without RNA in any replicate is lost as well. For planning;
+        None: as in the pilot, which knows the latter, else 1.
     missing
         Probability that a barcode that remains is missing from a replicate, each by
         itself; for planning (``p_missing`` of `simulate`). None: as in the pilot, else
@@ -108,7 +109,7 @@ class NoiseModel:
     sd_shared: float | None = None
     outliers: float = 0.0
     sd_outlier: float = 2.0
-    recovery: float = 1.0
+    recovery: float | None = None
     missing: float | None = None
     barcode_dispersion: float | None = None
 
@@ -124,7 +125,7 @@ class NoiseModel:
                 raise EstimateError(
                     f"{name}={quoted(getattr(self, name))} is not a probability below 1"
                 )
-        if not 0 < self.recovery <= 1:
+        if self.recovery is not None and not 0 < self.recovery <= 1:
             raise EstimateError(
                 f"recovery={quoted(self.recovery)} is not a share above 0 and at "
                 "most 1; for example recovery=0.8"

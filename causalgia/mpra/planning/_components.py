@@ -21,7 +21,7 @@ from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array
 
-_EXPECTED = 10.0
+_EXPECTED, _EXPECTED_OF_BARCODE = 10.0, 30.0
 _LEAST_FOR_NOISINESS = 3
 
 
@@ -78,7 +78,9 @@ def components(
         the share of cells without RNA where the other replicates predict ten reads or
         more, and ``sd_silent``, the part of ``sd_rna`` that they make; ``missing``, the
         probability that a barcode of the table is missing from a replicate, each by
-        itself. ``tau (contrast)``, the spread of true effects over the elements of group
+        itself; ``recovery``, the share of its barcodes that is left without those that
+        have no RNA in any replicate, though the others of their oligo predict thirty
+        reads: they are left out of all else. ``tau (contrast)``, the spread of true effects over the elements of group
         test; ``sd_shared (contrast)``, of an arm between replicates, shared by all its
         elements; ``se (contrast)``, the typical standard error of an element's effect,
         which shares nothing. Notes say where a table has lost the cells without RNA, and
@@ -141,6 +143,10 @@ def components(
     )
     cut_off = check_cutoff(counts, of_logs=True)
     ratios, used = cell_ratios(counts)
+    without_rna = _silent_barcodes(counts, used)
+    of_request = request.element >= 0
+    lost = float(without_rna[of_request & used.any(axis=1)].mean())
+    used = used & ~without_rna[:, None]
     pairs = _replicate_pairs(ratios, used, request)
     cell = _cell_variance(pairs)
     if cell is None:
@@ -153,8 +159,7 @@ def components(
     uneven = _sd_noisiness(pairs, cell, counts.sizes["replicate"])
     counted, attrs = _counting_components(counts, request, used, cell)
     silent, expected = _silent_cells(counts, used)
-    rows = request.element >= 0
-    n_expected = int(expected[rows].sum())
+    n_expected = int(expected[of_request].sum())
     seen = _cell_variance(_replicate_pairs(ratios, used & ~silent, request))
     out = xr.Dataset(
         {
@@ -163,8 +168,9 @@ def components(
             **counted,
             "sd_silent": 0.0 if seen is None else sd_or_zero(cell - seen),
             "sd_noisiness": uneven,
-            "p_silent": float(silent[rows].sum()) / max(n_expected, 1),
-            "missing": _missing_share(used[rows]),
+            "p_silent": float(silent[of_request].sum()) / max(n_expected, 1),
+            "missing": _missing_share(used[of_request]),
+            "recovery": 1 - lost,
             "sd_shared": ("contrast", shared),
             **_effect_spread(ratios, used, request, (barcode, replicate, cell), counts),
         },
@@ -172,6 +178,22 @@ def components(
         attrs | attributes(n_elements=len(request.elements)),
     )
     return with_notes(out, *cut_off)
+
+
+def _silent_barcodes(counts: xr.Dataset, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the barcodes without RNA in any replicate where the others of their oligo
+    predict thirty reads or more.
+    """
+    rna, total = counts["rna"].to_numpy(), counts["rna_total"].to_numpy()
+    dna = (
+        counts["dna"].to_numpy().reshape(len(rna), -1) / counts["dna_total"].to_numpy()
+    )
+    dna = np.where(used, dna, 0.0)
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    reads, expected = np.where(used, rna, 0).sum(axis=1), (dna * total).sum(axis=1)
+    seen, predicted = (np.bincount(of, x, n)[of] for x in (reads, expected))
+    level = np.divide(seen, predicted, out=np.zeros(len(of)), where=predicted > 0)
+    return (reads == 0) & (level * expected >= _EXPECTED_OF_BARCODE)
 
 
 def _silent_cells(

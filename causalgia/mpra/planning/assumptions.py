@@ -18,8 +18,8 @@ LN2 = float(np.log(2.0))
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _MOST_REPLICATES = 200  # of more, 1 / C is that of the mean C
 _OF_PILOT = (
-    *("sd_barcode", "sd_replicate", "sd_noisiness", "sd_shared", "tau", "missing"),
-    *("p_silent", "sd_rna", "sd_dna", "sd_silent"),
+    *("sd_barcode", "sd_replicate", "sd_noisiness", "sd_shared", "tau"),
+    *("missing", "recovery", "p_silent", "sd_rna", "sd_dna", "sd_silent"),
 )
 _NEEDED = ("sd_barcode", "sd_replicate")
 
@@ -100,7 +100,7 @@ def assume(
     if pilot is not None:
         check_pilot(pilot)
     found, sources = {}, {}
-    for name in _OF_PILOT[:6]:
+    for name in _OF_PILOT[:7]:
         value, source = getattr(noise, name), "noise"
         if value is None and name == "tau" and predicted is not None:
             value, source = predicted, "virtual trial"
@@ -112,7 +112,9 @@ def assume(
                 f"{name} is not given: take it from a pilot, pilot=, or give "
                 f"noise=cg.mpra.NoiseModel({name}=...)"
             )
-        found[name], sources[name] = 0.0 if value is None else value, source
+        if value is None:
+            value = 1.0 if name == "recovery" else 0.0
+        found[name], sources[name] = value, source
     plasmid = noise.plasmid
     if plasmid is None:
         plasmid = pilot is not None and bool(about(pilot).plasmid)
@@ -126,7 +128,6 @@ def assume(
         p_silent=p_silent,
         outliers=noise.outliers,
         sd_outlier=noise.sd_outlier,
-        recovery=noise.recovery,
         barcode_dispersion=noise.barcode_dispersion,
         plasmid=bool(plasmid),
         rna=rna,
