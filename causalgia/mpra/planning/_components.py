@@ -193,7 +193,8 @@ def _silent_barcodes(counts: xr.Dataset, used: NDArray[np.bool_]) -> NDArray[np.
     reads, expected = np.where(used, rna, 0).sum(axis=1), (dna * total).sum(axis=1)
     seen, predicted = (np.bincount(of, x, n)[of] for x in (reads, expected))
     level = np.divide(seen, predicted, out=np.zeros(len(of)), where=predicted > 0)
-    return (reads == 0) & (level * expected >= _EXPECTED_OF_BARCODE)
+    found: NDArray[np.bool_] = (reads == 0) & (level * expected >= _EXPECTED_OF_BARCODE)
+    return found
 
 
 def _silent_cells(

@@ -156,7 +156,7 @@ def power(
         serves for all.
         An outlier of a pilot is in its ``sd_barcode`` already.
     virtual, slope
-        Instead of `true_effect`: effects (or estimates) of a virtual trial, whose
+        Instead of `true_effect`: effects of a virtual trial, whose
         spread is also tau where `noise` gives none; and the measured log2 effect for
         one unit of the virtual effect: the slope of `concordance` in an earlier
         library, or 1 where the predictor predicts log2 activity itself.
@@ -408,7 +408,8 @@ def _element_tests(design: Design) -> _Tests:
             weight * xr.apply_ufunc(_normal_power, effect, error, alpha)
             for weight, error in nodes
         ]
-        return sum(parts[1:], parts[0])
+        found: xr.DataArray = sum(parts[1:], parts[0])
+        return found
 
     return _Tests(se, df, power, lambda p: se * t_quantile(np.inf, 0.5 + p / 2))
 
@@ -428,7 +429,7 @@ def _average_tests(design: Design, n: xr.DataArray) -> _Tests:
     parts = (spread, shared, within, n, design.R)
     df = xr.apply_ufunc(_satterthwaite, *parts)
     return _Tests(
-        np.sqrt(spread + shared),
+        xr.DataArray(np.sqrt(spread + shared)),
         df,
         lambda effect, alpha: xr.apply_ufunc(average_power, effect, alpha, *parts),
         lambda p: xr.apply_ufunc(partial(average_half_width, ci_prob=p), *parts),
@@ -486,16 +487,14 @@ def virtual_effects(
     Parameters
     ----------
     pilot
-        Effects, with ``ice (unit, contrast, task)``; or estimates, with ``ace``, ``se``
-        and ``n_units``.
+        Effects, with ``ice (unit, contrast, task)``.
     slope
         Measured log2 effect for one unit of the virtual effect.
 
     Raises
     ------
     EstimateError
-        If there is no slope, or the table has neither ICE nor standard errors with
-        their number of units.
+        If there is no slope, or no ICE.
 
     Examples
     --------
@@ -512,24 +511,10 @@ def virtual_effects(
             "slope= is missing: the measured log2 effect for one unit of the virtual one"
         )
     slope = as_number(slope, "slope", error=EstimateError)
-    if "ice" in pilot:
-        ice = (
-            pilot["ice"].mean("model") if "model" in pilot["ice"].dims else pilot["ice"]
-        )
-        return slope * ice.mean("unit"), abs(slope) * ice.std("unit", ddof=1)
-    if {"ace", "se", "n_units"} <= set(pilot.variables):
-        if "model" in pilot["ace"].dims:
-            raise EstimateError(
-                "estimates of several predictors: pick one of the dim 'model', or give "
-                "the effects"
-            )
-        return slope * pilot["ace"], abs(slope) * pilot["se"] * np.sqrt(
-            pilot["n_units"]
-        )
-    raise EstimateError(
-        "the virtual pilot has no ice, and no ace with se and n_units; give effects "
-        "from cg.contrast"
-    )
+    if "ice" not in pilot:
+        raise EstimateError("virtual= has no ice; give effects of cg.contrast")
+    ice = pilot["ice"].mean("model") if "model" in pilot["ice"].dims else pilot["ice"]
+    return slope * ice.mean("unit"), abs(slope) * ice.std("unit", ddof=1)
 
 
 def match_pilot_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
