@@ -656,8 +656,15 @@ class About(Generic[Absent]):
     share_true = _number(
         "plans of the bench", "cg.mpra.power", "share of elements with this effect"
     )
-    assumed = _text(
-        "plans of the bench", "cg.mpra.power", "the assumed noise, in words"
+    shared_error = _number(
+        "plans of the bench",
+        "cg.mpra.power",
+        "shared error (sd on log2) under which power_shared is at least",
+    )
+    source = _text(
+        "plans of the bench",
+        "cg.mpra.power",
+        "of a variable that is assumed: 'noise', 'pilot' or 'virtual trial'",
     )
     plasmid = _whole(
         "noise of the bench",

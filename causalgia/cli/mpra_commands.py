@@ -267,7 +267,7 @@ def power(
     Example:   causalgia mpra power --pilot counts.tsv --design library --control untreated
     """
     from causalgia import mpra
-    from causalgia.mpra.planning.plan_answers import power_parts
+    from causalgia.tell.plan_answers import power_parts
 
     noise, known = planning_noise(planned, pilot)
     if depth is None and known is None:
