@@ -422,7 +422,7 @@ def shared_shifts(mean: Array, weights: Array) -> tuple[Array, Array, Array]:
     """
     R, K = mean.shape[2], len(weights)
     shift, within, df = np.zeros((K, R)), np.zeros(K), np.ones(K)
-    read = np.isfinite(mean).all(axis=2)
+    read = np.asarray(np.isfinite(mean).all(axis=2))
     for k, row in enumerate(weights):
         arms = np.flatnonzero(row)
         whole = read[:, arms].all(axis=1)

@@ -210,8 +210,8 @@ def joined_conditions(counts: xr.Dataset | Mapping[str, xr.Dataset]) -> xr.Datas
     ]
     every = pd.Index(np.concatenate([x.to_numpy() for x in rows])).unique()
     barcode, oligo = (np.array(x, dtype=str) for x in zip(*every, strict=True))
-    twice = pd.Series(barcode).duplicated(keep=False).to_numpy()
-    barcode = np.where(twice, np.char.add(np.char.add(barcode, " "), oligo), barcode)
+    again = pd.Series(barcode).duplicated(keep=False).to_numpy()
+    barcode = np.where(again, np.char.add(np.char.add(barcode, " "), oligo), barcode)
     of_rows = ("dna", "rna", "dna_observed", "rna_observed")
     data: dict[str, list[Array]] = {x: [] for x in (*of_rows, *_TOTALS)}
     for own, one in zip(rows, counts.values(), strict=True):
