@@ -38,7 +38,9 @@ class Kind:
 def drawn(kind: Kind, rng: Rng) -> Reads:
     """Return DNA, RNA and the oligo of each barcode."""
     n, R = kind.n, kind.replicates
-    size = np.maximum(rng.poisson(kind.each, n), 1) if kind.each > 1 else np.ones(n, int)
+    size = (
+        np.maximum(rng.poisson(kind.each, n), 1) if kind.each > 1 else np.ones(n, int)
+    )
     of = np.repeat(np.arange(n), size)
     level = np.repeat(rng.normal(0, kind.sd, n // 2), 2)
     level[1::2] += rng.normal(0, 0.5 * kind.sd, n // 2)
@@ -53,8 +55,10 @@ def drawn(kind: Kind, rng: Rng) -> Reads:
         if kind.dispersion
         else np.ones(shape)
     )
-    dna = rng.poisson(there[:, 0] * noise[0, :, 0]) if kind.pool else rng.poisson(
-        there * depth[0] * noise[0]
+    dna = (
+        rng.poisson(there[:, 0] * noise[0, :, 0])
+        if kind.pool
+        else rng.poisson(there * depth[0] * noise[0])
     )
     rna = rng.poisson(there * 2**activity * depth[1] * noise[1])
     return dna, np.where(rng.random(rna.shape) < kind.silent, 0, rna), of
@@ -74,7 +78,9 @@ def counted(dna: np.ndarray, rna: np.ndarray, of: np.ndarray) -> xr.Dataset:
     return cg.mpra.counts_of(
         dna.astype(float),
         rna.astype(float),
-        barcodes=["".join("ACGT"[(i >> 2 * k) & 3] for k in range(9)) for i in range(len(of))],
+        barcodes=[
+            "".join("ACGT"[(i >> 2 * k) & 3] for k in range(9)) for i in range(len(of))
+        ],
         oligos=[oligos[i] for i in of],
         side_table=side,
     )
@@ -140,6 +146,7 @@ USUAL = Kind()
 KINDS = {
     "100 oligos, 8 barcodes, 4 replicates": USUAL,
     "one plasmid pool": Kind(pool=True),
+    "200 oligos, one plasmid pool": Kind(n=200, pool=True),
     "3 replicates": Kind(replicates=3),
     "6 replicates": Kind(replicates=6),
     "200 oligos, 3 barcodes": Kind(n=200, each=3),
@@ -216,7 +223,11 @@ FAULTS: dict[str, tuple[str, Fault, tuple[str, ...]]] = {
     "a fifth of the barcodes assigned to other oligos": (
         "misassigned",
         _misassigned,
-        ("one plasmid pool", "3 replicates", "40 barcodes", "1,000 oligos, 10 barcodes"),
+        (
+            "200 oligos, one plasmid pool",
+            "40 barcodes",
+            "1,000 oligos, 10 barcodes",
+        ),
     ),
 }
 #: faults that show in another kind than the usual one

@@ -21,36 +21,36 @@ _LETTERS = 72
 _SAYS = {
     "depth": ("reads of the median oligo", "so few reads of the median oligo"),
     "copies": (
-        "share of cells that are a constant times the other's",
-        "share of cells that are {at:.3g} times the other's: a copy",
+        "cells that are a constant times the other's",
+        "cells that are {at:.3g} times the other's: a copy",
     ),
     "swaps": ("agreement as labelled", "these columns look exchanged"),
     "shifts": (
         "gain of correlation some rows away",
-        "gain of correlation {at:.0f} rows away: rows are shifted",
+        "gain of correlation {at:.0f} rows away: shifted rows",
     ),
     "ceilings": (
         "cells with the largest count",
         "cells with {at:,.0f} reads or near: counts end there",
     ),
     "twice": (
-        "share of multiples among counts, or of repeated rows",
-        "share of counts that are multiples of {at:.0f}",
+        "multiples among counts, or repeated rows",
+        "counts that are multiples of {at:.0f}",
     ),
     "truncation": (
         "cells expected below the least RNA count",
-        "cells expected with fewer than {at:.0f} RNA reads, and left out",
+        "cells under {at:.0f} RNA reads expected: left out",
     ),
     "jackpots": (
-        "share of cells with 8 times the reads expected",
-        "share of cells with 8 times the reads expected: jackpots",
+        "cells with 8 times the reads expected",
+        "cells with 8 times the reads expected: jackpots",
     ),
     "misassigned": (
-        "share of barcodes with another oligo's activity",
-        "share of barcodes with another oligo's activity",
+        "barcodes with another oligo's activity",
+        "barcodes with another oligo's activity",
     ),
 }
-_REPEATED = "share of barcodes with all counts of another of their oligo"
+_REPEATED = "barcodes with the counts of another of their oligo"
 _UNKNOWN = "this table cannot tell"
 
 
@@ -99,9 +99,9 @@ def quality_parts(
             f"{n} of {len(names)} checks found a fault in {barcodes} of {oligos}, "
             f"{replicates}{which}."
         ],
-        ["check", "where", "value", "threshold", "fault", "what the value is"],
+        ["check", "where", "value", "threshold", "fault", "the value is of"],
         lines,
-        words=["check", "where", "fault", "what the value is"],
+        words=["check", "where", "fault", "the value is of"],
         letters=_LETTERS,
         requested=requested,
         every_row=every or len(lines) <= len(names),

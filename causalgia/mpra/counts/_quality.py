@@ -564,7 +564,7 @@ def _jackpots(c: Columns) -> Iterator[Row]:
 
 # --- misassigned barcodes
 
-_MISASSIGNED, _LEAST_OTHERS, _ROUNDS = 0.08, 2, 60
+_MISASSIGNED, _LEAST_OTHERS, _ROUNDS = 0.08, 2, 30
 
 
 def _misassigned(c: Columns) -> Iterator[Row]:
@@ -599,7 +599,7 @@ def _of_others(x: Array, noise: Array, of: Ints, n: int) -> Row:
         float(1.4826 * np.median(np.abs(x - own))) ** 2 - float(np.median(noise)), 1e-3
     )
     grid = np.quantile(
-        group_medians(x, of, n)[np.unique(of)], (np.arange(60) + 0.5) / 60
+        group_medians(x, of, n)[np.unique(of)], (np.arange(40) + 0.5) / 40
     )
     if grid.var() < spread:
         return Row("")
@@ -637,8 +637,9 @@ def _of_others(x: Array, noise: Array, of: Ints, n: int) -> Row:
     total = laws @ share
     score = (laws[:, 1:] - laws[:, :1]) / total[:, None]
     error = np.linalg.pinv(score.T @ score)
+    few = np.sqrt(1 + 1.57 / max(float(np.median(size)) - 1, 1))  # barcodes of a median
     se = float(np.sqrt(max(error[0, 0] + error[1, 1] - 2 * error[0, 1], 0.0)))
-    return Row("", float(share[1] - share[2]), max(_MISASSIGNED, 2.5 * se))
+    return Row("", float(share[1] - share[2]), max(_MISASSIGNED, 2.5 * se * few))
 
 
 class Check(NamedTuple):
