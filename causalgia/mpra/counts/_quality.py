@@ -577,6 +577,7 @@ def _misassigned(c: Columns) -> Iterator[Row]:
     expected, rna = (by_cell[0] * level).sum(axis=1), by_cell[1].sum(axis=1)
     dna = by_cell[0].max(axis=1) if c.pool else by_cell[0].sum(axis=1)
     used = (dna >= _LEAST_JACKPOT) & (rna > 0)
+    used &= c.of % (int(used.sum()) // _MOST_CELLS + 1) == 0  # whole oligos
     of = c.of[used]
     size = np.bincount(of, minlength=c.n)
     used[used] = size[of] > _LEAST_OTHERS
