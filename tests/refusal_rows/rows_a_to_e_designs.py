@@ -321,6 +321,26 @@ ROWS = [
         "full",
     ),
     Row(
+        "a fill that is the motif",
+        lambda: e.necessity(
+            ["CC" + "AGATAA" + "C" * 30, "GG" + "AGATAA" + "G" * 30],
+            motif="AGATAA",
+            fills=["AGATAA"],
+        ),
+        DesignError,
+        "fill",
+    ),
+    Row(
+        "a fill that is the motif on the other strand",
+        lambda: e.necessity(
+            ["CC" + "AGATAA" + "C" * 30, "GG" + "AGATAA" + "G" * 30],
+            motif="WGATAA",
+            fills=["TTATCT"],
+        ),
+        DesignError,
+        "fill",
+    ),
+    Row(
         "a threshold of a string, which is found exactly",
         lambda: e.necessity(RANDOM, motif="AGATAA", threshold=1e-3),
         SequenceError,
