@@ -192,6 +192,26 @@ def test_directions_are_relative_to_random_sequences():
     assert table["verdict"] == "increases"
 
 
+@pytest.mark.parametrize("control", ["untreated", "placebo"])
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_all_verdicts_on_the_excess_of_copies_can_be_reached_at_the_default(control):
+    """Copies of what is not read are additive, on a network that saturates, too; those of
+    its own site are less than their sum.
+    """
+    found = {"ACGACG": [], "UGCAUG": []}
+    for site, verdicts in found.items():
+        experiment = cg.experiments.copies(
+            cg.Uniform(length=41), site, control=control
+        )
+        for seed in range(5):
+            outcomes = cg.run(experiment, SATURATING, rng=seed, progress=False)
+            rows = experiment.analyze(outcomes, rng=0).decisions.squeeze()
+            verdicts.append(
+                rows["verdict"].sel(contrast="excess over single sites").item()
+            )
+    assert found == {"ACGACG": ["negligible"] * 5, "UGCAUG": ["decreases"] * 5}
+
+
 def test_two_units_decide_nothing_about_two_values_and_say_what_undoes_others():
     """Arms of 0 and of 2.67 in both units are two values; a trend over four is none."""
     experiment = cg.experiments.copies(
