@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from catalogue_truth import assert_estimates, assert_recovers
+from scipy import stats
 
 import causalgia as cg
 from causalgia.experiments.kit import experiment
@@ -187,8 +188,19 @@ def test_directions_are_relative_to_random_sequences():
     answer = experiment.analyze(cg.run(experiment, site, rng=0, progress=False), rng=0)
     assert (answer.estimates["ace"] < -1).all()
     table = answer.findings["motifs"].sel(motif="AAAAAA").squeeze()
-    assert table["effect"] == pytest.approx(-2.0, abs=0.01)
-    assert table["range_upper"] < -2.0
+    assert table["effect"] == pytest.approx(-2.0, abs=1e-6)
+    # the effects of random sequences are known: each A counts for a sixth
+    words = [
+        str(name).removeprefix("placebo ")
+        for name in answer.decisions["contrast"].values
+        if str(name).startswith("placebo ")
+    ]
+    effects = [word.count("A") / 6 - 3 for word in words]
+    low, middle, high = np.quantile(effects, [0.1, 0.5, 0.9])
+    reach = 5 / stats.norm.ppf(0.9)
+    assert table["range_lower"] == pytest.approx(middle - reach * (middle - low))
+    assert table["range_upper"] == pytest.approx(middle + reach * (high - middle))
+    assert table["range_upper"] < table["lower"]
     assert table["verdict"] == "increases"
 
 
