@@ -94,14 +94,14 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
 
 
 def test_example_files_of_ones_own_are_left_alone(tmp_path):
-    (tmp_path / "example.fa").write_text(">mine\nACGT\n")
+    (tmp_path / "genome.fa").write_text(">mine\nACGT\n")
     call("init", "--experiment", "variants", tmp_path / "snps.toml")
-    assert (tmp_path / "example.fa").read_text() == ">mine\nACGT\n"
+    assert (tmp_path / "genome.fa").read_text() == ">mine\nACGT\n"
     settings = tomllib.loads((tmp_path / "snps.toml").read_text())["experiment"]
-    assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_example.fa")
+    assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_genome.fa")
     assert read_spec(tmp_path / "snps.toml").design.n_units == 24 + 2_000
     (tmp_path / "snps.toml").unlink()
-    (tmp_path / "snps_example.fa").write_text(">mine too\n")
+    (tmp_path / "snps_genome.fa").write_text(">mine too\n")
     refused(
         "init",
         "--experiment",
