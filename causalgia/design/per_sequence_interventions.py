@@ -227,19 +227,17 @@ class AblateEach(Sited):
         if isinstance(self.without, str | dict):
             source = as_pattern(pattern_from_plain(self.without)).reads
             object.__setattr__(self, "without", source)
-            self._check_fill()
+            self._check_fill(source)
 
-    def _check_fill(self) -> None:
+    def _check_fill(self, motif: str | Motif) -> None:
         """Raise DesignError if the letters that are written hold the motif."""
         from causalgia.sequences.motif_scores import find_instances
 
         widest = max(stop - start for start, stop in self.sites)
         letters = "" if self.random else self.fill * (widest // len(self.fill))
-        if len(letters) < len(as_pattern(self.without)):
+        if len(letters) < len(motif):
             return
-        found = find_instances(
-            encode([letters]), self.without, threshold=self.threshold
-        )
+        found = find_instances(encode([letters]), motif, threshold=self.threshold)
         if len(found.start):
             raise DesignError(
                 f"fill={quoted(self.fill)} holds the motif", argument="fill"
