@@ -966,11 +966,6 @@ class About(Generic[Absent]):
         "cg.experiments.across_predictors",
         "number of effects that are alike in all units",
     )
-    min_tau = _number(
-        "agreement of null models",
-        "cg.experiments.null_models",
-        "Kendall's tau below which the order depends on the null model",
-    )
     element = _text(
         "context swaps",
         "cg.experiments.context_swap",
