@@ -992,6 +992,13 @@ SCHEMA: tuple[Variable, ...] = (
         "oligo of each barcode: place on dim oligo",
         True,
     ),
+    Variable(
+        "variant_index",
+        ("counts",),
+        (("barcode", "carried"),),
+        "i",
+        "variants that each barcode carries: places on dim variant, filled up by -1",
+    ),
     _dna(
         "dna",
         "i",

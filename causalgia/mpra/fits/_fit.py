@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
@@ -29,6 +29,7 @@ from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
+from causalgia.mpra.fits.additive_variants import additive, carries_several
 from causalgia.mpra.fits.element_effects import (
     FitRequest,
     FittedEffects,
@@ -45,7 +46,7 @@ from causalgia.schema import validate
 from causalgia.types import Client
 from causalgia.workers import check_client
 
-Method: TypeAlias = Literal["hierarchical", "two_way"]
+Method: TypeAlias = Literal["hierarchical", "two_way", "additive"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
@@ -56,7 +57,7 @@ def fit(
     control: str | float | None = None,
     arm_names: str | Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
-    method: Method = "hierarchical",
+    method: Method | None = None,
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
@@ -91,6 +92,13 @@ def fit(
     element then has its own variances. Of one sum an oligo, ``hierarchical`` alone has
     an answer, for these barcodes.
 
+    Where barcodes carry several variants (`read_counts` of a saturation mutagenesis),
+    ``additive`` gives each variant its effect by least squares on log2(RNA/DNA) of all
+    barcodes: the effects of a barcode's variants add up, without interactions. Barcodes
+    are weighted by their DNA, and the variance has the layers of ``two_way``, sandwiches
+    by barcode and by replicate, moderated over variants. The arms are ``reference`` and
+    the variants; the reference need not have barcodes.
+
     Parameters
     ----------
     counts
@@ -104,7 +112,8 @@ def fit(
         the names of arms, or several in a list, as in `causalgia.contrast`:
         ``"(AB - A) - (B - none)"`` is an interaction.
     method
-        See the table.
+        See the table. None: ``additive`` where barcodes carry several variants, else
+        ``hierarchical``. The others compare such barcodes as an arm ``several``.
     ci_prob
         Probability of the intervals.
     client
@@ -129,7 +138,9 @@ def fit(
         different replicates: loadings of the error of their levels, which is in ``se``
         and shared by elements; and variables of the method. Attributes count what was left out:
         ``n_left_out`` elements that lack an arm, ``arms_left_out``, ``n_not_fitted``
-        elements without an estimate. `report` summarizes it, `average` averages over
+        elements without an estimate; of ``additive``, ``n_several`` of
+        ``n_fitted_barcodes`` barcodes that carry several variants, and
+        ``n_undetermined`` variants whose barcodes do not tell them from others. `report` summarizes it, `average` averages over
         backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
@@ -176,13 +187,15 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _FIT_METHODS:
+    if method is not None and method not in get_args(Method):
         raise EstimateError(
             f"method={quoted(method)} is not one of "
             f"{', '.join(map(quoted, get_args(Method)))}"
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
+    if method is None:
+        method = "additive" if carries_several(counts) else "hierarchical"
     for name in ("dna_total", "rna_total"):
         total = np.atleast_1d(counts[name].to_numpy())
         if not total.all():
@@ -195,29 +208,35 @@ def fit(
                 f"{name[:3].upper()} library of replicate {which}: no read at all; "
                 "leave the replicate out: counts.sel(replicate=[...])"
             )
-    shallow = (
-        shallow_replicates(counts, aggregate(counts)) if method == "two_way" else []
-    )
+    of_logs = method != "hierarchical"
+    shallow = shallow_replicates(counts, aggregate(counts)) if of_logs else []
     if shallow:
         names = [one.replicate for one in shallow]
         few = np.isin(counts["replicate"].to_numpy().astype(str), names)
         counts = counts.isel(replicate=np.flatnonzero(~few))
-    request = fit_request(
-        counts, control=control, arm_names=arm_names, contrasts=contrasts
-    )
-    cut_off = check_cutoff(counts, of_logs=method == "two_way")
+    cut_off = check_cutoff(counts, of_logs=of_logs)
     if client is not None:
         check_client(client)
-    fitted = _FIT_METHODS[method](counts, request, client)
-    found = _fit_dataset(counts, request, fitted, method, ci_prob)
-    shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
+    asked: dict[str, Any] = {
+        "control": control,
+        "arm_names": arm_names,
+        "contrasts": contrasts,
+    }
+    silent = []
+    if method == "additive":
+        found = additive(counts, **asked, ci_prob=ci_prob)
+    else:
+        request = fit_request(counts, **asked)
+        fitted = _FIT_METHODS[method](counts, request, client)
+        found = _fit_dataset(counts, request, fitted, method, ci_prob)
+        silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    shrunk = silence_notes(counts, _SHRUNK.format(method)) if of_logs else []
     left_out = [
         f"{one}: it is left out, because method={quoted(method)} weights replicates "
         "alike and intervals would be wider with it; 'hierarchical' weights reads, and "
         "keeps it"
         for one in shallow
     ]
-    silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
@@ -330,7 +349,7 @@ def _fit_dataset(
 
 
 _SHRUNK = (
-    "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
+    "method='{}' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart"
 )
 _SILENT_OLIGOS = (
