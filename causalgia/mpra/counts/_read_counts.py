@@ -373,8 +373,8 @@ def _known_oligos(
 def _counted_variants(
     side: pd.DataFrame, table: pd.DataFrame, read: CountTable
 ) -> pd.DataFrame:
-    """Return the side table without variants that no counted barcode carries alone, if
-    it is one of variants, with a note; another side table as it is.
+    """Return the side table without arms that no counted barcode has, if it is one of
+    variants, with a note; another side table as it is.
     """
     names = side["oligo_name"].to_numpy()
     if not all(map(is_of_variants, names)):
@@ -382,8 +382,8 @@ def _counted_variants(
     counted = side["oligo_name"].isin(table["oligo_name"].cat.categories).to_numpy()
     if not counted.all():
         read.details.append(
-            f"{int((~counted).sum()):,} of {len(side):,} variants left out, which no "
-            "counted barcode carries alone"
+            f"{int((~counted).sum()):,} of {len(side):,} arms left out, which no "
+            "counted barcode has"
         )
     return side[counted].reset_index(drop=True)
 

@@ -394,7 +394,9 @@ def filter(
         it shortens tails.
     min_barcodes
         Fewest barcodes with DNA above 0, in every replicate, of every oligo of an
-        element in `arm_names`; other elements are dropped *under every arm*.
+        element in `arm_names`; other elements are dropped *under every arm*. Where
+        barcodes carry several variants, fewest of those that carry a variant: barcodes
+        with a rarer one are dropped, and the variant.
     arm_names
         Arms whose oligos `min_barcodes` checks; None: all.
 
@@ -466,7 +468,9 @@ def filter(
                 "barcodes": _barcodes_by_arm(counts, outlying),
             },
         )
-    if min_barcodes is not None:
+    if min_barcodes is not None and "variant_index" in counts:
+        counts = _filter_rare_variants(counts, min_barcodes)
+    elif min_barcodes is not None:
         counts = _filter_few_barcodes(counts, min_barcodes, arm_names)
     return counts
 
@@ -561,6 +565,35 @@ def _filter_few_barcodes(
         {} if names is None else {"arms": names}
     )
     return _keep_barcodes(counts, ~barcodes, rule | lost, ~dropped)
+
+
+def _filter_rare_variants(counts: xr.Dataset, least: int) -> xr.Dataset:
+    """Drop barcodes with a variant that fewer carry, until there is none, and the
+    variants.
+    """
+    index, V = counts["variant_index"].to_numpy(), counts.sizes["variant"]
+    read = dna_observed(counts) & (
+        counts["dna"].to_numpy().reshape(len(index), -1) > 0
+    )
+    keep = np.ones(len(index), dtype=bool)
+    while True:
+        carries = (index >= 0) & keep[:, None]
+        n = [
+            np.bincount(index[carries & one[:, None]], minlength=V) for one in read.T
+        ]
+        rare = np.append(np.min(n, axis=0) < least, False)  # where -1 points
+        dropped = rare[index].any(axis=1) & keep
+        if not dropped.any():
+            break
+        keep &= ~dropped
+    rule = {"rule": "min_barcodes", "value": least}
+    lost = {"barcodes": _barcodes_by_arm(counts, ~keep), "variants": int(rare.sum())}
+    place = np.where(rare, -1, np.cumsum(~rare) - 1).astype(index.dtype)
+    place[-1] = -1
+    kept = counts.assign(variant_index=(("barcode", "carried"), place[index]))
+    return _keep_barcodes(
+        kept.isel(variant=np.flatnonzero(~rare[:-1])), keep, rule | lost
+    )
 
 
 def _lower(most: int, name: str) -> str:

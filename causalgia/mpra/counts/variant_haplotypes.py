@@ -204,3 +204,12 @@ def with_variants(
     index[filled] = [place[name] for one in lists for name in one]
     found = counts.assign(variant_index=(("barcode", "carried"), index))
     return annotate(found.assign_coords(variant=names))
+
+
+def arms_compared(counts: xr.Dataset) -> list[str]:
+    """Return the arms that a fit compares: those of oligos; where barcodes carry several
+    variants, the reference and the variants.
+    """
+    if "variant" in counts.coords:
+        return [REFERENCE, *counts["variant"].to_numpy().tolist()]
+    return list(dict.fromkeys(counts["arm"].to_numpy().tolist()))

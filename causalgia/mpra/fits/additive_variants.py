@@ -26,7 +26,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.mpra.counts.barcodes import cell_ratios
 from causalgia.mpra.counts.counts_table import library_attrs
-from causalgia.mpra.counts.variant_haplotypes import REFERENCE
+from causalgia.mpra.counts.variant_haplotypes import arms_compared
 from causalgia.mpra.fits.element_effects import contrast_weights, sd_or_zero
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Ints, Mask
@@ -67,7 +67,7 @@ def additive(
     R = counts.sizes["replicate"]
     if R < 2:
         raise EstimateError("the additive fit takes two replicates or more, not one")
-    arms = [REFERENCE, *counts["variant"].to_numpy().tolist()]
+    arms = arms_compared(counts)
     asked = contrast_weights(arms, control, arm_names, contrasts)
     W = np.array([[row.get(arm, 0.0) for arm in arms] for row in asked.values()])
     cells = _cells(counts)
@@ -270,12 +270,11 @@ def _errors(
     R = cells.design.shape[1] - cells.carried.shape[1]
     C = rows @ found.inverse[R:]
     Z = (cells.mean @ cells.design).T
-    free = np.maximum(1 - found.leverage, 1 - _ALONE)
-    spread = found.of_barcode**2 * weight / free
+    spread = found.of_barcode**2 / np.maximum(1 - found.leverage, 1 - _ALONE)
     by_weight, sandwich, n = np.empty((3, len(rows)))
     for some in (slice(i, i + _ROWS) for i in range(0, len(rows), _ROWS)):
         part = (C[some] @ Z) ** 2 * weight
-        by_weight[some], sandwich[some] = part.sum(axis=1), part @ spread
+        by_weight[some], sandwich[some] = part.sum(axis=1), part @ (weight * spread)
         n[some] = by_weight[some] ** 2 / (part**2).sum(axis=1)
     # a barcode that alone carries a variant has no residual
     own = moderate_variances(sandwich / by_weight, np.where(n < 2, 0.0, n - 1))
@@ -291,9 +290,10 @@ def _errors(
     noise = (cells.mean @ within**2) * m / np.maximum(m - 1, 1)
     noise = np.where(m > 1, noise, noise[m > 1].mean() if (m > 1).any() else 0.0)
     share = cells.mean.T @ weight
-    cell_noise = share**2 * (cells.mean.T @ (m * noise))
-    S = (cells.design * cell_noise[:, None]).T @ cells.design
-    residual = ((C @ S) * C).sum(axis=1)
+    residual, of_shared = (
+        ((C @ ((cells.design * (share**2 * x)[:, None]).T @ cells.design)) * C).sum(1)
+        for x in (cells.mean.T @ (m * noise), cells.design.sum(axis=1) - 1.0)
+    )
     scores = np.column_stack(
         [
             cells.design.T @ np.where(cells.replicate == r, share * found.left, 0.0)
@@ -301,16 +301,14 @@ def _errors(
         ]
     )
     by_replicate = R / (R - 1) * ((C @ scores) ** 2).sum(axis=1)
+    # the cells of a barcode differ by delta as well, as often as it carries variants
     shared, factor = 0.0, (rows**2).sum(axis=1)
+    free = np.maximum(factor - R * of_shared, 0.0)
     for _ in range(_STEPS):
-        precision = factor / (factor * shared + residual + _TINY) ** 2
-        shared = max(
-            float(
-                (precision * (by_replicate - residual)).sum()
-                / (precision * factor).sum()
-            ),
-            0.0,
-        )
+        precision = free / (factor * shared + residual + _TINY) ** 2
+        excess = (precision * (by_replicate - residual)).sum()
+        shared = max(float(excess / max((precision * free).sum(), _TINY)), 0.0)
+    residual = np.maximum(residual - R * shared * of_shared, 0.0)
     expected = factor * shared + residual + _TINY
     own_r = moderate_variances(by_replicate / expected, np.full(len(rows), R - 1.0))
     of_replicates = own_r.variance * expected
@@ -318,12 +316,11 @@ def _errors(
         [of_barcodes + of_replicates - residual, of_barcodes, of_replicates]
     )
     df = variance**2 / (of_barcodes**2 / own.df + of_replicates**2 / own_r.df)
-    mean_noise = float(noise.mean())
     sds = {
         "sd_barcode": sd_or_zero(
-            float((found.of_barcode**2 / free).mean() - (noise / m).mean())
+            float((spread - noise / m).mean())
         ),
         "sd_replicate": float(np.sqrt(shared * R)),
-        "sd_residual": float(np.sqrt(mean_noise)),
+        "sd_residual": float(np.sqrt(noise.mean())),
     }
     return variance, df, sds
