@@ -395,8 +395,8 @@ def filter(
     min_barcodes
         Fewest barcodes with DNA above 0, in every replicate, of every oligo of an
         element in `arm_names`; other elements are dropped *under every arm*. Where
-        barcodes carry several variants, fewest of those that carry a variant: barcodes
-        with a rarer one are dropped, and the variant.
+        barcodes carry several variants, fewest of those that carry a variant: `fit`
+        does not compare a rarer one (``compared (variant)``).
     arm_names
         Arms whose oligos `min_barcodes` checks; None: all.
 
@@ -568,31 +568,28 @@ def _filter_few_barcodes(
 
 
 def _filter_rare_variants(counts: xr.Dataset, least: int) -> xr.Dataset:
-    """Drop barcodes with a variant that fewer carry, until there is none, and the
-    variants.
+    """Mark the variants that enough barcodes carry as compared; the others stay in the
+    model, as their barcodes carry others, too.
     """
     index, V = counts["variant_index"].to_numpy(), counts.sizes["variant"]
-    read = dna_observed(counts) & (
-        counts["dna"].to_numpy().reshape(len(index), -1) > 0
+    read = dna_observed(counts) & (counts["dna"].to_numpy().reshape(len(index), -1) > 0)
+    carries = index >= 0
+    n = np.min(
+        [np.bincount(index[carries & one[:, None]], minlength=V) for one in read.T],
+        axis=0,
     )
-    keep = np.ones(len(index), dtype=bool)
-    while True:
-        carries = (index >= 0) & keep[:, None]
-        n = [
-            np.bincount(index[carries & one[:, None]], minlength=V) for one in read.T
-        ]
-        rare = np.append(np.min(n, axis=0) < least, False)  # where -1 points
-        dropped = rare[index].any(axis=1) & keep
-        if not dropped.any():
-            break
-        keep &= ~dropped
-    rule = {"rule": "min_barcodes", "value": least}
-    lost = {"barcodes": _barcodes_by_arm(counts, ~keep), "variants": int(rare.sum())}
-    place = np.where(rare, -1, np.cumsum(~rare) - 1).astype(index.dtype)
-    place[-1] = -1
-    kept = counts.assign(variant_index=(("barcode", "carried"), place[index]))
-    return _keep_barcodes(
-        kept.isel(variant=np.flatnonzero(~rare[:-1])), keep, rule | lost
+    if n.max() < least:
+        raise DataError(
+            f"min_barcodes={least} leaves no variant: the one with the most has {n.max()}"
+        )
+    rule = {
+        "rule": "min_barcodes",
+        "value": least,
+        "barcodes": {},
+        "variants": int((n < least).sum()),
+    }
+    return counts.assign_coords(compared=("variant", n >= least)).assign_attrs(
+        filters=json.dumps([*read_filters(counts), rule])
     )
 
 

@@ -208,8 +208,11 @@ def with_variants(
 
 def arms_compared(counts: xr.Dataset) -> list[str]:
     """Return the arms that a fit compares: those of oligos; where barcodes carry several
-    variants, the reference and the variants.
+    variants, the reference and the variants that a filter left.
     """
     if "variant" in counts.coords:
-        return [REFERENCE, *counts["variant"].to_numpy().tolist()]
+        names = counts["variant"].to_numpy()
+        if "compared" in counts.coords:
+            names = names[counts["compared"].to_numpy()]
+        return [REFERENCE, *names.tolist()]
     return list(dict.fromkeys(counts["arm"].to_numpy().tolist()))

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import optimize, sparse
 from scipy.linalg import lapack
@@ -67,35 +68,37 @@ def additive(
     R = counts.sizes["replicate"]
     if R < 2:
         raise EstimateError("the additive fit takes two replicates or more, not one")
-    arms = arms_compared(counts)
-    asked = contrast_weights(arms, control, arm_names, contrasts)
-    W = np.array([[row.get(arm, 0.0) for arm in arms] for row in asked.values()])
+    arms = np.array(arms_compared(counts))
+    asked = contrast_weights(arms.tolist(), control, arm_names, contrasts)
+    weights = np.array([[row.get(arm, 0.0) for arm in arms] for row in asked.values()])
+    place = pd.Index(counts["variant"].to_numpy()).get_indexer(arms[1:])
+    W = np.zeros((len(weights), counts.sizes["variant"]))
+    W[:, place] = weights[:, 1:]
     cells = _cells(counts)
     found = _solve(cells, np.ones(len(cells.depth)))
     weight = _weights(cells, found)
     found = _solve(cells, weight)
     known = found.determined[R:]
-    fitted = ~(W[:, 1:] != 0)[:, ~known].any(axis=1)
+    fitted = ~(W != 0)[:, ~known].any(axis=1)
     if not fitted.any():
         raise EstimateError(
             "no contrast is determined: its variants are in no barcode with DNA, or in "
             "the same barcodes as others"
         )
     # the noise is learned from all variants, whichever are asked
-    rows = np.concatenate([W[fitted, 1:], np.eye(len(known))[known]])
-    variance, df, sds = _errors(cells, found, weight, rows)
-    K = int(fitted.sum())
-    ace, se = W[fitted, 1:] @ found.beta[R:], np.sqrt(variance[:K])
-    columns = {"ace": ace, "se": se, "df": df[:K]}
-    p, lower, upper = p_and_limits(ace, se, df[:K], ci_prob)
-    columns |= {"lower": lower, "upper": upper, "p": p, "log_p": log_p(ace, se, df[:K])}
+    rows = np.concatenate([np.eye(len(known))[known], W[fitted]])
+    variance, df, sds = _errors(cells, found, weight, rows, int(known.sum()))
+    ace, se = W[fitted] @ found.beta[R:], np.sqrt(variance)
+    p, lower, upper = p_and_limits(ace, se, df, ci_prob)
+    columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper}
+    columns |= {"p": p, "log_p": log_p(ace, se, df)}
     n_of = cells.carried.sum(axis=1)
-    n = [(n_of == 0).sum(), *cells.carried.sum(axis=0)]
+    n = [(n_of == 0).sum(), *cells.carried.sum(axis=0)[place]]
     return EffectTable(
         {name: (("element", "contrast"), x[None]) for name, x in columns.items()}
         | {
             "n_barcodes": (("element", "arm"), np.array(n, dtype=np.int64)[None]),
-            "weight": (("contrast", "arm"), W[fitted]),
+            "weight": (("contrast", "arm"), weights[fitted]),
         },
         coords={
             "element": elements,
@@ -251,10 +254,11 @@ def _weights(cells: _Cells, found: _Solution) -> Array:
 
 
 def _errors(
-    cells: _Cells, found: _Solution, weight: Array, rows: Array
+    cells: _Cells, found: _Solution, weight: Array, rows: Array, n_learned: int
 ) -> tuple[Array, Array, dict[str, float]]:
-    """Return the variances of weighted sums of variants, shape ``(K, V)``, their df, and
-    the sds of the layers of noise.
+    """Return the variances of weighted sums of variants and their df, of the rows after
+    the first `n_learned`, from which they are learned; and the sds of the layers of
+    noise.
 
     As in `causalgia.mpra.fits.element_effects.two_way`, ``V_barcode + V_replicate -
     V_residual``, of which the first two both have the noise of single cells. V_barcode
@@ -277,13 +281,10 @@ def _errors(
         by_weight[some], sandwich[some] = part.sum(axis=1), part @ (weight * spread)
         n[some] = by_weight[some] ** 2 / (part**2).sum(axis=1)
     # a barcode that alone carries a variant has no residual
-    own = moderate_variances(sandwich / by_weight, np.where(n < 2, 0.0, n - 1))
-    if not own.df.all():
-        raise EstimateError(
-            "fewer than two variants are carried by two barcodes each, so that nothing "
-            "shows how much barcodes differ"
-        )
-    of_barcodes = own.variance * by_weight
+    of_barcodes, df_barcodes = _moderated(
+        sandwich / by_weight, np.where(n < 2, 0.0, n - 1), n_learned
+    )
+    of_barcodes = of_barcodes * by_weight[n_learned:]
 
     m = np.asarray((cells.mean > 0).sum(axis=1))
     within = found.left - cells.mean.T @ (m * found.of_barcode)
@@ -304,18 +305,21 @@ def _errors(
     # the cells of a barcode differ by delta as well, as often as it carries variants
     shared, factor = 0.0, (rows**2).sum(axis=1)
     free = np.maximum(factor - R * of_shared, 0.0)
+    free[n_learned:] = 0.0
     for _ in range(_STEPS):
         precision = free / (factor * shared + residual + _TINY) ** 2
         excess = (precision * (by_replicate - residual)).sum()
         shared = max(float(excess / max((precision * free).sum(), _TINY)), 0.0)
     residual = np.maximum(residual - R * shared * of_shared, 0.0)
     expected = factor * shared + residual + _TINY
-    own_r = moderate_variances(by_replicate / expected, np.full(len(rows), R - 1.0))
-    of_replicates = own_r.variance * expected
-    variance = np.maximum.reduce(
-        [of_barcodes + of_replicates - residual, of_barcodes, of_replicates]
+    of_replicates, df_replicates = _moderated(
+        by_replicate / expected, np.full(len(rows), R - 1.0), n_learned
     )
-    df = variance**2 / (of_barcodes**2 / own.df + of_replicates**2 / own_r.df)
+    of_replicates = of_replicates * expected[n_learned:]
+    variance = np.maximum.reduce(
+        [of_barcodes + of_replicates - residual[n_learned:], of_barcodes, of_replicates]
+    )
+    df = variance**2 / (of_barcodes**2 / df_barcodes + of_replicates**2 / df_replicates)
     sds = {
         "sd_barcode": sd_or_zero(
             float((spread - noise / m).mean())
@@ -324,3 +328,22 @@ def _errors(
         "sd_residual": float(np.sqrt(noise.mean())),
     }
     return variance, df, sds
+
+
+def _moderated(s2: Array, df: Array, n_learned: int) -> tuple[Array, Array]:
+    """Return moderated variances and their df, of the rows after the first `n_learned`,
+    whose prior is that of the first.
+    """
+    first = moderate_variances(s2[:n_learned], df[:n_learned])
+    if not first.df.all():
+        raise EstimateError(
+            "fewer than two variants are carried by two barcodes each, so that nothing "
+            "shows how much barcodes differ"
+        )
+    d0, s0 = first.prior_df, first.prior_variance[0]
+    own = df[n_learned:]
+    variance = s0 if np.isinf(d0) else (d0 * s0 + own * s2[n_learned:]) / (d0 + own)
+    return (
+        np.broadcast_to(variance, own.shape),
+        np.maximum(np.minimum(own + d0, df[:n_learned].sum()), own),
+    )
