@@ -273,8 +273,14 @@ class TestSaturationMutagenesis:
             "TTAACCGG": counts["dna"].sel(barcode="TTAACCGG").values.tolist(),
         }
         assert counts["variant"].values.tolist() == ["7:GCC>GC", "20:C>G"]
-        index = counts["variant_index"].sel(barcode=["AACCGGTT", "GGTTAACC", "TTAACCGG"])
-        assert [sorted(row) for row in index.values.tolist()] == [[-1, -1], [-1, 1], [0, 1]]
+        index = counts["variant_index"].sel(
+            barcode=["AACCGGTT", "GGTTAACC", "TTAACCGG"]
+        )
+        assert [sorted(row) for row in index.values.tolist()] == [
+            [-1, -1],
+            [-1, 1],
+            [0, 1],
+        ]
 
     def test_one_variant_at_most_is_an_ordinary_library(self, tmp_path):
         lines = [line for line in VARIANTS.split("\n") if line.count("TERT") < 2]

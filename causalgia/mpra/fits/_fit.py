@@ -140,8 +140,8 @@ def fit(
         ``n_left_out`` elements that lack an arm, ``arms_left_out``, ``n_not_fitted``
         elements without an estimate; of ``additive``, ``n_several`` of
         ``n_fitted_barcodes`` barcodes that carry several variants, and
-        ``n_undetermined`` variants whose barcodes do not tell them from others. `report` summarizes it, `average` averages over
-        backgrounds, and `causalgia.infer`, `decide`, `report` and
+        ``n_undetermined`` variants whose barcodes do not tell them from others.
+        `report` summarizes it, `average` averages over backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
 

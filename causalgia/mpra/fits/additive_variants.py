@@ -321,9 +321,7 @@ def _errors(
     )
     df = variance**2 / (of_barcodes**2 / df_barcodes + of_replicates**2 / df_replicates)
     sds = {
-        "sd_barcode": sd_or_zero(
-            float((spread - noise / m).mean())
-        ),
+        "sd_barcode": sd_or_zero(float((spread - noise / m).mean())),
         "sd_replicate": float(np.sqrt(shared * R)),
         "sd_residual": float(np.sqrt(noise.mean())),
     }
