@@ -144,9 +144,9 @@ def side_table_of_variants(text: str, where: str) -> pd.DataFrame:
     2     T:20:C>G       T     20:C>G  test
     """
     carried = read_carried(text, where)
-    arms = {_arm(variants) for variants in carried.variants.values()}
-    first = [REFERENCE, *({SEVERAL} & arms)]
-    arms = [*first, *sorted(arms - {*first}, key=_place)]
+    seen = {_arm(variants) for variants in carried.variants.values()}
+    first = [REFERENCE, *({SEVERAL} & seen)]
+    arms = [*first, *sorted(seen - {*first}, key=_place)]
     return pd.DataFrame(
         {
             "oligo_name": [f"{carried.region}:{arm}" for arm in arms],

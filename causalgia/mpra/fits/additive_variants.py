@@ -178,9 +178,7 @@ def _cells(counts: xr.Dataset) -> _Cells:
         ratio=ratios[used],
         replicate=replicate,
         carried=carried,
-        mean=sparse.csr_array(
-            (1 / m[barcode], (barcode, np.arange(N))), (len(index), N)
-        ),
+        mean=sparse.csr_array((1 / m[barcode], (barcode, np.arange(N))), (len(m), N)),
         design=sparse.csr_array(sparse.hstack([at, carried[barcode]])),
         depth=(used / np.maximum(dna, 1)).sum(axis=1) / m**2,
     )
