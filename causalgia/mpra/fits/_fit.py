@@ -194,6 +194,11 @@ def fit(
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
+    if method == "additive" and not carries_several(counts):
+        raise EstimateError(
+            "method='additive' takes barcodes with several variants, and the counts "
+            "have none"
+        )
     if method is None:
         method = "additive" if carries_several(counts) else "hierarchical"
     for name in ("dna_total", "rna_total"):
@@ -214,19 +219,19 @@ def fit(
         names = [one.replicate for one in shallow]
         few = np.isin(counts["replicate"].to_numpy().astype(str), names)
         counts = counts.isel(replicate=np.flatnonzero(~few))
-    cut_off = check_cutoff(counts, of_logs=of_logs)
-    if client is not None:
-        check_client(client)
     asked: dict[str, Any] = {
         "control": control,
         "arm_names": arm_names,
         "contrasts": contrasts,
     }
+    request = None if method == "additive" else fit_request(counts, **asked)
+    cut_off = check_cutoff(counts, of_logs=of_logs)
+    if client is not None:
+        check_client(client)
     silent = []
-    if method == "additive":
+    if request is None:
         found = additive(counts, **asked, ci_prob=ci_prob)
     else:
-        request = fit_request(counts, **asked)
         fitted = _FIT_METHODS[method](counts, request, client)
         found = _fit_dataset(counts, request, fitted, method, ci_prob)
         silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
