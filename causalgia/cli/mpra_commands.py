@@ -436,7 +436,11 @@ def analyze(
             tables, texts = {}, {}
             record(effects=lambda: records(effects_frame(found, all_columns=True)))
         else:
-            fitted = mpra.fit(counts, **vars(question), method=method and method.value)
+            fitted = mpra.fit(
+                counts,
+                **vars(question),
+                method=None if method is None else method.value,
+            )
             found = decide(fitted, rope=region, error=error.value, ci_prob=ci_prob)
             answer = partial(measured_answer, fitted, found, quality, counts)
             first = answer(()).sentences
