@@ -656,8 +656,15 @@ class About(Generic[Absent]):
     share_true = _number(
         "plans of the bench", "cg.mpra.power", "share of elements with this effect"
     )
-    assumed = _text(
-        "plans of the bench", "cg.mpra.power", "the assumed noise, in words"
+    shared_error = _number(
+        "plans of the bench",
+        "cg.mpra.power",
+        "shared error (sd on log2) under which power_shared is at least",
+    )
+    source = _text(
+        "plans of the bench",
+        "cg.mpra.power",
+        "of a variable that is assumed: 'noise', 'pilot' or 'virtual trial'",
     )
     plasmid = _whole(
         "noise of the bench",
@@ -744,11 +751,6 @@ class About(Generic[Absent]):
         "cg.mpra.calls",
         "robust sd of the negative controls beyond their standard errors",
     )
-    replicate_df = _number(
-        "fits",
-        "cg.mpra.fit",
-        "degrees of freedom of replicate_within, the elements' own noise",
-    )
     replicate_groups = _text(
         "fits",
         "cg.mpra.fit",
@@ -757,10 +759,23 @@ class About(Generic[Absent]):
     n_left_out = _whole(
         "fits, context swaps",
         "cg.mpra.fit, cg.experiments.context_swap",
-        "number of elements that lack an arm, or of sequences not crossed",
+        "number of elements without both arms of a contrast, or of sequences not "
+        "crossed",
     )
-    n_not_fitted = _whole(
-        "fits", "cg.mpra.fit", "number of elements whose fit gave no estimate"
+    paired = _text(
+        "fits",
+        "cg.mpra.conditions",
+        "whether barcodes were paired: 'by barcode' or 'no'",
+    )
+    library_shift = _text(
+        "fits",
+        "cg.mpra.conditions",
+        "how far the median oligo moved, log2, by condition",
+    )
+    replicates_left_out = _text(
+        "fits",
+        "cg.mpra.fit",
+        "replicates left out: so few reads that they measure no level of their library",
     )
     arms_left_out = _text(
         "fits",

@@ -606,6 +606,13 @@ SCHEMA: tuple[Variable, ...] = (
         "equicoordinate critical value of the simultaneous band, in standard errors",
     ),
     _estimate(
+        "measured",
+        "whether the contrast was measured in the task; a row that was not has nan, no "
+        "verdict, and is in no family",
+        dtype="b",
+        decisions=True,
+    ),
+    _estimate(
         "unbounded",
         "the interval of a ratio is not bounded: its denominator may be 0",
         dtype="b",
@@ -1042,6 +1049,13 @@ SCHEMA: tuple[Variable, ...] = (
         "all RNA reads of the library, of every barcode that was read, filtered or not",
         kind="counts",
         dims=(("replicate",),),
+    ),
+    Variable(
+        "condition",
+        ("counts",),
+        (("replicate",),),
+        "U",
+        "condition (cell type, treatment) of the replicate, where there are several",
     ),
     _oligo(
         "element",

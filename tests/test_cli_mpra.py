@@ -299,12 +299,8 @@ def test_power_from_a_pilot(folder):
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize(
-    "verb",
-    [("power", "--barcodes", "10"), ("cheapest", "--half-width", "0.2")],
-    ids=lambda v: v[0],
-)
-def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path, verb):
+def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path):
+    verb = ("power", "--barcodes", "10")
     table = pd.read_csv(folder / "counts.tsv.gz", sep="\t")
     of_two, of_one = tmp_path / "two.tsv", tmp_path / "one.tsv"
     counted = [f"{kind}_count_{i}" for i in (1, 2) for kind in ("dna", "rna")]
@@ -400,6 +396,24 @@ def test_the_power_of_random_barcodes_with_losses():
     )
     wanted = cg.mpra.power(0.5, n_barcodes=20, n_replicates=3, depth=100, noise=noise)
     assert f"{wanted['se'].item():.3g}" in said.stdout
+
+
+def test_the_losses_and_errors_of_a_plan_are_options():
+    said = call(
+        *("mpra", "power", "--barcodes", "20", "--replicates", "3"),
+        *("--missing", "0.1", "--silent", "0.02", "--outliers", "0.03"),
+        *("--shared-error", "0.1"),
+    )
+    noise = cg.mpra.NoiseModel(
+        sd_barcode=0.6,
+        sd_replicate=0.15,
+        missing=0.1,
+        p_silent=0.02,
+        outliers=0.03,
+        sd_shared=0.1,
+    )
+    wanted = cg.mpra.power(0.5, n_barcodes=20, n_replicates=3, depth=100, noise=noise)
+    assert f"{wanted['power'].item():.3g}" in said.stdout
 
 
 def test_what_is_refused(folder, tmp_path):

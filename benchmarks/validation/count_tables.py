@@ -358,7 +358,9 @@ class Planned:
                 depth_dna=self.reads[0] * of_mean,
                 depth=self.reads[1] * of_mean,
                 noise=self.noise(
-                    tau=self.tau, missing=self.missing, sd_common=self.common
+                    tau=self.tau,
+                    missing=self.missing,
+                    sd_shared=self.common / np.sqrt(2),  # of each of two arms
                 ),
             )
         return float(plan["power"].to_numpy().squeeze())
@@ -411,6 +413,130 @@ def of_plan(name: str, n_trials: int) -> np.ndarray:
         hit = cg.mpra.average(fitted)["p"].item() < 0.05
         found.append((hit - planned, planned - hit, hit))
     return np.array(found, dtype=float)
+
+
+# --- plans and libraries with dropout, outliers and shared error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assay:
+    """A design and its assay, drawn without `cg.mpra.simulate`: of an element's effect,
+    or (with backgrounds) of an average.
+
+    A tenth of the barcodes drop out, half of them lost and half without RNA; cells are
+    missing or silent; some barcodes are outliers; and each arm has an error in each
+    replicate that all its elements share.
+    """
+
+    B: int
+    R: int
+    effect: float
+    backgrounds: int | None = None
+    tau: float = 0.3
+    dropout: float = 0.1
+    missing: float = 0.05
+    silent: float = 0.02
+    outliers: float = 0.03
+    shared: float = 0.05
+    depth: float = 100.0
+    of_pilot: bool = False
+
+    def counts(self, rng: Rng, n: int) -> xr.Dataset:
+        effects = self.effect + self.tau * rng.normal(size=n)
+        if self.backgrounds is None:
+            effects[:] = self.effect
+        level = np.column_stack([np.zeros(n), effects]) + rng.normal(0, 0.5, (n, 1))
+        of = np.repeat(np.arange(2 * n), self.B)
+        of = of[rng.random(len(of)) > self.dropout / 2]
+        N, shape = len(of), (len(of), self.R)
+        own = rng.normal(0, 0.5, N)
+        own += rng.normal(0, 2.0, N) * (rng.random(N) < self.outliers)
+        moved = rng.normal(0, 0.15, (2 * n, self.R))
+        moved += np.tile(rng.normal(0, self.shared, (2, self.R)), (n, 1))
+        pool = self.depth * 2 ** rng.normal(size=(N, 1))
+        dna = rng.poisson(pool * rng.gamma(1 / 0.03, 0.03, shape))
+        rna = pool * 2 ** (level.ravel()[of] + own)[:, None] * 2 ** moved[of]
+        rna = rng.poisson(rna * rng.gamma(1 / 0.1, 0.1, shape))
+        silent = rng.random((N, 1)) < self.dropout / (2 - self.dropout)
+        rna[silent | (rng.random(shape) < self.silent)] = 0
+        return counted(dna, rna, of, rng.random(shape) >= self.missing)
+
+    def power(self, rng: Rng) -> float:
+        """Return the power that is promised, of pilots the mean of six."""
+        return float(
+            np.mean([self._power(rng) for _ in range(6 if self.of_pilot else 1)])
+        )
+
+    def _power(self, rng: Rng) -> float:
+        design = {"n_barcodes": self.B, "n_replicates": self.R}
+        if self.backgrounds is not None:
+            design["n_backgrounds"] = self.backgrounds
+        if self.of_pilot:
+            pilot = cg.mpra.components(self.counts(rng, 400), control="ref")
+            plan = cg.mpra.power(self.effect, **design, pilot=pilot)
+        else:
+            plan = cg.mpra.power(
+                self.effect,
+                **design,
+                depth=self.depth * np.exp(np.log(2) ** 2 / 2),
+                noise=cg.mpra.NoiseModel(
+                    sd_barcode=0.5,
+                    sd_replicate=0.15,
+                    tau=self.tau,
+                    recovery=1 - self.dropout,
+                    missing=self.missing,
+                    p_silent=self.silent,
+                    outliers=self.outliers,
+                ),
+            )
+        return float(plan["power_shared" if self.shared else "power"].squeeze())
+
+    def found(self, rng: Rng, n: int = 60) -> float:
+        """Return the share of n elements, or whether the average, of one library that is
+        found.
+        """
+        counts = self.counts(rng, self.backgrounds or n)
+        fitted = cg.mpra.fit(counts, control="ref")
+        if self.backgrounds is None:
+            decided = cg.decide(fitted, error="each", rope=0, shrink=None)
+            return float((decided["verdict"] == "increases").mean())
+        return float(cg.mpra.average(fitted)["p"].item() < 0.05)
+
+
+ASSAYS = {
+    "an element, 5 barcodes, 3 replicates": Assay(B=5, R=3, effect=1.0),
+    "an element, 10 barcodes, 4 replicates": Assay(B=10, R=4, effect=0.8),
+    "an element, 30 barcodes, 6 replicates": Assay(B=30, R=6, effect=0.5),
+    "an element, 10 barcodes, 4 replicates, no outlier": Assay(
+        B=10, R=4, effect=0.8, outliers=0.0
+    ),
+    "an element, 10 barcodes, 4 replicates, by a pilot": Assay(
+        B=10, R=4, effect=0.8, of_pilot=True
+    ),
+    "12 backgrounds, 5 barcodes, 6 replicates": Assay(
+        B=5, R=6, effect=0.5, backgrounds=12
+    ),
+    "20 backgrounds, 8 barcodes, 4 replicates": Assay(
+        B=8, R=4, effect=0.4, backgrounds=20
+    ),
+    "60 backgrounds, 10 barcodes, 3 replicates": Assay(
+        B=10, R=3, effect=0.3, backgrounds=60, tau=0.2
+    ),
+    "20 backgrounds, 8 barcodes, 4 replicates, nothing shared": Assay(
+        B=8, R=4, effect=0.35, backgrounds=20, shared=0.0
+    ),
+}
+
+
+@cache
+def of_assay(name: str, n_trials: int) -> np.ndarray:
+    """Return of each library the share that is found, less the power that was promised;
+    the reverse; and the former alone.
+    """
+    assay, rng = ASSAYS[name], _rng(f"assay {name}")
+    planned = assay.power(rng)
+    found = np.array([assay.found(rng) for _ in range(n_trials)])
+    return np.column_stack([found - planned, planned - found, found])
 
 
 # --- averages whose replicates share noise
@@ -1104,6 +1230,25 @@ CHECKS = [
             quick=20,
         )
         for name in PLANS
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("power reached less power promised", -0.03, "at least"),
+                ("power promised less power reached", -0.03, "at least"),
+                ("power reached", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"plan with dropout, outliers and shared error, {name}: {what}",
+            column(of_assay, name, at=at),
+            nominal,
+            claim,
+            full=40 if assay.backgrounds is None else 300,
+            quick=4 if assay.backgrounds is None else 20,
+        )
+        for name, assay in ASSAYS.items()
         for at, (what, nominal, claim) in enumerate(
             (
                 ("power reached less power promised", -0.03, "at least"),

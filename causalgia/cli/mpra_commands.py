@@ -268,7 +268,7 @@ def power(
     Example:   causalgia mpra power --pilot counts.tsv --design library --control untreated
     """
     from causalgia import mpra
-    from causalgia.mpra.planning.plan_answers import power_parts
+    from causalgia.tell.plan_answers import power_parts
 
     noise, known = planning_noise(planned, pilot)
     if depth is None and known is None:
@@ -345,7 +345,7 @@ def analyze(
         typer.Option(
             metavar="N",
             min=1,
-            help="Leave out elements with an oligo that has fewer barcodes.",
+            help="Leave out oligos that have fewer barcodes.",
         ),
     ] = 1,
     rope: Annotated[str, typer.Option(metavar="ROPE", help=_Rope)] = "0",
@@ -407,12 +407,7 @@ def analyze(
             if min_dna is None
             else mpra.quality(counts, min_dna=min_dna)
         )
-        counts = mpra.filter(
-            counts,
-            min_dna=min_dna,
-            min_barcodes=min_barcodes,
-            arm_names=None if min_barcodes is None else question.used,
-        )
+        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes)
         used = question.used
         if "variant" in counts.coords:  # of arms that barcodes carry alone
             seen = n_barcodes_observed(counts).min(axis=1) > 0

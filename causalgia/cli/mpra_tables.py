@@ -326,12 +326,43 @@ class NoiseOptions(OptionGroup):
         ),
     ] = None
     recovery: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of the planned barcodes that will be recovered, 0 to 1.",
+            help="Share of the planned barcodes that remains; default: the pilot's, or 1.",
         ),
-    ] = 1.0
+    ] = None
+    missing: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of barcodes missing from a replicate; default: the pilot's, or 0.",
+        ),
+    ] = None
+    p_silent: Annotated[
+        float | None,
+        typer.Option(
+            "--silent",
+            metavar="SHARE",
+            help="Share of barcodes without RNA in a replicate, whatever their depth.",
+        ),
+    ] = None
+    outliers: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of barcodes whose activity has a further sd of 2.",
+        ),
+    ] = None
+    sd_shared: Annotated[
+        float | None,
+        typer.Option(
+            "--shared-error",
+            metavar="SD",
+            help="sd of an arm between replicates, shared by its elements; default: the "
+            "pilot's, or 0.",
+        ),
+    ] = None
     barcode_dispersion: Annotated[
         float | None,
         typer.Option(

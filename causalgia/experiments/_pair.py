@@ -320,8 +320,11 @@ def add_setting(
     *,
     names: tuple[str, str] | None = None,
     asked: bool,
+    **further: Any,
 ) -> Weights:
-    """Add the rows of one setting of two sites to a trial; return its interaction."""
+    """Add the rows of one setting of two sites to a trial, with further labels; return
+    its interaction.
+    """
     both, one, two, none = trial.factorial(first, second)
     labels = names or (first.written.label, second.written.label)
     written = [
@@ -329,7 +332,7 @@ def add_setting(
         for site, label in zip((first, second), labels, strict=True)
     ]
     arrangement = " then ".join(text for _, text in sorted(written, key=lambda w: w[0]))
-    setting: dict[str, Any] = {GROUP: arrangement, "gap": gap}
+    setting: dict[str, Any] = {GROUP: arrangement, "gap": gap, **further}
     where = f"{arrangement}, gap {gap}"
     trial.row(f"pair, {where}", both - none, asks="pair", **setting)
     for which, site, label, effect in (

@@ -229,7 +229,7 @@ def is_effects(x: object) -> bool:
 
 
 _is_moderation = _has("sd_lower", "quantiles")
-_BENCH, _PLANS = "mpra.text_reports", "mpra.planning.plan_answers"
+_BENCH, _PLANS = "mpra.text_reports", "tell.plan_answers"
 KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
     Kind(

@@ -145,17 +145,25 @@ def excess_sentence(row: xr.Dataset) -> str:
 
 def alone_sentence(rows: xr.Dataset, of: str) -> str:
     """Return what a site does alone, on each strand."""
-    parts = []
-    for row in (rows.isel(contrast=i) for i in range(rows.sizes["contrast"])):
-        verdict = str(row["verdict"].item())
-        size = f"{row['ace'].item():+.3g} [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
-        strand = str(row["strand"].item())
-        if verdict in DIRECTIONS:
-            does = "raises" if row["ace"].item() > 0 else "lowers"
-            parts.append(f"{does} the outcome on {strand} ({size})")
-        else:
-            parts.append(f"is {verdict} on {strand} ({size})")
+    parts = [
+        _does(row, f" on {row['strand'].item()}")
+        for row in (rows.isel(contrast=i) for i in range(rows.sizes["contrast"]))
+    ]
     return f"one {of} at the center {in_list(parts)};"
+
+
+def row_sentence(row: xr.Dataset, of: str) -> str:
+    """Return what one row does."""
+    return f"{of} {_does(row)}"
+
+
+def _does(row: xr.Dataset, where: str = "") -> str:
+    verdict = str(row["verdict"].item())
+    size = f"{row['ace'].item():+.3g} [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+    if verdict in DIRECTIONS:
+        does = "raises" if row["ace"].item() > 0 else "lowers"
+        return f"{does} the outcome{where} ({size})"
+    return f"is {verdict}{where} ({size})"
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,8 @@ class _Words:
 
     @property
     def plural(self) -> str:
+        if self.axis == "order":
+            return "terms"
         if self.several:
             return "settings"
         return self.axis if self.axis.endswith("s") else f"{self.axis}s"
@@ -177,6 +187,7 @@ class _Words:
         n = {sign: sum(s.n for s in shapes if s.sign == sign) for sign in (0, None)}
         what = {
             "gap": f"the interaction of {self.of}",
+            "order": f"the interaction of {self.of}",
             "copies": f"what a further copy of {self.of} adds",
             "letter": f"a change of one letter of {self.of}",
         }.get(self.axis, f"the effect of {self.of}")
@@ -205,12 +216,15 @@ class _Words:
             "the outcome" if first else "it",
         )
         n, size = sum(s.n for s in own), _sizes(own)
-        where = in_list([_span(s) for s in own])
+        on_strands = self.axis == "distance"
+        where = in_list(
+            [_span(s) + (f" bp on {s.group}" if on_strands else "") for s in own]
+        )
         if self.axis == "letter":
             any_one = f"letter {where}" if n == 1 else f"any one of letters {where}"
             return f"changing {any_one} of {self.of} {verb} {outcome} ({size})"
         subject = f"{self.of} " if first else ""
-        if self.axis == "gap":
+        if self.axis in ("gap", "order"):
             more = "more" if sign > 0 else "less"
             return f"{subject}do {more} than their sum, {self._by_window(own)}"
         if n == self.total:
@@ -254,7 +268,9 @@ class _Words:
             one = window[0]
             gaps = "a gap" if one.start == one.stop else "gaps"
             where = f" for {shown}" if names else ""
-            parts.append(f"{_sizes(window)}{where} at {gaps} of {_span(one)} bp")
+            if self.axis == "gap":
+                where += f" at {gaps} of {_span(one)} bp"
+            parts.append(f"{_sizes(window)}{where}")
         rest = len(ordered) - _FEW
         more = f"; in {rest:,} further windows" if rest > 0 else ""
         return in_list(parts) + more

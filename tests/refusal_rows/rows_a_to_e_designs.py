@@ -368,21 +368,19 @@ ROWS = [
     ),
     Row(
         "a tile placed over itself",
-        lambda: e.tile_placement(RANDOM, tile=(0, 20), at=[10, 60], tss=(40, 50)),
+        lambda: e.tiles(RANDOM, tiles=[(0, 20)], at=[10, 60], tss=(40, 50)),
         DesignError,
         "0-20",
     ),
     Row(
         "a copy past the sequence",
-        lambda: e.tile_placement(RANDOM, tile=(0, 20), at=[60, 90], tss=(40, 50)),
+        lambda: e.tiles(RANDOM, tiles=[(0, 20)], at=[60, 90], tss=(40, 50)),
         DesignError,
         "at",
     ),
     Row(
         "interactions of seven tiles",
-        lambda: e.tile_interactions(
-            RANDOM, tiles=[(i, i + 5) for i in range(0, 35, 5)]
-        ),
+        lambda: e.tiles(RANDOM, tiles=[(i, i + 5) for i in range(0, 35, 5)]),
         DesignError,
         "tiles",
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -238,9 +239,18 @@ class Trial:
                 else f"{self._entry.name}: no row was named"
             )
         labels = dict(self._labels)
+        axis = self._entry.axis if self._entry.read is read_shapes else ""
+        for name in (self._asked or self._rows) if axis else ():
+            if not isinstance(labels.get(axis, {}).get(name), Real):
+                raise DesignError(
+                    f"axis={quoted(axis)}: the asked row {quoted(name)} has no such "
+                    "number, and the answer would be without it"
+                )
         if "single" in labels:
             labels["single"] = {name: name in labels["single"] for name in self._rows}
-        used = {arm for row in self._rows.values() for arm in row} | {UNTREATED}
+        used = {arm for row in self._rows.values() for arm in row}
+        if all(self._arms[arm].intervention != Untreated() for arm in used):
+            used.add(UNTREATED)
         return Experiment(
             null=self.null,
             arms=[arm for name, arm in self._arms.items() if name in used],

@@ -68,13 +68,15 @@ def check_arms_of_one_library(
     pairs = {(int(c[0]), int(c[1])) for c in compared if len(c) == 2}
     if not pairs:
         return
-    letters, dna = _barcode_letters(counts), _dna_of_oligos(counts, oligos)
+    letters, dna = _barcode_letters(counts), _dna_of_oligos(counts)
     for first, second in sorted(pairs):
         what = ""
-        share, n = _shared_letters(counts, letters, oligos[:, first], oligos[:, second])
+        both = (oligos[:, [first, second]] >= 0).all(axis=1)
+        one, other = oligos[both, first], oligos[both, second]
+        share, n = _shared_letters(counts, letters, one, other)
         if n >= _LEAST_SHARED and share >= _SHARED_PART:
             what = f"{100 * share:.0f} % of their barcodes"
-        elif _equal_dna(dna[first], dna[second]):
+        elif _equal_dna([dna[o] for o in one], [dna[o] for o in other]):
             what = "the same DNA counts in every element"
         names = f"{quoted(arms[first])} and {quoted(arms[second])}"
         if what:
@@ -86,12 +88,10 @@ def check_arms_of_one_library(
                 "cg.mpra.concordance(fit, fit). A contrast of four arms, (b in B - "
                 "a in B) - (b in A - a in A), is free of it"
             )
-        if apart := _depths_apart(
-            counts, oligos[:, first], oligos[:, second], len(pairs)
-        ):
-            one, other, change, error = apart
+        if apart := _depths_apart(counts, one, other, len(pairs)):
+            here, there, change, error = apart
             raise DataError(
-                f"arms {names} are separate libraries: from replicate {one} to {other} "
+                f"arms {names} are separate libraries: from replicate {here} to {there} "
                 f"the ratio of their DNA changes by a factor of {2**change:.2f} (log2 "
                 f"{change:.2f}, standard error {error:.2f}), and in one library it "
                 "would stay the same. The difference between the libraries would be "
@@ -183,17 +183,14 @@ def _shared_letters(
     return (len(sets[0] & sets[1]) / n, n) if n else (0.0, 0)
 
 
-def _dna_of_oligos(counts: xr.Dataset, oligos: Ints) -> list[list[Array]]:
-    """Return the sorted DNA counts of the barcodes of each oligo, by arm and
-    element.
-    """
+def _dna_of_oligos(counts: xr.Dataset) -> list[Array]:
+    """Return the sorted DNA counts of the barcodes of each oligo."""
     dna = counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1).sum(axis=1)
     of = counts["oligo_index"].to_numpy()
     order = np.lexsort((dna, of))
     bounds = np.searchsorted(of[order], np.arange(counts.sizes["oligo"] + 1))
     ordered = dna[order]
-    rows = [ordered[a:b] for a, b in pairwise(bounds.tolist())]
-    return [[rows[o] for o in column] for column in oligos.T]
+    return [ordered[a:b] for a, b in pairwise(bounds.tolist())]
 
 
 def _equal_dna(first: list[Array], second: list[Array]) -> bool:

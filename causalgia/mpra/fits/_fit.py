@@ -13,7 +13,6 @@ from causalgia.checks import as_ci_prob
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
-    DataError,
     EstimateError,
     quoted,
 )
@@ -129,33 +128,34 @@ def fit(
     -------
     Dataset
         ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided
-        against 0; ``n_barcodes (element, arm)``, those with DNA;
+        against 0; nan in a contrast of which the element lacks an arm, and there is
+        then ``measured (element, contrast)``; ``n_barcodes (element, arm)``, those with DNA;
         ``weight (contrast, arm)``; ``group (element)``;
         ``replicate_shift (contrast, replicate)``, the distance of a replicate's mean
         effect from the overall mean without controls, and
         ``replicate_within (contrast)``, the variance of that mean from the elements'
-        own noise; ``level_error (element, contrast, level)``, where arms were read in
+        own noise, on ``replicate_df (contrast)``; ``level_error (element, contrast, level)``, where arms were read in
         different replicates: loadings of the error of their levels, which is in ``se``
-        and shared by elements; and variables of the method. Attributes count what was left out:
-        ``n_left_out`` elements that lack an arm, ``arms_left_out``, ``n_not_fitted``
-        elements without an estimate; of ``additive``, ``n_several`` of
-        ``n_fitted_barcodes`` barcodes that carry several variants, and
-        ``n_undetermined`` variants whose barcodes do not tell them from others.
-        `report` summarizes it, `average` averages over backgrounds, and `causalgia.infer`, `decide`, `report` and
+        and shared by elements; and variables of the method. Attributes say what was left
+        out: ``n_left_out`` elements without both arms of a contrast, ``arms_left_out``,
+        and ``replicates_left_out``, in which the median oligo has fewer than two reads
+        (with ``"two_way"`` also those whose counting noise is ten times that of the
+        others); of ``additive``, ``n_several`` of ``n_fitted_barcodes`` barcodes that
+        carry several variants, and ``n_undetermined`` variants whose barcodes do not
+        tell them from others. `report` summarizes it, `average` averages over
+        backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
 
     Raises
     ------
     EstimateError
-        If an arm is unknown, weights do not sum to 0, each element has one arm (a
-        parallel library; use `activity`), or elements differ in their arms and
-        `arm_names` is not given.
+        If an arm is unknown, weights do not sum to 0, or no element has both arms of a
+        contrast.
     DataError
         If the Dataset is not of kind ``counts``.
     DataError
-        If an element has two oligos in an arm, an oligo has no barcode with DNA, a
-        library has no reads, two arms of a contrast were read in replicates that no
+        If an element has two oligos in an arm, two arms of a contrast were read in replicates that no
         oligo links, or the table keeps barcodes only where RNA was seen and so few
         reads were that effects shrink by a tenth.
     EstimateError
@@ -201,24 +201,8 @@ def fit(
         )
     if method is None:
         method = "additive" if carries_several(counts) else "hierarchical"
-    for name in ("dna_total", "rna_total"):
-        total = np.atleast_1d(counts[name].to_numpy())
-        if not total.all():
-            which = (
-                counts["replicate"].to_numpy()[int(total.argmin())]
-                if counts[name].dims
-                else "every replicate"
-            )
-            raise DataError(
-                f"{name[:3].upper()} library of replicate {which}: no read at all; "
-                "leave the replicate out: counts.sel(replicate=[...])"
-            )
     of_logs = method != "hierarchical"
-    shallow = shallow_replicates(counts, aggregate(counts)) if of_logs else []
-    if shallow:
-        names = [one.replicate for one in shallow]
-        few = np.isin(counts["replicate"].to_numpy().astype(str), names)
-        counts = counts.isel(replicate=np.flatnonzero(~few))
+    counts, few = with_reads(counts, weighted=not of_logs)
     asked: dict[str, Any] = {
         "control": control,
         "arm_names": arm_names,
@@ -236,17 +220,36 @@ def fit(
         found = _fit_dataset(counts, request, fitted, method, ci_prob)
         silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
     shrunk = silence_notes(counts, _SHRUNK.format(method)) if of_logs else []
-    left_out = [
-        f"{one}: it is left out, because method={quoted(method)} weights replicates "
-        "alike and intervals would be wider with it; 'hierarchical' weights reads, and "
-        "keeps it"
-        for one in shallow
-    ]
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
         found = found.assign_attrs(replicate_groups=groups[0])
-    return with_notes(found, *left_out, *cut_off, *shrunk, *silent, *groups)
+    if few:
+        found = found.assign_attrs(attributes(replicates_left_out=", ".join(few)))
+    return with_notes(found, *cut_off, *shrunk, *silent, *groups)
+
+
+def with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
+    """Return the counts of the replicates with reads, and the names of the others.
+
+    A replicate in which the median oligo has fewer than two reads (of RNA, or of DNA of
+    its own) measures no level of its library. Where replicates weigh alike, one whose
+    counting noise is ten times that of the others is left out, too.
+    """
+    sums = aggregate(counts)
+    reads = np.stack(
+        [sums["rna_counts"].to_numpy()]
+        + [sums["dna_counts"].to_numpy()] * (counts["dna"].ndim == 2)
+    )
+    seen = (sums["n_bc"].to_numpy() > 0).any(axis=1)
+    names = counts["replicate"].to_numpy().astype(str)
+    few = np.median(reads[:, seen], axis=1).min(axis=0) < _LEAST_READS
+    few &= ~few.all()  # of a table of few reads no replicate is worse
+    if not weighted:
+        few |= np.isin(
+            names, [one.replicate for one in shallow_replicates(counts, sums)]
+        )
+    return counts.isel(replicate=np.flatnonzero(~few)), names[few].tolist()
 
 
 def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
@@ -257,7 +260,8 @@ def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
     reads = np.bincount(
         counts["oligo_index"].to_numpy(), weights=rna, minlength=counts.sizes["oligo"]
     )
-    n_silent = (reads[request.oligos] == 0).sum(axis=0).tolist()
+    silent = (reads[request.oligos] == 0) & (request.oligos >= 0)
+    n_silent = silent.sum(axis=0).tolist()
     if not any(n_silent) or silent_share(counts) < NOTED_SILENCE:
         return []
     by_arm = ", ".join(
@@ -278,15 +282,12 @@ def _fit_dataset(
         np.ascontiguousarray(v, dtype=np.float64)
         for v in (fitted.ace, fitted.se, fitted.df)
     )
-    estimated = (
-        np.ones(len(request.elements), dtype=bool)
-        if fitted.estimated is None
-        else fitted.estimated
-    )
+    measured = request.measured
+    ace, se, df = (np.where(measured, v, np.nan) for v in (ace, se, df))
     loadings = level_loadings(counts, request)
     levels = {}
     if loadings is not None:
-        loadings = loadings[estimated]
+        loadings = np.where(measured[..., None], loadings, np.nan)
         se = np.sqrt(se**2 + (loadings**2).sum(axis=2))
         levels = {"level_error": (("element", "contrast", "level"), loadings)}
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
@@ -297,29 +298,29 @@ def _fit_dataset(
         "lower": lower,
         "upper": upper,
         "p": p,
-        "log_p": log_p(ace, se, df),
+        "log_p": np.where(measured, log_p(ace, se, df), np.nan),
     }
-    oligos = request.oligos[estimated]
-    n = n_barcodes(counts)[oligos]
+    n = np.where(request.oligos >= 0, n_barcodes(counts)[request.oligos], 0)
     few = [one.replicate for one in shallow_replicates(counts, aggregate(counts))]
     names = counts["replicate"].to_numpy()
-    group = counts["group"].to_numpy()[oligos[:, 0]]
+    group = counts["group"].to_numpy()[request.first_oligos]
     control = np.isin(group.astype(str), CONTROLS)
     # negative controls are placebos, and no control answers the question
     marks = {"of_question": ~control, "is_placebo": group == "negative"}
     deep = names[~np.isin(names.astype(str), few)]
-    replicates, replicate_df = replicate_shifts(counts.sel(replicate=deep), request)
+    replicates = replicate_shifts(counts.sel(replicate=deep), request)
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {
             "n_barcodes": (("element", "arm"), n),
             "weight": (("contrast", "arm"), request.weights),
         }
+        | ({} if measured.all() else {"measured": (dims, measured)})
         | replicates
         | levels
         | dict(fitted.variables),
         coords={
-            "element": request.elements[estimated],
+            "element": request.elements,
             "contrast": list(request.contrasts),
             "arm": request.arms,
             **({"replicate": deep} if replicates else {}),
@@ -330,7 +331,7 @@ def _fit_dataset(
             **library_attrs(counts),
             **attributes(
                 method=method,
-                moderated_rows=int(estimated.sum()),
+                moderated_rows=len(request.elements),
                 scale="log2",
                 ci_prob=ci_prob,
                 estimand=(
@@ -342,10 +343,8 @@ def _fit_dataset(
             ),
             **({} if request.control is None else attributes(control=request.control)),
             **attributes(n_replicates=counts.sizes["replicate"]),
-            **(attributes(replicate_df=replicate_df) if replicates else {}),
             **attributes(
                 n_left_out=request.n_left_out,
-                n_not_fitted=int((~estimated).sum()),
                 arms_left_out=", ".join(request.arms_left_out),
             ),
             **fitted.attrs,
@@ -353,6 +352,7 @@ def _fit_dataset(
     )
 
 
+_LEAST_READS = 2
 _SHRUNK = (
     "method='{}' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart"

@@ -121,7 +121,6 @@ def additive(
                 null="the barcodes that a variant might have",
                 n_replicates=R,
                 n_left_out=0,
-                n_not_fitted=0,
                 arms_left_out="",
                 n_several=int((n_of > 1).sum()),
                 n_fitted_barcodes=len(n_of),
