@@ -161,7 +161,7 @@ class _Cells:
 def _cells(counts: xr.Dataset) -> _Cells:
     """Return the cells with DNA."""
     ratios, used = cell_ratios(counts)
-    some: Mask = used.any(axis=1)
+    some = np.asarray(used.any(axis=1))
     ratios, used = ratios[some], used[some]
     dna = counts["dna"].to_numpy().reshape(len(some), -1)[some]
     index = counts["variant_index"].to_numpy()[some]
