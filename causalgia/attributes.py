@@ -717,20 +717,6 @@ class About(Generic[Absent]):
         "numbers of oligos split, with too few barcodes, and not chosen",
     )
     simulated = _json("counts", "cg.mpra.simulate", "settings of the simulation")
-    min_dna = _number(
-        "quality", "cg.mpra.quality", "DNA count below which a cell counts as low"
-    )
-    outlier = _number(
-        "quality", "cg.mpra.quality", "robust sd beyond which a barcode is an outlier"
-    )
-    advised_floor = _number(
-        "quality", "cg.mpra.quality", "recommended value of min_dna of cg.mpra.filter"
-    )
-    verdicts = _json(
-        "quality",
-        "cg.mpra.quality",
-        "problems of the replicates: verdict, replicates, sentence",
-    )
     activity = _text(
         "outcomes of counts", "cg.mpra.activity", "how barcodes were averaged"
     )

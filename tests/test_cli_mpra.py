@@ -226,8 +226,7 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
     )
     assert {p.name for p in out.iterdir()} == {
         *("outcomes.nc", "fit.nc", "decisions.nc", "answer.txt", "report.html"),
-        *("effects.csv", "effects.tsv", "quality.txt"),
-        *("barcodes.png", "replicates.png"),
+        *("effects.csv", "effects.tsv"),
     }
     assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
 
@@ -680,8 +679,7 @@ def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
     ).stdout
     assert "40 units" in said
     assert {f.name for f in (tmp_path / "measured").iterdir()} == {
-        *("outcomes.nc", "estimates.nc", "answer.txt", "effects.tsv", "quality.txt"),
-        *("barcodes.png", "replicates.png", "report.html"),
+        *("outcomes.nc", "estimates.nc", "answer.txt", "effects.tsv", "report.html"),
     }
 
 

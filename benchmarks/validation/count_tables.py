@@ -5,7 +5,6 @@ few oligos. Error and power of each.
 
 from __future__ import annotations
 
-import json
 import warnings
 import zlib
 from collections.abc import Callable
@@ -20,7 +19,6 @@ from scipy import special
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, DataError, EstimateError
 from causalgia.mpra.counts import counts_of
-from causalgia.mpra.counts.saturation import saturation
 from causalgia.mpra.counts.variant_haplotypes import with_variants
 from causalgia.mpra.fits.element_effects import fit_request
 from validation.checks import Check
@@ -860,167 +858,6 @@ def of_two_sides(n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
-# --- faults of reads
-
-
-def _rolled(x: np.ndarray, _: Rng) -> np.ndarray:
-    return np.column_stack([x[:, 0], np.roll(x[:, 1], 1), x[:, 2:]])
-
-
-def _rolled_far(x: np.ndarray, _: Rng) -> np.ndarray:
-    return np.column_stack([x[:, 0], np.roll(x[:, 1], 137), x[:, 2:]])
-
-
-def _part_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
-    copied = np.arange(len(x)) % 5 < 2
-    scaled = np.round(0.7 * x[:, 0]).astype(x.dtype)
-    return np.column_stack([x[:, 0], np.where(copied, scaled, x[:, 1]), x[:, 2:]])
-
-
-def _whole_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
-    scaled = np.round(1.3 * x[:, 0]).astype(x.dtype)
-    return np.column_stack([x[:, 0], scaled, x[:, 2:]])
-
-
-def _few(x: np.ndarray, rng: Rng) -> np.ndarray:
-    return np.column_stack([x[:, 0], rng.binomial(x[:, 1], 0.01), x[:, 2:]])
-
-
-def _part_copied(x: np.ndarray, _: Rng) -> np.ndarray:
-    copied = np.arange(len(x)) % 5 < 2
-    return np.column_stack([x[:, 0], np.where(copied, x[:, 0], x[:, 1]), x[:, 2:]])
-
-
-def _capped(x: np.ndarray, _: Rng) -> np.ndarray:
-    return np.minimum(x, int(np.quantile(x, 0.88)))
-
-
-FAULTS: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
-    "rows of a replicate shifted by one": _rolled,
-    "rows of a replicate shifted by 137": _rolled_far,
-    "a replicate of 1 % of the reads": _few,
-    "a replicate copied and scaled by 1.3": _whole_scaled,
-    "two fifths of a replicate copied and scaled by .7": _part_scaled,
-    "two fifths of a replicate copied": _part_copied,
-    "counts at a ceiling": _capped,
-}
-
-
-@cache
-def of_fault(name: str, n_trials: int) -> np.ndarray:
-    """Return of each table of 60 oligos whether quality finds a fault with the fault,
-    and without it.
-    """
-    rng, found = _rng(name), []
-    for _ in range(n_trials):
-        dna, rna, of = barcodes(rng, np.ones(30), 10, 60.0, R=4)
-        noisy = rng.gamma(10, 0.1, (2, *dna.shape))  # libraries differ by more
-        dna, rna = (rng.poisson(x * y) for x, y in zip((dna, rna), noisy, strict=True))
-        wrong = FAULTS[name](dna, rng), FAULTS[name](rna, rng)
-        verdicts = [
-            cg.mpra.quality(counted(*pair, of)).attrs["verdicts"]
-            for pair in (wrong, (dna, rna))
-        ]
-        found.append([float(len(json.loads(text)) > 0) for text in verdicts])
-    return np.array(found)
-
-
-# --- RNA that levels off smoothly
-
-
-@dataclass(frozen=True, kw_only=True)
-class Leveled:
-    """A table of RNA that levels off as m (1 - exp(-y / m)), m such that `left` of a
-    small effect is left.
-    """
-
-    elements: int
-    each: int
-    reads: float
-    R: int = 3
-    left: float = 0.8
-    pool: bool = False  # one DNA library serves all replicates
-    astray: float = 0.0  # share of reads that are assigned to any barcode
-    nominal: float = 0.0  # least share of tables found
-
-
-SATURATIONS = {
-    "120 oligos, 10 barcodes, 60 reads, .8 of an effect left": Leveled(
-        elements=60, each=10, reads=60.0, nominal=0.6
-    ),
-    "400 oligos, 8 barcodes, 20 reads, .9 of an effect left": Leveled(
-        elements=200, each=8, reads=20.0, left=0.9, nominal=0.4
-    ),
-    "400 oligos, 8 barcodes, 20 reads, .8 of an effect left": Leveled(
-        elements=200, each=8, reads=20.0, nominal=0.9
-    ),
-    "400 oligos, 15 barcodes, one DNA pool, .8 of an effect left": Leveled(
-        elements=200, each=15, reads=30.0, pool=True, nominal=0.9
-    ),
-    "400 oligos, 8 barcodes, a tenth of the reads astray, .8 of an effect left": Leveled(
-        elements=200, each=8, reads=20.0, astray=0.1, nominal=0.8
-    ),
-    "60 oligos, 10 barcodes, 6 reads, .8 of an effect left": Leveled(
-        elements=30, each=10, reads=6.0
-    ),
-}
-
-
-def _slope_left(y: np.ndarray, m: float) -> float:
-    """Return the part of a small effect that is left, averaged over reads."""
-    filled = np.minimum(y / m, 500.0)
-    return float((y * filled / np.expm1(filled)).sum() / y.sum())
-
-
-def _leveled(y: np.ndarray, left: float) -> np.ndarray:
-    low, high = np.log(y.mean()) - 7.0, np.log(y.mean()) + 7.0
-    for _ in range(40):
-        m = np.exp((low + high) / 2)
-        low, high = (low, np.log(m)) if _slope_left(y, m) > left else (np.log(m), high)
-    return np.asarray(m * -np.expm1(-y / m))
-
-
-@cache
-def of_saturation(name: str, n_trials: int) -> np.ndarray:
-    """Return of each table whether quality finds a fault with the saturation, and
-    without it; and the estimate of what is left of an effect.
-    """
-    rng, found = _rng(f"saturation {name}"), []
-    kind = SATURATIONS[name]
-    for _ in range(n_trials):
-        of = np.repeat(np.arange(2 * kind.elements), kind.each)
-        shape = (len(of), kind.R)
-        log2 = np.repeat(rng.normal(0, 0.8, kind.elements), 2)[of][:, None]
-        log2 = log2 + rng.normal(0, 0.4, (len(of), 1))
-        log2 = log2 + rng.normal(0, 0.1, (2 * kind.elements, kind.R))[of]
-        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * kind.reads
-        dna = abundance * rng.gamma(10, 0.1, shape)
-        sound = abundance * 2**log2 * rng.gamma(10, 0.1, shape)
-        dna, sound, level = (
-            (1 - kind.astray) * x + kind.astray * x.mean()
-            for x in (dna, sound, _leveled(sound, kind.left))
-        )
-        of_dna, row = rng.poisson(dna), []
-        for rna in (level, sound):
-            counts = counted(of_dna, rng.poisson(rna), of)
-            if kind.pool:
-                counts = cg.mpra.counts_of(
-                    of_dna.sum(axis=1),
-                    counts["rna"].to_numpy(),
-                    barcodes=counts["barcode"].to_numpy(),
-                    oligos=counts["oligo"].to_numpy()[of],
-                    side_table=counts[["element", "arm", "group"]]
-                    .to_dataframe()
-                    .rename_axis("oligo_name")
-                    .reset_index(),
-                )
-            verdicts = cg.mpra.quality(counts).attrs["verdicts"]
-            row.append(float(len(json.loads(verdicts)) > 0))
-            row.append(getattr(saturation(counts), "slope", np.nan))
-        found.append(row)
-    return np.array(found)
-
-
 # --- barcodes with several variants
 
 
@@ -1477,44 +1314,6 @@ CHECKS = [
                 ("slope, corrected for noise", 1.0, "reported"),
                 ("slope of least squares", 0.0, "reported"),
             )
-        )
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"{name}: {what}",
-            column(of_fault, name, at=at, whether=True),
-            nominal,
-            claim,
-            full=40,
-            quick=5,
-        )
-        for name in FAULTS
-        for at, (what, nominal, claim) in enumerate(
-            (
-                ("a fault is found", 0.9, "at least"),
-                ("a fault is found in the table without it", 0.05, "at most"),
-            )
-        )
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"RNA that levels off, {name}: {what}",
-            column(of_saturation, name, at=at, whether=at in (0, 2)),
-            nominal,
-            claim,
-            full=40,
-            quick=3,
-        )
-        for name, kind in SATURATIONS.items()
-        for at, what, nominal, claim in (
-            (
-                *(0, "a fault is found", kind.nominal),
-                "at least" if kind.nominal else "reported",
-            ),
-            (2, "a fault is found in the table without it", 0.01, "at most"),
-            (1, "part of an effect that is said to be left", kind.left, "reported"),
         )
     ),
 ]

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON = "comparison.csv"
-QUALITY_FIGURES = ("barcodes.png", "replicates.png")
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
@@ -558,24 +557,6 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
             raise DataError(f"{folder / name} exists already; --force writes over it")
 
 
-def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:
-    """Return the names of the figures of `draw_quality`: of barcodes, and of replicates
-    if there are two or more.
-    """
-    return QUALITY_FIGURES if quality.sizes["replicate"] > 1 else QUALITY_FIGURES[:1]
-
-
-def draw_quality(quality: xr.Dataset, folder: Path) -> None:
-    """Draw barcodes per oligo and, with two or more, replicates against each other."""
-    from causalgia import plot
-    from causalgia.tell.figures.style import save_figure
-
-    for name, draw in zip(
-        quality_figures(quality), (plot.distribution, plot.scatter), strict=False
-    ):
-        save_figure(draw(quality), folder / name)
-
-
 def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
     """Return the names of the figures of `draw_concordance`, one for each contrast."""
     return tuple(
@@ -622,37 +603,9 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table
 
 
-def quality_text(quality: xr.Dataset, counts: xr.Dataset) -> str:
-    """Return the quality of counts, and what filters left of them."""
-    from causalgia import report
-    from causalgia.mpra.text_reports import describe_quality
-
-    found = describe_quality(quality, arms=True, notes=True)
-    return f"{found}\n\n{report(counts)}\n"
-
-
-def with_quality(
-    effects: xr.Dataset, quality: xr.Dataset, counts: xr.Dataset
-) -> xr.Dataset:
-    """Return effects with what is known of their counts: a note, and what is wrong with
-    replicates as a caution.
-    """
-    from causalgia.mpra.text_reports import counts_in_words
-    from causalgia.notes import with_notes
-
-    caution, _, note = counts_in_words(quality, counts).rpartition(" Counts: ")
-    if caution:
-        wrong = caution.removeprefix("Caution: ").rstrip(".")
-        known = about(effects, None).caution
-        effects = effects.assign_attrs(caution=f"{wrong}; {known}" if known else wrong)
-    note = note.removeprefix("Counts: ").rstrip(".")
-    return with_notes(effects, f"counts: {note}")
-
-
 def measured_answer(
     fitted: xr.Dataset,
     decisions: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     requested: Sequence[str],
     *,
@@ -666,7 +619,6 @@ def measured_answer(
     return measured_parts(
         fitted,
         decisions,
-        quality,
         counts,
         rows="all" if every_row else "summary",
         requested=requested,
@@ -678,7 +630,6 @@ def measured_answer(
 
 def parallel_answer(
     estimates: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     requested: Sequence[str],
     *,
@@ -689,8 +640,8 @@ def parallel_answer(
     """Return the answer of a parallel library: averages over elements, which have no
     effects of their own.
     """
-    from causalgia.mpra.text_reports import counts_in_words, describe_quality
     from causalgia.tell.answers import answer_parts
+    from causalgia.tell.count_answers import counts_in_words
 
     return answer_parts(
         estimates,
@@ -702,9 +653,8 @@ def parallel_answer(
         foot=[
             "Each element has one arm (a parallel library), so none has an effect of its "
             "own.",
-            counts_in_words(quality, counts),
+            counts_in_words(counts),
         ],
-        notes=[describe_quality(quality, arms=True, notes=True)],
     )
 
 

@@ -12,12 +12,6 @@ from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
 from causalgia.errors import DataError, DesignError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
-from causalgia.mpra.counts._quality import (
-    counts_in_words as counts_in_words,
-    describe_counts as describe_counts,
-    describe_quality as describe_quality,
-    quality_parts as quality_parts,
-)
 from causalgia.mpra.fits.fit_reports import (
     fit_parts as fit_parts,
     fit_question as fit_question,

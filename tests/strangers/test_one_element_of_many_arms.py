@@ -76,12 +76,6 @@ def test_crossed_means_hold_their_error_where_replicates_share_noise(n_replicate
     assert powered.df == pytest.approx(answer.df[0])
 
 
-def test_the_median_of_barcodes_is_printed():
-    quality = cg.mpra.quality(many_arms(0))
-    n = np.median(quality["n_barcodes"])
-    assert f"{n:g} " in str(cg.report(quality))
-
-
 def test_a_filter_leaves_out_the_arms_of_few_barcodes():
     counts = many_arms(0)
     n = np.bincount(counts["oligo_index"].to_numpy())

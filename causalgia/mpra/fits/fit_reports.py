@@ -18,7 +18,6 @@ from causalgia.checks import first_of, in_list
 from causalgia.choices import DIRECTIONS, VERDICTS
 from causalgia.errors import NAMES_SHOWN, quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
-from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.multiplicity.adjusted_p import stepwise
@@ -33,6 +32,7 @@ from causalgia.tell.answers import (
     answer_parts,
     short_answer,
 )
+from causalgia.tell.count_answers import counts_in_words
 from causalgia.tell.effect_rows import Rows, rows_of
 from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
@@ -410,7 +410,6 @@ def fit_question(fit: xr.Dataset) -> str:
 def measured_parts(
     fit: xr.Dataset,
     decisions: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     *,
     rows: Rows = "summary",
@@ -431,8 +430,6 @@ def measured_parts(
         From `causalgia.mpra.fit`.
     decisions
         Its verdicts, from `causalgia.decide`.
-    quality
-        From `causalgia.mpra.quality`, of the counts before they were filtered.
     counts
         The counts of the fit.
     rows, requested, width, every, noted
@@ -462,7 +459,7 @@ def measured_parts(
     shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
     means = {} if one_element else _averages(fit, decisions)
     also = [
-        counts_in_words(quality, counts),
+        counts_in_words(counts),
         *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
     ]
     if int(about(fit).n_replicates) == 1:
@@ -477,7 +474,6 @@ def measured_parts(
         *_left_out_of_fit(fit),
         *_noise_in_words(fit),
         *notes_of_fit(fit),
-        describe_quality(quality, arms=True, notes=True),
     ]
     if one_element:
         shown = shown.rename(contrast="task", task="contrast").transpose(
