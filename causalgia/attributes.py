@@ -768,6 +768,17 @@ class About(Generic[Absent]):
         "cg.mpra.fit",
         "arms that were left out, since no element has them beside the control",
     )
+    n_several = _whole(
+        "additive fits", "cg.mpra.fit", "number of barcodes that carry several variants"
+    )
+    n_fitted_barcodes = _whole(
+        "additive fits", "cg.mpra.fit", "number of barcodes in the fit"
+    )
+    n_undetermined = _whole(
+        "additive fits",
+        "cg.mpra.fit",
+        "number of contrasts whose variants are in no barcode, or in those of others",
+    )
     sd_shared = _number(
         "fits",
         "cg.mpra.fit",

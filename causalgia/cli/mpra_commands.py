@@ -117,6 +117,7 @@ class FitMethod(StrEnum):
 
     hierarchical = "hierarchical"
     two_way = "two_way"
+    additive = "additive"
 
 
 @bench.command()
@@ -343,8 +344,14 @@ def analyze(
         ),
     ] = None,
     method: Annotated[
-        FitMethod, typer.Option(help="How effects are fitted.")
-    ] = FitMethod.hierarchical,
+        FitMethod | None,
+        typer.Option(
+            help=(
+                "How effects are fitted; default: additive where barcodes carry "
+                "several variants, else hierarchical."
+            )
+        ),
+    ] = None,
     min_dna: Annotated[
         float | None,
         typer.Option(
@@ -398,6 +405,7 @@ def analyze(
     """
     from causalgia import Analysis, contrast, decide, estimate, mpra, store
     from causalgia.cli.report_command import page_parts
+    from causalgia.mpra.counts.barcodes import n_barcodes_observed
     from causalgia.mpra.text_reports import fit_question
     from causalgia.ropes import Rope
     from causalgia.tell.html_page import write_page
@@ -412,7 +420,11 @@ def analyze(
             side, counts, control=control, arms=arms, contrasts=contrasts
         )
         counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes)
-        outcomes = mpra.activity(counts, arm_names=question.used)
+        used = question.used
+        if "variant" in counts.coords:  # of arms that barcodes carry alone
+            seen = n_barcodes_observed(counts).min(axis=1) > 0
+            used = counts["arm"].to_numpy()[seen].tolist()
+        outcomes = mpra.activity(counts, arm_names=used)
         target: Target = (
             "population x replicates"
             if outcomes.sizes.get("model", 1) > 1
@@ -431,7 +443,11 @@ def analyze(
             tables, texts = {}, {}
             record(effects=lambda: records(effects_frame(found, all_columns=True)))
         else:
-            fitted = mpra.fit(counts, **vars(question), method=method.value)
+            fitted = mpra.fit(
+                counts,
+                **vars(question),
+                method=None if method is None else method.value,
+            )
             found = decide(fitted, rope=region, error=error.value, ci_prob=ci_prob)
             answer = partial(measured_answer, fitted, found, counts)
             first = answer(()).sentences

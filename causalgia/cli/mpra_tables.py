@@ -133,8 +133,9 @@ def counts_question(
         If there is none, or two are given.
     """
     from causalgia.effects.contrast_weights import as_control, requested_weights
+    from causalgia.mpra.counts.variant_haplotypes import arms_compared
 
-    known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+    known = arms_compared(counts)
     if contrasts:
         if control is not None or arms is not None:
             raise EstimateError(
@@ -169,6 +170,8 @@ def counts_question(
             f"{comma_list(known)}"
         )
     control = as_control(control, known)
+    if arms is None and "variant" in counts.coords:
+        return CountsQuestion(control)
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
     given = [arm for arm in split_names(arms, known) or [] if arm != control]

@@ -410,7 +410,10 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
         library["arm"].to_numpy().astype(str),
         library["group"].to_numpy().astype(str),
     )
-    tests = [(arm, "test") for arm in library["judged_arm"].to_numpy()]
+    dropped = library["dropped_arm"].to_numpy() if "dropped_arm" in library else ()
+    tests = [
+        (arm, "test") for arm in library["judged_arm"].to_numpy() if arm not in dropped
+    ]
     kinds = dict.fromkeys([*tests, *zip(arms, groups, strict=True)])
     counts = [
         (arm, group, int(((arms == arm) & (groups == group)).sum()))
@@ -582,6 +585,13 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
 
 
 def _dropped_lines(library: xr.Dataset) -> list[str]:
+    if "why_arm" in library:
+        why = library["why_arm"].to_series()
+        return [
+            f"arms left out, since they break a rule: {len(why):,}",
+            *(f"  {arm}: {rule}" for arm, rule in why.head(_SHOWN_RULES).items()),
+            *[f"  and {len(why) - _SHOWN_RULES:,} more"] * (len(why) > _SHOWN_RULES),
+        ]
     if "why" not in library:
         return []
     dropped = dict(

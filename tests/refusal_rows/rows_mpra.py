@@ -283,10 +283,10 @@ READS += [
         "line 2",
     ),
     Row(
-        "a barcode of several variants",
-        lambda: of_variants(f"{VARIANTS}ACAA T:3:C>G T:5:A>C\n"),
+        "a barcode with two lists of variants",
+        lambda: of_variants(f"{VARIANTS}ACGA T:3:C>G T:5:A>C\n"),
         DataError,
-        "ACAA",
+        "ACGA",
     ),
     Row(
         "variants of several regions",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
@@ -28,6 +28,7 @@ from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
+from causalgia.mpra.fits.additive_variants import additive, carries_several
 from causalgia.mpra.fits.element_effects import (
     FitRequest,
     FittedEffects,
@@ -44,7 +45,7 @@ from causalgia.schema import validate
 from causalgia.types import Client
 from causalgia.workers import check_client
 
-Method: TypeAlias = Literal["hierarchical", "two_way"]
+Method: TypeAlias = Literal["hierarchical", "two_way", "additive"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
@@ -55,7 +56,7 @@ def fit(
     control: str | float | None = None,
     arm_names: str | Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
-    method: Method = "hierarchical",
+    method: Method | None = None,
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
@@ -90,6 +91,13 @@ def fit(
     element then has its own variances. Of one sum an oligo, ``hierarchical`` alone has
     an answer, for these barcodes.
 
+    Where barcodes carry several variants (`read_counts` of a saturation mutagenesis),
+    ``additive`` gives each variant its effect by least squares on log2(RNA/DNA) of all
+    barcodes: the effects of a barcode's variants add up, without interactions. Barcodes
+    are weighted by their DNA, and the variance has the layers of ``two_way``, sandwiches
+    by barcode and by replicate, moderated over variants. The arms are ``reference`` and
+    the variants; the reference need not have barcodes.
+
     Parameters
     ----------
     counts
@@ -103,7 +111,8 @@ def fit(
         the names of arms, or several in a list, as in `causalgia.contrast`:
         ``"(AB - A) - (B - none)"`` is an interaction.
     method
-        See the table.
+        See the table. None: ``additive`` where barcodes carry several variants, else
+        ``hierarchical``. The others compare such barcodes as an arm ``several``.
     ci_prob
         Probability of the intervals.
     client
@@ -131,7 +140,9 @@ def fit(
         out: ``n_left_out`` elements without both arms of a contrast, ``arms_left_out``,
         and ``replicates_left_out``, in which the median oligo has fewer than two reads
         (with ``"two_way"`` also those whose counting noise is ten times that of the
-        others). `report` summarizes it, `average` averages over
+        others); of ``additive``, ``n_several`` of ``n_fitted_barcodes`` barcodes that
+        carry several variants, and ``n_undetermined`` variants whose barcodes do not
+        tell them from others. `report` summarizes it, `average` averages over
         backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
@@ -176,24 +187,39 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _FIT_METHODS:
+    if method is not None and method not in get_args(Method):
         raise EstimateError(
             f"method={quoted(method)} is not one of "
             f"{', '.join(map(quoted, get_args(Method)))}"
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
-    counts, few = with_reads(counts, weighted=method == "hierarchical")
-    request = fit_request(
-        counts, control=control, arm_names=arm_names, contrasts=contrasts
-    )
-    cut_off = check_cutoff(counts, of_logs=method == "two_way")
+    if method == "additive" and not carries_several(counts):
+        raise EstimateError(
+            "method='additive' takes barcodes with several variants, and the counts "
+            "have none"
+        )
+    if method is None:
+        method = "additive" if carries_several(counts) else "hierarchical"
+    of_logs = method != "hierarchical"
+    counts, few = with_reads(counts, weighted=not of_logs)
+    asked: dict[str, Any] = {
+        "control": control,
+        "arm_names": arm_names,
+        "contrasts": contrasts,
+    }
+    request = None if method == "additive" else fit_request(counts, **asked)
+    cut_off = check_cutoff(counts, of_logs=of_logs)
     if client is not None:
         check_client(client)
-    fitted = _FIT_METHODS[method](counts, request, client)
-    found = _fit_dataset(counts, request, fitted, method, ci_prob)
-    shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    silent = []
+    if request is None:
+        found = additive(counts, **asked, ci_prob=ci_prob)
+    else:
+        fitted = _FIT_METHODS[method](counts, request, client)
+        found = _fit_dataset(counts, request, fitted, method, ci_prob)
+        silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    shrunk = silence_notes(counts, _SHRUNK.format(method)) if of_logs else []
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
@@ -328,7 +354,7 @@ def _fit_dataset(
 
 _LEAST_READS = 2
 _SHRUNK = (
-    "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
+    "method='{}' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart"
 )
 _SILENT_OLIGOS = (

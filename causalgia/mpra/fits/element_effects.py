@@ -142,7 +142,7 @@ def fit_request(
     control = None if control is None else as_control(control, known)
     all_arms = arm_names is None and contrasts is None
     alone = _arms_without_control(counts, control) if all_arms else ()
-    weights = _contrast_weights(
+    weights = contrast_weights(
         [a for a in known if a not in alone], control, arm_names, contrasts
     )
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
@@ -193,9 +193,10 @@ def fit_request(
     return request
 
 
-def _contrast_weights(
+def contrast_weights(
     known: list[str], control: Any, arms: Any, contrasts: Any
 ) -> dict[str, dict[str, float]]:
+    """Return contrast -> arm -> weight, of a control or as given."""
     if (control is None) == (contrasts is None):
         raise EstimateError(
             f"give control= (one of {', '.join(known)}) or contrasts=, and not both"

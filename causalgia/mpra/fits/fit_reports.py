@@ -191,11 +191,29 @@ def _barcodes_each(fit: xr.Dataset) -> str:
     sum and that barcodes are not compared.
     """
     n = float(np.median(fit["n_barcodes"]))
+    if has(fit).n_several:
+        return f"{n:g} barcodes a variant (median)"
     return (
         "one barcode (or sum) an oligo"
         if n == 1
         else f"{n:g} barcodes an oligo (median)"
     )
+
+
+def _of_several(fit: xr.Dataset) -> list[str]:
+    """Return how many barcodes carry several variants, and what is made of that."""
+    if not has(fit).n_several:
+        return []
+    n, undetermined = int(about(fit).n_several), int(about(fit).n_undetermined)
+    lost = (
+        f" Left out: {undetermined:,} variant{'s' * (undetermined != 1)} in no barcode, "
+        "or in those of others alone."
+    )
+    return [
+        f"{n:,} of {int(about(fit).n_fitted_barcodes):,} barcodes carry several variants, "
+        "whose effects add up on log2; interactions between them are not in the model."
+        f"{lost * bool(undetermined)}"
+    ]
 
 
 def _test_elements(fit: xr.Dataset) -> Mask:
@@ -311,6 +329,7 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
         f"{replicates:,} replicate{'s' * (replicates != 1)}, {_barcodes_each(fit)}.",
+        *_of_several(fit),
         *([_OTHER_BARCODES] if _of_these_barcodes(fit) else []),
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
         *_noise_in_words(fit),
@@ -445,6 +464,7 @@ def measured_parts(
     ]
     if int(about(fit).n_replicates) == 1:
         also.append("One replicate was measured: this is about that replicate alone.")
+    also += _of_several(fit)
     if _of_these_barcodes(fit):
         also.append(_OTHER_BARCODES)
     caution = about(decisions, None).caution
