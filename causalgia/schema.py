@@ -133,6 +133,8 @@ def validate(
             array = _with_finite_limits(dataset, row.name)
             if gaps and row.name in ("outcome", "first_outcome"):
                 array = array.fillna(0.0)
+            if "measured" in dataset and row.dtype == "f" and row.name != "measured":
+                array = _of_measured(array, dataset["measured"])
             _validate_variable(array, row, kind)
         elif row.required:
             raise DataError(f"{kind}: no variable {quoted(row.name)} ({row.meaning})")
@@ -318,6 +320,13 @@ def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
     ):
         return array
     return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)
+
+
+def _of_measured(array: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
+    """Return a variable with 0 in the rows of effects that were not measured."""
+    if not set(measured.dims) <= set(array.dims):
+        return array
+    return array.where(measured.astype(bool), 0.0).transpose(*array.dims)
 
 
 _OF_POSITIONS = ("outcomes", "effects", "moments", "estimates", "decisions")

@@ -606,6 +606,13 @@ SCHEMA: tuple[Variable, ...] = (
         "equicoordinate critical value of the simultaneous band, in standard errors",
     ),
     _estimate(
+        "measured",
+        "whether the contrast was measured in the task; a row that was not has nan, no "
+        "verdict, and is in no family",
+        dtype="b",
+        decisions=True,
+    ),
+    _estimate(
         "unbounded",
         "the interval of a ratio is not bounded: its denominator may be 0",
         dtype="b",
@@ -948,6 +955,12 @@ SCHEMA: tuple[Variable, ...] = (
         dims=("dropped",),
     ),
     _library_summary(
+        "why_arm",
+        "U",
+        "rules that an arm of a library of one sequence breaks, which lacks it",
+        dims=("dropped_arm",),
+    ),
+    _library_summary(
         "flagged",
         "i",
         "oligos that are ordered although they are made less evenly",
@@ -991,6 +1004,20 @@ SCHEMA: tuple[Variable, ...] = (
         "i",
         "oligo of each barcode: place on dim oligo",
         True,
+    ),
+    Variable(
+        "variant_index",
+        ("counts",),
+        (("barcode", "carried"),),
+        "i",
+        "variants that each barcode carries: places on dim variant, filled up by -1",
+    ),
+    Variable(
+        "compared",
+        ("counts",),
+        (("variant",),),
+        "b",
+        "whether enough barcodes carry the variant for a fit to compare it",
     ),
     _dna(
         "dna",

@@ -140,7 +140,7 @@ oligos["log2"] = background[oligos["element"]].to_numpy() + effect
 counts = cg.mpra.simulate(oligos, n_barcodes=15, n_replicates=4, rng=3)
 
 looked = cg.mpra.quality(counts)
-print(looked["barcodes"].to_series().to_dict(), "barcodes per oligo")
+print(cg.report(looked))
 print(
     "correlation of replicates",
     looked["correlation_activity"].to_numpy()[np.triu_indices(4, 1)].round(2),
@@ -153,9 +153,7 @@ axes = cg.plot.scatter(looked)
 # variances from all elements together.
 
 # %%
-counts = cg.mpra.filter(
-    counts, min_dna=10, min_barcodes=3, arm_names=["placebo", "GATA1"]
-)
+counts = cg.mpra.filter(counts, min_dna=10, min_barcodes=3)
 print(counts.attrs["filters"])
 fit = cg.mpra.fit(counts, control="placebo", arm_names=["GATA1"])
 measured = nature[fit["element"].to_numpy().astype(str)].to_numpy()
@@ -286,7 +284,7 @@ PAIR = ["WT", "MUT-allCrxSites"]
 if real:
     at = real / "mpra_real" / "library1"
     crx = cg.mpra.read_counts(at / "counts.tsv.gz", side_table=at / "arms.tsv")
-    crx = cg.mpra.filter(crx, min_dna=10, min_barcodes=2, arm_names=PAIR)
+    crx = cg.mpra.filter(crx, min_dna=10, min_barcodes=2)
     effects = cg.mpra.fit(crx, control="MUT-allCrxSites", arm_names=["WT"])
     print(cg.report(cg.mpra.average(effects, by=None)))
 

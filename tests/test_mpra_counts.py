@@ -259,7 +259,7 @@ def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
     )
     summary = json.loads((folder / "expected" / "summary.json").read_text())
     pair = ["MUT-allCrxSites", "WT"]
-    kept = cg.mpra.filter(counts, min_dna=10, min_barcodes=2, arm_names=pair)
+    kept = cg.mpra.filter(counts, min_dna=10, min_barcodes=2)
     assert kept["dna_total"].item() == summary["size_dna"]
     assert kept["rna_total"].values.tolist() == summary["size_rna"]
     floor, few = json.loads(kept.attrs["filters"])
@@ -421,17 +421,13 @@ def test_filters_are_stated_and_counted_and_move_no_total():
     assert [rule["value"] for rule in json.loads(twice.attrs["filters"])] == [10, 20]
 
 
-def test_an_element_goes_in_every_arm_or_in_none():
+def test_an_oligo_of_few_barcodes_goes_and_its_element_stays():
     counts = cg.mpra.simulate(
         truth(3), n_barcodes=[3, 1, 3, 3, 2, 3], p_missing=0.0, depth_dna=500.0, rng=0
     )
     kept = cg.mpra.filter(counts, min_barcodes=2)
-    assert kept["oligo"].values.tolist() == [
-        "u0001:control",
-        "u0001:treated",
-        "u0002:control",
-        "u0002:treated",
-    ]
+    gone = set(counts["oligo"].values) - set(kept["oligo"].values)
+    assert gone == {"u0000:treated"}
     names = kept["oligo"].values[kept["oligo_index"].values]
     before = counts["oligo"].values[counts["oligo_index"].values]
     assert (names == before[np.isin(counts["barcode"], kept["barcode"])]).all()
@@ -439,13 +435,9 @@ def test_an_element_goes_in_every_arm_or_in_none():
     assert said == {
         "rule": "min_barcodes",
         "value": 2,
-        "elements": 1,
-        "oligos": {"control": 1, "treated": 1},
-        "oligos_below": {"treated": 1},
-        "barcodes": {"control": 3, "treated": 1},
+        "oligos": {"treated": 1},
+        "barcodes": {"treated": 1},
     }
-    of_control = cg.mpra.filter(counts, min_barcodes=3, arm_names=["control"])
-    assert of_control["element"].values.tolist() == ["u0000", "u0000", "u0001", "u0001"]
 
 
 def test_an_oligo_needs_its_barcodes_in_every_replicate():
@@ -470,10 +462,6 @@ def test_outliers_are_found_within_their_oligo():
     )
     spoilt = counts.copy(deep=True)
     spoilt["rna"][[7, 333]] *= 200
-    z = cg.mpra.quality(spoilt)["robust_z"].values
-    assert (np.argsort(-np.abs(z))[:2] == [7, 333]).all() or (
-        np.argsort(-np.abs(z))[:2] == [333, 7]
-    ).all()
     kept = cg.mpra.filter(spoilt, outliers=12.0)
     assert set(counts["barcode"].values) - set(kept["barcode"].values) == set(
         counts["barcode"].values[[7, 333]]
@@ -484,50 +472,14 @@ def test_outliers_are_found_within_their_oligo():
     }
 
 
-def test_quality_counts_what_is_there():
-    side = pd.concat([SIDE, SIDE.assign(oligo_name=["c", "d"], element="u2")])
-    dna, rna = (
-        [[8, 4], [8, 12], [np.nan, 8], [30, 0]],
-        [[8, 8], [8, 8], [9, 7], [40, 1]],
-    )
-    names = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "c"]}
-    found = cg.mpra.quality(counts_of(dna, rna, **names, side_table=side), min_dna=10)
-    assert found["n_barcodes"].values.tolist() == [2, 1, 1, 0]
-    assert found["effective_barcodes"].values.tolist() == [
-        pytest.approx(32**2 / (12**2 + 20**2)),
-        1,
-        1,
-        0,
-    ]
-    assert found["loo_range"].values.tolist() == pytest.approx(
-        [np.log2(21 / 13), 0, 0, 0]
-    )
-    assert found["empty"].values.tolist() == [0.25, 0]
-    assert found["below_floor"].values.tolist() == pytest.approx([2 / 3, 3 / 4])
-    assert found["dropouts"].values.tolist() == [0.5, 0.5]
-    assert found["never_seen"].values.tolist() == [0, 1]
-    assert found["oligos"].values.tolist() == [2, 2]
-    assert all(np.isfinite(v).all() for v in found.data_vars.values())
-
-
 def test_correlations_are_those_of_numpy():
     counts = cg.mpra.simulate(truth(50), p_missing=0.2, rng=0)
-    found = cg.mpra.quality(counts)
     activity = aggregate(counts)["log2_ratio"].values
     np.testing.assert_allclose(
-        found["correlation_activity"], np.corrcoef(activity.T), rtol=1e-12
+        cg.mpra.quality(counts)["correlation_activity"],
+        np.corrcoef(activity.T),
+        rtol=1e-12,
     )
-    ratio = np.log2(counts["rna"] + 0.5) - np.log2(counts["dna"] + 0.5)
-    both = (counts["dna"].isel(replicate=[0, 2]) > 0).all("replicate").values
-    wanted = np.corrcoef(ratio.values[both][:, [0, 2]].T)[0, 1]
-    assert found["correlation_barcode"].values[0, 2] == pytest.approx(wanted, rel=1e-12)
-    pool = cg.mpra.quality(
-        cg.mpra.simulate(
-            truth(50), p_missing=0.2, noise=cg.mpra.NoiseModel(plasmid=True), rng=0
-        )
-    )
-    assert pool["below_floor"].dims == ()
-    assert abs(pool["empty"].item() - 0.2) < 4 * np.sqrt(0.16 / 1000)
 
 
 def test_replicates_do_not_move_with_who_was_seen_in_them():

@@ -50,7 +50,7 @@ def test_arms_that_never_meet_the_control_are_no_reason_to_refuse():
     assert fitted.attrs["n_left_out"] == 1
 
 
-def test_elements_that_differ_in_their_arms_are_refused_until_arms_are_named():
+def test_an_element_is_estimated_in_the_contrasts_of_which_it_has_both_arms():
     table = activities(5, ("control", "a", "b"))
     counts = simulate(
         table[~((table["element"] == "E0002") & (table["arm"] == "b"))], rng=1
@@ -61,8 +61,10 @@ def test_elements_that_differ_in_their_arms_are_refused_until_arms_are_named():
         ]
         == 5
     )
-    fitted = fit(counts, control="control", arm_names=["a", "b"], method="two_way")
-    assert (fitted.sizes["element"], fitted.attrs["n_left_out"]) == (4, 1)
+    fitted = fit(counts, control="control", method="two_way")
+    lacking = (fitted["element"] == "E0002") & (fitted["contrast"] == "b")
+    assert (np.isnan(fitted["ace"]) == lacking).all()
+    assert (fitted["measured"] == ~lacking).all()
 
 
 @pytest.mark.parametrize("control", [0, 0.0, np.int64(0), np.float32(0)])

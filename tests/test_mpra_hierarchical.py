@@ -69,7 +69,7 @@ PAIRS = (np.array([0.01, 0.3, 4.0]), np.array([0.0, 0.05, 2.0]))
 def test_log_densities_are_those_of_the_whole_covariance():
     z, precision, k, start = drawn_oligos()
     found = count_responses.element_densities(
-        z, precision, k, start, np.arange(2), 2, *PAIRS
+        z, precision, k, start, np.array([0, 2, 4]), *PAIRS
     )
     expected = np.zeros_like(found)
     for e, i, j in np.ndindex(found.shape):
@@ -90,7 +90,17 @@ def test_effects_at_known_variances_are_generalized_least_squares():
         sure = np.zeros((2, 3, 3))
         sure[:, i, j] = 1.0
         mean, beyond = count_responses.contrast_mixtures(
-            z, precision, k, start, weights, *PAIRS, sure, np.array([0.05])
+            z,
+            precision,
+            k,
+            start,
+            np.array([0, 2, 4]),
+            np.array([0, 1, 0, 1]),
+            np.ones((2, len(weights)), dtype=bool),
+            weights,
+            *PAIRS,
+            sure,
+            np.array([0.05]),
         )
         for e in range(2):
             rows = [slice(start[o], start[o + 1]) for o in (2 * e, 2 * e + 1)]

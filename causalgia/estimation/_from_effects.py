@@ -630,6 +630,10 @@ def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
     renamed = {"contrast": "task", "element": "contrast"}
     found = fitted[of_both].transpose("element", "contrast").reset_coords(drop=True)
     found = found.assign_coords({n: fitted[n] for n in of_each}).rename(renamed)
+    if "measured" in found:
+        found = found.isel(contrast=np.flatnonzero(found["measured"].any("task")))
+        if found["measured"].all():
+            found = found.drop_vars("measured")
     attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | attributes(
         errors="estimated"
     )

@@ -135,6 +135,8 @@ def rows_of(
     effects = as_reportable(effects)
     dims = effects["ace"].dims
     places = np.arange(effects["ace"].size) if at is None else at
+    if "measured" in effects:
+        places = places[effects["measured"].transpose(*dims).to_numpy().ravel()[places]]
     index = dict(
         zip(map(str, dims), np.unravel_index(places, effects["ace"].shape), strict=True)
     )
@@ -299,7 +301,8 @@ def _check_complete(effects: xr.Dataset) -> None:
         raise DataError("estimates: se is below 0", argument="se")
     if absent := sorted(needed - {*effects}):
         raise DataError(f"estimates: the variable {quoted(absent[0])} is missing")
-    if "verdict" in effects and not (known := effects["verdict"].isin(VERDICTS)).all():
+    words = [*VERDICTS, *([""] if "measured" in effects else [])]
+    if "verdict" in effects and not (known := effects["verdict"].isin(words)).all():
         wrong = effects["verdict"].to_numpy()[~known.to_numpy()][0]
         raise DataError(f"estimates: the verdict {quoted(str(wrong))} is unknown")
 

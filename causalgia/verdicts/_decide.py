@@ -31,6 +31,7 @@ from causalgia.streams import RNG, check_seed
 from causalgia.types import (
     Array,
     GivenTable,
+    Mask,
     PosteriorGroups,
 )
 from causalgia.verdicts.evidence import (
@@ -200,10 +201,15 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     """
     if request.shrink is not None and request.shrink.variances:
         estimates = moderate(estimates)
+    with_gaps, estimates = estimates, filled(estimates)
     ci_prob, largest = request.ci_prob, request.largest
     error: Any = request.error  # of tests
     found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)
-    members, family = row_families(estimates, request.family, found.rows.counted)
+    measured = rows_measured(estimates)
+    members, family = row_families(
+        estimates, request.family, found.rows.counted & measured
+    )
+    members = [own for rows in members if (own := rows[measured.ravel()[rows]]).size]
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
     attrs = attributes(
         error=error,
@@ -222,10 +228,49 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     )
     if unsized := _without_units(estimates, request):
         out = with_notes(out, unsized)
+    if not measured.all():
+        out = _without_unmeasured(out)
     if request.shrink is None:
         return out
-    columns, notes = shrink_effects(estimates, request.shrink, ci_prob=ci_prob)
+    columns, notes = shrink_effects(with_gaps, request.shrink, ci_prob=ci_prob)
     return with_notes(out.assign(columns), *notes)
+
+
+def _without_unmeasured(decisions: xr.Dataset) -> xr.Dataset:
+    """Return decisions with nan, and no verdict, in the rows that were not measured."""
+    known = decisions["measured"]
+    blank: dict[str, Any] = {"f": np.nan, "U": "", "i": -1}
+    return decisions.assign(
+        {
+            name: column.where(known, blank[column.dtype.kind])
+            for name, column in decisions.data_vars.items()
+            if column.dims == known.dims and column.dtype.kind in blank
+        }
+    )
+
+
+def rows_measured(estimates: xr.Dataset) -> Mask:
+    """Return which rows were measured, of the shape of ``ace``."""
+    ace = estimates["ace"]
+    if "measured" not in estimates:
+        return np.ones(ace.shape, dtype=bool)
+    return np.asarray(estimates["measured"].transpose(*ace.dims).to_numpy(), dtype=bool)
+
+
+def filled(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates with an effect of 0 and a standard error of 1 in the rows that
+    were not measured, which no family has.
+    """
+    if "measured" not in estimates:
+        return estimates
+    known = estimates["measured"]
+    return estimates.assign(
+        {
+            name: column.where(known, 0.0 if name == "ace" else 1.0)
+            for name, column in estimates.data_vars.items()
+            if column.dims == known.dims and column.dtype.kind == "f"
+        }
+    )
 
 
 def _without_units(estimates: xr.Dataset, request: Request) -> str:

@@ -188,5 +188,4 @@ ROWS = [
         lambda: linked("one arm in each replicate"),
         DataError,
     ),
-    Row("an oligo without DNA", lambda: linked("no DNA"), DataError, "e1"),
 ]

@@ -14,7 +14,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.attributes import about, has
 from causalgia.checks import nearest
 from causalgia.errors import (
     DataError,
@@ -109,6 +108,9 @@ def effects_by_element(
             if old in fit
         }
         table = _long_table(data, fit, "element")
+        if "measured" in fit:
+            known = fit["measured"].transpose("contrast", "element").to_numpy()
+            table = table[known.ravel()].reset_index(drop=True)
     elif isinstance(source, pd.DataFrame):
         table = _frame_table(source, side)
     else:
@@ -218,24 +220,26 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
         return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
     if (
         set(fit["replicate_shift"].dims) != {"contrast", "replicate"}
-        or not has(fit).replicate_df
+        or "replicate_df" not in fit
     ):
         raise DataError(
             "measured: the fit was changed (its 'replicate_shift' has other dims than "
-            "contrast and replicate, or attrs['replicate_df'] is absent), so the noise "
+            "contrast and replicate, or 'replicate_df' is absent), so the noise "
             "that replicates share is not known; fit all counts together, or use each "
             "fit as cg.mpra.fit returned it"
         )
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
-    within, df = fit["replicate_within"].to_numpy(), float(about(fit).replicate_df)
-    if not np.isfinite([*shift.ravel(), *within.ravel(), df]).all():
+    within, df = (fit[f"replicate_{x}"].to_numpy() for x in ("within", "df"))
+    # nan: a replicate that the contrast does not use
+    rows = [row[~np.isnan(row)] for row in shift]
+    if not np.isfinite([*within, *df]).all() or min(map(len, rows)) < 2:
         raise DataError(
             "measured: 'replicate_shift' or 'replicate_within' of the fit is not "
             "finite; fit anew"
         )
     return [
-        excess_replicate_noise(row, float(own), df)
-        for row, own in zip(shift, within, strict=True)
+        excess_replicate_noise(row, float(own), float(n))
+        for row, own, n in zip(rows, within, df, strict=True)
     ]
 
 

@@ -31,7 +31,7 @@ from causalgia.mpra.counts.counts_table import (
 )
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
-from causalgia.types import Array, Ints
+from causalgia.types import Array, Ints, Mask
 
 READS = 1e7
 MAD_TO_SD = 1.4826
@@ -191,9 +191,10 @@ def activity(
         Of kind ``counts``.
     arm_names
         Arms to compare; None: every arm that some element has besides another one.
-        Elements that lack an arm, and controls of the bench (groups negative, positive,
-        promoter, duplicate), are left out and counted in ``attrs["left_out"]``. If only
-        controls have these arms (A/A pairs), the outcomes are theirs.
+        Elements that lack an arm (an oligo with DNA in every replicate), and controls of
+        the bench (groups negative, positive, promoter, duplicate), are left out and
+        counted in ``attrs["left_out"]``. If only controls have these arms (A/A pairs),
+        the outcomes are theirs.
     method
         ``"barcodes"``: mean over barcodes of log2(RNA + .5) - log2(DNA + .5), each
         barcode counting once; ``"sums"``: log ratio of the sums over barcodes, as in
@@ -214,8 +215,8 @@ def activity(
     Raises
     ------
     DataError
-        If an element lacks some of the arms, has two oligos in one, or an oligo has no
-        barcode with DNA in some replicate.
+        If an element has two oligos in an arm, or none has every arm, with barcodes with
+        DNA in every replicate.
 
     Examples
     --------
@@ -242,8 +243,9 @@ def activity(
     if alone is not None:
         check_oligos_observed(counts, n, alone[:, None])
         return _parallel_outcomes(counts, values, alone, arm_names, method, task)
-    names, elements, oligos, left_out = _select_oligos(counts, arm_names)
-    check_oligos_observed(counts, n, oligos)
+    names, elements, oligos, left_out = _select_oligos(
+        counts, arm_names, n.min(axis=1) > 0
+    )
     chosen = values[oligos]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task", "model"), chosen[:, :, None, :])},
@@ -343,7 +345,7 @@ def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
 
 
 def _select_oligos(
-    counts: xr.Dataset, arm_names: Sequence[str] | None
+    counts: xr.Dataset, arm_names: Sequence[str] | None, observed: Mask
 ) -> tuple[list[str], Labels, Ints, str]:
     """Return arms, elements, the oligo of each under each arm, and (as JSON) the
     left-out elements by group.
@@ -371,18 +373,8 @@ def _select_oligos(
         .fillna(-1)
     )
     wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
-    has = (wide.to_numpy() >= 0).sum(axis=1)
-    if arm_names is None:
-        ragged = wide[(has > 1) & (has < len(names))]
-        if len(ragged):
-            row = ragged.iloc[0]
-            absent = [name for name in names if row[name] < 0]
-            raise DataError(
-                f"element {quoted(row.name)} has no oligo in arm "
-                f"{', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} more "
-                "elements lack some arm; say which are compared: "
-                f"arm_names={quoted([n for n in names if n not in absent])}"
-            )
+    there = (wide.to_numpy() >= 0) & observed[wide.to_numpy()]
+    has = there.sum(axis=1)
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
     complete &= ~control | ~(complete & ~control).any()
@@ -390,8 +382,8 @@ def _select_oligos(
         raise DataError(no_element_with_two(names))
     if not complete.any():
         raise DataError(
-            f"no element has an oligo under every one of {', '.join(names)}; ask for "
-            f"fewer: arm_names={quoted(_arms_together(wide >= 0))}"
+            "no element has barcodes with DNA in every replicate under every one of "
+            f"{', '.join(names)}; arm_names= compares fewer"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
@@ -403,21 +395,6 @@ def _arms_in_several(side: pd.DataFrame) -> list[str]:
     """Return the arms of elements with two or more of them; all arms where none has."""
     several = side[side.groupby("element")["arm"].transform("nunique") > 1]
     return list(dict.fromkeys(several["arm"])) or list(dict.fromkeys(side["arm"]))
-
-
-def _arms_together(has: pd.DataFrame) -> list[str]:
-    """Return the two arms that most elements have both.
-
-    Examples
-    --------
-    >>> _arms_together(pd.DataFrame({"a": [True, True], "b": [0, 1], "c": [1, 1]}) > 0)
-    ['a', 'c']
-    """
-    both = has.to_numpy(np.int64).T @ has.to_numpy(np.int64)
-    np.fill_diagonal(both, 0)
-    names = [str(name) for name in has.columns]
-    first, second = np.unravel_index(int(both.argmax()), both.shape)
-    return [names[first], names[second]]
 
 
 def no_element_with_two(names: Sequence[str]) -> str:

@@ -30,8 +30,8 @@ from causalgia.mpra.counts.counts_table import counts_of, library_attrs
 from causalgia.mpra.counts.side_formats import as_side_table
 from causalgia.mpra.counts.variant_haplotypes import (
     is_variant_file,
-    read_haplotypes,
-    several_variants,
+    read_carried,
+    with_variants,
 )
 
 _File: TypeAlias = str | Path
@@ -84,9 +84,9 @@ def read_counts(
     left out.
 
     MPRAflow's ``variants.txt`` of a saturation mutagenesis (a barcode, and the variants
-    that it carries) is both `assignment` and `side_table`: the reference and each
-    variant alone are the arms of one element. Barcodes with several variants need an
-    additive model, which comes later; `drop_unknown` leaves them out.
+    that it carries) is both `assignment` and `side_table`: the region is one element,
+    and its arms are the reference, each variant alone, and ``several``. The counts keep
+    the variants of each barcode, by which `fit` separates their effects.
 
     Parameters
     ----------
@@ -126,7 +126,9 @@ def read_counts(
     -------
     Dataset
         As `causalgia.mpra.counts_of`; with the coordinate ``condition (replicate)``
-        where there are several conditions. ``attrs["source"]`` is the name of the file,
+        where there are several conditions, and, where barcodes carry several variants,
+        ``variant_index (barcode, carried)``, their places on the coordinate
+        ``variant``, filled up by -1. ``attrs["source"]`` is the name of the file,
         and ``attrs["table_format"]`` says what it was read as and what was left out. Of
         sums, the barcode of an oligo is its name.
 
@@ -138,8 +140,8 @@ def read_counts(
         barcode twice or of two oligos, or with letters other than ACGTN, an oligo that
         the side table lacks, a replicate without its DNA or RNA, or a cell that is
         negative, fractional or text; if a named replicate is absent, a file is given
-        twice, or one of several has several replicates; if there is an assignment and
-        the table names its oligos, or barcodes carry several variants.
+        twice, or one of several has several replicates; or if there is an assignment
+        and the table names its oligos.
 
     Examples
     --------
@@ -182,6 +184,8 @@ def read_counts(
         rows["barcode"] = _unique_barcodes(rows, details)
     same_dna = len(files) > 1 and len({one.dna for one in files} - {None}) == 1
     counts = _as_dataset(rows, side, all(pools) or same_dna, details, where)
+    if of_barcodes is not None and of_barcodes.variants is not None:
+        counts = with_variants(counts, of_barcodes.variants)
     form = "one sum an oligo" if is_sums else "a row a barcode"
     return counts.assign_attrs(
         source=", ".join(
@@ -324,24 +328,32 @@ def _of_files(parts: list[pd.DataFrame], files: list[_Source]) -> list[pd.DataFr
 
 
 class _Assignment(NamedTuple):
-    """The oligo of each barcode, and barcodes whose reads are added to another one's."""
+    """The oligo of each barcode, barcodes whose reads are added to another one's, and
+    the variants that each carries, of ``variants.txt``.
+    """
 
     oligos: pd.Series[Any]
     taken_for: dict[str, str]
+    variants: dict[str, tuple[str, ...]] | None
 
 
 def _read_assignment(table: _Table) -> _Assignment:
     """Return the oligo of each barcode, of IGVF's ``reporter_barcode_to_element_mapping``,
     a table with columns of barcodes and oligos, or MPRAflow's ``variants.txt``.
     """
-    where = "assignment="
+    where, variants = "assignment=", None
     if isinstance(table, pd.DataFrame):
         frame = Frame(table.astype(str), where)
     else:
         text, where = read_table_text(Path(table)), str(table)
         if is_variant_file(text):
-            carried = read_haplotypes(text, where)
-            frame = Frame(pd.DataFrame(carried, columns=["barcode", "oligo"]), where)
+            carried = read_carried(text, where)
+            pairs = pd.DataFrame(carried.oligos.items(), columns=["barcode", "oligo"])
+            frame = Frame(pairs, where)
+            variants = {
+                barcode.partition(",")[0]: one
+                for barcode, one in carried.variants.items()
+            }
         else:
             frame = read_frame(Path(table), text)
     cells = frame.cells
@@ -369,7 +381,7 @@ def _read_assignment(table: _Table) -> _Assignment:
             f"{where}: barcode {wrong[0]} is of several oligos or lines "
             f"({comma_list(map(quoted, of))}), as are {len(wrong) - 1:,} more"
         )
-    return _Assignment(pairs.set_index("barcode")["oligo"], taken)
+    return _Assignment(pairs.set_index("barcode")["oligo"], taken, variants)
 
 
 def _with_oligos(
@@ -451,11 +463,9 @@ def _known_rows(
     first = unknown.idxmax()
     name = str(rows["oligo"][unknown].iloc[0])
     barcode = rows["barcode"][unknown].iloc[0]
-    n = several_variants(name)
-    carries = f", {n} variants, which need an additive model," if n else ""
     raise DataError(
-        f"{where}, line {first}: barcode {barcode} is of oligo {quoted(name)}{carries} "
-        f"which the side table lacks, as do {int(unknown.sum()) - 1:,} more rows"
+        f"{where}, line {first}: barcode {barcode} is of oligo {quoted(name)}, which the "
+        f"side table lacks, as are {int(unknown.sum()) - 1:,} more rows"
     )
 
 

@@ -5,7 +5,6 @@ halves of oligos.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -373,9 +372,8 @@ def filter(
     min_dna: float | None = None,
     outliers: float | None = None,
     min_barcodes: int | None = None,
-    arm_names: str | Sequence[str] | None = None,
 ) -> xr.Dataset:
-    """Drop barcodes with little DNA, outliers, and elements with few barcodes; record
+    """Drop barcodes with little DNA, outliers, and oligos with few barcodes; record
     what was dropped.
 
     The rules apply in this order. Library totals stay as they were read, so filters do
@@ -394,23 +392,23 @@ def filter(
         example 5. This rule uses the outcome: fix it before the effects are seen, for
         it shortens tails.
     min_barcodes
-        Fewest barcodes with DNA above 0, in every replicate, of every oligo of an
-        element in `arm_names`; other elements are dropped *under every arm*.
-    arm_names
-        Arms whose oligos `min_barcodes` checks; None: all.
+        Fewest barcodes with DNA above 0, in every replicate, of an oligo; oligos with
+        fewer are dropped. `fit` estimates an element in each contrast of which every
+        arm is left.
+        Where barcodes carry several variants, fewest of those that carry a variant:
+        `fit` does not compare a rarer one (``compared (variant)``).
 
     Returns
     -------
     Dataset
         The remaining counts; ``attrs["filters"]`` is a JSON list with an object for
-        each rule: ``rule``, ``value``, and what it dropped by arm (``barcodes``;
-        ``elements``, ``oligos``, ``unknown``).
+        each rule: ``rule``, ``value``, and what it dropped by arm (``barcodes``,
+        ``oligos``, ``unknown``).
 
     Raises
     ------
     DataError
-        If no rule is given, a value is not a positive number, an arm is unknown,
-        `arm_names` is given without `min_barcodes`, or nothing is left.
+        If no rule is given, a value is not a positive number, or nothing is left.
 
     Examples
     --------
@@ -426,11 +424,6 @@ def filter(
     if min_dna is None and outliers is None and min_barcodes is None:
         raise DataError(
             "no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10"
-        )
-    if arm_names is not None and min_barcodes is None:
-        raise DataError(
-            f"arm_names={quoted(arm_names)} names the arms that min_barcodes= "
-            "checks; give it, such as min_barcodes=5, or leave arm_names= out"
         )
     rules: dict[str, Any] = {
         "min_dna": min_dna,
@@ -468,8 +461,10 @@ def filter(
                 "barcodes": _barcodes_by_arm(counts, outlying),
             },
         )
-    if min_barcodes is not None:
-        counts = _filter_few_barcodes(counts, min_barcodes, arm_names)
+    if min_barcodes is not None and "variant_index" in counts:
+        counts = _filter_rare_variants(counts, min_barcodes)
+    elif min_barcodes is not None:
+        counts = _filter_few_barcodes(counts, min_barcodes)
     return counts
 
 
@@ -493,9 +488,6 @@ def n_barcodes_observed(counts: xr.Dataset) -> Ints:
     return group_sums(
         observed, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)
     ).astype(np.int64)
-
-
-_ARMS_NAMED = 3
 
 
 def as_arms(
@@ -525,54 +517,49 @@ def as_arms(
     return list(names)
 
 
-def _filter_few_barcodes(
-    counts: xr.Dataset, least: int, arm_names: Sequence[str] | None
-) -> xr.Dataset:
-    arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
-    known = list(dict.fromkeys(arm.tolist()))
-    names = None if arm_names is None else as_arms(arm_names, known)
-    compared = np.ones(len(arm), dtype=bool) if names is None else np.isin(arm, names)
+def _filter_few_barcodes(counts: xr.Dataset, least: int) -> xr.Dataset:
+    arm = counts["arm"].to_numpy()
     n = n_barcodes_observed(counts).min(axis=1)
-    few = compared & (n < least)
-    dropped = np.isin(element, element[few])
-    if dropped[compared].all():
-        of = np.unique(element[compared], return_inverse=True)[1]
-        each = np.full(of.max(initial=-1) + 1, np.iinfo(np.int64).max)
-        np.minimum.at(each, of, n[compared])
-        # of one element the arms are what is left out, not the element
-        rest = arm[compared & (n >= least)].tolist()
-        arms = (
-            f"; or compare the {len(rest):,} of {int(compared.sum()):,} arms that have "
-            f"{least}: arm_names=[{', '.join(map(quoted, rest[:_ARMS_NAMED]))}"
-            f"{', ...' if len(rest) > _ARMS_NAMED else ''}]"
-            if len(each) == 1 and len(rest) > 1
-            else ""
-        )
+    few = n < least
+    if few.all():
         raise DataError(
-            f"min_barcodes={least} leaves no element: "
-            f"{_lower(int(each.max(initial=0)), 'min_barcodes')}{arms}"
+            f"min_barcodes={least} leaves no oligo: the one with the most has "
+            f"{int(n.max(initial=0)):,} barcodes with DNA in every replicate"
         )
-    barcodes = dropped[counts["oligo_index"].to_numpy()]
-    lost = {
-        "elements": len(set(element[few].tolist())),
-        "oligos": _count_names(arm[dropped]),
-        "oligos_below": _count_names(arm[few]),
+    barcodes = few[counts["oligo_index"].to_numpy()]
+    rule = {
+        "rule": "min_barcodes",
+        "value": least,
+        "oligos": _count_names(arm[few]),
         "barcodes": _barcodes_by_arm(counts, barcodes),
     }
-    rule = {"rule": "min_barcodes", "value": least} | (
-        {} if names is None else {"arms": names}
+    return _keep_barcodes(counts, ~barcodes, rule, ~few)
+
+
+def _filter_rare_variants(counts: xr.Dataset, least: int) -> xr.Dataset:
+    """Mark the variants that enough barcodes carry as compared; the others stay in the
+    model, as their barcodes carry others, too.
+    """
+    index, V = counts["variant_index"].to_numpy(), counts.sizes["variant"]
+    read = dna_observed(counts) & (counts["dna"].to_numpy().reshape(len(index), -1) > 0)
+    carries = index >= 0
+    n = np.min(
+        [np.bincount(index[carries & one[:, None]], minlength=V) for one in read.T],
+        axis=0,
     )
-    return _keep_barcodes(counts, ~barcodes, rule | lost, ~dropped)
-
-
-def _lower(most: int, name: str) -> str:
-    """Return the cure where a number of barcodes asks for too many."""
-    if most < 1:
-        return (
-            "none has a barcode that was observed; check the barcodes and the columns of "
-            "counts with causalgia.mpra.quality"
+    if n.max() < least:
+        raise DataError(
+            f"min_barcodes={least} leaves no variant: the one with the most has {n.max()}"
         )
-    return f"the arm with the fewest has {most} at most; give {name}={most} or fewer"
+    rule = {
+        "rule": "min_barcodes",
+        "value": least,
+        "barcodes": {},
+        "variants": int((n < least).sum()),
+    }
+    return counts.assign_coords(compared=("variant", n >= least)).assign_attrs(
+        filters=json.dumps([*read_filters(counts), rule])
+    )
 
 
 def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:

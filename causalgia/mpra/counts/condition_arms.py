@@ -68,35 +68,29 @@ def check_arms_of_one_library(
     pairs = {(int(c[0]), int(c[1])) for c in compared if len(c) == 2}
     if not pairs:
         return
-    letters, dna = _barcode_letters(counts), _dna_of_oligos(counts, oligos)
+    letters, dna = _barcode_letters(counts), _dna_of_oligos(counts)
     for first, second in sorted(pairs):
         what = ""
-        share, n = _shared_letters(counts, letters, oligos[:, first], oligos[:, second])
+        both = (oligos[:, [first, second]] >= 0).all(axis=1)
+        one, other = oligos[both, first], oligos[both, second]
+        share, n = _shared_letters(counts, letters, one, other)
         if n >= _LEAST_SHARED and share >= _SHARED_PART:
             what = f"{100 * share:.0f} % of their barcodes"
-        elif _equal_dna(dna[first], dna[second]):
+        elif _equal_dna([dna[o] for o in one], [dna[o] for o in other]):
             what = "the same DNA counts in every element"
         names = f"{quoted(arms[first])} and {quoted(arms[second])}"
         if what:
             raise DataError(
-                f"arms {names} share {what}, as two conditions of the same oligos do; "
-                "each is a library of its own, and the difference between the "
-                "libraries would be added to every effect. Fit each condition alone "
-                "(its own counts, arms by allele or motif), and compare the fits: "
-                "cg.mpra.concordance(fit, fit). A contrast of four arms, (b in B - "
-                "a in B) - (b in A - a in A), is free of it"
+                f"arms {names} share {what}: they are two conditions of the same oligos, "
+                "each a library of its own; cg.mpra.conditions compares conditions"
             )
-        if apart := _depths_apart(
-            counts, oligos[:, first], oligos[:, second], len(pairs)
-        ):
-            one, other, change, error = apart
+        if apart := _depths_apart(counts, one, other, len(pairs)):
+            here, there, change, error = apart
             raise DataError(
-                f"arms {names} are separate libraries: from replicate {one} to {other} "
-                f"the ratio of their DNA changes by a factor of {2**change:.2f} (log2 "
-                f"{change:.2f}, standard error {error:.2f}), and in one library it "
-                "would stay the same. The difference between the libraries would be "
-                "added to every effect. Fit each by itself, with arms by allele or "
-                "motif, and compare the fits: cg.mpra.concordance(fit, fit)"
+                f"arms {names} are libraries of their own: from replicate {here} to "
+                f"{there} the ratio of their DNA changes by a factor of {2**change:.2f} "
+                f"(log2 {change:.2f}, standard error {error:.2f}), and in one library it "
+                "would not; cg.mpra.conditions compares conditions"
             )
 
 
@@ -183,17 +177,14 @@ def _shared_letters(
     return (len(sets[0] & sets[1]) / n, n) if n else (0.0, 0)
 
 
-def _dna_of_oligos(counts: xr.Dataset, oligos: Ints) -> list[list[Array]]:
-    """Return the sorted DNA counts of the barcodes of each oligo, by arm and
-    element.
-    """
+def _dna_of_oligos(counts: xr.Dataset) -> list[Array]:
+    """Return the sorted DNA counts of the barcodes of each oligo."""
     dna = counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1).sum(axis=1)
     of = counts["oligo_index"].to_numpy()
     order = np.lexsort((dna, of))
     bounds = np.searchsorted(of[order], np.arange(counts.sizes["oligo"] + 1))
     ordered = dna[order]
-    rows = [ordered[a:b] for a, b in pairwise(bounds.tolist())]
-    return [[rows[o] for o in column] for column in oligos.T]
+    return [ordered[a:b] for a, b in pairwise(bounds.tolist())]
 
 
 def _equal_dna(first: list[Array], second: list[Array]) -> bool:

@@ -23,7 +23,7 @@ from causalgia.mpra.fits.element_effects import FitRequest, ratio_cells
 from causalgia.notes import notes_of
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.types import Array
+from causalgia.types import Array, Ints, Mask
 
 Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
 _OWN_COORDINATES = ("element", "contrast", "arm")
@@ -84,7 +84,8 @@ def average(
     -------
     Dataset
         Estimates: ``ace, se, df, p, log_p, lower, upper (contrast, task)``, groups as
-        ``contrast`` and contrasts as ``task``; ``n_units``, the backgrounds of each;
+        ``contrast`` and contrasts as ``task``; ``n_units``, the backgrounds of each, those
+        with both arms;
         and ``tau``, the standard deviation of true effects between backgrounds, on log2
         (of ``"mean"`` by moments, 0 where measurement explains the spread).
 
@@ -137,9 +138,8 @@ def average(
             "average: no contrast is left; the selection before left none: select at "
             "least one"
         )
-    wrong = ~(np.abs(effect) <= _LARGEST_ACTIVITY) | ~(
-        (se > 0) & (se <= _LARGEST_ACTIVITY)
-    )
+    known = ~np.isnan(effect) if "measured" in fitted else np.full(effect.shape, True)
+    wrong = known & ~((np.abs(effect) <= _LARGEST_ACTIVITY) & (se > 0) & (se < np.inf))
     if wrong.any():
         i, k = np.argwhere(wrong)[0]
         raise EstimateError(
@@ -148,16 +148,24 @@ def average(
             f"{effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element "
             "out, or take the fit as cg.mpra.fit returned it"
         )
+    n = group_sums(known, codes, (len(names),))
+    measured = n > 1
+    if not measured.any(axis=1).all():
+        name = names[int(measured.any(axis=1).argmin())]
+        raise EstimateError(
+            f"average: {by or 'all'} {quoted(name)} has fewer than two elements with "
+            "both arms of a contrast, and a spread takes two"
+        )
     ace, error, df, tau = (
-        _plain_means(effect, se, codes)
+        _plain_means(effect, se, codes, known)
         if method == "mean"
-        else _random_effects_means(effect, se, codes, method)
+        else _random_effects_means(effect, se, codes, known, method)
     )
     noise = fit_replicate_noise(fitted)
     df = df.astype(np.float64)
-    error = np.sqrt(error**2 + _level_variance(fitted, codes))
+    error = np.sqrt(error**2 + _level_variance(fitted, codes, n))
     _, *alone = p_and_limits(ace, error, df, ci_prob)
-    for g, k in np.ndindex(*error.shape):
+    for g, k in np.argwhere(measured):
         one, own = noise[k], error[g, k] ** 2
         if (R := len(one.pieces)) > 1 and one.between > 0:
             error[g, k] = np.sqrt(own + one.pieces @ one.pieces)
@@ -179,17 +187,21 @@ def average(
         "ace": ace,
         "se": error,
         "p": p,
-        "log_p": log_p(ace, error, df),
+        "log_p": np.where(measured, log_p(ace, error, df), np.nan),
         "lower": lower,
         "upper": upper,
     }
-    columns |= {"df": df} if np.isfinite(df).all() else {}
-    n = np.broadcast_to(np.bincount(codes)[:, None], ace.shape)
+    columns |= {"df": df} if np.isfinite(df[measured]).all() else {}
+    columns |= {} if measured.all() else {"measured": measured}
     of_backgrounds = method != "FE"
     found = xr.Dataset(
         {
             name: (("contrast", "task"), v)
-            for name, v in {**columns, "n_units": n, "tau": tau}.items()
+            for name, v in {
+                **columns,
+                "n_units": n.astype(np.int64),
+                "tau": tau,
+            }.items()
         },
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
         attrs=attributes(
@@ -260,9 +272,7 @@ def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:
 def _element_groups(
     fitted: Any, by: str | None
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return group codes of the elements, 0 to G - 1, and group names; each group has
-    two elements or more.
-    """
+    """Return group codes of the elements, 0 to G - 1, and group names."""
     if (
         not isinstance(fitted, xr.Dataset)
         or "se" not in fitted
@@ -298,13 +308,6 @@ def _element_groups(
             "out"
         )
     codes, names = pd.factorize(labels)
-    n = np.bincount(codes)
-    if n.min() < 2:
-        raise EstimateError(
-            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and the "
-            "spread between backgrounds cannot be estimated from one; leave it out, or "
-            "measure more backgrounds"
-        )
     return codes.astype(np.int64), np.asarray(names)
 
 
@@ -317,41 +320,45 @@ def _element_name(fitted: xr.Dataset, i: int) -> str:
 
 
 def _plain_means(
-    effect: Array, se: Array, codes: NDArray[np.int64]
+    effect: Array, se: Array, codes: Ints, known: Mask
 ) -> tuple[Array, Array, Array, Array]:
     """Return plain means, their errors, degrees of freedom and tau, shape ``(G, K)``
     each.
     """
-    n = np.bincount(codes)[:, None].astype(np.float64)
-    groups = n.shape[:1]
-    mean = group_sums(effect, codes, groups) / n
-    variance = group_sums((effect - mean[codes]) ** 2, codes, groups) / (n - 1)
-    tau = np.sqrt(np.maximum(variance - group_sums(se**2, codes, groups) / n, 0.0))
-    return mean, np.sqrt(variance / n), np.broadcast_to(n - 1, mean.shape), tau
+    groups = (int(codes.max()) + 1,)
+    n = group_sums(known, codes, groups)
+    n = np.where(n > 1, n, np.nan)
+    mean = group_sums(np.where(known, effect, 0.0), codes, groups) / n
+    squares = np.where(known, effect - mean[codes], 0.0) ** 2
+    variance = group_sums(squares, codes, groups) / (n - 1)
+    own = group_sums(np.where(known, se, 0.0) ** 2, codes, groups) / n
+    tau = np.sqrt(np.maximum(variance - own, 0.0))
+    return mean, np.sqrt(variance / n), n - 1, tau
 
 
-def _level_variance(fitted: xr.Dataset, codes: NDArray[np.int64]) -> Array:
+def _level_variance(fitted: xr.Dataset, codes: Ints, n: Array) -> Array:
     """Return the variance of each average from the levels of replicates, ``(G, K)``:
     that of the mean of their loadings, since all elements share it.
     """
-    groups = (int(codes.max()) + 1,)
     if "level_error" not in fitted:
-        return np.zeros((*groups, fitted.sizes["contrast"]))
+        return np.zeros(n.shape)
     loadings = with_contrast_dim(fitted)["level_error"].transpose(
         "element", "contrast", "level"
     )
-    n = np.bincount(codes)[:, None, None]
-    mean = group_sums(loadings.to_numpy(), codes, groups) / n
+    total = group_sums(np.nan_to_num(loadings.to_numpy()), codes, n.shape[:1])
+    mean = total / n[..., None]
     return np.asarray((mean**2).sum(axis=2))
 
 
 def _random_effects_means(
-    effect: Array, se: Array, codes: NDArray[np.int64], method: Any
+    effect: Array, se: Array, codes: Ints, known: Mask, method: Any
 ) -> tuple[Array, Array, Array, Array]:
     shape = (int(codes.max()) + 1, effect.shape[1])
-    found = np.empty((4, *shape))
+    found = np.full((4, *shape), np.nan)
     for g, k in np.ndindex(*shape):
-        own = codes == g
+        own = (codes == g) & known[:, k]
+        if own.sum() < 2:
+            continue
         fit = random_effects(
             effect[own, k], se[own, k] ** 2, method=method, knapp_hartung=method != "FE"
         )
@@ -363,49 +370,67 @@ def _random_effects_means(
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
 
 
-def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, float]:
+def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> Columns:
     """Return the distance of each replicate's mean effect from the overall mean, and
     its variance from elements.
 
     The effect of an element in a replicate is the contrast of its arms' mean log
-    ratios. Elements with barcodes under every arm in every replicate are used, without
-    controls of the bench. By two-way analysis of variance, the mean square of elements
-    by replicates gives the variance of the mean over elements and replicates due to
-    elements' own noise.
+    ratios. Used are the elements with barcodes under every arm of the contrast in every
+    replicate, without controls of the bench. By two-way analysis of variance, the mean
+    square of elements by replicates gives the variance of the mean over elements and
+    replicates due to elements' own noise.
 
     Returns
     -------
-    tuple
-        ``replicate_shift (contrast, replicate)``, ``replicate_within (contrast)``, and
-        the degrees of freedom of the latter; no variables below two replicates or two
-        such elements.
+    dict
+        ``replicate_shift (contrast, replicate)``, ``replicate_within (contrast)`` and
+        its degrees of freedom, ``replicate_df (contrast)``; a contrast of fewer than two
+        such elements has 0, 0 and 1. No variables where all have, or of one replicate.
 
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> from causalgia.mpra.fits.element_effects import fit_request
     >>> counts = simulated()
-    >>> columns, df = replicate_shifts(counts, fit_request(counts, control="control"))
-    >>> columns["replicate_shift"][1].shape, df
-    ((1, 3), 38.0)
+    >>> columns = replicate_shifts(counts, fit_request(counts, control="control"))
+    >>> columns["replicate_shift"][1].shape, columns["replicate_df"][1]
+    ((1, 3), array([38.]))
     """
     cells = ratio_cells(counts, request)
     used = cells.sums(cells.used)
-    test = ~np.isin(
-        counts["group"].to_numpy().astype(str)[request.oligos[:, 0]], CONTROLS
-    )
-    whole = (used > 0).all(axis=(1, 2)) & test
-    n, R = int(whole.sum()), used.shape[2]
-    if n < 2 or R < 2:
-        return {}, 0.0
-    effect = np.einsum(
-        "ear,ka->ekr", cells.sums(cells.ratio)[whole] / used[whole], request.weights
-    )
-    shift = effect.mean(axis=0) - effect.mean(axis=(0, 2))[:, None]
-    left = effect - effect.mean(axis=2, keepdims=True) - shift
-    df = (n - 1.0) * (R - 1.0)
-    within = (left**2).sum(axis=(0, 2)) / (df * n * R)
+    if used.shape[2] < 2:
+        return {}
+    groups = counts["group"].to_numpy().astype(str)[request.first_oligos]
+    mean = cells.sums(cells.ratio) / np.maximum(used, 1)
+    mean[used == 0] = np.nan
+    shift, within, df = shared_shifts(mean[~np.isin(groups, CONTROLS)], request.weights)
+    if not within.any():
+        return {}
     return {
         "replicate_shift": (("contrast", "replicate"), shift),
         "replicate_within": (("contrast",), within),
-    }, df
+        "replicate_df": (("contrast",), df),
+    }
+
+
+def shared_shifts(mean: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Return the shift of each replicate's mean effect from the overall mean, (K, R),
+    the variance of the overall mean from the elements' own noise, and its degrees of
+    freedom, (K,) each.
+
+    `mean` is the mean log ratio, shape ``(E, A, R)``, nan without barcodes.
+    """
+    R, K = mean.shape[2], len(weights)
+    shift, within, df = np.zeros((K, R)), np.zeros(K), np.ones(K)
+    read = np.asarray(np.isfinite(mean).all(axis=2))
+    for k, row in enumerate(weights):
+        arms = np.flatnonzero(row)
+        whole = read[:, arms].all(axis=1)
+        if (n := int(whole.sum())) < 2:
+            continue
+        effect = np.einsum("ear,a->er", mean[np.ix_(whole, arms)], row[arms])
+        shift[k] = effect.mean(axis=0) - effect.mean()
+        left = effect - effect.mean(axis=1, keepdims=True) - shift[k]
+        df[k] = (n - 1.0) * (R - 1.0)
+        within[k] = (left**2).sum() / (df[k] * n * R)
+    return shift, within, df

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,6 @@ from causalgia.checks import as_ci_prob
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
-    DataError,
     EstimateError,
     quoted,
 )
@@ -33,6 +32,7 @@ from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
+from causalgia.mpra.fits.additive_variants import additive, carries_several
 from causalgia.mpra.fits.element_effects import (
     FitRequest,
     FittedEffects,
@@ -49,7 +49,7 @@ from causalgia.schema import validate
 from causalgia.types import Client
 from causalgia.workers import check_client
 
-Method: TypeAlias = Literal["hierarchical", "two_way"]
+Method: TypeAlias = Literal["hierarchical", "two_way", "additive"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
@@ -60,7 +60,7 @@ def fit(
     control: str | float | None = None,
     arm_names: str | Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
-    method: Method = "hierarchical",
+    method: Method | None = None,
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
@@ -95,6 +95,13 @@ def fit(
     element then has its own variances. Of one sum an oligo, ``hierarchical`` alone has
     an answer, for these barcodes.
 
+    Where barcodes carry several variants (`read_counts` of a saturation mutagenesis),
+    ``additive`` gives each variant its effect by least squares on log2(RNA/DNA) of all
+    barcodes: the effects of a barcode's variants add up, without interactions. Barcodes
+    are weighted by their DNA, and the variance has the layers of ``two_way``, sandwiches
+    by barcode and by replicate, moderated over variants. The arms are ``reference`` and
+    the variants; the reference need not have barcodes.
+
     Parameters
     ----------
     counts
@@ -108,7 +115,8 @@ def fit(
         the names of arms, or several in a list, as in `causalgia.contrast`:
         ``"(AB - A) - (B - none)"`` is an interaction.
     method
-        See the table.
+        See the table. None: ``additive`` where barcodes carry several variants, else
+        ``hierarchical``. The others compare such barcodes as an arm ``several``.
     ci_prob
         Probability of the intervals.
     client
@@ -124,16 +132,21 @@ def fit(
     -------
     Dataset
         ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided
-        against 0; ``n_barcodes (element, arm)``, those with DNA;
+        against 0; nan in a contrast of which the element lacks an arm, and there is
+        then ``measured (element, contrast)``; ``n_barcodes (element, arm)``, those with DNA;
         ``weight (contrast, arm)``; ``group (element)``;
         ``replicate_shift (contrast, replicate)``, the distance of a replicate's mean
         effect from the overall mean without controls, and
         ``replicate_within (contrast)``, the variance of that mean from the elements'
-        own noise; ``level_error (element, contrast, level)``, where arms were read in
+        own noise, on ``replicate_df (contrast)``; ``level_error (element, contrast, level)``, where arms were read in
         different replicates: loadings of the error of their levels, which is in ``se``
-        and shared by elements; and variables of the method. Attributes count what was left out:
-        ``n_left_out`` elements that lack an arm, ``arms_left_out``, ``n_not_fitted``
-        elements without an estimate. `report` summarizes it, `average` averages over
+        and shared by elements; and variables of the method. Attributes say what was left
+        out: ``n_left_out`` elements without both arms of a contrast, ``arms_left_out``,
+        and ``replicates_left_out``, in which the median oligo has fewer than two reads
+        (with ``"two_way"`` also those whose counting noise is ten times that of the
+        others); of ``additive``, ``n_several`` of ``n_fitted_barcodes`` barcodes that
+        carry several variants, and ``n_undetermined`` variants whose barcodes do not
+        tell them from others. `report` summarizes it, `average` averages over
         backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
@@ -141,14 +154,12 @@ def fit(
     Raises
     ------
     EstimateError
-        If an arm is unknown, weights do not sum to 0, each element has one arm (a
-        parallel library; use `activity`), or elements differ in their arms and
-        `arm_names` is not given.
+        If an arm is unknown, weights do not sum to 0, or no element has both arms of a
+        contrast.
     DataError
         If the Dataset is not of kind ``counts``.
     DataError
-        If an element has two oligos in an arm, an oligo has no barcode with DNA, a
-        library has no reads, two arms of a contrast were read in replicates that no
+        If an element has two oligos in an arm, two arms of a contrast were read in replicates that no
         oligo links, or the table keeps barcodes only where RNA was seen and so few
         reads were that effects shrink by a tenth.
     EstimateError
@@ -180,7 +191,7 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _FIT_METHODS:
+    if method is not None and method not in get_args(Method):
         raise EstimateError(
             f"method={quoted(method)} is not one of "
             f"{', '.join(map(quoted, get_args(Method)))}"
@@ -188,46 +199,62 @@ def fit(
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
     check_one_condition(counts)
-    for name in ("dna_total", "rna_total"):
-        total = np.atleast_1d(counts[name].to_numpy())
-        if not total.all():
-            which = (
-                counts["replicate"].to_numpy()[int(total.argmin())]
-                if counts[name].dims
-                else "every replicate"
-            )
-            raise DataError(
-                f"{name[:3].upper()} library of replicate {which}: no read at all; "
-                "leave the replicate out: counts.sel(replicate=[...])"
-            )
-    shallow = (
-        shallow_replicates(counts, aggregate(counts)) if method == "two_way" else []
-    )
-    if shallow:
-        names = [one.replicate for one in shallow]
-        few = np.isin(counts["replicate"].to_numpy().astype(str), names)
-        counts = counts.isel(replicate=np.flatnonzero(~few))
-    request = fit_request(
-        counts, control=control, arm_names=arm_names, contrasts=contrasts
-    )
-    cut_off = check_cutoff(counts, of_logs=method == "two_way")
+    if method == "additive" and not carries_several(counts):
+        raise EstimateError(
+            "method='additive' takes barcodes with several variants, and the counts "
+            "have none"
+        )
+    if method is None:
+        method = "additive" if carries_several(counts) else "hierarchical"
+    of_logs = method != "hierarchical"
+    counts, few = with_reads(counts, weighted=not of_logs)
+    asked: dict[str, Any] = {
+        "control": control,
+        "arm_names": arm_names,
+        "contrasts": contrasts,
+    }
+    request = None if method == "additive" else fit_request(counts, **asked)
+    cut_off = check_cutoff(counts, of_logs=of_logs)
     if client is not None:
         check_client(client)
-    fitted = _FIT_METHODS[method](counts, request, client)
-    found = _fit_dataset(counts, request, fitted, method, ci_prob)
-    shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    left_out = [
-        f"{one}: it is left out, because method={quoted(method)} weights replicates "
-        "alike and intervals would be wider with it; 'hierarchical' weights reads, and "
-        "keeps it"
-        for one in shallow
-    ]
-    silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    silent = []
+    if request is None:
+        found = additive(counts, **asked, ci_prob=ci_prob)
+    else:
+        fitted = _FIT_METHODS[method](counts, request, client)
+        found = _fit_dataset(counts, request, fitted, method, ci_prob)
+        silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    shrunk = silence_notes(counts, _SHRUNK.format(method)) if of_logs else []
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
         found = found.assign_attrs(replicate_groups=groups[0])
-    return with_notes(found, *left_out, *cut_off, *shrunk, *silent, *groups)
+    if few:
+        found = found.assign_attrs(attributes(replicates_left_out=", ".join(few)))
+    return with_notes(found, *cut_off, *shrunk, *silent, *groups)
+
+
+def with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
+    """Return the counts of the replicates with reads, and the names of the others.
+
+    A replicate in which the median oligo has fewer than two reads (of RNA, or of DNA of
+    its own) measures no level of its library. Where replicates weigh alike, one whose
+    counting noise is ten times that of the others is left out, too.
+    """
+    sums = aggregate(counts)
+    reads = np.stack(
+        [sums["rna_counts"].to_numpy()]
+        + [sums["dna_counts"].to_numpy()] * (counts["dna"].ndim == 2)
+    )
+    seen = (sums["n_bc"].to_numpy() > 0).any(axis=1)
+    names = counts["replicate"].to_numpy().astype(str)
+    few = np.median(reads[:, seen], axis=1).min(axis=0) < _LEAST_READS
+    few &= ~few.all()  # of a table of few reads no replicate is worse
+    if not weighted:
+        few |= np.isin(
+            names, [one.replicate for one in shallow_replicates(counts, sums)]
+        )
+    return counts.isel(replicate=np.flatnonzero(~few)), names[few].tolist()
 
 
 def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
@@ -238,7 +265,8 @@ def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
     reads = np.bincount(
         counts["oligo_index"].to_numpy(), weights=rna, minlength=counts.sizes["oligo"]
     )
-    n_silent = (reads[request.oligos] == 0).sum(axis=0).tolist()
+    silent = (reads[request.oligos] == 0) & (request.oligos >= 0)
+    n_silent = silent.sum(axis=0).tolist()
     if not any(n_silent) or silent_share(counts) < NOTED_SILENCE:
         return []
     by_arm = ", ".join(
@@ -259,15 +287,12 @@ def _fit_dataset(
         np.ascontiguousarray(v, dtype=np.float64)
         for v in (fitted.ace, fitted.se, fitted.df)
     )
-    estimated = (
-        np.ones(len(request.elements), dtype=bool)
-        if fitted.estimated is None
-        else fitted.estimated
-    )
+    measured = request.measured
+    ace, se, df = (np.where(measured, v, np.nan) for v in (ace, se, df))
     loadings = level_loadings(counts, request)
     levels = {}
     if loadings is not None:
-        loadings = loadings[estimated]
+        loadings = np.where(measured[..., None], loadings, np.nan)
         se = np.sqrt(se**2 + (loadings**2).sum(axis=2))
         levels = {"level_error": (("element", "contrast", "level"), loadings)}
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
@@ -278,29 +303,29 @@ def _fit_dataset(
         "lower": lower,
         "upper": upper,
         "p": p,
-        "log_p": log_p(ace, se, df),
+        "log_p": np.where(measured, log_p(ace, se, df), np.nan),
     }
-    oligos = request.oligos[estimated]
-    n = n_barcodes(counts)[oligos]
+    n = np.where(request.oligos >= 0, n_barcodes(counts)[request.oligos], 0)
     few = [one.replicate for one in shallow_replicates(counts, aggregate(counts))]
     names = counts["replicate"].to_numpy()
-    group = counts["group"].to_numpy()[oligos[:, 0]]
+    group = counts["group"].to_numpy()[request.first_oligos]
     control = np.isin(group.astype(str), CONTROLS)
     # negative controls are placebos, and no control answers the question
     marks = {"of_question": ~control, "is_placebo": group == "negative"}
     deep = names[~np.isin(names.astype(str), few)]
-    replicates, replicate_df = replicate_shifts(counts.sel(replicate=deep), request)
+    replicates = replicate_shifts(counts.sel(replicate=deep), request)
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {
             "n_barcodes": (("element", "arm"), n),
             "weight": (("contrast", "arm"), request.weights),
         }
+        | ({} if measured.all() else {"measured": (dims, measured)})
         | replicates
         | levels
         | dict(fitted.variables),
         coords={
-            "element": request.elements[estimated],
+            "element": request.elements,
             "contrast": list(request.contrasts),
             "arm": request.arms,
             **({"replicate": deep} if replicates else {}),
@@ -311,7 +336,7 @@ def _fit_dataset(
             **library_attrs(counts),
             **attributes(
                 method=method,
-                moderated_rows=int(estimated.sum()),
+                moderated_rows=len(request.elements),
                 scale="log2",
                 ci_prob=ci_prob,
                 estimand=(
@@ -323,10 +348,8 @@ def _fit_dataset(
             ),
             **({} if request.control is None else attributes(control=request.control)),
             **attributes(n_replicates=counts.sizes["replicate"]),
-            **(attributes(replicate_df=replicate_df) if replicates else {}),
             **attributes(
                 n_left_out=request.n_left_out,
-                n_not_fitted=int((~estimated).sum()),
                 arms_left_out=", ".join(request.arms_left_out),
             ),
             **fitted.attrs,
@@ -334,8 +357,9 @@ def _fit_dataset(
     )
 
 
+_LEAST_READS = 2
 _SHRUNK = (
-    "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
+    "method='{}' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart"
 )
 _SILENT_OLIGOS = (

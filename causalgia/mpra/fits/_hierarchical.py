@@ -69,7 +69,7 @@ def hierarchical(
     Where they exceed chance they are removed first (`remove_shared_noise`), and are not
     part of sd_replicate.
 
-    The reads c to which each molecule is amplified are estimated, so deep sequencing of
+    The reads c to which each molecule is amplified are estimated, by replicate, so deep sequencing of
     few molecules does not count as many molecules. Counts enter as working responses at
     the mode of x; given these the layers are solved exactly, with a flat prior on every
     mu, on a grid of the two standard deviations. The posterior of an element on this
@@ -135,7 +135,8 @@ def hierarchical(
         for _ in range(2):
             responses = set_cell_noise(cells, respond(cells, responses, *first))
     else:
-        responses.reads_each, responses.cell_variance = 1.0, NO_CELL_VARIANCE
+        responses.reads_each = np.ones(cells.rna.shape[1])
+        responses.cell_variance = NO_CELL_VARIANCE
         responses = respond(cells, responses, *first)
     # a coarse grid over all plausible standard deviations; a single 0 for a layer that
     # is not measured
@@ -179,7 +180,7 @@ def _learn_layers(
     tb, tr = _grid_variances(grid)
     bounds = _block_bounds(cells)
     found = mapped(
-        partial(_block_densities, A=cells.n_arms, tb=tb, tr=tr),
+        partial(_block_densities, tb=tb, tr=tr),
         (_element_block(cells, responses, *ends) for ends in bounds),
         what="the layers of noise",
         names=block_names(bounds),
@@ -195,42 +196,43 @@ class _ElementBlock(NamedTuple):
     precision: Array
     shared: Array
     start: Ints
+    first: Ints
 
 
 def _block_bounds(cells: CountCells) -> list[tuple[int, int]]:
-    return element_blocks((len(cells.start) - 1) // cells.n_arms, most=BLOCK)
+    return element_blocks(len(cells.first) - 1, most=BLOCK)
 
 
 def _element_block(
-    cells: CountCells, responses: Responses, first: int, last: int
+    cells: CountCells, responses: Responses, begin: int, end: int
 ) -> _ElementBlock:
-    start = cells.start[first * cells.n_arms : last * cells.n_arms + 1]
+    first = cells.first[begin : end + 1]
+    start = cells.start[first[0] : first[-1] + 1]
     rows = slice(start[0], start[-1])
     return _ElementBlock(
         responses.z[rows],
         responses.precision[rows],
         cells.shared[rows],
         start - start[0],
+        first - first[0],
     )
 
 
-def _block_densities(block: _ElementBlock, *, A: int, tb: Array, tr: Array) -> Array:
-    found: Array = element_densities(
-        *block, np.arange((len(block.start) - 1) // A), A, tb, tr
-    )
+def _block_densities(block: _ElementBlock, *, tb: Array, tr: Array) -> Array:
+    found: Array = element_densities(*block, tb, tr)
     return found
 
 
 def _block_mixtures(
-    block_and_share: tuple[_ElementBlock, Array],
+    given: tuple[_ElementBlock, Ints, Mask, Array],
     *,
     weights: Array,
     tb: Array,
     tr: Array,
 ) -> tuple[Array, Array]:
-    block, share = block_and_share
+    block, arm, measured, share = given
     found: tuple[Array, Array] = contrast_mixtures(
-        *block, weights, tb, tr, share, TAILS
+        *block, arm, measured, weights, tb, tr, share, TAILS
     )
     return found
 
@@ -248,11 +250,16 @@ def _fit_effects(
     client: Client | None,
 ) -> FittedEffects:
     tb, tr = _grid_variances(grid)
-    bounds = _block_bounds(cells)
+    bounds, measured = _block_bounds(cells), request.measured
     found = mapped(
         partial(_block_mixtures, weights=request.weights, tb=tb, tr=tr),
         (
-            (_element_block(cells, responses, *ends), noise.of_elements[slice(*ends)])
+            (
+                _element_block(cells, responses, *ends),
+                cells.arm[cells.first[ends[0]] : cells.first[ends[1]]],
+                measured[slice(*ends)],
+                noise.of_elements[slice(*ends)],
+            )
             for ends in bounds
         ),
         what="the mixtures",
@@ -269,9 +276,8 @@ def _fit_effects(
     lost = np.add.reduceat(
         np.where(cells.used, 1 - responses.expressed, 0.0).sum(1), first
     )
-    silent = np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(
-        -1, cells.n_arms
-    )
+    silent = np.full(request.oligos.shape, np.nan)
+    silent[cells.element, cells.arm] = lost / np.add.reduceat(cells.used.sum(1), first)
     variables = {
         "sd_barcode": (("element",), of_barcode @ np.exp(grid.barcode) / LOG2),
         "sd_replicate": (("element",), of_replicate @ np.exp(grid.replicate) / LOG2),
@@ -312,7 +318,7 @@ def _model_attrs(
     if of_barcodes and of_replicates:
         measured["correlation"] = noise.correlation
         measured["sd_cell"] = float(np.sqrt(responses.cell_variance)) / LOG2
-        measured["reads_each"] = responses.reads_each
+        measured["reads_each"] = float(np.median(responses.reads_each))
     limits = ("" if of_barcodes else ", of these barcodes") + (
         "" if of_replicates else ", in this replicate"
     )
@@ -355,8 +361,8 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
         Cells with new offsets, or the same cells; and the standard deviation of the
         shared noise (natural logs, by moments), 0 where it is not significant.
     """
-    E = (len(cells.start) - 1) // cells.n_arms
-    of = np.repeat(np.arange(E * cells.n_arms), np.diff(cells.start)).astype(np.int64)
+    element, E = cells.element, len(cells.first) - 1
+    of = np.repeat(np.arange(len(element)), np.diff(cells.start))
     deep = ~shallow_columns(cells.rna, cells.used)
     R, rna = int(deep.sum()), cells.rna[:, deep]
     observed = cells.used[:, deep] & (rna > 0)
@@ -364,28 +370,27 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
         np.where(observed, np.log(rna + PSEUDO) - cells.offset[:, deep], 0.0),
         observed,
         of,
-        E * cells.n_arms,
+        len(element),
     )
-    level = means.activity.reshape(E, cells.n_arms, R)
-    whole: Mask = np.min(means.n.reshape(level.shape), axis=(1, 2)) > 0
-    moved = np.where(
-        whole[:, None, None], level - level.mean(axis=2, keepdims=True), 0.0
-    )
-    average = moved.mean(axis=1)
+    n_arms = np.diff(cells.first)
+    whole: Mask = np.minimum.reduceat(means.n.min(axis=1), cells.first[:-1]) > 0
+    moved = means.activity - means.activity.mean(axis=1, keepdims=True)
+    moved *= whole[element][:, None]
+    average = np.add.reduceat(moved, cells.first[:-1]) / n_arms[:, None]
     df = float(whole.sum() * (R - 1))
-    df_apart = df * (cells.n_arms - 1)
+    df_apart = float((n_arms[whole] - 1).sum() * (R - 1))
     if df_apart == 0:
         return cells, 0.0
-    shared = cells.n_arms * float((average**2).sum()) / df
-    apart = float(((moved - average[:, None]) ** 2).sum()) / df_apart
+    shared = float((n_arms[:, None] * average**2).sum()) / df
+    apart = float(((moved - average[element]) ** 2).sum()) / df_apart
     by_chance = apart * float(fdtri(df, df_apart, SURE))
     if shared <= by_chance or by_chance == 0:
         return cells, 0.0
     gone = np.zeros((E, len(deep)))
     gone[:, deep] = (1 - np.sqrt(by_chance / shared)) * average
-    offset = np.where(cells.used, cells.offset + gone[of // cells.n_arms], 0.0)
+    offset = np.where(cells.used, cells.offset + gone[element[of]], 0.0)
     return replace(cells, offset=offset), float(
-        np.sqrt((shared - apart) / cells.n_arms)
+        np.sqrt((shared - apart) / n_arms[whole].mean())
     )
 
 

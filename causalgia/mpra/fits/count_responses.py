@@ -96,20 +96,18 @@ def element_densities(
     precision: Array,
     k: Array,
     start: Ints,
-    elements: Ints,
-    A: int,
+    first: Ints,
     tb: Array,
     tr: Array,
 ) -> Array:
     """Return the restricted log density of each element at each pair of variances,
-    shape ``(n, len(tb), len(tr))``.
+    shape ``(n, len(tb), len(tr))``; `first` (n + 1,) is where its oligos start.
     """
     R = z.shape[1]
-    out = np.zeros((len(elements), len(tb), len(tr)))
+    out = np.zeros((len(first) - 1, len(tb), len(tr)))
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
-    for n in range(len(elements)):
-        for a in range(A):
-            o = elements[n] * A + a
+    for n in range(len(first) - 1):
+        for o in range(first[n], first[n + 1]):
             for i in range(len(tb)):
                 q, log_det = precision_sums(
                     z, precision, k, start[o], start[o + 1], tb[i], S, s
@@ -159,6 +157,9 @@ def contrast_mixtures(
     precision: Array,
     k: Array,
     start: Ints,
+    first: Ints,
+    arm: Ints,
+    measured: Mask,
     weights: Array,
     tb: Array,
     tr: Array,
@@ -166,13 +167,14 @@ def contrast_mixtures(
     tails: Array,
 ) -> tuple[Array, Array]:
     """Return each contrast's mean, (E, K), and the distances at which its tails begin,
-    (E, K, len(tails)).
+    (E, K, len(tails)); nan where it is not `measured` (E, K).
 
-    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of
-    the variance pairs by element, `tails` the two-sided tail probabilities.
+    `arm` (O,) is the arm of each oligo, `weights` (K, A) are the contrasts, `W`
+    (E, len(tb), len(tr)) the probabilities of the variance pairs by element, `tails`
+    the two-sided tail probabilities.
     """
-    R, (K, A), E = z.shape[1], weights.shape, len(W)
-    mean, beyond = np.zeros((E, K)), np.zeros((E, K, len(tails)))
+    R, K, E = z.shape[1], len(weights), len(W)
+    mean, beyond = np.full((E, K), np.nan), np.full((E, K, len(tails)), np.nan)
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
     # normal components of an element's contrasts: probability, means and variances
     most = len(tb) * len(tr)
@@ -180,7 +182,7 @@ def contrast_mixtures(
     for e in range(E):
         n, total = 0, 0.0
         for i in range(len(tb)):
-            first = n
+            begin = n
             for j in range(len(tr)):
                 if W[e, i, j] >= NEGLIGIBLE:
                     share[n] = W[e, i, j]
@@ -188,13 +190,13 @@ def contrast_mixtures(
                     for c in range(K):
                         at[c, n], variance[c, n] = 0.0, 0.0
                     n += 1
-            for a in range(A if n > first else 0):
-                o = e * A + a
+            for o in range(first[e], first[e + 1] if n > begin else first[e]):
+                a = arm[o]
                 q, log_det = precision_sums(
                     z, precision, k, start[o], start[o + 1], tb[i], S, s
                 )
                 values = _eigenbasis(S, s, u, g)
-                here = first
+                here = begin
                 for j in range(len(tr)):
                     if W[e, i, j] >= NEGLIGIBLE:
                         _, m, v = _oligo_density(q, log_det, values, u, g, tr[j])
@@ -205,6 +207,9 @@ def contrast_mixtures(
         for j in range(n):
             share[j] /= total
         for c in range(K):
+            if not measured[e, c]:
+                continue
+            mean[e, c] = 0.0
             for j in range(n):
                 mean[e, c] += share[j] * at[c, j]
             for j in range(n):
@@ -252,8 +257,8 @@ SURE_DNA, ENOUGH_CELLS, SWEEPS, SCORES = 10, 50, 6, 6
 
 @dataclass(frozen=True, eq=False)
 class CountCells:
-    """RNA of the N requested barcodes, sorted by (element, arm), in R replicates;
-    natural logs.
+    """RNA of the N requested barcodes of O oligos, sorted by (element, arm), in R
+    replicates; natural logs.
 
     Attributes
     ----------
@@ -267,11 +272,11 @@ class CountCells:
     shared
         Variance from the barcode's DNA, shared by all its cells, shape ``(N,)``.
     start
-        Where the barcodes of each (element, arm) start, shape ``(E A + 1,)``.
-    rows
-        Place of each barcode in the counts, shape ``(N,)``.
-    n_arms
-        A.
+        Where the barcodes of each oligo start, shape ``(O + 1,)``.
+    first
+        Where the oligos of each element start, shape ``(E + 1,)``.
+    arm
+        Arm of each oligo, shape ``(O,)``.
     share_paired
         Slope of a cell's RNA on its DNA in the replicate, beyond the barcode's DNA in
         all: 1 where DNA and RNA come from the same cells, 0 where the DNA of all
@@ -284,15 +289,18 @@ class CountCells:
     own: Array
     shared: Array
     start: Ints
-    rows: Ints
-    n_arms: int
+    first: Ints
+    arm: Ints
     share_paired: float
+
+    @property
+    def element(self) -> Ints:
+        """Element of each oligo, shape ``(O,)``."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
 
 def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
-    """Return the cells of the requested barcodes; every oligo has a barcode with
-    DNA.
-    """
+    """Return the cells of the requested barcodes that have DNA somewhere."""
     R, A = counts.sizes["replicate"], len(request.arms)
     place = request.element * A + request.arm
     dna = np.broadcast_to(
@@ -301,9 +309,9 @@ def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
     used = np.broadcast_to(dna_observed(counts), dna.shape) & (dna > 0)
     rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
     rows = rows[np.argsort(place[rows], kind="stable")]
-    start = np.searchsorted(
-        place[rows], np.arange(len(request.elements) * A + 1)
-    ).astype(np.int64)
+    oligos, start = np.unique(place[rows], return_index=True)
+    start = np.append(start, len(rows)).astype(np.int64)
+    first = np.searchsorted(oligos, np.arange(len(request.elements) + 1) * A)
     D, used = dna[rows].astype(np.float64), used[rows]
     rna = np.where(used, counts["rna"].to_numpy()[rows], 0).astype(np.float64)
     # else they are one plasmid pool
@@ -311,7 +319,15 @@ def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
     offset, own, shared, theta = _rna_offsets(D, rna, used, start[:-1], paired)
     offset = offset + rna_levels(rna, offset, used)
     return CountCells(
-        rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta
+        rna,
+        used,
+        np.where(used, offset, 0.0),
+        own,
+        shared,
+        start,
+        first.astype(np.int64),
+        (oligos % A).astype(np.int64),
+        theta,
     )
 
 
@@ -454,6 +470,7 @@ def rna_levels(rna: Array, offset: Array, used: Mask) -> Array:
 
 
 ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
+UNEQUAL, WIDE = 0.5, 5.0
 LIMITS = np.log([[1.0, 1e-4], [1e4, 12.0]])
 CONVERGED, EXACT, NEVER = 1e-4, 1e-8, 1e-6
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
@@ -474,7 +491,8 @@ class Responses:
         Working activity and its precision given the layers, shape ``(N, R)``.
     reads_each, cell_variance
         Variance of a cell given its barcode and replicate:
-        ``reads_each / expected reads + cell_variance``.
+        ``reads_each / expected reads + cell_variance``; the first by replicate, shape
+        ``(R,)``.
     silent_cell, silent_barcode
         Probability that a barcode is silent in one replicate, and in all.
     """
@@ -483,7 +501,7 @@ class Responses:
     expressed: Array
     z: Array
     precision: Array
-    reads_each: float
+    reads_each: Array
     cell_variance: float
     silent_cell: float
     silent_barcode: float
@@ -506,7 +524,14 @@ def first_responses(cells: CountCells) -> Responses:
     return set_cell_noise(
         cells,
         Responses(
-            level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01
+            level,
+            counted.astype(float),
+            z,
+            np.zeros_like(z),
+            np.ones(z.shape[1]),
+            0.1,
+            0.01,
+            0.01,
         ),
     )
 
@@ -545,9 +570,8 @@ def respond(cells: CountCells, responses: Responses, tb: Array, tr: Array) -> Re
             offset,
             cells.shared,
             cells.start,
-            cells.n_arms,
-            tb,
-            tr,
+            tb[cells.element],
+            tr[cells.element],
             responses.z,
             responses.precision,
             responses.cell_variance,
@@ -568,11 +592,13 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
     replicates.
 
     A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come
-    in families (amplified from one molecule) count as families. About 5,000 barcodes
-    are used, of elements evenly over the table.
+    in families (amplified from one molecule) count as families, of a size that each
+    replicate has for itself, because a library that was sequenced to a hundredth of the
+    others has few reads of a molecule. The sizes have a normal prior about a common one
+    on the log. About 5,000 barcodes are used, of elements evenly over the table.
     """
     step = max(1, int(np.ceil(cells.start[-1] / N_BARCODES)))
-    keep = np.flatnonzero(np.arange(len(cells.start) - 1) // cells.n_arms % step == 0)
+    keep = np.flatnonzero(cells.element % step == 0)
     rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
     start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
     z, expressed, own = (
@@ -582,22 +608,35 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
     )
     each = np.exp(-(cells.offset + responses.level)[rows])
 
-    def loss(x: Array) -> float:
+    def loss(sizes: Array, phi: float) -> float:
+        noise = each * np.exp(sizes) + own + np.exp(phi)
+        apart = (sizes - sizes.mean()) / UNEQUAL
+        prior = 0.5 * (sizes.mean() / FAMILIES) ** 2 + 0.5 * float(apart @ apart)
+        return float(prior - residual_density(z, expressed / noise, start))
+
+    def of_all(x: Array) -> float:
         inside = np.clip(x, *LIMITS)
         outside = float(((x - inside) ** 2).sum())
-        density = residual_density(
-            z, expressed / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start
-        )
-        return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
+        return outside + loss(np.clip(inside[0] + apart, *LIMITS[:, 0]), inside[1])
 
-    at = np.log([responses.reads_each, responses.cell_variance])
+    def of_one(x: float) -> float:
+        return loss(np.where(which == r, x, sizes), phi)
+
+    sizes = np.log(responses.reads_each)
+    apart = sizes - sizes.mean()
+    at = np.array([sizes.mean(), np.log(responses.cell_variance)])
     simplex = at + np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.7]])
     found = optimize.fmin(
-        loss, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False
+        of_all, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False
     )
-    responses.reads_each, responses.cell_variance = (
-        float(v) for v in np.exp(np.clip(found, *LIMITS))
-    )
+    common, phi = np.clip(found, *LIMITS)
+    sizes, which = np.clip(common + apart, *LIMITS[:, 0]), np.arange(len(apart))
+    for r in which if len(which) > 1 else ():
+        ends = np.clip([sizes[r] - WIDE, sizes[r] + WIDE], *LIMITS[:, 0])
+        sizes[r] = optimize.minimize_scalar(
+            of_one, bounds=ends, method="bounded", options={"xatol": 0.05}
+        ).x
+    responses.reads_each, responses.cell_variance = np.exp(sizes), float(np.exp(phi))
     return responses
 
 
@@ -696,7 +735,6 @@ def _update_levels(
     offset: Array,
     shared: Array,
     start: Ints,
-    A: int,
     tb: Array,
     tr: Array,
     z: Array,
@@ -710,15 +748,15 @@ def _update_levels(
     expressed: Array,
 ) -> tuple[float, float]:
     """Set the predicted level of each cell and its probability of being expressed;
-    return the silent shares.
+    return the silent shares. `tb` and `tr` are the variances of each oligo, (O,).
 
     The shares are posterior means under a Beta(1, 100).
     """
     silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
     for o in range(len(start) - 1):
-        T = tb[o // A]
+        T = tb[o]
         of_oligo, own = _predict_levels(
-            z, precision, shared, start[o], start[o + 1], T, tr[o // A]
+            z, precision, shared, start[o], start[o + 1], T, tr[o]
         )
         for b in range(start[o], start[o + 1]):
             reads = 0.0

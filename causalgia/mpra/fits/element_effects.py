@@ -56,12 +56,12 @@ class FitRequest:
         Weight of each arm in each contrast, shape ``(K, A)``; rows sum to 0.
     oligos
         Place of each element's oligo under each arm on the oligo dim of the counts,
-        shape ``(E, A)``.
+        shape ``(E, A)``; -1 where it has none, or none with DNA.
     element, arm
         Element and arm codes of each barcode, shape ``(n_barcodes,)``; -1 for unused
         barcodes.
     n_left_out
-        Elements of the counts that lack one of the arms.
+        Elements of the counts without a contrast of which they have every arm.
     arms_left_out
         Arms that no element has besides the control, such as a promoter alone.
     control
@@ -84,12 +84,22 @@ class FitRequest:
         """Elements and contrasts, (E, K)."""
         return len(self.elements), len(self.contrasts)
 
+    @property
+    def measured(self) -> Mask:
+        """Whether an element has every arm of a contrast, shape ``(E, K)``."""
+        lacking = (self.oligos < 0).astype(np.int64) @ (self.weights != 0).T
+        return np.asarray(lacking == 0)
+
+    @property
+    def first_oligos(self) -> Ints:
+        """Place of the first oligo of each element, shape ``(E,)``."""
+        at = (self.oligos >= 0).argmax(axis=1)
+        return np.asarray(self.oligos[np.arange(len(at)), at])
+
 
 _ONE_ARM = (
-    "an effect compares two arms; verdicts on the activity of a single arm come later. "
-    "Today, cg.mpra.calls(counts) says which oligos are more active than the "
-    "negative controls, and cg.mpra.activity(counts) gives the log2(RNA/DNA) of "
-    "each element"
+    "an effect compares two arms; the activity of a single arm is "
+    "cg.mpra.activity(counts)"
 )
 
 
@@ -103,22 +113,20 @@ def fit_request(
     """Return the elements and contrasts to fit: every arm (or `arm_names`) against
     `control`, or `contrasts`.
 
-    Elements are those with an oligo under *every* arm of the contrasts. Without
-    `arm_names` the treatments are the arms that some element has besides the control.
-    Elements with the control and some of the treatments raise an error unless
-    `arm_names` is given. What is left out is counted.
+    An element is estimated in each contrast of which it has every arm, an oligo with
+    barcodes that have DNA. Without `arm_names` the treatments are the arms that some
+    element has besides the control. What is left out is counted.
 
     Raises
     ------
     EstimateError
         If an arm is unknown, the weights of a contrast do not sum to 0, each element
-        has one arm (a parallel library), or the elements have different arms and
-        `arm_names` is not given.
+        has one arm (a parallel library), or no element has the arms of a contrast.
     DataError
-        If an element has two oligos in an arm, an oligo has no barcode with DNA left,
-        the barcodes of most oligos have the same counts (sums that were repeated), two
-        arms of a contrast were read in different replicates that no oligo links,
-        or they are conditions, each a library of its own.
+        If an element has two oligos in an arm, the barcodes of most oligos have the same
+        counts (sums that were repeated), two arms of a contrast were read in different
+        replicates that no oligo links, or they are conditions, each a library of its
+        own.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if len(known) == 1:
@@ -131,57 +139,36 @@ def fit_request(
             "Where arms share their backgrounds, let the side table give those one "
             "name of an element"
         )
-    all_arms = arm_names is None and contrasts is None
     control = None if control is None else as_control(control, known)
+    all_arms = arm_names is None and contrasts is None
     alone = _arms_without_control(counts, control) if all_arms else ()
-    weights = _contrast_weights(
+    weights = contrast_weights(
         [a for a in known if a not in alone], control, arm_names, contrasts
     )
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
     places = _oligo_by_arm(counts, names)
-    complete = (places >= 0).all(axis=1)
-    if all_arms:
-        some = (
-            (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
-        )
-        if some.any():
-            first = places[some].iloc[0]
-            absent = [name for name in names if first[name] < 0]
-            there = [name for name in names[1:] if name not in absent]
-            raise EstimateError(
-                f"element {quoted(first.name)} has no oligo in arm "
-                f"{', '.join(map(quoted, absent))}, and {int(some.sum()) - 1:,} more "
-                "elements lack some arm; say which are compared: "
-                f"arm_names={quoted(there)}"
-            )
-    if int((places >= 0).sum(axis=1).max()) < 2 <= len(names):
+    places = places.where(n_barcodes(counts)[places] > 0, -1)
+    W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
+    lacking = (places < 0).to_numpy().astype(np.int64) @ (W != 0).T
+    several = int((places >= 0).sum(axis=1).max()) > 1
+    if not several:
         raise EstimateError(no_element_with_two(names))
-    if not complete.any():
-        n_elements = {
-            name: int((places[[a for a in row if row[a]]] >= 0).all(axis=1).sum())
-            for name, row in weights.items()
-        }
-        name = max(n_elements, key=lambda one: n_elements[one])
-        if not n_elements[name]:
-            fewer = "and no contrast is of arms that one element has"
-        elif contrasts is None:
-            treated = [a for a in weights[name] if a != control]
-            fewer = f"ask for fewer: arm_names={quoted(treated)}"
-        else:
-            fewer = f"ask for fewer contrasts, such as {quoted(name)} alone"
+    if not (lacking == 0).any():
         raise EstimateError(
-            f"no element has an oligo under every one of {', '.join(names)}; {fewer}"
+            "no element has barcodes with DNA under every arm of a contrast; the arms "
+            f"compared are {', '.join(map(quoted, names))}"
         )
+    some = (lacking == 0).any(axis=1)
     elements, oligos = (
-        places.index[complete].to_numpy().astype(str),
-        places[complete].to_numpy().astype(np.int64),
+        places.index[some].to_numpy().astype(str),
+        places[some].to_numpy().astype(np.int64),
     )
-    element = np.full(counts.sizes["oligo"], -1, dtype=np.int64)
+    element = np.full(counts.sizes["oligo"] + 1, -1, dtype=np.int64)
     arm = element.copy()
     element[oligos] = np.arange(len(elements))[:, None]
     arm[oligos] = np.arange(len(names))
+    element[-1] = arm[-1] = -1  # where -1 was written
     of = counts["oligo_index"].to_numpy()
-    W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
     left_out = len(set(counts["element"].to_numpy().tolist())) - len(elements)
     request = FitRequest(
         elements,
@@ -195,7 +182,6 @@ def fit_request(
         tuple(alone),
         control,
     )
-    _check_dna_read(counts, request)
     _check_barcodes_differ(counts, request)
     _check_arms_linked(counts, request)
     check_arms_of_one_library(
@@ -207,9 +193,10 @@ def fit_request(
     return request
 
 
-def _contrast_weights(
+def contrast_weights(
     known: list[str], control: Any, arms: Any, contrasts: Any
 ) -> dict[str, dict[str, float]]:
+    """Return contrast -> arm -> weight, of a control or as given."""
     if (control is None) == (contrasts is None):
         raise EstimateError(
             f"give control= (one of {', '.join(known)}) or contrasts=, and not both"
@@ -259,21 +246,6 @@ def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     return wide.loc[list(dict.fromkeys(table["element"]))].astype(np.int64)
 
 
-def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
-    """Raise DataError where an oligo has no barcode with DNA."""
-    n = n_barcodes(counts)[request.oligos]
-    if n.all():
-        return
-    e, a = np.argwhere(n == 0)[0]
-    more = int((n == 0).sum()) - 1
-    as_in = f", as in {more:,} more oligo{'s' * (more != 1)}" if more else ""
-    raise DataError(
-        f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no "
-        f"barcode with DNA is left{as_in}; leave such elements out, in every arm: "
-        "cg.mpra.filter(counts, min_barcodes=1)"
-    )
-
-
 def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
     """Raise DataError where the barcodes of most oligos have the same counts in all
     columns, many of them.
@@ -289,12 +261,14 @@ def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
     mean = group_sums(table, of, (n,)) / np.maximum(size, 1)[:, None]
     apart = group_sums(np.abs(table - mean[of]).sum(axis=1), of, (n,))
     several = np.zeros(n, dtype=bool)
-    several[request.oligos.ravel()] = True
+    several[request.oligos[request.oligos >= 0]] = True
     # few reads are often equal by chance
     several &= (size > 1) & (mean.mean(axis=1) >= _MANY_READS)
     equal = several & (apart < 1e-6)
     least = max(
-        _LEAST_EQUAL, 0.5 * several.sum(), _LEAST_EQUAL_SHARE * request.oligos.size
+        _LEAST_EQUAL,
+        0.5 * several.sum(),
+        _LEAST_EQUAL_SHARE * (request.oligos >= 0).sum(),
     )
     if equal.sum() < least:
         return
@@ -328,12 +302,12 @@ def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
     part = connected_components(edges, directed=False)[1][request.oligos]
     # an oligo that was read in no replicate is refused, or called silent, elsewhere
     read = np.isin(request.oligos, oligo)
-    for row in request.weights:
+    for k, row in enumerate(request.weights):
         compared = np.flatnonzero(row)
         first = part[:, compared[:1]]
         apart = (
             (part[:, compared] != first) & read[:, compared] & read[:, compared[:1]]
-        ).any(1)
+        ).any(1) & request.measured[:, k]
         if apart.any():
             e = int(apart.argmax())
             at = [replicate[oligo == o] for o in request.oligos[e, compared]]
@@ -410,8 +384,6 @@ class FittedEffects:
         ``element, contrast, arm, replicate``.
     attrs
         Further results for all elements together: numbers and text.
-    estimated
-        Mask of the requested elements that have estimates; None: all.
     """
 
     ace: Array
@@ -421,7 +393,6 @@ class FittedEffects:
         default_factory=dict
     )
     attrs: Mapping[str, float | int | str] = field(default_factory=dict)
-    estimated: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -489,12 +460,8 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
     doi:10.2202/1544-6115.1027.
     """
     means = barcode_means(cells)
-    residual = residual_layer(cells, weights)
     variance, df, vb, vr, ve = combine_layers(
-        [barcode_layer(means, weights)],
-        replicate_layer(cells, weights),
-        residual,
-        _average_arm(cells, weights) / residual.factor,
+        [barcode_layer(means, weights)], [library_layers(cells, weights)]
     )
     dims = ("element", "contrast")
     variables = {
@@ -511,24 +478,52 @@ def _average_arm(cells: RatioCells, weights: Array) -> Array:
     """Return the factor of the residual variance in contrasts whose arms have the cells
     of the element's average arm, shape ``(E, K)``.
     """
-    n = cells.sums(cells.used.sum(axis=1).astype(np.float64))
-    return np.asarray(np.outer((1 / n).mean(axis=1), (weights**2).sum(axis=1)))
+    each = _over(cells.sums(cells.used.sum(axis=1).astype(np.float64)))
+    there = (each > 0).sum(axis=1)
+    return np.asarray(np.outer(each.sum(axis=1) / there, (weights**2).sum(axis=1)))
+
+
+def _over(n: Array) -> Array:
+    """Return 1 / n, and 0 for arms without barcodes, which no measured contrast has."""
+    return np.asarray(np.divide(1.0, n, out=np.zeros(n.shape), where=n > 0))
+
+
+@dataclass(frozen=True)
+class LibraryLayers:
+    """Noise of the libraries of one condition: between replicates, and of cells.
+
+    Attributes
+    ----------
+    replicate, residual
+        The layers.
+    residual_in_replicate
+        The part of the residual variance that the replicates' mean square includes,
+        above 1 where it is from arms with fewer barcodes than those of the contrast;
+        shape ``(E, K)``.
+    """
+
+    replicate: Layer
+    residual: Layer
+    residual_in_replicate: Array
+
+
+def library_layers(cells: RatioCells, weights: Array) -> LibraryLayers:
+    """Return the noise of the libraries in which these cells were read."""
+    residual = residual_layer(cells, weights)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no barcodes: not measured
+        share = _average_arm(cells, weights) / residual.factor
+    return LibraryLayers(replicate_layer(cells, weights), residual, share)
 
 
 def combine_layers(
-    barcode: Sequence[Layer],
-    replicate: Layer,
-    residual: Layer,
-    residual_in_replicate: Array | float = 1.0,
+    barcode: Sequence[Layer], libraries: Sequence[LibraryLayers]
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return the variance of each contrast, its df, and the moderated components, shape
     ``(E, K)`` each.
 
-    Barcodes have one layer for all arms, or one for each arm, which are moderated
-    separately and added to ``V_barcode``. `residual_in_replicate` is the part of
-    ``V_residual`` that the replicates' mean square includes, above 1 where it is from
-    arms with fewer barcodes than those of the contrast; ``V_replicate`` is returned
-    with all of it, and no more.
+    Barcodes have one layer for all arms, or one for each arm, or none, and conditions
+    layers of their own; all are moderated separately and added. ``V_replicate`` is
+    returned with all of ``V_residual``, and no more.
 
     Raises
     ------
@@ -541,16 +536,20 @@ def combine_layers(
             "more barcodes, or method='hierarchical', which fits sums of oligos "
             "for these barcodes"
         )
-    if not replicate.df.any():
+    if not all(one.replicate.df.any() for one in libraries):
         raise EstimateError(
             "no element has two replicates of every arm, and one has no spread; use "
             "more replicates"
         )
-    of_barcodes = [layer.moderated() for layer in barcode]
-    (vr, dr), (ve, de) = replicate.moderated(), residual.moderated()
-    vb: Array = np.sum([v for v, _ in of_barcodes], axis=0)
-    each = (*of_barcodes, (vr, dr), (ve, de))
-    vr = np.maximum(vr + ve * (1 - residual_in_replicate), 0.0)
+    each = [layer.moderated() for layer in barcode]
+    vb, vr, ve = (np.zeros(libraries[0].replicate.factor.shape) for _ in range(3))
+    for v, _ in each:
+        vb = vb + v
+    for one in libraries:
+        replicate, cells = one.replicate.moderated(), one.residual.moderated()
+        each += [replicate, cells]
+        own = replicate[0] + cells[0] * (1 - one.residual_in_replicate)
+        vr, ve = vr + np.maximum(own, 0.0), ve + cells[0]
     variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
     parts = [np.where(d > 0, v**2 / np.where(d > 0, d, 1.0), 0.0) for v, d in each]
     return variance, variance**2 / sum(parts), vb, vr, ve
@@ -558,7 +557,7 @@ def combine_layers(
 
 def barcode_layer(means: BarcodeMeans, weights: Array) -> Layer:
     """Return the variance of barcodes' means within arms, pooled over arms."""
-    return Layer(means.pooled, means.df, (1 / means.n) @ (weights**2).T)
+    return Layer(means.pooled, means.df, _over(means.n) @ (weights**2).T)
 
 
 def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
@@ -570,12 +569,15 @@ def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
     """
     n = cells.sums(cells.used)
     cell = cells.sums(cells.ratio) / np.maximum(n, 1)
-    present: NDArray[np.bool_] = np.min(n, axis=1) > 0
-    R, A = present.sum(axis=1), cells.shape[1]
-    apart = (cell - cell.mean(axis=1, keepdims=True)) * present[:, None]
+    arms = np.asarray(n.any(axis=2))
+    A = arms.sum(axis=1)
+    present = np.asarray(((n > 0) | ~arms[:, :, None]).all(axis=1))
+    R = present.sum(axis=1)
+    used = arms[:, :, None] & present[:, None]
+    apart = (cell - cell.sum(axis=1, keepdims=True) / A[:, None, None]) * used
     apart = (
         apart - apart.sum(axis=2, keepdims=True) / np.maximum(R, 1)[:, None, None]
-    ) * present[:, None]
+    ) * used
     df = np.maximum((A - 1) * (R - 1), 0).astype(np.float64)
     s2 = (apart**2).sum(axis=(1, 2)) / np.maximum(df, 1)
     return Layer(s2, df, (weights**2).sum(axis=1) / np.maximum(R, 1)[:, None])
@@ -590,7 +592,7 @@ def residual_layer(cells: RatioCells, weights: Array) -> Layer:
     return Layer(
         squares.sum(axis=1) / np.maximum(df.sum(axis=1), 1),
         df.sum(axis=1),
-        (1 / n) @ (weights**2).T,
+        _over(n) @ (weights**2).T,
     )
 
 
@@ -675,7 +677,7 @@ class BarcodeMeans:
     @property
     def df(self) -> Array:
         """Degrees of freedom of the pooled variance of each element, shape ``(E,)``."""
-        return np.asarray(self.n.sum(axis=1) - self.n.shape[1])
+        return np.asarray(self.n.sum(axis=1) - (self.n > 0).sum(axis=1))
 
     @property
     def pooled(self) -> Array:
@@ -692,80 +694,14 @@ def barcode_means(cells: RatioCells) -> BarcodeMeans:
     The barcode is the unit assigned to an arm, and its own activity repeats in every
     replicate, so its mean over replicates is one observation.
     """
-    y = cells.ratio.sum(axis=1) / cells.used.sum(axis=1)
+    return means_of(cells.ratio.sum(axis=1) / cells.used.sum(axis=1), cells)
+
+
+def means_of(y: Array, cells: RatioCells) -> BarcodeMeans:
+    """Return the means over barcodes of their values y, shape ``(B,)``."""
     n = cells.sums(np.ones_like(y))
-    mean = cells.sums(y) / n
+    mean = cells.sums(y) / np.maximum(n, 1)
     return BarcodeMeans(mean, n, cells.sums((y - cells.at(mean)) ** 2))
-
-
-def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
-    """Compare arms by their barcodes' means, with a separate variance for each arm
-    (Welch).
-
-    Parameters
-    ----------
-    means
-        Of E elements under A arms, two barcodes or more in each.
-    weights
-        Weights of the arms in each contrast, shape ``(K, A)``.
-
-    References
-    ----------
-    Welch (1947), doi:10.1093/biomet/34.1-2.28.
-    """
-    part = (means.squares / (means.n - 1) / means.n)[:, None] * weights**2
-    variance = part.sum(axis=2)
-    df = variance**2 / (part**2 / (means.n - 1)[:, None]).sum(axis=2)
-    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
-
-
-def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
-    """Compare arms by their barcodes' means, with one variance an element, moderated
-    over elements.
-
-    Ignores noise that the barcodes of an arm share in a replicate; where there is such
-    noise, intervals are too narrow.
-
-    Parameters
-    ----------
-    means
-        Of E elements under A arms.
-    weights
-        Weights of the arms in each contrast, shape ``(K, A)``.
-
-    References
-    ----------
-    Smyth (2004), doi:10.2202/1544-6115.1027.
-    """
-    moderated = moderate_variances(means.pooled, means.df)
-    variance = moderated.variance[:, None] * ((1 / means.n) @ (weights**2).T)
-    df = np.broadcast_to(moderated.df[:, None], variance.shape)
-    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
-
-
-def barcode_pooled(
-    means: BarcodeMeans, weights: Array, family: NDArray[np.int64]
-) -> FittedEffects:
-    """Compare arms by their barcodes' means, with one variance for all elements of a
-    family (backgrounds of a motif).
-
-    Parameters
-    ----------
-    means
-        Of E elements under A arms.
-    weights
-        Weights of the arms in each contrast, shape ``(K, A)``.
-    family
-        Family of each element, 0 to F - 1, shape ``(E,)``.
-    """
-    df = np.bincount(family, means.df)
-    pooled = np.bincount(family, means.squares.sum(axis=1)) / np.maximum(df, 1)
-    variance = pooled[family][:, None] * ((1 / means.n) @ (weights**2).T)
-    return FittedEffects(
-        means.mean @ weights.T,
-        np.sqrt(variance),
-        np.broadcast_to(df[family][:, None], variance.shape),
-    )
 
 
 @dataclass(frozen=True)

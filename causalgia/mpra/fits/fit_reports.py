@@ -14,11 +14,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import in_list
+from causalgia.checks import first_of, in_list
 from causalgia.choices import DIRECTIONS, VERDICTS
-from causalgia.errors import quoted_if_commas
+from causalgia.errors import NAMES_SHOWN, quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
-from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.multiplicity.adjusted_p import stepwise
@@ -33,6 +32,7 @@ from causalgia.tell.answers import (
     answer_parts,
     short_answer,
 )
+from causalgia.tell.count_answers import counts_in_words
 from causalgia.tell.effect_rows import Rows, rows_of
 from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
@@ -106,7 +106,7 @@ def fit_parts(
         rest = f"{others if least is not most else ''}."
         answer = [f"{against}{most.sentence()[:-1]}{rest}"]
     return short_answer(
-        answer,
+        [*_first_of_fit(fit), *answer],
         header,
         lines,
         words=["contrast"],
@@ -119,6 +119,26 @@ def fit_parts(
         requested=requested,
         every_row=every,
     )
+
+
+def _first_of_fit(fit: xr.Dataset) -> list[str]:
+    """Return which replicates were left out, and how many elements have the arms of each
+    contrast, where they differ.
+    """
+    few = str(about(fit, "").replicates_left_out)
+    s = "s" * ("," in few)
+    found = [f"Replicate{s} {few} left out: hardly any reads."] if few else []
+    if has(fit).library_shift:
+        found.append(
+            "Relative to the median oligo, which moved on log2 by "
+            f"{about(fit).library_shift}."
+        )
+    if "measured" not in fit:
+        return found
+    n = fit["measured"].to_numpy()[_test_elements(fit)].sum(axis=0).tolist()
+    names = fit["contrast"].to_numpy().astype(str).tolist()
+    each = [f"{cut(name)} {k:,}" for name, k in zip(names, n, strict=True)]
+    return [*found, f"Elements with both arms: {first_of(each, NAMES_SHOWN)}."]
 
 
 class _Summary(NamedTuple):
@@ -171,11 +191,29 @@ def _barcodes_each(fit: xr.Dataset) -> str:
     sum and that barcodes are not compared.
     """
     n = float(np.median(fit["n_barcodes"]))
+    if has(fit).n_several:
+        return f"{n:g} barcodes a variant (median)"
     return (
         "one barcode (or sum) an oligo"
         if n == 1
         else f"{n:g} barcodes an oligo (median)"
     )
+
+
+def _of_several(fit: xr.Dataset) -> list[str]:
+    """Return how many barcodes carry several variants, and what is made of that."""
+    if not has(fit).n_several:
+        return []
+    n, undetermined = int(about(fit).n_several), int(about(fit).n_undetermined)
+    lost = (
+        f" Left out: {undetermined:,} variant{'s' * (undetermined != 1)} in no barcode, "
+        "or in those of others alone."
+    )
+    return [
+        f"{n:,} of {int(about(fit).n_fitted_barcodes):,} barcodes carry several variants, "
+        "whose effects add up on log2; interactions between them are not in the model."
+        f"{lost * bool(undetermined)}"
+    ]
 
 
 def _test_elements(fit: xr.Dataset) -> Mask:
@@ -190,9 +228,10 @@ def _q_of_table(fit: xr.Dataset) -> Array:
     """Return q of the test elements in all contrasts, which are asked together, shape
     ``(element, contrast)``; 1 for controls of the bench.
     """
-    p, test = fit["p"].to_numpy(), _test_elements(fit)
+    p = fit["p"].to_numpy()
+    asked = _test_elements(fit)[:, None] & np.isfinite(p)
     q = np.ones_like(p)
-    q[test] = stepwise(p[test].ravel(), "bh").reshape(-1, p.shape[1])
+    q[asked] = stepwise(p[asked], "bh")
     return q
 
 
@@ -204,6 +243,8 @@ def _parts_of_one_element(
     .05 or less first.
     """
     one = fit.isel(element=0)
+    measured = np.flatnonzero(np.isfinite(one["ace"].to_numpy()))
+    one, q = one.isel(contrast=measured), q[measured]
     names = one["contrast"].to_numpy().astype(str).tolist()
     ace = one["ace"].to_numpy()
     hit = q <= _FIT_FDR
@@ -225,8 +266,9 @@ def _parts_of_one_element(
     ]
     return short_answer(
         [
+            *_first_of_fit(fit.drop_vars("measured", errors="ignore")),
             f"{_compared_with(fit, control)}{up + down:,} of "
-            f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}."
+            f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}.",
         ],
         ["contrast", "effect", f"{level} interval", "SE", "q"],
         lines,
@@ -241,8 +283,9 @@ def _parts_of_one_element(
 
 def _contrast_summary(one: xr.Dataset, name: str, q: Array) -> _Summary:
     groups = one["group"].to_numpy().astype(str)
-    test = ~np.isin(groups, CONTROLS)
     p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
+    measured = np.isfinite(ace)
+    test = ~np.isin(groups, CONTROLS) & measured
     hit = q <= _FIT_FDR
     of_average, between = ("", ""), ""
     if test.sum() > 1:
@@ -255,15 +298,15 @@ def _contrast_summary(one: xr.Dataset, name: str, q: Array) -> _Summary:
         of_average = f"{value:.2f}", f"[{lower:.2f}, {upper:.2f}]"
         between = f"{tau:.2f}"
     controls = {}
-    for group in dict.fromkeys(groups[~test].tolist()):
-        own = groups == group
+    for group in dict.fromkeys(groups[~test & measured].tolist()):
+        own = (groups == group) & measured
         controls[group] = f"{int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,}"
     return _Summary(
         name=name,
         n=int(test.sum()),
         up=int((hit & test & (ace > 0)).sum()),
         down=int((hit & test & (ace < 0)).sum()),
-        se=float(np.median(one["se"])),
+        se=float(np.nanmedian(one["se"])),
         average=of_average,
         between=between,
         controls=controls,
@@ -274,17 +317,19 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
     """Return what the columns are, and how the fit was made."""
     replicates = int(about(fit).n_replicates)
     method = _METHOD_WORDS.get(about(fit).method, about(fit).method)
-    n_test, n_contrasts = int(_test_elements(fit).sum()), fit.sizes["contrast"]
-    columns = f"Up, down: q <= {_FIT_FDR:g} over {n_test * n_contrasts:,} effects."
+    n_test = int(_test_elements(fit).sum())
+    n_effects = int(np.isfinite(fit["p"].to_numpy()[_test_elements(fit)]).sum())
+    columns = f"Up, down: q <= {_FIT_FDR:g} over {n_effects:,} effects."
     if averaged:
         columns += " Sd: of true effects between elements."
     if controls:
         columns += f" Controls: p < {_FIT_FDR:g}."
-    lost = int(about(fit).n_left_out) + int(about(fit).n_not_fitted)
+    lost = int(about(fit).n_left_out)
     return [
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
         f"{replicates:,} replicate{'s' * (replicates != 1)}, {_barcodes_each(fit)}.",
+        *_of_several(fit),
         *([_OTHER_BARCODES] if _of_these_barcodes(fit) else []),
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
         *_noise_in_words(fit),
@@ -302,15 +347,10 @@ def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
     """Return which elements and arms a fit has not, and of what groups the others
     are.
     """
-    lost = {
-        "without some arm": about(fit).n_left_out,
-        "without an answer": about(fit).n_not_fitted,
-    }
+    lost = int(about(fit).n_left_out)
     reasons = [
-        f"{int(n):,} element{'s' if n > 1 else ''} {why}"
-        for why, n in lost.items()
-        if n
-    ]
+        f"{lost:,} element{'s' * (lost > 1)} without both arms of a contrast"
+    ] * bool(lost)
     reasons += [
         f"arms {about(fit).arms_left_out}, which no element has beside the control"
     ] * bool(about(fit).arms_left_out)
@@ -327,7 +367,7 @@ def notes_of_fit(fit: xr.Dataset) -> list[str]:
     """Return the notes on a fit, with the cells that count as silent."""
     lines = []
     if "silent" in fit:
-        by_arm = fit["silent"].mean("element")
+        by_arm = fit["silent"].mean("element", skipna=True)
         shares = ", ".join(
             f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}"
             for arm in by_arm["arm"].to_numpy()
@@ -370,7 +410,6 @@ def fit_question(fit: xr.Dataset) -> str:
 def measured_parts(
     fit: xr.Dataset,
     decisions: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     *,
     rows: Rows = "summary",
@@ -391,8 +430,6 @@ def measured_parts(
         From `causalgia.mpra.fit`.
     decisions
         Its verdicts, from `causalgia.decide`.
-    quality
-        From `causalgia.mpra.quality`, of the counts before they were filtered.
     counts
         The counts of the fit.
     rows, requested, width, every, noted
@@ -408,6 +445,9 @@ def measured_parts(
     attrs = {k: v for k, v in shown.attrs.items() if k not in ("effect_on", "caution")}
     one_element = shown.sizes["contrast"] == 1
     if one_element:
+        if "measured" in shown:
+            there = shown["measured"].to_numpy()[0]
+            shown = shown.isel(task=np.flatnonzero(there)).drop_vars("measured")
         of = cut(str(shown["contrast"].to_numpy()[0]))
         attrs |= attributes(scale=f"log2 activity of {of}") | (
             attributes(control=control) if control else {}
@@ -419,11 +459,12 @@ def measured_parts(
     shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
     means = {} if one_element else _averages(fit, decisions)
     also = [
-        counts_in_words(quality, counts),
+        counts_in_words(counts),
         *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
     ]
     if int(about(fit).n_replicates) == 1:
         also.append("One replicate was measured: this is about that replicate alone.")
+    also += _of_several(fit)
     if _of_these_barcodes(fit):
         also.append(_OTHER_BARCODES)
     caution = about(decisions, None).caution
@@ -433,7 +474,6 @@ def measured_parts(
         *_left_out_of_fit(fit),
         *_noise_in_words(fit),
         *notes_of_fit(fit),
-        describe_quality(quality, arms=True, notes=True),
     ]
     if one_element:
         shown = shown.rename(contrast="task", task="contrast").transpose(
@@ -442,7 +482,9 @@ def measured_parts(
     parts = answer_parts(
         shown,
         rows=rows,
-        answer=None if one_element else _measured_sentences(shown, fit, means),
+        answer=None
+        if one_element
+        else [*_first_of_fit(fit), *_measured_sentences(shown, fit, means)],
         requested=requested,
         width=width,
         every=every,
@@ -474,6 +516,7 @@ def _averages(fit: xr.Dataset, decisions: xr.Dataset) -> dict[str, dict[str, flo
             for column in ("ace", "se", "lower", "upper")
         }
         for name in mean["task"].to_numpy()
+        if np.isfinite(mean["ace"].sel(task=name).item())
     }
 
 
@@ -491,12 +534,12 @@ def _measured_sentences(
     ends = _ends_of_regions(shown)
     control = str(about(fit, None).control or "")
     than = _compared_with(fit, control)
-    n = shown.sizes["contrast"]
+    n = {name: sum(counts[name][word] for word in VERDICTS) for name in names}
     if len(names) <= _ARMS_LISTED:
         found: list[str] = []
         for name in names:
             text = _one_contrast(
-                _named(name), counts[name], n, ends, shown, bool(control)
+                _named(name), counts[name], n[name], ends, shown, bool(control)
             )
             mean = means.get(name)
             of = f" The average effect is {size_in_words(mean)}." if mean else ""
@@ -508,12 +551,12 @@ def _measured_sentences(
 
     most, least = max(names, key=changed), min(names, key=changed)
     found = [
-        f"{than}{_named(most)} changes log2 activity in {changed(most):,} of {n:,} "
+        f"{than}{_named(most)} changes log2 activity in {changed(most):,} of {n[most]:,} "
         f"elements, the most of {len(names):,} contrasts, and {_named(least)} in "
         f"{changed(least):,}, the fewest."
     ]
     if means:
-        top = max(names, key=lambda name: abs(means[name]["ace"]))
+        top = max(means, key=lambda name: abs(means[name]["ace"]))
         size = size_in_words(means[top])
         found.append(f"The largest average effect is that of {_named(top)}: {size}.")
     return found
@@ -606,7 +649,7 @@ def _of_contrasts(
     for name in names:
         given = shown["verdict"].sel(task=name).to_numpy().astype(str)
         counts = [int((given == word).sum()) for word in words]
-        mean = format_effect(means[name]) if means else ("", "")
+        mean = format_effect(means[name]) if name in means else ("", "")
         changed = sum(np.isin(given, DIRECTIONS))
         lines.append((-changed, [name, *(f"{n:,}" for n in counts), *mean]))
     lines.sort(key=lambda line: line[0])

@@ -40,7 +40,9 @@ def level_loadings(counts: xr.Dataset, request: FitRequest) -> Array | None:
     n = group_sums(used.astype(np.float64), of, size)
     read = n > 0
     share = read / np.maximum(read.sum(axis=1, keepdims=True), 1)
-    moved = np.einsum("ear,ka->ekr", share[request.oligos], request.weights)
+    of_arms = np.where(request.oligos[..., None] >= 0, share[request.oligos], 0.0)
+    moved = np.einsum("ear,ka->ekr", of_arms, request.weights)
+    moved[~request.measured] = 0.0
     if np.abs(moved).max() < _NEGLIGIBLE:
         return None
     mean = group_sums(np.where(used, ratio, 0.0), of, size) / np.maximum(n, 1)

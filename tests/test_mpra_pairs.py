@@ -1,0 +1,158 @@
+"""Fits of elements that lack arms, and of replicates with few reads."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import causalgia as cg
+
+READS_OF_A_MOLECULE = 30
+
+
+def amplified(seed, *, share=1.0, n=60, n_barcodes=4, n_replicates=4):
+    """Return counts whose reads come some 30 from a molecule, of which the last
+    replicate keeps a share; and the true effects.
+    """
+    rng = np.random.default_rng(seed)
+    effect = rng.choice([0.0, 0.0, 1.0], n)
+    level = rng.normal(0, 1.2, n)[:, None] + effect[:, None] * [0, 1]
+    of = np.repeat(np.arange(2 * n), n_barcodes)
+    amount = 1_200 * rng.lognormal(0, 1.0, len(of))
+    noise = rng.normal(0, 0.22, len(of))[:, None]
+    noise = noise + rng.normal(0, 0.24, (len(of), n_replicates))
+    mean = (0.7 * amount * 2 ** level.ravel()[of])[:, None] * 2**noise
+    molecules = rng.poisson(mean / READS_OF_A_MOLECULE)
+    rna = rng.poisson(READS_OF_A_MOLECULE * molecules)
+    rna[:, -1] = rng.binomial(rna[:, -1], share)
+    names = [f"u{i}_{arm}" for i in range(n) for arm in ("WT", "mut")]
+    side = pd.DataFrame(
+        {
+            "oligo_name": names,
+            "element": [name.split("_")[0] for name in names],
+            "arm": ["WT", "mut"] * n,
+            "group": "test",
+        }
+    )
+    counts = cg.mpra.counts_of(
+        rng.poisson(amount),
+        rna,
+        barcodes=[
+            f"{np.base_repr(k, 4):>010}".translate(str.maketrans("0123", "ACGT"))
+            for k in range(len(of))
+        ],
+        oligos=np.array(names)[of],
+        side_table=side,
+    )
+    return counts, effect
+
+
+def error_of(counts, effect, **settings):
+    fit = cg.mpra.fit(counts, control="WT", **settings)
+    return float(np.sqrt(((fit["ace"].values.ravel() - effect) ** 2).mean())), fit
+
+
+@pytest.mark.parametrize("share", [0.1, 1e-2, 1e-3, 1e-4])
+def test_no_replicate_of_few_reads_makes_effects_worse(share):
+    errors = []
+    for seed in range(3):
+        counts, effect = amplified(seed, share=share)
+        without = error_of(counts.isel(replicate=slice(3)), effect)
+        errors.append((error_of(counts, effect), without))
+    of_all, of_three = (
+        np.mean([found[0] for found in part]) for part in zip(*errors, strict=True)
+    )
+    assert of_all <= 1.03 * of_three
+    with_it, without = errors[0][0][1], errors[0][1][1]
+    assert with_it["se"].median() <= 1.05 * without["se"].median()
+    left_out = with_it.attrs.get("replicates_left_out", "")
+    assert left_out == ("4" if share <= 1e-4 else "")
+
+
+@pytest.mark.parametrize("method", ["hierarchical", "two_way"])
+def test_a_replicate_without_reads_changes_nothing_but_is_named(method):
+    counts, _ = amplified(1, share=1e-6)
+    fit = cg.mpra.fit(counts, control="WT", method=method)
+    alone = cg.mpra.fit(counts.isel(replicate=slice(3)), control="WT", method=method)
+    np.testing.assert_array_equal(fit["ace"], alone["ace"])
+    np.testing.assert_array_equal(fit["se"], alone["se"])
+    assert fit.attrs["replicates_left_out"] in str(cg.report(fit)).split(".")[0]
+
+
+ARMS = ("WT", "mutA", "mutB", "mutAB")
+
+
+def ragged(seed=0, n=60):
+    """Return counts of four arms, two of which most elements lack, and activities."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        [(f"e{i}", arm) for i in range(n) for arm in ARMS], columns=["element", "arm"]
+    )
+    table["log2"] = rng.normal(0, 0.5, len(table)) + (table["arm"] == "mutA")
+    i = table["element"].str[1:].astype(int)
+    lacking = (table["arm"] == "mutB") & (i % 3 > 0)
+    lacking |= (table["arm"] == "mutAB") & (i % 4 == 0)
+    table = table[~lacking]
+    return cg.mpra.simulate(table, n_barcodes=6, rng=seed), table
+
+
+@pytest.mark.parametrize("method", ["hierarchical", "two_way"])
+def test_each_pair_of_arms_that_was_seen_is_estimated(method):
+    counts, table = ragged()
+    fit = cg.mpra.fit(counts, control="WT", method=method)
+    wide = table.pivot(index="element", columns="arm", values="log2")
+    truth = wide[fit["contrast"].values].sub(wide["WT"], axis=0)
+    truth = truth.loc[fit["element"].values].to_numpy()
+    assert (np.isfinite(truth) == fit["measured"].values).all()
+    assert (np.isfinite(truth) == np.isfinite(fit["ace"].values)).all()
+    covered = (fit["lower"] <= truth) & (truth <= fit["upper"])
+    assert covered.values[np.isfinite(truth)].mean() > 0.88
+
+
+@pytest.mark.parametrize("method", ["hierarchical", "two_way"])
+def test_effects_of_one_contrast_do_not_depend_on_arms_that_others_lack(method):
+    counts, _ = ragged()
+    both = cg.mpra.fit(counts, control="WT", method=method)
+    alone = cg.mpra.fit(counts, control="WT", arm_names="mutA", method=method)
+    gap = both["ace"].sel(contrast="mutA") - alone["ace"].sel(contrast="mutA")
+    assert float(abs(gap).max()) < (1e-9 if method == "two_way" else 0.1)
+
+
+def test_verdicts_count_what_was_measured():
+    counts, _ = ragged()
+    fit = cg.mpra.fit(counts, control="WT")
+    n = int(fit["measured"].sum())
+    decisions = cg.decide(fit, rope=(-0.2, 0.2))
+    named = decisions["verdict"].values != ""
+    assert (named == fit["measured"].values).all()
+    assert decisions.attrs["family_rows"] == n
+    q = decisions["q"].values[named]
+    columns = {name: fit[name].values[named] for name in ("ace", "se", "df")}
+    columns["effect"] = columns.pop("ace")
+    alone = cg.decide(columns, rope=(-0.2, 0.2))
+    np.testing.assert_allclose(q, alone["q"].values.ravel(), rtol=1e-9)
+    assert (alone["verdict"].values.ravel() == decisions["verdict"].values[named]).all()
+
+
+def test_averages_are_over_the_elements_with_both_arms():
+    fit = cg.mpra.fit(ragged()[0], control="WT", method="two_way")
+    found = cg.mpra.average(fit, by=None)
+    n = fit["measured"].sum("element").values
+    assert found["n_units"].values.ravel().tolist() == n.tolist()
+    for k, contrast in enumerate(fit["contrast"].values):
+        own = fit.sel(contrast=[contrast]).isel(element=fit["measured"].values[:, k])
+        alone = cg.mpra.average(own.drop_vars("measured"), by=None)
+        for column in ("ace", "se", "df"):
+            np.testing.assert_allclose(
+                found[column].values[0, k], alone[column].values[0, 0], rtol=1e-12
+            )
+
+
+def test_a_variant_never_seen_takes_no_other_with_it():
+    table = pd.DataFrame(
+        {"element": "TERT", "arm": ["reference", *(f"{i}:A>C" for i in range(20))]}
+    ).assign(log2=0.0)
+    counts = cg.mpra.simulate(table, n_barcodes=10, rng=0)
+    gone = counts["arm"].values[counts["oligo_index"].values] == "7:A>C"
+    fit = cg.mpra.fit(counts.isel(barcode=np.flatnonzero(~gone)), control="reference")
+    lacking = fit["contrast"].values[~fit["measured"].values[0]]
+    assert lacking.tolist() == ["7:A>C"]
