@@ -30,6 +30,7 @@ from shared_folder import IS_NAMED
 from validation import (
     arms,
     bench,
+    bench_designs,
     between_tasks,
     claims,
     clusters,
@@ -99,6 +100,7 @@ CHECKS: list[Check] = [
     *coarse_answers.CHECKS,
     *bench.CHECKS,
     *count_tables.CHECKS,
+    *bench_designs.CHECKS,
     *replicates.CHECKS,
     *real.CHECKS,
     *refutations.CHECKS,
