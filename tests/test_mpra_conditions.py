@@ -278,3 +278,16 @@ class TestOtherTables:
         fitted = cg.mpra.fit(counts, control="ref")
         alone = cg.mpra.fit(counts.sel(replicate=["K1", "K2", "K3"]), control="ref")
         assert len(notes_of(fitted)) > len(notes_of(alone))
+
+
+def test_conditions_that_were_read_are_compared(tmp_path):
+    files, side = two_conditions(tmp_path)
+    read = cg.mpra.read_counts(files, side_table=side)
+    found = cg.mpra.conditions(read, control="rest")
+    apart = {
+        name: cg.mpra.read_counts(path, side_table=side) for name, path in files.items()
+    }
+    again = cg.mpra.conditions(apart, control="rest")
+    np.testing.assert_allclose(
+        found["ace"].sortby("element"), again["ace"].sortby("element"), rtol=1e-9
+    )
