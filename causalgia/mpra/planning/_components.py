@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from causalgia.attributes import attributes
 from causalgia.errors import DataError
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.mpra.counts.cutoffs import check_cutoff
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
 from causalgia.mpra.planning.assumptions import LN2
@@ -133,6 +134,7 @@ def components(
     True
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     if counts.sizes["replicate"] < 2:
         raise DataError(
             "one replicate cannot separate its noise from that of barcodes; components "
