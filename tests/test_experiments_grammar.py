@@ -9,7 +9,6 @@ three of the networks learned nothing of it.
 from __future__ import annotations
 
 import json
-import re
 from functools import cache
 
 import numpy as np
@@ -80,6 +79,14 @@ def verdict(answer, contrast, task=None):
     return (rows.squeeze() if task is None else rows.sel(task=task)).item()
 
 
+def rows_of(answer, **labels):
+    """Return the rows with these labels."""
+    rows = answer.decisions.squeeze("task")
+    for name, value in labels.items():
+        rows = rows.isel(contrast=rows[name].to_numpy() == value)
+    return rows
+
+
 def counted(name: str):
     places = [100, 300, 500, 700, 900]
     settings = {
@@ -88,7 +95,8 @@ def counted(name: str):
         "n_units": 200,
         "rope": ROPE,
     }
-    return asked(name, cg.experiments.copies(backgrounds(name), **settings))
+    experiment = cg.experiments.copies(backgrounds(name), **settings)
+    return experiment, *asked(name, experiment)
 
 
 def placed(name: str, at=None):
@@ -99,20 +107,28 @@ def placed(name: str, at=None):
 # --- one motif ------------------------------------------------------------------------
 
 
-def increases_everywhere(answer) -> bool:
-    """Whether the verdict of every place is that the site increases the outcome."""
-    places = [
-        str(c)
-        for c in answer.decisions["contrast"].to_numpy()
-        if re.fullmatch(r"at \d+", str(c))
-    ]
-    return bool(places) and all(verdict(answer, c) == "increases" for c in places)
+# of their last bases, pooling leaves these out
+END = {"single": 469, "counting": 994}
+FILTER = 15
+
+
+def increases_everywhere(name: str) -> bool:
+    """Whether a site raises the logit at each of 25 places, but where the network reads
+    no base or a filter only a part of the site.
+    """
+    answer = placed(name)
+    end = END[truth()["networks"][name]["grammar"]]
+    rows = answer.decisions.squeeze("task")
+    place = rows["place"].to_numpy()
+    read = (place >= FILTER) & (place + len(word("TAL1_known4")) <= end)
+    assert len(place) == 25
+    assert read.sum() >= 22
+    return bool((rows["verdict"].to_numpy()[read] == "increases").all())
 
 
 @pytest.mark.parametrize("name", ["single_n6000", "single_n12000"])
 def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(name):
-    answer = placed(name)
-    assert increases_everywhere(answer)
+    assert increases_everywhere(name)
     site = word("TAL1_known4")
     arms = {
         "none": cg.Untreated(),
@@ -147,8 +163,10 @@ def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
 def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(
     name,
 ):
-    outcomes, answer = counted(name)
-    assert verdict(answer, "linear trend") == "increases"
+    experiment, outcomes, answer = counted(name)
+    added = rows_of(answer, asks="added")
+    assert list(added["copies"]) == [1, 2, 3, 4, 5]
+    assert (added["verdict"] == "increases").all()
     effect = (
         answer.decisions["ace"]
         .squeeze()
@@ -156,13 +174,17 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
     )
     assert (np.diff(effect, prepend=0) > 1).all()
     level = outcomes["outcome"].mean("unit").squeeze()
-    assert level.sel(arm="2 copies") < 0.1  # one of the four says .51 for two sites
-    assert level.sel(arm="3 copies") > 1
+    two, three = (
+        [arm for arm, weight in experiment.named_contrasts[row].items() if weight > 0]
+        for row in ("2 copies", "3 copies")
+    )
+    assert level.sel(arm=two) < 0.1  # one of the four says .51 for two sites
+    assert level.sel(arm=three) > 1
 
 
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
-    assert increases_everywhere(placed(name))
+    assert increases_everywhere(name)
 
 
 # --- place ----------------------------------------------------------------------------
@@ -182,12 +204,15 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
 # --- two motifs -----------------------------------------------------------------------
 
 
+FIRST, SECOND = "SPI1_known4", "IRF_known20"
+NEAR, FAR = (0, 1, 2, 3, 4, 5, 6), (8, 20)
+
+
 def paired(name: str, **settings):
-    first, second = word("SPI1_known4"), word("IRF_known20")
-    experiment = cg.experiments.motif_pair(
+    experiment = cg.experiments.pair(
         backgrounds(name),
-        motif=first,
-        other=second,
+        word(FIRST),
+        word(SECOND),
         n_units=150,
         rope=(-1, 1),
         **settings,
@@ -195,19 +220,14 @@ def paired(name: str, **settings):
     return asked(name, experiment)[1]
 
 
-def together(answer) -> dict[tuple[str, str], set[int]]:
-    """Return arrangement -> distances at which the pair itself increases the
-    outcome.
-    """
-    rows = answer.decisions.isel(
-        contrast=answer.decisions["asks"].to_numpy() == "pair"
-    ).squeeze("task")
-    found: dict[tuple[str, str], set[int]] = {}
-    for i in np.flatnonzero(rows["verdict"].to_numpy() == "increases"):
-        row = rows.isel(contrast=int(i))
-        found.setdefault((row["orientation"].item(), row["order"].item()), set()).add(
-            int(row["distance"].item())
-        )
+def together(answer) -> dict[str, set[int]]:
+    """Return arrangement -> gaps at which the pair itself increases the outcome."""
+    rows = rows_of(answer, asks="pair", verdict="increases")
+    found: dict[str, set[int]] = {}
+    for arrangement, gap in zip(
+        rows["arrangement"].to_numpy(), rows["gap"].to_numpy(), strict=True
+    ):
+        found.setdefault(str(arrangement), set()).add(int(gap))
     return found
 
 
@@ -215,48 +235,42 @@ def together(answer) -> dict[tuple[str, str], set[int]]:
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     low, high = truth()["grammars"]["heterodimer"]["gap"]
-    gaps = set(range(14 + low, 14 + high + 1))
-    distances = [14, 15, 16, 17, 18, 19, 20, 22, 34]
-    answer = paired(name, distances=distances)
+    gaps = set(range(low, high + 1))
+    answer = paired(name, gaps=[*NEAR, *FAR])
     found = together(answer)
-    assert set(found) <= {
-        ("++", "downstream"),
-        ("--", "upstream"),
-        ("--", "downstream"),
-    }
+    first, second = word(FIRST), word(SECOND)
+    planted = f"{first}+ then {second}+", f"{second}- then {first}-"
+    reversed_order = f"{first}- then {second}-"
+    assert set(found) <= {*planted, reversed_order}
     # half-trained networks answer to a base more or less
-    spilled = set() if name in SHARP else {15, 20}
-    for side in (("++", "downstream"), ("--", "upstream")):
-        assert gaps <= found[side] <= gaps | spilled
-    assert len(found.get(("--", "downstream"), ())) <= (name not in SHARP)
-    interactions = answer.decisions["verdict"].sel(
-        contrast=[f"++ downstream {d}" for d in sorted(gaps)]
-    )
-    assert (interactions == "increases").all()
-    assert verdict(answer, "direction ++") == "increases"
-    assert verdict(answer, "direction --") == "decreases"
+    spilled = set() if name in SHARP else {low - 1, high + 1}
+    for arrangement in planted:
+        assert gaps <= found[arrangement] <= gaps | spilled
+    assert len(found.get(reversed_order, ())) <= (name not in SHARP)
+    interactions = rows_of(answer, asks="interaction", arrangement=planted[0])
+    inside = np.isin(interactions["gap"], sorted(gaps))
+    assert (interactions["verdict"].to_numpy()[inside] == "increases").all()
 
 
 @pytest.mark.parametrize("name", SHARP)
 def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their_sum(
     name,
 ):
-    first, second = word("SPI1_known4"), word("IRF_known20")
     experiment = cg.experiments.spacing(
         backgrounds(name),
-        motif=first,
-        other=second,
-        distances=[16, 19, 22, 29],
+        word(FIRST),
+        word(SECOND),
+        gaps=[2, 5, 8, 15],
         n_units=200,
         control="untreated",
         rope=(-1, 1),
     )
     _, answer = asked(name, experiment)
-    assert [verdict(answer, f"pair at {d}") for d in (16, 19, 22, 29)] == [
-        "increases"
-    ] * 2 + ["decreases"] * 2
+    both = rows_of(answer, asks="pair").sortby("gap")["verdict"]
+    assert list(both) == ["increases"] * 2 + ["decreases"] * 2
     # above the sum of two sites that each lower it
-    assert verdict(answer, "interaction at 22") == "increases"
+    sums = rows_of(answer, asks="interaction", gap=8)["verdict"]
+    assert list(sums) == ["increases"]
 
 
 # --- three tasks ----------------------------------------------------------------------
@@ -307,7 +321,7 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
     site = (
         word("TAL1_known4")
         if known["grammar"] != "heterodimer"
-        else word("SPI1_known4")
+        else word(FIRST)
     )
     spread = [int(null.length * share) for share in (0.1, 0.4, 0.7)]
     e, common = cg.experiments, {"n_units": 200, "rope": ROPE}
@@ -318,9 +332,9 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
         e.composition(null, site, **common),
         e.spacing(
             null,
-            motif=word("SPI1_known4"),
-            other=word("IRF_known20"),
-            distances=[16, 19, 29],
+            motif=word(FIRST),
+            other=word(SECOND),
+            gaps=[2, 5, 15],
             **common,
         ),
     ]
@@ -332,5 +346,5 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
 
 
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
-    answer = paired("heterodimer_n1000", distances=[16, 19, 34])
+    answer = paired("heterodimer_n1000", gaps=[2, 5, 20])
     assert together(answer) == {}
