@@ -8,6 +8,7 @@ three of the networks learned nothing of it.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from functools import cache
 
@@ -67,6 +68,16 @@ def backgrounds(name: str):
     return cg.Genomic(
         of=decode(np.load(FOLDER / "backgrounds.npz")[f"tokens_{length}"])
     )
+
+
+def fresh(name: str):
+    """Return fresh backgrounds, drawn base by base as those of training were."""
+    return cg.Markov(of=backgrounds(name).of, order=0)
+
+
+def matrix(motif: str) -> cg.sequences.Motif:
+    counts = np.array(truth()["motifs"][motif]["probabilities_ACGT"]) + 0.001
+    return cg.sequences.Motif.from_counts(motif, counts)
 
 
 def asked(name: str, experiment: cg.experiments.Experiment):
@@ -201,6 +212,21 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
         ), at
 
 
+@pytest.mark.parametrize("name", LOCALIZATION)
+def test_position_at_its_defaults_raises_in_the_center_and_lowers_elsewhere(name):
+    low, high = truth()["grammars"]["localization"]["centre"]
+    null = fresh(name)
+    _, answer = asked(name, cg.experiments.position(null, word("TAL1_known4")))
+    shapes = answer.findings["shapes"]
+    assert int(shapes["n"].sum()) == 25
+    above, below = (shapes.isel(shape=shapes["sign"].values == s) for s in (1, -1))
+    assert above.sizes["shape"] == 1
+    assert low <= int(above["start"].item()) <= int(above["stop"].item()) <= high - 10
+    assert ((below["stop"] < low) | (below["start"] > high - 10)).all()
+    # all places but those that the network does not read whole, and one of the first
+    assert int(above["n"].sum() + below["n"].sum()) >= 22
+
+
 # --- two motifs -----------------------------------------------------------------------
 
 
@@ -273,6 +299,92 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     assert list(sums) == ["increases"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "heterodimer_n12000",
+        *(
+            pytest.param(name, marks=pytest.mark.simulation)
+            for name in PAIRS
+            if name != "heterodimer_n12000"
+        ),
+    ],
+)
+def test_pair_at_its_defaults_finds_what_was_planted_and_nothing_else_of_a_quarter(
+    name,
+):
+    low, high = truth()["grammars"]["heterodimer"]["gap"]
+    null = cg.Uniform(length=truth()["grammars"]["heterodimer"]["length"])
+    _, answer = asked(name, cg.experiments.pair(null, word(FIRST), word(SECOND)))
+    rows = rows_of(answer, asks="interaction")
+    assert rows.sizes["contrast"] == 8 * 34
+    quarter = float(abs(rows["ace"]).max()) / 4
+    large = rows.isel(contrast=(abs(rows["ace"]) >= quarter).to_numpy())
+    assert (large["verdict"] == "increases").all()
+    planted = (
+        f"{word(FIRST)}+ then {word(SECOND)}+",
+        f"{word(SECOND)}- then {word(FIRST)}-",
+    )
+    found = {
+        (str(a), int(gap))
+        for a, gap in zip(large["arrangement"].values, large["gap"].values, strict=True)
+    }
+    # the others answer a little to a base more or less
+    spill = 0 if name == "heterodimer_n12000" else 1
+    least, most = (
+        {(a, g) for a in planted for g in range(low - more, high + 1 + more)}
+        for more in (0, spill)
+    )
+    assert least <= found <= most
+    shapes = answer.findings["shapes"]
+    named = shapes.isel(shape=(abs(shapes["size"]) >= quarter).to_numpy())
+    assert sorted(named["group"].values) == sorted(planted)
+    assert (named["sign"] == 1).all()
+    assert (abs(named["start"] - low) <= spill).all()
+    assert (abs(named["stop"] - high) <= spill).all()
+
+
+# --- for whom ---
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    """1,000 fresh sequences of the heterodimer's grammar, half with a pair."""
+    path = FOLDER / "simulate.py"
+    spec = importlib.util.spec_from_file_location("simulate", path)
+    simulation = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(simulation)
+    return simulation.simulate("heterodimer", np.random.default_rng(0), 500)[0]
+
+
+@pytest.mark.parametrize("name", [*PAIRS, "heterodimer_n1000"])
+def test_moderation_names_the_partner_of_a_site_where_a_network_learned_it(
+    name, labelled
+):
+    experiment = cg.experiments.necessity(labelled, motif=matrix(FIRST), n_draws=1)
+    outcomes, answer = asked(name, experiment)
+    effects = cg.contrast(outcomes).sel(contrast=["uniform minus placebo"])
+    strand = answer.findings["instances"]["strand"].values
+    effects = effects.assign_coords(site_strand=("unit", strand))
+    jaspar = SHARED / "data" / "motifs" / "jaspar2020_subset.meme"
+    motifs = cg.sequences.read_motifs(jaspar) | {m: matrix(m) for m in truth()["motifs"]}
+    found = cg.moderation(effects, motifs=motifs).squeeze()
+    if name == "heterodimer_n1000":
+        assert not found["named"]
+        assert found["share"] <= 0.02
+        return
+    assert found["named"]
+    assert [found[x].item() for x in ("name", "strand", "side")] == [
+        SECOND,
+        "same",
+        "downstream",
+    ]
+    gaps = [found[x].item() for x in ("gap_from", "gap_to")]
+    assert gaps == truth()["grammars"]["heterodimer"]["gap"]
+    assert found["share"] > 0.6
+    assert found["inside"] < -3 * abs(found["outside"])
+
+
 # --- three tasks ----------------------------------------------------------------------
 
 
@@ -281,8 +393,7 @@ def test_each_task_answers_to_its_own_motif(name):
     for task, motif in zip(
         ("CTCF", "ZNF143", "SIX5"), truth()["grammars"]["multi"]["motifs"], strict=True
     ):
-        counts = np.array(truth()["motifs"][motif]["probabilities_ACGT"]) + 0.001
-        given = cg.sequences.Motif.from_counts(motif, counts)
+        given = matrix(motif)
         experiment = cg.experiments.knock_in(backgrounds(name), motif=given, rope=ROPE)
         _, answer = asked(name, experiment)
         assert verdict(answer, "motif minus placebo", task) == "increases"
