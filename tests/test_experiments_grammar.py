@@ -367,7 +367,9 @@ def test_moderation_names_the_partner_of_a_site_where_a_network_learned_it(
     strand = answer.findings["instances"]["strand"].values
     effects = effects.assign_coords(site_strand=("unit", strand))
     jaspar = SHARED / "data" / "motifs" / "jaspar2020_subset.meme"
-    motifs = cg.sequences.read_motifs(jaspar) | {m: matrix(m) for m in truth()["motifs"]}
+    motifs = cg.sequences.read_motifs(jaspar) | {
+        m: matrix(m) for m in truth()["motifs"]
+    }
     found = cg.moderation(effects, motifs=motifs).squeeze()
     if name == "heterodimer_n1000":
         assert not found["named"]
@@ -429,11 +431,7 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
     known = truth()["networks"][name]
     assert not any(known["learned"].values())
     null = backgrounds(name)
-    site = (
-        word("TAL1_known4")
-        if known["grammar"] != "heterodimer"
-        else word(FIRST)
-    )
+    site = word("TAL1_known4") if known["grammar"] != "heterodimer" else word(FIRST)
     spread = [int(null.length * share) for share in (0.1, 0.4, 0.7)]
     e, common = cg.experiments, {"n_units": 200, "rope": ROPE}
     experiments = [

@@ -156,7 +156,9 @@ def cells(table, arrangement, task, gaps):
 def test_gata_sites_are_in_each_others_way_when_close_and_not_when_apart(deepstarr):
     two = f"{GATA}+ then {GATA}+"
     each, over = deepstarr(GATA, GATA, [2, 37])
-    near, apart = (cells(each, two, "dev", [gap]).squeeze("contrast") for gap in (2, 37))
+    near, apart = (
+        cells(each, two, "dev", [gap]).squeeze("contrast") for gap in (2, 37)
+    )
     assert (near["upper"] < -0.2).all()  # in every network
     assert (apart["ace"] > -0.02).all()
     assert float(cells(over, two, "dev", [2])["upper"].squeeze()) < 0
