@@ -14,7 +14,7 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.choices import Control
-from causalgia.design import Arm, Embed, Intervention, NullModel, Untreated
+from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Untreated
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern, merged_motif
@@ -228,7 +228,8 @@ class Trial:
     def experiment(
         self, *, n_units: int, rope: RopeLike = ROPE, **analysis: Any
     ) -> Experiment:
-        """Return the experiment of these arms and rows.
+        """Return the experiment of these arms and rows, over `n_units` backgrounds, or
+        all that a `causalgia.Genomic` has.
 
         Raises
         ------
@@ -259,7 +260,9 @@ class Trial:
         return Experiment(
             null=self.null,
             arms=[arm for name, arm in self._arms.items() if name in used],
-            n_units=n_units,
+            n_units=min(n_units, self.null.available)
+            if isinstance(self.null, Genomic)
+            else n_units,
             contrasts={name: dict(row) for name, row in self._rows.items()},
             entry=self._entry,
             analysis=Analysis(rope=rope, **analysis),
