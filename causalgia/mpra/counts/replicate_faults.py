@@ -13,7 +13,7 @@ from scipy import special
 
 from causalgia.checks import in_list
 from causalgia.mpra.counts._activity import MAD_TO_SD
-from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
+from causalgia.mpra.counts.cutoffs import cutoff
 from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.read_faults import (
     READS,
@@ -35,6 +35,7 @@ from causalgia.types import Array, Ints
 COPIED, SAME = 0.5, 0.95
 TOO_ALIKE, ALSO_DEEP, SUSPECT = -4.0, -2.0, -3.0
 FALLS = 0.3
+_MOST_LOST = 0.075
 RELIABLE, REPEATS, ALIKE = 0.75, 0.3, 0.5
 LOWEST, LEAST_PAIRS, NEXT, LEAST_MULTIPLES = 10, 400, 0.1, 30
 LEAST_OLIGOS, _NONE = 10, 1e-12
@@ -187,9 +188,14 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
 
 def _find_cutoff(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     found = cutoff(counts)
-    if found is None or 1 - found.slope < MOST_LOST:
+    if found is None or 1 - found.slope < _MOST_LOST:
         return []
-    return [Finding("cut_off", tuple(names), cutoff_in_words(found))]
+    says = (
+        f"no cell with DNA has fewer than {found.reads} RNA reads, and "
+        f"{format_share(found.share_at)} have just {found.reads}, so effects come out at "
+        f"about {found.slope:.2g} of their size"
+    )
+    return [Finding("cut_off", tuple(names), says)]
 
 
 def _find_copies(counts: xr.Dataset, names: list[str], kind: str) -> Iterator[Finding]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
 
-from causalgia.attributes import attributes
+from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob
+from causalgia.choices import LEAST_FACTOR
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
@@ -23,7 +25,7 @@ from causalgia.mpra.counts.barcodes import (
     silent_share,
 )
 from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
-from causalgia.mpra.counts.cutoffs import check_cutoff
+from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
 from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
 from causalgia.mpra.fits._average import replicate_shifts
@@ -41,7 +43,7 @@ from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
-from causalgia.types import Client
+from causalgia.types import Array, Client
 from causalgia.workers import check_client
 
 Method: TypeAlias = Literal["hierarchical", "two_way"]
@@ -187,11 +189,18 @@ def fit(
     request = fit_request(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )
-    cut_off = check_cutoff(counts, of_logs=method == "two_way")
     if client is not None:
         check_client(client)
-    fitted = _FIT_METHODS[method](counts, request, client)
-    found = _fit_dataset(counts, request, fitted, method, ci_prob)
+    run = _FIT_METHODS[method]
+    fitted = run(counts, request, client)
+    found = _fit_dataset(
+        counts,
+        request,
+        fitted,
+        method,
+        ci_prob,
+        _truncation(counts, request, fitted, lambda x: run(x, request, client)),
+    )
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
     silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
     names = counts["replicate"].to_numpy().astype(str).tolist()
@@ -200,7 +209,33 @@ def fit(
         found = found.assign_attrs(replicate_groups=groups[0])
     if few:
         found = found.assign_attrs(attributes(replicates_left_out=", ".join(few)))
-    return with_notes(found, *cut_off, *shrunk, *silent, *groups)
+    return with_notes(found, *shrunk, *silent, *groups)
+
+
+def _truncation(
+    counts: xr.Dataset,
+    request: FitRequest,
+    fitted: FittedEffects,
+    fit_again: Callable[[xr.Dataset], FittedEffects],
+) -> dict[str, Any]:
+    """Return what a fit says of a table that keeps cells only where RNA was seen; {} of
+    others.
+    """
+    found = cutoff(counts)
+    if found is None or not found.shrinks:
+        return {}
+
+    def effects(of: FittedEffects) -> Array:
+        return np.where(request.measured, of.ace, np.nan)
+
+    factor = truncation_factor(
+        counts,
+        found,
+        effects(fitted),
+        lambda other: effects(fit_again(other)),
+        lambda change: change[request.oligos] @ request.weights.T,
+    )
+    return truncation_attrs(found, factor, corrected=factor >= LEAST_FACTOR)
 
 
 def _with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
@@ -250,18 +285,21 @@ def _fit_dataset(
     fitted: FittedEffects,
     method: str,
     ci_prob: float,
+    truncation: Mapping[str, Any],
 ) -> xr.Dataset:
     dims = ("element", "contrast")
+    known = about(truncation, 0)
+    scale = 1 / known.truncation_factor if known.truncation_corrected else 1.0
     ace, se, df = (
         np.ascontiguousarray(v, dtype=np.float64)
-        for v in (fitted.ace, fitted.se, fitted.df)
+        for v in (fitted.ace * scale, fitted.se * scale, fitted.df)
     )
     measured = request.measured
     ace, se, df = (np.where(measured, v, np.nan) for v in (ace, se, df))
     loadings = level_loadings(counts, request)
     levels = {}
     if loadings is not None:
-        loadings = np.where(measured[..., None], loadings, np.nan)
+        loadings = np.where(measured[..., None], loadings * scale, np.nan)
         se = np.sqrt(se**2 + (loadings**2).sum(axis=2))
         levels = {"level_error": (("element", "contrast", "level"), loadings)}
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
@@ -283,6 +321,10 @@ def _fit_dataset(
     marks = {"of_question": ~control, "is_placebo": group == "negative"}
     deep = names[~np.isin(names.astype(str), few)]
     replicates = replicate_shifts(counts.sel(replicate=deep), request)
+    of_scale = {"replicate_shift": scale, "replicate_within": scale**2}
+    replicates = {
+        name: (on, x * of_scale.get(name, 1.0)) for name, (on, x) in replicates.items()
+    }
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {
@@ -322,6 +364,7 @@ def _fit_dataset(
                 arms_left_out=", ".join(request.arms_left_out),
             ),
             **fitted.attrs,
+            **truncation,
         },
     )
 

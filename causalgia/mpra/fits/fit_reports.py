@@ -37,6 +37,7 @@ from causalgia.tell.effect_rows import Rows, rows_of
 from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
 from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
+from causalgia.tell.verdict_sentences import truncation_sentence
 from causalgia.types import Array, Mask
 
 _FIT_FDR = 0.05
@@ -122,12 +123,13 @@ def fit_parts(
 
 
 def _first_of_fit(fit: xr.Dataset) -> list[str]:
-    """Return which replicates were left out, and how many elements have the arms of each
-    contrast, where they differ.
+    """Return how far a truncated table shrinks effects, which replicates were left out,
+    and how many elements have the arms of each contrast, where they differ.
     """
     few = str(about(fit, "").replicates_left_out)
     s = "s" * ("," in few)
-    found = [f"Replicate{s} {few} left out: hardly any reads."] if few else []
+    found = truncation_sentence(fit.attrs)
+    found += [f"Replicate{s} {few} left out: hardly any reads."] if few else []
     if "measured" not in fit:
         return found
     n = fit["measured"].to_numpy()[_test_elements(fit)].sum(axis=0).tolist()
@@ -421,7 +423,8 @@ def measured_parts(
     shown = decisions.isel(contrast=np.flatnonzero(test))
     control = str(about(fit, None).control or "")
     arm = str(shown["task"].to_numpy()[0]) if shown.sizes["task"] == 1 else "each arm"
-    attrs = {k: v for k, v in shown.attrs.items() if k not in ("effect_on", "caution")}
+    said = ("effect_on", "caution", "truncation_factor")
+    attrs = {k: v for k, v in shown.attrs.items() if k not in said}
     one_element = shown.sizes["contrast"] == 1
     if one_element:
         if "measured" in shown:
