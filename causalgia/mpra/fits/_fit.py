@@ -38,6 +38,7 @@ from causalgia.mpra.fits.element_effects import (
     ratio_cells,
     two_way,
 )
+from causalgia.mpra.fits.fit_summaries import with_summary
 from causalgia.mpra.fits.library_links import level_loadings, level_notes
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
@@ -209,7 +210,7 @@ def fit(
         found = found.assign_attrs(replicate_groups=groups[0])
     if few:
         found = found.assign_attrs(attributes(replicates_left_out=", ".join(few)))
-    return with_notes(found, *shrunk, *silent, *groups)
+    return with_notes(with_summary(found), *shrunk, *silent, *groups)
 
 
 def _truncation(
