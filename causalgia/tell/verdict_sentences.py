@@ -171,7 +171,10 @@ def truncation_sentence(attrs: Mapping[Any, Any]) -> list[str]:
         f"came out {size}, and were divided by it"
         if here.truncation_corrected
         else f"come out {size}"
-        + (", so their directions hold and their sizes do not" * (factor < LEAST_FACTOR))
+        + (
+            ", so their directions hold and their sizes do not"
+            * (factor < LEAST_FACTOR)
+        )
     )
     share = format_share(float(here.truncation_share or 0.0))
     return [

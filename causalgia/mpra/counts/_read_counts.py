@@ -144,7 +144,8 @@ def read_counts(
     Dataset
         As `causalgia.mpra.counts_of`; ``attrs["source"]`` is the name of the file, and
         ``attrs["table_format"]`` a sentence on what it was read as and what was left
-        out. Of sums, the barcode of an oligo is its name.
+        out. Of sums, the barcode of an oligo is its name, and a column ``n_bc`` the
+        barcodes behind it.
 
     Raises
     ------
@@ -225,6 +226,9 @@ def read_counts(
         # one file of DNA serves all replicates
         rows = replace(rows, dna=np.fmax.reduce(rows.dna, axis=1))
     barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
+    n_bc = None
+    if "n_bc" in table:
+        n_bc = table.groupby("barcode", sort=False)["n_bc"].mean().loc[barcodes]
     del table
     counts = counts_of(
         rows.dna,
@@ -235,6 +239,7 @@ def read_counts(
         replicates=rows.replicates,
         dna_observed=~np.isnan(rows.dna),
         rna_observed=~np.isnan(rows.rna),
+        n_bc=n_bc,
     )
     names_of_files = ", ".join(one.name for one in lines.paths)
     return counts.assign_attrs(
@@ -452,7 +457,7 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     is_long = "replicate" in header
     for name in header:
-        if name in (*NAMES, "replicate"):
+        if name in (*NAMES, "replicate", "n_bc"):
             continue
         match = _COUNT.fullmatch(name)
         assert match is not None, "other columns are left out or refused before"

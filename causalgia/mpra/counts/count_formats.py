@@ -474,6 +474,9 @@ def read_any_table(
     if is_sums:
         _check_one_row(table, lines)
         table.insert(0, "barcode", table["oligo_name"])
+        for name in roles.left_out:
+            if name.lower() == "n_bc":
+                table["n_bc"] = as_numbers(columns[name], name, cells, lines)
     found = CountTable(
         table,
         lines,
@@ -880,9 +883,12 @@ def _column_details(header: Sequence[str], roles: _Roles, separator: str) -> lis
         if name is not None and name != plain
     ]
     found += [in_list(renamed)] * bool(renamed)
-    if roles.left_out:
-        some = [quoted(name) for name in header if name in roles.left_out]
-        found.append(f"{in_list(some)} not used")
+    unused = [
+        quoted(name)
+        for name in header
+        if name in roles.left_out and (roles.barcode or name.lower() != "n_bc")
+    ]
+    found += [f"{in_list(unused)} not used"] * bool(unused)
     return found
 
 
@@ -939,7 +945,7 @@ def joined(tables: Mapping[str, CountTable]) -> CountTable:
     """
     parts, starts, rows, n = [], [], [], 0
     for replicate, table in tables.items():
-        counts = [str(name) for name in table.cells if name not in NAMES]
+        counts = [str(name) for name in table.cells if name not in (*NAMES, "n_bc")]
         if [name[:9] for name in sorted(counts)] != ["dna_count", "rna_count"]:
             raise DataError(
                 f"{table.lines}: a file for each replicate has one column of DNA and "

@@ -16,7 +16,7 @@ from causalgia.types import Array, Mask
 
 _LEAST_CELLS, _LEAST_AT, _PILED = 50, 5, 0.3
 _NOTED = 0.01
-_KEPT, _ROWS, _MOST_THINNED = 0.8, 200, 5
+_KEPT, _ROWS, _MOST_THINNED = 0.9, 400, 6
 
 
 class Cutoff(NamedTuple):
@@ -116,12 +116,12 @@ def _cells(counts: xr.Dataset) -> tuple[Array, Array, Mask]:
 def thinned(
     counts: xr.Dataset, found: Cutoff, rng: np.random.Generator
 ) -> tuple[xr.Dataset, Array]:
-    """Return the table that half of the oligos, at random, would give at .8 of their
+    """Return the table that half of the oligos, at random, would give at .9 of their
     activity, and the log2 change of each oligo.
 
-    Each read of these oligos is kept with probability .8, and cells left with fewer
+    Each read of these oligos is kept with probability .9, and cells left with fewer
     than t reads are dropped. Poisson reads of mean m seen where R >= t become Poisson
-    reads of mean .8 m seen where R >= t, whatever the law of m. An oligo that would
+    reads of mean .9 m seen where R >= t, whatever the law of m. An oligo that would
     lose all its cells stays as it is.
     """
     dna, rna, used = _cells(counts)
@@ -133,7 +133,9 @@ def thinned(
         if not found.of_barcodes:
             enough = reads >= found.reads
             # a table without a gap keeps barcodes that have every cell
-            return np.asarray(enough.all(axis=1, keepdims=True) if used.all() else enough)
+            return np.asarray(
+                enough.all(axis=1, keepdims=True) if used.all() else enough
+            )
         seen = used if (rna * used).sum(axis=1).min() >= found.reads else dna >= 0
         return np.asarray(((reads * seen).sum(axis=1) >= found.reads)[:, None])
 
@@ -166,7 +168,7 @@ def truncation_factor(
     slope of their change on its truth when `thinned` changes activities by a known
     amount.
 
-    Of small tables the slope is that of several thinnings, 200 effects or five at most.
+    Of small tables the slope is that of several thinnings, 400 effects or six at most.
 
     Parameters
     ----------
@@ -191,10 +193,16 @@ def truncation_factor(
         both = known & np.isfinite(moved)
         top += float((moved * truth)[both].sum())
         bottom += float((truth**2)[both].sum())
-    return float(np.clip(top / bottom, 0.0, 1.0)) if bottom else found.slope
+    if not bottom:
+        return found.slope
+    # that of an activity between the table's and .9 of it
+    between = cutoff(other) or found
+    return float(np.clip(top / bottom * found.slope / between.slope, 0.0, 1.0))
 
 
-def truncation_attrs(found: Cutoff, factor: float, *, corrected: bool) -> dict[str, Any]:
+def truncation_attrs(
+    found: Cutoff, factor: float, *, corrected: bool
+) -> dict[str, Any]:
     """Return what results of a truncated table say of it."""
     return attributes(
         truncation_reads=found.reads,

@@ -20,7 +20,6 @@ from causalgia.errors import NAMES_SHOWN, quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
-from causalgia.mpra.fits._average import average
 from causalgia.mpra.fits.fit_summaries import asked_elements, with_summary
 from causalgia.notes import notes_of
 from causalgia.tell.answer_sentences import (
@@ -88,7 +87,7 @@ def fit_parts(
         rest = f"{others if least is not most else ''}."
         answer = [f"{against}{most.sentence()[:-1]}{rest}"]
     return short_answer(
-        [*_first_of_fit(fit), *answer],
+        [*_first_of_fit(fit), *answer, *_spread_of_z(fit)],
         header,
         [one.line() for one in found],
         words=["contrast"],
@@ -148,7 +147,11 @@ class _Summary:
     def line(self) -> list[str]:
         """Return the row of the contrast."""
         controls = (
-            zip(self.number("n_controls_changed"), self.number("n_controls"), strict=True)
+            zip(
+                self.number("n_controls_changed"),
+                self.number("n_controls"),
+                strict=True,
+            )
             if "control" in self.fit.dims
             else ()
         )
@@ -166,7 +169,9 @@ class _Summary:
         """Return how many elements the contrast changes, and its average effect."""
         up, down, n = (int(self.number(x)) for x in ("n_up", "n_down", "n_elements"))
         which = f" ({up:,} up, {down:,} down)" if up + down else ""
-        mean = f", on average by {' '.join(self.mean)} on log2" if any(self.mean) else ""
+        mean = (
+            f", on average by {' '.join(self.mean)} on log2" if any(self.mean) else ""
+        )
         of = f"{n:,} element{'s' * (n != 1)}"
         return f"{cut(self.name)} changes {up + down:,} of {of}{which}{mean}."
 
@@ -189,6 +194,28 @@ def _compared_with(fit: xr.Dataset, control: str) -> str:
 
 def _of_these_barcodes(fit: xr.Dataset) -> bool:
     return about(fit, "").null.startswith("these barcodes")
+
+
+def _on_sums(fit: xr.Dataset) -> list[str]:
+    """Return which barcodes the errors of a table of one sum an oligo are about."""
+    if _of_these_barcodes(fit):
+        return [_OTHER_BARCODES]
+    sd = about(fit, 0.0).sd_barcode
+    return (
+        [f"Intervals are those of other barcodes, which differ by sd {sd:g} (given)."]
+        if has(fit).sd_z
+        else []
+    )
+
+
+def _spread_of_z(fit: xr.Dataset) -> list[str]:
+    """Return how far effects of one sum an oligo spread beyond their errors."""
+    sd = about(fit, None).sd_z
+    return (
+        []
+        if sd is None
+        else [f"The robust sd of z is {sd:.2f}: 1 would be errors alone."]
+    )
 
 
 def _barcodes_each(fit: xr.Dataset) -> str:
@@ -237,6 +264,7 @@ def _parts_of_one_element(
             *_first_of_fit(fit.drop_vars("measured", errors="ignore")),
             f"{_compared_with(fit, control)}{up + down:,} of "
             f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}.",
+            *_spread_of_z(fit),
         ],
         ["contrast", "effect", f"{level} interval", "SE", "q"],
         lines,
@@ -266,7 +294,7 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
         f"{replicates:,} replicate{'s' * (replicates != 1)}, {_barcodes_each(fit)}.",
-        *([_OTHER_BARCODES] if _of_these_barcodes(fit) else []),
+        *_on_sums(fit),
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
         *_noise_in_words(fit),
     ]
@@ -275,6 +303,8 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
 def _noise_in_words(fit: xr.Dataset) -> list[str]:
     """Return the noise that a fit found, in a sentence."""
     found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
+    if has(fit).sd_z:
+        found.pop("sd_barcode", None)
     sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
     return [f"Noise, sd on log2: {sds}."] if sds else []
 
@@ -374,7 +404,7 @@ def measured_parts(
     rows, requested, width, every, noted
         As in `causalgia.tell.answers.answer_parts`.
     """
-    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
+    fit = with_summary(with_contrast_dim(fit).transpose("element", "contrast", ...))
     groups = fit["group"].sel(element=decisions["contrast"].to_numpy())
     is_control = np.isin(groups.to_numpy().astype(str), CONTROLS)
     test = ~is_control if not is_control.all() else is_control
@@ -397,15 +427,14 @@ def measured_parts(
             attributes(estimand=f"{cut(arm)} minus {cut(control)}, in each element")
         )
     shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
-    means = {} if one_element else _averages(fit, decisions)
+    means = {} if one_element else _averages(fit)
     also = [
         counts_in_words(quality, counts),
         *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
     ]
     if int(about(fit).n_replicates) == 1:
         also.append("One replicate was measured: this is about that replicate alone.")
-    if _of_these_barcodes(fit):
-        also.append(_OTHER_BARCODES)
+    also += _on_sums(fit)
     caution = about(decisions, None).caution
     notes = [
         *([f"{caution[:1].upper()}{caution[1:]}."] if caution else []),
@@ -424,7 +453,11 @@ def measured_parts(
         rows=rows,
         answer=None
         if one_element
-        else [*_first_of_fit(fit), *_measured_sentences(shown, fit, means)],
+        else [
+            *_first_of_fit(fit),
+            *_measured_sentences(shown, fit, means),
+            *_spread_of_z(fit),
+        ],
         requested=requested,
         width=width,
         every=every,
@@ -441,22 +474,16 @@ def measured_parts(
     return replace(parts, table=replace(parts.table, header=header, words=words))
 
 
-def _averages(fit: xr.Dataset, decisions: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Return the average over test elements by contrast, where there are two or
-    more.
-    """
-    test = ~np.isin(fit["group"].to_numpy().astype(str), CONTROLS)
-    if test.sum() < 2:
-        return {}
-    level = float(about(decisions).ci_prob)
-    mean = average(fit.isel(element=test), by=None, ci_prob=level).isel(contrast=0)
+def _averages(fit: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Return the average over test elements by contrast, where there is one."""
     return {
-        str(name): {
-            column: mean[column].sel(task=name).item()
-            for column in ("ace", "se", "lower", "upper")
-        }
-        for name in mean["task"].to_numpy()
-        if np.isfinite(mean["ace"].sel(task=name).item())
+        str(name): dict(zip(("ace", "lower", "upper"), row, strict=True))
+        for name, *row in zip(
+            fit["contrast"].to_numpy(),
+            *(fit[x].to_numpy() for x in ("average", "average_lower", "average_upper")),
+            strict=True,
+        )
+        if np.isfinite(row[0])
     }
 
 

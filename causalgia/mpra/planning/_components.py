@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes, has
 from causalgia.errors import DataError, EstimateError, quoted
+from causalgia.mpra.counts._activity import truncation_of
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
@@ -673,7 +674,9 @@ def components(
     effects = _effect_spread(ratios, used, request, (barcode, replicate, cell), counts)
     out = out.assign(effects | {"sd_common": ("contrast", np.sqrt(common))})
     return out.assign_coords(contrast=list(request.contrasts)).assign_attrs(
-        attrs | attributes(n_elements=len(request.elements))
+        attrs
+        | attributes(n_elements=len(request.elements))
+        | truncation_of(counts, "barcodes")
     )
 
 

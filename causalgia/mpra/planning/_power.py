@@ -282,6 +282,11 @@ def power(
             **of_q,
             **attributes(question=question),
             **{
+                name: value
+                for name, value in ({} if pilot is None else pilot.attrs).items()
+                if str(name).startswith("truncation_")
+            },
+            **{
                 name: int(value) if name in _WHOLE else value.item()
                 for name, value in {
                     "true_effect": size if virtual is None else None,

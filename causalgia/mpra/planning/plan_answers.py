@@ -18,6 +18,7 @@ from causalgia.tell.answers import (
 )
 from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import format_share, percent
+from causalgia.tell.verdict_sentences import truncation_sentence
 
 ENOUGH = 0.8
 """Power from which a design is called enough."""
@@ -167,7 +168,7 @@ def power_parts(
     assumed = about(found, "").assumed
     lost = ["Lost: oligos with fewer than two barcodes."] * ("lost" in columns)
     return short_answer(
-        answer,
+        [*truncation_sentence(found.attrs), *answer],
         [*names, *(_HEADING_OF_COLUMN[x] for x in columns)],
         lines,
         words=[dim for dim in dims if dim in ("contrast", "task")],
