@@ -656,8 +656,15 @@ class About(Generic[Absent]):
     share_true = _number(
         "plans of the bench", "cg.mpra.power", "share of elements with this effect"
     )
-    assumed = _text(
-        "plans of the bench", "cg.mpra.power", "the assumed noise, in words"
+    shared_error = _number(
+        "plans of the bench",
+        "cg.mpra.power",
+        "shared error (sd on log2) under which power_shared is at least",
+    )
+    source = _text(
+        "plans of the bench",
+        "cg.mpra.power",
+        "of a variable that is assumed: 'noise', 'pilot' or 'virtual trial'",
     )
     plasmid = _whole(
         "noise of the bench",
@@ -710,20 +717,6 @@ class About(Generic[Absent]):
         "numbers of oligos split, with too few barcodes, and not chosen",
     )
     simulated = _json("counts", "cg.mpra.simulate", "settings of the simulation")
-    min_dna = _number(
-        "quality", "cg.mpra.quality", "DNA count below which a cell counts as low"
-    )
-    outlier = _number(
-        "quality", "cg.mpra.quality", "robust sd beyond which a barcode is an outlier"
-    )
-    advised_floor = _number(
-        "quality", "cg.mpra.quality", "recommended value of min_dna of cg.mpra.filter"
-    )
-    verdicts = _json(
-        "quality",
-        "cg.mpra.quality",
-        "problems of the replicates: verdict, replicates, sentence",
-    )
     activity = _text(
         "outcomes of counts", "cg.mpra.activity", "how barcodes were averaged"
     )
@@ -754,6 +747,16 @@ class About(Generic[Absent]):
         "cg.mpra.fit, cg.experiments.context_swap",
         "number of elements without both arms of a contrast, or of sequences not "
         "crossed",
+    )
+    paired = _text(
+        "fits",
+        "cg.mpra.conditions",
+        "whether barcodes were paired: 'by barcode' or 'no'",
+    )
+    library_shift = _text(
+        "fits",
+        "cg.mpra.conditions",
+        "how far the median oligo moved, log2, by condition",
     )
     replicates_left_out = _text(
         "fits",
@@ -790,6 +793,17 @@ class About(Generic[Absent]):
         "cg.mpra.fit",
         "robust sd of ace / se over effects, (75 % - 25 % quantile) / 1.349: 1 if errors "
         "are all there is",
+    )
+    n_several = _whole(
+        "additive fits", "cg.mpra.fit", "number of barcodes that carry several variants"
+    )
+    n_fitted_barcodes = _whole(
+        "additive fits", "cg.mpra.fit", "number of barcodes in the fit"
+    )
+    n_undetermined = _whole(
+        "additive fits",
+        "cg.mpra.fit",
+        "number of contrasts whose variants are in no barcode, or in those of others",
     )
     sd_shared = _number(
         "fits",
@@ -988,11 +1002,6 @@ class About(Generic[Absent]):
         "agreement of predictors",
         "cg.experiments.across_predictors",
         "number of effects that are alike in all units",
-    )
-    min_tau = _number(
-        "agreement of null models",
-        "cg.experiments.null_models",
-        "Kendall's tau below which the order depends on the null model",
     )
     element = _text(
         "context swaps",

@@ -54,7 +54,9 @@ def test_nothing_on_the_page_fails() -> None:
 
 def test_every_entry_finds_what_is_planted_and_nothing_else() -> None:
     assert {*KEPT["planted"]} == {*planted.NAMES}
-    failed = {n for n, one in KEPT["planted"].items() if not planted.as_promised(n, one)}
+    failed = {
+        n for n, one in KEPT["planted"].items() if not planted.as_promised(n, one)
+    }
     assert failed == set()
 
 

@@ -6,8 +6,6 @@ that keep what was seen, arms apart, and replicates that are shallow.
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -212,8 +210,8 @@ class TestTablesOfWhatWasSeen:
         factor = average.attrs["truncation_factor"]
         shrunk = average["ace"].item() * (factor if known else 1.0)
         assert shrunk == pytest.approx(factor, abs=0.1)
-        verdicts = json.loads(cg.mpra.quality(counts).attrs["verdicts"])
-        assert "cut_off" in [one["verdict"] for one in verdicts]
+        quality = cg.mpra.quality(counts)
+        assert quality["found"].values[quality["check"].values == "truncation"].all()
 
     @pytest.mark.parametrize(("mean", "n_replicates"), [(0.5, 3), (1.0, 2)])
     def test_barcodes_with_rna_anywhere_are_found_if_their_dna_was_missed(
@@ -275,23 +273,14 @@ class TestArmsInDifferentReplicates:
 
 
 class TestShallowReplicates:
-    def verdicts(self, counts):
-        found = cg.mpra.quality(counts)
-        return [one["verdict"] for one in json.loads(found.attrs["verdicts"])]
+    def found(self, counts):
+        quality = cg.mpra.quality(counts)
+        return set(quality["check"].values[quality["found"].values].tolist())
 
     @pytest.mark.parametrize("seed", range(3))
     def test_sound_ones_are_not_called_wrong(self, seed):
         dna, rna, of = barcodes(300, 40, 0.5, sd=0.25, shape=10.0, seed=seed)
-        assert self.verdicts(table(dna, rna, of, dna >= 0)) == ["shallow"]
-
-    @pytest.mark.parametrize("mean", [3.0, 6.0])
-    def test_shuffled_labels_are_found_at_the_same_depth(self, mean):
-        dna, rna, of = barcodes(300, 40, mean, sd=0.25, shape=10.0)
-        rng = np.random.default_rng(5)
-        for r in (1, 2):
-            order = rng.permutation(len(of))
-            dna[:, r], rna[:, r] = dna[order, r], rna[order, r]
-        assert self.verdicts(table(dna, rna, of, dna >= 0)) == ["disagree"]
+        assert self.found(table(dna, rna, of, dna >= 0)) == set()
 
     def test_one_of_a_hundredth_of_the_reads_is_left_out_and_named(self):
         dna, rna, of = barcodes(60, 10, 60.0, sd=0.5, effect=0.6)
@@ -309,7 +298,7 @@ class TestShallowReplicates:
         np.testing.assert_array_equal(with_few["se"], without["se"])
         assert with_few.attrs["n_replicates"] == 3
         assert with_few.attrs["replicates_left_out"] == "4"
-        assert "shallow" in self.verdicts(table(*wide, of, kept))
+        assert "depth" in self.found(table(*wide, of, kept))
 
     def test_weighted_reads_keep_it_and_lose_nothing(self):
         dna, rna, of = barcodes(60, 10, 60.0, sd=0.5, effect=0.6)

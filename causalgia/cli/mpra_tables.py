@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON = "comparison.csv"
-QUALITY_FIGURES = ("barcodes.png", "replicates.png")
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
@@ -134,8 +133,9 @@ def counts_question(
         If there is none, or two are given.
     """
     from causalgia.effects.contrast_weights import as_control, requested_weights
+    from causalgia.mpra.counts.variant_haplotypes import arms_compared
 
-    known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+    known = arms_compared(counts)
     if contrasts:
         if control is not None or arms is not None:
             raise EstimateError(
@@ -170,6 +170,8 @@ def counts_question(
             f"{comma_list(known)}"
         )
     control = as_control(control, known)
+    if arms is None and "variant" in counts.coords:
+        return CountsQuestion(control)
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
     given = [arm for arm in split_names(arms, known) or [] if arm != control]
@@ -323,12 +325,43 @@ class NoiseOptions(OptionGroup):
         ),
     ] = None
     recovery: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of the planned barcodes that will be recovered, 0 to 1.",
+            help="Share of the planned barcodes that remains; default: the pilot's, or 1.",
         ),
-    ] = 1.0
+    ] = None
+    missing: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of barcodes missing from a replicate; default: the pilot's, or 0.",
+        ),
+    ] = None
+    p_silent: Annotated[
+        float | None,
+        typer.Option(
+            "--silent",
+            metavar="SHARE",
+            help="Share of barcodes without RNA in a replicate, whatever their depth.",
+        ),
+    ] = None
+    outliers: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of barcodes whose activity has a further sd of 2.",
+        ),
+    ] = None
+    sd_shared: Annotated[
+        float | None,
+        typer.Option(
+            "--shared-error",
+            metavar="SD",
+            help="sd of an arm between replicates, shared by its elements; default: the "
+            "pilot's, or 0.",
+        ),
+    ] = None
     barcode_dispersion: Annotated[
         float | None,
         typer.Option(
@@ -524,24 +557,6 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
             raise DataError(f"{folder / name} exists already; --force writes over it")
 
 
-def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:
-    """Return the names of the figures of `draw_quality`: of barcodes, and of replicates
-    if there are two or more.
-    """
-    return QUALITY_FIGURES if quality.sizes["replicate"] > 1 else QUALITY_FIGURES[:1]
-
-
-def draw_quality(quality: xr.Dataset, folder: Path) -> None:
-    """Draw barcodes per oligo and, with two or more, replicates against each other."""
-    from causalgia import plot
-    from causalgia.tell.figures.style import save_figure
-
-    for name, draw in zip(
-        quality_figures(quality), (plot.distribution, plot.scatter), strict=False
-    ):
-        save_figure(draw(quality), folder / name)
-
-
 def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
     """Return the names of the figures of `draw_concordance`, one for each contrast."""
     return tuple(
@@ -587,37 +602,9 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table
 
 
-def quality_text(quality: xr.Dataset, counts: xr.Dataset) -> str:
-    """Return the quality of counts, and what filters left of them."""
-    from causalgia import report
-    from causalgia.mpra.text_reports import describe_quality
-
-    found = describe_quality(quality, arms=True, notes=True)
-    return f"{found}\n\n{report(counts)}\n"
-
-
-def with_quality(
-    effects: xr.Dataset, quality: xr.Dataset, counts: xr.Dataset
-) -> xr.Dataset:
-    """Return effects with what is known of their counts: a note, and what is wrong with
-    replicates as a caution.
-    """
-    from causalgia.mpra.text_reports import counts_in_words
-    from causalgia.notes import with_notes
-
-    caution, _, note = counts_in_words(quality, counts).rpartition(" Counts: ")
-    if caution:
-        wrong = caution.removeprefix("Caution: ").rstrip(".")
-        known = about(effects, None).caution
-        effects = effects.assign_attrs(caution=f"{wrong}; {known}" if known else wrong)
-    note = note.removeprefix("Counts: ").rstrip(".")
-    return with_notes(effects, f"counts: {note}")
-
-
 def measured_answer(
     fitted: xr.Dataset,
     decisions: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     requested: Sequence[str],
     *,
@@ -631,7 +618,6 @@ def measured_answer(
     return measured_parts(
         fitted,
         decisions,
-        quality,
         counts,
         rows="all" if every_row else "summary",
         requested=requested,
@@ -643,7 +629,6 @@ def measured_answer(
 
 def parallel_answer(
     estimates: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     requested: Sequence[str],
     *,
@@ -654,8 +639,8 @@ def parallel_answer(
     """Return the answer of a parallel library: averages over elements, which have no
     effects of their own.
     """
-    from causalgia.mpra.text_reports import counts_in_words, describe_quality
     from causalgia.tell.answers import answer_parts
+    from causalgia.tell.count_answers import counts_in_words
 
     return answer_parts(
         estimates,
@@ -667,9 +652,8 @@ def parallel_answer(
         foot=[
             "Each element has one arm (a parallel library), so none has an effect of its "
             "own.",
-            counts_in_words(quality, counts),
+            counts_in_words(counts),
         ],
-        notes=[describe_quality(quality, arms=True, notes=True)],
     )
 
 

@@ -36,7 +36,7 @@ def copies(
     *,
     at: Sequence[int] | None = None,
     control: Control | None = None,
-    n_units: int = 400,
+    n_units: int = 1_200,
     rope: RopeLike = ROPE,
 ) -> Experiment:
     """Return the experiment that asks what each further copy of a site adds.
@@ -62,7 +62,8 @@ def copies(
         ``"placebo"``, a fresh rearrangement of the site for each unit. None:
         ``"placebo"`` over `causalgia.Genomic`, else ``"untreated"``.
     n_units
-        Backgrounds.
+        Backgrounds. The excess of six copies is a sum of twelve means, and takes three
+        times as many as one effect does.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
         reads; by default a tenth of the largest effect of one copy,

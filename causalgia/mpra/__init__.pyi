@@ -14,7 +14,7 @@ from .counts import (
     simulate as simulate,
     split_duplicates as split_duplicates,
 )
-from .fits import average as average, fit as fit
+from .fits import average as average, conditions as conditions, fit as fit
 from .formats import (
     igvf_table as igvf_table,
     read_igvf as read_igvf,

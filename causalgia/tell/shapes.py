@@ -130,17 +130,24 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
 def excess_sentence(row: xr.Dataset) -> str:
     """Return how all copies stand to the sum of the same sites alone."""
     verdict = str(row["verdict"].item())
-    size, low, high = (f"{row[x].item():+.3g}" for x in ("ace", "lower", "upper"))
+    size = sized(row)
     if verdict not in (*DIRECTIONS, NEGLIGIBLE, WITHIN):
-        return (
-            f"whether all together are additive is undecided ({size} [{low}, {high}])"
-        )
+        return f"whether all together are additive is undecided ({size})"
     if verdict not in DIRECTIONS:
-        return f"all together are additive ({size} [{low}, {high}] beside the sum)"
+        return f"all together are additive ({size} beside the sum)"
     word = "more" if row["ace"].item() > 0 else "less"
-    return (
-        f"all together are {word} than the sum of each alone ({size} [{low}, {high}])"
+    return f"all together are {word} than the sum of each alone ({size})"
+
+
+def sized(row: xr.Dataset) -> str:
+    """Return the effect of a row with its sign, and its interval if it has one."""
+    size = row["ace"].item()
+    ends = (
+        f" [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+        if "lower" in row
+        else ""
     )
+    return f"{f'{size:+.3g}' if size else '0'}{ends}"
 
 
 def alone_sentence(rows: xr.Dataset, of: str) -> str:
@@ -159,7 +166,7 @@ def row_sentence(row: xr.Dataset, of: str) -> str:
 
 def _does(row: xr.Dataset, where: str = "") -> str:
     verdict = str(row["verdict"].item())
-    size = f"{row['ace'].item():+.3g} [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+    size = sized(row)
     if verdict in DIRECTIONS:
         does = "raises" if row["ace"].item() > 0 else "lowers"
         return f"{does} the outcome{where} ({size})"

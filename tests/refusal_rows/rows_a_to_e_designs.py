@@ -232,6 +232,14 @@ ROWS = [
         lambda: e.spacing(AT_41, FOX, gaps=[40]),
         DesignError,
     ),
+    Row("no gap", lambda: pair(gaps=[]), DesignError, "gaps"),
+    Row("a gap twice", lambda: e.spacing(AT_41, FOX, gaps=[1, 1]), DesignError, "gaps"),
+    Row(
+        "part of a gap",
+        lambda: e.pairs(AT_41, [FOX, "A" * 6], gaps=[1.5]),
+        DesignError,
+        "gaps",
+    ),
     Row("a gap within a motif", lambda: pair(gaps=[-7]), DesignError),
     Row("a gap past the background", lambda: pair(gaps=[120]), DesignError),
     Row(
@@ -311,6 +319,26 @@ ROWS = [
         lambda: e.necessity({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA"),
         DesignError,
         "full",
+    ),
+    Row(
+        "a fill that is the motif",
+        lambda: e.necessity(
+            ["CC" + "AGATAA" + "C" * 30, "GG" + "AGATAA" + "G" * 30],
+            motif="AGATAA",
+            fills=["AGATAA"],
+        ),
+        DesignError,
+        "fill",
+    ),
+    Row(
+        "a fill that is the motif on the other strand",
+        lambda: e.necessity(
+            ["CC" + "AGATAA" + "C" * 30, "GG" + "AGATAA" + "G" * 30],
+            motif="WGATAA",
+            fills=["TTATCT"],
+        ),
+        DesignError,
+        "fill",
     ),
     Row(
         "a threshold of a string, which is found exactly",

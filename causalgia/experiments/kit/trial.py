@@ -25,6 +25,7 @@ from causalgia.experiments.kit.site_controls import UNTREATED, as_site_control
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.tell.unasked import settings_left_out
 
 ROPE = "0.1 of largest"
 """Region of the entries whose rows are settings: a tenth of the largest effect of one
@@ -83,6 +84,8 @@ class Trial:
         What the rows of the question are the effect of: ``"TGACTCA"``.
     entry
         An entry of the catalogue in place of `question` and `estimand`.
+    unasked
+        Notes on what the question leaves out, said before the run and after.
 
     Examples
     --------
@@ -112,6 +115,7 @@ class Trial:
         axis: str = "",
         of: str = "",
         entry: Entry | None = None,
+        unasked: Sequence[str] = (),
     ) -> None:
         self.null = as_null_model(null)
         self.beside = as_site_control(control, self.null)
@@ -125,6 +129,7 @@ class Trial:
         self._rows: dict[str, Weights] = {}
         self._asked: list[str] = []
         self._labels: dict[str, dict[str, Any]] = defaultdict(dict)
+        self._unasked = tuple(unasked)
         self.left_out = 0
         """Settings that were asked for and do not fit the sequence."""
 
@@ -260,7 +265,10 @@ class Trial:
             analysis=Analysis(rope=rope, **analysis),
             asked=tuple(self._asked) if len(self._asked) < len(self._rows) else (),
             labels=labels,
-            left_out=self.left_out,
+            unasked=(
+                *settings_left_out(self.left_out, self.null.length),
+                *self._unasked,
+            ),
         )
 
     def _written(self, sites: Sequence[Embed]) -> Intervention:

@@ -49,10 +49,7 @@ from causalgia.mpra.counts.experiment_files import (
     read_pair,
 )
 from causalgia.mpra.counts.replicate_files import named_files
-from causalgia.mpra.counts.variant_haplotypes import (
-    is_variant_or_reference,
-    several_variants,
-)
+from causalgia.mpra.counts.variant_haplotypes import is_of_variants, with_variants
 from causalgia.types import Array, Ints, Mask
 
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
@@ -102,9 +99,9 @@ def read_counts(
     that begin with ``#`` are left out.
 
     MPRAflow's ``variants.txt`` of a saturation mutagenesis (a barcode, and the variants
-    that it carries) is both `assignment` and `side_table`: the reference and each
-    variant alone are the arms of one element. Barcodes with several variants need an
-    additive model, which comes later; `drop_unknown` leaves them out.
+    that it carries) is both `assignment` and `side_table`: the region is one element,
+    and its arms are the reference, each variant alone, and ``several``. The counts keep
+    the variants of each barcode, by which `fit` separates their effects.
 
     Parameters
     ----------
@@ -142,7 +139,9 @@ def read_counts(
     Returns
     -------
     Dataset
-        As `causalgia.mpra.counts_of`; ``attrs["source"]`` is the name of the file, and
+        As `causalgia.mpra.counts_of`; where barcodes carry several variants, with
+        ``variant_index (barcode, carried)``, their places on the coordinate
+        ``variant``, filled up by -1. ``attrs["source"]`` is the name of the file, and
         ``attrs["table_format"]`` a sentence on what it was read as and what was left
         out. Of sums, the barcode of an oligo is its name, and a column ``n_bc`` the
         barcodes behind it.
@@ -155,8 +154,8 @@ def read_counts(
         than ACGTN, an oligo that the side table lacks, a replicate without its DNA or
         RNA column, or a cell that is negative, fractional or text; or if replicates
         are of several kinds, a named one is absent, or `path` is no path; if a file is
-        given twice, one of several has several replicates, or barcodes carry several
-        variants. The message gives file, line, oligo and cure.
+        given twice, or one of several has several replicates. The message gives file,
+        line, oligo and cure.
 
     Examples
     --------
@@ -241,6 +240,8 @@ def read_counts(
         rna_observed=~np.isnan(rows.rna),
         n_bc=n_bc,
     )
+    if of_barcodes is not None and of_barcodes.variants is not None:
+        counts = with_variants(counts, of_barcodes.variants)
     names_of_files = ", ".join(one.name for one in lines.paths)
     return counts.assign_attrs(
         source=names_of_files,
@@ -366,36 +367,28 @@ def _known_oligos(
     if not known.any():
         _check_oligos_known(table, side, read.lines)
     if not known.all():
-        oligos = table["oligo_name"].cat
-        joint = np.array([several_variants(name) > 0 for name in oligos.categories])
-        joint = joint[oligos.codes.to_numpy()] & ~known
-        if joint.any():
-            read.details.append(
-                f"{_rows_in_words(joint)} of barcodes with several variants left out"
-            )
-        n = table["oligo_name"][~known & ~joint].nunique()
-        if n:
-            read.details.append(
-                f"{_rows_in_words(~known & ~joint)} of {n:,} oligo{'s' * (n != 1)} that "
-                "the side table lacks left out"
-            )
+        n = table["oligo_name"][~known].nunique()
+        read.details.append(
+            f"{_rows_in_words(~known)} of {n:,} oligo{'s' * (n != 1)} that "
+            "the side table lacks left out"
+        )
     return _select_rows(table, known, read)
 
 
 def _counted_variants(
     side: pd.DataFrame, table: pd.DataFrame, read: CountTable
 ) -> pd.DataFrame:
-    """Return the side table without variants that no counted barcode carries alone, if
-    it is one of variants, with a note; another side table as it is.
+    """Return the side table without arms that no counted barcode has, if it is one of
+    variants, with a note; another side table as it is.
     """
     names = side["oligo_name"].to_numpy()
-    if not all(map(is_variant_or_reference, names)):
+    if not all(map(is_of_variants, names)):
         return side
     counted = side["oligo_name"].isin(table["oligo_name"].cat.categories).to_numpy()
     if not counted.all():
         read.details.append(
-            f"{int((~counted).sum()):,} of {len(side):,} variants left out, which no "
-            "counted barcode carries alone"
+            f"{int((~counted).sum()):,} of {len(side):,} arms left out, which no "
+            "counted barcode has"
         )
     return side[counted].reset_index(drop=True)
 
@@ -670,15 +663,6 @@ def _check_oligos_known(
         which = unknown[oligos.codes.to_numpy()]
         i = int(np.argmax(which))
         name = str(table["oligo_name"].iloc[i])
-        if n := several_variants(name):
-            raise DataError(
-                f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} carries {n} "
-                f"variants, {quoted(name)}, and {int(which.sum()) - 1:,} more rows are of "
-                "oligos that the side table lacks. Effects of variants that share "
-                "barcodes need an additive model, which comes later; today, leave such "
-                "barcodes out (drop_unknown=True), so that barcodes with one variant "
-                "are compared with those of the reference",
-            )
         spelling = other_spelling(name, side["oligo_name"])
         other = (
             f"; it has {quoted(spelling)}"

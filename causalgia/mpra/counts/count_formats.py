@@ -33,7 +33,7 @@ from causalgia.mpra.counts.comment_lines import (
     without_comments,
 )
 from causalgia.mpra.counts.side_formats import plain_column
-from causalgia.mpra.counts.variant_haplotypes import is_variant_file, read_haplotypes
+from causalgia.mpra.counts.variant_haplotypes import is_variant_file, read_carried
 from causalgia.types import Ints, Mask
 
 NAMES = ("barcode", "oligo_name")
@@ -259,10 +259,13 @@ class Assignment:
     taken_for
         Barcode -> the one that it was taken for, whose reads its own are added to: of
         MPRAflow's barcodes with commas between them.
+    variants
+        Barcode -> the variants that it carries, of MPRAflow's ``variants.txt``.
     """
 
     oligos: pd.Series[Any]
     taken_for: Mapping[str, str]
+    variants: Mapping[str, Sequence[str]] | None = None
 
 
 def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
@@ -273,14 +276,15 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
     table
         IGVF's ``reporter_barcode_to_element_mapping`` (two columns without a header),
         or a table with columns of barcodes and oligos; a path or a DataFrame. Or
-        MPRAflow's ``variants.txt``: barcodes and the variants that each carries, whose
-        oligos are `causalgia.mpra.counts.variant_haplotypes.read_haplotypes`.
+        MPRAflow's ``variants.txt``: barcodes and the variants that each carries
+        (`causalgia.mpra.counts.variant_haplotypes`).
 
     Raises
     ------
     DataError
         If it has no such columns, or a barcode is assigned to two oligos.
     """
+    carried = None
     if isinstance(table, pd.DataFrame):
         where, names = "assignment=", [str(name) for name in table.columns]
         rows = table.astype(str).to_numpy().tolist()
@@ -289,7 +293,8 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
         data = read_table_bytes(Path(table))
         if is_variant_file(text := data.decode()):
             names = ["barcode", "oligo"]
-            rows = [list(row) for row in read_haplotypes(text, where)]
+            carried = read_carried(text, where)
+            rows = [list(row) for row in carried.oligos.items()]
         else:
             cells = read_cells(data, Path(table)).rows
             names, rows = cells[0], cells[1:]
@@ -342,7 +347,10 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
             f"{where}: barcode {both[0]} has a line of its own, and in another is "
             f"taken for {taken_for[both[0]]}; drop one of these lines"
         )
-    return Assignment(pairs.set_index("barcode")["oligo"], taken_for)
+    variants = carried and {
+        barcode.partition(",")[0]: one for barcode, one in carried.variants.items()
+    }
+    return Assignment(pairs.set_index("barcode")["oligo"], taken_for, variants)
 
 
 def read_conditions(

@@ -18,7 +18,7 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.mpra.counts._activity import aggregate
+from causalgia.mpra.counts._activity import aggregate, truncation_of
 from causalgia.mpra.counts.barcodes import (
     NOTED_SILENCE,
     silence_notes,
@@ -30,6 +30,7 @@ from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
+from causalgia.mpra.fits.additive_variants import additive, carries_several
 from causalgia.mpra.fits.element_effects import (
     FitRequest,
     FittedEffects,
@@ -47,7 +48,7 @@ from causalgia.schema import validate
 from causalgia.types import Array, Client
 from causalgia.workers import check_client
 
-Method: TypeAlias = Literal["hierarchical", "two_way"]
+Method: TypeAlias = Literal["hierarchical", "two_way", "additive"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
@@ -58,7 +59,7 @@ def fit(
     control: str | float | None = None,
     arm_names: str | Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
-    method: Method = "hierarchical",
+    method: Method | None = None,
     sd_barcode: float | None = None,
     ci_prob: float = 0.95,
     client: Client | None = None,
@@ -100,6 +101,13 @@ def fit(
     (`causalgia.mpra.counts.cutoffs.thinned`). From .7 on, effects and errors are
     divided by it; below, they are directions, and `causalgia.decide` takes no region.
 
+    Where barcodes carry several variants (`read_counts` of a saturation mutagenesis),
+    ``additive`` gives each variant its effect by least squares on log2(RNA/DNA) of all
+    barcodes: the effects of a barcode's variants add up, without interactions. Barcodes
+    are weighted by their DNA, and the variance has the layers of ``two_way``, sandwiches
+    by barcode and by replicate, moderated over variants. The arms are ``reference`` and
+    the variants; the reference need not have barcodes.
+
     Parameters
     ----------
     counts
@@ -113,7 +121,8 @@ def fit(
         the names of arms, or several in a list, as in `causalgia.contrast`:
         ``"(AB - A) - (B - none)"`` is an interaction.
     method
-        See the table.
+        See the table. None: ``additive`` where barcodes carry several variants, else
+        ``hierarchical``. The others compare such barcodes as an arm ``several``.
     sd_barcode
         Of one sum an oligo: sd of log2 between barcodes of an oligo, about .5 in
         published libraries. The variance of an arm is then that of other barcodes,
@@ -149,7 +158,9 @@ def fit(
         Attributes say what was left out: ``n_left_out`` elements without both arms of a contrast, ``arms_left_out``,
         and ``replicates_left_out``, in which the median oligo has fewer than two reads
         (with ``"two_way"`` also those whose counting noise is ten times that of the
-        others). `report` summarizes it, `average` averages over
+        others); of ``additive``, ``n_several`` of ``n_fitted_barcodes`` barcodes that
+        carry several variants, and ``n_undetermined`` variants whose barcodes do not
+        tell them from others. `report` summarizes it, `average` averages over
         backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
@@ -194,33 +205,47 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _FIT_METHODS:
+    if method is not None and method not in get_args(Method):
         raise EstimateError(
             f"method={quoted(method)} is not one of "
             f"{', '.join(map(quoted, get_args(Method)))}"
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
-    counts, few = _with_reads(counts, weighted=method == "hierarchical")
-    request = fit_request(
-        counts, control=control, arm_names=arm_names, contrasts=contrasts
-    )
+    if method == "additive" and not carries_several(counts):
+        raise EstimateError(
+            "method='additive' takes barcodes with several variants, and the counts "
+            "have none"
+        )
+    if method is None:
+        method = "additive" if carries_several(counts) else "hierarchical"
+    of_logs = method != "hierarchical"
+    counts, few = with_reads(counts, weighted=not of_logs)
+    asked: dict[str, Any] = {
+        "control": control,
+        "arm_names": arm_names,
+        "contrasts": contrasts,
+    }
+    request = None if method == "additive" else fit_request(counts, **asked)
     if client is not None:
         check_client(client)
-    run = _FIT_METHODS[method]
-    fitted = run(counts, request, client)
-    if sd_barcode is not None:
-        fitted = _of_other_barcodes(counts, request, fitted, sd_barcode)
-    found = _fit_dataset(
-        counts,
-        request,
-        fitted,
-        method,
-        ci_prob,
-        _truncation(counts, request, fitted, lambda x: run(x, request, client)),
-    )
-    shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    silent = []
+    if request is None:
+        if sd_barcode is not None:
+            raise EstimateError(_NO_SUMS.format(sd_barcode), argument="sd_barcode")
+        found = additive(counts, **asked, ci_prob=ci_prob)
+        found = found.assign_attrs(truncation_of(counts, "barcodes"))
+    else:
+        run = _FIT_METHODS[method]
+        fitted = run(counts, request, client)
+        if sd_barcode is not None:
+            fitted = _of_other_barcodes(counts, request, fitted, sd_barcode)
+        truncation = _truncation(
+            counts, request, fitted, lambda x: run(x, request, client)
+        )
+        found = _fit_dataset(counts, request, fitted, method, ci_prob, truncation)
+        silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    shrunk = silence_notes(counts, _SHRUNK.format(method)) if of_logs else []
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
@@ -238,11 +263,7 @@ def _of_other_barcodes(
     """Return effects of sums with the variance of other barcodes behind them."""
     null = str(fitted.attrs.get("null", ""))
     if not (is_real(sd) and sd > 0) or not null.startswith(_THESE):
-        raise EstimateError(
-            f"sd_barcode={quoted(sd)}: it is a number above 0, for tables of one sum an "
-            "oligo; where oligos have several barcodes it is estimated",
-            argument="sd_barcode",
-        )
+        raise EstimateError(_NO_SUMS.format(quoted(sd)), argument="sd_barcode")
     if "n_bc" not in counts:
         raise EstimateError(
             f"sd_barcode={sd:g}: the counts have no n_bc, the number of barcodes behind "
@@ -305,7 +326,7 @@ def _truncation(
     return truncation_attrs(found, factor, corrected=factor >= LEAST_FACTOR)
 
 
-def _with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
+def with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
     """Return the counts of the replicates with reads, and the names of the others.
 
     A replicate in which the median oligo has fewer than two reads (of RNA, or of DNA of
@@ -439,8 +460,12 @@ def _fit_dataset(
 _LEAST_READS = 2
 _LEAST_Z = 20
 _THESE = "these barcodes"
+_NO_SUMS = (
+    "sd_barcode={}: it is a number above 0, for tables of one sum an oligo; where oligos "
+    "have several barcodes it is estimated"
+)
 _SHRUNK = (
-    "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
+    "method='{}' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart"
 )
 _SILENT_OLIGOS = (

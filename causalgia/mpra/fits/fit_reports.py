@@ -18,7 +18,6 @@ from causalgia.checks import first_of, in_list
 from causalgia.choices import DIRECTIONS, VERDICTS
 from causalgia.errors import NAMES_SHOWN, quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
-from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits.fit_summaries import asked_elements, with_summary
 from causalgia.notes import notes_of
@@ -32,6 +31,7 @@ from causalgia.tell.answers import (
     answer_parts,
     short_answer,
 )
+from causalgia.tell.count_answers import counts_in_words
 from causalgia.tell.effect_rows import Rows, rows_of
 from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
@@ -110,6 +110,11 @@ def _first_of_fit(fit: xr.Dataset) -> list[str]:
     s = "s" * ("," in few)
     found = truncation_sentence(fit.attrs)
     found += [f"Replicate{s} {few} left out: hardly any reads."] if few else []
+    if has(fit).library_shift:
+        found.append(
+            "Relative to the median oligo, which moved on log2 by "
+            f"{about(fit).library_shift}."
+        )
     if "measured" not in fit:
         return found
     n = fit["measured"].to_numpy()[asked_elements(fit)].sum(axis=0).tolist()
@@ -223,11 +228,29 @@ def _barcodes_each(fit: xr.Dataset) -> str:
     sum and that barcodes are not compared.
     """
     n = float(np.median(fit["n_barcodes"]))
+    if has(fit).n_several:
+        return f"{n:g} barcodes a variant (median)"
     return (
         "one barcode (or sum) an oligo"
         if n == 1
         else f"{n:g} barcodes an oligo (median)"
     )
+
+
+def _of_several(fit: xr.Dataset) -> list[str]:
+    """Return how many barcodes carry several variants, and what is made of that."""
+    if not has(fit).n_several:
+        return []
+    n, undetermined = int(about(fit).n_several), int(about(fit).n_undetermined)
+    lost = (
+        f" Left out: {undetermined:,} variant{'s' * (undetermined != 1)} in no barcode, "
+        "or in those of others alone."
+    )
+    return [
+        f"{n:,} of {int(about(fit).n_fitted_barcodes):,} barcodes carry several variants, "
+        "whose effects add up on log2; interactions between them are not in the model."
+        f"{lost * bool(undetermined)}"
+    ]
 
 
 def _parts_of_one_element(
@@ -294,6 +317,7 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
         f"{replicates:,} replicate{'s' * (replicates != 1)}, {_barcodes_each(fit)}.",
+        *_of_several(fit),
         *_on_sums(fit),
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
         *_noise_in_words(fit),
@@ -376,7 +400,6 @@ def fit_question(fit: xr.Dataset) -> str:
 def measured_parts(
     fit: xr.Dataset,
     decisions: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     *,
     rows: Rows = "summary",
@@ -397,8 +420,6 @@ def measured_parts(
         From `causalgia.mpra.fit`.
     decisions
         Its verdicts, from `causalgia.decide`.
-    quality
-        From `causalgia.mpra.quality`, of the counts before they were filtered.
     counts
         The counts of the fit.
     rows, requested, width, every, noted
@@ -429,11 +450,12 @@ def measured_parts(
     shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
     means = {} if one_element else _averages(fit)
     also = [
-        counts_in_words(quality, counts),
+        counts_in_words(counts),
         *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
     ]
     if int(about(fit).n_replicates) == 1:
         also.append("One replicate was measured: this is about that replicate alone.")
+    also += _of_several(fit)
     also += _on_sums(fit)
     caution = about(decisions, None).caution
     notes = [
@@ -442,7 +464,6 @@ def measured_parts(
         *_left_out_of_fit(fit),
         *_noise_in_words(fit),
         *notes_of_fit(fit),
-        describe_quality(quality, arms=True, notes=True),
     ]
     if one_element:
         shown = shown.rename(contrast="task", task="contrast").transpose(
