@@ -30,6 +30,7 @@ from shared_folder import IS_NAMED
 from validation import (
     arms,
     bench,
+    bench_designs,
     between_tasks,
     claims,
     clusters,
@@ -101,6 +102,7 @@ CHECKS: list[Check] = [
     *bench.CHECKS,
     *count_quality.CHECKS,
     *count_tables.CHECKS,
+    *bench_designs.CHECKS,
     *replicates.CHECKS,
     *real.CHECKS,
     *refutations.CHECKS,
