@@ -75,8 +75,10 @@ def written(
 )
 def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
     path, side = written(tmp_path, names, long)
+    both = cg.mpra.read_counts(path, side_table=side)
+    assert len({*both["condition"].values.tolist()}) == 2
     with pytest.raises(DataError):
-        cg.mpra.read_counts(path, side_table=side)
+        cg.mpra.quality(both)
     one = cg.mpra.read_counts(path, side_table=side, replicates=names[:1])
     whole = cg.mpra.read_counts(path, side_table=side, replicates=names)
     assert one["replicate"].values.tolist() == names[:1]

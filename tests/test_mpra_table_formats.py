@@ -164,7 +164,7 @@ class TestMpraModel:
             "b\trs1\t1\t9\tA\tG\talt\tcenter\tfwd\t1\t2\tUKBB\n"
             "n\tNA\t1\tNA\tNA\tNA\tNA\tNA\trev\t1\t2\tnegCtrl\n",
         )
-        counts = read(tmp_path, wide(PLAIN), side=side)
+        counts = read(tmp_path, wide(PLAIN) + "ACACACAC\tn\t1\t2\t3\t4\n", side=side)
         assert counts["element"].values.tolist() == ["rs1_center_fwd"] * 2 + ["n"]
         assert counts["arm"].values.tolist() == ["ref", "alt", "negCtrl"]
         assert counts["group"].values.tolist() == ["test", "test", "negative"]
@@ -368,7 +368,9 @@ class TestSideTables:
     def test_the_variants_of_bcalm(self, tmp_path, separator):
         text = "ID\tREF\tALT\nrs1\ta\tb\nrs2\tc\td\nrs3\tc\te\n"
         side = write(tmp_path, "map.txt", text.replace("\t", separator))
-        counts = read(tmp_path, wide(BCALM), side=side)
+        rows = zip(("ACACAC", "AGAGAG", "ATATAT"), "cde", strict=True)
+        more = "".join(f"{barcode}\t{oligo}\t1\t2\t3\t4\n" for barcode, oligo in rows)
+        counts = read(tmp_path, wide(BCALM) + more, side=side)
         assert counts["element"].values.tolist() == ["rs1"] * 2 + ["rs2;rs3"] * 3
         assert counts["arm"].values.tolist() == ["ref", "alt", "ref", "alt", "alt2"]
 

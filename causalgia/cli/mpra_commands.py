@@ -316,9 +316,9 @@ def quality(
 
 @bench.command(cls=RopeCommand)
 def analyze(
-    counts_files: CountsArgument,
     library_folder: _Library,
     reading: CountsOptions,
+    counts_files: CountsArgument = None,
     out: OutOption = Path("measured"),
     control: Annotated[
         str | None,
@@ -408,6 +408,8 @@ def analyze(
     Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
 
     Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
+
+    Example:   causalgia mpra analyze --condition rest=A.tsv --condition stim=B.tsv --design arms.tsv --control WT
 
     Example:   causalgia mpra analyze HepG2_*_counts.tsv.gz --assignment barcodes.tsv --design arms.tsv --control WT
 
@@ -508,9 +510,9 @@ class CallTail(StrEnum):
 
 @bench.command()
 def calls(
-    counts_files: CountsArgument,
     library_folder: _Library,
     reading: CountsOptions,
+    counts_files: CountsArgument = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -230,46 +230,40 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     return analysis, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
-def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
-    """Return the counts that arguments ``FILE`` or ``REPLICATE=FILE`` name: a table, or
-    replicate -> table of one replicate.
+def count_files(
+    given: Sequence[Path], conditions: Sequence[str] = ()
+) -> Path | list[Path] | dict[str, Path | list[Path]]:
+    """Return the counts that arguments ``FILE`` or ``NAME=FILE`` name, and those of
+    conditions, ``CONDITION=FILE``.
 
     Raises
     ------
     DataError
-        If some are named and some are not, or two have the same name.
+        If some are named and some are not, or there is none.
 
     Examples
     --------
-    >>> [
-    ...     (name, path.name)
-    ...     for name, path in count_files(
-    ...         [Path("A=x/1.tsv"), Path("B=x/2.tsv")]
-    ...     ).items()
-    ... ]
-    [('A', '1.tsv'), ('B', '2.tsv')]
-    >>> list(count_files([Path("K562_1_counts.tsv"), Path("K562_2_counts.tsv")]))
-    ['1', '2']
+    >>> count_files([Path("A=x/1.tsv")], ["stim=2.tsv", "stim=3.tsv"])["stim"]
+    [PosixPath('2.tsv'), PosixPath('3.tsv')]
+    >>> len(count_files([Path("K562_1_counts.tsv"), Path("K562_2_counts.tsv")]))
+    2
     """
-    from causalgia.mpra.counts.replicate_files import named_files
-
-    parts = [
-        ("", "", str(one)) if one.exists() else str(one).partition("=") for one in given
-    ]
-    named = [(name, place) for name, sign, place in parts if sign and name and place]
-    if not named:
-        files = named_files(given)
-        return next(iter(files.values())) if len(files) == 1 else files
-    if len(named) < len(given):
-        raise DataError("some of the files are given as REPLICATE=FILE, and some not")
-    found: dict[str, Path] = {}
-    for name, place in named:
-        if name in found:
-            raise DataError(
-                f"{name}={place}: {found[name]} is replicate {quoted(name)} already"
-            )
-        found[name] = Path(place)
-    return named_files(found)
+    named: dict[str, list[Path]] = {}
+    plain = []
+    for one in (*map(str, given), *conditions):
+        name, sign, place = one.partition("=")
+        if sign and name and place and not Path(one).exists():
+            named.setdefault(name, []).append(Path(place))
+        else:
+            plain.append(Path(one))
+    if bool(named) == bool(plain):
+        raise DataError(
+            "counts are COUNTS.TSV, or NAME=FILE for each; given are "
+            f"{comma_list([*map(str, given), *conditions]) or 'none'}"
+        )
+    if named:
+        return {name: of if len(of) > 1 else of[0] for name, of in named.items()}
+    return plain if len(plain) > 1 else plain[0]
 
 
 def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None:
@@ -441,7 +435,7 @@ class PilotOptions(OptionGroup):
 
 
 CountsArgument: TypeAlias = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         metavar="COUNTS.TSV",
         help=(
@@ -456,6 +450,16 @@ CountsArgument: TypeAlias = Annotated[
 class CountsOptions(OptionGroup):
     """How files of counts are read."""
 
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help=(
+                "Counts of a condition (cell type, treatment), in place of COUNTS.TSV; "
+                "may be repeated."
+            ),
+        ),
+    ] = None
     replicates: Annotated[
         str | None,
         typer.Option(
@@ -492,13 +496,15 @@ class CountsOptions(OptionGroup):
     ] = False
 
     def read(
-        self, files: Sequence[Path], side_table: xr.Dataset | pd.DataFrame | Path
+        self,
+        files: Sequence[Path] | None,
+        side_table: xr.Dataset | pd.DataFrame | Path,
     ) -> xr.Dataset:
         """Return the counts of some files, of the oligos of a library or side table."""
         from causalgia import mpra
 
         return mpra.read_counts(
-            count_files(files),
+            count_files(files or (), self.condition or ()),
             side_table=side_table,
             replicates=split_names(self.replicates),
             assignment=self.assignment,

@@ -153,7 +153,9 @@ def describe_counts(counts: xr.Dataset) -> str:
     n_barcodes, n_replicates = (
         _plural(sizes[name], name) for name in ("barcode", "replicate")
     )
-    is_sums = about(counts, "").table_format.startswith("read as one sum")
+    is_sums = np.array_equal(
+        counts["barcode"], counts["oligo"][counts["oligo_index"].to_numpy()]
+    )
     what = "sums" if is_sums else n_barcodes
     lines = [f"{what} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:

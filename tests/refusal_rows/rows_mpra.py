@@ -239,10 +239,22 @@ READS += [
         "a_b",
     ),
     Row(
-        "columns of two cell types",
-        lambda: read(COLUMNS, SIDE[:1], conditions=TYPES),
+        "a fit of two cell types",
+        lambda: cg.mpra.fit(read(COLUMNS, SIDE[:1], conditions=TYPES), control="a"),
         DataError,
         "HepG2",
+    ),
+    Row(
+        "an assignment of a table that names its oligos",
+        lambda: read(TABLE, assignment=pd.DataFrame({"bc": ["AAA"], "oligo": ["a"]})),
+        DataError,
+        "assignment",
+    ),
+    Row(
+        "a design that fits no row",
+        lambda: read(TABLE, SIDE.assign(oligo_name=["y", "z"]), drop_unknown=True),
+        DataError,
+        "line 2",
     ),
     Row(
         "columns of one cell type and no DNA",

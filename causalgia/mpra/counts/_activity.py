@@ -24,7 +24,11 @@ from causalgia.mpra.counts.barcodes import (
     sampling_covariance,
     silence_notes,
 )
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
+from causalgia.mpra.counts.counts_table import (
+    CONTROLS,
+    check_one_condition,
+    library_attrs,
+)
 from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
@@ -255,6 +259,7 @@ def activity(
     ('population x replicates', array([1.03]), array([0.09]))
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     values, n = oligo_activity(counts, method)
     if arm_names is not None:
         known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))

@@ -14,6 +14,7 @@ from scipy import fft, special
 
 from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.barcodes import dna_observed, group_medians, group_sums
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
@@ -737,6 +738,7 @@ def quality(counts: xr.Dataset) -> xr.Dataset:
     ['RNA 1', 'RNA 2', 'RNA 3']
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     columns, sums = Columns.of_counts(counts), aggregate(counts)
     rows = [(check, row) for check in CHECKS for row in check.of(columns)]
     value, threshold, at = (

@@ -24,6 +24,7 @@ from causalgia.mpra.counts.barcodes import (
     oligo_means,
     oligo_variances,
 )
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
@@ -117,7 +118,8 @@ def calls(
         raise DataError(
             f"tail={quoted(tail)} is neither 'rank' (the law of the negatives) nor 't'"
         )
-    by_replicate, n = oligo_activity(validate(counts, "counts"), method)
+    check_one_condition(validate(counts, "counts"))
+    by_replicate, n = oligo_activity(counts, method)
     check_oligos_observed(counts, n, np.arange(len(n)))
     activity = by_replicate.mean(axis=1)
     se = _standard_errors(counts, method, by_replicate)

@@ -18,6 +18,7 @@ from causalgia.checks import as_int, as_names, as_positive, check_arm, listed
 from causalgia.errors import CausalgiaError, DataError, quoted
 from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.inputs import parse_json
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 from causalgia.tell.table_formats import format_share
@@ -419,6 +420,7 @@ def filter(
     array([55, 39])
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     if min_dna is None and outliers is None and min_barcodes is None:
         raise DataError(
             "no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10"
@@ -674,6 +676,7 @@ def split_duplicates(
     True
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     as_int(min_barcodes, "min_barcodes", error=DataError)
     tests = np.flatnonzero(counts["group"].to_numpy().astype(str) == "test")
     of = counts["oligo_index"].to_numpy()

@@ -24,7 +24,11 @@ from causalgia.mpra.counts.barcodes import (
     silence_notes,
     silent_share,
 )
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
+from causalgia.mpra.counts.counts_table import (
+    CONTROLS,
+    check_one_condition,
+    library_attrs,
+)
 from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
 from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
@@ -212,6 +216,7 @@ def fit(
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
+    check_one_condition(counts)
     if method == "additive" and not carries_several(counts):
         raise EstimateError(
             "method='additive' takes barcodes with several variants, and the counts "
