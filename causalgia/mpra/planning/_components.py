@@ -161,7 +161,7 @@ def components(
     silent, expected = _silent_cells(counts, used)
     n_expected = int(expected[of_request].sum())
     seen = _cell_variance(_replicate_pairs(ratios, used & ~silent, request))
-    out = xr.Dataset(
+    return xr.Dataset(
         {
             "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
             "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
@@ -179,7 +179,6 @@ def components(
         | attributes(n_elements=len(request.elements))
         | truncation_of(counts, "barcodes"),
     )
-    return out
 
 
 def _silent_barcodes(counts: xr.Dataset, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
