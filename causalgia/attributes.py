@@ -768,6 +768,32 @@ class About(Generic[Absent]):
         "cg.mpra.fit",
         "arms that were left out, since no element has them beside the control",
     )
+    truncation_reads = _whole(
+        "fits, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "the fewest RNA reads of a cell, where a table keeps no cell with fewer",
+    )
+    truncation_share = _number(
+        "fits, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "share of the cells with just that many",
+    )
+    truncation_factor = _number(
+        "fits, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "part of its size to which an effect shrinks in such a table",
+    )
+    truncation_corrected = _whole(
+        "fits, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "1 if effects and their errors were divided by that factor, else 0",
+    )
+    sd_z = _number(
+        "fits of one barcode or sum an oligo",
+        "cg.mpra.fit",
+        "robust sd of ace / se over effects, (75 % - 25 % quantile) / 1.349: 1 if errors "
+        "are all there is",
+    )
     n_several = _whole(
         "additive fits", "cg.mpra.fit", "number of barcodes that carry several variants"
     )

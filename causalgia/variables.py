@@ -1036,6 +1036,14 @@ SCHEMA: tuple[Variable, ...] = (
         "b",
         "whether the cell held a count; empty with DNA observed is no read of it",
     ),
+    Variable(
+        "n_bc",
+        ("counts",),
+        (("barcode",),),
+        "f",
+        "of sums, the number of barcodes behind each, the mean over replicates",
+        False,
+    ),
     _required(
         "dna_total",
         "i",

@@ -142,6 +142,33 @@ def of_unlike_sums(n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
+@cache
+def of_known_barcodes(n_trials: int) -> np.ndarray:
+    """Return of each library of 300 sums an arm, of 3 to 30 barcodes that differ by .5, 30
+    with an effect of 1: the share of nulls with p < .05 for these barcodes and, with
+    sd_barcode=.5, for others; the robust sd of z of both; and the share of effects.
+    """
+    rng, rows = _rng("known barcodes"), []
+    effects = np.where(np.arange(300) < 30, 1.0, 0.0)
+    for _ in range(n_trials):
+        each = rng.integers(3, 31, 600)
+        log2 = np.repeat(rng.normal(0, 1, 300), 2) + rng.normal(0, 0.5 / np.sqrt(each))
+        log2[1::2] += effects
+        dna = rng.poisson(2000, (600, 4))
+        rna = rng.poisson(dna * 2 ** (log2[:, None] + rng.normal(0, 0.05, dna.shape)))
+        counts = counted(dna, rna, np.arange(600)).assign(n_bc=("barcode", each * 1.0))
+        fits = [cg.mpra.fit(counts, control="ref", sd_barcode=x) for x in (None, 0.5)]
+        below = [fit["p"].to_numpy().ravel() < 0.05 for fit in fits]
+        rows.append(
+            (
+                *(x[30:].mean() for x in below),
+                *(fit.attrs["sd_z"] for fit in fits),
+                below[1][:30].mean(),
+            )
+        )
+    return np.array(rows)
+
+
 # --- one element under many arms
 
 
@@ -608,55 +635,54 @@ def of_crossed_means(method: str, R: int, share: str, n_trials: int) -> np.ndarr
     return np.array(found, dtype=float)
 
 
-# --- tables that keep a barcode only where RNA was seen
+# --- tables that keep a cell only where RNA was seen, or a barcode where some cell has it
+
+SEEN: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "cells with RNA only": lambda dna, rna: (dna > 0) & (rna > 0),
+    "barcodes with RNA in some replicate": lambda dna, rna: (
+        ((dna > 0) & (rna > 0)).any(axis=1)[:, None] & np.ones_like(dna, bool)
+    ),
+}
+# name, mean reads of a cell, method, whether effects are corrected
+TRUNCATED = (
+    ("cells with RNA only", 1.0, "hierarchical", False),
+    ("cells with RNA only", 3.0, "hierarchical", True),
+    ("cells with RNA only", 6.0, "two_way", True),
+    ("barcodes with RNA in some replicate", 2.0, "hierarchical", True),
+)
 
 
 @cache
-def of_cut_off(mean: float, n_trials: int) -> np.ndarray:
-    """Return of each table of a true effect of 1 whether it is refused, and the error of
-    the average where it is not (0 where it is).
+def of_truncated(name: str, mean: float, method: str, n_trials: int) -> np.ndarray:
+    """Return of each table of 120 elements, half of them with effects of 1 or -1: the
+    share of nulls with p < .05, that of effects, of these those of the wrong sign; the
+    slope of the estimates on the truth; the factor; and whether the table with all
+    barcodes is said to be truncated.
     """
-    rng, found = _rng(f"cut off {mean}"), []
+    rng, rows = _rng(f"truncated {name} {mean} {method}"), []
+    effects = np.repeat([0.0, 1.0, -1.0], (60, 30, 30))
     for _ in range(n_trials):
-        dna, rna, of = barcodes(rng, np.ones(60), 15, mean)
-        counts = counted(dna, rna, of, (dna > 0) & (rna > 0))
-        try:
-            fitted = cg.mpra.fit(counts, control="ref")
-        except DataError:
-            found.append((1.0, 0.0))
-        else:
-            found.append((0.0, cg.mpra.average(fitted)["ace"].item() - 1))
-    return np.array(found)
-
-
-# --- tables that keep a barcode where it was seen in some replicate
-
-
-@cache
-def of_cut_rows(mean: float, n_trials: int) -> np.ndarray:
-    """Return of each table of a true effect of 1, with the barcodes that have DNA and
-    RNA in a cell, whether its fit is refused and whether it is noted or refused; both
-    of the table with every barcode; and the error of the average of the first where it
-    is fitted (0 where it is not).
-    """
-    rng, rows = _rng(f"cut rows {mean}"), []
-    for _ in range(n_trials):
-        dna, rna, of = barcodes(rng, np.ones(60), 15, mean)
-        seen = ((dna > 0) & (rna > 0)).any(axis=1)
-        row, errors = [], []
-        for there in (seen, (dna > 0).any(axis=1)):
-            counts = counted(dna, rna, of, there[:, None] & np.ones_like(dna, bool))
-            try:
-                fitted = cg.mpra.fit(counts, control="ref")
-            except DataError:
-                row += [1.0, 1.0]
-                errors.append(0.0)
-            else:
-                noted = "in all replicates together" in fitted.attrs.get("notes", "")
-                row += [0.0, float(noted)]
-                errors.append(cg.mpra.average(fitted)["ace"].item() - 1)
-        rows.append([*row, errors[0]])
-    return np.array(rows)
+        dna, rna, of = barcodes(rng, effects, 15, mean)
+        kept = SEEN[name](dna, rna)
+        fit, every = (
+            cg.mpra.fit(counted(dna, rna, of, there), control="ref", method=method)
+            for there in (kept, (dna > 0).any(axis=1)[:, None] & np.ones_like(kept))
+        )
+        places = [int(element[1:]) for element in fit["element"].to_numpy()]
+        truth, ace = effects[places], fit["ace"].to_numpy().ravel()
+        below = fit["p"].to_numpy().ravel() < 0.05
+        some = below & (truth != 0)
+        rows.append(
+            (
+                below[truth == 0].mean(),
+                below[truth != 0].mean(),
+                (np.sign(ace) != truth)[some].sum() / max(some.sum(), 1),
+                np.polyfit(truth, ace, 1)[0],
+                fit.attrs.get("truncation_factor", 1.0),
+                "truncation_factor" in every.attrs,
+            )
+        )
+    return np.array(rows, dtype=float)
 
 
 # --- a replicate of a hundredth of the reads
@@ -961,6 +987,24 @@ CHECKS = [
             )
         )
     ),
+    *(
+        Check(
+            _SECTION,
+            f"sums of 3 to 30 barcodes that differ by .5: {what}",
+            column(of_known_barcodes, at=at),
+            nominal,
+            claim,
+            full=40,
+            quick=2,
+        )
+        for at, what, nominal, claim in (
+            (0, "nulls with p < .05, for these barcodes", 0.0, "reported"),
+            (1, "nulls with p < .05, sd_barcode=.5", 0.06, "at most"),
+            (2, "robust sd of z, for these barcodes", 0.0, "reported"),
+            (3, "robust sd of z, sd_barcode=.5", 0.0, "reported"),
+            (4, "effects of 1 with p < .05, sd_barcode=.5", 0.0, "reported"),
+        )
+    ),
     Check(
         _SECTION,
         "one element, 30 null arms: libraries with a call",
@@ -1140,57 +1184,29 @@ CHECKS = [
     *(
         Check(
             _SECTION,
-            f"cells with RNA only, {mean:g} reads a cell: {what}",
-            column(of_cut_off, mean, at=at, whether=whether),
+            f"{name}, {mean:g} reads a cell, {method}: {what}",
+            column(of_truncated, name, mean, method, at=at, whether=at == 5),
             nominal,
             claim,
-            full=40,
-            quick=5,
+            full=20,
+            quick=2,
         )
-        for mean, rows in (
-            (1.0, ((0, "refused", 0.95, "at least", True),)),
-            (
-                40.0,
+        for name, mean, method, corrected in TRUNCATED
+        for at, what, nominal, claim in (
+            (0, "nulls with p < .05", 0.06, "at most"),
+            (1, "effects of 1 with p < .05", 0.0, "reported"),
+            (2, "of these, of the wrong sign", 0.01, "at most"),
+            *(
                 (
-                    (0, "refused", 0.05, "at most", True),
-                    (1, "error of an average of 1", -0.1, "at least", False),
-                ),
+                    (3, "slope on the truth, corrected", 0.95, "at least"),
+                    (3, "slope on the truth, corrected, from above", 1.05, "at most"),
+                )
+                if corrected
+                else ((3, "slope on the truth", 0.0, "reported"),)
             ),
+            (4, "factor", 0.0, "reported"),
+            (5, "said of the table with every barcode", 0.05, "at most"),
         )
-        for at, what, nominal, claim, whether in rows
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"barcodes with RNA in some replicate, {mean:g} reads a cell: {what}",
-            column(of_cut_rows, mean, at=at, whether=at < 4),
-            nominal,
-            claim,
-            full=40,
-            quick=5,
-        )
-        for mean, rows in (
-            (
-                1.0,
-                (
-                    (0, "refused", 0.95, "at least"),
-                    (2, "refused in the table with every barcode", 0.05, "at most"),
-                ),
-            ),
-            (
-                3.0,
-                (
-                    (0, "refused", 0.05, "at most"),
-                    (1, "noted", 0.95, "at least"),
-                    (4, "error of an average of 1", -0.1, "at least"),
-                    (
-                        *(3, "noted or refused in the table with every barcode"),
-                        *(0.05, "at most"),
-                    ),
-                ),
-            ),
-        )
-        for at, what, nominal, claim in rows
     ),
     *(
         Check(

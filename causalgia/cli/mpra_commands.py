@@ -59,7 +59,7 @@ from causalgia.cli.tables import (
     print_parts,
     print_written,
 )
-from causalgia.errors import DataError
+from causalgia.errors import DataError, EstimateError
 from causalgia.inputs import to_csv
 from causalgia.results_folder import (
     ANSWER,
@@ -352,6 +352,16 @@ def analyze(
             )
         ),
     ] = None,
+    sd_barcode: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SD",
+            help=(
+                "Of one sum an oligo, with n_bc: sd of log2 between barcodes of an "
+                "oligo (0.5, say), so that errors are those of other barcodes."
+            ),
+        ),
+    ] = None,
     min_dna: Annotated[
         float | None,
         typer.Option(
@@ -439,6 +449,8 @@ def analyze(
         outcomes = outcomes.assign_attrs(attrs)
         tables: dict[str, xr.Dataset]
         if "assigned" in outcomes:
+            if sd_barcode is not None:
+                raise EstimateError("--sd-barcode is about elements of several arms")
             found = estimate(contrast(outcomes, **question.contrast), ci_prob=ci_prob)
             found = found.assign_attrs(analysis=about(attrs).analysis)
             answer = partial(parallel_answer, found, counts)
@@ -449,6 +461,8 @@ def analyze(
                 counts,
                 **vars(question),
                 method=None if method is None else method.value,
+                sd_barcode=sd_barcode,
+                ci_prob=ci_prob,
             )
             found = decide(fitted, rope=region, error=error.value, ci_prob=ci_prob)
             answer = partial(measured_answer, fitted, found, counts)

@@ -592,9 +592,8 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     beside = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
     own = ("verdict", "p_verdict", "q", *beside)
     decided = decided[[c for c in ("contrast", "task", *own) if c in decided]]
-    table = pd.DataFrame([dict(row) for row in rows_of(fitted)]).merge(
-        decided, on=["contrast", "task"]
-    )
+    rows = [dict(row) for row in rows_of(fitted.drop_vars("q", errors="ignore"))]
+    table = pd.DataFrame(rows).merge(decided, on=["contrast", "task"])
     table = table.drop(
         columns=[c for c in ("do", "is_placebo", "is_helper") if c in table]
     )

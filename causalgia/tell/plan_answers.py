@@ -17,6 +17,7 @@ from causalgia.notes import notes_of
 from causalgia.tell.answers import ROWS_SHOWN, AnswerParts, short_answer
 from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import format_share, percent
+from causalgia.tell.verdict_sentences import truncation_sentence
 
 ENOUGH = 0.8
 """Power from which a design is called enough."""
@@ -136,7 +137,7 @@ def power_parts(
     )
     lost = ["Lost: oligos with fewer than two barcodes."] * ("lost" in columns)
     return short_answer(
-        answer,
+        [*truncation_sentence(found.attrs), *answer],
         [_HEADINGS.get(name, name).format(shared) for name in names],
         [[_cell(name, row[name]) for name in names] for _, row in table.iterrows()],
         words=[dim for dim in dims if dim in ("contrast", "task")],

@@ -101,7 +101,7 @@ def effects_by_element(
                 "effects; add it to the fit"
             )
         fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
-        names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
+        names = {"ace": "effect", "se": "se", "df": "df", "p": "p"}
         data = {
             new: fit[old].transpose("contrast", "element")
             for old, new in names.items()

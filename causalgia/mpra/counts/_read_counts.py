@@ -33,6 +33,7 @@ from causalgia.mpra.counts.variant_haplotypes import (
     read_carried,
     with_variants,
 )
+from causalgia.types import Array, Ints
 
 _File: TypeAlias = str | Path
 _Table: TypeAlias = str | Path | pd.DataFrame
@@ -130,7 +131,8 @@ def read_counts(
         ``variant_index (barcode, carried)``, their places on the coordinate
         ``variant``, filled up by -1. ``attrs["source"]`` is the name of the file,
         and ``attrs["table_format"]`` says what it was read as and what was left out. Of
-        sums, the barcode of an oligo is its name.
+        sums, the barcode of an oligo is its name, and a column ``n_bc`` the number
+        of barcodes behind it.
 
     Raises
     ------
@@ -579,6 +581,14 @@ def _unique_barcodes(rows: pd.DataFrame, details: dict[str, None]) -> pd.Series[
     return rows["oligo"].astype(str) + ":" + barcodes.astype(str)
 
 
+def _barcodes_behind(rows: pd.DataFrame, of: Ints) -> Array:
+    """Return the mean number of barcodes behind each sum over its replicates; 1 of a sum
+    of none.
+    """
+    n = rows["n_bc"].where(rows["n_bc"] > 0)
+    return n.groupby(of).mean().fillna(1.0).to_numpy()
+
+
 def _as_dataset(
     rows: pd.DataFrame,
     side: pd.DataFrame,
@@ -626,6 +636,7 @@ def _as_dataset(
         replicates=names.astype(str).tolist(),
         dna_observed=~np.isnan(dna),
         rna_observed=~np.isnan(rna),
+        n_bc=_barcodes_behind(rows, barcode) if "n_bc" in rows else None,
     )
     of = rows.drop_duplicates("replicate").set_index("replicate")["condition"]
     if of.nunique() == 1:

@@ -32,13 +32,15 @@ ROLES = {
     "condition": "condition|cell_(type|line)",
     # of MPRAcount's alignments and of MPRAnalyze, and what is derived from counts
     "annotation": r"error|cigar|md|aln_start:stop|sequence|(dna|rna)_?norm.*"
-    r"|log2_?(fold_?change)?|ratio|n_bc|n_obs_bc|log2fc",
+    r"|log2_?(fold_?change)?|ratio|log2fc",
+    "n_bc": "n_(obs_)?bc",
     "dna": rf"(?!.*{_RNA}).*{_DNA}.*",
     "rna": rf"(?!.*{_DNA}).*{_RNA}.*",
     "dna_pool": rf"(?!.*({_RNA}|{_DNA}|{_OUTPUT})).*{_POOL}.*",
     "output": rf"(?!.*({_RNA}|{_DNA}|{_POOL})).*{_OUTPUT}.*",
 }
 _KEYS = ("barcode", "oligo", "replicate", "condition")
+_NO_COUNTS = ("annotation", "n_bc")
 _KINDS = {"dna": "dna", "rna": "rna", "dna_pool": "dna", "output": "rna"}
 #: words beside the replicate in the name of a column: of the molecule, and of its count
 _NO_REPLICATE = (
@@ -330,7 +332,10 @@ def count_table(
                 place = "dna" if conditions[name] == "DNA" else "rna", name
         elif role in _KINDS or (kind is not None and role is None):
             place = _KINDS.get(str(role), str(kind)), replicate_of(name)
-        if place is None and role != "annotation" and _is_whole(cells[name]):
+        if role == "n_bc" and "barcode" not in found:
+            found["n_bc"] = as_counts(cells[name], name, frame.where)
+            continue
+        if place is None and role not in _NO_COUNTS and _is_whole(cells[name]):
             raise DataError(
                 f"{at}: column {quoted(name)} is neither DNA nor RNA by its name; leave "
                 "it out, or say in conditions= what it is"
@@ -485,7 +490,7 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
     -------
     DataFrame
         Columns ``barcode`` and ``oligo``, ``replicate``, ``condition`` (empty where it
-        is not known), ``dna`` and ``rna``.
+        is not known), ``dna`` and ``rna``; of sums ``n_bc``, where the table has it.
     bool
         Whether one pool of DNA serves all replicates, by which plasmids are summed.
 
@@ -541,12 +546,14 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
     )
     unnamed = "0" if "1" in rna else "1"  # beside RNA.1, as pandas names a second
     names = pd.CategoricalDtype([name or unnamed for name in rna])
+    behind = {"n_bc": cells["n_bc"]} if "n_bc" in cells else {}
     parts = [
         keys.assign(
             replicate=cells.get("replicate", _of_one(i, len(cells), names)),
             condition=cells.get("condition", _of_one(0, len(cells), _UNKNOWN)),
             dna=pooled if pool else cells[dna[name]],
             rna=cells[rna[name]],
+            **behind,
         )
         for i, name in enumerate(rna)
     ]

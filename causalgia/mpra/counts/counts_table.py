@@ -180,6 +180,7 @@ def counts_of(
     replicates: Sequence[str] | None = None,
     dna_observed: ArrayLike | None = None,
     rna_observed: ArrayLike | None = None,
+    n_bc: ArrayLike | None = None,
 ) -> xr.Dataset:
     """Return barcode counts as a Dataset of kind ``counts``.
 
@@ -202,12 +203,14 @@ def counts_of(
     dna_observed, rna_observed
         Whether a cell held a count, shapes as `dna` and `rna`; None: all that are not
         NaN.
+    n_bc
+        Of sums, the number of barcodes behind each, shape ``(n_barcodes,)``.
 
     Returns
     -------
     Dataset
         ``dna, rna, dna_observed, rna_observed (barcode, replicate)``,
-        ``oligo_index (barcode)``, ``dna_total, rna_total (replicate)``, and
+        ``oligo_index (barcode)``, ``n_bc (barcode)`` where it is given, ``dna_total, rna_total (replicate)``, and
         ``element, arm, group (oligo)``; see `causalgia.schema`.
 
     Raises
@@ -292,6 +295,15 @@ def counts_of(
             },
         },
     )
+    if n_bc is not None:
+        each = np.asarray(n_bc, dtype=np.float64)
+        if each.shape != letters.shape or not (each >= 1).all():
+            raise DataError(
+                f"n_bc: {quoted(n_bc)} is not a number of 1 or more for each of the "
+                f"{len(letters):,} sums",
+                argument="n_bc",
+            )
+        counts["n_bc"] = ("barcode", each)
     for name in ("dna", "rna"):
         total = counts[f"{name}_total"]
         if not total.all():

@@ -214,7 +214,8 @@ def average(
             if of_backgrounds
             else "these backgrounds",
             method=f"{method} over backgrounds",
-        ),
+        )
+        | {k: v for k, v in fitted.attrs.items() if str(k).startswith("truncation_")},
     )
     return as_result(found, "estimates", *notes_of(fitted), *in_these, *left_out)
 

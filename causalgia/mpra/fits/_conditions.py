@@ -14,6 +14,7 @@ from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, listed
 from causalgia.effect_table import EffectTable
 from causalgia.errors import DataError, EstimateError, quoted
+from causalgia.mpra.counts._activity import truncation_of
 from causalgia.mpra.counts.barcodes import cell_ratios, oligo_means, silence_notes
 from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
 from causalgia.mpra.fits._average import shared_shifts
@@ -502,6 +503,7 @@ def _as_fit(
                 if of_arms
                 else attributes(control=control, library_shift=", ".join(moved))
             ),
+            **truncation_of(joined, "barcodes"),
         },
     )
     notes = silence_notes(joined, "log ratios of silent barcodes shrink effects")

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import attributes
 from causalgia.errors import DataError
+from causalgia.mpra.counts._activity import truncation_of
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
 from causalgia.mpra.counts.counts_table import check_one_condition
-from causalgia.mpra.counts.cutoffs import check_cutoff
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
 from causalgia.mpra.planning.assumptions import LN2
-from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array
@@ -143,7 +142,6 @@ def components(
     request = fit_request(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )
-    cut_off = check_cutoff(counts, of_logs=True)
     ratios, used = cell_ratios(counts)
     without_rna = _silent_barcodes(counts, used)
     of_request = request.element >= 0
@@ -163,7 +161,7 @@ def components(
     silent, expected = _silent_cells(counts, used)
     n_expected = int(expected[of_request].sum())
     seen = _cell_variance(_replicate_pairs(ratios, used & ~silent, request))
-    out = xr.Dataset(
+    return xr.Dataset(
         {
             "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
             "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
@@ -177,9 +175,10 @@ def components(
             **_effect_spread(ratios, used, request, (barcode, replicate, cell), counts),
         },
         {"contrast": list(request.contrasts)},
-        attrs | attributes(n_elements=len(request.elements)),
+        attrs
+        | attributes(n_elements=len(request.elements))
+        | truncation_of(counts, "barcodes"),
     )
-    return with_notes(out, *cut_off)
 
 
 def _silent_barcodes(counts: xr.Dataset, used: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -295,6 +295,8 @@ def power(
         question="mean over backgrounds" if average else "one element",
         shared_error=SHARED_ERROR,
     )
+    of_pilot = {} if pilot is None else pilot.attrs
+    attrs |= {x: y for x, y in of_pilot.items() if str(x).startswith("truncation_")}
     out = xr.Dataset(
         found, attrs=attrs | fixed | (of_q if contrast.q is not None else {})
     )
