@@ -46,6 +46,7 @@ def parts(data: Path | None) -> dict[str, Callable[[], Results]]:
     found |= {
         "oracle/definition": measured.definition,
         "oracle/synergy": measured.synergy,
+        "oracle/invariance": measured.invariance,
         "oracle/factors": measured.factors,
         "oracle/helix": measured.helix,
         "residual/null models": measured.orders_of_null_models,

@@ -357,17 +357,24 @@ def _half(effects: xr.Dataset, codes: Codes | None, key: int) -> Mask:
 
 @dataclass(frozen=True)
 class _Block:
-    """Candidates of one kind: columns of `values`, (n, m), and the first and last gap
-    of each.
+    """Candidates of one kind: columns of `values`, (rows, m), which are 0 in the units
+    that are not in `rows`, and the first and last gap of each.
     """
 
     kind: str
     name: str
+    rows: NDArray[np.intp]
     values: NDArray[Any]
     level: str = ""
     strand: str = ""
     side: str = ""
     gaps: NDArray[np.int64] | None = None
+
+    def column(self, k: int, n: int) -> Array:
+        """Return a candidate of all n units."""
+        column = np.zeros(n)
+        column[self.rows] = self.values[:, k]
+        return column
 
 
 def _chosen(
@@ -400,6 +407,7 @@ def _chosen(
         _Block(
             "category" if term.level else "number",
             term.name,
+            np.arange(len(ice)),
             term.values[:, None],
             term.level,
         )
@@ -428,7 +436,7 @@ def _chosen(
                 else np.unique(codes[test], return_inverse=True)[1]
             )
             fit = moderated(
-                block.values[test, column, None].astype(float),
+                block.column(column, len(ice))[test, None],
                 responses[test, r],
                 own,
                 ci_prob,
@@ -454,20 +462,31 @@ def _best(
     z, most, tried = centered(y[half])[1], np.zeros(y.shape[1]), 0
     squares = (z**2).sum(axis=0)
     z = z / np.sqrt(np.where(squares > 0, squares, 1.0))
+    numbers = np.cumsum(half) - 1  # of a unit among those of the half
+    parts = [(half, _sizes(half, codes)), (~half, _sizes(~half, codes))]
     for block in blocks:
         values = block.values
         if block.kind == "number":
-            usable = (np.ptp(values[half], axis=0) > 0) & (
-                np.ptp(values[~half], axis=0) > 0
-            )
+            usable = np.all([np.ptp(values[p], axis=0) > 0 for p, _ in parts], axis=0)
         else:
-            usable = _enough(values, half, codes) & _enough(values, ~half, codes)
+            usable = np.all(
+                [
+                    _enough(values[own], block.rows[own], sizes, codes)
+                    for own, sizes in ((p[block.rows], n) for p, n in parts)
+                ],
+                axis=0,
+            )
         tried += int(usable.sum())
         if not usable.any():
             continue
         places = np.flatnonzero(usable)
-        x = centered(values[half][:, places].astype(float))[1]
-        share = ((x / np.sqrt((x**2).sum(axis=0))).T @ z) ** 2
+        own = half[block.rows]
+        x = values[np.ix_(own, places)].astype(float)
+        if block.kind == "number":
+            x = centered(x)[1]
+        # z sums to 0, so that x need not be centered
+        size = (x**2).sum(axis=0) - x.sum(axis=0) ** 2 / len(z)
+        share = (x.T @ z[numbers[block.rows[own]]]) ** 2 / size[:, None]
         # either side or strand joins two conditions, which costs what BIC says
         joined = (block.strand, block.side).count("either")
         score = share - joined * np.log(len(z)) / len(z) * (1 - share)
@@ -479,17 +498,30 @@ def _best(
     return chosen, tried
 
 
-def _enough(values: Array, part: Mask, codes: Codes | None) -> Mask:
-    """Return which indicators have enough units and clusters on either side."""
-    of = values[part].astype(bool)
-    n = np.count_nonzero(of, axis=0)
-    enough: Mask = np.minimum(n, len(of) - n) >= LEAST_UNITS
+def _sizes(part: Mask, codes: Codes | None) -> NDArray[np.int64]:
+    """Return the number of units of each cluster in a part."""
+    if codes is None:
+        return np.array([part.sum()])
+    return np.bincount(codes[part], minlength=codes.max() + 1)
+
+
+def _enough(
+    inside: NDArray[Any],
+    rows: NDArray[np.intp],
+    sizes: NDArray[np.int64],
+    codes: Codes | None,
+) -> Mask:
+    """Return which indicators, of some rows and 0 elsewhere, have enough units and
+    clusters on either side.
+    """
+    n = np.count_nonzero(inside, axis=0)
+    enough: Mask = np.minimum(n, sizes.sum() - n) >= LEAST_UNITS
     if codes is not None and enough.any():
-        own = np.unique(codes[part], return_inverse=True)[1]
-        for side in (of, ~of):
-            enough &= (group_sums(side.astype(float), own) > 0).sum(
-                axis=0
-            ) >= LEAST_CLUSTERS
+        own, clusters = np.unique(codes[rows], return_inverse=True)
+        hits = group_sums(inside[:, enough].astype(float), clusters)
+        reached = (hits > 0).sum(axis=0)
+        left = (sizes > 0).sum() - (hits == sizes[own, None]).sum(axis=0)
+        enough[enough] = np.minimum(reached, left) >= LEAST_CLUSTERS
     return enough
 
 
@@ -586,15 +618,17 @@ def _runs(
     for name, hits, palindrome in scanned:
         for side, strand in product(sides, strands):
             there = np.any(hits[np.ix_(sides[side], strands[strand])], axis=(0, 1))
-            if (palindrome and strand != "either") or (
-                there.any(axis=1).sum() < 2 * LEAST_UNITS
-            ):
+            rows = np.flatnonzero(there.any(axis=1))
+            if (palindrome and strand != "either") or len(rows) < 2 * LEAST_UNITS:
                 continue
-            total = np.cumsum(np.pad(there, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
+            padded = np.pad(there[rows], ((0, 0), (1, 0)))
+            total = np.cumsum(padded, axis=1, dtype=np.int32)
             runs = total[:, gaps[:, 1] + 1] > total[:, gaps[:, 0]]
             n = np.count_nonzero(runs, axis=0)
-            often = np.minimum(n, len(runs) - n) >= 2 * LEAST_UNITS
-            yield _Block("motif", name, runs[:, often], "", strand, side, gaps[often])
+            often = np.minimum(n, len(there) - n) >= 2 * LEAST_UNITS
+            yield _Block(
+                "motif", name, rows, runs[:, often], "", strand, side, gaps[often]
+            )
 
 
 def _widths(most: int) -> list[int]:

@@ -205,6 +205,7 @@ TOP: Arguments = {
     "experiment": Argument(
         *table_such_as('{kind = "copies", motif = "AGATAAG"}'),
         "An experiment of the catalogue, instead of `arms` and `placebos`.",
+        'Or `kind = "trial"`: the question that `arms` and `contrasts` ask.',
     ),
     "predictor": Argument(
         *table_such_as('{zoo = "gata1_like"}'), "The predictor, a table below."

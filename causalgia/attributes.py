@@ -656,8 +656,15 @@ class About(Generic[Absent]):
     share_true = _number(
         "plans of the bench", "cg.mpra.power", "share of elements with this effect"
     )
-    assumed = _text(
-        "plans of the bench", "cg.mpra.power", "the assumed noise, in words"
+    shared_error = _number(
+        "plans of the bench",
+        "cg.mpra.power",
+        "shared error (sd on log2) under which power_shared is at least",
+    )
+    source = _text(
+        "plans of the bench",
+        "cg.mpra.power",
+        "of a variable that is assumed: 'noise', 'pilot' or 'virtual trial'",
     )
     plasmid = _whole(
         "noise of the bench",
@@ -710,20 +717,6 @@ class About(Generic[Absent]):
         "numbers of oligos split, with too few barcodes, and not chosen",
     )
     simulated = _json("counts", "cg.mpra.simulate", "settings of the simulation")
-    min_dna = _number(
-        "quality", "cg.mpra.quality", "DNA count below which a cell counts as low"
-    )
-    outlier = _number(
-        "quality", "cg.mpra.quality", "robust sd beyond which a barcode is an outlier"
-    )
-    advised_floor = _number(
-        "quality", "cg.mpra.quality", "recommended value of min_dna of cg.mpra.filter"
-    )
-    verdicts = _json(
-        "quality",
-        "cg.mpra.quality",
-        "problems of the replicates: verdict, replicates, sentence",
-    )
     activity = _text(
         "outcomes of counts", "cg.mpra.outcomes", "how barcodes were averaged"
     )
@@ -764,6 +757,16 @@ class About(Generic[Absent]):
         "number of elements without both arms of a contrast, or of sequences not "
         "crossed",
     )
+    paired = _text(
+        "fits",
+        "cg.mpra.conditions",
+        "whether barcodes were paired: 'by barcode' or 'no'",
+    )
+    library_shift = _text(
+        "fits",
+        "cg.mpra.conditions",
+        "how far the median oligo moved, log2, by condition",
+    )
     replicates_left_out = _text(
         "fits",
         "cg.mpra.fit",
@@ -773,6 +776,43 @@ class About(Generic[Absent]):
         "fits",
         "cg.mpra.fit",
         "arms that were left out, since no element has them beside the control",
+    )
+    truncation_reads = _whole(
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
+        "the fewest RNA reads of a cell, where a table keeps no cell with fewer",
+    )
+    truncation_share = _number(
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
+        "share of the cells with just that many",
+    )
+    truncation_factor = _number(
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
+        "part of its size to which an effect shrinks in such a table",
+    )
+    truncation_corrected = _whole(
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
+        "1 if effects and their errors were divided by that factor, else 0",
+    )
+    sd_z = _number(
+        "fits of one barcode or sum an oligo",
+        "cg.mpra.fit",
+        "robust sd of ace / se over effects, (75 % - 25 % quantile) / 1.349: 1 if errors "
+        "are all there is",
+    )
+    n_several = _whole(
+        "additive fits", "cg.mpra.fit", "number of barcodes that carry several variants"
+    )
+    n_fitted_barcodes = _whole(
+        "additive fits", "cg.mpra.fit", "number of barcodes in the fit"
+    )
+    n_undetermined = _whole(
+        "additive fits",
+        "cg.mpra.fit",
+        "number of contrasts whose variants are in no barcode, or in those of others",
     )
     sd_shared = _number(
         "fits",
@@ -971,11 +1011,6 @@ class About(Generic[Absent]):
         "agreement of predictors",
         "cg.experiments.across_predictors",
         "number of effects that are alike in all units",
-    )
-    min_tau = _number(
-        "agreement of null models",
-        "cg.experiments.null_models",
-        "Kendall's tau below which the order depends on the null model",
     )
     element = _text(
         "context swaps",

@@ -217,6 +217,10 @@ def placebos_for_ranks(n_contrasts: int) -> int:
 
 
 LEAST_MATCHED_NULLS = 19
+LEAST_FACTOR = 0.7
+"""Part of its size to which an effect of a zero-truncated table may have shrunk, at
+least, for a verdict on its size.
+"""
 """Fewest null variants of a stratum: with 19 an effect beyond all of them has p =
 .05.
 """

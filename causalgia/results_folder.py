@@ -24,7 +24,7 @@ OUTCOMES, ESTIMATES, SPEC, FOREST = (
 )
 DECISIONS, EXPERIMENT = "decisions.nc", "experiment.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
-FIT, EFFECTS, QUALITY = "fit.nc", "effects.csv", "quality.txt"  # of mpra analyze
+FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
 MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
 ACTIVITY = "activity.tsv"  # of mpra activity
 LOGOS = "families.nc"  # of the families of motifs of discover

@@ -955,6 +955,12 @@ SCHEMA: tuple[Variable, ...] = (
         dims=("dropped",),
     ),
     _library_summary(
+        "why_arm",
+        "U",
+        "rules that an arm of a library of one sequence breaks, which lacks it",
+        dims=("dropped_arm",),
+    ),
+    _library_summary(
         "flagged",
         "i",
         "oligos that are ordered although they are made less evenly",
@@ -999,6 +1005,20 @@ SCHEMA: tuple[Variable, ...] = (
         "oligo of each barcode: place on dim oligo",
         True,
     ),
+    Variable(
+        "variant_index",
+        ("counts",),
+        (("barcode", "carried"),),
+        "i",
+        "variants that each barcode carries: places on dim variant, filled up by -1",
+    ),
+    Variable(
+        "compared",
+        ("counts",),
+        (("variant",),),
+        "b",
+        "whether enough barcodes carry the variant for a fit to compare it",
+    ),
     _dna(
         "dna",
         "i",
@@ -1016,6 +1036,14 @@ SCHEMA: tuple[Variable, ...] = (
         "b",
         "whether the cell held a count; empty with DNA observed is no read of it",
     ),
+    Variable(
+        "n_bc",
+        ("counts",),
+        (("barcode",),),
+        "f",
+        "of sums, the number of barcodes behind each, the mean over replicates",
+        False,
+    ),
     _required(
         "dna_total",
         "i",
@@ -1029,6 +1057,13 @@ SCHEMA: tuple[Variable, ...] = (
         "all RNA reads of the library, of every barcode that was read, filtered or not",
         kind="counts",
         dims=(("replicate",),),
+    ),
+    Variable(
+        "condition",
+        ("counts",),
+        (("replicate",),),
+        "U",
+        "condition (cell type, treatment) of the replicate, where there are several",
     ),
     _oligo(
         "element",

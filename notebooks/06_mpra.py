@@ -140,7 +140,7 @@ oligos["log2"] = background[oligos["element"]].to_numpy() + effect
 counts = cg.mpra.simulate(oligos, n_barcodes=15, n_replicates=4, rng=3)
 
 looked = cg.mpra.quality(counts)
-print(looked["barcodes"].to_series().to_dict(), "barcodes per oligo")
+print(cg.report(looked))
 print(
     "correlation of replicates",
     looked["correlation_activity"].to_numpy()[np.triu_indices(4, 1)].round(2),

@@ -85,13 +85,10 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "necessity": lambda: X.necessity(sites(), tile_width=20, n_draws=3),
     "necessity of sites": lambda: X.necessity(sites(), motif=WORD, rope=(-0.1, 0.1)),
     "sufficiency": lambda: X.sufficiency(sites(), tile_width=20, n_draws=3),
-    "tile_placement": lambda: X.tile_placement(
-        sites(), tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
+    "tiles": lambda: X.tiles(sites(), tiles=SPANS, n_draws=3),
+    "tiles, copied": lambda: X.tiles(
+        sites(), tiles=[(0, 20)], at=[20, 60], tss=(40, 60), n_draws=3
     ),
-    "tile_copies": lambda: X.tile_copies(
-        sites(), tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
-    ),
-    "tile_interactions": lambda: X.tile_interactions(sites(), tiles=SPANS, n_draws=3),
     "variants": lambda: X.variants(
         folder() / "v.vcf", folder() / "genome.fa", length=61
     ),

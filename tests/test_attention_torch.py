@@ -123,7 +123,8 @@ def test_pairs_that_attend_to_each_other_are_tested_on_fresh_units():
         interacting, cg.Uniform(length=20), n_units=100, rope=(-0.01, 0.01)
     )
     answer = trial.analyze(cg.run(trial, predictor, rng=1))
-    assert answer.decisions["verdict"].values.ravel()[0] == "increases"
+    (name,) = trial.asked
+    assert answer.decisions["verdict"].sel(contrast=name).item() == "increases"
 
 
 class Crosses(nn.Module):

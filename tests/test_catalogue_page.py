@@ -16,7 +16,7 @@ import causalgia as cg
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import catalogue_page as maker
-from catalogued import cases, compared, settings, trained
+from catalogued import cases, compared, planted, settings, trained
 
 TEXT = maker.PAGE.read_text(encoding="utf-8")
 KEPT = maker.kept()
@@ -50,6 +50,21 @@ def test_nothing_on_the_page_fails() -> None:
     words = KEPT["controls"]["random_sequences"]
     assert all(row["inside"] > 0.9 * words["n_placebos"] for row in words["members"])
     assert all(row["wrong"] <= 2 for row in words["members"])
+
+
+def test_every_entry_finds_what_is_planted_and_nothing_else() -> None:
+    assert {*KEPT["planted"]} == {*planted.NAMES}
+    failed = {
+        n for n, one in KEPT["planted"].items() if not planted.as_promised(n, one)
+    }
+    assert failed == set()
+
+
+@pytest.mark.parametrize("name", ["hairpin", "moderation", "variants, own contexts"])
+def test_a_planted_grammar_is_found(name: str) -> None:
+    one = planted.counts(1, [name])[name]
+    assert one["planted"] > 0
+    assert one["missed"] == one["false"] == 0
 
 
 @pytest.mark.parametrize("name", ["copies", "variants"])

@@ -22,7 +22,7 @@ from causalgia.cli.folder import write_answer
 from causalgia.experiments import Answer, entries
 from causalgia.experiments.kit.answer import largest_contrasts
 from causalgia.trial_file import read_spec, starter
-from causalgia.trial_file._starter import example_files
+from causalgia.trial_file._starter import example_files, starter_files
 
 #: settings of those whose defaults make hundreds of arms
 SMALL = {
@@ -94,14 +94,14 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
 
 
 def test_example_files_of_ones_own_are_left_alone(tmp_path):
-    (tmp_path / "example.fa").write_text(">mine\nACGT\n")
+    (tmp_path / "genome.fa").write_text(">mine\nACGT\n")
     call("init", "--experiment", "variants", tmp_path / "snps.toml")
-    assert (tmp_path / "example.fa").read_text() == ">mine\nACGT\n"
+    assert (tmp_path / "genome.fa").read_text() == ">mine\nACGT\n"
     settings = tomllib.loads((tmp_path / "snps.toml").read_text())["experiment"]
-    assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_example.fa")
+    assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_genome.fa")
     assert read_spec(tmp_path / "snps.toml").design.n_units == 24 + 2_000
     (tmp_path / "snps.toml").unlink()
-    (tmp_path / "snps_example.fa").write_text(">mine too\n")
+    (tmp_path / "snps_genome.fa").write_text(">mine too\n")
     refused(
         "init",
         "--experiment",
@@ -118,7 +118,7 @@ def read_spec_of(spec, folder):
 
 def test_the_starter_says_every_default(tmp_path):
     plain = tomllib.loads(starter("copies"))
-    assert plain["n_units"] == 400
+    assert plain["n_units"] == 1_200
     assert plain["experiment"] == {"kind": "copies", "motif": "UGCAUG"}
     assert plain["null"] == {"kind": "uniform", "length": 41}
     path = tmp_path / "trial.toml"
@@ -287,3 +287,15 @@ def test_an_answer_is_drawn_task_by_task(tmp_path):
     assert (
         answer.save(tmp_path / "two.pdf", task="HepG2").read_bytes().startswith(b"%PDF")
     )
+
+
+def test_the_starter_of_variants_finds_those_in_the_motif_and_no_others(tmp_path):
+    for place, text in starter_files(tmp_path / "trial.toml", "variants").items():
+        place.write_text(text)
+    spec = read_spec(tmp_path / "trial.toml")
+    oracle = cg.zoo.oracle(entries()["variants"].zoo)
+    outcomes = cg.run(spec.design, oracle, rng=spec.rng, progress=False)
+    answer = spec.design.analyze(outcomes, rng=spec.rng)
+    verdicts = answer.decisions["verdict"].squeeze("task").to_series()
+    assert {*verdicts[:12]} == {"decreases"}
+    assert {*verdicts[12:]} == {"within"}

@@ -226,8 +226,7 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
     )
     assert {p.name for p in out.iterdir()} == {
         *("outcomes.nc", "fit.nc", "decisions.nc", "answer.txt", "report.html"),
-        *("effects.csv", "effects.tsv", "quality.txt"),
-        *("barcodes.png", "replicates.png"),
+        *("effects.csv", "effects.tsv"),
     }
     assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
 
@@ -299,12 +298,8 @@ def test_power_from_a_pilot(folder):
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize(
-    "verb",
-    [("power", "--barcodes", "10"), ("cheapest", "--half-width", "0.2")],
-    ids=lambda v: v[0],
-)
-def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path, verb):
+def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path):
+    verb = ("power", "--barcodes", "10")
     table = pd.read_csv(folder / "counts.tsv.gz", sep="\t")
     of_two, of_one = tmp_path / "two.tsv", tmp_path / "one.tsv"
     counted = [f"{kind}_count_{i}" for i in (1, 2) for kind in ("dna", "rna")]
@@ -400,6 +395,24 @@ def test_the_power_of_random_barcodes_with_losses():
     )
     wanted = cg.mpra.power(0.5, n_barcodes=20, n_replicates=3, depth=100, noise=noise)
     assert f"{wanted['se'].item():.3g}" in said.stdout
+
+
+def test_the_losses_and_errors_of_a_plan_are_options():
+    said = call(
+        *("mpra", "power", "--barcodes", "20", "--replicates", "3"),
+        *("--missing", "0.1", "--silent", "0.02", "--outliers", "0.03"),
+        *("--shared-error", "0.1"),
+    )
+    noise = cg.mpra.NoiseModel(
+        sd_barcode=0.6,
+        sd_replicate=0.15,
+        missing=0.1,
+        p_silent=0.02,
+        outliers=0.03,
+        sd_shared=0.1,
+    )
+    wanted = cg.mpra.power(0.5, n_barcodes=20, n_replicates=3, depth=100, noise=noise)
+    assert f"{wanted['power'].item():.3g}" in said.stdout
 
 
 def test_what_is_refused(folder, tmp_path):
@@ -666,8 +679,7 @@ def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
     ).stdout
     assert "40 units" in said
     assert {f.name for f in (tmp_path / "measured").iterdir()} == {
-        *("outcomes.nc", "estimates.nc", "answer.txt", "effects.tsv", "quality.txt"),
-        *("barcodes.png", "replicates.png", "report.html"),
+        *("outcomes.nc", "estimates.nc", "answer.txt", "effects.tsv", "report.html"),
     }
 
 

@@ -85,15 +85,7 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
     "necessity": ([real()], {"tiles": TILES, "n_draws": 2}),
     "sufficiency": ([real()], {"tiles": TILES, "n_draws": 2}),
-    "tile_placement": (
-        [real()],
-        {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2},
-    ),
-    "tile_copies": (
-        [real()],
-        {"tile": (9, 17), "at": [0, 9, 31], "tss": (18, 30), "n_draws": 2},
-    ),
-    "tile_interactions": ([real()], {"tiles": [(8, 18), (24, 33)], "n_draws": 2}),
+    "tiles": ([real()], {"tiles": [(8, 18), (24, 33)], "n_draws": 2}),
     "hairpin": ([RNA], {"motif": "GCUGG"}),
     "composition": ([RNA], {"motif": "UGCAUG", "gc": [0.3, 0.5, 0.7]}),
     "knock_in": ([negatives()], {"motif": "UGCAUG"}),
@@ -148,7 +140,7 @@ def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(
     "name",
     [
         "motif_screen",
-        "tile_interactions",
+        "tiles",
     ],
 )
 def test_an_experiment_answers_about_the_difference_between_tasks(

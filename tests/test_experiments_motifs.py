@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from catalogue_truth import assert_estimates, assert_recovers
+from scipy import stats
 
 import causalgia as cg
 from causalgia.experiments.kit import experiment
@@ -105,6 +106,8 @@ def test_shrinkage_takes_back_what_selection_added():
     raw, shrunken = (found[name].to_numpy()[top].mean() for name in ("ace", "shrunken"))
     assert raw > 0.15
     assert abs(shrunken) < raw / 2
+    # what is left is the error of the control, which all rows share
+    assert abs(shrunken - found["shrunken"].mean()) < 0.03
     assert (found["lfsr"].to_numpy()[top] > 0.05).all()
 
 
@@ -187,9 +190,38 @@ def test_directions_are_relative_to_random_sequences():
     answer = experiment.analyze(cg.run(experiment, site, rng=0, progress=False), rng=0)
     assert (answer.estimates["ace"] < -1).all()
     table = answer.findings["motifs"].sel(motif="AAAAAA").squeeze()
-    assert table["effect"] == pytest.approx(-2.0, abs=0.01)
-    assert table["range_upper"] < -2.0
+    assert table["effect"] == pytest.approx(-2.0, abs=1e-6)
+    # the effects of random sequences are known: each A counts for a sixth
+    words = [
+        str(name).removeprefix("placebo ")
+        for name in answer.decisions["contrast"].values
+        if str(name).startswith("placebo ")
+    ]
+    effects = [word.count("A") / 6 - 3 for word in words]
+    low, middle, high = np.quantile(effects, [0.1, 0.5, 0.9])
+    reach = 5 / stats.norm.ppf(0.9)
+    assert table["range_lower"] == pytest.approx(middle - reach * (middle - low))
+    assert table["range_upper"] == pytest.approx(middle + reach * (high - middle))
+    assert table["range_upper"] < table["lower"]
     assert table["verdict"] == "increases"
+
+
+@pytest.mark.parametrize("control", ["untreated", "placebo"])
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_all_verdicts_on_the_excess_of_copies_can_be_reached_at_the_default(control):
+    """Copies of what is not read are additive, on a network that saturates, too; those of
+    its own site are less than their sum.
+    """
+    found = {"ACGACG": [], "UGCAUG": []}
+    for site, verdicts in found.items():
+        experiment = cg.experiments.copies(cg.Uniform(length=41), site, control=control)
+        for seed in range(5):
+            outcomes = cg.run(experiment, SATURATING, rng=seed, progress=False)
+            rows = experiment.analyze(outcomes, rng=0).decisions.squeeze()
+            verdicts.append(
+                rows["verdict"].sel(contrast="excess over single sites").item()
+            )
+    assert found == {"ACGACG": ["negligible"] * 5, "UGCAUG": ["decreases"] * 5}
 
 
 def test_two_units_decide_nothing_about_two_values_and_say_what_undoes_others():

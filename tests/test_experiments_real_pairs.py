@@ -20,11 +20,10 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.torch,
     pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning"),
-    pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning"),
 ]
 
 SITES = {"MAX": "CCACGTGG", "FOXA1": "TGTTTACTT", "JUND": "ATGACTCAT"}
-FAR = (40, 70, 100)  # more than a filter of 19 bp and its pooling of 7 apart
+FAR = (31, 61, 91)  # more than a filter of 19 bp and its pooling of 7 apart
 ROPE = 0.15  # log odds; the effects of single sites are 2.7 to 4
 NETWORKS = {
     "P": "deepstarr",
@@ -58,12 +57,12 @@ def explainn(shared):
     tokens = np.load(shared / "data/models/explainn_tf/backgrounds.npz")["tokens"]
     network = load(shared, "explainn_tf", "logit")
 
-    def ask(first, second, distances=FAR):
+    def ask(first, second, gaps=FAR):
         pair = sites_together(
             cg.Genomic(of=tokens),
             first,
             second,
-            distances=distances,
+            gaps=gaps,
             at=40,
             n_units=400,
             rope=(-ROPE, ROPE),
@@ -84,13 +83,15 @@ def test_different_distant_motifs_do_not_interact_in_a_sum_over_units(
     interactions = answer.decisions["verdict"].sel(
         contrast=answer.decisions["asks"] == "interaction"
     )
-    assert interactions.shape == (3, 3)  # distances, tasks
+    assert interactions.shape == (3, 3)  # gaps, tasks
     assert (interactions == "negligible").all()
     # real sequences: an absent site is a placebo in its place
-    cell = "++ downstream 70"
-    alone = cg.estimate(cg.contrast(outcomes, control=f"neither, {cell}"))["ace"]
-    assert float(alone.sel(contrast=f"first, {cell}", task=one)) > 2
-    assert float(alone.sel(contrast=f"second, {cell}", task=other)) > 2
+    for site, asks in ((one, "first"), (other, "second")):
+        alone = answer.decisions["ace"].sel(
+            contrast=answer.decisions["asks"] == asks, task=site
+        )
+        assert alone.size == len(FAR)
+        assert (alone > 2).all()
 
 
 @pytest.mark.parametrize("one", ["MAX", "FOXA1", "JUND"])
@@ -102,18 +103,15 @@ def test_the_same_site_again_saturates_its_unit(explainn, one):
     )
     assert (own["verdict"] == "decreases").all()
     assert float(own["upper"].max()) < -0.5  # log odds, beyond the region several times
-    # log odds have no ratio scale where a mean may be 0; the answer leaves it out and
-    # says so
-    scales = answer.findings["scales"]
-    assert "identity" in scales["scale"].values
-    assert bool(scales.attrs["left_out"])
     # saturating, and not repelling: both sites together do more than either
-    y = outcomes["outcome"].sel(task=one)
-    for distance in FAR:
-        cell = f"++ downstream {distance}"
-        both = (y.sel(arm=cell) - y.sel(arm=f"neither, {cell}")).mean()
-        single = (y.sel(arm=f"first, {cell}") - y.sel(arm=f"neither, {cell}")).mean()
-        assert float(both) > float(single)
+    rows = answer.decisions.sel(task=one)
+    both, *alone = (
+        rows["ace"].sel(contrast=rows["asks"] == asks).to_numpy()
+        for asks in ("pair", "first", "second")
+    )
+    assert len(both) == len(FAR)
+    for single in alone:
+        assert (both > single).all()
 
 
 # --- pair syntax of enhancers ---------------------------------------------------------
@@ -129,12 +127,12 @@ def deepstarr(shared):
         [load(shared, name, "log2") for name in NETWORKS.values()], names=list(NETWORKS)
     )
 
-    def ask(first, second, distances, at=80, **settings):
+    def ask(first, second, gaps, at=80, **settings):
         pair = sites_together(
             null,
             first,
             second,
-            distances=distances,
+            gaps=gaps,
             at=at,
             n_units=120,
             control="untreated",  # shuffles have no sites to overwrite
@@ -149,37 +147,44 @@ def deepstarr(shared):
     return ask
 
 
-def cells(table, task, distances):
-    return table.sel(contrast=[f"++ downstream {d}" for d in distances], task=task)
+def cells(table, arrangement, task, gaps):
+    """Return the interactions at these gaps, in their order."""
+    rows = [f"interaction, {arrangement}, gap {gap}" for gap in gaps]
+    return table.sel(task=task, contrast=rows)
 
 
 def test_gata_sites_are_in_each_others_way_when_close_and_not_when_apart(deepstarr):
-    each, over = deepstarr(GATA, GATA, [10, 45])
-    near, apart = (cells(each, "dev", [d]).squeeze("contrast") for d in (10, 45))
+    two = f"{GATA}+ then {GATA}+"
+    each, over = deepstarr(GATA, GATA, [2, 37])
+    near, apart = (
+        cells(each, two, "dev", [gap]).squeeze("contrast") for gap in (2, 37)
+    )
     assert (near["upper"] < -0.2).all()  # in every network
     assert (apart["ace"] > -0.02).all()
-    assert float(cells(over, "dev", [10])["upper"].squeeze()) < 0
+    assert float(cells(over, two, "dev", [2])["upper"].squeeze()) < 0
     assert ((apart["ace"] - near["ace"]) > 0.3).all()
 
 
 def test_dref_sites_help_each_other_most_when_close(deepstarr):
-    each, over = deepstarr(DREF, DREF, [14, 45, 100])
+    two = f"{DREF}+ then {DREF}+"
+    each, over = deepstarr(DREF, DREF, [6, 37, 92])
     for task in ("dev", "hk"):
-        curve = cells(each, task, [14, 45, 100])["ace"]
-        # less and less with distance, in every network
+        curve = cells(each, two, task, [6, 37, 92])["ace"]
+        # less and less with the gap, in every network
         assert (curve.diff("contrast") < 0).all()
-        assert (cells(each, task, [14])["lower"] > 0.5).all()
-        assert float(cells(over, task, [14])["lower"].squeeze()) > 0.5
+        assert (cells(each, two, task, [6])["lower"] > 0.5).all()
+        assert float(cells(over, two, task, [6])["lower"].squeeze()) > 0.5
 
 
 def test_what_depends_on_the_network_is_seen_to(deepstarr):
     """AP-1 downstream of GATA: networks differ by more than each says of its own error,
     and no claim is made.
     """
-    each, over = deepstarr(AP1, GATA, [15], at=120, orders=["upstream"])
-    row = each.sel(contrast="++ upstream 15", task="dev")
+    two = f"{GATA}+ then {AP1}+"
+    each, over = deepstarr(AP1, GATA, [7], at=120, orders=["upstream"])
+    row = cells(each, two, "dev", [7]).squeeze("contrast")
     assert float(row["lower"].sel(model="P")) > 0
     assert float(row["upper"].sel(model="R1")) < 0.05
     assert float(row["ace"].std("model", ddof=1)) > 2 * float(row["se"].max())
-    both = over.sel(contrast="++ upstream 15", task="dev")
+    both = cells(over, two, "dev", [7]).squeeze()
     assert float(both["lower"]) < 0 < float(both["upper"])

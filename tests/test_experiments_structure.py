@@ -422,6 +422,7 @@ def test_an_order_that_depends_on_the_null_model_is_found() -> None:
     pair = table.sel(null="plain", null_="with box").squeeze("task")
     assert pair["tau"].item() == pytest.approx(1 / 3)
     assert pair["tau_upper"].item() == pytest.approx(1 / 3)
+    assert "different orders" in cg.report(table)
     between = table["between_sd"].squeeze("task").to_series()
     assert between["GGAUCC"] == pytest.approx(2 / np.sqrt(2), rel=0.05)
     assert between["CGCGCG"] < 0.05
@@ -430,6 +431,21 @@ def test_an_order_that_depends_on_the_null_model_is_found() -> None:
         < 1e-6
         < table["p"].sel(contrast="CGCGCG").item()
     )
+
+
+def test_effects_that_are_tied_have_no_order_to_differ() -> None:
+    """Of 200 pairs of trials with equal effects tau is anywhere; no reversal is stated."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(200):
+        own = {
+            name: cg.from_effects(rng.normal(size=5), se=1.0, names=list("abcde"))
+            for name in ("one", "other")
+        }
+        found.append(agreement(own))
+    assert np.mean([table["tau"].min() < 0.8 for table in found]) > 0.5
+    assert np.mean([table["tau_upper"].min() < 1 for table in found]) <= 0.05
+    told = next(cg.report(t) for t in found if t["tau"].min() < 0)
+    assert "different orders" not in told
 
 
 def test_one_null_model_twice_is_one_answer() -> None:

@@ -21,10 +21,8 @@ from causalgia.experiments import (
     context_dependence,
     necessity,
     sufficiency,
-    tile_copies,
-    tile_interactions,
-    tile_placement,
     tile_search,
+    tiles,
 )
 from causalgia.experiments._context_dependence import context_index
 from causalgia.multiplicity.adjusted_p import hierarchical_p
@@ -327,12 +325,12 @@ def tiles_of(experiment: cg.experiments.Experiment) -> list[tuple[int, int]]:
     return sorted({(start[name], stop[name]) for name in start})
 
 
+@pytest.mark.filterwarnings("ignore:.*do(es)? not vary at all")
 def test_distance_and_orientation_of_a_tile() -> None:
     one_way = Oracle(Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300), *NOISE)
-    given = sequences(22, length=420)
-    experiment = tile_placement(
-        given,
-        tile=TILES[0],
+    experiment = tiles(
+        sequences(22, length=420),
+        tiles=[TILES[0]],
         at=[30, 180, 260, 340],
         tss=TILES[1],
         n_draws=3,
@@ -340,26 +338,23 @@ def test_distance_and_orientation_of_a_tile() -> None:
     )
     answer = answer_of(experiment, one_way)
     found = verdicts(answer)
-    assert found["distance"] == "decreases"
-    distance = {"at 30": 90.0, "at 180": 60.0, "at 260": 140.0, "at 340": 220.0}
-    linear = {
-        arm: -0.01 * distance[arm.removesuffix(", reversed")]
-        for arm in experiment.arm_names[1:]
-    }
-    rise = sum(
-        weight * linear[arm]
-        for arm, weight in experiment.named_contrasts["distance"].items()
-    )
-    assert rise == pytest.approx(-0.01 * (220 - 60))  # over the range, not for 1,000 bp
     assert found["orientation"] == "increases"
     assert "at 30, reversed" not in found
     assert answer.decisions.sel(contrast="at 180")["distance"].item() == 60.0
+    shapes = answer.findings["shapes"].to_dataframe()
+    near = shapes[(shapes["axis"] == "distance") & (shapes["group"] == "+")]
+    assert near["start"].iloc[0] == 60.0
+    assert near["sign"].iloc[0] == 1
+    assert near["first"].iloc[0] > near["last"].iloc[0]  # it decays
+    back = shapes[(shapes["axis"] == "distance") & (shapes["group"] == "-")]
+    assert (back["sign"] == 0).all()
+    assert "raises the outcome at 60 to" in answer.sentences[0]
 
 
 def test_the_reversed_tile_is_its_own_bases_turned() -> None:
     given = sequences(3)
-    experiment = tile_placement(
-        given, tile=(30, 60), at=[60, 200], tss=(120, 150), rope=(-1, 1)
+    experiment = tiles(
+        given, tiles=[(30, 60)], at=[60, 200], tss=(120, 150), rope=(-1, 1)
     )
     tokens = experiment.null.sample(experiment.n_units, rng=0)["sequence"].values
     units = np.arange(experiment.n_units, dtype=np.uint64)
@@ -382,9 +377,9 @@ def test_the_reversed_tile_is_its_own_bases_turned() -> None:
 def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None:
     words = (MotifCount(FIRST, 1.0), MotifCount("CAC", 0.02))
     oracle = Oracle(Saturating(words, Hill(top=4.0 * half, half=half)))
-    experiment = tile_copies(
+    experiment = tiles(
         sequences(),
-        tile=TILES[0],
+        tiles=[TILES[0]],
         at=[30, 160, 200],
         tss=TILES[1],
         n_draws=3,
@@ -392,7 +387,7 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
     )
     found = verdicts(answer_of(experiment, oracle))
     assert found["excess over single sites"] == expected
-    assert found["3 copies"] == found["copy 3 added"] == "increases"
+    assert found["at 200"] == found["copy 3 added"] == "increases"
 
 
 @pytest.mark.simulation
@@ -405,9 +400,7 @@ def test_moebius_terms_of_gates_and_sums() -> None:
         "or": {"30-60", "120-150", "30-60 x 120-150"},
     }
     for logic, clear in expected.items():
-        experiment = tile_interactions(
-            sequences(66), tiles=TILES, n_draws=3, rope=(-1.0, 1.0)
-        )
+        experiment = tiles(sequences(66), tiles=TILES, n_draws=3, rope=(-1.0, 1.0))
         found = verdicts(answer_of(experiment, gate(logic, every_order)))
         assert len(experiment.named_arms) == 8
         assert {
@@ -416,7 +409,7 @@ def test_moebius_terms_of_gates_and_sums() -> None:
         assert found["30-60 x 120-150"] == (
             "increases" if logic == "and" else "decreases"
         )
-    shuffled = tile_interactions(
+    shuffled = tiles(
         sequences(), tiles=TILES, context="shuffled", n_draws=3, rope=(-1.0, 1.0)
     )
     assert (
@@ -426,9 +419,7 @@ def test_moebius_terms_of_gates_and_sums() -> None:
 
 
 def test_moebius_terms_are_the_interaction_of_the_factors() -> None:
-    experiment = tile_interactions(
-        sequences(), tiles=TILES, n_draws=2, rope=(-1.0, 1.0)
-    )
+    experiment = tiles(sequences(), tiles=TILES, n_draws=2, rope=(-1.0, 1.0))
     outcomes = cg.run(experiment, gate("and"), rng=0)
     named = cg.contrast(outcomes)["ice"].sel(contrast="30-60 x 120-150 x 180-210")
     by_factors = cg.contrast(outcomes, interaction=["30-60", "120-150", "180-210"])[
@@ -494,13 +485,9 @@ def test_draws_that_agree_exactly_have_the_p_of_their_signs() -> None:
 
 def test_spans_may_be_arrays() -> None:
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
-    listed = tile_placement(given, tile=(0, 20), at=[60, 80], tss=(30, 50))
-    assert (
-        tile_placement(
-            given, tile=np.array([0, 20]), at=np.array([60, 80]), tss=np.array([30, 50])
-        )
-        == listed
-    )
+    listed = tiles(given, tiles=[(0, 20)], at=[60, 80], tss=(30, 50))
+    arrays = {"at": np.array([60, 80]), "tss": np.array([30, 50])}
+    assert tiles(given, tiles=np.array([[0, 20]]), **arrays) == listed
     spans = np.array([[0, 20], [30, 50]])
     assert (
         necessity(given, tiles=spans).arm_names
@@ -510,8 +497,13 @@ def test_spans_may_be_arrays() -> None:
 
 def test_a_placement_is_drawn_strand_by_strand() -> None:
     given, oracle = sequences(20), gate("and")
-    experiment = tile_placement(
-        given, tile=TILES[0], at=[30, 60, 90], tss=TILES[1], n_draws=2, rope=(-1.0, 1.0)
+    experiment = tiles(
+        given,
+        tiles=[TILES[0]],
+        at=[30, 60, 90],
+        tss=TILES[1],
+        n_draws=2,
+        rope=(-1.0, 1.0),
     )
     axes = experiment.analyze(
         cg.run(experiment, oracle, rng=0, progress=False), rng=0
@@ -531,9 +523,7 @@ def test_experiments_are_in_the_catalogue_and_are_made_from_plain_settings() -> 
         "context_dependence": {"element": [10, 30]},
         "necessity": {"tile_width": 20, "tss": [40, 60]},
         "sufficiency": {"tiles": [[0, 20], [30, 50]]},
-        "tile_placement": {"tile": [0, 20], "at": [60, 80], "tss": [30, 50]},
-        "tile_copies": {"tile": [0, 20], "at": [60, 80], "tss": [30, 50]},
-        "tile_interactions": {"tiles": [[0, 20], [30, 50]]},
+        "tiles": {"tiles": [[0, 20]], "at": [60, 80], "tss": [30, 50]},
     }
     for name, settings in plain.items():
         made = build(name, given, settings=settings | {"n_draws": 2})

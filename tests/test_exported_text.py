@@ -152,7 +152,6 @@ def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path)
         "answer.txt",
         "effects.csv",
         "effects.tsv",
-        "quality.txt",
         "report.html",
     }
     assert check_texts(tmp_path / "compared") == {"comparison.csv"}

@@ -29,6 +29,24 @@ def test_a_placebo_of_a_matrix_is_no_site_of_it():
     assert holds(sampled[:, 6:14], RICH).mean() > 0.2
 
 
+def test_a_string_of_iupac_letters_has_placebos():
+    """Each of its strings is rearranged, and none holds it: the effect is exact."""
+    flanks = encode(["TTTTTTTTTTTTTTTTTTTT"] * len(UNITS))
+    drawn = cg.Placebo("TGASTCA", at=6).apply(flanks, units=UNITS, key=3)
+    written = cg.Embed("TGASTCA", at=6).apply(flanks, units=UNITS, key=3)
+    assert not holds(drawn[:, 6:13], "TGASTCA").any()
+    both = [np.sort(tokens[:, 6:13]) for tokens in (drawn, written)]
+    assert {tuple(row) for row in both[0]} == {tuple(row) for row in both[1]}
+
+    oracle = cg.zoo.Oracle(cg.zoo.MotifCount("TGASTCA", 2.0, "both"))
+    experiment = cg.experiments.position(
+        cg.Uniform(length=60), "TGASTCA", at=[4, 30], control="placebo", n_units=400
+    )
+    answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
+    rows = answer.estimates.squeeze()
+    assert (abs(rows["ace"] - 2) <= 4 * rows["se"] + 1e-9).all()
+
+
 @pytest.mark.parametrize("fill", ["uniform", "shuffle", "dinucleotide_shuffle"])
 def test_a_fill_is_drawn_again_where_it_holds_the_motif_and_only_there(fill):
     units = np.arange(len(ROWS), dtype=np.uint64)

@@ -377,9 +377,7 @@ def test_a_pair_of_sites_is_told_and_or_sum(predictor):
     trial = site_pairs(
         found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1)
     )
-    name = f"{GATA} 20 {CACCC}"
-    assert trial.named_contrasts is not None
-    assert next(iter(trial.named_contrasts)) == name
+    name = f"interaction, {GATA}+ then {CACCC}+, gap 12"
     answer = trial.analyze(cg.run(trial, predictor, rng=2))
     row = answer.decisions.sel(contrast=name)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -450,7 +448,7 @@ def test_the_gates_of_a_trained_network_are_told_by_a_trial_of_their_pair(traine
     trial = site_pairs(
         found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1)
     )
-    name = f"{GATA} 20 {CACCC}"
+    name = f"interaction, {GATA}+ then {CACCC}+, gap 12"
     answer = trial.analyze(cg.run(trial, trained_gate, rng=2))
     row = answer.estimates.sel(contrast=name)
     z = (row["ace"] / row["se"]).to_series().to_dict()
@@ -474,7 +472,10 @@ def test_sites_that_interact_are_proposed_each_pair_once():
     interaction = [
         name for name, asks in trial.labels["asks"].items() if asks == "interaction"
     ]
-    assert interaction == ["GATAA 15 CACCC", "CACCC 15 TTGCC"]
+    assert interaction == [
+        "interaction, GATAA+ then CACCC+, gap 10",
+        "interaction, CACCC+ then TTGCC+, gap 10",
+    ]
     proposed = [trial.labels["proposed"][name] for name in interaction]
     np.testing.assert_allclose(proposed, [-2, -1], atol=0.2)
     assert len(trial.named_arms) == 7

@@ -86,10 +86,12 @@ def test_the_two_motifs_of_a_simulated_grammar_are_proposed_and_hold(shared):
         control="untreated",  # backgrounds without sites
         rope=(-0.5, 0.5),
     )
-    first, distance, second = next(iter(trial.named_contrasts)).split()
+    (name,) = trial.asked
+    first, second = trial.labels["arrangement"][name].replace("+", "").split(" then ")
     assert first in spi1
     assert second in irf
     assert min(len(first), len(second)) >= 8
-    assert int(distance) == 17 + irf.index(second) - spi1.index(first)
+    distance = trial.labels["gap"][name] + len(first)
+    assert distance == 17 + irf.index(second) - spi1.index(first)
     answer = trial.analyze(cg.run(trial, network, rng=0))
-    assert answer.decisions["lower"].isel(contrast=0).item() > 20
+    assert answer.decisions["lower"].sel(contrast=name).item() > 20

@@ -17,9 +17,7 @@ from scipy.spatial.distance import jensenshannon
 
 import causalgia as cg
 from causalgia.design import Design
-from causalgia.errors import (
-    CausalgiaWarning,
-)
+from causalgia.errors import CausalgiaWarning, DesignError
 from causalgia.mpra.libraries._library import (
     composition_shift,
     jensen_shannon,
@@ -298,6 +296,29 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
     assert int(library["n_draws"]) == 12
     assert sorted(set(library["unit"].values)) == [0, 1, 2, 4, 6, 7, 9, 10, 11]
     assert library["why"].to_series().index.tolist() == [3, 5, 8]
+
+
+def test_a_library_of_one_sequence_is_without_the_arm_that_makes_a_site():
+    dice = np.random.default_rng(0)
+    text = decode(dice.integers(0, 4, (1, 60)))[0].replace("GAATTC", "GAATTA")
+    text = text[:30] + "GAATTG" + text[36:]
+    arms = {"reference": cg.Untreated()} | {
+        f"{i}{base}": cg.Embed(base, at=i)
+        for i in range(25, 45)
+        for base in "ACGT"
+        if base != text[i]
+    }
+    design = cg.Design(
+        null=cg.Genomic(of=[text]), arms=arms, n_units=1, contrasts="reference"
+    )
+    with pytest.warns(CausalgiaWarning):
+        library = bare(design, avoid="EcoRI")
+    assert library["why_arm"].to_series().to_dict() == {"35C": "site EcoRI"}
+    assert set(library["arm"].values) == set(arms) - {"35C"}
+    outcomes = cg.mpra.virtual_trial(library, cg.zoo.oracle("additive"))
+    assert cg.contrast(outcomes).sizes["contrast"] == len(arms) - 2
+    with pytest.raises(DesignError):
+        bare(design, avoid=text[26:36])
 
 
 def test_an_arm_that_draws_is_drawn_anew_on_given_sequences():

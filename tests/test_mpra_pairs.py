@@ -1,49 +1,17 @@
 """Fits of elements that lack arms, and of replicates with few reads."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import causalgia as cg
 
-READS_OF_A_MOLECULE = 30
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-
-def amplified(seed, *, share=1.0, n=60, n_barcodes=4, n_replicates=4):
-    """Return counts whose reads come some 30 from a molecule, of which the last
-    replicate keeps a share; and the true effects.
-    """
-    rng = np.random.default_rng(seed)
-    effect = rng.choice([0.0, 0.0, 1.0], n)
-    level = rng.normal(0, 1.2, n)[:, None] + effect[:, None] * [0, 1]
-    of = np.repeat(np.arange(2 * n), n_barcodes)
-    amount = 1_200 * rng.lognormal(0, 1.0, len(of))
-    noise = rng.normal(0, 0.22, len(of))[:, None]
-    noise = noise + rng.normal(0, 0.24, (len(of), n_replicates))
-    mean = (0.7 * amount * 2 ** level.ravel()[of])[:, None] * 2**noise
-    molecules = rng.poisson(mean / READS_OF_A_MOLECULE)
-    rna = rng.poisson(READS_OF_A_MOLECULE * molecules)
-    rna[:, -1] = rng.binomial(rna[:, -1], share)
-    names = [f"u{i}_{arm}" for i in range(n) for arm in ("WT", "mut")]
-    side = pd.DataFrame(
-        {
-            "oligo_name": names,
-            "element": [name.split("_")[0] for name in names],
-            "arm": ["WT", "mut"] * n,
-            "group": "test",
-        }
-    )
-    counts = cg.mpra.counts_of(
-        rng.poisson(amount),
-        rna,
-        barcodes=[
-            f"{np.base_repr(k, 4):>010}".translate(str.maketrans("0123", "ACGT"))
-            for k in range(len(of))
-        ],
-        oligos=np.array(names)[of],
-        side_table=side,
-    )
-    return counts, effect
+from validation.count_designs import amplified, ragged
 
 
 def error_of(counts, effect, **settings):
@@ -76,23 +44,6 @@ def test_a_replicate_without_reads_changes_nothing_but_is_named(method):
     np.testing.assert_array_equal(fit["ace"], alone["ace"])
     np.testing.assert_array_equal(fit["se"], alone["se"])
     assert fit.attrs["replicates_left_out"] in str(cg.report(fit)).split(".")[0]
-
-
-ARMS = ("WT", "mutA", "mutB", "mutAB")
-
-
-def ragged(seed=0, n=60):
-    """Return counts of four arms, two of which most elements lack, and activities."""
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame(
-        [(f"e{i}", arm) for i in range(n) for arm in ARMS], columns=["element", "arm"]
-    )
-    table["log2"] = rng.normal(0, 0.5, len(table)) + (table["arm"] == "mutA")
-    i = table["element"].str[1:].astype(int)
-    lacking = (table["arm"] == "mutB") & (i % 3 > 0)
-    lacking |= (table["arm"] == "mutAB") & (i % 4 == 0)
-    table = table[~lacking]
-    return cg.mpra.simulate(table, n_barcodes=6, rng=seed), table
 
 
 @pytest.mark.parametrize("method", ["hierarchical", "two_way"])

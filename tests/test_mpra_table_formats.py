@@ -164,7 +164,7 @@ class TestMpraModel:
             "b\trs1\t1\t9\tA\tG\talt\tcenter\tfwd\t1\t2\tUKBB\n"
             "n\tNA\t1\tNA\tNA\tNA\tNA\tNA\trev\t1\t2\tnegCtrl\n",
         )
-        counts = read(tmp_path, wide(PLAIN), side=side)
+        counts = read(tmp_path, wide(PLAIN) + "ACACACAC\tn\t1\t2\t3\t4\n", side=side)
         assert counts["element"].values.tolist() == ["rs1_center_fwd"] * 2 + ["n"]
         assert counts["arm"].values.tolist() == ["ref", "alt", "negCtrl"]
         assert counts["group"].values.tolist() == ["test", "test", "negative"]
@@ -261,25 +261,32 @@ class TestSaturationMutagenesis:
         settings = {"side_table": path, "assignment": path} | settings
         return cg.mpra.read_counts(self.files(folder), **settings)
 
-    def test_one_variant_is_an_arm_beside_the_reference(self, tmp_path):
-        counts = self.read(tmp_path, drop_unknown=True)
-        assert counts["element"].values.tolist() == ["TERT", "TERT"]
-        assert counts["arm"].values.tolist() == ["reference", "20:C>G"]
+    def test_the_variants_of_each_barcode_are_kept(self, tmp_path):
+        counts = self.read(tmp_path)
+        assert counts["element"].values.tolist() == ["TERT"] * 3
+        assert counts["arm"].values.tolist() == ["reference", "several", "20:C>G"]
         of = dict(zip(counts["barcode"].values, counts["dna"].values, strict=True))
         assert {name: row.tolist() for name, row in of.items()} == {
             "AACCGGTT": [10, 12],
             "CCGGTTAA": [7, 2],  # and CCGGTTAC, which was taken for it
             "GGTTAACC": [7, 20],
+            "TTAACCGG": counts["dna"].sel(barcode="TTAACCGG").values.tolist(),
         }
-
-    def test_a_side_table_of_ones_own_may_have_the_variants_together(self, tmp_path):
-        names = ["TERT:reference", "TERT:20:C>G", "TERT:20:C>G;TERT:7:GCC>GC"]
-        side = pd.DataFrame(
-            {"oligo_name": names, "element": "TERT", "arm": ["none", "one", "both"]}
+        assert counts["variant"].values.tolist() == ["7:GCC>GC", "20:C>G"]
+        index = counts["variant_index"].sel(
+            barcode=["AACCGGTT", "GGTTAACC", "TTAACCGG"]
         )
-        counts = self.read(tmp_path, side_table=side)
-        assert counts["arm"].values.tolist() == ["none", "one", "both"]
-        assert counts.sizes["barcode"] == 4
+        assert [sorted(row) for row in index.values.tolist()] == [
+            [-1, -1],
+            [-1, 1],
+            [0, 1],
+        ]
+
+    def test_one_variant_at_most_is_an_ordinary_library(self, tmp_path):
+        lines = [line for line in VARIANTS.split("\n") if line.count("TERT") < 2]
+        counts = self.read(tmp_path, "\n".join(lines))
+        assert counts["arm"].values.tolist() == ["reference", "20:C>G"]
+        assert "variant_index" not in counts
 
 
 def one_file_each(folder: Path, name: str) -> tuple[list[str], list[str]]:
@@ -331,15 +338,9 @@ class TestFilesOfReplicatesInTheShell:
         assigned = ["--assignment", str(tmp_path / "assigned.tsv")]
         code, text = invoke("analyze", *files, *assigned, *options)
         assert code == 0, text
-        quality = (tmp_path / "out" / "quality.txt").read_text().splitlines()
-        assert [line.split()[0] for line in quality if line[:2] in ("1 ", "2 ", "3 ")]
         named = [f"{name}={one}" for name, one in zip("cab", files, strict=True)]
         code, text = invoke("analyze", *named, *assigned, *options, "--force")
         assert code == 0, text
-        quality = (tmp_path / "out" / "quality.txt").read_text()
-        assert [quality.index(f"\n{name} ") for name in "cab"] == sorted(
-            quality.index(f"\n{name} ") for name in "abc"
-        )
 
     def test_of_a_pilot_give_the_noise(self, tmp_path):
         files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
@@ -367,7 +368,9 @@ class TestSideTables:
     def test_the_variants_of_bcalm(self, tmp_path, separator):
         text = "ID\tREF\tALT\nrs1\ta\tb\nrs2\tc\td\nrs3\tc\te\n"
         side = write(tmp_path, "map.txt", text.replace("\t", separator))
-        counts = read(tmp_path, wide(BCALM), side=side)
+        rows = zip(("ACACAC", "AGAGAG", "ATATAT"), "cde", strict=True)
+        more = "".join(f"{barcode}\t{oligo}\t1\t2\t3\t4\n" for barcode, oligo in rows)
+        counts = read(tmp_path, wide(BCALM) + more, side=side)
         assert counts["element"].values.tolist() == ["rs1"] * 2 + ["rs2;rs3"] * 3
         assert counts["arm"].values.tolist() == ["ref", "alt", "ref", "alt", "alt2"]
 

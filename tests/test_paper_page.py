@@ -110,7 +110,9 @@ def test_a_figure_that_is_not_as_published_is_said_to_be():
     assert page.written(text).count("**not as published**") == len(lines) + 1
 
 
-@pytest.mark.parametrize("name", [*measured.PARTS[::3], "definition", "synergy"])
+@pytest.mark.parametrize(
+    "name", [*measured.PARTS[::3], "definition", "synergy", "invariance"]
+)
 def test_an_oracle_gives_the_figures_again(name):
     part = f"oracle/{name}"
     again = maker.parts(None)[part]()

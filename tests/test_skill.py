@@ -97,8 +97,7 @@ def of_the_text(tmp_path_factory):
         "null_models": cg.experiments.null_models,
         "pair": cg.experiments.pair,
         "spacing": cg.experiments.spacing,
-        "tile_interactions": cg.experiments.tile_interactions,
-        "tile_placement": cg.experiments.tile_placement,
+        "tiles": cg.experiments.tiles,
         "context_dependence": cg.experiments.context_dependence,
     }
 
@@ -108,8 +107,8 @@ def of_the_text(tmp_path_factory):
     "start",
     [
         "null_models(",
-        "tile_interactions(",
-        "tile_placement(",
+        "tiles(sequences, tiles=[(20, 60), (100",
+        "tiles(sequences, tiles=[(20, 60)], at",
         "context_dependence(",
         "spacing(",
         "pair(",

@@ -20,8 +20,8 @@ from causalgia.experiments.kit.experiment import build
 from causalgia.sequences import decode
 from causalgia.trial_file import read_spec, starter
 from causalgia.trial_file._starter import example_files
-from causalgia.zoo import MotifCount, Oracle, Pair, Saturating
-from causalgia.zoo.terms import Gate, Hill
+from causalgia.zoo import MotifCount, Oracle
+from causalgia.zoo.terms import Gate
 
 from .settings import LENGTH, RBFOX1
 
@@ -191,7 +191,6 @@ def _sites(
 
 
 _NANOG, _SOX2 = "AGCCATCA", "GAACAATGG"
-_PLACED: dict[str, Any] = {"tile": _TILES[0], "tss": _TILES[1], "n_draws": 5}
 _ANY = "an oracle in which either of two motifs is enough (OR)"
 _BOTH = "an oracle that needs both of two motifs (AND)"
 _CASES: dict[str, Callable[[], Case]] = {
@@ -226,31 +225,5 @@ _CASES: dict[str, Callable[[], Case]] = {
     ),
     "necessity": _tiled("necessity", _gate("or"), _ANY, tile_width=30, n_draws=5),
     "sufficiency": _tiled("sufficiency", _gate("or"), _ANY, tile_width=30, n_draws=5),
-    "tile_placement": _tiled(
-        "tile_placement",
-        Oracle(
-            Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300),
-            *_WEAK,
-            scale="activity",
-        ),
-        "an oracle in which one motif acts on the other, less at larger distances",
-        at=[0, 60, 160, 210],
-        rope=(-0.2, 0.2),
-        **_PLACED,
-    ),
-    "tile_copies": _tiled(
-        "tile_copies",
-        Oracle(
-            Saturating((MotifCount(FIRST, 1.0),), Hill(top=4.0, half=1.0)),
-            *_WEAK,
-            scale="activity",
-        ),
-        "an oracle in which copies saturate (half of the maximum at one copy)",
-        at=[30, 160, 200],
-        rope=(-0.25, 0.25),
-        **_PLACED,
-    ),
-    "tile_interactions": _tiled(
-        "tile_interactions", _gate("and"), _BOTH, tiles=_TILES, n_draws=5
-    ),
+    "tiles": _tiled("tiles", _gate("and"), _BOTH, tiles=_TILES, n_draws=5),
 }

@@ -28,8 +28,6 @@ def page(results: Results, *, real: str = "") -> str:
     ]
     if "planted" in results:
         parts.append(_planted(results["planted"]))
-    if "screens" in results:
-        parts.append(_screens(results["screens"]))
     if "trained" in results:
         parts.append(_findings(trained.findings(results)))
     parts += [real.strip()] if real else []
@@ -114,20 +112,11 @@ def _overview(oracle: Results) -> str:
 
 
 def _planted(found: Results) -> str:
-    rows = [
-        [name, str(one["seeds"]), str(one["missed"]), str(one["false"])]
-        for name, one in found.items()
-    ]
-    counted = table(["experiment", "seeds", "missed", "false"], rows)
-    return f"## A planted grammar is found\n\n{_PLANTED}\n\n{counted}"
-
-
-def _screens(found: Results) -> str:
-    names = ("runs", "planted", "missed", "read", "false")
-    rows = [
-        [name, *(f"{one[column]:,}" for column in names)] for name, one in found.items()
-    ]
-    return f"## Screens\n\n{_SCREENS}\n\n{table(['screen', *names], rows)}"
+    names = ("seeds", "planted", "missed", "false", "raises", "lowers")
+    names += ("nothing", "negligible", "lines")
+    rows = [[name, *(f"{one[key]:,}" for key in names)] for name, one in found.items()]
+    head = ["entry", *names]
+    return f"## A planted grammar is found\n\n{_PLANTED}\n\n{table(head, rows)}"
 
 
 def _findings(found: list[Results]) -> str:
@@ -328,17 +317,22 @@ with a probability of at most 1 in 10,000. A verdict is where the 95 % interval 
 both bounds of the region of practical equivalence. It is due if the truth is two bounds or more and the estimate lies
 eight standard errors or more beyond a bound; a verdict that is due and "undecided" is missed. If the region comes from
 random sequences, the mean error that all motifs share is subtracted first."""
-_PLANTED = """A network has a grammar that was written into it: AP-1 (0.6; up to three copies add), TEAD (0.05,
-and 1.5 more at gaps of 3 to 8 after AP-1 on the same strand), an inhibitor that lowers the outcome in the
-middle half of the sequence and raises it elsewhere, GC, and noise that no motif explains; a second task has
-AP-1, GC and the noise alone. Each experiment is run at its defaults on 200-bp backgrounds. A seed is missed if
-the answer (`findings["shapes"]`) lacks what is planted, or has it at other places, gaps, copies or letters (a
-place to within 8 bp, an interaction to within 0.1); it is false if the answer names anything else, in either
-task. The last row is `motif` for letters on which nothing depends (`python -m benchmarks.catalogued.planted`)."""
-_SCREENS = """A network reads three planted motifs (one on the forward strand alone, one on both, one that
-lowers the outcome) and GC. Each screen is run at its defaults on 60-bp backgrounds; `motif_screen` has 60 other
-motifs as well. A planted motif is missed if it is not read. A row that is read is false if its true effect lies
-inside the range of random sequences (`python -m benchmarks.catalogued.screen_rates`)."""
+_PLANTED = """Each entry is run at its defaults, from several seeds, on a network whose grammar was written into it
+(`benchmarks/catalogued/planted_networks.py`): mostly AP-1 (0.6; up to three copies add), TEAD (0.05, and 1.5 more at
+gaps of 3 to 8 after AP-1 on the same strand), an inhibitor that lowers the outcome in the middle half of the sequence
+and raises it elsewhere, GC, and noise that no motif explains; a second task has AP-1, GC and the noise alone. A
+statement is a shape of the answer (with its places, gaps, copies or letters), a population of sites or sequences (its
+share to within .04), or the verdict on a row of the question. Over all seeds, `planted` counts the statements
+that are true and name an effect, `missed` those of them that an answer lacks; `false` the statements that are not
+true, of an effect that is not there or with another sign, or of nothing where there is an effect; `raises` and
+`lowers` the true ones of each sign (of `context_swap`, `moderation` and `null_models` one that there is); `nothing` the
+rows and populations without an effect, `negligible` those of them that are told as such (the rest are
+undecided). In screens, a row has an effect if its true one lies two half-widths or more from the middle of the range
+of random sequences, and none inside of it. Of `context_swap` and `across_predictors`, an interval that does not
+hold the true share is false as well, as one in twenty may be, and one that does is counted with `negligible`. In
+`position`, the inhibitor adds .01 by its own GC, half of the region, to the task that does not read it. Among
+matched variants, q <= .05 allows that 5 % of the directions are false. `lines` is the length of the longest answer, on
+one to three tasks (`python -m benchmarks.catalogued.planted`)."""
 _TRAINED = """Five small networks were trained on the outputs of each oracle with added noise, from different seeds
 (`cg.zoo.ensemble("rbfox1_like")` and `("vts1_like")`). Intervals and verdicts are about the mean over networks
 trained in this way (`target="population x predictors"`): they include the disagreement between the five, which is

@@ -123,6 +123,23 @@ def definition() -> Results:
     return {"largest_difference": gap}
 
 
+def invariance() -> Results:
+    """Return what elements do by their letters and by their arrangement, on a promoter
+    that reads places and on a reader of A and T, with the shares of units in which they
+    raise the outcome.
+    """
+    asked, found = trial("invariance"), {}
+    for name in ("promoter", "at_content"):
+        oracle = getattr(predictors, name)()
+        outcomes = _outcomes(asked.design, oracle)
+        above = (cg.contrast(outcomes)["ice"] > 0).mean("unit").isel(task=0)
+        found[name] = {
+            contrast: {**row, "share": above.sel(contrast=contrast).item()}
+            for contrast, row in _rows(_decisions(asked, oracle).isel(task=0)).items()
+        }
+    return found
+
+
 def synergy() -> Results:
     """Return the GC experiment on the oracle that was made after a plot."""
     return _rows(_decisions(trial("synergy"), predictors.synergy()).isel(task=0))

@@ -65,6 +65,7 @@ def themes(results: Results) -> dict[str, list[list[str]]]:
         "structure": _structure(results),
         "affinity": _affinity(results),
         "gc": _gc(results),
+        "invariance": _invariance(results),
         "helix": _helix(results),
     }
 
@@ -584,6 +585,40 @@ def _gc(results: Results) -> list[list[str]]:
             ],
             "the share is recovered; that of the 244 proteins cannot be shown here",
         ),
+    ]
+
+
+def _invariance(results: Results) -> list[list[str]]:
+    reads_places, reads_letters = (
+        results["oracle/invariance"][name] for name in ("promoter", "at_content")
+    )
+
+    def row(says: str, contrast: str, published: str) -> list[str]:
+        both = [one[contrast] for one in (reads_places, reads_letters)]
+        cells = [f"{effect(one)} (above in {one['share']:.2f})" for one in both]
+        words = [WORDS.get(one["verdict"], one["verdict"]) for one in both]
+        return _custom(
+            says,
+            "invariance.toml",
+            published,
+            [cells[0], f"none; an oracle of A and T alone: {cells[1]}"],
+            f"{words[0]}; of A and T alone {words[1]}",
+        )
+
+    return [
+        row(
+            "Two elements make up for a broken -10 box",
+            "compensation",
+            "above in 1.00 (position-aware matrix), .63 (HyenaDNA)",
+        ),
+        row(
+            "By their arrangement: beside the same letters rearranged in place",
+            "by arrangement",
+            "above in .98, .48",
+        ),
+        row("By their letters, rearranged in place", "by composition", "not shown"),
+        row("By their places", "by place", "drawn for HyenaDNA"),
+        row("Both boxes turned in place", "both boxes turned", "drawn for HyenaDNA"),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from causalgia import networks
 from causalgia.predict import Predictor
 from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
+from causalgia.zoo.terms import Bump
 
 
 def synergy() -> Oracle:
@@ -22,3 +23,22 @@ def synergy() -> Oracle:
 def enhancers() -> Predictor:
     """Return the published network of fly enhancers."""
     return networks.load("deepstarr")
+
+
+def promoter() -> Oracle:
+    """Return a promoter that reads its elements at their places alone: what the
+    position-aware matrix of the paper is.
+    """
+    elements = {30: "TTGACA", 53: "TATAAT", 15: "AAAAAARNR", 50: "TGTTGTAAT"}
+    weights = (2.0, 3.0, 1.5, 2.0)
+    return Oracle(
+        *(
+            MotifCount(letters, weight, gain=Bump(0.2, center=at))
+            for (at, letters), weight in zip(elements.items(), weights, strict=True)
+        )
+    )
+
+
+def at_content() -> Oracle:
+    """Return a reader of A and T that knows no place."""
+    return Oracle(MotifCount("W", 0.5))

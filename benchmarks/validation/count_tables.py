@@ -5,7 +5,6 @@ few oligos. Error and power of each.
 
 from __future__ import annotations
 
-import json
 import warnings
 import zlib
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from scipy.stats import mstats
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, DataError, EstimateError
 from causalgia.mpra.counts import counts_of
-from causalgia.mpra.counts.saturation import saturation
+from causalgia.mpra.counts.variant_haplotypes import with_variants
 from causalgia.mpra.fits.element_effects import fit_request
 from validation.checks import Check
 from validation.draws import Rng
@@ -142,6 +141,33 @@ def of_unlike_sums(n_trials: int) -> np.ndarray:
             (below[60:].mean(), below[60:][few[60:]].mean(), below[:60].mean())
         )
     return np.array(found)
+
+
+@cache
+def of_known_barcodes(n_trials: int) -> np.ndarray:
+    """Return of each library of 300 sums an arm, of 3 to 30 barcodes that differ by .5, 30
+    with an effect of 1: the share of nulls with p < .05 for these barcodes and, with
+    sd_barcode=.5, for others; the robust sd of z of both; and the share of effects.
+    """
+    rng, rows = _rng("known barcodes"), []
+    effects = np.where(np.arange(300) < 30, 1.0, 0.0)
+    for _ in range(n_trials):
+        each = rng.integers(3, 31, 600)
+        log2 = np.repeat(rng.normal(0, 1, 300), 2) + rng.normal(0, 0.5 / np.sqrt(each))
+        log2[1::2] += effects
+        dna = rng.poisson(2000, (600, 4))
+        rna = rng.poisson(dna * 2 ** (log2[:, None] + rng.normal(0, 0.05, dna.shape)))
+        counts = counted(dna, rna, np.arange(600)).assign(n_bc=("barcode", each * 1.0))
+        fits = [cg.mpra.fit(counts, control="ref", sd_barcode=x) for x in (None, 0.5)]
+        below = [fit["p"].to_numpy().ravel() < 0.05 for fit in fits]
+        rows.append(
+            (
+                *(x[30:].mean() for x in below),
+                *(fit.attrs["sd_z"] for fit in fits),
+                below[1][:30].mean(),
+            )
+        )
+    return np.array(rows)
 
 
 # --- one element under many arms
@@ -324,7 +350,9 @@ class Planned:
                 depth_dna=self.reads[0] * of_mean,
                 depth=self.reads[1] * of_mean,
                 noise=self.noise(
-                    tau=self.tau, missing=self.missing, sd_common=self.common
+                    tau=self.tau,
+                    missing=self.missing,
+                    sd_shared=self.common / np.sqrt(2),  # of each of two arms
                 ),
             )
         return float(plan["power"].to_numpy().squeeze())
@@ -377,6 +405,130 @@ def of_plan(name: str, n_trials: int) -> np.ndarray:
         hit = cg.mpra.average(fitted)["p"].item() < 0.05
         found.append((hit - planned, planned - hit, hit))
     return np.array(found, dtype=float)
+
+
+# --- plans and libraries with dropout, outliers and shared error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assay:
+    """A design and its assay, drawn without `cg.mpra.simulate`: of an element's effect,
+    or (with backgrounds) of an average.
+
+    A tenth of the barcodes drop out, half of them lost and half without RNA; cells are
+    missing or silent; some barcodes are outliers; and each arm has an error in each
+    replicate that all its elements share.
+    """
+
+    B: int
+    R: int
+    effect: float
+    backgrounds: int | None = None
+    tau: float = 0.3
+    dropout: float = 0.1
+    missing: float = 0.05
+    silent: float = 0.02
+    outliers: float = 0.03
+    shared: float = 0.05
+    depth: float = 100.0
+    of_pilot: bool = False
+
+    def counts(self, rng: Rng, n: int) -> xr.Dataset:
+        effects = self.effect + self.tau * rng.normal(size=n)
+        if self.backgrounds is None:
+            effects[:] = self.effect
+        level = np.column_stack([np.zeros(n), effects]) + rng.normal(0, 0.5, (n, 1))
+        of = np.repeat(np.arange(2 * n), self.B)
+        of = of[rng.random(len(of)) > self.dropout / 2]
+        N, shape = len(of), (len(of), self.R)
+        own = rng.normal(0, 0.5, N)
+        own += rng.normal(0, 2.0, N) * (rng.random(N) < self.outliers)
+        moved = rng.normal(0, 0.15, (2 * n, self.R))
+        moved += np.tile(rng.normal(0, self.shared, (2, self.R)), (n, 1))
+        pool = self.depth * 2 ** rng.normal(size=(N, 1))
+        dna = rng.poisson(pool * rng.gamma(1 / 0.03, 0.03, shape))
+        rna = pool * 2 ** (level.ravel()[of] + own)[:, None] * 2 ** moved[of]
+        rna = rng.poisson(rna * rng.gamma(1 / 0.1, 0.1, shape))
+        silent = rng.random((N, 1)) < self.dropout / (2 - self.dropout)
+        rna[silent | (rng.random(shape) < self.silent)] = 0
+        return counted(dna, rna, of, rng.random(shape) >= self.missing)
+
+    def power(self, rng: Rng) -> float:
+        """Return the power that is promised, of pilots the mean of six."""
+        return float(
+            np.mean([self._power(rng) for _ in range(6 if self.of_pilot else 1)])
+        )
+
+    def _power(self, rng: Rng) -> float:
+        design = {"n_barcodes": self.B, "n_replicates": self.R}
+        if self.backgrounds is not None:
+            design["n_backgrounds"] = self.backgrounds
+        if self.of_pilot:
+            pilot = cg.mpra.components(self.counts(rng, 400), control="ref")
+            plan = cg.mpra.power(self.effect, **design, pilot=pilot)
+        else:
+            plan = cg.mpra.power(
+                self.effect,
+                **design,
+                depth=self.depth * np.exp(np.log(2) ** 2 / 2),
+                noise=cg.mpra.NoiseModel(
+                    sd_barcode=0.5,
+                    sd_replicate=0.15,
+                    tau=self.tau,
+                    recovery=1 - self.dropout,
+                    missing=self.missing,
+                    p_silent=self.silent,
+                    outliers=self.outliers,
+                ),
+            )
+        return float(plan["power_shared" if self.shared else "power"].squeeze())
+
+    def found(self, rng: Rng, n: int = 60) -> float:
+        """Return the share of n elements, or whether the average, of one library that is
+        found.
+        """
+        counts = self.counts(rng, self.backgrounds or n)
+        fitted = cg.mpra.fit(counts, control="ref")
+        if self.backgrounds is None:
+            decided = cg.decide(fitted, error="each", rope=0, shrink=None)
+            return float((decided["verdict"] == "increases").mean())
+        return float(cg.mpra.average(fitted)["p"].item() < 0.05)
+
+
+ASSAYS = {
+    "an element, 5 barcodes, 3 replicates": Assay(B=5, R=3, effect=1.0),
+    "an element, 10 barcodes, 4 replicates": Assay(B=10, R=4, effect=0.8),
+    "an element, 30 barcodes, 6 replicates": Assay(B=30, R=6, effect=0.5),
+    "an element, 10 barcodes, 4 replicates, no outlier": Assay(
+        B=10, R=4, effect=0.8, outliers=0.0
+    ),
+    "an element, 10 barcodes, 4 replicates, by a pilot": Assay(
+        B=10, R=4, effect=0.8, of_pilot=True
+    ),
+    "12 backgrounds, 5 barcodes, 6 replicates": Assay(
+        B=5, R=6, effect=0.5, backgrounds=12
+    ),
+    "20 backgrounds, 8 barcodes, 4 replicates": Assay(
+        B=8, R=4, effect=0.4, backgrounds=20
+    ),
+    "60 backgrounds, 10 barcodes, 3 replicates": Assay(
+        B=10, R=3, effect=0.3, backgrounds=60, tau=0.2
+    ),
+    "20 backgrounds, 8 barcodes, 4 replicates, nothing shared": Assay(
+        B=8, R=4, effect=0.35, backgrounds=20, shared=0.0
+    ),
+}
+
+
+@cache
+def of_assay(name: str, n_trials: int) -> np.ndarray:
+    """Return of each library the share that is found, less the power that was promised;
+    the reverse; and the former alone.
+    """
+    assay, rng = ASSAYS[name], _rng(f"assay {name}")
+    planned = assay.power(rng)
+    found = np.array([assay.found(rng) for _ in range(n_trials)])
+    return np.column_stack([found - planned, planned - found, found])
 
 
 # --- averages whose replicates share noise
@@ -450,55 +602,54 @@ def of_crossed_means(method: str, R: int, share: str, n_trials: int) -> np.ndarr
     return np.array(found, dtype=float)
 
 
-# --- tables that keep a barcode only where RNA was seen
+# --- tables that keep a cell only where RNA was seen, or a barcode where some cell has it
+
+SEEN: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "cells with RNA only": lambda dna, rna: (dna > 0) & (rna > 0),
+    "barcodes with RNA in some replicate": lambda dna, rna: (
+        ((dna > 0) & (rna > 0)).any(axis=1)[:, None] & np.ones_like(dna, bool)
+    ),
+}
+# name, mean reads of a cell, method, whether effects are corrected
+TRUNCATED = (
+    ("cells with RNA only", 1.0, "hierarchical", False),
+    ("cells with RNA only", 3.0, "hierarchical", True),
+    ("cells with RNA only", 6.0, "two_way", True),
+    ("barcodes with RNA in some replicate", 2.0, "hierarchical", True),
+)
 
 
 @cache
-def of_cut_off(mean: float, n_trials: int) -> np.ndarray:
-    """Return of each table of a true effect of 1 whether it is refused, and the error of
-    the average where it is not (0 where it is).
+def of_truncated(name: str, mean: float, method: str, n_trials: int) -> np.ndarray:
+    """Return of each table of 120 elements, half of them with effects of 1 or -1: the
+    share of nulls with p < .05, that of effects, of these those of the wrong sign; the
+    slope of the estimates on the truth; the factor; and whether the table with all
+    barcodes is said to be truncated.
     """
-    rng, found = _rng(f"cut off {mean}"), []
+    rng, rows = _rng(f"truncated {name} {mean} {method}"), []
+    effects = np.repeat([0.0, 1.0, -1.0], (60, 30, 30))
     for _ in range(n_trials):
-        dna, rna, of = barcodes(rng, np.ones(60), 15, mean)
-        counts = counted(dna, rna, of, (dna > 0) & (rna > 0))
-        try:
-            fitted = cg.mpra.fit(counts, control="ref")
-        except DataError:
-            found.append((1.0, 0.0))
-        else:
-            found.append((0.0, cg.mpra.average(fitted)["ace"].item() - 1))
-    return np.array(found)
-
-
-# --- tables that keep a barcode where it was seen in some replicate
-
-
-@cache
-def of_cut_rows(mean: float, n_trials: int) -> np.ndarray:
-    """Return of each table of a true effect of 1, with the barcodes that have DNA and
-    RNA in a cell, whether its fit is refused and whether it is noted or refused; both
-    of the table with every barcode; and the error of the average of the first where it
-    is fitted (0 where it is not).
-    """
-    rng, rows = _rng(f"cut rows {mean}"), []
-    for _ in range(n_trials):
-        dna, rna, of = barcodes(rng, np.ones(60), 15, mean)
-        seen = ((dna > 0) & (rna > 0)).any(axis=1)
-        row, errors = [], []
-        for there in (seen, (dna > 0).any(axis=1)):
-            counts = counted(dna, rna, of, there[:, None] & np.ones_like(dna, bool))
-            try:
-                fitted = cg.mpra.fit(counts, control="ref")
-            except DataError:
-                row += [1.0, 1.0]
-                errors.append(0.0)
-            else:
-                noted = "in all replicates together" in fitted.attrs.get("notes", "")
-                row += [0.0, float(noted)]
-                errors.append(cg.mpra.average(fitted)["ace"].item() - 1)
-        rows.append([*row, errors[0]])
-    return np.array(rows)
+        dna, rna, of = barcodes(rng, effects, 15, mean)
+        kept = SEEN[name](dna, rna)
+        fit, every = (
+            cg.mpra.fit(counted(dna, rna, of, there), control="ref", method=method)
+            for there in (kept, (dna > 0).any(axis=1)[:, None] & np.ones_like(kept))
+        )
+        places = [int(element[1:]) for element in fit["element"].to_numpy()]
+        truth, ace = effects[places], fit["ace"].to_numpy().ravel()
+        below = fit["p"].to_numpy().ravel() < 0.05
+        some = below & (truth != 0)
+        rows.append(
+            (
+                below[truth == 0].mean(),
+                below[truth != 0].mean(),
+                (np.sign(ace) != truth)[some].sum() / max(some.sum(), 1),
+                np.polyfit(truth, ace, 1)[0],
+                fit.attrs.get("truncation_factor", 1.0),
+                "truncation_factor" in every.attrs,
+            )
+        )
+    return np.array(rows, dtype=float)
 
 
 # --- a replicate of a hundredth of the reads
@@ -700,165 +851,55 @@ def of_two_sides(n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
-# --- faults of reads
-
-
-def _rolled(x: np.ndarray, _: Rng) -> np.ndarray:
-    return np.column_stack([x[:, 0], np.roll(x[:, 1], 1), x[:, 2:]])
-
-
-def _rolled_far(x: np.ndarray, _: Rng) -> np.ndarray:
-    return np.column_stack([x[:, 0], np.roll(x[:, 1], 137), x[:, 2:]])
-
-
-def _part_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
-    copied = np.arange(len(x)) % 5 < 2
-    scaled = np.round(0.7 * x[:, 0]).astype(x.dtype)
-    return np.column_stack([x[:, 0], np.where(copied, scaled, x[:, 1]), x[:, 2:]])
-
-
-def _whole_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
-    scaled = np.round(1.3 * x[:, 0]).astype(x.dtype)
-    return np.column_stack([x[:, 0], scaled, x[:, 2:]])
-
-
-def _few(x: np.ndarray, rng: Rng) -> np.ndarray:
-    return np.column_stack([x[:, 0], rng.binomial(x[:, 1], 0.01), x[:, 2:]])
-
-
-def _part_copied(x: np.ndarray, _: Rng) -> np.ndarray:
-    copied = np.arange(len(x)) % 5 < 2
-    return np.column_stack([x[:, 0], np.where(copied, x[:, 0], x[:, 1]), x[:, 2:]])
-
-
-def _capped(x: np.ndarray, _: Rng) -> np.ndarray:
-    return np.minimum(x, int(np.quantile(x, 0.88)))
-
-
-FAULTS: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
-    "rows of a replicate shifted by one": _rolled,
-    "rows of a replicate shifted by 137": _rolled_far,
-    "a replicate of 1 % of the reads": _few,
-    "a replicate copied and scaled by 1.3": _whole_scaled,
-    "two fifths of a replicate copied and scaled by .7": _part_scaled,
-    "two fifths of a replicate copied": _part_copied,
-    "counts at a ceiling": _capped,
-}
+# --- barcodes with several variants
 
 
 @cache
-def of_fault(name: str, n_trials: int) -> np.ndarray:
-    """Return of each table of 60 oligos whether quality finds a fault with the fault,
-    and without it.
+def of_variants(shared: float, n_trials: int) -> np.ndarray:
+    """Return of each element of 60 variants, half of them with effects of .4, and 800
+    barcodes with two variants on average, which `shared` noise moves in a replicate:
+    the shares of nulls with p < .05, of intervals with the truth, and of effects with
+    p < .05; and of effects by barcodes with one variant at most.
     """
-    rng, found = _rng(name), []
+    rng, found = _rng(f"several variants {shared}"), []
+    names = [f"{v + 1}:A>C" for v in range(60)]
     for _ in range(n_trials):
-        dna, rna, of = barcodes(rng, np.ones(30), 10, 60.0, R=4)
-        noisy = rng.gamma(10, 0.1, (2, *dna.shape))  # libraries differ by more
-        dna, rna = (rng.poisson(x * y) for x, y in zip((dna, rna), noisy, strict=True))
-        wrong = FAULTS[name](dna, rng), FAULTS[name](rna, rng)
-        verdicts = [
-            cg.mpra.quality(counted(*pair, of)).attrs["verdicts"]
-            for pair in (wrong, (dna, rna))
-        ]
-        found.append([float(len(json.loads(text)) > 0) for text in verdicts])
+        truth = np.where(np.arange(60) % 2, rng.choice([-0.4, 0.4], 60), 0.0)
+        carried = rng.random((800, 60)) < 2 / 60 * rng.lognormal(0, 0.6, 60)
+        amount = 60 * rng.lognormal(0, 0.8, (800, 1)) * np.ones(3)
+        log2 = (carried @ truth + rng.normal(0, 0.4, 800))[:, None]
+        log2 = log2 + carried @ rng.normal(0, shared, (60, 3))
+        log2 = log2 + rng.normal(0, 0.2, (800, 3))
+        dna, rna = rng.poisson(amount), rng.poisson(amount * 2**log2)
+        row = []
+        for some in (np.ones(800, dtype=bool), carried.sum(axis=1) < 2):
+            fitted = cg.mpra.fit(
+                _of_variants(carried[some], dna[some], rna[some], names),
+                control="reference",
+            ).isel(element=0)
+            one = fitted.reindex(contrast=names)
+            low = (one["p"] < 0.05).to_numpy()
+            inside = (one["lower"] <= truth) & (truth <= one["upper"])
+            row += [low[truth == 0].mean(), inside.mean(), low[truth != 0].mean()]
+        found.append([row[i] for i in (0, 1, 2, 5)])
     return np.array(found)
 
 
-# --- RNA that levels off smoothly
-
-
-@dataclass(frozen=True, kw_only=True)
-class Leveled:
-    """A table of RNA that levels off as m (1 - exp(-y / m)), m such that `left` of a
-    small effect is left.
-    """
-
-    elements: int
-    each: int
-    reads: float
-    R: int = 3
-    left: float = 0.8
-    pool: bool = False  # one DNA library serves all replicates
-    astray: float = 0.0  # share of reads that are assigned to any barcode
-    nominal: float = 0.0  # least share of tables found
-
-
-SATURATIONS = {
-    "120 oligos, 10 barcodes, 60 reads, .8 of an effect left": Leveled(
-        elements=60, each=10, reads=60.0, nominal=0.6
-    ),
-    "400 oligos, 8 barcodes, 20 reads, .9 of an effect left": Leveled(
-        elements=200, each=8, reads=20.0, left=0.9, nominal=0.4
-    ),
-    "400 oligos, 8 barcodes, 20 reads, .8 of an effect left": Leveled(
-        elements=200, each=8, reads=20.0, nominal=0.9
-    ),
-    "400 oligos, 15 barcodes, one DNA pool, .8 of an effect left": Leveled(
-        elements=200, each=15, reads=30.0, pool=True, nominal=0.9
-    ),
-    "400 oligos, 8 barcodes, a tenth of the reads astray, .8 of an effect left": Leveled(
-        elements=200, each=8, reads=20.0, astray=0.1, nominal=0.8
-    ),
-    "60 oligos, 10 barcodes, 6 reads, .8 of an effect left": Leveled(
-        elements=30, each=10, reads=6.0
-    ),
-}
-
-
-def _slope_left(y: np.ndarray, m: float) -> float:
-    """Return the part of a small effect that is left, averaged over reads."""
-    filled = np.minimum(y / m, 500.0)
-    return float((y * filled / np.expm1(filled)).sum() / y.sum())
-
-
-def _leveled(y: np.ndarray, left: float) -> np.ndarray:
-    low, high = np.log(y.mean()) - 7.0, np.log(y.mean()) + 7.0
-    for _ in range(40):
-        m = np.exp((low + high) / 2)
-        low, high = (low, np.log(m)) if _slope_left(y, m) > left else (np.log(m), high)
-    return np.asarray(m * -np.expm1(-y / m))
-
-
-@cache
-def of_saturation(name: str, n_trials: int) -> np.ndarray:
-    """Return of each table whether quality finds a fault with the saturation, and
-    without it; and the estimate of what is left of an effect.
-    """
-    rng, found = _rng(f"saturation {name}"), []
-    kind = SATURATIONS[name]
-    for _ in range(n_trials):
-        of = np.repeat(np.arange(2 * kind.elements), kind.each)
-        shape = (len(of), kind.R)
-        log2 = np.repeat(rng.normal(0, 0.8, kind.elements), 2)[of][:, None]
-        log2 = log2 + rng.normal(0, 0.4, (len(of), 1))
-        log2 = log2 + rng.normal(0, 0.1, (2 * kind.elements, kind.R))[of]
-        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * kind.reads
-        dna = abundance * rng.gamma(10, 0.1, shape)
-        sound = abundance * 2**log2 * rng.gamma(10, 0.1, shape)
-        dna, sound, level = (
-            (1 - kind.astray) * x + kind.astray * x.mean()
-            for x in (dna, sound, _leveled(sound, kind.left))
-        )
-        of_dna, row = rng.poisson(dna), []
-        for rna in (level, sound):
-            counts = counted(of_dna, rng.poisson(rna), of)
-            if kind.pool:
-                counts = cg.mpra.counts_of(
-                    of_dna.sum(axis=1),
-                    counts["rna"].to_numpy(),
-                    barcodes=counts["barcode"].to_numpy(),
-                    oligos=counts["oligo"].to_numpy()[of],
-                    side_table=counts[["element", "arm", "group"]]
-                    .to_dataframe()
-                    .rename_axis("oligo_name")
-                    .reset_index(),
-                )
-            verdicts = cg.mpra.quality(counts).attrs["verdicts"]
-            row.append(float(len(json.loads(verdicts)) > 0))
-            row.append(getattr(saturation(counts), "slope", np.nan))
-        found.append(row)
-    return np.array(found)
+def _of_variants(
+    carried: np.ndarray, dna: np.ndarray, rna: np.ndarray, names: list[str]
+) -> xr.Dataset:
+    lists = [tuple(np.array(names)[row]) for row in carried]
+    of = ["several" if len(x) > 1 else x[0] if x else "reference" for x in lists]
+    arms = [arm for arm in ("reference", "several", *names) if arm in of]
+    labels = [f"b{i}" for i in range(len(of))]
+    counts = counts_of(
+        dna,
+        rna,
+        barcodes=labels,
+        oligos=of,
+        side_table=pd.DataFrame({"oligo_name": arms, "element": "T", "arm": arms}),
+    )
+    return with_variants(counts, dict(zip(labels, lists, strict=True)))
 
 
 def column(of: Callable[..., np.ndarray], *key: object, at: int, whether: bool = False):
@@ -913,6 +954,24 @@ CHECKS = [
             )
         )
     ),
+    *(
+        Check(
+            _SECTION,
+            f"sums of 3 to 30 barcodes that differ by .5: {what}",
+            column(of_known_barcodes, at=at),
+            nominal,
+            claim,
+            full=40,
+            quick=2,
+        )
+        for at, what, nominal, claim in (
+            (0, "nulls with p < .05, for these barcodes", 0.0, "reported"),
+            (1, "nulls with p < .05, sd_barcode=.5", 0.06, "at most"),
+            (2, "robust sd of z, for these barcodes", 0.0, "reported"),
+            (3, "robust sd of z, sd_barcode=.5", 0.0, "reported"),
+            (4, "effects of 1 with p < .05, sd_barcode=.5", 0.0, "reported"),
+        )
+    ),
     Check(
         _SECTION,
         "one element, 30 null arms: libraries with a call",
@@ -955,6 +1014,26 @@ CHECKS = [
     *(
         Check(
             _SECTION,
+            f"barcodes with two variants, replicates differ by {shared:g}: {what}",
+            column(of_variants, shared, at=at),
+            nominal,
+            claim,
+            full=100,
+            quick=3,
+        )
+        for shared in (0.0, 0.1)
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.06, "at most"),
+                ("coverage of intervals", 0.94, "at least"),
+                ("effects of .4 with p < .05", 0.0, "reported"),
+                ("effects of .4 by barcodes with one variant", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
             f"activities, {n} negatives, {law}: {what}",
             column(of_activities, law, n, at=at),
             nominal,
@@ -984,6 +1063,25 @@ CHECKS = [
             quick=20,
         )
         for name in PLANS
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("power reached less power promised", -0.03, "at least"),
+                ("power promised less power reached", -0.03, "at least"),
+                ("power reached", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"plan with dropout, outliers and shared error, {name}: {what}",
+            column(of_assay, name, at=at),
+            nominal,
+            claim,
+            full=40 if assay.backgrounds is None else 300,
+            quick=4 if assay.backgrounds is None else 20,
+        )
+        for name, assay in ASSAYS.items()
         for at, (what, nominal, claim) in enumerate(
             (
                 ("power reached less power promised", -0.03, "at least"),
@@ -1038,57 +1136,29 @@ CHECKS = [
     *(
         Check(
             _SECTION,
-            f"cells with RNA only, {mean:g} reads a cell: {what}",
-            column(of_cut_off, mean, at=at, whether=whether),
+            f"{name}, {mean:g} reads a cell, {method}: {what}",
+            column(of_truncated, name, mean, method, at=at, whether=at == 5),
             nominal,
             claim,
-            full=40,
-            quick=5,
+            full=20,
+            quick=2,
         )
-        for mean, rows in (
-            (1.0, ((0, "refused", 0.95, "at least", True),)),
-            (
-                40.0,
+        for name, mean, method, corrected in TRUNCATED
+        for at, what, nominal, claim in (
+            (0, "nulls with p < .05", 0.06, "at most"),
+            (1, "effects of 1 with p < .05", 0.0, "reported"),
+            (2, "of these, of the wrong sign", 0.01, "at most"),
+            *(
                 (
-                    (0, "refused", 0.05, "at most", True),
-                    (1, "error of an average of 1", -0.1, "at least", False),
-                ),
+                    (3, "slope on the truth, corrected", 0.95, "at least"),
+                    (3, "slope on the truth, corrected, from above", 1.05, "at most"),
+                )
+                if corrected
+                else ((3, "slope on the truth", 0.0, "reported"),)
             ),
+            (4, "factor", 0.0, "reported"),
+            (5, "said of the table with every barcode", 0.05, "at most"),
         )
-        for at, what, nominal, claim, whether in rows
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"barcodes with RNA in some replicate, {mean:g} reads a cell: {what}",
-            column(of_cut_rows, mean, at=at, whether=at < 4),
-            nominal,
-            claim,
-            full=40,
-            quick=5,
-        )
-        for mean, rows in (
-            (
-                1.0,
-                (
-                    (0, "refused", 0.95, "at least"),
-                    (2, "refused in the table with every barcode", 0.05, "at most"),
-                ),
-            ),
-            (
-                3.0,
-                (
-                    (0, "refused", 0.05, "at most"),
-                    (1, "noted", 0.95, "at least"),
-                    (4, "error of an average of 1", -0.1, "at least"),
-                    (
-                        *(3, "noted or refused in the table with every barcode"),
-                        *(0.05, "at most"),
-                    ),
-                ),
-            ),
-        )
-        for at, what, nominal, claim in rows
     ),
     *(
         Check(
@@ -1212,44 +1282,6 @@ CHECKS = [
                 ("slope, corrected for noise", 1.0, "reported"),
                 ("slope of least squares", 0.0, "reported"),
             )
-        )
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"{name}: {what}",
-            column(of_fault, name, at=at, whether=True),
-            nominal,
-            claim,
-            full=40,
-            quick=5,
-        )
-        for name in FAULTS
-        for at, (what, nominal, claim) in enumerate(
-            (
-                ("a fault is found", 0.9, "at least"),
-                ("a fault is found in the table without it", 0.05, "at most"),
-            )
-        )
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"RNA that levels off, {name}: {what}",
-            column(of_saturation, name, at=at, whether=at in (0, 2)),
-            nominal,
-            claim,
-            full=40,
-            quick=3,
-        )
-        for name, kind in SATURATIONS.items()
-        for at, what, nominal, claim in (
-            (
-                *(0, "a fault is found", kind.nominal),
-                "at least" if kind.nominal else "reported",
-            ),
-            (2, "a fault is found in the table without it", 0.01, "at most"),
-            (1, "part of an effect that is said to be left", kind.left, "reported"),
         )
     ),
 ]

@@ -27,7 +27,6 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.mpra_tables import (
     COMPARISON,
-    QUALITY_FIGURES,
     CountsArgument,
     CountsOptions,
     NoiseOptions,
@@ -36,7 +35,6 @@ from causalgia.cli.mpra_tables import (
     concordance_figures,
     counts_question,
     draw_concordance,
-    draw_quality,
     effects_table,
     measured_answer,
     measured_effects,
@@ -44,12 +42,9 @@ from causalgia.cli.mpra_tables import (
     parse_flanks,
     parse_numbers,
     planning_noise,
-    quality_figures,
-    quality_text,
     read_library_or_side_table,
     virtual_attrs,
     virtual_effects,
-    with_quality,
 )
 from causalgia.cli.option_groups import (
     DeviceOption,
@@ -64,7 +59,7 @@ from causalgia.cli.tables import (
     print_parts,
     print_written,
 )
-from causalgia.errors import DataError
+from causalgia.errors import DataError, EstimateError
 from causalgia.inputs import to_csv
 from causalgia.results_folder import (
     ACTIVITY,
@@ -77,7 +72,6 @@ from causalgia.results_folder import (
     LIBRARY,
     OUTCOMES,
     PAGE,
-    QUALITY,
     TABLE,
 )
 
@@ -123,6 +117,7 @@ class FitMethod(StrEnum):
 
     hierarchical = "hierarchical"
     two_way = "two_way"
+    additive = "additive"
 
 
 @bench.command()
@@ -267,7 +262,7 @@ def power(
     Example:   causalgia mpra power --pilot counts.tsv --design library --control untreated
     """
     from causalgia import mpra
-    from causalgia.mpra.planning.plan_answers import power_parts
+    from causalgia.tell.plan_answers import power_parts
 
     noise, known = planning_noise(planned, pilot)
     if depth is None and known is None:
@@ -295,11 +290,35 @@ def power(
     print_parts(parts)
 
 
-@bench.command(cls=RopeCommand)
-def analyze(
+@bench.command()
+def quality(
     counts_files: CountsArgument,
     library_folder: _Library,
     reading: CountsOptions,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print a line for each column and pair.")
+    ] = False,
+) -> None:
+    """Check counts for nine faults: depth, copies, swaps, shifts, ceilings, counts that
+    were counted twice, truncation, jackpots, misassigned barcodes.
+
+    Example:   causalgia mpra quality counts.tsv --design library
+    """
+    from causalgia import mpra
+    from causalgia.tell.count_answers import quality_parts
+
+    counts = reading.read(counts_files, read_library_or_side_table(library_folder))
+    found = mpra.quality(counts)
+    names = ["check", "where", "value", "threshold", "found", "at"]
+    record(quality=lambda: records(found[names].reset_coords(drop=True).to_dataframe()))
+    print_parts(quality_parts(found, every=all_rows))
+
+
+@bench.command(cls=RopeCommand)
+def analyze(
+    library_folder: _Library,
+    reading: CountsOptions,
+    counts_files: CountsArgument = None,
     out: OutOption = Path("measured"),
     control: Annotated[
         str | None,
@@ -325,8 +344,24 @@ def analyze(
         ),
     ] = None,
     method: Annotated[
-        FitMethod, typer.Option(help="How effects are fitted.")
-    ] = FitMethod.hierarchical,
+        FitMethod | None,
+        typer.Option(
+            help=(
+                "How effects are fitted; default: additive where barcodes carry "
+                "several variants, else hierarchical."
+            )
+        ),
+    ] = None,
+    sd_barcode: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SD",
+            help=(
+                "Of one sum an oligo, with n_bc: sd of log2 between barcodes of an "
+                "oligo (0.5, say), so that errors are those of other barcodes."
+            ),
+        ),
+    ] = None,
     min_dna: Annotated[
         float | None,
         typer.Option(
@@ -368,12 +403,13 @@ def analyze(
     barcode counts.
 
     Writes answer.txt, which is the report, effects.tsv and effects.csv, a row for each
-    effect, decisions.nc, fit.nc, outcomes.nc, quality.txt, on the counts, report.html
-    and pictures.
+    effect, decisions.nc, fit.nc, outcomes.nc and report.html.
 
     Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
 
     Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
+
+    Example:   causalgia mpra analyze --condition rest=A.tsv --condition stim=B.tsv --design arms.tsv --control WT
 
     Example:   causalgia mpra analyze HepG2_*_counts.tsv.gz --assignment barcodes.tsv --design arms.tsv --control WT
 
@@ -381,12 +417,13 @@ def analyze(
     """
     from causalgia import Analysis, contrast, decide, estimate, mpra, store
     from causalgia.cli.report_command import page_parts
+    from causalgia.mpra.counts.barcodes import n_barcodes_observed
     from causalgia.mpra.text_reports import fit_question
     from causalgia.ropes import Rope
     from causalgia.tell.html_page import write_page
 
     region = Rope.parse(rope, fixed=True)
-    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, QUALITY, *of_outcomes(out))
+    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
     requested = requested_parts(sentences=sentences, notes=notes)
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
@@ -394,13 +431,12 @@ def analyze(
         question = counts_question(
             side, counts, control=control, arms=arms, contrasts=contrasts
         )
-        quality = (
-            mpra.quality(counts)
-            if min_dna is None
-            else mpra.quality(counts, min_dna=min_dna)
-        )
         counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes)
-        outcomes = mpra.outcomes(counts, arm_names=question.used)
+        used = question.used
+        if "variant" in counts.coords:  # of arms that barcodes carry alone
+            seen = n_barcodes_observed(counts).min(axis=1) > 0
+            used = counts["arm"].to_numpy()[seen].tolist()
+        outcomes = mpra.outcomes(counts, arm_names=used)
         target: Target = (
             "population x replicates"
             if outcomes.sizes.get("model", 1) > 1
@@ -413,15 +449,23 @@ def analyze(
         outcomes = outcomes.assign_attrs(attrs)
         tables: dict[str, xr.Dataset]
         if "assigned" in outcomes:
+            if sd_barcode is not None:
+                raise EstimateError("--sd-barcode is about elements of several arms")
             found = estimate(contrast(outcomes, **question.contrast), ci_prob=ci_prob)
             found = found.assign_attrs(analysis=about(attrs).analysis)
-            answer = partial(parallel_answer, found, quality, counts)
+            answer = partial(parallel_answer, found, counts)
             tables, texts = {}, {}
             record(effects=lambda: records(effects_frame(found, all_columns=True)))
         else:
-            fitted = mpra.fit(counts, **vars(question), method=method.value)
+            fitted = mpra.fit(
+                counts,
+                **vars(question),
+                method=None if method is None else method.value,
+                sd_barcode=sd_barcode,
+                ci_prob=ci_prob,
+            )
             found = decide(fitted, rope=region, error=error.value, ci_prob=ci_prob)
-            answer = partial(measured_answer, fitted, found, quality, counts)
+            answer = partial(measured_answer, fitted, found, counts)
             first = answer(()).sentences
             found = found.assign_attrs(
                 answer="\n".join(first), question=fit_question(fitted)
@@ -430,12 +474,9 @@ def analyze(
             of_elements = effects_table(fitted, found)
             texts = {EFFECTS: to_csv(of_elements, index=False)}
             record(effects=lambda: records(of_elements))
-        found = with_quality(found, quality, counts)
         tables[DECISIONS if FIT in tables else ESTIMATES] = found
-        texts[QUALITY] = quality_text(quality, counts)
-        figures = quality_figures(quality)
-        written = (OUTCOMES, *tables, ANSWER, TABLE, *texts, *figures, PAGE)
-        outdated = (*of_outcomes(folder), FIT, EFFECTS, QUALITY, *QUALITY_FIGURES)
+        written = (OUTCOMES, *tables, ANSWER, TABLE, *texts, PAGE)
+        outdated = (*of_outcomes(folder), FIT, EFFECTS)
         outdated = tuple(name for name in outdated if name != PAGE)
         with results_of_page(folder, OUTCOMES, FIT, DECISIONS, ESTIMATES):
             remove_outdated(folder, *outdated, rewritten=written)
@@ -445,7 +486,6 @@ def analyze(
         for name, text in texts.items():
             write_text(folder / name, text)
         write_effects(folder, found, parts=answer((), every=EVERY_ROW, noted=NOTED))
-        draw_quality(quality, folder)
         print_parts(answer(requested, every_row=all_rows))
         write_page(folder / PAGE, page_parts(folder))
         print_written(folder, *written)
@@ -463,9 +503,9 @@ def analyze(
 
 @bench.command()
 def activity(
-    counts_files: CountsArgument,
     library_folder: _Library,
     reading: CountsOptions,
+    counts_files: CountsArgument = None,
     out: Annotated[
         Path | None,
         typer.Option(

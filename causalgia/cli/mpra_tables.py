@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON = "comparison.csv"
-QUALITY_FIGURES = ("barcodes.png", "replicates.png")
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
@@ -134,8 +133,9 @@ def counts_question(
         If there is none, or two are given.
     """
     from causalgia.effects.contrast_weights import as_control, requested_weights
+    from causalgia.mpra.counts.variant_haplotypes import arms_compared
 
-    known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+    known = arms_compared(counts)
     if contrasts:
         if control is not None or arms is not None:
             raise EstimateError(
@@ -170,6 +170,8 @@ def counts_question(
             f"{comma_list(known)}"
         )
     control = as_control(control, known)
+    if arms is None and "variant" in counts.coords:
+        return CountsQuestion(control)
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
     given = [arm for arm in split_names(arms, known) or [] if arm != control]
@@ -228,46 +230,40 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     return analysis, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
-def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
-    """Return the counts that arguments ``FILE`` or ``REPLICATE=FILE`` name: a table, or
-    replicate -> table of one replicate.
+def count_files(
+    given: Sequence[Path], conditions: Sequence[str] = ()
+) -> Path | list[Path] | dict[str, Path | list[Path]]:
+    """Return the counts that arguments ``FILE`` or ``NAME=FILE`` name, and those of
+    conditions, ``CONDITION=FILE``.
 
     Raises
     ------
     DataError
-        If some are named and some are not, or two have the same name.
+        If some are named and some are not, or there is none.
 
     Examples
     --------
-    >>> [
-    ...     (name, path.name)
-    ...     for name, path in count_files(
-    ...         [Path("A=x/1.tsv"), Path("B=x/2.tsv")]
-    ...     ).items()
-    ... ]
-    [('A', '1.tsv'), ('B', '2.tsv')]
-    >>> list(count_files([Path("K562_1_counts.tsv"), Path("K562_2_counts.tsv")]))
-    ['1', '2']
+    >>> count_files([Path("A=x/1.tsv")], ["stim=2.tsv", "stim=3.tsv"])["stim"]
+    [PosixPath('2.tsv'), PosixPath('3.tsv')]
+    >>> len(count_files([Path("K562_1_counts.tsv"), Path("K562_2_counts.tsv")]))
+    2
     """
-    from causalgia.mpra.counts.replicate_files import named_files
-
-    parts = [
-        ("", "", str(one)) if one.exists() else str(one).partition("=") for one in given
-    ]
-    named = [(name, place) for name, sign, place in parts if sign and name and place]
-    if not named:
-        files = named_files(given)
-        return next(iter(files.values())) if len(files) == 1 else files
-    if len(named) < len(given):
-        raise DataError("some of the files are given as REPLICATE=FILE, and some not")
-    found: dict[str, Path] = {}
-    for name, place in named:
-        if name in found:
-            raise DataError(
-                f"{name}={place}: {found[name]} is replicate {quoted(name)} already"
-            )
-        found[name] = Path(place)
-    return named_files(found)
+    named: dict[str, list[Path]] = {}
+    plain = []
+    for one in (*map(str, given), *conditions):
+        name, sign, place = one.partition("=")
+        if sign and name and place and not Path(one).exists():
+            named.setdefault(name, []).append(Path(place))
+        else:
+            plain.append(Path(one))
+    if bool(named) == bool(plain):
+        raise DataError(
+            "counts are COUNTS.TSV, or NAME=FILE for each; given are "
+            f"{comma_list([*map(str, given), *conditions]) or 'none'}"
+        )
+    if named:
+        return {name: of if len(of) > 1 else of[0] for name, of in named.items()}
+    return plain if len(plain) > 1 else plain[0]
 
 
 def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None:
@@ -323,12 +319,43 @@ class NoiseOptions(OptionGroup):
         ),
     ] = None
     recovery: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of the planned barcodes that will be recovered, 0 to 1.",
+            help="Share of the planned barcodes that remains; default: the pilot's, or 1.",
         ),
-    ] = 1.0
+    ] = None
+    missing: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of barcodes missing from a replicate; default: the pilot's, or 0.",
+        ),
+    ] = None
+    p_silent: Annotated[
+        float | None,
+        typer.Option(
+            "--silent",
+            metavar="SHARE",
+            help="Share of barcodes without RNA in a replicate, whatever their depth.",
+        ),
+    ] = None
+    outliers: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of barcodes whose activity has a further sd of 2.",
+        ),
+    ] = None
+    sd_shared: Annotated[
+        float | None,
+        typer.Option(
+            "--shared-error",
+            metavar="SD",
+            help="sd of an arm between replicates, shared by its elements; default: the "
+            "pilot's, or 0.",
+        ),
+    ] = None
     barcode_dispersion: Annotated[
         float | None,
         typer.Option(
@@ -408,7 +435,7 @@ class PilotOptions(OptionGroup):
 
 
 CountsArgument: TypeAlias = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         metavar="COUNTS.TSV",
         help=(
@@ -423,6 +450,16 @@ CountsArgument: TypeAlias = Annotated[
 class CountsOptions(OptionGroup):
     """How files of counts are read."""
 
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help=(
+                "Counts of a condition (cell type, treatment), in place of COUNTS.TSV; "
+                "may be repeated."
+            ),
+        ),
+    ] = None
     replicates: Annotated[
         str | None,
         typer.Option(
@@ -459,13 +496,15 @@ class CountsOptions(OptionGroup):
     ] = False
 
     def read(
-        self, files: Sequence[Path], side_table: xr.Dataset | pd.DataFrame | Path
+        self,
+        files: Sequence[Path] | None,
+        side_table: xr.Dataset | pd.DataFrame | Path,
     ) -> xr.Dataset:
         """Return the counts of some files, of the oligos of a library or side table."""
         from causalgia import mpra
 
         return mpra.read_counts(
-            count_files(files),
+            count_files(files or (), self.condition or ()),
             side_table=side_table,
             replicates=split_names(self.replicates),
             assignment=self.assignment,
@@ -524,24 +563,6 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
             raise DataError(f"{folder / name} exists already; --force writes over it")
 
 
-def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:
-    """Return the names of the figures of `draw_quality`: of barcodes, and of replicates
-    if there are two or more.
-    """
-    return QUALITY_FIGURES if quality.sizes["replicate"] > 1 else QUALITY_FIGURES[:1]
-
-
-def draw_quality(quality: xr.Dataset, folder: Path) -> None:
-    """Draw barcodes per oligo and, with two or more, replicates against each other."""
-    from causalgia import plot
-    from causalgia.tell.figures.style import save_figure
-
-    for name, draw in zip(
-        quality_figures(quality), (plot.distribution, plot.scatter), strict=False
-    ):
-        save_figure(draw(quality), folder / name)
-
-
 def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
     """Return the names of the figures of `draw_concordance`, one for each contrast."""
     return tuple(
@@ -571,9 +592,8 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     beside = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
     own = ("verdict", "p_verdict", "q", *beside)
     decided = decided[[c for c in ("contrast", "task", *own) if c in decided]]
-    table = pd.DataFrame([dict(row) for row in rows_of(fitted)]).merge(
-        decided, on=["contrast", "task"]
-    )
+    rows = [dict(row) for row in rows_of(fitted.drop_vars("q", errors="ignore"))]
+    table = pd.DataFrame(rows).merge(decided, on=["contrast", "task"])
     table = table.drop(
         columns=[c for c in ("do", "is_placebo", "is_helper") if c in table]
     )
@@ -588,37 +608,9 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table
 
 
-def quality_text(quality: xr.Dataset, counts: xr.Dataset) -> str:
-    """Return the quality of counts, and what filters left of them."""
-    from causalgia import report
-    from causalgia.mpra.text_reports import describe_quality
-
-    found = describe_quality(quality, arms=True, notes=True)
-    return f"{found}\n\n{report(counts)}\n"
-
-
-def with_quality(
-    effects: xr.Dataset, quality: xr.Dataset, counts: xr.Dataset
-) -> xr.Dataset:
-    """Return effects with what is known of their counts: a note, and what is wrong with
-    replicates as a caution.
-    """
-    from causalgia.mpra.text_reports import counts_in_words
-    from causalgia.notes import with_notes
-
-    caution, _, note = counts_in_words(quality, counts).rpartition(" Counts: ")
-    if caution:
-        wrong = caution.removeprefix("Caution: ").rstrip(".")
-        known = about(effects, None).caution
-        effects = effects.assign_attrs(caution=f"{wrong}; {known}" if known else wrong)
-    note = note.removeprefix("Counts: ").rstrip(".")
-    return with_notes(effects, f"counts: {note}")
-
-
 def measured_answer(
     fitted: xr.Dataset,
     decisions: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     requested: Sequence[str],
     *,
@@ -632,7 +624,6 @@ def measured_answer(
     return measured_parts(
         fitted,
         decisions,
-        quality,
         counts,
         rows="all" if every_row else "summary",
         requested=requested,
@@ -644,7 +635,6 @@ def measured_answer(
 
 def parallel_answer(
     estimates: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     requested: Sequence[str],
     *,
@@ -655,8 +645,8 @@ def parallel_answer(
     """Return the answer of a parallel library: averages over elements, which have no
     effects of their own.
     """
-    from causalgia.mpra.text_reports import counts_in_words, describe_quality
     from causalgia.tell.answers import answer_parts
+    from causalgia.tell.count_answers import counts_in_words
 
     return answer_parts(
         estimates,
@@ -668,9 +658,8 @@ def parallel_answer(
         foot=[
             "Each element has one arm (a parallel library), so none has an effect of its "
             "own.",
-            counts_in_words(quality, counts),
+            counts_in_words(counts),
         ],
-        notes=[describe_quality(quality, arms=True, notes=True)],
     )
 
 

@@ -388,7 +388,7 @@ def _print_plan(
 
     design = spec.design
     weights = spec.predictor.weights
-    found = []
+    found = [f"{note}." for note in getattr(design, "notes", ())]
     if design.assignment == "crossover" and design.n_units > 1:
         least = minimal_detectable_effect(sd=1.0, n_units=design.n_units)[
             "minimal_detectable_effect"

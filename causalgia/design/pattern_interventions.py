@@ -269,13 +269,13 @@ class Placebo(Patterned):
     or of its reverse complement, longer than two thirds of it (rounded up: five of
     seven bases). Since each unit gets another motif, the arm's mean is over motifs as
     well as backgrounds: the control does not depend on a single scramble. For a
-    `Motif`, an instance is sampled and rearranged; neither the consensus nor a site of
-    the matrix (p <= 1e-4, on either strand) is drawn.
+    `Motif`, or IUPAC letters, an instance is sampled and rearranged; neither the
+    consensus nor a site (of a matrix: p <= 1e-4), on either strand, is drawn.
 
     Parameters
     ----------
     pattern, at, strand, instance
-        As for `Embed`; a motif here has only the letters A C G T (U).
+        As for `Embed`.
 
     Raises
     ------
@@ -328,7 +328,7 @@ def placebos(
     Parameters
     ----------
     pattern
-        A string of A C G T (U), or a `Motif`.
+        A string of IUPAC letters, or a `Motif`.
     at
         0-based start, the same as that of the effect to be judged.
     n_placebos
@@ -458,14 +458,9 @@ def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
     """Raise DesignError if fewer than `n` distinct placebos can be made of the
     pattern.
     """
-    if isinstance(pattern.source, Motif) and pattern.random:
+    if pattern.random:
         return
     motif = pattern.consensus
-    if pattern.random:
-        raise DesignError(
-            f"placebo of {quoted(motif)}: give a string of A C G T or a Motif, not "
-            "IUPAC letters"
-        )
     if count_orders(motif) > _MOST_ENUMERATED:
         return
     most = len(admissible(motif))
@@ -502,11 +497,10 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
         )
         drawn = shuffle(derive(stream, "arrangement"), mine, piece)
         motifs[pending] = drawn
-        pending = pending[
-            carries_pattern(drawn, piece)
-            | carries_pattern(drawn, encode(pattern.consensus)[0])
-            | (isinstance(pattern.source, Motif) and holds_site(drawn, pattern.source))
-        ]
+        held = carries_pattern(drawn, piece) | holds_site(drawn, pattern.reads)
+        if isinstance(pattern.reads, Motif):
+            held |= carries_pattern(drawn, encode(pattern.consensus)[0])
+        pending = pending[held]
         if not len(pending):
             return motifs
     raise DesignError(

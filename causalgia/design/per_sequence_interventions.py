@@ -162,9 +162,9 @@ class AblateEach(Sited):
         motif of the width of all spans, is written as it is. No default: what stands in
         for "nothing" is part of the question.
     without
-        A motif that no drawn fill leaves or makes, alone or with the bases beside it:
-        where one overlaps the span, on either strand, the fill is drawn again. None:
-        fills are as they come.
+        A motif that no fill holds, and no drawn fill leaves or makes with the bases
+        beside it: where one overlaps the span, on either strand, the fill is drawn
+        again. None: fills are as they come.
     threshold
         p-value of a motif's lowest score, as in `causalgia.sequences.find_instances`.
     n_draws
@@ -227,6 +227,21 @@ class AblateEach(Sited):
         if isinstance(self.without, str | dict):
             source = as_pattern(pattern_from_plain(self.without)).reads
             object.__setattr__(self, "without", source)
+            self._check_fill(source)
+
+    def _check_fill(self, motif: str | Motif) -> None:
+        """Raise DesignError if the letters that are written hold the motif."""
+        from causalgia.sequences.motif_scores import find_instances
+
+        widest = max(stop - start for start, stop in self.sites)
+        letters = "" if self.random else self.fill * (widest // len(self.fill))
+        if len(letters) < len(motif):
+            return
+        found = find_instances(encode([letters]), motif, threshold=self.threshold)
+        if len(found.start):
+            raise DesignError(
+                f"fill={quoted(self.fill)} holds the motif", argument="fill"
+            )
 
     @cached_property
     def sites(self) -> tuple[Span, ...]:

@@ -153,8 +153,9 @@ def design_text(design: Design) -> str:
         for name, do in (["arm", "intervention"], *rows)
     ]
     foot = design_foot(design.reserve, blocked=design.blocks is not None)
+    notes = "".join(f" {note}." for note in getattr(design, "notes", ()))
     parts = [
-        _folded(f"{question} {answer}".strip()),
+        _folded(f"{question} {answer}{notes}".strip()),
         "\n".join([*table, *([more] if more else [])]),
     ]
     return printable("\n\n".join([*parts, *([foot] if foot else [])]))

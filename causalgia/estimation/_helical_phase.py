@@ -17,6 +17,7 @@ from causalgia.attributes import attributes
 from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
+from causalgia.estimation.moderation import numeric_coordinate
 from causalgia.estimation.request import Request, check_clusters, clusters
 from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.float_errors import usual_errors
@@ -212,24 +213,9 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
             "the phase of each unit needs the ICE of a crossover, and in a parallel "
             "trial each unit shows one arm"
         )
-    on_contrast = [
-        str(c)
-        for c in effects.coords
-        if effects[c].dims == ("contrast",)
-        and effects[c].dtype.kind in "fiu"
-        and c != "contrast"
-    ]
-    if distance not in on_contrast:
-        raise EstimateError(
-            f"distance={quoted(distance)}: no numeric coordinate of that name on the "
-            f"contrasts; there are {', '.join(on_contrast) or 'none'}"
-        )
-    x = effects[distance].to_numpy().astype(np.float64)
-    if not np.isfinite(x).all():
-        k = int(np.argmax(~np.isfinite(x)))
-        raise EstimateError(
-            f"contrast {effects['contrast'].to_numpy()[k]} has the distance {x[k]}"
-        )
+    x = numeric_coordinate(
+        effects, "contrast", distance, f"distance={quoted(distance)}"
+    )
     order = np.argsort(x, kind="stable")
     return effects["ice"].to_numpy().astype(np.float64)[:, order], x[order]
 

@@ -26,7 +26,7 @@ from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     needs_units_error,
 )
-from causalgia.estimation.request import grouping, unit_name
+from causalgia.estimation.request import grouping
 from causalgia.estimation.standard_errors import regress
 from causalgia.numerics.moments import centered, group_sums, p_and_limits
 from causalgia.schema import validate
@@ -320,8 +320,8 @@ def moderated(
     Returns
     -------
     dict
-        Shape ``(q, ...)`` each: those of `slopes`; ``mean`` and ``sd`` of the
-        moderator; ``inside`` and ``outside``, the effect where an indicator is 1 and 0,
+        Shape ``(q, ...)`` each: ``slope, se, df, p, lower, upper`` (CR2); ``mean`` and
+        ``sd`` of the moderator; ``inside`` and ``outside``, the effect where an indicator is 1 and 0,
         or one sd above and below the mean of a number; ``share``, the part of the
         variance of effects that is lost without it; ``n_inside`` and ``n_outside``, the
         units above the mean and the others.
@@ -336,7 +336,7 @@ def moderated(
     0.692
     """
     x = centered(values)[1]
-    columns = slopes(x, ice, cluster, ci_prob)
+    columns = _slopes(x, ice, cluster, ci_prob)
     shape = (-1, *[1] * (ice.ndim - 1))
     mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
     indicator = ((values == 0) | (values == 1)).all(axis=0)
@@ -356,37 +356,10 @@ def moderated(
     }
 
 
-def slopes(
+def _slopes(
     x: Array, ice: Array, cluster: Codes | None, ci_prob: float
 ) -> dict[str, Array]:
-    """Return slope, se, df, p, lower and upper of each covariate for each effect.
-
-    Parameters
-    ----------
-    x
-        Centered covariates, shape ``(n, q)``.
-    ice
-        Individual causal effects, shape ``(n, ...)``.
-    cluster
-        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
-    ci_prob
-        Probability of the intervals.
-
-    Returns
-    -------
-    dict
-        Arrays of shape ``(q, ...)``.
-
-    Examples
-    --------
-    >>> x = np.array([[-1.0], [0.0], [1.0], [0.0]])
-    >>> {
-    ...     k: v.round(3).tolist()
-    ...     for k, v in slopes(x, np.array([1.0, 2.0, 4.0, 2.0]), None, 0.95).items()
-    ...     if k != "p"
-    ... }
-    {'slope': [1.5], 'se': [0.354], 'df': [1.0], 'lower': [-2.992], 'upper': [5.992]}
-    """
+    """Return slope, se, df, p, lower and upper of each centered covariate, (n, q)."""
     X, flat = np.column_stack([np.ones(len(x)), x]), ice.reshape(len(ice), -1)
     fits = [regress(X, flat, c, cluster) for c in np.eye(X.shape[1])[1:]]
     slope, se = (
@@ -422,32 +395,34 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
     >>> unit_covariate(effects, "gc", "by='gc'")
     array([0.4, 0.5])
     """
-    on_unit = [
+    values = numeric_coordinate(effects, "unit", name, argument)
+    if (values == values[0]).all():
+        raise EstimateError(f"covariate {quoted(name)} is the same in all units")
+    return values
+
+
+def numeric_coordinate(
+    effects: xr.Dataset, dim: str, name: str, argument: str
+) -> Array:
+    """Return a numeric, finite coordinate on a dim; error messages name it by
+    `argument`.
+    """
+    there = [
         str(c)
-        for c in effects.coords
-        if effects[c].dims == ("unit",)
-        and effects[c].dtype.kind in "fiub"
-        and c != "unit"
+        for c, values in effects.coords.items()
+        if values.dims == (dim,) and values.dtype.kind in "fiub" and c != dim
     ]
-    if name not in on_unit:
-        # parents and blocks are known by numbers, which measure nothing
-        offered = [
-            c
-            for c in on_unit
-            if c not in ("parent", "block") and len(np.unique(effects[c])) > 1
-        ]
+    if name not in there:
         raise EstimateError(
-            f"{argument}: no numeric coordinate of that name on the units; there are "
-            f"{', '.join(offered) or 'none'}"
+            f"{argument}: no numeric coordinate of that name on the {dim}s; there are "
+            f"{', '.join(there) or 'none'}"
         )
     values = effects[name].to_numpy().astype(np.float64)
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
         raise EstimateError(
-            f"unit {unit_name(effects, i)}: covariate {quoted(name)} is {values[i]}"
+            f"{argument}: it is {values[i]} in {dim} {quoted(effects[dim][i].item())}"
         )
-    if (values == values[0]).all():
-        raise EstimateError(f"covariate {quoted(name)} is the same in all units")
     return values
 
 

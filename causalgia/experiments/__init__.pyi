@@ -21,10 +21,8 @@ from ._pair import pair as pair, pairs as pairs, spacing as spacing
 from ._position import position as position
 from ._proposals import proposals as proposals
 from ._site_pairs import site_pairs as site_pairs
-from ._tile_copies import tile_copies as tile_copies
-from ._tile_interactions import tile_interactions as tile_interactions
-from ._tile_placement import tile_placement as tile_placement
 from ._tile_search import tile_search as tile_search
+from ._tiles import tiles as tiles
 from ._tiling import tiling as tiling
 from ._variants import variants as variants
 from .kit.answer import (

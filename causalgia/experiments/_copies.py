@@ -36,7 +36,7 @@ def copies(
     *,
     at: Sequence[int] | None = None,
     control: Control | None = None,
-    n_units: int = 400,
+    n_units: int = 1_200,
     rope: RopeLike = ROPE,
 ) -> Experiment:
     """Return the experiment that asks what each further copy of a site adds.
@@ -62,7 +62,8 @@ def copies(
         ``"placebo"``, a fresh rearrangement of the site for each unit. None:
         ``"placebo"`` over `causalgia.Genomic`, else ``"untreated"``.
     n_units
-        Backgrounds.
+        Backgrounds. The excess of six copies is a sum of twelve means, and takes three
+        times as many as one effect does.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
         reads; by default a tenth of the largest effect of one copy,
@@ -113,33 +114,20 @@ def add_site_copies(trial: Trial, site: str | Motif, places: Sequence[int]) -> N
     def arm(*present: Embed) -> Weights:
         return trial.arm(*present, absent=[s for s in sites if s not in present])
 
-    add_copies(
-        trial,
-        [arm(*sites[:n]) for n in range(len(sites) + 1)],
-        {place: arm(one) for place, one in zip(places, sites, strict=True)},
-    )
-
-
-def add_copies(
-    trial: Trial, dose: Sequence[Weights], alone: dict[int, Weights]
-) -> None:
-    """Add the rows of arms with 0, 1, ..., n copies, and with each alone."""
-    none, every = dose[0], dose[-1]
-    first, *others = alone
-    for n, arm in enumerate(dose[1:], 1):
+    dose = [arm(*sites[:n]) for n in range(len(sites) + 1)]
+    none, total = dose[0], dose[1]
+    for n, own in enumerate(dose[1:], 1):
         name = f"{n} {'copy' if n == 1 else 'copies'}"
         single = {"single": True, "asks": "alone"} if n == 1 else {"asks": "all"}
-        trial.row(name, arm - none, **single)
-    for place in others:
-        trial.row(f"alone at {place}", alone[place] - none, single=True, asks="alone")
-    for n, (before, arm) in enumerate(itertools.pairwise(dose), 1):
-        trial.row(f"copy {n} added", arm - before, asked=True, copies=n, asks="added")
-    total = alone[first]
-    for place in others:
-        total = total + alone[place]
-    trial.row(
-        EXCESS, every - total + none * (len(alone) - 1), asked=True, asks="excess"
-    )
+        trial.row(name, own - none, **single)
+    for one in sites[1:]:
+        alone = arm(one)
+        total = total + alone
+        trial.row(f"alone at {one.at}", alone - none, single=True, asks="alone")
+    for n, (before, own) in enumerate(itertools.pairwise(dose), 1):
+        trial.row(f"copy {n} added", own - before, asked=True, copies=n, asks="added")
+    excess = dose[-1] - total + (len(sites) - 1) * none
+    trial.row(EXCESS, excess, asked=True, asks="excess")
 
 
 def about_center(length: int, width: int) -> tuple[int, ...]:
@@ -154,19 +142,9 @@ def about_center(length: int, width: int) -> tuple[int, ...]:
     return tuple(start + i * step for i in range(n))
 
 
-def read_copies(found: TrialResults) -> Finding:
-    """Return the shape along copies, and how all are beside the same sites alone."""
-    return read_shapes(
-        found,
-        whole=lambda text, rows: (
-            f"{text}; {excess_sentence(rows.sel(contrast=EXCESS))}"
-        ),
-    )
-
-
-def _read_site_copies(found: TrialResults) -> Finding:
-    """Return the answer on copies, and how often the letters between two make a
-    further site.
+def _read_copies(found: TrialResults) -> Finding:
+    """Return the shape along copies, how all are beside the same sites alone, and how
+    often the letters between two make a further site.
     """
     rows: Mapping[str, Mapping[str, float]] = found.experiment.named_contrasts or {}
     row = rows[EXCESS]
@@ -177,7 +155,13 @@ def _read_site_copies(found: TrialResults) -> Finding:
         of="the excess",
         key=derive(found.key, "further sites"),
     )
-    return replace(read_copies(found), details=tuple(further))
+    finding = read_shapes(
+        found,
+        whole=lambda text, rows: (
+            f"{text}; {excess_sentence(rows.sel(contrast=EXCESS))}"
+        ),
+    )
+    return replace(finding, details=tuple(further))
 
 
 COPIES = Entry(
@@ -189,6 +173,6 @@ COPIES = Entry(
     ),
     doi="10.1101/418459",
     axis="copies",
-    read=_read_site_copies,
+    read=_read_copies,
     draw=draw_shapes,
 )

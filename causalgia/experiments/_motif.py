@@ -14,6 +14,7 @@ from causalgia.experiments._motif_mutagenesis import add_letters
 from causalgia.experiments._position import PLACES, add_places
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.neighbors import moderated_by_units
 from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
 from causalgia.experiments.kit.sites import as_site
 from causalgia.experiments.kit.trial import (
@@ -69,7 +70,8 @@ def motif(
     Experiment
         Contrasts ``"alone +"``, ``"at 3"``, ``"copy 2 added"``, ``"letter 3 (C)
         changed"``, ...; coordinates ``strand``, ``place``, ``copies`` and ``letter``.
-        The finding ``shapes`` has the runs along each.
+        The finding ``shapes`` has the runs along each, and ``moderation`` what moves
+        the effects alone between backgrounds (`causalgia.moderation`).
 
     Raises
     ------
@@ -110,7 +112,12 @@ def _read_motif(found: TrialResults) -> Finding:
         alone = rows.isel(contrast=rows["strand"].to_numpy().astype(str) != "")
         return f"{alone_sentence(alone, found.experiment.entry.of)} {text}"
 
-    return read_shapes(found, axes=_AXES, whole=whole)
+    answer = read_shapes(found, axes=_AXES, whole=whole)
+    strands = [*found.experiment.labels["strand"]]
+    by = moderated_by_units(found.steps.effects, strands)
+    return replace(
+        answer, datasets={**answer.datasets, **by.datasets}, details=by.details
+    )
 
 
 MOTIF = Entry(

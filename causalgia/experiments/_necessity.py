@@ -111,7 +111,8 @@ def necessity(
         Coordinate ``asks`` of the contrasts: ``"lost"``, ``"alone"``. By sites also
         ``fill`` and ``span`` ("motif", "placebo" or "motif minus placebo"); finding
         ``instances``, the mean effect of each site over its draws with
-        its standard error, sequence, start, strand, score and placebo spans. By tiles
+        its standard error, sequence, start, strand, score and placebo spans, and
+        finding ``moderation``, what moves these effects (`causalgia.moderation`). By tiles
         ``tile`` (its start), ``stop`` and ``center``. Finding ``shapes``.
 
     Raises

@@ -18,6 +18,7 @@ from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.neighbors import moderated_by_units
 from causalgia.experiments.kit.populations import effects_at, populations
 from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import (
@@ -163,13 +164,15 @@ def _read_sites(sites: Sites, found: TrialResults) -> Finding:
     if table is None:
         return Finding(sentences=tuple(sentences), details=tuple(details))
     n = ("shape", [sites.n_with] * len(shapes))
+    by = moderated_by_units(effects, [*_said(found, sites.label)])
     return Finding(
         datasets={
             "instances": table,
             "shapes": shape_table(shapes).assign(n_sequences=n),
+            **by.datasets,
         },
         sentences=tuple(sentences),
-        details=tuple(details),
+        details=(*details, *by.details),
     )
 
 

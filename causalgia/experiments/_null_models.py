@@ -31,7 +31,6 @@ def null_models(
     *,
     nulls: Mapping[str, NullModel | Source],
     rng: RNG,
-    min_tau: float = 0.8,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Run an experiment under several null models, and measure how far its answers
@@ -51,7 +50,7 @@ def null_models(
     rng
         Seed (0 is a seed), Generator or SeedSequence, of the trial under each null
         model.
-    min_tau, ci_prob
+    ci_prob
         As in `agreement`.
 
     Returns
@@ -109,13 +108,12 @@ def null_models(
         design = replace(experiment, null=null, n_units=n)
         outcomes = run(design, predictor, rng=seed, progress=False)  # type: ignore[arg-type]
         found[str(name)] = estimate(contrast(outcomes))
-    return agreement(found, min_tau=min_tau, ci_prob=ci_prob)
+    return agreement(found, ci_prob=ci_prob)
 
 
 def agreement(
     found: Mapping[str, Answer | xr.Dataset],
     *,
-    min_tau: float = 0.8,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Measure the agreement of several null models: the order of the contrasts, and the
@@ -127,7 +125,8 @@ def agreement(
     others both ways, ``(C - D -+ U) / N``. "Clear" is at ``ci_prob`` simultaneously for
     all pairs and both null models (Bonferroni, t, with the covariance of the
     estimates), so the interval is valid under any dependence and wide for noisy
-    estimates.
+    estimates. Orders differ where a difference of two effects is stated under one null
+    model, and reversed under another: ``(1 - tau_upper) / 2`` of the pairs.
 
     The effects of each contrast follow a random-effects model over the null models,
     ``ace_m ~ N(delta_m, se_m^2)``, ``delta_m ~ N(mean, between_sd^2)`` (Paule and
@@ -139,8 +138,6 @@ def agreement(
     found
         Null model -> answer or estimates of the same contrasts. Contrasts of placebos,
         whose order is noise, are left out.
-    min_tau
-        Threshold of tau below which the order depends on the null model.
     ci_prob
         Probability of the intervals.
 
@@ -206,7 +203,7 @@ def agreement(
         coords={"null": names, "null_": names, "task": tasks},
     )
     return xr.merge([orders, _variation_between_nulls(tables, ci_prob)]).assign_attrs(
-        ci_prob=ci_prob, min_tau=min_tau
+        ci_prob=ci_prob
     )
 
 

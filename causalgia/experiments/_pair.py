@@ -8,7 +8,7 @@ from itertools import combinations, product
 from os import PathLike
 from typing import Any
 
-from causalgia.checks import as_position, in_list
+from causalgia.checks import as_position, in_list, is_whole
 from causalgia.choices import Control
 from causalgia.design import Embed, NullModel
 from causalgia.design.patterns import as_pattern
@@ -20,6 +20,7 @@ from causalgia.experiments.kit.trial import ROPE, Trial, Weights, strands_of
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.motif_names import MotifList, named_motifs
+from causalgia.tell.unasked import gaps_of_pairs
 
 GAPS = (*range(31), 40, 60, 100)
 """Bases between two sites that are asked by default."""
@@ -120,6 +121,7 @@ def pair(
     trial = Trial(null, control=control, entry=replace(PAIR, of=_both(sites)))
     start = trial.center(sites[0]) if at is None else as_position(at, "at")
     chosen = _choices(orientations, ORIENTATIONS, "orientations")
+    asked = _gaps(gaps)
     of_each = strands_of(sites[0]), strands_of(sites[1])
     for strands in dict.fromkeys(
         (way[0] if way[0] in of_each[0] else "+")
@@ -127,7 +129,7 @@ def pair(
         for way in chosen
     ):
         first = Embed(sites[0], at=start, strand=strands[0])  # type: ignore[arg-type]
-        for order, gap in product(_choices(orders, ORDERS, "orders"), gaps):
+        for order, gap in product(_choices(orders, ORDERS, "orders"), asked):
             second = _beside(first, sites[1], strands[1], order, gap)
             if second is None or not trial.fits(first, second):
                 trial.left_out += 1
@@ -207,7 +209,7 @@ def spacing(
         if center is None
         else as_position(center, "center")
     )
-    for gap in sorted(gaps):
+    for gap in sorted(_gaps(gaps)):
         left = middle - (width + gap + 1) // 2
         if left >= 0 and gap > -width:
             one = Embed(first, at=left, strand=way[0])  # type: ignore[arg-type]
@@ -290,17 +292,19 @@ def pairs(
             f"motifs={quoted(list(named))}: name two or more that differ",
             argument="motifs",
         )
+    asked = _gaps(gaps)
     trial = Trial(
         null,
         control=control,
         entry=replace(PAIRS, of=f"pairs of {in_list(list(named))}"),
+        unasked=[gaps_of_pairs(asked)],
     )
     own = [(name, name) for name in named] if with_self else []
     for (x, a), (y, b) in (
         ((x, named[x]), (y, named[y])) for x, y in [*combinations(named, 2), *own]
     ):
         start = trial.center(a) if at is None else as_position(at, "at")
-        for s, t, order, gap in product(strands_of(a), strands_of(b), ORDERS, gaps):
+        for s, t, order, gap in product(strands_of(a), strands_of(b), ORDERS, asked):
             if x == y and order == "upstream":
                 continue  # the same settings in the other order
             first = Embed(a, at=start, strand=s)
@@ -320,8 +324,11 @@ def add_setting(
     *,
     names: tuple[str, str] | None = None,
     asked: bool,
+    **further: Any,
 ) -> Weights:
-    """Add the rows of one setting of two sites to a trial; return its interaction."""
+    """Add the rows of one setting of two sites to a trial, with further labels; return
+    its interaction.
+    """
     both, one, two, none = trial.factorial(first, second)
     labels = names or (first.written.label, second.written.label)
     written = [
@@ -329,7 +336,7 @@ def add_setting(
         for site, label in zip((first, second), labels, strict=True)
     ]
     arrangement = " then ".join(text for _, text in sorted(written, key=lambda w: w[0]))
-    setting: dict[str, Any] = {GROUP: arrangement, "gap": gap}
+    setting: dict[str, Any] = {GROUP: arrangement, "gap": gap, **further}
     where = f"{arrangement}, gap {gap}"
     trial.row(f"pair, {where}", both - none, asks="pair", **setting)
     for which, site, label, effect in (
@@ -366,6 +373,16 @@ def _beside(
 def _both(sites: Iterable[str | Motif]) -> str:
     first, second = (as_pattern(site).label for site in sites)
     return f"two {first} sites" if first == second else f"{first} and {second}"
+
+
+def _gaps(values: Sequence[int]) -> tuple[int, ...]:
+    gaps = tuple(values)
+    if not gaps or len(set(gaps)) < len(gaps) or not all(map(is_whole, gaps)):
+        raise DesignError(
+            f"gaps={quoted(list(gaps))} are one or more different whole numbers",
+            argument="gaps",
+        )
+    return gaps
 
 
 def _choices(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
 from causalgia.choices import Control
-from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
-from causalgia.design.null_model import as_null_model
+from causalgia.design import Embed, Genomic, NullModel
 from causalgia.errors import DesignError, quoted
+from causalgia.experiments._pair import add_setting
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.joint_effects import (
-    bounded_sentences,
-    is_departure,
-    joint_effects,
-    scales_tried,
-)
-from causalgia.experiments.kit.pair_interactions import interactions_text
-from causalgia.experiments.kit.site_controls import (
-    UNTREATED,
-    against_placebos,
-    as_site_control,
-)
+from causalgia.experiments.kit.shapes import read_shapes
 from causalgia.experiments.kit.sites import start_of_widest
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.notes import Said
+from causalgia.experiments.kit.trial import ROPE, Trial
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.types import Array
-
-if TYPE_CHECKING:
-    from causalgia.tell.figures.axes import Axes
 
 _USUAL_UNITS = 500
 _LEAST_STRENGTH_SHARE = 0.2
@@ -57,7 +41,7 @@ def site_pairs(
     at: int | None = None,
     control: Control | None = None,
     n_units: int | None = None,
-    rope: RopeLike = "0.2 sd",
+    rope: RopeLike = ROPE,
 ) -> Experiment:
     """Return the experiment that tests the pairs of sites whose bases interact most in
     sequences, on fresh units.
@@ -65,11 +49,8 @@ def site_pairs(
     Pair mutagenesis proposes: the strongest pair of positions, with the positions
     around both that interact at a fifth of its strength or more, is a pair of sites.
     Each pair is a 2 x 2 factorial of the two motifs, as far apart as in the sequences,
-    embedded in the same backgrounds: neither, first, second, both. The interaction is
-    compared with the effects of both sites alone: sites that need each other (AND) are
-    synergistic, sites of which one is enough (OR) saturating, and sites that add up
-    additive (`causalgia.experiments.joint_effect`), with one false discovery rate over
-    all contrasts.
+    embedded in the same backgrounds: neither, first, second, both, as one setting of
+    `causalgia.experiments.pair`, which asks all gaps, orders and strands.
 
     Parameters
     ----------
@@ -97,16 +78,15 @@ def site_pairs(
         backgrounds.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads.
+        reads; by default a tenth of the largest effect of one of the sites, at least
+        0.2 sd of the backgrounds.
 
     Returns
     -------
     Experiment
-        For the motifs A and B, contrasts ``"A 20 B"`` (20 bp from start to start), the
-        interaction, ``"both, A 20 B"``, ``"first, A 20 B"`` and ``"second, A 20 B"``,
-        against neither. Coordinates: ``asks`` (``"interaction"``, ``"both"``,
-        ``"first"``, ``"second"``), ``distance`` and ``proposed``, the mean interaction
-        that proposed the pair.
+        As of `causalgia.experiments.pair`: contrasts ``"interaction, A+ then B+, gap
+        12"``, which answer the question, the pair and each site alone; and the
+        coordinate ``proposed``, the mean interaction that proposed the pair.
 
     Raises
     ------
@@ -141,9 +121,8 @@ def site_pairs(
     ...     found, cg.Uniform(length=40), n_units=100, rope=(-0.1, 0.1)
     ... )
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
-    Task outcome: GATAA 20 CACCC: saturating (less than the sum of two positive effects)...
+    Task outcome: GATAA and CACCC do less than their sum, -1.84 for GATAA+ then ...
     """
-    beside = as_site_control(control, as_null_model(null))
     table = validate(interactions, "effects")
     if about(table, None).map_method != "pair mutagenesis" or not {
         "first",
@@ -158,61 +137,21 @@ def site_pairs(
     pairs = _proposed(table, as_count(n_pairs, "n_pairs"), task)
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _USUAL_UNITS
-    arms, contrasts = [Arm(UNTREATED, Untreated())], {}
+    of = f"{pairs[0].first} and {pairs[0].second}" if len(pairs) == 1 else "the pairs"
+    read = partial(_read_pairs, looked_at=looked_at)
+    trial = Trial(null, control=control, entry=replace(SITE_PAIRS, read=read, of=of))
     for pair in pairs:
         wide = pair.distance + len(pair.second)
         start = start_of_widest(null, at, wide, f"{pair.name} of {wide} bases")
-        one, other = (
+        add_setting(
+            trial,
             Embed(pair.first, at=start),
             Embed(pair.second, at=start + pair.distance),
+            pair.distance - len(pair.first),
+            asked=True,
+            proposed=pair.strength,
         )
-        names = {
-            which: f"{which}, {pair.name}" for which in ("first", "second", "both")
-        }
-        alone, none = (
-            beside.factorial(one, other),
-            beside.arm(f"placebos, {pair.name}"),
-        )
-        arms += [
-            Arm(names["first"], alone.first),
-            Arm(names["second"], alone.second),
-            Arm(names["both"], one + other),
-        ]
-        if beside.placebos:
-            arms.append(Arm(none, alone.neither))
-        contrasts[pair.name] = {
-            names["both"]: 1.0,
-            names["first"]: -1.0,
-            names["second"]: -1.0,
-            none: 1.0,
-        }
-        contrasts |= {name: {name: 1.0, none: -1.0} for name in names.values()}
-    of = {
-        name: next(pair for pair in pairs if name.endswith(pair.name))
-        for name in contrasts
-    }
-    entry = beside.entry(
-        SITE_PAIRS,
-        "E[Y(both) - Y(first) - Y(second) + Y(neither)] of each pair of motifs, with "
-        "placebos for absent sites, over the null model.",
-    )
-    return Experiment(
-        null=null,
-        arms=arms,
-        n_units=n_units,
-        contrasts=contrasts,
-        entry=replace(entry, read=partial(_read_pairs, looked_at=looked_at)),
-        analysis=Analysis(rope=rope),
-        asked=[pair.name for pair in pairs],
-        labels={
-            "asks": {
-                name: name.split(",")[0] if "," in name else "interaction"
-                for name in contrasts
-            },
-            "distance": {name: pair.distance for name, pair in of.items()},
-            "proposed": {name: pair.strength for name, pair in of.items()},
-        },
-    )
+    return trial.experiment(n_units=n_units, rope=rope)
 
 
 @dataclass(frozen=True)
@@ -283,7 +222,7 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
             "no two sites interact: all interactions are 0, or are between bases of "
             "one site (3 bp or less apart), so that there is nothing to test; give "
             "sequences that have both sites, or test given motifs: "
-            "cg.experiments.motif_pair"
+            "cg.experiments.pair"
         )
     return pairs
 
@@ -349,60 +288,7 @@ def _near(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
     """Return how each pair acts, after a check that no background proposed."""
     check_fresh_draws(found, looked_at)
-    sentences, details = list[str](), list[str]()
-    against = against_placebos(found.experiment)
-    contrasts: Mapping[str, Mapping[str, float]] = (
-        found.experiment.named_contrasts or {}
-    )
-    for begins, table in rows_by_task(found.steps.decisions):
-        names = (
-            table["contrast"]
-            .to_numpy()[table["asks"].to_numpy() == "interaction"]
-            .astype(str)
-            .tolist()
-        )
-        kinds = joint_effects(table, contrasts, names)
-        departing = [name for name in names if is_departure(kinds[name])]
-        tried = scales_tried(
-            found.outcomes, {name: contrasts[name] for name in departing}
-        )
-        for name in names:
-            row, *effects = (
-                table.sel(contrast=one)
-                for one in (name, *(f"{which}, {name}" for which in _EFFECTS))
-            )
-            on_scales = tried.text([name], table) if tried and name in departing else ""
-            sizes = ", ".join(
-                f"{which} {effect_in_words(effect)}"
-                for which, effect in zip(_EFFECTS.values(), effects, strict=True)
-            )
-            of_pair = (
-                f"{against}{name}: {kinds[name]}{on_scales}; interaction "
-                f"{effect_in_words(row)}"
-            )
-            if len(names) <= _FEW_PAIRS:
-                sentences.append(Said(f"{of_pair}.", *begins))
-            details.append(Said(f"{of_pair}; {sizes}.", *begins))
-        if len(names) > _FEW_PAIRS:
-            cells = table.sel(contrast=names)
-            of_pairs = interactions_text(table, cells, found)
-            sentences.append(Said(f"{against}{of_pairs}.", *begins))
-    details.append("Pairs: two motifs, and the bases from start to start.")
-    sentences += bounded_sentences(found.outcomes)
-    return Finding(sentences=tuple(sentences), details=tuple(details))
-
-
-_FEW_PAIRS = 2
-"""Pairs that each have a sentence of the answer; of more, their kinds are counted."""
-_EFFECTS = {"first": "first alone", "second": "second alone", "both": "both"}
-
-
-def draw_pairs_of_sites(answer: Answer) -> Axes:
-    """Draw the interactions of the pairs."""
-    from causalgia.tell.figures import forest
-
-    first: Any = answer.decisions.isel(task=[0])
-    return forest(first.isel(contrast=first["asks"].to_numpy() == "interaction"))
+    return read_shapes(found)
 
 
 SITE_PAIRS = Entry(
@@ -416,5 +302,5 @@ SITE_PAIRS = Entry(
         "the null model."
     ),
     doi="10.1093/bioinformatics/bty575",
-    draw=draw_pairs_of_sites,
+    axis="gap",
 )

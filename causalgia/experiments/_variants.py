@@ -401,6 +401,6 @@ VARIANTS = Entry(
     doi="10.1038/nmeth.3547",
     read=_read_contexts,
     draw=_draw,
-    zoo="gata1_like",
+    zoo="rbfox1_like",
     claims="screening",
 )

@@ -13,7 +13,12 @@ from .counts import (
     simulate as simulate,
     split_duplicates as split_duplicates,
 )
-from .fits import activity as activity, average as average, fit as fit
+from .fits import (
+    activity as activity,
+    average as average,
+    conditions as conditions,
+    fit as fit,
+)
 from .formats import (
     igvf_table as igvf_table,
     read_igvf as read_igvf,

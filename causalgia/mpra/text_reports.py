@@ -12,12 +12,6 @@ from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
 from causalgia.errors import DataError, DesignError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
-from causalgia.mpra.counts._quality import (
-    counts_in_words as counts_in_words,
-    describe_counts as describe_counts,
-    describe_quality as describe_quality,
-    quality_parts as quality_parts,
-)
 from causalgia.mpra.fits.fit_reports import (
     fit_parts as fit_parts,
     fit_question as fit_question,
@@ -416,7 +410,10 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
         library["arm"].to_numpy().astype(str),
         library["group"].to_numpy().astype(str),
     )
-    tests = [(arm, "test") for arm in library["judged_arm"].to_numpy()]
+    dropped = library["dropped_arm"].to_numpy() if "dropped_arm" in library else ()
+    tests = [
+        (arm, "test") for arm in library["judged_arm"].to_numpy() if arm not in dropped
+    ]
     kinds = dict.fromkeys([*tests, *zip(arms, groups, strict=True)])
     counts = [
         (arm, group, int(((arms == arm) & (groups == group)).sum()))
@@ -588,6 +585,13 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
 
 
 def _dropped_lines(library: xr.Dataset) -> list[str]:
+    if "why_arm" in library:
+        why = library["why_arm"].to_series()
+        return [
+            f"arms left out, since they break a rule: {len(why):,}",
+            *(f"  {arm}: {rule}" for arm, rule in why.head(_SHOWN_RULES).items()),
+            *[f"  and {len(why) - _SHOWN_RULES:,} more"] * (len(why) > _SHOWN_RULES),
+        ]
     if "why" not in library:
         return []
     dropped = dict(

@@ -456,9 +456,7 @@ def _order_finding(
     own = claim.estimates.sel(contrast=names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
-        found = agreement(
-            {"the trial": own, **tables}, min_tau=ORDER, ci_prob=1 - 2 * FAIL_LEVEL
-        )
+        found = agreement({"the trial": own, **tables}, ci_prob=1 - 2 * FAIL_LEVEL)
     tau, upper = found["tau"].to_numpy(), found["tau_upper"].to_numpy()
     i, j, t = np.unravel_index(np.argmin(tau), tau.shape)
     labels, task = found["null"].to_numpy(), str(found["task"].to_numpy()[t])

@@ -15,6 +15,7 @@ from causalgia.errors import DataError, quoted
 from causalgia.notes import notes_of
 from causalgia.tell.answers import AnswerParts, short_answer
 from causalgia.tell.table_formats import format_p, percent
+from causalgia.tell.verdict_sentences import truncation_sentence
 
 _HEADER = ["oligo", "element", "arm", "activity", "SE", "interval", "q"]
 _WORDS = ["oligo", "element", "arm"]
@@ -100,7 +101,7 @@ def activity_parts(
         ]
     these = " " if str(known.null).startswith("the barcodes") else f", of {known.null} "
     return short_answer(
-        [*left_out, answer],
+        [*truncation_sentence(found.attrs), *left_out, answer],
         [heading if name == "interval" else name for name in _HEADER],
         lines,
         words=_WORDS,

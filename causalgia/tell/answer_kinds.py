@@ -16,6 +16,7 @@ from causalgia.schema import keeps_effects, with_selected_dims
 from causalgia.tell._trial_report import describe_outcomes
 from causalgia.tell.activity_answers import activity_parts
 from causalgia.tell.answers import AnswerParts, answer_parts
+from causalgia.tell.count_answers import describe_counts, quality_parts
 from causalgia.tell.curve_answers import curve_parts
 from causalgia.tell.discovery_answers import discovery_parts
 from causalgia.tell.effect_rows import Rows, is_posterior, readable
@@ -141,7 +142,7 @@ def _function(where: str | Callable[..., Any]) -> Callable[..., Any]:
     return found
 
 
-def _text(where: str) -> Callable[[Any, Asked], Told]:
+def _text(where: str | Callable[..., Any]) -> Callable[[Any, Asked], Told]:
     """Return how a text is told by this function."""
     return lambda x, _: Plain(str(_function(where)(x)))
 
@@ -230,7 +231,7 @@ def is_effects(x: object) -> bool:
 
 
 _is_moderation = _has("sd_lower", "quantiles")
-_BENCH, _PLANS = "mpra.text_reports", "mpra.planning.plan_answers"
+_BENCH, _PLANS = "mpra.text_reports", "tell.plan_answers"
 KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
     Kind(
@@ -249,10 +250,10 @@ KINDS = (
     Kind("a fit", _has("ace", "n_barcodes", "weight"), _fit),
     Kind(
         "a look at counts",
-        _has("never_seen"),
-        _parts(f"{_BENCH}:quality_parts", every="every"),
+        _has("check", "threshold", "found"),
+        _parts(quality_parts, every="every"),
     ),
-    Kind("counts", _has("oligo_index"), _text(f"{_BENCH}:describe_counts")),
+    Kind("counts", _has("oligo_index"), _text(describe_counts)),
     Kind("a library", _has("oligo", "insert"), _text(f"{_BENCH}:describe_library")),
     Kind(
         "power at the bench",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,12 +36,14 @@ from causalgia.tell.effect_lines import (
 from causalgia.tell.effect_rows import (
     Rows,
     as_reportable,
+    first_of,
     helpers_of,
     rows_of,
 )
 from causalgia.tell.folded_text import WIDTH, fitted_foot, folded, paragraph
 from causalgia.tell.foot import (
     _ACE,
+    MOST_SENTENCES,
     arm_lines,
     columns_in_foot,
     first_sentences,
@@ -57,6 +59,10 @@ from causalgia.tell.text_tables import Table
 from causalgia.tell.verdict_sentences import effect_heading
 
 ROWS_SHOWN = ROWS_OF_ANSWER
+LINES_SHOWN = 16
+"""Lines of the printed answer of an experiment, at most."""
+_LEAST_ROWS = 2
+"""Rows of several tasks, at least."""
 LETTERS_SHOWN = 40
 """Columns of a name in the table of a short answer; longer ones are cut there."""
 
@@ -149,6 +155,10 @@ class AnswerParts:
             *(printable("\n".join(lines)) for lines in self._requested()),
         ]
         return "\n\n".join(part for part in parts if part)
+
+    def height(self, width: int) -> int:
+        """Return the lines of the text, without what is printed on request."""
+        return replace(self, requested=()).text(width).count("\n") + 1
 
     def html(self) -> str:
         """Return the answer as HTML: paragraphs and one table."""
@@ -315,7 +325,8 @@ def answer_parts(
     foot: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> AnswerParts:
-    """Return the answer of estimates or decisions.
+    """Return the answer of estimates or decisions; that of an experiment in 16 lines,
+    with the rows and then the tasks that have most to say.
 
     Parameters
     ----------
@@ -342,8 +353,72 @@ def answer_parts(
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
     tasks = tasks_in_table(effects)
+
+    def parts(some: Sequence[int], most: int) -> AnswerParts:
+        return _parts_of_tasks(
+            effects,
+            some,
+            most,
+            rows=rows,
+            order=order,
+            requested=requested,
+            answer=answer,
+            details=details,
+            truth=truth,
+            width=width,
+            every=every,
+            noted=noted,
+            foot=foot,
+            notes=notes,
+        )
+
+    if answer is None:
+        return parts(range(len(tasks)), ROWS_OF_ANSWER)
+    first = first_of(effects, "task", MOST_SENTENCES).tolist()
+    for n in range(len(first), 0, -1):
+        some, most = sorted(first[:n]), ROWS_OF_ANSWER
+        while True:
+            found = parts(some, most)
+            if rows == "all":
+                return found
+            over = found.height(width) - LINES_SHOWN
+            if over <= 0 or (n, most) == (1, 1):
+                return found
+            most = min(most, len(found.lines)) - over
+            if most < _LEAST_ROWS and n > 1:
+                break
+            most = max(most, 1)
+    return found
+
+
+def _parts_of_tasks(
+    effects: xr.Dataset,
+    some: Sequence[int],
+    most: int,
+    *,
+    rows: Rows,
+    order: str,
+    requested: Sequence[str],
+    answer: Sequence[str] | None,
+    details: Sequence[str],
+    truth: xr.DataArray | None,
+    width: int,
+    every: str,
+    noted: str,
+    foot: Sequence[str],
+    notes: Sequence[str],
+) -> AnswerParts:
+    """Return an answer with the sentences and the rows, `most` of them, of some tasks;
+    all rows are those of all.
+    """
+    tasks = tasks_in_table(effects)
     lines, of, beside = chosen_lines(
-        effects, rows=rows, order=order, truth=truth, width=width
+        effects if rows == "all" else effects.isel(task=some),
+        rows=rows,
+        order=order,
+        truth=truth,
+        width=width,
+        most=most,
     )
     in_lines = [x.rows for x in lines if not (len(x.rows) > 1 and x.rows[0].is_placebo)]
     shown = tuple(dict.fromkeys(row.contrast for rows_ in in_lines for row in rows_))
@@ -356,7 +431,7 @@ def answer_parts(
         above = tuple(answer_sentences(effects, rows_of(effects), scale=scale))
         further: tuple[str, ...] = ()
     else:
-        above, further = first_sentences(answer, effects)
+        above, further = first_sentences(answer, effects, [tasks[i] for i in some])
         above = in_tasks(above)
     further += sentences_on_tasks(details, tasks)
     own_notes = note_lines(effects)
@@ -481,4 +556,6 @@ def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
         left.subtract(str(row.verdict) for row in rows if row.is_helper == of_helpers)
         counts = ", ".join(f"{left[word]:,} {word}" for word in VERDICTS if left[word])
         parts += [f"{'helpers: ' * of_helpers}{counts}"] if counts else []
+    left_out = len(set(tasks_in_table(effects)) - {row.task for row in rows})
+    parts += [f"{left_out} more task{'s' * (left_out > 1)}"] if left_out else []
     return f"{'; '.join(parts)}: {every}." if parts else ""

@@ -210,10 +210,11 @@ def chosen_lines(
     order: str,
     truth: xr.DataArray | None,
     width: float,
+    most: int = ROWS_OF_ANSWER,
 ) -> tuple[list[Line], Columns, Table | None]:
     """Return the lines of an answer, their columns, and the table with the tasks beside
-    each other: the first 20 contrasts where tasks have room there, else the first 20
-    rows over all tasks; of settings that have an order the first four.
+    each other: the first contrasts, `most` of them, where tasks have room there, else the
+    first rows over all tasks; of settings that have an order four at most.
     """
     at = np.arange(effects["ace"].size)
     at = reading_order(effects) if order == "size" else at
@@ -221,8 +222,8 @@ def chosen_lines(
     contrast = np.unravel_index(at, effects["ace"].shape)[dims.index("contrast")]
     placebo = is_placebo(effects)[contrast] & (rows != "all")
     asked, placebos, contrast = at[~placebo], at[placebo], contrast[~placebo]
-    few = FEW_ROWS if axis_of(effects) in _SHAPED else ROWS_OF_ANSWER
-    most = len(asked) if rows == "all" else few
+    most = min(most, FEW_ROWS) if axis_of(effects) in _SHAPED else most
+    most = len(asked) if rows == "all" else most
 
     def first(beside: bool) -> tuple[list[Line], Columns]:
         some = asked[:most]

@@ -29,7 +29,7 @@ from causalgia.tell._trial_report import (
     task_contrast_text,
     versus,
 )
-from causalgia.tell.effect_rows import first_of, placebo_count
+from causalgia.tell.effect_rows import placebo_count
 from causalgia.tell.folded_text import cut, fits, fitted_foot
 from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import (
@@ -46,7 +46,7 @@ from causalgia.tell.verdict_sentences import (
 )
 
 _FEW_CONTROLS, _MOST_WEIGHTS, _MOST_ARMS = 2, 2_000_000, 6
-_MOST_SENTENCES = 3
+MOST_SENTENCES = 3
 """Tasks, or predictors of an ensemble, that have a sentence above the table."""
 _IN_EXAMPLE = 20
 """Columns of a name in an example of what is subtracted."""
@@ -109,23 +109,21 @@ def sentences_on_tasks(found: Sequence[str], shown: Sequence[str]) -> tuple[str,
 
 
 def first_sentences(
-    found: Sequence[str], effects: xr.Dataset
+    found: Sequence[str], effects: xr.Dataset, tasks: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the sentences of an answer that stand above the table, and the others: of
-    many tasks the first three have one there, and of an ensemble three predictors and
-    the mean over all.
+    """Return the sentences of an answer that stand above the table, those on some tasks,
+    and the others; of an ensemble three predictors and the mean over all have one there.
 
     Parameters
     ----------
     found
         Sentences, each with its task and model (`causalgia.notes.Said`).
     effects
-        Estimates or decisions of the tasks that are shown.
+        Estimates or decisions of all tasks.
+    tasks
+        Those that have a sentence above the table.
     """
     shown = sentences_on_tasks(found, tasks_in_table(effects))
-    tasks = tasks_in_table(effects)
-    if len(tasks) > _MOST_SENTENCES:
-        tasks = [tasks[i] for i in first_of(effects, "task", _MOST_SENTENCES)]
     first = [as_said(text) for text in sentences_on_tasks(shown, tasks)]
     ensemble = any(said.model is not None for said in first)
     places = dict.fromkeys(
@@ -133,7 +131,7 @@ def first_sentences(
         for said in first
         if (said.model if ensemble else said.task) is not None
     )
-    later = set([*places][_MOST_SENTENCES:])
+    later = set([*places][MOST_SENTENCES:])
     above = [said for said in first if (said.task, said.model) not in later]
     return tuple(above), tuple(text for text in shown if text not in above)
 

@@ -123,7 +123,7 @@ def screen_details(found: Screened, decisions: xr.Dataset) -> str:
         f"{found.n_asked:,} {found.noun}s lie inside of {_region(decisions)} "
         f"({found.range_lower:.3g} to {found.range_upper:.3g}; {found.n_random:,} random "
         f"sequences, {found.n_random_acting:,} of them beyond it), and {left:,} beyond "
-        "it are undecided."
+        f"it {'is' if left == 1 else 'are'} undecided."
     )
 
 

@@ -130,32 +130,47 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
 def excess_sentence(row: xr.Dataset) -> str:
     """Return how all copies stand to the sum of the same sites alone."""
     verdict = str(row["verdict"].item())
-    size, low, high = (f"{row[x].item():+.3g}" for x in ("ace", "lower", "upper"))
+    size = sized(row)
     if verdict not in (*DIRECTIONS, NEGLIGIBLE, WITHIN):
-        return (
-            f"whether all together are additive is undecided ({size} [{low}, {high}])"
-        )
+        return f"whether all together are additive is undecided ({size})"
     if verdict not in DIRECTIONS:
-        return f"all together are additive ({size} [{low}, {high}] beside the sum)"
+        return f"all together are additive ({size} beside the sum)"
     word = "more" if row["ace"].item() > 0 else "less"
-    return (
-        f"all together are {word} than the sum of each alone ({size} [{low}, {high}])"
+    return f"all together are {word} than the sum of each alone ({size})"
+
+
+def sized(row: xr.Dataset) -> str:
+    """Return the effect of a row with its sign, and its interval if it has one."""
+    size = row["ace"].item()
+    ends = (
+        f" [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
+        if "lower" in row
+        else ""
     )
+    return f"{f'{size:+.3g}' if size else '0'}{ends}"
 
 
 def alone_sentence(rows: xr.Dataset, of: str) -> str:
     """Return what a site does alone, on each strand."""
-    parts = []
-    for row in (rows.isel(contrast=i) for i in range(rows.sizes["contrast"])):
-        verdict = str(row["verdict"].item())
-        size = f"{row['ace'].item():+.3g} [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
-        strand = str(row["strand"].item())
-        if verdict in DIRECTIONS:
-            does = "raises" if row["ace"].item() > 0 else "lowers"
-            parts.append(f"{does} the outcome on {strand} ({size})")
-        else:
-            parts.append(f"is {verdict} on {strand} ({size})")
+    parts = [
+        _does(row, f" on {row['strand'].item()}")
+        for row in (rows.isel(contrast=i) for i in range(rows.sizes["contrast"]))
+    ]
     return f"one {of} at the center {in_list(parts)};"
+
+
+def row_sentence(row: xr.Dataset, of: str) -> str:
+    """Return what one row does."""
+    return f"{of} {_does(row)}"
+
+
+def _does(row: xr.Dataset, where: str = "") -> str:
+    verdict = str(row["verdict"].item())
+    size = sized(row)
+    if verdict in DIRECTIONS:
+        does = "raises" if row["ace"].item() > 0 else "lowers"
+        return f"{does} the outcome{where} ({size})"
+    return f"is {verdict}{where} ({size})"
 
 
 @dataclass(frozen=True)
@@ -169,6 +184,8 @@ class _Words:
 
     @property
     def plural(self) -> str:
+        if self.axis == "order":
+            return "terms"
         if self.several:
             return "settings"
         return self.axis if self.axis.endswith("s") else f"{self.axis}s"
@@ -177,6 +194,7 @@ class _Words:
         n = {sign: sum(s.n for s in shapes if s.sign == sign) for sign in (0, None)}
         what = {
             "gap": f"the interaction of {self.of}",
+            "order": f"the interaction of {self.of}",
             "copies": f"what a further copy of {self.of} adds",
             "letter": f"a change of one letter of {self.of}",
         }.get(self.axis, f"the effect of {self.of}")
@@ -205,12 +223,15 @@ class _Words:
             "the outcome" if first else "it",
         )
         n, size = sum(s.n for s in own), _sizes(own)
-        where = in_list([_span(s) for s in own])
+        on_strands = self.axis == "distance"
+        where = in_list(
+            [_span(s) + (f" bp on {s.group}" if on_strands else "") for s in own]
+        )
         if self.axis == "letter":
             any_one = f"letter {where}" if n == 1 else f"any one of letters {where}"
             return f"changing {any_one} of {self.of} {verb} {outcome} ({size})"
         subject = f"{self.of} " if first else ""
-        if self.axis == "gap":
+        if self.axis in ("gap", "order"):
             more = "more" if sign > 0 else "less"
             return f"{subject}do {more} than their sum, {self._by_window(own)}"
         if n == self.total:
@@ -254,7 +275,9 @@ class _Words:
             one = window[0]
             gaps = "a gap" if one.start == one.stop else "gaps"
             where = f" for {shown}" if names else ""
-            parts.append(f"{_sizes(window)}{where} at {gaps} of {_span(one)} bp")
+            if self.axis == "gap":
+                where += f" at {gaps} of {_span(one)} bp"
+            parts.append(f"{_sizes(window)}{where}")
         rest = len(ordered) - _FEW
         more = f"; in {rest:,} further windows" if rest > 0 else ""
         return in_list(parts) + more

@@ -11,6 +11,7 @@ import numpy as np
 
 from causalgia.checks import in_list
 from causalgia.inputs import rough_percent
+from causalgia.tell.shapes import sized
 from causalgia.tell.table_formats import p_clause
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def changes_sentence(rows: xr.Dataset, motif: str) -> str:
     ]
     order = np.argsort(abs(changes["ace"].to_numpy()), kind="stable")
     least, most = (
-        f"{changes['contrast'].to_numpy()[k]} {_sized(changes.isel(contrast=int(k)))}"
+        f"{changes['contrast'].to_numpy()[k]} {sized(changes.isel(contrast=int(k)))}"
         for k in (order[0], order[-1])
     )
     return (
@@ -141,19 +142,11 @@ _CHANGES = {
 }
 
 
-def _sized(row: xr.Dataset) -> str:
-    ends = "".join(
-        f" [{row['lower'].item():.3g}, {row['upper'].item():.3g}]"
-        for _ in range("lower" in row)
-    )
-    return f"{row['ace'].item():+.3g}{ends}"
-
-
 def _does(row: xr.Dataset) -> str:
     """Return what a row does to the outcome, with its size."""
     verdict = str(row["verdict"].item())
     words = {"increases": "raises the outcome", "decreases": "lowers the outcome"}
-    return f"{words.get(verdict, f'is {verdict}')} ({_sized(row)})"
+    return f"{words.get(verdict, f'is {verdict}')} ({sized(row)})"
 
 
 def line_sentence(shape: Shape, line: Line, reach: float) -> str:
@@ -197,9 +190,15 @@ def core_sentence(row: xr.Dataset, core: str, split: xr.Dataset | None) -> str:
 def split_sentence(split: xr.Dataset) -> str:
     """Return the sizes of core, flanks and background, and their shares."""
 
-    def size(part: str, component: str) -> str:
-        row = split.sel(part=part, component=component)
-        return _sized(row.rename(size="ace")[["ace", "lower", "upper"]])
+    def size(part: str) -> str:
+        row = split.sel(part=part, component="core")
+        return sized(row.rename(size="ace")[["ace", "lower", "upper"]])
+
+    def spread(component: str) -> str:
+        row = split.sel(part="core", component=component)
+        sd, low, high = (row[x].item() for x in ("size", "lower", "upper"))
+        how = f"sd {sd:.3g} [{low:.3g}, {high:.3g}]" if high else "no spread"
+        return f"{how} between {component}s"
 
     share = split["share"].sel(part="core in flanks")
     shares = [
@@ -208,10 +207,10 @@ def split_sentence(split: xr.Dataset) -> str:
     ]
     return (
         f"averaged over flanks like these, the core changes the outcome by "
-        f"{size('core', 'core')}; its effect has sd {size('core', 'flank')} between "
-        f"flanks and {size('core', 'background')} between backgrounds. The effect of "
-        f"the flanks alone is {size('flanks alone', 'core')}. Mean square of core and "
-        f"flanks together: {', '.join(shares)}."
+        f"{size('core')}; its effect has {spread('flank')} and "
+        f"{spread('background')}. The effect of the flanks alone is "
+        f"{size('flanks alone')}. Mean square of core and flanks together: "
+        f"{', '.join(shares)}."
     )
 
 
@@ -223,7 +222,7 @@ def fold_sentence(rows: xr.Dataset) -> str:
     """Return the order of loop, open and stem by the verdicts on the two interactions,
     with the effects.
     """
-    size = {str(k): _sized(rows.sel(contrast=k)) for k in rows["contrast"].to_numpy()}
+    size = {str(k): sized(rows.sel(contrast=k)) for k in rows["contrast"].to_numpy()}
     signs = {
         place: _SIGNS.get(str(rows["verdict"].sel(contrast=f"motif x {place}").item()))
         for place in ("loop", "stem")
@@ -253,7 +252,7 @@ def fold_sentence(rows: xr.Dataset) -> str:
 def fold_details(rows: xr.Dataset) -> str:
     """Return the differences between places, and the complement in the stem."""
     said = {
-        str(k): f"{_sized(row)}, {row['verdict'].item()}"
+        str(k): f"{sized(row)}, {row['verdict'].item()}"
         for k in rows["contrast"].to_numpy()
         for row in [rows.sel(contrast=k)]
     }

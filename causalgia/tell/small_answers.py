@@ -16,7 +16,7 @@ from causalgia.checks import first_of, four_digits
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import NAMES_SHOWN, DataError
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.inputs import parse_json
+from causalgia.inputs import parse_json, rough_percent
 from causalgia.notes import Said, notes_of
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.schema import validate
@@ -181,10 +181,8 @@ def agreement_parts(
     """
     shown = select_tasks(agreement, task, place="report: ")
     tasks = tasks_in_table(shown)
-    min_tau = float(about(agreement, 0.8).min_tau)
     found = [
-        _agreement_sentence(name, row, min_tau)
-        for name, row in _least_agreeing(shown).items()
+        _agreement_sentence(name, row) for name, row in _least_agreeing(shown).items()
     ]
     interval = f"{percent(float(about(agreement, 0.95).ci_prob))} interval"
     names = [str(name) for name in shown["null"].to_numpy()]
@@ -228,7 +226,10 @@ def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
             one["tau"].to_numpy(),
             one.isel(contrast=int(one["between_sd_upper"].argmax("contrast"))),
         )
-        i, j = min(combinations(range(len(tau)), 2), key=lambda pair: tau[pair])
+        upper_tau = one["tau_upper"].to_numpy()
+        i, j = min(
+            combinations(range(len(tau)), 2), key=lambda p: (upper_tau[p], tau[p])
+        )
         names = ("tau", "tau_lower", "tau_upper", "clear")
         sd, lower, upper = (
             most[v].item()
@@ -244,7 +245,7 @@ def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
+def _agreement_sentence(task: str, row: dict[str, Any]) -> str:
     order = (
         f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, "
         f"{row['tau_upper']:.2f}]"
@@ -253,28 +254,22 @@ def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
         "the sd between null models has its largest upper limit for "
         f"'{row['contrast']}', {row['spread']}"
     )
-    if row["tau"] >= min_tau:
-        same = (
-            "the same order within error"
-            if row["tau_upper"] >= 1 - DIFFERENCE_ROUNDING
-            else "nearly the same order"
-        )
-        same = "the same order" if row["tau"] >= 1 - DIFFERENCE_ROUNDING else same
+    turned = (1 - row["tau_upper"]) / 2
+    if turned > DIFFERENCE_ROUNDING:
+        share = rough_percent(turned)
         return Said(
-            f"the {row['n']} null models give {same} (least alike {row['pair']}, {order}); "
-            f"{spread}.",
+            f"{row['pair']} give different orders ({order}): {share} of the pairs of "
+            f"contrasts are reversed; {spread}.",
             task,
         )
-    why = (
-        "the answer depends on the null model"
-        if row["tau_upper"] < min_tau
-        else (
-            f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts "
-            "is not clear; use more units"
-        )
-    )
+    clear = rough_percent(row["clear"])
+    same = f"reverse no clear order (clear are {clear} of the pairs of contrasts; "
+    if row["clear"] == 1:
+        same = "give the same order ("
     return Said(
-        f"{row['pair']} give different orders ({order}): {why}; {spread}.", task
+        f"the {row['n']} null models {same}least alike {row['pair']}, {order}); "
+        f"{spread}.",
+        task,
     )
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import first_of, four_digits
-from causalgia.choices import PLACEBO_ROPES, UNDECIDED, VERDICT_WORDS
+from causalgia.choices import LEAST_FACTOR, PLACEBO_ROPES, UNDECIDED, VERDICT_WORDS
 from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -22,7 +22,7 @@ from causalgia.inputs import parse_json, rough_percent
 from causalgia.multiplicity.families import Family
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import format_p, p_clause
+from causalgia.tell.table_formats import format_p, format_share, p_clause
 
 _FEW_TASKS = 3
 _SIDES = {1: "above", -1: "below", 0: "inside", None: ""}
@@ -145,7 +145,42 @@ def urgent_cautions(decisions: xr.Dataset) -> list[str]:
         )
     if caution := about(decisions, None).caution:
         lines.append(f"Caution: {caution}.")
-    return lines
+    return [*lines, *truncation_sentence(decisions.attrs)]
+
+
+def truncation_sentence(attrs: Mapping[Any, Any]) -> list[str]:
+    """Return what a table of counts leaves out, and how far that shrinks effects; none
+    of a table that leaves nothing out.
+
+    Examples
+    --------
+    >>> attrs = {"truncation_reads": 1, "truncation_share": 0.36}
+    >>> attrs |= {"truncation_factor": 0.552, "truncation_corrected": 0}
+    >>> print(truncation_sentence(attrs)[0])
+    Zero-truncated table (no cell has fewer than 1 RNA read, 36 % have just 1): effects
+    come out at about 0.55 of their size, so their directions hold and their sizes do
+    not.
+    """
+    here = about(attrs, None)
+    if here.truncation_factor is None:
+        return []
+    n = int(here.truncation_reads or 1)
+    factor = float(here.truncation_factor)
+    size = f"at about {factor:.2f} of their size"
+    then = (
+        f"came out {size}, and were divided by it"
+        if here.truncation_corrected
+        else f"come out {size}"
+        + (
+            ", so their directions hold and their sizes do not"
+            * (factor < LEAST_FACTOR)
+        )
+    )
+    share = format_share(float(here.truncation_share or 0.0))
+    return [
+        f"{'Zero-truncated' if n == 1 else 'Truncated'} table (no cell has fewer than "
+        f"{n} RNA read{'s' * (n > 1)}, {share} have just {n}): effects {then}."
+    ]
 
 
 def tasks_without_verdict(effects: xr.Dataset) -> list[str]:

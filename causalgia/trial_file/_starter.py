@@ -333,10 +333,7 @@ _SETTINGS: dict[str, Any] = {
     "negatives": "negatives.fa",
     "motif": _WEAK,
     "element": [120, 180],
-    "tile": [120, 180],
     "tiles": [[120, 180], [300, 360], [420, 480]],
-    "at": [0, 180, 360],
-    "tss": [480, 540],
     "tile_width": 60,
     "rope": [-0.1, 0.1],
     "vcf": "example.vcf",
@@ -365,7 +362,7 @@ _EXPERIMENT_SETTINGS: dict[str, Mapping[str, Any]] = {
     "pair": _PAIR,
     "pairs": {"motifs": {"Nanog": "AGCCATCA", "Sox2": "GAACAATGG"}},
     "motif_screen": {"motifs": ["GATA1", "FOS::JUN", "GABPA", "HNF4A", "SP1", "CTCF"]},
-    "variants": {"n_null": 2_000, "rope": "matched"},
+    "variants": {"fasta": "genome.fa", "n_null": 2_000, "rope": "matched"},
 }
 
 
@@ -418,10 +415,10 @@ def experiment_example(kind: str) -> Example:
         for value in settings.values()
         if isinstance(value, str) and value in _PLANTED
     ]
-    files = {name: _example_fasta(_PLANTED[name]) for name in named}
+    first = _N_VARIANTS if "vcf" in settings else _N_BACKGROUNDS
+    files = {name: _example_fasta(_PLANTED[name], first) for name in named}
     if "vcf" in settings:
-        # a variant in each of the first 24 sequences: 12 in the motif of the weak
-        # enhancer, 12 beside
+        # a variant in each of the first 24 sequences: 12 in the motif, 12 beside
         lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
         for number, letters in enumerate(
             files[settings["fasta"]].splitlines()[1 : 2 * _N_VARIANTS : 2]
@@ -441,12 +438,13 @@ def experiment_example(kind: str) -> Example:
 _PLANTED: dict[str, Mapping[int, str]] = {
     "example.fa": {124: _ENHANCER, 304: _WEAK, 504: _PROMOTER},
     "negatives.fa": {504: _PROMOTER},
+    "genome.fa": {304: "CCTGCATGGGAC"},  # of the oracle 'rbfox1_like'
 }
 
 
-def _example_fasta(motifs: Mapping[int, str]) -> str:
-    """Return fixed random sequences as FASTA, with motifs at given positions, each
-    lacking in one sequence of 30.
+def _example_fasta(motifs: Mapping[int, str], first: int) -> str:
+    """Return fixed random sequences as FASTA, the first of them with motifs at given
+    positions, each lacking in one sequence of 30.
     """
     from causalgia.sequences import decode
 
@@ -456,7 +454,7 @@ def _example_fasta(motifs: Mapping[int, str]) -> str:
     ]
     for number, letters in enumerate(decode(drawn.to_numpy()), start=1):
         for lacking, (place, motif) in enumerate(motifs.items()):
-            if number % _CYCLE != _CYCLE - 1 - lacking:
+            if number <= first and number % _CYCLE != _CYCLE - 1 - lacking:
                 letters = letters[:place] + motif + letters[place + len(motif) :]
         lines.append(f">example_{number}\n{letters}\n")
     return "".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from inspect import Parameter
 from itertools import takewhile
@@ -29,14 +29,17 @@ from causalgia.checks import (
     nearest,
     one_of,
 )
-from causalgia.design import Design, NullModel
+from causalgia.design import Arm, Design, NullModel
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.matched_variants import MatchedVariants
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment
 from causalgia.experiments.kit.experiment import build, check_experiment_name
+from causalgia.experiments.kit.trial import ROPE, Trial
+from causalgia.expressions import matched
 from causalgia.inputs import is_file
+from causalgia.ropes import RopeLike
 from causalgia.sequences import read_sequences
 
 FILES = ("positives", "negatives")
@@ -402,6 +405,59 @@ def _with_absolute_files(value: Any, folder: Path) -> Any:
 
 _FIXED_KEYS = ("control", "contrasts", "interaction")
 _TOP_KEYS = ("n_units", "reserve")
+_OWN, _OWN_TABLES = "trial", ("arms", "contrasts")
+
+
+def own_trial(
+    null: NullModel,
+    *,
+    arms: Mapping[str, Table],
+    contrasts: str | Mapping[str, Mapping[str, float]],
+    question: str = "",
+    estimand: str = "",
+    axis: str = "",
+    of: str = "",
+    asked: Sequence[str] = (),
+    labels: Mapping[str, Mapping[str, Any]] | None = None,
+    n_units: int = 400,
+    rope: RopeLike = ROPE,
+) -> Experiment:
+    """Return the `causalgia.experiments.Trial` that ``kind = "trial"`` describes: the
+    arms and contrasts of the file, and what its answer is made from.
+
+    Examples
+    --------
+    >>> from causalgia.design import Uniform
+    >>> asked = own_trial(
+    ...     Uniform(length=41),
+    ...     arms={"site": {"embed": "UGCAUG", "at": 5}, "untreated": {}},
+    ...     contrasts="untreated",
+    ...     labels={"place": {"site": 5}},
+    ...     axis="place",
+    ...     n_units=100,
+    ... )
+    >>> asked.labels
+    {'place': {'site': 5}}
+    """
+    trial = Trial(null, question=question, estimand=estimand, axis=axis, of=of)
+    made = [Arm.from_dict(name, arm) for name, arm in arms.items()]
+    design = Design(null=null, arms=made, n_units=n_units, contrasts=contrasts)
+    for arm in design.named_arms:
+        trial.intervention(arm.name, arm.intervention, **arm.factors)
+    rows: Mapping[str, Mapping[str, float]] = design.named_contrasts or {}
+    labels = labels or {}
+    found = {pattern: matched(pattern, rows) for pattern in asked}
+    labeled = {name: name in rows for label in labels.values() for name in label}
+    for name, known in (*found.items(), *labeled.items()):
+        if not known:
+            raise DesignError(
+                f"[experiment]: no contrast is {quoted(name)}{nearest(name, rows)}"
+            )
+    chosen = {name for names in found.values() for name in names}
+    for name, row in rows.items():
+        own = {label: each[name] for label, each in labels.items() if name in each}
+        trial.row(name, row, asked=name in chosen, **own)
+    return trial.experiment(n_units=n_units, rope=rope)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -451,7 +507,7 @@ class ExperimentSpec:
             If there is no such experiment or setting, one is missing or wrong, or the
             analysis asks for contrasts.
         """
-        takes = experiment_parameters(self.kind)
+        takes = _parameters(self.kind)
         settings = dict(self.settings)
         if self.null is not None:
             settings[_null_parameter(takes)] = self.null
@@ -476,7 +532,11 @@ class ExperimentSpec:
             sequences_of_file(value, place="[experiment]", rng=0) for value in arguments
         ]
         try:
-            experiment = build(self.kind, *arguments, settings=settings)
+            experiment = (
+                own_trial(*arguments, **settings)
+                if self.kind == _OWN
+                else build(self.kind, *arguments, settings=settings)
+            )
         except CausalgiaError:
             raise
         except (TypeError, ValueError, AttributeError) as error:
@@ -506,10 +566,13 @@ class ExperimentSpec:
         }
         null = {} if self.null is None else {"null": self.null.to_dict()}
         tables = {"analysis": dict(self.analysis)} if self.analysis else {}
+        own = _OWN_TABLES if self.kind == _OWN else ()
+        settings = {k: v for k, v in self.settings.items() if k not in own}
         return {
             **top,
             **null,
-            "experiment": {"kind": self.kind, **self.settings},
+            "experiment": {"kind": self.kind, **settings},
+            **{key: self.settings[key] for key in own},
             **tables,
         }
 
@@ -534,9 +597,12 @@ def read_experiment(
     """
     settings = dict(table["experiment"])
     kind = settings.pop("kind")
-    takes = experiment_parameters(kind)
+    takes = _parameters(kind)
     analysis = dict(table.get("analysis", {}))
     _check_other_tables(table, kind, takes, settings, analysis)
+    for key in _OWN_TABLES if kind == _OWN else ():
+        check_key(table, key, 'a file with kind = "trial"', TOP)
+        settings[key] = table[key]
     if "rope" in settings:
         analysis["rope"] = settings.pop("rope")
     _check_settings(kind, takes, settings, null)
@@ -563,6 +629,12 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
     return dict(inspect.signature(getattr(experiments, str(kind))).parameters)
 
 
+def _parameters(kind: object) -> dict[str, Parameter]:
+    if kind == _OWN:
+        return dict(inspect.signature(own_trial).parameters)
+    return experiment_parameters(kind)
+
+
 def _check_other_tables(
     table: Table,
     kind: str,
@@ -570,7 +642,8 @@ def _check_other_tables(
     settings: Table,
     analysis: Table,
 ) -> None:
-    for key in ("arms", "placebos", "blocks", "contrasts"):
+    others = ("placebos", "blocks") + (() if kind == _OWN else _OWN_TABLES)
+    for key in others:
         if key in table:
             raise DesignError(
                 f"[experiment] makes its own arms and contrasts, and {key} is given"
@@ -585,7 +658,7 @@ def _check_other_tables(
                 f"[analysis]: {key} is not for an experiment, whose contrasts are its "
                 "own"
             )
-    for key in ("null", "rng", *_TOP_KEYS):
+    for key in ("null", "rng", *_TOP_KEYS, *_OWN_TABLES):
         if key in settings:
             raise DesignError(
                 f"[experiment]: {key} belongs "

@@ -15,7 +15,8 @@ from scipy.special import ndtri
 from causalgia.analysis import as_result
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, attributes
-from causalgia.choices import Error
+from causalgia.choices import LEAST_FACTOR, Error
+from causalgia.errors import EstimateError
 from causalgia.estimation.effect_intervals import (
     independent_draws,
     missed_share_of,
@@ -206,6 +207,7 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     error: Any = request.error  # of tests
     found = from_estimates(estimates, request.rope, ci_prob=ci_prob, largest=largest)
     measured = rows_measured(estimates)
+    _check_size_known(estimates, found)
     members, family = row_families(
         estimates, request.family, found.rows.counted & measured
     )
@@ -234,6 +236,18 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
         return out
     columns, notes = shrink_effects(with_gaps, request.shrink, ci_prob=ci_prob)
     return with_notes(out.assign(columns), *notes)
+
+
+def _check_size_known(estimates: xr.Dataset, found: Evidence) -> None:
+    """Raise EstimateError for a region of effects whose size is not known."""
+    factor = about(estimates, 1.0).truncation_factor
+    if factor < LEAST_FACTOR and not found.region.direction_only.all():
+        raise EstimateError(
+            f"rope={found.region.label}: effects of this zero-truncated table come out "
+            f"at about {factor:.2f} of their size; below {LEAST_FACTOR:g} only "
+            "directions are decided, rope=0",
+            argument="rope",
+        )
 
 
 def _without_unmeasured(decisions: xr.Dataset) -> xr.Dataset:

@@ -633,15 +633,10 @@ def catalogue(zoo, folder):
         "necessity of sites": lambda: X("necessity")(
             source, motif=motif, n_draws=5, rope=(-0.1, 0.1)
         ),
-        "tile_placement": lambda: X("tile_placement")(
-            source, tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
+        "tiles, copied": lambda: X("tiles")(
+            source, tiles=[(0, 20)], at=[20, 60], tss=(40, 60), n_draws=3
         ),
-        "tile_copies": lambda: X("tile_copies")(
-            source, tile=(0, 20), at=[20, 60], tss=(40, 60), n_draws=3
-        ),
-        "tile_interactions": lambda: X("tile_interactions")(
-            source, tiles=spans, n_draws=3
-        ),
+        "tiles": lambda: X("tiles")(source, tiles=spans, n_draws=3),
     }
     genome = sequences(1, 4000, "genome")[0]
     (folder / "genome.fa").write_text(">chr1\n" + genome + "\n")

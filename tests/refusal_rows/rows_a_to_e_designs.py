@@ -232,6 +232,14 @@ ROWS = [
         lambda: e.spacing(AT_41, FOX, gaps=[40]),
         DesignError,
     ),
+    Row("no gap", lambda: pair(gaps=[]), DesignError, "gaps"),
+    Row("a gap twice", lambda: e.spacing(AT_41, FOX, gaps=[1, 1]), DesignError, "gaps"),
+    Row(
+        "part of a gap",
+        lambda: e.pairs(AT_41, [FOX, "A" * 6], gaps=[1.5]),
+        DesignError,
+        "gaps",
+    ),
     Row("a gap within a motif", lambda: pair(gaps=[-7]), DesignError),
     Row("a gap past the background", lambda: pair(gaps=[120]), DesignError),
     Row(
@@ -313,6 +321,26 @@ ROWS = [
         "full",
     ),
     Row(
+        "a fill that is the motif",
+        lambda: e.necessity(
+            ["CC" + "AGATAA" + "C" * 30, "GG" + "AGATAA" + "G" * 30],
+            motif="AGATAA",
+            fills=["AGATAA"],
+        ),
+        DesignError,
+        "fill",
+    ),
+    Row(
+        "a fill that is the motif on the other strand",
+        lambda: e.necessity(
+            ["CC" + "AGATAA" + "C" * 30, "GG" + "AGATAA" + "G" * 30],
+            motif="WGATAA",
+            fills=["TTATCT"],
+        ),
+        DesignError,
+        "fill",
+    ),
+    Row(
         "a threshold of a string, which is found exactly",
         lambda: e.necessity(RANDOM, motif="AGATAA", threshold=1e-3),
         SequenceError,
@@ -368,21 +396,19 @@ ROWS = [
     ),
     Row(
         "a tile placed over itself",
-        lambda: e.tile_placement(RANDOM, tile=(0, 20), at=[10, 60], tss=(40, 50)),
+        lambda: e.tiles(RANDOM, tiles=[(0, 20)], at=[10, 60], tss=(40, 50)),
         DesignError,
         "0-20",
     ),
     Row(
         "a copy past the sequence",
-        lambda: e.tile_placement(RANDOM, tile=(0, 20), at=[60, 90], tss=(40, 50)),
+        lambda: e.tiles(RANDOM, tiles=[(0, 20)], at=[60, 90], tss=(40, 50)),
         DesignError,
         "at",
     ),
     Row(
         "interactions of seven tiles",
-        lambda: e.tile_interactions(
-            RANDOM, tiles=[(i, i + 5) for i in range(0, 35, 5)]
-        ),
+        lambda: e.tiles(RANDOM, tiles=[(i, i + 5) for i in range(0, 35, 5)]),
         DesignError,
         "tiles",
     ),

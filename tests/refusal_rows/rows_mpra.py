@@ -239,10 +239,22 @@ READS += [
         "a_b",
     ),
     Row(
-        "columns of two cell types",
-        lambda: read(COLUMNS, SIDE[:1], conditions=TYPES),
+        "a fit of two cell types",
+        lambda: cg.mpra.fit(read(COLUMNS, SIDE[:1], conditions=TYPES), control="a"),
         DataError,
         "HepG2",
+    ),
+    Row(
+        "an assignment of a table that names its oligos",
+        lambda: read(TABLE, assignment=pd.DataFrame({"bc": ["AAA"], "oligo": ["a"]})),
+        DataError,
+        "assignment",
+    ),
+    Row(
+        "a design that fits no row",
+        lambda: read(TABLE, SIDE.assign(oligo_name=["y", "z"]), drop_unknown=True),
+        DataError,
+        "line 2",
     ),
     Row(
         "columns of one cell type and no DNA",
@@ -283,10 +295,10 @@ READS += [
         "line 2",
     ),
     Row(
-        "a barcode of several variants",
-        lambda: of_variants(f"{VARIANTS}ACAA T:3:C>G T:5:A>C\n"),
+        "a barcode with two lists of variants",
+        lambda: of_variants(f"{VARIANTS}ACGA T:3:C>G T:5:A>C\n"),
         DataError,
-        "ACAA",
+        "ACGA",
     ),
     Row(
         "variants of several regions",
@@ -1134,10 +1146,14 @@ def pilot_of(*contrasts: str) -> xr.Dataset:
         "sd_noisiness": 0.0,
         "sd_rna": 0.5,
         "sd_dna": 0.3,
+        "sd_silent": 0.0,
+        "p_silent": 0.0,
+        "missing": 0.0,
+        "recovery": 1.0,
     }
     of_each = ("contrast", 0.1 * np.arange(1, len(contrasts) + 1))
     return xr.Dataset(
-        noise | {"tau": of_each, "sd_common": of_each},
+        noise | {"tau": of_each, "sd_shared": of_each},
         {"contrast": list(contrasts)},
         {"plasmid": 0},
     )

@@ -376,11 +376,6 @@ ROWS = [
         DesignError,
     ),
     Row(
-        "a placebo of an IUPAC string",
-        lambda: cg.experiments.copies(AT_41, "NGATAA", control="placebo"),
-        DesignError,
-    ),
-    Row(
         "placebos of sites that overlap",
         lambda: cg.experiments.spacing(
             AT_41, "UGCAUG", gaps=[0, -2], control="placebo"

@@ -10,7 +10,6 @@ import pytest
 from scipy import special
 
 import causalgia as cg
-from causalgia.errors import DataError
 from causalgia.estimation.crossover import crossed_mean
 from causalgia.mpra.comparisons.prediction_powered_means import (
     add_replicate_noise,
@@ -75,12 +74,6 @@ def test_crossed_means_hold_their_error_where_replicates_share_noise(n_replicate
     powered = add_replicate_noise(mean, shared_noise(one))
     assert powered.se == pytest.approx(answer.se[0])
     assert powered.df == pytest.approx(answer.df[0])
-
-
-def test_the_median_of_barcodes_is_printed():
-    quality = cg.mpra.quality(many_arms(0))
-    n = np.median(quality["n_barcodes"])
-    assert f"{n:g} " in str(cg.report(quality))
 
 
 def test_a_filter_leaves_out_the_arms_of_few_barcodes():

@@ -79,3 +79,34 @@ def test_conditions_with_a_header(tmp_path):
         tmp_path / "d.tsv", side_table=side, conditions=conditions
     )
     assert counts["rna"].to_numpy().tolist() == [[8, 7], [8, 7]]
+
+
+def _as_r(table, *, row_names=True, sep=" ", corner=""):
+    """Return a table as write.table and write.csv write it."""
+    lines = [corner + sep.join(f'"{name}"' for name in table.columns)]
+    for i, row in enumerate(table.itertuples(index=False)):
+        cells = [f'"{x}"' if isinstance(x, str) else str(x) for x in row]
+        lines.append(sep.join([f'"{i + 1}"'] * row_names + cells))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"row_names": False},
+        {"sep": "\t"},
+        {"sep": ",", "corner": '"",'},
+    ],
+    ids=["write.table", "without row names", "tabs", "write.csv"],
+)
+@pytest.mark.parametrize("keys", [["barcode", "oligo_name"], ["oligo_name"]])
+def test_tables_with_quotes_and_columns_of_text(tmp_path, how, keys):
+    table = pd.DataFrame({"barcode": ["ACGT", "CCGT", "GCGT", "TCGT"]})
+    table["oligo_name"] = SIDE["oligo_name"]
+    table = table[keys].assign(group="an enhancer", REF="A", gc=0.41)
+    table[COUNTS] = READS
+    (tmp_path / "b.txt").write_text(_as_r(table, **how))
+    counts = cg.mpra.read_counts(tmp_path / "b.txt", side_table=SIDE)
+    np.testing.assert_array_equal(counts["dna"].to_numpy(), READS[:, ::2])
+    np.testing.assert_array_equal(counts["rna"].to_numpy(), READS[:, 1::2])

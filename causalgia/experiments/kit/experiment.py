@@ -167,15 +167,15 @@ class Experiment(Design):
         Contrasts that answer the question, by name or pattern: the ``question`` of an
         analysis that names none. Every other contrast is judged by itself. Empty: every
         contrast answers it.
-    left_out
-        Settings that were asked for and do not fit the sequence.
+    unasked
+        Notes on what the question leaves out.
     """
 
     entry: Entry = field(compare=False)
     analysis: Analysis
     asked: Sequence[str] = field(default=(), compare=False)
     labels: Labels = field(default_factory=dict, compare=False)
-    left_out: int = field(default=0, compare=False)
+    unasked: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         from causalgia.trial.attributes import check_analysis, check_matched_region
@@ -232,13 +232,7 @@ class Experiment(Design):
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known before anything is predicted."""
-        if not self.left_out:
-            return ()
-        return (
-            f"{self.left_out:,} {'setting does' if self.left_out == 1 else 'settings do'} "
-            f"not fit {self.drawn.length:,} bp and {'is' if self.left_out == 1 else 'are'} "
-            "not asked.",
-        )
+        return self.unasked
 
     @property
     def question(self) -> str:
@@ -349,7 +343,12 @@ class Experiment(Design):
                 **finding.datasets,
                 **over.datasets,
             },
-            sentences=(*finding.sentences, *over.sentences, *account, *self.notes),
+            sentences=(
+                *finding.sentences,
+                *over.sentences,
+                *account,
+                *(f"{note}." for note in self.notes),
+            ),
             details=finding.details,
             figure=self.entry.draw,
             motifs=motifs_of(self),
@@ -522,9 +521,7 @@ _EXPERIMENT_NAMES = (
     "context_dependence",
     "necessity",
     "sufficiency",
-    "tile_placement",
-    "tile_copies",
-    "tile_interactions",
+    "tiles",
     "hairpin",
     "composition",
     "knock_in",

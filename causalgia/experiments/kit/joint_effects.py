@@ -4,14 +4,12 @@ each site alone and on the interaction, and whether it is one of the scale.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from causalgia.attributes import about
-from causalgia.checks import in_list
 from causalgia.errors import EstimateError
 from causalgia.notes import Said
 
@@ -141,121 +139,9 @@ def joint_effect(
 _VERB_PLURAL = {1: "they raise the outcome", -1: "they lower it"}
 
 
-def joint_effects(
-    rows: xr.Dataset,
-    contrasts: Mapping[str, Mapping[str, float]],
-    names: Iterable[str],
-) -> dict[str, JointEffect]:
-    """Return what the sites of each interaction do together, by its name.
-
-    Parameters
-    ----------
-    rows
-        Decisions in one task; those on the sites alone and together are among them.
-    contrasts
-        Contrast -> weights of arms. An interaction lists both, each site alone, and
-        neither, in this order; an effect lists the arm and what it is compared with.
-    names
-        The interactions.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> verdicts = ["increases", "decreases", "decreases"]
-    >>> rows = xr.Dataset(
-    ...     {"verdict": ("contrast", verdicts)}, {"contrast": ["AB", "A", "B"]}
-    ... )
-    >>> contrasts = {"A": {"a": 1.0, "0": -1.0}, "B": {"b": 1.0, "0": -1.0}}
-    >>> contrasts["AB"] = {"ab": 1.0, "a": -1.0, "b": -1.0, "0": 1.0}
-    >>> print(joint_effects(rows, contrasts, ["AB"])["AB"])
-    saturating (less than the sum of two negative effects)
-    """
-    verdict = dict(
-        zip(
-            rows["contrast"].to_numpy().astype(str).tolist(),
-            rows["verdict"].to_numpy().astype(str).tolist(),
-            strict=True,
-        )
-    )
-    effect_of = {
-        tuple(row): verdict.get(name, UNDECIDED)
-        for name, row in contrasts.items()
-        if list(row.values()) == [1.0, -1.0]
-    }
-    found = {}
-    for name in names:
-        both, *singles, none = contrasts[name]
-        alone = [effect_of.get((single, none), UNDECIDED) for single in singles]
-        together = effect_of.get((both, none), UNDECIDED)
-        found[name] = joint_effect(alone, verdict[name], together)
-    return found
-
-
-def interactions_in_words(found: Iterable[JointEffect], on_scales: str = "") -> str:
-    """Return how many pairs depart from their sum and how, and how many do not.
-
-    Parameters
-    ----------
-    found
-        What the two sites of each pair do together.
-    on_scales
-        A clause on those that depart.
-
-    Examples
-    --------
-    >>> one, other = JointEffect("saturating", "less"), JointEffect("undecided")
-    >>> interactions_in_words([one, other, one], ", on every scale")
-    '2 are saturating (less), on every scale; 1 is undecided'
-    """
-    kinds = list(found)
-    departing = [kind for kind in kinds if is_departure(kind)]
-    parts = []
-    for of, clause in (
-        (departing, on_scales),
-        ([kind for kind in kinds if not is_departure(kind)], ""),
-    ):
-        counts = [
-            f"{n:,} {'is' if n == 1 else 'are'} {kind}"
-            for kind, n in sorted(Counter(of).items(), key=lambda each: -each[1])
-        ]
-        parts += [f"{in_list(counts)}{clause}"] if counts else []
-    return "; ".join(parts)
-
-
 def is_departure(found: JointEffect) -> bool:
     """Return whether sites depart from their sum."""
     return found.word not in (ADDITIVE, UNDECIDED)
-
-
-def pair_in_words(rows: xr.Dataset) -> str:
-    """Return "two UGCAUG sites", or "UGCAUG and GCUGG"; empty where the contrasts of
-    sites alone are of more than one pair.
-
-    Parameters
-    ----------
-    rows
-        Contrasts with the coordinates ``asks`` and ``site``.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> rows = xr.Dataset(
-    ...     coords={
-    ...         "asks": ("contrast", ["first", "second", "interaction"]),
-    ...         "site": ("contrast", ["UGCAUG", "GCUGG", ""]),
-    ...     }
-    ... )
-    >>> pair_in_words(rows)
-    'UGCAUG and GCUGG'
-    """
-    if not {"asks", "site"} <= set(rows.coords):
-        return ""
-    asks, sites = (rows[name].to_numpy().astype(str) for name in ("asks", "site"))
-    of_each = [list(dict.fromkeys(sites[asks == which].tolist())) for which in SINGLE]
-    if any(len(found) != 1 for found in of_each):
-        return ""
-    (one,), (other,) = of_each
-    return f"two {one} sites" if one == other else f"{one} and {other}"
 
 
 _JOINT_SCALES: tuple[Scale, ...] = ("identity", "log_of_means", "logit")

@@ -12,12 +12,14 @@ import numpy as np
 
 from causalgia.attributes import about
 from causalgia.design import Genomic
+from causalgia.effects.scales import OF_MEANS
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.notes import Said
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import Seed, derive
+from causalgia.tell.small_answers import moderation_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,6 +62,40 @@ def moderated_by_neighbors(
     return Finding(datasets=tables, details=tuple(details))
 
 
+def moderated_by_units(effects: xr.Dataset | None, rows: Sequence[str]) -> Finding:
+    """Return what moves the individual effects of some rows (`causalgia.moderation`),
+    with a sentence where a moderator is named; nothing where none could be.
+    """
+    from causalgia._moderation import LEAST_CLUSTERS, LEAST_UNITS, moderation
+
+    if effects is None or about(effects, None).transform in OF_MEANS:
+        return Finding()
+    n_clusters = effects.sizes["unit"]
+    if "parent" in effects.coords:
+        n_clusters = len(np.unique(effects["parent"].to_numpy()))
+    # two sides of two halves
+    if effects.sizes["unit"] < 4 * LEAST_UNITS or n_clusters < 4 * LEAST_CLUSTERS:
+        return Finding()
+    found = moderation(_over_models(effects, rows))
+    details = [
+        Said(moderation_sentence(one, str(row)), str(task))
+        for task in found["task"].to_numpy()
+        for row in rows
+        if (one := found.sel(task=task, contrast=row).squeeze())["named"].item()
+    ]
+    return Finding(datasets={"moderation": found}, details=tuple(details))
+
+
+def _over_models(effects: xr.Dataset, rows: Sequence[str]) -> xr.Dataset:
+    """Return the individual effects of some rows, the mean over predictors."""
+    whole = effects.sel(contrast=list(rows))
+    if "model" not in whole.dims:
+        return whole
+    return whole.assign(ice=whole["ice"].mean("model")).drop_vars(
+        ["constant", "zero"], errors="ignore"
+    )
+
+
 def _add_neighbor_coordinates(
     effects: xr.Dataset, design: Experiment, place: Place
 ) -> xr.Dataset:
@@ -96,11 +132,7 @@ def _effect_moderation(
     """
     from causalgia._moderation import moderation
 
-    whole = effects.sel(contrast=list(rows))
-    if "model" in whole.dims:
-        whole = whole.assign(ice=whole["ice"].mean("model")).drop_vars(
-            ["constant", "zero"], errors="ignore"
-        )
+    whole = _over_models(effects, rows)
     near = (
         whole.isel(unit=np.isfinite(whole["distance"]))
         if "distance" in whole.coords

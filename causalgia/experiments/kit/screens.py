@@ -33,6 +33,7 @@ from causalgia.sequences.motif_names import factor_class
 from causalgia.sequences.motif_scores import holds_site
 from causalgia.streams import derive
 from causalgia.tell.screens import Acting, Screened, screen_details, screen_sentence
+from causalgia.tell.unasked import motifs_left_out
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -121,19 +122,14 @@ def screen(
         classes |= {
             name: of_class[-1] for name, wide in classes.items() if wide in of_class
         }
-    read = partial(
-        read_screen,
-        rows=rows,
-        motifs=motifs,
-        both_strands=both_strands,
-        left_out=tuple(left_out),
-    )
+    read = partial(read_screen, rows=rows, motifs=motifs, both_strands=both_strands)
     return screen_of_arms(
         null,
         [*arms.values(), *placebos],
         n_units=n_units,
         rope=rope,
         entry=replace(entry, read=read),
+        unasked=motifs_left_out(left_out),
         placebo_class=classes,
         **labels,
     )
@@ -156,6 +152,7 @@ def screen_of_arms(
     n_units: int,
     rope: RopeLike,
     entry: Entry,
+    unasked: tuple[str, ...] = (),
     **labels: Mapping[str, Any],
 ) -> Experiment:
     """Return the experiment that compares each arm with the untreated one; arms of a
@@ -183,6 +180,7 @@ def screen_of_arms(
         contrasts=CONTROL,
         entry=entry,
         analysis=Analysis(rope=rope),
+        unasked=unasked,
         labels={
             "is_placebo": {
                 arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms
@@ -281,7 +279,6 @@ def read_screen(
     rows: Mapping[str, Mapping[str, str]] | None = None,
     motifs: Mapping[str, str | Motif] | None = None,
     both_strands: bool = True,
-    left_out: Sequence[str] = (),
 ) -> Finding:
     """Return the finding ``motifs``, each by its better strand, and a sentence for each
     task; `rows`: motif -> strand -> contrast, every contrast by itself if None.
@@ -307,13 +304,6 @@ def read_screen(
         what = _screened(part, of_task, found.experiment.entry.name)
         sentences.append(Said(screen_sentence(what, of_task), *begins))
         details.append(Said(screen_details(what, of_task), *begins))
-    if left_out:
-        n = len(left_out)
-        sentences.append(
-            f"{n:,} motif{'s' * (n != 1)} without a core, or that {'do' if n > 1 else 'does'} "
-            f"not fit, {'are' if n > 1 else 'is'} not asked: {', '.join(left_out[:3])}"
-            f"{', ...' * (n > 3)}."
-        )
     return Finding(
         datasets={
             "motifs": table.assign_attrs(

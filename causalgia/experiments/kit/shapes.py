@@ -11,7 +11,7 @@ import numpy as np
 from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.notes import Said
-from causalgia.tell.shapes import Shape, shape_sentence
+from causalgia.tell.shapes import NAMED_SHARE, Shape, shape_sentence
 from causalgia.types import Mask
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
     Settings with a coordinate ``stop`` are spans, and a run ends with its last one. A
     setting has a sign where its verdict is a direction and its effect lies outside
     the region; an undecided one that stands between two of one sign, with an effect of
-    that sign, belongs to their run.
+    that sign, belongs to their run. Of a run of gaps, whose ends are the rule, settings
+    at either end with less than a quarter of the largest effect are runs of their own.
 
     Examples
     --------
@@ -51,6 +52,8 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
     groups = rows[GROUP].to_numpy().astype(str) if GROUP in rows.coords else None
     names = [""] if groups is None else list(dict.fromkeys(groups.tolist()))
     found: list[Shape] = []
+    acting = np.isin(rows["verdict"].to_numpy(), list(DIRECTIONS))
+    least = NAMED_SHARE * abs(rows["ace"].to_numpy()[acting]).max(initial=0.0)
     for name in names:
         own = rows if groups is None else rows.isel(contrast=groups == name)
         own = own.isel(contrast=np.argsort(own[axis].to_numpy(), kind="stable"))
@@ -58,6 +61,8 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
         ends = own["stop"].to_numpy() if "stop" in own.coords else setting
         kinds = _kinds(own)
         starts = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
+        if axis == "gap":
+            starts = _with_ends(starts, kinds, ace, least)
         for i, j in itertools.pairwise(starts):
             inside = ace[i:j]
             by_size = np.argsort(abs(inside))
@@ -77,6 +82,24 @@ def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
                 )
             )
     return found
+
+
+def _with_ends(
+    starts: list[int], kinds: np.ndarray, ace: np.ndarray, least: float
+) -> list[int]:
+    """Return starts of runs, with the weak ends of those with a sign apart.
+
+    Examples
+    --------
+    >>> _with_ends([0, 4], np.ones(4), np.array([0.5, 4.0, 5.0, 0.9]), least=1.25)
+    [0, 1, 3, 4]
+    """
+    cut = set(starts)
+    for i, j in itertools.pairwise(starts):
+        strong = i + np.flatnonzero(abs(ace[i:j]) >= least)
+        if kinds[i] in (-1, 1) and len(strong):
+            cut |= {int(strong[0]), int(strong[-1]) + 1}
+    return sorted(cut)
 
 
 _UNDECIDED = 9

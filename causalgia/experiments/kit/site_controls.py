@@ -4,13 +4,10 @@ in its place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from causalgia.choices import CONTROLS, Control
 from causalgia.design import (
-    Design,
     Embed,
     Genomic,
     Intervention,
@@ -18,21 +15,9 @@ from causalgia.design import (
     Placebo,
     Untreated,
 )
-from causalgia.design.intervention import steps_of
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.experiment import Entry
 
 UNTREATED = "untreated"
-
-
-class Factorial(NamedTuple):
-    """The arms of two sites that both arms of a contrast overwrite alike: each without
-    the other, and neither.
-    """
-
-    first: Intervention
-    second: Intervention
-    neither: Intervention
 
 
 @dataclass(frozen=True)
@@ -57,18 +42,6 @@ class SiteControl:
         """Whether absent sites are placebos."""
         return self.kind == "placebo"
 
-    def arm(self, placebo: str) -> str:
-        """Return the name of the arm that is subtracted: `placebo`, or ``"untreated"``.
-
-        Examples
-        --------
-        >>> SiteControl("placebo").arm("placebo at 3")
-        'placebo at 3'
-        >>> SiteControl("untreated").arm("placebo at 3")
-        'untreated'
-        """
-        return placebo if self.placebos else UNTREATED
-
     def absent(self, *sites: Embed) -> Intervention:
         """Return what stands where sites are absent.
 
@@ -85,41 +58,6 @@ class SiteControl:
                 site.pattern, at=site.at, strand=site.strand, instance=site.instance
             )
         return done
-
-    def present(self, sites: Sequence[Embed], which: Collection[int]) -> Intervention:
-        """Return some of the sites, by their numbers, with the others absent.
-
-        Examples
-        --------
-        >>> sites = [Embed("AGATAAG", at=place) for place in (3, 20)]
-        >>> print(SiteControl("placebo").present(sites, {1}))
-        do(x[3:10] ~ rearranged AGATAAG, x[20:27] = AGATAAG)
-        """
-        done: Intervention = Untreated()
-        for number, site in enumerate(sites):
-            done = done + (site if number in which else self.absent(site))
-        return done
-
-    def factorial(self, one: Embed, other: Embed) -> Factorial:
-        """Return the arms with either of two sites alone, and with neither.
-
-        Examples
-        --------
-        >>> pair = Embed("AGATAAG", at=3), Embed("CAGCTG", at=20)
-        >>> print(SiteControl("placebo").factorial(*pair).first)
-        do(x[3:10] = AGATAAG, x[20:26] ~ rearranged CAGCTG)
-        """
-        return Factorial(
-            one + self.absent(other),
-            self.absent(one) + other,
-            self.absent(one, other),
-        )
-
-    def entry(self, entry: Entry, estimand: str) -> Entry:
-        """Return an entry of the catalogue, with `estimand` where absent sites are
-        placebos.
-        """
-        return replace(entry, estimand=estimand) if self.placebos else entry
 
 
 def as_site_control(control: object, null: NullModel) -> SiteControl:
@@ -143,22 +81,4 @@ def as_site_control(control: object, null: NullModel) -> SiteControl:
         "site in its place), 'untreated' (the background as it was drawn), or "
         "None: by the null model",
         argument="control",
-    )
-
-
-def against_placebos(design: Design) -> str:
-    """Return the beginning of a sentence on effects of sites: ``"against placebos, "``,
-    or nothing where they are against untreated backgrounds.
-    """
-    rows: Mapping[str, Mapping[str, float]] = design.named_contrasts or {}
-    subtracted = {arm for row in rows.values() for arm, w in row.items() if w < 0}
-    return (
-        "against placebos, "
-        if any(
-            isinstance(step, Placebo)
-            for arm in design.named_arms
-            if arm.name in subtracted
-            for step in steps_of(arm.intervention)
-        )
-        else ""
     )

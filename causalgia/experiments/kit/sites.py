@@ -19,12 +19,10 @@ from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Motif, find_instances, motif as motif_of
-from causalgia.sequences.alphabet import decode, parse_iupac, reverse_complement
+from causalgia.sequences.alphabet import parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motif_scores import (
-    PER_BIT,
     Instances,
-    cutoff,
     step_scores,
     tail_probabilities,
 )
@@ -94,16 +92,8 @@ def as_start(value: object, name: str, length: int, width: int) -> int:
     )
 
 
-def start_of_widest(
-    null: NullModel, at: int | None, width: int, what: str, shorten: str = ""
-) -> int:
+def start_of_widest(null: NullModel, at: int | None, width: int, what: str) -> int:
     """Return where the widest of several sites starts, in the middle if `at` is None.
-
-    Raises
-    ------
-    DesignError
-        If it leaves the backgrounds; it is named as `what`, and `shorten` says what
-        else to do where it is longer than these.
 
     Examples
     --------
@@ -111,20 +101,12 @@ def start_of_widest(
     >>> start_of_widest(Uniform(length=41), 38, 8, "a motif of 8 bases")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: ... give at=33 at most, or take backgrounds of 46 bp or more
+    causalgia.errors.DesignError: at=38: a motif of 8 bases ends at 46, beyond 41 bp
     """
     start = as_start(at, "at", null.length, width)
     if start + width > null.length:
-        cure = (
-            f"give at={null.length - width} at most, or take backgrounds of "
-            f"{start + width:,} bp or more"
-            if width <= null.length
-            else f"take backgrounds of {width:,} bp or more"
-            + (shorten and f", or {shorten}")
-        )
         raise DesignError(
-            f"{what} at {start} does not fit into the {null.length:,}-bp background; "
-            f"{cure}"
+            f"at={start}: {what} ends at {start + width:,}, beyond {null.length:,} bp"
         )
     return start
 
@@ -289,20 +271,11 @@ def motif_sites(
         find_instances(tokens, pattern, threshold=threshold),
         as_pattern(pattern).label,
     )
-    if not len(found):
-        near = nearest_window(
-            tokens, names, pattern, P_VALUE if threshold is None else threshold
-        )
-        raise DesignError(
-            f"motif: none of {len(tokens):,} sequences has an instance of {label}: "
-            f"{near}"
-        )
     sequence = tuple(str(names[row]) for row in found.row.tolist())
-    if len(found) == 1:
+    if len(found) < 2:
         raise DesignError(
-            f"motif: there is one instance of {label}, in {quoted(sequence[0])}, "
-            f"among {len(tokens):,} sequences, and an average needs two or more; give "
-            f"more sequences{_threshold_advice(pattern, 'higher')}"
+            f"motif: {len(tokens):,} sequences have {len(found)} instances of {label}, "
+            "and an average needs two or more"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
     starts, free = np.arange(tokens.shape[1] - found.width + 1), []
@@ -319,8 +292,7 @@ def motif_sites(
     if full is not None:
         raise DesignError(
             f"motif: sequence {quoted(full)} has no {found.width} bases without an "
-            f"instance of {label}, for a placebo span; drop it, or take longer "
-            f"sequences{_threshold_advice(pattern, 'lower')}"
+            f"instance of {label}, for a placebo span"
         )
     parents, each = (
         (str(null.parent_names[row]) for row in found.row.tolist()),
@@ -339,10 +311,6 @@ def motif_sites(
         _draw_placebo_starts(free, n_draws),
         len(tokens),
     )
-
-
-def _threshold_advice(pattern: str | Motif, how: str) -> str:
-    return "" if isinstance(pattern, str) else f", or a {how} threshold="
 
 
 def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
@@ -478,9 +446,6 @@ def _share_completed(
     return len(np.unique(found.row[(overlapped >= 2) & ~within])) / len(tokens)
 
 
-_SEQUENCES_A_BLOCK = 4_096
-
-
 def as_genomic(sequences: Any, name: str) -> Genomic:
     """Return given sequences as a null model; a `Genomic` is returned unchanged, with
     its parents and draws.
@@ -583,54 +548,3 @@ def as_string_or_motif(value: Any, name: str) -> str | Motif:
         isinstance(value, str) and found.identifier is None and found.source is None
     )
     return as_site(value, name) if is_string else found
-
-
-def nearest_window(
-    tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float
-) -> str:
-    """Describe the window that comes nearest to being an instance.
-
-    Examples
-    --------
-    >>> from causalgia.sequences import encode
-    >>> nearest_window(encode(["CCAGATAACC"]), ("peak",), "AGATAAG", 1e-4)
-    "the nearest window, 'AGATAAC' at 2 of sequence 'peak', reads 6 of its 7 letters"
-    """
-    is_string = isinstance(pattern, str)
-    if isinstance(pattern, str):
-        table = np.array(
-            [[base in bases for base in range(4)] for bases in parse_iupac(pattern)[1]],
-            np.int64,
-        )
-    else:
-        table = step_scores(pattern)
-    # score, and row and start with a minus sign: the first of equal windows wins
-    best = (np.iinfo(np.int64).min, 0, 0)
-    for first in range(0, len(tokens), _SEQUENCES_A_BLOCK):
-        rows = tokens[first : first + _SEQUENCES_A_BLOCK]
-        scores = np.maximum(
-            _window_scores(rows, table), _window_scores(rows, table[::-1, ::-1])
-        )
-        i, j = np.unravel_index(int(scores.argmax()), scores.shape)
-        best = max(best, (int(scores[i, j]), -(first + int(i)), -int(j)))
-    score, row, start = best[0], -best[1], -best[2]
-    reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
-    where = (
-        f"the nearest window, {quoted(reads)} at {start} of sequence "
-        f"{quoted(names[row])},"
-    )
-    if is_string:
-        return f"{where} reads {score} of its {len(table)} letters"
-    needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
-    return (
-        f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of "
-        f"threshold={threshold:g}"
-    )
-
-
-def _window_scores(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:
-    n = rows.shape[1] - len(table) + 1
-    total = np.zeros((len(rows), n), np.int64)
-    for i, step in enumerate(table):
-        total += step[rows[:, i : i + n]]
-    return total

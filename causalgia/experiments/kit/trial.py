@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.choices import Control
-from causalgia.design import Arm, Embed, Intervention, NullModel, Untreated
+from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Untreated
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern, merged_motif
@@ -24,6 +25,7 @@ from causalgia.experiments.kit.site_controls import UNTREATED, as_site_control
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.tell.unasked import settings_left_out
 
 ROPE = "0.1 of largest"
 """Region of the entries whose rows are settings: a tenth of the largest effect of one
@@ -82,6 +84,8 @@ class Trial:
         What the rows of the question are the effect of: ``"TGACTCA"``.
     entry
         An entry of the catalogue in place of `question` and `estimand`.
+    unasked
+        Notes on what the question leaves out, said before the run and after.
 
     Examples
     --------
@@ -111,6 +115,7 @@ class Trial:
         axis: str = "",
         of: str = "",
         entry: Entry | None = None,
+        unasked: Sequence[str] = (),
     ) -> None:
         self.null = as_null_model(null)
         self.beside = as_site_control(control, self.null)
@@ -124,6 +129,7 @@ class Trial:
         self._rows: dict[str, Weights] = {}
         self._asked: list[str] = []
         self._labels: dict[str, dict[str, Any]] = defaultdict(dict)
+        self._unasked = tuple(unasked)
         self.left_out = 0
         """Settings that were asked for and do not fit the sequence."""
 
@@ -222,7 +228,8 @@ class Trial:
     def experiment(
         self, *, n_units: int, rope: RopeLike = ROPE, **analysis: Any
     ) -> Experiment:
-        """Return the experiment of these arms and rows.
+        """Return the experiment of these arms and rows, over `n_units` backgrounds, or
+        all that a `causalgia.Genomic` has.
 
         Raises
         ------
@@ -238,19 +245,33 @@ class Trial:
                 else f"{self._entry.name}: no row was named"
             )
         labels = dict(self._labels)
+        axis = self._entry.axis if self._entry.read is read_shapes else ""
+        for name in (self._asked or self._rows) if axis else ():
+            if not isinstance(labels.get(axis, {}).get(name), Real):
+                raise DesignError(
+                    f"axis={quoted(axis)}: the asked row {quoted(name)} has no such "
+                    "number, and the answer would be without it"
+                )
         if "single" in labels:
             labels["single"] = {name: name in labels["single"] for name in self._rows}
-        used = {arm for row in self._rows.values() for arm in row} | {UNTREATED}
+        used = {arm for row in self._rows.values() for arm in row}
+        if all(self._arms[arm].intervention != Untreated() for arm in used):
+            used.add(UNTREATED)
         return Experiment(
             null=self.null,
             arms=[arm for name, arm in self._arms.items() if name in used],
-            n_units=n_units,
+            n_units=min(n_units, self.null.available)
+            if isinstance(self.null, Genomic)
+            else n_units,
             contrasts={name: dict(row) for name, row in self._rows.items()},
             entry=self._entry,
             analysis=Analysis(rope=rope, **analysis),
             asked=tuple(self._asked) if len(self._asked) < len(self._rows) else (),
             labels=labels,
-            left_out=self.left_out,
+            unasked=(
+                *settings_left_out(self.left_out, self.null.length),
+                *self._unasked,
+            ),
         )
 
     def _written(self, sites: Sequence[Embed]) -> Intervention:

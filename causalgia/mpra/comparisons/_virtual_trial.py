@@ -177,7 +177,7 @@ def virtual_trial(
 
 
 def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
-    """Return the arms of the design of a library, in its order.
+    """Return the arms of the design of a library that it has, in its order.
 
     Raises
     ------
@@ -195,7 +195,12 @@ def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
         raise DataError(
             "the library's design names no arms; take the library from cg.mpra.library"
         )
-    return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
+    dropped = library["dropped_arm"].to_numpy() if "dropped_arm" in library else ()
+    return tuple(
+        Arm.from_dict(name, plain)
+        for name, plain in plain["arms"].items()
+        if name not in dropped
+    )
 
 
 def _element_and_arm_codes(

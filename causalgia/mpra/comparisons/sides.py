@@ -101,7 +101,7 @@ def effects_by_element(
                 "effects; add it to the fit"
             )
         fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
-        names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
+        names = {"ace": "effect", "se": "se", "df": "df", "p": "p"}
         data = {
             new: fit[old].transpose("contrast", "element")
             for old, new in names.items()
@@ -230,14 +230,16 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
         )
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = (fit[f"replicate_{x}"].to_numpy() for x in ("within", "df"))
-    if not np.isfinite([*shift.ravel(), *within, *df]).all():
+    # nan: a replicate that the contrast does not use
+    rows = [row[~np.isnan(row)] for row in shift]
+    if not np.isfinite([*within, *df]).all() or min(map(len, rows)) < 2:
         raise DataError(
             "measured: 'replicate_shift' or 'replicate_within' of the fit is not "
             "finite; fit anew"
         )
     return [
         excess_replicate_noise(row, float(own), float(n))
-        for row, own, n in zip(shift, within, df, strict=True)
+        for row, own, n in zip(rows, within, df, strict=True)
     ]
 
 

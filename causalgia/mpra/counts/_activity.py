@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,12 @@ from causalgia.mpra.counts.barcodes import (
     sampling_covariance,
     silence_notes,
 )
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
+from causalgia.mpra.counts.counts_table import (
+    CONTROLS,
+    check_one_condition,
+    library_attrs,
+)
+from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
@@ -114,6 +119,29 @@ def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.i
         ratios, used, counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     )
     return means.activity, means.n
+
+
+def truncation_of(counts: xr.Dataset, method: str) -> dict[str, Any]:
+    """Return what activities say of a table that keeps cells only where RNA was seen;
+    {} of others.
+    """
+    found = cutoff(counts)
+    if found is None or not found.shrinks:
+        return {}
+
+    def measured(table: xr.Dataset) -> Array:
+        values, n = oligo_activity(table, method)
+        return np.where(n > 0, values, np.nan)
+
+    values = measured(counts)
+    factor = truncation_factor(
+        counts,
+        found,
+        values,
+        measured,
+        lambda change: np.broadcast_to(change[:, None], values.shape),
+    )
+    return truncation_attrs(found, factor, corrected=False)
 
 
 def check_oligos_observed(
@@ -206,7 +234,8 @@ def outcomes(
         replicate; and ``sampling_covariance (unit, arm, arm_)`` of the mean over
         replicates, from both layers of noise (barcodes of an arm, replicates shared by
         arms), absent where every oligo has one barcode. With ``"barcodes"`` the mean
-        over replicates is that of the barcodes' means.
+        over replicates is that of the barcodes' means. Of a zero-truncated table
+        ``attrs["truncation_factor"]``, by which differences shrink.
 
     Raises
     ------
@@ -230,6 +259,7 @@ def outcomes(
     ('population x replicates', array([1.03]), array([0.09]))
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     values, n = oligo_activity(counts, method)
     if arm_names is not None:
         known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
@@ -251,7 +281,7 @@ def outcomes(
             "model": counts["replicate"].to_numpy(),
             "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
         },
-        attrs=_activity_attrs(counts)
+        attrs=_activity_attrs(counts, method)
         | _FIXED_ATTRS
         | attributes(model_is="replicates", activity=method, left_out=left_out),
     )
@@ -323,20 +353,20 @@ def _parallel_outcomes(
             "task": [task],
             "group": ("unit", group[oligos]),
         },
-        attrs=_activity_attrs(counts)
+        attrs=_activity_attrs(counts, method)
         | _FIXED_ATTRS
         | attributes(assignment="parallel", activity=method, left_out=left_out),
     )
     return as_result(made, "outcomes", *_silence_notes(counts, method, _SUMMED))
 
 
-def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
+def _activity_attrs(counts: xr.Dataset, method: str) -> dict[str, Any]:
     own = {
         name: counts.attrs[name]
         for name in ("source", "filters")
         if name in counts.attrs
     }
-    return own | library_attrs(counts)
+    return own | library_attrs(counts) | truncation_of(counts, method)
 
 
 def _select_oligos(

@@ -60,11 +60,16 @@ class NoiseModel:
         Sd of the true effect between backgrounds, for planning an average over them.
         That of a virtual trial lacks what the predictor misses; a pilot gives a wider
         one, ``tau=pilot["tau"].item()``.
-    sd_common
-        Sd of a contrast between replicates, shared by all backgrounds; for planning.
+    sd_shared
+        Shared error: of an arm between replicates, shared by all its elements, so that it
+        does not average out over them (`simulate` and, without a pilot, planning: 0).
+    outliers, sd_outlier
+        Share of barcodes whose own activity is an outlier, the same in every replicate,
+        and the sd of what it has besides `sd_barcode`. That of a pilot includes them.
     recovery
         Share of the planned barcodes that remains after loss and filters, each by
-        itself; for planning.
+        itself; a barcode without RNA in any replicate is lost as well. For planning;
+        None: as in the pilot, which knows the latter, else 1.
     missing
         Probability that a barcode that remains is missing from a replicate, each by
         itself; for planning (``p_missing`` of `simulate`). None: as in the pilot, else
@@ -101,8 +106,10 @@ class NoiseModel:
     p_silent: float = 0.0
     plasmid: bool | None = None
     tau: float | None = None
-    sd_common: float | None = None
-    recovery: float = 1.0
+    sd_shared: float | None = None
+    outliers: float = 0.0
+    sd_outlier: float = 2.0
+    recovery: float | None = None
     missing: float | None = None
     barcode_dispersion: float | None = None
 
@@ -113,15 +120,12 @@ class NoiseModel:
             ):
                 continue
             as_number(value, name, least=0, error=EstimateError)
-        if self.p_silent >= 1:
-            raise EstimateError(
-                f"p_silent={quoted(self.p_silent)} is not a probability below 1"
-            )
-        if self.missing is not None and self.missing >= 1:
-            raise EstimateError(
-                f"missing={quoted(self.missing)} is not a probability below 1"
-            )
-        if not 0 < self.recovery <= 1:
+        for name in ("p_silent", "missing", "outliers"):
+            if (getattr(self, name) or 0.0) >= 1:
+                raise EstimateError(
+                    f"{name}={quoted(getattr(self, name))} is not a probability below 1"
+                )
+        if self.recovery is not None and not 0 < self.recovery <= 1:
             raise EstimateError(
                 f"recovery={quoted(self.recovery)} is not a share above 0 and at "
                 "most 1; for example recovery=0.8"
@@ -154,21 +158,13 @@ class NoiseModel:
         }
 
 
-def as_noise(noise: object, *, with_pilot: bool) -> NoiseModel:
-    """Return a noise model, the default one for None, or raise EstimateError; some
-    verbs have a `pilot` too.
-    """
+def as_noise(noise: object) -> NoiseModel:
+    """Return a noise model, the default one for None, or raise EstimateError."""
     if noise is None:
         return NoiseModel()
     if not isinstance(noise, NoiseModel):
-        pilot = (
-            "components of a pilot are given as pilot="
-            if with_pilot
-            else "write the sds of a pilot there"
-        )
         raise EstimateError(
-            f"noise= is {type_in_words(noise)}; give "
-            f"cg.mpra.NoiseModel(sd_barcode=...); {pilot}"
+            f"noise= is {type_in_words(noise)}, not a cg.mpra.NoiseModel"
         )
     return noise
 
@@ -200,7 +196,9 @@ def simulate(
 
         A_b      = 2 ** Normal(0, sd_abundance)        abundance of the barcode, the same in every replicate
         v_b      ~ Normal(0, sd_barcode h_e)           the barcode's own activity, the same in every replicate
+                   + Normal(0, sd_outlier)             with probability outliers
         w_or     ~ Normal(0, sd_replicate h_e)         shared by the barcodes of an oligo in a replicate
+                   + Normal(0, sd_shared)              shared by the oligos of an arm in a replicate
         log h_e  ~ Normal(0, sd_noisiness)             natural log
         DNA_br   ~ NB(depth_dna_r A_b, disp_dna)
         RNA_br   ~ NB(depth_rna_r A_b 2 ** (activity_o + v_b + w_or), disp_rna)
@@ -232,7 +230,7 @@ def simulate(
         serves all replicates (``plasmid`` of the noise), from all of them.
     noise
         Noise of the assay. None, or None in a field: sd_barcode 0.5, sd_replicate 0.15,
-        sd_noisiness 0.4. Fields that are for planning alone (sd_count, tau, sd_common,
+        sd_noisiness 0.4, sd_shared 0. Fields that are for planning alone (sd_count, tau,
         recovery, missing, barcode_dispersion) are refused; the spread between
         backgrounds is that of `activity`.
     rng
@@ -276,7 +274,7 @@ def simulate(
         depth_rna=as_number(depth_rna, "depth_rna", least=0, error=DataError),
         sd_depth=as_number(sd_depth, "sd_depth", least=0, error=DataError),
         p_missing=as_number(p_missing, "p_missing", least=0, most=1, error=DataError),
-        noise=_as_simulated_noise(as_noise(noise, with_pilot=False)),
+        noise=_as_simulated_noise(as_noise(noise)),
     )
     key = root_key(rng)
     side, place, letters = _side_table_and_barcodes(
@@ -285,6 +283,7 @@ def simulate(
     drawn = _draw_counts(
         side["log2"].to_numpy(np.float64),
         pd.factorize(side["element"])[0],
+        pd.factorize(side["arm"])[0],
         place,
         settings,
         key,
@@ -311,6 +310,7 @@ _TYPICAL: dict[str, Any] = {
     "sd_barcode": 0.5,
     "sd_replicate": 0.15,
     "sd_noisiness": 0.4,
+    "sd_shared": 0.0,
     "plasmid": False,
 }
 
@@ -329,17 +329,10 @@ def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
     """Return the noise with typical values where it has none, or raise DataError for
     fields of planning.
     """
-    of_planning = ("sd_count", "tau", "sd_common", "recovery", "barcode_dispersion")
-    if noise.missing is not None:
-        raise DataError(
-            f"missing={quoted(noise.missing)} of the noise is for planning; give "
-            "p_missing= of simulate"
-        )
-    for name in of_planning:
+    for name in ("sd_count", "tau", "recovery", "missing", "barcode_dispersion"):
         if getattr(noise, name) != NoiseModel.__dataclass_fields__[name].default:
             raise DataError(
-                f"{name}={quoted(getattr(noise, name))} is for planning; leave it "
-                "out of simulated noise"
+                f"{name}={quoted(getattr(noise, name))} of the noise is for planning"
             )
     return replace(
         noise,
@@ -362,7 +355,12 @@ class _SimulatedCounts:
 
 
 def _draw_counts(
-    activity: Array, element: Ints, place: Ints, settings: _SimulationSettings, key: int
+    activity: Array,
+    element: Ints,
+    arm: Ints,
+    place: Ints,
+    settings: _SimulationSettings,
+    key: int,
 ) -> _SimulatedCounts:
     """Draw the counts of barcodes at `place` on the oligos, with one random stream for
     each purpose.
@@ -372,14 +370,18 @@ def _draw_counts(
         return np.random.default_rng(derive(key, "counts", purpose))
 
     s, n, R = settings.noise, len(place), settings.n_replicates
-    sd_barcode, sd_replicate, sd_noisiness = (
-        float(getattr(s, name)) for name in list(_TYPICAL)[:3]
+    sd_barcode, sd_replicate, sd_noisiness, sd_shared = (
+        float(getattr(s, name)) for name in list(_TYPICAL)[:4]
     )
     h = np.exp(stream("noisiness").normal(0, sd_noisiness, int(element.max()) + 1))[
         element
     ]
     of_barcode = stream("barcode").normal(0, sd_barcode, n) * h[place]
+    far = stream("outlier").random(n) < s.outliers
+    of_barcode += far * stream("far").normal(0, s.sd_outlier, n)
     of_replicate = stream("replicate").normal(0, sd_replicate, (len(h), R)) * h[:, None]
+    of_arm = stream("arm").normal(0, sd_shared, (int(arm.max()) + 1, R))
+    of_replicate += of_arm[arm]
     abundance = np.exp2(stream("abundance").normal(0, s.sd_abundance, n))
     depths = np.exp2(stream("depth").normal(0, settings.sd_depth, (2, R)))
     of_dna = depths[:1, :1] if s.plasmid else depths[:1]
@@ -412,25 +414,6 @@ def _negative_binomial(
     return rng.poisson(mean)
 
 
-_TABLE_OF = {
-    "library": (
-        "; of a library: library[['element', 'arm', 'group', 'oligo_name']]"
-        ".to_dataframe().assign(log2=...)"
-    ),
-    "outcomes": (
-        "; of outcomes: virtual['outcome'].sel(task=..., drop=True)"
-        ".to_dataframe('log2').reset_index().rename(columns={'unit': 'element'})"
-    ),
-}
-"""What a Dataset is -> how it becomes a table of activities."""
-
-
-def _kind_of(given: Any) -> str:
-    if not isinstance(given, xr.Dataset):
-        return ""
-    return "outcomes" if "outcome" in given else "library" if "oligo" in given else ""
-
-
 def _side_table_and_barcodes(
     activity: pd.DataFrame, n_barcodes: Any, least: int | None, key: int
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
@@ -440,7 +423,7 @@ def _side_table_and_barcodes(
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
         raise DataError(
             "activity is not a table with rows; give a DataFrame, a row an oligo: "
-            f"element, arm and log2{_TABLE_OF.get(_kind_of(activity), '')}"
+            "element, arm and log2"
         )
     absent = [
         name for name in ("element", "arm", "log2") if name not in activity.columns

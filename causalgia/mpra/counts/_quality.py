@@ -1,709 +1,783 @@
-"""Quality of barcode counts: barcodes an oligo, agreement of replicates, DNA depth,
-dropouts, outliers.
-"""
+"""Checks of barcode counts: nine faults, each a value beside a threshold."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from itertools import combinations, permutations
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy import fft, special
 
-from causalgia.attributes import about, attributes, has
-from causalgia.checks import as_number
-from causalgia.choices import requested_parts
-from causalgia.errors import DataError
-from causalgia.inputs import parse_json
 from causalgia.mpra.counts._activity import aggregate
-from causalgia.mpra.counts.barcodes import (
-    barcode_z,
-    cell_ratios,
-    dna_observed,
-    n_barcodes_observed,
-    oligo_means,
-    read_filters,
-)
-from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
+from causalgia.mpra.counts.barcodes import dna_observed, group_medians, group_sums
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
-from causalgia.tell.answers import AnswerParts, ReportText, every_row, short_answer
-from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints, Mask
 
-OUTLIER = 5.0
-CAUTIONS = ("shallow", "few_reads", "no_rna")
-_SHOWN_WRONG = 2
-#: the least correlation of activities that is called agreement without its ceiling
-AGREE = 0.7
-#: the share of its ceiling from which a correlation is all that noise allows
-NEAR_CEILING = 0.8
+_NAN = float("nan")
+
+
+class Row(NamedTuple):
+    """What a check says of one column, or of several.
+
+    Attributes
+    ----------
+    where
+        The columns: ``RNA 4``, ``DNA 1, RNA 2``.
+    value, threshold
+        What was measured, NaN where the table cannot tell, and from where it is a fault.
+    at
+        What else a reader needs: the factor of a copy, the rows of a shift, the reads of
+        a ceiling, the divisor of counts, the fewest reads that are kept; NaN otherwise.
+    """
+
+    where: str
+    value: float = _NAN
+    threshold: float = _NAN
+    at: float = _NAN
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Counts by column, DNA before RNA, shape ``(n_barcodes, n_columns)``.
+
+    Attributes
+    ----------
+    names
+        ``DNA 1``, ``RNA 1``, ...; one plasmid pool is ``DNA``.
+    is_rna, replicate
+        Of each column; a pool is in replicate -1.
+    reads, seen
+        Counts, and whether they were observed.
+    of, n
+        The oligo of each barcode, and the number of oligos.
+    """
+
+    names: list[str]
+    is_rna: Mask
+    replicate: Ints
+    reads: Ints
+    seen: Mask
+    of: Ints
+    n: int
+
+    @classmethod
+    def of_counts(cls, counts: xr.Dataset) -> Columns:
+        """Return the columns of counts."""
+        dna, rna, dna_seen, rna_seen = (
+            counts[name].to_numpy().reshape(counts.sizes["barcode"], -1)
+            for name in ("dna", "rna", "dna_observed", "rna_observed")
+        )
+        own = [str(name) for name in counts["replicate"].to_numpy()]
+        pool = counts["dna"].ndim == 1
+        return cls(
+            [
+                *(["DNA"] if pool else [f"DNA {x}" for x in own]),
+                *(f"RNA {x}" for x in own),
+            ],
+            np.arange(dna.shape[1] + rna.shape[1]) >= dna.shape[1],
+            np.r_[[-1] if pool else np.arange(len(own)), np.arange(len(own))],
+            np.hstack([dna, rna]),
+            np.hstack([dna_seen, rna_seen]),
+            counts["oligo_index"].to_numpy(),
+            counts.sizes["oligo"],
+        )
+
+    @property
+    def pool(self) -> bool:
+        """Whether one plasmid pool is the DNA of all replicates."""
+        return bool((self.replicate < 0).any())
+
+    @property
+    def dna(self) -> Ints:
+        """The places of DNA: of each replicate, or of their pool."""
+        return np.resize(np.flatnonzero(~self.is_rna), len(self.rna))
+
+    @property
+    def rna(self) -> Ints:
+        """The places of RNA, of each replicate."""
+        return np.flatnonzero(self.is_rna)
+
+    def with_reads(self) -> Columns:
+        """Return the columns of the replicates that are deep enough to be compared."""
+        few = np.median(self.sums[self.sums.any(axis=1)], axis=0) < _LEAST_READS
+        keep = np.flatnonzero(~np.isin(self.replicate, self.replicate[few]))
+        keep = (
+            keep
+            if self.is_rna[keep].any() and not self.is_rna[keep].all()
+            else keep[:0]
+        )
+        return Columns(
+            [self.names[j] for j in keep],
+            self.is_rna[keep],
+            self.replicate[keep],
+            self.reads[:, keep],
+            self.seen[:, keep],
+            self.of,
+            self.n,
+        )
+
+    @cached_property
+    def sums(self) -> Array:
+        """Reads of each oligo, shape ``(n_oligos, n_columns)``."""
+        return group_sums(self.reads * self.seen, self.of, (self.n,))
+
+    @cached_property
+    def logs(self) -> Array:
+        """log2(reads + 1), about the median of what each column saw."""
+        logs = np.log2(self.reads + 1.0)
+        return logs - np.array(
+            [
+                np.median(x[s]) if s.any() else 0.0
+                for x, s in zip(logs.T, self.seen.T, strict=True)
+            ]
+        )
+
+    @cached_property
+    def sum_logs(self) -> Array:
+        """log2(reads + 1) of oligos, about the mean of each column."""
+        logs = np.log2(self.sums + 1.0)
+        return np.asarray(logs - logs.mean(axis=0))
+
+
+# --- depth
+
+_LEAST_READS, _OF_OTHERS = 2.0, 0.1
+
+
+def _depth(c: Columns) -> Iterator[Row]:
+    """Median reads of an oligo in each column; under 2, or a tenth of the others'."""
+    some = c.sums[:, c.is_rna].any(axis=1)
+    reads = np.median(c.sums[some], axis=0) if some.any() else np.zeros(len(c.names))
+    for j, name in enumerate(c.names):
+        others = reads[(c.is_rna == c.is_rna[j]) & (np.arange(len(reads)) != j)]
+        least = _OF_OTHERS * np.median(others) if len(others) else 0.0
+        yield Row(name, float(reads[j]), max(_LEAST_READS, float(least)))
+
+
+# --- copies
+
+_LEAST_CELLS, _LEAST_OF_COPY, _LOG_RISK, _MOST_CELLS = 20, 5, 16.0, 20_000
+_PART = 0.1
+
+
+def _copies(c: Columns) -> Iterator[Row]:
+    """Share of the cells in which one column is a constant times another.
+
+    Given a, the reads b of an independent library are a mixture of Poisson variables,
+    however dispersed, and one has the value x with a probability of at most
+    ``e^-x x^x / x!``. For a constant k, the number of cells with ``b = round(k a)`` has a
+    mean of at most the sum of these; it may exceed that by a tenth of the cells, and by
+    Bernstein's bound at a risk of ``e^-16`` over all k.
+    """
+    free = [x < _ceiling(x) for x in c.reads.T]
+    for i, j in combinations(range(len(c.names)), 2):
+        both = c.seen[:, i] & c.seen[:, j] & free[i] & free[j]
+        best = Row(f"{c.names[i]}, {c.names[j]}")
+        for one, other in ((i, j), (j, i)):
+            for row in _scaled(c.reads[both, one], c.reads[both, other]):
+                named = row._replace(where=f"{c.names[other]}, {c.names[one]}")
+                best = max(best, named, key=_excess)
+        yield best
+
+
+def _scaled(a: Ints, b: Ints) -> Iterator[Row]:
+    """Return the share of the cells in which b is a times the likeliest constant, rounded
+    or cut to a whole number.
+    """
+    if not (b > 0).any():
+        return
+    least = _LEAST_OF_COPY + 2 * (int(b[b > 0].min()) - 1)
+    deep = np.flatnonzero((a >= _LEAST_OF_COPY) & (b > 0))
+    deep = deep[:: len(deep) // _MOST_CELLS + 1]
+    if len(deep) < _LEAST_CELLS:
+        return
+    a, b = a[deep].astype(np.float64), b[deep].astype(np.float64)
+    for below, above in ((0.5, 0.5), (0.0, 1.0)):
+        factor = _most_common(np.maximum(b - below, 0.0) / a, (b + above) / a)
+        x = np.floor(factor * a + below)
+        used = x >= least
+        n = int(used.sum())
+        if n < _LEAST_CELLS:
+            continue
+        x = x[used]
+        most = np.exp(special.xlogy(x, x) - x - special.gammaln(x + 1))
+        risk = _LOG_RISK + np.log(n)
+        variance = float((most * (1 - most)).sum())
+        margin = risk / 3 + np.sqrt((risk / 3) ** 2 + 2 * risk * variance)
+        limit = float(most.mean()) + max(_PART, float(margin) / n)
+        yield Row("", float((x == b[used]).mean()), limit, float(factor))
+
+
+def _most_common(lower: Array, upper: Array) -> float:
+    """Return a number that the most half-open intervals have in common: the middle of
+    the first stretch that has them all.
+
+    Examples
+    --------
+    >>> _most_common(np.array([0.0, 1.0, 1.5, 5.0]), np.array([2.0, 3.0, 1.75, 6.0]))
+    1.625
+    """
+    ends = np.concatenate([lower, upper])
+    steps = np.repeat([1, -1], len(lower))
+    order = np.lexsort((steps, ends))  # an interval ends before another begins
+    i = int(np.argmax(np.cumsum(steps[order])))
+    return float((ends[order[i]] + ends[order[min(i + 1, len(order) - 1)]]) / 2)
+
+
+# --- swaps
+
+_LEAST_OLIGOS, _OPPOSITE, _SURE, _LEAST_APART = 10, 0.3, 4.0, 0.03
+
+
+def _swaps(c: Columns) -> Iterator[Row]:
+    """DNA for RNA in one replicate, or in all; and DNA of one replicate for that of
+    another.
+    """
+    c = c.with_reads()
+    deep = (c.sums[:, c.dna] > 0).all(axis=1) if len(c.names) else np.zeros(c.n, bool)
+    if deep.sum() < _LEAST_OLIGOS:
+        yield Row("DNA, RNA")
+        return
+    ratio = c.sum_logs[:, c.rna] - c.sum_logs[:, c.dna]
+    ratio, logs = ratio[deep], c.sum_logs[deep]
+    R, limit = (
+        len(c.rna),
+        -max(_OPPOSITE, float(np.tanh(_SURE / np.sqrt(deep.sum() - 3)))),
+    )
+    swapped = np.zeros(R, dtype=bool)
+    for r in range(R if R > 1 else 0):
+        others = np.delete(np.arange(R), r)
+        mean = ratio[:, others].mean(axis=1)
+        pair = (
+            _nearer(c, deep, r) if c.pool else (_correlation(ratio[:, r], mean), limit)
+        )
+        swapped[r] = pair[0] < pair[1]
+        yield Row(f"{c.names[c.dna[r]]}, {c.names[c.rna[r]]}", *pair)
+    if not swapped.any():
+        yield _all_swapped(c, ratio, logs)
+    for r, s in combinations(range(0 if c.pool else R), 2):
+        where = f"{c.names[c.dna[r]]}, {c.names[c.dna[s]]}"
+        both = c.seen[:, [c.dna[r], c.dna[s], c.rna[r], c.rna[s]]].all(axis=1)
+        if swapped[r] or swapped[s] or both.sum() < _LEAST_CELLS:
+            yield Row(where)
+            continue
+        one, other = (c.logs[both, x[r]] - c.logs[both, x[s]] for x in (c.dna, c.rna))
+        limit = max(0.1, _SURE / np.sqrt(both.sum()))
+        yield Row(where, _correlation(one, other), -float(limit))
+
+
+def _nearer(c: Columns, deep: Mask, r: int) -> tuple[float, float]:
+    """Return by how much less the other RNA varies about the pool than about RNA r."""
+    logs, noise = c.sum_logs[deep], 1 / np.maximum(c.sums[deep], 1) / np.log(2) ** 2
+
+    def about(j: int) -> float:
+        apart = [
+            float(1.4826 * np.median(np.abs(x - np.median(x)))) ** 2
+            - float(np.median(noise[:, j] + noise[:, s]))
+            for s in np.delete(c.rna, r)
+            for x in [logs[:, s] - logs[:, j]]
+        ]
+        return max(float(np.mean(apart)), _LEAST_APART)
+
+    limit = np.exp(-max(np.log(3), 2 * _SURE / np.sqrt(deep.sum())))
+    return about(0) / about(c.rna[r]), float(limit)
+
+
+def _all_swapped(c: Columns, ratio: Array, logs: Array) -> Row:
+    """Return the share of the variance of log ratios that falls with DNA: about 0, and
+    about 1 where all columns are swapped.
+    """
+    R = ratio.shape[1]
+    dna = logs[:, c.dna]
+    ratio, dna = ratio - ratio.mean(axis=0), dna - dna.mean(axis=0)
+    noise = np.zeros(len(ratio))
+    if R > 1 and not c.pool:  # products of different replicates have no noise in common
+        pairs = list(permutations(range(R), 2))
+        v = np.mean([ratio[:, r] * ratio[:, s] for r, s in pairs], axis=0)
+        d = np.mean([-ratio[:, r] * dna[:, s] for r, s in pairs], axis=0)
+    else:
+        a = ratio.mean(axis=1)
+        sums = c.sums[(c.sums[:, c.dna] > 0).all(axis=1)]
+        noise = 1 / np.maximum(sums[:, c.dna[0]], 1) / np.log(2) ** 2
+        v, d = a * a - noise, -a * dna[:, 0] - noise
+    V = float(v.mean())
+    where = "every DNA, RNA"
+    if _SURE * v.std() / np.sqrt(len(v)) >= V:
+        return Row(where)
+    f = float(d.mean()) / V
+    error = float((d - f * v).std() / V / np.sqrt(len(v)))
+    return Row(where, -f, -(0.5 + 3 * error))
+
+
+def _correlation(x: Array, y: Array) -> float:
+    a, b = x - x.mean(), y - y.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 0 else 0.0
+
+
+# --- shifts
+
+_NEAR, _CANDIDATES, _RISK, _NEARER, _MOSTLY, _FAR = 2, 4, 1e-5, 0.1, 0.8, 3.0
+
+
+def _shifts(c: Columns) -> Iterator[Row]:
+    """By how much better the log reads of a column correlate with those of the other
+    replicates some rows away: of all rows, of the last half, and of the last quarter.
+    """
+    seen, logs = c.seen & (c.sums > 0)[c.of], np.clip(c.logs, -_FAR, _FAR)
+    for j, name in enumerate(c.names):
+        others = np.flatnonzero(c.replicate != c.replicate[j])
+        others = others if len(others) else np.flatnonzero(np.arange(len(c.names)) != j)
+        there = seen[:, others]
+        n = there.sum(axis=1)
+        mean = np.where(there, logs[:, others], 0.0).sum(axis=1) / np.maximum(n, 1)
+        of = (logs[:, j], seen[:, j], mean, n > 0)
+        rows = [_lag(*(x[len(x) * part // 4 :] for x in of)) for part in (0, 2, 3)]
+        yield max(rows, key=_excess)._replace(where=name)
+
+
+def _excess(row: Row) -> float:
+    return float(np.nan_to_num(row.value - row.threshold, nan=-np.inf))
+
+
+def _lag(x: Array, of_x: Mask, y: Array, of_y: Mask) -> Row:
+    """Return the gain of correlation of row i of x with row i + k of y, at the best k."""
+    n = len(x)
+    plain, n_plain = _at_lag(x, of_x, y, of_y, 0)
+    if (
+        n_plain < _LEAST_CELLS
+        or plain >= 1 - _NEARER
+        or _tied(x[of_x])
+        or _tied(y[of_y])
+    ):
+        return Row("")
+    size = fft.next_fast_len(2 * n, real=True)
+    of = [
+        fft.rfft(np.where(s, z - z[s].mean(), 0.0), size)
+        for z, s in ((x, of_x), (y, of_y))
+    ]
+    cross = fft.irfft(np.conj(of[0]) * of[1], size)
+    most = max(n - _LEAST_CELLS, 1)
+    lags = np.r_[np.arange(1, most), -np.arange(1, most)].astype(int)
+    best = lags[
+        np.argsort(-cross[lags] / np.sqrt(n - np.abs(lags)), kind="stable")[
+            :_CANDIDATES
+        ]
+    ]
+    found = Row("", 0.0, _NEARER, 0.0)
+    for k in {*best.tolist(), *(k for k in range(-_NEAR, _NEAR + 1) if k)}:
+        r, m = _at_lag(x, of_x, y, of_y, k)
+        if m < _LEAST_CELLS:
+            continue
+        risk = _RISK / (2 * n if abs(k) > _NEAR else 1)
+        error = np.sqrt(1 / (m - 3) + 1 / (n_plain - 3))
+        z = np.arctanh(plain) - special.ndtri(risk) * error
+        row = Row("", r - plain, max(_NEARER, float(np.tanh(z)) - plain), float(k))
+        if row.value - row.threshold > found.value - found.threshold:
+            found = row
+    return found
+
+
+def _at_lag(x: Array, of_x: Mask, y: Array, of_y: Mask, k: int) -> tuple[float, int]:
+    n = len(x)
+    rows = np.arange(max(0, -k), min(n, n - k))
+    rows = rows[of_x[rows] & of_y[rows + k]]
+    if len(rows) < _LEAST_CELLS:
+        return 0.0, len(rows)
+    return float(np.clip(_correlation(x[rows], y[rows + k]), -0.999, 0.999)), len(rows)
+
+
+def _tied(x: Array) -> bool:
+    """Whether most cells have one value: few others then correlate by chance."""
+    return bool(np.unique(x, return_counts=True)[1].max() > _MOSTLY * len(x))
+
+
+# --- ceilings
+
+_LEAST_CEILING, _FEW, _PILED, _FULL, _RISES = 6, 5, 3.0, 0.9, 1.5
+
+
+def _ceilings(c: Columns) -> Iterator[Row]:
+    """Cells with the largest count, beside those that the counts below lead one to
+    expect; or near it, where counts level off.
+    """
+    for name, column, seen in zip(c.names, c.reads.T, c.seen.T, strict=True):
+        reads = column[seen & (column > 0)]
+        most = int(reads.max(initial=0))
+        if len(reads) < _LEAST_CELLS or most < _LEAST_CEILING:
+            yield Row(name)
+            continue
+        width = max(most // 10, 1)
+        near, farther = (
+            float(
+                ((reads >= most - k * width) & (reads < most - (k - 1) * width)).sum()
+            )
+            for k in (1, 2)
+        )
+        low, middle, top = np.quantile(reads, [0.1, 0.5, 0.99])
+        below, at = near / width, float((reads == most).sum())
+        limit = max(_FEW, _PILED * below, below + 5 * np.sqrt(below + 1))
+        if at <= limit and _saturated(reads) and top - middle < middle - low:
+            at, limit = near, max(_FEW, _RISES * farther)
+        yield Row(name, at, float(limit), float(most))
+
+
+def _saturated(reads: Ints) -> bool:
+    return bool(np.quantile(reads, 0.9) >= _FULL * np.quantile(reads, 0.99))
+
+
+def _ceiling(cells: Ints) -> float:
+    """Return the reads from which cells are alike because counts end there."""
+    reads = cells[cells > 0]
+    if len(reads) < _LEAST_CELLS:
+        return np.inf
+    if _saturated(reads):
+        return float(_FULL * np.quantile(reads, 0.99))
+    piled = (reads == reads.max()).sum() > _FEW
+    return float(reads.max()) if piled else np.inf
+
+
+# --- twice
+
+_DIVISORS, _LEAST_EVEN, _MORE, _ALIKE = (2, 3, 5), 6, 0.05, 0.1
+
+
+def _twice(c: Columns) -> Iterator[Row]:
+    """Share of counts that are multiples of a number, of them and their neighbors; and
+    of the barcodes with the counts of another one of their oligo.
+    """
+    for name, column, seen in zip(c.names, c.reads.T, c.seen.T, strict=True):
+        reads = column[seen & (column < _ceiling(column))]
+        rows = [_multiples(reads, d) for d in _DIVISORS]
+        yield max(rows, key=_excess)._replace(where=name)
+    for kind, columns in (("DNA", np.flatnonzero(~c.is_rna)), ("RNA", c.rna)):
+        yield _repeated(c, columns)._replace(where=f"every {kind}")
+
+
+def _multiples(reads: Ints, d: int) -> Row:
+    """Return the share of multiples of d; a half, whatever smooth law counts have."""
+    reads = reads[reads >= max(_LEAST_EVEN, 2 * d) - 1]
+    of = float((reads % d == 0).sum())
+    beside = float(np.isin(reads % d, (1, d - 1)).sum()) / 2 * (2 if d == 2 else 1)
+    n = of + beside
+    if n < _LEAST_CELLS:
+        return Row("")
+    if d == 2:  # the other neighbor of the least is below
+        n -= float((reads == _LEAST_EVEN - 1).sum()) / 2
+    return Row("", of / n, 0.5 + max(_MORE, 4.5 * np.sqrt(0.25 / n)), float(d))
+
+
+def _repeated(c: Columns, columns: Ints) -> Row:
+    """Return the share of barcodes whose counts are all those of another of the oligo."""
+    reads = c.reads[:, columns]
+    size = np.bincount(c.of, minlength=c.n)[c.of] - 1
+    # Poisson variables x are equal with a probability of about 1 / sqrt(4 pi x)
+    chance = size / np.sqrt(4 * np.pi * np.maximum(reads, 1)).prod(axis=1)
+    used = (size > 0) & (chance < 0.5) & c.seen[:, columns].all(axis=1)
+    if used.sum() < _LEAST_CELLS:
+        return Row("")
+    _, group, times = np.unique(
+        np.column_stack([c.of, reads])[used],
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
+    )
+    share = float((times[group.ravel()] > 1).mean())
+    return Row("", share, _ALIKE + float(chance[used].mean()))
+
+
+# --- truncation
+
+_MISSED, _MOST_FLOOR = 10.0, 20
+
+
+def _truncation(c: Columns) -> Iterator[Row]:
+    """Cells with fewer RNA reads than any that is there, as many as the two lowest
+    counts lead one to expect of Poisson counts; by cell, or by barcode.
+    """
+    rna, used = c.reads[:, c.rna], c.seen[:, c.dna] & (c.reads[:, c.dna] > 0)
+    rows = used.any(axis=1)
+    whole = (rna * used).sum(axis=1)[rows], (rna * c.seen[:, c.dna]).sum(axis=1)[rows]
+    found = [_missing(rna[used]), *(_missing(x) for x in whole if rna.shape[1] > 1)]
+    yield max(found, key=_excess)._replace(where="RNA")
+
+
+def _missing(reads: Ints) -> Row:
+    if len(reads) < 2 * _LEAST_CELLS:
+        return Row("")
+    t = int(reads.min())
+    if t == 0 or t > _MOST_FLOOR:
+        return Row("", 0.0, _MISSED, float(t))
+    width = max(t // 4, 1)
+    at, above = (
+        float(((reads >= t + k * width) & (reads < t + (k + 1) * width)).sum())
+        for k in (0, 1)
+    )
+    return Row("", at * min(at / (above + 1), 1.0), _MISSED, float(t))
+
+
+# --- jackpots
+
+_JACKPOT, _LEAST_JACKPOT, _MOST_JACKPOTS = 3.0, 10, 0.02
+
+
+def _jackpots(c: Columns) -> Iterator[Row]:
+    """Share of cells with 8 times the reads that the other replicates of the barcode lead
+    one to expect, and that its DNA (or RNA) and its oligo do.
+    """
+    for j, name in enumerate(c.names):
+        own = c.seen[:, j]
+        same = np.flatnonzero(
+            (c.is_rna == c.is_rna[j]) & (np.arange(len(c.names)) != j)
+        )
+        other = np.flatnonzero(c.is_rna != c.is_rna[j])
+        if c.is_rna[j] or not c.pool:
+            other = (
+                other
+                if len(other) == 1
+                else other[c.replicate[other] == c.replicate[j]]
+            )
+        x = c.logs[:, j]
+        beside = np.median(c.logs[:, other], axis=1)
+        ratio = x - beside
+        of_oligo = np.bincount(c.of, own, c.n)[c.of] > 2
+        ratio -= np.where(
+            of_oligo, group_medians(ratio[own], c.of[own], c.n)[c.of], np.median(ratio)
+        )
+        alone = x - np.median(c.logs[:, same], axis=1) if len(same) else x
+        if own.sum() < _LEAST_CELLS:
+            yield Row(name)
+            continue
+        odd = (np.minimum(ratio, alone) > _JACKPOT) & (c.reads[:, j] >= _LEAST_JACKPOT)
+        n = int(own.sum())
+        yield Row(
+            name,
+            float(odd[own].mean()),
+            _MOST_JACKPOTS + 2 * np.sqrt(_MOST_JACKPOTS / n),
+        )
+
+
+# --- misassigned barcodes
+
+_MISASSIGNED, _LEAST_OTHERS, _ROUNDS = 0.08, 2, 30
+
+
+def _misassigned(c: Columns) -> Iterator[Row]:
+    """Share of barcodes whose activity is that of another oligo, less the share of those
+    that are as far off on the other side of their own.
+    """
+    cells = (c.reads[:, c.rna] > 0) & (c.reads[:, c.dna] > 0)
+    by_cell = [np.where(cells, c.reads[:, x], 0).astype(float) for x in (c.dna, c.rna)]
+    level = by_cell[1].sum(axis=0) / np.maximum(by_cell[0].sum(axis=0), 1)
+    expected, rna = (by_cell[0] * level).sum(axis=1), by_cell[1].sum(axis=1)
+    dna = by_cell[0].max(axis=1) if c.pool else by_cell[0].sum(axis=1)
+    used = (dna >= _LEAST_JACKPOT) & (rna > 0)
+    used &= c.of % (int(used.sum()) // _MOST_CELLS + 1) == 0  # whole oligos
+    of = c.of[used]
+    size = np.bincount(of, minlength=c.n)
+    used[used] = size[of] > _LEAST_OTHERS
+    of = c.of[used]
+    if used.sum() < 2 * _LEAST_CELLS or len(np.unique(of)) < _LEAST_OLIGOS:
+        yield Row("barcodes")
+        return
+    x = np.log2(rna[used] + 0.5) - np.log2(expected[used] + 0.5)
+    noise = (1 / rna[used] + 1 / dna[used]) / np.log(2) ** 2
+    yield _of_others(x, noise, of, c.n)._replace(where="barcodes")
+
+
+def _of_others(x: Array, noise: Array, of: Ints, n: int) -> Row:
+    """Fit shares of four laws to barcodes about the median of their oligo: its own, that
+    of all oligos, the mirror image of that, and any.
+    """
+    size = np.bincount(of, minlength=n)[of]
+    own = group_medians(x, of, n)[of]
+    spread = max(
+        float(1.4826 * np.median(np.abs(x - own))) ** 2 - float(np.median(noise)), 1e-3
+    )
+    grid = np.quantile(
+        group_medians(x, of, n)[np.unique(of)], (np.arange(40) + 0.5) / 40
+    )
+    if grid.var() < spread:
+        return Row("")
+    low, high = x.min() - 1, x.max() + 1
+    share = np.array([0.8, 0.1, 0.05, 0.05])
+    for _ in range(_ROUNDS):
+        v = spread + noise
+        wide = np.sqrt(v * (1 + 1.57 / size))
+
+        def law(y: Array, v: Array = v) -> Array:
+            z = (y[:, None] - grid) / np.sqrt(v)[:, None]
+            return np.asarray(
+                np.exp(-0.5 * z * z).mean(axis=1) / np.sqrt(2 * np.pi * v)
+            )
+
+        z = (x - own) / wide
+        laws = np.column_stack(
+            [
+                np.exp(-0.5 * z * z) / wide / np.sqrt(2 * np.pi),
+                law(x),
+                law(2 * own - x),
+                np.full(len(x), 1 / (high - low)),
+            ]
+        )
+        part = laws * share
+        part /= part.sum(axis=1, keepdims=True)
+        share = part.mean(axis=0)
+        spread = max(
+            float(
+                (part[:, 0] * ((x - own) ** 2 / (1 + 1.57 / size) - noise)).sum()
+                / part[:, 0].sum()
+            ),
+            1e-3,
+        )
+    total = laws @ share
+    score = (laws[:, 1:] - laws[:, :1]) / total[:, None]
+    error = np.linalg.pinv(score.T @ score)
+    few = np.sqrt(1 + 1.57 / max(float(np.median(size)) - 1, 1))  # barcodes of a median
+    se = float(np.sqrt(max(error[0, 0] + error[1, 1] - 2 * error[0, 1], 0.0)))
+    return Row("", float(share[1] - share[2]), max(_MISASSIGNED, 2.5 * se * few))
+
+
+class Check(NamedTuple):
+    """A check: its name, its rows, and whether a fault lies below the threshold."""
+
+    name: str
+    of: Callable[[Columns], Iterator[Row]]
+    below: bool = False
+
+
+CHECKS = (
+    Check("depth", _depth, below=True),
+    Check("copies", _copies),
+    Check("swaps", _swaps, below=True),
+    Check("shifts", _shifts),
+    Check("ceilings", _ceilings),
+    Check("twice", _twice),
+    Check("truncation", _truncation),
+    Check("jackpots", _jackpots),
+    Check("misassigned", _misassigned),
+)
 
 
 @usual_errors
-def quality(
-    counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLIER
-) -> xr.Dataset:
-    """Check barcode counts: barcodes an oligo, agreement of replicates, DNA depth,
-    dropouts and outliers.
+def quality(counts: xr.Dataset) -> xr.Dataset:
+    r"""Check barcode counts for nine faults, each a value beside a threshold.
 
-    Replicates share barcodes, so their agreement does not show how barcodes of an oligo
-    differ: `robust_z`, `effective_barcodes` and `loo_range` do. RNA that levels off in
-    all replicates alike is seen by barcodes of an oligo that differ in DNA; with one
-    barcode (or sum) an oligo, or the same DNA in all, it is not.
+    ============ ================================================== ==================
+    check        value                                              fault
+    ============ ================================================== ==================
+    depth        reads of the median oligo in a column              below 2, or a
+                                                                    tenth of the others'
+    copies       share of the cells in which one column is a        above what
+                 constant times another, whole or in part           independent Poisson
+                                                                    mixtures allow
+    swaps        correlation of log ratios with those of the        below -.3, and -4
+                 other replicates (DNA for RNA); of differences of  standard errors
+                 DNA and of RNA between two replicates
+    shifts       by how much reads correlate better with those of   above .1, at a risk
+                 the other replicates some rows away                of 1e-5
+    ceilings     cells with the largest count                       above three times
+                                                                    the counts below it
+    twice        share of even counts (multiples of 3, of 5), of    above .5 and 4.5
+                 them and their neighbors; of barcodes with the     standard errors; .1
+                 counts of another of their oligo
+    truncation   cells expected below the least RNA count           above 10
+    jackpots     share of cells with 8 times the reads expected     above .02 and 2
+                 from the other replicates, and from its oligo      standard errors
+    misassigned  share of barcodes with the activity of another     above .08 and 2.5
+                 oligo, less those as far off on the other side     standard errors
+    ============ ================================================== ==================
+
+    Of `copies`: given reads a of a cell, those of an independent library are a mixture
+    of Poisson variables, which has the value x with a probability of at most
+    :math:`e^{-x} x^x / x!`, however dispersed. The share may exceed the mean of these by
+    .1 and by Bernstein's bound. A replicate whose reads agree with no other is not a
+    fault of these; ``correlation_activity`` shows it.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
-    min_dna
-        DNA floor of `filter` for which ``below_floor`` is counted.
-    outlier
-        Robust z beyond which a barcode counts in ``outliers``.
 
     Returns
     -------
     Dataset
-        By oligo: ``n_barcodes`` (with DNA above 0 in some replicate),
-        ``effective_barcodes``, the ``(sum w)^2 / sum w^2`` of their DNA, 0 where there
-        are none; ``activity (oligo, replicate)``, log2(RNA/DNA) of the sums;
-        ``loo_range``, the range of that (over all replicates) when single barcodes are
-        left out, 0 below two barcodes. By barcode: ``robust_z`` within the oligo
-        (median and MAD of barcode means). By replicate: ``dna_total, rna_total``;
-        ``empty``, the share of empty DNA cells; ``below_floor``, the share of observed
-        ones under `min_dna`; ``dropouts``, the share of all oligos without a barcode in
-        it. By pair of replicates: correlation over oligos of ``activity``, of ``dna``
-        and of ``rna`` (log2 of sums per million, plus 1), and over barcodes of the log
-        ratio (``correlation_barcode``); 0 where it is not defined. And the most that
-        counting noise allows of the first, ``correlation_ceiling``. By arm: ``oligos``,
-        ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By
-        ``floor`` of DNA, the effect of `filter` with it as ``min_dna``:
-        ``floor_left_out``, the share of barcodes with DNA that are dropped,
-        ``floor_oligos``, the share of oligos that lose all, and ``floor_error``, the
-        squared error of an oligo's mean relative to its least value;
-        ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
-        ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict``
-        (``outlier``, ``copied``, ``part_copied``, ``transformed``, ``disagree``,
-        ``shallow``, ``few_reads``, ``swapped``, ``shifted``, ``apart``, ``ceiling``,
-        ``no_rna``, ``cut_off``), ``replicates``, ``says``.
+        By row, a comparison: ``check``, ``where`` (the columns), ``value``,
+        ``threshold``, ``found``, ``below`` (whether a fault lies below the threshold)
+        and ``at`` (the factor of a copy, the rows of a shift, the reads of a ceiling,
+        the divisor of counts, the least RNA reads). A value is NaN where the table
+        cannot tell, as with one barcode an oligo for `misassigned`. By oligo and
+        replicate ``activity``, log2(RNA/DNA) of the sums; by oligo ``n_barcodes`` (with
+        DNA above 0 in some replicate); and ``correlation_activity`` (replicate,
+        replicate_).
 
     Raises
     ------
     DataError
         If the Dataset is not of kind ``counts``.
-    DataError
-        If an option is not a number of at least 0.
+
+    References
+    ----------
+    Bernstein's bound: Boucheron, Lugosi & Massart (2013),
+    doi:10.1093/acprof:oso/9780199535255.001.0001, section 2.8.
 
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> found = quality(simulated())
-    >>> found["barcodes"].to_series().to_dict(), found["never_seen"].values
-    ({'control': 8.0, 'GATA1': 8.0}, array([0, 0]))
-    >>> found["correlation_activity"].sel(replicate="1", replicate_="2").round(2).item()
-    0.83
+    >>> counts = simulated()
+    >>> quality(counts)["found"].any().item()
+    False
+    >>> doubled = quality(counts.assign(rna=2 * counts["rna"]))
+    >>> doubled.isel(row=doubled["found"].values)["where"].values.tolist()
+    ['RNA 1', 'RNA 2', 'RNA 3']
     """
     validate(counts, "counts")
-    as_number(min_dna, "min_dna", least=0, error=DataError)
-    as_number(outlier, "outlier", least=0, error=DataError)
-    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
-    sums, z = aggregate(counts), barcode_z(counts)
-    ratios, used = cell_ratios(counts)
-    counted = oligo_means(ratios, used, of, n).observed
-    of_oligo = _oligo_columns(counts, counted)
-    of_replicate = ("replicate",) if counts["dna"].ndim == 2 else ()
-    found: dict[str, Any] = {name: ("oligo", x) for name, x in of_oligo.items()}
-    found |= {
-        "activity": (("oligo", "replicate"), sums["log2_ratio"].to_numpy()),
-        "robust_z": ("barcode", z),
-    }
-    found |= {
-        name: (of_replicate, x) for name, x in _dna_columns(counts, min_dna).items()
-    }
+    check_one_condition(counts)
+    columns, sums = Columns.of_counts(counts), aggregate(counts)
+    rows = [(check, row) for check in CHECKS for row in check.of(columns)]
+    value, threshold, at = (
+        np.array([getattr(row, name) for _, row in rows], dtype=np.float64)
+        for name in ("value", "threshold", "at")
+    )
+    below = np.array([check.below for check, _ in rows])
+    activity = sums["log2_ratio"].to_numpy()
     both = (sums["n_bc"].to_numpy() > 0).all(axis=1)
-    logs = {
-        name: np.log2(sums[f"{name}_normalized"].to_numpy() + 1)[both]
-        for name in ("dna", "rna")
+    seen = dna_observed(counts) & (
+        counts["dna"].to_numpy().reshape(len(columns.of), -1) > 0
+    )
+    of_rows = {
+        "check": np.array([check.name for check, _ in rows]),
+        "where": np.array([row.where for _, row in rows]),
+        "value": value,
+        "threshold": threshold,
+        "found": np.where(below, value < threshold, value > threshold),
+        "below": below,
+        "at": at,
     }
-    over = {"activity": sums["log2_ratio"].to_numpy()[both], **logs}
-    correlations = {
-        name: _correlation_matrix(x, np.ones_like(x, dtype=bool))
-        for name, x in over.items()
-    }
-    correlations["barcode"] = _correlation_matrix(ratios, used)
-    correlations["ceiling"] = _ceilings(sums)
-    found |= {
-        f"correlation_{name}": (("replicate", "replicate_"), x)
-        for name, x in correlations.items()
-    }
-    found |= {
-        name: ("arm_", x)
-        for name, x in _arm_columns(
-            counts, of_oligo["n_barcodes"], np.abs(z) > outlier
-        ).items()
-    }
-    names = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
-    coords: dict[str, Any] = {
-        name: counts[name]
-        for name in ("oligo", "replicate", "barcode", "element", "arm", "group")
-    }
-    coords |= {"arm_": names, "replicate_": counts["replicate"].to_numpy()}
-    found |= {name: counts[name] for name in ("dna_total", "rna_total")}
-    floors = dna_floors(counts, float(min_dna))
-    found |= {
-        f"floor_{name}": ("floor", getattr(floors, name))
-        for name in ("left_out", "oligos", "error")
-    }
-    coords["floor"] = floors.floor
-    attrs: dict[str, Any] = attributes(
-        min_dna=min_dna, outlier=outlier, advised_floor=floors.advised
+    correlation = np.eye(activity.shape[1])
+    for i, j in combinations(range(len(correlation)), 2):
+        r = _correlation(activity[both, i], activity[both, j])
+        correlation[i, j] = correlation[j, i] = r
+    return xr.Dataset(
+        {name: ("row", x) for name, x in of_rows.items()}
+        | {
+            "activity": (("oligo", "replicate"), activity),
+            "n_barcodes": (
+                "oligo",
+                np.bincount(columns.of[seen.any(axis=1)], minlength=columns.n),
+            ),
+            "correlation_activity": (("replicate", "replicate_"), correlation),
+        },
+        {
+            name: counts[name]
+            for name in ("oligo", "replicate", "element", "arm", "group")
+        }
+        | {"replicate_": counts["replicate"].to_numpy()},
+        dict(counts.attrs),
     )
-    attrs.update(
-        attributes(
-            verdicts=json.dumps([one._asdict() for one in findings(counts, sums)])
-        )
-    )
-    return xr.Dataset(found, coords, dict(counts.attrs) | attrs)
-
-
-def _oligo_columns(counts: xr.Dataset, counted: Mask) -> dict[str, Any]:
-    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
-    dna, rna = (
-        counts[k].to_numpy().reshape(len(of), -1).sum(axis=1).astype(np.float64)
-        for k in ("dna", "rna")
-    )
-    total, squares = (np.bincount(of, weights=w, minlength=n) for w in (dna, dna**2))
-    count = np.bincount(of, weights=counted, minlength=n).astype(np.int64)
-    effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
-    without = np.log2(
-        np.bincount(of, weights=rna, minlength=n)[of] - rna + 1
-    ) - np.log2(total[of] - dna + 1)
-    high, low = np.full(n, -np.inf), np.full(n, np.inf)
-    np.maximum.at(high, of[counted], without[counted])
-    np.minimum.at(low, of[counted], without[counted])
-    moved = np.zeros(n)
-    moved[count > 1] = high[count > 1] - low[count > 1]
-    return {"n_barcodes": count, "effective_barcodes": effective, "loo_range": moved}
-
-
-def _dna_columns(counts: xr.Dataset, floor: float) -> dict[str, Array]:
-    """Return shares by replicate, or single numbers for one plasmid pool."""
-    observed = dna_observed(counts)
-    dna = counts["dna"].to_numpy().reshape(observed.shape)
-    n = observed.sum(axis=0)
-    found = {
-        "empty": 1 - n / len(observed),
-        "below_floor": (observed & (dna < floor)).sum(axis=0) / np.maximum(n, 1),
-        "dropouts": (n_barcodes_observed(counts) == 0).mean(axis=0),
-    }
-    return (
-        found if counts["dna"].ndim == 2 else {name: x[0] for name, x in found.items()}
-    )
-
-
-def _correlation_matrix(x: Array, used: Mask) -> Array:
-    """Return correlations of pairs of columns over the rows that both have; 0 where not
-    defined.
-    """
-    R = x.shape[1]
-    found = np.eye(R)
-    for r in range(R):
-        for s in range(r):
-            a, b = x[used[:, r] & used[:, s]][:, [r, s]].T
-            a, b = a - a.mean() if len(a) else a, b - b.mean() if len(b) else b
-            size = np.sqrt((a @ a) * (b @ b))
-            found[r, s] = found[s, r] = a @ b / size if size > 0 else 0.0
-    return found
-
-
-def _ceilings(sums: xr.Dataset) -> Array:
-    """Return the largest correlation of activities that counting noise allows each pair
-    of replicates, 1 on the diagonal.
-    """
-    root = np.sqrt(repeatable_shares(sums, list(range(sums.sizes["replicate"]))))
-    ceilings = np.outer(root, root)
-    np.fill_diagonal(ceilings, 1.0)
-    return ceilings
-
-
-def _arm_columns(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
-    arm = counts["arm"].to_numpy()
-    names = list(dict.fromkeys(arm.tolist()))
-    of = arm[counts["oligo_index"].to_numpy()[odd]]
-    return {
-        "oligos": np.array([(arm == name).sum() for name in names]),
-        "never_seen": np.array([(n[arm == name] == 0).sum() for name in names]),
-        "barcodes": np.array([np.median(n[arm == name]) for name in names]),
-        "outliers": np.array([(of == name).sum() for name in names]),
-    }
-
-
-def describe_counts(counts: xr.Dataset) -> str:
-    """Return a text summary of counts: barcodes, and what each filter dropped.
-
-    Parameters
-    ----------
-    counts
-        Of kind ``counts``.
-
-    Examples
-    --------
-    >>> from causalgia.mpra.counts import filter
-    >>> from causalgia.mpra.counts._noise_model import two_arms
-    >>> print(describe_counts(filter(two_arms(), min_dna=11)))
-    3 barcodes of 2 oligos in 2 replicates
-      min_dna 11: left out 1 barcode (GATA1 1)
-    """
-    sizes = counts.sizes
-    n_oligos = len(np.unique(counts["oligo_index"].to_numpy()))
-    n_barcodes, n_replicates = (
-        _plural(sizes[name], name) for name in ("barcode", "replicate")
-    )
-    is_sums = about(counts, "").table_format.startswith("read as one sum")
-    what = "sums" if is_sums else n_barcodes
-    lines = [f"{what} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
-    if n_oligos < sizes["oligo"]:
-        lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
-    lines += [f"  {one}" for one in _format_in_words(counts)]
-    return "\n".join([*lines, *map(_filter_line, read_filters(counts))])
-
-
-def _format_in_words(counts: xr.Dataset) -> list[str]:
-    """Return what the table of counts was read as, if it was one."""
-    return [about(counts).table_format] if has(counts).table_format else []
-
-
-def _filter_line(rule: dict[str, Any]) -> str:
-    dropped = f"  {rule['rule']} {rule['value']:g}: left out "
-    barcodes = {arm: n for arm, n in rule["barcodes"].items() if n}
-    by_arm = (
-        f" ({', '.join(f'{arm} {n:,}' for arm, n in barcodes.items())})"
-        if barcodes
-        else ""
-    )
-    parts = (
-        [_plural(rule["elements"], "element") + " in every arm"]
-        if rule.get("elements")
-        else []
-    )
-    parts.append(_plural(sum(barcodes.values()), "barcode") + by_arm)
-    unknown = sum(rule.get("unknown", {}).values())
-    return (
-        dropped
-        + ", ".join(parts)
-        + (f"; {unknown:,} whose DNA is not known" if unknown else "")
-    )
-
-
-def describe_quality(
-    quality: xr.Dataset,
-    *,
-    rows: str = "summary",
-    arms: bool = False,
-    sentences: bool = False,
-    notes: bool = False,
-    noted: str = "notes=True",
-) -> ReportText:
-    """Return a text report of `quality`: what is wrong with replicates, or how well
-    they agree; a line for each replicate.
-
-    Parameters
-    ----------
-    quality
-        From `causalgia.mpra.quality`.
-    rows
-        ``"all"``: a line for each of more than 20 replicates.
-    arms, sentences, notes
-        Whether to print also the oligos of each arm, all that is wrong, and the notes
-        on floors and correlations.
-    noted
-        How notes are asked for.
-
-    Examples
-    --------
-    >>> from causalgia.mpra.counts import quality
-    >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> print(describe_quality(quality(simulated())))
-    No fault was found in the 3 replicates: activities of oligos correlate by 0.79 or more. No oligo of 60 is without a
-    barcode, and there are 8 barcodes an oligo (median).
-    ...
-    """
-    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
-    parts = quality_parts(
-        quality, requested=requested, every=every_row(rows), noted=noted
-    )
-    return ReportText(parts.text(), parts.html())
-
-
-def quality_parts(
-    quality: xr.Dataset,
-    *,
-    requested: Sequence[str] = (),
-    every: bool = False,
-    noted: str = "notes=True",
-) -> AnswerParts:
-    """Return the parts of the report of `quality`."""
-    verdicts = parse_json(
-        about(quality).verdicts,
-        DataError,
-        source="attrs['verdicts'] of a look at counts",
-    )
-    any_wrong = any(found["verdict"] not in CAUTIONS for found in verdicts)
-    wrong = [_verdict_in_words(found, any_wrong) for found in verdicts]
-    answer = wrong[:_SHOWN_WRONG] or [_agreement(quality), _oligos_in_words(quality)]
-    left = [*wrong[_SHOWN_WRONG:], *([_oligos_in_words(quality)] if wrong else [])]
-    header, lines = _replicate_table(quality)
-    floor = f"under {float(about(quality).min_dna):g}"
-    return short_answer(
-        answer,
-        header,
-        lines,
-        words=["replicate"],
-        foot=[
-            f"DNA empty, {floor}: share of cells; without barcode: share of oligos. "
-            f"{_floor_in_words(quality)}"
-        ],
-        arms=_arms_in_words(quality),
-        each=[*wrong, *_arms_in_words(quality)],
-        notes=[
-            *left,
-            *(f"The table was {one}." for one in _format_in_words(quality)),
-            *_effective_in_words(quality),
-            *_correlations(quality),
-        ],
-        requested=requested,
-        every_row=every,
-        pointers={"noted": noted},
-    )
-
-
-def _verdict_in_words(found: Mapping[str, Any], any_wrong: bool) -> str:
-    """Return what was found in counts as a sentence; that replicates are too shallow
-    to tell, or an oligo has no RNA, is not a fault of theirs.
-    """
-    says = str(found["says"]).rstrip(".")
-    if found["verdict"] in CAUTIONS:
-        return f"{'Besides,' if any_wrong else 'No fault was found, but'} {says}."
-    return f"WRONG: {says}."
-
-
-def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> str:
-    """Return in a sentence or two whether counts can be trusted: what is wrong with
-    replicates, or how well they agree, and what filters left out.
-
-    Parameters
-    ----------
-    quality
-        From `quality`.
-    counts
-        The counts that filters left; None: none was used.
-
-    Examples
-    --------
-    >>> from causalgia.mpra.counts import filter, quality
-    >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> found = simulated()
-    >>> counts_in_words(quality(found), filter(found, min_dna=30))
-    'Counts: 3 replicates agree (activities correlate by 0.79 or more); ...'
-    """
-    verdicts = parse_json(
-        about(quality).verdicts,
-        DataError,
-        source="attrs['verdicts'] of a look at counts",
-    )
-    n = quality.sizes["replicate"]
-    unseen = int(quality["never_seen"].sum())
-    parts = [] if verdicts or n < 2 else [_repeatability(quality)]
-    barcodes = _barcodes_an_oligo(quality)
-    parts += [
-        "one barcode (or sum) an oligo"
-        if barcodes == "1"
-        else f"{barcodes} barcodes an oligo (median)"
-    ]
-    if unseen:
-        parts.append(f"{unseen:,} of {int(quality['oligos'].sum()):,} oligos have none")
-    parts += _format_in_words(quality)
-    for rule in read_filters(counts) if counts is not None else ():
-        lost = sum(rule["barcodes"].values())
-        if lost:
-            name = f"{rule['rule']} {rule['value']:g}"
-            parts.append(f"{name} left out {_plural(lost, 'barcode')}")
-    sentence = f"Counts: {'; '.join(parts)}."
-    if not verdicts:
-        return sentence
-    more = f" ({len(verdicts) - 1:,} more in the notes)" if len(verdicts) > 1 else ""
-    return f"Caution: {verdicts[0]['says'].rstrip('.')}{more}. {sentence}"
-
-
-def _plural_of(n: float) -> str:
-    return f"{n:g} barcode{'s' * (n != 1)}"
-
-
-def _repeatability(quality: xr.Dataset) -> str:
-    """Return how well replicates agree, and the least correlation of two."""
-    n, (least, most) = quality.sizes["replicate"], _least_agreement(quality)
-    how = "agree"
-    if least < AGREE:
-        how = (
-            "agree as far as counting noise allows"
-            if least >= NEAR_CEILING * most
-            else "agree weakly"
-        )
-    return f"{n:,} replicates {how} (activities correlate by {_at_least(least, most)})"
-
-
-def _least_agreement(quality: xr.Dataset) -> tuple[float, float]:
-    """Return the least correlation of activities of two replicates, and the most that
-    counting noise allows these two.
-    """
-    pairs = np.triu_indices(quality.sizes["replicate"], 1)
-    found = quality["correlation_activity"].to_numpy()[pairs]
-    i = int(found.argmin())
-    return float(found[i]), float(quality["correlation_ceiling"].to_numpy()[pairs][i])
-
-
-def _at_least(least: float, most: float) -> str:
-    """Return a least correlation, with its ceiling where it is low.
-
-    The ceiling is an estimate, of few reads a rough one, and can lie below what was
-    seen.
-    """
-    text = f"{least:.2f} or more"
-    if least >= AGREE:
-        return text
-    allowed = f"about {most:.2f}" if most > least else "no more"
-    return f"{text}, where counting noise allows {allowed}"
-
-
-def _barcodes_an_oligo(quality: xr.Dataset) -> str:
-    found = np.unique(quality["barcodes"].to_numpy())
-    if len(found) > 1 and (quality["oligos"] == 1).all():
-        # arms of one oligo each: their medians are these oligos' own numbers
-        return f"{np.median(quality['n_barcodes'].to_numpy()):g}"
-    return f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g} to {found[-1]:g}"
-
-
-def _one_each(quality: xr.Dataset) -> bool:
-    """Return whether oligos have one barcode, or sum, each."""
-    return bool(quality["n_barcodes"].max() <= 1)
-
-
-def _agreement(quality: xr.Dataset) -> str:
-    """Return how well replicates agree where nothing is wrong with them."""
-    n = quality.sizes["replicate"]
-    if n < 2:
-        return "There is one replicate, so that repeatability is not known."
-    return (
-        f"No fault was found in the {n:,} replicates: activities of oligos correlate by "
-        f"{_at_least(*_least_agreement(quality))}."
-    )
-
-
-def _oligos_in_words(quality: xr.Dataset) -> str:
-    """Return how many oligos have no barcode, and how many barcodes others have."""
-    n, unseen = int(quality["oligos"].sum()), int(quality["never_seen"].sum())
-    barcodes = _barcodes_an_oligo(quality)
-    without = f"{unseen:,}" if unseen else "No"
-    which = f"oligo{'s' * (unseen > 1)} of {n:,} {'are' if unseen > 1 else 'is'}"
-    there = (
-        "each has one barcode (or sum)"
-        if barcodes == "1"
-        else f"there are {barcodes} barcodes an oligo (median)"
-    )
-    return f"{without} {which} without a barcode, and {there}."
-
-
-def _arms_in_words(quality: xr.Dataset) -> list[str]:
-    lines = []
-    for arm in quality["arm_"].to_numpy().tolist():
-        one = quality.sel(arm_=arm)
-        # one barcode or sum has no others of its oligo to be far from
-        barcodes = (
-            "one barcode (or sum) each"
-            if _one_each(quality)
-            else f"{_plural_of(one['barcodes'].item())} an oligo (median), "
-            f"{int(one['outliers']):,} more than {about(one).outlier:g} robust sd off "
-            "the others of their oligo"
-        )
-        lines.append(
-            f"{arm}: {_plural(int(one['oligos']), 'oligo')}, "
-            f"{int(one['never_seen']):,} never seen; {barcodes}."
-        )
-    return lines
-
-
-def _effective_in_words(quality: xr.Dataset) -> list[str]:
-    effective, n = (
-        quality["effective_barcodes"].to_numpy(),
-        quality["n_barcodes"].to_numpy(),
-    )
-    if n.max(initial=0) <= 1:
-        return []
-    share = np.median(effective[n > 0] / n[n > 0])
-    return [
-        f"Summing reads over barcodes is as precise as {format_share(share)} of the "
-        "barcodes would be (median)."
-    ]
-
-
-def _floor_in_words(quality: xr.Dataset) -> str:
-    """Return the best DNA floor, and the cost of the one asked about."""
-    best, min_dna = (
-        float(about(quality).advised_floor),
-        float(about(quality).min_dna),
-    )
-    left_out, error = quality["floor_left_out"], quality["floor_error"]
-    lost = format_share(_at_floor(left_out, best), 1)
-    line = (
-        f"min_dna: means of oligos are most precise with {best:g}, which leaves out "
-        f"{lost} of the barcodes"
-    )
-    if min_dna > 0 and _at_floor(error, min_dna) > WORTH:
-        lost = format_share(_at_floor(left_out, min_dna), 1)
-        line += (
-            f"; {min_dna:g} would leave out {lost}, for "
-            f"{_at_floor(error, min_dna):.2f} times the squared error"
-        )
-    return f"{line}."
-
-
-def _at_floor(values: xr.DataArray, floor: float) -> float:
-    return float(values.sel(floor=floor))
-
-
-def _replicate_table(quality: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    """Return the table of replicates; a plasmid pool that they share is a line."""
-    plasmid = quality["empty"].ndim == 0
-    header = ["replicate", "DNA reads", "RNA reads", "DNA empty"]
-    header += [f"under {float(about(quality).min_dna):g}", "without barcode"]
-
-    def of_dna(one: xr.Dataset) -> tuple[str, str, str]:
-        shares = (
-            format_share(one[name].item(), 1) for name in ("empty", "below_floor")
-        )
-        return (f"{int(one['dna_total']):,}", *shares)  # type: ignore[return-value]
-
-    lines = []
-    if plasmid:
-        reads, empty, below = of_dna(quality)
-        lines.append(["one plasmid pool", reads, "", empty, below, ""])
-    for name in quality["replicate"].to_numpy().tolist():
-        one = quality.sel(replicate=name)
-        reads, empty, below = ("", "", "") if plasmid else of_dna(one)
-        rna = f"{int(one['rna_total']):,}"
-        absent = format_share(one["dropouts"].item(), 1)
-        lines.append([str(name), reads, rna, empty, below, absent])
-    return header, lines
-
-
-def _correlations(quality: xr.Dataset) -> list[str]:
-    n = quality.sizes["replicate"]
-    if n < 2:
-        return []
-    pairs, kinds = np.triu_indices(n, 1), ("activity", "barcode", "rna", "dna")
-    least = {
-        kind: quality[f"correlation_{kind}"].to_numpy()[pairs].min() for kind in kinds
-    }
-    of_barcodes = (
-        "" if _one_each(quality) else f"{least['barcode']:.2f} in those of barcodes, "
-    )
-    return [
-        f"Replicates correlate, at least: {least['activity']:.2f} in log ratios of "
-        f"oligos, {of_barcodes}{least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; "
-        "replicates share barcodes, so these correlations do not include the noise "
-        "between barcodes."
-    ]
-
-
-def _plural(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-FLOORS = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
-WORTH = 1.02
-
-
-@dataclass(frozen=True)
-class Floors:
-    """Effects of DNA floors, shape ``(F,)`` each.
-
-    Attributes
-    ----------
-    floor
-        Least DNA of a barcode, the mean over replicates in which it was observed.
-    left_out
-        Share of the barcodes with DNA that are below it.
-    oligos
-        Share of the oligos with barcodes that lose them all.
-    error
-        Mean squared error of an oligo's mean log ratio, relative to its least value
-        among the floors.
-    """
-
-    floor: Array
-    left_out: Array
-    oligos: Array
-    error: Array
-
-    @property
-    def advised(self) -> float:
-        """The lowest floor whose error is within 2 % of the least."""
-        return float(self.floor[int(np.argmax(self.error <= WORTH))])
-
-
-def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
-    """Compare DNA floors by the squared error of an oligo's mean log ratio.
-
-    Barcodes with little DNA have noisy log ratios, but more barcodes average out. The
-    squared error of an oligo's mean is the variance of barcodes within oligos over
-    their number, both for the remaining barcodes; where none remains, or the mean is
-    worse than the average of all oligos, it is the variance between oligos.
-
-    Parameters
-    ----------
-    counts
-        Of kind ``counts``.
-    *more
-        Floors besides 1, 2, 3, 5, 10, 20 and 50 reads.
-
-    Examples
-    --------
-    >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> found = dna_floors(simulated())
-    >>> found.advised, found.left_out.round(2)
-    (1.0, array([0.  , 0.  , 0.  , 0.  , 0.  , 0.03, 0.29]))
-    """
-    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
-    ratios, used = cell_ratios(counts)
-    means = oligo_means(ratios, used, of, n)
-    observed = dna_observed(counts)
-    dna = counts["dna"].to_numpy().reshape(len(of), -1).sum(axis=1) / np.maximum(
-        observed.sum(axis=1), 1
-    )
-    counted = means.observed
-    x, of, dna = means.barcode[counted], of[counted], dna[counted]
-    floor = np.unique([*FLOORS, *(value for value in more if value > 0)])
-    there = np.bincount(of, minlength=n) > 0
-    mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
-    between = float(mean.var(ddof=1)) if len(mean) > 1 else 0.0
-    left_out, oligos, error = np.zeros((3, len(floor)))
-    for i, least in enumerate(floor):
-        above = dna >= least
-        size = np.bincount(of[above], minlength=n)[there]
-        # variance of barcodes within oligos; inf where no oligo has two
-        ratio, oligo = x[above], of[above]
-        per_oligo = np.bincount(oligo, minlength=n)
-        level = np.bincount(oligo, ratio, n) / np.maximum(per_oligo, 1)
-        df = int((per_oligo[per_oligo > 0] - 1).sum())
-        within = float(((ratio - level[oligo]) ** 2).sum() / df) if df else float("inf")
-        left_out[i], oligos[i] = (
-            1 - above.mean() if len(above) else 0.0,
-            (size == 0).mean() if len(size) else 0.0,
-        )
-        own = np.divide(within, size, out=np.full(len(size), between), where=size > 0)
-        error[i] = np.minimum(own, between).mean() if len(size) else 0.0
-    least_error = error.min()
-    relative = error / least_error if least_error > 0 else np.ones_like(error)
-    return Floors(floor, left_out, oligos, relative)

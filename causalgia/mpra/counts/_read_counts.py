@@ -1,61 +1,43 @@
-"""Readers of count tables (IGVF reporter experiments, and tables of other pipelines)
+"""Reading of count tables (IGVF reporter experiments, and tables of other pipelines)
 with the side table of their oligos.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from causalgia.errors import DataError, quoted
-from causalgia.inputs import from_cell
-from causalgia.mpra.counts.count_formats import (
-    EMPTY,
-    NAMES,
-    NO_OLIGO,
-    Assignment,
+from causalgia.errors import DataError, comma_list, quoted
+from causalgia.inputs import from_cell, is_file, open_regular_file
+from causalgia.mpra.counts.count_tables import (
     CountTable,
-    Lines,
+    Frame,
     clean_barcodes,
-    joined,
-    read_any_table,
-    read_assignment,
-    read_conditions,
-    read_table_bytes,
-    without_commas,
+    count_table,
+    long_counts,
+    merged,
+    read_frame,
+    read_table_text,
+    role_of,
 )
-from causalgia.mpra.counts.counts_table import (
-    MOST_READS,
-    as_side_table,
-    counts_of,
-    library_attrs,
-    other_library,
-    other_spelling,
-)
-from causalgia.mpra.counts.experiment_files import (
-    CountFiles,
-    read_experiment,
-    read_pair,
-)
-from causalgia.mpra.counts.replicate_files import named_files
+from causalgia.mpra.counts.counts_table import counts_of, library_attrs
+from causalgia.mpra.counts.side_formats import as_side_table
 from causalgia.mpra.counts.variant_haplotypes import (
-    is_variant_or_reference,
-    several_variants,
+    is_variant_file,
+    read_carried,
+    with_variants,
 )
-from causalgia.types import Array, Ints, Mask
+from causalgia.types import Array, Ints
 
-_COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
+_File: TypeAlias = str | Path
+_Table: TypeAlias = str | Path | pd.DataFrame
+_UNASSIGNED = "no_BC"  # MPRAsnakeflow's oligo of a barcode that was assigned to none
 _REPLICATE = r"(?:rep(?:licate)?|r|bio)?"
 _NUMBER_AT_END = re.compile(rf"[_.\- ]*{_REPLICATE}[_.\- ]*[0-9]+$", re.IGNORECASE)
 _NUMBER_AT_BEGIN = re.compile(
@@ -66,29 +48,27 @@ _WITH_NUMBER = re.compile(
     r".*[^\W\d_](?<!rep)(?<!replicate)(?<!bio)(?<!(?<![^\W\d_])r)([0-9]{1,18})",
     re.IGNORECASE,
 )
-_DIGIT = re.compile(r"[0-9]")
-_SEQUENCE = re.compile(r"[ACGTN]+(-[0-9]+)?", re.IGNORECASE)
-_BARCODE_LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
+_ENDS = re.compile(r"(\.(gz|tsv|csv|txt|tab))+$", re.IGNORECASE)
 
 
 def read_counts(
-    path: str | Path | Sequence[str | Path] | Mapping[str, str | Path],
+    path: _File | Sequence[_File] | Mapping[str, _File | Sequence[_File]],
     *,
-    side_table: str | Path | pd.DataFrame | xr.Dataset,
+    side_table: _Table | xr.Dataset,
     replicates: Sequence[str] | None = None,
-    assignment: str | Path | pd.DataFrame | None = None,
-    conditions: str | Path | pd.DataFrame | Mapping[str, str] | None = None,
+    assignment: _Table | None = None,
+    conditions: _Table | Mapping[str, str] | None = None,
     drop_unknown: bool = False,
 ) -> xr.Dataset:
     r"""Read barcode counts, or sums of oligos, and the side table of their oligos.
 
-    The table is recognized by its columns, in any order and in upper or lower case:
+    Columns are recognized by their names, in any order and in upper or lower case:
 
     - IGVF ``reporter_experiment_barcode``, MPRAsnakeflow: ``barcode oligo_name``, and
       ``dna_count_<rep> rna_count_<rep>`` of each replicate;
     - BCalm: ``barcode name``, and ``dna_count_<rep>`` ...;
     - a row a barcode and replicate: ``barcode oligo_name replicate``, and
-      ``dna_count rna_count``;
+      ``dna_count rna_count``; also with a column ``condition``;
     - one pool of DNA and several columns of RNA: ``barcode label DNA RNA1 RNA2`` ...;
     - IGVF ``reporter_experiment``, a sum an oligo: ``replicate oligo_name``, and
       ``dna_counts rna_counts``;
@@ -96,45 +76,49 @@ def read_counts(
     - MPRAmodel, with `conditions`: ``Barcode Oligo plasmid_r1 K562_r1`` ...;
     - MPRAflow, a file a replicate, with `assignment`: three columns without a header;
     - an experiment file, ``condition replicate`` and ``counts``, or ``dna`` and
-      ``rna``, which name files from its folder on.
+      ``rna``, which name files from its folder on;
+    - mpralm, a matrix of DNA and one of RNA with the same columns:
+      ``{"dna": file, "rna": file}``.
 
-    Columns of plasmids and inputs are DNA, those of cDNA, mRNA and outputs RNA. Lines
-    that begin with ``#`` are left out.
+    ``gDNA``, ``pDNA``, ``plasmid`` and ``input`` are DNA, ``cDNA``, ``mRNA`` and
+    ``output`` RNA. Lines that begin with ``#``, names of rows and columns of text are
+    left out.
 
     MPRAflow's ``variants.txt`` of a saturation mutagenesis (a barcode, and the variants
-    that it carries) is both `assignment` and `side_table`: the reference and each
-    variant alone are the arms of one element. Barcodes with several variants need an
-    additive model, which comes later; `drop_unknown` leaves them out.
+    that it carries) is both `assignment` and `side_table`: the region is one element,
+    and its arms are the reference, each variant alone, and ``several``. The counts keep
+    the variants of each barcode, by which `fit` separates their effects.
 
     Parameters
     ----------
     path
-        A table, plain or gzip, with tabs, commas or semicolons between cells. Or tables
-        of one replicate each: a mapping of replicates to them, or a list, whose
-        replicates are named by what differs between the names of the files. An empty
-        cell (or ``NA``)
-        is a missing count, not 0; lines may end in tabs, which are empty cells. In a
-        long table absent rows are empty. Numbers may have commas between thousands.
-        Barcodes may be in lower case, or end in 10x Genomics' ``-1``.
+        A table, plain or gzip, with tabs, commas, semicolons or blanks between cells,
+        as R and spreadsheets write it. Or a list of tables of one replicate each, whose
+        replicates are named by what differs between the names of the files. Or a
+        mapping of conditions to tables, or to lists of them; or of replicates to tables
+        of one replicate each. An empty cell (or ``NA``)
+        is a missing count, not 0; in a long table absent rows are empty. Numbers may
+        have commas between thousands; barcodes may be in lower case, or end in 10x
+        Genomics' ``-1``.
     side_table
         Columns ``oligo_name element arm`` and optionally ``group``: a path, a
-        DataFrame, or the ordered library. It may contain oligos without barcodes. Also
+        DataFrame, or the ordered library. Oligos without counts are left out. Also
         accepted: IGVF's ``reporter_sequence_design``, whose variants are elements in
         the arms ``ref`` and ``alt``, and whose controls are in ``positive`` and
         ``negative`` (white space in names becomes ``_``, as in counts); BCalm's map of
         variants, ``ID REF ALT``; MPRAmodel's attributes; and MPRAsnakeflow's
         ``labels.tsv``, oligo and label, of which each oligo is its own element.
     replicates
-        Replicates to read, by the suffix of their columns; None: all. Suffixes of
-        several kinds (``K562_1, K562_2, HepG2_1``: cell types, conditions) are not
-        replicates of one another and must be named here.
+        Replicates to read, by their names in the Dataset; None: all. Names that differ
+        in more than a number (``K562_1, K562_2, HepG2_1``) are of several conditions,
+        unless they are named here.
     assignment
         Table of barcodes and their oligos, if the counts do not name oligos. Barcodes
-        that it lacks are left out, as by `drop_unknown`.
+        that it lacks are left out.
     conditions
-        Column of the counts -> ``DNA``, or the cell type of its RNA, if columns do not
-        say so: MPRAmodel's condition table, or a mapping. Its DNA columns are one
-        plasmid pool, and summed.
+        Column of the counts -> ``DNA``, or the condition (cell type) of its RNA, if
+        columns do not say so: MPRAmodel's condition table, or a mapping. Its DNA
+        columns are one plasmid pool, and summed.
     drop_unknown
         Whether rows of oligos that the side table lacks are left out, instead of an
         error.
@@ -142,20 +126,24 @@ def read_counts(
     Returns
     -------
     Dataset
-        As `causalgia.mpra.counts_of`; ``attrs["source"]`` is the name of the file, and
-        ``attrs["table_format"]`` a sentence on what it was read as and what was left
-        out. Of sums, the barcode of an oligo is its name.
+        As `causalgia.mpra.counts_of`; with the coordinate ``condition (replicate)``
+        where there are several conditions, and, where barcodes carry several variants,
+        ``variant_index (barcode, carried)``, their places on the coordinate
+        ``variant``, filled up by -1. ``attrs["source"]`` is the name of the file,
+        and ``attrs["table_format"]`` says what it was read as and what was left out. Of
+        sums, the barcode of an oligo is its name, and a column ``n_bc`` the number
+        of barcodes behind it.
 
     Raises
     ------
     DataError
-        If the table has no rows, unknown columns or several that may be the barcode or
-        oligo, lines of another number of cells, a barcode twice or with letters other
-        than ACGTN, an oligo that the side table lacks, a replicate without its DNA or
-        RNA column, or a cell that is negative, fractional or text; or if replicates
-        are of several kinds, a named one is absent, or `path` is no path; if a file is
-        given twice, one of several has several replicates, or barcodes carry several
-        variants. The message gives file, line, oligo and cure.
+        If the table has no rows, a column of whole numbers that is neither DNA nor RNA,
+        several that may be the barcode or oligo, lines of another number of cells, a
+        barcode twice or of two oligos, or with letters other than ACGTN, an oligo that
+        the side table lacks, a replicate without its DNA or RNA, or a cell that is
+        negative, fractional or text; if a named replicate is absent, a file is given
+        twice, or one of several has several replicates; or if there is an assignment
+        and the table names its oligos.
 
     Examples
     --------
@@ -165,715 +153,493 @@ def read_counts(
     ...     path = Path(folder, "counts.csv")
     ...     _ = path.write_text("Barcode,Oligo,DNA_1,RNA_1\nACGT,a,9,12\nTTGC,a,4,\n")
     ...     counts = read_counts(path, side_table=side)
+    ...     other = path.rename(path.with_name("stim.csv"))
+    ...     _ = path.write_text("Barcode,Oligo,DNA_1,RNA_1\nACGT,a,8,7\n")
+    ...     both = read_counts({"rest": path, "stim": other}, side_table=side)
     >>> counts["rna"].values.tolist(), counts["rna_observed"].values.tolist()
     ([[12], [0]], [[True], [False]])
     >>> counts.attrs["table_format"]
-    "read as a row a barcode; commas between cells; barcodes in 'Barcode' and oligos in 'Oligo'"
+    'read as a row a barcode; commas between cells'
+    >>> both["replicate"].values.tolist(), both["condition"].values.tolist()
+    (['rest', 'stim'], ['rest', 'stim'])
     """
     side = as_side_table(side_table)
-    files = named_files(path)
-    experiment = _experiment(files, replicates, path)
-    of_barcodes = None if assignment is None else read_assignment(assignment)
-    of_columns = None if conditions is None else read_conditions(conditions)
-    tables = {
-        replicate: _read_one(one.both, of_barcodes, of_columns)
-        if one.both
-        else read_pair(one, of_barcodes)
-        for replicate, one in experiment.items()
-    }
-    alone = [*experiment] == [""]
-    read = next(iter(tables.values())) if alone else joined(tables)
-    table, lines = _unescape_oligo_names(read.cells), read.lines
-    columns = _sort_count_columns(list(table.columns), lines)
-    if "replicate" in table:
-        blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
-        if blank.any():
-            i = int(np.argmax(blank))
-            raise DataError(
-                f"{file_line(lines, i)}: replicate of oligo "
-                f"{quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
-            )
-        known = [str(name) for name in table["replicate"].unique()]
-        names = _select_replicates(known, replicates, lines)
-        if len(names) < len(known):
-            chosen = table["replicate"].astype(str).isin(names).to_numpy()
-            table = table[chosen].reset_index(drop=True)
-            read.lines = lines = lines.select(chosen)
-    else:
-        names = _select_replicates(columns.replicates, replicates, lines)
-        _check_one_cell_type(names, of_columns or {}, lines)
-        of = [columns.replicates.index(name) for name in names]
-        dna = (
-            columns.dna
-            if len(columns.dna) < len(columns.replicates)
-            else [columns.dna[i] for i in of]
-        )
-        columns = _CountColumns(names, dna, [columns.rna[i] for i in of])
-    if not read.is_sums:
-        table = _with_letters(table, read)
-    _check_counts(table, [*columns.dna, *columns.rna], lines)
-    if drop_unknown or of_barcodes is not None:
-        table = _known_oligos(table, side, read, of_barcodes is not None, drop_unknown)
-        if of_barcodes is not None:
-            side = _counted_variants(side, table, read)
-    else:
-        _check_oligos_known(table, side, lines)
-    lines = read.lines
-    rows = _arrange_rows(table, columns, lines)
-    pools = {one.dna for one in experiment.values()}
-    if len(experiment) > 1 and len(pools) == 1 and None not in pools:
-        # one file of DNA serves all replicates
-        rows = replace(rows, dna=np.fmax.reduce(rows.dna, axis=1))
-    barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
-    del table
-    counts = counts_of(
-        rows.dna,
-        rows.rna,
-        barcodes=barcodes.astype(str),
-        oligos=oligos,
-        side_table=side,
-        replicates=rows.replicates,
-        dna_observed=~np.isnan(rows.dna),
-        rna_observed=~np.isnan(rows.rna),
-    )
-    names_of_files = ", ".join(one.name for one in lines.paths)
+    named = None if conditions is None else _read_conditions(conditions)
+    files = [one for found in _files(path) for one in _of_experiment(found)]
+    of_barcodes = None if assignment is None else _read_assignment(assignment)
+    details: dict[str, None] = {}
+    parts, pools, is_sums = [], [], False
+    for one in files:
+        table = _read_one(one, named)
+        details |= dict.fromkeys(table.details)
+        is_sums |= "barcode" not in table.cells
+        cells = _with_oligos(table.cells, table.where, of_barcodes, details)
+        table.cells = _known_rows(cells, table.where, side, drop_unknown, details)
+        rows, pool = long_counts(table)
+        parts.append(rows)
+        pools.append(pool)
+    parts = _of_files(parts, files)
+    rows = pd.concat(parts) if len(parts) > 1 else parts[0]
+    where = comma_list(map(str, files))
+    rows = _with_conditions(rows, replicates, named, where)
+    if not is_sums:
+        rows["barcode"] = _unique_barcodes(rows, details)
+    same_dna = len(files) > 1 and len({one.dna for one in files} - {None}) == 1
+    counts = _as_dataset(rows, side, all(pools) or same_dna, details, where)
+    if of_barcodes is not None and of_barcodes.variants is not None:
+        counts = with_variants(counts, of_barcodes.variants)
+    form = "one sum an oligo" if is_sums else "a row a barcode"
     return counts.assign_attrs(
-        source=names_of_files,
-        table_format=read.sentence,
+        source=", ".join(
+            dict.fromkeys(path.name for one in files for path in one.paths)
+        ),
+        table_format="; ".join([f"read as {form}", *details]),
         **library_attrs(side_table),
     )
 
 
-def _experiment(
-    files: Mapping[str, Path],
-    replicates: Sequence[str] | None,
-    path: object,
-) -> dict[str, CountFiles]:
-    """Return replicate -> its files: those that an experiment file names, if one is
-    given, of the replicates that are read.
+class _Source(NamedTuple):
+    """A file of counts, or one of DNA and one of RNA, and what it is of, if known."""
+
+    both: Path | None = None
+    dna: Path | None = None
+    rna: Path | None = None
+    replicate: str = ""
+    condition: str = ""
+
+    @property
+    def paths(self) -> list[Path]:
+        return [one for one in (self.both, self.dna, self.rna) if one is not None]
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.paths))
+
+
+def _files(path: Any) -> list[_Source]:
+    """Return the files that `read_counts` was given; the names of a mapping are
+    conditions here.
     """
-    alone = len(files) == 1 and not isinstance(path, Mapping)
-    named = read_experiment(next(iter(files.values()))) if alone else None
-    if named is None:
-        return {
-            "" if alone else name: CountFiles(both=one) for name, one in files.items()
-        }
-    chosen = _select_replicates([*named.rows], replicates, named.path)
-    return {name: named.files(name) for name in chosen}
+    if isinstance(path, Mapping) and {*path} == {"dna", "rna"}:
+        return [_Source(dna=Path(path["dna"]), rna=Path(path["rna"]))]
+    found = []
+    for condition, of in (path if isinstance(path, Mapping) else {"": path}).items():
+        alone = isinstance(of, str | Path)
+        paths = [Path(of)] if alone else [Path(one) for one in of]
+        names = _differences(paths) if len(paths) > 1 else [""]
+        found += [
+            _Source(both=one, replicate=name, condition=str(condition))
+            for one, name in zip(paths, names, strict=True)
+        ]
+    if not found or len({one.both for one in found}) < len(found):
+        raise DataError(f"{comma_list(map(str, found))}: give each file of counts once")
+    return found
 
 
-def _read_one(
-    path: Path, assignment: Assignment | None, conditions: dict[str, str] | None
-) -> CountTable:
-    """Return a table in one layout: quickly, where it is IGVF's of barcodes."""
-    text = read_table_bytes(path)
-    names = _header_cells(text)
-    is_igvf = (
-        conditions is None
-        and set(NAMES) <= set(names)
-        and all(
-            name in (*NAMES, "replicate") or _COUNT.fullmatch(name) for name in names
-        )
-        and not (text.startswith(b"#") or b"\n#" in text)
-        and not _has_row_names(text, names)
-    )
-    if not is_igvf:
-        return read_any_table(text, path, assignment=assignment, conditions=conditions)
-    header = parse_header(text, path)
-    long = "replicate" in header
-    plain = "a row a barcode and replicate" if long else "a row a barcode"
-    igvf = "" if long else " (IGVF reporter_experiment_barcode)"
-    lines = Lines((path,))
-    _sort_count_columns(header, lines)
-    return CountTable(parse_table(text, header, path), lines, plain + igvf)
-
-
-def _has_row_names(text: bytes, header: Sequence[str]) -> bool:
-    """Return whether each row begins with a name, as R and pandas write them."""
-    cells = text.partition(b"\n")[2].partition(b"\n")[0].rstrip(b"\r").split(b"\t")
-    return header[0] == "" or (
-        len(cells) == len(header) + 1
-        and cells[-1] != b""
-        and not set(cells[0].upper()) <= set(_BARCODE_LETTERS)
-    )
-
-
-def _with_letters(table: pd.DataFrame, read: CountTable) -> pd.DataFrame:
-    """Return the table with barcodes of the letters ACGTN, or with the numbers or names
-    that a table has in their place; raise DataError if some are of letters.
-    """
-    barcodes = table["barcode"].to_numpy(dtype=object)
-    wrong = _wrong_letters(barcodes)
-    if wrong.any():
-        if wrong.all() and all(map(_is_no_sequence, barcodes)):
-            return table.assign(barcode=_numbered_barcodes(table, read))
-        barcodes = clean_barcodes(barcodes, read)
-        table = table.assign(barcode=barcodes)
-    _check_letters(barcodes, read.lines)
-    return table
-
-
-def _is_no_sequence(barcode: object) -> bool:
-    """Return whether a barcode is a number, or a name with a number.
+def _differences(paths: Sequence[Path]) -> list[str]:
+    """Return what differs between the names of files, or of their folders.
 
     Examples
     --------
-    >>> [_is_no_sequence(name) for name in ("BC0", "12", "ACGT-1", "ACGX")]
-    [True, True, False, False]
+    >>> _differences([Path("K562_1_counts.tsv.gz"), Path("K562_2_counts.tsv.gz")])
+    ['1', '2']
+    >>> _differences([Path("rep1/counts.tsv"), Path("rep2/counts.tsv")])
+    ['rep1', 'rep2']
     """
-    text = str(barcode)
-    return bool(_DIGIT.search(text)) and not _SEQUENCE.fullmatch(text)
-
-
-def _numbered_barcodes(table: pd.DataFrame, read: CountTable) -> pd.Series[Any]:
-    """Return names for barcodes that are numbered, with the name of their oligo where
-    each oligo counts its own.
-    """
-    pairs = table[["barcode", "oligo_name"]].drop_duplicates()
-    if not pairs["barcode"].duplicated().any():
-        read.details.append("barcodes are names, not sequences")
-        return table["barcode"]
-    read.details.append("barcodes are numbers within their oligos")
-    return table["oligo_name"].astype(str) + ":" + table["barcode"].astype(str)
-
-
-def _known_oligos(
-    table: pd.DataFrame,
-    side: pd.DataFrame,
-    read: CountTable,
-    assigned: bool,
-    drop_unknown: bool,
-) -> pd.DataFrame:
-    """Return the rows of oligos that the side table has, with a note on those that were
-    left out.
-    """
-    if assigned:
-        lone = (table["oligo_name"] == NO_OLIGO).to_numpy()
-        if lone.any():
-            read.details.append(
-                f"{_rows_in_words(lone)} without an oligo in the assignment left out"
-            )
-            table = _select_rows(table, ~lone, read)
-    if not drop_unknown:
-        _check_oligos_known(table, side, read.lines)
-        return table
-    known = table["oligo_name"].isin(side["oligo_name"]).to_numpy()
-    if not known.any():
-        _check_oligos_known(table, side, read.lines)
-    if not known.all():
-        oligos = table["oligo_name"].cat
-        joint = np.array([several_variants(name) > 0 for name in oligos.categories])
-        joint = joint[oligos.codes.to_numpy()] & ~known
-        if joint.any():
-            read.details.append(
-                f"{_rows_in_words(joint)} of barcodes with several variants left out"
-            )
-        n = table["oligo_name"][~known & ~joint].nunique()
-        if n:
-            read.details.append(
-                f"{_rows_in_words(~known & ~joint)} of {n:,} oligo{'s' * (n != 1)} that "
-                "the side table lacks left out"
-            )
-    return _select_rows(table, known, read)
-
-
-def _counted_variants(
-    side: pd.DataFrame, table: pd.DataFrame, read: CountTable
-) -> pd.DataFrame:
-    """Return the side table without variants that no counted barcode carries alone, if
-    it is one of variants, with a note; another side table as it is.
-    """
-    names = side["oligo_name"].to_numpy()
-    if not all(map(is_variant_or_reference, names)):
-        return side
-    counted = side["oligo_name"].isin(table["oligo_name"].cat.categories).to_numpy()
-    if not counted.all():
-        read.details.append(
-            f"{int((~counted).sum()):,} of {len(side):,} variants left out, which no "
-            "counted barcode carries alone"
-        )
-    return side[counted].reset_index(drop=True)
-
-
-def _select_rows(
-    table: pd.DataFrame, rows: NDArray[np.bool_], read: CountTable
-) -> pd.DataFrame:
-    if rows.all():
-        return table
-    read.lines = read.lines.select(rows)
-    table = table[rows].reset_index(drop=True)
-    return table.assign(oligo_name=table["oligo_name"].cat.remove_unused_categories())
-
-
-def _rows_in_words(rows: NDArray[np.bool_]) -> str:
-    n = int(rows.sum())
-    return f"{n:,} of {len(rows):,} rows"
-
-
-def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with oligo names unescaped (`to_igvf` and side tables escape
-    them).
-    """
-    names = table["oligo_name"].cat.categories
-    meant = {name: from_cell(name) for name in names}
-    if all(name == text for name, text in meant.items()):
-        return table
-    return table.assign(
-        oligo_name=table["oligo_name"].astype(object).map(meant).astype("category")
+    for names in ([one.name for one in paths], [str(one) for one in paths]):
+        words = [re.findall(r"[^\W_]+", _ENDS.sub("", name)) for name in names]
+        for end in (0, -1):
+            while min(map(len, words)) > 1 and len({one[end] for one in words}) == 1:
+                words = [one[1:] if end == 0 else one[:-1] for one in words]
+        found = ["_".join(one) for one in words]
+        if len({*found}) == len(found):
+            return found
+    raise DataError(
+        f"{comma_list(map(str, paths))}: nothing in these names tells replicates apart"
     )
 
 
-@dataclass(frozen=True)
-class _CountColumns:
-    """Count columns of each replicate; ``dna`` has one name where one pool serves
-    all.
-    """
-
-    replicates: list[str]
-    dna: list[str]
-    rna: list[str]
-
-
-@dataclass(frozen=True)
-class _CountRows:
-    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first table row
-    of each barcode.
-    """
-
-    dna: Array
-    rna: Array
-    replicates: list[str]
-    first: Ints
-
-
-def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColumns:
-    """Return the count columns by replicate, or raise DataError."""
-    at = f"{path}, line {path.header if isinstance(path, Lines) else 1}"
-    found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
-    is_long = "replicate" in header
-    for name in header:
-        if name in (*NAMES, "replicate"):
-            continue
-        match = _COUNT.fullmatch(name)
-        assert match is not None, "other columns are left out or refused before"
-        if is_long and match[2] is not None:
-            raise DataError(
-                f"{at}: the replicate is named by the column 'replicate' and by "
-                f"{quoted(name)}; rename the latter {match[1]}_count, or leave "
-                "'replicate' out"
-            )
-        if (match[2] or "") in found[match[1]]:
-            raise DataError(
-                f"{at}: two columns of {match[1]} for one replicate; leave "
-                f"{quoted(name)} out"
-            )
-        found[match[1]][match[2] or ""] = name
-    dna, rna = found["dna"], found["rna"]
-    for kind, other in (("dna", "rna"), ("rna", "dna")):
-        if not found[kind]:
-            raise DataError(
-                f"{at}: no column {kind}_count_<replicate> beside those of "
-                f"{other}; add them"
-            )
-    nameless = "" in dna and "" not in rna
-    if len(dna) == 1 and (len(rna) > 1 or nameless):  # one plasmid pool
-        return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
-    of_dna, of_rna = sorted(set(dna) - set(rna)), sorted(set(rna) - set(dna))
-    if of_dna and of_rna:
-        raise DataError(
-            f"{at}: replicate {quoted(of_dna[0])} has no column of rna, and "
-            f"{quoted(of_rna[0])} none of dna; if they are one replicate, give it one "
-            f"name in both columns, else add rna_count_{of_dna[0]} and "
-            f"dna_count_{of_rna[0]}, or leave both out"
-        )
-    for kind, lone in (("rna", of_dna), ("dna", of_rna)):
-        if lone:
-            raise DataError(
-                f"{at}: replicate {quoted(lone[0])} has no column of "
-                f"{kind}; add {kind}_count_{lone[0]}, or leave the replicate out "
-                "(one DNA column in all is a plasmid pool, which serves every "
-                "replicate)"
-            )
-    lone_name = "0" if "1" in rna else "1"  # beside RNA.1, as pandas names a second
-    return _CountColumns(
-        [name or lone_name for name in rna],
-        [dna[name] for name in rna],
-        list(rna.values()),
-    )
-
-
-def _select_replicates(
-    names: list[str], chosen: Sequence[str] | None, path: Path | Lines
-) -> list[str]:
-    """Return the replicates to read; several kinds of names raise DataError unless
-    they were given.
-    """
-    if chosen is None:
-        _check_one_kind(names, path)
-        return names
-    wanted = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
-    absent = [name for name in wanted if name not in names]
-    if absent or not wanted or len(set(wanted)) < len(wanted):
-        what = (
-            f"no replicate '{absent[0]}'"
-            if absent
-            else "give a list of different replicates"
-        )
-        raise DataError(
-            f"{path!s}: replicates={quoted(chosen)}: {what}; there are "
-            f"{', '.join(names)}",
-            argument="replicates",
-        )
-    return wanted
-
-
-def _check_one_kind(names: list[str], path: Path | Lines) -> None:
-    """Raise DataError where names differ in more than their number: cell types are
-    not replicates.
-    """
-    by_name: dict[str, list[str]] = {}
-    for name in names:
-        by_name.setdefault(_kind_of_replicate(name), []).append(name)
-    kinds = [
-        kind
-        for alike in by_name.values()
-        for kind in ([[one] for one in alike] if _differ_in_name(alike) else [alike])
+def _of_experiment(source: _Source) -> list[_Source]:
+    """Return the files that an experiment file names; another file as it is."""
+    if source.both is None or source.replicate:
+        return [source]
+    path = source.both
+    with open_regular_file(path, DataError) as file:
+        head = file.read(4096).lower()
+    if not (b"condition" in head and b"replicate" in head):
+        return [source]
+    frame = read_frame(path).cells.rename(columns=str.lower)
+    kinds = [x for x in frame if x in ("dna", "rna")] or [
+        x for x in frame if x in ("counts", "count", "count_file", "counts_file")
     ]
-    if len(kinds) > 1:
-        listed = "; ".join(map(", ".join, kinds))
-        first = kinds[0]
-        raise DataError(
-            f"{path!s}: the columns are of {len(kinds)} kinds ({listed}), and "
-            "cell types or conditions are not replicates of one another; read one "
-            f"at a time, replicates={quoted(first)}, or, if they are replicates all "
-            "the same, name them all there",
-        )
+    if (
+        "barcode" in map(role_of, map(str, frame))
+        or not kinds
+        or _is_count(frame[kinds[0]])
+    ):
+        return [source]
+    found = []
+    for line, row in frame.iterrows():
+        files = {name: path.parent / row[name].strip() for name in kinds}
+        absent = [one for one in files.values() if not is_file(one)]
+        if absent:
+            raise DataError(f"{path}, line {line}: there is no file {absent[0]}")
+        names = {key: row[key].strip() for key in ("condition", "replicate")}
+        of = files if "dna" in files else {"both": files[kinds[0]]}
+        found.append(_Source(**of, **names))
+    keys = [(one.condition, one.replicate) for one in found]
+    if len({*keys}) < len(keys):
+        raise DataError(f"{path}: a condition and replicate has two lines")
+    return found
 
 
-def _check_one_cell_type(
-    names: list[str], conditions: Mapping[str, str], path: Path | Lines
-) -> None:
-    """Raise DataError where the table of conditions gives replicates several cell
-    types.
-    """
-    by_type: dict[str, list[str]] = {}
-    for name in names:
-        if name in conditions:
-            by_type.setdefault(conditions[name], []).append(name)
-    if len(by_type) > 1:
-        kinds = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in by_type.items())
-        first = next(iter(by_type.values()))
-        raise DataError(
-            f"{path}: conditions= gives the columns {len(by_type)} cell types "
-            f"({kinds}), which are not replicates of one another; read one at a time, "
-            f"replicates={quoted(first)}"
-        )
+def _is_count(cells: pd.Series[Any]) -> bool:
+    return bool(cells.str.strip().str.isdigit().any())
 
 
-def _differ_in_name(names: list[str]) -> bool:
-    """Return whether the numbers of these names belong to the names, as those of cell
-    lines and days do.
-
-    They do not count: no word for a replicate or separator stands before them, and they
-    are not in sequence.
-
-    Examples
-    --------
-    >>> [
-    ...     _differ_in_name(names)
-    ...     for names in (
-    ...         ["SW480", "SW620"],
-    ...         ["day0", "day7"],
-    ...         ["S1", "S2"],
-    ...         ["rep1", "rep3"],
-    ...     )
-    ... ]
-    [True, True, False, False]
-    """
-    found = [_WITH_NUMBER.fullmatch(name) for name in names]
-    numbers = {int(one[1]) for one in found if one}
-    return len(numbers) == len(names) and max(numbers) - min(numbers) >= len(numbers)
-
-
-def _kind_of_replicate(name: str) -> str:
-    """Return a name without the number of its replicate, last or first; empty for a
-    letter or number alone.
-
-    Examples
-    --------
-    >>> [
-    ...     _kind_of_replicate(name)
-    ...     for name in (
-    ...         "K562_1",
-    ...         "HepG2 rep2",
-    ...         "1_K562",
-    ...         "rep1-HepG2",
-    ...         "1_rep2",
-    ...         "2",
-    ...         "b",
-    ...     )
-    ... ]
-    ['K562', 'HepG2', 'K562', 'HepG2', '1', '', '']
-    """
-    if _NUMBER_AT_BEGIN.match(name):
-        return _NUMBER_AT_BEGIN.sub("", name, count=1)
-    return "" if len(name) == 1 else _NUMBER_AT_END.sub("", name)
-
-
-def _wrong_letters(barcodes: NDArray[np.object_]) -> Mask:
-    """Return whether each barcode has letters other than ACGTN, or none."""
-    try:
-        text = barcodes.astype("S")
-    except UnicodeEncodeError:
-        text = np.array([str(b).encode() for b in barcodes])
-    each = text.view(np.uint8).reshape(len(text), -1)
-    known = np.isin(np.arange(256), np.frombuffer(_BARCODE_LETTERS, dtype=np.uint8))
-    return np.asarray(~known[each].all(axis=1) | (each[:, 0] == 0))
-
-
-def _check_letters(barcodes: NDArray[np.object_], path: Lines) -> None:
-    wrong = _wrong_letters(barcodes)
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise DataError(
-            f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the "
-            "letters A, C, G, T (or N); correct it"
-        )
-
-
-def _check_counts(
-    table: pd.DataFrame, columns: Sequence[str], path: Path | Lines
-) -> None:
-    for name in columns:
-        x = table[name].to_numpy()
-        wrong = ~((x >= 0) & (x == np.floor(x)) & (x < MOST_READS) | np.isnan(x))
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            raise DataError(
-                f"{file_line(path, i)}: {name} of oligo "
-                f"{quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
-                "they were counted (whole, at least 0, below 2^53), not normalized"
-            )
-
-
-def _check_oligos_known(
-    table: pd.DataFrame, side: pd.DataFrame, path: Path | Lines
-) -> None:
-    oligos = table["oligo_name"].cat
-    unknown = ~pd.Index(oligos.categories).isin(side["oligo_name"])
-    if unknown.any():
-        which = unknown[oligos.codes.to_numpy()]
-        i = int(np.argmax(which))
-        name = str(table["oligo_name"].iloc[i])
-        if n := several_variants(name):
-            raise DataError(
-                f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} carries {n} "
-                f"variants, {quoted(name)}, and {int(which.sum()) - 1:,} more rows are of "
-                "oligos that the side table lacks. Effects of variants that share "
-                "barcodes need an additive model, which comes later; today, leave such "
-                "barcodes out (drop_unknown=True), so that barcodes with one variant "
-                "are compared with those of the reference",
-            )
-        spelling = other_spelling(name, side["oligo_name"])
-        other = (
-            f"; it has {quoted(spelling)}"
-            if spelling
-            else other_library(name, side["oligo_name"])
-        )
-        n = int(which.sum()) - 1
-        nor = f", nor {'are those' if n > 1 else 'is that'} of {n:,} more row"
-        more = f"{nor}{'s' * (n > 1)}" if n else ""
-        raise DataError(
-            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table{more}{other}",
-        )
-
-
-def _arrange_rows(
-    table: pd.DataFrame, columns: _CountColumns, path: Lines
-) -> _CountRows:
-    """Arrange cells by barcode and replicate."""
-    barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
-    first = np.flatnonzero(~pd.Series(barcode).duplicated().to_numpy())
-    if "replicate" not in table.columns:
-        _check_unique_cells(table, barcode, barcode, first, path)
-        dna, rna = (
-            np.column_stack([table[name] for name in names])
-            for names in (columns.dna, columns.rna)
-        )
-        return _CountRows(
-            dna[:, 0] if len(columns.dna) < len(columns.rna) else dna,
-            rna,
-            columns.replicates,
-            first,
-        )
-    replicate, names = pd.factorize(table["replicate"])
-    _check_unique_cells(table, barcode, barcode * len(names) + replicate, first, path)
-    dna, rna = np.full((2, len(first), len(names)), np.nan)
-    dna[barcode, replicate], rna[barcode, replicate] = (
-        table[columns.dna[0]],
-        table[columns.rna[0]],
+def _read_one(source: _Source, conditions: Mapping[str, str] | None) -> CountTable:
+    if source.both is not None:
+        return count_table(read_frame(source.both), conditions=conditions)
+    if conditions is not None:
+        raise DataError(f"{source}: conditions= is about columns of one file")
+    dna, rna = (
+        count_table(read_frame(one), kind=kind)
+        for kind, one in (("dna", source.dna), ("rna", source.rna))
+        if one is not None
     )
-    return _CountRows(dna, rna, [str(name) for name in names], first)
+    return merged(dna, rna)
 
 
-_MOST_ASSIGNED_TWICE = 0.5
+def _of_files(parts: list[pd.DataFrame], files: list[_Source]) -> list[pd.DataFrame]:
+    """Return the rows of each file with its replicate and condition; where each of
+    several conditions is a table of one replicate, their names are those of replicates.
+    """
+    alone = [one["replicate"].nunique() == 1 for one in parts]
+    unnamed = all(alone) and not any(one.replicate for one in files)
+    found = []
+    for rows, one, single in zip(parts, files, alone, strict=True):
+        if one.replicate and not single:
+            raise DataError(
+                f"{one}: one of several files has one replicate, and this has "
+                f"{comma_list(rows['replicate'].unique())}"
+            )
+        name = one.condition if unnamed else one.replicate
+        of = {"replicate": name} if name else {}
+        of |= {"condition": one.condition} if one.condition and not unnamed else {}
+        found.append(rows.assign(**of))
+    return found
 
 
-def _check_unique_cells(
-    table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Lines
-) -> None:
-    """Raise DataError for a barcode of two oligos, or a cell that appears twice."""
-    of = table["oligo_name"].cat.codes.to_numpy()
-    wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
+class _Assignment(NamedTuple):
+    """The oligo of each barcode, barcodes whose reads are added to another one's, and
+    the variants that each carries, of ``variants.txt``.
+    """
+
+    oligos: pd.Series[Any]
+    taken_for: dict[str, str]
+    variants: dict[str, tuple[str, ...]] | None
+
+
+def _read_assignment(table: _Table) -> _Assignment:
+    """Return the oligo of each barcode, of IGVF's ``reporter_barcode_to_element_mapping``,
+    a table with columns of barcodes and oligos, or MPRAflow's ``variants.txt``.
+    """
+    where, variants = "assignment=", None
+    if isinstance(table, pd.DataFrame):
+        frame = Frame(table.astype(str), where)
+    else:
+        text, where = read_table_text(Path(table)), str(table)
+        if is_variant_file(text):
+            carried = read_carried(text, where)
+            pairs = pd.DataFrame(carried.oligos.items(), columns=["barcode", "oligo"])
+            frame = Frame(pairs, where)
+            variants = {
+                barcode.partition(",")[0]: one
+                for barcode, one in carried.variants.items()
+            }
+        else:
+            frame = read_frame(Path(table), text)
+    cells = frame.cells
+    if 0 in cells.columns:  # two columns without a header
+        cells = cells.iloc[:, :2].set_axis(["barcode", "oligo"], axis=1)
+    places = [
+        [x for x in cells if role_of(str(x)) == of] for of in ("barcode", "oligo")
+    ]
+    if [len(one) for one in places] != [1, 1]:
+        raise DataError(
+            f"{where}: an assignment has a column of barcodes and one of oligos, and "
+            f"this has {comma_list(map(str, cells.columns))}"
+        )
+    barcodes, oligos = (cells[name] for (name,) in places)
+    joint = barcodes.str.upper()  # commas are between those taken for one
+    first = clean_barcodes(joint.str.partition(",")[0], frame)
+    pairs = pd.DataFrame({"barcode": first, "oligo": oligos}).drop_duplicates()
+    several = [one.split(",") for one in joint[joint.str.contains(",")]]
+    taken = {other: one for one, *others in several for other in others}
+    wrong = pairs["barcode"][pairs["barcode"].duplicated()].tolist()
+    wrong += sorted({*taken} & {*pairs["barcode"]})
+    if wrong:
+        of = pairs.loc[pairs["barcode"] == wrong[0], "oligo"]
+        raise DataError(
+            f"{where}: barcode {wrong[0]} is of several oligos or lines "
+            f"({comma_list(map(quoted, of))}), as are {len(wrong) - 1:,} more"
+        )
+    return _Assignment(pairs.set_index("barcode")["oligo"], taken, variants)
+
+
+def _with_oligos(
+    rows: pd.DataFrame,
+    where: str,
+    assignment: _Assignment | None,
+    details: dict[str, None],
+) -> pd.DataFrame:
+    """Return rows with barcode and oligo: of sums, the barcode is the oligo; else by an
+    assignment where the table names no oligo.
+    """
+    if "oligo" in rows:
+        if assignment is not None:
+            raise DataError(
+                f"{where}: assignment= has no effect on a table that names the oligo of "
+                "each row"
+            )
+        known = rows["oligo"].unique()
+        meant = {name: from_cell(name) for name in known}
+        if any(name != text for name, text in meant.items()):
+            rows["oligo"] = rows["oligo"].map(meant)
+        return rows if "barcode" in rows else rows.assign(barcode=rows["oligo"])
+    if "barcode" not in rows:
+        raise DataError(
+            f"{where}: no column of barcodes (barcode) or oligos (oligo_name)"
+        )
+    if assignment is None:
+        raise DataError(
+            f"{where}: no column of oligos (oligo_name), and no assignment= of barcodes "
+            "to oligos"
+        )
+    taken = rows["barcode"].map(assignment.taken_for)
+    if taken.notna().any():
+        details[
+            f"{int(taken.notna().sum()):,} barcodes were added to those that the "
+            "assignment takes them for"
+        ] = None
+        keys = [x for x in ("barcode", "replicate", "condition") if x in rows]
+        rows["barcode"] = taken.fillna(rows["barcode"])
+        both = rows["barcode"].isin(taken.dropna())
+        sums = rows[both].groupby(keys).transform("sum", min_count=1)
+        rows.loc[both, sums.columns] = sums.to_numpy()
+        rows = rows[~(both & rows.duplicated(keys))]
+    rows = rows.assign(oligo=rows["barcode"].map(assignment.oligos))
+    lone = rows["oligo"].isna() | (rows["oligo"] == _UNASSIGNED)
+    if lone.all():
+        raise DataError(
+            f"{where}: none of its barcodes, as {rows['barcode'].iloc[0]}, is in "
+            f"assignment=, which has {assignment.oligos.index[0]}"
+        )
+    return _without(rows, lone, "without an oligo in the assignment", details)
+
+
+def _without(
+    rows: pd.DataFrame, out: pd.Series[Any], what: str, details: dict[str, None]
+) -> pd.DataFrame:
+    if not out.any():
+        return rows
+    details[f"{int(out.sum()):,} of {len(rows):,} rows {what} left out"] = None
+    return rows[~out]
+
+
+def _known_rows(
+    rows: pd.DataFrame,
+    where: str,
+    side: pd.DataFrame,
+    drop_unknown: bool,
+    details: dict[str, None],
+) -> pd.DataFrame:
+    """Return the rows of oligos that the side table has."""
+    unknown = ~rows["oligo"].isin(side["oligo_name"])
+    if not unknown.any():
+        return rows
+    if drop_unknown and not unknown.all():
+        what = (
+            f"of {rows['oligo'][unknown].nunique():,} oligos that the side table lacks"
+        )
+        return _without(rows, unknown, what, details)
+    first = unknown.idxmax()
+    name = str(rows["oligo"][unknown].iloc[0])
+    barcode = rows["barcode"][unknown].iloc[0]
+    raise DataError(
+        f"{where}, line {first}: barcode {barcode} is of oligo {quoted(name)}, which the "
+        f"side table lacks, as are {int(unknown.sum()) - 1:,} more rows"
+    )
+
+
+def _with_conditions(
+    rows: pd.DataFrame,
+    chosen: Sequence[str] | None,
+    conditions: Mapping[str, str] | None,
+    where: str,
+) -> pd.DataFrame:
+    """Return the rows of the chosen replicates, whose names are unique, with their
+    conditions: empty where they are not known.
+    """
+    names = rows[["condition", "replicate"]].drop_duplicates()
+    if names["replicate"].duplicated().any():
+        both = rows["condition"].astype(str) + "_" + rows["replicate"].astype(str)
+        rows = rows.assign(replicate=both)
+        names = rows[["condition", "replicate"]].drop_duplicates()
+    if chosen is not None:
+        wanted = [chosen] if isinstance(chosen, str) else [str(one) for one in chosen]
+        known = names["replicate"].tolist()
+        if not {*wanted} <= {*known} or not wanted or len({*wanted}) < len(wanted):
+            raise DataError(
+                f"{where}: replicates={quoted(chosen)}; give different ones of "
+                f"{comma_list(known)}",
+                argument="replicates",
+            )
+        names = names.set_index("replicate").loc[wanted].reset_index()
+        rows = rows[rows["replicate"].isin(wanted)]
+    of = dict(zip(names["replicate"], names["condition"], strict=True))
+    if conditions is not None:
+        of = {name: conditions.get(name, "") for name in of}
+    elif chosen is None and not any(of.values()):
+        of = _kinds(of)
+    if len({*of.values()}) > 1 and "" in of.values():
+        raise DataError(
+            f"{where}: some of {comma_list(of)} name a condition, others none"
+        )
+    replicate = rows["replicate"].astype(pd.CategoricalDtype([*of]))
+    return rows.assign(replicate=replicate, condition=replicate.map(of))
+
+
+def _kinds(names: Iterable[str]) -> dict[str, str]:
+    """Return the condition in the name of each replicate: what is left without its
+    number, or all of it where the numbers do not count.
+
+    Examples
+    --------
+    >>> _kinds(["K562_1", "K562_2", "1_HepG2"])
+    {'K562_1': 'K562', 'K562_2': 'K562', '1_HepG2': 'HepG2'}
+    >>> _kinds(["day0", "day7"]), _kinds(["rep1", "rep3"])
+    ({'day0': 'day0', 'day7': 'day7'}, {'rep1': '', 'rep3': ''})
+    """
+    kinds: dict[str, str] = {}
+    for name in names:
+        if _NUMBER_AT_BEGIN.match(name):
+            kinds[name] = _NUMBER_AT_BEGIN.sub("", name, count=1)
+        else:
+            kinds[name] = "" if len(name) == 1 else _NUMBER_AT_END.sub("", name)
+    for kind in {*kinds.values()}:
+        alike = [name for name, of in kinds.items() if of == kind]
+        found = [int(one[1]) for name in alike if (one := _WITH_NUMBER.fullmatch(name))]
+        if len(found) == len(alike) and max(found) - min(found) >= len(found):
+            kinds |= {name: name for name in alike}
+    return kinds
+
+
+def _read_conditions(conditions: _Table | Mapping[str, str]) -> dict[str, str]:
+    """Return column -> ``"DNA"`` or the condition that its RNA is of.
+
+    Examples
+    --------
+    >>> _read_conditions({"plasmid_r1": "dna", "K562_r1": "K562"})
+    {'plasmid_r1': 'DNA', 'K562_r1': 'K562'}
+    """
+    pairs: list[Any]
+    if isinstance(conditions, Mapping):
+        pairs = list(conditions.items())
+    elif isinstance(conditions, pd.DataFrame):
+        pairs = conditions.astype(str).to_numpy().tolist()
+    else:
+        lines = read_table_text(Path(conditions)).splitlines()
+        pairs = [re.split("[\t,; ]", line.replace('"', "")) for line in lines]
+    if any(len(pair) != 2 for pair in pairs):
+        raise DataError(
+            "conditions= has two columns: a column, and DNA or its condition"
+        )
+    known = {
+        str(name): "DNA" if str(of).strip().upper() == "DNA" else str(of).strip()
+        for name, of in pairs
+        if name != ""  # of a header, as R writes it
+    }
+    kinds = {*known.values()}
+    if "DNA" not in kinds or kinds == {"DNA"}:
+        raise DataError(
+            f"conditions=: all columns are of {comma_list(sorted(kinds))}; some are DNA "
+            "and some of a condition"
+        )
+    return known
+
+
+def _unique_barcodes(rows: pd.DataFrame, details: dict[str, None]) -> pd.Series[Any]:
+    """Return barcodes, with the names of their oligos where these number their own."""
+    barcodes = rows["barcode"]
+    if re.fullmatch("[ACGTN]+", barcodes.iloc[0]):
+        return barcodes
+    pairs = rows[["barcode", "oligo"]].drop_duplicates()
+    if not pairs["barcode"].duplicated().any():
+        details["barcodes are names, not sequences"] = None
+        return barcodes
+    details["barcodes are numbers within their oligos"] = None
+    return rows["oligo"].astype(str) + ":" + barcodes.astype(str)
+
+
+def _barcodes_behind(rows: pd.DataFrame, of: Ints) -> Array:
+    """Return the mean number of barcodes behind each sum over its replicates; 1 of a sum
+    of none.
+    """
+    n = rows["n_bc"].where(rows["n_bc"] > 0)
+    return n.groupby(of).mean().fillna(1.0).to_numpy()
+
+
+def _as_dataset(
+    rows: pd.DataFrame,
+    side: pd.DataFrame,
+    pool: bool,
+    details: dict[str, None],
+    where: str,
+) -> xr.Dataset:
+    """Return the counts of rows, of which each barcode has one in each replicate."""
+    barcode, barcodes = pd.factorize(rows["barcode"])
+    oligo, oligos = pd.factorize(rows["oligo"])
+    replicates = rows["replicate"].cat
+    replicate, names = replicates.codes.to_numpy(), replicates.categories
+    first = np.empty(len(barcodes), oligo.dtype)
+    first[barcode[::-1]] = oligo[::-1]
+    cell = barcode.astype(np.int64) * len(names) + replicate
+    wrong = oligo != first[barcode]
+    if np.bincount(cell).max(initial=0) > 1:
+        wrong |= pd.Series(cell).duplicated().to_numpy()
     if wrong.any():
         i = int(np.argmax(wrong))
-        j = int(first[barcode[i]])
-        a, b = (table["oligo_name"].iloc[k] for k in (j, i))
-        what = (
-            f"is of oligo '{a}' twice"
-            if a == b
-            else f"is of oligo '{a}' and of oligo '{b}'"
-        )
-        n = int(wrong.sum()) - 1
-        more = f", and {n:,} more row{'s repeat' if n > 1 else ' repeats'} one"
-        more = more if n else ""
-        # most barcodes of two oligos: not errors of assignment
-        elsewhere = np.unique(barcode[of != of[first][barcode]])
-        cure = (
-            "most barcodes are of two oligos or more, as where conditions (cells, "
-            "treatments) are rows of one table. Each is a library of its own: write "
-            "a table of each, fit it by itself, and compare the fits: "
-            "cg.mpra.concordance(fit, fit)"
-            if len(elsewhere) > _MOST_ASSIGNED_TWICE * len(first)
-            else "drop the barcodes that are assigned twice"
-        )
+        a, b = (quoted(oligos[k]) for k in (first[barcode[i]], oligo[i]))
         raise DataError(
-            f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first "
-            f"in line {path.line(j).rpartition(' ')[2]}){more}; {cure}"
+            f"{where}, line {rows.index[i]}: barcode {barcodes[barcode[i]]} is of oligo "
+            f"{f'{a} twice' if a == b else f'{a} and of oligo {b}'}, and "
+            f"{int(wrong.sum()) - 1:,} more rows repeat a barcode"
         )
-
-
-_TAB = 9
-_NEWLINE = 10
-_LINES = 50_000
-
-
-def _header_cells(text: bytes) -> list[str]:
-    first = text.partition(b"\n")[0].decode(errors="replace")
-    return first.rstrip("\r").removeprefix("\ufeff").split("\t")
-
-
-def parse_header(text: bytes, path: Path) -> list[str]:
-    """Return the column names; raise DataError if barcodes or oligos are missing or a
-    name appears twice.
-    """
-    names = _header_cells(text)
-    absent = [name for name in NAMES if name not in names]
-    if absent:
-        found = (
-            f", line 1: no column {' and '.join(map(quoted, absent))} among "
-            f"{', '.join(names)[:200]}"
-        )
-        raise DataError(
-            f"{path}{found if any(names) else ': line 1 is empty'}; the table is "
-            "tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 "
-            "..."
-        )
-    twice = next((name for name, n in Counter(names).items() if n > 1), None)
-    if twice is not None:
-        raise DataError(
-            f"{path}, line 1: column {quoted(twice)} appears twice; leave one of them "
-            "out"
-        )
-    return names
-
-
-def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
-    """Return the table: text for barcodes, categories for other names, floats for
-    counts, NaN where empty.
-    """
-    _check_cells(text, len(header), path)
-    counts = [name for name in header if name not in (*NAMES, "replicate")]
-    types: dict[str, Any] = dict.fromkeys(counts, "float64") | {"barcode": object}
-    options: dict[str, Any] = {
-        "sep": "\t",
-        "quoting": csv.QUOTE_NONE,
-        "keep_default_na": False,
-        "na_values": dict.fromkeys(counts, EMPTY),
-        "skip_blank_lines": False,
-        "names": list(header),
-        "header": None,
-        "skiprows": 1,
-    }
-    if not text.partition(b"\n")[2].strip(b"\r\n"):
-        raise DataError(
-            f"{path}: no row below the header; give the table of barcode counts"
-        )
-    named = dict.fromkeys(("oligo_name", "replicate"), "category")
-    try:
-        table: pd.DataFrame = pd.read_csv(
-            io.BytesIO(text), dtype=types | named, engine="c", **options
-        )
-        return table
-    except ValueError:
-        cells: pd.DataFrame = pd.read_csv(
-            io.BytesIO(text), dtype=object, engine="c", **options
-        )
-    for name in counts:
-        cells[name] = cells[name].map(without_commas, na_action="ignore")
-    try:
-        here = {name: kind for name, kind in named.items() if name in cells}
-        cells = cells.astype(dict.fromkeys(counts, "float64") | here)
-    except ValueError as error:
-        raise _text_cell_error(cells, counts, path) from error
-    return cells
-
-
-def _text_cell_error(
-    cells: pd.DataFrame, counts: Sequence[str], path: Path
-) -> DataError:
-    for name in counts:
-        wrong = (
-            pd.to_numeric(cells[name], errors="coerce").isna() & cells[name].notna()
-        ).to_numpy()
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            return DataError(
-                f"{file_line(path, i)}: {name} of oligo "
-                f"{quoted(cells['oligo_name'].iloc[i])} is "
-                f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell "
-                "without one is empty"
-            )
-    return DataError(f"{path}: some cell is neither a count nor empty")
-
-
-def _check_cells(text: bytes, n: int, path: Path) -> None:
-    """Raise DataError for a line with fewer or more cells than the header (stripped
-    tabs).
-    """
-    letters = np.frombuffer(text, dtype=np.uint8)
-    starts = np.concatenate([[0], np.flatnonzero(letters == _NEWLINE) + 1])
-    starts = starts[starts < len(letters)]
-    for first in range(0, len(starts), _LINES):
-        ends = starts[first : first + _LINES + 1]
-        block = letters[ends[0] : ends[-1] if len(ends) > _LINES else None]
-        wrong = (
-            np.add.reduceat(block == _TAB, ends[:_LINES] - ends[0], dtype=np.int32)
-            != n - 1
-        )
-        if not wrong.any():
-            continue
-        i = first + int(np.argmax(wrong))
-        found = text[starts[i] :].partition(b"\n")[0].count(b"\t") + 1
-        if not text[starts[i] :].partition(b"\n")[0].strip():
-            raise DataError(f"{file_line(path, i - 1)} is blank; leave it out")
-        raise DataError(
-            f"{file_line(path, i - 1)}: {found} cells under a header of {n}; tabs at "
-            "the end of a line are empty cells, so write the table again without "
-            "stripping its lines"
-        )
-
-
-def file_line(path: Path | Lines, row: int) -> str:
-    """Return the file and line of a table row, for errors."""
-    return path.line(row) if isinstance(path, Lines) else f"{path}, line {row + 2}"
+    dna, rna = np.full((2, len(barcodes), len(names)), np.nan)
+    dna[barcode, replicate], rna[barcode, replicate] = rows["dna"], rows["rna"]
+    if pool and len(names) > 1:
+        most = np.fmax.reduce(dna, axis=1)
+        if ((dna == most[:, None]) | np.isnan(dna)).all():
+            dna = most
+    counted = side["oligo_name"].isin(oligos)
+    if not counted.all():
+        details[
+            f"{int((~counted).sum()):,} of {len(side):,} oligos of the side table have "
+            "no row and were left out"
+        ] = None
+    counts = counts_of(
+        dna,
+        rna,
+        barcodes=barcodes.to_numpy().astype(str),
+        oligos=oligos.to_numpy()[first].astype(str),
+        side_table=side[counted].reset_index(drop=True),
+        replicates=names.astype(str).tolist(),
+        dna_observed=~np.isnan(dna),
+        rna_observed=~np.isnan(rna),
+        n_bc=_barcodes_behind(rows, barcode) if "n_bc" in rows else None,
+    )
+    of = rows.drop_duplicates("replicate").set_index("replicate")["condition"]
+    if of.nunique() == 1:
+        return counts
+    condition = of.loc[list(names)].to_numpy().astype(str)
+    return counts.assign_coords(condition=("replicate", condition))

@@ -18,6 +18,7 @@ from causalgia.checks import as_int, as_names, as_positive, check_arm, listed
 from causalgia.errors import CausalgiaError, DataError, quoted
 from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.inputs import parse_json
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 from causalgia.tell.table_formats import format_share
@@ -394,6 +395,8 @@ def filter(
         Fewest barcodes with DNA above 0, in every replicate, of an oligo; oligos with
         fewer are dropped. `fit` estimates an element in each contrast of which every
         arm is left.
+        Where barcodes carry several variants, fewest of those that carry a variant:
+        `fit` does not compare a rarer one (``compared (variant)``).
 
     Returns
     -------
@@ -417,6 +420,7 @@ def filter(
     array([55, 39])
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     if min_dna is None and outliers is None and min_barcodes is None:
         raise DataError(
             "no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10"
@@ -457,7 +461,9 @@ def filter(
                 "barcodes": _barcodes_by_arm(counts, outlying),
             },
         )
-    if min_barcodes is not None:
+    if min_barcodes is not None and "variant_index" in counts:
+        counts = _filter_rare_variants(counts, min_barcodes)
+    elif min_barcodes is not None:
         counts = _filter_few_barcodes(counts, min_barcodes)
     return counts
 
@@ -528,6 +534,32 @@ def _filter_few_barcodes(counts: xr.Dataset, least: int) -> xr.Dataset:
         "barcodes": _barcodes_by_arm(counts, barcodes),
     }
     return _keep_barcodes(counts, ~barcodes, rule, ~few)
+
+
+def _filter_rare_variants(counts: xr.Dataset, least: int) -> xr.Dataset:
+    """Mark the variants that enough barcodes carry as compared; the others stay in the
+    model, as their barcodes carry others, too.
+    """
+    index, V = counts["variant_index"].to_numpy(), counts.sizes["variant"]
+    read = dna_observed(counts) & (counts["dna"].to_numpy().reshape(len(index), -1) > 0)
+    carries = index >= 0
+    n = np.min(
+        [np.bincount(index[carries & one[:, None]], minlength=V) for one in read.T],
+        axis=0,
+    )
+    if n.max() < least:
+        raise DataError(
+            f"min_barcodes={least} leaves no variant: the one with the most has {n.max()}"
+        )
+    rule = {
+        "rule": "min_barcodes",
+        "value": least,
+        "barcodes": {},
+        "variants": int((n < least).sum()),
+    }
+    return counts.assign_coords(compared=("variant", n >= least)).assign_attrs(
+        filters=json.dumps([*read_filters(counts), rule])
+    )
 
 
 def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
@@ -644,6 +676,7 @@ def split_duplicates(
     True
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     as_int(min_barcodes, "min_barcodes", error=DataError)
     tests = np.flatnonzero(counts["group"].to_numpy().astype(str) == "test")
     of = counts["oligo_index"].to_numpy()

@@ -81,22 +81,16 @@ def check_arms_of_one_library(
         names = f"{quoted(arms[first])} and {quoted(arms[second])}"
         if what:
             raise DataError(
-                f"arms {names} share {what}, as two conditions of the same oligos do; "
-                "each is a library of its own, and the difference between the "
-                "libraries would be added to every effect. Fit each condition alone "
-                "(its own counts, arms by allele or motif), and compare the fits: "
-                "cg.mpra.concordance(fit, fit). A contrast of four arms, (b in B - "
-                "a in B) - (b in A - a in A), is free of it"
+                f"arms {names} share {what}: they are two conditions of the same oligos, "
+                "each a library of its own; cg.mpra.conditions compares conditions"
             )
         if apart := _depths_apart(counts, one, other, len(pairs)):
             here, there, change, error = apart
             raise DataError(
-                f"arms {names} are separate libraries: from replicate {here} to {there} "
-                f"the ratio of their DNA changes by a factor of {2**change:.2f} (log2 "
-                f"{change:.2f}, standard error {error:.2f}), and in one library it "
-                "would stay the same. The difference between the libraries would be "
-                "added to every effect. Fit each by itself, with arms by allele or "
-                "motif, and compare the fits: cg.mpra.concordance(fit, fit)"
+                f"arms {names} are libraries of their own: from replicate {here} to "
+                f"{there} the ratio of their DNA changes by a factor of {2**change:.2f} "
+                f"(log2 {change:.2f}, standard error {error:.2f}), and in one library it "
+                "would not; cg.mpra.conditions compares conditions"
             )
 
 

@@ -1,12 +1,10 @@
-"""The counts Dataset, and its side table: element, arm and group of each oligo."""
+"""The counts Dataset, and the fingerprints by which it is matched to its library."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,106 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_names
-from causalgia.errors import DataError, DesignError, quoted, type_in_words
-from causalgia.inputs import from_column, parse_json, read_bytes
-from causalgia.mpra.counts.comment_lines import without_comments
-from causalgia.mpra.counts.side_formats import (
-    SIDE_FORMAT_COLUMNS,
-    from_labels,
-    is_headless_labels,
-    known_side_format,
-    lower_names,
-)
-from causalgia.mpra.counts.variant_haplotypes import (
-    is_variant_file,
-    side_table_of_variants,
-)
-from causalgia.schema import validate
+from causalgia.errors import DataError, DesignError, comma_list, quoted
+from causalgia.mpra.counts.count_tables import MOST_READS
+from causalgia.mpra.counts.side_formats import SIDE_COLUMNS, as_side_table
 from causalgia.types import Ints, Mask
 
-SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 #: groups of oligos that are controls of the bench, not units of the design
 CONTROLS = ("negative", "positive", "promoter", "duplicate")
 _OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
 _PRINTED = re.compile(r"(?P<stem>.+)\.(?P<print>[0-9a-f]{6})(?P<arm>_.+)?")
 _OWN_CONTROL = re.compile(r"(scramble|aa|positive|negative)[0-9]+\.[0-9a-f]{6}")
 _CODES = bytes.maketrans(b"ACGT", bytes(range(4)))
-
-
-def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
-    """Return ``oligo_name element arm group`` as text, a row an oligo.
-
-    Parameters
-    ----------
-    side_table
-        A path (with tabs, commas or semicolons between cells, plain or compressed), a
-        DataFrame, or a library, whose oligos that differ in their barcode alone are
-        one. ``group`` defaults to ``test``; other columns are ignored. IGVF's sequence
-        design is accepted (`side_table_from_design`), and the formats of
-        `causalgia.mpra.counts.side_formats`.
-
-    Raises
-    ------
-    DataError
-        If a column is absent, a cell is empty, an oligo has two rows, or is of an
-        element of another library.
-
-    Examples
-    --------
-    >>> as_side_table(
-    ...     pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]})
-    ... )
-      oligo_name element    arm group
-    0          a      u1  GATA1  test
-    """
-    if isinstance(side_table, xr.Dataset):
-        validate(side_table, "library")
-        side = pd.DataFrame(
-            {name: side_table[name].to_numpy() for name in SIDE_COLUMNS}
-        ).drop_duplicates()
-        where = "the library"
-    elif isinstance(side_table, pd.DataFrame):
-        side, where = side_table, "the side table"
-    elif isinstance(side_table, str | Path):
-        path = Path(side_table)
-        data = read_bytes(path, DataError, unpack=True)
-        if is_variant_file(text := data.decode("utf-8-sig", errors="replace")):
-            where = f"the side table {side_table}"
-            return _side_columns(side_table_of_variants(text, where), where)
-        read = without_comments(text, SIDE_FORMAT_COLUMNS)
-        if read.text != text:
-            data = read.text.encode()
-        first = data.partition(b"\n")[0]
-        separator = next((c for c in "\t,;" if c.encode() in first), "\t")
-        try:
-            lines = pd.read_csv(
-                BytesIO(data),
-                sep=separator,
-                dtype=object,
-                keep_default_na=False,
-                header=None,
-                encoding="utf-8-sig",
-            )
-        except ValueError as error:  # malformed table, or not UTF-8
-            raise DataError(
-                f"the side table {path} cannot be read ({error}); it is tab-separated "
-                "UTF-8 text"
-            ) from error
-        # lines with more cells than the header were refused, because names would shift
-        where = f"the side table {side_table}"
-        names = [str(name) for name in lines.iloc[0]]
-        if is_headless_labels(names):
-            return _side_columns(from_labels(lines.to_numpy().tolist(), where), where)
-        side = lines.iloc[1:].set_axis(names, axis=1)
-        known = {*SIDE_COLUMNS, *SIDE_FORMAT_COLUMNS, *lower_names(DESIGN_COLUMNS)}
-        used = [low in known for low in lower_names(names)]
-        side = side.loc[:, used].apply(from_column)
-    else:
-        raise DataError(
-            f"side_table= is {type_in_words(side_table)}; give a path, a "
-            "DataFrame, or a library"
-        )
-    return _side_columns(side, where)
 
 
 def library_attrs(arms: object) -> dict[str, Any]:
@@ -130,23 +39,15 @@ def library_attrs(arms: object) -> dict[str, Any]:
     )
 
 
-def other_spelling(name: str, known: Iterable[str]) -> str:
-    """Return the name in `known` that differs in the marks between words or in upper
-    and lower case alone, or an empty string.
-
-    Examples
-    --------
-    >>> other_spelling("u0.3fa2c1:GATA1", ["u0.3fa2c1_placebo", "u0.3fa2c1_GATA1"])
-    'u0.3fa2c1_GATA1'
-    >>> other_spelling("chr1-100-A", ["chr11_00_a"]), other_spelling("--", ["::"])
-    ('', '')
-    """
-    words = _words(name)
-    return next((one for one in known if words and _words(one) == words), "")
-
-
-def _words(name: str) -> list[str]:
-    return re.findall(r"[^\W_]+", name.lower())
+def check_one_condition(counts: xr.Dataset) -> None:
+    """Raise DataError where replicates are of several conditions."""
+    names = np.unique(counts["condition"]) if "condition" in counts else ()
+    if len(names) > 1:
+        raise DataError(
+            f"the replicates are of {len(names)} conditions, {comma_list(names)}, and one "
+            "is analyzed at a time",
+            argument="condition",
+        )
 
 
 def other_library(name: str, known: Iterable[str]) -> str:
@@ -252,233 +153,6 @@ def _check_fingerprint(name: str, inserts: Sequence[str]) -> None:
         )
 
 
-def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
-    if not is_sequence_design(side.columns):
-        by_case = {
-            name: low
-            for name, low in zip(
-                map(str, side.columns), lower_names(side.columns), strict=True
-            )
-            if low in SIDE_COLUMNS
-        }
-        side = side.rename(columns=by_case)
-        other = known_side_format(side, where)
-        side = side if other is None else other
-    twice = [
-        name
-        for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS)
-        if side.columns.tolist().count(name) > 1
-    ]
-    if twice:
-        raise DataError(
-            f"{where} has the column {quoted(twice[0])} twice; leave one of them out"
-        )
-    if is_sequence_design(side.columns):
-        side = side_table_from_design(side, where)
-    absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
-    if absent:
-        raise DataError(
-            f"{where} has no column {' and '.join(map(quoted, absent))}; it is "
-            "tab-separated, with the columns oligo_name element arm and, if there is "
-            "one, group; or IGVF's reporter_sequence_design, BCalm's ID REF ALT, "
-            "MPRAmodel's attributes, or MPRAsnakeflow's labels"
-        )
-    if "group" not in side.columns:
-        side = side.assign(group="test")
-    side = side[list(SIDE_COLUMNS)].reset_index(drop=True)
-    empty = side.isna() | (side.astype(str) == "")
-    if empty.to_numpy().any():
-        i = int(empty.any(axis=1).to_numpy().argmax())
-        name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
-        raise DataError(
-            f"{where}, row {i + 1} (oligo {quoted(side['oligo_name'].iloc[i])}): "
-            f"{name} is empty; fill it in"
-        )
-    side = side.astype(str)
-    again = side["oligo_name"].duplicated()
-    if again.any():
-        rows = side[side["oligo_name"] == side["oligo_name"][again].iloc[0]]
-        both = " and ".join(
-            f"({row.element}, {row.arm}, {row.group})"
-            for row in rows.iloc[:2].itertuples()
-        )
-        raise DataError(
-            f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; "
-            "an oligo is of one element and arm: leave one row out, or give two "
-            "constructs two names"
-        )
-    for name, element in zip(side["oligo_name"], side["element"], strict=True):
-        of_oligo, of_element = _PRINTED.fullmatch(name), _PRINTED.fullmatch(element)
-        if of_oligo and of_element and of_oligo["stem"] == of_element["stem"]:
-            prints = of_oligo["print"], of_element["print"]
-            if prints[0] != prints[1] and not any(map(str.isdigit, prints)):
-                raise DataError(
-                    f"{where}: oligo {quoted(name)} is of element {quoted(element)}, "
-                    "which is another sequence: these are two libraries; give the side "
-                    "table of the library that was measured"
-                )
-    return side
-
-
-DESIGN_COLUMNS = ("name", "category", "class", "SPDI", "allele", "info")
-_GROUP_OF_KIND = {
-    "test": "test",
-    "variant positive control": "positive",
-    "variant negative control": "negative",
-    "element active control": "positive",
-    "element inactive control": "negative",
-}
-
-
-def is_sequence_design(columns: Iterable[Any]) -> bool:
-    """Return whether these are the columns of ``reporter_sequence_design``, not of a
-    side table.
-
-    Examples
-    --------
-    >>> is_sequence_design(
-    ...     [
-    ...         "name",
-    ...         "sequence",
-    ...         "category",
-    ...         "class",
-    ...         "variant_class",
-    ...         "variant_pos",
-    ...         "SPDI",
-    ...         "allele",
-    ...     ]
-    ... )
-    True
-    """
-    found = set(columns)
-    return found >= set(DESIGN_COLUMNS[:5]) and "oligo_name" not in found
-
-
-def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return the side table of a design: columns ``oligo_name element arm group``, a
-    row an oligo.
-
-    A design written by causalgia has element, arm and group in ``info``. In others, an
-    oligo with a variant belongs to the element ``SPDI`` in the arm ``ref`` or ``alt``;
-    one without is its own element, in the arm ``positive`` or ``negative`` for
-    controls, else in that of its category. White space in names becomes ``_``, as in
-    mappers and count tables.
-
-    Parameters
-    ----------
-    design
-        Its columns as text, or as `causalgia.mpra.read_igvf` returns them.
-    where
-        Name of the table in errors.
-
-    Raises
-    ------
-    DataError
-        If a class is unknown, an oligo carries several variants, or two names become
-        one.
-
-    Examples
-    --------
-    >>> spdi = '["NC_000001.11:300:A:G"]'
-    >>> alleles = ['["ref"]', '["alt"]']
-    >>> design = pd.DataFrame(
-    ...     {
-    ...         "name": ["v 1", "v 2"],
-    ...         "category": "variant",
-    ...         "class": "test",
-    ...         "allele": alleles,
-    ...     }
-    ... )
-    >>> side_table_from_design(design.assign(SPDI=spdi), "the design")
-      oligo_name               element  arm group
-    0        v_1  NC_000001.11:300:A:G  ref  test
-    1        v_2  NC_000001.11:300:A:G  alt  test
-    """
-    infos = design["info"].tolist() if "info" in design.columns else [""] * len(design)
-    rows = zip(
-        *(design[name].tolist() for name in DESIGN_COLUMNS[:5]), infos, strict=True
-    )
-    side = [
-        (re.sub(r"\s+", "_", str(row[0])), *_element_arm_group(row, where))
-        for row in rows
-    ]
-    first: dict[str, str] = {}
-    for (name, *_), original in zip(side, design["name"].astype(str), strict=True):
-        if first.setdefault(name, original) != original:
-            raise DataError(
-                f"{where}: oligos {quoted(first[name])} and {quoted(original)} are "
-                f"both {quoted(name)} in counts; rename one"
-            )
-    return pd.DataFrame(
-        side, columns=["oligo_name", "element", "arm", "group"], dtype=object
-    )
-
-
-def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
-    """Return element, arm and group of a row."""
-    name, category, kind, spdi, allele, info = row
-    if str(kind) not in _GROUP_OF_KIND:
-        raise DataError(
-            f"{where}: oligo {quoted(name)} is of class '{kind}'; there are "
-            f"{', '.join(_GROUP_OF_KIND)}"
-        )
-    group = _GROUP_OF_KIND[str(kind)]
-    own = _labels_from_info(info)
-    if own is not None:
-        return own
-    variants, alleles = (
-        _texts_in_cell(spdi, name, where),
-        _texts_in_cell(allele, name, where),
-    )
-    if not variants:
-        return (
-            re.sub(r"\s+", "_", str(name)),
-            str(category) if group == "test" else group,
-            group,
-        )
-    if len(variants) > 1 or len(alleles) != 1:
-        raise DataError(
-            f"{where}: oligo {quoted(name)} carries {len(variants)} variants and "
-            f"{len(alleles)} alleles; a side table has one element an oligo: write one "
-            "(oligo_name element arm group) for the variants that are compared"
-        )
-    return variants[0], alleles[0], group
-
-
-def _labels_from_info(info: Any) -> tuple[str, str, str] | None:
-    """Return element, arm and group from the ``info`` that causalgia writes, else
-    None.
-    """
-    try:
-        known = parse_json(str(info), DataError)
-    except DataError:
-        return None
-    if not isinstance(known, dict) or not all(
-        isinstance(known.get(x), str) for x in ("element", "arm", "group")
-    ):
-        return None
-    return known["element"], known["arm"], known["group"]
-
-
-def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
-    """Return the texts of a cell: a JSON array of texts, or NA for none."""
-    if isinstance(cell, tuple | list):
-        return list(map(str, cell))
-    if str(cell) in ("NA", ""):
-        return []
-    try:
-        found = parse_json(str(cell), DataError)
-    except DataError:
-        found = None
-    if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
-        cell = quoted(str(cell)[:40])
-        raise DataError(
-            f"{where}: oligo {quoted(name)}: {cell} is neither a JSON array of texts "
-            "nor NA; correct it"
-        )
-    return found
-
-
 def _labels(values: Any, name: str, what: str) -> NDArray[Any]:
     """Return names as texts, or raise DataError; whole numbers are names, too."""
     try:
@@ -496,9 +170,6 @@ def _labels(values: Any, name: str, what: str) -> NDArray[Any]:
     return np.array(found, dtype=str)
 
 
-MOST_READS = 2**53  # whole numbers below it are exact as floats
-
-
 def counts_of(
     dna: ArrayLike,
     rna: ArrayLike,
@@ -509,6 +180,7 @@ def counts_of(
     replicates: Sequence[str] | None = None,
     dna_observed: ArrayLike | None = None,
     rna_observed: ArrayLike | None = None,
+    n_bc: ArrayLike | None = None,
 ) -> xr.Dataset:
     """Return barcode counts as a Dataset of kind ``counts``.
 
@@ -531,12 +203,14 @@ def counts_of(
     dna_observed, rna_observed
         Whether a cell held a count, shapes as `dna` and `rna`; None: all that are not
         NaN.
+    n_bc
+        Of sums, the number of barcodes behind each, shape ``(n_barcodes,)``.
 
     Returns
     -------
     Dataset
         ``dna, rna, dna_observed, rna_observed (barcode, replicate)``,
-        ``oligo_index (barcode)``, ``dna_total, rna_total (replicate)``, and
+        ``oligo_index (barcode)``, ``n_bc (barcode)`` where it is given, ``dna_total, rna_total (replicate)``, and
         ``element, arm, group (oligo)``; see `causalgia.schema`.
 
     Raises
@@ -573,10 +247,9 @@ def counts_of(
     places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(known).astype(str))
     if (places < 0).any():
         i = int(np.argmax(places[of] < 0))
-        hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
         raise DataError(
             f"barcode {letters[i]}: its oligo {quoted(oligos[i])} is not in the side "
-            f"table{hint}"
+            "table"
         )
     place = np.asarray(places[of], dtype=np.int64)
     dna_cells, observed_dna = _as_count_cells(dna, dna_observed, "dna", letters)
@@ -622,6 +295,15 @@ def counts_of(
             },
         },
     )
+    if n_bc is not None:
+        each = np.asarray(n_bc, dtype=np.float64)
+        if each.shape != letters.shape or not (each >= 1).all():
+            raise DataError(
+                f"n_bc: {quoted(n_bc)} is not a number of 1 or more for each of the "
+                f"{len(letters):,} sums",
+                argument="n_bc",
+            )
+        counts["n_bc"] = ("barcode", each)
     for name in ("dna", "rna"):
         total = counts[f"{name}_total"]
         if not total.all():

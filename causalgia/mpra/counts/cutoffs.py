@@ -1,22 +1,22 @@
-"""Tables that keep a barcode only where it has reads, and how much that shrinks
-effects.
+"""Tables that keep cells only where RNA was seen (zero-truncated), and the factor by
+which effects come out of them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import DataError
-from causalgia.mpra.counts.barcodes import dna_observed, filter
-from causalgia.tell.table_formats import format_share
+from causalgia.attributes import attributes
+from causalgia.mpra.counts.barcodes import dna_observed
 from causalgia.types import Array, Mask
 
 _LEAST_CELLS, _LEAST_AT, _PILED = 50, 5, 0.3
-_FLOORS = (2, 3, 5, 10, 20, 30, 50, 100)
-MOST_LOST, MOST_LOST_OF_LOGS, NOTED = 0.075, 0.02, 0.01
+_NOTED = 0.01
+_KEPT, _ROWS, _MOST_THINNED = 0.9, 400, 6
 
 
 class Cutoff(NamedTuple):
@@ -30,7 +30,7 @@ class Cutoff(NamedTuple):
         Share of the kept cells with exactly t.
     slope
         Elasticity of an oligo's RNA/DNA, over the cells that are kept, in its activity:
-        the factor by which small effects come out.
+        the factor by which small effects on ratios of sums come out.
     of_barcodes
         Whether the reads are those of a barcode in all replicates together, so that
         single cells may be 0.
@@ -40,6 +40,11 @@ class Cutoff(NamedTuple):
     share_at: float
     slope: float
     of_barcodes: bool = False
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether effects on ratios of sums shrink by a hundredth or more."""
+        return 1 - self.slope >= _NOTED
 
 
 def cutoff(counts: xr.Dataset) -> Cutoff | None:
@@ -108,75 +113,100 @@ def _cells(counts: xr.Dataset) -> tuple[Array, Array, Mask]:
     return dna, rna, used
 
 
-def cutoff_in_words(found: Cutoff) -> str:
-    """Return what a table leaves out, and what it does to effects.
+def thinned(
+    counts: xr.Dataset, found: Cutoff, rng: np.random.Generator
+) -> tuple[xr.Dataset, Array]:
+    """Return the table that half of the oligos, at random, would give at .9 of their
+    activity, and the log2 change of each oligo.
 
-    Examples
-    --------
-    >>> print(cutoff_in_words(Cutoff(1, 0.36, 0.69)))
-    no cell with DNA has fewer than 1 RNA read, and 36 % have just 1, so the table keeps
-    a barcode only where RNA was seen: weak arms lose more barcodes, and effects come out
-    at about 0.69 of their size
+    Each read of these oligos is kept with probability .9, and cells left with fewer
+    than t reads are dropped. Poisson reads of mean m seen where R >= t become Poisson
+    reads of mean .9 m seen where R >= t, whatever the law of m. An oligo that would
+    lose all its cells stays as it is.
     """
-    n = f"{found.reads} RNA read{'s' * (found.reads != 1)}"
-    seen = "RNA was seen" if found.reads == 1 else f"it has {n} or more"
-    row = "barcode" if found.of_barcodes else "cell"
-    together = " in all replicates together" if found.of_barcodes else ""
-    return (
-        f"no {row} with DNA has fewer than {n}{together}, and "
-        f"{format_share(found.share_at)} have "
-        f"just {found.reads}, so the table keeps a barcode only where {seen}: weak arms "
-        f"lose more barcodes, and effects come out at about {found.slope:.2g} of their "
-        "size"
+    dna, rna, used = _cells(counts)
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    chosen = rng.random(n) < 0.5
+    fewer = rng.binomial(rna.astype(np.int64), _KEPT)
+
+    def kept(reads: Any) -> Mask:
+        if not found.of_barcodes:
+            enough = reads >= found.reads
+            # a table without a gap keeps barcodes that have every cell
+            return np.asarray(
+                enough.all(axis=1, keepdims=True) if used.all() else enough
+            )
+        seen = used if (rna * used).sum(axis=1).min() >= found.reads else dna >= 0
+        return np.asarray(((reads * seen).sum(axis=1) >= found.reads)[:, None])
+
+    left = np.bincount(of, (used & kept(fewer)).sum(axis=1), minlength=n) > 0
+    chosen &= left
+    reads = np.where(chosen[of][:, None], fewer, rna)
+    there = np.broadcast_to(dna_observed(counts), rna.shape) & (
+        kept(reads) | ~chosen[of][:, None]
     )
+    cells = {"dna": dna, "rna": reads, "dna_observed": there, "rna_observed": there}
+    return counts.assign(
+        {
+            name: (
+                ("barcode", "replicate"),
+                x if x.dtype == bool else np.where(there, x, 0).astype(np.int64),
+            )
+            for name, x in cells.items()
+        }
+    ), np.where(chosen, np.log2(_KEPT), 0.0)
 
 
-def check_cutoff(counts: xr.Dataset, *, of_logs: bool = False) -> list[str]:
-    """Return a note where a table keeps cells only with RNA and effects shrink little.
+def truncation_factor(
+    counts: xr.Dataset,
+    found: Cutoff,
+    effects: Array,
+    measure: Callable[[xr.Dataset], Array],
+    expect: Callable[[Array], Array],
+) -> float:
+    """Return the factor by which effects come out of a truncated table, 0 to 1: the
+    slope of their change on its truth when `thinned` changes activities by a known
+    amount.
+
+    Of small tables the slope is that of several thinnings, 400 effects or six at most.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
-    of_logs
-        Whether effects are means of the barcodes' log ratios, which shrink by several
-        times as much as ratios of sums.
-
-    Raises
-    ------
-    DataError
-        If effects shrink by a tenth or more.
+    found
+        From `cutoff`.
+    effects
+        Effects of the table, of any shape; NaN where there is none.
+    measure
+        Makes the effects of another table.
+    expect
+        Makes their true change of the log2 change of each oligo, ``(n_oligos,)``.
     """
-    found = cutoff(counts)
-    if found is None or 1 - found.slope < NOTED:
-        return []
-    most = MOST_LOST_OF_LOGS if of_logs else MOST_LOST
-    if 1 - found.slope < most:
-        return [cutoff_in_words(found)]
-    more = " or less, since these are means of log ratios" if of_logs else ""
-    raise DataError(
-        f"{cutoff_in_words(found)}{more}. Give a table that has a 0 where DNA was read "
-        f"and RNA was not{_floor_that_helps(counts, most)}"
+    rng = np.random.default_rng(0)
+    known = np.isfinite(effects)
+    times = int(np.clip(-(-_ROWS // max(known.sum(), 1)), 1, _MOST_THINNED))
+    top = bottom = 0.0
+    for _ in range(times):
+        other, change = thinned(counts, found, rng)
+        moved, truth = measure(other) - effects, expect(change)
+        both = known & np.isfinite(moved)
+        top += float((moved * truth)[both].sum())
+        bottom += float((truth**2)[both].sum())
+    if not bottom:
+        return found.slope
+    # that of an activity between the table's and .9 of it
+    between = cutoff(other) or found
+    return float(np.clip(top / bottom * found.slope / between.slope, 0.0, 1.0))
+
+
+def truncation_attrs(
+    found: Cutoff, factor: float, *, corrected: bool
+) -> dict[str, Any]:
+    """Return what results of a truncated table say of it."""
+    return attributes(
+        truncation_reads=found.reads,
+        truncation_share=found.share_at,
+        truncation_factor=factor,
+        truncation_corrected=int(corrected),
     )
-
-
-def _floor_that_helps(counts: xr.Dataset, most: float) -> str:
-    """Return the cure by filtering, where a tenth or more of the barcodes have the DNA
-    that it takes.
-    """
-    for floor in _FLOORS:
-        try:
-            deeper = filter(counts, min_dna=floor)
-        except DataError:
-            return ""
-        if deeper.sizes["barcode"] < 0.1 * counts.sizes["barcode"]:
-            return ""
-        found = cutoff(deeper)
-        if found is None or 1 - found.slope < most:
-            left = format_share(deeper.sizes["barcode"] / counts.sizes["barcode"])
-            return (
-                ", or keep the barcodes with DNA enough, of which few are lost: "
-                f"cg.mpra.filter(counts, min_dna={floor}) leaves {left} of the "
-                "barcodes"
-            )
-    return ""

@@ -5,16 +5,43 @@ writes them: the barcode, and its variants with spaces between them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from causalgia.errors import DataError, quoted
+from causalgia.schema import annotate
+from causalgia.types import Mask
 
 #: barcodes with commas between them were taken for one, read with errors
 _BARCODES = re.compile(r"[ACGTN]{4,}(,[ACGTN]{4,})*", re.IGNORECASE)
 _VARIANT = re.compile(r"([^\s:>]+):(-?[0-9]+:[ACGTN.]+>[ACGTN.]+)", re.IGNORECASE)
-_JOINT = ";"
-REFERENCE = "reference"
+#: arms of barcodes without a variant, and with more than one
+REFERENCE, SEVERAL = "reference", "several"
+
+
+class Carried(NamedTuple):
+    """The region of a saturation mutagenesis, and the variants of each barcode (or of
+    several with commas between them, which were taken for one), as ``20:C>G``.
+    """
+
+    region: str
+    variants: dict[str, tuple[str, ...]]
+
+    @property
+    def oligos(self) -> dict[str, str]:
+        """Barcode -> its oligo: the reference, a variant, or that of several variants."""
+        return {
+            barcode: f"{self.region}:{_arm(variants)}"
+            for barcode, variants in self.variants.items()
+        }
+
+
+def _arm(variants: Sequence[str]) -> str:
+    return SEVERAL if len(variants) > 1 else next(iter(variants), REFERENCE)
 
 
 def is_variant_file(text: str) -> bool:
@@ -42,10 +69,8 @@ def is_variant_file(text: str) -> bool:
     )
 
 
-def read_haplotypes(text: str, where: str) -> list[tuple[str, str]]:
-    r"""Return each barcode (or several with commas between them, which were taken for
-    one) with its haplotype: the region's name and ``:reference`` without a variant, a
-    variant, or several variants joined by ``;``.
+def read_carried(text: str, where: str) -> Carried:
+    r"""Return the variants that each barcode carries.
 
     Parameters
     ----------
@@ -57,116 +82,75 @@ def read_haplotypes(text: str, where: str) -> list[tuple[str, str]]:
     Raises
     ------
     DataError
-        If a line has something else than a barcode and variants, or variants are of
-        several regions.
+        If a line has something else than a barcode and variants, a barcode has two
+        lines, or variants are of several regions.
 
     Examples
     --------
-    >>> read_haplotypes("AAAAC \nAAAAG T:20:C>G T:75:GC>G\nAAAAT T:7:A>C", "the file")
-    [('AAAAC', 'T:reference'), ('AAAAG', 'T:20:C>G;T:75:GC>G'), ('AAAAT', 'T:7:A>C')]
+    >>> found = read_carried("AAAAC \nAAAAG T:20:C>G T:75:GC>G\nAAAAT T:7:A>C", "it")
+    >>> found.variants
+    {'AAAAC': (), 'AAAAG': ('20:C>G', '75:GC>G'), 'AAAAT': ('7:A>C',)}
+    >>> list(found.oligos.values())
+    ['T:reference', 'T:several', 'T:7:A>C']
     """
-    rows: list[tuple[str, list[str]]] = []
+    carried: dict[str, tuple[str, ...]] = {}
+    firsts: dict[str, frozenset[str]] = {}
     regions: dict[str, str] = {}
     for i, line in enumerate(text.split("\n")):
-        words = line.split()
-        if not words or words[0].startswith("#"):
+        barcode, *words = line.split() or ["#"]
+        if barcode.startswith("#"):
             continue
-        barcode, variants = words[0], words[1:]
-        for variant in variants:
-            found = _VARIANT.fullmatch(variant)
-            if found is None or not _BARCODES.fullmatch(barcode):
-                raise DataError(
-                    f"{where}, line {i + 1}: {quoted(line.strip())} is no barcode with "
-                    "variants, as in AAAAAACTAATACCA TERT:104:A>G TERT:408:G>A"
-                )
-            regions.setdefault(found[1], variant)
-        rows.append((barcode, variants))
+        found = [_VARIANT.fullmatch(word) for word in words]
+        matches = [one for one in found if one is not None]
+        if len(matches) < len(words) or not _BARCODES.fullmatch(barcode):
+            raise DataError(
+                f"{where}, line {i + 1}: {quoted(line.strip())} is no barcode with "
+                "variants, as in AAAAAACTAATACCA TERT:104:A>G TERT:408:G>A"
+            )
+        regions |= {one[1]: one[0] for one in matches if one[1] not in regions}
+        variants = tuple(dict.fromkeys(one[2] for one in matches))
+        barcode = barcode.upper()
+        first = barcode.partition(",")[0]
+        if firsts.setdefault(first, frozenset(variants)) != frozenset(variants):
+            raise DataError(
+                f"{where}, line {i + 1}: barcode {first} has another line with other "
+                "variants"
+            )
+        carried[barcode] = variants
     if len(regions) > 1:
-        first, second = list(regions)[:2]
         raise DataError(
-            f"{where}: variants are of several regions ({quoted(regions[first])}, "
-            f"{quoted(regions[second])}), so that a barcode without a variant may be of "
-            "either; give a file for each region"
+            f"{where}: variants are of several regions, as in "
+            f"{' and '.join(map(quoted, [*regions.values()][:2]))}; give a file for "
+            "each, since a barcode without a variant names no region"
         )
-    region = next(iter(regions))
-    reference = f"{region}:{REFERENCE}"
-    return [
-        (barcode, _JOINT.join(dict.fromkeys(variants)) or reference)
-        for barcode, variants in rows
-    ]
-
-
-def several_variants(oligo: str) -> int:
-    """Return the number of variants in the name of a haplotype, 0 where it is none of
-    several.
-
-    Examples
-    --------
-    >>> several_variants("T:20:C>G;T:75:GC>G"), several_variants("T:20:C>G")
-    (2, 0)
-    """
-    if _JOINT not in oligo:
-        return 0
-    parts = oligo.split(_JOINT)
-    return len(parts) if all(map(_VARIANT.fullmatch, parts)) else 0
-
-
-def is_variant_or_reference(oligo: str) -> bool:
-    """Return whether a name is that of a variant alone, or of a reference.
-
-    Examples
-    --------
-    >>> [
-    ...     is_variant_or_reference(name)
-    ...     for name in ("T:20:C>G", "T:reference", "T:20:C>G;T:75:GC>G", "oligo1")
-    ... ]
-    [True, True, False, False]
-    """
-    return oligo.endswith(f":{REFERENCE}") or _VARIANT.fullmatch(oligo) is not None
+    return Carried(next(iter(regions)), carried)
 
 
 def side_table_of_variants(text: str, where: str) -> pd.DataFrame:
-    r"""Return a side table: the region is one element, and the reference and each
-    variant that some barcode carries alone are its arms.
+    r"""Return a side table: the region is one element, whose arms are the reference,
+    each variant that some barcode carries alone, and ``several``.
 
     Raises
     ------
     DataError
-        As `read_haplotypes`; or if no barcode is of the reference, or none carries a
-        variant alone.
+        As `read_carried`.
 
     Examples
     --------
     >>> side_table_of_variants("AAAAC \nAAAAG T:20:C>G\nAAAAT T:20:C>G T:9:A>C", "it")
         oligo_name element        arm group
     0  T:reference       T  reference  test
-    1     T:20:C>G       T     20:C>G  test
+    1    T:several       T    several  test
+    2     T:20:C>G       T     20:C>G  test
     """
-    oligos = sorted(
-        {
-            name
-            for _, name in read_haplotypes(text, where)
-            if not several_variants(name)
-        },
-        key=_place,
-    )
-    split = [name.partition(":") for name in oligos]
-    arms = [arm for _, _, arm in split]
-    if arms[:1] != [REFERENCE] or len(arms) == 1:
-        what = (
-            "no barcode is without a variant, so that no variant can be compared with "
-            "the reference"
-            if arms[:1] != [REFERENCE]
-            else "no barcode carries a variant alone"
-        )
-        raise DataError(
-            f"{where}: {what}; effects of variants that share all their barcodes need "
-            "an additive model, which comes later"
-        )
+    carried = read_carried(text, where)
+    seen = {_arm(variants) for variants in carried.variants.values()}
+    first = [REFERENCE, *({SEVERAL} & seen)]
+    arms = [*first, *sorted(seen - {*first}, key=_place)]
     return pd.DataFrame(
         {
-            "oligo_name": oligos,
-            "element": [region for region, _, _ in split],
+            "oligo_name": [f"{carried.region}:{arm}" for arm in arms],
+            "element": carried.region,
             "arm": arms,
             "group": "test",
         },
@@ -174,7 +158,61 @@ def side_table_of_variants(text: str, where: str) -> pd.DataFrame:
     )
 
 
-def _place(oligo: str) -> tuple[int, str]:
-    """Return the place of an oligo in the side table: the reference, then by position."""
-    arm = oligo.partition(":")[2]
-    return (-(10**12), "") if arm == REFERENCE else (int(arm.partition(":")[0]), arm)
+def _place(variant: str) -> tuple[int, str]:
+    return int(variant.partition(":")[0]), variant
+
+
+def is_of_variants(oligo: str) -> bool:
+    """Return whether this is the name of a variant, a reference or several variants.
+
+    Examples
+    --------
+    >>> [is_of_variants(name) for name in ("T:20:C>G", "T:reference", "oligo1")]
+    [True, True, False]
+    """
+    return oligo.endswith((f":{REFERENCE}", f":{SEVERAL}")) or (
+        _VARIANT.fullmatch(oligo) is not None
+    )
+
+
+def with_variants(
+    counts: xr.Dataset, variants: Mapping[str, Sequence[str]]
+) -> xr.Dataset:
+    """Return counts with the variants of each barcode, if some barcode has several.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``.
+    variants
+        Barcode -> names of the variants that it carries.
+
+    Returns
+    -------
+    Dataset
+        With the names of the variants as coordinate ``variant``, and
+        ``variant_index (barcode, carried)``, their places there; -1 fills a row up.
+    """
+    lists = [variants[barcode] for barcode in counts["barcode"].to_numpy().tolist()]
+    size = np.array([len(one) for one in lists])
+    if size.max() < 2:
+        return counts
+    names = sorted({name for one in lists for name in one}, key=_place)
+    place = {name: i for i, name in enumerate(names)}
+    filled: Mask = np.arange(size.max()) < size[:, None]
+    index = np.full(filled.shape, -1, np.int32)
+    index[filled] = [place[name] for one in lists for name in one]
+    found = counts.assign(variant_index=(("barcode", "carried"), index))
+    return annotate(found.assign_coords(variant=names))
+
+
+def arms_compared(counts: xr.Dataset) -> list[str]:
+    """Return the arms that a fit compares: those of oligos; where barcodes carry several
+    variants, the reference and the variants that a filter left.
+    """
+    if "variant" in counts.coords:
+        names = counts["variant"].to_numpy()
+        if "compared" in counts.coords:
+            names = names[counts["compared"].to_numpy()]
+        return [REFERENCE, *names.tolist()]
+    return list(dict.fromkeys(counts["arm"].to_numpy().tolist()))

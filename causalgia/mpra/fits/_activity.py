@@ -12,14 +12,17 @@ from scipy.stats import mstats
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob
 from causalgia.errors import DataError, quoted
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
-from causalgia.mpra.counts.cutoffs import check_cutoff
-from causalgia.mpra.fits._fit import with_reads
+from causalgia.mpra.counts.counts_table import (
+    CONTROLS,
+    check_one_condition,
+    library_attrs,
+)
+from causalgia.mpra.fits._fit import truncation_in, with_reads
 from causalgia.mpra.fits._hierarchical import hierarchical
+from causalgia.mpra.fits.additive_variants import carries_several
 from causalgia.mpra.fits.count_responses import shallow_columns
 from causalgia.mpra.fits.element_effects import activity_request, n_barcodes
 from causalgia.multiplicity.adjusted_p import stepwise
-from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits, satterthwaite
 from causalgia.schema import validate
@@ -111,15 +114,22 @@ def activity(
     if not 0.5 <= above < 1:
         raise DataError(f"above={quoted(above)} is a quantile, from 0.5 to below 1")
     ci_prob = as_ci_prob(ci_prob)
-    counts, few = with_reads(validate(counts, "counts"), weighted=True)
+    check_one_condition(validate(counts, "counts"))
+    if carries_several(counts):
+        raise DataError(
+            "barcodes carry several variants, and each is of one oligo here"
+        )
+    counts, few = with_reads(counts, weighted=True)
     request = activity_request(counts)
     seen = request.first_oligos
     group = counts["group"].to_numpy()[seen]
     null = _negatives(group, negative)
-    cut_off = check_cutoff(counts)
     if client is not None:
         check_client(client)
     fitted = hierarchical(counts, request, client)
+    truncated = truncation_in(
+        counts, request, fitted, lambda other: hierarchical(other, request, client)
+    )
     se, df = fitted.se[:, 0], fitted.df[:, 0]
     value = fitted.ace[:, 0] + _level(counts)
     _, lower, upper = p_and_limits(value, se, df, ci_prob)
@@ -158,7 +168,7 @@ def activity(
             threshold_se=error,
             threshold_sampling_se=float(mstats.hdquantiles_sd(value[null], [above])[0]),
         )
-    found = xr.Dataset(
+    return xr.Dataset(
         {name: ("oligo", x) for name, x in columns.items()},
         {name: counts[name][seen] for name in ("oligo", "element", "arm", "group")},
         library_attrs(counts)
@@ -170,9 +180,10 @@ def activity(
             replicates_left_out=", ".join(few),
             null=str(fitted.attrs["null"]),
         )
-        | compared,
+        | compared
+        | truncated
+        | (attributes(truncation_corrected=0) if truncated else {}),
     )
-    return with_notes(found, *cut_off)
 
 
 def _negatives(group: np.ndarray, negative: str | None) -> Mask:

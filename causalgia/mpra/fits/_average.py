@@ -214,7 +214,8 @@ def average(
             if of_backgrounds
             else "these backgrounds",
             method=f"{method} over backgrounds",
-        ),
+        )
+        | {k: v for k, v in fitted.attrs.items() if str(k).startswith("truncation_")},
     )
     return as_result(found, "estimates", *notes_of(fitted), *in_these, *left_out)
 
@@ -398,22 +399,12 @@ def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> Columns:
     """
     cells = ratio_cells(counts, request)
     used = cells.sums(cells.used)
-    mean = cells.sums(cells.ratio) / np.maximum(used, 1)
+    if used.shape[2] < 2:
+        return {}
     groups = counts["group"].to_numpy().astype(str)[request.first_oligos]
-    test = ~np.isin(groups, CONTROLS)
-    R, K = used.shape[2], len(request.weights)
-    shift, within, df = np.zeros((K, R)), np.zeros(K), np.ones(K)
-    read = np.asarray((used > 0).all(axis=2))
-    for k, weights in enumerate(request.weights if R > 1 else ()):
-        arms = np.flatnonzero(weights)
-        whole = read[:, arms].all(axis=1) & test
-        if (n := int(whole.sum())) < 2:
-            continue
-        effect = np.einsum("ear,a->er", mean[np.ix_(whole, arms)], weights[arms])
-        shift[k] = effect.mean(axis=0) - effect.mean()
-        left = effect - effect.mean(axis=1, keepdims=True) - shift[k]
-        df[k] = (n - 1.0) * (R - 1.0)
-        within[k] = (left**2).sum() / (df[k] * n * R)
+    mean = cells.sums(cells.ratio) / np.maximum(used, 1)
+    mean[used == 0] = np.nan
+    shift, within, df = shared_shifts(mean[~np.isin(groups, CONTROLS)], request.weights)
     if not within.any():
         return {}
     return {
@@ -421,3 +412,26 @@ def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> Columns:
         "replicate_within": (("contrast",), within),
         "replicate_df": (("contrast",), df),
     }
+
+
+def shared_shifts(mean: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Return the shift of each replicate's mean effect from the overall mean, (K, R),
+    the variance of the overall mean from the elements' own noise, and its degrees of
+    freedom, (K,) each.
+
+    `mean` is the mean log ratio, shape ``(E, A, R)``, nan without barcodes.
+    """
+    R, K = mean.shape[2], len(weights)
+    shift, within, df = np.zeros((K, R)), np.zeros(K), np.ones(K)
+    read = np.asarray(np.isfinite(mean).all(axis=2))
+    for k, row in enumerate(weights):
+        arms = np.flatnonzero(row)
+        whole = read[:, arms].all(axis=1)
+        if (n := int(whole.sum())) < 2:
+            continue
+        effect = np.einsum("ear,a->er", mean[np.ix_(whole, arms)], row[arms])
+        shift[k] = effect.mean(axis=0) - effect.mean()
+        left = effect - effect.mean(axis=1, keepdims=True) - shift[k]
+        df[k] = (n - 1.0) * (R - 1.0)
+        within[k] = (left**2).sum() / (df[k] * n * R)
+    return shift, within, df

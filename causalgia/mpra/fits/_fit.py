@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
 
-from causalgia.attributes import attributes
-from causalgia.checks import as_ci_prob
+from causalgia.attributes import about, attributes
+from causalgia.checks import as_ci_prob, is_real
+from causalgia.choices import LEAST_FACTOR
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.mpra.counts._activity import aggregate
+from causalgia.mpra.counts._activity import aggregate, truncation_of
 from causalgia.mpra.counts.barcodes import (
     NOTED_SILENCE,
     silence_notes,
     silent_share,
 )
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
-from causalgia.mpra.counts.cutoffs import check_cutoff
+from causalgia.mpra.counts.counts_table import (
+    CONTROLS,
+    check_one_condition,
+    library_attrs,
+)
+from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
 from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.replicate_faults import find_groups
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
+from causalgia.mpra.fits.additive_variants import additive, carries_several
 from causalgia.mpra.fits.element_effects import (
     FitRequest,
     FittedEffects,
@@ -36,15 +43,16 @@ from causalgia.mpra.fits.element_effects import (
     ratio_cells,
     two_way,
 )
+from causalgia.mpra.fits.fit_summaries import asked_elements, with_summary
 from causalgia.mpra.fits.library_links import level_loadings, level_notes
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
-from causalgia.types import Client
+from causalgia.types import Array, Client
 from causalgia.workers import check_client
 
-Method: TypeAlias = Literal["hierarchical", "two_way"]
+Method: TypeAlias = Literal["hierarchical", "two_way", "additive"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
@@ -55,7 +63,8 @@ def fit(
     control: str | float | None = None,
     arm_names: str | Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
-    method: Method = "hierarchical",
+    method: Method | None = None,
+    sd_barcode: float | None = None,
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
@@ -88,7 +97,20 @@ def fit(
     Use ``hierarchical``, or ``two_way`` where there are fewer than 20 elements and one
     arm may be noisier than the other, or the replicates of one arm vary more; each
     element then has its own variances. Of one sum an oligo, ``hierarchical`` alone has
-    an answer, for these barcodes.
+    an answer, for these barcodes: `sd_barcode` makes it one for others.
+
+    A table that keeps cells only where RNA was seen (zero-truncated) loses more of a
+    weak arm, and effects shrink by a factor: the slope of their change where a known
+    part of the reads of half of the oligos is left out, and the table truncated anew
+    (`causalgia.mpra.counts.cutoffs.thinned`). From .7 on, effects and errors are
+    divided by it; below, they are directions, and `causalgia.decide` takes no region.
+
+    Where barcodes carry several variants (`read_counts` of a saturation mutagenesis),
+    ``additive`` gives each variant its effect by least squares on log2(RNA/DNA) of all
+    barcodes: the effects of a barcode's variants add up, without interactions. Barcodes
+    are weighted by their DNA, and the variance has the layers of ``two_way``, sandwiches
+    by barcode and by replicate, moderated over variants. The arms are ``reference`` and
+    the variants; the reference need not have barcodes.
 
     Parameters
     ----------
@@ -103,7 +125,12 @@ def fit(
         the names of arms, or several in a list, as in `causalgia.contrast`:
         ``"(AB - A) - (B - none)"`` is an interaction.
     method
-        See the table.
+        See the table. None: ``additive`` where barcodes carry several variants, else
+        ``hierarchical``. The others compare such barcodes as an arm ``several``.
+    sd_barcode
+        Of one sum an oligo: sd of log2 between barcodes of an oligo, about .5 in
+        published libraries. The variance of an arm is then that of other barcodes,
+        ``sd_barcode^2 / n_bc`` more, ``n_bc`` those behind the sum (which weigh alike).
     ci_prob
         Probability of the intervals.
     client
@@ -127,11 +154,17 @@ def fit(
         ``replicate_within (contrast)``, the variance of that mean from the elements'
         own noise, on ``replicate_df (contrast)``; ``level_error (element, contrast, level)``, where arms were read in
         different replicates: loadings of the error of their levels, which is in ``se``
-        and shared by elements; and variables of the method. Attributes say what was left
-        out: ``n_left_out`` elements without both arms of a contrast, ``arms_left_out``,
+        and shared by elements; variables of the method; and what the report says
+        (`causalgia.mpra.fits.fit_summaries.with_summary`): ``q (element, contrast)``,
+        and by contrast effects up and down with ``q <= 1 - ci_prob`` and their average.
+        ``attrs["truncation_factor"]`` is the factor of a zero-truncated table, and
+        ``attrs["sd_z"]``, of one barcode or sum an oligo, the robust sd of ``ace / se``.
+        Attributes say what was left out: ``n_left_out`` elements without both arms of a contrast, ``arms_left_out``,
         and ``replicates_left_out``, in which the median oligo has fewer than two reads
         (with ``"two_way"`` also those whose counting noise is ten times that of the
-        others). `report` summarizes it, `average` averages over
+        others); of ``additive``, ``n_several`` of ``n_fitted_barcodes`` barcodes that
+        carry several variants, and ``n_undetermined`` variants whose barcodes do not
+        tell them from others. `report` summarizes it, `average` averages over
         backgrounds, and `causalgia.infer`, `decide`, `report` and
         `plot.forest` accept it, with elements as the questions of a family and
         contrasts as tasks.
@@ -144,12 +177,12 @@ def fit(
     DataError
         If the Dataset is not of kind ``counts``.
     DataError
-        If an element has two oligos in an arm, two arms of a contrast were read in replicates that no
-        oligo links, or the table keeps barcodes only where RNA was seen and so few
-        reads were that effects shrink by a tenth.
+        If an element has two oligos in an arm, or two arms of a contrast were read in
+        replicates that no oligo links.
     EstimateError
-        If the method is unknown, or there are too few barcodes or replicates to
-        estimate noise.
+        If the method is unknown, there are too few barcodes or replicates to
+        estimate noise, or `sd_barcode` is given for a table that measures it or has no
+        ``n_bc``.
     StoreError
         If the cluster has no workers, loses them, or does not respond within the time
         limit.
@@ -157,7 +190,7 @@ def fit(
     References
     ----------
     Myint, Avramopoulos, Goff & Hansen (2019), doi:10.1186/s12864-019-5556-x. Smyth
-    (2004), doi:10.2202/1544-6115.1027.
+    (2004), doi:10.2202/1544-6115.1027. Plackett (1953), doi:10.2307/2333106.
 
     Examples
     --------
@@ -176,31 +209,126 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _FIT_METHODS:
+    if method is not None and method not in get_args(Method):
         raise EstimateError(
             f"method={quoted(method)} is not one of "
             f"{', '.join(map(quoted, get_args(Method)))}"
         )
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
-    counts, few = with_reads(counts, weighted=method == "hierarchical")
-    request = fit_request(
-        counts, control=control, arm_names=arm_names, contrasts=contrasts
-    )
-    cut_off = check_cutoff(counts, of_logs=method == "two_way")
+    check_one_condition(counts)
+    if method == "additive" and not carries_several(counts):
+        raise EstimateError(
+            "method='additive' takes barcodes with several variants, and the counts "
+            "have none"
+        )
+    if method is None:
+        method = "additive" if carries_several(counts) else "hierarchical"
+    of_logs = method != "hierarchical"
+    counts, few = with_reads(counts, weighted=not of_logs)
+    asked: dict[str, Any] = {
+        "control": control,
+        "arm_names": arm_names,
+        "contrasts": contrasts,
+    }
+    request = None if method == "additive" else fit_request(counts, **asked)
     if client is not None:
         check_client(client)
-    fitted = _FIT_METHODS[method](counts, request, client)
-    found = _fit_dataset(counts, request, fitted, method, ci_prob)
-    shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    silent = []
+    if request is None:
+        if sd_barcode is not None:
+            raise EstimateError(_NO_SUMS.format(sd_barcode), argument="sd_barcode")
+        found = additive(counts, **asked, ci_prob=ci_prob)
+        found = found.assign_attrs(truncation_of(counts, "barcodes"))
+    else:
+        run = _FIT_METHODS[method]
+        fitted = run(counts, request, client)
+        if sd_barcode is not None:
+            fitted = _of_other_barcodes(counts, request, fitted, sd_barcode)
+        truncation = truncation_in(
+            counts, request, fitted, lambda x: run(x, request, client)
+        )
+        found = _fit_dataset(counts, request, fitted, method, ci_prob, truncation)
+        silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
+    shrunk = silence_notes(counts, _SHRUNK.format(method)) if of_logs else []
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
         found = found.assign_attrs(replicate_groups=groups[0])
     if few:
         found = found.assign_attrs(attributes(replicates_left_out=", ".join(few)))
-    return with_notes(found, *cut_off, *shrunk, *silent, *groups)
+    one_barcode = "barcode" not in about(found, "barcode").layers
+    found = with_summary(found).assign_attrs(_sd_of_z(found, one_barcode))
+    return with_notes(found, *shrunk, *silent, *groups)
+
+
+def _of_other_barcodes(
+    counts: xr.Dataset, request: FitRequest, fitted: FittedEffects, sd: float
+) -> FittedEffects:
+    """Return effects of sums with the variance of other barcodes behind them."""
+    null = str(fitted.attrs.get("null", ""))
+    if not (is_real(sd) and sd > 0) or not null.startswith(_THESE):
+        raise EstimateError(_NO_SUMS.format(quoted(sd)), argument="sd_barcode")
+    if "n_bc" not in counts:
+        raise EstimateError(
+            f"sd_barcode={sd:g}: the counts have no n_bc, the number of barcodes behind "
+            "each sum",
+            argument="sd_barcode",
+        )
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    barcodes = np.bincount(of, counts["n_bc"].to_numpy(), minlength=n)[request.oligos]
+    each = np.where(request.oligos >= 0, sd**2 / np.maximum(barcodes, 1), 0.0)
+    own = fitted.se**2
+    whole = own + each @ (request.weights**2).T
+    return replace(
+        fitted,
+        se=np.sqrt(whole),
+        df=fitted.df * (whole / own) ** 2,  # Satterthwaite, of a variance that is known
+        attrs={
+            **fitted.attrs,
+            **attributes(
+                sd_barcode=float(sd),
+                estimand=str(fitted.attrs["estimand"]).replace(f", of {_THESE}", ""),
+                null=null.replace(_THESE, "the barcodes that an oligo might have"),
+            ),
+        },
+    )
+
+
+def _sd_of_z(found: xr.Dataset, one_barcode: bool) -> dict[str, Any]:
+    """Return the robust sd of z over the effects of a table of one barcode an oligo."""
+    z = (found["ace"] / found["se"]).to_numpy()[asked_elements(found)]
+    z = z[np.isfinite(z)]
+    if not one_barcode or len(z) < _LEAST_Z:
+        return {}
+    low, high = np.quantile(z, (0.25, 0.75))
+    return attributes(sd_z=float(high - low) / 1.349)
+
+
+def truncation_in(
+    counts: xr.Dataset,
+    request: FitRequest,
+    fitted: FittedEffects,
+    fit_again: Callable[[xr.Dataset], FittedEffects],
+) -> dict[str, Any]:
+    """Return what a fit says of a table that keeps cells only where RNA was seen; {} of
+    others.
+    """
+    found = cutoff(counts)
+    if found is None or not found.shrinks:
+        return {}
+
+    def effects(of: FittedEffects) -> Array:
+        return np.where(request.measured, of.ace, np.nan)
+
+    factor = truncation_factor(
+        counts,
+        found,
+        effects(fitted),
+        lambda other: effects(fit_again(other)),
+        lambda change: change[request.oligos] @ request.weights.T,
+    )
+    return truncation_attrs(found, factor, corrected=factor >= LEAST_FACTOR)
 
 
 def with_reads(counts: xr.Dataset, *, weighted: bool) -> tuple[xr.Dataset, list[str]]:
@@ -250,18 +378,21 @@ def _fit_dataset(
     fitted: FittedEffects,
     method: str,
     ci_prob: float,
+    truncation: Mapping[str, Any],
 ) -> xr.Dataset:
     dims = ("element", "contrast")
+    known = about(truncation, 0)
+    scale = 1 / known.truncation_factor if known.truncation_corrected else 1.0
     ace, se, df = (
         np.ascontiguousarray(v, dtype=np.float64)
-        for v in (fitted.ace, fitted.se, fitted.df)
+        for v in (fitted.ace * scale, fitted.se * scale, fitted.df)
     )
     measured = request.measured
     ace, se, df = (np.where(measured, v, np.nan) for v in (ace, se, df))
     loadings = level_loadings(counts, request)
     levels = {}
     if loadings is not None:
-        loadings = np.where(measured[..., None], loadings, np.nan)
+        loadings = np.where(measured[..., None], loadings * scale, np.nan)
         se = np.sqrt(se**2 + (loadings**2).sum(axis=2))
         levels = {"level_error": (("element", "contrast", "level"), loadings)}
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
@@ -283,6 +414,10 @@ def _fit_dataset(
     marks = {"of_question": ~control, "is_placebo": group == "negative"}
     deep = names[~np.isin(names.astype(str), few)]
     replicates = replicate_shifts(counts.sel(replicate=deep), request)
+    of_scale = {"replicate_shift": scale, "replicate_within": scale**2}
+    replicates = {
+        name: (on, x * of_scale.get(name, 1.0)) for name, (on, x) in replicates.items()
+    }
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {
@@ -322,13 +457,20 @@ def _fit_dataset(
                 arms_left_out=", ".join(request.arms_left_out),
             ),
             **fitted.attrs,
+            **truncation,
         },
     )
 
 
 _LEAST_READS = 2
+_LEAST_Z = 20
+_THESE = "these barcodes"
+_NO_SUMS = (
+    "sd_barcode={}: it is a number above 0, for tables of one sum an oligo; where oligos "
+    "have several barcodes it is estimated"
+)
 _SHRUNK = (
-    "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
+    "method='{}' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart"
 )
 _SILENT_OLIGOS = (

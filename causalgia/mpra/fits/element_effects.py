@@ -139,7 +139,7 @@ def fit_request(
     control = None if control is None else as_control(control, known)
     all_arms = arm_names is None and contrasts is None
     alone = _arms_without_control(counts, control) if all_arms else ()
-    weights = _contrast_weights(
+    weights = contrast_weights(
         [a for a in known if a not in alone], control, arm_names, contrasts
     )
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
@@ -217,9 +217,10 @@ def activity_request(counts: xr.Dataset) -> FitRequest:
     return request
 
 
-def _contrast_weights(
+def contrast_weights(
     known: list[str], control: Any, arms: Any, contrasts: Any
 ) -> dict[str, dict[str, float]]:
+    """Return contrast -> arm -> weight, of a control or as given."""
     if (control is None) == (contrasts is None):
         raise EstimateError(
             f"give control= (one of {', '.join(known)}) or contrasts=, and not both"
@@ -483,12 +484,8 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
     doi:10.2202/1544-6115.1027.
     """
     means = barcode_means(cells)
-    residual = residual_layer(cells, weights)
     variance, df, vb, vr, ve = combine_layers(
-        [barcode_layer(means, weights)],
-        replicate_layer(cells, weights),
-        residual,
-        _average_arm(cells, weights) / residual.factor,
+        [barcode_layer(means, weights)], [library_layers(cells, weights)]
     )
     dims = ("element", "contrast")
     variables = {
@@ -515,20 +512,42 @@ def _over(n: Array) -> Array:
     return np.asarray(np.divide(1.0, n, out=np.zeros(n.shape), where=n > 0))
 
 
+@dataclass(frozen=True)
+class LibraryLayers:
+    """Noise of the libraries of one condition: between replicates, and of cells.
+
+    Attributes
+    ----------
+    replicate, residual
+        The layers.
+    residual_in_replicate
+        The part of the residual variance that the replicates' mean square includes,
+        above 1 where it is from arms with fewer barcodes than those of the contrast;
+        shape ``(E, K)``.
+    """
+
+    replicate: Layer
+    residual: Layer
+    residual_in_replicate: Array
+
+
+def library_layers(cells: RatioCells, weights: Array) -> LibraryLayers:
+    """Return the noise of the libraries in which these cells were read."""
+    residual = residual_layer(cells, weights)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no barcodes: not measured
+        share = _average_arm(cells, weights) / residual.factor
+    return LibraryLayers(replicate_layer(cells, weights), residual, share)
+
+
 def combine_layers(
-    barcode: Sequence[Layer],
-    replicate: Layer,
-    residual: Layer,
-    residual_in_replicate: Array | float = 1.0,
+    barcode: Sequence[Layer], libraries: Sequence[LibraryLayers]
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return the variance of each contrast, its df, and the moderated components, shape
     ``(E, K)`` each.
 
-    Barcodes have one layer for all arms, or one for each arm, which are moderated
-    separately and added to ``V_barcode``. `residual_in_replicate` is the part of
-    ``V_residual`` that the replicates' mean square includes, above 1 where it is from
-    arms with fewer barcodes than those of the contrast; ``V_replicate`` is returned
-    with all of it, and no more.
+    Barcodes have one layer for all arms, or one for each arm, or none, and conditions
+    layers of their own; all are moderated separately and added. ``V_replicate`` is
+    returned with all of ``V_residual``, and no more.
 
     Raises
     ------
@@ -541,16 +560,20 @@ def combine_layers(
             "more barcodes, or method='hierarchical', which fits sums of oligos "
             "for these barcodes"
         )
-    if not replicate.df.any():
+    if not all(one.replicate.df.any() for one in libraries):
         raise EstimateError(
             "no element has two replicates of every arm, and one has no spread; use "
             "more replicates"
         )
-    of_barcodes = [layer.moderated() for layer in barcode]
-    (vr, dr), (ve, de) = replicate.moderated(), residual.moderated()
-    vb: Array = np.sum([v for v, _ in of_barcodes], axis=0)
-    each = (*of_barcodes, (vr, dr), (ve, de))
-    vr = np.maximum(vr + ve * (1 - residual_in_replicate), 0.0)
+    each = [layer.moderated() for layer in barcode]
+    vb, vr, ve = (np.zeros(libraries[0].replicate.factor.shape) for _ in range(3))
+    for v, _ in each:
+        vb = vb + v
+    for one in libraries:
+        replicate, cells = one.replicate.moderated(), one.residual.moderated()
+        each += [replicate, cells]
+        own = replicate[0] + cells[0] * (1 - one.residual_in_replicate)
+        vr, ve = vr + np.maximum(own, 0.0), ve + cells[0]
     variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
     parts = [np.where(d > 0, v**2 / np.where(d > 0, d, 1.0), 0.0) for v, d in each]
     return variance, variance**2 / sum(parts), vb, vr, ve
@@ -695,7 +718,11 @@ def barcode_means(cells: RatioCells) -> BarcodeMeans:
     The barcode is the unit assigned to an arm, and its own activity repeats in every
     replicate, so its mean over replicates is one observation.
     """
-    y = cells.ratio.sum(axis=1) / cells.used.sum(axis=1)
+    return means_of(cells.ratio.sum(axis=1) / cells.used.sum(axis=1), cells)
+
+
+def means_of(y: Array, cells: RatioCells) -> BarcodeMeans:
+    """Return the means over barcodes of their values y, shape ``(B,)``."""
     n = cells.sums(np.ones_like(y))
     mean = cells.sums(y) / np.maximum(n, 1)
     return BarcodeMeans(mean, n, cells.sums((y - cells.at(mean)) ** 2))

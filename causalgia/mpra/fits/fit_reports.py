@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,10 +18,8 @@ from causalgia.checks import first_of, in_list
 from causalgia.choices import DIRECTIONS, VERDICTS
 from causalgia.errors import NAMES_SHOWN, quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
-from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
-from causalgia.mpra.fits._average import average
-from causalgia.multiplicity.adjusted_p import stepwise
+from causalgia.mpra.fits.fit_summaries import asked_elements, with_summary
 from causalgia.notes import notes_of
 from causalgia.tell.answer_sentences import (
     in_words,
@@ -33,13 +31,14 @@ from causalgia.tell.answers import (
     answer_parts,
     short_answer,
 )
+from causalgia.tell.count_answers import counts_in_words
 from causalgia.tell.effect_rows import Rows, rows_of
 from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
 from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
-from causalgia.types import Array, Mask
+from causalgia.tell.verdict_sentences import truncation_sentence
+from causalgia.types import Mask
 
-_FIT_FDR = 0.05
 _NOISE = {
     "sd_barcode": "between barcodes of an oligo",
     "sd_replicate": "of an oligo between replicates",
@@ -67,51 +66,33 @@ def fit_parts(
     requested, every
         What is printed besides, and whether every contrast is.
     """
-    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
-    q = _q_of_table(fit)
-    test = _test_elements(fit)
+    fit = with_summary(with_contrast_dim(fit).transpose("element", "contrast", ...))
+    test = asked_elements(fit)
     if test.sum() == 1 and fit.sizes["contrast"] > 1:
         return _parts_of_one_element(
-            fit.isel(element=test), q[test][0], requested=requested, every=every
+            fit.isel(element=test), requested=requested, every=every
         )
-    found = [
-        _contrast_summary(fit.sel(contrast=[name]), name, q[:, k])
-        for k, name in enumerate(fit["contrast"].to_numpy().astype(str).tolist())
-    ]
-    controls = dict.fromkeys(group for one in found for group in one.controls)
+    found = [_Summary(fit, k) for k in range(fit.sizes["contrast"])]
+    controls = fit["control"].to_numpy().tolist() if "control" in fit.dims else []
     level = percent(float(about(fit).ci_prob))
-    several = len(found) > 1
     header = ["contrast", "elements", "up", "down", "average", f"{level} interval"]
     header += ["sd", "SE", *(f"{group} controls" for group in controls)]
-    lines = [
-        [
-            one.name,
-            f"{one.n:,}",
-            f"{one.up:,}",
-            f"{one.down:,}",
-            *one.average,
-            one.between,
-            f"{one.se:.2f}",
-            *(one.controls.get(group, "") for group in controls),
-        ]
-        for one in found
-    ]
     control = str(about(fit, None).control or "")
     against = _compared_with(fit, control)
     answer = [f"{against}{one.sentence()}" for one in found]
-    if several:
-        most = max(found, key=lambda one: one.up + one.down)
-        least = min(found, key=lambda one: one.up + one.down)
-        others = f"; {cut(least.name)}, {least.up + least.down:,}"
+    if len(found) > 1:
+        most = max(found, key=lambda one: one.n_changed)
+        least = min(found, key=lambda one: one.n_changed)
+        others = f"; {cut(least.name)}, {least.n_changed:,}"
         rest = f"{others if least is not most else ''}."
         answer = [f"{against}{most.sentence()[:-1]}{rest}"]
     return short_answer(
-        [*_first_of_fit(fit), *answer],
+        [*_first_of_fit(fit), *answer, *_spread_of_z(fit)],
         header,
-        lines,
+        [one.line() for one in found],
         words=["contrast"],
         foot=_fit_foot(
-            fit, controls=bool(controls), averaged=any(x.between for x in found)
+            fit, controls=bool(controls), averaged=any(any(x.mean) for x in found)
         ),
         arms=_compared(fit),
         each=[one.sentence() for one in found],
@@ -122,43 +103,82 @@ def fit_parts(
 
 
 def _first_of_fit(fit: xr.Dataset) -> list[str]:
-    """Return which replicates were left out, and how many elements have the arms of each
-    contrast, where they differ.
+    """Return how far a truncated table shrinks effects, which replicates were left out,
+    and how many elements have the arms of each contrast, where they differ.
     """
     few = str(about(fit, "").replicates_left_out)
     s = "s" * ("," in few)
-    found = [f"Replicate{s} {few} left out: hardly any reads."] if few else []
+    found = truncation_sentence(fit.attrs)
+    found += [f"Replicate{s} {few} left out: hardly any reads."] if few else []
+    if has(fit).library_shift:
+        found.append(
+            "Relative to the median oligo, which moved on log2 by "
+            f"{about(fit).library_shift}."
+        )
     if "measured" not in fit:
         return found
-    n = fit["measured"].to_numpy()[_test_elements(fit)].sum(axis=0).tolist()
+    n = fit["measured"].to_numpy()[asked_elements(fit)].sum(axis=0).tolist()
     names = fit["contrast"].to_numpy().astype(str).tolist()
     each = [f"{cut(name)} {k:,}" for name, k in zip(names, n, strict=True)]
     return [*found, f"Elements with both arms: {first_of(each, NAMES_SHOWN)}."]
 
 
-class _Summary(NamedTuple):
-    """A contrast of a fit in numbers: its test elements, those up and down, the median
-    SE, average and interval as text, the sd between elements, and its controls.
-    """
+@dataclass(frozen=True)
+class _Summary:
+    """A contrast of a fit that has `with_summary`."""
 
-    name: str
-    n: int
-    up: int
-    down: int
-    se: float
-    average: tuple[str, str]
-    between: str
-    controls: dict[str, str]
+    fit: xr.Dataset
+    at: int
+
+    @property
+    def name(self) -> str:
+        return str(self.fit["contrast"].to_numpy()[self.at])
+
+    def number(self, name: str) -> Any:
+        return self.fit[name].to_numpy()[..., self.at]
+
+    @property
+    def n_changed(self) -> int:
+        return int(self.number("n_up") + self.number("n_down"))
+
+    @property
+    def mean(self) -> tuple[str, str]:
+        """The average and its interval as text, empty where there is none."""
+        names = ("average", "average_lower", "average_upper")
+        value, lower, upper = map(self.number, names)
+        known = np.isfinite(value)
+        return (f"{value:.2f}", f"[{lower:.2f}, {upper:.2f}]") if known else ("", "")
+
+    def line(self) -> list[str]:
+        """Return the row of the contrast."""
+        controls = (
+            zip(
+                self.number("n_controls_changed"),
+                self.number("n_controls"),
+                strict=True,
+            )
+            if "control" in self.fit.dims
+            else ()
+        )
+        between = self.number("sd_effects")
+        return [
+            self.name,
+            *(f"{int(self.number(n)):,}" for n in ("n_elements", "n_up", "n_down")),
+            *self.mean,
+            f"{between:.2f}" if any(self.mean) else "",
+            f"{self.number('median_se'):.2f}",
+            *(f"{k:,} of {n:,}" for k, n in controls),
+        ]
 
     def sentence(self) -> str:
         """Return how many elements the contrast changes, and its average effect."""
-        n_hits = self.up + self.down
-        which = f" ({self.up:,} up, {self.down:,} down)" if n_hits else ""
+        up, down, n = (int(self.number(x)) for x in ("n_up", "n_down", "n_elements"))
+        which = f" ({up:,} up, {down:,} down)" if up + down else ""
         mean = (
-            f", on average by {' '.join(self.average)} on log2" if self.between else ""
+            f", on average by {' '.join(self.mean)} on log2" if any(self.mean) else ""
         )
-        of = f"{self.n:,} element{'s' * (self.n != 1)}"
-        return f"{cut(self.name)} changes {n_hits:,} of {of}{which}{mean}."
+        of = f"{n:,} element{'s' * (n != 1)}"
+        return f"{cut(self.name)} changes {up + down:,} of {of}{which}{mean}."
 
 
 _OVER_GROUPS = "averaged over two groups of replicates that disagree, "
@@ -181,11 +201,35 @@ def _of_these_barcodes(fit: xr.Dataset) -> bool:
     return about(fit, "").null.startswith("these barcodes")
 
 
+def _on_sums(fit: xr.Dataset) -> list[str]:
+    """Return which barcodes the errors of a table of one sum an oligo are about."""
+    if _of_these_barcodes(fit):
+        return [_OTHER_BARCODES]
+    sd = about(fit, 0.0).sd_barcode
+    return (
+        [f"Intervals are those of other barcodes, which differ by sd {sd:g} (given)."]
+        if has(fit).sd_z
+        else []
+    )
+
+
+def _spread_of_z(fit: xr.Dataset) -> list[str]:
+    """Return how far effects of one sum an oligo spread beyond their errors."""
+    sd = about(fit, None).sd_z
+    return (
+        []
+        if sd is None
+        else [f"The robust sd of z is {sd:.2f}: 1 would be errors alone."]
+    )
+
+
 def _barcodes_each(fit: xr.Dataset) -> str:
     """Return how many barcodes an oligo has; where it has one, that the number may be a
     sum and that barcodes are not compared.
     """
     n = float(np.median(fit["n_barcodes"]))
+    if has(fit).n_several:
+        return f"{n:g} barcodes a variant (median)"
     return (
         "one barcode (or sum) an oligo"
         if n == 1
@@ -193,39 +237,36 @@ def _barcodes_each(fit: xr.Dataset) -> str:
     )
 
 
-def _test_elements(fit: xr.Dataset) -> Mask:
-    """Return the mask of the elements that are no controls of the bench; of controls
-    alone, all.
-    """
-    control = np.isin(fit["group"].to_numpy().astype(str), CONTROLS)
-    return ~control if not control.all() else control
-
-
-def _q_of_table(fit: xr.Dataset) -> Array:
-    """Return q of the test elements in all contrasts, which are asked together, shape
-    ``(element, contrast)``; 1 for controls of the bench.
-    """
-    p = fit["p"].to_numpy()
-    asked = _test_elements(fit)[:, None] & np.isfinite(p)
-    q = np.ones_like(p)
-    q[asked] = stepwise(p[asked], "bh")
-    return q
+def _of_several(fit: xr.Dataset) -> list[str]:
+    """Return how many barcodes carry several variants, and what is made of that."""
+    if not has(fit).n_several:
+        return []
+    n, undetermined = int(about(fit).n_several), int(about(fit).n_undetermined)
+    lost = (
+        f" Left out: {undetermined:,} variant{'s' * (undetermined != 1)} in no barcode, "
+        "or in those of others alone."
+    )
+    return [
+        f"{n:,} of {int(about(fit).n_fitted_barcodes):,} barcodes carry several variants, "
+        "whose effects add up on log2; interactions between them are not in the model."
+        f"{lost * bool(undetermined)}"
+    ]
 
 
 def _parts_of_one_element(
-    fit: xr.Dataset, q: Array, *, requested: Sequence[str], every: bool
+    fit: xr.Dataset, *, requested: Sequence[str], every: bool
 ) -> AnswerParts:
     """Return the parts of the text of a fit of one element under several arms, as of a
-    saturation mutagenesis: a line for each contrast, the largest effects with a q of
-    .05 or less first.
+    saturation mutagenesis: a line for each contrast, the largest effects with a q at
+    the level first.
     """
     one = fit.isel(element=0)
-    measured = np.flatnonzero(np.isfinite(one["ace"].to_numpy()))
-    one, q = one.isel(contrast=measured), q[measured]
+    one = one.isel(contrast=np.flatnonzero(np.isfinite(one["ace"].to_numpy())))
+    q = one["q"].to_numpy()
     names = one["contrast"].to_numpy().astype(str).tolist()
     ace = one["ace"].to_numpy()
-    hit = q <= _FIT_FDR
-    up, down = int((hit & (ace > 0)).sum()), int((hit & (ace < 0)).sum())
+    hit = q <= (1 - float(about(fit).ci_prob)) * (1 + 1e-9)
+    up, down = (int(one[name].sum()) for name in ("n_up", "n_down"))
     control = str(about(fit, None).control or "")
     what = "arms" if control else "contrasts"
     which = f" ({up:,} up, {down:,} down)" if up + down else ""
@@ -246,6 +287,7 @@ def _parts_of_one_element(
             *_first_of_fit(fit.drop_vars("measured", errors="ignore")),
             f"{_compared_with(fit, control)}{up + down:,} of "
             f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}.",
+            *_spread_of_z(fit),
         ],
         ["contrast", "effect", f"{level} interval", "SE", "q"],
         lines,
@@ -258,55 +300,25 @@ def _parts_of_one_element(
     )
 
 
-def _contrast_summary(one: xr.Dataset, name: str, q: Array) -> _Summary:
-    groups = one["group"].to_numpy().astype(str)
-    p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
-    measured = np.isfinite(ace)
-    test = ~np.isin(groups, CONTROLS) & measured
-    hit = q <= _FIT_FDR
-    of_average, between = ("", ""), ""
-    if test.sum() > 1:
-        mean = average(
-            one.isel(element=test), by=None, ci_prob=float(about(one).ci_prob)
-        )
-        value, lower, upper, tau = (
-            mean[c].item() for c in ("ace", "lower", "upper", "tau")
-        )
-        of_average = f"{value:.2f}", f"[{lower:.2f}, {upper:.2f}]"
-        between = f"{tau:.2f}"
-    controls = {}
-    for group in dict.fromkeys(groups[~test & measured].tolist()):
-        own = (groups == group) & measured
-        controls[group] = f"{int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,}"
-    return _Summary(
-        name=name,
-        n=int(test.sum()),
-        up=int((hit & test & (ace > 0)).sum()),
-        down=int((hit & test & (ace < 0)).sum()),
-        se=float(np.nanmedian(one["se"])),
-        average=of_average,
-        between=between,
-        controls=controls,
-    )
-
-
 def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
     """Return what the columns are, and how the fit was made."""
     replicates = int(about(fit).n_replicates)
     method = _METHOD_WORDS.get(about(fit).method, about(fit).method)
-    n_test = int(_test_elements(fit).sum())
-    n_effects = int(np.isfinite(fit["p"].to_numpy()[_test_elements(fit)]).sum())
-    columns = f"Up, down: q <= {_FIT_FDR:g} over {n_effects:,} effects."
+    n_test = int(asked_elements(fit).sum())
+    n_effects = int(np.isfinite(fit["p"].to_numpy()[asked_elements(fit)]).sum())
+    level = f"{1 - float(about(fit).ci_prob):.4g}"
+    columns = f"Up, down: q <= {level} over {n_effects:,} effects."
     if averaged:
         columns += " Sd: of true effects between elements."
     if controls:
-        columns += f" Controls: p < {_FIT_FDR:g}."
+        columns += f" Controls: p < {level}."
     lost = int(about(fit).n_left_out)
     return [
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
         f"{replicates:,} replicate{'s' * (replicates != 1)}, {_barcodes_each(fit)}.",
-        *([_OTHER_BARCODES] if _of_these_barcodes(fit) else []),
+        *_of_several(fit),
+        *_on_sums(fit),
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
         *_noise_in_words(fit),
     ]
@@ -315,6 +327,8 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
 def _noise_in_words(fit: xr.Dataset) -> list[str]:
     """Return the noise that a fit found, in a sentence."""
     found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
+    if has(fit).sd_z:
+        found.pop("sd_barcode", None)
     sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
     return [f"Noise, sd on log2: {sds}."] if sds else []
 
@@ -386,7 +400,6 @@ def fit_question(fit: xr.Dataset) -> str:
 def measured_parts(
     fit: xr.Dataset,
     decisions: xr.Dataset,
-    quality: xr.Dataset,
     counts: xr.Dataset,
     *,
     rows: Rows = "summary",
@@ -407,21 +420,20 @@ def measured_parts(
         From `causalgia.mpra.fit`.
     decisions
         Its verdicts, from `causalgia.decide`.
-    quality
-        From `causalgia.mpra.quality`, of the counts before they were filtered.
     counts
         The counts of the fit.
     rows, requested, width, every, noted
         As in `causalgia.tell.answers.answer_parts`.
     """
-    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
+    fit = with_summary(with_contrast_dim(fit).transpose("element", "contrast", ...))
     groups = fit["group"].sel(element=decisions["contrast"].to_numpy())
     is_control = np.isin(groups.to_numpy().astype(str), CONTROLS)
     test = ~is_control if not is_control.all() else is_control
     shown = decisions.isel(contrast=np.flatnonzero(test))
     control = str(about(fit, None).control or "")
     arm = str(shown["task"].to_numpy()[0]) if shown.sizes["task"] == 1 else "each arm"
-    attrs = {k: v for k, v in shown.attrs.items() if k not in ("effect_on", "caution")}
+    said = ("effect_on", "caution", "truncation_factor")
+    attrs = {k: v for k, v in shown.attrs.items() if k not in said}
     one_element = shown.sizes["contrast"] == 1
     if one_element:
         if "measured" in shown:
@@ -436,15 +448,15 @@ def measured_parts(
             attributes(estimand=f"{cut(arm)} minus {cut(control)}, in each element")
         )
     shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
-    means = {} if one_element else _averages(fit, decisions)
+    means = {} if one_element else _averages(fit)
     also = [
-        counts_in_words(quality, counts),
+        counts_in_words(counts),
         *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
     ]
     if int(about(fit).n_replicates) == 1:
         also.append("One replicate was measured: this is about that replicate alone.")
-    if _of_these_barcodes(fit):
-        also.append(_OTHER_BARCODES)
+    also += _of_several(fit)
+    also += _on_sums(fit)
     caution = about(decisions, None).caution
     notes = [
         *([f"{caution[:1].upper()}{caution[1:]}."] if caution else []),
@@ -452,7 +464,6 @@ def measured_parts(
         *_left_out_of_fit(fit),
         *_noise_in_words(fit),
         *notes_of_fit(fit),
-        describe_quality(quality, arms=True, notes=True),
     ]
     if one_element:
         shown = shown.rename(contrast="task", task="contrast").transpose(
@@ -463,7 +474,11 @@ def measured_parts(
         rows=rows,
         answer=None
         if one_element
-        else [*_first_of_fit(fit), *_measured_sentences(shown, fit, means)],
+        else [
+            *_first_of_fit(fit),
+            *_measured_sentences(shown, fit, means),
+            *_spread_of_z(fit),
+        ],
         requested=requested,
         width=width,
         every=every,
@@ -480,22 +495,16 @@ def measured_parts(
     return replace(parts, table=replace(parts.table, header=header, words=words))
 
 
-def _averages(fit: xr.Dataset, decisions: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Return the average over test elements by contrast, where there are two or
-    more.
-    """
-    test = ~np.isin(fit["group"].to_numpy().astype(str), CONTROLS)
-    if test.sum() < 2:
-        return {}
-    level = float(about(decisions).ci_prob)
-    mean = average(fit.isel(element=test), by=None, ci_prob=level).isel(contrast=0)
+def _averages(fit: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Return the average over test elements by contrast, where there is one."""
     return {
-        str(name): {
-            column: mean[column].sel(task=name).item()
-            for column in ("ace", "se", "lower", "upper")
-        }
-        for name in mean["task"].to_numpy()
-        if np.isfinite(mean["ace"].sel(task=name).item())
+        str(name): dict(zip(("ace", "lower", "upper"), row, strict=True))
+        for name, *row in zip(
+            fit["contrast"].to_numpy(),
+            *(fit[x].to_numpy() for x in ("average", "average_lower", "average_upper")),
+            strict=True,
+        )
+        if np.isfinite(row[0])
     }
 
 

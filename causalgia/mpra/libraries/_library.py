@@ -96,7 +96,9 @@ def library(
     Effects are then averages over the null model *given that every arm can be ordered*;
     the library reports the distance from the null model. A unit with a parent (a
     shuffle of it, or the given sequence itself) that never meets the rules is left out
-    of every arm, with the reason in ``why (dropped)``.
+    of every arm, with the reason in ``why (dropped)``. In a library of one given
+    sequence, such as a saturation mutagenesis, the arms that break a rule are left out
+    instead, if the sequence itself meets them: ``why_arm (dropped_arm)``.
 
     Synthesized barcodes are assigned at random, blocked by unit: the k-th barcodes of
     its arms are a set of similar GC content, randomly permuted, so that effects of
@@ -174,7 +176,7 @@ def library(
     Warns
     -----
     CausalgiaWarning
-        If units are left out.
+        If units or arms are left out.
 
     Examples
     --------
@@ -507,6 +509,10 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         dataset = dataset.assign(
             why=("dropped", np.array(reasons, object))
         ).assign_coords(dropped=list(units))
+    if arms_dropped := drawn.blocks.dropped_arms:
+        dataset = dataset.assign(
+            why_arm=("dropped_arm", np.array([*arms_dropped.values()], object))
+        ).assign_coords(dropped_arm=[*arms_dropped])
     dataset = store_design(dataset, drawn.design)
     return as_result(dataset, "library")
 

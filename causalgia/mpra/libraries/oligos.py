@@ -24,7 +24,7 @@ from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.sequences.random import random_words
 from causalgia.sequences.shuffles import klet_shuffle
 from causalgia.streams import derive
-from causalgia.types import Ints, Tokens
+from causalgia.types import Ints, Mask, Tokens
 
 _NAME_LETTERS = 60  # letters of a sequence name that an oligo name may contain
 _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")
@@ -101,7 +101,7 @@ def arm_slugs(arms: list[str]) -> list[str]:
 
 
 def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
-    """Return the units under their arms: under each, in random order; in a parallel
+    """Return the units under their arms: under each that is ordered, in random order; in a parallel
     trial, under the assigned one.
 
     Oligos adjacent in an order may be synthesized side by side, so the order of arms
@@ -121,8 +121,10 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
             np.arange(n),
             assign(block, n_arms=len(design.named_arms), key=key)[blocks.units],
         )
+    ordered = np.array([name not in blocks.dropped_arms for name in design.arm_names])
+    unit, arm = unit[ordered[arm]], arm[ordered[arm]]
     names = _source_names(design, blocks, key)
-    element = np.array(_element_names(names, blocks), object)[unit]
+    element = np.array(_element_names(names, blocks, ordered), object)[unit]
     slugs = np.array(arm_slugs(design.arm_names), object)
     return InsertList(
         block=unit,
@@ -149,7 +151,7 @@ def _source_names(design: Design, blocks: Blocks, key: int) -> NDArray[Any]:
     return design.drawn.names(ids, key=derive(key, "null"), n_units=design.n_units)
 
 
-def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
+def _element_names(names: NDArray[Any], blocks: Blocks, ordered: Mask) -> list[str]:
     """Return element names: ``u0`` or the name of the sequence, and the fingerprint of
     the inserts.
 
@@ -160,7 +162,7 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
     for i, (unit, name) in enumerate(
         zip(blocks.units.tolist(), names.tolist(), strict=True)
     ):
-        digest = insert_fingerprint(decode(blocks.inserts[:, i]))
+        digest = insert_fingerprint(decode(blocks.inserts[ordered, i]))
         slug = _OTHER.sub("_", name) if 0 < len(name) <= _NAME_LETTERS else f"u{unit}"
         found.append(f"{slug if slug[0].isalpha() else f'n{slug}'}.{digest}")
     return found

@@ -397,6 +397,8 @@ class Blocks:
         Draws of all units.
     dropped
         Unit -> reason why it is in no arm of the library.
+    dropped_arms
+        Arm -> reason why the library of one given sequence lacks it.
     """
 
     units: Ints
@@ -408,6 +410,7 @@ class Blocks:
     broken: dict[tuple[str, str], int]
     n_draws: int
     dropped: dict[int, str]
+    dropped_arms: dict[str, str]
 
 
 def draw_units(
@@ -437,7 +440,7 @@ def draw_units(
     -----
     CausalgiaWarning
         If units with parents never meet the rules; these are dropped in every arm, and
-        recorded.
+        recorded. Of one given sequence, the arms that never do.
     """
     drawing = _Drawing(design, checker, key, controls)
     while (bad := drawing.failing_units()).size:
@@ -454,6 +457,14 @@ def draw_units(
             f"{len(blocks.dropped):,} of {design.n_units:,} units are in no arm of the "
             f"library: no draw of them met the rules. Unit {unit}: {why}. "
             "cg.report names the others, and the shift from the null model"
+        )
+        warnings.warn(CausalgiaWarning(text), stacklevel=caller_stacklevel())
+    if blocks.dropped_arms:
+        arm, why = next(iter(blocks.dropped_arms.items()))
+        text = (
+            f"the library is without {len(blocks.dropped_arms):,} of "
+            f"{len(design.named_arms):,} arms, which break a rule: {quoted(arm)} has "
+            f"{why}. cg.report names the others"
         )
         warnings.warn(CausalgiaWarning(text), stacklevel=caller_stacklevel())
     return blocks
@@ -488,6 +499,7 @@ class _Drawing:
         )
         self._counted: Counter[tuple[str, str]] = Counter()
         self._dropped: dict[int, str] = {}
+        self._dropped_arms: dict[str, str] = {}
         self.draw(np.arange(n), np.zeros(n, np.int64))
         self._proposed = self._backgrounds.copy()
 
@@ -526,6 +538,8 @@ class _Drawing:
 
     def failing_units(self) -> Ints:
         """Return the units that break a rule or repeat an earlier insert."""
+        if self._dropped_arms:  # those left meet the rules
+            return np.zeros(0, np.int64)
         repeats = self._repeats()
         self._count(repeats)
         self.stuck |= (
@@ -563,10 +577,10 @@ class _Drawing:
             self._counted.update({(rule, arm): n for arm, n in times if n})
 
     def give_up(self, units: Ints) -> None:
-        """Drop units with parents in every arm; raise DesignError where all units are
-        draws of one population.
+        """Drop units with parents in every arm, or of one given sequence the arms that
+        break a rule; raise DesignError where all units are draws of one population.
         """
-        if not units.size:
+        if not units.size or self._drop_arms():
             return
         if (
             not isinstance(self._design.drawn, FromParents)
@@ -592,6 +606,24 @@ class _Drawing:
                 else ""
             )
         self._in[units] = False
+
+    def _drop_arms(self) -> bool:
+        """Drop the arms of a single given sequence that break a rule, if it meets the
+        rules itself and an arm beside it does; return whether it is so.
+        """
+        if not (self._fixed and self._side_by_side and self._design.n_units == 1):
+            return False
+        found = {**self._rules_broken(self._inserts), **self._repeats()}
+        broken = np.any([arms[:, 0] for arms in found.values()], axis=0)
+        itself = (self._inserts[:, 0] == self._backgrounds[0]).all(axis=1)
+        if (broken & itself).any() or (~broken).sum() < 2:
+            return False
+        self._dropped_arms = {
+            arm: ", ".join(rule for rule, arms in found.items() if arms[i, 0])
+            for i, arm in enumerate(self._design.arm_names)
+            if broken[i]
+        }
+        return True
 
     def _never_good(self, unit: int, n_units: int) -> DesignError:
         """Return the error with the rules that the draws of a unit broke, in which arms
@@ -678,6 +710,7 @@ class _Drawing:
             broken=dict(self._counted),
             n_draws=self.n_draws,
             dropped=self._dropped,
+            dropped_arms=self._dropped_arms,
         )
 
 

@@ -1,526 +1,27 @@
-"""Variance components of an assay: estimated from a pilot, and at the depth of a
-planned library.
-"""
+"""Variance components of an assay, estimated from a pilot."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.attributes import about, attributes, has
-from causalgia.errors import DataError, EstimateError, quoted
-from causalgia.mpra.counts._noise_model import NoiseModel
+from causalgia.attributes import attributes
+from causalgia.errors import DataError
+from causalgia.mpra.counts._activity import truncation_of
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
+from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
+from causalgia.mpra.planning.assumptions import LN2
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import validate
 from causalgia.types import Array
 
-_OF_PILOT = ("sd_barcode", "sd_replicate", "sd_noisiness")
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
-_MOST_REPLICATES = 200  # of more, 1 / C is that of the mean C
-
-
-def check_pilot(pilot: Any) -> None:
-    """Raise EstimateError where `pilot` holds no variance components.
-
-    Examples
-    --------
-    >>> check_pilot(xr.Dataset())
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: pilot: no variance components; give cg.mpra.components(counts, control=...)
-    """
-    if (
-        not isinstance(pilot, xr.Dataset)
-        or not has(pilot).plasmid
-        or not set(_OF_PILOT) <= set(pilot.variables)
-    ):
-        raise EstimateError(
-            "pilot: no variance components; give cg.mpra.components(counts, "
-            "control=...)"
-        )
-
-
-_NOISE_TO_GIVE = {
-    "sd_barcode": "the sd of log2 activity between barcodes, 0.3 to 1.0",
-    "sd_replicate": "the sd of log2 activity between replicates, about 0.15",
-    "tau": "the sd of the effect between backgrounds, usually the largest part of the "
-    "error of an average; 0 if all are alike",
-}
-
-
-def _noise_with(names: list[str], noise: NoiseModel) -> str:
-    """Return the noise that lacks fields, with the fields that were given, as it is
-    written in Python.
-
-    Examples
-    --------
-    >>> _noise_with(["tau"], NoiseModel(sd_barcode=0.4))
-    'noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)'
-    """
-    given = [
-        f"{field.name}={quoted(getattr(noise, field.name))}"
-        for field in fields(noise)
-        if getattr(noise, field.name) != field.default
-    ]
-    lacking = [f"{name}=..." for name in names]
-    return f"noise=cg.mpra.NoiseModel({', '.join([*given, *lacking])})"
-
-
-def check_noise_known(
-    noise: NoiseModel, pilot: xr.Dataset | None, *, counted: bool, average: bool
-) -> None:
-    """Raise EstimateError where neither the noise nor a pilot gives a part of it, with
-    all parts that lack; assuming 0 would be optimistic.
-
-    Parameters
-    ----------
-    noise, pilot
-        What is known.
-    counted
-        Whether a depth says what counting adds.
-    average
-        Whether an average over backgrounds is planned, so that its spread between them
-        matters.
-
-    Examples
-    --------
-    >>> known = NoiseModel(sd_barcode=0.6, sd_replicate=0.15)
-    >>> check_noise_known(known, None, counted=True, average=False)
-    >>> check_noise_known(known, None, counted=False, average=False)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: the counting noise is not given: say depth= (mean ...
-    """
-    if pilot is not None:
-        return
-    lacking = [
-        name
-        for name in _NOISE_TO_GIVE
-        if getattr(noise, name) is None and (average or name != "tau")
-    ]
-    uncounted = noise.sd_count is None and not counted
-    depth = "depth= (mean reads per barcode)"
-    if not lacking:
-        if uncounted:
-            raise EstimateError(
-                f"the counting noise is not given: say {depth} or "
-                + _noise_with(["sd_count"], noise)
-            )
-        return
-    first, *more = lacking
-    need = f"{first} is not given ({_NOISE_TO_GIVE[first]})" + "".join(
-        f", nor {name} ({_NOISE_TO_GIVE[name]})" for name in more
-    )
-    them = "them" if more or uncounted else "it"
-    raise EstimateError(
-        f"{need}{', nor the counting noise' if uncounted else ''}; take {them} from a "
-        "pilot, pilot=cg.mpra.components(counts, control=...), or give "
-        f"{_noise_with(lacking, noise)}{f' and {depth}' if uncounted else ''}"
-    )
-
-
-def layers_at_depth(
-    noise: NoiseModel,
-    pilot: xr.Dataset | None,
-    weights: tuple[float, ...],
-    depth: xr.DataArray | None,
-    depth_dna: xr.DataArray | None,
-    *,
-    average: bool,
-) -> Layers:
-    """Return the noise layers at a sequencing depth, for a contrast with these weights
-    of arms, of an `average` over backgrounds or of one element.
-
-    Raises
-    ------
-    EstimateError
-        If neither the noise nor a pilot gives the sd of barcodes, of replicates, or of
-        counting, or both describe counting.
-    """
-    if pilot is not None:
-        check_pilot(pilot)
-        if beside := noise.counting_values():
-            name, value = next(iter(beside.items()))
-            raise EstimateError(
-                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) gives the "
-                f"counting noise, as does pilot=; leave {name} out"
-            )
-    plasmid = (
-        bool(about(pilot).plasmid)
-        if noise.plasmid is None and pilot is not None
-        else bool(noise.plasmid)
-    )
-    check_noise_known(noise, pilot, counted=depth is not None, average=average)
-    found: dict[str, float] = {
-        name: _given_or_pilot_sd(name, noise, pilot) for name in _OF_PILOT
-    }
-    rna, dna = _counting_variances(noise, pilot, depth, depth_dna)
-    assumed = (0.0, 0.0) if pilot is None else (pilot["tau"], pilot["sd_common"])
-    tau = assumed[0] if noise.tau is None else float(noise.tau)
-    common = assumed[1] if noise.sd_common is None else float(noise.sd_common)
-    return Layers(
-        barcode=found["sd_barcode"] ** 2,
-        replicate=found["sd_replicate"] ** 2,
-        rna=rna,
-        dna=dna,
-        tau2=tau**2,
-        common=common**2,
-        noisiness=found["sd_noisiness"] ** 2,
-        plasmid=plasmid,
-        weights=float(np.square(weights).sum()),
-        missing=_missing(noise, pilot),
-        arms=int(np.count_nonzero(weights)),
-    )
-
-
-def _missing(noise: NoiseModel, pilot: xr.Dataset | None) -> float:
-    if noise.missing is not None:
-        return float(noise.missing)
-    # pilots that were written before have no such variable
-    return 0.0 if pilot is None else float(pilot.get("missing", xr.DataArray(0.0)))
-
-
-def as_weights(weights: Any) -> tuple[float, ...]:
-    """Return the weights of the arms in a contrast, which sum to 0, or raise
-    EstimateError.
-    """
-    numbers = np.asarray(weights)
-    if numbers.dtype.kind not in "iuf" or numbers.ndim != 1:
-        raise EstimateError(
-            f"weights={quoted(weights)}: give numbers that sum to 0; weights=(-1, "
-            "1) is a difference of two arms",
-            argument="weights",
-        )
-    if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
-        raise EstimateError(
-            f"weights={quoted(weights)} do not sum to 0; weights=(-1, 1) is a "
-            "difference of two arms",
-            argument="weights",
-        )
-    return tuple(numbers.tolist())
-
-
-def _given_or_pilot_sd(name: str, noise: NoiseModel, pilot: xr.Dataset | None) -> float:
-    value = getattr(noise, name)
-    if value is not None:
-        return float(value)
-    if pilot is not None:
-        return float(pilot[name])
-    return 0.0  # sd_noisiness: `check_noise_known` has refused the others
-
-
-def _counting_variances(
-    noise: NoiseModel, pilot: xr.Dataset | None, depth: Any, depth_dna: Any
-) -> tuple[Values, Values]:
-    """Return the variances that counting RNA and DNA add to one barcode in one
-    replicate.
-    """
-    if noise.sd_count is not None:
-        if depth is not None:
-            raise EstimateError(
-                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) "
-                "gives the counting noise, and so does depth=; give one of them"
-            )
-        return float(noise.sd_count) ** 2, 0.0
-    if pilot is not None:
-        rna, dna = float(pilot["sd_rna"]) ** 2, float(pilot["sd_dna"]) ** 2
-        if depth is None:
-            return rna, dna
-        more_rna = float(pilot["bought_rna"]) * (float(pilot["reads_rna"]) / depth - 1)
-        more_dna = float(pilot["bought_dna"]) * (
-            float(pilot["reads_dna"]) / depth_dna - 1
-        )
-        return rna + more_rna, dna + more_dna
-    counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
-    silent = (
-        silent_variance(depth, noise.p_silent, noise.sd_abundance)
-        if noise.p_silent
-        else 0.0
-    )
-    return counted + silent, counting_variance(
-        depth_dna, noise.disp_dna, noise.sd_abundance
-    )
-
-
-Values: TypeAlias = float | xr.DataArray
-LN2 = float(np.log(2.0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layers:
-    """Variances of log2(RNA/DNA), one for each layer of the count model.
-
-    Numbers or DataArrays that broadcast by name.
-
-    Attributes
-    ----------
-    barcode
-        Between barcodes of one oligo; the same in every replicate.
-    replicate
-        Between replicates of one (element, arm); shared by its barcodes.
-    rna, dna
-        Counting noise of one barcode in one replicate, silent cells included.
-    tau2
-        Of the effect between backgrounds.
-    common
-        Of the contrast between replicates, shared by all backgrounds.
-    noisiness
-        Variance of ``log h``: the barcode and replicate variances of an element are
-        ``h^2`` times those above.
-    plasmid
-        Whether one DNA library serves all replicates; its noise is then the same in
-        every replicate.
-    weights
-        Sum of the squared weights of the arms: 2 for a difference, 4 for an
-        interaction.
-    missing
-        Probability that a barcode is missing from a replicate, each by itself.
-    arms
-        Number of arms that are compared.
-    """
-
-    barcode: Values
-    replicate: Values
-    rna: Values
-    dna: Values
-    tau2: Values = 0.0
-    common: Values = 0.0
-    noisiness: float = 0.0
-    plasmid: bool = False
-    weights: float = 2.0
-    missing: float = 0.0
-    arms: int = 2
-
-    @property
-    def sd_noisy(self) -> float:
-        """Return the sd of ``log h``."""
-        return float(np.sqrt(self.noisiness))
-
-    def unit(
-        self, inverse: Values, replicates: Values, h2: Values | None = None
-    ) -> Values:
-        """Return the squared standard error of one element's effect.
-
-        ``w [h^2 (sd_b^2 / B + sd_r^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]``, the
-        last term over B alone where one plasmid library serves all replicates. Where
-        barcodes are missing, B is the number of those in some replicate, over whose law
-        1 / B is averaged; 1 / R in the terms of counting is the mean of 1 / C over
-        barcodes in C replicates; and replicates do not weigh alike, so that their term
-        has ``1 / R + (mean(1 / C) - 1 / R) / B``.
-
-        Parameters
-        ----------
-        inverse
-            1 / B, or its mean where the number of barcodes varies.
-        replicates
-            R.
-        h2
-            Squared noisiness of the element; None: its mean.
-
-        Examples
-        --------
-        >>> layers = Layers(barcode=0.36, replicate=0.0225, rna=0.25, dna=0.0)
-        >>> round(float(np.sqrt(layers.unit(1 / 10, 4))), 6)
-        0.309435
-        """
-        h2 = np.exp(2 * self.noisiness) if h2 is None else h2
-        cells, seen = mean_inverse_cells(replicates, self.missing)
-        inverse = mean_inverse_present(inverse, seen)
-        weighed = 1 / replicates + (cells - 1 / replicates) * inverse
-        noisy = h2 * (self.barcode * inverse + self.replicate * weighed)
-        counted = inverse * (
-            self.rna * cells + (self.dna if self.plasmid else self.dna * cells)
-        )
-        return self.weights * (noisy + counted)
-
-    def between_replicates(self, inverse: Values, replicates: Values) -> Values:
-        """Return the part of the squared standard error of one element's effect that
-        differs between replicates, and shows in their spread.
-
-        Where barcodes are missing, those of one replicate are not those of another, so
-        that their own activities differ between replicates, too. With k barcodes of B in
-        a replicate it is ``w [h^2 sd_r^2 + h^2 sd_b^2 (E[1 / k] - 1 / B) + (sd_rna^2 +
-        sd_dna^2) E[1 / k]] / R``, because two replicates share ``k k' / B`` barcodes on
-        average.
-
-        Parameters
-        ----------
-        inverse, replicates
-            As for `unit`.
-
-        Examples
-        --------
-        >>> layers = Layers(barcode=0.36, replicate=0.0225, rna=0.25, dna=0.0)
-        >>> round(float(layers.between_replicates(1 / 10, 4)), 6)
-        0.02375
-        """
-        h2 = float(np.exp(2 * self.noisiness))
-        counted = self.rna + (0.0 if self.plasmid else self.dna)
-        present = mean_inverse_present(inverse, 1 - self.missing)
-        shared: Values = h2 * self.replicate + present * counted
-        shared = shared + h2 * self.barcode * (present - inverse)
-        return self.weights * shared / replicates
-
-    def whole(self, inverse: Values, replicates: Values) -> Values:
-        """Return the share of elements with a barcode under every arm in every
-        replicate, whose spread over replicates the fit sees.
-
-        Parameters
-        ----------
-        inverse, replicates
-            As for `unit`.
-
-        Examples
-        --------
-        >>> layers = Layers(barcode=0.36, replicate=0.0225, rna=0.25, dna=0.0)
-        >>> (
-        ...     layers.whole(1 / 10, 4),
-        ...     round(
-        ...         Layers(
-        ...             barcode=0.36, replicate=0.0225, rna=0.25, dna=0.0, missing=0.5
-        ...         ).whole(1 / 4, 3),
-        ...         3,
-        ...     ),
-        ... )
-        (1.0, 0.679)
-        """
-        if self.missing == 0:
-            return 1.0
-        here: Values = (1 - self.missing ** (1 / inverse)) ** (self.arms * replicates)
-        return here
-
-
-def mean_inverse_present(inverse: Values, share: Values) -> Values:
-    r"""Return the mean of 1 / k over oligos with k of B barcodes, one at least, each
-    present with a probability by itself.
-
-    .. math:: \frac{\int_0^1 [(1 - s + s t)^B - (1 - s)^B] / t \, dt}{1 - (1 - s)^B},
-
-    which is above ``1 / (s B)``, by a third at 3 of 8 barcodes.
-
-    Parameters
-    ----------
-    inverse
-        1 / B.
-    share
-        s, above 0.
-
-    Examples
-    --------
-    >>> mean_inverse_present(1 / 8, 1.0)
-    0.125
-    >>> round(
-    ...     float(mean_inverse_present(1 / 2, 0.5)), 4
-    ... )  # (2/4 * 1 + 1/4 * 1/2) / (3/4)
-    0.8333
-    """
-    if not isinstance(share, xr.DataArray) and share == 1:
-        return inverse
-    mean: Values = xr.apply_ufunc(_mean_inverse_present, inverse, share)
-    return mean
-
-
-def _mean_inverse_present(inverse: Any, share: Any) -> Any:
-    """Return the mean of arrays without names, whose sums of many terms are fast."""
-    B, absent = 1 / inverse, 1 - share
-    none = absent**B
-    total = 0.0
-    for t, w in zip((_NODES + 1) / 2, _WEIGHTS / 2, strict=True):
-        total = total + w / t * ((absent + share * t) ** B - none)
-    return total / (1 - none)
-
-
-def mean_inverse_cells(replicates: Values, missing: float) -> tuple[Values, Values]:
-    """Return the mean of 1 / C over barcodes that are in C of R replicates, one at
-    least, and the share of such barcodes.
-
-    Examples
-    --------
-    >>> mean_inverse_cells(4.0, 0.0)
-    (0.25, 1.0)
-    >>> cells, seen = mean_inverse_cells(2.0, 0.5)
-    >>> cells.round(4).item(), seen.item()
-    (0.8333, 0.75)
-    """
-    if missing == 0:
-        return 1 / replicates, 1.0
-    labeled = xr.DataArray(replicates)
-    R = np.atleast_1d(labeled.to_numpy().astype(np.float64))
-    from scipy import stats  # imported here: slow to load
-
-    seen = 1 - missing**R
-    cells = 1 / (R * (1 - missing))
-    for few in np.unique(R[R <= _MOST_REPLICATES]):  # many splits have the same
-        n, here = np.arange(1.0, few + 1), few == R
-        present = stats.binom.pmf(n, few, 1 - missing)
-        cells[here] = (present / n).sum() / seen[here]
-    return (
-        labeled.copy(data=cells.reshape(labeled.shape)),
-        labeled.copy(data=seen.reshape(labeled.shape)),
-    )
-
-
-def counting_variance(depth: Values, dispersion: Values, sd_abundance: float) -> Values:
-    """Return the variance of log2 of a negative-binomial count, by the delta method.
-
-    ``(dispersion + E[1 / m]) / log(2)^2``, with m log-normal between barcodes about the
-    mean depth: ``E[1 / m] = exp((sd_abundance log 2)^2) / depth``. A fair approximation
-    from ten reads a barcode on.
-
-    Parameters
-    ----------
-    depth
-        Mean reads of a barcode in one library.
-    dispersion
-        Of the negative binomial, whose variance is ``m + dispersion m^2``.
-    sd_abundance
-        Spread of m between barcodes, an sd of log2.
-
-    Examples
-    --------
-    >>> round(float(counting_variance(100.0, 0.1, 0.0)), 4)
-    0.229
-    """
-    thin: float = np.exp((sd_abundance * LN2) ** 2)
-    return (dispersion + thin / depth) / LN2**2
-
-
-def silent_variance(depth: Values, p_silent: float, sd_abundance: float) -> Values:
-    """Return the variance that silent cells add to one barcode in one replicate.
-
-    ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, the fall of the log ratio
-    when RNA is missing. Averages of log ratios pay this price; a model of silent cells
-    pays less.
-
-    Parameters
-    ----------
-    depth
-        Mean reads of RNA of a barcode in one replicate.
-    p_silent
-        Probability that the RNA of a barcode is not seen in a replicate, whatever its
-        depth.
-    sd_abundance
-        As in `counting_variance`.
-
-    Examples
-    --------
-    >>> round(float(silent_variance(90.0, 0.02, 1.0)), 2)
-    1.02
-    """
-    median = depth * np.exp(-((sd_abundance * LN2) ** 2) / 2)
-    fall: Values = np.log2(2 * median + 1)
-    return p_silent * (1 - p_silent) * (fall**2 + sd_abundance**2)
-
-
-_EXPECTED = 10.0
+_EXPECTED, _EXPECTED_OF_BARCODE = 10.0, 30.0
 _LEAST_FOR_NOISINESS = 3
 
 
@@ -534,8 +35,6 @@ class ReplicatePair:
     """Barcodes in both."""
     shift: Array
     """Mean over them of the difference between the replicates."""
-    mean: Array
-    """Mean over them of the mean of the two."""
     within: Array
     """Sum of squares of that difference about its mean."""
     shared: Array
@@ -577,20 +76,23 @@ def components(
         ``bought_rna, bought_dna``, the variance that more reads reduce;
         ``sd_noisiness``, of the natural logarithm of an element's noise; ``p_silent``,
         the share of cells without RNA where the other replicates predict ten reads or
-        more (their variance is in ``sd_rna``); ``missing``, the probability that a
-        barcode of the table is missing from a replicate, each by itself.
-        ``tau (contrast)``, the spread of true
-        effects over the elements of group test; ``sd_common (contrast)``, between
-        replicates, shared by all elements; ``se (contrast)``, the typical standard
-        error of an element's effect. attrs ``plasmid``: one DNA library serves all
+        more, and ``sd_silent``, the part of ``sd_rna`` that they make; ``missing``, the
+        probability that a barcode of the table is missing from a replicate, each by
+        itself; ``recovery``, the share of its barcodes that is left without those that
+        have no RNA in any replicate, though the others of their oligo predict thirty
+        reads: they are left out of all else. ``tau (contrast)``, the spread of true effects over the elements of group
+        test; ``sd_shared (contrast)``, of an arm between replicates, shared by all its
+        elements; ``se (contrast)``, the typical standard error of an element's effect,
+        which shares nothing. Notes say where a table has lost the cells without RNA, and
+        how far effects shrink. attrs ``plasmid``: one DNA library serves all
         replicates; only the part of its noise that reads reduce can be separated from
         that of barcodes.
 
     Raises
     ------
     DataError
-        If there is one replicate, or no oligo has two barcodes that two replicates
-        share.
+        If there is one replicate, no oligo has two barcodes that two replicates share,
+        or effects shrink too much, as in `causalgia.mpra.fit`.
     EstimateError
         As `causalgia.mpra.fit`.
 
@@ -631,6 +133,7 @@ def components(
     True
     """
     validate(counts, "counts")
+    check_one_condition(counts)
     if counts.sizes["replicate"] < 2:
         raise DataError(
             "one replicate cannot separate its noise from that of barcodes; components "
@@ -640,41 +143,91 @@ def components(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )
     ratios, used = cell_ratios(counts)
-    pairs = [
-        _replicate_pair(ratios, used, request, r, s)
-        for r, s in combinations(range(counts.sizes["replicate"]), 2)
-    ]
-    df = sum(float(np.maximum(p.n - 1, 0).sum()) for p in pairs)
-    if df < 1:
+    without_rna = _silent_barcodes(counts, used)
+    of_request = request.element >= 0
+    lost = float(without_rna[of_request & used.any(axis=1)].mean())
+    used = used & ~without_rna[:, None]
+    pairs = _replicate_pairs(ratios, used, request)
+    cell = _cell_variance(pairs)
+    if cell is None:
         raise DataError(
             "no oligo has two barcodes that two replicates share; a pilot needs several"
         )
-    cell = sum(float(p.within.sum()) for p in pairs) / (2 * df)
+    df = sum(float(np.maximum(p.n - 1, 0).sum()) for p in pairs)
     barcode = max(sum(float(p.shared.sum()) for p in pairs) / df, 0.0)
-    replicate, common = _replicate_variances(pairs, request, cell)
+    replicate, shared = _replicate_variances(pairs, request, cell)
     uneven = _sd_noisiness(pairs, cell, counts.sizes["replicate"])
     counted, attrs = _counting_components(counts, request, used, cell)
-    known = {
-        "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
-        "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
-    }
-    # the share of cells without RNA where the other replicates predict ten reads or
-    # more
-    rows = request.element >= 0
-    rna, cells = counts["rna"].to_numpy()[rows], used[rows]
-    scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
+    silent, expected = _silent_cells(counts, used)
+    n_expected = int(expected[of_request].sum())
+    seen = _cell_variance(_replicate_pairs(ratios, used & ~silent, request))
+    return xr.Dataset(
+        {
+            "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
+            "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
+            **counted,
+            "sd_silent": 0.0 if seen is None else sd_or_zero(cell - seen),
+            "sd_noisiness": uneven,
+            "p_silent": float(silent[of_request].sum()) / max(n_expected, 1),
+            "missing": _missing_share(used[of_request]),
+            "recovery": 1 - lost,
+            "sd_shared": ("contrast", shared),
+            **_effect_spread(ratios, used, request, (barcode, replicate, cell), counts),
+        },
+        {"contrast": list(request.contrasts)},
+        attrs
+        | attributes(n_elements=len(request.elements))
+        | truncation_of(counts, "barcodes"),
+    )
+
+
+def _silent_barcodes(counts: xr.Dataset, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the barcodes without RNA in any replicate where the others of their oligo
+    predict thirty reads or more.
+    """
+    rna, total = counts["rna"].to_numpy(), counts["rna_total"].to_numpy()
+    dna = (
+        counts["dna"].to_numpy().reshape(len(rna), -1) / counts["dna_total"].to_numpy()
+    )
+    dna = np.where(used, dna, 0.0)
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    reads, expected = np.where(used, rna, 0).sum(axis=1), (dna * total).sum(axis=1)
+    seen, predicted = (np.bincount(of, x, n)[of] for x in (reads, expected))
+    level = np.divide(seen, predicted, out=np.zeros(len(of)), where=predicted > 0)
+    found: NDArray[np.bool_] = (reads == 0) & (level * expected >= _EXPECTED_OF_BARCODE)
+    return found
+
+
+def _silent_cells(
+    counts: xr.Dataset, used: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the cells without RNA where the other replicates predict ten reads or more,
+    and all cells where they do.
+    """
+    rna, total = counts["rna"].to_numpy(), counts["rna_total"].to_numpy()
+    scaled = np.where(used, rna / total, 0.0)
     others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(
-        cells.sum(axis=1, keepdims=True) - cells, 1
+        used.sum(axis=1, keepdims=True) - used, 1
     )
-    expected = cells & (others * counts["rna_total"].to_numpy() >= _EXPECTED)
-    silent = float((rna[expected] == 0).mean()) if expected.any() else 0.0
-    shares = {"p_silent": silent, "missing": _missing_share(cells)}
-    out = xr.Dataset(known | counted | {"sd_noisiness": uneven} | shares)
-    effects = _effect_spread(ratios, used, request, (barcode, replicate, cell), counts)
-    out = out.assign(effects | {"sd_common": ("contrast", np.sqrt(common))})
-    return out.assign_coords(contrast=list(request.contrasts)).assign_attrs(
-        attrs | attributes(n_elements=len(request.elements))
-    )
+    expected = used & (others * total >= _EXPECTED)
+    return expected & (rna == 0), expected
+
+
+def _replicate_pairs(
+    ratios: Array, used: NDArray[np.bool_], request: FitRequest
+) -> list[ReplicatePair]:
+    return [
+        _replicate_pair(ratios, used, request, r, s)
+        for r, s in combinations(range(used.shape[1]), 2)
+    ]
+
+
+def _cell_variance(pairs: list[ReplicatePair]) -> float | None:
+    """Return half the variance within oligos of the difference of two replicates; None
+    where no oligo has two barcodes in both.
+    """
+    df = sum(float(np.maximum(p.n - 1, 0).sum()) for p in pairs)
+    return sum(float(p.within.sum()) for p in pairs) / (2 * df) if df >= 1 else None
 
 
 def _missing_share(used: NDArray[np.bool_]) -> float:
@@ -713,20 +266,15 @@ def _replicate_pair(
         np.bincount(group, v, len(n)).reshape(shape) for v in ((dx - dy) ** 2, dx * dy)
     ]
     within, shared = (np.asarray(x, dtype=np.float64) for x in sums)
-    shift, mean = (
-        (mean_x - mean_y).reshape(shape),
-        ((mean_x + mean_y) / 2).reshape(shape),
-    )
-    return ReplicatePair(
-        n.reshape(shape).astype(np.float64), shift, mean, within, shared
-    )
+    shift = (mean_x - mean_y).reshape(shape)
+    return ReplicatePair(n.reshape(shape).astype(np.float64), shift, within, shared)
 
 
 def _replicate_variances(
     pairs: list[ReplicatePair], request: FitRequest, cell: float
 ) -> tuple[float, Array]:
-    """Return the variance between replicates of an (element, arm), and of each contrast
-    over all elements.
+    """Return the variance between replicates of an (element, arm), and the sd of an arm
+    in a replicate that all elements share, as each contrast shows it.
     """
     top, bottom, common = 0.0, 0.0, []
     square = (request.weights**2).sum(axis=1)
@@ -746,7 +294,9 @@ def _replicate_variances(
     found = np.array(
         [np.mean([v for j, v in common if j == k] or [0.0]) for k in range(len(square))]
     )
-    return max(top / bottom, 0.0) if bottom else 0.0, np.maximum(found, 0.0)
+    return max(top / bottom, 0.0) if bottom else 0.0, np.sqrt(
+        np.maximum(found, 0.0) / square
+    )
 
 
 def _sd_noisiness(pairs: list[ReplicatePair], cell: float, replicates: int) -> float:

@@ -1,14 +1,25 @@
 """Power and interval of a planned average, from the law of the variances that its fit
 will estimate.
+
+The fit (`causalgia.mpra.average`) has three mean squares, independent of each other and
+of the mean under normal noise: of backgrounds, ``S / n`` with n - 1 degrees of freedom;
+between replicates, ``E`` with R - 1; and of backgrounds by replicates, ``I``, with
+(n - 1)(R - 1). Its squared error is ``S / n + max(E - I, 0)``, with the degrees of
+freedom of `df_with_shared_noise`: n - 1 where E is below I (of two or three replicates,
+far below), and toward R - 1 elsewhere. With two replicates E has one degree of freedom,
+whose limit is wide, so that a plan by the true variances alone promises too much.
+
+The functions take arrays that broadcast: `spread`, the variance of the mean from
+backgrounds and their measurement, ``(tau^2 + se_unit^2) / n``; `shared`, from what the
+elements of an arm share in a replicate; `within`, from the noise of backgrounds that
+differs between replicates; and n and R, backgrounds and replicates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 from scipy import special
 
 from causalgia.estimation.shared_error import MOST_WIDE, df_with_shared_noise
@@ -22,80 +33,13 @@ def _unit_nodes(n: int) -> tuple[Array, Array]:
     return (x + 1) / 2, w / 2
 
 
-_SPREAD, _WITHIN, _BETWEEN = (_unit_nodes(n) for n in (6, 4, 8))
+_SPREAD, _WITHIN, _BETWEEN, _ALONE = (_unit_nodes(n) for n in (6, 4, 8, 24))
 
 
-@dataclass(frozen=True, eq=False)
-class AverageVariances:
-    """Variances of a mean over n backgrounds in R replicates, which its fit estimates.
-
-    The fit (`causalgia.mpra.average`) has three mean squares, independent of each other
-    and of the mean under normal noise: of backgrounds, ``S / n`` with n - 1 degrees of
-    freedom; between replicates, ``E`` with R - 1; and of backgrounds by replicates,
-    ``I``, with (n - 1)(R - 1). Its squared error is ``S / n + max(E - I, 0)``, with the
-    degrees of freedom of `df_with_shared_noise`: n - 1 where E is below I (of two or
-    three replicates, far below), and toward R - 1 elsewhere. With two replicates E has
-    one degree of freedom, whose limit is wide, so that a plan by the true variances
-    alone promises too much.
-
-    Attributes
-    ----------
-    spread
-        Of the mean, from backgrounds and their measurement: ``(tau^2 + se_unit^2) / n``.
-    common
-        Of the mean, from what replicates share: ``sd_common^2 / R``.
-    within
-        Of the mean, from the noise of backgrounds that differs between replicates; a
-        part of `spread`.
-    n, R
-        Backgrounds and replicates.
-    """
-
-    spread: xr.DataArray
-    common: xr.DataArray
-    within: xr.DataArray
-    n: xr.DataArray
-    R: xr.DataArray
-
-    def power(self, true_effect: xr.DataArray, alpha: Any) -> xr.DataArray:
-        """Return the power of the two-sided test at level `alpha`."""
-        power: xr.DataArray = xr.apply_ufunc(
-            _power,
-            true_effect,
-            xr.DataArray(alpha),
-            self.spread,
-            self.common,
-            self.within,
-            self.n,
-            self.R,
-        )
-        return power
-
-    def half_width(self, ci_prob: float) -> xr.DataArray:
-        """Return the mean half width of the interval."""
-        width: xr.DataArray = xr.apply_ufunc(
-            lambda *x: _half_width(*x, ci_prob=ci_prob),
-            self.spread,
-            self.common,
-            self.within,
-            self.n,
-            self.R,
-        )
-        return width
-
-
-@dataclass(frozen=True)
-class _FitVariances:
-    """What the fit estimates in D designs, at nodes of its mean squares.
-
-    Attributes
-    ----------
-    apart
-        Probability that its limit is wider than of S alone, shape ``(D,)``.
-    variance, df
-        Squared error and degrees of freedom where it does, shape ``(D, nodes)``.
-    weight
-        Of the nodes, shape ``(D, nodes)``; they sum to `apart`.
+class _FitVariances(NamedTuple):
+    """What the fit estimates in D designs, at nodes of its mean squares: the probability
+    that its limit is wider than of S alone, shape ``(D,)``; and its squared error and
+    degrees of freedom there with their weights, which sum to `apart`, ``(D, nodes)``.
     """
 
     apart: Array
@@ -105,13 +49,12 @@ class _FitVariances:
 
 
 def _fit_variances(
-    spread: Array, common: Array, within: Array, n: Array, R: Array
+    spread: Array, shared: Array, within: Array, n: Array, R: Array
 ) -> _FitVariances:
     df_s, df_e = n - 1, R - 1
-    df_i = df_s * df_e
-    S, w_s = spread[:, None] * _mean_square(df_s, _SPREAD[0]), _SPREAD[1]
-    left, w_i = within[:, None] * _mean_square(df_i, _WITHIN[0]), _WITHIN[1]
-    expected = within + common
+    S = spread[:, None] * _mean_square(df_s, _SPREAD[0])
+    left = within[:, None] * _mean_square(df_s * df_e, _WITHIN[0])
+    expected = within + shared
     half = df_e[:, None] / 2
     ratio = np.divide(
         left, expected[:, None], out=np.ones_like(left), where=expected[:, None] > 0
@@ -119,24 +62,21 @@ def _fit_variances(
     # the limit is wider where E is above I, of few replicates E t_e^2 above I t_s^2
     own, wide = t_quantile(df_s, 0.975), t_quantile(np.minimum(df_s, df_e), 0.975)
     least = np.where(df_e < MOST_WIDE, (own / wide) ** 2, 1.0)
-    not_above = special.gammainc(half, half * ratio * least[:, None])
-    p = not_above[..., None] + (1 - not_above[..., None]) * _BETWEEN[0]
-    p = np.minimum(p, 1 - 1e-15)
-    between = (
-        expected[:, None, None]
-        * special.gammaincinv(half[..., None], p)
-        / half[..., None]
-    )
-    weight = w_i[:, None] * (1 - not_above[..., None]) * _BETWEEN[1]
+    below = special.gammainc(half, half * ratio * least[:, None])
+    p = np.minimum(below[..., None] + (1 - below[..., None]) * _BETWEEN[0], 1 - 1e-15)
+    between = special.gammaincinv(half[..., None], p) / half[..., None]
+    between = expected[:, None, None] * between
+    weight = _WITHIN[1][:, None] * (1 - below[..., None]) * _BETWEEN[1]
     apart = weight.sum(axis=(1, 2))
     S, left, between = S[:, :, None, None], left[:, None, :, None], between[:, None]
     variance = S + np.maximum(between - left, 0.0)
     df_s, df_e = (x[:, None, None, None] for x in (df_s, df_e))
     df = df_with_shared_noise(S, df_s, between, left, df_s * df_e, df_e + 1)
-    D = len(spread)
-    weight = np.broadcast_to(w_s[:, None, None] * weight[:, None], variance.shape)
+    weight = np.broadcast_to(
+        _SPREAD[1][:, None, None] * weight[:, None], variance.shape
+    )
     return _FitVariances(
-        apart, variance.reshape(D, -1), df.reshape(D, -1), weight.reshape(D, -1)
+        apart, *(x.reshape(len(spread), -1) for x in (variance, df, weight))
     )
 
 
@@ -148,54 +88,48 @@ def _mean_square(df: Array, p: Array) -> Array:
     return np.asarray(special.gammaincinv(half, p) / half)
 
 
-def _power(
+def average_power(
     effect: Array,
     alpha: Array,
     spread: Array,
-    common: Array,
+    shared: Array,
     within: Array,
     n: Array,
     R: Array,
 ) -> Array:
-    shape, (effect, alpha, spread, common, within, n, R) = _flat(
-        effect, alpha, spread, common, within, n, R
+    """Return the power of the two-sided test of an average at level `alpha`."""
+    shape, (effect, alpha, spread, shared, within, n, R) = _flat(
+        effect, alpha, spread, shared, within, n, R
     )
-    fit = _fit_variances(spread, common, within, n, R)
-    sd = np.sqrt(spread + common)
-    size = np.abs(effect)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shift = np.where(sd > 0, size / sd, np.where(size > 0, np.inf, 0.0))
-        part = np.where(sd > 0, np.sqrt(spread) / sd, 1.0)
-        limit = np.where(
-            sd[:, None] > 0, np.sqrt(fit.variance) / sd[:, None], 1.0
-        ) * t_quantile(fit.df, 1 - alpha[:, None] / 2)
+    fit = _fit_variances(spread, shared, within, n, R)
+    sd, size = np.sqrt(spread + shared), np.abs(effect)
+    known = sd > 0
+    unit = np.where(known, sd, 1.0)
+    shift = np.where(known, size / unit, np.where(size > 0, np.inf, 0.0))[:, None]
+    part = np.where(known, np.sqrt(spread) / unit, 1.0)
+    limit = np.where(known[:, None], np.sqrt(fit.variance) / unit[:, None], 1.0)
+    limit = limit * t_quantile(fit.df, 1 - alpha[:, None] / 2)
     # S alone: a noncentral t whose numerator has the variance of all
-    alone = t_quantile(n - 1, 1 - alpha / 2) * part
-    found = (1 - fit.apart) * _beyond_t(alone, n - 1, shift)
-    beyond = special.ndtr(shift[:, None] - limit) + special.ndtr(
-        -shift[:, None] - limit
-    )
-    found = found + (fit.weight * beyond).sum(axis=1)
+    alone = part * t_quantile(n - 1, 1 - alpha / 2)
+    alone = alone[:, None] * np.sqrt(_mean_square(n - 1, _ALONE[0]))
+    found = (1 - fit.apart) * (_beyond(alone, shift) @ _ALONE[1])
+    found = found + (fit.weight * _beyond(limit, shift)).sum(axis=1)
     return np.asarray(found.reshape(shape))
 
 
-def _half_width(
-    spread: Array,
-    common: Array,
-    within: Array,
-    n: Array,
-    R: Array,
-    *,
-    ci_prob: float,
+def average_half_width(
+    spread: Array, shared: Array, within: Array, n: Array, R: Array, *, ci_prob: float
 ) -> Array:
-    shape, (spread, common, within, n, R) = _flat(spread, common, within, n, R)
-    fit = _fit_variances(spread, common, within, n, R)
-    level = 0.5 + ci_prob / 2
-    alone = t_quantile(n - 1, level) * np.sqrt(spread) * _mean_root(n - 1)
-    shared = (fit.weight * np.sqrt(fit.variance) * t_quantile(fit.df, level)).sum(
-        axis=1
-    )
-    return np.asarray(((1 - fit.apart) * alone + shared).reshape(shape))
+    """Return the mean half width of the interval of an average."""
+    shape, (spread, shared, within, n, R) = _flat(spread, shared, within, n, R)
+    fit = _fit_variances(spread, shared, within, n, R)
+    level, df = 0.5 + ci_prob / 2, n - 1
+    # the mean of the root of chi-square over its degrees of freedom
+    root = np.sqrt(2 / df)
+    root = root * np.exp(special.gammaln((df + 1) / 2) - special.gammaln(df / 2))
+    alone = t_quantile(df, level) * np.sqrt(spread) * root
+    wide = fit.weight * np.sqrt(fit.variance) * t_quantile(fit.df, level)
+    return np.asarray(((1 - fit.apart) * alone + wide.sum(axis=1)).reshape(shape))
 
 
 def _flat(*arrays: Array) -> tuple[tuple[int, ...], list[Array]]:
@@ -203,17 +137,6 @@ def _flat(*arrays: Array) -> tuple[tuple[int, ...], list[Array]]:
     return every[0].shape, [np.ravel(x) for x in every]
 
 
-def _mean_root(df: Array) -> Array:
-    """Return the mean of the root of chi-square over its degrees of freedom."""
-    return np.asarray(
-        np.sqrt(2 / df)
-        * np.exp(special.gammaln((df + 1) / 2) - special.gammaln(df / 2))
-    )
-
-
-def _beyond_t(limit: Array, df: Array, shift: Array) -> Array:
-    """Return P(|T| > limit) of the noncentral t."""
-    x, w = _unit_nodes(24)
-    root = np.sqrt(_mean_square(df, x)) * limit[:, None]
-    beyond = special.ndtr(shift[:, None] - root) + special.ndtr(-shift[:, None] - root)
-    return np.asarray(beyond @ w)
+def _beyond(limit: Array, shift: Array) -> Array:
+    """Return P(|z + shift| > limit)."""
+    return np.asarray(special.ndtr(shift - limit) + special.ndtr(-shift - limit))
