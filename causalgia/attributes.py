@@ -207,13 +207,13 @@ class About(Generic[Absent]):
     predictor_fingerprint = _text(_TRIAL, "cg.run", "fingerprint of the predictor")
     model_is = _text(
         "outcomes",
-        "cg.run, cg.mpra.activity",
+        "cg.run, cg.mpra.outcomes",
         "how members of the dim 'model' differ: 'seeds', 'folds', 'replicates', ...",
     )
     bin = _whole("outcomes of a track", "cg.run", "width of a bin, in bp")
     effect_on = _text(
         _RESULTS,
-        "cg.mpra.fit, cg.mpra.activity, cg.attribution.interactions",
+        "cg.mpra.fit, cg.mpra.outcomes, cg.attribution.interactions",
         "what an effect is a change of: 'measured activity', 'the predictor'",
     )
     rng = _text(
@@ -718,24 +718,33 @@ class About(Generic[Absent]):
     )
     simulated = _json("counts", "cg.mpra.simulate", "settings of the simulation")
     activity = _text(
-        "outcomes of counts", "cg.mpra.activity", "how barcodes were averaged"
+        "outcomes of counts", "cg.mpra.outcomes", "how barcodes were averaged"
     )
     left_out = _text(
         "outcomes of counts, proposals, interactions",
-        "cg.mpra.activity, cg.propose, cg.experiments",
+        "cg.mpra.outcomes, cg.propose, cg.experiments",
         "what was left out, with the reasons",
     )
-    negative = _text("calls", "cg.mpra.calls", "group of the negative controls")
-    n_negative = _whole("calls", "cg.mpra.calls", "number of negative controls")
-    tail = _text(
-        "calls",
-        "cg.mpra.calls",
-        "'rank' (p by rank among the negatives) or 't' (their tail extended)",
+    above = _number(
+        "activities", "cg.mpra.activity", "quantile of the negative controls"
     )
-    spread = _number(
-        "calls",
-        "cg.mpra.calls",
-        "robust sd of the negative controls beyond their standard errors",
+    threshold = _number(
+        "activities", "cg.mpra.activity", "activity at this quantile, log2(RNA/DNA)"
+    )
+    threshold_se = _number(
+        "activities",
+        "cg.mpra.activity",
+        "standard error of the threshold, of these controls",
+    )
+    threshold_sampling_se = _number(
+        "activities",
+        "cg.mpra.activity",
+        "standard error of the quantile over other controls of the kind",
+    )
+    negative = _text("activities", "cg.mpra.activity", "group of the negative controls")
+    n_negative = _whole("activities", "cg.mpra.activity", "number of negative controls")
+    n_unseen = _whole(
+        "activities", "cg.mpra.activity", "number of oligos without DNA, left out"
     )
     replicate_groups = _text(
         "fits",
@@ -769,23 +778,23 @@ class About(Generic[Absent]):
         "arms that were left out, since no element has them beside the control",
     )
     truncation_reads = _whole(
-        "fits, outcomes and components of counts",
-        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
         "the fewest RNA reads of a cell, where a table keeps no cell with fewer",
     )
     truncation_share = _number(
-        "fits, outcomes and components of counts",
-        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
         "share of the cells with just that many",
     )
     truncation_factor = _number(
-        "fits, outcomes and components of counts",
-        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
         "part of its size to which an effect shrinks in such a table",
     )
     truncation_corrected = _whole(
-        "fits, outcomes and components of counts",
-        "cg.mpra.fit, cg.mpra.activity, cg.mpra.components",
+        "fits, activities, outcomes and components of counts",
+        "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
         "1 if effects and their errors were divided by that factor, else 0",
     )
     sd_z = _number(

@@ -325,7 +325,7 @@ rank = (
 
 
 def of(barcodes):
-    outcomes = cg.mpra.activity(
+    outcomes = cg.mpra.outcomes(
         crx.isel(barcode=np.flatnonzero(barcodes)), arm_names=PAIR
     )
     ice = cg.contrast(outcomes, control="MUT-allCrxSites")["ice"].mean("model")

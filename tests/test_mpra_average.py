@@ -81,7 +81,7 @@ def test_negative_controls_are_no_backgrounds(tmp_path):
     it is 1.05.
     """
     counts = counted(np.full(60, 1.05), 60)
-    outcomes = cg.mpra.activity(counts)
+    outcomes = cg.mpra.outcomes(counts)
     assert outcomes.attrs["left_out"] == '{"negative": 60}'
     assert set(outcomes["group"].values) == {"test"}
     found = cg.estimate(cg.contrast(outcomes, control="c"))
@@ -95,7 +95,7 @@ def test_controls_alone_are_compared_where_no_other_element_has_the_arms():
     pairs = counts.assign_coords(
         group=("oligo", np.full(counts.sizes["oligo"], "duplicate"))
     )
-    assert cg.mpra.activity(pairs).sizes["unit"] == 10
+    assert cg.mpra.outcomes(pairs).sizes["unit"] == 10
 
 
 @pytest.mark.parametrize("p_silent", [0.0, 0.1, 0.2])
@@ -106,7 +106,7 @@ def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
     counts = counted(np.full(100, 2.0), p_silent=p_silent)
     found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
     assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item() < 0.15
-    outcomes = cg.mpra.activity(counts)
+    outcomes = cg.mpra.outcomes(counts)
     shrunk = cg.estimate(cg.contrast(outcomes, control="c"))
     if p_silent:
         assert shrunk["ace"].item() < 1.85
@@ -142,7 +142,7 @@ def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note():
         np.searchsorted(mine, counts["oligo_index"].values[kept]),
     )
     shrunk, whole = (
-        cg.mpra.activity(alone, method=method) for method in ("barcodes", "sums")
+        cg.mpra.outcomes(alone, method=method) for method in ("barcodes", "sums")
     )
     assert len(notes_of(shrunk)) == 1
     assert not notes_of(whole)
@@ -263,7 +263,7 @@ def test_the_fit_knows_what_replicates_share():
     counts = counted(np.random.default_rng(2).normal(1, 0.3, 40), 10, p_missing=0.0)
     fitted = cg.mpra.fit(counts, control="c", method="two_way")
     y = (
-        cg.contrast(cg.mpra.activity(counts), control="c")["ice"]
+        cg.contrast(cg.mpra.outcomes(counts), control="c")["ice"]
         .squeeze()
         .transpose("unit", "model")
         .values

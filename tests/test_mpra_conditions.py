@@ -215,7 +215,7 @@ class TestSeveralConditions:
         for verb in (
             cg.mpra.quality,
             cg.mpra.activity,
-            cg.mpra.calls,
+            cg.mpra.outcomes,
             lambda x: cg.mpra.filter(x, min_dna=1),
             lambda x: cg.mpra.fit(x, control="ref"),
             lambda x: cg.mpra.components(x, control="ref"),

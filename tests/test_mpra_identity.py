@@ -304,7 +304,7 @@ def test_a_library_that_is_named_travels_through_counts_activities_and_fit(tmp_p
     cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
     read = cg.mpra.read_counts(tmp_path / "counts.tsv", side_table=library)
     fitted = cg.mpra.fit(read, control="placebo", method="two_way")
-    for found in (counts, read, cg.mpra.activity(read), fitted):
+    for found in (counts, read, cg.mpra.outcomes(read), fitted):
         for name in ("library_fingerprint", "design_fingerprint", "null_fingerprint"):
             assert found.attrs[name] == library.attrs[name]
     table = cg.mpra.igvf_table(library, "reporter_sequence_design")

@@ -125,7 +125,7 @@ def test_below_a_factor_of_07_there_are_directions_alone():
 def test_activities_and_plans_say_it_too():
     counts, _ = truncated(2.0)
     sums, means = (
-        cg.mpra.activity(counts, method=method) for method in ("sums", "barcodes")
+        cg.mpra.outcomes(counts, method=method) for method in ("sums", "barcodes")
     )
     assert sums.attrs["truncation_factor"] == pytest.approx(
         cutoff(counts).slope, abs=0.05
@@ -148,7 +148,7 @@ def test_tables_with_zeros_say_nothing():
     of = np.repeat(np.arange(40), 10)
     dna, rna = rng.poisson(2.0, (2, 400, 3))
     counts = table(dna, rna, of, dna > 0)
-    for found in (cg.mpra.fit(counts, control="ref"), cg.mpra.activity(counts)):
+    for found in (cg.mpra.fit(counts, control="ref"), cg.mpra.outcomes(counts)):
         assert "truncation_factor" not in found.attrs
 
 

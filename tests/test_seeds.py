@@ -2298,7 +2298,7 @@ def test_99_same_design_at_the_bench(bench):
         insert in inserts[arm]
         for insert, arm in zip(kept["insert"], kept["arm"], strict=True)
     )
-    activity = cg.mpra.activity(bench["counts"])
+    activity = cg.mpra.outcomes(bench["counts"])
     found = estimates(activity, "placebo", target="population x replicates")
     predicted = estimates(
         cg.mpra.virtual_trial(bench["library"], bench["f"]), "placebo"

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import special
+from scipy.stats import mstats
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, DataError, EstimateError
@@ -249,80 +250,46 @@ def of_many_arms(name: str, method: str, n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
-# --- calls against negatives
+# --- activities against a quantile of negatives
 
-NEGATIVES = {"t of 2 df": 2.0, "t of 3 df": 3.0, "normal": 1e6}
+NEGATIVES = {"normal": 1e6, "t of 3 df": 3.0}
 
 
 @cache
-def of_calls(law: str, n_trials: int) -> np.ndarray:
-    """Return of each library of 100 negatives, 100 like them and 60 with 4 more: whether
-    one of the second is called without the third, and the share of the third called.
+def of_activities(law: str, n: int, n_trials: int) -> np.ndarray:
+    """Return of each library of n negatives, 100 oligos like them, 50 at the .975
+    quantile of these negatives and 50 at 2 above their median: the share of intervals that hold the
+    activity, the share of the oligos at the quantile with p < .05, that of false ones
+    among the called, and the share of the active ones that are called.
     """
-    rng, found = _rng(f"calls {law}"), []
+    rng, found = _rng(f"activities {law} {n}"), []
+    group = ["negative"] * n + ["test"] * 200
     for _ in range(n_trials):
-        log2 = 0.3 * rng.standard_t(NEGATIVES[law], 260)
-        log2[200:] += 4
-        table = pd.DataFrame(
-            {
-                "element": [f"e{i}" for i in range(260)],
-                "arm": "x",
-                "group": ["negative"] * 100 + ["test"] * 160,
-                "log2": log2.clip(-10, 10),
-            }
-        )
+        drawn = 0.3 * rng.standard_t(NEGATIVES[law], n + 100)
+        quantile = float(mstats.hdquantiles(drawn[:n], [0.975])[0])
+        log2 = np.r_[drawn, np.full(50, quantile), np.full(50, 2.0)].clip(-10, 10)
+        table = pd.DataFrame({"arm": "x", "group": group, "log2": log2})
         counts = cg.mpra.simulate(
-            table,
-            n_barcodes=rng.integers(2, 20, 260),
+            table.assign(element=[f"e{i}" for i in range(n + 200)]),
+            n_barcodes=rng.integers(5, 20, n + 200),
             n_replicates=3,
             p_missing=0,
             rng=int(rng.integers(2**31)),
         )
-        every = cg.mpra.calls(counts)
-        p = np.sort(every["p"].to_numpy()[100:200])
-        false = (p * 100 / np.arange(1, 101) < 0.05).any()
-        found.append((false, (every["q"][200:] < 0.05).mean()))
-    return np.array(found, dtype=float)
-
-
-ACTIVE = {
-    "normal, 1 on log2": ("normal", 1.0, "rank"),
-    "normal, 2 on log2": ("normal", 2.0, "rank"),
-    "t of 3 df, 2 on log2": ("t of 3 df", 2.0, "rank"),
-    "t of 3 df, 2 on log2, 10 of 300, tail='t'": ("t of 3 df", 2.0, "t"),
-}
-
-
-@cache
-def of_activities(name: str, n_trials: int) -> np.ndarray:
-    """Return of each library of 100 negatives and 160 others, 60 of them active (10 of
-    300 for the tail): the share of inactive ones among the calls, and that of the active
-    ones that are called.
-    """
-    law, active, tail = ACTIVE[name]
-    n, n_active = (300, 10) if tail == "t" else (160, 60)
-    rng, found = _rng(f"activities {name}"), []
-    for _ in range(n_trials):
-        log2 = 0.3 * rng.standard_t(NEGATIVES[law], 100 + n)
-        log2[-n_active:] += active
-        table = pd.DataFrame(
-            {
-                "element": [f"e{i}" for i in range(100 + n)],
-                "arm": "x",
-                "group": ["negative"] * 100 + ["test"] * n,
-                "log2": log2.clip(-10, 10),
-            }
+        of = cg.mpra.activity(counts)
+        value, lower, upper, p, q = (
+            of[name].to_numpy() for name in ("activity", "lower", "upper", "p", "q")
         )
-        counts = cg.mpra.simulate(
-            table,
-            n_barcodes=rng.integers(2, 20, 100 + n),
-            n_replicates=3,
-            p_missing=0,
-            rng=int(rng.integers(2**31)),
+        true = log2 + np.median(value - log2)
+        called = q <= 0.05
+        found.append(
+            (
+                ((lower <= true) & (true <= upper)).mean(),
+                (p[n + 100 : n + 150] < 0.05).mean(),
+                (called & (log2 <= quantile)).sum() / max(called.sum(), 1),
+                called[n + 150 :].mean(),
+            )
         )
-        called = cg.mpra.calls(counts, tail=tail)["q"].to_numpy()[100:] < 0.05
-        false = called[:-n_active].sum() / max(called.sum(), 1)
-        found.append((false, called[-n_active:].mean()))
     return np.array(found, dtype=float)
 
 
@@ -1067,35 +1034,20 @@ CHECKS = [
     *(
         Check(
             _SECTION,
-            f"calls, negatives {law}: {what}",
-            column(of_calls, law, at=at, whether=at == 0),
+            f"activities, {n} negatives, {law}: {what}",
+            column(of_activities, law, n, at=at),
             nominal,
             claim,
             full=100,
-            quick=10,
+            quick=2,
         )
         for law in NEGATIVES
+        for n in (100, 200)
         for at, (what, nominal, claim) in enumerate(
             (
-                ("libraries with a call of 100 held-out negatives", 0.05, "at most"),
-                ("active oligos called", 0.0, "reported"),
-            )
-        )
-    ),
-    *(
-        Check(
-            _SECTION,
-            f"calls, {name}: {what}",
-            column(of_activities, name, at=at),
-            nominal,
-            "reported" if ACTIVE[name][2] == "t" else claim,
-            full=200,
-            quick=10,
-        )
-        for name in ACTIVE
-        for at, (what, nominal, claim) in enumerate(
-            (
-                ("share of false ones among the calls", 0.05, "at most"),
+                ("coverage of intervals", 0.94, "at least"),
+                ("oligos at the .975 quantile with p < .05", 0.06, "at most"),
+                ("share of false ones among the called", 0.05, "at most"),
                 ("active oligos called", 0.0, "reported"),
             )
         )

@@ -1,4 +1,4 @@
-"""Commands for MPRA libraries: design, predict, power, analyze, calls, compare."""
+"""Commands for MPRA libraries: design, predict, power, analyze, activity, compare."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ from causalgia.cli.tables import (
 from causalgia.errors import DataError, EstimateError
 from causalgia.inputs import to_csv
 from causalgia.results_folder import (
+    ACTIVITY,
     ANSWER,
-    CALLS,
     CONCORDANCE,
     DECISIONS,
     EFFECTS,
@@ -436,7 +436,7 @@ def analyze(
         if "variant" in counts.coords:  # of arms that barcodes carry alone
             seen = n_barcodes_observed(counts).min(axis=1) > 0
             used = counts["arm"].to_numpy()[seen].tolist()
-        outcomes = mpra.activity(counts, arm_names=used)
+        outcomes = mpra.outcomes(counts, arm_names=used)
         target: Target = (
             "population x replicates"
             if outcomes.sizes.get("model", 1) > 1
@@ -501,15 +501,8 @@ def analyze(
                 )
 
 
-class CallTail(StrEnum):
-    """Laws of negative controls beyond the largest of them."""
-
-    rank = "rank"
-    t = "t"
-
-
 @bench.command()
-def calls(
+def activity(
     library_folder: _Library,
     reading: CountsOptions,
     counts_files: CountsArgument = None,
@@ -519,54 +512,56 @@ def calls(
             "--out", metavar="DIR", help="Folder for the table of all oligos."
         ),
     ] = None,
+    above: Annotated[
+        float,
+        typer.Option(metavar="P", help="Quantile of the negative controls."),
+    ] = 0.975,
     negative: Annotated[
         str,
         typer.Option(metavar="GROUP", help="Group of the negative controls."),
     ] = "negative",
     q: Annotated[
-        float, typer.Option("--q", metavar="P", help="False discovery rate of calls.")
+        float,
+        typer.Option("--q", metavar="P", help="False discovery rate of active oligos."),
     ] = 0.05,
-    tail: Annotated[
-        CallTail,
-        typer.Option(
-            help=(
-                "Law of the negative controls: rank, any; or t, which extends beyond "
-                "the largest of them."
-            )
-        ),
-    ] = CallTail.rank,
     force: ForceOption = False,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print a line for each oligo.")
     ] = False,
     notes: NotesOption = False,
 ) -> None:
-    """Find the oligos that are more active than the negative controls of the library.
+    """Estimate the activity of each oligo, and find those above a quantile of the
+    negative controls.
 
-    Writes calls.tsv, a row for each oligo, with --out.
+    Writes activity.tsv, a row for each oligo, with --out.
 
-    Example:   causalgia mpra calls counts.tsv --design library
+    Example:   causalgia mpra activity counts.tsv --design library
 
-    Example:   causalgia mpra calls counts.tsv --design arms.tsv --negative scrambled --out called
+    Example:   causalgia mpra activity counts.tsv --design arms.tsv --above 0.95 --out active
     """
     from causalgia import mpra
-    from causalgia.mpra.counts.call_reports import calls_table, describe_calls
+    from causalgia.tell.activity_answers import activity_parts, activity_table
 
     if out is not None:
-        check_files_free(out, force, CALLS)
+        check_files_free(out, force, ACTIVITY)
     counts = reading.read(counts_files, read_library_or_side_table(library_folder))
-    found = mpra.calls(counts, negative=negative, tail=tail.value)
-    text = describe_calls(
-        found, q=q, every=all_rows, notes=notes, pointer="--all", noted="--notes"
+    found = mpra.activity(counts, above=above, negative=negative)
+    table = activity_table(found)
+    record(activity=lambda: records(table))
+    print_parts(
+        activity_parts(
+            found,
+            q=q,
+            every_row=all_rows,
+            requested=requested_parts(notes=notes),
+            every="--all",
+            noted="--notes",
+        )
     )
-    table = calls_table(found)
-    record(calls=lambda: records(table))
-    echo(text)
-    echo()
     if out is not None:
         with output_folder(out) as folder:
-            write_text(folder / CALLS, to_csv(table, index=False, tabs=True))
-        print_written(out, CALLS)
+            write_text(folder / ACTIVITY, to_csv(table, index=False, tabs=True))
+        print_written(out, ACTIVITY)
 
 
 @bench.command()

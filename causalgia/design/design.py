@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -332,6 +332,7 @@ class Design(Choice):
     blocks: str | Sequence[str | int] | None = None
     reserve: float = 0.0
     contrasts: Mapping[str, Mapping[str, float]] | str | None = None
+    least_arms: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         null: object = self.null
@@ -347,7 +348,7 @@ class Design(Choice):
                 )
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
         object.__setattr__(self, "reserve", as_share(self.reserve, "reserve"))
-        if len(self.arms) < 2:
+        if len(self.arms) < self.least_arms:
             raise DesignError(
                 f"a trial compares at least two arms; this has {len(self.arms)}"
             )

@@ -364,7 +364,7 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
         )
     if meaning is not None and not measured and not meaning.of_predictions:
         raise EstimateError(
-            f"target={quoted(target)} is for measured activities, from cg.mpra.activity",
+            f"target={quoted(target)} is for measured activities, from cg.mpra.outcomes",
             argument="target",
         )
     return target

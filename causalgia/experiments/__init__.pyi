@@ -23,6 +23,7 @@ from ._proposals import proposals as proposals
 from ._site_pairs import site_pairs as site_pairs
 from ._tile_search import tile_search as tile_search
 from ._tiles import tiles as tiles
+from ._tiling import tiling as tiling
 from ._variants import variants as variants
 from .kit.answer import (
     Answer as Answer,

@@ -5,16 +5,20 @@ from .comparisons import (
 )
 from .counts import (
     NoiseModel as NoiseModel,
-    activity as activity,
-    calls as calls,
     counts_of as counts_of,
     filter as filter,
+    outcomes as outcomes,
     quality as quality,
     read_counts as read_counts,
     simulate as simulate,
     split_duplicates as split_duplicates,
 )
-from .fits import average as average, conditions as conditions, fit as fit
+from .fits import (
+    activity as activity,
+    average as average,
+    conditions as conditions,
+    fit as fit,
+)
 from .formats import (
     igvf_table as igvf_table,
     read_igvf as read_igvf,

@@ -14,6 +14,7 @@ from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import DataError, printable, quoted, type_in_words
 from causalgia.schema import keeps_effects, with_selected_dims
 from causalgia.tell._trial_report import describe_outcomes
+from causalgia.tell.activity_answers import activity_parts
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.count_answers import describe_counts, quality_parts
 from causalgia.tell.curve_answers import curve_parts
@@ -245,6 +246,7 @@ KINDS = (
         _has("noise_ceiling"),
         _parts(f"{_BENCH}:concordance_parts", every="every"),
     ),
+    Kind("activities", _has("activity", "n_barcodes"), _parts(activity_parts)),
     Kind("a fit", _has("ace", "n_barcodes", "weight"), _fit),
     Kind(
         "a look at counts",

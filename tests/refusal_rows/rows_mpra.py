@@ -450,7 +450,7 @@ def two_negatives() -> xr.Dataset:
 
 @cache
 def effects() -> xr.Dataset:
-    return cg.contrast(cg.mpra.activity(simulated()), control="control")
+    return cg.contrast(cg.mpra.outcomes(simulated()), control="control")
 
 
 @cache
@@ -513,21 +513,33 @@ FITS = [
     Row("a filter without a rule", lambda: cg.mpra.filter(simulated()), DataError),
     Row(
         "activities of two oligos in an arm",
-        lambda: cg.mpra.activity(of_one_arm_twice(), arm_names=["control"]),
+        lambda: cg.mpra.outcomes(of_one_arm_twice(), arm_names=["control"]),
         DataError,
         "u0000",
     ),
     Row(
-        "calls against two negatives",
-        lambda: cg.mpra.calls(two_negatives()),
+        "activities against two negatives",
+        lambda: cg.mpra.activity(two_negatives()),
         DataError,
         "negative",
     ),
     Row(
-        "calls against none",
-        lambda: cg.mpra.calls(simulated()),
+        "activities against a group that is not there",
+        lambda: cg.mpra.activity(two_negatives(), negative="scrambled"),
         DataError,
         "negative",
+    ),
+    Row(
+        "a quantile of activities above 1",
+        lambda: cg.mpra.activity(two_negatives(), above=97.5),
+        DataError,
+        "above",
+    ),
+    Row(
+        "tiles wider than their region",
+        lambda: cg.experiments.tiling("ACGT" * 10, 50, 10),
+        DesignError,
+        "width",
     ),
     Row(
         "measured effects of these units alone",

@@ -182,7 +182,7 @@ ROWS = [
         lambda: cg.mpra.fit(labels(), control="test"),
         EstimateError,
     ),
-    Row("activity of labels", lambda: cg.mpra.activity(labels()), DataError),
+    Row("activity of labels", lambda: cg.mpra.outcomes(labels()), DataError),
     Row(
         "replicates of one arm each",
         lambda: linked("one arm in each replicate"),

@@ -42,7 +42,7 @@ METHODS = ("barcodes", "sums")
 def aggregate(counts: xr.Dataset) -> xr.Dataset:
     """Sum the barcodes of every oligo in every replicate.
 
-    Abundant barcodes weigh more in a sum; ``activity(counts, method="barcodes")``
+    Abundant barcodes weigh more in a sum; ``outcomes(counts, method="barcodes")``
     counts each once.
 
     Parameters
@@ -170,7 +170,7 @@ def check_oligos_observed(
 Labels: TypeAlias = NDArray[np.str_]
 _FITTED = "cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
 _SUMMED = (
-    "cg.mpra.activity(counts, method='sums') does not shrink them where arms fall "
+    "cg.mpra.outcomes(counts, method='sums') does not shrink them where arms fall "
     "silent alike"
 )
 _FIXED_ATTRS = {
@@ -181,7 +181,7 @@ _FIXED_ATTRS = {
 
 
 @usual_errors
-def activity(
+def outcomes(
     counts: xr.Dataset,
     *,
     arm_names: str | Sequence[str] | None = None,
@@ -247,10 +247,10 @@ def activity(
     --------
     >>> import causalgia as cg
     >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> outcomes = activity(simulated())
-    >>> outcomes.sizes["unit"], outcomes.attrs["left_out"]
+    >>> made = outcomes(simulated())
+    >>> made.sizes["unit"], made.attrs["left_out"]
     (20, '{"negative": 10}')
-    >>> estimates = cg.estimate(cg.contrast(outcomes, control="control"))
+    >>> estimates = cg.estimate(cg.contrast(made, control="control"))
     >>> (
     ...     estimates.attrs["target"],
     ...     estimates["ace"].values.round(2).ravel(),
@@ -272,7 +272,7 @@ def activity(
         counts, arm_names, n.min(axis=1) > 0
     )
     chosen = values[oligos]
-    outcomes = xr.Dataset(
+    made = xr.Dataset(
         {"outcome": (("unit", "arm", "task", "model"), chosen[:, :, None, :])},
         coords={
             "unit": elements,
@@ -285,7 +285,7 @@ def activity(
         | _FIXED_ATTRS
         | attributes(model_is="replicates", activity=method, left_out=left_out),
     )
-    outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
+    made["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
     ratios, used = cell_ratios(counts)
     of = counts["oligo_index"].to_numpy()
     found = oligo_variances(
@@ -297,9 +297,9 @@ def activity(
         else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
     )
     if covariance is not None:
-        outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
-        outcomes = outcomes.assign_coords(arm_=names)
-    return as_result(outcomes, "outcomes", *_silence_notes(counts, method, _FITTED))
+        made["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
+        made = made.assign_coords(arm_=names)
+    return as_result(made, "outcomes", *_silence_notes(counts, method, _FITTED))
 
 
 def _silence_notes(counts: xr.Dataset, method: str, cure: str) -> list[str]:
@@ -342,7 +342,7 @@ def _parallel_outcomes(
     left_out = json.dumps(
         {str(name): int(n) for name, n in groups.value_counts(sort=False).items()}
     )
-    outcomes = xr.Dataset(
+    made = xr.Dataset(
         {
             "outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]),
             "assigned": ("unit", arm[oligos]),
@@ -357,7 +357,7 @@ def _parallel_outcomes(
         | _FIXED_ATTRS
         | attributes(assignment="parallel", activity=method, left_out=left_out),
     )
-    return as_result(outcomes, "outcomes", *_silence_notes(counts, method, _SUMMED))
+    return as_result(made, "outcomes", *_silence_notes(counts, method, _SUMMED))
 
 
 def _activity_attrs(counts: xr.Dataset, method: str) -> dict[str, Any]:
@@ -433,8 +433,7 @@ def no_element_with_two(names: Sequence[str]) -> str:
     return (
         f"no element has oligos under two of {', '.join(names)}, so that none has an "
         "effect. Where arms share their backgrounds, let the side table give those one "
-        "name of an element. cg.mpra.calls(counts) says which oligos are more "
-        "active than the negative controls (group 'negative' of the side table)"
+        "name of an element. The activity of each oligo: `mpra activity`"
     )
 
 

@@ -245,7 +245,7 @@ def fit(
         fitted = run(counts, request, client)
         if sd_barcode is not None:
             fitted = _of_other_barcodes(counts, request, fitted, sd_barcode)
-        truncation = _truncation(
+        truncation = truncation_in(
             counts, request, fitted, lambda x: run(x, request, client)
         )
         found = _fit_dataset(counts, request, fitted, method, ci_prob, truncation)
@@ -305,7 +305,7 @@ def _sd_of_z(found: xr.Dataset, one_barcode: bool) -> dict[str, Any]:
     return attributes(sd_z=float(high - low) / 1.349)
 
 
-def _truncation(
+def truncation_in(
     counts: xr.Dataset,
     request: FitRequest,
     fitted: FittedEffects,

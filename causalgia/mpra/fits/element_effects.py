@@ -97,10 +97,7 @@ class FitRequest:
         return np.asarray(self.oligos[np.arange(len(at)), at])
 
 
-_ONE_ARM = (
-    "an effect compares two arms; the activity of a single arm is "
-    "cg.mpra.activity(counts)"
-)
+_ONE_ARM = "an effect compares two arms; `mpra activity` estimates one"
 
 
 def fit_request(
@@ -135,7 +132,7 @@ def fit_request(
         raise EstimateError(
             "each element has one arm, as in a parallel library, so that no element "
             "has an effect of its own; the average over elements is "
-            "cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). "
+            "cg.estimate(cg.contrast(cg.mpra.outcomes(counts), control=...)). "
             "Where arms share their backgrounds, let the side table give those one "
             "name of an element"
         )
@@ -190,6 +187,33 @@ def fit_request(
         [np.flatnonzero(row) for row in request.weights],
         request.oligos,
     )
+    return request
+
+
+def activity_request(counts: xr.Dataset) -> FitRequest:
+    """Return each oligo with DNA as an element of one arm, whose level is its activity.
+
+    Raises
+    ------
+    DataError
+        If no oligo has DNA, or the barcodes of most have the same counts.
+    """
+    seen = np.flatnonzero(n_barcodes(counts) > 0)
+    if not len(seen):
+        raise DataError("no barcode of any oligo has DNA")
+    element = np.full(counts.sizes["oligo"], -1, dtype=np.int64)
+    element[seen] = np.arange(len(seen))
+    of = element[counts["oligo_index"].to_numpy()]
+    request = FitRequest(
+        counts["oligo"].to_numpy()[seen].astype(str),
+        np.array(["oligo"]),
+        ("activity",),
+        np.ones((1, 1)),
+        seen[:, None],
+        of,
+        np.minimum(of, 0),
+    )
+    _check_barcodes_differ(counts, request)
     return request
 
 

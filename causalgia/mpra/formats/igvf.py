@@ -18,7 +18,7 @@ from scipy import special
 from causalgia.attributes import about
 from causalgia.errors import DataError, DesignError, quoted
 from causalgia.mpra.counts._activity import aggregate
-from causalgia.mpra.counts.active_calls import calls
+from causalgia.mpra.fits import activity
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
 from causalgia.mpra.formats.text_tables import (
     Format,
@@ -485,27 +485,31 @@ def experiment(counts: xr.Dataset) -> pd.DataFrame:
 
 def elements(counts: xr.Dataset) -> pd.DataFrame:
     """Return the columns of ``reporter_element``: activity of each oligo, with
-    one-sided p against negatives.
+    one-sided p against a quantile of the negatives.
 
-    From `causalgia.mpra.calls`, by sums over barcodes and by rank; q is over the oligos
-    that are no negative controls, and 1 for these.
+    From `causalgia.mpra.activity`; q is over the oligos that are no controls, and 1 for
+    these.
 
     Raises
     ------
     DataError
-        If there are too few negative controls, or an oligo has no barcode with DNA in
-        some replicate.
+        If there are too few negative controls.
     """
-    found, sums = calls(counts), aggregate(counts)
-    log_p, log_q = (np.log(found[name].to_numpy()) for name in ("p", "q"))
+    found = activity(counts)
+    if "p" not in found:
+        raise DataError("there are no negative controls; 20 or more are needed for p")
+    sums = aggregate(counts).mean("replicate").sel(oligo=found["oligo"])
+    tested = found["q"].notnull().to_numpy()
+    log_q = np.zeros(len(tested))
+    log_q[tested] = log_bh(found["log_p"].to_numpy()[tested])
     return pd.DataFrame(
         {
-            "oligo_name": counts["oligo"].to_numpy(),
+            "oligo_name": found["oligo"].to_numpy(),
             "log2FoldChange": found["activity"].to_numpy(),
-            "inputCount": sums["dna_normalized"].mean("replicate").to_numpy(),
-            "outputCount": sums["rna_normalized"].mean("replicate").to_numpy(),
-            "minusLog10PValue": minus_log10(log_p),
-            "minusLog10QValue": minus_log10(np.nan_to_num(log_q)),
+            "inputCount": sums["dna_normalized"].to_numpy(),
+            "outputCount": sums["rna_normalized"].to_numpy(),
+            "minusLog10PValue": minus_log10(found["log_p"].to_numpy()),
+            "minusLog10QValue": minus_log10(log_q),
         }
     )
 

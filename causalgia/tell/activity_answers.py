@@ -1,0 +1,121 @@
+"""The answer of activities of oligos: how many lie above a quantile of the negative
+controls, and a table of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.attributes import about
+from causalgia.errors import DataError, quoted
+from causalgia.notes import notes_of
+from causalgia.tell.answers import AnswerParts, short_answer
+from causalgia.tell.table_formats import format_p, percent
+from causalgia.tell.verdict_sentences import truncation_sentence
+
+_HEADER = ["oligo", "element", "arm", "activity", "SE", "interval", "q"]
+_WORDS = ["oligo", "element", "arm"]
+
+
+def activity_table(found: xr.Dataset) -> pd.DataFrame:
+    """Return a row for each oligo, as `causalgia.mpra.activity` found them: the lowest p
+    first, without negative controls the most active.
+
+    Examples
+    --------
+    >>> from causalgia.mpra import activity
+    >>> from causalgia.mpra.counts._noise_model import simulated
+    >>> list(activity_table(activity(simulated())))[:5]
+    ['oligo', 'element', 'arm', 'group', 'activity']
+    """
+    names = ["element", "arm", "group", *map(str, found.data_vars)]
+    table = found.to_dataframe()[names].reset_index()
+    if "p" in table:
+        return table.sort_values("log_p", kind="stable")
+    return table.sort_values("activity", ascending=False, kind="stable")
+
+
+def activity_parts(
+    found: xr.Dataset,
+    *,
+    q: float = 0.05,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+    every: str = 'rows="all"',
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return how many oligos are more active than the quantile of the negative controls,
+    at a false discovery rate q, and a line for each of these, or for each oligo.
+
+    Examples
+    --------
+    >>> from causalgia.mpra import activity
+    >>> from causalgia.mpra.counts._noise_model import simulated
+    >>> activity_parts(activity(simulated())).sentences[0]
+    '11 of 40 oligos are more active than the .975 quantile of 20 negative controls (-0.18, SE 0.19), q <= .05.'
+    """
+    if not 0 < q < 1:
+        raise DataError(f"q={quoted(q)} is a false discovery rate, between 0 and 1")
+    table, known = activity_table(found), about(found, None)
+    ci_prob = about(found).ci_prob
+    if "q" in table:
+        compared = about(found)
+        called = (table["q"] <= q).to_numpy()
+        n, of = int(called.sum()), int(table["q"].notna().sum())
+        answer = (
+            f"{n:,} of {of:,} oligos {'is' if n == 1 else 'are'} more active than the "
+            f"{_bare(compared.above)} quantile of {compared.n_negative:,} negative controls "
+            f"({compared.threshold:.2f}, SE {compared.threshold_se:.2f}), q <= {_bare(q)}."
+        )
+        shown = table if every_row else table[called]
+    else:
+        answer = (
+            f"Activities of {len(table):,} oligos; there are no negative controls to "
+            "compare them with."
+        )
+        shown = table
+    lines = [
+        [
+            *(str(row[name]) for name in _WORDS),
+            f"{row['activity']:.2f}",
+            f"{row['se']:.2f}",
+            f"[{row['lower']:.2f}, {row['upper']:.2f}]",
+            "" if np.isnan(row.get("q", np.nan)) else format_p(row["q"]),
+        ]
+        for row in shown.to_dict("records")
+    ]
+    heading = f"{percent(ci_prob)} interval"
+    few = str(known.replicates_left_out or "")
+    left_out = [f"Replicates left out: {few}: hardly any reads."] if few else []
+    if known.n_unseen:
+        left_out.append(f"Oligos without DNA, left out: {known.n_unseen:,}.")
+    foot = []
+    if "q" in table:
+        sampling = about(found).threshold_sampling_se
+        foot = [
+            f"Of other such controls the quantile would have an SE of {sampling:.2f}."
+        ]
+    these = " " if str(known.null).startswith("the barcodes") else f", of {known.null} "
+    return short_answer(
+        [*truncation_sentence(found.attrs), *left_out, answer],
+        [heading if name == "interval" else name for name in _HEADER],
+        lines,
+        words=_WORDS,
+        foot=[
+            f"Activity: mean log2(RNA/DNA){these}over barcodes and replicates.",
+            *foot,
+        ],
+        notes=notes_of(found),
+        requested=requested,
+        every_row=every_row,
+        pointers={"every": every, "noted": noted},
+    )
+
+
+def _bare(x: float) -> str:
+    """Return a probability without its 0: ``.975``."""
+    return f"{x:g}".removeprefix("0")
