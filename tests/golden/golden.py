@@ -858,7 +858,7 @@ def of_counts(name, make, control):
     keep(
         f"{name}/activity",
         lambda: thin(
-            columns(door("mpra.activity")(table), ("outcome", "n_barcodes")),
+            columns(door("mpra.outcomes")(table), ("outcome", "n_barcodes")),
             150,
         ),
     )
@@ -892,10 +892,6 @@ def bench():
     keep(
         "simulated/level .8",
         lambda: columns(fit(simulated(), control="wt", ci_prob=0.8), ESTIMATE),
-    )
-    keep(
-        "simulated/calls",
-        lambda: columns(door("mpra.calls")(simulated(), negative="negative"), ESTIMATE),
     )
     keep(
         "power",
