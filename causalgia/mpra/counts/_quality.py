@@ -131,12 +131,13 @@ class Columns:
     def logs(self) -> Array:
         """log2(reads + 1), about the median of what each column saw."""
         logs = np.log2(self.reads + 1.0)
-        return logs - np.array(
+        middle = np.array(
             [
                 np.median(x[s]) if s.any() else 0.0
                 for x, s in zip(logs.T, self.seen.T, strict=True)
             ]
         )
+        return np.asarray(logs - middle)
 
     @cached_property
     def sum_logs(self) -> Array:
@@ -255,7 +256,9 @@ def _swaps(c: Columns) -> Iterator[Row]:
         others = np.delete(np.arange(R), r)
         mean = ratio[:, others].mean(axis=1)
         pair = (
-            _nearer(c, deep, r) if c.pool else (_correlation(ratio[:, r], mean), limit)
+            _nearer(c, np.asarray(deep), r)
+            if c.pool
+            else (_correlation(ratio[:, r], mean), limit)
         )
         swapped[r] = pair[0] < pair[1]
         yield Row(f"{c.names[c.dna[r]]}, {c.names[c.rna[r]]}", *pair)
@@ -337,8 +340,9 @@ def _shifts(c: Columns) -> Iterator[Row]:
         there = seen[:, others]
         n = there.sum(axis=1)
         mean = np.where(there, logs[:, others], 0.0).sum(axis=1) / np.maximum(n, 1)
-        of = (logs[:, j], seen[:, j], mean, n > 0)
-        rows = [_lag(*(x[len(x) * part // 4 :] for x in of)) for part in (0, 2, 3)]
+        y, s, known = logs[:, j], seen[:, j], np.asarray(n > 0)
+        starts = [len(y) * part // 4 for part in (0, 2, 3)]
+        rows = [_lag(y[i:], s[i:], mean[i:], known[i:]) for i in starts]
         yield max(rows, key=_excess)._replace(where=name)
 
 
