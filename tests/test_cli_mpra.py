@@ -816,3 +816,29 @@ def test_names_in_tables_of_effects_are_text(tmp_path):
             tmp_path / f"{name}.csv",
             tmp_path / "measured.csv",
         )
+
+
+def test_conditions_are_compared_from_the_shell(tmp_path, monkeypatch):
+    table = pd.DataFrame({"element": [f"e{i}" for i in range(30)], "arm": "tile"})
+    for k, name in enumerate(("rest", "stim")):
+        counts = cg.mpra.simulate(
+            table.assign(log2=1.0 * k * (table.index < 5)), n_barcodes=8, rng=k
+        )
+        rows = {
+            "barcode": counts["barcode"].values,
+            "oligo_name": counts["oligo"].values[counts["oligo_index"].values],
+        }
+        for r in range(counts.sizes["replicate"]):
+            rows[f"dna_count_{r + 1}"] = counts["dna"].values[:, r]
+            rows[f"rna_count_{r + 1}"] = counts["rna"].values[:, r]
+        pd.DataFrame(rows).to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+    side = counts[["element", "arm", "group"]].to_dataframe()
+    side.rename_axis("oligo_name").reset_index().to_csv(
+        tmp_path / "side.tsv", sep="\t", index=False
+    )
+    monkeypatch.chdir(tmp_path)
+    words = "mpra analyze --condition rest=rest.tsv --condition stim=stim.tsv"
+    words = [*words.split(), "--design", "side.tsv", "--out"]
+    assert call(*words, "o").stdout.startswith("Relative to the median oligo")
+    assert len(pd.read_csv(tmp_path / "o" / "effects.tsv", sep="\t")) == 30
+    refused(*words, "p", "--min-dna", 5)

@@ -400,10 +400,10 @@ def analyze(
     notes: NotesOption = False,
 ) -> None:
     """Find the elements whose activity each arm changes, and the average change, from
-    barcode counts.
+    barcode counts; of several conditions, how each differs from the first.
 
     Writes answer.txt, which is the report, effects.tsv and effects.csv, a row for each
-    effect, decisions.nc, fit.nc, outcomes.nc and report.html.
+    effect, decisions.nc, fit.nc, outcomes.nc (of one condition) and report.html.
 
     Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
 
@@ -428,27 +428,40 @@ def analyze(
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = reading.read(counts_files, side)
-        question = counts_question(
-            side, counts, control=control, arms=arms, contrasts=contrasts
-        )
-        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes)
-        used = question.used
-        if "variant" in counts.coords:  # of arms that barcodes carry alone
-            seen = n_barcodes_observed(counts).min(axis=1) > 0
-            used = counts["arm"].to_numpy()[seen].tolist()
-        outcomes = mpra.outcomes(counts, arm_names=used)
-        target: Target = (
-            "population x replicates"
-            if outcomes.sizes.get("model", 1) > 1
-            else "population"
-        )
-        attrs = attributes(
-            analysis=Analysis(**question.contrast, target=target).to_json(),
-            rng=str(rng),
-        )
-        outcomes = outcomes.assign_attrs(attrs)
+        several = "condition" in counts.coords
+        saved: dict[str, xr.Dataset] = {}
+        if several:
+            for name, given in (
+                ("--arms", arms),
+                ("--contrasts", contrasts),
+                ("--min-dna", min_dna),
+                ("--method", method),
+                ("--sd-barcode", sd_barcode),
+            ):
+                if given is not None:
+                    raise EstimateError(f"{name} is about one condition")
+        else:
+            question = counts_question(
+                side, counts, control=control, arms=arms, contrasts=contrasts
+            )
+            counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes)
+            used = question.used
+            if "variant" in counts.coords:  # of arms that barcodes carry alone
+                seen = n_barcodes_observed(counts).min(axis=1) > 0
+                used = counts["arm"].to_numpy()[seen].tolist()
+            outcomes = mpra.outcomes(counts, arm_names=used)
+            target: Target = (
+                "population x replicates"
+                if outcomes.sizes.get("model", 1) > 1
+                else "population"
+            )
+            attrs = attributes(
+                analysis=Analysis(**question.contrast, target=target).to_json(),
+                rng=str(rng),
+            )
+            saved[OUTCOMES] = outcomes = outcomes.assign_attrs(attrs)
         tables: dict[str, xr.Dataset]
-        if "assigned" in outcomes:
+        if not several and "assigned" in outcomes:
             if sd_barcode is not None:
                 raise EstimateError("--sd-barcode is about elements of several arms")
             found = estimate(contrast(outcomes, **question.contrast), ci_prob=ci_prob)
@@ -457,12 +470,21 @@ def analyze(
             tables, texts = {}, {}
             record(effects=lambda: records(effects_frame(found, all_columns=True)))
         else:
-            fitted = mpra.fit(
-                counts,
-                **vars(question),
-                method=None if method is None else method.value,
-                sd_barcode=sd_barcode,
-                ci_prob=ci_prob,
+            fitted = (
+                mpra.conditions(
+                    counts,
+                    control=str(counts["condition"].values[0]),
+                    arm_control=control,
+                    ci_prob=ci_prob,
+                )
+                if several
+                else mpra.fit(
+                    counts,
+                    **vars(question),
+                    method=None if method is None else method.value,
+                    sd_barcode=sd_barcode,
+                    ci_prob=ci_prob,
+                )
             )
             found = decide(fitted, rope=region, error=error.value, ci_prob=ci_prob)
             answer = partial(measured_answer, fitted, found, counts)
@@ -475,13 +497,12 @@ def analyze(
             texts = {EFFECTS: to_csv(of_elements, index=False)}
             record(effects=lambda: records(of_elements))
         tables[DECISIONS if FIT in tables else ESTIMATES] = found
-        written = (OUTCOMES, *tables, ANSWER, TABLE, *texts, PAGE)
+        written = (*saved, *tables, ANSWER, TABLE, *texts, PAGE)
         outdated = (*of_outcomes(folder), FIT, EFFECTS)
         outdated = tuple(name for name in outdated if name != PAGE)
         with results_of_page(folder, OUTCOMES, FIT, DECISIONS, ESTIMATES):
             remove_outdated(folder, *outdated, rewritten=written)
-            store.save(outcomes, folder / OUTCOMES)
-            for name, table in tables.items():
+            for name, table in (saved | tables).items():
                 store.save(table, folder / name)
         for name, text in texts.items():
             write_text(folder / name, text)
@@ -489,7 +510,7 @@ def analyze(
         print_parts(answer(requested, every_row=all_rows))
         write_page(folder / PAGE, page_parts(folder))
         print_written(folder, *written)
-        if FIT in tables:
+        if FIT in tables and not several:
             compare = f"causalgia mpra compare virtual {quote(str(out))}"
             which = "if the network has several tasks, add --task NAME"
             if Path("virtual").is_dir():
