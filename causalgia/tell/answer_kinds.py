@@ -246,7 +246,7 @@ KINDS = (
         _has("noise_ceiling"),
         _parts(f"{_BENCH}:concordance_parts", every="every"),
     ),
-    Kind("activities", _has("activity", "n_barcodes"), _parts(activity_parts)),
+    Kind("activities", _has("activity", "se"), _parts(activity_parts)),
     Kind("a fit", _has("ace", "n_barcodes", "weight"), _fit),
     Kind(
         "a look at counts",
