@@ -21,6 +21,7 @@ _LEAST_ELEMENTS = 5
 _LEAST_BARCODES = 30  # of an arm whose depth is compared
 _RISK = 1e-4  # of a false refusal, over all contrasts and pairs of replicates
 _LEAST_CHANGE = 0.15  # on log2
+_COMMON = 0.5  # of the change, in the median barcode
 _TIMES_LEAST = 4.0  # the least reads of a cell that tables leave in
 
 
@@ -43,8 +44,9 @@ def check_arms_of_one_library(
     Libraries of their own whose barcodes have unrelated names are found by their depth:
     in one library, the DNA of two arms has the same proportion in every replicate, up to
     the noise of its barcodes. Arms are refused where it differs between two replicates
-    by .15 or more on log2, and by more standard errors (from the barcodes) than a risk
-    of 1e-4 over all contrasts and pairs of replicates needs. Libraries of the same
+    by .15 or more on log2, half of which the median barcode shows as well, and by more
+    standard errors (from the barcodes) than a risk of 1e-4 over all contrasts and pairs
+    of replicates needs. Libraries of the same
     relative depths in every replicate are not found, nor those of one plasmid pool,
     whose DNA is one column.
 
@@ -125,7 +127,12 @@ def _depths_apart(
         )
         error /= np.log(2)
         apart = abs(float(change[0] - change[1]))
-        if apart >= _LEAST_CHANGE and apart > clear * error:
+        # a few barcodes with many times their reads move a total, and no median
+        middle = [
+            np.median(np.log2(x[:, 0] + 0.5) - np.log2(x[:, 1] + 0.5)) for x in pair
+        ]
+        common = abs(float(middle[0] - middle[1])) >= _COMMON * apart
+        if apart >= _LEAST_CHANGE and apart > clear * error and common:
             found.append((apart, float(error), names[i], names[j]))
     if not found:
         return None
