@@ -32,6 +32,7 @@ from causalgia.mpra.fits.element_effects import (
     residual_layer,
     two_way,
 )
+from causalgia.mpra.fits.fit_summaries import with_summary
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
@@ -507,7 +508,7 @@ def _as_fit(
         },
     )
     notes = silence_notes(joined, "log ratios of silent barcodes shrink effects")
-    return with_notes(table, *notes)
+    return with_notes(with_summary(table), *notes)
 
 
 def _n_barcodes(joined: xr.Dataset, request: FitRequest, names: Sequence[str]) -> Ints:
