@@ -757,6 +757,11 @@ class About(Generic[Absent]):
         "number of elements without both arms of a contrast, or of sequences not "
         "crossed",
     )
+    few_reads = _text(
+        "fits",
+        "cg.mpra.conditions",
+        "conditions whose median cell has fewer than 10 RNA reads, with this number",
+    )
     paired = _text(
         "fits",
         "cg.mpra.conditions",

@@ -145,3 +145,43 @@ def test_a_condition_of_one_replicate():
     counts["stim"] = counts["stim"].isel(replicate=[0])
     with pytest.raises(DataError):
         cg.mpra.conditions(counts, control="rest")
+
+
+def sums_of(counts):
+    """Return counts of one row an oligo: the sums of its barcodes."""
+    of = counts["oligo_index"].values
+    dna, rna = (
+        np.stack([np.bincount(of, x) for x in counts[name].values.T], axis=1)
+        for name in ("dna", "rna")
+    )
+    side = counts[["element", "arm", "group"]].to_dataframe()
+    names = counts["oligo"].values
+    return cg.mpra.counts_of(
+        dna,
+        rna,
+        barcodes=names,
+        oligos=names,
+        side_table=side.rename_axis("oligo_name").reset_index(),
+    )
+
+
+@pytest.mark.parametrize("arms", [("tile",), ("WT", "mut")])
+def test_sums_are_compared_for_these_barcodes(arms):
+    counts, _ = library(0, arms, n=60)
+    settings = {} if len(arms) == 1 else {"arm_control": "WT"}
+    sums = {name: sums_of(one) for name, one in counts.items()}
+    fit = cg.mpra.conditions(sums, control="rest", **settings)
+    assert fit.attrs["null"] == "these barcodes"
+    assert np.isfinite(fit["se"]).all()
+
+
+def test_a_condition_of_few_reads_is_said():
+    counts, _ = library(0, n=60)
+    assert "few_reads" not in cg.mpra.conditions(counts, control="rest").attrs
+    rng = np.random.default_rng(0)
+    few = counts["stim"].assign(
+        rna=(("barcode", "replicate"), rng.binomial(counts["stim"]["rna"].values, 0.02))
+    )
+    fit = cg.mpra.conditions(counts | {"stim": few}, control="rest")
+    assert fit.attrs["few_reads"].startswith("stim ")
+    assert str(cg.report(fit)).startswith("Reads of the median cell are few")

@@ -107,3 +107,12 @@ def test_a_variant_never_seen_takes_no_other_with_it():
     fit = cg.mpra.fit(counts.isel(barcode=np.flatnonzero(~gone)), control="reference")
     lacking = fit["contrast"].values[~fit["measured"].values[0]]
     assert lacking.tolist() == ["7:A>C"]
+
+
+def test_a_posterior_of_pairs_has_verdicts_where_they_were_measured():
+    fit = cg.mpra.fit(ragged()[0], control="WT")
+    decisions = cg.decide(cg.infer(fit, rng=0), rope=(-0.2, 0.2))
+    named = decisions["verdict"].values != ""
+    assert (named == fit["measured"].values).all()
+    alone = cg.decide(fit, rope=(-0.2, 0.2))
+    assert (decisions["verdict"].values == alone["verdict"].values).all()

@@ -59,7 +59,7 @@ from causalgia.cli.tables import (
     print_parts,
     print_written,
 )
-from causalgia.errors import DataError, EstimateError
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.inputs import to_csv
 from causalgia.results_folder import (
     ACTIVITY,
@@ -292,9 +292,9 @@ def power(
 
 @bench.command()
 def quality(
-    counts_files: CountsArgument,
     library_folder: _Library,
     reading: CountsOptions,
+    counts_files: CountsArgument = None,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print a line for each column and pair.")
     ] = False,
@@ -534,9 +534,9 @@ def activity(
         ),
     ] = None,
     above: Annotated[
-        float,
-        typer.Option(metavar="P", help="Quantile of the negative controls."),
-    ] = 0.975,
+        float | None,
+        typer.Option(metavar="P", help="Quantile of the negative controls: .975."),
+    ] = None,
     negative: Annotated[
         str,
         typer.Option(metavar="GROUP", help="Group of the negative controls."),
@@ -566,7 +566,14 @@ def activity(
     if out is not None:
         check_files_free(out, force, ACTIVITY)
     counts = reading.read(counts_files, read_library_or_side_table(library_folder))
-    found = mpra.activity(counts, above=above, negative=negative)
+    found = mpra.activity(
+        counts, above=0.975 if above is None else above, negative=negative
+    )
+    if above is not None and "p" not in found:
+        raise DataError(
+            f"--above {above:g} is a quantile of the negative controls, and no oligo is "
+            f"of the group {quoted(negative)}"
+        )
     table = activity_table(found)
     record(activity=lambda: records(table))
     print_parts(

@@ -69,7 +69,7 @@ _BENCH = (
     "quality",
     "fit",
     "average",
-    "calls",
+    "conditions",
     "concordance",
     "power",
     "NoiseModel",

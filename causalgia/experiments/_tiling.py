@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import ClassVar
 
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.errors import DesignError, quoted
-from causalgia.sequences.fasta import as_sequences
+from causalgia.sequences.fasta import as_sequences, is_path
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.intervals import read_bed
 
@@ -114,8 +113,8 @@ def _regions(
                 place = f"{region}: line {one.line}"
                 found = genome.letters(one.chromosome, *one.interval, place=place)
                 yield one.chromosome, one.interval[0], found.decode().upper()
-    elif isinstance(region, str) and not Path(region).is_file():
-        as_sequences(region)  # letters, or neither letters nor a file
+    elif isinstance(region, str) and not is_path(region):
+        as_sequences(region)
         yield "region", 0, region
     else:
         with Genome(region) as genome:

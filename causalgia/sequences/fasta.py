@@ -323,7 +323,7 @@ def as_sequences(of: Source) -> Sequences:
             )
         return of
     if isinstance(of, str):
-        if _is_path(of):
+        if is_path(of):
             return _read_records(of)
         try:
             return _from_strings([of])
@@ -379,7 +379,7 @@ def with_ambiguous_letters(of: Source) -> Sequences:
         return of if isinstance(of, Sequences) else as_sequences(of)
     source: str | None = None
     names: tuple[Name, ...]
-    if isinstance(of, PathLike) or (isinstance(of, str) and _is_path(of)):
+    if isinstance(of, PathLike) or (isinstance(of, str) and is_path(of)):
         source = str(of)
         text = read_text(of)
         names, bodies = parse_fasta(text, source=source)
@@ -473,7 +473,7 @@ _AMBIGUOUS = 44
 """Seed of the bases that stand for ambiguous letters in the parents themselves."""
 
 
-def _is_path(of: str) -> bool:
+def is_path(of: str) -> bool:
     """Say whether a string is a path: a file has that name, or it is no sequence."""
     return _exists(of) or not (of.isascii() and set(of.upper()) <= set(IUPAC))
 
@@ -610,7 +610,7 @@ def middle_windows(of: Source, length: int) -> Sequences:
     [[1, 2, 3], [3, 3, 3]]
     """
     length = as_int(length, "length", error=SequenceError)
-    if isinstance(of, PathLike) or (isinstance(of, str) and _is_path(of)):
+    if isinstance(of, PathLike) or (isinstance(of, str) and is_path(of)):
         return _read_records(of, length)
     if isinstance(of, str):
         of = [of]

@@ -549,13 +549,15 @@ def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
     if "verdict" not in asked:
         more = asked["ace"].size - len(rows)
         return f"{more:,} more: {every}." if more else ""
-    parts = []
+    parts, n_left = [], 0
     for of_helpers in (False, True):
         own = asked.isel(contrast=np.flatnonzero(helpers_of(asked) == of_helpers))
         left = Counter(own["verdict"].to_numpy().ravel().astype(str).tolist())
         left.subtract(str(row.verdict) for row in rows if row.is_helper == of_helpers)
         counts = ", ".join(f"{left[word]:,} {word}" for word in VERDICTS if left[word])
         parts += [f"{'helpers: ' * of_helpers}{counts}"] if counts else []
+        n_left += left.total()
     left_out = len(set(tasks_in_table(effects)) - {row.task for row in rows})
-    parts += [f"{left_out} more task{'s' * (left_out > 1)}"] if left_out else []
+    if 0 < left_out < n_left:  # else each row is a task
+        parts += [f"{left_out} more task{'s' * (left_out > 1)}"]
     return f"{'; '.join(parts)}: {every}." if parts else ""

@@ -91,6 +91,8 @@ def effects_of_posterior(
             f"{known.sizes['contrast']}, without names to match them"
         )
     known["ace"] = known["ace"].transpose("contrast", "task")
+    if not (measured := known["ace"].notnull()).all():
+        known["measured"] = measured
     return known.assign_attrs(attrs), posterior_columns(ace, moments, ci_prob)
 
 

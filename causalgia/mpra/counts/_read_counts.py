@@ -581,6 +581,21 @@ def _unique_barcodes(rows: pd.DataFrame, details: dict[str, None]) -> pd.Series[
     return rows["oligo"].astype(str) + ":" + barcodes.astype(str)
 
 
+def _of_conditions(rows: pd.DataFrame) -> pd.Series[Any]:
+    """Return barcodes, with the name of its oligo where one is of another in another
+    condition, whose barcodes were drawn anew.
+    """
+    barcodes = rows["barcode"]
+    if "condition" not in rows or rows["condition"].nunique() < 2:
+        return barcodes
+    pairs = rows[["condition", "barcode", "oligo"]].drop_duplicates()
+    once = ~pairs.duplicated(["condition", "barcode"], keep=False)
+    n = pairs[once].drop_duplicates(["barcode", "oligo"])["barcode"].value_counts()
+    shared = barcodes.isin(n.index[n > 1])
+    named = barcodes.astype(str) + " " + rows["oligo"].astype(str)
+    return named.where(shared, barcodes.astype(str)) if shared.any() else barcodes
+
+
 def _barcodes_behind(rows: pd.DataFrame, of: Ints) -> Array:
     """Return the mean number of barcodes behind each sum over its replicates; 1 of a sum
     of none.
@@ -597,7 +612,7 @@ def _as_dataset(
     where: str,
 ) -> xr.Dataset:
     """Return the counts of rows, of which each barcode has one in each replicate."""
-    barcode, barcodes = pd.factorize(rows["barcode"])
+    barcode, barcodes = pd.factorize(_of_conditions(rows))
     oligo, oligos = pd.factorize(rows["oligo"])
     replicates = rows["replicate"].cat
     replicate, names = replicates.codes.to_numpy(), replicates.categories
@@ -613,7 +628,7 @@ def _as_dataset(
         raise DataError(
             f"{where}, line {rows.index[i]}: barcode {barcodes[barcode[i]]} is of oligo "
             f"{f'{a} twice' if a == b else f'{a} and of oligo {b}'}, and "
-            f"{int(wrong.sum()) - 1:,} more rows repeat a barcode"
+            f"{len(np.unique(barcode[wrong])) - 1:,} more barcodes are so"
         )
     dna, rna = np.full((2, len(barcodes), len(names)), np.nan)
     dna[barcode, replicate], rna[barcode, replicate] = rows["dna"], rows["rna"]

@@ -25,12 +25,12 @@ from causalgia.mpra.fits.element_effects import (
     LibraryLayers,
     RatioCells,
     barcode_layer,
+    barcode_means,
     combine_layers,
     fit_request,
     library_layers,
     means_of,
     residual_layer,
-    two_way,
 )
 from causalgia.mpra.fits.fit_summaries import with_summary
 from causalgia.notes import with_notes
@@ -40,6 +40,7 @@ from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
 _PAIRED = 0.5
+_FEW_READS = 10
 _MEDIAN_VARIANCE = np.pi / 2
 
 
@@ -62,7 +63,10 @@ def conditions(
 
     Where the same barcodes were measured in both conditions, the effect is the mean
     over barcodes of the differences of their log2(RNA/DNA), and what a barcode adds to
-    both cancels; else the conditions have barcodes of their own. The variance is that
+    both cancels; else the conditions have barcodes of their own. Of one sum an oligo the
+    effect is that of these barcodes, if they are the same in each condition. Log ratios
+    of few reads shrink effects (to .88 at 6 RNA reads a cell); ``attrs["few_reads"]``
+    names the conditions with fewer than 10 in the median cell. The variance is that
     of `fit` with ``method="two_way"``, ``V_barcode + sum of (V_replicate - V_residual)
     over both conditions``, each component moderated over elements.
 
@@ -355,14 +359,17 @@ def _in_condition(joined: xr.Dataset, request: FitRequest, name: str) -> _Compar
     cells = RatioCells(
         ratio[rows][:, own], used[rows][:, own], group[rows], request.oligos.shape
     )
-    found, W = two_way(cells, request.weights), request.weights
+    W, means = request.weights, barcode_means(cells)
+    variance, df, *_ = combine_layers(
+        [barcode_layer(means, W)] if means.df.any() else [], [library_layers(cells, W)]
+    )
     lacking = (cells.sums(cells.used).sum(axis=2) == 0) @ (W != 0).T
     test = ~np.isin(joined["group"].to_numpy()[request.first_oligos], CONTROLS)
     return _Compared(
         {name: 1.0},
-        found.ace,
-        found.se,
-        found.df,
+        means.mean @ W.T,
+        np.sqrt(variance),
+        df,
         lacking == 0,
         False,
         0.0,
@@ -454,14 +461,14 @@ def _as_fit(
     marks = {"of_question": ~controls, "is_placebo": group == "negative"}
     moved = [f"{one.moved:.3g} in {[*one.of][1]}" for one in found if not of_arms]
     paired = {one.paired for one in found if len(one.of) > 1}
+    n_barcodes = _n_barcodes(joined, request, names)
+    sums = int(n_barcodes.max()) == 1
+    few = _few_reads(joined, names)
     dims = ("element", "contrast")
     table = EffectTable(
         {name: (dims, np.ascontiguousarray(x)) for name, x in columns.items()}
         | {
-            "n_barcodes": (
-                ("element", "arm"),
-                _n_barcodes(joined, request, names)[known],
-            ),
+            "n_barcodes": (("element", "arm"), n_barcodes[known]),
             "weight": (("contrast", "arm"), np.stack(weight)),
             "replicate_shift": (
                 ("contrast", "replicate"),
@@ -493,7 +500,9 @@ def _as_fit(
                     "the median oligo"
                 ),
                 effect_on="measured activity",
-                null="the barcodes that an oligo might have",
+                null="these barcodes"
+                if sums
+                else "the barcodes that an oligo might have",
                 paired="by barcode" if True in paired else "no",
                 n_replicates=joined.sizes["replicate"],
                 n_left_out=int((~known).sum()),
@@ -504,11 +513,20 @@ def _as_fit(
                 if of_arms
                 else attributes(control=control, library_shift=", ".join(moved))
             ),
+            **({"few_reads": few} if few else {}),
             **truncation_of(joined, "barcodes"),
         },
     )
     notes = silence_notes(joined, "log ratios of silent barcodes shrink effects")
     return with_notes(with_summary(table), *notes)
+
+
+def _few_reads(joined: xr.Dataset, names: Sequence[str]) -> str:
+    """Return the conditions whose median cell has few RNA reads, with this number."""
+    _, used = cell_ratios(joined)
+    rna, of = joined["rna"].to_numpy(), joined["condition"].to_numpy().astype(str)
+    median = {x: float(np.median(rna[:, of == x][used[:, of == x]])) for x in names}
+    return ", ".join(f"{x} {n:g}" for x, n in median.items() if n < _FEW_READS)
 
 
 def _n_barcodes(joined: xr.Dataset, request: FitRequest, names: Sequence[str]) -> Ints:

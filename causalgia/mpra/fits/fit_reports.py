@@ -109,7 +109,12 @@ def _first_of_fit(fit: xr.Dataset) -> list[str]:
     few = str(about(fit, "").replicates_left_out)
     s = "s" * ("," in few)
     found = truncation_sentence(fit.attrs)
-    found += [f"Replicate{s} {few} left out: hardly any reads."] if few else []
+    found += [f"Replicate{s} {few} left out: too few reads."] if few else []
+    if has(fit).few_reads:
+        found.append(
+            f"Reads of the median cell are few ({about(fit).few_reads}), and effects come "
+            "out too small."
+        )
     if has(fit).library_shift:
         found.append(
             "Relative to the median oligo, which moved on log2 by "
@@ -575,15 +580,13 @@ def _one_contrast(
     up, down = (counts[word] for word in DIRECTIONS)
     of = f"of {n:,} element{'s' * (n != 1)}"
     point = all(end["rope_lower"] == end["rope_upper"] for end in ends)
+    where = "" if point else f" {region_words(ends, shown.attrs, 'beyond')}"
     if of_arms:
-        where = "" if point else f" {region_words(ends, shown.attrs, 'beyond')}"
-        sides = [("raises", up), ("lowers", down)]
-        what = f"log2 activity{where}"
+        sides, what = [("raises", up), ("lowers", down)], f"log2 activity{where}"
     else:
-        above, below = (region_words(ends, shown.attrs, x) for x in ("above", "below"))
-        sides, what = [(above, up), (below, down)], ""
+        sides, what = [("positive", up), ("negative", down)], where.strip()
     if not up and not down:
-        verb = f"changes {what}" if of_arms else "differs from the region"
+        verb = f"changes {what}" if of_arms else f"is not 0{where}"
         sentence = f"{name} {verb} in none {of}"
     else:
         sides.sort(key=lambda side: -side[1])

@@ -69,7 +69,8 @@ def with_summary(fit: xr.Dataset) -> xr.Dataset:
     }
     of_average = dict.fromkeys(_OF_AVERAGE.values(), np.full(p.shape[1], np.nan))
     if asked.sum(axis=0).max(initial=0) > 1 and (se[asked] > 0).all():
-        mean = average(fit.isel(element=test), by=None, ci_prob=1 - level)
+        of = fit.isel(element=test).drop_vars("group")
+        mean = average(of, by=None, ci_prob=1 - level)
         of_average = {
             name: mean[column].to_numpy()[0] for column, name in _OF_AVERAGE.items()
         }
