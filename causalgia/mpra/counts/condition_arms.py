@@ -20,7 +20,7 @@ _LEAST_SHARED = 10
 _LEAST_ELEMENTS = 5
 _LEAST_BARCODES = 30  # of an arm whose depth is compared
 _RISK = 1e-4  # of a false refusal, over all contrasts and pairs of replicates
-_LEAST_CHANGE = 0.15  # on log2
+_LEAST_CHANGE = 0.3  # on log2: arms of one library differ by sd .05 in a replicate
 _COMMON = 0.5  # of the change, in the median barcode
 _TIMES_LEAST = 4.0  # the least reads of a cell that tables leave in
 
@@ -44,7 +44,7 @@ def check_arms_of_one_library(
     Libraries of their own whose barcodes have unrelated names are found by their depth:
     in one library, the DNA of two arms has the same proportion in every replicate, up to
     the noise of its barcodes. Arms are refused where it differs between two replicates
-    by .15 or more on log2, half of which the median barcode shows as well, and by more
+    by .3 or more on log2, half of which the median barcode shows as well, and by more
     standard errors (from the barcodes) than a risk of 1e-4 over all contrasts and pairs
     of replicates needs. Libraries of the same
     relative depths in every replicate are not found, nor those of one plasmid pool,
