@@ -757,20 +757,10 @@ class About(Generic[Absent]):
         "number of elements without both arms of a contrast, or of sequences not "
         "crossed",
     )
-    few_reads = _text(
-        "fits",
-        "cg.mpra.conditions",
-        "conditions whose median cell has fewer than 10 RNA reads, with this number",
-    )
     paired = _text(
         "fits",
         "cg.mpra.conditions",
         "whether barcodes were paired: 'by barcode' or 'no'",
-    )
-    library_shift = _text(
-        "fits",
-        "cg.mpra.conditions",
-        "how far the median oligo moved, log2, by condition",
     )
     replicates_left_out = _text(
         "fits",

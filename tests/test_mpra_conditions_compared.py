@@ -177,11 +177,24 @@ def test_sums_are_compared_for_these_barcodes(arms):
 
 def test_a_condition_of_few_reads_is_said():
     counts, _ = library(0, n=60)
-    assert "few_reads" not in cg.mpra.conditions(counts, control="rest").attrs
+    deep = cg.mpra.conditions(counts, control="rest")
+    assert (deep["median_reads"] > 10).all()
+    assert "few" not in str(cg.report(deep)).split(".")[0]
     rng = np.random.default_rng(0)
     few = counts["stim"].assign(
         rna=(("barcode", "replicate"), rng.binomial(counts["stim"]["rna"].values, 0.02))
     )
     fit = cg.mpra.conditions(counts | {"stim": few}, control="rest")
-    assert fit.attrs["few_reads"].startswith("stim ")
+    assert fit["median_reads"].sel(condition="stim") < 10
     assert str(cg.report(fit)).startswith("Reads of the median cell are few")
+
+
+def test_names_of_conditions_are_the_users():
+    counts, _ = library(0, ("WT", "mut"), n=40)
+    named = {"day - 1": counts["rest"], "day, 2": counts["stim"]}
+    fit = cg.mpra.conditions(named, control="day - 1", arm_control="WT")
+    assert fit["contrast"].values.tolist() == [
+        "mut in day - 1",
+        "mut in day, 2",
+        "mut: day, 2 - day - 1",
+    ]

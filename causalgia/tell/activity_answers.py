@@ -90,7 +90,7 @@ def activity_parts(
     ]
     heading = f"{percent(ci_prob)} interval"
     few = str(known.replicates_left_out or "")
-    left_out = [f"Replicates left out: {few}: too few reads."] if few else []
+    left_out = [f"Replicates left out: {few}, of too few reads."] if few else []
     if known.n_unseen:
         left_out.append(f"Oligos without DNA, left out: {known.n_unseen:,}.")
     foot = []

@@ -40,7 +40,6 @@ from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
 _PAIRED = 0.5
-_FEW_READS = 10
 _MEDIAN_VARIANCE = np.pi / 2
 
 
@@ -65,8 +64,8 @@ def conditions(
     over barcodes of the differences of their log2(RNA/DNA), and what a barcode adds to
     both cancels; else the conditions have barcodes of their own. Of one sum an oligo the
     effect is that of these barcodes, if they are the same in each condition. Log ratios
-    of few reads shrink effects (to .88 at 6 RNA reads a cell); ``attrs["few_reads"]``
-    names the conditions with fewer than 10 in the median cell. The variance is that
+    of few reads shrink effects; ``median_reads`` tells how many there are. The variance
+    is that
     of `fit` with ``method="two_way"``, ``V_barcode + sum of (V_replicate - V_residual)
     over both conditions``, each component moderated over elements.
 
@@ -90,8 +89,9 @@ def conditions(
         where an element lacks barcodes. Without `arm_control` the contrasts are the
         conditions, and an element with several arms is an element for each (``"u1,
         mut"``); else ``"mut in rest"``, ``"mut in stim"`` and ``"mut: stim - rest"``.
-        ``attrs["paired"]`` says whether barcodes were paired, and
-        ``attrs["library_shift"]`` how far the median oligo moved.
+        ``attrs["paired"]`` says whether barcodes were paired; ``median_reads
+        (condition)`` are the RNA reads of the median cell, and ``library_shift
+        (contrast)``, without `arm_control`, is how far the median oligo moved.
 
     Raises
     ------
@@ -429,16 +429,10 @@ def _as_fit(
     names = list(dict.fromkeys(joined["condition"].to_numpy().astype(str).tolist()))
     of_arms = len(request.arms) > 1
     cells = [f"{arm} in {x}" if of_arms else x for x in names for arm in request.arms]
-    contrasts = [
-        (arm, " - ".join(reversed(one.of)))
+    labels = [
+        _label(arm if of_arms else "", list(one.of))
         for one in found
         for arm in request.contrasts
-    ]
-    labels = [
-        (f"{arm}: {of}" if " - " in of else f"{arm} in {of}")
-        if of_arms
-        else of.split(" - ")[0]
-        for arm, of in contrasts
     ]
     weight = [
         np.concatenate([one.of.get(name, 0.0) * row for name in names])
@@ -459,17 +453,16 @@ def _as_fit(
     group = joined["group"].to_numpy()[request.first_oligos][known].astype(str)
     controls = np.isin(group, CONTROLS)
     marks = {"of_question": ~controls, "is_placebo": group == "negative"}
-    moved = [f"{one.moved:.3g} in {[*one.of][1]}" for one in found if not of_arms]
     paired = {one.paired for one in found if len(one.of) > 1}
     n_barcodes = _n_barcodes(joined, request, names)
     sums = int(n_barcodes.max()) == 1
-    few = _few_reads(joined, names)
     dims = ("element", "contrast")
     table = EffectTable(
         {name: (dims, np.ascontiguousarray(x)) for name, x in columns.items()}
         | {
             "n_barcodes": (("element", "arm"), n_barcodes[known]),
             "weight": (("contrast", "arm"), np.stack(weight)),
+            "median_reads": ("condition", _median_reads(joined, names)),
             "replicate_shift": (
                 ("contrast", "replicate"),
                 np.concatenate([one.shift for one in found]),
@@ -482,6 +475,7 @@ def _as_fit(
             "contrast": labels,
             "arm": cells,
             "replicate": joined["replicate"].to_numpy(),
+            "condition": names,
             "group": ("element", group),
             **{n: ("element", x) for n, x in marks.items() if controls.any()},
         },
@@ -508,25 +502,29 @@ def _as_fit(
                 n_left_out=int((~known).sum()),
                 arms_left_out=", ".join(request.arms_left_out),
             ),
-            **(
-                {}
-                if of_arms
-                else attributes(control=control, library_shift=", ".join(moved))
-            ),
-            **({"few_reads": few} if few else {}),
+            **({} if of_arms else attributes(control=control)),
             **truncation_of(joined, "barcodes"),
         },
     )
+    if not of_arms:
+        table["library_shift"] = ("contrast", np.array([one.moved for one in found]))
     notes = silence_notes(joined, "log ratios of silent barcodes shrink effects")
     return with_notes(with_summary(table), *notes)
 
 
-def _few_reads(joined: xr.Dataset, names: Sequence[str]) -> str:
-    """Return the conditions whose median cell has few RNA reads, with this number."""
+def _label(arm: str, conditions: list[str]) -> str:
+    """Return the name of a contrast: "mut in rest", "mut: stim - rest", "stim"."""
+    *control, condition = conditions
+    if not arm:
+        return condition
+    return f"{arm}: {condition} - {control[0]}" if control else f"{arm} in {condition}"
+
+
+def _median_reads(joined: xr.Dataset, names: Sequence[str]) -> Array:
+    """Return the RNA reads of the median cell of each condition."""
     _, used = cell_ratios(joined)
     rna, of = joined["rna"].to_numpy(), joined["condition"].to_numpy().astype(str)
-    median = {x: float(np.median(rna[:, of == x][used[:, of == x]])) for x in names}
-    return ", ".join(f"{x} {n:g}" for x, n in median.items() if n < _FEW_READS)
+    return np.array([np.median(rna[:, of == x][used[:, of == x]]) for x in names])
 
 
 def _n_barcodes(joined: xr.Dataset, request: FitRequest, names: Sequence[str]) -> Ints:

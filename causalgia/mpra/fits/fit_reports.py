@@ -47,6 +47,7 @@ _NOISE = {
 }
 _METHOD_WORDS = {"two_way": "two-way"}
 _ARMS_LISTED = 3
+_FEW_READS = 10
 _OF_EFFECT = ("ace", "se", "lower", "upper")
 _OTHER_BARCODES = (
     "No interval includes how much other barcodes of an oligo would differ from these."
@@ -107,18 +108,20 @@ def _first_of_fit(fit: xr.Dataset) -> list[str]:
     and how many elements have the arms of each contrast, where they differ.
     """
     few = str(about(fit, "").replicates_left_out)
-    s = "s" * ("," in few)
     found = truncation_sentence(fit.attrs)
-    found += [f"Replicate{s} {few} left out: too few reads."] if few else []
-    if has(fit).few_reads:
-        found.append(
-            f"Reads of the median cell are few ({about(fit).few_reads}), and effects come "
+    found += [f"Replicates left out: {few}, of too few reads."] if few else []
+    if "median_reads" in fit:
+        n = fit["median_reads"].to_series()
+        shallow = [f"{cut(str(name))} {k:g}" for name, k in n[n < _FEW_READS].items()]
+        found += [
+            f"Reads of the median cell are few ({', '.join(shallow)}), and effects come "
             "out too small."
-        )
-    if has(fit).library_shift:
+        ] * bool(shallow)
+    if "library_shift" in fit:
+        moved = fit["library_shift"].to_series()
+        each = [f"{k:.3g} in {cut(str(name))}" for name, k in moved.items()]
         found.append(
-            "Relative to the median oligo, which moved on log2 by "
-            f"{about(fit).library_shift}."
+            f"Relative to the median oligo, which moved on log2 by {', '.join(each)}."
         )
     if "measured" not in fit:
         return found
