@@ -1,6 +1,4 @@
-"""Imports check_arm and check_null from the inside: the keys of a trial file are those of the arms.
-
-What the catalogue's experiments do to units: bases copied, a place of its own in
+"""What the catalogue's experiments do to units: bases copied, a place of its own in
 each sequence, very many arms.
 """
 
@@ -16,7 +14,6 @@ from causalgia.design.null_model import NullModel
 from causalgia.design.patterns import merged_motif
 from causalgia.errors import DegenerateWarning
 from causalgia.sequences import decode
-from causalgia.trial_file.trial_tables import check_arm, check_null
 
 LENGTH = 30
 
@@ -111,7 +108,7 @@ def test_notation_round_trip_and_keys_of_a_trial_file(intervention, notation):
         "Embed": cg.Embed,
     }
     assert eval(repr(intervention), names) == intervention
-    assert check_arm(intervention.to_dict(), "[arms.x]") == intervention.to_dict()
+    assert cg.Arm.from_dict("x", intervention.to_dict()).intervention == intervention
 
 
 def test_a_copy_is_the_units_own_bases():
@@ -272,7 +269,6 @@ def test_rows_say_their_parent():
         "p",
         "p",
     )
-    check_null(null.to_dict())
     assert "parent" not in cg.Genomic(of=["ACGT", "TTTT"]).to_dict()
     part = null.sample(6, rng=3)  # a random subset keeps the parent of each of its rows
     two = decode(backgrounds(2))

@@ -322,12 +322,12 @@ def test_a_network_by_the_name_of_its_file(tmp_path):
 
 
 def test_a_trial_file_may_name_it(tmp_path):
-    from causalgia.trial_file.trial_spec import _read_predictor
+    from causalgia.trial_file import read_predictor_spec
 
     counting(tmp_path)
-    assert _read_predictor({"factory": "net.onnx"}, tmp_path).factory == str(
-        tmp_path / "net.onnx"
-    )
+    (tmp_path / "net.toml").write_text('predictor = {factory = "net.onnx"}')
+    read = read_predictor_spec(tmp_path / "net.toml")
+    assert read.factory == str(tmp_path / "net.onnx")
 
 
 with_torch = pytest.mark.skipif(

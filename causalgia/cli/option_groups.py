@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import typer
 
-from causalgia.arguments import ANALYSIS, PREDICTOR, Option
+from causalgia.arguments import ANALYSIS, Option
 from causalgia.choices import requested_parts
 from causalgia.cli.output import output
 
@@ -35,7 +35,10 @@ NotesOption: TypeAlias = Annotated[
     bool, typer.Option("--notes", help="Print the notes on method and data, too.")
 ]
 DeviceOption: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="NAME", help=PREDICTOR["device"].help)
+    str | None,
+    typer.Option(
+        metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
+    ),
 ]
 DaskOption: TypeAlias = Annotated[
     str | None,

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import check_keys
 from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
@@ -152,11 +153,10 @@ class Intervention(Choice):
         DesignError
             If it needs a position and has none, or a value is invalid.
         """
-        main, options, names = (
-            plain.pop(cls.kind),
-            plain,
-            {field.name for field in fields(cls)},  # type: ignore[arg-type]
-        )
+        main, options = plain.pop(cls.kind), plain
+        given = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
+        names = [name for name in given if name != cls.main_field]
+        check_keys(options, cls.kind, names)
         if "at" in names and options.get("at") is None:
             raise DesignError(f"{cls.kind} needs at = a 0-based position")
         if "fill" in names:

@@ -253,6 +253,7 @@ AFFINITY = Entry(
         "motifs' true K_D, from the least to the largest, over the null model."
     ),
     doi="10.1101/418459",
+    example={"kd": {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGCACG": 4.9, "UGUAUG": 280.0}},
     axis=AXIS,
     read=_read_affinity,
     draw=_draw_affinity,

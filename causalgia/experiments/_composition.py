@@ -431,6 +431,7 @@ COMPOSITION = Entry(
         "lowest to the highest, and of that through E[Y(motif) - Y(no motif)]."
     ),
     doi="10.48550/arXiv.2604.06549",
+    example={"motif": "UGCAUG"},
     axis=AXIS,
     read=_read_composition,
     draw=_draw_composition,

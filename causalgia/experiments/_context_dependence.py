@@ -382,5 +382,7 @@ CONTEXT_DEPENDENCE = Entry(
         "over the real sequences."
     ),
     doi="10.1038/s41588-024-01923-3",
+    zoo="long_range",
+    example={"sequences": "example.fa", "element": [120, 180], "rope": [-0.1, 0.1]},
     read=_read_context,
 )

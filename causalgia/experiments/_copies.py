@@ -172,6 +172,7 @@ COPIES = Entry(
         "of single sites, over the null model."
     ),
     doi="10.1101/418459",
+    example={"motif": "UGCAUG"},
     axis="copies",
     read=_read_copies,
     draw=draw_shapes,

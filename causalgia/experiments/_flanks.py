@@ -284,6 +284,7 @@ FLANKS = Entry(
         "Y(none) over both."
     ),
     doi="10.1038/s41588-021-00782-6",
+    example={"motif": "UGCAUG"},
     read=_read_flanks,
     draw=_draw_core,
 )

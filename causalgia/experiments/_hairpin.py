@@ -176,6 +176,7 @@ HAIRPIN = Entry(
         "taken off, over the null model."
     ),
     doi="10.1101/418459",
+    example={"motif": "GCUGG"},
     read=partial(finding_by_task, text=fold_sentence, details=fold_details),
     draw=_draw_hairpin,
     zoo="vts1_like",

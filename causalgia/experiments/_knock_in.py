@@ -236,4 +236,6 @@ KNOCK_IN = Entry(
         "neighboring instances."
     ),
     doi="10.1038/s41588-021-00782-6",
+    zoo="long_range",
+    example={"negatives": "negatives.fa", "motif": "CCAGATAAGGAC", "rope": [-0.1, 0.1]},
 )

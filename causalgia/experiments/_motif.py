@@ -128,6 +128,7 @@ MOTIF = Entry(
         "and of each letter changed, over the null model."
     ),
     doi="10.1101/418459",
+    example={"motif": "UGCAUG"},
     axis="place",
     read=_read_motif,
     draw=draw_shapes,

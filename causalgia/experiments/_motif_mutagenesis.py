@@ -205,6 +205,7 @@ MOTIF_MUTAGENESIS = Entry(
         "changes, over the null model."
     ),
     doi="10.1101/418459",
+    example={"motif": "UGCAUG"},
     axis="letter",
     read=_read_letters,
     draw=_draw_logo,

@@ -166,6 +166,7 @@ MOTIF_SCREEN = Entry(
         "model, against random sequences of about its width."
     ),
     doi="10.1093/nar/gkad1059",
+    example={"motifs": ["GATA1", "FOS::JUN", "GABPA", "HNF4A", "SP1", "CTCF"]},
     read=read_screen,
     draw=draw_screen,
     zoo="gata1_like",

@@ -397,6 +397,8 @@ NECESSITY = Entry(
         "the shuffles; E[Y(tile alone, all else shuffled) - Y(all shuffled)] beside it."
     ),
     doi="10.1038/s41588-024-01923-3",
+    zoo="long_range",
+    example={"sequences": "example.fa", "tile_width": 60, "rope": [-0.1, 0.1]},
     read=_read_tiles,
     draw=profile_along("center", by="asks"),
     axis="tile",

@@ -403,6 +403,7 @@ PAIR = Entry(
         "over the null model."
     ),
     doi="10.1038/s41588-021-00782-6",
+    example={"motif": "AGCCATCA", "other": "GAACAATGG", "rope": [-0.1, 0.1]},
     axis="gap",
     read=read_shapes,
     draw=draw_shapes,
@@ -417,10 +418,15 @@ SPACING = replace(
     ),
     doi="10.1101/418459",
     zoo="rbfox1_like",
+    example={"motif": "UGCAUG"},
 )
 PAIRS = replace(
     PAIR,
     name="pairs",
     question="Which of several motifs act together?",
     doi="10.1038/s41588-022-01048-5",
+    example={
+        "motifs": {"Nanog": "AGCCATCA", "Sox2": "GAACAATGG"},
+        "rope": [-0.1, 0.1],
+    },
 )

@@ -108,6 +108,7 @@ POSITION = Entry(
     question="What does a site do at every place?",
     estimand="E[Y(site at a place) - Y(no site there)] of each place, over the null model.",
     doi="10.1101/418459",
+    example={"motif": "UGCAUG"},
     axis="place",
     read=read_shapes,
     draw=draw_shapes,

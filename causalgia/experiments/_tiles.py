@@ -267,6 +267,12 @@ TILES = Entry(
         "copy adds, over the real sequences and the shuffles."
     ),
     doi="10.1038/s41588-024-01923-3",
+    zoo="long_range",
+    example={
+        "sequences": "example.fa",
+        "tiles": [[120, 180], [300, 360], [420, 480]],
+        "rope": [-0.1, 0.1],
+    },
     axis="order",
     of="the tiles",
     read=_read_tiles,

@@ -399,6 +399,13 @@ VARIANTS = Entry(
         "or by its rank among matched null variants, or its mean over contexts."
     ),
     doi="10.1038/nmeth.3547",
+    example={
+        "vcf": "example.vcf",
+        "fasta": "genome.fa",
+        "length": 420,
+        "n_null": 2_000,
+        "rope": "matched",
+    },
     read=_read_contexts,
     draw=_draw,
     zoo="rbfox1_like",

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from causalgia.analysis import Analysis
-from causalgia.arguments import PREDICTOR, TOP
-from causalgia.checks import Table, as_names, check_key, check_table
-from causalgia.design import Arm, Design, MatchedVariants, NullModel, placebos
-from causalgia.design.arms import null_from_dict
+from causalgia.checks import Table
+from causalgia.design import Arm, Design, NullModel, placebos
 from causalgia.design.patterns import pattern_from_plain
-from causalgia.errors import CausalgiaError, DesignError, quoted
+from causalgia.errors import DesignError
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
-from causalgia.sequences import read_fasta
 from causalgia.trial.attributes import (
     analysis_json,
     check_analysis,
     check_matched_region,
 )
-from causalgia.trial_file.trial_tables import (
-    ExperimentSpec,
+from causalgia.trial_file.tables import (
     LibrarySpec,
-    check_tables,
-    is_file_table,
+    Placebos,
+    PredictorSpec,
+    TrialFile,
+    arguments,
+    check_device,
+    errors_of,
+    existing,
     library_options,
-    place_of,
-    read_experiment,
-    sequences_of_file,
-    with_absolute_paths,
+    read_null,
 )
+from causalgia.trial_file.trial_experiment import ExperimentSpec, read_experiment
+
+__all__ = [
+    "PredictorSpec",
+    "TrialSpec",
+    "check_device",
+    "parse_spec",
+    "read_analysis",
+    "read_experiment_design",
+    "read_library_spec",
+    "read_predictor_spec",
+    "read_spec",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,89 +197,61 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
         As `read_spec`; the message begins with `source`.
     """
     plain = parse_toml(text, DesignError, source=source)
-    try:
-        check_tables(plain)
-        for key in ("rng", "predictor"):
-            check_key(plain, key, "a trial", TOP)
-        table = with_absolute_paths(plain, folder)
-        design, analysis, experiment = _build_design(table)
+    with errors_of(source):
+        file = TrialFile.of(plain, folder)
+        file.need("rng", "predictor")
+        if file.mpra is not None:
+            library_options(file.mpra)
+        design, analysis, experiment = _built(file)
         return TrialSpec(
-            name=table.get("name", "trial"),
-            rng=table["rng"],
-            predictor=_read_predictor(table["predictor"], folder),
+            name=file.name,
+            rng=file.rng,
+            predictor=PredictorSpec.of(file.predictor, folder),
             design=design,
             analysis=analysis,
             experiment=experiment,
-            mpra=table.get("mpra", {}),
+            mpra=file.mpra or {},
         )
-    except CausalgiaError as error:
-        raise DesignError(f"{source}: {error}") from error
 
 
-def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None]:
-    """Return the design and the analysis of a checked file with absolute paths, and its
-    experiment if it has one.
-    """
-    if "experiment" in table:
-        experiment = read_experiment(table, _read_null_of_experiment(table))
+def _built(file: TrialFile) -> tuple[Design, Analysis, ExperimentSpec | None]:
+    """Return the design and the analysis of a file, and its experiment if it has one."""
+    if file.experiment is not None:
+        experiment = read_experiment(file)
         built = experiment.build()
         return built, built.analysis, experiment
-    for key in ("n_units", "null", "arms"):
-        check_key(table, key, "a trial", TOP)
-    rest = {
-        key: table[key]
-        for key in ("assignment", "blocks", "reserve", "contrasts")
-        if key in table
-    }
-    analysis = Analysis.from_dict(table.get("analysis", {}))
-    null = _read_null(table["null"], table.get("rng", 0))
-    arms = [Arm.from_dict(name, arm) for name, arm in table["arms"].items()]
-    if "placebos" in table:
-        given = table["placebos"]
-        try:
-            pattern, strand = pattern_from_plain(given["of"]), given.get("strand", "+")
+    file.need("n_units", "null", "arms")
+    analysis = Analysis.from_dict(file.analysis)
+    null = read_null(file.null, file.rng or 0)
+    if not isinstance(null, NullModel):
+        raise DesignError(
+            "[null]: matched variants are the null model of [experiment] with kind = "
+            '"variants"'
+        )
+    arms = [Arm.from_dict(name, arm) for name, arm in file.arms.items()]
+    if file.placebos is not None:
+        given = Placebos(**arguments(Placebos, file.placebos, "[placebos]"))
+        with errors_of("[placebos]"):
             made = placebos(
-                pattern, at=given["at"], n_placebos=given["n"], strand=strand
+                pattern_from_plain(given.of),
+                at=given.at,
+                n_placebos=given.n,
+                strand=given.strand,
             )
-        except DesignError as error:
-            raise type(error)(f"[placebos]: {error}") from error
         arms += [Arm(name, one) for name, one in made.items()]
-    return (
-        Design(null=null, arms=arms, n_units=table["n_units"], **rest),
-        analysis,
-        None,
-    )
+    rest = {
+        key: value
+        for key in ("assignment", "blocks", "reserve", "contrasts")
+        if (value := getattr(file, key)) is not None
+    }
+    design = Design(null=null, arms=arms, n_units=file.n_units, **rest)
+    return design, analysis, None
 
 
-def _read_null(table: Table, rng: int) -> NullModel:
-    with _errors_of_null():
-        rest = {name: value for name, value in table.items() if name != "skip"}
-        of: Any = rest.get("of")
-        skip = table.get("skip")
-        if skip is not None and is_file_table(of):
-            of = {**of, "skip": skip}
-        elif skip is not None:
-            of = read_fasta(rest["of"], skip=skip)
-        of = sequences_of_file(of, place="[null.of]", rng=rng)
-        return null_from_dict(rest if of is None else {**rest, "of": of})
-
-
-def _read_null_of_experiment(table: Table) -> NullModel | MatchedVariants | None:
-    if "null" not in table:
-        return None
-    if table["null"]["kind"] != MatchedVariants.kind:
-        return _read_null(table["null"], table.get("rng", 0))
-    with _errors_of_null():
-        return MatchedVariants.from_dict(table["null"])
-
-
-@contextmanager
-def _errors_of_null() -> Iterator[None]:
-    """Name the table in an error of a null model."""
-    try:
-        yield
-    except CausalgiaError as error:
-        raise DesignError(f"[null]: {error}") from error
+def _parsed(path: str | Path) -> tuple[Table, Path]:
+    """Return the tables of a file and its folder."""
+    plain = parse_toml(read_text(path, DesignError), DesignError, source=str(path))
+    return plain, Path(path).resolve().parent
 
 
 def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analysis:
@@ -291,21 +271,16 @@ def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analys
     DesignError
         If the file cannot be read, is not TOML, or its [analysis] is invalid.
     """
-    plain = parse_toml(read_text(path, DesignError), DesignError, source=str(path))
-    try:
-        check_table(plain, "", TOP)
-        table = plain.get("analysis", {})
-        if stored is not None and "experiment" in plain:
+    plain, folder = _parsed(path)
+    with errors_of(str(path)):
+        file = TrialFile.of(plain, folder)
+        table = file.analysis
+        if stored is not None and file.experiment is not None:
             # an experiment's region of practical equivalence may stand there
-            rope = plain["experiment"].get("rope")
-            table = {
-                **stored.to_dict(),
-                **table,
-                **({} if rope is None else {"rope": rope}),
-            }
+            rope = file.experiment.get("rope")
+            own = {} if rope is None else {"rope": rope}
+            table = stored.to_dict() | table | own
         return Analysis.from_dict(table)
-    except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
 
 
 def read_experiment_design(path: str | Path) -> Experiment | None:
@@ -317,15 +292,11 @@ def read_experiment_design(path: str | Path) -> Experiment | None:
     DesignError
         As `read_spec`.
     """
-    plain = parse_toml(read_text(path, DesignError), DesignError, source=str(path))
+    plain, folder = _parsed(path)
     if "experiment" not in plain:
         return None
-    try:
-        check_tables(plain)
-        table = with_absolute_paths(plain, Path(path).resolve().parent)
-        return read_experiment(table, _read_null_of_experiment(table)).build()
-    except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
+    with errors_of(str(path)):
+        return read_experiment(TrialFile.of(plain, folder)).build()
 
 
 def read_library_spec(path: str | Path) -> LibrarySpec:
@@ -345,24 +316,27 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     >>> read_library_spec(path)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters', a construct such as ...
+    causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters'
     """
-    plain, folder = (
-        parse_toml(read_text(path, DesignError), DesignError, source=str(path)),
-        Path(path).resolve().parent,
-    )
-    try:
-        check_tables(plain)
-        options = library_options(plain.get("mpra"), folder)
-        check_key(plain, "rng", "a trial", TOP)
-        design, analysis, _ = _build_design(with_absolute_paths(plain, folder))
+    plain, folder = _parsed(path)
+    with errors_of(str(path)):
+        file = TrialFile.of(plain, folder)
+        if file.mpra is None:
+            raise DesignError("there is no [mpra] table")
+        options = library_options(file.mpra)
+        for key in ("positives", "negatives"):
+            if key in file.mpra:
+                existing(folder, file.mpra[key], f"[mpra]: {key}")
+        file.need("rng")
+        design, analysis, _ = _built(file)
         check_analysis(analysis, design)
-    except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
-    name = plain.get("name", "trial")
-    return LibrarySpec(
-        name=name, design=design, rng=plain["rng"], analysis=analysis, options=options
-    )
+        return LibrarySpec(
+            name=file.name,
+            design=design,
+            rng=file.rng,
+            analysis=analysis,
+            options=options,
+        )
 
 
 def read_predictor_spec(path: str | Path) -> PredictorSpec:
@@ -383,141 +357,9 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
     >>> read_predictor_spec(path)
     PredictorSpec(zoo='gata1_like', factory=None, weights=None, alphabet=None, tasks=None, scale=None, ...)
     """
-    plain = parse_toml(read_text(path, DesignError), DesignError, source=str(path))
-    try:
-        check_table(plain, "", TOP)
-        check_key(plain, "predictor", "a file for --predictor", TOP)
-        return _read_predictor(plain["predictor"], Path(path).resolve().parent)
-    except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
-
-
-def _read_predictor(plain: Table, folder: Path) -> PredictorSpec:
-    table = check_table(plain, "[predictor]", PREDICTOR)
-    if ("zoo" in table) == ("factory" in table):
-        raise DesignError("[predictor]: either zoo or factory must be given")
-    for key in table:
-        if "zoo" in table and key not in ("zoo", "device"):
-            raise DesignError(
-                f"[predictor]: {quoted(key)} is for a factory, not for the zoo"
-            )
-    if "tasks" in table:
-        table["tasks"] = as_names(table["tasks"])
-    if isinstance(table.get("scale"), list):
-        table["scale"] = tuple(table["scale"])
-    if "factory" in table:
-        text = file = table["factory"]
-        if not text.endswith(".onnx"):
-            file, colon, name = text.rpartition(":")
-            if not colon or not file.endswith(".py") or not name.isidentifier():
-                raise DesignError(
-                    f"[predictor]: factory = {quoted(text)} must be such as "
-                    "'my_net.py:load' or 'net.onnx'"
-                )
-        table["factory"] = f"{_existing(folder, 'factory', file)}{text[len(file) :]}"
-    if isinstance(weights := table.get("weights"), list):
-        table["weights"] = tuple(_existing(folder, "weights", file) for file in weights)
-    elif weights is not None:
-        table["weights"] = _existing(folder, "weights", weights)
-    return PredictorSpec(**table)
-
-
-def _existing(folder: Path, key: str, file: str) -> str:
-    path = place_of(folder, file)
-    if not path.is_file():
-        raise DesignError(
-            f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}"
-        )
-    return str(path)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictorSpec:
-    """Specification of a predictor: one of the zoo by name, or a user's factory.
-
-    Parameters
-    ----------
-    zoo
-        Name of a predictor of the zoo.
-    factory
-        Instead: ``"my_net.py:load"``, a file and a function in it, or ``"net.onnx"``,
-        an ONNX file.
-    weights
-        A file of weights for the network of the factory; several are retrainings of it,
-        which make an ensemble.
-    alphabet
-        The letters of the network's one-hot rows, in order.
-    tasks
-        A name for each output.
-    scale
-        Scale of the outputs, or of each task.
-    device
-        Device, unless overridden on the command line: auto, cpu, cuda (or cuda:1), mps;
-        a predictor of the zoo runs on the CPU.
-    batch_size
-        Sequences per forward pass, or ``"auto"``.
-
-    Raises
-    ------
-    DesignError
-        If the device is unknown, or the predictor cannot run on it.
-
-    Examples
-    --------
-    >>> PredictorSpec(factory="my_net.py:load", weights="net.safetensors").describe()
-    'my_net.py:load with net.safetensors'
-    """
-
-    zoo: str | None = None
-    factory: str | None = None
-    weights: str | tuple[str, ...] | None = None
-    alphabet: str | None = None
-    tasks: tuple[str, ...] | None = None
-    scale: str | Mapping[str, str] | tuple[str, ...] | None = None
-    device: str = "auto"
-    batch_size: int | Literal["auto"] = "auto"
-
-    def __post_init__(self) -> None:
-        check_device(
-            self.device, zoo=self.zoo is not None, label="[predictor]: device ="
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return fields that differ from their defaults as TOML-ready data."""
-        pairs = ((field, getattr(self, field.name)) for field in fields(self))
-        return {
-            f.name: list(v) if isinstance(v, tuple) else v
-            for f, v in pairs
-            if v != f.default
-        }
-
-    def describe(self) -> str:
-        """Return a short description of the predictor, without folders."""
-        if self.zoo is not None:
-            return f"zoo: {self.zoo}"
-        weights = (
-            (self.weights,) if isinstance(self.weights, str) else self.weights or ()
-        )
-        factory, *files = (Path(str(name)).name for name in (self.factory, *weights))
-        return f"{factory} with {', '.join(files)}" if files else factory
-
-
-def check_device(device: str, *, zoo: bool, label: str) -> None:
-    """Raise DesignError if a device is unknown, or not the CPU for a predictor of the
-    zoo.
-
-    Examples
-    --------
-    >>> check_device("mps", zoo=True, label="--device")
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DesignError: --device 'mps': a predictor of the zoo runs on the CPU
-    """
-    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
-        raise DesignError(
-            f"{label} {quoted(device)} must be auto, cpu, cuda, cuda:1 or mps"
-        )
-    if zoo and device not in ("auto", "cpu"):
-        raise DesignError(
-            f"{label} {quoted(device)}: a predictor of the zoo runs on the CPU"
-        )
+    plain, folder = _parsed(path)
+    with errors_of(str(path)):
+        file = TrialFile.of(plain, folder)
+        if file.predictor is None:
+            raise DesignError("a file for --predictor needs [predictor]")
+        return PredictorSpec.of(file.predictor, folder)

@@ -120,9 +120,9 @@ class Entry:
         Function from the results (`TrialResults`) to the finding.
     draw
         Figure of an answer for one task; None: a forest plot of the contrasts.
-    zoo
-        Oracle of the zoo in the example file that ``causalgia init --experiment``
-        writes.
+    zoo, example
+        Oracle of the zoo in the file that ``causalgia init --experiment`` writes, and
+        the settings that suit it.
     claims
         ``"confirmatory"``: the contrasts differ in kind or are ordered.
         ``"screening"``: they are exchangeable, and hierarchical effect sizes stand
@@ -139,6 +139,7 @@ class Entry:
     read: Callable[[TrialResults], Finding] = contrasts_only
     draw: Callable[[Answer], figures.Axes] | None = None
     zoo: str = "rbfox1_like"
+    example: Mapping[str, Any] = field(default_factory=dict)
     claims: Claims = "confirmatory"
     axis: str = ""
     of: str = ""
