@@ -109,9 +109,17 @@ class Analysis:
         ``"logit"``, applied to every outcome; or ``"log_of_means"``, ``"ratio"`` or
         ``"sd"``, as in `causalgia.contrast`.
     cluster
-        Units that vary together. ``"none"`` treats units as independent.
-    block, covariates, target, weights
-        As in `causalgia.estimate`.
+        Units that vary together: ``"auto"``, ``"none"`` (units are independent), or a
+        coordinate of the units, such as ``"parent"``.
+    block
+        Coordinate inside which arms of a parallel trial were randomized.
+    covariates
+        Coordinates of the units, such as ``["gc"]``, that adjust the estimates of a
+        parallel trial.
+    target
+        Population over which effects are averaged, as in `causalgia.estimate`.
+    weights
+        What is weighted equally in a mean: ``"units"`` or ``"clusters"``.
     ci_prob
         Probability of the intervals. From 0.5 to below 1; verdicts have the error rate
         ``1 - ci_prob``.
@@ -127,17 +135,21 @@ class Analysis:
         Whether tasks borrow strength from each other: ``"task"``, as in
         `causalgia.infer`; for 20 contrasts or more in two tasks or more.
     rope
-        Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads. `causalgia.decide` says what each means.
+        Region of practical equivalence: ``(lower, upper)`` on the scale of the
+        contrasts, or one for each task; ``"placebo"``, ``"placebo outliers"``, in sd of
+        the control arm ``"0.2 sd"``, or 0 for direction alone. `causalgia.decide` says
+        what each means, `causalgia.Rope.parse` reads them.
     error
-        Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``,
-        ``"each"``.
+        Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"`` (expected share
+        of false verdicts), ``"fwer"`` (probability of any false verdict) or ``"each"``
+        (error rate of each verdict by itself).
     largest
         Bound on the effect on any background, as in `causalgia.decide`; one number, or
         one for each task.
     shrink
         The hierarchical effect sizes that stand beside the table, and moderated
-        variances: a `causalgia.Shrinkage`.
+        variances: a `causalgia.Shrinkage`, or a table of its fields, ``prior`` (a table
+        of those of `causalgia.Prior`), ``all_rows`` and ``variances``.
 
     Raises
     ------

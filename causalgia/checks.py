@@ -28,7 +28,7 @@ Table: TypeAlias = dict[str, Any]
 Takes: TypeAlias = tuple[Callable[[Any], bool], str]
 """Test of a value, and what a value must be, in words."""
 Keys: TypeAlias = Mapping[str, tuple[Any, ...]]
-"""Keys of a table and what each takes; rows of `causalgia.arguments` may say more."""
+"""Keys of a table and what each takes."""
 
 
 def is_text(value: object) -> bool:
@@ -173,11 +173,6 @@ def check_text_or_none(
         )
 
 
-def is_share(value: object) -> bool:
-    """Return whether a value is a number between 0 and 1."""
-    return is_number(value) and 0 < value < 1  # type: ignore[operator]
-
-
 def is_table(value: object) -> bool:
     """Return whether a value is a table."""
     return isinstance(value, dict)
@@ -197,34 +192,6 @@ def one_of(*names: str) -> Takes:
 
 
 NAME: Takes = (is_text, "text that is not empty")
-
-
-def table_such_as(example: str) -> Takes:
-    """Return the `Keys` entry for a table, with one that is taken."""
-    return is_table, f"a table such as {example}"
-
-
-def check_table(plain: Table, place: str, keys: Keys) -> Table:
-    """Return a copy of a table after checking its keys and values; `place` names the
-    table in messages.
-
-    Raises
-    ------
-    DesignError
-        If it has an unknown key (the message suggests the nearest), or a value of the
-        wrong type.
-
-    Examples
-    --------
-    >>> check_table({"nam": "x"}, "[trial]", {"name": NAME})
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DesignError: [trial] has no key 'nam'; did you mean 'name'?
-    """
-    check_keys(plain, place, keys)
-    for key, value in plain.items():
-        check_value(value, keys, key, place=place)
-    return dict(plain)
 
 
 def check_value(
@@ -268,12 +235,10 @@ def check_value(
         )
 
 
-def check_key(table: Table, key: str, what: str, keys: Keys | None = None) -> None:
-    """Raise DesignError if a table lacks a key; `keys` say what its value is."""
+def check_key(table: Table, key: str, what: str) -> None:
+    """Raise DesignError if a table lacks a key."""
     if key not in table:
-        raise DesignError(
-            f"{what} needs {quoted(key)}" + (f", {keys[key][1]}" if keys else "")
-        )
+        raise DesignError(f"{what} needs {quoted(key)}")
 
 
 def similar_names(
@@ -374,7 +339,15 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
-    """Raise DesignError if a table has an unknown key."""
+    """Raise DesignError if a table has an unknown key; suggests the nearest.
+
+    Examples
+    --------
+    >>> check_keys({"nam": "x"}, "[trial]", ["name"])
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: [trial] has no key 'nam'; did you mean 'name'?
+    """
     names = list(known)
     for key in plain:
         if key not in names:

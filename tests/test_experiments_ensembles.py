@@ -15,7 +15,6 @@ import xarray as xr
 import causalgia as cg
 from causalgia.errors import DataError
 from causalgia.experiments import across_predictors, agreement, share_of_predictors
-from causalgia.experiments.kit.experiment import build
 from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
 
 pytestmark = pytest.mark.usefixtures("every_figure_can_be_printed")
@@ -111,7 +110,7 @@ def made(name: str, folder: Path) -> cg.experiments.Experiment:
         and not any(isinstance(one, list) for one in arguments)
     ):
         settings = {**settings, "n_units": 60}
-    return build(name, *arguments, settings=settings)
+    return getattr(cg.experiments, name)(*arguments, **settings)
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")

@@ -10,7 +10,6 @@ from catalogue_truth import assert_estimates, assert_recovers
 from scipy import stats
 
 import causalgia as cg
-from causalgia.experiments.kit import experiment
 from causalgia.zoo import MotifCount, Oracle, Pair
 from causalgia.zoo.terms import Slope
 
@@ -498,7 +497,7 @@ ALL = {
 @pytest.mark.simulation
 @pytest.mark.parametrize("name", ALL)
 def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
-    asked = experiment.build(name, NULL, settings={**ALL[name], "n_units": 120})
+    asked = getattr(cg.experiments, name)(NULL, **ALL[name], n_units=120)
     held = asked.analyze(cg.run(asked, ADDITIVE, rng=3, progress=False), rng=0)
     of_moments = asked.analyze(
         cg.run(asked, ADDITIVE, rng=3, progress=False, keep="moments"), rng=0

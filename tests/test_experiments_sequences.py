@@ -18,7 +18,6 @@ from causalgia.errors import (
 )
 from causalgia.estimation.crossover import mean_ice
 from causalgia.experiments import flanks, knock_in, necessity
-from causalgia.experiments.kit.experiment import build
 from causalgia.experiments.kit.populations import populations
 from causalgia.experiments.kit.variance import variance_limits
 from causalgia.sequences import decode, encode
@@ -326,11 +325,7 @@ def test_necessity_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
         necessity(sampled, motif="GATA1", fills=["uniform"], threshold=1e-3).n_units
         > by_name.n_units
     )
-    built = build(
-        "necessity",
-        sampled,
-        settings={"motif": "AGATAA", "fills": ["uniform", "A"], "n_draws": 2},
-    )
+    built = necessity(sampled, motif="AGATAA", fills=["uniform", "A"], n_draws=2)
     assert [arm.name for arm in built.named_arms] == [
         "untreated",
         "uniform",

@@ -516,7 +516,6 @@ def test_a_placement_is_drawn_strand_by_strand() -> None:
 
 
 def test_experiments_are_in_the_catalogue_and_are_made_from_plain_settings() -> None:
-    from causalgia.experiments.kit.experiment import build
 
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
     plain: dict[str, dict[str, Any]] = {
@@ -526,7 +525,7 @@ def test_experiments_are_in_the_catalogue_and_are_made_from_plain_settings() -> 
         "tiles": {"tiles": [[0, 20]], "at": [60, 80], "tss": [30, 50]},
     }
     for name, settings in plain.items():
-        made = build(name, given, settings=settings | {"n_draws": 2})
+        made = getattr(cg.experiments, name)(given, **settings, n_draws=2)
         assert cg.Design.from_toml(made.to_toml()).fingerprint == made.fingerprint
 
 

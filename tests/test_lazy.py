@@ -22,7 +22,6 @@ import causalgia as cg
 import causalgia._analyze
 from causalgia.errors import DataError, EstimateError
 from causalgia.estimation import joint_test
-from causalgia.experiments.kit.experiment import build
 from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.numerics import row_blocks
@@ -495,7 +494,7 @@ def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
     name: str,
 ) -> None:
     arguments, settings = CATALOGUE[name]
-    experiment = build(name, *arguments, settings=settings)
+    experiment = getattr(cg.experiments, name)(*arguments, **settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)

@@ -21,7 +21,6 @@ from causalgia.experiments import (
     position,
     spacing,
 )
-from causalgia.experiments.kit.experiment import build
 from causalgia.sequences import decode, encode
 
 # effects that are the same in every sequence are meant to be
@@ -143,7 +142,7 @@ def test_the_null_model_chooses_and_a_control_that_is_given_holds(make, null):
 
 def test_a_setting_of_a_trial_file():
     settings = {"motif": "UGCAUG", "control": "placebo", "n_units": 50}
-    made = build("position", RNA, settings=settings)
+    made = cg.experiments.position(RNA, **settings)
     assert made.fingerprint == position(RNA, **settings).fingerprint
 
 

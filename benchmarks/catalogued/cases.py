@@ -16,7 +16,6 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.experiments import Experiment
-from causalgia.experiments.kit.experiment import build
 from causalgia.sequences import decode
 from causalgia.trial_file import read_spec, starter
 from causalgia.trial_file._starter import example_files
@@ -94,7 +93,9 @@ def _tiled(
     name: str, oracle: Oracle, spelled: str, **settings: Any
 ) -> Callable[[], Case]:
     def made() -> Case:
-        experiment = build(name, _long(), settings={"rope": (-0.5, 0.5)} | settings)
+        experiment = getattr(cg.experiments, name)(
+            _long(), **({"rope": (-0.5, 0.5)} | settings)
+        )
         return Case(
             experiment=experiment,
             oracle=oracle,
@@ -122,7 +123,7 @@ def _real_like() -> list[str]:
 
 def _gata1(name: str, said: str, **settings: Any) -> Callable[[], Case]:
     def made() -> Case:
-        experiment = build(name, _real_like(), settings=settings)
+        experiment = getattr(cg.experiments, name)(_real_like(), **settings)
         return Case(
             experiment=experiment,
             oracle=cg.zoo.oracle("gata1_like"),
@@ -151,7 +152,7 @@ def _variants(name: str, **settings: Any) -> Callable[[], Case]:
                 "\n".join(["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT", *rows])
                 + "\n"
             )
-            experiment = build(name, vcf, fasta, settings=settings)
+            experiment = getattr(cg.experiments, name)(vcf, fasta, **settings)
         oracle = cg.zoo.oracle("gata1_like")
         spelled = "`gata1_like`; 12 variants in AGATAAG, 12 beside it"
         return Case(experiment=experiment, oracle=oracle, spelled=spelled)

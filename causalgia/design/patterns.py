@@ -202,7 +202,11 @@ def pattern_from_plain(plain: object) -> str | Motif:
         return plain
     if isinstance(plain, dict) and isinstance(plain.get("motif"), dict):
         return Motif.from_dict(plain["motif"])
-    if not isinstance(plain, dict) or {"file", "motif"} != set(plain):
+    if (
+        not isinstance(plain, dict)
+        or {"file", "motif"} != set(plain)
+        or not all(isinstance(part, str) for part in plain.values())
+    ):
         raise DesignError(
             'a pattern is a string, or {file = "motifs.meme", motif = "GATA1"}, not '
             f"{quoted(plain)}"

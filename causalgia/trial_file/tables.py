@@ -95,11 +95,11 @@ class TrialFile:
         """
         return cls(**arguments(cls, with_absolute_paths(plain, folder), ""))
 
-    def need(self, *keys: str) -> None:
-        """Raise DesignError if the file lacks a key."""
-        for key in keys:
-            if getattr(self, key) is None:
-                raise DesignError(f"a trial needs {quoted(key)}")
+    def need(self, key: str) -> Any:
+        """Return the value of a key, or raise DesignError if the file lacks it."""
+        if (value := getattr(self, key)) is None:
+            raise DesignError(f"a trial needs {quoted(key)}")
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,14 +259,14 @@ def errors_of(place: str) -> Iterator[None]:
     """Begin the errors of the library with the place in the file."""
     try:
         yield
-    except (CausalgiaError, TypeError) as error:
+    except CausalgiaError as error:
         raise DesignError(f"{place}: {error}") from error
 
 
 @cache
 def taken_by(make: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
     """Return the arguments of a class or a function: name -> type, default."""
-    typed = make.__init__ if inspect.isclass(make) else make  # type: ignore[misc]
+    typed = make.__init__ if inspect.isclass(make) else make
     hints = get_type_hints(typed, include_extras=True)
     takes = inspect.signature(make).parameters
     return {name: (hints[name], one.default) for name, one in takes.items()}
@@ -469,7 +469,10 @@ def sequences_of(value: Any, *, place: str, rng: int) -> Any:
     arguments(read_sequences, options, place, but=("path",))
     if "ambiguous" in options:
         options = {"rng": rng} | options
-    return read_sequences(value["file"], **options)
+    try:
+        return read_sequences(value["file"], **options)
+    except TypeError as error:  # of a seed that is none
+        raise DesignError(f"{place}: {error}") from error
 
 
 def read_null(table: Table, rng: int) -> NullModel | MatchedVariants:

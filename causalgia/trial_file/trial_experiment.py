@@ -229,10 +229,9 @@ def read_experiment(file: TrialFile) -> ExperimentSpec:
         raise DesignError(f"experiment '{kind}' needs a table [null]")
     elsewhere = ("null", "n_units", *own, *(() if file.null is None else (given,)))
     arguments(make, settings, "[experiment]", but=elsewhere)
-    file.need(*own)
     return ExperimentSpec(
         kind=kind,
-        settings=settings | {key: getattr(file, key) for key in own},
+        settings=settings | {key: file.need(key) for key in own},
         null=None if file.null is None else read_null(file.null, file.rng or 0),
         n_units=file.n_units,
         reserve=file.reserve,

@@ -199,14 +199,14 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
     plain = parse_toml(text, DesignError, source=source)
     with errors_of(source):
         file = TrialFile.of(plain, folder)
-        file.need("rng", "predictor")
+        rng, predictor = file.need("rng"), file.need("predictor")
         if file.mpra is not None:
             library_options(file.mpra)
         design, analysis, experiment = _built(file)
         return TrialSpec(
             name=file.name,
-            rng=file.rng,
-            predictor=PredictorSpec.of(file.predictor, folder),
+            rng=rng,
+            predictor=PredictorSpec.of(predictor, folder),
             design=design,
             analysis=analysis,
             experiment=experiment,
@@ -220,15 +220,15 @@ def _built(file: TrialFile) -> tuple[Design, Analysis, ExperimentSpec | None]:
         experiment = read_experiment(file)
         built = experiment.build()
         return built, built.analysis, experiment
-    file.need("n_units", "null", "arms")
+    n_units, arms_by_name = file.need("n_units"), file.need("arms")
     analysis = Analysis.from_dict(file.analysis)
-    null = read_null(file.null, file.rng or 0)
+    null = read_null(file.need("null"), file.rng or 0)
     if not isinstance(null, NullModel):
         raise DesignError(
             "[null]: matched variants are the null model of [experiment] with kind = "
             '"variants"'
         )
-    arms = [Arm.from_dict(name, arm) for name, arm in file.arms.items()]
+    arms = [Arm.from_dict(name, arm) for name, arm in arms_by_name.items()]
     if file.placebos is not None:
         given = Placebos(**arguments(Placebos, file.placebos, "[placebos]"))
         with errors_of("[placebos]"):
@@ -244,7 +244,7 @@ def _built(file: TrialFile) -> tuple[Design, Analysis, ExperimentSpec | None]:
         for key in ("assignment", "blocks", "reserve", "contrasts")
         if (value := getattr(file, key)) is not None
     }
-    design = Design(null=null, arms=arms, n_units=file.n_units, **rest)
+    design = Design(null=null, arms=arms, n_units=n_units, **rest)
     return design, analysis, None
 
 
@@ -327,13 +327,13 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
         for key in ("positives", "negatives"):
             if key in file.mpra:
                 existing(folder, file.mpra[key], f"[mpra]: {key}")
-        file.need("rng")
+        rng = file.need("rng")
         design, analysis, _ = _built(file)
         check_analysis(analysis, design)
         return LibrarySpec(
             name=file.name,
             design=design,
-            rng=file.rng,
+            rng=rng,
             analysis=analysis,
             options=options,
         )

@@ -5,7 +5,6 @@ function that states the answer.
 from __future__ import annotations
 
 import importlib
-import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -549,49 +548,6 @@ def entries() -> dict[str, Entry]:
     'What does each further copy of a site add?'
     """
     return {name: getattr(_module_of(name), name.upper()) for name in _EXPERIMENT_NAMES}
-
-
-def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment:
-    """Return an experiment from its name and settings, as a `trial.toml` gives them.
-
-    Parameters
-    ----------
-    name
-        As in `entries`.
-    *arguments
-        Positional arguments of the experiment: its null model or sequences, or none for
-        the default.
-    settings
-        Its keyword arguments.
-
-    Raises
-    ------
-    DesignError
-        If there is no experiment of that name, or it has no such setting; the message
-        suggests the nearest.
-
-    Examples
-    --------
-    >>> from causalgia.design import Uniform
-    >>> null, settings = Uniform(length=41), {"at": [4, 12], "n_units": 100}
-    >>> build("copies", null, "UGCAUG", settings=settings).n_units
-    100
-    """
-    check_experiment_name(name)
-    function: Callable[..., Experiment] = getattr(_module_of(name), name)
-    takes = inspect.signature(function).parameters.values()
-    known = [
-        p.name
-        for n, p in enumerate(takes)
-        if p.kind is p.KEYWORD_ONLY or n >= max(len(arguments), 1)
-    ]
-    for key in settings:
-        if key not in known:
-            raise DesignError(
-                f"experiment {quoted(name)} has no "
-                f"{quoted(key)}{nearest(key, known) or '; it takes ' + ', '.join(known)}"
-            )
-    return function(*arguments, **settings)
 
 
 def check_experiment_name(name: object) -> None:
