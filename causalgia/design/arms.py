@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import nearest
 from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.design.null_model import NullModel, reads
@@ -385,8 +386,10 @@ def intervention_from_dict(plain: Any) -> Intervention:
     if not plain:
         return Untreated()
     if len(verbs) != 1:
+        hint = "" if verbs else nearest(str(next(iter(plain))), known, cutoff=0.6)
         raise DesignError(
-            f"an arm says one of {', '.join(known)}, not {quoted(verbs or list(plain))}"
+            f"an arm says one of {', '.join(known)}, not "
+            f"{quoted(verbs or list(plain))}{hint}"
         )
     try:
         read = (

@@ -14,14 +14,10 @@ from importlib import resources
 from pathlib import Path
 from shlex import quote
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import docstring_parser
-
-from causalgia.design import MatchedVariants, Uniform
-from causalgia.experiments import entries
-from causalgia.trial_file.tables import toml_key
-from causalgia.trial_file.trial_experiment import function_of
+if TYPE_CHECKING:
+    from causalgia.design import MatchedVariants, Uniform
 
 _LINE_LETTERS = 116
 
@@ -78,47 +74,7 @@ def starter(experiment: str | None = None) -> str:
     name = "trial.toml" if experiment is None else "experiment.toml.template"
     file = resources.files("causalgia.trial_file") / "starters" / name
     text = file.read_text(encoding="utf-8")
-    if experiment is None:
-        return text
-    takes = inspect.signature(function_of(experiment)).parameters
-    entry = entries()[experiment]
-    n_units = rope = null = ""
-    if "n_units" in takes:
-        n = takes["n_units"].default
-        n_units = (
-            "# n_units =                # backgrounds; default: all\n"
-            if n is None
-            else f"n_units = {n}             # backgrounds\n"
-        )
-    if "rope" in takes:
-        region = toml_value(entry.example.get("rope", takes["rope"].default))
-        rope = (
-            "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: "
-            f"direction alone\nrope = {region}\n"
-        )
-    if "vcf" in takes:
-        null = _null_table(
-            MatchedVariants(of="genome"),
-            "where null variants lie, and what they share; none: effects alone",
-            'of = "peaks.fa.gz", sequences of the window\'s length or longer',
-        )
-    elif "null" in takes:
-        null = _null_table(
-            Uniform(length=200 if entry.zoo == "pairs_like" else 41),
-            "where backgrounds come from",
-            'kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"',
-        )
-    return Template(text).substitute(
-        question=_comment(entry.question),
-        estimand=_comment(entry.estimand),
-        doi=entry.doi,
-        zoo=entry.zoo,
-        kind=experiment,
-        n_units=n_units,
-        settings="".join(map(_setting_text, settings_of(experiment))),
-        null=null,
-        rope=rope,
-    )
+    return text if experiment is None else _of_experiment(text, experiment)
 
 
 def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
@@ -170,6 +126,11 @@ def settings_of(kind: str) -> list[Setting]:
     >>> [(setting.name, setting.value) for setting in settings_of("copies")][:2]
     [('motif', 'UGCAUG'), ('at', None)]
     """
+    import docstring_parser
+
+    from causalgia.experiments import entries
+    from causalgia.trial_file.trial_experiment import function_of
+
     function = function_of(kind)
     example = entries()[kind].example
     words = {
@@ -211,6 +172,66 @@ def toml_value(value: Any) -> str:
     if isinstance(value, Sequence):
         return f"[{', '.join(map(toml_value, value))}]"
     return str(value)
+
+
+def toml_key(key: str) -> str:
+    """Return a key as written in TOML: quoted unless it is one string.
+
+    Examples
+    --------
+    >>> toml_key("GATA1"), toml_key("GATA1, core broken")
+    ('GATA1', '"GATA1, core broken"')
+    """
+    if re.fullmatch(r"[A-Za-z0-9_-]+", key):
+        return key
+    return json.dumps(key, ensure_ascii=False)
+
+
+def _of_experiment(text: str, experiment: str) -> str:
+    """Return the starter of an experiment from its template."""
+    from causalgia.design import MatchedVariants, Uniform
+    from causalgia.experiments import entries
+    from causalgia.trial_file.trial_experiment import function_of
+
+    takes = inspect.signature(function_of(experiment)).parameters
+    entry = entries()[experiment]
+    n_units = rope = null = ""
+    if "n_units" in takes:
+        n = takes["n_units"].default
+        n_units = (
+            "# n_units =                # backgrounds; default: all\n"
+            if n is None
+            else f"n_units = {n}             # backgrounds\n"
+        )
+    if "rope" in takes:
+        region = toml_value(entry.example.get("rope", takes["rope"].default))
+        rope = (
+            "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: "
+            f"direction alone\nrope = {region}\n"
+        )
+    if "vcf" in takes:
+        null = _null_table(
+            MatchedVariants(of="genome"),
+            "where null variants lie, and what they share; none: effects alone",
+            'of = "peaks.fa.gz", sequences of the window\'s length or longer',
+        )
+    elif "null" in takes:
+        null = _null_table(
+            Uniform(length=200 if entry.zoo == "pairs_like" else 41),
+            "where backgrounds come from",
+            'kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"',
+        )
+    return Template(text).substitute(
+        question=_comment(entry.question),
+        estimand=_comment(entry.estimand),
+        doi=entry.doi,
+        zoo=entry.zoo,
+        kind=experiment,
+        n_units=n_units,
+        settings="".join(map(_setting_text, settings_of(experiment))),
+        null=null,
+        rope=rope,
+    )
 
 
 def _null_table(null: Uniform | MatchedVariants, what: str, other: str) -> str:
@@ -265,7 +286,11 @@ def example_files(experiment: str | None) -> dict[str, str]:
     >>> example_files(None), list(example_files("variants"))
     ({}, ['genome.fa', 'example.vcf'])
     """
-    settings = {} if experiment is None else entries()[experiment].example
+    if experiment is None:
+        return {}
+    from causalgia.experiments import entries
+
+    settings = entries()[experiment].example
     first = _N_VARIANTS if "vcf" in settings else _N_BACKGROUNDS
     found = {
         name: _example_fasta(_PLANTED[name], first)
@@ -281,6 +306,7 @@ def _example_fasta(motifs: Mapping[int, str], first: int) -> str:
     """Return fixed random sequences as FASTA, the first of them with motifs at given
     positions, each lacking in one sequence of 30.
     """
+    from causalgia.design import Uniform
     from causalgia.sequences import decode
 
     lines = []

@@ -7,7 +7,6 @@ and defaults.
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 
 from causalgia.analysis import Analysis
-from causalgia.checks import Table, check_keys, is_not_among
+from causalgia.checks import Table, check_key, check_keys, is_not_among
 from causalgia.design import Design, MatchedVariants, NullModel
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
@@ -281,8 +280,8 @@ def check_named(
     takes = {name: one for name, one in taken_by(make).items() if name not in but}
     check_keys(plain, place, takes)
     for name, (_, default) in takes.items():
-        if default is Parameter.empty and name not in plain:
-            raise DesignError(f"{place} needs {quoted(name)}")
+        if default is Parameter.empty:
+            check_key(plain, name, place)
 
 
 def arguments(
@@ -320,8 +319,17 @@ def _converted(value: Any, kind: Any, place: str) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
+        choices = [
+            choice
+            for part in (kind, *get_args(kind))
+            if get_origin(part) is Literal
+            for choice in get_args(part)
+        ]
+        if choices and isinstance(value, str):
+            known = is_not_among(value, choices, "choice")
+            raise DesignError(f"{place} = {quoted(value)} {known}") from None
         what, _, path = str(error).partition(" - at `$")
-        in_toml = what.replace("object`", "table`").replace(" | null`", "`")
+        in_toml = what.replace(" | null`", "`").replace("object`", "table`")
         where = path and f" at {path.rstrip('`')}"
         raise DesignError(f"{place} = {quoted(value)}: {in_toml}{where}") from None
 
@@ -339,19 +347,6 @@ _OF_TOML = {
     *(str, int, float, bool, NoneType, tuple, list, dict, Annotated),
     *(Union, UnionType, Sequence, Mapping, ...),
 }
-
-
-def toml_key(key: str) -> str:
-    """Return a key as written in TOML: quoted unless it is one string.
-
-    Examples
-    --------
-    >>> toml_key("GATA1"), toml_key("GATA1, core broken")
-    ('GATA1', '"GATA1, core broken"')
-    """
-    if re.fullmatch(r"[A-Za-z0-9_-]+", key):
-        return key
-    return json.dumps(key, ensure_ascii=False)
 
 
 def place_of(folder: Path, file: str) -> Path:
@@ -477,10 +472,11 @@ def sequences_of(value: Any, *, place: str, rng: int) -> Any:
 
 def read_null(table: Table, rng: int) -> NullModel | MatchedVariants:
     """Return the null model of ``[null]``, a table with absolute paths."""
+    check_key(table, "kind", "[null]")
+    kind = table["kind"]
     plain = {key: one for key, one in table.items() if key not in ("kind", "skip")}
     with errors_of("[null]"):
         kinds: dict[str, Any] = {**NULL_MODELS, MatchedVariants.kind: MatchedVariants}
-        kind = table.get("kind", "")
         if not isinstance(kind, str) or kind not in kinds:
             known = is_not_among(str(kind), list(kinds), "kind")
             raise DesignError(f"kind = {quoted(kind)} {known}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from causalgia import experiments
 from causalgia.analysis import Analysis
-from causalgia.checks import Table, nearest
+from causalgia.checks import Table, check_key, nearest
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.matched_variants import MatchedVariants
 from causalgia.errors import DesignError, quoted
@@ -194,8 +194,7 @@ def read_experiment(file: TrialFile) -> ExperimentSpec:
         does not allow.
     """
     settings, analysis = dict(file.experiment or {}), dict(file.analysis)
-    if "kind" not in settings:
-        raise DesignError("[experiment] needs 'kind'")
+    check_key(settings, "kind", "[experiment]")
     kind = settings.pop("kind")
     make = function_of(kind)
     own = _OWN_TABLES if kind == _OWN else ()
