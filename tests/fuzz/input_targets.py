@@ -240,11 +240,56 @@ avoid = ["EcoRI"]
 """
 
 
+_OF_ARMS = """rng = 1
+n_units = 4
+reserve = 0.5
+assignment = "crossover"
+[null]
+kind = "shuffle"
+of = { file = "x.fa", ambiguous = "draw", skip = "length" }
+[predictor]
+factory = "net.py:load"
+weights = ["a.pt", "b.pt"]
+tasks = ["K562", "HepG2"]
+scale = { K562 = "log counts", HepG2 = "share" }
+batch_size = 8
+[placebos]
+of = { file = "x.meme", motif = "GATA1" }
+at = 3
+n = 2
+strand = "-"
+[arms.untreated]
+[arms.steps]
+steps = [{ insert = "ACGT", at = 3 }, { delete = [9, 12] }, { copy = [1, 4], at = 8 }]
+levels = { site = 4, named = "x", on = true }
+[arms.ablated]
+ablate = [2, 6]
+fill = "uniform"
+[arms.mutated]
+mutate = "AC"
+at = [1, 2]
+[arms.scrambled]
+scramble = [2, 9]
+k = 2
+[analysis.contrasts]
+one = { mutated = 1, untreated = -1 }
+"""
+_BESIDE = {
+    "x.fa": ">a\nACGTNACGTACGTA\n>b\nACGTTACGTAGGTA\n>c\nAC\n",
+    "net.py": "",
+    "a.pt": "",
+    "b.pt": "",
+    "x.meme": MEME.decode(),
+}
+
+
 _KINDS = ("copies", "spacing", "pair", "kmer_screen", "hairpin", "position")
 
 
 def toml(rng: Random, folder: Path) -> None:
-    text = rng.choice([_STARTER, _OF_BENCH, *_experiments(folder)])
+    text = rng.choice([_STARTER, _OF_BENCH, _OF_ARMS, *_experiments(folder)])
+    for name, content in _BESIDE.items():
+        (folder / name).write_text(content)
     changed = _as_toml(text, rng)
     read = rng.randrange(4)
     path = _file(folder, "trial.toml", changed.encode("utf-8", "surrogatepass"))

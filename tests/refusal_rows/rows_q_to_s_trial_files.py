@@ -119,6 +119,41 @@ ROWS = [
         DesignError,
         "too",
     ),
+    Row(
+        "a verb of an arm",
+        lambda: instead("embed =", "embedd ="),
+        DesignError,
+        "embedd",
+    ),
+    Row(
+        "an arm that is no table",
+        lambda: instead("[arms.untreated]", "[arms]\nuntreated = 1"),
+        DesignError,
+        "untreated",
+    ),
+    Row(
+        "a null model that is no table",
+        lambda: instead('[null]\nkind = "uniform"\nlength = 60', 'null = "uniform"'),
+        DesignError,
+        "null",
+    ),
+    Row("half a unit", lambda: instead("= 20", "= 20.5"), DesignError, "n_units"),
+    Row("a seed below 0", lambda: instead("rng = 0", "rng = -1"), DesignError, "rng"),
+    Row(
+        "a date for a name",
+        lambda: with_line("name = 2026-01-01"),
+        DesignError,
+        "name",
+    ),
+    Row(
+        "an assignment that is none",
+        lambda: with_line("assignment = 'paralel'"),
+        DesignError,
+        "paralel",
+    ),
+    Row("a format of its own", lambda: with_line("format = 3"), DesignError, "format"),
+    Row("a key given twice", lambda: with_line("rng = 1"), DesignError, "line 4"),
+    Row("an empty file", lambda: read(""), DesignError, "rng"),
     Row("no rng", lambda: instead("rng = 0"), DesignError, "rng"),
     Row("no number of units", lambda: instead("n_units = 20"), DesignError, "n_units"),
     Row(
@@ -160,6 +195,15 @@ ROWS = [
         "no.fa",
     ),
     Row(
+        "a word for what is done with N",
+        lambda: instead(
+            'kind = "uniform"\nlength = 60',
+            'kind = "shuffle"\nof = {file = "x.fa", ambiguous = "drawn"}',
+        ),
+        DesignError,
+        "drawn",
+    ),
+    Row(
         "two predictors",
         lambda: with_line('factory = "a.py:f"', after='zoo = "gata1_like"'),
         DesignError,
@@ -176,6 +220,20 @@ ROWS = [
         lambda: instead('zoo = "gata1_like"', 'factory = "nope.py:load"'),
         DesignError,
         "nope.py",
+    ),
+    Row(
+        "a network and its weights that are a number",
+        lambda: instead('zoo = "gata1_like"', 'factory = "a.py:f"\nweights = ["a", 3]'),
+        DesignError,
+        "weights",
+    ),
+    Row(
+        "one network twice",
+        lambda: instead(
+            'zoo = "gata1_like"', 'factory = "a.py:f"\nweights = ["a", "a"]'
+        ),
+        DesignError,
+        "weights",
     ),
     Row(
         "a device that is none",
@@ -258,6 +316,27 @@ ROWS = [
         "zzz",
     ),
     Row(
+        "a place that is no list",
+        lambda: instead("[4, 12]", "4", EXPERIMENT),
+        DesignError,
+        "at",
+    ),
+    Row(
+        "letters for a list of fills",
+        lambda: read(
+            'rng = 0\n[predictor]\nzoo = "additive"\n[experiment]\nkind = "necessity"\n'
+            'sequences = ["ACGTACGTACGT"]\nmotif = "ACG"\nfills = "uniform"\n'
+        ),
+        DesignError,
+        "fills",
+    ),
+    Row(
+        "units in the table of an experiment",
+        lambda: instead("at =", "n_units = 50\nat =", EXPERIMENT),
+        DesignError,
+        "n_units",
+    ),
+    Row(
         "sites that overlap",
         lambda: instead("[4, 12]", "[4, 6]", EXPERIMENT),
         DesignError,
@@ -314,6 +393,12 @@ ROWS = [
         lambda: library("oligo_lenght = 130\n"),
         DesignError,
         "oligo_lenght",
+    ),
+    Row(
+        "a library in a trial that names no length",
+        lambda: read(f"{MINIMAL}[mpra]\nadapters = 'lentimpra'\n"),
+        DesignError,
+        "oligo_length",
     ),
     Row(
         "positive controls that are not there",
