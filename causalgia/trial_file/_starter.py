@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from shlex import quote
-from string import Template
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from causalgia.design import MatchedVariants, Uniform
+from typing import Any
 
 _LINE_LETTERS = 116
 
@@ -71,7 +67,7 @@ def starter(experiment: str | None = None) -> str:
     kind = "copies"
     ...
     """
-    name = "trial.toml" if experiment is None else "experiment.toml.template"
+    name = "trial.toml" if experiment is None else "experiment.toml.jinja"
     file = resources.files("causalgia.trial_file") / "starters" / name
     text = file.read_text(encoding="utf-8")
     return text if experiment is None else _of_experiment(text, experiment)
@@ -189,64 +185,31 @@ def toml_key(key: str) -> str:
 
 def _of_experiment(text: str, experiment: str) -> str:
     """Return the starter of an experiment from its template."""
-    from causalgia.design import MatchedVariants, Uniform
+    from jinja2 import Environment
+
+    from causalgia.design import MatchedVariants
     from causalgia.experiments import entries
     from causalgia.trial_file.trial_experiment import function_of
 
-    takes = inspect.signature(function_of(experiment)).parameters
-    entry = entries()[experiment]
-    n_units = rope = null = ""
-    if "n_units" in takes:
-        n = takes["n_units"].default
-        n_units = (
-            "# n_units =                # backgrounds; default: all\n"
-            if n is None
-            else f"n_units = {n}             # backgrounds\n"
-        )
-    if "rope" in takes:
-        region = toml_value(entry.example.get("rope", takes["rope"].default))
-        rope = (
-            "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: "
-            f"direction alone\nrope = {region}\n"
-        )
-    if "vcf" in takes:
-        null = _null_table(
-            MatchedVariants(of="genome"),
-            "where null variants lie, and what they share; none: effects alone",
-            'of = "peaks.fa.gz", sequences of the window\'s length or longer',
-        )
-    elif "null" in takes:
-        null = _null_table(
-            Uniform(length=200 if entry.zoo == "pairs_like" else 41),
-            "where backgrounds come from",
-            'kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"',
-        )
-    return Template(text).substitute(
-        question=_comment(entry.question),
-        estimand=_comment(entry.estimand),
-        doi=entry.doi,
-        zoo=entry.zoo,
-        kind=experiment,
-        n_units=n_units,
-        settings="".join(map(_setting_text, settings_of(experiment))),
-        null=null,
-        rope=rope,
+    page = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(text)
+    return page.render(
+        takes=inspect.signature(function_of(experiment)).parameters,
+        entry=entries()[experiment],
+        settings=settings_of(experiment),
+        matched=MatchedVariants(of="genome").to_dict(),
+        comment=_comment,
+        line=_line,
+        value=toml_value,
     )
 
 
-def _null_table(null: Uniform | MatchedVariants, what: str, other: str) -> str:
-    keys = "".join(f"{key} = {toml_value(x)}\n" for key, x in null.to_dict().items())
-    return f"[null]                     # {what}\n{keys}# or: {other}\n\n"
-
-
-def _setting_text(setting: Setting) -> str:
-    words = f"{_comment(setting.words)}\n" if setting.words else ""
+def _line(setting: Setting) -> str:
     if setting.value is None:
-        return f"{words}# {setting.name} =\n"
+        return f"# {setting.name} ="
     line = f"{setting.name} = {toml_value(setting.value)}"
-    if not isinstance(setting.value, str | Mapping):  # a list may have several lines
-        line = textwrap.fill(line, _LINE_LETTERS, subsequent_indent="  ")
-    return f"{words}{line}\n"
+    if isinstance(setting.value, str | Mapping):
+        return line
+    return textwrap.fill(line, _LINE_LETTERS, subsequent_indent="  ")
 
 
 def _comment(text: str) -> str:
