@@ -319,12 +319,8 @@ def _converted(value: Any, kind: Any, place: str) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        choices = [
-            choice
-            for part in (kind, *get_args(kind))
-            if get_origin(part) is Literal
-            for choice in get_args(part)
-        ]
+        parts = [one for one in (kind, *get_args(kind)) if get_origin(one) is Literal]
+        choices = [choice for one in parts for choice in get_args(one)]
         if choices and isinstance(value, str):
             known = is_not_among(value, choices, "choice")
             raise DesignError(f"{place} = {quoted(value)} {known}") from None
@@ -391,7 +387,7 @@ _FILES: dict[str, tuple[str, ...] | None] = {
     "mpra": ("positives", "negatives"),
 }
 _ENDINGS = re.compile(
-    r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$"
+    r"\.(fa|fasta|fna|2bit|vcf|meme|jaspar|pfm|bed|narrowPeak|txt|tsv|csv|npz|npy)(\.gz)?$"
 )
 
 
@@ -426,14 +422,12 @@ def _absolute(
         return [_absolute(one, folder, keys) for one in value]
     if not isinstance(value, str) or (keys is not None and key not in keys):
         return value
-    letters = re.fullmatch(r"[A-Za-z]*", value)
-    if key in ("file", "positives", "negatives"):
-        named = keys is not None or not letters
-    elif letters:  # of a sequence or a motif
-        named = key == "of" and value not in ("genome", "variants")
-        named = named and is_file(folder / value)
-    else:
-        named = bool(_ENDINGS.search(value)) or is_file(folder / value)
+    named = key == "file" or _ENDINGS.search(value) is not None
+    # letters are those of a sequence or a motif, and "genome" is that of the variants
+    if (key == "of" and value not in ("genome", "variants")) or re.search(
+        "[^A-Za-z]", value
+    ):
+        named = named or is_file(folder / value)
     return str(place_of(folder, value)) if named else value
 
 
@@ -473,17 +467,15 @@ def sequences_of(value: Any, *, place: str, rng: int) -> Any:
 def read_null(table: Table, rng: int) -> NullModel | MatchedVariants:
     """Return the null model of ``[null]``, a table with absolute paths."""
     check_key(table, "kind", "[null]")
-    kind = table["kind"]
-    plain = {key: one for key, one in table.items() if key not in ("kind", "skip")}
+    plain = dict(table)
+    kind = plain.pop("kind")
     with errors_of("[null]"):
         kinds: dict[str, Any] = {**NULL_MODELS, MatchedVariants.kind: MatchedVariants}
         if not isinstance(kind, str) or kind not in kinds:
             known = is_not_among(str(kind), list(kinds), "kind")
             raise DesignError(f"kind = {quoted(kind)} {known}")
-        if "skip" in table and isinstance(plain.get("of"), str):
-            plain["of"] = read_fasta(plain["of"], skip=table["skip"])
-        elif "skip" in table:
-            plain["skip"] = table["skip"]
+        if "skip" in plain and isinstance(plain.get("of"), str):
+            plain["of"] = read_fasta(plain["of"], skip=plain.pop("skip"))
         check_named(kinds[kind], plain, kind)
         if "of" in plain:
             plain["of"] = sequences_of(plain["of"], place="of", rng=rng)
