@@ -84,7 +84,14 @@ def test_every_target_that_is_missed_has_a_reason():
 def test_a_miss_is_said(monkeypatch):
     name = next(iter(PARTS))
     target = PARTS[name][0]
-    where = {"machine": "2 cores", "versions": "Python 3", "load": "0.1", "seconds": 60}
+    where = {
+        "machine": "2 cores",
+        "versions": "Python 3",
+        "load": "0.1",
+        "seconds": 60,
+        "on": "2026-11-29",
+        "before": {},
+    }
     bad = {t.key: t.bound * (2 if t.sense == AT_MOST else 0.5) for t in PARTS[name]}
     monkeypatch.setitem(writing.REASONS, f"{name}: {target.key}", "it rained")
     text = writing.page({name: {"found": bad, **where}})

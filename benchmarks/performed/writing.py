@@ -6,6 +6,8 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from timing import shown
+
 from performed.parts import PARTS, Target
 from performed.reasons import REASONS
 
@@ -13,32 +15,29 @@ HERE = Path(__file__).resolve().parents[1]
 _HEAD = """# Performance
 
 What each step costs, beside a peer or beside what cannot be less. Most rows are ratios of two quantities that are
-measured in one process, in alternation (the median over repeats of the ratio within a repeat), so that they can be
-compared between machines; the others are seconds, sizes or counts on the machines listed below. Times are processor
-times of one thread, except where threads, disks or workers are measured. The time of a command is that of a fresh
-process, the minimum of repeats. The page is written by `python benchmarks/performance_page.py`.
+measured in one process, in alternation, so that they can be compared between machines: the median over repeats of the
+ratio within a repeat and, in parentheses, the range. The others are seconds, sizes or counts on the machines listed
+below. Times are processor times of one thread, except where threads, disks or workers are measured. *Before* is the
+figure that stood here last; a row without one has not been measured again since the day that is given below for its
+benchmark. The page is written by `python benchmarks/performance_page.py`.
 
-| what | against | target | measured | |
-|---|---|---|---:|---|
+| what | against | target | measured | before | |
+|---|---|---|---:|---:|---|
 """
 _HOW = """
 ## How each is measured
 
 A benchmark is run again by its name: `python benchmarks/performance_page.py --only NAME`.
 
-| name | what it measures | load at the start | minutes |
-|---|---|---:|---:|
+| name | what it measures | measured on | load at the start | minutes |
+|---|---|---|---:|---:|
 """
 
 
 def page(results: dict[str, Any]) -> str:
     """Return the page of the parts that have results, in the order of the table."""
     names = [name for name in PARTS if name in results]
-    rows = [
-        _row(target, results[name]["found"][target.key])
-        for name in names
-        for target in PARTS[name]
-    ]
+    rows = [_row(target, results[name]) for name in names for target in PARTS[name]]
     return "".join(
         [
             _HEAD,
@@ -66,19 +65,15 @@ def missed(results: dict[str, Any]) -> dict[str, Target]:
     }
 
 
-def _row(target: Target, value: float) -> str:
-    reached = "reached" if target.holds(value) else "**missed**"
-    promise = f"{target.sense} {_number(target.bound)} {target.unit}"
+def _row(target: Target, result: dict[str, Any]) -> str:
+    figure, before = result["found"][target.key], result["before"].get(target.key)
+    reached = "reached" if target.holds(figure) else "**missed**"
+    promise = f"{target.sense} {shown(target.bound)} {target.unit}"
+    last = "" if before is None else shown(before)
     return (
-        f"| {target.what} | {target.against} | {promise} | {_number(value)} | "
+        f"| {target.what} | {target.against} | {promise} | {shown(figure)} | {last} | "
         f"{reached} |\n"
     )
-
-
-def _number(value: float) -> str:
-    if abs(value) >= 1_000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
 
 
 def _missed(results: dict[str, Any]) -> str:
@@ -96,7 +91,7 @@ def _how(name: str, result: dict[str, Any]) -> str:
         or ""
     ).split("\n\n")[0]
     return (
-        f"| `{name}` | {' '.join(first.split())} | {result['load']} | "
+        f"| `{name}` | {' '.join(first.split())} | {result['on']} | {result['load']} | "
         f"{result['seconds'] / 60:.0f} |\n"
     )
 
