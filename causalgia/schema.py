@@ -52,6 +52,14 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 }
 
 
+ROWS: dict[Kind, list[Variable]] = {
+    kind: [row for row in SCHEMA if kind in row.datasets] for kind in _REQUIRED_DIMS
+}
+_NAMED: dict[str, list[Variable]] = {}
+for _row in SCHEMA:
+    _NAMED.setdefault(_row.name, []).append(_row)
+
+
 def validate(
     dataset: xr.Dataset, kind: Kind, *, positions: bool = False, gaps: bool = False
 ) -> xr.Dataset:
@@ -126,16 +134,9 @@ def validate(
         raise DataError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel)"
         )
-    for row in SCHEMA:
-        if kind not in row.datasets:
-            continue
+    for row in ROWS[kind]:
         if row.name in dataset.variables:
-            array = _with_finite_limits(dataset, row.name)
-            if gaps and row.name in ("outcome", "first_outcome"):
-                array = array.fillna(0.0)
-            if "measured" in dataset and row.dtype == "f" and row.name != "measured":
-                array = _of_measured(array, dataset["measured"])
-            _validate_variable(array, row, kind)
+            _validate_variable(dataset, row, kind, gaps=gaps)
         elif row.required:
             raise DataError(f"{kind}: no variable {quoted(row.name)} ({row.meaning})")
     if kind not in {"effects", "moments", "estimates", "decisions"}:
@@ -306,13 +307,14 @@ def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
     for hierarchical sizes of rows that are not shrunken, and for rows without a
     verdict to undo.
     """
+    array = dataset[name]
     if name in _HIERARCHICAL and "shrunken" in dataset:
-        return dataset[name].where(dataset["shrunken"].notnull(), 0.0)
+        return array.where(dataset["shrunken"].notnull(), 0.0)
     if name == "reversal":  # of verdicts alone
-        return dataset[name].fillna(0.0)
+        return array.fillna(0.0)
     if name in ("rope_lower", "rope_upper"):  # of a region of one side
-        return dataset[name].where(~np.isinf(dataset[name]), 0.0)
-    array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(name)
+        return array.where(~np.isinf(array), 0.0)
+    end = {"lower": -np.inf, "upper": np.inf}.get(name)
     if (
         end is None
         or "unbounded" not in dataset
@@ -322,17 +324,26 @@ def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
     return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)
 
 
-def _of_measured(array: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
-    """Return a variable with 0 in the rows of effects that were not measured."""
-    if not set(measured.dims) <= set(array.dims):
-        return array
-    return array.where(measured.astype(bool), 0.0).transpose(*array.dims)
+def _with_allowed_gaps(dataset: xr.Dataset, name: str, *, gaps: bool) -> xr.DataArray:
+    """Return a variable with 0 in the place of what need not be a number: also cells of
+    a table with gaps, and rows of effects that were not measured.
+    """
+    array = _with_finite_limits(dataset, name)
+    if gaps and name in ("outcome", "first_outcome"):
+        array = array.fillna(0.0)
+    if "measured" in dataset and set(dataset["measured"].dims) <= set(array.dims):
+        known = array.where(dataset["measured"].astype(bool), 0.0)
+        array = known.transpose(*array.dims)
+    return array
 
 
 _OF_POSITIONS = ("outcomes", "effects", "moments", "estimates", "decisions")
 
 
-def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
+def _validate_variable(
+    dataset: xr.Dataset, row: Variable, kind: Kind, *, gaps: bool
+) -> None:
+    array = dataset.variables[row.name]
     dims = tuple(map(str, array.dims))
     if kind in _OF_POSITIONS and ("position", "task") in pairwise(dims):
         dims = tuple(dim for dim in dims if dim != "position")
@@ -359,13 +370,16 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
                 f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value}, and not "
                 "text"
             )
-    if row.dtype == "f" and not is_finite(array.data):
-        value, where = first_where(array.data, lambda block: ~np.isfinite(block))
+    if row.dtype != "f" or is_finite(array.data):
+        return
+    numbers = _with_allowed_gaps(dataset, row.name, gaps=gaps)
+    if not is_finite(numbers.data):
+        value, where = first_where(numbers.data, lambda block: ~np.isfinite(block))
         labels = ", ".join(
-            f"{dim} {array[dim].to_numpy()[i]!s}"
-            if dim in array.coords
+            f"{dim} {numbers[dim].to_numpy()[i]!s}"
+            if dim in numbers.coords
             else f"{dim} {i}"
-            for dim, i in zip(array.dims, where, strict=True)
+            for dim, i in zip(numbers.dims, where, strict=True)
         )
         raise DataError(f"{kind}: {quoted(row.name)} has {value} at {labels}")
 
@@ -434,11 +448,7 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
             )
     if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
         return
-    if (
-        values.dtype.kind in "iuU"
-        and name in dataset.indexes
-        and dataset.indexes[name].is_unique
-    ):
+    if values.dtype.kind in "iuU" and dataset.variables[name].to_index().is_unique:
         return
     labels, counts = np.unique(
         values.astype(str) if values.dtype == object else values, return_counts=True
@@ -451,14 +461,10 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
-    for row in SCHEMA:
-        if row.name not in dataset.variables:
-            continue
-        variable = dataset.variables[row.name]
+    for name, variable in dataset.variables.items():
         dims = tuple(map(str, variable.dims))
-        if (
-            dims in row.dims
-            or tuple(dim for dim in dims if dim != "position") in row.dims
-        ):
-            variable.attrs.setdefault(About.meaning.name, row.meaning)
+        plain = tuple(dim for dim in dims if dim != "position")
+        for row in _NAMED.get(str(name), ()):
+            if dims in row.dims or plain in row.dims:
+                variable.attrs.setdefault(About.meaning.name, row.meaning)
     return dataset
