@@ -22,6 +22,7 @@ from causalgia.checks import as_names
 from causalgia.choices import Scale
 from causalgia.effect_table import (
     INCOMPLETE,
+    EffectTable,
     folded,
     gaps_in_words,
     has_gaps,
@@ -364,7 +365,7 @@ def _effects(
     columns = parts | {"weight": (("contrast", "arm"), as_dense(W))} | floor
     if "design" in outcomes.variables:  # too long for an attribute
         columns["design"] = outcomes.variables["design"]
-    effects = xr.Dataset(columns | sources, coords, outcomes.attrs)
+    effects = EffectTable(columns | sources, coords, outcomes.attrs)
     edits = str(effects.attrs.pop(About.edits.name, ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))

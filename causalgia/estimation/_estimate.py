@@ -15,6 +15,7 @@ from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, as_names, check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import (
+    EffectTable,
     folded,
     has_gaps,
     has_positions,
@@ -589,21 +590,24 @@ def _labeled(
     dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))[
         : columns["ace"].ndim
     ]
-    coords = {
-        name: c
+    weighted = "weight" in effects
+    left = [
+        name
         for name, c in effects.coords.items()
-        if c.dims and set(c.dims) <= set(dims)
-    }
+        if not (c.dims and {*c.dims} <= {*dims})
+        and not (weighted and {*c.dims} <= {"contrast", "arm"})
+    ]
+    coords = effects.drop_vars(left).coords
     of_effects: dict[Any, Any] = {}
-    if "weight" in effects:
-        of_effects["weight"] = effects["weight"]
+    if weighted:
+        of_effects["weight"] = effects.variables["weight"]
     if (
         "control_sd" in effects
     ):  # the root mean square over predictors that were averaged
         sd = effects.variables["control_sd"]
         over = [dim for dim in sd.dims if dim not in dims]
         peak = sd.max(over)
-        relative = sd / peak.where(peak > 0, 1.0)
+        relative = sd / peak.where(peak > 0, 1.0)  # type: ignore[no-untyped-call]
         of_effects["control_sd"] = peak * np.sqrt((relative**2).mean(over))
     settings: dict[str, Any] = {
         "target": request.target,
@@ -618,7 +622,7 @@ def _labeled(
     if levels in effects.sizes:
         chosen["n_levels"] = effects.sizes["model"]
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
-    estimates = xr.Dataset(
+    estimates = EffectTable(
         {name: (dims, values) for name, values in columns.items()} | of_effects,
         coords,
         dict(effects.attrs) | chosen | attrs,

@@ -619,4 +619,4 @@ def unbounded(estimates: xr.Dataset) -> Mask:
     """
     if "unbounded" not in estimates:
         return np.zeros(estimates.variables["ace"].shape, dtype=bool)
-    return of_effects(estimates, "unbounded")
+    return np.asarray(of_effects(estimates, "unbounded"), bool)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.effect_table import of_effects
+from causalgia.effect_table import EffectTable, of_effects
 from causalgia.effects.two_values import WEIGHT
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.effect_intervals import (
@@ -185,7 +185,7 @@ def carry_effects(source: xr.Dataset) -> xr.Dataset:
     coords = source.set_coords(marks).drop_vars(left).coords
     stale = {"family", "rope", "rope_kind", "band"}
     attrs = {k: v for k, v in source.attrs.items() if k not in stale}
-    return xr.Dataset(columns, coords, attrs)
+    return EffectTable(columns, coords, attrs)
 
 
 def more_units(
