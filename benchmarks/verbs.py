@@ -29,7 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from timing import interleaved, tell, tell_ratios
+from timing import interleaved, ratios, tell, tell_ratios
 
 import causalgia as cg
 from causalgia import mpra
@@ -164,8 +164,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
                 clock=time.perf_counter,
             )
             tell(times)
-            alone, workers = (float(seconds.min()) for seconds in times.values())
-            found[f"{name}, share of linear"] = alone / workers
+            found[f"{name}, share of linear"] = ratios(times, *times)
     tell_ratios(found)
     return found
 

@@ -14,7 +14,7 @@ import pages
 import performance_page as maker
 import pytest
 from performed import writing
-from performed.parts import AT_LEAST, AT_MOST, PARTS, Target, measurable
+from performed.parts import AT_LEAST, AT_MOST, PARTS, SECTIONS, Target, measurable
 from performed.reasons import REASONS
 
 HERE = Path(maker.__file__).parent
@@ -72,6 +72,7 @@ def test_the_page_is_what_was_found():
         "run: python benchmarks/performance_page.py --write"
     )
     assert set(KEPT) <= set(PARTS)
+    assert set(PARTS) <= {name for of in SECTIONS.values() for name in of}
 
 
 def test_every_target_that_is_missed_has_a_reason():

@@ -44,43 +44,50 @@ class Target:
         )
 
 
+_SHUFFLE = "exact dinucleotide shuffle"
+_TANGERMEME = "tangermeme 1.6, same one-hot output"
+
+
 def _shuffles() -> tuple[Target, ...]:
-    targets = []
-    for length in (41, 249, 2_114, 196_608):
-        what = f"dinucleotide shuffle, L = {length:,}, exact"
-        targets += [
+    return (
+        *(
             Target(
-                what,
-                "tangermeme 1.6, same one-hot output",
+                f"{_SHUFFLE} of {length:,} bp, one of each of many sequences",
+                _TANGERMEME,
                 f"tangermeme / ours, L = {length}",
                 AT_LEAST,
                 7,
                 peer="tangermeme",
-            ),
+            )
+            for length in (41, 249, 2_114)
+        ),
+        *(
             Target(
-                what,
-                "seqpro",
-                f"seqpro / ours, L = {length}",
+                f"{_SHUFFLE}, 1 to 100, {name}, 41 to 2,114 bp, the worst of 15",
+                _TANGERMEME,
+                f"tangermeme / ours, few, {name}",
                 AT_LEAST,
-                3,
-                peer="seqpro",
-            ),
-            Target(
-                what,
-                "slower than a plain Fisher-Yates",
-                f"ours / Fisher-Yates, L = {length}",
-                AT_MOST,
-                3,
-            ),
-            Target(
-                what,
-                "2 threads against 1",
-                f"1 thread / 2, L = {length}",
-                AT_LEAST,
-                1.8,
-            ),
-        ]
-    return tuple(targets)
+                1,
+                peer="tangermeme",
+            )
+            for name in ("n of one", "one of n")
+        ),
+        Target(
+            f"{_SHUFFLE} of 249 bp",
+            "seqpro",
+            "seqpro / ours, L = 249",
+            AT_LEAST,
+            3,
+            peer="seqpro",
+        ),
+        Target(
+            f"{_SHUFFLE} of 249 bp",
+            "2 threads against 1",
+            "1 thread / 2, L = 249",
+            AT_LEAST,
+            1.8,
+        ),
+    )
 
 
 _FRESH = "a fresh process"
@@ -112,7 +119,7 @@ _PEER = "tangermeme `marginalize`, its best batch"
 
 
 PARTS: dict[str, tuple[Target, ...]] = {
-    "imports": (
+    "startup": (
         Target(
             "`import causalgia`",
             "`import numpy`",
@@ -120,11 +127,7 @@ PARTS: dict[str, tuple[Target, ...]] = {
             AT_MOST,
             2,
         ),
-    ),
-    "startup": (
         Target("`causalgia --help`", _FRESH, "--help", AT_MOST, 0.15, "s"),
-        Target("`causalgia init`", _FRESH, "init", AT_MOST, 0.6, "s"),
-        Target("`causalgia experiments`", _FRESH, "experiments", AT_MOST, 0.6, "s"),
         Target(
             "`causalgia show` of the first trial, analyzed",
             _FRESH,
@@ -154,23 +157,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "shuffle": _shuffles(),
-    "covariance": (
-        Target(
-            "covariance of 4,096 contrasts, streamed",
-            "`np.cov`",
-            "streamed / np.cov",
-            AT_MOST,
-            1,
-        ),
-        Target(
-            "its memory, no second K x K array",
-            "one K x K array",
-            "arrays of K x K at the peak",
-            AT_MOST,
-            1.25,
-            "arrays",
-        ),
-    ),
     "across_tasks": (
         Target(
             "effects shared across tasks, 10,000 x 56",
@@ -178,13 +164,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "processor time / 40 s",
             AT_MOST,
             1,
-        ),
-        Target(
-            "the same",
-            "bare eigenvectors of their error covariances",
-            "infer / eigenvectors",
-            AT_MOST,
-            8,
         ),
     ),
     "marginalize": (
@@ -264,14 +243,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             AT_MOST,
             1,
         ),
-        Target(
-            "words that it finds in this network of random weights",
-            "none to find",
-            "discoveries",
-            AT_MOST,
-            1,
-            "words",
-        ),
     ),
     "motif_screen": (
         Target(
@@ -289,13 +260,14 @@ PARTS: dict[str, tuple[Target, ...]] = {
             0.15,
         ),
     ),
-    "catalogue": (
+    "kmer_screen": (
         Target(
-            "4,096 words x 1,000 units, to estimates",
-            "bare forwards",
-            "trial / bare forwards",
+            "1,024 words x 1,000 backgrounds of 41 bp, small network (one convolution), "
+            "what a run does beside its predictions",
+            "its predictions",
+            "beside the predictions / predictions",
             AT_MOST,
-            1.05,
+            1,
         ),
     ),
     "variant_scores": (
@@ -326,28 +298,12 @@ PARTS: dict[str, tuple[Target, ...]] = {
     ),
     "passes": (
         Target(
-            "sequences before a refusal, 196,608 bp",
-            "8 when batches went first",
-            "before a refusal",
-            AT_MOST,
-            1,
-            "sequences",
-        ),
-        Target(
             "passes beside the trial's own, 196,608 bp",
-            "52 when batches went first",
+            "none",
             "beside the trial",
             AT_MOST,
             3,
             "passes",
-        ),
-        Target(
-            "sequences in one pass of set-up, 196,608 bp",
-            "4 when batches went first",
-            "largest probe",
-            AT_MOST,
-            1,
-            "sequences",
         ),
     ),
     "profiles": (
@@ -373,18 +329,24 @@ PARTS: dict[str, tuple[Target, ...]] = {
         AT_LEAST,
         0.9,
     ),
+    "analyze": (
+        Target(
+            "a warm `analyze`, two contrasts x two tasks, 1,000 units",
+            "processor time",
+            "analyze, ms",
+            AT_MOST,
+            25,
+            "ms",
+        ),
+    ),
     "tasks": (
-        *(
-            Target(
-                f"one contrast in {n} tasks, outcomes to report, by {how}",
-                "500 units",
-                f"{how}, {n} tasks",
-                AT_MOST,
-                s,
-                "s",
-            )
-            for n, s in (("919", 5), ("5,313", 20))
-            for how in ("tests", "posteriors")
+        Target(
+            "one contrast in 5,313 tasks, 500 units, outcomes to report",
+            "processor time",
+            "5,313 tasks",
+            AT_MOST,
+            20,
+            "s",
         ),
         Target(
             "its memory, 5,313 tasks",
@@ -396,14 +358,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
         ),
     ),
     "report_page": (
-        Target(
-            "page of a usual trial, its size",
-            "three arms, two tasks",
-            "usual trial, MB",
-            AT_MOST,
-            2,
-            "MB",
-        ),
         Target(
             "page of 10,000 effects, its size",
             "with verdicts",
@@ -439,14 +393,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             AT_MOST,
             60,
         ),
-        Target(
-            "memory of these fits",
-            "one number a cell",
-            "arrays of one number a cell at the peak",
-            AT_MOST,
-            16,
-            "arrays",
-        ),
     ),
     "hierarchical": (
         Target(
@@ -474,13 +420,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
         for keep in ("outcomes", "effects", "moments")
     ),
     "barcodes": (
-        Target(
-            "10,000 barcodes of 15 nt at Levenshtein distance 3",
-            "as many that are only different",
-            "distance 3 / all different",
-            AT_MOST,
-            10,
-        ),
         Target(
             "10,000 barcodes of 15 nt at Levenshtein distance 3",
             "every pair by rapidfuzz",
@@ -552,6 +491,23 @@ PARTS: dict[str, tuple[Target, ...]] = {
 """The benchmarks by the name of their module in this folder; its `main(argv)` returns
 figures by name.
 """
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Commands and verbs": ("startup", "analyze", "tasks", "report_page"),
+    "A trial": (
+        *("marginalize", "batch", "profiles", "passes"),
+        *("host", "accelerator"),
+    ),
+    "Edits of a sequence, in part": ("incremental", "mutagenesis", "discovery"),
+    "Screens and variants": ("kmer_screen", "motif_screen", "variant_scores"),
+    "Shuffles": ("shuffle",),
+    "Large trials": ("memory", "store", "resume", "workers", "verbs", "across_tasks"),
+    "Barcodes and their counts": (
+        *("library", "barcodes", "reading"),
+        *("fits", "hierarchical"),
+    ),
+}
+"""The benchmarks by the heading that their rows stand under."""
 
 
 def measurable(*, quick: bool = False) -> list[str]:

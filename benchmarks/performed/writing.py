@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from timing import shown
 
-from performed.parts import PARTS, Target
+from performed.parts import PARTS, SECTIONS, Target
 from performed.reasons import REASONS
 
 HERE = Path(__file__).resolve().parents[1]
@@ -18,36 +19,49 @@ What each step costs, beside a peer or beside what cannot be less. Most rows are
 measured in one process, in alternation, so that they can be compared between machines: the median over repeats of the
 ratio within a repeat and, in parentheses, the range. The others are seconds, sizes or counts on the machines listed
 below. Times are processor times of one thread, except where threads, disks or workers are measured. *Before* is the
-figure that stood here last; a row without one has not been measured again since the day that is given below for its
-benchmark. The page is written by `python benchmarks/performance_page.py`.
+figure that stood here last; a row without one has not been measured again since its day. The page is written by
+`python benchmarks/performance_page.py`.
+"""
+_TABLE = """
+## {}
 
-| what | against | target | measured | before | |
-|---|---|---|---:|---:|---|
+| what | against | target | measured | before | on | |
+|---|---|---|---:|---:|---|---|
 """
 _HOW = """
 ## How each is measured
 
 A benchmark is run again by its name: `python benchmarks/performance_page.py --only NAME`.
 
-| name | what it measures | measured on | load at the start | minutes |
-|---|---|---|---:|---:|
+| name | what it measures | load at the start | minutes |
+|---|---|---:|---:|
 """
 
 
 def page(results: dict[str, Any]) -> str:
     """Return the page of the parts that have results, in the order of the table."""
-    names = [name for name in PARTS if name in results]
-    rows = [_row(target, results[name]) for name in names for target in PARTS[name]]
+    parts = [name for of in SECTIONS.values() for name in of if name in results]
     return "".join(
         [
             _HEAD,
-            *rows,
+            *(_section(heading, of, results) for heading, of in SECTIONS.items()),
             _missed(results),
             _HOW,
-            *(_how(n, results[n]) for n in names),
+            *(_how(name, results[name]) for name in parts),
             _machines(results),
         ]
     )
+
+
+def _section(heading: str, names: Iterable[str], results: dict[str, Any]) -> str:
+    rows = [
+        _row(target, results[name])
+        for name in names
+        if name in results
+        for target in PARTS[name]
+        if target.key in results[name]["found"]
+    ]
+    return "".join([_TABLE.format(heading), *rows]) if rows else ""
 
 
 def missed(results: dict[str, Any]) -> dict[str, Target]:
@@ -59,6 +73,7 @@ def missed(results: dict[str, Any]) -> dict[str, Target]:
         for name in PARTS
         if name in results
         for t in PARTS[name]
+        if t.key in results[name]["found"]
     }
     return {
         key: target for key, (target, value) in asked.items() if not target.holds(value)
@@ -72,7 +87,7 @@ def _row(target: Target, result: dict[str, Any]) -> str:
     last = "" if before is None else shown(before)
     return (
         f"| {target.what} | {target.against} | {promise} | {shown(figure)} | {last} | "
-        f"{reached} |\n"
+        f"{result['on']} | {reached} |\n"
     )
 
 
@@ -91,7 +106,7 @@ def _how(name: str, result: dict[str, Any]) -> str:
         or ""
     ).split("\n\n")[0]
     return (
-        f"| `{name}` | {' '.join(first.split())} | {result['on']} | {result['load']} | "
+        f"| `{name}` | {' '.join(first.split())} | {result['load']} | "
         f"{result['seconds'] / 60:.0f} |\n"
     )
 

@@ -572,8 +572,9 @@ def _with_covariance(
             )
         )
     between = ("contrast", "contrast_", *dims[1:])
-    matrix = xr.DataArray(gram(factor), {"contrast_": labels}, between)
-    return estimates.assign(covariance=matrix)
+    return estimates.assign(
+        contrast_=("contrast_", labels), covariance=(between, gram(factor))
+    )
 
 
 def _labeled(

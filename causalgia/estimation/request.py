@@ -477,6 +477,9 @@ def at_least_floor(
     )
 
 
+_BY_FLOOR = ("p", "log_p", "lower", "upper")
+
+
 def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     r"""Add ``floor`` and ``below_floor`` to estimates; set p to 1 below it, and widen
     intervals to at least the floor.
@@ -494,18 +497,21 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     floor = effects["floor"].max(over) if over else effects["floor"]
     if floor.sizes["contrast"] != estimates.sizes["contrast"]:
         floor = floor.max("contrast").expand_dims(contrast=estimates.sizes["contrast"])
-    values = floor.transpose(*dims).to_numpy()
-    out = estimates.assign(floor=(dims, values))
-    below = is_below_floor(out)
-    columns: dict[str, Array | Mask] = {"below_floor": below}
-    if "p" in out:
-        columns["p"] = np.where(below, 1.0, out["p"].to_numpy())
-        columns["log_p"] = np.where(below, 0.0, out["log_p"].to_numpy())
-    if "lower" in out:
-        columns["lower"], columns["upper"] = at_least_floor(
-            out, out["lower"].to_numpy(), out["upper"].to_numpy()
-        )
-    out = out.assign({name: (dims, column) for name, column in columns.items()})
+    floored = xr.Dataset(
+        {n: estimates.variables[n] for n in ("ace", "exact") if n in estimates}
+        | {"floor": floor.variable.transpose(*dims)},
+        attrs=estimates.attrs,
+    )
+    below = is_below_floor(floored)
+    columns = {"floor": floor_of_estimates(floored), "below_floor": below}
+    known = {n: of_effects(estimates, n) for n in _BY_FLOOR if n in estimates}
+    if "p" in known:
+        columns["p"] = np.where(below, 1.0, known["p"])
+        columns["log_p"] = np.where(below, 0.0, known["log_p"])
+    if "lower" in known:
+        limits = at_least_floor(floored, known["lower"], known["upper"])
+        columns["lower"], columns["upper"] = limits
+    out = estimates.assign({name: (dims, column) for name, column in columns.items()})
     return annotate(with_notes(out, *_floor_note(out, below)))
 
 
