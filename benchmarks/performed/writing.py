@@ -92,11 +92,13 @@ def _row(target: Target, result: dict[str, Any]) -> str:
 
 
 def _missed(results: dict[str, Any]) -> str:
-    said = [
-        f"- {t.what}, against {t.against}: {REASONS[key]}\n"
-        for key, t in missed(results).items()
-        if key in REASONS
-    ]
+    by_reason: dict[str, list[str]] = {}
+    for key, t in missed(results).items():
+        if key in REASONS:
+            by_reason.setdefault(REASONS[key], []).append(
+                f"{t.what}, against {t.against}"
+            )
+    said = [f"- {'; '.join(of)}: {reason}.\n" for reason, of in by_reason.items()]
     return "".join(["\n## What is missed, and why\n\n", *said]) if said else ""
 
 
