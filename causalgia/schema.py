@@ -52,14 +52,6 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-ROWS: dict[Kind, list[Variable]] = {
-    kind: [row for row in SCHEMA if kind in row.datasets] for kind in _REQUIRED_DIMS
-}
-_NAMED: dict[str, list[Variable]] = {}
-for _row in SCHEMA:
-    _NAMED.setdefault(_row.name, []).append(_row)
-
-
 def validate(
     dataset: xr.Dataset, kind: Kind, *, positions: bool = False, gaps: bool = False
 ) -> xr.Dataset:
@@ -134,8 +126,11 @@ def validate(
         raise DataError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel)"
         )
-    for row in ROWS[kind]:
-        if row.name in dataset.variables:
+    variables = dataset.variables
+    for row in SCHEMA:
+        if kind not in row.datasets:
+            continue
+        if row.name in variables:
             _validate_variable(dataset, row, kind, gaps=gaps)
         elif row.required:
             raise DataError(f"{kind}: no variable {quoted(row.name)} ({row.meaning})")
@@ -206,8 +201,6 @@ def with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         sizes = {str(dim): dataset.sizes.get(dim, 1) for dim in dims}
         made[name] = variable.set_dims(sizes)  # type: ignore[no-untyped-call]
     coords = {name: made.pop(name) for name in dataset.coords}
-    import xarray as xr
-
     return xr.Dataset(made, coords, dataset.attrs)
 
 
@@ -264,8 +257,6 @@ def _gaps_allowed(dataset: xr.Dataset, kind: Kind, gaps: bool) -> bool:
 
 def check_dataset(dataset: object, kind: Kind) -> None:
     """Raise DataError if a kind is unknown, or a value is not an xarray Dataset."""
-    import xarray as xr
-
     if kind not in get_args(Kind):
         kinds = list(get_args(Kind))
         raise DataError(
@@ -285,8 +276,6 @@ def keeps_effects(dataset: object) -> bool:
     >>> keeps_effects(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
     True
     """
-    import xarray as xr
-
     return isinstance(dataset, xr.Dataset) and (
         "ice" in dataset or "ice_mean" in dataset
     )
@@ -302,35 +291,26 @@ _HIERARCHICAL = (
 """Columns of decisions that are NaN for rows that are not shrunken."""
 
 
-def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable, with 0 for infinite limits that are marked in ``unbounded``,
-    for hierarchical sizes of rows that are not shrunken, and for rows without a
-    verdict to undo.
-    """
-    array = dataset[name]
-    if name in _HIERARCHICAL and "shrunken" in dataset:
-        return array.where(dataset["shrunken"].notnull(), 0.0)
-    if name == "reversal":  # of verdicts alone
-        return array.fillna(0.0)
-    if name in ("rope_lower", "rope_upper"):  # of a region of one side
-        return array.where(~np.isinf(array), 0.0)
-    end = {"lower": -np.inf, "upper": np.inf}.get(name)
-    if (
-        end is None
-        or "unbounded" not in dataset
-        or dataset["unbounded"].dims != array.dims
-    ):
-        return array
-    return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)
-
-
 def _with_allowed_gaps(dataset: xr.Dataset, name: str, *, gaps: bool) -> xr.DataArray:
-    """Return a variable with 0 in the place of what need not be a number: also cells of
-    a table with gaps, and rows of effects that were not measured.
+    """Return a variable with 0 in the place of what need not be a number: infinite
+    limits that are marked in ``unbounded``, hierarchical sizes of rows that are not
+    shrunken, rows without a verdict to undo, cells of a table with gaps, and effects
+    that were not measured.
     """
-    array = _with_finite_limits(dataset, name)
-    if gaps and name in ("outcome", "first_outcome"):
+    array, ends = dataset[name], {"lower": -np.inf, "upper": np.inf}
+    if name in _HIERARCHICAL and "shrunken" in dataset:
+        array = array.where(dataset["shrunken"].notnull(), 0.0)
+    elif name == "reversal" or (gaps and name in ("outcome", "first_outcome")):
         array = array.fillna(0.0)
+    elif name in ("rope_lower", "rope_upper"):  # of a region of one side
+        array = array.where(~np.isinf(array), 0.0)
+    elif (
+        name in ends
+        and "unbounded" in dataset
+        and dataset["unbounded"].dims == array.dims
+    ):
+        marked = dataset["unbounded"].astype(bool) & (array == ends[name])
+        array = array.where(~marked, 0.0)
     if "measured" in dataset and set(dataset["measured"].dims) <= set(array.dims):
         known = array.where(dataset["measured"].astype(bool), 0.0)
         array = known.transpose(*array.dims)
@@ -461,10 +441,15 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
-    for name, variable in dataset.variables.items():
+    variables = dataset.variables
+    for row in SCHEMA:
+        if row.name not in variables:
+            continue
+        variable = variables[row.name]
         dims = tuple(map(str, variable.dims))
-        plain = tuple(dim for dim in dims if dim != "position")
-        for row in _NAMED.get(str(name), ()):
-            if dims in row.dims or plain in row.dims:
-                variable.attrs.setdefault(About.meaning.name, row.meaning)
+        if (
+            dims in row.dims
+            or tuple(dim for dim in dims if dim != "position") in row.dims
+        ):
+            variable.attrs.setdefault(About.meaning.name, row.meaning)
     return dataset

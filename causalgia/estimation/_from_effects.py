@@ -43,7 +43,7 @@ from causalgia.inputs import as_pandas
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import LEAST_SD
-from causalgia.schema import ROWS, SCHEMA, annotate, validate
+from causalgia.schema import SCHEMA, annotate, validate
 from causalgia.types import (
     Array,
     GivenTable,
@@ -55,12 +55,13 @@ TASK = "effect"
 _NOT_FINITE = "is not finite; leave the contrast out or repair it"
 """Argument -> the column of a table that holds it, where it has another name."""
 
+_ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
 _VARIABLES = frozenset(
-    row.name for row in ROWS["estimates"] if ("contrast", "task") in row.dims
+    row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims
 )
 _ELSEWHERE = frozenset(
     r.name
-    for r in ROWS["estimates"]
+    for r in _ON_ESTIMATES
     if not {("contrast", "task"), ("contrast",)} & set(r.dims)
 )
 _ON_DECISIONS = frozenset(
