@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from timing import interleaved, ratios, tell
+from timing import interleaved, ratios, tell, tell_ratios
 
 from causalgia.mpra import read_counts, simulate
 
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         "seconds": float(np.median(times["read_counts"])),
         "peak, GiB": float(done.stdout),
     }
-    print("".join(f"  {name:<40}{value:10.2f}\n" for name, value in found.items()))
+    tell_ratios(found)
     return found
 
 

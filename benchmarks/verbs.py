@@ -102,7 +102,7 @@ def outcomes(n: int) -> dict[str, xr.Dataset]:
 def predictors(n: int, seed: int, client: Client | None) -> object:
     """Compare n predictors."""
     del seed
-    return across_predictors(outcomes(n), contrast="GC 30 to 70 %", client=client)
+    return across_predictors(outcomes(n), contrast="at 34", client=client)
 
 
 @cache
