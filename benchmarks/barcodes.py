@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
-from timing import interleaved, ratio, tell, tell_ratios
+from timing import interleaved, ratios, tell, tell_ratios
 
 from causalgia.mpra import BarcodeRules
 from causalgia.mpra.libraries.barcode_sets import barcodes, draw_barcodes
@@ -73,17 +73,17 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         )
     else:
         print("  rapidfuzz is absent: pip install rapidfuzz")
-    times = interleaved(contestants, 1 if quick else 3)
+    times = interleaved(contestants, 1 if quick else 5)
     tell(times)
     first, different, second, *peer = times
-    ratios = {
-        "distance 3 / all different": ratio(times, first, different),
-        "many / few": ratio(times, second, first),
+    found = {
+        "distance 3 / all different": ratios(times, first, different),
+        "many / few": ratios(times, second, first),
     }
     if peer:
-        ratios["rapidfuzz / ours"] = ratio(times, peer[0], first)
-    tell_ratios(ratios)
-    return ratios
+        found["rapidfuzz / ours"] = ratios(times, peer[0], first)
+    tell_ratios(found)
+    return found
 
 
 if __name__ == "__main__":

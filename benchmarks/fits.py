@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from hierarchical import ARMS, library
-from timing import interleaved, ratio, tell, tell_ratios
+from timing import interleaved, ratios, tell, tell_ratios
 
 import causalgia as cg
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument(
         "--quick", action="store_true", help="200 elements instead of 10,000"
     )
-    n_elements, repeats = (200, 1) if parser.parse_args(argv).quick else (10_000, 3)
+    n_elements, repeats = (200, 1) if parser.parse_args(argv).quick else (10_000, 5)
     counts = library(n_elements)
     contestants = {
         method: lambda _, method=method: cg.mpra.fit(
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     }
     times = interleaved({"one pass": one_pass(counts)} | contestants, repeats)
     found = {
-        f"{method} / one pass": ratio(times, method, "one pass") for method in METHODS
+        f"{method} / one pass": ratios(times, method, "one pass") for method in METHODS
     }
     found["arrays of one number a cell at the peak"] = max(
         peak_arrays(counts, method) for method in METHODS

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from timing import interleaved, ratio, tell, tell_ratios
+from timing import interleaved, ratios, tell, tell_ratios
 
 import causalgia as cg
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument(
         "--quick", action="store_true", help="50 elements instead of 10,000"
     )
-    n_elements, repeats = (50, 1) if parser.parse_args(argv).quick else (10_000, 3)
+    n_elements, repeats = (50, 1) if parser.parse_args(argv).quick else (10_000, 5)
     counts = library(n_elements)
     contestants = {
         method: lambda _, method=method: cg.mpra.fit(
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     }
     times = interleaved(contestants, repeats)
     found = {
-        "hierarchical / two_way": ratio(times, "hierarchical", "two_way"),
+        "hierarchical / two_way": ratios(times, "hierarchical", "two_way"),
         "hierarchical, us a cell": float(
             np.median(times["hierarchical"]) * 1e6 / counts["rna"].size
         ),

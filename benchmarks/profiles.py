@@ -15,8 +15,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-import numpy as np
 import torch
+from timing import tell_ratios
 
 import causalgia as cg
 
@@ -49,9 +49,9 @@ def network() -> torch.nn.Module:
     ).eval()
 
 
-def against_bare_forwards(n_units: int) -> float:
+def against_bare_forwards(n_units: int) -> list[float]:
     """Return the time of a trial that keeps outcomes over that of the forward passes
-    alone, the median of five.
+    alone, five times.
     """
     net = network()
     predictor = cg.TorchPredictor(
@@ -75,7 +75,7 @@ def against_bare_forwards(n_units: int) -> float:
         start = time.process_time()
         cg.run(design, predictor, rng=0, progress=False)
         ratios.append((time.process_time() - start) / (2 * n_units) / bare)
-    return float(np.median(ratios))
+    return ratios
 
 
 def peak(n_units: int) -> int:
@@ -99,10 +99,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     found = {"run / bare forwards": against_bare_forwards(FEW // less)}
     few, many = (peak(n // less) for n in (FEW, MANY))
     found["memory, ten times the units"] = many / few
-    print(f"  run / bare forwards {found['run / bare forwards']:.3f}")
+    tell_ratios(found)
     print(
-        f"  moments {few:,} MiB of {FEW // less:,} units, {many:,} MiB of "
-        f"{MANY // less:,}: {many / few:.2f} x"
+        f"  moments {few:,} MiB of {FEW // less:,} units, {many:,} MiB of {MANY // less:,}"
     )
     return found
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from timing import interleaved, ratio, tell
+from timing import interleaved, ratios, tell, tell_ratios
 
 from causalgia.mpra import read_counts, simulate
 
@@ -88,11 +88,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         )
     tell(times)
     found = {
-        "read_counts / pandas.read_csv": ratio(times, "read_counts", "pandas.read_csv"),
+        "read_counts / pandas.read_csv": ratios(
+            times, "read_counts", "pandas.read_csv"
+        ),
         "seconds": float(np.median(times["read_counts"])),
         "peak, GiB": float(done.stdout),
     }
-    print("".join(f"  {name:<40}{value:10.2f}\n" for name, value in found.items()))
+    tell_ratios(found)
     return found
 
 

@@ -1,8 +1,8 @@
 """Times of contestants that take turns in one process, and their ratios: on a machine
 with other work, only these hold.
 
-A repeat runs every contestant once. A ratio is the median over repeats of the ratio
-within a repeat, so that what slows one repeat slows both sides of it.
+A repeat runs every contestant once. Ratios are taken within a repeat, so that what
+slows one repeat slows both sides of it; a figure is their median, told with their range.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Contestant = Callable[[int], object]
 
 Times = dict[str, "NDArray[np.float64]"]
+Figure = "float | list[float] | NDArray[np.float64]"
+"""What a benchmark returns under a name: a number, or one of each repeat."""
 
 
 def interleaved(
@@ -52,9 +54,26 @@ def interleaved(
     return times
 
 
+def ratios(times: Times, over: str, under: str) -> NDArray[np.float64]:
+    """Return how many times longer one contestant takes than another, in each
+    repeat.
+    """
+    return times[over] / times[under]
+
+
 def ratio(times: Times, over: str, under: str) -> float:
-    """Return how many times longer one contestant takes than another."""
-    return float(np.median(times[over] / times[under]))
+    """Return the median of these ratios."""
+    return float(np.median(ratios(times, over, under)))
+
+
+def shown(figure: Figure) -> str:
+    """Return a figure in three digits, with the range of its repeats."""
+    middle, *ends = (_digits(of(figure)) for of in (np.median, np.min, np.max))
+    return middle if np.ndim(figure) == 0 else f"{middle} ({' to '.join(ends)})"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
 
 
 def tell(times: Times) -> None:
@@ -65,7 +84,7 @@ def tell(times: Times) -> None:
         )
 
 
-def tell_ratios(found: Mapping[str, float]) -> None:
+def tell_ratios(found: Mapping[str, Figure]) -> None:
     """Print what was found."""
-    for name, value in found.items():
-        print(f"  {name:<74}{value:10.3f}")
+    for name, figure in found.items():
+        print(f"  {name:<74}{shown(figure)}")

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from marginalize import forwards
 from networks import SIZES
-from timing import interleaved, ratio, tell, tell_ratios
+from timing import interleaved, ratios, tell, tell_ratios
 
 import causalgia as cg
 from causalgia.sequences import one_hot
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--quick", action="store_true", help="sixty variants, once")
     quick = parser.parse_args(argv).quick
     torch.set_num_threads(1)
-    n, n_null, repeats = (60, 60, 1) if quick else (3_000, 300, 2)
+    n, n_null, repeats = (60, 60, 1) if quick else (3_000, 300, 5)
     size = SIZES["DeepSTARR"]
     net = size.load()
     predictor = cg.TorchPredictor(net, device="cpu")
@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     print(f"\n{n:,} variants and {n_null:,} null variants, DeepSTARR size")
     tell(times)
     found = {
-        "variants / bare forwards": ratio(
+        "variants / bare forwards": ratios(
             times, "variants, to q-values", "bare forwards"
         )
     }

@@ -29,7 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from timing import interleaved, tell, tell_ratios
+from timing import interleaved, ratios, tell, tell_ratios
 
 import causalgia as cg
 from causalgia import mpra
@@ -102,7 +102,7 @@ def outcomes(n: int) -> dict[str, xr.Dataset]:
 def predictors(n: int, seed: int, client: Client | None) -> object:
     """Compare n predictors."""
     del seed
-    return across_predictors(outcomes(n), contrast="GC 30 to 70 %", client=client)
+    return across_predictors(outcomes(n), contrast="at 34", client=client)
 
 
 @cache
@@ -164,8 +164,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
                 clock=time.perf_counter,
             )
             tell(times)
-            alone, workers = (float(seconds.min()) for seconds in times.values())
-            found[f"{name}, share of linear"] = alone / workers
+            found[f"{name}, share of linear"] = ratios(times, *times)
     tell_ratios(found)
     return found
 

@@ -29,7 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import networks
 import numpy as np
-from timing import interleaved, ratio, tell, tell_ratios
+from timing import interleaved, ratios, tell, tell_ratios
 
 import causalgia as cg
 from causalgia.streams import root_key
@@ -218,7 +218,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true")
     quick = asked.parse_args(argv).quick
-    rows, repeats = (64, 1) if quick else (ROWS, 3)
+    rows, repeats = (64, 1) if quick else (ROWS, 5)
     n_units = rows // 11 * (4 if quick else 72)
     design, predictor = design_of(249, n_units), network("DeepSTARR")
     n = outcomes_per_unit(design) * n_units
@@ -244,8 +244,8 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         }
     tell(times)
     share, machine = (
-        ratio(times, "1 worker", "2 workers") / 2,
-        ratio(times, "1 bare process", "2 bare processes") / 2,
+        ratios(times, "1 worker", "2 workers") / 2,
+        ratios(times, "1 bare process", "2 bare processes") / 2,
     )
     found = {
         "2 workers / 1 worker, share of linear": share,

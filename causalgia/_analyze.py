@@ -34,13 +34,14 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
+from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.moderated_variances import moderate
 from causalgia.estimation.request import check_has_errors
 from causalgia.notes import design_question
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.ropes import Rope
-from causalgia.schema import keeps_effects, validate
+from causalgia.schema import check_no_average_map, keeps_effects, validate
 from causalgia.stopping._confidence_sequence import by_sequence, is_monitored
 from causalgia.streams import RNG, root_key
 from causalgia.types import Client
@@ -228,11 +229,13 @@ def _with_coords(
     estimates: xr.Dataset, coords: Mapping[str, Mapping[str, Any]] | None
 ) -> xr.Dataset:
     """Return estimates with coordinates of their contrasts."""
+    if not coords:
+        return estimates
     names = [str(name) for name in estimates["contrast"].to_numpy()]
     return estimates.assign_coords(
         {
             coord: ("contrast", [values[name] for name in names])
-            for coord, values in (coords or {}).items()
+            for coord, values in coords.items()
         }
     )
 
@@ -266,7 +269,7 @@ def steps_from(
     """
     check_rope(analysis)
     root_key(rng)  # refuses what is no seed
-    estimates = _with_coords(estimates, coords)
+    estimates = _with_coords(as_estimates(estimates), coords)
     return infer_and_decide(estimates, None, estimates, analysis, shrinks=shrinks)
 
 
@@ -317,6 +320,7 @@ def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
     }
 
 
+@usual_errors
 def infer_and_decide(
     stored: xr.Dataset,
     effects: xr.Dataset | None,
@@ -380,16 +384,21 @@ def _decisions(
 ) -> xr.Dataset:
     """Return decisions of these tasks."""
     from causalgia.multiplicity.regions import select_tasks
-    from causalgia.verdicts import decide
+    from causalgia.verdicts._decide import decide_estimates
     from causalgia.verdicts.shrinkage import shrink_effects
+    from causalgia.verdicts.verdict_request import Given, as_request
 
+    check_no_average_map(estimates, "cg.decide")
     estimates = select_tasks(estimates, tasks)
-    how: dict[str, Any] = {
-        "rope": requested.region,
-        "ci_prob": requested.ci_prob,
-    }
-    how |= {"family": requested.family, "largest": requested.largest, "shrink": None}
-    decisions = decide(estimates, **how, error=requested.error)
+    request = as_request(
+        Given("estimates", estimates),
+        rope=requested.region,
+        error=requested.error,
+        ci_prob=requested.ci_prob,
+        largest=requested.largest,
+        family=requested.family,
+    )
+    decisions, notes = decide_estimates(estimates, request), list[str]()
     if requested.error == "fdr" and is_monitored(stored, estimates):
         decisions = by_sequence(decisions, stored)
     if shrinks:
@@ -401,8 +410,8 @@ def _decisions(
             across=requested.across,
             client=client,
         )
-        decisions = as_result(decisions.assign(columns), "decisions", *notes)
-    return decisions
+        decisions = decisions.assign(columns) if columns else decisions
+    return as_result(decisions, "decisions", *notes)
 
 
 def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
@@ -501,7 +510,9 @@ def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Datase
     single verbs.
     """
     own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
-    return result.drop_attrs(deep=False).assign_attrs(own | attrs)
+    marked = result.drop_attrs(deep=False)
+    marked.attrs = own | attrs
+    return marked
 
 
 def estimate_effects(

@@ -809,7 +809,8 @@ def as_result(
     ('10 parents', 'ci_prob', "average causal effect, on attrs['contrast_scale']")
     """
     marks = exploratory_attrs(dataset.attrs, **settings) if settings else {}
-    marked = with_notes(dataset, *sentences).assign_attrs(marks)
+    marked = with_notes(dataset, *sentences)
+    marked = marked.assign_attrs(marks) if marks else marked
     return validate(annotate(marked), kind, positions=positions, gaps=gaps)
 
 

@@ -47,9 +47,9 @@ class Allowance:
         return self._left > 0
 
 
-NUMPY_ALLOWANCE = Allowance(500_000_000)
-"""Budget for numpy versions with bit-identical results: half a second, the time to load
-numba and its cache.
+NUMPY_ALLOWANCE = Allowance(200_000_000)
+"""Budget for numpy versions with bit-identical results: a fifth of a second, which a
+first trial does not use up; loading numba and its cache takes half a second.
 """
 
 

@@ -263,7 +263,7 @@ def hall_coefficient(estimates: xr.Dataset) -> Array:
         or not counts
         or about(estimates, "population").target not in _SAMPLED
     ):
-        return np.zeros(estimates["ace"].shape)
+        return np.zeros(estimates.variables["ace"].shape)
     skewness, n = (of_effects(estimates, name) for name in ("skewness", counts[0]))
     return np.asarray(skewness / np.sqrt(np.maximum(n, 1)))
 
@@ -282,8 +282,10 @@ def of_effects(estimates: xr.Dataset, column: str | xr.Variable) -> Array:
     ace = estimates.variables["ace"]
     if isinstance(column, str):
         column = estimates.variables[column]
-    wide: xr.Variable = column.set_dims(dict(ace.sizes))  # type: ignore[no-untyped-call]
-    return np.asarray(wide.transpose(*ace.dims).to_numpy())
+    if column.dims != ace.dims:
+        wide: xr.Variable = column.set_dims(dict(ace.sizes))  # type: ignore[no-untyped-call]
+        column = wide.transpose(*ace.dims)
+    return np.asarray(column.to_numpy())
 
 
 def has_positions(dataset: object) -> bool:

@@ -559,7 +559,8 @@ def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
     lines = dict.fromkeys(
         [*known, *(" ".join(sentence.split()) for sentence in sentences)]
     )
-    return dataset.assign_attrs(notes="\n".join(lines)) if lines else dataset
+    added = len(lines) > len(known)
+    return dataset.assign_attrs(notes="\n".join(lines)) if added else dataset
 
 
 def notes_of(dataset: xr.Dataset) -> list[str]:

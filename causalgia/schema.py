@@ -126,16 +126,12 @@ def validate(
         raise DataError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel)"
         )
+    variables = dataset.variables
     for row in SCHEMA:
         if kind not in row.datasets:
             continue
-        if row.name in dataset.variables:
-            array = _with_finite_limits(dataset, row.name)
-            if gaps and row.name in ("outcome", "first_outcome"):
-                array = array.fillna(0.0)
-            if "measured" in dataset and row.dtype == "f" and row.name != "measured":
-                array = _of_measured(array, dataset["measured"])
-            _validate_variable(array, row, kind)
+        if row.name in variables:
+            _validate_variable(dataset, row, kind, gaps=gaps)
         elif row.required:
             raise DataError(f"{kind}: no variable {quoted(row.name)} ({row.meaning})")
     if kind not in {"effects", "moments", "estimates", "decisions"}:
@@ -205,8 +201,6 @@ def with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         sizes = {str(dim): dataset.sizes.get(dim, 1) for dim in dims}
         made[name] = variable.set_dims(sizes)  # type: ignore[no-untyped-call]
     coords = {name: made.pop(name) for name in dataset.coords}
-    import xarray as xr
-
     return xr.Dataset(made, coords, dataset.attrs)
 
 
@@ -263,8 +257,6 @@ def _gaps_allowed(dataset: xr.Dataset, kind: Kind, gaps: bool) -> bool:
 
 def check_dataset(dataset: object, kind: Kind) -> None:
     """Raise DataError if a kind is unknown, or a value is not an xarray Dataset."""
-    import xarray as xr
-
     if kind not in get_args(Kind):
         kinds = list(get_args(Kind))
         raise DataError(
@@ -284,8 +276,6 @@ def keeps_effects(dataset: object) -> bool:
     >>> keeps_effects(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
     True
     """
-    import xarray as xr
-
     return isinstance(dataset, xr.Dataset) and (
         "ice" in dataset or "ice_mean" in dataset
     )
@@ -301,38 +291,39 @@ _HIERARCHICAL = (
 """Columns of decisions that are NaN for rows that are not shrunken."""
 
 
-def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable, with 0 for infinite limits that are marked in ``unbounded``,
-    for hierarchical sizes of rows that are not shrunken, and for rows without a
-    verdict to undo.
+def _with_allowed_gaps(dataset: xr.Dataset, name: str, *, gaps: bool) -> xr.DataArray:
+    """Return a variable with 0 in the place of what need not be a number: infinite
+    limits that are marked in ``unbounded``, hierarchical sizes of rows that are not
+    shrunken, rows without a verdict to undo, cells of a table with gaps, and effects
+    that were not measured.
     """
+    array, ends = dataset[name], {"lower": -np.inf, "upper": np.inf}
     if name in _HIERARCHICAL and "shrunken" in dataset:
-        return dataset[name].where(dataset["shrunken"].notnull(), 0.0)
-    if name == "reversal":  # of verdicts alone
-        return dataset[name].fillna(0.0)
-    if name in ("rope_lower", "rope_upper"):  # of a region of one side
-        return dataset[name].where(~np.isinf(dataset[name]), 0.0)
-    array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(name)
-    if (
-        end is None
-        or "unbounded" not in dataset
-        or dataset["unbounded"].dims != array.dims
+        array = array.where(dataset["shrunken"].notnull(), 0.0)
+    elif name == "reversal" or (gaps and name in ("outcome", "first_outcome")):
+        array = array.fillna(0.0)
+    elif name in ("rope_lower", "rope_upper"):  # of a region of one side
+        array = array.where(~np.isinf(array), 0.0)
+    elif (
+        name in ends
+        and "unbounded" in dataset
+        and dataset["unbounded"].dims == array.dims
     ):
-        return array
-    return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)
-
-
-def _of_measured(array: xr.DataArray, measured: xr.DataArray) -> xr.DataArray:
-    """Return a variable with 0 in the rows of effects that were not measured."""
-    if not set(measured.dims) <= set(array.dims):
-        return array
-    return array.where(measured.astype(bool), 0.0).transpose(*array.dims)
+        marked = dataset["unbounded"].astype(bool) & (array == ends[name])
+        array = array.where(~marked, 0.0)
+    if "measured" in dataset and set(dataset["measured"].dims) <= set(array.dims):
+        known = array.where(dataset["measured"].astype(bool), 0.0)
+        array = known.transpose(*array.dims)
+    return array
 
 
 _OF_POSITIONS = ("outcomes", "effects", "moments", "estimates", "decisions")
 
 
-def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
+def _validate_variable(
+    dataset: xr.Dataset, row: Variable, kind: Kind, *, gaps: bool
+) -> None:
+    array = dataset.variables[row.name]
     dims = tuple(map(str, array.dims))
     if kind in _OF_POSITIONS and ("position", "task") in pairwise(dims):
         dims = tuple(dim for dim in dims if dim != "position")
@@ -359,13 +350,16 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
                 f"{kind}: {quoted(row.name)} of {dims[0]} {odd} is {value}, and not "
                 "text"
             )
-    if row.dtype == "f" and not is_finite(array.data):
-        value, where = first_where(array.data, lambda block: ~np.isfinite(block))
+    if row.dtype != "f" or is_finite(array.data):
+        return
+    numbers = _with_allowed_gaps(dataset, row.name, gaps=gaps)
+    if not is_finite(numbers.data):
+        value, where = first_where(numbers.data, lambda block: ~np.isfinite(block))
         labels = ", ".join(
-            f"{dim} {array[dim].to_numpy()[i]!s}"
-            if dim in array.coords
+            f"{dim} {numbers[dim].to_numpy()[i]!s}"
+            if dim in numbers.coords
             else f"{dim} {i}"
-            for dim, i in zip(array.dims, where, strict=True)
+            for dim, i in zip(numbers.dims, where, strict=True)
         )
         raise DataError(f"{kind}: {quoted(row.name)} has {value} at {labels}")
 
@@ -434,11 +428,7 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
             )
     if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
         return
-    if (
-        values.dtype.kind in "iuU"
-        and name in dataset.indexes
-        and dataset.indexes[name].is_unique
-    ):
+    if values.dtype.kind in "iuU" and dataset.variables[name].to_index().is_unique:
         return
     labels, counts = np.unique(
         values.astype(str) if values.dtype == object else values, return_counts=True
@@ -451,10 +441,11 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
+    variables = dataset.variables
     for row in SCHEMA:
-        if row.name not in dataset.variables:
+        if row.name not in variables:
             continue
-        variable = dataset.variables[row.name]
+        variable = variables[row.name]
         dims = tuple(map(str, variable.dims))
         if (
             dims in row.dims

@@ -7,7 +7,7 @@ from __future__ import annotations
 _FORWARDS = (
     "tangermeme makes 20 forward passes of the backgrounds where a trial needs 11, and "
     "no more can be gained while both run the same network in eager mode: the bare "
-    "forward passes alone are {} x faster than tangermeme"
+    "forward passes alone are 1.7 to 1.8 x faster than tangermeme"
 )
 _EDITS = (
     "a run has a fixed cost of .2 to .25 s, which is not negligible for ten words on "
@@ -30,14 +30,15 @@ REASONS: dict[str, str] = {
         "(docs/decisions/0029-a-store-is-a-zarr-group.md)"
     ),
     "startup: show": (
-        "reading one file of the trial with xarray takes 0.8 s by itself: most of "
-        "`import xarray` is pandas, and if dask is installed, xarray also loads "
-        "`dask.array` and scipy with its first Dataset (0.3 s); this library accounts "
-        "for 6 % of the import time (`python -X importtime`)"
+        "importing xarray (most of which is pandas) and reading one file with it take "
+        "three quarters of this by themselves; if dask is installed, a third of that is "
+        "`dask.array`, which xarray imports with its first Dataset. Only text that was "
+        "kept could be shown sooner, and what is shown depends on the width of the "
+        "terminal and on whether the files still belong together"
     ),
-    "marginalize: tangermeme / run, ResidualBind": _FORWARDS.format(1.77),
-    "marginalize: tangermeme / run, DeepSTARR": _FORWARDS.format(1.81),
-    "marginalize: tangermeme / run, BPNet": _FORWARDS.format(1.73),
+    "marginalize: tangermeme / run, ResidualBind": _FORWARDS,
+    "marginalize: tangermeme / run, DeepSTARR": _FORWARDS,
+    "marginalize: tangermeme / run, BPNet": _FORWARDS,
     "incremental: incremental run / bare forwards, DeepSTARR": _EDITS,
     "incremental: incremental run / bare forwards, BPNet": _EDITS,
     "verbs: across_predictors, predictors, share of linear": (
@@ -52,10 +53,10 @@ REASONS: dict[str, str] = {
         "the same number of passes"
     ),
     "variant_scores: many variants / bare forwards": (
-        "a forward pass of this network takes some 40 microseconds per sequence; "
+        "a forward pass of this network takes some 20 to 40 microseconds per sequence; "
         "reading the file, cutting windows, writing alleles, drawing null variants "
         "from the genome (thirty positions are tried for each) and ranking take some "
-        "190 microseconds per variant besides its two passes, which is little beside "
-        "the passes of a network of DeepSTARR's size"
+        "100 microseconds per variant besides its two passes, row by row in Python, "
+        "which is little beside the passes of a network of DeepSTARR's size"
     ),
 }

@@ -22,6 +22,7 @@ from causalgia.checks import as_names
 from causalgia.choices import Scale
 from causalgia.effect_table import (
     INCOMPLETE,
+    EffectTable,
     folded,
     gaps_in_words,
     has_gaps,
@@ -352,17 +353,19 @@ def _effects(
             [name for name, c in outcomes.coords.items() if "task" in c.dims]
         )
     dims = {*outcomes["outcome"].dims, "arm"}
-    coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
-    effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects = effects if over is None else effects.assign_coords(task=over.names)
-    effects["weight"] = (("contrast", "arm"), as_dense(W))
-    do = do_coordinate(outcomes, weights, scale)
-    effects = effects.assign(floor).assign_coords(
-        contrast=list(weights), arm=arms, **do
-    )
+    coords: dict[Any, Any] = {
+        name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)
+    }
+    coords |= {} if over is None else {"task": over.names}
+    coords |= {"contrast": list(weights), "arm": arms}
+    coords |= do_coordinate(outcomes, weights, scale)
     if asked is not None:
         of = rows_of_question(asked, list(weights), error=EstimateError)
-        effects = effects.assign_coords(of_question=("contrast", of))
+        coords["of_question"] = ("contrast", of)
+    columns = parts | {"weight": (("contrast", "arm"), as_dense(W))} | floor
+    if "design" in outcomes.variables:  # too long for an attribute
+        columns["design"] = outcomes.variables["design"]
+    effects = EffectTable(columns | sources, coords, outcomes.attrs)
     edits = str(effects.attrs.pop(About.edits.name, ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
@@ -371,9 +374,6 @@ def _effects(
         on, weights, scale, assignment, control, interaction, of_tasks
     )
     effects.attrs |= sd_attrs(sd_of, W)
-    if "design" in outcomes.variables:  # too long for an attribute
-        effects = effects.assign(design=outcomes["design"])
-    effects = effects.assign(sources)
     return as_result(effects, "effects", *sentences, settings=settings, gaps=True)
 
 

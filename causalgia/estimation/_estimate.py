@@ -15,6 +15,7 @@ from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, as_names, check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import (
+    EffectTable,
     folded,
     has_gaps,
     has_positions,
@@ -479,7 +480,8 @@ def _by_the_rule(
     dims = estimates["ace"].dims
     of_arms = of_own_arms(effects, request) if "outcome" in effects else effects
     found = [name for name in (*OF_OWN_ARMS, *OF_EACH_ARM) if name in of_arms]
-    estimates = estimates.assign({name: of_arms[name].variable for name in found})
+    if found:
+        estimates = estimates.assign({n: of_arms.variables[n] for n in found})
     if "se_pooled" in estimates:  # what rounding leaves is no spread
         varies = estimates["se"] > 0
         estimates["se_pooled"] = estimates["se_pooled"].where(varies, 0.0)
@@ -569,10 +571,10 @@ def _with_covariance(
                 sums_in_random_groups(factor) if curves else factor,
             )
         )
-    estimates = estimates.assign(
-        covariance=(("contrast", "contrast_", *dims[1:]), gram(factor))
+    between = ("contrast", "contrast_", *dims[1:])
+    return estimates.assign(
+        contrast_=("contrast_", labels), covariance=(between, gram(factor))
     )
-    return estimates.assign_coords(contrast_=labels)
 
 
 def _labeled(
@@ -589,23 +591,25 @@ def _labeled(
     dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))[
         : columns["ace"].ndim
     ]
-    coords = {
-        name: c
+    weighted = "weight" in effects
+    left = [
+        name
         for name, c in effects.coords.items()
-        if c.dims and set(c.dims) <= set(dims)
-    }
-    estimates = xr.Dataset(
-        {name: (dims, values) for name, values in columns.items()}, coords=coords
-    )
-    if "weight" in effects:
-        estimates["weight"] = effects["weight"]
+        if not (c.dims and {*c.dims} <= {*dims})
+        and not (weighted and {*c.dims} <= {"contrast", "arm"})
+    ]
+    coords = effects.drop_vars(left).coords
+    of_effects: dict[Any, Any] = {}
+    if weighted:
+        of_effects["weight"] = effects.variables["weight"]
     if (
         "control_sd" in effects
     ):  # the root mean square over predictors that were averaged
-        over = [dim for dim in effects["control_sd"].dims if dim not in dims]
-        peak = effects["control_sd"].max(over)
-        relative = effects["control_sd"] / peak.where(peak > 0, 1.0)
-        estimates["control_sd"] = peak * np.sqrt((relative**2).mean(over))
+        sd = effects.variables["control_sd"]
+        over = [dim for dim in sd.dims if dim not in dims]
+        peak = sd.max(over)
+        relative = sd / peak.where(peak > 0, 1.0)  # type: ignore[no-untyped-call]
+        of_effects["control_sd"] = peak * np.sqrt((relative**2).mean(over))
     settings: dict[str, Any] = {
         "target": request.target,
         "ci_prob": ci_prob,
@@ -619,7 +623,11 @@ def _labeled(
     if levels in effects.sizes:
         chosen["n_levels"] = effects.sizes["model"]
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
-    estimates.attrs = dict(effects.attrs) | chosen | attrs
+    estimates = EffectTable(
+        {name: (dims, values) for name, values in columns.items()} | of_effects,
+        coords,
+        dict(effects.attrs) | chosen | attrs,
+    )
     return with_floor(as_result(estimates, "estimates"), effects)
 
 

@@ -379,7 +379,7 @@ def as_estimates(table: GivenTable) -> xr.Dataset:
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
     table = as_pandas(table)
-    if is_result(table):
+    if not isinstance(table, xr.Dataset) and is_result(table):
         return _estimates_of_result(table, None, 0.95)
     if isinstance(table, xr.Dataset) and "ace" in table:
         table = (

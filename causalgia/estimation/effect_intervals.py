@@ -320,9 +320,7 @@ def by_the_rule(estimates: xr.Dataset, ci_prob: float) -> dict[str, Array | Mask
     lower, upper = effect_limits(estimates, ci_prob)
     with np.errstate(divide="ignore"):
         by_p = np.maximum(np.log(p), np.finfo(float).min)
-    log = np.where(
-        p > 0, by_p, estimates["log_p"].transpose(*estimates["ace"].dims).to_numpy()
-    )
+    log = np.where(p > 0, by_p, of_effects(estimates, "log_p"))
     columns: dict[str, Array | Mask] = {
         "p": p,
         "log_p": log,
@@ -350,7 +348,7 @@ def independent_units(estimates: xr.Dataset) -> Array:
     for name in ("n_clusters", "n_units"):
         if name in estimates:
             return np.asarray(of_effects(estimates, name), dtype=np.float64)
-    return np.zeros(estimates["ace"].shape)
+    return np.zeros(estimates.variables["ace"].shape)
 
 
 def independent_draws(estimates: xr.Dataset) -> Array:
@@ -410,13 +408,9 @@ def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     (array([[1.]]), array([[0.5]]), array([[inf]]))
     """
     check_has_errors(estimates)
-    dims = estimates["ace"].dims
-    ace, se = (
-        estimates[name].transpose(*dims).to_numpy().astype(np.float64)
-        for name in ("ace", "se")
-    )
+    ace, se = (of_effects(estimates, name).astype(np.float64) for name in ("ace", "se"))
     df = (
-        estimates["df"].transpose(*dims).to_numpy().astype(np.float64)
+        of_effects(estimates, "df").astype(np.float64)
         if "df" in estimates
         else np.full(se.shape, np.inf)
     )

@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about
+from causalgia.effect_table import of_effects
 from causalgia.effects.scales import FUNCTION, OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -576,9 +577,7 @@ def working_scale_of(
     """
     zero = np.zeros(ace.shape)
     both, own = (
-        estimates[name].transpose(*estimates["ace"].dims).to_numpy()
-        if name in estimates
-        else zero
+        of_effects(estimates, name) if name in estimates else zero
         for name in COLUMNS[1:]
     )
     return working_scale(
@@ -619,7 +618,5 @@ def unbounded(estimates: xr.Dataset) -> Mask:
     array([False, False])
     """
     if "unbounded" not in estimates:
-        return np.zeros(estimates["ace"].shape, dtype=bool)
-    return np.asarray(
-        estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy()
-    )
+        return np.zeros(estimates.variables["ace"].shape, dtype=bool)
+    return np.asarray(of_effects(estimates, "unbounded"), bool)

@@ -17,7 +17,7 @@ from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
 from causalgia.checks import check_value, first_of, in_order, is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, Target
-from causalgia.effect_table import has_gaps
+from causalgia.effect_table import has_gaps, of_effects
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
@@ -424,10 +424,8 @@ def floor_of_estimates(estimates: xr.Dataset) -> Array:
     array([0., 0.])
     """
     if "floor" not in estimates:
-        return np.zeros(estimates["ace"].shape)
-    return np.asarray(
-        estimates["floor"].transpose(*estimates["ace"].dims).to_numpy(), np.float64
-    )
+        return np.zeros(estimates.variables["ace"].shape)
+    return np.asarray(of_effects(estimates, "floor"), np.float64)
 
 
 def is_below_floor(estimates: xr.Dataset) -> Mask:
@@ -444,7 +442,7 @@ def is_below_floor(estimates: xr.Dataset) -> Mask:
     array([ True, False])
     """
     null = null_value(estimates)
-    away = np.abs(estimates["ace"].to_numpy() - null)
+    away = np.abs(of_effects(estimates, "ace") - null)
     return np.asarray(
         (away <= floor_of_estimates(estimates))
         & ~(_is_exact(estimates) & (away == 0))
@@ -454,10 +452,8 @@ def is_below_floor(estimates: xr.Dataset) -> Mask:
 
 def _is_exact(estimates: xr.Dataset) -> Mask:
     if "exact" not in estimates:
-        return np.zeros(estimates["ace"].shape, dtype=bool)
-    return np.asarray(
-        estimates["exact"].transpose(*estimates["ace"].dims).to_numpy(), bool
-    )
+        return np.zeros(estimates.variables["ace"].shape, dtype=bool)
+    return np.asarray(of_effects(estimates, "exact"), bool)
 
 
 def at_least_floor(
@@ -474,11 +470,14 @@ def at_least_floor(
     """
     if "floor" not in estimates:
         return lower, upper
-    ace, floor = estimates["ace"].to_numpy(), floor_of_estimates(estimates)
+    ace, floor = of_effects(estimates, "ace"), floor_of_estimates(estimates)
     reach = np.where(_is_exact(estimates) & ~is_below_floor(estimates), 0.0, floor)
     return np.where(reach > 0, np.minimum(lower, ace - reach), lower), np.where(
         reach > 0, np.maximum(upper, ace + reach), upper
     )
+
+
+_BY_FLOOR = ("p", "log_p", "lower", "upper")
 
 
 def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
@@ -493,23 +492,26 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     """
     if "floor" not in effects:
         return estimates
-    dims = estimates["ace"].dims
+    dims = estimates.variables["ace"].dims
     over = [dim for dim in effects["floor"].dims if dim not in dims]
     floor = effects["floor"].max(over) if over else effects["floor"]
     if floor.sizes["contrast"] != estimates.sizes["contrast"]:
         floor = floor.max("contrast").expand_dims(contrast=estimates.sizes["contrast"])
-    values = floor.transpose(*dims).to_numpy()
-    out = estimates.assign(floor=(dims, values))
-    below = is_below_floor(out)
-    columns: dict[str, Array | Mask] = {"below_floor": below}
-    if "p" in out:
-        columns["p"] = np.where(below, 1.0, out["p"].to_numpy())
-        columns["log_p"] = np.where(below, 0.0, out["log_p"].to_numpy())
-    if "lower" in out:
-        columns["lower"], columns["upper"] = at_least_floor(
-            out, out["lower"].to_numpy(), out["upper"].to_numpy()
-        )
-    out = out.assign({name: (dims, column) for name, column in columns.items()})
+    floored = xr.Dataset(
+        {n: estimates.variables[n] for n in ("ace", "exact") if n in estimates}
+        | {"floor": floor.variable.transpose(*dims)},
+        attrs=estimates.attrs,
+    )
+    below = is_below_floor(floored)
+    columns = {"floor": floor_of_estimates(floored), "below_floor": below}
+    known = {n: of_effects(estimates, n) for n in _BY_FLOOR if n in estimates}
+    if "p" in known:
+        columns["p"] = np.where(below, 1.0, known["p"])
+        columns["log_p"] = np.where(below, 0.0, known["log_p"])
+    if "lower" in known:
+        limits = at_least_floor(floored, known["lower"], known["upper"])
+        columns["lower"], columns["upper"] = limits
+    out = estimates.assign({name: (dims, column) for name, column in columns.items()})
     return annotate(with_notes(out, *_floor_note(out, below)))
 
 

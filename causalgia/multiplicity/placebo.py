@@ -17,6 +17,7 @@ from scipy.special import ndtri
 
 from causalgia.checks import is_real
 from causalgia.choices import LEAST_PLACEBOS
+from causalgia.effect_table import of_effects
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import check_has_errors
@@ -493,7 +494,6 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
     """
     ranked = placebo_rank(estimates)
     above, below = (
-        ranked[f"p_placebo_{side}"].transpose(*ranked["ace"].dims).to_numpy()
-        for side in ("above", "below")
+        of_effects(ranked, f"p_placebo_{side}") for side in ("above", "below")
     )
     return np.minimum(2 * above, 1.0), np.minimum(2 * below, 1.0)

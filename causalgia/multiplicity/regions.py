@@ -23,6 +23,7 @@ from causalgia.choices import (
     RegionKind,
     placebos_for_ranks,
 )
+from causalgia.effect_table import of_effects
 from causalgia.effects.scales import FUNCTION
 from causalgia.errors import (
     EstimateError,
@@ -173,7 +174,7 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
         )
     arm = about(effects, "the control arm").control_sd_of
     of_tasks = "the contrast of tasks in " if has(effects).task_weights else ""
-    sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
+    sd = of_effects(effects, "control_sd")
     if not (sd > 0).all():
         k, t = np.argwhere(~(sd > 0))[0][:2]
         name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
@@ -207,7 +208,7 @@ def _region_of_largest(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     share = rope.share * abs(ace.isel(contrast=single) - null).max("contrast")
     half = share.broadcast_like(ace).transpose(*ace.dims).to_numpy()
     if "control_sd" in effects:
-        sd = effects["control_sd"].transpose(*ace.dims).to_numpy()
+        sd = of_effects(effects, "control_sd")
         half = np.maximum(half, LEAST_SD * sd)
     if not (half > 0).all():
         raise EstimateError(

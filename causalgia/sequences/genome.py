@@ -11,7 +11,7 @@ import zlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from os import SEEK_END, PathLike
 from pathlib import Path
@@ -67,7 +67,6 @@ class Genome:
         self.path = path
         self.lengths: dict[str, int]
         self._cut: Cut
-        self._quietly: Callable[[], AbstractContextManager[None]] = nullcontext
         with ExitStack() as files:
             with open_regular_file(path, SequenceError) as file:
                 head = file.read(12)
@@ -117,9 +116,9 @@ class Genome:
             except (OSError, ValueError) as error:
                 raise self._damaged(error) from error
         files.callback(found.close)
+        files.enter_context(htslib_is_silent())
         self.lengths = dict(zip(found.references, found.lengths, strict=True))
         self._cut = lambda name, start, stop: found.fetch(name, start, stop).encode()
-        self._quietly = htslib_is_silent
         return True
 
     def _read_whole(self) -> None:
@@ -157,8 +156,7 @@ class Genome:
                 f"which has {size} bases; skip='edge' leaves it out"
             )
         try:
-            with self._quietly():
-                found = self._cut(chromosome, start, stop)
+            found = self._cut(chromosome, start, stop)
         except (OSError, ValueError, RuntimeError) as error:
             raise self._damaged(error) from error
         if len(found) != stop - start:

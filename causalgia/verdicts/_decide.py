@@ -16,6 +16,7 @@ from causalgia.analysis import as_result
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, attributes
 from causalgia.choices import LEAST_FACTOR, Error
+from causalgia.effect_table import of_effects
 from causalgia.errors import EstimateError
 from causalgia.estimation.effect_intervals import (
     independent_draws,
@@ -265,10 +266,9 @@ def _without_unmeasured(decisions: xr.Dataset) -> xr.Dataset:
 
 def rows_measured(estimates: xr.Dataset) -> Mask:
     """Return which rows were measured, of the shape of ``ace``."""
-    ace = estimates["ace"]
     if "measured" not in estimates:
-        return np.ones(ace.shape, dtype=bool)
-    return np.asarray(estimates["measured"].transpose(*ace.dims).to_numpy(), dtype=bool)
+        return np.ones(estimates.variables["ace"].shape, dtype=bool)
+    return np.asarray(of_effects(estimates, "measured"), dtype=bool)
 
 
 def filled(estimates: xr.Dataset) -> xr.Dataset:
@@ -346,19 +346,14 @@ def _decisions_dataset(
     )
     named = verdicts.verdict != UNDECIDED
     columns["reversal"] = np.where(named, reversal_size(found.rows, missed), np.nan)
-    ace = found.effects["ace"]
+    z = float(ndtri(0.5 + about(attrs).ci_prob / 2))
+    columns["more_units"] = _units_still_needed(found, verdicts, z)
+    dims = found.effects.variables["ace"].dims
     out = found.effects.assign(
-        {name: (ace.dims, np.array(values)) for name, values in columns.items()}
+        {name: (dims, np.array(values)) for name, values in columns.items()}
     )
-    out["more_units"] = (
-        ace.dims,
-        _units_still_needed(
-            found,
-            verdicts,
-            float(ndtri(0.5 + about(attrs).ci_prob / 2)),
-        ),
-    )
-    return out.assign_attrs(attrs, **found.region.attributes())
+    out.attrs |= attrs | found.region.attributes()
+    return out
 
 
 def _units_still_needed(found: Evidence, verdicts: Verdicts, z: Array | float) -> Any:
@@ -368,20 +363,15 @@ def _units_still_needed(found: Evidence, verdicts: Verdicts, z: Array | float) -
     effects, undecided = found.effects, verdicts.verdict == UNDECIDED
     if "se" not in effects or "n_units" not in effects:
         return np.full(undecided.shape, -1)
-    dims = effects["ace"].dims
-    se, n = (effects[name].transpose(*dims).to_numpy() for name in ("se", "n_units"))
-    ace, low, high = (
-        effects["ace"].to_numpy(),
-        found.rows.region_lower,
-        found.rows.region_upper,
-    )
+    ace, se, n = (of_effects(effects, name) for name in ("ace", "se", "n_units"))
+    low, high = found.rows.region_lower, found.rows.region_upper
     distance = np.minimum(np.abs(ace - low), np.abs(ace - high))
     more = more_units(distance, se, n.astype(np.int64), z)
     # 1: by its error this trial would decide; it does not, for few df, skewness or the
     # company of other rows
     more = np.where((more == 0) | (more == 1), -1, more)
     if "below_floor" in effects:  # no number of units distinguishes it from 0
-        more = np.where(effects["below_floor"].transpose(*dims).to_numpy(), -1, more)
+        more = np.where(of_effects(effects, "below_floor"), -1, more)
     beyond = found.rows.above | found.rows.below
     more = np.where(beyond | ~found.rows.counted, -1, more)
     return np.where(undecided, more, -1).astype(np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.effect_table import of_effects
+from causalgia.effect_table import EffectTable, of_effects
 from causalgia.effects.two_values import WEIGHT
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.effect_intervals import (
@@ -121,7 +121,7 @@ def from_estimates(
         bound = _largest_of_rows(largest, estimates)
         rows = with_largest(rows, independent_draws(estimates), bound)
     p = np.where(unbounded, 1.0, two_sided_p(estimates, null, ci_prob))
-    carried = carry_effects(estimates, estimates["ace"])
+    carried = carry_effects(estimates)
     if unbounded.any():
         carried = carried.assign(unbounded=(carried["ace"].dims, unbounded))
     return Evidence(carried, found, rows, p)
@@ -168,29 +168,24 @@ def _largest_of_rows(
     return bound
 
 
-def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
+def carry_effects(source: xr.Dataset) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that
     decisions keep.
     """
-    source = source.drop_vars(_OF_DECISIONS, errors="ignore")
-    ace = ace.drop_vars(_OF_DECISIONS, errors="ignore")
-    carried = [name for name in _CARRIED if name in source.variables]
-    coords = {
-        n: c
-        for n, c in source.coords.items()
-        if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)
-    }
-    columns = source[carried].copy()
-    ace = ace.copy(deep=False)
-    # drop_attrs aligns every column with all
-    for variable in (*columns.variables.values(), ace.variable):
-        variable.attrs = {}
-    out = xr.Dataset({"ace": ace, **columns.data_vars}).assign_coords(coords)
-    for name in ("is_placebo", "of_question"):
-        if name in source.data_vars:
-            out = out.assign_coords({name: source[name]})
+    names = [name for name in ("ace", *_CARRIED) if name in source.data_vars]
+    of = source.variables
+    columns = {name: xr.Variable(of[name].dims, of[name].data) for name in names}
+    dims = {"arm"}.union(*(column.dims for column in columns.values()))
+    left = [
+        name
+        for name, coord in source.coords.items()
+        if name in _OF_DECISIONS or not set(coord.dims) <= dims
+    ]
+    marks = [n for n in ("is_placebo", "of_question") if n in source.data_vars]
+    coords = source.set_coords(marks).drop_vars(left).coords
     stale = {"family", "rope", "rope_kind", "band"}
-    return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
+    attrs = {k: v for k, v in source.attrs.items() if k not in stale}
+    return EffectTable(columns, coords, attrs)
 
 
 def more_units(
