@@ -115,14 +115,20 @@ def through(
     )
 
 
+def run_here(begun: tuple[Trial, TurnPlan], turns: Any) -> dict[int, Any]:
+    """The reduced outcomes of each turn, predicted by this process."""
+    made = dict[int, Any]()
+    outcomes.run_turns(
+        *begun, turns, lambda turn, _, parts: made.update({turn: parts}), reduction=KEPT
+    )
+    return made
+
+
 def require_same(found: list[Any], begun: tuple[Trial, TurnPlan]) -> None:
     """The bytes of every array, turn by turn, are those of the local run."""
     turns = sorted(turn for turn, _, _ in found)
     assert turns == list(range(len(turns)))
-    made = {
-        turn: parts
-        for turn, _, parts in outcomes.run_here(*begun, turns, reduction=KEPT)
-    }
+    made = run_here(begun, turns)
     for turn, model, parts in found:
         assert model is None
         assert parts.keys() == made[turn].keys()
@@ -188,12 +194,7 @@ def test_models_of_an_ensemble_are_asked_apart(client: Any) -> None:
         cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}),
         design(330),
     )
-    whole = {
-        turn: parts
-        for turn, _, parts in outcomes.run_here(
-            *begun, range(len(begun[1])), reduction=KEPT
-        )
-    }
+    whole = run_here(begun, range(len(begun[1])))
     n: list[int] = []
     found = list(through(client, begun, models=3, advance=n.append))
     assert sorted((turn, model) for turn, model, _ in found) == every(begun[1], 3)
@@ -382,7 +383,7 @@ def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"]))
     with pytest.raises(PredictorError) as here:
-        list(outcomes.run_here(*begun, range(len(begun[1])), reduction=KEPT))
+        run_here(begun, range(len(begun[1])))
     with pytest.raises(PredictorError) as there:
         list(through(client, begun))
     assert type(there.value) is type(here.value)

@@ -45,7 +45,7 @@ def run_on_cluster(
     finish.
 
     The trial is sent once and loaded once by each worker; a job is two numbers. Answers
-    equal those of `causalgia.trial.outcomes.run_here`, bit for bit on equal hardware.
+    equal those of `causalgia.trial.outcomes.run_turns` here, bit for bit on equal hardware.
     Workers may die and join, and there may be a time limit
     (`causalgia.workers.jobs.run_jobs`).
 
@@ -67,7 +67,7 @@ def run_on_cluster(
     StoreError
         As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
-        As `causalgia.trial.outcomes.run_here`; errors of workers are raised here.
+        As `causalgia.trial.outcomes.answer_turns`; errors of workers are raised here.
     MissingExtraError
         If Dask distributed is not installed.
 
