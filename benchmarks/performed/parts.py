@@ -525,6 +525,32 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "across_predictors, predictors",
         )
     ),
+    "host": (
+        Target(
+            "11 arms x 40,000 backgrounds of 249 bases, 10 µs a sequence",
+            "the predictor, which only waits, alone",
+            "run / 10 us a sequence",
+            AT_MOST,
+            1.05,
+        ),
+        Target(
+            "11 arms x 40,000 backgrounds of 249 bases, 2 µs a sequence",
+            "the predictor, which only waits, alone",
+            "run / 2 us a sequence",
+            AT_MOST,
+            1.2,
+        ),
+        *(
+            Target(what, "a sequence", f"us a sequence, {stage}", AT_MOST, bound, "µs")
+            for stage, what, bound in (
+                ("draw", "of its turns: backgrounds drawn", 0.05),
+                ("arms", "arms applied", 0.1),
+                ("distinct", "equal sequences found", 0.2),
+                ("gather", "answers gathered, units described", 0.1),
+                ("prepare", "a turn prepared: the first three, copies included", 0.5),
+            )
+        ),
+    ),
     "accelerator": (
         Target(
             "10 motifs x 60,000 backgrounds on a GPU, DeepSTARR size",
