@@ -54,7 +54,7 @@ class Waiting(Predictor):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def resolve_batch_size(self, length: int) -> int:
+    def resolve_batch_size(self, length: int) -> int:  # noqa: ARG002
         return 1_024
 
     def predict(

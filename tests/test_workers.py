@@ -35,10 +35,11 @@ from causalgia.errors import (
 from causalgia.predict import NonFiniteError
 from causalgia.streams import root_key
 from causalgia.trial import outcomes
-from causalgia.trial.distributed_turns import check_picklable, run_on_cluster
+from causalgia.trial.distributed_turns import run_on_cluster
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import AllOutcomes, Trial
 from causalgia.workers import clusters, connected, jobs, local_cluster
+from causalgia.workers.jobs import pickle_with_code
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -573,7 +574,7 @@ def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
     with pytest.raises(StoreError):
         through(client, begun)
     with pytest.raises(StoreError):
-        check_picklable(begun[0])
+        pickle_with_code(begun[0], "the trial")
 
 
 def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
@@ -582,15 +583,17 @@ def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
         lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1"
     )
     with pytest.raises(StoreError):
-        check_picklable(trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0])
+        pickle_with_code(
+            trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0], "the trial"
+        )
     asked = cg.Design(
         null=cg.Uniform(length=30),
         arms={"untreated": cg.Untreated(), "odd": Own(lock)},
         n_units=100,
     )
     with pytest.raises(StoreError):
-        check_picklable(trial(weighted(), asked)[0])
-    check_picklable(trial(weighted())[0])
+        pickle_with_code(trial(weighted(), asked)[0], "the trial")
+    pickle_with_code(trial(weighted())[0], "the trial")
 
 
 def test_a_predictor_that_cannot_be_loaded(client: Any) -> None:
