@@ -4,7 +4,7 @@ sequence once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -162,16 +162,14 @@ class _Edits:
     """
 
     def __init__(self, n: int, length: int) -> None:
-        self._tokens = np.empty((n, length), np.uint8)
-        self._n, self._arms, self._units = 0, list[Ints](), list[Ints]()
+        self._n, self._tokens = 0, np.empty((n, length), np.uint8)
+        self._arms, self._units = np.empty((2, n), np.int64)
 
     def add(self, edited: Tokens, arm: int, units: Ints) -> slice:
         """Add the sequences of an arm and these units; return their place."""
         place = slice(self._n, self._n + len(units))
-        self._tokens[place] = edited
+        self._tokens[place], self._arms[place], self._units[place] = edited, arm, units
         self._n = place.stop
-        self._arms.append(np.full(len(units), arm))
-        self._units.append(units)
         return place
 
     def distinct(self) -> tuple[_DistinctSequences, Ints]:
@@ -183,10 +181,9 @@ class _Edits:
             for first in range(0, len(fresh), _ROWS_MOVED):
                 rows = fresh[first : first + _ROWS_MOVED]  # each at its place or later
                 self._tokens[first : first + len(rows)] = self._tokens[rows]
+        tokens = self._tokens[: len(fresh)]
         return _DistinctSequences(
-            self._tokens[: len(fresh)],
-            np.concatenate(self._arms)[fresh],
-            np.concatenate(self._units)[fresh],
+            tokens, self._arms[fresh], self._units[fresh]
         ), numbers
 
 
@@ -608,39 +605,28 @@ class _SequenceQueries:
         """Return the answers of one part of the predictor to every sequence, (d,
         tasks[, models]).
         """
-        names = self.trial.predictor.models
-        model = (
-            None
-            if names is None or len(self.trial.predictor.parts) == 1
-            else names[number]
-        )
-        made: NDArray[Any] | None = None
+        names, tokens = self.trial.predictor.models, self.distinct.tokens
         single = len(self.trial.predictor.parts) == 1
-        known = self.trial.known(self.distinct.tokens)
-        if known:
-            columns = np.stack(
-                [answer if single else answer[..., number] for answer in known.values()]
-            )
-            made = np.empty(
-                (len(self.distinct.tokens), *columns.shape[1:]), columns.dtype
-            )
-            made[list(known)] = columns
-            self.trial._dtypes.setdefault(number, made.dtype)
+        model = None if names is None or single else names[number]
+        found: list[tuple[Any, NDArray[Any]]] = []
+        wanted = np.arange(len(tokens))
+        if known := self.trial.known(tokens):
+            rows = list(known)
+            answers = np.stack(list(known.values()))
+            found.append((rows, answers if single else answers[..., number]))
+            self.trial._dtypes.setdefault(number, answers.dtype)
+            wanted = np.delete(wanted, rows)
             if advance is not None:
-                advance(len(known))
-        wanted = np.arange(len(self.distinct.tokens))
-        if known:
-            wanted = np.setdiff1d(wanted, list(known))
+                advance(len(rows))
+        same_length = tokens.shape[1] == self.turn.units.tokens.shape[1]
+        held = part.backgrounds_at_once(tokens.shape[1]) if same_length else 0
         if not len(wanted):
-            assert made is not None
-            return made
-        length, backgrounds = self.distinct.tokens.shape[1], self.turn.units.tokens
-        held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
-        calls = (
-            self._sessions(part, wanted, held, advance)
-            if held
-            else [(wanted, partial(part.predict, self._rows(wanted), progress=advance))]
-        )
+            calls: Iterable[Any] = ()
+        elif held:
+            calls = self._sessions(part, wanted, held, advance)
+        else:
+            some = tokens if len(wanted) == len(tokens) else tokens[wanted]
+            calls = [(wanted, partial(part.predict, some, progress=advance))]
         for rows, ask in calls:
             try:
                 answer = ask()
@@ -659,12 +645,10 @@ class _SequenceQueries:
                 before,
                 "the predictor" if model is None else f"model {quoted(model)}",
             )
-            if made is None:
-                made = np.empty(
-                    (len(self.distinct.tokens), *answer.shape[1:]), answer.dtype
-                )
+            found.append((rows, answer))
+        made = np.empty((len(tokens), *found[0][1].shape[1:]), found[0][1].dtype)
+        for rows, answer in found:
             made[rows] = answer
-        assert made is not None
         return made
 
     def _sessions(
@@ -699,11 +683,6 @@ class _SequenceQueries:
             )
             if advance is not None:
                 advance(len(rows))
-
-    def _rows(self, wanted: Ints) -> Tokens:
-        """Return some rows of the tokens, without a copy where they are all."""
-        tokens = self.distinct.tokens
-        return tokens if len(wanted) == len(tokens) else tokens[wanted]
 
     def _arm(self, row: int) -> str:
         return self.trial.design.named_arms[int(self.distinct.arms[row])].name
