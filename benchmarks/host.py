@@ -8,7 +8,10 @@ sequences, of one array, in calls of the size of a turn. Wall time, interleaved.
 arms, equal sequences and gathering (with the units' coordinates) are timed one by one
 on a turn of that trial: processor time of one thread.
 
-    python benchmarks/host.py [--quick]
+    chrt -f 5 python benchmarks/host.py [--quick]
+
+On a machine with other work every wait ends with another one, for a core; `chrt` puts
+the process before it.
 """
 
 from __future__ import annotations

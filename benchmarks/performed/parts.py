@@ -538,7 +538,7 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "the predictor, which only waits, alone",
             "run / 2 us a sequence",
             AT_MOST,
-            1.3,
+            1.1,
         ),
         *(
             Target(
