@@ -228,17 +228,6 @@ def test_another_trial_is_refused_by_name_and_left_alone(store, name):
     assert files(store) == before
 
 
-def test_a_store_of_an_earlier_version_is_refused_and_left_alone(tmp_path):
-    manifest = tmp_path / "causalgia-trial" / "manifest.json"
-    manifest.parent.mkdir()
-    manifest.write_text('{"kind": "causalgia trial", "version": 3}')
-    before = files(tmp_path)
-    for call in (begun, open_archive, lambda path: Archive.create(path, **CALL)):
-        with pytest.raises(StoreError, match="version"):
-            call(tmp_path)
-    assert files(tmp_path) == before
-
-
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path):
     file, folder, other = (
         tmp_path / "file",

@@ -40,7 +40,7 @@ from causalgia.errors import (
 )
 from causalgia.numerics.running_sums import Sketch, bins_within
 from causalgia.trial import turn_plan
-from causalgia.trial.outcomes import run_here
+from causalgia.trial.outcomes import run_turns
 from causalgia.trial.setup import set_up_trial
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
@@ -327,10 +327,15 @@ def made(
     begun = set_up_trial(design, predictor, rng=3, analysis=None)
     cut = begun.probe()
     sent = pickle.loads(pickle.dumps(summary))
-    return summary, [
-        parts
-        for _, _, parts in run_here(begun.trial, cut, range(len(cut)), reduction=sent)
-    ]
+    turns = list[dict[str, np.ndarray]]()
+    run_turns(
+        begun.trial,
+        cut,
+        range(len(cut)),
+        lambda _turn, _model, parts: turns.append(parts),
+        reduction=sent,
+    )
+    return summary, turns
 
 
 @pytest.mark.parametrize("name", ["crossover", "parents", "ensemble", "float32"])

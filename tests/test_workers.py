@@ -35,10 +35,11 @@ from causalgia.errors import (
 from causalgia.predict import NonFiniteError
 from causalgia.streams import root_key
 from causalgia.trial import outcomes
-from causalgia.trial.distributed_turns import check_picklable, run_on_cluster
+from causalgia.trial.distributed_turns import run_on_cluster
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import AllOutcomes, Trial
 from causalgia.workers import clusters, connected, jobs, local_cluster
+from causalgia.workers.jobs import pickle_with_code
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -115,14 +116,20 @@ def through(
     )
 
 
+def run_here(begun: tuple[Trial, TurnPlan], turns: Any) -> dict[int, Any]:
+    """The reduced outcomes of each turn, predicted by this process."""
+    made = dict[int, Any]()
+    outcomes.run_turns(
+        *begun, turns, lambda turn, _, parts: made.update({turn: parts}), reduction=KEPT
+    )
+    return made
+
+
 def require_same(found: list[Any], begun: tuple[Trial, TurnPlan]) -> None:
     """The bytes of every array, turn by turn, are those of the local run."""
     turns = sorted(turn for turn, _, _ in found)
     assert turns == list(range(len(turns)))
-    made = {
-        turn: parts
-        for turn, _, parts in outcomes.run_here(*begun, turns, reduction=KEPT)
-    }
+    made = run_here(begun, turns)
     for turn, model, parts in found:
         assert model is None
         assert parts.keys() == made[turn].keys()
@@ -188,12 +195,7 @@ def test_models_of_an_ensemble_are_asked_apart(client: Any) -> None:
         cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}),
         design(330),
     )
-    whole = {
-        turn: parts
-        for turn, _, parts in outcomes.run_here(
-            *begun, range(len(begun[1])), reduction=KEPT
-        )
-    }
+    whole = run_here(begun, range(len(begun[1])))
     n: list[int] = []
     found = list(through(client, begun, models=3, advance=n.append))
     assert sorted((turn, model) for turn, model, _ in found) == every(begun[1], 3)
@@ -382,7 +384,7 @@ def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"]))
     with pytest.raises(PredictorError) as here:
-        list(outcomes.run_here(*begun, range(len(begun[1])), reduction=KEPT))
+        run_here(begun, range(len(begun[1])))
     with pytest.raises(PredictorError) as there:
         list(through(client, begun))
     assert type(there.value) is type(here.value)
@@ -572,7 +574,7 @@ def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
     with pytest.raises(StoreError):
         through(client, begun)
     with pytest.raises(StoreError):
-        check_picklable(begun[0])
+        pickle_with_code(begun[0], "the trial")
 
 
 def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
@@ -581,15 +583,17 @@ def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
         lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1"
     )
     with pytest.raises(StoreError):
-        check_picklable(trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0])
+        pickle_with_code(
+            trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0], "the trial"
+        )
     asked = cg.Design(
         null=cg.Uniform(length=30),
         arms={"untreated": cg.Untreated(), "odd": Own(lock)},
         n_units=100,
     )
     with pytest.raises(StoreError):
-        check_picklable(trial(weighted(), asked)[0])
-    check_picklable(trial(weighted())[0])
+        pickle_with_code(trial(weighted(), asked)[0], "the trial")
+    pickle_with_code(trial(weighted())[0], "the trial")
 
 
 def test_a_predictor_that_cannot_be_loaded(client: Any) -> None:

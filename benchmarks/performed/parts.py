@@ -477,6 +477,39 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "across_predictors, predictors",
         )
     ),
+    "host": (
+        Target(
+            "11 arms x 40,000 backgrounds of 249 bases, 10 µs a sequence",
+            "the predictor, which only waits, alone",
+            "run / 10 us a sequence",
+            AT_MOST,
+            1.05,
+        ),
+        Target(
+            "11 arms x 40,000 backgrounds of 249 bases, 2 µs a sequence",
+            "the predictor, which only waits, alone",
+            "run / 2 us a sequence",
+            AT_MOST,
+            1.1,
+        ),
+        *(
+            Target(
+                f"the same, {what}",
+                "a sequence, one thread",
+                f"us a sequence, {stage}",
+                AT_MOST,
+                bound,
+                "µs",
+            )
+            for stage, what, bound in (
+                ("draw", "backgrounds drawn", 0.1),
+                ("arms", "arms applied", 0.2),
+                ("distinct", "equal sequences found", 0.2),
+                ("gather", "answers gathered, units described", 0.1),
+                ("prepare", "a turn prepared: the first three, with copies", 0.5),
+            )
+        ),
+    ),
     "accelerator": (
         Target(
             "10 motifs x 60,000 backgrounds on a GPU, DeepSTARR size",

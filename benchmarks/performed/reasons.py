@@ -15,10 +15,10 @@ _EDITS = (
 )
 
 _WAITS = (
-    "the GPU computes for as long as the bare forward passes take, 1.2 s; in the rest it "
-    "waits for the host, one thread of which prepares the next turn (draws backgrounds, "
-    "applies the arms, looks for equal sequences: about a second in all) while the other "
-    "gathers the answers of this one"
+    "measured when one thread prepared the next turn while the other gathered the "
+    "answers of this one; since then turns are prepared by as many threads as it takes "
+    "and gathered by another (`host` measures that without a GPU), and no GPU was at "
+    "hand to measure it on"
 )
 
 REASONS: dict[str, str] = {

@@ -26,7 +26,7 @@ from causalgia.numerics.running_sums import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.schema import validate
-from causalgia.trial.outcomes import outcome_dims, outcomes_dataset, predicted_turns
+from causalgia.trial.outcomes import answer_turns, outcome_dims, outcomes_dataset
 from causalgia.trial.setup import TrialSetup, check_memory, set_up_trial, store_fields
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import (
@@ -34,6 +34,7 @@ from causalgia.trial.turns import (
     DrawnUnits,
     NamedArrays,
     Trial,
+    Turn,
     unit_coordinates,
 )
 from causalgia.types import Tokens
@@ -146,10 +147,14 @@ def _time_turns(
 ) -> Cost:
     """Time whole turns one after the other, as a trial runs them."""
     began, ends, parts, distinct = time.perf_counter(), [], [], 0
-    for turn, outcome in predicted_turns(setup.trial, map(plan.bounds, range(n_turns))):
+
+    def gather(turn: Turn, outcome: NDArray[Any]) -> None:
+        nonlocal distinct
         parts.append(_unit_records(setup, turn.units, outcome))
         ends.append(time.perf_counter() - began)
         distinct += turn.n_distinct
+
+    answer_turns(setup.trial, map(plan.bounds, range(n_turns)), gather)
     _build_outcomes(setup, parts)
     units = plan.bounds(n_turns - 1)[1]
     after = time.perf_counter() - began - ends[-1]

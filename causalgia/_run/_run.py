@@ -339,11 +339,15 @@ def _hold_outcomes(
                 ),
                 "outcomes",
             )
-        turns = range(len(plan))
-        for job in run_turns(
-            setup.trial, plan, turns, reduction=reduction, client=client, advance=done
-        ):
-            gathered.put(*job)
+        run_turns(
+            setup.trial,
+            plan,
+            range(len(plan)),
+            gathered.put,
+            reduction=reduction,
+            client=client,
+            advance=done,
+        )
         return validate(label(gathered.parts), "outcomes", positions=True)
 
 
@@ -391,15 +395,14 @@ def _store_outcomes(
         meter(plan.n_units * per_unit, show=request.progress) as advance,
     ):
         advance((plan.n_units - n_missing(archive)) * per_unit)
-        answers = run_turns(
+        run_turns(
             setup.trial,
             plan,
             archive.missing,
+            lambda turn, model, parts: archive.put(turn, parts, model=model),
             reduction=reduction,
             client=request.client,
             advance=advance,
             lacks=lambda turn, model: archive.lacks(turn, model=model),
         )
-        for turn, model, parts in answers:
-            archive.put(turn, parts, model=model)
     return annotate(with_first_unit(open_archive(request.path)))

@@ -336,16 +336,20 @@ def _hold_effects(
     ):
         plan = setup.probe()
         gathered = OutcomeBuffer(trial, plan, of_unit)
-        for turn, model, parts in run_turns(
+
+        def put(turn: int, model: int | None, parts: NamedArrays) -> None:
+            ranges.take(parts, model=model, models=len(models or ()))
+            gathered.put(turn, model, parts)
+
+        run_turns(
             trial,
             plan,
             range(len(plan)),
+            put,
             reduction=of_turn,
             client=request.client,
             advance=advance,
-        ):
-            ranges.take(parts, model=model, models=len(models or ()))
-            gathered.put(turn, model, parts)
+        )
         raw = outcomes_dataset(setup.frame, of_unit, gathered.parts)
     return effects_dataset(raw, question, ranges)
 
@@ -373,18 +377,23 @@ def _store_effects(
             (n - sum(last - first for first, last in map(plan.bounds, turns)))
             * per_unit
         )
-        for turn, model, parts in run_turns(
-            trial,
-            plan,
-            turns,
-            reduction=of_turn,
-            client=request.client,
-            advance=advance,
-        ):
+
+        def put(turn: int, model: int | None, parts: NamedArrays) -> None:
+            nonlocal n_changes
             if ranges.take(parts, model=model, models=len(models or ())):
                 n_changes = min(n_changes + 1, len(plan))
                 archive.put_state(ranges.state(), turns=n_changes)
             archive.put(turn, parts, model=model)
+
+        run_turns(
+            trial,
+            plan,
+            turns,
+            put,
+            reduction=of_turn,
+            client=request.client,
+            advance=advance,
+        )
         if not summary:
             archive.flush()
             summary = summary_arrays(

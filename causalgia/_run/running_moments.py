@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -503,16 +503,10 @@ def _take_turns(
     with meter(plan.n_units * per_unit, show=request.progress) as advance:
         if first:
             advance(plan.bounds(first - 1)[1] * per_unit)
-        answers = run_turns(
-            setup.trial,
-            plan,
-            turns,
-            reduction=moments,
-            client=request.client,
-            advance=advance,
-        )
         saved, pause = time.monotonic(), _LEAST_PAUSE_SECONDS
-        for turn, parts in _ordered_turns(answers, setup.trial, moments, first):
+
+        def take(turn: int, parts: NamedArrays) -> None:
+            nonlocal saved, pause
             moments.take(parts)
             started = time.monotonic()
             if archive is not None and (
@@ -522,33 +516,44 @@ def _take_turns(
                 saved = time.monotonic()
                 pause = max(_LEAST_PAUSE_SECONDS, _SPARING * (saved - started))
 
+        run_turns(
+            setup.trial,
+            plan,
+            turns,
+            _in_order(take, setup.trial, moments, first),
+            reduction=moments,
+            client=request.client,
+            advance=advance,
+        )
 
-def _ordered_turns(
-    answers: Iterable[tuple[int, int | None, NamedArrays]],
+
+def _in_order(
+    take: Callable[[int, NamedArrays], None],
     trial: Trial,
     reduction: TurnReduction,
     first: int,
-) -> Iterator[tuple[int, NamedArrays]]:
-    """Yield turns in order; the models of an ensemble that were asked separately are
-    stacked again.
+) -> Callable[[int, int | None, NamedArrays], None]:
+    """Return a function that takes turns in any order and hands them on in theirs; the
+    models of an ensemble that were asked separately are stacked again.
     """
     waiting: dict[int, dict[int, NamedArrays]] = {}
     n_parts = len(trial.predictor.parts)
-    for turn, model, parts in answers:
+
+    def put(turn: int, model: int | None, parts: NamedArrays) -> None:
+        nonlocal first
         waiting.setdefault(turn, {})[0 if model is None else model] = parts
         while len(waiting.get(first, ())) == (1 if model is None else n_parts):
             models = waiting.pop(first)
             found = dict(models[0])
-            for name in (
-                name
-                for name, dims in reduction.dims.items()
-                if model is not None and "model" in dims
-            ):
-                found[name] = np.stack(
-                    [models[i][name] for i in sorted(models)], axis=-1
-                )
-            yield first, found
+            for name, dims in reduction.dims.items():
+                if model is not None and "model" in dims:
+                    found[name] = np.stack(
+                        [models[i][name] for i in sorted(models)], axis=-1
+                    )
+            take(first, found)
             first += 1
+
+    return put
 
 
 _IDS_A_BLOCK = 2**16

@@ -366,12 +366,17 @@ def gram(factor: Rows) -> Array:
     """Return factor' factor for each task (and model), summed by blocks of rows: (G, K,
     ...) -> (K, K, ...).
     """
-    flat = (block.reshape(*block.shape[:2], -1) for block in row_blocks(factor))
-    whole = sum_in_order(
-        np.stack([rows[..., r].T @ rows[..., r] for r in range(rows.shape[2])], -1)
-        for rows in flat
-    )
-    return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
+    whole: list[Array] = []
+    for block in row_blocks(factor):
+        rows = block.reshape(*block.shape[:2], -1)
+        for r in range(rows.shape[2]):
+            part = rows[..., r].T @ rows[..., r]
+            if len(whole) == r:
+                whole.append(part)
+            else:
+                whole[r] += part
+    found = np.stack(whole, -1)
+    return found.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
 
 
 _WEIGHTS_BLOCK = 2**21

@@ -75,8 +75,8 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     An effect is a difference of two answers; if answers depend on batch mates (dropout
     left on, batch norm in training mode, a per-batch normalization), no two of them are
     comparable. One row is predicted alone, then up to eight (above 50 kb two) together,
-    together again and in reverse order, and another one alone: five small forward
-    passes. If all rows are the same sequence, copies with exchanged bases are added
+    another one alone, and all in reverse order: four small forward passes, and more
+    where they differ. If all rows are the same sequence, copies with exchanged bases are added
     (unless those have no finite answer). A predictor that takes one sequence at a time
     has no batch mates: it answers one row, another, and the first again.
 
@@ -180,14 +180,6 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
         _check_still(predictor, some[:1], first, rounding_allowed(predictor, first))
         raise
     limit = rounding_allowed(predictor, together)
-    _check_again(
-        predictor,
-        rows,
-        together,
-        _predict_or_error(predictor, rows),
-        limit,
-        n_given=len(some),
-    )
     lonely, began = [0, other], time.perf_counter()
     try:
         alone = np.concatenate([first, predictor.predict(rows[other : other + 1])])
@@ -202,7 +194,8 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
         (together[::-1], backwards, "when the batch is in another order"),
     ):
         if found := _difference(predictor, before, now, limit):
-            _check_still(predictor, rows, together, limit, n_given=len(some))
+            again = _predict_or_error(predictor, rows)
+            _check_again(predictor, rows, together, again, limit, n_given=len(some))
             _check_still(predictor, rows[:1], first, limit)
             raise PredictorError(
                 f"the predictor {batch_dependence(predictor, how)} ({found})"

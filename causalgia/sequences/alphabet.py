@@ -286,7 +286,8 @@ def as_token_array(tokens: NDArray[np.integer]) -> Tokens:
             "cg.sequences.encode() turns strings into tokens, astype(int) whole numbers"
         )
         raise SequenceError(msg)
-    if array.size and (array.max() > 3 or array.min() < 0):
+    signed = array.dtype.kind == "i"
+    if array.size and (array.max() > 3 or (signed and array.min() < 0)):
         at = tuple(map(int, np.argwhere((array > 3) | (array < 0))[0]))
         msg = (
             f"token {array[at]} at {at}; tokens are 0, 1, 2, 3 = A, C, G, T (encode() "

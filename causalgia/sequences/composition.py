@@ -4,16 +4,15 @@ of them are distinct.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import parse_iupac, reverse_complement_iupac
-from causalgia.sequences.random import LETTERS_A_WORD, as_length, as_tokens
+from causalgia.sequences.random import LETTERS_A_WORD, as_tokens, words_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -271,250 +270,76 @@ def iupac_hits(
     return counts, first
 
 
-# 512 KiB of letters and 128 KiB of packed rows fit into the cache
-_WORDS_AT_ONCE = 1 << 14
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_0, _2, _29, _64 = (np.uint64(i) for i in (0, 2, 29, 64))
-# nanoseconds of a dictionary for a row, and for each of its words
-_A_ROW, _A_WORD = 400, 4
+_WORDS_AT_ONCE = 1 << 14  # 512 KiB of letters and 128 KiB of packed rows: in the cache
+_2, _32 = np.uint64(2), np.uint64(32)
 
 
-@njit(nogil=True)
-def _hash_rows(packed: Any, hashes: Any) -> None:
-    for i in range(packed.shape[0]):
-        state = _0
-        for j in range(packed.shape[1]):
-            state = (state ^ packed[i, j]) * _ODD
-            state ^= state >> _29
-        hashes[i] = state * _ODD
+def number_distinct(
+    tokens: NDArray[np.uint8],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return numbers of sequences, in order of first appearance; equal ones share one.
 
-
-@njit(nogil=True)
-def _look_up(
-    packed: Any,
-    hashes: Any,
-    slots: Any,
-    rows: Any,
-    n_rows: Any,
-    numbers: Any,
-    fresh: Any,
-) -> Any:
-    """Find the number of each packed row; add new ones to `slots` (hash, number + 1)
-    and `rows`; count them.
-    """
-    last = slots.shape[0] - 1
-    shift = _64 - np.uint64(np.log2(slots.shape[0]))
-    n_fresh = 0
-    for i in range(packed.shape[0]):
-        place = np.int64(hashes[i] >> shift)
-        while True:
-            number = np.int64(slots[place, 1]) - 1
-            if number < 0:
-                number = n_rows + n_fresh
-                slots[place, 0], slots[place, 1] = hashes[i], number + 1
-                for j in range(
-                    packed.shape[1]
-                ):  # numba takes 5 s to compile rows[number] = packed[i], for its message
-                    rows[number, j] = packed[i, j]
-                fresh[n_fresh] = i
-                n_fresh += 1
-                break
-            if slots[place, 0] == hashes[i]:
-                j = 0
-                while j < packed.shape[1] and rows[number, j] == packed[i, j]:
-                    j += 1
-                if j == packed.shape[1]:
-                    break
-            place = (place + 1) & last
-        numbers[i] = number
-    return n_fresh
-
-
-@njit(nogil=True)
-def _move(old: Any, new: Any) -> None:
-    """Copy every used slot of the old table into the new one."""
-    last = new.shape[0] - 1
-    shift = _64 - np.uint64(np.log2(new.shape[0]))
-    for i in range(old.shape[0]):
-        if old[i, 1] > _0:
-            place = np.int64(old[i, 0] >> shift)
-            while new[place, 1] > _0:
-                place = (place + 1) & last
-            new[place, 0], new[place, 1] = old[i, 0], old[i, 1]
-
-
-class Distinct:
-    """Numbers for sequences of one length: equal sequences get the same number, in
-    order of first appearance.
-
-    Few sequences are kept in a dictionary, many in a compiled table with a quarter of a
-    byte for each letter of a distinct sequence. The 64-bit hash only gives the place to
-    look (open addressing, linear probing) and sequences are compared letter by letter,
-    so two sequences never share a number.
+    Rows are told apart by 64-bit hashes, and those with an equal hash are compared
+    letter by letter, so that two sequences never share a number.
 
     Parameters
     ----------
-    length
-        Letters in a sequence.
-    capacity
-        Initial room in distinct sequences; it grows by doubling.
+    tokens
+        Sequences, (n, length), 0-3.
+
+    Returns
+    -------
+    numbers
+        The number of distinct sequences before the first one with these letters, (n,).
+    fresh
+        The first row of each distinct sequence, ascending.
+
+    Raises
+    ------
+    SequenceError
+        If a token is not 0-3.
 
     Examples
     --------
-    >>> table = Distinct(3)
-    >>> table.enter(np.array([[0, 1, 2], [3, 3, 3], [0, 1, 2]], np.uint8))
+    >>> number_distinct(np.array([[0, 1, 2], [3, 3, 3], [0, 1, 2]], np.uint8))
     (array([0, 1, 0]), array([0, 1]))
-    >>> table.enter(np.array([[3, 3, 3], [1, 1, 1]], np.uint8))
-    (array([1, 2]), array([1]))
-    >>> len(table)
-    3
     """
-
-    def __init__(self, length: int, *, capacity: int = 1_024) -> None:
-        self.length = as_length(length)
-        self._words = -(-self.length // LETTERS_A_WORD)
-        self._capacity = max(capacity, 1)
-        self._kept: _Dictionary | _Table = _Dictionary()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def enter(
-        self, tokens: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the number of each row of tokens, and which rows are the first of
-        their sequence in this table.
-
-        Parameters
-        ----------
-        tokens
-            Sequences, (n, length), uint8 of 0-3.
-
-        Returns
-        -------
-        numbers
-            The number of distinct sequences before the first one with these letters,
-            (n,).
-        fresh
-            Indices of the rows that are new, ascending; their numbers are consecutive.
-
-        Raises
-        ------
-        SequenceError
-            If the array is not uint8 of that length, or a token is not 0-3; nothing is
-            entered then.
-        """
-        shape = (len(tokens), self.length) if np.ndim(tokens) else ()
-        if tokens.dtype != np.uint8 or tokens.shape != shape:
-            msg = (
-                f"tokens are uint8 of shape (n, {self.length}), not {tokens.dtype} of "
-                f"shape {tokens.shape}"
-            )
-            raise SequenceError(msg)
-        if tokens.max(initial=0) > 3:
-            row, position = np.argwhere(tokens > 3)[0].tolist()
-            msg = (
-                f"sequence {row} has token {tokens[row, position]} at {position}; "
-                "tokens are 0-3 = A, C, G, T"
-            )
-            raise SequenceError(msg)
-        cost = len(tokens) * (_A_ROW + _A_WORD * self._words)
-        if isinstance(self._kept, _Dictionary) and not compiled.NUMPY_ALLOWANCE.covers(
-            cost
-        ):
-            # from a dictionary to a table: there are so many rows that compiling it
-            # pays
-            known = self._kept.rows(self._words)
-            self._kept = _Table(self._words, max(self._capacity, len(known)))
-            self._kept.enter(
-                known, np.empty(len(known), np.int64), np.empty(len(known), np.int64)
-            )
-        numbers, fresh = (
-            np.empty(len(tokens), np.int64),
-            np.empty(len(tokens), np.int64),
+    rows = as_tokens(tokens)
+    numbers, found = pd.factorize(_hashes(rows))
+    n = np.arange(len(rows))
+    if len(found) == len(rows):
+        return n, n
+    fresh = np.empty(len(found), np.int64)
+    fresh[numbers[::-1]] = n[::-1]
+    again = np.flatnonzero(fresh[numbers] != n)
+    if not np.array_equal(rows[again], rows[fresh[numbers[again]]]):
+        _, first, which = np.unique(
+            rows, axis=0, return_index=True, return_inverse=True
         )
-        step, before = max(1, _WORDS_AT_ONCE // self._words), len(self)
-        for start in range(0, len(tokens), step):
-            rows, found = slice(start, start + step), len(self) - before
-            self._kept.enter(self._pack(tokens[rows]), numbers[rows], fresh[found:])
-            fresh[found : len(self) - before] += start
-        return numbers, fresh[: len(self) - before].copy()
-
-    def _pack(self, tokens: NDArray[np.uint8]) -> NDArray[np.uint64]:
-        """Return rows of tokens with 32 letters a word, (n, words), in an internal
-        order of the letters.
-        """
-        letters = np.zeros((len(tokens), LETTERS_A_WORD * self._words), np.uint8)
-        letters[:, : self.length] = tokens
-        eights = letters.view(np.uint64).reshape(len(tokens), 4, self._words)
-        packed: NDArray[np.uint64] = eights[:, 3]
-        for quarter in (2, 1, 0):
-            packed = packed << _2 | eights[:, quarter]
-        return packed
+        fresh = np.sort(first)
+        numbers = np.searchsorted(fresh, first[which.ravel()])
+    return np.asarray(numbers, np.int64), fresh
 
 
-@dataclass(eq=False)
-class _Dictionary:
-    """Numbers of packed rows by their bytes."""
-
-    _known: dict[bytes, int] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def enter(
-        self,
-        packed: NDArray[np.uint64],
-        numbers: NDArray[np.int64],
-        fresh: NDArray[np.int64],
-    ) -> None:
-        """Write the number of each row, and the indices of new ones."""
-        known, new = self._known, []
-        for i, row in enumerate(packed):
-            size = len(known)
-            numbers[i] = known.setdefault(row.tobytes(), size)
-            if len(known) > size:
-                new.append(i)
-        fresh[: len(new)] = new
-
-    def rows(self, n_words: int) -> NDArray[np.uint64]:
-        """Return the distinct rows by number, (n, words)."""
-        return np.frombuffer(b"".join(self._known), np.uint64).reshape(-1, n_words)
-
-
-class _Table:
-    """Numbers of packed rows by a hash table of their words, compiled."""
-
-    def __init__(self, n_words: int, capacity: int) -> None:
-        self._n = 0
-        self._rows = np.empty((0, n_words), np.uint64)
-        self.slots = np.zeros((2, 2), np.uint64)
-        self._make_room(capacity)
-
-    def __len__(self) -> int:
-        return self._n
-
-    def enter(
-        self,
-        packed: NDArray[np.uint64],
-        numbers: NDArray[np.int64],
-        fresh: NDArray[np.int64],
-    ) -> None:
-        """Write the number of each row, and the indices of new ones."""
-        hashes = np.empty(len(packed), np.uint64)
-        _hash_rows(packed, hashes)
-        self._make_room(self._n + len(packed))
-        self._n += _look_up(
-            packed, hashes, self.slots, self._rows, self._n, numbers, fresh
-        )
-
-    def _make_room(self, n: int) -> None:
-        """Grow to hold n distinct sequences with at least half of the slots free."""
-        if n > len(self._rows):
-            rows = np.empty((max(n, 2 * self._n), self._rows.shape[1]), np.uint64)
-            rows[: self._n] = self._rows[: self._n]
-            self._rows = rows
-        if 2 * n > len(self.slots):
-            slots = np.zeros((1 << (2 * n - 1).bit_length(), 2), np.uint64)
-            _move(self.slots, slots)
-            self.slots = slots
+def _hashes(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of each row: of its words of 32 letters, multiplied, folded
+    and multiplied by odd words of their place, the sum.
+    """
+    n, length = rows.shape
+    n_words = -(-length // LETTERS_A_WORD)
+    first, second = words_from(np.arange(2, dtype=np.uint64), n_words) | np.uint64(1)
+    step = max(1, _WORDS_AT_ONCE // n_words)
+    letters = np.zeros((min(step, n), LETTERS_A_WORD * n_words), np.uint8)
+    found = np.empty(n, np.uint64)
+    for start in range(0, n, step):
+        some = rows[start : start + step]
+        letters[: len(some), :length] = some
+        eights = letters[: len(some)].view(np.uint64).reshape(len(some), 4, n_words)
+        words = eights[:, 3] << _2
+        for quarter in (2, 1):
+            words = (words | eights[:, quarter]) << _2
+        words = (words | eights[:, 0]) * first
+        words ^= words >> _32
+        words *= second
+        found[start : start + step] = words.sum(axis=1)
+    return found

@@ -54,8 +54,6 @@ _OWN = "causalgia-store"
 empty group to zarr.
 """
 _TAKEN = ("", ".", "..", "zarr.json", "done", _OWN)
-_OLD = "causalgia-trial"
-"""The folder that stores of earlier versions have."""
 _SPARING = 20
 """Least pause after a write of incomplete chunks, as a multiple of the time it took."""
 _MOST_OPEN = 32
@@ -589,7 +587,10 @@ class _Store:
             self.group = zarr.open_group(path, mode=mode, zarr_format=3)  # type: ignore[arg-type]
             about = json.loads(self.group.attrs[_ABOUT])  # type: ignore[arg-type]
             if about["format"] != FORMAT:
-                raise _version_error(path, about["format"])
+                raise StoreError(
+                    f"{path}: written in version {about['format']} of the layout, "
+                    f"this library reads version {FORMAT}"
+                )
             if about.pop("digest") != _digest(path, about, dict(self.group.attrs)):
                 raise StoreError(
                     f"{path}: damaged: its description is not what was written"
@@ -860,26 +861,11 @@ def node(name: str) -> str:
 
 
 def is_store(path: Path) -> bool:
-    """Say whether there is a store at a path.
-
-    Raises
-    ------
-    StoreError
-        If it is one of an earlier version.
-    """
-    if (path / _OLD / "manifest.json").is_file():
-        raise _version_error(path, "3 or earlier")
+    """Say whether there is a store at a path."""
     if (path / _OWN / "made").is_file():
         return True
     about = path / "zarr.json"
     return about.is_file() and _ABOUT.encode() in about.read_bytes()
-
-
-def _version_error(path: Path, version: object) -> StoreError:
-    return StoreError(
-        f"{path}: written in version {version} of the layout, this library reads "
-        f"version {FORMAT}"
-    )
 
 
 def open_archive(path: str | Path) -> xr.Dataset:

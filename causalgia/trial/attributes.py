@@ -28,6 +28,7 @@ from causalgia.errors import (
 )
 from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
+from causalgia.sequences.alphabet import as_token_array
 from causalgia.streams import Seed
 
 if TYPE_CHECKING:
@@ -39,11 +40,23 @@ def apply_arm(
 ) -> NDArray[np.uint8]:
     """Return the units (n, length) under an arm; errors of the intervention name the
     arm.
+
+    Raises
+    ------
+    DesignError, SequenceError
+        As the intervention raises; or if it does not return tokens 0-3, a row for each
+        unit.
     """
     try:
-        return arm.intervention.apply(tokens, units=ids, key=key)
+        edited = as_token_array(arm.intervention.apply(tokens, units=ids, key=key))
     except (DesignError, SequenceError) as error:
         raise type(error)(f"arm {quoted(arm.name)}: {error}") from error
+    if edited.ndim != 2 or len(edited) != len(tokens):
+        raise DesignError(
+            f"arm {quoted(arm.name)}: {len(tokens)} sequences became {edited.shape}, and "
+            "an intervention returns a row for each"
+        )
+    return edited
 
 
 def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:

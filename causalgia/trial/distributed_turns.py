@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from causalgia.errors import StoreError, first_line, quoted
+from causalgia.errors import quoted
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import (
     Advance,
@@ -18,13 +18,7 @@ from causalgia.trial.turns import (
 )
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import check_client
-from causalgia.workers.jobs import (
-    Origin,
-    can_pickle,
-    pickle_with_code,
-    shipping_user_code,
-    unpicklable_attribute,
-)
+from causalgia.workers.jobs import Origin, pickle_with_code
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,7 +39,7 @@ def run_on_cluster(
     finish.
 
     The trial is sent once and loaded once by each worker; a job is two numbers. Answers
-    equal those of `causalgia.trial.outcomes.run_here`, bit for bit on equal hardware.
+    equal those of `causalgia.trial.outcomes.run_turns` here, bit for bit on equal hardware.
     Workers may die and join, and there may be a time limit
     (`causalgia.workers.jobs.run_jobs`).
 
@@ -67,7 +61,7 @@ def run_on_cluster(
     StoreError
         As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
-        As `causalgia.trial.outcomes.run_here`; errors of workers are raised here.
+        As `causalgia.trial.outcomes.answer_turns`; errors of workers are raised here.
     MissingExtraError
         If Dask distributed is not installed.
 
@@ -78,14 +72,7 @@ def run_on_cluster(
     """
     check_client(client)
     work = TrialWork(trial, plan, reduction, trial.settings)
-    try:
-        data = pickle_with_code(work)
-    except Exception as error:
-        check_picklable(trial)
-        raise StoreError(
-            "what is kept of the outcomes cannot be sent to workers "
-            f"({first_line(error)})"
-        ) from error
+    data = pickle_with_code(work, "the trial")
 
     def named(turn: int, model: int | None) -> str:
         first, last = plan.bounds(turn)
@@ -150,35 +137,3 @@ class TrialWork:
         outcome = self.trial.answer(turn, model=model)
         parts = unit_coordinates(self.trial, turn.units) if not model else {}
         return {**parts, **self.reduction.reduce(outcome)}
-
-
-def check_picklable(trial: Trial) -> None:
-    """Raise StoreError if a trial cannot be sent to workers; nothing is predicted.
-
-    Raises
-    ------
-    StoreError
-        Names the part that cannot be pickled.
-    """
-    try:
-        pickle_with_code(trial)
-    except Exception as error:
-        with shipping_user_code():
-            raise _unsendable_trial_part(trial, error) from error
-
-
-def _unsendable_trial_part(trial: Trial, error: Exception) -> StoreError:
-    design, predictor = trial.design, trial.predictor
-    members = zip(predictor.models or (), predictor.parts, strict=False)
-    parts: list[tuple[str, object]] = [
-        *((f"model {quoted(name)}", part) for name, part in members),
-        ("the predictor", predictor),
-        ("the null model", design.null),
-        *((f"arm {quoted(arm.name)}", arm.intervention) for arm in design.named_arms),
-        ("the design", design),
-    ]
-    name, part = next((one for one in parts if not can_pickle(one[1])), parts[-1])
-    return StoreError(
-        f"{name}{unpicklable_attribute(part)} cannot be sent to workers "
-        f"({first_line(error)})"
-    )

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, tee
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,53 +54,120 @@ from causalgia.trial.turns import (
     unit_coordinates,
 )
 from causalgia.types import Array, Tokens
+from causalgia.workers.clusters import available_cores
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
-def predicted_turns(
-    trial: Trial, bounds: Iterable[tuple[int, int]], *, advance: Advance | None = None
-) -> Iterator[tuple[Turn, NDArray[Any]]]:
-    """Yield each turn with its outcomes, (units, arms, tasks[, models]); `bounds` has
-    first units and ends.
+_MOST_AHEAD = 8
+_MOST_BEHIND = 2
+"""Turns that are prepared at once, at most, and turns that wait to be gathered."""
+
+
+def answer_turns(
+    trial: Trial,
+    bounds: Iterable[tuple[int, int]],
+    gather: Callable[[Turn, NDArray[Any]], None],
+    *,
+    advance: Advance | None = None,
+) -> None:
+    """Hand each turn and its outcomes, (units, arms, tasks[, models]), to `gather`, in
+    order.
+
+    The predictor is asked from this thread alone. Turns are drawn and edited by others
+    meanwhile, by one more whenever this thread had to wait, and `gather` runs in another
+    one. Turns in hand are at most as many as there are cores, and 8, and two that are
+    gathered.
+
+    Parameters
+    ----------
+    trial
+        The trial.
+    bounds
+        First units and ends of the turns.
+    gather
+        Called once a turn, one at a time.
+    advance
+        Called with the number of new outcomes.
 
     Raises
     ------
     DesignError
         If an arm cannot be applied (the arm is named).
     PredictorError
-        As `Trial.answer`.
+        As `Trial.answer`; or if the predictor's answers changed while the trial ran.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="next turn") as pool:
-        following: Future[Turn] | None = None
-        coming = iter(bounds)
-        this = next(coming, None)
-        while this is not None:
-            turn = trial.prepare(*this) if following is None else following.result()
-            this = next(coming, None)
-            following = None if this is None else pool.submit(trial.prepare, *this)
-            yield turn, trial.answer(turn, advance=advance)
+    coming, at_once, sound = iter(bounds), 1, True
+    most = min(available_cores(), _MOST_AHEAD)
+    ahead, behind = deque[Future[Turn]](), deque[Future[None]]()
+
+    def prepare() -> None:
+        for place in islice(coming, at_once - len(ahead)):
+            ahead.append(preparing.submit(trial.prepare, *place))
+
+    def gather_answers(turn: Turn, answers: dict[int, NDArray[Any]]) -> None:
+        nonlocal sound
+        if sound:  # after a turn that failed none is gathered
+            sound = False
+            gather(turn, trial.gather(turn, answers))
+            sound = True
+
+    preparing = ThreadPoolExecutor(most, thread_name_prefix="next turn")
+    with ThreadPoolExecutor(1, thread_name_prefix="last turn") as gathering:
+        try:
+            prepare()
+            while ahead:
+                at_once = min(at_once + (not ahead[0].done()), most)
+                turn = ahead.popleft().result()
+                prepare()
+                answers = trial.ask(turn, advance=advance)
+                if not ahead:
+                    trial.check_unchanged()
+                behind.append(gathering.submit(gather_answers, turn, answers))
+                if len(behind) > _MOST_BEHIND:
+                    behind.popleft().result()
+            for last in behind:
+                last.result()
+        finally:
+            preparing.shutdown(cancel_futures=True)
 
 
 def run_turns(
     trial: Trial,
     plan: TurnPlan,
     turns: Iterable[int],
+    keep: Callable[[int, int | None, NamedArrays], None],
     *,
     reduction: TurnReduction,
-    client: Client | None,
-    advance: Advance,
+    client: Client | None = None,
+    advance: Advance | None = None,
     lacks: Callable[[int, int], bool] = lambda _turn, _model: True,
-) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield each turn's number, its model (None: all of them) and its reduced outcomes,
-    computed here or by workers.
+) -> None:
+    """Hand each turn's number, its model (None: all of them) and its reduced outcomes
+    to `keep`, computed here, in the order of `turns`, or by workers, as they finish.
 
     Workers are asked for the members of an ensemble separately, those that `lacks`
     names; here they are asked together.
+
+    Raises
+    ------
+    DesignError, PredictorError
+        As `answer_turns`.
+    StoreError
+        As `causalgia.trial.distributed_turns.run_on_cluster`.
     """
     if client is None:
-        return run_here(trial, plan, turns, reduction=reduction, advance=advance)
+        numbers, waiting = tee(turns)
+        answer_turns(
+            trial,
+            map(plan.bounds, numbers),
+            lambda turn, outcome: keep(
+                next(waiting), None, reduced(trial, reduction, turn, outcome)
+            ),
+            advance=advance,
+        )
+        return
     from causalgia.trial import distributed_turns
 
     n = len(trial.predictor.parts)
@@ -109,41 +177,17 @@ def run_turns(
         for model in (range(n) if n > 1 else (None,))
         if model is None or lacks(turn, model)
     )
-    return distributed_turns.run_on_cluster(
+    for job in distributed_turns.run_on_cluster(
         client, trial, plan, jobs, reduction=reduction, advance=advance
-    )
+    ):
+        keep(*job)
 
 
-def run_here(
-    trial: Trial,
-    plan: TurnPlan,
-    turns: Iterable[int],
-    *,
-    reduction: TurnReduction,
-    advance: Advance | None = None,
-) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield the number of each turn, None (every model), and its reduced outcomes, in
-    the order of `turns`.
-
-    Raises
-    ------
-    DesignError
-        If an arm cannot be applied (the arm is named).
-    PredictorError
-        As `Trial.answer`; or if the predictor's answers changed while the trial ran.
-    """
-    numbers = list(turns)
-    carried = predicted_turns(
-        trial, (plan.bounds(number) for number in numbers), advance=advance
-    )
-    for number, (turn, outcome) in zip(numbers, carried, strict=True):
-        if number == numbers[-1]:
-            trial.check_unchanged()
-        yield (
-            number,
-            None,
-            {**unit_coordinates(trial, turn.units), **reduction.reduce(outcome)},
-        )
+def reduced(
+    trial: Trial, reduction: TurnReduction, turn: Turn, outcome: NDArray[Any]
+) -> NamedArrays:
+    """Return the reduced outcomes of a turn, and the coordinates of its units."""
+    return {**unit_coordinates(trial, turn.units), **reduction.reduce(outcome)}
 
 
 def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
@@ -188,16 +232,13 @@ class OutcomeBuffer:
         """
         cuts = [self._n, *(int(end) for end in self._plan.ends if self._n < end < n), n]
         bounds = [(first, last) for first, last in pairwise(cuts) if last > first]
-        for turn, outcome in predicted_turns(self._trial, bounds, advance=advance):
-            self._write(
-                self._n,
-                None,
-                {
-                    **unit_coordinates(self._trial, turn.units),
-                    **self._kept.reduce(outcome),
-                },
-            )
+
+        def put(turn: Turn, outcome: NDArray[Any]) -> None:
+            parts = reduced(self._trial, self._kept, turn, outcome)
+            self._write(self._n, None, parts)
             self._n += len(turn.units.ids)
+
+        answer_turns(self._trial, bounds, put, advance=advance)
         return {name: part[:n] for name, part in self.parts.items()}
 
     def put(self, turn: int, model: int | None, parts: NamedArrays) -> None:

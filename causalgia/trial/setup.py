@@ -209,11 +209,11 @@ def set_up_trial(
     if len(text) <= LONGEST_ATTRIBUTE:
         attrs.update(attributes(edits=text))
     if client is not None:
-        from causalgia.trial.distributed_turns import check_picklable
         from causalgia.workers import check_client
+        from causalgia.workers.jobs import pickle_with_code
 
         check_client(client)
-        check_picklable(trial)
+        pickle_with_code(trial, "the trial")
     return TrialSetup(trial, attrs)
 
 

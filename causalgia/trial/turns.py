@@ -4,7 +4,7 @@ sequence once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -25,7 +25,7 @@ from causalgia.predict.answer_comparisons import (
     probe_answers,
 )
 from causalgia.predict.predictor import check_same_dtype, non_finite
-from causalgia.sequences.composition import Distinct
+from causalgia.sequences.composition import number_distinct
 from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit, plan_turns
@@ -104,7 +104,8 @@ class RunningSums(TurnReduction, Protocol):
 
 
 Advance: TypeAlias = Callable[[int], None]
-_ROWS_IN_HAND = 2**14
+_ROWS_OF_SESSION = 2**14
+_ROWS_MOVED = 2**8
 _UNITS_OF_ESTIMATE = 8
 _BETWEEN = 1_000
 """Sequences between two checks that the answers of the probe are unchanged; the checks
@@ -155,29 +156,54 @@ class _DistinctSequences:
     units: Ints
 
 
+class _Edits:
+    """Edited sequences of one length, (n, length) at most, written one after the other
+    into one array.
+    """
+
+    def __init__(self, n: int, length: int) -> None:
+        self._n, self._tokens = 0, np.empty((n, length), np.uint8)
+        self._arms, self._units = np.empty((2, n), np.int64)
+
+    def add(self, edited: Tokens, arm: int, units: Ints) -> slice:
+        """Add the sequences of an arm and these units; return their place."""
+        place = slice(self._n, self._n + len(units))
+        self._tokens[place], self._arms[place], self._units[place] = edited, arm, units
+        self._n = place.stop
+        return place
+
+    def distinct(self) -> tuple[_DistinctSequences, Ints]:
+        """Return the distinct sequences, moved to the front of the array, and the
+        number of each sequence's own.
+        """
+        numbers, fresh = number_distinct(self._tokens[: self._n])
+        if len(fresh) < self._n:
+            for first in range(0, len(fresh), _ROWS_MOVED):
+                rows = fresh[first : first + _ROWS_MOVED]  # each at its place or later
+                self._tokens[first : first + len(rows)] = self._tokens[rows]
+        tokens = self._tokens[: len(fresh)]
+        return _DistinctSequences(
+            tokens, self._arms[fresh], self._units[fresh]
+        ), numbers
+
+
 @dataclass(frozen=True)
 class Turn:
     """Units under every arm, ready to be predicted.
 
-    `distinct` has the distinct sequences by length. For each arm, `lengths` has the
-    length of its sequences, `rows` the units that receive it, and `numbers` the number
-    of the distinct sequence of each of these units.
-
-    `met` has the distinct sequences by length; `lengths` and `numbers` say for each arm
-    which of them its units have become: `rows` (the units that receive the arm), and
-    the number of the sequence of each.
+    `distinct` has the distinct sequences by length. `arms` says, for each arm that some
+    units receive, the length of its sequences, these units (r,), and the number of the
+    distinct sequence of each, (r,).
     """
 
     units: DrawnUnits
     distinct: dict[int, _DistinctSequences]
-    lengths: tuple[int, ...]
-    rows: tuple[Ints, ...]
-    numbers: tuple[Ints, ...]
+    arms: tuple[tuple[int, Ints, Ints], ...]
 
     @property
     def n_rows(self) -> int:
         """Number of outcomes of the turn."""
-        return sum(map(len, self.numbers))
+        return sum(len(rows) for _, rows, _ in self.arms)
 
     @property
     def n_distinct(self) -> int:
@@ -254,7 +280,7 @@ class Trial:
         )
         asking = _SequenceQueries(
             self,
-            Turn(units, {}, (), (), ()),
+            Turn(units, {}, ()),
             _DistinctSequences(edited, np.full(len(mine), index), mine),
         )
         found = asking.check()
@@ -423,31 +449,32 @@ class Trial:
             If an arm cannot be applied (the arm is named).
         """
         units = self.draw(first, last)
-        tables: dict[int, Distinct] = {}
-        fresh: dict[int, list[tuple[Tokens, Ints, Ints]]] = {}
-        lengths, rows, numbers = [], [], []
+        n = (last - first) * outcomes_per_unit(self.design)
+        edits: dict[int, _Edits] = {}
+        arms: list[tuple[int, Ints, slice]] = []
         for index, arm in enumerate(self.design.named_arms):
             mine = (
                 np.arange(last - first)
                 if units.assigned is None
                 else np.flatnonzero(units.assigned == index)
             )
-            if not len(mine):
-                continue
-            edited = apply_arm(arm, units.tokens[mine], units.ids[mine], self.key)
-            length = edited.shape[1]
-            known, new = tables.setdefault(length, Distinct(length)).enter(edited)
-            fresh.setdefault(length, []).append(
-                (edited[new], np.full(len(new), index), mine[new])
-            )
-            lengths.append(length)
-            rows.append(mine)
-            numbers.append(known)
-        distinct = {
-            length: _DistinctSequences(*map(np.concatenate, zip(*parts, strict=True)))
-            for length, parts in fresh.items()
-        }
-        return Turn(units, distinct, tuple(lengths), tuple(rows), tuple(numbers))
+            if len(mine):
+                edited = apply_arm(arm, units.tokens[mine], units.ids[mine], self.key)
+                length = edited.shape[1]
+                place = edits.setdefault(length, _Edits(n, length)).add(
+                    edited, index, mine
+                )
+                arms.append((length, mine, place))
+        distinct, numbers = {}, {}
+        for length, some in edits.items():
+            distinct[length], numbers[length] = some.distinct()
+        return Turn(
+            units,
+            distinct,
+            tuple(
+                (length, mine, numbers[length][place]) for length, mine, place in arms
+            ),
+        )
 
     def answer(
         self, turn: Turn, *, model: int | None = None, advance: Advance | None = None
@@ -470,27 +497,38 @@ class Trial:
             If an answer is not finite (naming arm and unit), has the wrong shape, or
             depends on batch mates.
         """
-        by_length = {
+        return self.gather(turn, self.ask(turn, model=model, advance=advance))
+
+    def ask(
+        self, turn: Turn, *, model: int | None = None, advance: Advance | None = None
+    ) -> dict[int, NDArray[Any]]:
+        """Return the answers to the distinct sequences of a turn, by length, (d,
+        tasks[, models]); see `answer`.
+        """
+        answers = {
             length: self._answers(length, distinct, turn, model, advance)
             for length, distinct in turn.distinct.items()
         }
-        some = next(iter(by_length.values()))
-        dtype = np.result_type(*(answers.dtype for answers in by_length.values()))
-        outcome = np.empty(
-            (len(turn.units.ids), outcomes_per_unit(self.design), *some.shape[1:]),
-            dtype,
-        )
-        for index, (length, rows, numbers) in enumerate(
-            zip(turn.lengths, turn.rows, turn.numbers, strict=True)
-        ):
-            outcome[rows, index if turn.units.assigned is None else 0] = by_length[
-                length
-            ][numbers]
         self._since += turn.n_distinct
         if self._since >= _BETWEEN:
             self.check_unchanged()
         if advance is not None:
             advance(turn.n_rows - turn.n_distinct)
+        return answers
+
+    def gather(self, turn: Turn, answers: dict[int, NDArray[Any]]) -> NDArray[Any]:
+        """Return the outcomes of a turn from the answers of `ask`; the predictor is not
+        needed.
+        """
+        some = next(iter(answers.values()))
+        outcome = np.empty(
+            (len(turn.units.ids), outcomes_per_unit(self.design), *some.shape[1:]),
+            np.result_type(*(each.dtype for each in answers.values())),
+        )
+        for index, (length, rows, numbers) in enumerate(turn.arms):
+            outcome[rows, index if turn.units.assigned is None else 0] = answers[
+                length
+            ][numbers]
         return outcome if turn.units.assigned is None else outcome[:, 0]
 
     def _answers(
@@ -567,37 +605,28 @@ class _SequenceQueries:
         """Return the answers of one part of the predictor to every sequence, (d,
         tasks[, models]).
         """
-        names = self.trial.predictor.models
-        model = (
-            None
-            if names is None or len(self.trial.predictor.parts) == 1
-            else names[number]
-        )
-        made: NDArray[Any] | None = None
+        names, tokens = self.trial.predictor.models, self.distinct.tokens
         single = len(self.trial.predictor.parts) == 1
-        known = self.trial.known(self.distinct.tokens)
-        if known:
-            columns = np.stack(
-                [answer if single else answer[..., number] for answer in known.values()]
-            )
-            made = np.empty(
-                (len(self.distinct.tokens), *columns.shape[1:]), columns.dtype
-            )
-            made[list(known)] = columns
-            self.trial._dtypes.setdefault(number, made.dtype)
+        model = None if names is None or single else names[number]
+        found: list[tuple[Any, NDArray[Any]]] = []
+        wanted = np.arange(len(tokens))
+        if known := self.trial.known(tokens):
+            rows = list(known)
+            answers = np.stack(list(known.values()))
+            found.append((rows, answers if single else answers[..., number]))
+            self.trial._dtypes.setdefault(number, answers.dtype)
+            wanted = np.delete(wanted, rows)
             if advance is not None:
-                advance(len(known))
-        wanted = np.setdiff1d(np.arange(len(self.distinct.tokens)), list(known))
+                advance(len(rows))
+        same_length = tokens.shape[1] == self.turn.units.tokens.shape[1]
+        held = part.backgrounds_at_once(tokens.shape[1]) if same_length else 0
         if not len(wanted):
-            assert made is not None
-            return made
-        length, backgrounds = self.distinct.tokens.shape[1], self.turn.units.tokens
-        held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
-        calls = (
-            self._sessions(part, wanted, held, advance)
-            if held
-            else self._batches(part, wanted, advance)
-        )
+            calls: Iterable[Any] = ()
+        elif held:
+            calls = self._sessions(part, wanted, held, advance)
+        else:
+            some = tokens if len(wanted) == len(tokens) else tokens[wanted]
+            calls = [(wanted, partial(part.predict, some, progress=advance))]
         for rows, ask in calls:
             try:
                 answer = ask()
@@ -616,31 +645,11 @@ class _SequenceQueries:
                 before,
                 "the predictor" if model is None else f"model {quoted(model)}",
             )
-            if made is None:
-                made = np.empty(
-                    (len(self.distinct.tokens), *answer.shape[1:]), answer.dtype
-                )
+            found.append((rows, answer))
+        made = np.empty((len(tokens), *found[0][1].shape[1:]), found[0][1].dtype)
+        for rows, answer in found:
             made[rows] = answer
-        assert made is not None
         return made
-
-    def _batches(
-        self, part: Predictor, wanted: Ints, advance: Advance | None
-    ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
-        """Yield the rows of every call of the predictor for the rows that are wanted,
-        and the call.
-        """
-        n, length = self.distinct.tokens.shape
-        batch = part.resolve_batch_size(length)
-        step = -(-_ROWS_IN_HAND // batch) * batch
-        for start in range(0, len(wanted), step):
-            rows = wanted[start : start + step]
-            tokens = (
-                self.distinct.tokens[start : start + step]
-                if len(wanted) == n
-                else self.distinct.tokens[rows]
-            )
-            yield rows, partial(part.predict, tokens, progress=advance)
 
     def _sessions(
         self, part: Predictor, wanted: Ints, held: int, advance: Advance | None
@@ -653,7 +662,7 @@ class _SequenceQueries:
         order = order[np.isin(order, wanted)]
         cuts = np.diff(group[order]) != 0
         if part.incremental:
-            cuts[_ROWS_IN_HAND - 1 :: _ROWS_IN_HAND] = True
+            cuts[_ROWS_OF_SESSION - 1 :: _ROWS_OF_SESSION] = True
         else:
             cuts |= np.diff(self.distinct.arms[order]) != 0
         before = -1

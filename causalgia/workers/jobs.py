@@ -26,9 +26,9 @@ from causalgia.errors import (
     CausalgiaError,
     StoreError,
     caller_stacklevel,
+    first_line,
     one_line,
     quoted,
-    type_in_words,
 )
 from causalgia.workers.clusters import (
     TO_COME,
@@ -86,27 +86,21 @@ def library_versions() -> tuple[str, str]:
     return causalgia.__version__, "{}.{}".format(*sys.version_info)
 
 
-def can_pickle(value: object) -> bool:
-    """Say whether a value can be pickled, within `shipping_user_code`."""
+def pickle_with_code(value: object, what: str) -> bytes:
+    """Pickle a value, with code that a worker could not import.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be pickled; `what` names it.
+    """
     try:
-        cloudpickle_bytes(value)
-    except Exception:
-        return False
-    return True
-
-
-def unpicklable_attribute(part: object) -> str:
-    """Return which attribute of a value cannot be pickled, as text."""
-    for name, value in getattr(part, "__dict__", {}).items():
-        if not can_pickle(value):
-            return f"'s {name} ({type_in_words(value)})"
-    return f" ({type_in_words(part)})"
-
-
-def pickle_with_code(value: object) -> bytes:
-    """Pickle a value, with code that a worker could not import."""
-    with shipping_user_code():
-        return cloudpickle_bytes(value)
+        with shipping_user_code():
+            return cloudpickle_bytes(value)
+    except Exception as error:
+        raise StoreError(
+            f"{what} cannot be sent to workers ({first_line(error)})"
+        ) from error
 
 
 def cloudpickle_bytes(value: object, **buffers: Any) -> bytes:

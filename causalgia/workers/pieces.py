@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import CausalgiaError, StoreError, first_line, one_line
+from causalgia.errors import CausalgiaError, StoreError, one_line
 from causalgia.workers.jobs import (
     Origin,
     cloudpickle_bytes,
+    pickle_with_code,
     shipping_user_code,
-    unpicklable_attribute,
 )
 
 if TYPE_CHECKING:
@@ -99,12 +99,7 @@ def mapped(
         iter(pieces), names, n_threads=sum(threads_by_worker(client).values())
     )
     with shipping_user_code():
-        try:
-            data = cloudpickle_bytes(_Pieces(work))
-        except Exception as error:
-            raise StoreError(
-                f"{what}{unpicklable_attribute(work)} cannot be sent to workers ({first_line(error)})"
-            ) from error
+        data = pickle_with_code(_Pieces(work), what)
         with closing(
             run_jobs(client, data, Origin.of(what), bundles.jobs(), named=bundles.named)
         ) as sent:

@@ -13,7 +13,6 @@ from causalgia.sequences.alphabet import (
     parse_iupac,
     tokens,
 )
-from causalgia.sequences.composition import Distinct
 
 from . import Row
 
@@ -71,5 +70,4 @@ ROWS = [
         lambda: parse_iupac("GAß"),
         SequenceError,
     ),
-    Row("distinct sequences of no length", lambda: Distinct(0), SequenceError),
 ]

@@ -1,4 +1,4 @@
-"""Imports check_picklable from the inside: workers are not started for it.
+"""Imports pickle_with_code from the inside: workers are not started for it.
 
 Networks whose answers or layers are not what was meant; none where torch is absent."""
 
@@ -11,8 +11,8 @@ import numpy as np
 
 import causalgia as cg
 from causalgia.errors import PredictorError, StoreError
-from causalgia.trial.distributed_turns import check_picklable
 from causalgia.trial.setup import set_up_trial
+from causalgia.workers.jobs import pickle_with_code
 from refusal_rows import Row
 
 LENGTH = 12
@@ -67,7 +67,9 @@ def for_workers() -> None:
     held = of_torch(
         lambda net, y: net.dense(y.mean(1)), reduce=lambda y, lock=LOCK: y[:, 0]
     )
-    check_picklable(set_up_trial(design(), held, rng=0, analysis=None).trial)
+    pickle_with_code(
+        set_up_trial(design(), held, rng=0, analysis=None).trial, "the trial"
+    )
 
 
 OF_TORCH = [

@@ -30,7 +30,7 @@ from causalgia.predict.answer_comparisons import check_batch_mates
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
-from causalgia.sequences.composition import Distinct
+from causalgia.sequences.composition import number_distinct
 from causalgia.trial.attributes import arm_coordinates
 from causalgia.types import Tokens
 
@@ -256,7 +256,7 @@ def _predict_inserts(
     predictor: Predictor, tokens: Tokens, names: Names
 ) -> NDArray[Any]:
     """Return predictions, (n, tasks[, models]); equal sequences are predicted once."""
-    numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(tokens)
+    numbers, fresh = number_distinct(tokens)
     try:
         check_batch_mates(predictor, tokens[fresh][:8])
         predicted = predictor.predict(tokens[fresh])

@@ -15,10 +15,10 @@ from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_iupac, reverse_complement
 from causalgia.sequences.composition import (
-    Distinct,
     gc_extremes,
     iupac_hits,
     longest_runs,
+    number_distinct,
     repeat_shares,
 )
 from causalgia.sequences.motif_names import motifs_of_file
@@ -495,7 +495,7 @@ def first_duplicates(tokens: Tokens) -> NDArray[np.int64]:
     rows = np.arange(len(tokens))
     later = tokens[rows, first] > opposite[rows, first]
     one_way = np.where(later[:, None], opposite, tokens)
-    numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(one_way)
+    numbers, fresh = number_distinct(one_way)
     return fresh[numbers]
 
 
