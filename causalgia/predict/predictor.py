@@ -256,9 +256,11 @@ class Predictor(ABC):
         """
         return 0
 
-    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:  # noqa: B027
-        """Decide which edits are recomputed in part, on some that are not answered; see
-        `EditSession.answers`.
+    def settle(  # noqa: B027
+        self, base: Tokens, edited: Tokens, rows: NDArray[np.int64], times: int
+    ) -> None:
+        """Decide which edits are recomputed in part, on some that are not answered, of
+        which a trial has so many times as many; see `EditSession.answers`.
         """
 
     def with_incremental_edits(self, length: int) -> Predictor:  # noqa: ARG002

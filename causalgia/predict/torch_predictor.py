@@ -404,12 +404,14 @@ class TorchPredictor(SinglePredictor):
             return units
         return max(1, _HELD_BYTES // length) if self.device.type == "cuda" else 0
 
-    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:
-        """Decide which edits are recomputed in part; a sample of each width of them is
-        compared with full passes.
+    def settle(
+        self, base: Tokens, edited: Tokens, rows: NDArray[np.int64], times: int
+    ) -> None:
+        """Compare a sample of each width of edits with full passes, where so many times
+        these edits are less work in part.
         """
         if self._partial is not None and self._partial.units(base.shape[1]):
-            self._partial.on(base).settle(edited, rows)
+            self._partial.on(base).settle(edited, rows, times)
 
     def edits(self, base: Tokens) -> EditSession:
         """Return a session that keeps the control pass of backgrounds (n, length), or
