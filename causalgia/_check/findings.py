@@ -70,11 +70,6 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
         return IncrementalGain(
             f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none"
         )
-    if network.compile and not network.incremental:
-        return IncrementalGain(
-            "it is not tried beside compile=True, which answers whole batches of one "
-            "size"
-        )
     from causalgia.predict.incremental import Incremental
 
     base = sample.units.tokens

@@ -162,7 +162,7 @@ class Incremental:
         letters = torch.from_numpy(survey_tokens(length)).to(predictor.device)
         try:
             with predictor._ready(), survey:
-                predictor._forward(letters, run=predictor.module)
+                predictor._forward(letters)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
