@@ -31,7 +31,6 @@ from causalgia.errors import (  # noqa: E402
 from causalgia.predict.incremental import (  # noqa: E402
     Incremental,
     incremental_session,
-    program,
 )
 from causalgia.predict.incremental.execution import (  # noqa: E402
     EditGroup,
@@ -1455,50 +1454,6 @@ def test_a_network_that_cannot_be_copied_is_answered_in_full():
     network.lock = threading.Lock()
     predictor = cg.TorchPredictor(network, incremental=True, device="cpu")
     assert predictor._partial.reason(30) is not None
-
-
-def padded_network(channels, *, others=()):
-    torch.manual_seed(0)
-    parts, body = seq(
-        conv(c_out=channels, padding=2, bias=False),
-        nn.ReLU(),
-        nn.BatchNorm1d(channels),
-        nn.MaxPool1d(2),
-        conv(channels, channels, 3, padding=1),
-        nn.AvgPool1d(2),
-        *others,
-    )
-    return headed(body, **parts)
-
-
-def test_filters_of_zeros_beside_those_of_a_network_change_no_answer(monkeypatch):
-    predictor = always(padded_network(30))
-    assert largest_deviation(predictor, 41, borders(41)) < 1e-12
-    steps = predictor._partial._runners[41].network.steps
-    assert [step.channels for step in steps] == [32] * len(steps)
-    monkeypatch.setattr(
-        program, "pad_channels", lambda steps, handed, _: (steps, handed)
-    )
-    plain = always(padded_network(30))
-    base = tokens(5, 41)
-    edited = written(base, 20, 26)
-    np.testing.assert_allclose(
-        predictor.edits(base).answers(edited, np.arange(5)),
-        plain.edits(base).answers(edited, np.arange(5)),
-        rtol=1e-13,
-    )
-    own, without = (each._partial._runners[41].network for each in (predictor, plain))
-    assert {step.channels for step in without.steps} == {30}
-    assert own.macs == without.macs
-
-
-def test_channels_are_padded_only_where_zeros_stay_zero():
-    network = padded_network(30, others=[nn.Softplus()])
-    predictor = always(network)
-    assert largest_deviation(predictor, 41, borders(41)) < 1e-12
-    *before, last, average, softplus = predictor._partial._runners[41].network.steps
-    assert {step.channels for step in before} == {32}
-    assert [step.channels for step in (last, average, softplus)] == [30] * 3
 
 
 @pytest.mark.parametrize(

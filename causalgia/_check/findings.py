@@ -476,7 +476,7 @@ def batch_size(found: Throughput) -> Finding:
 def incremental_path(found: IncrementalGain) -> Finding:
     """Report whether edits can be recomputed in part, and what that gains."""
     name = "incremental path"
-    if found.reason and found.deviation is None:
+    if found.deviation is None:
         return Finding(name, "note", f"does not apply: {found.reason}")
     share = f"an edit changes {100 * found.share:.1f} % of the work of a full pass, "
     text = (

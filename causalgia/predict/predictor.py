@@ -235,8 +235,7 @@ class Predictor(ABC):
         """Return which edits are recomputed in part, as far as that was tried; empty if
         none can be.
 
-        A stored trial records them, since they depend on timing and the last bits of an
-        answer depend on them.
+        A stored trial records them, since the last bits of an answer depend on them.
         """
         return {}
 

@@ -125,8 +125,9 @@ class TorchPredictor(SinglePredictor):
         Measure your network's with `causalgia.predict.answer_comparisons.contrast_deviation`.
     incremental
         Whether edits of a background are answered by the changes that they make in each
-        layer, where that is faster and agrees with full passes; `incremental_report`
-        gives the measurements. See the page "Predict many edits of a sequence".
+        layer, where that is less work, by counting, and agrees with full passes;
+        `incremental_report` says where. On an accelerator full passes are used. See the
+        page "Predict many edits of a sequence".
     fingerprint
         Name of this version of the network; by default its weights, structure and code
         are hashed. If an attribute is unreadable the fingerprint ends in ``~``: name
@@ -347,11 +348,11 @@ class TorchPredictor(SinglePredictor):
             self._partial.choose(choices)
 
     def incremental_report(self) -> str:
-        """Return where edits are recomputed in part, and the time of all edits so far
-        beside that of full passes.
+        """Return where edits are recomputed in part, and what share of the work of a
+        pass they change.
 
-        A line of text for each length, and for each width of edits that occurred. Full
-        passes are timed by this call.
+        A line of text for each length, and for each width of edits that was compared
+        with full passes.
         """
         return "incremental=False" if self._partial is None else self._partial.report()
 

@@ -169,16 +169,21 @@ class Incremental:
             return None
         return survey.work
 
-    def saves(self, length: int, widths: Ints, n_units: int) -> bool:
-        """Say whether a call's edits of these widths are less work in part, on so many
-        units.
-        """
+    def may_save(self, length: int, n_edits: int) -> bool:
+        """Say whether so many edits can be less work in part than in full passes."""
         if self._always or length > LONG:
             return True
-        if not may_save(len(widths), n_units) or not self.units(length):
+        if not may_save(n_edits, 1) or not self.units(length):
             return False
         work = self.work(length)
-        return work is not None and work.saves(widths, n_units)
+        return work is not None and work.may_save(n_edits)
+
+    def saves(self, length: int, widths: Ints, n_units: int) -> bool:
+        """Say whether a call's edits of these widths, which may be, are less work in
+        part, on so many units.
+        """
+        work = None if self._always else self.work(length)
+        return work is None or work.saves(widths, n_units)
 
     def units(self, length: int) -> int:
         """Return the number of units in a session; 0 if nothing can be recomputed, as
@@ -503,10 +508,12 @@ class IncrementalSession:
         """Say whether edits, so many times, are to be recomputed in part and can be;
         the network is read for the first that are.
         """
+        length = self._base.shape[1]
+        if not self._owner.may_save(length, len(rows) * times):
+            return False
         starts, stops = changed_spans(self._base, edited, rows)
         widths = np.tile((stops - starts)[starts >= 0], times)
         n_units = len(np.unique(rows)) * times
-        length = self._base.shape[1]
         if not self._owner.saves(length, widths, n_units):
             return False
         self._read = self._read or self._owner.runner(length)
@@ -521,18 +528,20 @@ class IncrementalSession:
         PredictorError
             As `TorchPredictor.predict`, or if a row is not one of the backgrounds.
         """
-        tokens, places = as_token_rows(edited), np.asarray(rows, np.int64)
-        base = self._base
+        places, base = np.asarray(rows, np.int64), self._base
         if (
-            places.shape != (len(tokens),)
-            or not len(tokens)
+            places.shape != (len(edited),)
+            or not len(edited)
             or places.min() < 0
             or places.max() >= len(base)
         ):
             raise PredictorError(
-                f"give one of the {len(base)} backgrounds for each of {len(tokens)} "
+                f"give one of the {len(base)} backgrounds for each of {len(edited)} "
                 f"edits, not {rows}"
             )
+        if not self._owner.may_save(base.shape[1], len(edited)):
+            return self._predictor.predict(edited)
+        tokens = as_token_rows(edited)
         if tokens.shape[1] != base.shape[1] or not self._reads(tokens, places):
             return self._predictor.predict(tokens)
         made = self._attempt(tokens, places)

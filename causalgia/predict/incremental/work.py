@@ -77,14 +77,21 @@ class Work:
         control pass for each of their units and comparisons included.
         """
         shares = self.share(widths)
-        few = shares <= MOST_SHARE
-        if self.multiplications < _LEAST_MULTIPLICATIONS or not few.any():
-            return False
+        few = shares[shares <= MOST_SHARE]
+        return self._saves(len(few), float(np.sum(1 - few)), n_units)
+
+    def may_save(self, n_edits: int) -> bool:
+        """Say whether that can be so for so many edits, if they were of one letter."""
+        return self._saves(n_edits, n_edits * (1 - float(self.share(1))), 1)
+
+    def _saves(self, n_edits: int, passes: float, n_units: int) -> bool:
+        """Say whether what so many edits save, in full passes, is more than is needed."""
         once = _OF_CONTROL * n_units + _PASSES_COMPARED
-        parts = _PARTS + np.count_nonzero(few) / _EDITS_AT_ONCE
+        parts = _PARTS + n_edits / _EDITS_AT_ONCE
         each = _OF_READING + _OF_AN_OPERATION * parts
         needed = once * self.total + self.operations * each
-        return bool(np.sum(1 - shares[few]) * self.total > needed)
+        enough = self.multiplications >= _LEAST_MULTIPLICATIONS
+        return enough and passes * self.total > needed
 
 
 def may_save(n_edits: int, n_units: int) -> bool:
