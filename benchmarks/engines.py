@@ -1,7 +1,7 @@
 """Ways to carry out a forward pass: speed against eager, and how far outputs and
 contrasts deviate from float64.
 
-    python benchmarks/engines.py [--quick] [--compile] [--network DeepSTARR]
+    python benchmarks/engines.py [--quick] [--network DeepSTARR]
 
 One thread, processor time, contestants in turn, each at its automatic batch size. A
 deviation of the output is the largest, in standard deviations of the output over
@@ -64,7 +64,7 @@ class InTf32(torch.nn.Module):
             return self.net(x)
 
 
-def engines(size: Sized, folder: Path, *, compiled: bool) -> dict[str, Predictor]:
+def engines(size: Sized, folder: Path) -> dict[str, Predictor]:
     """Return the same network, by the way in which it is run."""
     net = size.load()
     torch.onnx.export(
@@ -78,21 +78,16 @@ def engines(size: Sized, folder: Path, *, compiled: bool) -> dict[str, Predictor
     )
     ways: dict[str, Predictor] = {
         "eager": cg.TorchPredictor(net, device="cpu"),
-        "channels_last": cg.TorchPredictor(net, device="cpu", channels_last=True),
         "ONNX Runtime": cg.OnnxPredictor(folder / "net.onnx", n_threads=1),
         "bfloat16": cg.TorchPredictor(
             size.load().bfloat16(), device="cpu", dtype="bfloat16"
         ),
     }
     ways["TF32, imitated"] = cg.TorchPredictor(InTf32(net), device="cpu")
-    if compiled:
-        ways["compile"] = cg.TorchPredictor(net, device="cpu", compile=True)
     return ways
 
 
-def measured(
-    size: Sized, n_rows: int, repeats: int, *, compiled: bool
-) -> dict[str, tuple[float, ...]]:
+def measured(size: Sized, n_rows: int, repeats: int) -> dict[str, tuple[float, ...]]:
     """Return speed over eager's, output deviation, contrast rms and bias in standard
     errors, by way.
     """
@@ -102,7 +97,7 @@ def measured(
     treated = control.copy()
     treated[:, size.length // 2 - 5 : size.length // 2 + 5] = WORD
     with tempfile.TemporaryDirectory() as folder:
-        ways = engines(size, Path(folder), compiled=compiled)
+        ways = engines(size, Path(folder))
         times = interleaved(
             {name: lambda _, p=p: p.predict(control) for name, p in ways.items()},
             repeats,
@@ -129,11 +124,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, tuple[float, 
     parser.add_argument(
         "--quick", action="store_true", help="few sequences, three repeats"
     )
-    parser.add_argument(
-        "--compile",
-        action="store_true",
-        help="torch.compile too, which takes minutes to begin",
-    )
     parser.add_argument("--network", choices=SIZES, action="append")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
@@ -141,9 +131,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, tuple[float, 
     for name in options.network or SIZES:
         size = SIZES[name]
         n_rows = max(16, 2**17 // size.length // (16 if options.quick else 2))
-        found[name] = measured(
-            size, n_rows, 3 if options.quick else 7, compiled=options.compile
-        )
+        found[name] = measured(size, n_rows, 3 if options.quick else 7)
         print(f"{name}-size, length {size.length:,}, {n_rows:,} sequences")
         print(
             "  "

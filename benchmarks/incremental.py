@@ -4,7 +4,7 @@ is recomputed.
 The same contestants: 11 bare forwards at the batch size that is fastest by hand,
 tangermeme's `marginalize` at its own, and `cg.run`, here with
 ``TorchPredictor(..., incremental=True)``. Every repeat has a new predictor: the network
-is read, each width of edits is verified against full passes and timed, the control pass
+is read, each width of edits is verified against full passes, the control pass
 is run and kept, all inside the time of `cg.run`. One thread, processor time,
 contestants in turn.
 

@@ -4,7 +4,9 @@ part: beside full passes.
 A session of ``TorchPredictor(..., incremental=True)`` is asked for every single-base
 substitution of one sequence or of a few, control passes included; `cg.run` for the same
 as arms of a trial, and for 100 words on each background; and
-`cg.attribution.interactions` for the 3 x 3 exchanges of all pairs of 60 positions. Full
+`cg.attribution.interactions` for the 3 x 3 exchanges of all pairs of 60 positions. Few
+and short sequences, on five networks, are asked of the same predictor with and without
+``incremental=True``: there full passes are less work, and are to be chosen. Full
 passes are timed on some sequences, in batches of the size that is fastest by hand. One
 thread, processor time, contestants in turn; every repeat has sequences of its own.
 
@@ -14,13 +16,15 @@ thread, processor time, contestants in turn; every repeat has sequences of its o
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from incremental import incremental
 from marginalize import fastest, forwards
-from networks import SIZES, ResidualBindSize
+from networks import SIZES, BPNetSize, DeepSTARRSize, ResidualBindSize
 from timing import interleaved, ratio, tell, tell_ratios
 from torch import nn
 
@@ -30,21 +34,13 @@ from causalgia.sequences import one_hot
 LETTERS = "ACGT"
 
 
-class ResidualBind200(ResidualBindSize):
-    """The layers of ResidualBind on 200 letters."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dense[1] = nn.Linear(96 * 20, 256)
-
-
 def network(name: str) -> tuple[nn.Module, int, tuple[int, ...]]:
     """Return a network in eval mode, the length that it reads, and batch sizes to
     try.
     """
     if name == "ResidualBind, 200 bp":
         torch.manual_seed(0)
-        return ResidualBind200().eval(), 200, (16, 32, 64)
+        return ResidualBindSize(200).eval(), 200, (16, 32, 64)
     return SIZES[name].load(), SIZES[name].length, SIZES[name].batches
 
 
@@ -74,6 +70,22 @@ def in_session(net: nn.Module, length: int, n: int) -> Callable[[int], object]:
         return predictor.edits(base).answers(*substitutions(base))
 
     return run
+
+
+def in_part(
+    predictor: cg.TorchPredictor,
+    base: np.ndarray,
+    edited: np.ndarray,
+    rows: np.ndarray,
+) -> object:
+    """Ask a session for edits."""
+    return predictor.edits(base).answers(edited, rows)
+
+
+def repeated(do: Callable[[], object], times: int, _: int) -> None:
+    """Do something so many times."""
+    for _ in range(times):
+        do()
 
 
 def of_pairs(net: nn.Module, length: int, n_positions: int) -> Callable[[int], object]:
@@ -164,6 +176,60 @@ def compared(name: str, *, quick: bool) -> dict[str, float]:
     return found
 
 
+def short(*, quick: bool) -> dict[str, float]:
+    """Time substitutions of few and short sequences with and without
+    ``incremental=True``, print the ratios and return the largest.
+    """
+    makers: dict[str, Callable[[int], nn.Module]] = {
+        "DeepSTARR": DeepSTARRSize,
+        "ResidualBind": ResidualBindSize,
+        "BPNet": lambda _: BPNetSize(),
+        "one convolution": lambda _: nn.Sequential(
+            nn.Conv1d(4, 64, 15, padding=7),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool1d(1),
+            nn.Flatten(),
+            nn.Linear(64, 1),
+        ),
+        "dense": lambda length: nn.Sequential(
+            nn.Flatten(), nn.Linear(4 * length, 256), nn.ReLU(), nn.Linear(256, 1)
+        ),
+    }
+    lengths, numbers = ((20,), (1,)) if quick else ((20, 41, 80, 120), (1, 4, 16))
+    largest = 0.0
+    for name, make in makers.items():
+        for length in lengths[:2] if name == "BPNet" else lengths:
+            torch.manual_seed(0)
+            net = make(length).eval()
+            plain, part = cg.TorchPredictor(net, device="cpu"), incremental(net)
+            told = []
+            for n in numbers:
+                base = random_tokens(n, length, 0)
+                edited, rows = substitutions(base)
+                asked = partial(plain.predict, edited)
+                asked()
+                start = time.process_time()
+                asked()
+                # calls of a time that a clock measures
+                calls = 1 + int(0.03 / (time.process_time() - start))
+                times = interleaved(
+                    {
+                        "full": partial(repeated, asked, calls),
+                        "part": partial(
+                            repeated, partial(in_part, part, base, edited, rows), calls
+                        ),
+                    },
+                    1 if quick else 5,
+                )
+                told.append(ratio(times, "part", "full"))
+            largest = max(largest, *told)
+            cells = "  ".join(
+                f"{n}: {x:.3f}" for n, x in zip(numbers, told, strict=True)
+            )
+            print(f"{name}, L = {length}, substitutions of  {cells}")
+    return {"few and short, the slowest / full passes": largest}
+
+
 NAMES = ("DeepSTARR", "ResidualBind, 200 bp", "BPNet")
 
 
@@ -179,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in options.only or NAMES:
         found |= compared(name, quick=options.quick)
-    return found
+    return found if options.only else found | short(quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from torch import nn
 
 class ResidualBindSize(nn.Module):
     """The shapes of ResidualBind (Koo et al. 2021, doi:10.1371/journal.pcbi.1008925) on
-    41 letters.
+    41 letters, or another number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, length: int = 41) -> None:
         super().__init__()
         self.first = nn.Sequential(
             nn.Conv1d(4, 96, 11, padding=5), nn.BatchNorm1d(96), nn.ReLU()
@@ -31,7 +31,10 @@ class ResidualBindSize(nn.Module):
         self.residual = nn.Sequential(*blocks)
         self.pool = nn.AvgPool1d(10)
         self.dense = nn.Sequential(
-            nn.Flatten(), nn.Linear(96 * 4, 256), nn.BatchNorm1d(256), nn.ReLU()
+            nn.Flatten(),
+            nn.Linear(96 * (length // 10), 256),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
         )
         self.head = nn.Linear(256, 1)
 
@@ -43,10 +46,10 @@ class ResidualBindSize(nn.Module):
 
 class DeepSTARRSize(nn.Module):
     """The shapes of DeepSTARR (de Almeida et al. 2022,
-    doi:10.1038/s41588-022-01048-5).
+    doi:10.1038/s41588-022-01048-5) on 249 letters, or another number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, length: int = 249) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for c_in, c_out, k in ((4, 256, 7), (256, 60, 3), (60, 60, 5), (60, 120, 3)):
@@ -59,7 +62,7 @@ class DeepSTARRSize(nn.Module):
         self.body = nn.Sequential(*blocks)
         self.dense = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(1_800, 256),
+            nn.Linear(120 * (length // 16), 256),
             nn.BatchNorm1d(256),
             nn.ReLU(),
             nn.Linear(256, 256),

@@ -4,7 +4,6 @@ left as it was.
 
 from __future__ import annotations
 
-import collections
 import functools
 import gc
 import types
@@ -19,7 +18,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
 import causalgia as cg  # noqa: E402
-from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
+from causalgia.errors import PredictorError  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -43,22 +42,6 @@ class Plain(nn.Module):
         return self.head(self.features(x).mean(2))
 
 
-class Held:
-    """An object of the user's own, where a network leaves things."""
-
-
-class Slotted:
-    """The same in slots, which nothing sets but itself."""
-
-    __slots__ = ("first", "last")
-
-    def __setattr__(self, name, value):
-        raise AttributeError(name)
-
-    def keep(self, value):
-        object.__setattr__(self, "last", value)
-
-
 class NotCompared:
     def __eq__(self, other):
         raise RuntimeError("not compared")
@@ -69,63 +52,7 @@ class NotLookedAt:
         raise RuntimeError(name)
 
 
-SLOTTED, NOT_COMPARED = Slotted(), NotCompared()
-HELD, SPACE, QUEUE = Held(), types.SimpleNamespace(), collections.deque(maxlen=2)
-NESTED, BY_NAME = {"a": {"b": []}}, collections.defaultdict(list)
-HELPER = types.ModuleType("helper")
-
-
-def logged(function):
-    kept = {}
-
-    @functools.wraps(function)
-    def inner(self, x):
-        inner.last = kept["x"] = x
-        return function(self, x)
-
-    inner.kept = kept
-    return inner
-
-
-class InClosure(Plain):
-    def __init__(self):
-        super().__init__()
-        kept, number = [], 0
-
-        def keep(value):
-            nonlocal number
-            number = value.shape[0]
-            kept.append(value)
-            return value
-
-        self.keep = keep
-
-    def forward(self, x):
-        return self.head(self.keep(self.features(x)).mean(2))
-
-
-class InDecorator(Plain):
-    @logged
-    def forward(self, x):
-        return self.head(self.features(x).mean(2))
-
-
-class InDefault(Plain):
-    def forward(self, x, kept=[], *, named={}):  # noqa: B006
-        features = self.features(x)
-        kept.append(features)
-        named["x"] = x
-        return self.head(features.mean(2))
-
-
-class InGlobals(Plain):
-    def forward(self, x):
-        HELD.last = SPACE.last = HELPER.last = features = self.features(x)
-        QUEUE.append(features)
-        NESTED["a"]["b"].append(features)
-        BY_NAME["features"].append(features)
-        InGlobals.forward.last = features
-        return self.head(features.mean(2))
+NOT_COMPARED = NotCompared()
 
 
 class InHiddenNetwork(Plain):
@@ -138,13 +65,6 @@ class InHiddenNetwork(Plain):
         features = self.features(x).mean(2)
         self.hidden[0].last = features
         return self.hidden[0](features)
-
-
-class InSlots(Plain):
-    def forward(self, x):
-        features = self.features(x)
-        SLOTTED.keep(features)
-        return self.head(features.mean(2))
 
 
 class WithoutEquality(Plain):
@@ -210,17 +130,13 @@ def frozen():
 
 
 MAKERS = [
-    InClosure,
-    InDecorator,
-    InDefault,
-    InGlobals,
     InHiddenNetwork,
     Ending,
     Training,
     CopiedAsItself,
     NotCopied,
 ]
-MAKERS += [InSlots, WithoutEquality, weight_normed, spectral_normed, frozen]
+MAKERS += [WithoutEquality, weight_normed, spectral_normed, frozen]
 
 
 def made(maker):
@@ -275,71 +191,6 @@ def test_a_network_without_a_copy_in_float64_says_so_and_stays_float32(maker):
     assert all(value.dtype == torch.float32 for value in network.parameters())
 
 
-def test_what_a_traced_network_binds_is_bound_as_before(monkeypatch):
-    fresh = {
-        "HELD": Held(),
-        "SPACE": types.SimpleNamespace(first=1),
-        "HELPER": types.ModuleType("helper"),
-    }
-    fresh |= {
-        "QUEUE": collections.deque(["old", "older"], maxlen=2),
-        "NESTED": {"a": {"b": []}},
-    }
-    for name, value in (fresh | {"BY_NAME": collections.defaultdict(list)}).items():
-        monkeypatch.setitem(globals(), name, value)
-    monkeypatch.delattr(InGlobals.forward, "last", raising=False)
-    HELD.last, before = "mine", dict(vars(HELPER))
-    network = made(InGlobals)
-    assert (
-        cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(
-            30
-        )
-        > 0
-    )
-    assert HELD.last == "mine"
-    assert vars(SPACE) == {"first": 1}
-    assert list(QUEUE) == ["old", "older"]
-    assert NESTED == {"a": {"b": []}}
-    assert not BY_NAME
-    assert vars(HELPER) == before
-    assert not hasattr(InGlobals.forward, "last")
-    kept = made(InDefault)
-    with pytest.warns(FallbackWarning):
-        assert (
-            cg.TorchPredictor(kept, device="cpu", incremental=True).backgrounds_at_once(
-                30
-            )
-            == 0
-        )
-    assert not any(
-        isinstance(one, torch.fx.Proxy) for one in kept.forward.__defaults__[0]
-    )
-    assert not any(
-        isinstance(one, torch.fx.Proxy)
-        for one in kept.forward.__kwdefaults__["named"].values()
-    )
-
-
-def test_slots_are_filled_and_empty_as_before(monkeypatch):
-    monkeypatch.setitem(globals(), "SLOTTED", Slotted())
-    network = made(InSlots)
-    assert (
-        cg.TorchPredictor(network, device="cpu", incremental=True).backgrounds_at_once(
-            30
-        )
-        > 0
-    )
-    assert not hasattr(SLOTTED, "last")
-    SLOTTED.keep("mine")
-    assert (
-        cg.TorchPredictor(
-            made(InSlots), device="cpu", incremental=True
-        ).backgrounds_at_once(30)
-        > 0
-    )
-    assert SLOTTED.last == "mine"
-
-
 def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():
     class Interrupted(Plain):
         def forward(self, x):
@@ -347,10 +198,9 @@ def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():
                 raise KeyboardInterrupt
             return super().forward(x)
 
+    predictor = cg.TorchPredictor(made(Interrupted), device="cpu")
     with pytest.raises(KeyboardInterrupt):
-        cg.TorchPredictor(
-            made(Interrupted), device="cpu", incremental=True
-        ).backgrounds_at_once(30)
+        predictor.with_incremental_edits(30)
 
 
 @pytest.mark.simulation

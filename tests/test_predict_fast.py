@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pickle
 import threading
-import warnings
 
 import numpy as np
 import pytest
@@ -23,7 +22,6 @@ pytestmark = pytest.mark.torch
 from torch import nn  # noqa: E402
 
 from causalgia.predict import torch_device  # noqa: E402
-from causalgia.predict.torch_batch import ChannelsLast  # noqa: E402
 from causalgia.predict.torch_device import (  # noqa: E402
     device_of_worker,
     exact_float32,
@@ -74,122 +72,6 @@ class Returns(nn.Module):
 
 def predictor(net=None, **options):
     return cg.TorchPredictor(Layers() if net is None else net, device="cpu", **options)
-
-
-# --- engines --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("options", [{}, {"layout": "NLC"}, {"rc_average": True}])
-def test_channels_last_answers_as_the_eager_network(options):
-    net = Layers()
-    if options.get("layout") == "NLC":
-        net = nn.Sequential(Returns(lambda x: x.transpose(1, 2)), net)
-    eager, fast = (
-        predictor(net, **options),
-        predictor(net, channels_last=True, **options),
-    )
-    np.testing.assert_allclose(fast.predict(TOKENS), eager.predict(TOKENS), atol=1e-6)
-    assert fast.fingerprint != eager.fingerprint
-
-
-def test_channels_last_sees_weights_that_are_changed_later():
-    net = Layers()
-    fast = predictor(net, channels_last=True)
-    fast.predict(TOKENS)
-    with torch.no_grad():
-        net.second.weight.mul_(2)
-    np.testing.assert_allclose(
-        fast.predict(TOKENS), predictor(net).predict(TOKENS), atol=1e-6
-    )
-
-
-def test_layers_keep_channels_innermost():
-    seen = []
-    net = nn.Sequential(
-        nn.Conv1d(4, 8, 3),
-        nn.BatchNorm1d(8),
-        nn.ReLU(),
-        nn.MaxPool1d(2),
-        Returns(seen.append),
-    )
-    with torch.inference_mode():
-        ChannelsLast(net.eval())(torch.randn(3, 4, 20))
-    assert seen[0].stride(1) == 1
-
-
-def test_a_network_that_pools_with_indices_goes_its_own_way():
-    net = nn.Sequential(
-        nn.Conv1d(4, 3, 5),
-        Returns(lambda x: nn.functional.max_pool1d(x, 2, return_indices=True)[0]),
-    )
-    net = nn.Sequential(net, nn.Flatten())
-    np.testing.assert_allclose(
-        predictor(net, channels_last=True).predict(TOKENS),
-        predictor(net).predict(TOKENS),
-        atol=1e-6,
-    )
-
-
-def eagerly_compiled(monkeypatch):
-    """Put a compiler in place that takes no minute: the network itself, and the shapes
-    it was given.
-    """
-    shapes = []
-
-    def compiled(module, *, dynamic):
-        assert dynamic is False
-
-        def run(x):
-            shapes.append(tuple(x.shape))
-            return module(x)
-
-        return run
-
-    monkeypatch.setattr(torch, "compile", compiled)
-    return shapes
-
-
-def test_a_compiled_network_gets_whole_batches(monkeypatch):
-    shapes = eagerly_compiled(monkeypatch)
-    fast = predictor(compile=True, batch_size=16)
-    np.testing.assert_allclose(
-        fast.predict(TOKENS), predictor().predict(TOKENS), atol=1e-6
-    )
-    assert set(shapes) == {(16, 4, LENGTH)}
-    assert len(shapes) == 4
-    assert fast.fingerprint != predictor(batch_size=16).fingerprint
-
-
-def test_a_compiled_network_serves_eight_lengths(monkeypatch):
-    eagerly_compiled(monkeypatch)
-    fast = predictor(Returns(lambda x: x.sum((1, 2))), compile=True, batch_size=4)
-    with pytest.raises(PredictorError):
-        [fast.predict(TOKENS[:2, :length]) for length in range(10, 20)]
-
-
-def test_a_compiler_on_a_gpu_does_not_advise_tf32(monkeypatch):
-    """Torch's compiler recommends, on a GPU that has it, what this library switches
-    off.
-    """
-
-    def compiled(module, *, dynamic):
-        def run(x):
-            warnings.warn(
-                "TensorFloat32 tensor cores for float32 matrix multiplication "
-                "available but not enabled. Consider setting "
-                "`torch.set_float32_matmul_precision('high')` for better performance.",
-                stacklevel=1,
-            )
-            return module(x)
-
-        return run
-
-    monkeypatch.setattr(torch, "compile", compiled)
-    np.testing.assert_allclose(
-        predictor(compile=True, batch_size=16).predict(TOKENS),
-        predictor().predict(TOKENS),
-        atol=1e-6,
-    )
 
 
 # --- precision ------------------------------------------------------------------------
@@ -520,9 +402,7 @@ def test_a_dask_worker_is_known_by_its_name(monkeypatch):
     assert worker_number() is None
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"channels_last": True}, {"rc_average": True, "batch_size": 6}]
-)
+@pytest.mark.parametrize("options", [{}, {"rc_average": True, "batch_size": 6}])
 def test_a_pickled_predictor_is_itself(options):
     asked = predictor(**options)
     before = asked.predict(TOKENS)

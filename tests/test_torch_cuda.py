@@ -71,11 +71,7 @@ def test_it_runs_where_it_is_told():
     assert predictor.device.type == "cuda"
 
 
-# of torch itself, while it compiles
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize(
-    "asked", [{}, {"channels_last": True}, {"compile": True}, {"batch_size": 17}]
-)
+@pytest.mark.parametrize("asked", [{}, {"batch_size": 17}])
 def test_answers_are_those_of_the_cpu(on_cpu, asked):
     found = answers("cuda", **asked)
     assert np.abs(found - on_cpu).max() < 2e-5 * on_cpu.std()
@@ -91,11 +87,6 @@ def test_tf32_is_off_unless_asked_for(on_cpu):
 
 def test_a_run_repeats_to_the_bit():
     assert answers("cuda").tobytes() == answers("cuda").tobytes()
-
-
-def test_recomputing_what_an_edit_reaches(on_cpu):
-    found = answers("cuda", incremental=True)
-    assert np.abs(found - on_cpu).max() < 1e-4 * on_cpu.std()
 
 
 def test_nothing_is_lost_on_the_way():

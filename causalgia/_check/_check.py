@@ -346,7 +346,7 @@ class _CheckRun:
         )
         if gain is not None:
             self.findings.append(findings.incremental_path(gain))
-            self.numbers |= {"incremental": not gain.reason, "speedup": gain.speed}
+            self.numbers |= {"incremental": not gain.reason, "speedup": gain.speedup}
         cost = self._measured(
             "expected time",
             lambda: _cost(sample, self.setup, self.plan, pace, usable=not self.refused),

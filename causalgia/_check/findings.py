@@ -41,21 +41,23 @@ class IncrementalGain:
         Why they cannot be, or why it is not worth it; "" if it works and is faster.
     in_use
         Whether the predictor does so.
-    speed
-        Time of a full pass over that of a recomputation, the smallest over arms; None
-        if none was timed.
     share
-        Share of the multiplications of a full pass that is repeated, the largest over
-        arms.
+        Share of the work of a full pass that an edit changes, by counting, the largest
+        over arms; 0 above 50 kb, where it is not counted.
     deviation
-        Largest difference from the full pass, in sd of the answers.
+        Largest difference from the full pass, in sd of the answers; None if it was not
+        compared.
     """
 
     reason: str
     in_use: bool = False
-    speed: float | None = None
     share: float = 1.0
-    deviation: float = 0.0
+    deviation: float | None = None
+
+    @property
+    def speedup(self) -> float | None:
+        """Work of a full pass over that of an edit."""
+        return 1 / self.share if self.deviation is not None and self.share else None
 
 
 def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
@@ -67,11 +69,6 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
     if network is None:
         return IncrementalGain(
             f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none"
-        )
-    if network.compile and not network.incremental:
-        return IncrementalGain(
-            "it is not tried beside compile=True, which answers whole batches of one "
-            "size"
         )
     from causalgia.predict.incremental import Incremental
 
@@ -100,29 +97,29 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
     in_use = all(
         getattr(part, "incremental", False) for part in sample.trial.predictor.parts
     )
-    tried = trying.tried(timed=sample.probe is None)  # beside full passes, four more
+    tried = trying.tried()
     if not tried:  # the control pass of half precision may be what deviates
         none = (
             "no arm edits a background without changing its length"
             if sample.probe is None
-            else "more than half of the multiplications remain, or no arm edits a "
-            "background"
+            else "no arm edits a background"
         )
         return IncrementalGain(trying.reason(base.shape[1]) or none, in_use)
     return _summarize_tried(tried, in_use=in_use)
 
 
 def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGain:
-    speeds = [each.speed for each in tried if each.speed is not None]
-    speed, share = min(speeds, default=None), max(each.share for each in tried)
+    from causalgia.predict.incremental import MOST_SHARE
+
+    share = max(each.share for each in tried)
     deviation = max(each.deviation for each in tried)
     if not all(each.exact for each in tried):
         reason = f"its answers deviate by {deviation:.1g} sd from those of a full pass"
-    elif speed is not None and speed <= 1:
-        reason = "it is not faster for these edits"
+    elif share > MOST_SHARE:
+        reason = "full passes are faster for these edits"
     else:
         reason = ""
-    return IncrementalGain(reason, in_use, speed, share, deviation)
+    return IncrementalGain(reason, in_use, share, deviation)
 
 
 State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
@@ -193,7 +190,8 @@ class Check:
     incremental
         Whether recomputing only what an edit reaches is exact and faster.
     speedup
-        Speed of that relative to a full pass; None if it was not timed.
+        Work of a full pass over that of an edit, by counting; None if it was not
+        counted.
     n_sequences
         Estimated number of sequences that the trial predicts.
     seconds
@@ -478,18 +476,13 @@ def batch_size(found: Throughput) -> Finding:
 def incremental_path(found: IncrementalGain) -> Finding:
     """Report whether edits can be recomputed in part, and what that gains."""
     name = "incremental path"
-    if found.reason and found.speed is None:
+    if found.deviation is None:
         return Finding(name, "note", f"does not apply: {found.reason}")
-    if found.speed is None:  # of one long sequence: without a sd of its answers
-        share = f"{100 * found.share:.1f} % of the multiplications of a full pass"
-        text = f"an edit takes {share} (not timed), alike within rounding"
-    else:
-        speed = f"an edit takes {1 / found.speed:.2g} of a full pass, "
-        text = (
-            f"{speed}{100 * found.share:.1f} % of its multiplications, "
-            f"answers differ from those of a full pass by at most "
-            f"{_two_digits(found.deviation)} sd"
-        )
+    share = f"an edit changes {100 * found.share:.1f} % of the work of a full pass, "
+    text = (
+        f"{share if found.share else ''}answers differ from those of a full pass by at "
+        f"most {_two_digits(found.deviation)} sd"
+    )
     if found.reason:
         return Finding(name, "note", f"not worth it: {found.reason} ({text})")
     if found.in_use:

@@ -428,7 +428,6 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
         members[f"randomized {draw}"] = TorchPredictor(
             _shuffled(whole.module, derive(key, "randomized", draw)),
             **options,
-            compile=whole.compile,
             incremental=whole.incremental,
         )
     return Ensemble(members, differ_by="architectures")

@@ -62,7 +62,6 @@ def same_options(whole: TorchPredictor) -> dict[str, Any]:
         "length": whole.length,
         "dtype": whole.dtype if whole._half_accepted else None,
         "tf32": whole.tf32,
-        "channels_last": whole.channels_last,
     }
 
 

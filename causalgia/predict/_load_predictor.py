@@ -301,11 +301,9 @@ def _make(
                 call_factory(function, where, weights if by_path else None)
             )[i]
 
-        rebuild = again if seconds < _QUICK else None
-        if place is not None and by_path:
-            _check_against_file(network, place, rebuild, where, say)
-        elif place is None and say is not _print_nothing:
-            _report_random(network, rebuild, where, say)
+        wanted = by_path if place is not None else say is not _print_nothing
+        if seconds < _QUICK and wanted:
+            _check_not_random(network, again, where, say, has_weights=by_path)
     if place is None or by_path:
         return made
     if not _is_torch_module(made):
@@ -323,73 +321,26 @@ _QUICK = 5.0
 """Seconds in which a function must return, to be called twice."""
 
 
-def _report_random(
-    network: Any, rebuild: Callable[[], Any] | None, where: str, say: Announce
-) -> None:
-    """Say that a network has random weights, if its function, called again, gives others."""
-    from causalgia.predict.torch_exports import differs_when_rebuilt
-
-    if rebuild is not None and differs_when_rebuilt(network, rebuild):
-        say(
-            f"predictor: note: {where} was given no weights, and returns other parameters "
-            "each time it is called: they are random; give weights='net.safetensors', or "
-            "load them in that function"
-        )
-
-
-def _check_against_file(
+def _check_not_random(
     network: Any,
-    place: Path,
-    rebuild: Callable[[], Any] | None,
+    rebuild: Callable[[], Any],
     where: str,
     say: Announce,
+    *,
+    has_weights: bool,
 ) -> None:
-    """Warn if none of a network's parameters are those of the file that its function was
-    given, and say which are not.
+    """Warn if a network has random weights: its function, called again, gives others.
+    Where it was given no weights, say so.
     """
-    from causalgia.predict.torch_exports import (
-        compared_with_file,
-        differs_when_rebuilt,
-    )
+    from causalgia.predict.torch_exports import differs_when_rebuilt
 
-    found = compared_with_file(network, place)
-    if found is None:  # in a format that is not read here
-        none = rebuild is not None and differs_when_rebuilt(network, rebuild)
+    if not differs_when_rebuilt(network, rebuild):
+        return
+    text = f"{where} returns other parameters each time it is called: they are random"
+    if has_weights:
+        warnings.warn(CausalgiaWarning(text), stacklevel=caller_stacklevel())
     else:
-        n_all, n = found.n_compared, len(found.absent)
-        none = n_all > 0 and n == n_all
-        if n and not none:
-            say(
-                f"predictor: note: {n} of {n_all} tensors of the network are not in "
-                f"{place} ({_some(found.absent)}): they may still have their initial values "
-                "(load_state_dict(..., strict=False) loads tensors of the same name, and "
-                "does not report the rest)"
-            )
-        if found.misplaced:
-            one, other = found.misplaced[0]
-            say(
-                f"predictor: note: {len(found.misplaced)} tensors of the network hold "
-                f"values that {place} has under another name ({quoted(one)} holds those "
-                f"of {quoted(other)}): were they loaded into the wrong layer?"
-            )
-    if none:
-        read = (
-            "safetensors.torch.load_file(path)"
-            if place.suffix.lower() == ".safetensors"
-            else "torch.load(path, weights_only=True)"
-        )
-        warnings.warn(
-            CausalgiaWarning(
-                f"{where}: no parameter of the network that it returned is in {place}: it may "
-                "have random weights; load them in that function, net.load_state_dict("
-                f"{read}), and return net"
-            ),
-            stacklevel=caller_stacklevel(),
-        )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(quoted, names[:3])) + ", ..." * (len(names) > 3)
+        say(f"predictor: note: {text}")
 
 
 def _networks_of(made: Any) -> list[Any]:

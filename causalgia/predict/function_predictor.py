@@ -453,9 +453,11 @@ class PredictorFactory(Predictor):
         """Return how many backgrounds a session of `edits` holds."""
         return self.made.backgrounds_at_once(length)
 
-    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:
+    def settle(
+        self, base: Tokens, edited: Tokens, rows: NDArray[np.int64], times: int
+    ) -> None:
         """Decide which edits are recomputed in part."""
-        self.made.settle(base, edited, rows)
+        self.made.settle(base, edited, rows, times)
 
     def with_incremental_edits(self, length: int) -> Predictor:
         """Return the built predictor with edits recomputed in part, this where that is

@@ -235,8 +235,7 @@ class Predictor(ABC):
         """Return which edits are recomputed in part, as far as that was tried; empty if
         none can be.
 
-        A stored trial records them, since they depend on timing and the last bits of an
-        answer depend on them.
+        A stored trial records them, since the last bits of an answer depend on them.
         """
         return {}
 
@@ -256,9 +255,11 @@ class Predictor(ABC):
         """
         return 0
 
-    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:  # noqa: B027
-        """Decide which edits are recomputed in part, on some that are not answered; see
-        `EditSession.answers`.
+    def settle(  # noqa: B027
+        self, base: Tokens, edited: Tokens, rows: NDArray[np.int64], times: int
+    ) -> None:
+        """Decide which edits are recomputed in part, on some that are not answered, of
+        which a trial has so many times as many; see `EditSession.answers`.
         """
 
     def with_incremental_edits(self, length: int) -> Predictor:  # noqa: ARG002

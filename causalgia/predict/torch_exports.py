@@ -10,7 +10,6 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -153,99 +152,6 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     module.load_state_dict(dict(state))
 
 
-@dataclass(frozen=True)
-class FileComparison:
-    """How a network's tensors compare with those of a file.
-
-    Attributes
-    ----------
-    absent
-        Names of tensors of the network that the file has not, in any shape or under any
-        name.
-    n_compared
-        How many were looked for.
-    misplaced
-        Names of tensors of the network that hold another tensor of the file than the one
-        of their name, each with that one's name.
-    """
-
-    absent: list[str]
-    n_compared: int
-    misplaced: list[tuple[str, str]]
-
-
-def compared_with_file(module: torch.nn.Module, path: Path) -> FileComparison | None:
-    """Return how a network's parameters and running averages compare with the tensors of
-    a file; None if the file cannot be read here.
-
-    Tensors are compared by their sorted values, so that one that was transposed counts
-    as the same, as does one that was rounded to half precision. Those of one value, as a
-    bias of zeros or the averages of a fresh batch normalization, are looked for by their
-    names alone.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if path.suffix == ".safetensors":
-                held: object = _safetensors().load_file(str(path))
-            else:
-                held = torch.load(path, map_location="cpu", weights_only=True)
-        theirs = {
-            name: values
-            for name, tensor in _named_tensors(held)
-            if (values := _sorted_values(tensor)) is not None
-        }
-        ours = {
-            name: values
-            for name, tensor in (*module.named_parameters(), *module.named_buffers())
-            if (values := _sorted_values(tensor)) is not None
-        }
-    except Exception:  # what the function could read and this cannot
-        return None
-    varied = {name: x for name, x in theirs.items() if x[0] != x[-1]}
-    if not varied:
-        return None
-    by_values: dict[bytes, str] = {}
-    for name, values in varied.items():
-        for kind in (torch.float32, torch.float16, torch.bfloat16):
-            by_values.setdefault(_bytes(values.to(kind).float()), name)
-    absent, misplaced, n_compared = list[str](), list[tuple[str, str]](), 0
-    for name, values in ours.items():
-        own = _namesake(name, varied)
-        if values[0] == values[-1]:  # says nothing, but where the file has more to say
-            n_compared += own is not None
-            absent += [name] if own is not None else []
-            continue
-        n_compared += 1
-        where = by_values.get(_bytes(values))
-        if where is None:
-            absent.append(name)
-        elif (
-            own is not None
-            and own != where
-            and varied[own].shape == values.shape
-            and not any(
-                _bytes(varied[own].to(kind).float()) == _bytes(values)
-                for kind in (torch.float32, torch.float16, torch.bfloat16)
-            )
-        ):
-            misplaced.append((name, where))
-    return FileComparison(absent, n_compared, misplaced)
-
-
-def _namesake(name: str, theirs: Mapping[str, torch.Tensor]) -> str | None:
-    """Return the tensor of a file that has a name of the network, but for a prefix, as
-    wrappers of a network put one before.
-    """
-    if name in theirs:
-        return name
-    shorter = [x for x in theirs if name.endswith(f".{x}")]
-    if shorter:
-        return max(shorter, key=len)
-    longer = [x for x in theirs if x.endswith(f".{name}")]
-    return longer[0] if len(longer) == 1 else None
-
-
 def differs_when_rebuilt(
     module: torch.nn.Module, rebuild: Callable[[], object]
 ) -> bool:
@@ -271,29 +177,6 @@ def differs_when_rebuilt(
         return False
     finally:
         np.random.set_state(numpy_state)  # noqa: NPY002
-
-
-def _named_tensors(held: object, at: str = "") -> Iterable[tuple[str, torch.Tensor]]:
-    """Yield the tensors of a checkpoint, however deep they lie, with their names."""
-    if isinstance(held, torch.Tensor):
-        yield at, held
-    elif isinstance(held, Mapping):
-        for key, part in held.items():
-            yield from _named_tensors(part, f"{at}.{key}" if at else str(key))
-    elif isinstance(held, list | tuple):
-        for i, part in enumerate(held):
-            yield from _named_tensors(part, f"{at}.{i}" if at else str(i))
-
-
-def _sorted_values(tensor: torch.Tensor) -> torch.Tensor | None:
-    """Return a tensor's sorted values; None of one that says nothing."""
-    if not tensor.is_floating_point() or tensor.numel() < 2:
-        return None
-    return tensor.detach().cpu().float().flatten().sort().values
-
-
-def _bytes(values: torch.Tensor) -> bytes:
-    return bytes(values.numpy().tobytes())
 
 
 def save_weights(module: torch.nn.Module, path: str | Path) -> None:

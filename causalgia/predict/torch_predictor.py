@@ -31,8 +31,6 @@ from causalgia.predict.predictor import (
 )
 from causalgia.predict.torch_batch import (
     BatchSizes,
-    Compiled,
-    forward_pass,
     is_out_of_memory,
     read_columns,
     reduced_output,
@@ -125,18 +123,11 @@ class TorchPredictor(SinglePredictor):
         0.02 and 0.6 standard deviations of the contrast in untrained networks of
         ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4.
         Measure your network's with `causalgia.predict.answer_comparisons.contrast_deviation`.
-    channels_last
-        Whether to run one-dimensional layers as two-dimensional ones with channels
-        innermost in memory. On a CPU core 1.1, 1.0 and 1.6 times the speed at those
-        sizes; contrasts deviate no more than those of float32 do anyway.
-    compile
-        Whether to run the network through `torch.compile`, one compilation (10 s and
-        more) for each length, in whole batches. On a CPU core 1.0, 0.9 and 1.0 times
-        the speed; the deviation is that of float32.
     incremental
         Whether edits of a background are answered by the changes that they make in each
-        layer, where that is faster and agrees with full passes; `incremental_report`
-        gives the measurements. See the page "Predict many edits of a sequence".
+        layer, where that is less work, by counting, and agrees with full passes;
+        `incremental_report` says where. On an accelerator full passes are used. See the
+        page "Predict many edits of a sequence".
     fingerprint
         Name of this version of the network; by default its weights, structure and code
         are hashed. If an attribute is unreadable the fingerprint ends in ``~``: name
@@ -180,8 +171,6 @@ class TorchPredictor(SinglePredictor):
         length: int | None = None,
         dtype: torch.dtype | str | None = None,
         tf32: bool = False,
-        channels_last: bool = False,
-        compile: bool = False,
         incremental: bool = False,
         fingerprint: str | None = None,
     ) -> None:
@@ -227,7 +216,7 @@ class TorchPredictor(SinglePredictor):
         self.device = choose_device(module, device, self.dtype)
         self.batch_size = as_batch_size(batch_size)
         self._batches = BatchSizes(self.batch_size, self.device)
-        self.tf32, self.channels_last, self.compile = tf32, channels_last, compile
+        self.tf32 = tf32
         self.incremental = incremental
         self._partial = Incremental(self) if incremental else None
         self._prepare()
@@ -251,12 +240,6 @@ class TorchPredictor(SinglePredictor):
         """Create the state of this process and device, which is not pickled."""
         self._ferry = HostDeviceCopier(self.device)
         self._met = False
-        self._run = forward_pass(
-            self.module,
-            channels_last=self.channels_last,
-            compiled=self.compile,
-            device=self.device,
-        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all attributes but those of this process; the network as a copy on the
@@ -268,7 +251,7 @@ class TorchPredictor(SinglePredictor):
                 if self.device.type == "cpu"
                 else copied_network(self.module).cpu()
             )
-        own = {"_run", "_ferry", "device", "_batches"}
+        own = {"_ferry", "device", "_batches"}
         state = {name: value for name, value in vars(self).items() if name not in own}
         return {**state, "module": module, "_sizes": self._batches.known}
 
@@ -314,12 +297,7 @@ class TorchPredictor(SinglePredictor):
 
     @property
     def _ways(self) -> tuple[str, ...]:
-        ways = {
-            "tf32": self.tf32,
-            "channels_last": self.channels_last,
-            "compile": self.compile,
-        }
-        ways["incremental"] = self.incremental
+        ways = {"tf32": self.tf32, "incremental": self.incremental}
         return tuple(way for way in ways if ways[way])
 
     @property
@@ -370,11 +348,11 @@ class TorchPredictor(SinglePredictor):
             self._partial.choose(choices)
 
     def incremental_report(self) -> str:
-        """Return where edits are recomputed in part, and the time of all edits so far
-        beside that of full passes.
+        """Return where edits are recomputed in part, and what share of the work of a
+        pass they change.
 
-        A line of text for each length, and for each width of edits that occurred. Full
-        passes are timed by this call.
+        A line of text for each length, and for each width of edits that was compared
+        with full passes.
         """
         return "incremental=False" if self._partial is None else self._partial.report()
 
@@ -382,10 +360,9 @@ class TorchPredictor(SinglePredictor):
         """Return the same network with ``incremental=True``, itself where nothing can
         be recomputed in part.
 
-        On an accelerator, where whole batches are fast, and for a compiled network it
-        is itself as well.
+        On an accelerator, where whole batches are fast, it is itself as well.
         """
-        if self.incremental or self.compile or self.device.type != "cpu":
+        if self.incremental or self.device.type != "cpu":
             return self
         made = copy(self)
         made.incremental = True
@@ -404,12 +381,14 @@ class TorchPredictor(SinglePredictor):
             return units
         return max(1, _HELD_BYTES // length) if self.device.type == "cuda" else 0
 
-    def settle(self, base: Tokens, edited: Tokens, rows: NDArray[np.int64]) -> None:
-        """Decide which edits are recomputed in part; a sample of each width of them is
-        compared with full passes.
+    def settle(
+        self, base: Tokens, edited: Tokens, rows: NDArray[np.int64], times: int
+    ) -> None:
+        """Compare a sample of each width of edits with full passes, where so many times
+        these edits are less work in part.
         """
         if self._partial is not None and self._partial.units(base.shape[1]):
-            self._partial.on(base).settle(edited, rows)
+            self._partial.on(base).settle(edited, rows, times)
 
     def edits(self, base: Tokens) -> EditSession:
         """Return a session that keeps the control pass of backgrounds (n, length), or
@@ -466,8 +445,7 @@ class TorchPredictor(SinglePredictor):
     def _trace(self, n_rows: int, length: int) -> None:
         with self._ready():
             self._forward(
-                torch.zeros((n_rows, length), dtype=torch.uint8, device=self.device),
-                run=self.module,
+                torch.zeros((n_rows, length), dtype=torch.uint8, device=self.device)
             )
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
@@ -496,7 +474,7 @@ class TorchPredictor(SinglePredictor):
         """
         if not self._met:
             first = self._first_answer(length, partial(place, 0, 1))
-            if n_rows == 1 and self._run is self.module:
+            if n_rows == 1:
                 yield 1, first
                 return
         start = 0
@@ -519,18 +497,9 @@ class TorchPredictor(SinglePredictor):
         """
         try:
             with self._ready():
-                tokens = place()
-                ask = (
-                    self._both_strands
-                    if self._run is self.module
-                    else self._eager_columns
-                )
-                columns = (
-                    partial(ask, tokens)
-                    if self._half_accepted
-                    else partial(in_full_precision, partial(ask, tokens))
-                )
-                answer = self._to_host(self._ferry.fetch(columns()))
+                ask = partial(self._both_strands, place())
+                columns = ask() if self._half_accepted else in_full_precision(ask)
+                answer = self._to_host(self._ferry.fetch(columns))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -538,11 +507,6 @@ class TorchPredictor(SinglePredictor):
         self._collected(iter([(1, answer)]))
         self._met = True
         return answer
-
-    def _eager_columns(self, tokens: torch.Tensor) -> torch.Tensor:
-        table, names = self._read(self._forward(tokens, run=self.module), len(tokens))
-        self._tasks = self._tasks or names
-        return self.answers_of(table)
 
     def _attempt(self, place: Callable[[], torch.Tensor]) -> PendingCopy | None:
         """Return the answers (n, tasks), possibly pending; None when memory runs
@@ -575,21 +539,9 @@ class TorchPredictor(SinglePredictor):
         return made
 
     def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
-        # a full batch for a compiled network, which has one size for each length; else
-        # the tokens
-        if not isinstance(self._run, Compiled):
-            whole = tokens
-        else:
-            short = self.resolve_batch_size(tokens.shape[1]) - len(tokens)
-            whole = (
-                torch.cat([tokens, tokens[:1].expand(short, -1)])
-                if short > 0
-                else tokens
-            )
-        output = self._forward(whole, run=self._run)
-        table, names = self._read(output, len(whole))
+        table, names = self._read(self._forward(tokens), len(tokens))
         self._tasks = self._tasks or names
-        return table[: len(tokens)]
+        return table
 
     @property
     def channel_order(self) -> tuple[int, int, int, int]:
@@ -618,14 +570,12 @@ class TorchPredictor(SinglePredictor):
         table = self._on_track.table(reduced_output(output, self._function), n_rows)
         return table, self._on_track.names or ()
 
-    def _forward(
-        self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]
-    ) -> Any:
+    def _forward(self, tokens: torch.Tensor) -> Any:
         x = self._one_hot(tokens)
         if getattr(self.module, "training", False):  # set by its own last forward pass
             to_eval_mode(self.module)
         try:
-            output = run(x)
+            output = self.module(x)
         except CausalgiaError:
             raise
         except (Exception, SystemExit) as error:
@@ -647,10 +597,8 @@ class TorchPredictor(SinglePredictor):
 
     def _one_hot(self, tokens: torch.Tensor) -> torch.Tensor:
         order = torch.tensor(self._order, dtype=torch.uint8, device=tokens.device)
-        if self.layout == "NCL" and not self.channels_last:
-            return (tokens.unsqueeze(1) == order.unsqueeze(1)).to(self.dtype)
         if self.layout == "NCL":
-            return (tokens.unsqueeze(2) == order).to(self.dtype).transpose(1, 2)
+            return (tokens.unsqueeze(1) == order.unsqueeze(1)).to(self.dtype)
         return (tokens.unsqueeze(2) == order).to(self.dtype)
 
     @contextmanager

@@ -387,10 +387,16 @@ class Trial:
             if part.incremental and part.backgrounds_at_once(length)
         ]
         if incremental:
-            turn = self.prepare(0, min(_UNITS_OF_ESTIMATE, self.design.n_units))
+            n_units = min(_UNITS_OF_ESTIMATE, self.design.n_units)
+            turn = self.prepare(0, n_units)
             if (distinct := turn.distinct.get(length)) is not None:
+                # of edits in a call, as many as there are in hand
+                most = max(1, _ROWS_IN_HAND // len(distinct.tokens))
+                times = min(self.design.n_units // n_units, most)
                 for part in incremental:
-                    part.settle(turn.units.tokens, distinct.tokens, distinct.units)
+                    part.settle(
+                        turn.units.tokens, distinct.tokens, distinct.units, times
+                    )
 
     @property
     def settings(self) -> list[dict[str, Any]]:

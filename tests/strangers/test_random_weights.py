@@ -115,10 +115,9 @@ def test_forgotten_weights_are_noted(folder, name):
     assert len(printed.splitlines()) > 1
 
 
-def test_a_part_that_was_not_loaded_is_noted(folder):
-    printed, found = load(folder, "partly", "net.pt")
-    assert not found
-    assert "3 of 4 " in printed
+def test_a_part_that_was_not_loaded_is_a_warning(folder):
+    _, found = load(folder, "partly", "net.pt")
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("name", ["closure", "bound", "function_predictor", "ensemble"])
@@ -136,19 +135,6 @@ def test_silence_is_not_for_warnings(folder):
             scale="z",
             announce=None,
         )
-
-
-@pytest.mark.parametrize(
-    ("name", "weights"),
-    [
-        ("fresh_averages", "normalized.pt"),
-        ("wrong_layer", "layers.pt"),
-    ],
-)
-def test_averages_and_layers_that_were_not_loaded_are_noted(folder, name, weights):
-    printed, found = load(folder, name, weights)
-    assert not found
-    assert len(printed.splitlines()) > 1
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,12 @@
 """Incremental prediction for one predictor: the network is traced once, verified, and
-used where it saves work.
+used where counting says that it saves work.
 """
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,10 +24,16 @@ from causalgia.predict.incremental.execution import (
     other_strand,
     width_class,
 )
-from causalgia.predict.incremental.multiplications import multiplications
 from causalgia.predict.incremental.program import local_network
 from causalgia.predict.incremental.trace import NetworkSnapshot, NotLocalError
-from causalgia.predict.predictor import as_token_rows, check_finite
+from causalgia.predict.incremental.work import (
+    MOST_SHARE,
+    Survey,
+    Work,
+    may_save,
+    survey_tokens,
+)
+from causalgia.predict.predictor import LONG, as_token_rows, check_finite
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.types import Ints, Tokens
 
@@ -47,29 +50,18 @@ _ONE_IN = 64
 _ROUNDINGS = 3
 """Times the rounding of a full pass by which two ways that round alike may differ."""
 _NO_ROOM = "what is kept of a control pass does not fit into the memory of {}"
-_REPEATS = 3
 _BUDGET = 2**24
-_MOST_SHARE = 0.5
-_LEAST_MACS = 2**18
-"""Share of a full pass's multiplications above which, and number of these below which,
-full passes are faster.
-"""
-
-
-@dataclass
-class Spent:
-    """Seconds that a number of edits took."""
-
-    edits: int = 0
-    seconds: float = 0.0
 
 
 class Incremental:
-    """The incremental paths of one predictor: a network for each length, and a choice
-    for each width of edit.
+    """The incremental paths of one predictor: a network for each length, and for each
+    width of edit whether it agrees with full passes.
 
-    The network is read again if it has changed. Only the choices are pickled. With
-    `always` also those edits are recomputed in part for which full passes are faster.
+    Whether a call's edits are recomputed in part is decided by the work of that call
+    alone (`Work.saves`), so that equal calls have equal answers. The network is read
+    when that is first worth it, and again if it has changed. Only the choices are
+    pickled. With `always` also those edits are recomputed in part for which full passes
+    are less work.
     """
 
     def __init__(self, predictor: TorchPredictor, *, always: bool = False) -> None:
@@ -85,14 +77,10 @@ class Incremental:
         self._given, self._tried = self._given | self.choices(), {}
         self._seen: NetworkSnapshot | None = None
         self._runners: dict[int, Runner | str] = {}
-        self._full_seconds: dict[int, float] = {}
-        self.spent: dict[tuple[int, int], Spent] = defaultdict(Spent)
-        self.control_spent: dict[int, Spent] = defaultdict(Spent)
-        self.compared_spent: dict[int, Spent] = defaultdict(Spent)
         self._trusted: dict[int, bool] = {}
         self._deviating: dict[int, str] = {}
         self._spread: dict[int, torch.Tensor] = {}
-        self._macs: dict[int, float] = {}
+        self._works: dict[int, Work | None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -107,8 +95,8 @@ class Incremental:
         self._forget()
 
     def choices(self) -> dict[str, bool]:
-        """Return whether edits are recomputed in part, by ``"length:width"``; a width
-        stands for those down to 3/4.
+        """Return whether edits may be recomputed in part, by ``"length:width"``; a
+        width stands for those down to 3/4.
         """
         made = {
             f"{length}:{width}": tried.chosen
@@ -126,7 +114,7 @@ class Incremental:
 
     def reason(self, length: int) -> str | None:
         """Return why nothing is recomputed in part at this length; None if something
-        can be.
+        can be. The network is read.
         """
         runner = self._runner(length)
         return runner if isinstance(runner, str) else self._deviating.get(length)
@@ -134,90 +122,81 @@ class Incremental:
     def report(self) -> str:
         """Return the results as text: a line for each length and each width that
         occurred.
-
-        Times are those of the edits that were asked for, beside full passes that are
-        timed now. Comparisons are made once for each width, and of a share of the
-        control passes.
         """
-        lines = [
-            f"length {length}: {self._of_length(length, runner)}"
-            for length, runner in self._runners.items()
-        ]
+        lines = []
+        for length, work in self._works.items():
+            runner = self._runners.get(length)
+            if isinstance(runner, str):
+                how = f"not recomputed in part: {runner}"
+            elif length in self._deviating:
+                how = f"not recomputed in part: {self._deviating[length]}"
+            elif runner is None:
+                how = "full passes, which are less work for edits as few as were asked"
+            else:
+                rest = runner.network.not_local
+                how = "edits can be recomputed in part" + (
+                    f"; in full from {rest[0]} on" if rest else ""
+                )
+            if work is not None:
+                how += (
+                    f"; an edit of one letter changes {100 * work.share(1):.1f} % of "
+                    "the work of a pass"
+                )
+            lines.append(f"length {length}: {how}")
         return "\n".join(lines + [str(tried) for tried in self.tried()])
 
-    def _of_length(self, length: int, runner: Runner | str) -> str:
-        if isinstance(runner, str):
-            return f"not recomputed in part: {runner}"
-        rest = runner.network.not_local
-        where = "edits can be recomputed in part" + (
-            f"; in full from {rest[0]} on" if rest else ""
-        )
-        control, spent = (
-            self.control_spent[length],
-            [s for (n, _), s in self.spent.items() if n == length],
-        )
-        edits = sum(each.edits for each in spent)
-        deviating = self._deviating.get(length)
-        if not edits:
-            return f"not recomputed in part: {deviating}" if deviating else where
-        in_full = edits * self._seconds_in_full(length)
-        ratio = (control.seconds + sum(each.seconds for each in spent)) / in_full
-        return (
-            f"{where}; {edits:,} edits and {control.edits:,} control passes took "
-            f"{ratio:.3f} of the edits' full passes, comparisons with full passes "
-            f"another {self.compared_spent[length].seconds / in_full:.3f}"
-            + (f"; from then on in full: {deviating}" if deviating else "")
-        )
+    def tried(self) -> list[WidthResult]:
+        """Return the result for each width that was compared with full passes."""
+        return [tried for _, tried in sorted(self._tried.items())]
 
-    def tried(self, *, timed: bool = True) -> list[WidthResult]:
-        """Return the result for each width that occurred; if `timed`, with its speed
-        beside full passes.
+    def work(self, length: int) -> Work | None:
+        """Return the work of a pass, which is counted once for each length; None above
+        50 kb, and where four sequences do not fit into memory.
         """
-        found = []
-        for (length, width), tried in sorted(self._tried.items()):
-            spent = self.spent.get((length, width))
-            if timed and spent is not None and spent.seconds > 0:
-                speed = self._seconds_in_full(length) * spent.edits / spent.seconds
-                tried = replace(tried, speed=speed, edits=spent.edits)
-            found.append(tried)
-        return found
+        if length not in self._works:
+            self._works[length] = self._surveyed(length) if length <= LONG else None
+        return self._works[length]
 
-    def _seconds_in_full(self, length: int) -> float:
-        """Return the seconds of a sequence in a full pass at the predictor's batch
-        size, the least of three.
-        """
-        if length not in self._full_seconds:
-            tokens = np.zeros(
-                (self._predictor.resolve_batch_size(length), length), np.uint8
-            )
-            with self._predictor._ready():
-                self.full(tokens)
-                times = []
-                for _ in range(_REPEATS):
-                    with self.timed(Spent(), len(tokens)) as spent:
-                        self.full(tokens)
-                    times.append(spent.seconds / spent.edits)
-            self._full_seconds[length] = min(times)
-        return self._full_seconds[length]
+    def _surveyed(self, length: int) -> Work | None:
+        predictor, survey = self._predictor, Survey()
+        letters = torch.from_numpy(survey_tokens(length)).to(predictor.device)
+        try:
+            with predictor._ready(), survey:
+                predictor._forward(letters)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+        return survey.work
 
-    @contextmanager
-    def timed(self, spent: Spent, n: int) -> Iterator[Spent]:
-        """Add the seconds until all queued work is done; this thread's own if it works
-        alone.
+    def may_save(self, length: int, n_edits: int) -> bool:
+        """Say whether so many edits can be less work in part than in full passes."""
+        if self._always or length > LONG:
+            return True
+        if not may_save(n_edits, 1) or not self.units(length):
+            return False
+        work = self.work(length)
+        return work is not None and work.may_save(n_edits)
+
+    def saves(self, length: int, widths: Ints, n_units: int) -> bool:
+        """Say whether a call's edits of these widths, which may be, are less work in
+        part, on so many units.
         """
-        device = self._predictor.device
-        alone = device.type == "cpu" and torch.get_num_threads() == 1
-        # the first excludes other load on the machine
-        clock = time.thread_time if alone else time.perf_counter
-        start = clock()
-        yield spent
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        spent.seconds += clock() - start
-        spent.edits += n
+        work = None if self._always else self.work(length)
+        return work is None or work.saves(widths, n_units)
 
     def units(self, length: int) -> int:
-        """Return the number of units in a session, many blocks; 0, with one warning, if
+        """Return the number of units in a session; 0 if nothing can be recomputed, as
+        far as that is known.
+        """
+        return 0 if isinstance(self._runners.get(length), str) else _UNITS_A_SESSION
+
+    def on(self, base: Tokens) -> IncrementalSession:
+        """Return a session for edits of backgrounds (n, length)."""
+        return IncrementalSession(self, self._predictor, as_token_rows(base))
+
+    def runner(self, length: int) -> Runner | None:
+        """Return what runs the network at this length; None, with one warning, if
         nothing can be recomputed.
 
         Warns
@@ -227,7 +206,7 @@ class Incremental:
         """
         runner = self._runner(length)
         if isinstance(runner, Runner):
-            return runner.units * max(1, _UNITS_A_SESSION // runner.units)
+            return runner
         if self._warned != runner:
             text = (
                 "incremental=True: edits are predicted by full passes, because "
@@ -235,25 +214,15 @@ class Incremental:
             )
             warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
             self._warned = runner
-        return 0
-
-    def on(self, base: Tokens) -> IncrementalSession:
-        """Return a session for edits of backgrounds (n, length), on the network that
-        `units` has just read.
-        """
-        runner = self._runners.get(base.shape[1]) or self._runner(base.shape[1])
-        if isinstance(runner, str):
-            raise PredictorError(
-                f"nothing can be recomputed in part at {base.shape[1]} letters: "
-                f"{runner}"
-            )
-        return IncrementalSession(self, self._predictor, runner, as_token_rows(base))
+        return None
 
     def _runner(self, length: int) -> Runner | str:
         with self._predictor._ready():
             module = self._predictor.module
             if self._seen is None or not self._seen.is_still(module):
+                works = self._works
                 self._forget()
+                self._works = works
             if length not in self._runners:
                 self._runners[length] = self._new_runner(length)
                 # which may count how often it is asked, also as it is read
@@ -262,6 +231,8 @@ class Incremental:
 
     def _new_runner(self, length: int) -> Runner | str:
         predictor = self._predictor
+        if predictor.device.type != "cpu":
+            return f"whole batches are faster on {predictor.device}"
         try:
             sample = predictor._one_hot(
                 torch.zeros((2, length), dtype=torch.uint8, device=predictor.device)
@@ -299,8 +270,7 @@ class Incremental:
             # the deviation of a control in its first units, in units of the sd, also
             # that of the first block
             some = base[:n]
-            with self.timed(self.compared_spent[length], 0):
-                full = self.full(some)
+            full = self.full(some)
             if length not in self._spread:
                 # where units are few, the spread is also that of their sequences turned
                 turned = [
@@ -308,8 +278,7 @@ class Incremental:
                     for i in range(1, _SAMPLE)
                 ]
                 wanted = np.concatenate(turned)[: max(_SAMPLE - len(base), 0)]
-                with self.timed(self.compared_spent[length], 0):
-                    more = [self.full(wanted)] if len(wanted) else []
+                more = [self.full(wanted)] if len(wanted) else []
                 self._spread[length] = torch.cat([block.control, *more])
             spread = torch.cat(
                 [
@@ -389,13 +358,26 @@ class Incremental:
                 and wider.tolerated
                 and width <= wider.width <= 2 * width
             ):
-                runner = self._runners[length]
-                assert isinstance(runner, Runner)
-                share = self._share(
-                    runner, max(group.width for group in groups), length
-                )
+                share = self._share(length, width)
                 return WidthResult(length, width, share=share, chosen=True)
         return None
+
+    def _share(self, length: int, width: int) -> float:
+        """Return the share of a pass's work that an edit takes, 0 where it was not
+        counted.
+
+        Layers that are not local are recomputed in full, and take twice as long as
+        others with as many multiplications.
+        """
+        work, runner = self.work(length), self._runners[length]
+        if work is None:
+            return 0.0
+        share = float(work.share(width))
+        assert isinstance(runner, Runner)
+        if not runner.network.not_local:
+            return share
+        rest = 1 - runner.network.macs / max(work.multiplications, 1.0)
+        return max(share, min(1.0, 2 * rest))
 
     def _try(
         self, block: ControlBlock, groups: list[EditGroup], edited: Tokens, rows: Ints
@@ -404,14 +386,10 @@ class Incremental:
         passes.
         """
         length, width = edited.shape[1], max(group.widest for group in groups)
-        share = self._share(block.runner, max(group.width for group in groups), length)
-        slower = share > _MOST_SHARE or self._macs[length] < _LEAST_MACS
-        if slower and not (
-            self._always or self._given.get(f"{length}:{width_class(width)}")
-        ):
+        share = self._share(length, width)
+        if share > MOST_SHARE and not self._always:
             return WidthResult(length, width, share=share, chosen=False)
-        with self.timed(self.compared_spent[length], 0):
-            off, tolerated = self._deviation(block, groups, edited, rows)
+        off, tolerated = self._deviation(block, groups, edited, rows)
         if off > tolerated:
             text = (
                 f"edits of {width} positions: recomputed in part the answers deviate "
@@ -500,22 +478,6 @@ class Incremental:
             predictor._batches.halve(length, min(size, len(letters)))
             size = predictor.resolve_batch_size(length)
 
-    def _share(self, runner: Runner, width: int, length: int) -> float:
-        """Return the share of the multiplications of a full pass that an edit in the
-        middle needs.
-        """
-        network = runner.network
-        if length not in self._macs:
-            self._predictor.resolve_batch_size(length)  # which may ask the network
-            self._macs[length] = multiplications(
-                lambda: self.full(np.zeros((1, length), np.uint8))
-            )
-        total = max(self._macs[length], network.macs, 1.0)
-        start = (length - width) // 2
-        return (
-            total - network.macs * (1 - network.share((start, start + width)))
-        ) / total
-
 
 class IncrementalSession:
     """Backgrounds with their control pass, so that only what an edit reaches is
@@ -523,18 +485,39 @@ class IncrementalSession:
     """
 
     def __init__(
-        self,
-        owner: Incremental,
-        predictor: TorchPredictor,
-        runner: Runner,
-        base: Tokens,
+        self, owner: Incremental, predictor: TorchPredictor, base: Tokens
     ) -> None:
         self._owner = owner
         self._predictor = predictor
-        self._runner = runner
-        self._strands = [base, other_strand(base)] if predictor.rc_average else [base]
+        self._read: Runner | None = None
+        self._base = base
+        self._other = other_strand(base) if predictor.rc_average else None
         self._blocks: dict[tuple[int, int], ControlBlock] = {}
         self._room = True
+
+    @property
+    def _runner(self) -> Runner:
+        assert self._read is not None
+        return self._read
+
+    @property
+    def _strands(self) -> list[Tokens]:
+        return [self._base] if self._other is None else [self._base, self._other]
+
+    def _reads(self, edited: Tokens, rows: Ints, times: int = 1) -> bool:
+        """Say whether edits, so many times, are to be recomputed in part and can be;
+        the network is read for the first that are.
+        """
+        length = self._base.shape[1]
+        if not self._owner.may_save(length, len(rows) * times):
+            return False
+        starts, stops = changed_spans(self._base, edited, rows)
+        widths = np.tile((stops - starts)[starts >= 0], times)
+        n_units = len(np.unique(rows)) * times
+        if not self._owner.saves(length, widths, n_units):
+            return False
+        self._read = self._read or self._owner.runner(length)
+        return self._read is not None
 
     def answers(self, edited: Tokens, rows: Ints) -> NDArray[Any]:
         """Return answers for edited tokens (m, length), row i made from background
@@ -545,19 +528,21 @@ class IncrementalSession:
         PredictorError
             As `TorchPredictor.predict`, or if a row is not one of the backgrounds.
         """
-        tokens, places = as_token_rows(edited), np.asarray(rows, np.int64)
-        base = self._strands[0]
+        places, base = np.asarray(rows, np.int64), self._base
         if (
-            places.shape != (len(tokens),)
-            or not len(tokens)
+            places.shape != (len(edited),)
+            or not len(edited)
             or places.min() < 0
             or places.max() >= len(base)
         ):
             raise PredictorError(
-                f"give one of the {len(base)} backgrounds for each of {len(tokens)} "
+                f"give one of the {len(base)} backgrounds for each of {len(edited)} "
                 f"edits, not {rows}"
             )
-        if tokens.shape[1] != base.shape[1]:
+        if not self._owner.may_save(base.shape[1], len(edited)):
+            return self._predictor.predict(edited)
+        tokens = as_token_rows(edited)
+        if tokens.shape[1] != base.shape[1] or not self._reads(tokens, places):
             return self._predictor.predict(tokens)
         made = self._attempt(tokens, places)
         if made is None:  # drop the control passes, and answer by full passes
@@ -577,13 +562,15 @@ class IncrementalSession:
         )
         return answers
 
-    def settle(self, edited: Tokens, rows: Ints) -> None:
-        """Choose for each width of edits whether it is recomputed in part, without
-        answering.
+    def settle(self, edited: Tokens, rows: Ints, times: int) -> None:
+        """Compare with full passes each width of edits of which there will be so many
+        times as many, where they are to be recomputed in part; nothing is answered.
         """
+        if not self._reads(edited, rows, times):
+            return
         size = self._runner.units
         mine = rows < size
-        base, tokens, places = self._strands[0][:size], edited[mine], rows[mine]
+        base, tokens, places = self._base[:size], edited[mine], rows[mine]
         groups = self._groups(base, tokens, places)
         if not groups or self._owner.refuses(base.shape[1], groups):
             return
@@ -658,13 +645,11 @@ class IncrementalSession:
         for width in sorted(set(chosen)):
             mine = [group for group in groups if width_class(group.widest) == width]
             places = np.concatenate([group.places for group in mine])
-            if chosen[width]:
-                with self._owner.timed(
-                    self._owner.spent[base.shape[1], width], len(places)
-                ):
-                    answers = block.edited(mine, tokens, rows)
-            else:
-                answers = self._owner.full(tokens[places])
+            answers = (
+                block.edited(mine, tokens, rows)
+                if chosen[width]
+                else self._owner.full(tokens[places])
+            )
             made[self._runner.index(places)] = answers.to(made.dtype)
         return made
 
@@ -675,8 +660,7 @@ class IncrementalSession:
         if (strand, first) not in self._blocks:
             for key in [key for key in self._blocks if key[0] == strand]:
                 del self._blocks[key]
-            with self._owner.timed(self._owner.control_spent[base.shape[1]], len(base)):
-                self._blocks[strand, first] = ControlBlock(self._runner, base)
+            self._blocks[strand, first] = ControlBlock(self._runner, base)
         return self._blocks[strand, first]
 
 
@@ -698,9 +682,8 @@ class WidthResult:
 
     `deviation` is the largest difference from the full pass, in units of the sd of a
     sequence's edits (of the outputs, where each sequence has one; or the largest
-    magnitude, if that is 0), and `tolerated` its limit; `share` the share of the
-    network's multiplications that is repeated; `speed` the time of a full pass over
-    that of an edit, None if nothing was recomputed, and `edits` their number.
+    magnitude, if that is 0), and `tolerated` its limit, 0 if it was not compared;
+    `share` the share of the work of a pass that an edit of this width changes.
     """
 
     length: int
@@ -708,8 +691,6 @@ class WidthResult:
     deviation: float = 0.0
     tolerated: float = 0.0
     share: float = 1.0
-    speed: float | None = None
-    edits: int = 0
     chosen: bool = False
 
     @property
@@ -718,11 +699,7 @@ class WidthResult:
         return self.deviation <= self.tolerated
 
     def __str__(self) -> str:
-        parts = [f"{100 * self.share:.1f} % of the multiplications"]
-        if self.speed is not None:
-            parts.append(
-                f"{1 / self.speed:.3f} of a full pass's time ({self.edits:,} edits)"
-            )
+        parts = [f"{100 * self.share:.1f} % of the work"]
         if self.tolerated:
             parts.append(f"deviation {self.deviation:.1e} sd")
         how = "recomputed in part" if self.chosen else "full pass"

@@ -17,7 +17,6 @@ from causalgia.predict.incremental.graph import (
     layer_label,
     read_graph,
 )
-from causalgia.predict.incremental.padded_channels import pad_channels
 from causalgia.predict.incremental.trace import (
     FlatLayout,
     NotLocalError,
@@ -247,10 +246,7 @@ def local_network(
         for node, reason in reader.refused.items()
         if any(source in reader.values for source in node.all_input_nodes)
     )
-    steps = tuple(reader.steps)
-    if sample.device.type == "cpu":
-        steps, handed = pad_channels(steps, handed, used)
-    network = Network(length, steps, handed, rest, used, not_local)
+    network = Network(length, tuple(reader.steps), handed, rest, used, not_local)
     local = any(isinstance(step, Windowed) for _, step in network.running)
     if local or any(isinstance(end, Dense) for end in network.handed):
         return network

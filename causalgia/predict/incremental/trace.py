@@ -5,23 +5,16 @@ its state, which is kept.
 from __future__ import annotations
 
 import operator
-import threading
-import types
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from math import prod
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from causalgia.checks import is_installed
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict.fingerprint import structure_of, uncompiled
 from causalgia.predict.predictor import first_line
@@ -39,8 +32,7 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
     The sample (2, ...) goes through the network during tracing, so that shapes are
     numbers: a check of the input's length is not control flow. The number of rows
     remains a symbol. A copy of the network that shares its tensors is traced, so that
-    attributes set by the forward pass do not stay on the network; what it leaves
-    elsewhere is put back.
+    attributes set by the forward pass do not stay on the network.
 
     Raises
     ------
@@ -72,10 +64,7 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         )
     tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
     try:
-        with ExitStack() as put_back:
-            for restore in list(_reached_state(copied)):
-                put_back.callback(restore)
-            graph = tracer.trace(copied)
+        graph = tracer.trace(copied)
     except (NotLocalError, KeyboardInterrupt):
         raise
     except (
@@ -656,259 +645,37 @@ def _match_slice(
 
 
 class NetworkSnapshot:
-    """A network at one moment: its code and attributes, its hooks, and a copy of every
+    """A network at one moment: its code and attributes, its hooks, and the state of every
     tensor.
 
-    Tensors are compared by value: their version counters miss writes through ``.data``.
+    A tensor is another one after any write but through ``.data``, which a comparison of
+    the control pass with full passes finds.
     """
 
     def __init__(self, module: torch.nn.Module) -> None:
-        self._structure = structure_of(module)
-        self._parts = _layers_and_hooks(module)
-        self._tensors = _tensors(module)
-        self._copies = [tensor.clone() for tensor in self._tensors]
+        self._structure, self._state = structure_of(module), _state(module)
 
     def is_still(self, module: torch.nn.Module) -> bool:
         """Say whether a network is unchanged since the snapshot."""
-        other = _layers_and_hooks(module)
-        same_objects = len(self._parts) == len(other) and all(
-            a is b for a, b in zip(self._parts, other, strict=True)
+        before, now = self._state, _state(module)
+        same = len(before) == len(now) and all(
+            one is other and version == later
+            for (one, version), (other, later) in zip(before, now, strict=True)
         )
-        if not same_objects or self._structure != structure_of(module):
-            return False
-        now = _tensors(module)
-        return len(now) == len(self._copies) and all(map(_equal, self._copies, now))
+        return same and self._structure == structure_of(module)
 
 
-def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
-    """Return the layers and their hooks; references are kept, so that no id is
-    reused.
+def _state(module: torch.nn.Module) -> list[tuple[object, int]]:
+    """Return the layers, their hooks and tensors, each with its number of writes;
+    references are kept, so that no id is reused.
     """
     hooks = (
         chain(part._forward_pre_hooks.values(), part._forward_hooks.values())
         for part in module.modules()
     )
-    return [*module.modules(), *chain.from_iterable(hooks)]
-
-
-def _tensors(module: torch.nn.Module) -> list[torch.Tensor]:
-    return [
-        tensor.detach() for tensor in chain[Any](module.parameters(), module.buffers())
+    parts: list[object] = [*module.modules(), *chain.from_iterable(hooks)]
+    tensors = [*module.parameters(), *module.buffers()]
+    # what was made in inference mode counts no writes
+    return [(part, 0) for part in parts] + [
+        (tensor, 0 if tensor.is_inference() else tensor._version) for tensor in tensors
     ]
-
-
-def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
-    alike = (one.dtype, one.shape, one.device, one.layout) == (
-        other.dtype,
-        other.shape,
-        other.device,
-        other.layout,
-    )
-    if not alike:
-        return False
-    if one.layout is not torch.strided:
-        one, other = one.to_dense(), other.to_dense()
-    return torch.equal(one, other)
-
-
-_ABSENT = object()
-_ATOMS = (
-    str,
-    bytes,
-    int,
-    float,
-    complex,
-    type(None),
-    np.ndarray,
-    torch.Tensor,
-    types.ModuleType,
-)
-_HOLDERS = (nn.Module, types.SimpleNamespace, threading.local)
-"""Installed classes whose objects hold what a network puts there."""
-_MOST_ITEMS = 10_000
-"""Items of a container up to which each is looked into."""
-
-
-def _reached_state(network: torch.nn.Module) -> Iterator[Callable[[], None]]:
-    """Yield, for what the code of a network reaches and may write into outside of the
-    network, what restores it.
-
-    These are the globals that its methods name, and functions that these reach;
-    variables of closures; attributes of classes, functions and objects, in `__slots__`
-    as well; and the contents of containers in all of these. What is installed with
-    Python or a package is skipped.
-    """
-    waiting: list[Any] = [network]
-    seen: dict[int, object] = {}
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, _ATOMS) or id(value) in seen:
-            continue
-        seen[id(value)] = value
-        if isinstance(value, dict | list | set | deque):
-            yield _contents_restored(value)
-            items = list(value.values() if isinstance(value, dict) else value)
-            waiting += items if len(items) <= _MOST_ITEMS else []
-        elif isinstance(value, types.CellType):
-            yield _names_restored(value, ["cell_contents"])
-            waiting.append(getattr(value, "cell_contents", None))
-        elif isinstance(value, type):
-            for one in value.__mro__:
-                if not is_installed(one.__module__):
-                    yield _names_restored(
-                        one,
-                        [name for name in vars(one) if not name.startswith("__")],
-                        all_of=True,
-                    )
-                    waiting += vars(one).values()
-        elif isinstance(value, types.FunctionType):
-            if not is_installed(value.__module__):
-                named = _named_places(value)
-                yield from (_names_restored(place, names) for place, names in named)
-                waiting += [
-                    _values(place).get(name) for place, names in named for name in names
-                ]
-                waiting += [
-                    value.__closure__,
-                    value.__defaults__,
-                    value.__kwdefaults__,
-                    vars(value),
-                ]
-        elif isinstance(value, tuple | frozenset):
-            waiting += value
-        elif (parts := _parts_of_callable(value)) is not None:
-            waiting += parts
-        elif not is_installed(type(value).__module__) or isinstance(value, _HOLDERS):
-            slots = _slots(value)
-            yield _slots_restored(value, slots)
-            waiting += [type(value), getattr(value, "__dict__", None), *slots.values()]
-
-
-def _slots(value: object) -> dict[types.MemberDescriptorType, Any]:
-    """Return what an object holds in the `__slots__` of its classes, by slot; no
-    attribute of its own is read.
-    """
-    kinds = [kind for kind in type(value).__mro__ if not is_installed(kind.__module__)]
-    members = [
-        item
-        for kind in kinds
-        for item in vars(kind).values()
-        if isinstance(item, types.MemberDescriptorType)
-    ]
-    found = {}
-    for slot in members:
-        with suppress(AttributeError):  # an empty one
-            found[slot] = slot.__get__(value, type(value))
-    return found
-
-
-def _slots_restored(
-    value: object, before: Mapping[types.MemberDescriptorType, Any]
-) -> Callable[[], None]:
-    """Return a function that fills the slots of an object as before, and empties
-    others.
-    """
-
-    def restore() -> None:
-        for slot in _slots(value).keys() - before:
-            slot.__delete__(value)
-        for slot, held in before.items():
-            slot.__set__(value, held)
-
-    return restore
-
-
-def _parts_of_callable(value: Any) -> list[Any] | None:
-    """Return what a method, a descriptor or a wrapped function is made of; None for
-    anything else.
-    """
-    if isinstance(value, property):
-        return [value.fget, value.fset]
-    if isinstance(value, partial):
-        return [value.func, value.args, value.keywords]
-    if isinstance(value, types.MethodType):
-        return [value.__self__, value.__func__]
-    inner = [getattr(value, name, None) for name in ("__func__", "func", "__wrapped__")]
-    return inner if any(isinstance(one, types.FunctionType) for one in inner) else None
-
-
-def _named_places(function: types.FunctionType) -> list[tuple[Any, list[str]]]:
-    """Return the globals of a function, and modules among them that are not installed,
-    with the names in its code.
-    """
-    names = list(
-        dict.fromkeys(
-            name for code in _codes(function.__code__) for name in code.co_names
-        )
-    )
-    values = function.__globals__
-    modules = [
-        values[name] for name in names if isinstance(values.get(name), types.ModuleType)
-    ]
-    return [
-        (values, names),
-        *((vars(one), names) for one in modules if not is_installed(one.__name__)),
-    ]
-
-
-def _contents_restored(value: Any) -> Callable[[], None]:
-    """Return a function that gives a container the items that it has now."""
-
-    def ids() -> list[int]:
-        return [
-            *map(id, value),
-            *(map(id, value.values()) if isinstance(value, dict) else ()),
-        ]
-
-    items, before = list(value.items() if isinstance(value, dict) else value), ids()
-
-    def restore() -> None:
-        if ids() != before:
-            value.clear()
-            (value.update if isinstance(value, dict | set) else value.extend)(items)
-
-    return restore
-
-
-def _names_restored(
-    place: Any, names: Sequence[str], *, all_of: bool = False
-) -> Callable[[], None]:
-    """Return a function that binds names of a class, a cell or a dict as now; of
-    `all_of` a class, others go.
-    """
-    before = {name: _values(place).get(name, _ABSENT) for name in names}
-    own = set(vars(place)) if all_of else set()
-
-    def restore() -> None:
-        for name in set(vars(place)) - own if all_of else ():
-            delattr(place, name)
-        for name, value in before.items():
-            if _values(place).get(name, _ABSENT) is value:
-                continue
-            if isinstance(place, dict):
-                place.pop(name, None)
-                place.update({} if value is _ABSENT else {name: value})
-            elif value is _ABSENT:
-                delattr(place, name)
-            else:
-                setattr(place, name, value)
-
-    return restore
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for value in code.co_consts:
-        if isinstance(value, types.CodeType):
-            yield from _codes(value)
-
-
-def _values(place: Any) -> Any:
-    """Return the values by name of a class, a cell or a dict."""
-    if isinstance(place, types.CellType):
-        return (
-            {"cell_contents": place.cell_contents}
-            if hasattr(place, "cell_contents")
-            else {}
-        )
-    return vars(place) if isinstance(place, type) else place
