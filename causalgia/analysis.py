@@ -45,7 +45,6 @@ from causalgia.expressions import (
 from causalgia.inputs import as_html, parse_json, parse_toml
 from causalgia.notes import design_question, with_notes
 from causalgia.ropes import Rope, RopeLike
-from causalgia.schema import annotate, validate
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -99,11 +98,11 @@ class Analysis:
     interaction
         Two or more factors of the arms, in place of a control.
     tasks
-        Contrasts between tasks, ``"K562 - HepG2"`` or
-        ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in `causalgia.contrast`:
-        verdicts are then on these, and no longer on each task. A region by task names
-        them. A pattern (``"DNASE:*"``) is each task that it matches, in a sum their
-        mean; ``"*"`` is each task by itself.
+        Contrasts between tasks, such as ``"K562 - HepG2"``, or a pattern; ``"*"`` is
+        each task. Also ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in
+        `causalgia.contrast`: verdicts are then on these, and no longer on each task. A
+        region by task names them. A pattern (``"DNASE:*"``) is each task that it matches, in a sum their
+        mean.
     scale
         Scale on which effects are taken: ``"identity"``, ``"log"``, ``"log2"`` or
         ``"logit"``, applied to every outcome; or ``"log_of_means"``, ``"ratio"`` or
@@ -124,15 +123,15 @@ class Analysis:
         Probability of the intervals. From 0.5 to below 1; verdicts have the error rate
         ``1 - ci_prob``.
     family
-        Rows among which an error rate holds. None: all rows of the table; ``"task"``:
-        those of one task; or a coordinate of the contrasts (for a factor of the arms,
-        each contrast has the level of its treatment arm).
+        Rows among which an error rate holds: ``"task"``, or a factor of the arms; all
+        if left out. ``"task"``: those of one task; or a coordinate of the contrasts (for
+        a factor of the arms, each contrast has the level of its treatment arm).
     question
         Names of the contrasts that answer the question, or patterns of them
         (``"interaction at *"``): these are the family, and every other contrast is
         judged by itself. None: every contrast answers it.
     across
-        Whether tasks borrow strength from each other: ``"task"``, as in
+        Whether tasks borrow strength from each other. ``"task"``, as in
         `causalgia.infer`; for 20 contrasts or more in two tasks or more.
     rope
         Region of practical equivalence: ``(lower, upper)`` on the scale of the
@@ -144,8 +143,8 @@ class Analysis:
         of false verdicts), ``"fwer"`` (probability of any false verdict) or ``"each"``
         (error rate of each verdict by itself).
     largest
-        Bound on the effect on any background, as in `causalgia.decide`; one number, or
-        one for each task.
+        Largest effect that any background can have. One number, or one for each task,
+        as in `causalgia.decide`.
     shrink
         The hierarchical effect sizes that stand beside the table, and moderated
         variances: a `causalgia.Shrinkage`, or a table of its fields, ``prior`` (a table
@@ -808,6 +807,8 @@ def as_result(
     >>> found.attrs["notes"], found.attrs["exploratory"], found["ace"].attrs["meaning"]
     ('10 parents', 'ci_prob', "average causal effect, on attrs['contrast_scale']")
     """
+    from causalgia.schema import annotate, validate
+
     marks = exploratory_attrs(dataset.attrs, **settings) if settings else {}
     marked = with_notes(dataset, *sentences)
     marked = marked.assign_attrs(marks) if marks else marked

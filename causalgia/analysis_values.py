@@ -4,11 +4,10 @@ frozen; prior and shrinkage among them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias
-
-import numpy as np
 
 from causalgia.arguments import ANALYSIS
 from causalgia.checks import (
@@ -75,7 +74,7 @@ class Prior:
                 not is_real(value)
                 or (isinstance(value, int) and value >= 2**63)
                 or not float(value) > 0
-                or (name == "tau_scale" and np.isinf(value))
+                or (name == "tau_scale" and math.isinf(value))
             ):
                 raise EstimateError(
                     f"Prior: {name}={quoted(value)} must be {kind}",
@@ -226,8 +225,11 @@ def _plain_region(value: Any) -> Any:
 
 
 def _plain_list(value: Any) -> Any:
-    if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):
-        return value  # an array of one number is neither a number nor a list
+    if getattr(value, "ndim", None) == 0:
+        import numpy as np
+
+        if not isinstance(value, np.generic):
+            return value  # an array of one number is neither a number nor a list
     if isinstance(value, Iterable) and not isinstance(
         value, str | Mapping | set | frozenset
     ):

@@ -24,7 +24,7 @@ OUTCOMES, ESTIMATES, SPEC, FOREST = (
 )
 DECISIONS, EXPERIMENT = "decisions.nc", "experiment.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
-FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
+FIT = "fit.nc"  # of mpra analyze
 MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
 ACTIVITY = "activity.tsv"  # of mpra activity
 LOGOS = "families.nc"  # of the families of motifs of discover
@@ -78,7 +78,7 @@ def words_of_trial(spec: TrialSpec) -> dict[str, str]:
 
 @dataclass(eq=False)
 class Results:
-    """Results of `causalgia run`, `estimate` and `analyze` in a folder, as returned by
+    """Results of `causalgia run` and `analyze` in a folder, as returned by
     `open`.
 
     A file is read when its attribute is first used.

@@ -8,10 +8,9 @@ import time
 import numpy as np
 import pytest
 import xarray as xr
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia import cli
 from causalgia._check import _check, cost, findings
 from causalgia._check.probe import (
     contrasts_to_check,
@@ -505,9 +504,7 @@ def load():
 
 def checked(tmp_path, predictor):
     (tmp_path / "trial.toml").write_text(FILE.format(predictor=predictor))
-    return CliRunner().invoke(
-        cli.app, ["check", str(tmp_path / "trial.toml")], catch_exceptions=False
-    )
+    return invoke("check", tmp_path / "trial.toml")
 
 
 def test_command_prints_the_check(tmp_path):
@@ -525,7 +522,7 @@ def test_command_fails_where_the_trial_would_be_refused(tmp_path):
 
 
 def test_command_refuses_what_is_no_trial(tmp_path):
-    found = CliRunner().invoke(cli.app, ["check", str(tmp_path / "absent.toml")])
+    found = invoke("check", tmp_path / "absent.toml")
     assert found.exit_code == 2
 
 

@@ -8,16 +8,17 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import xarray as xr
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia import cli, store
+from causalgia import store
 from causalgia.analysis import Analysis
-from causalgia.cli.folder import only_writer, results_of_page
+from causalgia.cli.folder import only_writer, written_whole
 from causalgia.errors import ExploratoryWarning, StoreError
 from causalgia.protocol import lock_file
 from causalgia.trial_file import read_spec
@@ -69,9 +70,7 @@ def load():
 
 
 def call(*args, code=0):
-    found = CliRunner().invoke(
-        cli.app, [str(arg) for arg in args], catch_exceptions=False
-    )
+    found = invoke(*args)
     assert found.exit_code == code, found.output
     return found
 
@@ -124,7 +123,7 @@ def test_the_file_that_was_read_is_kept(trial, tmp_path):
     text = "# mine\n" + QUICK
     trial.write_text(text)
     call("run", trial, "--out", tmp_path)
-    assert call("estimate", tmp_path).stderr == ""
+    assert call("analyze", tmp_path).stderr == ""
     call("run", trial, "--out", tmp_path, "--force")
     assert trial.read_text() == text
 
@@ -170,7 +169,7 @@ def test_a_folder_in_the_place_of_a_file_is_one_line(trial, results):
         "--force",
     )
     refused("demo", "--out", results, "--force")
-    found = call("estimate", results, code=2)
+    found = call("analyze", results, code=2)
     assert found.stderr.startswith("error: ")
     assert found.stderr.count("\n") == 1
 
@@ -179,7 +178,7 @@ def test_a_folder_in_the_place_of_a_file_is_one_line(trial, results):
 def test_names_are_written_as_they_are(trial, tmp_path, name):
     trial.write_text(QUICK.replace("[arms.GATA1]", f'[arms."{name}"]'))
     call("run", trial, "--out", tmp_path / "results")
-    found = call("estimate", tmp_path / "results")
+    found = call("analyze", tmp_path / "results")
     assert found.stderr == ""
     assert name.replace("\\\\", "\\") in found.stdout
     assert (tmp_path / "results" / "forest.png").stat().st_size > 5_000
@@ -222,7 +221,7 @@ def test_what_init_writes_runs_and_is_estimated(tmp_path):
     text = path.read_text()
     path.write_text(text.replace("n_units = 1000", "n_units = 50"))
     call("run", path, "--out", tmp_path / "out")
-    assert "GATA1" in call("estimate", tmp_path / "out").stdout
+    assert "GATA1" in call("analyze", tmp_path / "out").stdout
     refused("init", path)
     call("init", path, "--force")
     assert path.read_text() == text
@@ -251,20 +250,20 @@ def test_run_does_not_write_over_outcomes(trial, results):
 
 
 def test_estimate_gives_what_the_verbs_give(results):
-    call("estimate", results)
+    call("analyze", results)
     outcomes = store.load(results / "outcomes.nc", "outcomes")
     expected = cg.estimate(cg.contrast(outcomes, control="placebo"))
     written = store.load(results / "estimates.nc", "estimates")
     for name in expected.data_vars:
         np.testing.assert_array_equal(written[name], expected[name])
     assert (results / "forest.png").stat().st_size > 5_000
-    call("estimate", results, "--notes")
+    call("analyze", results, "--notes")
 
 
 @pytest.mark.simulation
 def test_options_win_over_the_file(results):
     call(
-        "estimate",
+        "analyze",
         results,
         "--control",
         "untreated",
@@ -276,8 +275,8 @@ def test_options_win_over_the_file(results):
     written = store.load(results / "estimates.nc", "estimates")
     assert written.attrs["control"] == "untreated"
     assert written.attrs["ci_prob"] == 0.5
-    assert "placebo AAGTAAG" not in call("estimate", results).stdout
-    assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
+    assert "placebo AAGTAAG" not in call("analyze", results).stdout
+    assert call("analyze", results, "--all").stdout.count("\nplacebo ") == 3
 
 
 @pytest.mark.simulation
@@ -289,48 +288,68 @@ def test_results_of_other_outcomes_are_removed(trial, results):
 
 
 @pytest.mark.simulation
-def test_a_page_of_other_results_is_moved_aside_and_one_of_the_same_results_kept(
-    trial, results
-):
+def test_a_page_that_is_there_is_always_of_the_results_beside_it(results):
     call("analyze", results)
-    call("report", results)
-    call("analyze", results)
-    assert (results / "report.html").exists()
-    page = (results / "report.html").read_bytes()
-    names = [f"report.{n}.html" for n in (1, 2, 3)]
-    for name, other in zip(
-        names,
-        (
-            ("analyze", results, "--ci-prob", "0.8"),
-            ("estimate", results, "--ci-prob", "0.5"),
-            ("refute", results, "--check", "degenerate_draws"),
-        ),
-        strict=True,
-    ):
-        call(*other)
-        assert (results / name).exists()
-        assert not (results / "report.html").exists()
-        call("report", results)
-        call(*other)
-        assert (results / "report.html").exists()
-    assert (results / "report.1.html").read_bytes() == page
-
-
-@pytest.mark.simulation
-def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written(
-    results,
-):
-    call("analyze", results)
-    call("report", results)
-
-    def fill_the_disk() -> None:
-        with results_of_page(results, "estimates.nc", "decisions.nc"):
-            (results / "estimates.nc").unlink()
-            raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space"):
-        fill_the_disk()
     assert not (results / "report.html").exists()
+    call("report", results)
+    before = (results / "report.html").read_bytes()
+    call("analyze", results)
+    assert (results / "report.html").read_bytes() == before
+    call("analyze", results, "--ci-prob", "0.8")
+    other = (results / "report.html").read_bytes()
+    assert other != before
+    call("report", results)
+    assert (results / "report.html").read_bytes() == other
+    call("refute", results, "--check", "degenerate_draws")
+    checked = (results / "report.html").read_bytes()
+    assert checked != other
+    call("report", results)
+    assert (results / "report.html").read_bytes() == checked
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("causalgia.store.save", KeyboardInterrupt()),
+        ("causalgia.tell.figures.style.save_figure", OSError(28, "no space left")),
+        ("causalgia.cli.folder.effects_text", KeyboardInterrupt()),
+        ("causalgia.tell.html_page.write_page", MemoryError()),
+    ],
+)
+def test_an_analysis_that_does_not_end_leaves_the_folder_as_it_was(
+    monkeypatch, results, place, wrong
+):
+    call("analyze", results)
+    (results / "report.html").write_text("a page")
+    before = contents(results)
+
+    def fails(*args, **kwargs):
+        raise wrong
+
+    monkeypatch.setattr(place, fails)
+    code = 130 if isinstance(wrong, KeyboardInterrupt) else 2
+    call("analyze", results, "--ci-prob", "0.8", code=code)
+    assert contents(results) == before
+
+
+def test_files_are_moved_into_a_folder_whole(tmp_path):
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "kept").write_text("kept")
+    for wrong in (ZeroDivisionError, KeyboardInterrupt):
+        with suppress(wrong), written_whole(tmp_path, ["old"]) as new:
+            (new / "one").write_text("1")
+            raise wrong
+    assert set(contents(tmp_path)) == {"old", "kept"}
+    with written_whole(tmp_path, ["old"]) as new:
+        (new / "one").write_text("1")
+    assert set(contents(tmp_path)) == {"one", "kept"}
+    with pytest.raises(ZeroDivisionError), written_whole(tmp_path / "a" / "b"):
+        raise ZeroDivisionError
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.simulation
@@ -346,7 +365,6 @@ def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
     call("run", trial, "--out", out, "--store", "--force")
     for gone in ("estimates.nc", "decisions.nc", "report.html"):
         assert not (out / gone).exists()
-    assert (out / "report.1.html").exists()
 
 
 @pytest.mark.simulation
@@ -465,8 +483,9 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
     refused("analyze", tmp_path / "no")
     trial.write_text(QUICK.replace("rope = [-0.1, 0.1]", ""))
     call("run", trial, "--out", tmp_path / "plain")
-    refused("analyze", tmp_path / "plain")
-    assert not (tmp_path / "plain" / "estimates.nc").exists()
+    call("analyze", tmp_path / "plain")
+    assert (tmp_path / "plain" / "estimates.nc").exists()
+    assert not (tmp_path / "plain" / "decisions.nc").exists()
 
 
 @pytest.mark.simulation
@@ -475,14 +494,14 @@ def test_an_analysis_changed_after_the_outcomes_is_said(results):
     path.write_text(
         path.read_text().replace('control = "placebo"', 'control = "untreated"')
     )
-    found = call("estimate", results)
+    found = call("analyze", results)
     assert (
         store.load(results / "estimates.nc", "estimates").attrs["exploratory"]
         == "control"
     )
     assert found.stderr.count("\n") == 1
     path.unlink()
-    assert call("estimate", results).stderr == ""
+    assert call("analyze", results).stderr == ""
     assert (
         store.load(results / "estimates.nc", "estimates").attrs["control"] == "placebo"
     )
@@ -503,21 +522,21 @@ def test_interactions_and_contrasts_go_through(trial, tmp_path):
     text = re.sub(r"(?s)\[arms\.untreated\].*", "", QUICK)
     trial.write_text(text + arms + '[analysis]\ninteraction = ["A", "B"]\n')
     call("run", trial, "--out", tmp_path / "a")
-    assert "A:B" in call("estimate", tmp_path / "a").stdout
+    assert "A:B" in call("analyze", tmp_path / "a").stdout
     trial.write_text(
         text + arms + '[analysis.contrasts]\nsimple = { "10" = 1, "00" = -1 }\n'
     )
     call("run", trial, "--out", tmp_path / "b")
-    assert "simple" in call("estimate", tmp_path / "b").stdout
+    assert "simple" in call("analyze", tmp_path / "b").stdout
     trial.write_text(text + arms)
     call("run", trial, "--out", tmp_path / "c")
-    refused("estimate", tmp_path / "c")
-    assert "11" in call("estimate", tmp_path / "c", "--control", "00").stdout
+    refused("analyze", tmp_path / "c")
+    assert "11" in call("analyze", tmp_path / "c", "--control", "00").stdout
 
 
 def test_show_before_and_after_estimates(results):
     call("show", results)
-    call("estimate", results)
+    call("analyze", results)
     assert "placebo A" in call("show", results, "--all").stdout
 
 
@@ -542,19 +561,20 @@ def test_the_users_own_file_is_named_before_it_is_imported(trial, tmp_path):
 def test_warnings_are_lines(trial, tmp_path):
     trial.write_text(
         QUICK.replace("n_units = 300", "n_units = 1").replace(
-            'control = "placebo"', 'control = "untreated"'
+            'control = "placebo"\nrope = [-0.1, 0.1]', 'control = "untreated"'
         )
     )
     call("run", trial, "--out", tmp_path / "one")
-    found = call("estimate", tmp_path / "one", "--sentences")
+    found = call("analyze", tmp_path / "one", "--sentences")
     assert found.stderr.count("\n") == 1
-    call("estimate", tmp_path / "one")
+    call("analyze", tmp_path / "one")
 
 
 def test_every_mistake_is_one_line(trial, results, tmp_path):
     refused("shw")
     refused("run", trial, "--out", tmp_path / "x", "--fast")
-    refused("demo", "--n-units", "1")
+    refused("demo", "--n-units", "0")
+    refused("demo", "--n-units", "20.5")
     refused(
         "run",
         tmp_path / "no.toml",
@@ -566,7 +586,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
         tmp_path / "nowhere",
     )
     refused("show", tmp_path)
-    refused("estimate", results, "--cluster", "nobody")
+    refused("analyze", results, "--cluster", "nobody")
     trial.write_text(QUICK.replace("gata1_like", "gata2_like"))
     refused(
         "run",
@@ -648,7 +668,7 @@ def test_the_program_itself_leaves_no_traceback(tmp_path):
 
 @pytest.mark.simulation
 def test_a_reader_that_goes_away_stops_no_figure(results):
-    for command in ("show", "estimate"):
+    for command in ("show", "analyze"):
         read, write = os.pipe()
         os.close(read)
         program = [sys.executable, "-m", "causalgia", command, str(results), "--all"]
@@ -663,7 +683,8 @@ def test_a_reader_that_goes_away_stops_no_figure(results):
 def test_help_is_light():
     code = (
         "import sys\n"
-        "from causalgia.cli.commands import app\n"
+        "from causalgia.cli import run\n"
+        "run(['analyze', '--help'])\n"
         "heavy = {'numpy', 'xarray', 'numba', 'torch', 'matplotlib', 'scipy', "
         "'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

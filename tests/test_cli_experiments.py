@@ -18,7 +18,7 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia import store
-from causalgia.cli.folder import write_answer
+from causalgia.cli.results import write_answer
 from causalgia.experiments import Answer, entries
 from causalgia.experiments.kit.answer import largest_contrasts
 from causalgia.trial_file import read_spec, starter
@@ -215,7 +215,7 @@ def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_pa
         "at = 20\n"
     )
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
-    assert "site" in call("estimate", tmp_path / "results").stdout
+    assert "site" in call("analyze", tmp_path / "results").stdout
 
 
 @pytest.mark.simulation

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from assay import with_noise
+from in_shell import invoke
 from test_cli import call, refused
 
 import causalgia as cg
 from causalgia import store
+from causalgia.errors import EstimateError
 
 TRIAL = """
 name = "bench"
@@ -102,7 +104,7 @@ def test_the_virtual_trial_is_of_the_oligos(folder):
     library = cg.mpra.read_library(folder / "LIB")
     elements = library["element"].values[library["group"].values == "test"]
     assert set(outcomes["unit"].values) == set(elements)
-    assert "GATA1" in call("estimate", folder / "virtual").stdout
+    assert "GATA1" in call("analyze", folder / "virtual").stdout
 
 
 def test_a_library_of_another_design_keeps_its_own_analysis(folder, tmp_path):
@@ -153,9 +155,9 @@ def test_the_table_has_what_the_verbs_say(folder):
     )
     counts = cg.mpra.filter(counts, min_barcodes=1)
     fitted = cg.mpra.fit(counts, control="placebo")
-    table = pd.read_csv(folder / "measured" / "effects.csv").set_index("element")
+    table = pd.read_csv(folder / "measured" / "effects.tsv", sep="\t").set_index("term")
     np.testing.assert_allclose(
-        table.loc[fitted["element"].values, "ace"],
+        table.loc[fitted["element"].values, "estimate"],
         fitted["ace"].values[:, 0],
         rtol=1e-12,
     )
@@ -228,7 +230,7 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
     )
     assert {p.name for p in out.iterdir()} == {
         *("outcomes.nc", "fit.nc", "decisions.nc", "answer.txt", "report.html"),
-        *("effects.csv", "effects.tsv"),
+        "effects.tsv",
     }
     assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
 
@@ -266,7 +268,14 @@ def test_virtual_and_measured_are_compared(folder, tmp_path):
 
 def test_power_is_the_grid_of_the_verb():
     said = call(
-        "mpra", "power", "--effect", "0.5", "--barcodes", "10,20", "--replicates", "4"
+        "mpra",
+        "power",
+        "--true-effect",
+        "0.5",
+        "--n-barcodes",
+        "10,20",
+        "--n-replicates",
+        "4",
     ).stdout
     noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15)
     for value in cg.mpra.power(
@@ -276,9 +285,9 @@ def test_power_is_the_grid_of_the_verb():
     said = call(
         "mpra",
         "power",
-        "--backgrounds",
+        "--n-backgrounds",
         "12,30",
-        "--barcodes",
+        "--n-barcodes",
         "8",
         "--tau",
         "0.3",
@@ -289,19 +298,18 @@ def test_power_is_the_grid_of_the_verb():
 
 def test_power_from_a_pilot(folder):
     pilot = (
-        "--pilot",
         folder / "counts.tsv.gz",
         "--design",
         folder / "LIB",
         "--control",
         "placebo",
     )
-    assert "power" in call("mpra", "power", *pilot, "--barcodes", "10").stdout
+    assert "power" in call("mpra", "power", *pilot, "--n-barcodes", "10").stdout
 
 
 @pytest.mark.simulation
 def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path):
-    verb = ("power", "--barcodes", "10")
+    verb = ("power", "--n-barcodes", "10")
     table = pd.read_csv(folder / "counts.tsv.gz", sep="\t")
     of_two, of_one = tmp_path / "two.tsv", tmp_path / "one.tsv"
     counted = [f"{kind}_count_{i}" for i in (1, 2) for kind in ("dna", "rna")]
@@ -317,31 +325,28 @@ def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path):
     table.rename(columns=names).to_csv(of_two, sep="\t", index=False)
     options = ("--design", folder / "LIB", "--control", "placebo")
     refused(
-        *("mpra", *verb, "--pilot", of_two, *options),
+        *("mpra", *verb, of_two, *options),
     )
     refused(
         "mpra",
         *verb,
-        "--pilot",
         of_two,
         *options,
     )
     chosen = call(
         "mpra",
         *verb,
-        "--pilot",
         of_two,
         *options,
-        "--pilot-replicates",
+        "--replicates",
         "K562_1, K562_2",
     ).stdout
-    assert chosen == call("mpra", *verb, "--pilot", of_one, *options).stdout
-    refused("mpra", *verb, "--pilot-replicates", "K562_1")
+    assert chosen == call("mpra", *verb, of_one, *options).stdout
+    refused("mpra", *verb, "--replicates", "K562_1")
 
 
 def test_what_is_said_beside_a_pilot_counts(folder):
     pilot = (
-        "--pilot",
         folder / "counts.tsv.gz",
         "--design",
         folder / "LIB",
@@ -352,15 +357,15 @@ def test_what_is_said_beside_a_pilot_counts(folder):
         "mpra",
         "power",
         *pilot,
-        "--barcodes",
+        "--n-barcodes",
         "10",
-        "--replicates",
+        "--n-replicates",
         "3",
-        "--backgrounds",
+        "--n-backgrounds",
         "20",
     )
     components = cg.mpra.components(
-        cg.mpra.read_counts(pilot[1], side_table=folder / "LIB" / "arms.tsv"),
+        cg.mpra.read_counts(pilot[0], side_table=folder / "LIB" / "arms.tsv"),
         control="placebo",
     )
     grid = {
@@ -383,11 +388,11 @@ def test_the_power_of_random_barcodes_with_losses():
     said = call(
         "mpra",
         "power",
-        "--barcodes",
+        "--n-barcodes",
         "20",
-        "--replicates",
+        "--n-replicates",
         "3",
-        "--random-barcodes",
+        "--barcode-dispersion",
         "0.3",
         "--recovery",
         "0.5",
@@ -401,9 +406,9 @@ def test_the_power_of_random_barcodes_with_losses():
 
 def test_the_losses_and_errors_of_a_plan_are_options():
     said = call(
-        *("mpra", "power", "--barcodes", "20", "--replicates", "3"),
-        *("--missing", "0.1", "--silent", "0.02", "--outliers", "0.03"),
-        *("--shared-error", "0.1"),
+        *("mpra", "power", "--n-barcodes", "20", "--n-replicates", "3"),
+        *("--missing", "0.1", "--p-silent", "0.02", "--outliers", "0.03"),
+        *("--sd-shared", "0.1"),
     )
     noise = cg.mpra.NoiseModel(
         sd_barcode=0.6,
@@ -537,14 +542,13 @@ def test_hits_by_benjamini_hochberg_unless_the_posterior_is_asked_for(folder, tm
         folder / "counts.tsv.gz",
         "--design",
         folder / "LIB",
-        "--arms",
+        "--arm-names",
         "placebo, GATA1",
     )
     call(*asked, "--out", tmp_path / "measured")
-    table = pd.read_csv(tmp_path / "measured" / "effects.csv")
+    table = pd.read_csv(tmp_path / "measured" / "effects.tsv", sep="\t")
     assert (table["q"] < 0.05).any()
     assert (table["verdict"][table["q"] < 0.05] != "undecided").all()
-    call(*asked, "--error", "posterior", "--out", tmp_path / "local")
 
 
 def _counted(rng, effects):
@@ -599,7 +603,7 @@ def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
             "--out",
             out,
         )
-        table = pd.read_csv(out / "effects.csv").set_index("element")
+        table = pd.read_csv(out / "effects.tsv", sep="\t").set_index("term")
         # the pairs are of other arms
         assert sorted(table.index) == sorted(f"e{i}" for i in range(80))
         verdict = table["verdict"].isin(["increases", "decreases"])
@@ -626,7 +630,7 @@ def test_verdicts_without_one_false_are_fewer(folder, tmp_path):
         for error in ("fdr", "fwer")
     }
     verdicts = {
-        error: pd.read_csv(tmp_path / error / "effects.csv")["verdict"]
+        error: pd.read_csv(tmp_path / error / "effects.tsv", sep="\t")["verdict"]
         for error in found
     }
     assert set(verdicts["fwer"]) <= {"increases", "decreases", "undecided"}
@@ -753,18 +757,17 @@ def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp
     virtual, out = tmp_path / "virtual", tmp_path / "measured"
     predict = ("mpra", "predict", folder / "trial.toml", *design, "--out", virtual)
     call(*predict)
-    call("estimate", virtual)
+    call("analyze", virtual)
     call("report", virtual)
     call(*predict, "--force")
     for gone in ("estimates.nc", "forest.png", "report.html"):
         assert not (virtual / gone).exists()
-    assert (virtual / "report.1.html").exists()
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "report.html").write_text("of something else")
     refused(*predict[:-1], tmp_path / "page")
     analyze = ("mpra", "analyze", folder / "counts.tsv.gz", *design, "--out", out)
     call(*analyze)
-    call("estimate", out)
+    call("analyze", out)
     call(*analyze, "--replicates", "1", "--force")
     for gone in ("estimates.nc", "forest.png", "replicates.png"):
         assert not (out / gone).exists()
@@ -794,10 +797,8 @@ def test_names_in_tables_of_effects_are_text(tmp_path):
         tmp_path / "other.csv",
     )
     text = (tmp_path / "virtual.csv").read_text()
-    for (
-        separator
-    ) in "\t; |":  # a table of one column, or with bars, was split at the letter e
-        (tmp_path / "split.csv").write_text("\n" + text.replace(",", separator))
+    for separator in "\t; ":
+        (tmp_path / "split.csv").write_text(text.replace(",", separator))
         assert (
             call(
                 "mpra", "compare", tmp_path / "split.csv", tmp_path / "measured.csv"
@@ -840,8 +841,162 @@ def test_conditions_are_compared_from_the_shell(tmp_path, monkeypatch):
         tmp_path / "side.tsv", sep="\t", index=False
     )
     monkeypatch.chdir(tmp_path)
-    words = "mpra analyze --condition rest=rest.tsv --condition stim=stim.tsv"
+    words = "mpra analyze rest=rest.tsv stim=stim.tsv"
     words = [*words.split(), "--design", "side.tsv", "--out"]
     assert call(*words, "o").stdout.startswith("Relative to the median oligo")
     assert len(pd.read_csv(tmp_path / "o" / "effects.tsv", sep="\t")) == 30
     refused(*words, "p", "--min-dna", 5)
+    refused(*words, "p", "--min-barcodes", 5)
+
+
+def test_counts_ask_what_their_library_was_ordered_for(folder):
+    path, library = folder / "counts.tsv.gz", cg.mpra.read_library(folder / "LIB")
+    counts = cg.mpra.read_counts(path, side_table=library)
+    plain = cg.mpra.read_counts(path, side_table=folder / "LIB" / "arms.tsv")
+    asked = cg.mpra.fit(counts, method="two_way")
+    given = cg.mpra.fit(plain, control="placebo", method="two_way")
+    np.testing.assert_array_equal(asked["ace"], given["ace"])
+    assert cg.mpra.components(counts).equals(
+        cg.mpra.components(plain, control="placebo")
+    )
+    with pytest.raises(EstimateError):
+        cg.mpra.fit(plain)
+
+
+def test_the_interaction_of_a_library_is_that_of_its_counts():
+    arms = cg.factorial(
+        {"A": cg.Embed("AGATAAG", at=60), "B": cg.Embed("TGACTCA", at=120)}
+    )
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=12)
+    plan = cg.Analysis(interaction=["A", "B"])
+    library = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+    library = library.assign_attrs(analysis=plan.to_json())
+    table = library[["element", "arm", "group"]].to_dataframe()
+    table = table.drop_duplicates(["element", "arm"]).assign(log2=0.0)
+    counts = cg.mpra.simulate(table, n_barcodes=6, n_replicates=3, rng=1)
+    names = library.to_dataframe().set_index(["element", "arm"])["oligo_name"]
+    pairs = zip(counts["element"].values, counts["arm"].values, strict=True)
+    oligos = names[~names.index.duplicated()].loc[list(pairs)].to_numpy()
+    again = cg.mpra.counts_of(
+        counts["dna"].values,
+        counts["rna"].values,
+        barcodes=counts["barcode"].values,
+        oligos=oligos[counts["oligo_index"].values].tolist(),
+        side_table=library,
+    )
+    fitted = cg.mpra.fit(again, method="two_way")
+    assert fitted["contrast"].values.tolist() == ["A:B"]
+    assert fitted["weight"].sum().item() == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--min-barcode", "3"),
+        ("--methd", "two_way"),
+        ("--method", "tow_way"),
+        ("--control", "placebo", "--contrasts", "GATA1 - placebo"),
+        ("--arm-names", "GATA1", "--contrasts", "GATA1 - placebo"),
+        ("--arm-names", "GATTA1"),
+        ("--min-barcodes", "2.5"),
+        ("--min-barcodes", "0"),
+        ("--ci-prob", "95"),
+        ("--rope", "0.1", "-0.1"),
+        ("--rope", "placebo"),
+        ("--control", "placebo", "--control", "GATA1"),
+        ("--replicates", "1,9"),
+        ("rest={counts}",),
+        ("--out", ""),
+    ],
+    ids=" ".join,
+)
+def test_wrong_options_are_one_line_and_leave_nothing(folder, tmp_path, words):
+    counts = folder / "counts.tsv.gz"
+    asked = ("mpra", "analyze", counts, "--design", folder / "LIB")
+    out = () if "--out" in words else ("--out", tmp_path / "out")
+    refused(*asked, *out, *(word.format(counts=counts) for word in words))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [("--rope=-0.1,0.1",), ("--error=fwer",)])
+def test_verdicts_of_a_parallel_library_are_those_of_analyze(tmp_path, words):
+    side = pd.DataFrame({"element": [f"e{i}" for i in range(24)]})
+    side = side.assign(arm=["a", "b"] * 12, log2=0.0)
+    counts = cg.mpra.simulate(side, n_barcodes=6, n_replicates=2, rng=2)
+    path = cg.mpra.to_igvf(counts, tmp_path / "c.tsv", "reporter_experiment_barcode")
+    table = counts[["element", "arm"]].to_dataframe().rename_axis("oligo_name")
+    table.to_csv(tmp_path / "side.tsv", sep="\t")
+    asked = ("mpra", "analyze", path, "--design", tmp_path / "side.tsv")
+    asked += ("--control", "a", "--out", tmp_path / "out")
+    refused(*asked, *words)
+    call(*asked, "--arm-names", "a,b")
+    call("analyze", tmp_path / "out", *words)
+
+
+def test_options_of_a_pilot_take_its_counts(folder):
+    for words in (
+        ("--design", folder / "LIB"),
+        ("--control", "placebo"),
+        ("--drop-unknown",),
+        ("--arm-names", "GATA1"),
+    ):
+        refused("mpra", "power", *words)
+    refused("mpra", "power", folder / "counts.tsv.gz")
+    refused("mpra", "power", "--n-barcodes", "five")
+    refused("mpra", "power", "--alpha", "0.05", "--q", "0.1")
+
+
+def test_a_command_that_fails_leaves_the_folder_as_it_was(
+    folder, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    asked = ("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB")
+    asked += ("--method", "two_way", "--out", out)
+    call(*asked)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("causalgia.tell.html_page.write_page", stopped)
+    call(*asked, "--rope=-0.1,0.1", "--force", code=130)
+    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["design", "predict", "power", "quality", "analyze", "activity", "compare"],
+)
+def test_help_is_two_screens_at_most(command):
+    lines = invoke("mpra", command, "--help", env={"COLUMNS": "80"}).stdout.splitlines()
+    assert 10 < len(lines) <= 100
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_cell_that_is_no_number_is_named_with_its_line(tmp_path):
+    rows = "".join(f"u{i},{i},0.5\n" for i in range(12))
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(f"element,effect,se\n{rows}")
+    (tmp_path / "b.csv").write_text(f"element,effect,se\n{rows}u12,x,0.5\n")
+    found = call("mpra", "compare", tmp_path / "a.csv", tmp_path / "b.csv", code=2)
+    assert "line 14" in found.stderr
+
+
+def test_elements_that_have_different_arms_are_analyzed_and_shown(tmp_path):
+    """Outcomes, which none of these elements has, refused the whole analysis."""
+    names = [f"e{i}" for i in range(24)]
+    arms = [["wt", "m1"], ["wt", "m2"]] * 12
+    rows = [(e, a) for e, of in zip(names, arms, strict=True) for a in of]
+    table = pd.DataFrame(rows, columns=["element", "arm"]).assign(log2=0.0)
+    counts = cg.mpra.simulate(table, n_barcodes=6, n_replicates=3, rng=2)
+    path = cg.mpra.to_igvf(counts, tmp_path / "c.tsv", "reporter_experiment_barcode")
+    side = counts[["element", "arm"]].to_dataframe().rename_axis("oligo_name")
+    side.to_csv(tmp_path / "side.tsv", sep="\t")
+    asked = ("mpra", "analyze", path, "--design", tmp_path / "side.tsv")
+    out = tmp_path / "out"
+    call(*asked, "--control", "wt", "--method", "two_way", "--out", out)
+    assert not (out / "outcomes.nc").exists()
+    shown = call("show", out, "--all").stdout
+    assert all(f"\n{name} " in shown for name in names)
+    rows = call("show", out, "--tsv").stdout
+    assert rows == (out / "effects.tsv").read_text()

@@ -13,7 +13,6 @@ import pytest
 from test_cli import call, refused
 
 import causalgia as cg
-from causalgia.cli.folder import write_text
 from causalgia.cli.output import records
 from causalgia.cli.tables import EFFECT_COLUMNS, effects_frame
 
@@ -53,14 +52,23 @@ def test_every_column_of_tidy_on_request(results):
     assert set(found) == {*tidy, *EFFECT_COLUMNS}
 
 
+@pytest.fixture
+def unbounded(trial, tmp_path):
+    """A folder whose analysis has no region of practical equivalence."""
+    trial.write_text(trial.read_text().replace("rope = [-0.1, 0.1]\n", ""))
+    call("run", trial, "--out", tmp_path / "unbounded")
+    return tmp_path / "unbounded"
+
+
 @pytest.mark.simulation
-def test_estimates_have_a_table_until_there_are_verdicts(results):
-    call("estimate", results)
-    assert table(results / "effects.tsv")["verdict"].isna().all()
-    call("analyze", results)
-    before = (results / "effects.tsv").read_bytes()
-    call("estimate", results, "--ci-prob", "0.5")
-    assert (results / "effects.tsv").read_bytes() == before
+def test_an_analysis_without_a_region_takes_the_place_of_one_with(unbounded):
+    call("analyze", unbounded)
+    assert table(unbounded / "effects.tsv")["verdict"].isna().all()
+    assert cg.open(unbounded).contents == ("outcomes", "estimates")
+    call("analyze", unbounded, "--rope", "0")
+    assert table(unbounded / "effects.tsv")["verdict"].notna().all()
+    call("analyze", unbounded)
+    assert cg.open(unbounded).contents == ("outcomes", "estimates")
 
 
 @pytest.mark.simulation
@@ -91,10 +99,11 @@ def test_show_prints_the_table_alone(analyzed):
 
 
 @pytest.mark.simulation
-def test_show_of_estimates_and_of_neither(results):
+def test_show_of_estimates_and_of_neither(unbounded):
+    results = unbounded
     refused("show", results, "--tsv")
     refused("show", results, "--all-columns")
-    call("estimate", results)
+    call("analyze", results)
     assert table(call("show", results, "--tsv").stdout)["verdict"].isna().all()
     refused("show", results, "--tsv", "--json")
     refused("show", results, "--tsv", "--task", "K563")
@@ -138,9 +147,9 @@ def test_json_of_the_commands_that_check(results, trial):
 
 def test_json_of_the_bench():
     power = document(
-        *("mpra", "power", "--effect", "0.5,1", "--barcodes", "10"),
+        *("mpra", "power", "--true-effect", "0.5,1", "--n-barcodes", "10"),
         *(
-            "--replicates",
+            "--n-replicates",
             "3",
             "--sd-barcode",
             "1",
@@ -180,17 +189,6 @@ def test_numbers_that_json_lacks():
     assert [row["a"] for row in found] == [None, "Infinity", "-Infinity", 0.1]
     assert [row["b"] for row in found] == [True, None, "x", 3]
     assert found[0]["row"] == 1
-
-
-@pytest.mark.simulation
-def test_a_page_of_other_results_is_moved_to_the_first_free_name(results):
-    call("analyze", results)
-    call("report", results)
-    write_text(results / "report.1.html", "of the user")
-    page = (results / "report.html").read_bytes()
-    document("analyze", results, "--ci-prob", "0.9")
-    assert (results / "report.2.html").read_bytes() == page
-    assert (results / "report.1.html").read_text() == "of the user"
 
 
 NAME = "a long name of a task that no line may be broken in " * 6

@@ -200,7 +200,7 @@ def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monke
     with monkeypatch.context() as patch:
         patch.setattr(store, "save", stopped)
         call(*options, tmp_path / "motifs", code=130)
-    assert (tmp_path / "motifs" / "motifs.tsv").exists()
+    assert [path.name for path in (tmp_path / "motifs").iterdir()] == ["discovery"]
     call(*options, tmp_path / "motifs")
     for name in ("motifs.tsv", "pairs.tsv", "sites.bed"):
         assert (tmp_path / "motifs" / name).read_text() == (

@@ -16,8 +16,8 @@ from hypothesis import given, strategies as st
 from test_cli import call, refused
 
 import causalgia as cg
-from causalgia.cli.folder import write_answer
-from causalgia.cli.mpra_tables import measured_effects
+from causalgia.cli.mpra_commands import read_effects
+from causalgia.cli.results import write_answer
 from causalgia.inputs import as_cell, from_cell, to_csv
 
 STEERING = (
@@ -136,10 +136,10 @@ def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path)
         ),
         *("--control", "none", "--out", out),
     )
-    effects = pd.read_csv(out / "effects.csv").map(
+    effects = pd.read_csv(out / "effects.tsv", sep="\t").map(
         lambda cell: from_cell(cell) if isinstance(cell, str) else cell
     )
-    effects = effects.rename(columns={"ace": "effect"}).assign(
+    effects = effects.rename(columns={"term": "element"}).assign(
         effect=np.linspace(-1, 1, 12), se=0.1
     )
     (tmp_path / "effects.csv").write_text(
@@ -150,20 +150,18 @@ def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path)
     )
     assert check_texts(out) == {
         "answer.txt",
-        "effects.csv",
         "effects.tsv",
         "report.html",
     }
     assert check_texts(tmp_path / "compared") == {"comparison.csv"}
-    assert set(measured_effects(tmp_path / "effects.csv")["element"]) == set(
+    assert set(read_effects(tmp_path / "effects.csv")["element"]) == set(
         side["element"]
     )
-    for path in (out / "effects.csv", tmp_path / "compared" / "comparison.csv"):
-        back = pd.read_csv(path).map(
-            lambda cell: from_cell(cell) if isinstance(cell, str) else cell
-        )
-        assert set(back["element"]) == set(side["element"])
-        assert set(back["contrast"]) == {HOSTILE}
+    back = pd.read_csv(tmp_path / "compared" / "comparison.csv").map(
+        lambda cell: from_cell(cell) if isinstance(cell, str) else cell
+    )
+    assert set(back["element"]) == set(side["element"])
+    assert set(back["contrast"]) == {HOSTILE}
 
 
 def test_every_file_of_a_library_holds_nothing_that_steers_a_terminal(tmp_path):
@@ -326,9 +324,8 @@ def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(
     assert (places / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("verb", ["estimate", "analyze"])
 def test_a_folder_that_cannot_be_written_into_is_refused_before_it_is_analyzed(
-    inputs, places, verb
+    inputs, places
 ):
     call(
         "mpra",
@@ -341,10 +338,7 @@ def test_a_folder_that_cannot_be_written_into_is_refused_before_it_is_analyzed(
     )
     for file in (places / "out").iterdir():
         file.replace(places / "closed" / file.name)
-    refused(
-        verb,
-        places / "closed",
-    )
+    refused("analyze", places / "closed")
 
 
 def test_what_stands_in_the_place_of_a_file_is_refused_before_anything_is_predicted(

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from in_shell import invoke
 
 import causalgia as cg
 from causalgia import mpra, store
-from causalgia.cli.commands import app
 from causalgia.errors import (
     CausalgiaError,
     DataError,
@@ -398,9 +398,7 @@ def test_exported_tables_hold_names_as_they_are(tmp_path):
 )
 def test_an_empty_text_on_the_command_line_is_refused(tmp_path, monkeypatch, args):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as ended:
-        app(args)
-    assert ended.value.code == 2
+    assert invoke(*args).exit_code == 2
     assert not list(tmp_path.iterdir())
 
 

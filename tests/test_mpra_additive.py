@@ -136,18 +136,14 @@ def test_rare_variants_are_in_the_model_and_not_compared(tmp_path):
 
 
 def test_the_shell_fits_variants_and_says_how_many_barcodes_carry_several(tmp_path):
-    from typer.testing import CliRunner
-
-    from causalgia.cli.commands import app
+    from in_shell import invoke
 
     carried, dna, rna, _ = planted(np.random.default_rng(5), effects=12)
     read(tmp_path, carried, dna, rna)
     variants = str(tmp_path / "T.variants.txt")
     files = [str(tmp_path / f"T_{r}_counts.tsv") for r in (1, 2, 3)]
     asked = ["--assignment", variants, "--design", variants, "--control", "reference"]
-    done = CliRunner().invoke(
-        app, ["mpra", "analyze", *files, *asked, "--out", str(tmp_path / "out")]
-    )
+    done = invoke("mpra", "analyze", *files, *asked, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     n = int((carried.sum(axis=1) > 1).sum())
     assert f"{n:,} of 800 barcodes" in " ".join(done.output.split())

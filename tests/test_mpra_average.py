@@ -207,7 +207,15 @@ def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
         "two_way",
     )
     said = call("mpra", "analyze", tmp_path / "counts.tsv", *asked).stdout
-    table = pd.read_csv(out / "effects.csv")
+    table = pd.read_csv(out / "effects.tsv", sep="\t").rename(
+        columns={
+            "term": "element",
+            "task": "contrast",
+            "estimate": "effect",
+            "std_error": "se",
+        }
+    )
+    table.to_csv(tmp_path / "measured.csv", index=False)
     assert table.groupby("group").size().to_dict() == {"negative": 20, "test": 30}
     found = {
         group: rows["verdict"].isin(["increases", "decreases"]).sum()
@@ -220,7 +228,7 @@ def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
     virtual.to_csv(tmp_path / "virtual.csv", index=False)
     compared = [
         call("mpra", "compare", tmp_path / "virtual.csv", of).stdout
-        for of in (out, out / "effects.csv")
+        for of in (out, tmp_path / "measured.csv")
     ]
     assert compared[0] == compared[1]
 
@@ -405,16 +413,12 @@ def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
         tmp_path / "counts.tsv",
         "--method",
         "two_way",
-        "--error",
-        "posterior",
         "--design",
     )
-    kept = call(*asked, tmp_path / "LIB", "--out", tmp_path / "kept").stdout
-    # an interval of the element alone beyond 0 as well, which 9 of 20 have
-    assert "9 of 20 elements" in kept
+    call(*asked, tmp_path / "LIB", "--out", tmp_path / "kept")
     text = "(`A + B` - A) - (B - none)"
     side = tmp_path / "LIB" / "arms.tsv"
-    said = call(
+    call(
         *asked,
         side,
         "--out",
@@ -423,8 +427,7 @@ def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
         text,
         "--contrasts",
         "A - none",
-    ).stdout
-    assert "9 of 20 elements" in said
+    )
     ours, theirs = (
         xr.load_dataset(tmp_path / x / "fit.nc", engine="h5netcdf")
         for x in ("kept", "said")

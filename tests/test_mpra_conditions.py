@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.cli.mpra_tables import virtual_effects
+from causalgia.cli.mpra_commands import read_effects
 from causalgia.errors import DataError
 from causalgia.mpra.counts import counts_of
 from causalgia.mpra.fits.element_effects import fit_request
@@ -62,10 +62,9 @@ class TestTwoFits:
     @pytest.mark.simulation
     def test_a_measured_folder_is_read_by_its_fit(self, fits, tmp_path):
         fits[0].to_netcdf(tmp_path / "fit.nc")
-        found = virtual_effects(tmp_path, None, fits[1])
+        found = read_effects(tmp_path, fits[1])
         np.testing.assert_array_equal(found["ace"], fits[0]["ace"])
         np.testing.assert_array_equal(found["se"], fits[0]["se"])
-        virtual_effects(tmp_path, "ref", fits[1])
 
 
 class TestConditionsAsArms:

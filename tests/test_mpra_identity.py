@@ -366,8 +366,8 @@ def test_the_command_line_refuses_another_library(tmp_path):
             "effect": range(30),
         }
     ).to_csv(tables[0])
-    effects = pd.read_csv(tmp_path / "measured" / "effects.csv").rename(
-        columns={"ace": "effect"}
+    effects = pd.read_csv(tmp_path / "measured" / "effects.tsv", sep="\t").rename(
+        columns={"term": "element", "estimate": "effect", "std_error": "se"}
     )
     effects.to_csv(tables[1], index=False)
     call("mpra", "compare", *tables, code=2)
@@ -437,8 +437,8 @@ def test_the_names_of_sequences_reach_effects_and_comparisons(genomic, tmp_path)
         tmp_path / "measured",
     )
     call("mpra", "analyze", tmp_path / "counts.tsv", *asked)
-    effects = pd.read_csv(tmp_path / "measured" / "effects.csv")
-    assert effects["element"].str.startswith("chr2:1000-1200.").any()
+    effects = pd.read_csv(tmp_path / "measured" / "effects.tsv", sep="\t")
+    assert effects["term"].str.startswith("chr2:1000-1200.").any()
 
 
 def test_sequences_without_names_are_numbered():

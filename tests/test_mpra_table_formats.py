@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia.cli.commands import app
 from causalgia.errors import DataError
 
 SIDE = pd.DataFrame(
@@ -325,8 +324,8 @@ def one_file_each(folder: Path, name: str) -> tuple[list[str], list[str]]:
     return files, ["--design", str(folder / "side.tsv"), "--control", "ref"]
 
 
-def invoke(*words: str):
-    found = CliRunner().invoke(app, ["mpra", *words], env={"COLUMNS": "300"})
+def in_bench(*words: str):
+    found = invoke("mpra", *words, env={"COLUMNS": "300"})
     return found.exit_code, " ".join(found.output.split())
 
 
@@ -336,23 +335,20 @@ class TestFilesOfReplicatesInTheShell:
         files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
         options += ["--out", str(tmp_path / "out"), "--drop-unknown", "--notes"]
         assigned = ["--assignment", str(tmp_path / "assigned.tsv")]
-        code, text = invoke("analyze", *files, *assigned, *options)
+        code, text = in_bench("analyze", *files, *assigned, *options)
         assert code == 0, text
         named = [f"{name}={one}" for name, one in zip("cab", files, strict=True)]
-        code, text = invoke("analyze", *named, *assigned, *options, "--force")
+        code, text = in_bench("analyze", *named, *assigned, *options, "--force")
         assert code == 0, text
 
     def test_of_a_pilot_give_the_noise(self, tmp_path):
         files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
-        pilot = [word for one in files for word in ("--pilot", one)]
-        assigned = ["--pilot-assignment", str(tmp_path / "assigned.tsv")]
-        code, text = invoke("power", *pilot, *options, *assigned)
+        assigned = ["--assignment", str(tmp_path / "assigned.tsv")]
+        code, text = in_bench("power", *files, *options, *assigned)
         assert code != 0
-        code, text = invoke(
-            "power", *pilot, *options, *assigned, "--pilot-drop-unknown"
-        )
+        code, text = in_bench("power", *files, *options, *assigned, "--drop-unknown")
         assert code == 0, text
-        code, text = invoke("power", *assigned)
+        code, text = in_bench("power", *assigned)
         assert code != 0
 
 
@@ -404,9 +400,9 @@ class TestOligosBeyondTheSideTable:
         side.iloc[2:].to_csv(tmp_path / "side.tsv", sep="\t")
         command = ["mpra", "analyze", str(path), "--design", str(tmp_path / "side.tsv")]
         command += ["--control", "ref", "--out", str(tmp_path / "out")]
-        found = CliRunner().invoke(app, command)
+        found = invoke(*command)
         assert found.exit_code != 0
-        found = CliRunner().invoke(app, [*command, "--drop-unknown", "--notes"])
+        found = invoke(*command, "--drop-unknown", "--notes")
         assert found.exit_code == 0, found.output
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia.cli.commands import app
 from causalgia.errors import (
     CausalgiaError,
     StoreError,
@@ -246,7 +245,7 @@ control = "control"
 
 def test_from_the_command_line(tmp_path, monkeypatch):
     def call(*arguments: str, code: int = 0) -> str:
-        found = CliRunner().invoke(app, ["run", "trial.toml", *arguments])
+        found = invoke("run", "trial.toml", *arguments)
         assert found.exit_code == code, found.output
         return " ".join(found.output.split())
 

@@ -9,17 +9,11 @@ import re
 from importlib.resources import files
 
 import pytest
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia import cli
 from causalgia.cli.skill_command import skill_text
 from causalgia.sequences.alphabet import decode
-
-
-def invoke(*words):
-    return CliRunner().invoke(cli.app, list(words))
-
 
 TEXT = (files("causalgia.cli") / "skill.md").read_text(encoding="utf-8")
 

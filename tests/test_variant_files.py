@@ -209,7 +209,7 @@ def test_mismatches_are_listed_or_skipped(folder, tmp_path):
         tmp_path / "out",
     )
     call("variants", tmp_path / "calls.vcf", *given, *few, code=2)
-    call("variants", tmp_path / "calls.vcf", *given, *few, "--skip-mismatches")
+    call("variants", tmp_path / "calls.vcf", *given, *few, "--skip", "mismatch")
     assert (tmp_path / "out/skipped.tsv").read_text().splitlines()[1].split("\t")[
         2
     ] == "rs2"

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia.cli.commands import app
 from causalgia.errors import StoreError
 from causalgia.protocol.lock_file import write_lock
 
@@ -71,7 +70,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def call(home: Path, *args: str, code: int = 0) -> str:
     os.chdir(home)
-    found = CliRunner().invoke(app, list(args))
+    found = invoke(*args)
     assert found.exit_code == code, found.output
     assert not list((home.parent / "away").iterdir()), "written where the network went"
     return found.output
@@ -89,7 +88,7 @@ def call(home: Path, *args: str, code: int = 0) -> str:
 )
 def test_a_run_writes_where_it_was_told_to(home, options):
     call(home, "run", "trial.toml", "--out", "results", *options)
-    call(home, "estimate", "results")
+    call(home, "analyze", "results")
     assert {"trial.toml", "estimates.nc"} <= {
         path.name for path in (home / "results").iterdir()
     }

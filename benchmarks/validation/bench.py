@@ -115,7 +115,7 @@ OF_ANALYZE = ("false share of calls", "coverage of intervals")
 
 @cache
 def analyzed(library: str, n_trials: int) -> np.ndarray:
-    """Return `OF_ANALYZE` of each library: what the table effects.csv says, shape
+    """Return `OF_ANALYZE` of each library: what the table effects.tsv says, shape
     ``(n_trials, 2)``.
     """
     rng, (effects, skew), found = (

@@ -1,1 +1,2 @@
-from .commands import app as app, main as main
+from .commands import run as run
+from .program import main as main

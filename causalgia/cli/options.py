@@ -4,13 +4,12 @@ trial file.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from causalgia.attributes import about
 from causalgia.errors import CausalgiaError, DesignError, StoreError, printable
@@ -36,14 +35,9 @@ def folder_analysis(
     contrasts, those of the design are used.
     """
     from causalgia.analysis import Analysis, stored_analysis
-    from causalgia.analysis_values import as_plain
-    from causalgia.arguments import ANALYSIS
-    from causalgia.checks import check_value
     from causalgia.notes import design_question
     from causalgia.trial_file import read_analysis
 
-    for key, value in options.items():
-        check_value(as_plain(key, value), ANALYSIS, key)
     found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
         found = read_analysis(folder / SPEC, stored=found).asking(
@@ -54,7 +48,7 @@ def folder_analysis(
         plain = {
             key: value
             for key, value in plain.items()
-            if key not in ("contrasts", "interaction")
+            if key not in ("contrasts", "interaction", "question")
         }
     found = Analysis(**{**plain, **options})
     if not found.asks:
@@ -164,7 +158,7 @@ def load_predictor_spec(
             alphabet=predictor_spec.alphabet,
             device=predictor_spec.device,
             batch_size=predictor_spec.batch_size,
-            announce=(lambda line: typer.echo(printable(line), err=True))
+            announce=(lambda line: print(printable(line), file=sys.stderr))
             if k == 0
             else None,
         )

@@ -6,14 +6,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import Any
-
-import typer
 
 import causalgia
 from causalgia.errors import printable
@@ -29,25 +25,17 @@ class Output:
     parts: dict[str, Any] = field(default_factory=dict)
 
 
-_output: ContextVar[Output | None] = ContextVar("output", default=None)
+_output: ContextVar[Output] = ContextVar("output", default=Output())  # noqa: B039
 
 
-@contextmanager
-def fresh_output() -> Iterator[None]:
-    """Begin the output of a command, and end it with the body of the context."""
-    token = _output.set(Output())
-    try:
-        yield
-    finally:
-        _output.reset(token)
+def start_output(now: Output) -> None:
+    """Begin the output of a command."""
+    _output.set(now)
 
 
 def output() -> Output:
     """Return the output of the running command."""
-    found = _output.get()
-    if found is None:
-        _output.set(found := Output())
-    return found
+    return _output.get()
 
 
 def finish_output(command: str) -> None:
@@ -57,7 +45,7 @@ def finish_output(command: str) -> None:
         return
     document = {"command": command, "version": causalgia.__version__}
     document |= {"text": "\n".join(now.lines).strip("\n")} | now.parts
-    typer.echo(json.dumps(document, allow_nan=False))
+    print(json.dumps(document, allow_nan=False), flush=True)
 
 
 def echo(text: str = "") -> None:
@@ -66,7 +54,7 @@ def echo(text: str = "") -> None:
     if now.as_json:
         now.lines.append(printable(text))
     elif not now.quiet:
-        typer.echo(printable(text))
+        print(printable(text), flush=True)
 
 
 def emit(text: str) -> None:
@@ -75,7 +63,7 @@ def emit(text: str) -> None:
     if now.as_json:
         now.lines.append(text)
     else:
-        typer.echo(text)
+        print(text, flush=True)
 
 
 def record(**parts: Callable[[], Any]) -> None:
@@ -83,11 +71,11 @@ def record(**parts: Callable[[], Any]) -> None:
 
     Examples
     --------
-    >>> with fresh_output():
-    ...     output().as_json = True
-    ...     record(ok=lambda: True)
-    ...     output().parts
+    >>> start_output(Output(as_json=True))
+    >>> record(ok=lambda: True)
+    >>> output().parts
     {'ok': True}
+    >>> start_output(Output())
     """
     now = output()
     if now.as_json:
@@ -130,37 +118,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
     return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-
-class _Reader(FileIO):
-    """A stream whose reader may have gone away: what it no longer reads is dropped."""
-
-    def write(self, data: Any, /) -> int:
-        try:
-            return super().write(data) or 0
-        except BrokenPipeError:
-            return len(memoryview(data).cast("B"))
-
-
-def patient(stream: Any) -> Any:
-    """Return a standard stream that a closed pipe does not stop, and that prints
-    question marks for characters that it lacks.
-
-    A command goes on until its files are written, and its exit code is that of its
-    work: ``causalgia show results | head`` ends with 0.
-    """
-    if not isinstance(stream, TextIOWrapper):
-        return stream
-    buffer: Any = stream.buffer  # PYTHONUNBUFFERED has none
-    if type(getattr(buffer, "raw", buffer)) is not FileIO:  # a Windows console
-        stream.reconfigure(errors="replace")
-        return stream
-    stream.flush()
-    reader: Any = _Reader(stream.fileno(), "w", closefd=False)
-    return TextIOWrapper(
-        reader if type(buffer) is FileIO else BufferedWriter(reader),
-        encoding=stream.encoding,
-        errors="replace",
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
-    )

@@ -4,18 +4,20 @@ Markdown or LaTeX.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
 
 from causalgia.attributes import about, has
 from causalgia.cli.folder import (
+    figures_of_experiment,
+    load_effects,
     load_marked_outcomes,
-    marked_as,
-    numbered_figures,
     write_text,
+    written_whole,
 )
 from causalgia.cli.options import folder_experiment
 from causalgia.cli.output import echo, record_files
@@ -24,7 +26,6 @@ from causalgia.errors import DataError
 from causalgia.results_folder import (
     CONCORDANCE,
     DECISIONS,
-    EFFECTS,
     ESTIMATES,
     FIT,
     LIBRARY,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from causalgia.tell.html_page import PageParts
 
-_As = Literal["page", "text", "md", "html", "latex", "methods"]
 _BENCH_PICTURES = {
     "barcodes.png": "Barcodes with DNA of each oligo, by arm.",
     "replicates.png": "Activity of each oligo in two replicates.",
@@ -48,33 +48,16 @@ _BENCH_PICTURES = {
 }
 
 
-def report_folder(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR",
-            help="Folder of a trial, an experiment, motifs, variants, a fit or a comparison "
-            "of an MPRA.",
-        ),
-    ],
+def report(
+    folder: Path,
+    /,
+    *,
     as_: Annotated[
-        _As,
-        typer.Option(
-            "--as",
-            help=f"A page, which is written to {PAGE} in the folder; or printed: text, "
-            "a table for a paper, or its methods with the checklist of what to report.",
-        ),
+        Literal["page", "text", "md", "html", "latex", "methods"],
+        Parameter(name="--as"),
     ] = "page",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write to this file instead."),
-    ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--task", metavar="NAME", help="Report this task alone; may be repeated."
-        ),
-    ] = None,
+    out: Path | None = None,
+    task: list[str] | None = None,
 ) -> None:
     """Report the results in a folder: as one self-contained page, or as text for a
     paper.
@@ -88,22 +71,41 @@ def report_folder(
     Example:   causalgia report results --as latex --out table.tex
 
     Example:   causalgia report results --as methods --out methods.md
+
+    Parameters
+    ----------
+    folder
+        Folder of a trial, an experiment, motifs, variants, a fit or a comparison of an
+        MPRA.
+    as_
+        A page, which is written to report.html in the folder; or printed: text, a table
+        for a paper, or its methods with the checklist of what to report.
+    out
+        Write to this file instead.
+    task
+        Report this task alone; may be repeated.
     """
-    from causalgia.tell import report
+    from causalgia.tell import report as report_of
     from causalgia.tell.answer_kinds import is_before_estimates
     from causalgia.tell.html_page import said_of, write_page
 
     parts = page_parts(folder)
     if as_ == "page":
         path = folder / PAGE if out is None else out
+        if not path.parent.is_dir():
+            raise DataError(f"{path.parent} is not a folder")
+        with written_whole(path.parent) as new:
+            write_page(new / path.name, parts, task=task)
         record_files(path)
-        echo(f"Wrote {write_page(path, parts, task=task)}")
+        echo(f"Wrote {path}")
         if is_before_estimates(parts.result):
             echo(f"No effects yet. Next: causalgia analyze {quote(str(folder))}")
         return
     if as_ == "methods":
         checks = parts.refutations
-        text = str(report(parts.result, as_="methods", task=task, refutations=checks))
+        text = str(
+            report_of(parts.result, as_="methods", task=task, refutations=checks)
+        )
     else:
         said, _ = said_of(parts, task, in_print=True)
         shown = {"md": said.markdown, "latex": said.latex, "html": said.html}
@@ -125,9 +127,7 @@ def page_parts(folder: Path) -> PageParts:
         If there is nothing to report in it.
     """
     from causalgia import mpra, store
-    from causalgia.mpra.text_reports import fit_parts
-    from causalgia.tell._trial_report import check_same_trial
-    from causalgia.tell.html_page import ELEMENTS, PageParts, parts_of
+    from causalgia.tell.html_page import PageParts, parts_of
 
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
@@ -146,72 +146,73 @@ def page_parts(folder: Path) -> PageParts:
     }
     if FIT in there and not {DECISIONS, ESTIMATES} & there:
         fitted = store.read_netcdf(folder / FIT)
-        verdicts = (
-            (f"The verdict on each element is in {EFFECTS}.",)
-            if (folder / EFFECTS).is_file()
-            else ()
-        )
-        return PageParts(result=fitted, saved=saved, about=verdicts)
+        return PageParts(result=fitted, saved=saved)
     if LIBRARY in there and not {OUTCOMES, STORE} & there:
         return PageParts(result=mpra.read_library(folder))
     if not there:
         raise DataError(f"{folder} holds no results")
     if (folder / LOGOS).is_file():
-        from causalgia.cli.sequence_commands import read_discovery
+        from causalgia.cli.discovery_files import read_discovery
 
         checks = _refutations(folder)
         return parts_of(read_discovery(folder), refutations=checks)
     outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
+    effects = load_effects(folder, outcomes)
+    result = outcomes if effects is None else effects
+    return replace(of_trial(folder, result, outcomes=outcomes), saved=saved)
+
+
+def of_trial(
+    folder: Path,
+    result: Any,
+    *,
+    outcomes: xr.Dataset | None = None,
+    drawn: Path | None = None,
+) -> PageParts:
+    """Return what a page says of a result and the rest of its folder; figures of an
+    experiment are in `drawn`, if they are not there yet.
+    """
+    from causalgia import store
+    from causalgia.mpra.text_reports import fit_parts
+    from causalgia.tell._trial_report import check_same_trial
+    from causalgia.tell.html_page import ELEMENTS, PageParts
+
     refutations = _refutations(folder)
+    checks = f"{folder}: the checks in {REFUTATION}"
+    check_same_trial(checks, refutations, result, cure="run them anew")
     of_elements = False
     of_fit: tuple[str, ...] = ()
-    if DECISIONS in there or ESTIMATES in there:
-        kind: Literal["decisions", "estimates"] = (
-            "decisions" if DECISIONS in there else "estimates"
-        )
-        result = store.load(folder / f"{kind}.nc", kind)
-        again = f"make these anew: causalgia analyze {quote(str(folder))}"
-        check_same_trial(f"{folder}: outcomes", outcomes, result, cure=again)
-        check_same_trial(
-            f"{folder}: the checks in {REFUTATION}",
-            refutations,
-            result,
-            cure="run them anew",
-        )
-        result = marked_as(outcomes, result)
-        if has(result).n_left_out and FIT in there:  # verdicts of a fit
-            fit = fit_parts(store.read_netcdf(folder / FIT), requested=["notes"])
-            of_elements, of_fit = True, (*fit.foot[1:], *fit.notes)
-        if of_elements and result.sizes["contrast"] == 1 and result.sizes["task"] > 1:
-            # one element under many arms
-            result = result.rename(contrast="task", task="contrast")
-            result, of_elements = result.transpose("contrast", ...), False
-    else:
-        assert outcomes is not None
-        result = outcomes
+    sentences = stored_sentences(result, "answer")
+    details = stored_sentences(result, "details")
+    if has(result).n_left_out and (folder / FIT).is_file():  # verdicts of a fit
+        fit = fit_parts(store.read_netcdf(folder / FIT), requested=["notes"])
+        of_elements, of_fit = True, (*fit.foot[1:], *fit.notes)
+    if of_elements and result.sizes["contrast"] == 1 and result.sizes["task"] > 1:
+        # one element under many arms
+        result = result.rename(contrast="task", task="contrast")
+        result, of_elements = result.transpose("contrast", ...), False
     experiment = folder_experiment(folder)
-    names = numbered_figures(folder) if experiment is not None else ()
-    drawn = [name for name in names if (folder / name).is_file()]
-    called = experiment.entry.name if experiment else ""
-    figures = {
-        f"Picture of the experiment {called}{_of_task(number, len(drawn))}.": (
-            folder / name
-        ).read_bytes()
-        for number, name in enumerate(drawn)
-    }
+    figures = {}
+    if experiment is not None:
+        names = figures_of_experiment(drawn or folder)
+        figures = {
+            f"Picture of the experiment {experiment.entry.name}{_of_task(k, len(names))}.": (
+                (drawn or folder) / name
+            ).read_bytes()
+            for k, name in enumerate(names)
+        }
     return PageParts(
         result=result,
-        question=experiment.entry.question
-        if experiment is not None
-        else about(result, "").question,
-        sentences=stored_sentences(result, "answer"),
-        details=stored_sentences(result, "details"),
+        question=about(result, "").question
+        if experiment is None
+        else experiment.entry.question,
+        sentences=sentences,
+        details=details,
         outcomes=outcomes,
         refutations=refutations,
         figures=figures,
         about=of_fit,
         headings=ELEMENTS if of_elements else {},
-        saved=saved,
     )
 
 

@@ -9,13 +9,11 @@ import textwrap
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from causalgia.cli.folder import make_folder, write_text
-from causalgia.cli.option_groups import ForceOption
+from causalgia.cli.folder import output_folder, write_text
 from causalgia.cli.output import echo, emit, record_files
+from causalgia.cli.shell import Force
 from causalgia.errors import (
     DataError,
     MissingExtraError,
@@ -136,23 +134,19 @@ def skill_text() -> str:
     )
 
 
-def write_skill(
-    install: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="The folder of an assistant's skills: writes "
-            "DIR/causalgia/SKILL.md, and DIR if missing.",
-        ),
-    ] = None,
-    force: ForceOption = False,
-) -> None:
+def skill(*, install: Path | None = None, force: Force = False) -> None:
     """Print or install the skill for assistants: which question is which call, ten
     pitfalls, and the signatures of this version.
 
     Example:   causalgia skill
 
     Example:   causalgia skill --install .claude/skills
+
+    Parameters
+    ----------
+    install
+        The folder of an assistant's skills: writes DIR/causalgia/SKILL.md, and DIR if
+        missing.
     """
     text = skill_text()
     if install is None:
@@ -161,7 +155,7 @@ def write_skill(
     place = install / "causalgia" / SKILL
     if place.exists() and not force and place.read_bytes() != text.encode():
         raise DataError(f"{place} exists already, and differs; --force writes over it")
-    make_folder(place.parent)
-    write_text(place, text)
+    with output_folder(place.parent):
+        write_text(place, text)
     record_files(place)
     echo(f"Wrote {place}")

@@ -7,17 +7,16 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from cyclopts import Parameter
 
 from causalgia.attributes import about
-from causalgia.cli.option_groups import Printed
-from causalgia.cli.output import (
-    echo,
-    record,
-    record_files,
-    records,
-)
+from causalgia.choices import requested_parts
+from causalgia.cli.output import echo, record, record_files, records
+from causalgia.cli.shell import All, Arms, Notes, Sentences
 from causalgia.inputs import to_csv
 from causalgia.notes import said_from_json, said_to_json
 
@@ -31,44 +30,70 @@ if TYPE_CHECKING:
     from causalgia.tell.answers import AnswerParts
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """What of an answer is printed: tasks, rows, parts beside the answer, and the order
+    of rows; and the columns of the table that is written.
+
+    Parameters
+    ----------
+    task
+        Show these tasks alone: a name or a pattern such as 'DNASE:*'.
+    all_rows
+        Print a line for each arm and placebo.
+    all_columns
+        Give the table of effects every column there is.
+    order
+        Order of rows: directions by size, undecided, negligible; or as in the file.
+    """
+
+    task: list[str] | None = None
+    all_rows: All = False
+    all_columns: bool = False
+    sentences: Sentences = False
+    arms: Arms = False
+    notes: Notes = False
+    order: Literal["size", "file"] = "size"
+
+    @property
+    def requested(self) -> tuple[str, ...]:
+        """Parts of the report beside the answer."""
+        return requested_parts(
+            arms=self.arms, sentences=self.sentences, notes=self.notes
+        )
+
+
 def print_answers(
-    estimates: xr.Dataset,
-    decisions: xr.Dataset | None = None,
+    effects: xr.Dataset,
     *,
     truth: xr.DataArray | None = None,
-    printed: Printed = Printed(),  # noqa: B008 - frozen
+    printed: Printed = Printed(),
     command: str = "",
 ) -> None:
     """Print the answer, one table and a foot of at most three lines; definitions of
     arms, sentences on each effect and notes on request.
 
-    The table shows verdicts if there are decisions, else effects. Of many rows the
-    first 20 are shown, with the `command` that prints all.
+    The table shows verdicts if there are any. Of many rows the first 20 are shown, with
+    the `command` that prints all.
     """
     from causalgia.effect_table import select_tasks
     from causalgia.tell.answers import answer_parts
 
     record(
-        effects=lambda: records(
-            effects_frame(
-                estimates if decisions is None else decisions,
-                printed.task,
-                all_columns=True,
-            )
-        )
+        effects=lambda: records(effects_frame(effects, printed.task, all_columns=True))
     )
-    shown = estimates if decisions is None else decisions
     # before they are read, so that an error names the option
-    select_tasks(shown, printed.task or None, place="--")
+    select_tasks(effects, printed.task or None, place="--")
     parts = answer_parts(
-        shown,
+        effects,
         width=terminal_width(),
         rows="all" if printed.all_rows else "summary",
         task=printed.task or None,
         order=printed.order,
         requested=printed.requested,
-        answer=stored_sentences(shown, "answer") or None,
-        details=stored_sentences(shown, "details"),
+        answer=stored_sentences(effects, "answer") or None,
+        details=stored_sentences(effects, "details"),
         truth=truth,
         every=command or "--all",
         noted="--notes",
@@ -138,12 +163,15 @@ def effects_frame(
     effects: Any, task: Sequence[str] | None = None, *, all_columns: bool = False
 ) -> pd.DataFrame:
     """Return effects as a table with the columns `EFFECT_COLUMNS`, empty where there
-    are none, and with `all_columns` the others of `causalgia.tidy` after them.
+    are none, the group of an element of the bench, and with `all_columns` the others of
+    `causalgia.tidy` after them.
     """
     from causalgia.tell import tidy
 
     frame = tidy(effects, task=task or None)
-    where = [name for name in ("position", "model") if name in frame]
+    if "group" in effects.coords and effects["group"].dims == ("contrast",):
+        frame["group"] = effects["group"].to_series()[frame["term"]].to_numpy()
+    where = [name for name in ("group", "position", "model") if name in frame]
     first = [*EFFECT_COLUMNS[:2], *where, *EFFECT_COLUMNS[2:]]
     rest = [name for name in frame if name not in first] if all_columns else []
     return frame.reindex(columns=[*first, *rest])

@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.attributes import about, has
 from causalgia.errors import DataError
 from causalgia.inputs import parse_json
-from causalgia.tell.answers import AnswerParts, short_answer
+from causalgia.tell.answers import AnswerParts, answer_parts, short_answer
 from causalgia.types import Array
 
 _LETTERS = 72
@@ -192,6 +192,19 @@ def counts_in_words(counts: xr.Dataset) -> str:
             name = f"{rule['rule']} {rule['value']:g}"
             parts.append(f"{name} left out {_plural(lost, 'barcode')}")
     return f"Counts: {'; '.join(parts)}."
+
+
+def parallel_parts(
+    estimates: xr.Dataset, counts: xr.Dataset, **shown: Any
+) -> AnswerParts:
+    """Return the answer of a parallel library: averages over elements, which have no
+    effects of their own; `shown` as in `causalgia.tell.answers.answer_parts`.
+    """
+    foot = [
+        "Each element has one arm (a parallel library), so none has an effect of its own.",
+        counts_in_words(counts),
+    ]
+    return answer_parts(estimates, foot=foot, **shown)
 
 
 def _filters(counts: xr.Dataset) -> list[dict[str, Any]]:

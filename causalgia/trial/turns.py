@@ -391,7 +391,7 @@ class Trial:
             turn = self.prepare(0, n_units)
             if (distinct := turn.distinct.get(length)) is not None:
                 # of edits in a call, as many as there are in hand
-                most = max(1, _ROWS_IN_HAND // len(distinct.tokens))
+                most = max(1, _ROWS_OF_SESSION // len(distinct.tokens))
                 times = min(self.design.n_units // n_units, most)
                 for part in incremental:
                     part.settle(

@@ -19,7 +19,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import mpra, store
-from causalgia.cli.mpra_tables import measured_effects
+from causalgia.cli.mpra_commands import read_effects
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.mpra.counts import _read_counts as counting
 from causalgia.mpra.counts._noise_model import two_arms as counts_of_two
@@ -216,7 +216,7 @@ def igvf(rng: Random, folder: Path) -> None:
 
 def effects_file(rng: Random, folder: Path) -> None:
     as_estimates(
-        measured_effects(_file(folder, "effects.csv", mutation.of_lines(EFFECTS, rng)))
+        read_effects(_file(folder, "effects.csv", mutation.of_lines(EFFECTS, rng)))
     )
 
 

@@ -1250,7 +1250,6 @@ def commands():
         ends("init again", "init", "trial.toml")
         ends("run", "run", "trial.toml", "--out", "results")
         ends("run again", "run", "trial.toml", "--out", "results")
-        ends("estimate", "estimate", "results")
         ends("analyze", "analyze", "results", "--rope=-0.1,0.1")
         table("starter", "results")
         ends("analyze, bad option", "analyze", "results", "--error", "nonsense")

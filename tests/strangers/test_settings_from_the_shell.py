@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia.cli.commands import app
 from causalgia.errors import CausalgiaError
 from causalgia.trial_file import read_spec
 
@@ -77,7 +76,7 @@ def test_force_takes_changed_settings(tmp_path):
             *("--predictor", str(tmp_path / "net.toml"), "--null", "none"),
             *("--rope", "-0.1,0.1", "--out", str(tmp_path / "out"), *more),
         ]
-        return CliRunner().invoke(app, given)
+        return invoke(*given)
 
     assert score("--length", "21").exit_code == 0
     forced = score("--length", "31", "--force")

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
+from in_shell import invoke
 
 import causalgia as cg
-from causalgia.cli import app
 from causalgia.errors import DataError
 
 SIDE = pd.DataFrame({"oligo_name": ["a", "b"], "element": "u", "arm": ["ref", "alt"]})
@@ -227,7 +226,5 @@ class TestExperimentFiles:
         )
         options = ["--design", side, "--assignment", assigned, "--control", "r"]
         options += ["--out", tmp_path / "out"]
-        done = CliRunner().invoke(
-            app, ["mpra", "analyze", str(path), *map(str, options)]
-        )
+        done = invoke("mpra", "analyze", path, *options)
         assert done.exit_code == 0, done.output

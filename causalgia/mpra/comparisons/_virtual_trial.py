@@ -13,17 +13,13 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import OF_NULL, about, attributes
-from causalgia.design.arms import Arm
 from causalgia.errors import (
-    DataError,
     DesignError,
     PredictorError,
     SequenceError,
     quoted,
 )
-from causalgia.inputs import parse_json
-from causalgia.mpra.counts.counts_table import check_fingerprints
-from causalgia.notes import unpack_text
+from causalgia.mpra.counts.counts_table import check_fingerprints, design_arms
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.answer_comparisons import check_batch_mates
@@ -163,7 +159,7 @@ def virtual_trial(
     design = {name: library[name] for name in ("design",) if name in library}
     attrs = {
         name: library.attrs[name]
-        for name in (*_OF_DESIGN, "design")
+        for name in (*_OF_DESIGN, "design", "name", "analysis")
         if name in library.attrs
     }
     attrs |= attributes(
@@ -173,33 +169,6 @@ def virtual_trial(
     )
     return as_result(
         outcomes.assign_coords(coords).assign(design).assign_attrs(attrs), "outcomes"
-    )
-
-
-def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
-    """Return the arms of the design of a library that it has, in its order.
-
-    Raises
-    ------
-    DataError
-        If the library carries no design.
-    """
-    text = unpack_text(library, "design")
-    if text is None:
-        raise DataError(
-            "the library carries no design, so its arms are not known; take it from "
-            "cg.mpra.library"
-        )
-    plain = parse_json(text, DataError, source="the library's design")
-    if not isinstance(plain, dict) or not isinstance(plain.get("arms"), dict):
-        raise DataError(
-            "the library's design names no arms; take the library from cg.mpra.library"
-        )
-    dropped = library["dropped_arm"].to_numpy() if "dropped_arm" in library else ()
-    return tuple(
-        Arm.from_dict(name, plain)
-        for name, plain in plain["arms"].items()
-        if name not in dropped
     )
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.errors import DataError, quoted
+from causalgia.errors import DataError, quoted, quoted_if_commas
 from causalgia.mpra.counts.barcodes import (
     as_arms,
     cell_ratios,
     dna_observed,
     group_sums,
+    n_barcodes_observed,
     oligo_means,
     oligo_variances,
     sampling_covariance,
@@ -214,7 +215,8 @@ def outcomes(
     counts
         Of kind ``counts``.
     arm_names
-        Arms to compare; None: every arm that some element has besides another one.
+        Arms to compare; None: every arm that some element has besides another one;
+        where barcodes carry several variants, those that some barcode carries alone.
         Elements that lack an arm (an oligo with DNA in every replicate), and controls of
         the bench (groups negative, positive, promoter, duplicate), are left out and
         counted in ``attrs["left_out"]``. If only controls have these arms (A/A pairs),
@@ -261,6 +263,9 @@ def outcomes(
     validate(counts, "counts")
     check_one_condition(counts)
     values, n = oligo_activity(counts, method)
+    if arm_names is None and "variant" in counts.coords:
+        alone = n_barcodes_observed(counts).min(axis=1) > 0
+        arm_names = counts["arm"].to_numpy()[alone].tolist()
     if arm_names is not None:
         known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
         arm_names = as_arms(arm_names, known)
@@ -408,7 +413,7 @@ def _select_oligos(
     if not complete.any():
         raise DataError(
             "no element has barcodes with DNA in every replicate under every one of "
-            f"{', '.join(names)}; arm_names= compares fewer"
+            f"{', '.join(quoted_if_commas(names))}; arm_names= compares fewer"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
@@ -431,8 +436,8 @@ def no_element_with_two(names: Sequence[str]) -> str:
     'no element has oligos under two of test'
     """
     return (
-        f"no element has oligos under two of {', '.join(names)}, so that none has an "
-        "effect. Where arms share their backgrounds, let the side table give those one "
+        f"no element has oligos under two of {', '.join(quoted_if_commas(names))}, so "
+        "that none has an effect. Where arms share their backgrounds, let the side table give those one "
         "name of an element. The activity of each oligo: `mpra activity`"
     )
 

@@ -26,7 +26,11 @@ from causalgia.mpra.counts.count_tables import (
     read_table_text,
     role_of,
 )
-from causalgia.mpra.counts.counts_table import counts_of, library_attrs
+from causalgia.mpra.counts.counts_table import (
+    counts_of,
+    library_attrs,
+    library_question,
+)
 from causalgia.mpra.counts.side_formats import as_side_table
 from causalgia.mpra.counts.variant_haplotypes import (
     is_variant_file,
@@ -102,7 +106,8 @@ def read_counts(
         Genomics' ``-1``.
     side_table
         Columns ``oligo_name element arm`` and optionally ``group``: a path, a
-        DataFrame, or the ordered library. Oligos without counts are left out. Also
+        DataFrame, or the ordered library, whose contrasts the counts then carry. Oligos
+        without counts are left out. Also
         accepted: IGVF's ``reporter_sequence_design``, whose variants are elements in
         the arms ``ref`` and ``alt``, and whose controls are in ``positive`` and
         ``negative`` (white space in names becomes ``_``, as in counts); BCalm's map of
@@ -195,6 +200,7 @@ def read_counts(
         ),
         table_format="; ".join([f"read as {form}", *details]),
         **library_attrs(side_table),
+        **library_question(side_table),
     )
 
 

@@ -12,12 +12,17 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.analysis import as_result
+from causalgia.analysis import Analysis, analysis_in_attrs, as_result
 from causalgia.attributes import about
 from causalgia.checks import as_names
+from causalgia.design.arms import Arm
+from causalgia.effects.contrast_weights import requested_weights
 from causalgia.errors import DataError, DesignError, comma_list, quoted
+from causalgia.inputs import parse_json
 from causalgia.mpra.counts.count_tables import MOST_READS
 from causalgia.mpra.counts.side_formats import SIDE_COLUMNS, as_side_table
+from causalgia.notes import design_question, unpack_text
+from causalgia.trial.attributes import arm_coordinates
 from causalgia.types import Ints, Mask
 
 #: groups of oligos that are controls of the bench, not units of the design
@@ -36,6 +41,49 @@ def library_attrs(arms: object) -> dict[str, Any]:
         {name: arms.attrs[name] for name in _OF_LIBRARY if name in arms.attrs}
         if isinstance(arms, xr.Dataset)
         else {}
+    )
+
+
+def library_question(arms: object) -> dict[str, str]:
+    """Return the attr of counts with the contrasts that their library was ordered for:
+    an analysis with a control or weights; {} where it asks nothing.
+    """
+    if not isinstance(arms, xr.Dataset):
+        return {}
+    plan = analysis_in_attrs(arms.attrs).asking(design_question(arms))
+    contrasts = plan.contrasts
+    if plan.interaction is not None:
+        factors = xr.Dataset(coords=arm_coordinates(design_arms(arms)))
+        names = factors["arm"].to_numpy().astype(str).tolist()
+        contrasts = requested_weights(factors, names, None, None, plan.interaction)
+    asked = Analysis(control=plan.control, contrasts=contrasts)
+    return {"analysis": asked.to_json()} if asked.asks else {}
+
+
+def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
+    """Return the arms of the design of a library that it has, in its order.
+
+    Raises
+    ------
+    DataError
+        If the library carries no design.
+    """
+    text = unpack_text(library, "design")
+    if text is None:
+        raise DataError(
+            "the library carries no design, so its arms are not known; take it from "
+            "cg.mpra.library"
+        )
+    plain = parse_json(text, DataError, source="the library's design")
+    if not isinstance(plain, dict) or not isinstance(plain.get("arms"), dict):
+        raise DataError(
+            "the library's design names no arms; take the library from cg.mpra.library"
+        )
+    dropped = library["dropped_arm"].to_numpy() if "dropped_arm" in library else ()
+    return tuple(
+        Arm.from_dict(name, plain)
+        for name, plain in plain["arms"].items()
+        if name not in dropped
     )
 
 
@@ -317,7 +365,8 @@ def counts_of(
                 f"{name.upper()} of {whole} has no read at all; leave the replicate "
                 "out, or correct its column"
             )
-    return as_result(counts.assign_attrs(library_attrs(side_table)), "counts")
+    attrs = library_attrs(side_table) | library_question(side_table)
+    return as_result(counts.assign_attrs(attrs), "counts")
 
 
 def _as_count_cells(

@@ -117,7 +117,8 @@ def fit(
     counts
         From `read_counts`, filtered or not.
     control
-        The arm subtracted from every other arm.
+        The arm subtracted from every other arm. Without `control` and `contrasts`,
+        counts that were read with their library have the contrasts of its trial.
     arm_names
         Arms to compare with it; None: all that some element has besides it.
     contrasts

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from causalgia.analysis import analysis_in_attrs
+from causalgia.checks import listed
 from causalgia.effects.contrast_weights import (
     Contrasts,
     as_control,
@@ -108,7 +110,7 @@ def fit_request(
     contrasts: Contrasts | None = None,
 ) -> FitRequest:
     """Return the elements and contrasts to fit: every arm (or `arm_names`) against
-    `control`, or `contrasts`.
+    `control`, or `contrasts`; of neither, those that the library was ordered for.
 
     An element is estimated in each contrast of which it has every arm, an oligo with
     barcodes that have DNA. Without `arm_names` the treatments are the arms that some
@@ -136,6 +138,11 @@ def fit_request(
             "Where arms share their backgrounds, let the side table give those one "
             "name of an element"
         )
+    if control is None and contrasts is None:
+        plan = analysis_in_attrs(counts.attrs)
+        control = plan.control
+        if arm_names is None:
+            contrasts = plan.weights_by_contrast or None
     control = None if control is None else as_control(control, known)
     all_arms = arm_names is None and contrasts is None
     alone = _arms_without_control(counts, control) if all_arms else ()
@@ -223,7 +230,7 @@ def contrast_weights(
     """Return contrast -> arm -> weight, of a control or as given."""
     if (control is None) == (contrasts is None):
         raise EstimateError(
-            f"give control= (one of {', '.join(known)}) or contrasts=, and not both"
+            f"give control= (one of {listed(known)}) or contrasts=, and not both"
         )
     if contrasts is not None:
         if arms is not None:

@@ -408,7 +408,7 @@ def fit_question(fit: xr.Dataset) -> str:
 def measured_parts(
     fit: xr.Dataset,
     decisions: xr.Dataset,
-    counts: xr.Dataset,
+    counts: xr.Dataset | None = None,
     *,
     rows: Rows = "summary",
     requested: Sequence[str] = (),
@@ -429,7 +429,7 @@ def measured_parts(
     decisions
         Its verdicts, from `causalgia.decide`.
     counts
-        The counts of the fit.
+        The counts of the fit, if they are there.
     rows, requested, width, every, noted
         As in `causalgia.tell.answers.answer_parts`.
     """
@@ -458,7 +458,7 @@ def measured_parts(
     shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
     means = {} if one_element else _averages(fit)
     also = [
-        counts_in_words(counts),
+        *([] if counts is None else [counts_in_words(counts)]),
         *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
     ]
     if int(about(fit).n_replicates) == 1:

@@ -21,8 +21,7 @@ from causalgia.errors import (
     quoted,
     reason_of,
 )
-from causalgia.mpra.comparisons._virtual_trial import design_arms
-from causalgia.mpra.counts.counts_table import check_fingerprints
+from causalgia.mpra.counts.counts_table import check_fingerprints, design_arms
 from causalgia.mpra.formats.igvf import to_igvf
 from causalgia.mpra.formats.text_tables import (
     check_distinguishable,

@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, as_number, as_probability
 from causalgia.errors import EstimateError, quoted, type_in_words
-from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
+from causalgia.mpra.counts.noise import NoiseModel, as_noise
 from causalgia.mpra.planning.assumptions import (
     LEAST,
     Assumed,

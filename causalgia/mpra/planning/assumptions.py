@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.errors import EstimateError, quoted
-from causalgia.mpra.counts._noise_model import NoiseModel
+from causalgia.mpra.counts.noise import NoiseModel
 
 Values: TypeAlias = Any
 """A number, or a DataArray that broadcasts by name."""
