@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import sparse
 
 from causalgia.effects.two_values import AT_FIRST, COUNTS, WEIGHT, count_two_values
 from causalgia.estimation.pooled_error import pooled_error
@@ -123,7 +123,7 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
 
         # the first units that have each arm
         first = np.unique(np.argsort(~has, axis=0, kind="stable")[:AT_FIRST].ravel())
-        two = count_two_values(table(first), blocks, sparse.csr_array(W))
+        two = count_two_values(table(first), blocks, scipy.sparse.csr_array(W))
         if two is not None:
             columns |= two.columns(dims)
     return xr.Dataset(columns)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
-from scipy import special
 
 from causalgia.checks import why_no_numbers
 from causalgia.errors import EstimateError, quoted
@@ -132,7 +132,10 @@ def _standard_errors(table: Any) -> Array | None:
         return None
     if t is not None:
         # one-sided tests and those of a size (limma's treat) have smaller p
-        if p is not None and (wrong := p < 0.9 * 2 * special.ndtr(-np.abs(t))).any():
+        if (
+            p is not None
+            and (wrong := p < 0.9 * 2 * scipy.special.ndtr(-np.abs(t))).any()
+        ):
             at = np.unravel_index(np.argmax(wrong), wrong.shape)
             raise EstimateError(
                 f"row {at[0]}: p {p[at]:.3g} at t {t[at]:.3g} is not of a two-sided "
@@ -154,7 +157,7 @@ def _standard_errors(table: Any) -> Array | None:
             "ratio: give its logarithm)"
         )
     tail = 0.975 if level is None else 0.5 + level / 2
-    return np.asarray(half / special.stdtrit(np.inf if df is None else df, tail))
+    return np.asarray(half / scipy.special.stdtrit(np.inf if df is None else df, tail))
 
 
 def _degrees_of_freedom(table: Any) -> Array | None:
@@ -173,7 +176,9 @@ def _degrees_of_freedom(table: Any) -> Array | None:
     says = known & (p > 0) & (p <= 0.9)
     if (apart & known).any() or not says.any():
         return None
-    df = special.stdtridf(np.where(says, p, 0.25) / 2, -np.abs(np.where(says, t, 1.0)))
+    df = scipy.special.stdtridf(
+        np.where(says, p, 0.25) / 2, -np.abs(np.where(says, t, 1.0))
+    )
     usual = float(np.median(df[says]))
     return None if usual > _NORMAL else np.minimum(np.where(says, df, usual), 1e9)
 

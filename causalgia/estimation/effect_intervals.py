@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import special
 
 from causalgia.attributes import about
 from causalgia.effect_table import hall_coefficient, of_effects
@@ -159,7 +159,7 @@ def one_sided_p(
         p = _t_and_hall_p(working, here, sign, hall, share, df, closed)
         if second is not None:
             t = sign * (ace - here) / np.where(second[0] > 0, second[0], 1.0)
-            by_second = special.stdtr(second[1], -t)
+            by_second = scipy.special.stdtr(second[1], -t)
             p = np.where(second[0] > 0, np.maximum(p, by_second), p)
         if proportions is not None:
             p = np.maximum(p, proportions.one_sided_p(ace, here, sign))
@@ -196,7 +196,9 @@ def _t_and_hall_p(
         )
     least = np.minimum(sign * t, sign * transformed(t, hall, share))
     there = (sign * distance > 0) | (closed & (distance == 0))
-    return np.where(error == 0, np.where(there, 0.0, 1.0), special.stdtr(df, -least))
+    return np.where(
+        error == 0, np.where(there, 0.0, 1.0), scipy.special.stdtr(df, -least)
+    )
 
 
 def _second_t(estimates: xr.Dataset) -> tuple[Array, Array] | None:
@@ -279,7 +281,9 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
         low, high, _ = working.limits(ci_prob, hall=hall, share=own_share(estimates))
         lower, upper = np.minimum(lower, low), np.maximum(upper, high)
     if (second := _second_t(estimates)) is not None:
-        half = special.stdtrit(second[1], 0.5 + np.asarray(ci_prob) / 2) * second[0]
+        half = (
+            scipy.special.stdtrit(second[1], 0.5 + np.asarray(ci_prob) / 2) * second[0]
+        )
         lower, upper = np.minimum(lower, ace - half), np.maximum(upper, ace + half)
     if "divisor_variance" not in estimates:
         open_ended = open_ended | unbounded(estimates)

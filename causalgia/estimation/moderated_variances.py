@@ -31,7 +31,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 import xarray as xr
-from scipy import sparse
 
 from causalgia.attributes import about, attributes, has
 from causalgia.choices import LEAST_TO_SHRINK
@@ -182,7 +181,7 @@ class _Arms:
 
     sd: Array
     n: Array
-    W: sparse.csr_array
+    W: scipy.sparse.csr_array
     known: Mask
 
     @classmethod

@@ -10,8 +10,8 @@ from itertools import combinations, product
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import xarray as xr
-from scipy import special
 
 from causalgia.attributes import about
 from causalgia.checks import as_names
@@ -73,7 +73,9 @@ def sd_of(
     relative, n_clusters = _jackknife_of_log_sd(z, cluster)
     sd = peak * np.sqrt(variance)
     half = np.exp(
-        np.minimum(special.stdtrit(n_clusters - 1, 0.5 + ci_prob / 2) * relative, 100.0)
+        np.minimum(
+            scipy.special.stdtrit(n_clusters - 1, 0.5 + ci_prob / 2) * relative, 100.0
+        )
     )
     return sd, sd * relative, sd / half, sd * half
 
@@ -138,7 +140,8 @@ def share_of(
             where=free,
         )
         shrink = (
-            special.stdtrit(n - 1, 1 - tail) / special.stdtrit(answer.df, 1 - tail)
+            scipy.special.stdtrit(n - 1, 1 - tail)
+            / scipy.special.stdtrit(answer.df, 1 - tail)
         ) ** 2
         inside = (share > 0) & (share < 1)
         size = np.where(
@@ -149,12 +152,12 @@ def share_of(
     hits = share * size
     lower = np.where(
         hits > 0,
-        special.betaincinv(np.maximum(hits, 1e-300), size - hits + 1, tail),
+        scipy.special.betaincinv(np.maximum(hits, 1e-300), size - hits + 1, tail),
         0.0,
     )
     upper = np.where(
         hits < size,
-        special.betaincinv(hits + 1, np.maximum(size - hits, 1e-300), 1 - tail),
+        scipy.special.betaincinv(hits + 1, np.maximum(size - hits, 1e-300), 1 - tail),
         1.0,
     )
     return share, np.asarray(answer.se), lower, upper

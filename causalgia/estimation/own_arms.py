@@ -14,8 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 from causalgia.effects.scales import bound_of_alike
 from causalgia.estimation.crossover import mean_ice
@@ -292,7 +291,9 @@ class _Cells:
         )
         n_cells = x.sum(axis=0)
         together = of_levels[sizes > 1].sum(axis=0) > 0
-        n_parts, part = connected_components(sparse.csr_array(together), False)
+        n_parts, part = scipy.sparse.csgraph.connected_components(
+            scipy.sparse.csr_array(together), False
+        )
         parts = np.eye(n_parts)[part] / np.sqrt(np.bincount(part))
         basis = np.linalg.qr(parts, mode="complete")[0]
         basis[:, :n_parts] = parts

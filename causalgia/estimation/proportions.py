@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import special
 
 from causalgia.attributes import about
 from causalgia.effects.two_values import COUNTS, WEIGHT
@@ -117,7 +117,7 @@ class Proportions:
 
     def limits(self, ace: Array, ci_prob: Array | float) -> tuple[Array, Array]:
         """Return the limits of all effects; of those that are not `known` the effect."""
-        z = -special.ndtri((1 - np.asarray(ci_prob)) / 2)
+        z = -scipy.special.ndtri((1 - np.asarray(ci_prob)) / 2)
         z = np.broadcast_to(z, ace.shape)[self.known]
         lower, upper = ace.copy(), ace.copy()
         lower[self.known] -= self.reach(z, -1)
@@ -132,7 +132,7 @@ class Proportions:
         distance = (sign * (ace - end))[self.known]
         z = self._least_z(np.abs(distance), np.where(distance >= 0, -sign, sign))
         p = np.zeros(ace.shape)
-        p[self.known] = special.ndtr(np.where(distance >= 0, -z, z))
+        p[self.known] = scipy.special.ndtr(np.where(distance >= 0, -z, z))
         return p
 
     def _least_z(self, distance: Array, side: Array) -> Array:

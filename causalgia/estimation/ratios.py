@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import special
 
 from causalgia.attributes import about
 from causalgia.effect_table import of_effects
@@ -343,7 +343,7 @@ def fieller(
     (array([1.4809,   -inf]), array([2.7011,    inf]), array([False,  True]))
     """
     v_nn, v_nd, v_dd = variances
-    t2 = special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2
+    t2 = scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2
     a, b, c = (
         denominator**2 - t2 * v_dd,
         numerator * denominator - t2 * v_nd,
@@ -376,7 +376,7 @@ def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
     array([6.2, 6.6, 8.8])
     """
     return np.asarray(
-        special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) / np.sqrt(UNCLEAR)
+        scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) / np.sqrt(UNCLEAR)
     )
 
 
@@ -471,7 +471,7 @@ class WorkingScale:
         own `share` of its variance, moved outwards by `unseen`, and if open.
         """
         critical, beyond = (
-            special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2),
+            scipy.special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2),
             self.width(unseen),
         )
         down, up = (
@@ -540,7 +540,7 @@ def working_scale(
     """
     both, own = divisor
     t2, ratio = (
-        special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2,
+        scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2,
         scale == "ratio",
     )
     unclear = t2 * own > UNCLEAR

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy
 
 from causalgia.numerics.moments import t_quantile
 from causalgia.types import Array
@@ -95,5 +95,5 @@ def df_with_shared_noise(
             np.broadcast_to(x, inside.shape)[inside] for x in (least, highest, ratio)
         )
         found = np.array(np.broadcast_to(found, inside.shape))
-        found[inside] = np.clip(special.stdtridf(_LEVEL, ratio), low, high)
+        found[inside] = np.clip(scipy.special.stdtridf(_LEVEL, ratio), low, high)
     return np.where(few, found, many)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy import linalg, special
+import scipy
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.maxima import (
@@ -157,7 +157,9 @@ def _draw_statistics(
 
 
 def _tail_quantile(tail: float, df: float) -> float:
-    return float(-special.ndtri(tail) if np.isinf(df) else -special.stdtrit(df, tail))
+    return float(
+        -scipy.special.ndtri(tail) if np.isinf(df) else -scipy.special.stdtrit(df, tail)
+    )
 
 
 def _solve_critical(
@@ -287,8 +289,8 @@ def product_probability(c: float, loadings: Array, df: float) -> float:
     for loading, times in zip(*np.unique(loadings, return_counts=True), strict=True):
         spread = np.sqrt(1 - loading**2)
         upper = (loading * z[:, None] + c * scale) / spread
-        one = special.ndtr(upper)
-        one -= special.ndtr((loading * z[:, None] - c * scale) / spread)
+        one = scipy.special.ndtr(upper)
+        one -= scipy.special.ndtr((loading * z[:, None] - c * scale) / spread)
         inside *= one**times
     normal = weight * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     return float(normal @ inside @ density)
@@ -301,7 +303,7 @@ def _scale_nodes(df: float) -> tuple[Array, Array]:
     if np.isinf(df):
         return np.ones(1), np.ones(1)
     tails = np.array([1 - 1e-15, 1e-15])
-    start, stop = np.log(special.chdtri(df, tails) / df) / 2
+    start, stop = np.log(scipy.special.chdtri(df, tails) / df) / 2
     n_panels = max(4, math.ceil((stop - start) / _WIDEST_PANEL))
     log_s, weight = _gauss_legendre_panels(float(start), float(stop), n_panels)
     s = np.exp(log_s)
@@ -378,19 +380,19 @@ def genz_probability(c: float, correlation: Array, df: float, points: Array) -> 
     True
     """
     n = len(correlation)
-    root = linalg.cholesky(correlation, lower=True)
+    root = scipy.linalg.cholesky(correlation, lower=True)
     limit = c * (
-        1.0 if np.isinf(df) else np.sqrt(special.chdtri(df, points[:, 0]) / df)
+        1.0 if np.isinf(df) else np.sqrt(scipy.special.chdtri(df, points[:, 0]) / df)
     )
     before = np.zeros((n, len(points)))
     inside = np.ones(len(points))
     for k in range(n):
         middle = root[k, :k] @ before[:k]
-        low = special.ndtr((-limit - middle) / root[k, k])
-        width = special.ndtr((limit - middle) / root[k, k]) - low
+        low = scipy.special.ndtr((-limit - middle) / root[k, k])
+        width = scipy.special.ndtr((limit - middle) / root[k, k]) - low
         inside *= width
         if k + 1 < n:
-            before[k] = special.ndtri(
+            before[k] = scipy.special.ndtri(
                 np.clip(low + points[:, k + 1] * width, 1e-300, 1 - 1e-16)
             )
     return float(inside.mean())

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import xarray as xr
-from scipy.special import ndtri
 
 from causalgia.attributes import about, attributes, has
 from causalgia.choices import DIRECTIONS, VERDICTS, WITHIN
@@ -395,7 +395,7 @@ def posterior_effects(posterior: Any) -> xr.Dataset:
         note = "effects and intervals are of the posterior"
         return with_notes(xr.Dataset(columns, attrs=attrs), note)
     known = groups.get("constant_data", empty)
-    half = ndtri(0.5 + _LEVEL / 2) * known.get("se", np.nan)
+    half = scipy.special.ndtri(0.5 + _LEVEL / 2) * known.get("se", np.nan)
     columns = {
         "ace": effect,
         "lower": moments.get("lower_unshrunken", effect - half),
