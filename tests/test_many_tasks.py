@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia import analysis
+from causalgia import schema
 from causalgia.posterior.error_covariance import noises_of
 
 _TESTED = ("ace", "se", "p", "log_p", "lower", "upper", "df")
@@ -32,7 +32,7 @@ def table(n_tasks: int, n_contrasts: int = 3) -> pd.DataFrame:
 def test_a_long_table_is_read_as_its_tasks_are(monkeypatch):
     frame, validated = table(40), []
     monkeypatch.setattr(
-        analysis,
+        schema,
         "validate",
         lambda found, kind, **_: validated.append(kind) or found,
     )

@@ -5,6 +5,7 @@ one thread, errors as they were raised, and nothing left behind.
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 import time
 import warnings
@@ -254,6 +255,15 @@ def interrupted_at(phase: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
     return {}
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """In a process that was started in the background, SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 @pytest.mark.parametrize("keep", ["outcomes", "effects"])
 @pytest.mark.parametrize(
     "phase", ["probe", "preparing", "asking", "gathering", "writing"]
