@@ -411,7 +411,7 @@ class Incremental:
         that of all answers. Several edits share the rounding of their control, which
         was compared by itself (`trusted`) and is in no difference between them: it is
         subtracted. Where the deviation is more than `deviation` tolerates, so may be
-        the rounding of full passes: it is measured in float64.
+        the rounding of full passes: both are compared with passes in float64.
         """
         places = np.concatenate([group.places for group in groups])
         some = places[
@@ -427,23 +427,26 @@ class Incremental:
             block.edited(parts, edited, rows),
             np.concatenate([part.places for part in parts]),
         )
-        full = self.full(edited[order])
-        control, own = block.control.to(full.dtype), block.runner.index(rows[order])
-        several = len(np.unique(rows[order])) < len(order)
+        units, row_of = np.unique(rows[order], return_inverse=True)
+        several, n = len(units) < len(order), len(order)
+        # passes of one batch round alike
+        tokens = np.concatenate([edited[order], block._tokens[units]])
+        both = self.full(tokens)
+        control, own = block.control.to(both.dtype), block.runner.index(rows[order])
+        full = both[:n]
         spread = full - control[own] if several else torch.cat([full, control])
-        if several:
-            units, row_of = np.unique(rows[order], return_inverse=True)
-            rounding = control[block.runner.index(units)] - self.full(
-                block._tokens[units]
-            ).to(control.dtype)
-            made = made - rounding[block.runner.index(row_of)].to(made.dtype)
-        off, tolerated = deviation(_to_numpy(made), _to_numpy(full), _to_numpy(spread))
-        if off <= tolerated or (exact := self._in_float64(edited[order])) is None:
+        answers = _to_numpy(made.to(both.dtype))
+        own_control = _to_numpy(control[own])
+
+        def off_from(passes: NDArray[Any]) -> tuple[float, float]:
+            shared = own_control - passes[n:][row_of] if several else 0
+            return deviation(answers - shared, passes[:n], _to_numpy(spread))
+
+        off, tolerated = off_from(_to_numpy(both))
+        if off <= tolerated or (exact := self._in_float64(tokens)) is None:
             return off, tolerated
-        return off, max(
-            tolerated,
-            _ROUNDINGS * deviation(_to_numpy(full), exact, _to_numpy(spread))[0],
-        )
+        rounding = deviation(_to_numpy(full), exact[:n], _to_numpy(spread))[0]
+        return min(off, off_from(exact)[0]), max(tolerated, _ROUNDINGS * rounding)
 
     def _in_float64(self, tokens: Tokens) -> NDArray[Any] | None:
         """Return the answers of full passes in float64; None if the network has no such
