@@ -287,12 +287,14 @@ class Incremental:
                     self._spread[length].to(full.dtype),
                 ]
             )
-            off, tolerated = deviation(
-                *(
-                    _to_numpy(table)
-                    for table in (block.control[: len(full)], full, spread)
-                )
+            control, passes, sds = (
+                _to_numpy(table) for table in (block.control[: len(full)], full, spread)
             )
+            off, tolerated = deviation(control, passes, sds)
+            if off > tolerated and (exact := self._in_float64(some)) is not None:
+                off = min(off, deviation(control, exact, sds)[0])
+                rounding = deviation(passes, exact, sds)[0]
+                tolerated = max(tolerated, _ROUNDINGS * rounding)
             block.trusted = self._trusted[length] = off <= tolerated
             if off > tolerated:
                 why = (
