@@ -58,7 +58,10 @@ def group(name: str, text: str, commands: dict[str, str]) -> None:
 
 
 def _whole(_: Any, tokens: Sequence[Token]) -> int:
-    return int(tokens[0].value)  # 3.7 is no seed
+    try:
+        return int(tokens[0].value)  # 3.7 is no seed
+    except ValueError as error:
+        raise ValueError(f"{quoted(tokens[0].value)} is no whole number") from error
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
