@@ -1000,3 +1000,19 @@ def test_elements_that_have_different_arms_are_analyzed_and_shown(tmp_path):
     assert all(f"\n{name} " in shown for name in names)
     rows = call("show", out, "--tsv").stdout
     assert rows == (out / "effects.tsv").read_text()
+
+
+def test_every_arm_of_an_element_is_shown(tmp_path):
+    """Rows of one arm stood alone, without its name; the other was called a task."""
+    of = {"wt": 0.0, "m1": 3.0, "m2": -3.0}
+    rows = [(f"e{i}", arm, log2) for i in range(8) for arm, log2 in of.items()]
+    table = pd.DataFrame(rows, columns=["element", "arm", "log2"])
+    counts = cg.mpra.simulate(table, n_barcodes=8, n_replicates=3, rng=2)
+    path = cg.mpra.to_igvf(counts, tmp_path / "c.tsv", "reporter_experiment_barcode")
+    side = counts[["element", "arm"]].to_dataframe().rename_axis("oligo_name")
+    side.to_csv(tmp_path / "side.tsv", sep="\t")
+    asked = ("mpra", "analyze", path, "--design", tmp_path / "side.tsv")
+    options = ("--control", "wt", "--out", tmp_path / "out")
+    text = invoke(*asked, *options, env={"COLUMNS": "70"}).stdout
+    assert all(f"\ne{i} " in text for i in range(8))
+    assert "task" not in text

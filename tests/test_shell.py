@@ -42,6 +42,19 @@ def test_help_of_a_command_has_two_screens_at_most(words):
     assert lines[0].startswith(" ".join(("Usage: causalgia", *words)))
 
 
+def test_the_program_alone_prints_its_help():
+    assert invoke().stdout == invoke("--help").stdout
+
+
+def test_usage_names_what_is_taken():
+    usage = {words: _helped(*words)[0] for words in (("mpra",), ("demo",), ("show",))}
+    assert usage == {
+        ("mpra",): "Usage: causalgia mpra COMMAND [OPTIONS]",
+        ("demo",): "Usage: causalgia demo [OPTIONS]",
+        ("show",): "Usage: causalgia show FOLDER [OPTIONS]",
+    }
+
+
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_every_argument_and_option_has_help(words):
     here = app

@@ -61,6 +61,8 @@ from causalgia.results_folder import (
 )
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.protocol import Protocol
     from causalgia.protocol.lock_file import Deviation
 
@@ -132,8 +134,7 @@ def analyze(
         written = write_results(folder, found.estimates, effects, **settings)
     print_answers(effects, printed=printed, command=show_all_command(folder))
     print_written(folder, *written)
-    if "verdict" not in effects:
-        echo(f"For verdicts: causalgia analyze {quote(str(folder))} --rope=-0.1,0.1")
+    _say_how_to_decide(folder, effects)
 
 
 def show(
@@ -205,8 +206,13 @@ def show(
     echo(trial_report(outcomes, rows=rows, task=tasks or None))
     echo()
     print_answers(effects, printed=printed, command=show_all_command(folder))
+    _say_how_to_decide(folder, effects)
+
+
+def _say_how_to_decide(folder: Path, effects: xr.Dataset) -> None:
+    """Print the command that makes verdicts, if there are none."""
     if "verdict" not in effects:
-        echo(f"No verdicts yet. Next: causalgia analyze {quote(str(folder))}")
+        echo(f"For verdicts: causalgia analyze {quote(str(folder))} --rope=-0.1,0.1")
 
 
 def _print_fit(folder: Path, printed: Printed) -> None:

@@ -58,7 +58,10 @@ def group(name: str, text: str, commands: dict[str, str]) -> None:
 
 
 def _whole(_: Any, tokens: Sequence[Token]) -> int:
-    return int(tokens[0].value)  # 3.7 is no seed
+    try:
+        return int(tokens[0].value)  # 3.7 is no seed
+    except ValueError as error:
+        raise ValueError(f"{quoted(tokens[0].value)} is no whole number") from error
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
@@ -252,8 +255,8 @@ def _help(name: str, here: App) -> str:
     options = [one for one in own if one[0][0] == "-"]
     options += common if here is app else common[:_OF_EVERY_COMMAND]
     commands = [(str(each), _text_of(here[each]).partition("\n\n")[0]) for each in here]
-    takes = " ".join([word for word, _ in given] or ["COMMAND"])
-    blocks = [f"Usage: {name} {takes} [OPTIONS]"]
+    takes = ["COMMAND"] if here.default_command is None else [word for word, _ in given]
+    blocks = [f"Usage: {' '.join((name, *takes))} [OPTIONS]"]
     for paragraph in _text_of(here).split("\n\n"):
         if not paragraph.startswith(" "):
             paragraph = textwrap.fill(
@@ -282,7 +285,9 @@ _NO_DEFAULT = inspect.Parameter.empty
 
 def _arguments(here: App) -> list[tuple[str, str]]:
     rows = []
-    for one in here.assemble_argument_collection(parse_docstring=True):
+    for one in here.assemble_argument_collection(
+        default_parameter=app.default_parameter, parse_docstring=True
+    ):
         if not one.show:
             continue
         names = sorted(one.names, key=len)

@@ -17,7 +17,7 @@ from causalgia.choices import VERDICTS, requested_parts
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.notes import notes_of
+from causalgia.notes import as_said, notes_of
 from causalgia.schema import keeps_effects
 from causalgia.tell._trial_report import (
     describe_outcomes,
@@ -325,8 +325,9 @@ def answer_parts(
     foot: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> AnswerParts:
-    """Return the answer of estimates or decisions; that of an experiment in 16 lines,
-    with the rows and then the tasks that have most to say.
+    """Return the answer of estimates or decisions; one whose sentences are each on a
+    task, as of an experiment, in 16 lines, with the rows and then the tasks that have
+    most to say.
 
     Parameters
     ----------
@@ -372,7 +373,7 @@ def answer_parts(
             notes=notes,
         )
 
-    if answer is None:
+    if all(as_said(sentence).task is None for sentence in answer or ()):
         return parts(range(len(tasks)), ROWS_OF_ANSWER)
     first = first_of(effects, "task", MOST_SENTENCES).tolist()
     for n in range(len(first), 0, -1):

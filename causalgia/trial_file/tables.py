@@ -175,7 +175,7 @@ class PredictorSpec:
     def __post_init__(self) -> None:
         given = self.to_dict()
         if ("zoo" in given) == ("factory" in given):
-            raise DesignError("[predictor]: either zoo or factory must be given")
+            raise DesignError("[predictor]: give zoo or factory, and not both")
         for key in given.keys() - {"zoo", "device"} if "zoo" in given else ():
             raise DesignError(f"[predictor]: {key} is for a factory, not for the zoo")
         if not re.fullmatch(r".+\.(onnx|py:[^\W\d]\w*)", self.factory or "net.onnx"):

@@ -169,7 +169,7 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
     )
     n = len(head)
     if header and not len(lines):
-        raise DataError(f"{path}: no row below the header, {comma_list(head)}")
+        raise DataError(f"{path}: no row below the header {quoted(text)}")
     if not header:
         sizes, lines = np.append(n, sizes), np.append(1, lines)
     row_names = header and bool((sizes == n + 1).all())
