@@ -92,7 +92,11 @@ def run(predictor: Predictor | None = None, of: cg.Design | None = None, **how: 
                 of or design(), predictor or Here(), rng=0, progress=False, **how
             )
     finally:
-        assert not [one for one in threading.enumerate() if "turn" in one.name]
+        # Ctrl-C while a thread starts leaves it to end by itself
+        left = [one for one in threading.enumerate() if "turn" in one.name]
+        for one in left:
+            one.join(5)
+        assert not [one for one in left if one.is_alive()]
 
 
 KEEPS = ("outcomes", "effects", "moments")

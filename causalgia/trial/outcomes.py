@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice, pairwise, tee
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,7 +136,7 @@ def answer_turns(
 def run_turns(
     trial: Trial,
     plan: TurnPlan,
-    turns: Iterable[int],
+    turns: Sequence[int],
     keep: Callable[[int, int | None, NamedArrays], None],
     *,
     reduction: TurnReduction,
@@ -158,10 +158,10 @@ def run_turns(
         As `causalgia.trial.distributed_turns.run_on_cluster`.
     """
     if client is None:
-        numbers, waiting = tee(turns)
+        waiting = iter(turns)
         answer_turns(
             trial,
-            map(plan.bounds, numbers),
+            map(plan.bounds, turns),
             lambda turn, outcome: keep(
                 next(waiting), None, reduced(trial, reduction, turn, outcome)
             ),
