@@ -302,6 +302,8 @@ def _make(
             )[i]
 
         wanted = by_path if place is not None else say is not _print_nothing
+        if place is not None and by_path and _is_checked(network, place, where, say):
+            continue
         if seconds < _QUICK and wanted:
             _check_not_random(network, again, where, say, has_weights=by_path)
     if place is None or by_path:
@@ -319,6 +321,28 @@ def _make(
 
 _QUICK = 5.0
 """Seconds in which a function must return, to be called twice."""
+
+
+def _is_checked(network: Any, place: Path, where: str, say: Announce) -> bool:
+    """Return whether a network could be compared with the file that its function was
+    given; warn where none of its tensors are there, and say which are not.
+    """
+    from causalgia.predict.torch_exports import not_in_file
+
+    found = not_in_file(network, place)
+    if found is None:
+        return False
+    absent, n = found
+    if n and len(absent) == n:
+        text = f"{where}: no tensor of the network that it returned is in {place}"
+        warnings.warn(CausalgiaWarning(text), stacklevel=caller_stacklevel())
+    elif absent:
+        names = ", ".join(map(quoted, absent[:3])) + ", ..." * (len(absent) > 3)
+        say(
+            f"predictor: note: {len(absent)} of {n} tensors of the network are not in "
+            f"{place} ({names}): they may have their initial values"
+        )
+    return True
 
 
 def _check_not_random(

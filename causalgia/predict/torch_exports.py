@@ -179,6 +179,56 @@ def differs_when_rebuilt(
         np.random.set_state(numpy_state)  # noqa: NPY002
 
 
+def not_in_file(module: torch.nn.Module, path: Path) -> tuple[list[str], int] | None:
+    """Return which of a network's tensors are not in a file, and how many were looked
+    for; None if the file cannot be read here.
+
+    Tensors are compared by their sorted values, so that a transposed one is the same, and
+    one that was rounded. Those of one value, as the averages of a fresh batch
+    normalization, are looked for by the end of their name.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            held: object = _safetensors().load_file(str(path))
+        else:
+            held = torch.load(path, map_location="cpu", weights_only=True)
+        theirs = dict(_tensors(held))
+    except Exception:  # what the factory can read and this cannot
+        return None
+    varied = {name: x for name, x in theirs.items() if x[0] != x[-1]}
+    kinds = (torch.float32, torch.float16, torch.bfloat16)
+    values = {
+        x.to(kind).float().numpy().tobytes() for x in varied.values() for kind in kinds
+    }
+    own = dict(_tensors(dict([*module.named_parameters(), *module.named_buffers()])))
+    looked_for = {
+        name: x
+        for name, x in own.items()
+        if x[0] != x[-1]
+        or any(
+            f".{other}".endswith(f".{name}") or f".{name}".endswith(f".{other}")
+            for other in varied
+        )
+    }
+    absent = [
+        name
+        for name, x in looked_for.items()
+        if x[0] == x[-1] or x.numpy().tobytes() not in values
+    ]
+    return (absent, len(looked_for)) if varied else None
+
+
+def _tensors(held: object, at: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the sorted values of the tensors of a checkpoint, however deep they lie."""
+    if isinstance(held, torch.Tensor):
+        if held.is_floating_point() and held.numel() > 1:
+            yield at, held.detach().cpu().float().flatten().sort().values
+    elif isinstance(held, Mapping | list | tuple):
+        parts = held.items() if isinstance(held, Mapping) else enumerate(held)
+        for key, part in parts:
+            yield from _tensors(part, f"{at}.{key}" if at else str(key))
+
+
 def save_weights(module: torch.nn.Module, path: str | Path) -> None:
     """Write a network's tensors to a safetensors file, which `load_weights` reads back.
 

@@ -51,15 +51,6 @@ def fresh_averages(path):
     net, state = normalized(), torch.load(path, weights_only=True)
     net.load_state_dict({k: x for k, x in state.items() if "running" not in k}, strict=False)
     return net
-def layers():
-    return torch.nn.Sequential(torch.nn.Conv1d(4, 4, 5, padding=2), torch.nn.ReLU(),
-                               torch.nn.Conv1d(4, 4, 5), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(),
-                               torch.nn.Linear(4, 2))
-def wrong_layer(path):
-    net, state = layers(), torch.load(path, weights_only=True)
-    net.load_state_dict(state)
-    net[0].load_state_dict({k[2:]: x for k, x in state.items() if k[0] == "2"})
-    return net
 def halved(path): return loads(path).half().float()
 def inside(path):
     net = torch.nn.Module()
@@ -81,7 +72,6 @@ def folder(tmp_path: Path) -> Path:
     normalized[1].running_mean.normal_()
     normalized[1].running_var.uniform_(1, 2)
     torch.save(normalized.state_dict(), tmp_path / "normalized.pt")
-    torch.save(space["layers"]().state_dict(), tmp_path / "layers.pt")
     (tmp_path / "net.npz").write_bytes(b"a format of another library")
     return tmp_path
 
@@ -115,9 +105,19 @@ def test_forgotten_weights_are_noted(folder, name):
     assert len(printed.splitlines()) > 1
 
 
-def test_a_part_that_was_not_loaded_is_a_warning(folder):
-    _, found = load(folder, "partly", "net.pt")
-    assert len(found) == 1
+@pytest.mark.parametrize(
+    ("name", "weights"), [("partly", "net.pt"), ("fresh_averages", "normalized.pt")]
+)
+def test_a_part_that_was_not_loaded_is_noted(folder, name, weights):
+    printed, found = load(folder, name, weights)
+    assert not found
+    assert len(printed.splitlines()) > 1
+
+
+def test_a_seed_hides_no_file_that_was_not_loaded(folder):
+    code = CODE.replace("def seeded():", "def seeded(path=None):")
+    (folder / "net.py").write_text(code)
+    assert len(load(folder, "seeded", "net.pt")[1]) == 1
 
 
 @pytest.mark.parametrize("name", ["closure", "bound", "function_predictor", "ensemble"])
