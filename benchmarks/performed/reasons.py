@@ -24,6 +24,11 @@ _WAITS = (
 REASONS: dict[str, str] = {
     "accelerator: run / bare forwards on the GPU, DeepSTARR": _WAITS,
     "accelerator: share of the time in which the GPU idles, DeepSTARR": _WAITS,
+    "memory: effects": (
+        "60 MiB more for 909,000 units, 69 bytes each: their identifiers, sequences of "
+        "origin and shares of G and C, and turns that are prepared ahead; the effects "
+        "themselves are in the store"
+    ),
     "store: store / raw": (
         "zarr writes through an event loop of its own and checks each chunk: .115 s for "
         "ten million outcomes, which take a network ten seconds or more "
