@@ -1283,7 +1283,8 @@ SHRUNKEN = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 
 def is_amplified(name, column):
     """Return whether a mesh or a search makes more of the last bits in which processors differ."""
-    return column in SHRUNKEN or name.startswith(("posterior/", "public/"))
+    of = column.removesuffix(" mean").removesuffix(" sd")
+    return of in SHRUNKEN or name.startswith(("posterior/", "public/"))
 
 
 def differences(name, old, new):
