@@ -506,3 +506,13 @@ def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
         held.estimates["ace"].values, abs=1e-9
     )
     assert held.save(tmp_path / "figure.png").stat().st_size > 5_000
+
+
+def test_a_motif_with_itself_is_asked_in_one_order():
+    null = cg.Uniform(length=60)
+    of = cg.experiments.pair(null, "TGAGTCA", "TGAGTCA", gaps=[3, 8])
+    arrangements = set(of.labels["arrangement"].values())
+    assert arrangements == {
+        f"TGAGTCA{one} then TGAGTCA{other}" for one in "+-" for other in "+-"
+    }
+    assert len(of.asked) == 2 * len(arrangements)

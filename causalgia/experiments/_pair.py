@@ -123,13 +123,16 @@ def pair(
     chosen = _choices(orientations, ORIENTATIONS, "orientations")
     asked = _gaps(gaps)
     of_each = strands_of(sites[0]), strands_of(sites[1])
+    ways = _choices(orders, ORDERS, "orders")
+    if as_pattern(sites[0]) == as_pattern(sites[1]):
+        ways = ("downstream",)  # the other order has the same arrangements
     for strands in dict.fromkeys(
         (way[0] if way[0] in of_each[0] else "+")
         + (way[1] if way[1] in of_each[1] else "+")
         for way in chosen
     ):
         first = Embed(sites[0], at=start, strand=strands[0])  # type: ignore[arg-type]
-        for order, gap in product(_choices(orders, ORDERS, "orders"), asked):
+        for order, gap in product(ways, asked):
             second = _beside(first, sites[1], strands[1], order, gap)
             if second is None or not trial.fits(first, second):
                 trial.left_out += 1
