@@ -1,0 +1,254 @@
+"""Candidate motifs of an audit: what maps of sequences propose, as matrices, in the order
+of what their sites contribute in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.attribution.attribution_maps import contributions
+from causalgia.errors import SequenceError
+from causalgia.sequences import Motif
+from causalgia.sequences.motif_alignments import motif_core
+from causalgia.sequences.motif_scores import (
+    find_instances,
+    step_scores,
+    tail_probabilities,
+)
+from causalgia.types import Array, Tokens
+
+MOST = 12
+"""Candidates that are tested, at most."""
+_LEAST_SITES, _LEAST_SEQUENCES = 8, 3
+"""Sites of which a matrix is made, and sequences with one."""
+_P_VALUES = (2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
+_ROUNDS = 3
+"""How often a matrix is made again from its sites."""
+_FLANK, _CORE_BITS = 4, 0.4
+_LEAST_SHARE = 0.02
+"""Share of what the sites of the first candidate contribute, that those of another do
+beside them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A motif to be tested.
+
+    Attributes
+    ----------
+    motif
+        Its matrix, named by the letters of its core.
+    threshold
+        p-value of its sites.
+    word
+        The word that maps proposed; empty for a named motif.
+    total
+        What its sites contribute to the answers to the proposing sequences, beside those
+        of the candidates before it, in the task where that is most.
+    n_sites, n_sequences
+        Sites in the proposing sequences, and sequences with one.
+    """
+
+    motif: Motif
+    threshold: float
+    word: str
+    total: float
+    n_sites: int
+    n_sequences: int
+
+    @property
+    def label(self) -> str:
+        """What it is called until it has a name: the letters of its core."""
+        return self.motif.consensus
+
+
+@dataclass(frozen=True)
+class _Sites:
+    """Places of a motif in sequences."""
+
+    row: NDArray[np.int64]
+    start: NDArray[np.int64]
+    minus: NDArray[np.bool_]
+    width: int
+
+    @property
+    def n_sequences(self) -> int:
+        return len(np.unique(self.row))
+
+    @property
+    def _bases(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return self.row[:, None], self.start[:, None] + np.arange(self.width)
+
+    def contributions(self, scores: Array) -> Array:
+        """Return what the bases of each site contribute, (sites, tasks)."""
+        values: Array = scores[self._bases].sum(axis=1)
+        return values
+
+    def total(self, scores: Array) -> float:
+        """Return what all contribute, in the task where that is most."""
+        sums = self.contributions(scores).sum(axis=0)
+        return float(sums[np.abs(sums).argmax()])
+
+    def cover(self, scores: Array) -> None:
+        """Set the contributions of the bases of the sites to 0."""
+        scores[self._bases] = 0.0
+
+
+def candidates(
+    proposed: xr.Dataset,
+    maps: xr.Dataset,
+    *,
+    both_strands: bool,
+    named: Sequence[Motif] = (),
+    most: int = MOST,
+) -> list[Candidate]:
+    """Return the motifs to be tested, those whose sites contribute most first.
+
+    Each next one begins as the proposed word whose occurrences contribute most beside the
+    sites of those before it, so that parts and shifted copies of one add nothing. Its
+    matrix is made of its sites, each weighed by what it contributes, and its sites are
+    found again, at the p-value where they contribute most over the root of their number.
+
+    Parameters
+    ----------
+    proposed
+        From `causalgia.propose`, on `maps`.
+    maps
+        Maps of the proposing sequences.
+    both_strands
+        Whether sites are read on both strands.
+    named
+        Motifs that a screen found to act, as matrices.
+    most
+        Most candidates.
+    """
+    of = contributions(maps)
+    free = (
+        (of.mean("model") if "model" in of.dims else of)
+        .transpose("unit", "position", "task")
+        .to_numpy()
+        .astype(np.float64)
+    )
+    tokens = maps["observed"].to_numpy()
+    seeds = {
+        str(word): (
+            Motif.from_iupac(str(word)),
+            _sites(str(word), tokens, both_strands=both_strands),
+        )
+        for word in dict.fromkeys(proposed["consensus"].to_numpy().tolist())
+    } | {
+        one.name: (one, _best_sites(one, tokens, free, both_strands=both_strands)[1])
+        for one in named
+    }
+    made, least = list[Candidate](), 0.0
+    while seeds and len(made) < most:
+        name = max(seeds, key=lambda one: abs(seeds[one][1].total(free)))
+        motif, sites = seeds.pop(name)
+        is_word = name != motif.name or motif.name == motif.consensus
+        if abs(sites.total(free)) <= least:
+            break
+        threshold, sites = _best_sites(motif, tokens, free, both_strands=both_strands)
+        for _ in range(_ROUNDS if is_word else 0):
+            motif = _weighed(motif, sites, tokens, free)
+            threshold, sites = _best_sites(
+                motif, tokens, free, both_strands=both_strands
+            )
+        total = sites.total(free)
+        least = least or _LEAST_SHARE * abs(total)
+        sites.cover(free)
+        known = {one.label for one in made}
+        if (
+            sites.n_sequences < _LEAST_SEQUENCES
+            or abs(total) < least
+            or motif.consensus in known
+        ):
+            continue
+        made.append(
+            Candidate(
+                motif,
+                threshold,
+                name if is_word else "",
+                total,
+                len(sites.row),
+                sites.n_sequences,
+            )
+        )
+    return sorted(made, key=lambda one: -abs(one.total))
+
+
+def _best_sites(
+    motif: Motif, tokens: Tokens, scores: Array, *, both_strands: bool
+) -> tuple[float, _Sites]:
+    """Return the p-value of the sites of a motif, of those tried the one at which they
+    contribute most over the square root of their number, and the sites.
+
+    More sites of the same contribution raise it, sites that contribute nothing lower it.
+    """
+    least = float(tail_probabilities(step_scores(motif))[-1]) * (1 + 1e-9)
+    best = (-1.0, least, _sites(motif, tokens, least, both_strands=both_strands))
+    for threshold in (least, *(x for x in _P_VALUES if x > least)):
+        sites = _sites(motif, tokens, threshold, both_strands=both_strands)
+        if not len(sites.row):
+            continue
+        value = abs(sites.total(scores)) / np.sqrt(len(sites.row))
+        if value > best[0]:
+            best = (value, threshold, sites)
+    return best[1:]
+
+
+def _sites(
+    motif: Motif | str,
+    tokens: Tokens,
+    threshold: float | None = None,
+    *,
+    both_strands: bool,
+) -> _Sites:
+    """Return the sites of a motif in sequences."""
+    found = find_instances(
+        tokens, motif, threshold=threshold, both_strands=both_strands
+    )
+    return _Sites(found.row, found.start, found.strand == "-", found.width)
+
+
+def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Motif:
+    """Return the matrix of sites, each weighed by what it contributes in the direction of
+    their sum, with four positions beside, without ends that say nothing.
+    """
+    if len(sites.row) < _LEAST_SITES:
+        return motif
+    each = sites.contributions(scores)
+    task = int(np.abs(each.sum(axis=0)).argmax())
+    weights = np.maximum(each[:, task] * np.sign(each[:, task].sum()), 0.0)
+    weights /= weights.max(initial=0.0) or 1.0
+    if weights.sum() < _LEAST_SITES:
+        return motif
+    wide = sites.width + 2 * _FLANK
+    counts = np.zeros((wide, 4))
+    for row, start, minus, weight in zip(
+        sites.row.tolist(),
+        sites.start.tolist(),
+        sites.minus.tolist(),
+        weights.tolist(),
+        strict=True,
+    ):
+        counts += weight * _letters(tokens[row], start - _FLANK, wide, opposite=minus)
+    total = counts.sum(axis=1, keepdims=True)
+    table = np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.25)
+    try:
+        core = motif_core(Motif("core", tuple(map(tuple, table))), bits=_CORE_BITS)
+    except SequenceError:  # no position says anything
+        return motif
+    return Motif(core.consensus, core.probabilities)
+
+
+def _letters(tokens: Tokens, start: int, wide: int, *, opposite: bool) -> Array:
+    """Return the letters of a window as one-hot rows; 0 outside of the sequence."""
+    rows = np.zeros((wide, 4))
+    inside = np.arange(max(start, 0), min(start + wide, len(tokens)))
+    rows[inside - start, tokens[inside]] = 1.0
+    return rows[::-1, ::-1] if opposite else rows

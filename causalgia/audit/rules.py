@@ -1,0 +1,271 @@
+"""Rules of an audit: pairs of motifs in arrangements and at gaps, proposed by what moves
+the effects of sites, and tested at every gap, order and strand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia._moderation import moderation
+from causalgia.audit.candidates import Candidate
+from causalgia.design import NullModel
+from causalgia.errors import CausalgiaError
+from causalgia.experiments import Answer, Experiment, pair
+from causalgia.experiments._pair import GAPS
+from causalgia.sequences import Motif
+from causalgia.sequences.alphabet import encode
+from causalgia.sequences.motif_scores import find_instances
+from causalgia.tell.shapes import NAMED_SHARE
+from causalgia.types import Array, Tokens
+
+_MAX_GAP = 40
+_ANYWHERE = (3, 10, 20, 30, 40)
+_WHOLE = 0.8
+"""Share of the gaps asked that a run covers, from which it is told as all gaps."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Two motifs in one arrangement, at a run of gaps, in a task.
+
+    Attributes
+    ----------
+    first, second
+        Labels of the upstream and the downstream motif.
+    strands
+        Their strands, such as ``"+-"``.
+    gap_from, gap_to
+        Bases between them, inclusive.
+    n_gaps
+        How many of these gaps were asked.
+    task
+        In which the interaction was found.
+    size
+        Its mean over the gaps, on the shuffles of the testing sequences.
+    anywhere
+        Whether this is so at nearly all gaps of half of the arrangements or more: the
+        two anywhere in a sequence. Strands and gaps are then those of one of them.
+    """
+
+    first: str
+    second: str
+    strands: str
+    gap_from: int
+    gap_to: int
+    n_gaps: int
+    task: str
+    size: float
+    anywhere: bool = False
+
+    @property
+    def arrangement(self) -> str:
+        """The two motifs with their strands, as ``"A+ then B-"``, or without, as ``"A
+        and B"``.
+        """
+        if self.anywhere:
+            return f"{self.first} and {self.second}"
+        return f"{self.first}{self.strands[0]} then {self.second}{self.strands[1]}"
+
+    @property
+    def label(self) -> str:
+        """Arrangement, gaps and task, which no two rules share."""
+        gap = "" if self.anywhere else f", gap {self.gaps}"
+        return f"{self.arrangement}{gap}, {self.task}"
+
+    @property
+    def gaps(self) -> str:
+        """The gaps, as ``"3 to 8"``."""
+        ends = sorted({self.gap_from, self.gap_to})
+        return " to ".join(map(str, ends))
+
+
+def moderators_of(
+    effects: xr.Dataset, motifs: Mapping[str, Motif], *, rng: int
+) -> list[tuple[str, float]]:
+    """Return the motifs that move the effects of the sites of one, in any task, with the
+    share of the variance of effects: what is near a site and explains most of it.
+    """
+    try:
+        found = moderation(effects, by=(), motifs=motifs, max_gap=_MAX_GAP, rng=rng)
+    except CausalgiaError:  # too few sites for two halves
+        return []
+    shares: dict[str, float] = {}
+    named = found["named"].to_numpy().ravel()
+    for name, share, holds in zip(
+        found["name"].to_numpy().ravel(),
+        found["share"].to_numpy().ravel(),
+        named,
+        strict=True,
+    ):
+        if holds and str(name) in motifs:
+            shares[str(name)] = max(float(share), shares.get(str(name), 0.0))
+    return sorted(shares.items(), key=lambda one: -one[1])
+
+
+def rules_of(answer: Answer, labels: tuple[str, str]) -> list[Rule]:
+    """Return the rules in the answer of a trial of pairs, the largest first: runs of gaps
+    with a sign, of a quarter of the largest interaction in any task, or more.
+    """
+    rows = answer.decisions.isel(
+        contrast=answer.decisions["asks"].to_numpy() == "interaction"
+    )
+    n_gaps = len(np.unique(rows["gap"].to_numpy()))
+    n_arrangements = len(np.unique(rows["arrangement"].to_numpy()))
+    shapes = answer.findings["shapes"].to_dataframe()
+    acting = shapes[(shapes["axis"] == "gap") & shapes["sign"].isin([-1.0, 1.0])]
+    least = NAMED_SHARE * float(acting["size"].abs().max()) if len(acting) else 0.0
+    acting = acting[acting["size"].abs() >= least]
+    found = list[Rule]()
+    for (task, _), of in acting.groupby(["task", "sign"], sort=False):
+        whole = of["n"] >= _WHOLE * n_gaps
+        anywhere = 2 * int(whole.sum()) >= n_arrangements
+        if anywhere:
+            size = float(of.loc[whole, "size"].mean())
+            found.append(
+                Rule(*labels, "++", 0, _MAX_GAP, n_gaps, str(task), size, anywhere=True)
+            )
+        for row in (of[~whole] if anywhere else of).to_dict("records"):
+            one, other = (part.strip() for part in str(row["group"]).split(" then "))
+            found.append(
+                Rule(
+                    first=one[:-1],
+                    second=other[:-1],
+                    strands=one[-1] + other[-1],
+                    gap_from=int(row["start"]),
+                    gap_to=int(row["stop"]),
+                    n_gaps=int(row["n"]),
+                    task=str(task),
+                    size=float(row["size"]),
+                )
+            )
+    return sorted(found, key=lambda rule: -abs(rule.size))
+
+
+def trial_of(
+    rule: Rule, motifs: Mapping[str, Motif], null: NullModel, *, n_units: int
+) -> tuple[Experiment, dict[str, dict[str, float]]]:
+    """Return the trial of one rule, and the contrast that is the mean interaction over
+    its gaps.
+    """
+    asked: dict[str, Any] = (
+        {"gaps": _ANYWHERE}
+        if rule.anywhere
+        else {
+            "gaps": [gap for gap in GAPS if rule.gap_from <= gap <= rule.gap_to],
+            "orientations": [rule.strands],
+            "orders": ["downstream"],
+        }
+    )
+    experiment = pair(
+        null, motifs[rule.first], motifs[rule.second], n_units=n_units, **asked
+    )
+    assert experiment.named_contrasts is not None
+    rows = experiment.named_contrasts.plain
+    settings = [rows[name] for name in experiment.asked]
+    mean: dict[str, float] = {}
+    for row in settings:
+        for arm, weight in row.items():
+            mean[arm] = mean.get(arm, 0.0) + weight / len(settings)
+    return experiment, {rule.label: mean}
+
+
+def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Array:
+    """Return how often each of n sequences has each arrangement at its gaps, (n, rules),
+    each arrangement and run of gaps once, whatever the task.
+    """
+    columns: list[Array] = [np.zeros((n, 0))]
+    for rule in unique_arrangements(rules):
+        first, second = sites[rule.first], sites[rule.second]
+        column = np.zeros(n)
+        if rule.anywhere:
+            a, b = (np.bincount(x.row, minlength=n) for x in (first, second))
+            same = rule.first == rule.second
+            columns.append((a * (a - 1) / 2 if same else a * b).astype(np.float64))
+            continue
+        one = first.minus == (rule.strands[0] == "-")
+        two = second.minus == (rule.strands[1] == "-")
+        ends, starts = first.start[one] + first.width, second.start[two]
+        for row, end in zip(first.row[one].tolist(), ends.tolist(), strict=True):
+            gap = starts[second.row[two] == row] - end
+            column[row] += np.count_nonzero(
+                (gap >= rule.gap_from) & (gap <= rule.gap_to)
+            )
+        columns.append(column)
+    return np.column_stack(columns)
+
+
+def unique_arrangements(rules: Sequence[Rule]) -> list[Rule]:
+    """Return the rules without those of the same arrangement and gaps in other tasks."""
+    seen: dict[tuple[str, int, int], Rule] = {}
+    for rule in rules:
+        seen.setdefault((rule.arrangement, rule.gap_from, rule.gap_to), rule)
+    return list(seen.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """The sites of a motif in n sequences."""
+
+    row: np.ndarray
+    start: np.ndarray
+    minus: np.ndarray
+    width: int
+    n_sequences: int
+
+    def counts(self) -> Array:
+        """Return how many sites each sequence has on either strand, and whether any,
+        (n, 4).
+        """
+        n = self.n_sequences
+        plus = np.bincount(self.row[~self.minus], minlength=n)
+        minus = np.bincount(self.row[self.minus], minlength=n)
+        return np.column_stack([plus, minus, plus > 0, minus > 0]).astype(float)
+
+
+def sites_of(one: Candidate, tokens: Tokens) -> Sites:
+    """Return the sites of a candidate in sequences, on both strands."""
+    found = find_instances(tokens, one.motif, threshold=one.threshold)
+    return Sites(found.row, found.start, found.strand == "-", found.width, len(tokens))
+
+
+def made_at_junction(rule: Rule, found: Mapping[str, Candidate]) -> bool:
+    """Return whether the two motifs, side by side, write a site of a candidate that
+    neither has: an effect of that site, and no rule of two.
+
+    Examples
+    --------
+    >>> word = Candidate(Motif.from_iupac("TGCATG"), 2.5e-4, "", 1.0, 9, 9)
+    >>> rule = Rule("TGCATG", "TGCATG", "-+", 0, 0, 1, "y", 2.0)
+    >>> made_at_junction(rule, {"TGCATG": word})
+    True
+    """
+    if rule.anywhere or rule.gap_from or rule.gap_to:
+        return False
+    parts = [
+        found[label].motif if strand == "+" else found[label].motif.reverse_complement()
+        for label, strand in zip((rule.first, rule.second), rule.strands, strict=True)
+    ]
+    first, second = (encode([part.consensus])[0] for part in parts)
+    both = np.concatenate([first, second])[None]
+    for one in found.values():
+        if len(one.motif) > both.shape[1]:
+            continue
+        sites = find_instances(
+            both, one.motif, threshold=one.threshold, overlapping=True
+        )
+        starts, stops = sites.start, sites.start + sites.width
+        if bool(
+            (
+                (starts > 0)
+                & (starts < len(first))
+                & (stops > len(first))
+                & (stops < both.shape[1])
+            ).any()
+        ):
+            return True
+    return False

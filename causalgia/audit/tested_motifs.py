@@ -1,0 +1,183 @@
+"""What each candidate of an audit does: lost from sequences, alone in shuffles, by strand,
+place and copies, in every task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia import experiments
+from causalgia.audit.candidates import Candidate
+from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Genomic, Untreated
+from causalgia.design.pattern_interventions import FixedPlacebo
+from causalgia.errors import CausalgiaError
+from causalgia.estimation import estimate
+from causalgia.experiments import Answer, Experiment
+from causalgia.experiments.kit.screens import random_placebos, width_classes
+from causalgia.ropes import Ends
+from causalgia.sequences import Motif
+from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.verdicts import decide
+
+_WORDS, _WORD_UNITS, _SPREADS = 60, 50, 5.0
+LOST = "uniform minus placebo"
+OF_LOST = ("n_sites", "lost", "lost_lower", "lost_upper", "lost_verdict", "lost_p")
+
+
+def random_words(
+    null: DinucleotideShuffle, motifs: Sequence[Motif]
+) -> tuple[Design, dict[str, int]]:
+    """Return the trial of random sequences of about the widths of motifs, none of which
+    holds one, and the width of each arm.
+    """
+    arms, widths = [Arm("untreated", Untreated())], dict[str, int]()
+    words = [one.consensus for one in motifs]
+    held = [*words, *map(reverse_complement_iupac, words)]
+    for of_class in width_classes(len(one) for one in motifs):
+        wide = of_class[-1]
+        for word in random_placebos(wide, _WORDS, "ACGT", other_than=held):
+            at = (null.length - wide) // 2
+            arms.append(Arm(f"random {word}", FixedPlacebo(word, at=at)))
+            widths |= {arms[-1].name: wide}
+    return Design(
+        null=null, arms=arms, n_units=_WORD_UNITS, contrasts="untreated"
+    ), widths
+
+
+def regions(
+    effects: xr.Dataset, widths: Mapping[str, int], least: Mapping[str, float]
+) -> dict[int, dict[str, Ends]]:
+    """Return, by width and task, the effects that are too small to matter: five standard
+    deviations of those of random sequences, and no less than `least`.
+
+    The standard deviation is 1.4826 times the median of the distances from the median.
+    """
+    found: dict[int, dict[str, Ends]] = {}
+    for wide in dict.fromkeys(widths.values()):
+        names = [name for name, of in widths.items() if of == wide]
+        ace = effects["ice"].sel(contrast=names).mean("unit")
+        for task, least_of in least.items():
+            values = ace.sel(task=task).to_numpy()
+            spread = 1.4826 * np.median(np.abs(values - np.median(values)))
+            half = max(least_of, _SPREADS * float(spread))
+            found.setdefault(wide, {})[task] = (-half, half)
+    return found
+
+
+def region_of(width: int, found: Mapping[int, dict[str, Ends]]) -> dict[str, Ends]:
+    """Return the region of motifs of a width: that of the next class of widths."""
+    return found[min((w for w in found if w >= width), default=max(found))]
+
+
+def necessity_of(
+    one: Candidate, sequences: Genomic, *, n_draws: int
+) -> Experiment | str:
+    """Return the trial of the sites of a candidate, or why there is none."""
+    try:
+        return experiments.necessity(
+            sequences,
+            motif=one.motif,
+            threshold=one.threshold,
+            n_draws=n_draws,
+            rope=0,
+        )
+    except CausalgiaError as error:  # no site, or no room for a placebo span
+        return str(error)
+
+
+def alone_in(one: Candidate, null: DinucleotideShuffle, *, n_units: int) -> Design:
+    """Return the trial of a candidate in the middle of shuffles, on both strands."""
+    at = (null.length - len(one.motif)) // 2
+    strands: tuple[Literal["+", "-"], ...] = ("+", "-")
+    arms = [
+        Arm("untreated", Untreated()),
+        *(Arm(strand, Embed(one.motif, at=at, strand=strand)) for strand in strands),
+    ]
+    return Design(null=null, arms=arms, n_units=n_units, contrasts="untreated")
+
+
+def judged(effects: xr.Dataset, region: Mapping[str, Ends]) -> xr.Dataset:
+    """Return estimates and verdicts on effects, each by itself."""
+    return decide(
+        estimate(effects, target=None), rope=dict(region), error="each", rng=0
+    )
+
+
+def lost_rows(
+    effects: xr.Dataset, region: Mapping[str, Ends], n_sites: int
+) -> pd.DataFrame:
+    """Return what sequences lose with a site, a row a task."""
+    row = judged(effects, region).isel(contrast=0)
+    return pd.DataFrame(
+        {
+            "task": row["task"].to_numpy(),
+            "n_sites": n_sites,
+            "lost": row["ace"].to_numpy(),
+            "lost_lower": row["lower"].to_numpy(),
+            "lost_upper": row["upper"].to_numpy(),
+            "lost_verdict": row["verdict"].to_numpy(),
+            "lost_p": row["p_verdict"].to_numpy(),
+        }
+    )
+
+
+def alone_rows(answer: Answer) -> pd.DataFrame:
+    """Return what a motif does alone, a row a task: on its better strand, on the other,
+    where, and in how many copies.
+    """
+    decisions = answer.decisions
+    strands = [
+        str(name)
+        for name, strand in zip(
+            decisions["contrast"].to_numpy(),
+            decisions["strand"].to_numpy(),
+            strict=True,
+        )
+        if str(strand) in "+-" and str(strand)
+    ]
+    shapes = answer.findings["shapes"]
+    rows = []
+    for task in answer.tasks:
+        of = decisions.sel(task=task, contrast=strands)
+        best = int(np.abs(of["ace"].to_numpy()).argmax())
+        one = of.isel(contrast=best)
+        sign = float(np.sign(one["ace"]))
+        mine = shapes["task"].to_numpy() == task
+        own = shapes.isel(shape=mine)
+
+        def runs(axis: str, own: xr.Dataset = own, sign: float = sign) -> xr.Dataset:
+            return own.isel(
+                shape=(own["axis"].to_numpy() == axis)
+                & (own["sign"].to_numpy() == sign)
+            )
+
+        places, copies = runs("place"), runs("copies")
+        rows.append(
+            {
+                "task": task,
+                "strand": str(one["strand"].item()),
+                "alone": float(one["ace"]),
+                "alone_lower": float(one["lower"]),
+                "alone_upper": float(one["upper"]),
+                "alone_verdict": str(one["verdict"].item()),
+                "alone_p": float(one["p_verdict"]),
+                "other_strand": float(of.isel(contrast=1 - best)["ace"])
+                if len(strands) == 2
+                else np.nan,
+                "place_from": float(places["start"].min())
+                if places.sizes["shape"]
+                else np.nan,
+                "place_to": float(places["stop"].max())
+                if places.sizes["shape"]
+                else np.nan,
+                "copies": float(copies["stop"].max())
+                if copies.sizes["shape"]
+                else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
