@@ -324,10 +324,7 @@ def _converted(value: Any, kind: Any, place: str) -> Any:
         if choices and isinstance(value, str):
             known = is_not_among(value, choices, "choice")
             raise DesignError(f"{place} = {quoted(value)} {known}") from None
-        what, _, path = str(error).partition(" - at `$")
-        in_toml = what.replace(" | null`", "`").replace("object`", "table`")
-        where = path and f" at {path.rstrip('`')}"
-        raise DesignError(f"{place} = {quoted(value)}: {in_toml}{where}") from None
+        raise DesignError(f"{place} = {quoted(value)}: {error}") from None
 
 
 def _is_of_toml(kind: Any) -> bool:
