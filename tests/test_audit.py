@@ -15,6 +15,7 @@ from causalgia.audit.explained import variance_explained
 from causalgia.errors import SequenceError, StoreError
 
 AP1, TEAD = "TGAGTCA", "CATTCCA"
+NAMES = {"AP-1": AP1, "TEAD": TEAD}
 
 
 def _tokens(rng, n, length):
@@ -65,8 +66,16 @@ def _network():
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> tuple[Audit, object]:
     folder = tmp_path_factory.mktemp("audit") / "found"
-    made = audit(_network(), _sequences(), store=folder, progress=False, rng=0)
+    pytest.importorskip("memelite")
+    made = audit(
+        _network(), _sequences(), motifs=NAMES, store=folder, progress=False, rng=0
+    )
     return made, folder
+
+
+def test_motifs_have_the_names_of_known_ones(found) -> None:
+    names = dict(zip(found[0].motifs["motif"], found[0].motifs["name"], strict=True))
+    assert names == {AP1: "AP-1", TEAD: "TEAD"}
 
 
 def test_the_planted_words_are_read_and_nothing_else(found) -> None:
@@ -106,7 +115,9 @@ def test_the_answer_has_twelve_lines_at_most_and_begins_with_the_share(found) ->
 
 def test_a_kept_audit_is_the_same_and_refuses_other_settings(found) -> None:
     made, folder = found
-    again = audit(_network(), _sequences(), store=folder, progress=False, rng=0)
+    again = audit(
+        _network(), _sequences(), motifs=NAMES, store=folder, progress=False, rng=0
+    )
     pd.testing.assert_frame_equal(again.rules, made.rules)
     pd.testing.assert_frame_equal(again.motifs, made.motifs)
     with pytest.raises(StoreError):

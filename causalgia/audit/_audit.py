@@ -223,9 +223,10 @@ def audit(
     Raises
     ------
     SequenceError
-        If the sequences have fewer than 80 parents.
+        If the sequences have fewer than 80 parents, or `minutes` do not suffice for 20
+        maps.
     PredictorError
-        If it is no predictor, or `minutes` do not suffice for 20 maps.
+        If it is no predictor.
     StoreError
         If `store` holds an audit with other settings, which are named.
 
@@ -259,6 +260,7 @@ def audit(
         "predictor": predictor.fingerprint,
         "sequences": given.digest,
         "rng": str(key),
+        "motifs": ", ".join(known or ()),
     }
     folder = None if store is None else place_of(store)
     work = _Work(
@@ -471,8 +473,8 @@ class _Work:
                     self.run(name, trial), rng=derive(self.key, name, "analysis")
                 )
                 table = alone_rows(answer).assign(motif=one.label)
-                if isinstance(lost, str):
-                    why.append(f"{one.label} in sequences: {lost}")
+                if lost is None:
+                    why.append(f"{one.label} in sequences, too few of which have it")
                     table = table.reindex(columns=[*table.columns, *OF_LOST])
                 else:
                     effects[one.label], own_sites = lost
@@ -488,13 +490,13 @@ class _Work:
 
     def lost(
         self, one: Candidate, of: Sequences, part: str
-    ) -> tuple[xr.Dataset, pd.DataFrame] | str:
+    ) -> tuple[xr.Dataset, pd.DataFrame] | None:
         """Return the individual effects of overwriting the sites of a candidate, and the
-        sites with their mean effects; or why there are none.
+        sites with their mean effects; None where too few sequences have one.
         """
         trial = necessity_of(one, Genomic(of=of), n_draws=_DRAWS)
-        if isinstance(trial, str):
-            return trial
+        if trial is None:
+            return None
         name = f"lost {one.label} {part}"
         outcomes = self.run(name, trial)
         answer = trial.analyze(outcomes, rng=derive(self.key, name, "analysis"))
@@ -521,7 +523,7 @@ class _Work:
             sites = sites[mine].reset_index(drop=True)
             effects = effects.isel(unit=np.repeat(mine, _DRAWS))
         if sites["sequence"].nunique() < _LEAST_PARENTS:
-            return f"{sites['sequence'].nunique()} sequences have a site"
+            return None
         return effects, sites
 
     def pairs(
@@ -601,7 +603,7 @@ class _Work:
                 )
                 p = _p_of(judged(contrast(alone), own))
                 lost = self.lost(one, self.parts.reserved, "reserved")
-                if not isinstance(lost, str):
+                if lost is not None:
                     rows = lost_rows(lost[0], own, len(lost[1])).assign(motif=one.label)
                     lost_again.append(rows)
                     p += _p_of(judged(lost[0], own))

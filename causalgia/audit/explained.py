@@ -32,8 +32,8 @@ def variance_explained(
 
     .. math:: R^2 = 1 - \frac{\sum_i (y_i - \hat y_i)^2}{\sum_i (y_i - \bar y)^2},
 
-    with an interval from the influence of each cluster on the ratio (its square root of a
-    Fisher-like transformation, log(1 - R2)). Below 0, features predict worse than a mean.
+    with an interval of :math:`\log(1 - R^2)` from the influence of each cluster on the
+    ratio. Below 0, features predict worse than the mean.
 
     Parameters
     ----------

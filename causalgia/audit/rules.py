@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia._moderation import moderation
 from causalgia.audit.candidates import Candidate
 from causalgia.design import NullModel
-from causalgia.errors import CausalgiaError
+from causalgia.errors import EstimateError
 from causalgia.experiments import Answer, Experiment, pair
 from causalgia.experiments._pair import GAPS
 from causalgia.sequences import Motif
@@ -92,7 +92,7 @@ def moderators_of(
     """
     try:
         found = moderation(effects, by=(), motifs=motifs, max_gap=_MAX_GAP, rng=rng)
-    except CausalgiaError:  # too few sites for two halves
+    except EstimateError:  # too few sites for two halves
         return []
     shares: dict[str, float] = {}
     named = found["named"].to_numpy().ravel()

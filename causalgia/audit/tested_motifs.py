@@ -15,7 +15,7 @@ from causalgia import experiments
 from causalgia.audit.candidates import Candidate
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Genomic, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
-from causalgia.errors import CausalgiaError
+from causalgia.errors import DesignError
 from causalgia.estimation import estimate
 from causalgia.experiments import Answer, Experiment
 from causalgia.experiments.kit.screens import random_placebos, width_classes
@@ -76,8 +76,10 @@ def region_of(width: int, found: Mapping[int, dict[str, Ends]]) -> dict[str, End
 
 def necessity_of(
     one: Candidate, sequences: Genomic, *, n_draws: int
-) -> Experiment | str:
-    """Return the trial of the sites of a candidate, or why there is none."""
+) -> Experiment | None:
+    """Return the trial of the sites of a candidate; None where too few sequences have
+    one, or have room for a placebo span beside it.
+    """
     try:
         return experiments.necessity(
             sequences,
@@ -86,8 +88,8 @@ def necessity_of(
             n_draws=n_draws,
             rope=0,
         )
-    except CausalgiaError as error:  # no site, or no room for a placebo span
-        return str(error)
+    except DesignError:
+        return None
 
 
 def alone_in(one: Candidate, null: DinucleotideShuffle, *, n_units: int) -> Design:

@@ -118,11 +118,7 @@ def _motif(rows: pd.DataFrame) -> str:
 
 
 def _rule(row: pd.Series) -> str:
-    more = (
-        "more"
-        if row["interaction"] * row["tested"] > 0 and row["interaction"] > 0
-        else "less"
-    )
+    more = "more" if row["interaction"] > 0 else "less"
     gap = (
         "anywhere"
         if row["anywhere"]
