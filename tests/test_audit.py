@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 import causalgia as cg
-from causalgia.audit import Audit, audit
-from causalgia.audit.explained import variance_explained
+from causalgia import audit
+from causalgia._audit import Audit
+from causalgia._audit.explained import variance_explained
 from causalgia.errors import SequenceError, StoreError
 
 AP1, TEAD = "TGAGTCA", "CATTCCA"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia._audit.candidates import Candidate
 from causalgia._moderation import moderation
-from causalgia.audit.candidates import Candidate
 from causalgia.design import NullModel
 from causalgia.errors import EstimateError
 from causalgia.experiments import Answer, Experiment, pair

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia import experiments
-from causalgia.audit.candidates import Candidate
+from causalgia._audit.candidates import Candidate
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Genomic, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError

@@ -14,14 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from causalgia import experiments
-from causalgia._check import check
-from causalgia._run import run
-from causalgia.attributes import about
-from causalgia.attribution import attribute, match, propose
-from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
-from causalgia.audit.candidates import MOST, Candidate, candidates
-from causalgia.audit.explained import variance_explained
-from causalgia.audit.rules import (
+from causalgia._audit.candidates import MOST, Candidate, candidates
+from causalgia._audit.explained import variance_explained
+from causalgia._audit.rules import (
     Rule,
     made_at_junction,
     moderators_of,
@@ -30,7 +25,7 @@ from causalgia.audit.rules import (
     sites_of,
     trial_of,
 )
-from causalgia.audit.tested_motifs import (
+from causalgia._audit.tested_motifs import (
     LOST,
     OF_LOST,
     alone_in,
@@ -42,6 +37,11 @@ from causalgia.audit.tested_motifs import (
     region_of,
     regions,
 )
+from causalgia._check import check
+from causalgia._run import run
+from causalgia.attributes import about
+from causalgia.attribution import attribute, match, propose
+from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Design, DinucleotideShuffle, Embed, Genomic, Untreated
 from causalgia.design.null_model import gc_content
@@ -238,11 +238,10 @@ def audit(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.audit import audit
     >>> rows = cg.Uniform(length=60).sample(160, rng=1)["sequence"].values
     >>> drawn = cg.sequences.decode(rows)
     >>> peaks = [x[:9] + "TGCATG" + x[15:35] + "AGAATG" + x[41:] for x in drawn[:120]]
-    >>> found = audit(
+    >>> found = cg.audit(
     ...     cg.zoo.oracle("additive"), peaks + drawn[120:], progress=False, rng=0
     ... )
     >>> found.motifs.loc[found.motifs["reads"], "motif"].tolist()

@@ -1,0 +1,4 @@
+from ._audit import (
+    Audit as Audit,
+    audit as audit,
+)
