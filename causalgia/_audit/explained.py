@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from causalgia.types import Array, Codes
 
@@ -62,7 +62,7 @@ def variance_explained(
     """
     rows = []
     n_clusters = int(clusters.max()) + 1
-    quantile = stats.t.ppf(0.5 + ci_prob / 2, n_clusters - 1)
+    quantile = scipy.stats.t.ppf(0.5 + ci_prob / 2, n_clusters - 1)
     x = [np.ones((len(fitted), 1)), np.ones((len(held), 1))]
     total = held - held.mean(axis=0)
     for step, (of_fitted, of_held) in features.items():
