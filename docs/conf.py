@@ -34,10 +34,7 @@ exclude_patterns = [
     "_templates",
     "_extra",
     "*.py",
-    "_schema_table.md",
-    "_attribute_table.md",
-    "_experiment_cards.md",
-    "howto/_*.md",
+    "_*.md",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
 
