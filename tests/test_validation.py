@@ -105,7 +105,7 @@ def test_of_all_methods_shown_failing_other_draws_would_rarely_be_taken_for_soun
     None
 ):
     """And as rarely one that became sound for failing: by the normal law,
-    docs/testing.md names the sum.
+    docs/contribute.md names the sum.
     """
     chances = []
     for check in FAILING:
