@@ -253,7 +253,7 @@ def page(judgment: xr.Dataset, places: Places | None = None) -> str:
             "|---|---:|---:|---|",
             *(_summary(section, own) for section, own in sections.items()),
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, _BELOW])
 
 
 _PROMISES = ("exact", "known", "at most", "at least")
@@ -472,6 +472,23 @@ where a value lies outside its band, or, for a method that is known to fail, nea
 its value here. Effects of units are normal, exponential (skewness 2), lognormal (skewness 6.2), or rare:
 present in 3 % of the units only."""
 
+_BELOW = """
+## Other evidence
+
+- [Audits](audit.md): what they find where motifs and rules are known, and what they miss; for those who read one
+- [The founding paper](paper.md): its statements, each beside the call, an oracle and trained networks; for its readers
+- [Methods of interpretation](interpretation.md): maps where the truth is known; for choosing one that proposes motifs
+- [Speed](performance.md): each step beside a peer or the floor, and what a large trial takes; for engineers
+
+```{toctree}
+:hidden:
+
+audit
+paper
+interpretation
+performance
+```
+"""
 _NOT_YET = """
 **Not measured yet**: {left:,} further checks{of_rule}. They run after every change with fewer trials, but have not been
 run with their full number, so that nothing above is said of them.
