@@ -55,6 +55,7 @@ nb_execution_timeout = 1500  # a cell shares four cores with the tests in the ga
 nb_execution_in_temp = False
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
 
 html_math_renderer = "mathml"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
