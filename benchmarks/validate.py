@@ -250,7 +250,7 @@ def page(judgment: xr.Dataset, places: Places | None = None) -> str:
         lines += [
             f"\n## {room}\n",
             "| | rows | held | worst |",
-            "|---|---:|---:|---|",
+            "|---|---:|---|---|",
             *(_summary(section, own) for section, own in sections.items()),
         ]
     return "\n".join([*lines, _BELOW])

@@ -83,12 +83,14 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 8,
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
 }
-html_sidebars = {"index": []}
+# pages with none below them
+html_sidebars = {page: [] for page in ("index", "install", "tutorial", "changes")}
 
 
 def schema_table() -> str:
