@@ -90,7 +90,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 # pages with none below them
-html_sidebars = {page: [] for page in ("index", "install", "tutorial", "changes")}
+html_sidebars = {page: [] for page in ("index", "install", "changes")}
 
 
 def schema_table() -> str:
