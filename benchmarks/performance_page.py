@@ -22,13 +22,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import numpy as np
 from performed import writing
 from performed.machine import described
 from performed.parts import PARTS, measurable, measured
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 RESULTS = Path(__file__).resolve().parent / "performed" / "results.json"
+OF_SCALE = RESULTS.with_name("scale.json")
 
 
 def kept() -> dict[str, Any]:
@@ -36,19 +36,12 @@ def kept() -> dict[str, Any]:
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
-def measure(name: str, last: dict[str, Any], *, quick: bool) -> dict[str, Any]:
-    """Run one benchmark; return its figures, those of an earlier day, and where, when
-    and for how long it ran.
-    """
+def measure(name: str, *, quick: bool) -> dict[str, Any]:
+    """Run one benchmark; return its figures, and where, when and for how long it ran."""
     where, start, today = described(), time.perf_counter(), str(date.today())
     found = measured(name, quick=quick)
-    before = (
-        last.get("before", {})
-        if last.get("on") == today
-        else {key: float(np.median(of)) for key, of in last.get("found", {}).items()}
-    )
     seconds = round(time.perf_counter() - start)
-    return {"found": found, "before": before, **where, "on": today, "seconds": seconds}
+    return {"found": found, **where, "on": today, "seconds": seconds}
 
 
 def main(argv: list[str]) -> None:
@@ -68,11 +61,12 @@ def main(argv: list[str]) -> None:
     said = asked.parse_args(argv)
     results = kept()
     for name in [] if said.write else said.only or measurable():
-        results[name] = measure(name, results.get(name, {}), quick=said.quick)
+        results[name] = measure(name, quick=said.quick)
         if not said.quick:
             RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     if not said.quick:
-        PAGE.write_text(writing.page(results), encoding="utf-8")
+        of_scale = json.loads(OF_SCALE.read_text())
+        PAGE.write_text(writing.page(results, of_scale), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What trials of a million to 10^12 predictions take, written to docs/scale.md:
+"""What trials of a million to 10^12 predictions take, a section of docs/performance.md:
 `python benchmarks/scale_page.py`.
 
 Figures are measured over the workers of a local cluster and kept in
-`benchmarks/performed/scale.json`; ``--write`` writes the page again from them.
-``--quick`` measures little, and writes nothing.
+`benchmarks/performed/scale.json`, from which ``performance_page.py --write`` writes the
+page. ``--quick`` measures little, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import networks
+import performance_page
 import workers
 from performed import machine, scale
 
@@ -26,7 +27,6 @@ import causalgia as cg
 from causalgia._check.cost import store_bytes
 from causalgia.trial.setup import set_up_trial
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
 RESULTS = Path(__file__).resolve().parent / "performed" / "scale.json"
 _UNITS = 1_000_000
 
@@ -84,20 +84,15 @@ def main(argv: list[str]) -> None:
     """Measure, keep the figures, and write the page."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument(
-        "--quick", action="store_true", help="measures little; writes nothing"
-    )
-    asked.add_argument(
-        "--write", action="store_true", help="write the page from the kept figures"
+        "--quick", action="store_true", help="measures little; keeps nothing"
     )
     said = asked.parse_args(argv)
-    results = (
-        json.loads(RESULTS.read_text()) if said.write else measured(quick=said.quick)
-    )
+    results = measured(quick=said.quick)
     if said.quick:
-        print(scale.page(results))
+        print(scale.section(results))
         return
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    PAGE.write_text(scale.page(results), encoding="utf-8")
+    performance_page.main(["--write"])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Every statistical promise over repeated trials, written to docs/validation.md:
-`python benchmarks/validate.py`.
+"""Every statistical promise over repeated trials, written to docs/validation.md, with a
+row for each in docs/validation_rows.tsv: `python benchmarks/validate.py`.
 
 The tables of docs/howto/confirm_and_stop.md are written in the same run, from the same
 rows. The figures are kept in `benchmarks/validation/figures.json`, so that a part can
-be run again by itself (``--only``).
+be run again by itself (``--only``), and the page written without a run (``--write``).
 """
 
 from __future__ import annotations
@@ -69,44 +69,45 @@ from validation.checks import Check
 from causalgia.calibration.binomial_bands import Row, rate_table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
+ROWS = PAGE.with_name("validation_rows.tsv")
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
+ROOMS = {
+    "Verdicts": (verdicts, arms, claims),
+    "Placebos, matched nulls and searches": (
+        placebo,
+        matched,
+        discovery,
+        motif_matches,
+    ),
+    "Effects and their intervals": (
+        estimation,
+        moderated,
+        moderation,
+        ratios,
+        between_tasks,
+        clusters,
+        overlaps,
+        combinations,
+        tilts,
+    ),
+    "Many questions at once": (multiplicity, few_degrees, position_pairs, profiles),
+    "Hierarchical sizes": (posterior, laws, screens, shared_effects),
+    "Stopping early": (sequential,),
+    "Networks": (floor, predictors, coarse_answers),
+    "The bench": (bench, count_quality, count_tables, bench_designs, replicates),
+    "A real network, and refutations": (real, refutations),
+}
 CHECKS: list[Check] = [
-    *verdicts.CHECKS,
-    *arms.CHECKS,
-    *claims.CHECKS,
-    *placebo.CHECKS,
-    *matched.CHECKS,
-    *discovery.CHECKS,
-    *motif_matches.CHECKS,
-    *estimation.CHECKS,
-    *moderated.CHECKS,
-    *moderation.CHECKS,
-    *ratios.CHECKS,
-    *between_tasks.CHECKS,
-    *clusters.CHECKS,
-    *overlaps.CHECKS,
-    *combinations.CHECKS,
-    *tilts.CHECKS,
-    *multiplicity.CHECKS,
-    *few_degrees.CHECKS,
-    *position_pairs.CHECKS,
-    *profiles.CHECKS,
-    *posterior.CHECKS,
-    *laws.CHECKS,
-    *screens.CHECKS,
-    *shared_effects.CHECKS,
-    *sequential.CHECKS,
-    *floor.CHECKS,
-    *predictors.CHECKS,
-    *coarse_answers.CHECKS,
-    *bench.CHECKS,
-    *count_quality.CHECKS,
-    *count_tables.CHECKS,
-    *bench_designs.CHECKS,
-    *replicates.CHECKS,
-    *real.CHECKS,
-    *refutations.CHECKS,
+    check for room in ROOMS.values() for module in room for check in module.CHECKS
 ]
+Places = dict[str, tuple[str, str]]
+PLACES: Places = {
+    check.name: (room, check.section)
+    for room, modules in ROOMS.items()
+    for module in modules
+    for check in module.CHECKS
+}
+"""Name of a row -> its room and its section."""
 _CLAIMS = {
     "exact": "exactly",
     "known": "known to be",
@@ -163,7 +164,15 @@ def main(argv: list[str]) -> None:
         action="store_true",
         help="only checks whose figure is not kept yet",
     )
+    asked.add_argument(
+        "--write",
+        action="store_true",
+        help="run nothing: write the page and its rows from the kept figures",
+    )
     said = asked.parse_args(argv)
+    if said.write:
+        write(kept([]))
+        return
     have = json.loads(FIGURES.read_text()) if said.missing and FIGURES.exists() else {}
     chosen = [
         i
@@ -190,19 +199,22 @@ def main(argv: list[str]) -> None:
     rows = [numbered[i] for i in chosen]
     if not said.quick:
         rows = kept(rows)
-    judgment = table(rows)
+    judgment = write(rows) if not said.quick else table(rows)
     failed = judgment["row"].to_numpy()[~judgment["passes"].to_numpy()]
     print(
         f"{len(rows)} rows, {len(failed)} outside their band: "
         f"{', '.join(failed) or 'none'}"
     )
-    if not said.quick:
-        sections = {check.name: check.section for check in CHECKS}
-        PAGE.write_text(
-            page(judgment, [sections[row.name] for row in rows]), encoding="utf-8"
-        )
-        sequential.write_howto(rows)
     sys.exit(len(failed) > 0)
+
+
+def write(rows: list[Row]) -> xr.Dataset:
+    """Write the page, its rows, and the tables of the guide; return the judgment."""
+    judgment = table(rows)
+    PAGE.write_text(page(judgment), encoding="utf-8")
+    ROWS.write_text(rows_as_text(judgment), encoding="utf-8")
+    sequential.write_howto(rows)
+    return judgment
 
 
 def kept(rows: list[Row]) -> list[Row]:
@@ -222,53 +234,110 @@ def kept(rows: list[Row]) -> list[Row]:
     ]
 
 
-def page(judgment: xr.Dataset, sections: list[str]) -> str:
-    """Return the page: what was promised and found in a few lines, then a folded table
-    for each section, each figure beside its band.
+def page(judgment: xr.Dataset, places: Places | None = None) -> str:
+    """Return the page: what was promised and found in a few lines, then a table for each
+    room, with a line for each of its sections; `places` are those of `CHECKS` unless
+    others are given.
     """
-    rows = judgment.sizes["row"]
-    lines = [opening(judgment, sections), _HEAD.format(rows=rows)]
-    for section in dict.fromkeys(sections):
-        own = [judgment.isel(row=i) for i, s in enumerate(sections) if s == section]
+    places = places or PLACES
+    rows = [judgment.isel(row=i) for i in range(judgment.sizes["row"])]
+    lines = [opening(rows, places), _HEAD.format(rows=len(rows))]
+    of: dict[str, dict[str, list[xr.Dataset]]] = {}
+    for row in rows:
+        room, section = places[row["row"].item()]
+        of.setdefault(room, {}).setdefault(section, []).append(row)
+    for room, sections in of.items():
         lines += [
-            f"\n## {section}\n",
-            f"<details><summary>{_held_of(own)}</summary>\n",
-            "| | observed | stated | band | trials | as stated |",
-            "|---|---|---|---|---|---|",
-            *(_line(row) for row in own),
-            "\n</details>",
+            f"\n## {room}\n",
+            "| | rows | held | worst |",
+            "|---|---:|---|---|",
+            *(_summary(section, own) for section, own in sections.items()),
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, _BELOW])
 
 
 _PROMISES = ("exact", "known", "at most", "at least")
 
 
-def _held_of(rows: list[xr.Dataset]) -> str:
-    """Return how many rows there are and how many of their promises held, in words."""
-    promises = [bool(row["passes"]) for row in rows if row["claim"].item() in _PROMISES]
-    held = sum(promises)
-    said = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
-    if not promises:
-        return f"{said}, without a promise"
-    return f"{said}: {held:,} of {len(promises):,} promises held"
+def _summary(section: str, rows: list[xr.Dataset]) -> str:
+    """Return the line of a section: its rows, the promises that held, and the row that
+    is furthest past its promise, or nearest to it.
+    """
+    promised = [row for row in rows if row["claim"].item() in _PROMISES]
+    failing = [row for row in rows if row["claim"].item() == "fails"]
+    held = []
+    if promised:
+        kept_to = sum(bool(row["passes"]) for row in promised)
+        all_held = kept_to == len(promised)
+        said = f"{kept_to:,} of {len(promised):,}"
+        held.append(said if all_held else f"**{said}**")
+    if failing:
+        held.append(f"{len(failing):,} shown to fail")
+    worst = max(promised, key=past, default=None)
+    said = "" if worst is None else f"{_value(worst)}, {_promise(worst)}"
+    return f"| {section} | {len(rows):,} | {', '.join(held) or '-'} | {said} |"
+
+
+def past(row: xr.Dataset) -> float:
+    """Return by how much a value is past what is promised of it, below 0 where it is on
+    the side that the promise allows. Tests of uniformity are ordered by their p.
+    """
+    value, nominal = float(row["value"]), float(row["nominal"])
+    if row["kind"].item() == "p":
+        return -value
+    claim = row["claim"].item()
+    over = value - nominal
+    return over if claim == "at most" else -over if claim == "at least" else abs(over)
+
+
+def _ends(row: xr.Dataset) -> tuple[float | None, float | None]:
+    """Return the ends of a row's band, None on a side that its promise leaves open."""
+    claim = row["claim"].item()
+    return (
+        None if claim in ("at most", "reported") else float(row["lower"]),
+        None if claim in ("at least", "reported") else float(row["upper"]),
+    )
+
+
+def rows_as_text(judgment: xr.Dataset) -> str:
+    """Return every row as tab-separated text, in the order of the page."""
+    lines = ["\t".join(_COLUMNS)]
+    for i in range(judgment.sizes["row"]):
+        row = judgment.isel(row=i)
+        claim, name = row["claim"].item(), row["row"].item()
+        has_band = claim != "reported"
+        numbers = (row[key].item() for key in ("value", "mcse", "nominal"))
+        value, mcse, nominal = (f"{number:.6g}" for number in numbers)
+        cells = (
+            *PLACES[name],
+            name,
+            value,
+            mcse,
+            _CLAIMS[claim],
+            nominal if has_band else "",
+            *("" if end is None else f"{end:.6g}" for end in _ends(row)),
+            str(int(row["n_trials"])),
+            ("yes" if bool(row["passes"]) else "no") if has_band else "",
+        )
+        lines.append("\t".join(cells))
+    return "\n".join(lines) + "\n"
 
 
 def excess(row: xr.Dataset) -> float:
     """Return by how much a rate of errors is above its bound, or a coverage or power
     below it; NaN for rows of another kind.
     """
-    claim, value, nominal = (row[name].item() for name in ("claim", "value", "nominal"))
-    if claim == "at most" and 0 < nominal <= 0.1:
-        return float(value - nominal)
-    return float(nominal - value) if claim == "at least" and nominal >= 0.8 else np.nan
+    claim, nominal = row["claim"].item(), row["nominal"].item()
+    of_a_rate = (claim == "at most" and 0 < nominal <= 0.1) or (
+        claim == "at least" and nominal >= 0.8
+    )
+    return past(row) if of_a_rate else np.nan
 
 
-def opening(judgment: xr.Dataset, sections: list[str]) -> str:
+def opening(rows: list[xr.Dataset], places: Places) -> str:
     """Return the first lines of the page: what is promised, how often it held, how much
     was missed, and the five worst rows.
     """
-    rows = [judgment.isel(row=i) for i in range(judgment.sizes["row"])]
     claims = [row["claim"].item() for row in rows]
     promised = [
         row for row, claim in zip(rows, claims, strict=True) if claim in _PROMISES
@@ -278,8 +347,9 @@ def opening(judgment: xr.Dataset, sections: list[str]) -> str:
     by_chance = sum(bool(row["passes"]) for row in over)
     far = [
         row
-        for row, section in zip(rows, sections, strict=True)
-        if section == verdicts.MISSED and "at 8 standard errors" in row["row"].item()
+        for row in rows
+        if places[row["row"].item()][1] == verdicts.MISSED
+        and "at 8 standard errors" in row["row"].item()
     ]
     given_up = [row for row in rows if verdicts.NO_PROMISE in row["row"].item()]
     worst = sorted(
@@ -350,35 +420,35 @@ def _missed_in_words(far: list[xr.Dataset]) -> str:
     )
 
 
-def _line(row: xr.Dataset) -> str:
-    claim, kind = str(row["claim"].item()), str(row["kind"].item())
-    digits = (
-        ".3f" if kind == "p" else ".2g" if 0 < float(row["nominal"]) < 1e-3 else ".4f"
-    )
-    value, low, high = (
-        format(float(row[name]), digits) for name in ("value", "lower", "upper")
-    )
-    one_sided = {"at most": f"at most {high}", "at least": f"at least {low}"}
-    promise = (
-        "uniform" if kind == "p" else f"{_CLAIMS[claim]} {float(row['nominal']):.4g}"
-    )
-    promise = (
-        _CLAIMS["fails"]
-        if claim == "fails"
-        else _CLAIMS["reported"]
-        if claim == "reported"
-        else promise
-    )
-    band = "" if claim == "reported" else one_sided.get(claim, f"{low} to {high}")
-    verdict = "" if claim == "reported" else "yes" if bool(row["passes"]) else "**NO**"
-    return (
-        f"| {row['row'].item()} | {value} | {promise} | {band} | "
-        f"{int(row['n_trials']):,} | {verdict} |"
-    )
+def _value(row: xr.Dataset) -> str:
+    if row["kind"].item() == "p":
+        return f"p {float(row['value']):.3f}"
+    small = 0 < float(row["nominal"]) < 1e-3
+    return format(float(row["value"]), ".2g" if small else ".4f")
 
 
-_PROMISED = """Trials whose true effects are known were simulated, analyzed as a user would, and their false statements
-counted.
+def _promise(row: xr.Dataset) -> str:
+    if row["kind"].item() == "p":
+        return "uniform"
+    return f"{_CLAIMS[row['claim'].item()]} {float(row['nominal']):.4g}"
+
+
+_COLUMNS = (
+    "room",
+    "section",
+    "row",
+    "observed",
+    "standard_error",
+    "stated",
+    "nominal",
+    "band_lower",
+    "band_upper",
+    "trials",
+    "as_stated",
+)
+_PROMISED = """\
+Trials whose true effects are known were simulated and analyzed as a user would. Here is how often what was said of
+them was false.
 
 **Promised**: a 95 % interval contains its effect in 95 of 100 trials. Of the rows of a table that "increase" or
 "decrease", at most 5 % are false on average, and of the "negligible" ones. An effect of two bounds or more that lies 8
@@ -387,18 +457,38 @@ standard errors beyond its bound has a verdict. No other row, task or way of cal
 _HEAD = """
 ## How to read the tables
 
-Written by `python benchmarks/validate.py` from `benchmarks/validation/figures.json`, which has every row. The tests
-run the same code with fewer trials after every change. They fail if a value lies outside its band, or, for a method
-that is known to fail, if its value is nearer to the nominal one than to the one on this page.
+A line is a group of rows; a row is one rate, mean or test over repeated simulated trials.
 
-Each row counts something over repeated simulated trials whose true effects are known; "trials" is their number. The
-band is the range in which the observed value lies by chance if the statement holds: two-sided for "exactly", one-sided
-for "at most" and "at least". The level .001 is split over the {rows} rows of all tables. Methods that are known to fail
-are shown too, with the band around their nominal value: "yes" means that the observed value lies outside it. A value
-that is "known to be" was observed in other trials and need not be the nominal one. Rows whose statement is "none" are
-given for information. The effects of units are normal, exponential (skewness 2), lognormal (skewness 6.2), or rare:
+- *Held*: how many promises lie within their band, the range in which a value lies by chance if the promise is true:
+  two-sided for "exactly" and "known to be", one-sided for "at most" and "at least". The level .001 is split over all
+  {rows:,} rows.
+- *Worst*: of these rows the one that is furthest past its promise, or nearest to it.
+- *Shown to fail*: methods that are there as a warning. Their values lie outside the band around what they claim.
+- "Known to be": a value that was observed in other trials, and need not be the nominal one. A dash: no promise.
+
+Every row, with its band and its number of trials, is in [validation_rows.tsv](validation_rows.tsv).
+`python benchmarks/validate.py` writes both. After every change the tests run the same code with fewer trials. They fail
+where a value lies outside its band, or, for a method that is known to fail, nearer to what the method claims than to
+its value here. Effects of units are normal, exponential (skewness 2), lognormal (skewness 6.2), or rare:
 present in 3 % of the units only."""
 
+_BELOW = """
+## Other evidence
+
+- [Audits](audit.md): what they find where motifs and rules are known, and what they miss; for those who read one
+- [The founding paper](paper.md): its statements, each beside the call, an oracle and trained networks; for its readers
+- [Methods of interpretation](interpretation.md): maps where the truth is known; for choosing one that proposes motifs
+- [Speed](performance.md): each step beside a peer or the floor, and what a large trial takes; for engineers
+
+```{toctree}
+:hidden:
+
+audit
+paper
+interpretation
+performance
+```
+"""
 _NOT_YET = """
 **Not measured yet**: {left:,} further checks{of_rule}. They run after every change with fewer trials, but have not been
 run with their full number, so that nothing above is said of them.

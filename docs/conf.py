@@ -34,10 +34,7 @@ exclude_patterns = [
     "_templates",
     "_extra",
     "*.py",
-    "_schema_table.md",
-    "_attribute_table.md",
-    "_experiment_cards.md",
-    "howto/_*.md",
+    "_*.md",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
 
@@ -58,6 +55,7 @@ nb_execution_timeout = 1500  # a cell shares four cores with the tests in the ga
 nb_execution_in_temp = False
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
 
 html_math_renderer = "mathml"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -85,12 +83,14 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
 }
-html_sidebars = {"index": []}
+# pages with none below them
+html_sidebars = {page: [] for page in ("index", "install", "changes")}
 
 
 def schema_table() -> str:

@@ -250,7 +250,7 @@ def link_names(app, doctree, docname: str) -> None:
         if inside is not None or isinstance(written.parent, nodes.title):
             continue
         text = written.astext()
-        if docname == "schema" and text.isidentifier():  # a variable, or an attribute
+        if docname == "formats" and text.isidentifier():  # a variable, or an attribute
             continue
         page, place = _page_of(app.env, text)
         if page in ("", docname):

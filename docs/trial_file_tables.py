@@ -27,7 +27,7 @@ from causalgia.trial_file.tables import (
     taken_by,
 )
 
-FOLDER = Path(__file__).parent / "howto"
+FOLDER = Path(__file__).parent
 VERBS = (cg.contrast, cg.estimate, cg.infer, cg.decide)
 
 

@@ -71,7 +71,8 @@ def test_every_benchmark_is_there_to_be_run():
 
 
 def test_the_page_is_what_was_found():
-    assert writing.page(KEPT) == maker.PAGE.read_text(encoding="utf-8"), (
+    of_scale = json.loads(maker.OF_SCALE.read_text())
+    assert writing.page(KEPT, of_scale) == maker.PAGE.read_text(encoding="utf-8"), (
         "run: python benchmarks/performance_page.py --write"
     )
     assert set(KEPT) <= set(PARTS)
@@ -94,7 +95,6 @@ def test_a_miss_is_said(monkeypatch):
         "load": "0.1",
         "seconds": 60,
         "on": "2026-11-29",
-        "before": {},
     }
     bad = {t.key: t.bound * (2 if t.sense == AT_MOST else 0.5) for t in PARTS[name]}
     monkeypatch.setitem(writing.REASONS, f"{name}: {target.key}", "it rained")
@@ -148,11 +148,11 @@ def test_sizes_on_the_page_of_large_trials_stand_under_their_headers():
     from performed import scale
 
     results = json.loads((HERE / "performed" / "scale.json").read_text())
-    lines = scale.page(results).splitlines()
+    lines = scale.section(results).splitlines()
     header = next(line for line in lines if line.startswith("| predictions | "))
     row = next(line for line in lines if line.startswith("| 10^12 |"))
     cells = dict(zip(header.split(" | "), row.split(" | "), strict=True))
-    (disk,) = [line for line in lines if line.startswith("- Disk: ")]
-    assert f"{cells['outcomes']} as outcomes" in disk
-    assert f"{cells['effects']} as effects" in disk
-    assert f"{cells['moments |'].removesuffix(' |')} as moments" in disk
+    kept = results["on_disk"]
+    for keep, cell in (("outcomes", "outcomes"), ("moments", "moments |")):
+        whole = kept[keep]["once"] + 1e12 * kept[keep]["a_prediction"]
+        assert cells[cell].removesuffix(" |") == scale.size(whole)

@@ -11,7 +11,7 @@ import causalgia as cg
 from causalgia.errors import DesignError
 from causalgia.trial_file import parse_spec
 
-GUIDE = Path(__file__).parents[1] / "docs" / "howto" / "trial_file.md"
+GUIDE = Path(__file__).parents[1] / "docs" / "trial_file.md"
 AROUND = """rng = 0
 n_units = 300
 [null]

@@ -294,7 +294,7 @@ def test_devices(device):
 
 
 def sections() -> dict[str, str]:
-    page = (Path(__file__).parents[1] / "docs" / "howto" / "trial_file.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "trial_file.md").read_text()
     parts = page.split("\n## ")[1:]
     return {part.split("\n")[0].strip("`"): part for part in parts}
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
@@ -32,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from validation import sequential
 
-VALIDATION = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
+VALIDATION = Path(__file__).resolve().parents[1] / "docs" / "validation_rows.tsv"
 ARMS = {
     "untreated": cg.Untreated(),
     "placebo": cg.Placebo("AGATAAG", at=20),
@@ -485,18 +486,10 @@ def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
 
 def test_the_how_to_has_the_figures_of_the_validation_page():
     """Both are written from one run: each figure of the how-to's tables is a row of the
-    page, rounded.
+    validation, rounded.
     """
-    rows = [
-        line.split(" | ")
-        for line in VALIDATION.read_text(encoding="utf-8").splitlines()
-        if line.startswith("| ")
-    ]
-    found = {
-        row[0].removeprefix("| "): float(row[1])
-        for row in rows
-        if len(row) > 4 and row[1][:1].isdigit()
-    }
+    rows = pd.read_csv(VALIDATION, sep="\t", index_col="row")
+    found = rows["observed"].to_dict()
     page = sequential.HOWTO.read_text(encoding="utf-8")
     assert page.count(sequential.BEGIN) == page.count(sequential.END) == 1
     assert sequential.block(found) in page

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
-from validate import CHECKS, FIGURES, page, table
+from validate import CHECKS, FIGURES, PAGE, ROWS, page, rows_as_text, table
 from validation import between_tasks, estimation, ratios, verdicts
 from validation.checks import SEEDS
 
@@ -105,7 +105,7 @@ def test_of_all_methods_shown_failing_other_draws_would_rarely_be_taken_for_soun
     None
 ):
     """And as rarely one that became sound for failing: by the normal law,
-    docs/testing.md names the sum.
+    docs/contribute.md names the sum.
     """
     chances = []
     for check in FAILING:
@@ -117,8 +117,23 @@ def test_of_all_methods_shown_failing_other_draws_would_rarely_be_taken_for_soun
     assert sum(chances) < 0.03
 
 
-def test_the_page_says_yes_and_no() -> None:
-    rows = [check.row(50) for check in CHECKS[:2]]
-    text = page(table(rows), [check.section for check in CHECKS[:2]])
-    assert CHECKS[0].name in text
-    assert "| yes |" in text
+def test_the_page_and_its_rows_are_those_of_the_figures() -> None:
+    claims = {check.name: (check.claim, check.nominal) for check in CHECKS}
+    judgment = table(
+        [
+            replace(Row(**kept), claim=claims[name][0], nominal=claims[name][1])
+            for name, kept in KEPT.items()
+        ]
+    )
+    again = "run: python benchmarks/validate.py --write"
+    assert page(judgment) == PAGE.read_text(encoding="utf-8"), again
+    assert rows_as_text(judgment) == ROWS.read_text(encoding="utf-8"), again
+
+
+def test_a_promise_that_is_broken_is_said() -> None:
+    name = next(iter(KEPT))
+    kept = Row(**KEPT[name])
+    row = replace(kept, value=kept.nominal + 30 * kept.mcse)
+    assert "**0 of 1**" in page(table([row]))
+    line = rows_as_text(table([row])).splitlines()[1].split("\t")
+    assert (line[2], line[-1]) == (name, "no")

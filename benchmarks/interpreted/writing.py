@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ _SCORES = {
     "fdp": "false discoveries",
     "recall": "recall",
 }
-_TABLES = ("auroc", "precision_at_k", "attenuation", "fdp", "recall")
 
 
 def page(results: Results) -> str:
@@ -47,15 +45,10 @@ def page(results: Results) -> str:
         [_confounded(results["confounded"]["found"])] if "confounded" in results else []
     )
     parts += [_words(results["motifs"]["found"])] if "motifs" in results else []
-    parts += [_loop(results["loop"]["found"])] if "loop" in results else []
     parts += [_zoo(of_zoo)] if of_zoo else []
     parts += [_grammars(grammars)] if grammars else []
     parts.append(_missed(results, {"zoo": of_zoo, "grammars": grammars}))
-    seconds = sum(one["seconds"] for one in results.values())
-    parts.append(
-        "## What it cost\n\n"
-        f"{seconds / 60:.0f} minutes of processor time, {_longest(results)}."
-    )
+    parts.append(_OWN)
     return "\n\n".join(parts) + "\n"
 
 
@@ -135,24 +128,14 @@ def _grid(found: dict[str, Results], score: str) -> str:
 
 
 def _zoo(found: dict[str, Results]) -> str:
-    head = [
-        "method",
-        *_SCORES.values(),
-        "agreement",
-        "interaction error",
-        "forwards",
-        "refused",
-    ]
     body = []
     for name, one in found.items():
         cells = []
-        for score in (*_SCORES, "agreement", "interaction_error"):
+        for score in (*_SCORES, "agreement"):
             by_case = defaultdict(list)
             for row in one["rows"]:
                 if row[2] == score:
-                    by_case[row[0]].append(
-                        abs(row[3]) if score == "interaction_error" else row[3]
-                    )
+                    by_case[row[0]].append(row[3])
             means = [float(np.mean(values)) for values in by_case.values()]
             cells.append(_short(float(np.mean(means))) if means else "-")
         forwards = [
@@ -161,13 +144,9 @@ def _zoo(found: dict[str, Results]) -> str:
             if row[2] == "forwards" and row[0].startswith("rbfox1_like,")
         ]
         cells.append(f"{np.mean(forwards):,.0f}" if forwards else "-")
-        body.append([name, *cells, str(len(one["refused"])) if one["refused"] else ""])
-    summary = _table(head, body)
-    grids = "\n\n".join(
-        f"### {_SCORES[score]}\n\n{_SAID[score]}\n\n{_grid(found, score)}"
-        for score in _TABLES
-    )
-    return f"## Methods over the zoo\n\n{_ZOO}\n\n{summary}\n\n{grids}"
+        body.append([name, *cells])
+    table = _table(["method", *_SCORES.values(), "agreement", "forwards"], body)
+    return f"## Methods over the zoo\n\n{_ZOO}\n\n{table}"
 
 
 def _gates(found: Results) -> str:
@@ -249,82 +228,16 @@ def _words(found: Results) -> str:
     return f"## UGCAUG in ten networks\n\n{_WORDS}\n\n{_table(head, rows)}"
 
 
-def _loop(found: Results) -> str:
-    table, missed, n_whole, n_unproposed = [], [], 0, 0
-    for network, *figures in found["rows"]:
-        one = dict(zip(found["columns"], figures, strict=True))
-        fence = (one["fence above"] - one["fence below"]) / 2
-        lost = found["missed"][network]
-        missed += [(abs(effect), fence) for effect in lost.values()]
-        n_whole += not lost
-        n_unproposed += one["active"] - one["active proposed"]
-        words = f"{one['found']} of {one['active']}"
-        table.append([
-            network, f"**{words}**" if lost else words,
-            ", ".join(f"{word} ({effect:.2f})" for word, effect in lost.items()), f"{fence:.2f}",
-            f"{one['active proposed']} of {one['active']}", f"{one['proposed active']} of {one['proposed']}",
-            f"{one['confirmed active']} of {one['confirmed']}",
-        ])  # fmt: skip
-    head = [
-        "network",
-        "motifs found",
-        "not found",
-        "threshold",
-        "motifs proposed",
-        "proposals that act",
-        "confirmed that act",
-    ]
-    says = f"Every motif is found in {n_whole} of {len(table)} networks."
-    if missed:
-        inside = sum(effect < fence for effect, fence in missed)
-        beyond = max(effect - fence for effect, fence in missed)
-        says += (
-            f" Of the {len(missed)} motifs not found, with effects of "
-            f"{min(missed)[0]:.2f} to {max(missed)[0]:.2f}, {n_unproposed} "
-            f"{'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
-            f"{'lies' if inside == 1 else 'lie'} below the threshold, the others at most "
-            f"{max(beyond, 0):.2f} above it."
-        )
-        says += " " + " ".join(_LOOP_LIMIT.split())
-    acting, held = (
-        sum(row[1 + found["columns"].index(name)] for row in found["rows"])
-        for name in ("confirmed active", "confirmed")
-    )
-    says = (
-        f"Of {held} confirmed motifs {acting} act ({_short(acting / held)}; at least "
-        f".9 is required). {says}"
-    )
-    says = "\n".join(wrap(says, 119, break_on_hyphens=False))
-    return (
-        "## Propose, then test, in ten networks\n\n"
-        f"{_LOOP}\n\n"
-        f"{_table(head, table)}\n\n"
-        f"{says}"
-    )
-
-
 def _grammars(found: dict[str, Results]) -> str:
     one_each = {
         name: one
         | {"rows": [row for row in one["rows"] if row[1] == LARGEST], "refused": []}
         for name, one in found.items()
     }
-    shown = "auroc", "precision_at_k", "sign"
-    grids = "\n\n".join(
-        f"### {_SCORES[score]}\n\n{_grid(one_each, score)}" for score in shown
-    )
-    on_all = {name: one for name, one in found.items() if name not in ON_ONE}
-    by_network = {
-        name: one
-        | {
-            "rows": [(f"{row[0]}, {row[1]}", *row[1:]) for row in one["rows"]],
-            "refused": [],
-        }
-        for name, one in on_all.items()
-    }
     nothing = [
         f"{name} calls {'bases in ' + '; '.join(wrong) if wrong else 'nothing'}"
-        for name, one in on_all.items()
+        for name, one in found.items()
+        if name not in ON_ONE
         for wrong in [
             [
                 row[0]
@@ -336,9 +249,7 @@ def _grammars(found: dict[str, Results]) -> str:
     return (
         "## Networks of simulated grammars\n\n"
         f"{_GRAMMARS}\n\n"
-        f"{grids}\n\n"
-        "### AUROC in every network\n\n"
-        f"{_grid(by_network, 'auroc')}\n\n"
+        f"{_grid(one_each, 'auroc')}\n\n"
         "In networks that did not learn, where nothing is to be found: "
         f"{', '.join(nothing)}."
     )
@@ -356,28 +267,10 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
                     f"{least:g}), precision@k {precision:.3f} (at least "
                     f"{least_precision:g})."
                 )
-    if "loop" in results:
-        for network, lost in results["loop"]["found"]["missed"].items():
-            if lost:
-                words = ", ".join(
-                    f"{word} ({effect:.2f})" for word, effect in lost.items()
-                )
-                lines.append(f"propose, test in {network}: {words} not found.")
     if "gates" in results:
         found = found | {"gates": results["gates"]["found"]["maps"]}
-    above: dict[str, list[str]] = defaultdict(list)
     for place, methods in found.items():
         for method, one in methods.items():
-            by_case = defaultdict(list)
-            networks = Counter(row[0] for row in one["rows"] if row[2] == "fdp")
-            for row in one["rows"]:
-                if (
-                    place != "gates"
-                    and row[2] == "fdp"
-                    and "not learned" not in row[0]
-                    and row[3] - NOMINAL * row[4] > RATE
-                ):
-                    by_case[row[0]].append(row[3])
             nothing = [
                 row[:2]
                 for row in one["rows"]
@@ -392,10 +285,6 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
                 if blind
                 else []
             )
-            above[method] += [
-                _largest_above(case, values, networks[case])
-                for case, values in by_case.items()
-            ]
             by_reason: dict[str, list[str]] = defaultdict(list)
             for case, network, why in one["refused"]:
                 by_reason[why.split(";")[0]].append(f"{case}, {network}")
@@ -403,23 +292,26 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
                 f"{method} refuses {'; '.join(cases)} ({place}): {_one_line(why)}."
                 for why, cases in by_reason.items()
             ]
-    lines += [
-        f"{method}: false discoveries above the nominal {RATE:g}, by more than two "
-        f"standard errors: {'; '.join(cases)}."
-        for method, cases in above.items()
-        if cases
-    ]
+            if place != "gates":
+                lines += _above(method, place, one["rows"])
     text = "\n".join(f"- {line}" for line in lines) or "- Everything above is."
     return f"## What is not reached\n\n{text}"
 
 
-def _largest_above(case: str, values: list[float], n_networks: int) -> str:
-    if n_networks == 1:
-        return f"{case} {values[0]:.2f}"
-    return (
-        f"{case} {max(values):.2f} (largest of {n_networks} networks, {len(values)} "
-        "above)"
-    )
+def _above(method: str, place: str, rows: Sequence[Row]) -> list[str]:
+    """Return the line about false discoveries above their nominal rate by more than two
+    standard errors.
+    """
+    judged = [row for row in rows if row[2] == "fdp" and "not learned" not in row[0]]
+    over = [row for row in judged if row[3] - NOMINAL * row[4] > RATE]
+    if not over:
+        return []
+    worst = max(over, key=lambda row: row[3])
+    of = "oracles and networks" if place == "zoo" else "networks of grammars"
+    return [
+        f"{method}: false discoveries above the nominal {RATE:g} in {len(over)} of "
+        f"{len(judged)} {of}, up to {worst[3]:.2f} ({worst[0]})."
+    ]
 
 
 def _one_line(text: str, most: int = 160) -> str:
@@ -427,28 +319,19 @@ def _one_line(text: str, most: int = 160) -> str:
     return text if len(text) <= most else f"{text[:most]} ..."
 
 
-def _longest(results: Results) -> str:
-    longest = sorted((-one["seconds"], name) for name, one in results.items())[:3]
-    return "most of it for " + ", ".join(
-        f"{name} ({-seconds / 60:.1f})" for seconds, name in longest
-    )
-
-
 _HEAD = """# Methods of interpretation against known truth
 
-Maps, marginalization and discovery, each where the truth is known: for choosing a method. Your own method can be
-evaluated on the same cases by `interpretation(method)` of `benchmarks/interpreted`: see
-[how](howto/own_interpretation_method.md). The page is written by `python benchmarks/interpretation.py`.
+Maps and marginalization where the truth is known: for choosing a method that proposes what a trial then tests. The
+[page on audits](audit.md) has what proposing and testing together find.
 
 A case is a set of sequences in which sites were planted, and networks that read them. The bases that are read are
 known from the oracle (`cg.zoo.read_by`) or from the simulation; the effect of a site is computed from predictions
-with and without it. Figures are means over 40 sequences, with their standard error in brackets; for several
-networks, the mean over them, with the standard error for one network. Methods that average over baselines use 16
-dinucleotide shuffles, unless another number is given. ISM is in silico mutagenesis, IG integrated gradients, and
-AUROC the area under the ROC curve."""
-_GATES = """Two sites in 60 bp: AUROC of their bases and, in brackets, the attenuation (1: as much as a
-single site counts; 0: nothing), of the oracle `gated` / of a CNN trained on it ({r2}). The last rows are the
-interaction of the two motifs in a trial of four arms on 100 units, with its standard error."""
+with and without it. Figures are means over 40 sequences; methods that average over baselines use 16 dinucleotide
+shuffles, unless another number is given. ISM is in silico mutagenesis, AUROC the area under the ROC curve (.5 is
+chance). `python benchmarks/interpretation.py` writes the page; `benchmarks/interpreted/results.json` has every case."""
+_GATES = """Two sites in 60 bp: AUROC of their bases and, in brackets, the attenuation (1: as much as a single site
+counts; 0: nothing), of the oracle `gated` / of a CNN trained on it ({r2}). The
+last rows are the interaction of the two motifs in a trial of four arms on 100 units, with its standard error."""
 _GATES_SAY = """If either of two sites is enough, single substitutions show almost nothing of them. Integrated
 gradients show them, but give each site half of its effect under both AND and OR, so they do not distinguish these
 gates. A trial with four arms does."""
@@ -460,38 +343,40 @@ random sequences; the truth is in closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
-_LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the eight motifs of `rbfox1_like` was
-planted: half of them propose motifs, and 200 shuffles of the others test these. A motif or proposal acts if its own
-average effect in the network (2,000 random sequences) is .3 or more beyond that of random sequences of its width. A
-motif is found if a confirmed proposal contains its six letters. The threshold is five standard deviations of 100
-random sequences of six bases."""
-_LOOP_LIMIT = """A proposal of seven letters is compared with random sequences of eight, whose threshold is
-higher. A motif below the threshold is not confirmed with any number of backgrounds. If motifs are confirmed by ranks
-among random sequences, without a threshold, some are confirmed in networks of random weights, too
-(`docs/decisions/0023-motifs-that-a-search-has-chosen.md`)."""
-_ZOO = """Means over the cases and networks that a method accepts (a family of networks is one case); absolute
-interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
-counted as two. "propose, test" uses half of the sequences for proposals and half for the trial: once as
-`cg.discover`, whose maps are by mutagenesis, and once with integrated gradients, a region of a tenth of the difference
-between sequences and their shuffles, and the four strongest motifs tested in pairs as well."""
-_SAID = {
-    "auroc": "Of the absolute scores: .5 is chance.",
-    "precision_at_k": (
-        "Share of bases that are read among the k with the largest scores (k bases are "
-        "read)."
-    ),
-    "attenuation": (
-        "Score per unit of effect of sites, relative to single sites of an additive "
-        "oracle."
-    ),
-    "fdp": """Share of false calls among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
-against maps of shuffled sequences. This rate is not guaranteed: those maps lack the scores that a site adds to
-adjacent bases. Where nothing is called (recall 0) it is 0.""",
-    "recall": """Share of the bases read that are called. Shuffles of a sequence with many copies of a motif contain
-some of them, and these score higher than copies that saturate.""",
-}
-_GRAMMARS = """Networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on simulated sequences whose
-rules are known. Sites are drawn from the motifs; bases of columns with one bit or more count as read, and the other
-bases of a site are not evaluated; 8 baselines. The tables are for the networks trained on 12,000 sequences; gradient
-and DeepLIFT were run on all 24. A site counts where it was written: in the center or beside it (localization, where
-its sign turns), three times (counting), at a gap of 3 (heterodimer), beside motifs of other tasks (multi)."""
+_ZOO = """Means over ten oracles and twenty networks (a family of networks is one case):
+
+- *precision@k*: share of bases that are read among the k with the largest scores (k bases are read);
+- *sign*: share of sites whose summed scores have the sign of their effect;
+- *attenuation*: score per unit of effect of a site, relative to single sites of an additive oracle;
+- *false discoveries*, *recall*: of the bases called at a nominal false discovery rate of .1 against maps of shuffles,
+  which is not guaranteed, since those maps lack the scores that a site adds to adjacent bases;
+- *agreement*: correlation of maps between retrainings; *forwards*: passes of the network per sequence of 41 bp, a
+  backward pass counted as two."""
+_GRAMMARS = """AUROC in networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on 12,000
+simulated sequences whose rules are known; the standard error is in brackets. Sites are drawn from the motifs; bases of
+columns with one bit or more count as read, and the other bases of a site are not evaluated; 8 baselines. A site counts
+where it was written: in the center or beside it (localization, where its sign turns), three times (counting), at a gap
+of 3 (heterodimer), beside motifs of other tasks (multi)."""
+_OWN = """## A method of your own
+
+The cases and scores are in the repository, not in the installed package: put its folder `benchmarks` on the path. A
+method takes a predictor with one task and tokens (n, length), and returns a score of each base. Gradient times input:
+
+```python
+>>> import torch
+>>> import causalgia as cg
+>>> from interpreted.cases import cases
+>>> from interpreted.interpretation import interpretation
+>>> def gradient_times_input(predictor, tokens):
+...     x = torch.from_numpy(cg.sequences.one_hot(tokens)).to(predictor.dtype).requires_grad_(True)
+...     predictor.module.eval()
+...     (slope,) = torch.autograd.grad(predictor.module(x).sum(), x)
+...     return (slope * x).sum(1).detach().numpy()
+>>> some = [case for case in cases(n_sequences=40) if case.name in ("AND", "OR")]
+>>> interpretation(gradient_times_input, cases=some).wide()["auroc"].to_dict()
+{'AND': '1.000', 'OR': '0.500'}
+
+```
+
+Without `cases=` it runs on all of them; `.table` has a row per case, network and score, with its standard error. A
+`Case` of yours has sequences with and without sites, the bases that are read, and one network or several."""

@@ -31,8 +31,7 @@ REASONS: dict[str, str] = {
     ),
     "store: store / raw": (
         "zarr writes through an event loop of its own and checks each chunk: .115 s for "
-        "ten million outcomes, which take a network ten seconds or more "
-        "(docs/decisions/0029-a-store-is-a-zarr-group.md)"
+        "ten million outcomes, which take a network ten seconds or more"
     ),
     "startup: show": (
         "importing xarray (most of which is pandas) and reading one file with it take "

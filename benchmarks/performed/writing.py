@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from timing import shown
 
+from performed import scale
 from performed.parts import PARTS, SECTIONS, Target
 from performed.reasons import REASONS
 
-HERE = Path(__file__).resolve().parents[1]
-_HEAD = """# Performance
+_HEAD = """# Speed
 
-What each step costs, beside a peer or beside what cannot be less. Most rows are ratios of two quantities that are
-measured in one process, in alternation, so that they can be compared between machines: the median over repeats of the
-ratio within a repeat and, in parentheses, the range. The others are seconds, sizes or counts on the machines listed
-below. Times are processor times of one thread, except where threads, disks or workers are measured. *Before* is the
-figure that stood here last; a row without one has not been measured again since its day. The page is written by
-`python benchmarks/performance_page.py`.
+What each step costs, beside a peer or beside what cannot be less, and [what a large trial
+takes](#what-a-large-trial-takes). Most rows are ratios of two quantities that are measured in one process, in
+alternation, so that they can be compared between machines: the median over repeats of the ratio within a repeat and, in
+parentheses, the range. The others are seconds, sizes or counts on the machines listed below. Times are processor times
+of one thread, except where threads, disks or workers are measured. `python benchmarks/performance_page.py` writes the
+page; with `--only NAME` it measures one benchmark again. `benchmarks/performed/results.json` has the versions of all
+libraries.
 """
 _TABLE = """
 ## {}
 
-| what | against | target | measured | before | on | |
-|---|---|---|---:|---:|---|---|
-"""
-_HOW = """
-## How each is measured
-
-A benchmark is run again by its name: `python benchmarks/performance_page.py --only NAME`.
-
-| name | what it measures | load at the start | minutes |
-|---|---|---:|---:|
+| what | against | target | measured | on | |
+|---|---|---|---:|---|---|
 """
 
 
-def page(results: dict[str, Any]) -> str:
-    """Return the page of the parts that have results, in the order of the table."""
-    parts = [name for of in SECTIONS.values() for name in of if name in results]
+def page(results: dict[str, Any], of_scale: dict[str, Any] | None = None) -> str:
+    """Return the page of the parts that have results, in the order of the table; and
+    what a large trial takes, where it was measured.
+    """
     return "".join(
         [
             _HEAD,
             *(_section(heading, of, results) for heading, of in SECTIONS.items()),
             _missed(results),
-            _HOW,
-            *(_how(name, results[name]) for name in parts),
+            "" if of_scale is None else scale.section(of_scale),
             _machines(results),
         ]
     )
@@ -81,46 +72,31 @@ def missed(results: dict[str, Any]) -> dict[str, Target]:
 
 
 def _row(target: Target, result: dict[str, Any]) -> str:
-    figure, before = result["found"][target.key], result["before"].get(target.key)
+    figure = result["found"][target.key]
     reached = "reached" if target.holds(figure) else "**missed**"
     promise = f"{target.sense} {shown(target.bound)} {target.unit}"
-    last = "" if before is None else shown(before)
     return (
-        f"| {target.what} | {target.against} | {promise} | {shown(figure)} | {last} | "
+        f"| {target.what} | {target.against} | {promise} | {shown(figure)} | "
         f"{result['on']} | {reached} |\n"
     )
 
 
 def _missed(results: dict[str, Any]) -> str:
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[str, dict[str, list[str]]] = {}
     for key, t in missed(results).items():
         if key in REASONS:
-            by_reason.setdefault(REASONS[key], []).append(
-                f"{t.what}, against {t.against}"
-            )
-    said = [f"- {'; '.join(of)}: {reason}.\n" for reason, of in by_reason.items()]
+            of = by_reason.setdefault(REASONS[key], {})
+            of.setdefault(t.against, []).append(t.what)
+    said = []
+    for reason, by_peer in by_reason.items():
+        each = (f"{'; '.join(what)}, against {peer}" for peer, what in by_peer.items())
+        said.append(f"- {'; '.join(each)}: {reason}.\n")
     return "".join(["\n## What is missed, and why\n\n", *said]) if said else ""
 
 
-def _how(name: str, result: dict[str, Any]) -> str:
-    first = (
-        ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8")))
-        or ""
-    ).split("\n\n")[0]
-    return (
-        f"| `{name}` | {' '.join(first.split())} | {result['load']} | "
-        f"{result['seconds'] / 60:.0f} |\n"
-    )
-
-
 def _machines(results: dict[str, Any]) -> str:
-    by_machine: dict[tuple[str, str], list[str]] = {}
+    by_machine: dict[str, list[str]] = {}
     for name in filter(results.__contains__, PARTS):
-        by_machine.setdefault(
-            (results[name]["machine"], results[name]["versions"]), []
-        ).append(f"`{name}`")
-    said = [
-        f"- {machine}; {versions}: {', '.join(names)}\n"
-        for (machine, versions), names in by_machine.items()
-    ]
-    return "".join(["\n## Where\n\n", *said])
+        by_machine.setdefault(results[name]["machine"], []).append(f"`{name}`")
+    said = [f"- {at}: {', '.join(names)}\n" for at, names in by_machine.items()]
+    return "".join(["\n## Where each was measured\n\n", *said])

@@ -4,7 +4,7 @@
 Sigma is used whole where it is known or well estimated (K <= df/10). Estimated from few
 clusters, it has null directions that look noise-free, and tau would absorb the noise;
 it is then used as low rank + diagonal, as it is for laws that need effects to be
-independent given a few scores: docs/decisions/0008-how-sigma-enters.md.
+independent given a few scores: docs/effects.md, "Many effects together".
 """
 
 from __future__ import annotations

@@ -21,9 +21,8 @@ def my_net_of(page):
     return "\n".join(line[4:] for line in code.splitlines())
 
 
-@pytest.mark.parametrize("page", ["own_network.md", "trial_file.md"])
-def test_my_net_of_a_page_runs_and_is_watched(tmp_path, page):
-    code = my_net_of(page)
+def test_my_net_of_the_page_runs_and_is_watched(tmp_path):
+    code = my_net_of("own_network.md")
     (tmp_path / "my_net.py").write_text(code + IGNORES)
     space = {}
     exec(code, space)

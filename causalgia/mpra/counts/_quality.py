@@ -718,8 +718,8 @@ def quality(counts: xr.Dataset) -> xr.Dataset:
         the divisor of counts, the least RNA reads). A value is NaN where the table
         cannot tell, as with one barcode an oligo for `misassigned`. By oligo and
         replicate ``activity``, log2(RNA/DNA) of the sums; by oligo ``n_barcodes`` (with
-        DNA above 0 in some replicate); and ``correlation_activity`` (replicate,
-        replicate_).
+        DNA above 0 in some replicate); and ``correlation_activity (replicate,
+        replicate_)``.
 
     Raises
     ------
