@@ -36,6 +36,7 @@ from validation import (
     clusters,
     coarse_answers,
     combinations,
+    compared,
     count_quality,
     count_tables,
     discovery,
@@ -106,6 +107,7 @@ CHECKS: list[Check] = [
     *replicates.CHECKS,
     *real.CHECKS,
     *refutations.CHECKS,
+    *compared.CHECKS,
 ]
 _CLAIMS = {
     "exact": "exactly",

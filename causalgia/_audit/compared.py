@@ -376,14 +376,15 @@ def _lost(
     if trial is None:
         return None
     each = outcomes(f"lost {one.label}", trial)
-    sites = trial.analyze(next(iter(each.values())), rng=0).findings["instances"]
-    mine = (sites["strand"].to_numpy() == "+") | one.both_strands
-    if len(np.unique(sites["sequence"].to_numpy()[mine])) < _LEAST_PARENTS:
-        return None
-    return {
-        name: contrast(of).isel(unit=np.repeat(mine, _DRAWS))
-        for name, of in each.items()
-    }
+    effects = {name: contrast(of) for name, of in each.items()}
+    if not one.both_strands:
+        answer = trial.analyze(next(iter(each.values())), rng=0)
+        mine = answer.findings["instances"]["strand"].to_numpy() == "+"
+        effects = {
+            name: of.isel(unit=np.repeat(mine, _DRAWS)) for name, of in effects.items()
+        }
+    parents = next(iter(effects.values()))["parent"].to_numpy()
+    return effects if len(np.unique(parents)) >= _LEAST_PARENTS else None
 
 
 @dataclass(frozen=True, eq=False)
