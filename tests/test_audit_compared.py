@@ -16,7 +16,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.compared import compare, union_of_motifs, union_of_rules
-from causalgia._audit.rules import Rule, occurrences, sites_of
+from causalgia._audit.rules import Rule
 from causalgia.errors import PredictorError, StoreError
 from causalgia.estimation.crossover import difference_of_levels
 from causalgia.sequences import Motif
@@ -241,12 +241,6 @@ def test_a_rule_is_the_same_in_the_letters_of_another_audit(
         {"other": {"activity"}},
         [],
     )
-    counts = []
-    for claims, one in ((audits["one"], rule), (other, own)):
-        sites = {x.label: sites_of(x, given.tokens) for x in claims.candidates}
-        counts.append(occurrences([one], sites, len(given)).ravel())
-    assert counts[0].sum() > 100
-    assert np.mean(counts[0] == counts[1]) > 0.99  # but at the ends of sequences
 
 
 def test_motifs_that_lie_beside_each_other_now_and_then_are_two() -> None:

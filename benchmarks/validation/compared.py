@@ -267,7 +267,7 @@ CHECKS = [
         any_differs,
         0.05,
         "at most",
-        full=400,
+        full=200,
         quick=15,
     ),
     *(
@@ -278,7 +278,7 @@ CHECKS = [
             half_found(spread),
             0.9,
             claim,
-            full=400,
+            full=200,
             quick=15,
         )
         for spread, claim in ((_SPREAD, "at least"), (0.2, "reported"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._audit.candidates import Candidate
-from causalgia._audit.rules import Rule, Sites, sites_of, trial_of
+from causalgia._audit.rules import Rule, trial_of
 from causalgia._audit.tested_motifs import LOST, alone_in, necessity_of
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Design, DinucleotideShuffle, Genomic
@@ -27,6 +27,7 @@ from causalgia.experiments._pair import GAPS
 from causalgia.predict import Ensemble, Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Sequences
+from causalgia.sequences.motif_scores import find_instances
 from causalgia.tell.audit_comparisons import comparison_answer
 from causalgia.types import Tokens
 from causalgia.verdicts import decide
@@ -238,7 +239,8 @@ def compare(
 
 
 _OF_RULES = (
-    *("arrangement", "first", "second", "strands", "gap_from", "gap_to", "anywhere"),
+    "arrangement",
+    *(one.name for one in fields(Rule) if one.name not in ("n_gaps", "task", "size")),
 )
 _OF_UNITS = ("unit", "parent")
 _DIFFERENCE = ("minus", "difference", "lower", "upper", "p", "q", "verdict")
@@ -345,8 +347,9 @@ def difference_of(
             x.transpose("unit", "model").to_numpy().astype(np.float64)
             for x in (one, other)
         )
-        found = difference_of_levels(first, second, groups and groups.codes)
-        return (*(float(x) for x in found), 0.0)
+        codes = None if groups is None else groups.codes
+        mean, error, degrees = difference_of_levels(first, second, codes)
+        return float(mean), float(error), float(degrees), 0.0
     units = {
         name: ("unit", one[name].to_numpy()) for name in _OF_UNITS if name in one.coords
     }
@@ -453,13 +456,13 @@ def union_of_motifs(
     from those of the other.
     """
     motifs, places = list[Shared](), Places()
-    sites = dict[str, Sites]()
+    sites = dict[str, pd.DataFrame]()
     for name, found in audits.items():
         read = found.motifs[found.motifs["reads"].astype(bool)]
         held = found.rules[found.rules["holds"].astype(bool)]
         named = {*read["motif"], *held["first"], *held["second"]}
         for one in (x for x in found.candidates if x.label in named):
-            own = sites_of(one, tokens)
+            own = _sites(one, tokens)
             place = next(
                 (
                     x
@@ -469,7 +472,7 @@ def union_of_motifs(
                 None,
             )
             if place is None:
-                place = Place(one.label, 0, False, own.width, own.width)
+                place = Place(one.label, 0, False, len(one.motif), len(one.motif))
                 sites[one.label] = own
                 motifs.append(_shared(one, found))
             places[name, one.label] = place
@@ -487,31 +490,34 @@ def _shared(one: Candidate, found: Audited) -> Shared:
     return Shared(one, str(best["name"]), str(best["strand"]), both, {})
 
 
-def _beside(label: str, own: Sites, other: str, sites: Sites) -> Place | None:
+def _sites(one: Candidate, tokens: Tokens) -> pd.DataFrame:
+    found = find_instances(tokens, one.motif, threshold=one.threshold)
+    minus = found.strand == "-"
+    return pd.DataFrame(
+        {"row": found.row, "start": found.start, "minus": minus, "width": found.width}
+    )
+
+
+def _beside(
+    label: str, own: pd.DataFrame, other: str, sites: pd.DataFrame
+) -> Place | None:
     """Return where another motif lies beside one, None where they are two motifs."""
     if label == other:
-        return Place(other, 0, False, sites.width, own.width)
-    tables = [
-        pd.DataFrame(
-            {"row": x.row, "start": x.start, "minus": x.minus, "width": x.width}
-        )
-        for x in (own, sites)
-    ]
-    both = tables[0].merge(tables[1], on="row", suffixes=("", "_other"))
+        return Place(other, 0, False, len(other), len(label))
+    both = own.merge(sites, on="row", suffixes=("", "_other"))
     offset = np.where(
         both["minus"],
         both["start"] + both["width"] - both["start_other"] - both["width_other"],
         both["start_other"] - both["start"],
     )
     both = both.assign(offset=offset, flipped=both["minus"] != both["minus_other"])
-    near = (both["offset"] < own.width) & (both["offset"] > -sites.width)
+    near = (offset < both["width"]) & (offset > -both["width_other"])
     counts = both[near].groupby(["offset", "flipped"]).size()
-    if not len(counts) or counts.max() < _SAME_SITES * max(
-        len(x.row) for x in (own, sites)
-    ):
+    least = _SAME_SITES * max(len(own), len(sites))
+    if not len(counts) or counts.max() < least:
         return None
-    at, flipped = counts.idxmax()
-    return Place(other, int(at), bool(flipped), sites.width, own.width)
+    at, flipped = counts.index.to_frame().iloc[int(counts.to_numpy().argmax())]
+    return Place(other, int(at), bool(flipped), len(other), len(label))
 
 
 def union_of_rules(
@@ -525,10 +531,8 @@ def union_of_rules(
     every, left_out = list[tuple[Rule, str, str]](), list[str]()
     for name, found in audits.items():
         for row in found.rules[found.rules["holds"].astype(bool)].to_dict("records"):
-            rule = Rule(
-                **{key: row[key] for key in (*_OF_RULES[1:], "n_gaps", "task")},
-                size=row["interaction"],
-            )
+            row["size"] = row["interaction"]
+            rule = Rule(**{one.name: row[one.name] for one in fields(Rule)})
             moved = _moved(rule, places[name, rule.first], places[name, rule.second])
             if any(moved.gap_from <= gap <= moved.gap_to for gap in GAPS):
                 every.append((moved, name, rule.task))
@@ -551,10 +555,18 @@ def union_of_rules(
 
 def _moved(rule: Rule, first: Place, second: Place) -> Rule:
     """Return a rule written with the shared motifs."""
-    if rule.anywhere:
+    if rule.anywhere or not rule.strands:  # in either order, on any strands
         labels = sorted([first.label, second.label])
-        return replace(rule, first=labels[0], second=labels[1])
-    one, two = rule.strands
+        wider = sum(one.width - one.other_width for one in (first, second))
+        by = 0 if rule.anywhere else -round(wider / 2)
+        return replace(
+            rule,
+            first=labels[0],
+            second=labels[1],
+            gap_from=max(0, rule.gap_from + by),
+            gap_to=rule.gap_to + by,
+        )
+    one, two = rule.strands[0], rule.strands[1]
     by = second.ends(two)[0] - first.ends(one)[1]
     return replace(
         rule,

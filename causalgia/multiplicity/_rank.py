@@ -120,7 +120,7 @@ def rank(
             f"{', '.join(ALTERNATIVES)}{nearest(str(alternative), ALTERNATIVES)}",
             argument="alternative",
         )
-    table, null = pd.DataFrame(scores), pd.DataFrame(null_scores)
+    table, null = _table(scores), _table(null_scores)
     if table.shape[1] == 1 == null.shape[1]:
         null.columns = table.columns
     if list(table.columns) != list(null.columns):
@@ -135,7 +135,12 @@ def rank(
         raise DataError("null_scores are empty: a rank takes one or more")
     divided = _strata_of(strata, table, null)
     found = rank_among_matched(values, nulls, divided, alternative=alternative)
-    columns = {"score": values, "p": found.p, "q": found.q, "n_null": found.n}
+    columns: dict[str, np.ndarray] = {
+        "score": values,
+        "p": found.p,
+        "q": found.q,
+        "n_null": found.n,
+    }
     if tail:
         by_law = extrapolate_ranks(values, nulls, divided, alternative=alternative)
         columns |= {"tail_p": by_law.p, "tail_by": by_law.by}
@@ -143,6 +148,12 @@ def rank(
     if isinstance(scores, pd.DataFrame) or np.ndim(scores) == 2:
         index = pd.MultiIndex.from_product([table.index, table.columns])
     return pd.DataFrame({name: x.ravel() for name, x in columns.items()}, index=index)
+
+
+def _table(given: npt.ArrayLike | Series | pd.DataFrame) -> pd.DataFrame:
+    if isinstance(given, pd.DataFrame | pd.Series):
+        return pd.DataFrame(given)
+    return pd.DataFrame(np.asarray(given))
 
 
 def _finite(name: str, table: pd.DataFrame) -> Array:
