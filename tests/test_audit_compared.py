@@ -266,6 +266,12 @@ def test_rules_whose_gaps_overlap_are_one() -> None:
 WRONG = {
     "one network": {"a": _network()},
     "other scales": {"a": _network(), "b": _network(scale="counts")},
+    "other scales of a task": {
+        name: cg.FunctionPredictor(
+            lambda x: x.sum(-1)[:, :2], tasks=["s", "t"], scale=["counts", scale]
+        )
+        for name, scale in (("a", "counts"), ("b", "log counts"))
+    },
     "an ensemble and a network": {
         "a": cg.Ensemble([_network(0.1), _network(0.2)]),
         "b": _network(),

@@ -118,22 +118,30 @@ def check_comparable(predictors: Mapping[str, Predictor], tokens: Tokens) -> Non
             )
         check_predictor(one, f"audit, predictor {quoted(name)}")
         one.predict(tokens[:1])  # names tasks
-    (first, one), *others = predictors.items()
-    for name, other in others:
-        if (one.scale, one.task_scales) != (other.scale, other.task_scales):
-            raise PredictorError(
-                f"{quoted(first)} is on the scale {quoted(one.scale)} and {quoted(name)} "
-                f"on {quoted(other.scale)}: a difference of their effects means nothing"
-            )
-        if isinstance(one, Ensemble) != isinstance(other, Ensemble):
-            raise PredictorError(
-                f"of {quoted(first)} and {quoted(name)} one is an Ensemble: give "
-                "retrainings of each, or of none"
-            )
-    if not shared_tasks(predictors):
+    ensembles = [name for name, one in predictors.items() if isinstance(one, Ensemble)]
+    if 0 < len(ensembles) < len(predictors):
+        raise PredictorError(
+            f"of {quoted(list(predictors))} only {quoted(ensembles)} are Ensembles: give "
+            "retrainings of each, or of none"
+        )
+    shared = shared_tasks(predictors)
+    if not shared:
         raise PredictorError(
             f"no task is in all of {quoted(list(predictors))}: tasks are compared by name"
         )
+    for task, own in shared.items():
+        scales = {name: _scale_of(one, own[name]) for name, one in predictors.items()}
+        if len(set(scales.values())) > 1:
+            raise PredictorError(
+                f"task {quoted(task)} is on different scales, {quoted(scales)}: a "
+                "difference of effects means nothing"
+            )
+
+
+def _scale_of(predictor: Predictor, task: str) -> str:
+    if predictor.task_scales is None:
+        return predictor.scale
+    return predictor.task_scales[[str(x) for x in predictor.tasks].index(task)]
 
 
 def shared_tasks(predictors: Mapping[str, Predictor]) -> dict[str, dict[str, str]]:
