@@ -36,6 +36,7 @@ from validation import (
     clusters,
     coarse_answers,
     combinations,
+    compared,
     count_quality,
     count_tables,
     discovery,
@@ -93,7 +94,7 @@ ROOMS = {
     "Many questions at once": (multiplicity, few_degrees, position_pairs, profiles),
     "Hierarchical sizes": (posterior, laws, screens, shared_effects),
     "Stopping early": (sequential,),
-    "Networks": (floor, predictors, coarse_answers),
+    "Networks": (floor, predictors, coarse_answers, compared),
     "The bench": (bench, count_quality, count_tables, bench_designs, replicates),
     "A real network, and refutations": (real, refutations),
 }

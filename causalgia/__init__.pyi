@@ -65,7 +65,7 @@ from .effects import (
 )
 from .effects._from_frame import from_frame as from_frame
 from .estimation import estimate as estimate, from_effects as from_effects
-from .multiplicity import simultaneous as simultaneous
+from .multiplicity import rank as rank, simultaneous as simultaneous
 from .planning import sample_size as sample_size
 from .posterior import infer as infer
 from .predict import (

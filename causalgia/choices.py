@@ -76,6 +76,9 @@ OfMeans = Literal["log_of_means", "ratio", "sd"]
 Stepwise = Literal["bh", "holm"]
 """Adjustments of p-values alone."""
 
+Alternative = Literal["two-sided", "greater", "less"]
+"""Which scores are extreme among null scores: large ones of either sign, high, low."""
+
 METHOD_NAMES = {
     "bonferroni": "Bonferroni",
     "dunnett": "Dunnett",
@@ -163,6 +166,7 @@ TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
 SCALES = (*POINTWISE, *get_args(OfMeans))
 STEPWISE = get_args(Stepwise)
+ALTERNATIVES = get_args(Alternative)
 BANDS = get_args(Band)
 ERRORS = get_args(Error)
 CONTROLS = get_args(Control)

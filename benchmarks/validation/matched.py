@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -48,6 +49,23 @@ def heavy(rng: Rng, n: int) -> np.ndarray:
     answer much.
     """
     return rng.standard_t(3, n) * rng.lognormal(0, 1.5, n)
+
+
+_M_OF_STRATA = (1_999, 2_999, 999, 3_999)
+"""Null scores of strata: every p that is asked is a multiple of 1 / (m + 1)."""
+_STRATA = np.repeat(np.arange(4), _M_OF_STRATA)
+_SIZES = np.repeat([1.0, 10.0, 0.1, 3.0], _M_OF_STRATA)
+
+
+def ranked(
+    rng: Rng, alpha: float, alternative: Literal["two-sided", "greater"]
+) -> float:
+    """Return the share of 9,996 null scores with p <= alpha by `cg.rank`, among as many
+    in four strata of other scales.
+    """
+    scores, nulls = (_SIZES * heavy(rng, len(_SIZES)) for _ in range(2))
+    found = cg.rank(scores, nulls, strata=(_STRATA, _STRATA), alternative=alternative)
+    return float((found["p"] <= alpha).mean())
 
 
 def shared_sequences(
@@ -437,6 +455,10 @@ def _each(one: Callable[[Rng], float]) -> Callable[[Rng, int], np.ndarray]:
 
 
 _RANKS = "P-values from ranks among 10,000 matched nulls, heavy-tailed effects"
+_SCORES = (
+    "P-values of scores from elsewhere, `cg.rank`: 9,996 among as many null scores in "
+    "four strata of other scales, heavy-tailed"
+)
 _FOUND = (
     "False discoveries among 1,000 effects, 5 % of them planted, ranked among matched "
     "nulls at q < .05"
@@ -472,6 +494,18 @@ CHECKS = [
             quick=100,
         )
         for a in (0.05, 0.01, 1e-3, 1e-4)
+    ),
+    *(
+        Check(
+            _SCORES,
+            f"{alternative} null scores with p <= {a:g}",
+            _each(lambda rng, a=a, side=alternative: ranked(rng, a, side)),
+            a,
+            full=10_000 if a == 0.05 and alternative == "two-sided" else 2_000,
+            quick=50,
+        )
+        for alternative in ("two-sided", "greater")
+        for a in (0.05, 0.01, 1e-3)
     ),
     Check(
         _FOUND,

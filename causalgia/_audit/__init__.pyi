@@ -2,3 +2,4 @@ from ._audit import (
     Audit as Audit,
     audit as audit,
 )
+from .compared import Comparison as Comparison

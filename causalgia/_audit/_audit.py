@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import xarray as xr
 
 from causalgia import experiments
 from causalgia._audit.candidates import MOST, Candidate, candidates
+from causalgia._audit.compared import Comparison, check_comparable, compare
 from causalgia._audit.explained import variance_explained
 from causalgia._audit.rules import (
     Rule,
@@ -174,9 +175,37 @@ def _parents(null: Any) -> Sequences:
     return found
 
 
-@usual_errors
+@overload
 def audit(
     predictor: Predictor,
+    sequences: Source,
+    *,
+    motifs: MotifList | None = ...,
+    minutes: float = ...,
+    store: str | PathLike[str] | None = ...,
+    client: Client | None = ...,
+    progress: bool = ...,
+    rng: RNG,
+) -> Audit: ...
+
+
+@overload
+def audit(
+    predictor: Mapping[str, Predictor],
+    sequences: Source,
+    *,
+    motifs: MotifList | None = ...,
+    minutes: float = ...,
+    store: str | PathLike[str] | None = ...,
+    client: Client | None = ...,
+    progress: bool = ...,
+    rng: RNG,
+) -> Comparison: ...
+
+
+@usual_errors
+def audit(
+    predictor: Predictor | Mapping[str, Predictor],
     sequences: Source,
     *,
     motifs: MotifList | None = None,
@@ -185,7 +214,7 @@ def audit(
     client: Client | None = None,
     progress: bool = True,
     rng: RNG,
-) -> Audit:
+) -> Audit | Comparison:
     """Return what a network learned: the motifs that it reads, the rules between them, and
     how much of its predictions these explain.
 
@@ -197,7 +226,11 @@ def audit(
     Parameters
     ----------
     predictor
-        The network.
+        The network. Or a mapping name -> network of two or more, which are compared: on
+        one scale, task by task of the same name; each an `causalgia.Ensemble` of
+        retrainings, or none. To compare tasks of one network, give it once for each, with
+        a task of its own (``reduce=`` of `causalgia.TorchPredictor`): networks of one task
+        are compared whatever it is called.
     sequences
         Sequences of one length to which it responds, 80 or more.
     motifs
@@ -205,7 +238,8 @@ def audit(
         candidates as well, and candidates are named by them.
     minutes
         Time for predictions, about. It decides once how many sequences are mapped and how
-        many candidates and pairs are tested; with `store` this plan is kept.
+        many candidates and pairs are tested; with `store` this plan is kept. Of each of
+        several networks.
     store
         Folder in which each stage is kept; the same call goes on from there.
     client
@@ -217,8 +251,10 @@ def audit(
 
     Returns
     -------
-    Audit
-        Printed, the answer.
+    Audit or Comparison
+        Printed, the answer. Of several networks, their `Audit` by name, and which motifs
+        and rules differ: each that one has is measured in all, on the same shuffles and
+        sites of the reserved sequences.
 
     Raises
     ------
@@ -226,7 +262,8 @@ def audit(
         If the sequences have fewer than 80 parents, or `minutes` do not suffice for 20
         maps.
     PredictorError
-        If it is no predictor.
+        If it is no predictor; or several have no task in common, differ in scale, or some
+        are ensembles and others are not.
     StoreError
         If `store` holds an audit with other settings, which are named.
 
@@ -247,12 +284,15 @@ def audit(
     >>> found.motifs.loc[found.motifs["reads"], "motif"].tolist()
     ['TGCATG', 'AGAATG']
     """
+    if isinstance(predictor, Mapping):
+        asked = {"minutes": minutes, "client": client, "progress": progress}
+        return _compared(
+            predictor, sequences, motifs=motifs, store=store, rng=rng, **asked
+        )
     check_predictor(predictor, "audit(predictor, sequences)")
     key = root_key(rng)
     given = as_shuffled(sequences, keep_n=False)
-    _, first = np.unique(sequence_fingerprints(given.tokens), return_index=True)
-    rows = np.sort(first)
-    distinct = Sequences(given.tokens[rows], tuple(str(given.names[k]) for k in rows))
+    distinct = _distinct(given)
     known = None if motifs is None else named_motifs(motifs)
     parts = _Parts.of(distinct)
     settings: dict[str, str | int] = {
@@ -273,6 +313,67 @@ def audit(
     with warnings.catch_warnings():  # the notes of each trial stand with its results
         warnings.simplefilter("ignore", CausalgiaWarning)
         return work.audit(minutes, known, given, distinct)
+
+
+def _distinct(given: Sequences) -> Sequences:
+    """Return sequences without copies."""
+    _, first = np.unique(sequence_fingerprints(given.tokens), return_index=True)
+    rows = np.sort(first)
+    return Sequences(given.tokens[rows], tuple(str(given.names[k]) for k in rows))
+
+
+def _compared(
+    predictors: Mapping[str, Predictor],
+    sequences: Source,
+    *,
+    store: str | PathLike[str] | None,
+    rng: RNG,
+    **asked: Any,
+) -> Comparison:
+    """Return the audits of predictors, and what differs between them."""
+    given = as_shuffled(sequences, keep_n=False)
+    distinct = _distinct(given)
+    check_comparable(predictors, distinct.tokens)
+    seed = root_key(rng) if isinstance(rng, np.random.Generator) else rng
+    folder = None if store is None else place_of(store)
+    audits = {
+        name: audit(one, given, store=folder and folder / name, rng=seed, **asked)
+        for name, one in predictors.items()
+    }
+    key = root_key(seed)
+    settings: dict[str, str | int] = {
+        "predictor": ", ".join(f"{x} {of.fingerprint}" for x, of in predictors.items()),
+        "sequences": given.digest,
+        "rng": str(key),
+    }
+    keep = make_anew if folder is None else _keeping(folder, settings)
+    networks = {
+        x: of.with_incremental_edits(given.length) for x, of in predictors.items()
+    }
+
+    def run_in(name: str, what: str, design: Design) -> xr.Dataset:
+        def outcomes() -> xr.Dataset:
+            return run(
+                design,
+                networks[name],
+                rng=derive(key, "compared", what),
+                client=asked["client"],
+                progress=False,
+            )
+
+        stage = f"compared {what} {list(predictors).index(name)}"
+        return keep(stage.replace(" ", "_").replace(",", ""), outcomes)
+
+    with warnings.catch_warnings():  # as those of each audit
+        warnings.simplefilter("ignore", CausalgiaWarning)
+        with Stages(1, show=asked["progress"]).stage("the same in every network"):
+            return compare(
+                predictors,
+                audits,
+                distinct.tokens,
+                _Parts.of(distinct).reserved,
+                run_in=run_in,
+            )
 
 
 @dataclass
@@ -616,6 +717,7 @@ class _Work:
                     {
                         "first": rule.first,
                         "second": rule.second,
+                        "strands": rule.strands,
                         "arrangement": rule.arrangement,
                         "gap_from": rule.gap_from,
                         "gap_to": rule.gap_to,
@@ -712,8 +814,8 @@ class _Work:
 
 
 _OF_RULES = (
-    *("first", "second", "arrangement", "gap_from", "gap_to", "n_gaps", "anywhere"),
-    *("task", "tested", "interaction", "lower", "upper", "p"),
+    *("first", "second", "strands", "arrangement", "gap_from", "gap_to", "n_gaps"),
+    *("anywhere", "task", "tested", "interaction", "lower", "upper", "p"),
     *("pass", "warn", "fail", "doubts"),
 )
 

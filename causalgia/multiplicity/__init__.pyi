@@ -1,3 +1,4 @@
+from ._rank import rank as rank
 from .bands import (
     simultaneous as simultaneous,
 )

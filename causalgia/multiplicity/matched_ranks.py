@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.choices import LEAST_FOR_A_LAW, LEAST_MATCHED_NULLS
+from causalgia.choices import LEAST_FOR_A_LAW, LEAST_MATCHED_NULLS, Alternative
 from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.types import Array, Codes, Mask
@@ -173,6 +173,7 @@ def rank_among_matched(
     floor: npt.ArrayLike = 0.0,
     alpha: float = 0.05,
     by_column: bool = False,
+    alternative: Alternative = "two-sided",
 ) -> MatchedRanks:
     """Rank each effect among the null effects of its stratum.
 
@@ -197,6 +198,9 @@ def rank_among_matched(
         Level of the limit.
     by_column
         Whether q is adjusted over the effects of each column by itself, not over all.
+    alternative
+        Whether effects and nulls are compared by their absolute values, by their values
+        (``"greater"``), or by minus these (``"less"``); `limit` is in what is compared.
 
     References
     ----------
@@ -213,10 +217,10 @@ def rank_among_matched(
     flat, null = of.reshape(len(of), -1), null.reshape(len(null), -1)
     p, limit = np.empty(flat.shape), np.full(flat.shape, np.nan)
     n = np.empty(flat.shape, np.int64)
-    effect, ties = np.abs(flat), _floor_of_columns(floor, of)
+    effect, ties = _sizes(flat, alternative), _floor_of_columns(floor, of)
     for number, members in enumerate(strata.nulls):
         mine, m = strata.of_effect == number, len(members)
-        size = np.sort(np.abs(null[members]), axis=0) + ties
+        size = np.sort(_sizes(null[members], alternative), axis=0) + ties
         for j in range(flat.shape[1]):
             beyond = m - np.searchsorted(size[:, j], effect[mine, j], side="left")
             p[mine, j] = (1 + beyond) / (m + 1)
@@ -228,6 +232,13 @@ def rank_among_matched(
     q = q.T if by_column else q.reshape(p.shape)
     shaped = [values.reshape(of.shape) for values in (p, q, limit)]
     return MatchedRanks(shaped[0], shaped[1], n.reshape(of.shape), shaped[2])
+
+
+def _sizes(values: Array, alternative: Alternative) -> Array:
+    """Return by what effects are compared: the larger, the more extreme."""
+    if alternative == "two-sided":
+        return np.abs(values)
+    return values if alternative == "greater" else -values
 
 
 def _floor_of_columns(floor: npt.ArrayLike, effects: Array) -> Array:
@@ -365,13 +376,14 @@ def extrapolate_ranks(
     strata: Strata,
     *,
     floor: npt.ArrayLike = 0.0,
+    alternative: Alternative = "two-sided",
 ) -> TailRanks:
     """Extend the p-values of `rank_among_matched` beyond the largest null effects of
     each stratum, by a model.
 
     Parameters
     ----------
-    effects, nulls, strata, floor
+    effects, nulls, strata, floor, alternative
         As in `rank_among_matched`.
 
     Examples
@@ -385,8 +397,9 @@ def extrapolate_ranks(
     (array(['tail', 'rank'], dtype='<U6'), array([ True, False]))
     """
     of, null = np.asarray(effects, np.float64), np.asarray(nulls, np.float64)
-    flat, sizes = of.reshape(len(of), -1), np.abs(null.reshape(len(null), -1))
-    effect, ties = np.abs(flat), _floor_of_columns(floor, of)
+    flat = of.reshape(len(of), -1)
+    sizes = _sizes(null.reshape(len(null), -1), alternative)
+    effect, ties = _sizes(flat, alternative), _floor_of_columns(floor, of)
     p, by = np.empty(flat.shape), np.full(flat.shape, "rank", "<U6")
     for number, members in enumerate(strata.nulls):
         mine = np.flatnonzero(strata.of_effect == number)
@@ -421,7 +434,7 @@ def fit_null_tail(sizes: npt.ArrayLike) -> NullTail | None:
     Parameters
     ----------
     sizes
-        (m,) absolute null effects.
+        (m,) absolute null effects, or null effects where these are compared.
 
     References
     ----------
@@ -443,7 +456,7 @@ def fit_null_tail(sizes: npt.ArrayLike) -> NullTail | None:
     threshold = float(ordered[-n] + ordered[-n - 1]) / 2
     z = ordered[-n:] - threshold
     unit = float(np.median(z)) / np.log(2)
-    if not unit > 1e-9 * ordered[-1]:
+    if not unit > 1e-9 * abs(ordered[-1]):
         return None  # the largest null effects are equal
     z = z / unit
     rates = np.sum([_log_rate(x) for x in z], axis=0)
