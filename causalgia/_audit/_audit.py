@@ -674,7 +674,8 @@ class _Work:
                         how="left",
                     )
                 if self.members:
-                    alone = contrast(outcomes).sel(contrast=["alone +", "alone -"])
+                    strands = [f"alone {x}" for x in table["strand"].unique()]
+                    alone = contrast(outcomes).sel(contrast=strands)
                     table = self.in_members(
                         table, alone, None if lost is None else lost[0], own
                     )
@@ -899,14 +900,12 @@ class _Work:
                     }
                 )
                 if self.members:
-                    effects = contrast(outcomes, contrasts=mean).sel(task=[rule.task])
-                    hold = [
-                        _same_way(
-                            judged(effects.sel(model=one), region).squeeze(),
-                            float(row["ace"]),
-                        )
+                    effects = contrast(outcomes, contrasts=mean)
+                    each = [
+                        judged(effects.sel(model=one), region).sel(task=rule.task)
                         for one in self.members
                     ]
+                    hold = [_same_way(one, float(row["ace"])) for one in each]
                     of_rules[-1] |= {
                         "members_hold": sum(hold),
                         "n_members": len(hold),
