@@ -32,6 +32,7 @@ from causalgia._audit.explained import variance_explained
 from causalgia._audit.network import THROUGHPUT, checked, null_rows, read_rows
 from causalgia._audit.rules import (
     Rule,
+    Sites,
     made_at_junction,
     moderators_of,
     occurrences,
@@ -57,6 +58,7 @@ from causalgia.attributes import about
 from causalgia.attribution import attribute, match, propose
 from causalgia.attribution.attribution_maps import contributions
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
+from causalgia.checks import is_real
 from causalgia.choices import DIRECTIONS
 from causalgia.design import (
     Arm,
@@ -67,9 +69,16 @@ from causalgia.design import (
     Untreated,
 )
 from causalgia.effects import contrast
-from causalgia.errors import CausalgiaWarning, SequenceError, StoreError, quoted
+from causalgia.errors import (
+    CausalgiaWarning,
+    DesignError,
+    SequenceError,
+    StoreError,
+    quoted,
+)
 from causalgia.experiments import Experiment
 from causalgia.experiments._composition import GC as GC_LEVELS
+from causalgia.experiments._position import PLACES
 from causalgia.multiplicity.adjusted_p import hierarchical_p, stepwise
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
@@ -81,7 +90,7 @@ from causalgia.sequences import Motif
 from causalgia.sequences.fasta import (
     Sequences,
     Source,
-    as_shuffled,
+    as_sequences,
     sequence_fingerprints,
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
@@ -91,7 +100,7 @@ from causalgia.trial.archive import place_of
 from causalgia.trial.stages import Stages
 from causalgia.types import Array, Client
 
-LEAST_SEQUENCES = 80
+LEAST_SEQUENCES, LEAST_LENGTH = 80, 20
 _LEAST_MAPPED, _ENOUGH_MAPPED, _MOST_MAPPED, _LEAST_PARENTS = 20, 200, 1_000, 4
 _DRAWS, _ALONE_UNITS, _PAIR_UNITS, _RULE_UNITS, _SCREEN_UNITS = 3, 200, 100, 200, 100
 _COMPOSITION_UNITS, _BASELINES = 100, 8
@@ -324,7 +333,16 @@ def audit(
     """
     check_predictor(predictor, "audit(predictor, sequences)")
     key = root_key(rng)
-    given = as_shuffled(sequences, keep_n=False)
+    if not isinstance(minutes, Plan) and not (is_real(minutes) and minutes > 0):
+        raise DesignError(
+            f"minutes={quoted(minutes)}: a number above 0, or the plan of another audit",
+            argument="minutes",
+        )
+    given = as_sequences(sequences)
+    if given.length < LEAST_LENGTH:
+        raise SequenceError(
+            f"sequences of {given.length} bp: an audit takes {LEAST_LENGTH} bp or more"
+        )
     _, first = np.unique(sequence_fingerprints(given.tokens), return_index=True)
     rows = np.sort(first)
     distinct = Sequences(given.tokens[rows], tuple(str(given.names[k]) for k in rows))
@@ -404,31 +422,31 @@ class _Work:
         confirmed = self.confirm(found, table, rules, by_width, least)
         holds = confirmed[1]["holds"].to_numpy(bool)
         kept = [rule for rule, one in zip(rules, holds, strict=True) if one]
-        explained = self.explain(found, read, kept, composition)
+        explained = self.explain(found, table, kept, composition)
         n = {name: len(part) for name, part in self.parts.by_name.items()}
         if not plan.technical:
             why.append("adapters and other words of the bench")
         return Audit(
-            explained,
-            _named(
+            explained=explained,
+            motifs=_named(
                 table.merge(confirmed[0], on=["motif", "task"], how="left"),
                 found,
                 known,
             ),
-            confirmed[1],
-            sites,
-            pd.concat([network, nulls], ignore_index=True),
-            composition,
-            found,
-            {
+            rules=confirmed[1],
+            sites=sites,
+            network=pd.concat([network, nulls], ignore_index=True),
+            composition=composition,
+            candidates=found,
+            counts={
                 "given": n_given,
                 "distinct": sum(n.values()),
                 **n,
                 "proposed": len(found),
                 "read": len(read),
             },
-            plan,
-            (*left_out, *why),
+            plan=plan,
+            left_out=(*left_out, *why),
         )
 
     @property
@@ -509,18 +527,18 @@ class _Work:
             + _RANDOM
         )
         free = total - fixed
-        maps, a_map = "ism", 2 * self.map_cost("ism", pace)
-        n_mapped = min(n, int(free / 2 / a_map))
+        of_maps = min(free / 2, free - _A_MOTIF)
+        maps, a_map = "ism", 2 * self.map_cost("ism", pace)  # and one of a shuffle
+        n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < min(n, _ENOUGH_MAPPED) and self.has_gradients:
             maps, a_map = _BY_GRADIENT, 2 * self.map_cost(_BY_GRADIENT, pace)
-            n_mapped = min(n, int(free / 2 / a_map))
-        if n_mapped < _LEAST_MAPPED or free < n_mapped * a_map + _A_MOTIF:
-            needed = fixed + max(
-                2 * _LEAST_MAPPED * a_map, _LEAST_MAPPED * a_map + _A_MOTIF
-            )
+            n_mapped = min(n, int(of_maps / a_map))
+        if n_mapped < _LEAST_MAPPED:
+            least = _LEAST_MAPPED * a_map
+            needed = fixed + least + max(least, _A_MOTIF)
             raise SequenceError(
                 f"minutes={minutes:g} suffice for {int(total):,} predictions of "
-                f"{proposing.length:,} bp, and an audit takes {int(needed):,} or more: "
+                f"{proposing.length:,} bp, and an audit takes {int(needed):,} or more, "
                 f"minutes={ceil(needed / max(pace, 1e-9) / 6) / 10:g}"
             )
         free -= n_mapped * a_map
@@ -646,7 +664,8 @@ class _Work:
         """Return what each candidate does in the testing sequences: a table, the effects
         of its sites, the sites, and which could not be tested there.
         """
-        rows, effects, sites, why = list[pd.DataFrame](), {}, list[pd.DataFrame](), []
+        rows, effects, sites = list[pd.DataFrame](), {}, list[pd.DataFrame]()
+        rare = list[str]()
         shuffles = DinucleotideShuffle(of=self.parts.testing)
         with self.stages.stage(f"{len(found)} candidates, lost and alone"):
             for one in found:
@@ -662,7 +681,7 @@ class _Work:
                 )
                 table = alone_rows(answer).assign(motif=one.label)
                 if lost is None:
-                    why.append(f"{one.label} in sequences, too few of which have it")
+                    rare.append(one.label)
                     table = table.reindex(columns=[*table.columns, *OF_LOST])
                 else:
                     all_effects, own_sites = lost
@@ -680,6 +699,9 @@ class _Work:
                         table, alone, None if lost is None else lost[0], own
                     )
                 rows.append(table)
+        why = [f"{', '.join(rare)} in sequences, too few of which have a site"] * bool(
+            rare
+        )
         if not rows:
             names = ["motif", "task", *OF_LOST, "reads", "lost_q", "alone_q", "alone"]
             return pd.DataFrame(columns=names), {}, pd.DataFrame(), why
@@ -958,12 +980,13 @@ class _Work:
     def explain(
         self,
         found: Sequence[Candidate],
-        read: Sequence[str],
+        table: pd.DataFrame,
         rules: Sequence[Rule],
         composition: pd.DataFrame,
     ) -> pd.DataFrame:
         """Return the share of the variance of predictions on the reserved sequences that
-        motifs, composition and rules explain.
+        motifs (where they act, too, if that is not everywhere), composition and rules
+        explain.
         """
         fitted = np.concatenate(
             [self.parts.proposing.tokens, self.parts.testing.tokens]
@@ -972,15 +995,19 @@ class _Work:
         used = [
             one
             for one in found
-            if one.label in read
+            if table.loc[table["motif"] == one.label, "reads"].any()
             or any(one.label in (rule.first, rule.second) for rule in rules)
         ]
         features: dict[str, list[Array]] = {}
         for tokens in both:
             sites = {one.label: sites_of(one, tokens) for one in used}
             none = np.zeros((len(tokens), 0))
+            there = [
+                sites[label].within(*ends).counts()
+                for label, ends in _narrow_places(table, sites, tokens.shape[1])
+            ]
             for step, columns in (
-                ("motifs", [none, *(one.counts() for one in sites.values())]),
+                ("motifs", [none, *(one.counts() for one in sites.values()), *there]),
                 ("composition", [composition_features(tokens, composition)]),
                 ("rules", [occurrences(rules, sites, len(tokens))]),
             ):
@@ -1092,6 +1119,24 @@ def _tree(
     return dict(zip(labels, q[: len(labels)].tolist(), strict=True)), q[
         len(labels) :
     ].tolist()
+
+
+def _narrow_places(
+    table: pd.DataFrame, widths: Mapping[str, Sites], length: int
+) -> list[tuple[str, tuple[float, float]]]:
+    """Return the motifs that act at some places alone, with the first and last start:
+    halfway to the next places that were tried.
+    """
+    found = list[tuple[str, tuple[float, float]]]()
+    for row in table[table["reads"].astype(bool)].to_dict("records"):
+        if row["motif"] not in widths or not np.isfinite(row["place_from"]):
+            continue
+        last = length - widths[row["motif"]].width
+        step = last / (PLACES - 1)
+        if row["place_from"] > 2 * step or row["place_to"] < last - 2 * step:
+            ends = (row["place_from"] - step / 2, row["place_to"] + step / 2)
+            found.append((row["motif"], ends))
+    return list(dict.fromkeys(found))
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
