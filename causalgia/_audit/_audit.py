@@ -270,30 +270,58 @@ def audit(
     progress: bool = True,
     rng: RNG,
 ) -> Audit:
-    """Return what a network learned: the motifs that it reads, the rules between them, and
+    r"""Return what a network learned: the motifs that it reads, the rules between them, and
     how much of its predictions these explain.
 
-    The sequences are split. Maps of one half propose motifs; a quarter tests what it loses
-    without each and what each does alone in shuffles, and every arrangement of pairs; the
-    last quarter confirms, and measures the share of the variance of predictions that the
-    list explains.
+    Sequences that overlap, by the places in their names or by their letters, stay
+    together; copies count once. Half of them propose, a quarter tests, and a quarter is
+    reserved:
+
+    1. *The network*: `causalgia.check` on the testing sequences; which positions it reads;
+       what their shuffles do.
+    2. *Candidates*: motifs that maps of the proposing sequences show, and those of
+       `motifs` that act in shuffles.
+    3. *Motifs*, on the testing sequences. Lost: :math:`E[Y(\text{site overwritten}) -
+       Y] - E[Y(\text{placebo span overwritten}) - Y]` over sites
+       (`causalgia.experiments.necessity`). Alone: :math:`E[Y(\text{site}) - Y]` in the
+       middle of dinucleotide shuffles, on both strands, at 25 places, in up to six copies
+       (`causalgia.experiments.motif`). An effect matters beyond five standard deviations
+       of those of random sequences of its width, and .2 sd of the predictions.
+    4. *Rules*: pairs that move each other's effects of sites (`causalgia.moderation`), and
+       those of the first motifs, at every gap, order and strand
+       (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`.
+    5. *Composition*: `causalgia.experiments.composition`, CpG, adapters and other words of
+       the bench.
+    6. *Confirmation*, on the reserved sequences: motifs and rules again, with p of their
+       tree of hypotheses, and `causalgia.refute` on each rule.
+    7. *How much of the network that is*: motifs, composition and rules, as counts in a
+       linear model fitted on the other sequences, explain a share :math:`R^2` of the
+       variance of predictions on the reserved ones.
+
+    Every task is asked. Of an `causalgia.Ensemble` the mean over members is tested, and
+    in how many members a motif or rule holds by itself is counted.
 
     Parameters
     ----------
     predictor
-        The network.
+        The network, or a `causalgia.Ensemble` of retrainings.
     sequences
-        Sequences of one length to which it responds, 80 or more.
+        Sequences of one length, 20 bp or more, to which it responds; 80 or more of them
+        without overlap.
     motifs
         Known motifs, as in `causalgia.experiments.motif_screen`: those that act are
         candidates as well, and candidates are named by them.
     minutes
-        Time for predictions, about. It decides once how many sequences are mapped and how
-        many candidates and pairs are tested; with `store` this plan is kept.
+        Time for predictions, about. It becomes once, by the throughput, a number of
+        predictions, and this the `plan`: which maps, of how many sequences, and how many
+        candidates and pairs. Pairs are left out first, then words of the bench, then
+        candidates; ``left_out`` of the result says what. A store keeps its plan, whatever
+        `minutes` says later. Or the ``plan`` of another audit, to spend the same.
     store
-        Folder in which each stage is kept; the same call goes on from there.
+        Folder in which each stage is kept; the same call goes on from there, and ends
+        with the same bits.
     client
-        A `distributed.Client`, on whose workers trials run.
+        A `distributed.Client`, on whose workers trials run, with the same bits.
     progress
         Whether a line for each stage is printed to stderr.
     rng
@@ -307,12 +335,17 @@ def audit(
     Raises
     ------
     SequenceError
-        If the sequences have fewer than 80 parents, or `minutes` do not suffice for 20
-        maps.
+        If sequences differ in length, have other letters than A, C, G, T, or fewer than
+        80 of them are independent; or `minutes` do not suffice for 20 maps and a motif:
+        then with those that would.
+    DesignError
+        If `minutes` is no number above 0, or no motif fits the sequences.
     PredictorError
-        If it is no predictor.
+        If it is no predictor, does not take sequences of this length, or a check of it
+        fails, as where it answers at random.
     StoreError
-        If `store` holds an audit with other settings, which are named.
+        If `store` holds an audit with another predictor, other sequences, motifs or seed,
+        which is named.
 
     References
     ----------
@@ -425,7 +458,11 @@ class _Work:
         explained = self.explain(found, table, kept, composition)
         n = {name: len(part) for name, part in self.parts.by_name.items()}
         if not plan.technical:
-            why.append("adapters and other words of the bench")
+            left_out.append("adapters and other words of the bench")
+        if len(found) == plan.n_candidates < MOST:
+            left_out.append(f"candidates after the first {plan.n_candidates}")
+        if (unmapped := n["proposing"] - plan.n_mapped) > 0:
+            left_out.append(f"maps of {unmapped:,} sequences")
         return Audit(
             explained=explained,
             motifs=_named(
@@ -865,7 +902,12 @@ class _Work:
                 -abs(rule.size) / least[rule.task],
             )
         )
-        return rules[:_RULES], [f"the pair {a} and {b}" for a, b in left]
+        left_out = [f"the pair {a} and {b}" for a, b in left]
+        if (n := len(rules) - _RULES) > 0:
+            left_out.append(
+                f"{n} smaller rule{'s' * (n > 1)} on the reserved sequences"
+            )
+        return rules[:_RULES], left_out
 
     def confirm(
         self,
