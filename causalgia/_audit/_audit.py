@@ -86,7 +86,7 @@ from causalgia.predict._torch_network import torch_network
 from causalgia.predict.predictor import check_predictor
 from causalgia.refutation import refute
 from causalgia.ropes import Ends
-from causalgia.sequences import Motif
+from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import (
     Sequences,
     Source,
@@ -719,7 +719,16 @@ class _Work:
                 table = alone_rows(answer).assign(motif=one.label)
                 if lost is None:
                     rare.append(one.label)
+                    n_sites = len(
+                        find_instances(
+                            self.parts.testing.tokens,
+                            one.motif,
+                            threshold=one.threshold,
+                            both_strands=self.both_strands,
+                        ).row
+                    )
                     table = table.reindex(columns=[*table.columns, *OF_LOST])
+                    table["n_sites"] = n_sites
                 else:
                     all_effects, own_sites = lost
                     effects[one.label] = _mean(all_effects, "ice")
