@@ -1,9 +1,10 @@
 """What a network learned: planted motifs and rules are named, nothing else is, and the
-share that they explain is that of the truth. The room is imported by its own name, since
-its verb is not yet public.
+share that they explain is that of the truth.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,16 @@ import causalgia as cg
 from causalgia import audit
 from causalgia._audit import Audit
 from causalgia._audit.explained import variance_explained
-from causalgia.errors import SequenceError, StoreError
+from causalgia.errors import (
+    DesignError,
+    PredictorError,
+    SequenceError,
+    StoreError,
+)
 
 AP1, TEAD = "TGAGTCA", "CATTCCA"
+TRUSEQ = "AGATCGGAAGAGC"
+TABLES = ("explained", "motifs", "rules", "sites", "network", "composition")
 NAMES = {"AP-1": AP1, "TEAD": TEAD}
 
 
@@ -114,15 +122,141 @@ def test_the_answer_has_twelve_lines_at_most_and_begins_with_the_share(found) ->
     assert lines[0].startswith("muscle: motifs explain")
 
 
+def _same(one: Audit, other: Audit) -> None:
+    for name in TABLES:
+        pd.testing.assert_frame_equal(
+            getattr(one, name), getattr(other, name), check_exact=True
+        )
+    assert (str(one), one.plan) == (str(other), other.plan)
+
+
 def test_a_kept_audit_is_the_same_and_refuses_other_settings(found) -> None:
     made, folder = found
-    again = audit(
-        _network(), _sequences(), motifs=NAMES, store=folder, progress=False, rng=0
+    same = {"motifs": NAMES, "store": folder, "progress": False, "rng": 0}
+    _same(audit(_network(), _sequences(), minutes=5, **same), made)
+    for other in ({"rng": 1}, {"motifs": {"AP-1": AP1, "TEAD": "CATTCCT"}}):
+        with pytest.raises(StoreError, match=next(iter(other))):
+            audit(_network(), _sequences(), **(same | other))
+    with pytest.raises(StoreError, match="sequences"):
+        audit(_network(), _sequences()[1:], **same)
+    with pytest.raises(StoreError, match="predictor"):
+        audit(cg.zoo.oracle("additive"), _sequences(), **same)
+
+
+class _StoppedError(Exception):
+    """What an interrupted predictor raises."""
+
+
+def test_an_audit_stopped_again_and_again_ends_as_one_that_was_not(
+    found, tmp_path, monkeypatch
+) -> None:
+    plan = replace(found[0].plan, n_candidates=2, n_pairs=1)
+    asked = {"minutes": plan, "motifs": NAMES, "progress": False, "rng": 0}
+    sequences = _sequences(n=90)
+    whole = audit(_network(), sequences, store=tmp_path / "whole", **asked)
+    left, predict = [0], cg.FunctionPredictor.predict
+
+    def stopping(self, tokens, **more):
+        left[0] -= 1
+        if left[0] < 0:
+            raise _StoppedError
+        return predict(self, tokens, **more)
+
+    folder = tmp_path / "stopped"
+    folder.mkdir()  # the throughput is that of the day
+    (folder / "network.nc").write_bytes((tmp_path / "whole/network.nc").read_bytes())
+    monkeypatch.setattr(cg.FunctionPredictor, "predict", stopping)
+    n_stops, most = 0, 5
+    while True:
+        left[0], most = most, 2 * most
+        try:
+            made = audit(_network(), sequences, store=folder, **asked)
+            break
+        except _StoppedError:
+            n_stops += 1
+    assert n_stops > 4
+    _same(made, whole)
+
+
+def test_words_of_the_bench_and_composition_that_act_are_named(found) -> None:
+    def answer(one_hot):
+        gc = one_hot[:, 1:3].mean(axis=(1, 2))
+        adapter = _present(one_hot, TRUSEQ).any(axis=1)
+        return (2.0 * gc + 1.0 * adapter + _present(one_hot, "A" * 10).any(axis=1))[
+            :, None
+        ]
+
+    made = audit(
+        cg.FunctionPredictor(answer, tasks=["y"], scale="y"),
+        _sequences(n=90),
+        minutes=replace(found[0].plan, n_candidates=1, n_pairs=0),
+        progress=False,
+        rng=0,
     )
-    pd.testing.assert_frame_equal(again.rules, made.rules)
-    pd.testing.assert_frame_equal(again.motifs, made.motifs)
-    with pytest.raises(StoreError):
-        audit(_network(), _sequences(), store=folder, progress=False, rng=1)
+    acts = made.composition[made.composition["acts"]]
+    assert set(acts["feature"]) == {
+        "GC 30 to 70 %",
+        "Illumina TruSeq adapter",
+        "poly-A, 10 bp",
+        "poly-A, 15 bp",
+    }
+    assert acts.set_index("feature")["effect"][
+        "Illumina TruSeq adapter"
+    ] == pytest.approx(1.0, abs=0.1)
+    assert made.explained.set_index("step")["share"]["composition"] > 0.9
+
+
+def test_place_copies_and_strand_of_a_motif_are_those_that_are_read(found) -> None:
+    rng = np.random.default_rng(2)
+    tokens = _tokens(rng, 100, 120)
+    for row in range(100):
+        for _ in range(int(rng.integers(0, 5))):
+            _write(tokens, row, int(rng.integers(0, 112)), AP1)
+
+    def answer(one_hot):
+        site = _present(one_hot, AP1)
+        copies = np.minimum(site.sum(axis=1), 3)
+        return np.stack([site[:, 50:71].any(axis=1), copies], axis=1)
+
+    made = audit(
+        cg.FunctionPredictor(answer, tasks=["place", "copies"], scale="y"),
+        cg.sequences.decode(tokens),
+        minutes=replace(found[0].plan, n_candidates=1, n_pairs=0),
+        progress=False,
+        rng=0,
+    )
+    rows = made.motifs.set_index("task")
+    assert rows["motif"].unique().tolist() == [AP1]
+    assert (rows["strand"] == "+").all()
+    assert (rows["other_strand"].abs() < 0.1).all()
+    assert rows.loc["place", ["place_from", "place_to"]].tolist() == pytest.approx(
+        [50, 70], abs=5
+    )
+    assert rows.loc["copies", "copies"] == 3
+    assert rows.loc["copies", "place_to"] - rows.loc["copies", "place_from"] > 100
+    share = made.explained.set_index(["task", "step"])["share"]
+    assert share["place", "motifs"] > 0.5  # sites where it acts, not all
+
+
+def test_members_in_which_a_motif_holds_are_counted(found) -> None:
+    def member(size):
+        def answer(one_hot):
+            site = _present(one_hot, AP1).any(axis=1)
+            return (size * site + one_hot[:, 1].mean(axis=1))[:, None]
+
+        return cg.FunctionPredictor(answer, tasks=["y"], scale="y")
+
+    made = audit(
+        cg.Ensemble({"one": member(1.0), "two": member(0.9), "three": member(0.0)}),
+        _sequences(n=90),
+        minutes=replace(found[0].plan, n_candidates=1, n_pairs=1),
+        progress=False,
+        rng=0,
+    )
+    row = made.motifs.iloc[0]
+    assert (row["motif"], row["members_hold"], row["n_members"]) == (AP1, 2, 3)
+    assert row["alone"] == pytest.approx(1.9 / 3, abs=0.1)
+    assert {"members_hold", "n_members"} <= set(made.rules)
 
 
 def test_a_network_of_random_words_holds_nothing() -> None:
@@ -149,13 +283,53 @@ def test_a_network_of_one_answer_is_said_to_have_one() -> None:
     made = audit(network, _sequences(n=100), progress=False, rng=0)
     assert not len(made.candidates)
     assert made.explained["share"].isna().all()
+    rows = made.network.set_index("check")
+    assert rows.loc["sd of predictions", ["status", "value"]].tolist() == ["warn", 0.0]
+    assert rows.loc["positions read", "value"] == 0
 
 
-def test_too_few_sequences_and_too_little_time_are_refused() -> None:
-    with pytest.raises(SequenceError):
-        audit(_network(), _sequences(n=60), progress=False, rng=0)
-    with pytest.raises(SequenceError):
-        audit(_network(), _sequences(), minutes=1e-6, progress=False, rng=0)
+def _windows() -> dict[str, str]:
+    (stretch,) = cg.sequences.decode(_tokens(np.random.default_rng(0), 1, 2_000))
+    return {f"chr1:{k}-{k + 100}": stretch[k : k + 100] for k in range(0, 1_900, 15)}
+
+
+@pytest.mark.parametrize(
+    ("sequences", "more", "error"),
+    [
+        (_sequences(n=60), {}, SequenceError),
+        (_sequences(n=60) * 3, {}, SequenceError),
+        (["A" * 100] * 100, {}, SequenceError),
+        (_windows(), {}, SequenceError),
+        ([*_sequences(n=99), "ACGT"], {}, SequenceError),
+        ([*_sequences(n=99), "N" * 120], {}, SequenceError),
+        (
+            cg.sequences.decode(_tokens(np.random.default_rng(0), 90, 12)),
+            {},
+            SequenceError,
+        ),
+        (_sequences(n=90), {"minutes": 1e-6}, SequenceError),
+        (_sequences(n=90), {"minutes": float("nan")}, DesignError),
+        (_sequences(n=90), {"motifs": {"long": "ACGT" * 40}}, DesignError),
+    ],
+)
+def test_what_cannot_be_audited_is_refused(sequences, more, error) -> None:
+    with pytest.raises(error):
+        audit(_network(), sequences, progress=False, rng=0, **more)
+
+
+def test_networks_that_cannot_be_audited_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    at_random = cg.FunctionPredictor(
+        lambda x: rng.normal(size=(len(x), 1)), tasks=["y"], scale="y"
+    )
+    of_length = cg.FunctionPredictor(
+        lambda x: x[:, 1, :].reshape(len(x), 100).sum(axis=1, keepdims=True),
+        tasks=["y"],
+        scale="y",
+    )
+    for network in (at_random, of_length):
+        with pytest.raises(PredictorError):
+            audit(network, _sequences(n=90), progress=False, rng=0)
 
 
 def test_a_share_of_variance_is_that_of_r_squared() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from math import ceil
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -16,9 +21,19 @@ import xarray as xr
 from causalgia import experiments
 from causalgia._audit.candidates import MOST, Candidate, candidates
 from causalgia._audit.compared import Comparison, check_comparable, compare
+from causalgia._audit.composition import (
+    GC,
+    composition_features,
+    composition_table,
+    contrasts_of,
+    features_in,
+    technical_words,
+)
 from causalgia._audit.explained import variance_explained
+from causalgia._audit.network import THROUGHPUT, checked, null_rows, read_rows
 from causalgia._audit.rules import (
     Rule,
+    Sites,
     made_at_junction,
     moderators_of,
     occurrences,
@@ -42,23 +57,41 @@ from causalgia._check import check
 from causalgia._run import run
 from causalgia.attributes import about
 from causalgia.attribution import attribute, match, propose
+from causalgia.attribution.attribution_maps import contributions
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
+from causalgia.checks import is_real
 from causalgia.choices import DIRECTIONS
-from causalgia.design import Design, DinucleotideShuffle, Embed, Genomic, Untreated
-from causalgia.design.null_model import gc_content
+from causalgia.design import (
+    Arm,
+    Design,
+    DinucleotideShuffle,
+    Embed,
+    Genomic,
+    Untreated,
+)
 from causalgia.effects import contrast
-from causalgia.errors import CausalgiaWarning, SequenceError, StoreError, quoted
+from causalgia.errors import (
+    CausalgiaWarning,
+    DesignError,
+    SequenceError,
+    StoreError,
+    quoted,
+)
+from causalgia.experiments import Experiment
+from causalgia.experiments._composition import GC as GC_LEVELS
+from causalgia.experiments._position import PLACES
 from causalgia.multiplicity.adjusted_p import hierarchical_p, stepwise
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
+from causalgia.predict._torch_network import torch_network
 from causalgia.predict.predictor import check_predictor
 from causalgia.refutation import refute
 from causalgia.ropes import Ends
-from causalgia.sequences import Motif
+from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import (
     Sequences,
     Source,
-    as_shuffled,
+    as_sequences,
     sequence_fingerprints,
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
@@ -66,29 +99,49 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.tell.audit_answers import audit_answer
 from causalgia.trial.archive import place_of
 from causalgia.trial.stages import Stages
-from causalgia.types import Array, Client, Tokens
+from causalgia.types import Array, Client
 
-LEAST_SEQUENCES = 80
-_LEAST_MAPPED, _LEAST_PARENTS = 20, 4
+LEAST_SEQUENCES, LEAST_LENGTH = 80, 20
+_LEAST_MAPPED, _ENOUGH_MAPPED, _MOST_MAPPED, _LEAST_PARENTS = 20, 200, 1_000, 4
 _DRAWS, _ALONE_UNITS, _PAIR_UNITS, _RULE_UNITS, _SCREEN_UNITS = 3, 200, 100, 200, 100
+_COMPOSITION_UNITS, _BASELINES = 100, 8
+_BY_GRADIENT = "expected_gradients"
 _LEVEL, _SD_SHARE = 0.05, 0.2
 _LEADERS, _PAIRS, _RULES = 4, 8, 6
-_ARMS_OF_MOTIF, _ARMS_OF_PAIR, _SITES_A_MOTIF = 60, 420, 5 * _DRAWS * 100
-"""Arms of a trial of one motif and of a pair, and predictions of the sites of a motif,
-about: for the budget alone.
+_OF_SITES = 5 * _DRAWS * 100
+_A_MOTIF = (60 + 2) * _ALONE_UNITS + 2 * _OF_SITES
+_A_PAIR = 420 * _PAIR_UNITS + 2 * 60 * _RULE_UNITS * _RULES // _PAIRS
+_RANDOM = 9_000
+"""Predictions, about, for the budget alone: of a motif's sites, alone and again on the
+reserved sequences; of a pair, and its share of rules with their checks; of random words.
 """
 _OF_AUDIT = "audit_"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What an audit spends: how many sequences are mapped, and how many candidates and
-    pairs are tested, at most.
+    """What an audit spends.
+
+    Attributes
+    ----------
+    n_predictions
+        Predictions for which `minutes` suffice, about.
+    maps
+        Method of the maps, as in `causalgia.attribute`: ``"ism"``, each substitution
+        measured, where that fits; else gradients where the network has them.
+    n_mapped, n_candidates, n_pairs
+        How many sequences are mapped, and how many candidates and pairs are tested, at
+        most.
+    technical
+        Whether words of the bench are tested.
     """
 
+    n_predictions: int
+    maps: str
     n_mapped: int
     n_candidates: int
     n_pairs: int
+    technical: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,32 +153,55 @@ class Audit:
     explained
         A row a task and step ("motifs", "composition", "rules"): ``share`` of the variance
         of predictions on the reserved sequences that the steps so far explain, with
-        ``lower, upper``.
+        ``lower, upper``, and ``n_features``.
     motifs
-        A row a candidate and task: ``n_sites`` in the testing sequences, ``lost``, the mean
-        effect of overwriting a site beyond that of a placebo span; ``alone``, that of the
-        motif in the middle of shuffles, on its better ``strand``, and ``other_strand``;
-        ``place_from, place_to``, where it acts; each with interval and verdict; ``reads``,
-        whether lost or alone holds at a false discovery rate of .05; and on the reserved
-        sequences ``confirmed_lost`` with its ``confirmed_q``.
+        A row a candidate and task. ``motif`` is the letters of its core, ``name`` that of
+        a known motif, or empty. In the testing sequences: ``n_sites``; ``lost``, the mean
+        effect of overwriting a site beyond that of a placebo span. In the middle of their
+        shuffles: ``alone``, on its better ``strand``, and ``other_strand``. ``lost`` and
+        ``alone`` have ``_lower, _upper, _verdict, _p, _q``. ``place_from, place_to``:
+        first and last start at which it acts; ``copies``: up to which a further one adds.
+        ``reads``: whether lost or alone has a direction at a false discovery rate of .05.
+        On the reserved sequences: ``confirmed_lost``, and ``confirmed_q`` of the motif in
+        the tree of hypotheses. Of an ensemble: in how many of ``n_members`` it holds by
+        itself, ``members_hold``: lost or alone has the sign of the mean, beyond the
+        region.
     rules
-        A row a pair in an arrangement, run of gaps and task: ``interaction`` with its
-        interval on shuffles of the reserved sequences, ``q`` of the tree of hypotheses,
-        ``holds``, and how many checks of `causalgia.refute` ``pass, warn, fail``.
+        A row a pair in an arrangement, run of gaps and task: ``first, second``, upstream
+        and downstream motif; ``arrangement``, with strands; ``gap_from, gap_to``, bases
+        between them, ``n_gaps`` of which were asked; ``anywhere``, whether at nearly all
+        gaps; ``tested``, the interaction on shuffles of the testing sequences;
+        ``interaction, lower, upper, p`` on those of the reserved ones; ``q`` of the tree,
+        in which a rule stands below one of its motifs; ``holds``; how many checks of
+        `causalgia.refute` ``pass, warn, fail``, and which do not, ``doubts``. Of an
+        ensemble: ``members_hold, n_members``.
     sites
-        Sites in the testing sequences, with what each loses.
+        A row a site in the testing sequences: ``sequence, start, stop, motif, strand``,
+        and what is ``lost`` with it in each task.
+    network
+        A row a check of the network: ``check, status`` (pass, warn, fail; note: a figure
+        without a limit) and ``value``, of the worst task: whether predictions vary and are
+        the same twice, the two strands, the positions that maps read, and what shuffles
+        do.
+    composition
+        A row a feature and task: ``feature, task, effect, lower, upper, verdict, q,
+        acts``. GC: the rise from 30 to 70 % over random sequences; CpG: 1 in 10 bases, in
+        place of GpC; dinucleotides: what shuffles of single bases lose; words of the
+        bench, in the middle of shuffles.
     candidates
         The motifs that maps proposed, before any test.
     counts
         Sequences given, distinct, proposing, testing, reserved; motifs proposed and read.
     plan, left_out
-        What was spent, and what was not tested for it.
+        What was spent; and what was not tested, for want of time or of sequences.
     """
 
     explained: pd.DataFrame
     motifs: pd.DataFrame
     rules: pd.DataFrame
     sites: pd.DataFrame
+    network: pd.DataFrame
+    composition: pd.DataFrame
     candidates: Sequence[Candidate]
     counts: Mapping[str, int]
     plan: Plan
@@ -155,6 +231,14 @@ class _Parts:
     testing: Sequences
     reserved: Sequences
 
+    @property
+    def by_name(self) -> dict[str, Sequences]:
+        return {
+            "proposing": self.proposing,
+            "testing": self.testing,
+            "reserved": self.reserved,
+        }
+
     @classmethod
     def of(cls, given: Sequences) -> _Parts:
         """Split sequences 50 : 25 : 25; those of one parent stay together."""
@@ -162,8 +246,8 @@ class _Parts:
         n = len(set(whole.parent_names))
         if n < LEAST_SEQUENCES:
             raise SequenceError(
-                f"{len(given):,} different sequences of {n:,} parents: an audit splits "
-                f"{LEAST_SEQUENCES} or more in three parts"
+                f"{len(given):,} different sequences, {n:,} of them independent (without "
+                f"overlap): an audit splits {LEAST_SEQUENCES} or more in three parts"
             )
         half, other = whole.split(0.5)
         testing, reserved = other.split(0.5)
@@ -181,7 +265,7 @@ def audit(
     sequences: Source,
     *,
     motifs: MotifList | None = ...,
-    minutes: float = ...,
+    minutes: float | Plan = ...,
     store: str | PathLike[str] | None = ...,
     client: Client | None = ...,
     progress: bool = ...,
@@ -195,7 +279,7 @@ def audit(
     sequences: Source,
     *,
     motifs: MotifList | None = ...,
-    minutes: float = ...,
+    minutes: float | Plan = ...,
     store: str | PathLike[str] | None = ...,
     client: Client | None = ...,
     progress: bool = ...,
@@ -209,41 +293,70 @@ def audit(
     sequences: Source,
     *,
     motifs: MotifList | None = None,
-    minutes: float = 30.0,
+    minutes: float | Plan = 30.0,
     store: str | PathLike[str] | None = None,
     client: Client | None = None,
     progress: bool = True,
     rng: RNG,
 ) -> Audit | Comparison:
-    """Return what a network learned: the motifs that it reads, the rules between them, and
+    r"""Return what a network learned: the motifs that it reads, the rules between them, and
     how much of its predictions these explain.
 
-    The sequences are split. Maps of one half propose motifs; a quarter tests what it loses
-    without each and what each does alone in shuffles, and every arrangement of pairs; the
-    last quarter confirms, and measures the share of the variance of predictions that the
-    list explains.
+    Sequences that overlap, by the places in their names or by their letters, stay
+    together; copies count once. Half of them propose, a quarter tests, and a quarter is
+    reserved:
+
+    1. *The network*: `causalgia.check` on the testing sequences; which positions it reads;
+       what their shuffles do.
+    2. *Candidates*: motifs that maps of the proposing sequences show, and those of
+       `motifs` that act in shuffles.
+    3. *Motifs*, on the testing sequences. Lost: :math:`E[Y(\text{site overwritten}) -
+       Y] - E[Y(\text{placebo span overwritten}) - Y]` over sites
+       (`causalgia.experiments.necessity`). Alone: :math:`E[Y(\text{site}) - Y]` in the
+       middle of dinucleotide shuffles, on both strands, at 25 places, in up to six copies
+       (`causalgia.experiments.motif`). An effect matters beyond five standard deviations
+       of those of random sequences of its width, and .2 sd of the predictions.
+    4. *Rules*: pairs that move each other's effects of sites (`causalgia.moderation`), and
+       those of the first motifs, at every gap, order and strand
+       (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`.
+    5. *Composition*: `causalgia.experiments.composition`, CpG, adapters and other words of
+       the bench.
+    6. *Confirmation*, on the reserved sequences: motifs and rules again, with p of their
+       tree of hypotheses, and `causalgia.refute` on each rule.
+    7. *How much of the network that is*: motifs, composition and rules, as counts in a
+       linear model fitted on the other sequences, explain a share :math:`R^2` of the
+       variance of predictions on the reserved ones.
+
+    Every task is asked. Of an `causalgia.Ensemble` the mean over members is tested, and
+    in how many members a motif or rule holds by itself is counted.
 
     Parameters
     ----------
     predictor
-        The network. Or a mapping name -> network of two or more, which are compared: on
-        one scale, task by task of the same name; each an `causalgia.Ensemble` of
-        retrainings, or none. To compare tasks of one network, give it once for each, with
-        a task of its own (``reduce=`` of `causalgia.TorchPredictor`): networks of one task
-        are compared whatever it is called.
+        The network, or a `causalgia.Ensemble` of retrainings. Or a mapping name -> network
+        of two or more, which are compared: on one scale, task by task of the same name;
+        all of them an `causalgia.Ensemble`, or none. To compare tasks of one network, give
+        it once for each, with a task of its own (``reduce=`` of
+        `causalgia.TorchPredictor`): networks of one task are compared whatever it is
+        called.
     sequences
-        Sequences of one length to which it responds, 80 or more.
+        Sequences of one length, 20 bp or more, to which it responds; 80 or more of them
+        without overlap.
     motifs
         Known motifs, as in `causalgia.experiments.motif_screen`: those that act are
         candidates as well, and candidates are named by them.
     minutes
-        Time for predictions, about. It decides once how many sequences are mapped and how
-        many candidates and pairs are tested; with `store` this plan is kept. Of each of
-        several networks.
+        Time for predictions, about. It becomes once, by the throughput, a number of
+        predictions, and this the `plan`: which maps, of how many sequences, and how many
+        candidates and pairs. Pairs are left out first, then words of the bench, then
+        candidates; ``left_out`` of the result says what. A store keeps its plan, whatever
+        `minutes` says later. Or the ``plan`` of another audit, to spend the same. Each of
+        several networks has its own.
     store
-        Folder in which each stage is kept; the same call goes on from there.
+        Folder in which each stage is kept; the same call goes on from there, and ends
+        with the same bits.
     client
-        A `distributed.Client`, on whose workers trials run.
+        A `distributed.Client`, on whose workers trials run, with the same bits.
     progress
         Whether a line for each stage is printed to stderr.
     rng
@@ -259,13 +372,18 @@ def audit(
     Raises
     ------
     SequenceError
-        If the sequences have fewer than 80 parents, or `minutes` do not suffice for 20
-        maps.
+        If sequences differ in length, have other letters than A, C, G, T, or fewer than
+        80 of them are independent; or `minutes` do not suffice for 20 maps and a motif:
+        then with those that would.
+    DesignError
+        If `minutes` is no number above 0, or no motif fits the sequences.
     PredictorError
-        If it is no predictor; or several have no task in common, differ in scale, or some
-        are ensembles and others are not.
+        If it is no predictor, does not take sequences of this length, or a check of it
+        fails, as where it answers at random; or several have no task in common, differ in
+        scale, or some are ensembles and others are not.
     StoreError
-        If `store` holds an audit with other settings, which are named.
+        If `store` holds an audit with another predictor, other sequences, motifs or seed,
+        which is named.
 
     References
     ----------
@@ -291,15 +409,26 @@ def audit(
         )
     check_predictor(predictor, "audit(predictor, sequences)")
     key = root_key(rng)
-    given = as_shuffled(sequences, keep_n=False)
+    if not isinstance(minutes, Plan) and not (is_real(minutes) and minutes > 0):
+        raise DesignError(
+            f"minutes={quoted(minutes)}: a number above 0, or the plan of another audit",
+            argument="minutes",
+        )
+    given = as_sequences(sequences)
+    if given.length < LEAST_LENGTH:
+        raise SequenceError(
+            f"sequences of {given.length} bp: an audit takes {LEAST_LENGTH} bp or more"
+        )
     distinct = _distinct(given)
     known = None if motifs is None else named_motifs(motifs)
     parts = _Parts.of(distinct)
+    if known is not None:  # refused before anything is predicted
+        _screen(known, parts.proposing)
     settings: dict[str, str | int] = {
         "predictor": predictor.fingerprint,
         "sequences": given.digest,
         "rng": str(key),
-        "motifs": ", ".join(known or ()),
+        "motifs": _digest(known),
     }
     folder = None if store is None else place_of(store)
     work = _Work(
@@ -308,11 +437,27 @@ def audit(
         key,
         client,
         make_anew if folder is None else _keeping(folder, settings),
-        Stages(7, show=progress),
+        Stages(8 + (known is not None), show=progress),
     )
     with warnings.catch_warnings():  # the notes of each trial stand with its results
         warnings.simplefilter("ignore", CausalgiaWarning)
-        return work.audit(minutes, known, given, distinct)
+        return work.audit(minutes, known, n_given=len(given))
+
+
+def _screen(known: Mapping[str, Motif], of: Sequences) -> Experiment:
+    return experiments.motif_screen(
+        known, DinucleotideShuffle(of=of), n_units=_SCREEN_UNITS
+    )
+
+
+def _digest(known: Mapping[str, Motif] | None) -> str:
+    """Return how many motifs there are, and a fingerprint of their names and numbers."""
+    if known is None:
+        return "none"
+    content = hashlib.blake2b(digest_size=8)
+    for name, one in known.items():
+        content.update(f"{name} {one.probabilities}".encode())
+    return f"{len(known)} motifs, {content.hexdigest()}"
 
 
 def _distinct(given: Sequences) -> Sequences:
@@ -331,7 +476,7 @@ def _compared(
     **asked: Any,
 ) -> Comparison:
     """Return the audits of predictors, and what differs between them."""
-    given = as_shuffled(sequences, keep_n=False)
+    given = as_sequences(sequences)
     distinct = _distinct(given)
     check_comparable(predictors, distinct.tokens)
     seed = root_key(rng) if isinstance(rng, np.random.Generator) else rng
@@ -389,15 +534,17 @@ class _Work:
 
     def audit(
         self,
-        minutes: float,
+        minutes: float | Plan,
         known: Mapping[str, Motif] | None,
-        given: Sequences,
-        distinct: Sequences,
+        *,
+        n_given: int,
     ) -> Audit:
         """Return the answer of all stages."""
-        plan = self.plan(minutes)
-        found = self.candidates(plan, known)
-        least = self.least_effects(distinct.tokens)
+        with self.stages.stage("the network"):
+            network = self.network()
+            plan = self.plan(minutes, network)
+        found, network = self.candidates(plan, known, network)
+        least = self.least_effects()
         by_width = self.regions(found, least)
         table, effects, sites, why = self.test(found, by_width)
         read = [
@@ -406,43 +553,63 @@ class _Work:
             if table.loc[table["motif"] == x.label, "reads"].any()
         ]
         rules, left_out = self.pairs(found, read, effects, least, plan)
+        composition, nulls = self.composition(plan, least)
         confirmed = self.confirm(found, table, rules, by_width, least)
         holds = confirmed[1]["holds"].to_numpy(bool)
         kept = [rule for rule, one in zip(rules, holds, strict=True) if one]
-        explained = self.explain(found, read, kept)
-        counts = {
-            "given": len(given),
-            "distinct": len(distinct),
-            "proposing": len(self.parts.proposing),
-            "testing": len(self.parts.testing),
-            "reserved": len(self.parts.reserved),
-            "proposed": len(found),
-            "read": len(read),
-        }
+        explained = self.explain(found, table, kept, composition)
+        n = {name: len(part) for name, part in self.parts.by_name.items()}
+        if not plan.technical:
+            left_out.append("adapters and other words of the bench")
+        if len(found) == plan.n_candidates < MOST:
+            left_out.append(f"candidates after the first {plan.n_candidates}")
+        if (unmapped := n["proposing"] - plan.n_mapped) > 0:
+            left_out.append(f"maps of {unmapped:,} sequences")
         return Audit(
-            explained,
-            _named(
+            explained=explained,
+            motifs=_named(
                 table.merge(confirmed[0], on=["motif", "task"], how="left"),
                 found,
                 known,
             ),
-            confirmed[1],
-            sites,
-            found,
-            counts,
-            plan,
-            (*left_out, *why),
+            rules=confirmed[1],
+            sites=sites,
+            network=pd.concat([network, nulls], ignore_index=True),
+            composition=composition,
+            candidates=found,
+            counts={
+                "given": n_given,
+                "distinct": sum(n.values()),
+                **n,
+                "proposed": len(found),
+                "read": len(read),
+            },
+            plan=plan,
+            left_out=(*left_out, *why),
         )
 
     @property
     def tasks(self) -> list[str]:
         return [str(task) for task in self.predictor.tasks]
 
-    def answers(self, tokens: Tokens) -> Array:
-        """Return predictions, (n, tasks), the mean over members."""
-        found = self.predictor.predict(tokens).astype(np.float64)
-        mean: Array = found.reshape(len(tokens), len(self.tasks), -1).mean(axis=2)
-        return mean
+    @property
+    def members(self) -> list[str]:
+        """Names of the members of an ensemble; none of another predictor."""
+        return [str(name) for name in self.predictor.models or ()]
+
+    @cached_property
+    def predictions(self) -> dict[str, Array]:
+        """Predictions of the sequences of each part, (n, tasks), the mean over members."""
+
+        def made() -> xr.Dataset:
+            tokens = np.concatenate([x.tokens for x in self.parts.by_name.values()])
+            found = self.predictor.predict(tokens).astype(np.float64)
+            mean = found.reshape(len(tokens), len(self.tasks), -1).mean(axis=2)
+            return xr.Dataset({"prediction": (("sequence", "task"), mean)})
+
+        found = self.keep("predictions", made)["prediction"].to_numpy()
+        ends = np.cumsum([len(x) for x in self.parts.by_name.values()])
+        return dict(zip(self.parts.by_name, np.split(found, ends[:-1]), strict=True))
 
     def run(self, name: str, design: Design) -> xr.Dataset:
         """Return the outcomes of a trial, or those that were kept."""
@@ -456,52 +623,117 @@ class _Work:
                 progress=False,
             )
 
-        return self.keep(name.replace(" ", "_").replace(",", ""), outcomes)
+        return self.keep(_file(name), outcomes)
 
-    def plan(self, minutes: float) -> Plan:
+    def network(self) -> pd.DataFrame:
+        """Return the checks of the network on the testing sequences, as they are."""
+
+        def made() -> xr.Dataset:
+            testing = self.parts.testing
+            arms = [Arm("untreated", Untreated()), Arm("A", Embed("A", at=0))]
+            design = Design(
+                null=Genomic(of=testing), arms=arms, n_units=min(len(testing), 256)
+            )
+            predictions = self.predictions["testing"]
+            return _as_dataset(checked(check(design, self.predictor), predictions))
+
+        return self.keep("network", made).to_dataframe().reset_index(drop=True)
+
+    def plan(self, minutes: float | Plan, network: pd.DataFrame) -> Plan:
         """Return what `minutes` suffice for, as it was when the audit began."""
 
         def made() -> xr.Dataset:
-            proposing = self.parts.proposing
-            design = Design(
-                null=Genomic(of=proposing),
-                arms={"untreated": Untreated(), "A": Embed("A", at=0)},
-                n_units=min(len(proposing), 256),
-            )
-            pace = check(design, self.predictor).throughput
-            total = 60 * minutes * (pace or 0.0)
-            a_map = 2 * (3 * proposing.length + 1)
-            n_mapped = min(len(proposing), int(total / 2 / a_map))
-            if n_mapped < _LEAST_MAPPED:
-                needed = 2 * _LEAST_MAPPED * a_map * minutes / max(total, 1.0)
-                raise SequenceError(
-                    f"minutes={minutes:g} suffice for {n_mapped:,} maps of "
-                    f"{proposing.length:,} bp, and an audit takes {_LEAST_MAPPED} or "
-                    f"more: minutes={needed:.2g}"
+            pace = network.set_index("check")["value"].get(THROUGHPUT, 0.0)
+            return xr.Dataset(
+                asdict(
+                    minutes
+                    if isinstance(minutes, Plan)
+                    else self.planned(minutes, float(pace))
                 )
-            a_motif = _ARMS_OF_MOTIF * _ALONE_UNITS + _SITES_A_MOTIF
-            plan = {
-                "n_mapped": n_mapped,
-                "n_candidates": max(1, min(MOST, int(total / 4 / a_motif))),
-                "n_pairs": min(_PAIRS, int(total / 4 / (_ARMS_OF_PAIR * _PAIR_UNITS))),
-            }
-            return xr.Dataset(plan)
+            )
 
         kept = self.keep("plan", made)
-        return Plan(**{str(name): int(kept[name]) for name in kept.data_vars})
+        return Plan(**{str(name): kept[name].item() for name in kept.data_vars})
+
+    def planned(self, minutes: float, pace: float) -> Plan:
+        """Return what `minutes` suffice for at a number of predictions a second."""
+        proposing = self.parts.proposing
+        n = min(len(proposing), _MOST_MAPPED)
+        total = 60 * minutes * pace
+        fixed = (
+            sum(map(len, self.parts.by_name.values()))
+            + len(GC_LEVELS) * _COMPOSITION_UNITS
+            + _RANDOM
+        )
+        free = total - fixed
+        of_maps = min(free / 2, free - _A_MOTIF)
+        maps, a_map = "ism", 2 * self.map_cost("ism", pace)  # and one of a shuffle
+        n_mapped = min(n, int(of_maps / a_map))
+        if n_mapped < min(n, _ENOUGH_MAPPED) and self.has_gradients:
+            maps, a_map = _BY_GRADIENT, 2 * self.map_cost(_BY_GRADIENT, pace)
+            n_mapped = min(n, int(of_maps / a_map))
+        if n_mapped < _LEAST_MAPPED:
+            least = _LEAST_MAPPED * a_map
+            needed = fixed + least + max(least, _A_MOTIF)
+            raise SequenceError(
+                f"minutes={minutes:g} suffice for {int(total):,} predictions of "
+                f"{proposing.length:,} bp, and an audit takes {int(needed):,} or more, "
+                f"minutes={ceil(needed / max(pace, 1e-9) / 6) / 10:g}"
+            )
+        free -= n_mapped * a_map
+        n_candidates = max(1, min(MOST, int(free / 2 / _A_MOTIF)))
+        free -= n_candidates * _A_MOTIF
+        n_words = len(technical_words(proposing.length))
+        bench = (n_words + 4) * _COMPOSITION_UNITS + _RANDOM
+        technical = free >= bench
+        free -= bench * technical
+        return Plan(
+            n_predictions=int(total),
+            maps=maps,
+            n_mapped=n_mapped,
+            n_candidates=n_candidates,
+            n_pairs=max(0, min(_PAIRS, int(free / _A_PAIR))),
+            technical=technical,
+        )
+
+    @property
+    def has_gradients(self) -> bool:
+        return all(torch_network(part) is not None for part in self.predictor.parts)
+
+    def maps(self, of: Sequences, method: str) -> xr.Dataset:
+        """Return maps of sequences."""
+        more: dict[str, Any] = (
+            {}
+            if method == "ism"
+            else {"n_baselines": _BASELINES, "rng": derive(self.key, "baselines")}
+        )
+        return attribute(of, self.predictor, method=method, progress=False, **more)
+
+    def map_cost(self, method: str, pace: float) -> float:
+        """Return the time of a map in predictions: 3 L + 1 if each substitution is one;
+        else as measured.
+        """
+        proposing = self.parts.proposing
+        if method == "ism" and not any(
+            getattr(part, "incremental", False) for part in self.predictor.parts
+        ):
+            return 3 * proposing.length + 1.0
+        two = Sequences(proposing.tokens[:2], proposing.names[:2])
+        self.maps(two, method)  # the first prepares
+        begin = time.perf_counter()
+        self.maps(two, method)
+        return max((time.perf_counter() - begin) / 2 * pace, 1.0)
 
     def candidates(
-        self, plan: Plan, known: Mapping[str, Motif] | None
-    ) -> list[Candidate]:
-        """Return the motifs to be tested."""
+        self, plan: Plan, known: Mapping[str, Motif] | None, network: pd.DataFrame
+    ) -> tuple[list[Candidate], pd.DataFrame]:
+        """Return the motifs to be tested, and the checks with what maps read."""
         proposing = self.parts.proposing
         mapped = Sequences(
             proposing.tokens[: plan.n_mapped], proposing.names[: plan.n_mapped]
         )
         with self.stages.stage(f"maps of {len(mapped):,} sequences"):
-            maps = self.keep(
-                "maps", lambda: attribute(mapped, self.predictor, progress=False)
-            )
+            maps = self.keep("maps", lambda: self.maps(mapped, plan.maps))
             proposed = self.keep(
                 "proposals",
                 lambda: propose(
@@ -513,29 +745,31 @@ class _Work:
         named = list[Motif]()
         if known is not None:
             with self.stages.stage(f"screen of {len(known):,} known motifs"):
-                screen = experiments.motif_screen(
-                    known, DinucleotideShuffle(of=proposing), n_units=_SCREEN_UNITS
-                )
-                answer = screen.analyze(self.run("screen", screen))
+                screen = _screen(known, proposing)
+                answer = screen.analyze(_mean(self.run("screen", screen)))
                 motifs = answer.findings["motifs"]
                 act = np.isin(motifs["verdict"].to_numpy(), DIRECTIONS)
                 names = motifs["motif"].to_numpy()[
                     act.reshape(len(act), -1).any(axis=1)
                 ]
                 named = [known[str(name)] for name in names]
-        return candidates(
+        found = candidates(
             proposed,
             maps,
             both_strands=both_strands,
             named=named,
             most=plan.n_candidates,
         )
+        of_maps = contributions(maps)
+        of_maps = of_maps.mean("model") if "model" in of_maps.dims else of_maps
+        read = read_rows(of_maps.transpose("unit", "position", "task").to_numpy())
+        return found, pd.concat([network, read], ignore_index=True)
 
-    def least_effects(self, tokens: Tokens) -> dict[str, float]:
+    def least_effects(self) -> dict[str, float]:
         """Return, by task, the effect that is too small to matter whatever random
         sequences do: a fifth of the standard deviation of predictions.
         """
-        sd = self.answers(tokens).std(axis=0, ddof=1)
+        sd = np.concatenate([*self.predictions.values()]).std(axis=0, ddof=1)
         return {
             task: _SD_SHARE * one if one > 0 else 1.0
             for task, one in zip(self.tasks, sd.tolist(), strict=True)
@@ -546,12 +780,22 @@ class _Work:
     ) -> dict[int, dict[str, Ends]]:
         """Return the region of practical equivalence by width and task."""
         by_least = {1: {task: (-one, one) for task, one in least.items()}}
-        if not found:
-            return by_least
         with self.stages.stage("random sequences"):
-            shuffles = DinucleotideShuffle(of=self.parts.testing)
-            design, widths = random_words(shuffles, [one.motif for one in found])
-            return regions(contrast(self.run("random", design)), widths, least)
+            return self.regions_of("random", [x.motif for x in found], least) | (
+                {} if found else by_least
+            )
+
+    def regions_of(
+        self, name: str, words: Sequence[Motif], least: Mapping[str, float]
+    ) -> dict[int, dict[str, Ends]]:
+        """Return the region of words of each class of widths, from a trial of random
+        ones.
+        """
+        if not words:
+            return {}
+        shuffles = DinucleotideShuffle(of=self.parts.testing)
+        design, widths = random_words(shuffles, words)
+        return regions(contrast(_mean(self.run(name, design))), widths, least)
 
     def test(
         self, found: Sequence[Candidate], by_width: Mapping[int, dict[str, Ends]]
@@ -559,7 +803,8 @@ class _Work:
         """Return what each candidate does in the testing sequences: a table, the effects
         of its sites, the sites, and which could not be tested there.
         """
-        rows, effects, sites, why = list[pd.DataFrame](), {}, list[pd.DataFrame](), []
+        rows, effects, sites = list[pd.DataFrame](), {}, list[pd.DataFrame]()
+        rare = list[str]()
         shuffles = DinucleotideShuffle(of=self.parts.testing)
         with self.stages.stage(f"{len(found)} candidates, lost and alone"):
             for one in found:
@@ -569,20 +814,42 @@ class _Work:
                     shuffles, one.motif, n_units=_ALONE_UNITS, rope=own
                 )
                 name = f"alone {one.label}"
+                outcomes = self.run(name, trial)
                 answer = trial.analyze(
-                    self.run(name, trial), rng=derive(self.key, name, "analysis")
+                    _mean(outcomes), rng=derive(self.key, name, "analysis")
                 )
                 table = alone_rows(answer).assign(motif=one.label)
                 if lost is None:
-                    why.append(f"{one.label} in sequences, too few of which have it")
+                    rare.append(one.label)
+                    n_sites = len(
+                        find_instances(
+                            self.parts.testing.tokens,
+                            one.motif,
+                            threshold=one.threshold,
+                            both_strands=self.both_strands,
+                        ).row
+                    )
                     table = table.reindex(columns=[*table.columns, *OF_LOST])
+                    table["n_sites"] = n_sites
                 else:
-                    effects[one.label], own_sites = lost
+                    all_effects, own_sites = lost
+                    effects[one.label] = _mean(all_effects, "ice")
                     sites.append(own_sites)
                     table = table.merge(
-                        lost_rows(lost[0], own, len(own_sites)), on="task", how="left"
+                        lost_rows(effects[one.label], own, len(own_sites)),
+                        on="task",
+                        how="left",
+                    )
+                if self.members:
+                    strands = [f"alone {x}" for x in table["strand"].unique()]
+                    alone = contrast(outcomes).sel(contrast=strands)
+                    table = self.in_members(
+                        table, alone, None if lost is None else lost[0], own
                     )
                 rows.append(table)
+        why = [f"{', '.join(rare)} in sequences, too few of which have a site"] * bool(
+            rare
+        )
         if not rows:
             names = ["motif", "task", *OF_LOST, "reads", "lost_q", "alone_q", "alone"]
             return pd.DataFrame(columns=names), {}, pd.DataFrame(), why
@@ -599,11 +866,10 @@ class _Work:
             return None
         name = f"lost {one.label} {part}"
         outcomes = self.run(name, trial)
-        answer = trial.analyze(outcomes, rng=derive(self.key, name, "analysis"))
+        answer = trial.analyze(_mean(outcomes), rng=derive(self.key, name, "analysis"))
         effects = contrast(outcomes).sel(contrast=[LOST])
         table = answer.findings["instances"]
         each = table["effect"].sel(contrast=LOST)
-        each = each.mean("model") if "model" in each.dims else each
         sites = pd.DataFrame(
             {
                 "sequence": table["sequence"].to_numpy(),
@@ -625,6 +891,75 @@ class _Work:
         if sites["sequence"].nunique() < _LEAST_PARENTS:
             return None
         return effects, sites
+
+    def in_members(
+        self,
+        table: pd.DataFrame,
+        alone: xr.Dataset,
+        lost: xr.Dataset | None,
+        region: Mapping[str, Ends],
+    ) -> pd.DataFrame:
+        """Return the table of a motif with the number of members in which it holds by
+        itself: alone on its better strand, or lost, it has the sign of the mean and is
+        beyond the region.
+        """
+        hold = np.zeros(len(table), np.int64)
+        for name in self.members:
+            of = judged(alone.sel(model=name), region)
+            same = np.zeros(len(table), bool)
+            for k, row in enumerate(table.to_dict("records")):
+                one = of.sel(contrast=f"alone {row['strand']}", task=row["task"])
+                same[k] = _same_way(one, row["alone"])
+            if lost is not None:
+                of = judged(lost.sel(model=name), region).isel(contrast=0)
+                for k, row in enumerate(table.to_dict("records")):
+                    same[k] |= _same_way(of.sel(task=row["task"]), row["lost"])
+            hold += same
+        return table.assign(members_hold=hold, n_members=len(self.members))
+
+    def composition(
+        self, plan: Plan, least: Mapping[str, float]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what composition and words of the bench do, and what the shuffles are in
+        which this is asked.
+        """
+        null = DinucleotideShuffle(of=self.parts.testing)
+        region = {task: (-one, one) for task, one in least.items()}
+        with self.stages.stage("composition"):
+            trial = experiments.composition(
+                null, n_units=_COMPOSITION_UNITS, rope=region
+            )
+            outcomes = _mean(self.run("composition", trial))
+            effects = contrast(outcomes, contrasts=trial.named_contrasts)
+            rows = [_feature_rows(judged(effects.sel(contrast=[GC]), region))]
+            words = technical_words(null.length) if plan.technical else {}
+            outcomes = self.run(
+                "features", features_in(null, words, n_units=_COMPOSITION_UNITS)
+            )
+            by_width = self.regions_of(
+                "random_features", [*map(Motif.from_iupac, words.values())], least
+            )
+            asked = contrasts_of(words)
+            effects = contrast(_mean(outcomes), contrasts=asked)
+            for name in asked:
+                own = region_of(len(words[name]), by_width) if name in words else region
+                rows.append(_feature_rows(judged(effects.sel(contrast=[name]), own)))
+            shuffles = _mean(outcomes)["outcome"].sel(arm="untreated")
+            refuted = self.keep(
+                "refute_features",
+                lambda: refute(
+                    outcomes,
+                    self.predictor,
+                    rng=derive(self.key, "refute", "features"),
+                    checks=_OF_NULLS,
+                ),
+            )
+        nulls = null_rows(
+            self.predictions["testing"],
+            shuffles.transpose("unit", "task").to_numpy(),
+            refuted,
+        )
+        return composition_table(rows), nulls
 
     def pairs(
         self,
@@ -664,7 +999,8 @@ class _Work:
                 )
                 name = f"pair {a} {b}"
                 answer = trial.analyze(
-                    self.run(name, trial), rng=derive(self.key, name, "analysis")
+                    _mean(self.run(name, trial)),
+                    rng=derive(self.key, name, "analysis"),
                 )
                 rules += [
                     rule
@@ -677,7 +1013,12 @@ class _Work:
                 -abs(rule.size) / least[rule.task],
             )
         )
-        return rules[:_RULES], [f"the pair {a} and {b}" for a, b in left]
+        left_out = [f"the pair {a} and {b}" for a, b in left]
+        if (n := len(rules) - _RULES) > 0:
+            left_out.append(
+                f"{n} smaller rule{'s' * (n > 1)} on the reserved sequences"
+            )
+        return rules[:_RULES], left_out
 
     def confirm(
         self,
@@ -701,17 +1042,19 @@ class _Work:
                     f"alone {one.label} reserved",
                     alone_in(one, shuffles, n_units=_ALONE_UNITS),
                 )
-                p = _p_of(judged(contrast(alone), own))
+                p = _p_of(judged(contrast(_mean(alone)), own))
                 lost = self.lost(one, self.parts.reserved, "reserved")
                 if lost is not None:
-                    rows = lost_rows(lost[0], own, len(lost[1])).assign(motif=one.label)
-                    lost_again.append(rows)
-                    p += _p_of(judged(lost[0], own))
+                    effects = _mean(lost[0], "ice")
+                    rows = lost_rows(effects, own, len(lost[1]))
+                    lost_again.append(rows.assign(motif=one.label))
+                    p += _p_of(judged(effects, own))
                 p_of[one.label] = min(1.0, len(p) * min(p))
             for rule in rules:
                 trial, mean = trial_of(rule, motifs, shuffles, n_units=_RULE_UNITS)
-                outcomes = self.run(f"rule {rule.label}", trial)
-                decided = judged(contrast(outcomes, contrasts=mean), region)
+                name = f"rule {rule.arrangement} {rule.gaps}"  # of every task
+                outcomes = self.run(name, trial)
+                decided = judged(contrast(_mean(outcomes), contrasts=mean), region)
                 row = decided.isel(contrast=0).sel(task=rule.task)
                 of_rules.append(
                     {
@@ -729,9 +1072,20 @@ class _Work:
                         "lower": float(row["lower"]),
                         "upper": float(row["upper"]),
                         "p": _p_of(row)[0],
-                        **self.doubt(outcomes, mean, rule.label),
+                        **self.doubt(outcomes, mean, name),
                     }
                 )
+                if self.members:
+                    effects = contrast(outcomes, contrasts=mean)
+                    each = [
+                        judged(effects.sel(model=one), region).sel(task=rule.task)
+                        for one in self.members
+                    ]
+                    hold = [_same_way(one, float(row["ace"])) for one in each]
+                    of_rules[-1] |= {
+                        "members_hold": sum(hold),
+                        "n_members": len(hold),
+                    }
         again = _joined(lost_again)
         q_motif, q_rule = _tree(p_of, of_rules)
         if len(again):
@@ -743,7 +1097,8 @@ class _Work:
             again = pd.DataFrame(
                 columns=["motif", "task", "confirmed_lost", "confirmed_q"]
             )
-        confirmed = pd.DataFrame(of_rules, columns=list(_OF_RULES))
+        columns = [*_OF_RULES, *(_OF_MEMBERS if self.members else ())]
+        confirmed = pd.DataFrame(of_rules, columns=columns)
         confirmed["q"] = q_rule
         same_sign = np.sign(confirmed["tested"]) == np.sign(confirmed["interaction"])
         confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign
@@ -756,11 +1111,14 @@ class _Work:
         name: str,
     ) -> dict[str, Any]:
         """Return how many checks of a rule pass, warn and fail, and which do."""
-        found = refute(
-            outcomes,
-            self.predictor,
-            rng=derive(self.key, "refute", name),
-            contrasts=contrasts,
+        found = self.keep(
+            _file(f"refute {name}"),
+            lambda: refute(
+                outcomes,
+                self.predictor,
+                rng=derive(self.key, "refute", name),
+                contrasts=contrasts,
+            ),
         )
         status = found["status"].to_numpy().astype(str)
         names = found["check"].to_numpy().astype(str)
@@ -774,10 +1132,15 @@ class _Work:
         }
 
     def explain(
-        self, found: Sequence[Candidate], read: Sequence[str], rules: Sequence[Rule]
+        self,
+        found: Sequence[Candidate],
+        table: pd.DataFrame,
+        rules: Sequence[Rule],
+        composition: pd.DataFrame,
     ) -> pd.DataFrame:
         """Return the share of the variance of predictions on the reserved sequences that
-        motifs, composition and rules explain.
+        motifs (where they act, too, if that is not everywhere), composition and rules
+        explain.
         """
         fitted = np.concatenate(
             [self.parts.proposing.tokens, self.parts.testing.tokens]
@@ -786,27 +1149,29 @@ class _Work:
         used = [
             one
             for one in found
-            if one.label in read
+            if table.loc[table["motif"] == one.label, "reads"].any()
             or any(one.label in (rule.first, rule.second) for rule in rules)
         ]
         features: dict[str, list[Array]] = {}
         for tokens in both:
             sites = {one.label: sites_of(one, tokens) for one in used}
-            cpg = ((tokens[:, :-1] == 1) & (tokens[:, 1:] == 2)).mean(axis=1)
-            gc = gc_content(tokens)
             none = np.zeros((len(tokens), 0))
+            there = [
+                sites[label].within(*ends).counts()
+                for label, ends in _narrow_places(table, sites, tokens.shape[1])
+            ]
             for step, columns in (
-                ("motifs", [none, *(one.counts() for one in sites.values())]),
-                ("composition", [gc, gc**2, cpg]),
+                ("motifs", [none, *(one.counts() for one in sites.values()), *there]),
+                ("composition", [composition_features(tokens, composition)]),
                 ("rules", [occurrences(rules, sites, len(tokens))]),
             ):
                 features.setdefault(step, []).append(np.column_stack(columns))
         with self.stages.stage("the share of the predictions that this explains"):
-            y = [self.answers(tokens) for tokens in both]
+            y = self.predictions
         parents = pd.factorize(np.array(self.parts.reserved.parents).astype(str))[0]
         return variance_explained(
-            y[0],
-            y[1],
+            np.concatenate([y["proposing"], y["testing"]]),
+            y["reserved"],
             {step: (one, other) for step, (one, other) in features.items()},
             self.tasks,
             parents,
@@ -818,6 +1183,55 @@ _OF_RULES = (
     *("anywhere", "task", "tested", "interaction", "lower", "upper", "p"),
     *("pass", "warn", "fail", "doubts"),
 )
+_OF_MEMBERS = ("members_hold", "n_members")
+_OF_NULLS = ("prediction_range", "kmer_composition")
+
+
+def _file(name: str) -> str:
+    """Return the name of the file of a stage.
+
+    Examples
+    --------
+    >>> _file("rule A+ then B-, gap 3 to 8")
+    'rule_A+_then_B-_gap_3_to_8'
+    """
+    return quote(name.replace(" ", "_").replace(",", ""), safe="+:")
+
+
+def _mean(outcomes: xr.Dataset, of: str = "outcome") -> xr.Dataset:
+    """Return the mean over the members of an ensemble, of which tests are."""
+    if "model" not in outcomes[of].dims:
+        return outcomes
+    mean = outcomes[of].mean("model", keep_attrs=True)
+    rest = [name for name, one in outcomes.variables.items() if "model" in one.dims]
+    return outcomes.drop_vars(rest).assign({of: mean})
+
+
+def _same_way(decided: xr.Dataset, mean: float) -> bool:
+    """Return whether one effect has a direction, that of the mean."""
+    directed = str(decided["verdict"].item()) in DIRECTIONS
+    return directed and bool(np.sign(decided["ace"].item()) == np.sign(mean))
+
+
+def _feature_rows(decided: xr.Dataset) -> pd.DataFrame:
+    """Return the rows of one feature, a row a task."""
+    row = decided.isel(contrast=0)
+    return pd.DataFrame(
+        {
+            "feature": str(row["contrast"].item()),
+            "task": row["task"].to_numpy(),
+            "effect": row["ace"].to_numpy(),
+            "lower": row["lower"].to_numpy(),
+            "upper": row["upper"].to_numpy(),
+            "verdict": row["verdict"].to_numpy(),
+            "p": _p_of(row),
+        }
+    )
+
+
+def _as_dataset(table: pd.DataFrame) -> xr.Dataset:
+    found: xr.Dataset = table.rename_axis("row").to_xarray()
+    return found
 
 
 def _read(table: pd.DataFrame) -> pd.DataFrame:
@@ -859,6 +1273,24 @@ def _tree(
     return dict(zip(labels, q[: len(labels)].tolist(), strict=True)), q[
         len(labels) :
     ].tolist()
+
+
+def _narrow_places(
+    table: pd.DataFrame, widths: Mapping[str, Sites], length: int
+) -> list[tuple[str, tuple[float, float]]]:
+    """Return the motifs that act at some places alone, with the first and last start:
+    halfway to the next places that were tried.
+    """
+    found = list[tuple[str, tuple[float, float]]]()
+    for row in table[table["reads"].astype(bool)].to_dict("records"):
+        if row["motif"] not in widths or not np.isfinite(row["place_from"]):
+            continue
+        last = length - widths[row["motif"]].width
+        step = last / (PLACES - 1)
+        if row["place_from"] > 2 * step or row["place_to"] < last - 2 * step:
+            ends = (row["place_from"] - step / 2, row["place_to"] + step / 2)
+            found.append((row["motif"], ends))
+    return list(dict.fromkeys(found))
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ the effects of sites, and tested at every gap, order and strand.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -216,6 +216,13 @@ class Sites:
     minus: np.ndarray
     width: int
     n_sequences: int
+
+    def within(self, first: float, last: float) -> Sites:
+        """Return the sites that start from `first` to `last`."""
+        here = (self.start >= first) & (self.start <= last)
+        return replace(
+            self, row=self.row[here], start=self.start[here], minus=self.minus[here]
+        )
 
     def counts(self) -> Array:
         """Return how many sites each sequence has on either strand, and whether any,
