@@ -1,6 +1,6 @@
 """Every figure of the pages, measured anew: `python benchmarks/pages.py [--check]`.
 
-The pages are docs/validation.md (with the tables of docs/howto/confirm_and_stop.md),
+The pages are docs/validation.md (with the tables of docs/howto/plan_and_stop.md),
 performance.md, catalogue.md, paper.md and interpretation.md. They are written
 in turn, by the scripts that they name; hours on two cores. With ``--check`` the scripts
 run in a copy, nothing of the repository changes, and what differs from the kept figures

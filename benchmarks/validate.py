@@ -1,7 +1,7 @@
 """Every statistical promise over repeated trials, written to docs/validation.md, with a
 row for each in docs/validation_rows.tsv: `python benchmarks/validate.py`.
 
-The tables of docs/howto/confirm_and_stop.md are written in the same run, from the same
+The tables of docs/howto/plan_and_stop.md are written in the same run, from the same
 rows. The figures are kept in `benchmarks/validation/figures.json`, so that a part can
 be run again by itself (``--only``), and the page written without a run (``--write``).
 """

@@ -1,5 +1,5 @@
 """The pictures of README and of the pages, each drawn by what its examples run:
-``python docs/pictures.py``, or with names of pages, ``howto/tipping_point``.
+``python docs/pictures.py``, or with names of pages, ``howto/own_table``.
 """
 
 from __future__ import annotations
@@ -20,23 +20,15 @@ import causalgia as cg
 
 FOLDER = Path(__file__).parent / "pictures"
 PAGES = {
-    "ten_minutes/statistician": ("axes = cg.plot.forest",),
     "tutorial": ("cg.plot.forest",),
+    "howto/defend_a_claim": ("cg.plot.curve",),
+    "howto/for_a_paper": ("cg.plot.distribution",),
     "howto/many_tasks": ("axes = cg.plot.forest",),
-    "howto/maps_and_trials": ("cg.plot.logo",),
     "howto/mpra_counts": ("cg.plot.scatter",),
     "howto/mpra_virtual_and_measured": ("cg.plot.scatter",),
-    "howto/pairs_of_positions": ("cg.plot.heatmap",),
-    "howto/profiles_and_footprints": ("cg.plot.curve",),
-    "howto/read_a_report": (
-        "cg.plot.forest",
-        "cg.plot.distribution",
-        "cg.plot.scatter",
-    ),
-    "howto/share_across_tasks": ("cg.plot.heatmap",),
-    "howto/tipping_point": ("cg.plot.curve",),
-    "howto/what_a_network_carries": ("cg.plot.logo",),
-    "howto/what_a_network_reads": ("found.draw",),
+    "howto/own_network": ("cg.plot.curve",),
+    "howto/own_table": ("axes = cg.plot.forest",),
+    "howto/what_a_network_reads": ("cg.plot.logo",),
 }
 """Pages whose result is a picture, and the calls in their examples that draw one."""
 BASES = {"A": "#3d8c40", "C": "#2c5fa8", "G": "#d08b1c", "T": "#c0392b"}

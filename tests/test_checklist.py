@@ -11,7 +11,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia.tell._checklist import checklist
 
-PAGE = Path(__file__).parents[1] / "docs" / "checklist.md"
+PAGE = Path(__file__).parents[1] / "docs" / "howto" / "for_a_paper.md"
 
 
 @pytest.fixture(scope="module")

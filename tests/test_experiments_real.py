@@ -199,7 +199,7 @@ def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
 
 @pytest.mark.simulation
 def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
-    """The figures of docs/howto/what_a_network_carries.md."""
+    """Nine of a hundred filters of ExplaiNN carry the effect of FOX."""
     network = load(shared, "explainn_tf", "logit")
     sequences = np.load(shared / "data/models/explainn_tf/backgrounds.npz")["tokens"]
     named = cg.attribution.match(

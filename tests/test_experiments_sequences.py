@@ -449,6 +449,12 @@ def test_sites_of_two_signs_are_two_populations():
     assert sorted((s.sign, s.n) for s in halves) == [(-1, 20), (1, 30)]
 
 
+def test_equal_effects_are_never_cut_apart():
+    effects = np.array([0.6] * 30 + [2.0] * 2)  # fewer than one group may have
+    (one,) = populations(effects, (-0.1, 0.1), "increases", axis="site")
+    assert (one.n, one.sign) == (32, 1)
+
+
 def test_negligible_differences_are_no_populations():
     effects = np.r_[np.full(20, 0.1), np.full(80, 0.0)]
     (one,) = populations(effects, (-0.2, 0.2), "negligible", axis="site")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from causalgia.experiments import Entry, entries
@@ -11,13 +12,14 @@ from causalgia.tell.table_formats import format_number, format_se
 from . import trained
 
 Results = dict[str, Any]
+HEAD = Path(__file__).with_name("head.md")
 
 
 def page(results: Results, *, real: str = "") -> str:
     """Return the page; `real` is a section about real networks, written elsewhere."""
     known = entries()
     parts = [
-        _HEAD,
+        _head(),
         _overview(
             {
                 name: results["oracle"][name]
@@ -41,6 +43,16 @@ def page(results: Results, *, real: str = "") -> str:
     if "controls" in results:
         parts.append(_controls(results["controls"]))
     return "\n\n".join(parts) + "\n"
+
+
+def _head() -> str:
+    """Return the guide at the top of the page, with a row for each entry."""
+    text = HEAD.read_text(encoding="utf-8").strip()
+    rows = "\n".join(
+        f"| {entry.question} | [`{name}`](#catalogue-{name}) |"
+        for name, entry in entries().items()
+    )
+    return text.replace("{entries}", rows)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -303,17 +315,10 @@ def _controls(controls: Results) -> str:
     )
 
 
-_HEAD = """# The catalogue of experiments
-
-Each experiment is one function, `cg.experiments.<name>(...)`;
-`outcomes = cg.run(experiment, predictor, rng=0)` runs it, and `experiment.analyze(outcomes, rng=0)` gives the tables,
-sentences and figures below. Backgrounds are drawn letter by letter where an experiment takes a null model, and sites
-are compared with untreated backgrounds; over real sequences (`cg.Genomic`) the same calls compare them with placebos in
-their places. The page is written by `python benchmarks/catalogue_page.py`."""
 _OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. An effect is a
 contrast in one task. z is (estimate - truth) / SE; by chance, the largest |z| of that many effects exceeds the bound
 with a probability of at most 1 in 10,000. A verdict is where the 95 % interval of an effect lies, if its q is at most
-.05 ([the rule](howto/choosing_a_rope.md)). It is checked if the truth lies more than five standard errors from
+.05 ([the rule](verdicts.md)). It is checked if the truth lies more than five standard errors from
 both bounds of the region of practical equivalence. It is due if the truth is two bounds or more and the estimate lies
 eight standard errors or more beyond a bound; a verdict that is due and "undecided" is missed. If the region comes from
 random sequences, the mean error that all motifs share is subtracted first."""

@@ -25,7 +25,7 @@ from causalgia.stopping._confidence_sequence import (
 from validation.checks import Check
 from validation.draws import Draw, Rng, exponential, lognormal, normal
 
-HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto" / "confirm_and_stop.md"
+HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto" / "plan_and_stop.md"
 BEGIN, END = (
     "<!-- begin: written by benchmarks/validate.py -->",
     "<!-- end: written by benchmarks/validate.py -->",

@@ -43,6 +43,7 @@ def cut_in_two(values: Array) -> tuple[Mask, float]:
     ordered, n = np.sort(values), len(values)
     least = max(_LEAST, math.ceil(_LEAST_SHARE * n))
     below = np.arange(least, n - least + 1)
+    below = below[ordered[below - 1] < ordered[below]]  # equal values stay together
     if not len(below):
         return np.zeros(n, bool), 0.0
     total, square = np.cumsum(ordered), np.cumsum(ordered**2)
