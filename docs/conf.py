@@ -37,6 +37,7 @@ exclude_patterns = [
     "_schema_table.md",
     "_attribute_table.md",
     "_experiment_cards.md",
+    "_readme.md",
     "howto/_*.md",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
@@ -125,11 +126,13 @@ def attribute_table() -> str:
 (HERE / "_attribute_table.md").write_text(attribute_table())
 import api_pages  # noqa: E402
 import experiment_cards  # noqa: E402
+import home_page  # noqa: E402
 import llms_txt  # noqa: E402
 import trial_file_tables  # noqa: E402
 
 api_pages.write()
 (HERE / "_experiment_cards.md").write_text(experiment_cards.text())
+(HERE / "_readme.md").write_text(home_page.text())
 trial_file_tables.write()
 # on the site, beside its pages; it links their texts, which Sphinx copies
 MADE = HERE / "_extra"
