@@ -177,7 +177,7 @@ def links_of_llms_txt(site: Path) -> list[str]:
     return [link for link in links if not (site / link).is_file()]
 
 
-def measures(site: Path, readme: Path) -> dict[str, tuple[int, int | None, list[str]]]:
+def measures(site: Path) -> dict[str, tuple[int, int | None, list[str]]]:
     """Return each count, its goal (None: the larger the better), and what is short."""
     read = pages(site)
     objects = public_names(site)
@@ -212,7 +212,6 @@ def measures(site: Path, readme: Path) -> dict[str, tuple[int, int | None, list[
     hosts = [f"{page.name}: {url}" for page in read for url in other_hosts(page)]
     hosts += styles_of_other_hosts(site)
     missing = links_of_llms_txt(site)
-    words = len(readme.read_text("utf-8").split())
     return {
         "pages": (len(read), None, []),
         "empty sidebars": (len(sidebars), 0, sidebars),
@@ -231,7 +230,6 @@ def measures(site: Path, readme: Path) -> dict[str, tuple[int, int | None, list[
         "links within the site that lead nowhere": (len(broken), 0, broken),
         "requests to other hosts": (len(hosts), 0, hosts),
         "links of llms.txt that lead nowhere": (len(missing), 0, missing),
-        "words of README": (words, 600, []),
     }
 
 
@@ -241,7 +239,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("site", type=Path)
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
     given = parser.parse_args(arguments)
-    table = measures(given.site, Path(__file__).parents[1] / "README.md")
+    table = measures(given.site)
     print("| measure | count | goal |\n|---|---|---|")
     for name, (count, goal, _) in table.items():
         aim = "" if goal is None else f"at most {goal}" if goal else "0"

@@ -16,7 +16,7 @@ import importlib.util
 
 import lazy_loader as lazy
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # public names are loaded on first use: the import is as light as the standard library
 __getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -124,10 +124,12 @@ def attribute_table() -> str:
 (HERE / "_schema_table.md").write_text(schema_table())
 (HERE / "_attribute_table.md").write_text(attribute_table())
 import api_pages  # noqa: E402
+import home_page  # noqa: E402
 import llms_txt  # noqa: E402
 import trial_file_tables  # noqa: E402
 
 api_pages.write()
+(HERE / "_readme.md").write_text(home_page.text())
 trial_file_tables.write()
 # on the site, beside its pages; it links their texts, which Sphinx copies
 MADE = HERE / "_extra"

@@ -1,14 +1,20 @@
-"""Imports WORKS from the inside: every work that is cited, once.
+"""Imports WORKS and the list of assumptions from the inside: every work that is cited,
+once, and what a page has, too.
 
 What `cg.methods` rests on: units that more would take, and the works that it cites."""
 
 import re
 import warnings
+from pathlib import Path
 
 import pytest
 
 import causalgia as cg
+from causalgia.tell._assumptions import assumptions
 from causalgia.tell.citations import WORKS, works
+
+PAGE = Path(__file__).parents[1] / "docs" / "estimand.md"
+REFUTATION = Path(cg.refutation.__file__).parent
 
 ARMS = {
     "untreated": cg.Untreated(),
@@ -48,6 +54,27 @@ def test_bibtex_has_balanced_braces_and_the_dois_that_docstrings_cite(crossover)
     assert len({work.fields.get("doi", work.key) for work in WORKS.values()}) == len(
         WORKS
     )
+
+
+def test_a_trial_says_what_it_assumes_as_the_page_does_and_a_table_does_not(crossover):
+    said = cg.report(estimates(crossover), as_="methods")
+    assert assumptions() in said
+    assert assumptions() in PAGE.read_text(encoding="utf-8")
+    given = cg.from_effects([1.4], se=[0.1])
+    assert "Positivity" not in cg.report(given, as_="methods")
+
+
+def test_every_check_that_an_assumption_names_is_one_of_refute():
+    checks = {
+        name.strip()
+        for line in assumptions().splitlines()
+        if "; " in line.partition("To check")[2]
+        for name in line.rpartition("; ")[2].rstrip(".").split(",")
+    } - {"of parallel groups"}
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in REFUTATION.glob("*.py")
+    )
+    assert [name for name in checks if f'check="{name}"' not in source] == []
 
 
 def test_more_units_are_not_promised_where_placebo_words_are_lacking():

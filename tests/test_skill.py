@@ -6,7 +6,9 @@ import contextlib
 import inspect
 import operator
 import re
+import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from in_shell import invoke
@@ -15,6 +17,7 @@ import causalgia as cg
 from causalgia.cli.skill_command import skill_text
 from causalgia.sequences.alphabet import decode
 
+DOCS = Path(__file__).parents[1] / "docs"
 TEXT = (files("causalgia.cli") / "skill.md").read_text(encoding="utf-8")
 
 
@@ -108,7 +111,7 @@ def of_the_text(tmp_path_factory):
         "pair(",
         "cg.attribute(",
         "cg.mpra.power(",
-        "cg.sample_size(",
+        "cg.report(cg.sample_size(",
         "cg.tipping_point(",
         "cg.analyze(cg.confirm(",
     ],
@@ -141,3 +144,14 @@ def test_the_skill_is_printed_and_installed_once(tmp_path, monkeypatch):
     assert path.read_text(encoding="utf-8") == "mine"
     assert invoke("skill", "--install", "skills", "--force").exit_code == 0
     assert path.read_text(encoding="utf-8") == skill_text()
+
+
+def test_the_text_of_the_site_is_the_skill_and_its_pages(monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, str(DOCS)])
+    import llms_txt
+
+    text = llms_txt.text()
+    assert skill_text().partition("\n## ")[2].strip() in text
+    pages = re.findall(r"(?m)^- \[[^]]+\]\(([^)]+)\)", text.partition("\n## Pages")[2])
+    assert [page for page in pages if not (DOCS / page).is_file()] == []
+    assert {"install.md", "tutorial.md", "howto/own_network.md"} <= {*pages}

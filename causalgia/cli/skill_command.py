@@ -50,7 +50,7 @@ _VERBS = (
     "check",
     "refute",
     "confirm",
-    "discover",
+    "audit",
     "attribute",
     "sample_size",
     "tipping_point",
@@ -135,7 +135,7 @@ def skill_text() -> str:
 
 
 def skill(*, install: Path | None = None, force: Force = False) -> None:
-    """Print or install the skill for assistants: which question is which call, ten
+    """Print or install the skill for assistants: which question is which call,
     pitfalls, and the signatures of this version.
 
     Example:   causalgia skill

@@ -1,5 +1,5 @@
-"""The methods of a paper: a paragraph from the attributes of a result, the works to
-cite, and the checklist.
+"""The methods of a paper: a paragraph from the attributes of a result, what it assumes,
+the works to cite, and the checklist.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import xarray as xr
 import causalgia
 from causalgia.analysis import analysis_in_attrs
 from causalgia.analysis_values import Shrinkage
-from causalgia.attributes import about
+from causalgia.attributes import about, of_sequences
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS
 from causalgia.effect_table import select_tasks
 from causalgia.effects.two_values import WEIGHT
@@ -21,6 +21,7 @@ from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
 from causalgia.streams import Seed
+from causalgia.tell._assumptions import assumptions
 from causalgia.tell._checklist import checklist
 from causalgia.tell._trial_report import count_clause, population_text, scale_text
 from causalgia.tell.answers import ReportText
@@ -88,17 +89,27 @@ def methods_text(
     task: str | Sequence[str] | None = None,
     refutations: xr.Dataset | None = None,
 ) -> Methods:
-    """Return the paragraph, the works to cite and the checklist of effects."""
+    """Return the paragraph, the assumptions, the works to cite and the checklist."""
     found = select_tasks(effects_of(x), task, place="methods: ")
     cited = works(found)
     parts = {
         "Methods": paragraph_of(found),
+        **_assumed(found),
         "To cite": "\n".join(f"- {work}" for work in cited),
         "Checklist": checklist(found, refutations).rstrip("\n"),
     }
     made = Methods("\n\n".join(f"{name}\n\n{text}" for name, text in parts.items()))
     made.works = cited
     return made
+
+
+def _assumed(effects: xr.Dataset) -> dict[str, str]:
+    """Return what a trial of a network assumes; of other effects nothing."""
+    measured = about(effects, None).effect_on == "measured activity"
+    if measured or not of_sequences(effects):
+        return {}
+    head = "Names behind a semicolon are checks of cg.refute."
+    return {"Assumptions": f"{head}\n\n{assumptions()}"}
 
 
 def effects_of(x: Any) -> xr.Dataset:

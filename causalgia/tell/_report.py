@@ -104,8 +104,8 @@ def report(
     as_
         ``"text"``; ``"md"``, ``"html"`` and ``"latex"`` (with the package booktabs),
         with every name escaped; ``"page"``, one self-contained HTML file;
-        ``"methods"``, the paragraph of a paper's methods, the works to cite, and the
-        checklist of what to report.
+        ``"methods"``, the paragraph of a paper's methods, what it assumes, the works to
+        cite, and the checklist of what to report.
     rows
         ``"summary"``: at most 20 contrasts, and one line for the placebos; ``"all"``:
         every row.
@@ -234,7 +234,8 @@ def methods(x: Any, *, task: str | Sequence[str] | None = None) -> Methods:
     Returns
     -------
     ReportText
-        The paragraph, the works to cite, and the checklist; with ``bibtex``.
+        The paragraph, the assumptions of a trial, the works to cite, and the checklist;
+        with ``bibtex``.
 
     Examples
     --------
