@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+import causalgia
 from causalgia import experiments
 from causalgia._audit.candidates import MOST, Candidate, candidates
 from causalgia._audit.explained import variance_explained
@@ -22,12 +24,15 @@ from causalgia._audit.rules import (
     moderators_of,
     occurrences,
     rules_of,
+    settings_of,
     sites_of,
     trial_of,
 )
 from causalgia._audit.tested_motifs import (
+    FILLED,
     LOST,
     OF_LOST,
+    PLACEBO,
     alone_in,
     alone_rows,
     judged,
@@ -61,7 +66,7 @@ from causalgia.sequences.fasta import (
     sequence_fingerprints,
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, Seed, derive
 from causalgia.tell.audit_answers import audit_answer
 from causalgia.trial.archive import place_of
 from causalgia.trial.stages import Stages
@@ -112,13 +117,22 @@ class Audit:
         interval on shuffles of the reserved sequences, ``q`` of the tree of hypotheses,
         ``holds``, and how many checks of `causalgia.refute` ``pass, warn, fail``.
     sites
-        Sites in the testing sequences, with what each loses.
+        Sites in the testing sequences, with what each loses: the change of the
+        predictions when it is overwritten, minus the mean change by placebo spans.
     candidates
         The motifs that maps proposed, before any test.
     counts
         Sequences given, distinct, proposing, testing, reserved; motifs proposed and read.
     plan, left_out
         What was spent, and what was not tested for it.
+    pairs
+        A row a setting of each pair that was tested, on shuffles of the testing sequences:
+        ``arrangement, gap, task, interaction, lower, upper, verdict``.
+    settings
+        What it was made of: versions, seed, and digests of predictor and sequences.
+    reserved
+        The reserved sequences, from which `save` makes a library; None of an audit that
+        was read from a folder.
     """
 
     explained: pd.DataFrame
@@ -129,11 +143,53 @@ class Audit:
     counts: Mapping[str, int]
     plan: Plan
     left_out: tuple[str, ...] = field(default=())
+    pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    reserved: Sequences | None = None
 
     @property
     def question(self) -> str:
         """The question that `causalgia.audit` answers."""
         return "What did this network learn?"
+
+    def save(
+        self, folder: str | PathLike[str], *, inputs: Mapping[str, Any] | None = None
+    ) -> tuple[Path, ...]:
+        """Write the answer, its page, its tables, and a library to order; all at once,
+        so that an error leaves the folder as it was.
+
+        ``answer.txt``; ``report.html``; ``motifs.tsv``, ``rules.tsv``, ``pairs.tsv``,
+        ``explained.tsv`` and the other tables; ``motifs.meme``, the matrices;
+        ``protocol.toml``, from which it can be made again; and ``library``, a folder for
+        each claim that can be measured, which ``causalgia mpra analyze`` takes, listed in
+        ``library/claims.tsv``.
+
+        ``sites.bed`` has the sites that act: those in the testing sequences whose
+        overwriting changes a prediction by more than the region of practical equivalence.
+        Its columns are sequence (or, where names say it, chromosome), start, stop, motif,
+        score (1,000 for the largest effect) and strand; then the name of the sequence and
+        start and strand in it, and the effect in each task.
+
+        Parameters
+        ----------
+        folder
+            Made if it is not there. Its files of the same names are replaced.
+        inputs
+            What else ``protocol.toml`` keeps, as its table ``inputs``.
+
+        Returns
+        -------
+        tuple of Path
+            The files.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be written, or the audit was read from a folder.
+        """
+        from causalgia._audit.saved import save_audit
+
+        return save_audit(self, Path(folder), inputs=inputs or {})
 
     def __str__(self) -> str:
         return audit_answer(self)
@@ -248,7 +304,8 @@ def audit(
     ['TGCATG', 'AGAATG']
     """
     check_predictor(predictor, "audit(predictor, sequences)")
-    key = root_key(rng)
+    seed = Seed.parse(rng)
+    key = seed.key
     given = as_shuffled(sequences, keep_n=False)
     _, first = np.unique(sequence_fingerprints(given.tokens), return_index=True)
     rows = np.sort(first)
@@ -272,7 +329,17 @@ def audit(
     )
     with warnings.catch_warnings():  # the notes of each trial stand with its results
         warnings.simplefilter("ignore", CausalgiaWarning)
-        return work.audit(minutes, known, given, distinct)
+        found = work.audit(minutes, known, given, distinct)
+    made_by = {
+        "length": str(given.length),
+        "strands": "both" if work.both_strands else "as given",
+        "causalgia": causalgia.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scale": str(predictor.scale),
+    }
+    words = {name: str(value) for name, value in settings.items()}
+    return replace(found, settings=made_by | words | {"rng": str(seed)})
 
 
 @dataclass
@@ -304,7 +371,7 @@ class _Work:
             for x in found
             if table.loc[table["motif"] == x.label, "reads"].any()
         ]
-        rules, left_out = self.pairs(found, read, effects, least, plan)
+        rules, pairs, left_out = self.pairs(found, read, effects, least, plan)
         confirmed = self.confirm(found, table, rules, by_width, least)
         holds = confirmed[1]["holds"].to_numpy(bool)
         kept = [rule for rule, one in zip(rules, holds, strict=True) if one]
@@ -331,6 +398,8 @@ class _Work:
             counts,
             plan,
             (*left_out, *why),
+            pairs=pairs,
+            reserved=self.parts.reserved,
         )
 
     @property
@@ -481,6 +550,7 @@ class _Work:
                     table = table.merge(
                         lost_rows(lost[0], own, len(own_sites)), on="task", how="left"
                     )
+                table["region"] = [own[task][1] for task in table["task"]]
                 rows.append(table)
         if not rows:
             names = ["motif", "task", *OF_LOST, "reads", "lost_q", "alone_q", "alone"]
@@ -501,7 +571,9 @@ class _Work:
         answer = trial.analyze(outcomes, rng=derive(self.key, name, "analysis"))
         effects = contrast(outcomes).sel(contrast=[LOST])
         table = answer.findings["instances"]
-        each = table["effect"].sel(contrast=LOST)
+        # a placebo span of its own may hit another motif
+        each = table["effect"].sel(contrast=FILLED)
+        each = each - table["effect"].sel(contrast=PLACEBO).mean("instance")
         each = each.mean("model") if "model" in each.dims else each
         sites = pd.DataFrame(
             {
@@ -532,9 +604,10 @@ class _Work:
         effects: Mapping[str, xr.Dataset],
         least: Mapping[str, float],
         plan: Plan,
-    ) -> tuple[list[Rule], list[str]]:
-        """Return the rules that trials of pairs show, and the pairs that were left out:
-        first those that moderation names, then those of the largest motifs.
+    ) -> tuple[list[Rule], pd.DataFrame, list[str]]:
+        """Return the rules that trials of pairs show, every setting of these, and the
+        pairs that were left out: first those that moderation names, then those of the
+        largest motifs.
         """
         by_label = {one.label: one for one in found}
         motifs = {label: one.motif for label, one in by_label.items()}
@@ -551,7 +624,7 @@ class _Work:
                 asked.setdefault((min(a, b), max(a, b)), 0.0)
         tested, left = list(asked)[: plan.n_pairs], list(asked)[plan.n_pairs :]
         region = {task: (-one, one) for task, one in least.items()}
-        rules = list[Rule]()
+        rules, settings = list[Rule](), list[pd.DataFrame]()
         with self.stages.stage(f"{len(tested)} pairs, every gap, order and strand"):
             for a, b in tested:
                 trial = experiments.pair(
@@ -565,6 +638,7 @@ class _Work:
                 answer = trial.analyze(
                     self.run(name, trial), rng=derive(self.key, name, "analysis")
                 )
+                settings.append(settings_of(answer))
                 rules += [
                     rule
                     for rule in rules_of(answer, (a, b))
@@ -576,7 +650,8 @@ class _Work:
                 -abs(rule.size) / least[rule.task],
             )
         )
-        return rules[:_RULES], [f"the pair {a} and {b}" for a, b in left]
+        why = [f"the pair {a} and {b}" for a, b in left]
+        return rules[:_RULES], _joined(settings), why
 
     def confirm(
         self,
@@ -766,12 +841,18 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _named(
     table: pd.DataFrame, found: Sequence[Candidate], known: Mapping[str, Motif] | None
 ) -> pd.DataFrame:
-    """Return the table with the name of each motif, empty where none is near."""
-    names = {one.label: "" for one in found}
+    """Return the table with the name of each motif, empty where none is near, and the
+    next two.
+    """
+    names = {one.label: ("", "") for one in found}
     if known is not None and found:
         matched = match({one.label: one.motif for one in found}, known)
-        names |= dict(zip(names, matched["label"].to_numpy().tolist(), strict=True))
-    table.insert(0, "name", table["motif"].map(names))
+        columns = (
+            matched[name].to_numpy().tolist() for name in ("label", "runners_up")
+        )
+        names = dict(zip(names, zip(*columns, strict=True), strict=True))
+    for at, column in enumerate(("name", "runners_up")):
+        table.insert(at, column, [names[one][at] for one in table["motif"]])
     return table
 
 
