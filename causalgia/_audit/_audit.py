@@ -118,7 +118,7 @@ class Audit:
         ``holds``, and how many checks of `causalgia.refute` ``pass, warn, fail``.
     sites
         Sites in the testing sequences, with what each loses: the change of the
-        predictions when it is overwritten, minus the mean change by placebo spans.
+        predictions when it is overwritten, minus the median change by placebo spans.
     candidates
         The motifs that maps proposed, before any test.
     counts
@@ -571,9 +571,9 @@ class _Work:
         answer = trial.analyze(outcomes, rng=derive(self.key, name, "analysis"))
         effects = contrast(outcomes).sel(contrast=[LOST])
         table = answer.findings["instances"]
-        # a placebo span of its own may hit another motif
         each = table["effect"].sel(contrast=FILLED)
-        each = each - table["effect"].sel(contrast=PLACEBO).mean("instance")
+        # few placebo spans hit another motif
+        each = each - table["effect"].sel(contrast=PLACEBO).median("instance")
         each = each.mean("model") if "model" in each.dims else each
         sites = pd.DataFrame(
             {

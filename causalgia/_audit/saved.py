@@ -43,7 +43,7 @@ _MARK = (
 _TEXT = {
     *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
     *("arrangement", "doubts", "step", "sequence", "verdict", "feature"),
-    *("lost_verdict", "alone_verdict", "check", "status", "value", "claim", "folder"),
+    *("lost_verdict", "alone_verdict", "check", "status", "claim", "folder"),
     *("why_not", "#place", "strand in it"),
 }
 """Columns of texts, which may look like numbers."""
@@ -127,14 +127,18 @@ def read_audit(folder: str | Path) -> Audit:
     )
     try:
         tables = {
+            one.name: pd.DataFrame()
+            for one in fields(Audit)
+            if "DataFrame" in str(one.type)
+        } | {
             name.removesuffix(".tsv"): _read_table(place / name, digest)
             for name, digest in protocol["digests"].items()
         }
+        tables["sites"] = _read_sites(place / SITES)
         rows = protocol.get("candidates", [])
         matrices = read_motifs(place / MATRICES) if rows else {}
         return Audit(
             **tables,
-            sites=_read_sites(place / SITES),
             candidates=[
                 Candidate(
                     motif=Motif(label, matrices[label].probabilities),
@@ -195,7 +199,8 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     for name in table.columns:
         column = table[name]
         if name in _TEXT:
-            table[name] = from_column(column)
+            texts = from_column(column)
+            table[name] = texts.where(texts != "") if "_verdict" in name else texts
         elif len(column) and set(column) <= {"True", "False"}:
             table[name] = column == "True"
         else:

@@ -14,7 +14,10 @@ import pandas as pd
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
+from causalgia.tell.answers import AnswerParts
 from causalgia.tell.folded_text import cut
+from causalgia.tell.table_formats import format_p
+from causalgia.tell.text_tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +27,9 @@ _MOST_LINES, _MOTIFS, _RULES = 12, 4, 4
 _TASKS, _NAMED = 2, 3
 """Tasks that have a line of their own, and that are named beside another."""
 LEVEL = 0.05
+WORDS = ("motif", "claim", "task", "rule", "which", "check", "result", "feature")
+"""Headings of columns of words in the tables of an audit."""
+_WHOLE = "motifs and rules of the audit have them whole"
 LOST = "lost, "
 """What the columns of the effects of sites begin with."""
 
@@ -50,10 +56,10 @@ class Audited(Protocol):
 def audit_answer(found: Audited) -> str:
     """Return the answer, at most twelve lines."""
     motifs, rules = motif_lines(found), rule_lines(found)
-    first = [*faults(found), *explained_lines(found)]
+    first = explained_lines(found)
     if not motifs and not rules:
         first.insert(0, _nothing(found.counts["proposed"]))
-    last = [*composition_lines(found), counts_line(found)]
+    last = [*composition_lines(found), *doubts_of_network(found), counts_line(found)]
     n_motifs, n_rules = min(len(motifs), _MOTIFS), min(len(rules), _RULES)
     while len(first) + n_motifs + n_rules + len(last) >= _MOST_LINES:
         n_motifs, n_rules = (
@@ -65,7 +71,9 @@ def audit_answer(found: Audited) -> str:
     ]
     rest = [f"Not printed: {in_list([x for x in others if x])}."] if any(others) else []
     if found.left_out:
-        rest += [f"Not tested: {in_list(found.left_out[:1], n=len(found.left_out))}."]
+        n = len(found.left_out) - 1
+        also = f"; and {n:,} more" if n else ""
+        rest += [f"Not tested: {found.left_out[0]}{also}."]
     lines = [*first, *motifs[:n_motifs], *rules[:n_rules], *last]
     lines += [" ".join(rest)] if rest else []
     return "\n".join(printable(line) for line in lines)
@@ -214,20 +222,23 @@ def placed(row: Any, settings: Mapping[str, str]) -> str:
     return f"{row['place_from']:.0f} to {row['place_to']:.0f}"
 
 
-def acting(row: Any, sites: pd.DataFrame) -> str:
+def acting(row: Any, sites: pd.DataFrame, *, short: bool = False) -> str:
     """Return how many of the sites of a motif act, and which way."""
     n, column = int(row["n_sites"]), f"{LOST}{row['task']}"
     each = sites.loc[sites["motif"] == row["motif"], column].to_numpy(float)
     each = each[np.abs(each) > row["region"]]
     down, up = int((each < 0).sum()), int((each > 0).sum())
     if down and up:
-        return f"of {n:,} sites {down:,} lose, {up:,} gain"
+        words = f"{down:,} lose, {up:,} gain"
+        return f"{words} of {n:,}" if short else f"of {n:,} sites {words}"
     if not down + up:
-        return f"none of {n:,} sites by more than {number(row['region'], row['lost'])}"
+        beyond = "" if short else f" by more than {number(row['region'], row['lost'])}"
+        return f"none of {n:,}{' sites' * (not short)}{beyond}"
     median = float(np.median(np.abs(each)))
-    return (
-        f"{down + up:,} of {n:,} sites act, by {number(median, median)} in the median"
-    )
+    size = number(median, median)
+    if short:
+        return f"{down + up:,} of {n:,}, by {size}"
+    return f"{down + up:,} of {n:,} sites act, by {size} in the median"
 
 
 def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
@@ -239,9 +250,8 @@ def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
 
 
 def _members(row: Any) -> str:
-    if "members_hold" not in row or not np.isfinite(row["members_hold"]):
-        return ""
-    return f" In {row['members_hold']:.0f} of {row['n_members']:.0f} retrainings."
+    of = members(row)
+    return f" In {of} retrainings." if of else ""
 
 
 def rule_lines(found: Audited) -> list[str]:
@@ -302,26 +312,33 @@ def composition_lines(found: Audited) -> list[str]:
     table = getattr(found, "composition", None)
     if table is None or not len(table):
         return []
-    moved = table[table["verdict"].isin(DIRECTIONS)]
+    moved = table[table["acts"].astype(bool)]
     if not len(moved):
         n = table["feature"].nunique()
-        return [f"None of {n} features of composition and technique is shown to act."]
+        return [
+            f"Of {n} features of composition and of the bench, none is shown to act."
+        ]
     said = [
         f"{row['feature']} in {cut(str(row['task']))} "
         f"{in_size(row, 'effect', 'lower', 'upper')}"
         for _, row in moved.head(_NAMED).iterrows()
     ]
-    return [f"Composition and technique: {in_list(said, n=len(moved))}."]
+    return [
+        f"Composition and words of the bench that act: {in_list(said, n=len(moved))}."
+    ]
 
 
-def faults(found: Audited) -> list[str]:
-    """Return what the checks of the network find wrong, in a line."""
+def doubts_of_network(found: Audited) -> list[str]:
+    """Return the checks of the network that warn or fail, in a line."""
     table = getattr(found, "network", None)
     if table is None or not len(table):
         return []
-    bad = table[table["status"] == "fail"]
-    said = [f"{row['check']} ({row['value']})" for _, row in bad.iterrows()]
-    return [f"The network fails its checks: {in_list(said)}."] if said else []
+    bad = table[table["status"].isin(("warn", "fail"))]
+    said = [
+        f"{row['check']} {number(row['value'], row['value'])}"
+        for _, row in bad.iterrows()
+    ]
+    return [f"The network, in doubt: {'; '.join(said)}."] if said else []
 
 
 def counts_line(found: Audited) -> str:
@@ -338,6 +355,87 @@ def counts_line(found: Audited) -> str:
         f"{int(found.rules['holds'].sum()):,} of {len(found.rules):,}). Effects "
         f"{f'in {cut(scale)} ' if scale else ''}with 95 % intervals."
     )
+
+
+def audit_tables(found: Audited) -> tuple[AnswerParts, ...]:
+    """Return every motif and every rule, each in a table."""
+    names = [
+        "rule",
+        "task",
+        "interaction",
+        "tested",
+        "q",
+        "pass",
+        "warn",
+        "fail",
+    ]
+    rules = [
+        [
+            f"{row['arrangement']}, {gap_in_words(row)}"
+            + " (does not hold)" * (not row["holds"]),
+            str(row["task"]),
+            in_size(row, "interaction", "lower", "upper"),
+            number(row["tested"], row["tested"], signed=True),
+            format_p(row["q"]),
+            *(str(row[name]) for name in ("pass", "warn", "fail")),
+        ]
+        for row in found.rules.to_dict("records")
+    ]
+    tables = (motif_table(found.motifs, found, with_motif=True), (names, rules))
+    return tuple(
+        AnswerParts(table=Table(header=header, lines=lines, words=WORDS), whole=_WHOLE)
+        for header, lines in tables
+        if lines
+    )
+
+
+def motif_table(
+    rows: pd.DataFrame, found: Audited, *, with_motif: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and a line for each motif and task."""
+    columns = [
+        "motif",
+        "task",
+        "lost, mean of sites",
+        "sites that act, median",
+        "alone",
+    ]
+    columns += ["other strand", "lost, reserved", "q, reserved", "retrainings"]
+    lines = []
+    for row in rows.to_dict("records"):
+        other, again = row["other_strand"], row.get("confirmed_lost", np.nan)
+        q = row.get("confirmed_q", np.nan)
+        lines.append(
+            [
+                row["motif"] if with_motif else "",
+                str(row["task"]),
+                _judged(row, "lost"),
+                acting(row, found.sites, short=True)
+                if np.isfinite(row["lost"]) and row["reads"]
+                else "",
+                _judged(row, "alone"),
+                number(other, row["alone"], signed=True) if np.isfinite(other) else "",
+                number(again, again, signed=True) if np.isfinite(again) else "",
+                format_p(q) if np.isfinite(q) else "",
+                members(row),
+            ]
+        )
+    keep = [k for k in range(len(columns)) if any(line[k] for line in lines)]
+    return [columns[k] for k in keep], [[line[k] for k in keep] for line in lines]
+
+
+def _judged(row: Any, name: str) -> str:
+    """Return an effect with its interval, and its verdict where it has no direction."""
+    if not np.isfinite(row[name]):
+        return ""
+    verdict = row[f"{name}_verdict"]
+    return in_size(row, name) + f" {verdict}" * (verdict not in DIRECTIONS)
+
+
+def members(row: Any) -> str:
+    """Return in how many retrainings a claim holds; empty of one network."""
+    held = row.get("members_hold", np.nan)
+    return f"{held:.0f} of {row['n_members']:.0f}" if np.isfinite(held) else ""
 
 
 def confirmed_motifs(found: Audited) -> list[str]:
@@ -381,7 +479,7 @@ def in_size(
     value = float(row[name])
     if absolute and value < 0:
         value, ends = -value, [-x for x in reversed(ends)]
-    of = max(abs(value), *(abs(x) / 10 for x in ends if math.isfinite(x)), 0.0)
+    of = max(abs(value), *(abs(x) for x in ends if math.isfinite(x)), 0.0)
     low, high = (number(x, of) for x in ends)
     return f"{number(value, of, signed=not absolute)} [{low}, {high}]"
 

@@ -4,7 +4,7 @@ and against each; and the methods of a paper.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,8 +16,8 @@ from causalgia.choices import DIRECTIONS
 from causalgia.errors import DataError, printable, quoted
 from causalgia.tell.audit_answers import (
     LEVEL,
+    WORDS,
     Audited,
-    acting,
     arrangement,
     audit_answer,
     confirmed_motifs,
@@ -26,6 +26,8 @@ from causalgia.tell.audit_answers import (
     held_rules,
     in_size,
     largest,
+    members,
+    motif_table,
     named,
     number,
     of_read,
@@ -39,8 +41,12 @@ from causalgia.tell.table_formats import format_p, markdown_table, with_minus
 if TYPE_CHECKING:
     from causalgia.types import Array
 
-_TASKS_OF_MOTIF, _TASKS_DRAWN = 6, 4
-_CITED = ("koo2021global", "altschul1985significance", "benjamini1995controlling")
+_TASKS_OF_MOTIF, _TASKS_DRAWN, _TASKS_NAMED = 6, 4, 3
+_ITEMS = ["section", "report", "in this audit"]
+_CITED = (
+    *("koo2021global", "altschul1985significance", "benjamini1995controlling"),
+    "meinshausen2008hierarchical",
+)
 _MADE_OF = {
     "causalgia": "causalgia",
     "python": "Python",
@@ -84,9 +90,13 @@ class Grid(NamedTuple):
 
     @classmethod
     def of(
-        cls, columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 1
+        cls,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        words: Collection[str] = (),
     ) -> Grid | None:
-        """Return the table, whose first columns are texts; None without rows. Columns
+        """Return the table, whose columns of `words` are texts; None without rows. Columns
         that are empty in all rows are left out.
         """
         lines = [[with_minus(str(cell)) for cell in row] for row in rows]
@@ -95,7 +105,7 @@ class Grid(NamedTuple):
             return None
         return cls(
             [columns[k] for k in keep],
-            [k >= text for k in keep],
+            [columns[k] not in words for k in keep],
             [[printable(line[k]) for k in keep] for line in lines],
         )
 
@@ -129,9 +139,7 @@ def write_audit_page(
         "overturn": [with_minus(line) for line in _overturn(found, claims)],
         "flow": _flow(found),
         "left_out": found.left_out,
-        "checklist": Grid.of(
-            ("section", "report", "in this audit"), _items(found), text=3
-        ),
+        "checklist": Grid.of(_ITEMS, _items(found), words=_ITEMS),
         **_again(found),
         "methods": audit_paragraph(found),
         "works": _works(),
@@ -143,10 +151,9 @@ def audit_methods(found: Pictured) -> tuple[str, tuple[Work, ...]]:
     """Return the methods of a paper on an audit: the paragraph, what to cite and the
     checklist; and the works.
     """
-    header = ["section", "report", "in this audit"]
     rows = [[printable(cell) for cell in row] for row in _items(found)]
     cited = "\n".join(f"- {work}" for work in _works())
-    table = markdown_table(header, rows, [], names=set(header)).rstrip("\n")
+    table = markdown_table(_ITEMS, rows, [], names=set(_ITEMS)).rstrip("\n")
     return (
         f"Methods\n\n{audit_paragraph(found)}\n\nTo cite\n\n{cited}\n\nChecklist\n\n{table}",
         _works(),
@@ -169,7 +176,7 @@ def audit_paragraph(found: Pictured) -> str:
         "motif alone at its place; rules are runs of gaps whose interaction has one sign. "
         f"Motifs and rules were tested again on the {n['reserved']:,} reserved sequences and "
         "their shuffles, with p-values of a tree of hypotheses, in which a rule stands below "
-        "its motif (Meinshausen 2008). The share of the variance of predictions on the "
+        "one of its motifs (Meinshausen 2008). The share of the variance of predictions on the "
         "reserved sequences was that of least squares on counts of sites, composition and "
         "occurrences of rules, with coefficients from the other sequences. Software: "
         f"causalgia {made.get('causalgia', '')}, seed {made.get('rng', '')}."
@@ -196,8 +203,8 @@ def _reads(found: Pictured) -> dict[str, Any]:
                 "id": f"motif-{k}",
                 "title": named(first),
                 "logo": _logo(of[label].motif.probabilities, label),
-                "lines": _about_motif(first, found),
-                "table": _motif_table(shown, found),
+                "lines": _about_motif(rows, found),
+                "table": Grid.of(*motif_table(shown, found), words=WORDS),
                 "more": f"{left:,} more task{'s' * (left != 1)}: table motifs"
                 * bool(left),
             }
@@ -216,7 +223,8 @@ def _reads(found: Pictured) -> dict[str, Any]:
             "random sequences increases or decreases the prediction; others are negligible "
             "or undecided."
         ),
-        "unread": n and _motif_table(others, found, with_motif=True),
+        "unread": n
+        and Grid.of(*motif_table(others, found, with_motif=True), words=WORDS),
         "unread_words": f"{n:,} proposed motif{'s' * (n != 1)} not read",
     }
 
@@ -227,80 +235,46 @@ def _logo(probabilities: Array, label: str) -> Picture:
     return drawn(matrix_logo(probabilities), f"logo of {label}, in bits")
 
 
-def _about_motif(row: Any, found: Pictured) -> list[str]:
-    names = f"Next names: {row['runners_up']}." if row.get("runners_up") else ""
+def _about_motif(rows: pd.DataFrame, found: Pictured) -> list[str]:
+    row = largest(rows)
+    label = str(row["motif"])
     partners = [
-        f"{gap_in_words(rows.iloc[0])} of "
-        f"{_other(rows.iloc[0], str(row['motif']))} ({'more' if up else 'less'} than "
-        "their sum)"
-        for rows in held_rules(found.rules)
-        for up in [rows["interaction"].iloc[0] > 0]
-        if row["motif"] in (rows["first"].iloc[0], rows["second"].iloc[0])
+        f"{_other(of.iloc[0], label)} {gap_in_words(of.iloc[0])} "
+        f"({'more' if of['interaction'].iloc[0] > 0 else 'less'} than their sum)"
+        for of in held_rules(found.rules)
+        if label in (of["first"].iloc[0], of["second"].iloc[0])
     ]
-    said = f"Partners: {'; '.join(partners)}." if partners else ""
-    return [line for line in (names, said) if line]
+    beyond = [
+        f"{number(one['region'], one['region'])}{f' in {one_task}' if len(rows) > 1 else ''}"
+        for one in rows.head(_TASKS_NAMED).to_dict("records")
+        for one_task in [one["task"]]
+    ]
+    said = [
+        f"Next nearest names: {row['runners_up']}" if row.get("runners_up") else "",
+        _places_and_copies(row, found),
+        f"Partners: {'; '.join(dict.fromkeys(partners))}" if partners else "",
+        f"Too small to matter: below {in_list(beyond, n=len(rows))}",
+    ]
+    return [f"{line}." for line in said if line]
+
+
+def _places_and_copies(row: Any, found: Pictured) -> str:
+    """Return where a motif acts alone, and how far copies add."""
+    if row["alone_verdict"] not in DIRECTIONS:
+        return ""
+    where = placed(row, found.settings)
+    said = f"Alone in {row['task']}: at {'starts of ' if where else ''}"
+    said += where or "every place tried"
+    n = row.get("copies", np.nan)
+    if not np.isfinite(n):
+        return said
+    if n <= 1:
+        return f"{said}; no effect of a second copy is shown"
+    return f"{said}; each copy up to number {n:.0f} acts"
 
 
 def _other(row: Any, label: str) -> str:
     return str(row["second"] if row["first"] == label else row["first"])
-
-
-def _motif_table(
-    rows: pd.DataFrame, found: Pictured, *, with_motif: bool = False
-) -> Grid | None:
-    columns = [
-        "task",
-        "lost, mean of its sites",
-        "sites that act",
-        "alone",
-        "other strand",
-    ]
-    columns += ["acts at", "copies that add", "lost, reserved", "q", "retrainings"]
-    lines = []
-    for row in rows.to_dict("records"):
-        counts = ""
-        if np.isfinite(row["lost"]) and row["reads"]:
-            counts = acting(row, found.sites)
-        alone = _judged(row, "alone")
-        acts = row["alone_verdict"] in DIRECTIONS
-        other = row["other_strand"]
-        again = row.get("confirmed_lost", np.nan)
-        lines.append(
-            [
-                str(row["task"]),
-                _judged(row, "lost"),
-                counts,
-                alone,
-                number(other, row["alone"], signed=True) if np.isfinite(other) else "",
-                (placed(row, found.settings) or "every place tried") if acts else "",
-                f"up to {row['copies']:.0f}"
-                if acts and np.isfinite(row.get("copies", np.nan))
-                else "",
-                number(again, again, signed=True) if np.isfinite(again) else "",
-                format_p(row["confirmed_q"])
-                if np.isfinite(row.get("confirmed_q", np.nan))
-                else "",
-                _members(row),
-            ]
-        )
-    if with_motif:
-        columns = ["motif", *columns]
-        names = rows["motif"].tolist()
-        lines = [[name, *line] for name, line in zip(names, lines, strict=True)]
-    return Grid.of(columns, lines, text=1 + with_motif)
-
-
-def _judged(row: Any, name: str) -> str:
-    """Return an effect with its interval, and its verdict where it has no direction."""
-    if not np.isfinite(row[name]):
-        return ""
-    verdict = row[f"{name}_verdict"]
-    return in_size(row, name) + f" {verdict}" * (verdict not in DIRECTIONS)
-
-
-def _members(row: Any) -> str:
-    held = row.get("members_hold", np.nan)
-    return f"{held:.0f} of {row['n_members']:.0f}" if np.isfinite(held) else ""
 
 
 def _rules(found: Pictured) -> dict[str, Any]:
@@ -316,8 +290,9 @@ def _rules(found: Pictured) -> dict[str, Any]:
         rules.append(
             {
                 "title": f"{arrangement(row, names)}, {gap_in_words(row)}",
-                "first": _with_name(row["first"], names),
-                "second": _with_name(row["second"], names),
+                "first": row["first"],
+                "second": row["second"],
+                "names": [names.get(row[one], "") for one in ("first", "second")],
                 "strands": strands,
                 "gap": gap_in_words(row).replace(" apart", ""),
                 "picture": _gap_picture(found, rows),
@@ -340,19 +315,17 @@ def _rules(found: Pictured) -> dict[str, Any]:
     }
 
 
-def _with_name(label: str, names: Mapping[str, str]) -> str:
-    return f"{label} {names[label]}" if names.get(label) else label
-
-
 def _of_rule(row: Any) -> str:
     more = "more" if row["interaction"] > 0 else "less"
     doubts = f": {row['doubts']}" if row["doubts"] else ""
-    members = _members(row)
+    of_networks = members(row)
     return (
         f"{row['task']}: {in_size(row, 'interaction', 'lower', 'upper')}, {more} than their "
         f"sum (q {format_p(row['q'])}; {number(row['tested'], row['tested'], signed=True)} on "
         f"the testing sequences); {row['pass']} checks pass, {row['warn']} warn, "
-        f"{row['fail']} fail{doubts}." + f" In {members} retrainings." * bool(members)
+        f"{row['fail']} fail{doubts}."
+        + f" In {of_networks} retrainings."
+        * bool(of_networks)
     )
 
 
@@ -400,7 +373,7 @@ def _consistency(found: Pictured) -> dict[str, Any]:
                 if np.isfinite(again)
                 else "",
                 format_p(q) if np.isfinite(q) else "",
-                _members(row),
+                members(row),
             ]
         )
     for row in found.rules.to_dict("records"):
@@ -413,14 +386,16 @@ def _consistency(found: Pictured) -> dict[str, Any]:
                 number(tested, tested, signed=True),
                 number(again, again, signed=True),
                 format_p(row["q"]),
-                _members(row),
+                members(row),
             ]
         )
     n = found.counts
     columns = ("claim", "task", "testing sequences", "reserved sequences", "q")
     return {
-        "consistency": Grid.of((*columns, "retrainings"), lines, text=2),
-        "consistency_words": (
+        "consistency": Grid.of((*columns, "retrainings"), lines, words=WORDS),
+        "consistency_words": "Nothing holds that could be confirmed."
+        if not lines
+        else (
             f"Every claim was found on {n['testing']:,} sequences and asked again on "
             f"{n['reserved']:,} that had no part in finding it. q is of the reserved "
             "sequences, over the tree of claims, a rule below its motif: both of a motif's "
@@ -466,31 +441,40 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
             "by step, with 95 % intervals. What is unexplained the network takes from "
             "elsewhere, or from how these act together."
         ),
-        "explained": Grid.of(("task", *with_, "unexplained"), rows),
-        "checks": Grid.of(("rule", "pass", "warn", "fail", "which"), checks),
-        "network": None
-        if network is None or not len(network)
-        else Grid.of(
-            ("check", "result", "value"),
-            network[["check", "status", "value"]].astype(str).to_numpy().tolist(),
-            text=3,
+        "explained": Grid.of(("task", *with_, "unexplained"), rows, words=WORDS),
+        "checks": Grid.of(
+            ("rule", "pass", "warn", "fail", "which"), checks, words=WORDS
         ),
-        "composition": None
-        if composition is None or not len(composition)
-        else Grid.of(
-            ("feature", "task", "verdict", "effect"),
-            [
-                [
-                    row["feature"],
-                    row["task"],
-                    row["verdict"],
-                    in_size(row, "effect", "lower", "upper"),
-                ]
-                for row in composition.to_dict("records")
+        "network": _rows_of(
+            network,
+            ("check", "result", "value"),
+            lambda row: [
+                row["check"],
+                row["status"],
+                number(row["value"], row["value"]) if np.isfinite(row["value"]) else "",
             ],
-            text=3,
+        ),
+        "composition": _rows_of(
+            composition,
+            ("feature", "task", "effect", "verdict", "q"),
+            lambda row: [
+                row["feature"],
+                str(row["task"]),
+                in_size(row, "effect", "lower", "upper"),
+                row["verdict"],
+                format_p(row["q"]),
+            ],
         ),
     }
+
+
+def _rows_of(
+    table: pd.DataFrame | None,
+    columns: Sequence[str],
+    cells: Callable[[Any], Sequence[str]],
+) -> Grid | None:
+    rows = [] if table is None else table.to_dict("records")
+    return Grid.of(columns, map(cells, rows), words=(*WORDS, "verdict"))
 
 
 def _share(row: Any) -> str:
@@ -530,7 +514,7 @@ def _biology(found: Pictured, claims: pd.DataFrame | None) -> dict[str, Any]:
     columns = ("claim", "task", "effect", "oligos", "order, or why there is none")
     return {
         "biology_words": " ".join(x for x in said if x),
-        "library": Grid.of(columns, lines, text=2),
+        "library": Grid.of(columns, lines, words=(*WORDS, columns[-1])),
     }
 
 
@@ -554,16 +538,13 @@ def _overturn(found: Pictured, claims: pd.DataFrame | None) -> list[str]:
                 f"{row['arrangement']}, {gap_in_words(row)}, in {row['task']} fails checks: "
                 f"{row['doubts']}."
             )
-    if claims is not None:
-        for row in claims.to_dict("records"):
-            if row["folder"]:
-                way = "below" if row["effect"] > 0 else "above"
-                said.append(
-                    f"{row['claim']}: a measurement of library/{row['folder']} whose "
-                    f"interval lies {way} 0 speaks against it in the cell, one around 0 "
-                    "narrower than the effect as well."
-                )
-    if (
+    if claims is not None and (claims["folder"] != "").any():
+        said.append(
+            "At the bench: a measurement of one of the libraries whose interval lies on the "
+            "other side of 0, or about 0 and within what is too small to matter there. The "
+            "claim is then true of the network and not of the cell."
+        )
+    if read and (
         "members_hold" not in found.motifs
         or not found.motifs["members_hold"].notna().any()
     ):
@@ -578,31 +559,43 @@ def _overturn(found: Pictured, claims: pd.DataFrame | None) -> list[str]:
     return said
 
 
-def _flow(found: Pictured) -> list[tuple[str, str]]:
-    """Return how many sequences and claims there were at each stage."""
+def _flow(found: Pictured) -> list[tuple[str, list[str]]]:
+    """Return how many sequences, motifs and rules there were at each stage."""
     n = found.counts
     copies = n["given"] - n["distinct"]
-    held = int(found.rules["holds"].sum())
-    n_pairs = (
-        len({frozenset(str(x).split(" then ")) for x in found.pairs["arrangement"]})
+    n_settings = (
+        found.pairs[["arrangement", "gap"]].drop_duplicates().shape[0]
         if len(found.pairs)
         else 0
     )
+    confirmed = len(confirmed_motifs(found))
     return [
-        (f"{n['given']:,}", "sequences given"),
-        (f"{copies:,}", "left out as copies of another"),
         (
-            f"{n['proposing']:,}",
-            f"proposed motifs ({found.plan.n_mapped:,} were mapped)",
+            "Sequences",
+            [
+                f"{n['given']:,} given",
+                f"{copies:,} copies left out" if copies else "no copies",
+                f"{n['proposing']:,} propose motifs ({found.plan.n_mapped:,} mapped)",
+                f"{n['testing']:,} test them",
+                f"{n['reserved']:,} confirm",
+            ],
         ),
-        (f"{n['testing']:,}", "tested them"),
-        (f"{n['reserved']:,}", "were reserved to confirm"),
-        (f"{n['proposed']:,}", "motifs proposed and tested"),
-        (f"{n['read']:,}", "motifs read"),
-        (f"{len(confirmed_motifs(found)):,}", "of these confirmed"),
-        (f"{n_pairs:,}", "arrangements of pairs tested, each at every gap"),
-        (f"{len(found.rules):,}", "rules proposed by them"),
-        (f"{held:,}", "rules confirmed"),
+        (
+            "Motifs",
+            [
+                f"{n['proposed']:,} proposed and tested",
+                f"{n['read']:,} read",
+                f"{confirmed:,} confirmed",
+            ],
+        ),
+        (
+            "Rules",
+            [
+                f"{n_settings:,} settings of pairs tested",
+                f"{len(found.rules):,} rules proposed",
+                f"{int(found.rules['holds'].sum()):,} confirmed",
+            ],
+        ),
     ]
 
 

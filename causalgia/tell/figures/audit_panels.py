@@ -56,7 +56,7 @@ def gap_plot(
     label
         Of the axis of interactions.
     """
-    _, axes = plt.subplots(
+    figure, axes = plt.subplots(
         figsize=(_WIDE, 2.2), layout="constrained", facecolor="white"
     )
     axes.axvspan(gaps[0] - 0.5, gaps[1] + 0.5, color=BAND, lw=0, zorder=0)
@@ -89,7 +89,9 @@ def gap_plot(
     axes.tick_params(labelsize=_SMALL)
     axes.spines[["top", "right"]].set_visible(False)
     if len(tasks) > 1:
-        made = axes.legend(frameon=False, fontsize=_SMALL)
+        made = figure.legend(
+            loc="outside upper left", ncols=2, frameon=False, fontsize=_SMALL
+        )
         for text in made.get_texts():
             text.set(**AS_IT_IS)
     found: Axes = axes
