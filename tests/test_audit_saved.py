@@ -107,6 +107,17 @@ def test_the_page_stands_alone_and_says_what_the_answer_says(saved) -> None:
     }
 
 
+@pytest.mark.browser
+def test_the_page_fits_a_phone(saved) -> None:
+    from chromium import Chromium
+
+    with Chromium() as browser:
+        browser.screen(390, 800)
+        browser.open(saved[1] / "report.html")
+        assert browser.value("document.documentElement.scrollWidth") <= 390
+        assert not browser.errors + browser.console
+
+
 def test_an_audit_is_told_in_every_shape(saved, tmp_path) -> None:
     found = saved[0]
     for shape in ("text", "md", "html", "latex"):

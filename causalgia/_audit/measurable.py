@@ -71,18 +71,16 @@ def libraries(found: Audit, folder: Path) -> pd.DataFrame:
         )
     made: dict[tuple[str, str], dict[str, Any]] = {}
     held = found.rules[found.rules["holds"].astype(bool)]
-    for row in held.to_dict("records"):
-        claim = (
-            row["arrangement"],
-            gap_in_words(row),
-        )  # in several tasks, of one trial
+    for rule in held.to_dict("records"):
+        # that of several tasks is one trial
+        claim = (rule["arrangement"], gap_in_words(rule))
         if claim not in made:
-            made[claim] = _written(folder, f"rule_{len(made) + 1}", found, row)
+            made[claim] = _written(folder, f"rule_{len(made) + 1}", found, rule)
         rows.append(
             {
                 "claim": ", ".join(claim),
-                "task": row["task"],
-                **_effect(row, "interaction", "lower", "upper"),
+                "task": rule["task"],
+                **_effect(rule, "interaction", "lower", "upper"),
                 **made[claim],
             }
         )
@@ -95,7 +93,7 @@ def files_of_libraries(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for one in names for path in folder.glob(one)]
 
 
-def _lost(motifs: pd.DataFrame) -> dict[str, pd.Series]:
+def _lost(motifs: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the row of each motif that sequences lose, in the task where they lose most,
     relative to the region.
     """
@@ -107,18 +105,18 @@ def _lost(motifs: pd.DataFrame) -> dict[str, pd.Series]:
     share = (lost["lost"] / lost["region"]).abs()
     order = lost.loc[share.sort_values(ascending=False, kind="stable").index]
     return {
-        str(label): order[order["motif"] == label].iloc[0]
+        str(label): order[order["motif"] == label].iloc[0].to_dict()
         for label in dict.fromkeys(lost["motif"])
     }
 
 
-def _effect(row: Mapping[str, float], *names: str) -> dict[str, float]:
+def _effect(row: Mapping[Any, Any], *names: str) -> dict[str, float]:
     values = (float(row[name]) for name in names)
     return dict(zip(("effect", "lower", "upper"), values, strict=True))
 
 
 def _written(
-    folder: Path, name: str, found: Audit, claim: Candidate | Mapping[str, Any]
+    folder: Path, name: str, found: Audit, claim: Candidate | Mapping[Any, Any]
 ) -> dict[str, object]:
     """Return how many oligos a library has, and its folder, or why it has none."""
     assert found.reserved is not None
@@ -180,14 +178,14 @@ def _without_sites(one: Candidate, found: Audit, reserved: Sequences) -> Design:
         arms={
             "untreated": Untreated(),
             "overwritten": filled(sites.spans),
-            "placebo": filled(sites.placebo_spans),
+            "placebo": filled([one[0] for one in sites.placebo_spans]),
         },
         n_units=len(chosen),
         contrasts={"lost": {"overwritten": 1.0, "placebo": -1.0}},
     )
 
 
-def _of_rule(row: Mapping[str, Any], found: Audit, reserved: Sequences) -> Design:
+def _of_rule(row: Mapping[Any, Any], found: Audit, reserved: Sequences) -> Design:
     """Return the design of a rule at its gaps, and at the gap on either side of them."""
     of = {one.label: one.motif for one in found.candidates}
     inside = np.arange(row["gap_from"], row["gap_to"] + 1)

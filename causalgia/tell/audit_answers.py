@@ -22,6 +22,8 @@ from causalgia.tell.text_tables import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from causalgia.types import Array
+
 _MOST_LINES, _MOTIFS, _RULES = 12, 4, 4
 """Lines of the answer, and of motifs and rules among them, at most."""
 _TASKS, _NAMED = 2, 3
@@ -168,13 +170,19 @@ def of_read(motifs: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 def largest(rows: pd.DataFrame) -> pd.Series:
     """Return the row of a motif in the task where it does most for what matters there."""
-    size = np.fmax(*(directed(rows, name).abs() for name in ("lost", "alone")))
-    return rows.iloc[int(np.argmax((size / rows["region"]).fillna(0.0).to_numpy()))]
+    return rows.iloc[int(np.argmax(sizes(rows)))]
 
 
-def directed(rows: pd.DataFrame, name: str) -> pd.Series:
-    """Return an effect where its verdict has a direction, and 0 elsewhere."""
-    return rows[name].astype(float).where(rows[f"{name}_verdict"].isin(DIRECTIONS), 0.0)
+def sizes(rows: pd.DataFrame) -> Array:
+    """Return the larger of what a motif does, lost and alone, over the region: 0 where it
+    has no direction.
+    """
+    effects = [
+        np.where(rows[f"{name}_verdict"].isin(DIRECTIONS), rows[name].abs(), 0.0)
+        for name in ("lost", "alone")
+    ]
+    found: Array = np.max(effects, axis=0) / rows["region"].to_numpy(float)
+    return found
 
 
 def named(row: Any) -> str:
@@ -338,7 +346,7 @@ def doubts_of_network(found: Audited) -> list[str]:
         f"{row['check']} {number(row['value'], row['value'])}"
         for _, row in bad.iterrows()
     ]
-    return [f"The network, in doubt: {'; '.join(said)}."] if said else []
+    return [f"Caution: {'; '.join(said)}."] if said else []
 
 
 def counts_line(found: Audited) -> str:
@@ -396,8 +404,8 @@ def motif_table(
     columns = [
         "motif",
         "task",
-        "lost, mean of sites",
-        "sites that act, median",
+        "lost, mean",
+        "sites that act",
         "alone",
     ]
     columns += ["other strand", "lost, reserved", "q, reserved", "retrainings"]

@@ -21,7 +21,6 @@ from causalgia.tell.audit_answers import (
     arrangement,
     audit_answer,
     confirmed_motifs,
-    directed,
     gap_in_words,
     held_rules,
     in_size,
@@ -32,6 +31,7 @@ from causalgia.tell.audit_answers import (
     number,
     of_read,
     placed,
+    sizes,
 )
 from causalgia.tell.citations import WORKS, Work, software
 from causalgia.tell.html_page import render, write_html
@@ -194,8 +194,7 @@ def _reads(found: Pictured) -> dict[str, Any]:
     for k, rows in enumerate(of_read(found.motifs), 1):
         first = largest(rows)
         label = str(first["motif"])
-        size = np.fmax(*(directed(rows, name).abs() for name in ("lost", "alone")))
-        order = np.argsort(-(size / rows["region"]).to_numpy(), kind="stable")
+        order = np.argsort(-sizes(rows), kind="stable")
         shown = rows.iloc[np.sort(order[:_TASKS_OF_MOTIF])]
         left = len(rows) - len(shown)
         motifs.append(
@@ -210,10 +209,8 @@ def _reads(found: Pictured) -> dict[str, Any]:
             }
         )
     read = {str(of_motif["motif"].iloc[0]) for of_motif in of_read(found.motifs)}
-    others = (
-        found.motifs[~found.motifs["motif"].isin(read)] if len(found.motifs) else []
-    )
-    n = len(others) and others["motif"].nunique()
+    others = found.motifs[[x not in read for x in found.motifs["motif"]]]
+    n = others["motif"].nunique()
     return {
         "motifs": motifs,
         "reads_words": (
@@ -223,8 +220,7 @@ def _reads(found: Pictured) -> dict[str, Any]:
             "random sequences increases or decreases the prediction; others are negligible "
             "or undecided."
         ),
-        "unread": n
-        and Grid.of(*motif_table(others, found, with_motif=True), words=WORDS),
+        "unread": Grid.of(*motif_table(others, found, with_motif=True), words=WORDS),
         "unread_words": f"{n:,} proposed motif{'s' * (n != 1)} not read",
     }
 
@@ -376,19 +372,18 @@ def _consistency(found: Pictured) -> dict[str, Any]:
                 members(row),
             ]
         )
-    for row in found.rules.to_dict("records"):
-        tested, again = row["tested"], row["interaction"]
-        lines.append(
-            [
-                f"{row['arrangement']}, {gap_in_words(row)}"
-                + " (does not hold)" * (not row["holds"]),
-                str(row["task"]),
-                number(tested, tested, signed=True),
-                number(again, again, signed=True),
-                format_p(row["q"]),
-                members(row),
-            ]
-        )
+    lines += [
+        [
+            f"{rule['arrangement']}, {gap_in_words(rule)}"
+            + " (does not hold)" * (not rule["holds"]),
+            str(rule["task"]),
+            number(rule["tested"], rule["tested"], signed=True),
+            number(rule["interaction"], rule["interaction"], signed=True),
+            format_p(rule["q"]),
+            members(rule),
+        ]
+        for rule in found.rules.to_dict("records")
+    ]
     n = found.counts
     columns = ("claim", "task", "testing sequences", "reserved sequences", "q")
     return {
@@ -433,7 +428,6 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
         for row in found.rules.to_dict("records")
     ]
     network = getattr(found, "network", None)
-    composition = getattr(found, "composition", None)
     return {
         "faithful_words": (
             "The share of the variance of predictions on the "
@@ -454,8 +448,18 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
                 number(row["value"], row["value"]) if np.isfinite(row["value"]) else "",
             ],
         ),
-        "composition": _rows_of(
-            composition,
+        **_composition(getattr(found, "composition", None)),
+    }
+
+
+def _composition(table: pd.DataFrame | None) -> dict[str, Any]:
+    """Return the features of composition and of the bench that act, and the others."""
+    if table is None or not len(table):
+        return {}
+
+    def rows(of: pd.DataFrame) -> Grid | None:
+        return _rows_of(
+            of,
             ("feature", "task", "effect", "verdict", "q"),
             lambda row: [
                 row["feature"],
@@ -464,7 +468,14 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
                 row["verdict"],
                 format_p(row["q"]),
             ],
-        ),
+        )
+
+    acts = table["acts"].astype(bool)
+    n = int((~acts).sum())
+    return {
+        "acting": rows(table[acts]),
+        "others": rows(table[~acts]),
+        "others_words": f"{n:,} effect{'s' * (n != 1)} not shown to act",
     }
 
 
