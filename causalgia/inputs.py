@@ -1,5 +1,5 @@
-r"""Bounded reading of untrusted input (files, gzip, TOML, JSON, whole numbers), and
-escaping of its texts in tables.
+r"""Bounded reading of untrusted input (files, gzip, TOML, JSON, whole numbers),
+escaping of its texts in tables, and files of a folder that are written all at once.
 
 Each reader takes the type of error to raise and the source named in its messages.
 Reading and recursion are bounded, and no other exception escapes.
@@ -15,14 +15,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tomllib
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from gzip import GzipFile
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from causalgia.errors import (
@@ -50,6 +52,7 @@ _BYTES_UNPACKED_AT_ONCE = 2**22
 _DEEPEST = 100
 _GZIP = b"\x1f\x8b"
 BGZIP_END = b"BC\2\0\x1b\0\3\0\0\0\0\0\0\0\0\0"
+_NEW = ".causalgia-new"
 _PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _DOTTED = re.compile(rf"(?:{_PART}){{8,}}+")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
@@ -114,6 +117,96 @@ def not_written(
     trial.toml: cannot be written (No space left on device)
     """
     return error(f"{path}: cannot be written ({reason_of(why)})")
+
+
+@contextmanager
+def written_whole(folder: Path, replaced: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a new folder, whose files are moved to `folder` when the body of the context
+    has ended, and take the place of its files of the same names and of `replaced`.
+
+    After an error or an interrupt the folder is as it was.
+
+    Examples
+    --------
+    >>> with TemporaryDirectory() as there:
+    ...     folder = Path(there)
+    ...     write_text(folder / "decisions.nc", "")
+    ...     with written_whole(folder, ["decisions.nc"]) as new:
+    ...         write_text(new / "estimates.nc", "")
+    ...     [path.name for path in folder.iterdir()]
+    ['estimates.nc']
+    """
+    new = folder / _NEW
+    shutil.rmtree(new, ignore_errors=True)  # of a command that was killed
+    with output_folder(folder):
+        new.mkdir()
+        try:
+            yield new
+            made = [path for path in new.rglob("*") if path.is_file()]
+            names = [str(path.relative_to(new)) for path in made]
+            for name in (*names, *replaced):
+                if (folder / name).is_dir():
+                    raise DataError(f"{folder / name} is a folder")
+            for name in names:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (new / name).replace(folder / name)
+            for name in set(replaced).difference(names):
+                (folder / name).unlink(missing_ok=True)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """Create a folder for the body of the context; on an error, remove created folders
+    that are still empty.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        check_usable(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # not empty
+            for place in new:
+                place.rmdir()
+        raise
+
+
+def check_usable(folder: Path) -> None:
+    """Raise if a folder cannot be created or written to; leaves no trace.
+
+    Raises
+    ------
+    DataError
+        If a file is at the path, it has the name of a file, its name is too
+        long, or it is not writable.
+
+    Examples
+    --------
+    >>> check_usable(Path("/dev/null"))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DataError: /dev/null: no folder to write to (Not a directory)
+    """
+    try:
+        there = next(
+            place for place in (folder, *folder.absolute().parents) if place.exists()
+        )
+        with TemporaryDirectory(prefix=".causalgia-", dir=there):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"{folder}: no folder to write to ({error.strerror})"
+        ) from error
+
+
+def write_text(path: Path, text: str | bytes) -> None:
+    """Write a text file, from its text or the bytes that were read from it."""
+    try:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    except OSError as error:
+        raise not_written(path, error, DataError) from error
 
 
 def separator_cure(names: Iterable[Any]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from os import PathLike
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+import causalgia
 from causalgia import experiments
 from causalgia._audit.candidates import MOST, Candidate, candidates
 from causalgia._audit.compared import Comparison, check_comparable, compare
@@ -38,12 +40,15 @@ from causalgia._audit.rules import (
     moderators_of,
     occurrences,
     rules_of,
+    settings_of,
     sites_of,
     trial_of,
 )
 from causalgia._audit.tested_motifs import (
+    FILLED,
     LOST,
     OF_LOST,
+    PLACEBO,
     alone_in,
     alone_rows,
     judged,
@@ -95,7 +100,7 @@ from causalgia.sequences.fasta import (
     sequence_fingerprints,
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, Seed, derive
 from causalgia.tell.audit_answers import audit_answer
 from causalgia.trial.archive import place_of
 from causalgia.trial.stages import Stages
@@ -177,7 +182,8 @@ class Audit:
         ensemble: ``members_hold, n_members``.
     sites
         A row a site in the testing sequences: ``sequence, start, stop, motif, strand``,
-        and what is ``lost`` with it in each task.
+        and what is ``lost`` with it in each task: the change of the prediction when it is
+        overwritten, minus the median change by placebo spans.
     network
         A row a check of the network: ``check, status`` (pass, warn, fail; note: a figure
         without a limit) and ``value``, of the worst task: whether predictions vary and are
@@ -194,6 +200,14 @@ class Audit:
         Sequences given, distinct, proposing, testing, reserved; motifs proposed and read.
     plan, left_out
         What was spent; and what was not tested, for want of time or of sequences.
+    pairs
+        A row a setting of each pair that was tested, on shuffles of the testing sequences:
+        ``arrangement, gap, task, interaction, lower, upper, verdict``.
+    settings
+        What it was made of: versions, seed, and digests of predictor and sequences.
+    reserved
+        The reserved sequences, from which `save` makes a library; None of an audit that
+        was read from a folder.
     """
 
     explained: pd.DataFrame
@@ -206,11 +220,53 @@ class Audit:
     counts: Mapping[str, int]
     plan: Plan
     left_out: tuple[str, ...] = field(default=())
+    pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    reserved: Sequences | None = None
 
     @property
     def question(self) -> str:
         """The question that `causalgia.audit` answers."""
         return "What did this network learn?"
+
+    def save(
+        self, folder: str | PathLike[str], *, inputs: Mapping[str, Any] | None = None
+    ) -> tuple[Path, ...]:
+        """Write the answer, its page, its tables, and a library to order; all at once,
+        so that an error leaves the folder as it was.
+
+        ``answer.txt``; ``report.html``; ``motifs.tsv``, ``rules.tsv``, ``pairs.tsv``,
+        ``explained.tsv`` and the other tables; ``motifs.meme``, the matrices;
+        ``protocol.toml``, from which it can be made again; and ``library``, a folder for
+        each claim that can be measured, which ``causalgia mpra analyze`` takes, listed in
+        ``library/claims.tsv``.
+
+        ``sites.bed`` has the sites that act: those in the testing sequences whose
+        overwriting changes a prediction by more than the region of practical equivalence.
+        Its columns are sequence (or, where names say it, chromosome), start, stop, motif,
+        score (1,000 for the largest effect) and strand; then the name of the sequence and
+        start and strand in it, and the effect in each task.
+
+        Parameters
+        ----------
+        folder
+            Made if it is not there. Its files of the same names are replaced.
+        inputs
+            What else ``protocol.toml`` keeps, as its table ``inputs``.
+
+        Returns
+        -------
+        tuple of Path
+            The files.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be written, or the audit was read from a folder.
+        """
+        from causalgia._audit.saved import save_audit
+
+        return save_audit(self, Path(folder), inputs=inputs or {})
 
     def __str__(self) -> str:
         return audit_answer(self)
@@ -408,7 +464,8 @@ def audit(
             predictor, sequences, motifs=motifs, store=store, rng=rng, **asked
         )
     check_predictor(predictor, "audit(predictor, sequences)")
-    key = root_key(rng)
+    seed = Seed.parse(rng)
+    key = seed.key
     if not isinstance(minutes, Plan) and not (is_real(minutes) and minutes > 0):
         raise DesignError(
             f"minutes={quoted(minutes)}: a number above 0, or the plan of another audit",
@@ -441,7 +498,17 @@ def audit(
     )
     with warnings.catch_warnings():  # the notes of each trial stand with its results
         warnings.simplefilter("ignore", CausalgiaWarning)
-        return work.audit(minutes, known, n_given=len(given))
+        found = work.audit(minutes, known, n_given=len(given))
+    made_by = {
+        "length": str(given.length),
+        "strands": "both" if work.both_strands else "as given",
+        "causalgia": causalgia.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scale": str(predictor.scale),
+    }
+    words = {name: str(value) for name, value in settings.items()}
+    return replace(found, settings=made_by | words | {"rng": str(seed)})
 
 
 def _screen(known: Mapping[str, Motif], of: Sequences) -> Experiment:
@@ -552,7 +619,7 @@ class _Work:
             for x in found
             if table.loc[table["motif"] == x.label, "reads"].any()
         ]
-        rules, left_out = self.pairs(found, read, effects, least, plan)
+        rules, pairs, left_out = self.pairs(found, read, effects, least, plan)
         composition, nulls = self.composition(plan, least)
         confirmed = self.confirm(found, table, rules, by_width, least)
         holds = confirmed[1]["holds"].to_numpy(bool)
@@ -586,6 +653,8 @@ class _Work:
             },
             plan=plan,
             left_out=(*left_out, *why),
+            pairs=pairs,
+            reserved=self.parts.reserved,
         )
 
     @property
@@ -846,6 +915,7 @@ class _Work:
                     table = self.in_members(
                         table, alone, None if lost is None else lost[0], own
                     )
+                table["region"] = [own[task][1] for task in table["task"]]
                 rows.append(table)
         why = [f"{', '.join(rare)} in sequences, too few of which have a site"] * bool(
             rare
@@ -869,7 +939,9 @@ class _Work:
         answer = trial.analyze(_mean(outcomes), rng=derive(self.key, name, "analysis"))
         effects = contrast(outcomes).sel(contrast=[LOST])
         table = answer.findings["instances"]
-        each = table["effect"].sel(contrast=LOST)
+        each = table["effect"].sel(contrast=FILLED)
+        # few placebo spans hit another motif
+        each = each - table["effect"].sel(contrast=PLACEBO).median("instance")
         sites = pd.DataFrame(
             {
                 "sequence": table["sequence"].to_numpy(),
@@ -968,9 +1040,10 @@ class _Work:
         effects: Mapping[str, xr.Dataset],
         least: Mapping[str, float],
         plan: Plan,
-    ) -> tuple[list[Rule], list[str]]:
-        """Return the rules that trials of pairs show, and the pairs that were left out:
-        first those that moderation names, then those of the largest motifs.
+    ) -> tuple[list[Rule], pd.DataFrame, list[str]]:
+        """Return the rules that trials of pairs show, every setting of these, and the
+        pairs that were left out: first those that moderation names, then those of the
+        largest motifs.
         """
         by_label = {one.label: one for one in found}
         motifs = {label: one.motif for label, one in by_label.items()}
@@ -987,7 +1060,7 @@ class _Work:
                 asked.setdefault((min(a, b), max(a, b)), 0.0)
         tested, left = list(asked)[: plan.n_pairs], list(asked)[plan.n_pairs :]
         region = {task: (-one, one) for task, one in least.items()}
-        rules = list[Rule]()
+        rules, settings = list[Rule](), list[pd.DataFrame]()
         with self.stages.stage(f"{len(tested)} pairs, every gap, order and strand"):
             for a, b in tested:
                 trial = experiments.pair(
@@ -1002,6 +1075,7 @@ class _Work:
                     _mean(self.run(name, trial)),
                     rng=derive(self.key, name, "analysis"),
                 )
+                settings.append(settings_of(answer))
                 rules += [
                     rule
                     for rule in rules_of(answer, (a, b))
@@ -1018,7 +1092,7 @@ class _Work:
             left_out.append(
                 f"{n} smaller rule{'s' * (n > 1)} on the reserved sequences"
             )
-        return rules[:_RULES], left_out
+        return rules[:_RULES], _joined(settings), left_out
 
     def confirm(
         self,
@@ -1300,12 +1374,18 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _named(
     table: pd.DataFrame, found: Sequence[Candidate], known: Mapping[str, Motif] | None
 ) -> pd.DataFrame:
-    """Return the table with the name of each motif, empty where none is near."""
-    names = {one.label: "" for one in found}
+    """Return the table with the name of each motif, empty where none is near, and the
+    next two.
+    """
+    names = {one.label: ("", "") for one in found}
     if known is not None and found:
         matched = match({one.label: one.motif for one in found}, known)
-        names |= dict(zip(names, matched["label"].to_numpy().tolist(), strict=True))
-    table.insert(0, "name", table["motif"].map(names))
+        columns = (
+            matched[name].to_numpy().tolist() for name in ("label", "runners_up")
+        )
+        names = dict(zip(names, zip(*columns, strict=True), strict=True))
+    for at, column in enumerate(("name", "runners_up")):
+        table.insert(at, column, [names[one][at] for one in table["motif"]])
     return table
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from causalgia._audit.candidates import Candidate
@@ -146,6 +147,29 @@ def rules_of(answer: Answer, labels: tuple[str, str]) -> list[Rule]:
     return sorted(found, key=lambda rule: -abs(rule.size))
 
 
+def settings_of(answer: Answer) -> pd.DataFrame:
+    """Return the interaction of every setting of a trial of pairs, a row a task."""
+    rows = answer.decisions.isel(
+        contrast=answer.decisions["asks"].to_numpy() == "interaction"
+    )
+    tables = [
+        pd.DataFrame(
+            {
+                "arrangement": of["arrangement"].to_numpy().astype(str),
+                "gap": of["gap"].to_numpy().astype(int),
+                "task": task,
+                "interaction": of["ace"].to_numpy(),
+                "lower": of["lower"].to_numpy(),
+                "upper": of["upper"].to_numpy(),
+                "verdict": of["verdict"].to_numpy().astype(str),
+            }
+        )
+        for task in answer.tasks
+        for of in [rows.sel(task=task)]
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
 def trial_of(
     rule: Rule, motifs: Mapping[str, Motif], null: NullModel, *, n_units: int
 ) -> tuple[Experiment, dict[str, dict[str, float]]]:
@@ -166,12 +190,16 @@ def trial_of(
     )
     assert experiment.named_contrasts is not None
     rows = experiment.named_contrasts.plain
-    settings = [rows[name] for name in experiment.asked]
+    return experiment, {rule.label: mean_of([rows[name] for name in experiment.asked])}
+
+
+def mean_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of contrasts, given by the weights of their arms."""
     mean: dict[str, float] = {}
-    for row in settings:
+    for row in rows:
         for arm, weight in row.items():
-            mean[arm] = mean.get(arm, 0.0) + weight / len(settings)
-    return experiment, {rule.label: mean}
+            mean[arm] = mean.get(arm, 0.0) + weight / len(rows)
+    return mean
 
 
 def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Array:

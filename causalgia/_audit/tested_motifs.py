@@ -25,7 +25,8 @@ from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.verdicts import decide
 
 _WORDS, _WORD_UNITS, _SPREADS = 60, 50, 5.0
-LOST = "uniform minus placebo"
+FILLED, PLACEBO = "uniform", "uniform, placebo span"
+LOST = f"{FILLED} minus placebo"
 OF_LOST = ("n_sites", "lost", "lost_lower", "lost_upper", "lost_verdict", "lost_p")
 
 

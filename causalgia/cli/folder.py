@@ -1,22 +1,27 @@
-"""Folder of a trial on the command line: what a command may write over, and how it
-writes: all of its files at once, when all are made.
+"""Folder of a trial on the command line: what a command may write over, and what it
+writes there.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from causalgia.attributes import has
 from causalgia.cli.output import echo
 from causalgia.cli.tables import effects_text, stored_sentences
 from causalgia.errors import DataError, printable
-from causalgia.inputs import not_written, open_regular_file, to_csv
+from causalgia.inputs import (
+    check_usable as check_usable,
+    open_regular_file,
+    output_folder as output_folder,
+    to_csv,
+    write_text as write_text,
+    written_whole as written_whole,
+)
 from causalgia.results_folder import (
     ANSWER,
     DECISIONS,
@@ -37,98 +42,9 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 SKIPPED = "skipped.tsv"
-_NEW = ".causalgia-new"
 _WRITTEN_BY = "# Written by `causalgia "
 EVERY_ROW, NOTED = f"causalgia show --all, {TABLE}", "causalgia show --notes"
 """How answer.txt, which is read beside a shell, points to all rows and notes."""
-
-
-@contextmanager
-def written_whole(folder: Path, replaced: Sequence[str] = ()) -> Iterator[Path]:
-    """Give a new folder, whose files are moved to `folder` when the body of the context
-    has ended, and take the place of its files of the same names and of `replaced`.
-
-    After an error or an interrupt the folder is as it was.
-
-    Examples
-    --------
-    >>> with TemporaryDirectory() as there:
-    ...     folder = Path(there)
-    ...     write_text(folder / "decisions.nc", "")
-    ...     with written_whole(folder, ["decisions.nc"]) as new:
-    ...         write_text(new / "estimates.nc", "")
-    ...     [path.name for path in folder.iterdir()]
-    ['estimates.nc']
-    """
-    new = folder / _NEW
-    shutil.rmtree(new, ignore_errors=True)  # of a command that was killed
-    with output_folder(folder):
-        new.mkdir()
-        try:
-            yield new
-            names = [path.name for path in new.iterdir()]
-            for name in (*names, *replaced):
-                if (folder / name).is_dir():
-                    raise DataError(f"{folder / name} is a folder")
-            for name in names:
-                (new / name).replace(folder / name)
-            for name in set(replaced).difference(names):
-                (folder / name).unlink(missing_ok=True)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-
-@contextmanager
-def output_folder(folder: Path) -> Iterator[Path]:
-    """Create a folder for the body of the context; on an error, remove created folders
-    that are still empty.
-    """
-    new = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        check_usable(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
-    except BaseException:
-        with suppress(OSError):  # not empty
-            for place in new:
-                place.rmdir()
-        raise
-
-
-def check_usable(folder: Path) -> None:
-    """Raise if a folder cannot be created or written to; leaves no trace.
-
-    Raises
-    ------
-    DataError
-        If a file is at the path, it has the name of a file, its name is too
-        long, or it is not writable.
-
-    Examples
-    --------
-    >>> check_usable(Path("/dev/null"))
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DataError: /dev/null: no folder to write to (Not a directory)
-    """
-    try:
-        there = next(
-            place for place in (folder, *folder.absolute().parents) if place.exists()
-        )
-        with TemporaryDirectory(prefix=".causalgia-", dir=there):
-            pass
-    except OSError as error:
-        raise DataError(
-            f"{folder}: no folder to write to ({error.strerror})"
-        ) from error
-
-
-def write_text(path: Path, text: str | bytes) -> None:
-    """Write a text file, from its text or the bytes that were read from it."""
-    try:
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    except OSError as error:
-        raise not_written(path, error, DataError) from error
 
 
 def check_free(

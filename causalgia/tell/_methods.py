@@ -24,6 +24,7 @@ from causalgia.streams import Seed
 from causalgia.tell._assumptions import assumptions
 from causalgia.tell._checklist import checklist
 from causalgia.tell._trial_report import count_clause, population_text, scale_text
+from causalgia.tell.answer_kinds import is_audit
 from causalgia.tell.answers import ReportText
 from causalgia.tell.citations import Work, uses_skewness, works
 from causalgia.tell.effect_rows import as_reportable, readable
@@ -90,6 +91,13 @@ def methods_text(
     refutations: xr.Dataset | None = None,
 ) -> Methods:
     """Return the paragraph, the assumptions, the works to cite and the checklist."""
+    if is_audit(x):
+        from causalgia.tell.audit_page import audit_methods
+
+        text, cited = audit_methods(x)
+        of_audit = Methods(text)
+        of_audit.works = cited
+        return of_audit
     found = select_tasks(effects_of(x), task, place="methods: ")
     cited = works(found)
     parts = {

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.errors import CausalgiaError, DataError, quoted
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.tell._methods import Methods, methods_text
-from causalgia.tell.answer_kinds import Asked, told
+from causalgia.tell.answer_kinds import Asked, is_audit, told
 from causalgia.tell.answers import ReportText
 from causalgia.tell.effect_rows import Rows
 
@@ -97,8 +97,8 @@ def report(
     x
         A result: outcomes, effects, estimates, decisions, curves, tipping points,
         a posterior, checks of a claim, a plan of `causalgia.planning`, the
-        `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`,
-        `causalgia.check` and `causalgia.Protocol` return, the Datasets of
+        `~causalgia.experiments.Answer` of an experiment, what `causalgia.audit`,
+        `causalgia.discover`, `causalgia.check` and `causalgia.Protocol` return, the Datasets of
         `causalgia.mpra`, or effects of another program as `causalgia.from_effects`
         takes them.
     as_
@@ -183,10 +183,13 @@ def report(
         if there and shape not in _PAPER[name]:
             raise DataError(f"{name}= does not serve as_={quoted(shape)}")
     if shape == "page":
+        from causalgia.tell.audit_page import write_audit_page
         from causalgia.tell.html_page import parts_of, write_page
 
         if path is None:
             raise DataError("as_='page' needs path=, a file that ends in .html")
+        if is_audit(x):
+            return write_audit_page(Path(path), x)
         page = parts_of(x, outcomes=outcomes, refutations=refutations)
         return write_page(Path(path), page, task=task)
     if shape == "methods":

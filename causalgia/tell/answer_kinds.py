@@ -16,6 +16,7 @@ from causalgia.schema import keeps_effects, with_selected_dims
 from causalgia.tell._trial_report import describe_outcomes
 from causalgia.tell.activity_answers import activity_parts
 from causalgia.tell.answers import AnswerParts, answer_parts
+from causalgia.tell.audit_answers import audit_answer, audit_tables
 from causalgia.tell.count_answers import describe_counts, quality_parts
 from causalgia.tell.curve_answers import curve_parts
 from causalgia.tell.discovery_answers import discovery_parts
@@ -209,6 +210,16 @@ def _fit(x: xr.Dataset, asked: Asked) -> Told:
     return Several((found, answer_parts(x, rows="all")))
 
 
+def _audit(x: Any, asked: Asked) -> Told:
+    lines = Plain(audit_answer(x))
+    return Several((lines, *audit_tables(x))) if asked.every else lines
+
+
+def is_audit(x: object) -> bool:
+    """Return whether this is the answer of `causalgia.audit`."""
+    return _is("Audit")(x)
+
+
 def is_curve(x: object) -> bool:
     """Return whether these are effects along a sequence."""
     return isinstance(x, xr.Dataset) and "ace" in x and has_positions(x)
@@ -239,6 +250,7 @@ KINDS = (
         _is("Discovery"),
         _parts(discovery_parts),
     ),
+    Kind("an audit", is_audit, _audit),
     Kind("a check of a design", _is("Check"), lambda x, _: Plain(str(x))),
     Kind("a protocol", _is("Protocol"), _protocol),
     Kind(

@@ -4,19 +4,36 @@ reads, and by which rules.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from causalgia.checks import in_list
+from causalgia.choices import DIRECTIONS
+from causalgia.errors import printable
+from causalgia.tell.answers import AnswerParts
+from causalgia.tell.folded_text import cut
+from causalgia.tell.table_formats import format_p
+from causalgia.tell.text_tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
+    from causalgia.types import Array
 
-_TASKS, _MOTIFS, _RULES = 2, 4, 4
-"""Lines of each, at most."""
+_MOST_LINES, _MOTIFS, _RULES = 12, 4, 4
+"""Lines of the answer, and of motifs and rules among them, at most."""
+_TASKS, _NAMED = 2, 3
+"""Tasks that have a line of their own, and that are named beside another."""
+LEVEL = 0.05
+WORDS = ("motif", "claim", "task", "rule", "which", "check", "result", "feature")
+"""Headings of columns of words in the tables of an audit."""
+_WHOLE = "motifs and rules of the audit have them whole"
+LOST = "lost, "
+"""What the columns of the effects of sites begin with."""
 
 
 class Audited(Protocol):
@@ -29,107 +46,463 @@ class Audited(Protocol):
     @property
     def rules(self) -> pd.DataFrame: ...
     @property
+    def sites(self) -> pd.DataFrame: ...
+    @property
     def counts(self) -> Mapping[str, int]: ...
+    @property
+    def settings(self) -> Mapping[str, str]: ...
     @property
     def left_out(self) -> tuple[str, ...]: ...
 
 
 def audit_answer(found: Audited) -> str:
     """Return the answer, at most twelve lines."""
-    read = found.motifs[found.motifs["reads"].astype(bool)]
-    held = found.rules[found.rules["holds"].astype(bool)]
-    counts = found.counts
-    lines = _explained(found, n_rules=len(held))
-    if not len(read) and not len(held):
-        lines = [
-            f"Nothing holds: of {counts['proposed']} motifs that maps proposed, none has "
-            "an effect beyond that of random sequences."
-        ]
-    labels = list(dict.fromkeys(read["motif"]))
-    lines += [_motif(read[read["motif"] == one]) for one in labels[:_MOTIFS]]
-    if len(labels) > _MOTIFS:
-        lines.append(f"and {in_list(labels[_MOTIFS:])}.")
-    lines += [_rule(row) for _, row in held.head(_RULES).iterrows()]
-    if len(held) > _RULES:
-        lines.append(f"and {len(held) - _RULES} more rules.")
-    lines.append(
-        f"{counts['given']:,} sequences, {counts['given'] - counts['distinct']:,} of them "
-        f"copies: {counts['proposing']:,} proposed, {counts['testing']:,} tested, "
-        f"{counts['reserved']:,} confirmed; {counts['proposed']} motifs proposed, "
-        f"{counts['read']} read."
-    )
+    motifs, rules = motif_lines(found), rule_lines(found)
+    first = explained_lines(found)
+    if not motifs and not rules:
+        first.insert(0, _nothing(found.counts["proposed"]))
+    last = [*composition_lines(found), *doubts_of_network(found), counts_line(found)]
+    n_motifs, n_rules = min(len(motifs), _MOTIFS), min(len(rules), _RULES)
+    while len(first) + n_motifs + n_rules + len(last) >= _MOST_LINES:
+        n_motifs, n_rules = (
+            (n_motifs, n_rules - 1) if n_rules >= n_motifs else (n_motifs - 1, n_rules)
+        )
+    others = [
+        _more(len(motifs) - n_motifs, "motif", "motifs"),
+        _more(len(rules) - n_rules, "rule", "rules"),
+    ]
+    rest = [f"Not printed: {in_list([x for x in others if x])}."] if any(others) else []
     if found.left_out:
-        lines.append(f"Not tested: {'; '.join(found.left_out)}.")
-    return "\n".join(lines)
+        n = len(found.left_out) - 1
+        also = f"; and {n:,} more" if n else ""
+        rest += [f"Not tested: {found.left_out[0]}{also}."]
+    lines = [*first, *motifs[:n_motifs], *rules[:n_rules], *last]
+    lines += [" ".join(rest)] if rest else []
+    return "\n".join(printable(line) for line in lines)
 
 
-def _explained(found: Audited, *, n_rules: int) -> list[str]:
-    lines = []
-    tasks = list(dict.fromkeys(found.explained["task"]))
-    for task in tasks[:_TASKS]:
-        of = found.explained[found.explained["task"] == task].set_index("step")
-        if of["share"].isna().any():
-            lines.append(f"{task}: the predictions do not vary.")
+def _more(n: int, what: str, where: str) -> str:
+    return f"{n:,} more {what}{'s' * (n != 1)} (table {where})" if n else ""
+
+
+def _nothing(n_proposed: int) -> str:
+    if not n_proposed:
+        return "Nothing holds: the maps proposed no motif."
+    of = (
+        "the one proposed motif is not"
+        if n_proposed == 1
+        else (f"none of {n_proposed} proposed motifs is")
+    )
+    return (
+        f"Nothing holds: {of} shown to move the predictions by more than random "
+        "sequences of its width do."
+    )
+
+
+def explained_lines(found: Audited) -> list[str]:
+    """Return the share of the variance that the list explains, a line for each of two
+    tasks, or one for all.
+    """
+    tables = dict(iter(found.explained.groupby("task", sort=False)))
+    tasks = [str(task) for task in tables]
+    n = found.counts["reserved"]
+    of = f"the variance of the predictions for {n:,} sequences held out"
+    if len(tasks) <= _TASKS:
+        return [_explained(task, tables[task], of) for task in tasks]
+    whole = pd.Series(
+        {task: float(table["share"].iloc[-1]) for task, table in tables.items()}
+    ).dropna()
+    if not len(whole):
+        return [f"The predictions do not vary in any of {len(tasks)} tasks."]
+    low, high = str(whole.idxmin()), str(whole.idxmax())
+    still = len(tasks) - len(whole)
+    return [
+        f"What follows explains {_percent(whole[low])} % ({cut(low)}) to "
+        f"{_percent(whole[high])} % ({cut(high)}) of {of}, over {len(whole):,} tasks "
+        f"(median {_percent(float(whole.median()))} %)"
+        + (f"; in {still:,} more they do not vary." if still else ".")
+    ]
+
+
+def _explained(task: str, table: pd.DataFrame, of: str) -> str:
+    rows = table.set_index("step")
+    if rows["share"].isna().any():
+        return f"{cut(task)}: the predictions do not vary."
+    parts, before = list[str](), 0
+    for step, row in rows.iterrows():
+        n = int(row["n_features"])
+        if n == before:  # nothing was added
             continue
-        steps = [
-            ("motifs explain", of.loc["motifs"]),
-            ("with composition", of.loc["composition"]),
-        ]
-        if n_rules:
-            steps.append((f"with {n_rules} rule{'s' * (n_rules > 1)}", of.loc["rules"]))
-        shares = ", ".join(
-            f"{words} {_percent(row['share'])} [{_percent(row['lower'])}, "
-            f"{_percent(row['upper'])}]"
-            for words, row in steps
-        )
-        lines.append(
-            f"{task}: {shares} % of the variance of predictions on "
-            f"{found.counts['reserved']:,} held-out sequences."
-        )
-    if len(tasks) > _TASKS:
-        lines.append(f"{len(tasks) - _TASKS} more tasks: explained.")
-    return lines
+        before = n
+        low, high = _percent(row["lower"]), _percent(row["upper"])
+        share = f"{_percent(row['share'])} % [{low}, {high}]"
+        if parts:
+            parts.append(f"with {step} {share}")
+        else:
+            verb = "explains" if step == "composition" else "explain"
+            parts.append(f"{step} {verb} {share} of {of}")
+    left = 1 - max(float(rows["share"].iloc[-1]), 0.0)
+    said = ", ".join(parts) or f"nothing explains {of}"
+    below = " (below 0: worse than their mean)" if (rows["share"] < 0).any() else ""
+    return f"{cut(task)}: {said}{below}; {_percent(left)} % is unexplained."
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}"
+    return f"{100 * share:.0f}".replace("-0", "0")
 
 
-def _motif(rows: pd.DataFrame) -> str:
-    """Return what a motif does, in the task where it does most."""
-    size = np.fmax(
-        rows["lost"].abs().to_numpy(float), rows["alone"].abs().to_numpy(float)
-    )
-    row = rows.iloc[int(np.nanargmax(size))]
-    name = f" ({row['name']})" if row["name"] else ""
+def motif_lines(found: Audited) -> list[str]:
+    """Return what each motif that is read does, in the task where it does most."""
+    return [
+        f"{named(row)} in {cut(str(row['task']))}: {'; '.join(_does(row, found))}."
+        f"{_elsewhere(rows, row)}{_members(row)}"
+        for rows in of_read(found.motifs)
+        for row in [largest(rows)]
+    ]
+
+
+def of_read(motifs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Return the rows of each motif that is read in any task."""
+    for _, rows in motifs.groupby("motif", sort=False):
+        if rows["reads"].astype(bool).any():
+            yield rows
+
+
+def largest(rows: pd.DataFrame) -> pd.Series:
+    """Return the row of a motif in the task where it does most for what matters there."""
+    return rows.iloc[int(np.argmax(sizes(rows)))]
+
+
+def sizes(rows: pd.DataFrame) -> Array:
+    """Return the larger of what a motif does, lost and alone, over the region: 0 where it
+    has no direction.
+    """
+    effects = [
+        np.where(rows[f"{name}_verdict"].isin(DIRECTIONS), rows[name].abs(), 0.0)
+        for name in ("lost", "alone")
+    ]
+    found: Array = np.max(effects, axis=0) / rows["region"].to_numpy(float)
+    return found
+
+
+def named(row: Any) -> str:
+    """Return a motif with the name of its nearest known one."""
+    return f"{row['motif']} ({row['name']})" if row["name"] else str(row["motif"])
+
+
+def _does(row: Any, found: Audited) -> list[str]:
     parts = []
-    if np.isfinite(row["lost"]):
+    if row["lost_verdict"] in DIRECTIONS:
+        verb = "costs" if row["lost"] < 0 else "adds"
         parts.append(
-            f"lost from {int(row['n_sites'])} sites {row['lost']:+.3g} "
-            f"[{row['lost_lower']:.3g}, {row['lost_upper']:.3g}]"
+            f"overwriting a site {verb} {in_size(row, 'lost', absolute=True)} on average "
+            f"({acting(row, found.sites)})"
         )
-    alone = f"alone {row['alone']:+.3g} [{row['alone_lower']:.3g}, {row['alone_upper']:.3g}]"
-    if np.isfinite(row["other_strand"]):
-        alone += f", on the other strand {row['other_strand']:+.3g}"
-    parts.append(alone)
-    if np.isfinite(row["place_from"]):
-        parts.append(f"acts at {int(row['place_from'])} to {int(row['place_to'])}")
-    return f"{row['motif']}{name} in {row['task']}: {'; '.join(parts)}."
+    elif np.isfinite(row["lost"]):
+        parts.append(
+            f"overwriting one of its {int(row['n_sites']):,} sites: "
+            f"{row['lost_verdict']} ({in_size(row, 'lost')})"
+        )
+    if row["alone_verdict"] in DIRECTIONS:
+        verb = "adds" if row["alone"] > 0 else "costs"
+        alone = f"alone in shuffles it {verb} {in_size(row, 'alone', absolute=True)}"
+        if np.isfinite(row["other_strand"]):
+            other = number(row["other_strand"], row["alone"], signed=True)
+            alone += f" (other strand {other})"
+        where = placed(row, found.settings)
+        parts.append(f"{alone} if it starts at {where}" if where else alone)
+    else:
+        parts.append(
+            f"alone in shuffles: {row['alone_verdict']} ({in_size(row, 'alone')})"
+        )
+    return parts
 
 
-def _rule(row: pd.Series) -> str:
-    more = "more" if row["interaction"] > 0 else "less"
-    gap = (
-        "anywhere"
-        if row["anywhere"]
-        else f"{row['gap_from']} to {row['gap_to']} bp apart"
-        if row["gap_from"] != row["gap_to"]
-        else f"{row['gap_from']} bp apart"
+def placed(row: Any, settings: Mapping[str, str]) -> str:
+    """Return the starts between which a motif acts alone; empty where that is every
+    place.
+    """
+    if not np.isfinite(row["place_from"]):
+        return ""
+    last = int(settings.get("length", 0)) - len(row["motif"])
+    if row["place_from"] == 0 and row["place_to"] == last:
+        return ""
+    return f"{row['place_from']:.0f} to {row['place_to']:.0f}"
+
+
+def acting(row: Any, sites: pd.DataFrame, *, short: bool = False) -> str:
+    """Return how many of the sites of a motif act, and which way."""
+    n, column = int(row["n_sites"]), f"{LOST}{row['task']}"
+    each = sites.loc[sites["motif"] == row["motif"], column].to_numpy(float)
+    each = each[np.abs(each) > row["region"]]
+    down, up = int((each < 0).sum()), int((each > 0).sum())
+    if down and up:
+        words = f"{down:,} lose, {up:,} gain"
+        return f"{words} of {n:,}" if short else f"of {n:,} sites {words}"
+    if not down + up:
+        beyond = "" if short else f" by more than {number(row['region'], row['lost'])}"
+        return f"none of {n:,}{' sites' * (not short)}{beyond}"
+    median = float(np.median(np.abs(each)))
+    size = number(median, median)
+    if short:
+        return f"{down + up:,} of {n:,}, by {size}"
+    return f"{down + up:,} of {n:,} sites act, by {size} in the median"
+
+
+def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
+    others = rows[rows["reads"].astype(bool) & (rows["task"] != shown["task"])]
+    tasks = [cut(str(task)) for task in others["task"]]
+    if not tasks:
+        return ""
+    return f" Also acts in {in_list(tasks[:_NAMED], n=len(tasks))}."
+
+
+def _members(row: Any) -> str:
+    of = members(row)
+    return f" In {of} retrainings." if of else ""
+
+
+def rule_lines(found: Audited) -> list[str]:
+    """Return each rule that holds, with its tasks."""
+    names = dict(zip(found.motifs["motif"], found.motifs["name"], strict=True))
+    return [
+        f"{arrangement(first, names)}, {gap_in_words(first)}, in {_interactions(rows)} "
+        f"than their sum; {checks_in_words(rows)}.{_members(first)}"
+        for rows in held_rules(found.rules)
+        for first in [rows.iloc[0]]
+    ]
+
+
+def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the rows of each arrangement and sign that holds, a row a task."""
+    held = rules[rules["holds"].astype(bool)]
+    keys = [held[name].astype(str) for name in ("arrangement", "gap_from", "gap_to")]
+    return [of for _, of in held.groupby([*keys, held["interaction"] > 0], sort=False)]
+
+
+def arrangement(row: Any, names: Mapping[str, str]) -> str:
+    """Return the motifs of a rule with their strands, where it has them, and names."""
+    words = " and " if row["anywhere"] else " then "
+    return words.join(
+        f"{part} ({names[label]})" if names.get(label) else part
+        for label, part in zip(
+            (row["first"], row["second"]), row["arrangement"].split(words), strict=True
+        )
     )
-    checks = f"{row['pass']} checks pass"
-    if row["fail"] or row["warn"]:
-        checks += f", {row['doubts']}"
+
+
+def _interactions(rows: pd.DataFrame) -> str:
+    said = [
+        f"{cut(str(row['task']))} {in_size(row, 'interaction', 'lower', 'upper')}"
+        for _, row in rows.head(_NAMED).iterrows()
+    ]
+    more = "more" if rows["interaction"].iloc[0] > 0 else "less"
+    return f"{in_list(said, n=len(rows))}, {more}"
+
+
+def gap_in_words(row: Any) -> str:
+    """Return the gaps of a rule."""
+    if row["anywhere"]:
+        return "at any gap tried"
+    ends = sorted({int(row["gap_from"]), int(row["gap_to"])})
+    return f"{' to '.join(map(str, ends))} bp apart"
+
+
+def checks_in_words(rows: pd.DataFrame) -> str:
+    """Return how many checks of rules pass, warn and fail."""
+    n = {word: int(rows[word].sum()) for word in ("pass", "warn", "fail")}
+    said = [f"{n[word]} {word}" for word in n if n[word] or word == "fail"]
+    return f"of {sum(n.values())} checks {in_list(said)}"
+
+
+def composition_lines(found: Audited) -> list[str]:
+    """Return which composition and technical features move predictions."""
+    table = getattr(found, "composition", None)
+    if table is None or not len(table):
+        return []
+    moved = table[table["acts"].astype(bool)]
+    if not len(moved):
+        n = table["feature"].nunique()
+        return [
+            f"Of {n} features of composition and of the bench, none is shown to act."
+        ]
+    said = [
+        f"{row['feature']} in {cut(str(row['task']))} "
+        f"{in_size(row, 'effect', 'lower', 'upper')}"
+        for _, row in moved.head(_NAMED).iterrows()
+    ]
+    return [
+        f"Composition and words of the bench that act: {in_list(said, n=len(moved))}."
+    ]
+
+
+def doubts_of_network(found: Audited) -> list[str]:
+    """Return the checks of the network that warn or fail, in a line."""
+    table = getattr(found, "network", None)
+    if table is None or not len(table):
+        return []
+    bad = table[table["status"].isin(("warn", "fail"))]
+    said = [
+        f"{row['check']} {number(row['value'], row['value'])}"
+        for _, row in bad.iterrows()
+    ]
+    return [f"Caution: {'; '.join(said)}."] if said else []
+
+
+def counts_line(found: Audited) -> str:
+    """Return how many sequences and claims there were at each stage."""
+    counts, confirmed = found.counts, len(confirmed_motifs(found))
+    copies = counts["given"] - counts["distinct"]
+    scale = found.settings.get("scale", "")
     return (
-        f"{row['arrangement']}, {gap}, in {row['task']}: {row['interaction']:+.3g} "
-        f"[{row['lower']:.3g}, {row['upper']:.3g}], {more} than their sum; {checks}."
+        f"{counts['given']:,} sequences"
+        f"{f' ({copies:,} copies left out)' if copies else ''}: {counts['proposing']:,} "
+        f"proposed {counts['proposed']:,} motif{'s' * (counts['proposed'] != 1)}, "
+        f"{counts['testing']:,} tested (read: {counts['read']:,}), "
+        f"{counts['reserved']:,} confirmed (motifs: {confirmed:,}, rules: "
+        f"{int(found.rules['holds'].sum()):,} of {len(found.rules):,}). Effects "
+        f"{f'in {cut(scale)} ' if scale else ''}with 95 % intervals."
     )
+
+
+def audit_tables(found: Audited) -> tuple[AnswerParts, ...]:
+    """Return every motif and every rule, each in a table."""
+    names = [
+        "rule",
+        "task",
+        "interaction",
+        "tested",
+        "q",
+        "pass",
+        "warn",
+        "fail",
+    ]
+    rules = [
+        [
+            f"{row['arrangement']}, {gap_in_words(row)}"
+            + " (does not hold)" * (not row["holds"]),
+            str(row["task"]),
+            in_size(row, "interaction", "lower", "upper"),
+            number(row["tested"], row["tested"], signed=True),
+            format_p(row["q"]),
+            *(str(row[name]) for name in ("pass", "warn", "fail")),
+        ]
+        for row in found.rules.to_dict("records")
+    ]
+    tables = (motif_table(found.motifs, found, with_motif=True), (names, rules))
+    return tuple(
+        AnswerParts(table=Table(header=header, lines=lines, words=WORDS), whole=_WHOLE)
+        for header, lines in tables
+        if lines
+    )
+
+
+def motif_table(
+    rows: pd.DataFrame, found: Audited, *, with_motif: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and a line for each motif and task."""
+    columns = [
+        "motif",
+        "task",
+        "lost, mean",
+        "sites that act",
+        "alone",
+    ]
+    columns += ["other strand", "lost, reserved", "q, reserved", "retrainings"]
+    lines = []
+    for row in rows.to_dict("records"):
+        other, again = row["other_strand"], row.get("confirmed_lost", np.nan)
+        q = row.get("confirmed_q", np.nan)
+        lines.append(
+            [
+                row["motif"] if with_motif else "",
+                str(row["task"]),
+                _judged(row, "lost"),
+                acting(row, found.sites, short=True)
+                if np.isfinite(row["lost"]) and row["reads"]
+                else "",
+                _judged(row, "alone"),
+                number(other, row["alone"], signed=True) if np.isfinite(other) else "",
+                number(again, again, signed=True) if np.isfinite(again) else "",
+                format_p(q) if np.isfinite(q) else "",
+                members(row),
+            ]
+        )
+    keep = [k for k in range(len(columns)) if any(line[k] for line in lines)]
+    return [columns[k] for k in keep], [[line[k] for k in keep] for line in lines]
+
+
+def _judged(row: Any, name: str) -> str:
+    """Return an effect with its interval, and its verdict where it has no direction."""
+    if not np.isfinite(row[name]):
+        return ""
+    verdict = row[f"{name}_verdict"]
+    return in_size(row, name) + f" {verdict}" * (verdict not in DIRECTIONS)
+
+
+def members(row: Any) -> str:
+    """Return in how many retrainings a claim holds; empty of one network."""
+    held = row.get("members_hold", np.nan)
+    return f"{held:.0f} of {row['n_members']:.0f}" if np.isfinite(held) else ""
+
+
+def confirmed_motifs(found: Audited) -> list[str]:
+    """Return the motifs that are read and hold on the reserved sequences."""
+    motifs = found.motifs
+    if "confirmed_q" not in motifs or not len(motifs):
+        return []
+    q = motifs["confirmed_q"].astype(float)
+    return list(dict.fromkeys(motifs.loc[q <= LEVEL, "motif"]))
+
+
+def acting_sites(found: Audited) -> pd.DataFrame:
+    """Return the sites whose overwriting changes a prediction by more than the region of
+    their motif, of motifs that are read.
+    """
+    sites = found.sites
+    if not len(sites):
+        return sites
+    acts = np.zeros(len(sites), bool)
+    for row in found.motifs.to_dict("records"):
+        column = f"{LOST}{row['task']}"
+        if not row["reads"] or column not in sites:
+            continue
+        own = (sites["motif"] == row["motif"]).to_numpy()
+        acts |= own & (sites[column].abs() > row["region"]).to_numpy()
+    return sites[acts].reset_index(drop=True)
+
+
+def in_size(
+    row: Any, name: str, lower: str = "", upper: str = "", *, absolute: bool = False
+) -> str:
+    """Return an effect with its interval, to three digits of the effect.
+
+    Examples
+    --------
+    >>> row = {"lost": -0.8134, "lost_lower": -0.936, "lost_upper": -0.697}
+    >>> in_size(row, "lost"), in_size(row, "lost", absolute=True)
+    ('-0.813 [-0.936, -0.697]', '0.813 [0.697, 0.936]')
+    """
+    ends = [float(row[lower or f"{name}_lower"]), float(row[upper or f"{name}_upper"])]
+    value = float(row[name])
+    if absolute and value < 0:
+        value, ends = -value, [-x for x in reversed(ends)]
+    of = max(abs(value), *(abs(x) for x in ends if math.isfinite(x)), 0.0)
+    low, high = (number(x, of) for x in ends)
+    return f"{number(value, of, signed=not absolute)} [{low}, {high}]"
+
+
+def number(value: float, of: float, *, signed: bool = False) -> str:
+    """Return a number to the decimals of three digits of another.
+
+    Examples
+    --------
+    >>> number(-0.00373, 0.593), number(12.345, 12.345, signed=True), number(0.0, 0.0)
+    ('-0.004', '+12.3', '0')
+    """
+    if not math.isfinite(value):
+        return "n/a"
+    size = abs(of)
+    digits = max(0, 2 - math.floor(math.log10(size))) if size > 0 else 0
+    text = f"{value:{'+' if signed else ''}.{min(digits, 12)}f}"
+    return text if float(text) else text.lstrip("+-")

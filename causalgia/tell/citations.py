@@ -199,6 +199,16 @@ _WORKS = [
         "10.1111/j.2517-6161.1995.tb02031.x",
     ),
     _article(
+        "meinshausen2008hierarchical",
+        "Meinshausen, Nicolai",
+        "Hierarchical testing of variable importance",
+        "Biometrika",
+        2008,
+        "95",
+        "265--278",
+        "10.1093/biomet/asn007",
+    ),
+    _article(
         "holm1979simple",
         "Holm, Sture",
         "A simple sequentially rejective multiple test procedure",

@@ -181,7 +181,11 @@ def write_page(
     """Write a page, and return its path."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise DataError(f"path={quoted(str(path))}: a page ends in .html")
-    html = _render(_page(parts, task))
+    return write_html(path, render(_page(parts, task)))
+
+
+def write_html(path: Path, html: str) -> Path:
+    """Write a page, and return its path."""
     try:
         path.write_text(html, encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
@@ -216,8 +220,8 @@ class _Table:
         return Markup(text)
 
 
-def _render(page: dict[str, Any]) -> str:
-    """Return the page as text: the one template with its style and script."""
+def render(page: dict[str, Any], template: str = "page.html.jinja") -> str:
+    """Return a page as text: a template with the style and the script of all."""
     from jinja2 import Environment, FunctionLoader
     from markupsafe import Markup
 
@@ -237,7 +241,7 @@ def _render(page: dict[str, Any]) -> str:
         loader=FunctionLoader(read),
     )
     environment.filters["isolated"] = isolated
-    return environment.get_template("page.html.jinja").render(
+    return environment.get_template(template).render(
         **page,
         version=causalgia.__version__,
         style=Markup(read("page.css")),
