@@ -47,6 +47,7 @@ from causalgia.design import Design, DinucleotideShuffle, Embed, Genomic, Untrea
 from causalgia.design.null_model import gc_content
 from causalgia.effects import contrast
 from causalgia.errors import CausalgiaWarning, SequenceError, StoreError, quoted
+from causalgia.experiments._pair import ORIENTATIONS
 from causalgia.multiplicity.adjusted_p import hierarchical_p, stepwise
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
@@ -558,6 +559,7 @@ class _Work:
                     DinucleotideShuffle(of=self.parts.testing),
                     motifs[a],
                     motifs[b],
+                    orientations=ORIENTATIONS if self.both_strands else ["++"],
                     n_units=_PAIR_UNITS,
                     rope=region,
                 )
@@ -567,7 +569,7 @@ class _Work:
                 )
                 rules += [
                     rule
-                    for rule in rules_of(answer, (a, b))
+                    for rule in rules_of(answer, (a, b), both_strands=self.both_strands)
                     if not made_at_junction(rule, by_label)
                 ]
         rules.sort(  # two copies of one motif that saturate come last
@@ -689,7 +691,10 @@ class _Work:
         ]
         features: dict[str, list[Array]] = {}
         for tokens in both:
-            sites = {one.label: sites_of(one, tokens) for one in used}
+            sites = {
+                one.label: sites_of(one, tokens, both_strands=self.both_strands)
+                for one in used
+            }
             cpg = ((tokens[:, :-1] == 1) & (tokens[:, 1:] == 2)).mean(axis=1)
             gc = gc_content(tokens)
             none = np.zeros((len(tokens), 0))

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attribution.attribution_maps import contributions
-from causalgia.errors import SequenceError
 from causalgia.sequences import Motif
-from causalgia.sequences.motif_alignments import motif_core
 from causalgia.sequences.motif_scores import (
     find_instances,
     step_scores,
@@ -24,12 +23,14 @@ from causalgia.types import Array, Tokens
 
 MOST = 12
 """Candidates that are tested, at most."""
-_LEAST_SITES, _LEAST_SEQUENCES = 8, 3
-"""Sites of which a matrix is made, and sequences with one."""
+_LEAST_SITES, _LEAST_SEQUENCES, _LEAST_WIDTH = 8, 3, 4
+"""Sites of which a matrix is made, sequences with one, and positions of it."""
 _P_VALUES = (2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
 _ROUNDS = 3
 """How often a matrix is made again from its sites."""
-_FLANK, _CORE_BITS = 4, 0.4
+_FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
+"""Positions beside a motif that may become part of it: those with letters of so many bits,
+which contribute that share of what its best position does."""
 _LEAST_SHARE = 0.02
 """Share of what the sites of the first candidate contribute, that those of another do
 beside them."""
@@ -153,7 +154,9 @@ def candidates(
         if abs(sites.total(free)) <= least:
             break
         threshold, sites = _best_sites(motif, tokens, free, both_strands=both_strands)
-        for _ in range(_ROUNDS if is_word else 0):
+        for n in range(_ROUNDS if is_word else 0):
+            if n == 0:  # letters that it admits beside its own
+                sites = _near(motif, tokens, free, both_strands=both_strands)
             motif = _weighed(motif, sites, tokens, free)
             threshold, sites = _best_sites(
                 motif, tokens, free, both_strands=both_strands
@@ -201,6 +204,24 @@ def _best_sites(
     return best[1:]
 
 
+def _near(word: Motif, tokens: Tokens, scores: Array, *, both_strands: bool) -> _Sites:
+    """Return the sites of a word, and those with one other letter that contribute a
+    quarter of what its own do, or more.
+    """
+    p = 0.05 + 0.8 * np.asarray(word.probabilities)
+    soft = Motif(word.name, _rows(p / p.sum(axis=1, keepdims=True)))
+    wide = len(word)
+    one_off = (1 + 3 * wide) / 4.0**wide * (1 + 1e-9)
+    own = _sites(word.consensus, tokens, both_strands=both_strands)
+    near = _sites(soft, tokens, one_off, both_strands=both_strands)
+    of_own = own.contributions(scores)
+    task = int(np.abs(of_own.sum(axis=0)).argmax())
+    least = np.median(of_own[:, task]) / 4
+    each = near.contributions(scores)[:, task]
+    acts = each * np.sign(least) >= abs(least)
+    return _Sites(near.row[acts], near.start[acts], near.minus[acts], wide)
+
+
 def _sites(
     motif: Motif | str,
     tokens: Tokens,
@@ -217,7 +238,7 @@ def _sites(
 
 def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Motif:
     """Return the matrix of sites, each weighed by what it contributes in the direction of
-    their sum, with four positions beside, without ends that say nothing.
+    their sum, with those of four positions beside that the network reads, too.
     """
     if len(sites.row) < _LEAST_SITES:
         return motif
@@ -228,7 +249,7 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     if weights.sum() < _LEAST_SITES:
         return motif
     wide = sites.width + 2 * _FLANK
-    counts = np.zeros((wide, 4))
+    counts, read = np.zeros((wide, 4)), np.zeros(wide)
     for row, start, minus, weight in zip(
         sites.row.tolist(),
         sites.start.tolist(),
@@ -236,19 +257,36 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
         weights.tolist(),
         strict=True,
     ):
-        counts += weight * _letters(tokens[row], start - _FLANK, wide, opposite=minus)
+        letters, own = _window(
+            tokens[row], scores[row, :, task], start - _FLANK, wide, opposite=minus
+        )
+        counts += weight * letters
+        read += weight * own
     total = counts.sum(axis=1, keepdims=True)
     table = np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.25)
-    try:
-        core = motif_core(Motif("core", tuple(map(tuple, table))), bits=_CORE_BITS)
-    except SequenceError:  # no position says anything
+    says = np.asarray(Motif("all", _rows(table)).information) >= _CORE_BITS
+    beside = np.ones(wide, bool)
+    beside[_FLANK:-_FLANK] = False
+    is_read = np.abs(read) >= _READ_SHARE * np.abs(read[~beside]).max()
+    core = np.flatnonzero(says & (is_read | ~beside))
+    if not len(core) or core[-1] - core[0] + 1 < _LEAST_WIDTH:
         return motif
-    return Motif(core.consensus, core.probabilities)
+    table = table[core[0] : core[-1] + 1]
+    return Motif(Motif("core", _rows(table)).consensus, _rows(table))
 
 
-def _letters(tokens: Tokens, start: int, wide: int, *, opposite: bool) -> Array:
-    """Return the letters of a window as one-hot rows; 0 outside of the sequence."""
-    rows = np.zeros((wide, 4))
+def _rows(table: Array) -> Any:
+    return tuple(map(tuple, table))
+
+
+def _window(
+    tokens: Tokens, scores: Array, start: int, wide: int, *, opposite: bool
+) -> tuple[Array, Array]:
+    """Return the letters of a window as one-hot rows, and what each contributes; 0
+    outside of the sequence.
+    """
+    rows, own = np.zeros((wide, 4)), np.zeros(wide)
     inside = np.arange(max(start, 0), min(start + wide, len(tokens)))
     rows[inside - start, tokens[inside]] = 1.0
-    return rows[::-1, ::-1] if opposite else rows
+    own[inside - start] = scores[inside]
+    return (rows[::-1, ::-1], own[::-1]) if opposite else (rows, own)
