@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from audited import grammars, nothing, oracles
+from audited import grammars, nothing, oracles, public
 from audited.judged import judged
 
 RESULTS = Path(__file__).resolve().parent / "audited" / "results.json"
@@ -31,6 +31,7 @@ CASES: dict[str, list[str]] = {
     "grammars": [str(k) for k in range(len(grammars.KINDS))],
     "oracles": list(oracles.NAMES),
     "nothing": list(nothing.NAMES),
+    "public": list(public.NAMES),
 }
 
 
@@ -39,7 +40,9 @@ def one_run(family: str, name: str, seed: int) -> tuple[Results, str]:
     known = (
         grammars.known(int(name), seed)
         if family == "grammars"
-        else (oracles if family == "oracles" else nothing).known(name, seed)
+        else {"oracles": oracles, "nothing": nothing, "public": public}[family].known(
+            name, seed
+        )
     )
     found, answer = judged(known, seed)
     run = {"family": family, "name": name, "kind": known.kind, "seed": seed}

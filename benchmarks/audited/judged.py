@@ -35,7 +35,14 @@ def judged(known: Known, seed: int, *, minutes: float = 30.0) -> tuple[Results, 
     start, cpu = time.perf_counter(), time.process_time()
     before = _peak()
     letters = cg.sequences.decode(known.sequences)
-    found = audit(known.predictor, letters, minutes=minutes, progress=False, rng=seed)
+    found = audit(
+        known.predictor,
+        letters,
+        motifs=known.motifs,
+        minutes=minutes,
+        progress=False,
+        rng=seed,
+    )
     results: Results = {
         "seconds": round(time.perf_counter() - start, 1),
         "cpu_seconds": round(time.process_time() - cpu, 1),
@@ -47,7 +54,9 @@ def judged(known: Known, seed: int, *, minutes: float = 30.0) -> tuple[Results, 
         "nothing": str(found).startswith("Nothing holds"),
         "share": _shares(found.explained),
     }
-    if known.words:
+    if known.motifs is not None:
+        results |= _factors(known, found)
+    elif known.words:
         results |= _of_motifs(known, found) | _of_rules(known, found)
     if known.features is not None:
         results["true_share"] = _true_shares(known)
@@ -108,7 +117,7 @@ def is_named(one: Any, word: Word) -> bool:
     wide = len(word.tokens)
     rows = np.random.default_rng(0).integers(0, 4, (50, 40)).astype(np.uint8)
     rows[:, 15 : 15 + wide] = word.tokens
-    sites = find_instances(rows, one.motif, threshold=one.threshold)
+    sites = find_instances(rows, one.motif, threshold=one.threshold, overlapping=True)
     shared = np.minimum(sites.start + sites.width, 15 + wide) - np.maximum(
         sites.start, 15
     )
@@ -144,6 +153,38 @@ def _of_motifs(known: Known, found: Any) -> Results:
         "labels": labels,
         "not_read": [x.label for x in found.candidates if x.label not in labels],
     }
+
+
+def _factors(known: Known, found: Any) -> Results:
+    """Return which factors of a published network were named, and what else was."""
+    read = found.motifs[found.motifs["reads"].astype(bool)]
+    labels = list(dict.fromkeys(read["motif"]))
+    of = {one.label: one for one in found.candidates}
+    names = dict(zip(found.motifs["motif"], found.motifs["name"], strict=True))
+    factors = {
+        factor: [x for x in labels if is_named(of[x], word)]
+        for factor, word in known.words.items()
+    }
+    held = found.rules[found.rules["holds"].astype(bool)]
+    return {
+        "n": len(known.sequences),
+        "length": int(known.sequences.shape[1]),
+        "factors": factors,
+        "others": [x for x in labels if not any(x in y for y in factors.values())],
+        "labels": labels,
+        "names": {x: names[x] for x in labels if names[x]},
+        "rules": [
+            f"{r['arrangement']}, {_gaps(r)}, {r['task']}: {r['interaction']:+.2f}"
+            for _, r in held.iterrows()
+        ],
+        "answer": str(found).splitlines(),
+    }
+
+
+def _gaps(rule: Any) -> str:
+    if rule["anywhere"]:
+        return "anywhere"
+    return f"{rule['gap_from']} to {rule['gap_to']} bp"
 
 
 def _over_bound(known: Known) -> dict[str, float]:

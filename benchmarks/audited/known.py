@@ -69,6 +69,8 @@ class Known:
     rules: tuple[Planted, ...] = ()
     features: Callable[[Tokens], dict[str, Array]] | None = None
     both_strands: bool = True
+    motifs: str | None = None
+    """A file of known motifs, of networks whose words are only known from experiments."""
 
 
 def counted(plus: Array, minus: Array) -> Array:

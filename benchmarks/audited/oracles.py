@@ -54,7 +54,7 @@ def known(name: str, seed: int) -> Known:
             pieces.insert(0, (two[0], gap, two[1]))  # type: ignore[arg-type]
         if any(isinstance(t, Hairpin) for t in terms) and rng.random() < _PAIRED:
             stem = "".join(rng.choice(list("ACGT"), 5))
-            pieces.insert(0, (f"{stem}AGCTGGA{reverse_complement_iupac(stem)}",))
+            pieces.insert(0, (stem, 1, "GCTGG", 1, reverse_complement_iupac(stem)))
         for piece in pieces:
             _write(row, free, piece, rng, both=both)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -572,12 +573,15 @@ class _Work:
                     for rule in rules_of(answer, (a, b), both_strands=self.both_strands)
                     if not made_at_junction(rule, by_label)
                 ]
-        rules.sort(  # two copies of one motif that saturate come last
-            key=lambda rule: (
-                rule.first == rule.second,
-                -abs(rule.size) / least[rule.task],
-            )
-        )
+        rules.sort(key=lambda rule: -abs(rule.size) / least[rule.task])
+        n_before, rank = Counter[tuple[str, str]](), list[tuple[int, bool]]()
+        for rule in rules:
+            pair = (min(rule.first, rule.second), max(rule.first, rule.second))
+            rank.append((n_before[pair], rule.first == rule.second))
+            n_before[pair] += 1
+        # the largest of each pair first, and of two copies of one motif last
+        order = sorted(range(len(rules)), key=rank.__getitem__)
+        rules = [rules[k] for k in order]
         return rules[:_RULES], [f"the pair {a} and {b}" for a, b in left]
 
     def confirm(

@@ -29,8 +29,8 @@ _P_VALUES = (2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
 _ROUNDS = 3
 """How often a matrix is made again from its sites."""
 _FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
-"""Positions beside a motif that may become part of it: those with letters of so many bits,
-which contribute that share of what its best position does."""
+"""Positions looked at beside a motif. Its ends have letters of so many bits, which
+contribute that share of what its best position does."""
 _LEAST_SHARE = 0.02
 """Share of what the sites of the first candidate contribute, that those of another do
 beside them."""
@@ -82,12 +82,12 @@ class _Sites:
         return len(np.unique(self.row))
 
     @property
-    def _bases(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def bases(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return self.row[:, None], self.start[:, None] + np.arange(self.width)
 
     def contributions(self, scores: Array) -> Array:
         """Return what the bases of each site contribute, (sites, tasks)."""
-        values: Array = scores[self._bases].sum(axis=1)
+        values: Array = scores[self.bases].sum(axis=1)
         return values
 
     def total(self, scores: Array) -> float:
@@ -95,9 +95,23 @@ class _Sites:
         sums = self.contributions(scores).sum(axis=0)
         return float(sums[np.abs(sums).argmax()])
 
+    def beside(self, scores: Array) -> Array:
+        """Return what a base beside each site contributes over what one of it does, on
+        the side where that is more, (sites,).
+        """
+        wide = np.pad(scores, ((0, 0), (_FLANK, _FLANK)))
+        row, at = self.row[:, None], self.start[:, None]
+        sides = [
+            np.abs(wide[row, at + start + np.arange(_FLANK)].mean(axis=1))
+            for start in (0, _FLANK + self.width)
+        ]
+        own = np.abs(scores[self.bases].mean(axis=1))
+        ratio: Array = np.maximum(*sides) / np.maximum(own, np.finfo(float).tiny)
+        return ratio
+
     def cover(self, scores: Array) -> None:
         """Set the contributions of the bases of the sites to 0."""
-        scores[self._bases] = 0.0
+        scores[self.bases] = 0.0
 
 
 def candidates(
@@ -206,7 +220,8 @@ def _best_sites(
 
 def _near(word: Motif, tokens: Tokens, scores: Array, *, both_strands: bool) -> _Sites:
     """Return the sites of a word, and those with one other letter that contribute a
-    quarter of what its own do, or more.
+    quarter of what its own do, or more, and are no part of a longer site: the bases beside
+    them do not contribute as they do, unless those beside the word's own do.
     """
     p = 0.05 + 0.8 * np.asarray(word.probabilities)
     soft = Motif(word.name, _rows(p / p.sum(axis=1, keepdims=True)))
@@ -218,7 +233,10 @@ def _near(word: Motif, tokens: Tokens, scores: Array, *, both_strands: bool) -> 
     task = int(np.abs(of_own.sum(axis=0)).argmax())
     least = np.median(of_own[:, task]) / 4
     each = near.contributions(scores)[:, task]
-    acts = each * np.sign(least) >= abs(least)
+    ends = max(0.5, 1.5 * float(np.median(own.beside(scores[:, :, task]))))
+    acts = (each * np.sign(least) >= abs(least)) & (
+        near.beside(scores[:, :, task]) <= ends
+    )
     return _Sites(near.row[acts], near.start[acts], near.minus[acts], wide)
 
 
@@ -238,7 +256,8 @@ def _sites(
 
 def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Motif:
     """Return the matrix of sites, each weighed by what it contributes in the direction of
-    their sum, with those of four positions beside that the network reads, too.
+    their sum, from the first to the last position that the network reads, four
+    positions beside among them.
     """
     if len(sites.row) < _LEAST_SITES:
         return motif
@@ -265,10 +284,8 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     total = counts.sum(axis=1, keepdims=True)
     table = np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.25)
     says = np.asarray(Motif("all", _rows(table)).information) >= _CORE_BITS
-    beside = np.ones(wide, bool)
-    beside[_FLANK:-_FLANK] = False
-    is_read = np.abs(read) >= _READ_SHARE * np.abs(read[~beside]).max()
-    core = np.flatnonzero(says & (is_read | ~beside))
+    is_read = np.abs(read) >= _READ_SHARE * np.abs(read[_FLANK:-_FLANK]).max()
+    core = np.flatnonzero(says & is_read)
     if not len(core) or core[-1] - core[0] + 1 < _LEAST_WIDTH:
         return motif
     table = table[core[0] : core[-1] + 1]

@@ -168,7 +168,10 @@ def rules_of(
                 if _alike(one, other):
                     alike.setdefault(other.arrangement, other)
             opposite = [x for x in alike.values() if x.ways[0] == _turned(one.ways[0])]
-            if len(arrangements) > 1 and len(alike) >= _MANY * len(arrangements):
+            whole = one.n_gaps >= _WHOLE * n_gaps
+            if (whole or len(arrangements) > 1) and (
+                len(alike) >= _MANY * len(arrangements)
+            ):
                 merged = _in_any(labels, list(alike.values()), n_gaps)
             else:
                 alike = {x.arrangement: x for x in (one, *opposite)}
