@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,27 +84,30 @@ class Reader:
         """The reader of the reverse complement."""
         return Reader(self.scores[::-1, ::-1], self.low)
 
-    def tables(self) -> list[tuple[int, NDArray[np.float32]]]:
-        """Return a table of 4-mers for each four columns."""
-        found = []
-        for start in range(0, len(self.scores), 4):
-            part = np.zeros((4, 4))
-            own = self.scores[start : start + 4]
-            part[: len(own)] = own
-            codes = np.arange(256)
-            table = sum(part[k][codes >> 2 * (3 - k) & 3] for k in range(4))
-            found.append((start, np.asarray(table, np.float32)))
-        return found
 
-    def of(self, codes: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the activity at each start, (n, places); `codes` are 4-mers of
-        sequences with three more bases.
-        """
-        places = codes.shape[1] - len(self.scores) + 1
-        total = sum(t[codes[:, s : s + places]] for s, t in self.tables())
-        best = float(self.scores.max(axis=1).sum())
-        active = (np.asarray(total) - self.low) / (best - self.low)
-        return np.clip(active, 0, 1, dtype=np.float32)
+@numba.njit(cache=True)
+def _activities(
+    tokens: Any, scores: Any, widths: Any, lows: Any, places: Any, active: Any
+) -> None:
+    """Write the activity of each motif at each start into `active` (motifs, n, length).
+
+    A window is left as soon as its best remaining letters cannot reach `low`.
+    """
+    for k in range(len(widths)):
+        wide = widths[k]
+        rest = np.zeros(wide + 1)
+        for j in range(wide - 1, -1, -1):
+            rest[j] = rest[j + 1] + scores[k, j].max()
+        for row in range(len(tokens)):
+            last = min(places[k, 1], tokens.shape[1] - wide + 1)
+            for at in range(places[k, 0], last):
+                total = 0.0
+                for j in range(wide):
+                    total += scores[k, j, tokens[row, at + j]]
+                    if total + rest[j + 1] <= lows[k]:
+                        break
+                else:
+                    active[k, row, at] = (total - lows[k]) / (rest[0] - lows[k])
 
 
 @dataclass(frozen=True)
@@ -162,18 +166,22 @@ class Grammar(Predictor):
         self, tokens: Tokens
     ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Return the activity of each motif on both strands, (n, places)."""
-        codes = fourmers(tokens)
-        found = []
-        for one, (start, stop) in zip(self.readers, self.places, strict=True):
-            pair = [one.of(codes), one.turned.of(codes)]
-            if not self.both:
-                pair[1] = np.zeros_like(pair[1])
-            inside = np.arange(pair[0].shape[1])
-            out = (inside < start) | (inside >= stop)
-            for active in pair if out.any() else ():
-                active[:, out] = 0
-            found.append((pair[0], pair[1]))
-        return found
+        readers = [*self.readers, *(one.turned for one in self.readers)]
+        readers = readers if self.both else readers[: len(self.readers)]
+        scores = np.zeros((len(readers), max(len(x.scores) for x in readers), 4))
+        for k, one in enumerate(readers):
+            scores[k, : len(one.scores)] = one.scores
+        n, length = tokens.shape
+        active = np.zeros((2 * len(self.readers), n, length), np.float32)
+        _activities(
+            tokens,
+            scores,
+            np.array([len(x.scores) for x in readers]),
+            np.array([x.low for x in readers]),
+            np.array(self.places * 2),
+            active,
+        )
+        return list(zip(active[: len(self.readers)], active[len(self.readers) :], strict=True))  # fmt: skip
 
     def ruled(self, active: Any, n: int) -> Array:
         """Return whether each rule is there, (n, rules)."""
@@ -188,7 +196,7 @@ class Grammar(Predictor):
                 one, two = active[a]["+-".index(strands[0])], active[b]["+-".index(strands[1])]  # fmt: skip
                 wide = len(self.readers[a].scores)
                 for gap in range(rule.gap_from, rule.gap_to + 1):
-                    both = one[:, : two.shape[1] - wide - gap] * two[:, wide + gap :][:, : one.shape[1]]  # fmt: skip
+                    both = one[:, : -wide - gap] * two[:, wide + gap :]
                     found[:, k] = np.maximum(found[:, k], both.max(axis=1, initial=0))
         return found
 

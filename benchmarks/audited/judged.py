@@ -84,12 +84,13 @@ def _mean(known: Known, tokens: Tokens) -> Array:
     return known.predictor.predict(tokens).astype(float)
 
 
-def aligned(motif: Motif, word: Word) -> tuple[int, bool] | None:
-    """Return where a word stands in a motif, from the motif's first base, and whether it
-    is turned; None where they are not one motif.
+def aligned(motif: Motif, word: Word) -> tuple[int, int, bool] | None:
+    """Return how well a word stands in a motif, where, from the motif's first base, and
+    whether it is turned; None where they are not one motif.
 
-    They are one where, in the best alignment, the motif's letters are admitted by the
-    word at five positions or more and at no other, or at six or more and not at one.
+    They are one where, over three fifths of the shorter, the motif's letters are admitted
+    by the word at five positions or more and at no other, or at six or more and not at
+    one.
     """
     own = np.asarray(motif.probabilities)
     best: tuple[int, int, bool] | None = None
@@ -98,6 +99,8 @@ def aligned(motif: Motif, word: Word) -> tuple[int, bool] | None:
         says = admits.sum(axis=1) < 4
         for at in range(1 - len(admits), len(own)):
             rows = np.arange(max(0, at), min(len(own), at + len(admits)))
+            if 5 * len(rows) < 3 * min(len(own), len(admits)):
+                continue
             mass = (own[rows] * admits[rows - at]).sum(axis=1)
             sharp = (own[rows].max(axis=1) >= 0.5) & says[rows - at]
             good = int((sharp & (mass >= 0.5)).sum())
@@ -105,7 +108,7 @@ def aligned(motif: Motif, word: Word) -> tuple[int, bool] | None:
             is_one = (good >= 5 and bad == 0) or (good >= 6 and bad == 1)
             if is_one and (best is None or good - 2 * bad > best[0]):
                 best = (good - 2 * bad, at, minus)
-    return None if best is None else best[1:]
+    return best
 
 
 def is_named(one: Any, word: Word) -> bool:
@@ -316,7 +319,7 @@ def _translated(known: Known, motifs: Mapping[str, Motif], row: Any) -> Any:
         ways = [(w, way) for w, x in known.words.items() if (way := aligned(motif, x))]
         if not ways:
             return None
-        word, (at, minus) = max(ways, key=lambda one: len(one[0]))
+        word, (_, at, minus) = max(ways, key=lambda one: one[1][0])
         wide = len(known.words[word].tokens)
         if strand == "-":  # from the left end of the motif as it is written
             at, minus = len(motif) - at - wide, not minus

@@ -15,7 +15,12 @@ import pandas as pd
 import xarray as xr
 
 from causalgia import experiments
-from causalgia._audit.candidates import MOST, Candidate, candidates
+from causalgia._audit.candidates import (
+    MOST,
+    Candidate,
+    candidates,
+    reads_both_strands,
+)
 from causalgia._audit.explained import variance_explained
 from causalgia._audit.rules import (
     Rule,
@@ -40,7 +45,6 @@ from causalgia._audit.tested_motifs import (
 )
 from causalgia._check import check
 from causalgia._run import run
-from causalgia.attributes import about
 from causalgia.attribution import attribute, match, propose
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.choices import DIRECTIONS
@@ -409,7 +413,9 @@ class _Work:
                     maps, predictor=self.predictor, rng=derive(self.key, "propose")
                 ),
             )
-        both_strands = bool(about(proposed).both_strands)
+        both_strands = reads_both_strands(
+            proposed, mapped.tokens, self.answers, rng=derive(self.key, "strands")
+        )
         self.both_strands = both_strands
         named = list[Motif]()
         if known is not None:

@@ -4,7 +4,7 @@ of what their sites contribute in all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.attribution.attribution_maps import contributions
 from causalgia.sequences import Motif
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.motif_scores import (
     find_instances,
     step_scores,
@@ -25,9 +26,13 @@ MOST = 12
 """Candidates that are tested, at most."""
 _LEAST_SITES, _LEAST_SEQUENCES, _LEAST_WIDTH = 8, 3, 4
 """Sites of which a matrix is made, sequences with one, and positions of it."""
-_P_VALUES = (2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
+_P_VALUES = (1e-6, 5e-6, 2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
 _ROUNDS = 3
 """How often a matrix is made again from its sites."""
+_WORDS, _SITES = 10, 30
+"""Words, and sites of each, that tell whether both strands are read."""
+_SHARED = 0.1
+"""Probability that two motifs give the same letter, at each position of one motif."""
 _FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
 """Positions looked at beside a motif. Its ends have letters of so many bits, which
 contribute that share of what its best position does."""
@@ -127,7 +132,8 @@ def candidates(
     Each next one begins as the proposed word whose occurrences contribute most beside the
     sites of those before it, so that parts and shifted copies of one add nothing. Its
     matrix is made of its sites, each weighed by what it contributes, and its sites are
-    found again, at the p-value where they contribute most over the root of their number.
+    found again, at the p-value where they contribute most over the cube root of their
+    number.
 
     Parameters
     ----------
@@ -142,14 +148,7 @@ def candidates(
     most
         Most candidates.
     """
-    of = contributions(maps)
-    free = (
-        (of.mean("model") if "model" in of.dims else of)
-        .transpose("unit", "position", "task")
-        .to_numpy()
-        .astype(np.float64)
-    )
-    tokens = maps["observed"].to_numpy()
+    free, tokens = _contributions(maps), maps["observed"].to_numpy()
     seeds = {
         str(word): (
             Motif.from_iupac(str(word)),
@@ -178,11 +177,10 @@ def candidates(
         total = sites.total(free)
         least = least or _LEAST_SHARE * abs(total)
         sites.cover(free)
-        known = {one.label for one in made}
         if (
             sites.n_sequences < _LEAST_SEQUENCES
             or abs(total) < least
-            or motif.consensus in known
+            or any(_is_same(motif, one.motif) for one in made)
         ):
             continue
         made.append(
@@ -198,13 +196,54 @@ def candidates(
     return sorted(made, key=lambda one: -abs(one.total))
 
 
+def reads_both_strands(
+    proposed: xr.Dataset,
+    tokens: Tokens,
+    answers: Callable[[Tokens], Array],
+    *,
+    rng: int,
+) -> bool:
+    """Return whether the sites of the first proposed words keep half of what they do, or
+    more, where their reverse complements stand in their places.
+
+    Answers to reverse complements of whole sequences do not tell: those of a network that
+    reads both strands and places differ as well.
+    """
+    generator = np.random.default_rng(rng)
+    kept = lost = 0.0
+    words = dict.fromkeys(map(str, proposed["consensus"].to_numpy().tolist()))
+    for word in list(words)[:_WORDS]:
+        sites = _sites(word, tokens, both_strands=False)
+        if word == reverse_complement_iupac(word) or not len(sites.row):
+            continue
+        rows, bases = tokens[sites.row[:_SITES]], sites.bases[1][:_SITES]
+        turned, without = rows.copy(), rows.copy()
+        each = np.arange(len(rows))[:, None]
+        turned[each, bases] = 3 - rows[each, bases[:, ::-1]]
+        without[each, bases] = generator.integers(0, 4, bases.shape)
+        none = answers(without)
+        of_word, of_turned = ((answers(x) - none).sum(axis=0) for x in (rows, turned))
+        task = int(np.abs(of_word).argmax())
+        lost += abs(of_word[task])
+        kept += of_turned[task] * np.sign(of_word[task])
+    return 2 * kept >= lost > 0
+
+
+def _contributions(maps: xr.Dataset) -> Array:
+    """Return what each base contributes, (unit, position, task), the mean over models."""
+    of = contributions(maps)
+    of = of.mean("model") if "model" in of.dims else of
+    values: Array = of.transpose("unit", "position", "task").to_numpy()
+    return values.astype(np.float64)
+
+
 def _best_sites(
     motif: Motif, tokens: Tokens, scores: Array, *, both_strands: bool
 ) -> tuple[float, _Sites]:
     """Return the p-value of the sites of a motif, of those tried the one at which they
-    contribute most over the square root of their number, and the sites.
+    contribute most over the cube root of their number, and the sites.
 
-    More sites of the same contribution raise it, sites that contribute nothing lower it.
+    Further sites raise it that contribute a third of the mean of those before, or more.
     """
     least = float(tail_probabilities(step_scores(motif))[-1]) * (1 + 1e-9)
     best = (-1.0, least, _sites(motif, tokens, least, both_strands=both_strands))
@@ -212,7 +251,7 @@ def _best_sites(
         sites = _sites(motif, tokens, threshold, both_strands=both_strands)
         if not len(sites.row):
             continue
-        value = abs(sites.total(scores)) / np.sqrt(len(sites.row))
+        value = abs(sites.total(scores)) / np.cbrt(len(sites.row))
         if value > best[0]:
             best = (value, threshold, sites)
     return best[1:]
@@ -290,6 +329,21 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
         return motif
     table = table[core[0] : core[-1] + 1]
     return Motif(Motif("core", _rows(table)).consensus, _rows(table))
+
+
+def _is_same(one: Motif, other: Motif) -> bool:
+    """Return whether two motifs are one: they lie over four fifths of the shorter, five
+    positions or more, on either strand, and share letters at each.
+    """
+    a, b = np.asarray(one.probabilities), np.asarray(other.probabilities)
+    least = max(_LEAST_WIDTH + 1, 0.8 * min(len(a), len(b)))
+    for turned in (b, b[::-1, ::-1]):
+        for at in range(1 - len(turned), len(a)):
+            rows = np.arange(max(0, at), min(len(a), at + len(turned)))
+            shared = (a[rows] * turned[rows - at]).sum(axis=1)
+            if len(rows) >= least and shared.min() >= _SHARED:
+                return True
+    return one.consensus == other.consensus
 
 
 def _rows(table: Array) -> Any:

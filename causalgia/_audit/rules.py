@@ -289,17 +289,20 @@ class Sites:
     row: np.ndarray
     start: np.ndarray
     minus: np.ndarray
+    score: np.ndarray
     width: int
     n_sequences: int
 
     def counts(self) -> Array:
-        """Return how many sites each sequence has on either strand, and whether any,
-        (n, 4).
+        """Return how many sites each sequence has on either strand, whether any, and the
+        sum of their scores, (n, 4).
         """
         n = self.n_sequences
         plus = np.bincount(self.row[~self.minus], minlength=n)
         minus = np.bincount(self.row[self.minus], minlength=n)
-        return np.column_stack([plus, minus, plus > 0, minus > 0]).astype(float)
+        scores = np.bincount(self.row, self.score, minlength=n)
+        columns = [plus, minus, plus + minus > 0, scores]
+        return np.column_stack(columns).astype(float)
 
 
 def sites_of(one: Candidate, tokens: Tokens, *, both_strands: bool) -> Sites:
@@ -307,7 +310,14 @@ def sites_of(one: Candidate, tokens: Tokens, *, both_strands: bool) -> Sites:
     found = find_instances(
         tokens, one.motif, threshold=one.threshold, both_strands=both_strands
     )
-    return Sites(found.row, found.start, found.strand == "-", found.width, len(tokens))
+    return Sites(
+        found.row,
+        found.start,
+        found.strand == "-",
+        found.score,
+        found.width,
+        len(tokens),
+    )
 
 
 def made_at_junction(rule: Rule, found: Mapping[str, Candidate]) -> bool:

@@ -1,0 +1,165 @@
+"""Audits: motifs and rules that are none, networks that read nothing, and the interval of
+the share of variance explained.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from audited.judged import is_named
+from audited.known import Word
+
+import causalgia as cg
+from causalgia._audit.explained import variance_explained
+from causalgia.errors import CausalgiaWarning
+from causalgia.types import Tokens
+from validation.checks import Check
+from validation.draws import Rng
+from validation.multiplicity import each
+
+_LENGTH, _N, _WIDE = 60, 160, 5
+_WORDS = ("TGCATG", "AGAATG", "GCTGG", "ACTAAC")
+_ORACLE = cg.zoo.oracle("additive")
+_FRESH = 20_000
+
+
+def _sequences(rng: Rng) -> Tokens:
+    """Return random sequences, each word in two fifths of them."""
+    tokens = rng.integers(0, 4, (_N, _LENGTH)).astype(np.uint8)
+    for row in tokens:
+        for part, word in enumerate(_WORDS):
+            if rng.random() < 0.4:
+                at = 15 * part + int(rng.integers(0, 9))
+                row[at : at + len(word)] = cg.sequences.encode([word])[0]
+    return tokens
+
+
+def _audit(predictor: cg.predict.Predictor, rng: Rng) -> cg.Audit:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CausalgiaWarning)
+        return cg.audit(
+            predictor,
+            cg.sequences.decode(_sequences(rng)),
+            progress=False,
+            rng=int(rng.integers(2**62)),
+        )
+
+
+@lru_cache(maxsize=256)
+def _additive(seed: int) -> tuple[float, bool]:
+    """Return the share of the motifs named by an audit of the additive oracle that are no
+    word of it, and whether a rule holds.
+    """
+    found = _audit(_ORACLE, np.random.default_rng(seed))
+    read = set(found.motifs.loc[found.motifs["reads"].astype(bool), "motif"])
+    none = [
+        not any(is_named(one, Word.of(word)) for word in _WORDS)
+        for one in found.candidates
+        if one.label in read
+    ]
+    return sum(none) / max(len(none), 1), bool(found.rules["holds"].any())
+
+
+def _of_additive(which: int) -> Callable[[Rng, int], np.ndarray]:
+    """Return the trials; those of both rows are the same."""
+    return lambda _, n: np.array([_additive(seed)[which] for seed in range(n)])
+
+
+def something_holds(rng: Rng) -> bool:
+    """Return whether anything holds in an audit of a network that is a table of all words
+    of five letters, drawn at random.
+    """
+    weights = rng.normal(size=(4**_WIDE, 1))
+    powers = 4 ** np.arange(_WIDE)
+
+    def answer(one_hot: np.ndarray) -> np.ndarray:
+        tokens = one_hot.argmax(axis=1)
+        words = np.lib.stride_tricks.sliding_window_view(tokens, _WIDE, axis=1)
+        mean: np.ndarray = weights[words @ powers].mean(axis=1)
+        return mean
+
+    network = cg.FunctionPredictor(answer, tasks=["y"], scale="y")
+    found = _audit(network, rng)
+    return bool(found.motifs["reads"].any() or found.rules["holds"].any())
+
+
+def covers(n_held: int, *, parents: bool = False) -> Callable[[Rng], bool]:
+    """Return a function that tells whether the interval of the share explained contains
+    that of the same coefficients in 20,000 further sequences: counts of six motifs, and
+    an interaction that the list lacks.
+    """
+
+    def draw(rng: Rng, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        of = np.arange(n) // (4 if parents else 1)
+        gc = rng.normal(size=of[-1] + 1)[of]
+        rates = np.array([0.2, 0.3, 0.5, 0.5, 0.8, 1.0]) * np.exp(0.5 * gc[:, None])
+        x = rng.poisson(rates).astype(float)
+        y = x @ np.array([1.0, -0.8, 1.2, 0.5, 0.7, 0.3]) + x[:, 0] * x[:, 2] + 0.5 * gc
+        return x, y[:, None], of
+
+    def one(rng: Rng) -> bool:
+        x, y, _ = draw(rng, 3 * n_held)
+        held, y_held, of = draw(rng, n_held)
+        fresh, y_fresh, of_fresh = draw(rng, _FRESH)
+
+        def row(
+            features: np.ndarray, y_of: np.ndarray, clusters: np.ndarray
+        ) -> pd.Series:
+            table = variance_explained(
+                y, y_of, {"motifs": (x, features)}, ["y"], clusters
+            )
+            return table.iloc[0]
+
+        truth = float(row(fresh, y_fresh, of_fresh)["share"])
+        found = row(held, y_held, of)
+        return bool(found["lower"] <= truth <= found["upper"])
+
+    return one
+
+
+_SECTION = "Audits: what is named that is not so, and the share of variance explained"
+CHECKS = [
+    Check(
+        _SECTION,
+        "audit, four additive words: share of the motifs named that are none of them",
+        _of_additive(0),
+        0.05,
+        "at most",
+        full=40,
+        quick=1,
+    ),
+    Check(
+        _SECTION,
+        "audit, four additive words: a rule of two holds",
+        _of_additive(1),
+        0.05,
+        "at most",
+        full=40,
+        quick=1,
+    ),
+    Check(
+        _SECTION,
+        "audit, a random table of words of five letters: a motif or a rule holds",
+        each(something_holds),
+        0.05,
+        "at most",
+        full=40,
+        quick=1,
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"audit, share explained, {n} held-out sequences{' of parents of four' * parents}: interval",
+            each(covers(n, parents=parents)),
+            0.95,
+            "exact" if n > 100 else "reported",
+            full=2_000,
+            quick=100,
+        )
+        for n, parents in ((75, False), (250, False), (1_000, False), (1_000, True))
+    ),
+]
