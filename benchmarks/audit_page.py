@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from audited import grammars, nothing, oracles, public
 from audited.judged import judged
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "audit.md"
 RESULTS = Path(__file__).resolve().parent / "audited" / "results.json"
 Results = dict[str, Any]
 CASES: dict[str, list[str]] = {
@@ -60,6 +61,21 @@ def keep(runs: list[Results], path: Path = RESULTS) -> None:
     path.write_text(f"[\n{lines}\n]\n")
 
 
+def written(runs: list[Results]) -> str:
+    """Return the page, runs in the order of their names and seeds."""
+    from audited import writing
+
+    order = {
+        (family, name): k
+        for k, (family, name) in enumerate(
+            (family, name) for family, names in CASES.items() for name in names
+        )
+    }
+    return writing.page(
+        sorted(runs, key=lambda x: (order[x["family"], x["name"]], x["seed"]))
+    )
+
+
 def main(argv: list[str]) -> None:
     """Run what is asked and not kept, and write the page."""
     asked = argparse.ArgumentParser(description=__doc__)
@@ -72,22 +88,25 @@ def main(argv: list[str]) -> None:
     wanted = [
         (family, name, seed)
         for seed in said.seeds
+        for only in said.only or CASES
         for family, names in CASES.items()
         for name in names
-        if said.only is None or family in said.only or f"{family}/{name}" in said.only
+        if only in (family, f"{family}/{name}")
     ]
     runs = kept(said.results)
     done = {(run["family"], run["name"], run["seed"]) for run in runs}
     for case in [] if said.write else [x for x in wanted if x not in done]:
         start = time.perf_counter()
         # a process of its own, so that its memory is that of one audit
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
             run, answer = pool.submit(one_run, *case).result()
         runs = [*kept(said.results), run]
         keep(runs, said.results)
         print(f"{time.perf_counter() - start:6.1f} s  {' '.join(map(str, case))}", flush=True)  # fmt: skip
         if said.answers:
             print(json.dumps(run, indent=None), answer, sep="\n", flush=True)
+    if said.results == RESULTS:
+        PAGE.write_text(written(kept()), encoding="utf-8")
 
 
 if __name__ == "__main__":
