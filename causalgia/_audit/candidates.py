@@ -29,8 +29,8 @@ _LEAST_SITES, _LEAST_SEQUENCES, _LEAST_WIDTH = 8, 3, 4
 _P_VALUES = (1e-6, 5e-6, 2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
 _ROUNDS = 3
 """How often a matrix is made again from its sites."""
-_WORDS, _SITES = 10, 30
-"""Words, and sites of each, that tell whether both strands are read."""
+_WORDS, _SITES, _BESIDE = 10, 30, 8
+"""Words, sites of each, and bases beside them, that tell whether both strands are read."""
 _SHARED = 0.1
 """Probability that two motifs give the same letter, at each position of one motif."""
 _FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
@@ -204,7 +204,7 @@ def reads_both_strands(
     rng: int,
 ) -> bool:
     """Return whether the sites of the first proposed words keep half of what they do, or
-    more, where their reverse complements stand in their places.
+    more, where they and the bases beside them are turned to the other strand.
 
     Answers to reverse complements of whole sequences do not tell: those of a network that
     reads both strands and places differ as well.
@@ -214,9 +214,14 @@ def reads_both_strands(
     words = dict.fromkeys(map(str, proposed["consensus"].to_numpy().tolist()))
     for word in list(words)[:_WORDS]:
         sites = _sites(word, tokens, both_strands=False)
-        if word == reverse_complement_iupac(word) or not len(sites.row):
+        inside = sites.start >= _BESIDE
+        inside &= sites.start + sites.width + _BESIDE <= tokens.shape[1]
+        if word == reverse_complement_iupac(word) or not inside.any():
             continue
-        rows, bases = tokens[sites.row[:_SITES]], sites.bases[1][:_SITES]
+        # a word may be a part of a motif, which is turned as a whole
+        wide = np.arange(-_BESIDE, sites.width + _BESIDE)
+        bases = sites.start[inside][:_SITES, None] + wide
+        rows = tokens[sites.row[inside][:_SITES]]
         turned, without = rows.copy(), rows.copy()
         each = np.arange(len(rows))[:, None]
         turned[each, bases] = 3 - rows[each, bases[:, ::-1]]

@@ -245,8 +245,9 @@ def trial_of(
 
 
 def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Array:
-    """Return how often each of n sequences has each arrangement at its gaps, (n, rules),
-    each arrangement and run of gaps once, whatever the task.
+    """Return how often each of n sequences has each arrangement at its gaps, (n, columns),
+    each arrangement and run of gaps once, whatever the task; of two motifs anywhere their
+    pairs, and whether there is one.
     """
     columns: list[Array] = [np.zeros((n, 0))]
     for rule in unique_arrangements(rules):
@@ -256,7 +257,8 @@ def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Ar
                 np.bincount(sites[x].row, minlength=n).astype(float)
                 for x in (rule.first, rule.second)
             )
-            columns.append(a * (a - 1) / 2 if rule.first == rule.second else a * b)
+            both = a * (a - 1) / 2 if rule.first == rule.second else a * b
+            columns += [both, (both > 0).astype(float)]
             continue
         for upstream, downstream, strands in rule.ways:
             first, second = sites[upstream], sites[downstream]
