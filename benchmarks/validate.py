@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from shared_folder import IS_NAMED
 from validation import (
     arms,
+    audits,
     bench,
     bench_designs,
     between_tasks,
@@ -77,6 +78,7 @@ CHECKS: list[Check] = [
     *placebo.CHECKS,
     *matched.CHECKS,
     *discovery.CHECKS,
+    *audits.CHECKS,
     *motif_matches.CHECKS,
     *estimation.CHECKS,
     *moderated.CHECKS,

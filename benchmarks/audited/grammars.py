@@ -58,7 +58,7 @@ KINDS: tuple[Kind, ...] = (  # by turns: those an audit was mended on, and those
     Kind("saturating", 2, response="saturating", n=500),
     Kind("saturating", 4, "degenerate", response="saturating", n=800),
     Kind("spacing", 2, both=False, rule="++", n=500),
-    Kind("spacing", 3, both=False, rule="+-", n=800, tasks=2, rough=0.15),
+    Kind("spacing", 3, both=False, rule="++", n=800, tasks=2, rough=0.15),
     Kind("spacing, both strands", 3, "degenerate", rule="+-", n=600),
     Kind("spacing, both strands", 4, "matrices", rule="++", n=1000, tasks=2),
     Kind("spacing, a silent partner", 2, rule="++", partner=True, n=500),
