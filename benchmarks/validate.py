@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from shared_folder import IS_NAMED
 from validation import (
     arms,
+    audits,
     bench,
     bench_designs,
     between_tasks,
@@ -78,6 +79,7 @@ ROOMS = {
         placebo,
         matched,
         discovery,
+        audits,
         motif_matches,
     ),
     "Effects and their intervals": (

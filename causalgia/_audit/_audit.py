@@ -6,6 +6,7 @@ import hashlib
 import platform
 import time
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -21,7 +22,12 @@ import xarray as xr
 
 import causalgia
 from causalgia import experiments
-from causalgia._audit.candidates import MOST, Candidate, candidates
+from causalgia._audit.candidates import (
+    MOST,
+    Candidate,
+    candidates,
+    reads_both_strands,
+)
 from causalgia._audit.compared import Comparison, check_comparable, compare
 from causalgia._audit.composition import (
     GC,
@@ -60,7 +66,6 @@ from causalgia._audit.tested_motifs import (
 )
 from causalgia._check import check
 from causalgia._run import run
-from causalgia.attributes import about
 from causalgia.attribution import attribute, match, propose
 from causalgia.attribution.attribution_maps import contributions
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
@@ -84,6 +89,7 @@ from causalgia.errors import (
 )
 from causalgia.experiments import Experiment
 from causalgia.experiments._composition import GC as GC_LEVELS
+from causalgia.experiments._pair import ORIENTATIONS
 from causalgia.experiments._position import PLACES
 from causalgia.multiplicity.adjusted_p import hierarchical_p, stepwise
 from causalgia.numerics.float_errors import usual_errors
@@ -672,13 +678,19 @@ class _Work:
 
         def made() -> xr.Dataset:
             tokens = np.concatenate([x.tokens for x in self.parts.by_name.values()])
-            found = self.predictor.predict(tokens).astype(np.float64)
-            mean = found.reshape(len(tokens), len(self.tasks), -1).mean(axis=2)
-            return xr.Dataset({"prediction": (("sequence", "task"), mean)})
+            return xr.Dataset(
+                {"prediction": (("sequence", "task"), self.answers(tokens))}
+            )
 
         found = self.keep("predictions", made)["prediction"].to_numpy()
         ends = np.cumsum([len(x) for x in self.parts.by_name.values()])
         return dict(zip(self.parts.by_name, np.split(found, ends[:-1]), strict=True))
+
+    def answers(self, tokens: Tokens) -> Array:
+        """Return predictions, (n, tasks), the mean over members."""
+        found = self.predictor.predict(tokens).astype(np.float64)
+        mean: Array = found.reshape(len(tokens), len(self.tasks), -1).mean(axis=2)
+        return mean
 
     def run(self, name: str, design: Design) -> xr.Dataset:
         """Return the outcomes of a trial, or those that were kept."""
@@ -809,7 +821,9 @@ class _Work:
                     maps, predictor=self.predictor, rng=derive(self.key, "propose")
                 ),
             )
-        both_strands = bool(about(proposed).both_strands)
+        both_strands = reads_both_strands(
+            proposed, mapped.tokens, self.answers, rng=derive(self.key, "strands")
+        )
         self.both_strands = both_strands
         named = list[Motif]()
         if known is not None:
@@ -1067,6 +1081,7 @@ class _Work:
                     DinucleotideShuffle(of=self.parts.testing),
                     motifs[a],
                     motifs[b],
+                    orientations=ORIENTATIONS if self.both_strands else ["++"],
                     n_units=_PAIR_UNITS,
                     rope=region,
                 )
@@ -1078,15 +1093,18 @@ class _Work:
                 settings.append(settings_of(answer))
                 rules += [
                     rule
-                    for rule in rules_of(answer, (a, b))
+                    for rule in rules_of(answer, (a, b), both_strands=self.both_strands)
                     if not made_at_junction(rule, by_label)
                 ]
-        rules.sort(  # two copies of one motif that saturate come last
-            key=lambda rule: (
-                rule.first == rule.second,
-                -abs(rule.size) / least[rule.task],
-            )
-        )
+        rules.sort(key=lambda rule: -abs(rule.size) / least[rule.task])
+        n_before, rank = Counter[tuple[str, str]](), list[tuple[int, bool]]()
+        for rule in rules:
+            pair = (min(rule.first, rule.second), max(rule.first, rule.second))
+            rank.append((n_before[pair], rule.first == rule.second))
+            n_before[pair] += 1
+        # the largest of each pair first, and of two copies of one motif last
+        order = sorted(range(len(rules)), key=rank.__getitem__)
+        rules = [rules[k] for k in order]
         left_out = [f"the pair {a} and {b}" for a, b in left]
         if (n := len(rules) - _RULES) > 0:
             left_out.append(
@@ -1139,6 +1157,7 @@ class _Work:
                         "gap_from": rule.gap_from,
                         "gap_to": rule.gap_to,
                         "n_gaps": rule.n_gaps,
+                        "both_strands": rule.both_strands,
                         "anywhere": rule.anywhere,
                         "task": rule.task,
                         "tested": rule.size,
@@ -1228,7 +1247,10 @@ class _Work:
         ]
         features: dict[str, list[Array]] = {}
         for tokens in both:
-            sites = {one.label: sites_of(one, tokens) for one in used}
+            sites = {
+                one.label: sites_of(one, tokens, both_strands=self.both_strands)
+                for one in used
+            }
             none = np.zeros((len(tokens), 0))
             there = [
                 sites[label].within(*ends).counts()
@@ -1254,7 +1276,7 @@ class _Work:
 
 _OF_RULES = (
     *("first", "second", "strands", "arrangement", "gap_from", "gap_to", "n_gaps"),
-    *("anywhere", "task", "tested", "interaction", "lower", "upper", "p"),
+    *("both_strands", "anywhere", "task", "tested", "interaction", "lower", "upper", "p"),
     *("pass", "warn", "fail", "doubts"),
 )
 _OF_MEMBERS = ("members_hold", "n_members")

@@ -4,17 +4,17 @@ of what their sites contribute in all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attribution.attribution_maps import contributions
-from causalgia.errors import SequenceError
 from causalgia.sequences import Motif
-from causalgia.sequences.motif_alignments import motif_core
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.motif_scores import (
     find_instances,
     step_scores,
@@ -24,12 +24,18 @@ from causalgia.types import Array, Tokens
 
 MOST = 12
 """Candidates that are tested, at most."""
-_LEAST_SITES, _LEAST_SEQUENCES = 8, 3
-"""Sites of which a matrix is made, and sequences with one."""
-_P_VALUES = (2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
+_LEAST_SITES, _LEAST_SEQUENCES, _LEAST_WIDTH = 8, 3, 4
+"""Sites of which a matrix is made, sequences with one, and positions of it."""
+_P_VALUES = (1e-6, 5e-6, 2e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
 _ROUNDS = 3
 """How often a matrix is made again from its sites."""
-_FLANK, _CORE_BITS = 4, 0.4
+_WORDS, _SITES, _BESIDE = 10, 30, 8
+"""Words, sites of each, and bases beside them, that tell whether both strands are read."""
+_SHARED = 0.1
+"""Probability that two motifs give the same letter, at each position of one motif."""
+_FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
+"""Positions looked at beside a motif. Its ends have letters of so many bits, which
+contribute that share of what its best position does."""
 _LEAST_SHARE = 0.02
 """Share of what the sites of the first candidate contribute, that those of another do
 beside them."""
@@ -81,12 +87,12 @@ class _Sites:
         return len(np.unique(self.row))
 
     @property
-    def _bases(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def bases(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return self.row[:, None], self.start[:, None] + np.arange(self.width)
 
     def contributions(self, scores: Array) -> Array:
         """Return what the bases of each site contribute, (sites, tasks)."""
-        values: Array = scores[self._bases].sum(axis=1)
+        values: Array = scores[self.bases].sum(axis=1)
         return values
 
     def total(self, scores: Array) -> float:
@@ -94,9 +100,23 @@ class _Sites:
         sums = self.contributions(scores).sum(axis=0)
         return float(sums[np.abs(sums).argmax()])
 
+    def beside(self, scores: Array) -> Array:
+        """Return what a base beside each site contributes over what one of it does, on
+        the side where that is more, (sites,).
+        """
+        wide = np.pad(scores, ((0, 0), (_FLANK, _FLANK)))
+        row, at = self.row[:, None], self.start[:, None]
+        sides = [
+            np.abs(wide[row, at + start + np.arange(_FLANK)].mean(axis=1))
+            for start in (0, _FLANK + self.width)
+        ]
+        own = np.abs(scores[self.bases].mean(axis=1))
+        ratio: Array = np.maximum(*sides) / np.maximum(own, np.finfo(float).tiny)
+        return ratio
+
     def cover(self, scores: Array) -> None:
         """Set the contributions of the bases of the sites to 0."""
-        scores[self._bases] = 0.0
+        scores[self.bases] = 0.0
 
 
 def candidates(
@@ -112,7 +132,8 @@ def candidates(
     Each next one begins as the proposed word whose occurrences contribute most beside the
     sites of those before it, so that parts and shifted copies of one add nothing. Its
     matrix is made of its sites, each weighed by what it contributes, and its sites are
-    found again, at the p-value where they contribute most over the root of their number.
+    found again, at the p-value where they contribute most over the cube root of their
+    number.
 
     Parameters
     ----------
@@ -127,14 +148,7 @@ def candidates(
     most
         Most candidates.
     """
-    of = contributions(maps)
-    free = (
-        (of.mean("model") if "model" in of.dims else of)
-        .transpose("unit", "position", "task")
-        .to_numpy()
-        .astype(np.float64)
-    )
-    tokens = maps["observed"].to_numpy()
+    free, tokens = _contributions(maps), maps["observed"].to_numpy()
     seeds = {
         str(word): (
             Motif.from_iupac(str(word)),
@@ -153,7 +167,9 @@ def candidates(
         if abs(sites.total(free)) <= least:
             break
         threshold, sites = _best_sites(motif, tokens, free, both_strands=both_strands)
-        for _ in range(_ROUNDS if is_word else 0):
+        for n in range(_ROUNDS if is_word else 0):
+            if n == 0:  # letters that it admits beside its own
+                sites = _near(motif, tokens, free, both_strands=both_strands)
             motif = _weighed(motif, sites, tokens, free)
             threshold, sites = _best_sites(
                 motif, tokens, free, both_strands=both_strands
@@ -161,11 +177,10 @@ def candidates(
         total = sites.total(free)
         least = least or _LEAST_SHARE * abs(total)
         sites.cover(free)
-        known = {one.label for one in made}
         if (
             sites.n_sequences < _LEAST_SEQUENCES
             or abs(total) < least
-            or motif.consensus in known
+            or any(_is_same(motif, one.motif) for one in made)
         ):
             continue
         made.append(
@@ -181,13 +196,59 @@ def candidates(
     return sorted(made, key=lambda one: -abs(one.total))
 
 
+def reads_both_strands(
+    proposed: xr.Dataset,
+    tokens: Tokens,
+    answers: Callable[[Tokens], Array],
+    *,
+    rng: int,
+) -> bool:
+    """Return whether the sites of the first proposed words keep half of what they do, or
+    more, where they and the bases beside them are turned to the other strand.
+
+    Answers to reverse complements of whole sequences do not tell: those of a network that
+    reads both strands and places differ as well.
+    """
+    generator = np.random.default_rng(rng)
+    kept = lost = 0.0
+    words = dict.fromkeys(map(str, proposed["consensus"].to_numpy().tolist()))
+    for word in list(words)[:_WORDS]:
+        sites = _sites(word, tokens, both_strands=False)
+        inside = sites.start >= _BESIDE
+        inside &= sites.start + sites.width + _BESIDE <= tokens.shape[1]
+        if word == reverse_complement_iupac(word) or not inside.any():
+            continue
+        # a word may be a part of a motif, which is turned as a whole
+        wide = np.arange(-_BESIDE, sites.width + _BESIDE)
+        bases = sites.start[inside][:_SITES, None] + wide
+        rows = tokens[sites.row[inside][:_SITES]]
+        turned, without = rows.copy(), rows.copy()
+        each = np.arange(len(rows))[:, None]
+        turned[each, bases] = 3 - rows[each, bases[:, ::-1]]
+        without[each, bases] = generator.integers(0, 4, bases.shape)
+        none = answers(without)
+        of_word, of_turned = ((answers(x) - none).sum(axis=0) for x in (rows, turned))
+        task = int(np.abs(of_word).argmax())
+        lost += abs(of_word[task])
+        kept += of_turned[task] * np.sign(of_word[task])
+    return 2 * kept >= lost > 0
+
+
+def _contributions(maps: xr.Dataset) -> Array:
+    """Return what each base contributes, (unit, position, task), the mean over models."""
+    of = contributions(maps)
+    of = of.mean("model") if "model" in of.dims else of
+    values: Array = of.transpose("unit", "position", "task").to_numpy()
+    return values.astype(np.float64)
+
+
 def _best_sites(
     motif: Motif, tokens: Tokens, scores: Array, *, both_strands: bool
 ) -> tuple[float, _Sites]:
     """Return the p-value of the sites of a motif, of those tried the one at which they
-    contribute most over the square root of their number, and the sites.
+    contribute most over the cube root of their number, and the sites.
 
-    More sites of the same contribution raise it, sites that contribute nothing lower it.
+    Further sites raise it that contribute a third of the mean of those before, or more.
     """
     least = float(tail_probabilities(step_scores(motif))[-1]) * (1 + 1e-9)
     best = (-1.0, least, _sites(motif, tokens, least, both_strands=both_strands))
@@ -195,10 +256,32 @@ def _best_sites(
         sites = _sites(motif, tokens, threshold, both_strands=both_strands)
         if not len(sites.row):
             continue
-        value = abs(sites.total(scores)) / np.sqrt(len(sites.row))
+        value = abs(sites.total(scores)) / np.cbrt(len(sites.row))
         if value > best[0]:
             best = (value, threshold, sites)
     return best[1:]
+
+
+def _near(word: Motif, tokens: Tokens, scores: Array, *, both_strands: bool) -> _Sites:
+    """Return the sites of a word, and those with one other letter that contribute a
+    quarter of what its own do, or more, and are no part of a longer site: the bases beside
+    them do not contribute as they do, unless those beside the word's own do.
+    """
+    p = 0.05 + 0.8 * np.asarray(word.probabilities)
+    soft = Motif(word.name, _rows(p / p.sum(axis=1, keepdims=True)))
+    wide = len(word)
+    one_off = (1 + 3 * wide) / 4.0**wide * (1 + 1e-9)
+    own = _sites(word.consensus, tokens, both_strands=both_strands)
+    near = _sites(soft, tokens, one_off, both_strands=both_strands)
+    of_own = own.contributions(scores)
+    task = int(np.abs(of_own.sum(axis=0)).argmax())
+    least = np.median(of_own[:, task]) / 4
+    each = near.contributions(scores)[:, task]
+    ends = max(0.5, 1.5 * float(np.median(own.beside(scores[:, :, task]))))
+    acts = (each * np.sign(least) >= abs(least)) & (
+        near.beside(scores[:, :, task]) <= ends
+    )
+    return _Sites(near.row[acts], near.start[acts], near.minus[acts], wide)
 
 
 def _sites(
@@ -217,7 +300,8 @@ def _sites(
 
 def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Motif:
     """Return the matrix of sites, each weighed by what it contributes in the direction of
-    their sum, with four positions beside, without ends that say nothing.
+    their sum, from the first to the last position that the network reads, four
+    positions beside among them.
     """
     if len(sites.row) < _LEAST_SITES:
         return motif
@@ -228,7 +312,7 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     if weights.sum() < _LEAST_SITES:
         return motif
     wide = sites.width + 2 * _FLANK
-    counts = np.zeros((wide, 4))
+    counts, read = np.zeros((wide, 4)), np.zeros(wide)
     for row, start, minus, weight in zip(
         sites.row.tolist(),
         sites.start.tolist(),
@@ -236,19 +320,49 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
         weights.tolist(),
         strict=True,
     ):
-        counts += weight * _letters(tokens[row], start - _FLANK, wide, opposite=minus)
+        letters, own = _window(
+            tokens[row], scores[row, :, task], start - _FLANK, wide, opposite=minus
+        )
+        counts += weight * letters
+        read += weight * own
     total = counts.sum(axis=1, keepdims=True)
     table = np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.25)
-    try:
-        core = motif_core(Motif("core", tuple(map(tuple, table))), bits=_CORE_BITS)
-    except SequenceError:  # no position says anything
+    says = np.asarray(Motif("all", _rows(table)).information) >= _CORE_BITS
+    is_read = np.abs(read) >= _READ_SHARE * np.abs(read[_FLANK:-_FLANK]).max()
+    core = np.flatnonzero(says & is_read)
+    if not len(core) or core[-1] - core[0] + 1 < _LEAST_WIDTH:
         return motif
-    return Motif(core.consensus, core.probabilities)
+    table = table[core[0] : core[-1] + 1]
+    return Motif(Motif("core", _rows(table)).consensus, _rows(table))
 
 
-def _letters(tokens: Tokens, start: int, wide: int, *, opposite: bool) -> Array:
-    """Return the letters of a window as one-hot rows; 0 outside of the sequence."""
-    rows = np.zeros((wide, 4))
+def _is_same(one: Motif, other: Motif) -> bool:
+    """Return whether two motifs are one: they lie over four fifths of the shorter, five
+    positions or more, on either strand, and share letters at each.
+    """
+    a, b = np.asarray(one.probabilities), np.asarray(other.probabilities)
+    least = max(_LEAST_WIDTH + 1, 0.8 * min(len(a), len(b)))
+    for turned in (b, b[::-1, ::-1]):
+        for at in range(1 - len(turned), len(a)):
+            rows = np.arange(max(0, at), min(len(a), at + len(turned)))
+            shared = (a[rows] * turned[rows - at]).sum(axis=1)
+            if len(rows) >= least and shared.min() >= _SHARED:
+                return True
+    return one.consensus == other.consensus
+
+
+def _rows(table: Array) -> Any:
+    return tuple(map(tuple, table))
+
+
+def _window(
+    tokens: Tokens, scores: Array, start: int, wide: int, *, opposite: bool
+) -> tuple[Array, Array]:
+    """Return the letters of a window as one-hot rows, and what each contributes; 0
+    outside of the sequence.
+    """
+    rows, own = np.zeros((wide, 4)), np.zeros(wide)
     inside = np.arange(max(start, 0), min(start + wide, len(tokens)))
     rows[inside - start, tokens[inside]] = 1.0
-    return rows[::-1, ::-1] if opposite else rows
+    own[inside - start] = scores[inside]
+    return (rows[::-1, ::-1], own[::-1]) if opposite else (rows, own)

@@ -25,21 +25,24 @@ from causalgia.tell.shapes import NAMED_SHARE
 from causalgia.types import Array, Tokens
 
 _MAX_GAP = 40
-_ANYWHERE = (3, 10, 20, 30, 40)
+_MANY = 0.75
+"""Share of the arrangements in which a rule is so in any."""
+_FEW_GAPS = 5
 _WHOLE = 0.8
 """Share of the gaps asked that a run covers, from which it is told as all gaps."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Two motifs in one arrangement, at a run of gaps, in a task.
+    """Two motifs in one arrangement, or in any, at a run of gaps, in a task.
 
     Attributes
     ----------
     first, second
         Labels of the upstream and the downstream motif.
     strands
-        Their strands, such as ``"+-"``.
+        Their strands, such as ``"+-"``; empty where it is so on any strands and in either
+        order.
     gap_from, gap_to
         Bases between them, inclusive.
     n_gaps
@@ -48,9 +51,11 @@ class Rule:
         In which the interaction was found.
     size
         Its mean over the gaps, on the shuffles of the testing sequences.
+    both_strands
+        Whether it is the same on the opposite strand: the downstream motif first, either
+        on its other strand.
     anywhere
-        Whether this is so at nearly all gaps of half of the arrangements or more: the
-        two anywhere in a sequence. Strands and gaps are then those of one of them.
+        Whether this is so at nearly all gaps, on any strands and in either order.
     """
 
     first: str
@@ -61,6 +66,7 @@ class Rule:
     n_gaps: int
     task: str
     size: float
+    both_strands: bool = False
     anywhere: bool = False
 
     @property
@@ -68,7 +74,7 @@ class Rule:
         """The two motifs with their strands, as ``"A+ then B-"``, or without, as ``"A
         and B"``.
         """
-        if self.anywhere:
+        if not self.strands:
             return f"{self.first} and {self.second}"
         return f"{self.first}{self.strands[0]} then {self.second}{self.strands[1]}"
 
@@ -83,6 +89,22 @@ class Rule:
         """The gaps, as ``"3 to 8"``."""
         ends = sorted({self.gap_from, self.gap_to})
         return " to ".join(map(str, ends))
+
+    @property
+    def ways(self) -> list[tuple[str, str, str]]:
+        """Upstream motif, downstream motif and their strands (empty: any), of each of
+        its arrangements.
+        """
+        own = (self.first, self.second, self.strands)
+        if self.strands:
+            return list(dict.fromkeys([own, _turned(own)][: 1 + self.both_strands]))
+        return list(dict.fromkeys([own, (self.second, self.first, "")]))
+
+
+def _turned(way: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Return an arrangement as it is read on the opposite strand."""
+    first, second, strands = way
+    return second, first, "".join("-" if x == "+" else "+" for x in strands[::-1])
 
 
 def moderators_of(
@@ -108,42 +130,55 @@ def moderators_of(
     return sorted(shares.items(), key=lambda one: -one[1])
 
 
-def rules_of(answer: Answer, labels: tuple[str, str]) -> list[Rule]:
+def rules_of(
+    answer: Answer, labels: tuple[str, str], *, both_strands: bool
+) -> list[Rule]:
     """Return the rules in the answer of a trial of pairs, the largest first: runs of gaps
     with a sign, of a quarter of the largest interaction in any task, or more.
+
+    What is so in three quarters of the arrangements at much the same gaps is one rule, and
+    so is an arrangement with that of the opposite strand.
     """
     rows = answer.decisions.isel(
         contrast=answer.decisions["asks"].to_numpy() == "interaction"
     )
     n_gaps = len(np.unique(rows["gap"].to_numpy()))
-    n_arrangements = len(np.unique(rows["arrangement"].to_numpy()))
+    arrangements = np.unique(rows["arrangement"].to_numpy())
     shapes = answer.findings["shapes"].to_dataframe()
     acting = shapes[(shapes["axis"] == "gap") & shapes["sign"].isin([-1.0, 1.0])]
     least = NAMED_SHARE * float(acting["size"].abs().max()) if len(acting) else 0.0
     acting = acting[acting["size"].abs() >= least]
     found = list[Rule]()
     for (task, _), of in acting.groupby(["task", "sign"], sort=False):
-        whole = of["n"] >= _WHOLE * n_gaps
-        anywhere = 2 * int(whole.sum()) >= n_arrangements
-        if anywhere:
-            size = float(of.loc[whole, "size"].mean())
-            found.append(
-                Rule(*labels, "++", 0, _MAX_GAP, n_gaps, str(task), size, anywhere=True)
+        runs = [
+            Rule(
+                *_way(str(row["group"])),
+                int(row["start"]),
+                int(row["stop"]),
+                int(row["n"]),
+                str(task),
+                float(row["size"]),
             )
-        for row in (of[~whole] if anywhere else of).to_dict("records"):
-            one, other = (part.strip() for part in str(row["group"]).split(" then "))
-            found.append(
-                Rule(
-                    first=one[:-1],
-                    second=other[:-1],
-                    strands=one[-1] + other[-1],
-                    gap_from=int(row["start"]),
-                    gap_to=int(row["stop"]),
-                    n_gaps=int(row["n"]),
-                    task=str(task),
-                    size=float(row["size"]),
-                )
-            )
+            for row in of.to_dict("records")
+        ]
+        runs.sort(key=lambda run: -abs(run.size))
+        while runs:
+            one = runs[0]
+            alike = {one.arrangement: one}
+            for other in runs[1:]:
+                if _alike(one, other):
+                    alike.setdefault(other.arrangement, other)
+            opposite = [x for x in alike.values() if x.ways[0] == _turned(one.ways[0])]
+            whole = one.n_gaps >= _WHOLE * n_gaps
+            if (whole or len(arrangements) > 1) and (
+                len(alike) >= _MANY * len(arrangements)
+            ):
+                merged = _in_any(labels, list(alike.values()), n_gaps)
+            else:
+                alike = {x.arrangement: x for x in (one, *opposite)}
+                merged = one
+            found.append(replace(merged, both_strands=both_strands and len(alike) > 1))
+            runs = [x for x in runs if x not in alike.values()]
     return sorted(found, key=lambda rule: -abs(rule.size))
 
 
@@ -170,21 +205,56 @@ def settings_of(answer: Answer) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def _way(arrangement: str) -> tuple[str, str, str]:
+    one, two = (part.strip() for part in arrangement.split(" then "))
+    return one[:-1], two[:-1], one[-1] + two[-1]
+
+
+def _alike(one: Rule, other: Rule) -> bool:
+    """Return whether two runs share half of their gaps, and one is no more than twice the
+    other.
+    """
+    shared = min(one.gap_to, other.gap_to) - max(one.gap_from, other.gap_from) + 1
+    both = max(one.gap_to, other.gap_to) - min(one.gap_from, other.gap_from) + 1
+    sizes = sorted(abs(x.size) for x in (one, other))
+    return 2 * shared >= both and 2 * sizes[0] >= sizes[1]
+
+
+def _in_any(labels: tuple[str, str], runs: Sequence[Rule], n_gaps: int) -> Rule:
+    """Return the rule of runs in nearly all arrangements: gaps and size are medians."""
+    of = {
+        name: np.array([getattr(run, name) for run in runs])
+        for name in ("gap_from", "gap_to", "n_gaps", "size")
+    }
+    anywhere = bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps)
+    ends = [int(np.floor(np.median(of[x]))) for x in ("gap_from", "gap_to")]
+    return Rule(
+        *labels,
+        "",
+        *((0, _MAX_GAP) if anywhere else ends),
+        int(np.median(of["n_gaps"])),
+        runs[0].task,
+        float(np.median(of["size"])),
+        anywhere=anywhere,
+    )
+
+
 def trial_of(
     rule: Rule, motifs: Mapping[str, Motif], null: NullModel, *, n_units: int
 ) -> tuple[Experiment, dict[str, dict[str, float]]]:
     """Return the trial of one rule, and the contrast that is the mean interaction over
     its gaps.
     """
-    asked: dict[str, Any] = (
-        {"gaps": _ANYWHERE}
-        if rule.anywhere
-        else {
-            "gaps": [gap for gap in GAPS if rule.gap_from <= gap <= rule.gap_to],
-            "orientations": [rule.strands],
-            "orders": ["downstream"],
-        }
-    )
+    inside = [gap for gap in GAPS if rule.gap_from <= gap <= rule.gap_to]
+    asked: dict[str, Any] = {
+        "gaps": inside,
+        "orientations": [rule.strands],
+        "orders": ["downstream"],
+    }
+    if not rule.strands:
+        few = np.unique(np.linspace(0, len(inside) - 1, _FEW_GAPS).round().astype(int))
+        asked = {"gaps": [inside[k] for k in few]}
+        asked |= {} if rule.both_strands else {"orientations": ["++"]}
     experiment = pair(
         null, motifs[rule.first], motifs[rule.second], n_units=n_units, **asked
     )
@@ -203,26 +273,33 @@ def mean_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Array:
-    """Return how often each of n sequences has each arrangement at its gaps, (n, rules),
-    each arrangement and run of gaps once, whatever the task.
+    """Return how often each of n sequences has each arrangement at its gaps, (n, columns),
+    each arrangement and run of gaps once, whatever the task; of two motifs anywhere their
+    pairs, and whether there is one.
     """
     columns: list[Array] = [np.zeros((n, 0))]
     for rule in unique_arrangements(rules):
-        first, second = sites[rule.first], sites[rule.second]
         column = np.zeros(n)
         if rule.anywhere:
-            a, b = (np.bincount(x.row, minlength=n) for x in (first, second))
-            same = rule.first == rule.second
-            columns.append((a * (a - 1) / 2 if same else a * b).astype(np.float64))
-            continue
-        one = first.minus == (rule.strands[0] == "-")
-        two = second.minus == (rule.strands[1] == "-")
-        ends, starts = first.start[one] + first.width, second.start[two]
-        for row, end in zip(first.row[one].tolist(), ends.tolist(), strict=True):
-            gap = starts[second.row[two] == row] - end
-            column[row] += np.count_nonzero(
-                (gap >= rule.gap_from) & (gap <= rule.gap_to)
+            a, b = (
+                np.bincount(sites[x].row, minlength=n).astype(float)
+                for x in (rule.first, rule.second)
             )
+            both = a * (a - 1) / 2 if rule.first == rule.second else a * b
+            columns += [both, (both > 0).astype(float)]
+            continue
+        for upstream, downstream, strands in rule.ways:
+            first, second = sites[upstream], sites[downstream]
+            one, two = np.ones(len(first.row), bool), np.ones(len(second.row), bool)
+            if strands:
+                one = first.minus == (strands[0] == "-")
+                two = second.minus == (strands[1] == "-")
+            ends, starts = first.start[one] + first.width, second.start[two]
+            for row, end in zip(first.row[one].tolist(), ends.tolist(), strict=True):
+                gap = starts[second.row[two] == row] - end
+                column[row] += np.count_nonzero(
+                    (gap >= rule.gap_from) & (gap <= rule.gap_to)
+                )
         columns.append(column)
     return np.column_stack(columns)
 
@@ -242,6 +319,7 @@ class Sites:
     row: np.ndarray
     start: np.ndarray
     minus: np.ndarray
+    score: np.ndarray
     width: int
     n_sequences: int
 
@@ -253,19 +331,30 @@ class Sites:
         )
 
     def counts(self) -> Array:
-        """Return how many sites each sequence has on either strand, and whether any,
-        (n, 4).
+        """Return how many sites each sequence has on either strand, whether any, and the
+        sum of their scores, (n, 4).
         """
         n = self.n_sequences
         plus = np.bincount(self.row[~self.minus], minlength=n)
         minus = np.bincount(self.row[self.minus], minlength=n)
-        return np.column_stack([plus, minus, plus > 0, minus > 0]).astype(float)
+        scores = np.bincount(self.row, self.score, minlength=n)
+        columns = [plus, minus, plus + minus > 0, scores]
+        return np.column_stack(columns).astype(float)
 
 
-def sites_of(one: Candidate, tokens: Tokens) -> Sites:
-    """Return the sites of a candidate in sequences, on both strands."""
-    found = find_instances(tokens, one.motif, threshold=one.threshold)
-    return Sites(found.row, found.start, found.strand == "-", found.width, len(tokens))
+def sites_of(one: Candidate, tokens: Tokens, *, both_strands: bool) -> Sites:
+    """Return the sites of a candidate in sequences."""
+    found = find_instances(
+        tokens, one.motif, threshold=one.threshold, both_strands=both_strands
+    )
+    return Sites(
+        found.row,
+        found.start,
+        found.strand == "-",
+        found.score,
+        found.width,
+        len(tokens),
+    )
 
 
 def made_at_junction(rule: Rule, found: Mapping[str, Candidate]) -> bool:
@@ -279,7 +368,7 @@ def made_at_junction(rule: Rule, found: Mapping[str, Candidate]) -> bool:
     >>> made_at_junction(rule, {"TGCATG": word})
     True
     """
-    if rule.anywhere or rule.gap_from or rule.gap_to:
+    if not rule.strands or rule.gap_from or rule.gap_to:
         return False
     parts = [
         found[label].motif if strand == "+" else found[label].motif.reverse_complement()

@@ -28,7 +28,7 @@ def cut_in_two(values: Array) -> tuple[Mask, float]:
     are, in sds within a group.
 
     The cut is the one of least variance within groups (Otsu 1979) that leaves a
-    twentieth of the values, three at least, on either side.
+    twentieth of the values, three at least, on either side; equal values stay together.
 
     References
     ----------
@@ -39,6 +39,8 @@ def cut_in_two(values: Array) -> tuple[Mask, float]:
     >>> upper, apart = cut_in_two(np.array([0.0, 0.1, 0.2, 5.0, 5.1, 5.2]))
     >>> upper.tolist(), round(apart)
     ([False, False, False, True, True, True], 50)
+    >>> cut_in_two(np.full(6, 1.3))[0].any()
+    np.False_
     """
     ordered, n = np.sort(values), len(values)
     least = max(_LEAST, math.ceil(_LEAST_SHARE * n))

@@ -1,0 +1,109 @@
+"""The page of audits is that of its results, and what judges them is right; inside of the
+audit, motifs, strands and rules of grammars that are known.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia._audit.candidates import candidates, reads_both_strands
+from causalgia._audit.rules import Rule, Sites, occurrences
+from causalgia.sequences import Motif
+from causalgia.sequences.alphabet import reverse_complement
+from causalgia.sequences.motif_scores import find_instances
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+import audit_page as maker
+from audited import grammars
+from audited.judged import aligned
+from audited.known import Word
+
+pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
+DEGENERATE, ONE_STRAND, PLACE = 4, 12, 18
+
+
+def test_the_page_is_what_was_found() -> None:
+    assert maker.PAGE.read_text(encoding="utf-8") == maker.written(maker.kept()), (
+        "run: python benchmarks/audit_page.py --write"
+    )
+
+
+def test_a_grammar_counts_its_words() -> None:
+    known = grammars.known(DEGENERATE, 0)
+    active = known.predictor.active(known.sequences)
+    for word, (plus, minus) in zip(known.words, active, strict=True):
+        found = find_instances(
+            known.sequences, word, overlapping=True, both_strands=False
+        )
+        assert plus.sum() == len(found.row)
+        found = find_instances(
+            reverse_complement(known.sequences),
+            word,
+            overlapping=True,
+            both_strands=False,
+        )
+        assert minus.sum() == len(found.row)
+
+
+@pytest.mark.parametrize(
+    ("letters", "is_one"),
+    [("TGAGTCA", True), ("TGACTCA", True), ("GAGTC", True), ("TGATTTA", False), ("CATTCCA", False)],
+)  # fmt: skip
+def test_a_motif_is_a_word_where_their_letters_agree(letters, is_one) -> None:
+    found = aligned(Motif.from_iupac(letters), Word.of("TGASTCA"))
+    assert (found is not None) == is_one
+
+
+@pytest.fixture(scope="module")
+def degenerate():
+    known = grammars.known(DEGENERATE, 0)
+    maps = cg.attribute(known.sequences[:120], known.predictor, progress=False)
+    return known, maps, cg.propose(maps, predictor=known.predictor, rng=0)
+
+
+def test_a_motif_with_letters_of_two_is_one_candidate(degenerate) -> None:
+    known, maps, proposed = degenerate
+    found = candidates(proposed, maps, both_strands=True)[: len(known.words)]
+    words = [
+        [w for w, x in known.words.items() if aligned(one.motif, x)] for one in found
+    ]
+    assert sorted(w for one in words for w in one) == sorted(known.words)
+    for one, (word,) in zip(found, words, strict=True):
+        two = sum(letter not in "ACGT" for letter in word)
+        mixed = np.asarray(one.motif.probabilities).max(axis=1) < 0.8
+        assert mixed.sum() == two
+
+
+@pytest.mark.parametrize(("number", "both"), [(PLACE, True), (ONE_STRAND, False)])
+def test_strands_are_told_by_sites_and_not_by_places(number, both) -> None:
+    known = grammars.known(number, 0)
+    proposed = xr.Dataset({"consensus": ("pattern", list(known.words))})
+    answers = known.predictor.predict
+    assert reads_both_strands(proposed, known.sequences, answers, rng=0) == both
+
+
+def _sites(word: str, tokens: np.ndarray) -> Sites:
+    found = find_instances(tokens, word, overlapping=True)
+    return Sites(
+        found.row, found.start, found.strand == "-", found.score, found.width, len(tokens)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("strands", ["++", "+-", ""])
+def test_a_rule_of_both_strands_is_counted_on_either(strands) -> None:
+    tokens = grammars.known(14, 0).sequences
+    words = list(grammars.known(14, 0).words)[:2]
+    rule = Rule(*words, strands, 0, 40, 41, "y", 1.0, both_strands=True)
+    counts = [
+        occurrences([rule], {word: _sites(word, rows) for word in words}, len(rows))
+        for rows in (tokens, reverse_complement(tokens))
+    ]
+    assert counts[0].sum() > 0
+    np.testing.assert_array_equal(*counts)
