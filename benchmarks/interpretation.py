@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from interpreted import confounded, gates, grammars, loop, writing, zoo
+from interpreted import confounded, gates, grammars, writing, zoo
 from interpreted.methods import METHODS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "interpretation.md"
@@ -41,7 +41,6 @@ def parts() -> list[str]:
         "gates",
         "confounded",
         "motifs",
-        "loop",
         *of_zoo,
         *[f"grammars: {name}" for name in grammars.METHODS],
     ]
@@ -57,8 +56,6 @@ def measured(name: str, *, quick: bool = False, folder: Path | None = None) -> R
         found = confounded.measured(quick=quick)
     elif kind == "motifs":
         found = zoo.words(quick=quick)
-    elif kind == "loop":
-        found = loop.measured(quick=quick)
     elif kind == "zoo":
         found = zoo.measured(method, quick=quick)
     elif folder is None:

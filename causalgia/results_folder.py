@@ -25,9 +25,9 @@ OUTCOMES, ESTIMATES, SPEC, FOREST = (
 DECISIONS, EXPERIMENT = "decisions.nc", "experiment.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT = "fit.nc"  # of mpra analyze
-MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
+CONCORDANCE = "concordance.nc"  # of mpra compare
 ACTIVITY = "activity.tsv"  # of mpra activity
-LOGOS = "families.nc"  # of the families of motifs of discover
+PROTOCOL = "protocol.toml"  # of audit
 PAGE, REFUTATION = "report.html", "refutation.nc"
 ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
 

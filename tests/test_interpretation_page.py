@@ -91,7 +91,7 @@ def test_the_confounded_part_runs():
     assert found["regression on the motif"][0] > found["truth"][0] + 0.1
 
 
-PARTS = ["gates", "motifs", "loop", *(f"zoo: {name}" for name in METHODS)]
+PARTS = ["gates", "motifs", *(f"zoo: {name}" for name in METHODS)]
 
 
 @pytest.mark.simulation

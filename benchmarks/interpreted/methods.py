@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import norm
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning
@@ -61,24 +60,6 @@ def marginalized(predictor: cg.Predictor, tokens: Tokens) -> Array:
         for start, effect in zip(starts, (answers - bare).mean(1), strict=True):
             scores[unit, start : start + _WINDOW] += effect / _WINDOW
     return scores
-
-
-def discovered(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
-    """Return the confirmed motifs of `cg.discover`, each with its average effect, and
-    the interactions of its pairs.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CausalgiaWarning)
-        found = cg.discover(predictor, decode(tokens), n_units=_UNITS, rng=0)
-    effects = dict(
-        zip(found.confirmed["consensus"], found.confirmed["ace"], strict=True)
-    )
-    z = norm.isf(0.025 / max(1, len(found.pairs)))
-    pairs = {
-        (row.first, row.second): (row.interaction, (row.upper - row.lower) / (2 * z))
-        for row in found.pairs.itertuples()
-    }
-    return _at_words(tokens, effects), pairs
 
 
 def tested(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
@@ -177,6 +158,5 @@ METHODS: dict[str, Callable[..., Any]] = {
     "Shapley": partial(mapped, method="shapley"),
     "occlusion": partial(mapped, method="occlusion"),
     "marginalize": marginalized,
-    "propose (ISM), test": discovered,
     "propose (IG), test": tested,
 }

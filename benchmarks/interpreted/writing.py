@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,6 @@ def page(results: Results) -> str:
         [_confounded(results["confounded"]["found"])] if "confounded" in results else []
     )
     parts += [_words(results["motifs"]["found"])] if "motifs" in results else []
-    parts += [_loop(results["loop"]["found"])] if "loop" in results else []
     parts += [_zoo(of_zoo)] if of_zoo else []
     parts += [_grammars(grammars)] if grammars else []
     parts.append(_missed(results, {"zoo": of_zoo, "grammars": grammars}))
@@ -249,60 +247,6 @@ def _words(found: Results) -> str:
     return f"## UGCAUG in ten networks\n\n{_WORDS}\n\n{_table(head, rows)}"
 
 
-def _loop(found: Results) -> str:
-    table, missed, n_whole, n_unproposed = [], [], 0, 0
-    for network, *figures in found["rows"]:
-        one = dict(zip(found["columns"], figures, strict=True))
-        fence = (one["fence above"] - one["fence below"]) / 2
-        lost = found["missed"][network]
-        missed += [(abs(effect), fence) for effect in lost.values()]
-        n_whole += not lost
-        n_unproposed += one["active"] - one["active proposed"]
-        words = f"{one['found']} of {one['active']}"
-        table.append([
-            network, f"**{words}**" if lost else words,
-            ", ".join(f"{word} ({effect:.2f})" for word, effect in lost.items()), f"{fence:.2f}",
-            f"{one['active proposed']} of {one['active']}", f"{one['proposed active']} of {one['proposed']}",
-            f"{one['confirmed active']} of {one['confirmed']}",
-        ])  # fmt: skip
-    head = [
-        "network",
-        "motifs found",
-        "not found",
-        "threshold",
-        "motifs proposed",
-        "proposals that act",
-        "confirmed that act",
-    ]
-    says = f"Every motif is found in {n_whole} of {len(table)} networks."
-    if missed:
-        inside = sum(effect < fence for effect, fence in missed)
-        beyond = max(effect - fence for effect, fence in missed)
-        says += (
-            f" Of the {len(missed)} motifs not found, with effects of "
-            f"{min(missed)[0]:.2f} to {max(missed)[0]:.2f}, {n_unproposed} "
-            f"{'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
-            f"{'lies' if inside == 1 else 'lie'} below the threshold, the others at most "
-            f"{max(beyond, 0):.2f} above it."
-        )
-        says += " " + " ".join(_LOOP_LIMIT.split())
-    acting, held = (
-        sum(row[1 + found["columns"].index(name)] for row in found["rows"])
-        for name in ("confirmed active", "confirmed")
-    )
-    says = (
-        f"Of {held} confirmed motifs {acting} act ({_short(acting / held)}; at least "
-        f".9 is required). {says}"
-    )
-    says = "\n".join(wrap(says, 119, break_on_hyphens=False))
-    return (
-        "## Propose, then test, in ten networks\n\n"
-        f"{_LOOP}\n\n"
-        f"{_table(head, table)}\n\n"
-        f"{says}"
-    )
-
-
 def _grammars(found: dict[str, Results]) -> str:
     one_each = {
         name: one
@@ -356,13 +300,6 @@ def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
                     f"{least:g}), precision@k {precision:.3f} (at least "
                     f"{least_precision:g})."
                 )
-    if "loop" in results:
-        for network, lost in results["loop"]["found"]["missed"].items():
-            if lost:
-                words = ", ".join(
-                    f"{word} ({effect:.2f})" for word, effect in lost.items()
-                )
-                lines.append(f"propose, test in {network}: {words} not found.")
     if "gates" in results:
         found = found | {"gates": results["gates"]["found"]["maps"]}
     above: dict[str, list[str]] = defaultdict(list)
@@ -436,7 +373,7 @@ def _longest(results: Results) -> str:
 
 _HEAD = """# Methods of interpretation against known truth
 
-Maps, marginalization and discovery, each where the truth is known: for choosing a method. Your own method can be
+Maps, marginalization and trials, each where the truth is known: for choosing a method. Your own method can be
 evaluated on the same cases by `interpretation(method)` of `benchmarks/interpreted`: see
 [how](howto/own_interpretation_method.md). The page is written by `python benchmarks/interpretation.py`.
 
@@ -460,20 +397,11 @@ random sequences; the truth is in closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
-_LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the eight motifs of `rbfox1_like` was
-planted: half of them propose motifs, and 200 shuffles of the others test these. A motif or proposal acts if its own
-average effect in the network (2,000 random sequences) is .3 or more beyond that of random sequences of its width. A
-motif is found if a confirmed proposal contains its six letters. The threshold is five standard deviations of 100
-random sequences of six bases."""
-_LOOP_LIMIT = """A proposal of seven letters is compared with random sequences of eight, whose threshold is
-higher. A motif below the threshold is not confirmed with any number of backgrounds. If motifs are confirmed by ranks
-among random sequences, without a threshold, some are confirmed in networks of random weights, too
-(`docs/decisions/0023-motifs-that-a-search-has-chosen.md`)."""
 _ZOO = """Means over the cases and networks that a method accepts (a family of networks is one case); absolute
 interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
-counted as two. "propose, test" uses half of the sequences for proposals and half for the trial: once as
-`cg.discover`, whose maps are by mutagenesis, and once with integrated gradients, a region of a tenth of the difference
-between sequences and their shuffles, and the four strongest motifs tested in pairs as well."""
+counted as two. "propose, test" uses half of the sequences for proposals by integrated gradients and half for the
+trial, with a region of a tenth of the difference between sequences and their shuffles, and the four strongest motifs
+tested in pairs as well."""
 _SAID = {
     "auroc": "Of the absolute scores: .5 is chance.",
     "precision_at_k": (

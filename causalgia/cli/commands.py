@@ -39,10 +39,6 @@ Variants, ranked among matched null variants:
 
     causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
-The motifs that a network reads:
-
-    causalgia discover net.toml --sequences peaks.fa --out motifs
-
 On the bench:
 
     causalgia mpra design trial.toml --out library
@@ -64,8 +60,7 @@ _COMMANDS = {
     "report": "report_command",
     "verify": "result_commands",
     "reproduce": "result_commands",
-    "variants": "sequence_commands",
-    "discover": "sequence_commands",
+    "variants": "variants_command",
     "skill": "skill_command",
 }
 for _name, _module in _COMMANDS.items():

@@ -50,7 +50,7 @@ _VERBS = (
     "check",
     "refute",
     "confirm",
-    "discover",
+    "audit",
     "attribute",
     "sample_size",
     "tipping_point",

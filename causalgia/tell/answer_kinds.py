@@ -18,7 +18,6 @@ from causalgia.tell.activity_answers import activity_parts
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.count_answers import describe_counts, quality_parts
 from causalgia.tell.curve_answers import curve_parts
-from causalgia.tell.discovery_answers import discovery_parts
 from causalgia.tell.effect_rows import Rows, is_posterior, readable
 from causalgia.tell.small_answers import (
     OF_AGREEMENT,
@@ -234,11 +233,6 @@ _is_moderation = _has("sd_lower", "quantiles")
 _BENCH, _PLANS = "mpra.text_reports", "tell.plan_answers"
 KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
-    Kind(
-        "a discovery",
-        _is("Discovery"),
-        _parts(discovery_parts),
-    ),
     Kind("a check of a design", _is("Check"), lambda x, _: Plain(str(x))),
     Kind("a protocol", _is("Protocol"), _protocol),
     Kind(
