@@ -6,7 +6,9 @@ from causalgia.cli.shell import app, group, run
 
 __all__ = ["run"]
 
-app.help = """Randomized experiments on sequence-to-activity networks, with standard errors.
+app.help = """What did this network learn? causalgia audit net.toml --sequences peaks.fa --out found
+
+Randomized experiments on sequence-to-activity networks, with standard errors.
 
 A first look, without any file:
 
@@ -47,6 +49,7 @@ On the bench:
     causalgia mpra compare virtual measured --out compared
 """
 _COMMANDS = {
+    "audit": "audit_command",
     "demo": "trial_commands",
     "experiments": "trial_commands",
     "init": "trial_commands",

@@ -12,10 +12,18 @@ from cyclopts import Parameter
 
 from causalgia.analysis import Analysis
 from causalgia.choices import requested_parts
+from causalgia.cli.audit_folder import (
+    is_audit,
+    refute_audit,
+    reproduce_audit,
+    show_audit,
+    verify_audit,
+)
 from causalgia.cli.folder import (
     check_usable,
     load_effects,
     load_marked_outcomes,
+    refuse_options,
     written_whole,
 )
 from causalgia.cli.options import (
@@ -164,6 +172,9 @@ def show(
     task = printed.task or None
     if tsv and output().as_json:
         raise DataError("--tsv and --json are both given")
+    if is_audit(folder):
+        show_audit(folder, tsv=tsv)
+        return
     of_fit = (folder / FIT).is_file() and not (folder / ESTIMATES).is_file()
     alone = of_fit and not (folder / OUTCOMES).is_file()
     if tsv:
@@ -259,6 +270,9 @@ def refute(
     whether one refutes the claim and a line for each, and writes them to refutation.nc,
     and report.html anew if there is one. The exit status is 1 if a check fails.
 
+    In the folder of an audit, the trial of each motif and rule that it claims is run
+    again on fresh shuffles, with its checks; these are written to refutation.tsv.
+
     Example:   causalgia refute results --positive AGATAAG
 
     Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
@@ -266,7 +280,7 @@ def refute(
     Parameters
     ----------
     folder
-        Folder of the trial, from causalgia run.
+        Folder written by `causalgia run` or `audit`.
     predictor
         A file with the table [predictor]; default: DIR/trial.toml.
     real
@@ -293,6 +307,12 @@ def refute(
     from causalgia.tell.small_answers import refutation_parts
     from causalgia.trial_file import read_predictor_spec
 
+    if is_audit(folder):
+        given: dict[str, Any] = {"predictor": predictor, "real": real}
+        given |= {"positive": positive, "motif": motifs}
+        given |= {"control": control, "check": checks}
+        refuse_options(given, f"is of a trial, and {folder} holds an audit")
+        return refute_audit(folder, rng=rng, device=device)
     outcomes = load_outcomes(folder)
     spec = folder / SPEC if predictor is None else predictor
     if not spec.is_file():
@@ -337,6 +357,9 @@ def verify(folder: Path, /, *, protocol: Path) -> int:
     compared with them, so that edited numbers are found. answer.txt, figures and pages
     are not compared: causalgia show and report make them anew.
 
+    An audit, of the same or another network or sequences, is compared with the lock of
+    one: settings, and each motif and rule that is claimed.
+
     Example:   causalgia verify results --protocol lock.toml
 
     Parameters
@@ -348,6 +371,8 @@ def verify(folder: Path, /, *, protocol: Path) -> int:
     """
     from causalgia.protocol import verify as compare
 
+    if is_audit(folder):
+        return verify_audit(folder, protocol)
     locked = read_locked(protocol)
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
@@ -469,6 +494,8 @@ def reproduce(folder: Path, /, *, device: Device = None) -> int:
     versions; or by how much the numbers differ, beside the rounding error of an answer.
     The exit code is then 1. Nothing is written.
 
+    An audit is run again from protocol.toml and inputs, and its tables are compared.
+
     Example:   causalgia reproduce results
 
     Parameters
@@ -482,6 +509,8 @@ def reproduce(folder: Path, /, *, device: Device = None) -> int:
     from causalgia.protocol.lock_file import machine_attrs
     from causalgia.trial_file import read_spec
 
+    if is_audit(folder):
+        return reproduce_audit(folder, device=device)
     first = load_outcomes(folder)
     if not (folder / SPEC).is_file():
         raise DataError(f"{folder} holds no {SPEC}, from which its trial is run again")
