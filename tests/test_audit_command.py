@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from test_cli import call
 
+import causalgia as cg
 from causalgia.sequences import decode, encode
 
 # effects of an oracle do not vary, here and there
@@ -84,6 +85,7 @@ def test_the_answer_is_printed_and_lies_in_the_folder(audited):
         assert (folder / name).exists()
     assert "maps of 60 sequences" in done.stderr
     assert call("show", folder).stdout == answer
+    assert f"{cg.open(folder)}\n" == answer
 
 
 def test_the_same_command_goes_on_from_what_is_there(audited, copied):

@@ -6,7 +6,9 @@ from causalgia.cli.shell import app, group, run
 
 __all__ = ["run"]
 
-app.help = """What did this network learn? causalgia audit net.toml --sequences peaks.fa --out found
+app.help = """What did this network learn?
+
+    causalgia audit net.toml --sequences peaks.fa --out found
 
 Randomized experiments on sequence-to-activity networks, with standard errors.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -64,13 +66,16 @@ from causalgia.results_folder import (
     PAGE,
     REFUTATION,
     SPEC,
+    STORE,
     TABLE,
     load_outcomes,
+    spec_of,
 )
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from causalgia.predict import Predictor
     from causalgia.protocol import Protocol
     from causalgia.protocol.lock_file import Deviation
 
@@ -314,14 +319,14 @@ def refute(
         refuse_options(given, f"is of a trial, and {folder} holds an audit")
         return refute_audit(folder, rng=rng, device=device)
     outcomes = load_outcomes(folder)
-    spec = folder / SPEC if predictor is None else predictor
+    spec = spec_of(folder) if predictor is None else predictor
     if not spec.is_file():
         raise DataError(f"{spec} is not a file with the table [predictor]")
     # a predictor may change the folder
     place, real = folder.absolute(), None if real is None else real.absolute()
     network = load_predictor_spec(read_predictor_spec(spec), spec, device)
     found = check_claim(
-        outcomes,
+        outcomes if "outcome" in outcomes else _outcomes_again(folder, network),
         network,
         rng=trial_seed(outcomes, rng),
         checks=checks or None,
@@ -347,6 +352,17 @@ def refute(
     print_parts(parts)
     print_written(folder, *written)
     return int((found["status"] == "fail").any())
+
+
+def _outcomes_again(folder: Path, network: Predictor) -> xr.Dataset:
+    """Return the outcomes of a trial of which effects alone were kept, run again."""
+    from causalgia._run import run
+    from causalgia.trial_file import read_spec
+
+    if not spec_of(folder).is_file():
+        raise DataError(f"{folder} keeps no outcomes, and no trial file to run again")
+    spec = read_spec(spec_of(folder))
+    return run(spec.design, network, rng=spec.rng)
 
 
 def verify(folder: Path, /, *, protocol: Path) -> int:
@@ -404,10 +420,10 @@ def _trial_file_deviations(
     """
     from causalgia.trial_file import read_spec
 
-    if not (folder / SPEC).is_file():
+    if not spec_of(folder).is_file():
         return [], f"{folder} holds no {SPEC}, which was not compared."
     try:
-        here = protocol_of(read_spec(folder / SPEC), locked.predictor_fingerprint)
+        here = protocol_of(read_spec(spec_of(folder)), locked.predictor_fingerprint)
     except DesignError as error:
         return (
             [],
@@ -415,7 +431,36 @@ def _trial_file_deviations(
             "that it names by the path of another machine is found if it lies beside "
             f"{SPEC}.",
         )
-    return locked.differences(here, where=SPEC), ""
+    return [
+        *locked.differences(here, where=spec_of(folder).name),
+        *_variants_deviations(folder),
+    ], ""
+
+
+def _variants_deviations(folder: Path) -> list[Deviation]:
+    """Return a deviation for each variable of the variants in a folder that their effects
+    do not give.
+    """
+    from causalgia import store
+    from causalgia.protocol._verify import compared_values
+    from causalgia.trial_file import read_spec
+
+    effects = load_effects(folder, None)
+    if effects is None or "alternate" not in effects.coords:
+        return []
+    experiment: Any = read_spec(spec_of(folder)).design
+    answer = experiment.analyze(load_outcomes(folder), rng=0)
+    rows: list[Deviation] = []
+    again = {"estimates": answer.estimates, "decisions": answer.decisions}
+    for kind, made in again.items():
+        if (folder / f"{kind}.nc").is_file():
+            here = store.read_netcdf(folder / f"{kind}.nc")
+            rows += compared_values(here, partial(_always, made), kind)
+    return rows
+
+
+def _always(made: xr.Dataset, _plan: Analysis) -> xr.Dataset:
+    return made
 
 
 def _beside_table(folder: Path) -> Path:
@@ -512,19 +557,22 @@ def reproduce(folder: Path, /, *, device: Device = None) -> int:
     if is_audit(folder):
         return reproduce_audit(folder, device=device)
     first = load_outcomes(folder)
-    if not (folder / SPEC).is_file():
+    if not spec_of(folder).is_file():
         raise DataError(f"{folder} holds no {SPEC}, from which its trial is run again")
-    spec = read_spec(folder / SPEC)
-    if "outcome" not in first:
-        raise DataError(f"{folder} keeps no outcomes but effects or moments")
-    predictor = load_spec_predictor(spec, folder / SPEC, device)
-    again = run(
-        spec.design,
-        predictor,
-        rng=spec.rng,
-        analysis=stored_analysis(first),
-    )
-    found = compare_runs(first, again.assign_attrs(machine_attrs()))
+    spec = read_spec(spec_of(folder))
+    if not {"outcome", "ice"} & set(first):
+        raise DataError(f"{folder} keeps no outcomes or effects of units but moments")
+    predictor = load_spec_predictor(spec, spec_of(folder), device)
+    with TemporaryDirectory() as place:
+        kept: dict[str, Any] = {"store": Path(place) / STORE, "keep": "effects"}
+        again = run(
+            spec.design,
+            predictor,
+            rng=spec.rng,
+            analysis=stored_analysis(first),
+            **({} if "outcome" in first else kept),
+        )
+        found = compare_runs(first, again.assign_attrs(machine_attrs()))
     record(ok=lambda: bool(found.identical and found.differs is None))
     echo(str(found))
     return 0 if found.identical and found.differs is None else 1

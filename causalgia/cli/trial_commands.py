@@ -43,6 +43,7 @@ from causalgia.results_folder import (
     SPEC,
     STORE,
     TABLE,
+    spec_of,
     words_of_trial,
 )
 
@@ -261,7 +262,8 @@ def lock(spec_file: Path, /, *, out: Path, device: Device = None) -> None:
     Parameters
     ----------
     spec_file
-        Trial file; `causalgia init` writes one. Or the folder of an audit.
+        Trial file; `causalgia init` writes one. Or the folder of an audit, or of a trial
+        or variants, which has its file.
     out
         The lock; a file that does not exist yet.
     """
@@ -274,6 +276,8 @@ def lock(spec_file: Path, /, *, out: Path, device: Device = None) -> None:
     if is_audit(spec_file):
         lock_audit(spec_file, out)
         return
+    if spec_file.is_dir():
+        spec_file = spec_of(spec_file)
     spec = read_spec(spec_file)
     place = out.absolute()  # a predictor may change the working folder
     predictor = load_spec_predictor(spec, spec_file, device)

@@ -55,6 +55,7 @@ from causalgia.results_folder import (
     EXPERIMENT,
     PAGE,
     STORE,
+    VARIANTS,
 )
 
 if TYPE_CHECKING:
@@ -63,10 +64,14 @@ if TYPE_CHECKING:
     from causalgia.design import MatchedVariants
     from causalgia.experiments import Answer, Experiment
     from causalgia.ropes import Rope
+    from causalgia.trial_file import PredictorSpec, TrialSpec
 
 
 TABLE, ANNOTATED = "variants.tsv", "variants.vcf"
-_OF_VARIANTS = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT)
+_OF_VARIANTS = (
+    *(TABLE, ANNOTATED, SKIPPED, VARIANTS),
+    *(ESTIMATES, DECISIONS, EXPERIMENT),
+)
 _NOT_SEQUENCES = ("genome", "variants")
 
 
@@ -108,7 +113,8 @@ def variants(
     Effects are those of the alternate allele in the variant's own sequence, exact for
     the network. Writes a table (variants.tsv) and an annotated VCF (variants.vcf).
     Answers are saved during the run; the same command resumes after Ctrl-C, a kill or a
-    full disk.
+    full disk. refute, reproduce and lock take the folder: variants.toml is its trial
+    file.
 
     With --null none the effects stand alone, without ranks.
 
@@ -164,9 +170,11 @@ def variants(
     all_rows
         Print a line for each variant.
     """
+    import tomli_w
+
     from causalgia.experiments import variants as as_experiment
     from causalgia.sequences.variant_files import is_vcf
-    from causalgia.trial_file import read_predictor_spec
+    from causalgia.trial_file import read_predictor_spec, read_spec
 
     check_usable(out)
     of_nulls = {
@@ -185,33 +193,43 @@ def variants(
     place, listed = out.absolute(), calls.absolute()
     with skipped_listed(place):
         if calls.suffix.lower() == ".toml":
-            given = {
+            others = {
                 "genome": genome,
                 "predictor": predictor,
                 "null": null,
                 "rope": rope,
             }
             refuse_options(
-                given | settings | {"skip": skip or None} | of_nulls,
+                others | settings | {"skip": skip or None} | of_nulls,
                 f"beside {calls}, which defines the variants and their ranking",
             )
-            experiment, loaded, calls = _of_trial_file(calls, device)
-            listed = calls
-            _check_own_files(place, calls, force=force)
+            file, spec = calls.resolve(), read_spec(calls)
+            experiment, loaded, listed = _of_trial_file(spec, calls, device)
+            calls = listed
+            asked = {} if file == place / VARIANTS else spec.to_dict() | {"rng": 0}
+            _check_own_files(place, calls, force=force, asked=bool(asked))
         elif genome is None or predictor is None or length is None:
             raise DesignError(f"{calls}: --genome, --predictor and --length are needed")
         else:
             _check_own_files(out, calls, force=force)
+            given = {name: x for name, x in settings.items() if x is not None}
+            nulls = None
             if null == "none":
                 refuse_options(of_nulls, "is of null variants, and --null is none")
             else:
-                settings["null"] = _null_model(null, match, min_nulls, rng)
-                settings |= {"n_null": n_null or 10_000, "tail": tail}
-            if rope is not None:
-                settings["rope"] = _region(rope, null)
-            settings["skip"] = words_of_option(skip)
-            experiment = as_experiment(listed, genome.absolute(), **settings)
+                nulls = _null_model(null, match, min_nulls, rng)
+                given |= {"n_null": n_null or 10_000, "tail": tail}
+            given["skip"] = words_of_option(skip)
+            region = {} if rope is None else {"rope": _region(rope, null)}
+            more = region if nulls is None else {"null": nulls, **region}
+            experiment = as_experiment(listed, genome.absolute(), **given, **more)
             table = read_predictor_spec(predictor)
+            asked = _as_trial_file(
+                {"vcf": listed, "fasta": genome.absolute()} | given,
+                nulls,
+                experiment if region else None,
+                table,
+            )
             loaded = load_predictor_spec(table, predictor, device)
         n, n_skipped = (
             len(x) for x in (experiment.listed.listed, experiment.listed.skipped)
@@ -231,21 +249,50 @@ def variants(
             question=answer.question
         )
         written = _write_variants(answer, decisions, folder, like)
+        if asked:
+            write_text(folder / VARIANTS, _OF_FILE + tomli_w.dumps(asked))
     echo()
     print_answers(
         without_notes(decisions, experiment.notes),
         printed=Printed(all_rows=all_rows, sentences=sentences, notes=notes),
     )
-    print_written(out, STORE, *written)
+    print_written(out, STORE, *written, VARIANTS)
 
 
-def _of_trial_file(path: Path, device: str | None) -> tuple[Any, Any, Path]:
+_OF_FILE = "# What `causalgia variants` was asked, with paths of this machine.\n"
+
+
+def _as_trial_file(
+    settings: dict[str, Any],
+    nulls: MatchedVariants | None,
+    with_region: Experiment | None,
+    predictor: PredictorSpec,
+) -> dict[str, Any]:
+    """Return the options of the command as a trial file."""
+    from causalgia.trial_file.trial_experiment import ExperimentSpec
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return str(value.absolute())
+        return list(value) if isinstance(value, tuple) else value
+
+    region = {} if with_region is None else with_region.analysis.to_dict()
+    spec = ExperimentSpec(
+        kind="variants",
+        settings={name: plain(value) for name, value in settings.items()},
+        null=nulls,
+        analysis={"rope": region["rope"]} if region else {},
+    )
+    predicted = {"predictor": predictor.to_dict()}
+    return {"name": "variants", "rng": 0, **predicted, **spec.to_dict()}
+
+
+def _of_trial_file(
+    spec: TrialSpec, path: Path, device: str | None
+) -> tuple[Any, Any, Path]:
     """Return the experiment of a trial file, its predictor, and the file of its
     variants.
     """
-    from causalgia.trial_file import read_spec
-
-    spec = read_spec(path)
     if spec.experiment is None or getattr(spec.design, "windows", None) is None:
         raise DesignError(
             f'{path}: has no [experiment] with kind = "variants" in their own contexts'
@@ -259,14 +306,17 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Any, Any, Path]:
     )
 
 
-def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
+def _check_own_files(
+    out: Path, calls: Path, *, force: bool, asked: bool = True
+) -> None:
     """Raise DataError where a file of another run or of the user would be
-    overwritten.
+    overwritten; the trial file is written where it is not that which is `asked`.
     """
     for path in (out / name for name in _OF_VARIANTS):
         if path.exists() and path.samefile(calls):
             raise DataError(f"{path} is the list of variants itself")
     own = [SKIPPED] if _is_own_list(out / SKIPPED) else []
+    own += [] if asked else [VARIANTS]
     names = [name for name in _OF_VARIANTS if name not in own]
     check_free(out, *names, force=force or (out / STORE).exists())
 
@@ -315,6 +365,7 @@ def _null_model(
         "substitution,context:3,distance,length" if match is None else match
     )
     given = {} if min_nulls is None else {"min_nulls": min_nulls}
+    null = null if null in _NOT_SEQUENCES else str(Path(null).absolute())
     return MatchedVariants(of=null, match=keys, seed=rng or 0, **given)
 
 
