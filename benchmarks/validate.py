@@ -40,7 +40,6 @@ from validation import (
     compared,
     count_quality,
     count_tables,
-    discovery,
     estimation,
     few_degrees,
     floor,
@@ -78,7 +77,6 @@ ROOMS = {
     "Placebos, matched nulls and searches": (
         placebo,
         matched,
-        discovery,
         audits,
         motif_matches,
     ),

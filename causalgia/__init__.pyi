@@ -26,7 +26,6 @@ from ._analyze import analyze as analyze
 from ._audit import audit as audit
 from ._check import check as check
 from ._confirm import confirm as confirm
-from ._discover import discover as discover
 from ._moderation import moderation as moderation
 from ._run import run as run
 from .analysis import Analysis as Analysis

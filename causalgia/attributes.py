@@ -944,32 +944,6 @@ class About(Generic[Absent]):
         "cg.propose",
         "share of the windows of null maps that would be proposed",
     )
-    discovery_predictor = _text(
-        "a discovery on disk", "cg.discover", "fingerprint of its predictor"
-    )
-    discovery_sequences = _text(
-        "a discovery on disk", "cg.discover", "digest of its sequences"
-    )
-    discovery_rng = _text(
-        "a discovery on disk", "cg.discover", "root key of its random draws"
-    )
-    discovery_n_units = _whole(
-        "a discovery on disk", "cg.discover", "number of units of each trial"
-    )
-    discovery_method = _text(
-        "a discovery on disk", "cg.discover", "methods that propose motifs"
-    )
-    n_proposing = _whole(
-        "logos", "causalgia discover", "number of sequences that proposed motifs"
-    )
-    n_fresh = _whole(
-        "logos",
-        "causalgia discover",
-        "number of sequences on whose shuffles motifs were tested",
-    )
-    length = _whole("logos", "causalgia discover", "length of a sequence, in bp")
-    foot = _text("logos", "causalgia discover", "lines below the tables")
-    sentences = _text("logos", "causalgia discover", "sentences of the answer")
 
     # calibration, checks, refutation
     alpha = _number(

@@ -25,11 +25,18 @@ OUTCOMES, ESTIMATES, SPEC, FOREST = (
 DECISIONS, EXPERIMENT = "decisions.nc", "experiment.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT = "fit.nc"  # of mpra analyze
-MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
+CONCORDANCE = "concordance.nc"  # of mpra compare
 ACTIVITY = "activity.tsv"  # of mpra activity
-LOGOS = "families.nc"  # of the families of motifs of discover
+PROTOCOL = "protocol.toml"  # of audit
+VARIANTS = "variants.toml"  # the trial file of variants
 PAGE, REFUTATION = "report.html", "refutation.nc"
 ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
+
+
+def spec_of(folder: Path) -> Path:
+    """Return the trial file of a folder: `trial.toml`, or that of `variants`."""
+    of_variants = folder / VARIANTS
+    return of_variants if of_variants.is_file() else folder / SPEC
 
 
 def load_outcomes(folder: Path) -> xr.Dataset:
@@ -159,16 +166,18 @@ def open(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path
-        The folder given as ``store=`` to `run`, or as ``--out`` to ``causalgia run``.
+        The folder given as ``store=`` to `run`, or as ``--out`` to ``causalgia run`` or
+        ``causalgia audit``, or to `Audit.save`.
 
     Returns
     -------
-    Dataset or Results
+    Dataset, Results or Audit
         For a trial on disk, the Dataset of ``cg.run(..., store=path)``: outcomes,
         effects or moments. Variables with a value per unit are lazy (dask, one chunk
         per file); all verbs accept them, with bit-identical results. For a folder of
         the command line, `Results`, with the attributes ``outcomes``, ``estimates`` and
-        ``decisions``, as far as the files exist.
+        ``decisions``, as far as the files exist. For the folder of an audit, what
+        `causalgia.audit` returned.
 
     Raises
     ------
@@ -198,6 +207,10 @@ def open(path: str | os.PathLike[str]) -> Any:
     with on_disk(place):
         if place.is_file():
             raise StoreError(f"{place} is a file, and a trial is opened by its folder")
+        if (place / PROTOCOL).is_file():
+            from causalgia._audit.saved import read_audit
+
+            return read_audit(place)
         results = Results(place)
         if results.contents:
             return results

@@ -299,3 +299,26 @@ def test_the_starter_of_variants_finds_those_in_the_motif_and_no_others(tmp_path
     verdicts = answer.decisions["verdict"].squeeze("task").to_series()
     assert {*verdicts[:12]} == {"decreases"}
     assert {*verdicts[12:]} == {"within"}
+
+
+def test_variants_are_asked_again_checked_and_locked(tmp_path):
+    for place, text in starter_files(tmp_path / "snps.toml", "variants").items():
+        place.write_text(text)
+    scored, lock = tmp_path / "scored", tmp_path / "lock.toml"
+    given = [tmp_path / "example.vcf", "--genome", tmp_path / "genome.fa"]
+    given += ["--predictor", tmp_path / "snps.toml", "--length", 420]
+    call("variants", *given, "--n-null", 2000, "--out", scored)
+    call("reproduce", scored)
+    call("refute", scored)
+    assert (scored / "refutation.nc").is_file()
+    call("lock", scored, "--out", lock)
+    done = call("verify", scored, "--protocol", lock, code=1)
+    assert "Exploratory: protocol." in done.stdout
+    call("run", "--protocol", lock, "--out", tmp_path / "locked")
+    call("verify", tmp_path / "locked", "--protocol", lock)
+    path = tmp_path / "locked" / "decisions.nc"
+    edited = store.load(path, "decisions")
+    edited["ace"][3] += 1
+    store.save(edited, path)
+    done = call("verify", tmp_path / "locked", "--protocol", lock, code=1)
+    assert "decisions: ace" in done.stdout

@@ -241,31 +241,3 @@ def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     np.testing.assert_allclose(
         [whole, *-found], [3.50, 3.49, 1.32, 1.05, 0.90], atol=0.006
     )
-
-
-@pytest.mark.simulation
-def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
-    """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the
-    network reads 249.
-    """
-    given = read_fasta(
-        shared / "data/sequences/human_lentimpra_200/sequences.fasta.gz"
-    ).tokens
-    sequences = np.concatenate([given, np.roll(given, 1, axis=0)[:, :49]], axis=1)
-    found = cg.discover(load(shared, "deepstarr"), sequences, method="seqlets", rng=0)
-    words = found.confirmed[found.confirmed["task"] == "dev"].set_index("consensus")
-    for factor, core in {"AP-1": "TGACTCA", "GATA": "TTATC", "E-box": "CACGTG"}.items():
-        own = words[words.index.str.contains(core)]
-        assert len(own), factor
-        assert (own["lower"] > 0.3).all()
-    repeat = found.table[
-        found.table["consensus"].str.contains("GAGAGAG")
-        & (found.table["task"] == "dev")
-    ]
-    assert len(
-        repeat
-    )  # an effect of .4, within the fence of random sequences of 12 bases
-    assert (repeat["verdict"] == "undecided").all()
-    assert len(found.confirmed["consensus"].unique()) < 0.3 * len(
-        found.table["consensus"].unique()
-    )

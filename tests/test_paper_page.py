@@ -15,8 +15,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-import paper as maker
 from published import figures, measured, page
+
+import paper as maker
 
 TEXT = maker.PAGE.read_text(encoding="utf-8")
 RESULTS = maker.stored()

@@ -225,18 +225,6 @@ def test_experiments_on_real_sequences_count_parents(tmp_path, rng):
         assert set(estimates["n_clusters"].values.ravel().tolist()) == {45}
 
 
-def test_halves_of_a_discovery_share_no_parent(rng):
-    tiles = decode(on_either_strand(windows(rng, 44, [0, 20, 40]), rng))
-    found = cg.discover(
-        PREDICTOR, tiles, method="kmer", n_units=40, progress=False, rng=0
-    )
-    assert "44 parents" in " ".join(found.notes)
-    looked_at = set(found.proposals["parent"].values.tolist())
-    assert len(looked_at) == 22
-    with pytest.raises(SequenceError):
-        cg.discover(PREDICTOR, tiles[:117], method="kmer", progress=False, rng=0)
-
-
 def test_source_sequences_are_of_different_parents(rng):
     tiles = decode(windows(rng, 5, [0, 20, 40]))
     null = cg.DinucleotideShuffle(of=tiles)

@@ -1,12 +1,10 @@
-# Imports from the inside: which patterns are one and which pairs are told apart, of words
-# made by hand; fingerprints of both strands.
+# Imports from the inside: which patterns are one, of words made by hand; fingerprints of both strands.
 """Proposals and their trial: planted motifs are proposed and confirmed, random ones are
 not, units are fresh.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
 
@@ -16,29 +14,27 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia._discover import _largest, _reads, _variants, is_near_copy
 from causalgia.attribution.distinct_patterns import (
     EditedBackgrounds,
     Pattern,
     _added,
     each_motif_once,
+    is_near_copy,
     trimmed,
 )
 from causalgia.attribution.seqlets import groups, windows
 from causalgia.errors import (
     DataError,
-    DegenerateWarning,
     DesignError,
     MissingExtraError,
     PredictorError,
-    SequenceError,
 )
 from causalgia.multiplicity.placebo import placebo_fences
 from causalgia.sequences import decode, encode
 from causalgia.sequences.alphabet import reverse_complement, reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
 from causalgia.zoo._true_ace import true_ace
-from causalgia.zoo.terms import Hill, Slope
+from causalgia.zoo.terms import Slope
 
 # effects of oracles do not, here and there
 pytestmark = pytest.mark.filterwarnings("ignore:.*not vary at all")
@@ -395,17 +391,6 @@ def test_reverse_complements_are_one_pattern_where_the_answers_say_so():
         assert found.attrs["both_strands"] == (rc is None)
 
 
-def test_no_proposal_is_an_answer():
-    nothing = cg.FunctionPredictor(
-        lambda x: np.zeros(len(x)), tasks=["a"], scale="none"
-    )
-    found = cg.propose(sequences=planted(40, "TGCATG"), predictor=nothing, rng=0)
-    assert found.sizes["pattern"] == 0
-    answer = cg.discover(nothing, planted(40, "TGCATG"), rng=0)
-    assert len(answer.table) == 0
-    assert answer.decisions is None
-
-
 def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(proposed):
     null = cg.Uniform(length=41)
     trial = cg.experiments.proposals(proposed, null, n_units=300)
@@ -446,22 +431,6 @@ def test_fingerprints_are_those_of_both_strands():
     assert len(set(one.tolist())) == 20
 
 
-def test_discovery_confirms_planted_words_alone():
-    found = cg.discover(
-        rbfox1,
-        planted(120, "TGCATG", "AGAATG"),
-        rng=0,
-        motifs={"RBFOX1": "TGCATG", "GATA1": "AGATAAG"},
-    )
-    assert {"TGCATG", "AGAATG"} <= set(found.confirmed["consensus"])
-    row = found.table.set_index("consensus").loc["TGCATG"]
-    assert row["name"] == "RBFOX1"
-    assert row["lower"] < 3.6 < row["upper"] + 0.1
-    assert found.n_proposing + found.n_fresh == 120
-    with pytest.raises(DataError):
-        found.report(rows="some")
-
-
 @pytest.mark.parametrize("both", [0, 1])
 def test_no_placebo_word_holds_a_proposed_one(both):
     """Random sequences are the same in every design, but for those that hold a motif
@@ -491,50 +460,6 @@ def test_no_placebo_word_holds_a_proposed_one(both):
     assert len(set(first) & set(now)) > 0.9 * len(first)
 
 
-@pytest.mark.simulation
-def test_a_word_holds_where_no_placebo_word_has_an_effect():
-    network = cg.TorchPredictor(
-        cg.zoo.Oracle(cg.zoo.MotifCount("TGACTCA", 2.0)).module(), tasks=["a"]
-    )
-    generator = np.random.default_rng(0)
-    rows = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(80)]
-    found = cg.discover(
-        network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0
-    )
-    best, others = found.confirmed.iloc[0], found.confirmed.iloc[1:]
-    assert best[["consensus", "ace", "verdict"]].tolist() == [
-        "TGACTCA",
-        2.0,
-        "increases",
-    ]
-    # the outermost random sequence holds a part of it
-    assert found.decisions["rope_upper"].max() < 0.2
-    # a background in 64 completes them
-    assert others["consensus"].str.endswith("TGAC").all()
-    assert others["ace"].between(0.02, 0.1).all()
-
-
-@pytest.mark.simulation
-@pytest.mark.parametrize(("word", "n"), [("GCAT", 4), ("TGCATGA", 0)])
-def test_placebo_words_that_would_hold_are_counted(word, n):
-    """Random sequences may hold a proposed motif of four bases, which then acts in
-    them, and none of seven.
-    """
-    reads = cg.zoo.Oracle(cg.zoo.MotifCount(word, 2.0), cg.zoo.MotifCount("CC", 0.1))
-    found = cg.discover(reads, planted(80, word), n_units=60, method="seqlets", rng=0)
-    assert word in set(found.confirmed["consensus"])
-    placebos = found.decisions.sel(
-        contrast=found.decisions["is_placebo"], task="outcome"
-    )
-    held = placebos["contrast"].values[
-        np.isin(placebos["verdict"].values, ["increases", "decreases"])
-    ]
-    assert len(held) == n
-    assert all(word in one for one in held)
-    says = f"{n} of {placebos.sizes['contrast']} random sequences pass the same"
-    assert (says in found.foot[0]) == (n > 0)
-
-
 def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
     """All backgrounds have TGACTCA in the middle; random sequences destroy it, and it
     leaves them as they are.
@@ -558,148 +483,6 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         assert (word["ace"].item() == 0) == bool(n)
 
 
-def test_words_are_named_by_jaspar():
-    pytest.importorskip("pyjaspar")
-    reads = cg.zoo.Oracle(
-        cg.zoo.MotifCount("TGACTCA", 2.0), cg.zoo.MotifCount("AG", 0.05)
-    )
-    network = cg.TorchPredictor(reads.module(), tasks=["a"])
-    found = cg.discover(
-        network, planted(60, "TGACTCA"), n_units=40, rng=0, motifs="JASPAR"
-    )
-    row = found.table.set_index("consensus").loc["TGACTCA"]
-    assert row["nearest"].split()[1] in row["name"]
-    assert row["nearest"].split()[1] in {
-        "BACH1",
-        "NFE2",
-        "BATF3",
-        "JDP2",
-    }
-
-
-@pytest.mark.simulation
-@pytest.mark.parametrize("seed", range(3))
-def test_random_answers_confirm_next_to_nothing(seed):
-    """A predictor of random weights: motifs differ, and proposed ones are no other than
-    random sequences.
-    """
-    generator = np.random.default_rng(seed)
-    kernels, head = generator.normal(size=(16, 4, 6)), generator.normal(size=16)
-
-    def answer(x):
-        views = np.lib.stride_tricks.sliding_window_view(x, 6, axis=2)
-        return (
-            np.maximum(np.tensordot(views, kernels, axes=((1, 3), (1, 2))), 0).max(
-                axis=1
-            )
-            @ head
-        )
-
-    network = cg.FunctionPredictor(answer, tasks=["a"], scale="none")
-    found = cg.discover(
-        network, cg.Uniform(length=41).sample(60, rng=seed), n_units=100, rng=seed
-    )
-    assert len(found.table) > 10
-    assert len(found.confirmed) <= 0.1 * len(found.table)
-
-
-@pytest.mark.parametrize(
-    ("term", "reads"),
-    [
-        (
-            cg.zoo.Saturating(
-                (cg.zoo.MotifCount("TGCATG", 1.0), cg.zoo.MotifCount("AGAATG", 1.0)),
-                Hill(top=2.0, half=0.05),
-            ),
-            "saturating",
-        ),
-        (None, "additive"),
-    ],
-)
-def test_pairs_of_words_that_hold_are_told_apart(term, reads):
-    terms = (
-        [cg.zoo.MotifCount("TGCATG", 2.0), cg.zoo.MotifCount("AGAATG", 2.0)]
-        if term is None
-        else [term]
-    )
-    found = cg.discover(cg.zoo.Oracle(*terms), planted(120, "TGCATG", "AGAATG"), rng=0)
-    pair = found.pairs[
-        found.pairs["first"].isin(["TGCATG", "AGAATG"])
-        & found.pairs["second"].isin(["TGCATG", "AGAATG"])
-    ]
-    assert pair["reads"].tolist() == [reads]
-
-
-def test_pairs_that_need_each_other_are_and():
-    up, down = "increases", "decreases"
-    assert _reads(0.9, 1.2, [0.5, 0.6], [up, up]).word == "synergistic"
-    assert _reads(-1.2, -0.9, [-0.5, -0.6], [down, down]).word == "synergistic"
-    assert _reads(0.9, 1.2, [-0.5, -0.6], [down, down]).word == "saturating"
-    assert _reads(-1.2, -0.9, [0.5, -0.6], [up, down]).word == "weakening"
-    assert _reads(0.01, 0.2, [0.5, 0.6], [up, up]).word == "undecided"
-
-
-def test_near_copies_are_left_out_of_pairs_and_named():
-    words = [
-        "GTGACTCA",
-        "AGATAAG",
-        "TGACTCAC",
-        "CTTATCT",
-        "GAGTCAC",
-        "TGCATG",
-        "AGCATG",
-        "AGAATG",
-    ]
-    table = pd.DataFrame(
-        {
-            "consensus": words,
-            "verdict": ["increases"] * 7 + ["undecided"],
-            "variant_of": "",
-            "family": words,
-        }
-    )
-    largest, _ = _largest(table, both_strands=False)
-    assert largest == ["GTGACTCA", "AGATAAG", "CTTATCT", "GAGTCAC"]
-    largest, _ = _largest(table, both_strands=True)
-    assert largest == ["GTGACTCA", "AGATAAG", "TGCATG", "AGCATG"]
-    assert _largest(table.iloc[[1, 5]], both_strands=True) == (
-        ["AGATAAG", "TGCATG"],
-        [],
-    )
-
-
-@pytest.mark.simulation
-def test_variants_are_named_and_left_out_of_pairs():
-    """A network that reads TTTGCAT, and TTTACAT with half of its effect, and another
-    motif.
-    """
-    terms = [
-        cg.zoo.MotifCount("TTTGCAT", 2.0),
-        cg.zoo.MotifCount("TTTACAT", 1.0),
-        cg.zoo.MotifCount("CACGTG", 1.5),
-    ]
-    sequences = planted(240, "TTTGCAT", "TTTACAT", "CACGTG")
-    found = cg.discover(cg.zoo.Oracle(*terms), sequences, rng=0)
-    variant_of = found.table.set_index("consensus")["variant_of"]
-    assert {"TTTGCAT", "TTTACAT", "CACGTG"} <= set(found.confirmed["consensus"])
-    assert variant_of[["TTTGCAT", "TTTACAT", "CACGTG"]].tolist() == ["", "TTTGCAT", ""]
-    assert "TTTACAT" not in {*found.pairs["first"], *found.pairs["second"]}
-
-
-def test_a_variant_is_one_of_the_same_verdict_and_task():
-    rows = [
-        ("TTTGCAT", "a", "increases"),
-        ("TTTACAT", "a", "decreases"),
-        ("ATGTAAA", "a", "increases"),
-        ("TTTACAT", "b", "increases"),
-        ("TTTGCAT", "b", "undecided"),
-        ("CTTTGCAT", "a", "increases"),
-    ]
-    table = pd.DataFrame(rows, columns=["consensus", "task", "verdict"])
-    assert _variants(table, both_strands=True) == ["", "", "TTTGCAT", "", "", "ATGTAAA"]
-    assert _variants(table, both_strands=False) == [""] * 6
-
-
 @pytest.mark.parametrize(
     ("one", "other", "near"),
     [
@@ -716,23 +499,6 @@ def test_near_copies_are_so_in_both_orders(one, other, near):
     )
 
 
-@pytest.mark.simulation
-def test_a_null_that_the_network_tells_from_its_sequences_is_said():
-    """Every sequence has the motif, and hardly any of their shuffles; of the other
-    sequences half have it.
-    """
-    both = cg.zoo.Oracle(
-        cg.zoo.MotifCount("TGCATGAC", 2.0), cg.zoo.MotifCount("AC", 0.1)
-    )
-    found = cg.discover(both, planted(60, "TGCATGAC"), n_units=100, rng=0)
-    assert re.search(r"AUROC (1\.00|0\.9\d)", found.foot[1])
-    drawn = planted(400, "TGCATGAC")
-    # as many without the motif
-    half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))
-    overlaps = cg.discover(both, half[:120], n_units=100, rng=0)
-    assert "AUROC" not in overlaps.report(notes=True)
-
-
 def test_natural_sequences_as_null_overlap_with_themselves():
     rows = planted(120, "TGCATG")
     network = cg.zoo.Oracle(
@@ -746,29 +512,6 @@ def test_natural_sequences_as_null_overlap_with_themselves():
         trial = cg.experiments.proposals(found, null, n_units=60)
         outcomes = cg.run(trial, network, rng=1, real="parents")
         assert ("hardly overlap" in outcomes.attrs.get("notes", "")) == said
-
-
-def test_copies_on_either_strand_count_once():
-    rows = planted(60, "TGCATG")
-    copied = np.concatenate([rows, rows[:20], reverse_complement(rows[:20])])
-    found = cg.discover(rbfox1, copied, rng=0)
-    assert found.n_proposing + found.n_fresh == 60
-    assert "TGCATG" in set(found.confirmed["consensus"])
-    with pytest.raises(SequenceError):
-        cg.discover(rbfox1, np.concatenate([rows[:20]] * 3), rng=0)
-
-
-def test_sites_are_where_words_that_hold_stand():
-    rows = planted(80, "TGCATG")
-    found = cg.discover(rbfox1, rows, rng=0)
-    letters = decode(rows)
-    own = found.sites[found.sites["motif"] == "TGCATG"]
-    assert len(own) == sum(len(re.findall("(?=TGCATG)", row)) for row in letters)
-    assert all(
-        letters[int(site.sequence)][site.start : site.stop] == "TGCATG"
-        for site in own.itertuples()
-    )
-    assert set(found.sites["motif"]) <= set(found.confirmed["consensus"])
 
 
 def test_words_are_compared_with_placebo_words_of_their_width():
@@ -888,212 +631,3 @@ def test_a_network_is_asked_about_what_changes_alone():
     both = cg.Ensemble([predictor, other])
     assert all(part.incremental for part in both.with_incremental_edits(200).parts)
     assert rbfox1.with_incremental_edits(41) is rbfox1
-
-
-@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
-def test_a_task_that_answers_nothing_has_no_rows():
-    def answer(x):
-        live = rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0]
-        return np.stack([live, np.zeros(len(x))], axis=1)
-
-    two = cg.FunctionPredictor(answer, tasks=["live", "dead"], scale="log intensity")
-    found = cg.discover(two, planted(80, "TGCATG", "AGAATG"), n_units=100, rng=0)
-    assert set(found.table["task"]) == {"live"}
-    assert set(found.pairs["task"]) <= {"live"}
-
-
-@pytest.mark.simulation
-def test_a_word_holds_in_most_members_of_an_ensemble():
-    """Two of three read TGCATG, one with half the effect: effect, interval and q are
-    those of the second.
-    """
-    weights = 0.05 * np.random.default_rng(0).normal(size=(4, 41))
-
-    def answer(share):
-        def one(x):
-            return (
-                share * rbfox1.predict(x.argmax(axis=1).astype(np.uint8))[:, 0]
-                + (x * weights).sum(axis=(1, 2))
-            )[:, None]
-
-        return cg.FunctionPredictor(
-            one, tasks=["RBFOX1"], scale="log intensity", fingerprint=f"share {share}"
-        )
-
-    members = [answer(share) for share in (1.0, 0.5, 0.0)]
-    found = cg.discover(
-        cg.Ensemble(members),
-        planted(80, "TGCATG", "AGAATG"),
-        n_units=100,
-        method="seqlets",
-        rng=0,
-    )
-    best = found.table.iloc[0]
-    assert best["consensus"] in "UTGCATGT"
-    assert best["members"] == 2
-    alone = found.decisions.sel(contrast=best["consensus"], task="RBFOX1")
-    # verdict, effect, interval and q are those of the median network
-    for name in ("ace", "lower", "upper", "q"):
-        assert best[name] == np.sort(alone[name])[1]
-    assert best["lower"] > np.sort(alone["rope_upper"])[1]
-
-
-def reader(seed, *shares, weakly=0.05):
-    """A predictor that reads two motifs by their share, and the composition weakly:
-    every motif has a small effect.
-    """
-    weak = np.random.default_rng(seed).normal(size=(8, 4, 5))
-
-    def answer(x):
-        out = np.zeros(len(x))
-        if weakly:
-            seen = np.lib.stride_tricks.sliding_window_view(x, 5, axis=2)
-            out += weakly * np.maximum(
-                np.tensordot(seen, weak, axes=((1, 3), (1, 2))), 0
-            ).mean(axis=(1, 2))
-        letters = decode(x.argmax(axis=1).astype(np.uint8))
-        for share, word in zip(shares, ("GATTACA", "CCGTAAC"), strict=True):
-            out += 2 * share * np.array([word in row for row in letters])
-        return out[:, None]
-
-    return cg.FunctionPredictor(
-        answer,
-        tasks=["act"],
-        scale="units",
-        fingerprint=f"reader {seed} {shares} {weakly}",
-    )
-
-
-def with_both_words():
-    """120 sequences of 60 bases, each motif in 7 of 10."""
-    generator = np.random.default_rng(0)
-    tokens = generator.choice(4, size=(120, 60)).astype(np.uint8)
-    for row in tokens:
-        for word in ("GATTACA", "CCGTAAC"):
-            if generator.random() < 0.7:
-                at = generator.integers(0, 54)
-                row[at : at + 7] = encode([word])[0]
-    return tokens
-
-
-@pytest.mark.simulation
-def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
-    """A shuffle has GATTACA in its middle: most wide random sequences take it away, all
-    with the error of one unit.
-    """
-    members = [reader(seed, 1.0, share) for seed, share in enumerate((1.0, 0.0, 0.0))]
-    tokens = with_both_words()
-    found = cg.discover(
-        cg.Ensemble(members), tokens, n_units=60, method="seqlets", rng=0
-    )
-    assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [
-        ["GATTACA", "increases", 3]
-    ]
-    assert found.table.set_index("consensus").loc[
-        "CCGTAAC", ["verdict", "members"]
-    ].tolist() == ["undecided", 1]
-
-
-def test_motifs_of_one_effect_in_all_units_of_few_sequences_are_found():
-    network = cg.zoo.Oracle(cg.zoo.MotifCount("TGACTCAT", 2.0))
-    rows = planted(80, "TGACTCAT", length=60)
-    few = cg.discover(network, rows[:40], n_units=100, method="seqlets", rng=0)
-    assert few.table.loc[0, ["consensus", "ace", "verdict"]].tolist() == [
-        "TGACTCAT",
-        2.0,
-        "increases",
-    ]
-
-
-@pytest.mark.simulation
-def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
-    """Nearly all random sequences have one effect in that member, and none has in the
-    two others.
-    """
-    members = [
-        reader(0, 1.0, 1.0),
-        reader(1, 1.0, 1.0),
-        reader(2, 1.0, 1.0, weakly=0.0),
-    ]
-    found = cg.discover(
-        cg.Ensemble(members), with_both_words(), n_units=60, method="seqlets", rng=0
-    )
-    assert sorted(found.confirmed[["consensus", "members"]].values.tolist()) == [
-        ["CCGTAAC", 3],
-        ["GATTACA", 3],
-    ]
-
-
-@pytest.mark.simulation
-def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of_words_that_hold():
-    """The second task reads whole motifs alone, the third nothing."""
-    one, other = reader(0, 1.0, 1.0), reader(1, 1.0, 1.0, weakly=0.0)
-
-    def answer(x):
-        return np.concatenate(
-            [
-                one.predict(x.argmax(axis=1).astype(np.uint8)),
-                whole(x),
-                np.ones((len(x), 1)),
-            ],
-            axis=1,
-        )
-
-    def whole(x):
-        return other.predict(x.argmax(axis=1).astype(np.uint8))
-
-    network = cg.FunctionPredictor(
-        answer, tasks=["x", "y", "z"], scale="units", fingerprint="three tasks"
-    )
-    with pytest.warns(DegenerateWarning):
-        found = cg.discover(
-            network, with_both_words(), n_units=60, method="seqlets", rng=0
-        )
-    assert set(found.table["task"]) == {"x", "y"}
-    assert set(
-        found.confirmed[["consensus", "task"]].itertuples(index=False, name=None)
-    ) == {(word, task) for word in ("GATTACA", "CCGTAAC") for task in "xy"}
-    assert sorted(found.pairs["task"]) == ["x", "y"]
-
-
-def test_a_word_that_most_members_agree_on_has_the_effect_of_their_median():
-    """Two members have -0.5 and -0.6, and one 2: the mean is positive, and two of three
-    read it as lowering.
-    """
-    terms = [cg.zoo.MotifCount("AGAATG", 2.0)]
-    members = [
-        cg.zoo.Oracle(cg.zoo.MotifCount("TGCATG", size), *terms)
-        for size in (-0.5, -0.6, 2.0)
-    ]
-    found = cg.discover(
-        cg.Ensemble(members),
-        planted(80, "TGCATG", "AGAATG"),
-        n_units=100,
-        method="seqlets",
-        rng=0,
-    )
-    rows = found.table.set_index("consensus")
-    each = found.decisions["ace"].sel(contrast="TGCATG").to_numpy().ravel()
-    assert each.mean() > 0
-    assert rows.loc["TGCATG", "ace"] == np.sort(each)[1] < 0
-    assert rows.loc["TGCATG", "upper"] < 0
-    assert rows.loc["TGCATG", ["verdict", "members"]].tolist() == ["decreases", 2]
-    assert rows.loc["AGAATG", "verdict"] == "increases"
-
-
-@pytest.mark.parametrize(
-    ("curves", "reads"),
-    [(np.exp, "synergistic"), (np.tanh, "saturating"), (np.positive, "")],
-)
-def test_pairs_read_alike_where_the_answer_curves(curves, reads):
-    words = ("TGCATG", "CCTTAA", "AGAGCT")
-    total = cg.zoo.Oracle(*(cg.zoo.MotifCount(word, 1.0) for word in words))
-    network = cg.FunctionPredictor(
-        lambda x: curves(total.predict(x.argmax(axis=1))), tasks=["y"], scale="none"
-    )
-    found = cg.discover(
-        network, planted(150, *words), method="seqlets", n_units=100, rng=0
-    )
-    assert len(found.pairs) == 3
-    if reads:
-        assert (found.pairs["reads"] == reads).all()

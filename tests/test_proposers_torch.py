@@ -167,17 +167,6 @@ def test_the_null_share_is_of_null_maps():
         )
 
 
-def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
-    found = cg.discover(predictor(nn.ReLU()), planted(80, WORD), n_units=60, rng=0)
-    first = found.confirmed.iloc[0]
-    assert "GACTC" in first["consensus"]
-    assert first["methods"] == "seqlets, filters, kmer"
-    one = cg.discover(
-        predictor(nn.ReLU()), planted(80, WORD), n_units=60, method="filters", rng=0
-    )
-    assert set(one.table["methods"]) == {"filters"}
-
-
 @pytest.mark.simulation
 def test_modisco_proposes_beside_the_others():
     pytest.importorskip("modiscolite")

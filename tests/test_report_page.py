@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -291,43 +290,6 @@ def test_the_finding_has_one_figure_that_nothing_repeats(starter_page, tmp_path)
 def test_a_fit_has_one_figure(tmp_path):
     page = Page(written(fitted(), tmp_path))
     assert page.figures_seen == 1
-
-
-def test_a_discovery_has_a_page(tmp_path):
-    """A row for each family, in place of one for each motif and random sequence."""
-    reads = cg.zoo.Oracle(
-        *(cg.zoo.MotifCount(one, 2.0) for one in ("TGTTTAC", "GTAAACA", "CACGTGA")),
-        cg.zoo.MotifCount("C", 0.01),
-    )
-    tokens = np.random.default_rng(2).integers(0, 4, (60, 36)).astype(np.uint8)
-    words = ["TGTTTAC", "GTAAACA", "CACGTGA"] * 20
-    tokens[:, 14:21] = cg.sequences.encode(words)
-    found = cg.discover(
-        reads,
-        cg.sequences.decode(tokens),
-        method="seqlets",
-        n_units=60,
-        rng=0,
-        progress=False,
-    )
-    html = written(found, tmp_path)
-    page, families = Page(html), found.families
-    seen = page.before_folds()
-    assert " ".join(found.sentences)[:80] in seen
-    rows = rows_of(html)["rows"]
-    assert [row[0] for row in rows] == families["motif"].tolist()
-    assert len(rows) < found.confirmed["consensus"].nunique()
-    assert families["partners"].iloc[0] in page.text()
-    assert page.figures_seen == 1
-    for line in (*found.foot, *found.notes):
-        assert line[:40] in page.text()
-    assert f"{found.pairs['first'].iloc[0]} and " in page.text()
-    none = replace(
-        found, decisions=None, logos=None, sentences=("No motif is proposed.",)
-    )
-    page = Page(written(none, tmp_path))
-    assert "No motif is proposed." in page.before_folds()
-    assert not page.all("table")
 
 
 def test_long_names_are_whole(tmp_path):

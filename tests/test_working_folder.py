@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 from in_shell import invoke
 
-import causalgia as cg
 from causalgia.errors import StoreError
 from causalgia.protocol.lock_file import write_lock
 
@@ -113,16 +111,3 @@ def test_checks_of_a_trial_are_written_beside_it(home):
         home, "refute", "results", "--real", "parents.fa", "--check", "prediction_range"
     )
     assert (home / "results" / "refutation.nc").is_file()
-
-
-def test_a_discovery_is_kept_where_it_was_told_to(home):
-    os.chdir(home)
-    share = cg.predict.load_predictor(
-        "network.py:load", tasks=["share"], scale="share", announce=None
-    )
-    os.chdir(home)
-    rng = np.random.default_rng(0)
-    sequences = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(40)]
-    cg.discover(share, sequences, n_units=20, method="kmer", store="kept", rng=0)
-    assert not list((home.parent / "away").iterdir())
-    assert list((home / "kept").iterdir())

@@ -242,15 +242,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             1.05,
         ),
     ),
-    "discovery": (
-        Target(
-            "`cg.discover`, 500 sequences, DeepSTARR size",
-            "10 min on 4 cores",
-            "processor time / 2,400 s",
-            AT_MOST,
-            1,
-        ),
-    ),
     "motif_screen": (
         Target(
             "which of 1,165 motifs a network of fly enhancers reads, 500 backgrounds",
@@ -545,7 +536,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         *("marginalize", "batch", "profiles", "passes"),
         *("host", "accelerator"),
     ),
-    "Edits of a sequence, in part": ("incremental", "mutagenesis", "discovery"),
+    "Edits of a sequence, in part": ("incremental", "mutagenesis"),
     "Screens and variants": ("kmer_screen", "motif_screen", "variant_scores"),
     "Shuffles": ("shuffle",),
     "Large trials": ("memory", "store", "resume", "workers", "verbs", "across_tasks"),

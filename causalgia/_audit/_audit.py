@@ -106,11 +106,11 @@ from causalgia.sequences.fasta import (
     sequence_fingerprints,
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
-from causalgia.streams import RNG, Seed, derive
+from causalgia.streams import RNG, Seed, derive, root_key
 from causalgia.tell.audit_answers import audit_answer
 from causalgia.trial.archive import place_of
 from causalgia.trial.stages import Stages
-from causalgia.types import Array, Client
+from causalgia.types import Array, Client, Tokens
 
 LEAST_SEQUENCES, LEAST_LENGTH = 80, 20
 _LEAST_MAPPED, _ENOUGH_MAPPED, _MOST_MAPPED, _LEAST_PARENTS = 20, 200, 1_000, 4
@@ -783,12 +783,10 @@ class _Work:
 
     def maps(self, of: Sequences, method: str) -> xr.Dataset:
         """Return maps of sequences."""
-        more: dict[str, Any] = (
-            {}
-            if method == "ism"
-            else {"n_baselines": _BASELINES, "rng": derive(self.key, "baselines")}
-        )
-        return attribute(of, self.predictor, method=method, progress=False, **more)
+        asked: dict[str, Any] = {"method": method}
+        if method != "ism":
+            asked |= {"n_baselines": _BASELINES, "rng": derive(self.key, "baselines")}
+        return attribute(of, self.predictor, progress=False, **asked)
 
     def map_cost(self, method: str, pace: float) -> float:
         """Return the time of a map in predictions: 3 L + 1 if each substitution is one;
@@ -1276,7 +1274,16 @@ class _Work:
 
 _OF_RULES = (
     *("first", "second", "strands", "arrangement", "gap_from", "gap_to", "n_gaps"),
-    *("both_strands", "anywhere", "task", "tested", "interaction", "lower", "upper", "p"),
+    *(
+        "both_strands",
+        "anywhere",
+        "task",
+        "tested",
+        "interaction",
+        "lower",
+        "upper",
+        "p",
+    ),
     *("pass", "warn", "fail", "doubts"),
 )
 _OF_MEMBERS = ("members_hold", "n_members")

@@ -101,9 +101,9 @@ def composition_features(tokens: Tokens, table: pd.DataFrame) -> Array:
     gc = gc_content(tokens)
     cpg = ((tokens[:, :-1] == 1) & (tokens[:, 1:] == 2)).mean(axis=1)
     columns = [gc, gc**2, cpg]
-    acts: Mapping[str, bool] = table.groupby("feature")["acts"].any().to_dict()
+    acts = set(table.loc[table["acts"].astype(bool), "feature"])
     for name, word in technical_words(tokens.shape[1]).items():
-        if not acts.get(name, False):
+        if name not in acts:
             continue
         found = find_instances(tokens, Motif.from_iupac(word), overlapping=True)
         columns += [

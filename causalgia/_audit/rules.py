@@ -227,14 +227,15 @@ def _in_any(labels: tuple[str, str], runs: Sequence[Rule], n_gaps: int) -> Rule:
         for name in ("gap_from", "gap_to", "n_gaps", "size")
     }
     anywhere = bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps)
-    ends = [int(np.floor(np.median(of[x]))) for x in ("gap_from", "gap_to")]
+    first, last = (int(np.floor(np.median(of[x]))) for x in ("gap_from", "gap_to"))
     return Rule(
         *labels,
-        "",
-        *((0, _MAX_GAP) if anywhere else ends),
-        int(np.median(of["n_gaps"])),
-        runs[0].task,
-        float(np.median(of["size"])),
+        strands="",
+        gap_from=0 if anywhere else first,
+        gap_to=_MAX_GAP if anywhere else last,
+        n_gaps=int(np.median(of["n_gaps"])),
+        task=runs[0].task,
+        size=float(np.median(of["size"])),
         anywhere=anywhere,
     )
 

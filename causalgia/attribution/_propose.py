@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -22,7 +22,6 @@ from causalgia.attribution.distinct_patterns import (
     each_motif_once,
     with_others,
 )
-from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import (
     Group,
     Windows,
@@ -34,13 +33,6 @@ from causalgia.attribution.seqlets import (
     window_sums,
     windows,
     windows_of_table,
-)
-from causalgia.attribution.stored_patterns import (
-    Keep,
-    make_anew,
-    patterns_dataset,
-    patterns_of,
-    reason_left_out,
 )
 from causalgia.checks import as_count, as_names, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
@@ -55,7 +47,6 @@ from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import meter
-from causalgia.trial.stages import Stages
 from causalgia.types import Tokens
 
 Method = Literal["seqlets", "kmer", "modisco", "filters"]
@@ -176,64 +167,15 @@ def propose(
     >>> proposed["consensus"].values[0].item()
     'TGCATG'
     """
-    return propose_in_stages(
-        attributions,
-        predictor=predictor,
-        sequences=sequences,
-        method=method,
-        seqlets=seqlets,
-        null=null,
-        width=width,
-        null_share=null_share,
-        n_patterns=n_patterns,
-        rc=rc,
-        rng=rng,
-        keep=make_anew,
-        stages=Stages(0, show=False),
-    )
-
-
-N_OF_MAPS = 2
-"""Stages of `propose_in_stages` before those of its methods."""
-
-
-def propose_in_stages(
-    attributions: xr.Dataset | None = None,
-    *,
-    predictor: Predictor,
-    sequences: Source | xr.Dataset | None = None,
-    method: Method | Literal["all"] | Sequence[Method] = "seqlets",
-    seqlets: pd.DataFrame | None = None,
-    null: NullModel | None = None,
-    width: int | None = None,
-    null_share: float | None = None,
-    n_patterns: int = 100,
-    rc: bool | None = None,
-    rng: RNG,
-    keep: Keep,
-    stages: Stages,
-    progress: bool = True,
-) -> xr.Dataset:
-    """Return the proposals of `propose`, whose maps, and patterns after each method, are
-    kept as soon as they are there.
-
-    ``keep`` returns what a folder has of a name, else makes and keeps it: ``maps``,
-    ``limits``, and ``proposed_...`` for each method. ``stages`` prints what is done.
-    """
     check_predictor(predictor, "propose(maps, predictor=)")
-    methods = requested_methods(method)
+    methods = _requested_methods(method)
     key, called = (
         root_key(rng),
         seqlets is not None or not set(_OF_WINDOWS).intersection(methods),
     )
     _check_settings(methods, method, seqlets, width=width, null_share=null_share)
     if attributions is None and sequences is not None:
-        n = len(as_explained(sequences))
-        with stages.stage(f"maps of {n:,} sequences, by single substitutions"):
-            maps = keep(
-                "maps", lambda: attribute(sequences, predictor, progress=progress)
-            )
-        maps = validate(maps, "attributions")
+        maps = attribute(sequences, predictor)
     else:
         maps = _as_maps(attributions, sequences, predictor, called=called)
     n_patterns = as_count(n_patterns, "n_patterns")
@@ -253,37 +195,11 @@ def propose_in_stages(
             )
         limits["null_share"] = float(null_share)
     drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
-
-    def limits_dataset() -> xr.Dataset:
-        import xarray as xr
-
-        both = np.stack([below, above])
-        if not called:
-            both = np.stack(
-                _limits(
-                    drawn,
-                    predictor,
-                    maps,
-                    limits["width"],
-                    limits["null_share"],
-                    key,
-                    progress=progress,
-                )
-            )
-        strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
-        return xr.Dataset({"threshold": (("side", "task"), both)}).assign_attrs(
-            both_strands=int(strands)
+    if not called:
+        below, above = _limits(
+            drawn, predictor, maps, limits["width"], limits["null_share"], key
         )
-
-    of_null = (
-        f"maps of {len(tokens):,} {about(drawn).null}"
-        if not called
-        else "whether both strands are read alike"
-    )
-    with stages.stage(of_null):
-        found = keep("limits", limits_dataset)
-    below, above = found["threshold"].transpose("side", "task").to_numpy()
-    strands = bool(about(found).both_strands)
+    strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
     tasks = maps["task"].to_numpy().tolist()
 
     def listed(one: str) -> list[tuple[Windows, Group]]:
@@ -327,39 +243,23 @@ def propose_in_stages(
     named: list[str] = []
     left_out: list[str] = []
 
-    def with_method(name: str, one: str) -> xr.Dataset:
+    for one in methods:
+        name = "seqlets given" if seqlets is not None else one
         try:
             ranked = _ranked(listed(one))
         except (PredictorError, MissingExtraError) as error:
             if method != "all":
                 raise
-            return patterns_dataset(patterns, f"{one} ({error})")
-        most = min(len(ranked), n_patterns)
-        edited = edited_backgrounds()
-        with meter(most, show=progress) as done:
-            more = (
-                with_others(
-                    patterns, name, ranked, edited, n_patterns, strands, columns, done
-                )
+            left_out.append(f"{one} ({error})")
+            continue
+        named.append(name)
+        with meter(min(len(ranked), n_patterns), show=True) as done:
+            settings = ranked, edited_backgrounds(), n_patterns, strands, columns, done
+            patterns = (
+                with_others(patterns, name, *settings)
                 if patterns
-                else distinct_patterns(
-                    name, ranked, edited, n_patterns, strands, columns, done
-                )
+                else distinct_patterns(name, *settings)
             )
-        return patterns_dataset(more)
-
-    for one in methods:
-        name = "seqlets given" if seqlets is not None else one
-        with stages.stage(f"motifs by {name}, cut to the letters that matter"):
-            stored = keep(
-                f"proposed_{name.replace(' ', '_')}",
-                partial(with_method, name, one),
-            )
-        if reason := reason_left_out(stored):
-            left_out.append(reason)
-        else:
-            named.append(name)
-            patterns = patterns_of(stored)
     patterns = each_motif_once(
         sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands
     )
@@ -380,7 +280,7 @@ def propose_in_stages(
     return as_result(made, "proposals")
 
 
-def requested_methods(method: object) -> tuple[str, ...]:
+def _requested_methods(method: object) -> tuple[str, ...]:
     """Return the methods that were asked for, each once."""
     if isinstance(method, str) and method == "all":
         return _ALL
@@ -455,11 +355,9 @@ def _limits(
     width: int,
     null_share: float,
     key: int,
-    *,
-    progress: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the limits of window sums in each task, from maps of null sequences."""
-    options: dict[str, Any] = {"method": about(maps).method, "progress": progress}
+    options: dict[str, Any] = {"method": about(maps).method}
     if has(maps).n_baselines:
         options |= {
             "n_baselines": int(about(maps).n_baselines),

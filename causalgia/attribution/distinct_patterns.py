@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from causalgia.attribution.seqlets import NO_LETTER, Group, Windows
 from causalgia.predict import Predictor
-from causalgia.sequences.alphabet import decode, encode, reverse_complement_iupac
+from causalgia.sequences.alphabet import decode, reverse_complement_iupac
 from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.types import Tokens
 
 _LETTER_SHARE = 0.2  # of the effect of a motif, that a letter carries
 _LETTER_STANDARD_ERRORS = 4.0  # standard errors, of what such a letter carries
-_SHORTEST_WITHIN = 6
 
 
 @dataclass(frozen=True)
@@ -224,19 +223,6 @@ def _by_base(
     return edited.answers(distinct, at=first, task=task)[row].reshape(
         len(positions), 4, n
     )
-
-
-def effects_by_base(
-    letters: Tokens, edited: EditedBackgrounds, *, task: int
-) -> NDArray[np.float64]:
-    """Return what each base at each position of a motif adds to the mean answer, the
-    motif in the middle of backgrounds: (w, 4), the answer minus the mean over bases.
-    """
-    at = (edited.backgrounds.shape[1] - len(letters)) // 2
-    answers = _by_base(edited, letters, at, at + np.arange(len(letters)), task)
-    mean = answers.mean(axis=2)
-    effects: NDArray[np.float64] = mean - mean.mean(axis=1, keepdims=True)
-    return effects
 
 
 @dataclass(frozen=True)
@@ -473,29 +459,3 @@ def is_near_copy(letters: str, other: str, *, both_strands: bool) -> bool:
         ):
             return True
     return False
-
-
-def is_variant(letters: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two motifs differ by one letter: of one length, or the shorter (six or
-    more) within the longer.
-
-    Examples
-    --------
-    >>> (
-    ...     is_variant("TTTACAT", "TTTGCAT", both_strands=False),
-    ...     is_variant("ATGTAAA", "TTTGCAT", both_strands=True),
-    ... )
-    (True, True)
-    >>> (
-    ...     is_variant("TTACAT", "CTTTGCATA", both_strands=False),
-    ...     is_variant("TTTGCAT", "TTTGCAT", both_strands=False),
-    ... )
-    (True, False)
-    """
-    short, long = (encode([one])[0] for one in sorted((letters, other), key=len))
-    if len(short) < len(long) and len(short) < _SHORTEST_WITHIN:
-        return False
-    frames = np.lib.stride_tricks.sliding_window_view(long, len(short))
-    strands = [short, 3 - short[::-1]] if both_strands else [short]
-    fewest = min(int((frames != one).sum(axis=1).min()) for one in strands)
-    return fewest == 1

@@ -6,7 +6,11 @@ from causalgia.cli.shell import app, group, run
 
 __all__ = ["run"]
 
-app.help = """Randomized experiments on sequence-to-activity networks, with standard errors.
+app.help = """What did this network learn?
+
+    causalgia audit net.toml --sequences peaks.fa --out found
+
+Randomized experiments on sequence-to-activity networks, with standard errors.
 
 A first look, without any file:
 
@@ -39,10 +43,6 @@ Variants, ranked among matched null variants:
 
     causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
-The motifs that a network reads:
-
-    causalgia discover net.toml --sequences peaks.fa --out motifs
-
 On the bench:
 
     causalgia mpra design trial.toml --out library
@@ -51,6 +51,7 @@ On the bench:
     causalgia mpra compare virtual measured --out compared
 """
 _COMMANDS = {
+    "audit": "audit_command",
     "demo": "trial_commands",
     "experiments": "trial_commands",
     "init": "trial_commands",
@@ -64,8 +65,7 @@ _COMMANDS = {
     "report": "report_command",
     "verify": "result_commands",
     "reproduce": "result_commands",
-    "variants": "sequence_commands",
-    "discover": "sequence_commands",
+    "variants": "variants_command",
     "skill": "skill_command",
 }
 for _name, _module in _COMMANDS.items():

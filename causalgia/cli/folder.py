@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from causalgia.attributes import has
 from causalgia.cli.output import echo
-from causalgia.cli.tables import effects_text, stored_sentences
-from causalgia.errors import DataError, printable
+from causalgia.cli.tables import effects_text, print_written, stored_sentences
+from causalgia.errors import CausalgiaError, DataError, DesignError, printable
 from causalgia.inputs import (
     check_usable as check_usable,
     open_regular_file,
@@ -35,6 +35,8 @@ from causalgia.results_folder import (
 )
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import xarray as xr
 
     from causalgia.sequences.skipped_inputs import Skipped
@@ -232,3 +234,31 @@ def only_writer(folder: Path) -> Iterator[None]:
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def skipped_listed(folder: Path) -> Iterator[None]:
+    """Write what was left out to skipped.tsv also where an error follows."""
+    from causalgia.sequences.skipped_inputs import listing_skipped
+
+    with listing_skipped() as skipped:
+        try:
+            yield
+        except CausalgiaError:
+            if skipped:
+                with output_folder(folder):
+                    write_skipped(folder, list(skipped))
+                print_written(folder, SKIPPED)
+            raise
+
+
+def words_of_option(text: str) -> tuple[str, ...]:
+    """Return the words of an option that takes several, separated by commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def refuse_options(options: dict[str, Any], reason: str) -> None:
+    """Raise DesignError for the first option that is given."""
+    for name, value in options.items():
+        if value is not None:
+            raise DesignError(f"--{name.replace('_', '-')} {reason}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from causalgia.attributes import about, has
+from causalgia.cli.audit_folder import is_audit, report_audit
 from causalgia.cli.folder import (
     figures_of_experiment,
     load_effects,
@@ -29,7 +30,6 @@ from causalgia.results_folder import (
     ESTIMATES,
     FIT,
     LIBRARY,
-    LOGOS,
     OUTCOMES,
     PAGE,
     REFUTATION,
@@ -75,7 +75,7 @@ def report(
     Parameters
     ----------
     folder
-        Folder of a trial, an experiment, motifs, variants, a fit or a comparison of an
+        Folder of a trial, an experiment, an audit, variants, a fit or a comparison of an
         MPRA.
     as_
         A page, which is written to report.html in the folder; or printed: text, a table
@@ -85,6 +85,13 @@ def report(
     task
         Report this task alone; may be repeated.
     """
+    if is_audit(folder):
+        if task:
+            raise DataError(
+                "--task is of effects, and an audit has its own rows of tasks"
+            )
+        report_audit(folder, as_=as_, out=out)
+        return
     from causalgia.tell import report as report_of
     from causalgia.tell.answer_kinds import is_before_estimates
     from causalgia.tell.html_page import said_of, write_page
@@ -127,7 +134,7 @@ def page_parts(folder: Path) -> PageParts:
         If there is nothing to report in it.
     """
     from causalgia import mpra, store
-    from causalgia.tell.html_page import PageParts, parts_of
+    from causalgia.tell.html_page import PageParts
 
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
@@ -151,11 +158,6 @@ def page_parts(folder: Path) -> PageParts:
         return PageParts(result=mpra.read_library(folder))
     if not there:
         raise DataError(f"{folder} holds no results")
-    if (folder / LOGOS).is_file():
-        from causalgia.cli.discovery_files import read_discovery
-
-        checks = _refutations(folder)
-        return parts_of(read_discovery(folder), refutations=checks)
     outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
     effects = load_effects(folder, outcomes)
     result = outcomes if effects is None else effects

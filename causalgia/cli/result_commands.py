@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from causalgia.analysis import Analysis
 from causalgia.choices import requested_parts
+from causalgia.cli.audit_folder import (
+    is_audit,
+    refute_audit,
+    reproduce_audit,
+    show_audit,
+    verify_audit,
+)
 from causalgia.cli.folder import (
     check_usable,
     load_effects,
     load_marked_outcomes,
+    refuse_options,
     written_whole,
 )
 from causalgia.cli.options import (
@@ -56,13 +66,16 @@ from causalgia.results_folder import (
     PAGE,
     REFUTATION,
     SPEC,
+    STORE,
     TABLE,
     load_outcomes,
+    spec_of,
 )
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from causalgia.predict import Predictor
     from causalgia.protocol import Protocol
     from causalgia.protocol.lock_file import Deviation
 
@@ -164,6 +177,9 @@ def show(
     task = printed.task or None
     if tsv and output().as_json:
         raise DataError("--tsv and --json are both given")
+    if is_audit(folder):
+        show_audit(folder, tsv=tsv)
+        return
     of_fit = (folder / FIT).is_file() and not (folder / ESTIMATES).is_file()
     alone = of_fit and not (folder / OUTCOMES).is_file()
     if tsv:
@@ -259,6 +275,9 @@ def refute(
     whether one refutes the claim and a line for each, and writes them to refutation.nc,
     and report.html anew if there is one. The exit status is 1 if a check fails.
 
+    In the folder of an audit, the trial of each motif and rule that it claims is run
+    again on fresh shuffles, with its checks; these are written to refutation.tsv.
+
     Example:   causalgia refute results --positive AGATAAG
 
     Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
@@ -266,7 +285,7 @@ def refute(
     Parameters
     ----------
     folder
-        Folder of the trial, from causalgia run.
+        Folder written by `causalgia run` or `audit`.
     predictor
         A file with the table [predictor]; default: DIR/trial.toml.
     real
@@ -293,15 +312,21 @@ def refute(
     from causalgia.tell.small_answers import refutation_parts
     from causalgia.trial_file import read_predictor_spec
 
+    if is_audit(folder):
+        given: dict[str, Any] = {"predictor": predictor, "real": real}
+        given |= {"positive": positive, "motif": motifs}
+        given |= {"control": control, "check": checks}
+        refuse_options(given, f"is of a trial, and {folder} holds an audit")
+        return refute_audit(folder, rng=rng, device=device)
     outcomes = load_outcomes(folder)
-    spec = folder / SPEC if predictor is None else predictor
+    spec = spec_of(folder) if predictor is None else predictor
     if not spec.is_file():
         raise DataError(f"{spec} is not a file with the table [predictor]")
     # a predictor may change the folder
     place, real = folder.absolute(), None if real is None else real.absolute()
     network = load_predictor_spec(read_predictor_spec(spec), spec, device)
     found = check_claim(
-        outcomes,
+        outcomes if "outcome" in outcomes else _outcomes_again(folder, network),
         network,
         rng=trial_seed(outcomes, rng),
         checks=checks or None,
@@ -329,6 +354,17 @@ def refute(
     return int((found["status"] == "fail").any())
 
 
+def _outcomes_again(folder: Path, network: Predictor) -> xr.Dataset:
+    """Return the outcomes of a trial of which effects alone were kept, run again."""
+    from causalgia._run import run
+    from causalgia.trial_file import read_spec
+
+    if not spec_of(folder).is_file():
+        raise DataError(f"{folder} keeps no outcomes, and no trial file to run again")
+    spec = read_spec(spec_of(folder))
+    return run(spec.design, network, rng=spec.rng)
+
+
 def verify(folder: Path, /, *, protocol: Path) -> int:
     """Compare the results in a folder with their lock, and name every deviation; the
     exit code is then 1.
@@ -336,6 +372,9 @@ def verify(folder: Path, /, *, protocol: Path) -> int:
     Estimates and verdicts are computed again from the outcomes, and effects.tsv is
     compared with them, so that edited numbers are found. answer.txt, figures and pages
     are not compared: causalgia show and report make them anew.
+
+    An audit, of the same or another network or sequences, is compared with the lock of
+    one: settings, and each motif and rule that is claimed.
 
     Example:   causalgia verify results --protocol lock.toml
 
@@ -348,6 +387,8 @@ def verify(folder: Path, /, *, protocol: Path) -> int:
     """
     from causalgia.protocol import verify as compare
 
+    if is_audit(folder):
+        return verify_audit(folder, protocol)
     locked = read_locked(protocol)
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
@@ -379,10 +420,10 @@ def _trial_file_deviations(
     """
     from causalgia.trial_file import read_spec
 
-    if not (folder / SPEC).is_file():
+    if not spec_of(folder).is_file():
         return [], f"{folder} holds no {SPEC}, which was not compared."
     try:
-        here = protocol_of(read_spec(folder / SPEC), locked.predictor_fingerprint)
+        here = protocol_of(read_spec(spec_of(folder)), locked.predictor_fingerprint)
     except DesignError as error:
         return (
             [],
@@ -390,7 +431,36 @@ def _trial_file_deviations(
             "that it names by the path of another machine is found if it lies beside "
             f"{SPEC}.",
         )
-    return locked.differences(here, where=SPEC), ""
+    return [
+        *locked.differences(here, where=spec_of(folder).name),
+        *_variants_deviations(folder),
+    ], ""
+
+
+def _variants_deviations(folder: Path) -> list[Deviation]:
+    """Return a deviation for each variable of the variants in a folder that their effects
+    do not give.
+    """
+    from causalgia import store
+    from causalgia.protocol._verify import compared_values
+    from causalgia.trial_file import read_spec
+
+    effects = load_effects(folder, None)
+    if effects is None or "alternate" not in effects.coords:
+        return []
+    experiment: Any = read_spec(spec_of(folder)).design
+    answer = experiment.analyze(load_outcomes(folder), rng=0)
+    rows: list[Deviation] = []
+    again = {"estimates": answer.estimates, "decisions": answer.decisions}
+    for kind, made in again.items():
+        if (folder / f"{kind}.nc").is_file():
+            here = store.read_netcdf(folder / f"{kind}.nc")
+            rows += compared_values(here, partial(_always, made), kind)
+    return rows
+
+
+def _always(made: xr.Dataset, _plan: Analysis) -> xr.Dataset:
+    return made
 
 
 def _beside_table(folder: Path) -> Path:
@@ -469,6 +539,8 @@ def reproduce(folder: Path, /, *, device: Device = None) -> int:
     versions; or by how much the numbers differ, beside the rounding error of an answer.
     The exit code is then 1. Nothing is written.
 
+    An audit is run again from protocol.toml and inputs, and its tables are compared.
+
     Example:   causalgia reproduce results
 
     Parameters
@@ -482,20 +554,25 @@ def reproduce(folder: Path, /, *, device: Device = None) -> int:
     from causalgia.protocol.lock_file import machine_attrs
     from causalgia.trial_file import read_spec
 
+    if is_audit(folder):
+        return reproduce_audit(folder, device=device)
     first = load_outcomes(folder)
-    if not (folder / SPEC).is_file():
+    if not spec_of(folder).is_file():
         raise DataError(f"{folder} holds no {SPEC}, from which its trial is run again")
-    spec = read_spec(folder / SPEC)
-    if "outcome" not in first:
-        raise DataError(f"{folder} keeps no outcomes but effects or moments")
-    predictor = load_spec_predictor(spec, folder / SPEC, device)
-    again = run(
-        spec.design,
-        predictor,
-        rng=spec.rng,
-        analysis=stored_analysis(first),
-    )
-    found = compare_runs(first, again.assign_attrs(machine_attrs()))
+    spec = read_spec(spec_of(folder))
+    if not {"outcome", "ice"} & set(first):
+        raise DataError(f"{folder} keeps no outcomes or effects of units but moments")
+    predictor = load_spec_predictor(spec, spec_of(folder), device)
+    with TemporaryDirectory() as place:
+        kept: dict[str, Any] = {"store": Path(place) / STORE, "keep": "effects"}
+        again = run(
+            spec.design,
+            predictor,
+            rng=spec.rng,
+            analysis=stored_analysis(first),
+            **({} if "outcome" in first else kept),
+        )
+        found = compare_runs(first, again.assign_attrs(machine_attrs()))
     record(ok=lambda: bool(found.identical and found.differs is None))
     echo(str(found))
     return 0 if found.identical and found.differs is None else 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from causalgia.cli.audit_folder import is_audit, lock_audit
 from causalgia.cli.folder import (
     account_for_skipped,
     check_free,
@@ -42,6 +43,7 @@ from causalgia.results_folder import (
     SPEC,
     STORE,
     TABLE,
+    spec_of,
     words_of_trial,
 )
 
@@ -252,12 +254,16 @@ def lock(spec_file: Path, /, *, out: Path, device: Device = None) -> None:
     with paths relative to the lock. Nothing is predicted. Publish the hash that is
     printed, for instance in a registry.
 
+    The folder of an audit is locked after it: settings, and each motif and rule that it
+    claims, before another network or other sequences are audited.
+
     Example:   causalgia lock trial.toml --out lock.toml
 
     Parameters
     ----------
     spec_file
-        Trial file; `causalgia init` writes one.
+        Trial file; `causalgia init` writes one. Or the folder of an audit, or of a trial
+        or variants, which has its file.
     out
         The lock; a file that does not exist yet.
     """
@@ -267,6 +273,11 @@ def lock(spec_file: Path, /, *, out: Path, device: Device = None) -> None:
     from causalgia.trial_file import read_spec
 
     check_new(out)
+    if is_audit(spec_file):
+        lock_audit(spec_file, out)
+        return
+    if spec_file.is_dir():
+        spec_file = spec_of(spec_file)
     spec = read_spec(spec_file)
     place = out.absolute()  # a predictor may change the working folder
     predictor = load_spec_predictor(spec, spec_file, device)

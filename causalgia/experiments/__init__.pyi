@@ -32,5 +32,4 @@ from .kit.answer import (
     write_variants as write_variants,
 )
 from .kit.experiment import Entry as Entry, Experiment as Experiment, entries as entries
-from .kit.joint_effects import joint_effect as joint_effect
 from .kit.trial import Trial as Trial, Weights as Weights

@@ -197,8 +197,7 @@ def check_fresh_parents(null: NullModel, looked_at: frozenset[str]) -> None:
         raise DesignError(
             f"null=: {len(same):,} of {len(given):,} sequences proposed the "
             f"motifs, such as {quoted(same[0])}, and a trial is on fresh ones; propose "
-            "on one part of the sequences and test on the other, as cg.discover "
-            "does"
+            "on one part of the sequences and test on the other, as cg.audit does"
         )
 
 
@@ -258,25 +257,6 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
         f"The verdict on {which} relative to random sequences, which have effects on "
         "these backgrounds themselves; the effect itself is 0 or has the opposite "
         f"sign: {', '.join(named[:_PROPOSALS_NAMED])}{', ...' * (len(named) > _PROPOSALS_NAMED)}."
-    ]
-
-
-def placebo_sentences(decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on the random sequences that would hold in some task; none if
-    none would.
-    """
-    verdict = decisions["verdict"].sel(contrast=decisions["is_placebo"])
-    held = np.zeros(verdict.sizes["contrast"], dtype=bool)
-    for one in DIRECTIONS:
-        so = verdict == one
-        so = so.mean("model") > 0.5 if "model" in so.dims else so
-        held |= so.any("task").to_numpy()
-    n = int(held.sum())
-    if not n:
-        return []
-    return [
-        f"{n:,} of {len(held):,} random sequences "
-        f"{'passes' if n == 1 else 'pass'} the same threshold."
     ]
 
 

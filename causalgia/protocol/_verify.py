@@ -275,7 +275,10 @@ def _of_dataset(
         "until": about(attrs, None).until,
     }
     yield from differences(protocol.terms(), here, where)
-    yield from _analysis_differences(protocol, attrs, where)
+    own = ("contrasts",) if _of_variants(results) else ()
+    for one in _analysis_differences(protocol, attrs, where):
+        if one.what not in own:
+            yield one
     tasks = protocol.tasks
     if (
         protocol.analysis.tasks is not None and where != "outcomes"
@@ -286,7 +289,7 @@ def _of_dataset(
         yield from name_differences(
             "task", tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where
         )
-    if "contrast" in results.coords:
+    if "contrast" in results.coords and not _of_variants(results):
         contrasts = map(str, np.atleast_1d(results["contrast"].to_numpy()))
         yield from name_differences("contrast", protocol.contrasts, contrasts, where)
     if where == "outcomes":
@@ -303,6 +306,11 @@ def _of_dataset(
         yield from differences(
             {"values": recorded or "no digest of them is kept"}, {"values": now}, where
         )
+
+
+def _of_variants(results: xr.Dataset) -> bool:
+    """Return whether rows are variants, each a unit of the contrast that is locked."""
+    return "contrast" in results.dims and "alternate" in results.coords
 
 
 def _time_differences(
@@ -362,7 +370,9 @@ def _design_differences(
         and (n := int(results["n_units"].max())) < protocol.n_units
     ):
         found += differences(terms, {"n_units": n}, where)
-    found += differences(terms, {"assignment": about(attrs, None).assignment}, where)
+    if not _of_variants(results):
+        here_so = {"assignment": about(attrs, None).assignment}
+        found += differences(terms, here_so, where)
     if about(attrs, None).null_fingerprint != protocol.null_fingerprint:
         here = f"{about(attrs, None).null} ({about(attrs, None).null_fingerprint})"
         found += differences(terms, {"null model": here}, where)
@@ -514,8 +524,10 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
         map(str, outcomes.data_vars)
     ):
         return
+    if any(_of_variants(results) for results in found.values()):
+        return
     if "estimates" in found:
-        yield from _compared_values(
+        yield from compared_values(
             found["estimates"], lambda a: estimate_effects(outcomes, a)[1], "estimates"
         )
     if "decisions" in found:
@@ -524,7 +536,7 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
             return
         is_answer = has(found["decisions"]).answer
         key = derive(seed.key, "steps") if is_answer else int(seed.words)
-        yield from _compared_values(
+        yield from compared_values(
             found["decisions"],
             lambda a: steps(outcomes, a, rng=key).decisions,
             "decisions",
@@ -536,7 +548,7 @@ def _as_whole(text: object) -> object:
     return int(str(text)) if str(text).isdecimal() and len(str(text)) <= 78 else text
 
 
-def _compared_values(
+def compared_values(
     results: xr.Dataset, again: Callable[[Analysis], xr.Dataset], where: str
 ) -> Iterator[Deviation]:
     """Yield a deviation for each variable that differs where it is computed again from
@@ -617,6 +629,8 @@ class Reproduction:
     largest, rounding
         Largest difference between two outcomes, and the rounding error of an answer
         that the trial measured; None where shapes differ or it was not measured.
+    what
+        What the values are, outcomes or effects of units.
     """
 
     identical: bool
@@ -626,6 +640,7 @@ class Reproduction:
     n_different: int
     largest: float | None
     rounding: float | None
+    what: str = "outcomes"
 
     def __str__(self) -> str:
         versions = (
@@ -633,7 +648,7 @@ class Reproduction:
         )
         if self.identical and self.differs is None:
             return (
-                f"Reproduced: all {self.n_values:,} outcomes have the same "
+                f"Reproduced: all {self.n_values:,} {self.what} have the same "
                 f"bits.{versions}"
             )
         first = f"first difference: {self.differs}" if self.differs else self._numbers()
@@ -641,13 +656,14 @@ class Reproduction:
             first += f"; {self._numbers()}"
         if self.identical:
             return (
-                f"The {self.n_values:,} outcomes have the same bits; {first}.{versions}"
+                f"The {self.n_values:,} {self.what} have the same bits; "
+                f"{first}.{versions}"
             )
         return f"Not reproduced: {first}.{versions}"
 
     def _numbers(self) -> str:
         text = (
-            f"{self.n_different:,} of {self.n_values:,} outcomes differ, by at most "
+            f"{self.n_different:,} of {self.n_values:,} {self.what} differ, by at most "
             f"{self.largest:.3g}"
         )
         if self.rounding is None or self.largest is None:
@@ -667,6 +683,10 @@ class Reproduction:
             f"{text}, within the rounding error of two answers "
             f"({2 * self.rounding:.3g}){why}"
         )
+
+
+_VALUES = {"outcome": "outcomes", "ice": "effects"}
+"""Variables of a trial whose bits are compared, and what they are called."""
 
 
 def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
@@ -698,11 +718,11 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
     Not reproduced: first difference: seed, 0 then and 1 now; ... outcomes differ, by at most ...
     """
     for outcomes in (first, second):
-        if "outcome" not in outcomes:
+        if not _VALUES.keys() & set(outcomes):
             raise DataError(
-                "bits of outcomes are compared, and these results have no variable "
-                "'outcome'"
+                "bits of outcomes or effects are compared, and these results have none"
             )
+    name, what = next(one for one in _VALUES.items() if one[0] in first)
     differs = _first_difference(first, second)
     versions = tuple(
         f"{name} {first.attrs.get(name, 'unknown')} then, "
@@ -713,7 +733,7 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
         )
         if first.attrs.get(name) != second.attrs.get(name)
     )
-    one, other = (x["outcome"].to_numpy() for x in (first, second))
+    one, other = (x[name].to_numpy() for x in (first, second))
     if one.shape != other.shape or one.dtype != other.dtype:
         differs = differs or (
             f"shape or type, {one.shape} {one.dtype} then and {other.shape} "
@@ -727,6 +747,7 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
             n_different=one.size,
             largest=None,
             rounding=None,
+            what=what,
         )
     bits = [np.ascontiguousarray(x).view(f"u{x.dtype.itemsize}") for x in (one, other)]
     n_different = int((bits[0] != bits[1]).sum())
@@ -745,6 +766,7 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
             np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0)
         ),
         rounding=None if floor is None else float(floor.max()),
+        what=what,
     )
 
 

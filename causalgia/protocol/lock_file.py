@@ -1,5 +1,4 @@
 """Lock files: TOML whose first line is the SHA-256 of the lines below it; deviations
-from shlex import quote
 from what was locked.
 """
 
@@ -138,7 +137,23 @@ def check_new(path: Path) -> None:
 
 
 def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
-    """Return the content of a lock and its SHA-256.
+    """Return the content of the lock of a trial and its SHA-256.
+
+    Raises
+    ------
+    StoreError
+        As `read_hashed`; or if it is the lock of something else.
+    """
+    content, sha256 = read_hashed(path)
+    try:
+        check_content(content)
+    except CausalgiaError as error:
+        raise StoreError(f"{path!s}: {error}") from error
+    return content, sha256
+
+
+def read_hashed(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
+    """Return the content of any lock and its SHA-256.
 
     Raises
     ------
@@ -159,12 +174,7 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
         raise StoreError(
             f"{path}: {_damage(body)}",
         )
-    content = parse_toml(body, StoreError, source=str(path))
-    try:
-        check_content(content)
-    except CausalgiaError as error:
-        raise StoreError(f"{path!s}: {error}") from error
-    return content, found[1]
+    return parse_toml(body, StoreError, source=str(path)), found[1]
 
 
 def check_content(content: Table) -> None:

@@ -319,7 +319,7 @@ def as_sequences(of: Source) -> Sequences:
             at = int((of.ambiguous > 0).any(axis=1).argmax())
             raise SequenceError(
                 f"sequence {quoted(of.names[at])} has letters that are not bases, "
-                "which only shuffles and discover accept, with keep_n=True"
+                "which only shuffles accept, with keep_n=True"
             )
         return of
     if isinstance(of, str):

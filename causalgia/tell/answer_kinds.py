@@ -19,7 +19,6 @@ from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.audit_answers import audit_answer, audit_tables
 from causalgia.tell.count_answers import describe_counts, quality_parts
 from causalgia.tell.curve_answers import curve_parts
-from causalgia.tell.discovery_answers import discovery_parts
 from causalgia.tell.effect_rows import Rows, is_posterior, readable
 from causalgia.tell.small_answers import (
     OF_AGREEMENT,
@@ -245,11 +244,6 @@ _is_moderation = _has("sd_lower", "quantiles")
 _BENCH, _PLANS = "mpra.text_reports", "tell.plan_answers"
 KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
-    Kind(
-        "a discovery",
-        _is("Discovery"),
-        _parts(discovery_parts),
-    ),
     Kind("an audit", is_audit, _audit),
     Kind("a check of a design", _is("Check"), lambda x, _: Plain(str(x))),
     Kind("a protocol", _is("Protocol"), _protocol),

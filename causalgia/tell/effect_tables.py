@@ -126,8 +126,8 @@ def tidy(
     -----
     ``p_value`` and the limits are the wider of Student's t and, where the skewness of
     the units is known, Hall's transformed t; ``statistic`` is Student's. The table of
-    an answer is that of its decisions. Fixed placebos, as those of a screen or a
-    discovery, have rows as well; the decisions without them are
+    an answer is that of its decisions. Fixed placebos, as those of a screen,
+    have rows as well; the decisions without them are
     ``decisions.sel(contrast=~decisions["is_placebo"])``.
 
     References

@@ -39,9 +39,7 @@ from causalgia.tell.answer_kinds import (
 from causalgia.tell.answer_sentences import in_words
 from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.citations import works
-from causalgia.tell.discovery_answers import discovery_parts
 from causalgia.tell.effect_rows import as_reportable, readable
-from causalgia.tell.figures.style import PNG_DPI, image_of
 from causalgia.tell.folded_text import cut
 from causalgia.tell.page_pictures import (
     Figure,
@@ -59,14 +57,9 @@ from causalgia.tell.verdict_sentences import CHANGED_OUTCOMES, is_decided
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from causalgia._discover import Discovery
     from causalgia.experiments import Answer
 
 _MOST_ROWS, _FIRST_ROWS = 20_000, 40
-_FAMILIES = (
-    "Families of confirmed motifs: a logo of the instances of each in the sequences, its "
-    "effects by task, and where its sites stand."
-)
 _LONGEST_TASKS, _LONG_SETTING = 60, 100
 _IN_FULL = "in full under Provenance"
 _FIRST_OF_PROVENANCE = (
@@ -94,8 +87,6 @@ class PageParts:
     ----------
     result
         The Dataset whose attributes and figure the page has.
-    told
-        What is said, where that is not the report of the result.
     answer
         The answer of an experiment, whose figure is drawn.
     question, sentences, details
@@ -111,7 +102,6 @@ class PageParts:
     """
 
     result: xr.Dataset
-    told: AnswerParts | None = None
     answer: Answer | None = None
     question: str = ""
     sentences: Sequence[str] = ()
@@ -126,7 +116,7 @@ class PageParts:
     @property
     def has_effects(self) -> bool:
         """Whether the page has a table of estimates or decisions."""
-        return "ace" in self.result and not (self.told or is_curve(self.result))
+        return "ace" in self.result and not is_curve(self.result)
 
 
 def parts_of(
@@ -139,8 +129,6 @@ def parts_of(
     if outcomes is not None and not is_before_estimates(outcomes):
         raise DataError("outcomes= has no outcomes of cg.run or cg.from_frame")
     more: dict[str, Any] = {"outcomes": outcomes, "refutations": refutations}
-    if hasattr(x, "n_proposing"):
-        return PageParts(**_of_discovery(x), **more)
     if hasattr(x, "decisions"):
         more |= {
             name: getattr(x, name) for name in ("question", "sentences", "details")
@@ -150,29 +138,6 @@ def parts_of(
     if not isinstance(result, xr.Dataset):
         raise DataError(f"there is no page of {type_in_words(x)}; print its report")
     return PageParts(result=result, **more)
-
-
-def _of_discovery(found: Discovery) -> dict[str, Any]:
-    """Return a row for each family, and folded a sentence on each motif and pair."""
-    if found.decisions is None:  # no motif was proposed
-        said = AnswerParts(sentences=tuple(found.sentences))
-        return {"result": found.proposals, "question": found.question, "told": said}
-    said = discovery_parts(
-        found,
-        of_page=True,
-        requested=("arms", "each"),
-        tables=("motifs.tsv", "pairs.tsv", "families.tsv"),
-        noted="under Method",
-    )
-    figures = {}
-    if len(found.confirmed) and found.logos is not None:
-        figures[_FAMILIES] = image_of(found.draw(), "png", dpi=PNG_DPI)
-    return {
-        "result": found.decisions,
-        "question": found.question,
-        "told": said,
-        "figures": figures,
-    }
 
 
 def write_page(
@@ -268,7 +233,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     )
     of_answer = said if isinstance(said, AnswerParts) else None
     page: dict[str, Any] = {
-        "title": "Motifs that the network reads" if parts.told else _title(whole),
+        "title": _title(whole),
         "question": parts.question or ("" if effects is None else _question(effects)),
         "said": of_answer,
         "table": of_answer and _table(of_answer, every, parts.headings),
@@ -295,10 +260,6 @@ def said_of(
     parts: PageParts, task: str | Sequence[str] | None, *, in_print: bool = False
 ) -> tuple[Told, AnswerParts | None]:
     """Return what a page or a print says, and the same with every row of a table."""
-    if parts.told is not None:
-        if task is not None:
-            raise DataError(f"task={quoted(task)} does not apply to a discovery")
-        return parts.told, parts.told
     if not parts.has_effects:
         said = told(parts.result, Asked(task=task, notes=not in_print))
         every = told(parts.result, Asked(rows="all", task=task))
@@ -360,9 +321,8 @@ def _pictures(parts: PageParts, said: Told) -> tuple[Figure | None, list[Picture
         more += screen_pictures(result)
         return figure, [*more, *outcome_pictures(outcomes, effects=result)]
     own = [saved_picture(caption, png) for caption, png in parts.figures.items()]
-    if parts.told is None:
-        own += [*more, *bench_pictures(result)]
-        own += outcome_pictures(outcomes, effects=None)
+    own += [*more, *bench_pictures(result)]
+    own += outcome_pictures(outcomes, effects=None)
     return Figure(tuple(own), captions=True) if own else None, []
 
 

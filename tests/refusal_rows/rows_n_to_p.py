@@ -789,20 +789,6 @@ PROPOSALS = [
         PredictorError,
         "null",
     ),
-    Row(
-        "too few sequences",
-        lambda: cg.discover(rbfox1, planted(), rng=0),
-        SequenceError,
-        "40",
-    ),
-    Row(
-        "90 shuffles of 12 sequences",
-        lambda: cg.discover(
-            rbfox1, cg.DinucleotideShuffle(of=planted()).sample(90, rng=0), rng=0
-        ),
-        SequenceError,
-        "12",
-    ),
 ]
 
 # ---- protocols -----------------------------------------------------------------------

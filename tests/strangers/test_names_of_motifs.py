@@ -7,13 +7,11 @@ of CTCF, ZNF143 and SIX5, 297 of 300 motifs had none).
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import causalgia as cg
 from causalgia.attribution import layer_responses
 from causalgia.attribution.layer_responses import expected_places
-from causalgia.attribution.motif_families import family_leaders
 from causalgia.errors import PredictorError
 from causalgia.sequences import Motif, motif_names, read_motifs
 from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
@@ -97,15 +95,6 @@ def test_expected_names_are_of_the_database():
         expected_places(["ZNF143", "CTFC"], motifs)
 
 
-def test_an_unknown_expected_name_is_refused_before_anything_is_predicted():
-    def never(_x):
-        raise AssertionError("predicted")
-
-    network = cg.FunctionPredictor(never, tasks=["a"], scale="none")
-    with pytest.raises(PredictorError):
-        cg.discover(network, ["ACGT" * 10] * 50, expected=["CTFC"], rng=0)
-
-
 def fake_tomtom(queries, targets, **_):
     """p by the number of positions at which two motifs of equal width differ, on either
     strand.
@@ -185,24 +174,6 @@ def test_an_expected_name_needs_its_q_over_its_own_class(
     n = n_of_class + 3
     q = {"b": p * n / 2, "far": p}[expected]
     np.testing.assert_allclose(found["expected_q"].item(), q)
-
-
-def test_a_member_of_another_class_leaves_its_family():
-    rows = [
-        ("TGACTCA", "increases"),
-        ("TGACTCAT", "increases"),
-        ("TGACGCA", "increases"),
-    ]
-    table = pd.DataFrame(
-        [(letters, "y", verdict) for letters, verdict in rows],
-        columns=["consensus", "task", "verdict"],
-    )
-    one = family_leaders(table)
-    assert one == ["TGACTCA"] * 3
-    classes = {"TGACTCA": "bZIP", "TGACGCA": "ETS"}
-    assert family_leaders(table, classes=classes) == ["TGACTCA", "TGACTCA", "TGACGCA"]
-    matched = {letters: frozenset({"m"}) for letters, _ in rows}
-    assert family_leaders(table, matched, classes=classes)[2] == "TGACGCA"
 
 
 FORMS = {
@@ -337,12 +308,9 @@ def no_pyjaspar(monkeypatch):
         lambda _: cg.experiments.copies(cg.Uniform(length=99), motif="GATA1"),
         lambda _: cg.attribution.match(["AGATAAG"]),
         lambda few: cg.attribution.match(["AGATAAG"], few),
-        lambda few: cg.discover(None, [], motifs=few, rng=0),
-        lambda _: cg.discover(None, [], expected=["CTCF"], rng=0),
     ],
 )
-def test_what_needs_jaspar_says_so_at_once(no_pyjaspar, monkeypatch, call):
-    monkeypatch.setattr("causalgia._discover.check_predictor", lambda *_: None)
+def test_what_needs_jaspar_says_so_at_once(no_pyjaspar, call):
     with pytest.raises(cg.errors.MissingExtraError):
         call({"GATA": cg.motif("AGATAAG")})
 

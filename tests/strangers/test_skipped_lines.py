@@ -307,22 +307,6 @@ def test_a_file_of_the_user_with_that_name_is_left_alone(folder):
     assert (out / "skipped.tsv").read_text() == "mine\n"
 
 
-def test_discover_lists_what_it_skips_where_nothing_is_left(folder):
-    net, out = folder / "net.toml", folder / "o"
-    net.write_text('[predictor]\nzoo = "additive"\n')
-    (folder / "x.fa").write_text(">a\n" + "ACNGT" * 9 + "\n>b\n" + "NACGT" * 9 + "\n")
-    call(
-        *("discover", net, "--sequences", folder / "x.fa", "--skip", "N"),
-        *("--out", out),
-        code=2,
-    )
-    text = (out / "skipped.tsv").read_text()
-    assert [line.split("\t")[:2] for line in text.splitlines()[1:]] == [
-        ["a", "N"],
-        ["b", "N"],
-    ]
-
-
 FLAWED = {
     "N": ">a\nACGTAC\n>b\nACNTAC\n",
     "repeated": ">a\nACGTAC\n>a\nACTTAC\n",

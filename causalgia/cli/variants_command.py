@@ -1,25 +1,15 @@
-"""The commands on given sequences: `discover` and `variants`."""
+"""The command on given variants."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from causalgia.choices import (
-    RECORD_SKIPS,
     VARIANT_SKIPS,
-    requested_parts,
-)
-from causalgia.cli.discovery_files import (
-    FAMILIES,
-    OF_MOTIFS,
-    PAIRS,
-    write_discovery,
 )
 from causalgia.cli.folder import (
     SKIPPED,
@@ -27,17 +17,18 @@ from causalgia.cli.folder import (
     check_usable,
     of_analysis,
     output_folder,
+    refuse_options,
+    skipped_listed,
+    words_of_option,
     write_effects,
-    write_skipped,
     write_text,
     written_whole,
 )
 from causalgia.cli.options import dask_client, load_predictor_spec
-from causalgia.cli.output import echo, output, record, records
+from causalgia.cli.output import echo
 from causalgia.cli.report_command import of_trial
 from causalgia.cli.shell import (
     All,
-    Arms,
     Dask,
     Device,
     Notes,
@@ -48,12 +39,10 @@ from causalgia.cli.shell import (
 from causalgia.cli.tables import (
     Printed,
     print_answers,
-    print_parts,
     print_written,
     with_sentences,
 )
 from causalgia.errors import (
-    CausalgiaError,
     DataError,
     DesignError,
     comma_list,
@@ -64,10 +53,9 @@ from causalgia.results_folder import (
     DECISIONS,
     ESTIMATES,
     EXPERIMENT,
-    LOGOS,
-    MOTIFS,
     PAGE,
     STORE,
+    VARIANTS,
 )
 
 if TYPE_CHECKING:
@@ -76,181 +64,14 @@ if TYPE_CHECKING:
     from causalgia.design import MatchedVariants
     from causalgia.experiments import Answer, Experiment
     from causalgia.ropes import Rope
-
-
-UNFINISHED = "discovery"
-
-
-def discover(
-    network: Path,
-    /,
-    *,
-    sequences: Path,
-    out: Path,
-    motifs: Path | None = None,
-    expected: str = "",
-    length: Whole | None = None,
-    skip: Annotated[
-        str,
-        Parameter(
-            help="Leave out sequences for these reasons, and list them in skipped.tsv: "
-            f"all, or {', '.join(RECORD_SKIPS)}, separated by commas."
-        ),
-    ] = "",
-    n_units: Whole = 200,
-    method: list[str] | None = None,
-    rng: Whole = 0,
-    ambiguous: Literal["refuse", "draw", "keep"] = "refuse",
-    device: Device = None,
-    force: bool = False,
-    all_rows: All = False,
-    sentences: Sentences = False,
-    arms: Arms = False,
-    notes: Notes = False,
-    progress: Annotated[bool, Parameter(negative="--no-progress")] = True,
-) -> None:
-    """Find the motifs that a network reads: proposed on half of the sequences, tested
-    on the other half.
-
-    Maps of one half propose motifs; each is embedded in shuffles of the other half and
-    compared with random sequences. If the file lists several weights, motifs are tested
-    in each retraining, and confirmed if they are so in more than half.
-
-    Prints how many motifs are confirmed, with a table of their families. Writes a table
-    of all motifs, including those that are not (motifs.tsv), their families
-    (families.tsv, families.png), interactions of pairs of the largest motifs
-    (pairs.tsv), and the positions of confirmed motifs (sites.bed); causalgia report
-    makes a page of the folder. What it is doing, and for how long, is printed to
-    stderr. The same command resumes a run that was stopped, from the last method that
-    had proposed.
-
-    Example:   causalgia discover net.toml --sequences peaks.fa --out motifs
-
-    Example:   causalgia discover net.toml --sequences peaks.fa --motifs JASPAR --out motifs
-
-    Parameters
-    ----------
-    network
-        A file with the table [predictor], as in a trial.toml.
-    sequences
-        Sequences of one length, 40 or more, such as peaks: FASTA.
-    out
-        Output folder; created if missing.
-    motifs
-        File of motifs to name motifs by; or JASPAR, for its vertebrate motifs.
-    expected
-        Names of --motifs (by default of JASPAR) that you expect, separated by commas:
-        motifs that are like these are called so.
-    length
-        Take so many bases from the middle of each sequence.
-    n_units
-        Backgrounds of each trial.
-    method
-        Method that proposes motifs: seqlets, modisco, filters, kmer; may be repeated.
-        Default: all available.
-    rng
-        Seed of null sequences and backgrounds.
-    ambiguous
-        Letters such as N: refuse, draw them by --rng, or keep them in place in shuffles.
-    force
-        Overwrite existing files, and start anew.
-    all_rows
-        Print also motifs that are not confirmed.
-    progress
-        Print each stage, and how long it will take, to stderr.
-    """
-    from causalgia._discover import discover as find_motifs
-    from causalgia.sequences import read_sequences
-    from causalgia.sequences.motif_names import is_jaspar
-    from causalgia.sequences.skipped_inputs import skip_sentence
-    from causalgia.tell.discovery_answers import discovery_parts
-    from causalgia.tell.html_page import parts_of, write_page
-    from causalgia.trial_file import read_predictor_spec
-
-    if is_jaspar(str(motifs)):
-        motifs = Path("JASPAR")
-    check_usable(out)
-    own = sequences, None if motifs == Path("JASPAR") else motifs
-    if any(
-        x and (out / name).exists() and x.samefile(out / name)
-        for x in own
-        for name in OF_MOTIFS
-    ):
-        raise DataError(f"{out} holds the file of its sequences or motifs")
-    goes_on = (out / UNFINISHED).is_dir()  # stopped
-    check_free(out, *OF_MOTIFS, force=force or goes_on)
-    # a predictor may change the working folder
-    place, sequences = out.absolute(), sequences.absolute()
-    motifs = motifs if motifs is None or motifs == Path("JASPAR") else motifs.absolute()
-    predictor = load_predictor_spec(read_predictor_spec(network), network, device)
-    with _skipped_listed(place):
-        given = (
-            read_sequences(
-                sequences,
-                length=length,
-                ambiguous=ambiguous,
-                rng=rng,
-                skip=_words(skip),
-            )
-            if skip or ambiguous != "refuse" or length is not None
-            else sequences
-        )
-    skipped = () if isinstance(given, Path) else given.skipped
-    with output_folder(place) as folder:
-        store_at = folder / UNFINISHED
-        if force:
-            shutil.rmtree(store_at, ignore_errors=True)
-        methods = (
-            "all" if not method else method[0] if len(method) == 1 else tuple(method)
-        )
-        found = find_motifs(  # --skip, as the file is read
-            predictor,
-            given,
-            n_units=n_units,
-            method=cast(Any, methods),
-            motifs=None if motifs is None else str(motifs),
-            expected=_words(expected) or None,
-            keep_n=ambiguous == "keep",
-            store=store_at,
-            progress=progress and not output().quiet,
-            rng=rng,
-        )
-        with written_whole(folder, (*OF_MOTIFS, SKIPPED)) as new:
-            written = write_discovery(found, new)
-            if skipped:
-                write_skipped(new, skipped)
-                written.append(SKIPPED)
-            if (folder / PAGE).is_file() and LOGOS in written:
-                write_page(new / PAGE, parts_of(found))
-                written.append(PAGE)
-        shutil.rmtree(store_at)
-    record(
-        motifs=lambda: records(found.table),
-        families=lambda: records(found.families),
-        pairs=lambda: records(found.pairs),
-    )
-    parts = discovery_parts(
-        found,
-        every_row=all_rows,
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        tables=(MOTIFS, PAIRS, FAMILIES),
-        every="--all",
-        noted="--notes",
-    )
-    print_parts(parts)
-    if skipped:
-        n_used = 0 if isinstance(given, Path) else len(given)
-        echo(f"{skip_sentence(skipped, n_used, 'sequences')}.")
-    print_written(out, *written)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Return the words of an option that takes several, separated by commas."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    from causalgia.trial_file import PredictorSpec, TrialSpec
 
 
 TABLE, ANNOTATED = "variants.tsv", "variants.vcf"
-_OF_VARIANTS = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT)
+_OF_VARIANTS = (
+    *(TABLE, ANNOTATED, SKIPPED, VARIANTS),
+    *(ESTIMATES, DECISIONS, EXPERIMENT),
+)
 _NOT_SEQUENCES = ("genome", "variants")
 
 
@@ -292,7 +113,8 @@ def variants(
     Effects are those of the alternate allele in the variant's own sequence, exact for
     the network. Writes a table (variants.tsv) and an annotated VCF (variants.vcf).
     Answers are saved during the run; the same command resumes after Ctrl-C, a kill or a
-    full disk.
+    full disk. refute, reproduce and lock take the folder: variants.toml is its trial
+    file.
 
     With --null none the effects stand alone, without ranks.
 
@@ -348,9 +170,11 @@ def variants(
     all_rows
         Print a line for each variant.
     """
+    import tomli_w
+
     from causalgia.experiments import variants as as_experiment
     from causalgia.sequences.variant_files import is_vcf
-    from causalgia.trial_file import read_predictor_spec
+    from causalgia.trial_file import read_predictor_spec, read_spec
 
     check_usable(out)
     of_nulls = {
@@ -367,35 +191,45 @@ def variants(
     }
     # a predictor may change the working folder
     place, listed = out.absolute(), calls.absolute()
-    with _skipped_listed(place):
+    with skipped_listed(place):
         if calls.suffix.lower() == ".toml":
-            given = {
+            others = {
                 "genome": genome,
                 "predictor": predictor,
                 "null": null,
                 "rope": rope,
             }
-            _refuse(
-                given | settings | {"skip": skip or None} | of_nulls,
+            refuse_options(
+                others | settings | {"skip": skip or None} | of_nulls,
                 f"beside {calls}, which defines the variants and their ranking",
             )
-            experiment, loaded, calls = _of_trial_file(calls, device)
-            listed = calls
-            _check_own_files(place, calls, force=force)
+            file, spec = calls.resolve(), read_spec(calls)
+            experiment, loaded, listed = _of_trial_file(spec, calls, device)
+            calls = listed
+            asked = {} if file == place / VARIANTS else spec.to_dict() | {"rng": 0}
+            _check_own_files(place, calls, force=force, asked=bool(asked))
         elif genome is None or predictor is None or length is None:
             raise DesignError(f"{calls}: --genome, --predictor and --length are needed")
         else:
             _check_own_files(out, calls, force=force)
+            given = {name: x for name, x in settings.items() if x is not None}
+            nulls = None
             if null == "none":
-                _refuse(of_nulls, "is of null variants, and --null is none")
+                refuse_options(of_nulls, "is of null variants, and --null is none")
             else:
-                settings["null"] = _null_model(null, match, min_nulls, rng)
-                settings |= {"n_null": n_null or 10_000, "tail": tail}
-            if rope is not None:
-                settings["rope"] = _region(rope, null)
-            settings["skip"] = _words(skip)
-            experiment = as_experiment(listed, genome.absolute(), **settings)
+                nulls = _null_model(null, match, min_nulls, rng)
+                given |= {"n_null": n_null or 10_000, "tail": tail}
+            given["skip"] = words_of_option(skip)
+            region = {} if rope is None else {"rope": _region(rope, null)}
+            more = region if nulls is None else {"null": nulls, **region}
+            experiment = as_experiment(listed, genome.absolute(), **given, **more)
             table = read_predictor_spec(predictor)
+            asked = _as_trial_file(
+                {"vcf": listed, "fasta": genome.absolute()} | given,
+                nulls,
+                experiment if region else None,
+                table,
+            )
             loaded = load_predictor_spec(table, predictor, device)
         n, n_skipped = (
             len(x) for x in (experiment.listed.listed, experiment.listed.skipped)
@@ -415,44 +249,50 @@ def variants(
             question=answer.question
         )
         written = _write_variants(answer, decisions, folder, like)
+        if asked:
+            write_text(folder / VARIANTS, _OF_FILE + tomli_w.dumps(asked))
     echo()
     print_answers(
         without_notes(decisions, experiment.notes),
         printed=Printed(all_rows=all_rows, sentences=sentences, notes=notes),
     )
-    print_written(out, STORE, *written)
+    print_written(out, STORE, *written, VARIANTS)
 
 
-def _refuse(options: dict[str, Any], reason: str) -> None:
-    """Raise DesignError for the first option that is given."""
-    for name, value in options.items():
-        if value is not None:
-            raise DesignError(f"--{name.replace('_', '-')} {reason}")
+_OF_FILE = "# What `causalgia variants` was asked, with paths of this machine.\n"
 
 
-@contextmanager
-def _skipped_listed(folder: Path) -> Iterator[None]:
-    """Write what was left out to skipped.tsv also where an error follows."""
-    from causalgia.sequences.skipped_inputs import listing_skipped
+def _as_trial_file(
+    settings: dict[str, Any],
+    nulls: MatchedVariants | None,
+    with_region: Experiment | None,
+    predictor: PredictorSpec,
+) -> dict[str, Any]:
+    """Return the options of the command as a trial file."""
+    from causalgia.trial_file.trial_experiment import ExperimentSpec
 
-    with listing_skipped() as skipped:
-        try:
-            yield
-        except CausalgiaError:
-            if skipped:
-                with output_folder(folder):
-                    write_skipped(folder, list(skipped))
-                print_written(folder, SKIPPED)
-            raise
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return str(value.absolute())
+        return list(value) if isinstance(value, tuple) else value
+
+    region = {} if with_region is None else with_region.analysis.to_dict()
+    spec = ExperimentSpec(
+        kind="variants",
+        settings={name: plain(value) for name, value in settings.items()},
+        null=nulls,
+        analysis={"rope": region["rope"]} if region else {},
+    )
+    predicted = {"predictor": predictor.to_dict()}
+    return {"name": "variants", "rng": 0, **predicted, **spec.to_dict()}
 
 
-def _of_trial_file(path: Path, device: str | None) -> tuple[Any, Any, Path]:
+def _of_trial_file(
+    spec: TrialSpec, path: Path, device: str | None
+) -> tuple[Any, Any, Path]:
     """Return the experiment of a trial file, its predictor, and the file of its
     variants.
     """
-    from causalgia.trial_file import read_spec
-
-    spec = read_spec(path)
     if spec.experiment is None or getattr(spec.design, "windows", None) is None:
         raise DesignError(
             f'{path}: has no [experiment] with kind = "variants" in their own contexts'
@@ -466,14 +306,17 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Any, Any, Path]:
     )
 
 
-def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
+def _check_own_files(
+    out: Path, calls: Path, *, force: bool, asked: bool = True
+) -> None:
     """Raise DataError where a file of another run or of the user would be
-    overwritten.
+    overwritten; the trial file is written where it is not that which is `asked`.
     """
     for path in (out / name for name in _OF_VARIANTS):
         if path.exists() and path.samefile(calls):
             raise DataError(f"{path} is the list of variants itself")
     own = [SKIPPED] if _is_own_list(out / SKIPPED) else []
+    own += [] if asked else [VARIANTS]
     names = [name for name in _OF_VARIANTS if name not in own]
     check_free(out, *names, force=force or (out / STORE).exists())
 
@@ -518,8 +361,11 @@ def _null_model(
         raise DesignError(
             f"--null {null} is neither a file nor one of {comma_list(words)}"
         )
-    keys = _words("substitution,context:3,distance,length" if match is None else match)
+    keys = words_of_option(
+        "substitution,context:3,distance,length" if match is None else match
+    )
     given = {} if min_nulls is None else {"min_nulls": min_nulls}
+    null = null if null in _NOT_SEQUENCES else str(Path(null).absolute())
     return MatchedVariants(of=null, match=keys, seed=rng or 0, **given)
 
 
