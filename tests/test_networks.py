@@ -34,7 +34,9 @@ def toy(monkeypatch, tmp_path):
         }
         for name, content in FILES.items()
     ]
-    known = dict(deposits.deposits()["deepstarr"], files=listed)
+    known = dict(
+        deposits.deposits()["deepstarr"], files=listed[:1], sequences=listed[1:]
+    )
     monkeypatch.setattr(deposits, "deposits", lambda: {"toy": known})
     folder = tmp_path / "mirror" / "toy"
     folder.mkdir(parents=True)
@@ -169,7 +171,7 @@ def test_each_deposit_says_what_it_is():
     assert table.index.tolist() == ["deepstarr", "explainn", "mpra_dragonn"]
     assert table["doi"].str.match(r"10\.\d{4}").all()
     for one in deposits.deposits().values():
-        for file in one["files"]:
+        for file in one["files"] + one.get("sequences", []):
             kind, _, digest = file["sum"].partition(":")
             assert len(digest) == {"md5": 32, "sha256": 64}[kind]
             assert file["url"].startswith("https://")

@@ -49,7 +49,8 @@ def list() -> pd.DataFrame:
     -------
     DataFrame
         By name: ``what`` it predicts, ``length`` of its sequences in bases, number of
-        ``tasks``, ``license``, ``doi``, what to ``cite``, and its ``files``.
+        ``tasks``, ``license``, ``doi``, what to ``cite``, its ``files``, and those of
+        ``sequences`` published with it.
 
     Examples
     --------
@@ -69,6 +70,7 @@ def list() -> pd.DataFrame:
             "doi": one["doi"],
             "cite": one["cite"],
             "files": ", ".join(file["file"] for file in one["files"]),
+            "sequences": ", ".join(file["file"] for file in one.get("sequences", [])),
         }
         for name, one in deposits().items()
     }
@@ -76,7 +78,8 @@ def list() -> pd.DataFrame:
 
 
 def fetch(name: str) -> dict[str, Path]:
-    """Return the files of a published network, downloaded once and checked.
+    """Return the files of a published network, and of sequences published with it,
+    downloaded once and checked.
 
     Files are looked for in the mirror that the environment variable
     ``CAUSALGIA_NETWORKS`` names: a folder, or the address (http) of one, with a folder
@@ -111,10 +114,14 @@ def fetch(name: str) -> dict[str, Path]:
     >>> import causalgia as cg
     >>> paths = cg.networks.fetch("deepstarr")  # doctest: +SKIP
     >>> sorted(paths)  # doctest: +SKIP
-    ['DeepSTARR.model.h5', 'DeepSTARR.model.json']
+    ['DeepSTARR.model.h5', 'DeepSTARR.model.json', 'Sequences_example.fa']
     """
-    one = deposit_of(name)
-    return {file["file"]: _file(name, file) for file in one["files"]}
+    return files_of(name, "files") | files_of(name, "sequences")
+
+
+def files_of(name: str, kind: str) -> dict[str, Path]:
+    """Return the files of one kind: those of the network, or of sequences."""
+    return {file["file"]: _file(name, file) for file in deposit_of(name).get(kind, [])}
 
 
 def _file(name: str, file: dict[str, str]) -> Path:

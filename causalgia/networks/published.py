@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from causalgia import predict
-from causalgia.networks.deposits import deposit_of, fetch
+from causalgia.networks.deposits import deposit_of, files_of
 
 
 def load(
@@ -47,7 +47,7 @@ def load(
     is_keras = any(file["file"].endswith(".json") for file in one["files"])
     # an extra that is absent is named before anything is downloaded
     make: Any = predict.from_keras if is_keras else predict.TorchPredictor
-    files = fetch(name)
+    files = files_of(name, "files")
     settings: dict[str, Any] = {
         "tasks": one["tasks"],
         "scale": one["scale"],

@@ -11,9 +11,9 @@
 # ---
 
 # %% [markdown]
-# # Two RNA-binding proteins, eleven questions
+# # The founding paper: two RNA-binding proteins, eleven questions
 #
-# Koo, Anand, Paul & Eddy ([2018](https://doi.org/10.1101/418459)) and Koo et al.
+# Koo, Majdandzic, Ploenzke, Anand & Paul
 # ([2021](https://doi.org/10.1371/journal.pcbi.1008925)) trained networks on RNAcompete
 # data, the binding of a protein to many thousands of RNAs of up to 41 bases, and then
 # used experiments on random sequences to find out what the networks had learned. This
@@ -282,29 +282,6 @@ axes = answer.draw()
 # They do. The motifs scatter about the line by more than the errors of effects and
 # affinities explain, as expected: the network was not trained on affinities, and there
 # is no reason for the relation to be exactly linear.
-#
-# An average may hide sequences on which the effect differs. In the next figure each
-# line is the distribution of the effect of one of the seven motifs over three hundred
-# backgrounds.
-
-# %% mystnb={"image": {"alt": "For each of seven motifs the cumulative distribution of its effect over sequences: steep curves at different places, with short tails"}}
-ice = cg.contrast(cg.run(seven, network, rng=0, progress=False))["ice"].isel(task=0)
-figure = Figure(figsize=(5.4, 3.2), layout="constrained")
-axes = figure.subplots()
-for word in ice["contrast"].values:
-    axes.plot(
-        np.sort(ice.sel(contrast=word)),
-        np.linspace(0, 1, ice.sizes["unit"]),
-        label=word,
-        lw=1.2,
-    )
-axes.set(xlabel="effect on one sequence, log intensity", ylabel="share of sequences")
-axes.legend(frameon=False, fontsize=7)
-figure
-
-# %% [markdown]
-# Each motif has nearly the same effect on nearly all sequences. In the tails are
-# sequences in which the motif completes, or destroys, a site of the background.
 #
 # ## Is there a bias for GC?
 #
