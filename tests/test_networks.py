@@ -111,9 +111,10 @@ def test_a_damaged_file_of_the_mirror_is_removed_and_downloaded_again(
 ):
     deposit = {name: dict(one) for name, one in deposits.deposits().items()}
     address = os.environ[deposits.MIRROR] + "deposit"
-    deposit["toy"]["files"] = [
-        one | {"url": f"{address}/{one['file']}"} for one in deposit["toy"]["files"]
-    ]
+    for kind in ("files", "sequences"):
+        deposit["toy"][kind] = [
+            one | {"url": f"{address}/{one['file']}"} for one in deposit["toy"][kind]
+        ]
     monkeypatch.setattr(deposits, "deposits", lambda: deposit)
     monkeypatch.setenv(deposits.MIRROR, str(toy.parent))
     shutil.copytree(toy, toy.parent / "deposit")
