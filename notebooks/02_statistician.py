@@ -108,8 +108,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# Here the exact zeros are counted by both, but `lfsr` promises nothing about them: it is
-# the probability of a wrong sign *if no effect is exactly 0*, and decides nothing.
+# `lfsr` promises nothing about rows without an effect: it is the probability of a wrong
+# sign *if no effect is exactly 0*, and decides nothing.
 #
 # The largest raw effects are overestimates on average: they were selected for large
 # errors as well as for large effects (the winner's curse). Shrinkage corrects for this,

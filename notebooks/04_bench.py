@@ -175,8 +175,7 @@ axes = cg.plot.scatter(agreement)
 # Two things keep the correlation below 1, and the report separates them: the noise of
 # the measurement, which sets the ceiling given beside the correlation, and the effects
 # that the predictor misses, which also lower the correlation of the true effects. The
-# slope converts one unit of the predictor to log2 (its true value is 1.3); the scatter
-# is the part that the predictor misses (true sd 0.25).
+# slope converts one unit of the predictor to log2; its true value is 1.3.
 #
 # ## Both together
 #
@@ -326,5 +325,8 @@ for name, group in (
 
 # %% [markdown]
 # There are two large groups with opposite signs, both confirmed on barcodes that were
-# not used for the selection; the true effects are 1.5 and -1.5. The selecting barcode
-# overestimates the effect in each. (± is the standard error over sequences.)
+# not used for the selection. The selecting barcode overestimates the effect in each.
+# The others estimate the mean of the group as it was selected: it holds sequences in
+# which the site does nothing, which the noise of one barcode put there, and so lies
+# nearer to 0 than the true effects of 1.5 and -1.5. (± is the standard error over
+# sequences.)
