@@ -562,7 +562,7 @@ for row in rnas:
         word = generator.choice(["UGCAUG", "UGCACG", "AGAAUG", ""])
         start = first + generator.integers(0, 13)
         row[start : start + len(word)] = ["ACGU".index(letter) for letter in word]
-audited = cg.audit(network, rnas, minutes=4, progress=False, rng=0)
+audited = cg.audit(network, rnas, minutes=10, progress=False, rng=0)
 print(audited)
 
 # %% [markdown]
