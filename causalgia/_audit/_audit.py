@@ -1274,17 +1274,8 @@ class _Work:
 
 _OF_RULES = (
     *("first", "second", "strands", "arrangement", "gap_from", "gap_to", "n_gaps"),
-    *(
-        "both_strands",
-        "anywhere",
-        "task",
-        "tested",
-        "interaction",
-        "lower",
-        "upper",
-        "p",
-    ),
-    *("pass", "warn", "fail", "doubts"),
+    *("both_strands", "anywhere", "task", "tested", "interaction", "lower", "upper"),
+    *("p", "pass", "warn", "fail", "doubts"),
 )
 _OF_MEMBERS = ("members_hold", "n_members")
 _OF_NULLS = ("prediction_range", "kmer_composition")
@@ -1357,14 +1348,14 @@ def _p_of(decided: xr.Dataset) -> list[float]:
 def _tree(
     p_of: Mapping[str, float], rules: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, float], list[float]]:
-    """Return adjusted p of motifs and of rules, which stand below one of their motifs: the
-    one with the smaller p; rules of none stand alone.
+    """Return adjusted p of motifs and of rules, which stand below the first of their motifs,
+    as these were tested; rules of none stand alone.
     """
     labels = list(p_of)
     above = []
     for rule in rules:
         own = [x for x in (rule["first"], rule["second"]) if x in p_of]
-        above.append(labels.index(min(own, key=p_of.__getitem__)) if own else -1)
+        above.append(min(map(labels.index, own)) if own else -1)
     n_below = [1 + above.count(k) for k in range(len(labels))]
     if not labels and not rules:
         return {}, []

@@ -327,9 +327,8 @@ class Sites:
     def within(self, first: float, last: float) -> Sites:
         """Return the sites that start from `first` to `last`."""
         here = (self.start >= first) & (self.start <= last)
-        return replace(
-            self, row=self.row[here], start=self.start[here], minus=self.minus[here]
-        )
+        names = ("row", "start", "minus", "score")
+        return replace(self, **{name: getattr(self, name)[here] for name in names})
 
     def counts(self) -> Array:
         """Return how many sites each sequence has on either strand, whether any, and the
