@@ -825,7 +825,7 @@ class _Work:
         self.both_strands = both_strands
         named = list[Motif]()
         if known is not None:
-            with self.stages.stage(f"screen of {len(known):,} known motifs"):
+            with self.stages.stage(f"screen of known motifs ({len(known):,})"):
                 screen = _screen(known, proposing)
                 answer = screen.analyze(_mean(self.run("screen", screen)))
                 motifs = answer.findings["motifs"]
@@ -887,7 +887,7 @@ class _Work:
         rows, effects, sites = list[pd.DataFrame](), {}, list[pd.DataFrame]()
         rare = list[str]()
         shuffles = DinucleotideShuffle(of=self.parts.testing)
-        with self.stages.stage(f"{len(found)} candidates, lost and alone"):
+        with self.stages.stage(f"candidates, lost and alone ({len(found)})"):
             for one in found:
                 own = region_of(len(one.motif), by_width)
                 lost = self.lost(one, self.parts.testing, "testing")
@@ -1073,7 +1073,7 @@ class _Work:
         tested, left = list(asked)[: plan.n_pairs], list(asked)[plan.n_pairs :]
         region = {task: (-one, one) for task, one in least.items()}
         rules, settings = list[Rule](), list[pd.DataFrame]()
-        with self.stages.stage(f"{len(tested)} pairs, every gap, order and strand"):
+        with self.stages.stage(f"pairs, every gap, order and strand ({len(tested)})"):
             for a, b in tested:
                 trial = experiments.pair(
                     DinucleotideShuffle(of=self.parts.testing),
