@@ -929,9 +929,11 @@ class _Work:
                     )
                 table["region"] = [own[task][1] for task in table["task"]]
                 rows.append(table)
-        why = [f"{', '.join(rare)} in sequences, too few of which have a site"] * bool(
-            rare
-        )
+        why = [
+            f"{label} in sequences, which have too few sites, or some that cannot be "
+            "overwritten"
+            for label in rare
+        ]
         if not rows:
             names = ["motif", "task", *OF_LOST, "reads", "lost_q", "alone_q", "alone"]
             return pd.DataFrame(columns=names), {}, pd.DataFrame(), why
