@@ -184,8 +184,6 @@ def _factors(known: Known, found: Any) -> Results:
 
 
 def _gaps(rule: Any) -> str:
-    if rule["anywhere"]:
-        return "anywhere"
     return f"{rule['gap_from']} to {rule['gap_to']} bp"
 
 

@@ -81,8 +81,7 @@ class Rule:
     @property
     def label(self) -> str:
         """Arrangement, gaps and task, which no two rules share."""
-        gap = "" if self.anywhere else f", gap {self.gaps}"
-        return f"{self.arrangement}{gap}, {self.task}"
+        return f"{self.arrangement}, gap {self.gaps}, {self.task}"
 
     @property
     def gaps(self) -> str:
@@ -232,17 +231,16 @@ def _in_any(labels: tuple[str, str], runs: Sequence[Rule], n_gaps: int) -> Rule:
         name: np.array([getattr(run, name) for run in runs])
         for name in ("gap_from", "gap_to", "n_gaps", "size")
     }
-    anywhere = bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps)
     first, last = (int(np.floor(np.median(of[x]))) for x in ("gap_from", "gap_to"))
     return Rule(
         *labels,
         strands="",
-        gap_from=0 if anywhere else first,
-        gap_to=_MAX_GAP if anywhere else last,
+        gap_from=first,
+        gap_to=last,
         n_gaps=int(np.median(of["n_gaps"])),
         task=runs[0].task,
         size=float(np.median(of["size"])),
-        anywhere=anywhere,
+        anywhere=bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps),
     )
 
 

@@ -302,8 +302,6 @@ def _interactions(rows: pd.DataFrame) -> str:
 
 def gap_in_words(row: Any) -> str:
     """Return the gaps of a rule."""
-    if row["anywhere"]:
-        return "at any gap tried"
     ends = sorted({int(row["gap_from"]), int(row["gap_to"])})
     return f"{' to '.join(map(str, ends))} bp apart"
 
