@@ -284,7 +284,8 @@ a told rule is computed from the network with the *true* words at the same gaps 
 shuffles: a rule is false if that is below a quarter of the largest planted one, or has the
 other sign. The share that can be reached is that of the true words' counts on each
 strand, their presence, GC and CpG, and the true rules, by the same least squares on the
-same sequences: position and saturation are no features of it either.
+same sequences: place and saturation are no features of it, so that an audit, which counts
+motifs where they act, may explain more.
 
 **Oracles.** Each of `cg.zoo` on 400 random sequences in which its words, and pairs of them
 at random gaps, were written."""
@@ -304,8 +305,6 @@ _FAILS = """The reasons, as far as they were found:
   told as windows of gaps, or not at all, and a window explains less than the curve.
 - **Many weak sites.** A word of four letters, or one whose effect is below the bound, is
   not named, however many copies there are; together they may explain much.
-- **Place.** A motif is counted wherever it stands. If it acts in one place, its count says
-  less than its count there; the table of motifs says where it acts.
 - **Weak and strong sites.** The regression has the number of sites, whether there are any,
   and the sum of their scores. A network that saturates in the affinity of a single site
   differs.

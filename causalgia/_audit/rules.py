@@ -5,7 +5,7 @@ the effects of sites, and tested at every gap, order and strand.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -81,8 +81,7 @@ class Rule:
     @property
     def label(self) -> str:
         """Arrangement, gaps and task, which no two rules share."""
-        gap = "" if self.anywhere else f", gap {self.gaps}"
-        return f"{self.arrangement}{gap}, {self.task}"
+        return f"{self.arrangement}, gap {self.gaps}, {self.task}"
 
     @property
     def gaps(self) -> str:
@@ -105,6 +104,12 @@ def _turned(way: tuple[str, str, str]) -> tuple[str, str, str]:
     """Return an arrangement as it is read on the opposite strand."""
     first, second, strands = way
     return second, first, "".join("-" if x == "+" else "+" for x in strands[::-1])
+
+
+def rule_of(row: Mapping[Any, Any]) -> Rule:
+    """Return the rule of a row of the table of rules."""
+    names = [one.name for one in fields(Rule) if one.name != "size"]
+    return Rule(**{name: row[name] for name in names}, size=row["tested"])
 
 
 def moderators_of(
@@ -226,17 +231,16 @@ def _in_any(labels: tuple[str, str], runs: Sequence[Rule], n_gaps: int) -> Rule:
         name: np.array([getattr(run, name) for run in runs])
         for name in ("gap_from", "gap_to", "n_gaps", "size")
     }
-    anywhere = bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps)
     first, last = (int(np.floor(np.median(of[x]))) for x in ("gap_from", "gap_to"))
     return Rule(
         *labels,
         strands="",
-        gap_from=0 if anywhere else first,
-        gap_to=_MAX_GAP if anywhere else last,
+        gap_from=first,
+        gap_to=last,
         n_gaps=int(np.median(of["n_gaps"])),
         task=runs[0].task,
         size=float(np.median(of["size"])),
-        anywhere=anywhere,
+        anywhere=bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps),
     )
 
 
@@ -327,9 +331,8 @@ class Sites:
     def within(self, first: float, last: float) -> Sites:
         """Return the sites that start from `first` to `last`."""
         here = (self.start >= first) & (self.start <= last)
-        return replace(
-            self, row=self.row[here], start=self.start[here], minus=self.minus[here]
-        )
+        names = ("row", "start", "minus", "score")
+        return replace(self, **{name: getattr(self, name)[here] for name in names})
 
     def counts(self) -> Array:
         """Return how many sites each sequence has on either strand, whether any, and the

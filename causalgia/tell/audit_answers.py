@@ -282,7 +282,7 @@ def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
 
 def arrangement(row: Any, names: Mapping[str, str]) -> str:
     """Return the motifs of a rule with their strands, where it has them, and names."""
-    words = " and " if row["anywhere"] else " then "
+    words = " then " if row["strands"] else " and "
     return words.join(
         f"{part} ({names[label]})" if names.get(label) else part
         for label, part in zip(
@@ -302,8 +302,6 @@ def _interactions(rows: pd.DataFrame) -> str:
 
 def gap_in_words(row: Any) -> str:
     """Return the gaps of a rule."""
-    if row["anywhere"]:
-        return "at any gap tried"
     ends = sorted({int(row["gap_from"]), int(row["gap_to"])})
     return f"{' to '.join(map(str, ends))} bp apart"
 

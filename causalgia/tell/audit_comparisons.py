@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from causalgia.checks import first_of, in_list
+from causalgia.tell.audit_answers import gap_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,9 +82,7 @@ def _motif_row(row: Mapping[Any, Any]) -> tuple[str, str]:
 
 
 def _rule_row(row: Mapping[Any, Any]) -> tuple[str, str]:
-    gaps = dict.fromkeys([row["gap_from"], row["gap_to"]])
-    gap = "anywhere" if row["anywhere"] else f"{' to '.join(map(str, gaps))} bp apart"
-    return f"{row['arrangement']}, {gap}, in {row['task']}", "holds"
+    return f"{row['arrangement']}, {gap_in_words(row)}, in {row['task']}", "holds"
 
 
 def _difference(what: str, verb: str, row: Mapping[Any, Any], names: list[str]) -> str:
