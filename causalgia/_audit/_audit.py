@@ -13,7 +13,7 @@ from functools import cached_property
 from math import ceil
 from os import PathLike
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 from urllib.parse import quote
 
 import numpy as np
@@ -115,8 +115,7 @@ from causalgia.types import Array, Client, Tokens
 LEAST_SEQUENCES, LEAST_LENGTH = 80, 20
 _LEAST_MAPPED, _ENOUGH_MAPPED, _MOST_MAPPED, _LEAST_PARENTS = 20, 200, 1_000, 4
 _DRAWS, _ALONE_UNITS, _PAIR_UNITS, _RULE_UNITS, _SCREEN_UNITS = 3, 200, 100, 200, 100
-_COMPOSITION_UNITS, _BASELINES = 100, 8
-_BY_GRADIENT = "expected_gradients"
+_COMPOSITION_UNITS = 100
 _LEVEL, _SD_SHARE = 0.05, 0.2
 _LEADERS, _PAIRS, _RULES = 4, 8, 6
 _OF_SITES = 5 * _DRAWS * 100
@@ -148,7 +147,7 @@ class Plan:
     """
 
     n_predictions: int
-    maps: str
+    maps: Literal["ism", "gradient"]
     n_mapped: int
     n_candidates: int
     n_pairs: int
@@ -168,7 +167,8 @@ class Audit:
     motifs
         A row a candidate and task. ``motif`` is the letters of its core, ``name`` that of
         a known motif, or empty. In the testing sequences: ``n_sites``; ``lost``, the mean
-        effect of overwriting a site beyond that of a placebo span. In the middle of their
+        effect of overwriting a site beyond that of a placebo span, off the sites of every
+        candidate where there is room. In the middle of their
         shuffles: ``alone``, on its better ``strand``, and ``other_strand``. ``lost`` and
         ``alone`` have ``_lower, _upper, _verdict, _p, _q``. ``place_from, place_to``:
         first and last start at which it acts; ``copies``: up to which a further one adds.
@@ -604,6 +604,8 @@ class _Work:
     client: Client | None
     keep: Keep
     stages: Stages
+    n_screened: int
+    """Predictions of the screen of known motifs."""
 
     def audit(
         self,
@@ -742,16 +744,18 @@ class _Work:
         n = min(len(proposing), _MOST_MAPPED)
         total = 60 * minutes * pace
         fixed = (
-            sum(map(len, self.parts.by_name.values()))
+            self.n_screened
+            + sum(map(len, self.parts.by_name.values()))
             + len(GC_LEVELS) * _COMPOSITION_UNITS
             + _RANDOM
         )
         free = total - fixed
         of_maps = min(free / 2, free - _A_MOTIF)
-        maps, a_map = "ism", 2 * self.map_cost("ism", pace)  # and one of a shuffle
+        maps: Literal["ism", "gradient"] = "ism"
+        a_map = 2 * self.map_cost("ism", pace)  # and one of a shuffle
         n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < min(n, _ENOUGH_MAPPED) and self.has_gradients:
-            maps, a_map = _BY_GRADIENT, 2 * self.map_cost(_BY_GRADIENT, pace)
+            maps, a_map = "gradient", 2 * self.map_cost("gradient", pace)
             n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < _LEAST_MAPPED:
             least = _LEAST_MAPPED * a_map
@@ -781,14 +785,11 @@ class _Work:
     def has_gradients(self) -> bool:
         return all(torch_network(part) is not None for part in self.predictor.parts)
 
-    def maps(self, of: Sequences, method: str) -> xr.Dataset:
+    def maps(self, of: Sequences, method: Literal["ism", "gradient"]) -> xr.Dataset:
         """Return maps of sequences."""
-        asked: dict[str, Any] = {"method": method}
-        if method != "ism":
-            asked |= {"n_baselines": _BASELINES, "rng": derive(self.key, "baselines")}
-        return attribute(of, self.predictor, progress=False, **asked)
+        return attribute(of, self.predictor, method=method, progress=False)
 
-    def map_cost(self, method: str, pace: float) -> float:
+    def map_cost(self, method: Literal["ism", "gradient"], pace: float) -> float:
         """Return the time of a map in predictions: 3 L + 1 if each substitution is one;
         else as measured.
         """
@@ -890,7 +891,7 @@ class _Work:
         with self.stages.stage(f"candidates, lost and alone ({len(found)})"):
             for one in found:
                 own = region_of(len(one.motif), by_width)
-                lost = self.lost(one, self.parts.testing, "testing")
+                lost = self.lost(one, found, "testing")
                 trial = experiments.motif(
                     shuffles, one.motif, n_units=_ALONE_UNITS, rope=own
                 )
@@ -940,12 +941,17 @@ class _Work:
         return _read(pd.concat(rows, ignore_index=True)), effects, _joined(sites), why
 
     def lost(
-        self, one: Candidate, of: Sequences, part: str
+        self, one: Candidate, found: Sequence[Candidate], part: str
     ) -> tuple[xr.Dataset, pd.DataFrame] | None:
         """Return the individual effects of overwriting the sites of a candidate, and the
         sites with their mean effects; None where too few sequences have one.
         """
-        trial = necessity_of(one, Genomic(of=of), n_draws=_DRAWS)
+        trial = necessity_of(
+            one,
+            Genomic(of=self.parts.by_name[part]),
+            n_draws=_DRAWS,
+            beside=found,
+        )
         if trial is None:
             return None
         name = f"lost {one.label} {part}"
@@ -954,7 +960,7 @@ class _Work:
         effects = contrast(outcomes).sel(contrast=[LOST])
         table = answer.findings["instances"]
         each = table["effect"].sel(contrast=FILLED)
-        # few placebo spans hit another motif
+        # some placebo spans hit another motif, where there is no room beside it
         each = each - table["effect"].sel(contrast=PLACEBO).median("instance")
         sites = pd.DataFrame(
             {
@@ -1135,7 +1141,7 @@ class _Work:
                     alone_in(one, shuffles, n_units=_ALONE_UNITS),
                 )
                 p = _p_of(judged(contrast(_mean(alone)), own))
-                lost = self.lost(one, self.parts.reserved, "reserved")
+                lost = self.lost(one, found, "reserved")
                 if lost is not None:
                     effects = _mean(lost[0], "ice")
                     rows = lost_rows(effects, own, len(lost[1]))

@@ -80,7 +80,7 @@ def refuted(
     asked: list[tuple[str, Any, Any]] = []
     read = _read(found)
     for label in dict.fromkeys(read["motif"]):
-        asked.append((label, *_trial(by_label[label], read, given, shuffles)))
+        asked.append((label, *_trial(by_label[label], found, given, shuffles)))
     seen = set[str]()
     for row in _held(found).to_dict("records"):
         rule = rule_of(row)
@@ -128,16 +128,18 @@ def _counted(claim: str, status: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _trial(
-    one: Candidate, read: pd.DataFrame, given: Sequences, shuffles: DinucleotideShuffle
+    one: Candidate, found: Audit, given: Sequences, shuffles: DinucleotideShuffle
 ) -> tuple[Any, Any]:
     """Return the trial of a motif that is read, and the contrasts that are its claim."""
-    rows = read[read["motif"] == one.label]
+    rows = _read(found).query("motif == @one.label")
     row = rows.iloc[int(np.nanargmax(rows["alone"].abs()))]
     if rows["alone_verdict"].isin(DIRECTIONS).any():
         strand = str(row["strand"])
         trial = alone_in(one, shuffles, n_units=_UNITS)
         return trial, {one.label: {strand: 1.0, "untreated": -1.0}}
-    necessity = necessity_of(one, Genomic(of=given), n_draws=_DRAWS)
+    necessity = necessity_of(
+        one, Genomic(of=given), n_draws=_DRAWS, beside=found.candidates
+    )
     assert necessity is not None  # it was tested in a part of the sequences
     assert necessity.named_contrasts is not None
     return necessity, {one.label: necessity.named_contrasts.plain[LOST]}

@@ -214,7 +214,7 @@ def compare(
 
     for one in motifs:
         columns = {"motif": one.label, "name": one.name}
-        lost = _lost(one, Genomic(of=reserved), outcomes)
+        lost = _lost(one, motifs, Genomic(of=reserved), outcomes)
         if lost is None:
             left_out.append(
                 f"{one.label} in the reserved sequences, too few of which have it"
@@ -377,13 +377,19 @@ def difference_of(
 
 def _lost(
     one: Shared,
+    motifs: Sequence[Shared],
     sequences: Genomic,
     outcomes: Callable[[str, Design], dict[str, xr.Dataset]],
 ) -> dict[str, xr.Dataset] | None:
     """Return in each predictor the effects of overwriting the sites of a motif; None where
     too few sequences have one.
     """
-    trial = necessity_of(one.candidate, sequences, n_draws=_DRAWS)
+    trial = necessity_of(
+        one.candidate,
+        sequences,
+        n_draws=_DRAWS,
+        beside=[other.candidate for other in motifs],
+    )
     if trial is None:
         return None
     each = outcomes(f"lost {one.label}", trial)

@@ -160,7 +160,13 @@ def _without_sites(one: Candidate, found: Audit, reserved: Sequences) -> Design:
     """Return the design of sites of a motif, the first of each sequence: as they are,
     overwritten, and with a placebo span overwritten.
     """
-    sites = motif_sites(Genomic(of=reserved), one.motif, one.threshold, n_draws=1)
+    sites = motif_sites(
+        Genomic(of=reserved),
+        one.motif,
+        one.threshold,
+        n_draws=1,
+        beside=[(x.motif, x.threshold) for x in found.candidates if x is not one],
+    )
     asked = sites.found.strand == "+"
     asked |= found.settings["strands"] == "both"
     rows, first = np.unique(sites.found.row[asked], return_index=True)

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia import experiments
 from causalgia._audit.candidates import Candidate
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Genomic, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError
 from causalgia.estimation import estimate
 from causalgia.experiments import Answer, Experiment
+from causalgia.experiments._needed_sites import needed_sites
 from causalgia.experiments.kit.screens import random_placebos, width_classes
 from causalgia.ropes import Ends
 from causalgia.sequences import Motif
@@ -76,18 +76,21 @@ def region_of(width: int, found: Mapping[int, dict[str, Ends]]) -> dict[str, End
 
 
 def necessity_of(
-    one: Candidate, sequences: Genomic, *, n_draws: int
+    one: Candidate, sequences: Genomic, *, n_draws: int, beside: Sequence[Candidate]
 ) -> Experiment | None:
-    """Return the trial of the sites of a candidate; None where too few sequences have
-    one, or have room for a placebo span beside it.
+    """Return the trial of the sites of a candidate, with placebo spans off those of all;
+    None where too few sequences have one, or have room for a placebo span beside it.
     """
     try:
-        return experiments.necessity(
+        return needed_sites(
             sequences,
-            motif=one.motif,
+            one.motif,
+            fills=("uniform",),
             threshold=one.threshold,
             n_draws=n_draws,
+            k=2,
             rope=0,
+            beside=[(x.motif, x.threshold) for x in beside if x.label != one.label],
         )
     except DesignError:
         return None

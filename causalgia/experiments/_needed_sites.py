@@ -57,6 +57,7 @@ def needed_sites(
     n_draws: int,
     k: int,
     rope: RopeLike,
+    beside: Sequence[tuple[Motif, float]] = (),
 ) -> Experiment:
     """Return `causalgia.experiments.necessity` of the sites of a motif."""
     given = replace(as_genomic(sequences, "sequences"), n_draws=1)
@@ -64,7 +65,7 @@ def needed_sites(
     n_draws = as_count(n_draws, "n_draws")
     if not fills:
         raise DesignError("fills=(): name a fill, such as 'uniform'", argument="fills")
-    sites = motif_sites(given, pattern, threshold, n_draws=n_draws)
+    sites = motif_sites(given, pattern, threshold, n_draws=n_draws, beside=beside)
     region = Rope.parse(rope, error=DesignError)
     if sites.n_with == 1 and not region.is_fixed:
         raise DesignError(

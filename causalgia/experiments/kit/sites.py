@@ -248,10 +248,16 @@ class Sites:
 
 
 def motif_sites(
-    null: Genomic, pattern: str | Motif, threshold: float | None, *, n_draws: int
+    null: Genomic,
+    pattern: str | Motif,
+    threshold: float | None,
+    *,
+    n_draws: int,
+    beside: Sequence[tuple[Motif, float]] = (),
 ) -> Sites:
     """Find the instances of a string or motif in given sequences, and draw placebo
-    spans for each.
+    spans for each: where there is room, off instances of the motifs in `beside`, each
+    with its threshold.
 
     Examples
     --------
@@ -278,14 +284,11 @@ def motif_sites(
             "and an average needs two or more"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
-    starts, free = np.arange(tokens.shape[1] - found.width + 1), []
-    for row in found.row.tolist():
-        taken = everywhere.start[everywhere.row == row]
-        free.append(
-            starts[
-                (np.abs(starts[:, None] - taken[None, :]) >= found.width).all(axis=1)
-            ]
-        )
+    others = [find_instances(tokens, one, threshold=p) for one, p in beside]
+    own = _free_spans(tokens.shape, found.width, [everywhere])
+    off_others = own & _free_spans(tokens.shape, found.width, others)
+    off_others[~off_others.any(axis=1)] = own[~off_others.any(axis=1)]
+    free = [np.flatnonzero(off_others[row]) for row in found.row.tolist()]
     full = next(
         (name for name, left in zip(sequence, free, strict=True) if not len(left)), None
     )
@@ -311,6 +314,23 @@ def motif_sites(
         _draw_placebo_starts(free, n_draws),
         len(tokens),
     )
+
+
+def _free_spans(
+    shape: tuple[int, ...], width: int, found: Sequence[Instances]
+) -> NDArray[np.bool_]:
+    """Return where a span of a width can start without overlap with instances, (n,
+    starts).
+    """
+    n, length = shape
+    ends = np.zeros((n, length + 1), np.int64)
+    for one in found:
+        np.add.at(ends, (one.row, one.start), 1)
+        np.add.at(ends, (one.row, one.start + one.width), -1)
+    taken = np.zeros((n, length + 1), np.int64)
+    np.cumsum(ends[:, :-1].cumsum(axis=1) > 0, axis=1, out=taken[:, 1:])
+    free: NDArray[np.bool_] = taken[:, width:] == taken[:, :-width]
+    return free
 
 
 def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
