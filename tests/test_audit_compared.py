@@ -139,6 +139,8 @@ def _claims(*, rule=True, words=(AP1, TEAD), task="activity"):
                 "gap_from": 3,
                 "gap_to": 8,
                 "n_gaps": 6,
+                "tested": 1.0,
+                "both_strands": False,
                 "anywhere": False,
                 "task": task,
                 "interaction": 1.5,

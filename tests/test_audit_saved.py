@@ -34,7 +34,7 @@ def saved(tmp_path_factory):
 def test_what_was_saved_is_read(saved) -> None:
     found, folder, _ = saved
     again = read_audit(folder)
-    for name in ("explained", "motifs", "rules", "pairs"):
+    for name in ("explained", "motifs", "rules", "pairs", "network", "composition"):
         pd.testing.assert_frame_equal(
             getattr(again, name), getattr(found, name), check_dtype=False
         )
@@ -183,3 +183,21 @@ def test_many_tasks_and_motifs_have_twelve_lines_and_say_what_is_left(saved) -> 
     assert "more motifs" in lines[-1]
     assert "more rules" in lines[-1]
     assert "A and C" in lines[-1]
+
+
+def test_a_rule_of_every_arrangement_at_some_gaps_is_told_and_saved(
+    saved, tmp_path
+) -> None:
+    found = saved[0]
+    first, second = found.rules[["first", "second"]].iloc[0]
+    rules = found.rules.head(1).assign(
+        strands="", arrangement=f"{first} and {second}", gap_from=4, gap_to=9
+    )
+    any_way = dataclasses.replace(found, rules=rules)
+    any_way.save(tmp_path / "found")
+    (line,) = (x for x in str(any_way).splitlines() if "4 to 9 bp apart" in x)
+    assert line.startswith(first)
+    assert f" and {second}" in line
+    assert str(read_audit(tmp_path / "found")) == str(any_way)
+    claims = read_claims(tmp_path / "found")
+    assert (claims["folder"] != "").iloc[-1]

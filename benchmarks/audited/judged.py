@@ -18,7 +18,6 @@ from causalgia.design import DinucleotideShuffle
 from causalgia.design.null_model import gc_content
 from causalgia.effects import contrast
 from causalgia.sequences import Motif
-from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_scores import find_instances
 from causalgia.types import Array, Tokens
 
@@ -369,10 +368,7 @@ def _true_shares(known: Known) -> Results:
     """
     assert known.features is not None
     letters = cg.sequences.decode(known.sequences)
-    given = stages.as_shuffled(letters, keep_n=False)
-    _, first = np.unique(stages.sequence_fingerprints(given.tokens), return_index=True)
-    rows = np.sort(first)
-    distinct = Sequences(given.tokens[rows], tuple(str(given.names[k]) for k in rows))
+    distinct = stages._distinct(stages.as_sequences(letters))
     parts = stages._Parts.of(distinct)
     both = (
         np.concatenate([parts.proposing.tokens, parts.testing.tokens]),

@@ -825,7 +825,7 @@ class _Work:
         self.both_strands = both_strands
         named = list[Motif]()
         if known is not None:
-            with self.stages.stage(f"screen of {len(known):,} known motifs"):
+            with self.stages.stage(f"screen of known motifs ({len(known):,})"):
                 screen = _screen(known, proposing)
                 answer = screen.analyze(_mean(self.run("screen", screen)))
                 motifs = answer.findings["motifs"]
@@ -887,7 +887,7 @@ class _Work:
         rows, effects, sites = list[pd.DataFrame](), {}, list[pd.DataFrame]()
         rare = list[str]()
         shuffles = DinucleotideShuffle(of=self.parts.testing)
-        with self.stages.stage(f"{len(found)} candidates, lost and alone"):
+        with self.stages.stage(f"candidates, lost and alone ({len(found)})"):
             for one in found:
                 own = region_of(len(one.motif), by_width)
                 lost = self.lost(one, self.parts.testing, "testing")
@@ -929,9 +929,11 @@ class _Work:
                     )
                 table["region"] = [own[task][1] for task in table["task"]]
                 rows.append(table)
-        why = [f"{', '.join(rare)} in sequences, too few of which have a site"] * bool(
-            rare
-        )
+        why = [
+            f"{label} in sequences, which have too few sites, or some that cannot be "
+            "overwritten"
+            for label in rare
+        ]
         if not rows:
             names = ["motif", "task", *OF_LOST, "reads", "lost_q", "alone_q", "alone"]
             return pd.DataFrame(columns=names), {}, pd.DataFrame(), why
@@ -1073,7 +1075,7 @@ class _Work:
         tested, left = list(asked)[: plan.n_pairs], list(asked)[plan.n_pairs :]
         region = {task: (-one, one) for task, one in least.items()}
         rules, settings = list[Rule](), list[pd.DataFrame]()
-        with self.stages.stage(f"{len(tested)} pairs, every gap, order and strand"):
+        with self.stages.stage(f"pairs, every gap, order and strand ({len(tested)})"):
             for a, b in tested:
                 trial = experiments.pair(
                     DinucleotideShuffle(of=self.parts.testing),
@@ -1274,17 +1276,8 @@ class _Work:
 
 _OF_RULES = (
     *("first", "second", "strands", "arrangement", "gap_from", "gap_to", "n_gaps"),
-    *(
-        "both_strands",
-        "anywhere",
-        "task",
-        "tested",
-        "interaction",
-        "lower",
-        "upper",
-        "p",
-    ),
-    *("pass", "warn", "fail", "doubts"),
+    *("both_strands", "anywhere", "task", "tested", "interaction", "lower", "upper"),
+    *("p", "pass", "warn", "fail", "doubts"),
 )
 _OF_MEMBERS = ("members_hold", "n_members")
 _OF_NULLS = ("prediction_range", "kmer_composition")
@@ -1357,14 +1350,14 @@ def _p_of(decided: xr.Dataset) -> list[float]:
 def _tree(
     p_of: Mapping[str, float], rules: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, float], list[float]]:
-    """Return adjusted p of motifs and of rules, which stand below one of their motifs: the
-    one with the smaller p; rules of none stand alone.
+    """Return adjusted p of motifs and of rules, which stand below the first of their motifs,
+    as these were tested; rules of none stand alone.
     """
     labels = list(p_of)
     above = []
     for rule in rules:
         own = [x for x in (rule["first"], rule["second"]) if x in p_of]
-        above.append(labels.index(min(own, key=p_of.__getitem__)) if own else -1)
+        above.append(min(map(labels.index, own)) if own else -1)
     n_below = [1 + above.count(k) for k in range(len(labels))]
     if not labels and not rules:
         return {}, []

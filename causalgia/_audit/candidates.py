@@ -203,14 +203,15 @@ def reads_both_strands(
     *,
     rng: int,
 ) -> bool:
-    """Return whether the sites of the first proposed words keep half of what they do, or
-    more, where they and the bases beside them are turned to the other strand.
+    """Return whether the sites of the first proposed words do half as much, or more, where
+    they and the bases beside them are turned to the other strand: in their sequences, or
+    in shuffles of these at the same place, where no partner is near.
 
     Answers to reverse complements of whole sequences do not tell: those of a network that
     reads both strands and places differ as well.
     """
     generator = np.random.default_rng(rng)
-    kept = lost = 0.0
+    own, turned_too = np.zeros(2), np.zeros(2)
     words = dict.fromkeys(map(str, proposed["consensus"].to_numpy().tolist()))
     for word in list(words)[:_WORDS]:
         sites = _sites(word, tokens, both_strands=False)
@@ -222,16 +223,21 @@ def reads_both_strands(
         wide = np.arange(-_BESIDE, sites.width + _BESIDE)
         bases = sites.start[inside][:_SITES, None] + wide
         rows = tokens[sites.row[inside][:_SITES]]
-        turned, without = rows.copy(), rows.copy()
         each = np.arange(len(rows))[:, None]
-        turned[each, bases] = 3 - rows[each, bases[:, ::-1]]
-        without[each, bases] = generator.integers(0, 4, bases.shape)
-        none = answers(without)
-        of_word, of_turned = ((answers(x) - none).sum(axis=0) for x in (rows, turned))
-        task = int(np.abs(of_word).argmax())
-        lost += abs(of_word[task])
-        kept += of_turned[task] * np.sign(of_word[task])
-    return 2 * kept >= lost > 0
+        letters = rows[each, bases]
+        for k, others in enumerate((rows, generator.permuted(rows, axis=1))):
+            without, there, turned = others.copy(), others.copy(), others.copy()
+            without[each, bases] = generator.integers(0, 4, bases.shape)
+            there[each, bases] = letters
+            turned[each, bases] = 3 - letters[:, ::-1]
+            none = answers(without)
+            of_word, of_turned = (
+                (answers(x) - none).sum(axis=0) for x in (there, turned)
+            )
+            task = int(np.abs(of_word).argmax())
+            own[k] += abs(of_word[task])
+            turned_too[k] += of_turned[task] * np.sign(of_word[task])
+    return bool(((own > 0) & (2 * turned_too >= own)).any())
 
 
 def _contributions(maps: xr.Dataset) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from causalgia._audit.candidates import Candidate
-from causalgia._audit.rules import Rule, trial_of
+from causalgia._audit.rules import rule_of, trial_of
 from causalgia._audit.tested_motifs import LOST, alone_in, necessity_of
 from causalgia.choices import DIRECTIONS
 from causalgia.design import DinucleotideShuffle, Genomic
@@ -60,7 +60,7 @@ def claims(found: Audit) -> list[str]:
                 lines.append(f"{row['motif']} {words} {verdict} {row['task']}")
     for row in _held(found).to_dict("records"):
         more = "more" if row["interaction"] > 0 else "less"
-        lines.append(f"{_rule(row).label}: {more} than their sum")
+        lines.append(f"{rule_of(row).label}: {more} than their sum")
     return lines
 
 
@@ -83,7 +83,7 @@ def refuted(
         asked.append((label, *_trial(by_label[label], read, given, shuffles)))
     seen = set[str]()
     for row in _held(found).to_dict("records"):
-        rule = _rule(row)
+        rule = rule_of(row)
         if rule.label not in seen:
             seen.add(rule.label)
             trial, mean = trial_of(rule, motifs, shuffles, n_units=_UNITS)
@@ -151,24 +151,6 @@ def _held(found: Audit) -> pd.DataFrame:
     return found.rules[found.rules["holds"].astype(bool)]
 
 
-def _rule(row: Mapping[Any, Any]) -> Rule:
-    """Return the rule of a row of the table."""
-    strands = "++"
-    if not row["anywhere"]:
-        strands = "".join(part[-1] for part in row["arrangement"].split(" then "))
-    return Rule(
-        first=row["first"],
-        second=row["second"],
-        strands=strands,
-        gap_from=int(row["gap_from"]),
-        gap_to=int(row["gap_to"]),
-        n_gaps=int(row["n_gaps"]),
-        task=row["task"],
-        size=float(row["tested"]),
-        anywhere=bool(row["anywhere"]),
-    )
-
-
 def lock(found: Audit, path: Path) -> str:
     """Write a lock of an audit, and return its SHA-256: what it was made of, what it
     spent, and what it claims.
@@ -193,7 +175,7 @@ def _content(found: Audit) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Verification:
     """An audit beside a lock.
 
     Attributes
@@ -226,7 +208,7 @@ class Comparison:
         return "\n".join([*lines, *(f"- {one}" for one in self.deviations)])
 
 
-def deviations(path: Path, found: Audit) -> Comparison:
+def deviations(path: Path, found: Audit) -> Verification:
     """Return how an audit differs from a lock of one. Motifs are compared by their
     letters.
 
@@ -254,7 +236,7 @@ def deviations(path: Path, found: Audit) -> Comparison:
             rows.append(Deviation(where="claims", what=claim, there=was, here=now))
     if same:
         rows += differences(there["shares"], here["shares"], "explained")
-    return Comparison(
+    return Verification(
         tuple(rows),
         len(of_both[0]),
         len(set(of_both[0]).intersection(of_both[1])),

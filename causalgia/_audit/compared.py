@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._audit.candidates import Candidate
-from causalgia._audit.rules import Rule, trial_of
+from causalgia._audit.rules import Rule, rule_of, trial_of
 from causalgia._audit.tested_motifs import LOST, alone_in, necessity_of
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Design, DinucleotideShuffle, Genomic
@@ -539,8 +539,7 @@ def union_of_rules(
     every, left_out = list[tuple[Rule, str, str]](), list[str]()
     for name, found in audits.items():
         for row in found.rules[found.rules["holds"].astype(bool)].to_dict("records"):
-            row["size"] = row["interaction"]
-            rule = Rule(**{one.name: row[one.name] for one in fields(Rule)})
+            rule = rule_of(row)
             moved = _moved(rule, places[name, rule.first], places[name, rule.second])
             if any(moved.gap_from <= gap <= moved.gap_to for gap in GAPS):
                 every.append((moved, name, rule.task))

@@ -192,15 +192,12 @@ def _of_rule(row: Mapping[Any, Any], found: Audit, reserved: Sequences) -> Desig
     if len(inside) > _GAPS:
         inside = inside[np.linspace(0, len(inside) - 1, _GAPS).round().astype(int)]
     ends = [] if row["anywhere"] else [row["gap_from"] - 1, row["gap_to"] + 1]
-    strands = "++"
-    if not row["anywhere"]:
-        strands = "".join(part[-1] for part in row["arrangement"].split(" then "))
     trial = pair(
         DinucleotideShuffle(of=reserved),
         of[row["first"]],
         of[row["second"]],
         gaps=[*inside.tolist(), *(gap for gap in ends if gap >= 0)],
-        orientations=[strands],
+        orientations=[row["strands"] or "++"],
         orders=["downstream"],
         n_units=_SHUFFLES,
     )

@@ -5,7 +5,7 @@ the effects of sites, and tested at every gap, order and strand.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,12 @@ def _turned(way: tuple[str, str, str]) -> tuple[str, str, str]:
     """Return an arrangement as it is read on the opposite strand."""
     first, second, strands = way
     return second, first, "".join("-" if x == "+" else "+" for x in strands[::-1])
+
+
+def rule_of(row: Mapping[Any, Any]) -> Rule:
+    """Return the rule of a row of the table of rules."""
+    names = [one.name for one in fields(Rule) if one.name != "size"]
+    return Rule(**{name: row[name] for name in names}, size=row["tested"])
 
 
 def moderators_of(
@@ -327,9 +333,8 @@ class Sites:
     def within(self, first: float, last: float) -> Sites:
         """Return the sites that start from `first` to `last`."""
         here = (self.start >= first) & (self.start <= last)
-        return replace(
-            self, row=self.row[here], start=self.start[here], minus=self.minus[here]
-        )
+        names = ("row", "start", "minus", "score")
+        return replace(self, **{name: getattr(self, name)[here] for name in names})
 
     def counts(self) -> Array:
         """Return how many sites each sequence has on either strand, whether any, and the

@@ -42,7 +42,7 @@ _MARK = (
 )
 _TEXT = {
     *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
-    *("arrangement", "doubts", "step", "sequence", "verdict", "feature"),
+    *("arrangement", "strands", "doubts", "step", "sequence", "verdict", "feature"),
     *("lost_verdict", "alone_verdict", "check", "status", "claim", "folder"),
     *("why_not", "#place", "strand in it"),
 }

@@ -282,7 +282,7 @@ def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
 
 def arrangement(row: Any, names: Mapping[str, str]) -> str:
     """Return the motifs of a rule with their strands, where it has them, and names."""
-    words = " and " if row["anywhere"] else " then "
+    words = " then " if row["strands"] else " and "
     return words.join(
         f"{part} ({names[label]})" if names.get(label) else part
         for label, part in zip(

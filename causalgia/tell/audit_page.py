@@ -279,17 +279,13 @@ def _rules(found: Pictured) -> dict[str, Any]:
     rules = []
     for rows in held_rules(found.rules):
         row = rows.iloc[0]
-        strands = ("", "")
-        if not row["anywhere"]:
-            first, second = row["arrangement"].split(" then ")
-            strands = (first[-1], second[-1])
         rules.append(
             {
                 "title": f"{arrangement(row, names)}, {gap_in_words(row)}",
                 "first": row["first"],
                 "second": row["second"],
                 "names": [names.get(row[one], "") for one in ("first", "second")],
-                "strands": strands,
+                "strands": tuple(row["strands"]) or ("", ""),
                 "gap": gap_in_words(row).replace(" apart", ""),
                 "picture": _gap_picture(found, rows),
                 "lines": [with_minus(_of_rule(one)) for _, one in rows.iterrows()],
@@ -340,7 +336,7 @@ def _gap_picture(found: Pictured, rows: pd.DataFrame) -> Picture | None:
     settings = pairs[np.array(mine) & pairs["task"].isin(tasks).to_numpy()]
     if not len(settings):
         return None
-    own = "" if row["anywhere"] else str(row["arrangement"])
+    own = str(row["arrangement"]) if row["strands"] else ""
     scale = found.settings.get("scale", "")
     made = gap_plot(
         settings,
