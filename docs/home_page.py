@@ -30,8 +30,9 @@ def roots() -> tuple[str, str]:
 def text() -> str:
     """Return README as a page of the site."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for root in roots():
-        readme = readme.replace(f"({root}docs/", "(")
+    for root in roots():  # its pages and pictures; a script is no page of the site
+        own = re.compile(rf"\({re.escape(root)}docs/(?=[\w/]+\.(?:md|png)[#)])")
+        readme = own.sub("(", readme)
     return _PICTURE.sub(_by_width, readme)
 
 

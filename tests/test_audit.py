@@ -111,6 +111,32 @@ def test_the_planted_rule_has_its_gaps_and_its_task(found) -> None:
     assert (others["interaction"].abs() < 1.5 / 4 + 0.05).all()
 
 
+def test_a_rule_of_a_known_motif_that_no_word_stands_for_is_found() -> None:
+    pytest.importorskip("memelite")
+    either, rng = "GATWAGA", np.random.default_rng(4)
+    network = cg.zoo.Oracle(
+        cg.zoo.MotifCount(either, 1.0),
+        cg.zoo.MotifCount(TEAD, 1.0),
+        cg.zoo.Pair(either, TEAD, bonus=2.0, min_distance=10, reach=15, direction="forward"),
+    )  # fmt: skip
+    tokens = _tokens(rng, 160, 100)
+    for row in range(len(tokens)):
+        at, word = int(rng.integers(5, 60)), ("GATAAGA", "GATTAGA")[row % 2]
+        if rng.random() < 0.7:
+            _write(tokens, row, at, word)
+        if rng.random() < 0.7:
+            _write(tokens, row, at + 7 + int(rng.integers(0, 12)), TEAD)
+    known = {"GATA": either, "TEAD": TEAD}
+    sequences = cg.sequences.decode(tokens)
+    few = Plan(
+        n_predictions=1, maps="ism", n_mapped=80, n_candidates=2, n_pairs=3, technical=False
+    )  # fmt: skip
+    made = audit(network, sequences, motifs=known, minutes=few, progress=False, rng=0)
+    held = made.rules[made.rules["holds"]]
+    names = dict(zip(made.motifs["motif"], made.motifs["name"], strict=True))
+    assert [names[x] for x in held[["first", "second"]].iloc[0]] == ["GATA", "TEAD"]
+
+
 def test_rules_explain_what_motifs_do_not(found) -> None:
     share = found[0].explained.set_index(["task", "step"])["share"]
     assert share["muscle", "rules"] > 0.9 > share["muscle", "motifs"]

@@ -5,7 +5,7 @@ of what their sites contribute in all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -185,7 +185,7 @@ def candidates(
             continue
         made.append(
             Candidate(
-                motif,
+                replace(motif, name=motif.consensus),
                 threshold,
                 name if is_word else "",
                 total,
