@@ -129,7 +129,7 @@ def test_a_rule_of_a_known_motif_that_no_word_stands_for_is_found() -> None:
     known = {"GATA": either, "TEAD": TEAD}
     sequences = cg.sequences.decode(tokens)
     few = Plan(
-        n_predictions=1, maps="ism", n_mapped=80, n_candidates=2, n_pairs=3, technical=False
+        n_predictions=1, maps="ism", n_mapped=80, n_patterns=100, n_candidates=2, n_pairs=3, technical=False
     )  # fmt: skip
     made = audit(network, sequences, motifs=known, minutes=few, progress=False, rng=0)
     held = made.rules[made.rules["holds"]]
@@ -185,6 +185,7 @@ def test_an_audit_stopped_again_and_again_ends_as_one_that_was_not(
         n_predictions=10**6,
         maps="ism",
         n_mapped=30,
+        n_patterns=100,
         n_candidates=1,
         n_pairs=1,
         technical=False,

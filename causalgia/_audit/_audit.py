@@ -119,6 +119,7 @@ _COMPOSITION_UNITS = 100
 _LEVEL, _SD_SHARE = 0.05, 0.2
 _LEADERS, _PAIRS, _RULES = 4, 8, 6
 _OF_SITES = 5 * _DRAWS * 100
+_LEAST_PATTERNS, _PATTERNS, _A_PATTERN = 6, 100, 2_500
 _A_MOTIF = (60 + 2) * _ALONE_UNITS + 2 * _OF_SITES
 _A_PAIR = 420 * _PAIR_UNITS + 2 * 60 * _RULE_UNITS * _RULES // _PAIRS
 _RANDOM = 9_000
@@ -139,9 +140,9 @@ class Plan:
     maps
         Method of the maps, as in `causalgia.attribute`: ``"ism"``, each substitution
         measured, where that fits; else gradients where the network has them.
-    n_mapped, n_candidates, n_pairs
-        How many sequences are mapped, and how many candidates and pairs are tested, at
-        most.
+    n_mapped, n_patterns, n_candidates, n_pairs
+        How many sequences are mapped, how many patterns of their maps are cut to what
+        acts, and how many candidates and pairs are tested, at most.
     technical
         Whether words of the bench are tested.
     """
@@ -149,6 +150,7 @@ class Plan:
     n_predictions: int
     maps: Literal["ism", "gradient"]
     n_mapped: int
+    n_patterns: int
     n_candidates: int
     n_pairs: int
     technical: bool
@@ -485,8 +487,10 @@ def audit(
     distinct = _distinct(given)
     known = None if motifs is None else named_motifs(motifs)
     parts = _Parts.of(distinct)
+    n_screened = 0
     if known is not None:  # refused before anything is predicted
-        _screen(known, parts.proposing)
+        screen = _screen(known, parts.proposing)
+        n_screened = len(screen.named_arms) * screen.n_units
     settings: dict[str, str | int] = {
         "predictor": predictor.fingerprint,
         "sequences": given.digest,
@@ -501,6 +505,7 @@ def audit(
         client,
         make_anew if folder is None else _keeping(folder, settings),
         Stages(8 + (known is not None), show=progress),
+        n_screened,
     )
     with warnings.catch_warnings():  # the notes of each trial stand with its results
         warnings.simplefilter("ignore", CausalgiaWarning)
@@ -749,6 +754,9 @@ class _Work:
             + len(GC_LEVELS) * _COMPOSITION_UNITS
             + _RANDOM
         )
+        patterns = int((total - fixed) / 4 / _A_PATTERN)
+        patterns = max(_LEAST_PATTERNS, min(_PATTERNS, patterns))
+        fixed += patterns * _A_PATTERN
         free = total - fixed
         of_maps = min(free / 2, free - _A_MOTIF)
         maps: Literal["ism", "gradient"] = "ism"
@@ -776,6 +784,7 @@ class _Work:
             n_predictions=int(total),
             maps=maps,
             n_mapped=n_mapped,
+            n_patterns=patterns,
             n_candidates=n_candidates,
             n_pairs=max(0, min(_PAIRS, int(free / _A_PAIR))),
             technical=technical,
@@ -817,7 +826,10 @@ class _Work:
             proposed = self.keep(
                 "proposals",
                 lambda: propose(
-                    maps, predictor=self.predictor, rng=derive(self.key, "propose")
+                    maps,
+                    predictor=self.predictor,
+                    n_patterns=plan.n_patterns,
+                    rng=derive(self.key, "propose"),
                 ),
             )
         both_strands = reads_both_strands(
