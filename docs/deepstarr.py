@@ -20,7 +20,7 @@ import causalgia as cg
 
 PICTURE = Path(__file__).parent / "pictures" / "deepstarr.png"
 LENGTH, N, N_OTHERS, ROWS, DRAWN = 249, 20, 400, 5, 12
-N_SEQUENCES, MINUTES = 600, 60.0
+N_SEQUENCES, MINUTES = 600, 240.0
 FACTORS = (
     "kay Jra CrebA crc Xbp1 slbo srp GATAe Trl Clamp BEAF-32 Dref Deaf1 su(Hw) ttk hb twi "
     "da sc SREBP Max Eip74EF Ets97D Stat92E grh sd Hsf Mad dl pan usp Hnf4 exd so Abd-B "
