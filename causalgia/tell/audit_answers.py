@@ -356,8 +356,8 @@ def doubts_of_network(found: Audited) -> list[str]:
     table = found.network
     values = table.set_index("check")["value"]
     said = [
-        f"{100 * row['value']:.0f} % of the shuffles have predictions beyond 95 % of those "
-        "of the sequences, so that what acts alone and rules are of unlike sequences"
+        f"{100 * row['value']:.0f} % of the shuffles have predictions outside the middle "
+        "95 % of those of the sequences, so that alone and rules are measured in unlike ones"
         if str(row["check"]).startswith("prediction range")
         else f"{row['check']} {number(row['value'], row['value'])}"
         for _, row in table[table["status"].isin(("warn", "fail"))].iterrows()
