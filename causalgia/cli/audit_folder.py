@@ -109,7 +109,7 @@ class Inputs:
             raise DataError(f"{path}: {error}") from error
 
     def keep(self, folder: Path, given: Sequences, known: Path | None) -> None:
-        """Write the inputs to a folder, all at once.
+        """Write the inputs to a folder, all at once, unless its plan is made.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class Inputs:
         place = folder / INPUTS
         if (place / _ASKED).is_file():
             was = Inputs.read(folder)
-            for name in ("motifs", "minutes", "rng"):
+            for name in ("motifs", "rng"):
                 one, other = getattr(was, name), getattr(self, name)
                 if one != other:
                     raise StoreError(
@@ -138,6 +138,10 @@ class Inputs:
             for name, content in kept.items():
                 if read_bytes(place / name, DataError) != content:
                     raise StoreError(f"{folder}: holds another audit: of other {name}")
+            if has_plan(
+                folder
+            ):  # other minutes change nothing; stages know the network
+                return
         plain = {
             name: value for name, value in asdict(self).items() if value is not None
         }
@@ -232,13 +236,17 @@ def refute_audit(folder: Path, *, rng: int | None, device: str | None) -> int:
 
     found, inputs = read_audit(folder), Inputs.read(folder)
     place = folder.absolute()  # a predictor may change the working folder
-    predictor = inputs.predictor_in(place, device)
-    table = refuted(
-        found,
-        inputs.sequences_in(place),
-        predictor,
-        rng=inputs.rng if rng is None else rng,
-    )
+    given, predictor = inputs.sequences_in(place), inputs.predictor_in(place, device)
+    for name, file, now in (
+        ("sequences", _SEQUENCES, given.digest),
+        ("predictor", _ASKED, predictor.fingerprint),
+    ):
+        if (was := found.settings[name]) != now:
+            raise DataError(
+                f"{folder / INPUTS / file}: changed since the audit: {name} {was} then, "
+                f"{now} now"
+            )
+    table = refuted(found, given, predictor, rng=inputs.rng if rng is None else rng)
     with written_whole(place) as new:
         write_text(new / CHECKED, to_csv(table, index=False, tabs=True))
     record(checks=lambda: records(table))
