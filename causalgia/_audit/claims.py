@@ -25,6 +25,7 @@ from causalgia.design import Design, DinucleotideShuffle, Genomic
 from causalgia.effects import contrast
 from causalgia.errors import CausalgiaWarning, StoreError, quoted
 from causalgia.estimation import estimate
+from causalgia.experiments import Experiment
 from causalgia.protocol.lock_file import (
     Deviation,
     differences,
@@ -37,9 +38,10 @@ from causalgia.streams import derive, root_key
 from causalgia.tell.audit_answers import confirmed_motifs
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from causalgia._audit._audit import Audit
     from causalgia.predict import Predictor
-    from causalgia.types import Array
 
 VERSIONS = ("causalgia", "python", "numpy")
 """Settings that are of the machine: not locked, and named where numbers differ."""
@@ -88,7 +90,7 @@ def refuted(
 
     The first check is whether the fresh units make the claim, in the task where it is
     largest: a motif has its sign beyond the region of practical equivalence, and a rule
-    its sign with an interval off 0.
+    its sign with an interval off 0. Of a network that reads one strand, sites on it.
 
     Columns are ``claim, pass, warn, fail, doubts``, the checks that warn or fail.
     """
@@ -135,7 +137,7 @@ def refuted(
 @dataclass(frozen=True)
 class _Asked:
     """A claim to ask again: its trial and contrasts, and its task, sign and region there;
-    of a rule, no region. A site may have to lie on the given strand.
+    of a rule, no region. Whether its sites lie on the given strand alone.
     """
 
     claim: str
@@ -151,6 +153,7 @@ def _holds(one: _Asked, outcomes: xr.Dataset) -> bool:
     """Return whether outcomes of fresh units make a claim."""
     effects = contrast(outcomes, contrasts=one.contrasts).sel(task=[one.task])
     if one.given_strand:
+        assert isinstance(one.trial, Experiment)
         effects = on_given_strand(one.trial, outcomes, effects, n_draws=_DRAWS)
     if "model" in effects["ice"].dims:
         mean = effects["ice"].mean("model", keep_attrs=True)
@@ -205,12 +208,12 @@ def _read(found: Audit) -> pd.DataFrame:
     return read[read["motif"].isin(confirmed_motifs(found))]
 
 
-def _directed(rows: pd.DataFrame, name: str) -> Array:
+def _directed(rows: pd.DataFrame, name: str) -> NDArray[np.bool_]:
     """Return in which rows what is lost, or alone, has a direction."""
     if not len(rows):
         return np.zeros(0, bool)
     directed = rows[f"{name}_verdict"].isin(DIRECTIONS)
-    found: Array = (directed & (rows[f"{name}_q"] <= _LEVEL)).to_numpy(bool)
+    found: NDArray[np.bool_] = (directed & (rows[f"{name}_q"] <= _LEVEL)).to_numpy(bool)
     return found
 
 
