@@ -25,6 +25,7 @@ from causalgia.inputs import (
     write_text,
     written_whole,
 )
+from causalgia.results_folder import ANSWER, AUDIT_MARK, PAGE, PROTOCOL, is_audit
 from causalgia.sequences.motif_files import read_motifs
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.parents import places_of
@@ -34,12 +35,7 @@ from causalgia.tell.audit_page import write_audit_page
 if TYPE_CHECKING:
     from causalgia._audit._audit import Audit
 
-ANSWER, PAGE, PROTOCOL = "answer.txt", "report.html", "protocol.toml"
 SITES, MATRICES, LIBRARY = "sites.bed", "motifs.meme", "library"
-_MARK = (
-    "# An audit by causalgia: what it was made of, what it spent, and digests of its "
-    "tables.\n"
-)
 _TEXT = {
     *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
     *("arrangement", "strands", "doubts", "step", "sequence", "verdict", "feature"),
@@ -68,11 +64,11 @@ def save_audit(
             f"{name}.tsv": to_csv(table, index=False, tabs=True)
             for name, table in _tables(found).items()
         }
+        tables[SITES] = _bed(found, found.reserved.length)
+        if found.candidates:
+            tables[MATRICES] = _meme(found.candidates)
         for name, text in tables.items():
             write_text(new / name, text)
-        write_text(new / SITES, _bed(found, found.reserved.length))
-        if found.candidates:
-            write_text(new / MATRICES, _meme(found.candidates))
         claims = libraries(found, new / LIBRARY)
         write_text(new / LIBRARY / CLAIMS, to_csv(claims, index=False, tabs=True))
         protocol = {
@@ -90,7 +86,7 @@ def save_audit(
             ],
             "inputs": dict(inputs),
         }
-        write_text(new / PROTOCOL, _MARK + tomli_w.dumps(protocol))
+        write_text(new / PROTOCOL, AUDIT_MARK + tomli_w.dumps(protocol))
         write_text(new / ANSWER, audit_answer(found) + "\n")
         write_audit_page(new / PAGE, found, claims)
         made = [path.relative_to(new) for path in new.rglob("*") if path.is_file()]
@@ -98,15 +94,6 @@ def save_audit(
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
     return tuple(folder / path for path in sorted(made))
-
-
-def is_audit(folder: Path) -> bool:
-    """Return whether a folder has the files of an audit."""
-    try:
-        with (folder / PROTOCOL).open("rb") as file:
-            return file.read(len(_MARK)) == _MARK.encode()
-    except OSError:
-        return False
 
 
 def read_audit(folder: str | Path) -> Audit:
@@ -122,21 +109,29 @@ def read_audit(folder: str | Path) -> Audit:
     place = Path(folder)
     if not is_audit(place):
         raise DataError(f"{place}: no folder of an audit (no {PROTOCOL} of one)")
+    if not (place / PROTOCOL).is_file():
+        raise DataError(
+            f"{place}: the audit was interrupted; the same causalgia audit goes on"
+        )
     protocol = parse_toml(
         read_text(place / PROTOCOL, DataError), DataError, source=str(place / PROTOCOL)
     )
     try:
+        digests = protocol["digests"]
         tables = {
             one.name: pd.DataFrame()
             for one in fields(Audit)
             if "DataFrame" in str(one.type)
         } | {
             name.removesuffix(".tsv"): _read_table(place / name, digest)
-            for name, digest in protocol["digests"].items()
+            for name, digest in digests.items()
+            if name.endswith(".tsv")
         }
-        tables["sites"] = _read_sites(place / SITES)
-        rows = protocol.get("candidates", [])
-        matrices = read_motifs(place / MATRICES) if rows else {}
+        tables["sites"] = _read_sites(place / SITES, digests[SITES])
+        rows, matrices = protocol.get("candidates", []), {}
+        if rows:
+            _read_unchanged(place / MATRICES, digests[MATRICES])
+            matrices = read_motifs(place / MATRICES)
         return Audit(
             **tables,
             candidates=[
@@ -185,12 +180,17 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_table(path: Path, digest: str = "") -> pd.DataFrame:
     """Return a table as it was, refused if it was changed."""
-    text = read_text(path, DataError)
-    if digest and hashlib.sha256(text.encode()).hexdigest() != digest:
-        raise DataError(f"{path}: changed since the audit (its digest in {PROTOCOL})")
+    text = _read_unchanged(path, digest)
     return _typed(
         pd.read_csv(StringIO(text), sep="\t", dtype=str, keep_default_na=False)
     )
+
+
+def _read_unchanged(path: Path, digest: str) -> str:
+    text = read_text(path, DataError)
+    if digest and hashlib.sha256(text.encode()).hexdigest() != digest:
+        raise DataError(f"{path}: changed since the audit (its digest in {PROTOCOL})")
+    return text
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
@@ -241,9 +241,9 @@ def _bed(found: Audit, length: int) -> str:
     return to_csv(table, index=False, tabs=True)
 
 
-def _read_sites(path: Path) -> pd.DataFrame:
+def _read_sites(path: Path, digest: str) -> pd.DataFrame:
     """Return the sites of a BED file, in their sequences."""
-    bed = _read_table(path)
+    bed = _read_table(path, digest)
     start = bed["start in it"]
     sites = pd.DataFrame(
         {

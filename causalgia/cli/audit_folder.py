@@ -17,6 +17,7 @@ from causalgia.errors import DataError, DesignError, StoreError, quoted
 from causalgia.inputs import parse_toml, read_bytes, read_text, to_csv
 from causalgia.results_folder import (
     ANSWER,
+    AUDIT_INPUTS,
     CONCORDANCE,
     DECISIONS,
     ESTIMATES,
@@ -27,6 +28,7 @@ from causalgia.results_folder import (
     PROTOCOL,
     SPEC,
     STORE,
+    is_audit,
 )
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from causalgia.predict import Predictor
     from causalgia.sequences.fasta import Sequences
 
-STAGES, INPUTS = "stages", "inputs"
-_SEQUENCES, _ASKED = "sequences.fa", "audit.toml"
+STAGES, _SEQUENCES = "stages", "sequences.fa"
+INPUTS, _ASKED = AUDIT_INPUTS.split("/")
 _TABLES = ("explained.tsv", "motifs.tsv", "rules.tsv")
 _OF_OTHERS = (
     *(OUTCOMES, STORE, SPEC, ESTIMATES, DECISIONS),
@@ -43,11 +45,6 @@ _OF_OTHERS = (
 )
 _WRITTEN = "# What `causalgia audit` was asked; `causalgia reproduce` asks it again.\n"
 CHECKED = "refutation.tsv"
-
-
-def is_audit(folder: Path) -> bool:
-    """Return whether a folder is that of an audit, finished or not."""
-    return (folder / PROTOCOL).is_file() or (folder / INPUTS / _ASKED).is_file()
 
 
 def has_plan(folder: Path) -> bool:
@@ -171,25 +168,10 @@ class Inputs:
         return load_predictor_spec(spec, path, device)
 
 
-def read_audit(folder: Path) -> Audit:
-    """Return the finished audit in a folder.
-
-    Raises
-    ------
-    DataError
-        If it was interrupted, with the command that goes on; or a file is damaged.
-    """
-    from causalgia._audit.saved import read_audit as read
-
-    if not (folder / PROTOCOL).is_file():
-        raise DataError(
-            f"{folder}: the audit was interrupted; the same causalgia audit goes on"
-        )
-    return read(folder)
-
-
 def show_audit(folder: Path, *, tsv: bool) -> None:
     """Print the answer of an audit, or its table of motifs."""
+    from causalgia._audit.saved import read_audit
+
     found = read_audit(folder)
     if tsv:
         emit(to_csv(found.motifs, index=False, tabs=True).rstrip("\n"))
@@ -206,7 +188,7 @@ def record_tables(found: Audit) -> None:
 
 def report_audit(folder: Path, *, as_: str, out: Path | None) -> None:
     """Write the page of an audit, or print its report."""
-    from causalgia._audit.saved import read_claims
+    from causalgia._audit.saved import read_audit, read_claims
     from causalgia.tell import report
     from causalgia.tell.audit_page import write_audit_page
 
@@ -233,6 +215,7 @@ def refute_audit(folder: Path, *, rng: int | None, device: str | None) -> int:
     checks of each, and print a line for each; return 1 if a check of a claim fails.
     """
     from causalgia._audit.claims import SHUFFLES, refuted
+    from causalgia._audit.saved import read_audit
 
     found, inputs = read_audit(folder), Inputs.read(folder)
     place = folder.absolute()  # a predictor may change the working folder
@@ -273,6 +256,7 @@ def reproduce_audit(folder: Path, *, device: str | None) -> int:
     """
     from causalgia._audit import audit
     from causalgia._audit.claims import VERSIONS
+    from causalgia._audit.saved import read_audit
 
     found, inputs = read_audit(folder), Inputs.read(folder)
     place = folder.absolute()  # a predictor may change the working folder
@@ -336,6 +320,7 @@ def _first_difference(one: Path, other: Path) -> str:
 def lock_audit(folder: Path, out: Path) -> None:
     """Fix what an audit was made of, what it spent, and what it claims."""
     from causalgia._audit.claims import lock
+    from causalgia._audit.saved import read_audit
 
     sha256 = lock(read_audit(folder), out)
     echo(f"Wrote {out}, SHA-256 {sha256}")
@@ -348,6 +333,7 @@ def lock_audit(folder: Path, out: Path) -> None:
 def verify_audit(folder: Path, protocol: Path) -> int:
     """Compare the audit in a folder with a lock of one; return 1 if anything deviates."""
     from causalgia._audit.claims import deviations
+    from causalgia._audit.saved import read_audit
 
     found = deviations(protocol, read_audit(folder))
     record(ok=lambda: found.ok)

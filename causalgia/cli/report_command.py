@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from causalgia.attributes import about, has
-from causalgia.cli.audit_folder import is_audit, report_audit
+from causalgia.cli.audit_folder import report_audit
 from causalgia.cli.folder import (
     figures_of_experiment,
     load_effects,
@@ -34,6 +34,7 @@ from causalgia.results_folder import (
     PAGE,
     REFUTATION,
     STORE,
+    is_audit,
 )
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from cyclopts import Parameter
 from causalgia.analysis import Analysis
 from causalgia.choices import requested_parts
 from causalgia.cli.audit_folder import (
-    is_audit,
     refute_audit,
     reproduce_audit,
     show_audit,
@@ -68,6 +67,7 @@ from causalgia.results_folder import (
     SPEC,
     STORE,
     TABLE,
+    is_audit,
     load_outcomes,
     spec_of,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from causalgia.cli.audit_folder import is_audit, lock_audit
+from causalgia.cli.audit_folder import lock_audit
 from causalgia.cli.folder import (
     account_for_skipped,
     check_free,
@@ -43,6 +43,7 @@ from causalgia.results_folder import (
     SPEC,
     STORE,
     TABLE,
+    is_audit,
     spec_of,
     words_of_trial,
 )
