@@ -603,10 +603,7 @@ by_letters["lost, RBFOX1"].describe()[["count", "25%", "50%", "75%"]].round(2)
 
 # %% [markdown]
 # The audit merged two motifs into one (it writes T for U), and the mean of TGCATG
-# describes neither. The sites of AGAAUG lose more here than in the answer: this table
-# subtracts the median change by placebo spans and the answer their mean, and in RNAs as
-# short as these some placebo spans lie on the other site. So the answer's figure is too
-# small.
+# describes neither. The sites of AGAAUG lose much the same each.
 
 # %% [markdown]
 # ### Which rules were tried, and did they hold?

@@ -384,3 +384,46 @@ def test_a_share_of_variance_is_that_of_r_squared() -> None:
     assert found["share"].to_numpy() == pytest.approx([1 / 6, 5 / 6], abs=0.03)
     assert (found["lower"] < found["share"]).all()
     assert (found["upper"] > found["share"]).all()
+
+
+def _planted(words, n=240, length=100, seed=11):
+    rng = np.random.default_rng(seed)
+    tokens = _tokens(rng, n, length)
+    for row in range(n):
+        for k, word in enumerate(words):
+            if rng.random() < 0.6:
+                width = length // len(words)
+                at = k * width + int(rng.integers(0, width - len(word)))
+                _write(tokens, row, at, word)
+    return cg.sequences.decode(tokens)
+
+
+def test_tasks_of_other_scales_and_places_at_an_end_are_named() -> None:
+    def answer(one_hot):
+        first, second = (_present(one_hot, word) for word in ("TGACTCA", "GGAATGT"))
+        return np.stack([100.0 * first[:, :30].sum(1), 1.0 * second.sum(1)], axis=1)
+
+    network = cg.FunctionPredictor(
+        answer, tasks=["counts", "log"], scale={"counts": "counts", "log": "log counts"}
+    )
+    given = _planted(["TGACTCA", "TGACTCA", "GGAATGT"])
+    found = cg.audit(network, given, progress=False, rng=0)
+    read = found.motifs[found.motifs["reads"]].set_index("task")
+    assert read["motif"].to_dict() == {"counts": "TGACTCA", "log": "GGAATGT"}
+    assert read.loc["counts", "place_from"] == 0
+    assert 25 <= read.loc["counts", "place_to"] <= 33
+    assert read.loc["counts", "alone_verdict"] == "negligible"
+
+
+def test_opposite_motifs_of_one_strand_are_two() -> None:
+    def answer(one_hot):
+        up, down = (
+            _present(one_hot, word).sum(axis=1) for word in ("TGTAAATA", "ATTTA")
+        )
+        return 1.0 * up - 0.8 * down
+
+    given = _planted(["TGTAAATA", "ATTTA"], length=90)
+    found = cg.audit(cg.FunctionPredictor(answer), given, progress=False, rng=0)
+    read = found.motifs[found.motifs["reads"]].set_index("motif")
+    assert np.sign(read["alone"]).to_dict() == {"TGTAAATA": 1, "ATTTA": -1}
+    assert (read["strand"] == "+").all()

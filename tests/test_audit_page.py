@@ -70,7 +70,9 @@ def degenerate():
 
 def test_a_motif_with_letters_of_two_is_one_candidate(degenerate) -> None:
     known, maps, proposed = degenerate
-    found = candidates(proposed, maps, both_strands=True)[: len(known.words)]
+    found = candidates(proposed, maps, np.ones(1), both_strands=True)[
+        : len(known.words)
+    ]
     words = [
         [w for w, x in known.words.items() if aligned(one.motif, x)] for one in found
     ]

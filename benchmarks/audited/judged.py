@@ -50,7 +50,7 @@ def judged(known: Known, seed: int, *, minutes: float = 30.0) -> tuple[Results, 
         "lines": len(str(found).splitlines()),
         "n_read": int(found.counts["read"]),
         "n_rules": int(found.rules["holds"].sum()),
-        "nothing": str(found).startswith("Nothing holds"),
+        "nothing": not found.motifs["reads"].any() and not found.rules["holds"].any(),
         "share": _shares(found.explained),
     }
     if known.motifs is not None:

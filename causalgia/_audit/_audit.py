@@ -26,6 +26,7 @@ from causalgia._audit.candidates import (
     MOST,
     Candidate,
     candidates,
+    contributions_of,
     reads_both_strands,
 )
 from causalgia._audit.compared import Comparison, check_comparable, compare
@@ -67,7 +68,6 @@ from causalgia._audit.tested_motifs import (
 from causalgia._check import check
 from causalgia._run import run
 from causalgia.attribution import attribute, match, propose
-from causalgia.attribution.attribution_maps import contributions
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.checks import is_real
 from causalgia.choices import DIRECTIONS
@@ -644,7 +644,7 @@ class _Work:
         if not plan.technical:
             left_out.append("adapters and other words of the bench")
         if len(found) == plan.n_candidates < MOST:
-            left_out.append(f"candidates after the first {plan.n_candidates}")
+            left_out.append(f"candidates beyond {plan.n_candidates}")
         if (unmapped := n["proposing"] - plan.n_mapped) > 0:
             left_out.append(f"maps of {unmapped:,} sequences")
         return Audit(
@@ -834,8 +834,12 @@ class _Work:
                     rng=derive(self.key, "propose"),
                 ),
             )
+        sd = np.array([*self.least_effects().values()]) / _SD_SHARE
         both_strands = reads_both_strands(
-            proposed, mapped.tokens, self.answers, rng=derive(self.key, "strands")
+            proposed,
+            mapped.tokens,
+            lambda tokens: self.answers(tokens) / sd,
+            rng=derive(self.key, "strands"),
         )
         self.both_strands = both_strands
         named = list[Motif]()
@@ -852,13 +856,12 @@ class _Work:
         found = candidates(
             proposed,
             maps,
+            sd,
             both_strands=both_strands,
             named=named,
             most=plan.n_candidates,
         )
-        of_maps = contributions(maps)
-        of_maps = of_maps.mean("model") if "model" in of_maps.dims else of_maps
-        read = read_rows(of_maps.transpose("unit", "position", "task").to_numpy())
+        read = read_rows(contributions_of(maps))
         return found, pd.concat([network, read], ignore_index=True)
 
     def least_effects(self) -> dict[str, float]:
@@ -914,7 +917,9 @@ class _Work:
                 answer = trial.analyze(
                     _mean(outcomes), rng=derive(self.key, name, "analysis")
                 )
-                table = alone_rows(answer).assign(motif=one.label)
+                table = alone_rows(answer, both_strands=self.both_strands).assign(
+                    motif=one.label
+                )
                 if lost is None:
                     rare.append(one.label)
                     n_sites = len(
@@ -1144,23 +1149,36 @@ class _Work:
         motifs = {one.label: one.motif for one in found}
         read = [x for x in found if table.loc[table["motif"] == x.label, "reads"].any()]
         region = {task: (-one, one) for task, one in least.items()}
-        lost_again, p_of = list[pd.DataFrame](), dict[str, float]()
+        lost_again, p_of = dict[tuple[str, str], float](), dict[str, float]()
         of_rules = list[dict[str, Any]]()
         shuffles = DinucleotideShuffle(of=self.parts.reserved)
         with self.stages.stage("the same on the reserved sequences"):
             for one in read:
                 own = region_of(len(one.motif), by_width)
-                alone = self.run(
+                outcomes = self.run(
                     f"alone {one.label} reserved",
                     alone_in(one, shuffles, n_units=_ALONE_UNITS),
                 )
-                p = _p_of(judged(contrast(_mean(alone)), own))
-                lost = self.lost(one, found, "reserved")
-                if lost is not None:
-                    effects = _mean(lost[0], "ice")
-                    rows = lost_rows(effects, own, len(lost[1]))
-                    lost_again.append(rows.assign(motif=one.label))
-                    p += _p_of(judged(effects, own))
+                alone = judged(contrast(_mean(outcomes)), own)
+                again = self.lost(one, found, "reserved")
+                lost: xr.Dataset | None = None
+                if again is not None:
+                    effects = _mean(again[0], "ice")
+                    lost = judged(effects, own).isel(contrast=0)
+                    lost_again |= {
+                        (one.label, task): float(lost["ace"].sel(task=task))
+                        for task in self.tasks
+                    }
+                p = list[float]()
+                for own_row in table[table["motif"] == one.label].to_dict("records"):
+                    task = own_row["task"]
+                    if _claims(own_row, "alone"):
+                        strand = own_row["strand"]
+                        one_task = alone.sel(contrast=strand, task=task)
+                        p.append(_p_same_way(one_task, own_row["alone"]))
+                    if _claims(own_row, "lost"):
+                        of_lost = None if lost is None else lost.sel(task=task)
+                        p.append(_p_same_way(of_lost, own_row["lost"]))
                 p_of[one.label] = min(1.0, len(p) * min(p))
             for rule in rules:
                 trial, mean = trial_of(rule, motifs, shuffles, n_units=_RULE_UNITS)
@@ -1199,23 +1217,21 @@ class _Work:
                         "members_hold": sum(hold),
                         "n_members": len(hold),
                     }
-        again = _joined(lost_again)
         q_motif, q_rule = _tree(p_of, of_rules)
-        if len(again):
-            again = again[["motif", "task", "lost"]].rename(
-                columns={"lost": "confirmed_lost"}
+        motifs_again = table.loc[table["reads"].astype(bool), ["motif", "task"]].copy()
+        motifs_again["confirmed_lost"] = [
+            lost_again.get((str(motif), str(task)), np.nan)
+            for motif, task in zip(
+                motifs_again["motif"], motifs_again["task"], strict=True
             )
-            again["confirmed_q"] = again["motif"].map(q_motif)
-        else:
-            again = pd.DataFrame(
-                columns=["motif", "task", "confirmed_lost", "confirmed_q"]
-            )
+        ]
+        motifs_again["confirmed_q"] = motifs_again["motif"].map(q_motif).astype(float)
         columns = [*_OF_RULES, *(_OF_MEMBERS if self.members else ())]
         confirmed = pd.DataFrame(of_rules, columns=columns)
         confirmed["q"] = q_rule
         same_sign = np.sign(confirmed["tested"]) == np.sign(confirmed["interaction"])
         confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign
-        return again, confirmed
+        return motifs_again, confirmed
 
     def doubt(
         self,
@@ -1329,6 +1345,20 @@ def _same_way(decided: xr.Dataset, mean: float) -> bool:
     return directed and bool(np.sign(decided["ace"].item()) == np.sign(mean))
 
 
+def _claims(row: Mapping[Any, Any], name: str) -> bool:
+    """Return whether a motif has a direction, lost or alone, at the level."""
+    return row[f"{name}_verdict"] in DIRECTIONS and row[f"{name}_q"] <= _LEVEL
+
+
+def _p_same_way(decided: xr.Dataset | None, mean: float) -> float:
+    """Return p of one effect in the direction of the mean; 1 where it has another, or
+    could not be asked.
+    """
+    if decided is None or not _same_way(decided, mean):
+        return 1.0
+    return float(decided["p_verdict"])
+
+
 def _feature_rows(decided: xr.Dataset) -> pd.DataFrame:
     """Return the rows of one feature, a row a task."""
     row = decided.isel(contrast=0)
@@ -1352,9 +1382,9 @@ def _as_dataset(table: pd.DataFrame) -> xr.Dataset:
 
 def _read(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with q-values over its rows, and whether each is read."""
-    p = table[["lost_p", "alone_p"]].to_numpy(float)
-    q = stepwise(p.ravel(), "bh").reshape(p.shape)
     directed = table[["lost_verdict", "alone_verdict"]].isin(DIRECTIONS).to_numpy()
+    p = np.where(directed, table[["lost_p", "alone_p"]].to_numpy(float), 1.0)
+    q = stepwise(p.ravel(), "bh").reshape(p.shape)
     reads = np.asarray((directed & (q <= _LEVEL)).any(axis=1))
     return table.assign(lost_q=q[:, 0], alone_q=q[:, 1], reads=reads)
 

@@ -122,6 +122,7 @@ class _Sites:
 def candidates(
     proposed: xr.Dataset,
     maps: xr.Dataset,
+    sd: Array,
     *,
     both_strands: bool,
     named: Sequence[Motif] = (),
@@ -141,6 +142,8 @@ def candidates(
         From `causalgia.propose`, on `maps`.
     maps
         Maps of the proposing sequences.
+    sd
+        (tasks,) standard deviations of predictions, in which tasks are compared.
     both_strands
         Whether sites are read on both strands.
     named
@@ -148,7 +151,7 @@ def candidates(
     most
         Most candidates.
     """
-    free, tokens = _contributions(maps), maps["observed"].to_numpy()
+    free, tokens = contributions_of(maps) / sd, maps["observed"].to_numpy()
     seeds = {
         str(word): (
             Motif.from_iupac(str(word)),
@@ -180,7 +183,11 @@ def candidates(
         if (
             sites.n_sequences < _LEAST_SEQUENCES
             or abs(total) < least
-            or any(_is_same(motif, one.motif) for one in made)
+            or any(
+                _is_same(motif, one.motif, both_strands=both_strands)
+                and total * one.total > 0
+                for one in made
+            )
         ):
             continue
         made.append(
@@ -240,7 +247,7 @@ def reads_both_strands(
     return bool(((own > 0) & (2 * turned_too >= own)).any())
 
 
-def _contributions(maps: xr.Dataset) -> Array:
+def contributions_of(maps: xr.Dataset) -> Array:
     """Return what each base contributes, (unit, position, task), the mean over models."""
     of = contributions(maps)
     of = of.mean("model") if "model" in of.dims else of
@@ -342,13 +349,13 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     return Motif(Motif("core", _rows(table)).consensus, _rows(table))
 
 
-def _is_same(one: Motif, other: Motif) -> bool:
+def _is_same(one: Motif, other: Motif, *, both_strands: bool) -> bool:
     """Return whether two motifs are one: they lie over four fifths of the shorter, five
-    positions or more, on either strand, and share letters at each.
+    positions or more, on a strand that is read, and share letters at each.
     """
     a, b = np.asarray(one.probabilities), np.asarray(other.probabilities)
     least = max(_LEAST_WIDTH + 1, 0.8 * min(len(a), len(b)))
-    for turned in (b, b[::-1, ::-1]):
+    for turned in (b, b[::-1, ::-1])[: 1 + both_strands]:
         for at in range(1 - len(turned), len(a)):
             rows = np.arange(max(0, at), min(len(a), at + len(turned)))
             shared = (a[rows] * turned[rows - at]).sum(axis=1)

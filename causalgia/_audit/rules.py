@@ -226,12 +226,19 @@ def _alike(one: Rule, other: Rule) -> bool:
 
 
 def _in_any(labels: tuple[str, str], runs: Sequence[Rule], n_gaps: int) -> Rule:
-    """Return the rule of runs in nearly all arrangements: gaps and size are medians."""
+    """Return the rule of runs in nearly all arrangements: size and gaps are medians, of
+    one at nearly all gaps the first and the last.
+    """
     of = {
         name: np.array([getattr(run, name) for run in runs])
         for name in ("gap_from", "gap_to", "n_gaps", "size")
     }
-    first, last = (int(np.floor(np.median(of[x]))) for x in ("gap_from", "gap_to"))
+    anywhere = bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps)
+    at = (0.0, 1.0) if anywhere else (0.5, 0.5)
+    first, last = (  # gaps that were asked
+        int(np.quantile(of[name], q, method="lower"))
+        for name, q in zip(("gap_from", "gap_to"), at, strict=True)
+    )
     return Rule(
         *labels,
         strands="",
@@ -240,7 +247,7 @@ def _in_any(labels: tuple[str, str], runs: Sequence[Rule], n_gaps: int) -> Rule:
         n_gaps=int(np.median(of["n_gaps"])),
         task=runs[0].task,
         size=float(np.median(of["size"])),
-        anywhere=bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps),
+        anywhere=anywhere,
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._audit.candidates import Candidate
+from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Genomic, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError
@@ -132,9 +133,10 @@ def lost_rows(
     )
 
 
-def alone_rows(answer: Answer) -> pd.DataFrame:
-    """Return what a motif does alone, a row a task: on its better strand, on the other,
-    where, and in how many copies.
+def alone_rows(answer: Answer, *, both_strands: bool) -> pd.DataFrame:
+    """Return what a motif does alone, a row a task: in the middle, as it is written or,
+    of a network that reads both strands, on its better one; where it acts; and in how
+    many copies.
     """
     decisions = answer.decisions
     strands = [
@@ -146,23 +148,23 @@ def alone_rows(answer: Answer) -> pd.DataFrame:
         )
         if str(strand) in "+-" and str(strand)
     ]
+    tried = len(strands) if both_strands else 1
     shapes = answer.findings["shapes"]
     rows = []
     for task in answer.tasks:
         of = decisions.sel(task=task, contrast=strands)
-        best = int(np.abs(of["ace"].to_numpy()).argmax())
+        best = int(np.abs(of["ace"].to_numpy()[:tried]).argmax())
         one = of.isel(contrast=best)
-        sign = float(np.sign(one["ace"]))
-        mine = shapes["task"].to_numpy() == task
-        own = shapes.isel(shape=mine)
-
-        def runs(axis: str, own: xr.Dataset = own, sign: float = sign) -> xr.Dataset:
-            return own.isel(
-                shape=(own["axis"].to_numpy() == axis)
-                & (own["sign"].to_numpy() == sign)
-            )
-
-        places, copies = runs("place"), runs("copies")
+        verdict = str(one["verdict"].item())
+        sign = float(np.sign(one["ace"])) if verdict in DIRECTIONS else 0.0
+        table = shapes.isel(shape=shapes["task"].to_numpy() == task).to_dataframe()
+        runs = table[table["sign"].abs() == 1.0]
+        places, copies = runs[runs["axis"] == "place"], runs[runs["axis"] == "copies"]
+        if not sign and len(places):  # it acts elsewhere than in the middle
+            largest = int(np.abs(places["size"].to_numpy(float)).argmax())
+            sign = float(places["sign"].to_numpy(float)[largest])
+            copies = copies[:0]
+        places, copies = (x[x["sign"] == sign] for x in (places, copies))
         rows.append(
             {
                 "task": task,
@@ -170,20 +172,14 @@ def alone_rows(answer: Answer) -> pd.DataFrame:
                 "alone": float(one["ace"]),
                 "alone_lower": float(one["lower"]),
                 "alone_upper": float(one["upper"]),
-                "alone_verdict": str(one["verdict"].item()),
-                "alone_p": float(one["p_verdict"]),
+                "alone_verdict": verdict,
+                "alone_p": min(1.0, tried * float(one["p_verdict"])),
                 "other_strand": float(of.isel(contrast=1 - best)["ace"])
                 if len(strands) == 2
                 else np.nan,
-                "place_from": float(places["start"].min())
-                if places.sizes["shape"]
-                else np.nan,
-                "place_to": float(places["stop"].max())
-                if places.sizes["shape"]
-                else np.nan,
-                "copies": float(copies["stop"].max())
-                if copies.sizes["shape"]
-                else np.nan,
+                "place_from": float(places["start"].min()),
+                "place_to": float(places["stop"].max()),
+                "copies": float(copies["stop"].max()),
             }
         )
     return pd.DataFrame(rows)

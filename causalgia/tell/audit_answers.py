@@ -29,6 +29,8 @@ _MOST_LINES, _MOTIFS, _RULES = 12, 4, 4
 _TASKS, _NAMED = 2, 3
 """Tasks that have a line of their own, and that are named beside another."""
 LEVEL = 0.05
+_PART_READ = 0.5
+"""Share of the length from which on it is not said which part the maps read."""
 WORDS = ("motif", "claim", "task", "rule", "which", "check", "result", "feature")
 """Headings of columns of words in the tables of an audit."""
 _WHOLE = "motifs and rules of the audit have them whole"
@@ -48,6 +50,10 @@ class Audited(Protocol):
     @property
     def sites(self) -> pd.DataFrame: ...
     @property
+    def network(self) -> pd.DataFrame: ...
+    @property
+    def composition(self) -> pd.DataFrame: ...
+    @property
     def counts(self) -> Mapping[str, int]: ...
     @property
     def settings(self) -> Mapping[str, str]: ...
@@ -60,7 +66,8 @@ def audit_answer(found: Audited) -> str:
     motifs, rules = motif_lines(found), rule_lines(found)
     first = explained_lines(found)
     if not motifs and not rules:
-        first.insert(0, _nothing(found.counts["proposed"]))
+        acts = bool(found.composition["acts"].astype(bool).any())
+        first.insert(0, _nothing(found.counts["proposed"], of_all=not acts))
     last = [*composition_lines(found), *doubts_of_network(found), counts_line(found)]
     n_motifs, n_rules = min(len(motifs), _MOTIFS), min(len(rules), _RULES)
     while len(first) + n_motifs + n_rules + len(last) >= _MOST_LINES:
@@ -85,16 +92,17 @@ def _more(n: int, what: str, where: str) -> str:
     return f"{n:,} more {what}{'s' * (n != 1)} (table {where})" if n else ""
 
 
-def _nothing(n_proposed: int) -> str:
+def _nothing(n_proposed: int, *, of_all: bool) -> str:
+    holds = "Nothing holds" if of_all else "No motif holds"
     if not n_proposed:
-        return "Nothing holds: the maps proposed no motif."
+        return f"{holds}: the maps proposed no motif."
     of = (
         "the one proposed motif is not"
         if n_proposed == 1
         else (f"none of {n_proposed} proposed motifs is")
     )
     return (
-        f"Nothing holds: {of} shown to move the predictions by more than random "
+        f"{holds}: {of} shown to move the predictions by more than random "
         "sequences of its width do."
     )
 
@@ -128,12 +136,14 @@ def _explained(task: str, table: pd.DataFrame, of: str) -> str:
     rows = table.set_index("step")
     if rows["share"].isna().any():
         return f"{cut(task)}: the predictions do not vary."
-    parts, before = list[str](), 0
+    parts, before, below = list[str](), 0, ""
     for step, row in rows.iterrows():
         n = int(row["n_features"])
         if n == before:  # nothing was added
             continue
         before = n
+        if row["share"] < 0:
+            below = " (below 0: worse than their mean)"
         low, high = _percent(row["lower"]), _percent(row["upper"])
         share = f"{_percent(row['share'])} % [{low}, {high}]"
         if parts:
@@ -143,7 +153,6 @@ def _explained(task: str, table: pd.DataFrame, of: str) -> str:
             parts.append(f"{step} {verb} {share} of {of}")
     left = 1 - max(float(rows["share"].iloc[-1]), 0.0)
     said = ", ".join(parts) or f"nothing explains {of}"
-    below = " (below 0: worse than their mean)" if (rows["share"] < 0).any() else ""
     return f"{cut(task)}: {said}{below}; {_percent(left)} % is unexplained."
 
 
@@ -156,6 +165,9 @@ def motif_lines(found: Audited) -> list[str]:
     return [
         f"{named(row)} in {cut(str(row['task']))}: {'; '.join(_does(row, found))}."
         f"{_elsewhere(rows, row)}{_members(row)}"
+        + " Not confirmed on the reserved sequences."
+        * (row["motif"] not in confirmed)
+        for confirmed in [confirmed_motifs(found)]
         for rows in of_read(found.motifs)
         for row in [largest(rows)]
     ]
@@ -201,19 +213,25 @@ def _does(row: Any, found: Audited) -> list[str]:
     elif np.isfinite(row["lost"]):
         parts.append(
             f"overwriting one of its {int(row['n_sites']):,} sites: "
-            f"{row['lost_verdict']} ({in_size(row, 'lost')})"
+            f"{row['lost_verdict']} ({in_size(row, 'lost')}; {acting(row, found.sites)})"
         )
     if row["alone_verdict"] in DIRECTIONS:
         verb = "adds" if row["alone"] > 0 else "costs"
-        alone = f"alone in shuffles it {verb} {in_size(row, 'alone', absolute=True)}"
+        how = " on the other strand" if row["strand"] == "-" else ""
+        alone = f"alone in shuffles{how} it {verb} "
+        alone += in_size(row, "alone", absolute=True)
         if np.isfinite(row["other_strand"]):
             other = number(row["other_strand"], row["alone"], signed=True)
-            alone += f" (other strand {other})"
+            alone += f" ({'as written' if how else 'other strand'} {other})"
         where = placed(row, found.settings)
         parts.append(f"{alone} if it starts at {where}" if where else alone)
     else:
+        where = placed(row, found.settings)
         parts.append(
-            f"alone in shuffles: {row['alone_verdict']} ({in_size(row, 'alone')})"
+            "alone in the middle of shuffles: "
+            f"{row['alone_verdict']} ({in_size(row, 'alone')})"
+            + f", but it acts if it starts at {where}"
+            * bool(where)
         )
     return parts
 
@@ -303,7 +321,8 @@ def _interactions(rows: pd.DataFrame) -> str:
 def gap_in_words(row: Any) -> str:
     """Return the gaps of a rule."""
     ends = sorted({int(row["gap_from"]), int(row["gap_to"])})
-    return f"{' to '.join(map(str, ends))} bp apart"
+    gaps = f"{' to '.join(map(str, ends))} bp"
+    return f"at nearly all gaps of {gaps}" if row["anywhere"] else f"{gaps} apart"
 
 
 def checks_in_words(rows: pd.DataFrame) -> str:
@@ -315,9 +334,7 @@ def checks_in_words(rows: pd.DataFrame) -> str:
 
 def composition_lines(found: Audited) -> list[str]:
     """Return which composition and technical features move predictions."""
-    table = getattr(found, "composition", None)
-    if table is None or not len(table):
-        return []
+    table = found.composition
     moved = table[table["acts"].astype(bool)]
     if not len(moved):
         n = table["feature"].nunique()
@@ -336,14 +353,20 @@ def composition_lines(found: Audited) -> list[str]:
 
 def doubts_of_network(found: Audited) -> list[str]:
     """Return the checks of the network that warn or fail, in a line."""
-    table = getattr(found, "network", None)
-    if table is None or not len(table):
-        return []
-    bad = table[table["status"].isin(("warn", "fail"))]
+    table = found.network
+    values = table.set_index("check")["value"]
     said = [
-        f"{row['check']} {number(row['value'], row['value'])}"
-        for _, row in bad.iterrows()
+        f"{100 * row['value']:.0f} % of the shuffles have predictions outside the middle "
+        "95 % of those of the sequences, so that alone and rules are measured in unlike ones"
+        if str(row["check"]).startswith("prediction range")
+        else f"{row['check']} {number(row['value'], row['value'])}"
+        for _, row in table[table["status"].isin(("warn", "fail"))].iterrows()
+        if not str(row["check"]).startswith("k-mer composition")  # in the table
     ]
+    ends = values.reindex(["first position read", "last position read"]).to_numpy()
+    length = int(found.settings.get("length", 0))
+    if ends[1] - ends[0] + 1 <= _PART_READ * length:
+        said.append(f"the maps read bases {ends[0]:.0f} to {ends[1]:.0f} of {length:,}")
     return [f"Caution: {'; '.join(said)}."] if said else []
 
 

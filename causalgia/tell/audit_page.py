@@ -423,7 +423,6 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
         ]
         for row in found.rules.to_dict("records")
     ]
-    network = getattr(found, "network", None)
     return {
         "faithful_words": (
             "The share of the variance of predictions on the "
@@ -436,7 +435,7 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
             ("rule", "pass", "warn", "fail", "which"), checks, words=WORDS
         ),
         "network": _rows_of(
-            network,
+            found.network,
             ("check", "result", "value"),
             lambda row: [
                 row["check"],
@@ -444,14 +443,12 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
                 number(row["value"], row["value"]) if np.isfinite(row["value"]) else "",
             ],
         ),
-        **_composition(getattr(found, "composition", None)),
+        **_composition(found.composition),
     }
 
 
-def _composition(table: pd.DataFrame | None) -> dict[str, Any]:
+def _composition(table: pd.DataFrame) -> dict[str, Any]:
     """Return the features of composition and of the bench that act, and the others."""
-    if table is None or not len(table):
-        return {}
 
     def rows(of: pd.DataFrame) -> Grid | None:
         return _rows_of(
