@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from causalgia._audit.folder import is_audit
 from causalgia.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -27,12 +28,6 @@ STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT = "fit.nc"  # of mpra analyze
 CONCORDANCE = "concordance.nc"  # of mpra compare
 ACTIVITY = "activity.tsv"  # of mpra activity
-PROTOCOL, AUDIT_INPUTS = "protocol.toml", "inputs/audit.toml"  # of audit
-AUDIT_MARK = (
-    "# An audit by causalgia: what it was made of, what it spent, and digests of its "
-    "tables.\n"
-)
-"""First line of the protocol of an audit."""
 VARIANTS = "variants.toml"  # the trial file of variants
 PAGE, REFUTATION = "report.html", "refutation.nc"
 ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
@@ -42,16 +37,6 @@ def spec_of(folder: Path) -> Path:
     """Return the trial file of a folder: `trial.toml`, or that of `variants`."""
     of_variants = folder / VARIANTS
     return of_variants if of_variants.is_file() else folder / SPEC
-
-
-def is_audit(folder: Path) -> bool:
-    """Return whether a folder is that of an audit, finished or not."""
-    try:
-        with (folder / PROTOCOL).open("rb") as file:
-            marked = file.read(len(AUDIT_MARK)) == AUDIT_MARK.encode()
-    except OSError:
-        marked = False
-    return marked or (folder / AUDIT_INPUTS).is_file()
 
 
 def load_outcomes(folder: Path) -> xr.Dataset:
@@ -223,7 +208,7 @@ def open(path: str | os.PathLike[str]) -> Any:
         if place.is_file():
             raise StoreError(f"{place} is a file, and a trial is opened by its folder")
         if is_audit(place):
-            from causalgia._audit.saved import read_audit
+            from causalgia._audit.read_back import read_audit
 
             return read_audit(place)
         results = Results(place)

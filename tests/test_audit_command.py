@@ -235,7 +235,7 @@ def test_a_folder_of_another_command_is_left_alone(tmp_path):
 
 def test_a_claim_that_fresh_units_do_not_make_fails(copied):
     from causalgia._audit.claims import claims, refuted
-    from causalgia._audit.saved import read_audit
+    from causalgia._audit.read_back import read_audit
 
     found = read_audit(copied)
     given = cg.sequences.read_sequences(copied / "inputs" / "sequences.fa")
@@ -255,7 +255,7 @@ def test_a_claim_that_fresh_units_do_not_make_fails(copied):
 
 def test_a_faster_machine_deviates_in_nothing(audited, tmp_path):
     from causalgia._audit.claims import deviations, lock
-    from causalgia._audit.saved import read_audit
+    from causalgia._audit.read_back import read_audit
 
     found = read_audit(audited[0])
     lock(found, tmp_path / "lock.toml")

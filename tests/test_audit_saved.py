@@ -13,9 +13,9 @@ import pytest
 from test_audit import AP1, NAMES, TEAD, _network, _sequences
 
 import causalgia as cg
-from causalgia._audit.saved import read_audit, read_claims
+from causalgia._audit.folder import is_audit
+from causalgia._audit.read_back import read_audit, read_claims
 from causalgia.errors import DataError
-from causalgia.results_folder import is_audit
 from causalgia.sequences.fasta import Sequences
 
 

@@ -9,6 +9,7 @@ from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from causalgia._audit.folder import ASKED, PROTOCOL, is_audit
 from causalgia.cli.folder import check_free, write_text, written_whole
 from causalgia.cli.options import load_predictor_spec
 from causalgia.cli.output import echo, emit, record, record_files, records
@@ -17,7 +18,6 @@ from causalgia.errors import DataError, DesignError, StoreError, quoted
 from causalgia.inputs import parse_toml, read_bytes, read_text, to_csv
 from causalgia.results_folder import (
     ANSWER,
-    AUDIT_INPUTS,
     CONCORDANCE,
     DECISIONS,
     ESTIMATES,
@@ -25,10 +25,8 @@ from causalgia.results_folder import (
     LIBRARY,
     OUTCOMES,
     PAGE,
-    PROTOCOL,
     SPEC,
     STORE,
-    is_audit,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from causalgia.sequences.fasta import Sequences
 
 STAGES, _SEQUENCES = "stages", "sequences.fa"
-INPUTS, _ASKED = AUDIT_INPUTS.split("/")
+INPUTS, _ASKED = ASKED.split("/")
 _TABLES = ("explained.tsv", "motifs.tsv", "rules.tsv")
 _OF_OTHERS = (
     *(OUTCOMES, STORE, SPEC, ESTIMATES, DECISIONS),
@@ -170,7 +168,7 @@ class Inputs:
 
 def show_audit(folder: Path, *, tsv: bool) -> None:
     """Print the answer of an audit, or its table of motifs."""
-    from causalgia._audit.saved import read_audit
+    from causalgia._audit.read_back import read_audit
 
     found = read_audit(folder)
     if tsv:
@@ -188,7 +186,7 @@ def record_tables(found: Audit) -> None:
 
 def report_audit(folder: Path, *, as_: str, out: Path | None) -> None:
     """Write the page of an audit, or print its report."""
-    from causalgia._audit.saved import read_audit, read_claims
+    from causalgia._audit.read_back import read_audit, read_claims
     from causalgia.tell import report
     from causalgia.tell.audit_page import write_audit_page
 
@@ -215,7 +213,7 @@ def refute_audit(folder: Path, *, rng: int | None, device: str | None) -> int:
     checks of each, and print a line for each; return 1 if a check of a claim fails.
     """
     from causalgia._audit.claims import SHUFFLES, refuted
-    from causalgia._audit.saved import read_audit
+    from causalgia._audit.read_back import read_audit
 
     found, inputs = read_audit(folder), Inputs.read(folder)
     place = folder.absolute()  # a predictor may change the working folder
@@ -256,7 +254,7 @@ def reproduce_audit(folder: Path, *, device: str | None) -> int:
     """
     from causalgia._audit import audit
     from causalgia._audit.claims import VERSIONS
-    from causalgia._audit.saved import read_audit
+    from causalgia._audit.read_back import read_audit
 
     found, inputs = read_audit(folder), Inputs.read(folder)
     place = folder.absolute()  # a predictor may change the working folder
@@ -320,7 +318,7 @@ def _first_difference(one: Path, other: Path) -> str:
 def lock_audit(folder: Path, out: Path) -> None:
     """Fix what an audit was made of, what it spent, and what it claims."""
     from causalgia._audit.claims import lock
-    from causalgia._audit.saved import read_audit
+    from causalgia._audit.read_back import read_audit
 
     sha256 = lock(read_audit(folder), out)
     echo(f"Wrote {out}, SHA-256 {sha256}")
@@ -333,7 +331,7 @@ def lock_audit(folder: Path, out: Path) -> None:
 def verify_audit(folder: Path, protocol: Path) -> int:
     """Compare the audit in a folder with a lock of one; return 1 if anything deviates."""
     from causalgia._audit.claims import deviations
-    from causalgia._audit.saved import read_audit
+    from causalgia._audit.read_back import read_audit
 
     found = deviations(protocol, read_audit(folder))
     record(ok=lambda: found.ok)

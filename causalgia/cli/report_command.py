@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from causalgia._audit.folder import is_audit
 from causalgia.attributes import about, has
 from causalgia.cli.audit_folder import report_audit
 from causalgia.cli.folder import (
@@ -34,7 +35,6 @@ from causalgia.results_folder import (
     PAGE,
     REFUTATION,
     STORE,
-    is_audit,
 )
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from causalgia._audit.folder import is_audit
 from causalgia.analysis import Analysis
 from causalgia.choices import requested_parts
 from causalgia.cli.audit_folder import (
@@ -67,7 +68,6 @@ from causalgia.results_folder import (
     SPEC,
     STORE,
     TABLE,
-    is_audit,
     load_outcomes,
     spec_of,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from causalgia._audit.folder import is_audit
 from causalgia.cli.audit_folder import lock_audit
 from causalgia.cli.folder import (
     account_for_skipped,
@@ -43,7 +44,6 @@ from causalgia.results_folder import (
     SPEC,
     STORE,
     TABLE,
-    is_audit,
     spec_of,
     words_of_trial,
 )
