@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from causalgia._audit.folder import is_audit
 from causalgia.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT = "fit.nc"  # of mpra analyze
 CONCORDANCE = "concordance.nc"  # of mpra compare
 ACTIVITY = "activity.tsv"  # of mpra activity
-PROTOCOL = "protocol.toml"  # of audit
 VARIANTS = "variants.toml"  # the trial file of variants
 PAGE, REFUTATION = "report.html", "refutation.nc"
 ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
@@ -207,8 +207,8 @@ def open(path: str | os.PathLike[str]) -> Any:
     with on_disk(place):
         if place.is_file():
             raise StoreError(f"{place} is a file, and a trial is opened by its folder")
-        if (place / PROTOCOL).is_file():
-            from causalgia._audit.saved import read_audit
+        if is_audit(place):
+            from causalgia._audit.read_back import read_audit
 
             return read_audit(place)
         results = Results(place)

@@ -347,6 +347,7 @@ def _windows() -> dict[str, str]:
         ),
         (_sequences(n=90), {"minutes": 1e-6}, SequenceError),
         (_sequences(n=90), {"minutes": float("nan")}, DesignError),
+        (_sequences(n=90), {"minutes": float("inf")}, DesignError),
         (_sequences(n=90), {"motifs": {"long": "ACGT" * 40}}, DesignError),
     ],
 )

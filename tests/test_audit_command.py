@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -97,9 +98,9 @@ def test_the_same_command_goes_on_from_what_is_there(audited, copied):
 
 def test_other_settings_are_refused_by_their_name(audited, copied, tmp_path):
     words, before = audited[1], tables(copied)
+    asked = (copied / "inputs" / "audit.toml").read_text()
     others = {
         "rng": ["--rng", 1],
-        "minutes": ["--minutes", 5],
         "motifs": ["--motifs", tmp_path / "m.meme"],
     }
     (tmp_path / "m.meme").write_text("x")
@@ -112,15 +113,31 @@ def test_other_settings_are_refused_by_their_name(audited, copied, tmp_path):
     more = ["audit", tmp_path / "other.toml", *words[2:], "--out", copied]
     assert "predictor" in refused(*more)
     assert tables(copied) == before
+    assert (copied / "inputs" / "audit.toml").read_text() == asked
 
 
-def test_claims_are_asked_again_under_checks(copied):
+def test_other_minutes_keep_the_plan(audited, copied):
+    before = tables(copied)
+    call(*audited[1], "--out", copied, "--minutes", 0.01)
+    assert tables(copied) == before
+
+
+def test_claims_are_asked_again_under_checks(copied, tmp_path):
     done = call("refute", copied)
     table = pd.read_csv(copied / "refutation.tsv", sep="\t").set_index("claim")
     assert {"TGCATG", "AGAATG"} <= set(table.index)
     assert (table.loc[["TGCATG", "AGAATG"], "pass"] > 3).all()
     assert not table.loc[["TGCATG", "AGAATG"], "fail"].any()
     assert "TGCATG" in done.stdout
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder, file, was, now in (
+        (one, "audit.toml", '"additive"', '"rbfox1_like"'),
+        (other, "sequences.fa", ">peak_0", ">first"),
+    ):
+        shutil.copytree(copied, folder)
+        place = folder / "inputs" / file
+        place.write_text(place.read_text().replace(was, now))
+        assert file in refused("refute", folder)
     assert "--motif" in refused("refute", copied, "--motif", "TGCATG")
 
 
@@ -214,3 +231,37 @@ def test_a_folder_of_another_command_is_left_alone(tmp_path):
         (folder / name).write_text("mine")
         assert name in refused(*words, "--out", folder)
         assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_a_claim_that_fresh_units_do_not_make_fails(copied):
+    from causalgia._audit.claims import claims, refuted
+    from causalgia._audit.read_back import read_audit
+
+    found = read_audit(copied)
+    given = cg.sequences.read_sequences(copied / "inputs" / "sequences.fa")
+    motifs = found.motifs.copy()
+    of = motifs["motif"] == "TGCATG"
+    for name in ("lost", "alone"):
+        motifs.loc[of, name] *= -1
+    motifs.loc[motifs["motif"] == "AGAATG", "confirmed_q"] = 0.2
+    turned = replace(found, motifs=motifs)
+    oracle = cg.zoo.oracle("additive")
+    table = refuted(turned, given, oracle, rng=0).set_index("claim")
+    assert table.loc["TGCATG", "fail"] == 1
+    assert "AGAATG" not in table.index
+    assert not any("AGAATG" in line for line in claims(turned))
+    assert claims(turned)
+
+
+def test_a_faster_machine_deviates_in_nothing(audited, tmp_path):
+    from causalgia._audit.claims import deviations, lock
+    from causalgia._audit.read_back import read_audit
+
+    found = read_audit(audited[0])
+    lock(found, tmp_path / "lock.toml")
+    faster = replace(found.plan, n_predictions=2 * found.plan.n_predictions)
+    explained = found.explained.assign(share=found.explained["share"] / 2)
+    held = deviations(tmp_path / "lock.toml", replace(found, plan=faster))
+    assert held.ok
+    other = replace(found, plan=faster, explained=explained)
+    assert not deviations(tmp_path / "lock.toml", other).ok

@@ -6,6 +6,7 @@ letters and strand each audit calls a motif by.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -128,6 +129,7 @@ def _claims(*, rule=True, words=(AP1, TEAD), task="activity"):
                 "reads": True,
                 "strand": "+",
                 "alone": 1.0,
+                "region": 0.1,
             }
         ),
         rules=pd.DataFrame(
@@ -147,7 +149,7 @@ def _claims(*, rule=True, words=(AP1, TEAD), task="activity"):
                 "holds": rule,
             }
         ),
-        sites=pd.DataFrame({"motif": words, "strand": "-"}),
+        settings={"strands": "both"},
     )
 
 
@@ -191,7 +193,8 @@ def test_a_difference_of_levels_is_welch_s_where_units_say_nothing() -> None:
 def test_three_networks_are_compared_two_by_two() -> None:
     networks = {name: _network(both=x) for name, x in (("a", 0), ("b", 1), ("c", 1))}
     claims = {name: _claims(rule=name == "c") for name in networks}
-    rules = _compared(networks, claims).rules.set_index("minus")
+    found = _compared(networks, claims)
+    rules = found.rules.set_index("minus")
     assert rules["verdict"].to_dict() == {
         "a minus b": "differs",
         "a minus c": "differs",
@@ -201,6 +204,25 @@ def test_three_networks_are_compared_two_by_two() -> None:
         rules[["holds, a", "holds, b", "holds, c"]].to_numpy().tolist()
         == [[False, False, True]] * 3
     )
+    of_rule = [line for line in str(found).splitlines() if "3 to 8 bp" in line]
+    assert len(of_rule) == 1
+    assert all(pair in of_rule[0] for pair in rules.index)
+    motifs = found.motifs.copy()
+    of = (motifs["motif"] == AP1) & (motifs["asks"] == "alone")
+    motifs.loc[of, "verdict"] = ["negligible", "negligible", "undecided"]
+    lines = str(replace(found, motifs=motifs)).splitlines()
+    (alike,) = (line for line in lines if line.startswith("The same"))
+    (undecided,) = (line for line in lines if line.startswith("Undecided"))
+    assert f"{AP1} alone" not in alike
+    assert f"{AP1} alone on +, in activity (b minus c)" in undecided
+
+
+def test_the_strand_of_a_motif_is_that_where_it_does_most_for_its_region() -> None:
+    one = _claims()
+    other = one.motifs.assign(task="loud", alone=2.0, strand="-", region=10.0)
+    one.motifs = pd.concat([one.motifs, other], ignore_index=True)
+    motifs, _ = union_of_motifs({"one": one}, _sequences().tokens)
+    assert {motif.strand for motif in motifs} == {"+"}
 
 
 def test_single_tasks_are_compared_whatever_they_are_called() -> None:

@@ -13,7 +13,8 @@ import pytest
 from test_audit import AP1, NAMES, TEAD, _network, _sequences
 
 import causalgia as cg
-from causalgia._audit.saved import is_audit, read_audit, read_claims
+from causalgia._audit.folder import is_audit
+from causalgia._audit.read_back import read_audit, read_claims
 from causalgia.errors import DataError
 from causalgia.sequences.fasta import Sequences
 
@@ -133,12 +134,17 @@ def test_a_folder_that_was_changed_or_is_none_is_refused(saved, tmp_path) -> Non
     assert not is_audit(tmp_path)
     with pytest.raises(DataError):
         read_audit(tmp_path)
-    table = folder / "rules.tsv"
-    text = table.read_text()
-    table.write_text(text.replace("muscle", "heart"))
-    with pytest.raises(DataError):
-        read_audit(folder)
-    table.write_text(text)
+    for name, was, now in (
+        ("rules.tsv", "muscle", "heart"),
+        ("sites.bed", "muscle", "heart"),
+        ("motifs.meme", "nsites= ", "nsites= 1"),
+    ):
+        file = folder / name
+        text = file.read_text()
+        file.write_text(text.replace(was, now))
+        with pytest.raises(DataError):
+            read_audit(folder)
+        file.write_text(text)
     with pytest.raises(DataError):
         read_audit(folder).save(tmp_path / "again")
     assert not (tmp_path / "again").exists()

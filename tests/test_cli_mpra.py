@@ -134,6 +134,20 @@ def test_a_library_of_another_design_keeps_its_own_analysis(folder, tmp_path):
     np.testing.assert_array_equal(found["outcome"], asked["outcome"])
 
 
+def test_a_network_alone_predicts_a_library(folder, tmp_path):
+    (tmp_path / "net.toml").write_text('[predictor]\nzoo = "gata1_like"\n')
+    words = ["--design", folder / "LIB", "--out", tmp_path / "v"]
+    call("mpra", "predict", tmp_path / "net.toml", *words)
+    found, asked = (
+        store.load(x / "outcomes.nc", "outcomes")
+        for x in (tmp_path / "v", folder / "virtual")
+    )
+    assert found.attrs["name"] == asked.attrs["name"]
+    assert found.attrs["analysis"] == asked.attrs["analysis"]
+    np.testing.assert_array_equal(found["outcome"], asked["outcome"])
+    assert "GATA1" in call("analyze", tmp_path / "v").stdout
+
+
 def test_flanks_have_two_sides(folder, tmp_path):
     asked = (
         "mpra",

@@ -145,6 +145,12 @@ WRONG = {
     "a score that is no number": ([1.0, np.nan], NULLS, {}),
     "an infinite null score": ([1.0], [np.inf, 1.0], {}),
     "no null scores": ([1.0], [], {}),
+    "no scores": ([], NULLS, {}),
+    "one score, in no list": (3.0, NULLS, {}),
+    "three dimensions": (np.ones((2, 3, 2)), np.ones((5, 3, 2)), {}),
+    "complex scores": ([1 + 2j], NULLS, {}),
+    "a complex null score": ([1.0], pd.Series([1.0, 2j, "x"], dtype=object), {}),
+    "scores that are texts": (["high"], NULLS, {}),
     "columns of other names": (
         pd.DataFrame({"a": [1.0], "b": [1.0]}),
         pd.DataFrame({"a": [1.0], "c": [1.0]}),

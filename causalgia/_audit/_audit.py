@@ -474,7 +474,9 @@ def audit(
     check_predictor(predictor, "audit(predictor, sequences)")
     seed = Seed.parse(rng)
     key = seed.key
-    if not isinstance(minutes, Plan) and not (is_real(minutes) and minutes > 0):
+    if not isinstance(minutes, Plan) and not (
+        is_real(minutes) and 0 < minutes < np.inf
+    ):
         raise DesignError(
             f"minutes={quoted(minutes)}: a number above 0, or the plan of another audit",
             argument="minutes",

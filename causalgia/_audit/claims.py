@@ -1,5 +1,5 @@
-"""What an audit claims: motifs that are read and rules that hold; asked again under
-checks, fixed in a lock, and compared with one.
+"""What an audit claims: motifs that are read and confirmed, and rules that hold; asked
+again under checks, fixed in a lock, and compared with one.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from causalgia._audit.candidates import Candidate
+from causalgia._audit.compared import on_given_strand
 from causalgia._audit.rules import rule_of, trial_of
 from causalgia._audit.tested_motifs import LOST, alone_in, necessity_of
+from causalgia._run import run
 from causalgia.choices import DIRECTIONS
-from causalgia.design import DinucleotideShuffle, Genomic
+from causalgia.design import Design, DinucleotideShuffle, Genomic
+from causalgia.effects import contrast
 from causalgia.errors import CausalgiaWarning, StoreError, quoted
+from causalgia.estimation import estimate
+from causalgia.experiments import Experiment
 from causalgia.protocol.lock_file import (
     Deviation,
     differences,
@@ -29,8 +35,11 @@ from causalgia.protocol.lock_file import (
 from causalgia.refutation import refute
 from causalgia.sequences.fasta import Sequences
 from causalgia.streams import derive, root_key
+from causalgia.tell.audit_answers import confirmed_motifs
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from causalgia._audit._audit import Audit
     from causalgia.predict import Predictor
 
@@ -43,6 +52,9 @@ _OF_SHUFFLES = (
 )
 """Checks of the backgrounds alone, which are the same for every claim on shuffles."""
 SHUFFLES = "shuffles beside the sequences"
+_SPEED = "n_predictions"
+"""Of the plan, what the measured speed allowed; what was spent stands beside it."""
+_FRESH = "the claim on fresh units"
 _LEVEL = 0.05
 _STATUS = ("pass", "warn", "fail")
 _MADE, _NOT_MADE = "claimed", "not claimed"
@@ -53,11 +65,15 @@ def claims(found: Audit) -> list[str]:
     lost and alone apart, and a rule with its gaps.
     """
     lines = []
-    for row in _read(found).to_dict("records"):
-        for name, words in (("lost", "lost from sequences"), ("alone", "alone")):
-            verdict = row[f"{name}_verdict"]
-            if verdict in DIRECTIONS and row[f"{name}_q"] <= _LEVEL:
-                lines.append(f"{row['motif']} {words} {verdict} {row['task']}")
+    read = _read(found)
+    directed = {name: _directed(read, name) for name in ("lost", "alone")}
+    words = {"lost": "lost from sequences", "alone": "alone"}
+    for k, row in enumerate(read.to_dict("records")):
+        lines += [
+            f"{row['motif']} {words[name]} {row[f'{name}_verdict']} {row['task']}"
+            for name in words
+            if directed[name][k]
+        ]
     for row in _held(found).to_dict("records"):
         more = "more" if row["interaction"] > 0 else "less"
         lines.append(f"{rule_of(row).label}: {more} than their sum")
@@ -72,48 +88,81 @@ def refuted(
     shuffles of all sequences. Checks of how these differ from the sequences, whatever is
     claimed, have a row of their own, `SHUFFLES`.
 
+    The first check is whether the fresh units make the claim, in the task where it is
+    largest: a motif has its sign beyond the region of practical equivalence, and a rule
+    its sign with an interval off 0. Of a network that reads one strand, sites on it.
+
     Columns are ``claim, pass, warn, fail, doubts``, the checks that warn or fail.
     """
     by_label = {one.label: one for one in found.candidates}
     motifs = {label: one.motif for label, one in by_label.items()}
     shuffles, key = DinucleotideShuffle(of=given), root_key(rng)
-    asked: list[tuple[str, Any, Any]] = []
+    asked = list[_Asked]()
     read = _read(found)
     for label in dict.fromkeys(read["motif"]):
-        asked.append((label, *_trial(by_label[label], found, given, shuffles)))
-    seen = set[str]()
+        asked.append(_of_motif(by_label[label], found, given, shuffles))
     for row in _held(found).to_dict("records"):
         rule = rule_of(row)
-        if rule.label not in seen:
-            seen.add(rule.label)
-            trial, mean = trial_of(rule, motifs, shuffles, n_units=_UNITS)
-            asked.append((rule.label, trial, mean))
+        trial, mean = trial_of(rule, motifs, shuffles, n_units=_UNITS)
+        sign = float(np.sign(row["interaction"]))
+        asked.append(_Asked(rule.label, trial, mean, rule.task, sign))
     rows, of_shuffles = [], dict[str, str]()
-    for claim, trial, contrasts in asked:
+    for one in asked:
+        own = derive(key, "refute", one.claim)
         with warnings.catch_warnings():  # the notes of each trial
             warnings.simplefilter("ignore", CausalgiaWarning)
-            checks = refute(
-                trial,
-                predictor,
-                rng=derive(key, "refute", claim),
-                contrasts=contrasts,
+            outcomes = run(
+                one.trial, predictor, rng=derive(root_key(own), "trial"), progress=False
             )
-        found_so = dict(
+            checks = refute(outcomes, predictor, rng=own, contrasts=one.contrasts)
+            holds = _holds(one, outcomes)
+        found_so = {_FRESH: "pass" if holds else "fail"} | dict(
             zip(
                 checks["check"].to_numpy().astype(str).tolist(),
                 checks["status"].to_numpy().astype(str).tolist(),
                 strict=True,
             )
         )
-        if isinstance(trial.null, DinucleotideShuffle):
-            own = {
+        if isinstance(one.trial.null, DinucleotideShuffle):
+            alike = {
                 name: found_so.pop(name) for name in _OF_SHUFFLES if name in found_so
             }
-            of_shuffles = of_shuffles or own
-        rows.append(_counted(claim, found_so))
+            of_shuffles = of_shuffles or alike
+        rows.append(_counted(one.claim, found_so))
     if of_shuffles:
         rows.append(_counted(SHUFFLES, of_shuffles))
     return pd.DataFrame(rows, columns=["claim", *_STATUS, "doubts"])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A claim to ask again: its trial and contrasts, and its task, sign and region there;
+    of a rule, no region. Whether its sites lie on the given strand alone.
+    """
+
+    claim: str
+    trial: Design
+    contrasts: Any
+    task: str
+    sign: float
+    region: float | None = None
+    given_strand: bool = False
+
+
+def _holds(one: _Asked, outcomes: xr.Dataset) -> bool:
+    """Return whether outcomes of fresh units make a claim."""
+    effects = contrast(outcomes, contrasts=one.contrasts).sel(task=[one.task])
+    if one.given_strand:
+        assert isinstance(one.trial, Experiment)
+        effects = on_given_strand(one.trial, outcomes, effects, n_draws=_DRAWS)
+    if "model" in effects["ice"].dims:
+        mean = effects["ice"].mean("model", keep_attrs=True)
+        rest = [name for name, x in effects.variables.items() if "model" in x.dims]
+        effects = effects.drop_vars(rest).assign(ice=mean)
+    if one.region is not None:
+        return bool(one.sign * effects["ice"].mean().item() > one.region)
+    row = estimate(effects)
+    return bool(one.sign * row["lower" if one.sign > 0 else "upper"].item() > 0)
 
 
 def _counted(claim: str, status: Mapping[str, str]) -> dict[str, Any]:
@@ -127,26 +176,45 @@ def _counted(claim: str, status: Mapping[str, str]) -> dict[str, Any]:
     return {"claim": claim, **counts, "doubts": ", ".join(doubts)}
 
 
-def _trial(
+def _of_motif(
     one: Candidate, found: Audit, given: Sequences, shuffles: DinucleotideShuffle
-) -> tuple[Any, Any]:
-    """Return the trial of a motif that is read, and the contrasts that are its claim."""
+) -> _Asked:
+    """Return the claim of a motif that is read, with its trial."""
     rows = _read(found).query("motif == @one.label")
-    row = rows.iloc[int(np.nanargmax(rows["alone"].abs()))]
-    if rows["alone_verdict"].isin(DIRECTIONS).any():
+    alone = _directed(rows, "alone")
+    name = "alone" if alone.any() else "lost"
+    rows = rows[alone if alone.any() else _directed(rows, "lost")]
+    row = rows.iloc[int(np.argmax(rows[name].abs() / rows["region"]))]
+    region = float(row["region"])
+    of_claim = (str(row["task"]), float(np.sign(row[name])), region)
+    if name == "alone":
         strand = str(row["strand"])
         trial = alone_in(one, shuffles, n_units=_UNITS)
-        return trial, {one.label: {strand: 1.0, "untreated": -1.0}}
+        contrasts = {one.label: {strand: 1.0, "untreated": -1.0}}
+        return _Asked(one.label, trial, contrasts, *of_claim)
     necessity = necessity_of(
         one, Genomic(of=given), n_draws=_DRAWS, beside=found.candidates
     )
     assert necessity is not None  # it was tested in a part of the sequences
     assert necessity.named_contrasts is not None
-    return necessity, {one.label: necessity.named_contrasts.plain[LOST]}
+    contrasts = {one.label: necessity.named_contrasts.plain[LOST]}
+    as_given = found.settings["strands"] != "both"
+    return _Asked(one.label, necessity, contrasts, *of_claim, as_given)
 
 
 def _read(found: Audit) -> pd.DataFrame:
-    return found.motifs[found.motifs["reads"].astype(bool)]
+    """Return the rows of motifs that are read, of those that are confirmed."""
+    read = found.motifs[found.motifs["reads"].astype(bool)]
+    return read[read["motif"].isin(confirmed_motifs(found))]
+
+
+def _directed(rows: pd.DataFrame, name: str) -> NDArray[np.bool_]:
+    """Return in which rows what is lost, or alone, has a direction."""
+    if not len(rows):
+        return np.zeros(0, bool)
+    directed = rows[f"{name}_verdict"].isin(DIRECTIONS)
+    found: NDArray[np.bool_] = (directed & (rows[f"{name}_q"] <= _LEVEL)).to_numpy(bool)
+    return found
 
 
 def _held(found: Audit) -> pd.DataFrame:
@@ -167,7 +235,7 @@ def _content(found: Audit) -> dict[str, Any]:
     return {
         "audit": {"format": 1, "locked": now},
         "settings": {k: v for k, v in found.settings.items() if k not in VERSIONS},
-        "plan": {k: v for k, v in asdict(found.plan).items() if v is not None},
+        "plan": {k: v for k, v in asdict(found.plan).items() if k != _SPEED},
         "claims": dict.fromkeys(claims(found), _MADE),
         "shares": {
             f"{row['task']}, {row['step']}": float(row["share"])

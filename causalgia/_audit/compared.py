@@ -23,6 +23,7 @@ from causalgia.errors import CausalgiaWarning, PredictorError, quoted
 from causalgia.estimation import estimate, from_effects
 from causalgia.estimation.crossover import difference_of_levels
 from causalgia.estimation.request import parents_if_shared
+from causalgia.experiments import Experiment
 from causalgia.experiments._pair import GAPS
 from causalgia.predict import Ensemble, Predictor
 from causalgia.predict.predictor import check_predictor
@@ -51,9 +52,9 @@ class Audited(Protocol):
     @property
     def rules(self) -> pd.DataFrame: ...
     @property
-    def sites(self) -> pd.DataFrame: ...
-    @property
     def candidates(self) -> Sequence[Candidate]: ...
+    @property
+    def settings(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -395,13 +396,21 @@ def _lost(
     each = outcomes(f"lost {one.label}", trial)
     effects = {name: contrast(of) for name, of in each.items()}
     if not one.both_strands:
-        answer = trial.analyze(next(iter(each.values())), rng=0)
-        mine = answer.findings["instances"]["strand"].to_numpy() == "+"
         effects = {
-            name: of.isel(unit=np.repeat(mine, _DRAWS)) for name, of in effects.items()
+            name: on_given_strand(trial, each[name], of, n_draws=_DRAWS)
+            for name, of in effects.items()
         }
     parents = next(iter(effects.values()))["parent"].to_numpy()
     return effects if len(np.unique(parents)) >= _LEAST_PARENTS else None
+
+
+def on_given_strand(
+    trial: Experiment, outcomes: xr.Dataset, effects: xr.Dataset, *, n_draws: int
+) -> xr.Dataset:
+    """Return the effects of the sites that lie on the strand of their sequence."""
+    answer = trial.analyze(outcomes, rng=0)
+    mine = answer.findings["instances"]["strand"].to_numpy() == "+"
+    return effects.isel(unit=np.repeat(mine, n_draws))
 
 
 @dataclass(frozen=True, eq=False)
@@ -498,9 +507,9 @@ def union_of_motifs(
 
 def _shared(one: Candidate, found: Audited) -> Shared:
     rows = found.motifs[found.motifs["motif"] == one.label]
-    best = rows.iloc[int(np.nanargmax(rows["alone"].abs().to_numpy(float)))]
-    own = found.sites[found.sites["motif"] == one.label] if len(found.sites) else None
-    both = own is None or not len(own) or bool((own["strand"] == "-").any())
+    share = (rows["alone"] / rows["region"]).abs()
+    best = rows.iloc[int(np.nanargmax(share.to_numpy(float)))]
+    both = found.settings["strands"] == "both"
     return Shared(one, str(best["name"]), str(best["strand"]), both, {})
 
 

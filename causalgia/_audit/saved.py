@@ -1,5 +1,5 @@
-"""The folder of an audit: its tables, the answer and the page, and libraries of what is
-worth measuring.
+"""Writing the folder of an audit: its tables, the answer and the page, and libraries of
+what is worth measuring.
 """
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +14,22 @@ import numpy as np
 import pandas as pd
 
 from causalgia._audit.candidates import Candidate
+from causalgia._audit.folder import (
+    ANSWER,
+    LIBRARY,
+    MARK,
+    MATRICES,
+    PAGE,
+    PROTOCOL,
+    SITES,
+)
 from causalgia._audit.measurable import CLAIMS, files_of_libraries, libraries
-from causalgia.errors import DataError, SequenceError
+from causalgia.errors import DataError
 from causalgia.inputs import (
-    from_column,
-    parse_toml,
-    read_text,
     to_csv,
     write_text,
     written_whole,
 )
-from causalgia.sequences.motif_files import read_motifs
-from causalgia.sequences.motifs import Motif
 from causalgia.sequences.parents import places_of
 from causalgia.tell.audit_answers import LOST, acting_sites, audit_answer
 from causalgia.tell.audit_page import write_audit_page
@@ -34,19 +37,6 @@ from causalgia.tell.audit_page import write_audit_page
 if TYPE_CHECKING:
     from causalgia._audit._audit import Audit
 
-ANSWER, PAGE, PROTOCOL = "answer.txt", "report.html", "protocol.toml"
-SITES, MATRICES, LIBRARY = "sites.bed", "motifs.meme", "library"
-_MARK = (
-    "# An audit by causalgia: what it was made of, what it spent, and digests of its "
-    "tables.\n"
-)
-_TEXT = {
-    *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
-    *("arrangement", "strands", "doubts", "step", "sequence", "verdict", "feature"),
-    *("lost_verdict", "alone_verdict", "check", "status", "claim", "folder"),
-    *("why_not", "#place", "strand in it"),
-}
-"""Columns of texts, which may look like numbers."""
 _BED = ("#place", "start", "stop", "motif", "score", "strand")
 _IN_SEQUENCE = ("sequence", "start in it", "strand in it")
 
@@ -68,11 +58,11 @@ def save_audit(
             f"{name}.tsv": to_csv(table, index=False, tabs=True)
             for name, table in _tables(found).items()
         }
+        tables[SITES] = _bed(found, found.reserved.length)
+        if found.candidates:
+            tables[MATRICES] = _meme(found.candidates)
         for name, text in tables.items():
             write_text(new / name, text)
-        write_text(new / SITES, _bed(found, found.reserved.length))
-        if found.candidates:
-            write_text(new / MATRICES, _meme(found.candidates))
         claims = libraries(found, new / LIBRARY)
         write_text(new / LIBRARY / CLAIMS, to_csv(claims, index=False, tabs=True))
         protocol = {
@@ -90,7 +80,7 @@ def save_audit(
             ],
             "inputs": dict(inputs),
         }
-        write_text(new / PROTOCOL, _MARK + tomli_w.dumps(protocol))
+        write_text(new / PROTOCOL, MARK + tomli_w.dumps(protocol))
         write_text(new / ANSWER, audit_answer(found) + "\n")
         write_audit_page(new / PAGE, found, claims)
         made = [path.relative_to(new) for path in new.rglob("*") if path.is_file()]
@@ -98,67 +88,6 @@ def save_audit(
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
     return tuple(folder / path for path in sorted(made))
-
-
-def is_audit(folder: Path) -> bool:
-    """Return whether a folder has the files of an audit."""
-    try:
-        with (folder / PROTOCOL).open("rb") as file:
-            return file.read(len(_MARK)) == _MARK.encode()
-    except OSError:
-        return False
-
-
-def read_audit(folder: str | Path) -> Audit:
-    """Return the audit whose files a folder has; its `sites` are those that act.
-
-    Raises
-    ------
-    DataError
-        If it is no such folder, or a file is missing, damaged or changed.
-    """
-    from causalgia._audit._audit import Audit, Plan
-
-    place = Path(folder)
-    if not is_audit(place):
-        raise DataError(f"{place}: no folder of an audit (no {PROTOCOL} of one)")
-    protocol = parse_toml(
-        read_text(place / PROTOCOL, DataError), DataError, source=str(place / PROTOCOL)
-    )
-    try:
-        tables = {
-            one.name: pd.DataFrame()
-            for one in fields(Audit)
-            if "DataFrame" in str(one.type)
-        } | {
-            name.removesuffix(".tsv"): _read_table(place / name, digest)
-            for name, digest in protocol["digests"].items()
-        }
-        tables["sites"] = _read_sites(place / SITES)
-        rows = protocol.get("candidates", [])
-        matrices = read_motifs(place / MATRICES) if rows else {}
-        return Audit(
-            **tables,
-            candidates=[
-                Candidate(
-                    motif=Motif(label, matrices[label].probabilities),
-                    **{name: x for name, x in row.items() if name != "motif"},
-                )
-                for row in rows
-                for label in [row["motif"]]
-            ],
-            counts=protocol["counts"],
-            plan=Plan(**protocol["plan"]),
-            left_out=tuple(protocol["left_out"]),
-            settings=protocol["settings"],
-        )
-    except (KeyError, TypeError, ValueError, SequenceError) as error:
-        raise DataError(f"{place}: damaged or of another version ({error})") from error
-
-
-def read_claims(folder: Path) -> pd.DataFrame:
-    """Return the list of the libraries in the folder of an audit."""
-    return _read_table(folder / LIBRARY / CLAIMS)
 
 
 def _tables(found: Audit) -> dict[str, pd.DataFrame]:
@@ -181,35 +110,6 @@ def _of_candidate(one: Candidate) -> dict[str, Any]:
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _read_table(path: Path, digest: str = "") -> pd.DataFrame:
-    """Return a table as it was, refused if it was changed."""
-    text = read_text(path, DataError)
-    if digest and hashlib.sha256(text.encode()).hexdigest() != digest:
-        raise DataError(f"{path}: changed since the audit (its digest in {PROTOCOL})")
-    return _typed(
-        pd.read_csv(StringIO(text), sep="\t", dtype=str, keep_default_na=False)
-    )
-
-
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of texts with its numbers and truth values."""
-    table = table.rename(columns=lambda name: from_column(pd.Series([name]))[0])
-    for name in table.columns:
-        column = table[name]
-        if name in _TEXT:
-            texts = from_column(column)
-            table[name] = texts.where(texts != "") if "_verdict" in name else texts
-        elif len(column) and set(column) <= {"True", "False"}:
-            table[name] = column == "True"
-        else:
-            numbers = [float(x) if x else np.nan for x in column]
-            whole = [x.lstrip("-").isdecimal() for x in column]
-            table[name] = (
-                np.array([int(x) for x in column]) if all(whole) else np.array(numbers)
-            )
-    return table
 
 
 def _bed(found: Audit, length: int) -> str:
@@ -239,22 +139,6 @@ def _bed(found: Audit, length: int) -> str:
         table["strand in it"] = strand
         table[effects] = sites[effects].to_numpy()
     return to_csv(table, index=False, tabs=True)
-
-
-def _read_sites(path: Path) -> pd.DataFrame:
-    """Return the sites of a BED file, in their sequences."""
-    bed = _read_table(path)
-    start = bed["start in it"]
-    sites = pd.DataFrame(
-        {
-            "sequence": bed["sequence"],
-            "start": start,
-            "stop": start + bed["stop"] - bed["start"],
-            "motif": bed["motif"],
-            "strand": bed["strand in it"],
-        }
-    )
-    return sites.join(bed[[name for name in bed if str(name).startswith(LOST)]])
 
 
 def _meme(found: Sequence[Candidate]) -> str:

@@ -82,7 +82,8 @@ def audit(
     motifs
         File of known motifs, which are candidates as well and give names; or JASPAR.
     minutes
-        Time for predictions, about. What it suffices for is decided once, and kept.
+        Time for predictions, about. What it suffices for is decided once, and kept,
+        whatever is said later; --force starts anew.
     length
         Take so many bases from the middle of each sequence.
     ambiguous

@@ -9,6 +9,7 @@ from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from causalgia._audit.folder import ASKED, PROTOCOL, is_audit
 from causalgia.cli.folder import check_free, write_text, written_whole
 from causalgia.cli.options import load_predictor_spec
 from causalgia.cli.output import echo, emit, record, record_files, records
@@ -24,7 +25,6 @@ from causalgia.results_folder import (
     LIBRARY,
     OUTCOMES,
     PAGE,
-    PROTOCOL,
     SPEC,
     STORE,
 )
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from causalgia.predict import Predictor
     from causalgia.sequences.fasta import Sequences
 
-STAGES, INPUTS = "stages", "inputs"
-_SEQUENCES, _ASKED = "sequences.fa", "audit.toml"
+STAGES, _SEQUENCES = "stages", "sequences.fa"
+INPUTS, _ASKED = ASKED.split("/")
 _TABLES = ("explained.tsv", "motifs.tsv", "rules.tsv")
 _OF_OTHERS = (
     *(OUTCOMES, STORE, SPEC, ESTIMATES, DECISIONS),
@@ -43,11 +43,6 @@ _OF_OTHERS = (
 )
 _WRITTEN = "# What `causalgia audit` was asked; `causalgia reproduce` asks it again.\n"
 CHECKED = "refutation.tsv"
-
-
-def is_audit(folder: Path) -> bool:
-    """Return whether a folder is that of an audit, finished or not."""
-    return (folder / PROTOCOL).is_file() or (folder / INPUTS / _ASKED).is_file()
 
 
 def has_plan(folder: Path) -> bool:
@@ -109,7 +104,7 @@ class Inputs:
             raise DataError(f"{path}: {error}") from error
 
     def keep(self, folder: Path, given: Sequences, known: Path | None) -> None:
-        """Write the inputs to a folder, all at once.
+        """Write the inputs to a folder, all at once, unless its plan is made.
 
         Raises
         ------
@@ -128,7 +123,7 @@ class Inputs:
         place = folder / INPUTS
         if (place / _ASKED).is_file():
             was = Inputs.read(folder)
-            for name in ("motifs", "minutes", "rng"):
+            for name in ("motifs", "rng"):
                 one, other = getattr(was, name), getattr(self, name)
                 if one != other:
                     raise StoreError(
@@ -138,6 +133,10 @@ class Inputs:
             for name, content in kept.items():
                 if read_bytes(place / name, DataError) != content:
                     raise StoreError(f"{folder}: holds another audit: of other {name}")
+            if has_plan(
+                folder
+            ):  # other minutes change nothing; stages know the network
+                return
         plain = {
             name: value for name, value in asdict(self).items() if value is not None
         }
@@ -167,25 +166,10 @@ class Inputs:
         return load_predictor_spec(spec, path, device)
 
 
-def read_audit(folder: Path) -> Audit:
-    """Return the finished audit in a folder.
-
-    Raises
-    ------
-    DataError
-        If it was interrupted, with the command that goes on; or a file is damaged.
-    """
-    from causalgia._audit.saved import read_audit as read
-
-    if not (folder / PROTOCOL).is_file():
-        raise DataError(
-            f"{folder}: the audit was interrupted; the same causalgia audit goes on"
-        )
-    return read(folder)
-
-
 def show_audit(folder: Path, *, tsv: bool) -> None:
     """Print the answer of an audit, or its table of motifs."""
+    from causalgia._audit.read_back import read_audit
+
     found = read_audit(folder)
     if tsv:
         emit(to_csv(found.motifs, index=False, tabs=True).rstrip("\n"))
@@ -202,7 +186,7 @@ def record_tables(found: Audit) -> None:
 
 def report_audit(folder: Path, *, as_: str, out: Path | None) -> None:
     """Write the page of an audit, or print its report."""
-    from causalgia._audit.saved import read_claims
+    from causalgia._audit.read_back import read_audit, read_claims
     from causalgia.tell import report
     from causalgia.tell.audit_page import write_audit_page
 
@@ -229,16 +213,21 @@ def refute_audit(folder: Path, *, rng: int | None, device: str | None) -> int:
     checks of each, and print a line for each; return 1 if a check of a claim fails.
     """
     from causalgia._audit.claims import SHUFFLES, refuted
+    from causalgia._audit.read_back import read_audit
 
     found, inputs = read_audit(folder), Inputs.read(folder)
     place = folder.absolute()  # a predictor may change the working folder
-    predictor = inputs.predictor_in(place, device)
-    table = refuted(
-        found,
-        inputs.sequences_in(place),
-        predictor,
-        rng=inputs.rng if rng is None else rng,
-    )
+    given, predictor = inputs.sequences_in(place), inputs.predictor_in(place, device)
+    for name, file, now in (
+        ("sequences", _SEQUENCES, given.digest),
+        ("predictor", _ASKED, predictor.fingerprint),
+    ):
+        if (was := found.settings[name]) != now:
+            raise DataError(
+                f"{folder / INPUTS / file}: changed since the audit: {name} {was} then, "
+                f"{now} now"
+            )
+    table = refuted(found, given, predictor, rng=inputs.rng if rng is None else rng)
     with written_whole(place) as new:
         write_text(new / CHECKED, to_csv(table, index=False, tabs=True))
     record(checks=lambda: records(table))
@@ -265,6 +254,7 @@ def reproduce_audit(folder: Path, *, device: str | None) -> int:
     """
     from causalgia._audit import audit
     from causalgia._audit.claims import VERSIONS
+    from causalgia._audit.read_back import read_audit
 
     found, inputs = read_audit(folder), Inputs.read(folder)
     place = folder.absolute()  # a predictor may change the working folder
@@ -328,6 +318,7 @@ def _first_difference(one: Path, other: Path) -> str:
 def lock_audit(folder: Path, out: Path) -> None:
     """Fix what an audit was made of, what it spent, and what it claims."""
     from causalgia._audit.claims import lock
+    from causalgia._audit.read_back import read_audit
 
     sha256 = lock(read_audit(folder), out)
     echo(f"Wrote {out}, SHA-256 {sha256}")
@@ -340,6 +331,7 @@ def lock_audit(folder: Path, out: Path) -> None:
 def verify_audit(folder: Path, protocol: Path) -> int:
     """Compare the audit in a folder with a lock of one; return 1 if anything deviates."""
     from causalgia._audit.claims import deviations
+    from causalgia._audit.read_back import read_audit
 
     found = deviations(protocol, read_audit(folder))
     record(ok=lambda: found.ok)

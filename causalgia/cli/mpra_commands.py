@@ -184,40 +184,48 @@ def predict(
     Parameters
     ----------
     spec_file
-        Trial file with a [predictor].
+        Trial file with a [predictor], or a file with this table alone.
     design
-        Folder of `mpra design`, which has the inserts.
+        Folder of `mpra design`, or library of an audit, which has the inserts.
     out
         Output folder; created if missing.
     flanks
         Bases around each insert for the predictor: LEFT,RIGHT.
     """
     from causalgia import mpra, store
-    from causalgia.cli.options import load_spec_predictor
-    from causalgia.trial_file import read_spec
+    from causalgia.cli.options import load_predictor_spec
+    from causalgia.trial_file import (
+        has_predictor_alone,
+        read_predictor_spec,
+        read_spec,
+    )
 
     left, comma, right = flanks.partition(",")
     if not comma or "," in right:
         raise DesignError(f"--flanks {quoted(flanks)} must be LEFT,RIGHT")
-    spec = read_spec(spec_file)
+    spec = None if has_predictor_alone(spec_file) else read_spec(spec_file)
+    network = read_predictor_spec(spec_file) if spec is None else spec.predictor
     library = mpra.read_library(design)
     folder = out.absolute()  # a predictor may change the working folder
     check_free(out, *_of_trial(out), force=force)
     outcomes = mpra.virtual_trial(
         library,
-        load_spec_predictor(spec, spec_file, device),
+        load_predictor_spec(network, spec_file, device),
         flanks=(left.strip(), right.strip()),
     )
-    same = about(library, None).design_fingerprint == spec.design.fingerprint
-    outcomes = outcomes.assign_attrs(spec.attrs if same else words_of_trial(spec))
+    same, words = True, {"predictor": network.describe()}
+    if spec is not None:
+        same = about(library, None).design_fingerprint == spec.design.fingerprint
+        words = spec.attrs if same else words_of_trial(spec)
+    name = outcomes.attrs.get("name", design.name) if spec is None else spec.name
+    outcomes = outcomes.assign_attrs({"name": name} | words)
     with written_whole(folder, _of_trial(folder)) as new:
         store.save(outcomes, new / OUTCOMES)
     if not same:
         echo(
-            f"The library is of another design than {spec.name}: its own arms are "
-            "predicted."
+            f"The library is of another design than {name}: its own arms are predicted."
         )
-    echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {design} predicted.")
+    echo(f"{name}: {outcomes.sizes['unit']:,} elements of {design} predicted.")
     print_written(out, OUTCOMES)
 
 

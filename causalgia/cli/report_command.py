@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from causalgia._audit.folder import is_audit
 from causalgia.attributes import about, has
-from causalgia.cli.audit_folder import is_audit, report_audit
+from causalgia.cli.audit_folder import report_audit
 from causalgia.cli.folder import (
     figures_of_experiment,
     load_effects,

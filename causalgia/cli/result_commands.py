@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from causalgia._audit.folder import is_audit
 from causalgia.analysis import Analysis
 from causalgia.choices import requested_parts
 from causalgia.cli.audit_folder import (
-    is_audit,
     refute_audit,
     reproduce_audit,
     show_audit,

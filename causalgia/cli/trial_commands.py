@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from causalgia.cli.audit_folder import is_audit, lock_audit
+from causalgia._audit.folder import is_audit
+from causalgia.cli.audit_folder import lock_audit
 from causalgia.cli.folder import (
     account_for_skipped,
     check_free,

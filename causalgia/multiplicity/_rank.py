@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,8 +73,9 @@ def rank(
     Raises
     ------
     DataError
-        If a score is not finite, there are no null scores, those of a stratum are
-        lacking, or lengths, columns or indices differ.
+        If a score is not finite or no real number, there are no scores or null scores,
+        those of a stratum are lacking, they are no table, or lengths, columns or indices
+        differ.
     EstimateError
         If `alternative` is unknown.
 
@@ -120,7 +122,7 @@ def rank(
             f"{', '.join(ALTERNATIVES)}{nearest(str(alternative), ALTERNATIVES)}",
             argument="alternative",
         )
-    table, null = _table(scores), _table(null_scores)
+    table, null = _table("scores", scores), _table("null_scores", null_scores)
     if table.shape[1] == 1 == null.shape[1]:
         null.columns = table.columns
     if list(table.columns) != list(null.columns):
@@ -131,8 +133,6 @@ def rank(
     values, nulls = (
         _finite(*one) for one in (("scores", table), ("null_scores", null))
     )
-    if not len(nulls):
-        raise DataError("null_scores are empty: a rank takes one or more")
     divided = _strata_of(strata, table, null)
     found = rank_among_matched(values, nulls, divided, alternative=alternative)
     columns: dict[str, np.ndarray] = {
@@ -150,14 +150,33 @@ def rank(
     return pd.DataFrame({name: x.ravel() for name, x in columns.items()}, index=index)
 
 
-def _table(given: npt.ArrayLike | Series | pd.DataFrame) -> pd.DataFrame:
+def _table(name: str, given: npt.ArrayLike | Series | pd.DataFrame) -> pd.DataFrame:
+    """Return scores as a table, (rows, columns)."""
     if isinstance(given, pd.DataFrame | pd.Series):
-        return pd.DataFrame(given)
-    return pd.DataFrame(np.asarray(given))
+        table = pd.DataFrame(given)
+    else:
+        array = np.asarray(given)
+        if array.ndim not in (1, 2):
+            raise DataError(
+                f"{name} of shape {array.shape}: a rank takes a score a row, or a row "
+                "and task"
+            )
+        table = pd.DataFrame(array)
+    if not table.size:
+        raise DataError(f"{name} are empty: a rank takes one or more")
+    return table
 
 
 def _finite(name: str, table: pd.DataFrame) -> Array:
     """Return the scores of a table, (rows, columns)."""
+    given = table.to_numpy()
+    if given.dtype.kind not in "biuf":
+        for (row, _), value in np.ndenumerate(given):
+            if not (pd.isna(value) or _is_real(value)):
+                raise DataError(
+                    f"{name}: {quoted(value)} in row {quoted(table.index[row])} is not a "
+                    "real number"
+                )
     values = table.to_numpy(np.float64, na_value=np.nan)
     for row, column in np.argwhere(~np.isfinite(values))[:1]:
         raise DataError(
@@ -165,6 +184,16 @@ def _finite(name: str, table: pd.DataFrame) -> Array:
             "finite number"
         )
     return values
+
+
+def _is_real(value: Any) -> bool:
+    if np.iscomplexobj(value):
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _strata_of(

@@ -240,7 +240,9 @@ class AmbiguousLetterError(SequenceError):
 def _raise_letter_error(letter: str, position: int, record: str) -> None:
     ambiguous = letter.isascii() and letter.upper() in IUPAC
     kind = AmbiguousLetterError if ambiguous else SequenceError
-    ways = "; ambiguous='draw' draws one, skip='N' drops such records"
+    ways = (
+        "; read_sequences draws one (ambiguous='draw') or drops the record (skip='N')"
+    )
     raise kind(
         f"{record}: letter {quoted(letter)} at position {position} (counted "
         f"from 0) is not a base{ways * ambiguous}",

@@ -8,12 +8,14 @@ from causalgia.checks import first_of, in_list
 from causalgia.tell.audit_answers import gap_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
 _LINES, _NAMED = 7, 4
 """Differences that have a line, and others that are named, at most."""
+_DIFFERS, _NEGLIGIBLE, _UNDECIDED = "differs", "negligible", "undecided"
+_ADDED = {_DIFFERS: "", _NEGLIGIBLE: " (the same)", _UNDECIDED: " (undecided)"}
 _NONE = 1e-6
 """Share of the largest effect of a row below which one is printed as 0."""
 
@@ -35,57 +37,86 @@ class Compared(Protocol):
 
 def comparison_answer(found: Compared) -> str:
     """Return the answer, at most twelve lines: rules of two motifs first, the largest
-    difference first.
+    difference first. A line is of a claim, with every pair of networks.
     """
     names = list(found.audits)
-    rows = [(_motif_row, row) for row in found.motifs.to_dict("records")]
-    rows = [(_rule_row, row) for row in found.rules.to_dict("records")] + rows
-    if not rows:
+    rules, motifs = _by_claim(found.rules, _rule), _by_claim(found.motifs, _motif)
+    claims = rules | motifs
+    if not claims:
         lines = [
             f"Nothing to compare: of {in_list(names)}, none reads a motif or has a rule."
         ]
     else:
+        n = sum(map(len, claims.values()))
+        n_differ = sum(len(_pairs(of, _DIFFERS)) for of in claims.values())
         differ = sorted(
-            (one for one in rows if one[1]["verdict"] == "differs"),
-            key=lambda one: (
-                one[0] is _motif_row,
-                one[0] is _rule_row and one[1]["first"] == one[1]["second"],
-                -abs(one[1]["difference"]),
+            (what for what, of in claims.items() if _pairs(of, _DIFFERS)),
+            key=lambda what: (
+                what in motifs,
+                what in rules and rules[what][0]["first"] == rules[what][0]["second"],
+                -max(abs(row["difference"]) for row in claims[what]),
             ),
         )
         lines = [
-            f"{in_list(names)}: {len(differ)} of {len(rows)} differences of effects "
+            f"{in_list(names)}: {n_differ} of {n} differences of effects "
             f"hold (q <= 0.05), on {found.n_reserved:,} held-out sequences and their "
             "shuffles."
         ]
-        lines += [_difference(*one(row), row, names) for one, row in differ[:_LINES]]
+        for what in differ[:_LINES]:
+            verb = "reads" if what in motifs else "holds"
+            lines.append(_difference(what, verb, claims[what], names))
         if len(differ) > _LINES:
             lines.append(f"and {len(differ) - _LINES} more differ.")
-        for verdict, words in (
-            ("negligible", "The same, within a fifth of the sd of predictions"),
-            ("undecided", "Undecided"),
+        same, undecided = list[str](), list[str]()
+        for what, of in claims.items():
+            if what in differ:
+                continue
+            if pairs := _pairs(of, _UNDECIDED):
+                some = f" ({', '.join(pairs)})" if len(pairs) < len(of) else ""
+                undecided.append(what + some)
+            elif _pairs(of, _NEGLIGIBLE):
+                same.append(what)
+        for alike, words in (
+            (same, "The same, within a fifth of the sd of predictions"),
+            (undecided, "Undecided"),
         ):
-            alike = [one(row)[0] for one, row in rows if row["verdict"] == verdict]
             if alike:
-                named = first_of(list(dict.fromkeys(alike)), _NAMED, sep="; ")
-                lines.append(f"{words}: {named}.")
+                lines.append(f"{words}: {first_of(alike, _NAMED, sep='; ')}.")
     if found.left_out:
         lines.append(f"Not compared: {first_of(found.left_out, _NAMED, sep='; ')}.")
     return "\n".join(lines)
 
 
-def _motif_row(row: Mapping[Any, Any]) -> tuple[str, str]:
-    """Return what a row is of, and the columns of whose audit found it."""
+def _by_claim(
+    table: pd.DataFrame, what: Callable[[Mapping[Any, Any]], str]
+) -> dict[str, list[Mapping[Any, Any]]]:
+    """Return the rows of each claim, one a pair of networks."""
+    claims: dict[str, list[Mapping[Any, Any]]] = {}
+    for row in table.to_dict("records"):
+        claims.setdefault(what(row), []).append(row)
+    return claims
+
+
+def _pairs(rows: Sequence[Mapping[Any, Any]], verdict: str) -> list[str]:
+    """Return the pairs of networks of a claim that have a verdict."""
+    return [row["minus"] for row in rows if row["verdict"] == verdict]
+
+
+def _motif(row: Mapping[Any, Any]) -> str:
     name = f" ({row['name']})" if row["name"] else ""
     where = f"alone on {row['strand']}" if row["asks"] == "alone" else "lost"
-    return f"{row['motif']}{name} {where}, in {row['task']}", "reads"
+    return f"{row['motif']}{name} {where}, in {row['task']}"
 
 
-def _rule_row(row: Mapping[Any, Any]) -> tuple[str, str]:
-    return f"{row['arrangement']}, {gap_in_words(row)}, in {row['task']}", "holds"
+def _rule(row: Mapping[Any, Any]) -> str:
+    return f"{row['arrangement']}, {gap_in_words(row)}, in {row['task']}"
 
 
-def _difference(what: str, verb: str, row: Mapping[Any, Any], names: list[str]) -> str:
+def _difference(
+    what: str, verb: str, rows: Sequence[Mapping[Any, Any]], names: list[str]
+) -> str:
+    """Return the effects of a claim, and the difference of each pair of networks."""
+    row = rows[0]  # effects are the same in each
     effects = {name: row[f"effect, {name}"] for name in names}
     least = _NONE * max(map(abs, effects.values()))
     each = ", ".join(
@@ -93,7 +124,9 @@ def _difference(what: str, verb: str, row: Mapping[Any, Any], names: list[str]) 
         f"{'' if row[f'{verb}, {name}'] else ' (not found by its audit)'}"
         for name, effect in effects.items()
     )
-    return (
-        f"{what}: {each}; {row['minus']} {row['difference']:+.3g} "
-        f"[{row['lower']:.3g}, {row['upper']:.3g}]."
+    pairs = "; ".join(
+        f"{row['minus']} {row['difference']:+.3g} [{row['lower']:.3g}, "
+        f"{row['upper']:.3g}]{_ADDED[row['verdict']]}"
+        for row in rows
     )
+    return f"{what}: {each}; {pairs}."

@@ -8,6 +8,7 @@ from .trial_spec import (
     PredictorSpec as PredictorSpec,
     TrialSpec as TrialSpec,
     check_device as check_device,
+    has_predictor_alone as has_predictor_alone,
     parse_spec as parse_spec,
     read_analysis as read_analysis,
     read_experiment_design as read_experiment_design,

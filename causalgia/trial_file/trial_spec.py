@@ -339,6 +339,11 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
         )
 
 
+def has_predictor_alone(path: str | Path) -> bool:
+    """Return whether a file has the table [predictor] and nothing else."""
+    return set(_parsed(path)[0]) == {"predictor"}
+
+
 def read_predictor_spec(path: str | Path) -> PredictorSpec:
     r"""Read only the table [predictor] of a TOML file: of a `trial.toml`, or a file
     with this table alone.
