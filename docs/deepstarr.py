@@ -1,7 +1,7 @@
 """What README says of DeepSTARR, a published network of fly enhancers.
 
 ``python docs/deepstarr.py`` runs the screen of forty motifs, prints its table and draws
-its picture; ``python docs/deepstarr.py audit`` prints the audit, in some minutes on one
+its picture; ``python docs/deepstarr.py audit`` prints the audit, in half an hour on one
 core. Both need
 ``pip install '.[keras,networks,jaspar]'`` and nothing else: `causalgia.networks`
 downloads the network once, and the backgrounds are drawn.
