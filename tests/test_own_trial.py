@@ -97,3 +97,11 @@ def test_a_row_that_would_be_lost_is_refused(old: str, new: str):
     assert old in text
     with pytest.raises(DesignError):
         parse_spec(text.replace(old, new), folder=Path())
+
+
+def test_an_arm_of_a_placebo_is_refused():
+    """It would have the name of the arm with the motif, and be taken for it."""
+    trial = cg.experiments.Trial(cg.Uniform(length=41), question="?", estimand="E[Y]")
+    trial.arm(cg.Embed("UGCAUG", at=17))
+    with pytest.raises(DesignError):
+        trial.arm(cg.Placebo("UGCAUG", at=17))

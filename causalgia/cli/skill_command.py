@@ -52,6 +52,7 @@ _VERBS = (
     "confirm",
     "audit",
     "attribute",
+    "rank",
     "sample_size",
     "tipping_point",
     "from_frame",

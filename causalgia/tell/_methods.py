@@ -26,6 +26,7 @@ from causalgia.tell._checklist import checklist
 from causalgia.tell._trial_report import count_clause, population_text, scale_text
 from causalgia.tell.answer_kinds import is_audit
 from causalgia.tell.answers import ReportText
+from causalgia.tell.audit_methods import audit_methods
 from causalgia.tell.citations import Work, uses_skewness, works
 from causalgia.tell.effect_rows import as_reportable, readable
 from causalgia.tell.table_formats import percent
@@ -92,8 +93,6 @@ def methods_text(
 ) -> Methods:
     """Return the paragraph, the assumptions, the works to cite and the checklist."""
     if is_audit(x):
-        from causalgia.tell.audit_page import audit_methods
-
         text, cited = audit_methods(x)
         of_audit = Methods(text)
         of_audit.works = cited

@@ -1,12 +1,12 @@
 """The page of an audit: the answer, what the network reads, the rules, and what speaks for
-and against each; and the methods of a paper.
+and against each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,7 @@ from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import DataError, printable, quoted
 from causalgia.tell.audit_answers import (
-    LEVEL,
     WORDS,
-    Audited,
     arrangement,
     audit_answer,
     confirmed_motifs,
@@ -33,20 +31,21 @@ from causalgia.tell.audit_answers import (
     placed,
     sizes,
 )
-from causalgia.tell.citations import WORKS, Work, software
+from causalgia.tell.audit_methods import (
+    ITEMS,
+    Pictured,
+    audit_paragraph,
+    items,
+    works,
+)
 from causalgia.tell.html_page import render, write_html
 from causalgia.tell.page_pictures import Picture, drawn
-from causalgia.tell.table_formats import format_p, markdown_table, with_minus
+from causalgia.tell.table_formats import format_p, with_minus
 
 if TYPE_CHECKING:
     from causalgia.types import Array
 
 _TASKS_OF_MOTIF, _TASKS_DRAWN, _TASKS_NAMED = 6, 4, 3
-_ITEMS = ["section", "report", "in this audit"]
-_CITED = (
-    *("koo2021global", "altschul1985significance", "benjamini1995controlling"),
-    "meinshausen2008hierarchical",
-)
 _MADE_OF = {
     "causalgia": "causalgia",
     "python": "Python",
@@ -59,26 +58,6 @@ _MADE_OF = {
     "strands": "strands that were read",
     "scale": "scale of the predictions",
 }
-
-
-class _Candidate(Protocol):
-    @property
-    def label(self) -> str: ...
-    @property
-    def motif(self) -> Any: ...
-
-
-class Pictured(Audited, Protocol):
-    """What the page is of: the answer of `causalgia.audit`."""
-
-    @property
-    def question(self) -> str: ...
-    @property
-    def pairs(self) -> pd.DataFrame: ...
-    @property
-    def candidates(self) -> Sequence[_Candidate]: ...
-    @property
-    def plan(self) -> Any: ...
 
 
 class Grid(NamedTuple):
@@ -139,52 +118,12 @@ def write_audit_page(
         "overturn": [with_minus(line) for line in _overturn(found, claims)],
         "flow": _flow(found),
         "left_out": found.left_out,
-        "checklist": Grid.of(_ITEMS, _items(found), words=_ITEMS),
+        "checklist": Grid.of(ITEMS, items(found), words=ITEMS),
         **_again(found),
         "methods": audit_paragraph(found),
-        "works": _works(),
+        "works": works(),
     }
     return write_html(path, render(page, "audit.html.jinja"))
-
-
-def audit_methods(found: Pictured) -> tuple[str, tuple[Work, ...]]:
-    """Return the methods of a paper on an audit: the paragraph, what to cite and the
-    checklist; and the works.
-    """
-    rows = [[printable(cell) for cell in row] for row in _items(found)]
-    cited = "\n".join(f"- {work}" for work in _works())
-    table = markdown_table(_ITEMS, rows, [], names=set(_ITEMS)).rstrip("\n")
-    return (
-        f"Methods\n\n{audit_paragraph(found)}\n\nTo cite\n\n{cited}\n\nChecklist\n\n{table}",
-        _works(),
-    )
-
-
-def audit_paragraph(found: Pictured) -> str:
-    """Return the paragraph of a paper's methods."""
-    n, made = found.counts, found.settings
-    return (
-        f"{n['distinct']:,} different sequences of {made.get('length', '?')} bp were split "
-        f"by parent into {n['proposing']:,} that propose, {n['testing']:,} that test and "
-        f"{n['reserved']:,} that confirm. Attribution maps of {found.plan.n_mapped:,} of the "
-        f"first proposed {n['proposed']:,} motifs. Each was tested in two ways: by "
-        "overwriting its sites in the testing sequences, in contrast to placebo spans of the "
-        "same width, and by embedding it in dinucleotide shuffles of these sequences. It is "
-        "read where either effect lies beyond the effects of random sequences of its width "
-        f"(false discovery rate {LEVEL:g}, Benjamini-Hochberg, over motifs, tasks and both "
-        "tests). Pairs of motifs were embedded at every gap, order and strand, with each "
-        "motif alone at its place; rules are runs of gaps whose interaction has one sign. "
-        f"Motifs and rules were tested again on the {n['reserved']:,} reserved sequences and "
-        "their shuffles, with p-values of a tree of hypotheses, in which a rule stands below "
-        "one of its motifs (Meinshausen 2008). The share of the variance of predictions on the "
-        "reserved sequences was that of least squares on counts of sites, composition and "
-        "occurrences of rules, with coefficients from the other sequences. Software: "
-        f"causalgia {made.get('causalgia', '')}, seed {made.get('rng', '')}."
-    )
-
-
-def _works() -> tuple[Work, ...]:
-    return (software(), *(WORKS[key] for key in _CITED))
 
 
 def _reads(found: Pictured) -> dict[str, Any]:
@@ -600,66 +539,6 @@ def _flow(found: Pictured) -> list[tuple[str, list[str]]]:
                 f"{int(found.rules['holds'].sum()):,} confirmed",
             ],
         ),
-    ]
-
-
-def _items(found: Pictured) -> list[list[str]]:
-    """Return the checklist of a paper that reports an audit."""
-    made, n = found.settings, found.counts
-    say = "say it"
-    checked = (
-        int(found.rules[["pass", "warn", "fail"]].to_numpy().sum())
-        if len(found.rules)
-        else 0
-    )
-    return [
-        ["Question", "the question", found.question],
-        ["Network", "architecture, training data, held-out performance", say],
-        [
-            "Network",
-            "the weights, by their fingerprint",
-            made.get("predictor", "missing"),
-        ],
-        ["Sequences", "which, and why these", say],
-        [
-            "Sequences",
-            "how they were split",
-            f"{n['proposing']:,} : {n['testing']:,} : {n['reserved']:,}, by parent",
-        ],
-        ["Design", "the null model", "dinucleotide shuffles of the sequences"],
-        [
-            "Design",
-            "what a motif is compared with",
-            "placebo spans; random sequences of its width",
-        ],
-        [
-            "Analysis",
-            "the error rate, and the family it holds for",
-            f"false discovery rate {LEVEL:g} over motifs, tasks and both tests; then the "
-            "tree of motifs and rules on the reserved sequences",
-        ],
-        [
-            "Results",
-            "the share of the predictions that is explained",
-            "first line of the answer",
-        ],
-        [
-            "Results",
-            "every motif and rule, also those that do not hold",
-            "tables motifs and rules",
-        ],
-        [
-            "Refutation",
-            "how rules could have been wrong",
-            f"{checked:,} checks of cg.refute",
-        ],
-        [
-            "Reproduction",
-            "versions and seed",
-            f"causalgia {made.get('causalgia', '')}, seed {made.get('rng', '')}",
-        ],
-        ["Reproduction", "what was left out", f"{len(found.left_out):,} tests, named"],
-        ["Biology", "what was measured in cells", say],
     ]
 
 

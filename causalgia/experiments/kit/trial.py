@@ -164,7 +164,14 @@ class Trial:
         """Return the weight 1 of the arm with these sites; absent ones are placebos, or
         nothing.
         """
-        gone = list(absent) if self.beside.placebos else []
+        absent = list(absent)
+        for site in (*present, *absent):
+            if not isinstance(site, Embed):
+                raise DesignError(
+                    f"arm: {site} is no cg.Embed; a site that is absent is absent=[...], "
+                    "and any other intervention has a name: intervention(name, done)"
+                )
+        gone = absent if self.beside.placebos else []
         named: list[tuple[int, str, Intervention]] = [
             (site.at, _in_words(site), site) for site in present
         ]
