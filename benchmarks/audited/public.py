@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import numpy as np
 from shared_folder import SHARED
 
 import causalgia as cg
+from causalgia.sequences import encode
 from causalgia.sequences.fasta import read_fasta
 
 from .known import Known, Word
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
+from deepstarr import with_sites
 
 NAMES = ("DeepSTARR", "ExplaiNN", "MPRA-DragoNN")
 FACTORS: Mapping[str, Mapping[str, str]] = {
@@ -33,7 +38,7 @@ _FOLDERS = {"DeepSTARR": "deepstarr", "ExplaiNN": "explainn_tf", "MPRA-DragoNN":
 _SCALES = {"DeepSTARR": "log2 enrichment", "ExplaiNN": "logit", "MPRA-DragoNN": "log2"}
 CELLS = tuple(f"{cell} {of}" for cell in ("K562", "HepG2") for of in ("minP", "SV40P"))
 SEQUENCES = {
-    "DeepSTARR": "10 fly enhancers and 50 dinucleotide shuffles of each",
+    "DeepSTARR": "600 random sequences, each with sites of four of forty fly factors",
     "ExplaiNN": "500 human candidate elements of 200 bp",
     "MPRA-DragoNN": "the middle 145 bp of 500 human candidate elements",
 }
@@ -62,12 +67,7 @@ def known(name: str, _seed: int) -> Known:
     )
     of = Path(SHARED) / "data" / "sequences"
     if name == "DeepSTARR":
-        fly = of / "fly_249"
-        parts = [
-            read_fasta(fly / f"{x}.fasta.gz").tokens
-            for x in ("enhancers", "dinucleotide_shuffled")
-        ]
-        tokens = np.concatenate(parts)
+        tokens = np.stack([encode([row])[0] for row in with_sites()])
     else:
         tokens = read_fasta(of / "human_lentimpra_200" / "sequences.fasta.gz").tokens
         tokens = tokens[:, 27:172] if name == "MPRA-DragoNN" else tokens

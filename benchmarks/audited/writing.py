@@ -264,7 +264,7 @@ networks that learned nothing. Written by `python benchmarks/audit_page.py --wri
 _TABLE = """Counts, shares and their exact 95 % intervals. Audits of one grammar with
 several seeds are different networks. Grammars stand in two halves: those on which the
 method was mended while the failures were looked at one by one, and those that had no part
-in it. What is wanted is the last decision of the plan, not a bound that a test enforces;
+in it. What is wanted was fixed before the first audit, and no test enforces it;
 where the interval excludes it, it is missed."""
 _HOW = """## How it was tried
 
