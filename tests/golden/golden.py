@@ -45,7 +45,7 @@ from causalgia.multiplicity.adjusted_p import stepwise  # noqa: E402
 HERE = Path(__file__).resolve().parent
 # tables of others, for the group `public`
 SHARED = Path(os.environ.get("CAUSALGIA_SHARED") or "CAUSALGIA_SHARED names no folder")
-TOLERANCE = {"relative": 1e-12, "amplified": 0.0}
+TOLERANCE = {"relative": 1e-12, "amplified": 0.0, "floor": 1e-9}
 BIT_EQUAL = {"outcomes"}  # groups in which numbers are digests: equal or not
 
 # ------------------------------------------------------------------ 1. doors: names that may change
@@ -1362,7 +1362,8 @@ def relative(a, b):
         return 0.0 if a == b else math.inf
     if a is None or b is None:
         return 0.0 if a is b else math.inf
-    return abs(a - b) / max(abs(a), abs(b), 1e-9)  # below 1e-9 differences are absolute
+    # below the floor differences are absolute
+    return abs(a - b) / max(abs(a), abs(b), TOLERANCE["floor"])
 
 
 def record(file, only):
@@ -1463,12 +1464,12 @@ def main():
     ask.add_argument(
         "--across-processors",
         action="store_true",
-        help="1e-9; shrunken effects and fits by search within .02 of the largest of their column",
+        help="1e-9, and 1e-15 for zeros, which are rounding; shrunken effects and fits by search within .02 of the largest of their column",
     )
     given = ask.parse_args()
     TOLERANCE["relative"] = given.tolerance
     if given.across_processors:
-        TOLERANCE.update(relative=1e-9, amplified=0.02)
+        TOLERANCE.update(relative=1e-9, amplified=0.02, floor=1e-6)
     only = given.only.split(",")
     unknown = [g for g in only if g not in GROUP]
     if unknown:
