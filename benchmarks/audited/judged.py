@@ -311,7 +311,9 @@ def _translated(known: Known, motifs: Mapping[str, Motif], row: Any) -> Any:
     none of these.
     """
     ends = []
-    for label, strand in zip((row["first"], row["second"]), _strands(row), strict=True):
+    for label, strand in zip(
+        (row["first"], row["second"]), row["strands"] or "++", strict=True
+    ):
         motif = motifs[label]
         ways = [(w, way) for w, x in known.words.items() if (way := aligned(motif, x))]
         if not ways:
@@ -325,14 +327,6 @@ def _translated(known: Known, motifs: Mapping[str, Motif], row: Any) -> Any:
     more = of_a - (at_a + wide_a) + at_b
     start, stop = int(row["gap_from"]) + more, int(row["gap_to"]) + more
     return (a, b, s + t, start, stop)
-
-
-def _strands(row: Any) -> str:
-    text = str(row["arrangement"])
-    if " then " not in text:
-        return "++"
-    one, two = text.split(" then ")
-    return one[-1] + two[-1]
 
 
 def _planted_found(known: Known, plan: Planted, real: float, rules: Any) -> Results:

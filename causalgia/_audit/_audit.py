@@ -210,7 +210,7 @@ class Audit:
         What was spent; and what was not tested, for want of time or of sequences.
     pairs
         A row a setting of each pair that was tested, on shuffles of the testing sequences:
-        ``arrangement, gap, task, interaction, lower, upper, verdict``.
+        ``arrangement, gap, task, interaction, lower, upper, verdict, first, second``.
     settings
         What it was made of: versions, seed, and digests of predictor and sequences.
     reserved
@@ -1115,7 +1115,7 @@ class _Work:
                     _mean(self.run(name, trial)),
                     rng=derive(self.key, name, "analysis"),
                 )
-                settings.append(settings_of(answer))
+                settings.append(settings_of(answer).assign(first=a, second=b))
                 rules += [
                     rule
                     for rule in rules_of(answer, (a, b), both_strands=self.both_strands)

@@ -300,13 +300,12 @@ def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
 
 def arrangement(row: Any, names: Mapping[str, str]) -> str:
     """Return the motifs of a rule with their strands, where it has them, and names."""
-    words = " then " if row["strands"] else " and "
-    return words.join(
-        f"{part} ({names[label]})" if names.get(label) else part
-        for label, part in zip(
-            (row["first"], row["second"]), row["arrangement"].split(words), strict=True
-        )
-    )
+    strands = row["strands"] or ("", "")
+    parts = [
+        f"{label}{strand}" + (f" ({names[label]})" if names.get(label) else "")
+        for label, strand in zip((row["first"], row["second"]), strands, strict=True)
+    ]
+    return (" then " if row["strands"] else " and ").join(parts)
 
 
 def _interactions(rows: pd.DataFrame) -> str:

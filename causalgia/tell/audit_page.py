@@ -268,8 +268,8 @@ def _gap_picture(found: Pictured, rows: pd.DataFrame) -> Picture | None:
         return None
     both = {row["first"], row["second"]}
     mine = [
-        {part.strip()[:-1] for part in str(one).split(" then ")} == both
-        for one in pairs["arrangement"]
+        {first, second} == both
+        for first, second in zip(pairs["first"], pairs["second"], strict=True)
     ]
     tasks = rows["task"].tolist()[:_TASKS_DRAWN]
     settings = pairs[np.array(mine) & pairs["task"].isin(tasks).to_numpy()]
