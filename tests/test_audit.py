@@ -12,7 +12,7 @@ import pytest
 
 import causalgia as cg
 from causalgia import audit
-from causalgia._audit import Audit
+from causalgia._audit import Audit, explained
 from causalgia._audit._audit import Plan
 from causalgia._audit.explained import variance_explained
 from causalgia.errors import (
@@ -384,6 +384,46 @@ def test_a_share_of_variance_is_that_of_r_squared() -> None:
     assert found["share"].to_numpy() == pytest.approx([1 / 6, 5 / 6], abs=0.03)
     assert (found["lower"] < found["share"]).all()
     assert (found["upper"] > found["share"]).all()
+
+
+def test_the_share_is_that_of_ridge_regression_by_leaving_one_out() -> None:
+    rng = np.random.default_rng(0)
+    x, other = rng.poisson(0.4, (30, 12)).astype(float), rng.normal(size=(5, 12))
+    x[:, -1], x[3, -1] = 0.0, 1.0  # that only one row has
+    x -= x.mean(axis=0)
+    y = x[:, :2].sum(axis=1, keepdims=True) + rng.normal(size=(30, 1))
+
+    def coefficients(rows, penalty):
+        a = np.column_stack([np.ones(len(rows)), x[rows]])
+        bend = np.diag([0.0, *np.full(12, penalty)])
+        return np.linalg.solve(a.T @ a + bend, a.T @ y[rows])
+
+    def error(penalty):
+        total = 0.0
+        for k in range(30):
+            fit = coefficients(np.delete(np.arange(30), k), penalty)
+            total += (y[k] - np.concatenate([[1.0], x[k]]) @ fit)[0] ** 2
+        return total
+
+    chosen = min(30 * explained._PENALTIES, key=error)
+    expected = np.column_stack([np.ones(5), other]) @ coefficients(
+        np.arange(30), chosen
+    )
+    found = explained.predicted_by_ridge(x, y, other)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_features_that_say_nothing_take_little_from_the_share() -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(50):
+        x, noise = rng.normal(size=(2, 80, 33)), 3 * rng.normal(size=(2, 80, 1))
+        y = x[:, :, :4].sum(axis=2, keepdims=True) + noise
+        features = {"all": tuple(x)}
+        shares.append(
+            variance_explained(*y, features, ["y"], np.arange(80)).share.iloc[0]
+        )
+    assert np.mean(shares) > 0.0  # least squares has -.31
 
 
 def _planted(words, n=240, length=100, seed=11):

@@ -12,6 +12,10 @@ import scipy
 
 from causalgia.types import Array, Codes
 
+_PENALTIES = np.geomspace(1e-6, 1e3, 37)
+"""A row, on columns of standard deviation 1; 0 would leave out no row that alone has a
+feature."""
+_RANK = 1e-8
 COLUMNS = ("task", "step", "share", "lower", "upper", "n_features")
 
 
@@ -27,8 +31,9 @@ def variance_explained(
     r"""Return the share of the variance of held-out predictions that features explain,
     step by step.
 
-    Each step adds its features to those before. Their coefficients are least squares on
-    the fitted sequences; on those held out,
+    Each step adds its features to those before. Their coefficients are ridge regression
+    on the fitted sequences, with the penalty of the least leave-one-out error; on those
+    held out,
 
     .. math:: R^2 = 1 - \frac{\sum_i (y_i - \hat y_i)^2}{\sum_i (y_i - \bar y)^2},
 
@@ -70,21 +75,14 @@ def variance_explained(
         center, scale = x[0][:, 1:].mean(axis=0), x[0][:, 1:].std(axis=0)
         varies = scale > 0
         design, other = (
-            np.column_stack(
-                [
-                    np.ones(len(one)),
-                    ((one[:, 1:] - center) / np.where(varies, scale, 1))[:, varies],
-                ]
-            )
-            for one in x
+            ((one[:, 1:] - center) / np.where(varies, scale, 1))[:, varies] for one in x
         )
-        coefficients, *_ = np.linalg.lstsq(design, fitted, rcond=1e-8)
-        residual = held - other @ coefficients
+        residual = held - predicted_by_ridge(design, fitted, other)
         for k, task in enumerate(tasks):
             e2, t2 = residual[:, k] ** 2, total[:, k] ** 2
             a, b = e2.mean(), t2.mean()
             if b == 0:
-                rows.append((task, step, np.nan, np.nan, np.nan, design.shape[1] - 1))
+                rows.append((task, step, np.nan, np.nan, np.nan, design.shape[1]))
                 continue
             ratio = a / b
             influence = np.bincount(
@@ -100,7 +98,32 @@ def variance_explained(
                     1 - ratio,
                     1 - ratio * np.exp(quantile * se),
                     1 - ratio * np.exp(-quantile * se),
-                    design.shape[1] - 1,
+                    design.shape[1],
                 )
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def predicted_by_ridge(design: Array, outcomes: Array, other: Array) -> Array:
+    """Return what ridge regression of each outcome on a design of centered columns, with
+    the penalty of the least leave-one-out error (Golub, Heath & Wahba 1979), predicts for
+    the rows of another design.
+    """
+    n = len(design)
+    u, s, vt = np.linalg.svd(design, full_matrices=False)
+    kept = s > _RANK * s.max(initial=0.0)
+    u, s, vt = u[:, kept], s[kept], vt[kept]
+    mean = outcomes.mean(axis=0)
+    on_u = u.T @ (outcomes - mean)
+    least = np.full(outcomes.shape[1], np.inf)
+    predicted = np.empty((len(other), outcomes.shape[1]))
+    for penalty in n * _PENALTIES:
+        shrunken = s**2 / (s**2 + penalty)
+        left = 1 - 1 / n - (u**2) @ shrunken  # of each residual, as one is left out
+        residual = outcomes - mean - u @ (shrunken[:, None] * on_u)
+        error = ((residual / left[:, None]) ** 2).mean(axis=0)
+        better = error < least
+        coefficients = vt.T @ ((shrunken / s)[:, None] * on_u[:, better])
+        predicted[:, better] = mean[better] + other @ coefficients
+        least = np.minimum(error, least)
+    return predicted

@@ -70,7 +70,7 @@ def audit_paragraph(found: Pictured) -> str:
         f"Motifs and rules were tested again on the {n['reserved']:,} reserved sequences and "
         "their shuffles, with p-values of a tree of hypotheses, in which a rule stands below "
         "one of its motifs (Meinshausen 2008). The share of the variance of predictions on the "
-        "reserved sequences was that of least squares on counts of sites, composition and "
+        "reserved sequences was that of ridge regression on counts of sites, composition and "
         "occurrences of rules, with coefficients from the other sequences. Software: "
         f"causalgia {made.get('causalgia', '')}, seed {made.get('rng', '')}."
     )
