@@ -12,8 +12,8 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia._audit.candidates import candidates, reads_both_strands
-from causalgia._audit.rules import Rule, Sites, occurrences
+from causalgia._audit.candidates import Candidate, candidates, reads_both_strands
+from causalgia._audit.rules import Rule, Sites, occurrences, rules_of
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.motif_scores import find_instances
@@ -109,3 +109,32 @@ def test_a_rule_of_both_strands_is_counted_on_either(strands) -> None:
     ]
     assert counts[0].sum() > 0
     np.testing.assert_array_equal(*counts)
+
+
+def test_a_site_where_two_motifs_meet_does_not_hide_their_rule() -> None:
+    words = ("CTCCGG", "TAGCCT")  # TAGC CTCCGG is a third
+
+    def answer(one_hot):
+        tokens = one_hot.argmax(axis=1).astype(np.uint8)
+        n = sum(
+            np.bincount(find_instances(tokens, word).row, minlength=len(tokens))
+            for word in words
+        )
+        return np.exp(0.7 * n)[:, None]
+
+    network = cg.FunctionPredictor(answer, tasks=["y"], scale="y")
+    motifs = {word: Motif.from_iupac(word) for word in words}
+    trial = cg.experiments.pair(
+        cg.Uniform(length=160),
+        *motifs.values(),
+        gaps=range(6),
+        n_units=60,
+        rope=(-0.3, 0.3),
+    )
+    found = {
+        word: Candidate(motif, 2.5e-4, "", 1.0, 9, 9) for word, motif in motifs.items()
+    }
+    answered = trial.analyze(cg.run(trial, network, rng=0, progress=False))
+    (rule,) = rules_of(answered, words, found, both_strands=True)
+    assert rule.anywhere
+    assert rule.size == pytest.approx(np.expm1(0.7) ** 2, rel=0.2)

@@ -43,7 +43,6 @@ from causalgia._audit.network import THROUGHPUT, checked, null_rows, read_rows
 from causalgia._audit.rules import (
     Rule,
     Sites,
-    made_at_junction,
     moderators_of,
     occurrences,
     rules_of,
@@ -1116,11 +1115,9 @@ class _Work:
                     rng=derive(self.key, name, "analysis"),
                 )
                 settings.append(settings_of(answer).assign(first=a, second=b))
-                rules += [
-                    rule
-                    for rule in rules_of(answer, (a, b), both_strands=self.both_strands)
-                    if not made_at_junction(rule, by_label)
-                ]
+                rules += rules_of(
+                    answer, (a, b), by_label, both_strands=self.both_strands
+                )
         rules.sort(key=lambda rule: -abs(rule.size) / least[rule.task])
         n_before, rank = Counter[tuple[str, str]](), list[tuple[int, bool]]()
         for rule in rules:

@@ -18,6 +18,8 @@ from causalgia.design import NullModel
 from causalgia.errors import EstimateError
 from causalgia.experiments import Answer, Experiment, pair
 from causalgia.experiments._pair import GAPS
+from causalgia.experiments.kit.shapes import shapes_along
+from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.motif_scores import find_instances
@@ -136,36 +138,47 @@ def moderators_of(
 
 
 def rules_of(
-    answer: Answer, labels: tuple[str, str], *, both_strands: bool
+    answer: Answer,
+    labels: tuple[str, str],
+    found: Mapping[str, Candidate],
+    *,
+    both_strands: bool,
 ) -> list[Rule]:
     """Return the rules in the answer of a trial of pairs, the largest first: runs of gaps
     with a sign, of a quarter of the largest interaction in any task, or more.
 
     What is so in three quarters of the arrangements at much the same gaps is one rule, and
-    so is an arrangement with that of the opposite strand.
+    so is an arrangement with that of the opposite strand. An arrangement that writes a
+    site of any candidate where the two meet is not asked there.
     """
-    rows = answer.decisions.isel(
-        contrast=answer.decisions["asks"].to_numpy() == "interaction"
-    )
-    n_gaps = len(np.unique(rows["gap"].to_numpy()))
+    rows = _interactions(answer)
     arrangements = np.unique(rows["arrangement"].to_numpy())
-    shapes = answer.findings["shapes"].to_dataframe()
-    acting = shapes[(shapes["axis"] == "gap") & shapes["sign"].isin([-1.0, 1.0])]
-    least = NAMED_SHARE * float(acting["size"].abs().max()) if len(acting) else 0.0
-    acting = acting[acting["size"].abs() >= least]
-    found = list[Rule]()
-    for (task, _), of in acting.groupby(["task", "sign"], sort=False):
-        runs = [
-            Rule(
-                *_way(str(row["group"])),
-                int(row["start"]),
-                int(row["stop"]),
-                int(row["n"]),
-                str(task),
-                float(row["size"]),
-            )
-            for row in of.to_dict("records")
-        ]
+    n_gaps = len(np.unique(rows["gap"].to_numpy()))
+    junctions = [x for x in arrangements if made_at_junction(*_way(x), found)]
+    meet = (rows["gap"].to_numpy() == 0) & rows["arrangement"].isin(junctions).values
+    rows = rows.isel(contrast=~meet)
+    acting = [
+        (str(task), shape)
+        for (task, _), of in rows_by_task(rows)
+        for shape in shapes_along(of, "gap")
+        if shape.sign in (-1, 1)
+    ]
+    least = NAMED_SHARE * max((abs(shape.size) for _, shape in acting), default=0.0)
+    by_sign: dict[tuple[str, int], list[Rule]] = {}
+    for task, shape in acting:
+        if abs(shape.size) < least:
+            continue
+        run = Rule(
+            *_way(shape.group),
+            int(shape.start),
+            int(shape.stop),
+            shape.n,
+            task,
+            shape.size,
+        )
+        by_sign.setdefault((task, int(shape.sign or 0)), []).append(run)
+    rules = list[Rule]()
+    for runs in by_sign.values():
         runs.sort(key=lambda run: -abs(run.size))
         while runs:
             one = runs[0]
@@ -182,16 +195,19 @@ def rules_of(
             else:
                 alike = {x.arrangement: x for x in (one, *opposite)}
                 merged = one
-            found.append(replace(merged, both_strands=both_strands and len(alike) > 1))
+            rules.append(replace(merged, both_strands=both_strands and len(alike) > 1))
             runs = [x for x in runs if x not in alike.values()]
-    return sorted(found, key=lambda rule: -abs(rule.size))
+    return sorted(rules, key=lambda rule: -abs(rule.size))
+
+
+def _interactions(answer: Answer) -> xr.Dataset:
+    of_pairs = answer.decisions["asks"].to_numpy() == "interaction"
+    return answer.decisions.isel(contrast=of_pairs)
 
 
 def settings_of(answer: Answer) -> pd.DataFrame:
     """Return the interaction of every setting of a trial of pairs, a row a task."""
-    rows = answer.decisions.isel(
-        contrast=answer.decisions["asks"].to_numpy() == "interaction"
-    )
+    rows = _interactions(answer)
     tables = [
         pd.DataFrame(
             {
@@ -263,7 +279,8 @@ def trial_of(
         "orientations": [rule.strands],
         "orders": ["downstream"],
     }
-    if not rule.strands:
+    if not rule.strands:  # where they meet, they may write a third site
+        inside = [gap for gap in inside if gap > 0] or inside
         few = np.unique(np.linspace(0, len(inside) - 1, _FEW_GAPS).round().astype(int))
         asked = {"gaps": [inside[k] for k in few]}
         asked |= {} if rule.both_strands else {"orientations": ["++"]}
@@ -368,22 +385,21 @@ def sites_of(one: Candidate, tokens: Tokens, *, both_strands: bool) -> Sites:
     )
 
 
-def made_at_junction(rule: Rule, found: Mapping[str, Candidate]) -> bool:
-    """Return whether the two motifs, side by side, write a site of a candidate that
-    neither has: an effect of that site, and no rule of two.
+def made_at_junction(
+    upstream: str, downstream: str, strands: str, found: Mapping[str, Candidate]
+) -> bool:
+    """Return whether two motifs, side by side, write a site of a candidate that neither
+    has: an effect of that site, and no rule of two.
 
     Examples
     --------
     >>> word = Candidate(Motif.from_iupac("TGCATG"), 2.5e-4, "", 1.0, 9, 9)
-    >>> rule = Rule("TGCATG", "TGCATG", "-+", 0, 0, 1, "y", 2.0)
-    >>> made_at_junction(rule, {"TGCATG": word})
+    >>> made_at_junction("TGCATG", "TGCATG", "-+", {"TGCATG": word})
     True
     """
-    if not rule.strands or rule.gap_from or rule.gap_to:
-        return False
     parts = [
         found[label].motif if strand == "+" else found[label].motif.reverse_complement()
-        for label, strand in zip((rule.first, rule.second), rule.strands, strict=True)
+        for label, strand in zip((upstream, downstream), strands, strict=True)
     ]
     first, second = (encode([part.consensus])[0] for part in parts)
     both = np.concatenate([first, second])[None]
