@@ -96,6 +96,18 @@ def test_the_same_command_goes_on_from_what_is_there(audited, copied):
     assert tables(copied) == before
 
 
+def test_a_library_is_predicted_and_its_claim_analyzed(audited, tmp_path):
+    folder, words, _ = audited
+    claims = pd.read_csv(folder / "library" / "claims.tsv", sep="\t")
+    row = claims[claims["claim"] == "sequences lose TGCATG"].iloc[0]
+    library, virtual = folder / "library" / row["folder"], tmp_path / "virtual"
+    call("mpra", "predict", words[1], "--design", library, "--out", virtual)
+    call("analyze", virtual)
+    effects = pd.read_csv(virtual / "effects.tsv", sep="\t")
+    assert effects["term"].tolist() == ["lost"]
+    assert effects["estimate"].iloc[0] == pytest.approx(row["effect"], abs=0.2)
+
+
 def test_other_settings_are_refused_by_their_name(audited, copied, tmp_path):
     words, before = audited[1], tables(copied)
     asked = (copied / "inputs" / "audit.toml").read_text()

@@ -47,8 +47,8 @@ def libraries(found: Audit, folder: Path) -> pd.DataFrame:
     """Write a library for each claim that can be measured, and return the list.
 
     Of a motif that sequences lose: up to 100 sites in the reserved sequences, each as it
-    is, overwritten, and with a placebo span overwritten; the claim is ``"uniform minus
-    placebo"``. Of a rule: both motifs, each alone, and neither, in 30 shuffles of the
+    is, overwritten, and with a placebo span overwritten; the claim is
+    ``"lost"``. Of a rule: both motifs, each alone, and neither, in 30 shuffles of the
     reserved sequences, at up to six of its gaps, and at the gap before and after.
 
     Returns

@@ -40,10 +40,8 @@ def folder_analysis(
 
     found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
-        found = read_analysis(folder / SPEC, stored=found).asking(
-            design_question(outcomes)
-        )
-    plain = {} if found is None else found.to_dict()
+        found = read_analysis(folder / SPEC, stored=found)
+    plain = (found or Analysis()).asking(design_question(outcomes)).to_dict()
     if "control" in options:
         plain = {
             key: value
