@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from audited import grammars, nothing, oracles, public
+from audited import grammars, long, nothing, oracles, public
 from audited.judged import judged
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "audit.md"
@@ -33,7 +33,9 @@ CASES: dict[str, list[str]] = {
     "oracles": list(oracles.NAMES),
     "nothing": list(nothing.NAMES),
     "public": list(public.NAMES),
+    "long": list(long.NAMES),
 }
+_ROOMS = {"oracles": oracles, "nothing": nothing, "public": public, "long": long}
 
 
 def one_run(family: str, name: str, seed: int) -> tuple[Results, str]:
@@ -41,9 +43,7 @@ def one_run(family: str, name: str, seed: int) -> tuple[Results, str]:
     known = (
         grammars.known(int(name), seed)
         if family == "grammars"
-        else {"oracles": oracles, "nothing": nothing, "public": public}[family].known(
-            name, seed
-        )
+        else _ROOMS[family].known(name, seed)
     )
     found, answer = judged(known, seed)
     run = {"family": family, "name": name, "kind": known.kind, "seed": seed}

@@ -223,12 +223,12 @@ def fourmers(tokens: Tokens) -> NDArray[np.intp]:
     return sum(wide[:, k : k + n] << 2 * (3 - k) for k in range(4))  # type: ignore[return-value]
 
 
-def known(number: int, seed: int) -> Known:
+def known(number: int, seed: int, *, length: int = LENGTH) -> Known:
     """Return the grammar of a row of `KINDS` as it is drawn with a seed, and sequences."""
     kind, rng = KINDS[number], np.random.default_rng([66, number, seed])
     words = _words(kind.n_motifs, kind.letters, rng)
     readers = [_reader(word, kind.letters, rng) for word in words]
-    places = [(0, LENGTH)] * kind.n_motifs
+    places = [(0, length)] * kind.n_motifs
     if kind.place:
         start = int(rng.integers(20, 90))
         places[-1] = (start, start + 80)
@@ -255,12 +255,12 @@ def known(number: int, seed: int) -> Known:
         kind.rough * 14 * rng.normal(size=(256, kind.tasks)) if kind.rough else np.zeros((256, 1)),
         kind.response, f"grammar {number} {seed}",
     )  # fmt: skip
-    sequences = _planted(kind, grammar, rng)
+    sequences = _planted(kind, grammar, length, rng)
     named: Mapping[str, Word] = {
         word: Word(
             "".join("ACGT"[k] for k in one.scores.argmax(axis=1)),
             _admitted(one),
-            None if place == (0, LENGTH) else sum(place) // 2 - len(word) // 2,
+            None if place == (0, length) else sum(place) // 2 - len(word) // 2,
         )
         for word, one, place in zip(words, readers, places, strict=True)
     }
@@ -270,7 +270,7 @@ def known(number: int, seed: int) -> Known:
     )
 
     def features(tokens: Tokens) -> dict[str, Array]:
-        wide = Grammar(**{**grammar.__dict__, "places": ((0, LENGTH),) * len(words)})
+        wide = Grammar(**{**grammar.__dict__, "places": ((0, length),) * len(words)})
         active = wide.active(tokens)
         columns = [counted(p, m) for p, m in active]
         pairs = [wide.ruled(active, len(tokens))]
@@ -341,16 +341,16 @@ def _admitted(reader: Reader) -> Array:
     return (reader.scores >= best / 2).astype(float)
 
 
-def _planted(kind: Kind, grammar: Grammar, rng: Any) -> Tokens:
+def _planted(kind: Kind, grammar: Grammar, length: int, rng: Any) -> Tokens:
     """Return sequences of 35 to 65 % GC in which each motif is written in half, the pair
     of a rule in two fifths more.
     """
     gc = rng.uniform(0.35, 0.65, kind.n)
-    tokens = np.empty((kind.n, LENGTH), np.uint8)
+    tokens = np.empty((kind.n, length), np.uint8)
     for row, share in enumerate(gc):
         p = [(1 - share) / 2, share / 2, share / 2, (1 - share) / 2]
-        tokens[row] = rng.choice(4, LENGTH, p=p)
-        free = np.ones(LENGTH, bool)
+        tokens[row] = rng.choice(4, length, p=p)
+        free = np.ones(length, bool)
         pieces = [
             ([(k, "-" if kind.both and rng.random() < 0.5 else "+")], 0)
             for k in range(kind.n_motifs)
@@ -366,11 +366,11 @@ def _planted(kind: Kind, grammar: Grammar, rng: Any) -> Tokens:
                 pieces.insert(0, (both, gap))
         for piece, gap in pieces:
             letters = _written(piece, gap, grammar, rng)
-            start, stop = 0, LENGTH
+            start, stop = 0, length
             place = grammar.places[piece[0][0]]
-            if len(piece) == 1 and place != (0, LENGTH) and rng.random() < 0.6:
+            if len(piece) == 1 and place != (0, length) and rng.random() < 0.6:
                 start, stop = place
-            at = int(rng.integers(start, min(stop, LENGTH - len(letters) + 1)))
+            at = int(rng.integers(start, min(stop, length - len(letters) + 1)))
             if free[at : at + len(letters)].all():
                 base = tokens[row, at : at + len(letters)]
                 tokens[row, at : at + len(letters)] = np.where(

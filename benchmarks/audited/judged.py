@@ -19,6 +19,7 @@ from causalgia.design.null_model import gc_content
 from causalgia.effects import contrast
 from causalgia.sequences import Motif
 from causalgia.sequences.motif_scores import find_instances
+from causalgia.tell.audit_answers import gap_in_words
 from causalgia.types import Array, Tokens
 
 from .known import Known, Planted, Word
@@ -57,6 +58,8 @@ def judged(known: Known, seed: int, *, minutes: float = 30.0) -> tuple[Results, 
         results |= _factors(known, found)
     elif known.words:
         results |= _of_motifs(known, found) | _of_rules(known, found)
+        both = found.settings["strands"] == "both"
+        results["strands_right"] = both == known.both_strands
     if known.features is not None:
         results["true_share"] = _true_shares(known)
     return results, found
@@ -176,15 +179,11 @@ def _factors(known: Known, found: Any) -> Results:
         "labels": labels,
         "names": {x: names[x] for x in labels if names[x]},
         "rules": [
-            f"{r['arrangement']}, {_gaps(r)}, {r['task']}: {r['interaction']:+.2f}"
+            f"{r['arrangement']}, {gap_in_words(r)}, {r['task']}: {r['interaction']:+.2f}"
             for _, r in held.iterrows()
         ],
         "answer": str(found).splitlines(),
     }
-
-
-def _gaps(rule: Any) -> str:
-    return f"{rule['gap_from']} to {rule['gap_to']} bp"
 
 
 def _over_bound(known: Known) -> dict[str, float]:
