@@ -1116,7 +1116,10 @@ class _Work:
                 )
                 settings.append(settings_of(answer).assign(first=a, second=b))
                 rules += rules_of(
-                    answer, (a, b), by_label, both_strands=self.both_strands
+                    answer,
+                    (a, b),
+                    {label: by_label[label] for label in {*read, a, b}},
+                    both_strands=self.both_strands,
                 )
         rules.sort(key=lambda rule: -abs(rule.size) / least[rule.task])
         n_before, rank = Counter[tuple[str, str]](), list[tuple[int, bool]]()

@@ -36,9 +36,14 @@ _SHARED = 0.1
 _FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
 """Positions looked at beside a motif. Its ends have letters of so many bits, which
 contribute that share of what its best position does."""
-_LEAST_SHARE = 0.02
+_LEAST_BITS = 0.1
+"""Of a position that is named by its letter."""
+_LEAST_SHARE, _VARIANTS = 0.02, 4
 """Share of what the sites of the first candidate contribute, that those of another do
-beside them."""
+beside them; and of how many such variants one may be made."""
+_OTHER_SHARE = 0.5
+"""Share of what the sites of a candidate contribute, from which those of one much like it
+beside them are another motif, and not its weak sites."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,7 @@ class Candidate:
     @property
     def label(self) -> str:
         """What it is called until it has a name: the letters of its core."""
-        return self.motif.consensus
+        return self.motif.name
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,17 @@ class _Sites:
         """Return what all contribute, in the task where that is most."""
         sums = self.contributions(scores).sum(axis=0)
         return float(sums[np.abs(sums).argmax()])
+
+    def as_read(self, motif: Motif, scores: Array) -> Motif:
+        """Return the motif, turned where sites on the other strand contribute more than
+        twice what those as it is written do.
+        """
+        each = self.contributions(scores)
+        own = each[:, int(np.abs(each.sum(axis=0)).argmax())]
+        plus, minus = (
+            abs(own[of].mean()) if of.any() else 0.0 for of in (~self.minus, self.minus)
+        )
+        return motif.reverse_complement() if minus > 2 * plus else motif
 
     def beside(self, scores: Array) -> Array:
         """Return what a base beside each site contributes over what one of it does, on
@@ -167,7 +183,7 @@ def candidates(
         name = max(seeds, key=lambda one: abs(seeds[one][1].total(free)))
         motif, sites = seeds.pop(name)
         is_word = name != motif.name or motif.name == motif.consensus
-        if abs(sites.total(free)) <= least:
+        if abs(sites.total(free)) <= least / _VARIANTS:
             break
         threshold, sites = _best_sites(motif, tokens, free, both_strands=both_strands)
         for n in range(_ROUNDS if is_word else 0):
@@ -177,6 +193,7 @@ def candidates(
             threshold, sites = _best_sites(
                 motif, tokens, free, both_strands=both_strands
             )
+        motif = sites.as_read(motif, free)
         total = sites.total(free)
         least = least or _LEAST_SHARE * abs(total)
         sites.cover(free)
@@ -185,14 +202,14 @@ def candidates(
             or abs(total) < least
             or any(
                 _is_same(motif, one.motif, both_strands=both_strands)
-                and total * one.total > 0
+                and 0 < total / one.total < _OTHER_SHARE
                 for one in made
             )
         ):
             continue
         made.append(
             Candidate(
-                replace(motif, name=motif.consensus),
+                replace(motif, name=_letters(motif)),
                 threshold,
                 name if is_word else "",
                 total,
@@ -245,6 +262,18 @@ def reads_both_strands(
             own[k] += abs(of_word[task])
             turned_too[k] += of_turned[task] * np.sign(of_word[task])
     return bool(((own > 0) & (2 * turned_too >= own)).any())
+
+
+def _letters(motif: Motif) -> str:
+    """Return the best letter of each position, N where all are much alike.
+
+    Examples
+    --------
+    >>> _letters(Motif.from_iupac("TGANTCR"))
+    'TGANTCA'
+    """
+    says = motif.information >= _LEAST_BITS
+    return "".join(x if y else "N" for x, y in zip(motif.consensus, says, strict=True))
 
 
 def contributions_of(maps: xr.Dataset) -> Array:
@@ -314,7 +343,7 @@ def _sites(
 def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Motif:
     """Return the matrix of sites, each weighed by what it contributes in the direction of
     their sum, from the first to the last position that the network reads, four
-    positions beside among them.
+    positions beside among them; those between that it does not read have any letter.
     """
     if len(sites.row) < _LEAST_SITES:
         return motif
@@ -345,7 +374,7 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     core = np.flatnonzero(says & is_read)
     if not len(core) or core[-1] - core[0] + 1 < _LEAST_WIDTH:
         return motif
-    table = table[core[0] : core[-1] + 1]
+    table = np.where(is_read[:, None], table, 0.25)[core[0] : core[-1] + 1]
     return Motif(Motif("core", _rows(table)).consensus, _rows(table))
 
 
@@ -361,7 +390,7 @@ def _is_same(one: Motif, other: Motif, *, both_strands: bool) -> bool:
             shared = (a[rows] * turned[rows - at]).sum(axis=1)
             if len(rows) >= least and shared.min() >= _SHARED:
                 return True
-    return one.consensus == other.consensus
+    return _letters(one) == _letters(other)
 
 
 def _rows(table: Array) -> Any:
