@@ -125,6 +125,8 @@ _RANDOM = 9_000
 """Predictions, about, for the budget alone: of a motif's sites, alone and again on the
 reserved sequences; of a pair, and its share of rules with their checks; of random words.
 """
+_TIMED_UNITS, _LEAST_COST = 4, 0.02
+"""Units of the trial that times edited sequences, and their least cost in whole ones."""
 _OF_AUDIT = "audit_"
 
 
@@ -749,17 +751,21 @@ class _Work:
         proposing = self.parts.proposing
         n = min(len(proposing), _MOST_MAPPED)
         total = 60 * minutes * pace
+        edited = self.edit_cost(pace)
+        a_pattern, a_motif, a_pair = (
+            max(1, int(edited * x)) for x in (_A_PATTERN, _A_MOTIF, _A_PAIR)
+        )
         fixed = (
             self.n_screened
             + sum(map(len, self.parts.by_name.values()))
             + len(GC_LEVELS) * _COMPOSITION_UNITS
             + _RANDOM
         )
-        patterns = int((total - fixed) / 4 / _A_PATTERN)
+        patterns = int((total - fixed) / 4 / a_pattern)
         patterns = max(_LEAST_PATTERNS, min(_PATTERNS, patterns))
-        fixed += patterns * _A_PATTERN
+        fixed += patterns * a_pattern
         free = total - fixed
-        of_maps = min(free / 2, free - _A_MOTIF)
+        of_maps = min(free / 2, free - a_motif)
         maps: Literal["ism", "gradient"] = "ism"
         a_map = 2 * self.map_cost("ism", pace)  # and one of a shuffle
         n_mapped = min(n, int(of_maps / a_map))
@@ -768,26 +774,28 @@ class _Work:
             n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < _LEAST_MAPPED:
             least = _LEAST_MAPPED * a_map
-            needed = fixed + least + max(least, _A_MOTIF)
+            needed = fixed + least + max(least, a_motif)
             raise SequenceError(
                 f"minutes={minutes:g} suffice for {int(total):,} predictions of "
                 f"{proposing.length:,} bp, and an audit takes {int(needed):,} or more, "
                 f"minutes={ceil(needed / max(pace, 1e-9) / 6) / 10:g}"
             )
         free -= n_mapped * a_map
-        n_candidates = max(1, min(MOST, int(free / 2 / _A_MOTIF)))
-        free -= n_candidates * _A_MOTIF
+        n_candidates = max(1, min(MOST, int(free / 2 / a_motif)))
+        free -= n_candidates * a_motif
         n_words = len(technical_words(proposing.length))
         bench = (n_words + 4) * _COMPOSITION_UNITS + _RANDOM
         technical = free >= bench
         free -= bench * technical
+        n_pairs = max(0, min(_PAIRS, int(free / a_pair)))
+        more = int((free - n_pairs * a_pair) / a_motif)  # of what is no whole pair
         return Plan(
             n_predictions=int(total),
             maps=maps,
             n_mapped=n_mapped,
             n_patterns=patterns,
-            n_candidates=n_candidates,
-            n_pairs=max(0, min(_PAIRS, int(free / _A_PAIR))),
+            n_candidates=min(MOST, n_candidates + max(0, more)),
+            n_pairs=n_pairs,
             technical=technical,
         )
 
@@ -813,6 +821,23 @@ class _Work:
         begin = time.perf_counter()
         self.maps(two, method)
         return max((time.perf_counter() - begin) / 2 * pace, 1.0)
+
+    def edit_cost(self, pace: float) -> float:
+        """Return the time of a prediction of an edited sequence over that of a whole one,
+        as measured on a small trial of a motif; 1 where each is a whole one.
+        """
+        if not any(
+            getattr(part, "incremental", False) for part in self.predictor.parts
+        ):
+            return 1.0
+        null = DinucleotideShuffle(of=self.parts.proposing)
+        trial = experiments.motif(null, "GATTACA", n_units=_TIMED_UNITS, rope=0)
+        run(trial, self.predictor, rng=0, progress=False)  # the first prepares
+        begin = time.perf_counter()
+        run(trial, self.predictor, rng=0, progress=False)
+        seconds = time.perf_counter() - begin
+        n_predictions = len(trial.named_arms) * _TIMED_UNITS
+        return min(1.0, max(seconds * pace / n_predictions, _LEAST_COST))
 
     def candidates(
         self, plan: Plan, known: Mapping[str, Motif] | None, network: pd.DataFrame
