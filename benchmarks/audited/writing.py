@@ -332,4 +332,7 @@ _FAILS = """The reasons, as far as they were found:
 - **Weak and strong sites.** The regression has the number of sites, whether there are any,
   and the sum of their scores. A network that saturates in the affinity of a single site
   differs.
+- **A third site.** Two motifs with one base between them may write a site of a third in a
+  quarter of the backgrounds; its effect is told as a rule at 1 bp. Side by side, where they
+  write it in all, they are not asked.
 - **What is not in the sequences** is not proposed: a word in few of them is not found."""

@@ -38,7 +38,7 @@ from causalgia._audit.composition import (
     features_in,
     technical_words,
 )
-from causalgia._audit.explained import variance_explained
+from causalgia._audit.explained import variance_explained, varying
 from causalgia._audit.network import THROUGHPUT, checked, null_rows, read_rows
 from causalgia._audit.rules import (
     Rule,
@@ -892,11 +892,9 @@ class _Work:
         """Return, by task, the effect that is too small to matter whatever random
         sequences do: a fifth of the standard deviation of predictions.
         """
-        sd = np.concatenate([*self.predictions.values()]).std(axis=0, ddof=1)
-        return {
-            task: _SD_SHARE * one if one > 0 else 1.0
-            for task, one in zip(self.tasks, sd.tolist(), strict=True)
-        }
+        every = np.concatenate([*self.predictions.values()])
+        least = np.where(varying(every), _SD_SHARE * every.std(axis=0, ddof=1), 1.0)
+        return dict(zip(self.tasks, least.tolist(), strict=True))
 
     def regions(
         self, found: Sequence[Candidate], least: Mapping[str, float]
@@ -1126,14 +1124,18 @@ class _Work:
         rules, settings = list[Rule](), list[pd.DataFrame]()
         with self.stages.stage(f"pairs, every gap, order and strand ({len(tested)})"):
             for a, b in tested:
-                trial = experiments.pair(
-                    DinucleotideShuffle(of=self.parts.testing),
-                    motifs[a],
-                    motifs[b],
-                    orientations=ORIENTATIONS if self.both_strands else ["++"],
-                    n_units=_PAIR_UNITS,
-                    rope=region,
-                )
+                try:
+                    trial = experiments.pair(
+                        DinucleotideShuffle(of=self.parts.testing),
+                        motifs[a],
+                        motifs[b],
+                        orientations=ORIENTATIONS if self.both_strands else ["++"],
+                        n_units=_PAIR_UNITS,
+                        rope=region,
+                    )
+                except DesignError:  # too long for these sequences
+                    left.append((a, b))
+                    continue
                 name = f"pair {a} {b}"
                 answer = trial.analyze(
                     _mean(self.run(name, trial)),

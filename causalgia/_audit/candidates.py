@@ -196,15 +196,16 @@ def candidates(
         motif = sites.as_read(motif, free)
         total = sites.total(free)
         least = least or _LEAST_SHARE * abs(total)
+        if sites.n_sequences < _LEAST_SEQUENCES or abs(total) < least:
+            continue
         sites.cover(free)
-        if (
-            sites.n_sequences < _LEAST_SEQUENCES
-            or abs(total) < least
-            or any(
+        if any(
+            _letters(motif) == one.label
+            or (
                 _is_same(motif, one.motif, both_strands=both_strands)
                 and 0 < total / one.total < _OTHER_SHARE
-                for one in made
             )
+            for one in made
         ):
             continue
         made.append(
@@ -379,18 +380,18 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
 
 
 def _is_same(one: Motif, other: Motif, *, both_strands: bool) -> bool:
-    """Return whether two motifs are one: they lie over four fifths of the shorter, five
+    """Return whether two motifs are one: they lie over four fifths of the longer, five
     positions or more, on a strand that is read, and share letters at each.
     """
     a, b = np.asarray(one.probabilities), np.asarray(other.probabilities)
-    least = max(_LEAST_WIDTH + 1, 0.8 * min(len(a), len(b)))
+    least = max(_LEAST_WIDTH + 1, 0.8 * max(len(a), len(b)))
     for turned in (b, b[::-1, ::-1])[: 1 + both_strands]:
         for at in range(1 - len(turned), len(a)):
             rows = np.arange(max(0, at), min(len(a), at + len(turned)))
             shared = (a[rows] * turned[rows - at]).sum(axis=1)
             if len(rows) >= least and shared.min() >= _SHARED:
                 return True
-    return _letters(one) == _letters(other)
+    return False
 
 
 def _rows(table: Array) -> Any:

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, Mask
 
 _PENALTIES = np.geomspace(1e-6, 1e3, 37)
 """A row, on columns of standard deviation 1; 0 would leave out no row that alone has a
 feature."""
 _RANK = 1e-8
+"""Relative size below which a number is one of rounding."""
 COLUMNS = ("task", "step", "share", "lower", "upper", "n_features")
 
 
@@ -68,20 +69,18 @@ def variance_explained(
     rows = []
     n_clusters = int(clusters.max()) + 1
     quantile = scipy.stats.t.ppf(0.5 + ci_prob / 2, n_clusters - 1)
-    x = [np.ones((len(fitted), 1)), np.ones((len(held), 1))]
-    total = held - held.mean(axis=0)
+    x = [np.zeros((len(fitted), 0)), np.zeros((len(held), 0))]
+    total, varies = held - held.mean(axis=0), varying(held)
     for step, (of_fitted, of_held) in features.items():
         x = [np.column_stack([x[0], of_fitted]), np.column_stack([x[1], of_held])]
-        center, scale = x[0][:, 1:].mean(axis=0), x[0][:, 1:].std(axis=0)
-        varies = scale > 0
-        design, other = (
-            ((one[:, 1:] - center) / np.where(varies, scale, 1))[:, varies] for one in x
-        )
+        fits = [one[:, varying(x[0])] for one in x]
+        center, scale = fits[0].mean(axis=0), fits[0].std(axis=0)
+        design, other = ((one - center) / scale for one in fits)
         residual = held - predicted_by_ridge(design, fitted, other)
         for k, task in enumerate(tasks):
             e2, t2 = residual[:, k] ** 2, total[:, k] ** 2
             a, b = e2.mean(), t2.mean()
-            if b == 0:
+            if not varies[k]:
                 rows.append((task, step, np.nan, np.nan, np.nan, design.shape[1]))
                 continue
             ratio = a / b
@@ -104,6 +103,18 @@ def variance_explained(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def varying(values: Array) -> Mask:
+    """Return which columns vary by more than rounding.
+
+    Examples
+    --------
+    >>> varying(np.array([[0.1, 0.1], [0.1, 0.2], [0.1, 0.1]])).tolist()
+    [False, True]
+    """
+    vary: Mask = values.std(axis=0) > _RANK * np.abs(values).max(axis=0, initial=0)
+    return vary
+
+
 def predicted_by_ridge(design: Array, outcomes: Array, other: Array) -> Array:
     """Return what ridge regression of each outcome on a design of centered columns, with
     the penalty of the least leave-one-out error (Golub, Heath & Wahba 1979), predicts for
@@ -115,15 +126,16 @@ def predicted_by_ridge(design: Array, outcomes: Array, other: Array) -> Array:
     u, s, vt = u[:, kept], s[kept], vt[kept]
     mean = outcomes.mean(axis=0)
     on_u = u.T @ (outcomes - mean)
-    least = np.full(outcomes.shape[1], np.inf)
-    predicted = np.empty((len(other), outcomes.shape[1]))
-    for penalty in n * _PENALTIES:
+
+    def left_out(penalty: float) -> Array:
         shrunken = s**2 / (s**2 + penalty)
-        left = 1 - 1 / n - (u**2) @ shrunken  # of each residual, as one is left out
+        left = 1 - 1 / n - (u**2) @ shrunken  # of each residual, as its row is left out
         residual = outcomes - mean - u @ (shrunken[:, None] * on_u)
-        error = ((residual / left[:, None]) ** 2).mean(axis=0)
-        better = error < least
-        coefficients = vt.T @ ((shrunken / s)[:, None] * on_u[:, better])
-        predicted[:, better] = mean[better] + other @ coefficients
-        least = np.minimum(error, least)
+        error: Array = ((residual / left[:, None]) ** 2).mean(axis=0)
+        return error
+
+    penalties = n * _PENALTIES
+    chosen = penalties[np.argmin([left_out(x) for x in penalties], axis=0)]
+    coefficients = vt.T @ (s[:, None] / (s[:, None] ** 2 + chosen) * on_u)
+    predicted: Array = mean + other @ coefficients
     return predicted

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia._audit.explained import varying
 from causalgia._check.findings import Check
 from causalgia.errors import PredictorError
 from causalgia.types import Array
@@ -37,7 +38,7 @@ def checked(found: Check, predictions: Array) -> pd.DataFrame:
     if failed:
         raise PredictorError(f"{failed[0].name}: {failed[0].text}")
     values = {
-        "answers": predictions.std(axis=0).min(),
+        "answers": np.where(varying(predictions), predictions.std(axis=0), 0).min(),
         "determinism": found.deterministic,
         "batch-mate independence": found.batch_mates,
         "strand symmetry": None

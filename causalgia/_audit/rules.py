@@ -4,7 +4,6 @@ the effects of sites, and tested at every gap, order and strand.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -28,12 +27,11 @@ from causalgia.tell.shapes import NAMED_SHARE
 from causalgia.types import Array, Tokens
 
 _MAX_GAP = 40
+"""Of the motifs that moderate the effects of sites."""
 _MANY = 0.75
 """Share of the arrangements in which a rule is so in any."""
 _FEW_GAPS = 5
-_NEXT = (0, 1)
-"""Gaps at which two motifs may write a site of a third: of more bases, in one of sixteen
-backgrounds or fewer."""
+"""At which a rule of any strands is confirmed."""
 _WHOLE = 0.8
 """Share of the gaps asked that a run covers, from which it is told as all gaps."""
 
@@ -153,20 +151,20 @@ def rules_of(
 
     What is so in three quarters of the arrangements at much the same gaps is one rule, and
     so is an arrangement with that of the opposite strand. An arrangement that writes a
-    site of any motif that is read (the two are among these) where the two meet, or may do
-    so with one base between, is not asked there.
+    site of any motif that is read (the two are among these) where the two meet is not
+    asked there.
     """
     rows = _interactions(answer)
     arrangements = np.unique(rows["arrangement"].to_numpy())
-    n_gaps = len(np.unique(rows["gap"].to_numpy()))
-    meet = np.zeros(rows.sizes["contrast"], bool)
-    for gap, arrangement in itertools.product(_NEXT, arrangements):
-        way = _way(str(arrangement))
-        if made_at_junction(*way, gap, read, both_strands=both_strands):
-            meet |= (rows["gap"].to_numpy() == gap) & (
-                rows["arrangement"].to_numpy() == arrangement
-            )
+    ways = {str(x): _way(str(x)) for x in arrangements}
+    meeting = [
+        x
+        for x, way in ways.items()
+        if made_at_junction(*way, read, both_strands=both_strands)
+    ]
+    meet = (rows["gap"].to_numpy() == 0) & rows["arrangement"].isin(meeting).values
     rows = rows.isel(contrast=~meet)
+    n_gaps = len(np.unique(rows["gap"].to_numpy()))
     acting = [
         (str(task), shape)
         for (task, _), of in rows_by_task(rows)
@@ -290,7 +288,7 @@ def trial_of(
         "orders": ["downstream"],
     }
     if not rule.strands:  # where they meet, they may write a third site
-        inside = [gap for gap in inside if gap not in _NEXT] or inside
+        inside = [gap for gap in inside if gap > 0] or inside
         few = np.unique(np.linspace(0, len(inside) - 1, _FEW_GAPS).round().astype(int))
         asked = {"gaps": [inside[k] for k in few]}
         asked |= {} if rule.both_strands else {"orientations": ["++"]}
@@ -399,19 +397,18 @@ def made_at_junction(
     upstream: str,
     downstream: str,
     strands: str,
-    gap: int,
     found: Mapping[str, Candidate],
     *,
     both_strands: bool,
 ) -> bool:
-    """Return whether two motifs, at a gap of any bases, write a site of a candidate that
-    neither has: an effect of that site, and no rule of two.
+    """Return whether two motifs, side by side, write a site of a candidate that neither
+    has: an effect of that site, and no rule of two.
 
     Examples
     --------
     >>> word = Candidate(Motif.from_iupac("TGCATG"), 2.5e-4, "", 1.0, 9, 9)
     >>> of = {"TGCATG": word}
-    >>> made_at_junction("TGCATG", "TGCATG", "-+", 0, of, both_strands=True)
+    >>> made_at_junction("TGCATG", "TGCATG", "-+", of, both_strands=True)
     True
     """
     parts = [
@@ -419,13 +416,7 @@ def made_at_junction(
         for label, strand in zip((upstream, downstream), strands, strict=True)
     ]
     first, second = (encode([part.consensus])[0] for part in parts)
-    both = np.array(
-        [
-            [*first, *bases, *second]
-            for bases in itertools.product(range(4), repeat=gap)
-        ],
-        np.uint8,
-    )
+    both = np.concatenate([first, second])[None]
     for one in found.values():
         if len(one.motif) > both.shape[1]:
             continue
@@ -441,7 +432,7 @@ def made_at_junction(
             (
                 (starts > 0)
                 & (starts < len(first))
-                & (stops > len(first) + gap)
+                & (stops > len(first))
                 & (stops < both.shape[1])
             ).any()
         ):
