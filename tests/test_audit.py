@@ -426,6 +426,32 @@ def test_features_that_say_nothing_take_little_from_the_share() -> None:
     assert np.mean(shares) > 0.0  # least squares has -.31
 
 
+def test_what_is_constant_up_to_rounding_has_no_share_and_is_no_feature() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 60, 1)), np.full((2, 60, 2), 0.1)
+    score = np.full((2, 60, 1), 0.1 + 0.2)
+    score[0, ::2] += 1e-16
+    score[1, 0] = 3.0
+    y[:, :, 1] = x[:, :, 0]
+    features = {"all": tuple(np.dstack([x, score]))}
+    found = variance_explained(*y, features, ["flat", "linear"], np.arange(60))
+    assert np.isnan(found["share"].iloc[0])
+    assert found["share"].iloc[1] == pytest.approx(1.0)
+    assert set(found["n_features"]) == {1}
+
+
+def test_pairs_that_fit_no_sequence_are_left_out() -> None:
+    given = _planted(["ATGACGTCAT"], n=120, length=24)
+    network = cg.FunctionPredictor(
+        lambda x: 1.5 * _present(x, "ATGACGTCAT").sum(1)[:, None],
+        tasks=["y"],
+        scale="y",
+    )
+    found = cg.audit(network, given, progress=False, rng=0)
+    assert found.motifs["reads"].any()
+    assert any(one.startswith("the pair") for one in found.left_out)
+
+
 def _planted(words, n=240, length=100, seed=11):
     rng = np.random.default_rng(seed)
     tokens = _tokens(rng, n, length)

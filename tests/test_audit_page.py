@@ -15,7 +15,11 @@ import causalgia as cg
 from causalgia._audit.candidates import Candidate, candidates, reads_both_strands
 from causalgia._audit.rules import Rule, Sites, occurrences, rules_of
 from causalgia.sequences import Motif
-from causalgia.sequences.alphabet import reverse_complement
+from causalgia.sequences.alphabet import (
+    encode,
+    reverse_complement,
+    reverse_complement_iupac,
+)
 from causalgia.sequences.motif_scores import find_instances
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -138,3 +142,30 @@ def test_a_site_where_two_motifs_meet_does_not_hide_their_rule() -> None:
     (rule,) = rules_of(answered, words, found, both_strands=True)
     assert rule.anywhere
     assert rule.size == pytest.approx(np.expm1(0.7) ** 2, rel=0.2)
+
+
+def test_a_part_of_a_motif_with_an_effect_of_its_own_is_a_candidate() -> None:
+    sizes = {"CATTGTAAC": 1.5, "CATTGT": 0.6, "TGTAAC": 0.5}
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 4, (150, 90)).astype(np.uint8)
+    for row in tokens:
+        for part, word in enumerate(sizes):
+            if rng.random() < 0.5:
+                at = 30 * part + int(rng.integers(0, 20))
+                row[at : at + len(word)] = encode([word])[0]
+
+    def answer(one_hot):
+        rows = one_hot.argmax(axis=1).astype(np.uint8)
+        found = {word: find_instances(rows, word, overlapping=True) for word in sizes}
+        return sum(
+            size * np.bincount(found[word].row, minlength=len(rows))
+            for word, size in sizes.items()
+        )[:, None]
+
+    network = cg.FunctionPredictor(answer, tasks=["y"], scale="y")
+    maps = cg.attribute(tokens, network, progress=False)
+    proposed = cg.propose(maps, predictor=network, rng=0)
+    found = candidates(proposed, maps, np.ones(1), both_strands=True)
+    labels = {one.label for one in found}
+    for word in sizes:
+        assert labels & {word, reverse_complement_iupac(word)}, (word, labels)
