@@ -383,13 +383,14 @@ def audit(
        of those of random sequences of its width, and .2 sd of the predictions.
     4. *Rules*: pairs that move each other's effects of sites (`causalgia.moderation`), and
        those of the first motifs, at every gap, order and strand
-       (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`.
+       (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`; not side by
+       side where the two write a site of another motif there.
     5. *Composition*: `causalgia.experiments.composition`, CpG, adapters and other words of
        the bench.
     6. *Confirmation*, on the reserved sequences: motifs and rules again, with p of their
        tree of hypotheses, and `causalgia.refute` on each rule.
     7. *How much of the network that is*: motifs, composition and rules, as counts in a
-       linear model fitted on the other sequences, explain a share :math:`R^2` of the
+       ridge regression fitted on the other sequences, explain a share :math:`R^2` of the
        variance of predictions on the reserved ones.
 
     Every task is asked. Of an `causalgia.Ensemble` the mean over members is tested, and
