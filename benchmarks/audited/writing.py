@@ -90,6 +90,7 @@ def _promises(of: dict[str, list[Results]]) -> str:
     for name, what, promised in (
         ("due", "words whose own effect is two bounds or more: named", ">= .95"),
         ("false", "motifs named that are no word", "<= .05"),
+        ("twice", "motifs named that are a word named before, or a variant of it", ""),
         ("planted", "rules of spacing: named", ""),
         ("gaps", "rules of spacing: both ends within 1 bp", ">= .95"),
         (
