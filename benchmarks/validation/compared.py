@@ -115,6 +115,7 @@ def found_by(*, rule: bool) -> Any:
             "reads": True,
             "strand": "+",
             "alone": 1.0,
+            "region": 0.1,
         }
     )
     rules = pd.DataFrame(
@@ -127,8 +128,10 @@ def found_by(*, rule: bool) -> Any:
                 "gap_from": 3,
                 "gap_to": 8,
                 "n_gaps": 6,
+                "both_strands": False,
                 "anywhere": False,
                 "task": "activity",
+                "tested": 1.5,
                 "interaction": 1.5,
                 "holds": rule,
             }
@@ -136,7 +139,11 @@ def found_by(*, rule: bool) -> Any:
     )
     sites = pd.DataFrame({"motif": [FIRST, SECOND], "strand": "-"})
     return SimpleNamespace(
-        motifs=motifs, rules=rules, sites=sites, candidates=candidates
+        motifs=motifs,
+        rules=rules,
+        sites=sites,
+        candidates=candidates,
+        settings={"strands": "both"},
     )
 
 
