@@ -320,10 +320,11 @@ sequences. Their sequences have the motifs of a grammar."""
 _PUBLIC = """The factors are those that the networks' authors or others report for these
 cells; the words by which they are recognized are set in `benchmarks/audited/public.py`.
 A motif that is not among these may be true: here the truth is not known."""
-_LONG = """Two of the grammars at 2,114 bp, and a network whose answer is words beside a
-trunk of nine dilated convolutions of 64 channels, which predicts as slowly as networks of
-chromatin accessibility do: `minutes=30` bounds how often it is asked. Minutes of processor
-time (60 wanted)."""
+_LONG = """Minutes of processor time (60 wanted). The answer of "dilated convolutions" is the
+words of a grammar beside a trunk of nine dilated convolutions of 64 channels, which
+predicts as slowly as networks of chromatin accessibility do: `minutes=30` bounds how often
+it is asked. "words" and "spacing, both strands", where there is a row, are the grammars
+above at 2,114 bp."""
 _FAILS = """The reasons, as far as they were found:
 
 - **Smooth syntax.** Interactions that decay, follow the helical turn or need a hairpin are
