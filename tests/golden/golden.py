@@ -1262,7 +1262,285 @@ def commands():
         table("experiment", "spacing")
 
 
-# ------------------------------------------------------------------ 9. record and compare
+# ------------------------------------------------------------------ 9. two groups of one result
+
+# What a rule of intervals changes is recorded apart from the estimates: GROUP and GROUP_limits.
+LIMITS = ("p", "lower", "upper", "named")
+RESULTS = {}
+
+
+def once(name, make):
+    """Make a result once for the two groups that keep columns of it."""
+    if name not in RESULTS:
+        try:
+            RESULTS[name] = make()
+        except Exception as error:
+            RESULTS[name] = error
+    if isinstance(RESULTS[name], Exception):
+        raise RESULTS[name]
+    return RESULTS[name]
+
+
+def halves(function):
+    """Register `function`, which calls `part(name, make, names)`, as a group of estimates and one of limits."""
+    kind = function.__name__
+    for name, limits in ((kind, False), (f"{kind}_limits", True)):
+
+        def part(case, make, names, limits=limits):
+            def kept():
+                table = once(f"{kind}/{case}", lambda: columns(make(), names))
+                return {k: v for k, v in table.items() if (k in LIMITS) == limits}
+
+            if any((k in LIMITS) == limits for k in names):
+                keep(case, kept)
+
+        def run(part=part):
+            function(part)
+
+        run.__doc__ = function.__doc__
+        GROUP[name] = run
+    return function
+
+
+# ------------------------------------------------------------------ 10. strong blocks, covariates and parents
+
+
+def drawn(law, rng, level):
+    """Return outcomes of a law about `level`, which has sd 1 and whose residual sd is about a fifth of that."""
+    if law == "normal":
+        return 5 * level + rng.normal(size=level.shape)
+    if law == "exponential":
+        return np.exp(1.5 * level) * rng.exponential(1, level.shape)
+    if law == "binary":
+        return (rng.random(level.shape) < 1 / (1 + np.exp(-3 * level))) * 1.0
+    return rng.poisson(2 * np.exp(level)) * 1.0
+
+
+STRONG_ARMS = "cwv"
+SHARES = {"equal": (4, 4, 4), "unequal": (8, 2, 2), "tenth": (16, 2, 2)}
+
+
+def strong_blocks(law, share, n_blocks, vary=0.0, parents=False):
+    """Return arms in shares within blocks that differ by far more than units do; the effect of "v" varies by block."""
+    rng = np.random.default_rng(seed("blocks", law, share, n_blocks, vary, parents))
+    arm = np.tile(np.repeat(np.arange(3), SHARES[share]), n_blocks)
+    block = np.repeat(np.arange(n_blocks), sum(SHARES[share]))
+    shift = np.array([0, 0.1, 0.2])[arm] + vary * (arm == 2) * rng.normal(size=n_blocks)[block]  # fmt: skip
+    level = rng.permutation(np.linspace(-1.6, 1.6, n_blocks))[block] + shift
+    table = {"b": block, "arm": np.array(list(STRONG_ARMS))[arm]}
+    if parents:
+        table["p"] = np.arange(len(arm)) // 2
+        level = level + 0.5 * rng.normal(size=len(arm))[table["p"]]
+    frame = pd.DataFrame(table | {"y": drawn(law, rng, level)})
+    return door("from_frame")(
+        frame, outcome="y", arm="arm", block="b", parent="p" if parents else None
+    )
+
+
+def strong_covariate(law, sizes):
+    """Return parallel arms whose outcomes a covariate explains to .8."""
+    rng = np.random.default_rng(seed("covariate", law, *sizes))
+    arm = rng.permutation(np.repeat(np.arange(3), sizes))
+    x = rng.normal(size=len(arm))
+    of_x = {
+        "normal": lambda: 2 * x + rng.normal(size=len(arm)) + 0.3 * arm,
+    }.get(law, lambda: drawn(law, rng, x + 0.1 * arm))
+    table = {"arm": np.array(list(STRONG_ARMS))[arm], "y": of_x(), "x": x}
+    return door("from_frame")(
+        pd.DataFrame(table), outcome="y", arm="arm", covariates=["x"]
+    )
+
+
+def strong_parents(law, mixed, size, share):
+    """Return parallel arms of units whose parents differ by far more than units of one do."""
+    rng = np.random.default_rng(seed("parents", law, mixed, size, share))
+    n_parents, whole = (16, 12) if mixed else (48, 4)
+    sizes = np.full(n_parents, whole)
+    if size == "unequal":
+        sizes *= rng.integers(1, 4, n_parents)
+    parent = np.repeat(np.arange(n_parents), sizes)
+    cycle = np.repeat(np.arange(3), SHARES[share])
+    arm = (
+        cycle[np.arange(len(parent)) % 12]
+        if mixed
+        else cycle[(5 * np.arange(n_parents)) % 12][parent]
+    )
+    level = rng.normal(size=n_parents)[parent] + np.array([0, 0.1, 0.2])[arm]
+    frame = pd.DataFrame(
+        {
+            "p": parent,
+            "arm": np.array(list(STRONG_ARMS))[arm],
+            "y": drawn(law, rng, level),
+        }
+    )
+    return door("from_frame")(frame, outcome="y", arm="arm", parent="p")
+
+
+@halves
+def strong(part):
+    """Parallel arms in strong blocks, with a strong covariate, of strong parents: shares of arms, targets, four laws. Intervals here must stay as narrow as they are."""
+    estimate = door("estimate")
+
+    def each(name, make, settings, scales=()):
+        outcomes = lambda: once(f"outcomes of {name}", make)
+        for label, given in settings.items():
+            part(
+                f"{name}/{label}",
+                lambda: estimate(against_control(outcomes()), **given),
+                ESTIMATE,
+            )
+        for scale in scales:
+            part(
+                f"{name}/{scale}",
+                lambda: estimate(against_control(outcomes(), scale=scale)),
+                ESTIMATE,
+            )
+
+    two = {t: {"target": t} for t in ("population", "units")}
+    three = two | {"parents": {"target": "parents"}}
+    for law, share, n_blocks in itertools.product(LAWS, SHARES, (3, 10)):
+        scales = SCALES[:2] if law in ("exponential", "counts") else ()
+        each(
+            f"blocks {n_blocks}/{law}/{share}",
+            lambda: strong_blocks(law, share, n_blocks),
+            two,
+            scales,
+        )
+    for law, share in itertools.product(LAWS, SHARES):
+        each(
+            f"blocks 10/{law}/{share}/effects vary",
+            lambda: strong_blocks(law, share, 10, vary=0.5),
+            two,
+        )
+        each(
+            f"blocks 10/{law}/{share}/with parents",
+            lambda: strong_blocks(law, share, 10, parents=True),
+            two,
+        )
+        each(
+            f"blocks 10/{law}/{share}/ignored",
+            lambda: strong_blocks(law, share, 10).drop_vars("block"),
+            two,
+        )
+    for law, sizes in itertools.product(LAWS, ((40, 40, 40), (80, 8, 20))):
+        each(
+            f"covariate/{law}/{'-'.join(map(str, sizes))}",
+            lambda: strong_covariate(law, sizes),
+            {f"{k}, x": v | {"covariates": ["x"]} for k, v in two.items()} | two,
+        )
+    for law, mixed, size, share in itertools.product(
+        LAWS, (True, False), ("equal", "unequal"), ("equal", "unequal")
+    ):
+        name = f"parents {'mixed' if mixed else 'whole'}/{law}/sizes {size}/{share}"
+        each(name, lambda: strong_parents(law, mixed, size, share), three)
+
+
+# ------------------------------------------------------------------ 11. moderation
+
+MODERATION = ("slope", "se", "df", "p", "lower", "upper", "named", "inside", "outside", "share", "n_inside", "n_outside", "mean", "sd_of", "gap_from", "gap_to", "n_candidates")  # fmt: skip
+SPREAD = ("sd", "sd_se", "sd_lower", "sd_upper", "quantiles", *(k + e for k in ("above", "below", "beyond") for e in ("", "_se", "_lower", "_upper")))  # fmt: skip
+SITE, PARTNER, SITE_AT = "AGATAAG", "TGACTCA", 30
+
+
+def individual(law, parents, n=240):
+    """Return effects of two arms on units with a number, categories (one of ten units) and backgrounds; "w" depends on none, "v" on all."""
+    rng = np.random.default_rng(seed("moderation", law, parents, n))
+    p = np.arange(n) // 4
+    x, own = rng.normal(size=n), rng.integers(0, 3, n)
+    few, of_parent = np.arange(n) % 24 == 5, p % 3 == 0
+    texts = rng.integers(0, 4, (n, 80))
+    beside = rng.random(n) < 0.35
+    for row in np.flatnonzero(beside):
+        at = SITE_AT + len(SITE) + rng.integers(2, 6)
+        texts[row, at : at + len(PARTNER)] = ["ACGT".index(c) for c in PARTNER]
+    moves = 0.3 * x + 0.4 * (own == 1) + 0.5 * few + 0.8 * beside
+    level = np.stack([np.zeros(n), np.full(n, 0.2), 0.2 + moves], axis=1)
+    if parents:
+        level = level + 0.4 * rng.normal(size=(p.max() + 1, 3))[p]
+    y = {
+        "normal": lambda: rng.normal(level, 1),
+        "exponential": lambda: rng.exponential(np.exp(level)),
+        "binary": lambda: (
+            (rng.random(level.shape) < 1 / (1 + np.exp(1.5 - level))) * 1.0
+        ),
+        "counts": lambda: rng.poisson(np.exp(level)) * 1.0,
+    }[law]()
+    frame = pd.DataFrame(
+        {
+            "u": np.repeat(np.arange(n), 3),
+            "arm": np.tile(list(STRONG_ARMS), n),
+            "y": y.ravel(),
+            "p": np.repeat(p, 3),
+            "x": np.repeat(x, 3),
+        }
+    )
+    effects = against_control(
+        door("from_frame")(
+            frame,
+            outcome="y",
+            arm="arm",
+            unit="u",
+            parent="p" if parents else None,
+            covariates=["x"],
+        )
+    )
+    of_units = {
+        "three": np.array(["skin", "lung", "gut"])[own],
+        "few": np.where(few, "yes", "no"),
+        "of_parent": np.where(of_parent, "yes", "no"),
+    }
+    sites = {
+        "site_start": np.full(n, SITE_AT),
+        "site_stop": np.full(n, SITE_AT + len(SITE)),
+        "site_strand": np.full(n, "+"),
+    }
+    backgrounds = ["".join("ACGT"[k] for k in row) for row in texts]
+    return effects.assign_coords(
+        {k: ("unit", v) for k, v in (of_units | sites).items()}
+    ), backgrounds
+
+
+@halves
+def moderation(part):
+    """Slopes of individual effects on a number, categories of many, few and of parents, formulas, a choice among these, and motifs: four laws with and without parents; and the spread."""
+    find = door("moderation")
+    asked = {
+        "number": {"by": "x"},
+        "category": {"by": "three"},
+        "few": {"by": "few"},
+        "of parents": {"by": "of_parent"},
+        "formula": {"by": "x * three"},
+        "chosen": {"rng": 0},
+        "level .8": {"by": "few", "ci_prob": 0.8},
+    }
+    for law, parents in itertools.product(LAWS, (False, True)):
+        name = f"{law}{'/parents' * parents}"
+        effects, backgrounds = individual(law, parents)
+        for label, settings in asked.items():
+            part(f"{name}/{label}", lambda: find(effects, **settings), MODERATION)
+        part(f"{name}/spread", lambda: find(effects, (), rope=(-0.5, 0.5)), SPREAD)
+        if parents:
+            part(
+                f"{name}/number, no clusters",
+                lambda: find(effects, "x", cluster="none"),
+                MODERATION,
+            )
+        for label, by in (("motifs", ()), ("motifs or coordinates", None)):
+            part(
+                f"{name}/{label}",
+                lambda: find(
+                    effects,
+                    by,
+                    motifs={"partner": PARTNER, "other": "CACGTG"},
+                    sequences=backgrounds,
+                    max_gap=12,
+                    rng=0,
+                ),
+                MODERATION,
+            )
+
+
+# ------------------------------------------------------------------ 20. record and compare
 
 
 def run_groups(only):
