@@ -2254,18 +2254,26 @@ def torch():
     )
     tokens = np.random.default_rng(seed("torch")).integers(0, 4, (24, 249))
     keep("predict", lambda: {"y": numbers(predictor().predict(tokens.astype(np.uint8)))})  # fmt: skip
-    at = {"none": door("Untreated")(), "placebo": door("Placebo")("AGATAAG", at=120), "one": door("Embed")("AGATAAG", at=120), "two": door("Embed")("AGATAAG", at=40) + door("Embed")("TGACTCA", at=200), "span": door("Scramble")((60, 110))}  # fmt: skip
-    trial = door("Design")(null=door("Uniform")(length=249), arms=at, n_units=24)
-    outcomes = lambda **settings: door("run")(trial, predictor(**settings), rng=3, progress=False)  # fmt: skip
-    for name, settings in (("full", {}), ("incremental", {"incremental": True})):
-        keep(
-            f"run/{name}",
-            lambda: {
-                "y": numbers(
-                    outcomes(**settings)["outcome"].transpose("unit", "arm", "task")
-                )
-            },
-        )
+    words = ("ATGACTCAT", "AGATAAGA", "TATCGATA", "CACGTG", "GGAATG", "CCGGAAGT", "GATTA", "CACCC")  # fmt: skip
+    embed = door("Embed")
+    arms = {"none": door("Untreated")(), "span": door("Scramble")((60, 110))}
+    arms |= {f"{w} {at}": embed(w, at=at) for w in words for at in (20, 90, 125, 160, 200)}  # fmt: skip
+    arms["two"] = embed("AGATAAG", at=40) + embed("CACGTG", at=200)
+    trial = door("Design")(null=door("Uniform")(length=249), arms=arms, n_units=12)
+
+    def outcomes(**settings):
+        y = door("run")(trial, predictor(**settings), rng=3, progress=False)["outcome"]
+        return numbers(y.transpose("unit", "arm", "task"))
+
+    full = lambda: once("torch full", outcomes)
+    keep("run/full", lambda: thin({"y": full()}, 300))
+
+    def in_part():
+        """Return the outcomes, and whether any was recomputed in part: its last bits differ."""
+        y = outcomes(incremental=True)
+        return thin({"y": y}, 300) | {"in part": [float(y != full())]}
+
+    keep("run/incremental", in_part)
 
 
 # ------------------------------------------------------------------ 16. record and compare
