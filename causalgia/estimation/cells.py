@@ -95,7 +95,7 @@ def _scaled(residual: Array) -> tuple[Array, Codes]:
 
 
 def pooled_error_of_clusters(
-    weight: Array, residual: Array, arm: Codes, cluster: Codes, n_coefficients: int = 0
+    weight: Array, residual: Array, arm: Codes, cluster: Codes, fitted: int
 ) -> tuple[Array, Array]:
     r"""Return the error of one contrast of arms whose units share clusters, by variances
     that the arms have in common, and its Satterthwaite df, shape ``(R,)`` each.
@@ -112,13 +112,14 @@ def pooled_error_of_clusters(
         Of units in the contrast and of its fit, shapes ``(n,)`` and ``(n, R)``.
     arm, cluster
         Of each unit, shape ``(n,)``.
-    n_coefficients
-        Those that each arm has beside its level.
+    fitted
+        Number of coefficients of the fit.
 
     Examples
     --------
     >>> arm, y = np.array([0, 0, 1, 1]), np.array([[-1.0], [1.0], [0.0], [0.0]])
-    >>> pooled_error_of_clusters(np.array([-0.5, -0.5, 0.5, 0.5]), y, arm, np.arange(4))
+    >>> w, each = np.array([-0.5, -0.5, 0.5, 0.5]), np.arange(4)
+    >>> pooled_error_of_clusters(w, y, arm, each, fitted=2)
     (array([1.]), array([2.]))
     """
     small, exponent = _scaled(residual)
@@ -126,7 +127,6 @@ def pooled_error_of_clusters(
     means, inside = centered(small, g)
     n_arms = np.bincount(np.unique(np.column_stack([g, arm]), axis=0)[:, 0])
     both = n_arms[g] > 1
-    fitted = len(np.unique(arm)) * (1 + n_coefficients)
     pieces = [
         (
             (means**2).sum(axis=0) * (np.bincount(g, weight) ** 2).sum(),

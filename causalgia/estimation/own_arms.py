@@ -175,6 +175,7 @@ def own_arms(
                         centered(y[np.arange(len(y)), arm, None], arm)[1],
                         arm,
                         codes,
+                        len(w),
                     )
                 )
     se, leverage = root_sum_squares(factor)

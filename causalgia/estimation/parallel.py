@@ -298,7 +298,7 @@ def pooled_error_of_arms(fits: Fits, W: Array, cluster: Codes) -> tuple[Array, A
                 np.concatenate([fit.residual for *_, fit in own]),
                 np.concatenate([np.full(len(fit.rows), a) for _, a, fit in own]),
                 cluster[rows],
-                len(own[0][2].slope),
+                len(own) * (1 + len(own[0][2].slope)),
             )
         )
     se, df = zip(*found, strict=True)
