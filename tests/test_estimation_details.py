@@ -132,7 +132,7 @@ def test_outcomes_of_a_block_that_rounding_explains_do_not_vary(
     bound = 1e-6
     y = np.concatenate([5 + bound * np.array(away), np.full(4, 3.0)])[:, None]
     stratum, arm = np.repeat([0, 1], 4), np.zeros(8, np.intp)
-    found = fixed_blocks(
+    found, _ = fixed_blocks(
         y, arm, stratum, np.array([[1.0]]), rounding=np.full_like(y, bound)
     )
     assert (not found.factor.any()) == flat

@@ -12,11 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 from validate import CHECKS, FIGURES, PAGE, ROWS, page, rows_as_text, table
 from validation import between_tasks, estimation, ratios, verdicts
 from validation.checks import SEEDS
 
+import causalgia as cg
 from causalgia.calibration.binomial_bands import Row
 
 EACH = 0.001 / len(CHECKS)
@@ -137,3 +139,49 @@ def test_a_promise_that_is_broken_is_said() -> None:
     assert "**0 of 1**" in page(table([row]))
     line = rows_as_text(table([row])).splitlines()[1].split("\t")
     assert (line[2], line[-1]) == (name, "no")
+
+
+def said_of_holm(n: int, contrasts: int, tasks: int = 1, **ask: str) -> str:
+    """What is printed of tables by Holm: rows and units of those that were simulated, and
+    how many had a false verdict.
+    """
+    ice = np.random.default_rng(1).normal(size=(n, contrasts, tasks))
+    names = {
+        "contrast": [f"k{i}" for i in range(contrasts)],
+        "task": [f"t{i}" for i in range(tasks)],
+        "half": ("contrast", [f"h{i % 2}" for i in range(contrasts)]),
+    }
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, names)
+    decided = cg.decide(effects, rope=0, error="fwer", shrink=None, **ask)
+    printed = " ".join(str(cg.report(decided)).split())
+    return printed.split("simulated at .05 (")[1].split(". ")[0]
+
+
+@pytest.mark.parametrize("n", [30, 100, 300])
+@pytest.mark.parametrize("k", [20, 200])
+def test_what_is_printed_of_holm_was_measured(k, n) -> None:
+    where, rates = said_of_holm(n, k).split("): ")
+    assert where == f"{k} rows, n = {n}"
+    printed = [float(part.split(" at ")[0]) for part in rates.split(", ")]
+    for rate, law in zip(printed, ("normal", "exponential", "lognormal"), strict=True):
+        (name,) = (x for x in KEPT if x.startswith(f"Holm, K = {k}, n = {n}, {law}: "))
+        assert rate == pytest.approx(KEPT[name]["value"], abs=0.005 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("table", "simulated"),
+    [
+        ({"n": 20, "contrasts": 2}, "20 rows, n = 30"),
+        ({"n": 99, "contrasts": 21}, "200 rows, n = 30"),
+        ({"n": 101, "contrasts": 201}, "200 rows, n = 100"),
+        (
+            {"n": 301, "contrasts": 21, "tasks": 2, "family": "half"},
+            "200 rows, n = 300",
+        ),
+        ({"n": 30, "contrasts": 20, "tasks": 3}, "200 rows, n = 30"),
+        ({"n": 30, "contrasts": 20, "tasks": 3, "family": "task"}, "20 rows, n = 30"),
+        ({"n": 30, "contrasts": 20, "tasks": 2, "family": "half"}, "20 rows, n = 30"),
+    ],
+)
+def test_of_holm_the_nearest_harder_table_is_printed(table, simulated) -> None:
+    assert said_of_holm(**table).startswith(simulated)

@@ -180,15 +180,19 @@ def many_arms(law: str, control: int, size: int, trials: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def parallel_power(sizes: tuple[int, int], sd: float, trials: int) -> np.ndarray:
-    """Return which effects of 4 standard errors between normal arms are found; the
-    treated arm has an sd of `sd` times that of the control.
+def parallel_power(
+    sizes: tuple[int, int], sd: float, away: float, trials: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which effects between normal arms, so many standard errors away, are found
+    by the rule, and by Welch's t; the treated arm has an sd of `sd` times that of the
+    control.
     """
     rng, se = _seed(sizes, sd), np.sqrt(1 / sizes[0] + sd**2 / sizes[1])
     control = rng.standard_normal((sizes[0], trials))
-    treated = 4 * se + sd * rng.standard_normal((sizes[1], trials))
+    treated = away * se + sd * rng.standard_normal((sizes[1], trials))
     found = answered(parallel(np.concatenate([control, treated]), sizes), PAIR)
-    return verdicts_of(found)[0] == "increases"
+    welch = stats.ttest_ind(treated, control, equal_var=False, alternative="greater")
+    return verdicts_of(found)[0] == "increases", welch.pvalue <= 0.025
 
 
 @lru_cache(maxsize=2)
@@ -337,7 +341,7 @@ _OF_ARMS = [
             _PARALLEL,
             f"power at 4 standard errors, {sizes[0]} v {sizes[1]}, sd of the second "
             f"{sd:.3g} times the first's",
-            lambda _, n, sizes=sizes, sd=sd: parallel_power(sizes, sd, n),
+            lambda _, n, sizes=sizes, sd=sd: parallel_power(sizes, sd, 4.0, n)[0],
             0.95,
             "reported",
             full=4_000,
@@ -345,6 +349,25 @@ _OF_ARMS = [
         )
         for sizes in ((30, 30), (80, 20), (80, 8), (80, 5))
         for sd in (1.0, 1 / 3)
+    ),
+    *(
+        one(
+            _PARALLEL,
+            f"power at 3 standard errors, {sizes[0]} v {sizes[1]}, sd of the second "
+            f"{sd:.3g} times the first's: {whose}",
+            lambda _, n, sizes=sizes, sd=sd, at=at: parallel_power(sizes, sd, 3.0, n)[
+                at
+            ],
+            0.8,
+            "reported",
+            full=4_000,
+            quick=200,
+        )
+        for sizes, sd in (
+            *(((30, 30), 1 / 3), ((80, 8), 1.0)),
+            *(((80, 8), 1 / 3), ((200, 8), 1 / 3)),
+        )
+        for at, whose in enumerate(("the rule", "Welch's t"))
     ),
     *(
         one(

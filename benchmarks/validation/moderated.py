@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 import causalgia as cg
 from validation.checks import Check
@@ -63,9 +64,9 @@ def cell(
         noisy = outcomes["sd"].to_numpy() >= np.quantile(outcomes["sd"], 0.9)
         effects = cg.contrast(outcomes.drop_vars("sd"), control="ref")
         for name, variances in (("", True), ("unmoderated ", False)):
-            decided = cg.decide(
-                cg.estimate(effects, variances=variances), rope=0, shrink=None
-            )
+            estimates = cg.estimate(effects, variances=variances)
+            decided = cg.decide(estimates, rope=0, shrink=None)
+            by_t = stats.false_discovery_control(estimates["p_t"].to_numpy()[0]) <= 0.05
             verdict, lower, upper = (
                 decided[x].to_numpy()[0] for x in ("verdict", "lower", "upper")
             )
@@ -77,6 +78,7 @@ def cell(
                 ("covered", covered.mean()),
                 ("noisiest", covered[noisy].mean()),
                 ("hits", float((named & ~false).sum())),
+                ("hits by t", by_t[:WITH_EFFECT].sum()),
             ):
                 found.setdefault(f"{name}{what}", []).append(float(value))
     return {name: np.array(values) for name, values in found.items()}
@@ -94,6 +96,7 @@ _SECTION = (
 )
 CHECKS: list[Check] = []
 for _law, _n, _effect in (
+    ("variances as limma takes them", (3, 5), 1.8),
     ("variances as limma takes them", (4, 4), 1.8),
     ("variances as limma takes them", (8, 8), 1.3),
     ("one variance", (4, 4), 1.8),
@@ -108,6 +111,7 @@ for _law, _n, _effect in (
         ("coverage of the noisiest tenth", "noisiest", 0.945, "reported"),
         ("effects found", "hits", 0.0, "reported"),
         ("effects found, unmoderated", "unmoderated hits", 0.0, "reported"),
+        *[("effects found by limma", "hits by t", 0.0, "reported")] * ("limma" in _law),
     ):
         CHECKS.append(
             Check(

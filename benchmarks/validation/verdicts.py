@@ -15,6 +15,7 @@ Each cell has 40,000 claims, but at least 400 tables (K = 1: 4,000 tables):
   where the direction alone is asked for; K = 1 and 100 on the bounds and without effect;
 * K = 1,000 at n = 100 of normal, t3, exponential and lognormal effects and 0/1 at 5 %,
   on the bounds and without effect;
+* K = 20 and 200 of normal, exponential and lognormal effects without a mean, by Holm;
 * floods of easy effects, rows that are all alike, and changes by company.
 
 The regions reach to 6 standard errors (5 in tables for power; of 0/1 outcomes to as many
@@ -34,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 import causalgia as cg
 from causalgia.calibration.binomial_bands import false_claims
@@ -847,6 +849,27 @@ def beside(strong: int, asked: bool, tables: int) -> np.ndarray:
     return directions_of(decided(estimates, 0))[:10].any(axis=0)
 
 
+@lru_cache(maxsize=1)
+def any_false_by_holm(law: str, n: int, k: int, tables: int) -> np.ndarray:
+    """Return which tables without an effect have a direction by ``error="fwer"``."""
+    made = table(_tables(noise(law, n, k * tables), k, tables))
+    return directions_of(decided(made, 0, error="fwer")).any(axis=0)
+
+
+@lru_cache(maxsize=1)
+def found_by_holm(n: int, tables: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shares of five effects of 3.5 standard errors, among 20 normal rows,
+    that have a direction by ``error="fwer"``, and by Bonferroni's t.
+    """
+    k, true = 20, np.arange(20) < 5
+    effect = np.broadcast_to(3.5 / np.sqrt(n) * true[:, None], (k, tables))
+    columns = _shifted(_tables(noise("normal", n, k * tables), k, tables), effect)
+    said = directions_of(decided(table(columns), 0, error="fwer"))
+    t = np.abs(columns["ace"] / columns["se"])
+    by_t = 2 * k * stats.t.sf(t, n - 1) <= 1 - CI
+    return said[true].mean(axis=0), by_t[true].mean(axis=0)
+
+
 # rows of the page
 _OF_RULE = "The rule of verdicts"
 _FALSE = f"{_OF_RULE}: false verdicts, regions of 6 standard errors"
@@ -854,6 +877,8 @@ _COVERS = f"{_OF_RULE}: coverage of the printed 95 % intervals"
 MISSED = f"{_OF_RULE}: missed verdicts (29 effects: 2 at each distance, the rest none)"
 _NAMED = f"{_OF_RULE}: how many of K effects N(0, ROPE) are named, se ROPE/3"
 COMPANY = f"{_OF_RULE}: company, doors, and rows that contradict themselves"
+_HOLM = f"{_OF_RULE}: Holm, K rows without an effect, tables with any false verdict"
+_HOLM_POWER = f"{_OF_RULE}: Holm, what is found of 5 effects of 3.5 se among 20 rows"
 _RARE = f"{_OF_RULE}: rare effects, and rows that are all alike"
 NO_PROMISE = " (impossible: no promise)"
 TABLES = {1: 4_000, 29: 1_380, 100: 400, 1_000: 400}
@@ -1196,6 +1221,47 @@ _OTHERS = [
         for asked in (True, False)
     ),
 ]
+_HOLM_HOLDS_FROM = {20: 100, 200: 300}
+"""Rows of a table -> least units at which Holm's rate holds of exponential effects."""
+
+
+def _of_holm(k: int, n: int, law: str) -> Check:
+    held = law == "normal" or (law == "exponential" and n >= _HOLM_HOLDS_FROM[k])
+    return one(
+        _HOLM,
+        f"Holm, K = {k}, n = {n}, {law}: any false verdict{NO_PROMISE * (not held)}",
+        lambda _, tables: any_false_by_holm(law, n, k, tables),
+        0.05,
+        "at most" if held else "reported",
+        full=4_000,
+        quick=60,
+    )
+
+
+_OF_HOLM = [
+    *(
+        _of_holm(k, n, law)
+        for k in _HOLM_HOLDS_FROM
+        for n in (30, 100, 300)
+        for law in ("normal", "exponential", "lognormal")
+    ),
+    *(
+        one(
+            _HOLM_POWER,
+            f"Holm, K = 20, n = {n}, normal, found: {what}",
+            lambda _, tables, n=n, of=of: of(*found_by_holm(n, tables)),
+            -0.05,
+            claim,
+            full=4_000,
+            quick=60,
+        )
+        for n in (30, 100, 300)
+        for what, of, claim in (
+            ("share", lambda ours, _: ours, "reported"),
+            ("share less that of Bonferroni's t", lambda x, t: x - t, "at least"),
+        )
+    ),
+]
 CHECKS = [
     *(row for law in LAWS for n in (30, 100, 300) for row in _of_cell(law, n)),
     *(row for law in (*DRAWS, "Poisson, mean 1") for row in _of_cell(law, 20)),
@@ -1214,6 +1280,7 @@ CHECKS = [
     *_FLOODS,
     *_OF_NAMED,
     *_OF_CARRIED,
+    *_OF_HOLM,
     *_OF_UNDONE,
     *_OF_COMPANY,
     *_OTHERS,

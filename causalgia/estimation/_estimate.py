@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import scipy
 import xarray as xr
 
@@ -40,8 +41,9 @@ from causalgia.estimation.arm_columns import (
     OF_EACH_ARM,
     OF_OWN_ARMS,
     as_table_with_gaps,
+    counts_of_arms,
     has_lone_arm,
-    of_own_arms,
+    spread_of_arms,
 )
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.crossover_estimates import (
@@ -323,7 +325,7 @@ def estimate(
             or of_means
             or (answer.by_definition and bool((answer.estimate.se == 0).all()))
         ):
-            estimates = _by_the_rule(estimates, effects, request, ci_prob)
+            estimates = _by_the_rule(estimates, effects, answer, ci_prob)
         estimates = _with_covariance(
             estimates, answer.estimate.factor, curves=with_positions
         )
@@ -411,6 +413,9 @@ def estimate_with_gaps(effects: xr.Dataset, request: Request) -> Answer:
         method=f"GLS over the contrast's own arms, CR2 by {by}, Satterthwaite df",
         cluster=by,
         unbounded=~found.known,
+        smallest=found.n,
+        pooled=(found.se_pooled, found.df_pooled),
+        of_arms=spread_of_arms(Y) if groups is None else None,
     )
 
 
@@ -472,22 +477,37 @@ def _with_task_columns(
 
 
 def _by_the_rule(
-    estimates: xr.Dataset, effects: xr.Dataset, request: Request, ci_prob: float
+    estimates: xr.Dataset, effects: xr.Dataset, answer: Answer, ci_prob: float
 ) -> xr.Dataset:
     """Return estimates of means with p and limits by the one rule
     (`causalgia.estimation.effect_intervals`).
     """
     dims = estimates["ace"].dims
-    of_arms = of_own_arms(effects, request) if "outcome" in effects else effects
-    found = [name for name in (*OF_OWN_ARMS, *OF_EACH_ARM) if name in of_arms]
-    if found:
-        estimates = estimates.assign({n: of_arms.variables[n] for n in found})
-    if "se_pooled" in estimates:  # what rounding leaves is no spread
-        varies = estimates["se"] > 0
-        estimates["se_pooled"] = estimates["se_pooled"].where(varies, 0.0)
-    columns = by_the_rule(estimates, ci_prob)
+    columns: dict[str, tuple[tuple[Hashable, ...], npt.NDArray[Any]]] = {}
+    if answer.smallest is not None:
+        columns["n_smallest_arm"] = (
+            dims,
+            _by_effect(answer.smallest, estimates["ace"].to_numpy()),
+        )
+    if answer.pooled is not None:
+        columns |= {"se_pooled": (dims, answer.pooled[0])}
+        columns |= {"df_pooled": (dims, answer.pooled[1])}
+    if answer.of_arms is not None:
+        for name, of_arm in zip(OF_EACH_ARM, answer.of_arms, strict=True):
+            columns[name] = ("arm", *dims[1:]), of_arm
+    estimates = estimates.assign(columns)
+    counts = effects
+    if "outcome" in effects:
+        sampled = about(estimates).target == "population"
+        counts = (
+            counts_of_arms(effects, answer.sums_of_arms) if sampled else xr.Dataset()
+        )
+    found = [name for name in (*OF_OWN_ARMS, *OF_EACH_ARM) if name in counts]
+    estimates = estimates.assign({name: counts.variables[name] for name in found})
     return annotate(
-        estimates.assign({name: (dims, values) for name, values in columns.items()})
+        estimates.assign(
+            {name: (dims, x) for name, x in by_the_rule(estimates, ci_prob).items()}
+        )
     )
 
 

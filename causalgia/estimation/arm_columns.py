@@ -1,6 +1,4 @@
-"""What estimates keep of the own arms of a contrast, where units do not have every arm:
-independent units, the pooled error, and outcomes of two values.
-"""
+"""What estimates keep of the own arms of a contrast where units do not have every arm."""
 
 from __future__ import annotations
 
@@ -11,7 +9,6 @@ import scipy
 import xarray as xr
 
 from causalgia.effects.two_values import AT_FIRST, COUNTS, WEIGHT, count_two_values
-from causalgia.estimation.pooled_error import pooled_error
 from causalgia.estimation.request import Request
 from causalgia.numerics.moments import centered, root_sum_squares
 from causalgia.types import Array, Codes, Mask
@@ -55,9 +52,17 @@ def _assigned(effects: xr.Dataset) -> Mask:
     return np.asarray(assigned[:, None] == effects["arm"].to_numpy().astype(str))
 
 
-def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
-    """Return `OF_OWN_ARMS` of effects that hold the outcomes of units: a parallel
-    trial, or a table with gaps.
+def counts_of_arms(effects: xr.Dataset, sums_of_arms: Mask | None) -> xr.Dataset:
+    """Return the counts of two values of effects that hold the outcomes of units: a
+    parallel trial, or a table with gaps.
+
+    Parameters
+    ----------
+    effects
+        From `contrast`.
+    sums_of_arms
+        Which effects are weighted sums of the arms' means, shape ``(K, ...)``; the
+        others have no counts. None: all are.
 
     Examples
     --------
@@ -68,99 +73,59 @@ def of_own_arms(effects: xr.Dataset, request: Request) -> xr.Dataset:
     ...     },
     ...     {"arm": ["c", "w"], "assigned": ("unit", ["c", "w", "w", "c", "c"])},
     ... )
-    >>> found = of_own_arms(effects, Request("auto", None, (), "population", "units"))
-    >>> found["n_smallest_arm"].values, found["se_pooled"].values.round(3)
-    (array([[2]]), array([[0.373]]))
+    >>> found = counts_of_arms(effects, None)
     >>> found["two_valued_counts"].values[0, 0, 0, 0], found.two_valued_weight.values
     (array([0, 0, 0, 3]), array([[[-1.,  1.]]]))
     """
-    W = effects["weight"].to_numpy().astype(np.float64)
-    y = effects["outcome"]
+    if sums_of_arms is not None and not sums_of_arms.any():
+        return xr.Dataset()
+    y, parallel = effects["outcome"], "arm" not in effects["outcome"].dims
     dims: tuple[Hashable, ...] = (
         "contrast",
         *(dim for dim in y.dims if dim not in ("unit", "arm")),
     )
-    groups = None if request.groups is None else request.groups.codes
-    parallel = "arm" not in y.dims
     values = y.to_numpy() if parallel else y.transpose("unit", "arm", ...).to_numpy()
     values = values.astype(np.float64)
-    if parallel:
-        has = _assigned(effects)
-        there = has.reshape(*has.shape, *[1] * (values.ndim - 1))
-    else:
-        has = there = np.isfinite(values)
-    counts = _independent(there, groups)
-    smallest = np.stack([counts[w != 0].min(axis=0) for w in W])
-    shape = (len(W), *values.shape[1 if parallel else 2 :])
-    columns: dict[str, tuple[tuple[Hashable, ...], Array | Codes]] = {
-        "n_smallest_arm": (dims, np.broadcast_to(smallest, shape).astype(np.int64))
-    }
-    alone = groups is None and request.block is None and not request.covariates
-    if alone and "block" not in effects.coords:
-        flat = values.reshape(len(values), -1)
-        errors = (
-            pooled_error(flat, np.argmax(has, axis=1), W)
-            if parallel
-            else _pooled_of_gaps(values, W)
-        )
-        for name, of in zip(("se_pooled", "df_pooled"), errors, strict=True):
-            columns[name] = (dims, of.reshape(shape))
-        units = there.reshape(len(there), there.shape[1], -1)
-        sd, n = _spread_of_arms(flat if parallel else values, units, parallel)
-        wide = (len(sd), *shape[1:])
-        columns["arm_sd"] = (("arm", *dims[1:]), sd.reshape(wide))
-        columns["arm_units"] = (("arm", *dims[1:]), n.reshape(wide))
-    if request.target == "population":
+    has = _assigned(effects) if parallel else np.isfinite(values)
+    there = has.reshape(*has.shape, *[1] * (values.ndim - 1)) if parallel else has
 
-        def table(rows: slice | Codes) -> Array:
-            if not parallel:
-                return values[rows]
-            return np.where(there[rows], values[rows][:, None], np.nan)
+    def table(rows: slice | Codes) -> Array:
+        if not parallel:
+            return values[rows]
+        return np.where(there[rows], values[rows][:, None], np.nan)
 
-        def blocks() -> Iterator[Array]:
-            for start in range(0, len(values), _ROWS):
-                yield table(slice(start, start + _ROWS))
+    def blocks() -> Iterator[Array]:
+        for start in range(0, len(values), _ROWS):
+            yield table(slice(start, start + _ROWS))
 
-        # the first units that have each arm
-        first = np.unique(np.argsort(~has, axis=0, kind="stable")[:AT_FIRST].ravel())
-        two = count_two_values(table(first), blocks, scipy.sparse.csr_array(W))
-        if two is not None:
-            columns |= two.columns(dims)
-    return xr.Dataset(columns)
+    # the first units that have each arm
+    first = np.unique(np.argsort(~has, axis=0, kind="stable")[:AT_FIRST].ravel())
+    W = scipy.sparse.csr_array(effects["weight"].to_numpy().astype(np.float64))
+    two = count_two_values(table(first), blocks, W)
+    if two is None:
+        return xr.Dataset()
+    if sums_of_arms is not None:
+        two.weight[~sums_of_arms] = 0.0
+    return xr.Dataset(two.columns(dims))
 
 
-def _pooled_of_gaps(values: Array, W: Array) -> tuple[Array, Array]:
-    """Return `pooled_error` of the contrasts no unit of which has two arms, in a table
-    ``(n, A, R)`` with gaps; se 0 of others.
+def spread_of_arms(values: Array) -> tuple[Array, Codes]:
+    """Return standard deviation and number of units of each arm of outcomes with gaps,
+    ``(n, A, T)``; 0 of fewer than two.
+
+    Examples
+    --------
+    >>> spread_of_arms(np.array([[[1.0], [np.nan]], [[3.0], [2.0]]]))
+    (array([[1.41421356],
+           [0.        ]]), array([[2],
+           [1]]))
     """
-    there = np.isfinite(values)
-    se, df = np.zeros((len(W), values.shape[2])), np.ones((len(W), values.shape[2]))
-    for k, w in enumerate(W):
-        own = np.flatnonzero(w)
-        per_unit = there[:, own].sum(axis=1)
-        for t in np.flatnonzero((per_unit <= 1).all(axis=0)):
-            units, place = np.nonzero(there[:, own, t])
-            y = values[units, own[place], t, None]
-            found = pooled_error(y, place, w[None, own])
-            se[k, t], df[k, t] = (x.item() for x in found)
-    return se, df
-
-
-def _spread_of_arms(values: Array, there: Mask, parallel: bool) -> tuple[Array, Codes]:
-    """Return standard deviation and number of units of each arm, ``(A, R)``; 0 of fewer
-    than two. Outcomes are ``(n, R)``, or with gaps ``(n, A, R)``.
-    """
-    n_arms, n_tasks = there.shape[1], values.shape[-1]
-    n = np.broadcast_to(there.sum(axis=0), (n_arms, n_tasks))
-    sd = np.zeros((n_arms, n_tasks))
-    for a in range(n_arms):
-        y = values if parallel else values[:, a]
-        for t in [slice(None)] if parallel else range(n_tasks):
-            mine = y[there[:, a, 0 if parallel else t], t]
-            if len(mine) > 1:
-                rest = centered(mine)[1]
-                sd[a, t] = root_sum_squares(rest)[0] / np.sqrt(len(mine) - 1.0)
-    return sd, n.astype(np.int64)
+    n = np.isfinite(values).sum(axis=0)
+    sd = np.zeros(n.shape)
+    for a, t in np.argwhere(n > 1):
+        own = values[np.isfinite(values[:, a, t]), a, t]
+        sd[a, t] = root_sum_squares(centered(own)[1])[0] / np.sqrt(len(own) - 1.0)
+    return sd, n
 
 
 def _independent(there: Mask, groups: Codes | None) -> Array:

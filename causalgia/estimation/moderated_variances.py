@@ -85,7 +85,8 @@ def moderate(estimates: xr.Dataset) -> xr.Dataset:
     Dataset
         With new ``se, df``, what is computed of them, and ``variance_share (contrast,
         task)``, the share of the row's own variance; of independent arms with
-        ``se_welch, df_welch`` in place of ``se_pooled, df_pooled``.
+        ``se_welch, df_welch`` in place of ``se_pooled, df_pooled``, which with blocks,
+        covariates or parents are moderated as well.
         attrs["moderated_rows"] is the number of rows, attrs["prior_df"] the degrees of
         freedom of their prior.
 
@@ -142,7 +143,8 @@ def moderate(estimates: xr.Dataset) -> xr.Dataset:
             f"degrees of freedom, and there {'is' if n == 1 else 'are'} {n}"
             + (" (errors are known)" if np.isinf(df).all() else "")
         )
-    found = _moderated(se / size, df, rows, group, _dependence(estimates, rows))
+    dependence = _dependence(estimates, rows)
+    found = _moderated(se / size, df, rows, group, dependence)
     new_se = np.where(rows, found.sd * size, se)
     columns: dict[str, Array] = {
         "se": new_se,
@@ -150,9 +152,18 @@ def moderate(estimates: xr.Dataset) -> xr.Dataset:
         # 0 of a row that does not vary: all of its variance is that of the others
         "variance_share": np.where(rows, np.where(se > 0, found.share, 0.0), 1.0),
     }
-    out = estimates.drop_vars(["se_pooled", "df_pooled"], errors="ignore")
+    out = estimates
     if arms is not None:
+        out = out.drop_vars(["se_pooled", "df_pooled"])
         columns["se_welch"], columns["df_welch"] = arms.welch(rows & arms.known)
+    elif "se_pooled" in out:
+        second, df_second = (
+            of_effects(out, f"{name}_pooled").astype(np.float64)
+            for name in ("se", "df")
+        )
+        own = rows & (second > 0)
+        both = _moderated(second / size, df_second, own, group, dependence)
+        columns |= {"se_pooled": both.sd * size, "df_pooled": both.df}
     if "exact" in out:
         columns["exact"] = of_effects(estimates, "exact") & (new_se == 0)
     out = out.assign({name: (dims, x) for name, x in columns.items()})

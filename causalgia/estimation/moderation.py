@@ -20,15 +20,17 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
+from causalgia.estimation.cells import Cells, pooled_error_of_clusters
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.crossover_estimates import (
     has_moments,
     ice_without_rounding,
     needs_units_error,
 )
+from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.request import grouping
-from causalgia.estimation.standard_errors import regress
-from causalgia.numerics.moments import centered, group_sums, p_and_limits
+from causalgia.estimation.standard_errors import Regression, regress
+from causalgia.numerics.moments import centered, group_sums, log_p, skewness
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -365,22 +367,54 @@ def _slopes(
     """Return slope, se, df, p, lower and upper of each centered covariate, (n, q)."""
     X, flat = np.column_stack([np.ones(len(x)), x]), ice.reshape(len(ice), -1)
     fits = [regress(X, flat, c, cluster) for c in np.eye(X.shape[1])[1:]]
-    slope, se = (
-        np.stack([np.asarray(getattr(fit, k)) for fit in fits])
-        for k in ("estimate", "se")
-    )
-    df = np.broadcast_to(np.array([fit.df for fit in fits])[:, None], slope.shape)
-    p, lower, upper = p_and_limits(slope, se, df, ci_prob)
+    rows = [_row_of_rule(fit, cluster) for fit in fits]
+    dims = ("contrast", "task")
+    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    estimates = xr.Dataset({name: (dims, values) for name, values in columns.items()})
+    found = columns | by_the_rule(estimates.assign(n_units=len(x)), ci_prob)
     shape = (x.shape[1], *ice.shape[1:])
-    columns = {
-        "slope": slope,
+    return {
+        "slope" if name == "ace" else name: found[name].reshape(shape)
+        for name in ("ace", "se", "df", "p", "lower", "upper")
+    }
+
+
+def _row_of_rule(fit: Regression, cluster: Codes | None) -> dict[str, Array]:
+    """Return what the rule of intervals reads of a slope, shape ``(R,)`` each.
+
+    Few units on one side of a category that happen to be alike are no certainty: the
+    second t has the variance of all residuals.
+    """
+    n, se = len(fit.residual), fit.se
+    df = np.full(se.shape, fit.df)
+    if cluster is None:
+        cells = Cells(
+            np.ones((1, 1)),
+            fit.weight,
+            fit.residual,
+            np.zeros(n, dtype=np.intp),
+            np.array([fit.df_residual]),
+        )
+        pooled, df_pooled = (x[0] for x in cells.pooled_error)
+        skewed = cells.root_n_skewness[0]
+    else:
+        pooled, df_pooled = pooled_error_of_clusters(
+            fit.weight,
+            fit.residual,
+            (fit.weight > 0).astype(np.intp),
+            cluster,
+            n - fit.df_residual,
+        )
+        skewed = skewness(fit.influence) / np.sqrt(len(fit.influence))
+    return {
+        "ace": fit.estimate,
         "se": se,
         "df": df,
-        "p": p,
-        "lower": lower,
-        "upper": upper,
+        "log_p": log_p(fit.estimate, se, df),
+        "skewness": skewed * np.sqrt(n),
+        "se_pooled": np.where(se > 0, pooled, 0.0),
+        "df_pooled": np.broadcast_to(df_pooled, se.shape),
     }
-    return {name: np.array(column).reshape(shape) for name, column in columns.items()}
 
 
 def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 import scipy
 
 from causalgia.effects.scales import bound_of_alike
+from causalgia.estimation.cells import pooled_error_of_clusters
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.standard_errors import bell_mccaffrey_df
 from causalgia.numerics.moments import (
@@ -58,6 +59,9 @@ class OwnArms:
         Units with any own arm, and the independent ones (parents) among them.
     n
         Independent units of the contrast's smallest arm, shape ``(K, T)``.
+    se_pooled, df_pooled
+        Error and df by variances that the arms have in common, ``(K, T)``; error 0
+        where a unit has two of the contrast's arms.
     """
 
     ace: Array
@@ -70,6 +74,8 @@ class OwnArms:
     n_units: Codes
     n_clusters: Codes
     n: Codes
+    se_pooled: Array
+    df_pooled: Array
 
     @property
     def known(self) -> Mask:
@@ -132,7 +138,8 @@ def own_arms(
     group = np.arange(n) if parent is None else parent
     bound = bound_of_alike(Y, np.zeros_like(Y) if rounding is None else rounding)
     shape, n_groups = (len(W), n_tasks), int(group.max()) + 1
-    ace, df, largest = np.zeros((3, *shape))
+    ace, df, largest, se_pooled = np.zeros((4, *shape))
+    df_pooled = np.ones(shape)
     n_units, n_clusters, least = np.zeros((3, *shape), dtype=np.intp)
     factor = np.zeros((n_groups, *shape))
     for k, row in enumerate(W):
@@ -159,6 +166,18 @@ def own_arms(
             else:
                 found = _gls(y, w, np.where(there, within, 0.0), clusters)
             ace[k, t], factor[groups, k, t], df[k, t] = found
+            if least[k, t] >= 2 and (there.sum(axis=1) == 1).all() and found[1].any():
+                arm = there.argmax(axis=1)
+                se_pooled[k, t], df_pooled[k, t] = (
+                    x.item()
+                    for x in pooled_error_of_clusters(
+                        (w / there.sum(axis=0))[arm],
+                        centered(y[np.arange(len(y)), arm, None], arm)[1],
+                        arm,
+                        codes,
+                        len(w),
+                    )
+                )
     se, leverage = root_sum_squares(factor)
     return OwnArms(
         ace=ace,
@@ -174,6 +193,8 @@ def own_arms(
         n_units=n_units,
         n_clusters=n_clusters,
         n=least,
+        se_pooled=se_pooled,
+        df_pooled=df_pooled,
     )
 
 

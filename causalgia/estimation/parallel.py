@@ -16,11 +16,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.estimation.crossover import (
-    Estimate,
-    from_factor,
-    mean_ice,
-)
+from causalgia.estimation.cells import Cells, pooled_error_of_clusters
+from causalgia.estimation.crossover import Estimate, from_factor, mean_ice
 from causalgia.estimation.standard_errors import Regression, bell_mccaffrey_df, regress
 from causalgia.numerics.moments import (
     centered,
@@ -51,6 +48,9 @@ class ArmFit:
     delta, loading
         Working-model covariance of the influences (see `Regression`), shapes ``(g,)``
         and ``(g, q)``.
+    rows, weight, residual
+        The arm's units, with their weights in the mean and residuals, shapes ``(n,)``,
+        ``(n,)`` and ``(n, R)``.
     df
         Residual degrees of freedom of the arm.
     rounding
@@ -65,6 +65,9 @@ class ArmFit:
     influence: Array
     delta: Array
     loading: Array
+    rows: Codes
+    weight: Array
+    residual: Array
     df: int
     rounding: Array
 
@@ -141,16 +144,40 @@ def _fit_arm(
     )
     fit: Regression = regress(X[rows], Y[rows], np.eye(X.shape[1])[0], within)
     flat, rounding = _rounding_bounds(X[rows], Y[rows], bound[rows])
-    influence = np.where(flat, 0.0, fit.influence)
     return ArmFit(
-        fit.estimate,
-        fit.beta[1:],
-        labels,
-        influence,
-        fit.delta,
-        fit.loading,
-        fit.df_residual,
-        rounding,
+        mean=fit.estimate,
+        slope=fit.beta[1:],
+        cluster=labels,
+        influence=np.where(flat, 0.0, fit.influence),
+        delta=fit.delta,
+        loading=fit.loading,
+        rows=rows,
+        weight=fit.weight,
+        residual=np.where(flat, 0.0, fit.residual),
+        df=fit.df_residual,
+        rounding=rounding,
+    )
+
+
+def cells_of_arms(fits: Fits, W: Array) -> Cells:
+    """Return the arms as independent cells of contrasts with weights ``(K, A)``.
+
+    Examples
+    --------
+    >>> fits = fit_arms(
+    ...     np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1]
+    ... )
+    >>> cells_of_arms(fits, np.array([[-1.0, 1.0]])).sd.round(3).ravel()
+    array([1.414, 2.828])
+    """
+    arms = list(fits.values())
+    sizes = np.array([len(fit.weight) for fit in arms])
+    return Cells(
+        weight=W[:, list(fits)],
+        loading=np.concatenate([fit.weight for fit in arms]),
+        residual=np.concatenate([fit.residual for fit in arms]),
+        cell=np.repeat(np.arange(len(arms)), sizes),
+        df=np.array([fit.df for fit in arms]),
     )
 
 
@@ -173,7 +200,7 @@ def _rounding_bounds(
 
 def fixed_blocks(
     Y: Array, arm: Codes, block: Codes, W: Array, *, rounding: Array | None = None
-) -> Estimate:
+) -> tuple[Estimate, Cells]:
     """Contrast arms inside fixed blocks, weighted by the units of the contrast's own
     arms.
 
@@ -197,8 +224,8 @@ def fixed_blocks(
 
     Returns
     -------
-    Estimate
-        Shape ``(K, R)``; its factor has one row per block and arm.
+    Estimate, Cells
+        Shape ``(K, R)``, a row per block and arm in its factor; and these cells.
 
     References
     ----------
@@ -209,12 +236,11 @@ def fixed_blocks(
     --------
     >>> y = np.array([[1.0], [3.0], [5.0], [9.0], [2.0], [2.0], [7.0], [8.0]])
     >>> arm, block = np.array([0, 0, 1, 1] * 2), np.repeat([0, 1], 4)
-    >>> found = fixed_blocks(y, arm, block, np.array([[-1.0, 1.0]]))
+    >>> found, _ = fixed_blocks(y, arm, block, np.array([[-1.0, 1.0]]))
     >>> found.ace, found.se.round(4), found.df.round(4)
     (array([[5.25]]), array([[1.1456]]), array([[1.6154]]))
     """
-    cells, cell = np.unique(np.column_stack([block, arm]), axis=0, return_inverse=True)
-    cell = cell.ravel()
+    cells, cell = _block_cells(arm, block)
     sizes: Array = np.bincount(cell)[:, None].astype(np.float64)
     means, away = centered(Y, cell)
     bound = np.zeros_like(Y) if rounding is None else rounding
@@ -229,21 +255,85 @@ def fixed_blocks(
     reach = group_sums(bound, cell) / sizes
     shape = len(W), Y.shape[1]
     ace, df, leverage, within = np.zeros((4, *shape))
-    factor = np.zeros((len(cells), *shape))
+    factor, weight = np.zeros((len(cells), *shape)), np.zeros((len(W), len(cells)))
     for k, w in enumerate(W):
         own = np.flatnonzero(w[cells[:, 1]])
         of_block = np.bincount(cells[own, 0], weights=sizes[own, 0])
         share = w[cells[own, 1]] * of_block[cells[own, 0]] / sizes[own].sum()
+        weight[k, own] = share
         factor[own, k] = share[:, None] * np.sqrt(variance[own])
         ace[k], within[k] = share @ means[own], np.abs(share) @ reach[own]
         df[k] = satterthwaite(factor[own, k] ** 2, sizes[own] - 1)
         leverage[k] = (share[:, None] ** 2 * peak[own]).max(axis=0)
     answer = from_factor(ace, factor, df)
     se = answer.se
-    return replace(
+    answer = replace(
         answer,
         ace=np.where((se == 0) & (np.abs(ace) <= within), 0.0, ace),
         leverage=np.divide(leverage, se**2, out=np.zeros(shape), where=se > 0),
+    )
+    return answer, Cells(weight, 1 / sizes[cell, 0], away, cell, sizes[:, 0] - 1)
+
+
+def pooled_error_of_arms(fits: Fits, W: Array, cluster: Codes) -> tuple[Array, Array]:
+    """Return `pooled_error_of_clusters` of contrasts with weights ``(K, A)``, shape
+    ``(K, R)`` each.
+
+    Examples
+    --------
+    >>> arm, parent = np.repeat([0, 1], 4), np.repeat(np.arange(4), 2)
+    >>> y = np.array([[1.0], [3], [5], [7], [0], [0], [2], [2]])
+    >>> fits = fit_arms(y, arm, [0, 1], cluster=parent)
+    >>> se, df = pooled_error_of_arms(fits, np.array([[-1.0, 1.0]]), parent)
+    >>> se.round(3), df
+    (array([[2.236]]), array([[2.]]))
+    """
+    found = []
+    for w in W:
+        own = [(w[a], a, fit) for a, fit in fits.items() if w[a] != 0]
+        rows = np.concatenate([fit.rows for *_, fit in own])
+        found.append(
+            pooled_error_of_clusters(
+                np.concatenate([weight * fit.weight for weight, _, fit in own]),
+                np.concatenate([fit.residual for *_, fit in own]),
+                np.concatenate([np.full(len(fit.rows), a) for _, a, fit in own]),
+                cluster[rows],
+                len(own) * (1 + len(own[0][2].slope)),
+            )
+        )
+    se, df = zip(*found, strict=True)
+    return np.stack(se), np.stack(df)
+
+
+def _block_cells(arm: Codes, block: Codes) -> tuple[Codes, Codes]:
+    """Return block and arm of each cell that has a unit, (C, 2), and the cell of each
+    unit.
+    """
+    cells, cell = np.unique(np.column_stack([block, arm]), axis=0, return_inverse=True)
+    return cells, cell.ravel()
+
+
+def cells_of_drawn_blocks(Y: Array, arm: Codes, block: Codes, W: Array) -> Cells:
+    """Return the arms of blocks as cells of the mean over blocks of their contrasts.
+
+    Examples
+    --------
+    >>> y, arm = np.array([[1.0], [3.0], [5.0], [9.0]] * 2), np.array([0, 0, 1, 1] * 2)
+    >>> cells = cells_of_drawn_blocks(
+    ...     y, arm, np.repeat([0, 1], 4), np.array([[-1.0, 1.0]])
+    ... )
+    >>> cells.weight, cells.df
+    (array([[-0.5,  0.5, -0.5,  0.5]]), array([1, 1, 1, 1]))
+    """
+    cells, cell = _block_cells(arm, block)
+    sizes = np.bincount(cell)
+    n_blocks = int(block.max()) + 1
+    return Cells(
+        W[:, cells[:, 1]] / n_blocks,
+        1 / sizes[cell],
+        centered(Y, cell)[1],
+        cell,
+        sizes - 1,
     )
 
 
@@ -412,22 +502,19 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
     return replace(answer, ace=_zero_within_rounding(answer, fits, W[:, list(fits)]))
 
 
-def add_covariate_sampling(
-    answer: Estimate, fits: Fits, W: Array, covariates: Array, cluster: Codes | None
-) -> Estimate:
-    """Add the variance from sampling the covariates' mean, for claims about a
-    population of units.
+def covariate_sampling(
+    fits: Fits, W: Array, covariates: Array, cluster: Codes | None
+) -> Array:
+    """Return what sampling the covariates' mean adds to the error, for claims about a
+    population of units: pieces whose sum of squares is the variance.
 
-    Independent units: ``se^2 + gamma' S_x gamma / n`` with
-    ``gamma = sum_a w_a slope_a`` (for two arms ``(b1 - b0)' S_x (b1 - b0) / n``). With
-    clusters each cluster's share, ``gamma' sum_{i in g} x_i / n`` with its CR2 factor,
-    is added to its influence, because residuals and covariates may correlate within
-    clusters.
+    Of independent units ``gamma' S_x gamma / n`` with ``gamma = sum_a w_a slope_a`` (for
+    two arms ``(b1 - b0)' S_x (b1 - b0) / n``). With clusters it is each cluster's share,
+    ``gamma' sum_{i in g} x_i / n`` with its CR2 factor, which belongs to its influence,
+    because residuals and covariates may correlate within clusters.
 
     Parameters
     ----------
-    answer
-        From `residual_df` (no clusters) or `clustered`, shape ``(K, R)``.
     fits
         The arms' regressions.
     W
@@ -436,6 +523,11 @@ def add_covariate_sampling(
         Centered, shape ``(n, p)``.
     cluster
         Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
+
+    Returns
+    -------
+    array
+        Shape ``(G, K, R)``; without clusters ``(p, K, R)``.
 
     References
     ----------
@@ -448,10 +540,8 @@ def add_covariate_sampling(
     ...     np.array([[-1.0], [1], [0], [1], [-1], [0]]),
     ... )
     >>> fits = fit_arms(y, np.array([0, 0, 0, 1, 1, 1]), [0, 1], covariates=x)
-    >>> W = np.array([[-1.0, 1.0]])
-    >>> before = residual_df(fits, W)
-    >>> after = add_covariate_sampling(before, fits, W, x, None)
-    >>> (after.se**2 - before.se**2).round(4), (2.0**2 * x.var(ddof=1) / 6).round(4)
+    >>> pieces = covariate_sampling(fits, np.array([[-1.0, 1.0]]), x, None)
+    >>> (pieces**2).sum(axis=0).round(4), (2.0**2 * x.var(ddof=1) / 6).round(4)
     (array([[0.5333]]), np.float64(0.5333))
     """
     w = W[:, list(fits)]
@@ -460,23 +550,26 @@ def add_covariate_sampling(
         np.abs(w), np.stack([fit.rounding[1:] for fit in fits.values()]), axes=1
     )
     gamma = np.where(np.abs(gamma) <= bound, 0.0, gamma)
-    sampling = mean_ice(covariates, cluster).factor
-    if cluster is not None:
-        return from_factor(
-            answer.ace,
-            answer.factor + np.einsum("gp,kpr->gkr", sampling, gamma),
-            answer.df,
-        )
-    root = np.linalg.cholesky(sampling.T @ sampling).T
-    whole = from_factor(
-        answer.ace,
-        np.concatenate([answer.factor, np.einsum("qp,kpr->qkr", root, gamma)]),
-        answer.df,
+    sampling: Array = mean_ice(covariates, cluster).factor
+    if cluster is None:
+        sampling = np.asarray(np.linalg.cholesky(sampling.T @ sampling).T, np.float64)
+    return np.asarray(np.einsum("gp,kpr->gkr", sampling, gamma))
+
+
+def with_sampling(answer: Estimate, pieces: Array, *, of_clusters: bool) -> Estimate:
+    """Return an answer with the error of `covariate_sampling`.
+
+    Examples
+    --------
+    >>> before = from_factor(np.array([[1.0]]), np.array([[[3.0]]]), 5.0)
+    >>> with_sampling(before, np.array([[[4.0]]]), of_clusters=False).se
+    array([[5.]])
+    """
+    factor = answer.factor
+    if of_clusters:
+        return from_factor(answer.ace, factor + pieces, answer.df)
+    whole = from_factor(answer.ace, np.concatenate([factor, pieces]), answer.df)
+    shrink = np.divide(
+        answer.se, whole.se, out=np.ones_like(whole.se), where=whole.se > 0
     )
-    shrink = (
-        np.divide(answer.se, whole.se, out=np.ones_like(whole.se), where=whole.se > 0)
-        ** 2
-    )
-    return Estimate(
-        whole.ace, whole.se, whole.df, whole.factor, answer.leverage * shrink
-    )
+    return replace(whole, leverage=answer.leverage * shrink**2)

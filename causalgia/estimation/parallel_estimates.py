@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,16 @@ from causalgia.errors import (
 from causalgia.estimation.crossover import Estimate, mean_ice
 from causalgia.estimation.moderation import check_rank, unit_covariate
 from causalgia.estimation.parallel import (
-    Fits,
-    add_covariate_sampling,
+    cells_of_arms,
+    cells_of_drawn_blocks,
     clustered,
+    covariate_sampling,
     fit_arms,
     fixed_blocks,
+    pooled_error_of_arms,
     residual_df,
     welch,
+    with_sampling,
 )
 from causalgia.estimation.request import (
     Answer,
@@ -35,7 +39,9 @@ from causalgia.estimation.request import (
 )
 from causalgia.numerics.moments import centered, skewness
 from causalgia.numerics.row_blocks import agreement
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, Mask
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,12 @@ class _ParallelTrial:
         """Units of each arm, shape ``(A,)``."""
         return np.bincount(self.arm, minlength=len(self.names))
 
+    def has(self, groups: Grouping) -> Mask:
+        """Return whether each arm has units of each group, shape ``(A, G)``."""
+        has = np.zeros((len(self.names), len(groups.labels)), dtype=bool)
+        has[self.arm, groups.codes] = True
+        return has
+
 
 def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
     """Estimate the ACE of every contrast over the requested target, from one outcome
@@ -80,38 +92,79 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
         )
     trial = _read_trial(effects)
     block = _strata(effects, request)
-    if block is not None:
-        answer, n_clusters, cluster, method = _estimate_with_blocks(
-            trial, block, request
-        )
-    else:
-        answer, n_clusters, cluster, method = _estimate_without_blocks(
-            effects, trial, request
-        )
+    found = (
+        _estimate_without_blocks(effects, trial, request)
+        if block is None
+        else _estimate_with_blocks(trial, block, request)
+    )
     trailing = effects["outcome"].shape[1:]
-    ace, se, df, leverage = (
-        x.reshape(len(x), *trailing)
-        for x in (answer.ace, answer.se, answer.df, answer.leverage)
-    )
+
+    def shaped(x: npt.NDArray[_T]) -> npt.NDArray[_T]:
+        return x.reshape(*x.shape[:-1], *trailing)
+
+    e, (se, df) = found.estimate, found.pooled_error
+    se = np.where(e.se > 0, se, 0.0)  # what rounding leaves is no spread
+    reach = np.ptp(trial.Y[np.isin(trial.arm, trial.used)], axis=0)
+    groups = request.groups
+    in_arm = trial.counts if groups is None else trial.has(groups).sum(axis=1)
+    of_arms = None
+    if found.sd is not None:
+        sd = np.zeros((len(trial.names), trial.Y.shape[1]))
+        sd[trial.used] = found.sd
+        units = np.broadcast_to(trial.counts[:, None], sd.shape)
+        of_arms = shaped(sd), shaped(units)
     return Answer(
-        estimate=Estimate(
-            ace,
-            se,
-            df,
-            answer.factor.reshape(*answer.factor.shape[:2], *trailing),
-            leverage,
-        ),
-        skewness=_contribution_skewness(trial, answer, n_clusters).reshape(
-            -1, *trailing
-        ),
-        reach=np.broadcast_to(
-            np.ptp(trial.Y[np.isin(trial.arm, trial.used)], axis=0), answer.ace.shape
-        ).reshape(-1, *trailing),
+        estimate=Estimate(*map(shaped, (e.ace, e.se, e.df, e.factor, e.leverage))),
+        skewness=shaped(found.skewness),
+        reach=shaped(np.broadcast_to(reach, e.ace.shape)),
         n_units=(trial.W != 0) @ trial.counts,
-        n_clusters=n_clusters,
-        method=method,
-        cluster=cluster,
+        n_clusters=found.n_clusters,
+        method=found.method,
+        cluster=found.cluster,
+        smallest=np.array([in_arm[w != 0].min() for w in trial.W]),
+        pooled=(shaped(se), shaped(np.broadcast_to(df, se.shape))),
+        of_arms=of_arms,
+        # of outcomes that do not vary every estimate is one
+        sums_of_arms=shaped(found.by_arms[:, None] | (e.se == 0)),
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An estimate, and what its fit says beside effect and error.
+
+    Attributes
+    ----------
+    skewness
+        Of the independent contributions, times the root of their number, ``(K, R)``.
+    pooled_error
+        Error and df by the pooled variance, shape ``(K, R)`` each.
+    n_clusters
+        Independent units of each contrast, shape ``(K,)``.
+    by_arms
+        Whether the estimate is a weighted sum of the means of arms, whatever the
+        outcomes, shape ``(K,)``.
+    sd
+        Standard deviation of each arm in use, ``(A, R)``; None where its units are not
+        independent.
+    """
+
+    estimate: Estimate
+    skewness: Array
+    pooled_error: tuple[Array, Array]
+    n_clusters: Codes
+    cluster: str
+    method: str
+    by_arms: Mask
+    sd: Array | None = None
+
+
+def _skewness_of_factor(answer: Estimate, n_clusters: Codes) -> Array:
+    """Return the skewness of clusters' contributions, of those that belong to the
+    contrast.
+    """
+    share = n_clusters[:, None] / len(answer.factor)
+    return np.asarray(skewness(answer.factor) * np.sqrt(share))
 
 
 def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
@@ -144,30 +197,6 @@ def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
     return trial
 
 
-def _contribution_skewness(
-    trial: _ParallelTrial, answer: Estimate, n_clusters: npt.NDArray[np.intp]
-) -> Array:
-    """Return the skewness of the error times the root of the number of independent
-    contributions, shape (K, R).
-
-    Clusters or blocks contribute their influences. Independent units have the third
-    cumulant ``sum_a w_a^3 m3_a / n_a^2`` and the variance ``sum_a w_a^2 m2_a / n_a``.
-    """
-    if len(answer.factor) == n_clusters.max():
-        return skewness(answer.factor)
-    third, second = np.zeros((2, len(trial.W), trial.Y.shape[1]))
-    for a in trial.used:
-        Y, w = trial.Y[trial.arm == a], trial.W[:, [a]]
-        if (away := centered(Y)[1]).size and not agreement(
-            Y, trial.rounding[trial.arm == a]
-        )[0].all():
-            size = max(float(np.abs(trial.Y).max()), np.finfo(float).tiny)
-            third += w**3 * ((away / size) ** 3).mean(axis=0) / len(Y) ** 2
-            second += w**2 * ((away / size) ** 2).mean(axis=0) / len(Y)
-    of_all = np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
-    return np.asarray(of_all * np.sqrt(n_clusters)[:, None])
-
-
 def _strata(effects: xr.Dataset, request: Request) -> Grouping | None:
     """Return the strata: parents for the target 'parents', else the named block, else
     that of the design.
@@ -193,7 +222,7 @@ def _strata(effects: xr.Dataset, request: Request) -> Grouping | None:
 
 def _estimate_with_blocks(
     trial: _ParallelTrial, block: Grouping, request: Request
-) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+) -> _Found:
     if request.covariates:
         raise EstimateError(
             f"covariates={quoted(request.covariates)} with blocks "
@@ -230,26 +259,40 @@ def _estimate_with_blocks(
         inside = rounded_block_effects(
             trial.Y, trial.arm, block.codes, trial.W, trial.rounding
         )
-        answer = mean_ice(inside, groups.codes)
         df = (
             "t with G - 1 df"
             if groups.name == block.name
             else f"CR2 by {groups.name}, Satterthwaite df"
         )
-        method = (
-            f"mean of the effects inside each {block.name}, drawn from a population of "
-            f"them; {df}"
+        alike = np.ptp(counts, axis=0) == 0
+        answer = mean_ice(inside, groups.codes)
+        cells = cells_of_drawn_blocks(trial.Y, trial.arm, block.codes, trial.W)
+        n_clusters = np.full(len(trial.W), len(groups.labels))
+        return _Found(
+            estimate=answer,
+            skewness=_skewness_of_factor(answer, n_clusters),
+            pooled_error=cells.pooled_error,
+            n_clusters=n_clusters,
+            cluster=groups.name,
+            method=f"mean of the effects inside each {block.name}, drawn from a "
+            f"population of them; {df}",
+            by_arms=np.array([alike[w != 0].all() for w in trial.W]),
         )
-        return answer, np.full(len(trial.W), len(groups.labels)), groups.name, method
     check_no_cluster(request, "units were randomized one by one inside fixed blocks")
-    answer = fixed_blocks(
+    answer, cells = fixed_blocks(
         trial.Y, trial.arm, block.codes, trial.W, rounding=trial.rounding
     )
-    method = (
-        f"difference in means weighted by {block.name} size, {block.name}s fixed; "
-        f"Neyman by {block.name}, Satterthwaite df"
+    n_units = (trial.W != 0) @ trial.counts
+    return _Found(
+        estimate=answer,
+        skewness=cells.root_n_skewness * np.sqrt(n_units)[:, None],
+        pooled_error=cells.pooled_error,
+        n_clusters=n_units,
+        cluster="unit",
+        method=f"difference in means weighted by {block.name} size, {block.name}s "
+        f"fixed; Neyman by {block.name}, Satterthwaite df",
+        by_arms=np.zeros(len(trial.W), dtype=bool),
     )
-    return answer, (trial.W != 0) @ trial.counts, "unit", method
 
 
 def _clusters_of_blocks(block: Grouping, request: Request) -> Grouping:
@@ -287,58 +330,72 @@ def _clusters_of_blocks(block: Grouping, request: Request) -> Grouping:
 
 def _estimate_without_blocks(
     effects: xr.Dataset, trial: _ParallelTrial, request: Request
-) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
-    covariates = _covariate_matrix(effects, trial, request)
-    if request.target == "units":
+) -> _Found:
+    covariates, groups = _covariate_matrix(effects, trial, request), request.groups
+    of_units = request.target == "units"
+    if of_units:
         check_no_cluster(
             request, "units were randomized one by one, and these are all there are"
         )
-    if request.groups is not None:
-        return _estimate_with_clusters(trial, request.groups, covariates, request)
-    n_clusters = (trial.W != 0) @ trial.counts
-    fits = _fit_used_arms(trial, covariates)
-    if covariates is None:
-        return (
-            welch(fits, trial.W),
-            n_clusters,
-            "unit",
-            "difference in means; Neyman's variance, Welch df",
-        )
-    answer = residual_df(fits, trial.W)
-    method = (
-        f"Lin's interacted regression on {', '.join(request.covariates)}; HC2, df n - "
-        "A (p + 1)"
-    )
-    if request.target == "units":
-        return answer, n_clusters, "unit", method
-    answer = add_covariate_sampling(answer, fits, trial.W, covariates, None)
-    return (
-        answer,
-        n_clusters,
-        "unit",
-        method.replace("HC2", "HC2 plus the sampling of the covariates' mean"),
-    )
-
-
-def _fit_used_arms(
-    trial: _ParallelTrial, covariates: Array | None, cluster: Codes | None = None
-) -> Fits:
-    arms = trial.used.tolist()
-    return fit_arms(
+    if groups is not None:
+        n_clusters = _clusters_of_contrasts(trial, groups)
+    codes = None if groups is None else groups.codes
+    fits = fit_arms(
         trial.Y,
         trial.arm,
-        arms,
-        cluster=cluster,
+        trial.used.tolist(),
+        cluster=codes,
         covariates=covariates,
         rounding=trial.rounding,
     )
+    if groups is not None:
+        answer = clustered(fits, trial.W, len(groups.labels))
+        error = f"CR2 by {groups.name}, Satterthwaite (Bell-McCaffrey) df"
+        pooled, df = pooled_error_of_arms(fits, trial.W, groups.codes)
+    else:
+        cells, n_clusters = cells_of_arms(fits, trial.W), (trial.W != 0) @ trial.counts
+        pooled, df = cells.pooled_error
+        if covariates is None:
+            answer, error = welch(fits, trial.W), "Neyman's variance, Welch df"
+        else:
+            answer, error = residual_df(fits, trial.W), "HC2, df n - A (p + 1)"
+    what, own = "difference in means", np.ones((1, 1))
+    if covariates is not None:
+        what = f"Lin's interacted regression on {', '.join(request.covariates)}"
+        if not of_units:
+            pieces = covariate_sampling(fits, trial.W, covariates, codes)
+            before, answer = (
+                answer.se,
+                with_sampling(answer, pieces, of_clusters=groups is not None),
+            )
+            pooled = np.where(
+                pooled > 0, np.hypot(pooled, np.linalg.norm(pieces, axis=0)), 0.0
+            )
+            error = error.replace(
+                "HC2", "HC2 plus the sampling of the covariates' mean"
+            )
+            own = np.divide(
+                before, answer.se, out=np.ones_like(before), where=answer.se > 0
+            )
+    return _Found(
+        estimate=answer,
+        skewness=cells.root_n_skewness * own**3 * np.sqrt(n_clusters)[:, None]
+        if groups is None
+        else _skewness_of_factor(answer, n_clusters),
+        pooled_error=(pooled, df),
+        n_clusters=n_clusters,
+        cluster="unit" if groups is None else groups.name,
+        method=f"{what}; {error}",
+        by_arms=np.full(len(trial.W), covariates is None),
+        sd=cells.sd if groups is None and covariates is None else None,
+    )
 
 
-def _estimate_with_clusters(
-    trial: _ParallelTrial, groups: Grouping, covariates: Array | None, request: Request
-) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
-    has = np.zeros((len(trial.names), len(groups.labels)), dtype=bool)
-    has[trial.arm, groups.codes] = True
+def _clusters_of_contrasts(
+    trial: _ParallelTrial, groups: Grouping
+) -> npt.NDArray[np.intp]:
+    """Return the clusters of each contrast; raise EstimateError where an arm has one."""
+    has = trial.has(groups)
     for a in trial.used:
         if has[a].sum() < 2:
             raise EstimateError(
@@ -346,22 +403,9 @@ def _estimate_with_clusters(
                 f"{groups.name} {quoted(groups.labels[int(np.argmax(has[a]))])}, so "
                 f"the spread between {groups.name}s is unknown"
             )
-    n_clusters = np.array(
-        [has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp
-    )
+    n_clusters = np.array([has[w != 0].any(axis=0).sum() for w in trial.W])
     check_clusters(groups, int(n_clusters.min()))
-    fits = _fit_used_arms(trial, covariates, groups.codes)
-    answer = clustered(fits, trial.W, len(groups.labels))
-    method = (
-        f"difference in means; CR2 by {groups.name}, Satterthwaite (Bell-McCaffrey) df"
-    )
-    if covariates is not None:
-        answer = add_covariate_sampling(answer, fits, trial.W, covariates, groups.codes)
-        method = (
-            f"Lin's interacted regression on {', '.join(request.covariates)}; "
-            f"{method.split('; ')[1]}"
-        )
-    return answer, n_clusters, groups.name, method
+    return n_clusters.astype(np.intp)
 
 
 def _covariate_matrix(

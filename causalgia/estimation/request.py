@@ -131,6 +131,18 @@ class Answer:
     unbounded
         Which effects have no standard error, of the shape of the estimates; None: all
         have one.
+    smallest
+        Independent units of the smallest arm, shape ``(K,)`` or that of the estimates;
+        None: all units have every arm.
+    pooled
+        Error and degrees of freedom of independent arms by their pooled variance, error
+        0 where they are not; None: no arms are.
+    of_arms
+        Standard deviation and number of units of each arm whose units are independent,
+        ``(A, ...)``; None: they are not.
+    sums_of_arms
+        Which effects are weighted sums of the arms' means, of the shape of the
+        estimates; None: all.
     """
 
     estimate: Estimate
@@ -142,6 +154,10 @@ class Answer:
     cluster: str
     by_definition: bool = False
     unbounded: Mask | None = None
+    smallest: Codes | None = None
+    pooled: tuple[Array, Array] | None = None
+    of_arms: tuple[Array, Codes] | None = None
+    sums_of_arms: Mask | None = None
 
 
 def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
@@ -593,9 +609,13 @@ def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answe
     with np.errstate(over="ignore"):
         ace, se, factor = (np.ldexp(x, power) for x in (e.ace, e.se, e.factor))
     check_squares(se, effects)
-    reach = np.ldexp(answer.reach, power)
     return replace(
-        answer, estimate=replace(e, ace=ace, se=se, factor=factor), reach=reach
+        answer,
+        estimate=replace(e, ace=ace, se=se, factor=factor),
+        reach=np.ldexp(answer.reach, power),
+        pooled=answer.pooled and (np.ldexp(answer.pooled[0], power), answer.pooled[1]),
+        of_arms=answer.of_arms
+        and (np.ldexp(answer.of_arms[0], power), answer.of_arms[1]),
     )
 
 

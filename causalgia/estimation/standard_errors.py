@@ -23,6 +23,8 @@ class Regression:
         ``c' beta`` for each response, shape ``(R,)``.
     beta
         Coefficients, shape ``(q, R)``.
+    weight, residual
+        The estimate is ``weight' Y``; shapes ``(n,)`` and ``(n, R)``.
     influence
         Share of each cluster in the error of the estimate, shape ``(G, R)``; the
         variance is its sum of squares.
@@ -38,6 +40,8 @@ class Regression:
 
     estimate: Array
     beta: Array
+    weight: Array
+    residual: Array
     influence: Array
     delta: Array
     loading: Array
@@ -93,8 +97,9 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None) -> Regre
     beta = np.linalg.solve(R, coordinates)
     beta[0] += Y[0]
     direction: Array = np.asarray(np.linalg.solve(R.T, c), dtype=np.float64)
+    weight = Q @ direction
     if cluster is None:
-        score = (Q @ direction) * _leverage_root(1 - (Q**2).sum(axis=1))
+        score = weight * _leverage_root(1 - (Q**2).sum(axis=1))
         delta, loading = score**2, Q * score[:, None]
         influence = score[:, None] * residuals
     else:
@@ -103,6 +108,8 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None) -> Regre
     return Regression(
         estimate=c @ beta,
         beta=beta,
+        weight=weight,
+        residual=residuals,
         influence=influence,
         delta=delta,
         loading=loading,

@@ -28,6 +28,18 @@ _FEW_TASKS = 3
 _SIDES = {1: "above", -1: "below", 0: "inside", None: ""}
 LEAST_TO_RUN_HIGH = 10
 """Effects of a task from which the largest are noticeably larger than they are true."""
+_ANY_FALSE_BY_HOLM = {
+    (20, 30): (0.04, 0.07, 0.23),
+    (20, 100): (0.04, 0.04, 0.11),
+    (20, 300): (0.05, 0.03, 0.06),
+    (200, 30): (0.04, 0.28, 0.74),
+    (200, 100): (0.04, 0.08, 0.32),
+    (200, 300): (0.05, 0.04, 0.12),
+}
+"""(Rows of a family, units) -> share of tables with a false verdict at .05, of effects
+of units with these skewnesses: the rows "Holm, K = ..." of docs/validation_rows.tsv.
+"""
+_SKEWNESSES = "skewness 0", "2", "6.2"
 
 
 def kind_of_region(attrs: Mapping[Any, Any]) -> str:
@@ -92,8 +104,8 @@ def verdict_method(decisions: xr.Dataset) -> str:
 
 
 def verdict_facts(decisions: xr.Dataset) -> list[str]:
-    """Return the sentences that stand under every table of these verdicts: what would
-    undo the weakest, rows without a verdict, independent errors.
+    """Return the sentences that stand under every table of these verdicts: how Holm's
+    rate held, what would undo the weakest, rows without a verdict, independent errors.
     """
     here = about(decisions, None)
     bound = weakest_verdict(decisions)
@@ -102,12 +114,41 @@ def verdict_facts(decisions: xr.Dataset) -> list[str]:
         bound = f"No unit is taken to have a larger effect than {size}."
     together = here.errors_together == "independent" and decisions["verdict"].size > 1
     lines = [
+        _holm_in_simulations(decisions),
         bound,
         *_withheld_verdicts(decisions),
         _alike(decisions),
         "The errors of these rows were taken as independent." if together else "",
     ]
     return [line for line in lines if line]
+
+
+def _holm_in_simulations(decisions: xr.Dataset) -> str:
+    """Return how often simulated tables had a false verdict, those that have as many
+    rows or more and as many units or fewer, if there are such; empty where Holm's rate is
+    not asked for.
+    """
+    here = about(decisions, None)
+    if here.error != "fwer" or "p_matched" in decisions:
+        return ""
+    n = independent_draws(decisions)
+    if "skewness" not in decisions or not (n > 0).any():
+        return (
+            "Holm's rate holds if each p does: how skewed these rows are is not known."
+        )
+    rows = here.family_rows or decisions["ace"].size
+    if here.family_by:
+        of = decisions[here.family_by].to_numpy()
+        rows = np.unique(of, return_counts=True)[1].max() * n.size // of.size
+    known_rows, known_units = (
+        sorted({*x}) for x in zip(*_ANY_FALSE_BY_HOLM, strict=True)
+    )
+    rows = next((x for x in known_rows if x >= rows), known_rows[-1])
+    fewest = n[n > 0].min()
+    units = max((x for x in known_units if x <= fewest), default=known_units[0])
+    rates = zip(_ANY_FALSE_BY_HOLM[rows, units], _SKEWNESSES, strict=True)
+    found = ", ".join(f"{rate:.2f} at {skewness}"[1:] for rate, skewness in rates)
+    return f"Any false verdict, simulated at .05 ({rows} rows, n = {units}): {found}."
 
 
 def _alike(decisions: xr.Dataset) -> str:
