@@ -249,7 +249,9 @@ OTHERS: dict[str, Callable[[], str]] = {
         )
     ),
     "hypotheses": lambda: reported(
-        cg.estimation.hypotheses(estimates(), f"{WORD} - AGAAUG = 0")
+        cg.estimate(
+            cg.estimation.hypotheses(cg.contrast(outcomes()), f"{WORD} - AGAAUG = 0")
+        )
     ),
     "methods": lambda: methods_of(cg.decide(estimates(), rope=(-0.2, 0.2))),
     "methods, parallel": lambda: methods_of(cg.estimate(parallel())),

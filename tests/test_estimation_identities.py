@@ -398,7 +398,6 @@ def test_adjusted_levels_are_kept_by_the_limits() -> None:
     np.testing.assert_allclose(
         table["lower"].values[:, 0], np.array([1.0, -2.0]) - half
     )
-    assert cg.estimation.hypotheses(table, {"one": {0: 2.0}}).attrs["ci_prob"] == 0.8
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e200, 1e-200])
@@ -412,13 +411,11 @@ def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(
     numbers are.
     """
     dims, own = ("contrast", "task"), np.array([sds, sds[::-1]]).T
-    table = from_effects([1.0, 2.0, 3.0], covariance=np.eye(3), names=["a", "b", "c"])
-    table = (
-        xr.concat([table, table], "task")
-        .assign_coords(task=["x", "y"])
-        .transpose("contrast", "contrast_", "task")
+    ice = np.random.default_rng(0).normal(size=(5, 3, 2))
+    table = xr.Dataset(
+        {"ice": (("unit", *dims), ice), "control_sd": (dims, unit * own)},
+        {"contrast": ["a", "b", "c"], "task": ["x", "y"]},
     )
-    table["control_sd"] = (dims, unit * own)
     found = cg.estimation.hypotheses(
         table, {"ab": {"a": 1.0, "b": -1.0}, "all": {"a": 2.0, "b": 1.0, "c": -1.0}}
     )

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from types import SimpleNamespace
-from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -24,7 +22,6 @@ from causalgia.estimation._helical_phase import (
     trend_basis,
     unitwise_wave,
 )
-from causalgia.estimation._hypotheses import _hypothesis_errors
 from causalgia.estimation.crossover import (
     _t_of_same_width,
     crossed_mean,
@@ -650,19 +647,3 @@ def test_a_joint_test_of_known_errors_refuses_one_without_error_among_others() -
     assert _wald_test(np.array([1.0, 3.0]), np.diag([1e-20, 1.0]), None)[
         "F"
     ] == pytest.approx((1e20 + 9) / 2)
-
-
-@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
-def test_a_variance_of_a_hypothesis_is_0_within_rounding_in_any_unit(
-    unit: float,
-) -> None:
-    H, se, system = (
-        np.array([[1.0, -1.0]]),
-        np.full(2, unit),
-        cast(Any, SimpleNamespace(names=["h"])),
-    )
-    assert _hypothesis_errors(
-        np.array([[1e-10 * unit**2]]), se, H, system
-    ) == pytest.approx(1e-5 * unit)
-    with pytest.raises(EstimateError):
-        _hypothesis_errors(np.array([[1e-13 * unit**2]]), se, H, system)

@@ -548,18 +548,15 @@ def test_hypotheses_of_a_crossover() -> None:
     theirs = expected("linear_hypotheses")["crossover"]
     text = [hypothesis.replace("==", "=") for hypothesis in theirs["hypothesis"]]
     effects = cg.contrast(crossover(), control="none")
-    for mine in (
-        cg.estimation.hypotheses(cg.estimate(effects), text),
-        cg.estimate(cg.estimation.hypotheses(effects, text)),
-    ):
-        agrees(mine, theirs, atol=1e-12)
-        assert mine["contrast"].values.tolist() == text
-        np.testing.assert_allclose(
-            cg.estimation.covariance(mine)[..., 0],
-            theirs["covariance"],
-            rtol=1e-9,
-            atol=1e-14,
-        )
+    mine = cg.estimate(cg.estimation.hypotheses(effects, text))
+    agrees(mine, theirs, atol=1e-12)
+    assert mine["contrast"].values.tolist() == text
+    np.testing.assert_allclose(
+        cg.estimation.covariance(mine)[..., 0],
+        theirs["covariance"],
+        rtol=1e-9,
+        atol=1e-14,
+    )
 
 
 def test_all_pairs_of_arms_are_paired_t_tests() -> None:
@@ -578,26 +575,24 @@ def test_contrasts_of_several_arms_have_satterthwaites_df() -> None:
     text = ["AB - A - B", "(A+B)/2", "AB-A"]
     combined = cg.estimation.hypotheses(effects, dict(zip("cdb", text, strict=True)))
     agrees(cg.estimate(combined), theirs, atol=1e-12)
-    of_estimates = cg.estimation.hypotheses(cg.estimate(effects), text)
-    agrees(of_estimates, theirs, "ace se", atol=1e-12)
 
 
-def test_hypotheses_of_a_clustered_covariance() -> None:
+def test_hypotheses_of_parents() -> None:
+    """Their error is CR1's; that of CR2 is compared under cluster_robust."""
     theirs = expected("linear_hypotheses")["clustered"]
-    estimates = cg.from_effects(
-        theirs["coef"], covariance=theirs["vcov"], df=13, names=["c1", "c2", "c3", "c4"]
-    )
-    found = cg.estimation.hypotheses(estimates, theirs["hypothesis"])
-    agrees(found, theirs, atol=1e-12)
+    frame = table("linear_hypotheses", "input_clustered")
+    effects = ice_of(frame, ["c1", "c2", "c3", "c4"], parent=("unit", frame["parent"]))
+    text = [hypothesis.replace("==", "=") for hypothesis in theirs["hypothesis"]]
+    mine = cg.estimate(cg.estimation.hypotheses(effects, text))
+    agrees(mine, theirs, "ace", atol=1e-12)
 
 
 def test_pairs_of_means_are_those_of_emmeans() -> None:
+    """Whose error is that of all arms together; ours is of the two."""
     theirs = expected("linear_hypotheses")["emmeans"]
-    estimates = cg.from_effects(
-        theirs["means"], covariance=theirs["vcov"], df=39, names=ARMS
-    )
-    pairs = cg.estimation.hypotheses(estimates, "pairwise")
-    agrees(pairs.sel(contrast=theirs["name"]), theirs, atol=1e-12)
+    outcomes = outcomes_of(table("linear_hypotheses", "input_parallel"))
+    pairs = cg.estimate(cg.contrast(outcomes, contrasts="pairwise"))
+    agrees(pairs.sel(contrast=theirs["name"]), theirs, "ace", atol=1e-12)
 
 
 # ---- mixed_model: lme4, lmerTest; both stop early, so that df agree to 1e-3
@@ -970,15 +965,11 @@ def sizes() -> Found:
     }
 
 
-def hypothesis(text: str, row: str, columns: str, **options: Any) -> Found:
-    estimates = cg.estimate(crossed_parents(), **options)
-    found = cg.estimation.hypotheses(estimates, [text])
-    return of_arms(found, "", columns, row=row)
-
-
-def hypothesis_of_effects(text: str, row: str) -> Found:
+def hypothesis(
+    text: str, row: str, columns: str = "ace se df", **options: Any
+) -> Found:
     effects = cg.estimation.hypotheses(crossed_parents(), [text])
-    return of_arms(cg.estimate(effects), "", row=row)
+    return of_arms(cg.estimate(effects, **options), "", columns, row=row)
 
 
 # case of the table (a note in brackets, where a case is compared twice), call, relative
@@ -1002,7 +993,7 @@ TURN4_CASES: list[tuple[str, Any, float]] = [
     ),
     (
         "hypothesis a - w = 0.1",
-        lambda: hypothesis_of_effects("a - w = 0.1", "a - w"),
+        lambda: hypothesis("a - w = 0.1", "a - w"),
         1e-12,
     ),
     (

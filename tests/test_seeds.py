@@ -1102,8 +1102,10 @@ def test_51_alternative_hypotheses():
     )
     arms = embedded(a=("TGCATG", 12), b=("AGAATG", 12))
     outcomes = trial(arms, f, 300)
-    found = cg.estimation.hypotheses(
-        estimates(outcomes), ["a - b = 0.25", "a - 2*b = 0"]
+    found = cg.estimate(
+        cg.estimation.hypotheses(
+            outcomes, ["a - b = 0.25", "a - 2*b = 0"], control="none"
+        )
     )
     y = outcomes["outcome"].isel(task=0)
     a, b = (y.sel(arm=k).values - y.sel(arm="none").values for k in "ab")

@@ -32,7 +32,7 @@ def differences(n: int, *, clustered: bool = False) -> Trials:
         effects = xr.Dataset(
             {"ice": (("unit", "contrast", "task"), ice)}, coords=coords
         )
-        found = cg.estimation.hypotheses(cg.estimate(effects), "a - b = 0")
+        found = cg.estimate(cg.estimation.hypotheses(effects, "a - b = 0"))
         return ((found["lower"] <= 0) & (found["upper"] >= 0)).to_numpy().ravel()
 
     return trials

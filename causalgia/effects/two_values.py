@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.types import Array, Codes, Mask
 
@@ -119,6 +120,103 @@ def count_two_values(
         np.moveaxis(weight, 1, -1).copy(),
         np.moveaxis(counts, (1, 2, 3), (-3, -2, -1)).copy(),
     )
+
+
+def counts_of_combinations(
+    ice: Array, W: Array, known: TwoValues, H: Array, names: list[str]
+) -> TwoValues | None:
+    """Count the outcomes of combinations of contrasts of a crossover, whose effects are
+    known and not its outcomes; None where all take other values.
+
+    Effects say which arms of a unit differ. In units where none does, all show the
+    larger value or all the smaller one: how many, the contrasts' own counts tell.
+
+    Parameters
+    ----------
+    ice
+        Individual effects of K contrasts, shape ``(n, K, R)``.
+    W
+        Weights of the contrasts, shape ``(K, A)``.
+    known
+        Counts of the contrasts, shape ``(K, R, ...)``.
+    H
+        Weights of the contrasts in h combinations, shape ``(h, K)``.
+    names
+        Names of the combinations, for errors.
+
+    Raises
+    ------
+    EstimateError
+        If the contrasts do not say how two arms of a combination differ.
+
+    Examples
+    --------
+    >>> y = np.array([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 0.0, 1.0]])[:, :, None]
+    >>> W = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
+    >>> each = count_two_values(y, lambda: iter([y]), sparse.csr_array(W))
+    >>> ice = np.einsum("ka,nar->nkr", W, y)
+    >>> found = counts_of_combinations(ice, W, each, np.array([[1.0, -1.0]]), ["a - b"])
+    >>> found.weight.ravel(), found.counts[0, 0, 0, 1]
+    (array([ 1., -1.]), array([1, 1, 1, 0]))
+    """
+    B = H @ W
+    B[np.abs(B) < _EQUAL * np.abs(H).max(axis=1, keepdims=True)] = 0.0
+    own = [np.flatnonzero(row) for row in B]
+    m = max((len(arms) for arms in own if len(arms) <= _MOST_ARMS), default=0)
+    n_tasks = ice.shape[2]
+    weight = np.zeros((len(H), n_tasks, m))
+    counts = np.zeros((len(H), n_tasks, m, m, 4), dtype=np.int64)
+    for j, arms in enumerate(own):
+        used = np.flatnonzero(H[j])
+        of_rows = (known.weight[used] != 0).any(axis=-1).all(axis=0)
+        if not len(arms) or len(arms) > _MOST_ARMS or not of_rows.any():
+            continue
+        # differences from the first arm, as sums of the contrasts
+        differ = np.eye(W.shape[1])[arms] - np.eye(W.shape[1])[arms[0]]
+        by = np.linalg.lstsq(W[used].T, differ.T, rcond=None)[0]
+        if np.abs(W[used].T @ by - differ.T).max() > _EQUAL:
+            raise EstimateError(
+                f"hypothesis {quoted(names[j])}: the outcomes take two values, and the "
+                "effects do not say how its arms agree; give the outcomes to cg.contrast"
+            )
+        for t in np.flatnonzero(of_rows).tolist():
+            found = _of_differences(ice[:, used, t] @ by, arms, W[used], used, known, t)
+            if found is not None:
+                above, distance = found
+                k = len(arms)
+                weight[j, t, :k] = B[j, arms] * distance
+                cells = (
+                    (above, above),
+                    (above, ~above),
+                    (~above, above),
+                    (~above, ~above),
+                )
+                for cell, (one, other) in enumerate(cells):
+                    counts[j, t, :k, :k, cell] = one.astype(np.int64).T @ other
+    return TwoValues(weight, np.asarray(counts)) if weight.any() else None
+
+
+def _of_differences(
+    away: Array, arms: Codes, W: Array, used: Codes, known: TwoValues, t: int
+) -> tuple[Mask, float] | None:
+    """Return which outcomes of the arms show the larger value, up to the order of units
+    in which all arms agree, and the distance of the two; None where they take others.
+    """
+    distance, total = set[float](), dict[int, int]()
+    for row, k in zip(W, used, strict=True):
+        for place, a in enumerate(np.flatnonzero(row)):
+            distance.add(float(f"{abs(known.weight[k, t, place] / row[a]):.6g}"))
+            total[int(a)] = int(known.counts[k, t, place, place, 0])
+    if len(distance) > 1:
+        return None
+    level = np.rint((away - away.min(axis=1, keepdims=True)) / (size := distance.pop()))
+    agree = level.max(axis=1) == 0
+    short = np.array([total[int(a)] for a in arms]) - level[~agree].sum(axis=0)
+    if level.max() > 1 or np.ptp(short) > 0 or not 0 <= short[0] <= agree.sum():
+        return None
+    above = level > 0
+    above[np.flatnonzero(agree)[: int(short[0])]] = True
+    return above, size
 
 
 def _extremes(y: Array) -> tuple[Array, Array]:

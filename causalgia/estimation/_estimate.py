@@ -235,7 +235,7 @@ def estimate(
     (4.0, 1.7795, -1.6632)
     """
     if control is not None:
-        effects = _minus_control(effects, control)
+        effects = minus_control(effects, control)
     given, of_moments, curves = effects, has_moments(effects), has_positions(effects)
     effects = folded(effects) if curves else effects
     with_positions = is_folded(effects)
@@ -343,7 +343,7 @@ def estimate(
     return with_notes(estimates, *filter(None, [note]), *source_notes(given))
 
 
-def _minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
+def minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
     """Return the effects of outcomes against a control.
 
     Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +14,19 @@ from scipy import sparse
 
 from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, is_real, nearest
+from causalgia.checks import is_real, nearest
 from causalgia.effect_table import has_gaps
 from causalgia.effects.contrast_weights import as_unique
 from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS
+from causalgia.effects.two_values import (
+    COUNTS,
+    WEIGHT,
+    TwoValues,
+    counts_of_combinations,
+)
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
-from causalgia.estimation._from_effects import as_estimates
-from causalgia.estimation.request import check_has_errors, null_value, with_floor
+from causalgia.estimation._estimate import minus_control
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
@@ -33,11 +37,9 @@ from causalgia.expressions import (
     read_hypothesis,
 )
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.numerics.row_blocks import by_block, weights_of
 from causalgia.schema import validate
-from causalgia.types import Array, EstimateTable
+from causalgia.types import Array
 
 #: hypotheses as text, as weights by name, or as a matrix
 Hypothesis: TypeAlias = (
@@ -46,14 +48,6 @@ Hypothesis: TypeAlias = (
     | Mapping[str, str | Mapping[str, float]]
     | pd.DataFrame
     | npt.ArrayLike
-)
-_OF_P = (
-    "family",
-    "n_draws",
-    "seed",
-    "band",
-    "skewness",
-    "null_value",
 )
 
 
@@ -78,22 +72,22 @@ class System:
 
 @usual_errors
 def hypotheses(
-    estimates: EstimateTable, hypothesis: Hypothesis, *, ci_prob: float | None = None
+    effects: xr.Dataset, hypothesis: Hypothesis, *, control: str | float | None = None
 ) -> xr.Dataset:
     r"""Combine effects linearly: differences of contrasts, their averages, a contrast
     minus a number.
 
     Hypothesis j is :math:`\sum_k h_{jk} \delta_k = r_j`; the left side minus the right
-    one is estimated. Prefer to give *effects*: the result is effects, and
-    `causalgia.estimate` takes errors and degrees of freedom from the units, for any
-    target. Given *estimates*, the standard error is :math:`\sqrt{h_j' V h_j}` with V
-    their covariance.
+    one is a contrast of arms, whose weights are those of its contrasts, and the effects
+    are those that `causalgia.contrast` gives for it. `causalgia.estimate`
+    or `causalgia.decide` follows.
 
     Parameters
     ----------
-    estimates
-        From `causalgia.estimate`, `causalgia.from_effects` with ``covariance=``, or a
-        table that these take; or effects from `causalgia.contrast`.
+    effects
+        From `causalgia.contrast`; or outcomes, with their `control`. Of estimates, or a
+        table of another program, ask a covariance: ``fit.t_test`` of statsmodels, whose
+        result `causalgia.decide` takes.
     hypothesis
         Text in the names of contrasts, one or a list: ``"kozak - scrambled = 0"``,
         ``"a = b"``, ``"2*a - b = 0.5"``, ``"(a + b)/2 = c"``; without ``=`` the right
@@ -102,30 +96,23 @@ def hypotheses(
         (each minus the first) or ``"sequential"`` (each minus the one before). Or a
         mapping: name -> text, or name -> contrast -> weight. Or a matrix with a row for
         each hypothesis and a column for each contrast; names of a DataFrame are used.
-    ci_prob
-        Probability of the intervals. None: that of the estimates.
+    control
+        Of outcomes: the arm subtracted from every other arm, as in `contrast`.
 
     Returns
     -------
     Dataset
-        Estimates (or effects, given effects) with the hypotheses on the dim contrast,
-        named as they were written. Estimates have ``ace, se, df, p, log_p, lower,
-        upper, exact (contrast, task[, model])`` and ``covariance``.
-        ``df, n_units, n_clusters`` are the smallest over the contrasts of a hypothesis
-        (a note says so where df differ), ``control_sd`` is pooled by the size of the
-        weights. Tests use the ordinary t, because the skewness of a combination is not
-        known from estimates.
+        Effects, with the hypotheses on the dim contrast, named as they were written.
+        ``control_sd`` is pooled by the size of the weights.
 
     Raises
     ------
     EstimateError
         If a hypothesis names no contrast, is not linear, has numbers that are not
-        finite, or is a multiple of another; or the effects are ratios (use
-        ``scale="log_of_means"``).
-    EstimateError
-        If a hypothesis combines contrasts whose covariance is not known, the estimates
-        have no error, their target draws a second population, a combination has no
-        spread beyond rounding, or there are more than 512.
+        finite, or is a multiple of another; if estimates are given; if effects are
+        functions of means; if a right side is not 0 in a parallel trial or a table with
+        gaps; or if outcomes take two values and the effects do not tell how two arms of
+        a hypothesis agree (give the outcomes to `contrast`).
 
     Notes
     -----
@@ -134,52 +121,34 @@ def hypotheses(
 
     References
     ----------
-    Hothorn, Bretz & Westfall (2008), doi:10.1002/bimj.200810425. Arel-Bundock, Greifer
-    & Heiss (2024), doi:10.18637/jss.v111.i09: the form of the text.
+    Arel-Bundock, Greifer & Heiss (2024), doi:10.18637/jss.v111.i09: the form of the text.
 
     Examples
     --------
-    >>> from causalgia.estimation import from_effects
-    >>> table = from_effects(
-    ...     [1.0, 0.4],
-    ...     covariance=[[0.04, 0.02], [0.02, 0.05]],
-    ...     names=["kozak", "scrambled"],
+    >>> ice = np.array([[1.0, 0.2], [2.0, 0.4], [1.5, 0.9]])[:, :, None]
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), ice)},
+    ...     {"contrast": ["kozak", "scrambled"], "task": ["K562"]},
     ... )
-    >>> found = hypotheses(table, "kozak - scrambled = 0")
-    >>> (
-    ...     found["contrast"].item(),
-    ...     round(found["ace"].item(), 3),
-    ...     round(found["se"].item(), 4),
-    ... )
-    ('kozak - scrambled = 0', 0.6, 0.2236)
+    >>> found = hypotheses(effects, "kozak - scrambled = 0.5")
+    >>> found["contrast"].item(), found["ice"].values.ravel().round(3)
+    ('kozak - scrambled = 0.5', array([0.3, 1.1, 0.1]))
     """
-    if _are_effects(estimates):
-        if ci_prob is not None:
-            raise EstimateError(
-                "ci_prob is for intervals, and effects have none",
-                argument="ci_prob",
-            )
-        return _combine_effects(validate(estimates, "effects", gaps=True), hypothesis)
-    table = as_estimates(estimates)
-    check_has_errors(table)
-    target = about(table, "population").target
-    if target.startswith(("population x", "next")):
+    if control is not None:
+        effects = minus_control(effects, control)
+    if not isinstance(effects, xr.Dataset) or "ace" in effects:
         raise EstimateError(
-            f"target={quoted(target)} draws two populations, and the error of a "
-            "combination needs the units: "
-            f"cg.estimate(cg.estimation.hypotheses(effects, ...), target={quoted(target)})",
-            argument="target",
+            "hypotheses are of effects or outcomes; of estimates, or of a table of "
+            "another program, take t_test of statsmodels",
+            argument="effects",
         )
-    _check_not_ratio(table)
-    system = as_system(hypothesis, _distinct_labels(table))
-    if len(system.names) > MAX_COVARIANCE:
+    effects = validate(effects, "effects", gaps=True)
+    if about(effects, "").transform in OF_MEANS:
         raise EstimateError(
-            f"{len(system.names)} hypotheses of estimates: a covariance is formed for "
-            f"{MAX_COVARIANCE} at most"
+            f"effects on scale={quoted(about(effects).transform)} are functions of "
+            "means and have no value for each unit; ask contrasts= of cg.contrast"
         )
-    return _combine_estimates(
-        table, system, about(table, 0.95).ci_prob if ci_prob is None else ci_prob
-    )
+    return _combined(effects, as_system(hypothesis, _distinct_labels(effects)))
 
 
 def as_system(hypothesis: Hypothesis, names: list[str]) -> System:
@@ -346,141 +315,48 @@ def _distinct_labels(table: xr.Dataset) -> list[str]:
     return as_unique([str(name) for name in names], "contrasts")
 
 
-def _are_effects(dataset: Any) -> TypeGuard[xr.Dataset]:
-    if (
-        not isinstance(dataset, xr.Dataset)
-        or "ace" in dataset
-        or "contrast" not in dataset.dims
-    ):
-        return False
-    return (
-        "ice" in dataset
-        or {"outcome", "assigned"} <= set(dataset.variables)
-        or has_gaps(dataset)
-    )
-
-
-def _check_not_ratio(table: xr.Dataset) -> None:
-    if null_value(table) != 0:
+def _combined(effects: xr.Dataset, system: System) -> xr.Dataset:
+    """Return the effects of combinations: ICE of each unit, or new weights of the arms
+    (parallel, or with gaps).
+    """
+    out = effects.drop_dims("contrast")
+    if "ice" in effects:
+        out = out.assign(_combined_ice(effects, system) | _counts(effects, system))
+    elif system.r.any():
+        name = system.names[int(np.flatnonzero(system.r)[0])]
         raise EstimateError(
-            "the effects are ratios "
-            f"(scale={quoted(about(table, 'ratio').transform)}), and no effect is 1: "
-            "sums of ratios have no plain limits"
+            f"hypothesis {quoted(name)} compares with a number, and "
+            f"{'a table with gaps' if has_gaps(effects) else 'a parallel trial'} has "
+            "no effects of units to take it from"
         )
+    out = _with_arm_weights(out.assign_coords(contrast=system.names), effects, system.H)
+    if "control_sd" in effects:
+        sd = effects["control_sd"].transpose("contrast", ...)
+        out["control_sd"] = (sd.dims, _pooled_control_sd(sd.to_numpy(), system.H))
+    if "floor" in effects:
+        out["floor"] = _combined_floor(effects, system.H, out)["floor"]
+    return as_result(
+        out.assign_attrs(_estimand_attrs(effects, system)), "effects", gaps=True
+    )
 
 
-def _combine_estimates(table: xr.Dataset, system: System, ci_prob: float) -> xr.Dataset:
-    ci_prob, dims, H = as_ci_prob(ci_prob), table["ace"].dims, system.H
-    at = np.flatnonzero(H.any(axis=0))
-    H = H[:, at]
-    used = (
-        table.isel(contrast=at)
-        .drop_dims("contrast_", errors="ignore")
-        .transpose(*dims, ...)
-    )
-    ace = _minus_right_side(np.tensordot(H, used["ace"].to_numpy(), axes=1), system.r)
-    V = _hypothesis_covariance(table, used, system)
-    columns: dict[str, Array]
-    se, columns = _hypothesis_errors(V, used["se"].to_numpy(), H, system), {"ace": ace}
-    df = (
-        _smallest_used(used["df"].to_numpy(), H)
-        if "df" in used
-        else np.full(ace.shape, np.inf)
-    )
-    p, lower, upper = p_and_limits(ace, se, df, ci_prob)
-    columns |= {
-        "se": se,
-        "p": p,
-        "log_p": log_p(ace, se, df),
-        "lower": lower,
-        "upper": upper,
-        "exact": se == 0,
+def _estimand_attrs(table: xr.Dataset, system: System) -> dict[str, Any]:
+    names = _distinct_labels(table)
+    rows = {
+        name: {names[k]: float(row[k]) for k in np.flatnonzero(row)}
+        for name, row in zip(system.names, system.H, strict=True)
     }
-    columns |= {"df": df} if "df" in used else {}
-    columns |= {
-        n: _smallest_used(used[n].to_numpy(), H)
-        for n in ("n_units", "n_clusters")
-        if n in used and used[n].dims == dims
-    }
-    if "control_sd" in used and used["control_sd"].dims == dims:
-        columns["control_sd"] = _pooled_control_sd(used["control_sd"].to_numpy(), H)
-    coords = {
-        n: c
-        for n, c in table.coords.items()
-        if c.dims and not {"contrast", "contrast_"} & set(c.dims)
-    }
-    out = xr.Dataset(
-        {n: (dims, x) for n, x in columns.items()},
-        coords,
-        attrs=_estimates_attrs(table, system, ci_prob),
+    attrs = attributes(
+        control="",
+        estimand="left side minus right side of each hypothesis, of average effects",
+        constants=int((np.asarray(system.r) != 0).any()),
     )
-    if V is not None:
-        out["covariance"] = (("contrast", "contrast_", *dims[1:]), V)
-        out = out.assign_coords(contrast_=system.names)
-    out = _with_arm_weights(out.assign_coords(contrast=system.names), used, H)
-    out = with_floor(out, _combined_floor(used, H, out)) if "floor" in used else out
-    return as_result(out, "estimates", *_combination_notes(used, H))
+    return attrs | exploratory_attrs(table.attrs, contrasts=rows)
 
 
 def _minus_right_side(x: Array, r: Array) -> Array:
     """Return ``x - r`` for each hypothesis, shape ``(h, ...)``."""
     return np.asarray(x - r.reshape(-1, *[1] * (x.ndim - 1)))
-
-
-def _hypothesis_covariance(
-    table: xr.Dataset, used: xr.Dataset, system: System
-) -> Array | None:
-    """Return the covariance of the hypotheses; None if it is not known, and each
-    hypothesis has one contrast.
-    """
-    at = np.flatnonzero(system.H.any(axis=0))
-    names, H = _distinct_labels(used), system.H[:, at]
-    if "covariance" in table or "factor" in table:
-        labels: list[Any] = (
-            list(used["contrast"].to_numpy()) if "contrast" in used.coords else list(at)
-        )
-        V = (
-            covariance(table, labels)
-            .transpose("contrast", "contrast_", *used["ace"].dims[1:])
-            .to_numpy()
-        )
-        return np.asarray(np.einsum("hk,kl...,jl->hj...", H, V, H))
-    several = np.flatnonzero((H != 0).sum(axis=1) > 1)
-    if several.size:
-        j = int(several[0])
-        one, other = (names[k] for k in np.flatnonzero(H[j])[:2])
-        raise EstimateError(
-            f"hypothesis {quoted(system.names[j])}: the covariance of {quoted(one)} "
-            f"and {quoted(other)} is not known, and contrasts of one trial are "
-            "correlated"
-        )
-    return None
-
-
-def _hypothesis_errors(V: Array | None, se: Array, H: Array, system: System) -> Array:
-    """Return standard errors, shape ``(h, ...)``; raise where a variance is 0 within
-    rounding.
-    """
-    size = np.tensordot(np.abs(H), se, axes=1)
-    if V is None:
-        return np.asarray(size)
-    variance = np.moveaxis(np.diagonal(V), -1, 0)
-    degenerate = (variance <= DIFFERENCE_ROUNDING * size**2) & (size > 0)
-    if degenerate.any():
-        j = int(np.argwhere(degenerate)[0][0])
-        raise EstimateError(
-            f"hypothesis {quoted(system.names[j])}: under this covariance its variance "
-            "is 0 within rounding, although its contrasts vary: they determine each "
-            "other"
-        )
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
-
-
-def _smallest_used(x: Array, H: Array) -> Array:
-    """Return the smallest value over the contrasts of each hypothesis, shape
-    ``(h, ...)``.
-    """
-    return np.stack([x[row != 0].min(axis=0) for row in H])
 
 
 def _pooled_control_sd(sd: Array, H: Array) -> Array:
@@ -515,96 +391,6 @@ def _with_arm_weights(out: xr.Dataset, used: xr.Dataset, H: Array) -> xr.Dataset
     )
 
 
-def _estimates_attrs(
-    table: xr.Dataset, system: System, ci_prob: float
-) -> dict[str, Any]:
-    attrs: dict[str, Any] = {
-        str(k): v for k, v in table.attrs.items() if k not in _OF_P
-    }
-    method = about(attrs, "").method.strip()
-    attrs |= attributes(
-        ci_prob=ci_prob,
-        method=(
-            "linear hypotheses by the covariance of "
-            f"estimates{method and f': {method}'}"
-        ),
-    )
-    return attrs | _estimand_attrs(table, system)
-
-
-def _estimand_attrs(table: xr.Dataset, system: System) -> dict[str, Any]:
-    names = _distinct_labels(table)
-    rows = {
-        name: {names[k]: float(row[k]) for k in np.flatnonzero(row)}
-        for name, row in zip(system.names, system.H, strict=True)
-    }
-    attrs = attributes(
-        control="",
-        estimand="left side minus right side of each hypothesis, of average effects",
-        constants=int((np.asarray(system.r) != 0).any()),
-    )
-    return attrs | exploratory_attrs(table.attrs, contrasts=rows)
-
-
-def _combination_notes(used: xr.Dataset, H: Array) -> list[str]:
-    notes, from_units = [], "n_units" in used
-    if "df" in used:
-        df = used["df"].to_numpy()
-        unequal = any(
-            np.ptp(df[row != 0], axis=0).max() > 1e-9 * df[row != 0].max() for row in H
-        )
-        cure = (
-            "; cg.estimate(cg.estimation.hypotheses(effects, ...)) estimates "
-            "Satterthwaite's from the units"
-            if from_units
-            else ""
-        )
-        if unequal:
-            notes.append(
-                "the degrees of freedom of a hypothesis are the smallest of its "
-                f"contrasts'{cure}"
-            )
-    if "skewness" in used and bool((used["skewness"] != 0).any()):
-        notes.append(
-            "the skewness of combinations is not known from estimates, so they are "
-            "tested by the ordinary t; cg.estimate(cg.estimation.hypotheses(effects, "
-            "...)) estimates it"
-        )
-    return notes
-
-
-def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
-    """Return the effects of combinations: ICE of each unit, or new weights of the arms
-    (parallel, or with gaps).
-    """
-    if about(effects, "").transform in OF_MEANS:
-        _check_not_ratio(effects)
-        raise EstimateError(
-            f"effects on scale={quoted(about(effects).transform)} are functions of "
-            "means and have no value for each unit"
-        )
-    system = as_system(hypothesis, _distinct_labels(effects))
-    out = effects.drop_dims("contrast")
-    if "ice" in effects:
-        out = out.assign(_combined_ice(effects, system))
-    elif system.r.any():
-        name = system.names[int(np.flatnonzero(system.r)[0])]
-        raise EstimateError(
-            f"hypothesis {quoted(name)} compares with a number, and "
-            f"{'a table with gaps' if has_gaps(effects) else 'a parallel trial'} has "
-            "no effects of units to take it from"
-        )
-    out = _with_arm_weights(out.assign_coords(contrast=system.names), effects, system.H)
-    if "control_sd" in effects:
-        sd = effects["control_sd"].transpose("contrast", ...)
-        out["control_sd"] = (sd.dims, _pooled_control_sd(sd.to_numpy(), system.H))
-    if "floor" in effects:
-        out["floor"] = _combined_floor(effects, system.H, out)["floor"]
-    return as_result(
-        out.assign_attrs(_estimand_attrs(effects, system)), "effects", gaps=True
-    )
-
-
 def _combined_ice(effects: xr.Dataset, system: System) -> dict[str, Any]:
     """Return the ICE of the hypotheses, and where they are constant within rounding."""
     ice = effects["ice"].transpose("unit", "contrast", ...)
@@ -631,6 +417,34 @@ def _combined_ice(effects: xr.Dataset, system: System) -> dict[str, Any]:
         )
     zero = constant & (zero | ((least <= bound) & (most >= -bound)))
     return {"ice": values, "constant": (dims[1:], constant), "zero": (dims[1:], zero)}
+
+
+def _counts(effects: xr.Dataset, system: System) -> dict[str, Any]:
+    """Return the counts of outcomes of two values."""
+    if WEIGHT not in effects:
+        return {}
+    dims = tuple(map(str, effects["ice"].dims[1:]))
+    weight = effects[WEIGHT].transpose(*dims, "own").to_numpy()
+    counts = effects[COUNTS].transpose(*dims, "own", "own_", "cell").to_numpy()
+    trailing, m = weight.shape[1:-1], weight.shape[-1]
+    known = TwoValues(
+        weight.reshape(len(weight), -1, m), counts.reshape(len(weight), -1, m, m, 4)
+    )
+    ice = effects["ice"].to_numpy().astype(np.float64)
+    found = counts_of_combinations(
+        ice.reshape(*ice.shape[:2], -1),
+        weights_of(effects).toarray().astype(np.float64),
+        known,
+        system.H,
+        system.names,
+    )
+    if found is None:
+        return {}
+    shape = len(system.names), *trailing
+    return TwoValues(
+        found.weight.reshape(*shape, found.weight.shape[-1]),
+        found.counts.reshape(*shape, *found.counts.shape[2:]),
+    ).columns(dims)
 
 
 def _combine_block(block: Array, *, H: sparse.csr_array, r: Array) -> Array:

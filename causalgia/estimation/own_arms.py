@@ -370,7 +370,7 @@ class _Cells:
         tau, inverse = 1 + ratio[:, None] * k, np.linalg.inv(H)
         beta = (inverse @ v[:, :, None])[:, :, 0]
         rest = self.rest + (self.squares / tau).sum(axis=1) - (v * beta).sum(axis=1)
-        rest = np.maximum(rest, np.finfo(float).tiny)
+        rest = np.maximum(rest, 1e-290)  # df over it is a float
         df, b = self.there.sum() - v.shape[1], scale * beta
         deviance = (
             df * np.log(rest)

@@ -342,8 +342,8 @@ def estimates():
     keep(
         "hypothesis/a - b = 0.1",
         lambda: columns(
-            door("estimation.hypotheses")(
-                estimate(against_control(y)), ["w - v = 0.1"]
+            estimate(
+                door("estimation.hypotheses")(against_control(y), ["w - v = 0.1"])
             ),
             ESTIMATE,
         ),
