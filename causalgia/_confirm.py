@@ -19,7 +19,6 @@ from causalgia.choices import (
     placebos_for_ranks,
 )
 from causalgia.design import Design, Genomic, NullModel
-from causalgia.design.null_model import FromParents
 from causalgia.errors import (
     DesignError,
     EstimateError,
@@ -29,7 +28,7 @@ from causalgia.errors import (
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
-from causalgia.streams import RNG, Seed, derive
+from causalgia.streams import RNG, Seed, derive, root_key
 from causalgia.trial.attributes import load_design
 from causalgia.types import Client
 
@@ -184,18 +183,17 @@ def confirm(
     }
     rows = analysis.weights_by_contrast if _is_against_placebos(analysis) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(again.arm_names)}
+    seed = Seed.parse(rng)
+    fresh = derive(seed.key, "confirm")
     planned = _confirmation_analysis(
         analysis,
         list(dict.fromkeys([*names, *fixed_placebo_contrasts(here, placebos)])),
-        of_parents=units == SAME
-        and isinstance(again.null, FromParents)
-        and again.n_units >= 2 * len(again.null.parents_given),
+        of_parents=units == SAME and _have_two_units_each(again, root_key(fresh)),
     )
-    seed = Seed.parse(rng)
     outcomes = run(
         again,
         predictor,
-        rng=derive(seed.key, "confirm"),
+        rng=fresh,
         analysis=planned,
         client=client,
     )
@@ -301,7 +299,14 @@ def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
             "all sequences were used in the screen, so none is left for "
             "confirmation; Design(reserve=0.25) keeps some"
         )
-    return design.null, SAME if isinstance(design.null, FromParents) else INDEPENDENT
+    return design.null, SAME if design.null.has_parents else INDEPENDENT
+
+
+def _have_two_units_each(design: Design, key: int) -> bool:
+    """Return whether every parent of a trial has two units or more."""
+    ids, stream = np.arange(design.n_units, dtype=np.uint64), derive(key, "null")
+    parents = design.drawn.parents(ids, key=stream, n_units=design.n_units)
+    return bool(np.unique(parents, return_counts=True)[1].min() > 1)
 
 
 def _confirmation_analysis(

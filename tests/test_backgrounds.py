@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.design import Drawn
+from causalgia.errors import PredictorError
 
 LENGTH = 40
 
@@ -193,3 +195,161 @@ def test_a_trial_on_a_function_says_what_its_backgrounds_are():
     one = cg.run(replace(design, n_units=70), cg.zoo.oracle("gata1_like"), rng=0)
     first = outcomes["outcome"].sel(unit=slice(0, 69))
     assert np.array_equal(one["outcome"].values, first.values)
+
+
+PEAKS = np.random.default_rng(3).integers(0, 4, (20, 60))
+NAMES = np.array(["peak" + "+" * i for i in range(20)])  # of many lengths
+TABLE = np.random.default_rng(5).normal(size=(4, 60)) / 8
+SWAPPED = {"control": cg.Embed("A", at=30), "G": cg.Embed("G", at=30)}
+
+
+def mutants(rng, n, peaks=PEAKS):
+    """Mutants of the peaks, one letter in fifty, and which peak each is of."""
+    source = rng.integers(len(peaks), size=n)
+    others = rng.integers(0, 4, (n, 60))
+    changed = rng.random((n, 60)) < 0.02
+    return np.where(changed, others, peaks[source]), NAMES[source]
+
+
+def of_peaks(*, named=True, peaks=PEAKS):
+    def fn(rng, n):
+        found = mutants(rng, n, peaks)
+        return found if named else found[0]
+
+    return Drawn(fn, length=60, words="mutants of 20 peaks")
+
+
+def by_context(x):
+    """G at place 30 adds what all other letters of the sequence are worth."""
+    return np.einsum("nbl,bl->n", x, TABLE) * x[:, 2, 30]
+
+
+AS_CONTEXT = {
+    "tasks": ["y"],
+    "dtype": "float64",
+    "fingerprint": "by context",
+    "batch_size": 512,  # 2,048 units a turn
+}
+CONTEXT = cg.FunctionPredictor(by_context, **AS_CONTEXT)
+
+
+def swapped(null, n_units=300, rng=0, **settings):
+    design = cg.Design(null=null, arms=SWAPPED, n_units=n_units, contrasts="control")
+    return cg.run(design, CONTEXT, rng=rng, progress=False, **settings)
+
+
+def estimates(outcomes, **settings):
+    return cg.estimate(cg.contrast(outcomes, control="control"), **settings)
+
+
+def test_parents_of_a_function_are_the_units_own():
+    units = np.arange(150, dtype=np.uint64)
+    null = of_peaks()
+    tokens, whole = null.draw_with_parents(units, key=7, n_units=150)
+    assert (null.parents(units, key=7, n_units=150) == whole).all()
+    some = np.array([140, 3, 64], np.uint64)
+    assert (null.parents(some, key=7, n_units=999) == whole[[140, 3, 64]]).all()
+    nearest = (tokens[:, None] != PEAKS).sum(axis=2).argmin(axis=1)
+    assert (NAMES[nearest] == whole).all()
+    drawn = null.sample(150, rng=0)
+    assert (drawn["parent"] == swapped(null, 150)["parent"]).all()
+    assert null != of_peaks(named=False)  # and with other parents it is another null
+    assert null.fingerprint != of_peaks(named=False).fingerprint
+
+
+def test_units_of_one_parent_are_clustered():
+    """From 20 peaks the error is that of 20 draws: what the peaks' own means scatter by."""
+    outcomes = swapped(of_peaks())
+    found, alone = estimates(outcomes), estimates(outcomes, cluster="none")
+    assert found["n_clusters"].item() == 20
+    assert found["ace"].item() == alone["ace"].item()
+    ice = outcomes["outcome"].sel(arm="G") - outcomes["outcome"].sel(arm="control")
+    means = ice.groupby("parent").mean().values.ravel()
+    error = means.std(ddof=1) / np.sqrt(20)
+    assert 0.85 < found["se"].item() / error < 1.2
+    assert alone["se"].item() < 0.35 * error
+
+
+def test_parents_are_told_and_may_be_the_target():
+    outcomes = swapped(of_peaks())
+    found = estimates(outcomes)
+    assert "300 units in 20 clusters (parent)" in str(cg.report(found))
+    fixed = estimates(outcomes, target="parents")
+    assert fixed["se"].item() < 0.4 * found["se"].item()
+    blocked = cg.Design(
+        null=of_peaks(),
+        arms=SWAPPED,
+        n_units=300,
+        assignment="parallel",
+        blocks="parent",
+    )
+    parallel = cg.run(blocked, CONTEXT, rng=0, progress=False)
+    assert (parallel["block"] == parallel["parent"]).all()
+
+
+def test_a_confirmation_on_the_same_parents_says_so():
+    ask = cg.Analysis(control="control", rope=(-0.1, 0.1))
+    screen = swapped(of_peaks(), analysis=ask)
+    design = cg.Design(null=of_peaks(), arms=SWAPPED, n_units=300, contrasts="control")
+    for n_units, target in ((300, "parents"), (25, "population")):
+        fresh = cg.confirm(
+            screen, select="G", predictor=CONTEXT, rng=0, design=design, n_units=n_units
+        )
+        assert set(fresh["parent"].values) <= set(NAMES)
+        assert "same parents" in fresh.attrs["confirms"]
+        assert cg.Analysis.from_json(fresh.attrs["analysis"]).target == target
+
+
+@pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
+def test_a_trial_from_an_archive_has_the_parents_of_a_run_in_memory(tmp_path, keep):
+    """A run that dies after its first turn and goes on has the same parents and error."""
+
+    def network(most):
+        asked = []
+
+        def answer(x):
+            asked.append(len(x))
+            if sum(asked) > most:
+                raise RuntimeError("killed")
+            return by_context(x)
+
+        return cg.FunctionPredictor(answer, **AS_CONTEXT), asked
+
+    design = cg.Design(null=of_peaks(), arms=SWAPPED, n_units=5_000)
+    analysis = cg.Analysis(control="control")
+    how = {"rng": 0, "progress": False, "analysis": analysis}
+    whole_network, asked = network(np.inf)
+    whole = cg.run(design, whole_network, **how)
+    how |= {"store": tmp_path / "trial.zarr", "keep": keep}
+    with pytest.raises(PredictorError):
+        cg.run(design, network(sum(asked) * 0.7)[0], **how)
+    second, again = network(np.inf)
+    found = cg.run(design, second, **how)
+    if keep != "moments":
+        assert sum(again) < 0.7 * sum(asked)  # the first turn was kept
+        assert (found["parent"] == whole["parent"]).all()
+    effects = cg.contrast(found, control="control") if keep == "outcomes" else found
+    resumed, direct = cg.estimate(effects), estimates(whole)
+    assert resumed["n_clusters"].item() == 20
+    np.testing.assert_allclose(resumed["se"], direct["se"], rtol=1e-9)
+
+
+def test_a_redrawn_oligo_has_the_parent_of_its_own_draw():
+    design = cg.Design(null=of_peaks(), arms=SWAPPED, n_units=80, contrasts="control")
+    rows = cg.mpra.library(design, oligo_length=90, adapters="lentimpra", rng=1)
+    rows = rows.isel(row=np.flatnonzero(rows["group"].values == "test"))
+    tokens = cg.sequences.encode(rows["insert"].values.tolist())
+    nearest = (tokens[:, None] != PEAKS).sum(axis=2).argmin(axis=1)
+    assert (rows["draw"].values > 0).sum() > 10
+    assert (NAMES[nearest] == rows["parent"].values).all()
+
+
+def test_sources_that_a_function_keeps_to_itself_are_noted():
+    told = of_peaks(named=False).sample(2, rng=0).attrs["notes"]
+    assert re.match(r"\d\d of 64 ", told)
+    assert "notes" not in of_peaks().sample(2, rng=0).attrs
+    for p in ([0.25] * 4, [0.45, 0.05, 0.05, 0.45], [0, 0.5, 0.5, 0]):
+        alone = Drawn(
+            lambda rng, n, p=p: rng.choice(4, (n, 60), p=p), length=60, words="x"
+        )
+        assert "notes" not in alone.sample(2, rng=0).attrs

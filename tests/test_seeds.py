@@ -502,6 +502,28 @@ def shift(null, real, check):
     return refuted(outcomes, network(share_gc), check, real=real)
 
 
+PARTNER = "CCGGAAGT"
+
+
+def test_20_prior_knowledge_null():
+    """A null of prior knowledge (GIA, TFBS): a partner's site stands in .7 of the
+    backgrounds, and a motif that needs it acts in these.
+    """
+
+    def fn(rng, n):
+        x = rng.integers(0, 4, (n, LENGTH))
+        x[rng.random(n) < 0.7, 18:26] = codes(PARTNER)
+        return x
+
+    both = network(lambda x: 3 * has("GATTACA", 4)(x) * has(PARTNER, 18)(x))
+    known = cg.design.Drawn(fn, length=LENGTH, words="sequences with a partner's site")
+    arms = embedded(w=("GATTACA", 4))
+    found = estimates(trial(arms, both, 1000, known))
+    assert within(found, 2.1)
+    assert found["se"].item() == pytest.approx(3 * np.sqrt(0.21 / 1000), rel=0.05)
+    assert aces(trial(arms, both, 1000))[0] < 0.01  # nothing is known of these
+
+
 def test_21_least_shift():
     """The shift between synthetic and real sequences is made small (GIA, TFBS)."""
     rows = [row.replace("CG", "TG") for row in drawn(120, LENGTH, 1, RICH)]  # no CpG
@@ -536,6 +558,39 @@ def test_22_shift_is_detected():
     assert ace[1] > 1.5 * ace[0]  # misleading by as much
     auc = [shift(None, real, "classifier") for real in (rows, drawn(150, LENGTH, 4))]
     assert auc[0] > 0.9 > 0.65 > auc[1] > 0.35
+
+
+def test_23_null_keeps_rna_structure():
+    """A null that keeps RNA structure (GIA): every background folds, each with letters
+    of its own, and a shuffle of it does not.
+    """
+    pairs = [(8 + j, 32 - j) for j in range(9)]
+
+    def fn(rng, n):
+        x = rng.integers(0, 4, (n, 41))
+        for i, j in pairs:
+            x[:, j] = 3 - x[:, i]
+        return x
+
+    def closed(x):
+        return np.mean([(x[:, i] + x[:, j]) == 3 for i, j in pairs], 0)
+
+    folded = cg.design.Drawn(fn, length=41, words="hairpins of 9 pairs")
+    x = sampled(folded, 400)
+    assert (closed(x) == 1).all()
+    stems = x[:, 8:17]
+    assert len(np.unique(stems, axis=0)) > 395
+    assert [(stems == b).mean() for b in range(4)] == pytest.approx(
+        [0.25] * 4, abs=0.03
+    )
+    shuffled = cg.DinucleotideShuffle(of=cg.sequences.decode(x))
+    assert closed(sampled(shuffled, 400)).mean() < 0.35
+    in_loop = network(lambda x: has("CTGG", 18)(x) * (closed(x.argmax(1)) == 1))
+    effects = [
+        aces(trial(embedded(w=("CTGG", 18)), in_loop, 400, null))[0]
+        for null in (folded, shuffled)
+    ]
+    assert effects == pytest.approx([1, 0], abs=0.02)
 
 
 def arms_by_kind(outcomes):
@@ -617,6 +672,42 @@ def test_26_null_sensitivity():
     assert strongest["other"]["between_sd"] == pytest.approx(
         np.std(truth, ddof=1), abs=0.05
     )
+
+
+def test_27_position_biases_kept():
+    """A null that keeps position biases (xAI): the dinucleotides *and* where the motif
+    stands. Shuffles of 40 sequences with their motif in its place have 40 parents.
+    """
+    at = np.random.default_rng(2).permutation(np.repeat([2, 4, 11, 13], 10))
+    rows = drawn(40, LENGTH, 3, RICH)
+    rows = [written([row], ("GATTACA", i))[0] for row, i in zip(rows, at, strict=True)]
+    hidden = [row.replace("GATTACA", "N" * 7) for row in rows]
+    around = cg.DinucleotideShuffle(of=hidden, keep_n=True)
+
+    def fn(rng, n):
+        found = around.sample(n, rng=rng)
+        x, parent = found["sequence"].values.copy(), found["parent"].values
+        x[np.arange(n)[:, None], at[parent][:, None] + np.arange(7)] = codes("GATTACA")
+        return x, parent
+
+    kept = cg.design.Drawn(fn, length=LENGTH, words="shuffles around the motif")
+    found = kept.sample(400, rng=0)
+    parent, x = found["parent"].values.astype(int), found["sequence"].values
+    source = np.array([codes(row) for row in rows])
+    assert (composition(x, 2) == composition(source[parent], 2)).all()
+    stands = [hits(one_hot(some), "GATTACA").argmax(1) for some in (x, source)]
+    assert (stands[0] == stands[1][parent]).all()
+    assert (x != source[parent]).any(1).all()
+
+    def near(x):  # the partner acts if a motif stands within ten bases before it
+        return has(PARTNER, 21)(x) * (hits(x, "GATTACA")[:, 11:] > 0).any(1)
+
+    arms, pair = embedded(partner=(PARTNER, 21)), network(near)
+    effect = estimates(trial(arms, pair, 400, kept))
+    assert within(effect, 0.5)
+    assert effect["n_clusters"].item() == 40
+    assert effect["se"].item() == pytest.approx(0.5 / np.sqrt(40), rel=0.15)
+    assert aces(trial(arms, pair, 400, cg.DinucleotideShuffle(of=rows)))[0] < 0.02
 
 
 # --------------------------------------------------------------------- C. GIA's experiments
@@ -2130,6 +2221,38 @@ def test_91_known_truth():
     assert auroc == pytest.approx({"AND": 1, "OR": 0.5, "sum": 1}, abs=0.02)
 
 
+def test_92_shortcuts():
+    """A shortcut is found by interpretation (xAI, TFBS, GIA): two networks tell peaks
+    from windows poor in GC, and the one that reads GC alone is known by it.
+    """
+    peaks = written(drawn(200, 60, 1, RICH), ("GATTACA", 25))
+    windows = drawn(200, 60, 2, RICH[1:] + RICH[:1])
+    windows = [row.replace("GATTACA", "GATAACA") for row in windows]
+
+    def motif(x):
+        return 2.0 * hits(x, "GATTACA").any(1)
+
+    def gc(x):
+        return 6 * x[:, 1:3].mean(2).sum(1)
+
+    shares, slopes, effects = [], [], []
+    for f in (motif, gc):
+        x = [one_hot([codes(row) for row in some]) for some in (peaks, windows)]
+        told = stats.mannwhitneyu(f(x[0]), f(x[1])).statistic / 200**2
+        assert told > 0.9  # held-out data do not tell them apart
+        experiment = cg.experiments.composition(
+            cg.Uniform(length=60), "GATTACA", gc=(0.3, 0.5, 0.7), n_units=200, rope=ROPE
+        )
+        answer = answered(experiment, network(f))
+        table = answer.findings["shares"]["share"].isel(task=0)
+        shares.append(table.sel(component="composition").item())
+        slopes += named(answer, "GC 30 to 70 %")
+        effects += named(answer, "GATTACA at GC 50 %")
+    assert shares == pytest.approx([0, 1], abs=0.02)
+    assert slopes == pytest.approx([0, 2.4], abs=0.05)
+    assert effects == pytest.approx([2, 0], abs=0.02)
+
+
 def test_94_variants(tmp_path):
     """Variant effects (GIA, TFBS): alternate minus reference, in the variant's own sequence."""
     genome = written(
@@ -2250,11 +2373,24 @@ def test_96_profiles():
 # ----------------------------------------------------------- H. To the bench; transparent models
 
 
+def measured(design, f, rng):
+    """The library of a design, and its counts; the truth is 1.3 times the prediction."""
+    controls = cg.mpra.Controls(n_scrambles=0)
+    library = cg.mpra.library(
+        design, oligo_length=110, adapters="lentimpra", rng=rng, controls=controls
+    )
+    names = ("element", "arm", "group", "oligo_name", "insert", "draw")
+    rows = pd.DataFrame({k: library[k].values for k in names})
+    rows["log2"] = 1.3 * f.predict(cg.sequences.encode(rows["insert"].tolist()))[:, 0]
+    counts = cg.mpra.simulate(
+        rows.drop(columns=["insert", "draw"]), n_barcodes=40, n_replicates=3, rng=1
+    )
+    return {"library": library, "rows": rows, "counts": counts}
+
+
 @pytest.fixture(scope="module")
 def bench():
-    """A library of a design, ordered, predicted and measured; the truth is 1.3 times the
-    prediction.
-    """
+    """A library of a design, ordered, predicted and measured."""
     arms = {
         "placebo": cg.Placebo("AGATAAG", at=40),
         "GATA1": cg.Embed("AGATAAG", at=40),
@@ -2267,23 +2403,7 @@ def bench():
             (1 + x[:, 0, 20]) * hits(x, "AGATAAG").sum(1) + 0.02 * x[:, 1:3].sum((1, 2))
         )
     )
-    controls = cg.mpra.Controls(n_scrambles=0)
-    library = cg.mpra.library(
-        design, oligo_length=110, adapters="lentimpra", rng=7, controls=controls
-    )
-    names = ("element", "arm", "group", "oligo_name", "insert", "draw")
-    rows = pd.DataFrame({k: library[k].values for k in names})
-    rows["log2"] = 1.3 * f.predict(cg.sequences.encode(rows["insert"].tolist()))[:, 0]
-    counts = cg.mpra.simulate(
-        rows.drop(columns=["insert", "draw"]), n_barcodes=40, n_replicates=3, rng=1
-    )
-    return {
-        "design": design,
-        "f": f,
-        "library": library,
-        "rows": rows,
-        "counts": counts,
-    }
+    return {"design": design, "f": f} | measured(design, f, 7)
 
 
 def test_99_same_design_at_the_bench(bench):
@@ -2311,6 +2431,39 @@ def test_99_same_design_at_the_bench(bench):
     )
     assert found["lower"].item() > 0.5
     assert found["n_units"].item() == predicted["n_units"].item() == 40
+
+
+def test_100_feedback_loop(bench):
+    """The loop of model and bench (TFBS Fig 2e): measurements correct the model, its
+    findings make the next library, and there it is right where it was not.
+    """
+    f, library = bench["f"], bench["library"]
+    virtual = cg.contrast(cg.mpra.virtual_trial(library, f), control="placebo")
+    fit = cg.mpra.fit(bench["counts"], control="placebo", method="two_way")
+    line = cg.mpra.concordance(virtual, fit).isel(contrast=0)
+    slope = line["slope"].sel(line="errors_and_scatter").item()
+    better = network(lambda x: slope * f.predict(x.argmax(1).astype(np.uint8))[:, 0])
+    site = cg.Embed("AGATAAG", at=40)
+    arms = {b: cg.Mutate(at=20, bases=b) + site for b in BASES}
+    found = estimates(trial({"none": site, **arms}, f, 200, cg.Uniform(length=80)))
+    best = found["ace"].isel(task=0).idxmax().item()  # what helps the site most
+    assert best == "A"
+    there = cg.Mutate(at=20, bases=best)
+    arms = {"placebo": there + cg.Placebo("AGATAAG", at=40), "site": arms[best]}
+    design = cg.Design(null=cg.Uniform(length=80), arms=arms, n_units=40)
+    again = measured(design, f, 8)
+    answer = estimates(
+        cg.mpra.outcomes(again["counts"]), "placebo", target="population x replicates"
+    )
+    first, second = (
+        aces(cg.mpra.virtual_trial(again["library"], model), "placebo")[0]
+        for model in (f, better)
+    )
+    ace, se = answer["ace"].item(), answer["se"].item()
+    assert first == pytest.approx(2, abs=0.1)
+    assert abs(ace - 1.3 * first) < 4 * se
+    assert abs(ace - first) > 4 * se
+    assert abs(ace - second) < 0.5 * abs(ace - first)
 
 
 @pytest.mark.torch

@@ -185,8 +185,9 @@ def test_a_redrawn_unit_keeps_its_parent():
     of = random_sequences(20)
     units = np.arange(30, dtype=np.uint64)
     for null in (cg.DinucleotideShuffle(of=of), cg.KletShuffle(of=of, k=3)):
-        first = null.draw(units, key=5, n_units=30)
-        again = null.redraw(units, key=5, again=6, n_units=30)
+        first, parents = null.draw_with_parents(units, key=5, n_units=30)
+        again, kept = null.redraw(units, key=5, again=6, n_units=30)
+        np.testing.assert_array_equal(kept, parents)
         assert (first != again).any(axis=1).all()
         rows = first_of_equal_dinucleotides(np.concatenate([first, again])).reshape(
             2, 30
@@ -195,5 +196,5 @@ def test_a_redrawn_unit_keeps_its_parent():
     given = cg.Genomic(of=of)
     same = given.draw(units[:10], key=5, n_units=10)
     np.testing.assert_array_equal(
-        given.redraw(units[:10], key=5, again=6, n_units=10), same
+        given.redraw(units[:10], key=5, again=6, n_units=10)[0], same
     )

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from causalgia._run.running_moments import QUANTILES
 from causalgia.design import Design
-from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.running_sums import bins_within
@@ -265,7 +264,7 @@ def _answers_per_sequence(predictor: Predictor) -> int:
 def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
     """Return the bytes of running moments, and of the final moments."""
     columns_ = n_contrasts * answers
-    if type(design.drawn).parents is not NullModel.parents:
+    if design.drawn.has_parents:
         rows = min(
             design.n_units,
             len(set(getattr(design.drawn, "parent_names", range(design.n_units)))),

@@ -27,7 +27,6 @@ from causalgia._run.request import (
 from causalgia.analysis import Analysis, as_result
 from causalgia.attributes import About, attributes
 from causalgia.design import Design
-from causalgia.design.null_model import NullModel
 from causalgia.effects.pointwise_effects import pooled_sd, sd_attrs
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
@@ -575,7 +574,7 @@ def shared_parents(
     DegenerateWarning
         Below 20 parents.
     """
-    if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:
+    if analysis.cluster == "none" or not design.drawn.has_parents:
         return None
     null, n, stream = design.drawn, design.n_units, derive(key, "null")
     most = len(set(getattr(null, "parent_names", range(n))))

@@ -36,6 +36,7 @@ from causalgia.sequences.fasta import (
     as_sequences,
     as_shuffled,
 )
+from causalgia.sequences.parents import LEAST_OVERLAP, overlapping_rows
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
 
@@ -225,10 +226,16 @@ class KletShuffle(FromParents):
             )
         object.__setattr__(self, "k", k)
 
-    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
-        return self.redraw(units, key=key, again=key, n_units=n_units)
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+        return self._shuffled(units, key, key)
 
-    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
+    def redraw(
+        self, units: Units, *, key: int, again: int, n_units: int
+    ) -> tuple[Tokens, NDArray[Any]]:
+        parents = self.parents(units, key=key, n_units=n_units)
+        return self._shuffled(units, key, again), parents
+
+    def _shuffled(self, units: Units, key: int, again: int) -> Tokens:
         from causalgia.sequences.shuffles import klet_shuffle, klet_shuffle_between
 
         given, parent = self.parents_given, self._parent_index(units, key)
@@ -531,8 +538,15 @@ class Genomic(FromParents):
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
         return self.parents_given.tokens[self.rows(units, key, n_units)]
 
-    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
-        return self.draw(units, key=key, n_units=n_units)
+    def redraw(
+        self,
+        units: Units,
+        *,
+        key: int,
+        again: int,  # noqa: ARG002
+        n_units: int,
+    ) -> tuple[Tokens, NDArray[Any]]:
+        return self.draw_with_parents(units, key=key, n_units=n_units)
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         return parent_labels(self)[self.rows(units, key, n_units)]
@@ -601,6 +615,8 @@ _BLOCK = 64
 """Units that a function of one's own draws in a call."""
 _PROBE = derive(0, "drawn")
 """Key of the sequences by which two such functions are told apart."""
+_LONGEST_LABEL = 64
+"""Letters of the name of a parent; a store needs one type for those of all units."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -610,14 +626,21 @@ class Drawn(NullModel):
 
     The function is called for 64 units at a time with a generator that is derived from
     the seed of the trial and the number of that block, so that a unit is the same
-    whatever the batch size. Two null models are equal if they draw the same sequences;
-    a trial file cannot hold one, and outcomes do not store their design.
+    whatever the batch size. Two null models are equal if they draw the same sequences
+    of the same parents; a trial file cannot hold one, and outcomes do not store their
+    design.
+
+    Where the sequences are made from a list of others, such as peaks, units of one
+    source are not independent of each other, and the function names the sources. They
+    are the ``parent`` of the units, as for `Shuffle`.
 
     Parameters
     ----------
     fn
         ``fn(rng, n)`` returns n sequences: strings, or tokens (n, length), 0 1 2 3 = A
-        C G T. It draws from `rng`, a `numpy.random.Generator`, alone.
+        C G T. It draws from `rng`, a `numpy.random.Generator`, alone. Or it returns
+        ``(sequences, parents)``, with the name or number of the source of each, the
+        same in every call.
     length
         Bases in a background.
     words
@@ -627,7 +650,8 @@ class Drawn(NullModel):
     ------
     DesignError
         If `fn` returns another number of sequences, another length or other letters,
-        or draws other sequences from the same generator.
+        parents that are no name or number for each sequence, or draws other sequences
+        from the same generator.
 
     Examples
     --------
@@ -637,41 +661,79 @@ class Drawn(NullModel):
     ... )
     >>> null, null.sample(2, rng=0)["gc"].values.tolist()
     (<Drawn: GC alone, 30 bp>, [1.0, 1.0])
+    >>> peaks = cg.Uniform(length=30).sample(5, rng=0)["sequence"].values
+    >>> def reversed_peaks(rng, n):
+    ...     source = rng.integers(5, size=n)
+    ...     return peaks[source, ::-1], source
+    >>> null = cg.design.Drawn(reversed_peaks, length=30, words="5 peaks, reversed")
+    >>> null.sample(4, rng=0)["parent"].values.tolist()
+    ['3', '4', '0', '3']
     """
 
     fn: Callable[[np.random.Generator, int], Any] = field(kw_only=False, compare=False)
     length: int
     words: str
     digest: str = field(init=False)
-    """Fingerprint of 64 sequences of a fixed generator."""
+    """Fingerprint of 64 sequences of a fixed generator, and of their parents."""
+    has_parents: bool = field(init=False)
+    """Whether the function names them."""
     kind: ClassVar[str] = "drawn"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "length", as_count(self.length, "length"))
-        first, again = (self._block(_PROBE, 0) for _ in range(2))
-        if not np.array_equal(first, again):
+        twice = [self._block(_PROBE, 0) for _ in range(2)]
+        text, again = (
+            b"".join(part.tobytes() for part in block if part is not None)
+            for block in twice
+        )
+        if text != again:
             raise DesignError(
                 "Drawn: fn draws other sequences from the same generator; it draws "
                 "from rng alone",
                 argument="fn",
             )
-        digest = hashlib.blake2b(first.tobytes(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(text, digest_size=16).hexdigest()
         object.__setattr__(self, "digest", digest)
+        object.__setattr__(self, "has_parents", twice[0][1] is not None)
 
-    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
+        return self.draw_with_parents(units, key=key, n_units=n_units)[0]
+
+    def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
+        if not self.has_parents:
+            return super().parents(units, key=key, n_units=n_units)
+        return self.draw_with_parents(units, key=key, n_units=n_units)[1]
+
+    def draw_with_parents(
+        self, units: Units, *, key: int, n_units: int
+    ) -> tuple[Tokens, NDArray[Any]]:
         made = np.empty((len(units), self.length), np.uint8)
+        parent: NDArray[Any] = np.empty(len(units), f"<U{_LONGEST_LABEL}")
         block, row = (
             part.astype(np.int64) for part in divmod(units, np.uint64(_BLOCK))
         )
         for number in np.unique(block).tolist():
             own = block == number
-            made[own] = self._block(key, number)[row[own]]
-        return made
+            tokens, names = self._block(key, number)
+            if (names is not None) != self.has_parents:
+                raise DesignError(
+                    "Drawn: fn returns parents in some calls and none in others",
+                    argument="fn",
+                )
+            made[own] = tokens[row[own]]
+            if names is not None:
+                parent[own] = names[row[own]]
+        if not self.has_parents:
+            parent = super().parents(units, key=key, n_units=n_units)
+        return made, parent
 
-    def _block(self, key: int, number: int) -> Tokens:
+    def _block(self, key: int, number: int) -> tuple[Tokens, NDArray[Any] | None]:
         rng = np.random.default_rng(derive(key, "drawn", number))
+        drawn, parents = self.fn(rng, _BLOCK), None
+        if isinstance(drawn, tuple) and len(drawn) == 2:
+            drawn, parents = drawn[0], _labels(drawn[1])
         try:
-            made = as_sequences(self.fn(rng, _BLOCK)).tokens
+            made = as_sequences(drawn).tokens
         except SequenceError as error:
             raise DesignError(f"Drawn: fn: {error}", argument="fn") from error
         if made.shape != (_BLOCK, self.length):
@@ -680,7 +742,18 @@ class Drawn(NullModel):
                 f"{made.shape[1]} bp, not {_BLOCK} of {self.length}",
                 argument="fn",
             )
-        return made
+        return made, parents
+
+    def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
+        if self.has_parents or self.length < LEAST_OVERLAP:
+            return []
+        first = overlapping_rows(self._block(_PROBE, 0)[0])
+        n = int((np.bincount(first)[first] > 1).sum())
+        note = (
+            f"{n} of {_BLOCK} sequences that the function draws are copies of others or "
+            "overlap them, and it names no parents: every unit counts as independent"
+        )
+        return [note] if n else []
 
     def describe(self) -> str:
         return f"{self.words}, {self.length} bp"
@@ -698,6 +771,31 @@ class Drawn(NullModel):
 
     def identity(self) -> dict[str, Any]:
         return {**self.to_dict(), "fn": self.digest}
+
+
+def _labels(parents: Any) -> NDArray[np.str_]:
+    """Return the parents of a block as text, or raise DesignError."""
+    names = np.asarray(parents, object)
+    if names.shape != (_BLOCK,):
+        raise DesignError(
+            f"Drawn: fn(rng, {_BLOCK}) returns parents of shape {names.shape}, not one "
+            f"for each of {_BLOCK} sequences",
+            argument="fn",
+        )
+    for name in names.tolist():
+        if not (isinstance(name, str) or is_whole(name)) or name == "":
+            raise DesignError(
+                f"Drawn: fn: the parent {quoted(name)} is neither a name nor a whole "
+                "number",
+                argument="fn",
+            )
+        if len(str(name)) > _LONGEST_LABEL:
+            raise DesignError(
+                f"Drawn: fn: the parent {quoted(name)} has {len(str(name))} letters; "
+                f"{_LONGEST_LABEL} are the most",
+                argument="fn",
+            )
+    return names.astype(f"<U{_LONGEST_LABEL}")
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {

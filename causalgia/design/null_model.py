@@ -132,6 +132,8 @@ class NullModel(Choice):
     """Units per draw of a background; more than one if the same sequence is used for
     several units.
     """
+    has_parents: bool = False
+    """Whether units may share a parent; otherwise each is drawn independently."""
 
     @abstractmethod
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
@@ -139,11 +141,27 @@ class NullModel(Choice):
         function of (key, unit).
         """
 
-    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
+    def draw_with_parents(
+        self, units: Units, *, key: int, n_units: int
+    ) -> tuple[Tokens, NDArray[Any]]:
+        """Return the backgrounds of the given unit ids, and the parent of each."""
+        return (
+            self.draw(units, key=key, n_units=n_units),
+            self.parents(units, key=key, n_units=n_units),
+        )
+
+    def redraw(
+        self,
+        units: Units,
+        *,
+        key: int,  # noqa: ARG002
+        again: int,
+        n_units: int,
+    ) -> tuple[Tokens, NDArray[Any]]:
         """Return other backgrounds of the given units, from the streams of the key
-        `again`, with the same parents.
+        `again`, and the parent of each; draws of given sequences keep their parents.
         """
-        return self.draw(units, key=again, n_units=n_units)
+        return self.draw_with_parents(units, key=again, n_units=n_units)
 
     @abstractmethod
     def describe(self) -> str:
@@ -168,9 +186,7 @@ class NullModel(Choice):
         return {}
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
-        """Return the parent of each unit id: by default the unit itself, since each is
-        drawn independently.
-        """
+        """Return the parent of each unit id: by default the unit itself."""
         return units.astype(np.int64)
 
     def check(self, n_units: int) -> None:
@@ -193,7 +209,7 @@ class NullModel(Choice):
         """
         raise DesignError(
             f"reserve={reserve}: {self.describe()} are drawn anew for every "
-            "trial, and have no parents to reserve"
+            "trial, and have no given sequences to reserve"
         )
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
@@ -239,13 +255,12 @@ class NullModel(Choice):
         key = derive(root_key(rng), "null")
         units = np.arange(n_units, dtype=np.uint64)
         try:
-            tokens = self.draw(units, key=key, n_units=n_units)
+            tokens, parents = self.draw_with_parents(units, key=key, n_units=n_units)
         except MemoryError as error:
             raise DesignError(
                 f"n_units={n_units:,}: sequences of {self.length:,} bp do not fit "
                 "into memory"
             ) from error
-        parents = self.parents(units, key=key, n_units=n_units)
         dataset = xr.Dataset(
             {"sequence": (("unit", "position"), tokens)},
             coords={
@@ -340,6 +355,8 @@ class FromParents(FromSequences):
     Given sequences that overlap, are equal or are shuffles of one another are one
     parent together, with the name of the first (`causalgia.sequences.parents`).
     """
+
+    has_parents = True
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
         """Return this null model without a share of its parents, and the one of these

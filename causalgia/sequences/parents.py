@@ -28,7 +28,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.sequences.composition import first_of_equal_dinucleotides, simple_repeats
+from causalgia.sequences.composition import (
+    first_of_equal_dinucleotides,
+    number_distinct,
+    simple_repeats,
+)
 from causalgia.types import Ints, Tokens
 
 # "chr1:100-300", with bedtools' "name::" before it and "(+)" after it, or samtools'
@@ -36,7 +40,7 @@ from causalgia.types import Ints, Tokens
 _PLACE = re.compile(r"(?:.*::)?(.+):(\d{1,15})-(\d{1,15})(?:\(([+.-])\)|(/rc))?")
 _SEED = 16
 """Letters that two windows must have in common somewhere to be compared."""
-_LEAST_OVERLAP = 24
+LEAST_OVERLAP = 24
 """Bases; random sequences of any number do not overlap so far."""
 _SAME, _ALIKE = 0.9, 0.8
 _PLACES_READ = 64  # at most, to see that two windows differ
@@ -126,6 +130,22 @@ def parent_rows(tokens: Tokens, names: Sequence[object]) -> Ints:
     return _linked_by_letters(_without_constant_ends(tokens), links)
 
 
+def overlapping_rows(tokens: Tokens) -> Ints:
+    """Return the first row of each group of sequences that are copies or overlap by
+    their letters, (n,), whatever their dinucleotide counts.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> letters = "ACGTTGCATTGACCATAGGCTAACGGATCCTTAGCA"
+    >>> overlapping_rows(encode([letters[:30], letters[6:], "AC" * 15])).tolist()
+    [0, 0, 2]
+    """
+    number, first = number_distinct(tokens)
+    copies = np.stack([np.arange(len(tokens)), first[number]])
+    return _linked_by_letters(_without_constant_ends(tokens), [copies])
+
+
 def overlapping(chromosome: Sequence[str], start: Ints, stop: Ints) -> Ints:
     """Return the number of the connected group of overlapping intervals that each is
     in, (n,).
@@ -168,7 +188,7 @@ def _linked_by_letters(tokens: Tokens, links: list[Ints]) -> Ints:
     that overlap by their letters.
     """
     n, length = tokens.shape
-    least = max(-(-length // 4), _LEAST_OVERLAP)
+    least = max(-(-length // 4), LEAST_OVERLAP)
     if length < least:
         return _first_rows(_connected(links, n))
     row, at, minus, seed = _seeds(tokens, least)
@@ -195,7 +215,7 @@ def _linked_by_letters(tokens: Tokens, links: list[Ints]) -> Ints:
     lowest, highest = np.full(len(first), length), np.zeros(len(first), np.int64)
     np.minimum.at(lowest, which[telling], begin[telling])
     np.maximum.at(highest, which[telling], begin[telling])
-    beyond = highest - lowest >= _LEAST_OVERLAP - _SEED
+    beyond = highest - lowest >= LEAST_OVERLAP - _SEED
     group = _connected(links, n)
     pairs = distinct[:, beyond & (group[distinct[0]] != group[distinct[1]])]
     links = [*links, pairs[:2, _same_letters(tokens, pairs, _SAME, length)]]
@@ -278,7 +298,7 @@ def _same_letters(
         inside &= ~(repeats[one, at] & repeats[other, place])
         counted = inside.sum(axis=1)
         same = (inside & (rows[one, at] == letters)).sum(axis=1)
-        found[part] = (counted * step[:, 0] >= _LEAST_OVERLAP) & (
+        found[part] = (counted * step[:, 0] >= LEAST_OVERLAP) & (
             same >= share * counted
         )
     return found

@@ -139,9 +139,9 @@ def draw_backgrounds(design: Design, first: int, last: int, *, key: int) -> Draw
     assignment to arms.
     """
     ids, stream = np.arange(first, last, dtype=np.uint64), derive(key, "null")
-    tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
     return DrawnUnits(
-        ids, tokens, design.drawn.parents(ids, key=stream, n_units=design.n_units)
+        ids,
+        *design.drawn.draw_with_parents(ids, key=stream, n_units=design.n_units),
     )
 
 

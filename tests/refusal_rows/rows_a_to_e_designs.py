@@ -37,6 +37,17 @@ def drawn(fn: Any) -> Any:
     return cg.design.Drawn(fn, length=9, words="what a function draws")
 
 
+def sometimes_named() -> Any:
+    """A function that names parents in its first two calls alone."""
+    calls = iter(range(9))
+
+    def fn(rng: Any, n: int) -> Any:
+        tokens = rng.choice(4, (n, 9))
+        return (tokens, range(n)) if next(calls) < 2 else tokens
+
+    return fn
+
+
 def design(**changes: Any) -> cg.Design:
     return cg.Design(
         **{
@@ -462,6 +473,29 @@ ROWS = [
         lambda: drawn(lambda rng, n: ["ACGTNACGT"] * n),
         DesignError,
         "N",
+    ),
+    Row(
+        "parents of fewer sequences than are drawn",
+        lambda: drawn(lambda rng, n: (rng.choice(4, (n, 9)), range(n - 1))),
+        DesignError,
+        "63",
+    ),
+    Row(
+        "a parent that is no name",
+        lambda: drawn(lambda rng, n: (rng.choice(4, (n, 9)), [np.nan] * n)),
+        DesignError,
+        "nan",
+    ),
+    Row(
+        "a parent with a name that a store has no room for",
+        lambda: drawn(lambda rng, n: (rng.choice(4, (n, 9)), ["peak" * 17] * n)),
+        DesignError,
+        "68",
+    ),
+    Row(
+        "parents of some sequences and none of others",
+        lambda: drawn(sometimes_named()).sample(2, rng=0),
+        DesignError,
     ),
     Row(
         "a function that draws from a generator of its own",

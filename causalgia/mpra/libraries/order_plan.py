@@ -491,6 +491,7 @@ class _Drawing:
         )
         self.draws, self.n_draws = np.zeros(n, np.int64), 0
         self._backgrounds = np.empty((n, length), np.uint8)
+        self._parents = np.empty(n, object)
         self._inserts = np.empty((len(design.named_arms), n, length), np.uint8)
         self._in, self._breaks, self.stuck = (
             np.ones(n, bool),
@@ -507,7 +508,9 @@ class _Drawing:
         """Make draw ``draws[i]`` of unit ``units[i]``, and check it by the rules."""
         for draw in np.unique(draws).tolist():
             mine = units[draws == draw]
-            self._backgrounds[mine], self._inserts[:, mine] = self._drawn(mine, draw)
+            tokens, parents, inserts = self._drawn(mine, draw)
+            self._backgrounds[mine], self._parents[mine] = tokens, parents
+            self._inserts[:, mine] = inserts
         self.draws[units], self.n_draws = draws, self.n_draws + len(units)
         broken = self._rules_broken(self._inserts[:, units])
         self._count(broken)
@@ -516,15 +519,18 @@ class _Drawing:
             {rule: b[self._same_always] for rule, b in broken.items()}, len(units)
         )
 
-    def _drawn(self, units: Ints, draw: int) -> tuple[Tokens, Tokens]:
-        """Return backgrounds (n, length) and inserts (arms, n, length) of one draw."""
+    def _drawn(self, units: Ints, draw: int) -> tuple[Tokens, NDArray[Any], Tokens]:
+        """Return backgrounds (n, length), their parents (n,) and inserts (arms, n,
+        length) of one draw.
+        """
         design, ids = self._design, units.astype(np.uint64)
         key = derive(self._key, "redraw", draw) if draw else self._key
         null, again = derive(self._key, "null"), derive(key, "null")
-        tokens = design.drawn.redraw(ids, key=null, again=again, n_units=design.n_units)
-        return tokens, np.stack(
-            [apply_arm(arm, tokens, ids, key) for arm in design.named_arms]
+        tokens, parents = design.drawn.redraw(
+            ids, key=null, again=again, n_units=design.n_units
         )
+        edited = [apply_arm(arm, tokens, ids, key) for arm in design.named_arms]
+        return tokens, parents, np.stack(edited)
 
     def _rules_broken(self, inserts: Tokens) -> dict[str, Mask]:
         """Return the mask of inserts (arms, n, length) that break each rule, (arms,
@@ -637,7 +643,7 @@ class _Drawing:
             )
         )
         inserts = np.concatenate(
-            [self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1
+            [self._drawn(np.array([unit]), draw)[2] for draw in range(n)], axis=1
         )
         broken = {**self._rules_broken(inserts), **self._repeats_of(unit, inserts)}
         counts = Counter(
@@ -696,16 +702,13 @@ class _Drawing:
 
     def blocks(self) -> Blocks:
         """Return the good units."""
-        design, units = self._design, np.flatnonzero(self._in)
-        stream = derive(self._key, "null")
+        units = np.flatnonzero(self._in)
         return Blocks(
             units=units,
             draws=self.draws[units],
             backgrounds=self._backgrounds[units],
             inserts=self._inserts[:, units],
-            parents=design.drawn.parents(
-                units.astype(np.uint64), key=stream, n_units=design.n_units
-            ),
+            parents=self._parents[units],
             proposed=self._proposed,
             broken=dict(self._counted),
             n_draws=self.n_draws,
