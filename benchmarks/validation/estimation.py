@@ -21,12 +21,13 @@ from causalgia.estimation.crossover import (
     stratified_mean,
 )
 from causalgia.estimation.parallel import (
-    add_covariate_sampling,
     clustered,
+    covariate_sampling,
     fit_arms,
     fixed_blocks,
     residual_df,
     welch,
+    with_sampling,
 )
 from causalgia.estimation.parallel_estimates import block_effects
 from causalgia.numerics.moments import p_and_limits
@@ -152,7 +153,11 @@ def lin(*, population: bool, n: int = 60) -> Trials:
         x -= x.mean(axis=0)
         fits = fit_arms(y, arm, [0, 1], covariates=x)
         units = residual_df(fits, W)
-        return add_covariate_sampling(units, fits, W, x, None) if population else units
+        if not population:
+            return units
+        return with_sampling(
+            units, covariate_sampling(fits, W, x, None), of_clusters=False
+        )
 
     return lambda rng, n_trials: covered(_stacked([one(rng) for _ in range(n_trials)]))
 
