@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from causalgia.attributes import about
 from causalgia.checks import as_names, nearest
 from causalgia.errors import DataError, EstimateError, quoted
-from causalgia.types import Array
+from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -286,6 +286,43 @@ def of_effects(estimates: xr.Dataset, column: str | xr.Variable) -> Array:
         wide: xr.Variable = column.set_dims(dict(ace.sizes))  # type: ignore[no-untyped-call]
         column = wide.transpose(*ace.dims)
     return np.asarray(column.to_numpy())
+
+
+def rows_measured(estimates: xr.Dataset) -> Mask:
+    """Return which rows were measured, of the shape of ``ace``."""
+    if "measured" not in estimates:
+        return np.ones(estimates.variables["ace"].shape, dtype=bool)
+    return np.asarray(of_effects(estimates, "measured"), dtype=bool)
+
+
+def blanked(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates with nan in the rows that were not measured."""
+    if "measured" not in estimates:
+        return estimates
+    known = estimates["measured"]
+    return estimates.assign(
+        {
+            name: column.where(known)
+            for name, column in estimates.data_vars.items()
+            if column.dims == known.dims and column.dtype.kind == "f"
+        }
+    )
+
+
+def filled(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates with no effect, and a standard error of 1, in the rows that were
+    not measured, which no family has.
+    """
+    if "measured" not in estimates:
+        return estimates
+    known, null = estimates["measured"], float(about(estimates, 0.0).null_value)
+    return estimates.assign(
+        {
+            name: column.where(known, null if name == "ace" else 1.0)
+            for name, column in estimates.data_vars.items()
+            if column.dims == known.dims and column.dtype.kind == "f"
+        }
+    )
 
 
 def has_positions(dataset: object) -> bool:

@@ -605,16 +605,17 @@ SCHEMA: tuple[Variable, ...] = (
         "critical",
         "equicoordinate critical value of the simultaneous band, in standard errors",
     ),
-    _estimate(
+    _effect(
         "measured",
-        "whether the contrast was measured in the task; a row that was not has nan, no "
-        "verdict, and is in no family",
+        "whether the contrast was measured in the task, and of a ratio or logarithm of "
+        "means whether these are above 0; a row that was not has nan, no verdict, and "
+        "is in no family",
+        datasets=("effects", "estimates", "decisions"),
         dtype="b",
-        decisions=True,
     ),
     _estimate(
         "unbounded",
-        "the interval of a ratio is not bounded: its denominator may be 0",
+        "the interval has an open end; of a ratio a mean may be 0",
         dtype="b",
         decisions=True,
     ),

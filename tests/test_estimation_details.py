@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from scipy import optimize, special, stats
@@ -27,7 +26,6 @@ from causalgia.estimation.parallel_estimates import (
 )
 from causalgia.estimation.ratios import (
     _check_equal_blocks,
-    _single_arms,
     check_means_are_units,
 )
 from causalgia.estimation.request import Grouping, Request, with_clusters
@@ -327,47 +325,6 @@ def test_skewness_of_a_task_does_not_depend_on_another_whose_arm_is_constant() -
     np.testing.assert_allclose(
         skewness([0, 1]), [*skewness([0]), *skewness([1])], rtol=1e-9
     )
-
-
-def test_the_divisor_of_a_ratio_is_its_control_and_of_more_means_each_in_turn() -> None:
-    weight = np.array(
-        [[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 1.0, -1.0], [0.0, 0.0, -1.0, 1.0]]
-    )
-    effects = xr.Dataset(
-        {"weight": (("contrast", "arm"), weight)}, attrs={"transform": "ratio"}
-    )
-    rounds = np.stack([one.values for one in _single_arms(effects)])
-    assert rounds.shape == (4, 3, 4)
-    assert (rounds.sum(axis=2) == 1).all()
-    assert rounds[:, 0].argmax(axis=1).tolist() == [1, 1, 1, 1]
-    assert rounds[:, 1].argmax(axis=1).tolist() == [0, 1, 2, 3]
-    assert rounds[:, 2].argmax(axis=1).tolist() == [2, 2, 2, 2]
-
-
-def parallel_means(y: np.ndarray, arm: np.ndarray, **coords: object) -> xr.Dataset:
-    table = pd.DataFrame({"unit": np.arange(len(y)), "arm": arm, "y": y, **coords})
-    outcomes = cg.from_frame(
-        table,
-        outcome="y",
-        arm="arm",
-        unit="unit",
-        covariates=list(coords),
-        scale="counts",
-    )
-    return cg.contrast(outcomes, control="c", scale="ratio")
-
-
-def test_a_negative_ratio_has_the_error_of_the_positive_one() -> None:
-    rng = np.random.default_rng(5)
-    arm, y = np.repeat(["c", "t"], 40), rng.normal(np.repeat([4.0, 8.0], 40), 0.5)
-    there = cg.estimate(parallel_means(y, arm))
-    back = cg.estimate(parallel_means(np.where(arm == "t", -y, y), arm))
-    np.testing.assert_allclose(back["ace"].item(), -there["ace"].item(), rtol=1e-12)
-    np.testing.assert_allclose(
-        there["ace"].item(), y[40:].mean() / y[:40].mean(), rtol=1e-12
-    )
-    np.testing.assert_allclose(back["se"].item(), there["se"].item(), rtol=1e-12)
-    assert back["lower"].item() < back["ace"].item() < back["upper"].item() < 0
 
 
 def blocked(arms_in_blocks: dict[str, list[int]]) -> xr.Dataset:

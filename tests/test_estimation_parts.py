@@ -40,7 +40,7 @@ from causalgia.estimation.given_effects import (
 from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both
 from causalgia.estimation.moderation import check_rank
-from causalgia.estimation.ratios import fieller, max_by_square, working_scale
+from causalgia.estimation.ratios import fieller
 from causalgia.estimation.request import (
     Grouping,
     check_clusters,
@@ -401,50 +401,6 @@ def test_limits_of_fieller_are_the_ratios_that_a_t_test_does_not_reject() -> Non
         np.testing.assert_allclose(np.abs(t), stats.t.ppf(0.95, df), rtol=1e-9)
     assert (lower < n / d).all()
     assert (n / d < upper).all()
-
-
-def test_the_largest_error_in_pieces_is_chosen_element_by_element() -> None:
-    rng = np.random.default_rng(0)
-    pieces = [rng.normal(size=(size, 3, 2)) for size in (4, 7, 5)]
-    found = max_by_square(pieces)
-    assert found.shape == (7, 3, 2)
-    for k, t in itertools.product(range(3), range(2)):
-        best = max(pieces, key=lambda piece: float((piece[:, k, t] ** 2).sum()))
-        np.testing.assert_array_equal(found[: len(best), k, t], best[:, k, t])
-        assert (found[len(best) :, k, t] == 0).all()
-
-
-@pytest.mark.parametrize("df", [6.0, np.inf])
-def test_a_ratio_is_on_the_scale_of_logs_where_both_its_means_are_clear_of_zero(
-    df: float,
-) -> None:
-    """g = t^2 times the relative variance of a mean, above .1 for the divisor or the
-    dividend, and no ratio below 0.
-    """
-    t2 = stats.t.ppf(0.975, df) ** 2
-    both, own, ace = (
-        np.zeros(4),
-        np.array([0.05, 0.2, 0.05, 0.05]) / t2,
-        np.array([2.0, 2.0, 2.0, -2.0]),
-    )
-    dividend = (
-        np.array([0.05, 0.05, 0.2, 0.05]) / t2
-    )  # relative variance of the dividend, se^2 = ace^2 (own + dividend) ...
-    se = np.abs(ace) * np.sqrt(own + dividend)
-    both = -ace * own  # ... with independent means
-    found = working_scale("ratio", ace, se, np.full(4, df), (both, own), 0.95)
-    assert found.logs.tolist() == [True, False, False, False]
-    assert found.unclear.tolist() == [False, True, True, True]
-    np.testing.assert_allclose(found.divisor[1], [0.0, *own[1:]])
-    np.testing.assert_allclose(found.divisor[0], [0.0, *both[1:]])
-    np.testing.assert_allclose(found.center, [np.log(2.0), 2.0, 2.0, -2.0])
-    np.testing.assert_allclose(found.error, [se[0] / 2, *se[1:]])
-    still = working_scale("ratio", ace, 0 * se, np.full(4, df), (both, own), 0.95)
-    assert not still.unclear.any()
-    assert still.logs.tolist() == [True, True, True, False]
-    other = working_scale("function", ace, se, np.full(4, df), (both, own), 0.95)
-    assert other.unclear.tolist() == [False, True, False, False]
-    assert not other.logs.any()
 
 
 def test_a_root_of_a_share_is_0_where_there_is_nothing_to_share() -> None:

@@ -14,7 +14,6 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import EstimateError
 from causalgia.estimation.effect_intervals import one_sided_p
 
 
@@ -114,7 +113,17 @@ def test_an_unclear_ratio_is_tested_as_fieller_does(end: float) -> None:
     )
 
 
-def test_there_is_no_band_of_unclear_ratios() -> None:
+def test_a_band_of_unclear_ratios_is_fieller_s_at_its_critical_value() -> None:
     effects = unclear()
-    with pytest.raises(EstimateError):
-        cg.multiplicity.simultaneous(effects)
+    ratio = cg.multiplicity.simultaneous(effects, rng=0)
+    each = cg.estimate(effects)
+    raw = effects["ice"].to_numpy()[..., 0]
+    below = effects["denominator"].to_numpy()[..., 0]
+    for k in range(2):
+        ace, critical = each["ace"].values[k, 0], ratio["critical"].values[k, 0]
+        assert critical > stats.t.ppf(0.975, 29)
+        for name in ("lower", "upper"):
+            x = ratio[name].values[k, 0] / ace
+            away = raw[:, k] / ace - 1 + (1 - x) * below[:, k]
+            t = stats.ttest_1samp(away, 0).statistic
+            np.testing.assert_allclose(abs(t), critical, rtol=1e-6)

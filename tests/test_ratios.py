@@ -23,7 +23,7 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation import estimate
-from causalgia.estimation.ratios import clear_from, fieller, working_scale
+from causalgia.estimation.ratios import fieller, working_scale
 from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference"
@@ -53,8 +53,8 @@ def factorial(case: str, file: str = "input") -> xr.Dataset:
     )
 
 
-# a ratio of two means: the delta method where the denominator is clear, Fieller's
-# limits where it is not
+# a ratio of means, and its logarithm: the delta method where the means are clear of 0,
+# Fieller's limits where one is not
 
 
 def two_arms(control: np.ndarray, treated: np.ndarray, **on_unit: Any) -> xr.Dataset:
@@ -98,10 +98,9 @@ def test_a_clear_denominator_takes_the_limits_of_the_logarithm() -> None:
     assert not found["unbounded"]
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_fieller_limits_are_where_the_paired_t_test_rejects(sign: int) -> None:
+def test_fieller_limits_are_where_the_paired_t_test_rejects() -> None:
     rng = np.random.default_rng(2)
-    control = sign * rng.normal(1, 1, size=20)
+    control = rng.normal(1, 1, size=20)
     treated = 2 + 0.5 * control + rng.normal(size=20)
     found = ratio_of(two_arms(control, treated))
     assert not found["unbounded"]
@@ -114,17 +113,20 @@ def test_fieller_limits_are_where_the_paired_t_test_rejects(sign: int) -> None:
     )
 
 
-def test_fieller_limits_of_parallel_arms() -> None:
+@pytest.mark.parametrize("arms", [["0", "A"], ["A", "0"], ["A", "B", "0"]])
+def test_fieller_limits_of_parallel_arms(arms: list[str]) -> None:
     rng = np.random.default_rng(3)
+    n = 30 * len(arms)
     frame = pd.DataFrame(
         {
-            "unit": np.arange(60),
-            "arm": np.repeat(["0", "A"], 30),
-            "y": rng.normal(0.8, 1, size=60),
+            "unit": np.arange(n),
+            "arm": np.repeat(arms, 30),
+            "y": rng.normal(0.8, 1, size=n),
         }
     )
     frame.loc[frame["arm"] == "A", "y"] += 1
-    found = ratio_of(one_each(frame))
+    effects = contrast(one_each(frame), control="0", scale="ratio")
+    found = estimate(effects).sel(contrast="A").isel(task=0)
     y0, y1 = (frame.loc[frame["arm"] == a, "y"].to_numpy() for a in ("0", "A"))
     v0, v1 = y0.var(ddof=1) / 30, y1.var(ddof=1) / 30
     t = stats.t.ppf(0.975, found["df"].item())
@@ -135,20 +137,48 @@ def test_fieller_limits_of_parallel_arms() -> None:
     np.testing.assert_allclose(found["ace"], y1.mean() / y0.mean(), rtol=1e-10)
 
 
-def test_an_open_set_is_infinite_with_a_flag_and_its_p_tests_equal_means() -> None:
+def test_a_mean_that_may_be_0_opens_the_end_that_it_makes() -> None:
+    """A control that may be 0 leaves the ratio a lower limit, and a p; a treatment that
+    may be 0 an upper one.
+    """
     rng = np.random.default_rng(4)
-    control, treated = rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30)
-    whole = estimate(contrast(two_arms(control, treated), control="0", scale="ratio"))
-    found = whole.isel(contrast=0, task=0)
+    low, high = rng.normal(0.3, 1, size=30), rng.normal(3, 1, size=30)
+    p = stats.ttest_rel(high, low).pvalue
+    whole = estimate(contrast(two_arms(low, high), control="0", scale="ratio"))
+    found, back = whole.isel(contrast=0, task=0), ratio_of(two_arms(high, low))
     assert found["unbounded"]
-    assert [found["lower"].item(), found["upper"].item()] == [-np.inf, np.inf]
+    assert back["unbounded"]
+    assert found["upper"].item() == np.inf
+    assert back["lower"].item() == 0
+    limit = found["lower"].item()
+    np.testing.assert_allclose(back["upper"].item(), 1 / limit, rtol=1e-9)
     np.testing.assert_allclose(
-        found["p"], stats.ttest_rel(treated, control).pvalue, rtol=1e-7
+        stats.ttest_1samp(high - limit * low, 0).pvalue, 0.05, rtol=1e-6
     )
-    assert np.isfinite(found["se"])
+    np.testing.assert_allclose([found["p"], back["p"]], [p, p], rtol=1e-7)
     assert whole.attrs["null_value"] == 1
+    other = contrast(two_arms(high, low), control="0", scale="ratio")
+    for effects, word in ((whole, "increases"), (other, "decreases")):
+        decided = cg.decide(effects, rope=(0.8, 1.25))
+        assert decided["verdict"].item() == word
     with pytest.raises(DataError):
         validate(whole.assign(unbounded=~whole["unbounded"]), "estimates")
+
+
+def test_two_means_that_may_be_0_say_nothing_of_their_ratio() -> None:
+    """Though their difference is significant."""
+    rng = np.random.default_rng(8)
+    control = rng.normal(0.1, 1, size=30)
+    treated = control + rng.normal(0.2, 0.1, size=30)
+    assert stats.ttest_rel(treated, control).pvalue < 1e-6
+    for scale, least in (("ratio", 0.0), ("log_of_means", -np.inf)):
+        effects = contrast(two_arms(control, treated), control="0", scale=scale)
+        found = estimate(effects).squeeze()
+        assert found["unbounded"]
+        assert [found["lower"].item(), found["upper"].item()] == [least, np.inf]
+        assert found["p"] == 1
+        assert found["log_p"] == 0
+        assert cg.decide(effects, rope=0)["verdict"].item() == "undecided"
 
 
 def test_fieller_covers_where_the_delta_method_does_not() -> None:
@@ -338,20 +368,6 @@ def test_a_function_that_effects_obey_is_0() -> None:
 # what is refused
 
 
-def test_an_interaction_with_an_unclear_denominator_has_no_limits() -> None:
-    rng = np.random.default_rng(9)
-    y = rng.normal([1.0, 1.0, 1.0, 1.0], 1.0, size=(20, 4))
-    coords = {"unit": np.arange(20), "arm": ["0", "A", "B", "AB"], "task": ["K562"]}
-    outcomes = xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords
-    )
-    outcomes = outcomes.assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
-    with pytest.raises(EstimateError):
-        estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
-    found = estimate(contrast(outcomes, interaction=["a", "b"], scale=bpnet))
-    assert "unbounded" in found
-
-
 def test_estimators_of_other_means_are_refused() -> None:
     rng = np.random.default_rng(10)
     frame = pd.DataFrame(
@@ -393,7 +409,7 @@ def test_swapping_the_arms_inverts_ratio_and_limits(seed: int, offset: float) ->
     )
     np.testing.assert_allclose(there["ace"], 1 / back["ace"], rtol=1e-8)
     np.testing.assert_allclose(there["p"], back["p"], rtol=1e-6, atol=1e-12)
-    if not there["unbounded"] and not back["unbounded"] and there["lower"] > 0:
+    with np.errstate(divide="ignore"):
         np.testing.assert_allclose(
             [there["lower"], there["upper"]],
             [1 / back["upper"], 1 / back["lower"]],
@@ -461,18 +477,6 @@ def test_ratios_of_four_means_that_are_clear_of_zero_cover(parallel: bool) -> No
     np.testing.assert_allclose(found["p"], logs["p"], rtol=1e-9)
 
 
-def test_a_negative_ratio_far_from_zero_is_not_called_near_it() -> None:
-    rng = np.random.default_rng(2)
-    effects = contrast(
-        two_arms(rng.normal(100, 10, size=100), rng.normal(-100, 10, size=100)),
-        control="0",
-        scale="ratio",
-    )
-    estimate(effects)
-    with pytest.raises(EstimateError):
-        cg.multiplicity.simultaneous(effects, rng=0)
-
-
 @pytest.mark.parametrize("ratio", [0.05, 1.0, 20.0])
 def test_limits_of_a_ratio_of_ratios_are_those_of_its_log_however_rough(
     ratio: float,
@@ -528,14 +532,8 @@ def test_outcomes_of_a_parallel_ratio_are_in_units_of_their_arms_mean() -> None:
     assert effects["ratio"].item() == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_ratio_of_arms_within_rounding_is_exact_whatever_its_sign(
-    sign: float,
-) -> None:
-    y = np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]]) * [
-        1.0,
-        sign,
-    ]
+def test_a_ratio_of_arms_within_rounding_is_exact() -> None:
+    y = np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]])
     coords = {"unit": np.arange(4), "arm": ["c", "A"], "task": ["t"]}
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y[..., None])}, coords=coords
@@ -543,7 +541,7 @@ def test_a_ratio_of_arms_within_rounding_is_exact_whatever_its_sign(
     with pytest.warns(DegenerateWarning):
         found = estimate(contrast(outcomes, control="c", scale="ratio"))
     assert found["se"].item() == 0
-    assert found["ace"].item() == pytest.approx(2 * sign)
+    assert found["ace"].item() == pytest.approx(2)
 
 
 @pytest.mark.parametrize("control", [(1.0, 3.0), (2.0, 2.0)])
@@ -559,11 +557,8 @@ def test_parallel_arms_whose_means_differ_by_rounding_have_the_ratio_one(
         "task": ["K562"],
         "assigned": ("unit", ["c", "c", "A", "A"]),
     }
-    for sign in (1.0, -1.0):
-        outcomes = xr.Dataset(
-            {"outcome": (("unit", "task"), sign * y[:, None])}, coords
-        )
-        assert contrast(outcomes, control="c", scale="ratio")["ratio"].item() == 1
+    outcomes = xr.Dataset({"outcome": (("unit", "task"), y[:, None])}, coords)
+    assert contrast(outcomes, control="c", scale="ratio")["ratio"].item() == 1
 
 
 def test_denominators_are_relative_changes_of_the_divisor() -> None:
@@ -643,80 +638,263 @@ def test_the_t_test_of_a_ratio_does_not_reject_its_limits_by_a_hair(
 
 
 def test_a_mean_is_clear_of_zero_from_where_it_says() -> None:
-    """The divisor by its relative variance, the dividend by that of ratio times
-    divisor; on logs only if both are.
-    """
-    need = float(clear_from(np.inf, 0.95))
-    assert need == pytest.approx(1.959963984540054 / np.sqrt(0.1))
+    need = stats.norm.ppf(0.975) / np.sqrt(0.1)
     one = np.ones(1)
-    for away, both, own, ace, clear in (
-        (need * 1.01, 0.0, 0.0, 2.0, True),
-        (need * 0.99, 0.0, 0.0, 2.0, False),
-        (100.0, 0.0, (1 / (need * 1.01)) ** 2, 2.0, True),
-        (100.0, 0.0, (1 / (need * 0.99)) ** 2, 2.0, False),
-        (
-            need * 1.01,
-            0.02,
-            0.0,
-            2.0,
-            False,
-        ),  # errors of the quotient and the divisor add in the dividend
-        (100.0, 0.0, 0.0, -2.0, False),
-    ):
-        found = working_scale(
-            "ratio",
-            ace * one,
-            abs(ace) / away * one,
-            np.inf * one,
-            (both * one, own * one),
-            0.95,
+    for scale in ("ratio", "log_of_means", "function"):
+        for away, clear in ((need * 1.01, True), (need * 0.99, False)):
+            divisor = 0 * one, 1e-3 * one, one / away**2
+            found = working_scale(
+                scale, 2 * one, 0.2 * one, np.inf * one, divisor, 0.95
+            )
+            assert bool(found.unclear[0]) == (not clear)
+    unknown = working_scale("ratio", 2 * one, one, np.inf * one, None, 0.95)
+    assert not unknown.unclear.any()
+    with pytest.raises(EstimateError):
+        working_scale("ratio", -2 * one, one, np.inf * one, None, 0.95)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_the_least_clear_mean_is_the_one_nearest_to_0_in_its_errors(
+    parallel: bool,
+) -> None:
+    """Of two means; of the four of an interaction, of which each side has two that do
+    not correlate, the average of a side.
+    """
+    rng = np.random.default_rng(2)
+    m, n = np.array([4.0, 8.0, 6.0, 5.0]), 100_000
+    y = m + np.array([1.0, 3.0, 1.0, 2.0]) * rng.normal(size=(n, 4))
+    coords = {
+        "arm": ["0", "B", "A", "AB"],
+        "task": ["y"],
+        "a": ("arm", [0, 0, 1, 1]),
+        "b": ("arm", [0, 1, 0, 1]),
+    }
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords)
+    if parallel:
+        arm = np.arange(n) % 4
+        outcomes = xr.Dataset(
+            {"outcome": (("unit", "task"), y[np.arange(n), arm, None])},
+            coords | {"assigned": ("unit", np.array(coords["arm"])[arm])},
         )
-        assert bool(found.logs[0]) == clear
-        assert bool(found.unclear[0]) == (not clear)
-        assert not working_scale(
-            "function",
-            ace * one,
-            abs(ace) / away * one,
-            np.inf * one,
-            (both * one, 0 * one),
-            0.95,
-        ).logs[0]
-    still = working_scale(
-        "ratio", -2 * one, 0 * one, np.inf * one, (0 * one, 0 * one), 0.95
-    )
-    assert (still.logs[0], still.unclear[0]) == (False, False)
-    assert still.around(0 * one)[0].item() == -2
+    g = (np.array([1.0, 3.0, 1.0, 2.0]) / m) ** 2 * (4 if parallel else 1) / n
+    for scale in ("ratio", "log_of_means"):
+        two = estimate(contrast(outcomes, control="0", scale=scale))
+        np.testing.assert_allclose(
+            two["mean_variance"].squeeze(), np.maximum(g[1:], g[0]), rtol=0.02
+        )
+        four = estimate(contrast(outcomes, interaction=["a", "b"], scale=scale))
+        np.testing.assert_allclose(
+            four["mean_variance"].item(),
+            max(g[0] + g[3], g[1] + g[2]) / 2,
+            rtol=0.02,
+        )
 
 
-def test_distances_and_limits_on_both_working_scales() -> None:
+def test_distances_and_limits_of_ratios_that_are_clear_and_not() -> None:
     ace, se, df = np.array([2.0, 2.0]), np.array([0.1, 0.9]), np.full(2, 12.0)
     both, own = np.array([0.001, 0.1]), np.array([0.002, 0.09])
-    found = working_scale("ratio", ace, se, df, (both, own), 0.95)
-    assert found.logs.tolist() == [True, False]
-    np.testing.assert_allclose(found.center, [np.log(2), 2])
-    np.testing.assert_allclose(found.error, [0.05, 0.9])
-    np.testing.assert_allclose(found.width(0.3), [0.15, 0.3])
+    divisor = both, own, np.array([0.002, 0.09])
+    found = working_scale("ratio", ace, se, df, divisor, 0.95)
+    assert found.unclear.tolist() == [False, True]
+    np.testing.assert_allclose(found.center, np.log([2, 2]))
+    np.testing.assert_allclose(found.error, [0.05, 0.45])
     np.testing.assert_allclose(found.back(found.put(1.7)), [1.7, 1.7])
-    assert found.put(np.array([0.0, -1.0])).tolist() == [-np.inf, -1.0]
-    gap, spread = found.against(1.5)
-    np.testing.assert_allclose(gap, [np.log(2 / 1.5), 0.5])
-    np.testing.assert_allclose(
-        spread, [0.05, np.sqrt(0.81 + 2 * 0.5 * 0.1 + 0.25 * 0.09)]
-    )
+    assert found.put(np.array([0.0, -1.0])).tolist() == [-np.inf, -np.inf]
+    for value in (1.5, 2.5):
+        gap, spread = found.against(value)
+        np.testing.assert_allclose(gap[0] / spread[0], np.log(2 / value) / 0.05)
+        away = 2 - value
+        np.testing.assert_allclose(
+            gap[1] / spread[1],
+            away / np.sqrt(0.81 + 2 * away * 0.1 + away**2 * 0.09),
+        )
     t = stats.t.ppf(0.975, 12)
-    lower, upper, opened = found.limits(0.95)
+    lower, upper = found.limits(0.95)
     np.testing.assert_allclose(
         [lower[0], upper[0]], [2 * np.exp(-t * 0.05), 2 * np.exp(t * 0.05)]
     )
     variances = (se**2 + 2 * ace * both + ace**2 * own, both + ace * own, own)
-    low, high, whole = fieller(ace, np.ones(2), variances, df, 0.95)
-    assert (lower[1], upper[1], opened[1]) == pytest.approx((low[1], high[1], whole[1]))
-    more = found.limits(0.95, unseen=0.4)
-    np.testing.assert_allclose(
-        [more[0][0], more[1][0]],
-        [2 * np.exp(-t * 0.05 - 0.2), 2 * np.exp(t * 0.05 + 0.2)],
+    low, high, _ = fieller(ace, np.ones(2), variances, df, 0.95)
+    assert low[1] < 0
+    assert (lower[1], upper[1]) == pytest.approx((0.0, high[1]))
+    np.testing.assert_allclose(found.around(t * found.error, t), [lower, upper])
+
+
+# both scales are one question
+
+
+def same_answers(outcomes: xr.Dataset, how: Any, **options: Any) -> xr.Dataset:
+    """Estimates on the scale of the ratio, whose p, limits and verdicts are those of the
+    logarithm.
+    """
+    ratio, log = (
+        estimate(contrast(outcomes, **how, scale=scale), **options)
+        for scale in ("ratio", "log_of_means")
     )
-    down, up = found.around(np.array([0.3, 0.0]))
-    np.testing.assert_allclose(
-        [down, up], [[2 * np.exp(-0.3), 2.0], [2 * np.exp(0.3), 2.0]]
+    for name in ("p", "log_p"):
+        np.testing.assert_allclose(ratio[name], log[name], rtol=1e-10)
+    with np.errstate(divide="ignore"):
+        for name in ("ace", "lower", "upper"):
+            np.testing.assert_allclose(
+                np.log(ratio[name]), log[name], rtol=1e-10, atol=1e-12
+            )
+    np.testing.assert_array_equal(ratio["unbounded"], log["unbounded"])
+    for end in (1.05, 1.5, 3.0):
+        mine = cg.decide(ratio, rope=(1 / end, end), shrink=None)
+        theirs = cg.decide(log, rope=(-np.log(end), np.log(end)), shrink=None)
+        for name in ("p", "p_verdict", "q"):
+            np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-9, atol=1e-14)
+        np.testing.assert_array_equal(mine["verdict"], theirs["verdict"])
+    return ratio
+
+
+LAYOUTS = {
+    "units": {},
+    "parents": {"parent": ("unit", np.repeat(np.arange(10), 4))},
+    "models": {"model": list("xyz")},
+}
+
+
+def positive_arms(**coords: Any) -> xr.Dataset:
+    """Arms of four to one and a half standard errors and more from 0, in eight tasks."""
+    rng = np.random.default_rng(11)
+    far = np.linspace(1.5, 14, 8)[:, None] + np.array([0.0, 3.0, 1.0, 8.0])
+    shape = (40, 8, 4) + ((3,) if "model" in coords else ())
+    own = rng.normal(size=shape) + 0.5 * rng.normal(size=(40, 8, 1, *shape[3:]))
+    y = (far / np.sqrt(40)).reshape(8, 4, *[1] * (len(shape) - 3)) + own
+    levels = {"a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+    names = {"arm": ["0", "B", "A", "AB"], "task": [f"t{k}" for k in range(8)]}
+    dims = ("unit", "arm", "task", "model")[: len(shape)]
+    return xr.Dataset(
+        {"outcome": (dims, np.moveaxis(y, 2, 1))}, names | levels | coords
     )
+
+
+HOW = {
+    "control": {"control": "0"},
+    "last": {"control": "AB"},
+    "four": {"interaction": ["a", "b"]},
+    "average": {"contrasts": {"k": {"AB": 1, "A": -0.5, "B": -0.5}}},
+}
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_ratio_has_the_p_limits_and_verdicts_of_its_logarithm(
+    layout: Any, how: Any
+) -> None:
+    found = same_answers(positive_arms(**layout), how)
+    assert "Fieller" in found.attrs["method"]
+    assert not found["unbounded"].all()
+
+
+PARALLEL = {
+    "units": ({}, {}),
+    "parents": ({"parent": ("unit", np.repeat(np.arange(10), 4))}, {}),
+    "blocks": ({"block": ("unit", np.repeat(np.arange(10), 4))}, {}),
+    "fixed blocks": (
+        {"block": ("unit", np.repeat(np.arange(5), 8))},
+        {"target": "units"},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+@pytest.mark.parametrize(("coords", "options"), PARALLEL.values(), ids=PARALLEL)
+def test_a_parallel_ratio_has_the_p_limits_and_verdicts_of_its_logarithm(
+    coords: Any, options: Any, how: Any
+) -> None:
+    whole = positive_arms()
+    arm = np.arange(40) % 4
+    y = whole["outcome"].to_numpy()[np.arange(40), arm]
+    names = whole["arm"].to_numpy()
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "task"), y + 0.3)},
+        dict(whole.coords) | {"assigned": ("unit", names[arm])} | coords,
+    )
+    found = same_answers(outcomes, how, **options)
+    assert "Fieller" in found.attrs["method"]
+
+
+def test_limits_of_a_ratio_of_four_means_that_may_be_0_are_those_of_two_products() -> (
+    None
+):
+    rng = np.random.default_rng(9)
+    y = rng.normal([1.0, 1.0, 1.5, 2.0], 1.0, size=(20, 4))
+    levels = {"a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[:, :, None])},
+        {"arm": ["0", "B", "A", "AB"], "task": ["y"]} | levels,
+    )
+    found = same_answers(outcomes, {"interaction": ["a", "b"]}).squeeze()
+    change = y / y.mean(axis=0) - 1
+    above, below = 1 + change[:, [0, 3]].sum(axis=1), 1 + change[:, 1:3].sum(axis=1)
+    for limit in (found["lower"].item(), found["upper"].item()):
+        np.testing.assert_allclose(
+            stats.ttest_1samp(above - limit / found["ace"].item() * below, 0).pvalue,
+            0.05,
+            rtol=1e-6,
+        )
+
+
+# rows without a ratio
+
+
+@pytest.mark.parametrize("scale", ["ratio", "log_of_means"])
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_row_with_a_mean_not_above_0_is_named_and_the_others_are_answered(
+    scale: Any, parallel: bool
+) -> None:
+    whole = positive_arms().isel(task=slice(4, 8))
+    if parallel:
+        arm = np.arange(40) % 4
+        whole = xr.Dataset(
+            {
+                "outcome": (
+                    ("unit", "task"),
+                    whole["outcome"].to_numpy()[np.arange(40), arm],
+                )
+            },
+            dict(whole.coords) | {"assigned": ("unit", whole["arm"].to_numpy()[arm])},
+        )
+    lost = xr.where(whole["task"] == "t5", -1.0, 0.0)
+    at = (whole["assigned"] if parallel else whole["arm"]) == "A"
+    holed = whole.assign(outcome=whole["outcome"] + 9 * lost * at)
+    with pytest.warns(DegenerateWarning):
+        effects = contrast(holed, control="0", scale=scale)
+    found, before = (
+        estimate(effects),
+        estimate(contrast(whole, control="0", scale=scale)),
+    )
+    assert any("'A' in 't5'" in note for note in cg.notes.notes_of(found))
+    there = found["measured"]
+    assert there.sum() == there.size - 1
+    assert not there.sel(contrast="A", task="t5")
+    for name in ("ace", "se", "p", "lower", "upper", "df"):
+        assert np.isnan(found[name].sel(contrast="A", task="t5"))
+        known = there.to_numpy()
+        np.testing.assert_allclose(
+            found[name].values[known], before[name].values[known], rtol=1e-9
+        )
+    rope = (0.8, 1.25) if scale == "ratio" else (-0.2, 0.2)
+    for shrink in (None, cg.Shrinkage()) if scale != "ratio" else (None,):
+        one, other = (cg.decide(x, rope=rope, shrink=shrink) for x in (found, before))
+        assert one["verdict"].sel(contrast="A", task="t5") == ""
+        np.testing.assert_array_equal(one["p"].values[known], other["p"].values[known])
+    assert "'A' in 't5'" in str(cg.report(one, notes=True))
+    band = cg.multiplicity.simultaneous(found, family="task")
+    assert np.isnan(band["lower"].sel(contrast="A", task="t5"))
+    assert np.isfinite(band["lower"].sel(contrast="A", task="t6"))
+
+
+def test_a_contrast_of_tasks_needs_all_its_means() -> None:
+    whole = positive_arms().isel(task=slice(4, 8))
+    lost = 9 * (whole["task"] == "t5") * (whole["arm"] == "A")
+    holed = whole.assign(outcome=whole["outcome"] - lost)
+    tasks = {"first": {"t4": 1, "t5": -1}, "second": {"t6": 1, "t7": -1}}
+    with pytest.warns(DegenerateWarning):
+        effects = contrast(holed, control="0", scale="log_of_means", tasks=tasks)
+    found = estimate(effects)["measured"].sel(contrast="A")
+    assert found.to_numpy().tolist() == [False, True]

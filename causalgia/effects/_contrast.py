@@ -4,6 +4,7 @@ their numerical floor.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -46,8 +47,10 @@ from causalgia.effects.functions_of_means import (
     effect_variables,
     expand_crossover,
     expand_parallel,
+    no_means_note,
     of_four_means,
     parts_and_slopes,
+    rows_of_tasks,
     steps,
 )
 from causalgia.effects.pointwise_effects import (
@@ -72,7 +75,13 @@ from causalgia.effects.scales import (
     tasks_in_use,
 )
 from causalgia.effects.source_effects import source_answers, source_effects
-from causalgia.errors import DataError, EstimateError, quoted
+from causalgia.errors import (
+    DataError,
+    DegenerateWarning,
+    EstimateError,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.expressions import matched, without_patterns
 from causalgia.notes import (
     design_question,
@@ -155,7 +164,8 @@ def contrast(
         gaps: ``outcome (unit, arm, task)`` on the scale g, NaN where it is missing,
         from which `estimate` fits all arms together. All: ``weight (contrast, arm)``,
         ``control_sd``, ``do (contrast)``, and attrs that describe the estimand;
-        attrs["exploratory"] names settings that differ from the stored analysis.
+        attrs["exploratory"] names settings that differ from the stored analysis. A
+        ratio, or logarithm, of means that are not all above 0 is not ``measured``.
 
     Raises
     ------
@@ -169,6 +179,12 @@ def contrast(
         tasks, which take whole units.
     DataError
         If `outcomes` is not a Dataset of outcomes.
+
+    Warns
+    -----
+    DegenerateWarning
+        If some rows of a ratio, or logarithm, of means have a mean that is not above 0;
+        a note names them.
 
     Notes
     -----
@@ -374,6 +390,9 @@ def _effects(
         on, weights, scale, assignment, control, interaction, of_tasks
     )
     effects.attrs |= sd_attrs(sd_of, W)
+    if "measured" in effects:
+        sentences += [no_means_note(effects)]
+        warnings.warn(DegenerateWarning(sentences[-1]), stacklevel=caller_stacklevel())
     return as_result(effects, "effects", *sentences, settings=settings, gaps=True)
 
 
@@ -531,6 +550,9 @@ def _parallel_effects(
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, on), {}
     if over is not None:
+        if "measured" in more:
+            dims, measured = more["measured"]
+            more["measured"] = dims, rows_of_tasks(measured, over)
         coords = {str(name): c for name, c in y.coords.items() if "task" not in c.dims}
         y, bound = (
             xr.DataArray(over.sums(y.to_numpy(), 1), coords, y.dims),
@@ -694,7 +716,9 @@ def floor_of_means(
     shape = (W.shape[0], *mean.shape[1:])
     if not callable(scale):
         used = np.asarray(abs(W).sum(axis=0)).ravel() > 0
-        size = np.where(used.reshape(-1, *[1] * (mean.ndim - 1)), np.abs(mean), 1.0)
+        size = np.where(
+            used.reshape(-1, *[1] * (mean.ndim - 1)) & (mean > 0), mean, 1.0
+        )
         relative = (error / size).reshape(len(mean), -1)
         floor = np.asarray(abs(W) @ relative).reshape(shape)
         if scale == "log_of_means":

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from causalgia.attributes import about
+from causalgia.checks import in_list
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
 from causalgia.effects.scales import (
     FUNCTION,
@@ -25,7 +26,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.numerics.row_blocks import agreement
-from causalgia.types import Array
+from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
     from causalgia.effects.scales import TaskWeights
@@ -60,10 +61,15 @@ class Expansion:
     bound: Array
 
     def over_tasks(self, over: TaskWeights) -> Expansion:
-        """Return the weighted sums over tasks of functions that have no divisor."""
-        value = over.sums(self.value, 1)
+        """Return the weighted sums over tasks, which have a divisor only where tasks are
+        selected and not summed.
+        """
+        below = self.denominator if over.selects else None
         return Expansion(
-            value, over.sums(self.influence, 2), None, over.bounds(self.bound, 2)
+            over.sums(self.value, 1),
+            over.sums(self.influence, 2),
+            None if below is None else over.sums(below, 2),
+            over.bounds(self.bound, 2),
         )
 
 
@@ -100,7 +106,8 @@ def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
 def log_of_means(
     mean: Array, change: Array, bound: Array, W: sparse.csr_array
 ) -> Expansion:
-    """Expand ``sum_a w_a log m_a``.
+    """Expand ``sum_a w_a log m_a``, the logarithm of a quotient of two products of
+    means; the divisor is the product of those with negative weights.
 
     Parameters
     ----------
@@ -123,7 +130,8 @@ def log_of_means(
     moved = _sums_over_first_axis(
         abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None]
     )
-    return Expansion(value, _sums_over_first_axis(W, change), None, moved)
+    below = 1 + _sums_over_first_axis((-W).maximum(0), change)
+    return Expansion(value, _sums_over_first_axis(W, change), below, moved)
 
 
 def in_control_sd(
@@ -189,18 +197,13 @@ def in_control_sd(
 def ratio_of_means(
     mean: Array, change: Array, bound: Array, W: sparse.csr_array
 ) -> Expansion:
-    """Expand ``prod_a m_a^w_a``: for one treatment and one control the ratio of their
-    means, of any sign.
-
-    The denominator is the mean that is divided by. With more than two means it is the
-    mean nearest to 0 in its standard errors (of independent units), which decides
-    whether all logarithms are reliable.
+    """Expand ``prod_a m_a^w_a``, for one treatment and one control the ratio of their
+    means.
 
     Parameters
     ----------
     mean, change, bound, W
-        As in `log_of_means`; negative means only where a contrast has one arm over one
-        other.
+        As in `log_of_means`.
 
     Examples
     --------
@@ -212,29 +215,9 @@ def ratio_of_means(
     (array([2.]), array([[ 1.5, -1.5]]), array([[0.5, 1.5]]))
     """
     log = log_of_means(mean, change, bound, W)
-    negative = _sums_over_first_axis(abs(W) > 0, (mean < 0).astype(float))
-    value = np.exp(log.value) * np.where(negative % 2 == 1, -1.0, 1.0)
+    value = np.exp(log.value)
     wide = value[:, None]
-    below = 1 + _sums_over_first_axis((-W).maximum(0), change)
-    for k in np.flatnonzero(~is_plain(W)):
-        arms = W.indices[W.indptr[k] : W.indptr[k + 1]]
-        nearest = arms[(change[arms] ** 2).mean(axis=1).argmax(axis=0)]
-        below[k] = 1 + np.take_along_axis(change, nearest[None, None], axis=0)[0]
-    return Expansion(value, wide * log.influence, below, np.abs(wide) * log.bound)
-
-
-def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast is one arm minus one other, shape (K,).
-
-    Examples
-    --------
-    >>> is_plain(
-    ...     sparse.csr_array([[-1.0, 1.0, 0.0], [-2.0, 1.0, 1.0], [1.0, -0.5, -0.5]])
-    ... )
-    array([ True, False, False])
-    """
-    two = (abs(W) > 0).sum(axis=1) == 2
-    return np.asarray((abs(W).sum(axis=1) == 2) & two)  # of weights that sum to 0
+    return Expansion(value, wide * log.influence, log.denominator, wide * log.bound)
 
 
 def _sums_over_first_axis(W: sparse.csr_array, x: Array) -> Array:
@@ -444,9 +427,11 @@ def expand_crossover(
         mean, change, moved = (
             np.stack(x) for x in zip(*map(relative, values, bound), strict=True)
         )
-        _check_means(mean, W, scale, [str(a) for a in y["arm"].to_numpy()])
+        measured = _rows_with_means(
+            mean, W, scale, [str(a) for a in y["arm"].to_numpy()]
+        )
         found = (log_of_means if scale == "log_of_means" else ratio_of_means)(
-            mean, change, moved, W
+            np.where(mean > 0, mean, 1.0), change, moved, W
         )
         if over is not None:
             found, change, moved = (
@@ -454,7 +439,9 @@ def expand_crossover(
                 over.sums(change, 2),
                 over.bounds(moved, 2),
             )
+            measured = rows_of_tasks(measured, over)
         spread = control_sd(list(change), list(moved), sd_of)
+        return effect_variables(found, y, null, spread, over, measured=measured)
     else:
         found, spread = _in_sd(values, bound, W, sd_of, y, over)
     return effect_variables(found, y, null, spread, over)
@@ -508,21 +495,53 @@ def _in_sd(
     return found.over_tasks(over), {"control_sd": spread}
 
 
-def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:
-    """Raise EstimateError for a mean of 0, or a negative one unless its contrasts are
-    ratios of two means.
+def _rows_with_means(
+    mean: Array, W: sparse.csr_array, scale: str, arms: list[str]
+) -> Mask:
+    """Return which effects are of means above 0, ``(K, ...)``; EstimateError if none
+    is.
     """
-    plain = is_plain(W) if scale == "ratio" else np.zeros(W.shape[0], dtype=bool)
-    strict = np.asarray(abs(W).T @ ~plain > 0)
     flat = mean.reshape(len(mean), -1)
-    bad = (flat == 0) | (strict[:, None] & (flat < 0))
-    for a, r in np.argwhere(bad)[:1]:
-        need = "positive" if strict[a] else "other than 0"
+    lacking = np.asarray(abs(W) @ (flat <= 0).astype(float)) > 0
+    if lacking.all():
+        a = W.indices[W.indptr[0] : W.indptr[1]]
+        arm = a[flat[a, 0] <= 0][0]
         raise EstimateError(
-            f"scale={quoted(scale)} needs means {need}, and arm {quoted(arms[a])} has "
-            f"the mean {flat[a, r]:.4g}",
+            f"scale={quoted(scale)} needs means above 0, and arm {quoted(arms[arm])} "
+            f"has the mean {flat[arm, 0]:.4g}",
             argument="scale",
         )
+    return ~lacking.reshape(W.shape[0], *mean.shape[1:])
+
+
+def rows_of_tasks(measured: Mask, over: TaskWeights) -> Mask:
+    """Return which contrasts between tasks, ``(K, tasks, ...)``, have all their
+    effects.
+    """
+    return np.asarray(over.bounds((~measured).astype(float), 1) == 0)
+
+
+def without_means(measured: Mask) -> dict[str, Mask]:
+    """Return the variable ``measured`` of effects, if a row has no means above 0."""
+    return {} if measured.all() else {"measured": measured}
+
+
+def no_means_note(effects: xr.Dataset) -> str:
+    """Return a sentence that names the rows of effects without means above 0."""
+    measured = effects["measured"]
+    shown = [d for d in measured.dims if d == "contrast" or measured.sizes[d] > 1]
+    lacking = np.argwhere(~measured.to_numpy())
+    names = [
+        " in ".join(
+            quoted(str(measured[dim].to_numpy()[i] if dim in measured.coords else i))
+            for dim, i in zip(measured.dims, at, strict=True)
+            if dim in shown
+        )
+        for at in lacking[:3]
+    ]
+    what = "ratio" if about(effects).transform == "ratio" else "logarithm"
+    rows = in_list(names, n=len(lacking))
+    return f"no {what} of means: {rows} (the mean of an arm is not above 0)"
 
 
 def effect_variables(
@@ -531,12 +550,19 @@ def effect_variables(
     null: float,
     spread: dict[str, Array],
     over: TaskWeights | None = None,
+    *,
+    measured: Mask | None = None,
 ) -> dict[str, Any]:
     """Return the variables of effects for an expansion; of outcomes
-    ``y (unit, arm, ...)`` only labels are used.
+    ``y (unit, arm, ...)`` only labels are used. Rows that are not measured have no
+    effect.
     """
     others = y.dims[2:]
     constant, one = constant_and_value(found, null)
+    unknown: dict[str, Mask] = {}
+    if measured is not None:
+        constant, one = constant | ~measured, np.where(measured, one, null)
+        unknown = without_means(measured)
     ice = np.where(
         constant[:, None], one[:, None], found.value[:, None] + found.influence
     )
@@ -554,7 +580,7 @@ def effect_variables(
         )
         for name, x in by_unit.items()
     }
-    columns = {"constant": constant, "zero": constant & (one == 0), **spread}
+    columns = {"constant": constant, "zero": constant & (one == 0), **spread, **unknown}
     return parts | {
         name: (("contrast", *others), values) for name, values in columns.items()
     }
@@ -612,7 +638,8 @@ def expand_parallel(
     -------
     outcome, bound, variables
         ``log m_a + (Y_u - m_a) / m_a`` (for the ratio ``Y_u / m_a``) and the bound on
-        its rounding, of the shape of `y`; and for the ratio ``ratio (contrast, ...)``.
+        its rounding, of the shape of `y`; for the ratio ``ratio (contrast, ...)``; and
+        ``measured (contrast, ...)`` where a row has no means above 0.
     """
     values, bound = (
         y.to_numpy().astype(np.float64),
@@ -632,7 +659,13 @@ def expand_parallel(
     for a in used:
         mean[a], change, within = relative(values[rows[a]], bound[rows[a]])
         out[rows[a]], moved[rows[a]] = change, within
-    _check_means(mean, W, scale, list(arms))
+    variables: dict[str, Any] = {
+        name: (("contrast", *y.dims[1:]), known)
+        for name, known in without_means(
+            _rows_with_means(mean, W, scale, list(arms))
+        ).items()
+    }
+    mean = np.where(mean > 0, mean, 1.0)
     nothing = np.zeros((len(arms), 1, *mean.shape[1:]))
     if scale == "ratio":
         value = ratio_of_means(mean, nothing, nothing, W).value
@@ -642,13 +675,10 @@ def expand_parallel(
         value = np.where(
             np.abs(value - 1) <= (abs(W) @ bound).reshape(value.shape), 1.0, value
         )
-        return (
-            y.copy(data=out + 1),
-            moved,
-            {"ratio": (("contrast", *y.dims[1:]), value)},
-        )
+        ratio = {"ratio": (("contrast", *y.dims[1:]), value)}
+        return y.copy(data=out + 1), moved, variables | ratio
     for a in used:
         log = np.log(mean[a])
         out[rows[a]] += log
         moved[rows[a]] += 8 * np.finfo(float).eps * (1 + np.abs(log))
-    return y.copy(data=out), moved, {}
+    return y.copy(data=out), moved, variables

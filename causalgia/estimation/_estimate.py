@@ -17,6 +17,7 @@ from causalgia.checks import as_ci_prob, as_names, check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import (
     EffectTable,
+    blanked,
     folded,
     has_gaps,
     has_positions,
@@ -197,8 +198,10 @@ def estimate(
     prints it from ``ace, se, df``. One unit gives ``ace`` alone, and so does
     the target ``"units"`` of a crossover without random arms, with se 0. For
     ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
-    scale of means, p tests attrs["null_value"]; limits of a ratio are those of its
-    logarithm, or Fieller's, infinite where ``unbounded``.
+    scale of means, p tests attrs["null_value"]. A ratio of means has the p of the
+    logarithm of means, and its limits; both are Fieller's where a mean is not clear of
+    0, with an open end where ``unbounded``, and p 1 where both are open. A row with a mean
+    that is not above 0 is not ``measured``: it has nan, and a note names it.
 
     Of a table with gaps each contrast is estimated from the cells of its own arms
     (`causalgia.estimation.own_arms.own_arms`): generalized least squares with a random
@@ -320,6 +323,9 @@ def estimate(
             request,
             ci_prob,
         )
+        if answer.measured is not None:
+            known = estimates["ace"].dims, answer.measured
+            estimates = blanked(estimates.assign(measured=known))
         if not (
             with_positions
             or of_means
@@ -540,6 +546,8 @@ def _answer_columns(
             others | {"unbounded": answer.unbounded},
             exact & ~answer.unbounded,
         )
+    if answer.measured is not None:
+        exact = exact & answer.measured
     if (exact.all() if curves else exact.any()) and not answer.by_definition:
         of_what = (
             "contrasts" if exact.size == len(exact) else "effects (contrast by task)"

@@ -303,7 +303,8 @@ def _estimate_crossed(
         )
     if levels_noun == "predictors":
         check_distinct_predictors(effects, ice)
-    if request.target == NEXT and "denominator" in effects:
+    ratio = "denominator" in effects and about(effects).transform != "log_of_means"
+    if request.target == NEXT and ratio:
         raise EstimateError(
             f"target='next predictor' with scale={quoted(about(effects).transform)}: "
             "there is no predictive interval for a ratio",

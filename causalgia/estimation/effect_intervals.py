@@ -23,7 +23,13 @@ from causalgia.effect_table import hall_coefficient, of_effects
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.proportions import Proportions
-from causalgia.estimation.ratios import WorkingScale, unbounded, working_scale_of
+from causalgia.estimation.ratios import (
+    COLUMNS,
+    WorkingScale,
+    unbounded,
+    with_stored_ends,
+    working_scale_of,
+)
 from causalgia.estimation.request import (
     at_least_floor,
     check_has_errors,
@@ -88,8 +94,8 @@ def one_sided_p(
     outcomes take two values (`causalgia.estimation.proportions.Proportions`). Within
     rounding of an end (`causalgia.estimation.request`) it is 1, as of an unbounded
     interval. An effect without error is where it is, and the ends belong to the region.
-    A ratio is tested on its logarithm or, where a mean is unclear, by the difference
-    that Fieller's limits invert.
+    A ratio of means is tested as their logarithm is, and both, where a mean is unclear,
+    by the difference that Fieller's limits invert.
 
     Parameters
     ----------
@@ -145,14 +151,13 @@ def one_sided_p(
             "a square beyond float64"
         )
     working = working_scale_of(estimates, ace, se, df, ci_prob)
-    hall = np.where(working.unclear, 0.0, _hall_of_means(estimates))
-    share = own_share(estimates)
+    hall, share = _hall_of_means(estimates), own_share(estimates)
     second, proportions = _second_t(estimates), Proportions.of(estimates)
     if proportions is not None:
         hall = np.where(proportions.known, 0.0, hall)
 
-    # no t is valid, and no limit exists
-    open_ended = "divisor_variance" not in estimates and unbounded(estimates)
+    # no t is known
+    open_ended = COLUMNS[-1] not in estimates and unbounded(estimates)
 
     def p_of(end: Array, sign: int, closed: bool) -> Array:
         here = np.where(np.isfinite(end), end, ace)
@@ -241,8 +246,9 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
     infinite where unbounded.
 
     The values whose two-sided p (twice that of `one_sided_p`) is at least
-    ``1 - ci_prob``: the union of the intervals that apply. Limits of a ratio are those
-    of its logarithm, or Fieller's.
+    ``1 - ci_prob``: the union of the intervals that apply. Limits of a ratio of means
+    are those of their logarithm, both by Fieller where a mean is unclear; an end is open
+    (0 or infinite) where a mean may be 0.
 
     Parameters
     ----------
@@ -271,24 +277,21 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
     """
     ace, se, df = ace_se_df(estimates)
     working = working_scale_of(estimates, ace, se, df, ci_prob)
-    lower, upper, open_ended = working.limits(ci_prob)
+    lower, upper = working.limits(ci_prob)
     hall, proportions = _hall_of_means(estimates), Proportions.of(estimates)
     if proportions is not None:
         hall = np.where(proportions.known, 0.0, hall)
         low, high = proportions.limits(ace, ci_prob)
         lower, upper = np.minimum(lower, low), np.maximum(upper, high)
     if hall.any():
-        low, high, _ = working.limits(ci_prob, hall=hall, share=own_share(estimates))
+        low, high = working.limits(ci_prob, hall=hall, share=own_share(estimates))
         lower, upper = np.minimum(lower, low), np.maximum(upper, high)
     if (second := _second_t(estimates)) is not None:
         half = (
             scipy.special.stdtrit(second[1], 0.5 + np.asarray(ci_prob) / 2) * second[0]
         )
         lower, upper = np.minimum(lower, ace - half), np.maximum(upper, ace + half)
-    if "divisor_variance" not in estimates:
-        open_ended = open_ended | unbounded(estimates)
-    lower, upper = at_least_floor(estimates, lower, upper)
-    return np.where(open_ended, -np.inf, lower), np.where(open_ended, np.inf, upper)
+    return with_stored_ends(estimates, *at_least_floor(estimates, lower, upper))
 
 
 def two_sided_p(

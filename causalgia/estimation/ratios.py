@@ -14,12 +14,13 @@ import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.effect_table import of_effects
-from causalgia.effects.scales import FUNCTION, OF_MEANS
+from causalgia.effects.scales import ATTRIBUTE, FUNCTION, OF_MEANS
 from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.estimation.request import Answer, Request, grouping
+from causalgia.estimation.crossover import Estimate
+from causalgia.estimation.request import Answer, Request, grouping, null_value
 from causalgia.numerics.moments import log_p, p_and_limits, untransformed
 from causalgia.types import Array, Mask
 
@@ -39,12 +40,12 @@ def limits_of_means(
     """Return the answer on the scale of the function, with p and limits, and for ratios
     whether they are unbounded.
 
-    Limits of a ratio of means are computed on its logarithm. Where a divisor (or a
-    dividend) has ``g = (t se / mean)^2 > 0.1`` the delta method is not reliable: a
-    ratio of two means, and a function with a divisor, takes Fieller's limits. A ratio
-    of more means is a sum of logarithms, each reliable if its own mean is ``t /
-    sqrt(0.1)`` standard errors from 0 (6.2 with many units); the product may be less
-    clear, as its relative variance is a sum over means.
+    A ratio, and the logarithm of means, is that of two products of means, and both
+    have the p and the limits of the logarithm. Where a mean has
+    ``g = (t se / mean)^2 > 0.1`` the delta method is not reliable, and they take
+    Fieller's limits of the two products, as a function with a divisor does of its
+    divisor. Several means of a product have the average g of one: that of the product
+    over the sum of its squared weights.
 
     Parameters
     ----------
@@ -58,12 +59,6 @@ def limits_of_means(
         Probability of the intervals.
     estimator
         The estimator of the answer.
-
-    Raises
-    ------
-    EstimateError
-        If a mean is not clear of 0, and the function has no Fieller limits. The message
-        gives its distance from 0, and the distance needed.
     """
     scale = about(effects).transform
     what = {
@@ -81,151 +76,97 @@ def limits_of_means(
             e, ace=ratio * (1 + e.ace), se=np.abs(ratio) * e.se, factor=ratio * e.factor
         )
         answer = replace(answer, estimate=relative)
-    e, null = answer.estimate, OF_MEANS[scale]
-    divides = "denominator" in effects or "ratio" in effects
-    below = (
-        _divisor_pieces(effects, request, estimator, len(e.factor))
-        if divides
-        else np.zeros_like(e.factor)
-    )
-    pieces = np.zeros_like(below)
-    pieces[: len(e.factor)] = e.factor
-    divisor = (pieces * below).sum(axis=0), (below**2).sum(axis=0)
-    linear = np.broadcast_to(
-        _is_linear(effects).reshape(-1, *[1] * (e.ace.ndim - 1)), e.ace.shape
-    )
-    if divides:
-        _check_clear_of_zero(
-            effects, np.where(linear | (e.se == 0), 0.0, divisor[1]), e.df, ci_prob
-        )
-    if (
-        scale == "ratio"
-    ):  # of more than two means the logarithm is taken from here on, whatever the product's error
-        never = -(e.se**2) / np.where(linear, 1.0, 2 * e.ace)
-        divisor = np.where(linear, divisor[0], never), np.where(linear, divisor[1], 0.0)
+    answer = _of_measured_rows(effects, answer)
+    e = answer.estimate
+    below, divisor = _divisor_pieces(effects, request, estimator, e.factor), None
+    if below is not None:
+        n = len(e.factor)
+        both, own = (e.factor * below[:n]).sum(axis=0), (below**2).sum(axis=0)
+        divisor = both, own, _of_least_clear(effects, e, both, own)
     found = working_scale(scale, e.ace, e.se, e.df, divisor, ci_prob)
-    from_null, (lower, upper, unbounded) = found.against(null), found.limits(ci_prob)
+    from_null, (lower, upper) = found.against(OF_MEANS[scale]), found.limits(ci_prob)
     p, _, _ = p_and_limits(*from_null, e.df, ci_prob)
-    others: dict[str, Array | Mask] = {"log_p": log_p(*from_null, e.df)}
+    low, high = open_ends(scale, lower, upper)
+    logs = np.where(low & high, 0.0, log_p(*from_null, e.df))
+    others: dict[str, Array | Mask] = {"log_p": logs}
     if found.unclear.any():
         answer = replace(
             answer,
-            method=(
-                f"{answer.method}; Fieller's limits where a mean is not clear of 0, or "
-                "the ratio negative"
-            ),
+            method=f"{answer.method}; Fieller's limits where a mean is not clear of 0",
         )
-    others |= dict(zip(COLUMNS, (unbounded, *divisor), strict=True)) if divides else {}
-    return answer, (p, lower, upper, others)
+    if divisor is not None:
+        others |= dict(zip(COLUMNS, (low | high, *divisor), strict=True))
+    return answer, (np.where(low & high, 1.0, p), lower, upper, others)
+
+
+def _of_least_clear(effects: xr.Dataset, e: Estimate, both: Array, own: Array) -> Array:
+    """Return the relative variance of the less clear of dividend and divisor, of a
+    product as one of its means has it; of a function that of its divisor.
+    """
+    scale = about(effects).transform
+    if scale not in LOGARITHMIC:
+        return own
+    size = e.ace if scale == "ratio" else 1.0
+    above = (e.se / size) ** 2 + 2 * both / size + own
+    weight = effects["weight"].transpose("contrast", "arm").to_numpy()
+    up, down = (
+        (np.maximum(side * weight, 0.0) ** 2)
+        .sum(axis=1)
+        .reshape(-1, *[1] * (own.ndim - 1))
+        for side in (1, -1)
+    )
+    return np.asarray(np.maximum(above / up, own / down))
+
+
+def _of_measured_rows(effects: xr.Dataset, answer: Answer) -> Answer:
+    """Return the answer with no effect, and no error, in rows without means above 0."""
+    if "measured" not in effects:
+        return answer
+    e, known = answer.estimate, effects["measured"].to_numpy()
+    if known.ndim > e.ace.ndim:  # over predictors, which are last
+        known = np.asarray(known.all(axis=-1))
+    estimate = replace(
+        e,
+        ace=np.where(known, e.ace, null_value(effects)),
+        se=np.where(known, e.se, 0.0),
+        factor=np.where(known, e.factor, 0.0),
+    )
+    return replace(answer, estimate=estimate, measured=known)
 
 
 def _divisor_pieces(
     effects: xr.Dataset,
     request: Request,
     estimator: Callable[[xr.Dataset, Request], Answer],
-    n_pieces: int,
-) -> Array:
+    factor: Array,
+) -> Array | None:
     """Return independent pieces of the relative error of each contrast's divisor, shape
-    (G, K, ...).
-
-    For a ratio of more than two means the divisor is the mean nearest to 0 in its
-    standard errors.
+    (G, K, ...), in the places of those of the effects, `factor`; None without a
+    divisor.
     """
-    if "denominator" in effects:
-        others = [
-            effects.drop_vars(["constant", "zero"], errors="ignore").assign(
+    if request.target == "next predictor":  # of logarithms
+        return None
+    parallel = "outcome" in effects and about(effects).transform in LOGARITHMIC
+    if "denominator" not in effects and (not parallel or ATTRIBUTE in effects.attrs):
+        return None
+    with warnings.catch_warnings():
+        # the effects themselves gave the warnings on clusters
+        warnings.simplefilter("ignore")
+        if not parallel:
+            divisor = effects.drop_vars(["constant", "zero"], errors="ignore").assign(
                 ice=effects["denominator"]
             )
-        ]
-    else:
-        others = [effects.assign(weight=weight) for weight in _single_arms(effects)]
-    pieces = []
-    with warnings.catch_warnings():
-        # the ratio itself gave the warnings on clusters
-        warnings.simplefilter("ignore")
-        for other in others:
-            factor = estimator(other, request).estimate.factor
-            whole = np.zeros((max(n_pieces, len(factor)), *factor.shape[1:]))
-            whole[: len(factor)] = factor
-            pieces.append(whole)
-    return max_by_square(pieces)
-
-
-def _single_arms(effects: xr.Dataset) -> list[xr.DataArray]:
-    """Return weights of 1 on the arm that a ratio divides by; of more than two means on
-    each of them in turn.
-    """
-    weight, linear = effects["weight"], _is_linear(effects)
-    w = weight.to_numpy()
-    each = [
-        np.flatnonzero(row < 0 if plain else row)
-        for row, plain in zip(w, linear, strict=True)
-    ]
-    rounds = []
-    for place in range(max(map(len, each))):
-        one = np.zeros_like(w)
-        for k, arms in enumerate(each):
-            one[k, arms[min(place, len(arms) - 1)]] = 1
-        rounds.append(weight.copy(data=one))
-    return rounds
-
-
-def max_by_square(pieces: list[Array]) -> Array:
-    """Return, element by element, the error in pieces (G, ...) with the largest
-    variance.
-
-    Examples
-    --------
-    >>> max_by_square(
-    ...     [np.array([[1.0, 0.0], [1.0, 3.0]]), np.array([[2.0, 1.0], [0.0, 0.0]])]
-    ... )
-    array([[2., 0.],
-           [0., 3.]])
-    """
-    longest = max(map(len, pieces))
-    whole = np.stack(
-        [
-            np.concatenate([one, np.zeros((longest - len(one), *one.shape[1:]))])
-            for one in pieces
-        ]
-    )
-    largest = (whole**2).sum(axis=1).argmax(axis=0)
-    return np.asarray(np.take_along_axis(whole, largest[None, None], axis=0)[0])
-
-
-def _is_linear(effects: xr.Dataset) -> Mask:
-    """Return whether each contrast is a ratio of two linear functions of means, shape
-    (K,).
-    """
-    if about(effects).transform != "ratio":
-        return np.full(effects.sizes["contrast"], about(effects).transform == FUNCTION)
-    w = effects["weight"].to_numpy()
-    return np.asarray(
-        (np.abs(w).sum(axis=1) == 2)
-        & (np.abs(w).max(axis=1) == 1)
-        & ((w != 0).sum(axis=1) == 2)
-    )
-
-
-def _check_clear_of_zero(
-    effects: xr.Dataset, own: Array, df: Array, ci_prob: float
-) -> None:
-    """Raise EstimateError where a divisor of relative variance `own` is not clear of 0,
-    without Fieller's limits.
-    """
-    need = clear_from(df, ci_prob)
-    with np.errstate(divide="ignore"):
-        away = 1 / np.sqrt(own)
-    for k, t, *more in np.argwhere(away < need)[:1]:
-        at, scale = (k, t, *more), about(effects).transform
-        what = "a mean that enters the ratio"
-        raise EstimateError(
-            f"contrast {effects['contrast'].to_numpy()[k]}, task "
-            f"{effects['task'].to_numpy()[t]}: {what} is {away[at]:.3g} standard "
-            f"errors from 0, and limits at {ci_prob:.4g} with {df[at]:.3g} degrees of "
-            f"freedom need {need[at]:.3g}, so scale={quoted(scale)} has no trustworthy "
-            "limits"
-        )
+            found = estimator(divisor, request).estimate.factor
+        else:  # after the effects, so that pieces of the same arms are in the same rows
+            weight = effects["weight"].transpose("contrast", "arm").to_numpy()
+            rows = np.concatenate([weight, np.maximum(-weight, 0.0)])
+            both = effects.drop_dims("contrast").assign(
+                weight=(("contrast", "arm"), rows)
+            )
+            found = estimator(both, request).estimate.factor[:, len(weight) :]
+    pieces = np.zeros((max(len(factor), len(found)), *factor.shape[1:]))
+    pieces[: len(found)] = found
+    return pieces
 
 
 def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
@@ -342,13 +283,18 @@ def fieller(
     >>> lower.round(4), upper.round(4), unbounded
     (array([1.4809,   -inf]), array([2.7011,    inf]), array([False,  True]))
     """
-    v_nn, v_nd, v_dd = variances
-    t2 = scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2
-    a, b, c = (
-        denominator**2 - t2 * v_dd,
-        numerator * denominator - t2 * v_nd,
-        numerator**2 - t2 * v_nn,
-    )
+    t = scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2)
+    return _fieller(numerator, denominator, variances, t)
+
+
+def _fieller(
+    numerator: Array,
+    denominator: Array,
+    variances: tuple[Array, Array, Array],
+    t: Array,
+) -> tuple[Array, Array, Mask]:
+    """Return `fieller` at a critical t."""
+    a, b, c = _quadratic(numerator, denominator, variances, t)
     unbounded = np.asarray(a <= 0)
     root, size = np.sqrt(np.maximum(b**2 - a * c, 0.0)), np.where(unbounded, 1.0, a)
     return (
@@ -358,26 +304,31 @@ def fieller(
     )
 
 
+def _quadratic(
+    numerator: Array,
+    denominator: Array,
+    variances: tuple[Array, Array, Array],
+    t: Array,
+) -> tuple[Array, Array, Array]:
+    """Return a, b and c of ``a theta^2 - 2 b theta + c <= 0``, which the ratios theta
+    obey that a t test does not reject.
+    """
+    (v_nn, v_nd, v_dd), t2 = variances, t**2
+    return (
+        denominator**2 - t2 * v_dd,
+        numerator * denominator - t2 * v_nd,
+        numerator**2 - t2 * v_nn,
+    )
+
+
 UNCLEAR = 0.1
 """Fieller's g = (t se / mean)^2 above which a mean is not clear of 0."""
-COLUMNS = ("unbounded", "divisor_covariance", "divisor_variance")
-"""Columns of estimates of a quotient: whether the limits are open, and the error of the
-divisor (`WorkingScale`).
+COLUMNS = ("unbounded", "divisor_covariance", "divisor_variance", "mean_variance")
+"""Columns of estimates of a quotient: whether an end is open, the error of the divisor,
+and that of the least clear mean (`working_scale`).
 """
-
-
-def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
-    """Return the number of standard errors from 0 at which a mean is clear of it:
-    ``t / sqrt(0.1)``.
-
-    Examples
-    --------
-    >>> clear_from(np.array([np.inf, 19.0, 4.0]), 0.95).round(1)
-    array([6.2, 6.6, 8.8])
-    """
-    return np.asarray(
-        scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) / np.sqrt(UNCLEAR)
-    )
+LOGARITHMIC = ("ratio", "log_of_means")
+"""Scales of which the working scale is the logarithm of means."""
 
 
 @dataclass(frozen=True)
@@ -387,23 +338,23 @@ class WorkingScale:
 
     Attributes
     ----------
+    scale
+        Scale of the contrast. That of a ratio and of a logarithm of means works on the
+        logarithm.
     ace, se, df
         Estimates on the scale of the contrast.
-    logs
-        Whether the working scale is the logarithm: a ratio of two means that are both
-        clear of 0.
     unclear
-        Whether a mean of a quotient is not clear of 0 (`clear_from`), or a ratio is
-        negative: Fieller's limits apply.
+        Whether a mean is not clear of 0: Fieller's limits apply, of logarithms those of
+        the positive ratios.
     divisor
-        Covariance of the relative error of the divisor with the error of the quotient,
-        and its variance; 0 unless unclear.
+        Covariance of the relative error of the divisor with the error on the working
+        scale, and its variance; 0 unless unclear.
     """
 
+    scale: str | None
     ace: Array
     se: Array
     df: Array
-    logs: Mask
     unclear: Mask
     divisor: tuple[Array, Array]
 
@@ -415,49 +366,49 @@ class WorkingScale:
     @property
     def error(self) -> Array:
         """Standard errors on the working scales."""
-        return np.asarray(self.se / np.where(self.logs, self.ace, 1.0))
+        return np.asarray(self.se / (self.ace if self.scale == "ratio" else 1.0))
 
     def put(self, value: Array | float) -> Array:
         """Transform effects to the working scales; a ratio of 0 or less is -inf."""
         value = np.broadcast_to(value, self.ace.shape)
-        positive = self.logs & (value > 0)
-        return np.where(
-            positive,
-            np.log(np.where(positive, value, 1.0)),
-            np.where(self.logs, -np.inf, value),
-        )
+        if self.scale != "ratio":
+            return value
+        positive = value > 0
+        return np.where(positive, np.log(np.where(positive, value, 1.0)), -np.inf)
 
     def back(self, value: Array) -> Array:
         """Transform numbers from the working scales back to that of the contrast."""
         with np.errstate(over="ignore"):
-            return np.where(self.logs, np.exp(np.where(self.logs, value, 0.0)), value)
-
-    def around(self, half: Array) -> tuple[Array, Array]:
-        """Return limits at half widths (on the working scales) from the effects, the
-        point itself where one is 0.
-        """
-        return tuple(  # type: ignore[return-value]
-            np.where(half == 0, self.ace, self.back(self.center + side * half))
-            for side in (-1, 1)
-        )
+            return np.exp(value) if self.scale == "ratio" else value
 
     def against(self, value: Array | float) -> tuple[Array, Array]:
         """Return the distance from a value to the effects and its standard error, for a
         t test of that value.
         """
-        gap, (both, own) = self.ace - value, self.divisor
+        gap, error, (both, own) = (
+            self.center - self.put(value),
+            self.error,
+            self.divisor,
+        )
+        distance, size = gap, np.ones_like(gap)
+        if self.scale in LOGARITHMIC:  # dividend - value times divisor, in dividends
+            with np.errstate(over="ignore", invalid="ignore"):
+                size = np.where(gap < 0, np.exp(gap), 1.0)
+                beyond = np.where(gap < 0, np.expm1(gap), -np.expm1(-gap))
+            distance = np.where(self.unclear, beyond, gap)
         spread = np.where(
-            (both == 0) & (own == 0),
-            self.se,  # its square may be below float64
-            np.sqrt(np.maximum(self.se**2 + 2 * gap * both + gap**2 * own, 0.0)),
+            self.unclear,
+            np.sqrt(
+                np.maximum(
+                    (size * error) ** 2
+                    + 2 * size * distance * both
+                    + distance**2 * own,
+                    0.0,
+                )
+            ),
+            error,  # its square may be below float64
         )
-        return np.where(self.logs, self.center - self.put(value), gap), np.where(
-            self.logs, self.error, spread
-        )
-
-    def width(self, size: Array | float) -> Array:
-        """Transform a small distance from the effects to the working scales."""
-        return np.asarray(size / np.where(self.logs, self.ace, 1.0))
+        return distance, spread
 
     def limits(
         self,
@@ -465,46 +416,75 @@ class WorkingScale:
         *,
         hall: Array | float = 0.0,
         share: Array | float = 1.0,
-        unseen: Array | float = 0.0,
-    ) -> tuple[Array, Array, Mask]:
+    ) -> tuple[Array, Array]:
         """Return limits of Hall's transformed t with coefficient `hall` and the row's
-        own `share` of its variance, moved outwards by `unseen`, and if open.
+        own `share` of its variance.
         """
-        critical, beyond = (
-            scipy.special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2),
-            self.width(unseen),
-        )
+        critical = scipy.special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2)
         down, up = (
             np.where(
                 self.error == 0,
                 0.0,
-                untransformed(side * critical, np.asarray(hall), share),
+                side
+                * untransformed(side * critical, np.asarray(hall), share)
+                * self.error,
             )
             for side in (1, -1)
         )
+        return self._between(critical, down, up)
+
+    def around(self, half: Array, critical: Array) -> tuple[Array, Array]:
+        """Return limits at half widths on the working scales, which are that many
+        standard errors.
+        """
+        return self._between(critical, half, half)
+
+    def _between(self, t: Array, down: Array, up: Array) -> tuple[Array, Array]:
+        """Return limits at distances from the effects on the working scales, the point
+        itself where these are 0; Fieller's of a t where a mean is unclear.
+        """
         lower, upper = (
-            np.where(
-                t * self.error + side * beyond == 0,
-                self.ace,
-                self.back(self.center - t * self.error - side * beyond),
-            )
-            for t, side in ((down, 1), (up, -1))
+            np.where(away == 0, self.ace, self.back(self.center + away))
+            for away in (-down, up)
         )
+        if not self.unclear.any():
+            return lower, upper
         both, own = self.divisor
-        variances = (
-            self.se**2 + 2 * self.ace * both + self.ace**2 * own,
-            both + self.ace * own,
-            own,
-        )
-        low, high, open_ended = fieller(
-            self.ace, np.ones_like(self.ace), variances, self.df, ci_prob
-        )
-        mine = self.unclear
-        return (
-            np.where(mine, low, lower),
-            np.where(mine, high, upper),
-            open_ended & mine,
-        )
+        if self.scale in LOGARITHMIC:  # dividend and divisor relative to themselves
+            variances = self.error**2 + 2 * both + own, both + own, own
+            with np.errstate(divide="ignore"):
+                low, high = (
+                    self.back(self.center + np.log(end))
+                    for end in _positive_ratios(variances, t)
+                )
+        else:
+            variances = (
+                self.se**2 + 2 * self.ace * both + self.ace**2 * own,
+                both + self.ace * own,
+                own,
+            )
+            low, high, _ = _fieller(self.ace, np.ones_like(self.ace), variances, t)
+        return np.where(self.unclear, low, lower), np.where(self.unclear, high, upper)
+
+
+def _positive_ratios(
+    variances: tuple[Array, Array, Array], t: Array
+) -> tuple[Array, Array]:
+    """Return the ends of the ratios above 0 that a t test does not reject, of a
+    dividend and a divisor of 1: 0 where the dividend may be 0, infinite where the
+    divisor may.
+
+    A gap between two parts of that set is inside.
+    """
+    a, b, c = _quadratic(
+        np.ones_like(variances[0]), np.ones_like(variances[0]), variances, t
+    )
+    root = np.sqrt(np.maximum(b**2 - a * c, 0.0))
+    far = b + root
+    return (
+        np.where(c > 0, c / np.where(c > 0, far, 1.0), 0.0),
+        np.where(a > 0, far / np.where(a > 0, a, 1.0), np.inf),
+    )
 
 
 def working_scale(
@@ -512,7 +492,7 @@ def working_scale(
     ace: Array,
     se: Array,
     df: Array,
-    divisor: tuple[Array, Array],
+    divisor: tuple[Array, Array, Array] | None,
     ci_prob: float | Array,
 ) -> WorkingScale:
     """Find the working scale of each estimate.
@@ -520,40 +500,44 @@ def working_scale(
     Parameters
     ----------
     scale
-        Scale of the effects; the working scale of ``"ratio"`` is the logarithm.
+        Scale of the effects.
     ace, se, df
         Effects, their standard errors and degrees of freedom, of one shape.
     divisor
-        As in `WorkingScale`, also for clear means; zeros without a divisor.
+        Covariance of the relative error of the divisor with the error of the effect,
+        its variance, and the relative variance of the least clear mean; None without a
+        divisor, or where its error is not known.
     ci_prob
         Probability of the intervals. It determines the distance from 0 that is clear.
+
+    Raises
+    ------
+    EstimateError
+        If a ratio is not above 0.
 
     Examples
     --------
     >>> one = np.ones(1)
     >>> found = working_scale(
-    ...     "ratio", 2 * one, 0.1 * one, np.inf * one, (0 * one, 0.001 * one), 0.95
+    ...     "ratio", 2 * one, 0.1 * one, np.inf * one, (0 * one, 1e-3 * one, 4e-3), 0.95
     ... )
-    >>> lower, upper, unbounded = found.limits(0.95)
-    >>> lower.round(3), upper.round(3), unbounded
-    (array([1.813]), array([2.206]), array([False]))
+    >>> lower, upper = found.limits(0.95)
+    >>> lower.round(3), upper.round(3)
+    (array([1.813]), array([2.206]))
     """
-    both, own = divisor
-    t2, ratio = (
-        scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2,
-        scale == "ratio",
-    )
-    unclear = t2 * own > UNCLEAR
-    if ratio:
-        of_dividend = se**2 + 2 * ace * both + ace**2 * own
-        unclear |= (ace <= 0) | (t2 * of_dividend > UNCLEAR * ace**2)
-    unclear &= se > 0
-    logs = ratio & ~unclear & (ace > 0)
+    if scale == "ratio" and (ace <= 0).any():
+        raise EstimateError(f"a ratio of means is {np.min(ace):.4g}, and not above 0")
+    zero = np.zeros(ace.shape)
+    both, own, least = (zero, zero, zero) if divisor is None else divisor
+    if scale == "ratio":
+        both = both / ace
+    t = scipy.special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2)
+    unclear = (t**2 * least > UNCLEAR) & (se > 0)
     return WorkingScale(
+        scale,
         ace,
         se,
         df,
-        logs,
         unclear,
         (np.where(unclear, both, 0.0), np.where(unclear, own, 0.0)),
     )
@@ -564,8 +548,7 @@ def working_scale_of(
 ) -> WorkingScale:
     """Find the working scale of estimates, with arrays in the shape of ``ace``.
 
-    Without columns on the error of the divisor, the divisor of a ratio is taken as
-    known.
+    Without columns on the error of the divisor no mean is known to be unclear.
 
     Examples
     --------
@@ -575,42 +558,42 @@ def working_scale_of(
     ... ).center.round(3)
     array([0.693])
     """
-    zero = np.zeros(ace.shape)
-    both, own = (
-        of_effects(estimates, name) if name in estimates else zero
-        for name in COLUMNS[1:]
-    )
+    divisor = None
+    if COLUMNS[-1] in estimates:
+        both, own, least = (of_effects(estimates, name) for name in COLUMNS[1:])
+        divisor = both, own, least
     return working_scale(
-        about(estimates, None).transform, ace, se, df, (both, own), ci_prob
+        about(estimates, None).transform, ace, se, df, divisor, ci_prob
     )
 
 
-def open_ended(estimates: xr.Dataset, working: WorkingScale, ci_prob: float) -> Mask:
-    """Return which intervals of ratios are unbounded at `ci_prob`, as stored where the
-    error of divisors is not known.
+def open_ends(scale: str | None, lower: Array, upper: Array) -> tuple[Mask, Mask]:
+    """Return which lower and which upper limits are none.
 
     Examples
     --------
-    >>> one = xr.Dataset({"ace": ("contrast", [2.0])}, attrs={"transform": "ratio"})
-    >>> open_ended(
-    ...     one,
-    ...     working_scale_of(
-    ...         one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95
-    ...     ),
-    ...     0.95,
-    ... )
-    array([False])
+    >>> open_ends("ratio", np.array([0.0, 0.5]), np.array([0.8, np.inf]))
+    (array([ True, False]), array([False,  True]))
     """
-    return (
-        working.limits(ci_prob)[2]
-        if "divisor_variance" in estimates
-        else unbounded(estimates)
-    )
+    least = 0.0 if scale == "ratio" else -np.inf
+    return np.asarray(lower <= least), np.isinf(upper)
+
+
+def with_stored_ends(
+    estimates: xr.Dataset, lower: Array, upper: Array
+) -> tuple[Array, Array]:
+    """Return limits that are open where they are stored so, and the error of the divisor
+    is not known.
+    """
+    if COLUMNS[-1] in estimates:
+        return lower, upper
+    opened = unbounded(estimates)
+    least = 0.0 if about(estimates, None).transform == "ratio" else -np.inf
+    return np.where(opened, least, lower), np.where(opened, np.inf, upper)
 
 
 def unbounded(estimates: xr.Dataset) -> Mask:
-    """Return which intervals are unbounded: those of ratios whose denominator may be 0,
-    where no t is valid.
+    """Return which intervals have an open end, as stored.
 
     Examples
     --------

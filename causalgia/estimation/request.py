@@ -131,6 +131,8 @@ class Answer:
     unbounded
         Which effects have no standard error, of the shape of the estimates; None: all
         have one.
+    measured
+        Which effects there are, of the shape of the estimates; None: all.
     smallest
         Independent units of the smallest arm, shape ``(K,)`` or that of the estimates;
         None: all units have every arm.
@@ -154,6 +156,7 @@ class Answer:
     cluster: str
     by_definition: bool = False
     unbounded: Mask | None = None
+    measured: Mask | None = None
     smallest: Codes | None = None
     pooled: tuple[Array, Array] | None = None
     of_arms: tuple[Array, Codes] | None = None

@@ -14,12 +14,18 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, nearest
 from causalgia.choices import BANDS, Band
-from causalgia.effect_table import folded, has_positions, unfolded
+from causalgia.effect_table import (
+    blanked,
+    folded,
+    has_positions,
+    rows_measured,
+    unfolded,
+)
 from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.estimation.ratios import WorkingScale, open_ended
+from causalgia.estimation.ratios import WorkingScale, open_ends, with_stored_ends
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
     at_least_floor,
@@ -43,7 +49,7 @@ from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.schema import annotate
 from causalgia.streams import RNG, Seed
-from causalgia.types import Array, Codes, EstimateTable, Mask
+from causalgia.types import Array, Codes, EstimateTable
 
 
 @usual_errors
@@ -100,23 +106,23 @@ def simultaneous(
     Returns
     -------
     Dataset
-        The estimates with ``lower``, ``upper`` and ``critical`` of the band, infinite
-        where ``unbounded`` is true; of a curve also ``n_differing``, ``few_units`` and
+        The estimates with ``lower``, ``upper`` and ``critical`` of the band, an end
+        open where ``unbounded`` is true; of a curve also ``n_differing``, ``few_units`` and
         ``unseen`` (see Notes); attrs ``band`` (the method that ``"auto"`` chose),
         ``family``, ``ci_prob``, ``n_draws`` and ``seed``.
 
     Raises
     ------
     EstimateError
-        If the method cannot make a band of these data, naming the cure; of a ratio,
-        where a mean is within about six standard errors of 0; of ``target="units"``,
-        where nothing is sampled.
+        If the method cannot make a band of these data, naming the cure; of
+        ``target="units"``, where nothing is sampled.
 
     Notes
     -----
     ``"bonferroni"`` divides the error of a t interval by the number of contrasts. An
     exact contrast (its ICE do not vary) gets the point. The band of a ratio is that of
-    its logarithm, ``exp(log ace -+ critical * se / ace)``.
+    its logarithm, ``exp(log ace -+ critical * se / ace)``, of both Fieller's at the
+    critical value where a mean is not clear of 0.
 
     ``"sup_t"`` is the band of Montiel Olea & Plagborg-Moller: the quantile of the
     largest ``|t|`` of a Gaussian multiplier bootstrap of the clusters, `n_draws` times,
@@ -161,7 +167,7 @@ def simultaneous(
     _check_band_method(method)
     ci_prob = as_ci_prob(ci_prob)
     check_cluster_name(cluster, of_units=has_effects(effects))
-    joint = as_joint_estimates(effects, cluster, ci_prob)
+    joint = as_joint_estimates(effects, cluster)
     used, why = _choose_band(joint, method, curves=curves is not None)
     seed = replace(Seed.parse(0), words="none") if rng is None else Seed.parse(rng)
     table = joint.estimates
@@ -172,7 +178,9 @@ def simultaneous(
     own = column if curves is None else _curve_of(joint, column)
     working = joint.working_scale(ci_prob)
     se = working.error.ravel()
-    half, critical = np.empty_like(se), np.empty_like(se)
+    measured = rows_measured(table).ravel()
+    sets = [there for rows in sets if (there := rows[measured[rows]]).size]
+    half, critical = np.full_like(se, np.nan), np.full_like(se, np.nan)
     for members in sets:
         half[members], critical[members] = _band_half_width(
             joint,
@@ -187,16 +195,19 @@ def simultaneous(
         )
     rarity = {} if curves is None else _rarity_columns(joint, own)
     ace = table["ace"]
-    lower, upper, open_ends = band_limits(
-        table, working, half.reshape(ace.shape), ci_prob
+    lower, upper = band_limits(
+        table, working, half.reshape(ace.shape), critical.reshape(ace.shape)
     )
+    low, high = open_ends(working.scale, lower, upper)
     columns: dict[str, Any] = {
         "lower": lower,
         "upper": upper,
         "critical": critical.reshape(ace.shape),
     }
-    columns |= ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
-    out = table.assign({name: (ace.dims, values) for name, values in columns.items()})
+    columns |= ({"unbounded": low | high} if (low | high).any() else {}) | rarity
+    out = blanked(
+        table.assign({name: (ace.dims, values) for name, values in columns.items()})
+    )
     out.attrs |= attributes(band=used, family=label, ci_prob=ci_prob, seed=str(seed))
     out.attrs |= attributes(n_draws=n_draws) if used == "sup_t" else {}
     out.attrs |= (
@@ -350,10 +361,10 @@ def _band_half_width(
 
 
 def band_limits(
-    estimates: xr.Dataset, working: WorkingScale, half: Array, ci_prob: float
-) -> tuple[Array, Array, Mask]:
-    """Return the limits of a band of half widths on the working scales, infinite where
-    unbounded, and where that is.
+    estimates: xr.Dataset, working: WorkingScale, half: Array, critical: Array
+) -> tuple[Array, Array]:
+    """Return the limits of a band of half widths on the working scales, which are so
+    many standard errors.
 
     Examples
     --------
@@ -364,16 +375,11 @@ def band_limits(
     >>> working = working_scale_of(
     ...     one, np.array([1.0]), np.array([0.5]), np.array([np.inf]), 0.95
     ... )
-    >>> band_limits(one, working, np.array([1.2]), 0.95)
-    (array([-inf]), array([inf]), array([ True]))
+    >>> band_limits(one, working, np.array([1.2]), np.array([2.4]))
+    (array([-inf]), array([inf]))
     """
-    open_ends = open_ended(estimates, working, ci_prob)
-    lower, upper = at_least_floor(estimates, *working.around(half))
-    return (
-        np.where(open_ends, -np.inf, lower),
-        np.where(open_ends, np.inf, upper),
-        open_ends,
-    )
+    limits = at_least_floor(estimates, *working.around(half, critical))
+    return with_stored_ends(estimates, *limits)
 
 
 def _check_band_method(method: str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.effect_table import has_gaps
+from causalgia.effect_table import filled, has_gaps
 from causalgia.errors import (
     EstimateError,
     quoted,
@@ -25,11 +25,9 @@ from causalgia.estimation.crossover_estimates import ice_without_rounding, is_pl
 from causalgia.estimation.given_effects import aligned_covariance, is_factor_by_arm
 from causalgia.estimation.ratios import (
     WorkingScale,
-    clear_from,
-    open_ended,
     working_scale_of,
 )
-from causalgia.estimation.request import Request, check_has_errors, clusters, null_value
+from causalgia.estimation.request import Request, check_has_errors, clusters
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.numerics.rounding import LEAST_SD
@@ -206,13 +204,13 @@ def band_families(
 
 @dataclass(frozen=True)
 class Units:
-    """ICE of units, which tell how estimates vary together.
+    """ICE of units, which tell how estimates correlate.
 
     Attributes
     ----------
     ice
-        ICE minus the value of no effect (of a ratio, on the scale of its logarithm),
-        shape ``(n, K R)``: contrasts by tasks (and models), read row by row.
+        ICE, of functions of means influence values, shape ``(n, K R)``: contrasts by
+        tasks (and models), read row by row.
     cluster
         Cluster of each unit, shape ``(n,)``, or None where each is its own.
     """
@@ -250,14 +248,10 @@ class JointEstimates:
         )
         return working_scale_of(self.estimates, ace, se, df, ci_prob)
 
-    def tested(self, ci_prob: float) -> tuple[Array, Array, Array]:
-        """Return effects minus no effect on the working scale, 0 where unbounded, se
-        and df, ``(K R,)`` each.
-        """
+    def tested(self, ci_prob: float) -> tuple[Array, Array]:
+        """Return se on the working scale and df, ``(K R,)`` each."""
         working = self.working_scale(ci_prob)
-        away = working.center - working.put(null_value(self.estimates))
-        effect = np.where(open_ended(self.estimates, working, ci_prob), 0.0, away)
-        return effect.ravel(), working.error.ravel(), working.df.ravel()
+        return working.error.ravel(), working.df.ravel()
 
     def numbers(self, name: str) -> Array:
         """Return a variable of the estimates, shape ``(K R,)``; infinite df where there
@@ -306,55 +300,22 @@ class JointEstimates:
         return correlation_factor(_as_correlation(covariance))
 
 
-def as_joint_estimates(
-    given: Any, cluster: str, ci_prob: float = 0.95
-) -> JointEstimates:
+def as_joint_estimates(given: Any, cluster: str) -> JointEstimates:
     """Return estimates with their units: from effects, estimated first, from estimates,
     or from a table.
     """
     of_units = has_effects(given) and "ice" in given
     given = order_ice_dims(given)
-    joint = JointEstimates(estimates_of(given, cluster), None)
+    joint = JointEstimates(filled(estimates_of(given, cluster)), None)
     check_has_errors(joint.estimates)
-    _check_ratios(joint, ci_prob)
     if not of_units:
         return joint
     groups, ice = (
         clusters(given, Request(cluster, None, (), "population", "units")),
         ice_without_rounding(given),
     )
-    ice = _on_working_scale(ice, joint, ci_prob)
     codes = None if groups is None else groups.codes
     return JointEstimates(joint.estimates, Units(ice.reshape(len(ice), -1), codes))
-
-
-def _check_ratios(joint: JointEstimates, ci_prob: float) -> None:
-    """Refuse ratios with bounded Fieller limits for which neither the ratio nor its
-    logarithm has a t statistic.
-    """
-    e, found = joint.estimates, joint.working_scale(ci_prob)
-    need = np.broadcast_to(clear_from(found.df, ci_prob), found.ace.shape)
-    for at in map(
-        tuple, np.argwhere(found.unclear & ~open_ended(e, found, ci_prob))[:1]
-    ):
-        name = e["contrast"].to_numpy()[at[0]] if "contrast" in e.coords else at[0]
-        raise EstimateError(
-            f"contrast {name}: the ratio {found.ace[at]:.4g} is not clear of 0 (within "
-            f"{need[at]:.3g} standard errors), and has no interval in a family"
-        )
-
-
-def _on_working_scale(ice: Array, joint: JointEstimates, ci_prob: float) -> Array:
-    """Return ICE minus no effect; for ratios influence values of the logarithm, with
-    effect 0 where unbounded.
-    """
-    null, found = null_value(joint.estimates), joint.working_scale(ci_prob)
-    if not (found.logs | found.unclear).any():
-        return ice - null
-    origin = np.where(found.logs | found.unclear, found.ace, null)
-    size = np.where(found.logs, found.ace, 1.0)
-    start = np.where(found.logs, found.center - found.put(null), 0.0)
-    return np.asarray((ice - origin) / size + start)
 
 
 def _as_correlation(covariance: Array) -> Array:

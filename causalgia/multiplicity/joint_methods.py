@@ -57,7 +57,7 @@ def dunnett(
                 key=key,
             )
         return critical
-    _, se, df = (x[members] for x in joint.tested(ci_prob))
+    se, df = (x[members] for x in joint.tested(ci_prob))
     vary = se > 0
     critical = np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
     if not vary.any():
@@ -170,7 +170,7 @@ def sup_t(
     no t, and is bounded by its rarity: that number gives an upper limit of the share of
     the population that differs, by the largest ICE of the curve at most.
     """
-    _, se, df = (x[members] for x in joint.tested(ci_prob))
+    se, df = (x[members] for x in joint.tested(ci_prob))
     critical = np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
     half, differing = np.zeros(len(se)), np.zeros(len(se), dtype=np.intp)
     vary, n_clusters = se > 0, joint.numbers("n_clusters")[members]

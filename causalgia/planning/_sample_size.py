@@ -16,7 +16,7 @@ from scipy import special
 from causalgia.analysis import analysis_in_attrs
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob, as_probability, is_real, is_whole
-from causalgia.effect_table import has_gaps
+from causalgia.effect_table import has_gaps, rows_measured
 from causalgia.effects import contrast
 from causalgia.errors import (
     EstimateError,
@@ -725,11 +725,6 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
     assert pilot.se is not None
     if about(source, None).transform != "ratio":
         return replace(pilot, ace=ratio - null, null=null)
-    if (ratio <= 0).any():
-        raise EstimateError(
-            f"{pilot.name(ratio <= 0)}: the pilot's ratio of means is not above 0, so "
-            "that it has no logarithm to plan on"
-        )
     on_log = replace(
         pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio
     )
@@ -794,14 +789,17 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     pilot = Pilot(
         table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target
     )
-    centered = _about_no_effect(pilot, estimates)
+    if not (known := rows_measured(estimates)).all():
+        raise EstimateError(
+            f"{pilot.name(~known)}: the pilot has no effect in this row"
+        )
     unclear = working_scale_of(estimates, ace, se, df, 0.95).unclear
     if unclear.any():
         raise EstimateError(
             f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, "
             "so that nothing can be predicted for a larger trial"
         )
-    return replace(centered, source=estimates)
+    return replace(_about_no_effect(pilot, estimates), source=estimates)
 
 
 def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:

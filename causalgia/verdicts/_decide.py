@@ -16,7 +16,7 @@ from causalgia.analysis import as_result
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, attributes
 from causalgia.choices import LEAST_FACTOR, Error
-from causalgia.effect_table import of_effects
+from causalgia.effect_table import filled, of_effects, rows_measured
 from causalgia.errors import EstimateError
 from causalgia.estimation.effect_intervals import (
     independent_draws,
@@ -33,7 +33,6 @@ from causalgia.streams import RNG, check_seed
 from causalgia.types import (
     Array,
     GivenTable,
-    Mask,
     PosteriorGroups,
 )
 from causalgia.verdicts.evidence import (
@@ -260,29 +259,6 @@ def _without_unmeasured(decisions: xr.Dataset) -> xr.Dataset:
             name: column.where(known, blank[column.dtype.kind])
             for name, column in decisions.data_vars.items()
             if column.dims == known.dims and column.dtype.kind in blank
-        }
-    )
-
-
-def rows_measured(estimates: xr.Dataset) -> Mask:
-    """Return which rows were measured, of the shape of ``ace``."""
-    if "measured" not in estimates:
-        return np.ones(estimates.variables["ace"].shape, dtype=bool)
-    return np.asarray(of_effects(estimates, "measured"), dtype=bool)
-
-
-def filled(estimates: xr.Dataset) -> xr.Dataset:
-    """Return estimates with an effect of 0 and a standard error of 1 in the rows that
-    were not measured, which no family has.
-    """
-    if "measured" not in estimates:
-        return estimates
-    known = estimates["measured"]
-    return estimates.assign(
-        {
-            name: column.where(known, 0.0 if name == "ace" else 1.0)
-            for name, column in estimates.data_vars.items()
-            if column.dims == known.dims and column.dtype.kind == "f"
         }
     )
 

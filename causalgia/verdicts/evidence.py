@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.effect_table import EffectTable, of_effects
 from causalgia.effects.two_values import WEIGHT
 from causalgia.errors import EstimateError, quoted
@@ -19,6 +20,7 @@ from causalgia.estimation.effect_intervals import (
     one_sided_p,
     two_sided_p,
 )
+from causalgia.estimation.ratios import open_ends
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.placebo import rank_errors
 from causalgia.multiplicity.regions import Region, rope_region
@@ -91,7 +93,8 @@ def from_estimates(
     found = rope_region(rope, estimates, null)
     tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob)
     lower, upper = effect_limits(estimates, ci_prob)
-    unbounded = np.isinf(lower) | np.isinf(upper)
+    low_open, high_open = open_ends(about(estimates, None).transform, lower, upper)
+    nothing = low_open & high_open
     up = tests.above <= tests.below
     p_direction = 2 * np.where(up, tests.above, tests.below)
     needed = np.where(up, tests.above + tests.not_below, tests.below + tests.not_above)
@@ -102,7 +105,7 @@ def from_estimates(
         np.broadcast_to(end, lower.shape) for end in (found.lower, found.upper)
     )
     p_direction, p_negligible, needed, inside = (
-        np.where(unbounded, 1.0, np.minimum(p, 1.0))
+        np.where(nothing, 1.0, np.minimum(p, 1.0))
         for p in (p_direction, 2 * tests.inside, needed, tests.inside)
     )
     rows = Rows(
@@ -114,16 +117,17 @@ def from_estimates(
         needed_negligible=inside,
         region_lower=low,
         region_upper=high,
-        counted=~unbounded,
+        counted=~nothing,
         by_rank=found.by_rank,
     )
     if largest is not None:
         bound = _largest_of_rows(largest, estimates)
         rows = with_largest(rows, independent_draws(estimates), bound)
-    p = np.where(unbounded, 1.0, two_sided_p(estimates, null, ci_prob))
+    p = np.where(nothing, 1.0, two_sided_p(estimates, null, ci_prob))
     carried = carry_effects(estimates)
-    if unbounded.any():
-        carried = carried.assign(unbounded=(carried["ace"].dims, unbounded))
+    if (low_open | high_open).any():
+        opened = carried["ace"].dims, low_open | high_open
+        carried = carried.assign(unbounded=opened)
     return Evidence(carried, found, rows, p)
 
 

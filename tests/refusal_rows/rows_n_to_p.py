@@ -568,6 +568,11 @@ def unclear_ratio() -> xr.Dataset:
     return ratio(np.hstack([y, 3 + y]))
 
 
+def holed_ratio() -> xr.Dataset:
+    found = cg.estimate(clear_ratio())
+    return found.assign(measured=xr.zeros_like(found["ace"], bool))
+
+
 PLANS = [
     Row(
         "two goals",
@@ -664,6 +669,12 @@ PLANS = [
         lambda: power(clear_ratio(), n_units=20, true_effect=1.0, rope=(-0.1, 1.1)),
         EstimateError,
         "ratio",
+    ),
+    Row(
+        "a pilot with a row that has no effect",
+        lambda: sample_size(holed_ratio(), half_width=0.1),
+        EstimateError,
+        "A",
     ),
     Row(
         "a ratio over a mean that may be 0",
