@@ -21,12 +21,13 @@ from causalgia.estimation.crossover import (
     stratified_mean,
 )
 from causalgia.estimation.parallel import (
-    add_covariate_sampling,
     clustered,
+    covariate_sampling,
     fit_arms,
     fixed_blocks,
     residual_df,
     welch,
+    with_sampling,
 )
 from causalgia.estimation.parallel_estimates import block_effects
 from causalgia.numerics.moments import p_and_limits
@@ -134,7 +135,7 @@ def blocks(draw: Draw, n_blocks: int, *, naive: bool = False) -> Trials:
         )
         y += (arm == 1)[:, None] * 1.5 * draw(rng, (n_blocks, n_trials))[block]
         if naive:
-            return covered(fixed_blocks(y, arm, block, W))
+            return covered(fixed_blocks(y, arm, block, W)[0])
         return covered(mean_ice(block_effects(y, arm, block, W)))
 
     return trials
@@ -152,7 +153,10 @@ def lin(*, population: bool, n: int = 60) -> Trials:
         x -= x.mean(axis=0)
         fits = fit_arms(y, arm, [0, 1], covariates=x)
         units = residual_df(fits, W)
-        return add_covariate_sampling(units, fits, W, x, None) if population else units
+        if not population:
+            return units
+        pieces = covariate_sampling(fits, W, x, None)
+        return with_sampling(units, pieces, of_clusters=False)
 
     return lambda rng, n_trials: covered(_stacked([one(rng) for _ in range(n_trials)]))
 
