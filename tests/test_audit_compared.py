@@ -6,20 +6,22 @@ letters and strand each audit calls a motif by.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import causalgia as cg
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.compared import compare, union_of_motifs, union_of_rules
 from causalgia._audit.rules import Rule
-from causalgia.errors import PredictorError, StoreError
-from causalgia.estimation.crossover import difference_of_levels
+from causalgia.errors import CausalgiaWarning, PredictorError, StoreError
+from causalgia.estimation.pools import over_pools
 from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Sequences
 
@@ -153,14 +155,69 @@ def _claims(*, rule=True, words=(AP1, TEAD), task="activity"):
     )
 
 
-def _compared(networks, claims, tokens=None):
-    given = _sequences()
+def _compared(networks, claims, outcomes=None):
+    """Return a comparison; its outcomes are kept by network and trial."""
+    given, outcomes = _sequences(), {} if outcomes is None else outcomes
 
-    def run_in(name, _what, design):
-        return cg.run(design, networks[name], rng=0, progress=False)
+    def run_in(name, what, design):
+        found = cg.run(design, networks[name], rng=0, progress=False)
+        outcomes[name, what] = found
+        return found
 
     reserved = Sequences(given.tokens[:40], given.names[:40])
-    return compare(networks, claims, given.tokens, reserved, run_in=run_in)
+    with warnings.catch_warnings():  # as `cg.audit`
+        warnings.simplefilter("ignore", CausalgiaWarning)
+        return compare(networks, claims, given.tokens, reserved, run_in=run_in)
+
+
+def test_a_difference_is_that_of_contrast_models_though_few_units_differ() -> None:
+    """AP-1 does more in one of them where the sequence begins with two A."""
+    plain = _network()
+
+    def where_rare(one_hot):
+        rare = one_hot[:, 0, 0] * one_hot[:, 0, 1] * _present(one_hot, AP1).any(1)
+        return plain.predict(one_hot.argmax(1).astype(np.uint8))[:, 0] + 0.5 * rare
+
+    networks = {
+        "one": cg.FunctionPredictor(where_rare, tasks=["activity"], scale="log counts"),
+        "other": plain,
+    }
+    outcomes = {}
+    found = _compared(networks, {name: _claims() for name in networks}, outcomes)
+    row = found.motifs.query(f"motif == '{AP1}' and asks == 'alone'").iloc[0]
+    both = xr.concat(
+        [outcomes[name, f"alone {AP1}"] for name in networks],
+        pd.Index(networks, name="model"),
+        combine_attrs="override",
+    ).transpose(..., "model")
+    effects = cg.contrast_models(
+        both, control="other", contrasts={"+": {"+": 1, "untreated": -1}}
+    )
+    decided = cg.decide(effects, rope=0, error="each", shrink=None)
+    names = ("lower", "upper", "p")
+    assert list(row[[*names]]) == pytest.approx([decided[x].item() for x in names])
+    at, low, high = row[["difference", "lower", "upper"]]
+    assert high - at > 1.1 * (at - low) > 0
+
+
+def test_networks_that_differ_by_rounding_are_alike() -> None:
+    one = _network()
+
+    def rounded(one_hot):
+        answers = one.predict(one_hot.argmax(1).astype(np.uint8))[:, 0]
+        return answers * (1 + 1e-7 * (one_hot[:, 0].sum(1) % 2))
+
+    networks = {
+        "one": one,
+        "same": one,
+        "rounded": cg.FunctionPredictor(
+            rounded, tasks=["activity"], scale="log counts"
+        ),
+    }
+    found = _compared(networks, {name: _claims() for name in networks})
+    rows = pd.concat([found.motifs, found.rules])
+    assert (set(rows["verdict"]), set(rows["p"])) == ({"negligible"}, {1.0})
+    assert set(rows.query("minus == 'one minus same'")["difference"]) == {0.0}
 
 
 def test_pools_of_retrainings_differ_beyond_their_spread() -> None:
@@ -171,8 +228,9 @@ def test_pools_of_retrainings_differ_beyond_their_spread() -> None:
     }
     found = _compared(pools, {name: _claims() for name in pools})
     rule = found.rules.iloc[0]
-    t = stats.ttest_ind(sizes["one"], sizes["other"], equal_var=False)
-    low, high = t.confidence_interval(0.95)
+    tests = [stats.ttest_ind(*sizes.values(), equal_var=x) for x in (True, False)]
+    limits = np.array([test.confidence_interval(0.95) for test in tests])
+    low, high = limits[:, 0].min(), limits[:, 1].max()
     assert rule["difference"] == pytest.approx(
         sizes["one"].mean() - sizes["other"].mean(), abs=0.02
     )
@@ -181,13 +239,29 @@ def test_pools_of_retrainings_differ_beyond_their_spread() -> None:
     assert set(found.motifs.query("asks == 'alone'")["verdict"]) == {"negligible"}
 
 
-def test_a_difference_of_levels_is_welch_s_where_units_say_nothing() -> None:
+@pytest.mark.parametrize("spreads", [(1.0, 1.0), (0.1, 1.0), (1.0, 0.1)])
+def test_pools_are_independent_arms_where_units_say_nothing(spreads) -> None:
     rng = np.random.default_rng(1)
-    first, second = rng.normal(size=5), rng.normal(size=3)
-    units = rng.normal(size=(50, 1))  # alike in all levels, so that they cancel
-    difference, se, df = difference_of_levels(units + first, units + second)
-    t = stats.ttest_ind(first, second, equal_var=False)
-    assert (difference / se, df) == pytest.approx((t.statistic, t.df))
+    first, second = (
+        x * rng.normal(size=n) for x, n in zip(spreads, (2, 9), strict=True)
+    )
+    one = {
+        "ace": first.mean() - second.mean(),
+        "se": 0.0,
+        "df": 49.0,
+        "skewness": 3.0,
+        "n_units": 50,
+    }
+    estimates = xr.Dataset(
+        {name: (("contrast", "task"), [[x]]) for name, x in one.items()}
+    )
+    found = over_pools(estimates, first[:, None], second[:, None])
+    decided = cg.decide(found, rope=0, error="each", shrink=None)
+    tests = [stats.ttest_ind(first, second, equal_var=x) for x in (True, False)]
+    limits = [test.confidence_interval(0.95) for test in tests]
+    assert decided["p"].item() == pytest.approx(max(test.pvalue for test in tests))
+    assert decided["lower"].item() == pytest.approx(min(x.low for x in limits))
+    assert decided["upper"].item() == pytest.approx(max(x.high for x in limits))
 
 
 def test_three_networks_are_compared_two_by_two() -> None:

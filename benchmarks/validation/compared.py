@@ -1,5 +1,5 @@
 """Networks compared by `causalgia.audit`: retrainings of one oracle do not differ, and
-half of an interaction is found.
+half of an interaction is found; differences of any law have their intervals.
 
 What is repeated is the comparison (`causalgia._audit.compared.compare`), of motifs and a
 rule that the audits are given to have found: an audit proposes and tests on other
@@ -11,7 +11,7 @@ to .2 for those of a tenth of these.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import SimpleNamespace
@@ -24,10 +24,10 @@ import xarray as xr
 import causalgia as cg
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.compared import _Row, _verdicts, compare
-from causalgia.estimation.crossover import difference_of_levels
 from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Sequences
-from validation.checks import Check, Rng
+from validation.checks import Check, Claim, Rng
+from validation.verdicts import DRAWS, NO_PROMISE
 
 FIRST, SECOND = "TGAGTCA", "CATTCCA"
 FEATURES = ("first", "second", "rule", "gc")
@@ -218,24 +218,122 @@ def _pool(
     return shared[:, None] + level + residual * rng.normal(size=(n, n_levels))
 
 
+def _asked(one: np.ndarray, other: np.ndarray, region: float) -> tuple[_Row, str, str]:
+    """Return the question whether effects of units (and retrainings) differ."""
+    dims = ("unit", "model")[: one.ndim]
+    unit = {"unit": np.arange(len(one))}
+    arrays = {
+        name: xr.DataArray(x, unit, dims)
+        for name, x in (("one", one), ("other", other))
+    }
+    return _Row({}, {}, arrays, region), "one", "other"
+
+
+def _answers(asked: Iterable[tuple[_Row, str, str]]) -> pd.DataFrame:
+    """Return what a comparison says of questions, a family."""
+    with quiet():
+        return pd.DataFrame(_verdicts(list(asked)))
+
+
+def _limits(one: Callable[[], tuple[_Row, str, str]], n: int) -> np.ndarray:
+    """Return lower and upper limits of so many differences, (2, n)."""
+    parts = [_answers(one() for _ in range(min(250, n - k))) for k in range(0, n, 250)]
+    return pd.concat(parts)[["lower", "upper"]].to_numpy().T
+
+
 def covers(
-    n_levels: int, between: float, residual: float = 0.3
+    sizes: tuple[int, int], between: float, *, residual: float = 0.3
 ) -> Callable[[Rng, int], np.ndarray]:
     """Whether the 95 % interval of a difference of two pools covers it: networks differ
     by sd `between`, units by sd 1 alike in all networks, and by `residual` in each.
     """
-    from scipy import stats
 
-    def one(rng: Rng) -> bool:
-        shared = rng.normal(size=200)
-        first, second = (
-            _pool(rng, shared, n_levels, between=between, residual=residual)
-            for _ in range(2)
-        )
-        difference, se, df = difference_of_levels(first, second)
-        return bool(abs(difference) <= stats.t.ppf(0.975, df) * se)
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        def one() -> tuple[_Row, str, str]:
+            shared = rng.normal(size=200)
+            pools = (
+                _pool(rng, shared, m, between=between, residual=residual) for m in sizes
+            )
+            return _asked(*pools, 1.0)
 
-    return lambda rng, n: np.array([one(rng) for _ in range(n)])
+        lower, upper = _limits(one, n)
+        return (lower <= 0) & (upper >= 0)
+
+    return trials
+
+
+RARE, _RARE = "one unit in twenty, exponential", 0.05
+LAWS: dict[str, Callable[[Rng, tuple[int, ...]], np.ndarray]] = {
+    **DRAWS,
+    RARE: lambda rng, shape: (
+        ((rng.random(shape) < _RARE) * rng.exponential(size=shape) - _RARE)
+        / np.sqrt(2 * _RARE - _RARE**2)
+    ),
+}
+"""Laws of the difference of the effects of a unit, of mean 0 and sd 1."""
+_NONE = ("lognormal", RARE)
+"""Laws so skewed that no rate is promised of them (`validation.verdicts.impossible`)."""
+_N = 200
+_BOUND = 5 / np.sqrt(_N)
+"""The region, in tables of verdicts: five standard errors."""
+
+
+def beyond(
+    law: str, side: str, *, retrained: bool = False
+) -> Callable[[Rng, int], np.ndarray]:
+    """Whether the interval of a difference of two networks lies wholly on one side of
+    it; of single ones, or of five retrainings of each, which vary little.
+    """
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        def one() -> tuple[_Row, str, str]:
+            shared = rng.normal(size=_N)
+            both = shared + LAWS[law](rng, (_N,)), shared
+            if retrained:
+                both = tuple(
+                    _pool(rng, own, _MEMBERS, between=0.03, residual=0.3)
+                    for own in both
+                )
+            return _asked(*both, 1.0)
+
+        lower, upper = _limits(one, n)
+        return upper < 0 if side == "below" else lower > 0
+
+    return trials
+
+
+def _table(rng: Rng, law: str, truth: np.ndarray) -> np.ndarray:
+    """Return the verdicts on a table of differences, in regions."""
+    rows = []
+    for at in truth:
+        shared = rng.normal(size=_N)
+        ice = shared + LAWS[law](rng, (_N,)) + at * _BOUND
+        rows.append(_asked(ice, shared, _BOUND))
+    return _answers(rows)["verdict"].to_numpy()
+
+
+def false_negligible(law: str) -> Callable[[Rng, int], np.ndarray]:
+    """Whether any of 20 differences on a bound of their region is called negligible."""
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        truths = rng.choice([-1.0, 1.0], size=(n, 20))
+        return np.array([(_table(rng, law, x) == "negligible").any() for x in truths])
+
+    return trials
+
+
+def found(law: str, word: str) -> Callable[[Rng, int], np.ndarray]:
+    """Return the share of rows with their verdict, in tables of ten differences eight
+    standard errors beyond their region ("differs") and ten of none ("negligible").
+    """
+    truth = np.repeat([1 + 8 / 5, 0.0], 10)
+    own = truth > 0 if word == "differs" else truth == 0
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        tables = (_table(rng, law, truth)[own] == word for _ in range(n))
+        return np.array([said.mean() for said in tables])
+
+    return trials
 
 
 def selected_differ(rng: Rng, n: int) -> np.ndarray:
@@ -253,13 +351,8 @@ def selected_differ(rng: Rng, n: int) -> np.ndarray:
                 for _ in range(2)
             ]
             if max(abs(pool.mean()) for pool in pools) > region:
-                arrays = {
-                    name: xr.DataArray(pool, dims=("unit", "model"))
-                    for name, pool in zip(("one", "other"), pools, strict=True)
-                }
-                rows.append((_Row({}, {}, arrays, region), "one", "other"))
-        verdicts = [row["verdict"] for row in _verdicts(rows)]
-        shares.append(np.mean([x == "differs" for x in verdicts]))
+                rows.append(_asked(*pools, region))
+        shares.append((_answers(rows)["verdict"] == "differs").mean())
     return np.array(shares)
 
 
@@ -267,6 +360,54 @@ _SECTION = (
     "Two networks compared by an audit, five retrainings of each, on the same shuffles "
     "and sites"
 )
+_SINGLE = "Two networks compared by an audit, one training of each, 200 units"
+
+
+def _of_law(law: str) -> list[Check]:
+    """Return the rows of single networks whose units differ by a law."""
+    none = law in _NONE
+    claim: Claim = "reported" if none else "at most"
+    why = NO_PROMISE * none
+    return [
+        *(
+            Check(
+                _SINGLE,
+                f"differences {law}: intervals wholly {side} the difference{why}",
+                beyond(law, side),
+                0.025,
+                claim,
+                full=10_000,
+                quick=1_000,
+            )
+            for side in ("below", "above")
+        ),
+        Check(
+            _SINGLE,
+            f"differences {law}: tables with a negligible, of 20 on a bound{why}",
+            false_negligible(law),
+            0.05,
+            claim,
+            full=2_000,
+            quick=100,
+        ),
+        *(
+            Check(
+                _SINGLE,
+                f"differences {law}: {what}",
+                found(law, word),
+                0.9,
+                "reported" if none else "at least",
+                full=400,
+                quick=20,
+            )
+            for word, what in (
+                ("differs", "found, eight standard errors beyond the region"),
+                ("negligible", "none is called negligible, region of five"),
+            )
+        ),
+    ]
+
+
 CHECKS = [
     Check(
         _SECTION,
@@ -294,7 +435,7 @@ CHECKS = [
         Check(
             _SECTION,
             f"the interval of a difference, {n} retrainings of each with sd {between:g}",
-            covers(n, between),
+            covers((n, n), between),
             0.945,
             "at least",
             full=10_000,
@@ -302,6 +443,34 @@ CHECKS = [
         )
         for n in (2, 3, 5)
         for between in (0.03, 0.3)
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"the interval of a difference, {n} retrainings against {m} with sd "
+            f"{between:g}",
+            covers((n, m), between),
+            0.945,
+            "at least",
+            full=10_000,
+            quick=1_000,
+        )
+        for n, m in ((2, 20), (3, 10))
+        for between in (0.03, 0.3)
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"differences {law}: intervals wholly {side} the difference, five retrainings "
+            f"of each with sd 0.03{NO_PROMISE * (law in _NONE)}",
+            beyond(law, side, retrained=True),
+            0.025,
+            "reported" if law in _NONE else "at most",
+            full=10_000,
+            quick=1_000,
+        )
+        for law in ("exponential", RARE)
+        for side in ("below", "above")
     ),
     Check(
         _SECTION,
@@ -313,4 +482,5 @@ CHECKS = [
         full=300,
         quick=20,
     ),
+    *(row for law in LAWS for row in _of_law(law)),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
@@ -19,10 +18,9 @@ from causalgia._audit.tested_motifs import LOST, alone_in, necessity_of
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Design, DinucleotideShuffle, Genomic
 from causalgia.effects import contrast
-from causalgia.errors import CausalgiaWarning, PredictorError, quoted
-from causalgia.estimation import estimate, from_effects
-from causalgia.estimation.crossover import difference_of_levels
-from causalgia.estimation.request import parents_if_shared
+from causalgia.errors import PredictorError, quoted
+from causalgia.estimation import estimate
+from causalgia.estimation.pools import over_pools
 from causalgia.experiments import Experiment
 from causalgia.experiments._pair import GAPS
 from causalgia.predict import Ensemble, Predictor
@@ -37,8 +35,6 @@ RunIn: TypeAlias = Callable[[str, str, Design], xr.Dataset]
 """Runs a trial, of a name, in the predictor of a name."""
 _UNITS, _DRAWS, _LEAST_PARENTS = 200, 3, 4
 _SD_SHARE = 0.2
-_EXACT = 1e-9
-"""Error of a difference that varies in no unit, of half a region: rounding is less."""
 _SAME_SITES = 0.5
 """Share of the sites of each of two matrices that lie as those of the other, from which
 they are one motif."""
@@ -171,7 +167,7 @@ def compare(
     Each motif that one reads and each rule that holds in one is measured in all, on the
     same shuffles and sites. Of single networks, the difference of the effects of each
     unit is averaged; of ensembles, units and retrainings are random
-    (`causalgia.estimation.crossover.difference_of_levels`). The region of practical
+    (`causalgia.estimation.pools.over_pools`). The region of practical
     equivalence is a fifth of the sd of predictions, in the network where that is less.
 
     Parameters
@@ -207,7 +203,7 @@ def compare(
             claims = {name: own[name] in claimed.get(name, ()) for name in predictors}
             if any(claims.values()):
                 each = {
-                    name: one["ice"].sel(contrast=label, task=own[name])
+                    name: _ice(one.sel(contrast=label, task=own[name]))
                     for name, one in effects.items()
                 }
                 row = _Row({**columns, "task": task}, claims, each, region[task])
@@ -253,6 +249,7 @@ _OF_RULES = (
 )
 _OF_UNITS = ("unit", "parent")
 _DIFFERENCE = ("minus", "difference", "lower", "upper", "p", "q", "verdict")
+_OF_DECISION = ("ace", "lower", "upper", "p", "q", "verdict")
 
 
 def _regions(
@@ -284,13 +281,18 @@ class _Row(NamedTuple):
     region: float
 
 
+def _ice(effects: xr.Dataset) -> xr.DataArray:
+    """Return individual effects, with the largest that rounding alone produces."""
+    if "floor" not in effects:
+        return effects["ice"]
+    return effects["ice"].assign_coords(floor=float(effects["floor"].max()))
+
+
 def _decided(
     found: Mapping[str, Sequence[_Row]], names: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
     """Return the tables, with differences of each two predictors and verdicts, at one
     false discovery rate over all rows.
-
-    In units of their regions, differences of all tasks have one region.
     """
     every = [row for rows in found.values() for row in rows]
     pairs = list(combinations(names, 2))
@@ -318,62 +320,58 @@ def _decided(
 
 
 def _verdicts(asked: Sequence[tuple[_Row, str, str]]) -> list[dict[str, Any]]:
-    """Return the difference of each row with its verdict."""
+    """Return the difference of each row with its verdict: a row is a task."""
     if not asked:
         return []
-    estimates = [
-        difference_of(row.effects[one], row.effects[other]) for row, one, other in asked
-    ]
-    region = np.array([row.region for row, _, _ in asked])
-    table = pd.DataFrame(estimates, columns=["effect", "se", "df", "skewness"])
-    table[["effect", "se"]] = table[["effect", "se"]].div(region, axis=0)
-    table["se"] = np.maximum(table["se"], _EXACT)
-    table["contrast"] = np.arange(len(table)).astype(str)
-    decided = decide(from_effects(table), rope=(-1, 1), error="fdr", shrink=None, rng=0)
-    columns = {
-        name: decided[name].to_numpy().ravel()
-        for name in ("ace", "lower", "upper", "p", "q", "verdict")
-    }
+    alike: dict[Any, list[int]] = {}
+    for k, (row, *pair) in enumerate(asked):
+        sizes = [row.effects[name].sizes for name in pair]
+        units = row.effects[pair[0]].coords
+        of = [units[name].to_numpy().tolist() for name in _OF_UNITS if name in units]
+        alike.setdefault(str((sizes, of)), []).append(k)
+    estimates = [_estimated({str(k): asked[k] for k in of}) for of in alike.values()]
+    decided = decide(
+        xr.concat(estimates, "task", combine_attrs="override"),
+        rope={str(k): (-row.region, row.region) for k, (row, *_) in enumerate(asked)},
+        error="fdr",
+        shrink=None,
+    )
+    decided = decided.sel(contrast="difference", task=[*map(str, range(len(asked)))])
+    columns = [decided[name].to_numpy().tolist() for name in _OF_DECISION]
     lines = []
-    for k, (_, one, other) in enumerate(asked):
-        ace, lower, upper, p, q, verdict = (column[k] for column in columns.values())
-        size = [float(x * region[k]) for x in (ace, lower, upper)]
-        verdict = "differs" if verdict in DIRECTIONS else str(verdict)
-        values = (f"{one} minus {other}", *size, float(p), float(q), verdict)
+    for (_, one, other), *numbers, verdict in zip(asked, *columns, strict=True):
+        verdict = "differs" if verdict in DIRECTIONS else verdict
+        values = (f"{one} minus {other}", *numbers, verdict)
         lines.append(dict(zip(_DIFFERENCE, values, strict=True)))
     return lines
 
 
-def difference_of(
-    one: xr.DataArray, other: xr.DataArray
-) -> tuple[float, float, float, float]:
-    """Return the mean effect of one network minus that of another on the same units, with
-    standard error, degrees of freedom and skewness; of ensembles, over retrainings.
+def _estimated(asked: Mapping[str, tuple[_Row, str, str]]) -> xr.Dataset:
+    """Return estimates of differences on the same units, each a task: the mean effect of
+    one network minus that of another; of ensembles, over retrainings.
     """
-    if "model" in one.dims:
-        groups = parents_if_shared(one.to_dataset(name="ice"))
-        first, second = (
-            x.transpose("unit", "model").to_numpy().astype(np.float64)
-            for x in (one, other)
-        )
-        codes = None if groups is None else groups.codes
-        mean, error, degrees = difference_of_levels(first, second, codes)
-        return float(mean), float(error), float(degrees), 0.0
-    units = {
-        name: ("unit", one[name].to_numpy()) for name in _OF_UNITS if name in one.coords
-    }
-    ice = one.to_numpy().astype(np.float64) - other.to_numpy()
+    pairs = [[row.effects[name] for name in pair] for row, *pair in asked.values()]
+    first, second = (
+        np.stack([x.transpose("unit", ...).to_numpy() for x in side], axis=-1)
+        .astype(np.float64)
+        .reshape(side[0].sizes["unit"], -1, len(asked))
+        for side in zip(*pairs, strict=True)
+    )  # unit, model, task
+    ice = first.mean(axis=1) - second.mean(axis=1)
+    floor = [sum(float(x.coords.get("floor", 0)) for x in pair) for pair in pairs]
+    one = pairs[0][0]
+    units = {name: one[name].variable for name in _OF_UNITS if name in one.coords}
     effects = xr.Dataset(
-        {"ice": (("unit", "contrast", "task"), ice[:, None, None])},
-        {"contrast": ["x"], "task": ["x"], **units},
+        {
+            "ice": (("unit", "contrast", "task"), ice[:, None]),
+            "floor": (("contrast", "task"), [floor]),
+        },
+        {"contrast": ["difference"], "task": list(asked), **units},
     )
-    with warnings.catch_warnings():  # networks that are alike differ by 0 in every unit
-        warnings.simplefilter("ignore", CausalgiaWarning)
-        row = estimate(effects)
-    ace, se, df, skewness = (
-        float(row[name].item()) for name in ("ace", "se", "df", "skewness")
-    )
-    return ace, se, df, skewness if np.isfinite(skewness) else 0.0
+    estimates = estimate(effects)
+    if "model" not in one.dims:
+        return estimates
+    return over_pools(estimates, first.mean(axis=0), second.mean(axis=0))
 
 
 def _lost(

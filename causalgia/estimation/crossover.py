@@ -343,51 +343,6 @@ def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
     return from_factor(units.ace + first, np.concatenate(factor), df)
 
 
-def difference_of_levels(
-    first: Array, second: Array, cluster: Codes | None = None
-) -> tuple[Array, Array, Array]:
-    """Estimate the ACE over the levels of one population (retrainings of a network)
-    minus that over those of another, on the same units; units and levels are random.
-
-    With ``J`` and ``M`` levels, ``se^2 = v + s2_J / J + s2_M / M``: v is the variance of
-    the mean over units of the difference of the two means over levels, ``s2_J`` and
-    ``s2_M`` those between the ACEs of the levels. The part by which units differ between
-    levels is in v and in these, and counts twice. The degrees of freedom are
-    Satterthwaite's (Welch's, where v is small).
-
-    Parameters
-    ----------
-    first, second
-        Individual causal effects, shapes ``(n, J, ...)`` and ``(n, M, ...)``, of the same
-        n units.
-    cluster
-        Cluster of each unit, as in `mean_ice`.
-
-    Returns
-    -------
-    difference, se, df
-        Shape ``(...)``.
-
-    References
-    ----------
-    Welch (1947), doi:10.1093/biomet/34.1-2.28. Satterthwaite (1946),
-    doi:10.2307/3002019.
-
-    Examples
-    --------
-    >>> first = np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]])
-    >>> second = np.array([[0.0, 2.0, 1.0], [2.0, 4.0, 3.0]])
-    >>> difference, se, df = difference_of_levels(first, second)
-    >>> difference.item(), se.round(3).item(), df.item()
-    (1.0, 0.816, 4.0)
-    """
-    units = mean_ice(first.mean(axis=1) - second.mean(axis=1), cluster)
-    parts = [units, *(mean_ice(levels.mean(axis=0)) for levels in (first, second))]
-    variances = np.stack([part.se**2 for part in parts])
-    df = satterthwaite(variances, np.stack([part.df for part in parts]))
-    return units.ace, np.sqrt(variances.sum(axis=0)), df
-
-
 def sqrt_ratio(part: Array, whole: Array) -> Array:
     """Return ``sqrt(part / whole)``, 0 where the whole is 0.
 
