@@ -74,10 +74,9 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     Notes
     -----
-    A function with ``fastmath`` that compiled functions call has ``forceinline`` or
-    ``inline="always"``. Its sums may be reordered each time that it is optimized, with
-    its caller once more; a process that compiles would otherwise run its own copy, a
-    process that reads the cache the caller's, and the two differ in the last bit.
+    None has ``fastmath``: how its sums are ordered depends on where arrays lie in memory,
+    and the same call would differ in the last bit. A loop that sums in vector code has
+    several sums (`causalgia.posterior.scale_mixture.summed`).
 
     Examples
     --------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from causalgia.compiled import njit
+from causalgia.posterior.scale_mixture import summed
 from causalgia.types import Array
 
 _SPIKE, _SLABS = 0.5, 3.0  # prior counts of no effect, and of all other components
@@ -96,7 +97,7 @@ def averaged_weights(
     return weight, out
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, error_model="numpy")
 def _sweep_kernel(  # type: ignore[no-untyped-def]
     density, taken, component, uniform, burn_in, share
 ):
@@ -106,10 +107,9 @@ def _sweep_kernel(  # type: ignore[no-untyped-def]
     for turn in range(len(uniform)):
         for j in range(n):
             taken[component[j]] -= 1.0
-            total = 0.0
             for c in range(size):
                 term[c] = density[j, c] * taken[c]
-                total += term[c]
+            total = summed(term)
             left = uniform[turn, j] * total
             chosen = 0
             while chosen < size - 1 and left >= term[chosen]:

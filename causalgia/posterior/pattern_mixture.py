@@ -388,7 +388,7 @@ def _rotate(effect: Array, vectors: Array, loadings: Array) -> Rotation:
     return np.matmul(turned, effect[..., None])[..., 0], np.matmul(turned, loadings)
 
 
-@njit(nogil=True, fastmath=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _gram_kernel(y, value, basis, first, rank, ridge, gram, inner):  # type: ignore[no-untyped-def]
     """Fill ``G = B' D^-1 B`` and ``h = B' D^-1 y`` with ``D = values + ridge``; return
     ``log |D| + y' D^-1 y``.
@@ -414,7 +414,7 @@ def _gram_kernel(y, value, basis, first, rank, ridge, gram, inner):  # type: ign
     return base + np.log(product)
 
 
-@njit(nogil=True, fastmath=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _factor_kernel(gram, rank, scale2, root):  # type: ignore[no-untyped-def]
     """Fill the Cholesky factor of ``I + scale2 G``; return its log determinant."""
     log_det = 0.0
@@ -428,7 +428,7 @@ def _factor_kernel(gram, rank, scale2, root):  # type: ignore[no-untyped-def]
     return log_det
 
 
-@njit(nogil=True, fastmath=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _forward_kernel(root, rank, inner, out):  # type: ignore[no-untyped-def]
     """Solve ``root out = inner``; return the sum of squares of `out`."""
     square = 0.0
@@ -441,7 +441,7 @@ def _forward_kernel(root, rank, inner, out):  # type: ignore[no-untyped-def]
     return square
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True)
 def _log_density_kernel(y, values, basis, pattern, first, rank, ridge, scale2, out):  # type: ignore[no-untyped-def]
     most = 1
     for c in range(len(rank)):
@@ -589,7 +589,7 @@ def _add_normal_kernel(sums, t, m, s2, p, step):  # type: ignore[no-untyped-def]
             sums[3, t] += p * tail
 
 
-@njit(nogil=True, fastmath=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _inverse_kernel(root, rank, spread):  # type: ignore[no-untyped-def]
     """Fill the inverse of ``root root'``, column by column."""
     for k in range(rank):

@@ -16,7 +16,7 @@ from causalgia.compiled import njit
 from causalgia.numerics.row_blocks import SMALL_BLOCK
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import LinearPart
-from causalgia.posterior.scale_mixture import LOG2E, exp2, inverse_root
+from causalgia.posterior.scale_mixture import LN2, LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
 _SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
@@ -106,22 +106,22 @@ def _precision_terms(residual: Array, noise: Noise, tau: Array) -> tuple[Array, 
     return own - own**2 * taken, own * (residual - scores @ loadings.T)
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, error_model="numpy")
 def _mixture_kernel(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
+    n, last = out.shape[1], variance.shape[1] - 1
+    half, least, total = np.empty(n), np.empty(n), np.empty(n)
     for i in range(out.shape[0]):
-        widest = variance[i, variance.shape[1] - 1]
-        for k in range(out.shape[1]):
-            s2 = noise[k]
-            half = 0.5 * LOG2E * residual[i, k] ** 2
+        for k in range(n):
+            half[k] = 0.5 * LOG2E * residual[i, k] ** 2
             # exponent of the widest component, the largest
-            least = half / (s2 + widest)
-            total = 0.0
-            for j in range(variance.shape[1]):
-                y = inverse_root(s2 + variance[i, j])
-                total += (
-                    weight[i, j]
-                    * y
-                    * exp2(min(max(least - half * y * y, -1000.0), 0.0))
-                )
+            least[k] = half[k] / (noise[k] + variance[i, last])
+            total[k] = 0.0
+        for j in range(last + 1):
+            v, share = variance[i, j], weight[i, j]
+            for k in range(n):
+                y = inverse_root(noise[k] + v)
+                exponent = min(max(least[k] - half[k] * y * y, -1000.0), 0.0)
+                total[k] += share * y * exp2(exponent)
+        for k in range(n):
             # log sqrt(2 pi)
-            out[i, k] = np.log(total) - least / LOG2E - 0.9189385332046727
+            out[i, k] = np.log(total[k]) - least[k] * LN2 - 0.9189385332046727

@@ -25,7 +25,15 @@ from causalgia.posterior.exact import (
 )
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
 from causalgia.posterior.pointwise_likelihood import independent_log_density
-from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root, log2
+from causalgia.posterior.scale_mixture import (
+    LN2,
+    LOG2E,
+    erfc,
+    exp2,
+    inverse_root,
+    log2,
+    summed,
+)
 from causalgia.posterior.two_scales_hyper import (
     Part,
     TwoScaleModel,
@@ -409,7 +417,7 @@ def _two_scales_nodes(posterior: _TwoScalePosterior, unit: float) -> Nodes:
     )
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _center_gain_kernel(  # type: ignore[no-untyped-def]
     effect, noise, columns, precision, narrow, wide, share, value, step, z, out
 ):
@@ -418,7 +426,7 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
     """
     size, m = len(effect), value.shape[1]
     rest, along = np.empty(size), np.empty(size)
-    y1, y2 = np.empty(size), np.empty(size)
+    y1, y2, terms = np.empty(size), np.empty(size), np.empty(size)
     for i in range(len(narrow)):
         p = share[i]
         for k in range(size):
@@ -431,60 +439,55 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
                 rest[k] -= columns[j, k] * b
                 along[k] += columns[j, k] * s
         for h in range(len(z)):
-            total = 0.0
-            for j in range(m):
-                total -= 0.5 * precision[j] * (value[i, j] + z[h] * step[i, j]) ** 2
             for k in range(size):
                 r = rest[k] - z[h] * along[k]
                 q1, q2 = 0.5 * (r * y1[k]) ** 2, 0.5 * (r * y2[k]) ** 2
                 a = p * y1[k] * exp2(max((q2 - q1) * LOG2E, -1000.0)) + (1 - p) * y2[k]
-                total += log2(a) / LOG2E - q2
+                terms[k] = log2(a) * LN2 - q2
+            total = summed(terms)
+            for j in range(m):
+                total -= 0.5 * precision[j] * (value[i, j] + z[h] * step[i, j]) ** 2
             out[i, h] = total
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _center_moments_kernel(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, center, weight, narrow, wide, share, sums
 ):
-    """Fill the sums of `_add_moments_kernel` where nodes differ in center and law
-    alone; the loop over nodes compiles to vector code.
+    """Add to the sums of `_add_moments_kernel` where nodes differ in center and law
+    alone; the loop over effects compiles to vector code.
     """
-    for k in range(len(effect)):
-        s2, known, own, at = noise[k], effect[k], marginal[k], x[k]
-        w1 = m1 = q1 = under1 = over1 = h1 = 0.0
-        w2 = m2 = q2 = under2 = over2 = h2 = 0.0
-        for i in range(len(center)):
-            v1, v2, p, r = narrow[i], wide[i], share[i], known - center[i]
+    for i in range(len(center)):
+        v1, v2, p, mu, each = narrow[i], wide[i], share[i], center[i], weight[i]
+        for k in range(len(effect)):
+            s2, known, own, at = noise[k], effect[k], marginal[k], x[k]
+            r = known - mu
             y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
             gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
             gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
             a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
-            part1 = weight[i] * a / (a + b)
-            part2 = weight[i] - part1
+            part1 = each * a / (a + b)
+            part2 = each - part1
             off1, off2 = (gain1 - 1) * r, (gain2 - 1) * r
             square1, square2 = gain1 * s2, gain2 * s2
             from1, from2 = off1 + known - at, off2 + known - at
             minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * square1))
             minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * square2))
-            w1 += part1
-            w2 += part2
-            m1 += part1 * off1
-            m2 += part2 * off2
-            q1 += part1 * (square1 + off1 * off1)
-            q2 += part2 * (square2 + off2 * off2)
-            under1 += minor1 if from1 > 0 else part1 - minor1
-            under2 += minor2 if from2 > 0 else part2 - minor2
-            over1 += part1 - minor1 if from1 > 0 else minor1
-            over2 += part2 - minor2 if from2 > 0 else minor2
-            h1 += part1 * own / (own + v1)
-            h2 += part2 * own / (own + v2)
-        sums[0, 0, k], sums[0, 1, k], sums[0, 2, k] = m1, q1, under1
-        sums[0, 3, k], sums[0, 4, k], sums[0, 5, k] = over1, h1, w1
-        sums[1, 0, k], sums[1, 1, k], sums[1, 2, k] = m2, q2, under2
-        sums[1, 3, k], sums[1, 4, k], sums[1, 5, k] = over2, h2, w2
+            sums[0, 0, k] += part1 * off1
+            sums[0, 1, k] += part1 * (square1 + off1 * off1)
+            sums[0, 2, k] += minor1 if from1 > 0 else part1 - minor1
+            sums[0, 3, k] += part1 - minor1 if from1 > 0 else minor1
+            sums[0, 4, k] += part1 * own / (own + v1)
+            sums[0, 5, k] += part1
+            sums[1, 0, k] += part2 * off2
+            sums[1, 1, k] += part2 * (square2 + off2 * off2)
+            sums[1, 2, k] += minor2 if from2 > 0 else part2 - minor2
+            sums[1, 3, k] += part2 - minor2 if from2 > 0 else minor2
+            sums[1, 4, k] += part2 * own / (own + v2)
+            sums[1, 5, k] += part2
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _add_moments_kernel(  # type: ignore[no-untyped-def]
     effect,
     noise,
@@ -537,7 +540,7 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
                 )
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type: ignore[no-untyped-def]
     """Fill mean and variance of each row's linear part under normal coefficients with
     this mean and root.
@@ -572,9 +575,7 @@ def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type:
 
 @njit(
     nogil=True,
-    fastmath=True,
     error_model="numpy",
-    forceinline=True,
     no_cpython_wrapper=True,
 )
 def _add_stratum_kernel(  # type: ignore[no-untyped-def]
@@ -604,7 +605,7 @@ def _add_stratum_kernel(  # type: ignore[no-untyped-def]
         sums[5, k] += share
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, error_model="numpy")
 def _draw_two_scales_kernel(residual, location, noise, narrow, wide, share, u, z, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         v1, v2, p = narrow[i], wide[i], share[i]

@@ -23,7 +23,15 @@ from causalgia.posterior.lattice import (
     sharpen_cells,
     tilted_quantile,
 )
-from causalgia.posterior.scale_mixture import LOG2E, exp2, inverse_root, log2
+from causalgia.posterior.scale_mixture import (
+    LN2,
+    LOG2E,
+    exp2,
+    inverse_root,
+    log2,
+    product_sum,
+    summed,
+)
 from causalgia.types import Array
 
 __all__ = [
@@ -567,9 +575,7 @@ def _solve_transposed_in_place(factor, rest):  # type: ignore[no-untyped-def]
 
 @njit(
     nogil=True,
-    fastmath=True,
     error_model="numpy",
-    forceinline=True,
     no_cpython_wrapper=True,
 )
 def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
@@ -581,18 +587,15 @@ def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 @njit(
     nogil=True,
-    fastmath=True,
     error_model="numpy",
-    forceinline=True,
     no_cpython_wrapper=True,
 )
 def _row_terms(  # type: ignore[no-untyped-def]
-    effect, count, rest, roots, p, curved, scores, weights
+    effect, count, rest, roots, p, curved, scores, weights, terms
 ):
-    """Fill derivatives of each row in its linear part, and return the sums over rows;
-    the loop compiles to vector code.
+    """Fill derivatives of each row in its linear part, and the terms of the sums over
+    rows, (5, K); the loop compiles to vector code.
     """
-    height = g_1 = g_2 = g_p = both_ways = 0.0
     for k in range(len(effect)):
         r = effect[k] - rest[k]
         y1, y2 = roots[0, k], roots[1, k]
@@ -602,21 +605,18 @@ def _row_terms(  # type: ignore[no-untyped-def]
         both = a + (1 - p) * y2
         first = a / both
         mean, mixed, n = q2 + first * gap, first * (1 - first), count[k]
-        height += n * (log2(both) / LOG2E - half * q2)
-        g_1 += n * first * q1 * (half * q1 - 0.5)
-        g_2 += n * (1 - first) * q2 * (half * q2 - 0.5)
-        g_p += n * (first - p)
-        both_ways += n * mixed
+        terms[0, k] = n * (log2(both) * LN2 - half * q2)
+        terms[1, k] = n * first * q1 * (half * q1 - 0.5)
+        terms[2, k] = n * (1 - first) * q2 * (half * q2 - 0.5)
+        terms[3, k] = n * (first - p)
+        terms[4, k] = n * mixed
         scores[k] = n * r * mean
         weights[k] = n * (mean - curved * half * mixed * gap * gap)
-    return height, g_1, g_2, g_p, both_ways
 
 
 @njit(
     nogil=True,
-    fastmath=True,
     error_model="numpy",
-    forceinline=True,
     no_cpython_wrapper=True,
 )
 def _row_sums(  # type: ignore[no-untyped-def]
@@ -628,34 +628,30 @@ def _row_sums(  # type: ignore[no-untyped-def]
     Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
     """
     m, n = len(value), len(effect)
-    rest, scores, weights, size = np.empty(n), np.empty(n), np.empty(n), 0.0
+    rest, scores, weights = np.empty(n), np.empty(n), np.empty(n)
+    terms = np.empty((5, n))
     for k in range(n):
         rest[k] = 0.0
-        size += count[k]
     for j in range(m):
         for k in range(n):
             rest[k] += columns[j, k] * value[j]
-    total, g_1, g_2, g_p, both_ways = _row_terms(
-        effect, count, rest, roots, p, curved, scores, weights
-    )
+    _row_terms(effect, count, rest, roots, p, curved, scores, weights, terms)
     for j in range(m):
-        slope = 0.0
+        gradient[j] = product_sum(columns[j], scores)
         for k in range(n):
-            slope += columns[j, k] * scores[k]
             rest[k] = columns[j, k] * weights[k]
-        gradient[j] = slope
         for h in range(j + 1):
-            product = 0.0
-            for k in range(n):
-                product += rest[k] * columns[h, k]
-            matrix[j, h] = product
+            matrix[j, h] = product_sum(rest, columns[h])
+    size = summed(count)
+    total = summed(terms[0]) - 0.5 * size * np.log(2 * np.pi)
     for j in range(m):
         gradient[j] -= precision[j] * value[j]
         total -= 0.5 * precision[j] * value[j] ** 2
         matrix[j, j] += precision[j]
-    out[0], out[1], out[2] = total - 0.5 * size * np.log(2 * np.pi), g_1, g_2
-    out[3] = g_p + 1 - 2 * p  # the uniform prior of the share, as that of its logit
-    out[4] = (size + 2) * p * (1 - p) - both_ways
+    out[0], out[1], out[2] = total, summed(terms[1]), summed(terms[2])
+    # the uniform prior of the share, as that of its logit
+    out[3] = summed(terms[3]) + 1 - 2 * p
+    out[4] = (size + 2) * p * (1 - p) - summed(terms[4])
 
 
 @njit(nogil=True, inline="always")
