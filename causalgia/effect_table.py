@@ -245,6 +245,11 @@ def hall_coefficient(estimates: xr.Dataset) -> Array:
     coefficient is also 0 for targets with another source of variance (placebos,
     predictors, replicates), for which the skewness of units says little.
 
+    Raises
+    ------
+    EstimateError
+        If a contrast has a skewness and no number of units.
+
     Examples
     --------
     >>> one = {
@@ -257,14 +262,23 @@ def hall_coefficient(estimates: xr.Dataset) -> Array:
     ... )
     (array([0.2]), array([0.]))
     """
-    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
     if (
         "skewness" not in estimates
-        or not counts
         or about(estimates, "population").target not in _SAMPLED
     ):
         return np.zeros(estimates.variables["ace"].shape)
-    skewness, n = (of_effects(estimates, name) for name in ("skewness", counts[0]))
+    skewness = of_effects(estimates, "skewness").astype(np.float64)
+    skewness = np.where(rows_measured(estimates), skewness, 0.0)
+    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
+    n = of_effects(estimates, counts[0]) if counts else np.zeros(skewness.shape)
+    if (uncounted := (skewness != 0) & ~(n > 0)).any():
+        k = tuple(np.argwhere(uncounted)[0])
+        names = estimates.coords.get("contrast")
+        name = k[0] if names is None else np.atleast_1d(names.to_numpy())[k[0]]
+        raise EstimateError(
+            f"contrast {name}: skewness {skewness[k]:g} without the number of units "
+            "that it is of; give n_units or n_clusters"
+        )
     return np.asarray(skewness / np.sqrt(np.maximum(n, 1)))
 
 

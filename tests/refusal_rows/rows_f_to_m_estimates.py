@@ -323,6 +323,15 @@ OF_EFFECTS: list[tuple[str, Callable[[], object], str]] = [
         "",
     ),
     (
+        "a skewness without the number of units",
+        lambda: cg.decide(
+            pd.DataFrame({"effect": [0.2], "se": [0.1], "skewness": [3.0]}),
+            rope=0,
+            shrink=None,
+        ),
+        "n_units",
+    ),
+    (
         "hypotheses of estimates",
         lambda: hypotheses(
             cg.from_effects([1.0, 0.4], se=[0.2, 0.1], names=["a", "b"]), "a - b"
