@@ -115,9 +115,10 @@ def moderation(
         Moderators, ``(moderator, contrast, task[, model])``: ``kind`` ("number",
         "category", "motif" or ""), ``name, level``; of motifs ``strand`` ("same",
         "opposite", "either"), ``side`` ("upstream", "downstream", "either"),
-        ``gap_from, gap_to`` (bases between, inclusive); ``slope, se, df, p, lower,
-        upper`` (CR2); ``inside, outside``, the effect with and without it (one sd above
-        and below the mean of a number); ``share`` of the variance of effects;
+        ``gap_from, gap_to`` (bases between, inclusive); ``slope, se, df`` (CR2), and
+        ``p, lower, upper`` by the rule of intervals, which also reads ``skewness,
+        se_pooled, df_pooled``; ``inside, outside``, the effect with and without it (one
+        sd above and below the mean of a number); ``share`` of the variance of effects;
         ``n_inside, n_outside``; ``mean, sd_of``; and ``named``: share >= .05, p <= .05,
         20 or more units on either side. ``n_candidates`` were compared.
 
@@ -397,8 +398,9 @@ def _chosen(
     found |= {name: np.zeros(shape, np.int64) for name in ("n_inside", "n_outside")}
     # without a moderator the effect is the same on either side
     flat = ("slope", "se", "lower", "upper", "mean", "sd", "share")
-    found |= {name: np.zeros(shape) for name in flat}
-    found |= {name: np.ones(shape) for name in ("p", "df")}
+    of_rule = ("skewness", "se_pooled")
+    found |= {name: np.zeros(shape) for name in (*flat, *of_rule)}
+    found |= {name: np.ones(shape) for name in ("p", "df", "df_pooled")}
     found |= {
         name: ice[~half].mean(axis=0, keepdims=True) for name in ("inside", "outside")
     }

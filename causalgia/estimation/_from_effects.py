@@ -483,7 +483,9 @@ def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
     "GATA1 by gc".
     """
     of_effect = [n for n in ("contrast", "model") if n in found["slope"].dims]
-    columns = found[["slope", "se", "df", "p", "lower", "upper"]]
+    read = ["slope", "se", "df", "p", "lower", "upper"]
+    columns = found[[*read, "skewness", "se_pooled", "df_pooled"]]
+    columns["n_units"] = found["n_inside"] + found["n_outside"]
     if "moderator" not in columns["slope"].dims:
         columns = columns.expand_dims("moderator")
     if "task" not in columns["slope"].dims:

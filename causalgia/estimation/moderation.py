@@ -325,7 +325,9 @@ def moderated(
     Returns
     -------
     dict
-        Shape ``(q, ...)`` each: ``slope, se, df, p, lower, upper`` (CR2); ``mean`` and
+        Shape ``(q, ...)`` each: ``slope, se, df, p, lower, upper`` (CR2), and
+        ``skewness, se_pooled, df_pooled``, by which p and limits are those of the rule
+        (`causalgia.estimation.effect_intervals`); ``mean`` and
         ``sd`` of the moderator; ``inside`` and ``outside``, the effect where an indicator is 1 and 0,
         or one sd above and below the mean of a number; ``share``, the part of the
         variance of effects that is lost without it; ``n_inside`` and ``n_outside``, the
@@ -375,7 +377,10 @@ def _slopes(
     shape = (x.shape[1], *ice.shape[1:])
     return {
         "slope" if name == "ace" else name: found[name].reshape(shape)
-        for name in ("ace", "se", "df", "p", "lower", "upper")
+        for name in (
+            *("ace", "se", "df", "p", "lower", "upper"),
+            *("skewness", "se_pooled", "df_pooled"),
+        )
     }
 
 
