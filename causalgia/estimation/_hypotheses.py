@@ -85,9 +85,9 @@ def hypotheses(
     Parameters
     ----------
     effects
-        From `causalgia.contrast`; or outcomes, with their `control`. Of estimates, or a
-        table of another program, ask a covariance: ``fit.t_test`` of statsmodels, whose
-        result `causalgia.decide` takes.
+        From `causalgia.contrast`; or outcomes, with their `control`. Estimates are
+        refused: of a regression take ``fit.t_test`` of statsmodels, whose result
+        `causalgia.decide` reads.
     hypothesis
         Text in the names of contrasts, one or a list: ``"kozak - scrambled = 0"``,
         ``"a = b"``, ``"2*a - b = 0.5"``, ``"(a + b)/2 = c"``; without ``=`` the right
@@ -138,8 +138,8 @@ def hypotheses(
         effects = minus_control(effects, control)
     if not isinstance(effects, xr.Dataset) or "ace" in effects:
         raise EstimateError(
-            "hypotheses are of effects or outcomes; of estimates, or of a table of "
-            "another program, take t_test of statsmodels",
+            "hypotheses takes effects or outcomes, and these are not; for the estimates "
+            "of a regression, take t_test of statsmodels",
             argument="effects",
         )
     effects = validate(effects, "effects", gaps=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalgia.numerics.moments import centered, group_sums, satterthwaite
+from causalgia.numerics.moments import centered, group_sums, satterthwaite, skewness
 from causalgia.types import Array, Codes
 
 
@@ -86,6 +86,18 @@ class Cells:
     @property
     def _scaled(self) -> tuple[Array, Codes]:
         return _scaled(self.residual)
+
+
+def root_n_skewness_of(psi: Array) -> Array:
+    r"""Return :math:`\sum \psi^3 / (\sum \psi^2)^{1.5}` of the contributions of groups,
+    ``(G, ...)``: zeros, of groups that a contrast does not have, change nothing.
+
+    Examples
+    --------
+    >>> root_n_skewness_of(np.array([-1.0, -1.0, 2.0, 0.0])).round(4)
+    np.float64(0.4082)
+    """
+    return np.asarray(skewness(psi) / np.sqrt(len(psi)))[()]
 
 
 def _scaled(residual: Array) -> tuple[Array, Codes]:

@@ -3,10 +3,10 @@ of its estimate.
 
 For a mean of independent contributions (of units, clusters or both arms) the interval
 is the union of Student's t interval and Hall's, and a p-value is the larger of the two;
-of independent arms also of the t with their pooled variance. Outcomes of two values
-have, in place of Hall's, limits by arm combined. What moderated variances change is in
-`causalgia.estimation.moderated_variances`. Interval and p-values always agree: a
-value is outside the interval at ``ci_prob`` where its one-sided p is less than
+of independent arms, and of slopes, also of the t with the pooled variance of the fit's
+residuals. Outcomes of two values have, in place of Hall's, limits by arm combined. What
+moderated variances change is in `causalgia.estimation.moderated_variances`. Interval and
+p-values always agree: a value is outside the interval at ``ci_prob`` where its one-sided p is less than
 ``(1 - ci_prob) / 2``.
 """
 

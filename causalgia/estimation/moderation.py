@@ -20,7 +20,11 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.estimation.cells import Cells, pooled_error_of_clusters
+from causalgia.estimation.cells import (
+    Cells,
+    pooled_error_of_clusters,
+    root_n_skewness_of,
+)
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.crossover_estimates import (
     has_moments,
@@ -30,7 +34,7 @@ from causalgia.estimation.crossover_estimates import (
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.request import grouping
 from causalgia.estimation.standard_errors import Regression, regress
-from causalgia.numerics.moments import centered, group_sums, log_p, skewness
+from causalgia.numerics.moments import centered, group_sums, log_p
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -410,7 +414,7 @@ def _row_of_rule(fit: Regression, cluster: Codes | None) -> dict[str, Array]:
             cluster,
             n - fit.df_residual,
         )
-        skewed = skewness(fit.influence) / np.sqrt(len(fit.influence))
+        skewed = root_n_skewness_of(fit.influence)
     return {
         "ace": fit.estimate,
         "se": se,

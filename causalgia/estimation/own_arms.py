@@ -17,14 +17,13 @@ import numpy as np
 import scipy
 
 from causalgia.effects.scales import bound_of_alike
-from causalgia.estimation.cells import pooled_error_of_clusters
+from causalgia.estimation.cells import pooled_error_of_clusters, root_n_skewness_of
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.standard_errors import bell_mccaffrey_df
 from causalgia.numerics.moments import (
     centered,
     root_sum_squares,
     satterthwaite,
-    skewness,
 )
 from causalgia.numerics.row_blocks import agreement
 from causalgia.types import Array, Codes, Mask
@@ -184,9 +183,8 @@ def own_arms(
         se=se,
         df=df,
         factor=factor,
-        # of the rows that belong to the contrast, not of all
         skewness=np.where(
-            least >= 2, skewness(factor) * np.sqrt(n_clusters / n_groups), 0.0
+            least >= 2, root_n_skewness_of(factor) * np.sqrt(n_clusters), 0.0
         ),
         leverage=leverage,
         largest=largest,

@@ -13,6 +13,7 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
+from causalgia.estimation.cells import root_n_skewness_of
 from causalgia.estimation.crossover import Estimate, mean_ice
 from causalgia.estimation.moderation import check_rank, unit_covariate
 from causalgia.estimation.parallel import (
@@ -37,7 +38,7 @@ from causalgia.estimation.request import (
     grouping,
     parents_as_strata,
 )
-from causalgia.numerics.moments import centered, skewness
+from causalgia.numerics.moments import centered
 from causalgia.numerics.row_blocks import agreement
 from causalgia.types import Array, Codes, Mask
 
@@ -159,14 +160,6 @@ class _Found:
     sd: Array | None = None
 
 
-def _skewness_of_factor(answer: Estimate, n_clusters: Codes) -> Array:
-    """Return the skewness of clusters' contributions, of those that belong to the
-    contrast.
-    """
-    share = n_clusters[:, None] / len(answer.factor)
-    return np.asarray(skewness(answer.factor) * np.sqrt(share))
-
-
 def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
     if "weight" not in effects:
         raise EstimateError(
@@ -270,7 +263,7 @@ def _estimate_with_blocks(
         n_clusters = np.full(len(trial.W), len(groups.labels))
         return _Found(
             estimate=answer,
-            skewness=_skewness_of_factor(answer, n_clusters),
+            skewness=root_n_skewness_of(answer.factor) * np.sqrt(n_clusters)[:, None],
             pooled_error=cells.pooled_error,
             n_clusters=n_clusters,
             cluster=groups.name,
@@ -379,9 +372,12 @@ def _estimate_without_blocks(
             )
     return _Found(
         estimate=answer,
-        skewness=cells.root_n_skewness * own**3 * np.sqrt(n_clusters)[:, None]
-        if groups is None
-        else _skewness_of_factor(answer, n_clusters),
+        skewness=np.sqrt(n_clusters)[:, None]
+        * (
+            root_n_skewness_of(answer.factor)
+            if groups is not None
+            else cells.root_n_skewness * own**3
+        ),
         pooled_error=(pooled, df),
         n_clusters=n_clusters,
         cluster="unit" if groups is None else groups.name,
