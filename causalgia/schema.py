@@ -18,7 +18,7 @@ from causalgia.attributes import About, has
 from causalgia.checks import nearest
 from causalgia.errors import DataError, quoted, type_in_words
 from causalgia.numerics.row_blocks import first_where, is_finite
-from causalgia.variables import SCHEMA, Kind, Variable
+from causalgia.variables import RESERVED, SCHEMA, Kind, Variable
 
 __all__ = [
     "SCHEMA",
@@ -101,6 +101,8 @@ def validate(
     if kind in ("estimates", "decisions"):
         dataset = with_selected_dims(dataset, kind)
     gaps = _gaps_allowed(dataset, kind, gaps)
+    if kind in ("outcomes", "effects"):
+        _check_own_names(dataset, kind)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
             raise DataError(f"{kind}: no dim {quoted(dim)}")
@@ -277,7 +279,7 @@ def keeps_effects(dataset: object) -> bool:
     True
     """
     return isinstance(dataset, xr.Dataset) and (
-        "ice" in dataset or "ice_mean" in dataset
+        "ice" in dataset.data_vars or "ice_mean" in dataset.data_vars
     )
 
 
@@ -318,6 +320,21 @@ def _with_allowed_gaps(dataset: xr.Dataset, name: str, *, gaps: bool) -> xr.Data
 
 
 _OF_POSITIONS = ("outcomes", "effects", "moments", "estimates", "decisions")
+
+
+def _check_own_names(dataset: xr.Dataset, kind: Kind) -> None:
+    """Raise DataError for a coordinate whose name the schema has for something on other
+    dims.
+    """
+    for name, coordinate in dataset.coords.items():
+        if name in RESERVED and (dims := coordinate.dims) not in ((), (name,)):
+            known = {of for row in SCHEMA if row.name == name for of in row.dims}
+            if tuple(dim for dim in dims if dim != "position") not in known:
+                raise DataError(
+                    f"{kind}: a coordinate {quoted(str(name))} of {' by '.join(map(str, dims))}s, "
+                    "and a Dataset of outcomes means something else by that name; "
+                    "rename it"
+                )
 
 
 def _validate_variable(
