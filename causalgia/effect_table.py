@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import about
-from causalgia.checks import as_names, nearest
+from causalgia.checks import as_names, in_list, nearest
 from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.types import Array, Mask
 
@@ -77,7 +77,8 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
         if effect is None:
             return super().to_dataframe(dim_order)
         table = xr.Dataset.drop_dims(
-            self, [dim for dim in self.dims if dim not in effect.dims]
+            as_rows(self),
+            [dim for dim in self.dims if dim not in effect.dims],
         )
         return xr.Dataset.to_dataframe(
             table, list(effect.dims) if dim_order is None else dim_order
@@ -109,6 +110,24 @@ def as_effect_table(dataset: xr.Dataset) -> EffectTable:
     data = {name: dataset.variables[name] for name in dataset.data_vars}
     table = EffectTable(data, dataset.coords, dataset.attrs)
     table.encoding = dataset.encoding
+    return table
+
+
+def as_rows(table: xr.Dataset) -> xr.Dataset:
+    """Return a table whose columns of one value per effect give its limits, or say that
+    they do not.
+
+    Without the skewness where limits do not follow from it, and with ``two_valued``
+    where they follow from counts of two values.
+    """
+    known = about(table, None)
+    target = known.target or _SAMPLED[0]
+    # the t of a function of means is no sum of contributions
+    if target not in _SAMPLED or known.ice_is:
+        table = table.drop_vars("skewness", errors="ignore")
+    if "two_valued_weight" in table and target == _SAMPLED[0]:
+        two = (table["two_valued_weight"] != 0).any("own")
+        table = table.assign(two_valued=two)
     return table
 
 
@@ -272,12 +291,10 @@ def hall_coefficient(estimates: xr.Dataset) -> Array:
     counts = [name for name in ("n_clusters", "n_units") if name in estimates]
     n = of_effects(estimates, counts[0]) if counts else np.zeros(skewness.shape)
     if (uncounted := (skewness != 0) & ~(n > 0)).any():
-        k = tuple(np.argwhere(uncounted)[0])
-        names = estimates.coords.get("contrast")
-        name = k[0] if names is None else np.atleast_1d(names.to_numpy())[k[0]]
         raise EstimateError(
-            f"contrast {name}: skewness {skewness[k]:g} without the number of units "
-            "that it is of; give n_units or n_clusters"
+            f"contrast {first_row(estimates, uncounted)}: skewness "
+            f"{skewness[uncounted][0]:g} without the number of units that it is of; "
+            "give n_units or n_clusters"
         )
     return np.asarray(skewness / np.sqrt(np.maximum(n, 1)))
 
@@ -302,11 +319,37 @@ def of_effects(estimates: xr.Dataset, column: str | xr.Variable) -> Array:
     return np.asarray(column.to_numpy())
 
 
+def first_row(estimates: xr.Dataset, rows: Mask) -> object:
+    """Return the name of the contrast of the first of these rows, of the shape of
+    ``ace``, or its number where contrasts have no names.
+    """
+    k = int(np.argwhere(rows)[0][0])
+    names = estimates.coords.get("contrast")
+    return k if names is None else np.atleast_1d(names.to_numpy())[k]
+
+
 def rows_measured(estimates: xr.Dataset) -> Mask:
     """Return which rows were measured, of the shape of ``ace``."""
     if "measured" not in estimates:
         return np.ones(estimates.variables["ace"].shape, dtype=bool)
     return np.asarray(of_effects(estimates, "measured"), dtype=bool)
+
+
+def unmeasured_in_words(measured: xr.DataArray) -> str:
+    """Return the names of the rows that were not measured, by contrast and, of several,
+    by task.
+    """
+    shown = [d for d in measured.dims if d == "contrast" or measured.sizes[d] > 1]
+    lacking = np.argwhere(~measured.to_numpy())
+    names = [
+        " in ".join(
+            quoted(str(measured[dim].to_numpy()[i] if dim in measured.coords else i))
+            for dim, i in zip(measured.dims, at, strict=True)
+            if dim in shown
+        )
+        for at in lacking[:3]
+    ]
+    return in_list(names, n=len(lacking))
 
 
 def blanked(estimates: xr.Dataset) -> xr.Dataset:

@@ -491,14 +491,36 @@ SCHEMA: tuple[Variable, ...] = (
         )
     ),
     _estimate(
+        "two_valued",
+        "in a table of one row per effect: the outcomes take two values, and the limits "
+        "follow from counts that are not in it",
+        dtype="b",
+        decisions=True,
+    ),
+    _estimate(
         "n_smallest_arm",
         "independent units of the contrast's smallest arm, where units do not have "
         "every arm",
         dtype="i",
         decisions=True,
     ),
-    _estimate("se_pooled", "standard error by the pooled variance of independent arms"),
-    _estimate("df_pooled", "degrees of freedom of se_pooled"),
+    *(
+        _estimate(name, meaning, decisions=True)
+        for name, meaning in (
+            ("se_pooled", "standard error by the pooled variance of independent arms"),
+            ("df_pooled", "degrees of freedom of se_pooled"),
+            (
+                "se_welch",
+                "standard error of independent arms, the variance of each moderated by "
+                "itself",
+            ),
+            ("df_welch", "degrees of freedom of se_welch"),
+            (
+                "variance_share",
+                "share of the row's own variance in its moderated one",
+            ),
+        )
+    ),
     *(
         Variable(
             name,
@@ -512,12 +534,6 @@ SCHEMA: tuple[Variable, ...] = (
             ("arm_units", "i", "units of an independent arm"),
         )
     ),
-    _estimate(
-        "se_welch",
-        "standard error of independent arms, the variance of each moderated by itself",
-    ),
-    _estimate("df_welch", "degrees of freedom of se_welch"),
-    _estimate("variance_share", "share of the row's own variance in its moderated one"),
     _estimate(
         "leverage",
         "largest share of one cluster in the variance of the ACE",

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.attributes import about
-from causalgia.checks import in_list
+from causalgia.effect_table import unmeasured_in_words
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
 from causalgia.effects.scales import (
     FUNCTION,
@@ -528,19 +528,8 @@ def without_means(measured: Mask) -> dict[str, Mask]:
 
 def no_means_note(effects: xr.Dataset) -> str:
     """Return a sentence that names the rows of effects without means above 0."""
-    measured = effects["measured"]
-    shown = [d for d in measured.dims if d == "contrast" or measured.sizes[d] > 1]
-    lacking = np.argwhere(~measured.to_numpy())
-    names = [
-        " in ".join(
-            quoted(str(measured[dim].to_numpy()[i] if dim in measured.coords else i))
-            for dim, i in zip(measured.dims, at, strict=True)
-            if dim in shown
-        )
-        for at in lacking[:3]
-    ]
     what = "ratio" if about(effects).transform == "ratio" else "logarithm"
-    rows = in_list(names, n=len(lacking))
+    rows = unmeasured_in_words(effects["measured"])
     return f"no {what} of means: {rows} (the mean of an arm is not above 0)"
 
 

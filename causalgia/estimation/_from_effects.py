@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -14,9 +15,12 @@ import xarray as xr
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob, in_list, why_no_numbers
+from causalgia.effect_table import blanked, first_row, unmeasured_in_words
 from causalgia.errors import (
     DataError,
+    DegenerateWarning,
     EstimateError,
+    caller_stacklevel,
     quoted,
     type_in_words,
 )
@@ -48,10 +52,13 @@ from causalgia.types import (
     Array,
     GivenTable,
     Index,
+    Mask,
     Series,
 )
 
 TASK = "effect"
+_NO_ERROR = "is not a positive number: a contrast without error is not an estimate"
+_OF_THE_RULE = {"skewness", "se_pooled", "two_valued", "mean_variance"}
 _NOT_FINITE = "is not finite; leave the contrast out or repair it"
 """Argument -> the column of a table that holds it, where it has another name."""
 
@@ -122,7 +129,9 @@ def from_effects(
         `causalgia.moderation`.
     se
         Their standard errors, shape ``(K,)``, ``(K, T)`` or one number; the errors are
-        independent, unless there is a covariance.
+        independent, unless there is a covariance. An effect without one (0 or NaN) is
+        no estimate: it is named, with a `DegenerateWarning`, ``measured`` is False and
+        its columns are NaN; no family has it, and the others are as without it.
     covariance
         Their covariance, shape ``(K, K)``, taken as known; standard errors follow from
         it. With `se` as well, its diagonal has to be their squares.
@@ -144,16 +153,16 @@ def from_effects(
     -------
     Dataset
         ``ace, se, p, log_p, lower, upper (contrast, task)``, ``df`` where it was given,
-        and ``covariance (contrast, contrast_, task)`` where it was given; one task,
-        ``"effect"``.
+        ``measured`` where a row has no error, and ``covariance (contrast, contrast_,
+        task)`` where it was given; one task, ``"effect"``.
 
     Raises
     ------
     EstimateError
-        If an effect is not finite or masked, an se or df is not positive, shapes or
-        names differ, a name is missing or repeated, or the covariance is not symmetric,
-        not positive definite or disagrees with the standard errors. The message names
-        the contrast.
+        If an effect is not finite or masked, an se is negative or infinite, no effect
+        has one above 0, a df is not positive, shapes or names differ, a name is missing
+        or repeated, or the covariance is not symmetric, not positive definite or
+        disagrees with the standard errors. The message names the contrast.
 
     Examples
     --------
@@ -252,7 +261,6 @@ def _as_given_effects(
             "contrasts"
         )
     labels = contrast_names(names, len(ace))
-    check_none(~np.isfinite(ace), labels, ace, "effect", _NOT_FINITE)
     if se is None and covariance is None:
         raise EstimateError(
             "give se= (independent errors) or covariance=; or both, which then "
@@ -264,6 +272,8 @@ def _as_given_effects(
         else _as_covariance(covariance, labels, singular=singular)
     )
     errors = _as_standard_errors(se, matrix, labels)
+    lacks = np.isnan(errors)
+    check_none(~(np.isfinite(ace) | lacks), labels, ace, "effect", _NOT_FINITE)
     freedom = (
         np.full(len(ace), np.inf)
         if df is None
@@ -272,6 +282,7 @@ def _as_given_effects(
             "df",
             labels,
             "leave df out for normal errors, or give 1e9 for one among others",
+            unless=lacks,
         )
     )
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
@@ -284,7 +295,14 @@ def _estimates_of_tasks(
 ) -> xr.Dataset:
     """Return the estimates of all tasks, with p and limits, in one Dataset."""
     effects = stack_tasks(tasks)
-    t = (effects.effect.ravel(), effects.se.ravel(), effects.df.ravel())
+    measured = np.isfinite(effects.se)
+    if not measured.any():
+        raise EstimateError(f"contrast {effects.labels[0]}: se {_NO_ERROR}")
+    t = (
+        np.where(measured, effects.effect, 0.0).ravel(),
+        np.where(measured, effects.se, 1.0).ravel(),
+        effects.df.ravel(),
+    )
     tested = dict(
         zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)
     ) | {"log_p": log_p(*t)}
@@ -323,14 +341,19 @@ def _estimates_of_tasks(
         errors_together="independent" if effects.covariance is None else "covariance",
     )
     made = xr.Dataset(data, coords=coords, attrs=attrs)
-    if {"skewness", "se_pooled"} & set(data):  # a table that `estimate` wrote
+    if not measured.all():
+        made = made.assign(measured=(("contrast", "task"), measured))
+        without = f"no estimate: {unmeasured_in_words(made['measured'])} (no error)"
+        warnings.warn(without, DegenerateWarning, stacklevel=caller_stacklevel())
+        notes = (*notes, without)
+    if _OF_THE_RULE & {*made.variables}:  # a table that `estimate` wrote
         made = made.assign(
             {
                 n: (("contrast", "task"), x)
                 for n, x in by_the_rule(made, ci_prob).items()
             }
         )
-    return as_result(made, "estimates", *notes)
+    return as_result(blanked(made), "estimates", *notes)
 
 
 def as_estimates(table: GivenTable) -> xr.Dataset:
@@ -393,15 +416,10 @@ def as_estimates(table: GivenTable) -> xr.Dataset:
                 else np.zeros(1, dtype=bool)
             )
             if wrong.any():
-                where = tuple(np.argwhere(wrong)[0])
-                label = (
-                    estimates["contrast"].to_numpy()[where[0]]
-                    if "contrast" in estimates.coords
-                    else where[0]
-                )
                 raise EstimateError(
-                    f"contrast {label}: {name} {estimates[name].to_numpy()[where]:g}; "
-                    "se must be at least 0 and df above 0"
+                    f"contrast {first_row(estimates, wrong)}: {name} "
+                    f"{estimates[name].to_numpy()[wrong][0]:g}; se must be at least 0 "
+                    "and df above 0"
                 )
         if "covariance" in estimates:
             check_covariance(estimates)
@@ -582,6 +600,10 @@ def _with_effects(table: Any) -> tuple[Any, list[str]]:
     rows = np.asarray(np.isnan(effect) & np.isnan(se))
     if isinstance(table, pd.DataFrame):
         names, ground = table.index.to_numpy(), table.index.isin(INTERCEPTS)
+        if "task" in table:  # in none of the tasks
+            rows = (
+                pd.Series(rows).groupby(names, sort=False).transform("all").to_numpy()
+            )
     else:
         dim = table["effect"].dims[0]
         names = table[dim].to_numpy()
@@ -761,14 +783,17 @@ def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
 
 
 def _as_positive_array(
-    values: Any, name: str, labels: npt.NDArray[Any], cure: str
+    values: Any, name: str, labels: npt.NDArray[Any], cure: str, *, unless: Mask
 ) -> Array:
+    """Return positive numbers, one for each effect; the largest in rows of `unless`."""
     numbers = _as_floats(values, name)
     if numbers.shape not in ((), (len(labels),)):
         raise EstimateError(
             f"{name} has shape {numbers.shape}, and there are {len(labels)} effects"
         )
-    numbers = np.broadcast_to(numbers, (len(labels),)).copy()
+    numbers = np.broadcast_to(numbers, (len(labels),))
+    largest = np.fmax.reduce(numbers, where=~unless, initial=1.0)
+    numbers = np.where(unless, largest, numbers)
     if name != "df":
         check_none(~np.isfinite(numbers), labels, numbers, name, _NOT_FINITE)
     check_none(
@@ -780,14 +805,20 @@ def _as_positive_array(
 def _as_standard_errors(
     se: Any, matrix: Array | None, labels: npt.NDArray[Any]
 ) -> Array:
-    """Return standard errors, given or from a covariance; they must agree."""
-    if se is None and matrix is not None:
+    """Return standard errors, given or from a covariance; they must agree. NaN of a
+    contrast without one: none, or 0.
+    """
+    if matrix is None:
+        given = _as_floats(se, "se")
+        lacks = np.isnan(given) | (given == 0)
+        errors = _as_positive_array(
+            se, "se", labels, "leave the contrast out or repair it", unless=lacks
+        )
+        return np.where(lacks, np.nan, errors)
+    if se is None:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
-    errors = _as_positive_array(
-        se, "se", labels, "a contrast without error is not an estimate; leave it out"
-    )
-    if matrix is not None:
-        check_se_matches(errors, np.diagonal(matrix), labels)
+    errors = _as_positive_array(se, "se", labels, _NO_ERROR, unless=np.zeros(1, bool))
+    check_se_matches(errors, np.diagonal(matrix), labels)
     return errors
 
 

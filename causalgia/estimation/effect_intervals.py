@@ -19,7 +19,7 @@ import scipy
 import xarray as xr
 
 from causalgia.attributes import about
-from causalgia.effect_table import hall_coefficient, of_effects
+from causalgia.effect_table import first_row, hall_coefficient, of_effects
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.proportions import Proportions
@@ -142,13 +142,9 @@ def one_sided_p(
     )
     beyond = ~(largest < np.sqrt(np.finfo(float).max))
     if beyond.any():
-        k = int(np.argwhere(beyond)[0][0])
-        name = (
-            estimates["contrast"].to_numpy()[k] if "contrast" in estimates.coords else k
-        )
         raise EstimateError(
-            f"contrast {name}: the effect, its error or its distance from the rope has "
-            "a square beyond float64"
+            f"contrast {first_row(estimates, beyond)}: the effect, its error or its "
+            "distance from the rope has a square beyond float64"
         )
     working = working_scale_of(estimates, ace, se, df, ci_prob)
     hall, share = _hall_of_means(estimates), own_share(estimates)
@@ -423,12 +419,8 @@ def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     )
     wrong = ~((se >= 0) & (df > 0))
     if wrong.any():
-        k = int(np.argwhere(wrong)[0][0])
-        name = (
-            estimates["contrast"].to_numpy()[k] if "contrast" in estimates.coords else k
-        )
         raise EstimateError(
-            f"contrast {name}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se must be "
-            "at least 0 and df above 0"
+            f"contrast {first_row(estimates, wrong)}: se {se[wrong][0]:g} on "
+            f"{df[wrong][0]:g} df; se must be at least 0 and df above 0"
         )
     return ace, se, df

@@ -9,7 +9,9 @@ import scipy
 import xarray as xr
 
 from causalgia.attributes import about
+from causalgia.effect_table import first_row, of_effects, rows_measured
 from causalgia.effects.two_values import COUNTS, WEIGHT
+from causalgia.errors import EstimateError
 from causalgia.types import Array, Mask
 
 _LARGEST_Z = 40.0
@@ -74,6 +76,15 @@ class Proportions:
         >>> found.one_sided_p(table["ace"].to_numpy(), 0.0, 1).round(4)
         array([0.0212])
         """
+        if "two_valued" in estimates:
+            marked = rows_measured(estimates)
+            marked = marked & (of_effects(estimates, "two_valued") != 0)
+            if marked.any():
+                raise EstimateError(
+                    f"contrast {first_row(estimates, marked)}: its outcomes take two "
+                    "values, and a table does not say how many units show which; give "
+                    "the estimates it was made of"
+                )
         sampled = about(estimates, "population").target == "population"
         if WEIGHT not in estimates or COUNTS not in estimates or not sampled:
             return None

@@ -13,7 +13,7 @@ import scipy
 import xarray as xr
 
 from causalgia.attributes import about
-from causalgia.effect_table import of_effects
+from causalgia.effect_table import first_row, of_effects
 from causalgia.effects.scales import ATTRIBUTE, FUNCTION, OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -558,13 +558,16 @@ def working_scale_of(
     ... ).center.round(3)
     array([0.693])
     """
-    divisor = None
+    scale, divisor = about(estimates, None).transform, None
     if COLUMNS[-1] in estimates:
+        if scale is None:
+            raise EstimateError(
+                f"contrast {first_row(estimates, ace == ace)}: a function of means, and "
+                "a table does not say which; give the estimates it was made of"
+            )
         both, own, least = (of_effects(estimates, name) for name in COLUMNS[1:])
         divisor = both, own, least
-    return working_scale(
-        about(estimates, None).transform, ace, se, df, divisor, ci_prob
-    )
+    return working_scale(scale, ace, se, df, divisor, ci_prob)
 
 
 def open_ends(scale: str | None, lower: Array, upper: Array) -> tuple[Mask, Mask]:

@@ -11,7 +11,11 @@ import xarray as xr
 
 from causalgia import experiments
 from causalgia.attributes import about, attributes
-from causalgia.effect_table import has_positions, select_tasks
+from causalgia.effect_table import (
+    as_rows,
+    has_positions,
+    select_tasks,
+)
 from causalgia.errors import DataError, type_in_words
 from causalgia.estimation._from_effects import as_estimates, is_of_others
 from causalgia.estimation.crossover_estimates import ice_without_rounding
@@ -103,7 +107,9 @@ def tidy(
           hierarchical effect size, with ``shrunken_low, shrunken_high`` and ``lfsr``;
           ``n``, the number of independent units (100, where 1,000 are shuffles of 100
           parents); and the other variables on the dims of an effect, where known,
-          under the names of `causalgia.schema`;
+          under the names of `causalgia.schema`, such as ``two_valued``: whether the
+          outcomes of a row take two values, so that its limits follow from counts that
+          a table does not hold (`causalgia.decide` takes the estimates);
         - ``exploratory``, what was decided after the outcomes were seen; no such column
           where nothing was.
 
@@ -243,6 +249,7 @@ def _summary(posterior: Any) -> xr.Dataset:
 
 
 def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
+    effects = as_rows(effects)
     dims = [str(dim) for dim in effects["ace"].dims]
     on_dims = {
         str(n)

@@ -31,7 +31,9 @@ from causalgia.verdicts.verdict_rule import Rows, with_largest
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
     *("df", "skewness", "leverage", "floor", "below_floor", "largest_ice"),
-    *("n_smallest_arm", WEIGHT, "measured"),
+    *("n_smallest_arm", WEIGHT, "measured", "mean_variance"),
+    # read by the rule where a table of decisions is decided anew
+    *("se_pooled", "df_pooled", "se_welch", "df_welch", "variance_share"),
 )
 _OF_DECISIONS = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
 """Columns that decisions write themselves, so that none of that name is carried
