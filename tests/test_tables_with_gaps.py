@@ -291,6 +291,16 @@ def test_an_arm_of_one_unit_has_no_verdict_and_leaves_the_others() -> None:
     assert alone["unbounded"].item()
 
 
+def test_an_arm_of_one_unit_moves_no_other_row_of_a_parallel_trial() -> None:
+    rng = np.random.default_rng(0)
+    arms = np.repeat(["wt", "A", "B"], [9, 4, 1])
+    y = rng.exponential(size=14)
+    long = pd.DataFrame({"unit": range(14), "arm": arms, "y": y})
+    beside, alone = (estimated(x).sel(contrast=["A"]) for x in (long, long[:13]))
+    for name in ("se", "df", "p", "lower", "upper", "skewness", "se_pooled"):
+        np.testing.assert_allclose(beside[name], alone[name], rtol=1e-12, err_msg=name)
+
+
 @pytest.mark.parametrize("size", [1e-250, 1e-3, 1e6, 1e140])
 def test_the_unit_of_measurement_does_not_matter(size: float) -> None:
     long = table("few_gaps")
