@@ -140,7 +140,7 @@ class About(Generic[Absent]):
         _DRAWN,
         "cg.run, cg.from_frame, cg.mpra.library",
         "'crossover' (every unit receives every arm), 'parallel' (one arm each) or "
-        "'incomplete' (some arms)",
+        "'incomplete' (cells are missing)",
     )
     scale = _text(
         _DRAWN,

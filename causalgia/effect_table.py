@@ -401,7 +401,7 @@ def has_positions(dataset: object) -> bool:
 
 
 INCOMPLETE = "incomplete"
-"""The assignment of a table in which some units lack some arms."""
+"""The assignment of a table in which some units lack some arms or tasks."""
 
 
 def has_gaps(dataset: object) -> bool:
@@ -409,7 +409,8 @@ def has_gaps(dataset: object) -> bool:
 
     Such outcomes have NaN where nothing was measured; what `contrast` makes of them
     keeps the outcomes, because a unit that lacks an arm has no individual effect.
-    Outcomes of which all gaps were left out are those of a crossover.
+    Outcomes of which all gaps were left out are those of a crossover, or of a parallel
+    trial.
 
     Examples
     --------
@@ -425,11 +426,13 @@ def has_gaps(dataset: object) -> bool:
         or about(dataset, None).assignment != INCOMPLETE
     ):
         return False
-    if "outcome" not in dataset or not {"unit", "arm"} <= set(dataset["outcome"].dims):
+    if "outcome" not in dataset or "unit" not in dataset["outcome"].dims:
         return False
-    return "contrast" in dataset.dims or bool(
-        np.isnan(dataset["outcome"].to_numpy()).any()
-    )
+    crossed = "arm" in dataset["outcome"].dims
+    if crossed and "contrast" in dataset.dims:
+        return True
+    known = crossed or "assigned" in dataset.variables
+    return known and bool(np.isnan(dataset["outcome"].to_numpy()).any())
 
 
 def gaps_in_words(dataset: xr.Dataset) -> str:

@@ -251,8 +251,7 @@ def _gaps_allowed(dataset: xr.Dataset, kind: Kind, gaps: bool) -> bool:
         return False
     if not gaps:
         raise DataError(
-            f"{kind}: {gaps_in_words(dataset)}, so that some units have no individual "
-            "effects, and here those of every unit are needed"
+            f"{kind}: {gaps_in_words(dataset)}, and here every cell is needed"
         )
     return True
 
@@ -302,7 +301,7 @@ def _with_allowed_gaps(dataset: xr.Dataset, name: str, *, gaps: bool) -> xr.Data
     array, ends = dataset[name], {"lower": -np.inf, "upper": np.inf}
     if name in _HIERARCHICAL and "shrunken" in dataset:
         array = array.where(dataset["shrunken"].notnull(), 0.0)
-    elif name == "reversal" or (gaps and name in ("outcome", "first_outcome")):
+    elif name in ("reversal", "first_outcome") or (gaps and name == "outcome"):
         array = array.fillna(0.0)
     elif name in ("rope_lower", "rope_upper"):  # of a region of one side
         array = array.where(~np.isinf(array), 0.0)

@@ -14,7 +14,7 @@ import xarray as xr
 from scipy import linalg, optimize, stats
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning
+from causalgia.errors import CausalgiaError, DegenerateWarning, EstimateError
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.own_arms import own_arms
 from causalgia.estimation.parallel import clustered, fit_arms, welch
@@ -122,6 +122,235 @@ def test_scales_and_interactions() -> None:
     one = cg.estimate(cg.contrast(outcomes, interaction=["a", "b"]))
     two = cg.estimate(cg.contrast(outcomes, contrasts={"by hand": weights}))
     np.testing.assert_allclose(one["se"], two["se"], rtol=1e-9)
+
+
+SAMPLES: dict[str, Any] = {**NAMES, "task": "row"}
+
+
+def samples(
+    n: int = 6, n_rows: int = 20, *, missing: float = 0.1, seed: int = 5
+) -> pd.DataFrame:
+    """Rows of n + n samples, each sample in one arm, some of them missing."""
+    rng = np.random.default_rng(seed)
+    y = 5 + rng.normal(size=(2 * n, n_rows)) * np.sqrt(4 / rng.chisquare(4, n_rows))
+    y[n:, : n_rows // 5] += 2
+    y[rng.random(y.shape) < missing] = np.nan
+    y[:, -1] = np.arange(2 * n) ** 2
+    y[0, 0] = np.nan
+    unit, row = np.indices(y.shape)
+    columns = {"unit": unit, "arm": np.where(unit < n, "wt", "A"), "row": row}
+    columns |= {"block": unit % 3, "x": (unit * 5) % 7, "parent": unit // 2}
+    long = pd.DataFrame({name: x.ravel() for name, x in columns.items()})
+    return long.assign(y=y.ravel(), row=[f"r{t}" for t in long["row"]])
+
+
+def arrays(long: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    wide = long.pivot(index="unit", columns="row", values="y")
+    wide = wide[long["row"].unique()].to_numpy()
+    return wide[len(wide) // 2 :], wide[: len(wide) // 2]
+
+
+def test_rows_of_samples_have_the_t_of_welch_by_those_that_have_it() -> None:
+    long = samples()
+    outcomes = cg.from_frame(long, **SAMPLES)
+    assert outcomes.attrs["assignment"] == "incomplete"
+    assert outcomes["outcome"].dims == ("unit", "task")
+    found = cg.estimate(cg.contrast(outcomes, control="wt"))
+    theirs = stats.ttest_ind(*arrays(long), equal_var=False, nan_policy="omit")
+    mine = (x.isel(contrast=0) for x in (found["ace"] / found["se"], found["df"]))
+    for one, other in zip(mine, (theirs.statistic, theirs.df), strict=True):
+        np.testing.assert_allclose(one, np.asarray(other), rtol=1e-9)
+    np.testing.assert_allclose(
+        found["p_t"].isel(contrast=0), np.asarray(theirs.pvalue), rtol=1e-9
+    )
+    np.testing.assert_array_equal(
+        found["n_units"].isel(contrast=0), outcomes["outcome"].notnull().sum("unit")
+    )
+    # a row that is not there is the same gap
+    fewer = cg.estimate(
+        cg.contrast(cg.from_frame(long.dropna(), **SAMPLES), control="wt")
+    )
+    xr.testing.assert_equal(fewer.sel(task=found["task"]), found)
+
+
+@pytest.mark.parametrize("law", ["normal", "binary", "constant"])
+@pytest.mark.parametrize("columns", [{}, {"parent": "parent"}])
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_a_row_of_samples_is_what_it_is_alone(
+    columns: dict[str, str], law: str
+) -> None:
+    long = samples()
+    if law == "binary":
+        long["y"] = (long["y"] > 5).where(long["y"].notnull()).astype(float)
+    if law == "constant":
+        still = (long["arm"] == "A") & long["row"].isin(["r1", "r2"])
+        long["y"] = long["y"].where(~still | long["y"].isnull(), 3.0)
+    together = estimated(long, task="row", **columns)
+    assert ("two_valued_counts" in together) == (law == "binary")
+    for row in together["task"].values:
+        own = long[(long["row"] == row) & long["y"].notnull()]
+        alone = estimated(own, task="row", **columns)
+        for name in {*together.data_vars} - {"covariance"}:
+            column = together[name]
+            mine = column.sel(task=[row]) if "task" in column.dims else column
+            theirs = alone.get(name, 0.0)
+            np.testing.assert_allclose(
+                mine.astype(float), theirs, rtol=1e-12, atol=1e-12, err_msg=name
+            )
+
+
+def test_samples_of_rows_without_gaps_are_a_parallel_trial() -> None:
+    long = samples()
+    whole = long[long.groupby("row")["y"].transform("count") == 12]
+    columns = {"block": "block", "covariates": "x"}
+    given, left = (cg.from_frame(x, **SAMPLES, **columns) for x in (whole, long))
+    left = left.dropna("task")
+    assert 0 < left.sizes["task"] < 20
+    requests: list[dict[str, Any]] = [
+        {},
+        {"target": "units"},
+        {"covariates": "x"},
+    ]
+    for request in requests:
+        pair = [
+            x.drop_vars("block") if "covariates" in request else x
+            for x in (given, left)
+        ]
+        mine, theirs = (
+            cg.estimate(cg.contrast(x, control="wt"), **request) for x in pair
+        )
+        xr.testing.assert_equal(mine, theirs)
+    ratio = cg.contrast(left, control="wt", scale="ratio")
+    xr.testing.assert_equal(ratio, cg.contrast(given, control="wt", scale="ratio"))
+    # so are the samples that have every row
+    samples_left = cg.from_frame(samples(missing=0.01), **SAMPLES).dropna("unit")
+    assert cg.contrast(samples_left, control="wt").attrs["assignment"] == "parallel"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"block": "block"},
+        {"covariates": "x"},
+        {"target": "units"},
+        {"target": "parents"},
+        {"weights": "clusters"},
+    ],
+)
+def test_samples_with_gaps_are_not_adjusted(request_: dict[str, Any]) -> None:
+    outcomes = cg.from_frame(samples(), **SAMPLES, covariates="x", parent="parent")
+    outcomes = outcomes.assign_coords(block_=("unit", np.arange(12) % 3))
+    if "block" in request_:
+        request_ = {"block": "block_"}
+    (name,) = request_
+    with pytest.raises(EstimateError) as refused:
+        cg.estimate(cg.contrast(outcomes, control="wt"), **request_)
+    assert refused.value.argument == name
+    # of a design
+    blocked = outcomes.assign_coords(block=outcomes["block_"])
+    with pytest.raises(EstimateError) as refused:
+        cg.analyze(blocked, control="wt", rope=0, rng=0)
+    assert refused.value.argument == "block"
+
+
+def test_variances_of_samples_are_moderated_on_the_df_of_each_row() -> None:
+    long = samples(4, 300, missing=0.05)
+    differs = (long["arm"] == "A") & (long.index % 300 < 60)
+    long["y"] += 3.0 * differs
+    outcomes = cg.from_frame(long, **SAMPLES)
+    assert "shrink" in outcomes.attrs["notes"]
+    effects = cg.contrast(outcomes, control="wt")
+    plain, found = (cg.estimate(effects, variances=x) for x in (False, True))
+    n = outcomes["outcome"].notnull().sum("unit")
+    own, prior = n - 2.0, found.attrs["prior_df"]
+    assert own.min() < own.max()
+    mine = found.isel(contrast=0).where(~plain["unbounded"].isel(contrast=0))
+    share, df = (
+        x.where(mine["ace"].notnull()) for x in (own / (own + prior), own + prior)
+    )
+    np.testing.assert_allclose(mine["variance_share"], share, rtol=1e-12)
+    np.testing.assert_allclose(mine["df"], df, rtol=1e-12)
+    np.testing.assert_array_equal(found["ace"], plain["ace"])
+    answer = cg.analyze(
+        outcomes, control="wt", rope=0, rng=0, shrink=cg.Shrinkage(variances=True)
+    )
+    assert (answer["verdict"] != "undecided").sum() > 10
+
+
+def test_a_gap_of_a_sample_that_has_no_other_row() -> None:
+    """A sample without any value, and rows in which one is left of an arm."""
+    long = samples(missing=0.0)
+    empty = long.assign(y=long["y"].where(long["unit"] != 2))
+    found, fewer = (
+        cg.estimate(cg.contrast(cg.from_frame(x, **SAMPLES), control="wt"))
+        for x in (empty, long[long["unit"] != 2])
+    )
+    np.testing.assert_allclose(found["lower"], fewer["lower"], rtol=1e-12)
+    gap = (long["row"] == "r3") & (long["unit"] < 5)
+    lone = estimated(long[~gap], task="row")
+    assert lone["unbounded"].isel(contrast=0).values.nonzero()[0].size == 1
+    assert lone["p"].sel(task="r3").item() == 1.0
+    assert np.isfinite(lone["lower"].drop_sel(task="r3")).all()
+
+
+@pytest.mark.parametrize("law", ["normal", "exponential"])
+def test_rows_of_samples_with_gaps_have_few_false_positives(law: str) -> None:
+    rng = np.random.default_rng(8)
+    long = samples(10, 800, missing=0.05)
+    drawn = getattr(rng, "standard_" + law)(len(long))
+    found = estimated(
+        long.assign(y=np.where(long["y"].isnull(), np.nan, drawn)), task="row"
+    )
+    assert 0.01 < (found["p"] <= 0.05).mean() < 0.065
+    assert ((found["lower"] <= 0) & (found["upper"] >= 0)).mean() > 0.935
+
+
+def test_other_verbs_take_samples_with_gaps_or_refuse_them(tmp_path: Path) -> None:
+    outcomes = cg.from_frame(samples(), **SAMPLES)
+    effects = cg.contrast(outcomes, control="wt")
+    estimates = cg.estimate(effects)
+    for kind, kept in (
+        ("outcomes", outcomes),
+        ("effects", effects),
+        ("estimates", estimates),
+    ):
+        path = cg.store.save(kept, tmp_path / f"{kind}.nc")
+        assert cg.store.load(path, kind).identical(kept)
+    decided = cg.decide(effects, rope=0, rng=0)
+    np.testing.assert_array_equal(
+        decided["verdict"], cg.decide(estimates, rope=0, rng=0)["verdict"]
+    )
+    assert len(cg.tidy(decided)) == 20
+    page = cg.report(
+        decided, outcomes=outcomes, as_="page", path=tmp_path / "page.html"
+    )
+    assert Path(page).exists()
+    assert "lack" in cg.report(decided, as_="methods")
+    on_log = cg.estimate(
+        cg.contrast(
+            outcomes.assign(outcome=outcomes["outcome"] + 90), control="wt", scale="log"
+        )
+    )
+    assert on_log["ace"].notnull().all()
+    refusals: list[tuple[Any, ...]] = [
+        (cg.contrast, (outcomes,), {"control": "wt", "scale": "ratio"}),
+        (cg.contrast, (outcomes,), {"control": "wt", "tasks": "r1 - r2"}),
+        (cg.refute, (outcomes, None), {"rng": 0, "control": "wt"}),
+        (cg.moderation, (effects, "x"), {"rope": 0}),
+        (cg.estimation.variance_components, (outcomes,), {}),
+    ]
+    for verb, given, settings in refusals:
+        with pytest.raises(CausalgiaError):
+            verb(*given, **settings)
+
+
+def test_the_first_unit_may_have_had_the_only_gap() -> None:
+    long = samples(missing=0.0)
+    left = cg.from_frame(long, **SAMPLES).isel(unit=slice(1, None))
+    assert cg.contrast(left, control="wt").attrs["assignment"] == "parallel"
+    crossed = cg.from_frame(table("few_gaps").query("unit != 'u99'").iloc[1:], **NAMES)
+    assert crossed.dropna("unit").sizes["unit"] > 2
+    cg.estimate(cg.contrast(crossed.dropna("unit"), control="wt"))
 
 
 OUTCOMES = cg.from_frame(table("two_tasks"), **NAMES, task="task")
@@ -289,6 +518,16 @@ def test_an_arm_of_one_unit_has_no_verdict_and_leaves_the_others() -> None:
     alone = estimated(lone[lone["arm"].isin(["C", "wt"])])
     assert alone["ace"].item() == row["ace"].item()
     assert alone["unbounded"].item()
+
+
+def test_an_arm_of_one_unit_moves_no_other_row_of_a_parallel_trial() -> None:
+    rng = np.random.default_rng(0)
+    arms = np.repeat(["wt", "A", "B"], [9, 4, 1])
+    y = rng.exponential(size=14)
+    long = pd.DataFrame({"unit": range(14), "arm": arms, "y": y})
+    beside, alone = (estimated(x).sel(contrast=["A"]) for x in (long, long[:13]))
+    for name in ("se", "df", "p", "lower", "upper", "skewness", "se_pooled"):
+        np.testing.assert_allclose(beside[name], alone[name], rtol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("size", [1e-250, 1e-3, 1e6, 1e140])

@@ -353,7 +353,7 @@ def _effects(
     if over is None:
         sources |= source_answers(outcomes, weights)
     sd_of, sds = varying_sd_weights(outcomes, W, arms, control)
-    if gaps:
+    if gaps and crossover:
         parts = _effects_with_gaps(outcomes, sd_of, scale, on)
     elif crossover:
         parts = _crossover_effects(outcomes, W, sd_of, sds, scale, on, cells, over)
@@ -482,7 +482,7 @@ def _check_takes_gaps(
     if callable(scale) or scale in OF_MEANS:
         raise EstimateError(
             f"scale={quoted(scale)}: {gaps_in_words(outcomes)}, and a function of the "
-            "means of the arms needs the same units in each",
+            "means of the arms needs every cell",
             argument="scale",
         )
 
@@ -493,25 +493,41 @@ def _effects_with_gaps(
     """Return the outcomes on a scale, NaN where they are missing, and the sd of the
     control over units that have it.
     """
-    given = outcomes["outcome"].transpose("unit", "arm", "task")
-    measured = np.isfinite(given.to_numpy())
+    y, bound = _cells_on_scale(
+        outcomes["outcome"].transpose("unit", "arm", "task"), scale, on
+    )
+    sds = _control_sd_by_task(
+        [*np.moveaxis(y.to_numpy(), 1, 0)], [*np.moveaxis(bound, 1, 0)], sd_of
+    )
+    of_effects = {name: (("contrast", "task"), sd) for name, sd in sds.items()}
+    return {"outcome": y, "rounding": (y.dims, bound), **of_effects}
+
+
+def _cells_on_scale(
+    y: xr.DataArray, scale: str | MeansFunction, on: str
+) -> tuple[xr.DataArray, Array]:
+    """Return `on_scale` of outcomes that may be missing: NaN, with a bound of 0."""
+    measured = y.notnull().to_numpy()
     # a value that every scale takes, removed again
-    y, bound = on_scale(given.fillna(0.5), scale, on)
-    values, there = y.to_numpy(), np.moveaxis(measured, 2, 0)
-    of_arms = [
-        (
-            [values[of[:, a], a, t] for a in range(of.shape[1])],
-            [bound[of[:, a], a, t] for a in range(of.shape[1])],
+    put, bound = on_scale(y.fillna(0.5), scale, on)
+    return put.where(measured), np.where(measured, bound, 0.0)
+
+
+def _control_sd_by_task(
+    values: list[Array], bounds: list[Array], sd_of: sparse.csr_array
+) -> dict[str, Array]:
+    """Return `control_sd` over the units that have the arm in a task."""
+    found = []
+    for t in range(values[0].shape[1]):
+        there = [np.isfinite(x[:, t]) for x in values]
+        y, bound = (
+            [x[has, t] for x, has in zip(cells, there, strict=True)]
+            for cells in (values, bounds)
         )
-        for t, of in enumerate(there)
-    ]
-    found = [control_sd(*each, sd_of) for each in of_arms]
-    sds = np.stack([sd["control_sd"] for sd in found], axis=1) if all(found) else None
-    parts: dict[str, Any] = {
-        "outcome": y.copy(data=np.where(measured, values, np.nan)),
-        "rounding": (y.dims, np.where(measured, bound, 0.0)),
-    }
-    return parts if sds is None else parts | {"control_sd": (("contrast", "task"), sds)}
+        found.append(control_sd(y, bound, sd_of))
+    if not all(found):
+        return {}
+    return {"control_sd": np.stack([sd["control_sd"] for sd in found], axis=1)}
 
 
 def _parallel_effects(
@@ -548,7 +564,7 @@ def _parallel_effects(
             outcomes["outcome"], rows, arms, W, sd_of, scale, on
         )
     else:
-        (y, bound), more = on_scale(outcomes["outcome"], scale, on), {}
+        (y, bound), more = _cells_on_scale(outcomes["outcome"], scale, on), {}
     if over is not None:
         if "measured" in more:
             dims, measured = more["measured"]
@@ -558,7 +574,8 @@ def _parallel_effects(
             xr.DataArray(over.sums(y.to_numpy(), 1), coords, y.dims),
             over.bounds(bound, 1),
         )
-    spread = control_sd(
+    of_arms = control_sd if y.notnull().all() else _control_sd_by_task
+    spread = of_arms(
         [y.to_numpy()[i].astype(np.float64) for i in rows],
         [bound[i] for i in rows],
         sd_of,

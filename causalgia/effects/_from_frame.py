@@ -47,8 +47,8 @@ def from_frame(
     `contrast` takes.
 
     If every unit has every arm the trial is a crossover; if every unit has one arm it
-    is parallel. Anything in between is a table with gaps, which `causalgia.estimate`
-    takes as it is: rows are neither dropped nor imputed.
+    is parallel. Anything in between, and one that lacks cells, is a table with gaps,
+    which `causalgia.estimate` takes as it is: rows are neither dropped nor imputed.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def from_frame(
     outcome, arm
         Columns of the measurement and of the arm's name (0 becomes ``"0"``). A
         measurement without a value (NaN) is a gap, as a row that is not there; a note
-        says how many there are. Parallel trials have no gaps.
+        says how many there are.
     unit
         Column of the unit; None: each row is a unit.
     parent, block
@@ -80,16 +80,17 @@ def from_frame(
         ``outcome (unit, arm, task[, model])`` for a crossover;
         ``outcome (unit, task[, model])`` with ``assigned (unit)`` and the arms' names
         as coordinate ``arm`` for a parallel trial. Of a table with gaps the outcome has
-        the dims of a crossover, NaN in the cells that are missing, and
-        attrs["assignment"] is ``"incomplete"``. Units, arms, tasks and models are in
-        order of first appearance; a float32 outcome stays float32.
+        the dims of a crossover, or where every unit has one arm those of a parallel
+        trial, NaN in the cells that are missing, and attrs["assignment"] is
+        ``"incomplete"``. Units, arms, tasks and models are in order of first
+        appearance; a float32 outcome stays float32.
 
     Raises
     ------
     DataError
         If a column is missing, a name has no value, an outcome or covariate is infinite
-        or no real number, a measurement is duplicated, or missing where the trial is
-        parallel or there are several models, an arm has no outcome in a task, a unit's
+        or no real number, a measurement is duplicated, or missing where there are
+        several models or no `unit`, an arm has no outcome in a task, a unit's
         parent, block or covariate changes, or two names are the same as text (0 and
         ``"0"``). The message names the unit, the arm and the task.
 
@@ -134,12 +135,13 @@ def from_frame(
     models = [_axis(table, "model", model, text=True)] if model is not None else []
     parallel = _is_parallel(units, arms)
     axes = [units, *([] if parallel else [arms]), tasks, *models]
-    may_have_gaps = not (parallel or models)
+    # rows that are units of their own are in one task each
+    may_have_gaps = not models and (unit is not None or task is None)
     y = _as_finite_column(table, outcome, [units, arms, tasks], gaps=may_have_gaps)
     cube = _as_cube(y, axes, gaps=may_have_gaps)
     missing = np.isnan(cube)
     assignment = (
-        "parallel" if parallel else INCOMPLETE if missing.any() else "crossover"
+        INCOMPLETE if missing.any() else "parallel" if parallel else "crossover"
     )
     outcomes = xr.Dataset(
         {"outcome": ([axis.dim for axis in axes], cube)},
@@ -147,7 +149,7 @@ def from_frame(
         attrs=attributes(assignment=assignment, scale=scale, source="from_frame"),
     )
     if assignment == INCOMPLETE:
-        _check_arms_measured(missing, arms, tasks)
+        _check_arms_measured(~np.isnan(y), arms, tasks)
         outcomes = with_notes(
             outcomes, _gaps_note(missing, int(np.isnan(y).sum()), outcome)
         )
@@ -436,12 +438,14 @@ def not_numeric(
 
 
 def _check_arms_measured(
-    missing: npt.NDArray[np.bool_], arms: _Axis, tasks: _Axis
+    measured: npt.NDArray[np.bool_], arms: _Axis, tasks: _Axis
 ) -> None:
-    """Raise DataError for an arm without any outcome in a task; `missing` has the
-    shape (unit, arm, task).
+    """Raise DataError for an arm without any outcome in a task; `measured` is of the
+    rows of the table.
     """
-    nowhere = np.argwhere(missing.all(axis=0))
+    lacking = np.ones((len(arms.names), len(tasks.names)), dtype=bool)
+    lacking[arms.codes[measured], tasks.codes[measured]] = False
+    nowhere = np.argwhere(lacking)
     if len(nowhere):
         arm, task = arms.names[nowhere[0, 0]], tasks.names[nowhere[0, 1]]
         raise DataError(
@@ -469,7 +473,10 @@ def _gaps_note(missing: npt.NDArray[np.bool_], n_empty: int, outcome: str) -> st
     """Return a note on the missing cells of a table: how many, and how many of them
     have a row without a value.
     """
-    n, n_whole = int(missing.sum()), int((~missing).all(axis=(1, 2)).sum())
+    n, n_whole = (
+        int(missing.sum()),
+        int((~missing.reshape(len(missing), -1)).all(axis=1).sum()),
+    )
     cells = f"{n:,} of {missing.size:,} cells {'is' if n == 1 else 'are'} missing"
     empty = (
         f", {n_empty:,} of them with a row in which {quoted(outcome)} has no value"

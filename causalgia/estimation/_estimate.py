@@ -19,6 +19,7 @@ from causalgia.effect_table import (
     EffectTable,
     blanked,
     folded,
+    gaps_in_words,
     has_gaps,
     has_positions,
     is_folded,
@@ -41,6 +42,7 @@ from causalgia.estimation._from_effects import (
 from causalgia.estimation.arm_columns import (
     OF_EACH_ARM,
     OF_OWN_ARMS,
+    adjusted,
     as_table_with_gaps,
     counts_of_arms,
     has_lone_arm,
@@ -206,8 +208,10 @@ def estimate(
     Of a table with gaps each contrast is estimated from the cells of its own arms
     (`causalgia.estimation.own_arms.own_arms`): generalized least squares with a random
     unit, CR2 over independent units; where none of these is missing it is the mean ICE.
-    Such tables are estimated for the target ``"population"``. An arm with fewer than two
-    independent units leaves its contrasts ``unbounded``, with p 1.
+    Where every unit has one arm, each task is a parallel trial of the units that have
+    it, without blocks and covariates. Such tables are estimated for the target
+    ``"population"``. An arm with fewer than two independent units leaves its contrasts
+    ``unbounded``, with p 1.
 
     Lazy ICE are streamed for the population without clusters (memory does not grow with
     the number of units).
@@ -241,7 +245,7 @@ def estimate(
         effects = minus_control(effects, control)
     given, of_moments, curves = effects, has_moments(effects), has_positions(effects)
     effects = folded(effects) if curves else effects
-    with_positions = is_folded(effects)
+    with_positions, parallel = is_folded(effects), "assigned" in effects
     validate(effects, "moments" if of_moments else "effects", gaps=True)
     if effects.sizes.get("unit", 1) == 0:
         raise EstimateError(
@@ -279,6 +283,9 @@ def estimate(
             check_one_unit(effects, request)
         else:
             request = with_clusters(effects, request)
+            if gaps and parallel:
+                _check_not_adjusted(effects, request)
+                effects = as_table_with_gaps(effects)
             # lazy effects are loaded, unless their ICE are large and can be streamed in
             # blocks
             by_blocks = not of_means and is_unclustered_population(effects, request)
@@ -318,7 +325,7 @@ def estimate(
                 limits,
                 null_value(effects),
                 curves=with_positions,
-                parallel="assigned" in effects,
+                parallel=parallel,
             ),
             request,
             ci_prob,
@@ -365,6 +372,20 @@ def minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
             argument="control",
         )
     return contrast(outcomes, control=control)
+
+
+def _check_not_adjusted(effects: xr.Dataset, request: Request) -> None:
+    """Raise EstimateError where more is asked of a parallel trial with gaps than the
+    arms' means over the units that have a task.
+    """
+    if (setting := adjusted(effects, request)) is not None:
+        name, value = setting
+        raise EstimateError(
+            f"{name}={quoted(value)}: {gaps_in_words(effects)}, and of a parallel trial "
+            "with gaps the means of the arms alone are compared; "
+            "outcomes.dropna('task') keeps the tasks without gaps",
+            argument=name,
+        )
 
 
 def estimate_with_gaps(effects: xr.Dataset, request: Request) -> Answer:

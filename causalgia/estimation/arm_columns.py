@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from typing import Any
 
 import numpy as np
 import scipy
@@ -24,13 +25,25 @@ def has_lone_arm(effects: xr.Dataset, request: Request) -> bool:
     """Return whether an arm of a parallel trial has fewer than two independent units,
     and the trial can be read as a table with gaps.
     """
-    plain = request.target == "population" and "block" not in effects.coords
-    alone = plain and not request.covariates and request.block is None
-    if not alone or request.weights != "units" or "model" in effects["outcome"].dims:
+    if adjusted(effects, request) or "model" in effects["outcome"].dims:
         return False
     groups = None if request.groups is None else request.groups.codes
     used = (effects["weight"].to_numpy() != 0).any(axis=0)
     return bool((_independent(_assigned(effects), groups)[used] < 2).any())
+
+
+def adjusted(effects: xr.Dataset, request: Request) -> tuple[str, Any] | None:
+    """Return the first setting, with its value, by which more is asked of a parallel
+    trial than the arms' means over its units; None without any.
+    """
+    block = request.block or ("block" if "block" in effects.coords else None)
+    settings = (
+        ("target", request.target, "population"),
+        ("weights", request.weights, "units"),
+        ("covariates", request.covariates, ()),
+        ("block", block, None),
+    )
+    return next(((name, x) for name, x, plain in settings if x != plain), None)
 
 
 def as_table_with_gaps(effects: xr.Dataset) -> xr.Dataset:

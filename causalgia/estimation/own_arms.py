@@ -48,7 +48,8 @@ class OwnArms:
         0 for those without any own arm. ``factor' factor`` is the covariance of the
         contrasts of a task.
     skewness
-        ``sum psi^3 / (sum psi^2)^1.5`` times the root of `n_clusters`, ``(K, T)``.
+        ``sum psi^3 / (sum psi^2)^1.5`` times the root of `n_clusters`, ``(K, T)``; of
+        independent units of one arm each, psi without CR2, as of a parallel trial.
     leverage
         Largest share of one of them in ``se**2``, shape ``(K, T)``.
     largest
@@ -137,7 +138,7 @@ def own_arms(
     group = np.arange(n) if parent is None else parent
     bound = bound_of_alike(Y, np.zeros_like(Y) if rounding is None else rounding)
     shape, n_groups = (len(W), n_tasks), int(group.max()) + 1
-    ace, df, largest, se_pooled = np.zeros((4, *shape))
+    ace, df, largest, skewness, se_pooled = np.zeros((5, *shape))
     df_pooled = np.ones(shape)
     n_units, n_clusters, least = np.zeros((3, *shape), dtype=np.intp)
     factor = np.zeros((n_groups, *shape))
@@ -165,27 +166,30 @@ def own_arms(
             else:
                 found = _gls(y, w, np.where(there, within, 0.0), clusters)
             ace[k, t], factor[groups, k, t], df[k, t] = found
-            if least[k, t] >= 2 and (there.sum(axis=1) == 1).all() and found[1].any():
+            varies = bool(found[1].any())
+            skewness[k, t] = root_n_skewness_of(found[1])
+            if least[k, t] >= 2 and (there.sum(axis=1) == 1).all():
                 arm = there.argmax(axis=1)
-                se_pooled[k, t], df_pooled[k, t] = (
+                weight = (w / there.sum(axis=0))[arm]
+                residual = centered(y[np.arange(len(y)), arm, None], arm)[1]
+                pooled, df_pooled[k, t] = (
                     x.item()
                     for x in pooled_error_of_clusters(
-                        (w / there.sum(axis=0))[arm],
-                        centered(y[np.arange(len(y)), arm, None], arm)[1],
-                        arm,
-                        codes,
-                        len(w),
+                        weight, residual, arm, codes, len(w)
                     )
                 )
+                se_pooled[k, t] = pooled * varies
+                if clusters is None:
+                    skewness[k, t] = varies * root_n_skewness_of(
+                        weight * residual[:, 0]
+                    )
     se, leverage = root_sum_squares(factor)
     return OwnArms(
         ace=ace,
         se=se,
         df=df,
         factor=factor,
-        skewness=np.where(
-            least >= 2, root_n_skewness_of(factor) * np.sqrt(n_clusters), 0.0
-        ),
+        skewness=np.where(least >= 2, skewness * np.sqrt(n_clusters), 0.0),
         leverage=leverage,
         largest=largest,
         n_units=n_units,

@@ -60,7 +60,7 @@ _ASSIGNMENTS = {
         "(ICE) is the difference between two outcomes of one unit."
     ),
     "parallel": "Each unit received one arm (parallel groups).",
-    "incomplete": "Some units lack some arms.",
+    "incomplete": "Some units lack some arms or tasks.",
 }
 _ERROR_RATES = {
     "fdr": (

@@ -241,7 +241,7 @@ def outcome_pictures(
     outcomes: xr.Dataset, *, effects: xr.Dataset | None
 ) -> list[Picture]:
     """Return the distributions of outcomes by arm, and of the effects of single units,
-    where they were kept; of a table with gaps, of the units with every arm.
+    where they were kept; of a table with gaps, of the units that have every cell.
     """
     name = next((name for name in ("outcome", "ice") if name in outcomes), None)
     if name is None or has_positions(outcomes) or "model" in outcomes[name].dims:
@@ -251,7 +251,7 @@ def outcome_pictures(
         outcomes = outcomes.dropna("unit")
     if not outcomes.sizes["unit"]:
         return []
-    whole = " Units with every arm." if gaps else ""
+    whole = " Units with every cell." if gaps else ""
     each = outcomes if name == "ice" else _units(outcomes, effects)
     predicted = has(outcomes).predictor_fingerprint
     unit = "sequence" if predicted else "unit"
