@@ -41,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Figure]:
     warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
     given, plan = outcomes(100 if quick else 1_000), cg.Analysis(rope=(-0.5, 0.5))
     estimates = cg.estimate(cg.contrast(given))
-    decisions = cg.analyze(given, plan, rng=0)
+    decisions = cg.analyze(given, plan)
     verbs = {
-        "analyze": lambda seed: cg.analyze(given, plan, rng=seed),
+        "analyze": lambda _: cg.analyze(given, plan),
         "contrast": lambda _: cg.contrast(given),
         "estimate": lambda _: cg.estimate(cg.contrast(given)),
         "decide": lambda _: cg.decide(estimates, rope=(-0.5, 0.5)),

@@ -47,7 +47,7 @@ def usual_trial(path: Path) -> Path:
     outcomes = cg.run(
         design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan, progress=False
     )
-    return cg.report(cg.analyze(outcomes, rng=0), path=path, outcomes=outcomes)
+    return cg.report(cg.analyze(outcomes), path=path, outcomes=outcomes)
 
 
 def many_effects(path: Path, n: int) -> Path:

@@ -50,7 +50,7 @@ def seconds(outcomes: xr.Dataset, repeats: int) -> list[float]:
     found = []
     for _ in range(repeats):
         start = time.process_time()
-        cg.report(cg.analyze(outcomes, PLAN, rng=0))
+        cg.report(cg.analyze(outcomes, PLAN))
         found.append(time.process_time() - start)
     return found
 
@@ -58,7 +58,7 @@ def seconds(outcomes: xr.Dataset, repeats: int) -> list[float]:
 def peak_arrays(outcomes: xr.Dataset) -> float:
     """Return what an analysis allocates at its peak, in arrays of the effects."""
     tracemalloc.start()
-    cg.analyze(outcomes, PLAN, rng=0)
+    cg.analyze(outcomes, PLAN)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak / (8 * N_UNITS * outcomes.sizes["task"])

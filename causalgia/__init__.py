@@ -8,7 +8,7 @@ The usual order: describe a trial by a `Design` (or one of `experiments`) and `r
 >>> arms = {"wt": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=20)}
 >>> design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300)
 >>> outcomes = cg.run(design, cg.zoo.load("gata1_like"), rng=0)
->>> cg.analyze(outcomes, control="wt", rope=(-0.1, 0.1), rng=0)["verdict"].values
+>>> cg.analyze(outcomes, control="wt", rope=(-0.1, 0.1))["verdict"].values
 array([['increases', 'increases']], dtype='<U10')
 """
 

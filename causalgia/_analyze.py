@@ -43,7 +43,7 @@ from causalgia.numerics.row_blocks import weights_of
 from causalgia.ropes import Rope
 from causalgia.schema import check_no_average_map, keeps_effects, validate
 from causalgia.stopping._confidence_sequence import by_sequence, is_monitored
-from causalgia.streams import RNG, root_key
+from causalgia.streams import warn_of_rng
 from causalgia.types import Client
 
 __all__ = [
@@ -77,8 +77,8 @@ def analyze(
     outcomes: xr.Dataset,
     analysis: Analysis | None = None,
     *,
-    rng: RNG,
     client: Client | None = None,
+    rng: object = None,
     **fields: Unpack[AnalysisFields],
 ) -> xr.Dataset:
     """Run an analysis from outcomes to decisions: contrast, estimate, infer, decide.
@@ -95,12 +95,12 @@ def analyze(
         The analysis; None for the one stored with the outcomes. Fields that differ from
         the stored one (or the whole analysis, if none was stored) are named in
         ``attrs["exploratory"]``: they were chosen after the outcomes were seen.
-    rng
-        Seed (0 is a seed), Generator or SeedSequence. For the draws of the posterior
-        and for resampling.
     client
         A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
         workers infer tasks in parallel, as in `causalgia.infer`, with the same results.
+    rng
+        Ignored, with a DeprecationWarning: an analysis draws nothing at random. Gone in
+        0.5.
     **fields
         Fields of `causalgia.Analysis`, in its place: ``control="wt", rope=(-1, 1)``.
         Of outcomes with a stored analysis they replace its fields, and are named in
@@ -150,18 +150,19 @@ def analyze(
     ... )
     >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01))
     >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
-    >>> cg.analyze(outcomes, rng=0)["verdict"].item()
+    >>> cg.analyze(outcomes)["verdict"].item()
     'increases'
 
     Without a stored analysis, in one line:
 
     >>> outcomes = cg.run(design, share, rng=0)
-    >>> cg.analyze(outcomes, control="untreated", rope=0, rng=0)["verdict"].item()
+    >>> cg.analyze(outcomes, control="untreated", rope=0)["verdict"].item()
     'increases'
     """
+    warn_of_rng(rng)
     if fields:
         analysis = _of_fields(outcomes, analysis, fields)
-    return steps(outcomes, analysis, rng=rng, client=client).decisions
+    return steps(outcomes, analysis, client=client).decisions
 
 
 def _of_fields(
@@ -181,7 +182,6 @@ def steps(
     outcomes: xr.Dataset,
     analysis: Analysis | None = None,
     *,
-    rng: RNG,
     client: Client | None = None,
     coords: Mapping[str, Mapping[str, Any]] | None = None,
     shrinks: bool = True,
@@ -205,7 +205,7 @@ def steps(
     ...     coords={"unit": [0, 1, 2], "arm": ["placebo", "GATA1"], "task": ["K562"]},
     ... )
     >>> ask = Analysis(control="placebo", rope=0)
-    >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
+    >>> round(steps(outcomes, ask).estimates["ace"].item(), 3)
     2.333
     """
     if client is not None:
@@ -216,7 +216,6 @@ def steps(
         validate(outcomes, "outcomes", gaps=True)
     requested = requested_analysis(outcomes, analysis)
     check_rope(requested)
-    root_key(rng)  # refuses what is no seed
     effects, estimates = estimate_effects(outcomes, requested)
     check_has_errors(estimates)
     estimates = _with_coords(estimates, coords)
@@ -244,7 +243,6 @@ def steps_from(
     estimates: xr.Dataset,
     analysis: Analysis,
     *,
-    rng: RNG,
     coords: Mapping[str, Mapping[str, Any]] | None = None,
     shrinks: bool = True,
 ) -> Steps:
@@ -262,13 +260,12 @@ def steps_from(
     --------
     >>> from causalgia.estimation import from_effects
     >>> given = from_effects([2.0, 0.01], [0.1, 0.1], names=["GATA1", "CTCF"])
-    >>> steps_from(given, Analysis(rope=(-0.5, 0.5)), rng=0).decisions[
+    >>> steps_from(given, Analysis(rope=(-0.5, 0.5))).decisions[
     ...     "verdict"
     ... ].values.ravel().tolist()
     ['increases', 'negligible']
     """
     check_rope(analysis)
-    root_key(rng)  # refuses what is no seed
     estimates = _with_coords(as_estimates(estimates), coords)
     return infer_and_decide(estimates, None, estimates, analysis, shrinks=shrinks)
 

@@ -10,13 +10,14 @@ in `sequences`.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from causalgia.checks import is_whole
-from causalgia.errors import quoted
+from causalgia.errors import caller_stacklevel, quoted
 
 RNG: TypeAlias = int | np.integer | np.random.Generator | np.random.SeedSequence
 
@@ -101,6 +102,16 @@ def check_seed(rng: object) -> None:
     """
     if rng is not None and not isinstance(rng, np.random.Generator):
         Seed.parse(rng)  # type: ignore[arg-type]  # what it may be is its to say
+
+
+def warn_of_rng(rng: object) -> None:
+    """Warn of the seed of a verb that draws nothing at random."""
+    if rng is not None:
+        warnings.warn(
+            "rng= is ignored, and goes in 0.5: nothing is drawn at random here",
+            DeprecationWarning,
+            stacklevel=caller_stacklevel(),
+        )
 
 
 def root_key(rng: RNG) -> int:

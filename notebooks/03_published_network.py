@@ -66,7 +66,7 @@ analysis = cg.Analysis(control="placebo", rope=(-0.2, 0.2))
 outcomes = cg.run(
     design_of("TGACTCA"), network, rng=1, analysis=analysis, progress=False
 )
-print(cg.report(cg.analyze(outcomes, rng=0)))
+print(cg.report(cg.analyze(outcomes)))
 
 # %% [markdown]
 # Three hundred shuffles of ten enhancers are not three hundred enhancers. The standard
@@ -120,7 +120,7 @@ exchanged = cg.TorchPredictor(
 false_outcomes = cg.run(
     design_of("GTACGCA"), exchanged, rng=1, analysis=analysis, progress=False
 )
-print(cg.report(cg.analyze(false_outcomes, rng=0), task="dev"))
+print(cg.report(cg.analyze(false_outcomes), task="dev"))
 refuted = cg.refute(
     false_outcomes, exchanged, rng=0, real=enhancers, positive="TGACTCA"
 )

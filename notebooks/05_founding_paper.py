@@ -148,7 +148,6 @@ for first, last in ((0, 10), (10, 100), (100, 200), (200, 400)):
 # %%
 confirmed = cg.analyze(
     cg.confirm(screen, select=found.decisions, predictor=network, rng=0, n_units=300),
-    rng=0,
 )
 chosen = confirmed.sel(
     contrast=[name for name in words if name in confirmed["contrast"]]

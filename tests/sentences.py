@@ -205,7 +205,7 @@ def verified() -> str:
     protocol = cg.Protocol(design, analysis, predictor=network, rng=7).lock(path)
     outcomes = protocol.run(design, network, progress=False)
     found = [
-        cg.verify(path, cg.analyze(one, rng=7))
+        cg.verify(path, cg.analyze(one))
         for one in (outcomes, outcomes.isel(unit=slice(40)))
     ]
     return "\n".join(str(one).partition(" (protocol")[0] for one in found)

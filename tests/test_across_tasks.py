@@ -992,7 +992,7 @@ def test_a_plan_shares_across_tasks():
     design, predictor, plan = plan_of()
     assert cg.Analysis.from_toml(plan.to_toml()) == plan
     outcomes = cg.run(design, predictor, rng=0, analysis=plan)
-    found = steps(outcomes, rng=0)
+    found = steps(outcomes)
     assert "exploratory" not in found.decisions.attrs
     by_hand = cg.infer(
         cg.estimate(cg.contrast(outcomes), task_correlation=True),
@@ -1005,9 +1005,9 @@ def test_a_plan_shares_across_tasks():
         shrunken, by_hand["moments"]["mean"].transpose("contrast", "task")
     )
     kept = cg.run(design, predictor, rng=0, analysis=plan, keep="effects")
-    assert np.array_equal(cg.analyze(kept, rng=0)["shrunken"], shrunken)
+    assert np.array_equal(cg.analyze(kept)["shrunken"], shrunken)
     with pytest.warns(ExploratoryWarning):
-        alone = cg.analyze(outcomes, replace(plan, across=None), rng=0)
+        alone = cg.analyze(outcomes, replace(plan, across=None))
     assert alone.attrs["exploratory"] == "across"
     assert (
         cg.infer(found.estimates, rng=0)["posterior"].attrs["exploratory"] == "across"
@@ -1021,9 +1021,9 @@ def test_a_plan_shares_across_tasks():
 def test_tests_decide_and_shrunken_sizes_share_across_tasks():
     design, predictor, plan = plan_of(n_words=20)
     outcomes = cg.run(design, predictor, rng=0, analysis=plan)
-    decided = cg.analyze(outcomes, rng=0)
+    decided = cg.analyze(outcomes)
     with pytest.warns(ExploratoryWarning):
-        alone = cg.analyze(outcomes, replace(plan, across=None), rng=0)
+        alone = cg.analyze(outcomes, replace(plan, across=None))
     assert decided.attrs["error"] == "fdr"
     for name in ("lower", "upper", "q", "verdict"):
         assert decided[name].equals(alone[name])

@@ -233,24 +233,24 @@ def _two_arms(**attrs):
 def test_fields_beside_outcomes_are_the_analysis_of_them():
     outcomes = _two_arms()
     fields = {"control": "wt", "rope": (-1, 1), "ci_prob": 0.9}
-    short = cg.analyze(outcomes, rng=1, **fields)
-    assert short.identical(cg.analyze(outcomes, Analysis(**fields), rng=1))
+    short = cg.analyze(outcomes, **fields)
+    assert short.identical(cg.analyze(outcomes, Analysis(**fields)))
     assert short["verdict"].item() == "increases"
-    assert short.identical(outcomes.pipe(cg.analyze, rng=1, **fields))
+    assert short.identical(outcomes.pipe(cg.analyze, **fields))
 
 
 def test_fields_take_the_place_of_those_of_the_plan_and_are_named_exploratory():
     planned = Analysis(contrasts="b - wt", rope=(-9, 9))
     outcomes = _two_arms(analysis=planned.to_json())
     with pytest.warns(ExploratoryWarning):
-        found = cg.analyze(outcomes, rope=(-1, 1), rng=1)
+        found = cg.analyze(outcomes, rope=(-1, 1))
     assert found["contrast"].item() == "b - wt"
     assert found.attrs["exploratory"] == "rope"
     with pytest.warns(ExploratoryWarning):
-        found = cg.analyze(outcomes, control="wt", rng=1)
+        found = cg.analyze(outcomes, control="wt")
     assert found["contrast"].item() == "b"
-    same = cg.analyze(outcomes, rope=(-9, 9), rng=1)
-    assert same.identical(cg.analyze(outcomes, rng=1))
+    same = cg.analyze(outcomes, rope=(-9, 9))
+    assert same.identical(cg.analyze(outcomes))
 
 
 def test_the_fields_beside_outcomes_are_those_of_an_analysis():

@@ -207,7 +207,7 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
         )
         == "cluster, family"
     )
-    how = {"rope": 0, "error": "fwer", "family": "task", "rng": 0}
+    how = {"rope": 0, "error": "fwer", "family": "task"}
     assert marked(cg.decide(effects, ci_prob=0.9, **how)) is None
     assert marked(cg.decide(effects, cluster="none", **how)) == "cluster, ci_prob"
 
@@ -248,7 +248,7 @@ def test_an_analysis_carried_out_as_it_was_fixed_is_never_marked(ask, exact):
     ask = {**ask, "rope": 0} if exact and ask["rope"] == "0.2 sd" else ask
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = steps(outcomes(cg.Analysis(**ask), n=40, exact=exact), rng=0)
+        found = steps(outcomes(cg.Analysis(**ask), n=40, exact=exact))
     assert [
         marked(part) for part in (found.effects, found.estimates, found.decisions)
     ] == [None] * 3
@@ -262,7 +262,7 @@ def test_the_verbs_mark_in_silence_what_analyze_warns_of():
         ),
     )
     with pytest.warns(ExploratoryWarning):
-        found = steps(data, other, rng=0)
+        found = steps(data, other)
     assert marked(found.effects) == "control"
     assert marked(found.estimates) == marked(found.decisions) == "control, shrink"
 

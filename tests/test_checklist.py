@@ -19,9 +19,7 @@ def decisions():
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=400)
     plan = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
-    return cg.analyze(
-        cg.run(design, cg.zoo.oracle("gata1_like"), rng=4, analysis=plan), rng=0
-    )
+    return cg.analyze(cg.run(design, cg.zoo.oracle("gata1_like"), rng=4, analysis=plan))
 
 
 def filled(text, what):

@@ -415,7 +415,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     outcomes = store.load(results / "outcomes.nc", "outcomes")
     ask = Analysis(control="placebo", rope=(-0.1, 0.1), error="each")
     with pytest.warns(ExploratoryWarning):
-        expected = cg.analyze(outcomes, ask, rng=3)
+        expected = cg.analyze(outcomes, ask)
     written = verdicts(results)
     for name in expected.data_vars:
         np.testing.assert_array_equal(written[name], expected[name])

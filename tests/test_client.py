@@ -142,7 +142,7 @@ def confirmed(client: Any) -> xr.Dataset:
 def analyzed(client: Any) -> xr.Dataset:
     outcomes = cg.run(DESIGN, share(), rng=0, progress=False)
     ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
-    return cg.analyze(outcomes, ask, rng=3, client=client)
+    return cg.analyze(outcomes, ask, client=client)
 
 
 VERBS: dict[str, Callable[[Any], Any]] = {

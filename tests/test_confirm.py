@@ -128,7 +128,7 @@ def test_the_same_parents_are_labeled_so():
     assert fresh.attrs["confirms"].startswith(SAME)
     assert fresh.sizes["unit"] == 120
     assert cg.Analysis.from_json(fresh.attrs["analysis"]).target == "parents"
-    found = cg.analyze(fresh, rng=0)
+    found = cg.analyze(fresh)
     assert found.attrs["target"] == "parents"
     assert found.attrs["confirms"] == fresh.attrs["confirms"]
     assert "exploratory" not in found.attrs
@@ -174,7 +174,7 @@ def test_real_sequences_are_confirmed_on_those_kept_back():
 
 def test_decisions_select_what_they_call_directional():
     outcomes = screen(reserve=0.25)
-    decisions = cg.analyze(outcomes, rng=0)
+    decisions = cg.analyze(outcomes)
     directional = [
         str(c)
         for c in decisions["contrast"].values[

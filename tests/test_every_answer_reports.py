@@ -163,7 +163,7 @@ def test_the_design_on_a_page_names_files_without_their_folders(tmp_path):
     arms = ARMS | {"+ /core/ x": cg.Embed("TTTT", at=20)}
     design = cg.Design(null=null, arms=arms, n_units=20, contrasts="untreated")
     run = cg.run(design, reads_any_letter(), rng=0, progress=False)
-    made = cg.analyze(run, rope=(-0.1, 0.1), rng=0)
+    made = cg.analyze(run, rope=(-0.1, 0.1))
     html = cg.report(made, path=tmp_path / "a.html", outcomes=run).read_text("utf-8")
     assert "peaks.fa" in html
     assert html.count("&#34;+ /core/ x&#34;: {") == 1  # an arm of the design

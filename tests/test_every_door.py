@@ -38,7 +38,6 @@ OUTCOMES = xr.Dataset(
 EFFECTS = cg.contrast(OUTCOMES, control="ctrl")
 
 
-ESTIMATES = cg.estimate(EFFECTS)
 
 
 DESIGN = cg.Design(
@@ -179,7 +178,6 @@ SEEDS: dict[str, Callable[[Any], Any]] = {
     "sample": lambda r: cg.Uniform(length=20).sample(3, rng=r),
     "infer": lambda r: cg.infer(LABELED, n_draws=400, rng=r),
     "simultaneous": lambda r: cg.simultaneous(EFFECTS, n_draws=99, rng=r),
-    "analyze": lambda r: cg.analyze(OUTCOMES, control="ctrl", rope=0, rng=r),
 }
 
 
@@ -187,7 +185,6 @@ ONE_SEED = [7, np.int64(7), np.uint8(7), Seed.parse(7)]
 
 
 WITHOUT_DRAWS: dict[str, Callable[[Any], Any]] = {
-    "decide": lambda r: cg.decide(ESTIMATES, rope=0, rng=r),
     "attribute": lambda r: cg.attribute(["ACGTACGT"], SHARE, method="ism", rng=r),
     "encode": lambda r: cg.sequences.encode(["ACGT"], rng=r),
 }

@@ -168,9 +168,7 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
         rng=0,
         n_units=300,
     )
-    assert (
-        cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "increases"
-    )
+    assert cg.analyze(fresh)["verdict"].sel(contrast="UGCAUG").item() == "increases"
 
 
 def test_directions_are_relative_to_random_sequences():
@@ -250,7 +248,7 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     words = words.tolist()
     oracle = Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
-    again = cg.analyze(fresh, rng=0)
+    again = cg.analyze(fresh)
     assert again["verdict"].sel(contrast="UGCA").item() == "increases"
     assert fresh.sizes["arm"] < 200
     assert not np.array_equal(fresh["gc"], outcomes["gc"])
@@ -259,7 +257,7 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     kept = cg.confirm(
         chosen, select="UGCA", design=experiment, predictor=oracle, rng=0, n_units=100
     )
-    assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "increases"
+    assert cg.analyze(kept)["verdict"].sel(contrast="UGCA").item() == "increases"
 
 
 def test_placebo_words_are_a_choice_of_the_design():

@@ -158,7 +158,7 @@ def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_sat
         cg.Design(null=null, arms=pair, n_units=300), network, rng=0, progress=False
     )
     ask = cg.Analysis(interaction=["FOXA1", "JUND"], rope=(-0.1, 0.1), error="fdr")
-    decided = cg.analyze(outcomes, ask, rng=0)
+    decided = cg.analyze(outcomes, ask)
     assert (decided["verdict"] == "negligible").all()
     alone = cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"]
     assert alone.sel(contrast="FOXA1", task="FOXA1") > 3

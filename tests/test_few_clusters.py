@@ -56,7 +56,7 @@ def test_a_plan_that_allows_no_false_verdict_takes_holm_below_20_clusters() -> N
         },
     )
     ask = Analysis(control="control", rope=0, error="fwer")
-    found = cg.analyze(outcomes, ask, rng=0)
+    found = cg.analyze(outcomes, ask)
     expected = cg.decide(
         estimate(cg.contrast(outcomes, control="control")),
         rope=0,

@@ -325,7 +325,7 @@ def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> 
         outcomes,
     )
     ask(
-        lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0),
+        lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2)),
         outcomes,
     )
 
@@ -369,8 +369,8 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "decide by units": lambda o: cg.decide(
         effects_of(o), rope=(-0.2, 0.2), error="fwer"
     ),
-    "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
-    "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
+    "analyze": lambda o: cg.analyze(o, ANALYSIS),
+    "steps": lambda o: cg._analyze.steps(o, ANALYSIS).decisions,
     "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
     "joint": lambda o: joint_test(estimates_of(o)),
     "spread": lambda o: cg.moderation(effects_of(o), (), rope=(-0.5, 0.5)),

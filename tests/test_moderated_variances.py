@@ -92,7 +92,7 @@ def test_given_effects_with_unequal_df_are_limmas(theirs: Any) -> None:
 
 def test_every_door_gives_one_answer(bench: xr.Dataset) -> None:
     ask = {"control": "ref", "rope": (-1, 1)}
-    whole = cg.analyze(bench, **ask, shrink=VARIANCES, rng=0)
+    whole = cg.analyze(bench, **ask, shrink=VARIANCES)
     effects = cg.contrast(bench, control="ref")
     plain, moderated = (cg.estimate(effects, variances=v) for v in (False, True))
     others = [
@@ -102,7 +102,6 @@ def test_every_door_gives_one_answer(bench: xr.Dataset) -> None:
         cg.analyze(
             bench,
             cg.Analysis.from_toml(cg.Analysis(**ask, shrink=VARIANCES).to_toml()),
-            rng=0,
         ),
     ]
     for other in others:
@@ -120,7 +119,7 @@ def test_rows_are_offered_moderation_once(bench: xr.Dataset) -> None:
     assert not notes_of(long(simulated((4, 4), T=29), (4, 4)))
     assert not notes_of(long(simulated((9, 4)), (9, 4)))
     assert notes_of(long(simulated((11, 11)), (11, 11), paired=True))
-    found = cg.analyze(bench, control="ref", rope=0, rng=0, shrink=VARIANCES)
+    found = cg.analyze(bench, control="ref", rope=0, shrink=VARIANCES)
     assert MODERATION_OFFERED not in notes_of(found)
 
 

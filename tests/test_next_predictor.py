@@ -278,7 +278,7 @@ def outcomes():
 
 
 def test_a_verdict_is_about_the_next_network(outcomes):
-    decisions = cg.analyze(outcomes, rng=0)
+    decisions = cg.analyze(outcomes)
     found = decisions if isinstance(decisions, xr.Dataset) else decisions.decisions
     assert found["verdict"].sel(contrast="AAAAA").item() == "increases"
     assert "exploratory" not in found.attrs

@@ -186,4 +186,4 @@ def test_an_experiment_gives_tail_p_beside_the_ranks(tmp_path):
         progress=False,
     )
     with pytest.raises(cg.errors.EstimateError):
-        cg.analyze(outcomes, rng=0)
+        cg.analyze(outcomes)

@@ -89,7 +89,7 @@ def test_eight_of_200_beside_none_of_20_is_undecided() -> None:
     block = np.r_[np.repeat(np.arange(10), 20), np.repeat(np.arange(10), 2)]
     outcomes = parallel(y, np.repeat(["c", "w"], [200, 20]), block=block)
     analysis = cg.Analysis(control="c", rope=0, target="units")
-    assert cg.analyze(outcomes, analysis, rng=0)["verdict"].item() == "undecided"
+    assert cg.analyze(outcomes, analysis)["verdict"].item() == "undecided"
 
 
 @pytest.mark.parametrize("target", ["population", "units"])

@@ -117,7 +117,7 @@ def test_a_run_is_that_of_cg_run_and_every_result_is_as_locked(locked):
     outcomes = protocol.run(DESIGN, net())
     plain = cg.run(DESIGN, net(), rng=7, analysis=ASK)
     assert np.array_equal(outcomes["outcome"], plain["outcome"])
-    decisions = cg.analyze(outcomes, rng=7)
+    decisions = cg.analyze(outcomes)
     estimates = cg.estimate(cg.contrast(outcomes, control="placebo"))
     for result in (outcomes, estimates, decisions):
         assert cg.verify(path, result).ok
@@ -131,7 +131,7 @@ def test_decisions_on_fewer_units_deviate_and_say_that_their_outcomes_are_unseen
 ):
     protocol, path = locked
     outcomes = protocol.run(DESIGN, net())
-    fewer = cg.analyze(outcomes.isel(unit=slice(None, None, 2)), rng=7)
+    fewer = cg.analyze(outcomes.isel(unit=slice(None, None, 2)))
     assert what(cg.verify(path, fewer)) == ["n_units"]
 
 
@@ -178,7 +178,7 @@ def test_deviations_of_a_run_are_exploratory_in_every_result(locked):
     assert outcomes.attrs["protocol_deviations"].split(", ") == expected
     assert what(cg.verify(path, outcomes)) == ["n_units", "predictor", "rng"]
     for result in (
-        cg.analyze(outcomes, rng=7),
+        cg.analyze(outcomes),
         cg.estimate(cg.contrast(outcomes, control="placebo")),
     ):
         assert result.attrs["exploratory"].split(", ") == expected
@@ -189,16 +189,14 @@ def test_another_rope_and_a_left_out_contrast_are_told_apart(locked):
     outcomes = protocol.run(DESIGN, net())
     with pytest.warns(ExploratoryWarning):
         wide = cg.analyze(
-            outcomes, dataclasses.replace(ASK, rope=(-0.5, 0.5), ci_prob=0.9), rng=7
+            outcomes, dataclasses.replace(ASK, rope=(-0.5, 0.5), ci_prob=0.9)
         )
     found = cg.verify(path, wide)
     assert [(one.what, one.there, one.here) for one in found.deviations] == [
         ("ci_prob", "0.95", "0.9"),
         ("rope", "[-0.1, 0.1]", "[-0.5, 0.5]"),
     ]
-    less = cg.verify(
-        path, cg.analyze(outcomes, rng=7).sel(contrast=["GATA1"], task=["K562"])
-    )
+    less = cg.verify(path, cg.analyze(outcomes).sel(contrast=["GATA1"], task=["K562"]))
     assert what(less) == ["task 'HepG2'", "contrast 'untreated'"]
     assert less.exploratory == ()
 
@@ -377,7 +375,7 @@ def test_decisions_on_another_task_than_the_one_asked_for_are_named(tmp_path):
     protocol = cg.Protocol(DESIGN, ask, predictor=two, rng=7).lock(
         tmp_path / "lock.toml"
     )
-    decisions = cg.analyze(protocol.run(DESIGN, two), rng=7)
+    decisions = cg.analyze(protocol.run(DESIGN, two))
     assert cg.verify(protocol, decisions).ok
     assert what(cg.verify(protocol, decisions.assign_coords(task=["HepG2"]))) == [
         "task 'HepG2'",
@@ -438,7 +436,7 @@ def test_edited_results_in_a_folder_are_found(locked, tmp_path, tampering):
     cg.store.save(outcomes, folder / "outcomes.nc")
     effects = cg.contrast(outcomes, control="placebo")
     cg.store.save(cg.estimate(effects), folder / "estimates.nc")
-    cg.store.save(cg.analyze(outcomes, rng=7), folder / "decisions.nc")
+    cg.store.save(cg.analyze(outcomes), folder / "decisions.nc")
     assert cg.verify(path, folder).ok, cg.verify(path, folder)
     name, edit, expected = EDITED[tampering]
     results = cg.store.load(folder / name, name.removesuffix(".nc"))
@@ -498,4 +496,4 @@ def test_any_protocol_reads_back_equal_and_its_run_is_as_locked(
     assert again == protocol
     outcomes = again.run(design, net(), progress=False)
     assert cg.verify(folder / "lock.toml", outcomes).ok
-    assert cg.verify(folder / "lock.toml", cg.analyze(outcomes, rng=rng)).ok
+    assert cg.verify(folder / "lock.toml", cg.analyze(outcomes)).ok

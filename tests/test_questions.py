@@ -157,20 +157,20 @@ def test_an_analysis_names_the_rows_of_its_question():
     assert ask.question == ("GC at *",)
     assert cg.Analysis.from_toml(ask.to_toml()) == ask
     outcomes = cg.run(design(), share(), rng=0, analysis=ask, progress=False)
-    found = cg.analyze(outcomes, rng=0)
+    found = cg.analyze(outcomes)
     assert found["of_question"].to_numpy().tolist() == [True, True, True, False]
     by_verbs = cg.decide(cg.estimate(cg.contrast(outcomes)), rope=0)
     np.testing.assert_array_equal(found["q"], by_verbs["q"])
     for keep in ("effects", "moments"):
         kept = cg.run(design(), share(), rng=0, analysis=ask, progress=False, keep=keep)
-        np.testing.assert_allclose(found["q"], cg.analyze(kept, rng=0)["q"])
+        np.testing.assert_allclose(found["q"], cg.analyze(kept)["q"])
         np.testing.assert_allclose(
             found["q"], cg.decide(cg.estimate(kept), rope=0)["q"]
         )
-    other = cg.analyze(outcomes, question=["AT"], rng=0)
+    other = cg.analyze(outcomes, question=["AT"])
     assert other["of_question"].to_numpy().tolist() == [False, False, False, True]
     assert other.attrs["exploratory"] == "question"
-    whole = cg.analyze(outcomes, contrasts={"AT": {"AT": 1, "untreated": -1}}, rng=0)
+    whole = cg.analyze(outcomes, contrasts={"AT": {"AT": 1, "untreated": -1}})
     assert "of_question" not in whole.variables
 
 
@@ -203,7 +203,7 @@ def test_a_name_that_is_no_contrast_is_refused_beforehand(make):
 def test_a_question_of_outcomes_is_refused_for_a_name_that_is_no_contrast():
     outcomes = cg.run(design(), share(), rng=0, progress=False)
     with pytest.raises(CausalgiaError) as refused:
-        cg.analyze(outcomes, control="untreated", rope=0, question="GC in front", rng=0)
+        cg.analyze(outcomes, control="untreated", rope=0, question="GC in front")
     assert refused.value.argument == "question"
 
 
@@ -257,8 +257,8 @@ def test_an_experiment_keeps_its_question_under_another_analysis():
     attrs = answer.decisions.attrs
     assert (attrs["family_rows"], attrs["family_without"]) == (3, "helpers")
     for found in (
-        cg.analyze(outcomes, rng=0),
-        cg.analyze(outcomes, cg.Analysis(rope=0), rng=0),
+        cg.analyze(outcomes),
+        cg.analyze(outcomes, cg.Analysis(rope=0)),
         cg.decide(cg.estimate(cg.contrast(outcomes)), rope=0),
     ):
         np.testing.assert_array_equal(found["q"], answer.decisions["q"])

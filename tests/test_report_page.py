@@ -162,7 +162,7 @@ def starter(n_units=100):
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=n_units)
     analysis = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=7, analysis=analysis)
-    return outcomes, cg.analyze(outcomes, rng=0)
+    return outcomes, cg.analyze(outcomes)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ LONG = ("W" * 200, "転写因子" * 50, "عامل النسخ " * 20, "a\u0301" *
 def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_path):
     outcomes = trial()
     html = written(
-        cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes, refutations=checks()
+        cg.analyze(outcomes), tmp_path, outcomes=outcomes, refutations=checks()
     )
     page = Page(html)
     assert [found["id"] for found in page.all("section")] == [
@@ -315,7 +315,7 @@ def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
 @pytest.mark.simulation
 def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
     outcomes = trial()
-    html = written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes)
+    html = written(cg.analyze(outcomes), tmp_path, outcomes=outcomes)
     page = Page(html)
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -465,7 +465,7 @@ def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=plan)
     Page(
         cg.report(
-            cg.analyze(outcomes, rng=0), path=tmp_path / "r.html", outcomes=outcomes
+            cg.analyze(outcomes), path=tmp_path / "r.html", outcomes=outcomes
         ).read_text("utf-8")
     )
     axes = cg.plot.distribution(outcomes, task="K562")
@@ -526,7 +526,7 @@ def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
         for to in (None, tmp_path / "r.html"):
             with pytest.raises(EstimateError):
                 cg.report(found, task="HeLa", path=to)
-    decisions = cg.analyze(outcomes, rng=0)
+    decisions = cg.analyze(outcomes)
     assert (
         "HepG2"
         not in Page(written(decisions, tmp_path, task="K562", outcomes=outcomes)).text()
@@ -630,7 +630,7 @@ class TestInABrowser:
     ):
         outcomes = trial()
         path = cg.report(
-            cg.analyze(outcomes, rng=0),
+            cg.analyze(outcomes),
             path=tmp_path / "a.html",
             outcomes=outcomes,
             refutations=checks(),

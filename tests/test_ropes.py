@@ -58,7 +58,7 @@ VERBS: dict[str, Callable[[Any], np.ndarray]] = {
     "decide estimates": lambda rope: ends_of(cg.decide(estimates(), rope=rope)),
     "decide effects": lambda rope: ends_of(cg.decide(effects(), rope=rope)),
     "analyze": lambda rope: ends_of(
-        cg.analyze(outcomes(), cg.Analysis(control=CONTROL, rope=rope), rng=0)
+        cg.analyze(outcomes(), cg.Analysis(control=CONTROL, rope=rope))
     ),
     "moderation": lambda rope: ends_of(cg.moderation(effects(), (), rope=rope)),
 }

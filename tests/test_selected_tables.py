@@ -39,7 +39,7 @@ def decided(
     outcomes = cg.from_frame(
         frame, unit="unit", arm="arm", task="task", outcome="outcome"
     )
-    return cg.analyze(outcomes, control="wt", rope=(-1, 1), rng=1)
+    return cg.analyze(outcomes, control="wt", rope=(-1, 1))
 
 
 def test_a_part_of_a_table_has_the_number_of_rows_of_q() -> None:

@@ -221,7 +221,7 @@ def test_position_against_placebos_errs_as_promised_and_finds_every_place():
         null = cg.Genomic(of=real_like(100, rng=trial))
         experiment = position(null, GATA, at=AT, n_units=100, rope=(-0.2, 0.2))
         outcomes = cg.run(experiment, oracle, rng=trial, progress=False)
-        decided = cg.analyze(outcomes, experiment.planned(), rng=0)
+        decided = cg.analyze(outcomes, experiment.planned())
         rows = decided.sel(contrast=names, task="K562")
         lower, upper = (rows[end].to_numpy() for end in ("lower", "upper"))
         slack = 2 * np.array(mcse)

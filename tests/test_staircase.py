@@ -74,7 +74,7 @@ def test_every_error_rate_finds_what_is_there(error):
         shrink=cg.Shrinkage(prior=cg.Prior()),
         error=error,
     )
-    found = cg.analyze(trial(ask, arms=MANY), rng=1)
+    found = cg.analyze(trial(ask, arms=MANY))
     said = verdicts(found)
     assert said["seven G"] == said["six G"] == "increases"
     assert said["two G"] in ("negligible", "undecided")
@@ -84,7 +84,7 @@ def test_every_error_rate_finds_what_is_there(error):
 
 def test_it_is_the_verbs_one_after_the_other():
     outcomes = trial(arms=MANY)
-    found = steps(outcomes, rng=5)
+    found = steps(outcomes)
     effects = cg.contrast(outcomes, control="placebo")
     estimates = cg.estimate(effects)
     assert found.effects["ice"].equals(effects["ice"])
@@ -95,14 +95,14 @@ def test_it_is_the_verbs_one_after_the_other():
     assert set(again.data_vars) == set(found.decisions.data_vars)
     for name in again.data_vars:
         np.testing.assert_array_equal(found.decisions[name], again[name])
-    assert cg.analyze(outcomes, rng=5).identical(found.decisions)
-    assert steps(outcomes, ASK, rng=5).decisions.identical(found.decisions)
+    assert cg.analyze(outcomes).identical(found.decisions)
+    assert steps(outcomes, ASK).decisions.identical(found.decisions)
 
 
 def test_families_are_the_level_of_the_treatment_arm():
     for error in ("fwer", "fdr"):
         ask = cg.Analysis(control="placebo", rope=0, family="class", error=error)
-        found = cg.analyze(trial(ask), rng=0)
+        found = cg.analyze(trial(ask))
         assert found.attrs["family_by"] == "class"
         assert found["class"].values.tolist() == ["none", "few", "few", "many", "many"]
         one = found.sel(contrast="untreated")  # alone in its family
@@ -113,19 +113,17 @@ def test_families_are_the_level_of_the_treatment_arm():
         family="class",
     )
     with pytest.raises(EstimateError):
-        cg.analyze(trial(mixed), rng=0)
+        cg.analyze(trial(mixed))
     with pytest.raises(EstimateError):
-        cg.analyze(
-            trial(), cg.Analysis(control="placebo", rope=0, family="color"), rng=0
-        )
+        cg.analyze(trial(), cg.Analysis(control="placebo", rope=0, family="color"))
 
 
 def test_what_was_not_fixed_is_marked():
     outcomes = trial()
-    assert "exploratory" not in cg.analyze(outcomes, rng=0).attrs
+    assert "exploratory" not in cg.analyze(outcomes).attrs
     asked = cg.Analysis(control="placebo", rope=(-1, 1), error="each")
     with pytest.warns(ExploratoryWarning):
-        found = cg.analyze(outcomes, asked, rng=0)
+        found = cg.analyze(outcomes, asked)
     assert found.attrs["exploratory"] == "rope, error, shrink"
     assert found.attrs["analysis_fingerprint"] == asked.fingerprint
 
@@ -157,7 +155,7 @@ def exact_trial(rope, n_placebos=0):
 @pytest.mark.parametrize("rope", [(-0.5, 0.5), "0.2 sd", 0])
 def test_contrasts_without_spread_are_decided_as_they_stand(rope, tmp_path):
     with pytest.warns(DegenerateWarning):
-        found = steps(exact_trial(rope), rng=0)
+        found = steps(exact_trial(rope))
     decisions = found.decisions
     assert decisions["contrast"].values.tolist() == ["first", "GATA1", "last"]
     word = decisions.sel(contrast="GATA1", task="count")
@@ -207,7 +205,7 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DegenerateWarning)
-            found = steps(cg.run(design, ensemble, rng=0, analysis=ask), rng=0)
+            found = steps(cg.run(design, ensemble, rng=0, analysis=ask))
         decisions = found.decisions
         assert decisions["ace"].dims == ("contrast", "task")
         word = decisions.sel(contrast="same", task="t")
@@ -227,7 +225,7 @@ def test_no_contrast_varies():
         design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1))
     )
     with pytest.warns(DegenerateWarning):
-        found = steps(outcomes, rng=0)
+        found = steps(outcomes)
     assert found.decisions["verdict"].item() == "negligible"
     # 3 % of backgrounds were missed by chance, and would need effects of 1 / .03
     size = 1 / (1 - 0.05 ** (1 / 100))
@@ -250,15 +248,15 @@ def test_how_a_step_came_to_be_carried_out_is_not_marked(error):
         shrink=cg.Shrinkage(prior=cg.Prior()),
     )
     with pytest.warns(DegenerateWarning):
-        found = steps(cg.run(design, count, rng=0, analysis=ask), rng=0)
+        found = steps(cg.run(design, count, rng=0, analysis=ask))
     assert "exploratory" not in found.estimates.attrs | found.decisions.attrs
     assert found.decisions.attrs["analysis"] == ask.to_json()
-    plain = steps(trial(dataclasses.replace(ASK, error=error)), rng=0)
+    plain = steps(trial(dataclasses.replace(ASK, error=error)))
     assert "exploratory" not in plain.estimates.attrs | plain.decisions.attrs
 
 
 def test_decisions_can_be_written(tmp_path):
-    found = cg.analyze(trial(), rng=0)
+    found = cg.analyze(trial())
     again = cg.store.load(cg.store.save(found, tmp_path / "decisions.nc"), "decisions")
     assert again.identical(found)
 
@@ -268,8 +266,8 @@ def test_the_prior_is_that_of_the_analysis():
     prior = cg.Prior(tau_scale=1e-3, mu_sd=1e-3)
     tight = dataclasses.replace(ASK, shrink=cg.Shrinkage(prior=prior))
     with pytest.warns(ExploratoryWarning):
-        near = cg.analyze(outcomes, tight, rng=0)
-    far = cg.analyze(outcomes, rng=0)
+        near = cg.analyze(outcomes, tight)
+    far = cg.analyze(outcomes)
     np.testing.assert_array_equal(near["ace"], far["ace"])
     estimates = cg.estimate(cg.contrast(outcomes, control="placebo"))
     with warnings.catch_warnings():
@@ -291,7 +289,6 @@ def test_a_bench_table_is_analyzed_without_a_network():
         cg.Analysis(
             control="a", rope=(-0.5, 0.5), shrink=cg.Shrinkage(prior=cg.Prior())
         ),
-        rng=0,
     )
     assert found["verdict"].item() == "increases"
 
@@ -312,7 +309,7 @@ def test_a_control_that_does_not_vary_is_no_end(n):
     y = np.random.default_rng(0).normal(1, 1, (n, len(names), 1))
     y[:, 0] = 0.3
     ask = cg.Analysis(control="control", rope=(-0.1, 0.1))
-    found = cg.analyze(outcomes_of(y, names), ask, rng=0)
+    found = cg.analyze(outcomes_of(y, names), ask)
     assert (found["verdict"] == "increases").all()
 
 
@@ -324,13 +321,13 @@ def test_a_control_that_does_not_vary_is_no_end(n):
 def test_a_task_whose_placebo_words_do_nothing_is_left_out(error):
     outcomes, ask = placebo_words_that_do_nothing_in_a_task("placebo", error)
     with pytest.warns(DegenerateWarning):
-        found = cg.analyze(outcomes, ask, rng=0)
+        found = cg.analyze(outcomes, ask)
     assert found["task"].values.tolist() == ["live"]
     with (
         pytest.warns(DegenerateWarning),
         pytest.raises(EstimateError),
     ):
-        cg.analyze(outcomes.sel(task=["dead"]), ask, rng=0)
+        cg.analyze(outcomes.sel(task=["dead"]), ask)
 
 
 @pytest.mark.filterwarnings(
@@ -347,12 +344,12 @@ def test_no_task_is_without_fences(error):
     read.loc[{"task": "dead", "arm": "a0"}] += 1 + 0.1 * np.random.default_rng(
         2
     ).normal(size=60)
-    found = cg.analyze(outcomes.assign(outcome=read), ask, rng=0)
+    found = cg.analyze(outcomes.assign(outcome=read), ask)
     dead = found.sel(task="dead")
     assert dead["verdict"].sel(contrast="a0") == "increases"
     assert (dead["verdict"].drop_sel(contrast="a0") == "undecided").all()
     assert not np.isnan(found[["ace", "lower", "upper", "q"]].to_array()).any()
-    live = cg.analyze(outcomes.sel(task=["live"]), ask, rng=0)
+    live = cg.analyze(outcomes.sel(task=["live"]), ask)
     np.testing.assert_array_equal(
         found["rope_upper"].sel(task="live"), live["rope_upper"].sel(task="live")
     )
@@ -383,7 +380,6 @@ def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothi
         found = cg.analyze(
             outcomes_of(y, names),
             cg.Analysis(control="control", rope=(-0.9, 0.9)),
-            rng=0,
         )
         false += int((found["verdict"].isel(contrast=slice(20)) == "negligible").sum())
         assert (found["verdict"].isel(contrast=slice(20, 40)) == "negligible").all()
@@ -404,7 +400,6 @@ def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
         found = cg.analyze(
             outcomes_of(y, names, kinds=kinds),
             cg.Analysis(control="control", rope="placebo"),
-            rng=0,
         )
         called = (
             found["verdict"]

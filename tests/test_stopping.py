@@ -413,7 +413,7 @@ def stopped_trial(**changes) -> xr.Dataset:
 def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_path):
     outcomes = stopped_trial()
     decisions = cg.analyze(
-        store.load(store.save(outcomes, tmp_path / "o.nc"), "outcomes"), rng=0
+        store.load(store.save(outcomes, tmp_path / "o.nc"), "outcomes")
     )
     for side in ("lower", "upper"):
         np.testing.assert_array_equal(
@@ -442,7 +442,7 @@ def test_all_intervals_have_the_probability_of_the_rule():
         trial(), oracle(), rng=3, until=until, analysis=ask, progress=False
     )
     assert outcomes.attrs["until_ci_prob"] == 0.9
-    assert cg.analyze(outcomes, rng=0).attrs["ci_prob"] == 0.9
+    assert cg.analyze(outcomes).attrs["ci_prob"] == 0.9
 
 
 def test_rules_are_copied():
@@ -467,11 +467,11 @@ def test_a_trial_with_too_few_clusters_has_no_verdicts():
         progress=False,
     )
     assert not outcomes["look_counts"].any()
-    assert (cg.analyze(outcomes, rng=0)["verdict"] == "undecided").all()
+    assert (cg.analyze(outcomes)["verdict"] == "undecided").all()
 
 
 def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
-    assert cg.analyze(stopped_trial(error="each"), rng=0).attrs["error"] == "each"
+    assert cg.analyze(stopped_trial(error="each")).attrs["error"] == "each"
     outcomes = stopped_trial()
     assert is_monitored(outcomes, cg.estimate(cg.contrast(outcomes, control="placebo")))
     for other in (

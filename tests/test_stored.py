@@ -387,12 +387,12 @@ def test_a_process_that_is_killed_is_gone_on_with(tmp_path):
 
 def test_a_trial_that_is_read_back_answers_as_in_memory(tmp_path):
     ask = cg.Analysis(rope=(-0.1, 0.1), error="fdr")
-    held = cg.analyze(cg.run(design(), Sums(), rng=3, analysis=ask), rng=0)
+    held = cg.analyze(cg.run(design(), Sums(), rng=3, analysis=ask))
     for keep in ("outcomes", "effects"):
         kept = cg.run(
             design(), Sums(), rng=3, analysis=ask, store=tmp_path / keep, keep=keep
         )
-        xr.testing.assert_identical(cg.analyze(kept, rng=0), held)
+        xr.testing.assert_identical(cg.analyze(kept), held)
     moments = cg.run(
         design(),
         Sums(),
@@ -402,7 +402,7 @@ def test_a_trial_that_is_read_back_answers_as_in_memory(tmp_path):
         keep="moments",
     )
     xr.testing.assert_allclose(
-        cg.analyze(moments, rng=0)[["ace", "verdict"]], held[["ace", "verdict"]]
+        cg.analyze(moments)[["ace", "verdict"]], held[["ace", "verdict"]]
     )
 
 
@@ -410,7 +410,7 @@ def test_effects_are_not_asked_for_other_contrasts():
     kept = cg.run(design(), Sums(), rng=3, keep="effects")
     for asked in ({"control": "untreated"}, {"scale": "log2"}):
         with pytest.raises(cg.errors.CausalgiaError):
-            cg.analyze(kept, cg.Analysis(rope=0, **asked), rng=0)
+            cg.analyze(kept, cg.Analysis(rope=0, **asked))
     moments = cg.run(design(), Sums(), rng=3, keep="moments")
     for asked in (
         {"target": "units"},
@@ -418,5 +418,5 @@ def test_effects_are_not_asked_for_other_contrasts():
         {"cluster": "gc"},
     ):
         with pytest.raises(cg.errors.CausalgiaError):
-            cg.analyze(moments, cg.Analysis(control="placebo", rope=0, **asked), rng=0)
+            cg.analyze(moments, cg.Analysis(control="placebo", rope=0, **asked))
     assert replace(design(), n_units=10) != design()

@@ -92,7 +92,7 @@ def test_what_a_verb_returns_has_one_row_an_effect(
 
 
 def test_decisions_have_one_row_an_effect(crossover: xr.Dataset) -> None:
-    decisions = cg.analyze(crossover, rng=1)
+    decisions = cg.analyze(crossover)
     assert decisions.sizes["arm"] == 5
     assert set(one_row_an_effect(decisions)["verdict"]) <= {
         "increases",

@@ -91,7 +91,7 @@ def test_the_verbs_take_the_estimates() -> None:
     )
     # Holm over both p: no units to resample
     q = [
-        cg.decide(x, rope=(-0.1, 0.1), error="fwer", rng=0)["q"].sortby("contrast")
+        cg.decide(x, rope=(-0.1, 0.1), error="fwer")["q"].sortby("contrast")
         for x in (effects, estimates)
     ]
     np.testing.assert_array_equal(*q)
@@ -249,7 +249,7 @@ def test_samples_with_gaps_are_not_adjusted(request_: dict[str, Any]) -> None:
     # of a design
     blocked = outcomes.assign_coords(block=outcomes["block_"])
     with pytest.raises(EstimateError) as refused:
-        cg.analyze(blocked, control="wt", rope=0, rng=0)
+        cg.analyze(blocked, control="wt", rope=0)
     assert refused.value.argument == "block"
 
 
@@ -272,7 +272,7 @@ def test_variances_of_samples_are_moderated_on_the_df_of_each_row() -> None:
     np.testing.assert_allclose(mine["df"], df, rtol=1e-12)
     np.testing.assert_array_equal(found["ace"], plain["ace"])
     answer = cg.analyze(
-        outcomes, control="wt", rope=0, rng=0, shrink=cg.Shrinkage(variances=True)
+        outcomes, control="wt", rope=0, shrink=cg.Shrinkage(variances=True)
     )
     assert (answer["verdict"] != "undecided").sum() > 10
 
@@ -316,9 +316,9 @@ def test_other_verbs_take_samples_with_gaps_or_refuse_them(tmp_path: Path) -> No
     ):
         path = cg.store.save(kept, tmp_path / f"{kind}.nc")
         assert cg.store.load(path, kind).identical(kept)
-    decided = cg.decide(effects, rope=0, rng=0)
+    decided = cg.decide(effects, rope=0)
     np.testing.assert_array_equal(
-        decided["verdict"], cg.decide(estimates, rope=0, rng=0)["verdict"]
+        decided["verdict"], cg.decide(estimates, rope=0)["verdict"]
     )
     assert len(cg.tidy(decided)) == 20
     page = cg.report(

@@ -332,7 +332,7 @@ def test_an_analysis_is_frozen_and_written():
 def test_a_region_by_task_names_the_contrasts():
     plan = replace(PLAN, rope={"K562 - HepG2": (-0.1, 0.1)})
     assert (
-        cg.analyze(cg.run(DESIGN, PREDICTOR, rng=0, analysis=plan), rng=0)[
+        cg.analyze(cg.run(DESIGN, PREDICTOR, rng=0, analysis=plan))[
             "rope_upper"
         ].values.max()
         == 0.1
@@ -345,7 +345,7 @@ def test_other_tasks_than_planned_are_exploratory():
     assert cg.contrast(outcomes, tasks="HepG2 - K562").attrs["exploratory"] == "tasks"
     assert cg.contrast(outcomes, control="untreated").attrs["exploratory"] == "tasks"
     with pytest.warns(ExploratoryWarning):
-        found = cg.analyze(outcomes, replace(PLAN, tasks=None), rng=0)
+        found = cg.analyze(outcomes, replace(PLAN, tasks=None))
     assert found.attrs["exploratory"] == "tasks"
 
 
@@ -503,7 +503,7 @@ def many(n_tasks=40, n_contrasts=1) -> xr.Dataset:
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)}, coords, {"scale": "log counts"}
     )
-    return cg.analyze(outcomes, cg.Analysis(control="placebo", rope=(-0.1, 0.1)), rng=0)
+    return cg.analyze(outcomes, cg.Analysis(control="placebo", rope=(-0.1, 0.1)))
 
 
 def test_a_report_shows_the_largest_of_many_tasks():
@@ -637,11 +637,9 @@ def test_a_plan_with_patterns_is_carried_out_as_planned(tmp_path, tasks):
     outcomes = cg.run(DESIGN, PREDICTOR, rng=0, analysis=plan)
     assert "exploratory" not in cg.contrast(outcomes).attrs
     assert "exploratory" not in cg.contrast(outcomes, tasks=tasks).attrs
-    found = cg.analyze(outcomes, rng=0)
+    found = cg.analyze(outcomes)
     assert "exploratory" not in found.attrs
-    kept = cg.analyze(
-        cg.run(DESIGN, PREDICTOR, rng=0, analysis=plan, keep="effects"), rng=0
-    )
+    kept = cg.analyze(cg.run(DESIGN, PREDICTOR, rng=0, analysis=plan, keep="effects"))
     assert np.array_equal(kept["ace"], found["ace"])
     assert cg.contrast(outcomes, tasks="HepG2").attrs["exploratory"] == "tasks"
 
@@ -651,8 +649,7 @@ def test_every_task_by_a_pattern_is_the_analysis_of_each_task():
     outcomes = cg.run(DESIGN, PREDICTOR, rng=0, analysis=PLAN)
     with pytest.warns(ExploratoryWarning):
         one, other = (
-            cg.analyze(outcomes, replace(PLAN, tasks=tasks), rng=0)
-            for tasks in ("*", None)
+            cg.analyze(outcomes, replace(PLAN, tasks=tasks)) for tasks in ("*", None)
         )
     for name in ("ace", "lower", "upper", "q", "rope_upper"):
         assert np.array_equal(one[name], other[name]), name

@@ -499,7 +499,7 @@ def test_a_thirtieth_contrast_changes_hardly_any_verdict():
 def test_every_door_gives_the_same_verdicts_to_the_digit(k):
     outcomes, se = thirty(k=k)
     rope = (-se, se)
-    one = cg.analyze(outcomes, cg.Analysis(control="c", rope=rope), rng=0)
+    one = cg.analyze(outcomes, cg.Analysis(control="c", rope=rope))
     effects = cg.contrast(outcomes, control="c")
     others = [cg.decide(cg.estimate(effects), rope=rope), cg.decide(effects, rope=rope)]
     for other in others:
@@ -519,7 +519,7 @@ def test_every_door_gives_the_same_verdicts_to_the_digit(k):
 def test_one_probability_moves_intervals_and_error_rates():
     outcomes, _ = thirty()
     ask = cg.Analysis(control="c", rope=0, ci_prob=0.8)
-    found = cg.analyze(outcomes, ask, rng=0)
+    found = cg.analyze(outcomes, ask)
     assert found.attrs["ci_prob"] == 0.8
     estimates = cg.estimate(cg.contrast(outcomes, control="c"), ci_prob=0.8)
     assert np.array_equal(found["lower"].values, estimates["lower"].values)

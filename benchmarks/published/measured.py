@@ -89,7 +89,7 @@ def _decisions(asked: TrialSpec, predictor: Predictor, **analysis: Any) -> xr.Da
         outcomes = cg.run(
             asked.design, predictor, rng=asked.rng, analysis=plan, progress=False
         )
-        return cg.analyze(outcomes, rng=0)
+        return cg.analyze(outcomes)
 
 
 def _outcomes(design: Design, predictor: Predictor) -> xr.Dataset:

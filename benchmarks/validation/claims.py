@@ -120,7 +120,6 @@ def from_table(
         found = steps_from(
             table,
             _analysis("untreated", rope),
-            rng=seed,
             shrinks=shrinks,
         )
     return printed(found.decisions, true)
@@ -164,7 +163,6 @@ def from_units(
             found = steps(
                 outcomes,
                 _analysis("none", rope),
-                rng=int(rng.integers(2**31)),
                 shrinks=shrinks,
             )
         parts.append(printed(found.decisions, true))
@@ -375,7 +373,6 @@ def _of_rare_words(law: str, n: int) -> Printed:
             found = steps(
                 outcomes,
                 _analysis("none", 0.9),
-                rng=int(rng.integers(2**31)),
                 shrinks=False,
             )
         parts.append(printed(found.decisions, true))

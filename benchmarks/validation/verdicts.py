@@ -726,7 +726,7 @@ def changed_by_the_door(door: str, laws: Sequence[str] = LAWS) -> Trials:
             estimates = quiet(cg.estimate, effects)
             one = quiet(cg.decide, estimates, rope=rope, shrink=None)
             if door == "analyze":
-                other = quiet(cg.analyze, outcomes, plan, rng=0)
+                other = quiet(cg.analyze, outcomes, plan)
             else:
                 x = effects if door == "effects" else quiet(cg.tidy, estimates)
                 other = quiet(cg.decide, x, rope=rope, shrink=None)

@@ -110,9 +110,7 @@ def alone_in(one: Candidate, null: DinucleotideShuffle, *, n_units: int) -> Desi
 
 def judged(effects: xr.Dataset, region: Mapping[str, Ends]) -> xr.Dataset:
     """Return estimates and verdicts on effects, each by itself."""
-    return decide(
-        estimate(effects, target=None), rope=dict(region), error="each", rng=0
-    )
+    return decide(estimate(effects, target=None), rope=dict(region), error="each")
 
 
 def lost_rows(

@@ -142,7 +142,7 @@ def analyze(
         effects = effects.assign_attrs(analysis_attrs(outcomes, analysis))
         written = write_results(folder, effects, None, **settings)
     else:
-        found = steps(outcomes, analysis, rng=seed)
+        found = steps(outcomes, analysis)
         effects = found.decisions
         written = write_results(folder, found.estimates, effects, **settings)
     print_answers(effects, printed=printed, command=show_all_command(folder))

@@ -93,7 +93,7 @@ def demo(
     )
     predictor = oracle(str(spec.predictor.zoo))
     outcomes = run(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
-    found = steps(outcomes, rng=rng)
+    found = steps(outcomes)
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
     with written_whole(out, of_outcomes(out)) as new:
         store.save(outcomes, new / OUTCOMES)

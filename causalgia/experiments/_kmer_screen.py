@@ -111,9 +111,7 @@ def kmer_screen(
     >>> fresh = cg.confirm(
     ...     screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0
     ... )
-    >>> cg.analyze(fresh, rng=0)["verdict"].sel(
-    ...     contrast=["UGCAUG", "AGAAUG"]
-    ... ).values.ravel()
+    >>> cg.analyze(fresh)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
     array(['increases', 'increases'], dtype='<U10')
 
     Where does each rank?

@@ -149,7 +149,7 @@ class Protocol:
     ...     tempfile.mkdtemp() + "/lock.toml"
     ... )
     >>> outcomes = protocol.run(design, share)
-    >>> cg.analyze(outcomes, rng=7)["verdict"].item()
+    >>> cg.analyze(outcomes)["verdict"].item()
     'increases'
     """
 

@@ -20,7 +20,7 @@ from causalgia._analyze import estimate_effects, steps
 from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs, stored_analysis
 from causalgia.analysis_values import as_plain
-from causalgia.attributes import about, has
+from causalgia.attributes import about
 from causalgia.checks import first_of
 from causalgia.design import Design
 from causalgia.errors import (
@@ -41,7 +41,6 @@ from causalgia.protocol.lock_file import (
     differences,
     name_differences,
 )
-from causalgia.streams import Seed, derive
 
 _KIND_OF_FILE = {
     "outcomes.nc": "outcomes",
@@ -519,10 +518,7 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
     Each is computed by the analysis that it names, so that only edited numbers differ.
     """
     outcomes = found["outcomes"]
-    seed = Seed.stored(about(outcomes, "").rng)
-    if seed is None or not {"outcome", "ice", "ice_mean"} & set(
-        map(str, outcomes.data_vars)
-    ):
+    if not {"outcome", "ice", "ice_mean"} & set(map(str, outcomes.data_vars)):
         return
     if any(_of_variants(results) for results in found.values()):
         return
@@ -534,11 +530,9 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
         region = analysis_in_attrs(found["decisions"].attrs).region
         if region is not None and region.kind == "matched":
             return
-        is_answer = has(found["decisions"]).answer
-        key = derive(seed.key, "steps") if is_answer else int(seed.words)
         yield from compared_values(
             found["decisions"],
-            lambda a: steps(outcomes, a, rng=key).decisions,
+            lambda a: steps(outcomes, a).decisions,
             "decisions",
         )
 

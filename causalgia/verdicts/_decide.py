@@ -29,7 +29,7 @@ from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.ropes import RopeLike
-from causalgia.streams import RNG, check_seed
+from causalgia.streams import warn_of_rng
 from causalgia.types import (
     Array,
     GivenTable,
@@ -62,7 +62,7 @@ def decide(
     family: str | None = None,
     shrink: Shrinkage | None = Shrinkage(),  # noqa: B008 - frozen
     cluster: str = "auto",
-    rng: RNG | None = None,
+    rng: object = None,
 ) -> xr.Dataset:
     r"""Decide for each effect whether it increases, decreases, is negligible or
     undecided, relative to a ROPE.
@@ -114,8 +114,7 @@ def decide(
     cluster
         Units that vary together, of effects, as in `causalgia.estimate`.
     rng
-        Seed (0 is a seed), Generator or SeedSequence, as of other verbs. Verdicts draw
-        nothing at random and are the same for any.
+        Ignored, with a DeprecationWarning: verdicts draw nothing at random. Gone in 0.5.
 
     Returns
     -------
@@ -168,7 +167,7 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     given = as_evidence(x)
-    check_seed(rng)
+    warn_of_rng(rng)
     check_cluster_name(cluster, of_units=given.kind == "effects")
     request = as_request(
         given,

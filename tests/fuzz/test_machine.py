@@ -210,7 +210,7 @@ class TrialMachine(RuleBasedStateMachine):
         """Answer from the store what is answered from memory, and report it."""
         analysis = cg.Analysis(control="control", rope=(-0.1, 0.1))
         stored, held = (
-            answered(lambda outcomes=outcomes: cg.analyze(outcomes, analysis, rng=0))
+            answered(lambda outcomes=outcomes: cg.analyze(outcomes, analysis))
             for outcomes in (cg.open(self.store("outcomes")), self.expected["outcomes"])
         )
         assert same(stored, held), (stored, held)

@@ -420,11 +420,11 @@ def decisions():
     for name, table in every_table():
         keep(
             f"{name}/bounds",
-            lambda: columns(decide(table, rope=(-0.1, 0.1), rng=0), DECISION),
+            lambda: columns(decide(table, rope=(-0.1, 0.1)), DECISION),
         )
         keep(
             f"{name}/zero",
-            lambda: columns(decide(table, rope=0, rng=0), DECISION),
+            lambda: columns(decide(table, rope=0), DECISION),
         )
     for K, tau, df in itertools.product((3, 12, 30, 400), (0.1, 1.0, 8.0), (None, 9)):
         table = effects_table(K, tau, df)
@@ -432,9 +432,7 @@ def decisions():
             keep(
                 f"effects {K}/{tau}/df {df}/{error}",
                 lambda: thin(
-                    columns(
-                        decide(table, rope=(-0.2, 0.2), error=error, rng=0), DECISION
-                    ),
+                    columns(decide(table, rope=(-0.2, 0.2), error=error), DECISION),
                     60,
                 ),
             )

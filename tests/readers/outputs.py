@@ -83,7 +83,7 @@ def outputs() -> Iterator[tuple[str, Callable[[], Any]]]:
     }
     placebos = dict(cg.placebos(GATA, at=40, n_placebos=40, rng=0))
     made = trial(**arms, **placebos)
-    decided = cg.analyze(made, control="untreated", rope=region, rng=0)
+    decided = cg.analyze(made, control="untreated", rope=region)
     wide = {"K562": (-0.1, 0.1), "HepG2": (-0.3, 0.3)}
 
     yield "01 a trial", lambda: cg.report(decided)
@@ -94,14 +94,12 @@ def outputs() -> Iterator[tuple[str, Callable[[], Any]]]:
     )
     yield (
         "04 a region for each task",
-        lambda: cg.report(cg.analyze(made, control="untreated", rope=wide, rng=0)),
+        lambda: cg.report(cg.analyze(made, control="untreated", rope=wide)),
     )
     yield (
         "05 few units",
         lambda: cg.report(
-            cg.analyze(
-                trial(n_units=20, **arms), control="untreated", rope=region, rng=0
-            )
+            cg.analyze(trial(n_units=20, **arms), control="untreated", rope=region)
         ),
     )
     yield (
@@ -121,7 +119,6 @@ def outputs() -> Iterator[tuple[str, Callable[[], Any]]]:
                 ),
                 control="none",
                 rope=(-0.3, 0.3),
-                rng=0,
             )
         ),
     )

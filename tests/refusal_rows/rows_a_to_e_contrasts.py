@@ -277,9 +277,7 @@ ROWS = [
     ),
     Row(
         "an analysis and a field beside it",
-        lambda: cg.analyze(
-            two_arms(), cg.Analysis(control="wt", rope=0), ci_prob=0.9, rng=1
-        ),
+        lambda: cg.analyze(two_arms(), cg.Analysis(control="wt", rope=0), ci_prob=0.9),
         DesignError,
         "ci_prob",
     ),

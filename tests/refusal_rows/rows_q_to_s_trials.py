@@ -246,13 +246,13 @@ ROWS = [
     ),
     Row(
         "an analysis without contrasts",
-        lambda: cg.analyze(run(design(n_units=20)), cg.Analysis(rope=0), rng=0),
+        lambda: cg.analyze(run(design(n_units=20)), cg.Analysis(rope=0)),
         EstimateError,
         "control",
     ),
     Row(
         "an analysis without a region",
-        lambda: cg.analyze(run(design(n_units=20)), cg.Analysis(control="none"), rng=0),
+        lambda: cg.analyze(run(design(n_units=20)), cg.Analysis(control="none")),
         EstimateError,
         "rope",
     ),

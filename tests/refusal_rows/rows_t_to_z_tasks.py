@@ -154,9 +154,7 @@ ROWS = [
     ),
     Row(
         "kept effects are asked for another difference",
-        lambda: cg.analyze(
-            run(keep="effects"), replace(PLAN, tasks="HepG2 - K562"), rng=0
-        ),
+        lambda: cg.analyze(run(keep="effects"), replace(PLAN, tasks="HepG2 - K562")),
         EstimateError,
         "tasks",
     ),

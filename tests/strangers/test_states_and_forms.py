@@ -24,8 +24,8 @@ TABLE = cg.from_effects(np.r_[np.zeros(50), 3.0, 40.0], se=np.full(52, 0.1))
 
 def answers() -> list[np.ndarray]:
     outcomes = cg.run(DESIGN, cg.zoo.oracle("gata1_like"), rng=7, progress=False)
-    found = cg.analyze(outcomes, control="p", rope=(-0.1, 0.1), rng=7)
-    decided = cg.decide(TABLE, rope=(-0.2, 0.2), rng=0)
+    found = cg.analyze(outcomes, control="p", rope=(-0.1, 0.1))
+    decided = cg.decide(TABLE, rope=(-0.2, 0.2))
     return [found["ace"].values, found["q"].values, decided["shrunken"].values]
 
 

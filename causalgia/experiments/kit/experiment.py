@@ -304,7 +304,6 @@ class Experiment(Design):
         done = apply_verbs(
             outcomes,
             requested,
-            rng=derive(key, "steps"),
             coords=coords,
             shrinks=self.claims == "screening",
         )
