@@ -326,14 +326,21 @@ def _check_own_names(dataset: xr.Dataset, kind: Kind) -> None:
     dims.
     """
     for name, coordinate in dataset.coords.items():
-        if name in RESERVED and (dims := coordinate.dims) not in ((), (name,)):
-            known = {of for row in SCHEMA if row.name == name for of in row.dims}
-            if tuple(dim for dim in dims if dim != "position") not in known:
-                raise DataError(
-                    f"{kind}: a coordinate {quoted(str(name))} of {' by '.join(map(str, dims))}s, "
-                    "and a Dataset of outcomes means something else by that name; "
-                    "rename it"
-                )
+        if name not in RESERVED or (dims := coordinate.dims) == (name,):
+            continue
+        known = [of for row in SCHEMA if row.name == name for of in row.dims]
+        if name == "assigned" and "arm" in dataset.get("outcome", coordinate).dims:
+            known = []  # every unit has every arm
+        # a selection keeps what was on the dims that it took
+        selected = [of for of in known if not {*of} & {*dataset.dims}]
+        if tuple(dim for dim in dims if dim != "position") not in known and (
+            dims or (known and not selected)
+        ):
+            of_what = " by ".join(f"{dim}s" for dim in dims) or "all"
+            raise DataError(
+                f"{kind}: a coordinate {quoted(str(name))} of {of_what}, and a Dataset "
+                "of outcomes means something else by that name; rename it"
+            )
 
 
 def _validate_variable(

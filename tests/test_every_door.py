@@ -38,8 +38,6 @@ OUTCOMES = xr.Dataset(
 EFFECTS = cg.contrast(OUTCOMES, control="ctrl")
 
 
-
-
 DESIGN = cg.Design(
     null=cg.Uniform(length=20),
     arms={"ctrl": cg.Untreated(), "GC": cg.Embed("GCGC", at=8)},

@@ -159,6 +159,14 @@ def test_a_row_without_error_is_named_and_the_others_are_as_without_it(
     assert "nan" not in text
 
 
+def test_a_row_that_was_not_measured_stays_so_and_keeps_its_number_of_units() -> None:
+    table = table_of(5, m1=0.0).assign(n_units=20, measured=True)
+    table.loc["m3", "measured"] = False
+    found = cg.decide(table, rope=0)
+    assert found["measured"].values.ravel().tolist() == [True, False, True, False, True]
+    assert (found["n_units"] == 20).all()
+
+
 def test_nor_has_it_a_size_or_a_part_in_the_prior() -> None:
     table = table_of(14, m3=0.0)
     found = cg.infer(table, rng=1)["moments"].to_dataset()
@@ -208,8 +216,16 @@ def test_a_name_of_ours_is_refused_where_it_enters(value: str) -> None:
     on_unit = np.where(on_unit, "x", "z") if value == "text" else on_unit * 1.0
     plain = y.assign_coords(own=("unit", on_unit))
     assert cg.moderation(cg.contrast(plain, control="c"), by="own")["p"].notnull().all()
-    ours = RESERVED - {"parent", "block", "gc", "assigned", "outcome", *y.dims}
-    assert {"kind", "weight", "se", "ice"} <= ours
+    ours = RESERVED - {"parent", "block", "gc", "outcome", *y.dims}
+    assert {"kind", "weight", "se", "ice", "assigned"} <= ours
     for name in sorted(ours):
         with pytest.raises(DataError, match=name):
             cg.contrast(y.assign_coords({name: ("unit", on_unit)}), control="c")
+
+
+def test_so_is_one_that_a_selection_left() -> None:
+    y = outcomes("crossed", "normal")
+    assert cg.contrast(y.assign_coords(own=3.0), control="c").sizes["unit"] == N
+    for name in ("q", "verdict", "weight", "p", "measured"):
+        with pytest.raises(DataError, match=name):
+            cg.contrast(y.assign_coords({name: 3.0}), control="c")

@@ -508,6 +508,8 @@ def _cells_on_scale(
 ) -> tuple[xr.DataArray, Array]:
     """Return `on_scale` of outcomes that may be missing: NaN, with a bound of 0."""
     measured = y.notnull().to_numpy()
+    if measured.all():
+        return on_scale(y, scale, on)
     # a value that every scale takes, removed again
     put, bound = on_scale(y.fillna(0.5), scale, on)
     return put.where(measured), np.where(measured, bound, 0.0)

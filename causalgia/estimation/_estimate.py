@@ -423,6 +423,11 @@ def estimate_with_gaps(effects: xr.Dataset, request: Request) -> Answer:
     )
     found = own_arms(Y, W, None if groups is None else groups.codes, rounding=rounding)
     by = "unit" if groups is None else groups.name
+    error = f"CR2 by {by}, Satterthwaite df"
+    method = f"GLS over the contrast's own arms, {error}"
+    if np.isfinite(Y).any(axis=2).sum(axis=1).max() == 1:
+        error = "Welch standard error and df" if groups is None else error
+        method = f"difference in means over the units that have a task, of one arm each; {error}"
     if groups is not None and found.known.any():
         check_clusters(groups, int(found.n_clusters[found.known].min()))
     return Answer(
@@ -437,7 +442,7 @@ def estimate_with_gaps(effects: xr.Dataset, request: Request) -> Answer:
         reach=found.largest,
         n_units=found.n_units,
         n_clusters=found.n_clusters,
-        method=f"GLS over the contrast's own arms, CR2 by {by}, Satterthwaite df",
+        method=method,
         cluster=by,
         unbounded=~found.known,
         smallest=found.n,

@@ -57,11 +57,8 @@ from causalgia.types import (
 )
 
 TASK = "effect"
-_NO_ERROR = "is not a positive number: a contrast without error is not an estimate"
 _OF_THE_RULE = {"skewness", "se_pooled", "two_valued", "mean_variance"}
 _NOT_FINITE = "is not finite; leave the contrast out or repair it"
-"""Argument -> the column of a table that holds it, where it has another name."""
-
 _ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
 _VARIABLES = frozenset(
     row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims
@@ -273,7 +270,8 @@ def _as_given_effects(
     )
     errors = _as_standard_errors(se, matrix, labels)
     lacks = np.isnan(errors)
-    check_none(~(np.isfinite(ace) | lacks), labels, ace, "effect", _NOT_FINITE)
+    bad = np.isinf(ace) | (np.isnan(ace) & ~lacks)
+    check_none(bad, labels, ace, "effect", _NOT_FINITE)
     freedom = (
         np.full(len(ace), np.inf)
         if df is None
@@ -296,8 +294,13 @@ def _estimates_of_tasks(
     """Return the estimates of all tasks, with p and limits, in one Dataset."""
     effects = stack_tasks(tasks)
     measured = np.isfinite(effects.se)
+    if "measured" in effects.beside:  # of a table given back
+        said = effects.beside["measured"].astype(bool)
+        measured &= said if said.ndim == 2 else said[:, None]
     if not measured.any():
-        raise EstimateError(f"contrast {effects.labels[0]}: se {_NO_ERROR}")
+        raise EstimateError(
+            f"contrast {effects.labels[0]}: no standard error above 0, nor has any other"
+        )
     t = (
         np.where(measured, effects.effect, 0.0).ravel(),
         np.where(measured, effects.se, 1.0).ravel(),
@@ -817,7 +820,9 @@ def _as_standard_errors(
         return np.where(lacks, np.nan, errors)
     if se is None:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
-    errors = _as_positive_array(se, "se", labels, _NO_ERROR, unless=np.zeros(1, bool))
+    errors = _as_positive_array(
+        se, "se", labels, "leave the contrast out", unless=np.zeros(1, dtype=bool)
+    )
     check_se_matches(errors, np.diagonal(matrix), labels)
     return errors
 

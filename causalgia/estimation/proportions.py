@@ -78,7 +78,7 @@ class Proportions:
         """
         if "two_valued" in estimates:
             marked = rows_measured(estimates)
-            marked = marked & (of_effects(estimates, "two_valued") != 0)
+            marked = marked & (of_effects(estimates, "two_valued") == 1)
             if marked.any():
                 raise EstimateError(
                     f"contrast {first_row(estimates, marked)}: its outcomes take two "

@@ -60,7 +60,7 @@ _ASSIGNMENTS = {
         "(ICE) is the difference between two outcomes of one unit."
     ),
     "parallel": "Each unit received one arm (parallel groups).",
-    "incomplete": "Some units lack some arms or tasks.",
+    "incomplete": "Cells are missing: no unit has to have every arm and task.",
 }
 _ERROR_RATES = {
     "fdr": (
@@ -231,9 +231,10 @@ def _intervals(effects: xr.Dataset) -> list[str]:
     if not uses_skewness(effects):
         return found
     laws = ["Student's t"]
-    if here.assignment == "parallel" and here.cluster == "unit" and not here.covariates:
-        arms = "Welch's t" if here.moderated_rows else "t by the arms' pooled variance"
-        laws.append(arms)
+    if "se_welch" in effects:
+        laws.append("Welch's t")
+    elif "se_pooled" in effects and bool((effects["se_pooled"] > 0).any()):
+        laws.append("t by the arms' pooled variance")
     last = "Hall's transformed t, which allows for skewed effects"
     of_two = WEIGHT in effects and (effects[WEIGHT] != 0).any("own")
     if of_two is not False and bool(of_two.any()):

@@ -55,7 +55,7 @@ _UNNAMED = "outcome"
 _ASSIGNED = {
     "crossover": "every arm on each",
     "parallel": "each arm on {units} of its own",
-    "incomplete": "not every arm on each",
+    "incomplete": "some cells missing",
 }
 
 

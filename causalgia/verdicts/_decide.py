@@ -252,14 +252,14 @@ def _check_size_known(estimates: xr.Dataset, found: Evidence) -> None:
 def _without_unmeasured(decisions: xr.Dataset) -> xr.Dataset:
     """Return decisions with nan, and no verdict, in the rows that were not measured."""
     known = decisions["measured"]
-    blank: dict[str, Any] = {"f": np.nan, "U": "", "i": -1}
-    return decisions.assign(
-        {
-            name: column.where(known, blank[column.dtype.kind])
-            for name, column in decisions.data_vars.items()
-            if column.dims == known.dims and column.dtype.kind in blank
-        }
-    )
+    blank: dict[str, Any] = {"f": np.nan, "U": "", "b": False}
+    blanked = {
+        name: column.where(known, blank[column.dtype.kind])
+        for name, column in decisions.data_vars.items()
+        if column.dims == known.dims and column.dtype.kind in blank
+    }
+    unknown = decisions["more_units"].where(known, -1)
+    return decisions.assign(blanked | {"more_units": unknown})
 
 
 def _without_units(estimates: xr.Dataset, request: Request) -> str:
