@@ -60,7 +60,6 @@ from .design import (
 from .effects import (
     contrast as contrast,
     contrast_models as contrast_models,
-    transform as transform,
 )
 from .effects._from_frame import from_frame as from_frame
 from .estimation import estimate as estimate, from_effects as from_effects

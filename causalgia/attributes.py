@@ -149,7 +149,7 @@ class About(Generic[Absent]):
     )
     first_unit = _text(
         "outcomes",
-        "cg.run, cg.from_frame, cg.transform",
+        "cg.run, cg.from_frame",
         "the unit of first_outcome",
     )
     null = _text(
