@@ -419,9 +419,6 @@ class About(Generic[Absent]):
         "cg.moderation",
         "number of clusters",
     )
-    hypothesis = _text(
-        "joint tests", "cg.estimation.joint_test", "the hypothesis that is tested"
-    )
     period = _number("periodicity", "cg.estimation.helical_phase", "period, in bp")
     trend = _text_or_number(
         "periodicity", "cg.estimation.helical_phase", "trend removed from the curve"

@@ -13,16 +13,11 @@ from hypothesis import given, strategies as st
 from scipy import stats
 from scipy.interpolate import CubicSpline
 
-from causalgia.effects import contrast
 from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation import (
-    covariance,
     dose_contrasts,
-    estimate,
-    from_effects,
     helical_phase,
-    joint_test,
 )
 from causalgia.estimation._helical_phase import (
     mean_curve_wave,
@@ -61,23 +56,6 @@ def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
         {"0": 0, "1a": 1, "1b": 1, "2": 2, "placebo": float("nan"), "x": ""}
     )["slope"]
     assert weights == {"0": -0.5, "1a": 0.0, "1b": 0.0, "2": 0.5}
-
-
-def test_a_joint_test_of_known_errors_is_chi_squared() -> None:
-    test = joint_test(from_effects([1.0, 2.0, 3.0], se=[1.0, 1.0, 2.0]))
-    np.testing.assert_allclose(test["F"].item(), (1 + 4 + 2.25) / 3)
-    np.testing.assert_allclose(test["p"].item(), stats.chi2.sf(7.25, 3), rtol=1e-9)
-    assert "df2" not in test
-
-
-def test_joint_tests_refuse_contrasts_that_determine_each_other() -> None:
-    weights = {
-        "a": {"count1": 1, "count0": -1},
-        "b": {"count2": 1, "count1": -1},
-        "c": {"count2": 1, "count0": -1},
-    }
-    estimates = estimate(contrast(doses(), contrasts=weights))
-    assert covariance(estimates, ["a", "b"]).shape == (2, 2, 1)
 
 
 def curve(**more: Any) -> xr.Dataset:

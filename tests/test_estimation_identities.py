@@ -13,7 +13,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import EstimateError
-from causalgia.estimation import from_effects, joint_test
+from causalgia.estimation import from_effects
 from causalgia.estimation._from_effects import as_estimates, estimates_of_elements
 from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
@@ -275,42 +275,6 @@ def test_effects_of_elements_keep_the_columns_of_both_dims_and_of_elements_alone
     assert set(found.data_vars) == {"ace", "se"}
     assert found["gene"].values.tolist() == ["p", "q", "r"]
     assert "control" not in found.attrs
-
-
-@pytest.mark.parametrize("df", [None, 7.0])
-def test_a_joint_test_does_not_depend_on_signs_order_or_units_of_contrasts(
-    df: float | None,
-) -> None:
-    effect, V = (
-        np.array([1.0, -0.5, 0.8]),
-        np.array([[1.0, 0.3, 0.1], [0.3, 0.8, -0.2], [0.1, -0.2, 0.5]]),
-    )
-    given = {} if df is None else {"df": df}
-    here = joint_test(from_effects(effect, covariance=V, **given))
-    q = effect @ np.linalg.solve(V, effect)
-    if df is None:
-        assert here["F"].item() == pytest.approx(q / 3)
-        assert here["p"].item() == pytest.approx(stats.chi2.sf(q, 3))
-    else:
-        assert here["F"].item() == pytest.approx(q * (df - 2) / (3 * df))
-        assert here["p"].item() == pytest.approx(
-            stats.f.sf(q * (df - 2) / (3 * df), 3, df - 2)
-        )
-    for scale in ([-1.0, 1, 1], [1, 1e3, 1e-3]):
-        s = np.array(scale)
-        other = joint_test(
-            from_effects(effect * s, covariance=V * np.outer(s, s), **given)
-        )
-        assert other["p"].item() == pytest.approx(here["p"].item(), rel=1e-9)
-    alone = joint_test(
-        from_effects(effect, covariance=V, names=["a", "b", "c"], **given), ["c", "a"]
-    )
-    part = V[np.ix_([2, 0], [2, 0])]
-    q = effect[[2, 0]] @ np.linalg.solve(part, effect[[2, 0]])
-    assert alone["F"].item() == pytest.approx(
-        q / 2 if df is None else q * (df - 1) / (2 * df)
-    )
-    assert alone["df1"].item() == 2
 
 
 @pytest.mark.parametrize("shift", [0.0, 4.0, 8.5])

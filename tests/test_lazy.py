@@ -21,7 +21,6 @@ import xarray as xr
 import causalgia as cg
 import causalgia._analyze
 from causalgia.errors import DataError, EstimateError
-from causalgia.estimation import joint_test
 from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.numerics import row_blocks
@@ -313,7 +312,6 @@ def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> 
         lambda o: cg.estimation.covariance(estimates_of(o), ["P3", "A", "P30"]),
         outcomes,
     )
-    ask(lambda o: joint_test(estimates_of(o), ["A", "B"]), outcomes)
     ask(
         lambda o: cg.multiplicity.simultaneous(
             estimates_of(o), method="dunnett", n_draws=99, rng=0
@@ -372,7 +370,6 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
     "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
-    "joint": lambda o: joint_test(estimates_of(o)),
     "spread": lambda o: cg.moderation(effects_of(o), (), rope=(-0.5, 0.5)),
     "spread by cluster": lambda o: cg.moderation(effects_of(o), (), cluster="lane"),
     "moderation": lambda o: cg.moderation(effects_of(o), by="gc"),

@@ -5,6 +5,3 @@ from ._helical_phase import helical_phase as helical_phase
 from ._hypotheses import hypotheses as hypotheses
 from ._shape_change import shape_change as shape_change
 from ._variance_components import variance_components as variance_components
-from .joint_tests import (
-    joint_test as joint_test,
-)
