@@ -406,9 +406,6 @@ class About(Generic[Absent]):
         "degrees of freedom of the prior of these variances; inf where they differ by "
         "no more than sampling error",
     )
-    divergence = _text(
-        "estimates", "cg.estimation.shape_change", "distance between the two curves"
-    )
     n_units = _whole(
         "estimates without the variable 'n_units', plans",
         "cg.estimation, cg.planning",
