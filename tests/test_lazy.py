@@ -375,7 +375,6 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "moderation": lambda o: cg.moderation(effects_of(o), by="gc"),
     "components": lambda o: cg.estimation.variance_components(o, control="0"),
     "components of effects": lambda o: cg.estimation.variance_components(effects_of(o)),
-    "doses": lambda o: effects_of(o, contrasts=cg.estimation.dose_contrasts(o)),
     "phase": lambda o: cg.estimation.helical_phase(at_distances(o), trend="linear"),
     "looks": lambda o: dataclasses.asdict(
         interim_estimates(o, control="0", contrasts=None)
@@ -403,7 +402,7 @@ def at_distances(outcomes: xr.Dataset) -> xr.Dataset:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
-    more = {"tasks": 1, "placebos": 5} if verb in ("phase", "doses") else {}
+    more = {"tasks": 1, "placebos": 5} if verb == "phase" else {}
     ask(VERBS[verb], crossover(60, **more))
 
 

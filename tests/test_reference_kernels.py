@@ -41,6 +41,7 @@ import xarray as xr
 from scipy import optimize, special, stats
 
 import causalgia as cg
+from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation._random_effects import RandomEffects, random_effects
 from causalgia.estimation.crossover import mean_ice
@@ -230,12 +231,20 @@ def test_regressions(name: str, interacted: bool, covariates: list[str]) -> None
 def test_all_orders_of_a_dose_beyond_the_linear_one() -> None:
     long = table("dose_response").melt("unit", var_name="arm", value_name="y")
     outcomes = cg.from_frame(long, outcome="y", arm="arm", unit="unit")
-    copies = [int(arm.removeprefix("count")) for arm in outcomes["arm"].values]
-    outcomes = outcomes.assign_coords(copies=("arm", copies))
-    weights = cg.estimation.dose_contrasts(outcomes, kind="orthonormal")
+    arms = outcomes["arm"].values
+    copies = np.array([float(arm.removeprefix("count")) for arm in arms])
+    rows = orthonormal_polynomials(copies, 5)
+    for row, theirs in zip(
+        rows, expected("dose_response")["orthonormal"].values(), strict=True
+    ):
+        np.testing.assert_allclose(row, theirs["coefficients"], rtol=1e-11, atol=1e-12)
+    weights = {
+        f"degree {j}": dict(zip(arms, row, strict=True))
+        for j, row in enumerate(rows, 1)
+    }
     joint_test_agrees(
         cg.estimate(cg.contrast(outcomes, contrasts=weights)),
-        ["quadratic", "cubic", "quartic", "quintic"],
+        [f"degree {j}" for j in range(2, 6)],
         expected("dose_response")["hotelling_beyond_linear"],
     )
 

@@ -1,4 +1,3 @@
-from ._dose_contrasts import dose_contrasts as dose_contrasts
 from ._estimate import covariance as covariance, estimate as estimate
 from ._from_effects import from_effects as from_effects
 from ._helical_phase import helical_phase as helical_phase
