@@ -474,11 +474,6 @@ class About(Generic[Absent]):
         "cg.infer",
         "how several predictors enter the model; empty if there is one",
     )
-    along = _text(
-        "posteriors",
-        "cg.posterior.profile",
-        "coordinate along which effects vary smoothly",
-    )
     across = _text(
         "posteriors, decisions",
         "cg.infer(across=)",

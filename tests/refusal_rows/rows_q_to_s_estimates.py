@@ -26,7 +26,6 @@ from causalgia.multiplicity.adjusted_p import hierarchical_p
 from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import sample_size
-from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import resolve_density
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.lattice import adaptive_cells
@@ -352,17 +351,6 @@ ROWS = [
         "model",
     ),
     Row(
-        "a profile of several predictors",
-        lambda: cg.posterior.profile(
-            ESTIMATES.expand_dims("model", axis=-1).assign_coords(
-                x=("contrast", np.arange(4.0))
-            ),
-            along="x",
-            rng=0,
-        ),
-        EstimateError,
-    ),
-    Row(
         "a density that is too rough",
         lambda: resolve_density(lambda x: 5 * np.sin(1e6 * x), scale=1.0, upper=4.0),
         EstimateError,
@@ -377,20 +365,6 @@ ROWS = [
         "predictors that agree exactly",
         lambda: level_of([[1.0, 1.0], [2.0, 2.0]], Prior()),
         EstimateError,
-    ),
-    Row(
-        "a period of 0",
-        lambda: gaussian_process(
-            SOME, NOISE, SOME, log_prior=lambda s: -s, periods=[10.0, 0.0, 11.0]
-        ),
-        EstimateError,
-        "periods",
-    ),
-    Row(
-        "a place that is nan",
-        lambda: gaussian_process(SOME, NOISE, with_one(np.nan), log_prior=lambda s: -s),
-        EstimateError,
-        "x",
     ),
     # lines, and effects of effects
     Row("a line through nan", lambda: line(with_one(np.nan), SOME), EstimateError),
