@@ -1,6 +1,5 @@
 from . import (
     attribution as attribution,
-    calibration as calibration,
     design as design,
     effects as effects,
     errors as errors,
@@ -31,7 +30,6 @@ from ._run import run as run
 from .analysis import Analysis as Analysis
 from .analysis_values import Prior as Prior, Shrinkage as Shrinkage
 from .attribution import attribute as attribute, propose as propose
-from .calibration import calibrate as calibrate
 from .design import (
     Ablate as Ablate,
     AblateEach as AblateEach,

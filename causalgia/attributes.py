@@ -934,17 +934,8 @@ class About(Generic[Absent]):
         "share of the windows of null maps that would be proposed",
     )
 
-    # calibration, checks, refutation
-    alpha = _number(
-        "rates, searches, concordance", "cg.calibrate, cg.experiments", "error rate"
-    )
-    alpha_each = _number(
-        "rates", "cg.calibrate", "false alarm rate of the band of each row"
-    )
-    not_measured = _text("rates", "cg.calibrate", "rates that cannot be measured")
-    without_posterior = _whole(
-        "rates", "cg.calibrate", "number of trials without a posterior"
-    )
+    # checks, refutation
+    alpha = _number("searches, concordance", "cg.experiments", "error rate")
     claims = _json("refutations", "cg.refute", "the effects claimed, a list of texts")
     not_applicable = _text(
         "refutations", "cg.refute", "checks that do not apply, and why, one a line"

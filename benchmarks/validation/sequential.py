@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from causalgia.calibration.binomial_bands import Row
 from causalgia.numerics.moments import skewness as skewness_of
 from causalgia.stopping import Decided
 from causalgia.stopping._confidence_sequence import (
@@ -23,6 +22,7 @@ from causalgia.stopping._confidence_sequence import (
     sequence_critical,
     unseen_share,
 )
+from validation.binomial_bands import Row
 from validation.checks import Check
 from validation.draws import Draw, Rng, exponential, lognormal, normal
 
