@@ -67,9 +67,8 @@ from validation import (
     tilts,
     verdicts,
 )
+from validation.binomial_bands import Row, rate_table
 from validation.checks import Check
-
-from causalgia.calibration.binomial_bands import Row, rate_table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 ROWS = PAGE.with_name("validation_rows.tsv")

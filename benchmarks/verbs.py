@@ -22,7 +22,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -43,20 +43,6 @@ if TYPE_CHECKING:
 
 Verb = Callable[[int, int, "Client | None"], object]
 """From the number of pieces, a seed, and a client or None."""
-
-
-def trials(n: int, seed: int, client: Client | None) -> object:
-    """Calibrate over n trials."""
-    arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
-    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
-    share = cg.FunctionPredictor(
-        _share, tasks=["GC"], scale="share", fingerprint="share"
-    )
-    return cg.calibrate(design, share, n_trials=n, rng=seed, client=client)
-
-
-def _share(x: Any) -> Any:
-    return x[:, 1:3].sum((1, 2)) / 30
 
 
 @cache
@@ -124,7 +110,6 @@ def elements_together(n: int, seed: int, client: Client | None) -> object:
 
 
 VERBS: dict[str, tuple[Verb, int]] = {
-    "calibrate, trials": (trials, 100),
     "infer, tasks": (tasks, 100),
     "across_predictors, predictors": (predictors, 160),
     "mpra.fit hierarchical, elements": (elements_together, 1_500),

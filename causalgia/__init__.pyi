@@ -1,6 +1,5 @@
 from . import (
     attribution as attribution,
-    calibration as calibration,
     design as design,
     effects as effects,
     errors as errors,
@@ -31,7 +30,6 @@ from ._run import run as run
 from .analysis import Analysis as Analysis
 from .analysis_values import Prior as Prior, Shrinkage as Shrinkage
 from .attribution import attribute as attribute, propose as propose
-from .calibration import calibrate as calibrate
 from .design import (
     Ablate as Ablate,
     AblateEach as AblateEach,
@@ -60,7 +58,6 @@ from .design import (
 from .effects import (
     contrast as contrast,
     contrast_models as contrast_models,
-    transform as transform,
 )
 from .effects._from_frame import from_frame as from_frame
 from .estimation import estimate as estimate, from_effects as from_effects

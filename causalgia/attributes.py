@@ -149,7 +149,7 @@ class About(Generic[Absent]):
     )
     first_unit = _text(
         "outcomes",
-        "cg.run, cg.from_frame, cg.transform",
+        "cg.run, cg.from_frame",
         "the unit of first_outcome",
     )
     null = _text(
@@ -406,9 +406,6 @@ class About(Generic[Absent]):
         "degrees of freedom of the prior of these variances; inf where they differ by "
         "no more than sampling error",
     )
-    divergence = _text(
-        "estimates", "cg.estimation.shape_change", "distance between the two curves"
-    )
     n_units = _whole(
         "estimates without the variable 'n_units', plans",
         "cg.estimation, cg.planning",
@@ -418,9 +415,6 @@ class About(Generic[Absent]):
         "moderation, tipping points",
         "cg.moderation",
         "number of clusters",
-    )
-    hypothesis = _text(
-        "joint tests", "cg.estimation.joint_test", "the hypothesis that is tested"
     )
     period = _number("periodicity", "cg.estimation.helical_phase", "period, in bp")
     trend = _text_or_number(
@@ -479,11 +473,6 @@ class About(Generic[Absent]):
         "posteriors",
         "cg.infer",
         "how several predictors enter the model; empty if there is one",
-    )
-    along = _text(
-        "posteriors",
-        "cg.posterior.profile",
-        "coordinate along which effects vary smoothly",
     )
     across = _text(
         "posteriors, decisions",
@@ -945,17 +934,8 @@ class About(Generic[Absent]):
         "share of the windows of null maps that would be proposed",
     )
 
-    # calibration, checks, refutation
-    alpha = _number(
-        "rates, searches, concordance", "cg.calibrate, cg.experiments", "error rate"
-    )
-    alpha_each = _number(
-        "rates", "cg.calibrate", "false alarm rate of the band of each row"
-    )
-    not_measured = _text("rates", "cg.calibrate", "rates that cannot be measured")
-    without_posterior = _whole(
-        "rates", "cg.calibrate", "number of trials without a posterior"
-    )
+    # checks, refutation
+    alpha = _number("searches, concordance", "cg.experiments", "error rate")
     claims = _json("refutations", "cg.refute", "the effects claimed, a list of texts")
     not_applicable = _text(
         "refutations", "cg.refute", "checks that do not apply, and why, one a line"

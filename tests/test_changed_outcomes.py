@@ -1,4 +1,4 @@
-"""Outcomes that a user changed are on no known scale, unless he says on which."""
+"""Outcomes that a user changed are on no known scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import DataError
 
 ARMS = {
     "none": cg.Untreated(),
@@ -92,34 +91,3 @@ def test_a_table_is_measured_on_what_its_user_says() -> None:
     assert cg.contrast(found, control="a").attrs["contrast_scale"] == "mmHg"
     changed = found.assign(outcome=found["outcome"] ** 2)
     assert cg.contrast(changed, control="a").attrs["contrast_scale"] != "mmHg"
-
-
-def test_transformed_outcomes_have_the_scale_that_is_said() -> None:
-    found = outcomes()
-    activity = cg.transform(found, np.exp2, scale="activity")
-    assert scale_of(activity) == "activity"
-    np.testing.assert_array_equal(activity["outcome"], np.exp2(found["outcome"]))
-    again = cg.transform(activity, np.log2, scale="log2 activity")
-    np.testing.assert_allclose(again["outcome"], found["outcome"], atol=1e-12)
-    assert "activity" not in scale_of(doubled(activity))
-
-
-@pytest.mark.parametrize(
-    "fn",
-    [
-        np.log,
-        lambda y: y.mean("task"),
-        lambda _: 3,
-        lambda y: y * np.inf,
-        lambda y: y.isel(arm=[1, 0, 2]),
-        lambda y: y[::-1],
-    ],
-)
-def test_a_function_without_a_number_for_each_outcome_is_refused(fn) -> None:
-    with np.errstate(all="ignore"), pytest.raises(DataError):
-        cg.transform(outcomes(), fn, scale="x")
-
-
-def test_a_scale_is_a_text() -> None:
-    with pytest.raises(DataError):
-        cg.transform(outcomes(), np.exp2, scale=" ")

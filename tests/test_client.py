@@ -23,8 +23,7 @@ from events import wait_for
 
 import causalgia as cg
 from causalgia import mpra
-from causalgia.calibration._calibrate import _Repetition
-from causalgia.errors import DesignError, EstimateError, StoreError
+from causalgia.errors import EstimateError, StoreError
 from causalgia.experiments import across_predictors, tile_search
 from causalgia.mpra.fits import _hierarchical as hierarchical_model
 from causalgia.sequences import decode
@@ -147,9 +146,6 @@ def analyzed(client: Any) -> xr.Dataset:
 
 VERBS: dict[str, Callable[[Any], Any]] = {
     "analyze": analyzed,
-    "calibrate": lambda client: cg.calibrate(
-        DESIGN, share(), n_trials=3, rng=1, client=client
-    ),
     "infer tasks": lambda client: cg.infer(
         effects(5), rng=2, n_draws=400, client=client
     ),
@@ -226,35 +222,6 @@ def test_pieces_come_back_in_their_order_whatever_their_number(two: Any) -> None
         abs, range(-500, 0), what="abs", names=[str(i) for i in range(500)], client=two
     ) == [*range(500, 0, -1)]
     assert mapped(abs, [], what="abs", names=[], client=two) == []
-
-
-def test_what_a_predictor_settled_on_here_holds_on_workers() -> None:
-    settled = [{"batches": {"30": 17}, "choices": {}}]
-    sent = _Repetition(
-        DESIGN, Sized(), cg.Analysis(control="untreated"), 1, False, None, settled
-    )
-    assert pickle.loads(pickle.dumps(sent)).predictor_or_simulator.sizes == {30: 17}
-
-
-class Sized(cg.predict.Predictor):
-    """Settles on batch sizes, which do not travel with it."""
-
-    scale, tasks, fingerprint = "outcome", ("size",), "sized"
-
-    def __init__(self) -> None:
-        self.sizes: dict[int, int] = {}
-
-    def __reduce__(self) -> Any:
-        return Sized, ()
-
-    def fix_batches(self, sizes: Any) -> None:
-        self.sizes = dict(sizes)
-
-    def resolve_batch_size(self, length: int) -> int:
-        return self.sizes.get(length, 5)
-
-    def predict(self, tokens: Any, *, progress: Any = None) -> Any:
-        raise NotImplementedError
 
 
 # --- how pieces travel
@@ -381,34 +348,32 @@ def test_what_ends_a_program_is_an_error_that_names_the_piece(
     assert mapped(abs, [-1], what="abs", names=["task T0"], client=two) == [1]
 
 
-def test_a_simulator_that_fails_on_a_worker_is_named_by_its_trial(two: Any) -> None:
+def test_a_function_that_fails_on_a_worker_alone_is_an_error(two: Any) -> None:
     here = os.getpid()
 
-    def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
+    def lost(piece: int) -> int:
         if os.getpid() != here:
             raise KeyError("lost")
-        return cg.run(design, share(), rng=rng, progress=False)
+        return piece
 
     with pytest.raises(StoreError):
-        cg.calibrate(DESIGN, simulator, n_trials=4, rng=0, client=two)
+        mapped(lost, range(4), what="lost", names="abcd", client=two)
 
 
 def test_what_cannot_be_sent_is_named(two: Any) -> None:
     lock = threading.Lock()
 
-    def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
+    def locked(piece: int) -> int:
         with lock:
-            return cg.run(design, share(), rng=rng, progress=False)
+            return piece
 
-    with pytest.raises(
-        StoreError,
-    ):
-        cg.calibrate(DESIGN, simulator, n_trials=4, rng=0, client=two)
+    with pytest.raises(StoreError):
+        mapped(locked, range(4), what="locked", names="abcd", client=two)
     answers = cg.FunctionPredictor(
         lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1"
     )
     with pytest.raises(StoreError):
-        cg.calibrate(DESIGN, answers, n_trials=4, rng=0, client=two)
+        cg.run(DESIGN, answers, rng=0, client=two, progress=False)
 
 
 def test_a_worker_of_another_version_is_refused(
@@ -501,11 +466,11 @@ def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
     """
     here = os.getpid()
 
-    def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
+    def waiting(piece: int) -> int:
         if os.getpid() != here:
             (tmp_path / str(os.getpid())).touch()
             wait_for((tmp_path / "open").exists)
-        return cg.run(design, share(), rng=rng, progress=False)
+        return piece
 
     # a shell ignores it in what it runs behind
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -517,22 +482,16 @@ def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
     try:
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012
             interrupt.start()
-            cg.calibrate(DESIGN, simulator, n_trials=20, rng=0, client=two)
+            mapped(
+                waiting,
+                range(20),
+                what="wait",
+                names="abcdefghijklmnopqrst",
+                client=two,
+            )
         interrupt.join()
     finally:
         signal.signal(signal.SIGINT, before)
         (tmp_path / "open").touch()
     wait_for(lambda: not any(two.processing().values()))
     assert len(two.nthreads()) == 2
-
-
-def test_a_design_that_is_wrong_is_refused_before_anything_is_sent(two: Any) -> None:
-    with pytest.raises(DesignError):
-        cg.calibrate(
-            DESIGN,
-            share(),
-            n_trials=4,
-            rng=0,
-            analysis=cg.Analysis(control="none"),
-            client=two,
-        )

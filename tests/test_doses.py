@@ -1,4 +1,4 @@
-"""Dose and response, joint tests and the turn of the helix: against arithmetic."""
+"""Polynomials and the turn of the helix: against arithmetic."""
 
 from __future__ import annotations
 
@@ -13,16 +13,10 @@ from hypothesis import given, strategies as st
 from scipy import stats
 from scipy.interpolate import CubicSpline
 
-from causalgia.effects import contrast
 from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation import (
-    covariance,
-    dose_contrasts,
-    estimate,
-    from_effects,
     helical_phase,
-    joint_test,
 )
 from causalgia.estimation._helical_phase import (
     mean_curve_wave,
@@ -33,20 +27,6 @@ from causalgia.estimation._helical_phase import (
 HERE = Path(__file__).parent / "reference"
 
 
-def doses() -> xr.Dataset:
-    y = pd.read_csv(HERE / "dose_response" / "input.csv").set_index("unit")
-    copies = [int(name.removeprefix("count")) for name in y.columns]
-    coords = {
-        "unit": y.index.to_numpy(),
-        "arm": list(y.columns),
-        "task": ["K562"],
-        "copies": ("arm", copies),
-    }
-    return xr.Dataset(
-        {"outcome": (("unit", "arm", "task"), y.to_numpy()[:, :, None])}, coords=coords
-    )
-
-
 @given(st.sets(st.integers(-30, 30), min_size=2, max_size=9))
 def test_polynomials_are_orthonormal_and_start_upwards(points: set[int]) -> None:
     x = np.array(sorted(points), dtype=float)
@@ -54,30 +34,6 @@ def test_polynomials_are_orthonormal_and_start_upwards(points: set[int]) -> None
     np.testing.assert_allclose(P @ P.T, np.eye(len(P)), atol=1e-12)
     np.testing.assert_allclose(P.sum(axis=1), 0, atol=1e-12)
     assert (P[:, -1] > 0).all()
-
-
-def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
-    weights = dose_contrasts(
-        {"0": 0, "1a": 1, "1b": 1, "2": 2, "placebo": float("nan"), "x": ""}
-    )["slope"]
-    assert weights == {"0": -0.5, "1a": 0.0, "1b": 0.0, "2": 0.5}
-
-
-def test_a_joint_test_of_known_errors_is_chi_squared() -> None:
-    test = joint_test(from_effects([1.0, 2.0, 3.0], se=[1.0, 1.0, 2.0]))
-    np.testing.assert_allclose(test["F"].item(), (1 + 4 + 2.25) / 3)
-    np.testing.assert_allclose(test["p"].item(), stats.chi2.sf(7.25, 3), rtol=1e-9)
-    assert "df2" not in test
-
-
-def test_joint_tests_refuse_contrasts_that_determine_each_other() -> None:
-    weights = {
-        "a": {"count1": 1, "count0": -1},
-        "b": {"count2": 1, "count1": -1},
-        "c": {"count2": 1, "count0": -1},
-    }
-    estimates = estimate(contrast(doses(), contrasts=weights))
-    assert covariance(estimates, ["a", "b"]).shape == (2, 2, 1)
 
 
 def curve(**more: Any) -> xr.Dataset:
@@ -110,11 +66,6 @@ def test_clusters_carry_the_degrees_of_freedom() -> None:
     with pytest.warns(DegenerateWarning):
         found = helical_phase(curve(parent=parents))
     np.testing.assert_allclose(found["df2"].sel(fit="unitwise").item(), 8.0)
-
-
-def test_doses_may_be_a_series_by_arm() -> None:
-    doses = pd.Series({"none": 0, "one": 1, "three": 3, "untold": np.nan})
-    assert dose_contrasts(doses) == dose_contrasts({"none": 0, "one": 1, "three": 3})
 
 
 @pytest.mark.parametrize("first", [0.0, 2.5])

@@ -13,7 +13,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import EstimateError
-from causalgia.estimation import from_effects, joint_test
+from causalgia.estimation import from_effects
 from causalgia.estimation._from_effects import as_estimates, estimates_of_elements
 from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
@@ -277,42 +277,6 @@ def test_effects_of_elements_keep_the_columns_of_both_dims_and_of_elements_alone
     assert "control" not in found.attrs
 
 
-@pytest.mark.parametrize("df", [None, 7.0])
-def test_a_joint_test_does_not_depend_on_signs_order_or_units_of_contrasts(
-    df: float | None,
-) -> None:
-    effect, V = (
-        np.array([1.0, -0.5, 0.8]),
-        np.array([[1.0, 0.3, 0.1], [0.3, 0.8, -0.2], [0.1, -0.2, 0.5]]),
-    )
-    given = {} if df is None else {"df": df}
-    here = joint_test(from_effects(effect, covariance=V, **given))
-    q = effect @ np.linalg.solve(V, effect)
-    if df is None:
-        assert here["F"].item() == pytest.approx(q / 3)
-        assert here["p"].item() == pytest.approx(stats.chi2.sf(q, 3))
-    else:
-        assert here["F"].item() == pytest.approx(q * (df - 2) / (3 * df))
-        assert here["p"].item() == pytest.approx(
-            stats.f.sf(q * (df - 2) / (3 * df), 3, df - 2)
-        )
-    for scale in ([-1.0, 1, 1], [1, 1e3, 1e-3]):
-        s = np.array(scale)
-        other = joint_test(
-            from_effects(effect * s, covariance=V * np.outer(s, s), **given)
-        )
-        assert other["p"].item() == pytest.approx(here["p"].item(), rel=1e-9)
-    alone = joint_test(
-        from_effects(effect, covariance=V, names=["a", "b", "c"], **given), ["c", "a"]
-    )
-    part = V[np.ix_([2, 0], [2, 0])]
-    q = effect[[2, 0]] @ np.linalg.solve(part, effect[[2, 0]])
-    assert alone["F"].item() == pytest.approx(
-        q / 2 if df is None else q * (df - 1) / (2 * df)
-    )
-    assert alone["df1"].item() == 2
-
-
 @pytest.mark.parametrize("shift", [0.0, 4.0, 8.5])
 def test_a_wave_that_is_moved_has_its_phase_moved_and_nothing_else(
     shift: float,
@@ -422,61 +386,4 @@ def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(
     share = np.array([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25]])
     np.testing.assert_allclose(
         found["control_sd"], unit * np.sqrt(share @ own**2), rtol=1e-12
-    )
-
-
-@pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
-def test_the_change_of_a_shape_does_not_depend_on_sizes_order_or_which_is_the_control(
-    divergence: Any,
-) -> None:
-    """Counts of each arm in another unit, positions from the last to the first, and the
-    arms exchanged.
-    """
-    rng = np.random.default_rng(4)
-    y = rng.gamma(3.0, size=(12, 3, 9, 2)) * (
-        1 + np.arange(9.0)[:, None] * np.array([0.0, 0.2, 0.5])[:, None, None]
-    )
-    outcomes = xr.Dataset(
-        {"outcome": (("unit", "arm", "position", "task"), y)},
-        {
-            "arm": ["a", "b", "c"],
-            "position": np.arange(9),
-            "task": ["x", "y"],
-            "unit": np.arange(12),
-        },
-    )
-
-    def found(of: xr.Dataset, control: str = "a", **given: Any) -> xr.Dataset:
-        return cg.estimation.shape_change(
-            of, control=control, divergence=divergence, **given
-        )
-
-    here = found(outcomes)
-    sizes = xr.DataArray([1e3, 1.0, 1e-4], dims="arm", coords={"arm": ["a", "b", "c"]})
-    turned = outcomes.isel(position=slice(None, None, -1)).assign_coords(
-        position=np.arange(9)
-    )
-    for other in (
-        found(outcomes.assign(outcome=outcomes["outcome"] * sizes)),
-        found(turned),
-    ):
-        for name in ("ace", "se", "lower", "upper"):
-            np.testing.assert_allclose(other[name], here[name], rtol=1e-9, err_msg=name)
-    back = found(outcomes, control="b")
-    for name in ("ace", "se", "lower", "upper"):
-        np.testing.assert_allclose(
-            back[name].sel(contrast="a"),
-            here[name].sel(contrast="b"),
-            rtol=1e-9,
-            err_msg=name,
-        )
-    shuffled = found(
-        outcomes.isel(unit=rng.permutation(12), arm=[2, 0, 1], task=[1, 0])
-    )
-    np.testing.assert_allclose(
-        shuffled["se"].sel(here["se"].coords), here["se"], rtol=1e-9
-    )
-    part = found(outcomes, between=(2, 7))
-    np.testing.assert_allclose(
-        part["ace"], found(outcomes.isel(position=slice(2, 7)))["ace"], rtol=1e-12
     )

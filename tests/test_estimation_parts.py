@@ -37,7 +37,6 @@ from causalgia.estimation.given_effects import (
     task_columns_of,
     with_given_correlation,
 )
-from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both
 from causalgia.estimation.moderation import check_rank
 from causalgia.estimation.ratios import fieller
@@ -596,12 +595,3 @@ def test_columns_are_collinear_by_their_own_size_whatever_the_first_rows_are() -
             ("a", "b", "c"),
             "the units",
         )
-
-
-def test_a_joint_test_of_known_errors_refuses_one_without_error_among_others() -> None:
-    for V in (np.diag([0.0, 1.0]), np.diag([0.0, 0.0]), np.ones((2, 2))):
-        with pytest.raises(EstimateError):
-            _wald_test(np.ones(2), V, None)
-    assert _wald_test(np.array([1.0, 3.0]), np.diag([1e-20, 1.0]), None)[
-        "F"
-    ] == pytest.approx((1e20 + 9) / 2)

@@ -139,11 +139,6 @@ def test_decide_and_bands_take_hypotheses() -> None:
     assert (simultaneous["lower"] < estimates["lower"]).all()
 
 
-def test_a_joint_test_takes_hypotheses() -> None:
-    found = cg.estimation.hypotheses(crossover(), "sequential", control="none")
-    assert 0 < cg.estimation.joint_test(cg.estimate(found))["p"].item() < 1
-
-
 def test_what_was_asked_after_an_analysis_was_fixed_is_marked() -> None:
     outcomes = crossover().assign_attrs(analysis=cg.Analysis(control="none").to_json())
     effects = cg.contrast(outcomes, control="none")

@@ -21,7 +21,6 @@ import xarray as xr
 import causalgia as cg
 import causalgia._analyze
 from causalgia.errors import DataError, EstimateError
-from causalgia.estimation import joint_test
 from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.numerics import row_blocks
@@ -313,7 +312,6 @@ def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> 
         lambda o: cg.estimation.covariance(estimates_of(o), ["P3", "A", "P30"]),
         outcomes,
     )
-    ask(lambda o: joint_test(estimates_of(o), ["A", "B"]), outcomes)
     ask(
         lambda o: cg.multiplicity.simultaneous(
             estimates_of(o), method="dunnett", n_draws=99, rng=0
@@ -372,13 +370,11 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "analyze": lambda o: cg.analyze(o, ANALYSIS),
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS).decisions,
     "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
-    "joint": lambda o: joint_test(estimates_of(o)),
     "spread": lambda o: cg.moderation(effects_of(o), (), rope=(-0.5, 0.5)),
     "spread by cluster": lambda o: cg.moderation(effects_of(o), (), cluster="lane"),
     "moderation": lambda o: cg.moderation(effects_of(o), by="gc"),
     "components": lambda o: cg.estimation.variance_components(o, control="0"),
     "components of effects": lambda o: cg.estimation.variance_components(effects_of(o)),
-    "doses": lambda o: effects_of(o, contrasts=cg.estimation.dose_contrasts(o)),
     "phase": lambda o: cg.estimation.helical_phase(at_distances(o), trend="linear"),
     "looks": lambda o: dataclasses.asdict(
         interim_estimates(o, control="0", contrasts=None)
@@ -406,7 +402,7 @@ def at_distances(outcomes: xr.Dataset) -> xr.Dataset:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
-    more = {"tasks": 1, "placebos": 5} if verb in ("phase", "doses") else {}
+    more = {"tasks": 1, "placebos": 5} if verb == "phase" else {}
     ask(VERBS[verb], crossover(60, **more))
 
 

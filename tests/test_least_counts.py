@@ -31,7 +31,6 @@ from causalgia.estimation.lines import (
     errors_in_variables,
     weighted_line,
 )
-from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.normal import normal
 from causalgia.posterior.two_scales import two_scales
@@ -78,13 +77,6 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
     "draws of infer": (
         lambda n: cg.infer(TABLE, n_draws=n, rng=0),
         1,
-        EstimateError,
-    ),
-    "points of a profile": (
-        lambda n: gaussian_process(
-            numbers(n), Noise(np.ones(n)), np.arange(float(n)), log_prior=lambda s: -s
-        ),
-        4,
         EstimateError,
     ),
     "effects of two scales": (

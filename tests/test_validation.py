@@ -16,10 +16,16 @@ import xarray as xr
 from scipy import stats
 from validate import CHECKS, FIGURES, PAGE, ROWS, page, rows_as_text, table
 from validation import between_tasks, estimation, ratios, verdicts
+from validation.binomial_bands import (
+    Row,
+    mean_row,
+    rank_row,
+    rate_table,
+    share_row,
+)
 from validation.checks import SEEDS
 
 import causalgia as cg
-from causalgia.calibration.binomial_bands import Row
 
 EACH = 0.001 / len(CHECKS)
 FEW = 8
@@ -185,3 +191,22 @@ def test_what_is_printed_of_holm_was_measured(k, n) -> None:
 )
 def test_of_holm_the_nearest_harder_table_is_printed(table, simulated) -> None:
     assert said_of_holm(**table).startswith(simulated)
+
+
+def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
+    hits = np.arange(1000) < 960
+    low, high = stats.binom.ppf([0.0005, 0.9995], 1000, 0.95) / 1000
+    table = rate_table([share_row("coverage", hits, 0.95)], alpha=0.001)
+    np.testing.assert_allclose(
+        [table["lower"].item(), table["upper"].item()], [low, high]
+    )
+    assert share_row("a", hits, 0.95, "at least").band(0.001)[1] == np.inf
+    assert not share_row("a", hits, 0.90, "at most").passes(0.001)
+    assert share_row("a", hits, 0.90, "fails").passes(0.001)
+    assert not share_row("a", hits, 0.95, "fails").passes(0.001)
+    x = np.random.default_rng(0).normal(size=400)
+    row = mean_row("m", x, 0.0)
+    np.testing.assert_allclose(
+        row.band(0.01)[1], stats.t.isf(0.005, 399) * x.std(ddof=1) / 20
+    )
+    assert rank_row("r", np.zeros(200, int), 99).value < 1e-10

@@ -9,9 +9,9 @@ import pytest
 import validate
 import xarray as xr
 from validation import verdicts
+from validation.binomial_bands import Row
 
 import causalgia as cg
-from causalgia.calibration.binomial_bands import Row
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 COLUMNS = ("ace", "se", "df", "skewness", "n_units", "lower", "upper", "p")

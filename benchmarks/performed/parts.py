@@ -470,7 +470,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             0.85,
         )
         for name in (
-            "calibrate, trials",
             "infer, tasks",
             "across_predictors, predictors",
         )

@@ -5,7 +5,6 @@ and on the published network of fly enhancers.
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.design import Design
+from causalgia.estimation._helical_phase import mean_curve_wave, trend_basis
 from causalgia.experiments import (
     Experiment,
     across_predictors,
@@ -199,33 +199,20 @@ def _pairs(predictor: Predictor, same: str, directed: str, task: str) -> Results
 
 
 def _period(curve: xr.Dataset) -> Results:
-    """Return the period of effects along a distance with its 95 % interval, and p of a
-    wave of 10.5 bp beside a decay, where units differ.
+    """Return the period at which a wave beside a decay fits a curve of effects best,
+    and p of one of 10.5 bp where units differ.
     """
-    found = dict[str, float]()
-    with suppress(cg.errors.EstimateError):
-        wave = cg.estimation.helical_phase(
-            curve, distance="gap", trend="decay"
-        ).squeeze("task")
-        found["p"] = wave["p"].max().item()
-        found["best_period"] = wave["best_period"].item()
-    table = cg.estimate(curve)
-    least = 1e-3 * float(np.ptp(table["ace"].to_numpy()))
-    if (table["se"] < least).any():
-        table = table[["ace", "se"]].assign(se=np.maximum(table["se"], least))
-    posterior = cg.posterior.profile(
-        table,
-        along="gap",
-        periods=np.round(np.arange(9.0, 12.05, 0.1), 1),
-        n_draws=2_000,
-        rng=0,
-    )
-    quantiles = posterior["posterior"]["period"].quantile([0.5, 0.025, 0.975])
-    found |= dict(
-        zip(("median", "lower", "upper"), quantiles.values.tolist(), strict=True)
-    )
-    found["log_bayes_factor"] = posterior["moments"]["log_bayes_factor"].item()
-    return found
+    try:
+        wave = cg.estimation.helical_phase(curve, distance="gap", trend="decay")
+    except cg.errors.EstimateError:  # every unit has the same wave: nothing to test
+        x = curve["gap"].to_numpy().astype(float)
+        mean = curve["ice"].mean("unit").to_numpy().ravel()
+        base = trend_basis(x, "decay")
+        grid = np.round(np.arange(9.0, 12.05, 0.1), 1)
+        fits = [mean_curve_wave(x, mean, base, float(P)).F for P in grid]
+        return {"best_period": float(grid[np.argmax(fits)])}
+    wave = wave.squeeze("task")
+    return {"p": wave["p"].max().item(), "best_period": wave["best_period"].item()}
 
 
 def orders_of_null_models() -> Results:

@@ -624,8 +624,7 @@ def _invariance(results: Results) -> list[list[str]]:
 
 def _helix(results: Results) -> list[list[str]]:
     oracle, real = results["oracle/helix"], results.get("real/pairs")
-    period = oracle["period"]
-    made = f"{period['median']:.1f} [{period['lower']:.1f}, {period['upper']:.1f}] bp"
+    made = f"{oracle['period']['best_period']:.1f} bp"
     trained_period, trained_direction = (
         ("not measured", "not measured")
         if real is None
@@ -655,13 +654,10 @@ def _helix(results: Results) -> list[list[str]]:
 
 
 def _real_period(period: Row) -> str:
-    text = f"p = {period['p']:.2g} for a wave of 10.5 bp"
-    if "median" in period:
-        text += (
-            f", period {period['median']:.1f} [{period['lower']:.1f}, "
-            f"{period['upper']:.1f}]"
-        )
-    return text
+    return (
+        f"p = {period['p']:.2g} for a wave of 10.5 bp, best period "
+        f"{period['best_period']:.1f}"
+    )
 
 
 # --- null models and what the text takes from results ---------------------------------

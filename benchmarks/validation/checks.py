@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from causalgia.calibration.binomial_bands import Row, mean_row, rank_row, share_row
+from validation.binomial_bands import Row, mean_row, rank_row, share_row
 
 Rng = np.random.Generator
 Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]

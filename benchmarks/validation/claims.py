@@ -20,9 +20,9 @@ from scipy import special
 
 from causalgia._analyze import steps, steps_from
 from causalgia.analysis import Analysis
-from causalgia.calibration.binomial_bands import false_claims
 from causalgia.errors import CausalgiaWarning
 from validation import draws
+from validation.binomial_bands import false_claims
 from validation.checks import Check, Claim
 from validation.draws import Rng
 

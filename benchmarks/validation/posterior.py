@@ -10,7 +10,6 @@ import numpy as np
 from scipy import special
 
 from causalgia.analysis_values import Prior
-from causalgia.posterior._profile import gaussian_process, matern52
 from causalgia.posterior.error_covariance import Noise, normal_scores, spiked_noise
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
@@ -67,34 +66,6 @@ def rank_of(what: str, form: str) -> Trials:
         return int((drawn < truth).sum())
 
     return each(one)
-
-
-def rank_on_a_profile(rng: Rng) -> int:
-    """Draw a smooth curve with a period from the prior of the profile: the rank of its
-    third point.
-    """
-    x, periods = np.arange(K) * 2.0, np.array([5.0, 7.0])
-    lengths = np.geomspace(2.0, 2 * np.ptp(x), 12)
-    sd, amplitude = np.abs(rng.normal(size=2))
-    line = rng.normal() + rng.normal() * (x - x.mean()) / np.ptp(x)
-    smooth = rng.multivariate_normal(
-        np.zeros(K), sd**2 * matern52(x, rng.choice(lengths))
-    )
-    turn = 2 * np.pi * x / rng.choice(periods)
-    truth = (
-        line
-        + smooth
-        + amplitude * (rng.normal() * np.cos(turn) + rng.normal() * np.sin(turn))
-    )
-    found = gaussian_process(
-        truth + 0.3 * rng.normal(size=K),
-        Noise(np.full(K, 0.09)),
-        x,
-        log_prior=lambda s: -0.5 * s**2,
-        mu_sd=1.0,
-        periods=periods,
-    )
-    return int((found.sample(RANKED, rng).ace[:, 2] < truth[2]).sum())
 
 
 def sparse(rng: Rng, k: int, share: float) -> np.ndarray:
@@ -233,15 +204,6 @@ CHECKS = [
         )
         for form in ("diagonal", "low rank", "whole")
         for what in ("mu", "tau", "effect")
-    ),
-    Check(
-        _SBC,
-        "smooth profile with a periodic part: effect",
-        each(rank_on_a_profile),
-        0.5,
-        full=1_000,
-        quick=20,
-        n_draws=RANKED,
     ),
     *(
         Check(

@@ -1,5 +1,5 @@
 """Bands of curves: how often a 95 % band misses the true effect on a profile at any
-position; changes of shape.
+position.
 """
 
 from __future__ import annotations
@@ -129,41 +129,6 @@ def rare(name: str, n: int, counted: str) -> Trials:
     return trials
 
 
-def shape_misses(divergence: str, n: int) -> Trials:
-    """Whether the interval of the change of shape of the smooth footprint misses the
-    closed form.
-    """
-
-    def trials(rng: Rng, n_trials: int) -> np.ndarray:
-        oracle = cg.zoo.footprint()
-        arms = {
-            "placebo": cg.Placebo("AGATAAG", at=90),
-            "motif": cg.Embed("AGATAAG", at=90),
-        }
-        design = cg.Design(
-            null=cg.Uniform(length=200), arms=arms, n_units=n, contrasts="placebo"
-        )
-        q, p = (
-            mean / mean.sum() for mean in oracle.true_mean(design).to_numpy()[..., 0]
-        )
-        truth = np.abs(p - q).sum() / 2
-        if divergence == "jensen_shannon":
-            truth = sum((x * np.log2(2 * x / (p + q))).sum() for x in (p, q)) / 2
-
-        def one() -> bool:
-            outcomes = cg.run(
-                design, oracle, rng=int(rng.integers(2**31)), progress=False
-            )
-            found = cg.estimation.shape_change(
-                outcomes, control="placebo", divergence=divergence
-            )
-            return not found["lower"].item() <= truth <= found["upper"].item()
-
-        return np.array([one() for _ in range(n_trials)])
-
-    return trials
-
-
 def misses_of_mean(n_predictors: int) -> Trials:
     """Whether the band of the mean curve over predictors misses it: 40 units of sd .1,
     predictors of sd 1.
@@ -207,10 +172,7 @@ def misses_of_mean(n_predictors: int) -> Trials:
     return trials
 
 
-_BAND, _SHAPE = (
-    "95 % bands of curves: truth outside the band at any of 200 positions",
-    "Change in shape of a profile: misses of 95 % intervals",
-)
+_BAND = "95 % bands of curves: truth outside the band at any of 200 positions"
 _CASES = {"n = 200": {"n": 200}, "40 parents of 5": {"n": 200, "parents": 40}}
 _LONG, _SHORT, _ACCIDENTAL = list(_ORACLES)[:2], list(_ORACLES)[2], list(_ORACLES)[3:]
 _RARE = "95 % bands of curves with rare effects"
@@ -275,19 +237,5 @@ CHECKS = [
             quick=60,
         )
         for n in (3, 5)
-    ),
-    *(
-        Check(
-            _SHAPE,
-            f"{name}, 100 units",
-            shape_misses(divergence, 100),
-            0.05,
-            full=500,
-            quick=60,
-        )
-        for name, divergence in (
-            ("total variation", "total_variation"),
-            ("Jensen-Shannon", "jensen_shannon"),
-        )
     ),
 ]

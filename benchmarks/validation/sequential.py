@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from causalgia.calibration.binomial_bands import Row
 from causalgia.numerics.moments import skewness as skewness_of
-from causalgia.stopping import Decided, confidence_sequence
+from causalgia.stopping import Decided
 from causalgia.stopping._confidence_sequence import (
     least_clusters,
+    sequence_critical,
     unseen_share,
 )
+from validation.binomial_bands import Row
 from validation.checks import Check
 from validation.draws import Draw, Rng, exponential, lognormal, normal
 
@@ -36,6 +37,23 @@ Array = np.ndarray
 Limits = Callable[["Interim"], tuple[Array, Array, Array]]
 MOST = 4_000
 LEVEL = 0.95
+
+
+def confidence_sequence(
+    mean: Array,
+    sd: Array,
+    n: Array,
+    *,
+    ci_prob: float,
+    min_clusters: float,
+    unseen: Array,
+) -> tuple[Array, Array]:
+    """Return limits of means that hold at all looks from `min_clusters` on: ``mean -+
+    (sd / sqrt(n) c(n) + unseen)``, with c the critical value of the package.
+    """
+    critical = sequence_critical(n, alpha=1 - ci_prob, min_clusters=min_clusters)
+    half = sd / np.sqrt(n) * critical + unseen
+    return mean - half, mean + half
 
 
 @dataclass(frozen=True)

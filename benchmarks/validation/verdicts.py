@@ -38,11 +38,11 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.calibration.binomial_bands import false_claims
 from causalgia.errors import CausalgiaWarning
 from causalgia.ropes import Rope
 from causalgia.verdicts.evidence import from_estimates
 from causalgia.verdicts.verdict_rule import Rows, rule
+from validation.binomial_bands import false_claims
 from validation.checks import Check, Claim
 from validation.draws import Rng
 from validation.plain_rule import plain_row, plain_verdicts

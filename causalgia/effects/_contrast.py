@@ -5,8 +5,8 @@ their numerical floor.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -42,13 +42,10 @@ from causalgia.effects.contrast_weights import (
     weight_matrix,
 )
 from causalgia.effects.functions_of_means import (
-    Expansion,
     check_scale_of_means,
-    effect_variables,
     expand_crossover,
     expand_parallel,
     no_means_note,
-    of_four_means,
     parts_and_slopes,
     rows_of_tasks,
     steps,
@@ -62,7 +59,6 @@ from causalgia.effects.pointwise_effects import (
     varying_sd_weights,
 )
 from causalgia.effects.scales import (
-    FUNCTION,
     OF_MEANS,
     MeansFunction,
     TaskWeights,
@@ -93,9 +89,6 @@ from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
 from causalgia.outcome_values import as_measured
 from causalgia.schema import validate
 from causalgia.types import Array
-
-Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
-"""Cell -> its arms: neither, second alone, first alone, both."""
 
 
 @usual_errors
@@ -584,95 +577,6 @@ def _parallel_effects(
     )
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
-
-
-def cell_interactions(
-    outcomes: xr.Dataset, cells: Cells, *, scale: Scale | MeansFunction = "identity"
-) -> xr.Dataset:
-    """Return the interaction of two interventions in each of many 2 x 2 factorials,
-    which may share arms.
-
-    For each cell this is ``cg.contrast(outcomes, interaction=[first, second],
-    scale=scale)``.
-
-    Parameters
-    ----------
-    outcomes
-        Of a crossover.
-    cells
-        Cell -> names of its arms: neither, second alone, first alone, both.
-    scale
-        As in `contrast`.
-
-    Returns
-    -------
-    Dataset
-        Effects, as `contrast` gives them, with a contrast for each cell (no ``weight``
-        on the scale of a function).
-
-    Raises
-    ------
-    EstimateError
-        If the scale is impossible for the outcomes, or divides by a mean that is not
-        positive.
-
-    Examples
-    --------
-    >>> y = np.array([[1.0, 2.0, 3.0, 9.0, 4.0], [1.0, 2.0, 5.0, 11.0, 8.0]])
-    >>> outcomes = xr.Dataset(
-    ...     {"outcome": (("unit", "arm", "task"), y[:, :, None])},
-    ...     coords={"arm": ["0", "B", "A", "AB", "AB far"], "task": ["K562"]},
-    ... )
-    >>> cells = {"near": ("0", "B", "A", "AB"), "far": ("0", "B", "A", "AB far")}
-    >>> cell_interactions(
-    ...     outcomes, cells, scale=lambda none, a, b, both: (both - a - b + none, a)
-    ... )["ice"].mean("unit").values.ravel()
-    array([1.25, 0.25])
-    """
-    if not callable(scale):
-        rows = {
-            name: {both: 1.0, a: -1.0, b: -1.0, none: 1.0}
-            for name, (none, b, a, both) in cells.items()
-        }
-        return contrast(outcomes, contrasts=rows, scale=scale)
-    validate(outcomes, "outcomes")
-    on = measured_on(outcomes)
-    names = list(map(str, outcomes["arm"].to_numpy()))
-    place = {name: i for i, name in enumerate(names)}
-    columns = [[place[arm] for arm in arms] for arms in cells.values()]
-    y = outcomes["outcome"].transpose("unit", "arm", ...)
-    values, bound = (np.asarray(x)[:, columns] for x in on_scale(y, "identity", on))
-    values, bound = (np.moveaxis(x, 2, 0) for x in (values, bound))
-    found = of_four_means(values, bound, scale)
-    shell = y.isel(arm=np.zeros(len(cells), int)).drop_vars("arm", errors="ignore")
-    effects = xr.Dataset(
-        effect_variables(_by_cell(found), shell, OF_MEANS[FUNCTION], {}),
-        attrs=outcomes.attrs,
-    )
-    coords = {
-        str(name): c.variable
-        for name, c in outcomes.coords.items()
-        if c.dims == ("unit",)
-    }
-    effects = effects.assign_coords(contrast=list(cells), **coords)
-    weights = {name: {arms[3]: 1.0} for name, arms in cells.items()}
-    effects.attrs |= effect_attrs(
-        on, weights, scale, "crossover", None, ("first", "second")
-    )
-    return as_result(effects, "effects")
-
-
-def _by_cell(found: Expansion) -> Expansion:
-    """Return an expansion (1, n, C, ...) of C cells as one of C functions, (C, n,
-    ...).
-    """
-    parts = (found.influence, found.denominator, found.bound)
-    influence, below, bound = (
-        None if x is None else np.moveaxis(x[0], 1, 0) for x in parts
-    )
-    assert influence is not None
-    assert bound is not None
-    return Expansion(found.value[0], influence, below, bound)
 
 
 def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:

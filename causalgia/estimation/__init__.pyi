@@ -1,10 +1,5 @@
-from ._dose_contrasts import dose_contrasts as dose_contrasts
 from ._estimate import covariance as covariance, estimate as estimate
 from ._from_effects import from_effects as from_effects
 from ._helical_phase import helical_phase as helical_phase
 from ._hypotheses import hypotheses as hypotheses
-from ._shape_change import shape_change as shape_change
 from ._variance_components import variance_components as variance_components
-from .joint_tests import (
-    joint_test as joint_test,
-)

@@ -117,7 +117,7 @@ def hypotheses(
     Notes
     -----
     Hypotheses may be linearly dependent, as all pairs are: each is estimated and
-    adjusted for. A joint test (`causalgia.estimation.joint_test`) refuses such a set.
+    adjusted for.
 
     References
     ----------

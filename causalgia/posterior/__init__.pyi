@@ -1,5 +1,4 @@
 from ._infer import infer as infer
-from ._profile import profile as profile
 from ._to_pymc import to_pymc as to_pymc
 from .model_checks import (
     posterior_predictive as posterior_predictive,

@@ -176,11 +176,6 @@ def infer(
     check_draws(n_draws, usual=4000)
     given: Any = as_pandas(estimates)
     check_no_average_map(given, "cg.infer")
-    if "divergence" in getattr(given, "attrs", {}):
-        raise EstimateError(
-            "these are distances between shapes (shape_change), never negative, and a "
-            "law of effects about a mean does not hold for them"
-        )
     if not isinstance(prior, Prior | None):
         raise EstimateError(f"prior={quoted(prior)} is not a prior", argument="prior")
     names_of_x = as_names(covariates) or ()

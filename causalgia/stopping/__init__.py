@@ -1,8 +1,5 @@
 """The stopping rule of sequential trials, ``cg.run(design, predictor, rng=, until=)``,
-and its confidence sequences.
-
-`causalgia.Decided` stops once verdicts are clear. `confidence_sequence` is a function
-of arrays.
+and its confidence sequences: `causalgia.Decided` stops once verdicts are clear.
 """
 
 import lazy_loader as lazy

@@ -1,2 +1,1 @@
-from ._confidence_sequence import confidence_sequence as confidence_sequence
 from .stopping_rules import Decided as Decided

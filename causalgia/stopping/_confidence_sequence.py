@@ -9,11 +9,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob
 from causalgia.choices import DECREASES, INCREASES, NEGLIGIBLE, UNDECIDED
 from causalgia.errors import EstimateError, quoted
 from causalgia.numerics.finite_arrays import as_finite_array
-from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import annotate
 from causalgia.types import Array
@@ -70,71 +68,6 @@ def sequence_critical(
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
     r = size / min_clusters * spread
     return np.asarray(np.sqrt(2 * (r + 1) / r * (0.5 * np.log1p(r) - np.log(alpha))))
-
-
-@usual_errors
-def confidence_sequence(
-    mean: npt.ArrayLike,
-    sd: npt.ArrayLike,
-    n_clusters: npt.ArrayLike,
-    *,
-    ci_prob: float = 0.95,
-    min_clusters: float = START,
-    unseen: npt.ArrayLike = 0.0,
-) -> tuple[Array, Array]:
-    """Return the asymptotic interval of a mean that holds at all looks from
-    `min_clusters` on, with a probability.
-
-    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without
-    `unseen` it is 1.55 times the interval for one look at `min_clusters`
-    (``ci_prob=0.95``), and 1.65 times at ten times as many clusters.
-
-    Parameters
-    ----------
-    mean, sd
-        Mean and standard deviation of the values of the independent clusters so far,
-        any shape.
-    n_clusters
-        Number of clusters.
-    ci_prob
-        Probability of the intervals. All looks together hold with it.
-    min_clusters
-        Clusters at the first look.
-    unseen
-        What backgrounds that were not drawn could add to the mean, at each end
-        (`unseen_share` times the largest effect); of the shape of `mean`.
-
-    Returns
-    -------
-    lower, upper
-        On the scale of `mean`.
-
-    References
-    ----------
-    Waudby-Smith et al. (2024), doi:10.1214/24-AOS2408.
-
-    Examples
-    --------
-    >>> lower, upper = confidence_sequence(1.0, 2.0, 100, ci_prob=0.95)
-    >>> lower.round(3), upper.round(3)
-    (np.float64(0.393), np.float64(1.607))
-    """
-    center = _as_finite(mean, "mean")
-    critical = sequence_critical(
-        n_clusters, alpha=1 - as_ci_prob(ci_prob), min_clusters=min_clusters
-    )
-    spread, more = _as_finite(sd, "sd"), _as_finite(unseen, "unseen")
-    if (spread < 0).any():
-        raise EstimateError(f"sd={quoted(sd)}: a standard deviation is 0 or more")
-    try:
-        np.broadcast_shapes(center.shape, spread.shape, critical.shape, more.shape)
-    except ValueError as error:
-        raise EstimateError(
-            f"mean has shape {center.shape}, sd {spread.shape} and n_clusters "
-            f"{critical.shape}; each is one number, or one for each look"
-        ) from error
-    half = spread / np.sqrt(n_clusters) * critical + more
-    return center - half, center + half
 
 
 def _as_finite(values: npt.ArrayLike, name: str) -> Array:

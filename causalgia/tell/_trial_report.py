@@ -130,11 +130,9 @@ def task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
 
 
 def versus(attrs: Mapping[Any, Any]) -> str:
-    """Return how an arm is compared with its control: "minus", "divided by" for ratios,
-    "against" for distances.
+    """Return how an arm is compared with its control: "minus", or "divided by" for
+    ratios.
     """
-    if has(attrs).divergence:
-        return "against"
     return "divided by" if about(attrs, None).transform == "ratio" else "minus"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import xarray as xr
 
-from causalgia.attributes import about, has
+from causalgia.attributes import about
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import NEGLIGIBLE, UNDECIDED, VERDICT_WORDS
 from causalgia.errors import printable
@@ -268,8 +268,7 @@ class _Telling:
         said.
         """
         here = about(self.attrs, None)
-        differs = not has(self.attrs).divergence and here.transform != "ratio"
-        return bool(here.control) and differs
+        return bool(here.control) and here.transform != "ratio"
 
     def _one_contrast(self, found: list[Mapping[str, Any]]) -> str:
         """Return one contrast with its sizes: "GATA1 raises log2 activity by 1.06 [1.05,

@@ -17,7 +17,6 @@ from causalgia.errors import (
 from causalgia.estimation import (
     _random_effects,
     helical_phase,
-    joint_test,
     variance_components,
 )
 from causalgia.multiplicity.adjusted_p import hierarchical_p
@@ -157,7 +156,6 @@ def p_values(p: Any, **coords: Any) -> xr.Dataset:
 Y, X, U = np.arange(6.0), np.ones((6, 1)), np.array([0, 0, 1, 1, 2, 2])
 CROOKED = np.array([[1.0, 0.1], [0.3, 1.0]])
 SWAPPED = pd.DataFrame(np.eye(2), index=["t1", "t0"], columns=["t1", "t0"])
-SINGULAR = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
 HALF_PERIODS = 2.5 + 5.0 * np.arange(12)
 
 ROWS = [
@@ -389,11 +387,6 @@ ROWS = [
         lambda: cg.estimate(ice(1e200 * RNG.normal(size=(20, 2, 1)))),
         EstimateError,
         "c0",
-    ),
-    Row(
-        "a joint test of contrasts that determine each other",
-        lambda: joint_test(cg.from_effects([1.0, 2.0, 3.0], covariance=SINGULAR)),
-        EstimateError,
     ),
     Row(
         "covariates of a meta-analysis that say nothing",

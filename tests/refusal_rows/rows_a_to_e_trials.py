@@ -14,7 +14,6 @@ import causalgia as cg
 from causalgia.errors import (
     DataError,
     DesignError,
-    EstimateError,
     PredictorError,
 )
 
@@ -93,21 +92,6 @@ def confirmed(outcomes: xr.Dataset | None = None, **how: Any) -> Any:
 def mean_of_the_batch(x: np.ndarray) -> np.ndarray:
     adenines = x[:, 0].mean(1)
     return adenines - adenines.mean()
-
-
-def of_trials(design: cg.Design, *, rng: int) -> xr.Dataset:
-    return cg.run(design, SHARE, rng=rng, progress=False)
-
-
-def calibrated(truth: Any = None, n_trials: int = 20) -> Any:
-    if truth is not None:
-        truth = xr.DataArray(
-            [[truth]],
-            coords={"contrast": ["GATA1"], "task": ["GC"]},
-            dims=("contrast", "task"),
-        )
-    trial = design(null=cg.Uniform(length=60), n_units=20)
-    return cg.calibrate(trial, of_trials, n_trials=n_trials, rng=0, truth=truth)
 
 
 ROWS = [
@@ -189,14 +173,6 @@ ROWS = [
         ),
         PredictorError,
     ),
-    Row(
-        "one trial for a rate",
-        lambda: calibrated(n_trials=1),
-        EstimateError,
-        "n_trials",
-    ),
-    Row("a truth of nan", lambda: calibrated(np.nan), EstimateError, "truth"),
-    Row("a truth that lacks a contrast", lambda: calibrated(0.0), EstimateError),
     Row(
         "a confirmation on the sequences of the screen",
         lambda: confirmed(

@@ -26,7 +26,6 @@ from causalgia.errors import (
 from causalgia.multiplicity import placebo_rank
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import minimal_detectable_effect, power, sample_size
-from causalgia.posterior import profile
 from causalgia.sequences import decode, encode
 
 from . import Row
@@ -199,11 +198,6 @@ def inferred(effect: list[float], se: list[float]) -> Any:
     return cg.infer(table, n_draws=4, rng=0)
 
 
-def waves(n: int = 20) -> pd.DataFrame:
-    at = np.arange(11.0, 11 + n)
-    return pd.DataFrame({"effect": 1 + np.cos(at), "se": 0.1, "spacing": at})
-
-
 POSTERIORS = [
     Row(
         "an effect without an error",
@@ -222,18 +216,6 @@ POSTERIORS = [
         lambda: cg.infer(known_sums(), n_draws=4, rng=0),
         EstimateError,
         "ab",
-    ),
-    Row(
-        "a profile of three",
-        lambda: profile(waves(3), along="spacing", rng=0),
-        EstimateError,
-        "3",
-    ),
-    Row(
-        "a period of 0",
-        lambda: profile(waves(), along="spacing", periods=[0.0], rng=0),
-        EstimateError,
-        "periods",
     ),
 ]
 

@@ -18,7 +18,7 @@ from causalgia.errors import (
     DesignError,
     EstimateError,
 )
-from causalgia.estimation import from_effects, shape_change
+from causalgia.estimation import from_effects
 from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation.lines import errors_in_variables
 from causalgia.multiplicity import rank_intervals, simultaneous
@@ -26,7 +26,6 @@ from causalgia.multiplicity.adjusted_p import hierarchical_p
 from causalgia.multiplicity.multivariate_t import correlation_factor, equicoordinate
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import sample_size
-from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import resolve_density
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.lattice import adaptive_cells
@@ -139,18 +138,6 @@ def two_arms(control: Any, treated: Any, scale: str = "counts") -> xr.Dataset:
     )
 
 
-def curves(n: int = 30) -> xr.Dataset:
-    y = np.random.default_rng(0).gamma(2.0, size=(n, 2, 8, 1))
-    return xr.Dataset(
-        {"outcome": (("unit", "arm", "position", "task"), y)},
-        {"arm": ["0", "A"], "position": np.arange(8) - 4, "task": ["x"]},
-    )
-
-
-def curve_of_one_unit() -> xr.Dataset:
-    return curves().where(xr.DataArray(np.arange(30), dims="unit") == 3, 0.0)
-
-
 def outcomes_of_parallel_curves() -> Any:
     trial = cg.Design(
         null=cg.Uniform(length=200),
@@ -160,10 +147,6 @@ def outcomes_of_parallel_curves() -> Any:
         contrasts="control",
     )
     return cg.run(trial, cg.zoo.footprint(), rng=0)
-
-
-def parallel_curves() -> Any:
-    return shape_change(outcomes_of_parallel_curves(), control="control")
 
 
 def one_unit() -> Any:
@@ -368,17 +351,6 @@ ROWS = [
         "model",
     ),
     Row(
-        "a profile of several predictors",
-        lambda: cg.posterior.profile(
-            ESTIMATES.expand_dims("model", axis=-1).assign_coords(
-                x=("contrast", np.arange(4.0))
-            ),
-            along="x",
-            rng=0,
-        ),
-        EstimateError,
-    ),
-    Row(
         "a density that is too rough",
         lambda: resolve_density(lambda x: 5 * np.sin(1e6 * x), scale=1.0, upper=4.0),
         EstimateError,
@@ -393,20 +365,6 @@ ROWS = [
         "predictors that agree exactly",
         lambda: level_of([[1.0, 1.0], [2.0, 2.0]], Prior()),
         EstimateError,
-    ),
-    Row(
-        "a period of 0",
-        lambda: gaussian_process(
-            SOME, NOISE, SOME, log_prior=lambda s: -s, periods=[10.0, 0.0, 11.0]
-        ),
-        EstimateError,
-        "periods",
-    ),
-    Row(
-        "a place that is nan",
-        lambda: gaussian_process(SOME, NOISE, with_one(np.nan), log_prior=lambda s: -s),
-        EstimateError,
-        "x",
     ),
     # lines, and effects of effects
     Row("a line through nan", lambda: line(with_one(np.nan), SOME), EstimateError),
@@ -497,30 +455,6 @@ ROWS = [
         EstimateError,
         "sd",
     ),
-    # shapes
-    Row(
-        "a shape of one position",
-        lambda: shape_change(curves(), control="0", between=(0, 1)),
-        EstimateError,
-        "between",
-    ),
-    Row(
-        "a shape of one unit alone",
-        lambda: shape_change(curve_of_one_unit(), control="0"),
-        DataError,
-    ),
-    Row(
-        "a shape of four clusters",
-        lambda: shape_change(curves(4), control="0"),
-        EstimateError,
-    ),
-    Row(
-        "a shape of outcomes below 0",
-        lambda: shape_change(curves() - 3, control="0"),
-        DataError,
-        "0",
-    ),
-    Row("a shape of parallel arms", parallel_curves, DataError),
     # what was asked of results that do not have it
     Row(
         "estimates of outcomes",

@@ -22,7 +22,6 @@ from causalgia.errors import (
     PredictorError,
     StoreError,
 )
-from causalgia.stopping import confidence_sequence
 from causalgia.stopping._confidence_sequence import sequence_critical
 from causalgia.zoo.oracles import Imprint, ProfileOracle
 from refusal_rows import Row
@@ -301,12 +300,6 @@ ROWS = [
         lambda: sequence_critical(10, alpha=0),
         EstimateError,
         "alpha",
-    ),
-    Row(
-        "a sequence at a level below one half",
-        lambda: confidence_sequence(0, 1, 10, ci_prob=0.05),
-        EstimateError,
-        "ci_prob",
     ),
     # predictors
     Row(

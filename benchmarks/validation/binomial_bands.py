@@ -1,6 +1,4 @@
-"""Rows of a calibration table: observed rates in repeated trials, with their binomial
-bands.
-"""
+"""Rows of the validation: observed rates in repeated trials, with the bands of chance."""
 
 from __future__ import annotations
 
@@ -13,11 +11,9 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.attributes import about, attributes
 from causalgia.checks import as_probability
 from causalgia.choices import DIRECTIONS, INSIDE
 from causalgia.errors import EstimateError
-from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.types import Array, Mask
 
 Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
@@ -31,10 +27,6 @@ _TAILS: dict[str, tuple[bool, bool]] = {
     "fails": (True, True),
     "reported": (False, False),
 }
-MOST_MISSED, CLEAR = 0.05, 8.0
-"""Share of verdicts that may be missed on effects of two bounds or more, so many
-standard errors beyond the region; effects that are not skewed miss fewer.
-"""
 
 
 @dataclass(frozen=True)
@@ -240,112 +232,8 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     return xr.Dataset(
         columns,
         coords={"row": names},
-        attrs=attributes(alpha=float(alpha), alpha_each=each),
+        attrs={"alpha": float(alpha), "alpha_each": each},
     )
-
-
-def verdict_rows(
-    decisions: Sequence[xr.Dataset | None], truth: Array
-) -> tuple[list[Row], list[str]]:
-    """Return rows on the verdicts of repeated trials, false and missed ones, or why
-    there are none.
-
-    Parameters
-    ----------
-    decisions
-        Decisions of each trial from `causalgia.analyze`; None without a region or a
-        truth.
-    truth
-        True effects of each trial, shape ``(trials, contrasts, tasks)``.
-
-    Examples
-    --------
-    >>> from causalgia.estimation import from_effects
-    >>> from causalgia.verdicts import decide
-    >>> truth = np.array([[[0.0], [2.0]], [[0.0], [2.0]]])
-    >>> decisions = [
-    ...     decide(from_effects([0.01, ace], 0.01), rope=(-0.1, 0.1))
-    ...     for ace in (1.9, 2.1)
-    ... ]
-    >>> rows, _ = verdict_rows(decisions, truth)
-    >>> rows[-3].name, rows[-3].value
-    ('missed: effects of 2 bounds or more', 0.0)
-    """
-    decided = [found for found in decisions if found is not None]
-    if len(decided) < len(decisions) or not decided:
-        return [], ["verdicts: the analysis has no rope, or no true effect is known"]
-    attrs = decided[0].attrs
-    alpha = 1 - float(about(attrs).ci_prob)
-    verdict = _stack_trials(decided, "verdict")
-    lower, upper = (_stack_trials(decided, f"rope_{end}") for end in ("lower", "upper"))
-    false_direction, false_negligible = false_claims(verdict, truth, lower, upper)
-    wrong = false_direction | false_negligible
-    rows: list[Row] = []
-    contrasts, tasks = decided[0]["contrast"].to_numpy(), decided[0]["task"].to_numpy()
-    for k, t in np.ndindex(len(contrasts), len(tasks)):
-        name = f"false verdict: {contrasts[k]!s}, {tasks[t]!s}"
-        rows.append(share_row(name, wrong[:, k, t], alpha, "at most"))
-    counted = ~is_placebo(decided[0])[:, None]
-    # each verdict by itself bounds no share of a set
-    of_sets = about(attrs).error != "each"
-    claim: Claim = "at most" if of_sets else "reported"
-    shares = {
-        "false directions of all given": (
-            false_direction,
-            np.isin(verdict, DIRECTIONS),
-        ),
-        "false negligibles of all given": (false_negligible, np.isin(verdict, INSIDE)),
-    }
-    for name, (false, given) in shares.items():
-        n_false, n_given = ((x & counted).sum(axis=(1, 2)) for x in (false, given))
-        proportion = n_false / np.maximum(n_given, 1)
-        rows.append(mean_row(name, proportion, alpha, claim))
-    null = float(about(attrs, 0.0).null_value)
-    se = _stack_trials(decided, "se") if "se" in decided[0] else None
-    missed, lacking = _missed_rows(
-        verdict, truth - null, lower - null, upper - null, se, counted
-    )
-    return rows + missed, lacking
-
-
-def _missed_rows(
-    verdict: npt.NDArray[np.str_],
-    truth: Array,
-    lower: Array,
-    upper: Array,
-    se: Array | None,
-    counted: Mask,
-) -> tuple[list[Row], list[str]]:
-    """Return rows on the verdicts that were not given, of truths and regions about 0;
-    all shapes are ``(trials, contrasts, tasks)``, of `counted` ``(contrasts, 1)``.
-    """
-    # in a region of no width any effect but 0 is large
-    up = (truth > np.maximum(upper, 0.0)) & (truth >= 2 * upper) & counted
-    down = (truth < np.minimum(lower, 0.0)) & (truth <= 2 * lower) & counted
-    found = (up & (verdict == "increases")) | (down & (verdict == "decreases"))
-    rows: list[Row] = []
-    lacking: list[str] = []
-
-    def missed(name: str, meant: Mask, given: Mask, claim: Claim = "reported") -> None:
-        number = meant.sum(axis=(1, 2))
-        if not number.any():
-            lacking.append(f"missed: no truth is among {name}")
-            return
-        share = (meant & ~given).sum(axis=(1, 2))[number > 0] / number[number > 0]
-        rows.append(mean_row(f"missed: {name}", share, MOST_MISSED, claim))
-
-    missed("effects of 2 bounds or more", up | down, found)
-    if se is None:
-        return rows, lacking
-    # of all trials: the error of one trial goes with its estimate
-    error = np.sqrt((se**2).mean(axis=0, keepdims=True))
-    beyond = np.where(up, truth - upper, lower - truth) >= CLEAR * error
-    clear, bound = (up | down) & beyond, np.minimum(-lower, upper)
-    missed("those 8 se beyond the region", clear, found, "at most")
-    none = (truth == 0) & (bound > 0) & (error <= bound / 5) & counted
-    within = np.isin(verdict, INSIDE)
-    missed("effects of 0, se below a fifth of the bound", none, within)
-    return rows, lacking
 
 
 def false_claims(
@@ -367,9 +255,3 @@ def false_claims(
     return direction, np.isin(verdict, INSIDE) & (
         (truth >= upper) | (truth <= lower)
     ) & (lower < upper)
-
-
-def _stack_trials(decided: Sequence[xr.Dataset], name: str) -> Any:
-    return np.stack(
-        [found[name].transpose("contrast", "task").to_numpy() for found in decided]
-    )

@@ -1,1 +1,0 @@
-from ._calibrate import calibrate as calibrate
