@@ -15,7 +15,6 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation import (
-    _random_effects,
     helical_phase,
     joint_test,
     variance_components,
@@ -394,14 +393,6 @@ ROWS = [
         "a joint test of contrasts that determine each other",
         lambda: joint_test(cg.from_effects([1.0, 2.0, 3.0], covariance=SINGULAR)),
         EstimateError,
-    ),
-    Row(
-        "covariates of a meta-analysis that say nothing",
-        lambda: _random_effects.random_effects(
-            np.arange(6.0), np.full(6, 0.01), covariates=np.zeros(6)
-        ),
-        EstimateError,
-        "covariates",
     ),
     Row(
         "variances of one unit",
