@@ -73,22 +73,24 @@ def random_effects(
         raise EstimateError(
             f"effect {int(np.argmin(v))}: variance {v.min():g} is not positive"
         )
+    from statsmodels.stats.meta_analysis import combine_effects
+
     # squares of other units may leave the floats
     unit = float(np.sqrt(v.max()))
     y, v, df = y / unit, v / unit**2, len(y) - 1
-    tau2 = _tau2_at(y, v, df)
-    w = 1 / (v + tau2)
-    mean = (w @ y) / w.sum()
-    Q = _squares(y, v, 0.0)
+    # its tau2 doubles in a step where errors are far smaller, and 50 do not suffice; a
+    # smaller atol lets a rounding set it to 0
+    with np.errstate(divide="ignore"):  # in the I2 of equal effects
+        found = combine_effects(y, v, method_re="iterated", use_t=True, maxiter=1_000)
     low, high = (float(special.chdtri(df, 0.5 + x * ci_prob / 2)) for x in (-1, 1))
     return RandomEffects(
-        mean=float(mean) * unit,
-        se=float(np.sqrt(w @ (y - mean) ** 2 / (df * w.sum()))) * unit,
+        mean=float(found.mean_effect_re) * unit,
+        se=float(found.sd_eff_w_re_hksj) * unit,
         df=float(df),
-        tau2=tau2 * unit**2,
+        tau2=float(found.tau2) * unit**2,
         tau2_lower=_tau2_at(y, v, low) * unit**2,
         tau2_upper=_tau2_at(y, v, high) * unit**2,
-        Q_p=float(special.chdtrc(df, Q)),
+        Q_p=float(special.chdtrc(df, _squares(y, v, 0.0))),
     )
 
 
