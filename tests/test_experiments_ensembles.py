@@ -414,8 +414,8 @@ def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> No
     assert table["between_sd_upper"].sel(contrast=2).item() < 1e-12
     from causalgia.estimation._random_effects import random_effects
 
-    fit = random_effects([0.0, 0.0, 0.0], np.full(3, 1e-170), method="PM")
-    assert (fit.tau2, fit.beta[0]) == (0.0, 0.0)
+    fit = random_effects([0.0, 0.0, 0.0], np.full(3, 1e-170))
+    assert (fit.tau2, fit.mean) == (0.0, 0.0)
 
 
 # ---------------------------------------------------------------- trained networks

@@ -173,11 +173,6 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         2,
         EstimateError,
     ),
-    "effects of a line": (
-        lambda n: random_effects(numbers(n), np.ones(n), covariates=numbers(n) ** 2),
-        3,
-        EstimateError,
-    ),
 }
 
 

@@ -18,7 +18,7 @@ moderated_t            moderated variances
 p_adjust, stats_turn4  Holm; p that are missing, or 0
 power                  normal power, and two one-sided tests
 ppi                    weights of the predictions that are given
-random_effects         all that `cg.mpra.average` leaves out of metafor's answer
+random_effects         the interval of tau, and Cochran's p
 shared_control         critical values of a given correlation
 shared_effects         patterns that are given, where `cg.infer` learns them
 =====================  ===============================================================
@@ -43,7 +43,7 @@ from scipy import optimize, special, stats
 import causalgia as cg
 from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.estimation._helical_phase import helical_phase
-from causalgia.estimation._random_effects import RandomEffects, random_effects
+from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.estimation.standard_errors import regress, wald_htz
@@ -527,94 +527,25 @@ def test_weights_of_predictions_that_are_given(case: str) -> None:
         assert special.ndtri(0.975) * by_n == pytest.approx(half, rel=1e-12)
 
 
-# ---- random_effects, random_effects_multivariate: metafor
-
-SETS = {"heterogeneous": "input", "homogeneous": "input_homogeneous"}
-FIELDS = {"QE": "Q", "QE_df": "Q_df", "QE_p": "Q_p"}
+# ---- random_effects: metafor
 
 
-def agrees_with_metafor(
-    mine: RandomEffects, theirs: dict[str, Any], rtol: float
-) -> None:
-    for name, value in theirs.items():
-        if name == "tau2_se" and value is None:
-            continue
-        got = np.asarray(getattr(mine, FIELDS.get(name, name)))
-        got = got[:1] if name.startswith("prediction") else got
-        tolerance = 1e-6 if name == "QE_p" else rtol
-        np.testing.assert_allclose(
-            np.squeeze(got),
-            value,
-            rtol=tolerance,
-            atol=1e-12 if name == "p" else 1e-9,
-            err_msg=name,
-        )
-
-
-@pytest.mark.parametrize("which", list(SETS))
-@pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM"])
-@pytest.mark.parametrize("knapp_hartung", [False, True])
-def test_random_effects(which: str, method: Any, knapp_hartung: bool) -> None:
-    d = table("random_effects", SETS[which])
-    mine = random_effects(
-        d["ace"], d["variance"], method=method, knapp_hartung=knapp_hartung
-    )
-    theirs = expected("random_effects")[which]
-    rtol = 1e-9 if method == "DL" else 1e-6
-    agrees_with_metafor(mine, theirs[method + "_knapp_hartung" * knapp_hartung], rtol)
-
-
-@pytest.mark.parametrize("which", list(SETS))
-def test_fixed_effects(which: str) -> None:
-    d = table("random_effects", SETS[which])
-    agrees_with_metafor(
-        random_effects(d["ace"], d["variance"], method="FE"),
-        expected("random_effects")[which]["fixed"],
-        1e-9,
-    )
-
-
-@pytest.mark.parametrize("which", list(SETS))
-def test_the_q_profile(which: str) -> None:
-    d = table("random_effects", SETS[which])
+@pytest.mark.parametrize(
+    ("which", "file"),
+    [("heterogeneous", "input"), ("homogeneous", "input_homogeneous")],
+)
+def test_random_effects(which: str, file: str) -> None:
+    d = table("random_effects", file)
     mine = random_effects(d["ace"], d["variance"])
-    theirs = expected("random_effects")[which]["tau2_q_profile"]
+    r = expected("random_effects")[which]
+    theirs, profile = r["PM_knapp_hartung"], r["tau2_q_profile"]
+    assert (mine.mean, mine.se, mine.df, mine.Q_p, mine.tau2) == pytest.approx(
+        tuple(theirs[name] for name in ("beta", "se", "df", "QE_p", "tau2")),
+        rel=1e-6,
+        abs=1e-9,
+    )
     assert (mine.tau2_lower, mine.tau2_upper) == pytest.approx(
-        (theirs["lower"], theirs["upper"]), rel=1e-6, abs=1e-9
-    )
-
-
-@pytest.mark.parametrize("knapp_hartung", [False, True])
-def test_meta_regression(knapp_hartung: bool) -> None:
-    d = table("random_effects")
-    mine = random_effects(
-        d["ace"],
-        d["variance"],
-        covariates=d["moderator"],
-        knapp_hartung=knapp_hartung,
-    )
-    name = "meta_regression_REML" + "_knapp_hartung" * knapp_hartung
-    agrees_with_metafor(mine, expected("random_effects")[name], 1e-6)
-
-
-@pytest.mark.parametrize("name", ["REML", "ML", "REML_family"])
-def test_random_effects_of_a_full_covariance(name: str) -> None:
-    case = "random_effects_multivariate"
-    d, theirs = table(case), expected(case)[name]
-    mine = random_effects(
-        d["ace"],
-        covariance=table(case, "input_covariance").to_numpy(),
-        covariates=d["family"] if name == "REML_family" else None,
-        method=name.split("_")[0],  # type: ignore[arg-type]
-    )
-    names = ("tau2", "beta", "blup", "blup_se")
-    ours = {name: name for name in names} | FIELDS | {"beta_se": "se"}
-    for there, here in ours.items():
-        np.testing.assert_allclose(
-            np.squeeze(getattr(mine, here)), theirs[there], rtol=1e-6, err_msg=there
-        )
-    np.testing.assert_allclose(
-        mine.blup - mine.fitted, theirs["random_effect"], rtol=1e-6
+        (profile["lower"], profile["upper"]), rel=1e-6, abs=1e-9
     )
 
 

@@ -375,10 +375,9 @@ def _variation_between_nulls(
         fit = random_effects(
             ace[cell],
             np.maximum(se[cell] ** 2, least[at]),
-            method="PM",
             ci_prob=ci_prob,
         )
-        found[cell] = fit.beta[0], fit.tau2, fit.tau2_lower, fit.tau2_upper, fit.Q_p
+        found[cell] = fit.mean, fit.tau2, fit.tau2_lower, fit.tau2_upper, fit.Q_p
     found[1:4] = np.sqrt(found[1:4])
     names = ("mean", "between_sd", "between_sd_lower", "between_sd_upper", "p")
     first = next(iter(tables.values()))

@@ -15,8 +15,9 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     """Return adjusted p-values: each is the smallest level at which the method rejects
     its hypothesis.
 
-    Equal to ``statsmodels.stats.multitest.multipletests`` to the bit, without its
-    import time of a second.
+    Equal to ``statsmodels.stats.multitest.multipletests`` to the bit. That one collects
+    garbage in each call of Holm's, .1 s for 20 us here, once a family of a table; and
+    `causalgia analyze`, which loads no statistics package, would take two fifths longer.
 
     Parameters
     ----------

@@ -491,11 +491,8 @@ def _spread_finding(
         variance = np.maximum(
             [cell[1] ** 2 for cell in cells], (1e-8 * np.abs(ace).max()) ** 2
         )
-        fit = random_effects(
-            ace, variance, method="PM", ci_prob=1 - 2 * FAIL_LEVEL / len(effects)
-        )
-        mean = abs(float(fit.beta[0]))
-        size = max(mean, 1e-12 * np.abs(ace).max())
+        fit = random_effects(ace, variance, ci_prob=1 - 2 * FAIL_LEVEL / len(effects))
+        size = max(abs(fit.mean), 1e-12 * np.abs(ace).max())
         rows.append(
             (
                 np.sqrt(fit.tau2) / size,

@@ -15,7 +15,6 @@ from causalgia.errors import (
     EstimateError,
 )
 from causalgia.estimation import (
-    _random_effects,
     helical_phase,
     variance_components,
 )
@@ -387,14 +386,6 @@ ROWS = [
         lambda: cg.estimate(ice(1e200 * RNG.normal(size=(20, 2, 1)))),
         EstimateError,
         "c0",
-    ),
-    Row(
-        "covariates of a meta-analysis that say nothing",
-        lambda: _random_effects.random_effects(
-            np.arange(6.0), np.full(6, 0.01), covariates=np.zeros(6)
-        ),
-        EstimateError,
-        "covariates",
     ),
     Row(
         "variances of one unit",

@@ -565,11 +565,6 @@ META: list[tuple[str, Callable[[], object], str]] = [
         "",
     ),
     (
-        "a covariate of ones",
-        lambda: random_effects([1.0, 2, 3], [1.0] * 3, covariates=[1.0] * 3),
-        "",
-    ),
-    (
         "a unit without a parent",
         lambda: cg.estimate(
             effects(ICE[:4], parent=np.array(["p", "q", None, "q"], object))

@@ -25,7 +25,7 @@ from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Ints, Mask
 
-Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
+Method: TypeAlias = Literal["mean", "PM"]
 _OWN_COORDINATES = ("element", "contrast", "arm")
 # log2 of an activity is far below; squares of larger numbers leave the floats
 _LARGEST_ACTIVITY = 1e100
@@ -47,17 +47,8 @@ def average(
     are a sample. Its error has two parts: differences of true effects between
     backgrounds, and measurement. Both show in the spread of the estimates, so
     ``"mean"`` is their plain mean with t on n - 1 degrees of freedom, without
-    assumptions on either part.
-
-    ========== ====================================================================================================
-    `method`
-    ========== ====================================================================================================
-    ``mean``   plain mean over backgrounds, standard error ``sd / sqrt(n)``
-    ``REML``   weights 1 / (tau^2 + se^2), tau by restricted maximum likelihood, Knapp and Hartung's error and t
-    ``DL``     the same with DerSimonian and Laird's tau
-    ``FE``     weights 1 / se^2 and a normal error: the effect in *these* backgrounds, if all have one effect; for
-               other backgrounds intervals are too narrow (95 % intervals covered 72 % at tau 0.5)
-    ========== ====================================================================================================
+    assumptions on either part. ``"PM"`` has the weights ``1 / (tau^2 + se^2)``, Paule
+    and Mandel's tau, and Knapp and Hartung's error and t.
 
     Noise of replicates that the elements of an arm share does not average out over
     elements; it is added where the fit has it (two replicates or more), with
@@ -76,7 +67,7 @@ def average(
         Control oligos are not backgrounds: they have groups of their own by
         ``"group"``, and are left out otherwise, with a note.
     method
-        See the table.
+        ``"mean"`` or ``"PM"``.
     ci_prob
         Probability of the intervals.
 
@@ -99,8 +90,8 @@ def average(
 
     References
     ----------
-    DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2. Knapp & Hartung
-    (2003), doi:10.1002/sim.1482. Satterthwaite (1946), doi:10.2307/3002019.
+    Paule & Mandel (1982), doi:10.6028/jres.087.022. Knapp & Hartung (2003),
+    doi:10.1002/sim.1482. Satterthwaite (1946), doi:10.2307/3002019.
 
     Examples
     --------
@@ -159,7 +150,7 @@ def average(
     ace, error, df, tau = (
         _plain_means(effect, se, codes, known)
         if method == "mean"
-        else _random_effects_means(effect, se, codes, known, method)
+        else _random_effects_means(effect, se, codes, known)
     )
     noise = fit_replicate_noise(fitted)
     df = df.astype(np.float64)
@@ -190,10 +181,9 @@ def average(
         "log_p": np.where(measured, log_p(ace, error, df), np.nan),
         "lower": lower,
         "upper": upper,
+        "df": df,
     }
-    columns |= {"df": df} if np.isfinite(df[measured]).all() else {}
     columns |= {} if measured.all() else {"measured": measured}
-    of_backgrounds = method != "FE"
     found = xr.Dataset(
         {
             name: (("contrast", "task"), v)
@@ -207,12 +197,10 @@ def average(
         attrs=attributes(
             scale=about(fitted, "log2").scale,
             ci_prob=ci_prob,
-            errors="estimated" if of_backgrounds else "known",
+            errors="estimated",
             estimand=f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
             effect_on=about(fitted, "measured activity").effect_on,
-            null="the backgrounds that the elements are a sample of"
-            if of_backgrounds
-            else "these backgrounds",
+            null="the backgrounds that the elements are a sample of",
             method=f"{method} over backgrounds",
         )
         | {k: v for k, v in fitted.attrs.items() if str(k).startswith("truncation_")},
@@ -352,7 +340,7 @@ def _level_variance(fitted: xr.Dataset, codes: Ints, n: Array) -> Array:
 
 
 def _random_effects_means(
-    effect: Array, se: Array, codes: Ints, known: Mask, method: Any
+    effect: Array, se: Array, codes: Ints, known: Mask
 ) -> tuple[Array, Array, Array, Array]:
     shape = (int(codes.max()) + 1, effect.shape[1])
     found = np.full((4, *shape), np.nan)
@@ -360,10 +348,8 @@ def _random_effects_means(
         own = (codes == g) & known[:, k]
         if own.sum() < 2:
             continue
-        fit = random_effects(
-            effect[own, k], se[own, k] ** 2, method=method, knapp_hartung=method != "FE"
-        )
-        found[:, g, k] = fit.beta[0], fit.se[0], fit.df, np.sqrt(fit.tau2)
+        fit = random_effects(effect[own, k], se[own, k] ** 2)
+        found[:, g, k] = fit.mean, fit.se, fit.df, np.sqrt(fit.tau2)
     ace, error, df, tau = found
     return ace, error, df, tau
 
