@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtri
@@ -34,8 +35,8 @@ class Draws:
     i.
     """
 
-    ace: Array
-    """Effects, (n, K), in the unit of the effects."""
+    effects: Callable[[], Array]
+    """Draws the effects given the rest, (n, K), in the unit of the effects."""
     mu: Array
     """Center of the effects, (n,)."""
     tau: Array
@@ -50,6 +51,11 @@ class Draws:
     """Computes the log density of each estimate given the shared parameters of each
     draw, (n, K). None where the law is not drawn.
     """
+
+    @cached_property
+    def ace(self) -> Array:
+        """Effects, (n, K), drawn when they are first read."""
+        return self.effects()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +103,9 @@ class Exact:
     """P(delta_k <= x_k) for x of shape (K,).
     """
     sample: Callable[[int, np.random.Generator], Draws]
-    """Independent draws from the joint posterior."""
+    """Independent draws from the joint posterior; the effects of a draw take the
+    generator when they are read.
+    """
     roughly_below: Callable[[Array], Array] | None = None
     """A cheaper approximation of `below`, where quantiles are first looked for."""
 
@@ -111,7 +119,9 @@ class Exact:
             If n is not a positive whole number.
         """
         check_draws(n, usual=4000)
-        return self.sample(int(n), generator)
+        drawn = self.sample(int(n), generator)
+        drawn.ace  # noqa: B018  # before anything else takes the generator
+        return drawn
 
     def quantile(self, probability: float, *, tolerance: float = 1e-9) -> Array:
         """Return the posterior quantile of each effect, (K,), to `tolerance` in its

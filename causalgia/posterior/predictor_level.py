@@ -127,7 +127,8 @@ def over_predictors(
             for name in parts[0][1].law
         }
         ace_model = np.concatenate([ace for _, _, ace in parts])[order]
-        return LevelDraws(Draws(ace, mu, spread, beta, law=law), tau[node], ace_model)
+        shared = Draws(lambda: ace, mu, spread, beta, law=law)
+        return LevelDraws(shared, tau[node], ace_model)
 
     return PredictorLevel(
         mean=average,

@@ -298,8 +298,9 @@ class _TwoScalePosterior:
             coefficients[rows] = (
                 part.value[cell, at] + part.wider[cell, at, None] * moved
             )
-        ace = _draw_two_scale_effects(model, coefficients, law, generator)
-        ace *= unit
+        effects = partial(
+            _draw_two_scale_effects, model, coefficients, law, unit, generator
+        )
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
         tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
         named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
@@ -316,7 +317,7 @@ class _TwoScalePosterior:
         )
         known = partial(independent_log_density, *given)
         return Draws(
-            ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known
+            effects, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known
         )
 
 
@@ -361,6 +362,7 @@ def _draw_two_scale_effects(
     model: TwoScaleModel,
     coefficients: Array,
     law: Array,
+    unit: float,
     generator: np.random.Generator,
 ) -> Array:
     size = len(model.effect)
@@ -374,6 +376,7 @@ def _draw_two_scale_effects(
         _draw_two_scales_kernel(
             model.effect - linear, center, model.noise, v1, v2, share, u, z, ace[part]
         )
+    ace *= unit
     return ace
 
 
