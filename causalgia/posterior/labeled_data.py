@@ -542,8 +542,13 @@ def posterior_groups(
     variables = draws.variables()
     n_chains, n_draws = variables["mu"][1].shape[:2]
     where = [(family.rows, family.task) for family in families]
-    shape = (n_chains, n_draws, len(coords["contrast"]), len(coords["task"]))
-    dims = ("chain", "draw", "contrast", "task")
+    shape: tuple[int, ...] = (
+        n_chains,
+        n_draws,
+        len(coords["contrast"]),
+        len(coords["task"]),
+    )
+    dims: tuple[str, ...] = ("chain", "draw", "contrast", "task")
     effects = [found.effects for found in posteriors if found.effects is not None]
     if effects:
         made = partial(_of_all_tasks, effects, where, shape)

@@ -31,7 +31,7 @@ def when_read(shape: tuple[int, ...], make: Callable[[], Array]) -> Any:
     return indexing.MemoryCachedArray(_CopyOnWrite(data))
 
 
-class _WhenRead(BackendArray):  # type: ignore[misc]
+class _WhenRead(BackendArray):
     """Numbers that are made once, whichever part of them is read first."""
 
     dtype = np.dtype(np.float64)
@@ -55,7 +55,7 @@ class _WhenRead(BackendArray):  # type: ignore[misc]
         return self._values[key]
 
 
-class _CopyOnWrite(indexing.CopyOnWriteArray):  # type: ignore[misc]
+class _CopyOnWrite(indexing.CopyOnWriteArray):
     """Its deep copy shares no numbers: xarray's is for data in a file."""
 
     __slots__ = ()
