@@ -30,7 +30,7 @@ from causalgia.posterior.exact import (
     rescale_prior,
 )
 from causalgia.posterior.pointwise_likelihood import normal_log_density
-from causalgia.types import Array
+from causalgia.types import Array, Codes
 
 _MOST_LOADING_PRODUCTS = 2**22
 
@@ -425,8 +425,9 @@ def normal(
     )
     mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, noise.marginal / unit**2)
 
-    def below(x: Array) -> Array:
-        return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
+    def below(x: Array, rows: Codes | None = None) -> Array:
+        k = slice(None) if rows is None else rows
+        return np.asarray(tau.weight @ ndtr((x / unit - means[:, k]) / sds[:, k]))
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         spread = tau.draw(n, generator)
