@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtri
@@ -19,7 +20,7 @@ from causalgia.analysis_values import Prior
 from causalgia.checks import check_draws
 from causalgia.errors import EstimateError, quoted
 from causalgia.posterior.error_covariance import Noise
-from causalgia.types import Array
+from causalgia.types import Array, Codes
 
 _BRACKET_STEPS = 200
 _ROUGH = 0.01
@@ -34,8 +35,8 @@ class Draws:
     i.
     """
 
-    ace: Array
-    """Effects, (n, K), in the unit of the effects."""
+    effects: Callable[[], Array]
+    """Draws the effects given the rest, (n, K), in the unit of the effects."""
     mu: Array
     """Center of the effects, (n,)."""
     tau: Array
@@ -50,6 +51,11 @@ class Draws:
     """Computes the log density of each estimate given the shared parameters of each
     draw, (n, K). None where the law is not drawn.
     """
+
+    @cached_property
+    def ace(self) -> Array:
+        """Effects, (n, K), drawn when they are first read."""
+        return self.effects()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +99,13 @@ class Exact:
     """Log density of the effects under the model, up to the constant of a flat
     prior.
     """
-    below: Callable[[Array], Array]
-    """P(delta_k <= x_k) for x of shape (K,).
-    """
+    below: Callable[[Array, Codes | None], Array]
+    """P(delta_k <= x_k) for x of shape (K,), or of some of the effects."""
     sample: Callable[[int, np.random.Generator], Draws]
-    """Independent draws from the joint posterior."""
-    roughly_below: Callable[[Array], Array] | None = None
+    """Independent draws from the joint posterior; the effects of a draw take the
+    generator when they are read.
+    """
+    roughly_below: Callable[[Array, Codes | None], Array] | None = None
     """A cheaper approximation of `below`, where quantiles are first looked for."""
 
     def draw(self, n: int, generator: np.random.Generator) -> Draws:
@@ -111,7 +118,9 @@ class Exact:
             If n is not a positive whole number.
         """
         check_draws(n, usual=4000)
-        return self.sample(int(n), generator)
+        drawn = self.sample(int(n), generator)
+        drawn.ace  # noqa: B018  # before anything else takes the generator
+        return drawn
 
     def quantile(self, probability: float, *, tolerance: float = 1e-9) -> Array:
         """Return the posterior quantile of each effect, (K,), to `tolerance` in its
@@ -142,32 +151,39 @@ class Exact:
 
 
 def _secants(
-    below: Callable[[Array], Array],
+    below: Callable[[Array, Codes | None], Array],
     goal: float,
     x: Array,
     slope: Array,
     ends: tuple[Array, Array],
     tolerance: float,
 ) -> tuple[Array, Array]:
-    """Return where the normal score of `below` is `goal`, and its slope there."""
+    """Return where the normal score of `below` is `goal`, and its slope there; effects
+    that are near are not looked at again.
+    """
+    found, slopes, rows = x.copy(), slope.copy(), np.arange(len(x))
     lower, upper = ends
     least = 1e-15 * (upper - lower)
     before, score_before = x, np.full(x.shape, np.nan)
     for _ in range(_BRACKET_STEPS):
-        score = _probit(below(x))
+        score = _probit(below(x, rows))
         lower = np.where(score < goal, x, lower)
         upper = np.where(score < goal, upper, x)
-        near = np.abs(score - goal) <= tolerance
-        if (near | (upper - lower <= least)).all():
+        found[rows] = x
+        far = (np.abs(score - goal) > tolerance) & (upper - lower > least)
+        if not far.any():
             break
         moved, gained = x - before, score - score_before
         steep = (moved != 0) & (gained * moved > 0)
         slope = np.where(steep, gained / np.where(steep, moved, 1.0), slope)
-        before, score_before = x, score
+        slopes[rows] = slope
         ahead = x + (goal - score) / slope
         inside = (ahead > lower) & (ahead < upper)
-        x = np.where(near, x, np.where(inside, ahead, lower + (upper - lower) / 2))
-    return x, slope
+        after = np.where(inside, ahead, lower + (upper - lower) / 2)
+        rows, least, slope, x, before, score_before, lower, upper = (
+            each[far] for each in (rows, least, slope, after, x, score, lower, upper)
+        )
+    return found, slopes
 
 
 def _probit(mass: Array) -> Array:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,12 +25,14 @@ class FamilyPosterior:
     """The posterior of the effects of one task."""
 
     draws: dict[str, Array]
-    """``ace (chain, draw, K)``, parameters of the law ``(chain, draw)``, maybe
-    ``beta (chain, draw, q)``, and with several predictors ``tau_gamma (chain, draw)``
-    and ``ace_model (chain, draw, K, M)``.
+    """Parameters of the law ``(chain, draw)``, maybe ``beta (chain, draw, q)``, and with
+    several predictors ``tau_gamma (chain, draw)``, ``ace (chain, draw, K)`` and
+    ``ace_model (chain, draw, K, M)``.
     """
     moments: dict[str, Array]
     """``mean, sd, lfsr, shrinkage``, (K,) each."""
+    effects: Callable[[], Array] | None = None
+    """Draws the effects, (n, K), the same at every call; None where they are drawn."""
     log_likelihood: Callable[[], Array] | None = None
     """Computes the log density of each estimate given what all effects share, (n, K);
     None for predictors as a level.
@@ -57,16 +61,25 @@ def fit_family(family: FamilyData, *, n_draws: int, key: int) -> FamilyPosterior
             lambda mean, noise: law_posterior(family, mean, noise),
         )
         drawn = level.draw(n_draws, generator)
-        values = _named(drawn.shared, family) | {
+        values = {"ace": drawn.shared.ace} | _named(drawn.shared, family)
+        values |= {
             "tau_gamma": drawn.tau_gamma,
             "ace_model": drawn.ace_model,
         }
         return FamilyPosterior(_in_chains(values), _moments(level))
     exact = law_posterior(family, family.effect, family.noise)
-    one = exact.draw(n_draws, generator)
+    one = exact.sample(n_draws, generator)
     return FamilyPosterior(
-        _in_chains(_named(one, family)), _moments(exact), one.log_likelihood
+        _in_chains(_named(one, family)),
+        _moments(exact),
+        partial(_effects, one),
+        one.log_likelihood,
     )
+
+
+def _effects(drawn: Draws) -> Array:
+    """Draw the effects by a copy of the generator, which stays where it is."""
+    return deepcopy(drawn).ace
 
 
 def law_posterior(family: FamilyData, effect: Array, noise: Noise) -> Exact:
@@ -78,7 +91,7 @@ def law_posterior(family: FamilyData, effect: Array, noise: Noise) -> Exact:
 
 def _named(drawn: Draws, family: FamilyData) -> dict[str, Array]:
     """Return draws by name; of the coefficients only those of the user's covariates."""
-    values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau, **drawn.law}
+    values = {"mu": drawn.mu, "tau": drawn.tau, **drawn.law}
     if family.covariates is None:
         return values
     return values | {"beta": drawn.beta[:, : family.covariates.shape[1]]}

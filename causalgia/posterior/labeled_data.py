@@ -4,8 +4,9 @@ groups of the tree of a posterior out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from causalgia.estimation.exchangeable import exchangeable_contrasts
 from causalgia.posterior.error_covariance import Noise, as_usable_se, noises_of
 from causalgia.posterior.exact import rescale_prior
 from causalgia.posterior.two_scales import median_se
+from causalgia.posterior.when_read import when_read
 from causalgia.types import Array, Codes, Mask
 
 if TYPE_CHECKING:
@@ -496,7 +498,7 @@ class MergedDraws:
             self._arrays[name][:, :, *where] = draws
         return replace(found, draws={})
 
-    def variables(self) -> dict[str, tuple[tuple[str, ...], Array]]:
+    def variables(self) -> dict[str, tuple[tuple[str, ...], Any]]:
         """Return dims and draws of each variable: chain and draw first."""
         return {
             name: (("chain", "draw", *_DIMS_OF_VARIABLE[name]), array)
@@ -539,6 +541,18 @@ def posterior_groups(
     observed |= {"effect_model": table["ace"]} if "model" in table["ace"].dims else {}
     variables = draws.variables()
     n_chains, n_draws = variables["mu"][1].shape[:2]
+    where = [(family.rows, family.task) for family in families]
+    shape: tuple[int, ...] = (
+        n_chains,
+        n_draws,
+        len(coords["contrast"]),
+        len(coords["task"]),
+    )
+    dims: tuple[str, ...] = ("chain", "draw", "contrast", "task")
+    effects = [found.effects for found in posteriors if found.effects is not None]
+    if effects:
+        made = partial(_of_all_tasks, effects, where, shape)
+        variables = {"ace": (dims, when_read(shape, made))} | variables
     used = {dim for dims, _ in variables.values() for dim in dims}
     numbered = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
     groups = {
@@ -547,25 +561,45 @@ def posterior_groups(
         "observed_data": on_contrasts(observed, coords),
         "constant_data": constant_group(table, families, coords),
     }
-    if any(found.log_likelihood is None for found in posteriors):
+    known = [
+        found.log_likelihood for found in posteriors if found.log_likelihood is not None
+    ]
+    if not known:
         return groups
     # `effect (chain, draw, contrast, task)`, under the name of what was observed
-    out = np.full(
-        (n_chains, n_draws, len(coords["contrast"]), len(coords["task"])), np.nan
-    )
-    for family, found in zip(families, posteriors, strict=True):
-        assert found.log_likelihood is not None  # for mypy
-        out[:, :, family.rows, family.task] = found.log_likelihood().reshape(
-            n_chains, n_draws, -1
-        )
-    names = coords_on(coords, {"contrast", "task"}) | numbered
-    dims = ("chain", "draw", "contrast", "task")
-    likelihood = xr.Dataset({"effect": (dims, out)}, names)
-    if np.isnan(out[0, 0]).any():  # observations are the effects that were used
-        used_alone = likelihood.stack(observation=("contrast", "task"))
-        used_alone = used_alone.dropna("observation").reset_index("observation")
-        likelihood = used_alone.transpose("chain", "draw", "observation")
+    made = partial(_of_all_tasks, known, where, shape)
+    names = xr.Dataset(coords=coords_on(coords, {"contrast", "task"}))
+    is_used = np.zeros(shape[2:], dtype=np.bool_)
+    for at in where:
+        is_used[at] = True
+    if not is_used.all():  # observations are the effects that were used
+        (places,) = np.nonzero(is_used.ravel())
+        names = names.stack(observation=("contrast", "task"))
+        names = names.isel(observation=places).reset_index("observation")
+        made = partial(_at_observations, made, places)
+        dims, shape = ("chain", "draw", "observation"), (*shape[:2], len(places))
+    effect = (dims, when_read(shape, made))
+    likelihood = xr.Dataset({"effect": effect}, {**names.coords, **numbered})
     return groups | {"log_likelihood": likelihood}
+
+
+def _of_all_tasks(
+    parts: list[Callable[[], Array]],
+    where: list[tuple[Codes, int]],
+    shape: tuple[int, ...],
+) -> Array:
+    """Return the draws of all tasks, made task by task; NaN where an effect was left
+    out. In memory, those of an effect lie side by side.
+    """
+    places = np.full((*shape[2:], *shape[:2]), np.nan)
+    for make, (rows, task) in zip(parts, where, strict=True):
+        places[rows, task] = np.moveaxis(make().reshape(*shape[:2], -1), -1, 0)
+    return np.moveaxis(places, (-2, -1), (0, 1))
+
+
+def _at_observations(make: Callable[[], Array], places: Codes) -> Array:
+    whole = make()
+    return whole.reshape(*whole.shape[:2], -1)[:, :, places]
 
 
 def _moments_group(

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -29,7 +30,7 @@ from causalgia.posterior.exact import (
     rescale_prior,
 )
 from causalgia.posterior.pointwise_likelihood import normal_log_density
-from causalgia.types import Array
+from causalgia.types import Array, Codes
 
 _MOST_LOADING_PRODUCTS = 2**22
 
@@ -424,26 +425,17 @@ def normal(
     )
     mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, noise.marginal / unit**2)
 
-    def below(x: Array) -> Array:
-        return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
+    def below(x: Array, rows: Codes | None = None) -> Array:
+        k = slice(None) if rows is None else rows
+        return np.asarray(tau.weight @ ndtr((x / unit - means[:, k]) / sds[:, k]))
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         spread = tau.draw(n, generator)
         b = _draw_coefficients(model, tau, spread, generator)
-        ace = np.empty((n, len(model.effect)))
-        step = max(1, CACHE_BLOCK // len(model.effect))
-        for i in range(0, n, step):
-            rows = slice(i, i + step)
-            np.multiply(
-                model.draw(spread[rows], b[rows], generator), unit, out=ace[rows]
-            )
-        drawn = Draws(ace, unit * b[:, 0], unit * spread, unit * b[:, 1:])
-        return replace(
-            drawn,
-            log_likelihood=lambda: normal_log_likelihood(
-                *data, drawn.mu, drawn.beta, drawn.tau
-            ),
-        )
+        effects = partial(_draw_effects, model, spread, b, unit, generator)
+        shared = unit * b[:, 0], unit * spread, unit * b[:, 1:]
+        known = partial(normal_log_likelihood, *data, *shared)
+        return Draws(effects, *shared, log_likelihood=known)
 
     return Exact(
         mean=unit * mean,
@@ -486,8 +478,8 @@ def normal_log_likelihood(
     noise: Noise,
     covariates: Array | None,
     mu: Array,
-    beta: Array,
     tau: Array,
+    beta: Array,
 ) -> Array:
     """Return the log density of each estimate given the others and what all effects
     share, (n, K).
@@ -496,13 +488,28 @@ def normal_log_likelihood(
     ----------
     effect, noise, covariates
         As in `normal`.
-    mu, beta, tau
-        Center, coefficients of the covariates and spread in each draw, (n,), (n, q) and
-        (n,).
+    mu, tau, beta
+        Center, spread and coefficients of the covariates in each draw, (n,), (n,) and
+        (n, q).
     """
     columns = fixed_effects_design(len(effect), covariates, Prior()).columns
     center = np.column_stack([mu, beta]) @ columns.T
     return normal_log_density(effect - center, noise, tau)
+
+
+def _draw_effects(
+    model: Gaussian,
+    tau: Array,
+    b: Array,
+    unit: float,
+    generator: np.random.Generator,
+) -> Array:
+    ace = np.empty((len(tau), len(model.effect)))
+    step = max(1, CACHE_BLOCK // len(model.effect))
+    for i in range(0, len(tau), step):
+        rows = slice(i, i + step)
+        np.multiply(model.draw(tau[rows], b[rows], generator), unit, out=ace[rows])
+    return ace
 
 
 def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Array:

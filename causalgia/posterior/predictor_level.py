@@ -111,7 +111,7 @@ def over_predictors(
     weight = special.softmax(log_weight)
     mean = np.stack([e.mean for e in exact])
     average = weight @ mean
-    below = weight @ np.stack([e.below(np.zeros(len(center))) for e in exact])
+    below = weight @ np.stack([e.below(np.zeros(len(center)), None) for e in exact])
     square = np.stack([e.sd**2 for e in exact]) + (mean - average) ** 2
 
     def draw(n: int, generator: np.random.Generator) -> LevelDraws:
@@ -127,7 +127,8 @@ def over_predictors(
             for name in parts[0][1].law
         }
         ace_model = np.concatenate([ace for _, _, ace in parts])[order]
-        return LevelDraws(Draws(ace, mu, spread, beta, law=law), tau[node], ace_model)
+        shared = Draws(lambda: ace, mu, spread, beta, law=law)
+        return LevelDraws(shared, tau[node], ace_model)
 
     return PredictorLevel(
         mean=average,

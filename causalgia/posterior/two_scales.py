@@ -40,7 +40,7 @@ from causalgia.posterior.two_scales_hyper import (
     posterior_parts,
     scales_at,
 )
-from causalgia.types import Array
+from causalgia.types import Array, Codes
 
 __all__ = ["median_se", "two_scales"]
 
@@ -185,9 +185,7 @@ class _TwoScalePosterior:
         weight of the scale.
         """
         alone = len(model.shared.precision) == 1
-        n = 1 if alone else _STRATA
-        most = max(_LEAST_NODES, min(_WORK // (2 * len(x) * n), most))
-        value, root, weight, narrow, wide, share = self.nodes(most)
+        nodes = value, root, weight, narrow, wide, share = self._few_nodes(len(x), most)
         sums = np.zeros((2, 6, len(x)))
         data = model.effect, model.noise, marginal, x
         if alone:  # every node is one center
@@ -195,13 +193,32 @@ class _TwoScalePosterior:
             _center_moments_kernel(*data, value[:, 0].copy(), *laws, sums)
         else:
             columns = np.ascontiguousarray(model.shared.columns.T)
-            nodes = value, root, weight, narrow, wide, share
             _add_moments_kernel(
-                *data, columns, model.shared.n_center, *nodes, *normal_strata(n), sums
+                *data, columns, model.shared.n_center, *nodes, *normal_strata(_STRATA), sums
             )
         sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST_PROBABILITY)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
+
+    def below(self, x: Array, rows: Codes, most: int) -> Array:
+        """Return P(< x) of some of the effects."""
+        model, sums = self.model, np.zeros(len(x))
+        nodes = self._few_nodes(len(model.effect), most)
+        value, root, weight, narrow, wide, share = nodes
+        data = model.effect[rows], model.noise[rows], x
+        if len(model.shared.precision) == 1:
+            laws = weight, narrow**2, wide**2, share
+            _center_below_kernel(*data, value[:, 0].copy(), *laws, sums)
+        else:
+            columns = np.ascontiguousarray(model.shared.columns[rows].T)
+            strata = normal_strata(_STRATA)
+            _below_kernel(*data, columns, model.shared.n_center, *nodes, *strata, sums)
+        return sums / weight.sum()
+
+    def _few_nodes(self, size: int, most: int) -> tuple[Array, ...]:
+        """Return at most this many nodes, fewer the more effects there are."""
+        n = 1 if len(self.model.shared.precision) == 1 else _STRATA
+        return self.nodes(max(_LEAST_NODES, min(_WORK // (2 * size * n), most)))
 
     def _over_scales(self, found: Array) -> Array:
         weight = found[:, 5] / found[:, 5].sum(axis=0)
@@ -298,8 +315,9 @@ class _TwoScalePosterior:
             coefficients[rows] = (
                 part.value[cell, at] + part.wider[cell, at, None] * moved
             )
-        ace = _draw_two_scale_effects(model, coefficients, law, generator)
-        ace *= unit
+        effects = partial(
+            _draw_two_scale_effects, model, coefficients, law, unit, generator
+        )
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
         tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
         named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
@@ -316,7 +334,7 @@ class _TwoScalePosterior:
         )
         known = partial(independent_log_density, *given)
         return Draws(
-            ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known
+            effects, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known
         )
 
 
@@ -328,9 +346,10 @@ def _thinned(table: tuple[Array, ...], most: int) -> tuple[Array, ...]:
     if len(weight) <= most:
         return table
     order = np.lexsort([wide, w * narrow**2 + (1 - w) * wide**2])
-    slices = np.empty(len(weight))
+    slices = np.empty(len(weight), dtype=np.int16)
     slices[order] = np.floor(32 * np.cumsum(weight[order]) / weight.sum())
-    order = np.lexsort([table[0][:, 0], slices])
+    order = np.argsort(table[0][:, 0], kind="stable")
+    order = order[np.argsort(slices[order], kind="stable")]
     ends = np.cumsum(weight[order]) / weight.sum()
     rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
     value, root, _, narrow, wide, w = (x[rows] for x in table)
@@ -361,6 +380,7 @@ def _draw_two_scale_effects(
     model: TwoScaleModel,
     coefficients: Array,
     law: Array,
+    unit: float,
     generator: np.random.Generator,
 ) -> Array:
     size = len(model.effect)
@@ -374,6 +394,7 @@ def _draw_two_scale_effects(
         _draw_two_scales_kernel(
             model.effect - linear, center, model.noise, v1, v2, share, u, z, ace[part]
         )
+    ace *= unit
     return ace
 
 
@@ -383,11 +404,14 @@ def _two_scales_posterior(
     zero = np.zeros(len(posterior.model.effect))
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
-    def below(x: Array) -> Array:
-        return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
+    def below(x: Array, rows: Codes | None = None) -> Array:
+        if rows is None:
+            return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
+        return posterior.below(x / unit, rows, _MOST_ROWS)
 
-    def roughly_below(x: Array) -> Array:
-        return np.asarray(posterior.tails(x / unit, noise.marginal, _ROUGHLY)[2])
+    def roughly_below(x: Array, rows: Codes | None = None) -> Array:
+        k = np.arange(len(x)) if rows is None else rows
+        return posterior.below(x / unit, k, _ROUGHLY)
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return posterior.sample(n, unit, generator)
@@ -485,6 +509,84 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
             sums[1, 3, k] += part2 - minor2 if from2 > 0 else minor2
             sums[1, 4, k] += part2 * own / (own + v2)
             sums[1, 5, k] += part2
+
+
+@njit(nogil=True, error_model="numpy")
+def _center_below_kernel(  # type: ignore[no-untyped-def]
+    effect, noise, x, center, weight, narrow, wide, share, sums
+):
+    """Add P(< x) of each effect, as `_center_moments_kernel` does, and nothing else."""
+    for i in range(len(center)):
+        v1, v2, p, mu, each = narrow[i], wide[i], share[i], center[i], weight[i]
+        for k in range(len(effect)):
+            s2, known = noise[k], effect[k]
+            r = known - mu
+            y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+            gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
+            gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
+            a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
+            part1 = each * a / (a + b)
+            part2 = each - part1
+            from1, from2 = gain1 * r + mu - x[k], gain2 * r + mu - x[k]
+            minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * gain1 * s2))
+            minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * gain2 * s2))
+            sums[k] += (minor1 if from1 > 0 else part1 - minor1) + (
+                minor2 if from2 > 0 else part2 - minor2
+            )
+
+
+@njit(nogil=True, error_model="numpy")
+def _below_kernel(  # type: ignore[no-untyped-def]
+    effect,
+    noise,
+    x,
+    columns,
+    n_center,
+    value,
+    root,
+    weight,
+    narrow,
+    wide,
+    share,
+    place,
+    width,
+    sums,
+):
+    """Add P(< x) of each effect, as `_add_moments_kernel` does, and nothing else."""
+    line = np.empty((5, len(effect)))
+    a, b = np.empty(len(effect)), np.empty(len(effect))
+    for i in range(len(weight)):
+        _linear_moments_kernel(columns, n_center, value[i], root[i], a, b, line)
+        each, v1, v2, p = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
+        for s in range(len(place)):
+            _below_stratum_kernel(
+                effect, noise, x, line, each, v1, v2, p, place[s], width[s], sums
+            )
+
+
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True)
+def _below_stratum_kernel(  # type: ignore[no-untyped-def]
+    effect, noise, x, line, each, v1, v2, p, place, width, sums
+):
+    for k in range(len(effect)):
+        s2, sd, slope = noise[k], line[2, k], line[3, k]
+        r = effect[k] - line[1, k] - sd * place
+        y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+        gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
+        own, other = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
+        part1 = each * own / (own + other)
+        part2 = each - part1
+        gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
+        moved1, moved2 = width * (slope - gain1 * sd), width * (slope - gain2 * sd)
+        square1 = gain1 * s2 + moved1 * moved1 + line[4, k]
+        square2 = gain2 * s2 + moved2 * moved2 + line[4, k]
+        from1 = line[0, k] + slope * place + gain1 * r - x[k]
+        from2 = line[0, k] + slope * place + gain2 * r - x[k]
+        minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * square1))
+        minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * square2))
+        sums[k] += (minor1 if from1 > 0 else part1 - minor1) + (
+            minor2 if from2 > 0 else part2 - minor2
+        )
 
 
 @njit(nogil=True, error_model="numpy")

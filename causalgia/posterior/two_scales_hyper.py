@@ -440,15 +440,13 @@ def _scales_log_density(
     """Return the log posterior density of the coordinates of the scales, (N,), and its
     gradient, (N, d).
     """
-    steps = 1e-5 * np.eye(points.shape[1])
-    prior_slope = np.column_stack(
-        [
-            (_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5
-            for e in steps
-        ]
-    )
+    d = points.shape[1]
+    steps = 1e-5 * np.vstack([np.zeros(d), np.eye(d), -np.eye(d)])
+    prior = _log_prior_at((points + steps[:, None]).reshape(-1, d), one)
+    prior = prior.reshape(1 + 2 * d, -1)
+    prior_slope = ((prior[1 : 1 + d] - prior[1 + d :]) / 2e-5).T
     slope = prior_slope + _coordinate_gradient(found.gradient, points, one)
-    return found.log_integral + _log_prior_at(points, one), slope
+    return found.log_integral + prior[0], slope
 
 
 def _scale_cells(
@@ -620,16 +618,28 @@ def _row_terms(  # type: ignore[no-untyped-def]
     no_cpython_wrapper=True,
 )
 def _row_sums(  # type: ignore[no-untyped-def]
-    effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out
+    effect,
+    count,
+    size,
+    columns,
+    precision,
+    roots,
+    p,
+    value,
+    curved,
+    gradient,
+    matrix,
+    room,
+    out,
 ):
     """Compute log density and derivatives at one share and value of the coefficients;
     `curved`: _CURVATURE or _EM.
 
-    Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
+    Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`, room (8, K): each is a
+    run of memory.
     """
     m, n = len(value), len(effect)
-    rest, scores, weights = np.empty(n), np.empty(n), np.empty(n)
-    terms = np.empty((5, n))
+    rest, scores, weights, terms = room[0], room[1], room[2], room[3:]
     for k in range(n):
         rest[k] = 0.0
     for j in range(m):
@@ -642,7 +652,6 @@ def _row_sums(  # type: ignore[no-untyped-def]
             rest[k] = columns[j, k] * weights[k]
         for h in range(j + 1):
             matrix[j, h] = product_sum(rest, columns[h])
-    size = summed(count)
     total = summed(terms[0]) - 0.5 * size * np.log(2 * np.pi)
     for j in range(m):
         gradient[j] -= precision[j] * value[j]
@@ -658,6 +667,7 @@ def _row_sums(  # type: ignore[no-untyped-def]
 def _newton_ascent(  # type: ignore[no-untyped-def]
     effect,
     count,
+    size,
     columns,
     precision,
     roots,
@@ -668,6 +678,7 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
     work,
     step,
     matrix,
+    room,
     row,
 ):
     """Maximize the density over the coefficients and, where `free` is 1.0, the logit v
@@ -676,11 +687,9 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
     Returns v and `gain`, that of one more Newton step, which is left in `step`;
     `matrix` is its factor. -1: failed.
     """
-    ahead, direction, size = np.empty(len(value)), np.empty(len(value)), 0.0
+    ahead, direction = np.empty(len(value)), np.empty(len(value))
     for j in range(len(value)):
         ahead[j], direction[j] = value[j], 0.0
-    for k in range(len(count)):
-        size += count[k]
     there, dv, gain, floor = v, 0.0, 0.0, -np.inf
     for _ in range(ROUNDS):
         length, curved, usable = 1.0, _CURVATURE, False
@@ -690,6 +699,7 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
             _row_sums(
                 effect,
                 count,
+                size,
                 columns,
                 precision,
                 roots,
@@ -698,6 +708,7 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
                 curved,
                 step,
                 matrix,
+                room,
                 row,
             )
             height = row[0] - (
@@ -759,7 +770,8 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
 ):
     m, middle = value.shape[2], len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
-    at, roots = np.empty(m), np.empty((2, len(effect)))
+    at, roots, size = np.empty(m), np.empty((2, len(effect))), summed(count)
+    room = np.empty((8, len(effect)))
     for i in range(len(narrow)):
         _copy(at, state[i, 1:])
         _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
@@ -777,6 +789,7 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                 here, gain = _newton_ascent(
                     effect,
                     count,
+                    size,
                     columns,
                     precision,
                     roots,
@@ -787,6 +800,7 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                     work,
                     step,
                     matrix,
+                    room,
                     row,
                 )
             if turn < 0:
