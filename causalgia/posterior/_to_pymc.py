@@ -124,7 +124,9 @@ def _two_scales(pm: Any, family: FamilyData, center: Any) -> None:
     for name, value in (("tau_narrow", unit * narrow), ("tau_wide", unit * wide)):
         pm.Deterministic(name, value)
     pm.Deterministic("share_narrow", share)
-    own, loadings = family.noise.variances, family.noise.loadings
+    # no constant: equal ones become a condition that PyTensor's rewriting trips over
+    own = import_quietly("pytensor").shared(family.noise.variances)
+    loadings = family.noise.loadings
     errors = 0.0
     if loadings is not None:
         scores = pm.Normal("score", shape=loadings.shape[1])

@@ -23,6 +23,7 @@ LN2 = 0.6931471805599453
 _MANTISSA, _HALF_ROOT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 # the bits of 1/sqrt(x) are about this less half those of x
 _HALVED = np.uint64(0x5FE6EB50C7B537A9)
+_ONE, _LOW_BITS, _FAR = 1023 << 52, np.uint64(1075 << 52), 2.0**52 + 1023
 _WHOLE = 6755399441055744.0  # 1.5 2^52: with it a whole number is in the low bits
 
 
@@ -72,7 +73,9 @@ def log2(x):  # type: ignore[no-untyped-def]
     low = (1 + w * (1 / 3)) + (1 / 5 + w * (1 / 7)) * w2
     high = (1 / 9 + w * (1 / 11)) + (1 / 13 + w * (1 / 15)) * w2
     series = low + (high + w4 * (1 / 17)) * w4
-    return np.float64(bits >> 52) + 2 * LOG2E * z * series
+    # the exponent as the low bits of 2^52: a conversion would not be vector code
+    exponent = np.uint64(np.uint64(bits + _ONE) >> np.uint64(52)) | _LOW_BITS
+    return (np.uint64(exponent).view(np.float64) - _FAR) + 2 * LOG2E * z * series
 
 
 @njit(nogil=True, error_model="numpy", inline="always")

@@ -194,7 +194,12 @@ class _TwoScalePosterior:
         else:
             columns = np.ascontiguousarray(model.shared.columns.T)
             _add_moments_kernel(
-                *data, columns, model.shared.n_center, *nodes, *normal_strata(_STRATA), sums
+                *data,
+                columns,
+                model.shared.n_center,
+                *nodes,
+                *normal_strata(_STRATA),
+                sums,
             )
         sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST_PROBABILITY)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
@@ -345,7 +350,7 @@ def _thinned(table: tuple[Array, ...], most: int) -> tuple[Array, ...]:
     weight, narrow, wide, w = table[2:]
     if len(weight) <= most:
         return table
-    order = np.lexsort([wide, w * narrow**2 + (1 - w) * wide**2])
+    order = np.argsort(w * narrow**2 + (1 - w) * wide**2, kind="stable")
     slices = np.empty(len(weight), dtype=np.int16)
     slices[order] = np.floor(32 * np.cumsum(weight[order]) / weight.sum())
     order = np.argsort(table[0][:, 0], kind="stable")

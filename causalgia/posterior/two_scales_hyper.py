@@ -229,6 +229,20 @@ def _log_prior_at(points: Array, one: bool) -> Array:
     return np.asarray(log_prior(narrow, wide, one=one) + jacobian)
 
 
+def _log_prior_slope(points: Array, one: bool) -> Array:
+    """Return the gradient of `_log_prior_at`, (N, d)."""
+    narrow = np.exp(points[:, 0])
+    first = 2 - 3 * narrow**2 / (1 + narrow**2)
+    if one:
+        return np.asarray(first[:, None])
+    excess = np.exp(points[:, 1])
+    least = LEAST_RATIO * narrow / (WIDE * np.maximum(1.0, narrow))
+    fall = 2 * (least + excess) / (1 + (least + excess) ** 2)
+    beyond = 1 / ((1 + least**2) * np.arctan2(1.0, least))
+    first += np.where(narrow > 1, 0.0, least * (beyond - fall))
+    return np.column_stack([first, 1 - fall * excess])
+
+
 def _coordinate_gradient(slope: Array, points: Array, one: bool) -> Array:
     """Return derivatives along the coordinates of the cells from those in (tau1^2,
     tau2^2), (N, d).
@@ -440,13 +454,9 @@ def _scales_log_density(
     """Return the log posterior density of the coordinates of the scales, (N,), and its
     gradient, (N, d).
     """
-    d = points.shape[1]
-    steps = 1e-5 * np.vstack([np.zeros(d), np.eye(d), -np.eye(d)])
-    prior = _log_prior_at((points + steps[:, None]).reshape(-1, d), one)
-    prior = prior.reshape(1 + 2 * d, -1)
-    prior_slope = ((prior[1 : 1 + d] - prior[1 + d :]) / 2e-5).T
-    slope = prior_slope + _coordinate_gradient(found.gradient, points, one)
-    return found.log_integral + prior[0], slope
+    slope = _log_prior_slope(points, one)
+    slope += _coordinate_gradient(found.gradient, points, one)
+    return found.log_integral + _log_prior_at(points, one), slope
 
 
 def _scale_cells(
