@@ -43,7 +43,7 @@ def test_the_order_of_reading_changes_nothing(prior: Any, tmp_path: Path) -> Non
         copy.deepcopy(whole),
         whole.copy(deep=True),
     ]
-    assert "ace" in repr(whole) and not whole["posterior"]["ace"].variable._in_memory
+    assert not whole["posterior"]["ace"].variable._in_memory
     known = numbers(whole)
     other = inferred(prior=prior)
     one = other["posterior"]["ace"].sel(contrast="m3")  # a part first, then the rest
@@ -65,13 +65,15 @@ def test_numbers_of_a_copy_are_its_own() -> None:
     np.testing.assert_array_equal(copied["posterior"]["ace"], known)
 
 
+@pytest.mark.filterwarnings("ignore:no estimate")
 def test_left_out_effects_are_no_observations() -> None:
     given = table(14)
     given.loc["m3", "se"] = 0.0
     found = cg.infer(given, n_draws=40, rng=1)
     likelihood = found["log_likelihood"]["effect"]
     assert likelihood.dims == ("chain", "draw", "observation")
-    assert "m3" not in likelihood["contrast"] and likelihood.notnull().all()
+    assert "m3" not in likelihood["contrast"]
+    assert likelihood.notnull().all()
     assert np.isnan(found["posterior"]["ace"].sel(contrast="m3")).all()
 
 
@@ -100,6 +102,6 @@ def test_a_model_of_equal_errors_is_sampled_in_silence(
         compute_convergence_checks=False,
     )
     said = caplog.text + capfd.readouterr().err
-    assert (
-        "Traceback" not in said and "BUG" not in said and "Rewrite failure" not in said
-    )
+    assert not [
+        word for word in ("Traceback", "BUG", "Rewrite failure") if word in said
+    ]

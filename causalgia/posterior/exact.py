@@ -180,9 +180,9 @@ def _secants(
         ahead = x + (goal - score) / slope
         inside = (ahead > lower) & (ahead < upper)
         after = np.where(inside, ahead, lower + (upper - lower) / 2)
-        rows, least, slope, x, before, score_before, lower, upper = (
-            each[far] for each in (rows, least, slope, after, x, score, lower, upper)
-        )
+        before, score_before = x[far], score[far]
+        rows, least, slope, x = rows[far], least[far], slope[far], after[far]
+        lower, upper = lower[far], upper[far]
     return found, slopes
 
 

@@ -185,7 +185,8 @@ class _TwoScalePosterior:
         weight of the scale.
         """
         alone = len(model.shared.precision) == 1
-        nodes = value, root, weight, narrow, wide, share = self._few_nodes(len(x), most)
+        nodes = self._few_nodes(len(x), most)
+        value, _, weight, narrow, wide, share = nodes
         sums = np.zeros((2, 6, len(x)))
         data = model.effect, model.noise, marginal, x
         if alone:  # every node is one center
@@ -209,7 +210,7 @@ class _TwoScalePosterior:
         """Return P(< x) of some of the effects."""
         model, sums = self.model, np.zeros(len(x))
         nodes = self._few_nodes(len(model.effect), most)
-        value, root, weight, narrow, wide, share = nodes
+        value, _, weight, narrow, wide, share = nodes
         data = model.effect[rows], model.noise[rows], x
         if len(model.shared.precision) == 1:
             laws = weight, narrow**2, wide**2, share
@@ -218,7 +219,7 @@ class _TwoScalePosterior:
             columns = np.ascontiguousarray(model.shared.columns[rows].T)
             strata = normal_strata(_STRATA)
             _below_kernel(*data, columns, model.shared.n_center, *nodes, *strata, sums)
-        return sums / weight.sum()
+        return np.asarray(sums / weight.sum())
 
     def _few_nodes(self, size: int, most: int) -> tuple[Array, ...]:
         """Return at most this many nodes, fewer the more effects there are."""

@@ -41,7 +41,7 @@ class _WhenRead(BackendArray):
         self._make: Callable[[], Array] | None = make
         self._values: Array | None = None
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Any, /) -> Any:
         return indexing.explicit_indexing_adapter(
             key, self.shape, indexing.IndexingSupport.BASIC, self._read
         )
