@@ -86,6 +86,7 @@ def test_arviz_takes_the_result_as_the_page_says() -> None:
     assert np.isfinite(getattr(found, "elpd_loo", None) or found.elpd)
 
 
+@pytest.mark.filterwarnings("ignore:PyTensor could not link", "ignore:Only one chain")
 def test_a_model_of_equal_errors_is_sampled_in_silence(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

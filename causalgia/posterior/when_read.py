@@ -27,8 +27,9 @@ def when_read(shape: tuple[int, ...], make: Callable[[], Array]) -> Any:
     >>> float(late[1]), late.values
     (1.0, array([0., 1., 2.]))
     """
-    data = indexing.LazilyIndexedArray(_WhenRead(shape, make))
-    return indexing.MemoryCachedArray(_CopyOnWrite(data))
+    data: Any = indexing.LazilyIndexedArray(_WhenRead(shape, make))
+    cached: Any = indexing.MemoryCachedArray
+    return cached(_CopyOnWrite(data))
 
 
 class _WhenRead(BackendArray):
