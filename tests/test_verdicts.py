@@ -465,7 +465,7 @@ def test_fwer_is_holm_over_both_p_of_all_rows_for_effects_as_for_estimates() -> 
     estimates = cg.estimate(effects)
     found = decide(effects, rope=(-0.2, 0.2), error="fwer")
     with pytest.warns(DeprecationWarning, match="rng"):
-        seeded = decide(effects, rope=(-0.2, 0.2), error="fwer")
+        seeded = decide(effects, rope=(-0.2, 0.2), error="fwer", rng=3)
     of_estimates = decide(estimates, rope=(-0.2, 0.2), error="fwer")
     for name in ("verdict", "q", "p_verdict", "lower", "upper"):
         np.testing.assert_array_equal(found[name], of_estimates[name])
