@@ -336,9 +336,8 @@ def _check_own_names(dataset: xr.Dataset, kind: Kind) -> None:
         if tuple(dim for dim in dims if dim != "position") not in known and (
             dims or (known and not selected)
         ):
-            of_what = " by ".join(f"{dim}s" for dim in dims) or "all"
             raise DataError(
-                f"{kind}: a coordinate {quoted(str(name))} of {of_what}, and a Dataset "
+                f"{kind}: a coordinate {quoted(str(name))}, and a Dataset "
                 "of outcomes means something else by that name; rename it"
             )
 

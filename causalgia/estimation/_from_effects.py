@@ -346,7 +346,7 @@ def _estimates_of_tasks(
     made = xr.Dataset(data, coords=coords, attrs=attrs)
     if not measured.all():
         made = made.assign(measured=(("contrast", "task"), measured))
-        without = f"no estimate: {unmeasured_in_words(made['measured'])} (no error)"
+        without = f"no estimate: {unmeasured_in_words(made['measured'])} (not measured, or without an error)"
         warnings.warn(without, DegenerateWarning, stacklevel=caller_stacklevel())
         notes = (*notes, without)
     if _OF_THE_RULE & {*made.variables}:  # a table that `estimate` wrote
