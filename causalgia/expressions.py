@@ -656,7 +656,7 @@ def weights_of_text(
         raise EstimateError(
             f"{_noun(of)} {quoted(text)}: {of}s are compared with each other, and the "
             "right side must be 0; a contrast is compared with a number by "
-            "cg.estimation.hypotheses(estimates, ...)"
+            "cg.estimation.hypotheses(effects, ...)"
         )
     return found.terms
 

@@ -380,9 +380,7 @@ def test_the_control_sd_of_a_combination_is_pooled_though_one_is_0(
         {"ice": (("unit", *dims), ice), "control_sd": (dims, unit * own)},
         {"contrast": ["a", "b", "c"], "task": ["x", "y"]},
     )
-    found = cg.estimation.hypotheses(
-        table, {"ab": {"a": 1.0, "b": -1.0}, "all": {"a": 2.0, "b": 1.0, "c": -1.0}}
-    )
+    found = cg.estimation.hypotheses(table, {"ab": "a - b", "all": "2*a + b - c"})
     share = np.array([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25]])
     np.testing.assert_allclose(
         found["control_sd"], unit * np.sqrt(share @ own**2), rtol=1e-12

@@ -344,7 +344,8 @@ OF_TEXT: list[tuple[str, Callable[[], object], str]] = [
     ("no hypothesis", lambda: hypotheses(TWO, {}), ""),
     ("a product of contrasts", lambda: hypotheses(TWO, "kozak * scrambled"), ""),
     ("two equal signs", lambda: hypotheses(TWO, "kozak = scrambled = 0"), ""),
-    ("a weight that is no number", lambda: hypotheses(TWO, [[np.nan, 1]]), ""),
+    ("a matrix of weights", lambda: hypotheses(TWO, [[1, -1]]), ""),
+    ("weights of contrasts", lambda: hypotheses(TWO, {"d": {"kozak": 1}}), "d"),
     ("a hypothesis twice", lambda: hypotheses(TWO, ["kozak", "2*kozak"]), ""),
     (
         "weights of arms that do not sum to 0",
