@@ -856,6 +856,12 @@ SCHEMA: tuple[Variable, ...] = (
     _moderator("skewness", "skewness of the slope's independent contributions"),
     _moderator("se_pooled", "standard error of the slope by one variance of residuals"),
     _moderator("df_pooled", "degrees of freedom of se_pooled"),
+    _moderator(
+        "unbounded",
+        "whether one unit, or cluster, alone has the category: its spread is unknown, "
+        "and the interval is open",
+        dtype="b",
+    ),
     _moderator("inside", "effect with it, or one sd above the mean of a number"),
     _moderator("outside", "effect without it, or one sd below the mean"),
     _moderator("share", "share of the variance of effects that is lost without it"),

@@ -471,3 +471,26 @@ def test_a_choice_on_one_half_leaves_the_test_on_the_other_its_level(
             right.append(bool(found["named"]) and found["name"].item() == "x9")
     inside(np.array(p) <= 0.05, 0.05, 200)
     assert np.mean(right) > 0.9
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_a_category_that_one_unit_has_says_nothing_of_its_spread(
+    clustered: bool,
+) -> None:
+    """As of an arm of one unit: the interval is open, where it is alone and only
+    there.
+    """
+    rng, n, of_one = np.random.default_rng(2), 160, 4 if clustered else 1
+    coords = {"gc": ("unit", rng.normal(size=n))}
+    coords |= {"parent": ("unit", np.arange(n) // 4)} if clustered else {}
+    for some in (1, 2):
+        rare = np.arange(n) >= n - some * of_one
+        effects = xr.Dataset(
+            {"ice": (("unit", "contrast", "task"), rng.normal(size=(n, 1, 1)) + 9)},
+            coords | {"level": ("unit", np.where(rare, "rare", "most"))},
+        )
+        found = cg.moderation(effects, by="level + gc").squeeze()
+        for one in (found, cg.decide(found, rope=0)):
+            open_ended = np.isinf(one["upper"].values.ravel())
+            assert open_ended.tolist() == [some == 1, False]
+            assert (one["p"].values.ravel()[0] == 1) == (some == 1)

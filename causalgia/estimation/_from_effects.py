@@ -505,6 +505,7 @@ def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
     """
     of_effect = [n for n in ("contrast", "model") if n in found["slope"].dims]
     read = ["slope", "se", "df", "p", "lower", "upper"]
+    read += [n for n in ("unbounded",) if n in found]
     columns = found[[*read, "skewness", "se_pooled", "df_pooled"]]
     columns["n_units"] = found["n_inside"] + found["n_outside"]
     if "moderator" not in columns["slope"].dims:

@@ -331,7 +331,8 @@ def moderated(
     dict
         Shape ``(q, ...)`` each: ``slope, se, df, p, lower, upper`` (CR2), and
         ``skewness, se_pooled, df_pooled``, by which p and limits are those of the rule
-        (`causalgia.estimation.effect_intervals`); ``mean`` and
+        (`causalgia.estimation.effect_intervals`), and ``unbounded`` where one cluster
+        alone has a category; ``mean`` and
         ``sd`` of the moderator; ``inside`` and ``outside``, the effect where an indicator is 1 and 0,
         or one sd above and below the mean of a number; ``share``, the part of the
         variance of effects that is lost without it; ``n_inside`` and ``n_outside``, the
@@ -384,6 +385,7 @@ def _slopes(
         for name in (
             *("ace", "se", "df", "p", "lower", "upper"),
             *("skewness", "se_pooled", "df_pooled"),
+            *(["unbounded"] if columns["unbounded"].any() else []),
         )
     }
 
@@ -423,6 +425,7 @@ def _row_of_rule(fit: Regression, cluster: Codes | None) -> dict[str, Array]:
         "skewness": skewed * np.sqrt(n),
         "se_pooled": np.where(se > 0, pooled, 0.0),
         "df_pooled": np.broadcast_to(df_pooled, se.shape),
+        "unbounded": np.full(se.shape, fit.lone),
     }
 
 

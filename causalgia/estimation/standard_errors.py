@@ -11,6 +11,8 @@ from causalgia.errors import EstimateError
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes
 
+_NOTHING = 1e-10
+
 
 @dataclass(frozen=True)
 class Regression:
@@ -36,6 +38,9 @@ class Regression:
         Satterthwaite (Bell-McCaffrey) degrees of freedom, the same for all responses.
     df_residual
         n - q.
+    lone
+        Whether c' beta is not identified without some cluster (the only one of a
+        category), whose spread is unknown.
     """
 
     estimate: Array
@@ -47,6 +52,7 @@ class Regression:
     loading: Array
     df: float
     df_residual: int
+    lone: bool
 
     @property
     def se(self) -> Array:
@@ -99,11 +105,13 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None) -> Regre
     direction: Array = np.asarray(np.linalg.solve(R.T, c), dtype=np.float64)
     weight = Q @ direction
     if cluster is None:
-        score = weight * _leverage_root(1 - (Q**2).sum(axis=1))
+        root = _leverage_root(1 - (Q**2).sum(axis=1))
+        score, small = weight * root, _NOTHING * np.sqrt(direction @ direction)
+        lone = bool((np.abs(weight[root == 0]) > small).any())
         delta, loading = score**2, Q * score[:, None]
         influence = score[:, None] * residuals
     else:
-        score, delta, loading = _cluster_scores(Q, direction, cluster)
+        score, delta, loading, lone = _cluster_scores(Q, direction, cluster)
         influence = group_sums(score[:, None] * residuals, cluster)
     return Regression(
         estimate=c @ beta,
@@ -115,6 +123,7 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None) -> Regre
         loading=loading,
         df=bell_mccaffrey_df(delta, loading),
         df_residual=n - q,
+        lone=lone,
     )
 
 
@@ -131,27 +140,29 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
 
 def _cluster_scores(
     Q: Array, direction: Array, codes: Codes
-) -> tuple[Array, Array, Array]:
-    """Return the weight of each unit's residual, and delta and loading of each
-    cluster.
+) -> tuple[Array, Array, Array, bool]:
+    """Return the weight of each unit's residual, delta and loading of each cluster, and
+    whether one cluster alone determines the coefficient.
     """
     gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
     share, vectors = np.linalg.eigh(gram)  # of (I - Q_g' Q_g)^(-1/2) for each cluster
-    scaled: Array = (vectors * _leverage_root(1 - share)[:, None, :]) @ np.swapaxes(
-        vectors, 1, 2
-    )
+    root, turned = _leverage_root(1 - share), np.swapaxes(vectors, 1, 2)
+    small = _NOTHING * np.sqrt(direction @ direction)
+    lone = bool((np.abs((turned @ direction)[root == 0]) > small).any())
+    scaled: Array = (vectors * root[:, None, :]) @ turned
     v = scaled @ direction
     loading = np.einsum("gqr,gr->gq", gram, v)
     return (
         np.einsum("iq,iq->i", Q, v[codes]),
         np.einsum("gq,gq->g", v, loading),
         loading,
+        lone,
     )
 
 
 def _leverage_root(rest: Array) -> Array:
     """Return ``rest^(-1/2)``; 0 where a cluster alone determines a coefficient."""
-    return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** -0.5, 0.0)
+    return np.where(rest > _NOTHING, np.maximum(rest, _NOTHING) ** -0.5, 0.0)
 
 
 def bell_mccaffrey_df(delta: Array, loading: Array) -> float:
