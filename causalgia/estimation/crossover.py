@@ -27,6 +27,7 @@ from causalgia.types import Array, Codes
 _LOW, _HIGH, _MOST_DF = 0.95, 0.9995, 1e9
 #: share of the mean square of a table at which another one is rounding
 _ROUNDING = 1e-10
+_MOST_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -345,17 +346,15 @@ def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
     return from_factor(units.ace + first, np.concatenate(factor), df)
 
 
-def crossed_variances(
-    ice: Array, cluster: Codes | None = None
-) -> tuple[Array, Array]:
+def crossed_variances(ice: Array, cluster: Codes | None = None) -> tuple[Array, Array]:
     """Split the variance of ICE between units and M crossed levels (predictors, flanks),
     all drawn, by the mean squares of their complete table.
 
     ``ice_um = mean + a_u + g_m + e_um``; with clusters (parents) also one part of each
-    cluster and one of each cluster at each level. A component estimated below 0 is 0
-    and leaves the others as they are. Where none is, a balanced table has the variances
-    of REML, and the standard errors of its information. Clusters of unequal size count
-    equally, by their means.
+    cluster and one of each cluster at each level. These are the variances of restricted
+    maximum likelihood (REML), bounded at 0, and the standard errors of its average
+    information; if clusters are of unequal size they count equally, by their means,
+    and REML would weight them.
 
     Parameters
     ----------
@@ -369,14 +368,13 @@ def crossed_variances(
     -------
     variance, se
         Shape ``(3, ...)``: units, levels, the rest. With clusters ``(5, ...)``:
-        clusters, units, levels, clusters by levels, the rest. The standard errors are
-        those of the untruncated variances (normal theory): a mean square has variance
-        ``2 E^2 / df``, with the E that it is expected to have under these variances.
+        clusters, units, levels, clusters by levels, the rest. The standard errors are of
+        normal theory, and for a variance of 0 those of the unbounded estimate.
 
     Raises
     ------
     EstimateError
-        With fewer than two levels or clusters.
+        With fewer than two levels or clusters, or variances beyond float64.
 
     References
     ----------
@@ -394,11 +392,18 @@ def crossed_variances(
     n_clusters = len(sizes)
     if min(n_clusters, n_levels) < 2:
         raise EstimateError(
-            f"{n_clusters} clusters of units by {n_levels} levels: two or more of both "
-            "show how they vary"
+            f"{n_clusters} independent units (or parents) and {n_levels} levels: two "
+            "or more of both show how they vary"
         )
+    shifted = ice - ice[0, 0]
+    size = np.abs(shifted).max(axis=(0, 1))
+    if ((size > 1e150) | ((size > 0) & (size < 1e-150))).any():
+        raise EstimateError(
+            f"effects that differ by {size.max():g} have no variance in float64"
+        )
+    size = np.where(size > 0, size, 1.0)
     each = n_clusters / (1 / sizes).sum()
-    means, within = centered(ice - ice[0, 0], codes)
+    means, within = centered(shifted / size, codes)
     rows, columns = (centered(means.mean(axis=axis))[1] for axis in (1, 0))
     both = centered(means - rows[:, None] - columns)[1]
     own = within.mean(axis=1)
@@ -428,13 +433,38 @@ def crossed_variances(
         squares, df = squares[[0, 2, 3]], df[[0, 2, 3]]
         expected = expected[[0, 2, 3]][:, [1, 2, 4]]
     whole = squares.sum(axis=0) / df.sum()
-    mean = squares / df.reshape(-1, *[1] * whole.ndim)
+    df = df.reshape(-1, *[1] * whole.ndim)
+    mean = squares / df
     mean[mean <= _ROUNDING * whole] = 0.0
     solve = np.linalg.inv(expected)
-    variance = np.maximum(np.tensordot(solve, mean, axes=1), 0.0)
+    variance = np.tensordot(solve, mean, axes=1)
+    for at in np.ndindex(whole.shape):
+        column = (slice(None), *at)
+        if (variance[column] < 0).any():
+            variance[column] = _bounded(expected, mean[column], df.ravel())
     fitted = np.tensordot(expected, variance, axes=1)
-    spread = 2 * fitted**2 / df.reshape(-1, *[1] * whole.ndim)
-    return variance, np.sqrt(np.tensordot(solve**2, spread, axes=1))
+    spread = np.array(2 * fitted**2 / df)
+    np.divide(spread * fitted, mean, out=spread, where=mean > 0)
+    se = np.sqrt(np.tensordot(solve**2, spread, axes=1))
+    return variance * size**2, se * size**2
+
+
+def _bounded(expected: Array, mean: Array, df: Array) -> Array:
+    """Return the variances, 0 or above, under which mean squares are likeliest: least
+    squares with weights ``df / E^2``, until their expectations E stay.
+    """
+    least = _ROUNDING * (df * mean).sum() / df.sum()
+    fitted, before = np.maximum(mean, least), np.zeros_like(mean)
+    for _ in range(_MOST_STEPS):
+        if np.allclose(fitted, before, rtol=1e-13, atol=0):
+            break
+        weighted = expected * (np.sqrt(df) / fitted)[:, None]
+        size = np.sqrt((weighted**2).sum(axis=0))
+        variance = (
+            scipy.optimize.nnls(weighted / size, np.sqrt(df) * mean / fitted)[0] / size
+        )
+        fitted, before = np.maximum(expected @ variance, least), fitted
+    return np.asarray(variance)
 
 
 def sqrt_ratio(part: Array, whole: Array) -> Array:
