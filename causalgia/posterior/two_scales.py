@@ -30,8 +30,10 @@ from causalgia.posterior.scale_mixture import (
     LOG2E,
     erfc,
     exp2,
+    exponent,
     inverse_root,
-    log2,
+    log2_product,
+    mantissa,
     summed,
 )
 from causalgia.posterior.two_scales_hyper import (
@@ -456,7 +458,8 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
     """
     size, m = len(effect), value.shape[1]
     rest, along = np.empty(size), np.empty(size)
-    y1, y2, terms = np.empty(size), np.empty(size), np.empty(size)
+    y1, y2 = np.empty(size), np.empty(size)
+    factors, powers = np.empty(size), np.empty(size)
     for i in range(len(narrow)):
         p = share[i]
         for k in range(size):
@@ -473,8 +476,8 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
                 r = rest[k] - z[h] * along[k]
                 q1, q2 = 0.5 * (r * y1[k]) ** 2, 0.5 * (r * y2[k]) ** 2
                 a = p * y1[k] * exp2(max((q2 - q1) * LOG2E, -1000.0)) + (1 - p) * y2[k]
-                terms[k] = log2(a) * LN2 - q2
-            total = summed(terms)
+                factors[k], powers[k] = mantissa(a), exponent(a) - q2 * LOG2E
+            total = (log2_product(factors) + summed(powers)) * LN2
             for j in range(m):
                 total -= 0.5 * precision[j] * (value[i, j] + z[h] * step[i, j]) ** 2
             out[i, h] = total
