@@ -490,12 +490,17 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
     """Add to the sums of `_add_moments_kernel` where nodes differ in center and law
     alone; the loop over effects compiles to vector code.
     """
+    precise = np.empty(len(effect))
+    for k in range(len(effect)):
+        precise[k] = inverse_root(2 * noise[k])
     for i in range(len(center)):
         v1, v2, p, mu, each = narrow[i], wide[i], share[i], center[i], weight[i]
+        inverse1, inverse2 = 1 / np.sqrt(v1), 1 / np.sqrt(v2)
         for k in range(len(effect)):
             s2, known, own, at = noise[k], effect[k], marginal[k], x[k]
             r = known - mu
-            y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+            both1, both2 = s2 + v1, s2 + v2
+            y1, y2 = inverse_root(both1), inverse_root(both2)
             gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
             gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
             a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
@@ -504,8 +509,10 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
             off1, off2 = (gain1 - 1) * r, (gain2 - 1) * r
             square1, square2 = gain1 * s2, gain2 * s2
             from1, from2 = off1 + known - at, off2 + known - at
-            minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * square1))
-            minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * square2))
+            # over sqrt(2 square), by the roots that are there
+            z1 = abs(from1) * both1 * y1 * (inverse1 * precise[k])
+            z2 = abs(from2) * both2 * y2 * (inverse2 * precise[k])
+            minor1, minor2 = 0.5 * part1 * erfc(z1), 0.5 * part2 * erfc(z2)
             sums[0, 0, k] += part1 * off1
             sums[0, 1, k] += part1 * (square1 + off1 * off1)
             sums[0, 2, k] += minor1 if from1 > 0 else part1 - minor1
@@ -525,20 +532,26 @@ def _center_below_kernel(  # type: ignore[no-untyped-def]
     effect, noise, x, center, weight, narrow, wide, share, sums
 ):
     """Add P(< x) of each effect, as `_center_moments_kernel` does, and nothing else."""
+    precise = np.empty(len(effect))
+    for k in range(len(effect)):
+        precise[k] = inverse_root(2 * noise[k])
     for i in range(len(center)):
         v1, v2, p, mu, each = narrow[i], wide[i], share[i], center[i], weight[i]
+        inverse1, inverse2 = 1 / np.sqrt(v1), 1 / np.sqrt(v2)
         for k in range(len(effect)):
-            s2, known = noise[k], effect[k]
-            r = known - mu
-            y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+            s2, r = noise[k], effect[k] - mu
+            both1, both2 = s2 + v1, s2 + v2
+            y1, y2 = inverse_root(both1), inverse_root(both2)
             gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
             gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
             a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
             part1 = each * a / (a + b)
             part2 = each - part1
             from1, from2 = gain1 * r + mu - x[k], gain2 * r + mu - x[k]
-            minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * gain1 * s2))
-            minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * gain2 * s2))
+            # over sqrt(2 gain s2), by the roots that are there
+            z1 = abs(from1) * both1 * y1 * (inverse1 * precise[k])
+            z2 = abs(from2) * both2 * y2 * (inverse2 * precise[k])
+            minor1, minor2 = 0.5 * part1 * erfc(z1), 0.5 * part2 * erfc(z2)
             sums[k] += (minor1 if from1 > 0 else part1 - minor1) + (
                 minor2 if from2 > 0 else part2 - minor2
             )
