@@ -113,7 +113,13 @@ def log2_product(x):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def erfc(x):  # type: ignore[no-untyped-def]
-    """Return erfc(x) for x >= 0, to 3e-11 relative; constant at 1e-303 from x = 26 on.
+    """Return erfc(x) for x >= 0, to 3e-11 relative; constant at 1e-303 from x = 26 on."""
+    return scaled_erfc(x) * exp2(max(-x * x * LOG2E, -1000.0))
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def scaled_erfc(x):  # type: ignore[no-untyped-def]
+    """Return exp(x^2) erfc(x) for x >= 0.
 
     ``(x + 3) exp(x^2) erfc(x)`` is smooth in ``(x - 3) / (x + 3)``, which lies in [-1,
     1): a polynomial of degree 15, least squares at 400 Chebyshev points of values in 40
@@ -136,7 +142,7 @@ def erfc(x):  # type: ignore[no-untyped-def]
         1.5353652639295465e-06 + 3.99344915e-07 * s
     ) * s2
     series = (first + second * s4) + (third + fourth * s4) * (s4 * s4)
-    return series * inverse * exp2(max(-x * x * LOG2E, -1000.0))
+    return series * inverse
 
 
 @njit(nogil=True, no_cpython_wrapper=True)

@@ -34,6 +34,7 @@ from causalgia.posterior.scale_mixture import (
     inverse_root,
     log2_product,
     mantissa,
+    scaled_erfc,
     summed,
 )
 from causalgia.posterior.two_scales_hyper import (
@@ -54,6 +55,7 @@ _LEAST_NODES = 40
 _MOST_NODES = 100_000
 _LEAST_NODE_WEIGHT = 1e-6
 _LEAST_PROBABILITY = 1e-300
+_INVERSE_ROOT_PI = 0.5641895835477563
 
 
 def median_se(noise: Noise) -> float:
@@ -208,9 +210,9 @@ class _TwoScalePosterior:
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
 
-    def below(self, x: Array, rows: Codes, most: int) -> Array:
-        """Return P(< x) of some of the effects."""
-        model, sums = self.model, np.zeros(len(x))
+    def look(self, x: Array, rows: Codes, most: int) -> tuple[Array, Array]:
+        """Return P(< x) of some of the effects, and the density there."""
+        model, sums = self.model, np.zeros((2, len(x)))
         nodes = self._few_nodes(len(model.effect), most)
         value, _, weight, narrow, wide, share = nodes
         data = model.effect[rows], model.noise[rows], x
@@ -221,7 +223,8 @@ class _TwoScalePosterior:
             columns = np.ascontiguousarray(model.shared.columns[rows].T)
             strata = normal_strata(_STRATA)
             _below_kernel(*data, columns, model.shared.n_center, *nodes, *strata, sums)
-        return np.asarray(sums / weight.sum())
+        sums /= weight.sum()
+        return sums[0], sums[1]
 
     def _few_nodes(self, size: int, most: int) -> tuple[Array, ...]:
         """Return at most this many nodes, fewer the more effects there are."""
@@ -412,14 +415,12 @@ def _two_scales_posterior(
     zero = np.zeros(len(posterior.model.effect))
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
-    def below(x: Array, rows: Codes | None = None) -> Array:
-        if rows is None:
-            return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
-        return posterior.below(x / unit, rows, _MOST_ROWS)
+    def below(x: Array) -> Array:
+        return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
 
-    def roughly_below(x: Array, rows: Codes | None = None) -> Array:
-        k = np.arange(len(x)) if rows is None else rows
-        return posterior.below(x / unit, k, _ROUGHLY)
+    def look(most: int, x: Array, rows: Codes) -> tuple[Array, Array]:
+        mass, density = posterior.look(x / unit, rows, most)
+        return mass, density / unit
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return posterior.sample(n, unit, generator)
@@ -433,7 +434,7 @@ def _two_scales_posterior(
         log_evidence=float(log_evidence),
         below=below,
         sample=sample,
-        roughly_below=roughly_below,
+        looks=(partial(look, _ROUGHLY), partial(look, _MOST_ROWS)),
     )
 
 
@@ -531,7 +532,9 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
 def _center_below_kernel(  # type: ignore[no-untyped-def]
     effect, noise, x, center, weight, narrow, wide, share, sums
 ):
-    """Add P(< x) of each effect, as `_center_moments_kernel` does, and nothing else."""
+    """Add P(< x) and the density of each effect, as `_center_moments_kernel` does, and
+    nothing else.
+    """
     precise = np.empty(len(effect))
     for k in range(len(effect)):
         precise[k] = inverse_root(2 * noise[k])
@@ -548,13 +551,20 @@ def _center_below_kernel(  # type: ignore[no-untyped-def]
             part1 = each * a / (a + b)
             part2 = each - part1
             from1, from2 = gain1 * r + mu - x[k], gain2 * r + mu - x[k]
-            # over sqrt(2 gain s2), by the roots that are there
-            z1 = abs(from1) * both1 * y1 * (inverse1 * precise[k])
-            z2 = abs(from2) * both2 * y2 * (inverse2 * precise[k])
-            minor1, minor2 = 0.5 * part1 * erfc(z1), 0.5 * part2 * erfc(z2)
-            sums[k] += (minor1 if from1 > 0 else part1 - minor1) + (
+            # 1 / sqrt(2 gain s2), by the roots that are there
+            scale1 = both1 * y1 * (inverse1 * precise[k])
+            scale2 = both2 * y2 * (inverse2 * precise[k])
+            z1, z2 = abs(from1) * scale1, abs(from2) * scale2
+            fall1 = part1 * exp2(max(-z1 * z1 * LOG2E, -1000.0))
+            fall2 = part2 * exp2(max(-z2 * z2 * LOG2E, -1000.0))
+            minor1, minor2 = (
+                0.5 * fall1 * scaled_erfc(z1),
+                0.5 * fall2 * scaled_erfc(z2),
+            )
+            sums[0, k] += (minor1 if from1 > 0 else part1 - minor1) + (
                 minor2 if from2 > 0 else part2 - minor2
             )
+            sums[1, k] += _INVERSE_ROOT_PI * (fall1 * scale1 + fall2 * scale2)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -574,7 +584,9 @@ def _below_kernel(  # type: ignore[no-untyped-def]
     width,
     sums,
 ):
-    """Add P(< x) of each effect, as `_add_moments_kernel` does, and nothing else."""
+    """Add P(< x) and the density of each effect, as `_add_moments_kernel` does, and
+    nothing else.
+    """
     line = np.empty((5, len(effect)))
     a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
@@ -604,11 +616,15 @@ def _below_stratum_kernel(  # type: ignore[no-untyped-def]
         square2 = gain2 * s2 + moved2 * moved2 + line[4, k]
         from1 = line[0, k] + slope * place + gain1 * r - x[k]
         from2 = line[0, k] + slope * place + gain2 * r - x[k]
-        minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * square1))
-        minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * square2))
-        sums[k] += (minor1 if from1 > 0 else part1 - minor1) + (
+        scale1, scale2 = inverse_root(2 * square1), inverse_root(2 * square2)
+        z1, z2 = abs(from1) * scale1, abs(from2) * scale2
+        fall1 = part1 * exp2(max(-z1 * z1 * LOG2E, -1000.0))
+        fall2 = part2 * exp2(max(-z2 * z2 * LOG2E, -1000.0))
+        minor1, minor2 = 0.5 * fall1 * scaled_erfc(z1), 0.5 * fall2 * scaled_erfc(z2)
+        sums[0, k] += (minor1 if from1 > 0 else part1 - minor1) + (
             minor2 if from2 > 0 else part2 - minor2
         )
+        sums[1, k] += _INVERSE_ROOT_PI * (fall1 * scale1 + fall2 * scale2)
 
 
 @njit(nogil=True, error_model="numpy")
