@@ -150,7 +150,7 @@ def _penalized_likelihood(effect: Array, se: Array) -> float:
     return mixture_weights(
         log_component_densities(effect, se**2, _unweighted(sd**2)),
         null_biased_counts(sd),
-        _GAP_OF_NATS,
+        _RIGHT / len(effect),
     ).penalized
 
 
@@ -160,7 +160,7 @@ def _unweighted(variance: Array) -> Components:
 
 
 _GAP, _FEASIBLE = 1e-14, 1e-12  # per observation: tolerances of the log likelihood
-_GAP_OF_NATS = 1e-8  # where it is compared with another, in nats
+_RIGHT = 1e-4  # nats, where it is compared with another
 _NEAR = 1e-11  # gap below which a step that gains less than a tenth is rounding
 _INTERIOR_STEPS = 300
 _CENTERING = 0.1
