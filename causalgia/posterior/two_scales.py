@@ -358,7 +358,10 @@ def _thinned(table: tuple[Array, ...], most: int) -> tuple[Array, ...]:
         return table
     order = np.argsort(w * narrow**2 + (1 - w) * wide**2, kind="stable")
     slices = np.empty(len(weight), dtype=np.int16)
-    slices[order] = np.floor(32 * np.cumsum(weight[order]) / weight.sum())
+    # over the last sum, not another sum of the weights: the last node is in slice 32
+    # whatever the rounding, and nodes do not depend on it
+    summed = np.cumsum(weight[order])
+    slices[order] = np.floor(32 * summed / summed[-1])
     order = np.argsort(table[0][:, 0], kind="stable")
     order = order[np.argsort(slices[order], kind="stable")]
     ends = np.cumsum(weight[order]) / weight.sum()
