@@ -456,15 +456,13 @@ def _evaluate_best_start(
     density: Density, points: Array, starts: Array
 ) -> tuple[Array, Array, Array]:
     """Evaluate the density from each start, and return for each point the highest."""
-    found = [density(points, np.tile(start, (len(points), 1))) for start in starts]
-    best = np.argmax(
-        [np.where(np.isfinite(height), height, -np.inf) for height, _, _ in found],
-        axis=0,
+    n = len(points)
+    height, slope, state = density(
+        np.tile(points, (len(starts), 1)), np.repeat(starts, n, axis=0)
     )
-    height, slope, state = (
-        np.stack(x)[best, np.arange(len(points))] for x in zip(*found, strict=True)
-    )
-    return height, slope, state
+    known = np.where(np.isfinite(height), height, -np.inf)
+    best = np.arange(n) + n * np.argmax(known.reshape(-1, n), axis=0)
+    return height[best], slope[best], state[best]
 
 
 def _evaluate_high_cells(

@@ -150,6 +150,7 @@ def _penalized_likelihood(effect: Array, se: Array) -> float:
     return mixture_weights(
         log_component_densities(effect, se**2, _unweighted(sd**2)),
         null_biased_counts(sd),
+        _RIGHT / len(effect),
     ).penalized
 
 
@@ -159,6 +160,7 @@ def _unweighted(variance: Array) -> Components:
 
 
 _GAP, _FEASIBLE = 1e-14, 1e-12  # per observation: tolerances of the log likelihood
+_RIGHT = 1e-4  # nats, where it is compared with another
 _NEAR = 1e-11  # gap below which a step that gains less than a tenth is rounding
 _INTERIOR_STEPS = 300
 _CENTERING = 0.1
@@ -216,14 +218,16 @@ def scale_grid(effect: Array, se: Array) -> Array:
     return np.concatenate([[0.0], largest * 2.0 ** (np.arange(-steps, 1) / 2)])
 
 
-def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
+def mixture_weights(
+    log_density: Array, prior_count: Array, gap: float = _GAP
+) -> MixtureWeights:
     """Return the weights that maximize
     ``sum_k log sum_j w_j f_kj + sum_j (a_j - 1) log w_j``.
 
     Interior point on the scaled problem
     ``min -sum_i c_i log (A x)_i + N sum x, x >= 0``, whose solution sums to 1: Newton
     steps on the conditions of optimality, the complementarity driven to a gap of 1e-14
-    an observation.
+    an observation, or another.
 
     Parameters
     ----------
@@ -233,6 +237,8 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     prior_count
         ``a_j >= 1``, (J,): 10 for the spike and 1 elsewhere is the null-biased choice,
         1 everywhere maximum likelihood.
+    gap
+        How far the log likelihood may be from its maximum, an observation.
 
     Raises
     ------
@@ -265,7 +271,7 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
         ]
     )
     counts = np.concatenate([np.ones(len(row_top)), prior_count[penalized] - 1])
-    weight = _interior_point(rows, counts)
+    weight = _interior_point(rows, counts, gap)
     log_mixture = np.log(rows @ weight)
     log_likelihood = float((log_mixture[: len(row_top)] + row_top).sum())
     penalty = float(counts[len(row_top) :] @ log_mixture[len(row_top) :])
@@ -273,7 +279,7 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     return MixtureWeights(weight, log_likelihood, log_likelihood + penalty, excess)
 
 
-def _interior_point(rows: Array, counts: Array) -> Array:
+def _interior_point(rows: Array, counts: Array, enough: float) -> Array:
     """Minimize ``-sum_i counts_i log (rows x)_i + sum x sum counts`` over x >= 0; the
     minimizer sums to 1.
     """
@@ -288,8 +294,8 @@ def _interior_point(rows: Array, counts: Array) -> Array:
     before = np.inf
     for _ in range(_INTERIOR_STEPS):
         gap = float(weight @ slack)
-        if np.abs(residual).max() < _FEASIBLE and (
-            gap < _GAP or (gap < _NEAR and reached > 0.9 * before)
+        if np.abs(residual).max() < max(_FEASIBLE, enough) and (
+            gap < enough or (gap < _NEAR and reached > 0.9 * before)
         ):
             break
         step = _newton_step(columns, counts, mixture, weight, slack, residual)

@@ -5,7 +5,6 @@ estimates are exchangeable.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from scipy import special
 
@@ -211,10 +210,16 @@ def errors_grow_with_effects(effect: Array, se: Array) -> bool:
     )
     if uncertain <= _UNCERTAIN:
         return False
-    table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
     # Spearman's; scipy.stats is slow to import
-    r, df = float(table["se"].corr(table["beyond"])), len(table) - 2
+    r = float(np.corrcoef(_ranks(se), _ranks(effect**2 - se**2))[0, 1])
+    df = len(effect) - 2
     p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, 1e-300))))
     return (p < _BY_CHANCE / 2) or effect_se_dependence(
         effect - np.median(effect), se
     ).gain > _GAIN_OF_DEPENDENCE
+
+
+def _ranks(x: Array) -> Array:
+    """Return ranks, those of ties averaged."""
+    _, at, n = np.unique(x, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(n) - (n - 1) / 2)[at])

@@ -425,9 +425,14 @@ def normal(
     )
     mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, noise.marginal / unit**2)
 
-    def below(x: Array, rows: Codes | None = None) -> Array:
-        k = slice(None) if rows is None else rows
-        return np.asarray(tau.weight @ ndtr((x / unit - means[:, k]) / sds[:, k]))
+    def below(x: Array) -> Array:
+        return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
+
+    def look(x: Array, rows: Codes) -> tuple[Array, Array]:
+        sd = sds[:, rows]
+        z = (x / unit - means[:, rows]) / sd
+        height = np.exp(-(z**2) / 2) / (np.sqrt(2 * np.pi) * unit * sd)
+        return tau.weight @ ndtr(z), tau.weight @ height
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         spread = tau.draw(n, generator)
@@ -448,6 +453,7 @@ def normal(
         log_evidence=tau.log_total + (n_flat - len(model.effect)) * float(np.log(unit)),
         below=below,
         sample=sample,
+        looks=(look,),
     )
 
 

@@ -111,7 +111,7 @@ def over_predictors(
     weight = special.softmax(log_weight)
     mean = np.stack([e.mean for e in exact])
     average = weight @ mean
-    below = weight @ np.stack([e.below(np.zeros(len(center)), None) for e in exact])
+    below = weight @ np.stack([e.below(np.zeros(len(center))) for e in exact])
     square = np.stack([e.sd**2 for e in exact]) + (mean - average) ** 2
 
     def draw(n: int, generator: np.random.Generator) -> LevelDraws:

@@ -58,14 +58,28 @@ def inverse_root(x):  # type: ignore[no-untyped-def]
     return y
 
 
+@njit(nogil=True, inline="always")
+def mantissa(x):  # type: ignore[no-untyped-def]
+    """Return a normal x > 0 over a power of 2, in (.7, 1.42)."""
+    bits = np.int64(np.float64(x).view(np.int64) - _HALF_ROOT)
+    return np.int64((bits & _MANTISSA) + _HALF_ROOT).view(np.float64)
+
+
+@njit(nogil=True, inline="always")
+def exponent(x):  # type: ignore[no-untyped-def]
+    """Return the log2 of this power of 2."""
+    bits = np.int64(np.float64(x).view(np.int64) - _HALF_ROOT)
+    # as the low bits of 2^52: a conversion would not be vector code
+    power = np.uint64(np.uint64(bits + _ONE) >> np.uint64(52)) | _LOW_BITS
+    return np.uint64(power).view(np.float64) - _FAR
+
+
 @njit(nogil=True, error_model="numpy", inline="always")
 def log2(x):  # type: ignore[no-untyped-def]
     """Return log2 of a normal x > 0, to 1e-13: the exponent, and a series of atanh on
     (.7, 1.42).
     """
-    bits = np.int64(np.float64(x).view(np.int64) - _HALF_ROOT)
-    # x over a power of 2
-    low = np.int64((bits & _MANTISSA) + _HALF_ROOT).view(np.float64)
+    low = mantissa(x)
     z = (low - 1) / (low + 1)
     w = z * z
     w2 = w * w
@@ -73,14 +87,39 @@ def log2(x):  # type: ignore[no-untyped-def]
     low = (1 + w * (1 / 3)) + (1 / 5 + w * (1 / 7)) * w2
     high = (1 / 9 + w * (1 / 11)) + (1 / 13 + w * (1 / 15)) * w2
     series = low + (high + w4 * (1 / 17)) * w4
-    # the exponent as the low bits of 2^52: a conversion would not be vector code
-    exponent = np.uint64(np.uint64(bits + _ONE) >> np.uint64(52)) | _LOW_BITS
-    return (np.uint64(exponent).view(np.float64) - _FAR) + 2 * LOG2E * z * series
+    return exponent(x) + 2 * LOG2E * z * series
+
+
+@njit(nogil=True, no_cpython_wrapper=True)
+def log2_product(x):  # type: ignore[no-untyped-def]
+    """Return the log2 of the product of mantissas: one of every 1,024, whose product
+    neither under- nor overflows.
+    """
+    total = 0.0
+    for start in range(0, len(x), 1024):
+        end = min(start + 1024, len(x))
+        a = b = c = d = 1.0
+        for i in range((end - start) // 4):
+            k = start + 4 * i
+            a *= x[k]
+            b *= x[k + 1]
+            c *= x[k + 2]
+            d *= x[k + 3]
+        for k in range(end - (end - start) % 4, end):
+            a *= x[k]
+        total += log2((a * b) * (c * d))
+    return total
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def erfc(x):  # type: ignore[no-untyped-def]
-    """Return erfc(x) for x >= 0, to 3e-11 relative; constant at 1e-303 from x = 26 on.
+    """Return erfc(x) for x >= 0, to 3e-11 relative; constant at 1e-303 from x = 26 on."""
+    return scaled_erfc(x) * exp2(max(-x * x * LOG2E, -1000.0))
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def scaled_erfc(x):  # type: ignore[no-untyped-def]
+    """Return exp(x^2) erfc(x) for x >= 0.
 
     ``(x + 3) exp(x^2) erfc(x)`` is smooth in ``(x - 3) / (x + 3)``, which lies in [-1,
     1): a polynomial of degree 15, least squares at 400 Chebyshev points of values in 40
@@ -103,7 +142,7 @@ def erfc(x):  # type: ignore[no-untyped-def]
         1.5353652639295465e-06 + 3.99344915e-07 * s
     ) * s2
     series = (first + second * s4) + (third + fourth * s4) * (s4 * s4)
-    return series * inverse * exp2(max(-x * x * LOG2E, -1000.0))
+    return series * inverse
 
 
 @njit(nogil=True, no_cpython_wrapper=True)

@@ -30,8 +30,11 @@ from causalgia.posterior.scale_mixture import (
     LOG2E,
     erfc,
     exp2,
+    exponent,
     inverse_root,
-    log2,
+    log2_product,
+    mantissa,
+    scaled_erfc,
     summed,
 )
 from causalgia.posterior.two_scales_hyper import (
@@ -52,6 +55,7 @@ _LEAST_NODES = 40
 _MOST_NODES = 100_000
 _LEAST_NODE_WEIGHT = 1e-6
 _LEAST_PROBABILITY = 1e-300
+_INVERSE_ROOT_PI = 0.5641895835477563
 
 
 def median_se(noise: Noise) -> float:
@@ -206,9 +210,9 @@ class _TwoScalePosterior:
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
 
-    def below(self, x: Array, rows: Codes, most: int) -> Array:
-        """Return P(< x) of some of the effects."""
-        model, sums = self.model, np.zeros(len(x))
+    def look(self, x: Array, rows: Codes, most: int) -> tuple[Array, Array]:
+        """Return P(< x) of some of the effects, and the density there."""
+        model, sums = self.model, np.zeros((2, len(x)))
         nodes = self._few_nodes(len(model.effect), most)
         value, _, weight, narrow, wide, share = nodes
         data = model.effect[rows], model.noise[rows], x
@@ -219,7 +223,8 @@ class _TwoScalePosterior:
             columns = np.ascontiguousarray(model.shared.columns[rows].T)
             strata = normal_strata(_STRATA)
             _below_kernel(*data, columns, model.shared.n_center, *nodes, *strata, sums)
-        return np.asarray(sums / weight.sum())
+        sums /= weight.sum()
+        return sums[0], sums[1]
 
     def _few_nodes(self, size: int, most: int) -> tuple[Array, ...]:
         """Return at most this many nodes, fewer the more effects there are."""
@@ -353,7 +358,10 @@ def _thinned(table: tuple[Array, ...], most: int) -> tuple[Array, ...]:
         return table
     order = np.argsort(w * narrow**2 + (1 - w) * wide**2, kind="stable")
     slices = np.empty(len(weight), dtype=np.int16)
-    slices[order] = np.floor(32 * np.cumsum(weight[order]) / weight.sum())
+    # over the last sum, not another sum of the weights: the last node is in slice 32
+    # whatever the rounding, and nodes do not depend on it
+    summed = np.cumsum(weight[order])
+    slices[order] = np.floor(32 * summed / summed[-1])
     order = np.argsort(table[0][:, 0], kind="stable")
     order = order[np.argsort(slices[order], kind="stable")]
     ends = np.cumsum(weight[order]) / weight.sum()
@@ -410,14 +418,12 @@ def _two_scales_posterior(
     zero = np.zeros(len(posterior.model.effect))
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
-    def below(x: Array, rows: Codes | None = None) -> Array:
-        if rows is None:
-            return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
-        return posterior.below(x / unit, rows, _MOST_ROWS)
+    def below(x: Array) -> Array:
+        return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
 
-    def roughly_below(x: Array, rows: Codes | None = None) -> Array:
-        k = np.arange(len(x)) if rows is None else rows
-        return posterior.below(x / unit, k, _ROUGHLY)
+    def look(most: int, x: Array, rows: Codes) -> tuple[Array, Array]:
+        mass, density = posterior.look(x / unit, rows, most)
+        return mass, density / unit
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return posterior.sample(n, unit, generator)
@@ -431,7 +437,7 @@ def _two_scales_posterior(
         log_evidence=float(log_evidence),
         below=below,
         sample=sample,
-        roughly_below=roughly_below,
+        looks=(partial(look, _ROUGHLY), partial(look, _MOST_ROWS)),
     )
 
 
@@ -456,7 +462,8 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
     """
     size, m = len(effect), value.shape[1]
     rest, along = np.empty(size), np.empty(size)
-    y1, y2, terms = np.empty(size), np.empty(size), np.empty(size)
+    y1, y2 = np.empty(size), np.empty(size)
+    factors, powers = np.empty(size), np.empty(size)
     for i in range(len(narrow)):
         p = share[i]
         for k in range(size):
@@ -473,8 +480,8 @@ def _center_gain_kernel(  # type: ignore[no-untyped-def]
                 r = rest[k] - z[h] * along[k]
                 q1, q2 = 0.5 * (r * y1[k]) ** 2, 0.5 * (r * y2[k]) ** 2
                 a = p * y1[k] * exp2(max((q2 - q1) * LOG2E, -1000.0)) + (1 - p) * y2[k]
-                terms[k] = log2(a) * LN2 - q2
-            total = summed(terms)
+                factors[k], powers[k] = mantissa(a), exponent(a) - q2 * LOG2E
+            total = (log2_product(factors) + summed(powers)) * LN2
             for j in range(m):
                 total -= 0.5 * precision[j] * (value[i, j] + z[h] * step[i, j]) ** 2
             out[i, h] = total
@@ -487,12 +494,17 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
     """Add to the sums of `_add_moments_kernel` where nodes differ in center and law
     alone; the loop over effects compiles to vector code.
     """
+    precise = np.empty(len(effect))
+    for k in range(len(effect)):
+        precise[k] = inverse_root(2 * noise[k])
     for i in range(len(center)):
         v1, v2, p, mu, each = narrow[i], wide[i], share[i], center[i], weight[i]
+        inverse1, inverse2 = 1 / np.sqrt(v1), 1 / np.sqrt(v2)
         for k in range(len(effect)):
             s2, known, own, at = noise[k], effect[k], marginal[k], x[k]
             r = known - mu
-            y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+            both1, both2 = s2 + v1, s2 + v2
+            y1, y2 = inverse_root(both1), inverse_root(both2)
             gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
             gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
             a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
@@ -501,8 +513,10 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
             off1, off2 = (gain1 - 1) * r, (gain2 - 1) * r
             square1, square2 = gain1 * s2, gain2 * s2
             from1, from2 = off1 + known - at, off2 + known - at
-            minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * square1))
-            minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * square2))
+            # over sqrt(2 square), by the roots that are there
+            z1 = abs(from1) * both1 * y1 * (inverse1 * precise[k])
+            z2 = abs(from2) * both2 * y2 * (inverse2 * precise[k])
+            minor1, minor2 = 0.5 * part1 * erfc(z1), 0.5 * part2 * erfc(z2)
             sums[0, 0, k] += part1 * off1
             sums[0, 1, k] += part1 * (square1 + off1 * off1)
             sums[0, 2, k] += minor1 if from1 > 0 else part1 - minor1
@@ -521,24 +535,39 @@ def _center_moments_kernel(  # type: ignore[no-untyped-def]
 def _center_below_kernel(  # type: ignore[no-untyped-def]
     effect, noise, x, center, weight, narrow, wide, share, sums
 ):
-    """Add P(< x) of each effect, as `_center_moments_kernel` does, and nothing else."""
+    """Add P(< x) and the density of each effect, as `_center_moments_kernel` does, and
+    nothing else.
+    """
+    precise = np.empty(len(effect))
+    for k in range(len(effect)):
+        precise[k] = inverse_root(2 * noise[k])
     for i in range(len(center)):
         v1, v2, p, mu, each = narrow[i], wide[i], share[i], center[i], weight[i]
+        inverse1, inverse2 = 1 / np.sqrt(v1), 1 / np.sqrt(v2)
         for k in range(len(effect)):
-            s2, known = noise[k], effect[k]
-            r = known - mu
-            y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+            s2, r = noise[k], effect[k] - mu
+            both1, both2 = s2 + v1, s2 + v2
+            y1, y2 = inverse_root(both1), inverse_root(both2)
             gain1, gain2 = v1 * y1 * y1, v2 * y2 * y2
             gap = 0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
             a, b = p * y1 * exp2(max(-gap, -1000.0)), (1 - p) * y2
             part1 = each * a / (a + b)
             part2 = each - part1
             from1, from2 = gain1 * r + mu - x[k], gain2 * r + mu - x[k]
-            minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * gain1 * s2))
-            minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * gain2 * s2))
-            sums[k] += (minor1 if from1 > 0 else part1 - minor1) + (
+            # 1 / sqrt(2 gain s2), by the roots that are there
+            scale1 = both1 * y1 * (inverse1 * precise[k])
+            scale2 = both2 * y2 * (inverse2 * precise[k])
+            z1, z2 = abs(from1) * scale1, abs(from2) * scale2
+            fall1 = part1 * exp2(max(-z1 * z1 * LOG2E, -1000.0))
+            fall2 = part2 * exp2(max(-z2 * z2 * LOG2E, -1000.0))
+            minor1, minor2 = (
+                0.5 * fall1 * scaled_erfc(z1),
+                0.5 * fall2 * scaled_erfc(z2),
+            )
+            sums[0, k] += (minor1 if from1 > 0 else part1 - minor1) + (
                 minor2 if from2 > 0 else part2 - minor2
             )
+            sums[1, k] += _INVERSE_ROOT_PI * (fall1 * scale1 + fall2 * scale2)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -558,7 +587,9 @@ def _below_kernel(  # type: ignore[no-untyped-def]
     width,
     sums,
 ):
-    """Add P(< x) of each effect, as `_add_moments_kernel` does, and nothing else."""
+    """Add P(< x) and the density of each effect, as `_add_moments_kernel` does, and
+    nothing else.
+    """
     line = np.empty((5, len(effect)))
     a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
@@ -588,11 +619,15 @@ def _below_stratum_kernel(  # type: ignore[no-untyped-def]
         square2 = gain2 * s2 + moved2 * moved2 + line[4, k]
         from1 = line[0, k] + slope * place + gain1 * r - x[k]
         from2 = line[0, k] + slope * place + gain2 * r - x[k]
-        minor1 = 0.5 * part1 * erfc(abs(from1) * inverse_root(2 * square1))
-        minor2 = 0.5 * part2 * erfc(abs(from2) * inverse_root(2 * square2))
-        sums[k] += (minor1 if from1 > 0 else part1 - minor1) + (
+        scale1, scale2 = inverse_root(2 * square1), inverse_root(2 * square2)
+        z1, z2 = abs(from1) * scale1, abs(from2) * scale2
+        fall1 = part1 * exp2(max(-z1 * z1 * LOG2E, -1000.0))
+        fall2 = part2 * exp2(max(-z2 * z2 * LOG2E, -1000.0))
+        minor1, minor2 = 0.5 * fall1 * scaled_erfc(z1), 0.5 * fall2 * scaled_erfc(z2)
+        sums[0, k] += (minor1 if from1 > 0 else part1 - minor1) + (
             minor2 if from2 > 0 else part2 - minor2
         )
+        sums[1, k] += _INVERSE_ROOT_PI * (fall1 * scale1 + fall2 * scale2)
 
 
 @njit(nogil=True, error_model="numpy")

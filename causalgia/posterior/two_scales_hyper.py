@@ -27,8 +27,11 @@ from causalgia.posterior.scale_mixture import (
     LN2,
     LOG2E,
     exp2,
+    exponent,
     inverse_root,
     log2,
+    log2_product,
+    mantissa,
     product_sum,
     summed,
 )
@@ -602,7 +605,8 @@ def _row_terms(  # type: ignore[no-untyped-def]
     effect, count, rest, roots, p, curved, scores, weights, terms
 ):
     """Fill derivatives of each row in its linear part, and the terms of the sums over
-    rows, (5, K); the loop compiles to vector code.
+    rows, (5, K), but for the log of what replaces the linear part; the loop compiles to
+    vector code.
     """
     for k in range(len(effect)):
         r = effect[k] - rest[k]
@@ -613,13 +617,14 @@ def _row_terms(  # type: ignore[no-untyped-def]
         both = a + (1 - p) * y2
         first = a / both
         mean, mixed, n = q2 + first * gap, first * (1 - first), count[k]
-        terms[0, k] = n * (log2(both) * LN2 - half * q2)
+        terms[0, k] = n * (exponent(both) * LN2 - half * q2)
         terms[1, k] = n * first * q1 * (half * q1 - 0.5)
         terms[2, k] = n * (1 - first) * q2 * (half * q2 - 0.5)
         terms[3, k] = n * (first - p)
         terms[4, k] = n * mixed
         scores[k] = n * r * mean
         weights[k] = n * (mean - curved * half * mixed * gap * gap)
+        rest[k] = mantissa(both)
 
 
 @njit(
@@ -630,6 +635,7 @@ def _row_terms(  # type: ignore[no-untyped-def]
 def _row_sums(  # type: ignore[no-untyped-def]
     effect,
     count,
+    single,
     size,
     columns,
     precision,
@@ -656,13 +662,19 @@ def _row_sums(  # type: ignore[no-untyped-def]
         for k in range(n):
             rest[k] += columns[j, k] * value[j]
     _row_terms(effect, count, rest, roots, p, curved, scores, weights, terms)
+    if single:
+        total = log2_product(rest) * LN2
+    else:
+        for k in range(n):
+            rest[k] = log2(rest[k])
+        total = product_sum(count, rest) * LN2
     for j in range(m):
         gradient[j] = product_sum(columns[j], scores)
         for k in range(n):
             rest[k] = columns[j, k] * weights[k]
         for h in range(j + 1):
             matrix[j, h] = product_sum(rest, columns[h])
-    total = summed(terms[0]) - 0.5 * size * np.log(2 * np.pi)
+    total += summed(terms[0]) - 0.5 * size * np.log(2 * np.pi)
     for j in range(m):
         gradient[j] -= precision[j] * value[j]
         total -= 0.5 * precision[j] * value[j] ** 2
@@ -677,6 +689,7 @@ def _row_sums(  # type: ignore[no-untyped-def]
 def _newton_ascent(  # type: ignore[no-untyped-def]
     effect,
     count,
+    single,
     size,
     columns,
     precision,
@@ -709,6 +722,7 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
             _row_sums(
                 effect,
                 count,
+                single,
                 size,
                 columns,
                 precision,
@@ -781,7 +795,9 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
     m, middle = value.shape[2], len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
     at, roots, size = np.empty(m), np.empty((2, len(effect))), summed(count)
-    room = np.empty((8, len(effect)))
+    room, single = np.empty((8, len(effect))), True
+    for k in range(len(count)):
+        single = single and count[k] == 1.0
     for i in range(len(narrow)):
         _copy(at, state[i, 1:])
         _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
@@ -799,6 +815,7 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                 here, gain = _newton_ascent(
                     effect,
                     count,
+                    single,
                     size,
                     columns,
                     precision,
