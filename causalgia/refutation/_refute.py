@@ -101,9 +101,8 @@ def predictions_needed(claim: Claim) -> dict[str, int]:
     """Return the number of sequences that each check would predict, by the name of the
     check; nothing is predicted.
 
-    Checks that predict nothing, that do not apply, or that the budget of a frugal claim
-    leaves out have 0. The checks of placebos share predictions, so together they
-    need fewer than the sum.
+    Checks that predict nothing, or that do not apply, have 0. The checks of placebos
+    share predictions, so together they need fewer than the sum.
 
     Parameters
     ----------
@@ -174,9 +173,10 @@ def refute(
     checks
         Keys of `causalgia.refutation.CHECKS`, such as
         ``["beyond_placebos", "strand"]``, or names that the result prints, such as
-        ``"randomized weights"``. They take the predictions that they need.
-        None: all, with at most as many predictions as the trial itself; those that do
-        not fit are listed.
+        ``"randomized weights"``. None: all. Placebos of a motif take 19 predictions for
+        each unit beside those of its arms, of 300 units at most; of a contrast of
+        several motifs, twice or thrice those of its arms. The other checks take some as
+        many as the trial, or the least that they need.
     control, contrasts
         As in `causalgia.contrast`. None: those of the stored analysis or of the design.
     real
@@ -248,7 +248,6 @@ def refute(
         real=real,
         motifs=motifs,
         positive=positive,
-        frugal=checks is None,
     )
     parts, failures = [], []
     for name in names:

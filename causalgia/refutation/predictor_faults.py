@@ -260,7 +260,7 @@ def _other_strand(claim: Claim) -> list[Finding]:
     arms, key = _arms_of_clearest(claim), derive(claim.key, "strand")
     n_own = claim.outcomes.sizes["unit"]
     n = claim.n_units(
-        0.05, a_unit=2 * len(arms), least=min(6, n_own), most=min(200, n_own)
+        0.1, a_unit=2 * len(arms), least=min(6, n_own), most=min(200, n_own)
     )
     units = draw_backgrounds(design, 0, n, key=key)
     tokens: dict[str, Tokens] = {
@@ -371,7 +371,7 @@ def _beside_copies(claim: Claim) -> list[Finding]:
 
     name, task = claimed[0]
     weights, arms = claim.weights[name], _arms_of_clearest(claim)
-    n = claim.n_units(0.1, a_unit=len(arms) * (N_COPIES + 1), least=6, most=100)
+    n = claim.n_units(0.2, a_unit=len(arms) * (N_COPIES + 1), least=6, most=100)
     both = randomized(
         predictor, n_draws=N_COPIES, rng=derive(claim.key, "randomized weights")
     )
