@@ -420,22 +420,6 @@ class About(Generic[Absent]):
     trend = _text_or_number(
         "periodicity", "cg.estimation.helical_phase", "trend removed from the curve"
     )
-    at_zero = _text(
-        "variance components",
-        "cg.estimation.variance_components",
-        "variance components estimated as 0",
-    )
-    not_identified = _text(
-        "variance components",
-        "cg.estimation.variance_components",
-        "variance components that the design cannot separate",
-    )
-    buy_next = _text(
-        "variance components",
-        "cg.estimation.variance_components",
-        "the component with the largest part of the squared standard error, and what "
-        "would reduce it",
-    )
 
     # many questions at once
     family = _text(

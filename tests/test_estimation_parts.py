@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from causalgia.estimation._helical_phase import (
 from causalgia.estimation.crossover import (
     _t_of_same_width,
     crossed_mean,
+    crossed_variances,
     mean_ice,
     mean_of_cluster_means,
     next_level,
@@ -326,6 +328,94 @@ def test_a_crossed_mean_is_the_analysis_of_variance_with_components_cut_at_0(
         parts.sum() ** 2 / (parts**2 / [n - 1, M - 1, (n - 1) * (M - 1)]).sum()
     )
     assert (found.factor**2).sum() == pytest.approx(found.se**2)
+
+
+PARTS = [
+    (1.0, 1.0, 1.0, 0.5, 1.0),
+    (0.0, 1.0, 0.0, 0.0, 2.0),
+    (1.0, 0.0, 0.3, 0.0, 1.0),
+]
+
+
+def crossed_table(
+    rng: np.random.Generator, codes: np.ndarray, n_levels: int, sds: Any, *more: int
+) -> np.ndarray:
+    """Draw effects with the sd of clusters, units, levels, clusters by levels, rest."""
+    n, G = len(codes), codes.max() + 1
+    shapes = [(G, 1), (n, 1), (1, n_levels), (G, n_levels), (n, n_levels)]
+    cluster, unit, level, both, rest = (
+        sd * rng.normal(size=(*shape, *more))
+        for sd, shape in zip(sds, shapes, strict=True)
+    )
+    return cluster[codes] + unit + level + both[codes] + rest
+
+
+@pytest.mark.parametrize("sds", PARTS)
+@pytest.mark.parametrize("size", [1, 3])
+def test_variances_of_a_crossed_table_are_those_of_restricted_likelihood(
+    sds: tuple[float, ...], size: int
+) -> None:
+    """Its slope, by dense matrices, is 0 at variances above 0 and falls beyond those of
+    0; standard errors are of its average information.
+    """
+    n, M = 18, 4
+    codes = np.arange(n) // size
+    one, draws = np.full((n * M, 1), (n * M) ** -0.5), [np.arange(n), np.zeros(n, int)]
+    unit, none = (np.eye(k.max() + 1)[k] for k in draws)
+    cluster, level = np.eye(n // size)[codes], np.eye(M)
+    pairs = [(cluster, 1), (unit, 1), (none, 0), (cluster, 0), (unit, 0)]
+    Zs = [
+        np.kron(rows, np.ones((M, 1)) if together else level)
+        for rows, together in (pairs if size > 1 else [pairs[i] for i in (1, 2, 4)])
+    ]
+    bounded = 0
+    for seed in range(6):
+        y = crossed_table(np.random.default_rng(seed), codes, M, sds)
+        variance, se = crossed_variances(y, codes)
+        W = np.linalg.inv(sum(v * Z @ Z.T for v, Z in zip(variance, Zs, strict=True)))
+        P = W - W @ one @ np.linalg.solve(one.T @ W @ one, one.T @ W)
+        u = P @ y.ravel()
+        traces = np.array([np.trace(Z.T @ P @ Z) for Z in Zs])
+        slope = np.array([u @ Z @ Z.T @ u for Z in Zs]) / traces - 1
+        at_bound = variance == 0
+        bounded += at_bound.sum()
+        assert (np.abs(slope[~at_bound]) < 1e-8).all()
+        assert (slope[at_bound] < 0).all()
+        parts = np.column_stack([Z @ Z.T @ u for Z in Zs])
+        information = parts.T @ P @ parts / 2
+        covariance = np.linalg.inv(information)
+        np.testing.assert_allclose(se, np.sqrt(np.diagonal(covariance)), rtol=1e-6)
+    assert bounded > 0 or sds == PARTS[0]
+
+
+def test_variances_of_a_crossed_table_where_nothing_varies() -> None:
+    variance, se = crossed_variances(np.full((10, 3), 2.5))
+    assert (variance == 0).all()
+    assert (se == 0).all()
+    u = np.random.default_rng(0).normal(size=40)
+    twins, se = crossed_variances(np.repeat(u[:, None], 3, axis=1))
+    assert twins.tolist() == [pytest.approx(u.var(ddof=1)), 0, 0]
+    assert se.tolist() == [pytest.approx(u.var(ddof=1) * np.sqrt(2 / 39)), 0, 0]
+    alike = crossed_variances(1e6 + 1e-3 * u.reshape(10, 4))[0]
+    np.testing.assert_allclose(
+        alike, 1e-6 * crossed_variances(u.reshape(10, 4))[0], rtol=1e-5
+    )
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("sizes", ["single", "equal", "unequal"])
+def test_variances_of_crossed_tables_are_right_on_average(sizes: str) -> None:
+    """And so are their squared errors; unequal clusters count alike, without bias."""
+    rng = np.random.default_rng(5)
+    size = {"single": [1], "equal": [3], "unequal": [1, 2, 6]}[sizes]
+    codes = np.repeat(np.arange(60), np.resize(size, 60))
+    sds = (1.0, 1.0, 1.0, 1.0, 1.0) if len(codes) > 60 else (0.0, 1.0, 1.0, 0.0, 1.0)
+    variance, se = crossed_variances(crossed_table(rng, codes, 8, sds, 400), codes)
+    mcse = variance.std(axis=1) / np.sqrt(400)
+    assert (np.abs(variance.mean(axis=1) - 1) < 4 * mcse).all()
+    np.testing.assert_allclose(
+        np.sqrt((se**2).mean(axis=1)), variance.std(axis=1), rtol=0.25
+    )
 
 
 def test_the_t_of_a_prediction_has_the_widths_of_its_parts_at_both_ends() -> None:

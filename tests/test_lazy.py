@@ -373,8 +373,6 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "spread": lambda o: cg.moderation(effects_of(o), (), rope=(-0.5, 0.5)),
     "spread by cluster": lambda o: cg.moderation(effects_of(o), (), cluster="lane"),
     "moderation": lambda o: cg.moderation(effects_of(o), by="gc"),
-    "components": lambda o: cg.estimation.variance_components(o, control="0"),
-    "components of effects": lambda o: cg.estimation.variance_components(effects_of(o)),
     "phase": lambda o: cg.estimation.helical_phase(at_distances(o), trend="linear"),
     "looks": lambda o: dataclasses.asdict(
         interim_estimates(o, control="0", contrasts=None)
@@ -406,9 +404,7 @@ def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
     ask(VERBS[verb], crossover(60, **more))
 
 
-@pytest.mark.parametrize(
-    "verb", ["spread", "moderation", "components of effects", "report"]
-)
+@pytest.mark.parametrize("verb", ["spread", "moderation", "power", "report"])
 def test_a_verb_says_the_same_of_several_predictors(verb: str) -> None:
     ask(VERBS[verb], crossover(60, models=3))
 

@@ -19,9 +19,9 @@ from causalgia.errors import CausalgiaError, EstimateError
 from causalgia.estimation import from_effects
 from causalgia.estimation._helical_phase import helical_phase, trend_basis
 from causalgia.estimation._random_effects import random_effects
-from causalgia.estimation._variance_components import variance_components
 from causalgia.estimation.crossover import (
     crossed_mean,
+    crossed_variances,
     mean_ice,
     next_level,
     stratified_mean,
@@ -119,6 +119,11 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         2,
         EstimateError,
     ),
+    "levels of a variance": (
+        lambda n: crossed_variances(numbers(4, n)),
+        2,
+        EstimateError,
+    ),
     "levels before the next": (lambda n: next_level(numbers(4, n)), 2, EstimateError),
     "units that differ": (lambda n: cg.moderation(effects(n), ()), 3, EstimateError),
     "units of one modifier": (
@@ -135,7 +140,7 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError]]] = {
         EstimateError,
     ),
     "units of a variance": (
-        lambda n: variance_components(effects(n)),
+        lambda n: crossed_variances(numbers(n, 4)),
         2,
         EstimateError,
     ),

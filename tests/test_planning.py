@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import causalgia as cg
-from causalgia.estimation import estimate, from_effects, variance_components
+from causalgia.estimation import estimate, from_effects
 from causalgia.planning import (
     minimal_detectable_effect,
     power,
@@ -312,20 +312,28 @@ def test_known_errors_are_normal() -> None:
     )
 
 
-def test_predictors_are_a_floor() -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_predictors_are_a_floor(shared: bool) -> None:
+    """A trial as large as its pilot, with as many parents, has the pilot's error."""
     rng = np.random.default_rng(7)
     ice = (
         rng.normal(size=(100, 1, 1, 1))
         + rng.normal(size=(1, 1, 1, 4))
         + 0.5 * rng.normal(size=(100, 1, 1, 4))
     )
-    pilot = effects_of(ice)
+    parent = np.arange(100) // 4 if shared else np.arange(100)
+    ice += rng.normal(size=(100, 1, 1, 4))[parent] + rng.normal(size=100)[
+        parent
+    ].reshape(-1, 1, 1, 1)
+    pilot = effects_of(ice, parent=("unit", parent))
     plan = sample_size(pilot, half_width=3.0)
     assert plan.attrs["target"] == "population x predictors"
-    own = variance_components(pilot)["variance"].values.ravel()
-    reached = power(pilot, n_units=100)
-    by_hand = np.sqrt(own[0] / 100 + own[1] / 4 + own[2] / 400)
-    assert reached["se"].item() == pytest.approx(by_hand)
+    theirs = estimate(pilot, target="population x predictors")
+    reached = power(pilot, n_units=100)["se"].item()
+    assert reached == pytest.approx(theirs["se"].item())
+    floor = power(pilot, n_units=10**8)["se"].item()
+    between = ice[:, 0, 0].mean(axis=0).var(ddof=1) / 4
+    assert 0.9 * between < floor**2 < between
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

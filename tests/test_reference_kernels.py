@@ -13,6 +13,7 @@ dose_response,         joint tests of several contrasts
 factorial_2x2x2
 eight_schools,         quantiles of tau, mu and each effect without the error of draws
 random_effects_...
+mixed_model            variances of units, predictors and the rest
 helical_phase          the wave itself; `experiments.spacing` needs a predictor for it
 moderated_t            moderated variances
 p_adjust, stats_turn4  Holm; p that are missing, or 0
@@ -44,7 +45,7 @@ import causalgia as cg
 from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation._random_effects import random_effects
-from causalgia.estimation.crossover import mean_ice
+from causalgia.estimation.crossover import crossed_variances, mean_ice
 from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.estimation.standard_errors import regress, wald_htz
 from causalgia.mpra.comparisons.prediction_powered_means import (
@@ -405,6 +406,22 @@ def test_the_scan_over_periods() -> None:
     np.testing.assert_allclose(found["period"], theirs["period"], rtol=1e-12)
     np.testing.assert_allclose(found["rss"], theirs["rss"], rtol=1e-8)
     np.testing.assert_allclose(found["best_period"].item(), theirs["best"])
+
+
+# ---- mixed_model: lme4
+
+
+def test_variances_of_units_and_predictors() -> None:
+    y = table("mixed_model", "input_balanced").pivot_table(
+        "y", ["unit", "arm"], "model"
+    )
+    ice = (y.xs("treated", level="arm") - y.xs("control", level="arm")).to_numpy()
+    theirs = expected("mixed_model")["balanced"]["ice_crossed"]["variance"]
+    np.testing.assert_allclose(
+        crossed_variances(ice)[0],
+        [theirs[name] for name in ("unit", "model", "Residual")],
+        rtol=1e-7,
+    )
 
 
 # ---- moderated_t: limma's squeezeVar

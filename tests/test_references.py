@@ -589,14 +589,6 @@ def test_pairs_of_means_are_those_of_emmeans() -> None:
 
 # ---- mixed_model: lme4, lmerTest; both stop early, so that df agree to 1e-3
 
-COMPONENTS = {
-    "unit": "background",
-    "model": "predictor",
-    "Residual": "residual",
-    "unit_by_arm": "background_by_arm",
-    "model_by_arm": "predictor_by_arm",
-}
-
 
 def networks(file: str) -> pd.DataFrame:
     return table("mixed_model", f"input_{file}")
@@ -618,35 +610,12 @@ def test_predictors_crossed_with_units() -> None:
         np.testing.assert_allclose(found[name], theirs[name], rtol=1e-3, err_msg=name)
 
 
-def test_components_of_effects() -> None:
+def test_predictors_and_units_of_a_plan() -> None:
+    """A trial as large as its pilot has the error of the pilot's variances."""
     outcomes = outcomes_of(networks("balanced"), model="model")
-    found = cg.estimation.variance_components(outcomes, control="control")
-    theirs = expected("mixed_model")["balanced"]["ice_crossed"]
-    for name, value in theirs["variance"].items():
-        mine = found["variance"].sel(component=COMPONENTS[name]).item()
-        np.testing.assert_allclose(mine, value, rtol=1e-5, err_msg=name)
-    n_levels = found["n_levels"].sel(contrast="treated").values
-    by_hand = found["variance"].values.ravel() / n_levels
-    np.testing.assert_allclose(
-        by_hand.sum(), theirs["kenward_roger"]["se"] ** 2, rtol=1e-6
-    )
-    np.testing.assert_allclose(
-        found["in_ace"].values.ravel(), by_hand / by_hand.sum(), rtol=1e-9
-    )
-    np.testing.assert_allclose(found["share"].sum().item(), 1)
-    np.testing.assert_allclose(
-        found["sd"].values ** 2, found["variance"].values, rtol=1e-12
-    )
-
-
-def test_components_of_outcomes() -> None:
-    """Of the model with interactions of the arms."""
-    outcomes = outcomes_of(networks("balanced"), model="model")
-    found = cg.estimation.variance_components(outcomes)
-    theirs = expected("mixed_model")["balanced"]["outcome_arm_specific"]["variance"]
-    for name, value in theirs.items():
-        mine = found["variance"].sel(component=COMPONENTS[name]).item()
-        np.testing.assert_allclose(mine, value, rtol=1e-5, err_msg=name)
+    found = cg.planning.power(cg.contrast(outcomes, control="control"), n_units=24)
+    theirs = expected("mixed_model")["balanced"]["ice_crossed"]["kenward_roger"]
+    np.testing.assert_allclose(found["se"].item(), theirs["se"], rtol=1e-7)
 
 
 # ---- power: pwr

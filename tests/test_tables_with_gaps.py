@@ -336,7 +336,6 @@ def test_other_verbs_take_samples_with_gaps_or_refuse_them(tmp_path: Path) -> No
         (cg.contrast, (outcomes,), {"control": "wt", "tasks": "r1 - r2"}),
         (cg.refute, (outcomes, None), {"rng": 0, "control": "wt"}),
         (cg.moderation, (effects, "x"), {"rope": 0}),
-        (cg.estimation.variance_components, (outcomes,), {}),
     ]
     for verb, given, settings in refusals:
         with pytest.raises(CausalgiaError):

@@ -3,7 +3,7 @@ intervals.
 
 Functions of arrays are in modules: `own_arms` (one estimator for every layout), its
 closed forms `crossover` and `parallel`, `standard_errors` (regression, small-sample
-tests, moderated variances), `mixed_model` (variance components) and `lines`.
+tests, moderated variances) and `lines`.
 """
 
 import lazy_loader as lazy

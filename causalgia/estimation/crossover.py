@@ -25,6 +25,9 @@ from causalgia.numerics.row_blocks import Rows, by_block
 from causalgia.types import Array, Codes
 
 _LOW, _HIGH, _MOST_DF = 0.95, 0.9995, 1e9
+#: share of the mean square of a table at which another one is rounding
+_ROUNDING = 1e-10
+_MOST_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -341,6 +344,127 @@ def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
     )
     df = np.where(dfs[1] + 1 > MOST_WIDE, many, few)[()]
     return from_factor(units.ace + first, np.concatenate(factor), df)
+
+
+def crossed_variances(ice: Array, cluster: Codes | None = None) -> tuple[Array, Array]:
+    """Split the variance of ICE between units and M crossed levels (predictors, flanks),
+    all drawn, by the mean squares of their complete table.
+
+    ``ice_um = mean + a_u + g_m + e_um``; with clusters (parents) also one part of each
+    cluster and one of each cluster at each level. These are the variances of restricted
+    maximum likelihood (REML), bounded at 0, and the standard errors of its average
+    information; if clusters are of unequal size they count equally, by their means,
+    and REML would weight them.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, M, ...)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it,
+        or with one unit in each, units are independent.
+
+    Returns
+    -------
+    variance, se
+        Shape ``(3, ...)``: units, levels, the rest. With clusters ``(5, ...)``:
+        clusters, units, levels, clusters by levels, the rest. The standard errors are of
+        normal theory, and for a variance of 0 those of the unbounded estimate.
+
+    Raises
+    ------
+    EstimateError
+        With fewer than two levels or clusters, or variances beyond float64.
+
+    References
+    ----------
+    Searle, Casella & McCulloch (1992), doi:10.1002/9780470316856.
+
+    Examples
+    --------
+    >>> variance, se = crossed_variances(np.array([[1.0, 2.0], [3.0, 5.0], [2.0, 4.0]]))
+    >>> variance.round(4), se.round(4)
+    (array([1.5   , 1.3333, 0.1667]), array([1.5855, 1.965 , 0.1667]))
+    """
+    n, n_levels = ice.shape[:2]
+    codes = np.arange(n) if cluster is None else cluster
+    sizes = np.bincount(codes)
+    n_clusters = len(sizes)
+    if min(n_clusters, n_levels) < 2:
+        raise EstimateError(
+            f"{n_clusters} independent units (or parents) and {n_levels} levels: two "
+            "or more of both show how they vary"
+        )
+    shifted = ice - ice[0, 0]
+    size = np.abs(shifted).max(axis=(0, 1))
+    if ((size > 1e150) | ((size > 0) & (size < 1e-150))).any():
+        raise EstimateError(
+            f"effects that differ by {size.max():g} have no variance in float64"
+        )
+    size = np.where(size > 0, size, 1.0)
+    each = n_clusters / (1 / sizes).sum()
+    means, within = centered(shifted / size, codes)
+    rows, columns = (centered(means.mean(axis=axis))[1] for axis in (1, 0))
+    both = centered(means - rows[:, None] - columns)[1]
+    own = within.mean(axis=1)
+    rest = within - own[:, None]
+    squares = np.stack(
+        [
+            each * n_levels * (rows**2).sum(axis=0),
+            n_levels * (own**2).sum(axis=0),
+            each * n_clusters * (columns**2).sum(axis=0),
+            each * (both**2).sum(axis=(0, 1)),
+            (rest**2).sum(axis=(0, 1)),
+        ]
+    )
+    df = np.array([n_clusters - 1, n - n_clusters, 1, n_clusters - 1, n - n_clusters])
+    df[2:] *= n_levels - 1
+    # mean squares expected of clusters, units, levels, clusters by levels, the rest
+    expected = np.array(
+        [
+            [each * n_levels, n_levels, 0, each, 1],
+            [0, n_levels, 0, 0, 1],
+            [0, 0, each * n_clusters, each, 1],
+            [0, 0, 0, each, 1],
+            [0, 0, 0, 0, 1],
+        ]
+    )
+    if n_clusters == n:
+        squares, df = squares[[0, 2, 3]], df[[0, 2, 3]]
+        expected = expected[[0, 2, 3]][:, [1, 2, 4]]
+    whole = squares.sum(axis=0) / df.sum()
+    df = df.reshape(-1, *[1] * whole.ndim)
+    mean = squares / df
+    mean[mean <= _ROUNDING * whole] = 0.0
+    solve = np.linalg.inv(expected)
+    variance = np.tensordot(solve, mean, axes=1)
+    for at in np.ndindex(whole.shape):
+        column = (slice(None), *at)
+        if (variance[column] < 0).any():
+            variance[column] = _bounded(expected, mean[column], df.ravel())
+    fitted = np.tensordot(expected, variance, axes=1)
+    spread = np.array(2 * fitted**2 / df)
+    np.divide(spread * fitted, mean, out=spread, where=mean > 0)
+    se = np.sqrt(np.tensordot(solve**2, spread, axes=1))
+    return variance * size**2, se * size**2
+
+
+def _bounded(expected: Array, mean: Array, df: Array) -> Array:
+    """Return the variances, 0 or above, under which mean squares are likeliest: least
+    squares with weights ``df / E^2``, until their expectations E stay.
+    """
+    least = _ROUNDING * (df * mean).sum() / df.sum()
+    fitted, before = np.maximum(mean, least), np.zeros_like(mean)
+    for _ in range(_MOST_STEPS):
+        if np.allclose(fitted, before, rtol=1e-13, atol=0):
+            break
+        weighted = expected * (np.sqrt(df) / fitted)[:, None]
+        size = np.sqrt((weighted**2).sum(axis=0))
+        variance = (
+            scipy.optimize.nnls(weighted / size, np.sqrt(df) * mean / fitted)[0] / size
+        )
+        fitted, before = np.maximum(expected @ variance, least), fitted
+    return np.asarray(variance)
 
 
 def sqrt_ratio(part: Array, whole: Array) -> Array:

@@ -196,50 +196,45 @@ def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
     """
     import xarray as xr
 
-    from causalgia.estimation import variance_components
-
     effects = effects.sel(contrast=np.isin(effects["part"], PARTS))
     if "model" in effects["ice"].dims:
         effects = effects.assign(ice=effects["ice"].mean("model")).drop_vars(
             ["constant", "zero"], errors="ignore"
         )
-    split = variance_components(effects, instance="part")
     tables = [
-        _part_components(
-            effects.sel(contrast=effects["part"] == part),
-            split.sel(contrast=part),
-            ci_prob,
-        )
+        _part_components(effects.sel(contrast=effects["part"] == part), ci_prob)
         for part in PARTS
     ]
     return (
         xr.concat(tables, "part")
         .assign_coords(part=list(PARTS))
-        .assign_attrs(ci_prob=ci_prob, method=about(split).method)
+        .assign_attrs(
+            ci_prob=ci_prob,
+            method="mean squares of the table of backgrounds by flanks, variances "
+            "bounded at 0; limits from standard errors, normal theory",
+        )
     )
 
 
-def _part_components(
-    effects: xr.Dataset, split: xr.Dataset, ci_prob: float
-) -> xr.Dataset:
+def _part_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
     """Return the mean effect and the variance components of one part over pairs of
     flanks.
     """
     import xarray as xr
     from scipy import special
 
-    from causalgia.estimation.crossover import crossed_mean
+    from causalgia.estimation.crossover import crossed_mean, crossed_variances
+    from causalgia.estimation.crossover_estimates import ice_without_rounding
 
     parents, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
     of_unit = None if len(parents) == effects.sizes["unit"] else codes.astype(np.intp)
-    mean = crossed_mean(
-        effects["ice"].transpose("unit", "contrast", "task").to_numpy(), of_unit
+    ice = effects["ice"].copy(data=ice_without_rounding(effects))
+    table = ice.transpose("unit", "contrast", "task").to_numpy()
+    mean, (variance, se) = (
+        crossed_mean(table, of_unit),
+        crossed_variances(table, of_unit),
     )
     half = special.stdtrit(mean.df, 0.5 + ci_prob / 2) * mean.se
-    variance, se = (
-        split[name].transpose("component", "task").to_numpy()
-        for name in ("variance", "se")
-    )
     lower, upper = (np.sqrt(limit) for limit in variance_limits(variance, se, ci_prob))
     columns = {
         "size": np.vstack([mean.ace, np.sqrt(variance)]),
@@ -251,12 +246,9 @@ def _part_components(
     columns["share"] = np.divide(
         square, whole, out=np.zeros_like(square), where=whole > 0
     )
-    names = [  # flanks are the instances of `variance_components`
-        name.replace("_by_instance", " x flank")
-        .replace("instance", "flank")
-        .replace("residual", "flank x background")
-        for name in split["component"].to_numpy().tolist()
-    ]
+    names = ["background", "flank", "flank x background"]
+    if of_unit is not None:
+        names = ["parent", *names[:2], "parent x flank", names[2]]
     coords = {"component": ["core", *names], "task": effects["task"]}
     return xr.Dataset(
         {name: (("component", "task"), column) for name, column in columns.items()},

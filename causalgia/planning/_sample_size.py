@@ -22,9 +22,10 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.estimation import estimate, variance_components
+from causalgia.estimation import estimate
 from causalgia.estimation._from_effects import as_estimates
-from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.estimation.crossover import crossed_variances
+from causalgia.estimation.crossover_estimates import ice_without_rounding, is_placebo
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
 from causalgia.multiplicity.families import row_families
@@ -40,7 +41,7 @@ from causalgia.planning.power_functions import (
     verdict_chances,
 )
 from causalgia.ropes import Rope, RopeLike
-from causalgia.schema import check_no_positions
+from causalgia.schema import check_no_positions, validate
 from causalgia.types import Array, EstimateTable
 
 _USUAL_ASSURANCE = 0.8
@@ -669,8 +670,6 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
             "population",
         )
     pilot = effects_if_outcomes(pilot)
-    if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
-        raise EstimateError("the pilot is variance components, not effects")
     if isinstance(pilot, xr.Dataset):
         check_no_positions(pilot, "the pilot")
     if isinstance(pilot, xr.Dataset) and (
@@ -806,34 +805,34 @@ def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
     """Return a pilot for claims about retrainings: the variance between predictors is
     the floor.
     """
-    ice = effects["ice"]
-    n, m = effects.sizes["unit"], effects.sizes["model"]
-    components = variance_components(effects)
-    variance = {
-        str(c): components["variance"].sel(component=c).to_numpy()
-        for c in components["component"].to_numpy()
-    }
-    parents = parents_if_shared(effects) if "parent" in variance else None
+    effects = validate(effects, "effects")
+    m = effects.sizes["model"]
+    ice = effects["ice"].copy(data=ice_without_rounding(effects))
+    ice = ice.transpose("unit", "model", "contrast", "task")
+    n, parents = len(ice), parents_if_shared(effects)
+    codes = None if parents is None else parents.codes
+    variances = crossed_variances(ice.to_numpy(), codes)[0]
     sizes = np.ones(n) if parents is None else parents.sizes.astype(np.float64)
-    clusters, shape = len(sizes), components["variance"].shape[1:]
-    own = variance["background"] + variance["residual"] / m
-    if parents is not None:
-        shared = variance["parent"] + variance["parent_by_predictor"] / m
-        own = own * clusters / n + shared * clusters * float((sizes**2).sum()) / n**2
-    floor = variance["predictor"] / m
+    clusters = len(sizes)
+    if parents is None:
+        background, predictor, residual = variances
+        own = background + residual / m
+    else:
+        parent, background, predictor, by_predictor, residual = variances
+        own = (background + residual / m) * clusters / n
+        own += (parent + by_predictor / m) * clusters * float((sizes**2).sum()) / n**2
+    shape = own.shape
     pilot = Pilot(
         table=xr.Dataset(
-            coords={
-                d: components[d] for d in ("contrast", "task") if d in components.coords
-            }
+            coords={d: ice[d] for d in ("contrast", "task") if d in ice.coords}
             | {"is_placebo": ("contrast", is_placebo(effects))}
         ),
         dims=("contrast", "task"),
-        ace=ice.mean(("unit", "model")).transpose("contrast", "task").to_numpy(),
+        ace=ice.to_numpy().mean(axis=(0, 1)),
         se=None,
         df=None,
         per_cluster=own,
-        floor=floor,
+        floor=predictor / m,
         floor_df=float(m - 1),
         df_per_cluster=np.ones(shape),
         size=np.full(shape, n / clusters),

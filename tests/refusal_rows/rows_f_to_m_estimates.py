@@ -573,11 +573,6 @@ META: list[tuple[str, Callable[[], object], str]] = [
         "parent",
     ),
     (
-        "a spread without a square",
-        lambda: cg.estimation.variance_components(effects(ICE[:4]) * 1e160),
-        "",
-    ),
-    (
         "parents as blocks beside others",
         lambda: cg.estimate(
             cg.contrast(

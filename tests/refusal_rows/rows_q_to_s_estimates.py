@@ -384,11 +384,6 @@ ROWS = [
         EstimateError,
     ),
     Row(
-        "a component of variance of one unit",
-        lambda: cg.estimation.variance_components(NEGATIVE.isel(unit=[0])),
-        EstimateError,
-    ),
-    Row(
         "a region without ends",
         lambda: cg.moderation(MODIFIED, rope=(-np.inf, np.inf)),
         EstimateError,

@@ -140,11 +140,6 @@ ROWS = [
         "tasks",
     ),
     Row(
-        "components of a table with gaps",
-        lambda: cg.estimation.variance_components(gaps()),
-        DataError,
-    ),
-    Row(
         "a tilt of a table with gaps",
         lambda: cg.tipping_point(gaps(), contrast="A - c", rope=(-1, 1)),
         DataError,
