@@ -174,8 +174,12 @@ def _moderation_sentence(table: xr.Dataset, task: Any, row_of: str) -> str:
     for name in table["moderator"].to_numpy().tolist():
         row = table.sel(contrast=row_of, task=task, moderator=name)
         limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
-        change = effect_in_words(
-            xr.Dataset({key: value * steps[name] for key, value in limits.items()})
+        change = (
+            effect_in_words(
+                xr.Dataset({key: value * steps[name] for key, value in limits.items()})
+            )
+            if np.isfinite(row["lower"])
+            else "an amount that one sequence alone shows"
         )
         changes.append(
             f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}"
