@@ -789,3 +789,19 @@ def test_the_p_of_a_share_is_printed_as_such():
         checks="another_control",
     )
     assert found["reason"].item().endswith("<1e-4)")
+
+
+def test_a_claim_about_one_task_of_several_is_that_of_the_task_alone() -> None:
+    network = cg.FunctionPredictor(
+        lambda x: np.stack([x[:, 3].sum(1), 1.0 * both(x, "AGATAAG")], 1),
+        tasks=["t", "gata"],
+        scale="x",
+    )
+    trial = cg.Design(
+        null=cg.Uniform(length=80), arms=GATA, n_units=60, contrasts="control"
+    )
+    outcomes = cg.run(trial, network, rng=1, progress=False).sel(task=["gata"])
+    found = cg.refute(outcomes, network, rng=2)
+    assert json.loads(found.attrs["claims"]) == ["GATA in gata"]
+    assert not (found["status"] == "fail").any()
+    assert found["value"].sel(check="strand").item() == pytest.approx(1)

@@ -200,8 +200,8 @@ class Audit:
         do.
     composition
         A row a feature and task: ``feature, task, effect, lower, upper, verdict, q,
-        acts``. GC: the rise from 30 to 70 % over random sequences; CpG: 1 in 10 bases, in
-        place of GpC; dinucleotides: what shuffles of single bases lose; words of the
+        acts``. GC: the rise from 30 to 70 % over random sequences;
+        dinucleotides: what shuffles of single bases lose; words of the
         bench, in the middle of shuffles.
     candidates
         The motifs that maps proposed, before any test.
@@ -385,8 +385,8 @@ def audit(
        those of the first motifs, at every gap, order and strand
        (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`; not side by
        side where the two write a site of another motif there.
-    5. *Composition*: `causalgia.experiments.composition`, CpG, adapters and other words of
-       the bench.
+    5. *Composition*: `causalgia.experiments.composition`, dinucleotides, adapters and
+       other words of the bench.
     6. *Confirmation*, on the reserved sequences: motifs and rules again, with p of their
        tree of hypotheses, and `causalgia.refute` on each rule.
     7. *How much of the network that is*: motifs, composition and rules, as counts in a
@@ -1231,7 +1231,9 @@ class _Work:
                         "lower": float(row["lower"]),
                         "upper": float(row["upper"]),
                         "p": _p_of(row)[0],
-                        **self.doubt(outcomes, mean, name),
+                        **self.doubt(
+                            outcomes.sel(task=[rule.task]), mean, f"{name} {rule.task}"
+                        ),
                     }
                 )
                 if self.members:

@@ -114,7 +114,8 @@ def refuted(
             outcomes = run(
                 one.trial, predictor, rng=derive(root_key(own), "trial"), progress=False
             )
-            checks = refute(outcomes, predictor, rng=own, contrasts=one.contrasts)
+            of_task = outcomes.sel(task=[one.task])
+            checks = refute(of_task, predictor, rng=own, contrasts=one.contrasts)
             holds = _holds(one, outcomes)
         found_so = {_FRESH: "pass" if holds else "fail"} | dict(
             zip(

@@ -31,7 +31,7 @@ from causalgia.mpra.formats.orders import FILES
 from causalgia.mpra.libraries.constructs import construct
 from causalgia.sequences.fasta import Sequences
 from causalgia.streams import Seed, derive
-from causalgia.tell.audit_answers import gap_in_words
+from causalgia.tell.audit_answers import confirmed_motifs, gap_in_words
 
 if TYPE_CHECKING:
     from causalgia._audit._audit import Audit
@@ -60,7 +60,9 @@ def libraries(found: Audit, folder: Path) -> pd.DataFrame:
     folder.mkdir()
     of = {one.label: one for one in found.candidates}
     rows = []
-    for label, row in _lost(found.motifs).items():
+    confirmed = confirmed_motifs(found)
+    of_confirmed = found.motifs[found.motifs["motif"].isin(confirmed)]
+    for label, row in _lost(of_confirmed).items():
         rows.append(
             {
                 "claim": f"sequences lose {label}",

@@ -231,7 +231,10 @@ def refute(
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> found = refute(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> found["status"].sel(check="beyond placebos").item(), found.attrs["n_predictions"]
+    >>> (
+    ...     found["status"].sel(check="beyond placebos").item(),
+    ...     found.attrs["n_predictions"],
+    ... )
     ('pass', 6376)
     """
     key, names = root_key(rng), _as_checks(checks)
@@ -374,7 +377,6 @@ def null_and_real(claim: Claim) -> xr.Dataset:
         spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2
     )
     kmers = ["".join(letters) for letters in product("ACGT", repeat=K)]
-    predictor = claim.check_predictor()
     about = {
         name: claim.outcomes.attrs[name]
         for name in _ABOUT
@@ -392,7 +394,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
         {
             "sample": ["null", "real"],
             "kmer": kmers,
-            "task": [str(task) for task in predictor.tasks],
+            "task": claim.outcomes["task"].to_numpy().astype(str),
         },
         about,
     )

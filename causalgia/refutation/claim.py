@@ -344,6 +344,20 @@ class Claim:
             raise NotApplicableError("no predictor was given")
         return self.predictor
 
+    def answers(self, tokens: Tokens) -> Array:
+        """Return the predictor's answers in the tasks of the trial, (n, tasks), averaged
+        over the members of an ensemble.
+        """
+        found = self.check_predictor().predict(tokens).astype(np.float64)
+        found = found.mean(axis=2) if found.ndim == 3 else found
+        return np.asarray(found[:, self.columns])
+
+    @cached_property
+    def columns(self) -> list[int]:
+        """Places of the trial's tasks among those of the predictor."""
+        known = list(map(str, self.check_predictor().tasks))
+        return [known.index(str(task)) for task in self.outcomes["task"].to_numpy()]
+
     @cached_property
     def budget(self) -> int:
         """Sequences that the trial predicted: units times arms (one arm each in a
@@ -432,14 +446,8 @@ class Claim:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             trial = Design(null=of, arms=given, n_units=n)
-            return _mean_of_models(
-                run(
-                    trial,
-                    predictor,
-                    rng=derive(self.key, purpose),
-                    progress=False,
-                )
-            )
+            found = run(trial, predictor, rng=derive(self.key, purpose), progress=False)
+            return _mean_of_models(found).isel(task=self.columns)
 
     @cached_property
     def real_sequences(self) -> Sequences | None:

@@ -177,16 +177,17 @@ def _placebos_of(claim: Claim, name: str) -> tuple[list[Placebos], list[Arm]]:
     if not motifs:
         raise DesignError("its arms differ in no written motif")
     found, arms = list[Placebos](), list[Arm]()
+    single = len(weights) == 2 and len(motifs) == 1
     for motif in motifs:
         beside = [other for other in motifs if other != motif]
-        n = N_PLACEBOS if len(motifs) == 1 else N_DEALT
+        n = N_PLACEBOS if single else N_DEALT
         words = other_orders(motif, n, beside=beside)
         of_word = [
             {arm: in_another_order(step, motif, word) for arm, step in steps.items()}
             for word in words
         ]
         has = [arm for arm, step in steps.items() if of_word[0][arm] != step]
-        if len(motifs) == 1:
+        if single:
             made = dict(zip(words, of_word, strict=True))
         else:
             made = {
