@@ -1257,10 +1257,16 @@ class _Work:
         ]
         motifs_again["confirmed_q"] = motifs_again["motif"].map(q_motif).astype(float)
         columns = [*_OF_RULES, *(_OF_MEMBERS if self.members else ())]
-        confirmed = pd.DataFrame(of_rules, columns=columns)
+        confirmed = pd.DataFrame(of_rules, columns=[*columns, "specific"])
+        specific = confirmed.pop("specific").astype(bool)
         confirmed["q"] = q_rule
         same_sign = np.sign(confirmed["tested"]) == np.sign(confirmed["interaction"])
-        confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign
+        confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign & specific
+        # what a rule that holds shows: that both of its motifs are read
+        for row in confirmed[confirmed["holds"]].to_dict("records"):
+            own = motifs_again["motif"].isin((row["first"], row["second"]))
+            q = motifs_again.loc[own, "confirmed_q"].clip(upper=row["q"])
+            motifs_again.loc[own, "confirmed_q"] = q
         return motifs_again, confirmed
 
     def doubt(
@@ -1269,7 +1275,10 @@ class _Work:
         contrasts: Mapping[str, Mapping[str, float]],
         name: str,
     ) -> dict[str, Any]:
-        """Return how many checks of a rule pass, warn and fail, and which do."""
+        """Return how many checks of a rule pass, warn and fail, and which do; and whether
+        it is specific: beyond orders of the letters of each of its motifs, where there
+        are any.
+        """
         found = self.keep(
             _file(f"refute {name}"),
             lambda: refute(
@@ -1282,6 +1291,7 @@ class _Work:
         status = found["status"].to_numpy().astype(str)
         names = found["check"].to_numpy().astype(str)
         return {
+            "specific": bool((status[names == "beyond placebos"] == "pass").all()),
             **{word: int((status == word).sum()) for word in ("pass", "warn", "fail")},
             "doubts": ", ".join(
                 f"{check} ({word})"

@@ -359,8 +359,7 @@ def rule_lines(found: Audited) -> list[str]:
 def _beside_sum(row: Any, motifs: pd.DataFrame) -> str:
     """Return how two motifs together compare with the sum of each."""
     size = float(row["interaction"])
-    signs = {math.copysign(1.0, one) for one in _alone(motifs, row) if one}
-    if signs == {-math.copysign(1.0, size)}:
+    if all(one * size < 0 for one in _alone(motifs, row)):
         verb = "lower" if size > 0 else "raise"
         whole = "twice one" if row["first"] == row["second"] else "their sum"
         return f"saturating: two {verb} by that much less than {whole}"
