@@ -33,6 +33,7 @@ def trial(
     null: cg.design.NullModel,
     n_units: int,
     control: cg.design.Intervention | None = None,
+    weak: str = _WEAK,
     **options,
 ) -> cg.Design:
     """Return a trial of two motifs of the oracle beside a control."""
@@ -40,7 +41,7 @@ def trial(
     arms = {
         "control": control,
         "site": cg.Embed(_WORD, at=_AT),
-        "weak site": cg.Embed(_WEAK, at=_AT),
+        "weak site": cg.Embed(weak, at=_AT),
     }
     return cg.Design(
         null=null, arms=arms, n_units=n_units, contrasts="control", **options
@@ -65,7 +66,8 @@ def sound(rng: Rng) -> xr.Dataset:
         else cg.zoo.load("rbfox1_like", member=int(rng.integers(5)))
     )
     assignment = "parallel" if rng.random() < 0.2 else "crossover"
-    of = trial(null, int(rng.integers(150, 401)), assignment=assignment)
+    weak = "AGAAUG" if name == "additive" else _WEAK  # that acts in the oracle
+    of = trial(null, int(rng.integers(150, 401)), assignment=assignment, weak=weak)
     given = sequences(rng, 100) if isinstance(null, cg.Uniform) else None
     known = _WORD if rng.random() < 0.5 else None
     return refuted(of, predictor, rng, real=given, positive=known)
