@@ -60,9 +60,11 @@ from causalgia._audit.tested_motifs import (
     judged,
     lost_rows,
     necessity_of,
+    on_strands,
     random_words,
     region_of,
     regions,
+    strand_of_sites,
 )
 from causalgia._check import check
 from causalgia._run import run
@@ -172,7 +174,9 @@ class Audit:
         a known motif, or empty. In the testing sequences: ``n_sites``; ``lost``, the mean
         effect of overwriting a site beyond that of a placebo span, off the sites of every
         candidate where there is room. In the middle of their
-        shuffles: ``alone``, on its better ``strand``, and ``other_strand``. ``lost`` and
+        shuffles: ``alone``, on its better ``strand``, and ``other_strand``; ``sites_on``,
+        the strands its sites are taken on: one, where it does nothing on the other.
+        ``lost`` and
         ``alone`` have ``_lower, _upper, _verdict, _p, _q``. ``place_from, place_to``:
         first and last start at which it acts; ``copies``: up to which a further one adds.
         ``reads``: whether lost or alone has a direction at a false discovery rate of .05.
@@ -615,6 +619,8 @@ class _Work:
     stages: Stages
     n_screened: int
     """Predictions of the screen of known motifs."""
+    sites_on: dict[str, str] = field(default_factory=dict)
+    """Strands on which each motif has sites."""
 
     def audit(
         self,
@@ -931,7 +937,6 @@ class _Work:
         with self.stages.stage(f"candidates, lost and alone ({len(found)})"):
             for one in found:
                 own = region_of(len(one.motif), by_width)
-                lost = self.lost(one, found, "testing")
                 trial = experiments.motif(
                     shuffles, one.motif, n_units=_ALONE_UNITS, rope=own
                 )
@@ -940,19 +945,17 @@ class _Work:
                 answer = trial.analyze(
                     _mean(outcomes), rng=derive(self.key, name, "analysis")
                 )
-                table = alone_rows(answer, both_strands=self.both_strands).assign(
-                    motif=one.label
-                )
+                table = alone_rows(answer, both_strands=self.both_strands)
+                sites_on = strand_of_sites(table, own) if self.both_strands else "+"
+                self.sites_on[one.label] = sites_on
+                table = table.assign(motif=one.label, sites_on=sites_on)
+                lost = self.lost(one, found, "testing")
                 if lost is None:
                     rare.append(one.label)
-                    n_sites = len(
-                        find_instances(
-                            self.parts.testing.tokens,
-                            one.motif,
-                            threshold=one.threshold,
-                            both_strands=self.both_strands,
-                        ).row
+                    instances = find_instances(
+                        self.parts.testing.tokens, one.motif, threshold=one.threshold
                     )
+                    n_sites = int(on_strands(instances.strand, sites_on).sum())
                     table = table.reindex(columns=[*table.columns, *OF_LOST])
                     table["n_sites"] = n_sites
                 else:
@@ -1018,10 +1021,9 @@ class _Work:
                 columns=[f"lost, {task}" for task in self.tasks],
             )
         )
-        if not self.both_strands:
-            mine = (sites["strand"] == "+").to_numpy()
-            sites = sites[mine].reset_index(drop=True)
-            effects = effects.isel(unit=np.repeat(mine, _DRAWS))
+        mine = on_strands(sites["strand"].to_numpy(), self.sites_on[one.label])
+        sites = sites[mine].reset_index(drop=True)
+        effects = effects.isel(unit=np.repeat(mine, _DRAWS))
         if sites["sequence"].nunique() < _LEAST_PARENTS:
             return None
         return effects, sites
@@ -1263,10 +1265,10 @@ class _Work:
         same_sign = np.sign(confirmed["tested"]) == np.sign(confirmed["interaction"])
         confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign & specific
         # what a rule that holds shows: that both of its motifs are read
-        for row in confirmed[confirmed["holds"]].to_dict("records"):
-            own = motifs_again["motif"].isin((row["first"], row["second"]))
-            q = motifs_again.loc[own, "confirmed_q"].clip(upper=row["q"])
-            motifs_again.loc[own, "confirmed_q"] = q
+        held = confirmed[confirmed["holds"]]
+        of_rule = pd.concat([held.groupby(x)["q"].min() for x in ("first", "second")])
+        q = motifs_again["motif"].map(of_rule.groupby(level=0).min()).astype(float)
+        motifs_again["confirmed_q"] = np.fmin(motifs_again["confirmed_q"], q)
         return motifs_again, confirmed
 
     def doubt(

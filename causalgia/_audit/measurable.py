@@ -15,6 +15,7 @@ import pandas as pd
 from causalgia import mpra
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.rules import mean_of
+from causalgia._audit.tested_motifs import on_strands
 from causalgia.choices import DIRECTIONS
 from causalgia.design import (
     AblateEach,
@@ -169,8 +170,8 @@ def _without_sites(one: Candidate, found: Audit, reserved: Sequences) -> Design:
         n_draws=1,
         beside=[(x.motif, x.threshold) for x in found.candidates if x is not one],
     )
-    asked = sites.found.strand == "+"
-    asked |= found.settings["strands"] == "both"
+    own = found.motifs.loc[found.motifs["motif"] == one.label, "sites_on"]
+    asked = on_strands(sites.found.strand, str(own.iloc[0]))
     rows, first = np.unique(sites.found.row[asked], return_index=True)
     chosen = np.flatnonzero(asked)[first][:_SITES]
 

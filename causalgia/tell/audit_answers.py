@@ -312,20 +312,21 @@ def placed(row: Any, settings: Mapping[str, str]) -> str:
 def acting(row: Any, sites: pd.DataFrame, *, short: bool = False) -> str:
     """Return how many of the sites of a motif act, and which way."""
     n, column = int(row["n_sites"]), f"{LOST}{row['task']}"
+    on = "" if row["sites_on"] == "both" else f" on {row['sites_on']}"
     each = sites.loc[sites["motif"] == row["motif"], column].to_numpy(float)
     each = each[np.abs(each) > row["region"]]
     down, up = int((each < 0).sum()), int((each > 0).sum())
     if down and up:
         words = f"{down:,} lose, {up:,} gain"
-        return f"{words} of {n:,}" if short else f"of {n:,} sites {words}"
+        return f"{words} of {n:,}{on}" if short else f"of {n:,} sites{on} {words}"
     if not down + up:
         beyond = "" if short else f" by more than {number(row['region'], row['lost'])}"
-        return f"none of {n:,}{' sites' * (not short)}{beyond}"
+        return f"none of {n:,}{' sites' * (not short)}{on}{beyond}"
     median = float(np.median(np.abs(each)))
     size = number(median, median)
     if short:
-        return f"{down + up:,} of {n:,}, by {size}"
-    return f"{down + up:,} of {n:,} sites act, by {size} in the median"
+        return f"{down + up:,} of {n:,}{on}, by {size}"
+    return f"{down + up:,} of {n:,} sites{on} act, by {size} in the median"
 
 
 def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
