@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.design import Arm, Embed, Genomic
+from causalgia.design.intervention import Intervention
 from causalgia.design.pattern_interventions import placebos
 from causalgia.design.placebo_contrasts import (
     Dealt,
@@ -58,6 +59,11 @@ class Placebos:
     motif: str
     arms: tuple[dict[str, str], ...]
     n_orders: int
+
+    @property
+    def made(self) -> list[str]:
+        """The arms with placebos."""
+        return [name for one in self.arms for name in one.values()]
 
     @property
     def dealt(self) -> bool:
@@ -129,10 +135,12 @@ def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
     )
     others = [str(name) for name in claim.estimates["contrast"].to_numpy()[by_size]]
     names = list(dict.fromkeys([name for name, _ in claim.effects_claimed] + others))
-    made, why = dict[str, tuple[list[Placebos], list[Arm]]](), ""
+    # arms by what they do, so that contrasts share those that are alike
+    known = {arm.intervention.fingerprint: arm for arm in design.named_arms}
+    made, why = dict[str, list[Placebos]](), ""
     for name in names:
         try:
-            made[name] = _placebos_of(claim, name)
+            made[name] = _placebos_of(claim, name, known)
         except DesignError as error:
             why = why or f"contrast '{name}': {error}"
     if not made:
@@ -144,27 +152,30 @@ def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
     budget = max(claim.budget, n_trial * (N_PLACEBOS + 2))
     for n_contrasts in range(min(len(made), _MOST_CONTRASTS), 0, -1):
         chosen = list(made)[:n_contrasts]
-        own = dict.fromkeys(arm for name in chosen for arm in claim.weights[name])
-        arms = [arm for name in chosen for arm in made[name][1]]
-        n = min(n_trial, budget // (len(own) + len(arms)))
+        used = {arm for name in chosen for arm in claim.weights[name]}
+        used |= {arm for name in chosen for one in made[name] for arm in one.made}
+        n = min(n_trial, budget // len(used))
         if n >= _LEAST_UNITS_OF_SEVERAL:
             break
     if n < min(_LEAST_UNITS, there):
         raise NotApplicableError(f"it takes {_LEAST_UNITS} units, and there are {n}")
-    n_predictions = n * (len(own) + len(arms))
+    n_predictions = n * len(used)
     if claim.shared.get("only needed"):
         raise NeededPredictions(n_predictions)
     return PlaceboTrial(
-        claim.fresh([*arms_of(claim, own), *arms], n, "placebo words"),
-        tuple(one for name in chosen for one in made[name][0]),
+        claim.fresh(
+            [arm for arm in known.values() if arm.name in used], n, "placebo words"
+        ),
+        tuple(one for name in chosen for one in made[name]),
         n,
         n_predictions,
         len(made) - n_contrasts,
     )
 
 
-def _placebos_of(claim: Claim, name: str) -> tuple[list[Placebos], list[Arm]]:
-    """Return the placebos of each motif of a contrast, and their arms.
+def _placebos_of(claim: Claim, name: str, known: dict[str, Arm]) -> list[Placebos]:
+    """Return the placebos of each motif of a contrast, whose arms are added to those
+    that are known by their fingerprint.
 
     Raises
     ------
@@ -173,33 +184,32 @@ def _placebos_of(claim: Claim, name: str) -> tuple[list[Placebos], list[Arm]]:
     """
     weights = claim.weights[name]
     steps = {arm.name: arm.intervention for arm in arms_of(claim, weights)}
-    motifs = motifs_of_contrast(steps.values())
+    motifs, found = motifs_of_contrast(steps.values()), list[Placebos]()
     if not motifs:
         raise DesignError("its arms differ in no written motif")
-    found, arms = list[Placebos](), list[Arm]()
     single = len(weights) == 2 and len(motifs) == 1
     for motif in motifs:
         beside = [other for other in motifs if other != motif]
-        n = N_PLACEBOS if single else N_DEALT
-        words = other_orders(motif, n, beside=beside)
+        words = other_orders(motif, N_PLACEBOS if single else N_DEALT, beside=beside)
         of_word = [
             {arm: in_another_order(step, motif, word) for arm, step in steps.items()}
             for word in words
         ]
         has = [arm for arm, step in steps.items() if of_word[0][arm] != step]
-        if single:
-            made = dict(zip(words, of_word, strict=True))
-        else:
-            made = {
-                f"{len(words)} orders of {motif.label}": {
-                    arm: Dealt(tuple(one[arm] for one in of_word)) for arm in has
-                }
+        made = dict(zip(words, of_word, strict=True))
+        if not single:
+            dealt: dict[str, Intervention] = {
+                arm: Dealt(tuple(one[arm] for one in of_word)) for arm in has
             }
-        named = [{arm: f"{arm}: {word} ({name})" for arm in has} for word in made]
-        for of_arm, one in zip(named, made.values(), strict=True):
-            arms += [Arm(of_arm[arm], one[arm]) for arm in has]
+            made = {f"{len(words)} orders of {motif.label}": dealt}
+        named = []
+        for word, one in made.items():
+            for arm in has:
+                new = Arm(f"{arm}: {word} ({name})", one[arm])
+                known.setdefault(one[arm].fingerprint, new)
+            named.append({arm: known[one[arm].fingerprint].name for arm in has})
         found.append(Placebos(name, weights, motif.label, tuple(named), len(words)))
-    return found, arms
+    return found
 
 
 def _compared(
