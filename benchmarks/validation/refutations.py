@@ -11,8 +11,10 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 import causalgia as cg
+from causalgia.design.placebo_contrasts import other_orders
 from causalgia.errors import CausalgiaWarning
 from causalgia.zoo import MotifCount, Oracle
 from validation.checks import Check
@@ -31,6 +33,7 @@ def trial(
     null: cg.design.NullModel,
     n_units: int,
     control: cg.design.Intervention | None = None,
+    weak: str = _WEAK,
     **options,
 ) -> cg.Design:
     """Return a trial of two motifs of the oracle beside a control."""
@@ -38,7 +41,7 @@ def trial(
     arms = {
         "control": control,
         "site": cg.Embed(_WORD, at=_AT),
-        "weak site": cg.Embed(_WEAK, at=_AT),
+        "weak site": cg.Embed(weak, at=_AT),
     }
     return cg.Design(
         null=null, arms=arms, n_units=n_units, contrasts="control", **options
@@ -63,7 +66,8 @@ def sound(rng: Rng) -> xr.Dataset:
         else cg.zoo.load("rbfox1_like", member=int(rng.integers(5)))
     )
     assignment = "parallel" if rng.random() < 0.2 else "crossover"
-    of = trial(null, int(rng.integers(150, 401)), assignment=assignment)
+    weak = "AGAAUG" if name == "additive" else _WEAK  # that acts in the oracle
+    of = trial(null, int(rng.integers(150, 401)), assignment=assignment, weak=weak)
     given = sequences(rng, 100) if isinstance(null, cg.Uniform) else None
     known = _WORD if rng.random() < 0.5 else None
     return refuted(of, predictor, rng, real=given, positive=known)
@@ -251,6 +255,123 @@ def half_trained_weights(rng: Rng) -> xr.Dataset:
     return refuted(trial(cg.Uniform(length=_LENGTH), 400), half, rng, positive=_WORD)
 
 
+_BINDER, _WORD_AT = "TGCATG", 17
+
+
+def of_placebos(rng: Rng, sd: float) -> xr.Dataset:
+    """A network that has a normal effect for each word of six letters at one place, and
+    6 more for any order of the letters of one, which itself lies some sd of the effects
+    of these beyond their mean; beside it a normal number of sd 3 for each sequence.
+    """
+    words = other_orders(cg.Embed(_BINDER, at=0).written, 10_000)
+    place, table = 4 ** np.arange(6), rng.normal(size=4**6)
+    orders = np.array([sorted(word) == sorted(_BINDER) for word in _ALL_WORDS])
+    of_orders = table[cg.sequences.encode(words) @ place]
+    table += orders * (6 - of_orders.mean())
+    table[cg.sequences.encode([_BINDER])[0] @ place] = 6 + sd * of_orders.std(ddof=1)
+    odd = rng.integers(1, 2**63, (_LENGTH, 4), dtype=np.uint64)
+
+    def activity(one_hot: np.ndarray) -> np.ndarray:
+        tokens = one_hot.argmax(axis=1)
+        bits = odd[np.arange(_LENGTH), tokens].sum(axis=1, dtype=np.uint64)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits ^= bits >> np.uint64(27)
+        normal = stats.norm.ppf(((bits >> np.uint64(11)).astype(float) + 0.5) / 2**53)
+        here = tokens[:, _WORD_AT : _WORD_AT + 6] @ place
+        return (table[here] + 3 * normal)[:, None]
+
+    network = cg.FunctionPredictor(activity, tasks=["activity"], fingerprint="words")
+    arms = {"control": cg.Untreated(), "word": cg.Embed(_BINDER, at=_WORD_AT)}
+    of = cg.Design(
+        null=cg.Uniform(length=_LENGTH), arms=arms, n_units=300, contrasts="control"
+    )
+    return refuted(of, network, rng, checks="beyond_placebos")
+
+
+_ALL_WORDS = ["".join("ACGT"[n // 4**k % 4] for k in range(6)) for n in range(4**6)]
+
+
+def placebos_say(status: str, sd: float) -> Callable[[Rng, int], np.ndarray]:
+    """Return trials of whether a claim some sd of its placebos beyond their mean passes,
+    or fails.
+    """
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        found = [of_placebos(rng, sd)["status"] for _ in range(n)]
+        return np.array(
+            [one.sel(check="beyond placebos").item() == status for one in found]
+        )
+
+    return trials
+
+
+_LETTERS = "AGATAAG"
+
+
+def false_claim(rng: Rng, kind: str) -> xr.Dataset:
+    """A network that a motif, or a rule, is claimed of, and that reads its letters in
+    any order, or two of its bases.
+    """
+    single = {
+        "control": cg.Untreated(),
+        "word": cg.Embed(_LETTERS, at=_WORD_AT),
+    }
+    one, two = cg.Embed("CCGGAAGT", at=8), cg.Embed("TTAATTGC", at=20)
+    crossed = {"none": cg.Untreated(), "A": one, "B": two, "AB": one + two}
+    rule = {"rule": {"AB": 1.0, "A": -1.0, "B": -1.0, "none": 1.0}}
+    motif = cg.sequences.encode(["TTAATTGC"])[0]
+    at = slice(_WORD_AT, _WORD_AT + 7)
+
+    def second(x: np.ndarray) -> np.ndarray:
+        return (x.argmax(axis=1)[:, 20:28] == motif).all(axis=1) * 1.0
+
+    laws: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "G and C": lambda x: 20 * x[:, 1:3].mean((1, 2)),
+        "A": lambda x: x[:, 0].sum(1) / 4,
+        "A and T": lambda x: -x[:, 1:3].sum((1, 2)) / 4,
+        "two bases": lambda x: 5 * (x[:, 0, at.start + 2] + x[:, 2, at.start + 3]),
+        "a rule: flanks poor in G and C": lambda x: (
+            second(x) / (1 + np.exp(x[:, 1:3, 8:20].sum((1, 2)) - 6))
+        ),
+        "a rule: G and C of the partner": lambda x: (
+            second(x) * x[:, 1:3, 8:16].sum((1, 2)) / 4
+        ),
+    }
+    odd = rng.normal(size=(_LENGTH, 4))
+
+    def activity(x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x, float)
+        noise = np.sin(40 * np.einsum("ncl,lc->n", x, odd)) * 0.3
+        return (laws[kind](x) + noise)[:, None]
+
+    network = cg.FunctionPredictor(activity, tasks=["activity"], fingerprint=kind)
+    of_rule = kind.startswith("a rule")
+    of = cg.Design(
+        null=cg.Uniform(length=_LENGTH),
+        arms=crossed if of_rule else single,
+        n_units=300,
+        contrasts=rule if of_rule else "control",
+    )
+    return refuted(of, network, rng, checks="beyond_placebos")
+
+
+FALSE_CLAIMS = [
+    "G and C",
+    "A",
+    "A and T",
+    "two bases",
+    "a rule: flanks poor in G and C",
+    "a rule: G and C of the partner",
+]
+
+
+def false_claims_fail(kind: str) -> Callable[[Rng, int], np.ndarray]:
+    """Return trials of whether a check against placebos fails for a false claim."""
+    return lambda rng, n: np.array(
+        [bool((false_claim(rng, kind)["status"] == "fail").any()) for _ in range(n)]
+    )
+
+
 FAULTS: dict[str, Callable[[Rng], xr.Dataset]] = {
     "wrong channel order": wrong_channel_order,
     "dropout left on": dropout_left_on,
@@ -376,5 +497,38 @@ CHECKS = [
             quick=2,
         )
         for fault in FAULTS
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"a claim {sd} sd of its placebos beyond their mean fails",
+            placebos_say("fail", sd),
+            0.05 if sd > 2 else 0.8,
+            "at most" if sd > 2 else "reported" if sd else "at least",
+            full=100,
+            quick=2,
+        )
+        for sd in (0, 1, 2, 3, 5)
+    ),
+    Check(
+        _SECTION,
+        "a claim 5 sd of its placebos beyond their mean passes",
+        placebos_say("pass", 5),
+        0.8,
+        "at least",
+        full=100,
+        quick=2,
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"a false claim of {kind}: a check against placebos fails",
+            false_claims_fail(kind),
+            0.8,
+            "at least",
+            full=50,
+            quick=2,
+        )
+        for kind in FALSE_CLAIMS
     ),
 ]

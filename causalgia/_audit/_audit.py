@@ -60,9 +60,11 @@ from causalgia._audit.tested_motifs import (
     judged,
     lost_rows,
     necessity_of,
+    on_strands,
     random_words,
     region_of,
     regions,
+    strand_of_sites,
 )
 from causalgia._check import check
 from causalgia._run import run
@@ -172,7 +174,9 @@ class Audit:
         a known motif, or empty. In the testing sequences: ``n_sites``; ``lost``, the mean
         effect of overwriting a site beyond that of a placebo span, off the sites of every
         candidate where there is room. In the middle of their
-        shuffles: ``alone``, on its better ``strand``, and ``other_strand``. ``lost`` and
+        shuffles: ``alone``, on its better ``strand``, and ``other_strand``; ``sites_on``,
+        the strands its sites are taken on: one, where it does nothing on the other.
+        ``lost`` and
         ``alone`` have ``_lower, _upper, _verdict, _p, _q``. ``place_from, place_to``:
         first and last start at which it acts; ``copies``: up to which a further one adds.
         ``reads``: whether lost or alone has a direction at a false discovery rate of .05.
@@ -200,8 +204,8 @@ class Audit:
         do.
     composition
         A row a feature and task: ``feature, task, effect, lower, upper, verdict, q,
-        acts``. GC: the rise from 30 to 70 % over random sequences; CpG: 1 in 10 bases, in
-        place of GpC; dinucleotides: what shuffles of single bases lose; words of the
+        acts``. GC: the rise from 30 to 70 % over random sequences;
+        dinucleotides: what shuffles of single bases lose; words of the
         bench, in the middle of shuffles.
     candidates
         The motifs that maps proposed, before any test.
@@ -385,8 +389,8 @@ def audit(
        those of the first motifs, at every gap, order and strand
        (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`; not side by
        side where the two write a site of another motif there.
-    5. *Composition*: `causalgia.experiments.composition`, CpG, adapters and other words of
-       the bench.
+    5. *Composition*: `causalgia.experiments.composition`, dinucleotides, adapters and
+       other words of the bench.
     6. *Confirmation*, on the reserved sequences: motifs and rules again, with p of their
        tree of hypotheses, and `causalgia.refute` on each rule.
     7. *How much of the network that is*: motifs, composition and rules, as counts in a
@@ -615,6 +619,8 @@ class _Work:
     stages: Stages
     n_screened: int
     """Predictions of the screen of known motifs."""
+    sites_on: dict[str, str] = field(default_factory=dict)
+    """Strands on which each motif has sites."""
 
     def audit(
         self,
@@ -931,7 +937,6 @@ class _Work:
         with self.stages.stage(f"candidates, lost and alone ({len(found)})"):
             for one in found:
                 own = region_of(len(one.motif), by_width)
-                lost = self.lost(one, found, "testing")
                 trial = experiments.motif(
                     shuffles, one.motif, n_units=_ALONE_UNITS, rope=own
                 )
@@ -940,19 +945,17 @@ class _Work:
                 answer = trial.analyze(
                     _mean(outcomes), rng=derive(self.key, name, "analysis")
                 )
-                table = alone_rows(answer, both_strands=self.both_strands).assign(
-                    motif=one.label
-                )
+                table = alone_rows(answer, both_strands=self.both_strands)
+                sites_on = strand_of_sites(table, own) if self.both_strands else "+"
+                self.sites_on[one.label] = sites_on
+                table = table.assign(motif=one.label, sites_on=sites_on)
+                lost = self.lost(one, found, "testing")
                 if lost is None:
                     rare.append(one.label)
-                    n_sites = len(
-                        find_instances(
-                            self.parts.testing.tokens,
-                            one.motif,
-                            threshold=one.threshold,
-                            both_strands=self.both_strands,
-                        ).row
+                    instances = find_instances(
+                        self.parts.testing.tokens, one.motif, threshold=one.threshold
                     )
+                    n_sites = int(on_strands(instances.strand, sites_on).sum())
                     table = table.reindex(columns=[*table.columns, *OF_LOST])
                     table["n_sites"] = n_sites
                 else:
@@ -1018,10 +1021,9 @@ class _Work:
                 columns=[f"lost, {task}" for task in self.tasks],
             )
         )
-        if not self.both_strands:
-            mine = (sites["strand"] == "+").to_numpy()
-            sites = sites[mine].reset_index(drop=True)
-            effects = effects.isel(unit=np.repeat(mine, _DRAWS))
+        mine = on_strands(sites["strand"].to_numpy(), self.sites_on[one.label])
+        sites = sites[mine].reset_index(drop=True)
+        effects = effects.isel(unit=np.repeat(mine, _DRAWS))
         if sites["sequence"].nunique() < _LEAST_PARENTS:
             return None
         return effects, sites
@@ -1231,7 +1233,9 @@ class _Work:
                         "lower": float(row["lower"]),
                         "upper": float(row["upper"]),
                         "p": _p_of(row)[0],
-                        **self.doubt(outcomes, mean, name),
+                        **self.doubt(
+                            outcomes.sel(task=[rule.task]), mean, f"{name} {rule.task}"
+                        ),
                     }
                 )
                 if self.members:
@@ -1255,10 +1259,16 @@ class _Work:
         ]
         motifs_again["confirmed_q"] = motifs_again["motif"].map(q_motif).astype(float)
         columns = [*_OF_RULES, *(_OF_MEMBERS if self.members else ())]
-        confirmed = pd.DataFrame(of_rules, columns=columns)
+        confirmed = pd.DataFrame(of_rules, columns=[*columns, "specific"])
+        specific = confirmed.pop("specific").astype(bool)
         confirmed["q"] = q_rule
         same_sign = np.sign(confirmed["tested"]) == np.sign(confirmed["interaction"])
-        confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign
+        confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign & specific
+        # what a rule that holds shows: that both of its motifs are read
+        held = confirmed[confirmed["holds"]]
+        of_rule = pd.concat([held.groupby(x)["q"].min() for x in ("first", "second")])
+        q = motifs_again["motif"].map(of_rule.groupby(level=0).min()).astype(float)
+        motifs_again["confirmed_q"] = np.fmin(motifs_again["confirmed_q"], q)
         return motifs_again, confirmed
 
     def doubt(
@@ -1267,7 +1277,10 @@ class _Work:
         contrasts: Mapping[str, Mapping[str, float]],
         name: str,
     ) -> dict[str, Any]:
-        """Return how many checks of a rule pass, warn and fail, and which do."""
+        """Return how many checks of a rule pass, warn and fail, and which do; and whether
+        it is specific: beyond orders of the letters of each of its motifs, where there
+        are any.
+        """
         found = self.keep(
             _file(f"refute {name}"),
             lambda: refute(
@@ -1280,6 +1293,7 @@ class _Work:
         status = found["status"].to_numpy().astype(str)
         names = found["check"].to_numpy().astype(str)
         return {
+            "specific": bool((status[names == "beyond placebos"] == "pass").all()),
             **{word: int((status == word).sum()) for word in ("pass", "warn", "fail")},
             "doubts": ", ".join(
                 f"{check} ({word})"

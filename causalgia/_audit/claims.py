@@ -16,9 +16,9 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._audit.candidates import Candidate
-from causalgia._audit.compared import on_given_strand
+from causalgia._audit.compared import of_own_sites
 from causalgia._audit.rules import rule_of, trial_of
-from causalgia._audit.tested_motifs import LOST, alone_in, necessity_of
+from causalgia._audit.tested_motifs import BOTH, LOST, alone_in, necessity_of
 from causalgia._run import run
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Design, DinucleotideShuffle, Genomic
@@ -114,7 +114,8 @@ def refuted(
             outcomes = run(
                 one.trial, predictor, rng=derive(root_key(own), "trial"), progress=False
             )
-            checks = refute(outcomes, predictor, rng=own, contrasts=one.contrasts)
+            of_task = outcomes.sel(task=[one.task])
+            checks = refute(of_task, predictor, rng=own, contrasts=one.contrasts)
             holds = _holds(one, outcomes)
         found_so = {_FRESH: "pass" if holds else "fail"} | dict(
             zip(
@@ -137,7 +138,7 @@ def refuted(
 @dataclass(frozen=True)
 class _Asked:
     """A claim to ask again: its trial and contrasts, and its task, sign and region there;
-    of a rule, no region. Whether its sites lie on the given strand alone.
+    of a rule, no region; of sites, the strands that they lie on.
     """
 
     claim: str
@@ -146,15 +147,16 @@ class _Asked:
     task: str
     sign: float
     region: float | None = None
-    given_strand: bool = False
+    sites_on: str = BOTH
 
 
 def _holds(one: _Asked, outcomes: xr.Dataset) -> bool:
     """Return whether outcomes of fresh units make a claim."""
     effects = contrast(outcomes, contrasts=one.contrasts).sel(task=[one.task])
-    if one.given_strand:
-        assert isinstance(one.trial, Experiment)
-        effects = on_given_strand(one.trial, outcomes, effects, n_draws=_DRAWS)
+    if isinstance(one.trial, Experiment):
+        effects = of_own_sites(
+            one.trial, outcomes, effects, one.sites_on, n_draws=_DRAWS
+        )
     if "model" in effects["ice"].dims:
         mean = effects["ice"].mean("model", keep_attrs=True)
         rest = [name for name, x in effects.variables.items() if "model" in x.dims]
@@ -198,8 +200,7 @@ def _of_motif(
     assert necessity is not None  # it was tested in a part of the sequences
     assert necessity.named_contrasts is not None
     contrasts = {one.label: necessity.named_contrasts.plain[LOST]}
-    as_given = found.settings["strands"] != "both"
-    return _Asked(one.label, necessity, contrasts, *of_claim, as_given)
+    return _Asked(one.label, necessity, contrasts, *of_claim, str(row["sites_on"]))
 
 
 def _read(found: Audit) -> pd.DataFrame:

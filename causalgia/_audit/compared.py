@@ -14,7 +14,13 @@ import xarray as xr
 
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.rules import Rule, rule_of, trial_of
-from causalgia._audit.tested_motifs import LOST, alone_in, necessity_of
+from causalgia._audit.tested_motifs import (
+    BOTH,
+    LOST,
+    alone_in,
+    necessity_of,
+    on_strands,
+)
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Design, DinucleotideShuffle, Genomic
 from causalgia.effects import contrast
@@ -393,21 +399,27 @@ def _lost(
         return None
     each = outcomes(f"lost {one.label}", trial)
     effects = {name: contrast(of) for name, of in each.items()}
-    if not one.both_strands:
-        effects = {
-            name: on_given_strand(trial, each[name], of, n_draws=_DRAWS)
-            for name, of in effects.items()
-        }
+    effects = {
+        name: of_own_sites(trial, each[name], of, one.sites_on, n_draws=_DRAWS)
+        for name, of in effects.items()
+    }
     parents = next(iter(effects.values()))["parent"].to_numpy()
     return effects if len(np.unique(parents)) >= _LEAST_PARENTS else None
 
 
-def on_given_strand(
-    trial: Experiment, outcomes: xr.Dataset, effects: xr.Dataset, *, n_draws: int
+def of_own_sites(
+    trial: Experiment,
+    outcomes: xr.Dataset,
+    effects: xr.Dataset,
+    sites_on: str,
+    *,
+    n_draws: int,
 ) -> xr.Dataset:
-    """Return the effects of the sites that lie on the strand of their sequence."""
+    """Return the effects of the sites on the strands on which a motif has them."""
+    if sites_on == BOTH:
+        return effects
     answer = trial.analyze(outcomes, rng=0)
-    mine = answer.findings["instances"]["strand"].to_numpy() == "+"
+    mine = on_strands(answer.findings["instances"]["strand"].to_numpy(), sites_on)
     return effects.isel(unit=np.repeat(mine, n_draws))
 
 
@@ -419,8 +431,8 @@ class Shared:
     ----------
     candidate, name, strand
         Its matrix, the name of a known motif, and the strand on which it does most alone.
-    both_strands
-        Whether sites on either strand are its sites.
+    sites_on
+        Strands on which it has sites.
     tasks
         Predictor -> the tasks in which it reads it.
     """
@@ -428,7 +440,7 @@ class Shared:
     candidate: Candidate
     name: str
     strand: str
-    both_strands: bool
+    sites_on: str
     tasks: dict[str, set[str]]
 
     @property
@@ -507,8 +519,8 @@ def _shared(one: Candidate, found: Audited) -> Shared:
     rows = found.motifs[found.motifs["motif"] == one.label]
     share = (rows["alone"] / rows["region"]).abs()
     best = rows.iloc[int(np.nanargmax(share.to_numpy(float)))]
-    both = found.settings["strands"] == "both"
-    return Shared(one, str(best["name"]), str(best["strand"]), both, {})
+    name, strand, sites_on = (str(best[x]) for x in ("name", "strand", "sites_on"))
+    return Shared(one, name, strand, sites_on, {})
 
 
 def _sites(one: Candidate, tokens: Tokens) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.sequences import Motif, find_instances
 from causalgia.types import Array, Tokens
 
-GC, CPG, DINUCLEOTIDES = "GC 30 to 70 %", "CpG", "dinucleotides"
+GC, DINUCLEOTIDES = "GC 30 to 70 %", "dinucleotides"
 TECHNICAL = {
     "poly-A, 10 bp": "A" * 10,
     "poly-A, 15 bp": "A" * 15,
@@ -42,9 +42,6 @@ doi:10.1016/j.cell.2016.04.027. Restriction sites between element and barcode: M
 al. (2012), doi:10.1038/nbt.2137.
 """
 COLUMNS = ("feature", "task", "effect", "lower", "upper", "verdict", "q", "acts")
-_EVERY = 10
-"""Bases from one CpG to the next, where their effect is asked."""
-_MOST_CPG = 20
 
 
 def technical_words(length: int) -> dict[str, str]:
@@ -55,18 +52,13 @@ def technical_words(length: int) -> dict[str, str]:
 def features_in(
     null: DinucleotideShuffle, words: Mapping[str, str], *, n_units: int
 ) -> Design:
-    """Return the trial of words in the middle of shuffles, of CpG in place of
-    GpC every 10 bases, and of dinucleotides, which a shuffle of single bases loses.
+    """Return the trial of words in the middle of shuffles, and of dinucleotides, which a
+    shuffle of single bases loses.
     """
     length = null.length
-    n = min(_MOST_CPG, length // _EVERY)
-    start = (length - n * _EVERY) // 2
-    gap = "N" * (_EVERY - 2)
     arms = [
         Arm("untreated", Untreated()),
         Arm("single bases", Scramble((0, length), k=1)),
-        Arm("CpG", Embed(f"CG{gap}" * n, at=start)),
-        Arm("GpC", Embed(f"GC{gap}" * n, at=start)),
         *(
             Arm(name, Embed(word, at=(length - len(word)) // 2))
             for name, word in words.items()
@@ -77,10 +69,9 @@ def features_in(
 
 def contrasts_of(words: Iterable[str]) -> dict[str, dict[str, float]]:
     """Return the contrasts of `features_in`."""
-    return {
-        CPG: {"CpG": 1.0, "GpC": -1.0},
-        DINUCLEOTIDES: {"untreated": 1.0, "single bases": -1.0},
-    } | {name: {name: 1.0, "untreated": -1.0} for name in words}
+    return {DINUCLEOTIDES: {"untreated": 1.0, "single bases": -1.0}} | {
+        name: {name: 1.0, "untreated": -1.0} for name in words
+    }
 
 
 def composition_table(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 from causalgia import mpra
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.rules import mean_of
+from causalgia._audit.tested_motifs import on_strands
 from causalgia.choices import DIRECTIONS
 from causalgia.design import (
     AblateEach,
@@ -31,7 +32,7 @@ from causalgia.mpra.formats.orders import FILES
 from causalgia.mpra.libraries.constructs import construct
 from causalgia.sequences.fasta import Sequences
 from causalgia.streams import Seed, derive
-from causalgia.tell.audit_answers import gap_in_words
+from causalgia.tell.audit_answers import confirmed_motifs, gap_in_words
 
 if TYPE_CHECKING:
     from causalgia._audit._audit import Audit
@@ -60,7 +61,9 @@ def libraries(found: Audit, folder: Path) -> pd.DataFrame:
     folder.mkdir()
     of = {one.label: one for one in found.candidates}
     rows = []
-    for label, row in _lost(found.motifs).items():
+    confirmed = confirmed_motifs(found)
+    of_confirmed = found.motifs[found.motifs["motif"].isin(confirmed)]
+    for label, row in _lost(of_confirmed).items():
         rows.append(
             {
                 "claim": f"sequences lose {label}",
@@ -167,8 +170,8 @@ def _without_sites(one: Candidate, found: Audit, reserved: Sequences) -> Design:
         n_draws=1,
         beside=[(x.motif, x.threshold) for x in found.candidates if x is not one],
     )
-    asked = sites.found.strand == "+"
-    asked |= found.settings["strands"] == "both"
+    own = found.motifs.loc[found.motifs["motif"] == one.label, "sites_on"]
+    asked = on_strands(sites.found.strand, str(own.iloc[0]))
     rows, first = np.unique(sites.found.row[asked], return_index=True)
     chosen = np.flatnonzero(asked)[first][:_SITES]
 

@@ -24,7 +24,7 @@ _TEXT = {
     *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
     *("arrangement", "strands", "doubts", "step", "sequence", "verdict", "feature"),
     *("lost_verdict", "alone_verdict", "check", "status", "claim", "folder"),
-    *("why_not", "#place", "strand in it"),
+    *("why_not", "#place", "strand in it", "sites_on"),
 }
 """Columns of texts, which may look like numbers."""
 

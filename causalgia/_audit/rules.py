@@ -200,6 +200,9 @@ def rules_of(
                 len(alike) >= _MANY * len(arrangements)
             ):
                 merged = _in_any(labels, list(alike.values()), n_gaps)
+                if meeting and merged.gap_from == 0 < merged.gap_to:
+                    # trials ask every strand: not where one of them meets a site
+                    merged = replace(merged, gap_from=1, n_gaps=merged.n_gaps - 1)
             else:
                 alike = {x.arrangement: x for x in (one, *opposite)}
                 merged = one
@@ -287,8 +290,7 @@ def trial_of(
         "orientations": [rule.strands],
         "orders": ["downstream"],
     }
-    if not rule.strands:  # where they meet, they may write a third site
-        inside = [gap for gap in inside if gap > 0] or inside
+    if not rule.strands:
         few = np.unique(np.linspace(0, len(inside) - 1, _FEW_GAPS).round().astype(int))
         asked = {"gaps": [inside[k] for k in few]}
         asked |= {} if rule.both_strands else {"orientations": ["++"]}

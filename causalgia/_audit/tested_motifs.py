@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia._audit.candidates import Candidate
 from causalgia.choices import DIRECTIONS
@@ -23,9 +24,11 @@ from causalgia.experiments.kit.screens import random_placebos, width_classes
 from causalgia.ropes import Ends
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.types import Mask
 from causalgia.verdicts import decide
 
 _WORDS, _WORD_UNITS, _SPREADS = 60, 50, 5.0
+BOTH = "both"
 FILLED, PLACEBO = "uniform", "uniform, placebo span"
 LOST = f"{FILLED} minus placebo"
 OF_LOST = ("n_sites", "lost", "lost_lower", "lost_upper", "lost_verdict", "lost_p")
@@ -181,3 +184,30 @@ def alone_rows(answer: Answer, *, both_strands: bool) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def strand_of_sites(table: pd.DataFrame, region: Mapping[str, Ends]) -> str:
+    """Return the strands on which a motif has sites, from what it does alone: one where
+    it acts on that strand, and nowhere by more than the region on the other; else both.
+
+    Examples
+    --------
+    >>> one = {"task": "y", "strand": "+", "alone": 0.9, "other_strand": 0.01}
+    >>> table = pd.DataFrame([one | {"alone_verdict": "increases"}])
+    >>> (
+    ...     strand_of_sites(table, {"y": (-0.1, 0.1)}),
+    ...     strand_of_sites(table, {"y": (0, 0)}),
+    ... )
+    ('+', 'both')
+    """
+    acts = table[table["alone_verdict"].isin(DIRECTIONS)]
+    ends = np.array([region[task] for task in acts["task"]]).reshape(-1, 2)
+    other = acts["other_strand"].to_numpy(float)
+    idle = (ends[:, 0] <= other) & (other <= ends[:, 1])
+    strands = set(acts["strand"])
+    return str(strands.pop()) if len(strands) == 1 and idle.all() else BOTH
+
+
+def on_strands(strand: NDArray[np.str_], which: str) -> Mask:
+    """Return which sites lie on the strands on which a motif has sites."""
+    return np.asarray((strand == which) | (which == BOTH))

@@ -117,9 +117,6 @@ class Claim:
         write.
     positive
         A string or motif that the predictor must know.
-    frugal
-        Whether checks take fewer units, or are left out, so that all together predict
-        at most as many sequences as the trial did.
 
     Raises
     ------
@@ -157,7 +154,6 @@ class Claim:
     real: Source | None = field(default=None, kw_only=True)
     motifs: Motifs | None = field(default=None, kw_only=True)
     positive: str | Motif | None = field(default=None, kw_only=True)
-    frugal: bool = field(default=False, kw_only=True)
     key: int = field(init=False, repr=False)
     shared: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
@@ -267,7 +263,7 @@ class Claim:
         """Contrasts and tasks whose effect differs from none at `CLAIM_LEVEL` by
         Bonferroni, the clearest first.
 
-        Placebos are no claims.
+        Placebos are no claims, nor are helpers, rows that serve the question alone.
         """
         found = self.estimates
         p, size = (
@@ -277,6 +273,13 @@ class Claim:
         se = found["se"].transpose("contrast", "task").to_numpy()
         placebos = {arm for arm, kind in self.kinds.items() if kind == "fixed_placebo"}
         names = list(map(str, found["contrast"].to_numpy()))
+        helpers = {
+            name
+            for name, asked in zip(
+                names, found.get("of_question", np.ones(len(names), bool)), strict=True
+            )
+            if not bool(asked)
+        }
         clear = np.abs(size) / np.maximum(se, 1e-12 * np.maximum(np.abs(size), 1e-300))
         order = np.dstack(
             np.unravel_index(np.argsort(-clear, axis=None, kind="stable"), p.shape)
@@ -286,7 +289,8 @@ class Claim:
         return [
             (names[i], str(tasks[j]))
             for i, j in places
-            if not {arm for arm, w in self.weights[names[i]].items() if w > 0}
+            if names[i] not in helpers
+            and not {arm for arm, w in self.weights[names[i]].items() if w > 0}
             & placebos
         ]
 
@@ -340,6 +344,20 @@ class Claim:
             raise NotApplicableError("no predictor was given")
         return self.predictor
 
+    def answers(self, tokens: Tokens) -> Array:
+        """Return the predictor's answers in the tasks of the trial, (n, tasks), averaged
+        over the members of an ensemble.
+        """
+        found = self.check_predictor().predict(tokens).astype(np.float64)
+        found = found.mean(axis=2) if found.ndim == 3 else found
+        return np.asarray(found[:, self.columns])
+
+    @cached_property
+    def columns(self) -> list[int]:
+        """Places of the trial's tasks among those of the predictor."""
+        known = list(map(str, self.check_predictor().tasks))
+        return [known.index(str(task)) for task in self.outcomes["task"].to_numpy()]
+
     @cached_property
     def budget(self) -> int:
         """Sequences that the trial predicted: units times arms (one arm each in a
@@ -350,25 +368,15 @@ class Claim:
 
     def n_units(self, share: float, *, a_unit: int, least: int, most: int) -> int:
         """Return the number of units of a check that predicts `a_unit` sequences for
-        each.
+        each: what a share of the trial's predictions allows, and no fewer than the
+        least.
 
         Raises
         ------
-        NotApplicableError
-            If the claim is frugal and `share` of its budget does not reach the least
-            number of units.
         NeededPredictions
             In place of an answer, where only the number of predictions is asked for.
         """
-        n = min(most, int(share * self.budget) // a_unit)
-        if not self.frugal:
-            n = max(n, least)
-        if n < least:
-            raise NotApplicableError(
-                f"it takes {least * a_unit:,} predictions, beyond its "
-                f"{100 * share:.0f} % of the trial's {self.budget:,}; ask for it by "
-                "name: checks=[...]"
-            )
+        n = max(least, min(most, int(share * self.budget) // a_unit))
         if self.shared.get("only needed"):
             raise NeededPredictions(n * a_unit)
         return n
@@ -438,14 +446,8 @@ class Claim:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             trial = Design(null=of, arms=given, n_units=n)
-            return _mean_of_models(
-                run(
-                    trial,
-                    predictor,
-                    rng=derive(self.key, purpose),
-                    progress=False,
-                )
-            )
+            found = run(trial, predictor, rng=derive(self.key, purpose), progress=False)
+            return _mean_of_models(found).isel(task=self.columns)
 
     @cached_property
     def real_sequences(self) -> Sequences | None:

@@ -348,15 +348,12 @@ def _repeated_trials(claim: Claim) -> list[Finding]:
     while True:
         arms = dict.fromkeys(arm for name in names for arm in claim.weights[name])
         a_unit = len(arms) * len(nulls)
-        try:
-            n = claim.n_units(
-                0.15, a_unit=a_unit, least=_LEAST_UNITS_A_NULL, most=_MOST_UNITS_A_NULL
-            )
+        if len(names) == 1 or _LEAST_UNITS_A_NULL * a_unit <= 0.3 * claim.budget:
             break
-        except NotApplicableError:
-            if len(names) == 1:
-                raise
-            names = names[:-1]
+        names = names[:-1]
+    n = claim.n_units(
+        0.3, a_unit=a_unit, least=_LEAST_UNITS_A_NULL, most=_MOST_UNITS_A_NULL
+    )
     tables: dict[str, xr.Dataset] = {}
     for label, null in nulls.items():
         try:

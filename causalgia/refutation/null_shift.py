@@ -565,13 +565,12 @@ def prediction_range(claim: Claim) -> xr.Dataset:
 def _outside(claim: Claim) -> list[Finding]:
     from scipy import stats
 
-    predictor = claim.check_predictor()
     units, real = untreated_predictions(claim)
     n = len(units)
     low, high = np.quantile(real, [0.025, 0.975], axis=0)
     outside = ((units < low) | (units > high)).mean(axis=0)
     j = int(outside.argmax())
-    share, task = float(outside[j]), str(predictor.tasks[j])
+    share, task = float(outside[j]), str(claim.outcomes["task"].to_numpy()[j])
     p = float(stats.binom.sf(round(share * n) - 1, n, OUTSIDE_FAIL)) * len(outside)
     status: Status = (
         "fail" if p <= FAIL_LEVEL else "warn" if share > OUTSIDE_WARN else "pass"
@@ -611,17 +610,11 @@ def untreated_predictions(claim: Claim) -> list[Array]:
     """Return predictions of as many backgrounds as real sequences, (n, task), the mean
     of an ensemble's.
     """
-    predictor, samples = (
-        claim.check_predictor(),
-        _draw_samples(claim, least=_LEAST_PREDICTED, apart=False),
-    )
+    claim.check_predictor()
+    samples = _draw_samples(claim, least=_LEAST_PREDICTED, apart=False)
     most = min(200, len(samples.units), len(samples.real))
     n = claim.n_units(0.1, a_unit=2, least=_LEAST_PREDICTED, most=most)
-    found = [
-        predictor.predict(rows[:n]).astype(np.float64)
-        for rows in (samples.units, samples.real)
-    ]
-    return [answers.mean(axis=2) if answers.ndim == 3 else answers for answers in found]
+    return [claim.answers(rows[:n]) for rows in (samples.units, samples.real)]
 
 
 def reweighted_effect(claim: Claim) -> xr.Dataset:

@@ -4,15 +4,22 @@ control, and of fresh units.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from causalgia.design import Arm, Embed, Genomic, Insert
-from causalgia.design.intervention import Intervention, steps_of
-from causalgia.design.pattern_interventions import FixedPlacebo, Placebo, placebos
+from causalgia.design import Arm, Embed, Genomic
+from causalgia.design.intervention import Intervention
+from causalgia.design.pattern_interventions import placebos
+from causalgia.design.placebo_contrasts import (
+    Dealt,
+    in_another_order,
+    motifs_of_contrast,
+    other_orders,
+)
 from causalgia.errors import DesignError
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
@@ -20,6 +27,7 @@ from causalgia.refutation.claim import (
     WARN_LEVEL,
     Claim,
     Finding,
+    NeededPredictions,
     NotApplicableError,
     Status,
     arms_of,
@@ -30,30 +38,69 @@ from causalgia.refutation.claim import (
 )
 from causalgia.streams import derive
 from causalgia.tell.table_formats import format_p, p_clause
+from causalgia.types import Array, Codes
 
 SPECIFIC, LEAKS = 0.5, 0.25
-_COST_OF_PLACEBOS = 0.4
-_COST_BESIDE_POSITIVE = 0.25  # of placebos, where a known motif is tested too
+N_DEALT = 12
+"""Orders of the letters of each motif of a rule, dealt over the units."""
+_MOST_CONTRASTS, _MOST_UNITS, _LEAST_UNITS = 3, 300, 6
+_LEAST_UNITS_OF_SEVERAL = 24
 _COST_OF_KNOWN_MOTIF = 0.3
-_LEAST_UNITS_A_PLACEBO = 6
-_MOST_UNITS_A_PLACEBO = 200
+
+
+@dataclass(frozen=True)
+class Placebos:
+    """Placebos of one motif of a contrast: arm -> the arm with each order of its
+    letters; where orders are dealt over the units, one arm has them all.
+    """
+
+    contrast: str
+    weights: dict[str, float]
+    motif: str
+    arms: tuple[dict[str, str], ...]
+    n_orders: int
+
+    @property
+    def made(self) -> list[str]:
+        """The arms with placebos."""
+        return [name for one in self.arms for name in one.values()]
+
+    @property
+    def dealt(self) -> bool:
+        """Whether each unit has one order."""
+        return len(self.arms) < self.n_orders
+
+    def minus(
+        self, weights: dict[str, float], k: int | None = None
+    ) -> dict[str, float]:
+        """Return weights of arms minus those with placebo k, or their mean, in place of
+        the arms that have the motif; other arms cancel.
+        """
+        used = self.arms if k is None else [self.arms[k]]
+        left = {arm: w for arm, w in weights.items() if arm in used[0]}
+        return left | {
+            one[arm]: -w / len(used) for one in used for arm, w in left.items()
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class PlaceboTrial:
-    """Fresh units under the arms and the control of some contrasts, and under placebos
-    of each arm.
-
-    `pairs` has contrast -> (arm, control), `motifs` arm -> names of its placebos,
-    `n_predictions` the sequences that it took.
-    """
+    """Fresh units under the arms of some contrasts, and under placebos of each."""
 
     outcomes: xr.Dataset
-    pairs: dict[str, tuple[str, str]]
-    placebos: dict[str, list[str]]
+    placebos: tuple[Placebos, ...]
     n_units: int
     n_predictions: int
     n_left_out: int
+
+    @property
+    def pairs(self) -> Iterator[tuple[Placebos, str, str]]:
+        """Contrasts that are one arm minus another, with these."""
+        for one in self.placebos:
+            if sorted(one.weights.values()) == [-1.0, 1.0]:
+                arm, control = sorted(one.weights, key=one.weights.__getitem__)[::-1]
+                if arm in one.arms[0]:
+                    yield one, arm, control
 
 
 def placebo_trial(claim: Claim) -> PlaceboTrial:
@@ -62,8 +109,8 @@ def placebo_trial(claim: Claim) -> PlaceboTrial:
     Raises
     ------
     NotApplicableError
-        If no contrast is one written motif minus a control, or the budget does not
-        allow the trial.
+        If no contrast writes a motif whose letters have other orders, or there are too
+        few units.
     """
     if "motif trial" not in claim.shared:
         claim.shared["motif trial"] = _run_placebo_trial(claim)
@@ -83,93 +130,86 @@ def _first_count(claim: Claim) -> int:
 def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
     design = claim.check_design()
     claim.check_predictor()
-    steps = {arm.name: arm.intervention for arm in design.named_arms}
     by_size = np.argsort(
         -abs(claim.estimates["ace"]).max("task").to_numpy(), kind="stable"
     )
     others = [str(name) for name in claim.estimates["contrast"].to_numpy()[by_size]]
     names = list(dict.fromkeys([name for name, _ in claim.effects_claimed] + others))
-    pairs, made, why = {}, {}, ""
+    # arms by what they do, so that contrasts share those that are alike
+    known = {arm.intervention.fingerprint: arm for arm in design.named_arms}
+    made, why = dict[str, list[Placebos]](), ""
     for name in names:
-        weights = claim.weights[name]
-        if sorted(weights.values()) != [-1.0, 1.0]:
-            why = why or f"contrast '{name}' is not one arm minus another"
-            continue
-        treated, control = sorted(weights, key=weights.__getitem__, reverse=True)
         try:
-            made[name] = _placebo_arms(steps[treated])
+            made[name] = _placebos_of(claim, name, known)
         except DesignError as error:
-            why = why or f"arm '{treated}': {error}"
-            continue
-        pairs[name] = treated, control
-    if not pairs:
+            why = why or f"contrast '{name}': {error}"
+    if not made:
         raise NotApplicableError(
-            f"no contrast is a written motif minus a control ({why})"
+            f"no contrast writes a motif that has placebos ({why})"
         )
-    there = (
-        design.drawn.available
-        if isinstance(design.drawn, Genomic)
-        else _MOST_UNITS_A_PLACEBO
-    )
-    for n_pairs in range(min(len(pairs), 3), 0, -1):
-        chosen = dict(list(pairs.items())[:n_pairs])
-        own = dict.fromkeys(arm for pair in chosen.values() for arm in pair)
-        a_unit = len(own) + N_PLACEBOS * n_pairs
-        try:
-            share = (
-                _COST_OF_PLACEBOS if claim.positive is None else _COST_BESIDE_POSITIVE
-            )
-            least = min(_LEAST_UNITS_A_PLACEBO if n_pairs == 1 else 24, there)
-            n = claim.n_units(
-                share,
-                a_unit=a_unit,
-                least=least,
-                most=min(_MOST_UNITS_A_PLACEBO, there),
-            )
+    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST_UNITS
+    n_trial = min(claim.outcomes.sizes["unit"], _MOST_UNITS, there)
+    budget = max(claim.budget, n_trial * (N_PLACEBOS + 2))
+    for n_contrasts in range(min(len(made), _MOST_CONTRASTS), 0, -1):
+        chosen = list(made)[:n_contrasts]
+        used = {arm for name in chosen for arm in claim.weights[name]}
+        used |= {arm for name in chosen for one in made[name] for arm in one.made}
+        n = min(n_trial, budget // len(used))
+        if n >= _LEAST_UNITS_OF_SEVERAL:
             break
-        except NotApplicableError:
-            if n_pairs == 1:
-                raise
-    arms, of_arm = arms_of(claim, own), {}
-    for name, (arm, _) in chosen.items():
-        of_arm[arm] = [f"{arm}: {placebo}" for placebo in made[name]]
-        arms += [Arm(f"{arm}: {placebo}", one) for placebo, one in made[name].items()]
+    if n < min(_LEAST_UNITS, there):
+        raise NotApplicableError(f"it takes {_LEAST_UNITS} units, and there are {n}")
+    n_predictions = n * len(used)
+    if claim.shared.get("only needed"):
+        raise NeededPredictions(n_predictions)
     return PlaceboTrial(
-        claim.fresh(arms, n, "placebo words"),
-        chosen,
-        of_arm,
+        claim.fresh(
+            [arm for arm in known.values() if arm.name in used], n, "placebo words"
+        ),
+        tuple(one for name in chosen for one in made[name]),
         n,
-        n * a_unit,
-        len(pairs) - n_pairs,
+        n_predictions,
+        len(made) - n_contrasts,
     )
 
 
-def _placebo_arms(treated: Intervention) -> dict[str, Intervention]:
-    """Return placebos written as an arm writes its own motif.
+def _placebos_of(claim: Claim, name: str, known: dict[str, Arm]) -> list[Placebos]:
+    """Return the placebos of each motif of a contrast, whose arms are added to those
+    that are known by their fingerprint.
 
     Raises
     ------
     DesignError
-        If the arm does not write one string or motif, or that has too few
-        rearrangements.
+        If it writes no motif, or one whose letters have no other orders.
     """
-    steps = steps_of(treated)
-    if (
-        len(steps) != 1
-        or not isinstance(steps[0], Embed | Insert)
-        or isinstance(steps[0], FixedPlacebo | Placebo)
-    ):
-        raise DesignError(f"{treated} does not write one motif")
-    step: Any = steps[0]
-    made = placebos(
-        step.written.source, at=step.at, n_placebos=N_PLACEBOS, strand=step.strand
-    )
-    if isinstance(step, Insert):
-        return {
-            name: Insert(placebo.written.source, at=step.at, strand=step.strand)  # type: ignore[attr-defined]
-            for name, placebo in made.items()
-        }
-    return made
+    weights = claim.weights[name]
+    steps = {arm.name: arm.intervention for arm in arms_of(claim, weights)}
+    motifs, found = motifs_of_contrast(steps.values()), list[Placebos]()
+    if not motifs:
+        raise DesignError("its arms differ in no written motif")
+    single = len(weights) == 2 and len(motifs) == 1
+    for motif in motifs:
+        beside = [other for other in motifs if other != motif]
+        words = other_orders(motif, N_PLACEBOS if single else N_DEALT, beside=beside)
+        of_word = [
+            {arm: in_another_order(step, motif, word) for arm, step in steps.items()}
+            for word in words
+        ]
+        has = [arm for arm, step in steps.items() if of_word[0][arm] != step]
+        made = dict(zip(words, of_word, strict=True))
+        if not single:
+            dealt: dict[str, Intervention] = {
+                arm: Dealt(tuple(one[arm] for one in of_word)) for arm in has
+            }
+            made = {f"{len(words)} orders of {motif.label}": dealt}
+        named = []
+        for word, one in made.items():
+            for arm in has:
+                new = Arm(f"{arm}: {word} ({name})", one[arm])
+                known.setdefault(one[arm].fingerprint, new)
+            named.append({arm: known[one[arm].fingerprint].name for arm in has})
+        found.append(Placebos(name, weights, motif.label, tuple(named), len(words)))
+    return found
 
 
 def _compared(
@@ -179,39 +219,62 @@ def _compared(
     return claim.estimated(claim.contrasted(trial.outcomes, contrasts=rows))
 
 
-def _minus_placebos(
-    trial: PlaceboTrial, arm: str, weights: dict[str, float]
-) -> dict[str, float]:
-    """Return a contrast of weights minus the mean over an arm's placebos, times
-    the sum of the weights.
+def _over_each(claim: Claim, trial: PlaceboTrial, one: Placebos, task: str) -> Array:
+    """Return the contrast minus each of its placebos."""
+    if not one.dealt:
+        rows = {str(k): one.minus(one.weights, k) for k in range(one.n_orders)}
+        return _compared(claim, trial, rows)["ace"].sel(task=task).to_numpy()
+    ice, turn = _dealt_units(claim, trial, one, task)
+    return np.bincount(turn, ice) / np.bincount(turn)
+
+
+def _dealt_units(
+    claim: Claim, trial: PlaceboTrial, one: Placebos, task: str
+) -> tuple[Array, Codes]:
+    """Return the contrast minus its placebo of each unit, and the order that it has."""
+    effects = claim.contrasted(
+        trial.outcomes, contrasts={"beyond": one.minus(one.weights)}
+    )
+    ice = effects["ice"].sel(contrast="beyond", task=task).to_numpy()
+    return ice, effects["unit"].to_numpy().astype(np.int64) % one.n_orders
+
+
+def _spread(claim: Claim, trial: PlaceboTrial, one: Placebos, task: str) -> float:
+    """Return the sd between the effects of placebos on all units.
+
+    Of orders that are dealt it is ``sqrt(tau^2 + s^2 / n)``, with tau^2 the variance
+    between orders and s^2 that inside them, by mean squares.
     """
-    total = sum(weights.values())
-    return weights | dict.fromkeys(trial.placebos[arm], -total / N_PLACEBOS)
-
-
-def _placebo_spread(claim: Claim, trial: PlaceboTrial, arm: str, task: str) -> float:
-    """Return the sd between the estimates of an arm's placebos."""
-    rows = {
-        placebo: {placebo: 1.0, trial.placebos[arm][0]: -1.0}
-        for placebo in trial.placebos[arm][1:]
-    }
-    ace = _compared(claim, trial, rows)["ace"].sel(task=task).to_numpy()
-    return float(np.r_[0.0, ace].std(ddof=1))
+    each = _over_each(claim, trial, one, task)
+    if not one.dealt:
+        return float(each.std(ddof=1))
+    ice, turn = _dealt_units(claim, trial, one, task)
+    size = np.bincount(turn)
+    inside = ((ice - each[turn]) ** 2).sum() / max(len(ice) - len(size), 1)
+    between = (size * (each - ice.mean()) ** 2).sum() / (len(size) - 1)
+    tau2 = max(between - inside, 0.0) * len(size) / len(ice)
+    return float(np.sqrt(tau2 + inside / len(ice)))
 
 
 def beyond_placebos(claim: Claim) -> xr.Dataset:
-    r"""Compare the claimed effects with those of fixed placebos, on fresh units:
-    by rank, and by share.
+    r"""Compare the claimed effects with those of placebos, on fresh units: by distance,
+    and by share.
 
     80 % of random sequences of six letters have a "significant" effect on a real
     network, so an effect other than 0 means little. Use it for every claim that a
-    network reads a motif.
+    network reads a motif, or a rule of motifs.
 
-    Two rows. *Placebos*: the rank p-value
-    ``(1 + #{motifs with the arm's effect or more}) / (M + 1)`` in the direction of the
-    claim, M = 19; passes at .05 (no motif). *Specific share*:
-    ``(Y(arm) - mean over motifs) / (Y(arm) - Y(control))``, the part of the effect that
-    depends on the order of the letters; passes where it is .5 or more.
+    The placebo of a contrast has its weights, and one motif replaced by its own letters
+    in another order in every arm that has it: M = 19 orders on all units, or, of each
+    motif of a contrast of several, 12 dealt over the units. Orders have as many CG and
+    hold no site of a motif of the contrast. Two rows. *Beyond placebos*: D, the contrast
+    minus the mean of its placebos unit by unit, passes where its 95 % interval lies
+    beyond the 95 % prediction limits of a placebo,
+    :math:`t_{.975, M-1} s \sqrt{1 + 1/M}` with s their sd, and fails where it lies inside
+    or on the other side; its value is the rank p-value
+    ``(1 + #{placebos with the effect or more}) / (M + 1)``. *Specific share*: D over the
+    contrast, the part of the effect that depends on the order of the letters; passes
+    where it is .5 or more.
 
     Parameters
     ----------
@@ -226,11 +289,11 @@ def beyond_placebos(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: the rank fails where so many motifs lie clearly beyond the arm (one-sided t
-    test at .05 each) that the arm cannot lie beyond 95 % of all motifs: at most .0025
-    of claims that do. The share fails where a one-sided t test at .0025 (Bonferroni
-    over effects) rejects that it is .5 or more; its error counts units, and motifs as
-    draws, with 18 degrees of freedom.
+    *Level*: an effect that lies 3 sd of its placebos or more beyond their mean fails in
+    at most .05. The share fails where a one-sided t test at .0025 (Bonferroni over
+    effects) rejects that it is .5 or more; its error counts units, and orders as draws,
+    with M - 1 degrees of freedom. Contrasts without a motif (of composition, of a
+    deletion) have no placebo.
 
     References
     ----------
@@ -262,106 +325,124 @@ def beyond_placebos(claim: Claim) -> xr.Dataset:
 def _rank_and_share(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
     trial = placebo_trial(claim)
-    tested = [(name, task) for name, task in claimed if name in trial.pairs]
+    tested = [
+        (one, name, task)
+        for name, task in claimed
+        for one in trial.placebos
+        if one.contrast == name
+    ]
     if not tested:
-        raise NotApplicableError(
-            "no claimed contrast is a written motif minus a control"
-        )
-    ranks, shares, m = [], [], len(tested)
-    for name, task in tested:
-        arm, control = trial.pairs[name]
-        sign = np.sign(claim.ace(name, task))
-        rows = {placebo: {arm: sign, placebo: -sign} for placebo in trial.placebos[arm]}
-        over = _compared(claim, trial, rows)
-        ahead = [row_of(over, placebo, task) for placebo in trial.placebos[arm]]
-        n_beyond = sum(ace <= 0 for ace, _, _ in ahead)
-        n_clear = sum(
-            ace < 0 and upper_tail(-ace, se, df) <= WARN_LEVEL for ace, se, df in ahead
-        )
-        ranks.append(((1 + n_beyond) / (N_PLACEBOS + 1), n_beyond, n_clear, name, task))
-        shares.append(
-            (*_specific(claim, trial, arm, control, float(sign), task), name, task)
-        )
+        raise NotApplicableError("no claimed contrast writes a motif that has placebos")
+    rows = [_Beside(claim, trial, one, task) for one, _, task in tested]
     return [
-        _rank_finding(ranks, trial, m, _first_count(claim)),
-        _share_finding(shares, m),
+        _distance_finding(rows, trial, _first_count(claim)),
+        _share_finding(rows, len(tested)),
     ]
 
 
-def _rank_finding(
-    ranks: list[tuple[float, int, int, str, str]],
-    trial: PlaceboTrial,
-    m: int,
-    n_predictions: int,
-) -> Finding:
+class _Beside:
+    """A claimed effect in one task beside placebos of one of its motifs, in the
+    direction of the claim.
+    """
+
+    def __init__(
+        self, claim: Claim, trial: PlaceboTrial, one: Placebos, task: str
+    ) -> None:
+        sign = float(np.sign(claim.ace(one.contrast, task)))
+        whole = {arm: sign * w for arm, w in one.weights.items()}
+        beyond = one.minus(whole)
+        short = dict(beyond)
+        for arm, w in whole.items():
+            short[arm] = short.get(arm, 0.0) - SPECIFIC * w
+        short = {arm: w for arm, w in short.items() if w}
+        found = _compared(
+            claim, trial, {"beyond": beyond, "whole": whole, "short": short}
+        )
+        self.name, self.task, self.placebos = one.contrast, task, one
+        at = found["ace"].sel(task=task)
+        self.beyond, self.effect = (
+            float(at.sel(contrast=k)) for k in ("beyond", "whole")
+        )
+        self.lower, self.upper = (
+            float(found[end].sel(contrast="beyond", task=task))
+            for end in ("lower", "upper")
+        )
+        m = one.n_orders
+        spread = _spread(claim, trial, one, task)
+        self.limit = float(_t(m - 1) * spread * np.sqrt(1 + 1 / m))
+        n_beyond = int((sign * _over_each(claim, trial, one, task) <= 0).sum())
+        self.rank = (1 + n_beyond) / (m + 1)
+        self.share = self.beyond / self.effect if self.effect > 0 else 0.0
+        size, se, df = row_of(found, "short", task)
+        error = float(np.hypot(se, spread / np.sqrt(m)))
+        self.p_share = upper_tail(-size, error, min(df, m - 1))
+
+    @property
+    def status(self) -> Status:
+        """Where the interval of the distance lies: beyond the limits, not beyond, or
+        both.
+        """
+        if self.lower > self.limit:
+            return "pass"
+        return "fail" if self.upper <= self.limit else "warn"
+
+    @property
+    def label(self) -> str:
+        """The effect, in words."""
+        return f"effect of '{self.name}' on {self.task}"
+
+
+def _t(df: float) -> float:
     from scipy import stats
 
-    most = next(
-        k
-        for k in range(N_PLACEBOS + 1)
-        if stats.binom.sf(k - 1, N_PLACEBOS, 2 * WARN_LEVEL) <= FAIL_LEVEL / m
-    )
-    p, n_beyond, n_clear, name, task = max(ranks, key=lambda row: (row[2], row[0]))
-    status: Status = (
-        "fail"
-        if n_clear >= most
-        else "pass"
-        if max(row[0] for row in ranks) <= WARN_LEVEL
-        else "warn"
-    )
-    if status == "warn":
-        p, n_beyond, n_clear, name, task = max(ranks)
+    return float(stats.t.ppf(0.975, df))
+
+
+_WORST = {"fail": 0, "warn": 1, "pass": 2}
+
+
+def _distance_finding(
+    rows: list[_Beside], trial: PlaceboTrial, n_predictions: int
+) -> Finding:
+    one = min(rows, key=lambda row: (_WORST[row.status], row.lower - row.limit))
+    m, few = one.placebos.n_orders, ""
+    if m < (N_DEALT if one.placebos.dealt else N_PLACEBOS):
+        few = f", all that there are, on {m - 1} degrees of freedom"
     left = f"; contrasts not tested: {trial.n_left_out}" if trial.n_left_out else ""
+    alike = sum(row.status == "fail" for row in rows)
+    several = f"; so do {alike} of {len(rows)} effects" if alike > 1 else ""
     return Finding(
         check="beyond placebos",
-        figure="rank p-value of the effect among 19 placebos",
-        value=p,
+        figure=f"rank p-value of the effect among {m} placebos",
+        value=one.rank,
         threshold=WARN_LEVEL,
-        status=status,
+        status=one.status,
         reason=(
-            f"{n_beyond} of {N_PLACEBOS} placebos have the effect of '{name}' on "
-            f"{task} or more, {n_clear} of them clearly ({trial.n_units:,} fresh "
-            f"units){left}"
+            f"the {one.label} exceeds the mean of {m} orders of the letters of "
+            f"{one.placebos.motif}{few} by {one.beyond:.3g} [{one.lower:.3g}, "
+            f"{one.upper:.3g}], and single orders by up to {one.limit:.3g} "
+            f"({trial.n_units:,} fresh units){several}{left}"
         ),
         cure=""
-        if status == "pass"
-        else ("claim no more than placebos show: rope='placebo' with 40 placebos"),
+        if one.status == "pass"
+        else "run more units"
+        if one.status == "warn"
+        else "claim no more than placebos show: rope='placebo' with 40 placebos",
         n_predictions=n_predictions,
     )
 
 
-def _specific(
-    claim: Claim, trial: PlaceboTrial, arm: str, control: str, sign: float, task: str
-) -> tuple[float, float]:
-    """Return the specific share, and the p-value of a share of `SPECIFIC` or more."""
-    rows = {
-        "specific": _minus_placebos(trial, arm, {arm: sign}),
-        "whole": {arm: sign, control: -sign},
-        "short": _minus_placebos(
-            trial, arm, {arm: (1 - SPECIFIC) * sign, control: SPECIFIC * sign}
-        ),
-    }
-    found = _compared(claim, trial, rows)
-    specific, whole = (row_of(found, name, task)[0] for name in ("specific", "whole"))
-    short, se, df = row_of(found, "short", task)
-    error = float(
-        np.hypot(se, _placebo_spread(claim, trial, arm, task) / np.sqrt(N_PLACEBOS))
-    )
-    share = specific / whole if whole > 0 else 0.0
-    return share, upper_tail(-short, error, min(df, N_PLACEBOS - 1))
-
-
-def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Finding:
-    failed = [row for row in shares if row[1] <= FAIL_LEVEL / m]
-    share, p, name, task = min(failed or shares)
-    status: Status = "fail" if failed else "pass" if share >= SPECIFIC else "warn"
+def _share_finding(rows: list[_Beside], m: int) -> Finding:
+    failed = [row for row in rows if row.p_share <= FAIL_LEVEL / m]
+    one = min(failed or rows, key=lambda row: row.share)
+    status: Status = "fail" if failed else "pass" if one.share >= SPECIFIC else "warn"
     return Finding(
         check="specific share",
         figure="share of the effect beyond the mean of placebos",
-        value=share,
+        value=one.share,
         threshold=SPECIFIC,
         status=status,
-        reason=_specific_share_in_words(share, p, f"effect of '{name}' on {task}"),
+        reason=_specific_share_in_words(one.share, one.p_share, one.label),
         cure=""
         if status == "pass"
         else "compare with cg.Placebo, which has the same composition, as control",
@@ -438,34 +519,31 @@ def _control_among_placebos(claim: Claim) -> list[Finding]:
     trial = placebo_trial(claim)
     tasks = [str(task) for task in trial.outcomes["task"].to_numpy()]
     rows = []
-    for name, (arm, control) in trial.pairs.items():
+    for one, arm, control in trial.pairs:
         basic = {
-            "arm": _minus_placebos(trial, arm, {arm: 1.0}),
-            "control": _minus_placebos(trial, arm, {control: 1.0}),
+            "arm": one.minus({arm: 1.0}),
+            "control": {control: 1.0} | one.minus({arm: 1.0}) | {arm: 0.0},
         }
         found = _compared(claim, trial, basic)
-        task = max(tasks, key=lambda one: abs(row_of(found, "arm", one)[0]))
+        task = max(tasks, key=lambda of: abs(row_of(found, "arm", of)[0]))
         of_arm, se, df = row_of(found, "arm", task)
-        spread = _placebo_spread(claim, trial, arm, task) / np.sqrt(N_PLACEBOS)
-        if (
-            2
-            * upper_tail(
-                abs(of_arm), float(np.hypot(se, spread)), min(df, N_PLACEBOS - 1)
-            )
-            > WARN_LEVEL
-        ):
+        m = one.n_orders
+        spread = _spread(claim, trial, one, task) / np.sqrt(m)
+        error = float(np.hypot(se, spread))
+        if 2 * upper_tail(abs(of_arm), error, min(df, m - 1)) > WARN_LEVEL:
             continue
         side, way = np.sign(of_arm), np.sign(row_of(found, "control", task)[0]) or 1.0
-        excess = _minus_placebos(
-            trial, arm, {control: float(way), arm: float(-LEAKS * side)}
-        )
+        # the control's distance from placebos, less a part of the arm's
+        excess = {
+            name: way * w - LEAKS * side * basic["arm"].get(name, 0.0)
+            for name, w in basic["control"].items()
+        }
         beyond, se, df = row_of(
             _compared(claim, trial, {"excess": excess}), "excess", task
         )
-        p = upper_tail(beyond, float(np.hypot(se, spread)), min(df, N_PLACEBOS - 1))
-        rows.append(
-            (p, abs(row_of(found, "control", task)[0] / of_arm), name, control, task)
-        )
+        p = upper_tail(beyond, float(np.hypot(se, spread)), min(df, m - 1))
+        share = abs(row_of(found, "control", task)[0] / of_arm)
+        rows.append((p, share, one.contrast, control, task))
     if not rows:
         raise NotApplicableError(
             "no arm differs from its own placebos, so that there is nothing to "
@@ -556,17 +634,13 @@ def _known_motif(claim: Claim) -> list[Finding]:
     known = Embed(
         given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2)
     )
-    arms = _placebo_arms(known)
-    there = (
-        design.drawn.available
-        if isinstance(design.drawn, Genomic)
-        else _MOST_UNITS_A_PLACEBO
-    )
+    arms = placebos(known.written.source, at=known.at, n_placebos=N_PLACEBOS)
+    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST_UNITS
     n = claim.n_units(
         _COST_OF_KNOWN_MOTIF,
         a_unit=len(arms) + 1,
-        least=min(_LEAST_UNITS_A_PLACEBO, there),
-        most=min(_MOST_UNITS_A_PLACEBO, there),
+        least=min(_LEAST_UNITS, there),
+        most=min(_MOST_UNITS, there),
     )
     outcomes = claim.fresh({"known": known, **arms}, n, "positive control")
     center = dict.fromkeys(arms, -1.0 / N_PLACEBOS)
@@ -615,17 +689,23 @@ def _known_motif(claim: Claim) -> list[Finding]:
 def _clearest_again(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
     trial = placebo_trial(claim)
-    name, task = next((one for one in claimed if one[0] in trial.pairs), ("", ""))
+    weights = {one.contrast: one.weights for one in trial.placebos}
+    name, task = next((one for one in claimed if one[0] in weights), ("", ""))
     if not name:
         raise NotApplicableError(
-            "no claimed contrast is a written motif minus a control; name a motif: "
+            "no claimed contrast writes a motif that has placebos; name a motif: "
             "positive="
         )
-    arm, control = trial.pairs[name]
     before, se_before, _ = row_of(claim.estimates, name, task)
     sign = float(np.sign(before))
     again, se, df = row_of(
-        _compared(claim, trial, {"again": {arm: sign, control: -sign}}), "again", task
+        _compared(
+            claim,
+            trial,
+            {"again": {arm: sign * w for arm, w in weights[name].items()}},
+        ),
+        "again",
+        task,
     )
     share = again / abs(before)
     p = upper_tail(abs(before) / 2 - again, float(np.hypot(se, se_before / 2)), df)
@@ -773,7 +853,7 @@ def _fresh_control(claim: Claim) -> tuple[xr.Dataset, int]:
     except NotApplicableError:
         pass
     design = claim.check_design()
-    n = claim.n_units(0.1, a_unit=2, least=10, most=_MOST_UNITS_A_PLACEBO)
+    n = claim.n_units(0.1, a_unit=2, least=10, most=200)
     other = next(arm.name for arm in design.named_arms if arm.name != control)
     return claim.fresh(arms_of(claim, [control, other]), n, "identical arms"), 2 * n
 

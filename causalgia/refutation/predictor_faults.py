@@ -81,7 +81,8 @@ def numerical_floor(claim: Claim) -> xr.Dataset:
 
 
 def _repeated(claim: Claim) -> list[Finding]:
-    predictor, design = claim.check_predictor(), claim.check_design()
+    design = claim.check_design()
+    claim.check_predictor()
     own, key = claim.units, derive(claim.key, "numerical floor")
     arms = _arms_of_clearest(claim)
     a_unit = 2 * len(arms)
@@ -98,13 +99,8 @@ def _repeated(claim: Claim) -> list[Finding]:
         )
         for arm in arms
     }
-    by_arm = {
-        arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()
-    }
-    again = {
-        arm: _mean_over_models(predictor.predict(rows[::-1])[::-1])
-        for arm, rows in tokens.items()
-    }
+    by_arm = {arm: claim.answers(rows) for arm, rows in tokens.items()}
+    again = {arm: claim.answers(rows[::-1])[::-1] for arm, rows in tokens.items()}
     first, second = (np.stack(list(answers.values())) for answers in (by_arm, again))
     scale = np.where(
         (sd := first.reshape(-1, first.shape[-1]).std(axis=0)) > 0, sd, 1.0
@@ -201,12 +197,6 @@ def _arms_of_clearest(claim: Claim) -> list[str]:
     ]
 
 
-def _mean_over_models(answers: Array) -> Array:
-    """Return answers (n, tasks[, models]) as (n, tasks)."""
-    found = answers.astype(np.float64)
-    return found.mean(axis=2) if found.ndim == 3 else found
-
-
 def strand(claim: Claim) -> xr.Dataset:
     """Run the clearest effects on the reverse complement of each sequence.
 
@@ -251,7 +241,8 @@ def strand(claim: Claim) -> xr.Dataset:
 
 def _other_strand(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
-    predictor, design = claim.check_predictor(), claim.check_design()
+    design = claim.check_design()
+    claim.check_predictor()
     if claim.analysis.scale != "identity":
         raise NotApplicableError(
             "it compares effects on the scale of the predictor, and these are on "
@@ -260,18 +251,15 @@ def _other_strand(claim: Claim) -> list[Finding]:
     arms, key = _arms_of_clearest(claim), derive(claim.key, "strand")
     n_own = claim.outcomes.sizes["unit"]
     n = claim.n_units(
-        0.05, a_unit=2 * len(arms), least=min(6, n_own), most=min(200, n_own)
+        0.1, a_unit=2 * len(arms), least=min(6, n_own), most=min(200, n_own)
     )
     units = draw_backgrounds(design, 0, n, key=key)
     tokens: dict[str, Tokens] = {
         arm: claim.sequences(arm, units, key=key) for arm in arms
     }
-    forward = {
-        arm: _mean_over_models(predictor.predict(rows)) for arm, rows in tokens.items()
-    }
+    forward = {arm: claim.answers(rows) for arm, rows in tokens.items()}
     backward = {
-        arm: _mean_over_models(predictor.predict(reverse_complement(rows)))
-        for arm, rows in tokens.items()
+        arm: claim.answers(reverse_complement(rows)) for arm, rows in tokens.items()
     }
     name, tasks = (
         claimed[0][0],
@@ -371,7 +359,7 @@ def _beside_copies(claim: Claim) -> list[Finding]:
 
     name, task = claimed[0]
     weights, arms = claim.weights[name], _arms_of_clearest(claim)
-    n = claim.n_units(0.1, a_unit=len(arms) * (N_COPIES + 1), least=6, most=100)
+    n = claim.n_units(0.2, a_unit=len(arms) * (N_COPIES + 1), least=6, most=100)
     both = randomized(
         predictor, n_draws=N_COPIES, rng=derive(claim.key, "randomized weights")
     )
@@ -382,7 +370,9 @@ def _beside_copies(claim: Claim) -> list[Finding]:
         key=(key := derive(claim.key, "randomized weights", "units")),
     )
     answers = {
-        arm: both.predict(claim.sequences(arm, units, key=key)).astype(np.float64)
+        arm: both.predict(claim.sequences(arm, units, key=key)).astype(np.float64)[
+            :, claim.columns
+        ]
         for arm in arms
     }
     j = [str(one) for one in claim.estimates["task"].to_numpy()].index(task)

@@ -34,6 +34,8 @@ _PART_READ = 0.5
 WORDS = ("motif", "claim", "task", "rule", "which", "check", "result", "feature")
 """Headings of columns of words in the tables of an audit."""
 _WHOLE = "motifs and rules of the audit have them whole"
+_ALIKE = 0.1
+"""Share of an effect by which a second copy may differ from adding nothing."""
 LOST = "lost, "
 """What the columns of the effects of sites begin with."""
 
@@ -68,7 +70,8 @@ def audit_answer(found: Audited) -> str:
     if not motifs and not rules:
         acts = bool(found.composition["acts"].astype(bool).any())
         first.insert(0, _nothing(found.counts["proposed"], of_all=not acts))
-    last = [*composition_lines(found), *doubts_of_network(found), counts_line(found)]
+    last = [*not_confirmed(found), *composition_lines(found)]
+    last += [*doubts_of_network(found), counts_line(found)]
     n_motifs, n_rules = min(len(motifs), _MOTIFS), min(len(rules), _RULES)
     while len(first) + n_motifs + n_rules + len(last) >= _MOST_LINES:
         n_motifs, n_rules = (
@@ -121,7 +124,10 @@ def explained_lines(found: Audited) -> list[str]:
         {task: float(table["share"].iloc[-1]) for task, table in tables.items()}
     ).dropna()
     if not len(whole):
-        return [f"The predictions do not vary in any of {len(tasks)} tasks."]
+        return [
+            f"The predictions for {n:,} sequences held out do not vary in any of "
+            f"{len(tasks)} tasks."
+        ]
     low, high = str(whole.idxmin()), str(whole.idxmax())
     still = len(tasks) - len(whole)
     return [
@@ -135,7 +141,7 @@ def explained_lines(found: Audited) -> list[str]:
 def _explained(task: str, table: pd.DataFrame, of: str) -> str:
     rows = table.set_index("step")
     if rows["share"].isna().any():
-        return f"{cut(task)}: the predictions do not vary."
+        return f"{cut(task)}: {of.removeprefix('the variance of ')} do not vary."
     parts, before, below = list[str](), 0, ""
     for step, row in rows.iterrows():
         n = int(row["n_features"])
@@ -161,22 +167,77 @@ def _percent(share: float) -> str:
 
 
 def motif_lines(found: Audited) -> list[str]:
-    """Return what each motif that is read does, in the task where it does most."""
+    """Return what each motif that is read and confirmed does, in the task where it does
+    most.
+    """
     return [
         f"{named(row)} in {cut(str(row['task']))}: {'; '.join(_does(row, found))}."
-        f"{_elsewhere(rows, row)}{_members(row)}"
-        + " Not confirmed on the reserved sequences."
-        * (row["motif"] not in confirmed)
-        for confirmed in [confirmed_motifs(found)]
-        for rows in of_read(found.motifs)
+        f"{_once(found, row)}{_elsewhere(rows, row)}{_members(row)}"
+        for rows in of_confirmed(found)
         for row in [largest(rows)]
     ]
+
+
+def not_confirmed(found: Audited) -> list[str]:
+    """Return the motifs that are read and not confirmed, in a line."""
+    confirmed = confirmed_motifs(found)
+    rest = [
+        str(rows["motif"].iloc[0])
+        for rows in of_read(found.motifs)
+        if rows["motif"].iloc[0] not in confirmed
+    ]
+    if not rest:
+        return []
+    of = in_list(rest[:_NAMED], n=len(rest))
+    return [f"Not confirmed on the reserved sequences: {of}."]
+
+
+def _once(found: Audited, row: Any) -> str:
+    """Return that a second copy adds nothing, where it does not."""
+    return " A second copy adds nothing." * (row["motif"] in _copies_of_nothing(found))
+
+
+def _copies_of_nothing(found: Audited) -> list[str]:
+    """Return the motifs of which two anywhere do what one does: their interaction takes
+    back what a second copy would add.
+    """
+    held = found.rules[found.rules["holds"].astype(bool)]
+    twice = held[(held["first"] == held["second"]) & held["anywhere"].astype(bool)]
+    found_so = []
+    for row in twice.to_dict("records"):
+        (one, *_) = _alone(found.motifs, row)
+        low, high = sorted(-float(row[end]) for end in ("lower", "upper"))
+        if one and low - _ALIKE * abs(one) <= one <= high + _ALIKE * abs(one):
+            found_so.append(str(row["first"]))
+    return found_so
+
+
+def _alone(motifs: pd.DataFrame, rule: Any) -> list[float]:
+    """Return what the motifs of a rule do alone in its task, 0 where that has no
+    direction.
+    """
+    of_task = motifs[motifs["task"] == rule["task"]].set_index("motif")
+    return [
+        float(row["alone"]) if row["alone_verdict"] in DIRECTIONS else 0.0
+        for label in (rule["first"], rule["second"])
+        for _, row in of_task.loc[of_task.index == label].iterrows()
+    ] or [0.0]
 
 
 def of_read(motifs: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Return the rows of each motif that is read in any task."""
     for _, rows in motifs.groupby("motif", sort=False):
         if rows["reads"].astype(bool).any():
+            yield rows
+
+
+def of_confirmed(found: Audited) -> Iterator[pd.DataFrame]:
+    """Return the rows of each motif that is read, and holds on the reserved
+    sequences.
+    """
+    confirmed = confirmed_motifs(found)
+    for rows in of_read(found.motifs):
+        if rows["motif"].iloc[0] in confirmed:
             yield rows
 
 
@@ -251,20 +312,21 @@ def placed(row: Any, settings: Mapping[str, str]) -> str:
 def acting(row: Any, sites: pd.DataFrame, *, short: bool = False) -> str:
     """Return how many of the sites of a motif act, and which way."""
     n, column = int(row["n_sites"]), f"{LOST}{row['task']}"
+    on = "" if row["sites_on"] == "both" else f" on {row['sites_on']}"
     each = sites.loc[sites["motif"] == row["motif"], column].to_numpy(float)
     each = each[np.abs(each) > row["region"]]
     down, up = int((each < 0).sum()), int((each > 0).sum())
     if down and up:
         words = f"{down:,} lose, {up:,} gain"
-        return f"{words} of {n:,}" if short else f"of {n:,} sites {words}"
+        return f"{words} of {n:,}{on}" if short else f"of {n:,} sites{on} {words}"
     if not down + up:
         beyond = "" if short else f" by more than {number(row['region'], row['lost'])}"
-        return f"none of {n:,}{' sites' * (not short)}{beyond}"
+        return f"none of {n:,}{' sites' * (not short)}{on}{beyond}"
     median = float(np.median(np.abs(each)))
     size = number(median, median)
     if short:
-        return f"{down + up:,} of {n:,}, by {size}"
-    return f"{down + up:,} of {n:,} sites act, by {size} in the median"
+        return f"{down + up:,} of {n:,}{on}, by {size}"
+    return f"{down + up:,} of {n:,} sites{on} act, by {size} in the median"
 
 
 def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
@@ -281,14 +343,28 @@ def _members(row: Any) -> str:
 
 
 def rule_lines(found: Audited) -> list[str]:
-    """Return each rule that holds, with its tasks."""
+    """Return each rule that holds, with its tasks, but those of two copies that are told
+    at the motif.
+    """
     names = dict(zip(found.motifs["motif"], found.motifs["name"], strict=True))
+    once = _copies_of_nothing(found)
     return [
-        f"{arrangement(first, names)}, {gap_in_words(first)}, in {_interactions(rows)} "
-        f"than their sum; {checks_in_words(rows)}.{_members(first)}"
+        f"{arrangement(first, names)}, {gap_in_words(first)}, in {_interactions(rows)}, "
+        f"{_beside_sum(first, found.motifs)}; {checks_in_words(rows)}.{_members(first)}"
         for rows in held_rules(found.rules)
         for first in [rows.iloc[0]]
+        if not (first["first"] == first["second"] in once and first["anywhere"])
     ]
+
+
+def _beside_sum(row: Any, motifs: pd.DataFrame) -> str:
+    """Return how two motifs together compare with the sum of each."""
+    size = float(row["interaction"])
+    if all(one * size < 0 for one in _alone(motifs, row)):
+        verb = "lower" if size > 0 else "raise"
+        whole = "twice one" if row["first"] == row["second"] else "their sum"
+        return f"saturating: two {verb} by that much less than {whole}"
+    return f"{'more' if size > 0 else 'less'} than their sum"
 
 
 def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
@@ -313,8 +389,7 @@ def _interactions(rows: pd.DataFrame) -> str:
         f"{cut(str(row['task']))} {in_size(row, 'interaction', 'lower', 'upper')}"
         for _, row in rows.head(_NAMED).iterrows()
     ]
-    more = "more" if rows["interaction"].iloc[0] > 0 else "less"
-    return f"{in_list(said, n=len(rows))}, {more}"
+    return in_list(said, n=len(rows))
 
 
 def gap_in_words(row: Any) -> str:
@@ -477,15 +552,15 @@ def confirmed_motifs(found: Audited) -> list[str]:
 
 def acting_sites(found: Audited) -> pd.DataFrame:
     """Return the sites whose overwriting changes a prediction by more than the region of
-    their motif, of motifs that are read.
+    their motif, of motifs that are confirmed.
     """
-    sites = found.sites
+    sites, confirmed = found.sites, confirmed_motifs(found)
     if not len(sites):
         return sites
     acts = np.zeros(len(sites), bool)
     for row in found.motifs.to_dict("records"):
         column = f"{LOST}{row['task']}"
-        if not row["reads"] or column not in sites:
+        if row["motif"] not in confirmed or column not in sites or not row["reads"]:
             continue
         own = (sites["motif"] == row["motif"]).to_numpy()
         acts |= own & (sites[column].abs() > row["region"]).to_numpy()

@@ -27,6 +27,7 @@ from causalgia.tell.audit_answers import (
     motif_table,
     named,
     number,
+    of_confirmed,
     of_read,
     placed,
     sizes,
@@ -130,7 +131,7 @@ def _reads(found: Pictured) -> dict[str, Any]:
     """Return a row for each motif that is read, and the table of those that are not."""
     of = {one.label: one for one in found.candidates}
     motifs = []
-    for k, rows in enumerate(of_read(found.motifs), 1):
+    for k, rows in enumerate(of_confirmed(found), 1):
         first = largest(rows)
         label = str(first["motif"])
         order = np.argsort(-sizes(rows), kind="stable")
@@ -147,7 +148,7 @@ def _reads(found: Pictured) -> dict[str, Any]:
                 * bool(left),
             }
         )
-    read = {str(of_motif["motif"].iloc[0]) for of_motif in of_read(found.motifs)}
+    read = {str(of_motif["motif"].iloc[0]) for of_motif in of_confirmed(found)}
     others = found.motifs[[x not in read for x in found.motifs["motif"]]]
     n = others["motif"].nunique()
     return {
@@ -160,7 +161,7 @@ def _reads(found: Pictured) -> dict[str, Any]:
             "or undecided."
         ),
         "unread": Grid.of(*motif_table(others, found, with_motif=True), words=WORDS),
-        "unread_words": f"{n:,} proposed motif{'s' * (n != 1)} not read",
+        "unread_words": f"{n:,} proposed motif{'s' * (n != 1)} not read, or not confirmed",
     }
 
 
@@ -427,7 +428,7 @@ def _share(row: Any) -> str:
 
 def _biology(found: Pictured, claims: pd.DataFrame | None) -> dict[str, Any]:
     """Return the names, and what can be measured."""
-    read = [largest(rows) for rows in of_read(found.motifs)]
+    read = [largest(rows) for rows in of_confirmed(found)]
     with_name = [named(row) for row in read if row["name"]]
     without = [str(row["motif"]) for row in read if not row["name"]]
     said = [
