@@ -269,7 +269,7 @@ def _does(row: Any, settings: Mapping[str, str]) -> list[str]:
         verb = "costs" if row["lost"] < 0 else "adds"
         parts.append(
             f"overwriting a site {verb} {in_size(row, 'lost', absolute=True)} on average "
-            f"over {int(row['n_sites']):,} (5 % and 95 % quantile "
+            f"over {int(row['n_sites']):,} sites (5 % and 95 % quantile "
             f"{' and '.join(_quantiles(row, absolute=True))})"
         )
     elif np.isfinite(row["lost"]):
