@@ -131,9 +131,8 @@ for check in refuted["check"].values[refuted["status"].values == "fail"]:
 # ## Do the enhancers need their sites?
 #
 # What a motif does *alone* in random sequence is not what is *lost* with it from a real
-# one. Here each GATAA of the enhancers is overwritten with random bases, and compared
-# with placebo spans of the same enhancer, overwritten in the same way. The instances of
-# one enhancer form one cluster.
+# one. Here each GATAA of the enhancers is overwritten by its own letters in another
+# order, so that composition stays. The instances of one enhancer form one cluster.
 
 # %%
 necessity = cg.experiments.necessity(
@@ -142,7 +141,7 @@ necessity = cg.experiments.necessity(
 lost = necessity.analyze(cg.run(necessity, network, rng=0, progress=False), rng=0)
 print("\n".join(lost.sentences))
 
-# %% mystnb={"image": {"alt": "The effect of overwriting each GATAA of the enhancers, and of placebo spans"}}
+# %% mystnb={"image": {"alt": "The effect of overwriting each GATAA of the enhancers, and of each alone in shuffles"}}
 axes = lost.draw()
 
 # %% [markdown]

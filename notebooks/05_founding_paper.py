@@ -577,9 +577,10 @@ audited.explained.round(2)
 # %% [markdown]
 # ### What is claimed, and did it come back?
 #
-# *Lost* is what overwriting a site costs these sequences, beyond a placebo span; *alone*
-# is what the motif does in their shuffles. A motif that is *read* has a direction in
-# either. `confirmed_lost` is from the reserved sequences. Both motifs came back.
+# *Lost* is what these sequences lose when the letters of a site are put in another
+# order; *alone* is what the motif does in their shuffles. A motif that is *read* has a
+# direction in either. `confirmed_lost` is from the reserved sequences. Both motifs came
+# back.
 
 # %%
 columns = ["reads", "n_sites", "lost", "lost_lower", "lost_upper"]

@@ -83,6 +83,17 @@ def found(tmp_path_factory) -> tuple[Audit, object]:
     return made, folder
 
 
+def test_what_is_lost_has_the_quantiles_of_its_sites(found) -> None:
+    """Of another order of the same letters: AP-1 and TEAD, not what stands beside them."""
+    motifs, sites = found[0].motifs, found[0].sites
+    for row in motifs.to_dict("records"):
+        each = sites.loc[sites["motif"] == row["motif"], f"lost, {row['task']}"]
+        ends = np.quantile(each, [0.05, 0.95])
+        assert [row["lost_5"], row["lost_95"]] == pytest.approx(ends.tolist())
+        assert row["n_sites"] == len(each)
+    assert "5 % and 95 % quantile" in str(found[0])
+
+
 def test_motifs_have_the_names_of_known_ones(found) -> None:
     names = dict(zip(found[0].motifs["motif"], found[0].motifs["name"], strict=True))
     assert names == {AP1: "AP-1", TEAD: "TEAD"}

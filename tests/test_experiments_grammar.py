@@ -363,7 +363,7 @@ def test_moderation_names_the_partner_of_a_site_where_a_network_learned_it(
 ):
     experiment = cg.experiments.necessity(labelled, motif=matrix(FIRST), n_draws=1)
     outcomes, answer = asked(name, experiment)
-    effects = cg.contrast(outcomes).sel(contrast=["uniform minus placebo"])
+    effects = cg.contrast(outcomes).sel(contrast=["shuffle"])
     strand = answer.findings["instances"]["strand"].values
     effects = effects.assign_coords(site_strand=("unit", strand))
     jaspar = SHARED / "data" / "motifs" / "jaspar2020_subset.meme"

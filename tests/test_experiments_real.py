@@ -87,9 +87,7 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
             )
 
 
-def test_overwriting_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(
-    shared,
-):
+def test_overwriting_its_motifs_lowers_an_enhancer(shared):
     enhancers = shared / "data/sequences/fly_249/enhancers.fasta.gz"
     network = load(shared, "deepstarr")
     fills = ("uniform", "shuffle")
@@ -104,10 +102,8 @@ def test_overwriting_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_
         for fill in fills:
             dev = answer.estimates.sel(task="dev")
             assert float(dev["ace"].sel(contrast=fill)) < -expected
-            assert float(dev["ace"].sel(contrast=f"{fill} minus placebo")) < -expected
-            assert abs(float(dev["ace"].sel(contrast=f"{fill}, placebo span"))) < 0.3
             if word == "GATAA":
-                assert float(dev["upper"].sel(contrast=f"{fill} minus placebo")) < 0
+                assert float(dev["upper"].sel(contrast=fill)) < 0
         each = answer.findings["instances"]["effect"].sel(
             contrast="uniform", task="dev"
         )

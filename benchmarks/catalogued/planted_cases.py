@@ -107,25 +107,22 @@ def of_shapes(
     )
 
 
-def of_populations(
-    answer: Answer, truth: dict[Key, list[tuple[float, float]]]
-) -> Found:
-    """Return populations as statements: (task, group) -> those planted, a share of the
-    units and its effect each; said is one with a share within .04 and an effect within
-    .2 of these.
+def of_units(answer: Answer, truth: dict[Key, tuple[float, float]]) -> Found:
+    """Return the quantiles of the effects of sites or sequences as statements: (task,
+    row) -> the 5 % and 95 % quantile planted; said is one within .2 of it.
     """
     planted: dict[Key, int] = {}
     said: dict[Key, int | None] = {}
-    for key, of in truth.items():
-        planted |= {(*key, size): int(np.sign(size)) for _, size in of}
-    for x in answer.findings["shapes"].to_dataframe().itertuples():
-        near = [
-            size
-            for share, size in truth.get((x.task, x.group), ())
-            if abs(share - x.share) <= 0.04 and abs(size - x.size) <= 0.2
-        ]
-        sign = None if np.isnan(x.sign) else int(x.sign)
-        said[(x.task, x.group, *(near[:1] or ["nowhere", round(x.size, 3)]))] = sign
+    found = answer.findings["quantiles"]["quantiles"]
+    for (task, row), ends in truth.items():
+        for prob, size in zip((0.05, 0.95), ends, strict=True):
+            one = found.sel(task=task, contrast=row, prob=prob).item()
+            key = (task, row, prob)
+            planted[key] = int(np.sign(size))
+            near = abs(one - size) <= 0.2
+            said[key if near else (*key, round(one, 3))] = int(
+                np.sign(size if near else one)
+            )
     return Found(planted, said, str(answer))
 
 
@@ -281,18 +278,18 @@ def _sites(seed: int) -> list[str]:
     return made
 
 
-_LOST, _ALONE = "uniform minus placebo", "alone in shuffles"
+_LOST, _ALONE = "shuffle", "alone in shuffles"
 
 
 def _needed(seed: int) -> Found:
     answer = asked(e.necessity(_sites(seed), motif=AP1), net.predictor(), seed)
-    return of_populations(
+    return of_units(
         answer,
         {
-            ("one", _LOST): [(0.2, -SITE - BONUS), (0.8, -SITE)],
-            ("one", _ALONE): [(1.0, SITE)],
-            ("other", _LOST): [(1.0, -SITE)],
-            ("other", _ALONE): [(1.0, SITE)],
+            ("one", _LOST): (-SITE - BONUS, -SITE),
+            ("one", _ALONE): (SITE, SITE),
+            ("other", _LOST): (-SITE, -SITE),
+            ("other", _ALONE): (SITE, SITE),
         },
     )
 
@@ -310,13 +307,14 @@ def _needed_by_place(seed: int) -> Found:
         for i, text in enumerate(net.backgrounds(_MANY, seed))
     ]
     answer = asked(e.necessity(sequences, motif=INHIBITOR), net.predictor(), seed)
-    return of_populations(
+    low, high = sorted((net.LESS, net.MORE))
+    return of_units(
         answer,
         {
-            ("one", _LOST): [(0.5, -net.LESS), (0.5, -net.MORE)],
-            ("one", _ALONE): [(0.5, net.LESS), (0.5, net.MORE)],
-            ("other", _LOST): [(1.0, 0.0)],
-            ("other", _ALONE): [(1.0, 0.0)],
+            ("one", _LOST): (-high, -low),
+            ("one", _ALONE): (low, high),
+            ("other", _LOST): (0.0, 0.0),
+            ("other", _ALONE): (0.0, 0.0),
         },
     )
 
@@ -392,7 +390,7 @@ def _together(seed: int) -> Found:
     return Found(planted, said, str(answer))
 
 
-def _knock_in(motif: str, truth: dict[str, list[tuple[float, float]]]) -> Case:
+def _knock_in(motif: str, truth: dict[str, tuple[float, float]]) -> Case:
     def case(seed: int) -> Found:
         rng = np.random.default_rng(1_000 + seed)
         middle = (LENGTH - len(AP1)) // 2
@@ -403,7 +401,7 @@ def _knock_in(motif: str, truth: dict[str, list[tuple[float, float]]]) -> Case:
             for i, text in enumerate(net.backgrounds(_MANY, seed))
         ]
         answer = asked(e.knock_in(sequences, motif), net.predictor(), seed)
-        return of_populations(
+        return of_units(
             answer, {(task, "motif minus placebo"): of for task, of in truth.items()}
         )
 
@@ -660,11 +658,9 @@ CASES: dict[str, Case] = {
     "sufficiency": _tiles(e.sufficiency),
     "tiles": _together,
     "tiles, copied": _tile_copied,
-    "knock_in": _knock_in(
-        AP1, {"one": [(0.2, SITE + BONUS), (0.8, SITE)], "other": [(1.0, SITE)]}
-    ),
+    "knock_in": _knock_in(AP1, {"one": (SITE, SITE + BONUS), "other": (SITE, SITE)}),
     "knock_in, of an inhibitor": _knock_in(
-        INHIBITOR, {"one": [(1.0, net.LESS)], "other": [(1.0, 0.0)]}
+        INHIBITOR, {"one": (net.LESS, net.LESS), "other": (0.0, 0.0)}
     ),
     "context_dependence": _context_dependence,
     "context_swap": _context_swap,

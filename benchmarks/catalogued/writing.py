@@ -326,12 +326,12 @@ _PLANTED = """Each entry is run at its defaults, from several seeds, on a networ
 (`benchmarks/catalogued/planted_networks.py`): mostly AP-1 (0.6; up to three copies add), TEAD (0.05, and 1.5 more at
 gaps of 3 to 8 after AP-1 on the same strand), an inhibitor that lowers the outcome in the middle half of the sequence
 and raises it elsewhere, GC, and noise that no motif explains; a second task has AP-1, GC and the noise alone. A
-statement is a shape of the answer (with its places, gaps, copies or letters), a population of sites or sequences (its
-share to within .04), or the verdict on a row of the question. Over all seeds, `planted` counts the statements
-that are true and name an effect, `missed` those of them that an answer lacks; `false` the statements that are not
-true, of an effect that is not there or with another sign, or of nothing where there is an effect; `raises` and
+statement is a shape of the answer (with its places, gaps, copies or letters), the 5 % or 95 % quantile of the effects
+of sites or sequences (to within .2), or the verdict on a row of the question. Over all seeds, `planted` counts the
+statements that are true and name an effect, `missed` those of them that an answer lacks; `false` the statements that
+are not true, of an effect that is not there or with another sign, or of nothing where there is an effect; `raises` and
 `lowers` the true ones of each sign (of `context_swap`, `moderation` and `null_models` one that there is); `nothing` the
-rows and populations without an effect, `negligible` those of them that are told as such (the rest are
+rows and quantiles without an effect, `negligible` those of them that are told as such (the rest are
 undecided). In screens, a row has an effect if its true one lies two half-widths or more from the middle of the range
 of random sequences, and none inside of it. Of `context_swap` and `across_predictors`, an interval that does not
 hold the true share is false as well, as one in twenty may be, and one that does is counted with `negligible`. In

@@ -51,10 +51,8 @@ from causalgia._audit.rules import (
     trial_of,
 )
 from causalgia._audit.tested_motifs import (
-    FILLED,
     LOST,
     OF_LOST,
-    PLACEBO,
     alone_in,
     alone_rows,
     judged,
@@ -172,11 +170,10 @@ class Audit:
     motifs
         A row a candidate and task. ``motif`` is the letters of its core, ``name`` that of
         a known motif, or empty. In the testing sequences: ``n_sites``; ``lost``, the mean
-        effect of overwriting a site beyond that of a placebo span, off the sites of every
-        candidate where there is room. In the middle of their
-        shuffles: ``alone``, on its better ``strand``, and ``other_strand``; ``sites_on``,
-        the strands its sites are taken on: one, where it does nothing on the other.
-        ``lost`` and
+        effect of overwriting a site by its own letters in another order, with the
+        quantiles ``lost_5, lost_95`` over sites. In the middle of their shuffles:
+        ``alone``, on its better ``strand``, and ``other_strand``; ``sites_on``, the strands
+        its sites are taken on: one, where it does nothing on the other. ``lost`` and
         ``alone`` have ``_lower, _upper, _verdict, _p, _q``. ``place_from, place_to``:
         first and last start at which it acts; ``copies``: up to which a further one adds.
         ``reads``: whether lost or alone has a direction at a false discovery rate of .05.
@@ -195,8 +192,9 @@ class Audit:
         ensemble: ``members_hold, n_members``.
     sites
         A row a site in the testing sequences: ``sequence, start, stop, motif, strand``,
-        and what is ``lost`` with it in each task: the change of the prediction when it is
-        overwritten, minus the median change by placebo spans.
+        and what is ``lost`` with it in each task: the mean change of the prediction when
+        its letters are put in another order. Sites whose letters have no order without
+        the motif (AAAAAA) are left out.
     network
         A row a check of the network: ``check, status`` (pass, warn, fail; note: a figure
         without a limit) and ``value``, of the worst task: whether predictions vary and are
@@ -379,12 +377,12 @@ def audit(
        what their shuffles do.
     2. *Candidates*: motifs that maps of the proposing sequences show, and those of
        `motifs` that act in shuffles.
-    3. *Motifs*, on the testing sequences. Lost: :math:`E[Y(\text{site overwritten}) -
-       Y] - E[Y(\text{placebo span overwritten}) - Y]` over sites
-       (`causalgia.experiments.necessity`). Alone: :math:`E[Y(\text{site}) - Y]` in the
-       middle of dinucleotide shuffles, on both strands, at 25 places, in up to six copies
-       (`causalgia.experiments.motif`). An effect matters beyond five standard deviations
-       of those of random sequences of its width, and .2 sd of the predictions.
+    3. *Motifs*, on the testing sequences. Lost: :math:`E[Y(\text{site in another
+       order of its letters}) - Y]` over sites (`causalgia.experiments.necessity`).
+       Alone: :math:`E[Y(\text{site}) - Y]` in the middle of dinucleotide shuffles, on both
+       strands, at 25 places, in up to six copies (`causalgia.experiments.motif`). An
+       effect matters beyond five standard deviations of those of random sequences of its
+       width, and .2 sd of the predictions.
     4. *Rules*: pairs that move each other's effects of sites (`causalgia.moderation`), and
        those of the first motifs, at every gap, order and strand
        (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`; not side by
@@ -949,7 +947,7 @@ class _Work:
                 sites_on = strand_of_sites(table, own) if self.both_strands else "+"
                 self.sites_on[one.label] = sites_on
                 table = table.assign(motif=one.label, sites_on=sites_on)
-                lost = self.lost(one, found, "testing")
+                lost = self.lost(one, "testing")
                 if lost is None:
                     rare.append(one.label)
                     instances = find_instances(
@@ -963,7 +961,7 @@ class _Work:
                     effects[one.label] = _mean(all_effects, "ice")
                     sites.append(own_sites)
                     table = table.merge(
-                        lost_rows(effects[one.label], own, len(own_sites)),
+                        lost_rows(effects[one.label], own, own_sites),
                         on="task",
                         how="left",
                     )
@@ -976,8 +974,8 @@ class _Work:
                 table["region"] = [own[task][1] for task in table["task"]]
                 rows.append(table)
         why = [
-            f"{label} in sequences, which have too few sites, or some that cannot be "
-            "overwritten"
+            f"{label} in sequences, too few of which have a site whose letters have "
+            "another order"
             for label in rare
         ]
         if not rows:
@@ -985,18 +983,12 @@ class _Work:
             return pd.DataFrame(columns=names), {}, pd.DataFrame(), why
         return _read(pd.concat(rows, ignore_index=True)), effects, _joined(sites), why
 
-    def lost(
-        self, one: Candidate, found: Sequence[Candidate], part: str
-    ) -> tuple[xr.Dataset, pd.DataFrame] | None:
+    def lost(self, one: Candidate, part: str) -> tuple[xr.Dataset, pd.DataFrame] | None:
         """Return the individual effects of overwriting the sites of a candidate, and the
         sites with their mean effects; None where too few sequences have one.
         """
-        trial = necessity_of(
-            one,
-            Genomic(of=self.parts.by_name[part]),
-            n_draws=_DRAWS,
-            beside=found,
-        )
+        given = Genomic(of=self.parts.by_name[part])
+        trial = necessity_of(one, given, n_draws=_DRAWS)
         if trial is None:
             return None
         name = f"lost {one.label} {part}"
@@ -1004,9 +996,7 @@ class _Work:
         answer = trial.analyze(_mean(outcomes), rng=derive(self.key, name, "analysis"))
         effects = contrast(outcomes).sel(contrast=[LOST])
         table = answer.findings["instances"]
-        each = table["effect"].sel(contrast=FILLED)
-        # some placebo spans hit another motif, where there is no room beside it
-        each = each - table["effect"].sel(contrast=PLACEBO).median("instance")
+        each = table["effect"].sel(contrast=LOST)
         sites = pd.DataFrame(
             {
                 "sequence": table["sequence"].to_numpy(),
@@ -1190,7 +1180,7 @@ class _Work:
                     alone_in(one, shuffles, n_units=_ALONE_UNITS),
                 )
                 alone = judged(contrast(_mean(outcomes)), own)
-                again = self.lost(one, found, "reserved")
+                again = self.lost(one, "reserved")
                 lost: xr.Dataset | None = None
                 if again is not None:
                     effects = _mean(again[0], "ice")

@@ -194,9 +194,7 @@ def _of_motif(
         trial = alone_in(one, shuffles, n_units=_UNITS)
         contrasts = {one.label: {strand: 1.0, "untreated": -1.0}}
         return _Asked(one.label, trial, contrasts, *of_claim)
-    necessity = necessity_of(
-        one, Genomic(of=given), n_draws=_DRAWS, beside=found.candidates
-    )
+    necessity = necessity_of(one, Genomic(of=given), n_draws=_DRAWS)
     assert necessity is not None  # it was tested in a part of the sequences
     assert necessity.named_contrasts is not None
     contrasts = {one.label: necessity.named_contrasts.plain[LOST]}

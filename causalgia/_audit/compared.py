@@ -70,8 +70,8 @@ class Comparison:
         Predictor -> its `Audit`.
     motifs
         A row a motif that any of them reads, a task in which one does, and two
-        predictors: ``asks``, ``"lost"`` from the sites of the reserved sequences (beyond
-        that of a placebo span) or ``"alone"`` in shuffles of these, on ``strand``;
+        predictors: ``asks``, ``"lost"`` from the sites of the reserved sequences (their
+        letters in another order) or ``"alone"`` in shuffles of these, on ``strand``;
         ``"reads, NAME"`` and ``"effect, NAME"`` of each predictor; ``minus``, which is
         subtracted from which, ``difference`` with ``lower, upper, p, q`` and ``verdict``.
     rules
@@ -217,7 +217,7 @@ def compare(
 
     for one in motifs:
         columns = {"motif": one.label, "name": one.name}
-        lost = _lost(one, motifs, Genomic(of=reserved), outcomes)
+        lost = _lost(one, Genomic(of=reserved), outcomes)
         if lost is None:
             left_out.append(
                 f"{one.label} in the reserved sequences, too few of which have it"
@@ -382,19 +382,13 @@ def _estimated(asked: Mapping[str, tuple[_Row, str, str]]) -> xr.Dataset:
 
 def _lost(
     one: Shared,
-    motifs: Sequence[Shared],
     sequences: Genomic,
     outcomes: Callable[[str, Design], dict[str, xr.Dataset]],
 ) -> dict[str, xr.Dataset] | None:
     """Return in each predictor the effects of overwriting the sites of a motif; None where
     too few sequences have one.
     """
-    trial = necessity_of(
-        one.candidate,
-        sequences,
-        n_draws=_DRAWS,
-        beside=[other.candidate for other in motifs],
-    )
+    trial = necessity_of(one.candidate, sequences, n_draws=_DRAWS)
     if trial is None:
         return None
     each = outcomes(f"lost {one.label}", trial)

@@ -5,7 +5,7 @@ site overwritten, and each rule at its gaps and just beside them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 from causalgia import mpra
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.rules import mean_of
-from causalgia._audit.tested_motifs import on_strands
+from causalgia._audit.tested_motifs import LOST, on_strands
 from causalgia.choices import DIRECTIONS
 from causalgia.design import (
     AblateEach,
@@ -24,10 +24,9 @@ from causalgia.design import (
     Genomic,
     Untreated,
 )
-from causalgia.design.intervention import Span
 from causalgia.errors import CausalgiaError, CausalgiaWarning
 from causalgia.experiments import pair
-from causalgia.experiments.kit.sites import motif_sites
+from causalgia.experiments.kit.sites import Sites, motif_sites
 from causalgia.mpra.formats.orders import FILES
 from causalgia.mpra.libraries.constructs import construct
 from causalgia.sequences.fasta import Sequences
@@ -48,8 +47,8 @@ def libraries(found: Audit, folder: Path) -> pd.DataFrame:
     """Write a library for each claim that can be measured, and return the list.
 
     Of a motif that sequences lose: up to 100 sites in the reserved sequences, each as it
-    is, overwritten, and with a placebo span overwritten; the claim is
-    ``"lost"``. Of a rule: both motifs, each alone, and neither, in 30 shuffles of the
+    is, and with its letters in another order; the claim is ``"lost"``.
+    Of a rule: both motifs, each alone, and neither, in 30 shuffles of the
     reserved sequences, at up to six of its gaps, and at the gap before and after.
 
     Returns
@@ -160,37 +159,30 @@ def _none(why: str) -> dict[str, object]:
 
 
 def _without_sites(one: Candidate, found: Audit, reserved: Sequences) -> Design:
-    """Return the design of sites of a motif, the first of each sequence: as they are,
-    overwritten, and with a placebo span overwritten.
+    """Return the design of sites of a motif, the first of each sequence: as they are, and
+    with their letters in another order.
     """
-    sites = motif_sites(
-        Genomic(of=reserved),
-        one.motif,
-        one.threshold,
-        n_draws=1,
-        beside=[(x.motif, x.threshold) for x in found.candidates if x is not one],
-    )
-    own = found.motifs.loc[found.motifs["motif"] == one.label, "sites_on"]
-    asked = on_strands(sites.found.strand, str(own.iloc[0]))
-    rows, first = np.unique(sites.found.row[asked], return_index=True)
-    chosen = np.flatnonzero(asked)[first][:_SITES]
+    sites = motif_sites(Genomic(of=reserved), one.motif, one.threshold)
 
-    def filled(spans: Sequence[Span]) -> AblateEach:
-        of = [spans[k] for k in chosen.tolist()]
+    def shuffled(of: Sites) -> AblateEach:
         return AblateEach(
-            of, fill="uniform", without=one.motif, threshold=one.threshold
+            of.spans, fill=LOST, without=one.motif, threshold=one.threshold
         )
 
-    names = tuple(reserved.names[k] for k in rows[:_SITES].tolist())
+    own = found.motifs.loc[found.motifs["motif"] == one.label, "sites_on"]
+    asked = on_strands(sites.found.strand, str(own.iloc[0]))
+    asked &= shuffled(sites).can_be_free(
+        reserved.tokens[sites.found.row],
+        units=np.arange(len(sites), dtype=np.uint64),
+        key=0,
+    )
+    _, first = np.unique(sites.found.row[asked], return_index=True)
+    chosen = sites.take(np.flatnonzero(asked)[first][:_SITES])
     return Design(
-        null=Genomic(of=Sequences(reserved.tokens[rows[:_SITES]], names)),
-        arms={
-            "untreated": Untreated(),
-            "overwritten": filled(sites.spans),
-            "placebo": filled([one[0] for one in sites.placebo_spans]),
-        },
+        null=Genomic(of=Sequences(reserved.tokens[chosen.found.row], chosen.sequence)),
+        arms={"untreated": Untreated(), "shuffled": shuffled(chosen)},
         n_units=len(chosen),
-        contrasts={"lost": {"overwritten": 1.0, "placebo": -1.0}},
+        contrasts={"lost": {"shuffled": 1.0, "untreated": -1.0}},
     )
 
 

@@ -29,9 +29,12 @@ from causalgia.verdicts import decide
 
 _WORDS, _WORD_UNITS, _SPREADS = 60, 50, 5.0
 BOTH = "both"
-FILLED, PLACEBO = "uniform", "uniform, placebo span"
-LOST = f"{FILLED} minus placebo"
-OF_LOST = ("n_sites", "lost", "lost_lower", "lost_upper", "lost_verdict", "lost_p")
+_ENDS = (0.05, 0.95)
+LOST = "shuffle"
+OF_LOST = (
+    *("n_sites", "lost", "lost_lower", "lost_upper", "lost_5", "lost_95"),
+    *("lost_verdict", "lost_p"),
+)
 
 
 def random_words(
@@ -80,21 +83,20 @@ def region_of(width: int, found: Mapping[int, dict[str, Ends]]) -> dict[str, End
 
 
 def necessity_of(
-    one: Candidate, sequences: Genomic, *, n_draws: int, beside: Sequence[Candidate]
+    one: Candidate, sequences: Genomic, *, n_draws: int
 ) -> Experiment | None:
-    """Return the trial of the sites of a candidate, with placebo spans off those of all;
-    None where too few sequences have one, or have room for a placebo span beside it.
+    """Return the trial of the sites of a candidate, overwritten by their own letters in
+    another order; None where too few sequences have one that has such an order.
     """
     try:
         return needed_sites(
             sequences,
             one.motif,
-            fills=("uniform",),
+            fills=(LOST,),
             threshold=one.threshold,
             n_draws=n_draws,
             k=2,
             rope=0,
-            beside=[(x.motif, x.threshold) for x in beside if x.label != one.label],
         )
     except DesignError:
         return None
@@ -117,17 +119,23 @@ def judged(effects: xr.Dataset, region: Mapping[str, Ends]) -> xr.Dataset:
 
 
 def lost_rows(
-    effects: xr.Dataset, region: Mapping[str, Ends], n_sites: int
+    effects: xr.Dataset, region: Mapping[str, Ends], sites: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return what sequences lose with a site, a row a task."""
+    """Return what sequences lose with a site, a row a task: the mean, and quantiles over
+    sites.
+    """
     row = judged(effects, region).isel(contrast=0)
+    tasks = row["task"].to_numpy()
+    low, high = np.quantile(sites[[f"lost, {task}" for task in tasks]], _ENDS, axis=0)
     return pd.DataFrame(
         {
-            "task": row["task"].to_numpy(),
-            "n_sites": n_sites,
+            "task": tasks,
+            "n_sites": len(sites),
             "lost": row["ace"].to_numpy(),
             "lost_lower": row["lower"].to_numpy(),
             "lost_upper": row["upper"].to_numpy(),
+            "lost_5": low,
+            "lost_95": high,
             "lost_verdict": row["verdict"].to_numpy(),
             "lost_p": row["p_verdict"].to_numpy(),
         }

@@ -17,7 +17,6 @@ from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.checks import Span, as_count, as_position, as_span
 from causalgia.choices import BASES
@@ -30,7 +29,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import derive
-from causalgia.types import Ints, Tokens, Units
+from causalgia.types import Ints, Mask, Tokens, Units
 
 _MOST_ATTEMPTS = 200
 
@@ -271,23 +270,42 @@ class AblateEach(Sited):
         return layout
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        edited, held = self._drawn(tokens, units, key, _MOST_ATTEMPTS)
+        if len(held):
+            raise DesignError(
+                f"fill={quoted(self.fill)}: {_MOST_ATTEMPTS} draws for row "
+                f"{int(units[held[0]]) // self.n_draws:,} all hold the motif",
+                argument="fill",
+            )
+        return edited
+
+    def can_be_free(self, tokens: Tokens, *, units: Units, key: int) -> Mask:
+        """Return which units have a fill free of the motif within a tenth of the draws
+        that `apply` makes, so that it does not fail on them with another key.
+        """
+        free = np.ones(len(units), bool)
+        free[self._drawn(tokens, units, key, _MOST_ATTEMPTS // 10)[1]] = False
+        return free
+
+    def _drawn(
+        self, tokens: Tokens, units: Units, key: int, attempts: int
+    ) -> tuple[Tokens, Ints]:
+        """Return the sequences with their fills, and which of these hold the motif in
+        all attempts.
+        """
         edited = super().apply(tokens, units=units, key=key)
         pending = np.arange(len(units) if self.without and self.random else 0)
-        for attempt in range(_MOST_ATTEMPTS):
+        for attempt in range(attempts):
             pending = pending[self._holds_motif(edited[pending], units[pending])]
             if not len(pending):
-                return edited
+                break
             again = derive(key, "without", attempt)
             edited[pending] = super().apply(
                 tokens[pending], units=units[pending], key=again
             )
-        raise DesignError(
-            f"fill={quoted(self.fill)}: {_MOST_ATTEMPTS} draws for row "
-            f"{int(units[pending[0]]) // self.n_draws:,} all hold the motif",
-            argument="fill",
-        )
+        return edited, pending
 
-    def _holds_motif(self, edited: Tokens, units: Units) -> NDArray[np.bool_]:
+    def _holds_motif(self, edited: Tokens, units: Units) -> Mask:
         """Return which sequences hold the motif where it overlaps the span."""
         from causalgia.sequences.motif_scores import find_instances
 

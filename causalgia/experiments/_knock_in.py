@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import xarray as xr
 
 from causalgia.checks import as_position
 from causalgia.design import Embed, Genomic, Intervention, NullModel, Placebo
@@ -15,22 +16,21 @@ from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.neighbors import Place, moderated_by_neighbors
-from causalgia.experiments.kit.populations import effects_at, means_by, populations
-from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import (
     as_genomic,
     as_string_or_motif,
     check_no_overlap,
 )
 from causalgia.experiments.kit.trial import Trial
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.unit_effects import means_by, quantiles_of
+from causalgia.experiments.kit.variance import at_place, effect_in_words, rows_by_task
 from causalgia.inputs import rough_percent
 from causalgia.notes import Said
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
-from causalgia.tell.populations import population_sentence
+from causalgia.tell.site_answers import mean_and_spread
 
 NET = "motif minus placebo"
 _KEY = 0  # of the draws of the design's own that are scanned
@@ -83,7 +83,7 @@ def knock_in(
     Returns
     -------
     Experiment
-        Findings: ``shapes``, the populations of the sequences by their effect;
+        Findings: ``quantiles (prob, ...)`` of the effects over sequences;
         ``moderation``, how the effect (motif, and motif minus placebo)
         changes with ``gc`` and with ``neighbors``, the number of instances elsewhere in
         the sequence (`causalgia.moderation`); ``distance``, how it changes
@@ -110,7 +110,7 @@ def knock_in(
     >>> experiment = cg.experiments.knock_in(sampled, motif="AGATAAG")
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task K562: AGATAAG at 96 rather than its placebo increases the outcome (1.0...; 300 sequences).
+    Task K562: AGATAAG at 96 rather than its placebo increases the outcome (1.0...; 300 sequences); ...
     """
     null = as_genomic(negatives, "negatives")
     pattern = as_string_or_motif(motif, "motif")
@@ -186,28 +186,24 @@ def _read_knock_in(
     place: Place, made: dict[str, float], found: TrialResults
 ) -> Finding:
     label, effects = as_pattern(place.pattern).label, found.steps.effects
-    shapes, sentences, details = [], list[str](), list[str]()
-    for task, rows in rows_by_task(found.steps.decisions):
+    spread = None if effects is None else _quantiles(effects, found.steps.decisions)
+    sentences, details = list[str](), list[str]()
+    for at, rows in rows_by_task(found.steps.decisions):
         own, placebo, net = (rows.sel(contrast=n) for n in ("motif", "placebo", NET))
-        each = net["ace"].to_numpy()[None]
-        if effects is not None:
-            ice = effects_at(effects["ice"].transpose("unit", ...), NET, task)
-            each = means_by(ice, effects["parent"].to_numpy())
-        region = net["rope_lower"].item(), net["rope_upper"].item()
-        verdict = str(net["verdict"].item())
-        of = populations(each, region, verdict, axis="sequence", group=NET)
-        shapes += [(task, shape) for shape in of]
-        mean = {end: net[end].item() for end in ("ace", "lower", "upper")}
-        what = f"{label} at {place.at} rather than its placebo"
-        units = f"{int(net['n_clusters'].item()):,} sequences"
-        sentences.append(
-            Said(population_sentence(of, mean, what=what, units=units), *task)
+        text = mean_and_spread(
+            net,
+            None
+            if spread is None
+            else spread["quantiles"].sel({"contrast": NET} | at_place(at)),
+            what=f"{label} at {place.at} rather than its placebo",
+            units=f"{int(net['n_clusters'].item()):,} sequences",
         )
+        sentences.append(Said(text, *at))
         details.append(
             Said(
                 f"{label} at {place.at} changes the outcome by "
                 f"{effect_in_words(own)}, its placebo by {effect_in_words(placebo)}.",
-                *task,
+                *at,
             )
         )
     junctions = [
@@ -215,14 +211,26 @@ def _read_knock_in(
         for name, share in made.items()
         if share > 0
     ]
-    if effects is None:
+    if effects is None or spread is None:
         return Finding(sentences=tuple(sentences), details=(*details, *junctions))
     by = moderated_by_neighbors(effects, found.experiment, place, rows=("motif", NET))
     return Finding(
-        datasets={"shapes": shape_table(shapes), **by.datasets},
+        datasets={"quantiles": spread, **by.datasets},
         sentences=tuple(sentences),
         details=(*details, *by.details, *junctions),
     )
+
+
+def _quantiles(effects: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
+    """Return the quantiles of the effect over sequences, each the mean of its draws."""
+    ice = effects["ice"].sel(contrast=[NET]).transpose("unit", ...)
+    _, *others = ice.dims
+    each = xr.DataArray(
+        means_by(ice.to_numpy(), effects["parent"].to_numpy()),
+        {name: ice[name] for name in others},
+        ("sequence", *others),
+    )
+    return quantiles_of(each, decisions)
 
 
 KNOCK_IN = Entry(

@@ -49,7 +49,7 @@ def necessity(
     sequences: Source | Genomic,
     *,
     motif: str | Motif | None = None,
-    fills: Sequence[str] = ("uniform",),
+    fills: Sequence[str] = ("shuffle",),
     threshold: float | None = None,
     tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,
@@ -61,12 +61,12 @@ def necessity(
     """Return the experiment that asks what sequences lose without each site of a motif,
     or without each tile, and what it does alone.
 
-    By sites (`motif`): ``"uniform minus placebo"`` is what a site loses when it is
-    overwritten, beyond what a placebo span loses: the same width in the same sequence,
-    away from every site, another one for every draw. The unit is the site, and the
-    answer is the distribution of its units (finding ``shapes``, of kind ``"share"``):
-    two populations that a mean would hide come first. ``"alone in shuffles"`` is the
-    same site in a shuffle of its sequence minus that shuffle.
+    By sites (`motif`): ``"shuffle"`` is what sequences lose when the letters of a site
+    are put in another order, minus the sequence as it is. Composition stays and nothing
+    else is touched, so the loss is of the site itself; no span elsewhere is the control,
+    as it may hold another motif. The unit is the site: the answer is the mean over sites
+    and the quantiles of their effects. ``"alone in shuffles"`` is the same site in a
+    shuffle of its sequence minus that shuffle.
 
     By tiles: each is shuffled in place (``"60-120 shuffled"``), and kept alone while all
     else is shuffled (``"60-120 alone"``). A tile that is not needed may be sufficient:
@@ -83,7 +83,10 @@ def necessity(
         A string of IUPAC letters (found exactly, on both strands), or what
         `causalgia.motif` takes: a name, a file, a table. None: tiles.
     fills
-        Replacements of the sites, as in `causalgia.AblateEach`.
+        Replacements of the sites, as in `causalgia.AblateEach`: by default its own
+        letters in another order. Each is drawn again where it holds the motif or makes
+        it with the bases beside it; sites without a fill free of the motif are left out,
+        and the answer says how many.
     threshold
         p-value of the lowest score of a site of a motif, by default 1e-4; not allowed
         for a string.
@@ -97,7 +100,7 @@ def necessity(
         The span that is never shuffled, such as the tile with the start of
         transcription.
     n_draws
-        Fills of each site with a placebo span each, or shuffles of each tile.
+        Fills of each site, or shuffles of each tile.
     k
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
         dinucleotides.
@@ -109,17 +112,16 @@ def necessity(
     -------
     Experiment
         Coordinate ``asks`` of the contrasts: ``"lost"``, ``"alone"``. By sites also
-        ``fill`` and ``span`` ("motif", "placebo" or "motif minus placebo"); finding
-        ``instances``, the mean effect of each site over its draws with
-        its standard error, sequence, start, strand, score and placebo spans, and
-        finding ``moderation``, what moves these effects (`causalgia.moderation`). By tiles
-        ``tile`` (its start), ``stop`` and ``center``. Finding ``shapes``.
+        ``fill``; finding ``instances``, the mean effect of each site over its draws with
+        its standard error, sequence, start, strand and score; ``quantiles (prob, ...)`` of
+        these effects; and ``moderation``, what moves them (`causalgia.moderation`). By
+        tiles ``tile`` (its start), ``stop`` and ``center``; finding ``shapes``.
 
     Raises
     ------
     DesignError
-        If no sequence has a site, there is only one, or a sequence has no room for a
-        placebo span; if tiles leave the sequence, overlap each other or `tss`, are too
+        If no sequence has a site, or there is only one, or only one that has a fill free
+        of the motif (AAAAAA has no other order); if tiles leave the sequence, overlap each other or `tss`, are too
         short to be shuffled, or one is the whole sequence; if both sites and tiles are
         asked for; for one sequence with a rope in sd, or one draw.
     SequenceError
@@ -139,7 +141,7 @@ def necessity(
     >>> oracle = Oracle(MotifCount("AGATAA", 0.9, "both"), EndGC(-1.0, last=150))
     >>> answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: overwriting AGATAA rather than a placebo span decreases the outcome ...
+    Task outcome: overwriting AGATAA by its letters in another order decreases the ...
 
     Tiles of sequences in which both of two sites are needed:
 

@@ -1,5 +1,5 @@
-"""Necessity of the sites of a motif: what each loses in its own context, beside what it
-does alone in random ones.
+"""Necessity of the sites of a motif: what sequences lose with each, beside what it does
+alone in random ones.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.neighbors import moderated_by_units
-from causalgia.experiments.kit.populations import effects_at, populations
-from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import (
     Sites,
     as_genomic,
     as_string_or_motif,
     motif_sites,
 )
-from causalgia.experiments.kit.trial import Trial, Weights
-from causalgia.experiments.kit.variance import rows_by_task
+from causalgia.experiments.kit.trial import Trial
+from causalgia.experiments.kit.unit_effects import quantiles_of
+from causalgia.experiments.kit.variance import at_place, rows_by_task
 from causalgia.notes import Said
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences, Source
 from causalgia.tell import figures
-from causalgia.tell.populations import (
-    counted_sites,
-    population_sentence,
-    spread_sentence,
-)
+from causalgia.tell.site_answers import counted_sites, mean_and_spread
 
 if TYPE_CHECKING:
     import xarray as xr
 
-SHUFFLED, ALONE = "shuffled", "alone in shuffles"
+SHUFFLED, ALONE = "all shuffled", "alone in shuffles"
 LOST, ASKED_ALONE = "lost", "alone"
+_IN_WORDS = {
+    "shuffle": "its letters in another order",
+    "dinucleotide_shuffle": "its dinucleotides in another order",
+    "uniform": "random bases",
+}
 
 
 def needed_sites(
@@ -57,15 +57,35 @@ def needed_sites(
     n_draws: int,
     k: int,
     rope: RopeLike,
-    beside: Sequence[tuple[Motif, float]] = (),
 ) -> Experiment:
     """Return `causalgia.experiments.necessity` of the sites of a motif."""
     given = replace(as_genomic(sequences, "sequences"), n_draws=1)
     pattern = as_string_or_motif(motif, "motif")
     n_draws = as_count(n_draws, "n_draws")
     if not fills:
-        raise DesignError("fills=(): name a fill, such as 'uniform'", argument="fills")
-    sites = motif_sites(given, pattern, threshold, n_draws=n_draws, beside=beside)
+        raise DesignError("fills=(): name a fill, such as 'shuffle'", argument="fills")
+    every = motif_sites(given, pattern, threshold)
+
+    def filled(sites: Sites, fill: str) -> AblateEach:
+        return AblateEach(
+            sites.spans,
+            fill=fill,
+            without=pattern,
+            threshold=threshold,
+            n_draws=n_draws,
+        )
+
+    tokens = np.repeat(given.parents_given.tokens[every.found.row], n_draws, axis=0)
+    units = np.arange(len(tokens), dtype=np.uint64)
+    free = [filled(every, x).can_be_free(tokens, units=units, key=0) for x in fills]
+    whole = np.all(free, axis=0).reshape(-1, n_draws).all(axis=1)
+    sites = every.take(np.flatnonzero(whole))
+    if len(sites) < 2:
+        raise DesignError(
+            f"fills={quoted(fills)}: {len(sites)} of {len(every):,} instances of "
+            f"{every.label} have a fill free of it, and an average needs two or more",
+            argument="fills",
+        )
     region = Rope.parse(rope, error=DesignError)
     if sites.n_with == 1 and not region.is_fixed:
         raise DesignError(
@@ -77,34 +97,13 @@ def needed_sites(
     null = Genomic(
         of=Sequences(rows, sites.names), parent=sites.cluster, n_draws=n_draws
     )
-    read = partial(_read_sites, sites)
+    read = partial(_read_sites, sites, len(every) - len(sites))
     trial = Trial(null, control="untreated", entry=replace(NEEDED_SITES, read=read))
-
-    units = np.arange(len(rows) * n_draws, dtype=np.uint64)
-
-    def filled(name: str, spans: Any, fill: str) -> Weights:
-        done = AblateEach(
-            spans, fill=fill, without=pattern, threshold=threshold, n_draws=n_draws
-        )
-        # refuses a fill that cannot be free of the motif
-        done.apply(np.repeat(rows, n_draws, axis=0), units=units, key=0)
-        return trial.intervention(name, done)
-
     for fill in fills:
-        own = filled(fill, sites.spans, fill)
-        placebo = filled(f"{fill}, placebo span", sites.placebo_spans, fill)
-        trial.row(fill, own - trial.untreated(), span="motif", fill=fill)
         trial.row(
-            f"{fill}, placebo span",
-            placebo - trial.untreated(),
-            span="placebo",
-            fill=fill,
-        )
-        trial.row(
-            f"{fill} minus placebo",
-            own - placebo,
+            fill,
+            trial.intervention(fill, filled(sites, fill)) - trial.untreated(),
             asked=True,
-            span="motif minus placebo",
             asks=LOST,
             fill=fill,
         )
@@ -125,53 +124,43 @@ def needed_sites(
 
 def _said(found: TrialResults, label: str) -> dict[str, str]:
     """Return the rows that have a sentence, and the subject of each."""
-    lost = [name for name, of in found.experiment.labels["asks"].items() if of == LOST]
-    fill, what = found.experiment.labels["fill"], f"overwriting {label}"
-    by = {
-        name: f" by {fill[name].replace('_', ' ')}" * (len(lost) > 1) for name in lost
-    }
+    fills = found.experiment.labels["fill"]
     return {
-        **{name: f"{what}{by[name]} rather than a placebo span" for name in lost},
+        **{
+            name: f"overwriting {label} by {_IN_WORDS.get(fills[name], fills[name])}"
+            for name, asks in found.experiment.labels["asks"].items()
+            if asks == LOST
+        },
         ALONE: f"{label} alone in shuffles of the sequences",
     }
 
 
-def _read_sites(sites: Sites, found: TrialResults) -> Finding:
-    effects = found.steps.effects
-    counted = counted_sites(len(sites), sites.n_with)
-    table = None
+def _read_sites(sites: Sites, n_left_out: int, found: TrialResults) -> Finding:
+    effects, decisions = found.steps.effects, found.steps.decisions
+    said, datasets = _said(found, sites.label), dict[str, "xr.Dataset"]()
     if effects is not None:
         table = _instance_table(sites, effects, found.experiment.null.n_draws)
-    shapes, sentences, details = [], list[str](), list[str]()
-    for task, rows in rows_by_task(found.steps.decisions):
-        for name, what in _said(found, sites.label).items():
-            row = rows.sel(contrast=name)
-            each = row["ace"].to_numpy()[None]
-            if table is not None:
-                each = effects_at(table["effect"], name, task)
-            own = populations(
-                each,
-                (row["rope_lower"].item(), row["rope_upper"].item()),
-                str(row["verdict"].item()),
-                axis="site",
-                group=name,
+        each = table["effect"].sel(contrast=[*said])
+        datasets = {"instances": table, "quantiles": quantiles_of(each, decisions)}
+    counted = counted_sites(len(sites), sites.n_with)
+    sentences = []
+    for place, rows in rows_by_task(decisions):
+        for name, what in said.items():
+            spread = None
+            if datasets:
+                at = {"contrast": name} | at_place(place)
+                spread = datasets["quantiles"]["quantiles"].sel(at)
+            text = mean_and_spread(
+                rows.sel(contrast=name), spread, what=what, units=counted
             )
-            shapes += [(task, shape) for shape in own]
-            mean = {end: row[end].item() for end in ("ace", "lower", "upper")}
-            text = population_sentence(own, mean, what=what, units=counted)
-            sentences.append(Said(text, *task))
-            if table is not None:
-                details.append(Said(spread_sentence(each, of=what), *task))
-    if table is None:
-        return Finding(sentences=tuple(sentences), details=tuple(details))
-    n = ("shape", [sites.n_with] * len(shapes))
-    by = moderated_by_units(effects, [*_said(found, sites.label)])
+            sentences.append(Said(text, *place))
+    details = [
+        f"{n_left_out:,} of {len(sites) + n_left_out:,} sites are left out: no fill of "
+        f"theirs is free of {sites.label}."
+    ] * bool(n_left_out)
+    by = moderated_by_units(effects, [*said])
     return Finding(
-        datasets={
-            "instances": table,
-            "shapes": shape_table(shapes).assign(n_sequences=n),
-            **by.datasets,
-        },
+        datasets={**datasets, **by.datasets},
         sentences=tuple(sentences),
         details=(*details, *by.details),
     )
@@ -202,7 +191,6 @@ def _instance_table(sites: Sites, effects: xr.Dataset, n_draws: int) -> xr.Datas
         for name, c in effects.coords.items()
         if c.dims and set(c.dims) <= {"contrast", "task", "model"}
     }
-    coords["placebo_start"] = (("instance", "draw"), sites.placebo[:n])
     return xr.Dataset(
         columns,
         {name: ("instance", values[:n]) for name, values in about.items()} | coords,
@@ -215,9 +203,7 @@ def _draw_sites(answer: Answer) -> figures.Axes:
     if "instances" not in answer.findings:
         return figures.forest(answer.decisions)
     table = answer.findings["instances"]
-    named = [str(name) for name in answer.decisions["contrast"].to_numpy()]
-    said = [n for n in named if n.endswith(" minus placebo") or n == ALONE]
-    each = table["effect"].sel(contrast=said)
+    each = table["effect"]
     each = each.mean("model") if "model" in each.dims else each
     return figures.distribution(
         each.rename(instance="unit")
@@ -230,7 +216,7 @@ NEEDED_SITES = Entry(
     name="necessity",
     question="What do sequences lose with each site of a motif, and what does it do alone?",
     estimand=(
-        "E[Y(site filled) - Y(placebo span filled)] over sites, draws of the fill, and "
+        "E[Y(site in another order of its own letters) - Y] over sites, orders and "
         "sequences; E[Y(site in shuffles) - Y(shuffles)] beside it."
     ),
     doi="10.1038/s41588-021-00782-6",

@@ -16,7 +16,7 @@ from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
 from causalgia.tell.answers import AnswerParts
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import format_p
+from causalgia.tell.table_formats import format_p, number
 from causalgia.tell.text_tables import Table
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def motif_lines(found: Audited) -> list[str]:
     most.
     """
     return [
-        f"{named(row)} in {cut(str(row['task']))}: {'; '.join(_does(row, found))}."
+        f"{named(row)} in {cut(str(row['task']))}: {'; '.join(_does(row, found.settings))}."
         f"{_once(found, row)}{_elsewhere(rows, row)}{_members(row)}"
         for rows in of_confirmed(found)
         for row in [largest(rows)]
@@ -263,18 +263,20 @@ def named(row: Any) -> str:
     return f"{row['motif']} ({row['name']})" if row["name"] else str(row["motif"])
 
 
-def _does(row: Any, found: Audited) -> list[str]:
+def _does(row: Any, settings: Mapping[str, str]) -> list[str]:
     parts = []
     if row["lost_verdict"] in DIRECTIONS:
         verb = "costs" if row["lost"] < 0 else "adds"
         parts.append(
             f"overwriting a site {verb} {in_size(row, 'lost', absolute=True)} on average "
-            f"({acting(row, found.sites)})"
+            f"over {_sites(row)} (5 % and 95 % quantile "
+            f"{' and '.join(_quantiles(row, absolute=True))})"
         )
     elif np.isfinite(row["lost"]):
         parts.append(
-            f"overwriting one of its {int(row['n_sites']):,} sites: "
-            f"{row['lost_verdict']} ({in_size(row, 'lost')}; {acting(row, found.sites)})"
+            f"overwriting one of its {_sites(row)}: "
+            f"{row['lost_verdict']} ({in_size(row, 'lost')}; 5 % and 95 % quantile "
+            f"{' and '.join(_quantiles(row))})"
         )
     if row["alone_verdict"] in DIRECTIONS:
         verb = "adds" if row["alone"] > 0 else "costs"
@@ -284,10 +286,10 @@ def _does(row: Any, found: Audited) -> list[str]:
         if np.isfinite(row["other_strand"]):
             other = number(row["other_strand"], row["alone"], signed=True)
             alone += f" ({'as written' if how else 'other strand'} {other})"
-        where = placed(row, found.settings)
+        where = placed(row, settings)
         parts.append(f"{alone} if it starts at {where}" if where else alone)
     else:
-        where = placed(row, found.settings)
+        where = placed(row, settings)
         parts.append(
             "alone in the middle of shuffles: "
             f"{row['alone_verdict']} ({in_size(row, 'alone')})"
@@ -309,24 +311,19 @@ def placed(row: Any, settings: Mapping[str, str]) -> str:
     return f"{row['place_from']:.0f} to {row['place_to']:.0f}"
 
 
-def acting(row: Any, sites: pd.DataFrame, *, short: bool = False) -> str:
-    """Return how many of the sites of a motif act, and which way."""
-    n, column = int(row["n_sites"]), f"{LOST}{row['task']}"
+def _sites(row: Any) -> str:
+    """Return how many sites a motif has, and on which strand."""
     on = "" if row["sites_on"] == "both" else f" on {row['sites_on']}"
-    each = sites.loc[sites["motif"] == row["motif"], column].to_numpy(float)
-    each = each[np.abs(each) > row["region"]]
-    down, up = int((each < 0).sum()), int((each > 0).sum())
-    if down and up:
-        words = f"{down:,} lose, {up:,} gain"
-        return f"{words} of {n:,}{on}" if short else f"of {n:,} sites{on} {words}"
-    if not down + up:
-        beyond = "" if short else f" by more than {number(row['region'], row['lost'])}"
-        return f"none of {n:,}{' sites' * (not short)}{on}{beyond}"
-    median = float(np.median(np.abs(each)))
-    size = number(median, median)
-    if short:
-        return f"{down + up:,} of {n:,}{on}, by {size}"
-    return f"{down + up:,} of {n:,} sites{on} act, by {size} in the median"
+    return f"{int(row['n_sites']):,} sites{on}"
+
+
+def _quantiles(row: Any, *, absolute: bool = False) -> tuple[str, str]:
+    """Return the 5 % and 95 % quantile of what single sites lose."""
+    low, high = float(row["lost_5"]), float(row["lost_95"])
+    if absolute and row["lost"] < 0:
+        low, high = -high, -low
+    of = max(abs(low), abs(high))
+    return number(low, of), number(high, of)
 
 
 def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
@@ -484,7 +481,7 @@ def audit_tables(found: Audited) -> tuple[AnswerParts, ...]:
         ]
         for row in found.rules.to_dict("records")
     ]
-    tables = (motif_table(found.motifs, found, with_motif=True), (names, rules))
+    tables = (motif_table(found.motifs, with_motif=True), (names, rules))
     return tuple(
         AnswerParts(table=Table(header=header, lines=lines, words=WORDS), whole=_WHOLE)
         for header, lines in tables
@@ -493,14 +490,15 @@ def audit_tables(found: Audited) -> tuple[AnswerParts, ...]:
 
 
 def motif_table(
-    rows: pd.DataFrame, found: Audited, *, with_motif: bool = False
+    rows: pd.DataFrame, *, with_motif: bool = False
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and a line for each motif and task."""
     columns = [
         "motif",
         "task",
+        "sites",
         "lost, mean",
-        "sites that act",
+        "lost, 5 % to 95 %",
         "alone",
     ]
     columns += ["other strand", "lost, reserved", "q, reserved", "retrainings"]
@@ -512,10 +510,9 @@ def motif_table(
             [
                 row["motif"] if with_motif else "",
                 str(row["task"]),
+                f"{int(row['n_sites']):,}",
                 _judged(row, "lost"),
-                acting(row, found.sites, short=True)
-                if np.isfinite(row["lost"]) and row["reads"]
-                else "",
+                " to ".join(_quantiles(row)) if np.isfinite(row["lost"]) else "",
                 _judged(row, "alone"),
                 number(other, row["alone"], signed=True) if np.isfinite(other) else "",
                 number(again, again, signed=True) if np.isfinite(again) else "",
@@ -585,19 +582,3 @@ def in_size(
     of = max(abs(value), *(abs(x) for x in ends if math.isfinite(x)), 0.0)
     low, high = (number(x, of) for x in ends)
     return f"{number(value, of, signed=not absolute)} [{low}, {high}]"
-
-
-def number(value: float, of: float, *, signed: bool = False) -> str:
-    """Return a number to the decimals of three digits of another.
-
-    Examples
-    --------
-    >>> number(-0.00373, 0.593), number(12.345, 12.345, signed=True), number(0.0, 0.0)
-    ('-0.004', '+12.3', '0')
-    """
-    if not math.isfinite(value):
-        return "n/a"
-    size = abs(of)
-    digits = max(0, 2 - math.floor(math.log10(size))) if size > 0 else 0
-    text = f"{value:{'+' if signed else ''}.{min(digits, 12)}f}"
-    return text if float(text) else text.lstrip("+-")

@@ -61,8 +61,8 @@ def audit_paragraph(found: Pictured) -> str:
         f"by parent into {n['proposing']:,} that propose, {n['testing']:,} that test and "
         f"{n['reserved']:,} that confirm. Attribution maps of {found.plan.n_mapped:,} of the "
         f"first proposed {n['proposed']:,} motifs. Each was tested in two ways: by "
-        "overwriting its sites in the testing sequences, in contrast to placebo spans of the "
-        "same width, and by embedding it in dinucleotide shuffles of these sequences. It is "
+        "overwriting its sites in the testing sequences by their own letters in another "
+        "order, and by embedding it in dinucleotide shuffles of these sequences. It is "
         "read where either effect lies beyond the effects of random sequences of its width "
         f"(false discovery rate {LEVEL:g}, Benjamini-Hochberg, over motifs, tasks and both "
         "tests). Pairs of motifs were embedded at every gap, order and strand, with each "
@@ -108,7 +108,7 @@ def items(found: Pictured) -> list[list[str]]:
         [
             "Design",
             "what a motif is compared with",
-            "placebo spans; random sequences of its width",
+            "other orders of its letters; random sequences of its width",
         ],
         [
             "Analysis",

@@ -26,7 +26,6 @@ from causalgia.tell.audit_answers import (
     members,
     motif_table,
     named,
-    number,
     of_confirmed,
     of_read,
     placed,
@@ -41,7 +40,7 @@ from causalgia.tell.audit_methods import (
 )
 from causalgia.tell.html_page import render, write_html
 from causalgia.tell.page_pictures import Picture, drawn
-from causalgia.tell.table_formats import format_p, with_minus
+from causalgia.tell.table_formats import format_p, number, with_minus
 
 if TYPE_CHECKING:
     from causalgia.types import Array
@@ -143,7 +142,7 @@ def _reads(found: Pictured) -> dict[str, Any]:
                 "title": named(first),
                 "logo": _logo(of[label].motif.probabilities, label),
                 "lines": _about_motif(rows, found),
-                "table": Grid.of(*motif_table(shown, found), words=WORDS),
+                "table": Grid.of(*motif_table(shown), words=WORDS),
                 "more": f"{left:,} more task{'s' * (left != 1)}: table motifs"
                 * bool(left),
             }
@@ -154,13 +153,13 @@ def _reads(found: Pictured) -> dict[str, Any]:
     return {
         "motifs": motifs,
         "reads_words": (
-            "Lost: what overwriting a site in its own sequence changes, beyond a placebo "
-            "span. Alone: what the motif changes in the middle of a shuffle. A motif may be "
+            "Lost: what a site changes in its own sequence when its letters are put in "
+            "another order. Alone: what the motif changes in the middle of a shuffle. A motif may be "
             "needed and not suffice, or the reverse. A change that is beyond the effects of "
             "random sequences increases or decreases the prediction; others are negligible "
             "or undecided."
         ),
-        "unread": Grid.of(*motif_table(others, found, with_motif=True), words=WORDS),
+        "unread": Grid.of(*motif_table(others, with_motif=True), words=WORDS),
         "unread_words": f"{n:,} proposed motif{'s' * (n != 1)} not read, or not confirmed",
     }
 

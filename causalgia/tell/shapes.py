@@ -20,8 +20,6 @@ KINDS = {
     "copies": "curve",
     "gc_percent": "slope",
     "log10_kd": "slope",
-    "site": "share",
-    "sequence": "share",
 }
 """Axis -> kind of its shapes."""
 NAMED_SHARE = 0.25
@@ -45,8 +43,6 @@ class Shape:
         Mean effect of the settings, that nearest to 0, and that farthest.
     first, last
         Effects at the first setting and the last.
-    share
-        Share of the units; NaN where it is not of units.
     """
 
     axis: str
@@ -60,7 +56,6 @@ class Shape:
     strongest: float
     first: float = math.nan
     last: float = math.nan
-    share: float = math.nan
 
     @property
     def kind(self) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 
 from causalgia.checks import in_list
 from causalgia.inputs import rough_percent
+from causalgia.tell.answer_sentences import size_in_words
 from causalgia.tell.shapes import sized
-from causalgia.tell.table_formats import p_clause
+from causalgia.tell.table_formats import number, p_clause
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -131,6 +132,65 @@ def changes_sentence(rows: xr.Dataset, motif: str) -> str:
         f"{motif} alone {_does(rows.sel(contrast=motif))}; of its {len(verdicts)} "
         f"single-base changes, {in_list(counts)} (least {least}; most {most})"
     )
+
+
+def mean_and_spread(
+    row: xr.Dataset, quantiles: xr.DataArray | None, *, what: str, units: str
+) -> str:
+    """Return what is done, its mean effect, and where nine tenths of the effects of
+    single units lie.
+
+    Parameters
+    ----------
+    row
+        ``ace``, ``lower``, ``upper`` and ``verdict`` over all units.
+    quantiles
+        Those of the units' effects, (prob); None: these are not known.
+    what, units
+        What is done, as the subject of a sentence, and to how many units: ``"156 sites
+        in 153 sequences"``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> row = xr.Dataset(
+    ...     {"ace": -0.9, "lower": -0.95, "upper": -0.85, "verdict": "decreases"}
+    ... )
+    >>> quantiles = xr.DataArray([-1.31, -0.214], {"prob": [0.05, 0.95]}, "prob")
+    >>> mean_and_spread(row, quantiles, what="overwriting AGATAA", units="156 sites")
+    'overwriting AGATAA decreases the outcome (-0.900 [-0.950, -0.850]; 156 sites); the 5 % and 95 % quantiles ...'
+    """
+    size = size_in_words({end: row[end].item() for end in ("ace", "lower", "upper")})
+    verdict = str(row["verdict"].item())
+    does = _OF_UNITS.get(verdict, "has an undecided effect")
+    text = f"{what} {does} ({size}; {units})"
+    if quantiles is None:
+        return f"{text}."
+    low, high = (quantiles.sel(prob=prob).item() for prob in (0.05, 0.95))
+    of = max(abs(low), abs(high))
+    return (
+        f"{text}; the 5 % and 95 % quantiles of its effects are {number(low, of)} and "
+        f"{number(high, of)}."
+    )
+
+
+_OF_UNITS = {
+    "increases": "increases the outcome",
+    "decreases": "decreases the outcome",
+    "negligible": "has a negligible effect",
+    "within": "has a negligible effect",
+}
+
+
+def counted_sites(n: int, sequences: int) -> str:
+    """Return how many sites in how many sequences.
+
+    Examples
+    --------
+    >>> counted_sites(156, 153), counted_sites(2, 1)
+    ('156 sites in 153 sequences', '2 sites in 1 sequence')
+    """
+    return f"{n:,} sites in {sequences:,} sequence{'s' if sequences != 1 else ''}"
 
 
 _CHANGES = {

@@ -258,6 +258,22 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     return f"{rounded:.{max(decimals, 0)}f}"
 
 
+def number(value: float, of: float, *, signed: bool = False) -> str:
+    """Return a number to the decimals of three digits of another.
+
+    Examples
+    --------
+    >>> number(-0.00373, 0.593), number(12.345, 12.345, signed=True), number(0.0, 0.0)
+    ('-0.004', '+12.3', '0')
+    """
+    if not math.isfinite(value):
+        return "n/a"
+    size = abs(of)
+    digits = max(0, 2 - math.floor(math.log10(size))) if size > 0 else 0
+    text = f"{value:{'+' if signed else ''}.{min(digits, 12)}f}"
+    return text if float(text) else text.lstrip("+-")
+
+
 def format_p(p: float, *, exact: str = "", below: float | None = None) -> str:
     """Return a p-value for a reader: two significant digits, and ``<1e-4`` below that.
 

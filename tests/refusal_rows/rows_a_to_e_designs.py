@@ -326,10 +326,10 @@ ROWS = [
         "AGATAAG",
     ),
     Row(
-        "a sequence without a place for a placebo",
-        lambda: e.necessity({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA"),
+        "sites whose letters have no other order",
+        lambda: e.necessity(["CCAAAAAACC", "GGAAAAAAGG"], motif="AAAAAA"),
         DesignError,
-        "full",
+        "fills",
     ),
     Row(
         "a fill that is the motif",

@@ -181,7 +181,6 @@ def shape_table(shapes: list[tuple[tuple[str, str | None], Shape]]) -> xr.Datase
                 "strongest",
                 "first",
                 "last",
-                "share",
             )
         },
         "sign": [np.nan if s.sign is None else float(s.sign) for _, s in shapes],

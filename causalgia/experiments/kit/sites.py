@@ -179,16 +179,13 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
 
 
 P_VALUE = 1e-4
-# random key of fixed choices of the design: placebo spans, and the draws that are
-# scanned
-_KEY = 0
 
 Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """Instances of a motif with their placebo spans.
+    """Instances of a motif in given sequences.
 
     Attributes
     ----------
@@ -198,22 +195,14 @@ class Sites:
         Row in the given sequences, start, strand and score of each of m instances.
     sequence
         (m,) name of the sequence of each instance.
-    cluster
-        (m,) cluster of dependent instances: the parent of the sequence; the sequence
-        where all share one parent; the instance itself where there is one sequence.
-    placebo
-        (m, draws) starts of placebo spans: same sequence and width, no overlap with an
-        instance.
-    n_sequences
-        Number of given sequences.
+    parent
+        (m,) parent of the sequence of each instance.
     """
 
     label: str
     found: Instances
     sequence: tuple[str, ...]
-    cluster: tuple[str, ...]
-    placebo: Ints
-    n_sequences: int
+    parent: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.found)
@@ -224,18 +213,22 @@ class Sites:
         return len(set(self.sequence))
 
     @property
+    def cluster(self) -> tuple[str, ...]:
+        """Cluster of dependent instances: the parent of the sequence; the sequence where
+        all share one parent; the instance itself where there is one sequence.
+        """
+        each = tuple(map(str, range(len(self))))
+        return next(
+            labels
+            for labels in (self.parent, self.sequence, each)
+            if len(set(labels)) > 1
+        )
+
+    @property
     def spans(self) -> Spans:
         """(start, stop) of each instance."""
         return [
             (start, start + self.found.width) for start in self.found.start.tolist()
-        ]
-
-    @property
-    def placebo_spans(self) -> list[Spans]:
-        """(start, stop) of the placebo spans of each instance."""
-        return [
-            [(start, start + self.found.width) for start in starts]
-            for starts in self.placebo.tolist()
         ]
 
     @property
@@ -246,18 +239,25 @@ class Sites:
             f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places
         )
 
+    def take(self, numbers: Ints) -> Sites:
+        """Return some of the instances, by number."""
+        found = self.found
+        return Sites(
+            self.label,
+            Instances(
+                row=found.row[numbers],
+                start=found.start[numbers],
+                strand=found.strand[numbers],
+                score=found.score[numbers],
+                width=found.width,
+            ),
+            sequence=tuple(self.sequence[k] for k in numbers.tolist()),
+            parent=tuple(self.parent[k] for k in numbers.tolist()),
+        )
 
-def motif_sites(
-    null: Genomic,
-    pattern: str | Motif,
-    threshold: float | None,
-    *,
-    n_draws: int,
-    beside: Sequence[tuple[Motif, float]] = (),
-) -> Sites:
-    """Find the instances of a string or motif in given sequences, and draw placebo
-    spans for each: where there is room, off instances of the motifs in `beside`, each
-    with its threshold.
+
+def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None) -> Sites:
+    """Find the instances of a string or motif in given sequences.
 
     Examples
     --------
@@ -268,88 +268,23 @@ def motif_sites(
     ...         "third": "C" * 17,
     ...     }
     ... )
-    >>> sites = motif_sites(null, "AGATAAG", None, n_draws=1)
-    >>> sites.names, sites.n_with, sites.n_sequences
-    (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
+    >>> sites = motif_sites(null, "AGATAAG", None)
+    >>> sites.names, sites.n_with
+    (('first:2-9(+)', 'second:10-17(-)'), 2)
     """
-    tokens, names = null.parents_given.tokens, null.parents_given.names
-    found, label = (
-        find_instances(tokens, pattern, threshold=threshold),
-        as_pattern(pattern).label,
-    )
-    sequence = tuple(str(names[row]) for row in found.row.tolist())
+    given = null.parents_given
+    found = find_instances(given.tokens, pattern, threshold=threshold)
+    label = as_pattern(pattern).label
     if len(found) < 2:
         raise DesignError(
-            f"motif: {len(tokens):,} sequences have {len(found)} instances of {label}, "
+            f"motif: {len(given):,} sequences have {len(found)} instances of {label}, "
             "and an average needs two or more"
         )
-    everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
-    others = [find_instances(tokens, one, threshold=p) for one, p in beside]
-    own = _free_spans(tokens.shape, found.width, [everywhere])
-    off_others = own & _free_spans(tokens.shape, found.width, others)
-    off_others[~off_others.any(axis=1)] = own[~off_others.any(axis=1)]
-    free = [np.flatnonzero(off_others[row]) for row in found.row.tolist()]
-    full = next(
-        (name for name, left in zip(sequence, free, strict=True) if not len(left)), None
-    )
-    if full is not None:
-        raise DesignError(
-            f"motif: sequence {quoted(full)} has no {found.width} bases without an "
-            f"instance of {label}, for a placebo span"
-        )
-    parents, each = (
-        (str(null.parent_names[row]) for row in found.row.tolist()),
-        map(str, range(len(found))),
-    )
-    cluster = next(
-        labels
-        for labels in (tuple(parents), sequence, tuple(each))
-        if len(set(labels)) > 1
-    )
     return Sites(
         label,
         found,
-        sequence,
-        cluster,
-        _draw_placebo_starts(free, n_draws),
-        len(tokens),
-    )
-
-
-def _free_spans(
-    shape: tuple[int, ...], width: int, found: Sequence[Instances]
-) -> NDArray[np.bool_]:
-    """Return where a span of a width can start without overlap with instances, (n,
-    starts).
-    """
-    n, length = shape
-    ends = np.zeros((n, length + 1), np.int64)
-    for one in found:
-        np.add.at(ends, (one.row, one.start), 1)
-        np.add.at(ends, (one.row, one.start + one.width), -1)
-    taken = np.zeros((n, length + 1), np.int64)
-    np.cumsum(ends[:, :-1].cumsum(axis=1) > 0, axis=1, out=taken[:, 1:])
-    free: NDArray[np.bool_] = taken[:, width:] == taken[:, :-width]
-    return free
-
-
-def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
-    """Draw starts of placebo spans uniformly and independently from those free in each
-    row, (rows, draws).
-
-    Examples
-    --------
-    >>> _draw_placebo_starts([np.array([3]), np.array([5])], 2).tolist()
-    [[3, 3], [5, 5]]
-    """
-    from causalgia.sequences.random import random_below
-
-    n = np.repeat([len(starts) for starts in free], n_draws)
-    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(
-        -1, n_draws
-    )
-    return np.array(
-        [starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64
+        sequence=tuple(str(given.names[row]) for row in found.row.tolist()),
+        parent=tuple(str(null.parent_names[row]) for row in found.row.tolist()),
     )
 
 

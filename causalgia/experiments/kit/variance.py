@@ -104,9 +104,20 @@ def rows_by_task(table: xr.Dataset) -> Iterator[tuple[Place, xr.Dataset]]:
     models = table["model"].to_numpy() if "model" in table["ace"].dims else [None]
     for task in table["task"].to_numpy():
         for model in models:
-            of_model = {} if model is None else {"model": model}
             place = str(task), None if model is None else str(model)
-            yield place, table.sel({"task": task, **of_model})
+            yield place, table.sel(at_place(place))
+
+
+def at_place(place: Place) -> dict[str, str]:
+    """Return the coordinates of a task, and of a model where there is one.
+
+    Examples
+    --------
+    >>> at_place(("K562", None)), at_place(("K562", "first"))
+    ({'task': 'K562'}, {'task': 'K562', 'model': 'first'})
+    """
+    task, model = place
+    return {"task": task} if model is None else {"task": task, "model": model}
 
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
