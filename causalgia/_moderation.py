@@ -193,12 +193,14 @@ def moderation(
                     f"{len(labels)} covariates need {len(labels) + 2} or more units, "
                     f"and there are {len(ice)}"
                 )
-            found = moderated(x, ice, codes, ci_prob)
+            category = [t.name if t.reference else "" for t in columns]
+            found = moderated(x, ice, codes, ci_prob, category)
             shape = (len(labels), *[1] * (ice.ndim - 1))
             for name, texts in (
                 ("kind", ["category" if t.level else "number" for t in columns]),
                 ("name", [t.name for t in columns]),
                 ("level", [t.level for t in columns]),
+                ("reference", [t.reference for t in columns]),
             ):
                 found[name] = np.broadcast_to(
                     np.reshape(texts, shape), found["p"].shape

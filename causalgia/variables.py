@@ -841,6 +841,11 @@ SCHEMA: tuple[Variable, ...] = (
     _moderator("name", "coordinate, term of a formula, or motif", dtype="U"),
     _moderator("level", "level of a category", dtype="U"),
     _moderator(
+        "reference",
+        "level that it is compared with; empty: all others",
+        dtype="U",
+    ),
+    _moderator(
         "strand", "of a motif: 'same' as the site, 'opposite' or 'either'", dtype="U"
     ),
     _moderator(

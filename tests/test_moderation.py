@@ -494,3 +494,29 @@ def test_a_category_that_one_unit_has_says_nothing_of_its_spread(
             open_ended = np.isinf(one["upper"].values.ravel())
             assert open_ended.tolist() == [some == 1, False]
             assert (one["p"].values.ravel()[0] == 1) == (some == 1)
+
+
+def test_levels_of_a_category_are_beside_the_one_they_are_compared_with() -> None:
+    """A is 0, B 1 and C 2, whatever comes first; beside a number at its mean."""
+    rng, n = np.random.default_rng(3), 300
+    level = rng.choice(["A", "B", "C"], n)
+    gc = rng.normal(size=n)
+    value = {"A": 0.0, "B": 1.0, "C": 2.0}
+    ice = np.array([value[x] for x in level]) + gc - gc.mean()
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice[:, None, None])},
+        {"level": ("unit", level), "gc": ("unit", gc)},
+    )
+    for name, last in (("A", "A"), ("Z", "B")):
+        named = effects.assign_coords(
+            level=("unit", np.where(level == "A", name, level))
+        )
+        found = cg.moderation(named, by="level + gc")
+        of_levels = [x for x in found["moderator"].values if "[" in x]
+        rows = found.squeeze().sel(moderator=of_levels)
+        assert rows["reference"].values.tolist() == [last, last]
+        for row in (rows.isel(moderator=k) for k in range(2)):
+            own = value[row["level"].item().replace("Z", "A")]
+            assert row["inside"].item() == pytest.approx(own, abs=1e-9)
+            assert row["outside"].item() == pytest.approx(value[last], abs=1e-9)
+        assert f"compared with, {last}" in cg.report(found).replace("\n", " ")

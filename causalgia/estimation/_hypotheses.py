@@ -105,10 +105,15 @@ def hypotheses(
     """
     if control is not None:
         effects = minus_control(effects, control)
-    if not isinstance(effects, xr.Dataset) or "ace" in effects:
+    if not isinstance(effects, xr.Dataset) or "contrast" not in effects.dims:
         raise EstimateError(
-            "hypotheses takes effects or outcomes, and these are not; for the estimates "
-            "of a regression, take t_test of statsmodels",
+            "hypotheses takes effects, or outcomes with control=, and these are neither",
+            argument="effects",
+        )
+    if "ace" in effects:
+        raise EstimateError(
+            "these are estimates; give the effects, or of a regression take t_test of "
+            "statsmodels",
             argument="effects",
         )
     effects = validate(effects, "effects", gaps=True)
@@ -155,7 +160,12 @@ def hypotheses(
 
 def _as_rows(hypothesis: Hypothesis, names: list[str]) -> dict[str, Linear]:
     """Return hypotheses by name, as sums of contrasts and a number that are 0."""
-    texts = [hypothesis] if isinstance(hypothesis, str) else hypothesis
+    texts: Any = [hypothesis] if isinstance(hypothesis, str) else hypothesis
+    if not isinstance(texts, Mapping | Sequence) or not len(texts):
+        raise EstimateError(
+            f"hypothesis={quoted(hypothesis)}: give text over contrasts, one or more",
+            argument="hypothesis",
+        )
     if not isinstance(texts, Mapping):
         written = [
             one
@@ -175,8 +185,6 @@ def _as_rows(hypothesis: Hypothesis, names: list[str]) -> dict[str, Linear]:
                 "go to contrasts= of cg.contrast",
                 argument="hypothesis",
             )
-    if not texts:
-        raise EstimateError("no hypothesis is given", argument="hypothesis")
     rows = {str(name): read_hypothesis(text, names) for name, text in texts.items()}
     check_distinct(rows)
     return rows

@@ -224,11 +224,14 @@ class Term:
         Name of the coordinate or product; levels of categories, else empty.
     values
         Shape ``(n,)``; 0 or 1 for a category.
+    reference
+        The level that a category's is compared with; empty: all others.
     """
 
     name: str
     level: str
     values: Array
+    reference: str = ""
 
     @property
     def label(self) -> str:
@@ -305,13 +308,20 @@ def _columns(effects: xr.Dataset, name: str, by: object) -> list[Term]:
         levels = grouping(effects, name, f"by={quoted(by)}")
         if len(levels.labels) < 2:
             raise EstimateError(f"covariate {quoted(name)} is the same in all units")
-        order = np.argsort(levels.labels)[1:]
-        return [Term(name, levels.labels[k], (levels.codes == k) * 1.0) for k in order]
+        first, *order = np.argsort(levels.labels).tolist()
+        of = levels.labels[first] if len(order) > 1 else ""
+        return [
+            Term(name, levels.labels[k], (levels.codes == k) * 1.0, of) for k in order
+        ]
     return [Term(name, "", unit_covariate(effects, name, f"by={quoted(by)}"))]
 
 
 def moderated(
-    values: Array, ice: Array, cluster: Codes | None, ci_prob: float
+    values: Array,
+    ice: Array,
+    cluster: Codes | None,
+    ci_prob: float,
+    groups: Sequence[str] = (),
 ) -> dict[str, Array]:
     """Regress effects on moderators, and say how large they are on either side of each.
 
@@ -325,6 +335,8 @@ def moderated(
         Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
     ci_prob
         Probability of the intervals.
+    groups
+        Category of each moderator that is one of several levels of it, else empty.
 
     Returns
     -------
@@ -333,8 +345,9 @@ def moderated(
         ``skewness, se_pooled, df_pooled``, by which p and limits are those of the rule
         (`causalgia.estimation.effect_intervals`), and ``unbounded`` where one cluster
         alone has a category; ``mean`` and
-        ``sd`` of the moderator; ``inside`` and ``outside``, the effect where an indicator is 1 and 0,
-        or one sd above and below the mean of a number; ``share``, the part of the
+        ``sd`` of the moderator; ``inside`` and ``outside``, the effect where an indicator is 1 and 0
+        (of a category of several levels, at this level and at the reference), or one sd
+        above and below the mean of a number; ``share``, the part of the
         variance of effects that is lost without it; ``n_inside`` and ``n_outside``, the
         units above the mean and the others.
 
@@ -357,11 +370,21 @@ def moderated(
     squares = (centered(ice)[1] ** 2).sum(axis=0)
     lost = slope**2 * (sd**2 * own).reshape(shape)
     high = (x > 0).sum(axis=0)
+    # the effect at 0 of an indicator, or at one sd below the mean of a number; other
+    # moderators at their mean, and other levels of its category at 0
+    step = np.where(indicator, mean, sd)
+    alike = np.eye(len(step), dtype=bool)
+    if groups:
+        names = np.asarray(groups)
+        alike |= (names[:, None] == names) & (names != "")
+    moved = step.reshape(shape) * slope
+    outside = whole - np.tensordot(alike, moved, axes=1)
+    width = np.where(indicator, 1.0, 2 * sd)
     return columns | {
         "mean": np.broadcast_to(mean.reshape(shape), slope.shape),
         "sd": np.broadcast_to(sd.reshape(shape), slope.shape),
-        "inside": whole + slope * np.where(indicator, 1 - mean, sd).reshape(shape),
-        "outside": whole - slope * np.where(indicator, mean, sd).reshape(shape),
+        "inside": outside + slope * width.reshape(shape),
+        "outside": outside,
         "share": np.divide(lost, squares, out=np.zeros_like(lost), where=squares > 0),
         "n_inside": np.broadcast_to(high.reshape(shape), slope.shape),
         "n_outside": np.broadcast_to((len(x) - high).reshape(shape), slope.shape),

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, has
-from causalgia.checks import first_of, four_digits
+from causalgia.checks import first_of, four_digits, in_list
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import NAMES_SHOWN, DataError
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -380,7 +380,9 @@ def moderator_in_words(one: xr.Dataset) -> tuple[str, str]:
     """
     kind, name = str(one["kind"].item()), cut(str(one["name"].item()))
     if kind == "category":
-        return f"where {name} is {cut(str(one['level'].item()))}", "elsewhere"
+        other = str(one["reference"].item()) if "reference" in one else ""
+        beside = f"where it is {cut(other)}" if other else "elsewhere"
+        return f"where {name} is {cut(str(one['level'].item()))}", beside
     if kind == "number":
         return f"where {name} is one sd above its mean", "one sd below"
     first, last = int(one["gap_from"]), int(one["gap_to"])
@@ -463,6 +465,8 @@ def moderation_parts(
         [*names, *spread]
         for (names, _), (*_, spread) in zip(_cells(found, "sd"), cells, strict=True)
     ]
+    named = found["reference"].to_numpy().ravel() if "reference" in found else ()
+    references = [cut(str(name)) for name in dict.fromkeys(named) if name]
     columns = [*dims, "sd", f"{level} interval", "5 %", "95 %", *shares]
     more = ["moderator", "effect", "elsewhere", "share", "p"] if moderators else []
     return short_answer(
@@ -474,6 +478,14 @@ def moderation_parts(
             "Contexts were drawn, not set: a moderator is proposed, and a trial in "
             "which both are set confirms it."
             if moderators
+            else "",
+            "Elsewhere: of a category of several levels, at the level it is compared "
+            f"with, {in_list(references)}."
+            if references
+            else "",
+            "A level that one unit, or cluster, alone has: its spread is unknown, its "
+            "interval open, and its p 1."
+            if "unbounded" in found and bool(found["unbounded"].any())
             else "",
             "Above, below: shares of units beyond the region." if shares else "",
         ],
