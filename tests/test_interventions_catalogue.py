@@ -24,9 +24,6 @@ ROWS = 12
 SPANS = tuple((3 + row, 3 + row + (4, 7, 9)[row % 3]) for row in range(ROWS))
 
 
-SEVERAL = tuple((span, (span[0] + 6, span[1] + 5)) for span in SPANS)
-
-
 WORDS = ("A", "CG", "UUU", "GATA") * 3
 
 
@@ -74,10 +71,6 @@ def instances(n_draws: int = 1) -> cg.Genomic:
         (
             AblateEach([(3, 5)] * ROWS, fill="cu"),
             "do(x[the span of each of 12 rows] = CT)",
-        ),
-        (
-            AblateEach(SEVERAL, fill="shuffle", n_draws=4),
-            "do(x[2 spans of each of 12 rows] ~ shuffle)",
         ),
         (
             EmbedEach(WORDS, at=PLACES),
@@ -159,25 +152,6 @@ def test_each_row_is_ablated_in_its_own_span_alone():
     for unit, row in enumerate(np.repeat(np.arange(ROWS), 5)):
         expected = applied(cg.Ablate(SPANS[row], fill="T"), tokens[[unit]])
         np.testing.assert_array_equal(done[[unit]], expected)
-
-
-@pytest.mark.parametrize("n_draws", [2, 6])
-def test_draws_take_the_spans_of_their_row_in_turn(n_draws):
-    tokens = np.repeat(backgrounds(ROWS), n_draws, axis=0)
-    several = AblateEach(SEVERAL, fill="T", n_draws=n_draws)
-    done = applied(several, tokens)
-    for unit, row in enumerate(np.repeat(np.arange(ROWS), n_draws)):
-        expected = applied(cg.Ablate(SEVERAL[row][unit % 2], fill="T"), tokens[[unit]])
-        np.testing.assert_array_equal(done[[unit]], expected)
-    assert several.n_rows == ROWS
-    assert (cg.Embed("A", at=0) + several).turns == several.turns == 2
-    arms = {"control": cg.Untreated(), "it": several}
-    cg.Design(null=instances(n_draws), arms=arms, n_units=ROWS * n_draws)
-
-
-def test_one_span_in_a_list_is_that_span():
-    nested = AblateEach([[span] for span in SPANS], fill="A", n_draws=3)
-    assert nested == AblateEach(SPANS, fill="A", n_draws=3)
 
 
 def test_a_word_is_written_into_every_span():

@@ -8,7 +8,6 @@ arms (A, and A + B) makes the same draws in both.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
@@ -204,11 +203,6 @@ class Intervention(Choice):
         a null model.
         """
 
-    @property
-    def turns(self) -> int:
-        """Number of sites that the draws of a given sequence use in turn."""
-        return 1
-
     def for_draws(self, n_draws: int) -> Intervention:  # noqa: ARG002
         """Return the same intervention for units that come `n_draws` in a row from each
         given sequence.
@@ -314,10 +308,6 @@ class Sequential(Intervention):
     def check_units(self, null: NullModel, n_units: int) -> None:
         for step in self.steps:
             step.check_units(null, n_units)
-
-    @property
-    def turns(self) -> int:
-        return math.lcm(*(step.turns for step in self.steps))
 
     def for_draws(self, n_draws: int) -> Intervention:
         return Sequential(tuple(step.for_draws(n_draws) for step in self.steps))

@@ -13,7 +13,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,14 +47,12 @@ class Sited(Intervention):
     @property
     @abstractmethod
     def sites(self) -> tuple[Span, ...]:
-        """The (start, stop) of the edit in each row; several sites of a row follow one
-        another.
-        """
+        """The (start, stop) of the edit in each row."""
 
     @property
     def n_rows(self) -> int:
         """The number of given sequences."""
-        return len(self.sites) // self.turns
+        return len(self.sites)
 
     @abstractmethod
     def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:
@@ -65,7 +62,7 @@ class Sited(Intervention):
 
     @cached_property
     def _bounds(self) -> Ints:
-        """Start and stop of each site, (rows x turns, 2)."""
+        """Start and stop of each site, (rows, 2)."""
         return np.array(self.sites, np.int64)
 
     def check_units(self, null: NullModel, n_units: int) -> None:
@@ -110,8 +107,7 @@ class Sited(Intervention):
                 f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, "
                 f"and unit {int(units.max()):,} is beyond them"
             )
-        turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
-        bounds: Ints = self._bounds[rows * self.turns + turn]
+        bounds: Ints = self._bounds[rows]
         return bounds
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
@@ -153,8 +149,7 @@ class AblateEach(Sited):
     ----------
     spans
         (start, stop) for each sequence, in the order of the null model; 0-based, stop
-        excluded. Or a list of as many for each sequence, which its draws take in turn:
-        spans that stand for the places where one could be.
+        excluded.
     fill
         ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and
         ``"dinucleotide_shuffle"`` rearrange the span's own; one base (``"A"``), or a
@@ -172,10 +167,10 @@ class AblateEach(Sited):
     Raises
     ------
     DesignError
-        If a span or the fill is invalid, draws are not a multiple of the spans, or no
-        fill is free of the motif (``"dinucleotide_shuffle"`` of GATA is GATA); when
-        a `Design` is made, if a span leaves the sequence, or the null model is not
-        `Genomic` with as many sequences and draws, all of them used.
+        If a span or the fill is invalid, or no fill is free of the motif
+        (``"dinucleotide_shuffle"`` of GATA is GATA); when a `Design` is made, if a span
+        leaves the sequence, or the null model is not `Genomic` with as many sequences
+        and draws, all of them used.
 
     References
     ----------
@@ -199,13 +194,9 @@ class AblateEach(Sited):
     ... )
     >>> print(design.named_arms[1].intervention)
     do(x[the span of each of 2 rows] ~ uniform)
-    >>> print(
-    ...     AblateEach([[(2, 6), (0, 4)], [(5, 8), (1, 4)]], fill="uniform", n_draws=4)
-    ... )
-    do(x[2 spans of each of 2 rows] ~ uniform)
     """
 
-    spans: Sequence[Span] | Sequence[Sequence[Span]]
+    spans: Sequence[Span]
     fill: str = field(kw_only=True)
     without: str | Motif | None = field(default=None, kw_only=True)
     threshold: float | None = field(default=None, kw_only=True)
@@ -214,14 +205,8 @@ class AblateEach(Sited):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(
-            self,
-            "spans",
-            _spans(
-                _as_list_per_sequence(self.spans, "spans", "(start, stop)"),
-                self.n_draws,
-            ),
-        )
+        listed = _as_list_per_sequence(self.spans, "spans", "(start, stop)")
+        object.__setattr__(self, "spans", tuple(map(as_span, listed)))
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
         if isinstance(self.without, str | dict):
             source = as_pattern(pattern_from_plain(self.without)).reads
@@ -242,15 +227,9 @@ class AblateEach(Sited):
                 f"fill={quoted(self.fill)} holds the motif", argument="fill"
             )
 
-    @cached_property
-    def sites(self) -> tuple[Span, ...]:
-        spans: Any = self.spans
-        return tuple(chain.from_iterable(spans)) if self.turns > 1 else tuple(spans)
-
     @property
-    def turns(self) -> int:
-        first: Any = self.spans[0]
-        return 1 if isinstance(first[0], int) else len(first)
+    def sites(self) -> tuple[Span, ...]:
+        return tuple(self.spans)
 
     @property
     def random(self) -> bool:
@@ -258,15 +237,14 @@ class AblateEach(Sited):
 
     @property
     def terms(self) -> tuple[str, ...]:
-        which = "the span" if self.turns == 1 else f"{self.turns} spans"
         return (
-            f"x[{which} of each of {len(self.spans):,} rows] "
+            f"x[the span of each of {len(self.spans):,} rows] "
             f"{'~' if self.random else '='} {self.fill}",
         )
 
     def lay(self, layout: Layout) -> Layout:
-        for number, span in enumerate(self.sites):
-            layout.disturb(span, f"{self.kind}: row {number // self.turns}: ablation")
+        for row, span in enumerate(self.sites):
+            layout.disturb(span, f"{self.kind}: row {row}: ablation")
         return layout
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
@@ -312,9 +290,7 @@ class AblateEach(Sited):
         held = np.zeros(len(units), bool)
         if self.without is None or not len(units):
             return held
-        rows = (units // np.uint64(self.n_draws)).astype(np.int64)
-        turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
-        starts, stops = self._bounds[rows * self.turns + turn].T
+        starts, stops = self.spans_of(units).T
         found = find_instances(
             edited, self.without, threshold=self.threshold, overlapping=True
         )
@@ -330,10 +306,8 @@ class AblateEach(Sited):
         return np.broadcast_to(encode([self.fill])[0], own.shape)
 
     def to_dict(self) -> dict[str, Any]:
-        plain: list[Any] = [list(span) for span in self.sites]
-        nested = [plain[i : i + self.turns] for i in range(0, len(plain), self.turns)]
         table: dict[str, Any] = {
-            self.kind: nested if self.turns > 1 else plain,
+            self.kind: [list(span) for span in self.sites],
             "fill": self.fill,
         }
         if self.without is not None:
@@ -474,33 +448,6 @@ def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
             f"{name}={quoted(values)} must be a list with a {one} for each sequence"
         )
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
-
-
-def _spans(listed: list[Any], n_draws: int) -> tuple[Any, ...]:
-    """Return a span for each row, or several spans for each row, which its draws use in
-    turn.
-    """
-    nested = [
-        isinstance(one, list | tuple)
-        and len(one) > 0
-        and isinstance(one[0], list | tuple)
-        for one in listed
-    ]
-    if not any(nested):
-        return tuple(map(as_span, listed))
-    turns = {len(one) for one in listed} if all(nested) else set()
-    if len(turns) != 1:
-        raise DesignError(
-            "spans: some sequences have one span (start, stop) and some several"
-        )
-    if n_draws % (n := turns.pop()):
-        raise DesignError(
-            f"spans: each sequence has {n} spans, and n_draws={n_draws} is no "
-            f"multiple of {n}"
-        )
-    return tuple(
-        as_span(one[0]) if n == 1 else tuple(map(as_span, one)) for one in listed
-    )
 
 
 def _fill(fill: object, sites: tuple[Span, ...]) -> str:

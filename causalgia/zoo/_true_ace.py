@@ -4,7 +4,6 @@ independent, else by simulation.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -420,17 +419,12 @@ def simulated_effects(
     """
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
-    turns = math.lcm(*(arm.turns for arm in arms))
     parents = (
         len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
     )
     each = max(2, -(-n_units // parents))
     if isinstance(null, Genomic):
-        each = (
-            turns * max(2, -(-each // turns))
-            if any(arm.random for arm in arms)
-            else turns
-        )
+        each = each if any(arm.random for arm in arms) else 1
         null = replace(null, n_draws=each)
     # the number of draws here, not that of the trial
     arms = [arm.for_draws(null.n_draws) for arm in arms]
@@ -454,15 +448,9 @@ def simulated_effects(
             .reshape(-1, *answers.shape[1:])
             .swapaxes(0, 1)
         )
-        moments = moments or Moments(parents * turns, ice[0])
+        moments = moments or Moments(parents, ice[0])
         n = units.astype(np.int64)
-        # the parent of each unit and, where draws cycle through sites, its site
-        moments.add(
-            ice,
-            n // each * turns + n % each % turns
-            if isinstance(null, Genomic)
-            else n % parents,
-        )
+        moments.add(ice, n // each if isinstance(null, Genomic) else n % parents)
     assert moments is not None
     return moments
 
