@@ -270,6 +270,10 @@ much of its predictions that is. Here it is given networks of which this is know
 networks that learned nothing. Written by `python benchmarks/audit_page.py --write` from
 `benchmarks/audited/results.json`, which has a row for each audit, with what it missed.
 
+These audits were run before sites were overwritten by their own letters in another order,
+and before a rule had to be beyond orders of its motifs' letters: what is printed below
+of single sites, and of rules, is of then.
+
 ## What is claimed
 
 1. **Motifs.** A word that alone, in 3,000 fresh shuffles, moves a task by two bounds or
