@@ -130,6 +130,7 @@ def _claims(*, rule=True, words=(AP1, TEAD), task="activity"):
                 "task": task,
                 "reads": True,
                 "strand": "+",
+                "sites_on": "both",
                 "alone": 1.0,
                 "region": 0.1,
             }

@@ -235,7 +235,7 @@ def refute(
     ...     found["status"].sel(check="beyond placebos").item(),
     ...     found.attrs["n_predictions"],
     ... )
-    ('pass', 6376)
+    ('pass', 6420)
     """
     key, names = root_key(rng), _as_checks(checks)
     if isinstance(outcomes, Design):
