@@ -118,10 +118,11 @@ def moderation(
         ``gap_from, gap_to`` (bases between, inclusive); ``slope, se, df`` (CR2), and
         ``p, lower, upper`` by the rule of intervals, which also reads ``skewness,
         se_pooled, df_pooled`` (where one unit, or cluster, alone has a category, its
-        spread is unknown: the interval is ``unbounded``); ``inside, outside``, the effect with and without it (one
-        sd above and below the mean of a number); ``share`` of the variance of effects;
-        ``n_inside, n_outside``; ``mean, sd_of``; and ``named``: share >= .05, p <= .05,
-        20 or more units on either side. ``n_candidates`` were compared.
+        spread is unknown: the interval is ``unbounded``); ``inside, outside``, the
+        effect with and without it (one sd above and below the mean of a number);
+        ``share`` of the variance of effects; ``n_inside, n_outside``; ``mean, sd_of``;
+        and ``named``: share >= .05, p <= .05, 20 or more units on either side.
+        ``n_candidates`` were compared.
 
     Raises
     ------

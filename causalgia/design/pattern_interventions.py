@@ -380,7 +380,7 @@ def placebos(
 
 
 _MOST_ATTEMPTS = 1_000
-_MOST_ENUMERATED = 20_000
+MOST_ENUMERATED = 20_000
 
 
 def longest_run(width: int) -> int:
@@ -461,7 +461,7 @@ def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
     if pattern.random:
         return
     motif = pattern.consensus
-    if count_orders(motif) > _MOST_ENUMERATED:
+    if count_orders(motif) > MOST_ENUMERATED:
         return
     most = len(admissible(motif))
     if most == 0:

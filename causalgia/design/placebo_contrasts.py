@@ -12,6 +12,7 @@ import numpy as np
 
 from causalgia.design.intervention import Intervention, Layout, Untreated, steps_of
 from causalgia.design.pattern_interventions import (
+    MOST_ENUMERATED,
     Embed,
     FixedPlacebo,
     Insert,
@@ -25,7 +26,7 @@ from causalgia.sequences.alphabet import decode, encode
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
 
-_MOST_ENUMERATED, _DRAWS, _BATCH = 20_000, 20, 256
+_DRAWS, _BATCH = 20, 256
 
 
 def motifs_of_contrast(arms: Iterable[Intervention]) -> list[Pattern]:
@@ -105,7 +106,7 @@ def other_orders(
 
     key = derive(root_key(rng), "other orders", str(motif.identity))
     letters = motif.consensus.replace("U", "T")
-    if not motif.random and count_orders(letters) <= _MOST_ENUMERATED:
+    if not motif.random and count_orders(letters) <= MOST_ENUMERATED:
         words = np.random.default_rng(key).permutation(admissible(letters))
     else:
         units = np.arange(_BATCH, dtype=np.uint64)

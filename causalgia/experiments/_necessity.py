@@ -120,10 +120,11 @@ def necessity(
     Raises
     ------
     DesignError
-        If no sequence has a site, or there is only one, or only one that has a fill free
-        of the motif (AAAAAA has no other order); if tiles leave the sequence, overlap each other or `tss`, are too
-        short to be shuffled, or one is the whole sequence; if both sites and tiles are
-        asked for; for one sequence with a rope in sd, or one draw.
+        If no sequence has a site, or there is only one, or only one that has a fill
+        free of the motif (AAAAAA has no other order); if tiles leave the sequence,
+        overlap each other or `tss`, are too short to be shuffled, or one is the whole
+        sequence; if both sites and tiles are asked for; for one sequence with a rope in
+        sd, or one draw.
     SequenceError
         If the motif is longer than the sequences, or there is no motif of that name.
 

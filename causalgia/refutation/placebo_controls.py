@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
 
 from causalgia.design import Arm, Embed, Genomic
@@ -160,6 +161,7 @@ def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
     if n < min(_LEAST_UNITS, there):
         raise NotApplicableError(f"it takes {_LEAST_UNITS} units, and there are {n}")
     n_predictions = n * len(used)
+    claimed = {name for name, _ in claim.effects_claimed}
     if claim.shared.get("only needed"):
         raise NeededPredictions(n_predictions)
     return PlaceboTrial(
@@ -169,7 +171,7 @@ def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
         tuple(one for name in chosen for one in made[name]),
         n,
         n_predictions,
-        len(made) - n_contrasts,
+        len((claimed | {*made}).difference(chosen)),
     )
 
 
@@ -369,7 +371,8 @@ class _Beside:
         )
         m = one.n_orders
         spread = _spread(claim, trial, one, task)
-        self.limit = float(_t(m - 1) * spread * np.sqrt(1 + 1 / m))
+        t = scipy.special.stdtrit(m - 1, 0.975)
+        self.limit = float(t * spread * np.sqrt(1 + 1 / m))
         n_beyond = int((sign * _over_each(claim, trial, one, task) <= 0).sum())
         self.rank = (1 + n_beyond) / (m + 1)
         self.share = self.beyond / self.effect if self.effect > 0 else 0.0
@@ -392,12 +395,6 @@ class _Beside:
         return f"effect of '{self.name}' on {self.task}"
 
 
-def _t(df: float) -> float:
-    from scipy import stats
-
-    return float(stats.t.ppf(0.975, df))
-
-
 _WORST = {"fail": 0, "warn": 1, "pass": 2}
 
 
@@ -410,7 +407,7 @@ def _distance_finding(
         few = f", all that there are, on {m - 1} degrees of freedom"
     left = f"; contrasts not tested: {trial.n_left_out}" if trial.n_left_out else ""
     alike = sum(row.status == "fail" for row in rows)
-    several = f"; so do {alike} of {len(rows)} effects" if alike > 1 else ""
+    several = f"; {alike} of {len(rows)} effects fail" if alike > 1 else ""
     return Finding(
         check="beyond placebos",
         figure=f"rank p-value of the effect among {m} placebos",

@@ -117,9 +117,10 @@ def explained_lines(found: Audited) -> list[str]:
     tables = dict(iter(found.explained.groupby("task", sort=False)))
     tasks = [str(task) for task in tables]
     n = found.counts["reserved"]
-    of = f"the variance of the predictions for {n:,} sequences held out"
+    predictions = f"the predictions for {n:,} sequences held out"
+    of = f"the variance of {predictions}"
     if len(tasks) <= _TASKS:
-        return [_explained(task, tables[task], of) for task in tasks]
+        return [_explained(task, tables[task], predictions) for task in tasks]
     whole = pd.Series(
         {task: float(table["share"].iloc[-1]) for task, table in tables.items()}
     ).dropna()
@@ -138,10 +139,10 @@ def explained_lines(found: Audited) -> list[str]:
     ]
 
 
-def _explained(task: str, table: pd.DataFrame, of: str) -> str:
-    rows = table.set_index("step")
+def _explained(task: str, table: pd.DataFrame, predictions: str) -> str:
+    rows, of = table.set_index("step"), f"the variance of {predictions}"
     if rows["share"].isna().any():
-        return f"{cut(task)}: {of.removeprefix('the variance of ')} do not vary."
+        return f"{cut(task)}: {predictions} do not vary."
     parts, before, below = list[str](), 0, ""
     for step, row in rows.iterrows():
         n = int(row["n_features"])
