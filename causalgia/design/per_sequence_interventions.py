@@ -30,7 +30,7 @@ from causalgia.sequences.motifs import Motif
 from causalgia.streams import derive
 from causalgia.types import Ints, Mask, Tokens, Units
 
-_MOST_ATTEMPTS = 200
+_MOST_ATTEMPTS, _SURE_ATTEMPTS = 5_000, 20
 
 
 @dataclass(frozen=True)
@@ -258,11 +258,11 @@ class AblateEach(Sited):
         return edited
 
     def can_be_free(self, tokens: Tokens, *, units: Units, key: int) -> Mask:
-        """Return which units have a fill free of the motif within a tenth of the draws
+        """Return which units have a fill free of the motif within a few of the draws
         that `apply` makes, so that it does not fail on them with another key.
         """
         free = np.ones(len(units), bool)
-        free[self._drawn(tokens, units, key, _MOST_ATTEMPTS // 10)[1]] = False
+        free[self._drawn(tokens, units, key, _SURE_ATTEMPTS)[1]] = False
         return free
 
     def _drawn(
