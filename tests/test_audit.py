@@ -9,12 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from scipy import stats
 
 import causalgia as cg
 from causalgia import audit
 from causalgia._audit import Audit, explained
 from causalgia._audit._audit import Plan
+from causalgia._audit.candidates import candidates
 from causalgia._audit.explained import variance_explained
+from causalgia._audit.tested_motifs import region_alone
 from causalgia.errors import (
     DesignError,
     PredictorError,
@@ -490,6 +494,91 @@ def test_tasks_of_other_scales_and_places_at_an_end_are_named() -> None:
     assert read.loc["counts", "place_from"] == 0
     assert 25 <= read.loc["counts", "place_to"] <= 33
     assert read.loc["counts", "alone_verdict"] == "negligible"
+
+
+STRONG = (0.3, 0.3, 0.5, 0.5, 0.6, 0.5, 1.0, 1.0, 1.0, 1.0, 0.6, 0.5)
+PAIRED = (0.4, 0.7, 1.0, 1.0, 1.0, 0.5, 0.5, 0.7, 1.0, 1.0, 1.0, 0.5)
+
+
+def _graded(one_hot, word, weights):
+    """Return how much each window is a site of a word, the letters of which count by
+    their weights, (n, positions).
+    """
+    table = np.zeros((4, len(word)))
+    table[["ACGT".index(x) for x in word], range(len(word))] = weights
+    windows = np.lib.stride_tricks.sliding_window_view(one_hot, len(word), axis=2)
+    lost = sum(weights) - np.einsum("ncpw,cw->np", windows, table)
+    return 1 / (1 + np.exp(3 * (lost - 1.2)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("AAAAGCGGAAGT", "CGAAACCGAAAC"), ("CCTTGAAGGTCA", "AAGGTTGAGGTT")],
+)
+def test_motifs_that_look_alike_are_proposed_apart_and_once(one, other) -> None:
+    motifs = [(one, STRONG), (other, PAIRED)]
+    rng = np.random.default_rng(8)
+    tokens = _tokens(rng, 120, 90)
+    for row in range(120):
+        at = int(rng.integers(5, 40))
+        for word, weights in motifs:
+            kept = rng.random(12) > 0.35 * (1 - np.array(weights))
+            letters = np.where(kept, list(word), rng.choice(list("ACGT"), 12))
+            _write(tokens, row, at, letters)
+            at += 12 + int(rng.integers(2, 20))
+        if row % 2:
+            tokens[row] = 3 - tokens[row, ::-1]
+
+    def answer(one_hot):
+        strands = one_hot, one_hot[:, ::-1, ::-1]
+        return sum(_graded(x, *y).sum(axis=1) for x in strands for y in motifs)
+
+    network = cg.FunctionPredictor(answer, tasks=["y"], scale="log counts")
+    maps = cg.attribute(cg.sequences.decode(tokens), network, method="ism")
+    found = candidates(
+        cg.propose(maps, predictor=network, n_patterns=20, rng=1),
+        maps,
+        network.predict(tokens).std(axis=0),
+        both_strands=True,
+    )
+    near = [max((one, other), key=lambda word: _shared(x.label, word)) for x in found]
+    assert sorted(near) == sorted([one, other])
+
+
+def _shared(label: str, word: str) -> int:
+    """Return the length of the longest run of a word that a label has."""
+    runs = [word[k:stop] for k in range(len(word)) for stop in range(k, len(word) + 1)]
+    strands = label, label[::-1].translate(str.maketrans("ACGT", "TGCA"))
+    return max(len(run) for run in runs if any(run in x for x in strands))
+
+
+def test_a_motif_without_another_order_is_left_out_and_said() -> None:
+    def answer(one_hot):
+        return _present(one_hot, "AAAAAAAA").any(axis=1).astype(float)
+
+    given = _planted(["AAAAAAAA"], length=60)
+    found = cg.audit(cg.FunctionPredictor(answer), given, progress=False, rng=0)
+    assert not found.motifs["reads"].any()
+    assert any(x.startswith("AAAAAAAA") for x in found.left_out)
+    assert found.counts["proposed"] > len(found.candidates)
+
+
+def test_alone_is_beyond_what_a_next_order_of_the_letters_would_do() -> None:
+    rng = np.random.default_rng(4)
+    each = 0.3 + 0.2 * rng.normal(size=19)
+    effects = xr.Dataset(
+        {
+            "ice": (
+                ("contrast", "unit", "task"),
+                np.tile(each[:, None, None], (1, 5, 1)),
+            )
+        },
+        {"task": ["y"]},
+    )
+    (low, high) = region_alone(effects, {"y": 0.1})["y"]
+    new = each.mean() + np.sqrt(1 + 1 / 19) * each.std(ddof=1) * stats.t.ppf(0.975, 18)
+    assert high == pytest.approx(new + 0.15)
+    assert low == pytest.approx(min(-0.15, 2 * each.mean() - new - 0.15))
 
 
 def test_opposite_motifs_of_one_strand_are_two() -> None:

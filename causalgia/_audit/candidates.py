@@ -44,6 +44,14 @@ beside them; and of how many such variants one may be made."""
 _OTHER_SHARE = 0.5
 """Share of what the sites of a candidate contribute, from which those of one much like it
 beside them are another motif, and not its weak sites."""
+_OWN_SHARE = 0.1
+"""Share of what the sites of a candidate contribute, that they do beside the sites of
+those before it."""
+_LEFT_BY_ONE, _LEFT_BY_TWO, _LEAST_OTHER, _TURNS = 0.1, 2 / 3, 0.1, 20
+"""Where sites are those of two motifs: share of the squares of contributions that one
+profile leaves, at least; share of that which two leave, at most; and of what the sites of
+the first contribute, that those of the second do. How often sites change between the two,
+at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +118,7 @@ class _Sites:
         twice what those as it is written do.
         """
         each = self.contributions(scores)
-        own = each[:, int(np.abs(each.sum(axis=0)).argmax())]
+        own = each[:, self.task(scores)]
         plus, minus = (
             abs(own[of].mean()) if of.any() else 0.0 for of in (~self.minus, self.minus)
         )
@@ -129,6 +137,26 @@ class _Sites:
         own = np.abs(scores[self.bases].mean(axis=1))
         ratio: Array = np.maximum(*sides) / np.maximum(own, np.finfo(float).tiny)
         return ratio
+
+    def task(self, scores: Array) -> int:
+        """Return the task where all contribute most."""
+        return int(np.abs(self.contributions(scores).sum(axis=0)).argmax())
+
+    def windows(self, scores: Array) -> Array:
+        """Return what each base of each site and beside it contributes in one task,
+        (sites, positions), as read on the strand of the site.
+        """
+        wide = np.pad(scores[:, :, self.task(scores)], ((0, 0), (_FLANK, _FLANK)))
+        at = self.start[:, None] + np.arange(self.width + 2 * _FLANK)
+        own = wide[self.row[:, None], at]
+        turned: Array = np.where(self.minus[:, None], own[:, ::-1], own)
+        return turned
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Sites:
+        """Return some of them."""
+        return _Sites(
+            self.row[chosen], self.start[chosen], self.minus[chosen], self.width
+        )
 
     def cover(self, scores: Array) -> None:
         """Set the contributions of the bases of the sites to 0."""
@@ -167,7 +195,8 @@ def candidates(
     most
         Most candidates.
     """
-    free, tokens = contributions_of(maps) / sd, maps["observed"].to_numpy()
+    every, tokens = contributions_of(maps) / sd, maps["observed"].to_numpy()
+    free = every.copy()
     seeds = {
         str(word): (
             Motif.from_iupac(str(word)),
@@ -189,6 +218,9 @@ def candidates(
         for n in range(_ROUNDS if is_word else 0):
             if n == 0:  # letters that it admits beside its own
                 sites = _near(motif, tokens, free, both_strands=both_strands)
+                sites, _ = _of_one_motif(
+                    motif, sites, tokens, free, both_strands=both_strands
+                )
             motif = _weighed(motif, sites, tokens, free)
             threshold, sites = _best_sites(
                 motif, tokens, free, both_strands=both_strands
@@ -198,8 +230,9 @@ def candidates(
         least = least or _LEAST_SHARE * abs(total)
         if sites.n_sequences < _LEAST_SEQUENCES or abs(total) < least:
             continue
+        in_all = abs(sites.contributions(every)[:, sites.task(free)].sum())
         sites.cover(free)
-        if any(
+        if abs(total) < _OWN_SHARE * in_all or any(
             _letters(motif) == one.label
             or (
                 _is_same(motif, one.motif, both_strands=both_strands)
@@ -289,7 +322,8 @@ def _best_sites(
     motif: Motif, tokens: Tokens, scores: Array, *, both_strands: bool
 ) -> tuple[float, _Sites]:
     """Return the p-value of the sites of a motif, of those tried the one at which they
-    contribute most over the cube root of their number, and the sites.
+    contribute most over the cube root of their number, and the sites. Those of another
+    motif among them are left out, and count against it.
 
     Further sites raise it that contribute a third of the mean of those before, or more.
     """
@@ -299,10 +333,51 @@ def _best_sites(
         sites = _sites(motif, tokens, threshold, both_strands=both_strands)
         if not len(sites.row):
             continue
-        value = abs(sites.total(scores)) / np.cbrt(len(sites.row))
+        own, other = _of_one_motif(
+            motif, sites, tokens, scores, both_strands=both_strands
+        )
+        value = (abs(own.total(scores)) - abs(other.total(scores))) / np.cbrt(
+            len(sites.row)
+        )
         if value > best[0]:
-            best = (value, threshold, sites)
+            best = (value, threshold, own)
     return best[1:]
+
+
+def _of_one_motif(
+    motif: Motif, sites: _Sites, tokens: Tokens, scores: Array, *, both_strands: bool
+) -> tuple[_Sites, _Sites]:
+    """Return the sites of one motif, and those of another among them: where one profile
+    of contributions, scaled to each site, leaves a tenth of their squares or more, two
+    leave two thirds of that or less, and the letters of their sites are not those of one.
+    The first contribute more, and the others a tenth of it, or more.
+    """
+    every = np.ones(len(sites.row), bool)
+    of_one = sites.where(every), sites.where(~every)
+    if len(every) < 2 * _LEAST_SITES:
+        return of_one
+    of_site = sites.windows(scores)
+    along, sizes, _ = np.linalg.svd(of_site, full_matrices=False)
+    first = along[:, 0] * along[:, 1] > 0
+    for _ in range(_TURNS):
+        if min(first.sum(), (~first).sum()) < _LEAST_SITES:
+            return of_one
+        profiles = [np.linalg.svd(of_site[x])[2][0] for x in (first, ~first)]
+        explained = (of_site @ np.array(profiles).T) ** 2
+        before, first = first, explained[:, 0] >= explained[:, 1]
+        if (before == first).all():
+            break
+    left_by_one, total = (sizes[1:] ** 2).sum(), (sizes**2).sum()
+    left_by_two = total - explained.max(axis=1).sum()
+    if left_by_one < _LEFT_BY_ONE * total or left_by_two > _LEFT_BY_TWO * left_by_one:
+        return of_one
+    parts = sorted(
+        (sites.where(first), sites.where(~first)), key=lambda x: -abs(x.total(scores))
+    )
+    size, of_other = (abs(x.total(scores)) for x in parts)
+    one, other = (_weighed(motif, x, tokens, scores) for x in parts)
+    same = _is_same(one, other, both_strands=both_strands)
+    return of_one if same or of_other < _LEAST_OTHER * size else (parts[0], parts[1])
 
 
 def _near(word: Motif, tokens: Tokens, scores: Array, *, both_strands: bool) -> _Sites:
@@ -317,7 +392,7 @@ def _near(word: Motif, tokens: Tokens, scores: Array, *, both_strands: bool) -> 
     own = _sites(word.consensus, tokens, both_strands=both_strands)
     near = _sites(soft, tokens, one_off, both_strands=both_strands)
     of_own = own.contributions(scores)
-    task = int(np.abs(of_own.sum(axis=0)).argmax())
+    task = own.task(scores)
     least = np.median(of_own[:, task]) / 4
     each = near.contributions(scores)[:, task]
     ends = max(0.5, 1.5 * float(np.median(own.beside(scores[:, :, task]))))
@@ -349,7 +424,7 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     if len(sites.row) < _LEAST_SITES:
         return motif
     each = sites.contributions(scores)
-    task = int(np.abs(each.sum(axis=0)).argmax())
+    task = sites.task(scores)
     weights = np.maximum(each[:, task] * np.sign(each[:, task].sum()), 0.0)
     weights /= weights.max(initial=0.0) or 1.0
     if weights.sum() < _LEAST_SITES:
