@@ -133,6 +133,7 @@ def _claims(*, rule=True, words=(AP1, TEAD), task="activity"):
                 "sites_on": "both",
                 "alone": 1.0,
                 "region": 0.1,
+                "region_alone": 0.1,
             }
         ),
         rules=pd.DataFrame(
@@ -294,7 +295,7 @@ def test_three_networks_are_compared_two_by_two() -> None:
 
 def test_the_strand_of_a_motif_is_that_where_it_does_most_for_its_region() -> None:
     one = _claims()
-    other = one.motifs.assign(task="loud", alone=2.0, strand="-", region=10.0)
+    other = one.motifs.assign(task="loud", alone=2.0, strand="-", region_alone=10.0)
     one.motifs = pd.concat([one.motifs, other], ignore_index=True)
     motifs, _ = union_of_motifs({"one": one}, _sequences().tokens)
     assert {motif.strand for motif in motifs} == {"+"}

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.predict.predictor import Predictor, Progress
+from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.types import Array, Tokens
 
-from .known import MASK, Known, Planted, Word, counted
+from .known import MASK, Known, Planted, Word, aligned, counted
 
 LENGTH = 200
 Letters = Literal["words", "degenerate", "matrices"]
@@ -42,6 +43,10 @@ class Kind:
     n: int = 500
     rough: float = 0.0
     """Standard deviation of a random table of 4-mers, beside the motifs."""
+    alike: bool = False
+    """The second motif has five letters of the first."""
+    context: bool = False
+    """The last motif acts in AT-rich bases alone."""
 
 
 KINDS: tuple[Kind, ...] = (  # by turns: those an audit was mended on, and those unseen
@@ -69,6 +74,10 @@ KINDS: tuple[Kind, ...] = (  # by turns: those an audit was mended on, and those
     Kind("composition", 3, "degenerate", gc=-6.0, n=800, tasks=2),
     Kind("all of these", 4, "degenerate", rule="++", place=True, gc=3.0, tasks=3, n=1000, rough=0.1),
     Kind("all of these", 5, "matrices", rule="+-", place=True, gc=-3.0, tasks=3, n=1000, rough=0.1),
+    Kind("five letters in common", 2, alike=True, rule="++", n=500),
+    Kind("five letters in common", 3, "matrices", alike=True, rule="+-", n=800),
+    Kind("in AT-rich bases alone", 2, context=True, n=500),
+    Kind("in AT-rich bases alone", 3, "matrices", context=True, tasks=2, n=800),
 )  # fmt: skip
 
 
@@ -137,6 +146,7 @@ class Grammar(Predictor):
     rough: Array
     response: Response
     seed: str
+    context: bool = False
     scale = "log activity"
     precision = np.dtype(np.float64)
 
@@ -181,6 +191,9 @@ class Grammar(Predictor):
             np.array(self.places * 2),
             active,
         )
+        if self.context:
+            wide = len(self.readers[-1].scores)
+            active[len(self.readers) - 1 :: len(self.readers)] *= at_rich(tokens, wide)
         return list(zip(active[: len(self.readers)], active[len(self.readers) :], strict=True))  # fmt: skip
 
     def ruled(self, active: Any, n: int) -> Array:
@@ -216,6 +229,20 @@ class Grammar(Predictor):
         return z
 
 
+def at_rich(tokens: Tokens, wide: int) -> NDArray[np.float32]:
+    """Return by how much a motif acts at each start: from all where a fifth of the bases
+    of it and 20 beside it are G or C, to nothing from three fifths on.
+    """
+    beside = 20
+    gc = np.pad(((tokens == 1) | (tokens == 2)).cumsum(axis=1), ((0, 0), (1, 0)))
+    starts = np.arange(tokens.shape[1])
+    first = np.maximum(starts - beside, 0)
+    last = np.minimum(starts + wide + beside, tokens.shape[1])
+    share = (gc[:, last] - gc[:, first]) / (last - first)
+    found: NDArray[np.float32] = np.clip((0.6 - share) / 0.4, 0, 1).astype(np.float32)
+    return found
+
+
 def fourmers(tokens: Tokens) -> NDArray[np.intp]:
     """Return the code of the 4-mer at each base; three bases A follow the last."""
     wide = np.pad(tokens, ((0, 0), (0, 3))).astype(np.intp)
@@ -227,6 +254,8 @@ def known(number: int, seed: int, *, length: int = LENGTH) -> Known:
     """Return the grammar of a row of `KINDS` as it is drawn with a seed, and sequences."""
     kind, rng = KINDS[number], np.random.default_rng([66, number, seed])
     words = _words(kind.n_motifs, kind.letters, rng)
+    if kind.alike:
+        words[1] = _like(words[0], words[2:], rng)
     readers = [_reader(word, kind.letters, rng) for word in words]
     places = [(0, length)] * kind.n_motifs
     if kind.place:
@@ -253,7 +282,7 @@ def known(number: int, seed: int, *, length: int = LENGTH) -> Known:
         tuple(readers), tuple(places), kind.both, tuple(rules), weights, bonus,
         np.full(kind.tasks, kind.gc),
         kind.rough * 14 * rng.normal(size=(256, kind.tasks)) if kind.rough else np.zeros((256, 1)),
-        kind.response, f"grammar {number} {seed}",
+        kind.response, f"grammar {number} {seed}", kind.context,
     )  # fmt: skip
     sequences = _planted(kind, grammar, length, rng)
     named: Mapping[str, Word] = {
@@ -320,6 +349,28 @@ def _words(n: int, letters: Letters, rng: Any) -> list[str]:
             )
         )
     return mixed
+
+
+def _like(word: str, others: list[str], rng: Any) -> str:
+    """Return a word of 10 to 12 bp with a run of five letters of another, and no other run
+    of five of it or of others on either strand.
+    """
+    turned = [reverse_complement_iupac(one) for one in (word, *others)]
+    while True:
+        start, wide = int(rng.integers(len(word) - 4)), int(rng.integers(10, 13))
+        letters, at = rng.choice(list("ACGT"), wide), int(rng.integers(1, wide - 5))
+        letters[at : at + 5] = list(word[start : start + 5])
+        found = "".join(letters)
+        own = _fives(found)
+        apart = all(not own & _fives(x) for x in (*others, *turned))
+        apart &= not own & _fives(reverse_complement_iupac(found))
+        is_one = aligned(Motif.from_iupac(found), Word.of(word))
+        if apart and len(own & _fives(word)) == 1 and is_one is None:
+            return found
+
+
+def _fives(word: str) -> set[str]:
+    return {word[k : k + 5] for k in range(len(word) - 4)}
 
 
 def _reader(word: str, letters: Letters, rng: Any) -> Reader:

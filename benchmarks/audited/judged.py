@@ -13,7 +13,7 @@ import causalgia as cg
 from causalgia import audit
 from causalgia._audit import _audit as stages
 from causalgia._audit.explained import variance_explained
-from causalgia._audit.tested_motifs import random_words, region_of, regions
+from causalgia._audit.tested_motifs import orders_alone, region_alone
 from causalgia.design import DinucleotideShuffle
 from causalgia.design.null_model import gc_content
 from causalgia.effects import contrast
@@ -22,7 +22,7 @@ from causalgia.sequences.motif_scores import find_instances
 from causalgia.tell.audit_answers import gap_in_words
 from causalgia.types import Array, Tokens
 
-from .known import Known, Planted, Word
+from .known import Known, Planted, Word, aligned
 
 Results = dict[str, Any]
 _UNITS, _PAIR_UNITS = 3_000, 300
@@ -84,33 +84,6 @@ def _shares(table: Any) -> Results:
 
 def _mean(known: Known, tokens: Tokens) -> Array:
     return known.predictor.predict(tokens).astype(float)
-
-
-def aligned(motif: Motif, word: Word) -> tuple[int, int, bool] | None:
-    """Return how well a word stands in a motif, where, from the motif's first base, and
-    whether it is turned; None where they are not one motif.
-
-    They are one where, over three fifths of the shorter, the motif's letters are admitted
-    by the word at five positions or more and at no other, or at six or more and not at
-    one.
-    """
-    own = np.asarray(motif.probabilities)
-    best: tuple[int, int, bool] | None = None
-    for minus in (False, True):
-        admits = word.admits[::-1, ::-1] if minus else word.admits
-        says = admits.sum(axis=1) < 4
-        for at in range(1 - len(admits), len(own)):
-            rows = np.arange(max(0, at), min(len(own), at + len(admits)))
-            if 5 * len(rows) < 3 * min(len(own), len(admits)):
-                continue
-            mass = (own[rows] * admits[rows - at]).sum(axis=1)
-            sharp = (own[rows].max(axis=1) >= 0.5) & says[rows - at]
-            good = int((sharp & (mass >= 0.5)).sum())
-            bad = int((sharp & (mass < 0.5)).sum())
-            is_one = (good >= 5 and bad == 0) or (good >= 6 and bad == 1)
-            if is_one and (best is None or good - 2 * bad > best[0]):
-                best = (good - 2 * bad, at, minus)
-    return best
 
 
 def is_named(one: Any, word: Word) -> bool:
@@ -193,26 +166,25 @@ def _over_bound(known: Known) -> dict[str, float]:
     null = DinucleotideShuffle(of=cg.sequences.decode(known.sequences))
     rows = null.sample(_UNITS, rng=999)["sequence"].values
     base = _mean(known, rows)
-    motifs = [Motif.from_iupac(w.letters) for w in known.words.values()]
-    design, widths = random_words(null, motifs)
     sd = _mean(known, known.sequences).std(axis=0, ddof=1)
     least = {
         str(t): stages._SD_SHARE * s
         for t, s in zip(known.predictor.tasks, sd, strict=True)
     }
-    outcomes = cg.run(design, known.predictor, rng=998, progress=False)
-    by_width = regions(contrast(outcomes), widths, least)
     over = {}
     for name, word in known.words.items():
         at = (rows.shape[1] - len(word.tokens)) // 2 if word.at is None else word.at
-        region = region_of(len(word.tokens), by_width)
-        bounds = np.array([region[str(t)][1] for t in known.predictor.tasks])
+        trial = orders_alone(Motif.from_iupac(word.letters), null)
+        assert trial is not None
+        outcomes = cg.run(trial, known.predictor, rng=998, progress=False)
+        region = region_alone(contrast(outcomes), least)
+        ends = np.array([region[str(t)] for t in known.predictor.tasks]).T
         best = 0.0
         for letters in (word.tokens, 3 - word.tokens[::-1]):
             with_word = rows.copy()
             with_word[:, at : at + len(letters)] = letters
-            effect = np.abs((_mean(known, with_word) - base).mean(axis=0))
-            best = max(best, float((effect / bounds).max()))
+            effect = (_mean(known, with_word) - base).mean(axis=0)
+            best = max(best, float((effect / np.where(effect < 0, *ends)).max()))
         over[name] = best
     return over
 

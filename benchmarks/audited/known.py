@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from causalgia.predict.predictor import Predictor
+from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import encode
 from causalgia.types import Array, Tokens
 
@@ -77,3 +78,30 @@ def counted(plus: Array, minus: Array) -> Array:
     """Return counts on each strand and whether any, from activities (n, places)."""
     columns = [plus.sum(1), minus.sum(1), plus.max(1), minus.max(1)]
     return np.column_stack(columns).astype(float)
+
+
+def aligned(motif: Motif, word: Word) -> tuple[int, int, bool] | None:
+    """Return how well a word stands in a motif, where, from the motif's first base, and
+    whether it is turned; None where they are not one motif.
+
+    They are one where, over three fifths of the shorter, the motif's letters are admitted
+    by the word at five positions or more and at no other, or at six or more and not at
+    one.
+    """
+    own = np.asarray(motif.probabilities)
+    best: tuple[int, int, bool] | None = None
+    for minus in (False, True):
+        admits = word.admits[::-1, ::-1] if minus else word.admits
+        says = admits.sum(axis=1) < 4
+        for at in range(1 - len(admits), len(own)):
+            rows = np.arange(max(0, at), min(len(own), at + len(admits)))
+            if 5 * len(rows) < 3 * min(len(own), len(admits)):
+                continue
+            mass = (own[rows] * admits[rows - at]).sum(axis=1)
+            sharp = (own[rows].max(axis=1) >= 0.5) & says[rows - at]
+            good = int((sharp & (mass >= 0.5)).sum())
+            bad = int((sharp & (mass < 0.5)).sum())
+            is_one = (good >= 5 and bad == 0) or (good >= 6 and bad == 1)
+            if is_one and (best is None or good - 2 * bad > best[0]):
+                best = (good - 2 * bad, at, minus)
+    return best

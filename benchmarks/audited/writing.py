@@ -270,16 +270,12 @@ much of its predictions that is. Here it is given networks of which this is know
 networks that learned nothing. Written by `python benchmarks/audit_page.py --write` from
 `benchmarks/audited/results.json`, which has a row for each audit, with what it missed.
 
-These audits were run before sites were overwritten by their own letters in another order,
-and before a rule had to be beyond orders of its motifs' letters: what is printed below
-of single sites, and of rules, is of then.
-
 ## What is claimed
 
 1. **Motifs.** A word that alone, in 3,000 fresh shuffles, moves a task by two bounds or
-   more is named. What is named is such a word. The bound is that of the audit: five
-   standard deviations of random words, and a fifth of the standard deviation of
-   predictions or more.
+   more is named. What is named is such a word. The bound is that of the audit: three
+   tenths of the standard deviation of predictions beyond the 95 % prediction limits of 19
+   words of its letters in other orders.
 2. **Rules.** Two words that act together in a window of gaps are named with the window,
    both ends within 1 bp. Nothing else is told above a quarter of the largest interaction.
 3. **Share explained.** On sequences that had no part in it, the audit's list explains
@@ -298,7 +294,8 @@ words of which two letters admit another base, or matrices whose weak windows co
 part; on one strand or both. The answer is their weighed sum, its exponential, or a
 saturating function of it. Some have a rule of spacing (a pair at gaps of a window of three
 to seven, in one order and orientation, adds 1.2 to 2.0, once a sequence), a partner that
-does nothing alone, a motif that acts in one window of 80 bp, a slope on GC, two or three
+does nothing alone, a motif that acts in one window of 80 bp, or less the more of the 40
+bases around are G or C, two motifs with five letters in common, a slope on GC, two or three
 tasks that weigh the motifs differently, or a random table of words of four letters beside
 them. 300 to 1,000 sequences of 200 bp with 35 to 65 % GC, each motif in about half.
 

@@ -53,13 +53,16 @@ from causalgia._audit.rules import (
 from causalgia._audit.tested_motifs import (
     LOST,
     OF_LOST,
+    ORDER_UNITS,
     alone_in,
     alone_rows,
     judged,
     lost_rows,
     necessity_of,
     on_strands,
+    orders_alone,
     random_words,
+    region_alone,
     region_of,
     regions,
     strand_of_sites,
@@ -119,11 +122,12 @@ _LEVEL, _SD_SHARE = 0.05, 0.2
 _LEADERS, _PAIRS, _RULES = 4, 8, 6
 _OF_SITES = 5 * _DRAWS * 100
 _LEAST_PATTERNS, _PATTERNS, _A_PATTERN = 6, 100, 2_500
-_A_MOTIF = (60 + 2) * _ALONE_UNITS + 2 * _OF_SITES
+_A_MOTIF = (60 + 2) * _ALONE_UNITS + 20 * ORDER_UNITS + 2 * _OF_SITES
 _A_PAIR = 420 * _PAIR_UNITS + 2 * 60 * _RULE_UNITS * _RULES // _PAIRS
 _RANDOM = 9_000
-"""Predictions, about, for the budget alone: of a motif's sites, alone and again on the
-reserved sequences; of a pair, and its share of rules with their checks; of random words.
+"""Predictions, about, for the budget alone: of a motif's sites, alone, in other orders and
+again on the reserved sequences; of a pair, and its share of rules with their checks; of
+random words.
 """
 _TIMED_UNITS, _LEAST_COST = 4, 0.02
 """Units of the trial that times edited sequences, and their least cost in whole ones."""
@@ -176,6 +180,8 @@ class Audit:
         its sites are taken on: one, where it does nothing on the other. ``lost`` and
         ``alone`` have ``_lower, _upper, _verdict, _p, _q``. ``place_from, place_to``:
         first and last start at which it acts; ``copies``: up to which a further one adds.
+        ``region, region_alone``: lost, and alone in its direction, below which they are
+        too small to matter.
         ``reads``: whether lost or alone has a direction at a false discovery rate of .05.
         On the reserved sequences: ``confirmed_lost``, and ``confirmed_q`` of the motif in
         the tree of hypotheses. Of an ensemble: in how many of ``n_members`` it holds by
@@ -380,9 +386,9 @@ def audit(
     3. *Motifs*, on the testing sequences. Lost: :math:`E[Y(\text{site in another
        order of its letters}) - Y]` over sites (`causalgia.experiments.necessity`).
        Alone: :math:`E[Y(\text{site}) - Y]` in the middle of dinucleotide shuffles, on both
-       strands, at 25 places, in up to six copies (`causalgia.experiments.motif`). An
-       effect matters beyond five standard deviations of those of random sequences of its
-       width, and .2 sd of the predictions.
+       strands, at 25 places, in up to six copies (`causalgia.experiments.motif`). Lost
+       matters beyond .2 sd of the predictions; alone, .3 sd beyond the 95 % prediction
+       limits of 19 words of the motif's letters in other orders.
     4. *Rules*: pairs that move each other's effects of sites (`causalgia.moderation`), and
        those of the first motifs, at every gap, order and strand
        (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`; not side by
@@ -633,8 +639,8 @@ class _Work:
             plan = self.plan(minutes, network)
         found, network = self.candidates(plan, known, network)
         least = self.least_effects()
-        by_width = self.regions(found, least)
-        table, effects, sites, why = self.test(found, by_width)
+        found, of_orders, without = self.orders(found, least)
+        table, effects, sites, rare = self.test(found, of_orders, least)
         read = [
             x.label
             for x in found
@@ -642,7 +648,7 @@ class _Work:
         ]
         rules, pairs, left_out = self.pairs(found, read, effects, least, plan)
         composition, nulls = self.composition(plan, least)
-        confirmed = self.confirm(found, table, rules, by_width, least)
+        confirmed = self.confirm(found, table, rules, of_orders, least)
         holds = confirmed[1]["holds"].to_numpy(bool)
         kept = [rule for rule, one in zip(rules, holds, strict=True) if one]
         explained = self.explain(found, table, kept, composition)
@@ -669,11 +675,11 @@ class _Work:
                 "given": n_given,
                 "distinct": sum(n.values()),
                 **n,
-                "proposed": len(found),
+                "proposed": len(found) + len(without),
                 "read": len(read),
             },
             plan=plan,
-            left_out=(*left_out, *why),
+            left_out=(*left_out, *without, *rare),
             pairs=pairs,
             reserved=self.parts.reserved,
         )
@@ -764,7 +770,6 @@ class _Work:
             self.n_screened
             + sum(map(len, self.parts.by_name.values()))
             + len(GC_LEVELS) * _COMPOSITION_UNITS
-            + _RANDOM
         )
         patterns = int((total - fixed) / 4 / a_pattern)
         patterns = max(_LEAST_PATTERNS, min(_PATTERNS, patterns))
@@ -901,15 +906,23 @@ class _Work:
         least = np.where(varying(every), _SD_SHARE * every.std(axis=0, ddof=1), 1.0)
         return dict(zip(self.tasks, least.tolist(), strict=True))
 
-    def regions(
+    def orders(
         self, found: Sequence[Candidate], least: Mapping[str, float]
-    ) -> dict[int, dict[str, Ends]]:
-        """Return the region of practical equivalence by width and task."""
-        by_least = {1: {task: (-one, one) for task, one in least.items()}}
-        with self.stages.stage("random sequences"):
-            return self.regions_of("random", [x.motif for x in found], least) | (
-                {} if found else by_least
-            )
+    ) -> tuple[list[Candidate], dict[str, dict[str, Ends]], list[str]]:
+        """Return the candidates whose letters have other orders, the effects alone that
+        these orders have too, by label and task, and which candidates have none.
+        """
+        of_orders, without = dict[str, dict[str, Ends]](), list[str]()
+        shuffles = DinucleotideShuffle(of=self.parts.testing)
+        with self.stages.stage("the letters of candidates in other orders"):
+            for one in found:
+                trial = orders_alone(one.motif, shuffles)
+                if trial is None:
+                    without.append(f"{one.label}, whose letters have no other order")
+                    continue
+                outcomes = self.run(f"orders {one.label}", trial)
+                of_orders[one.label] = region_alone(contrast(_mean(outcomes)), least)
+        return [one for one in found if one.label in of_orders], of_orders, without
 
     def regions_of(
         self, name: str, words: Sequence[Motif], least: Mapping[str, float]
@@ -924,7 +937,10 @@ class _Work:
         return regions(contrast(_mean(self.run(name, design))), widths, least)
 
     def test(
-        self, found: Sequence[Candidate], by_width: Mapping[int, dict[str, Ends]]
+        self,
+        found: Sequence[Candidate],
+        of_orders: Mapping[str, dict[str, Ends]],
+        least: Mapping[str, float],
     ) -> tuple[pd.DataFrame, dict[str, xr.Dataset], pd.DataFrame, list[str]]:
         """Return what each candidate does in the testing sequences: a table, the effects
         of its sites, the sites, and which could not be tested there.
@@ -932,9 +948,10 @@ class _Work:
         rows, effects, sites = list[pd.DataFrame](), {}, list[pd.DataFrame]()
         rare = list[str]()
         shuffles = DinucleotideShuffle(of=self.parts.testing)
+        of_lost = {task: (-x, x) for task, x in least.items()}
         with self.stages.stage(f"candidates, lost and alone ({len(found)})"):
             for one in found:
-                own = region_of(len(one.motif), by_width)
+                own = of_orders[one.label]
                 trial = experiments.motif(
                     shuffles, one.motif, n_units=_ALONE_UNITS, rope=own
                 )
@@ -961,7 +978,7 @@ class _Work:
                     effects[one.label] = _mean(all_effects, "ice")
                     sites.append(own_sites)
                     table = table.merge(
-                        lost_rows(effects[one.label], own, own_sites),
+                        lost_rows(effects[one.label], of_lost, own_sites),
                         on="task",
                         how="left",
                     )
@@ -969,9 +986,12 @@ class _Work:
                     strands = [f"alone {x}" for x in table["strand"].unique()]
                     alone = contrast(outcomes).sel(contrast=strands)
                     table = self.in_members(
-                        table, alone, None if lost is None else lost[0], own
+                        table, alone, None if lost is None else lost[0], own, of_lost
                     )
-                table["region"] = [own[task][1] for task in table["task"]]
+                table["region"] = table["task"].map(least)
+                ends = np.array([own[task] for task in table["task"]])
+                below = table["alone"].to_numpy(float) < 0
+                table["region_alone"] = np.where(below, -ends[:, 0], ends[:, 1])
                 rows.append(table)
         why = [
             f"{label} in sequences, too few of which have a site whose letters have "
@@ -1024,6 +1044,7 @@ class _Work:
         alone: xr.Dataset,
         lost: xr.Dataset | None,
         region: Mapping[str, Ends],
+        of_lost: Mapping[str, Ends],
     ) -> pd.DataFrame:
         """Return the table of a motif with the number of members in which it holds by
         itself: alone on its better strand, or lost, it has the sign of the mean and is
@@ -1037,7 +1058,7 @@ class _Work:
                 one = of.sel(contrast=f"alone {row['strand']}", task=row["task"])
                 same[k] = _same_way(one, row["alone"])
             if lost is not None:
-                of = judged(lost.sel(model=name), region).isel(contrast=0)
+                of = judged(lost.sel(model=name), of_lost).isel(contrast=0)
                 for k, row in enumerate(table.to_dict("records")):
                     same[k] |= _same_way(of.sel(task=row["task"]), row["lost"])
             hold += same
@@ -1162,7 +1183,7 @@ class _Work:
         found: Sequence[Candidate],
         table: pd.DataFrame,
         rules: Sequence[Rule],
-        by_width: Mapping[int, dict[str, Ends]],
+        of_orders: Mapping[str, dict[str, Ends]],
         least: Mapping[str, float],
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return motifs and rules on the reserved sequences, with p of their tree."""
@@ -1174,17 +1195,16 @@ class _Work:
         shuffles = DinucleotideShuffle(of=self.parts.reserved)
         with self.stages.stage("the same on the reserved sequences"):
             for one in read:
-                own = region_of(len(one.motif), by_width)
                 outcomes = self.run(
                     f"alone {one.label} reserved",
                     alone_in(one, shuffles, n_units=_ALONE_UNITS),
                 )
-                alone = judged(contrast(_mean(outcomes)), own)
+                alone = judged(contrast(_mean(outcomes)), of_orders[one.label])
                 again = self.lost(one, "reserved")
                 lost: xr.Dataset | None = None
                 if again is not None:
                     effects = _mean(again[0], "ice")
-                    lost = judged(effects, own).isel(contrast=0)
+                    lost = judged(effects, region).isel(contrast=0)
                     lost_again |= {
                         (one.label, task): float(lost["ace"].sel(task=task))
                         for task in self.tasks

@@ -186,8 +186,9 @@ def _of_motif(
     alone = _directed(rows, "alone")
     name = "alone" if alone.any() else "lost"
     rows = rows[alone if alone.any() else _directed(rows, "lost")]
-    row = rows.iloc[int(np.argmax(rows[name].abs() / rows["region"]))]
-    region = float(row["region"])
+    least = "region_alone" if name == "alone" else "region"
+    row = rows.iloc[int(np.argmax(rows[name].abs() / rows[least]))]
+    region = float(row[least])
     of_claim = (str(row["task"]), float(np.sign(row[name])), region)
     if name == "alone":
         strand = str(row["strand"])

@@ -511,7 +511,7 @@ def union_of_motifs(
 
 def _shared(one: Candidate, found: Audited) -> Shared:
     rows = found.motifs[found.motifs["motif"] == one.label]
-    share = (rows["alone"] / rows["region"]).abs()
+    share = (rows["alone"] / rows["region_alone"]).abs()
     best = rows.iloc[int(np.nanargmax(share.to_numpy(float)))]
     name, strand, sites_on = (str(best[x]) for x in ("name", "strand", "sites_on"))
     return Shared(one, name, strand, sites_on, {})

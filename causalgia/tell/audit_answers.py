@@ -248,14 +248,15 @@ def largest(rows: pd.DataFrame) -> pd.Series:
 
 
 def sizes(rows: pd.DataFrame) -> Array:
-    """Return the larger of what a motif does, lost and alone, over the region: 0 where it
-    has no direction.
+    """Return the larger of what a motif does, lost and alone, over what is too small to
+    matter: 0 where it has no direction.
     """
     effects = [
         np.where(rows[f"{name}_verdict"].isin(DIRECTIONS), rows[name].abs(), 0.0)
-        for name in ("lost", "alone")
+        / rows[region].to_numpy(float)
+        for name, region in (("lost", "region"), ("alone", "region_alone"))
     ]
-    found: Array = np.max(effects, axis=0) / rows["region"].to_numpy(float)
+    found: Array = np.max(effects, axis=0)
     return found
 
 

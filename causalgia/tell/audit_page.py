@@ -155,9 +155,9 @@ def _reads(found: Pictured) -> dict[str, Any]:
         "reads_words": (
             "Lost: what a site changes in its own sequence when its letters are put in "
             "another order. Alone: what the motif changes in the middle of a shuffle. A motif may be "
-            "needed and not suffice, or the reverse. A change that is beyond the effects of "
-            "random sequences increases or decreases the prediction; others are negligible "
-            "or undecided."
+            "needed and not suffice, or the reverse. What is lost matters beyond a fifth of "
+            "the sd of predictions, what is added alone beyond what other orders of the "
+            "motif's letters add; others are negligible or undecided."
         ),
         "unread": Grid.of(*motif_table(others, with_motif=True), words=WORDS),
         "unread_words": f"{n:,} proposed motif{'s' * (n != 1)} not read, or not confirmed",
@@ -180,7 +180,9 @@ def _about_motif(rows: pd.DataFrame, found: Pictured) -> list[str]:
         if label in (of["first"].iloc[0], of["second"].iloc[0])
     ]
     beyond = [
-        f"{number(one['region'], one['region'])}{f' in {one_task}' if len(rows) > 1 else ''}"
+        f"lost {number(one['region'], one['region'])}, "
+        f"alone {number(one['region_alone'], one['region_alone'])}"
+        f"{f' in {one_task}' if len(rows) > 1 else ''}"
         for one in rows.head(_TASKS_NAMED).to_dict("records")
         for one_task in [one["task"]]
     ]
