@@ -121,6 +121,18 @@ class Word(NamedTuple):
     color: str
     side: int | None
 
+    def does(self, n: int = 1, of: str = "the outcome") -> str:
+        """Return what n effects of this verdict do.
+
+        Examples
+        --------
+        >>> VERDICT_WORDS["increases"].does(), VERDICT_WORDS["negligible"].does(3)
+        ('raises the outcome', 'are negligible')
+        """
+        if self.side:
+            return f"{self.verb if n == 1 else self.plural} {of}"
+        return f"is {self.noun}" if n == 1 else f"are {self.nouns}"
+
 
 INCREASES, DECREASES = "increases", "decreases"
 NEGLIGIBLE, WITHIN = "negligible", "within"
@@ -181,6 +193,8 @@ RECORD_SKIPS = ("N", "length", "empty", "repeated")
 VERDICTS = tuple(VERDICT_WORDS)
 DIRECTIONS = tuple(x for x, word in VERDICT_WORDS.items() if word.side in (1, -1))
 """Verdicts of effects beyond their region, above and below."""
+OPEN = tuple(x for x, word in VERDICT_WORDS.items() if word.side is None)
+"""Verdicts that say on no side where an effect lies."""
 INSIDE = tuple(x for x, word in VERDICT_WORDS.items() if word.side == 0)
 """Verdicts of effects inside of a stated region, and of one from data."""
 

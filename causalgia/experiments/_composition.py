@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.attributes import about
-from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN, Control
+from causalgia.choices import VERDICT_WORDS, Control
 from causalgia.design import Ablate, Embed, Genomic, NullModel, Scramble
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
@@ -311,14 +311,13 @@ def _of_place(table: xr.Dataset, place: Place) -> xr.Dataset:
 
 def _slope(row: xr.Dataset, ends: tuple[float, float], n: int) -> Shape:
     verdict, size = str(row["verdict"].item()), row["ace"].item()
-    sign = None if verdict not in (*DIRECTIONS, NEGLIGIBLE, WITHIN) else 0
     return Shape(
         axis=AXIS,
         group=str(row["site"].item()) if "site" in row.coords else "",
         start=ends[0],
         stop=ends[1],
         n=n,
-        sign=int(np.sign(size)) if verdict in DIRECTIONS else sign,
+        sign=VERDICT_WORDS[verdict].side,
         size=size,
         weakest=size,
         strongest=size,

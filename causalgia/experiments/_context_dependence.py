@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
+from causalgia.choices import VERDICT_WORDS
 from causalgia.design import Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
@@ -29,7 +30,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.trial import Trial
-from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.notes import Said
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
@@ -306,7 +307,8 @@ def _read_context(found: TrialResults) -> Finding:
         alone = [  # of the contrast alone: log scales and moments have no index
             Said(
                 f"the element alone, against the wild type, "
-                f"{DOES[str(row['verdict'].item())]} ({effect_in_words(row)}).",
+                f"{VERDICT_WORDS[str(row['verdict'].item())].does()} "
+                f"({effect_in_words(row)}).",
                 *start,
             )
             for start, row in rows_by_task(found.steps.decisions.isel(contrast=0))

@@ -110,7 +110,7 @@ def knock_in(
     >>> experiment = cg.experiments.knock_in(sampled, motif="AGATAAG")
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task K562: AGATAAG at 96 rather than its placebo increases the outcome (1.0...; 300 sequences); ...
+    Task K562: AGATAAG at 96 rather than its placebo raises the outcome (1.0...; 300 sequences); ...
     """
     null = as_genomic(negatives, "negatives")
     pattern = as_string_or_motif(motif, "motif")

@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.checks import four_digits, in_list
-from causalgia.choices import NEGLIGIBLE, UNDECIDED, VERDICT_WORDS
+from causalgia.choices import NEGLIGIBLE, VERDICT_WORDS
 from causalgia.errors import printable
 from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import (
@@ -343,7 +343,11 @@ class _Telling:
         if len(found) == len(self.rows) > 1:
             return f"The data decide about none of {self._noun()}."
         if n > _NAMED:
-            return f"{len(found):,} are {UNDECIDED}."
+            groups = _by_verdict(found).items()
+            counts = [
+                f"{len(of):,} {VERDICT_WORDS[x].does(len(of))}" for x, of in groups
+            ]
+            return f"{in_list(counts)}."
         why = ""
         if len(found) == 1:
             size = size_in_words(found[0], scientific=self.scientific)

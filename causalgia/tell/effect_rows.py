@@ -16,7 +16,7 @@ import scipy
 import xarray as xr
 
 from causalgia.attributes import about, attributes, has
-from causalgia.choices import DIRECTIONS, VERDICTS, WITHIN
+from causalgia.choices import DIRECTIONS, OPEN, VERDICTS, WITHIN
 from causalgia.effect_table import of_effects
 from causalgia.errors import DataError, quoted
 from causalgia.estimation._from_effects import (
@@ -465,7 +465,7 @@ def reading_order(effects: xr.Dataset) -> npt.NDArray[np.int64]:
     kind = np.zeros(size.shape)
     if "verdict" in effects:
         verdict = effects["verdict"].transpose(*dims).to_numpy()
-        undecided = verdict == "undecided"
+        undecided = np.isin(verdict, OPEN)
         kind = np.select([np.isin(verdict, DIRECTIONS), undecided], [0, 1], 2)
         if "lower" in effects.variables:
             lower, upper = (of_effects(effects, name) for name in ("lower", "upper"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalgia.checks import in_list
-from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
+from causalgia.choices import DIRECTIONS, OPEN, VERDICT_WORDS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -126,7 +126,7 @@ def excess_sentence(row: xr.Dataset) -> str:
     """Return how all copies stand to the sum of the same sites alone."""
     verdict = str(row["verdict"].item())
     size = sized(row)
-    if verdict not in (*DIRECTIONS, NEGLIGIBLE, WITHIN):
+    if verdict in OPEN:
         return f"whether all together are additive is undecided ({size})"
     if verdict not in DIRECTIONS:
         return f"all together are additive ({size} beside the sum)"
@@ -160,12 +160,8 @@ def row_sentence(row: xr.Dataset, of: str) -> str:
 
 
 def _does(row: xr.Dataset, where: str = "") -> str:
-    verdict = str(row["verdict"].item())
-    size = sized(row)
-    if verdict in DIRECTIONS:
-        does = "raises" if row["ace"].item() > 0 else "lowers"
-        return f"{does} the outcome{where} ({size})"
-    return f"is {verdict}{where} ({size})"
+    word = VERDICT_WORDS[str(row["verdict"].item())]
+    return f"{word.does()}{where} ({sized(row)})"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.checks import in_list
+from causalgia.choices import VERDICT_WORDS
 from causalgia.inputs import rough_percent
 from causalgia.tell.answer_sentences import size_in_words
-from causalgia.tell.shapes import sized
+from causalgia.tell.shapes import row_sentence, sized
 from causalgia.tell.table_formats import number, p_clause
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ def changes_sentence(rows: xr.Dataset, motif: str) -> str:
     changes = rows.isel(contrast=rows["base"].to_numpy().astype(str) != "")
     verdicts = changes["verdict"].to_numpy().astype(str).tolist()
     counts = [
-        f"{verdicts.count(verdict)} {words}"
-        for verdict, words in _CHANGES.items()
-        if verdict in verdicts
+        f"{n} {word.does(n)}"
+        for verdict, word in VERDICT_WORDS.items()
+        if (n := verdicts.count(verdict))
     ]
     order = np.argsort(abs(changes["ace"].to_numpy()), kind="stable")
     least, most = (
@@ -129,7 +130,7 @@ def changes_sentence(rows: xr.Dataset, motif: str) -> str:
         for k in (order[0], order[-1])
     )
     return (
-        f"{motif} alone {_does(rows.sel(contrast=motif))}; of its {len(verdicts)} "
+        f"{row_sentence(rows.sel(contrast=motif), motif + ' alone')}; of its {len(verdicts)} "
         f"single-base changes, {in_list(counts)} (least {least}; most {most})"
     )
 
@@ -158,11 +159,10 @@ def mean_and_spread(
     ... )
     >>> quantiles = xr.DataArray([-1.31, -0.214], {"prob": [0.05, 0.95]}, "prob")
     >>> mean_and_spread(row, quantiles, what="overwriting AGATAA", units="156 sites")
-    'overwriting AGATAA decreases the outcome (-0.900 [-0.950, -0.850]; 156 sites); the 5 % and 95 % quantiles ...'
+    'overwriting AGATAA lowers the outcome (-0.900 [-0.950, -0.850]; 156 sites); the 5 % and 95 % quantiles ...'
     """
     size = size_in_words({end: row[end].item() for end in ("ace", "lower", "upper")})
-    verdict = str(row["verdict"].item())
-    does = _OF_UNITS.get(verdict, "has an undecided effect")
+    does = VERDICT_WORDS[str(row["verdict"].item())].does()
     text = f"{what} {does} ({size}; {units})"
     if quantiles is None:
         return f"{text}."
@@ -174,14 +174,6 @@ def mean_and_spread(
     )
 
 
-_OF_UNITS = {
-    "increases": "increases the outcome",
-    "decreases": "decreases the outcome",
-    "negligible": "has a negligible effect",
-    "within": "has a negligible effect",
-}
-
-
 def counted_sites(n: int, sequences: int) -> str:
     """Return how many sites in how many sequences.
 
@@ -191,22 +183,6 @@ def counted_sites(n: int, sequences: int) -> str:
     ('156 sites in 153 sequences', '2 sites in 1 sequence')
     """
     return f"{n:,} sites in {sequences:,} sequence{'s' if sequences != 1 else ''}"
-
-
-_CHANGES = {
-    "decreases": "lower the outcome",
-    "increases": "raise it",
-    "negligible": "are negligible",
-    "within": "are within the region",
-    "undecided": "are undecided",
-}
-
-
-def _does(row: xr.Dataset) -> str:
-    """Return what a row does to the outcome, with its size."""
-    verdict = str(row["verdict"].item())
-    words = {"increases": "raises the outcome", "decreases": "lowers the outcome"}
-    return f"{words.get(verdict, f'is {verdict}')} ({sized(row)})"
 
 
 def line_sentence(shape: Shape, line: Line, reach: float) -> str:
@@ -238,7 +214,7 @@ def scatter_sentence(line: Line) -> str:
 
 def core_sentence(row: xr.Dataset, core: str, split: xr.Dataset | None) -> str:
     """Return what a core does on average over flanks, and its share of the effects."""
-    text = f"averaged over these flanks, {core} {_does(row)}"
+    text = row_sentence(row, f"averaged over these flanks, {core}")
     if split is not None:
         share = split["share"].sel(part="core in flanks")
         if share.sum() > 0:
@@ -274,7 +250,7 @@ def split_sentence(split: xr.Dataset) -> str:
     )
 
 
-_SIGNS = {"increases": ">", "decreases": "<", "negligible": "=", "within": "="}
+_SIGNS: dict[int | None, str] = {1: ">", -1: "<", 0: "="}
 _REVERSED = {">": "<", "<": ">"}
 
 
@@ -284,9 +260,10 @@ def fold_sentence(rows: xr.Dataset) -> str:
     """
     size = {str(k): sized(rows.sel(contrast=k)) for k in rows["contrast"].to_numpy()}
     signs = {
-        place: _SIGNS.get(str(rows["verdict"].sel(contrast=f"motif x {place}").item()))
+        place: _SIGNS.get(VERDICT_WORDS[verdict].side)
         for place in ("loop", "stem")
         if f"motif x {place}" in size
+        for verdict in [str(rows["verdict"].sel(contrast=f"motif x {place}").item())]
     }
     if all(signs.values()):
         order = f"loop {signs['loop']} open"

@@ -11,19 +11,12 @@ import numpy as np
 import xarray as xr
 
 from causalgia.checks import in_list
-from causalgia.choices import DIRECTIONS
+from causalgia.choices import DIRECTIONS, VERDICT_WORDS
 from causalgia.errors import NAMES_SHOWN
 from causalgia.inputs import cut_middle
 from causalgia.tell.answer_sentences import size_in_words
 
 ONE_CONTEXT = "no interval: one context"
-_WORDS = {
-    "increases": ("increases", "increase"),
-    "decreases": ("decreases", "decrease"),
-    "negligible": ("is negligible", "are negligible"),
-    "within": ("is within their range", "are within their range"),
-    "undecided": ("is undecided", "are undecided"),
-}
 
 
 def counted_variants(rows: xr.Dataset, where: str) -> str:
@@ -46,18 +39,18 @@ def counted_variants(rows: xr.Dataset, where: str) -> str:
     ...     coords={"contrast": ["rs1", "rs2"]},
     ... )
     >>> counted_variants(table, "in their own contexts")
-    'of 2 variants in their own contexts, 1 decreases (rs1 -2), 1 is negligible'
+    'of 2 variants in their own contexts, 1 lowers the outcome (rs1 -2), 1 is negligible'
     >>> counted_variants(table[{"contrast": [0]}], "in their own contexts")
     'rs1 -2 (decreases)'
     """
     verdicts, parts = rows["verdict"].to_numpy(), []
     if len(verdicts) == 1:
         return f"{_one_variant(rows.isel(contrast=0))} ({verdicts[0]})"
-    for verdict, does in _WORDS.items():
+    for verdict, word in VERDICT_WORDS.items():
         mine = rows.isel(contrast=verdicts == verdict)
         if n := mine.sizes["contrast"]:
             named = f" ({_largest(mine)})" if verdict in DIRECTIONS else ""
-            parts.append(f"{n:,} {does[n > 1]}{named}")
+            parts.append(f"{n:,} {word.does(n)}{named}")
     return f"of {len(verdicts):,} variants {where}, {', '.join(parts)}"
 
 

@@ -12,7 +12,12 @@ import xarray as xr
 from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import first_of, four_digits
-from causalgia.choices import LEAST_FACTOR, PLACEBO_ROPES, UNDECIDED, VERDICT_WORDS
+from causalgia.choices import (
+    LEAST_FACTOR,
+    OPEN,
+    PLACEBO_ROPES,
+    VERDICT_WORDS,
+)
 from causalgia.effect_table import of_effects, tasks_in_table
 from causalgia.errors import DataError
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -25,7 +30,7 @@ from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import format_p, format_share, p_clause
 
 _FEW_TASKS = 3
-_SIDES = {1: "above", -1: "below", 0: "inside", None: ""}
+_SIDES: dict[int | None, str] = {1: "above", -1: "below", 0: "inside"}
 LEAST_TO_RUN_HIGH = 10
 """Effects of a task from which the largest are noticeably larger than they are true."""
 _ANY_FALSE_BY_HOLM = {
@@ -489,7 +494,7 @@ def _withheld_verdicts(decisions: xr.Dataset) -> list[str]:
             f"{name} > {alpha} withholds the verdict of",
         ),
     ):
-        withheld = int((lies & (table["verdict"] == UNDECIDED)).sum())
+        withheld = int((lies & table["verdict"].isin(OPEN)).sum())
         if withheld:
             n = int(lies.sum())
             rows = f"{n:,} interval{'s' * (n > 1)} lie{'s' * (n == 1)} {where}"
@@ -593,7 +598,7 @@ def error_text(
     """
     if row.get("q") is None:
         return ""
-    if row["verdict"] == UNDECIDED and not side_of_region(row):
+    if row["verdict"] in OPEN and not side_of_region(row):
         return "" if clause else "–"
     of_units = about(attrs, None).target == "units"
     exact = ("exact" if of_units else "alike") if row.get("exact") else ""
@@ -651,9 +656,9 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     end = four_digits(low if math.isinf(high) else high)
     single = low == high or math.isinf(high - low)
     region = end if single else f"{noun_of_region(attrs)} {region_of(low, high)}"
-    if verdict == UNDECIDED:
+    if verdict in OPEN:
         what = "in direction" if low == high else f"relative to {region}"
-        return f"undecided {what}{why_undecided(row, attrs)}"
+        return f"{verdict} {what}{why_undecided(row, attrs)}"
     side, error = VERDICT_WORDS[verdict].side, error_text(row, attrs, clause=True)
     where = f"{_SIDES[side]} {region}"
     if single and side == 0:

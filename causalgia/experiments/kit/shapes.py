@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.choices import DIRECTIONS, NEGLIGIBLE, WITHIN
+from causalgia.choices import DIRECTIONS, INSIDE
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.notes import Said
 from causalgia.tell.shapes import NAMED_SHARE, Shape, shape_sentence
@@ -114,7 +114,7 @@ def _kinds(rows: xr.Dataset) -> np.ndarray:
         ace <= rows["rope_upper"].to_numpy()
     )
     kinds = np.full(len(ace), _UNDECIDED)
-    kinds[np.isin(verdict, [NEGLIGIBLE, WITHIN]) | (directed & inside)] = 0
+    kinds[np.isin(verdict, INSIDE) | (directed & inside)] = 0
     kinds[directed & ~inside] = np.sign(ace[directed & ~inside])
     known = np.flatnonzero(kinds != _UNDECIDED)
     for left, right in itertools.pairwise(known):

@@ -10,13 +10,6 @@ import xarray as xr
 
 from causalgia.types import Array
 
-#: verdict -> what a site does, in a sentence
-DOES = {
-    "increases": "increases the outcome",
-    "decreases": "decreases the outcome",
-    "negligible": "is negligible",
-    "undecided": "is undecided",
-}
 # standard errors from 0 beyond which the lower limit is that of a chi-square
 _CLEAR_VARIANCE = 2.0
 

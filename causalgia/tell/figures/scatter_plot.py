@@ -11,6 +11,7 @@ from matplotlib.ticker import LogLocator
 from scipy.special import ndtri
 
 from causalgia.attributes import about
+from causalgia.choices import OPEN
 from causalgia.errors import EstimateError, quoted
 from causalgia.tell.figures.style import (
     ACCENT,
@@ -122,7 +123,7 @@ def scatter(
         )
     else:
         colors = np.array(colors_of(rows))
-        hollow = np.array(verdicts_of(rows)) == "undecided"
+        hollow = np.isin(verdicts_of(rows), OPEN)
         axes.scatter(
             at[x], at[y], s=22 if len(rows) <= 200 else 7, lw=0.8, zorder=4,
             c=np.where(hollow, "none", colors).tolist(), edgecolors=colors.tolist(),

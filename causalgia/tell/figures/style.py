@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 
 from causalgia.attributes import about, has
 from causalgia.checks import listed
-from causalgia.choices import UNDECIDED, VERDICT_WORDS
+from causalgia.choices import OPEN, VERDICT_WORDS
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import DataError, EstimateError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -215,9 +215,7 @@ def draw_effects(
         where = np.full(int(open_.sum()), end)
         x, y = (where, at[open_]) if across else (at[open_], where)
         axes.scatter(x, y, s=size, marker=mark, color=colors[open_].tolist(), zorder=5)
-    hollow = np.array(
-        [color is None and v == UNDECIDED for v in verdicts_of(rows)], bool
-    )
+    hollow = np.array([color is None and v in OPEN for v in verdicts_of(rows)], bool)
     inner = np.where(hollow, "white", colors).tolist()
     x, y = (value, at) if across else (at, value)
     axes.scatter(
@@ -236,7 +234,7 @@ def verdict_keys(axes: Axes, rows: pd.DataFrame) -> None:
     present = set(verdicts_of(rows))
     for verdict, word in VERDICT_WORDS.items():
         if verdict in present:
-            inner = "white" if verdict == UNDECIDED else word.color
+            inner = "white" if word.side is None else word.color
             axes.scatter(
                 *([], []), s=26, facecolors=inner, edgecolors=word.color, lw=1.4,
                 label=verdict,
