@@ -60,6 +60,14 @@ def test_a_fill_is_drawn_again_where_it_holds_the_motif_and_only_there(fill):
     assert held.any() or fill == "uniform"
 
 
+def test_a_fill_is_found_though_one_order_of_455_is_free():
+    """T at every fourth base alone leaves no run of four A."""
+    rows = encode(["GGGGG" + "ATTTAAAAAAAAAAA" + "GGGGG"] * 6)
+    fill = AblateEach([(5, 20)] * 6, fill="shuffle", without="AAAA")
+    made = fill.apply(rows, units=np.arange(6, dtype=np.uint64), key=1)
+    assert cg.sequences.decode(made) == ["GGGGG" + "AAATAAATAAATAAA" + "GGGGG"] * 6
+
+
 def test_a_fill_that_can_only_be_the_motif_is_refused():
     rows = encode(["CCGATACC", "CCGATAGG"])
     done = AblateEach([(2, 6)] * 2, fill="dinucleotide_shuffle", without="GATA")
