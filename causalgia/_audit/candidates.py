@@ -142,15 +142,15 @@ class _Sites:
         """Return the task where all contribute most."""
         return int(np.abs(self.contributions(scores).sum(axis=0)).argmax())
 
-    def windows(self, scores: Array) -> Array:
-        """Return what each base of each site and beside it contributes in one task,
-        (sites, positions), as read on the strand of the site.
+    def windows(self, values: Array) -> Array:
+        """Return the values (sequence, position[, base]) of each site and of the positions
+        beside it, as read on its strand, (sites, positions[, base]); 0 outside.
         """
-        wide = np.pad(scores[:, :, self.task(scores)], ((0, 0), (_FLANK, _FLANK)))
+        beside = ((0, 0), (_FLANK, _FLANK), (0, 0))[: values.ndim]
         at = self.start[:, None] + np.arange(self.width + 2 * _FLANK)
-        own = wide[self.row[:, None], at]
-        turned: Array = np.where(self.minus[:, None], own[:, ::-1], own)
-        return turned
+        own: Array = np.pad(values, beside)[self.row[:, None], at]
+        own[self.minus] = np.flip(own[self.minus], axis=tuple(range(1, own.ndim)))
+        return own
 
     def where(self, chosen: NDArray[np.bool_]) -> _Sites:
         """Return some of them."""
@@ -356,7 +356,7 @@ def _of_one_motif(
     of_one = sites.where(every), sites.where(~every)
     if len(every) < 2 * _LEAST_SITES:
         return of_one
-    of_site = sites.windows(scores)
+    of_site = sites.windows(scores[:, :, sites.task(scores)])
     along, sizes, _ = np.linalg.svd(of_site, full_matrices=False)
     first = along[:, 0] * along[:, 1] > 0
     for _ in range(_TURNS):
@@ -429,20 +429,8 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     weights /= weights.max(initial=0.0) or 1.0
     if weights.sum() < _LEAST_SITES:
         return motif
-    wide = sites.width + 2 * _FLANK
-    counts, read = np.zeros((wide, 4)), np.zeros(wide)
-    for row, start, minus, weight in zip(
-        sites.row.tolist(),
-        sites.start.tolist(),
-        sites.minus.tolist(),
-        weights.tolist(),
-        strict=True,
-    ):
-        letters, own = _window(
-            tokens[row], scores[row, :, task], start - _FLANK, wide, opposite=minus
-        )
-        counts += weight * letters
-        read += weight * own
+    counts = np.tensordot(weights, sites.windows(np.eye(4)[tokens]), 1)
+    read = weights @ sites.windows(scores[:, :, task])
     total = counts.sum(axis=1, keepdims=True)
     table = np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.25)
     says = np.asarray(Motif("all", _rows(table)).information) >= _CORE_BITS
@@ -471,16 +459,3 @@ def _is_same(one: Motif, other: Motif, *, both_strands: bool) -> bool:
 
 def _rows(table: Array) -> Any:
     return tuple(map(tuple, table))
-
-
-def _window(
-    tokens: Tokens, scores: Array, start: int, wide: int, *, opposite: bool
-) -> tuple[Array, Array]:
-    """Return the letters of a window as one-hot rows, and what each contributes; 0
-    outside of the sequence.
-    """
-    rows, own = np.zeros((wide, 4)), np.zeros(wide)
-    inside = np.arange(max(start, 0), min(start + wide, len(tokens)))
-    rows[inside - start, tokens[inside]] = 1.0
-    own[inside - start] = scores[inside]
-    return (rows[::-1, ::-1], own[::-1]) if opposite else (rows, own)
