@@ -25,6 +25,7 @@ from causalgia.errors import (
     SequenceError,
     StoreError,
 )
+from causalgia.tell.audit_answers import sizes
 
 AP1, TEAD = "TGAGTCA", "CATTCCA"
 TRUSEQ = "AGATCGGAAGAGC"
@@ -530,8 +531,13 @@ def test_motifs_that_look_alike_are_proposed_apart_and_once(one, other) -> None:
             tokens[row] = 3 - tokens[row, ::-1]
 
     def answer(one_hot):
-        strands = one_hot, one_hot[:, ::-1, ::-1]
-        return sum(_graded(x, *y).sum(axis=1) for x in strands for y in motifs)
+        total = np.zeros(len(one_hot))
+        for strand in (one_hot, one_hot[:, ::-1, ::-1]):
+            a, b = (_graded(strand, *motif) for motif in motifs)
+            total += a.sum(axis=1) + b.sum(axis=1)
+            for gap in range(2, 6):  # more than their sum
+                total += 2 * (a[:, : -12 - gap] * b[:, 12 + gap :]).sum(axis=1)
+        return total
 
     network = cg.FunctionPredictor(answer, tasks=["y"], scale="log counts")
     maps = cg.attribute(cg.sequences.decode(tokens), network, method="ism")
@@ -558,9 +564,34 @@ def test_a_motif_without_another_order_is_left_out_and_said() -> None:
 
     given = _planted(["AAAAAAAA"], length=60)
     found = cg.audit(cg.FunctionPredictor(answer), given, progress=False, rng=0)
-    assert not found.motifs["reads"].any()
-    assert any(x.startswith("AAAAAAAA") for x in found.left_out)
+    assert any(x.startswith("AAAAAAAA, ") for x in found.left_out)
+    assert "AAAAAAAA" not in [one.label for one in found.candidates]
     assert found.counts["proposed"] > len(found.candidates)
+
+
+def test_sites_of_which_few_have_another_order_say_nothing() -> None:
+    """Runs of purines in any order: orders without one are those of chance sites."""
+
+    def answer(one_hot):
+        purines = one_hot[:, ::2].sum(axis=1)
+        runs = np.lib.stride_tricks.sliding_window_view(purines, 11, axis=1)
+        return (runs.sum(axis=2) > 10.5).any(axis=1).astype(float)
+
+    rng = np.random.default_rng(31)
+    tokens = _tokens(rng, 200, 80)
+    for row in tokens[:120]:
+        at = int(rng.integers(60))
+        row[at : at + 11] = 2 * rng.integers(0, 2, 11)
+    given = cg.sequences.decode(tokens)
+    found = cg.audit(cg.FunctionPredictor(answer), given, progress=False, rng=0)
+    assert not found.motifs["reads"].any()
+
+
+def test_motifs_are_ranked_by_what_matters_of_each_effect() -> None:
+    verdicts = {"lost_verdict": "decreases", "alone_verdict": "increases"}
+    effects = {"lost": [-0.5, -0.1], "alone": [2.0, 2.0]}
+    rows = pd.DataFrame(effects | {"region": 0.1, "region_alone": 1.0} | verdicts)
+    assert sizes(rows).tolist() == pytest.approx([5.0, 2.0])
 
 
 def test_alone_is_beyond_what_a_next_order_of_the_letters_would_do() -> None:

@@ -918,7 +918,9 @@ class _Work:
             for one in found:
                 trial = orders_alone(one.motif, shuffles)
                 if trial is None:
-                    without.append(f"{one.label}, whose letters have no other order")
+                    without.append(
+                        f"{one.label}, whose letters have no other order with as many CG"
+                    )
                     continue
                 outcomes = self.run(f"orders {one.label}", trial)
                 of_orders[one.label] = region_alone(contrast(_mean(outcomes)), least)
@@ -966,11 +968,11 @@ class _Work:
                 table = table.assign(motif=one.label, sites_on=sites_on)
                 lost = self.lost(one, "testing")
                 if lost is None:
-                    rare.append(one.label)
-                    instances = find_instances(
-                        self.parts.testing.tokens, one.motif, threshold=one.threshold
+                    n_sites = self.n_sites(one, "testing")
+                    rare.append(
+                        f"{one.label} in sequences: fewer than {_LEAST_PARENTS} of them, or "
+                        f"than half of its {n_sites:,} sites, have one with another order"
                     )
-                    n_sites = int(on_strands(instances.strand, sites_on).sum())
                     table = table.reindex(columns=[*table.columns, *OF_LOST])
                     table["n_sites"] = n_sites
                 else:
@@ -993,15 +995,10 @@ class _Work:
                 below = table["alone"].to_numpy(float) < 0
                 table["region_alone"] = np.where(below, -ends[:, 0], ends[:, 1])
                 rows.append(table)
-        why = [
-            f"{label} in sequences, too few of which have a site whose letters have "
-            "another order"
-            for label in rare
-        ]
         if not rows:
             names = ["motif", "task", *OF_LOST, "reads", "lost_q", "alone_q", "alone"]
-            return pd.DataFrame(columns=names), {}, pd.DataFrame(), why
-        return _read(pd.concat(rows, ignore_index=True)), effects, _joined(sites), why
+            return pd.DataFrame(columns=names), {}, pd.DataFrame(), rare
+        return _read(pd.concat(rows, ignore_index=True)), effects, _joined(sites), rare
 
     def lost(self, one: Candidate, part: str) -> tuple[xr.Dataset, pd.DataFrame] | None:
         """Return the individual effects of overwriting the sites of a candidate, and the
@@ -1034,9 +1031,17 @@ class _Work:
         mine = on_strands(sites["strand"].to_numpy(), self.sites_on[one.label])
         sites = sites[mine].reset_index(drop=True)
         effects = effects.isel(unit=np.repeat(mine, _DRAWS))
-        if sites["sequence"].nunique() < _LEAST_PARENTS:
+        # the few that have another order say nothing of those that have none
+        few = 2 * len(sites) < self.n_sites(one, part)
+        if few or sites["sequence"].nunique() < _LEAST_PARENTS:
             return None
         return effects, sites
+
+    def n_sites(self, one: Candidate, part: str) -> int:
+        """Return how many sites a candidate has, on its strands."""
+        tokens = self.parts.by_name[part].tokens
+        found = find_instances(tokens, one.motif, threshold=one.threshold)
+        return int(on_strands(found.strand, self.sites_on[one.label]).sum())
 
     def in_members(
         self,
@@ -1289,7 +1294,7 @@ class _Work:
     ) -> dict[str, Any]:
         """Return how many checks of a rule pass, warn and fail, and which do; and whether
         it is specific: beyond orders of the letters of each of its motifs, where there
-        are any.
+        are any, and no effect of sites that arise where the two meet.
         """
         found = self.keep(
             _file(f"refute {name}"),
@@ -1302,8 +1307,10 @@ class _Work:
         )
         status = found["status"].to_numpy().astype(str)
         names = found["check"].to_numpy().astype(str)
+        of_two = (status[names == "beyond placebos"] == "pass").all()
+        of_two &= (status[names == "junction sites"] != "fail").all()
         return {
-            "specific": bool((status[names == "beyond placebos"] == "pass").all()),
+            "specific": bool(of_two),
             **{word: int((status == word).sum()) for word in ("pass", "warn", "fail")},
             "doubts": ", ".join(
                 f"{check} ({word})"

@@ -362,7 +362,10 @@ def _of_one_motif(
     for _ in range(_TURNS):
         if min(first.sum(), (~first).sum()) < _LEAST_SITES:
             return of_one
-        profiles = [np.linalg.svd(of_site[x])[2][0] for x in (first, ~first)]
+        profiles = [
+            np.linalg.svd(of_site[x], full_matrices=False)[2][0]
+            for x in (first, ~first)
+        ]
         explained = (of_site @ np.array(profiles).T) ** 2
         before, first = first, explained[:, 0] >= explained[:, 1]
         if (before == first).all():

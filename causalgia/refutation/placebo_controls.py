@@ -453,10 +453,17 @@ def _specific_share_in_words(share: float, p: float, effect: str) -> str:
     --------
     >>> _specific_share_in_words(1.0, 1.0, "effect of 'GATA1' on K562")
     "nothing of the effect of 'GATA1' on K562 is due to its composition"
+    >>> _specific_share_in_words(5.4, 1.0, "effect of 'GATA1' on K562")
+    "the letters of the effect of 'GATA1' on K562 do the opposite in another order (4.4 times it)"
     >>> _specific_share_in_words(0.3, 1e-6, "effect of 'GATA1' on K562")[:60]
     "70 % of the effect of 'GATA1' on K562 is that of its letters"
     """
     other = round(1 - share, 2)
+    if other <= -0.1:
+        return (
+            f"the letters of the {effect} do the opposite in another order "
+            f"({-other:.2g} times it)"
+        )
     if other <= 0:
         return f"nothing of the {effect} is due to its composition"
     return (

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from causalgia.checks import in_list
-from causalgia.choices import DIRECTIONS
+from causalgia.choices import DIRECTIONS, INSIDE, VERDICT_WORDS
 from causalgia.errors import printable
 from causalgia.tell.answers import AnswerParts
 from causalgia.tell.folded_text import cut
@@ -105,8 +105,8 @@ def _nothing(n_proposed: int, *, of_all: bool) -> str:
         else (f"none of {n_proposed} proposed motifs is")
     )
     return (
-        f"{holds}: {of} shown to move the predictions by more than random "
-        "sequences of its width do."
+        f"{holds}: {of} shown to move the predictions by more than "
+        "its letters do in other orders."
     )
 
 
@@ -291,13 +291,11 @@ def _does(row: Any, settings: Mapping[str, str]) -> list[str]:
         where = placed(row, settings)
         parts.append(f"{alone} if it starts at {where}" if where else alone)
     else:
-        where = placed(row, settings)
-        parts.append(
-            "alone in the middle of shuffles: "
-            f"{row['alone_verdict']} ({in_size(row, 'alone')})"
-            + f", but it acts if it starts at {where}"
-            * bool(where)
-        )
+        where, size = placed(row, settings), in_size(row, "alone")
+        alone = f"alone in the middle of shuffles: {row['alone_verdict']} ({size})"
+        if row["alone_verdict"] in INSIDE and abs(row["alone"]) > row["region"]:
+            alone = f"alone in the middle of shuffles {size}, as its letters do in other orders"
+        parts.append(alone + f", but it acts if it starts at {where}" * bool(where))
     return parts
 
 
@@ -330,10 +328,23 @@ def _quantiles(row: Any, *, absolute: bool = False) -> tuple[str, str]:
 
 def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
     others = rows[rows["reads"].astype(bool) & (rows["task"] != shown["task"])]
-    tasks = [cut(str(task)) for task in others["task"]]
-    if not tasks:
-        return ""
-    return f" Also acts in {in_list(tasks[:_NAMED], n=len(tasks))}."
+    tasks: dict[bool, list[str]] = {}
+    for row in others.to_dict("records"):
+        same = _side(row) == _side(shown)
+        tasks.setdefault(same, []).append(cut(str(row["task"])))
+    words = {True: "Also acts in", False: "Acts the other way in"}
+    return "".join(
+        f" {words[same]} {in_list(of[:_NAMED], n=len(of))}."
+        for same, of in sorted(tasks.items(), reverse=True)
+    )
+
+
+def _side(row: Any) -> int | None:
+    """Return 1 where a motif raises the prediction, -1 where it lowers it."""
+    if row["alone_verdict"] in DIRECTIONS:
+        return VERDICT_WORDS[row["alone_verdict"]].side
+    side = VERDICT_WORDS[row["lost_verdict"]].side
+    return side and -side
 
 
 def _members(row: Any) -> str:
