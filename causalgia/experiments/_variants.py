@@ -191,7 +191,7 @@ def variants(
     ...     cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task K562: of 2 variants in their own contexts, 1 decreases (rs1 -1.0..., breaks GATA1), ...
+    Task K562: of 2 variants in their own contexts, 1 lowers the outcome (rs1 -1.0..., breaks GATA1), ...
     >>> rows = answer.findings["variants"].sel(task="K562")
     >>> rows["effect"].values.round(2).tolist(), rows["motif"].values.tolist()
     ([-1.05, 0.0], ['GATA1', ''])
