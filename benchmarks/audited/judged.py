@@ -54,7 +54,7 @@ def judged(known: Known, seed: int, *, minutes: float = 30.0) -> tuple[Results, 
         "nothing": not found.motifs["reads"].any() and not found.rules["holds"].any(),
         "share": _shares(found.explained),
     }
-    if known.motifs is not None:
+    if known.published:
         results |= _factors(known, found)
     elif known.words:
         results |= _of_motifs(known, found) | _of_rules(known, found)

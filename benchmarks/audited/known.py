@@ -71,7 +71,9 @@ class Known:
     features: Callable[[Tokens], dict[str, Array]] | None = None
     both_strands: bool = True
     motifs: str | None = None
-    """A file of known motifs, of networks whose words are only known from experiments."""
+    """A file of known motifs, by which candidates are named."""
+    published: bool = False
+    """Whether its words are only known from experiments, and more may be true."""
 
 
 def counted(plus: Array, minus: Array) -> Array:
