@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from causalgia._audit.candidates import Candidate
 from causalgia.choices import DIRECTIONS
@@ -114,7 +114,7 @@ def region_alone(effects: xr.Dataset, least: Mapping[str, float]) -> dict[str, E
     for task, least_of in least.items():
         each = effects["ice"].sel(task=task).mean("unit").to_numpy()
         n, mean, least_of = len(each), float(each.mean()), _BEYOND * least_of
-        t = float(stats.t.ppf((1 + _PREDICTED) / 2, n - 1))
+        t = float(special.stdtrit(n - 1, (1 + _PREDICTED) / 2))
         half = t * float(each.std(ddof=1)) * np.sqrt(1 + 1 / n) + least_of
         found[task] = (min(-least_of, mean - half), max(least_of, mean + half))
     return found

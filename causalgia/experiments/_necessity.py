@@ -142,7 +142,7 @@ def necessity(
     >>> oracle = Oracle(MotifCount("AGATAA", 0.9, "both"), EndGC(-1.0, last=150))
     >>> answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: overwriting AGATAA by its letters in another order decreases the ...
+    Task outcome: overwriting AGATAA by its letters in another order lowers the outcome ...
 
     Tiles of sequences in which both of two sites are needed:
 
