@@ -81,6 +81,7 @@ from causalgia.design import (
     Genomic,
     Untreated,
 )
+from causalgia.design.placebo_contrasts import N_ORDERS
 from causalgia.effects import contrast
 from causalgia.errors import (
     CausalgiaWarning,
@@ -122,7 +123,7 @@ _LEVEL, _SD_SHARE = 0.05, 0.2
 _LEADERS, _PAIRS, _RULES = 4, 8, 6
 _OF_SITES = 5 * _DRAWS * 100
 _LEAST_PATTERNS, _PATTERNS, _A_PATTERN = 6, 100, 2_500
-_A_MOTIF = (60 + 2) * _ALONE_UNITS + 20 * ORDER_UNITS + 2 * _OF_SITES
+_A_MOTIF = (60 + 2) * _ALONE_UNITS + (N_ORDERS + 1) * ORDER_UNITS + 2 * _OF_SITES
 _A_PAIR = 420 * _PAIR_UNITS + 2 * 60 * _RULE_UNITS * _RULES // _PAIRS
 _RANDOM = 9_000
 """Predictions, about, for the budget alone: of a motif's sites, alone, in other orders and

@@ -11,13 +11,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import special
 
 from causalgia._audit.candidates import Candidate
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Genomic, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
-from causalgia.design.placebo_contrasts import other_orders
+from causalgia.design.placebo_contrasts import (
+    N_ORDERS,
+    other_orders,
+    reach_of_orders,
+)
 from causalgia.errors import DesignError
 from causalgia.estimation import estimate
 from causalgia.experiments import Answer, Experiment
@@ -30,9 +33,9 @@ from causalgia.types import Mask
 from causalgia.verdicts import decide
 
 _WORDS, _WORD_UNITS, _SPREADS = 60, 50, 5.0
-_ORDERS, ORDER_UNITS, _PREDICTED, _BEYOND = 19, 100, 0.95, 1.5
-"""Orders of a motif's letters, units of each, level of their limits, and how far beyond
-these an effect alone is one of its own, in effects that are too small to matter.
+ORDER_UNITS, _BEYOND = 100, 1.5
+"""Units of an order of a motif's letters, and how far beyond the limits of orders an effect
+alone is one of its own, in effects that are too small to matter.
 """
 BOTH = "both"
 _ENDS = (0.05, 0.95)
@@ -93,7 +96,7 @@ def orders_alone(motif: Motif, null: DinucleotideShuffle) -> Design | None:
     None where there are fewer than two.
     """
     try:
-        words = other_orders(Embed(motif, at=0).written, _ORDERS)
+        words = other_orders(Embed(motif, at=0).written, N_ORDERS)
     except DesignError:
         return None
     at = (null.length - len(motif)) // 2
@@ -106,16 +109,15 @@ def orders_alone(motif: Motif, null: DinucleotideShuffle) -> Design | None:
 
 def region_alone(effects: xr.Dataset, least: Mapping[str, float]) -> dict[str, Ends]:
     r"""Return, by task, the effects of a motif alone that are no more than its letters
-    have in any order: what lies within the prediction limits of the orders,
-    :math:`\bar m \pm t_{.975, M - 1}\, s \sqrt{1 + 1 / M}`, or less than 1.5 times
-    `least` beyond them or from 0.
+    have in any order: what lies within the prediction limits of the orders
+    (`causalgia.design.placebo_contrasts.reach_of_orders`), or less than 1.5 times `least`
+    beyond them or from 0.
     """
     found = dict[str, Ends]()
     for task, least_of in least.items():
         each = effects["ice"].sel(task=task).mean("unit").to_numpy()
         n, mean, least_of = len(each), float(each.mean()), _BEYOND * least_of
-        t = float(special.stdtrit(n - 1, (1 + _PREDICTED) / 2))
-        half = t * float(each.std(ddof=1)) * np.sqrt(1 + 1 / n) + least_of
+        half = reach_of_orders(float(each.std(ddof=1)), n) + least_of
         found[task] = (min(-least_of, mean - half), max(least_of, mean + half))
     return found
 

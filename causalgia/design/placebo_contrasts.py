@@ -26,6 +26,10 @@ from causalgia.sequences.alphabet import decode, encode
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
 
+N_ORDERS = 19
+"""Orders of a motif's letters beside a single effect: the fewest whose smallest rank p-value
+is .05."""
+_PREDICTED = 0.95
 _DRAWS, _BATCH = 20, 256
 
 
@@ -122,6 +126,21 @@ def other_orders(
             "many CG"
         )
     return found[:n]
+
+
+def reach_of_orders(spread: float, n: int) -> float:
+    r"""Return how far from the mean of n orders one more reaches at a probability of .95:
+    :math:`t_{.975, n - 1}\, s \sqrt{1 + 1 / n}`.
+
+    Examples
+    --------
+    >>> round(reach_of_orders(1.0, 19), 3)
+    2.156
+    """
+    from scipy import special
+
+    t = float(special.stdtrit(n - 1, (1 + _PREDICTED) / 2))
+    return t * spread * float(np.sqrt(1 + 1 / n))
 
 
 def _count_cg(words: Tokens) -> Tokens:

@@ -22,6 +22,7 @@ from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
 from causalgia.design.patterns import as_pattern
+from causalgia.design.placebo_contrasts import N_ORDERS
 from causalgia.effects import contrast
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
@@ -51,8 +52,6 @@ for about twenty checks.
 """
 WARN_LEVEL = 0.05
 """Probability with which a check may warn where nothing is wrong."""
-N_PLACEBOS = 19
-"""Placebos of a contrast: the fewest whose smallest rank p-value is .05."""
 CLAIM_LEVEL = 0.05
 """Family-wise level of the test by which a contrast is a claim: its effect differs from
 none.
@@ -193,7 +192,7 @@ class Claim:
                     f"it has {len(known)} bases, more than the "
                     f"{self.design.null.length}-bp backgrounds"
                 )
-            check_rearrangeable(known, n=N_PLACEBOS)
+            check_rearrangeable(known, n=N_ORDERS)
         except CausalgiaError as error:
             raise DesignError(f"positive={quoted(self.positive)}: {error}") from error
 

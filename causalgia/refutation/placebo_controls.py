@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy
 import xarray as xr
 
 from causalgia.design import Arm, Embed, Genomic
 from causalgia.design.intervention import Intervention
 from causalgia.design.pattern_interventions import placebos
 from causalgia.design.placebo_contrasts import (
+    N_ORDERS,
     Dealt,
     in_another_order,
     motifs_of_contrast,
     other_orders,
+    reach_of_orders,
 )
 from causalgia.errors import DesignError
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
-    N_PLACEBOS,
     WARN_LEVEL,
     Claim,
     Finding,
@@ -150,7 +150,7 @@ def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
         )
     there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST_UNITS
     n_trial = min(claim.outcomes.sizes["unit"], _MOST_UNITS, there)
-    budget = max(claim.budget, n_trial * (N_PLACEBOS + 2))
+    budget = max(claim.budget, n_trial * (N_ORDERS + 2))
     for n_contrasts in range(min(len(made), _MOST_CONTRASTS), 0, -1):
         chosen = list(made)[:n_contrasts]
         used = {arm for name in chosen for arm in claim.weights[name]}
@@ -192,7 +192,7 @@ def _placebos_of(claim: Claim, name: str, known: dict[str, Arm]) -> list[Placebo
     single = len(weights) == 2 and len(motifs) == 1
     for motif in motifs:
         beside = [other for other in motifs if other != motif]
-        words = other_orders(motif, N_PLACEBOS if single else N_DEALT, beside=beside)
+        words = other_orders(motif, N_ORDERS if single else N_DEALT, beside=beside)
         of_word = [
             {arm: in_another_order(step, motif, word) for arm, step in steps.items()}
             for word in words
@@ -371,8 +371,7 @@ class _Beside:
         )
         m = one.n_orders
         spread = _spread(claim, trial, one, task)
-        t = scipy.special.stdtrit(m - 1, 0.975)
-        self.limit = float(t * spread * np.sqrt(1 + 1 / m))
+        self.limit = reach_of_orders(spread, m)
         n_beyond = int((sign * _over_each(claim, trial, one, task) <= 0).sum())
         self.rank = (1 + n_beyond) / (m + 1)
         self.share = self.beyond / self.effect if self.effect > 0 else 0.0
@@ -403,7 +402,7 @@ def _distance_finding(
 ) -> Finding:
     one = min(rows, key=lambda row: (_WORST[row.status], row.lower - row.limit))
     m, few = one.placebos.n_orders, ""
-    if m < (N_DEALT if one.placebos.dealt else N_PLACEBOS):
+    if m < (N_DEALT if one.placebos.dealt else N_ORDERS):
         few = f", all that there are, on {m - 1} degrees of freedom"
     left = f"; contrasts not tested: {trial.n_left_out}" if trial.n_left_out else ""
     alike = sum(row.status == "fail" for row in rows)
@@ -638,7 +637,7 @@ def _known_motif(claim: Claim) -> list[Finding]:
     known = Embed(
         given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2)
     )
-    arms = placebos(known.written.source, at=known.at, n_placebos=N_PLACEBOS)
+    arms = placebos(known.written.source, at=known.at, n_placebos=N_ORDERS)
     there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST_UNITS
     n = claim.n_units(
         _COST_OF_KNOWN_MOTIF,
@@ -647,7 +646,7 @@ def _known_motif(claim: Claim) -> list[Finding]:
         most=min(_MOST_UNITS, there),
     )
     outcomes = claim.fresh({"known": known, **arms}, n, "positive control")
-    center = dict.fromkeys(arms, -1.0 / N_PLACEBOS)
+    center = dict.fromkeys(arms, -1.0 / N_ORDERS)
     rows = {
         name: center | {name: center.get(name, 0.0) + 1.0} for name in ("known", *arms)
     }
@@ -658,7 +657,7 @@ def _known_motif(claim: Claim) -> list[Finding]:
     clear = (
         over["p"].sel(contrast="known") <= WARN_LEVEL / size.sizes["task"]
     ).to_numpy()
-    n_beyond = np.where(clear, beside, N_PLACEBOS)
+    n_beyond = np.where(clear, beside, N_ORDERS)
     task, n_least = str(size["task"].to_numpy()[n_beyond.argmin()]), int(n_beyond.min())
     found = n_least == 0
     label = known.written.label
@@ -666,11 +665,11 @@ def _known_motif(claim: Claim) -> list[Finding]:
         Finding(
             check="positive control",
             figure="rank p-value of the known motif among 19 placebos",
-            value=(1 + n_least) / (N_PLACEBOS + 1),
+            value=(1 + n_least) / (N_ORDERS + 1),
             threshold=WARN_LEVEL,
             status="pass" if found else "fail",
             reason=(
-                f"{n_least} of {N_PLACEBOS} placebos have the effect of '{label}' or "
+                f"{n_least} of {N_ORDERS} placebos have the effect of '{label}' or "
                 f"more, in {task} where they are fewest ({n:,} units)"
             )
             if clear.any()
@@ -685,7 +684,7 @@ def _known_motif(claim: Claim) -> list[Finding]:
                 "channels (alphabet=), its weights, its tasks, and at cg.check(design, "
                 "predictor)"
             ),
-            n_predictions=n * (N_PLACEBOS + 1),
+            n_predictions=n * (N_ORDERS + 1),
         )
     ]
 
