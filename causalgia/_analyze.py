@@ -380,10 +380,11 @@ def _decisions(
     shrinks: bool,
 ) -> xr.Dataset:
     """Return decisions of these tasks."""
+    from causalgia.estimation.given_table import Given
     from causalgia.multiplicity.regions import select_tasks
     from causalgia.verdicts._decide import decide_estimates
     from causalgia.verdicts.shrinkage import shrink_effects
-    from causalgia.verdicts.verdict_request import Given, as_request
+    from causalgia.verdicts.verdict_request import as_request
 
     check_no_average_map(estimates, "cg.decide")
     estimates = select_tasks(estimates, tasks)

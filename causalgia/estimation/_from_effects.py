@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import as_ci_prob, in_list, why_no_numbers
+from causalgia.checks import as_ci_prob
 from causalgia.effect_table import blanked, first_row, unmeasured_in_words
 from causalgia.errors import (
     DataError,
@@ -24,30 +24,32 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
-from causalgia.estimation.effect_columns import (
-    COLUMN_NAMES,
-    INTERCEPTS,
-    numbers as _as_floats,
-    with_effect_columns,
-)
+from causalgia.estimation.effect_columns import numbers as _as_floats
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import (
     GivenEffects,
     aligned_covariance,
     contrast_names,
-    is_matrix,
-    of_matrices,
     shared_labels,
-    split_by_task,
     stack_tasks,
     with_given_correlation,
 )
-from causalgia.estimation.results_of_others import arguments_of, is_result
+from causalgia.estimation.given_table import (
+    NOT_COLUMNS,
+    VARIABLES,
+    EffectRows,
+    Given,
+    effect_rows,
+    is_matrix,
+    read_given,
+    rows_of_matrices,
+)
+from causalgia.estimation.results_of_others import arguments_of
 from causalgia.inputs import as_pandas
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import LEAST_SD
-from causalgia.schema import SCHEMA, annotate, validate
+from causalgia.schema import annotate, validate
 from causalgia.types import (
     Array,
     GivenTable,
@@ -59,31 +61,6 @@ from causalgia.types import (
 TASK = "effect"
 _OF_THE_RULE = {"skewness", "se_pooled", "two_valued", "mean_variance"}
 _NOT_FINITE = "is not finite; leave the contrast out or repair it"
-_ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
-_VARIABLES = frozenset(
-    row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims
-)
-_ELSEWHERE = frozenset(
-    r.name
-    for r in _ON_ESTIMATES
-    if not {("contrast", "task"), ("contrast",)} & set(r.dims)
-)
-_ON_DECISIONS = frozenset(
-    row.name
-    for row in SCHEMA
-    if {"decisions", "estimates"} & {*row.datasets} == {"decisions"}
-)
-_NOT_COLUMNS = _ELSEWHERE | {
-    "effect",
-    "unit",
-    "arm",
-    "task",
-    "model",
-    "contrast",
-    "contrast_",
-    "cluster",
-    "df",
-}
 
 
 @usual_errors
@@ -175,10 +152,11 @@ def from_effects(
     >>> from_effects(fit).sel(contrast="x1")["ace"].round(3).item()
     1.989
     """
-    estimates, ci_prob = as_pandas(estimates), as_ci_prob(ci_prob)
+    given, ci_prob = read_given(estimates), as_ci_prob(ci_prob)
+    estimates = given.data
     beside = {"se": se, "covariance": covariance, "df": df, "names": names}
     named = [name for name, value in beside.items() if value is not None]
-    if is_result(estimates):
+    if given.kind == "result":
         beside = beside | {"names": None, "task_correlation": task_correlation}
         for name in (name for name, value in beside.items() if value is not None):
             raise EstimateError(
@@ -194,8 +172,9 @@ def from_effects(
             raise EstimateError(
                 "from_effects: covariance= is of one task, and these are several"
             )
-        estimates, named = of_matrices(estimates, as_pandas(se), df, names), []
-    if isinstance(estimates, pd.DataFrame | xr.Dataset) or is_of_others(estimates):
+        rows = rows_of_matrices(estimates, as_pandas(se), df, names)
+        made = _estimates_of_rows(rows, ci_prob)
+    elif isinstance(estimates, pd.DataFrame | xr.Dataset) or given.of_others:
         if named:
             raise EstimateError(
                 f"from_effects: {named[0]}= beside a table, whose columns say it"
@@ -204,21 +183,19 @@ def from_effects(
             raise EstimateError(
                 "from_effects: these are estimates already (they have 'ace')"
             )
-        made = _estimates_of_columns(estimates, ci_prob)
-        return (
-            made
-            if task_correlation is None
-            else with_given_correlation(made, task_correlation)
-        )
-    if task_correlation is not None:
-        raise EstimateError(
-            "from_effects: task_correlation= is for a table with several tasks"
-        )
-    if estimates is None:
-        raise EstimateError("from_effects: estimates=None")
-    return _estimates_of_tasks(
-        {TASK: _as_given_effects(estimates, se, covariance, df, names, {})}, ci_prob
-    )
+        made = estimates_of_given(given, ci_prob)
+    else:
+        if task_correlation is not None:
+            raise EstimateError(
+                "from_effects: task_correlation= is for a table with several tasks"
+            )
+        if estimates is None:
+            raise EstimateError("from_effects: estimates=None")
+        effects = _as_given_effects(estimates, se, covariance, df, names, {})
+        return _estimates_of_tasks({TASK: effects}, ci_prob)
+    if task_correlation is None:
+        return made
+    return with_given_correlation(made, task_correlation)
 
 
 def _estimates_of_result(given: Any, names: Any, ci_prob: float) -> xr.Dataset:
@@ -326,9 +303,9 @@ def _estimates_of_tasks(
     coords: dict[str, Any] = {"contrast": effects.labels, "task": list(tasks)}
     coords |= {"contrast_": effects.labels} if effects.covariance is not None else {}
     for name, column in effects.beside.items():
-        if name in _NOT_COLUMNS or name in data:
+        if name in NOT_COLUMNS or name in data:
             continue
-        if name in _VARIABLES:
+        if name in VARIABLES:
             wide = (
                 column
                 if column.ndim == 2
@@ -404,30 +381,70 @@ def as_estimates(table: GivenTable) -> xr.Dataset:
     >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
-    table = as_pandas(table)
-    if not isinstance(table, xr.Dataset) and is_result(table):
-        return _estimates_of_result(table, None, 0.95)
-    if isinstance(table, xr.Dataset) and "ace" in table:
-        table = (
-            estimates_of_elements(table) if "element" in table["ace"].dims else table
+    return estimates_of_given(read_given(table))
+
+
+def estimates_of_given(given: Given, ci_prob: float = 0.95) -> xr.Dataset:
+    """Return what was given as estimates, as `as_estimates`; `ci_prob` where intervals
+    are made.
+    """
+    match given.kind:
+        case "result":
+            return _estimates_of_result(given.data, None, ci_prob)
+        case "slopes":
+            return _estimates_of_slopes(given.data)
+        case "table":
+            return _estimates_of_rows(effect_rows(given.data), ci_prob)
+        case "estimates":
+            return _checked_estimates(given.data)
+    raise _no_effects(given.data)
+
+
+def _checked_estimates(table: xr.Dataset) -> xr.Dataset:
+    table = estimates_of_elements(table) if "element" in table["ace"].dims else table
+    estimates = with_aligned_covariance(validate(table, "estimates"))
+    for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
+        wrong = (
+            estimates[name].to_numpy() < least
+            if name in estimates
+            else np.zeros(1, dtype=bool)
         )
-        estimates = with_aligned_covariance(validate(table, "estimates"))
-        for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
-            wrong = (
-                estimates[name].to_numpy() < least
-                if name in estimates
-                else np.zeros(1, dtype=bool)
+        if wrong.any():
+            raise EstimateError(
+                f"contrast {first_row(estimates, wrong)}: {name} "
+                f"{estimates[name].to_numpy()[wrong][0]:g}; se must be at least 0 "
+                "and df above 0"
             )
-            if wrong.any():
-                raise EstimateError(
-                    f"contrast {first_row(estimates, wrong)}: {name} "
-                    f"{estimates[name].to_numpy()[wrong][0]:g}; se must be at least 0 "
-                    "and df above 0"
-                )
-        if "covariance" in estimates:
-            check_covariance(estimates)
-        return estimates
-    return _estimates_of_columns(table)
+    if "covariance" in estimates:
+        check_covariance(estimates)
+    return estimates
+
+
+def _no_effects(table: Any) -> DataError:
+    had = (
+        ", ".join(map(quoted, table))
+        if isinstance(table, pd.DataFrame | xr.Dataset)
+        else type_in_words(table)
+    )
+    return DataError(
+        "estimates: a table with 'effect' and 'se' (or a covariance, t or limits) "
+        f"is needed, not {had}"
+    )
+
+
+def _estimates_of_rows(rows: EffectRows, ci_prob: float) -> xr.Dataset:
+    tasks = rows.by_task() or {TASK: rows}
+    read: dict[Any, GivenEffects] = {}
+    for task, one in tasks.items():
+        try:
+            read[task] = _read_task(one)
+        except EstimateError as error:
+            if len(tasks) == 1:
+                raise
+            raise EstimateError(
+                f"task {task}: {error}", argument=error.argument
+            ) from None
+    return _estimates_of_tasks(read, ci_prob, *rows.notes)
 
 
 def check_not_decisions(table: xr.Dataset) -> None:
@@ -448,55 +465,6 @@ def check_not_decisions(table: xr.Dataset) -> None:
         raise EstimateError(
             "these are decisions, which keep no p-values and no covariance"
         )
-
-
-def is_of_others(given: Any) -> TypeGuard[GivenTable]:
-    """Return whether these are effects of another program, or slopes, that
-    `as_estimates` makes estimates of: a result, or a table with a column of effects.
-
-    Examples
-    --------
-    >>> is_of_others({"Bhat": [[1.0]], "Shat": [[0.5]]}), is_of_others({"a": 1.0})
-    (True, False)
-    """
-    given = as_pandas(given)
-    if isinstance(given, xr.Dataset):
-        return "ace" not in given and (
-            _are_slopes(given) or any(x in given for x in COLUMN_NAMES["effect"])
-        )
-    if isinstance(given, pd.DataFrame | Mapping) and not isinstance(given, xr.DataTree):
-        return any(name in given for name in COLUMN_NAMES["effect"])
-    return is_result(given)
-
-
-def _are_slopes(given: xr.Dataset) -> bool:
-    return {"slope", "moderator"} <= {*given.variables}
-
-
-def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
-    if isinstance(table, xr.Dataset) and _are_slopes(table):
-        return _estimates_of_slopes(table)
-    if isinstance(table, Mapping) and not isinstance(table, xr.Dataset):
-        table = _of_mapping(table) if is_of_others(table) else table
-    table, notes = _with_names(with_effect_columns(table))
-    if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {
-        *table.columns
-    }:  # to be decided anew
-        table = table.drop(columns=list(_ON_DECISIONS & {*table.columns}))
-    table, left_out = _with_effects(table)
-    tables = split_by_task(table)
-    tables = {TASK: table} if tables is None else tables
-    read: dict[Any, GivenEffects] = {}
-    for task, one in tables.items():
-        try:
-            read[task] = _read_task(one)
-        except EstimateError as error:
-            if len(tables) == 1:
-                raise
-            raise EstimateError(
-                f"task {task}: {error}", argument=error.argument
-            ) from None
-    return _estimates_of_tasks(read, ci_prob, *notes, *left_out)
 
 
 def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
@@ -534,104 +502,6 @@ def _estimates_of_slopes(found: xr.Dataset) -> xr.Dataset:
     return as_result(xr.Dataset(flat, coords, attrs), "estimates")
 
 
-def _of_mapping(given: Any) -> Any:
-    """Return a mapping of columns as a DataFrame, of matrices as a Dataset."""
-    columns = {name: as_pandas(column) for name, column in given.items()}
-    kinds = {
-        kind: next((columns[n] for n in COLUMN_NAMES[kind] if n in columns), None)
-        for kind in ("effect", "se", "df")
-    }
-    if is_matrix(kinds["effect"]):
-        return of_matrices(**kinds)
-    try:
-        return pd.DataFrame(columns)
-    except ValueError as error:
-        raise DataError(f"estimates: {why_no_numbers(columns)}") from error
-
-
-def _with_names(table: Any) -> tuple[Any, list[str]]:
-    """Return a table with the names of its contrasts as index: of a column that holds
-    them, or of the only column of text that differs in each row (of a task), with a
-    note on that.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"gene": ["a", "b"], "effect": [1.0, 2.0], "se": 1.0})
-    >>> named, notes = _with_names(table)
-    >>> named.index.tolist(), notes
-    (['a', 'b'], ["contrasts are named after the column 'gene'"])
-    >>> _with_names(table.assign(id=["x", "y"]))[1][0][:46]
-    "contrasts are numbered: 'gene' and 'id' may be"
-    """
-    if not isinstance(table, pd.DataFrame) or not table.columns.is_unique:
-        return table, []
-    there = [name for name in COLUMN_NAMES["contrast"] if name in table]
-    # the index of a table that is read from a file says nothing
-    unnamed = table.index.name is None and pd.api.types.is_integer_dtype(table.index)
-    if "contrast" in there or (there and unnamed):
-        return table.set_index(there[0]), []
-    if not unnamed:
-        return table, []
-    task = [table["task"]] if "task" in table else []
-    others = _VARIABLES | _NOT_COLUMNS | _ON_DECISIONS
-    texts = [
-        name
-        for name in table.columns
-        if name not in others
-        and len(table)
-        and all(isinstance(value, str) for value in table[name])
-        and not pd.concat([*task, table[name]], axis=1).duplicated().any()
-    ]
-    if len(texts) == 1:
-        note = f"contrasts are named after the column {quoted(texts[0])}"
-        return table.set_index(texts[0], drop=False), [note]
-    if not texts:
-        return table, []
-    shown = in_list([quoted(name) for name in texts])
-    return table, [
-        f"contrasts are numbered: {shown} may be their names; rename the column that "
-        "has them to 'contrast'"
-    ]
-
-
-def _with_effects(table: Any) -> tuple[Any, list[str]]:
-    """Return a table without rows that are no effects, and notes on these: those that
-    have neither effect nor error, and the intercept of a regression.
-    """
-    if not {"effect", "se"} <= {*getattr(table, "columns", table)}:
-        return table, []
-    effect, se = (_as_floats(table[name], name) for name in ("effect", "se"))
-    rows = np.asarray(np.isnan(effect) & np.isnan(se))
-    if isinstance(table, pd.DataFrame):
-        names, ground = table.index.to_numpy(), table.index.isin(INTERCEPTS)
-        if "task" in table:  # in none of the tasks
-            rows = (
-                pd.Series(rows).groupby(names, sort=False).transform("all").to_numpy()
-            )
-    else:
-        dim = table["effect"].dims[0]
-        names = table[dim].to_numpy()
-        rows = np.asarray(rows.reshape(len(names), -1).all(axis=1))
-        ground = np.zeros(len(names), dtype=bool)
-    notes = []
-    for left_out, why in (
-        (rows, "they have neither effect nor error"),
-        (ground, "an intercept is no effect"),
-    ):
-        if left_out.all():
-            left_out[:] = False
-        elif left_out.any():
-            first = [quoted(str(name)) for name in names[left_out][:3]]
-            shown = in_list(first, n=int(left_out.sum()))
-            notes.append(f"left out: {shown} ({why})")
-    keep = ~(rows | ground)
-    if keep.all():
-        return table, notes
-    return (
-        table[keep] if isinstance(table, pd.DataFrame) else table.isel({dim: keep})
-    ), notes
-
-
 def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
     """Return effects of elements, ``ace (element[, contrast])``, as estimates,
     ``ace (contrast, task)``.
@@ -648,9 +518,7 @@ def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
     fitted = with_contrast_dim(fitted)
     dims = {"element", "contrast"}
     of_both = [
-        n
-        for n, v in fitted.data_vars.items()
-        if set(v.dims) == dims and n in _VARIABLES
+        n for n, v in fitted.data_vars.items() if set(v.dims) == dims and n in VARIABLES
     ]
     of_each = [
         n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"
@@ -696,30 +564,20 @@ def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
     return fitted.drop_vars("contrast", errors="ignore").expand_dims(contrast=[name])
 
 
-def _read_task(table: Any) -> GivenEffects:
-    columns, names, covariance = _read_table(table)
-    if "effect" not in columns or ("se" not in columns and covariance is None):
-        had = (
-            ", ".join(map(quoted, table))
-            if isinstance(table, pd.DataFrame | xr.Dataset)
-            else type_in_words(table)
-        )
-        raise DataError(
-            "estimates: a table with 'effect' and 'se' (or a covariance, t or limits) "
-            f"is needed, not {had}"
-        )
-    beside = {
-        name: _as_text_or_numbers(column)
-        for name, column in columns.items()
-        if np.ndim(column) == 1
-    }
+def _read_task(rows: EffectRows) -> GivenEffects:
+    frame, matrix = rows.frame, rows.covariance
+    if "se" not in frame and matrix is None:
+        raise _no_effects(frame)
+    if matrix is not None and matrix.ndim == 2:
+        matrix = aligned_covariance(matrix, *map(str, matrix.dims))
+    columns = {str(name): frame[name].to_numpy() for name in frame}
     return _as_given_effects(
         columns["effect"],
         columns.get("se"),
-        covariance,
+        None if matrix is None else matrix.to_numpy(),
         columns.get("df"),
-        names,
-        beside,
+        frame.index,
+        {name: _as_text_or_numbers(column) for name, column in columns.items()},
     )
 
 
@@ -749,35 +607,6 @@ def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
     if matrix is estimates["covariance"] or matrix.equals(estimates["covariance"]):
         return estimates
     return estimates.drop_dims("contrast_").assign(covariance=matrix)
-
-
-def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
-    """Return the columns of a table, the names of its rows, and its covariance."""
-    if isinstance(table, pd.DataFrame):
-        if not table.columns.is_unique:
-            raise DataError("estimates: two columns of the table have one name")
-        return {str(c): table[c].to_numpy() for c in table}, table.index, None
-    if not isinstance(table, xr.Dataset) or "effect" not in table:
-        return {}, None, None
-    dims = table["effect"].dims
-    if len(dims) != 1:
-        raise DataError(f"estimates: 'effect' has dims {dims}")
-    columns = {
-        str(name): v.to_numpy()
-        for name, v in table.variables.items()
-        if v.dims in (dims, ()) and name != dims[0]
-    }
-    names = table[dims[0]].to_numpy() if dims[0] in table.coords else None
-    if "covariance" not in table:
-        return columns, names, None
-    matrix = table["covariance"].transpose(dims[0], ...)
-    return (
-        columns,
-        names,
-        aligned_covariance(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy()
-        if matrix.ndim == 2
-        else matrix,
-    )
 
 
 def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:

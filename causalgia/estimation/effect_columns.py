@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy
-import xarray as xr
 
 from causalgia.checks import why_no_numbers
 from causalgia.errors import EstimateError, quoted
@@ -53,13 +52,16 @@ _OFF_CENTER = 0.1  # of half an interval, by rounding
 _ROUNDED = 0.02
 
 
-def with_effect_columns(table: Any) -> Any:
+def with_effect_columns(
+    table: pd.DataFrame, *, has_covariance: bool = False
+) -> pd.DataFrame:
     r"""Return a table with the columns of `COLUMN_NAMES` renamed to ``effect``, ``se``
-    and ``df``; anything else as it is.
+    and ``df``.
 
-    Without a standard error it is ``|effect / t|``, or half the width of the interval
-    over the quantile of its level (.95 without a column of it). Without degrees of
-    freedom they are those at which t has the p of the table, so that a row keeps its p.
+    Without a standard error (or a covariance beside the table) it is ``|effect / t|``,
+    or half the width of the interval over the quantile of its level (.95 without a
+    column of it). Without degrees of freedom they are those at which t has the p of the
+    table, so that a row keeps its p.
 
     Raises
     ------
@@ -74,40 +76,30 @@ def with_effect_columns(table: Any) -> Any:
        effect    se   df
     0     1.0  0.25  8.0
     """
-    if not isinstance(table, pd.DataFrame | xr.Dataset) or (
-        isinstance(table, xr.Dataset) and "ace" in table
-    ):
-        return table
-    if isinstance(table, pd.DataFrame):
-        # estimates.to_dataframe() has its contrasts and tasks in the index
-        if {"contrast", "task"} <= set(table.index.names):
-            table = table.reset_index()
-        if not table.columns.is_unique:
-            return table  # refused where it is read
     for kind in ("effect", "se", "df"):
         first, *same = _columns(table, kind) or [kind]
         if first != kind:
-            table = _renamed(table, {first: kind})
-        table = _dropped(table, same)
-    if "effect" not in table:
-        return table
+            table = table.rename(columns={first: kind})
+        table = table.drop(columns=same)
     if "df" in table and np.isnan(numbers(table["df"], "df")).all():
-        table = _dropped(table, ["df"])
-    if "se" not in table and "covariance" not in table:
-        table = _with(table, "se", _standard_errors(table))
+        table = table.drop(columns="df")
+    if "se" not in table and not has_covariance:
+        se = _standard_errors(table)
+        table = table if se is None else table.assign(se=se)
     if "df" not in table and "se" in table:
-        table = _with(table, "df", _degrees_of_freedom(table))
+        df = _degrees_of_freedom(table)
+        table = table if df is None else table.assign(df=df)
     return table
 
 
-def _columns(table: Any, kind: str) -> list[str]:
+def _columns(table: pd.DataFrame, kind: str) -> list[str]:
     """Return the columns of a kind, which agree; raise EstimateError if they differ."""
     there = [name for name in COLUMN_NAMES[kind] if name in table]
     for other in there[1:]:
-        one, two = (pd.Series(np.ravel(table[name])) for name in (there[0], other))
-        if len(one) == len(two) and (one.eq(two) | (one.isna() & two.isna())).all():
+        one, two = (table[name].reset_index(drop=True) for name in (there[0], other))
+        if (one.eq(two) | (one.isna() & two.isna())).all():
             continue
-        row = int(np.argmin(one.eq(two))) if len(one) == len(two) else 0
+        row = int(np.argmin(one.eq(two)))
         raise EstimateError(
             f"the table has the columns {quoted(there[0])} and {quoted(other)}, and "
             f"they differ: {one[row]!s} and {two[row]!s} in row {row}"
@@ -115,18 +107,17 @@ def _columns(table: Any, kind: str) -> list[str]:
     return there
 
 
-def _floats(table: Any, kind: str) -> Array | None:
+def _floats(table: pd.DataFrame, kind: str) -> Array | None:
     """Return the column of a kind as numbers; None if there is none."""
     if not (there := _columns(table, kind)):
         return None
     column = table[there[0]]
     if kind in ("statistic", "p"):  # text such as "<2e-16" is none
-        flat = pd.to_numeric(pd.Series(np.ravel(column)), errors="coerce")
-        return flat.to_numpy(dtype=np.float64).reshape(column.shape)
+        return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     return numbers(column, there[0])
 
 
-def _standard_errors(table: Any) -> Array | None:
+def _standard_errors(table: pd.DataFrame) -> Array | None:
     effect, t, p = (_floats(table, kind) for kind in ("effect", "statistic", "p"))
     if effect is None:
         return None
@@ -136,9 +127,9 @@ def _standard_errors(table: Any) -> Array | None:
             p is not None
             and (wrong := p < 0.9 * 2 * scipy.special.ndtr(-np.abs(t))).any()
         ):
-            at = np.unravel_index(np.argmax(wrong), wrong.shape)
+            at = int(np.argmax(wrong))
             raise EstimateError(
-                f"row {at[0]}: p {p[at]:.3g} at t {t[at]:.3g} is not of a two-sided "
+                f"row {at}: p {p[at]:.3g} at t {t[at]:.3g} is not of a two-sided "
                 "test of no effect, so that effect / t is no standard error"
             )
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -150,9 +141,9 @@ def _standard_errors(table: Any) -> Array | None:
     half = (high - low) / 2
     off = np.abs(effect - (low + high) / 2) > _OFF_CENTER * np.abs(half)
     if off.any():
-        at = np.unravel_index(np.argmax(off), off.shape)
+        at = int(np.argmax(off))
         raise EstimateError(
-            f"row {at[0]}: {effect[at]:.4g} is not in the middle of its limits "
+            f"row {at}: {effect[at]:.4g} is not in the middle of its limits "
             f"{low[at]:.4g} and {high[at]:.4g}, so that their width is no error (a "
             "ratio: give its logarithm)"
         )
@@ -160,7 +151,7 @@ def _standard_errors(table: Any) -> Array | None:
     return np.asarray(half / scipy.special.stdtrit(np.inf if df is None else df, tail))
 
 
-def _degrees_of_freedom(table: Any) -> Array | None:
+def _degrees_of_freedom(table: pd.DataFrame) -> Array | None:
     """Return the degrees of freedom at which the t of a table has its p: where p > .9
     says little the median of the others; None where p is normal, or of another test.
     """
@@ -181,26 +172,6 @@ def _degrees_of_freedom(table: Any) -> Array | None:
     )
     usual = float(np.median(df[says]))
     return None if usual > _NORMAL else np.minimum(np.where(says, df, usual), 1e9)
-
-
-def _renamed(table: Any, names: dict[str, str]) -> Any:
-    if isinstance(table, pd.DataFrame):
-        return table.rename(columns=names)
-    return table.rename(names)
-
-
-def _dropped(table: Any, names: list[str]) -> Any:
-    if isinstance(table, pd.DataFrame):
-        return table.drop(columns=names)
-    return table.drop_vars(names)
-
-
-def _with(table: Any, name: str, values: Array | None) -> Any:
-    if values is None:
-        return table
-    if isinstance(table, pd.DataFrame):
-        return table.assign(**{name: values})
-    return table.assign({name: (table["effect"].dims, values)})
 
 
 def numbers(values: Any, name: str) -> Array:

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.attributes import about
-from causalgia.errors import DataError, EstimateError, quoted, type_in_words
+from causalgia.errors import EstimateError, quoted, type_in_words
 from causalgia.numerics.row_blocks import Rows, row_blocks
 from causalgia.types import Array
 
@@ -46,13 +46,17 @@ def labels_of(values: Any) -> list[Labels]:
     return []
 
 
-def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
+def shared_labels(
+    arguments: Mapping[str, Any], axis: int | None = None
+) -> Labels | None:
     """Return the names shared by labeled arguments, or None if none has any.
 
     Parameters
     ----------
     arguments
         Argument -> its value.
+    axis
+        The axis whose names are shared; None: those of all axes.
 
     Raises
     ------
@@ -69,7 +73,8 @@ def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
     named = [
         (name, labels)
         for name, values in arguments.items()
-        for labels in labels_of(values)
+        for at, labels in enumerate(labels_of(values))
+        if axis in (None, at)
     ]
     for name, labels in named[1:]:
         first, reference = named[0]
@@ -121,70 +126,6 @@ def contrast_names(names: Any, n: int) -> Labels:
             f"the name {unique[counts > 1][0]} appears {counts.max()} times"
         )
     return labels
-
-
-def is_matrix(values: Any, *, tables: bool = True) -> bool:
-    """Return whether values have two dims; `tables`: whether a DataFrame counts.
-
-    Examples
-    --------
-    >>> is_matrix([[1.0, 2.0]]), is_matrix([[1.0], [1.0, 2.0]]), is_matrix(0.5)
-    (True, False, False)
-    """
-    if isinstance(values, pd.DataFrame):
-        return tables
-    try:
-        return np.ndim(values) == 2
-    except ValueError:  # rows of unequal lengths, refused where they are read
-        return False
-
-
-def of_matrices(effect: Any, se: Any, df: Any = None, names: Any = None) -> xr.Dataset:
-    """Return effects and errors of shape (K, T) as a table, ``effect, se[, df]
-    (contrast, task)``.
-
-    Raises
-    ------
-    EstimateError
-        If shapes or names differ.
-
-    Examples
-    --------
-    >>> of_matrices([[1.0, 2.0]], [[0.1, 0.2]]).sizes
-    Frozen({'contrast': 1, 'task': 2})
-    """
-    given = {"se": se, "df": df}
-    shape, (rows, tasks) = np.shape(effect), (labels_of(effect) + [None] * 2)[:2]
-    data = {"effect": np.asarray(effect)}
-    for name, values in given.items():
-        if values is None:
-            continue
-        if np.shape(values) not in ((), shape):
-            raise EstimateError(
-                f"{name} has shape {np.shape(values)}, and the effects {shape}"
-            )
-        of_values = labels_of(values)
-        for one, other in zip((rows, tasks), of_values, strict=False):
-            if one is not None and one.tolist() != other.tolist():
-                raise EstimateError(
-                    f"effect and {name} name their rows or columns differently, "
-                    f"{quoted(one[:3].tolist())} and {quoted(other[:3].tolist())}"
-                )
-        rows, tasks = (
-            (rows, tasks) if rows is not None or len(of_values) < 2 else of_values
-        )
-        data[name] = np.broadcast_to(np.asarray(values), shape)
-    if len(shape) != 2 or "se" not in data:
-        raise EstimateError(
-            f"effects of shape {shape} take standard errors of this shape"
-        )
-    coords = {
-        "contrast": contrast_names(rows if names is None else names, shape[0]),
-        "task": contrast_names(tasks, shape[1]),
-    }
-    return xr.Dataset(
-        {name: (("contrast", "task"), values) for name, values in data.items()}, coords
-    )
 
 
 def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
@@ -245,62 +186,6 @@ def _as_objects(values: Any) -> Labels:
     items = np.empty(len(listed), dtype=object)
     items[:] = listed
     return items
-
-
-def split_by_task(table: Any) -> dict[Any, Any] | None:
-    """Return the table of each task, or None if there are no tasks.
-
-    Parameters
-    ----------
-    table
-        A DataFrame with a column ``task``, or a Dataset with ``effect`` on a dim of its
-        own and ``task``.
-
-    Raises
-    ------
-    DataError
-        If a task has no name, or the table has no rows.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame(
-    ...     {"task": ["x", "y"], "effect": [1.0, 2.0]}, index=["a", "a"]
-    ... )
-    >>> {task: one["effect"].tolist() for task, one in split_by_task(table).items()}
-    {'x': [1.0], 'y': [2.0]}
-    """
-    if isinstance(table, pd.DataFrame):
-        if list(table.columns).count("task") != 1:
-            return None
-        missing = table["task"].isna().to_numpy()
-        if missing.any() or table.empty:
-            where = (
-                f"row {int(np.argmax(missing))} has no task"
-                if missing.any()
-                else "the table has no rows"
-            )
-            raise DataError(f"estimates: {where}")
-        rest, rows = (
-            table.drop(columns="task"),
-            table.reset_index(drop=True).groupby("task", sort=False).indices,
-        )
-        return {task: rest.iloc[rows[task]] for task in table["task"].unique()}
-    if not isinstance(table, xr.Dataset) or "effect" not in table:
-        return None
-    dims = table["effect"].dims
-    if len(dims) == 2 and "task" not in dims:
-        table = table.rename({dims[1]: "task"})
-    if len(dims) != 2 or table.sizes["task"] == 0:
-        return None
-    names = (
-        table["task"].to_numpy().tolist()
-        if "task" in table.coords
-        else range(table.sizes["task"])
-    )
-    tables = {name: table.isel(task=i, drop=True) for i, name in enumerate(names)}
-    if len(tables) < table.sizes["task"]:
-        raise DataError("estimates: a task appears more than once")
-    return tables
 
 
 @dataclass(frozen=True, eq=False)

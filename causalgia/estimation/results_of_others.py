@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,25 +15,38 @@ POOLED = "random effect"
 """The row of a meta-analysis that is its claim, as statsmodels calls it."""
 
 
-def is_result(given: object) -> bool:
-    """Return whether this is a fitted model, its linear tests, or a meta-analysis.
+Kind = Literal["fit", "tests", "meta-analysis"]
+_WRAPPER = "statsmodels.base.wrapper", "ResultsWrapper"
+_CLASSES: dict[Kind, tuple[tuple[str, str], ...]] = {
+    "fit": (
+        ("statsmodels.base.model", "LikelihoodModelResults"),
+        ("statsmodels.genmod.bayes_mixed_glm", "BayesMixedGLMResults"),
+        ("statsmodels.tsa.vector_ar.var_model", "VARResults"),
+    ),
+    "tests": (("statsmodels.stats.contrast", "ContrastResults"),),
+    "meta-analysis": (("statsmodels.stats.meta_analysis", "CombineResults"),),
+}
+
+
+def kind_of_result(given: object) -> Kind | None:
+    """Return whether this is a fitted model, its linear tests or a meta-analysis of
+    statsmodels, which is there only if it was imported; None for anything else.
 
     Examples
     --------
-    >>> is_result([1.0])
-    False
+    >>> kind_of_result([1.0])
     """
-    return _is_fit(given) or _is_test(given) or hasattr(given, "mean_effect_re")
+    if _is_a(given, *_WRAPPER):  # of a fit, whose class says more
+        given = vars(given)["_results"]
+    for kind, places in _CLASSES.items():
+        if any(_is_a(given, *place) for place in places):
+            return kind
+    return None
 
 
-def _is_fit(given: object) -> bool:
-    # not isinstance of a protocol: from Python 3.12 on it asks the class, and the
-    # results of statsmodels hand on what they are asked for
-    return hasattr(given, "params") and callable(getattr(given, "cov_params", None))
-
-
-def _is_test(given: object) -> bool:
-    return hasattr(given, "dist_args") and hasattr(given, "effect")
+def _is_a(given: object, module: str, name: str) -> bool:
+    there = getattr(sys.modules.get(module), name, None)
+    return there is not None and isinstance(given, there)
 
 
 def arguments_of(given: Any, names: list[Any] | None) -> dict[str, Any]:
@@ -45,9 +59,10 @@ def arguments_of(given: Any, names: list[Any] | None) -> dict[str, Any]:
     >>> found["names"], found["estimates"][0].round(6)
     (['random effect'], np.float64(1.5))
     """
-    if _is_fit(given):
+    kind = kind_of_result(given)
+    if kind == "fit":
         return _coefficients(given, names)
-    if _is_test(given):
+    if kind == "tests":
         return _tests(given, names)
     return {
         "estimates": [given.mean_effect_re],

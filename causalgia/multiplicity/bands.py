@@ -25,6 +25,7 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
+from causalgia.estimation.given_table import has_effects
 from causalgia.estimation.ratios import WorkingScale, open_ends, with_stored_ends
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
@@ -35,7 +36,6 @@ from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
     band_families,
-    has_effects,
 )
 from causalgia.multiplicity.joint_methods import (
     Rarity,

@@ -5,7 +5,7 @@ tests need.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.effect_table import filled, has_gaps
+from causalgia.effect_table import filled
 from causalgia.errors import (
     EstimateError,
     quoted,
@@ -23,6 +23,7 @@ from causalgia.estimation._from_effects import TASK, as_estimates
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.crossover_estimates import ice_without_rounding, is_placebo
 from causalgia.estimation.given_effects import aligned_covariance, is_factor_by_arm
+from causalgia.estimation.given_table import has_effects
 from causalgia.estimation.ratios import (
     WorkingScale,
     working_scale_of,
@@ -391,11 +392,3 @@ def order_ice_dims(given: Any) -> Any:
         if list(given["ice"].dims) == order
         else given.assign(ice=given["ice"].transpose(*order, ...))
     )
-
-
-def has_effects(given: Any) -> TypeGuard[xr.Dataset]:
-    """Return whether this is a Dataset of effects rather than of estimates."""
-    if not isinstance(given, xr.Dataset) or "ace" in given:
-        return False
-    of_arms = {"outcome", "assigned"} <= set(given.variables) or has_gaps(given)
-    return "ice" in given or ("contrast" in given.dims and of_arms)

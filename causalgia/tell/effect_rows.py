@@ -20,11 +20,11 @@ from causalgia.choices import DIRECTIONS, OPEN, VERDICTS, WITHIN
 from causalgia.effect_table import of_effects
 from causalgia.errors import DataError, quoted
 from causalgia.estimation._from_effects import (
-    as_estimates,
     estimates_of_elements,
-    is_of_others,
+    estimates_of_given,
 )
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.estimation.given_table import read_given
 from causalgia.notes import with_notes
 from causalgia.schema import validate
 from causalgia.verdicts.shrinkage import posterior_columns
@@ -345,8 +345,8 @@ def readable(given: Any) -> Any:
     >>> readable({"effect": [1.0], "se": [0.1]})["ace"].item()
     1.0
     """
-    if is_of_others(given):
-        return as_estimates(given)
+    if (read := read_given(given)).of_others:
+        return estimates_of_given(read)
     return posterior_effects(given) if is_posterior(given) else given
 
 

@@ -17,8 +17,9 @@ from causalgia.effect_table import (
     select_tasks,
 )
 from causalgia.errors import DataError, type_in_words
-from causalgia.estimation._from_effects import as_estimates, is_of_others
+from causalgia.estimation._from_effects import estimates_of_given
 from causalgia.estimation.crossover_estimates import ice_without_rounding
+from causalgia.estimation.given_table import read_given
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.families import order_ice_dims
 from causalgia.numerics.float_errors import usual_errors
@@ -173,8 +174,8 @@ def tidy(
         decisions := getattr(x, "decisions", None), xr.Dataset
     ):  # of an answer
         x = decisions
-    if is_of_others(x):
-        x = as_estimates(x)
+    if (given := read_given(x)).of_others:
+        x = estimates_of_given(given)
     if not isinstance(x, xr.Dataset) or {"chain", "draw"} <= set(x.dims):
         found = select_tasks(_summary(x), task, place="tidy: ")
         return _frame(found, of_draws=True)

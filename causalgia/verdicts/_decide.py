@@ -24,7 +24,7 @@ from causalgia.estimation.effect_intervals import (
 )
 from causalgia.estimation.moderated_variances import moderate
 from causalgia.estimation.request import check_cluster_name, is_below_floor
-from causalgia.multiplicity.families import estimates_of, row_families
+from causalgia.multiplicity.families import estimate_effects, row_families
 from causalgia.multiplicity.regions import in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
@@ -179,7 +179,7 @@ def decide(
         shrink=shrink,
     )
     if given.kind == "effects":
-        out = decide_estimates(estimates_of(given.data, cluster), request)
+        out = decide_estimates(estimate_effects(given.data, cluster), request)
     elif given.kind == "estimates":
         out = decide_estimates(given.data, request)
     else:

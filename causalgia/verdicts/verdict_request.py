@@ -6,47 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from causalgia.analysis_values import Shrinkage, as_field
-from causalgia.attributes import about
 from causalgia.checks import as_ci_prob
 from causalgia.choices import Error
 from causalgia.errors import EstimateError, quoted, type_in_words
-from causalgia.estimation._from_effects import as_estimates, is_of_others
-from causalgia.estimation.request import null_value
-from causalgia.inputs import as_pandas
-from causalgia.multiplicity.families import has_effects
+from causalgia.estimation._from_effects import estimates_of_given
+from causalgia.estimation.given_table import Given, read_given
 from causalgia.ropes import Rope
 from causalgia.schema import check_no_average_map
-
-
-class Given(NamedTuple):
-    """Evidence as it was given: effects of units, estimates, or the groups of a
-    posterior.
-    """
-
-    kind: Literal["effects", "estimates", "posterior"]
-    data: Any
-
-    @property
-    def null(self) -> float:
-        """No effect: 1 for ratios, else 0."""
-        if self.kind != "posterior":
-            return null_value(self.data)
-        try:
-            return null_value(self.data["posterior"])
-        except KeyError:  # refused where the groups are read
-            return 0.0
-
-    @property
-    def ci_prob(self) -> float:
-        """Probability of the intervals that it was given with, else .95."""
-        of_estimates = self.kind == "estimates"
-        return float(about(self.data, 0.95).ci_prob) if of_estimates else 0.95
 
 
 def as_evidence(x: Any) -> Given:
@@ -66,26 +38,22 @@ def as_evidence(x: Any) -> Given:
     >>> as_evidence({"posterior": xr.Dataset()}).kind
     'posterior'
     """
-    of_draws = isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims)
-    data: Any = {"posterior": x} if of_draws else as_pandas(x)
-    check_no_average_map(data, "cg.decide")
-    if has_effects(data):
-        return Given("effects", data)
-    if isinstance(data, xr.Dataset | pd.DataFrame) or is_of_others(data):
-        return Given("estimates", as_estimates(data))
-    if not (
-        isinstance(data, xr.DataTree)
-        or hasattr(data, "groups")
-        or (isinstance(data, Mapping) and len(data))
-    ):
-        is_shown = data is None or isinstance(data, Mapping)
+    given = read_given(x)
+    check_no_average_map(given.data, "cg.decide")
+    if given.kind == "effects":
+        return given
+    if given.kind == "posterior":
+        alone = isinstance(given.data, xr.Dataset)
+        return Given("posterior", {"posterior": given.data} if alone else given.data)
+    if given.kind == "other" and not isinstance(given.data, xr.Dataset | pd.DataFrame):
+        is_shown = given.data is None or isinstance(given.data, Mapping)
         raise EstimateError(
             "cg.decide takes estimates (of cg.estimate or cg.from_effects, "
             "a table with columns 'effect' and 'se', or a result of statsmodels), a "
             "posterior (of cg.infer) or effects (of cg.contrast), not "
-            f"{quoted(data) if is_shown else type_in_words(data)}"
+            f"{quoted(given.data) if is_shown else type_in_words(given.data)}"
         )
-    return Given("posterior", data)
+    return Given("estimates", estimates_of_given(given))
 
 
 @dataclass(frozen=True)
