@@ -28,7 +28,6 @@ from causalgia.errors import (
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.exchangeable import EXCHANGEABLE, exchangeable_contrasts
 from causalgia.expressions import two_kinds
-from causalgia.inputs import as_pandas
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import weights_of
@@ -174,12 +173,11 @@ def infer(
     array([9.8, 7.6, 6.4, 7.4, 5.5, 6.3, 9.5, 7.8])
     """
     check_draws(n_draws, usual=4000)
-    given: Any = as_pandas(estimates)
-    check_no_average_map(given, "cg.infer")
+    check_no_average_map(estimates, "cg.infer")
     if not isinstance(prior, Prior | None):
         raise EstimateError(f"prior={quoted(prior)} is not a prior", argument="prior")
     names_of_x = as_names(covariates) or ()
-    table = as_labeled_estimates(given, names_of_x)
+    table = as_labeled_estimates(estimates, names_of_x)
     _check_null_value(table)
     _check_kinds(table, exchangeable)
     n, key = -(-n_draws // CHAINS) * CHAINS, root_key(rng)

@@ -9,7 +9,6 @@ import numpy as np
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import EstimateError
-from causalgia.inputs import as_pandas
 from causalgia.posterior.labeled_data import (
     FamilyData,
     as_labeled_estimates,
@@ -63,10 +62,9 @@ def to_pymc(
     >>> sorted(v.name for v in to_pymc(table).free_RVs)[:2]
     ['beside', 'mu']
     """
-    given: Any = as_pandas(estimates)
     names = () if covariates is None else covariates
     names = (names,) if isinstance(names, str) else tuple(names)
-    table = as_labeled_estimates(given, names)
+    table = as_labeled_estimates(estimates, names)
     if "model" in table["ace"].dims or table.sizes["task"] > 1:
         raise EstimateError(
             f"a model is of one task and one predictor, and there are "

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from causalgia.analysis_values import Prior
 from causalgia.checks import as_names, nearest
 from causalgia.choices import LEAST_TO_SHRINK
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation._from_effects import estimates_of_given
 from causalgia.estimation.arm_columns import OF_OWN_ARMS
 from causalgia.estimation.crossover_estimates import placebo_contrasts
 from causalgia.estimation.exchangeable import exchangeable_contrasts
+from causalgia.estimation.given_table import read_given
 from causalgia.posterior.error_covariance import Noise, as_usable_se, noises_of
 from causalgia.posterior.exact import rescale_prior
 from causalgia.posterior.two_scales import median_se
@@ -315,14 +315,16 @@ def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table = pd.DataFrame(
     ...     {"effect": [1.0, 2.0], "se": [0.5, 0.5], "motif": ["a", "b"]}
     ... )
     >>> as_labeled_estimates(table, ["motif"])["motif"].values
     array(['a', 'b'], dtype='<U1')
     """
-    estimates = as_estimates(table)
-    source = table if isinstance(table, pd.DataFrame | xr.Dataset) else estimates
+    given = read_given(table)
+    estimates = estimates_of_given(given)
+    source = estimates if given.kind == "result" else given.data
     for name in names:
         if name in source and name not in estimates.variables:
             column = np.asarray(source[name])
