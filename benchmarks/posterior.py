@@ -91,21 +91,6 @@ def unread(n: int) -> str:
     )
 
 
-def shrunken(tasks: int) -> str:
-    """Return what `decide` takes for 100 contrasts with hierarchical sizes."""
-    rng = np.random.default_rng(tasks)
-    names = {
-        "contrast": np.repeat([f"c{i}" for i in range(100)], tasks),
-        "task": np.tile([f"t{i}" for i in range(tasks)], 100),
-        "effect": rng.normal(size=100 * tasks),
-        "se": rng.uniform(0.1, 0.4, 100 * tasks),
-    }
-    estimates = cg.from_effects(pd.DataFrame(names))
-    how = cg.Shrinkage(all_rows=True)
-    _, cpu = least(lambda: cg.decide(estimates, rope=0, shrink=how), 2)
-    return f"decide of 100 contrasts x {tasks} tasks: {cpu:.2f} s of CPU"
-
-
 def main(argv: list[str] | None = None) -> None:
     """Print times and ratios."""
     argv = argv or []
@@ -130,7 +115,6 @@ def main(argv: list[str] | None = None) -> None:
         line += f" (target {target})" if target else ""
         print(line)
     print(unread(n))
-    print(shrunken(10 if quick else 100))
     low_rank = Noise(variances, np.full((n, 1), 0.1))
     alike = Noise(np.full(n, np.median(variances)))
     for name, form in (

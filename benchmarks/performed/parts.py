@@ -166,6 +166,16 @@ PARTS: dict[str, tuple[Target, ...]] = {
             1,
         ),
     ),
+    "shrunken": tuple(
+        Target(
+            f"decide of {arms} arms x {tasks} tasks with hierarchical sizes",
+            "normal densities at 2,500 laws, numpy",
+            f"{arms} x {tasks}",
+            AT_MOST,
+            bound,
+        )
+        for arms, tasks, bound in ((100, 100, 5), (50, 300, 12))
+    ),
     "marginalize": (
         *_sizes(_MOTIFS, _PEER, "tangermeme / run, {}", AT_LEAST, 1.8, "tangermeme"),
         *_sizes(_MOTIFS, _FORWARDS, "run / bare forwards, {}", AT_MOST, 1.05),
@@ -530,7 +540,7 @@ figures by name.
 """
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Commands and verbs": ("startup", "analyze", "tasks", "report_page"),
+    "Commands and verbs": ("startup", "analyze", "tasks", "shrunken", "report_page"),
     "A trial": (
         *("marginalize", "batch", "profiles", "passes"),
         *("host", "accelerator"),
