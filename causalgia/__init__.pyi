@@ -22,7 +22,7 @@ from . import (
     zoo as zoo,
 )
 from ._analyze import analyze as analyze
-from ._audit import audit as audit
+from ._audit import account as account, audit as audit
 from ._check import check as check
 from ._confirm import confirm as confirm
 from ._moderation import moderation as moderation

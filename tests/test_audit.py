@@ -30,7 +30,16 @@ from causalgia.tell.audit_answers import sizes
 
 AP1, TEAD = "TGAGTCA", "CATTCCA"
 TRUSEQ = "AGATCGGAAGAGC"
-TABLES = ("explained", "motifs", "rules", "sites", "network", "composition")
+TABLES = (
+    "account",
+    "along",
+    "explained",
+    "motifs",
+    "rules",
+    "sites",
+    "network",
+    "composition",
+)
 NAMES = {"AP-1": AP1, "TEAD": TEAD}
 
 
@@ -163,7 +172,7 @@ def test_rules_explain_what_motifs_do_not(found) -> None:
 def test_the_answer_has_twelve_lines_at_most_and_begins_with_the_share(found) -> None:
     lines = str(found[0]).splitlines()
     assert len(lines) <= 12
-    assert lines[0].startswith("muscle: motifs explain")
+    assert lines[0].startswith("muscle: of the variance")
 
 
 def _same(one: Audit, other: Audit) -> None:
@@ -386,6 +395,60 @@ def test_networks_that_cannot_be_audited_are_refused() -> None:
     for network in (at_random, of_length):
         with pytest.raises(PredictorError):
             audit(network, _sequences(n=90), progress=False, rng=0)
+
+
+def test_a_motif_that_acts_in_at_rich_flanks_alone_is_told_so_and_explains_as_much() -> (
+    None
+):
+    word = np.array([3, 3, 0, 0, 3, 3, 2, 1])  # TTAATTGC
+    rng = np.random.default_rng(15)
+
+    def answer(one_hot):
+        tokens = one_hot.argmax(axis=1)
+        windows = np.lib.stride_tricks.sliding_window_view(tokens, 8, axis=1)
+        strong = np.isin(tokens, (1, 2))
+        total = np.zeros(len(tokens))
+        for row, at in zip(*np.nonzero((windows == word).all(axis=2)), strict=True):
+            beside = [
+                *strong[row, max(at - 20, 0) : at],
+                *strong[row, at + 8 : at + 28],
+            ]
+            total[row] += 1.5 / (1 + np.exp((np.mean(beside) - 0.45) / 0.05))
+        return total[:, None]
+
+    sequences = []
+    for _ in range(160):
+        gc = rng.uniform(0.3, 0.65)
+        row = rng.choice(4, 70, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2])
+        if rng.random() < 0.6:
+            at = int(rng.integers(0, 62))
+            row[at : at + 8] = word
+        sequences.append("".join("ACGT"[x] for x in row))
+    network = cg.FunctionPredictor(answer, tasks=["y"], scale="y")
+    found = audit(network, sequences, progress=False, rng=0)
+    (row,) = found.along.to_dict("records")
+    assert row["holds"]
+    assert row["along"] == "GC of the 20 bases on each side"
+    assert row["at 30 %"] == pytest.approx(1.4, abs=0.15)
+    assert row["at 70 %"] == pytest.approx(0.0, abs=0.1)
+    share = found.explained.set_index("step")["share"]
+    assert share["contexts"] > share["motifs"] + 0.05
+    assert share["contexts"] > 0.9
+    account = found.account.set_index("line")
+    assert account.loc["sites and 20 bp", "share"] > account.loc["sites", "share"] + 0.1
+
+
+def test_letters_at_their_places_are_a_step_where_other_bases_carry_some() -> None:
+    weights = np.random.default_rng(3).normal(size=(40, 4))
+    network = cg.FunctionPredictor(
+        lambda x: np.einsum("ncl,lc->n", x, weights)[:, None], tasks=["y"], scale="y"
+    )
+    tokens = np.random.default_rng(1).integers(0, 4, (120, 40))
+    found = audit(network, cg.sequences.decode(tokens), progress=False, rng=0)
+    share = found.explained.set_index("step")["share"]
+    assert share["rules"] < 0.5
+    assert share["places"] > 0.95
+    assert not found.motifs["reads"].any()
 
 
 def test_a_share_of_variance_is_that_of_r_squared() -> None:

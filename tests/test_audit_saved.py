@@ -173,13 +173,19 @@ def test_many_tasks_and_motifs_have_twelve_lines_and_say_what_is_left(saved) -> 
         [found.rules.assign(gap_from=k, gap_to=k + 1) for k in range(9)],
         ignore_index=True,
     )
-    explained = pd.concat(
-        [found.explained.assign(task=f"task {j}") for j in range(5)], ignore_index=True
+    account, along, explained = (
+        pd.concat(
+            [of[of["task"] == "muscle"].assign(task=f"task {j}") for j in range(5)],
+            ignore_index=True,
+        )
+        for of in (found.account, found.along, found.explained)
     )
     many = dataclasses.replace(
         found,
         motifs=pd.concat(copies, ignore_index=True).drop_duplicates(["motif", "task"]),
         rules=rules,
+        account=account,
+        along=along,
         explained=explained,
         sites=found.sites.assign(**{f"lost, task {j}": 0.0 for j in range(5)}),
         left_out=("the pair A and C", "the pair A and G"),

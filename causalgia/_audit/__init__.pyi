@@ -1,3 +1,4 @@
+from ._account import Account as Account, account as account
 from ._audit import (
     Audit as Audit,
     audit as audit,

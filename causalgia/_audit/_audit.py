@@ -22,6 +22,13 @@ import xarray as xr
 
 import causalgia
 from causalgia import experiments
+from causalgia._audit._account import Named, account_table, n_predictions
+from causalgia._audit.along import (
+    features_along,
+    rows_along,
+    table_along,
+    trial_along,
+)
 from causalgia._audit.candidates import (
     MOST,
     Candidate,
@@ -38,8 +45,14 @@ from causalgia._audit.composition import (
     features_in,
     technical_words,
 )
-from causalgia._audit.explained import variance_explained, varying
-from causalgia._audit.network import THROUGHPUT, checked, null_rows, read_rows
+from causalgia._audit.explained import match_features, variance_explained, varying
+from causalgia._audit.network import (
+    THROUGHPUT,
+    checked,
+    mean_answers,
+    null_rows,
+    read_rows,
+)
 from causalgia._audit.rules import (
     Rule,
     Sites,
@@ -111,10 +124,16 @@ from causalgia.sequences.fasta import (
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.streams import RNG, Seed, derive, root_key
-from causalgia.tell.audit_answers import audit_answer
+from causalgia.tell.account_answers import others_carry
+from causalgia.tell.audit_answers import (
+    MOST_IN_ACCOUNT,
+    SAID,
+    audit_answer,
+    tasks_not_carried,
+)
 from causalgia.trial.archive import place_of
 from causalgia.trial.stages import Stages
-from causalgia.types import Array, Client, Tokens
+from causalgia.types import Array, Client, Codes, Tokens
 
 LEAST_SEQUENCES, LEAST_LENGTH = 80, 20
 _LEAST_MAPPED, _ENOUGH_MAPPED, _MOST_MAPPED, _LEAST_PARENTS = 20, 200, 1_000, 4
@@ -125,12 +144,17 @@ _LEADERS, _PAIRS, _RULES = 4, 8, 6
 _OF_SITES = 5 * _DRAWS * 100
 _LEAST_PATTERNS, _PATTERNS, _A_PATTERN = 6, 100, 2_500
 _A_MOTIF = (60 + 2) * _ALONE_UNITS + (N_ORDERS + 1) * ORDER_UNITS + 2 * _OF_SITES
+_A_MOTIF += 3 * len(GC_LEVELS) * _COMPOSITION_UNITS
 _A_PAIR = 420 * _PAIR_UNITS + 2 * 60 * _RULE_UNITS * _RULES // _PAIRS
 _RANDOM = 9_000
 """Predictions, about, for the budget alone: of a motif's sites, alone, in other orders and
 again on the reserved sequences; of a pair, and its share of rules with their checks; of
 random words.
 """
+_OF_ACCOUNT = 0.25
+"""Share of the predictions of a plan, at most, in which the account has every line."""
+_ROWS_A_LETTER = 4
+"""Sequences that letters by place are fitted on, for each, at least."""
 _TIMED_UNITS, _LEAST_COST = 4, 0.02
 """Units of the trial that times edited sequences, and their least cost in whole ones."""
 _OF_AUDIT = "audit_"
@@ -169,10 +193,22 @@ class Audit:
 
     Attributes
     ----------
+    account
+        A row a task and line: how much of the variance of predictions the sites of the
+        motifs that hold carry, whatever they do, all other bases, and where the rest lies
+        (`causalgia.account`).
+    along
+        A row a motif that holds and task: the ``change`` of its effect (minus its letters
+        in another order) from 30 to 70 % of G and C in random sequences of the length, with
+        ``lower, upper, verdict``; ``q`` over all rows, ``holds``; its effect ``at 30 %``
+        and so on; and ``along``, whether of the bases beside the site or of the whole
+        sequence the GC goes with what sites lose.
     explained
-        A row a task and step ("motifs", "composition", "rules"): ``share`` of the variance
+        A row a task and step ("motifs", "contexts", "composition", "rules",
+        "places": the letter at each): ``share`` of the variance
         of predictions on the reserved sequences that the steps so far explain, with
-        ``lower, upper``, and ``n_features``.
+        ``lower, upper``, and ``n_features``. There is no interval (NaN) where the variance
+        is that of fewer than 12 effective sequences.
     motifs
         A row a candidate and task. ``motif`` is the letters of its core, ``name`` that of
         a known motif, or empty. In the testing sequences: ``n_sites``; ``lost``, the mean
@@ -184,7 +220,10 @@ class Audit:
         first and last start at which it acts; ``copies``: up to which a further one adds.
         ``region, region_alone``: lost, and alone in its direction, below which they are
         too small to matter.
-        ``reads``: whether lost or alone has a direction at a false discovery rate of .05.
+        ``reads``: whether lost or alone has a direction at a false discovery rate of .05,
+        and the account does not contradict: in a task in which the sites of the motifs are
+        not shown to carry more than as many bases elsewhere, none is read, and no rule
+        holds.
         On the reserved sequences: ``confirmed_lost``, and ``confirmed_q`` of the motif in
         the tree of hypotheses. Of an ensemble: in how many of ``n_members`` it holds by
         itself, ``members_hold``: lost or alone has the sign of the mean, beyond the
@@ -229,6 +268,8 @@ class Audit:
         was read from a folder.
     """
 
+    account: pd.DataFrame
+    along: pd.DataFrame
     explained: pd.DataFrame
     motifs: pd.DataFrame
     rules: pd.DataFrame
@@ -401,7 +442,9 @@ def audit(
        tree of hypotheses, and `causalgia.refute` on each rule.
     7. *How much of the network that is*: motifs, composition and rules, as counts in a
        ridge regression fitted on the other sequences, explain a share :math:`R^2` of the
-       variance of predictions on the reserved ones.
+       variance of predictions on the reserved ones; beside it stands the *account*, the
+       share that the sites of motifs carry, whatever they do (`causalgia.account`), of 800
+       sequences at most.
 
     Every task is asked. Of an `causalgia.Ensemble` the mean over members is tested, and
     in how many members a motif or rule holds by itself is counted.
@@ -518,7 +561,7 @@ def audit(
         key,
         client,
         make_anew if folder is None else _keeping(folder, settings),
-        Stages(8 + (known is not None), show=progress),
+        Stages(10 + (known is not None), show=progress),
         n_screened,
     )
     with warnings.catch_warnings():  # the notes of each trial stand with its results
@@ -613,6 +656,15 @@ def _compared(
             )
 
 
+@dataclass(frozen=True)
+class _Hybrids:
+    """Hybrids of the account whose sequences are of these parts, with predictions."""
+
+    parts: set[str]
+    tokens: Tokens
+    answers: Array
+
+
 @dataclass
 class _Work:
     """The stages of one audit."""
@@ -627,6 +679,9 @@ class _Work:
     """Predictions of the screen of known motifs."""
     sites_on: dict[str, str] = field(default_factory=dict)
     """Strands on which each motif has sites."""
+    acting: list[Motif] = field(default_factory=list)
+    """Given motifs that act in shuffles."""
+    hybrids: list[_Hybrids] = field(default_factory=list)
 
     def audit(
         self,
@@ -651,9 +706,15 @@ class _Work:
         rules, pairs, left_out = self.pairs(found, read, effects, least, plan)
         composition, nulls = self.composition(plan, least)
         confirmed = self.confirm(found, table, rules, of_orders, least)
+        account = self.account(found, confirmed[0], plan)
+        along = self.along(found, confirmed[0], sites, least)
+        for of in (table, confirmed[1]):
+            # the list listens to its first line
+            unshown = of["task"].isin(tasks_not_carried(account))
+            of["reads" if of is table else "holds"] &= ~unshown
         holds = confirmed[1]["holds"].to_numpy(bool)
         kept = [rule for rule, one in zip(rules, holds, strict=True) if one]
-        explained = self.explain(found, table, kept, composition)
+        explained = self.explain(found, table, kept, composition, along, account)
         n = {name: len(part) for name, part in self.parts.by_name.items()}
         if not plan.technical:
             left_out.append("adapters and other words of the bench")
@@ -662,6 +723,8 @@ class _Work:
         if (unmapped := n["proposing"] - plan.n_mapped) > 0:
             left_out.append(f"maps of {unmapped:,} sequences")
         return Audit(
+            account=account,
+            along=along,
             explained=explained,
             motifs=_named(
                 table.merge(confirmed[0], on=["motif", "task"], how="left"),
@@ -711,9 +774,7 @@ class _Work:
 
     def answers(self, tokens: Tokens) -> Array:
         """Return predictions, (n, tasks), the mean over members."""
-        found = self.predictor.predict(tokens).astype(np.float64)
-        mean: Array = found.reshape(len(tokens), len(self.tasks), -1).mean(axis=2)
-        return mean
+        return mean_answers(self.predictor, tokens)
 
     def run(self, name: str, design: Design) -> xr.Dataset:
         """Return the outcomes of a trial, or those that were kept."""
@@ -889,6 +950,7 @@ class _Work:
                     act.reshape(len(act), -1).any(axis=1)
                 ]
                 named = [known[str(name)] for name in names]
+        self.acting = named
         found = candidates(
             proposed,
             maps,
@@ -1329,54 +1391,155 @@ class _Work:
             ),
         }
 
+    def along(
+        self,
+        found: Sequence[Candidate],
+        confirmed: pd.DataFrame,
+        sites: pd.DataFrame,
+        least: Mapping[str, float],
+    ) -> pd.DataFrame:
+        """Return how the effects of motifs that hold change with GC."""
+        region = {task: (-one, one) for task, one in least.items()}
+        null, rows = DinucleotideShuffle(of=self.parts.reserved), list[pd.DataFrame]()
+        with self.stages.stage("their effects along GC"):
+            for one in _holding(found, confirmed):
+                trial = trial_along(one.motif, null, n_units=_COMPOSITION_UNITS)
+                outcomes = _mean(self.run(f"along {one.label}", trial))
+                effects = contrast(outcomes, contrasts=trial.named_contrasts)
+                rows.append(rows_along(one.label, trial, effects, region))
+        testing = self.parts.testing
+        return table_along(rows, sites, [*map(str, testing.names)], testing.tokens)
+
     def explain(
         self,
         found: Sequence[Candidate],
         table: pd.DataFrame,
         rules: Sequence[Rule],
         composition: pd.DataFrame,
+        along: pd.DataFrame,
+        account: pd.DataFrame,
     ) -> pd.DataFrame:
         """Return the share of the variance of predictions on the reserved sequences that
-        motifs (where they act, too, if that is not everywhere), composition and rules
-        explain.
+        motifs (where they act, too, if that is not everywhere), their contexts,
+        composition and rules explain, and, where other bases carry some of it, letters by
+        place; fitted on the others and on the hybrids of these.
         """
-        fitted = np.concatenate(
-            [self.parts.proposing.tokens, self.parts.testing.tokens]
-        )
-        both = (fitted, self.parts.reserved.tokens)
+        y, hybrids = self.predictions, self.hybrids
         used = [
             one
             for one in found
             if table.loc[table["motif"] == one.label, "reads"].any()
             or any(one.label in (rule.first, rule.second) for rule in rules)
         ]
-        features: dict[str, list[Array]] = {}
-        for tokens in both:
+
+        def features(tokens: Tokens, *, by_place: bool) -> dict[str, Array]:
             sites = {
                 one.label: sites_of(one, tokens, both_strands=self.both_strands)
                 for one in used
             }
-            none = np.zeros((len(tokens), 0))
+            matches = [
+                match_features(tokens, one, both_strands=self.both_strands)
+                for one in (*(one.motif for one in used), *self.acting)
+            ]
             there = [
                 sites[label].within(*ends).counts()
                 for label, ends in _narrow_places(table, sites, tokens.shape[1])
             ]
-            for step, columns in (
-                ("motifs", [none, *(one.counts() for one in sites.values()), *there]),
-                ("composition", [composition_features(tokens, composition)]),
-                ("rules", [occurrences(rules, sites, len(tokens))]),
-            ):
-                features.setdefault(step, []).append(np.column_stack(columns))
+            none = np.zeros((len(tokens), 0))
+            counts = [one.counts() for one in sites.values()]
+            columns = {
+                "motifs": np.column_stack([none, *matches, *counts, *there]),
+                "contexts": features_along(along, sites, tokens),
+                "composition": composition_features(tokens, composition),
+                "rules": occurrences(rules, sites, len(tokens)),
+            }
+            return columns | ({"places": _letters_by_place(tokens)} if by_place else {})
+
+        def shares(
+            of: Sequence[str], measured: str, tasks: Sequence[str], *, by_place: bool
+        ) -> pd.DataFrame:
+            """Return the shares of one part, fitted on others and on their hybrids."""
+            part = self.parts.by_name
+            own = [x for x in hybrids if set(of) >= x.parts]
+            tokens = np.concatenate(
+                [*(part[x].tokens for x in of), *(x.tokens for x in own)]
+            )
+            at = [self.tasks.index(task) for task in tasks]
+            answers = np.concatenate([*(y[x] for x in of), *(x.answers for x in own)])
+            fitted = features(tokens, by_place=by_place)
+            other = features(part[measured].tokens, by_place=by_place)
+            parents = np.array(part[measured].parents).astype(str)
+            return variance_explained(
+                answers[:, at],
+                y[measured][:, at],
+                {step: (columns, other[step]) for step, columns in fitted.items()},
+                tasks,
+                pd.factorize(parents)[0],
+                of=np.concatenate([*y.values()])[:, at],
+            )
+
         with self.stages.stage("the share of the predictions that this explains"):
-            y = self.predictions
-        parents = pd.factorize(np.array(self.parts.reserved.parents).astype(str))[0]
-        return variance_explained(
-            np.concatenate([y["proposing"], y["testing"]]),
-            y["reserved"],
-            {step: (one, other) for step, (one, other) in features.items()},
-            self.tasks,
-            parents,
-        )
+            both = ("proposing", "testing")
+            explained = shares(both, "reserved", self.tasks, by_place=False)
+            carry = [
+                str(task)
+                for task, rows in account.groupby("task", sort=False)
+                if others_carry(rows.set_index("line"))
+            ]
+            n_fitted = sum(len(x.tokens) for x in hybrids if x.parts == {"proposing"})
+            if carry and 3 * _ROWS_A_LETTER * self.parts.reserved.length <= n_fitted:
+                tried = shares(both[:1], "testing", carry, by_place=True)
+                share = tried.pivot(index="task", columns="step", values="share")
+                gain = share["places"] - share["rules"].clip(lower=0)
+                helped = [task for task in carry if gain[task] >= SAID]
+                if helped:
+                    places = shares(both, "reserved", helped, by_place=True)
+                    places = places[places["step"] == "places"]
+                    explained = pd.concat([explained, places], ignore_index=True)
+        return explained
+
+    def account(
+        self, found: Sequence[Candidate], confirmed: pd.DataFrame, plan: Plan
+    ) -> pd.DataFrame:
+        """Return what the sites of motifs that hold carry, and where the rest lies."""
+        parts = self.parts.by_name.values()
+        tokens = np.concatenate([one.tokens for one in parts])
+        y = np.concatenate([*self.predictions.values()])
+        names = np.concatenate([np.array(x.parents).astype(str) for x in parts])
+        rng = np.random.default_rng(derive(self.key, "account"))
+        rows = np.sort(rng.permutation(len(tokens))[:MOST_IN_ACCOUNT])
+        named = {
+            one.label: Named(one.motif, one.threshold, self.sites_on[one.label])
+            for one in _holding(found, confirmed)
+        }
+        cost = n_predictions(len(rows), len(named), whole=True)
+
+        ends = np.cumsum([len(one) for one in parts])
+        part_of = np.searchsorted(ends, rows, side="right")
+
+        def answers(line: str, hybrids: Tokens, of: Codes) -> Array:
+            def made() -> xr.Dataset:
+                y = (("sequence", "task"), self.answers(hybrids))
+                return xr.Dataset({"prediction": y})
+
+            kept = self.keep(_file(f"account {line}"), made)["prediction"].to_numpy()
+            last = part_of[of].max(axis=0)  # none is of reserved sequences
+            for k, names in enumerate(({"proposing"}, {"proposing", "testing"})):
+                own = last == k
+                self.hybrids.append(_Hybrids(names, hybrids[own], kept[own]))
+            return np.asarray(kept)
+
+        with self.stages.stage("what the sites carry, whatever they do"):
+            return account_table(
+                tokens[rows],
+                pd.factorize(names[rows])[0],
+                y[rows],
+                self.tasks,
+                named,
+                answers=answers,
+                key=derive(self.key, "account"),
+                whole=cost <= plan.n_predictions * _OF_ACCOUNT,
+            )
 
 
 _OF_RULES = (
@@ -1397,6 +1560,18 @@ def _file(name: str) -> str:
     'rule_A+_then_B-_gap_3_to_8'
     """
     return quote(name.replace(" ", "_").replace(",", ""), safe="+:")
+
+
+def _letters_by_place(tokens: Tokens) -> Array:
+    """Return whether each letter but the last stands at each place, (n, 3 length)."""
+    letters = (tokens[:, :, None] == np.arange(3)).astype(float)
+    return np.asarray(letters.reshape(len(tokens), -1))
+
+
+def _holding(found: Sequence[Candidate], confirmed: pd.DataFrame) -> list[Candidate]:
+    """Return the motifs that hold on the reserved sequences."""
+    holds = confirmed.loc[confirmed["confirmed_q"] <= _LEVEL, "motif"].unique()
+    return [one for one in found if one.label in holds]
 
 
 def _mean(outcomes: xr.Dataset, of: str = "outcome") -> xr.Dataset:

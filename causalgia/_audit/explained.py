@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import scipy
+from scipy import special
 
-from causalgia.types import Array, Codes, Mask
+from causalgia.sequences import Motif
+from causalgia.types import Array, Codes, Mask, Tokens
 
 _PENALTIES = np.geomspace(1e-6, 1e3, 37)
 """A row, on columns of standard deviation 1; 0 would leave out no row that alone has a
 feature."""
 _RANK = 1e-8
 """Relative size below which a number is one of rounding."""
+LEAST_EFFECTIVE = 12.0
+"""Effective number of units from which a share of their variance has an interval."""
 COLUMNS = ("task", "step", "share", "lower", "upper", "n_features")
 
 
@@ -27,6 +30,7 @@ def variance_explained(
     tasks: Sequence[str],
     clusters: Codes,
     *,
+    of: Array | None = None,
     ci_prob: float = 0.95,
 ) -> pd.DataFrame:
     r"""Return the share of the variance of held-out predictions that features explain,
@@ -38,8 +42,10 @@ def variance_explained(
 
     .. math:: R^2 = 1 - \frac{\sum_i (y_i - \hat y_i)^2}{\sum_i (y_i - \bar y)^2},
 
-    with an interval of :math:`\log(1 - R^2)` from the influence of each cluster on the
-    ratio. Below 0, features predict worse than the mean.
+    with a jackknife interval of :math:`\log(1 - R^2)` over clusters, whose degrees of
+    freedom are the effective number of what it leaves out; none (NaN) where the variance
+    of all predictions is that of fewer than 12 effective units. Below 0, features predict
+    worse than the mean.
 
     Parameters
     ----------
@@ -52,6 +58,9 @@ def variance_explained(
         Names of the tasks.
     clusters
         Of the held-out sequences, 0, 1, ...: those that descend from one.
+    of
+        Predictions whose effective number tells whether there are intervals; None: those
+        of both.
     ci_prob
         Probability of the intervals.
 
@@ -67,10 +76,11 @@ def variance_explained(
     [['x', 0.8]]
     """
     rows = []
-    n_clusters = int(clusters.max()) + 1
-    quantile = scipy.stats.t.ppf(0.5 + ci_prob / 2, n_clusters - 1)
     x = [np.zeros((len(fitted), 0)), np.zeros((len(held), 0))]
     total, varies = held - held.mean(axis=0), varying(held)
+    every = np.concatenate([fitted, held]) if of is None else of
+    alone = np.arange(len(every))
+    enough = [effective_number(y, alone) >= LEAST_EFFECTIVE for y in every.T]
     for step, (of_fitted, of_held) in features.items():
         x = [np.column_stack([x[0], of_fitted]), np.column_stack([x[1], of_held])]
         fits = [one[:, varying(x[0])] for one in x]
@@ -83,24 +93,72 @@ def variance_explained(
             if not varies[k]:
                 rows.append((task, step, np.nan, np.nan, np.nan, design.shape[1]))
                 continue
-            ratio = a / b
-            influence = np.bincount(
-                clusters, e2 / max(a, np.finfo(float).tiny) - t2 / b
-            )
-            se = np.sqrt(n_clusters / (n_clusters - 1) * np.sum(influence**2)) / len(
-                held
-            )  # of log(1 - R2)
-            rows.append(
-                (
-                    task,
-                    step,
-                    1 - ratio,
-                    1 - ratio * np.exp(quantile * se),
-                    1 - ratio * np.exp(-quantile * se),
-                    design.shape[1],
-                )
-            )
+            ratio, half = a / b, np.nan
+            if enough[k]:
+                half = _half_width(residual[:, k], total[:, k], clusters, ci_prob)
+            ends = (1 - ratio * np.exp(half), 1 - ratio * np.exp(-half))
+            rows.append((task, step, 1 - ratio, *ends, design.shape[1]))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def match_features(tokens: Tokens, motif: Motif, *, both_strands: bool) -> Array:
+    """Return how well each sequence matches a motif: the most letters that agree at any
+    place and strand, and three to the power of less the letters that do not, summed over
+    all; (n, 2). A letter counts by its probability over that of the likeliest.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> found = match_features(
+    ...     encode(["AAGATTAC", "AAGCTTAC"]),
+    ...     Motif.from_iupac("GATTAC"),
+    ...     both_strands=False,
+    ... )
+    >>> found.round(2).tolist()
+    [[6.0, 1.01], [5.0, 0.34]]
+    """
+    p = np.asarray(motif.probabilities)
+    agree = p / p.max(axis=1, keepdims=True)
+    width, found = len(agree), np.zeros((len(tokens), 2))
+    for own in (agree, agree[::-1, ::-1])[: 1 + both_strands]:
+        n = tokens.shape[1] - width + 1
+        score = sum(own[j][tokens[:, j : j + n]] for j in range(width))
+        found[:, 0] = np.maximum(found[:, 0], np.max(score, axis=1))
+        found[:, 1] += np.sum(3.0 ** (score - width), axis=1)
+    return found
+
+
+def _half_width(
+    residual: Array, total: Array, clusters: Codes, ci_prob: float
+) -> float:
+    """Return the half width of the interval of log(1 - R2), by leaving out each cluster."""
+    n, (e, y, y2) = (
+        np.bincount(clusters),
+        (np.bincount(clusters, x) for x in (residual**2, total, total**2)),
+    )
+    left = n.sum() - n
+    mean = (y.sum() - y) / left
+    spread = (y2.sum() - y2) / left - mean**2
+    tiny = np.finfo(float).tiny
+    found = np.log(np.maximum((e.sum() - e) / left, tiny) / np.maximum(spread, tiny))
+    moved = (found - found.mean()) ** 2
+    se = np.sqrt((len(n) - 1) / len(n) * moved.sum())
+    df = moved.sum() ** 2 / max(float(np.sum(moved**2)), tiny)
+    return float(special.stdtrit(max(df, 1.0), 0.5 + ci_prob / 2) * se)
+
+
+def effective_number(values: Array, clusters: Codes) -> float:
+    """Return how many independent units of equal weight the variance of values is as good
+    as: the sum of squares by unit, squared, over its sum of squares.
+
+    Examples
+    --------
+    >>> effective_number(np.array([1.0, -1, 1, -1]), np.arange(4))
+    4.0
+    """
+    by_unit = np.bincount(clusters, (values - values.mean()) ** 2)
+    squares = float(np.sum(by_unit**2))
+    return float(by_unit.sum() ** 2 / squares) if squares else 0.0
 
 
 def varying(values: Array) -> Mask:

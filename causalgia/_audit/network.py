@@ -11,7 +11,8 @@ import xarray as xr
 from causalgia._audit.explained import varying
 from causalgia._check.findings import Check
 from causalgia.errors import PredictorError
-from causalgia.types import Array
+from causalgia.predict import Predictor
+from causalgia.types import Array, Tokens
 
 COLUMNS = ("check", "status", "value")
 _STATUS = {"ok": "pass", "note": "note", "warn": "warn", "FAIL": "fail"}
@@ -24,6 +25,13 @@ _OF_CHECK = {
     "throughput": THROUGHPUT,
 }
 """Lines of `causalgia.check` -> what their value is."""
+
+
+def mean_answers(predictor: Predictor, tokens: Tokens) -> Array:
+    """Return predictions, (n, tasks), the mean over members."""
+    found = predictor.predict(tokens).astype(np.float64)
+    mean: Array = found.reshape(len(tokens), len(predictor.tasks), -1).mean(axis=2)
+    return mean
 
 
 def checked(found: Check, predictions: Array) -> pd.DataFrame:

@@ -22,7 +22,8 @@ from causalgia.tell.audit_answers import LOST
 
 _TEXT = {
     *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
-    *("arrangement", "strands", "doubts", "step", "sequence", "verdict", "feature"),
+    *("arrangement", "strands", "doubts", "step", "line", "along", "sequence"),
+    *("verdict", "feature"),
     *("lost_verdict", "alone_verdict", "check", "status", "claim", "folder"),
     *("why_not", "#place", "strand in it", "sites_on"),
 }

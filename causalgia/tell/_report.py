@@ -98,6 +98,7 @@ def report(
         A result: outcomes, effects, estimates, decisions, curves, tipping points,
         a posterior, checks of a claim, a plan of `causalgia.planning`, the
         `~causalgia.experiments.Answer` of an experiment, what `causalgia.audit`,
+        `causalgia.account`,
         `causalgia.check` and `causalgia.Protocol` return, the Datasets of
         `causalgia.mpra`, or effects of another program as `causalgia.from_effects`
         takes them.

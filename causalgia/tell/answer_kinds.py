@@ -246,6 +246,7 @@ KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
     Kind("an audit", is_audit, _audit),
     Kind("a check of a design", _is("Check"), lambda x, _: Plain(str(x))),
+    Kind("an account", _is("Account"), lambda x, _: Plain(str(x))),
     Kind("a protocol", _is("Protocol"), _protocol),
     Kind(
         "a comparison with the bench",

@@ -14,6 +14,13 @@ import pandas as pd
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, INSIDE, VERDICT_WORDS
 from causalgia.errors import printable
+from causalgia.tell.account_answers import (
+    beyond_elsewhere,
+    carried,
+    percent_of,
+    pointers,
+    share_in_words,
+)
 from causalgia.tell.answers import AnswerParts
 from causalgia.tell.folded_text import cut
 from causalgia.tell.table_formats import format_p, number
@@ -26,8 +33,14 @@ if TYPE_CHECKING:
 
 _MOST_LINES, _MOTIFS, _RULES = 12, 4, 4
 """Lines of the answer, and of motifs and rules among them, at most."""
-_TASKS, _NAMED = 2, 3
-"""Tasks that have a line of their own, and that are named beside another."""
+_TASKS, _NAMED, _POINTERS = 2, 3, 2
+"""Tasks that have a line of their own, that are named beside another; and sentences on
+where to look.
+"""
+SAID = 0.05
+"""Share of the variance from which on it is said where to look for it, or what has it."""
+MOST_IN_ACCOUNT = 800
+"""Sequences of which the account is, at most."""
 LEVEL = 0.05
 _PART_READ = 0.5
 """Share of the length from which on it is not said which part the maps read."""
@@ -43,6 +56,10 @@ LOST = "lost, "
 class Audited(Protocol):
     """What the text is of: the answer of `causalgia.audit`."""
 
+    @property
+    def account(self) -> pd.DataFrame: ...
+    @property
+    def along(self) -> pd.DataFrame: ...
     @property
     def explained(self) -> pd.DataFrame: ...
     @property
@@ -66,10 +83,13 @@ class Audited(Protocol):
 def audit_answer(found: Audited) -> str:
     """Return the answer, at most twelve lines."""
     motifs, rules = motif_lines(found), rule_lines(found)
-    first = explained_lines(found)
+    first = account_lines(found)
     if not motifs and not rules:
         acts = bool(found.composition["acts"].astype(bool).any())
-        first.insert(0, _nothing(found.counts["proposed"], of_all=not acts))
+        places = found.explained.loc[found.explained["step"] == "places", "share"]
+        acts |= bool((places >= SAID).any())
+        holds = "No motif holds" if acts else "Nothing holds"
+        first.insert(0, f"{holds}: {_nothing(found)}.")
     last = [*not_confirmed(found), *composition_lines(found)]
     last += [*doubts_of_network(found), counts_line(found)]
     n_motifs, n_rules = min(len(motifs), _MOTIFS), min(len(rules), _RULES)
@@ -78,8 +98,8 @@ def audit_answer(found: Audited) -> str:
             (n_motifs, n_rules - 1) if n_rules >= n_motifs else (n_motifs - 1, n_rules)
         )
     others = [
-        _more(len(motifs) - n_motifs, "motif", "motifs"),
-        _more(len(rules) - n_rules, "rule", "rules"),
+        _counted(len(motifs) - n_motifs, "more motif", "motifs"),
+        _counted(len(rules) - n_rules, "more rule", "rules"),
     ]
     rest = [f"Not printed: {in_list([x for x in others if x])}."] if any(others) else []
     if found.left_out:
@@ -91,80 +111,143 @@ def audit_answer(found: Audited) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
-def _more(n: int, what: str, where: str) -> str:
-    return f"{n:,} more {what}{'s' * (n != 1)} (table {where})" if n else ""
+def _counted(n: int, what: str, where: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)} (table {where})" if n else ""
 
 
-def _nothing(n_proposed: int, *, of_all: bool) -> str:
-    holds = "Nothing holds" if of_all else "No motif holds"
-    if not n_proposed:
-        return f"{holds}: the maps proposed no motif."
+def _nothing(found: Audited) -> str:
+    if act := _with_sites(found.motifs):
+        few = (
+            "one acts, and its sites are"
+            if act == 1
+            else f"{act:,} act, and their sites are"
+        )
+        return (
+            f"of {found.counts['proposed']:,} proposed motifs {few} not shown to carry more "
+            "than as many bases elsewhere (table motifs)"
+        )
+    if not (n := found.counts["proposed"]):
+        return "the maps proposed no motif"
     of = (
-        "the one proposed motif is not"
-        if n_proposed == 1
-        else (f"none of {n_proposed} proposed motifs is")
+        "the one proposed motif is not" if n == 1 else f"none of {n} proposed motifs is"
     )
-    return (
-        f"{holds}: {of} shown to move the predictions by more than "
-        "its letters do in other orders."
-    )
+    return f"{of} shown to move the predictions by more than its letters do in other orders"
 
 
-def explained_lines(found: Audited) -> list[str]:
-    """Return the share of the variance that the list explains, a line for each of two
-    tasks, or one for all.
+def tasks_not_carried(account: pd.DataFrame) -> list[str]:
+    """Return the tasks in which the sites of motifs are not shown to carry more than as
+    many bases elsewhere.
     """
-    tables = dict(iter(found.explained.groupby("task", sort=False)))
-    tasks = [str(task) for task in tables]
-    n = found.counts["reserved"]
-    predictions = f"the predictions for {n:,} sequences held out"
-    of = f"the variance of {predictions}"
-    if len(tasks) <= _TASKS:
-        return [_explained(task, tables[task], predictions) for task in tasks]
-    whole = pd.Series(
-        {task: float(table["share"].iloc[-1]) for task, table in tables.items()}
-    ).dropna()
-    if not len(whole):
-        return [
-            f"The predictions for {n:,} sequences held out do not vary in any of "
-            f"{len(tasks)} tasks."
-        ]
-    low, high = str(whole.idxmin()), str(whole.idxmax())
-    still = len(tasks) - len(whole)
     return [
-        f"What follows explains {_percent(whole[low])} % ({cut(low)}) to "
-        f"{_percent(whole[high])} % ({cut(high)}) of {of}, over {len(whole):,} tasks "
-        f"(median {_percent(float(whole.median()))} %)"
-        + (f"; in {still:,} more they do not vary." if still else ".")
+        str(task)
+        for task, rows in account.groupby("task", sort=False)
+        if not beyond_elsewhere(rows.set_index("line"))
     ]
 
 
-def _explained(task: str, table: pd.DataFrame, predictions: str) -> str:
-    rows, of = table.set_index("step"), f"the variance of {predictions}"
-    if rows["share"].isna().any():
-        return f"{cut(task)}: {predictions} do not vary."
-    parts, before, below = list[str](), 0, ""
-    for step, row in rows.iterrows():
-        n = int(row["n_features"])
-        if n == before:  # nothing was added
-            continue
-        before = n
-        if row["share"] < 0:
-            below = " (below 0: worse than their mean)"
-        low, high = _percent(row["lower"]), _percent(row["upper"])
-        share = f"{_percent(row['share'])} % [{low}, {high}]"
-        if parts:
-            parts.append(f"with {step} {share}")
-        else:
-            verb = "explains" if step == "composition" else "explain"
-            parts.append(f"{step} {verb} {share} of {of}")
-    left = 1 - max(float(rows["share"].iloc[-1]), 0.0)
-    said = ", ".join(parts) or f"nothing explains {of}"
-    return f"{cut(task)}: {said}{below}; {_percent(left)} % is unexplained."
+def account_lines(found: Audited) -> list[str]:
+    """Return what the sites of motifs carry of the variance of predictions, and what the
+    list explains, a line for each of two tasks, or one for all; and where to look for the
+    rest, in the task where least is explained.
+    """
+    accounts = {
+        str(task): of.set_index("line")
+        for task, of in found.account.groupby("task", sort=False)
+    }
+    steps = dict(iter(found.explained.groupby("task", sort=False)))
+    shares = pd.Series(
+        {str(task): float(of["share"].iloc[-1]) for task, of in steps.items()}
+    ).dropna()
+    counts = counts_of_account(found)
+    if len(accounts) <= _TASKS:
+        lines = [
+            f"{carried(task, rows, counts, and_more=_explained(found, steps[task]))}"
+            for task, rows in accounts.items()
+        ]
+    else:
+        lines = _over_tasks(found, accounts, shares, counts)
+    if not (shares < 1 - SAID).any():
+        return lines
+    task = str(shares.idxmin())
+    look = pointers(accounts[task], counts)
+    if not confirmed_motifs(found) and not beyond_elsewhere(accounts[task]):
+        look = look[1:]  # what is said of the motifs
+    look = look[:_POINTERS]
+    if look and len(accounts) > 1:
+        look[0] = f"{cut(task)}: {look[0][:1].lower()}{look[0][1:]}"
+    return [*lines, *([" ".join(look)] if look else [])]
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}".replace("-0", "0")
+def counts_of_account(found: Audited) -> dict[str, int]:
+    """Return the numbers that the account is told with."""
+    return {
+        "sequences": min(found.counts["distinct"], MOST_IN_ACCOUNT),
+        "motifs": _with_sites(found.motifs),
+        "length": int(found.settings.get("length", 0)),
+    }
+
+
+def _explained(found: Audited, steps: Any) -> str:
+    """Return what the list explains of the predictions of sequences held out; and what
+    the letter at each place explains besides.
+    """
+    rows = steps.set_index("step")
+    last = rows.loc["rules"]
+    if not np.isfinite(last["share"]):
+        return ""
+    of = f"of that of {found.counts['reserved']:,} held out"
+    said = f"what follows explains {share_in_words(last)} {of}"
+    if not last["n_features"]:
+        said = f"nothing below explains any {of}"
+    elif last["share"] < 0:
+        said += " (below 0: worse than their mean)"
+    if "places" in rows.index:
+        by_place = rows.loc["places"]
+        said += f", with the letter at each place {share_in_words(by_place)}"
+    return f"; {said}"
+
+
+def _over_tasks(
+    found: Audited,
+    accounts: Mapping[str, Any],
+    shares: Any,
+    counts: Mapping[str, int],
+) -> list[str]:
+    """Return the account of many tasks in a line: the least, the most and the median."""
+    if not len(shares):
+        return [
+            f"The predictions for {counts['sequences']:,} sequences do not vary in any of "
+            f"{len(accounts)} tasks."
+        ]
+    said = []
+    whole = pd.Series(
+        {
+            task: float(rows.loc["sites", "share"])
+            for task, rows in accounts.items()
+            if "sites" in rows.index
+        }
+    ).dropna()
+    if len(whole):
+        n, bases = counts["motifs"], float(found.account["bases"].to_numpy()[0])
+        said.append(
+            f"the sites of {n:,} motif{'s' * (n != 1)} ({percent_of(bases)} % of the bases) "
+            f"carry {_range_of(whole)}"
+        )
+    said.append(f"what follows explains {_range_of(shares)}")
+    if still := len(accounts) - len(shares):
+        said.append(f"in {still:,} more they do not vary")
+    return [
+        f"Of the variance of {counts['sequences']:,} predictions, over {len(shares):,} tasks: "
+        f"{'; '.join(said)}."
+    ]
+
+
+def _range_of(shares: Any) -> str:
+    low, high = str(shares.idxmin()), str(shares.idxmax())
+    return (
+        f"{percent_of(shares[low])} % ({cut(low)}) to {percent_of(shares[high])} % "
+        f"({cut(high)}; median {percent_of(float(shares.median()))} %)"
+    )
 
 
 def motif_lines(found: Audited) -> list[str]:
@@ -173,7 +256,7 @@ def motif_lines(found: Audited) -> list[str]:
     """
     return [
         f"{named(row)} in {cut(str(row['task']))}: {'; '.join(_does(row, found.settings))}."
-        f"{_once(found, row)}{_elsewhere(rows, row)}{_members(row)}"
+        f"{_along(found, row)}{_once(found, row)}{_elsewhere(rows, row)}{_members(row)}"
         for rows in of_confirmed(found)
         for row in [largest(rows)]
     ]
@@ -191,6 +274,22 @@ def not_confirmed(found: Audited) -> list[str]:
         return []
     of = in_list(rest[:_NAMED], n=len(rest))
     return [f"Not confirmed on the reserved sequences: {of}."]
+
+
+def _along(found: Audited, row: Any) -> str:
+    """Return how the effect of a motif goes with GC, where it does."""
+    of = found.along
+    own = of[(of["motif"] == row["motif"]) & (of["task"] == row["task"])]
+    own = own[own["holds"].astype(bool)]
+    if not len(own):
+        return ""
+    one = own.iloc[0]
+    ends = [name for name in of.columns if str(name).startswith("at ")]
+    first, last = (float(one[name]) for name in (ends[0], ends[-1]))
+    most = max(abs(first), abs(last))
+    low, high = (number(x, most, signed=True) for x in (first, last))
+    where = str(one["along"]).removeprefix("GC of ")
+    return f" With {where} at {ends[0][3:]} GC it does {low}, at {ends[-1][3:]} {high}."
 
 
 def _once(found: Audited, row: Any) -> str:
@@ -553,11 +652,19 @@ def members(row: Any) -> str:
 
 def confirmed_motifs(found: Audited) -> list[str]:
     """Return the motifs that are read and hold on the reserved sequences."""
-    motifs = found.motifs
+    return [
+        str(rows["motif"].iloc[0])
+        for rows in of_read(found.motifs)
+        if _with_sites(rows)
+    ]
+
+
+def _with_sites(motifs: pd.DataFrame) -> int:
+    """Return how many motifs hold on the reserved sequences: those of the account."""
     if "confirmed_q" not in motifs or not len(motifs):
-        return []
+        return 0
     q = motifs["confirmed_q"].astype(float)
-    return list(dict.fromkeys(motifs.loc[q <= LEVEL, "motif"]))
+    return int(motifs.loc[q <= LEVEL, "motif"].nunique())
 
 
 def acting_sites(found: Audited) -> pd.DataFrame:

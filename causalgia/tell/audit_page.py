@@ -14,8 +14,10 @@ import pandas as pd
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import DataError, printable, quoted
+from causalgia.tell.account_answers import percent_of, share_in_words
 from causalgia.tell.audit_answers import (
     WORDS,
+    account_lines,
     arrangement,
     audit_answer,
     confirmed_motifs,
@@ -353,7 +355,14 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
             continue
         left = 1 - max(float(shares["share"].iloc[-1]), 0.0)
         rows.append(
-            [str(task), *(_share(shares.loc[x]) for x in steps), f"{100 * left:.0f} %"]
+            [
+                str(task),
+                *(
+                    share_in_words(shares.loc[x]) if x in shares.index else ""
+                    for x in steps
+                ),
+                f"{100 * left:.0f} %",
+            ]
         )
     with_ = [f"{'with ' * (k > 0)}{step}" for k, step in enumerate(steps)]
     checks = [
@@ -371,7 +380,18 @@ def _faithfulness(found: Pictured) -> dict[str, Any]:
             "by step, with 95 % intervals. What is unexplained the network takes from "
             "elsewhere, or from how these act together."
         ),
+        "account_words": " ".join(account_lines(found)),
         "explained": Grid.of(("task", *with_, "unexplained"), rows, words=WORDS),
+        "account": _rows_of(
+            found.account.dropna(subset="share"),
+            ("task", "bases", "share", "of the bases"),
+            lambda row: [
+                row["task"],
+                row["line"],
+                share_in_words(row),
+                f"{percent_of(row['bases'])} %" if np.isfinite(row["bases"]) else "",
+            ],
+        ),
         "checks": Grid.of(
             ("rule", "pass", "warn", "fail", "which"), checks, words=WORDS
         ),
@@ -420,11 +440,6 @@ def _rows_of(
 ) -> Grid | None:
     rows = [] if table is None else table.to_dict("records")
     return Grid.of(columns, map(cells, rows), words=(*WORDS, "verdict"))
-
-
-def _share(row: Any) -> str:
-    low, high = (f"{100 * row[name]:.0f}" for name in ("lower", "upper"))
-    return f"{100 * row['share']:.0f} % [{low}, {high}]"
 
 
 def _biology(found: Pictured, claims: pd.DataFrame | None) -> dict[str, Any]:
