@@ -23,9 +23,13 @@ def page(runs: Sequence[Results]) -> str:
         family: [run for run in runs if run["family"] == family]
         for family in ("grammars", "oracles", "nothing", "public", "long")
     }
+    old = [
+        run for run in runs if all("contexts" not in x for x in run["share"].values())
+    ]
     parts = [
         _HEAD,
         _promises(of),
+        _OLD.format(old=len(old), runs=len(runs)),
         _HOW,
         f"## By kind of grammar\n\n{_KINDS}\n\n{_by_kind(of['grammars'])}",
         f"## The oracles of the zoo\n\n{_ORACLES}\n\n{_by_oracle(of['oracles'])}",
@@ -287,6 +291,8 @@ several seeds are different networks. Grammars stand in two parts: those on whic
 method was mended while the failures were looked at one by one, and those that had no part
 in it, of other kinds and seeds. What is wanted was fixed before the first audit, and no test enforces it;
 where the interval excludes it, it is missed."""
+_OLD = """{old} of the {runs} audits were run before audits had an account: their shares know neither
+contexts nor how well a motif is matched, and motifs were read whatever their sites carry."""
 _HOW = """## How it was tried
 
 **Grammars.** Two to five motifs of 6 to 12 bp, drawn at random with each seed: words,

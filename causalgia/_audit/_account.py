@@ -253,15 +253,12 @@ class _Hybrids:
     def n_draws(self) -> int:
         return max(_LEAST_DRAWS, -(-_DRAWN // len(self.tokens)))
 
-    def marked(self, flank: int = 0, of: str | None = None) -> Mask:
-        """Return the bases in sites of all motifs, or of one."""
-        wanted = self.motifs.values() if of is None else [self.motifs[of]]
-        none = np.zeros(self.tokens.shape, bool)
-        return np.asarray(
-            np.logical_or.reduce(
-                [none, *(one.mark(self.tokens, flank) for one in wanted)]
-            )
-        )
+    def marked(self, motifs: Mapping[str, Named], flank: int = 0) -> Mask:
+        """Return the bases in sites of motifs, or so near to one."""
+        inside = np.zeros(self.tokens.shape, bool)
+        for one in motifs.values():
+            inside |= one.mark(self.tokens, flank)
+        return inside
 
     @cached_property
     def fathers(self) -> Codes:
@@ -300,14 +297,10 @@ class _Hybrids:
         """Return the sequences of fathers, with the sites of motifs scrambled; of few
         units each its own, scrambled.
         """
-        sites = np.logical_or.reduce(
-            [np.zeros(self.tokens.shape, bool)]
-            + [one.mark(self.tokens) for one in motifs.values()]
-        )
-        clean = _scrambled(self.tokens, ~sites, self.rng("clean", *motifs))
-        if len(np.unique(self.units)) >= LEAST_FATHERS:
-            return clean[fathers], fathers
-        return self.shuffled, self.itself
+        if len(np.unique(self.units)) < LEAST_FATHERS:
+            return self.shuffled, self.itself
+        rng = self.rng("clean", *motifs)
+        return _scrambled(self.tokens, ~self.marked(motifs), rng)[fathers], fathers
 
     @cached_property
     def shuffled(self) -> Tokens:
@@ -337,7 +330,7 @@ class _Hybrids:
             yield _Line(f"bases {part[0]} to {part[-1]}", keep, *others, {})
 
     def _of_sites(self) -> Iterator[_Line]:
-        sites, motifs = self.marked(), self.motifs
+        sites, motifs = self.marked(self.motifs), self.motifs
         clean = self.filled(self.fathers, motifs)
         yield _Line("sites", sites, *clean, motifs)
         elsewhere = _moved(sites, sites, self.rng("moved", 0))
@@ -348,9 +341,9 @@ class _Hybrids:
             for label in motifs:
                 own = {label: motifs[label]}
                 others = self.filled(self.fathers, own)
-                yield _Line(f"sites of {label}", self.marked(of=label), *others, own)
+                yield _Line(f"sites of {label}", self.marked(own), *others, own)
         for flank in FLANKS if self.whole else (FLANKS[1],):
-            near = self.marked(flank)
+            near = self.marked(motifs, flank)
             moved = _moved(sites, near, self.rng("moved", flank))
             if moved is not None:
                 yield _Line(f"sites and {flank} bp", near, *clean, motifs)
