@@ -233,7 +233,13 @@ def _over_tasks(
             f"the sites of {n:,} motif{'s' * (n != 1)} ({percent_of(bases)} % of the bases) "
             f"carry {_range_of(whole)}"
         )
-    said.append(f"what follows explains {_range_of(shares)}")
+    n_places = found.explained.loc[
+        found.explained["step"] == "places", "task"
+    ].nunique()
+    by_place = f", in {n_places:,} of them with the letter at each place" * bool(
+        n_places
+    )
+    said.append(f"what follows explains {_range_of(shares)}{by_place}")
     if still := len(accounts) - len(shares):
         said.append(f"in {still:,} more they do not vary")
     return [
