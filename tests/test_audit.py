@@ -14,7 +14,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia import audit
-from causalgia._audit import Audit, explained
+from causalgia._audit import Audit, along, explained
 from causalgia._audit._audit import Plan
 from causalgia._audit.candidates import candidates
 from causalgia._audit.explained import variance_explained
@@ -436,6 +436,17 @@ def test_a_motif_that_acts_in_at_rich_flanks_alone_is_told_so_and_explains_as_mu
     assert share["contexts"] > 0.9
     account = found.account.set_index("line")
     assert account.loc["sites and 20 bp", "share"] > account.loc["sites", "share"] + 0.1
+
+
+def test_effects_along_gc_are_told_of_motifs_that_have_no_site() -> None:
+    levels = {name: [1.0] for name in along.COLUMNS if name.startswith("at ")}
+    row = {"motif": ["GATTAC"], "task": ["y"], "change": [-1.0], "lower": [-1.2]}
+    row |= {"upper": [-0.8], "verdict": ["decreases"], "p": [1e-6], **levels}
+    found = along.table_along(
+        [pd.DataFrame(row)], pd.DataFrame(), [], np.zeros((0, 20), np.uint8)
+    )
+    assert found["holds"].tolist() == [True]
+    assert found["along"].tolist() == [along.AROUND]
 
 
 def test_letters_at_their_places_are_a_step_where_other_bases_carry_some() -> None:

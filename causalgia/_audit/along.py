@@ -79,6 +79,8 @@ def table_along(
     row_of = {name: k for k, name in enumerate(names)}
     table["along"] = [
         _nearest(row, sites[sites["motif"] == row["motif"]], row_of, of)
+        if len(sites)
+        else AROUND
         for row in table.to_dict("records")
     ]
     return table[list(COLUMNS)]

@@ -2169,7 +2169,15 @@ def audit(limits=False):
     """Three formula networks of 120 sequences, audited and compared: the tables of each stage, a digest of the candidates, the differences."""
     for k, name in enumerate(("all", "half", "none")):
         one = lambda: once("audits", three_audits).audits[name]
-        tables = ("motifs", "composition", "rules", "pairs", "explained", "account", "along")
+        tables = (
+            "motifs",
+            "composition",
+            "rules",
+            "pairs",
+            "explained",
+            "account",
+            "along",
+        )
         for stage in tables + (() if limits else ("network", "sites")):
 
             def table(stage=stage):
