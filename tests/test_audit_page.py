@@ -14,7 +14,6 @@ import xarray as xr
 import causalgia as cg
 from causalgia._audit.candidates import Candidate, candidates, reads_both_strands
 from causalgia._audit.rules import Rule, Sites, occurrences, rules_of
-from causalgia.attribution.distinct_patterns import EditedBackgrounds
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import (
     encode,
@@ -66,12 +65,6 @@ def test_a_motif_is_a_word_where_their_letters_agree(letters, is_one) -> None:
     assert (found is not None) == is_one
 
 
-def _candidates(network, maps, proposed) -> list[Candidate]:
-    drawn = cg.Uniform(length=maps.sizes["position"]).sample(64, rng=1)
-    edited = EditedBackgrounds(network, drawn["sequence"].to_numpy())
-    return candidates(proposed, maps, np.ones(1), both_strands=True, edited=edited)
-
-
 @pytest.fixture(scope="module")
 def degenerate():
     known = grammars.known(DEGENERATE, 0)
@@ -81,7 +74,9 @@ def degenerate():
 
 def test_a_motif_with_letters_of_two_is_one_candidate(degenerate) -> None:
     known, maps, proposed = degenerate
-    found = _candidates(known.predictor, maps, proposed)[: len(known.words)]
+    found = candidates(proposed, maps, np.ones(1), both_strands=True)[
+        : len(known.words)
+    ]
     words = [
         [w for w, x in known.words.items() if aligned(one.motif, x)] for one in found
     ]
@@ -90,30 +85,6 @@ def test_a_motif_with_letters_of_two_is_one_candidate(degenerate) -> None:
         two = sum(letter not in "ACGT" for letter in word)
         mixed = np.asarray(one.motif.probabilities).max(axis=1) < 0.8
         assert mixed.sum() == two
-
-
-@pytest.mark.parametrize("word", ["GACTGTA", "ACTGTAC"])
-def test_a_letter_that_acts_belongs_to_a_motif_though_no_map_shows_it(word) -> None:
-    part = "ACTGTA"
-    rng = np.random.default_rng(2)
-    tokens = rng.integers(0, 4, (120, 60)).astype(np.uint8)
-    for row in tokens:
-        at = int(rng.integers(0, 54))
-        row[at : at + 6] = encode([part])[0]
-
-    def counting(*words):
-        def answer(one_hot):
-            rows = one_hot.argmax(axis=1).astype(np.uint8)
-            found = [find_instances(rows, x).row for x in words]
-            return sum(np.bincount(x, minlength=len(rows)) for x in found)[:, None]
-
-        return cg.FunctionPredictor(answer, tasks=["y"], scale="y")
-
-    of_part = counting(part)
-    maps = cg.attribute(tokens, of_part, progress=False)
-    proposed = cg.propose(maps, predictor=of_part, rng=0)
-    strands = word, reverse_complement_iupac(word)
-    assert _candidates(counting(part, word, word), maps, proposed)[0].label in strands
 
 
 @pytest.mark.parametrize(("number", "both"), [(PLACE, True), (ONE_STRAND, False)])
@@ -194,7 +165,7 @@ def test_a_part_of_a_motif_with_an_effect_of_its_own_is_a_candidate() -> None:
     network = cg.FunctionPredictor(answer, tasks=["y"], scale="y")
     maps = cg.attribute(tokens, network, progress=False)
     proposed = cg.propose(maps, predictor=network, rng=0)
-    found = _candidates(network, maps, proposed)
+    found = candidates(proposed, maps, np.ones(1), both_strands=True)
     labels = {one.label for one in found}
     for word in sizes:
         assert labels & {word, reverse_complement_iupac(word)}, (word, labels)

@@ -83,7 +83,6 @@ from causalgia._audit.tested_motifs import (
 from causalgia._check import check
 from causalgia._run import run
 from causalgia.attribution import attribute, match, propose
-from causalgia.attribution.distinct_patterns import EditedBackgrounds
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.checks import is_real
 from causalgia.choices import DIRECTIONS
@@ -138,7 +137,7 @@ from causalgia.types import Array, Client, Codes, Tokens
 LEAST_SEQUENCES, LEAST_LENGTH = 80, 20
 _LEAST_MAPPED, _ENOUGH_MAPPED, _MOST_MAPPED, _LEAST_PARENTS = 20, 200, 1_000, 4
 _DRAWS, _ALONE_UNITS, _PAIR_UNITS, _RULE_UNITS, _SCREEN_UNITS = 3, 200, 100, 200, 100
-_COMPOSITION_UNITS, _BACKGROUNDS = 100, 64
+_COMPOSITION_UNITS = 100
 _LEVEL, _SD_SHARE = 0.05, 0.2
 _LEADERS, _PAIRS, _RULES = 4, 8, 6
 _OF_SITES = 5 * _DRAWS * 100
@@ -424,8 +423,8 @@ def audit(
 
     1. *The network*: `causalgia.check` on the testing sequences; which positions it reads;
        what their shuffles do.
-    2. *Candidates*: motifs that maps of the proposing sequences show, with the letters
-       beside them that act in shuffles; and those of `motifs` that act there.
+    2. *Candidates*: motifs that maps of the proposing sequences show, and those of
+       `motifs` that act in shuffles.
     3. *Motifs*, on the testing sequences. Lost: :math:`E[Y(\text{site in another
        order of its letters}) - Y]` over sites (`causalgia.experiments.necessity`).
        Alone: :math:`E[Y(\text{site}) - Y]` in the middle of dinucleotide shuffles, on both
@@ -956,19 +955,11 @@ class _Work:
             maps,
             sd,
             both_strands=both_strands,
-            edited=self.shuffles(mapped),
             named=named,
             most=plan.n_candidates,
         )
         read = read_rows(contributions_of(maps))
         return found, pd.concat([network, read], ignore_index=True)
-
-    def shuffles(self, of: Sequences) -> EditedBackgrounds:
-        """Return shuffles of sequences, into which motifs are put."""
-        drawn = DinucleotideShuffle(of=of).sample(
-            _BACKGROUNDS, rng=derive(self.key, "letters beside")
-        )
-        return EditedBackgrounds(self.predictor, drawn["sequence"].to_numpy())
 
     def least_effects(self) -> dict[str, float]:
         """Return, by task, the effect that is too small to matter whatever random

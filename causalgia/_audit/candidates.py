@@ -13,9 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attribution.attribution_maps import contributions
-from causalgia.attribution.distinct_patterns import EditedBackgrounds, completed
 from causalgia.sequences import Motif
-from causalgia.sequences.alphabet import encode, reverse_complement_iupac
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.motif_scores import (
     find_instances,
     step_scores,
@@ -39,10 +38,6 @@ _FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
 contribute that share of what its best position does."""
 _LEAST_BITS = 0.1
 """Of a position that is named by its letter."""
-_ACTS = 0.3
-"""Of the standard deviation of predictions, what a letter beside a motif adds alone that
-belongs to it: as much as a motif that is read does alone beyond orders of its letters.
-"""
 _LEAST_SHARE, _VARIANTS = 0.02, 4
 """Share of what the sites of the first candidate contribute, that those of another do
 beside them; and of how many such variants one may be made."""
@@ -174,7 +169,6 @@ def candidates(
     sd: Array,
     *,
     both_strands: bool,
-    edited: EditedBackgrounds,
     named: Sequence[Motif] = (),
     most: int = MOST,
 ) -> list[Candidate]:
@@ -184,7 +178,7 @@ def candidates(
     sites of those before it, so that parts and shifted copies of one add nothing. Its
     matrix is made of its sites, each weighed by what it contributes, and its sites are
     found again, at the p-value where they contribute most over the cube root of their
-    number. A letter beside it that acts where the sites do not show it is added.
+    number.
 
     Parameters
     ----------
@@ -196,8 +190,6 @@ def candidates(
         (tasks,) standard deviations of predictions, in which tasks are compared.
     both_strands
         Whether sites are read on both strands.
-    edited
-        Shuffles in which letters are put beside a motif.
     named
         Motifs that a screen found to act, as matrices.
     most
@@ -238,11 +230,6 @@ def candidates(
         least = least or _LEAST_SHARE * abs(total)
         if sites.n_sequences < _LEAST_SEQUENCES or abs(total) < least:
             continue
-        whole = _whole(motif, sites.task(free), edited, sd) if is_word else motif
-        if len(whole) > len(motif):
-            at, of = _best_sites(whole, tokens, free, both_strands=both_strands)
-            if of.n_sequences >= _LEAST_SEQUENCES:
-                motif, threshold, sites, total = whole, at, of, of.total(free)
         in_all = abs(sites.contributions(every)[:, sites.task(free)].sum())
         sites.cover(free)
         if abs(total) < _OWN_SHARE * in_all or any(
@@ -456,17 +443,6 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
         return motif
     table = np.where(is_read[:, None], table, 0.25)[core[0] : core[-1] + 1]
     return Motif(Motif("core", _rows(table)).consensus, _rows(table))
-
-
-def _whole(motif: Motif, task: int, edited: EditedBackgrounds, sd: Array) -> Motif:
-    """Return a motif with the letters beside it that act, which its sites need not have."""
-    least = _ACTS * float(sd[task])
-    letters, before = completed(
-        encode(motif.consensus)[0], edited, task=task, least=least
-    )
-    table = 0.05 + 0.8 * np.eye(4)[letters]
-    table[before : before + len(motif)] = motif.probabilities
-    return Motif(Motif("whole", _rows(table)).consensus, _rows(table))
 
 
 def _is_same(one: Motif, other: Motif, *, both_strands: bool) -> bool:

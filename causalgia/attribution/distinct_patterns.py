@@ -18,7 +18,6 @@ from causalgia.types import Tokens
 
 _LETTER_SHARE = 0.2  # of the effect of a motif, that a letter carries
 _LETTER_STANDARD_ERRORS = 4.0  # standard errors, of what such a letter carries
-_MOST_BESIDE = 4  # letters beside a motif that it lacks
 
 
 @dataclass(frozen=True)
@@ -183,43 +182,6 @@ def trimmed(
         if len(grown) == len(final):
             return Trimmed(grown, left + first, effect)
         least_t = _LETTER_STANDARD_ERRORS
-
-
-def completed(
-    letters: Tokens, edited: EditedBackgrounds, *, task: int, least: float
-) -> tuple[Tokens, int]:
-    """Return a motif with the letters beside it that it lacks, whether or not sequences
-    show them there, by mutagenesis in the middle of backgrounds; and how many of them
-    are before it.
-
-    The best letter at one end belongs to it where it adds to the effect, over the next
-    best, a fifth of that, `least` and four times its standard error, and carries as much
-    as half of the motif's own letters do. One letter is added at a time, the better of
-    both ends, and at most four.
-    """
-    length, before = edited.backgrounds.shape[1], 0
-    for _ in range(_MOST_BESIDE):
-        at = (length - len(letters)) // 2
-        ends, own = np.array([at - 1, at + len(letters)]), at + np.arange(len(letters))
-        if ends[0] < 0 or ends[1] == length:
-            break
-        alone = edited.answers(letters[None], at=at, task=task).mean()
-        effect = float(alone - edited.untreated[task])
-        sign = np.sign(effect)
-        answers = sign * _by_base(edited, letters, at, ends, task)
-        *_, next_best, best = answers.mean(axis=2).argsort(axis=1).T
-        gains = answers[[0, 1], best] - answers[[0, 1], next_best]
-        end = int(gains.mean(axis=1).argmax())
-        mean, se = gains[end].mean(), gains[end].std() / np.sqrt(gains.shape[1])
-        if mean < max(least, _LETTER_SHARE * abs(effect), _LETTER_STANDARD_ERRORS * se):
-            break
-        carried = _carried(answers.mean(axis=2), best)[end]
-        of_own = sign * _by_base(edited, letters, at, own, task).mean(axis=2)
-        if carried < np.median(_carried(of_own, letters)):
-            break
-        letters = np.insert(letters, end * len(letters), best[end])
-        before += 1 - end
-    return letters, before
 
 
 def _carried(answer: NDArray[np.float64], letters: Tokens) -> NDArray[np.float64]:
