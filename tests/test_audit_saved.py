@@ -190,6 +190,12 @@ def test_many_tasks_and_motifs_have_twelve_lines_and_say_what_is_left(saved) -> 
         sites=found.sites.assign(**{f"lost, task {j}": 0.0 for j in range(5)}),
         left_out=("the pair A and C", "the pair A and G"),
     )
+    still = account["task"] == "task 0"
+    columns = ["share", "lower", "upper", "bases"]
+    of_still = account[still].head(1).assign(**dict.fromkeys(columns, np.nan))
+    account = pd.concat([of_still, account[~still]], ignore_index=True)
+    lines = str(dataclasses.replace(many, account=account)).splitlines()
+    assert "nan" not in lines[0]
     lines = str(many).splitlines()
     assert len(lines) <= 12
     assert "more motifs" in lines[-1]

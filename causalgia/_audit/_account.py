@@ -460,7 +460,8 @@ def account_table(
         effective = effective_number(predictions[:, k], units)
         half = _half_of_variance(predictions[:, k])
         for name, one in _compared(shares):
-            level = 1 - 0.05 / len(FLANKS) if " bp" in name else 0.95
+            beside = name.startswith("sites and ")
+            level = 1 - 0.05 / len(FLANKS) if beside else 0.95
             ends = one.interval(level)
             if effective < LEAST_EFFECTIVE:
                 ends = (np.nan, np.nan)

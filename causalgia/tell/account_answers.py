@@ -30,11 +30,7 @@ def percent_of(share: float) -> str:
     >>> percent_of(0.714), percent_of(-0.001)
     ('71', '0')
     """
-    return (
-        f"{100 * share:.0f}".replace("-0", "0")
-        if abs(share) < 0.01
-        else f"{100 * share:.0f}"
-    )
+    return f"{100 * share:.0f}".replace("-0", "0")
 
 
 def share_in_words(row: Any, unit: str = " %") -> str:
@@ -87,7 +83,7 @@ def carried(
     first = "Of" if alone else f"{cut(task)}: of"
     of = f"{first} the variance of {counts['sequences']:,} predictions"
     if rows["share"].isna().any():
-        return f"{of} nothing is said: they do not vary."
+        return f"{cut(task)}: the {counts['sequences']:,} predictions do not vary."
     few = ""
     if not np.isfinite(rows["lower"].iloc[0]):
         k = int(rows["half"].iloc[0])

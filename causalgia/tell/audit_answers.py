@@ -228,7 +228,8 @@ def _over_tasks(
         }
     ).dropna()
     if len(whole):
-        n, bases = counts["motifs"], float(found.account["bases"].to_numpy()[0])
+        n = counts["motifs"]
+        bases = float(accounts[str(whole.index[0])].loc["sites", "bases"])
         said.append(
             f"the sites of {n:,} motif{'s' * (n != 1)} ({percent_of(bases)} % of the bases) "
             f"carry {_range_of(whole)}"
