@@ -1416,6 +1416,7 @@ class _Work:
         place; fitted on the others and on the hybrids of these.
         """
         y, hybrids = self.predictions, self.hybrids
+        effective = dict(account.groupby("task")["effective"].first())
         used = [
             one
             for one in found
@@ -1466,7 +1467,7 @@ class _Work:
                 {step: (columns, other[step]) for step, columns in fitted.items()},
                 tasks,
                 pd.factorize(parents)[0],
-                of=np.concatenate([*y.values()])[:, at],
+                effective=effective,
             )
 
         with self.stages.stage("the share of the predictions that this explains"):

@@ -30,7 +30,7 @@ def variance_explained(
     tasks: Sequence[str],
     clusters: Codes,
     *,
-    of: Array | None = None,
+    effective: Mapping[str, float] | None = None,
     ci_prob: float = 0.95,
 ) -> pd.DataFrame:
     r"""Return the share of the variance of held-out predictions that features explain,
@@ -58,9 +58,8 @@ def variance_explained(
         Names of the tasks.
     clusters
         Of the held-out sequences, 0, 1, ...: those that descend from one.
-    of
-        Predictions whose effective number tells whether there are intervals; None: those
-        of both.
+    effective
+        Task -> the effective number of all predictions; None: that of these.
     ci_prob
         Probability of the intervals.
 
@@ -78,9 +77,11 @@ def variance_explained(
     rows = []
     x = [np.zeros((len(fitted), 0)), np.zeros((len(held), 0))]
     total, varies = held - held.mean(axis=0), varying(held)
-    every = np.concatenate([fitted, held]) if of is None else of
-    alone = np.arange(len(every))
-    enough = [effective_number(y, alone) >= LEAST_EFFECTIVE for y in every.T]
+    if effective is None:
+        every = np.concatenate([fitted, held])
+        alone = np.arange(len(every))
+        of_these = [effective_number(y, alone) for y in every.T]
+        effective = dict(zip(tasks, of_these, strict=True))
     for step, (of_fitted, of_held) in features.items():
         x = [np.column_stack([x[0], of_fitted]), np.column_stack([x[1], of_held])]
         fits = [one[:, varying(x[0])] for one in x]
@@ -94,7 +95,7 @@ def variance_explained(
                 rows.append((task, step, np.nan, np.nan, np.nan, design.shape[1]))
                 continue
             ratio, half = a / b, np.nan
-            if enough[k]:
+            if effective[task] >= LEAST_EFFECTIVE:
                 half = _half_width(residual[:, k], total[:, k], clusters, ci_prob)
             ends = (1 - ratio * np.exp(half), 1 - ratio * np.exp(-half))
             rows.append((task, step, 1 - ratio, *ends, design.shape[1]))
